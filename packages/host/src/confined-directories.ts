@@ -1,0 +1,102 @@
+/**
+ * Directory descriptors below a root, for file-system calls that can not be led out of it.
+ *
+ * Each directory is opened from its parent's descriptor with O_NOFOLLOW, component by component, and a child is then
+ * named `/proc/self/fd/<descriptor>/<name>`. A symlink planted or swapped in anywhere above the child makes the open
+ * fail (ENOTDIR) instead of leading elsewhere. It also lifts the 4,096-byte limit on whole paths.
+ *
+ * RACE: a directory that is moved elsewhere while its descriptor is open takes later calls along. So descriptors live
+ * for one changeset or one scan: call `release` at its end.
+ * Not covered: the final component. Use calls that do not follow it (lstat, lchown, lutimes, rename, unlink, open with
+ * O_NOFOLLOW).
+ */
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
+import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
+
+/** Linux's O_PATH, which Node does not list: a descriptor for naming only, so an unreadable directory can be passed. */
+const O_PATH = 0o10000000
+const OPEN_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
+const MOST_OPEN = 256
+
+export class ConfinedDirectories implements Disposable {
+  readonly rootPath: string
+  readonly #root: number
+  /** Least recently used first. */
+  readonly #open = new Map<string, number>()
+
+  /**
+   * @param rootPath absolute path of the root; a symlink here, and only here, is followed
+   * @throws the system error when it is missing or no directory
+   */
+  constructor(rootPath: string) {
+    this.rootPath = rootPath
+    this.#root = openSync(rootPath, O_PATH | constants.O_DIRECTORY)
+  }
+
+  /** Status of the root directory that is held open, wherever `rootPath` leads by now. */
+  rootStatus(): Stats {
+    return fstatSync(this.#root)
+  }
+
+  /**
+   * Path of the entry `path` for one file-system call; its parent is opened if need be.
+   * @throws ENOENT, ENOTDIR, EACCES when the parent is no directory that can be reached
+   */
+  locate(path: string): string {
+    if (path === ROOT_PATH) return `/proc/self/fd/${this.#root}/.`
+    return `/proc/self/fd/${this.#descriptor(parentPath(path))}/${baseName(path)}`
+  }
+
+  /** Path of the child `name` of `directory`; cheaper than `locate` in a walk. */
+  locateIn(directory: string, name: string): string {
+    return `/proc/self/fd/${this.#descriptor(directory)}/${name}`
+  }
+
+  /** Path of the directory itself, for readdir and watching: it must be a real directory. */
+  locateDirectory(directory: string): string {
+    return `/proc/self/fd/${this.#descriptor(directory)}`
+  }
+
+  /** Forgets a directory that was removed or replaced, and all below it. */
+  forget(directory: string): void {
+    for (const [path, descriptor] of this.#open) {
+      if (path === directory || path.startsWith(`${directory}/`)) {
+        closeSync(descriptor)
+        this.#open.delete(path)
+      }
+    }
+  }
+
+  /** Closes every descriptor but the root's. */
+  release(): void {
+    for (const descriptor of this.#open.values()) closeSync(descriptor)
+    this.#open.clear()
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+    closeSync(this.#root)
+  }
+
+  #descriptor(directory: string): number {
+    if (directory === ROOT_PATH) return this.#root
+    const known = this.#open.get(directory)
+    if (known !== undefined) {
+      this.#open.delete(directory)
+      this.#open.set(directory, known)
+      return known
+    }
+    const descriptor = openSync(this.locate(directory), OPEN_FLAGS)
+    this.#open.set(directory, descriptor)
+    if (this.#open.size > MOST_OPEN) this.#closeOldest()
+    return descriptor
+  }
+
+  #closeOldest(): void {
+    for (const [path, descriptor] of this.#open) {
+      closeSync(descriptor)
+      this.#open.delete(path)
+      return
+    }
+  }
+}

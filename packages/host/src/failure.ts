@@ -1,0 +1,34 @@
+/**
+ * Failures that end a command: a sentence for the person, an exit code for the script.
+ * Codes follow sysexits.h where it has one.
+ */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  degraded: 3,
+  unreachable: 69,
+  notPermitted: 77,
+  badConfiguration: 78,
+} as const
+
+export class Failure extends Error {
+  readonly exitCode: number
+  override name = 'Failure'
+
+  /** @param message one line: what is wrong, where, what is accepted */
+  constructor(exitCode: number, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.exitCode = exitCode
+  }
+}
+
+/** The code of a system or SQLite error (`ENOENT`, `ERR_SQLITE_ERROR`), or null when it has none. */
+export function errorCode(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return null
+  return typeof error.code === 'string' ? error.code : null
+}
+
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,70 @@
+/**
+ * A change is one path's new state; a changeset is the atomic group of the changes of one sequence range.
+ *
+ *   changeset ── segment 0 ── segment 1 ── … ── commit
+ *                 │ header: changes, with every attribute (the manifest)
+ *                 └ tar archive: the content of those changes that carry any
+ *
+ * The manifest is the truth: a tar entry's name is the ordinal of its change within the segment's `changes`, and all
+ * its other fields are constants (see SEGMENT_TAR). A file too big for one segment travels as slices: segments of one
+ * tar entry each, named `slice`, in order of offset; its change comes with the last of them.
+ */
+import Type, { type Static } from 'typebox'
+import { Count, Digest, EntryPath, LinkTarget, Mode, MtimeUs, OwnerId, Sequence } from './entry.ts'
+
+const closed = { additionalProperties: false } as const
+const attributes = { mode: Mode, uid: OwnerId, gid: OwnerId, mtime: MtimeUs }
+
+/**
+ * Where a file's content comes from:
+ * - `tar`: an entry of this segment's archive;
+ * - `slices`: the slices that went before, of the content number in `slice.content`;
+ * - `keep`: it is what the receiver has at this path already, only attributes changed;
+ * - `{ copy }`: it is what the receiver has at another path before this changeset.
+ * A receiver that finds `keep` or `copy` not to hold (its file is gone or differs) asks for the path with a want.
+ */
+export const ContentSource = Type.Union([
+  Type.Literal('tar'),
+  Type.Literal('slices'),
+  Type.Literal('keep'),
+  Type.Object({ copy: EntryPath }, closed),
+])
+export type ContentSource = Static<typeof ContentSource>
+
+export const AbsentChange = Type.Object({ path: EntryPath, kind: Type.Literal('absent') }, closed)
+export const DirectoryChange = Type.Object({ path: EntryPath, kind: Type.Literal('directory'), ...attributes }, closed)
+export const SymlinkChange = Type.Object(
+  { path: EntryPath, kind: Type.Literal('symlink'), ...attributes, target: LinkTarget },
+  closed,
+)
+export const FileChange = Type.Object(
+  {
+    path: EntryPath,
+    kind: Type.Literal('file'),
+    ...attributes,
+    size: Count,
+    digest: Digest,
+    source: ContentSource,
+  },
+  closed,
+)
+export const Change = Type.Union([AbsentChange, DirectoryChange, SymlinkChange, FileChange])
+
+export type AbsentChange = Static<typeof AbsentChange>
+export type DirectoryChange = Static<typeof DirectoryChange>
+export type SymlinkChange = Static<typeof SymlinkChange>
+export type FileChange = Static<typeof FileChange>
+export type Change = Static<typeof Change>
+
+/** Which part of which content a slice segment carries. `content` names one version of a file's bytes in an epoch. */
+export const Slice = Type.Object(
+  { path: EntryPath, content: Sequence, offset: Count, length: Count, size: Count },
+  closed,
+)
+export type Slice = Static<typeof Slice>
+
+/** Name of the only tar entry of a slice segment. */
+export const SLICE_ENTRY = 'slice'
+
+/** The fields of every tar entry: constant, because the manifest is the truth and equal content packs to equal bytes. */
+export const SEGMENT_TAR = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0), type: 'file' } as const

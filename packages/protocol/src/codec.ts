@@ -1,0 +1,52 @@
+/**
+ * Text frames to messages and back: parse, then validate against the schema of the named type, or a ProtocolError.
+ *
+ * What comes out of decode has exactly the shape of its schema: no unknown fields, every bound held. Nothing is cast
+ * before it was checked. Rules that need the exchange's state (order, credit, sums) belong to the sessions.
+ */
+import { Buffer } from 'node:buffer'
+import type { Static, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { ProtocolError } from './errors.ts'
+import { LIMITS } from './limits.ts'
+import { TO_AGENT, TO_RECEIVER, type ToAgent, type ToReceiver } from './messages.ts'
+
+export function encodeMessage(message: ToAgent | ToReceiver): string {
+  return JSON.stringify(message)
+}
+
+export const decodeToAgent = decoder<typeof TO_AGENT>(TO_AGENT)
+export const decodeToReceiver = decoder<typeof TO_RECEIVER>(TO_RECEIVER)
+
+function decoder<Table extends Record<string, TSchema>>(table: Table) {
+  type Message = Static<Table[keyof Table]>
+  const validators = new Map(Object.entries(table).map(([type, schema]) => [type, Compile(schema)]))
+
+  /** @throws ProtocolError when the frame is no message that may travel in this direction */
+  return (frame: Uint8Array | string): Message => {
+    const message = parse(frame)
+    const type = typeof message === 'object' && message !== null && 'type' in message ? message.type : undefined
+    const validator = typeof type === 'string' ? validators.get(type) : undefined
+    if (validator === undefined) throw new ProtocolError('malformed-message', `unknown message type ${describe(type)}`)
+    if (!validator.Check(message)) {
+      const fault = validator.Errors(message).find((error) => error.keyword !== 'boolean')
+      const where = fault === undefined || fault.instancePath === '' ? 'message' : fault.instancePath
+      throw new ProtocolError('malformed-message', `${String(type)}: ${where} ${fault?.message ?? 'is not valid'}`)
+    }
+    return message as Message
+  }
+}
+
+function parse(frame: Uint8Array | string): unknown {
+  const bytes = typeof frame === 'string' ? Buffer.byteLength(frame) : frame.byteLength
+  if (bytes > LIMITS.messageBytes) throw new ProtocolError('limit-exceeded', `a message of ${bytes} bytes`)
+  try {
+    return JSON.parse(typeof frame === 'string' ? frame : Buffer.from(frame.buffer, frame.byteOffset, bytes).toString())
+  } catch (cause) {
+    throw new ProtocolError('malformed-message', 'a text frame that is not JSON', { cause })
+  }
+}
+
+function describe(value: unknown): string {
+  return (JSON.stringify(value) ?? 'none').slice(0, 40)
+}

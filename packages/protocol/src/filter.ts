@@ -1,0 +1,49 @@
+/**
+ * Which paths a root leaves out, in gitignore syntax: last match wins, `!` re-includes, a directory's exclusion covers
+ * all below it. Both ends apply the same patterns: the agent does not index, watch or send what is excluded, and the
+ * receiver neither touches nor deletes it. Protect lists are the same thing with other consequences.
+ *
+ * The matching is the `ignore` library's; it caches every path it has seen, so the matcher is made anew now and then.
+ */
+import createMatcher, { type Ignore } from 'ignore'
+import { ROOT_PATH } from './path.ts'
+
+const TESTS_PER_MATCHER = 20_000
+
+export class PathFilter {
+  readonly patterns: readonly string[]
+  #matcher: Ignore | null = null
+  #tests = 0
+
+  /** @param patterns lines as in a .gitignore at the root; blank lines and comments are allowed */
+  constructor(patterns: readonly string[]) {
+    this.patterns = patterns
+  }
+
+  /**
+   * Whether this very path matches, its parents being known to be included. For top-down walks.
+   * The root itself is never excluded.
+   */
+  excludes(path: string, isDirectory: boolean): boolean {
+    if (this.patterns.length === 0 || path === ROOT_PATH) return false
+    return this.#current().ignores(isDirectory ? `${path}/` : path)
+  }
+
+  /** Whether the path or a directory above it is excluded. */
+  excludesWithParents(path: string, isDirectory: boolean): boolean {
+    if (this.patterns.length === 0) return false
+    for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+      if (this.excludes(path.slice(0, slash), true)) return true
+    }
+    return this.excludes(path, isDirectory)
+  }
+
+  #current(): Ignore {
+    if (this.#matcher === null || this.#tests >= TESTS_PER_MATCHER) {
+      this.#matcher = createMatcher({ ignorecase: false }).add([...this.patterns])
+      this.#tests = 0
+    }
+    this.#tests += 1
+    return this.#matcher
+  }
+}

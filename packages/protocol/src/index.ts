@@ -1,0 +1,12 @@
+/** What agent and receiver agree on. PROTOCOL.md says the same in prose. */
+export * from './changeset.ts'
+export * from './codec.ts'
+export * from './digest.ts'
+export * from './entry.ts'
+export * from './errors.ts'
+export * from './filter.ts'
+export * from './limits.ts'
+export * from './manifest.ts'
+export * from './messages.ts'
+export * from './path.ts'
+export * from './version.ts'

@@ -1,0 +1,44 @@
+/**
+ * Every bound of the wire, in one place, with its unit in the name.
+ *
+ * Both ends enforce them: the sender never exceeds them and the other side closes the connection when it sees more.
+ * PROTOCOL.md lists the same numbers; `protocol-document.test.ts` holds the two against each other.
+ */
+export const LIMITS = {
+  /** A binary frame carries at most this much of a segment. */
+  frameBytes: 1024 * 1024,
+  /** A text frame, as UTF-8: a segment header or a listing is the largest. */
+  messageBytes: 4 * 1024 * 1024,
+  /** A path below the root, as UTF-8; Linux takes 4,096 with the closing zero. */
+  pathBytes: 4095,
+  /** One component of a path, as UTF-8. */
+  nameBytes: 255,
+  /** A symlink's target, as UTF-8. */
+  targetBytes: 4095,
+  /** A segment's tar archive before compression. */
+  segmentBytes: 8 * 1024 * 1024,
+  /** Changes described by one segment. */
+  segmentChanges: 2_000,
+  /** Changes of one changeset. */
+  changesetChanges: 10_000,
+  /** Entries of one listing. */
+  listingEntries: 5_000,
+  /** Paths of one want. */
+  wantPaths: 1_000,
+  /** Wants and list requests that a receiver may have unanswered at once. */
+  openRequests: 8,
+  /** Partly received files that a hello may name. */
+  partials: 16,
+  /** Exclude patterns of a root. */
+  filterPatterns: 1_000,
+  /** Segment bytes that a receiver may let the agent send ahead of what it has consumed. */
+  creditBytes: 256 * 1024 * 1024,
+  /** A sequence, a size, a count of bytes: exact in a double. */
+  integer: Number.MAX_SAFE_INTEGER,
+  /** The agent pings this often. */
+  pingMs: 15_000,
+  /** A connection on which nothing was heard for this long is dead. */
+  deadMs: 45_000,
+  /** From accepted socket to a valid hello. */
+  helloMs: 10_000,
+} as const

@@ -1,0 +1,35 @@
+/**
+ * Listings: the agent's index as a receiver reads it during a resync, directory by directory.
+ *
+ * Entries are tuples because there can be a million of them; the order of the fields is fixed here and in PROTOCOL.md.
+ * A directory that does not fit into one listing goes on in the next one; `complete` marks its last part, after which
+ * the receiver knows what the directory does not hold.
+ */
+import Type, { type Static } from 'typebox'
+import { Count, Digest, EntryPath, LinkTarget, Mode, MtimeUs, OwnerId } from './entry.ts'
+import { LIMITS } from './limits.ts'
+
+const Name = Type.String({ minLength: 1, maxLength: LIMITS.nameBytes, pattern: '^[^/\\u0000]+$' })
+const attributes = [Mode, OwnerId, OwnerId, MtimeUs] as const
+
+/** `[name, 'f', mode, uid, gid, mtime, size, digest or null]`; digests only when the request asked for them. */
+export const ListedFile = Type.Tuple([Name, Type.Literal('f'), ...attributes, Count, Type.Union([Digest, Type.Null()])])
+/** `[name, 'd', mode, uid, gid, mtime]`. The root itself is the entry `.` of the directory with the empty path. */
+export const ListedDirectory = Type.Tuple([Name, Type.Literal('d'), ...attributes])
+/** `[name, 'l', mode, uid, gid, mtime, target]` */
+export const ListedSymlink = Type.Tuple([Name, Type.Literal('l'), ...attributes, LinkTarget])
+export const ListedEntry = Type.Union([ListedFile, ListedDirectory, ListedSymlink])
+export type ListedEntry = Static<typeof ListedEntry>
+
+/** The path of the pseudo-directory that holds the root's own entry. */
+export const ABOVE_ROOT = ''
+
+export const ListedChildren = Type.Object(
+  {
+    path: Type.Union([EntryPath, Type.Literal(ABOVE_ROOT)]),
+    entries: Type.Array(ListedEntry, { maxItems: LIMITS.listingEntries }),
+    complete: Type.Boolean(),
+  },
+  { additionalProperties: false },
+)
+export type ListedChildren = Static<typeof ListedChildren>

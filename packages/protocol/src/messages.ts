@@ -1,0 +1,180 @@
+/**
+ * Every message of the protocol, by who sends it. One connection serves one root.
+ *
+ *   receiver                             agent
+ *   hello ─────────────────────────────▶
+ *         ◀───────────────────────────── welcome (start: replay | resync)
+ *   [resync: list ▶ ◀ listing, want ▶ ◀ changeset with request; then resynced ▶]
+ *         ◀───────────────────────────── changeset, segment…, commit   (as far as credit allows)
+ *   credit, committed, durable ────────▶
+ *
+ * Text frames hold one message each as JSON; binary frames hold the bytes announced by the last `segment`.
+ */
+import Type, { type Static } from 'typebox'
+import { Change, Slice } from './changeset.ts'
+import { Count, EntryPath, OwnerNames, Sequence } from './entry.ts'
+import { LIMITS } from './limits.ts'
+import { ListedChildren } from './manifest.ts'
+
+const closed = { additionalProperties: false } as const
+const Token = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' })
+const Software = Type.String({ minLength: 1, maxLength: 32 })
+export const RootName = Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' })
+const RequestId = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })
+const Cursor = Type.Union([Type.String({ minLength: 1, maxLength: LIMITS.pathBytes }), Type.Null()])
+
+/** A file of which the receiver holds the first `bytes` already, verified against nothing yet. */
+export const Partial = Type.Object({ path: EntryPath, content: Sequence, bytes: Count }, closed)
+export type Partial = Static<typeof Partial>
+
+/** First message of a connection: who the receiver was talking to last and how far it got. */
+export const Hello = Type.Object(
+  {
+    type: Type.Literal('hello'),
+    software: Software,
+    root: RootName,
+    epoch: Type.Union([Token, Type.Null()]),
+    term: Type.Union([Token, Type.Null()]),
+    sequence: Sequence,
+    durable: Sequence,
+    target: Type.Union([Type.Literal('empty'), Type.Literal('populated')]),
+    partials: Type.Array(Partial, { maxItems: LIMITS.partials }),
+    encodings: Type.Array(Type.Union([Type.Literal('tar'), Type.Literal('zstd')]), { maxItems: 2 }),
+    credit: Type.Integer({ minimum: 1, maximum: LIMITS.creditBytes }),
+  },
+  closed,
+)
+/** The receiver consumed this many segment bytes; the agent may send as many more. */
+export const Credit = Type.Object(
+  { type: Type.Literal('credit'), bytes: Type.Integer({ minimum: 1, maximum: LIMITS.creditBytes }) },
+  closed,
+)
+/** Everything up to `sequence` is visible. */
+export const Committed = Type.Object({ type: Type.Literal('committed'), sequence: Sequence }, closed)
+/** Everything up to `sequence` survives a loss of power. */
+export const Durable = Type.Object({ type: Type.Literal('durable'), sequence: Sequence }, closed)
+/** Asks for the next listing after `after` (null: from the start). */
+export const List = Type.Object(
+  { type: Type.Literal('list'), request: RequestId, after: Cursor, digests: Type.Boolean() },
+  closed,
+)
+/** Asks for the present state of paths, with their content. */
+export const Want = Type.Object(
+  {
+    type: Type.Literal('want'),
+    request: RequestId,
+    paths: Type.Array(EntryPath, { minItems: 1, maxItems: LIMITS.wantPaths }),
+  },
+  closed,
+)
+/** The changeset that answered a want is visible. */
+export const Repaired = Type.Object({ type: Type.Literal('repaired'), request: RequestId }, closed)
+/** The resync is over: the receiver stands at the sequence that welcome named. */
+export const Resynced = Type.Object({ type: Type.Literal('resynced'), sequence: Sequence }, closed)
+/** The receiver can not commit at present (full disk, read-only…) and tries again by itself; null: it can again. */
+export const Failing = Type.Object(
+  {
+    type: Type.Literal('failing'),
+    error: Type.Union([
+      Type.Object({ code: Type.String({ maxLength: 32 }), message: Type.String({ maxLength: 1_000 }) }, closed),
+      Type.Null(),
+    ]),
+  },
+  closed,
+)
+
+/**
+ * Answer to hello. `sequence`: where the replay starts, or where the resync will have led. `total`: what the root holds
+ * now, for progress. `filter`: the root's exclude patterns.
+ */
+export const Welcome = Type.Object(
+  {
+    type: Type.Literal('welcome'),
+    software: Software,
+    epoch: Token,
+    term: Token,
+    head: Sequence,
+    start: Type.Union([Type.Literal('replay'), Type.Literal('resync')]),
+    sequence: Sequence,
+    reason: Type.String({ maxLength: 200 }),
+    total: Type.Object({ entries: Count, bytes: Count }, closed),
+    filter: Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: LIMITS.filterPatterns }),
+  },
+  closed,
+)
+/**
+ * Begins the changeset of (from, to]; `head` is how far the agent's index is. With `request` it answers a want: the
+ * receiver commits it but does not move its sequence, and from = to = the sequence at which the answer was made.
+ */
+export const Changeset = Type.Object(
+  {
+    type: Type.Literal('changeset'),
+    from: Sequence,
+    to: Sequence,
+    head: Sequence,
+    request: Type.Union([RequestId, Type.Null()]),
+    changes: Type.Integer({ minimum: 0, maximum: LIMITS.changesetChanges }),
+    bytes: Count,
+  },
+  closed,
+)
+/** Manifest of a segment, and how many bytes of binary frames follow (`bytes`), which decode to `tarBytes` of tar. */
+export const Segment = Type.Object(
+  {
+    type: Type.Literal('segment'),
+    index: Count,
+    encoding: Type.Union([Type.Literal('tar'), Type.Literal('zstd')]),
+    bytes: Type.Integer({ minimum: 0, maximum: LIMITS.segmentBytes }),
+    tarBytes: Type.Integer({ minimum: 0, maximum: LIMITS.segmentBytes }),
+    changes: Type.Array(Change, { maxItems: LIMITS.segmentChanges }),
+    slice: Type.Union([Slice, Type.Null()]),
+    users: OwnerNames,
+    groups: OwnerNames,
+  },
+  closed,
+)
+/** All content of the changeset was sent: make it visible. */
+export const Commit = Type.Object({ type: Type.Literal('commit'), to: Sequence }, closed)
+/** One part of the index, as of sequence `sequence`; `next` is the `after` of the following one, null at the end. */
+export const Listing = Type.Object(
+  {
+    type: Type.Literal('listing'),
+    request: RequestId,
+    sequence: Sequence,
+    directories: Type.Array(ListedChildren, { maxItems: LIMITS.listingEntries }),
+    users: OwnerNames,
+    groups: OwnerNames,
+    next: Cursor,
+  },
+  closed,
+)
+
+export const TO_AGENT = {
+  hello: Hello,
+  credit: Credit,
+  committed: Committed,
+  durable: Durable,
+  list: List,
+  want: Want,
+  repaired: Repaired,
+  resynced: Resynced,
+  failing: Failing,
+} as const
+export const TO_RECEIVER = {
+  welcome: Welcome,
+  changeset: Changeset,
+  segment: Segment,
+  commit: Commit,
+  listing: Listing,
+} as const
+
+export type Hello = Static<typeof Hello>
+export type List = Static<typeof List>
+export type Want = Static<typeof Want>
+export type Welcome = Static<typeof Welcome>
+export type Changeset = Static<typeof Changeset>
+export type Segment = Static<typeof Segment>
+export type Commit = Static<typeof Commit>
+export type Listing = Static<typeof Listing>
+export type ToAgent = Static<(typeof TO_AGENT)[keyof typeof TO_AGENT]>
+export type ToReceiver = Static<(typeof TO_RECEIVER)[keyof typeof TO_RECEIVER]>

@@ -1,0 +1,62 @@
+/**
+ * Entry paths: how both ends name a place below a root.
+ *
+ * Relative, components separated by one `/`, no `.` or `..`, no NUL, valid Unicode, bounded in UTF-8 bytes. Any other
+ * byte a Linux file name can hold is allowed, the backslash and control characters among them. The root itself is `.`.
+ * INVARIANT: a valid path joined to a root lies below it, as long as no component of it is a symlink; that part is the
+ * disk's business, not this file's.
+ */
+import { Buffer } from 'node:buffer'
+import { LIMITS } from './limits.ts'
+
+/** The root's own entry. */
+export const ROOT_PATH = '.'
+
+/** Why a string is no entry path, or null when it is one. */
+export function pathFault(path: string): string | null {
+  if (path === ROOT_PATH) return null
+  if (path === '') return 'is empty'
+  if (path.includes('\0')) return 'holds a NUL'
+  if (!path.isWellFormed()) return 'is not valid Unicode'
+  if (Buffer.byteLength(path) > LIMITS.pathBytes) return `is longer than ${LIMITS.pathBytes} bytes`
+  for (const name of path.split('/')) {
+    if (name === '') return 'has an empty component'
+    if (name === '.' || name === '..') return `has a component '${name}'`
+    if (name.length > LIMITS.nameBytes / 4 && Buffer.byteLength(name) > LIMITS.nameBytes) {
+      return `has a component of more than ${LIMITS.nameBytes} bytes`
+    }
+  }
+  return null
+}
+
+export function isEntryPath(path: string): boolean {
+  return pathFault(path) === null
+}
+
+/** The directory that holds `path`; the root holds the first level. The root itself has no parent: do not ask. */
+export function parentPath(path: string): string {
+  const slash = path.lastIndexOf('/')
+  return slash < 0 ? ROOT_PATH : path.slice(0, slash)
+}
+
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+export function joinPath(directory: string, name: string): string {
+  return directory === ROOT_PATH ? name : `${directory}/${name}`
+}
+
+/** Whether `path` is `ancestor` or lies below it. */
+export function isWithin(path: string, ancestor: string): boolean {
+  if (ancestor === ROOT_PATH || path === ancestor) return true
+  return path.length > ancestor.length && path.startsWith(ancestor) && path[ancestor.length] === '/'
+}
+
+/** Components of a path; the root has depth 0. */
+export function pathDepth(path: string): number {
+  if (path === ROOT_PATH) return 0
+  let depth = 1
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) depth += 1
+  return depth
+}

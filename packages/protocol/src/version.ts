@@ -1,0 +1,27 @@
+/**
+ * The protocol's version and how two ends agree on one.
+ *
+ * A version is a WebSocket subprotocol name. The receiver offers every version it speaks, the agent picks the newest
+ * it knows, and answers 426 at the upgrade when there is none, so that a mismatch is an HTTP error and never a
+ * misunderstood frame. A change of any message's schema needs a new line in HISTORY; `version.test.ts` holds the
+ * schemas' fingerprint against the last line.
+ */
+
+/** One line for every version; the last one is what this code speaks. `schemas` is the SHA-256 of all message schemas. */
+export const HISTORY = [
+  { version: 1, subprotocol: 'rootferry.v1', schemas: 'SCHEMAS_V1', note: 'first version' },
+] as const
+
+export const PROTOCOL_VERSION = 1
+
+/** Newest first: what a receiver offers in `Sec-WebSocket-Protocol`. */
+export const SUBPROTOCOLS: readonly string[] = HISTORY.map((line) => line.subprotocol).reverse()
+
+/** Where the agent takes WebSocket upgrades. */
+export const STREAM_PATH = '/v1/stream'
+
+/** The newest subprotocol that both ends know, or null when there is none. */
+export function chooseSubprotocol(offered: Iterable<string>): string | null {
+  const theirs = new Set(offered)
+  return SUBPROTOCOLS.find((ours) => theirs.has(ours)) ?? null
+}
