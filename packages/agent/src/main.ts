@@ -1,1 +1,7 @@
 #!/usr/bin/env node
+/** Entry of rootferry-agent: the only file of the package that touches the process. */
+import { runCommand } from '@rootferry/host'
+import { agentCommand } from './cli.ts'
+
+process.umask(0o077)
+await runCommand('rootferry-agent', process, agentCommand)

@@ -1,1 +1,8 @@
 #!/usr/bin/env node
+/** Entry of rootferry-receiver: the only file of the package that touches the process. */
+import { runCommand } from '@rootferry/host'
+import { receiverCommand } from './cli.ts'
+
+// Files get the modes they are created with, which are the agent's.
+process.umask(0)
+await runCommand('rootferry-receiver', process, (terminal) => receiverCommand(terminal, process.env['ROOTFERRY_TOKEN']))

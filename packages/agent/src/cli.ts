@@ -1,0 +1,76 @@
+/** The command line of rootferry-agent: verbs, options, and which of them does what. Knows the terminal, not the disk. */
+import { Command, Option } from 'commander'
+import { createLogger, errorMessage, type LogFormat, type Terminal } from '@rootferry/host'
+import { Agent, tokenFileOf } from './agent.ts'
+import { readAgentConfig } from './config.ts'
+import { createToken, readTokens, revokeToken } from './tokens.ts'
+import { VERSION } from './version.ts'
+
+const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
+
+export function agentCommand(terminal: Terminal): Command {
+  const program = new Command('rootferry-agent')
+    .description('Watches docroots and feeds their changes to any number of receivers.')
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
+  const withConfig = (command: Command) => command.option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+
+  withConfig(program.command('run').description('run the agent in the foreground'))
+    .addOption(new Option('--log-format <format>', 'how to log').choices(['json', 'pretty']).default('json'))
+    .option('--log-level <level>', 'the least that is logged', 'info')
+    .action((options: RunOptions) => run(options, terminal))
+
+  const token = program.command('token').description('say who may connect')
+  withConfig(token.command('create <name>').description('make a token and print it'))
+    .option('--admin', 'for the admin API instead of a receiver', false)
+    .action((name: string, options: { config: string; admin: boolean }) => {
+      const file = tokenFileOf(readAgentConfig(options.config))
+      terminal.out(`${createToken(file, name, options.admin, new Date())}\n`)
+    })
+  withConfig(token.command('list').description('list the names of all tokens')).action((options: { config: string }) => {
+    for (const { name, admin, createdAt } of readTokens(tokenFileOf(readAgentConfig(options.config)))) {
+      terminal.out(`${name}\t${admin ? 'admin' : 'receiver'}\t${createdAt}\n`)
+    }
+  })
+  withConfig(token.command('revoke <name>').description('make a token useless and close its connections')).action(
+    (name: string, options: { config: string }) => revokeToken(tokenFileOf(readAgentConfig(options.config)), name),
+  )
+
+  program
+    .command('config')
+    .description('work on configuration files')
+    .command('check <file>')
+    .description('say what is wrong with a configuration file')
+    .action((file: string) => {
+      readAgentConfig(file)
+      terminal.say(`${file}: ok\n`)
+    })
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => terminal.out(`${VERSION}\n`))
+  return program
+}
+
+interface RunOptions {
+  config: string
+  logFormat: LogFormat
+  logLevel: string
+}
+
+async function run(options: RunOptions, terminal: Terminal): Promise<void> {
+  const config = readAgentConfig(options.config)
+  const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal.colour)
+  const agent = new Agent(config, log)
+  const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
+  terminal.onHangup(() => {
+    try {
+      agent.reload(readAgentConfig(options.config))
+    } catch (error) {
+      log.error({ error: errorMessage(error) }, 'the new configuration is bad, the old one stays in force')
+    }
+  })
+  await agent.start()
+  await stopped
+  await agent.close()
+}

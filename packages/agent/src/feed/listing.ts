@@ -1,0 +1,90 @@
+/**
+ * Answers `list` requests: the index, directory by directory, as `listing` messages.
+ *
+ * Every living directory gets a group, an empty one too, or a receiver would never look for strangers in it. With
+ * `digests` the files whose bytes were never read are read now, in pieces, so that the thread stays responsive.
+ */
+import type { Accounts, ConfinedDirectories } from '@rootferry/host'
+import {
+  ABOVE_ROOT,
+  baseName,
+  encodeMessage,
+  type List,
+  type ListedChildren,
+  type ListedEntry,
+  parentPath,
+  ROOT_PATH,
+} from '@rootferry/protocol'
+import { digestFile } from '../tree/content-reader.ts'
+import { sameVersion } from '../tree/difference.ts'
+import type { EntryIndex, IndexedEntry } from '../tree/entry-index.ts'
+import { observe } from '../tree/observe.ts'
+import { OwnerNaming } from './owner-names.ts'
+
+export interface ListingParts {
+  directories: ConfinedDirectories
+  index: EntryIndex
+  accounts: Accounts
+  nowMs: () => number
+  pause: () => Promise<void>
+}
+
+/** Entries of one listing: well below the limits of the protocol, whatever the names. */
+const MOST_ENTRIES = 2_000
+
+/** @returns the `listing` message, encoded */
+export async function answerList(list: List, parts: ListingParts): Promise<string> {
+  const { index } = parts
+  const { entries, next, continues } = index.list(list.after, MOST_ENTRIES)
+  const naming = new OwnerNaming(parts.accounts)
+  const groups = new Map<string, ListedChildren>()
+  const group = (path: string) => {
+    const known = groups.get(path)
+    if (known !== undefined) return known
+    const made: ListedChildren = { path, entries: [], complete: true }
+    groups.set(path, made)
+    return made
+  }
+  if (continues.before !== null) group(continues.before)
+  for (const entry of entries) {
+    naming.note(entry)
+    const digest = list.digests && entry.kind === 'file' ? (entry.digest ?? (await digestOfEntry(entry, parts))) : null
+    const parent = entry.path === ROOT_PATH ? ABOVE_ROOT : parentPath(entry.path)
+    group(parent).entries.push(listed(entry, digest))
+    if (entry.kind === 'directory' && !index.hasChildren(entry.path)) group(entry.path)
+  }
+  if (continues.after !== null) group(continues.after).complete = false
+  parts.directories.release()
+  return encodeMessage({
+    type: 'listing',
+    request: list.request,
+    sequence: index.head,
+    directories: [...groups.values()],
+    ...naming.names(parts.nowMs()),
+    next,
+  })
+}
+
+function listed(entry: IndexedEntry, digest: string | null): ListedEntry {
+  const name = entry.path === ROOT_PATH ? ROOT_PATH : baseName(entry.path)
+  const { mode, uid, gid, mtime } = entry
+  if (entry.kind === 'directory') return [name, 'd', mode, uid, gid, mtime]
+  if (entry.kind === 'symlink') return [name, 'l', mode, uid, gid, mtime, entry.target ?? '']
+  return [name, 'f', mode, uid, gid, mtime, entry.size, digest]
+}
+
+/** Null when the file is not what its row says: the receiver then asks for it, and gets what it is by now. */
+async function digestOfEntry(entry: IndexedEntry, parts: ListingParts): Promise<string | null> {
+  let location: string
+  try {
+    location = parts.directories.locate(entry.path)
+  } catch {
+    return null
+  }
+  const read = await digestFile(location, parts.pause)
+  if (read.fault !== null) return null
+  const look = observe(read.stats, null, parts.nowMs())
+  if (look.found !== 'entry' || !sameVersion({ ...entry, ctime: 1 }, { ...look.observation, ctime: 1 })) return null
+  parts.index.learnDigests([{ path: entry.path, content: entry.content, digest: read.digest }])
+  return read.digest
+}

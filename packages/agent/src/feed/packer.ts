@@ -1,0 +1,387 @@
+/**
+ * The packer turns index rows into changesets: it plans one, then packs its segments when somebody asks for them.
+ *
+ * INVARIANT: what is sent of a file is a version the file had, attributes and bytes together. When a file is no longer
+ * what the index says, the present version is sent and a hint raised; when its bytes can not be had (gone, unreadable,
+ * somebody keeps writing), its row is deferred: it leaves this changeset and comes again with a later sequence.
+ * Plans are shared by all receivers at the same cursor; every segment can be packed again at any time.
+ */
+import type { Stats } from 'node:fs'
+import { type Accounts, type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
+import {
+  type Change,
+  DigestStream,
+  digestOf,
+  encodeMessage,
+  LIMITS,
+  type Segment,
+  SLICE_ENTRY,
+} from '@rootferry/protocol'
+import { digestFile, type ReadFault, readSlice, readWhole } from '../tree/content-reader.ts'
+import { sameVersion } from '../tree/difference.ts'
+import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
+import { lookAt, observe } from '../tree/observe.ts'
+import { layOut, type Planned, type PlannedSegment, SLICE_BYTES } from './changeset-plan.ts'
+import { compressSegment } from './compression.ts'
+import { OwnerNaming } from './owner-names.ts'
+import { SegmentWriter } from './segment-writer.ts'
+
+export interface PackerEvents {
+  /** A file is not what its row says: look at it again. */
+  stale(path: string): void
+  /** A row was deferred; `fault` says when to try again. */
+  deferred(path: string, fault: ReadFault['fault'], message: string): void
+}
+
+export interface PackerParts {
+  directories: ConfinedDirectories
+  index: EntryIndex
+  accounts: Accounts
+  events: PackerEvents
+  nowMs: () => number
+  /** Lets the thread do other work between pieces of a long read. */
+  pause: () => Promise<void>
+}
+
+/** What a session has to know of a changeset before it asks for segments. */
+export interface PlanSummary {
+  id: number
+  from: number
+  to: number
+  head: number
+  request: number | null
+  changes: number
+  bytes: number
+  /** For slices: which part of which content, so that a receiver that has it can be spared it. */
+  segments: { slice: { path: string; content: number; end: number; isLast: boolean } | null }[]
+}
+
+export interface PackedSegment {
+  /** The `segment` message. */
+  header: string
+  payload: Uint8Array<ArrayBuffer>
+}
+
+/** A file that travels in slices: the version that all of them must be of, and its digest as far as it was read. */
+interface SlicedFile {
+  version: Observation
+  digest: DigestStream
+  finished: string | null
+  lost: boolean
+}
+
+interface Plan {
+  summary: PlanSummary
+  rows: Planned[]
+  segments: PlannedSegment[]
+  sliced: Map<number, SlicedFile>
+  copies: Map<number, string>
+}
+
+/** Bytes of one changeset, unless a single file has more. */
+const MOST_CHANGESET_BYTES = 256 * 1024 * 1024
+const LARGE_BYTES = SLICE_BYTES
+
+export class Packer {
+  readonly #parts: PackerParts
+  readonly #plans = new Map<number, Plan>()
+  readonly #learnt: { path: string; content: number; digest: string }[] = []
+  #nextId = 1
+
+  constructor(parts: PackerParts) {
+    this.#parts = parts
+  }
+
+  /** Plans what a receiver that committed `from` misses next. Release it when nobody needs it any more. */
+  async planChangeset(from: number): Promise<PlanSummary> {
+    const { index } = this.#parts
+    this.flushDigests()
+    const head = index.head
+    const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges)
+    const all = rows.length < LIMITS.changesetChanges
+    const kept = withinBytes(rows)
+    const to = all && kept.length === rows.length ? head : (kept.at(-1)?.sequence ?? head)
+    return this.#plan(kept, { from, to, head, request: null })
+  }
+
+  /** Plans the answer to a want: the present state of paths, with their content. */
+  async planRepair(request: number, paths: readonly string[]): Promise<PlanSummary> {
+    const { index } = this.#parts
+    const rows = paths.map((path): Planned => index.get(path) ?? { path, kind: 'absent', sequence: 0 })
+    return this.#plan(rows, { from: index.head, to: index.head, head: index.head, request })
+  }
+
+  release(id: number): void {
+    this.#plans.delete(id)
+  }
+
+  /** @throws RangeError when the plan was released or has no such segment */
+  async pack(id: number, position: number, compress: boolean): Promise<PackedSegment> {
+    const plan = this.#plans.get(id)
+    const segment = plan?.segments[position]
+    if (plan === undefined || segment === undefined) throw new RangeError(`no segment ${position} of plan ${id}`)
+    const writer = new SegmentWriter(segment.tarBytes)
+    const changes: Change[] = []
+    const deferred: string[] = []
+    const slice = segment.slice === null ? null : await this.#packSlice(plan, segment.slice, writer, changes)
+    if (segment.slice === null) {
+      for (let row = segment.first; row < segment.end; row += 1) {
+        const change = this.#pack(plan, row, changes.length, writer, deferred)
+        if (change !== null) changes.push(change)
+      }
+    }
+    if (deferred.length > 0) this.#parts.index.defer(deferred)
+    this.#parts.directories.release()
+    return this.#finish(position, await writer.finish(), changes, slice, compress)
+  }
+
+  /** Writes what packing learnt of digests to the index; called when idle and before digests are looked up. */
+  flushDigests(): void {
+    if (this.#learnt.length > 0) this.#parts.index.learnDigests(this.#learnt.splice(0))
+  }
+
+  get hasLearnt(): boolean {
+    return this.#learnt.length > 0
+  }
+
+  async #plan(rows: Planned[], range: Pick<PlanSummary, 'from' | 'to' | 'head' | 'request'>): Promise<PlanSummary> {
+    const sliced = new Map<number, SlicedFile>()
+    const copies = new Map<number, string>()
+    const lost = new Set<Planned>()
+    for (const [position, row] of rows.entries()) {
+      if (row.kind !== 'file' || !carries(row, range)) continue
+      if (row.size > LARGE_BYTES) {
+        const version = await this.#versionOf(row, range)
+        if (version === null) lost.add(row)
+        else sliced.set(position, { version, digest: new DigestStream(), finished: null, lost: false })
+      }
+      const origin = this.#copyOf(row, range)
+      if (origin !== null) {
+        copies.set(position, origin)
+        sliced.delete(position)
+      }
+    }
+    const segments = layOut(rows, (row, position) => {
+      return row.kind === 'file' && carries(row, range) && !copies.has(position) && !lost.has(row)
+    })
+    const id = this.#nextId++
+    const summary: PlanSummary = {
+      id,
+      ...range,
+      changes: rows.length,
+      bytes: segments.reduce((sum, segment) => sum + segment.tarBytes, 0),
+      segments: segments.map(({ slice }) => ({ slice: slice === null ? null : sliceLabel(rows[slice.row], slice) })),
+    }
+    this.#plans.set(id, { summary, rows, segments, sliced, copies })
+    return summary
+  }
+
+  /** Fixes the version of a large file for all its slices; reads it when another path may hold the same content. */
+  async #versionOf(row: IndexedEntry, range: { from: number; request: number | null }): Promise<Observation | null> {
+    const { directories, index, nowMs, pause } = this.#parts
+    const look = this.#attempt(row.path, () => lookAt(directories.locate(row.path), nowMs()))
+    if (look === null || 'fault' in look || look.found !== 'entry' || look.observation.kind !== 'file' || look.observation.size !== row.size) {
+      this.#deferNow(row.path, 'vanished', '')
+      return null
+    }
+    const mayBeCopy = range.request === null && row.digest === null && index.hasOtherOfSize(row.size, range.from)
+    if (mayBeCopy) {
+      const read = await digestFile(directories.locate(row.path), pause)
+      if (read.fault === null) {
+        index.learnDigests([{ path: row.path, content: row.content, digest: read.digest }])
+        row.digest = read.digest
+      }
+    }
+    return look.observation
+  }
+
+  /** Where the receiver holds this content already, when that is known. */
+  #copyOf(row: IndexedEntry, range: { from: number; request: number | null }): string | null {
+    if (range.request !== null || range.from === 0 || row.digest === null || row.size === 0) return null
+    return this.#parts.index.holderOf(row.digest, row.size, range.from)
+  }
+
+  #pack(plan: Plan, position: number, ordinal: number, writer: SegmentWriter, deferred: string[]): Change | null {
+    const row = plan.rows[position]
+    if (row === undefined) return null
+    if (row.kind === 'absent') return { path: row.path, kind: 'absent' }
+    const { path, mode, uid, gid, mtime } = row
+    if (row.kind === 'directory') return { path, kind: 'directory', mode, uid, gid, mtime }
+    if (row.kind === 'symlink') {
+      return row.target === null ? null : { path, kind: 'symlink', mode, uid, gid, mtime, target: row.target }
+    }
+    const attributes = { path, kind: 'file', mode, uid, gid, mtime, size: row.size } as const
+    if (!carries(row, plan.summary) && row.digest !== null) return { ...attributes, digest: row.digest, source: 'keep' }
+    const origin = plan.copies.get(position)
+    if (origin !== undefined && row.digest !== null)
+      return { ...attributes, digest: row.digest, source: { copy: origin } }
+    return this.#packContent(row, plan.summary, ordinal, writer, deferred)
+  }
+
+  #packContent(
+    row: IndexedEntry,
+    range: PlanSummary,
+    ordinal: number,
+    writer: SegmentWriter,
+    deferred: string[],
+  ): Change | null {
+    const room = writer.room()
+    const read = this.#attempt(row.path, () =>
+      readWhole(this.#parts.directories.locate(row.path), room, this.#parts.nowMs()),
+    )
+    if (read === null || read.fault !== null) {
+      const fault = read ?? { fault: 'vanished' as const }
+      deferred.push(row.path)
+      this.#parts.events.deferred(row.path, fault.fault, fault.fault === 'unreadable' ? fault.message : '')
+      return null
+    }
+    const { observation, bytes } = read
+    const digest = digestOf(room.subarray(0, bytes))
+    if (isVersionOf(row, observation)) this.#learn(row, digest)
+    else this.#parts.events.stale(row.path)
+    const { mode, uid, gid, mtime } = observation
+    const change = { path: row.path, kind: 'file', mode, uid, gid, mtime, size: bytes, digest } as const
+    const origin = row.digest === null ? this.#copyOf({ ...row, digest, size: bytes }, range) : null
+    if (origin !== null && origin !== row.path) return { ...change, source: { copy: origin } }
+    writer.add(String(ordinal), bytes)
+    return { ...change, source: 'tar' }
+  }
+
+  async #packSlice(
+    plan: Plan,
+    slice: NonNullable<PlannedSegment['slice']>,
+    writer: SegmentWriter,
+    changes: Change[],
+  ): Promise<Segment['slice']> {
+    const row = plan.rows[slice.row]
+    const file = plan.sliced.get(slice.row)
+    if (row?.kind !== 'file' || file === undefined || file.lost) return null
+    const room = writer.room().subarray(0, slice.length)
+    const isVersion = (stats: Stats) => isSameFile(stats, file.version, this.#parts.nowMs())
+    const locate = () => this.#parts.directories.locate(row.path)
+    const read = this.#attempt(row.path, () => readSlice(locate(), room, slice, isVersion))
+    const caughtUp = read?.fault === null && (await this.#catchUp(file, slice.offset, locate, isVersion))
+    if (!caughtUp) {
+      file.lost = true
+      const fault = read === null || read.fault === null ? 'unsettled' : read.fault
+      this.#deferNow(row.path, fault, read?.fault === 'unreadable' ? read.message : '')
+      return null
+    }
+    if (file.finished === null && file.digest.bytes === slice.offset) file.digest.update(room)
+    writer.add(SLICE_ENTRY, slice.length)
+    if (slice.last) {
+      if (file.finished === null) {
+        file.finished = file.digest.finish()
+        this.#learn(row, file.finished)
+      }
+      const { mode, uid, gid, mtime, size } = file.version
+      changes.push({
+        path: row.path,
+        kind: 'file',
+        mode,
+        uid,
+        gid,
+        mtime,
+        size,
+        digest: file.finished,
+        source: 'slices',
+      })
+    }
+    return { path: row.path, content: row.content, offset: slice.offset, length: slice.length, size: file.version.size }
+  }
+
+  /** A receiver that has the first slices already is spared them; the digest is not. */
+  async #catchUp(
+    file: SlicedFile,
+    offset: number,
+    locate: () => string,
+    isVersion: (stats: Stats) => boolean,
+  ): Promise<boolean> {
+    if (file.finished !== null) return true
+    const piece = new Uint8Array(SLICE_BYTES)
+    while (file.digest.bytes < offset) {
+      const at = file.digest.bytes
+      const length = Math.min(SLICE_BYTES, offset - at)
+      if (readSlice(locate(), piece, { offset: at, length }, isVersion).fault !== null) return false
+      file.digest.update(piece.subarray(0, length))
+      await this.#parts.pause()
+    }
+    return true
+  }
+
+  async #finish(
+    position: number,
+    archive: Buffer<ArrayBuffer>,
+    changes: Change[],
+    slice: Segment['slice'],
+    compress: boolean,
+  ): Promise<PackedSegment> {
+    const naming = new OwnerNaming(this.#parts.accounts)
+    for (const change of changes) if (change.kind !== 'absent') naming.note(change)
+    const { encoding, payload } = compressSegment(archive, compress)
+    const header = encodeMessage({
+      type: 'segment',
+      index: position,
+      encoding,
+      bytes: payload.byteLength,
+      tarBytes: archive.byteLength,
+      changes,
+      slice,
+      ...naming.names(this.#parts.nowMs()),
+    })
+    return { header, payload }
+  }
+
+  #learn(row: IndexedEntry, digest: string): void {
+    if (row.digest !== digest) this.#learnt.push({ path: row.path, content: row.content, digest })
+  }
+
+  #deferNow(path: string, fault: ReadFault['fault'], message: string): void {
+    this.#parts.index.defer([path])
+    this.#parts.events.deferred(path, fault, message)
+  }
+
+  /** Null when a directory above the path is gone, replaced or closed to us. */
+  #attempt<Result>(path: string, work: () => Result): Result | ReadFault | null {
+    try {
+      return work()
+    } catch (error) {
+      const code = errorCode(error)
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null
+      if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: errorMessage(error) }
+      throw new Error(`packing ${path}`, { cause: error })
+    }
+  }
+}
+
+/** A receiver at `from` lacks the bytes, or asked for them. */
+function carries(row: IndexedEntry, range: { from: number; request: number | null }): boolean {
+  return range.request !== null || row.content > range.from || row.digest === null
+}
+
+function withinBytes(rows: Planned[]): Planned[] {
+  let bytes = 0
+  const end = rows.findIndex((row, position) => {
+    bytes += row.kind === 'file' ? row.size : 0
+    return position > 0 && bytes > MOST_CHANGESET_BYTES
+  })
+  return end < 0 ? rows : rows.slice(0, end)
+}
+
+function sliceLabel(row: Planned | undefined, slice: { offset: number; length: number; last: boolean }) {
+  if (row?.kind !== 'file') return null
+  return { path: row.path, content: row.content, end: slice.offset + slice.length, isLast: slice.last }
+}
+
+/** Whether the bytes read under `observation` are the row's; a fresh file's ctime says nothing yet. */
+function isVersionOf(row: IndexedEntry, observation: Observation): boolean {
+  const ctimeMatches = row.ctime === 0 || observation.ctime === 0 || row.ctime === observation.ctime
+  return (
+    sameVersion({ ...row, ctime: 1 }, { ...observation, ctime: 1 }) && ctimeMatches && row.mode === observation.mode
+  )
+}
+
+function isSameFile(stats: Stats, version: Observation, nowMs: number): boolean {
+  const look = observe(stats, null, nowMs)
+  return look.found === 'entry' && sameVersion({ ...version, ctime: 1 }, { ...look.observation, ctime: 1 })
+}

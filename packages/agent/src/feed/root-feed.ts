@@ -1,0 +1,200 @@
+/**
+ * One root as the main thread sees it: its thread, its hub, its sessions, and how far each receiver is.
+ *
+ * INVARIANT: one session a receiver; a newer connection takes the older one's place. What a receiver confirmed outlives
+ * its session and, through the root's index, the agent.
+ */
+import type { Logger } from '@rootferry/host'
+import { type Hello, ProtocolError } from '@rootferry/protocol'
+import type { RootOptions, RootStatus } from '../root-messages.ts'
+import { RootThread } from '../root-thread.ts'
+import { Hub } from './hub.ts'
+import { Session } from './session.ts'
+
+export interface ReceiverStatus {
+  name: string
+  root: string
+  state: 'offline' | 'resyncing' | 'replaying' | 'live' | 'failed'
+  sequence: number
+  durableSequence: number
+  lag: { sequences: number; seconds: number }
+  connectedAt: string | null
+  lastSeenAt: string | null
+  lastError: string | null
+}
+
+interface Watermark {
+  committed: number
+  durable: number
+  seenAt: Date | null
+  lastError: string | null
+}
+
+const SAVE_MS = 500
+/** Heads whose time is remembered, to say how old a receiver's lag is. */
+const MOST_HEADS = 1_024
+
+export class RootFeed {
+  readonly name: string
+  readonly thread: RootThread
+  readonly #log: Logger
+  readonly #hub: Hub
+  readonly #sessions = new Map<string, Session>()
+  readonly #watermarks = new Map<string, Watermark>()
+  readonly #unsaved = new Set<string>()
+  /** When each recent head was first hinted at, oldest first. */
+  readonly #heads: { head: number; seenMs: number }[] = []
+  #status: RootStatus | null = null
+  #head = 0
+  #saveTimer: NodeJS.Timeout | null = null
+  sentBytes = 0
+
+  constructor(options: RootOptions, log: Logger) {
+    this.name = options.name
+    this.#log = log.child({ root: options.name })
+    const events = {
+      advanced: (head: number, seenMs: number) => this.#advanced(head, seenMs),
+      status: (status: RootStatus) => {
+        this.#status = status
+      },
+      lost: () => this.#closeSessions(new ProtocolError('root-unavailable', 'the root is being restarted')),
+    }
+    this.thread = new RootThread(options, events, log)
+    this.#hub = new Hub(this.thread)
+  }
+
+  /** @throws Failure when the root's index can not be opened */
+  async start(): Promise<void> {
+    await this.thread.started
+    for (const { name, committed, durable, seen } of await this.thread.ask('watermarks', {})) {
+      this.#watermarks.set(name, { committed, durable, seenAt: new Date(seen), lastError: null })
+    }
+  }
+
+  get status(): RootStatus | null {
+    return this.#status
+  }
+
+  get head(): number {
+    return this.#head
+  }
+
+  get packedBytes(): number {
+    return this.#hub.packedBytes
+  }
+
+  /** Serves a connection whose hello has come; resolves when it has ended. */
+  async serve(peer: ConstructorParameters<typeof Session>[0], hello: Hello): Promise<void> {
+    const { receiver, socket } = peer
+    this.#sessions.get(receiver)?.close(new ProtocolError('superseded', 'a newer connection of this receiver'))
+    const session = new Session(peer, { root: this.thread, hub: this.#hub }, {
+      changed: () => this.#noteProgress(receiver, session),
+      committed: () => this.#noteProgress(receiver, session),
+      sent: (bytes) => {
+        this.sentBytes += bytes
+      },
+    })
+    this.#sessions.set(receiver, session)
+    this.#log.info({ receiver, sequence: hello.sequence, target: hello.target }, 'receiver connected')
+    socket.on('close', (code: number, reason: Buffer) => {
+      if (this.#sessions.get(receiver) === session) this.#sessions.delete(receiver)
+      const lastError = code === 1000 || code === 1001 ? null : `${code} ${reason.toString()}`.trim()
+      const watermark = this.#watermark(receiver)
+      watermark.lastError = lastError
+      watermark.seenAt = new Date()
+      this.#save(receiver)
+      this.#log.info({ receiver, code, reason: reason.toString() }, 'receiver disconnected')
+    })
+    await session.run(hello, this.#head)
+  }
+
+  /** Ends a receiver's session, if it has one. */
+  disconnect(receiver: string, error: ProtocolError): void {
+    this.#sessions.get(receiver)?.close(error)
+  }
+
+  /** The receiver's token is gone for good: nothing waits for it any more. */
+  forget(receiver: string): void {
+    this.disconnect(receiver, new ProtocolError('revoked', 'the token was revoked'))
+    this.#watermarks.delete(receiver)
+    this.thread.tell({ type: 'forget', receiver })
+  }
+
+  receiverStatus(receiver: string, now: Date): ReceiverStatus {
+    const session = this.#sessions.get(receiver)
+    const known = this.#watermarks.get(receiver)
+    const committed = known?.committed ?? 0
+    const behind = Math.max(0, this.#head - committed)
+    const failing = session?.state.failing
+    return {
+      name: receiver,
+      root: this.name,
+      state: session?.state.statusAt(this.#head) ?? 'offline',
+      sequence: committed,
+      durableSequence: known?.durable ?? 0,
+      lag: { sequences: behind, seconds: behind === 0 ? 0 : this.#secondsSince(committed, now) },
+      connectedAt: session?.connectedAt.toISOString() ?? null,
+      lastSeenAt: (session?.lastSeenAt ?? known?.seenAt)?.toISOString() ?? null,
+      lastError: failing === null || failing === undefined ? (known?.lastError ?? null) : `${failing.code}: ${failing.message}`,
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closeSessions(new ProtocolError('shutting-down', 'the agent is stopping'))
+    if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)
+    this.#saveAll()
+    await this.thread.close()
+  }
+
+  #advanced(head: number, seenMs: number): void {
+    this.#head = head
+    this.#heads.push({ head, seenMs })
+    if (this.#heads.length > MOST_HEADS) this.#heads.shift()
+    for (const session of this.#sessions.values()) session.advanced(head)
+  }
+
+  #secondsSince(committed: number, now: Date): number {
+    const firstMissed = this.#heads.find(({ head }) => head > committed)
+    return firstMissed === undefined ? 0 : Math.max(0, (now.getTime() - firstMissed.seenMs) / 1000)
+  }
+
+  #noteProgress(receiver: string, session: Session): void {
+    if (session.state.phase !== 'feeding' || this.#sessions.get(receiver) !== session) return
+    const watermark = this.#watermark(receiver)
+    const { committed, durable } = session.state
+    if (watermark.committed === committed && watermark.durable === durable) return
+    watermark.committed = committed
+    watermark.durable = durable
+    watermark.seenAt = session.lastSeenAt
+    this.#save(receiver)
+  }
+
+  #watermark(receiver: string): Watermark {
+    let watermark = this.#watermarks.get(receiver)
+    if (watermark === undefined) {
+      watermark = { committed: 0, durable: 0, seenAt: null, lastError: null }
+      this.#watermarks.set(receiver, watermark)
+    }
+    return watermark
+  }
+
+  #save(receiver: string): void {
+    this.#unsaved.add(receiver)
+    this.#saveTimer ??= setTimeout(() => {
+      this.#saveTimer = null
+      this.#saveAll()
+    }, SAVE_MS)
+  }
+
+  #saveAll(): void {
+    for (const receiver of this.#unsaved) {
+      const { committed, durable } = this.#watermark(receiver)
+      this.thread.tell({ type: 'watermark', receiver, committed, durable })
+    }
+    this.#unsaved.clear()
+  }
+
+  #closeSessions(error: ProtocolError): void {
+    for (const session of this.#sessions.values()) session.close(error)
+  }
+}

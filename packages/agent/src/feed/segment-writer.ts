@@ -1,0 +1,57 @@
+/**
+ * Builds one segment's tar archive in one buffer.
+ *
+ * Content is read straight to the place where it will stand in the archive; tar-stream then writes the headers around
+ * it. What it hands out for content is the very same memory, already in place, so only headers and padding are copied.
+ */
+import { Buffer } from 'node:buffer'
+import { SEGMENT_TAR } from '@rootferry/protocol'
+import { pack } from 'tar-stream'
+import { tarBytesOf } from './changeset-plan.ts'
+
+const TAR_BLOCK = 512
+const TAR_END = 1024
+
+export class SegmentWriter {
+  readonly #archive: Buffer<ArrayBuffer>
+  readonly #entries: { name: string; start: number; bytes: number }[] = []
+  #used = 0
+
+  /** @param capacity bytes of the finished archive at the most */
+  constructor(capacity: number) {
+    this.#archive = Buffer.allocUnsafeSlow(capacity)
+  }
+
+  /** Where the next entry's content belongs: write it there, then `add` it. Empty when there is no room. */
+  room(): Buffer {
+    const start = this.#used + TAR_BLOCK
+    const whole = Math.floor((this.#archive.byteLength - TAR_END - start) / TAR_BLOCK) * TAR_BLOCK
+    return this.#archive.subarray(start, start + Math.max(whole, 0))
+  }
+
+  add(name: string, bytes: number): void {
+    this.#entries.push({ name, start: this.#used + TAR_BLOCK, bytes })
+    this.#used += tarBytesOf(bytes)
+  }
+
+  /** The archive; the writer must not be used again. Empty when nothing was added. */
+  finish(): Promise<Buffer<ArrayBuffer>> {
+    if (this.#entries.length === 0) return Promise.resolve(this.#archive.subarray(0, 0))
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer<ArrayBuffer>>()
+    const stream = pack()
+    let at = 0
+    const place = (piece: Uint8Array) => {
+      const inPlace = piece.buffer === this.#archive.buffer && piece.byteOffset === this.#archive.byteOffset + at
+      if (!inPlace) this.#archive.set(piece, at)
+      at += piece.byteLength
+    }
+    stream.on('data', (piece) => place(piece as Uint8Array))
+    stream.on('error', reject)
+    stream.on('end', () => resolve(this.#archive.subarray(0, at)))
+    for (const { name, start, bytes } of this.#entries) {
+      stream.entry({ ...SEGMENT_TAR, name, size: bytes }, this.#archive.subarray(start, start + bytes))
+    }
+    stream.finalize()
+    return promise
+  }
+}

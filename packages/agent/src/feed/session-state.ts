@@ -1,0 +1,110 @@
+/**
+ * Pure bookkeeping of one receiver's session: what may be sent, what it has confirmed, and what breaks the protocol.
+ *
+ *   greeting ──hello, start replay──▶ feeding ──committed = head──▶ feeding (live)
+ *       └──────hello, start resync──▶ comparing ──resynced──▶ feeding
+ *
+ * `list` and `want` are answered in every phase after greeting. No clock, no socket: `session.ts` drives it.
+ */
+import { LIMITS, type List, ProtocolError, type ToAgent, type Want, type Welcome } from '@rootferry/protocol'
+
+export type Phase = 'greeting' | 'comparing' | 'feeding'
+
+/** Changesets that were sent and not confirmed: bounds what a receiver can make us remember. */
+export const MOST_UNCONFIRMED = 64
+
+export class SessionState {
+  phase: Phase = 'greeting'
+  /** Everything up to here was sent, or the receiver had it. */
+  cursor = 0
+  committed = 0
+  durable = 0
+  /** Segment bytes that may still be sent; a segment may begin while it is positive. */
+  credit = 0
+  /** Ends of the changesets on their way, oldest first. */
+  readonly unconfirmed: number[] = []
+  readonly requests: (List | Want)[] = []
+  readonly #repairs = new Set<number>()
+  #comparedTo = 0
+  #live = false
+  failing: { code: string; message: string } | null = null
+
+  greeted(welcome: Welcome, hello: { durable: number; credit: number }): void {
+    this.credit = hello.credit
+    this.#comparedTo = welcome.sequence
+    this.phase = welcome.start === 'replay' ? 'feeding' : 'comparing'
+    if (welcome.start === 'resync') return
+    this.cursor = welcome.sequence
+    this.committed = welcome.sequence
+    this.durable = Math.min(hello.durable, welcome.sequence)
+  }
+
+  /** @throws ProtocolError when the message has no place here */
+  receive(message: Exclude<ToAgent, { type: 'hello' }>): void {
+    switch (message.type) {
+      case 'credit':
+        this.credit = Math.min(this.credit + message.bytes, LIMITS.creditBytes)
+        return
+      case 'committed':
+        return this.#confirm(message.sequence)
+      case 'durable':
+        if (message.sequence > this.committed) throw unexpected('durable beyond committed')
+        this.durable = Math.max(this.durable, message.sequence)
+        return
+      case 'list':
+      case 'want':
+        if (this.requests.length + this.#repairs.size >= LIMITS.openRequests) {
+          throw new ProtocolError('limit-exceeded', 'too many open requests')
+        }
+        this.requests.push(message)
+        return
+      case 'repaired':
+        if (!this.#repairs.delete(message.request)) throw unexpected(`repaired ${message.request} was not under way`)
+        return
+      case 'resynced':
+        return this.#resynced(message.sequence)
+      case 'failing':
+        this.failing = message.error
+        return
+    }
+  }
+
+  sentChangeset(to: number): void {
+    this.cursor = to
+    this.unconfirmed.push(to)
+  }
+
+  sentRepair(request: number): void {
+    this.#repairs.add(request)
+  }
+
+  /** Whether a changeset may begin now, there being changes above the cursor. */
+  mayFeed(head: number): boolean {
+    return this.phase === 'feeding' && head > this.cursor && this.unconfirmed.length < MOST_UNCONFIRMED
+  }
+
+  /** Status word; live once it has caught up, and from then on. */
+  statusAt(head: number): 'resyncing' | 'replaying' | 'live' | 'failed' {
+    if (this.phase === 'feeding' && this.committed >= head) this.#live = true
+    if (this.failing !== null) return 'failed'
+    if (this.phase !== 'feeding') return 'resyncing'
+    return this.#live ? 'live' : 'replaying'
+  }
+
+  #confirm(sequence: number): void {
+    if (this.unconfirmed[0] !== sequence) throw unexpected(`committed ${sequence}, expected ${this.unconfirmed[0] ?? 'none'}`)
+    this.unconfirmed.shift()
+    this.committed = sequence
+  }
+
+  #resynced(sequence: number): void {
+    if (this.phase !== 'comparing' || sequence !== this.#comparedTo) throw unexpected(`resynced ${sequence}`)
+    this.phase = 'feeding'
+    this.cursor = sequence
+    this.committed = sequence
+  }
+}
+
+function unexpected(detail: string): ProtocolError {
+  return new ProtocolError('unexpected-message', detail)
+}

@@ -1,0 +1,226 @@
+/**
+ * One connection: a receiver and one root. Drives SessionState over a WebSocket.
+ *
+ * A single loop decides what is sent next (answers to requests first, then the next changeset), so that everything on
+ * the line is in the order in which it was read from the index. It waits for credit, and for the socket to drain: a
+ * receiver that does not read costs a few frames of memory and delays nobody.
+ */
+import {
+  decodeToAgent,
+  encodeMessage,
+  type Hello,
+  LIMITS,
+  type List,
+  type Partial,
+  ProtocolError,
+  type Want,
+  type Welcome,
+} from '@rootferry/protocol'
+import type { WebSocket } from 'ws'
+import type { RootThread } from '../root-thread.ts'
+import type { Hub, Urgency } from './hub.ts'
+import type { PackedSegment, PlanSummary } from './packer.ts'
+import { SessionState } from './session-state.ts'
+
+/** Unsent bytes of a socket above which the loop waits. */
+const MOST_BUFFERED = 2 * LIMITS.frameBytes
+/** Segments asked for ahead of the one that is being sent. */
+const AHEAD = 2
+
+export interface SessionEvents {
+  /** Something that status shows has changed. */
+  changed(): void
+  committed(sequence: number): void
+  sent(bytes: number): void
+}
+
+export class Session {
+  readonly receiver: string
+  readonly connectedAt: Date
+  readonly state = new SessionState()
+  lastSeenAt: Date
+  readonly #socket: WebSocket
+  readonly #root: RootThread
+  readonly #hub: Hub
+  readonly #events: SessionEvents
+  readonly #compress: boolean
+  #head = 0
+  #partials: readonly Partial[] = []
+  #wake = Promise.withResolvers<void>()
+  #closed = false
+
+  constructor(
+    peer: { socket: WebSocket; receiver: string; isLocal: boolean; now: Date },
+    feed: { root: RootThread; hub: Hub },
+    events: SessionEvents,
+  ) {
+    this.receiver = peer.receiver
+    this.#socket = peer.socket
+    this.connectedAt = peer.now
+    this.lastSeenAt = peer.now
+    this.#root = feed.root
+    this.#hub = feed.hub
+    this.#events = events
+    this.#compress = !peer.isLocal
+  }
+
+  /** Takes the connection over after its hello. Resolves when it is closed; never rejects. */
+  async run(hello: Hello, head: number): Promise<void> {
+    this.#head = head
+    this.#socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary))
+    this.#socket.on('close', () => this.#end())
+    this.#socket.on('pong', () => this.#heard())
+    try {
+      const welcome: Welcome = await this.#root.ask('greet', { hello })
+      this.#head = Math.max(this.#head, welcome.head)
+      this.#partials = hello.partials
+      this.state.greeted(welcome, hello)
+      await this.#sendText(encodeMessage(welcome))
+      this.#events.changed()
+      await this.#feed(hello.encodings.includes('zstd') && this.#compress)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** The index has news. */
+  advanced(head: number): void {
+    this.#head = head
+    this.#wakeUp()
+  }
+
+  close(error: ProtocolError): void {
+    this.#closed = true
+    this.#wakeUp()
+    this.#socket.close(error.closeCode, error.message.slice(0, 120))
+  }
+
+  async #feed(compress: boolean): Promise<void> {
+    while (!this.#closed) {
+      const request = this.state.requests.shift()
+      if (request !== undefined) await this.#answer(request, compress)
+      else if (this.state.mayFeed(this.#head)) await this.#sendNext(compress)
+      else await this.#sleep()
+    }
+  }
+
+  async #answer(request: List | Want, compress: boolean): Promise<void> {
+    if (request.type === 'list') {
+      await this.#sendText(await this.#root.ask('list', { list: request }))
+      return
+    }
+    const plan = await this.#hub.repair(request.request, request.paths)
+    try {
+      this.state.sentRepair(request.request)
+      await this.#sendPlan(plan, compress, 'bulk')
+    } finally {
+      this.#hub.dismiss(plan)
+    }
+  }
+
+  async #sendNext(compress: boolean): Promise<void> {
+    const urgency = this.state.statusAt(this.#head) === 'live' ? 'live' : 'bulk'
+    const plan = await this.#hub.join(this.state.cursor, urgency)
+    try {
+      await this.#sendPlan(plan, compress, urgency)
+    } finally {
+      this.#hub.leave(plan)
+    }
+  }
+
+  async #sendPlan(plan: PlanSummary, compress: boolean, urgency: Urgency): Promise<void> {
+    const { from, to, head, request, changes, bytes } = plan
+    await this.#sendText(encodeMessage({ type: 'changeset', from, to, head, request, changes, bytes }))
+    const positions = this.#positionsOf(plan)
+    const under: Promise<PackedSegment>[] = []
+    for (let at = 0; at < positions.length; at += 1) {
+      for (const ahead of positions.slice(at + under.length, at + 1 + AHEAD)) {
+        const packed = this.#hub.segment(plan, ahead, compress, urgency)
+        packed.catch(() => this.#wakeUp())
+        under.push(packed)
+      }
+      while (this.state.credit <= 0 && !this.#closed) await this.#sleep()
+      if (this.#closed) return
+      const packed = await under.shift()
+      if (packed !== undefined) await this.#sendSegment(packed)
+    }
+    if (request === null) this.state.sentChangeset(to)
+    await this.#sendText(encodeMessage({ type: 'commit', to }))
+  }
+
+  async #sendSegment({ header, payload }: PackedSegment): Promise<void> {
+    await this.#sendText(header)
+    this.state.credit -= payload.byteLength
+    for (let at = 0; at < payload.byteLength; at += LIMITS.frameBytes) {
+      await this.#send(payload.subarray(at, at + LIMITS.frameBytes))
+    }
+  }
+
+  /** All segments, less the slices that the receiver said it has. */
+  #positionsOf(plan: PlanSummary): number[] {
+    const positions: number[] = []
+    plan.segments.forEach(({ slice }, position) => {
+      const held = this.#partials.find(({ path, content }) => path === slice?.path && content === slice.content)
+      if (slice === null || held === undefined || slice.end > held.bytes || slice.isLast) positions.push(position)
+      if (slice?.isLast === true) this.#partials = this.#partials.filter((partial) => partial !== held)
+    })
+    return positions
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    this.#heard()
+    if (this.#closed) return
+    try {
+      if (isBinary) throw new ProtocolError('unexpected-message', 'a receiver sends no binary frames')
+      const message = decodeToAgent(data)
+      if (message.type === 'hello') throw new ProtocolError('unexpected-message', 'a second hello')
+      this.state.receive(message)
+      if (message.type === 'committed') this.#events.committed(message.sequence)
+      if (message.type !== 'credit') this.#events.changed()
+      this.#wakeUp()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #heard(): void {
+    this.lastSeenAt = new Date()
+  }
+
+  #sendText(text: string): Promise<void> {
+    return this.#send(text)
+  }
+
+  async #send(data: string | Uint8Array): Promise<void> {
+    if (this.#closed) return
+    this.#socket.send(data, (error) => {
+      if (error === undefined || error === null) this.#wakeUp()
+    })
+    this.#events.sent(data.length)
+    while (this.#socket.bufferedAmount > MOST_BUFFERED && !this.#closed) await this.#sleep()
+  }
+
+  #sleep(): Promise<void> {
+    return this.#wake.promise
+  }
+
+  #wakeUp(): void {
+    this.#wake.resolve()
+    this.#wake = Promise.withResolvers()
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed) return
+    this.close(error instanceof ProtocolError ? error : new ProtocolError('root-unavailable', describe(error), { cause: error }))
+  }
+
+  #end(): void {
+    this.#closed = true
+    this.#wakeUp()
+    this.#events.changed()
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

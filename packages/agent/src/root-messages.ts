@@ -1,0 +1,78 @@
+/**
+ * What the main thread and a root's thread say to each other. Segment payloads are transferred, never copied.
+ *
+ * Requests carry an id and get one answer or one refusal; everything else is news and needs none.
+ */
+import type { Hello, List, Welcome } from '@rootferry/protocol'
+import type { PackedSegment, PlanSummary } from './feed/packer.ts'
+import type { Totals } from './tree/entry-index.ts'
+import type { Problem } from './tree/problems.ts'
+import type { WatchBackend } from './tree/watcher.ts'
+
+export interface WatchSettings {
+  backend: 'auto' | WatchBackend
+  settleMs: number
+  maxWaitMs: number
+  rescanMinutes: number
+}
+
+export interface RootOptions {
+  name: string
+  /** Absolute path of the docroot; it may be a symlink. */
+  path: string
+  /** Directory of this root's index. */
+  stateDir: string
+  exclude: readonly string[]
+  watch: WatchSettings
+  software: string
+}
+
+/** Name of a request → what it takes and what it answers. */
+export interface RootRequests {
+  /** Decides where a receiver begins; waits for the first scan where that needs it. */
+  greet: { takes: { hello: Hello }; answers: Welcome }
+  plan: { takes: { from: number }; answers: PlanSummary }
+  repair: { takes: { request: number; paths: string[] }; answers: PlanSummary }
+  pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
+  list: { takes: { list: List }; answers: string }
+  watermarks: { takes: object; answers: { name: string; committed: number; durable: number; seen: number }[] }
+}
+
+export type RootRequest = {
+  [Name in keyof RootRequests]: { type: Name; id: number } & RootRequests[Name]['takes']
+}[keyof RootRequests]
+
+export type ToRoot =
+  | RootRequest
+  | { type: 'release'; plan: number }
+  | { type: 'watermark'; receiver: string; committed: number; durable: number }
+  | { type: 'forget'; receiver: string }
+  | { type: 'reconfigure'; exclude: readonly string[]; watch: WatchSettings }
+  | { type: 'rescan' }
+  | { type: 'close' }
+
+export interface RootStatus {
+  name: string
+  epoch: string
+  sequence: number
+  state: 'scanning' | 'ready' | 'halted' | 'unavailable'
+  reason: string | null
+  totals: Totals
+  watch: { backend: WatchBackend | null; degraded: string | null }
+  problems: Problem[]
+  problemCount: number
+  overflows: number
+  lastScanMs: number
+}
+
+export type LogLevel = 'info' | 'warn' | 'error'
+
+export type FromRoot =
+  | { type: 'answer'; id: number; value: unknown }
+  | { type: 'refusal'; id: number; message: string }
+  /** The index reached `head`; the oldest hint behind the newest changes came at `seenMs` (wall clock). */
+  | { type: 'advanced'; head: number; seenMs: number }
+  | { type: 'status'; status: RootStatus }
+  | { type: 'log'; level: LogLevel; message: string; details: Record<string, unknown> }
+  | { type: 'failed'; message: string; exitCode: number }
+  | { type: 'closed' }

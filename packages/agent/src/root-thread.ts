@@ -1,0 +1,122 @@
+/**
+ * The main thread's end of a root's thread: requests with answers, and the news it sends.
+ *
+ * A thread that dies takes its requests with it (they are refused) and is started again after a pause; `onLost` tells
+ * the feed to close its sessions, whose receivers come back by themselves.
+ */
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { EXIT, Failure, type Logger } from '@rootferry/host'
+import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from './root-messages.ts'
+
+export interface RootThreadEvents {
+  advanced(head: number, seenMs: number): void
+  status(status: RootStatus): void
+  lost(): void
+}
+
+const RESTART_MS = 1_000
+
+interface Waiting {
+  resolve(value: never): void
+  reject(error: Error): void
+}
+
+export class RootThread {
+  readonly #options: RootOptions
+  readonly #events: RootThreadEvents
+  readonly #log: Logger
+  readonly #waiting = new Map<number, Waiting>()
+  #worker: Worker
+  #nextId = 1
+  #closing = false
+  #closed = Promise.withResolvers<void>()
+  #started = Promise.withResolvers<void>()
+
+  constructor(options: RootOptions, events: RootThreadEvents, log: Logger) {
+    this.#options = options
+    this.#events = events
+    this.#log = log
+    this.#worker = this.#start()
+  }
+
+  /** Resolves when the thread has opened its index. @throws Failure when it can not */
+  get started(): Promise<void> {
+    return this.#started.promise
+  }
+
+  /** @throws RangeError when the root has no answer: unavailable, a plan that was released, a thread that died */
+  ask<Name extends keyof RootRequests>(
+    type: Name,
+    request: RootRequests[Name]['takes'],
+  ): Promise<RootRequests[Name]['answers']> {
+    const id = this.#nextId++
+    const { promise, resolve, reject } = Promise.withResolvers<RootRequests[Name]['answers']>()
+    this.#waiting.set(id, { resolve, reject })
+    this.#worker.postMessage({ type, id, ...request })
+    return promise
+  }
+
+  tell(message: Exclude<ToRoot, { id: number }>): void {
+    this.#worker.postMessage(message)
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    this.tell({ type: 'close' })
+    await this.#closed.promise
+    await this.#worker.terminate()
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL(`./root-worker${extname(import.meta.filename)}`, import.meta.url), {
+      workerData: this.#options,
+      name: `root ${this.#options.name}`,
+    })
+    worker.on('message', (message: FromRoot) => this.#take(message))
+    worker.on('error', (error) => this.#log.error({ root: this.#options.name, err: error }, 'thread of a root failed'))
+    worker.on('exit', () => this.#ended())
+    return worker
+  }
+
+  #take(message: FromRoot): void {
+    switch (message.type) {
+      case 'answer':
+      case 'refusal':
+        return this.#settle(message)
+      case 'advanced':
+        this.#started.resolve()
+        return this.#events.advanced(message.head, message.seenMs)
+      case 'status':
+        return this.#events.status(message.status)
+      case 'log':
+        this.#log[message.level]({ root: this.#options.name, ...message.details }, message.message)
+        return
+      case 'failed':
+        this.#closing = true
+        this.#started.reject(new Failure(message.exitCode, `root ${this.#options.name}: ${message.message}`))
+        return
+      case 'closed':
+        return this.#closed.resolve()
+    }
+  }
+
+  #settle(message: Extract<FromRoot, { id: number }>): void {
+    const waiting = this.#waiting.get(message.id)
+    this.#waiting.delete(message.id)
+    if (message.type === 'answer') waiting?.resolve(message.value as never)
+    else waiting?.reject(new RangeError(message.message))
+  }
+
+  #ended(): void {
+    this.#closed.resolve()
+    for (const { reject } of this.#waiting.values()) reject(new RangeError('the root is being restarted'))
+    this.#waiting.clear()
+    if (this.#closing) return
+    this.#started.reject(new Failure(EXIT.failed, `root ${this.#options.name}: its thread died while starting`))
+    this.#events.lost()
+    setTimeout(() => {
+      if (!this.#closing) this.#worker = this.#start()
+    }, RESTART_MS)
+  }
+}

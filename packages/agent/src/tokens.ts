@@ -1,0 +1,95 @@
+/**
+ * Bearer tokens: who may connect, and who may administer. The file holds SHA-256 hashes only.
+ *
+ * The file is the truth and small: every change by the command line replaces it in one step, and the running agent
+ * reads it again when it changes. A token is 256 random bits, so a plain hash is no weaker than a slow one.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { EXIT, errorCode, errorMessage, Failure, writeDurably } from '@rootferry/host'
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'
+
+const StoredToken = Type.Object(
+  {
+    name: Type.String({ pattern: NAME_PATTERN }),
+    sha256: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+    admin: Type.Boolean(),
+    createdAt: Type.String({ maxLength: 40 }),
+  },
+  { additionalProperties: false },
+)
+const TokenFile = Type.Object({ version: Type.Literal(1), tokens: Type.Array(StoredToken) }, { additionalProperties: false })
+const validator = Compile(TokenFile)
+
+export type StoredToken = Static<typeof StoredToken>
+
+/** @throws Failure when the file is there and can not be understood */
+export function readTokens(file: string): StoredToken[] {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw new Failure(EXIT.failed, `${file}: ${errorMessage(error)}`, { cause: error })
+  }
+  const value = parse(text)
+  if (!validator.Check(value)) throw new Failure(EXIT.failed, `${file}: is no token file of this version`)
+  return value.tokens
+}
+
+/** @returns the token, which is stored nowhere. @throws Failure when the name is taken or no name */
+export function createToken(file: string, name: string, admin: boolean, now: Date): string {
+  if (!new RegExp(NAME_PATTERN).test(name)) {
+    throw new Failure(EXIT.usage, `'${name}' is no name: letters, digits, '.', '_' and '-' are accepted, 63 at the most`)
+  }
+  const tokens = readTokens(file)
+  if (tokens.some((token) => token.name === name)) {
+    throw new Failure(EXIT.failed, `a token of the name ${name} exists: revoke it first`)
+  }
+  const token = `rf_${randomBytes(32).toString('base64url')}`
+  write(file, [...tokens, { name, sha256: hashOf(token), admin, createdAt: now.toISOString() }])
+  return token
+}
+
+/** @throws Failure when there is none of that name */
+export function revokeToken(file: string, name: string): void {
+  const tokens = readTokens(file)
+  const left = tokens.filter((token) => token.name !== name)
+  if (left.length === tokens.length) throw new Failure(EXIT.failed, `there is no token of the name ${name}`)
+  write(file, left)
+}
+
+/** The stored token that `presented` is, or null. Takes the same time whichever it is. */
+export function findToken(tokens: readonly StoredToken[], presented: string): StoredToken | null {
+  const hash = Buffer.from(hashOf(presented))
+  let found: StoredToken | null = null
+  for (const token of tokens) if (timingSafeEqual(hash, Buffer.from(token.sha256))) found = token
+  return found
+}
+
+/** The token of an `Authorization: Bearer …` header, or null. */
+export function bearerOf(header: string | undefined): string | null {
+  return /^Bearer ([A-Za-z0-9._~+/-]{1,256}=*)$/i.exec(header ?? '')?.[1] ?? null
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64url')
+}
+
+function write(file: string, tokens: StoredToken[]): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  writeDurably(file, `${JSON.stringify({ version: 1, tokens }, null, 2)}\n`, 0o600)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // What is wrong is said by the schema check: this is no token file.
+    return null
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * chokidar as a source of hints: it walks and watches the tree itself, and holds an entry for every file of it.
+ *
+ * Two streams of it are used. `raw` is what the kernel said of one watched directory: it comes at once and for every
+ * write, where chokidar's own events leave out what has the same mtime. Those events in turn tell what chokidar found
+ * when it began to watch a new directory, which the kernel had nobody to tell.
+ * RACE: a directory recreated with the inode number of its predecessor is not new to chokidar, so a file rewritten in
+ * it before the new watch stands has no event. Such a directory gets a second look a moment later.
+ * Weaker than the directory backend: a path of more than 4,096 bytes, root included, is not watched (an error says so),
+ * nor is a directory with a backslash in its name that a filter would exclude were it a slash.
+ */
+import { lstatSync, realpathSync } from 'node:fs'
+import { basename } from 'node:path'
+import { errorCode } from '@rootferry/host'
+import { baseName, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { type FSWatcher, watch } from 'chokidar'
+import { EventHints, ITSELF } from './event-hints.ts'
+import { inotifyQueueLimit, isWatchLimit, watchLimitReason } from './inotify-limits.ts'
+import { OverflowMeter } from './overflow-meter.ts'
+import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
+
+const SECOND_LOOK_MS = 250
+/** How much older than its event a directory may be and still count as one that has just been made. */
+const NEWBORN_MS = 5_000
+
+export class ChokidarWatcher implements Watcher {
+  readonly backend = 'chokidar'
+  readonly #options: Pick<WatcherOptions, 'rootPath' | 'filter'>
+  readonly #events: WatcherEvents
+  readonly #hints: EventHints
+  readonly #meter: OverflowMeter
+  readonly #ready = Promise.withResolvers<void>()
+  readonly #secondLooks = new Set<string>()
+  #rootPath = ''
+  #chokidar: FSWatcher | null = null
+  #refused = 0
+  #closed = false
+
+  constructor(options: Pick<WatcherOptions, 'rootPath' | 'filter'>, events: WatcherEvents) {
+    this.#options = options
+    this.#events = events
+    this.#hints = new EventHints(options.filter, events, (path) => this.#isNewborn(path))
+    this.#meter = new OverflowMeter(inotifyQueueLimit(), (reason) => events.overflow(reason))
+  }
+
+  get watchedDirectories(): number {
+    let directories = 0
+    for (const location of Object.keys(this.#chokidar?.getWatched() ?? {})) {
+      if (this.#relative(location) !== null) directories += 1
+    }
+    return directories
+  }
+
+  async start(): Promise<void> {
+    if (this.#closed) return
+    // It must not follow symlinks, and would take a root that is one for just that: a link.
+    this.#rootPath = realpathSync(this.#options.rootPath)
+    this.#chokidar = watch(this.#rootPath, {
+      backend: 'native',
+      ignored: (location, status) => this.#ignores(location, status?.isDirectory()),
+      ignoreInitial: true,
+      ignorePermissionErrors: true,
+      followSymlinks: false,
+      atomic: false,
+    })
+    this.#chokidar
+      .on('raw', (kind, name, details) => this.#onRaw(kind, name, details))
+      .on('all', (_event, location) => this.#onFound(location))
+      .on('error', (error) => this.#onError(error))
+      .on('ready', () => this.#ready.resolve())
+    await this.#ready.promise
+  }
+
+  directoryFound(): void {
+    // It finds directories itself.
+  }
+
+  directoryGone(): void {
+    // It sees them go itself.
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#secondLooks.clear()
+    this.#ready.resolve()
+    await this.#chokidar?.close()
+  }
+
+  #ignores(location: string, isDirectory: boolean | undefined): boolean {
+    const path = this.#relative(location)
+    if (path === null) return true
+    // Asked once without a status and again with one; only then is it known which patterns apply.
+    return isDirectory !== undefined && this.#hints.excludes(path, isDirectory)
+  }
+
+  /** What `details` holds is no documented part of chokidar: anything unexpected is left to its own events. */
+  #onRaw(kind: string, name: unknown, details: unknown): void {
+    this.#meter.count()
+    if (typeof details !== 'object' || details === null || !('watchedPath' in details)) return
+    const location = details.watchedPath
+    const directory = typeof location === 'string' ? this.#relative(location) : null
+    if (directory === null || typeof location !== 'string') return
+    const change = kind === 'change' ? 'change' : 'rename'
+    if (typeof name !== 'string') {
+      this.#hints.note(directory, null, change)
+      return
+    }
+    if (name === basename(location)) {
+      // The directory itself, or an entry in it with its name.
+      this.#hints.note(directory, ITSELF, change)
+      if (change === 'rename') this.#lookAgain(directory)
+    }
+    this.#hints.note(directory, name, change)
+  }
+
+  #onFound(location: string): void {
+    const path = this.#relative(location)
+    if (path === ROOT_PATH) this.#hints.note(ROOT_PATH, ITSELF, 'rename')
+    else if (path !== null) this.#hints.note(parentPath(path), baseName(path), 'rename')
+  }
+
+  /** A directory's own `rename` comes when it is deleted, but also when its attributes change. */
+  #lookAgain(directory: string): void {
+    if (this.#secondLooks.size === 0) setTimeout(this.#takeSecondLooks, SECOND_LOOK_MS).unref()
+    this.#secondLooks.add(directory)
+  }
+
+  readonly #takeSecondLooks = (): void => {
+    for (const directory of this.#secondLooks) {
+      if (this.#isNewborn(directory)) this.#events.hint({ path: directory, extent: 'subtree' })
+    }
+    this.#secondLooks.clear()
+  }
+
+  /** Identities are not kept here, so any young directory is taken to have replaced another. */
+  #isNewborn(path: string): boolean {
+    try {
+      const status = lstatSync(joinPath(this.#rootPath, path), { throwIfNoEntry: false })
+      return status?.isDirectory() === true && Date.now() - status.birthtimeMs <= NEWBORN_MS
+    } catch (error) {
+      // Unreachable by path: chokidar does not watch it either, see the header.
+      return errorCode(error) === 'ENAMETOOLONG'
+    }
+  }
+
+  #onError(error: unknown): void {
+    if (this.#closed) return
+    const code = errorCode(error)
+    if (!isWatchLimit(code)) {
+      this.#events.error(error instanceof Error ? error : new Error(String(error)))
+      return
+    }
+    this.#refused += 1
+    // Thousands may follow: a report each time their number has doubled.
+    if ((this.#refused & (this.#refused - 1)) === 0) this.#events.degraded(watchLimitReason(code, this.#refused))
+  }
+
+  #relative(location: string): string | null {
+    if (location === this.#rootPath) return ROOT_PATH
+    const below = this.#rootPath.endsWith('/') ? this.#rootPath : `${this.#rootPath}/`
+    return location.startsWith(below) ? location.slice(below.length) : null
+  }
+}

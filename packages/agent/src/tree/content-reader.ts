@@ -1,0 +1,130 @@
+/**
+ * Reads a file's bytes together with the attributes that belong to them.
+ *
+ * INVARIANT: what is returned is a version that the file had: its status is the same before and after the read. A
+ * writer that gets in between leads to another try, and after a few to `unsettled`. The final component is never
+ * followed, and opening never blocks (a FIFO may have taken the file's place).
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { errorCode, errorMessage } from '@rootferry/host'
+import { DigestStream } from '@rootferry/protocol'
+import type { Observation } from './entry-index.ts'
+import { observe } from './observe.ts'
+
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+const TRIES = 3
+const PIECE_BYTES = 4 * 1024 * 1024
+
+export type ReadFault =
+  | { fault: 'vanished' }
+  | { fault: 'unreadable'; message: string }
+  /** Somebody keeps writing. */
+  | { fault: 'unsettled' }
+  /** It has more bytes than there is room for. */
+  | { fault: 'outgrown' }
+
+export type WholeRead = { fault: null; observation: Observation; bytes: number } | ReadFault
+
+/**
+ * Reads a whole file into `into`.
+ * @param location path for the system call, see ConfinedDirectories
+ */
+export function readWhole(location: string, into: Uint8Array, nowMs: number): WholeRead {
+  return withOpenFile(location, (descriptor) => {
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const before = fstatSync(descriptor)
+      if (!before.isFile()) return { fault: 'vanished' }
+      if (before.size > into.byteLength) return { fault: 'outgrown' }
+      const bytes = readFully(descriptor, into, before.size, 0)
+      if (bytes === before.size && unchanged(before, fstatSync(descriptor))) {
+        const look = observe(before, null, nowMs)
+        if (look.found === 'entry') return { fault: null, observation: look.observation, bytes }
+      }
+    }
+    return { fault: 'unsettled' }
+  })
+}
+
+/**
+ * Reads `length` bytes at `offset` of a large file whose version is known already.
+ * @returns 'unsettled' when it is no longer that version
+ */
+export function readSlice(
+  location: string,
+  into: Uint8Array,
+  slice: { offset: number; length: number },
+  isVersion: (stats: Stats) => boolean,
+): { fault: null } | ReadFault {
+  return withOpenFile(location, (descriptor) => {
+    if (!isVersion(fstatSync(descriptor))) return { fault: 'unsettled' }
+    const bytes = readFully(descriptor, into, slice.length, slice.offset)
+    return bytes === slice.length && isVersion(fstatSync(descriptor)) ? { fault: null } : { fault: 'unsettled' }
+  })
+}
+
+/** Digest of a file of any size, read in pieces; `pause` is awaited between them so that a thread can do other work. */
+export async function digestFile(
+  location: string,
+  pause: () => Promise<void>,
+): Promise<{ fault: null; stats: Stats; digest: string } | ReadFault> {
+  let descriptor: number
+  try {
+    descriptor = openSync(location, FLAGS)
+  } catch (error) {
+    return openFault(error)
+  }
+  try {
+    const before = fstatSync(descriptor)
+    if (!before.isFile()) return { fault: 'vanished' }
+    const digest = new DigestStream()
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, Math.max(before.size, 1)))
+    while (digest.bytes < before.size) {
+      const bytes = readSync(descriptor, piece, 0, piece.byteLength, digest.bytes)
+      if (bytes === 0) break
+      digest.update(piece.subarray(0, bytes))
+      if (digest.bytes < before.size) await pause()
+    }
+    if (digest.bytes !== before.size || !unchanged(before, fstatSync(descriptor))) return { fault: 'unsettled' }
+    return { fault: null, stats: before, digest: digest.finish() }
+  } catch (error) {
+    return { fault: 'unreadable', message: errorMessage(error) }
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function withOpenFile<Result>(location: string, work: (descriptor: number) => Result | ReadFault): Result | ReadFault {
+  let descriptor: number
+  try {
+    descriptor = openSync(location, FLAGS)
+  } catch (error) {
+    return openFault(error)
+  }
+  try {
+    return work(descriptor)
+  } catch (error) {
+    return { fault: 'unreadable', message: errorMessage(error) }
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function openFault(error: unknown): ReadFault {
+  const code = errorCode(error)
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENXIO') return { fault: 'vanished' }
+  return { fault: 'unreadable', message: errorMessage(error) }
+}
+
+function readFully(descriptor: number, into: Uint8Array, length: number, position: number): number {
+  let read = 0
+  while (read < length) {
+    const bytes = readSync(descriptor, into, read, length - read, position + read)
+    if (bytes === 0) break
+    read += bytes
+  }
+  return read
+}
+
+function unchanged(before: Stats, after: Stats): boolean {
+  return before.size === after.size && before.mtimeMs === after.mtimeMs && before.ctimeMs === after.ctimeMs
+}

@@ -1,0 +1,63 @@
+/**
+ * From what `fs.watch` says of one directory to hints.
+ *
+ * The events' own kinds are of little use: attributes of a directory come as `rename`, and a file that is created and
+ * written as both. All that is taken from them is whether a name can have come or gone, which dates its parent.
+ * INVARIANT: no path at or below the agent's own directory or an excluded one gets a hint.
+ */
+import { joinPath, type PathFilter } from '@rootferry/protocol'
+import type { WatcherEvents } from './watcher.ts'
+
+/** The name by which a directory's own events go here. */
+export const ITSELF = '.'
+
+/** Top-level directory that receivers stage in; an agent whose root is also a receiver's must not pass it on. */
+const STAGING = '.rootferry'
+
+/** U+FFFD: what bytes that are no UTF-8 were decoded to, or a legal character of a name. */
+const REPLACEMENT = '\ufffd'
+
+export class EventHints {
+  readonly #filter: PathFilter
+  readonly #events: WatcherEvents
+  readonly #isReplaced: (path: string) => boolean
+
+  /** @param isReplaced whether a directory is at the path that is not the one that was there; false when in doubt is a lost hint */
+  constructor(filter: PathFilter, events: WatcherEvents, isReplaced: (path: string) => boolean) {
+    this.#filter = filter
+    this.#events = events
+    this.#isReplaced = isReplaced
+  }
+
+  /**
+   * @param directory a watched directory, so neither excluded itself nor below one that is
+   * @param name of an entry in it, ITSELF, or null when the kernel named none
+   */
+  note(directory: string, name: string | null, kind: 'rename' | 'change'): void {
+    if (name === null) {
+      this.#events.hint({ path: directory, extent: 'subtree' })
+      return
+    }
+    if (name === ITSELF) {
+      this.#hint(directory, kind)
+      return
+    }
+    const path = joinPath(directory, name)
+    if (this.excludes(path, false) && this.excludes(path, true)) {
+      if (kind === 'rename') this.#events.hint({ path: directory, extent: 'entry' })
+      return
+    }
+    this.#hint(path, kind)
+    // The path may be one that does not exist, and the entry that changed one that can not be named.
+    if (name.includes(REPLACEMENT)) this.#events.hint({ path: directory, extent: 'entry' })
+  }
+
+  /** As PathFilter's `excludes`, and the staging directory. */
+  excludes(path: string, isDirectory: boolean): boolean {
+    return path === STAGING || this.#filter.excludes(path, isDirectory)
+  }
+
+  #hint(path: string, kind: 'rename' | 'change'): void {
+    this.#events.hint({ path, extent: 'entry' })
+  }
+}

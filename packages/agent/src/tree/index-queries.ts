@@ -1,0 +1,252 @@
+/** The index's prepared statements: rows in, rows out. Knows SQL and nothing of what the rows mean. */
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { Totals } from './entry-index.ts'
+
+/** A row of `entries` as SQLite returns it. */
+export interface Row {
+  directory: number
+  name: string
+  sequence: number
+  content: number
+  kind: number
+  mode: number
+  uid: number
+  gid: number
+  size: number
+  mtime: number
+  ctime: number
+  inode: number
+  digest: string | null
+  target: string | null
+}
+
+/** A row together with the path of its directory. */
+export interface PlacedRow {
+  directory: string
+  row: Row
+}
+
+const MOST_DIRECTORY_IDS = 4_096
+const MOST_SAME_DIGEST = 8
+
+export class IndexQueries {
+  readonly #database: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+  /** Recently used directory numbers; the table is the truth. */
+  readonly #directoryIds = new Map<string, number>()
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  meta(name: string): string | null {
+    const row = this.#one('SELECT value FROM meta WHERE name = ?', name)
+    return row === undefined ? null : String(row['value'])
+  }
+
+  setMeta(name: string, value: string): void {
+    this.#run('INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
+  }
+
+  totals(): Totals {
+    const totals: Totals = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
+    for (const row of this.#all('SELECT kind, count(*) AS n, sum(size) AS bytes FROM entries GROUP BY kind')) {
+      if (row['kind'] === 1) {
+        totals.files = Number(row['n'])
+        totals.bytes = Number(row['bytes'])
+      } else if (row['kind'] === 2) totals.directories = Number(row['n'])
+      else if (row['kind'] === 3) totals.symlinks = Number(row['n'])
+    }
+    return totals
+  }
+
+  /** A term in which nothing was recorded is no use to anyone: the new one takes its place. */
+  beginTerm(term: string, head: number): void {
+    this.#run('DELETE FROM terms WHERE start = ?', head)
+    this.#run('INSERT INTO terms (term, start) VALUES (?, ?)', term, head)
+  }
+
+  termRange(term: string, head: number): { start: number; end: number } | null {
+    const row = this.#one(
+      'SELECT start, (SELECT min(start) FROM terms AS later WHERE later.id > terms.id) AS next FROM terms WHERE term = ?',
+      term,
+    )
+    return row === undefined ? null : { start: Number(row['start']), end: Number(row['next'] ?? head) }
+  }
+
+  entry(directory: string, name: string): Row | null {
+    const id = this.#findDirectory(directory)
+    if (id === null) return null
+    const row = this.#one('SELECT * FROM entries WHERE directory = ? AND name = ?', id, name)
+    return row === undefined ? null : (row as unknown as Row)
+  }
+
+  children(directory: string): Row[] {
+    const id = this.#findDirectory(directory)
+    return id === null ? [] : (this.#all('SELECT * FROM entries WHERE directory = ?', id) as unknown as Row[])
+  }
+
+  put(directory: string, name: string, row: Omit<Row, 'directory' | 'name'>): void {
+    this.#run(
+      'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      this.#directoryId(directory),
+      name,
+      row.sequence,
+      row.content,
+      row.kind,
+      row.mode,
+      row.uid,
+      row.gid,
+      row.size,
+      row.mtime,
+      row.ctime,
+      row.inode,
+      row.digest,
+      row.target,
+    )
+  }
+
+  /** Turns a row into a tombstone; size, content and digest stay, to say what a receiver may still hold there. */
+  bury(directory: string, name: string, sequence: number): void {
+    this.#run(
+      'UPDATE entries SET kind = 0, sequence = ? WHERE directory = ? AND name = ?',
+      sequence,
+      this.#directoryId(directory),
+      name,
+    )
+  }
+
+  remove(directory: string, name: string): void {
+    this.#run('DELETE FROM entries WHERE directory = ? AND name = ?', this.#directoryId(directory), name)
+  }
+
+  refresh(directory: string, name: string, ctime: number, inode: number): void {
+    this.#run(
+      'UPDATE entries SET ctime = ?, inode = ? WHERE directory = ? AND name = ?',
+      ctime,
+      inode,
+      this.#directoryId(directory),
+      name,
+    )
+  }
+
+  setSequence(directory: string, name: string, sequence: number): void {
+    this.#run(
+      'UPDATE entries SET sequence = ? WHERE directory = ? AND name = ? AND kind <> 0',
+      sequence,
+      this.#directoryId(directory),
+      name,
+    )
+  }
+
+  setDigest(directory: string, name: string, content: number, digest: string): void {
+    this.#run(
+      'UPDATE entries SET digest = ? WHERE directory = ? AND name = ? AND content = ? AND kind = 1',
+      digest,
+      this.#directoryId(directory),
+      name,
+      content,
+    )
+  }
+
+  withSequence(sequence: number): PlacedRow[] {
+    return this.#placed('WHERE sequence = ?', sequence)
+  }
+
+  after(from: number, head: number, limit: number): PlacedRow[] {
+    return this.#placed('WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?', from, head, limit)
+  }
+
+  byDigest(digest: string): PlacedRow[] {
+    return this.#placed('WHERE digest = ? LIMIT ?', digest, MOST_SAME_DIGEST)
+  }
+
+  from(directory: number, name: string, limit: number): PlacedRow[] {
+    return this.#placed(
+      'WHERE (entries.directory, name) > (?, ?) ORDER BY entries.directory, name LIMIT ?',
+      directory,
+      name,
+      limit,
+    )
+  }
+
+  hasChildren(directory: string): boolean {
+    const id = this.#findDirectory(directory)
+    return id !== null && this.#one('SELECT 1 FROM entries WHERE directory = ? AND kind <> 0 LIMIT 1', id) !== undefined
+  }
+
+  hasSettledOfSize(size: number, upTo: number): boolean {
+    const large = 'SELECT 1 FROM entries WHERE size = ? AND size > 8000000 AND content <= ? LIMIT 1'
+    return this.#one(large, size, upTo) !== undefined
+  }
+
+  saveReceiver(name: string, committed: number, durable: number, seen: number): void {
+    this.#run('INSERT OR REPLACE INTO receivers VALUES (?, ?, ?, ?)', name, committed, durable, seen)
+  }
+
+  receivers(): { name: string; committed: number; durable: number; seen: number }[] {
+    return this.#all('SELECT * FROM receivers').map((row) => ({
+      name: String(row['name']),
+      committed: Number(row['committed']),
+      durable: Number(row['durable']),
+      seen: Number(row['seen']),
+    }))
+  }
+
+  removeReceiver(name: string): void {
+    this.#run('DELETE FROM receivers WHERE name = ?', name)
+  }
+
+  dropTombstones(upTo: number): void {
+    this.#run('DELETE FROM entries WHERE kind = 0 AND sequence <= ?', upTo)
+  }
+
+  #placed(clause: string, ...values: SQLInputValue[]): PlacedRow[] {
+    const rows = this.#all(
+      `SELECT entries.*, directories.path AS parent FROM entries JOIN directories ON directories.id = entries.directory ${clause}`,
+      ...values,
+    )
+    return rows.map((row) => ({ directory: String(row['parent']), row: row as unknown as Row }))
+  }
+
+  #findDirectory(path: string): number | null {
+    const known = this.#directoryIds.get(path)
+    if (known !== undefined) return known
+    const row = this.#one('SELECT id FROM directories WHERE path = ?', path)
+    return row === undefined ? null : this.#rememberDirectory(path, Number(row['id']))
+  }
+
+  #directoryId(path: string): number {
+    const known = this.#findDirectory(path)
+    if (known !== null) return known
+    const { lastInsertRowid } = this.#run('INSERT INTO directories (path) VALUES (?)', path)
+    return this.#rememberDirectory(path, Number(lastInsertRowid))
+  }
+
+  #rememberDirectory(path: string, id: number): number {
+    if (this.#directoryIds.size >= MOST_DIRECTORY_IDS) this.#directoryIds.clear()
+    this.#directoryIds.set(path, id)
+    return id
+  }
+
+  #one(sql: string, ...values: SQLInputValue[]) {
+    return this.#statement(sql).get(...values)
+  }
+
+  #all(sql: string, ...values: SQLInputValue[]) {
+    return this.#statement(sql).all(...values)
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]) {
+    return this.#statement(sql).run(...values)
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}

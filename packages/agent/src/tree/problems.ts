@@ -1,0 +1,45 @@
+/** Paths that can not be synchronized, and why: collected per path and shown, never thrown. Bounded. */
+import type { ProblemCode } from './observe.ts'
+
+export interface Problem {
+  path: string
+  code: ProblemCode
+  message: string
+}
+
+const MOST_KEPT = 1_000
+
+export class Problems {
+  readonly #byPath = new Map<string, Problem>()
+  #dropped = 0
+
+  /** @returns whether it is news: the path had no problem, or another one */
+  add(problem: Problem): boolean {
+    const known = this.#byPath.get(problem.path)
+    if (known?.code === problem.code) return false
+    if (known === undefined && this.#byPath.size >= MOST_KEPT) {
+      this.#dropped += 1
+      return false
+    }
+    this.#byPath.set(problem.path, problem)
+    return true
+  }
+
+  clear(path: string): void {
+    this.#byPath.delete(path)
+  }
+
+  /** A full scan begins: it will find again what still holds. */
+  clearAll(): void {
+    this.#byPath.clear()
+    this.#dropped = 0
+  }
+
+  get count(): number {
+    return this.#byPath.size + this.#dropped
+  }
+
+  list(): Problem[] {
+    return [...this.#byPath.values()]
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Pure bookkeeping: when to look again at files whose bytes could not be had.
+ *
+ * Gone or outgrown: at once, the scanner will see why. Somebody keeps writing: later, and later each time, so that a
+ * log that never rests does not keep the agent busy. Unreadable: when a hint or a rescan comes by.
+ */
+import type { ReadFault } from './content-reader.ts'
+
+const FIRST_MS = 500
+const LAST_MS = 60_000
+const MOST_REMEMBERED = 10_000
+const FORGET_MS = 300_000
+
+export class Retries {
+  readonly #attempts = new Map<string, { count: number; lastMs: number }>()
+
+  /** @returns milliseconds until the next look, or null for: not by time */
+  delayAfter(path: string, fault: ReadFault['fault'], nowMs: number): number | null {
+    if (fault === 'vanished' || fault === 'outgrown') return 0
+    if (fault === 'unreadable') return null
+    const known = this.#attempts.get(path)
+    const count = known === undefined || nowMs - known.lastMs > FORGET_MS ? 0 : known.count + 1
+    if (known === undefined && this.#attempts.size >= MOST_REMEMBERED) this.#attempts.clear()
+    this.#attempts.set(path, { count, lastMs: nowMs })
+    return Math.min(FIRST_MS * 2 ** count, LAST_MS)
+  }
+}

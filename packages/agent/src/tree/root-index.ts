@@ -1,0 +1,59 @@
+/**
+ * Opens a root's index from its state directory, and decides what can be trusted of it.
+ *
+ * A damaged index is set aside and begun anew, with a new epoch. So is the epoch after a loss of power: the last
+ * transactions may be missing, and receivers may have seen what they said.
+ */
+import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { errorCode, errorMessage, Failure } from '@rootferry/host'
+import { EntryIndex } from './entry-index.ts'
+import { openIndexDatabase } from './index-schema.ts'
+
+export interface OpenedIndex {
+  index: EntryIndex
+  /** What an operator should know of how it was opened, or null. */
+  remark: string | null
+}
+
+/** @param randomId a fresh random id at every call */
+export function openRootIndex(stateDir: string, randomId: () => string, nowMs: number): OpenedIndex {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  const file = join(stateDir, 'index.db')
+  try {
+    return open(file, randomId)
+  } catch (error) {
+    if (error instanceof Failure || !isDamage(error)) throw error
+    const aside = `${file}.damaged-${nowMs}`
+    renameSync(file, aside)
+    for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })
+    return { index: open(file, randomId).index, remark: `index was damaged (${errorMessage(error)}), set aside as ${aside}` }
+  }
+}
+
+/** To be called last: without it the next start takes the machine to have lost power, should it have rebooted. */
+export function closeRootIndex(index: EntryIndex): void {
+  index.setMeta('closed', 'yes')
+  index.close()
+}
+
+function open(file: string, randomId: () => string): OpenedIndex {
+  const database = openIndexDatabase(file)
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    const meta = (name: string) => database.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.['value'] ?? null
+    const lostPower = meta('boot') !== null && meta('boot') !== boot && meta('closed') !== 'yes'
+    const index = new EntryIndex(database, { epoch: randomId(), term: randomId() }, lostPower)
+    index.setMeta('boot', boot)
+    index.setMeta('closed', 'no')
+    const remark = lostPower ? 'the machine stopped without closing the index: new epoch, receivers compare' : null
+    return { index, remark }
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return errorCode(error) === 'ERR_SQLITE_ERROR' && /malformed|not a database|corrupt/.test(errorMessage(error))
+}

@@ -1,0 +1,304 @@
+/**
+ * The scanner decides what changed: it looks at the paths that were hinted at, compares with the index and records.
+ *
+ * A hint is never believed, only followed. A listing that fails is never an empty directory, and what can not be read
+ * is never a deletion: both become problems of their path, and the rows stay. Removals are recorded at the end of a
+ * scan, before its last findings, so that whoever guards against mass deletion sees all of them first.
+ *
+ * Scans are generators that yield between directories: the owner decides when to go on, and runs one at a time.
+ */
+import { readdirSync } from 'node:fs'
+import { type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
+import { digestOf, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
+import { readWhole } from './content-reader.ts'
+import { differenceOf, sameAttributes, sameDirectory } from './difference.ts'
+import type { EntryIndex, Finding, IndexedEntry, Observation } from './entry-index.ts'
+import { type Look, lookAt } from './observe.ts'
+import type { Problem, Problems } from './problems.ts'
+import type { Hint } from './watcher.ts'
+
+/** At the top of a root this name is ours: a receiver may keep its staging and trash there. */
+export const RESERVED_NAME = '.rootferry'
+
+/** Findings are recorded in portions of this many, so that a first scan of a million entries fits into memory. */
+const PORTION = 5_000
+/** A suspect larger than this is read in the background. */
+const INLINE_DIGEST_BYTES = 8 * 1024 * 1024
+
+export interface ScannerEvents {
+  /** About to list this directory: watch it now. `location` is good for one system call. */
+  directoryFound(path: string, location: string): void
+  directoryGone(path: string): void
+  /** Same size, other times, too large to read here: find its digest and call `settle`. */
+  largeSuspect(path: string): void
+  problem(problem: Problem): void
+}
+
+export interface ScannerParts {
+  directories: ConfinedDirectories
+  index: EntryIndex
+  filter: PathFilter
+  problems: Problems
+  events: ScannerEvents
+  nowMs: () => number
+}
+
+export class Scanner {
+  readonly #parts: ScannerParts
+  readonly #scratch = new Uint8Array(INLINE_DIGEST_BYTES)
+  /** By path, in order of discovery. INVARIANT: no path is a finding and a removal at once. */
+  #findings = new Map<string, Finding>()
+  /** What the index holds at paths that are gone. */
+  #removals = new Map<string, IndexedEntry>()
+
+  constructor(parts: ScannerParts) {
+    this.#parts = parts
+  }
+
+  /** Follows hints, parents first. @returns (at its end) how many changes it recorded */
+  *scan(hints: readonly Hint[]): Generator<undefined, number> {
+    const { index, directories } = this.#parts
+    const headBefore = index.head
+    const parents = new Set<string>()
+    for (const hint of hints) {
+      yield* this.#follow(hint)
+      if (hint.path !== ROOT_PATH) parents.add(parentPath(hint.path))
+    }
+    for (const hint of hints) parents.delete(hint.path)
+    for (const parent of parents) this.#lookAtParent(parent)
+    this.#recordAll()
+    directories.release()
+    return index.head - headBefore
+  }
+
+  /** The background has read a large suspect: the same bytes or others. */
+  settle(path: string, observation: Observation, digest: string): void {
+    const before = this.#parts.index.get(path)
+    if (before === null || before.kind !== 'file') return
+    this.#judgeBytes(before, observation, digest)
+    this.#recordAll()
+  }
+
+  *#follow(hint: Hint): Generator<undefined> {
+    const { directories, filter, index } = this.#parts
+    const path = hint.path
+    const location = this.#locate(path)
+    if (location === null) {
+      // Something above it went away or is no directory any more: that is where the change is.
+      if (path !== ROOT_PATH) yield* this.#follow({ path: parentPath(path), extent: 'entry' })
+      return
+    }
+    const look = lookAt(location, this.#parts.nowMs())
+    const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
+    if (this.#isLeftOut(path) || filter.excludesWithParents(path, isDirectory)) return
+    const before = index.get(path)
+    if (look.found === 'entry' && path !== ROOT_PATH && !this.#isIndexedDirectory(parentPath(path))) {
+      yield* this.#follow({ path: parentPath(path), extent: 'entry' })
+      return
+    }
+    this.#compare(path, before, look)
+    if (!isDirectory || look.found !== 'entry') return
+    const isOther = before?.kind === 'directory' && !sameDirectory(before, look.observation)
+    if (isOther) {
+      this.#parts.events.directoryGone(path)
+      directories.forget(path)
+    }
+    if (isOther || before?.kind !== 'directory' || hint.extent === 'subtree') yield* this.#walk(path)
+  }
+
+  /** Lists a directory and all below it. */
+  *#walk(top: string): Generator<undefined> {
+    const waiting = [top]
+    for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
+      this.#list(directory, waiting)
+      if (this.#findings.size >= PORTION) this.#recordFindings()
+      yield
+    }
+  }
+
+  #list(directory: string, waiting: string[]): void {
+    const { directories, events, index, nowMs } = this.#parts
+    let location: string
+    let names: string[]
+    try {
+      location = directories.locateDirectory(directory)
+      events.directoryFound(directory, location)
+      names = readdirSync(location)
+    } catch (error) {
+      const code = errorCode(error)
+      // Gone or replaced since it was looked at: there is a hint under way.
+      if (code === 'ENOENT' || code === 'ENOTDIR') return
+      this.#addProblem({ path: directory, code: 'unreadable', message: errorMessage(error) })
+      return
+    }
+    this.#parts.problems.clear(directory)
+    const known = index.children(directory)
+    for (const name of names) {
+      const path = joinPath(directory, name)
+      if (!this.#isSpeakable(path, name)) continue
+      const look = lookAt(`${location}/${name}`, nowMs())
+      const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
+      const before = known.get(name) ?? null
+      if (this.#isLeftOut(path) || this.#parts.filter.excludes(path, isDirectory)) continue
+      known.delete(name)
+      this.#compare(path, before, look)
+      if (!isDirectory) continue
+      if (before !== null && look.found === 'entry' && !sameDirectory(before, look.observation)) events.directoryGone(path)
+      waiting.push(path)
+    }
+    for (const [name, entry] of known) {
+      const path = joinPath(directory, name)
+      if (this.#parts.filter.excludes(path, entry.kind === 'directory') || this.#isLeftOut(path)) this.#forget(entry)
+      else this.#remove(entry)
+    }
+  }
+
+  #compare(path: string, before: IndexedEntry | null, look: Look): void {
+    if (look.found === 'problem') {
+      this.#addProblem({ path, code: look.code, message: look.message })
+      if (before !== null && look.code !== 'unreadable') this.#remove(before)
+      return
+    }
+    if (look.found === 'nothing') {
+      this.#findings.delete(path)
+      this.#parts.problems.clear(path)
+      if (before !== null) this.#remove(before)
+      return
+    }
+    const { observation } = look
+    this.#removals.delete(path)
+    if (observation.kind !== 'directory') this.#parts.problems.clear(path)
+    if (before?.kind === 'directory' && observation.kind !== 'directory') this.#removeBelow(before)
+    switch (differenceOf(before, observation)) {
+      case 'same':
+        if (before?.inode !== observation.inode || before.ctime !== observation.ctime) this.#parts.index.refresh(path, observation)
+        return
+      case 'attributes':
+        this.#find({ path, observation, digest: before?.digest ?? null, sameBytes: true })
+        return
+      case 'content':
+        this.#find({ path, observation, digest: null, sameBytes: false })
+        return
+      case 'suspect':
+        if (before !== null) this.#examineSuspect(before, observation)
+    }
+  }
+
+  #examineSuspect(before: IndexedEntry, observation: Observation): void {
+    if (observation.size > INLINE_DIGEST_BYTES) {
+      this.#parts.events.largeSuspect(before.path)
+      return
+    }
+    const location = this.#locate(before.path)
+    const read = location === null ? null : readWhole(location, this.#scratch, this.#parts.nowMs())
+    if (read !== null && read.fault === null) {
+      this.#judgeBytes(before, read.observation, digestOf(this.#scratch.subarray(0, read.bytes)))
+    } else {
+      // Whoever packs it meets the same trouble and knows what to do about it.
+      this.#find({ path: before.path, observation, digest: null, sameBytes: false })
+    }
+  }
+
+  #judgeBytes(before: IndexedEntry, observation: Observation, digest: string): void {
+    const sameBytes = before.digest === digest
+    if (sameBytes && sameAttributes(before, observation)) this.#parts.index.refresh(before.path, observation)
+    else this.#find({ path: before.path, observation, digest, sameBytes })
+  }
+
+  /** A change in a directory changes the directory's own times; no hint tells of that. */
+  #lookAtParent(path: string): void {
+    const before = this.#parts.index.get(path)
+    if (before?.kind !== 'directory' || this.#removals.has(path)) return
+    const location = this.#locate(path)
+    const look = location === null ? null : lookAt(location, this.#parts.nowMs())
+    if (look?.found === 'entry' && look.observation.kind === 'directory') this.#compare(path, before, look)
+  }
+
+  #find(finding: Finding): void {
+    this.#findings.set(finding.path, finding)
+  }
+
+  #remove(entry: IndexedEntry): void {
+    if (entry.kind === 'directory') this.#removeBelow(entry)
+    this.#removals.set(entry.path, entry)
+  }
+
+  #removeBelow(directory: IndexedEntry): void {
+    for (const entry of this.#parts.index.descendants(directory.path)) this.#removals.set(entry.path, entry)
+    this.#parts.events.directoryGone(directory.path)
+    this.#parts.directories.forget(directory.path)
+  }
+
+  #forget(entry: IndexedEntry): void {
+    const paths = [entry.path]
+    if (entry.kind === 'directory') {
+      for (const below of this.#parts.index.descendants(entry.path)) paths.push(below.path)
+      this.#parts.events.directoryGone(entry.path)
+    }
+    this.#parts.index.forget(paths)
+  }
+
+  /** Everything found so far, removals first. */
+  #recordAll(): void {
+    this.#inheritDigests()
+    const findings: Finding[] = []
+    for (const path of this.#removals.keys()) findings.push({ path, observation: null })
+    for (const finding of this.#findings.values()) findings.push(finding)
+    this.#removals.clear()
+    this.#findings.clear()
+    if (findings.length > 0) this.#parts.index.record(findings)
+  }
+
+  #recordFindings(): void {
+    this.#parts.index.record([...this.#findings.values()])
+    this.#findings.clear()
+  }
+
+  /** A file that was moved with its directory is the same inode, untouched: its digest is known without reading. */
+  #inheritDigests(): void {
+    if (this.#removals.size === 0) return
+    const gone = new Map<number, IndexedEntry>()
+    for (const entry of this.#removals.values()) if (entry.digest !== null) gone.set(entry.inode, entry)
+    if (gone.size === 0) return
+    for (const finding of this.#findings.values()) {
+      if (finding.observation === null || finding.digest !== null || finding.observation.kind !== 'file') continue
+      const origin = gone.get(finding.observation.inode)
+      const { size, mtime, ctime } = finding.observation
+      if (origin?.size === size && origin.mtime === mtime && origin.ctime === ctime && ctime !== 0) {
+        finding.digest = origin.digest
+      }
+    }
+  }
+
+  #locate(path: string): string | null {
+    try {
+      return this.#parts.directories.locate(path)
+    } catch (error) {
+      const code = errorCode(error)
+      if (code === 'EACCES') this.#addProblem({ path, code: 'unreadable', message: errorMessage(error) })
+      else if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error
+      return null
+    }
+  }
+
+  #isIndexedDirectory(path: string): boolean {
+    return this.#findings.has(path) || this.#parts.index.get(path)?.kind === 'directory'
+  }
+
+  #isLeftOut(path: string): boolean {
+    return path === RESERVED_NAME || path.startsWith(`${RESERVED_NAME}/`)
+  }
+
+  /** Whether the name can travel; what can not is a problem of its directory. */
+  #isSpeakable(path: string, name: string): boolean {
+    if (name.includes('\ufffd') || pathFault(path) !== null) {
+      this.#addProblem({ path, code: 'invalid-name', message: `the name ${name.includes('\ufffd') ? 'is not valid UTF-8' : pathFault(path)}` })
+      return false
+    }
+    return true
+  }
+
+  #addProblem(problem: Problem): void {
+    if (this.#parts.problems.add(problem)) this.#parts.events.problem(problem)
+  }
+}

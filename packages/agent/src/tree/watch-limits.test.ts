@@ -1,0 +1,114 @@
+/**
+ * What the watchers say when the kernel stops telling them everything: a full event queue, and no watches left.
+ *
+ * The watch limit is the real one, lowered for a child in a user namespace of its own; where such namespaces are
+ * forbidden those tests are skipped.
+ */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execPath } from 'node:process'
+import { describe, it } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { PathFilter } from '@rootferry/protocol'
+import { createWatcher } from './choose-watcher.ts'
+import { inotifyQueueLimit } from './inotify-limits.ts'
+
+const BACKENDS = ['chokidar', 'directory'] as const
+const DEADLINE_MS = 1_500
+
+/** Watches seven directories of which four can be; then three of them go and the refused ones are found again. */
+const CROWDED = `
+  import fs from 'node:fs'
+  import { PathFilter } from ${JSON.stringify(import.meta.resolve('@rootferry/protocol'))}
+  import { createWatcher } from ${JSON.stringify(import.meta.resolve('./choose-watcher.ts'))}
+  const [rootPath, backend] = process.argv.slice(1)
+  const said = []
+  const events = {
+    hint: () => undefined,
+    overflow: () => said.push('overflow'),
+    degraded: (reason) => said.push(reason),
+    error: (error) => said.push(String(error)),
+  }
+  const watcher = createWatcher(backend, { rootPath, filter: new PathFilter([]), pollMs: 1000 }, events)
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  const names = ['1', '2', '3', '4', '5', '6']
+  for (const name of names) fs.mkdirSync(rootPath + '/' + name)
+  await watcher.start()
+  watcher.directoryFound('.', rootPath)
+  for (const name of names) watcher.directoryFound(name, rootPath + '/' + name)
+  await turn()
+  const crowded = { said: said.splice(0), watched: watcher.watchedDirectories }
+  for (const name of names.slice(0, 3)) watcher.directoryGone(name)
+  for (const name of names.slice(3)) watcher.directoryFound(name, rootPath + '/' + name)
+  await turn()
+  const relieved = { said, watched: watcher.watchedDirectories }
+  await watcher.close()
+  console.log(JSON.stringify({ crowded, relieved }))
+`
+
+interface Account {
+  said: (string | null)[]
+  watched: number
+}
+
+/** @returns null where the kernel allows no user namespaces */
+function inCrowdedNamespace(rootPath: string, backend: string): { crowded: Account; relieved: Account } | null {
+  const limit = '/proc/sys/user/max_inotify_watches'
+  const script = `test -w ${limit} && echo 4 > ${limit} && exec "$0" --input-type=module -e "$1" "$2" "$3"`
+  if (spawnSync('unshare', ['-Ur', 'test', '-w', limit]).status !== 0) return null
+  const child = spawnSync('unshare', ['-Ur', 'sh', '-c', script, execPath, CROWDED, rootPath, backend])
+  assert.equal(child.status, 0, String(child.stderr))
+  return JSON.parse(String(child.stdout))
+}
+
+function temporaryRoot(): Disposable & { path: string } {
+  const path = fs.mkdtempSync(join(tmpdir(), 'rootferry-limits-'))
+  return { path, [Symbol.dispose]: () => fs.rmSync(path, { recursive: true, force: true }) }
+}
+
+for (const backend of BACKENDS) {
+  it(`the ${backend} watcher says so when more happened than the kernel's queue holds`, async () => {
+    using root = temporaryRoot()
+    for (const name of ['a', 'b']) fs.writeFileSync(join(root.path, name), '')
+    const reasons: string[] = []
+    const events = {
+      hint: () => undefined,
+      overflow: (reason: string) => reasons.push(reason),
+      degraded: () => undefined,
+      error: () => undefined,
+    }
+    const watcher = createWatcher(backend, { rootPath: root.path, filter: new PathFilter([]), pollMs: 1_000 }, events)
+    await watcher.start()
+    watcher.directoryFound('.', root.path)
+    // All within one turn of this loop, and no event like the one before it, or the kernel would merge them.
+    for (let event = 0; event < inotifyQueueLimit(); event += 1)
+      fs.utimesSync(join(root.path, event % 2 ? 'a' : 'b'), 1, event)
+    const deadline = Date.now() + DEADLINE_MS
+    while (reasons.length === 0 && Date.now() < deadline) await pause(5)
+    await watcher.close()
+    assert.equal(reasons.length, 1)
+    assert.match(reasons[0] ?? '', /queue/)
+  })
+}
+
+describe('without enough watches', () => {
+  it('the directory watcher counts what it can not watch, names the limit, and is whole again when it can', (t) => {
+    using root = temporaryRoot()
+    const account = inCrowdedNamespace(root.path, 'directory')
+    if (account === null) return t.skip('user namespaces are not allowed here')
+    assert.equal(account.crowded.watched, 4)
+    assert.equal(account.crowded.said.length, 1)
+    assert.match(account.crowded.said[0] ?? '', /^3 directories are not watched.*fs\.inotify\.max_user_watches/)
+    assert.deepEqual(account.relieved, { said: [null], watched: 4 })
+  })
+
+  it('the chokidar watcher names the limit', (t) => {
+    using root = temporaryRoot()
+    const account = inCrowdedNamespace(root.path, 'chokidar')
+    if (account === null) return t.skip('user namespaces are not allowed here')
+    assert.match(account.crowded.said[0] ?? '', /not watched.*fs\.inotify\.max_user_watches/)
+  })
+})

@@ -1,0 +1,73 @@
+/**
+ * What the agent asks of anything that watches a root: hints, and honesty about hints that were lost.
+ *
+ * A hint is never a fact. It carries no kind of change, may come twice, late, or for nothing; the owner looks at the
+ * disk and decides. INVARIANT: after every change below a watched directory a hint that covers it follows, or
+ * `overflow` does, or `degraded` is in force.
+ *
+ * The owner is the scanner, in the same thread. Its side of the bargain:
+ * - it calls `directoryFound` before it lists a directory, parents before children, so what is created meanwhile is
+ *   either listed or hinted at, or both;
+ * - it takes a directory that it does not know, or knows by another inode number, for news with all that is in it;
+ * - while `degraded` says so, and after `overflow`, it scans instead of trusting hints. It scans now and then anyway.
+ */
+import type { PathFilter } from '@rootferry/protocol'
+
+export interface Hint {
+  /** Relative to the root, as in the protocol's path.ts. */
+  path: string
+  /**
+   * - `entry`: this path may have changed, appeared or gone, and so its parent's mtime;
+   * - `subtree`: anything at or below may have changed. Also said of a directory that took the place of another, for
+   *   file systems give the inode number of a deleted directory to the next one made.
+   */
+  extent: 'entry' | 'subtree'
+}
+
+/** None is called after `close` was. All but `error` come from the event loop, never from within a call to the watcher. */
+export interface WatcherEvents {
+  hint(hint: Hint): void
+  /** Hints may have been lost, nobody knows which: the owner rescans everything. At most once a loop turn. */
+  overflow(reason: string): void
+  /** Part of the tree can not be watched: why, and what an operator can do. null: it is whole again. */
+  degraded(reason: string | null): void
+  /** Something unexpected that did not end the watching. */
+  error(error: Error): void
+}
+
+export type WatchBackend = 'chokidar' | 'directory' | 'polling'
+
+export interface WatcherOptions {
+  /** Absolute. When it is a symlink, where it leads at `start` is what gets watched. */
+  rootPath: string
+  /** What it excludes is not watched and gives no hints, but a name that comes or goes dates its parent. */
+  filter: PathFilter
+  /** Only for polling: from one round of hints to the next. */
+  pollMs: number
+}
+
+export interface Watcher {
+  readonly backend: WatchBackend
+
+  /**
+   * Resolves when hints flow for everything that is watched so far. That is the whole tree for chokidar, so a scan
+   * that starts then misses nothing; nothing yet for `directory`, which is fed by that scan.
+   * @throws the system error when the root can not be reached
+   */
+  start(): Promise<void>
+
+  /**
+   * The owner is about to list this directory. Watching begins before this returns, in place of any earlier watch of
+   * the same path. A directory that is gone or unreadable is left alone: the owner's listing meets the same error.
+   * @param location where the directory can be reached during this call: `/proc/self/fd/N`, free of any length limit
+   */
+  directoryFound(path: string, location: string): void
+
+  /** This directory and all below are gone, moved away or excluded. Costs what lies below, not what else there is. */
+  directoryGone(path: string): void
+
+  /** Ends all watching; idempotent. A `start` under way resolves. */
+  close(): Promise<void>
+
+  readonly watchedDirectories: number
+}

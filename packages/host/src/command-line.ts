@@ -1,0 +1,53 @@
+/**
+ * What the command lines of both daemons share: the terminal they talk to, and how a command ends.
+ *
+ * The process comes in as an argument, so that only a `main.ts` touches it.
+ */
+import { type Command, CommanderError } from 'commander'
+import { EXIT, errorMessage, Failure } from './failure.ts'
+
+export interface Terminal {
+  /** Data, on stdout. */
+  out(text: string): void
+  /** Talk, on stderr. */
+  say(text: string): void
+  colour: boolean
+  /** Resolves at the first TERM or INT; a second one ends the process at once. `note` learns the signal's name. */
+  stopSignal(note: (signal: string) => void): Promise<void>
+  onHangup(handler: () => void): void
+}
+
+/** Runs a command to its end and exits: 0, or the failure's code with one line on stderr. */
+export async function runCommand(name: string, process: NodeJS.Process, command: (terminal: Terminal) => Command): Promise<never> {
+  try {
+    await command(terminalOf(process)).parseAsync(process.argv)
+    process.exit(EXIT.ok)
+  } catch (error) {
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage)
+    process.stderr.write(`${name}: ${errorMessage(error)}\n`)
+    if (!(error instanceof Failure) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    process.exit(error instanceof Failure ? error.exitCode : EXIT.failed)
+  }
+}
+
+function terminalOf(process: NodeJS.Process): Terminal {
+  return {
+    out: (text) => process.stdout.write(text),
+    say: (text) => process.stderr.write(text),
+    colour: process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined,
+    stopSignal: (note) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      let isStopping = false
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        process.on(signal, () => {
+          if (isStopping) process.exit(EXIT.failed)
+          isStopping = true
+          note(signal)
+          resolve()
+        })
+      }
+      return promise
+    },
+    onHangup: (handler) => process.on('SIGHUP', handler),
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Starts an agent and one receiver a target on loopback, with configuration files and tokens of their own, exactly as
+ * an operator would on real hosts, and asks the agent how they are.
+ */
+import { execFile } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { Daemon, type LogLine } from './daemon.ts'
+
+const AGENT = new URL('../../agent/src/main.ts', import.meta.url)
+const RECEIVER = new URL('../../receiver/src/main.ts', import.meta.url)
+const ROOT = 'docroot'
+
+export interface FleetOptions {
+  source: string
+  targets: readonly string[]
+  stateDir: string
+  node: string
+  environment: NodeJS.ProcessEnv
+  onLine(receiver: string, line: LogLine): void
+}
+
+export interface FleetStatus {
+  /** The source is read and every target has all of it. */
+  inSync: boolean
+  /** Problems of the source, of the agent, or of a receiver that can not commit. */
+  troubles: string[]
+  entries: number
+  bytes: number
+  receivers: { name: string; entries: number; bytes: number; inSync: boolean }[]
+}
+
+interface AgentStatus {
+  roots: { state: string; reason: string | null; sequence: number; entries: Record<'files' | 'directories' | 'symlinks' | 'bytes', number> }[]
+  receivers: { name: string; state: string; sequence: number; lastError: string | null }[]
+}
+
+export class Fleet {
+  readonly daemons: Daemon[] = []
+  readonly #admin: { url: string; token: string }
+  readonly #health: { name: string; url: string }[] = []
+
+  private constructor(agent: Daemon, admin: { url: string; token: string }) {
+    this.daemons.push(agent)
+    this.#admin = admin
+  }
+
+  /** @throws Error when a daemon does not come up; those that did are stopped */
+  static async start(options: FleetOptions): Promise<Fleet> {
+    const { node, environment, stateDir } = options
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    const config = writeConfig(join(stateDir, 'agent.yaml'), {
+      stateDir: join(stateDir, 'agent'),
+      listen: '127.0.0.1:0',
+      admin: { listen: '127.0.0.1:0' },
+      tls: 'off',
+      roots: { [ROOT]: { path: options.source } },
+    })
+    const admin = await freshToken(options, config, 'admin')
+    const names = options.targets.map((_, position) => `web${position + 1}`)
+    const secrets: string[] = []
+    for (const name of names) secrets.push(await freshToken(options, config, name))
+    const agent = new Daemon('agent', node, AGENT, ['run', '--config', config], environment)
+    const up = await agent.says('agent is up')
+    const fleet = new Fleet(agent, { url: String(up['admin']), token: admin })
+    try {
+      for (const [position, target] of options.targets.entries()) {
+        const name = names[position] ?? ''
+        await fleet.#addReceiver(options, name, target, secrets[position] ?? '', String(up['stream']).replace('http', 'ws'))
+      }
+    } catch (error) {
+      await fleet.stop()
+      throw error
+    }
+    return fleet
+  }
+
+  async status(): Promise<FleetStatus> {
+    const headers = { Authorization: `Bearer ${this.#admin.token}` }
+    const { roots, receivers } = (await (await fetch(`${this.#admin.url}/v1/status`, { headers })).json()) as AgentStatus
+    const root = roots[0]
+    const figures = await Promise.all(
+      this.#health.map(async ({ name, url }) => {
+        const status = (await (await fetch(`${url}/v1/status`)).json()) as { roots: { staged: { entries: number; bytes: number } }[] }
+        const seen = receivers.find((receiver) => receiver.name === name)
+        const inSync = root?.state === 'ready' && seen?.state === 'live' && seen.sequence === root.sequence
+        return { name, ...(status.roots[0]?.staged ?? { entries: 0, bytes: 0 }), inSync }
+      }),
+    )
+    const { files = 0, directories = 0, symlinks = 0, bytes = 0 } = root?.entries ?? {}
+    return {
+      inSync: figures.every(({ inSync }) => inSync),
+      troubles: [
+        ...(root?.reason === null || root?.reason === undefined ? [] : [root.reason]),
+        ...receivers.flatMap(({ name, lastError }) => (lastError === null ? [] : [`${name}: ${lastError}`])),
+      ],
+      entries: files + directories + symlinks,
+      bytes,
+      receivers: figures,
+    }
+  }
+
+  async stop(): Promise<void> {
+    const [agent, ...receivers] = this.daemons
+    await Promise.all(receivers.map((receiver) => receiver.stop()))
+    await agent?.stop()
+  }
+
+  async #addReceiver(options: FleetOptions, name: string, target: string, token: string, agent: string): Promise<void> {
+    const { node, environment, stateDir } = options
+    const directory = join(stateDir, name)
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    writeFileSync(join(directory, 'token'), token, { mode: 0o600 })
+    const config = writeConfig(join(directory, 'receiver.yaml'), {
+      name,
+      agent,
+      tokenFile: join(directory, 'token'),
+      stateDir: join(directory, 'state'),
+      health: { listen: '127.0.0.1:0' },
+      roots: { [ROOT]: { path: target } },
+    })
+    const receiver = new Daemon(name, node, RECEIVER, ['run', '--config', config], environment)
+    this.daemons.push(receiver)
+    receiver.onLine((line) => options.onLine(name, line))
+    const up = await receiver.says('receiver is up')
+    this.#health.push({ name, url: String(up['health']) })
+  }
+}
+
+/** JSON is YAML. */
+function writeConfig(file: string, config: object): string {
+  writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 })
+  return file
+}
+
+/** A token of this name, in place of the one that an earlier run may have made. */
+async function freshToken({ node, environment }: FleetOptions, config: string, name: string): Promise<string> {
+  const verb = async (...words: string[]) => {
+    const parameters = [AGENT.pathname, 'token', ...words, '--config', config]
+    return (await promisify(execFile)(node, parameters, { env: environment })).stdout
+  }
+  if ((await verb('list')).split('\n').some((line) => line.startsWith(`${name}\t`))) await verb('revoke', name)
+  return (await verb('create', name, ...(name === 'admin' ? ['--admin'] : []))).trim()
+}

@@ -1,0 +1,114 @@
+/**
+ * Reading and setting mode, owner and mtime of one filesystem object, never of what a symlink leads to.
+ *
+ * Files and directories are changed through an O_PATH descriptor: it needs no read permission, opens a FIFO without
+ * waiting, and pins the object, so that one swapped in between is not touched.
+ */
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  openSync,
+  type Stats,
+  utimesSync,
+} from 'node:fs'
+import { microseconds } from '@rootferry/protocol'
+import { LEAVE, type LocalAttributes } from './staged-change.ts'
+
+/** Linux's O_PATH, which Node does not list. */
+const O_PATH = 0o10000000
+const MODE_BITS = 0o7777
+
+export type DiskKind = 'file' | 'directory' | 'symlink' | 'other'
+
+export interface DiskObject {
+  kind: DiskKind
+  size: number
+  mode: number
+  uid: number
+  gid: number
+  /** Microseconds since 1970. */
+  mtime: number
+}
+
+/** What is to be set; null and LEAVE leave a field as it is. */
+export interface AttributeChange {
+  mode: number | null
+  uid: number
+  gid: number
+  mtime: number | null
+}
+
+/**
+ * A time as the `utimes` family takes it, in seconds.
+ * Node replaces a negative number by the present time, but not a negative number that is spelt out.
+ */
+export function utimesSeconds(mtime: number): number | string {
+  return mtime < 0 ? String(mtime / 1e6) : mtime / 1e6
+}
+
+/** @returns null when nothing is there. @throws the system error when it can not be known */
+export function readObject(location: string): DiskObject | null {
+  const status = lstatSync(location, { throwIfNoEntry: false })
+  return status === undefined ? null : diskObject(status)
+}
+
+export function diskObject(status: Stats): DiskObject {
+  return {
+    kind: kindOf(status),
+    size: status.size,
+    mode: status.mode & MODE_BITS,
+    uid: status.uid,
+    gid: status.gid,
+    mtime: microseconds(status.mtimeMs),
+  }
+}
+
+/** @throws the system error; an object that is not of `kind` any more throws ENOENT */
+export function setAttributes(location: string, kind: 'file' | 'directory' | 'symlink', change: AttributeChange): void {
+  if (kind === 'symlink') {
+    if (change.uid !== LEAVE || change.gid !== LEAVE) lchownSync(location, change.uid, change.gid)
+    if (change.mtime !== null) lutimesSync(location, utimesSeconds(change.mtime), utimesSeconds(change.mtime))
+    return
+  }
+  const descriptor = openSync(location, O_PATH | constants.O_NOFOLLOW)
+  try {
+    if (kindOf(fstatSync(descriptor)) !== kind) throw replacedError(location)
+    const pinned = `/proc/self/fd/${descriptor}`
+    // The kernel clears setuid and setgid on chown, so the mode comes after it.
+    if (change.uid !== LEAVE || change.gid !== LEAVE) chownSync(pinned, change.uid, change.gid)
+    if (change.mode !== null) chmodSync(pinned, change.mode)
+    if (change.mtime !== null) utimesSync(pinned, utimesSeconds(change.mtime), utimesSeconds(change.mtime))
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** What has to be set to turn one into the other, or null when nothing has. */
+export function attributeDifference(found: DiskObject, wanted: LocalAttributes): AttributeChange | null {
+  const uid = wanted.uid === found.uid ? LEAVE : wanted.uid
+  const gid = wanted.gid === found.gid ? LEAVE : wanted.gid
+  const changesOwner = uid !== LEAVE || gid !== LEAVE
+  // A change of owner may clear bits of the mode.
+  const mode = wanted.mode === found.mode && !changesOwner ? null : wanted.mode
+  const mtime = wanted.mtime === found.mtime ? null : wanted.mtime
+  return mode === null && !changesOwner && mtime === null ? null : { mode, uid, gid, mtime }
+}
+
+function kindOf(status: Stats): DiskKind {
+  if (status.isFile()) return 'file'
+  if (status.isDirectory()) return 'directory'
+  return status.isSymbolicLink() ? 'symlink' : 'other'
+}
+
+function replacedError(location: string): Error {
+  return Object.assign(new Error(`ENOENT: was replaced by an object of another kind, '${location}'`), {
+    code: 'ENOENT',
+    syscall: 'open',
+  })
+}

@@ -1,0 +1,201 @@
+/**
+ * Carries out plans: the burst that makes a changeset visible.
+ *
+ * Every call goes through a confined descriptor and does not follow the final component. A call that fails because
+ * somebody changed the tree since the plan was made leads to a new plan; one that fails for its path alone is a problem
+ * of that path, whose change stays owed; trouble of the whole disk is thrown, and the burst is run again later.
+ * RACE: between a plan's look and its call a path can change once more; a rename then replaces what it finds, as it
+ * would have done a moment earlier.
+ */
+import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs'
+import { type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
+import { parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
+import { readObject, setAttributes } from './attributes.ts'
+import { DiskView } from './disk-view.ts'
+import { isDiskTrouble, isRace, isSystemError, RootGone } from './disk-errors.ts'
+import { type DirectoryBefore, type Finish, makePlan, type Operation, type Plan } from './plan.ts'
+import { Removal, StaysError } from './removal.ts'
+import type { StagedChange } from './staged-change.ts'
+import type { Creation } from './staging.ts'
+import type { Trash } from './trash.ts'
+import type { Untouchable } from './untouchable.ts'
+import type { WorkArea } from './work-area.ts'
+
+const MOST_ROUNDS = 4
+
+/** Why one path could not be made right. */
+export interface Problem {
+  path: string
+  code: string
+  message: string
+}
+
+export interface BurstOutcome {
+  /** Paths whose change is still to be made. */
+  owed: string[]
+  problems: Problem[]
+  /** Directories whose time or mode could not be given back to them. */
+  unrestored: string[]
+}
+
+export interface CommitterParts {
+  confined: ConfinedDirectories
+  area: WorkArea
+  trash: Trash
+  untouchable: Untouchable
+  creation: Creation
+  /** Called before each call that changes the tree; for fault injection. */
+  beforeStep?(step: string, path: string): void
+}
+
+export class Committer {
+  readonly #parts: CommitterParts
+  readonly #removal: Removal
+  #failures = new Map<string, Problem>()
+  #unrestored: string[] = []
+  #raced = false
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts
+    this.#removal = new Removal(parts.confined, parts.trash, parts.untouchable)
+  }
+
+  /** @throws ProtocolError when the changes contradict each other */
+  plan(changes: readonly StagedChange[], before: readonly DirectoryBefore[]): Plan {
+    const { confined, untouchable, creation } = this.#parts
+    const view = new DiskView(confined)
+    const lookUp = (path: string) => view.directory(path) ?? view.at(path)
+    return makePlan({ changes, before, untouchable, creation, lookUp })
+  }
+
+  /**
+   * Makes the changes visible. May be run again with the same arguments at any time until it has returned.
+   * @param first the plan for the disk as it is, if there is one already
+   * @throws the system error when the disk as a whole is in trouble; RootGone
+   */
+  run(changes: readonly StagedChange[], before: readonly DirectoryBefore[], first: Plan | null): BurstOutcome {
+    const { confined } = this.#parts
+    if (confined.rootStatus().nlink === 0) throw new RootGone('the root was removed while it was served')
+    let plan = first ?? this.plan(changes, before)
+    try {
+      for (let round = 1; ; round += 1) {
+        this.#attempt(plan, round === MOST_ROUNDS)
+        if (!this.#raced) break
+        confined.release()
+        plan = this.plan(changes, before)
+      }
+    } finally {
+      confined.release()
+    }
+    const owed = this.#failures.size === 0 ? [] : changes.map(({ path }) => path).filter((path) => this.#isBlocked(path))
+    return { owed: [...plan.owed, ...owed], problems: [...this.#failures.values()], unrestored: this.#unrestored }
+  }
+
+  /** @param isLast whether a race now counts as a problem of its path */
+  #attempt(plan: Plan, isLast: boolean): void {
+    this.#failures = new Map()
+    this.#unrestored = []
+    this.#raced = false
+    for (const path of plan.blocked) this.#fail(path, 'protected', 'what is in its place is protected or excluded')
+    for (const operation of plan.operations) {
+      if (this.#failures.size > 0 && this.#isBlocked(operation.path)) continue
+      this.#parts.beforeStep?.(operation.do, operation.path)
+      this.#guarded(operation.path, isLast, () => this.#carryOut(operation))
+    }
+    for (const finish of plan.finish) {
+      this.#parts.beforeStep?.('finish', finish.path)
+      this.#finish(finish, isLast)
+    }
+  }
+
+  #carryOut(operation: Operation): void {
+    const { confined, area } = this.#parts
+    const { path } = operation
+    switch (operation.do) {
+      case 'open':
+        this.#openUp(path, operation.mode)
+        return
+      case 'vacate':
+        this.#removal.vacate(path)
+        return
+      case 'unlink':
+        unlinkSync(confined.locate(path))
+        return
+      case 'trash':
+        this.#removal.discard(path, false)
+        return
+      case 'mkdir':
+        mkdirSync(confined.locate(path), operation.mode)
+        return
+      case 'place':
+        this.#place(operation, `${area.directory('staging')}/${operation.staged}`)
+        return
+      case 'attributes':
+        setAttributes(confined.locate(path), 'file', operation.change)
+        return
+      case 'rmdir':
+        this.#removal.removeDirectory(path)
+    }
+  }
+
+  /** Best effort: what can not be opened shows in the calls that need it. */
+  #openUp(path: string, mode: number): void {
+    try {
+      chmodSync(this.#parts.confined.locateDirectory(path), mode)
+    } catch (error) {
+      if (errorCode(error) !== 'EPERM' && errorCode(error) !== 'EACCES') throw error
+    }
+  }
+
+  #place(operation: Extract<Operation, { do: 'place' }>, staged: string): void {
+    const location = this.#parts.confined.locate(operation.path)
+    try {
+      renameSync(staged, location)
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || lstatSync(staged, { throwIfNoEntry: false }) !== undefined) throw error
+      // Nothing is staged any more: an earlier attempt placed it, or it is lost.
+      const found = readObject(location)
+      const isPlaced =
+        found?.kind === operation.kind &&
+        (found.kind === 'directory' || sameMtime(found.mtime, operation.mtime)) &&
+        (found.kind !== 'file' || found.size === operation.size)
+      if (!isPlaced) this.#fail(operation.path, 'staged-content-lost', 'what was staged for it is gone')
+    }
+  }
+
+  #finish({ path, change, isOwn }: Finish, isLast: boolean): void {
+    if (isOwn && this.#failures.size > 0 && this.#isBlocked(path)) return
+    const set = () => setAttributes(this.#parts.confined.locate(path), 'directory', change)
+    if (isOwn) {
+      this.#guarded(path, isLast, set)
+      return
+    }
+    try {
+      set()
+    } catch (error) {
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      this.#unrestored.push(path)
+    }
+  }
+
+  #guarded(path: string, isLast: boolean, act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      if (error instanceof StaysError) this.#fail(path, 'protected', error.message)
+      else if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      else if (isRace(error) && !isLast) this.#raced = true
+      else this.#fail(path, errorCode(error) ?? 'unknown', errorMessage(error))
+    }
+  }
+
+  #fail(path: string, code: string, message: string): void {
+    this.#failures.set(path, { path, code, message })
+  }
+
+  /** Whether the path, or a directory above it, could not be made right. */
+  #isBlocked(path: string): boolean {
+    for (let at = path; at !== ROOT_PATH; at = parentPath(at)) if (this.#failures.has(at)) return true
+    return this.#failures.has(ROOT_PATH)
+  }
+}

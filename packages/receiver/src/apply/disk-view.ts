@@ -1,0 +1,43 @@
+/**
+ * What is on disk at the paths of a changeset, looked up once each.
+ *
+ * Below a directory that is missing, or is a symlink or a file, nothing is there: that is known without a call, which
+ * makes a first copy cheap. A view is a moment's truth: take a new one for every attempt.
+ */
+import type { ConfinedDirectories } from '@rootferry/host'
+import { errorCode } from '@rootferry/host'
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { type DiskObject, diskObject, readObject } from './attributes.ts'
+import { isRace } from './disk-errors.ts'
+
+export class DiskView {
+  readonly #confined: ConfinedDirectories
+  /** Directories asked for as parents; null: no directory is there. */
+  readonly #directories = new Map<string, DiskObject | null>()
+
+  constructor(confined: ConfinedDirectories) {
+    this.#confined = confined
+  }
+
+  /** The object at the path, or null when there is none, or when it can not be seen (EACCES: writing will tell). */
+  at(path: string): DiskObject | null {
+    if (path === ROOT_PATH) return diskObject(this.#confined.rootStatus())
+    if (this.directory(parentPath(path)) === null) return null
+    try {
+      return readObject(this.#confined.locate(path))
+    } catch (error) {
+      if (isRace(error) || errorCode(error) === 'EACCES' || errorCode(error) === 'ENAMETOOLONG') return null
+      throw error
+    }
+  }
+
+  /** The same for a path that is asked for often; null also when something else than a directory is there. */
+  directory(path: string): DiskObject | null {
+    const known = this.#directories.get(path)
+    if (known !== undefined) return known
+    const found = this.at(path)
+    const directory = found?.kind === 'directory' ? found : null
+    this.#directories.set(path, directory)
+    return directory
+  }
+}

@@ -1,0 +1,56 @@
+/** Digests of files on disk, read through a buffer that is kept, and never waiting on a FIFO. */
+import { Buffer } from 'node:buffer'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { DigestStream, digestOf } from '@rootferry/protocol'
+
+const BUFFER_BYTES = 1024 * 1024
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+
+/** Opens a regular file for reading. @returns null when it is something else. @throws the system error */
+export function openRegular(location: string): number | null {
+  const descriptor = openSync(location, READ_FLAGS)
+  if (fstatSync(descriptor).isFile()) return descriptor
+  closeSync(descriptor)
+  return null
+}
+
+/** Digest of a regular file of exactly `size` bytes, or null when it is not one. @throws the system error */
+export function fileDigest(location: string, size: number): string | null {
+  const descriptor = openRegular(location)
+  if (descriptor === null) return null
+  try {
+    return descriptorDigest(descriptor, size)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** The same for an open file, from its start. */
+export function descriptorDigest(descriptor: number, size: number): string | null {
+  const first = fill(descriptor, 0)
+  if (first < BUFFER_BYTES) return first === size ? digestOf(buffer.subarray(0, first)) : null
+  const stream = new DigestStream()
+  let length = first
+  let position = 0
+  while (length > 0 && position <= size) {
+    stream.update(buffer.subarray(0, length))
+    position += length
+    length = length < BUFFER_BYTES ? 0 : fill(descriptor, position)
+  }
+  return position === size ? stream.finish() : null
+}
+
+/** @returns how many bytes were read: fewer than the buffer holds only at the file's end */
+function fill(descriptor: number, position: number): number {
+  let filled = 0
+  while (filled < BUFFER_BYTES) {
+    const wanted = BUFFER_BYTES - filled
+    const read = readSync(descriptor, buffer, filled, wanted, position + filled)
+    filled += read
+    // A regular file gives less than was asked for only at its end.
+    if (read < wanted) break
+  }
+  return filled
+}

@@ -1,0 +1,179 @@
+/**
+ * Files too large for one segment, as their slices come in: one staging file each, kept over disconnects and restarts.
+ *
+ *   slice 0 ─▶ p1: [0 … a)   slice a ─▶ p1: [0 … b)   …   change ─▶ size and digest checked, attributes set
+ *
+ * INVARIANT: the ledger's `bytes` of a partial is a boundary between slices up to which the file was written; what lies
+ * beyond it in the file is cut off before more is added. Nothing is trusted before the digest of the whole agrees.
+ */
+import { closeSync, constants, existsSync, ftruncateSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { DigestStream, LIMITS, type Partial, ProtocolError, type Slice } from '@rootferry/protocol'
+import { fileDigest } from './file-digest.ts'
+import type { Ledger, PartialRow } from './ledger.ts'
+import type { WorkArea } from './work-area.ts'
+
+const NEW_MODE = 0o600
+
+interface PartialFile {
+  row: PartialRow
+  /** Digest of all that is there, when all of it came through this process. */
+  digest: DigestStream | null
+  /** Whether a slice of the present changeset went into it. */
+  isCurrent: boolean
+}
+
+export class PartialFiles {
+  readonly #area: WorkArea
+  readonly #ledger: Ledger
+  readonly #files = new Map<string, PartialFile>()
+  #numbers = 0
+
+  /** Takes over what the last process left; what is not whole up to its boundary is dropped. */
+  constructor(area: WorkArea, ledger: Ledger) {
+    this.#area = area
+    this.#ledger = ledger
+    for (const row of ledger.partials()) {
+      this.#numbers = Math.max(this.#numbers, Number(row.staged.slice(1)))
+      const location = area.exists('staging') ? this.#locate(row.staged) : null
+      if (location !== null && existsSync(location) && statSync(location).size >= row.bytes) {
+        this.#files.set(row.path, { row, digest: null, isCurrent: false })
+      } else ledger.dropPartial(row.path)
+    }
+  }
+
+  /** Names in staging that must be kept. */
+  stagedNames(): Set<string> {
+    return new Set([...this.#files.values()].map((file) => file.row.staged))
+  }
+
+  /** What a hello may offer to the agent of this epoch. */
+  offered(epoch: string | null): Partial[] {
+    const ours = [...this.#files.values()].filter((file) => file.row.epoch === epoch && file.row.bytes > 0)
+    return ours.map(({ row }) => ({ path: row.path, content: row.content, bytes: row.bytes }))
+  }
+
+  /** Forgets what belongs to other epochs; the files go with the next tidying. */
+  beginEpoch(epoch: string): void {
+    for (const file of [...this.#files.values()]) if (file.row.epoch !== epoch) this.drop(file.row.path)
+  }
+
+  /**
+   * Adds a slice. May be called again after a failure.
+   * @throws ProtocolError when it does not continue what is there; the system error
+   */
+  append(epoch: string, slice: Slice, piece: Uint8Array): void {
+    if (slice.offset + slice.length > slice.size) throw mismatch('a slice reaches beyond its file')
+    const file = slice.offset === 0 ? this.#begin(epoch, slice) : this.#files.get(slice.path)
+    if (file === undefined || file.row.content !== slice.content || file.row.size !== slice.size) {
+      throw mismatch('a slice of content that is not under way')
+    }
+    if (file.row.bytes !== slice.offset) throw mismatch(`a slice at ${slice.offset}, ${file.row.bytes} are there`)
+    this.#write(file.row, piece)
+    const row = { ...file.row, bytes: slice.offset + slice.length }
+    this.#ledger.savePartial(row)
+    file.row = row
+    file.isCurrent = true
+    file.digest?.update(piece)
+  }
+
+  /**
+   * Checks the whole file.
+   * @returns its name in staging; it stays a partial until `release`
+   * @throws ProtocolError when it is not what the change says: it is dropped, so that the next attempt starts anew
+   */
+  complete(path: string, size: number, digest: string): string {
+    const file = this.#files.get(path)
+    if (file === undefined || file.row.bytes !== size || file.row.size !== size) {
+      throw mismatch('a sliced file that is not complete')
+    }
+    const location = this.#locate(file.row.staged)
+    if (file.digest === null) this.#cut(location, size)
+    const found = file.digest?.finish() ?? fileDigest(location, size)
+    file.digest = null
+    if (found !== digest) {
+      this.drop(path)
+      throw mismatch('the digest of a sliced file')
+    }
+    return file.row.staged
+  }
+
+  /** The changeset with these changes is about to be committed. @returns which partials it uses or makes obsolete */
+  release(changedPaths: Iterable<string>): string[] {
+    const released = new Set<string>()
+    for (const path of changedPaths) if (this.#files.has(path)) released.add(path)
+    for (const [path, file] of this.#files) if (file.isCurrent) released.add(path)
+    return [...released]
+  }
+
+  /** The intent that used them is recorded, and with it that they are gone. */
+  released(paths: readonly string[]): void {
+    for (const path of paths) this.#files.delete(path)
+  }
+
+  /** The changeset under way was dropped; its slices stay for the next attempt. */
+  interrupt(): void {
+    for (const file of this.#files.values()) {
+      file.isCurrent = false
+      file.digest = null
+    }
+  }
+
+  drop(path: string): void {
+    this.#files.delete(path)
+    this.#ledger.dropPartial(path)
+  }
+
+  #begin(epoch: string, slice: Slice): PartialFile {
+    const old = this.#files.get(slice.path)
+    if (old !== undefined) {
+      this.drop(slice.path)
+      rmSync(this.#locate(old.row.staged), { force: true })
+    }
+    if (this.#files.size >= LIMITS.partials) this.#dropOldest()
+    this.#numbers += 1
+    const { path, content, size } = slice
+    const row = { path, epoch, content, staged: `p${this.#numbers}`, bytes: 0, size }
+    const file = { row, digest: new DigestStream(), isCurrent: true }
+    this.#files.set(path, file)
+    return file
+  }
+
+  #dropOldest(): void {
+    for (const path of this.#files.keys()) {
+      this.drop(path)
+      return
+    }
+  }
+
+  #write(row: PartialRow, piece: Uint8Array): void {
+    const flags = constants.O_WRONLY | constants.O_NOFOLLOW | (row.bytes === 0 ? constants.O_CREAT : 0)
+    const descriptor = openSync(this.#locate(row.staged), flags, NEW_MODE)
+    try {
+      let written = 0
+      while (written < piece.byteLength) {
+        written += writeSync(descriptor, piece, written, piece.byteLength - written, row.bytes + written)
+      }
+      ftruncateSync(descriptor, row.bytes + piece.byteLength)
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  /** What a process that was killed had written beyond the boundary. */
+  #cut(location: string, size: number): void {
+    const descriptor = openSync(location, constants.O_WRONLY | constants.O_NOFOLLOW)
+    try {
+      ftruncateSync(descriptor, size)
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  #locate(name: string): string {
+    return `${this.#area.directory('staging')}/${name}`
+  }
+}
+
+function mismatch(detail: string): ProtocolError {
+  return new ProtocolError('content-mismatch', detail)
+}

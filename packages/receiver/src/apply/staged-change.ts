@@ -1,0 +1,42 @@
+/**
+ * A change as this receiver will commit it: owners are local ids, content is verified and lies in the staging
+ * directory under `staged`. This is what an intent records, so it is plain data that survives JSON.
+ *
+ * A staged name is a number, or `<number>/<name>` for an entry inside a directory that is new itself: such a directory
+ * is made visible with all it holds by one rename.
+ */
+
+/** In place of a uid or gid: leave it as it is. */
+export const LEAVE = -1
+
+export interface LocalAttributes {
+  mode: number
+  uid: number
+  gid: number
+  /** Microseconds since 1970. */
+  mtime: number
+}
+
+export interface StagedAbsence {
+  kind: 'absent'
+  path: string
+}
+/** `staged` is null when the directory was on disk already. */
+export interface StagedDirectory extends LocalAttributes {
+  kind: 'directory'
+  path: string
+  staged: string | null
+}
+export interface StagedSymlink extends LocalAttributes {
+  kind: 'symlink'
+  path: string
+  staged: string
+}
+/** `staged` is null when the content on disk stays and only attributes change. */
+export interface StagedFile extends LocalAttributes {
+  kind: 'file'
+  path: string
+  size: number
+  staged: string | null
+}
+export type StagedChange = StagedAbsence | StagedDirectory | StagedSymlink | StagedFile

@@ -1,0 +1,173 @@
+/**
+ * From the binary frames of a segment to the content of its files: collected, decompressed, unpacked, and refused
+ * unless they are exactly what the segment's manifest says.
+ *
+ *   tar := (header, content padded to 512)…, 1,024 zero bytes      one entry for each content, nothing between
+ *
+ * The manifest fixes the length of the archive and the place of every entry in it, so an extended header, a second
+ * entry, a gap or a tail has no room. Digests are checked where content is staged. Knows nothing of paths.
+ */
+import { Buffer } from 'node:buffer'
+import { zstdDecompressSync } from 'node:zlib'
+import { LIMITS, ProtocolError, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
+import { extract, type Headers } from 'tar-stream'
+
+const BLOCK = 512
+const TRAILER = 2 * BLOCK
+
+/** One file's content: a view into the segment's buffer. `ordinal` is its change's index, or null for a slice. */
+export interface Content {
+  ordinal: number | null
+  bytes: Buffer
+}
+
+interface ExpectedEntry {
+  name: string
+  ordinal: number | null
+  size: number
+}
+
+/** Collects the frames of one segment at a time. */
+export class FrameCollector {
+  #pieces: Uint8Array[] = []
+  #missing = 0
+  #total = 0
+
+  /** Whether binary frames are outstanding. */
+  get isCollecting(): boolean {
+    return this.#missing > 0
+  }
+
+  /** Begins a segment of so many bytes. */
+  begin(bytes: number): void {
+    this.#pieces = []
+    this.#missing = bytes
+    this.#total = bytes
+  }
+
+  /** @returns all bytes of the segment with its last frame, else null. @throws ProtocolError */
+  add(frame: Uint8Array): Buffer | null {
+    if (this.#missing === 0) throw new ProtocolError('unexpected-message', 'a binary frame that no segment announced')
+    if (frame.byteLength > LIMITS.frameBytes) {
+      throw new ProtocolError('limit-exceeded', `a binary frame of ${frame.byteLength} bytes`)
+    }
+    if (frame.byteLength === 0) throw new ProtocolError('content-mismatch', 'an empty binary frame')
+    if (frame.byteLength > this.#missing) {
+      throw new ProtocolError('content-mismatch', `${frame.byteLength - this.#missing} bytes beyond the segment's end`)
+    }
+    this.#pieces.push(frame)
+    this.#missing -= frame.byteLength
+    if (this.#missing > 0) return null
+    const pieces = this.#pieces
+    this.#pieces = []
+    const only = pieces.length === 1 ? pieces[0] : undefined
+    return only === undefined
+      ? Buffer.concat(pieces, this.#total)
+      : Buffer.from(only.buffer, only.byteOffset, only.byteLength)
+  }
+
+  reset(): void {
+    this.begin(0)
+  }
+}
+
+/**
+ * Unpacks a segment.
+ * @param packed all its bytes; the contents returned may be views into them
+ * @throws ProtocolError (content-mismatch) when they are not what the segment says
+ */
+export async function unpackSegment(segment: Segment, packed: Buffer): Promise<Content[]> {
+  const expected = expectedEntries(segment)
+  if (packed.byteLength !== segment.bytes) throw mismatch('not the announced number of bytes')
+  if (expected.length === 0) {
+    if (segment.tarBytes !== 0 || segment.bytes !== 0) throw mismatch('bytes without a file to hold them')
+    return []
+  }
+  let length = TRAILER
+  for (const entry of expected) length += BLOCK + padded(entry.size)
+  if (segment.tarBytes !== length) throw mismatch(`an archive of ${segment.tarBytes} bytes, its files take ${length}`)
+  const tar = segment.encoding === 'zstd' ? decompress(packed, length) : packed
+  if (tar.byteLength !== length) throw mismatch(`an archive of ${tar.byteLength} bytes instead of ${length}`)
+  return readArchive(tar, expected)
+}
+
+function expectedEntries(segment: Segment): ExpectedEntry[] {
+  const { slice } = segment
+  if (slice !== null) {
+    for (const change of segment.changes) {
+      if (change.kind === 'file' && change.source === 'tar') throw mismatch('a file beside a slice')
+    }
+    // The last segment of a file that was received before a cut needs no bytes.
+    return slice.length === 0 ? [] : [{ name: SLICE_ENTRY, ordinal: null, size: slice.length }]
+  }
+  const expected: ExpectedEntry[] = []
+  segment.changes.forEach((change, ordinal) => {
+    if (change.kind === 'file' && change.source === 'tar') {
+      expected.push({ name: String(ordinal), ordinal, size: change.size })
+    }
+  })
+  return expected
+}
+
+function decompress(packed: Buffer, length: number): Buffer {
+  try {
+    // `info` tells how much of the input was used: the library ignores what follows the end of the data.
+    const { buffer, engine } = zstdDecompressSync(packed, { maxOutputLength: length, info: true }) as unknown as {
+      buffer: Buffer
+      engine: { bytesWritten: number }
+    }
+    if (engine.bytesWritten === packed.byteLength) return buffer
+  } catch (cause) {
+    throw mismatch('compressed data that is broken or too long', cause)
+  }
+  throw mismatch('data after the end of the compressed archive')
+}
+
+function readArchive(tar: Buffer, expected: readonly ExpectedEntry[]): Promise<Content[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<Content[]>()
+  const contents: Content[] = []
+  const archive = extract()
+  let position = 0
+  archive.on('entry', (header, stream, next) => {
+    const entry = expected[contents.length]
+    const start = position + BLOCK
+    // An entry's stream fails along with its archive, whose own error is the one that counts.
+    stream.on('error', reject)
+    if (entry === undefined || !isExpected(header, entry, start)) {
+      archive.destroy(mismatch(`the archive's entry ${contents.length} is not the one expected`))
+      return
+    }
+    // The content is taken from the buffer itself, the stream only has to run dry.
+    contents.push({ ordinal: entry.ordinal, bytes: tar.subarray(start, start + entry.size) })
+    position = start + padded(entry.size)
+    stream.on('end', next)
+    stream.resume()
+  })
+  archive.on('error', (cause) => reject(cause instanceof ProtocolError ? cause : mismatch('no archive', cause)))
+  archive.on('finish', () => {
+    if (contents.length !== expected.length) reject(mismatch('the archive lacks entries'))
+    else if (!isZero(tar.subarray(position))) reject(mismatch('the archive does not end where it should'))
+    else resolve(contents)
+  })
+  archive.end(tar)
+  return promise
+}
+
+/** `byteOffset`, which the type declarations lack, is where the content starts: a hidden header would move it. */
+function isExpected(header: Headers & { byteOffset?: number }, entry: ExpectedEntry, start: number): boolean {
+  return (
+    header.type === 'file' && header.name === entry.name && header.size === entry.size && header.byteOffset === start
+  )
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0)
+}
+
+function padded(size: number): number {
+  return Math.ceil(size / BLOCK) * BLOCK
+}
+
+function mismatch(detail: string, cause?: unknown): ProtocolError {
+  return new ProtocolError('content-mismatch', detail, cause === undefined ? {} : { cause })
+}

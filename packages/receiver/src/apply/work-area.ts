@@ -1,0 +1,168 @@
+/**
+ * Where staged files and trash lie: on the target's own filesystem, out of sight of the tree.
+ *
+ *   <stateDir>/staging, <stateDir>/trash            when a rename from there into the root works
+ *   <root>/.rootferry/staging, <root>/.rootferry/trash   otherwise; made when needed, removed when empty
+ *
+ * INVARIANT: making and removing `.rootferry` leaves the root's mtime as it was, also across a crash (the time is in
+ * the ledger meanwhile). Inside the root everything goes through descriptors, so a planted symlink leads nowhere.
+ */
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { type ConfinedDirectories, errorCode } from '@rootferry/host'
+import { microseconds, ROOT_PATH } from '@rootferry/protocol'
+import { readObject, setAttributes } from './attributes.ts'
+import { LEAVE } from './staged-change.ts'
+import { RESERVED_NAME } from './untouchable.ts'
+
+const PRIVATE = 0o700
+/** Linux's O_PATH, which Node does not list. */
+const O_PATH = 0o10000000
+const DIRECTORY_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
+
+/** Keeps the root's mtime over a crash. */
+export interface RootTimeGuard {
+  readonly guardedRootTime: number | null
+  guardRootTime(mtime: number | null): void
+}
+
+export type WorkPlace = 'staging' | 'trash'
+
+export class WorkArea {
+  readonly #confined: ConfinedDirectories
+  readonly #guard: RootTimeGuard
+  /** The state directory, or null when the area is inside the root. */
+  readonly #outside: string | null
+  readonly #open = new Map<WorkPlace, number>()
+  #names = 0
+
+  /** @param outside the state directory when renames from it into the root work, else null */
+  constructor(confined: ConfinedDirectories, guard: RootTimeGuard, outside: string | null) {
+    this.#confined = confined
+    this.#guard = guard
+    this.#outside = outside
+    if (outside !== null) for (const place of ['staging', 'trash']) makePrivate(join(outside, place))
+    if (guard.guardedRootTime !== null) this.#restoreRootTime(guard.guardedRootTime)
+  }
+
+  get isInsideRoot(): boolean {
+    return this.#outside === null
+  }
+
+  /** A name not yet used in staging by this process. */
+  newName(): string {
+    this.#names += 1
+    return String(this.#names)
+  }
+
+  /** Absolute path of the place, made if need be; good until `tidy`. @throws the system error */
+  directory(place: WorkPlace): string {
+    if (this.#outside !== null) return `${this.#outside}/${place}`
+    return `/proc/self/fd/${this.#open.get(place) ?? this.#make(place)}`
+  }
+
+  /** Removes everything staged but the names in `keep`, and the area itself when it is inside the root and empty. */
+  tidy(keep: ReadonlySet<string>): void {
+    if (this.#outside !== null || this.#exists('staging')) {
+      const staging = this.directory('staging')
+      for (const name of readdirSync(staging)) {
+        if (!keep.has(name)) rmSync(`${staging}/${name}`, { recursive: true, force: true })
+      }
+    }
+    if (this.#outside === null) this.#leave()
+  }
+
+  /** Whether the place is there: inside the root it is only while it holds something. */
+  exists(place: WorkPlace): boolean {
+    return this.#outside !== null || this.#exists(place)
+  }
+
+  close(): void {
+    for (const descriptor of this.#open.values()) closeSync(descriptor)
+    this.#open.clear()
+  }
+
+  #make(place: WorkPlace): number {
+    if (readObject(this.#confined.locate(RESERVED_NAME))?.kind !== 'directory') {
+      this.#keepingRootTime(() => {
+        this.#removeImpostor()
+        mkdirSync(this.#confined.locate(RESERVED_NAME), { mode: PRIVATE })
+      })
+    }
+    // Whoever made it: what is staged must not be reachable by others.
+    setAttributes(this.#confined.locate(RESERVED_NAME), 'directory', { ...untouched, mode: PRIVATE })
+    const location = this.#confined.locateIn(RESERVED_NAME, place)
+    makePrivate(location)
+    const descriptor = openSync(location, DIRECTORY_FLAGS)
+    this.#open.set(place, descriptor)
+    this.#confined.forget(RESERVED_NAME)
+    return descriptor
+  }
+
+  /** A file or symlink under the reserved name is nobody's to keep. */
+  #removeImpostor(): void {
+    const location = this.#confined.locate(RESERVED_NAME)
+    if (readObject(location) !== null) unlinkSync(location)
+  }
+
+  #exists(place: WorkPlace): boolean {
+    if (this.#open.has(place)) return true
+    try {
+      return readObject(this.#confined.locateIn(RESERVED_NAME, place)) !== null
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return false
+      throw error
+    } finally {
+      this.#confined.forget(RESERVED_NAME)
+    }
+  }
+
+  #leave(): void {
+    this.close()
+    const location = this.#confined.locate(RESERVED_NAME)
+    if (readObject(location)?.kind !== 'directory') return
+    for (const place of ['staging', 'trash']) removeIfEmpty(this.#confined.locateIn(RESERVED_NAME, place))
+    this.#confined.forget(RESERVED_NAME)
+    if (readdirSync(location).length > 0) return
+    this.#keepingRootTime(() => removeIfEmpty(location))
+  }
+
+  #keepingRootTime(act: () => void): void {
+    const mtime = microseconds(this.#confined.rootStatus().mtimeMs)
+    this.#guard.guardRootTime(mtime)
+    try {
+      act()
+    } finally {
+      this.#restoreRootTime(mtime)
+    }
+  }
+
+  #restoreRootTime(mtime: number): void {
+    try {
+      setAttributes(this.#confined.locate(ROOT_PATH), 'directory', { ...untouched, mtime })
+    } catch (error) {
+      // Somebody else's directory that this process may write into: its time can not be had back.
+      if (errorCode(error) !== 'EPERM') throw error
+    }
+    this.#guard.guardRootTime(null)
+  }
+}
+
+const untouched = { mode: null, uid: LEAVE, gid: LEAVE, mtime: null }
+
+function makePrivate(location: string): void {
+  try {
+    mkdirSync(location, { mode: PRIVATE })
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+  }
+}
+
+function removeIfEmpty(location: string): void {
+  try {
+    rmdirSync(location)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code !== 'ENOTEMPTY' && code !== 'ENOENT' && code !== 'EEXIST') throw error
+  }
+}

@@ -1,0 +1,45 @@
+/** The command line of rootferry-receiver: verbs, options, and which of them does what. */
+import { createLogger, type LogFormat, type Terminal } from '@rootferry/host'
+import { Command, Option } from 'commander'
+import { readReceiverConfig } from './config.ts'
+import { Receiver } from './receiver.ts'
+import { VERSION } from './version.ts'
+
+const DEFAULT_CONFIG = '/etc/rootferry/receiver.yaml'
+
+export function receiverCommand(terminal: Terminal, environmentToken: string | undefined): Command {
+  const program = new Command('rootferry-receiver')
+    .description('Keeps docroots identical to those that an agent serves.')
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
+
+  program
+    .command('run')
+    .description('run the receiver in the foreground')
+    .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+    .addOption(new Option('--log-format <format>', 'how to log').choices(['json', 'pretty']).default('json'))
+    .option('--log-level <level>', 'the least that is logged', 'info')
+    .action(async (options: { config: string; logFormat: LogFormat; logLevel: string }) => {
+      const config = readReceiverConfig(options.config, environmentToken)
+      const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal.colour)
+      const receiver = new Receiver(config, log)
+      const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
+      await receiver.start()
+      await stopped
+      await receiver.close()
+    })
+  program
+    .command('config')
+    .description('work on configuration files')
+    .command('check <file>')
+    .description('say what is wrong with a configuration file')
+    .action((file: string) => {
+      readReceiverConfig(file, environmentToken)
+      terminal.say(`${file}: ok\n`)
+    })
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => terminal.out(`${VERSION}\n`))
+  return program
+}

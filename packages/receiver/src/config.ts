@@ -1,0 +1,137 @@
+/** receiver.yaml: its schema, its defaults, and the rules that a schema can not say. Faults name line and column. */
+import { readFileSync } from 'node:fs'
+import {
+  badConfiguration,
+  type ConfigSource,
+  errorMessage,
+  isLoopback,
+  type ListenAddress,
+  parseListenAddress,
+  readConfigFile,
+} from '@rootferry/host'
+import { RootName } from '@rootferry/protocol'
+import Type, { type Static } from 'typebox'
+import type { ApplierOptions } from './apply/root-applier.ts'
+
+const closed = { additionalProperties: false } as const
+const whole = (minimum: number, maximum: number, unit: string) =>
+  Type.Optional(Type.Integer({ minimum, maximum, description: `a whole number of ${unit} from ${minimum} to ${maximum}` }))
+
+const Root = Type.Object(
+  {
+    path: Type.String({ minLength: 1, description: 'the path of a directory' }),
+    protect: Type.Optional(Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 1_000, description: 'a list of gitignore patterns' })),
+    owner: Type.Optional(Type.String({ minLength: 1, description: 'preserve, keep, or USER:GROUP' })),
+    trash: Type.Optional(Type.Object({ keepDays: whole(0, 3_650, 'days') }, closed)),
+  },
+  closed,
+)
+const ReceiverFile = Type.Object(
+  {
+    name: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$', description: "a name of letters, digits, '.', '_' and '-'" })),
+    agent: Type.String({ pattern: '^wss?://[^/]+/?$', description: 'wss://HOST:PORT, or ws://HOST:PORT' }),
+    ca: Type.Optional(Type.String({ minLength: 1 })),
+    tokenFile: Type.Optional(Type.String({ minLength: 1 })),
+    allowPlaintext: Type.Optional(Type.Boolean()),
+    stateDir: Type.Optional(Type.String({ minLength: 1 })),
+    health: Type.Optional(
+      Type.Object(
+        {
+          listen: Type.Optional(Type.String({ pattern: ':\\d{1,5}$', description: 'HOST:PORT, as 127.0.0.1:8732' })),
+          staleAfterSeconds: whole(0, 86_400, 'seconds'),
+        },
+        closed,
+      ),
+    ),
+    roots: Type.Record(RootName, Root, { minProperties: 1, ...closed }),
+  },
+  closed,
+)
+
+export interface ReceiverRoot {
+  name: string
+  path: string
+  protect: string[]
+  owner: ApplierOptions['owner']
+  trashKeepDays: number
+}
+
+export interface ReceiverConfig {
+  name: string | null
+  agent: string
+  ca: string | null
+  token: string
+  stateDir: string
+  health: ListenAddress
+  staleAfterSeconds: number
+  roots: ReceiverRoot[]
+}
+
+const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
+const DEFAULT_HEALTH = '127.0.0.1:8732'
+
+/**
+ * @param environmentToken what ROOTFERRY_TOKEN holds, for a file without tokenFile
+ * @throws Failure (78) with a line for every fault
+ */
+export function readReceiverConfig(file: string, environmentToken: string | undefined): ReceiverConfig {
+  const { value, source } = readConfigFile(file, ReceiverFile)
+  const faults: string[] = []
+  const listen = value.health?.listen ?? DEFAULT_HEALTH
+  const health = parseListenAddress(listen)
+  if (health === null) faults.push(source.fault(['health', 'listen'], `'${listen}' is no address: HOST:PORT is expected`))
+  const agent = new URL(value.agent)
+  if (agent.protocol === 'ws:' && !isLoopback(agent.hostname) && value.allowPlaintext !== true) {
+    faults.push(source.fault(['agent'], 'ws: is accepted for a loopback address only, or with allowPlaintext: true'))
+  }
+  const config: ReceiverConfig = {
+    name: value.name ?? null,
+    agent: value.agent,
+    ca: value.ca === undefined ? null : readBeside(['ca'], value.ca, source, faults),
+    token: token(value, source, environmentToken, faults),
+    stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR),
+    health: health ?? { host: '', port: 0 },
+    staleAfterSeconds: value.health?.staleAfterSeconds ?? 60,
+    roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
+  }
+  if (faults.length > 0) throw badConfiguration(faults)
+  return config
+}
+
+function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSource, faults: string[]): ReceiverRoot {
+  const path = source.besideFile(root.path)
+  if (path === '/') faults.push(source.fault(['roots', name, 'path'], 'must not be the whole filesystem'))
+  const text = root.owner ?? 'preserve'
+  const match = /^([^:\s]+):([^:\s]+)$/.exec(text)
+  const owner = text === 'preserve' || text === 'keep' ? text : { user: match?.[1] ?? '', group: match?.[2] ?? '' }
+  if (typeof owner === 'object' && owner.user === '') {
+    faults.push(source.fault(['roots', name, 'owner'], `'${text}': preserve, keep, or USER:GROUP are accepted`))
+  }
+  return { name, path, protect: root.protect ?? [], owner, trashKeepDays: root.trash?.keepDays ?? 7 }
+}
+
+function token(
+  value: Static<typeof ReceiverFile>,
+  source: ConfigSource,
+  environmentToken: string | undefined,
+  faults: string[],
+): string {
+  const text =
+    value.tokenFile === undefined
+      ? (environmentToken ?? '')
+      : readBeside(['tokenFile'], value.tokenFile, source, faults)
+  const token = text.trim()
+  if (token === '' && faults.length === 0) {
+    faults.push(source.fault([], 'lacks a token: tokenFile, or ROOTFERRY_TOKEN in the environment'))
+  }
+  return token
+}
+
+function readBeside(path: string[], file: string, source: ConfigSource, faults: string[]): string {
+  try {
+    return readFileSync(source.besideFile(file), 'utf8')
+  } catch (error) {
+    faults.push(source.fault(path, `can not be read: ${errorMessage(error)}`))
+    return ''
+  }
+}

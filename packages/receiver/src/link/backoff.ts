@@ -1,0 +1,19 @@
+/**
+ * Pure decision: how long to wait before dialling again.
+ *
+ * Exponential with full jitter: a farm that lost its agent does not come back in one stampede. Source: Marc Brooker,
+ * "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ */
+const FIRST_MS = 250
+const LAST_MS = 15_000
+
+/**
+ * @param attempts failed attempts since the last connection that worked
+ * @param random in [0, 1)
+ * @param isHopeless nothing changes unless an operator does something: always the longest range
+ * @returns milliseconds
+ */
+export function backoffMs(attempts: number, random: number, isHopeless: boolean): number {
+  const range = isHopeless ? LAST_MS : Math.min(LAST_MS, FIRST_MS * 2 ** Math.min(attempts, 20))
+  return Math.round(range * random)
+}

@@ -1,0 +1,22 @@
+/** What the main thread and a root's disk thread say to each other. Frames of segments are transferred, not copied. */
+import type { Hello } from '@rootferry/protocol'
+import type { ApplierEvent } from './apply/root-applier.ts'
+
+/** What the applier knows of a hello; the link adds the rest. */
+export type Position = Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials'>
+
+export type ToApplier =
+  | { type: 'hello' }
+  | { type: 'text'; frame: Uint8Array }
+  | { type: 'bytes'; frame: Uint8Array }
+  | { type: 'disconnected' }
+  | { type: 'close' }
+
+export type FromApplier =
+  | { type: 'opened' }
+  | { type: 'failed'; message: string; exitCode: number }
+  | { type: 'hello'; position: Position }
+  /** An encoded message for the agent. */
+  | { type: 'send'; message: string }
+  | { type: 'event'; event: ApplierEvent }
+  | { type: 'closed' }

@@ -1,0 +1,199 @@
+/**
+ * One root of the receiver as the main thread sees it: its link, its disk thread, and what both say of themselves.
+ *
+ * A disk thread that dies is started again; its ledger says where it was.
+ */
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { Failure, type Logger, printable } from '@rootferry/host'
+import type { ApplierEvent, ApplierOptions } from './apply/root-applier.ts'
+import { Link, type LinkOptions } from './link/link.ts'
+import type { FromApplier, ToApplier } from './root-messages.ts'
+
+export interface RootState {
+  root: string
+  phase: 'idle' | 'resyncing' | 'replaying' | 'live'
+  connected: boolean
+  /** Since when it is not connected. */
+  disconnectedAt: Date | null
+  /** It was live once since this process started. */
+  synced: boolean
+  sequence: number
+  durableSequence: number
+  staged: { entries: number; bytes: number }
+  lastError: string | null
+  failing: string | null
+  problems: { path: string; code: string; message: string }[]
+}
+
+const RESTART_MS = 1_000
+const MOST_PROBLEMS = 100
+const PROGRESS_LOG_MS = 5_000
+
+export class RootThread {
+  readonly state: RootState
+  readonly #options: ApplierOptions
+  readonly #log: Logger
+  readonly #link: Link
+  readonly #opened = Promise.withResolvers<void>()
+  readonly #closed = Promise.withResolvers<void>()
+  #worker: Worker
+  #closing = false
+  #progressLoggedAt = 0
+
+  constructor(options: ApplierOptions, link: LinkOptions, log: Logger) {
+    this.#options = options
+    this.#log = log.child({ root: options.root })
+    this.state = {
+      root: options.root,
+      phase: 'idle',
+      connected: false,
+      disconnectedAt: new Date(),
+      synced: false,
+      sequence: 0,
+      durableSequence: 0,
+      staged: { entries: 0, bytes: 0 },
+      lastError: null,
+      failing: null,
+      problems: [],
+    }
+    this.#link = new Link(link, {
+      tell: (message) => this.#tell(message),
+      connected: () => this.#connected(),
+      disconnected: (error) => this.#disconnected(error),
+    })
+    this.#worker = this.#start()
+  }
+
+  /** Dials once the disk thread is ready. @throws Failure when it can not be: locked, unreadable, refused */
+  async start(): Promise<void> {
+    await this.#opened.promise
+    this.#link.start()
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#link.stop()
+    this.#tell({ type: 'close' })
+    await this.#closed.promise
+    await this.#worker.terminate()
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL(`./root-worker${extname(import.meta.filename)}`, import.meta.url), {
+      workerData: this.#options,
+      name: `root ${this.#options.root}`,
+    })
+    worker.on('message', (message: FromApplier) => this.#take(message))
+    worker.on('error', (error) => this.#log.error({ err: error }, 'disk thread failed'))
+    worker.on('exit', () => this.#ended())
+    return worker
+  }
+
+  #tell(message: ToApplier): void {
+    const transfer = 'frame' in message ? wholeBuffer(message.frame) : null
+    if (transfer !== null) this.#worker.postMessage(message, [transfer])
+    else if ('frame' in message) this.#worker.postMessage({ type: message.type, frame: message.frame.slice() })
+    else this.#worker.postMessage(message)
+  }
+
+  #take(message: FromApplier): void {
+    switch (message.type) {
+      case 'opened':
+        return this.#opened.resolve()
+      case 'failed':
+        this.#closing = true
+        return this.#opened.reject(new Failure(message.exitCode, `root ${this.#options.root}: ${message.message}`))
+      case 'hello':
+        this.state.sequence = message.position.sequence
+        this.state.durableSequence = message.position.durable
+        return this.#link.greet(message.position)
+      case 'send':
+        return this.#link.send(message.message)
+      case 'event':
+        return this.#note(message.event)
+      case 'closed':
+        return this.#closed.resolve()
+    }
+  }
+
+  #note(event: ApplierEvent): void {
+    const { state } = this
+    switch (event.type) {
+      case 'committed': {
+        const { type: _, repair, sequence, ...figures } = event
+        if (!repair) state.sequence = sequence
+        this.#log.info({ sequence, ...figures }, repair ? 'repair committed' : 'changeset committed')
+        return
+      }
+      case 'durable':
+        state.durableSequence = event.sequence
+        return
+      case 'phase':
+        return this.#phase(event.phase)
+      case 'progress':
+        state.staged = { entries: event.entries, bytes: event.bytes }
+        return this.#logProgress()
+      case 'consumed':
+        return this.#link.consumed(event.bytes)
+      case 'failing':
+        state.failing = event.error === null ? null : `${event.error.code}: ${event.error.message}`
+        if (event.error === null) this.#log.info('commits work again')
+        else this.#log.error({ ...event.error }, 'can not commit, trying again')
+        return
+      case 'problem':
+        state.problems = [...state.problems.filter(({ path }) => path !== event.path), event].slice(-MOST_PROBLEMS)
+        this.#log.warn({ path: printable(event.path), code: event.code, error: event.message }, 'a path could not be made right')
+        return
+      case 'log':
+        this.#log[event.level](event.details, event.message)
+        return
+      case 'broken':
+        this.#log.error({ code: event.error.code, error: event.error.message }, 'the agent broke the protocol')
+        return this.#link.abort(event.error.code, event.error.message)
+    }
+  }
+
+  #phase(phase: RootState['phase']): void {
+    this.state.phase = phase
+    if (phase === 'live') this.state.synced = true
+    this.#log.info({ phase, sequence: this.state.sequence }, `root is ${phase}`)
+  }
+
+  #logProgress(): void {
+    const now = Date.now()
+    if (now - this.#progressLoggedAt < PROGRESS_LOG_MS) return
+    this.#progressLoggedAt = now
+    this.#log.info({ ...this.state.staged }, 'synchronizing')
+  }
+
+  #connected(): void {
+    this.state.connected = true
+    this.state.disconnectedAt = null
+    this.state.lastError = null
+    this.#log.info('connected to the agent')
+  }
+
+  #disconnected(error: string | null): void {
+    const isNews = this.state.connected || error !== this.state.lastError
+    this.state.connected = false
+    this.state.disconnectedAt ??= new Date()
+    this.state.lastError = error
+    if (isNews && error !== null) this.#log.warn({ error }, 'not connected to the agent, trying again')
+  }
+
+  #ended(): void {
+    this.#closed.resolve()
+    if (this.#closing) return
+    this.#link.abort('internal-error', 'the disk thread died')
+    setTimeout(() => {
+      if (!this.#closing) this.#worker = this.#start()
+    }, RESTART_MS)
+  }
+}
+
+/** The frame's memory when the frame is all of it, so that it can be handed over instead of copied. */
+function wholeBuffer(frame: Uint8Array): ArrayBuffer | null {
+  const { buffer } = frame
+  return buffer instanceof ArrayBuffer && frame.byteOffset === 0 && frame.byteLength === buffer.byteLength ? buffer : null
+}
