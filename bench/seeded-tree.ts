@@ -13,7 +13,9 @@ export interface TreeShape {
 }
 
 const FILES_PER_DIRECTORY = 8
-const WORDS = 'catalog module view block model template price customer checkout cart order layout config plugin'.split(' ')
+const WORDS = 'catalog module view block model template price customer checkout cart order layout config plugin'.split(
+  ' ',
+)
 
 /** @returns bytes written */
 export function makeTree(root: string, { files, meanBytes, seed }: TreeShape): number {

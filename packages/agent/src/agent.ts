@@ -2,9 +2,8 @@
  * The agent: a feed for every root, the door for receivers, the admin listener, and the tokens that open both.
  * Owns nothing else; starts and stops them in order.
  */
-import { watch, type FSWatcher } from 'node:fs'
+import { type FSWatcher, mkdirSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { mkdirSync } from 'node:fs'
 import { EXIT, errorCode, errorMessage, Failure, type Logger } from '@rootferry/host'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { AgentConfig, RootConfig } from './config.ts'
@@ -50,7 +49,8 @@ export class Agent {
     makeStateDir(this.#config.stateDir)
     this.#tokens = readTokens(tokenFileOf(this.#config))
     this.#watchTokens()
-    for (const root of this.#config.roots) this.#feeds.set(root.name, new RootFeed(rootOptions(root, this.#config), this.#log))
+    for (const root of this.#config.roots)
+      this.#feeds.set(root.name, new RootFeed(rootOptions(root, this.#config), this.#log))
     for (const feed of this.#feeds.values()) await feed.start()
     const { listen, admin } = this.#config
     const stream = await listening('listen', `${listen.host}:${listen.port}`, this.#stream.listen())

@@ -1,6 +1,7 @@
 /** The command line of rootferry-agent: verbs, options, and which of them does what. Knows the terminal, not the disk. */
-import { Command, Option } from 'commander'
+
 import { createLogger, errorMessage, type LogFormat, type Terminal } from '@rootferry/host'
+import { Command, Option } from 'commander'
 import { Agent, tokenFileOf } from './agent.ts'
 import { readAgentConfig } from './config.ts'
 import { createToken, readTokens, revokeToken } from './tokens.ts'
@@ -27,11 +28,13 @@ export function agentCommand(terminal: Terminal): Command {
       const file = tokenFileOf(readAgentConfig(options.config))
       terminal.out(`${createToken(file, name, options.admin, new Date())}\n`)
     })
-  withConfig(token.command('list').description('list the names of all tokens')).action((options: { config: string }) => {
-    for (const { name, admin, createdAt } of readTokens(tokenFileOf(readAgentConfig(options.config)))) {
-      terminal.out(`${name}\t${admin ? 'admin' : 'receiver'}\t${createdAt}\n`)
-    }
-  })
+  withConfig(token.command('list').description('list the names of all tokens')).action(
+    (options: { config: string }) => {
+      for (const { name, admin, createdAt } of readTokens(tokenFileOf(readAgentConfig(options.config)))) {
+        terminal.out(`${name}\t${admin ? 'admin' : 'receiver'}\t${createdAt}\n`)
+      }
+    },
+  )
   withConfig(token.command('revoke <name>').description('make a token useless and close its connections')).action(
     (name: string, options: { config: string }) => revokeToken(tokenFileOf(readAgentConfig(options.config)), name),
   )

@@ -1,7 +1,14 @@
 /**
  * agent.yaml: its schema, its defaults, and the rules that a schema can not say. Faults name line and column.
  */
-import { type ConfigSource, badConfiguration, isLoopback, type ListenAddress, parseListenAddress, readConfigFile } from '@rootferry/host'
+import {
+  badConfiguration,
+  type ConfigSource,
+  isLoopback,
+  type ListenAddress,
+  parseListenAddress,
+  readConfigFile,
+} from '@rootferry/host'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { WatchSettings } from './root-messages.ts'
@@ -11,14 +18,19 @@ const PRESET_NAMES = Object.keys(PRESETS)
 const closed = { additionalProperties: false } as const
 const Listen = Type.String({ pattern: ':\\d{1,5}$', description: 'HOST:PORT, as 0.0.0.0:8730 or [::]:8730' })
 const whole = (minimum: number, maximum: number, unit: string) =>
-  Type.Optional(Type.Integer({ minimum, maximum, description: `a whole number of ${unit} from ${minimum} to ${maximum}` }))
+  Type.Optional(
+    Type.Integer({ minimum, maximum, description: `a whole number of ${unit} from ${minimum} to ${maximum}` }),
+  )
 
 const Watch = Type.Object(
   {
     backend: Type.Optional(
-      Type.Union(['auto', 'chokidar', 'directory', 'polling'].map((name) => Type.Literal(name)), {
-        description: 'auto, chokidar, directory or polling',
-      }),
+      Type.Union(
+        ['auto', 'chokidar', 'directory', 'polling'].map((name) => Type.Literal(name)),
+        {
+          description: 'auto, chokidar, directory or polling',
+        },
+      ),
     ),
     settleMs: whole(0, 60_000, 'milliseconds'),
     maxWaitMs: whole(0, 600_000, 'milliseconds'),
@@ -26,14 +38,22 @@ const Watch = Type.Object(
   },
   closed,
 )
-const Guard = Type.Object({ maxDeletePercent: whole(1, 100, 'percent'), minDeletes: whole(0, 1e9, 'deletions') }, closed)
+const Guard = Type.Object(
+  { maxDeletePercent: whole(1, 100, 'percent'), minDeletes: whole(0, 1e9, 'deletions') },
+  closed,
+)
 const Root = Type.Object(
   {
     path: Type.String({ minLength: 1, description: 'the path of a directory' }),
     preset: Type.Optional(
-      Type.Union(PRESET_NAMES.map((name) => Type.Literal(name)), { description: `one of ${PRESET_NAMES.join(', ')}` }),
+      Type.Union(
+        PRESET_NAMES.map((name) => Type.Literal(name)),
+        { description: `one of ${PRESET_NAMES.join(', ')}` },
+      ),
     ),
-    exclude: Type.Optional(Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 900, description: 'a list of gitignore patterns' })),
+    exclude: Type.Optional(
+      Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 900, description: 'a list of gitignore patterns' }),
+    ),
     watch: Type.Optional(Watch),
     guard: Type.Optional(Guard),
   },
@@ -45,13 +65,18 @@ const AgentFile = Type.Object(
     listen: Type.Optional(Listen),
     admin: Type.Optional(Type.Object({ listen: Listen }, closed)),
     tls: Type.Optional(
-      Type.Union([Type.Literal('off'), Type.Literal(false), Type.Object({ cert: Type.String(), key: Type.String() }, closed)], {
-        description: 'off, or {cert: FILE, key: FILE}',
-      }),
+      Type.Union(
+        [Type.Literal('off'), Type.Literal(false), Type.Object({ cert: Type.String(), key: Type.String() }, closed)],
+        {
+          description: 'off, or {cert: FILE, key: FILE}',
+        },
+      ),
     ),
     allowPlaintext: Type.Optional(Type.Boolean()),
     compression: Type.Optional(
-      Type.Union([Type.Literal('auto'), Type.Literal('always'), Type.Literal('never')], { description: 'auto, always or never' }),
+      Type.Union([Type.Literal('auto'), Type.Literal('always'), Type.Literal('never')], {
+        description: 'auto, always or never',
+      }),
     ),
     roots: Type.Record(RootName, Root, { minProperties: 1, ...closed }),
   },
@@ -101,7 +126,8 @@ function tls(
   source: ConfigSource,
   faults: string[],
 ): AgentConfig['tls'] {
-  if (typeof value.tls === 'object') return { cert: source.besideFile(value.tls.cert), key: source.besideFile(value.tls.key) }
+  if (typeof value.tls === 'object')
+    return { cert: source.besideFile(value.tls.cert), key: source.besideFile(value.tls.key) }
   if (value.tls === undefined) {
     faults.push(source.fault([], 'tls is missing: {cert: FILE, key: FILE}, or off for a loopback listener'))
   } else if (!isLoopback(listen.host) && value.allowPlaintext !== true) {
@@ -113,7 +139,9 @@ function tls(
 function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSource, faults: string[]): RootConfig {
   const watch = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30, ...root.watch } as WatchSettings
   if (watch.maxWaitMs < watch.settleMs) {
-    faults.push(source.fault(['roots', name, 'watch', 'maxWaitMs'], `must not be less than settleMs (${watch.settleMs})`))
+    faults.push(
+      source.fault(['roots', name, 'watch', 'maxWaitMs'], `must not be less than settleMs (${watch.settleMs})`),
+    )
   }
   const preset = root.preset === undefined ? [] : PRESETS[root.preset as PresetName]
   const path = source.besideFile(root.path)

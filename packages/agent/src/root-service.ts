@@ -7,8 +7,9 @@
  * Scans run one at a time and give way between directories; packing happens in between. This file owns the timers and
  * decides nothing about files: that is the scanner's, and the packer's.
  */
-import { readdirSync, statfsSync, statSync } from 'node:fs'
+
 import { randomBytes } from 'node:crypto'
+import { readdirSync, statfsSync, statSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Accounts, ConfinedDirectories, errorMessage } from '@rootferry/host'
 import { type Hello, PathFilter, ROOT_PATH, type Welcome } from '@rootferry/protocol'
@@ -116,10 +117,14 @@ export class RootService {
     try {
       const value = await this.#work(request)
       const payload = typeof value === 'object' && 'payload' in value ? value.payload.buffer : null
-      this.#post({ type: 'answer', id: request.id, value }, payload === null || payload.byteLength === 0 ? [] : [payload])
+      this.#post(
+        { type: 'answer', id: request.id, value },
+        payload === null || payload.byteLength === 0 ? [] : [payload],
+      )
     } catch (error) {
       this.#post({ type: 'refusal', id: request.id, message: errorMessage(error) })
-      if (!(error instanceof RangeError)) this.#log('error', 'request failed', { request: request.type, error: describe(error) })
+      if (!(error instanceof RangeError))
+        this.#log('error', 'request failed', { request: request.type, error: describe(error) })
     }
   }
 
@@ -191,12 +196,16 @@ export class RootService {
     const known = this.#index.totals.files + this.#index.totals.directories
     const entries = known > 0 ? known : countEntries(path, MOST_CHOKIDAR_ENTRIES + 1)
     const backend = chooseBackend(watch.backend, entries, statfsSync(path).type)
-    const watcher = createWatcher(backend, { rootPath: path, filter, pollMs: POLL_MS }, {
-      hint: (hint) => this.#hint(hint),
-      overflow: (reason) => this.#overflow(reason),
-      degraded: (reason) => this.#setDegraded(reason),
-      error: (error) => this.#log('warn', 'watching', { error: errorMessage(error) }),
-    })
+    const watcher = createWatcher(
+      backend,
+      { rootPath: path, filter, pollMs: POLL_MS },
+      {
+        hint: (hint) => this.#hint(hint),
+        overflow: (reason) => this.#overflow(reason),
+        degraded: (reason) => this.#setDegraded(reason),
+        error: (error) => this.#log('warn', 'watching', { error: errorMessage(error) }),
+      },
+    )
     const scanner = new Scanner({
       directories,
       index: this.#index,
@@ -233,7 +242,12 @@ export class RootService {
   #finishFirstScan(): void {
     if (this.#state.state !== 'scanning' || this.#tree === null) return
     this.#setState({ state: 'ready', reason: null })
-    this.#log('info', 'root is ready', { ...this.#index.totals, sequence: this.#index.head, backend: this.#tree.watcher.backend, ms: this.#lastScanMs })
+    this.#log('info', 'root is ready', {
+      ...this.#index.totals,
+      sequence: this.#index.head,
+      backend: this.#tree.watcher.backend,
+      ms: this.#lastScanMs,
+    })
     this.#firstScan.resolve()
   }
 
@@ -394,10 +408,13 @@ export class RootService {
     if (this.#closing) return
     this.#timers.set(
       name,
-      setTimeout(() => {
-        this.#timers.delete(name)
-        work()
-      }, Math.max(delayMs, 0)),
+      setTimeout(
+        () => {
+          this.#timers.delete(name)
+          work()
+        },
+        Math.max(delayMs, 0),
+      ),
     )
   }
 

@@ -17,6 +17,10 @@ try {
   })
   service.start()
 } catch (error) {
-  post({ type: 'failed', message: errorMessage(error), exitCode: error instanceof Failure ? error.exitCode : EXIT.failed })
+  post({
+    type: 'failed',
+    message: errorMessage(error),
+    exitCode: error instanceof Failure ? error.exitCode : EXIT.failed,
+  })
   port.close()
 }

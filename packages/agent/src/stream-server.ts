@@ -99,7 +99,9 @@ export class StreamServer {
   #welcome(socket: WebSocket, request: IncomingMessage, token: StoredToken): void {
     const refuseWith = (error: ProtocolError) => socket.close(error.closeCode, error.message.slice(0, 120))
     const deadline = setTimeout(() => refuseWith(new ProtocolError('hello-timeout', 'no hello came')), LIMITS.helloMs)
-    socket.on('error', (error) => this.#parts.log.info({ receiver: token.name, error: error.message }, 'connection failed'))
+    socket.on('error', (error) =>
+      this.#parts.log.info({ receiver: token.name, error: error.message }, 'connection failed'),
+    )
     socket.on('pong', () => heard.set(socket, Date.now()))
     socket.on('message', () => heard.set(socket, Date.now()))
     heard.set(socket, Date.now())
@@ -113,7 +115,10 @@ export class StreamServer {
         this.#parts.serve({ socket, receiver: token.name, isLocal, now: new Date() }, message)
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error
-        this.#parts.log.warn({ receiver: token.name, code: error.code, error: error.message }, 'a connection was refused')
+        this.#parts.log.warn(
+          { receiver: token.name, code: error.code, error: error.message },
+          'a connection was refused',
+        )
         refuseWith(error)
       }
     })
@@ -132,6 +137,8 @@ export class StreamServer {
 const heard = new WeakMap<WebSocket, number>()
 
 function refuse(socket: Duplex, status: string, headers: Record<string, string>): void {
-  const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' }).map(([name, value]) => `${name}: ${value}`)
+  const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' }).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
   socket.end(`HTTP/1.1 ${status}\r\n${lines.join('\r\n')}\r\n\r\n`)
 }

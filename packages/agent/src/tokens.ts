@@ -22,7 +22,10 @@ const StoredToken = Type.Object(
   },
   { additionalProperties: false },
 )
-const TokenFile = Type.Object({ version: Type.Literal(1), tokens: Type.Array(StoredToken) }, { additionalProperties: false })
+const TokenFile = Type.Object(
+  { version: Type.Literal(1), tokens: Type.Array(StoredToken) },
+  { additionalProperties: false },
+)
 const validator = Compile(TokenFile)
 
 export type StoredToken = Static<typeof StoredToken>
@@ -44,7 +47,10 @@ export function readTokens(file: string): StoredToken[] {
 /** @returns the token, which is stored nowhere. @throws Failure when the name is taken or no name */
 export function createToken(file: string, name: string, admin: boolean, now: Date): string {
   if (!new RegExp(NAME_PATTERN).test(name)) {
-    throw new Failure(EXIT.usage, `'${name}' is no name: letters, digits, '.', '_' and '-' are accepted, 63 at the most`)
+    throw new Failure(
+      EXIT.usage,
+      `'${name}' is no name: letters, digits, '.', '_' and '-' are accepted, 63 at the most`,
+    )
   }
   const tokens = readTokens(file)
   if (tokens.some((token) => token.name === name)) {

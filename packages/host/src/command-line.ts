@@ -18,7 +18,11 @@ export interface Terminal {
 }
 
 /** Runs a command to its end and exits: 0, or the failure's code with one line on stderr. */
-export async function runCommand(name: string, process: NodeJS.Process, command: (terminal: Terminal) => Command): Promise<never> {
+export async function runCommand(
+  name: string,
+  process: NodeJS.Process,
+  command: (terminal: Terminal) => Command,
+): Promise<never> {
   try {
     await command(terminalOf(process)).parseAsync(process.argv)
     process.exit(EXIT.ok)

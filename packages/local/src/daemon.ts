@@ -15,7 +15,10 @@ export class Daemon {
 
   constructor(name: string, node: string, program: URL, parameters: string[], environment: NodeJS.ProcessEnv) {
     this.name = name
-    this.#child = spawn(node, [program.pathname, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'], env: environment })
+    this.#child = spawn(node, [program.pathname, ...parameters], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environment,
+    })
     const { stdout, stderr } = this.#child
     if (stdout !== null) createInterface(stdout).on('line', (line) => this.#take(line))
     stderr?.on('data', (data: Buffer) => {

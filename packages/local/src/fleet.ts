@@ -32,7 +32,12 @@ export interface FleetStatus {
 }
 
 interface AgentStatus {
-  roots: { state: string; reason: string | null; sequence: number; entries: Record<'files' | 'directories' | 'symlinks' | 'bytes', number> }[]
+  roots: {
+    state: string
+    reason: string | null
+    sequence: number
+    entries: Record<'files' | 'directories' | 'symlinks' | 'bytes', number>
+  }[]
   receivers: { name: string; state: string; sequence: number; lastError: string | null }[]
 }
 
@@ -67,7 +72,13 @@ export class Fleet {
     try {
       for (const [position, target] of options.targets.entries()) {
         const name = names[position] ?? ''
-        await fleet.#addReceiver(options, name, target, secrets[position] ?? '', String(up['stream']).replace('http', 'ws'))
+        await fleet.#addReceiver(
+          options,
+          name,
+          target,
+          secrets[position] ?? '',
+          String(up['stream']).replace('http', 'ws'),
+        )
       }
     } catch (error) {
       await fleet.stop()
@@ -78,11 +89,15 @@ export class Fleet {
 
   async status(): Promise<FleetStatus> {
     const headers = { Authorization: `Bearer ${this.#admin.token}` }
-    const { roots, receivers } = (await (await fetch(`${this.#admin.url}/v1/status`, { headers })).json()) as AgentStatus
+    const { roots, receivers } = (await (
+      await fetch(`${this.#admin.url}/v1/status`, { headers })
+    ).json()) as AgentStatus
     const root = roots[0]
     const figures = await Promise.all(
       this.#health.map(async ({ name, url }) => {
-        const status = (await (await fetch(`${url}/v1/status`)).json()) as { roots: { staged: { entries: number; bytes: number } }[] }
+        const status = (await (await fetch(`${url}/v1/status`)).json()) as {
+          roots: { staged: { entries: number; bytes: number } }[]
+        }
         const seen = receivers.find((receiver) => receiver.name === name)
         const inSync = root?.state === 'ready' && seen?.state === 'live' && seen.sequence === root.sequence
         return { name, ...(status.roots[0]?.staged ?? { entries: 0, bytes: 0 }), inSync }

@@ -49,7 +49,9 @@ export async function run(request: Request, around: Surroundings): Promise<numbe
       isSynced = true
       if (first === null) return 0
       const seconds = ((performance.now() - began) / 1000).toFixed(1)
-      around.out(`in sync: ${count(first.entries)} entries, ${size(first.bytes)}, ${targets.length} target(s), ${seconds} s\n`)
+      around.out(
+        `in sync: ${count(first.entries)} entries, ${size(first.bytes)}, ${targets.length} target(s), ${seconds} s\n`,
+      )
       if (request.once) return 0
       around.say('watching; Ctrl-C ends\n')
       await Promise.race([stopped(around.stop), lost])
@@ -72,7 +74,10 @@ async function firstSync(fleet: Fleet, around: Surroundings, began: number): Pro
     const seconds = (performance.now() - began) / 1000
     const lines = status.receivers.map(({ name, entries, bytes, inSync }) => {
       const done = inSync ? { entries: status.entries, bytes: status.bytes } : { entries, bytes }
-      return progressLine({ name, ...done, totalEntries: status.entries, totalBytes: status.bytes, seconds }, around.columns())
+      return progressLine(
+        { name, ...done, totalEntries: status.entries, totalBytes: status.bytes, seconds },
+        around.columns(),
+      )
     })
     if (around.isTerminal) {
       around.say(`${drawn > 0 ? `\u001b[${drawn}A` : ''}${lines.map((line) => `\r\u001b[K${line}\n`).join('')}`)
@@ -93,7 +98,8 @@ async function firstSync(fleet: Fleet, around: Surroundings, began: number): Pro
 function showLine(name: string, line: LogLine, isSynced: boolean, around: Surroundings): void {
   const figures = line as LogLine & Parameters<typeof changesetLine>[1]
   if (line.msg === 'changeset committed' && isSynced) around.out(`${changesetLine(name, figures)}\n`)
-  if (line.level === 'error' || (line.level === 'warn' && isSynced)) around.say(`${name}: ${line.msg} ${String(line['error'] ?? '')}\n`)
+  if (line.level === 'error' || (line.level === 'warn' && isSynced))
+    around.say(`${name}: ${line.msg} ${String(line['error'] ?? '')}\n`)
 }
 
 function stopped(signal: AbortSignal): Promise<void> {

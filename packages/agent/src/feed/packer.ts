@@ -180,7 +180,13 @@ export class Packer {
   async #versionOf(row: IndexedEntry, range: { from: number; request: number | null }): Promise<Observation | null> {
     const { directories, index, nowMs, pause } = this.#parts
     const look = this.#attempt(row.path, () => lookAt(directories.locate(row.path), nowMs()))
-    if (look === null || 'fault' in look || look.found !== 'entry' || look.observation.kind !== 'file' || look.observation.size !== row.size) {
+    if (
+      look === null ||
+      'fault' in look ||
+      look.found !== 'entry' ||
+      look.observation.kind !== 'file' ||
+      look.observation.size !== row.size
+    ) {
       this.#deferNow(row.path, 'vanished', '')
       return null
     }

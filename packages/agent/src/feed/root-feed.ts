@@ -87,13 +87,17 @@ export class RootFeed {
   async serve(peer: ConstructorParameters<typeof Session>[0], hello: Hello): Promise<void> {
     const { receiver, socket } = peer
     this.#sessions.get(receiver)?.close(new ProtocolError('superseded', 'a newer connection of this receiver'))
-    const session = new Session(peer, { root: this.thread, hub: this.#hub }, {
-      changed: () => this.#noteProgress(receiver, session),
-      committed: () => this.#noteProgress(receiver, session),
-      sent: (bytes) => {
-        this.sentBytes += bytes
+    const session = new Session(
+      peer,
+      { root: this.thread, hub: this.#hub },
+      {
+        changed: () => this.#noteProgress(receiver, session),
+        committed: () => this.#noteProgress(receiver, session),
+        sent: (bytes) => {
+          this.sentBytes += bytes
+        },
       },
-    })
+    )
     this.#sessions.set(receiver, session)
     this.#log.info({ receiver, sequence: hello.sequence, target: hello.target }, 'receiver connected')
     socket.on('close', (code: number, reason: Buffer) => {
@@ -135,7 +139,8 @@ export class RootFeed {
       lag: { sequences: behind, seconds: behind === 0 ? 0 : this.#secondsSince(committed, now) },
       connectedAt: session?.connectedAt.toISOString() ?? null,
       lastSeenAt: (session?.lastSeenAt ?? known?.seenAt)?.toISOString() ?? null,
-      lastError: failing === null || failing === undefined ? (known?.lastError ?? null) : `${failing.code}: ${failing.message}`,
+      lastError:
+        failing === null || failing === undefined ? (known?.lastError ?? null) : `${failing.code}: ${failing.message}`,
     }
   }
 

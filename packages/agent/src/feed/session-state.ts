@@ -92,7 +92,8 @@ export class SessionState {
   }
 
   #confirm(sequence: number): void {
-    if (this.unconfirmed[0] !== sequence) throw unexpected(`committed ${sequence}, expected ${this.unconfirmed[0] ?? 'none'}`)
+    if (this.unconfirmed[0] !== sequence)
+      throw unexpected(`committed ${sequence}, expected ${this.unconfirmed[0] ?? 'none'}`)
     this.unconfirmed.shift()
     this.committed = sequence
   }

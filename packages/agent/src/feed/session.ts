@@ -211,7 +211,9 @@ export class Session {
 
   #fail(error: unknown): void {
     if (this.#closed) return
-    this.close(error instanceof ProtocolError ? error : new ProtocolError('root-unavailable', describe(error), { cause: error }))
+    this.close(
+      error instanceof ProtocolError ? error : new ProtocolError('root-unavailable', describe(error), { cause: error }),
+    )
   }
 
   #end(): void {

@@ -2,8 +2,9 @@
  * The admin listener: health without a token, everything else with an admin token.
  * Errors are RFC 9457 problem documents with a stable `code`.
  */
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+
 import type { ListenAddress } from '@rootferry/host'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { ReceiverStatus } from '../feed/root-feed.ts'
 import type { RootStatus } from '../root-messages.ts'
 import { bearerOf, type StoredToken } from '../tokens.ts'
@@ -27,7 +28,9 @@ export class AdminServer {
     this.#http.setNotFoundHandler((_request, reply) => problem(reply, 404, 'not-found', 'There is nothing here.'))
     this.#http.get('/livez', () => ({ status: 'alive' }))
     this.#http.get('/readyz', (_request, reply) => this.#ready(reply))
-    this.#http.get('/v1/status', { onRequest: (request, reply) => this.#authorize(request, reply) }, () => this.#status())
+    this.#http.get('/v1/status', { onRequest: (request, reply) => this.#authorize(request, reply) }, () =>
+      this.#status(),
+    )
   }
 
   /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
@@ -42,7 +45,8 @@ export class AdminServer {
   async #authorize(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const presented = bearerOf(request.headers.authorization)
     const token = presented === null ? null : this.#parts.authenticate(presented)
-    if (token === null) await problem(reply.header('WWW-Authenticate', 'Bearer'), 401, 'unauthorized', 'An admin token is needed.')
+    if (token === null)
+      await problem(reply.header('WWW-Authenticate', 'Bearer'), 401, 'unauthorized', 'An admin token is needed.')
     else if (!token.admin) await problem(reply, 403, 'forbidden', 'This token is not an admin token.')
   }
 

@@ -58,6 +58,6 @@ export class EventHints {
   }
 
   #hint(path: string, kind: 'rename' | 'change'): void {
-    this.#events.hint({ path, extent: 'entry' })
+    this.#events.hint({ path, extent: kind === 'rename' && this.#isReplaced(path) ? 'subtree' : 'entry' })
   }
 }

@@ -27,7 +27,10 @@ export function openRootIndex(stateDir: string, randomId: () => string, nowMs: n
     const aside = `${file}.damaged-${nowMs}`
     renameSync(file, aside)
     for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })
-    return { index: open(file, randomId).index, remark: `index was damaged (${errorMessage(error)}), set aside as ${aside}` }
+    return {
+      index: open(file, randomId).index,
+      remark: `index was damaged (${errorMessage(error)}), set aside as ${aside}`,
+    }
   }
 }
 
@@ -41,7 +44,8 @@ function open(file: string, randomId: () => string): OpenedIndex {
   const database = openIndexDatabase(file)
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    const meta = (name: string) => database.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.['value'] ?? null
+    const meta = (name: string) =>
+      database.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.['value'] ?? null
     const lostPower = meta('boot') !== null && meta('boot') !== boot && meta('closed') !== 'yes'
     const index = new EntryIndex(database, { epoch: randomId(), term: randomId() }, lostPower)
     index.setMeta('boot', boot)

@@ -48,6 +48,8 @@ export class Scanner {
   readonly #scratch = new Uint8Array(INLINE_DIGEST_BYTES)
   /** By path, in order of discovery. INVARIANT: no path is a finding and a removal at once. */
   #findings = new Map<string, Finding>()
+  /** Directories that hold something that was looked at. */
+  readonly #parents = new Set<string>()
   /** What the index holds at paths that are gone. */
   #removals = new Map<string, IndexedEntry>()
 
@@ -59,13 +61,9 @@ export class Scanner {
   *scan(hints: readonly Hint[]): Generator<undefined, number> {
     const { index, directories } = this.#parts
     const headBefore = index.head
-    const parents = new Set<string>()
-    for (const hint of hints) {
-      yield* this.#follow(hint)
-      if (hint.path !== ROOT_PATH) parents.add(parentPath(hint.path))
-    }
-    for (const hint of hints) parents.delete(hint.path)
-    for (const parent of parents) this.#lookAtParent(parent)
+    for (const hint of hints) yield* this.#follow(hint)
+    for (const parent of this.#parents) this.#lookAtParent(parent)
+    this.#parents.clear()
     this.#recordAll()
     directories.release()
     return index.head - headBefore
@@ -88,6 +86,7 @@ export class Scanner {
       if (path !== ROOT_PATH) yield* this.#follow({ path: parentPath(path), extent: 'entry' })
       return
     }
+    if (path !== ROOT_PATH) this.#parents.add(parentPath(path))
     const look = lookAt(location, this.#parts.nowMs())
     const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
     if (this.#isLeftOut(path) || filter.excludesWithParents(path, isDirectory)) return
@@ -143,7 +142,8 @@ export class Scanner {
       known.delete(name)
       this.#compare(path, before, look)
       if (!isDirectory) continue
-      if (before !== null && look.found === 'entry' && !sameDirectory(before, look.observation)) events.directoryGone(path)
+      if (before !== null && look.found === 'entry' && !sameDirectory(before, look.observation))
+        events.directoryGone(path)
       waiting.push(path)
     }
     for (const [name, entry] of known) {
@@ -171,7 +171,8 @@ export class Scanner {
     if (before?.kind === 'directory' && observation.kind !== 'directory') this.#removeBelow(before)
     switch (differenceOf(before, observation)) {
       case 'same':
-        if (before?.inode !== observation.inode || before.ctime !== observation.ctime) this.#parts.index.refresh(path, observation)
+        if (before?.inode !== observation.inode || before.ctime !== observation.ctime)
+          this.#parts.index.refresh(path, observation)
         return
       case 'attributes':
         this.#find({ path, observation, digest: before?.digest ?? null, sameBytes: true })
@@ -208,7 +209,7 @@ export class Scanner {
   /** A change in a directory changes the directory's own times; no hint tells of that. */
   #lookAtParent(path: string): void {
     const before = this.#parts.index.get(path)
-    if (before?.kind !== 'directory' || this.#removals.has(path)) return
+    if (before?.kind !== 'directory' || this.#removals.has(path) || this.#findings.has(path)) return
     const location = this.#locate(path)
     const look = location === null ? null : lookAt(location, this.#parts.nowMs())
     if (look?.found === 'entry' && look.observation.kind === 'directory') this.#compare(path, before, look)
@@ -292,7 +293,11 @@ export class Scanner {
   /** Whether the name can travel; what can not is a problem of its directory. */
   #isSpeakable(path: string, name: string): boolean {
     if (name.includes('\ufffd') || pathFault(path) !== null) {
-      this.#addProblem({ path, code: 'invalid-name', message: `the name ${name.includes('\ufffd') ? 'is not valid UTF-8' : pathFault(path)}` })
+      this.#addProblem({
+        path,
+        code: 'invalid-name',
+        message: `the name ${name.includes('\ufffd') ? 'is not valid UTF-8' : pathFault(path)}`,
+      })
       return false
     }
     return true

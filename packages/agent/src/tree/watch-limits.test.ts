@@ -17,7 +17,7 @@ import { createWatcher } from './choose-watcher.ts'
 import { inotifyQueueLimit } from './inotify-limits.ts'
 
 const BACKENDS = ['chokidar', 'directory'] as const
-const DEADLINE_MS = 1_500
+const DEADLINE_MS = 20_000
 
 /** Watches seven directories of which four can be; then three of them go and the refused ones are found again. */
 const CROWDED = `

@@ -14,7 +14,7 @@ import { isWithin, joinPath, PathFilter, parentPath, ROOT_PATH } from '@rootferr
 import { createWatcher } from './choose-watcher.ts'
 import type { Hint, WatchBackend, Watcher } from './watcher.ts'
 
-const DEADLINE_MS = 1_500
+const DEADLINE_MS = 20_000
 const EXCLUDED = ['cache/', '*.log']
 
 interface Seen {

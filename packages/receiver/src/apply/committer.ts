@@ -51,7 +51,10 @@ export interface CommitterParts {
 export class Committer {
   readonly #parts: CommitterParts
   readonly #removal: Removal
+  /** What could not be made: nothing below it can. */
   #failures = new Map<string, Problem>()
+  /** Directories that are there, but without their attributes. */
+  #unfinished = new Map<string, Problem>()
   #unrestored: string[] = []
   #raced = false
 
@@ -64,8 +67,7 @@ export class Committer {
   plan(changes: readonly StagedChange[], before: readonly DirectoryBefore[]): Plan {
     const { confined, untouchable, creation } = this.#parts
     const view = new DiskView(confined)
-    const lookUp = (path: string) => view.directory(path) ?? view.at(path)
-    return makePlan({ changes, before, untouchable, creation, lookUp })
+    return makePlan({ changes, before, untouchable, creation, lookUp: (path) => view.at(path) })
   }
 
   /**
@@ -87,18 +89,20 @@ export class Committer {
     } finally {
       confined.release()
     }
-    const owed = this.#failures.size === 0 ? [] : changes.map(({ path }) => path).filter((path) => this.#isBlocked(path))
-    return { owed: [...plan.owed, ...owed], problems: [...this.#failures.values()], unrestored: this.#unrestored }
+    const problems = [...this.#failures.values(), ...this.#unfinished.values()]
+    const failed = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change))
+    return { owed: [...plan.owed, ...failed.map(({ path }) => path)], problems, unrestored: this.#unrestored }
   }
 
   /** @param isLast whether a race now counts as a problem of its path */
   #attempt(plan: Plan, isLast: boolean): void {
     this.#failures = new Map()
+    this.#unfinished = new Map()
     this.#unrestored = []
     this.#raced = false
     for (const path of plan.blocked) this.#fail(path, 'protected', 'what is in its place is protected or excluded')
     for (const operation of plan.operations) {
-      if (this.#failures.size > 0 && this.#isBlocked(operation.path)) continue
+      if (this.#isBlocked(operation.path)) continue
       this.#parts.beforeStep?.(operation.do, operation.path)
       this.#guarded(operation.path, isLast, () => this.#carryOut(operation))
     }
@@ -164,17 +168,14 @@ export class Committer {
   }
 
   #finish({ path, change, isOwn }: Finish, isLast: boolean): void {
-    if (isOwn && this.#failures.size > 0 && this.#isBlocked(path)) return
-    const set = () => setAttributes(this.#parts.confined.locate(path), 'directory', change)
-    if (isOwn) {
-      this.#guarded(path, isLast, set)
-      return
-    }
+    if (this.#isBlocked(path)) return
     try {
-      set()
+      setAttributes(this.#parts.confined.locate(path), 'directory', change)
     } catch (error) {
       if (isDiskTrouble(error) || !isSystemError(error)) throw error
-      this.#unrestored.push(path)
+      if (!isOwn) this.#unrestored.push(path)
+      else if (isRace(error) && !isLast) this.#raced = true
+      else this.#unfinished.set(path, { path, code: errorCode(error) ?? 'unknown', message: errorMessage(error) })
     }
   }
 
@@ -193,9 +194,14 @@ export class Committer {
     this.#failures.set(path, { path, code, message })
   }
 
-  /** Whether the path, or a directory above it, could not be made right. */
+  #isOwed({ path, kind }: StagedChange): boolean {
+    return this.#unfinished.has(path) || (kind === 'absent' ? this.#failures.has(path) : this.#isBlocked(path))
+  }
+
+  /** Whether the path, or a directory above it, could not be made. */
   #isBlocked(path: string): boolean {
+    if (this.#failures.size === 0) return false
     for (let at = path; at !== ROOT_PATH; at = parentPath(at)) if (this.#failures.has(at)) return true
-    return this.#failures.has(ROOT_PATH)
+    return false
   }
 }

@@ -4,15 +4,14 @@
  * Below a directory that is missing, or is a symlink or a file, nothing is there: that is known without a call, which
  * makes a first copy cheap. A view is a moment's truth: take a new one for every attempt.
  */
-import type { ConfinedDirectories } from '@rootferry/host'
-import { errorCode } from '@rootferry/host'
+import { type ConfinedDirectories, errorCode } from '@rootferry/host'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { type DiskObject, diskObject, readObject } from './attributes.ts'
 import { isRace } from './disk-errors.ts'
 
 export class DiskView {
   readonly #confined: ConfinedDirectories
-  /** Directories asked for as parents; null: no directory is there. */
+  /** Directories seen so far; null: asked for as a parent, and no directory is there. */
   readonly #directories = new Map<string, DiskObject | null>()
 
   constructor(confined: ConfinedDirectories) {
@@ -22,9 +21,13 @@ export class DiskView {
   /** The object at the path, or null when there is none, or when it can not be seen (EACCES: writing will tell). */
   at(path: string): DiskObject | null {
     if (path === ROOT_PATH) return diskObject(this.#confined.rootStatus())
+    const known = this.#directories.get(path)
+    if (known !== undefined && known !== null) return known
     if (this.directory(parentPath(path)) === null) return null
     try {
-      return readObject(this.#confined.locate(path))
+      const found = readObject(this.#confined.locate(path))
+      if (found?.kind === 'directory') this.#directories.set(path, found)
+      return found
     } catch (error) {
       if (isRace(error) || errorCode(error) === 'EACCES' || errorCode(error) === 'ENAMETOOLONG') return null
       throw error

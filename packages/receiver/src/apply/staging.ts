@@ -25,6 +25,7 @@ import {
 import { errorCode, errorMessage } from '@rootferry/host'
 import { baseName, parentPath } from '@rootferry/protocol'
 import { readObject, setAttributes, utimesSeconds } from './attributes.ts'
+import { fileDigest } from './file-digest.ts'
 import { LEAVE, type LocalAttributes } from './staged-change.ts'
 import type { WorkArea } from './work-area.ts'
 
@@ -146,6 +147,11 @@ export class Staging {
     const location = this.#locate(name)
     this.#chowning(() => setAttributes(location, 'file', { mode: null, uid, gid, mtime: null }))
     setAttributes(location, 'file', { mode, uid: LEAVE, gid: LEAVE, mtime })
+  }
+
+  /** Digest of a staged file, or null when it is not of that size. */
+  digest(name: string, size: number): string | null {
+    return fileDigest(this.#locate(name), size)
   }
 
   discard(name: string): void {

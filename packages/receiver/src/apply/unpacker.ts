@@ -10,7 +10,7 @@
 import { Buffer } from 'node:buffer'
 import { zstdDecompressSync } from 'node:zlib'
 import { LIMITS, ProtocolError, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
-import { extract, type Headers } from 'tar-stream'
+import { extract, type Header } from 'tar-stream'
 
 const BLOCK = 512
 const TRAILER = 2 * BLOCK
@@ -154,7 +154,7 @@ function readArchive(tar: Buffer, expected: readonly ExpectedEntry[]): Promise<C
 }
 
 /** `byteOffset`, which the type declarations lack, is where the content starts: a hidden header would move it. */
-function isExpected(header: Headers & { byteOffset?: number }, entry: ExpectedEntry, start: number): boolean {
+function isExpected(header: Header & { byteOffset?: number }, entry: ExpectedEntry, start: number): boolean {
   return (
     header.type === 'file' && header.name === entry.name && header.size === entry.size && header.byteOffset === start
   )

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LIMITS, ProtocolError, type ToAgent, type Welcome } from '@rootferry/protocol'
+import { MOST_UNCONFIRMED, type Phase, SessionState } from './session-state.ts'
+
+type Message = Exclude<ToAgent, { type: 'hello' }>
+
+function welcome(start: 'replay' | 'resync', sequence: number): Welcome {
+  const total = { entries: 0, bytes: 0 }
+  return {
+    type: 'welcome',
+    software: '0',
+    epoch: 'E',
+    term: 'T',
+    head: 100,
+    start,
+    sequence,
+    reason: '',
+    total,
+    filter: [],
+  }
+}
+
+function stateIn(phase: Phase): SessionState {
+  const state = new SessionState()
+  if (phase === 'feeding') state.greeted(welcome('replay', 10), { durable: 8, credit: 1_000 })
+  if (phase === 'comparing') state.greeted(welcome('resync', 100), { durable: 8, credit: 1_000 })
+  return state
+}
+
+const messages: Record<Message['type'], Message> = {
+  credit: { type: 'credit', bytes: 5 },
+  committed: { type: 'committed', sequence: 20 },
+  durable: { type: 'durable', sequence: 10 },
+  list: { type: 'list', request: 1, after: null, digests: true },
+  want: { type: 'want', request: 2, paths: ['a'] },
+  repaired: { type: 'repaired', request: 2 },
+  resynced: { type: 'resynced', sequence: 100 },
+  failing: { type: 'failing', error: { code: 'ENOSPC', message: 'full' } },
+}
+/** What each message does in each phase, nothing being under way. */
+const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
+  greeting: {
+    credit: 'taken',
+    committed: 'refused',
+    durable: 'refused',
+    list: 'taken',
+    want: 'taken',
+    repaired: 'refused',
+    resynced: 'refused',
+    failing: 'taken',
+  },
+  comparing: {
+    credit: 'taken',
+    committed: 'refused',
+    durable: 'refused',
+    list: 'taken',
+    want: 'taken',
+    repaired: 'refused',
+    resynced: 'taken',
+    failing: 'taken',
+  },
+  feeding: {
+    credit: 'taken',
+    committed: 'refused',
+    durable: 'taken',
+    list: 'taken',
+    want: 'taken',
+    repaired: 'refused',
+    resynced: 'refused',
+    failing: 'taken',
+  },
+}
+for (const phase of ['greeting', 'comparing', 'feeding'] as const) {
+  for (const [type, message] of Object.entries(messages)) {
+    const expected = table[phase][message.type]
+    test(`${type} is ${expected} while ${phase}`, () => {
+      const attempt = () => stateIn(phase).receive(message)
+      if (expected === 'taken') assert.doesNotThrow(attempt)
+      else assert.throws(attempt, ProtocolError)
+    })
+  }
+}
+
+test('changesets are confirmed in the order they were sent, each once', () => {
+  const state = stateIn('feeding')
+  state.sentChangeset(20)
+  state.sentChangeset(30)
+  assert.throws(() => state.receive({ type: 'committed', sequence: 30 }), ProtocolError)
+  state.receive({ type: 'committed', sequence: 20 })
+  assert.throws(() => state.receive({ type: 'committed', sequence: 20 }), ProtocolError)
+  state.receive({ type: 'committed', sequence: 30 })
+  assert.deepEqual([state.committed, state.cursor], [30, 30])
+})
+
+test('durable never runs ahead of committed', () => {
+  const state = stateIn('feeding')
+  state.sentChangeset(20)
+  assert.throws(() => state.receive({ type: 'durable', sequence: 20 }), ProtocolError)
+  state.receive({ type: 'committed', sequence: 20 })
+  state.receive({ type: 'durable', sequence: 20 })
+  assert.equal(state.durable, 20)
+})
+
+test('a receiver that confirms nothing is not fed without end', () => {
+  const state = stateIn('feeding')
+  for (let sent = 0; sent < MOST_UNCONFIRMED; sent += 1) {
+    assert.ok(state.mayFeed(1_000))
+    state.sentChangeset(11 + sent)
+  }
+  assert.ok(!state.mayFeed(1_000))
+})
+
+test('requests are bounded, those that are being answered included', () => {
+  const state = stateIn('feeding')
+  for (let request = 1; request <= LIMITS.openRequests; request += 1) {
+    state.receive({ type: 'want', request, paths: ['a'] })
+    state.requests.shift()
+    state.sentRepair(request)
+  }
+  assert.throws(() => state.receive({ type: 'want', request: 99, paths: ['a'] }), ProtocolError)
+  state.receive({ type: 'repaired', request: 1 })
+  assert.doesNotThrow(() => state.receive({ type: 'want', request: 99, paths: ['a'] }))
+})
+
+test('it is live when it has caught up, stays live while small changes flow, and says when it fails', () => {
+  const state = stateIn('feeding')
+  assert.equal(state.statusAt(100), 'replaying')
+  state.sentChangeset(100)
+  state.receive({ type: 'committed', sequence: 100 })
+  assert.equal(state.statusAt(100), 'live')
+  assert.equal(state.statusAt(101), 'live')
+  state.receive(messages.failing)
+  assert.equal(state.statusAt(101), 'failed')
+  state.receive({ type: 'failing', error: null })
+  assert.equal(state.statusAt(101), 'live')
+})
+
+test('a resync ends where welcome said, and feeding begins there', () => {
+  const state = stateIn('comparing')
+  assert.ok(!state.mayFeed(1_000))
+  state.receive({ type: 'resynced', sequence: 100 })
+  assert.ok(state.mayFeed(101))
+  assert.deepEqual([state.cursor, state.committed], [100, 100])
+})

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Hello } from '@rootferry/protocol'
+import { decideStart, type IndexPosition } from './start-decision.ts'
+
+const index: IndexPosition = {
+  epoch: 'E',
+  head: 100,
+  horizon: 40,
+  knows: (term, sequence) => term === 'T' && sequence <= 90,
+}
+const hello: Hello = {
+  type: 'hello',
+  software: '0',
+  root: 'shop',
+  epoch: 'E',
+  term: 'T',
+  sequence: 80,
+  durable: 80,
+  target: 'populated',
+  partials: [],
+  encodings: ['tar'],
+  credit: 1,
+}
+
+const cases: [string, Partial<Hello>, 'replay' | 'resync', number][] = [
+  ['a known position replays from there', {}, 'replay', 80],
+  ['a position at the horizon replays', { sequence: 40 }, 'replay', 40],
+  ['a position below the horizon compares', { sequence: 39 }, 'resync', 100],
+  ['a position ahead of the index compares', { sequence: 101 }, 'resync', 100],
+  ['a sequence of a term that the index never finished compares', { sequence: 95 }, 'resync', 100],
+  ['a term that the index does not know compares', { term: 'other' }, 'resync', 100],
+  ['another epoch compares', { epoch: 'other' }, 'resync', 100],
+  ['a first join with content compares', { epoch: null, term: null, sequence: 0 }, 'resync', 100],
+  [
+    'a first join of an empty target replays everything',
+    { epoch: null, term: null, sequence: 0, target: 'empty' },
+    'replay',
+    0,
+  ],
+  ['another epoch on an emptied target replays everything', { epoch: 'other', target: 'empty' }, 'replay', 0],
+  ['an emptied target with a good position goes on from it', { target: 'empty' }, 'replay', 80],
+]
+for (const [name, change, start, sequence] of cases) {
+  test(name, () => {
+    const decision = decideStart({ ...hello, ...change }, index)
+    assert.deepEqual([decision.start, decision.sequence], [start, sequence], decision.reason)
+  })
+}

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Observation } from './entry-index.ts'
+import { closeRootIndex, openRootIndex } from './root-index.ts'
+import { TestTree, temporaryRoot } from './test-tree.ts'
+
+const file: Observation = {
+  kind: 'file',
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  size: 3,
+  mtime: 1,
+  ctime: 2,
+  inode: 3,
+  target: null,
+}
+const finding = (path: string, digest: string | null = null, sameBytes = false) => ({
+  path,
+  observation: file,
+  digest,
+  sameBytes,
+})
+const gone = (path: string) => ({ path, observation: null })
+const digest = (letter: string) => letter.repeat(43)
+
+function emptyTree(): TestTree {
+  return new TestTree(temporaryRoot())
+}
+
+test('what a receiver missed is the rows above its sequence, each path once, deletions as tombstones', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b'), finding('c')])
+  tree.index.record([finding('a'), gone('b')])
+  assert.deepEqual(
+    tree.index.changesAfter(1, 100).map(({ path, kind, sequence }) => [path, kind, sequence]),
+    [
+      ['c', 'file', 3],
+      ['a', 'file', 4],
+      ['b', 'absent', 5],
+    ],
+  )
+})
+
+test('attributes alone keep the content number, which tells that the bytes need not travel', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a', digest('d'))])
+  tree.index.record([finding('a', digest('d'), true)])
+  assert.deepEqual([tree.index.get('a')?.sequence, tree.index.get('a')?.content], [2, 1])
+})
+
+test('a deferred row is in no changeset until it is recorded again, also after a restart', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b')])
+  tree.index.defer(['a'])
+  tree.index.close()
+  tree.index = tree.openIndex('second')
+  assert.deepEqual(tree.index.deferred(), ['a'])
+  assert.deepEqual(
+    tree.index.changesAfter(0, 10).map(({ path }) => path),
+    ['b'],
+  )
+  tree.index.record([finding('a')])
+  assert.deepEqual(
+    tree.index.changesAfter(2, 10).map(({ path }) => path),
+    ['a'],
+  )
+})
+
+test('epoch, head and rows survive a restart; the term is new and the old one still known', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b')])
+  const { epoch } = tree.index
+  tree.index.close()
+  tree.index = tree.openIndex('second')
+  assert.deepEqual([tree.index.epoch, tree.index.head, tree.index.term], [epoch, 2, 'second'])
+  assert.ok(tree.index.knows('first', 2))
+  tree.index.record([finding('c')])
+  assert.ok(tree.index.knows('second', 3))
+})
+
+test('a sequence that was given out after the copy this index comes from is not known', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a')])
+  tree.index.close()
+  // The agent went on to sequence 3 in term `first`, then this older state was restored and went on by itself.
+  tree.index = tree.openIndex('restored')
+  tree.index.record([finding('x'), finding('y'), finding('z')])
+  assert.ok(tree.index.knows('first', 1))
+  assert.ok(!tree.index.knows('first', 3))
+  assert.ok(!tree.index.knows('never', 1))
+})
+
+test('content is found where a receiver holds it: at a living path, or at one deleted after its sequence', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a', digest('d')), finding('b', digest('e'))])
+  tree.index.record([gone('b')])
+  assert.equal(tree.index.holderOf(digest('d'), 3, 2), 'a')
+  assert.equal(tree.index.holderOf(digest('d'), 3, 0), null)
+  assert.equal(tree.index.holderOf(digest('e'), 3, 2), 'b')
+  assert.equal(tree.index.holderOf(digest('e'), 3, 3), null)
+  assert.equal(tree.index.holderOf(digest('d'), 4, 2), null)
+})
+
+test('dropping tombstones moves the horizon', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b')])
+  tree.index.record([gone('a'), gone('b')])
+  tree.index.dropTombstones(3)
+  assert.equal(tree.index.horizon, 3)
+  assert.deepEqual(
+    tree.index.changesAfter(0, 10).map(({ path }) => path),
+    ['b'],
+  )
+})
+
+test('listings cover every living entry once, whatever the page size, and say where a directory goes on', () => {
+  using tree = emptyTree()
+  const directory: Observation = { ...file, kind: 'directory' }
+  tree.index.record([{ path: '.', observation: directory, digest: null, sameBytes: false }])
+  const names = Array.from({ length: 23 }, (_, number) => `f${number}`)
+  tree.index.record([
+    ...names.map((name) => finding(name)),
+    { path: 'd', observation: directory, digest: null, sameBytes: false },
+    finding('d/x'),
+  ])
+  tree.index.record([gone('f22'), gone('f3')])
+  for (const limit of [1, 2, 7, 100]) {
+    const seen: string[] = []
+    let after: string | null = null
+    let unfinished: string | null = null
+    do {
+      const { entries, next, continues } = tree.index.list(after, limit)
+      assert.equal(continues.before, unfinished)
+      seen.push(...entries.map(({ path }) => path))
+      unfinished = continues.after
+      after = next
+    } while (after !== null)
+    assert.deepEqual(seen.sort(), ['.', 'd', 'd/x', ...names.filter((name) => name !== 'f22' && name !== 'f3')].sort())
+  }
+})
+
+test('times beyond the integers of a double keep their value', () => {
+  using tree = emptyTree()
+  const mtime = 253_402_214_400_000_000
+  tree.index.record([{ path: 'a', observation: { ...file, mtime }, digest: null, sameBytes: false }])
+  assert.equal(tree.index.get('a')?.mtime, mtime)
+})
+
+test('a second agent on the same state is turned away with one line', () => {
+  using tree = emptyTree()
+  assert.throws(() => tree.openIndex('other'), /index\.db: in use by another agent/)
+})
+
+test('a damaged index is set aside and begun anew with another epoch', () => {
+  const place = mkdtempSync(join(tmpdir(), 'rootferry-index-'))
+  try {
+    let id = 0
+    const random = () => `id${id++}`
+    const first = openRootIndex(place, random, 1)
+    first.index.record([finding('a')])
+    const { epoch } = first.index
+    closeRootIndex(first.index)
+    writeFileSync(join(place, 'index.db'), Buffer.alloc(8192, 'damage'))
+    const second = openRootIndex(place, random, 2)
+    assert.match(second.remark ?? '', /damaged/)
+    assert.notEqual(second.index.epoch, epoch)
+    assert.equal(second.index.head, 0)
+    closeRootIndex(second.index)
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+})
+
+test('an index that was not closed before the machine went down gets another epoch', () => {
+  const place = mkdtempSync(join(tmpdir(), 'rootferry-index-'))
+  try {
+    mkdirSync(place, { recursive: true })
+    let id = 0
+    const random = () => `id${id++}`
+    const opened = openRootIndex(place, random, 1)
+    const { epoch } = opened.index
+    opened.index.setMeta('boot', 'another boot')
+    opened.index.close()
+    const after = openRootIndex(place, random, 2)
+    assert.notEqual(after.index.epoch, epoch)
+    after.index.setMeta('boot', 'another boot')
+    const kept = after.index.epoch
+    closeRootIndex(after.index)
+    const orderly = openRootIndex(place, random, 3)
+    assert.equal(orderly.index.epoch, kept)
+    closeRootIndex(orderly.index)
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+})

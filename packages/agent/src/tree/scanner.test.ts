@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { digestOf } from '@rootferry/protocol'
+import { TestTree, temporaryRoot } from './test-tree.ts'
+
+function treeOf(...paths: string[]): TestTree {
+  const root = temporaryRoot()
+  for (const path of paths) {
+    if (path.endsWith('/')) mkdirSync(join(root, path), { recursive: true })
+    else {
+      mkdirSync(join(root, path, '..'), { recursive: true })
+      writeFileSync(join(root, path), `content of ${path}`)
+    }
+  }
+  return new TestTree(root)
+}
+
+/** What packing would have told the index. */
+function learn(tree: TestTree, ...paths: string[]): void {
+  for (const path of paths) {
+    const entry = tree.index.get(path)
+    assert.ok(entry)
+    const digest = digestOf(readFileSync(join(tree.root, path)))
+    tree.index.learnDigests([{ path, content: entry.content, digest }])
+  }
+}
+
+test('a first scan records everything, parents before children, and a second one nothing', () => {
+  using tree = treeOf('a/b/c.txt', 'a/d.txt', 'e/')
+  const recorded = tree.scanAll()
+  assert.deepEqual([...recorded].sort(), ['.', 'a', 'a/b', 'a/b/c.txt', 'a/d.txt', 'e'])
+  for (const path of recorded) {
+    const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.'
+    if (path !== '.') assert.ok(recorded.indexOf(parent) < recorded.indexOf(path), `${parent} before ${path}`)
+  }
+  assert.deepEqual(tree.scanAll(), [])
+  assert.deepEqual({ ...tree.index.totals }, { files: 2, directories: 4, symlinks: 0, bytes: 38 })
+})
+
+test('a hint for one file records it and its directory, and nothing else', () => {
+  using tree = treeOf('a/x', 'a/y', 'b/z')
+  tree.scanAll()
+  writeFileSync(join(tree.root, 'a/new'), 'n')
+  writeFileSync(join(tree.root, 'b/unhinted'), 'n')
+  assert.deepEqual(tree.scan('a/new').sort(), ['a', 'a/new'])
+})
+
+test('a new directory is walked when it is hinted at, and announced before it is listed', () => {
+  using tree = treeOf('a/')
+  tree.scanAll()
+  mkdirSync(join(tree.root, 'a/p/q'), { recursive: true })
+  writeFileSync(join(tree.root, 'a/p/q/f'), 'f')
+  tree.found.length = 0
+  assert.deepEqual(tree.scan('a/p').sort(), ['a', 'a/p', 'a/p/q', 'a/p/q/f'])
+  assert.deepEqual(tree.found, ['a/p', 'a/p/q'])
+})
+
+test('a hint below a directory that is gone records the whole removal', () => {
+  using tree = treeOf('a/b/c', 'a/b/d', 'a/e')
+  tree.scanAll()
+  rmSync(join(tree.root, 'a/b'), { recursive: true })
+  assert.deepEqual(tree.scan('a/b/c').sort(), ['-a/b', '-a/b/c', '-a/b/d', 'a'])
+  assert.deepEqual(tree.gone, ['a/b'])
+})
+
+test('an edit that restores size and mtime is found by its ctime', () => {
+  using tree = treeOf('f')
+  tree.scanAll()
+  learn(tree, 'f')
+  const { atime, mtime } = lstatSync(join(tree.root, 'f'))
+  writeFileSync(join(tree.root, 'f'), 'CONTENT OF f')
+  utimesSync(join(tree.root, 'f'), atime, mtime)
+  const before = tree.index.get('f')
+  assert.deepEqual(tree.scan('f'), ['f'])
+  assert.notEqual(tree.index.get('f')?.content, before?.content)
+})
+
+test('chmod and touch keep the content number; an untouched rewrite of the same bytes is no change', () => {
+  using tree = treeOf('f')
+  tree.scanAll()
+  learn(tree, 'f')
+  const content = tree.index.get('f')?.content
+  chmodSync(join(tree.root, 'f'), 0o600)
+  assert.deepEqual(tree.scan('f'), ['f'])
+  utimesSync(join(tree.root, 'f'), 1_000_000, 1_000_000)
+  assert.deepEqual(tree.scan('f'), ['f'])
+  assert.equal(tree.index.get('f')?.content, content)
+  const { atime, mtime } = lstatSync(join(tree.root, 'f'))
+  writeFileSync(join(tree.root, 'f'), readFileSync(join(tree.root, 'f')))
+  utimesSync(join(tree.root, 'f'), atime, mtime)
+  assert.deepEqual(tree.scan('f'), [])
+})
+
+test('a file written a moment ago is read again at the next look', () => {
+  using tree = treeOf('f')
+  tree.clockSkewMs = 0
+  writeFileSync(join(tree.root, 'f'), 'fresh')
+  tree.scan({ path: '.', extent: 'subtree' })
+  assert.equal(tree.index.get('f')?.ctime, 0)
+  learn(tree, 'f')
+  tree.clockSkewMs = 1_000
+  assert.deepEqual(tree.scan('f'), [])
+  assert.notEqual(tree.index.get('f')?.ctime, 0)
+})
+
+test('types swap among file, directory and symlink', () => {
+  using tree = treeOf('f', 'd/x/y', 'target/inner')
+  symlinkSync('target', join(tree.root, 'l'))
+  tree.scanAll()
+  rmSync(join(tree.root, 'f'))
+  rmSync(join(tree.root, 'd'), { recursive: true })
+  rmSync(join(tree.root, 'l'))
+  mkdirSync(join(tree.root, 'f'))
+  writeFileSync(join(tree.root, 'f/below'), '')
+  symlinkSync('target', join(tree.root, 'd'))
+  writeFileSync(join(tree.root, 'l'), 'file')
+  const recorded = tree.scan('d', 'f', 'l')
+  assert.deepEqual(recorded.sort(), ['-d/x', '-d/x/y', '.', 'd', 'f', 'f/below', 'l'])
+  assert.equal(tree.index.get('d')?.kind, 'symlink')
+  assert.equal(tree.index.get('f')?.kind, 'directory')
+  assert.equal(tree.index.get('l')?.kind, 'file')
+})
+
+test('a hint below a directory that became a symlink does not look through it', () => {
+  using tree = treeOf('d/inner', 'outside/inner')
+  tree.scanAll()
+  rmSync(join(tree.root, 'd'), { recursive: true })
+  symlinkSync('outside', join(tree.root, 'd'))
+  writeFileSync(join(tree.root, 'outside/inner'), 'changed through the link')
+  tree.scan('d/inner')
+  assert.equal(tree.index.get('d')?.kind, 'symlink')
+  assert.equal(tree.index.get('d/inner'), null)
+})
+
+test('a directory that is moved keeps the digests of its files without reading them', () => {
+  using tree = treeOf('a/x', 'a/deep/y')
+  tree.scanAll()
+  learn(tree, 'a/x', 'a/deep/y')
+  const digest = tree.index.get('a/deep/y')?.digest
+  renameSync(join(tree.root, 'a'), join(tree.root, 'b'))
+  tree.scan('a', 'b')
+  assert.equal(tree.index.get('b/deep/y')?.digest, digest)
+  assert.equal(tree.index.get('a'), null)
+})
+
+test('delete and recreate a directory at once: its new content is found even under the same inode', () => {
+  using tree = treeOf('d/old')
+  tree.scanAll()
+  rmSync(join(tree.root, 'd'), { recursive: true })
+  mkdirSync(join(tree.root, 'd'))
+  writeFileSync(join(tree.root, 'd/new'), 'n')
+  const recorded = tree.scan('d')
+  assert.ok(recorded.includes('d/new') && recorded.includes('-d/old'), recorded.join())
+})
+
+test('FIFOs and names that are not UTF-8 are problems of their path and nothing else', () => {
+  using tree = treeOf('fine')
+  execFileSync('mkfifo', [join(tree.root, 'pipe')])
+  execFileSync('sh', ['-c', 'touch "$(printf "bad\\377name")"'], { cwd: tree.root })
+  assert.deepEqual(tree.scanAll().sort(), ['.', 'fine'])
+  assert.deepEqual(
+    tree.problems
+      .list()
+      .map(({ code }) => code)
+      .sort(),
+    ['invalid-name', 'special-file'],
+  )
+})
+
+test('a file that becomes a FIFO is removed, and the FIFO is a problem', () => {
+  using tree = treeOf('f')
+  tree.scanAll()
+  rmSync(join(tree.root, 'f'))
+  execFileSync('mkfifo', [join(tree.root, 'f')])
+  assert.deepEqual(tree.scan('f').sort(), ['-f', '.'])
+})
+
+test('what a filter excludes is not recorded, and what it begins to exclude is forgotten without a tombstone', () => {
+  const root = temporaryRoot()
+  mkdirSync(join(root, 'var/cache'), { recursive: true })
+  writeFileSync(join(root, 'var/cache/x'), 'x')
+  writeFileSync(join(root, 'a.log'), 'log')
+  using tree = new TestTree(root, ['var/cache/', '*.log'])
+  assert.deepEqual(tree.scanAll().sort(), ['.', 'var'])
+  assert.deepEqual(tree.scan('var/cache/x', 'a.log'), [])
+  assert.ok(!tree.found.includes('var/cache'))
+})
+
+test('a large file with other times is left to the background, and settled by its digest', () => {
+  using tree = treeOf()
+  const path = join(tree.root, 'large')
+  writeFileSync(path, Buffer.alloc(9 * 1024 * 1024, 'x'))
+  tree.scanAll()
+  learn(tree, 'large')
+  utimesSync(path, 1_000, 1_000)
+  tree.scan('large')
+  assert.deepEqual(tree.largeSuspects, ['large'])
+  const before = tree.index.get('large')
+  assert.ok(before)
+  tree.scanner.settle('large', { ...before, mtime: 1_000e6 }, before.digest ?? '')
+  assert.equal(tree.index.get('large')?.content, before.content)
+  assert.equal(tree.index.get('large')?.mtime, 1_000e6)
+})

@@ -1,0 +1,263 @@
+/**
+ * The receiver's side of one root's conversation, from welcome to disconnect, one message at a time and in order.
+ *
+ *   waiting ─ welcome(replay) ─▶ replaying ─ committed ≥ head, nothing owed ─▶ live
+ *      └───── welcome(resync) ─▶ resyncing ─ all compared and repaired ─▶ replaying
+ *
+ * Every method waits until its step is done, which on a full disk can take long. INVARIANT: `committed` is sent after
+ * the ledger says so, and the cursor of a connection moves only by changesets that begin where it stands.
+ */
+import type { Buffer } from 'node:buffer'
+import {
+  type Changeset,
+  type Commit,
+  decodeToReceiver,
+  type Listing,
+  ProtocolError,
+  type Segment,
+  type ToAgent,
+  type Welcome,
+} from '@rootferry/protocol'
+import { Resync } from '../verify/resync.ts'
+import type { ApplierEvent, Phase } from './applier-events.ts'
+import { commitIntent, type Persist } from './commit.ts'
+import type { BurstOutcome } from './committer.ts'
+import type { Durability } from './durability.ts'
+import { Incoming } from './incoming.ts'
+import { Repairs } from './repairs.ts'
+import type { Target } from './target.ts'
+import { FrameCollector, unpackSegment } from './unpacker.ts'
+
+export interface ExchangeParts {
+  target: Target
+  durability: Durability
+  persist: Persist
+  /** Milliseconds, for durations only. */
+  now(): number
+  send(message: ToAgent): void
+  event(event: ApplierEvent): void
+  /** Has `act` called in its turn among the messages, unless the connection has ended by then. */
+  later(ms: number, act: () => void): void
+}
+
+/** What a hello told the agent: the answer is held against it. */
+export interface Greeting {
+  epoch: string | null
+  sequence: number
+  target: 'empty' | 'populated'
+}
+
+export class Exchange {
+  readonly #parts: ExchangeParts
+  readonly #greeting: Greeting
+  readonly #frames = new FrameCollector()
+  readonly #repairs: Repairs
+  #welcome: Welcome | null = null
+  #resync: Resync | null = null
+  /** Where the next changeset has to begin; null while a resync is under way. */
+  #cursor: number | null = null
+  #head = 0
+  #isLive = false
+  #incoming: { changeset: Incoming; startedAt: number } | null = null
+  #segment: Segment | null = null
+  #staged = { entries: 0, bytes: 0 }
+
+  constructor(parts: ExchangeParts, greeting: Greeting) {
+    this.#parts = parts
+    this.#greeting = greeting
+    this.#repairs = new Repairs(parts.target.ledger, parts.send, parts.later)
+  }
+
+  /** @throws ProtocolError when the agent broke the protocol */
+  async text(frame: Uint8Array): Promise<void> {
+    if (this.#frames.isCollecting) throw new ProtocolError('unexpected-message', 'a message amid the bytes of a segment')
+    const message = decodeToReceiver(frame)
+    if (this.#welcome === null) {
+      if (message.type !== 'welcome') throw new ProtocolError('unexpected-message', `${message.type} before welcome`)
+      await this.#begin(message)
+      return
+    }
+    switch (message.type) {
+      case 'welcome':
+        throw new ProtocolError('unexpected-message', 'a second welcome')
+      case 'changeset':
+        this.#beginChangeset(message, this.#welcome)
+        return
+      case 'segment':
+        await this.#beginSegment(message)
+        return
+      case 'commit':
+        await this.#commit(message, this.#welcome)
+        return
+      case 'listing':
+        await this.#listing(message, this.#welcome)
+    }
+  }
+
+  /** @throws ProtocolError when the agent broke the protocol */
+  async bytes(frame: Uint8Array): Promise<void> {
+    const packed = this.#frames.add(frame)
+    if (packed !== null && this.#segment !== null) await this.#stage(this.#segment, packed)
+  }
+
+  /** The connection ended: what it left unfinished goes, but slices stay. */
+  async end(): Promise<void> {
+    const { target, persist } = this.#parts
+    this.#incoming = null
+    target.partials.interrupt()
+    target.confined.release()
+    await persist(() => target.area.tidy(target.partials.stagedNames()), false)
+  }
+
+  async #begin(welcome: Welcome): Promise<void> {
+    const { target, persist } = this.#parts
+    const { ledger, untouchable, partials } = target
+    const { epoch, term, sequence, head, filter, start } = welcome
+    if (head < sequence) throw new ProtocolError('unexpected-message', 'a welcome beyond the head')
+    if (start === 'replay') this.#checkReplay(welcome)
+    this.#welcome = welcome
+    this.#head = head
+    await persist(() => {
+      ledger.setFilter(filter)
+      if (start === 'resync') ledger.forgetPosition()
+      else if (ledger.position?.epoch !== epoch) ledger.setPosition({ epoch, term, sequence })
+      partials.beginEpoch(epoch)
+    }, true)
+    untouchable.setExcluded(filter)
+    if (start === 'resync') {
+      this.#phase('resyncing')
+      this.#resync = new Resync(target, this.#repairs, this.#parts)
+      return
+    }
+    this.#cursor = sequence
+    this.#phase('replaying')
+    this.#repairs.askForOwed()
+    this.#checkLive()
+  }
+
+  /** A replay has to go on where the target stands; into another epoch only from nothing. */
+  #checkReplay({ epoch, sequence }: Welcome): void {
+    const { epoch: ours, sequence: reached, target } = this.#greeting
+    const goesOn = epoch === ours ? sequence === reached : target === 'empty' && sequence === 0
+    if (!goesOn) throw new ProtocolError('unexpected-message', `a replay from ${sequence} does not start where we are`)
+  }
+
+  #beginChangeset(header: Changeset, { epoch }: Welcome): void {
+    if (this.#incoming !== null) throw new ProtocolError('unexpected-message', 'a changeset within another')
+    if (header.request === null ? header.from !== this.#cursor : !this.#repairs.isOpen(header.request)) {
+      throw new ProtocolError('unexpected-message', `a changeset from ${header.from} that was not due`)
+    }
+    if (header.to < header.from) throw new ProtocolError('unexpected-message', 'a changeset that goes back')
+    this.#head = Math.max(this.#head, header.head)
+    const changeset = new Incoming(header, this.#parts.target, epoch)
+    this.#incoming = { changeset, startedAt: this.#parts.now() }
+  }
+
+  async #beginSegment(segment: Segment): Promise<void> {
+    if (this.#incoming === null) throw new ProtocolError('unexpected-message', 'a segment without a changeset')
+    this.#incoming.changeset.describe(segment)
+    this.#segment = segment
+    this.#frames.begin(segment.bytes)
+    if (segment.bytes === 0) await this.#stage(segment, null)
+  }
+
+  async #stage(segment: Segment, packed: Buffer | null): Promise<void> {
+    const { persist, event } = this.#parts
+    const changeset = this.#incoming?.changeset
+    this.#segment = null
+    const contents = await unpackSegment(segment, packed)
+    if (changeset === undefined) return
+    const before = changeset.bytes
+    await persist(changeset.stager(segment, contents), true)
+    this.#staged.entries += segment.changes.length
+    this.#staged.bytes += changeset.bytes - before + (segment.slice?.length ?? 0)
+    event({ type: 'progress', ...this.#staged })
+    if (segment.bytes > 0) event({ type: 'consumed', bytes: segment.bytes })
+  }
+
+  async #commit(commit: Commit, { epoch, term }: Welcome): Promise<void> {
+    const { target, persist } = this.#parts
+    const incoming = this.#incoming
+    if (incoming === null) throw new ProtocolError('unexpected-message', 'a commit without a changeset')
+    const { changeset } = incoming
+    const { request, to } = changeset.header
+    await persist(changeset.completer(commit), true)
+    target.confined.release()
+    const position = request === null ? { epoch, term, sequence: to } : null
+    const cleared = request === null ? [...changeset.paths] : this.#repairs.answered(request)
+    const intent = { changes: changeset.staged, before: [], position, cleared, owed: changeset.owed }
+    const outcome = await commitIntent(target, intent, changeset.paths, persist)
+    this.#incoming = null
+    if (request === null) this.#cursor = to
+    this.#tellCommitted(changeset, outcome.tally, incoming.startedAt)
+    reportProblems(outcome, this.#parts.event)
+    this.#repairs.add(outcome)
+    await this.#continueResync()
+    this.#checkLive()
+  }
+
+  #tellCommitted(
+    changeset: Incoming,
+    tally: { added: number; changed: number; removed: number },
+    startedAt: number,
+  ): void {
+    const { target, durability, send, event, now } = this.#parts
+    const { request, to } = changeset.header
+    if (request === null) send({ type: 'committed', sequence: to })
+    else send({ type: 'repaired', request })
+    const { bytes, entries } = changeset
+    const ms = now() - startedAt
+    event({ type: 'committed', sequence: to, repair: request !== null, ...tally, bytes, entries, ms })
+    durability.committed(changeset.paths, target.ledger.position)
+  }
+
+  async #listing(listing: Listing, welcome: Welcome): Promise<void> {
+    if (this.#incoming !== null) throw new ProtocolError('unexpected-message', 'a listing within a changeset')
+    if (this.#resync === null) throw new ProtocolError('unexpected-message', 'a listing without a resync')
+    this.#head = Math.max(this.#head, listing.sequence, welcome.head)
+    await this.#parts.persist(this.#resync.comparer(listing), true)
+    await this.#continueResync()
+    this.#checkLive()
+  }
+
+  async #continueResync(): Promise<void> {
+    const { target, persist, durability, send, event } = this.#parts
+    if (this.#resync === null || this.#welcome === null || !this.#resync.advance()) return
+    const { epoch, term, sequence } = this.#welcome
+    const position = { epoch, term, sequence }
+    await persist(() => target.ledger.setPosition(position), true)
+    event({ type: 'log', level: 'info', message: 'resync done', details: { ...this.#resync.counts } })
+    this.#resync = null
+    this.#cursor = sequence
+    send({ type: 'resynced', sequence })
+    durability.committedMuch(position)
+    this.#phase('replaying')
+  }
+
+  #checkLive(): void {
+    if (this.#isLive || this.#cursor === null) return
+    if (this.#cursor < this.#head || this.#parts.target.ledger.owedCount > 0) return
+    this.#isLive = true
+    this.#phase('live')
+  }
+
+  #phase(phase: Phase): void {
+    this.#parts.event({ type: 'phase', phase })
+  }
+}
+
+const MOST_REPORTED = 100
+
+/** Shows what could not be made right; the paths are owed besides. */
+export function reportProblems(outcome: BurstOutcome, event: (event: ApplierEvent) => void): void {
+  for (const problem of outcome.problems.slice(0, MOST_REPORTED)) event({ type: 'problem', ...problem })
+  const unreported = outcome.problems.length - MOST_REPORTED
+  if (unreported > 0) {
+    event({ type: 'log', level: 'warn', message: 'more paths could not be made right', details: { unreported } })
+  }
+  const [path] = outcome.unrestored
+  if (path !== undefined) {
+    const message = 'directories of other owners keep the time that the commit left them with'
+    event({ type: 'log', level: 'warn', message, details: { directories: outcome.unrestored.length, path } })
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Asking for what the target owes: paths whose change could not be made from what was sent, or not be made at all.
+ *
+ * What only lacked content is asked for at once; what met a problem on this disk is asked for again after a while, and
+ * less and less often as long as problems last. Shares its questions with a resync. Lives for one connection.
+ */
+import { LIMITS, type ToAgent } from '@rootferry/protocol'
+import type { BurstOutcome } from './committer.ts'
+import type { Ledger } from './ledger.ts'
+import { WantQueue } from './wants.ts'
+
+const FIRST_RETRY_MS = 10_000
+const MOST_RETRY_MS = 600_000
+
+export class Repairs {
+  readonly #ledger: Ledger
+  readonly #send: (message: ToAgent) => void
+  readonly #later: (ms: number, act: () => void) => void
+  readonly #wants = new WantQueue()
+  #requests = 0
+  /** Owed paths are read from the ledger in order, a page at a time; null: all were. */
+  #readUpTo: string | null = null
+  #isRetryDue = false
+  #retries = 0
+
+  constructor(ledger: Ledger, send: (message: ToAgent) => void, later: (ms: number, act: () => void) => void) {
+    this.#ledger = ledger
+    this.#send = send
+    this.#later = later
+  }
+
+  /** Paths that were to be asked for and are not repaired yet, owed ones of the ledger not counted. */
+  get isIdle(): boolean {
+    return this.#wants.isIdle
+  }
+
+  get waiting(): number {
+    return this.#wants.waiting
+  }
+
+  /** A request number of this connection that was not used before. */
+  nextRequest(): number {
+    this.#requests += 1
+    return this.#requests
+  }
+
+  isOpen(request: number): boolean {
+    return this.#wants.isOpen(request)
+  }
+
+  /** @returns the paths that the request had asked for */
+  answered(request: number): string[] {
+    return this.#wants.answered(request)
+  }
+
+  want(path: string): void {
+    this.#wants.add(path)
+  }
+
+  /** Asks for everything that the ledger says is owed. */
+  askForOwed(): void {
+    this.#readUpTo = ''
+    this.ask()
+  }
+
+  /** Takes what a burst left owed. */
+  add(outcome: BurstOutcome): void {
+    if (outcome.problems.length === 0) {
+      for (const path of outcome.owed) this.#wants.add(path)
+      if (this.#ledger.owedCount === 0) this.#retries = 0
+    } else this.#retryLater()
+    this.ask()
+  }
+
+  /** Sends as many questions as may be open. */
+  ask(): void {
+    if (this.#wants.waiting === 0 && this.#readUpTo !== null) this.#readOwed(this.#readUpTo)
+    while (this.#wants.waiting > 0) {
+      const request = this.#requests + 1
+      const paths = this.#wants.ask(request)
+      if (paths === null) return
+      this.#requests = request
+      this.#send({ type: 'want', request, paths })
+    }
+  }
+
+  #readOwed(after: string): void {
+    const paths = this.#ledger.owed(after, LIMITS.wantPaths)
+    for (const path of paths) this.#wants.add(path)
+    this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)
+  }
+
+  #retryLater(): void {
+    if (this.#isRetryDue) return
+    this.#isRetryDue = true
+    const delayMs = Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.#retries, 10))
+    this.#retries += 1
+    this.#later(delayMs, () => {
+      this.#isRetryDue = false
+      this.askForOwed()
+    })
+  }
+}

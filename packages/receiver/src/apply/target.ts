@@ -1,0 +1,155 @@
+/**
+ * Opening a root for commits: refused when that would be harmful, locked, and all that works on it built.
+ *
+ * A symlink at the configured path is followed, here and only here. The position in the ledger counts only for the
+ * directory it was recorded for: another one at the same path, or an empty one, begins anew.
+ */
+import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:net'
+import { join } from 'node:path'
+import { ConfinedDirectories, EXIT, errorCode, errorMessage, Failure } from '@rootferry/host'
+import { ROOT_PATH } from '@rootferry/protocol'
+import { Committer } from './committer.ts'
+import { Ledger, type LedgerLog } from './ledger.ts'
+import { lockRoot, unlockRoot } from './lock.ts'
+import { OwnerMap, type OwnerPolicy } from './owner.ts'
+import { PartialFiles } from './partial-files.ts'
+import { type Creation, probeCreation } from './staging.ts'
+import { Trash } from './trash.ts'
+import { RESERVED_NAME, Untouchable } from './untouchable.ts'
+import { WorkArea } from './work-area.ts'
+
+export interface TargetOptions {
+  /** Absolute; made with mode 0755 when nothing is there. */
+  path: string
+  /** Absolute; this root's own, made with mode 0700. */
+  stateDir: string
+  /** gitignore lines. */
+  protect: readonly string[]
+  owner: OwnerPolicy
+  trashKeepDays: number
+  bootId: string
+  now(): number
+  log: LedgerLog
+  beforeStep?(step: string, path: string): void
+}
+
+export interface Target {
+  readonly path: string
+  readonly confined: ConfinedDirectories
+  readonly ledger: Ledger
+  readonly area: WorkArea
+  readonly trash: Trash
+  readonly untouchable: Untouchable
+  readonly owners: OwnerMap
+  readonly creation: Creation
+  readonly partials: PartialFiles
+  readonly committer: Committer
+  /** Whether the path still leads to the directory that was opened. */
+  isInPlace(): boolean
+  isEmpty(): boolean
+  /** @param clean whether all that was committed was synced to disk */
+  close(clean: boolean): Promise<void>
+}
+
+/** @throws Failure with one line for the operator */
+export async function openTarget(options: TargetOptions): Promise<Target> {
+  const { path, stateDir } = options
+  prepareDirectories(path, stateDir)
+  refuseHarm(realpathSync(path), realpathSync(stateDir), path)
+  const confined = new ConfinedDirectories(path)
+  const identity = confined.rootStatus()
+  let lock: Server | null = null
+  try {
+    lock = await lockRoot(path, identity)
+    return assemble(options, confined, lock)
+  } catch (error) {
+    if (lock !== null) await unlockRoot(lock)
+    confined[Symbol.dispose]()
+    throw error
+  }
+}
+
+function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: Server): Target {
+  const { path, stateDir, now } = options
+  const { ino, dev } = confined.rootStatus()
+  const ledger = Ledger.open(stateDir, options.bootId, options.log)
+  const creation = probeCreation(stateDir)
+  const area = new WorkArea(confined, ledger, renameWorks(stateDir, path) ? stateDir : null)
+  const trash = new Trash(area, options.trashKeepDays, now)
+  const untouchable = new Untouchable(options.protect)
+  untouchable.setExcluded(ledger.filter)
+  const warn = (message: string) => options.log('warn', message, {})
+  const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, warn })
+  const isEmpty = () => readdirSync(confined.locateDirectory(ROOT_PATH)).every((name) => name === RESERVED_NAME)
+  checkIdentity(ledger, String(ino), isEmpty(), options.log)
+  const step = options.beforeStep
+  const parts = { confined, area, trash, untouchable, creation }
+  return {
+    ...parts,
+    path,
+    ledger,
+    owners,
+    partials: new PartialFiles(area, ledger),
+    committer: new Committer(step === undefined ? parts : { ...parts, beforeStep: step }),
+    isInPlace: () => {
+      const status = statSync(path, { throwIfNoEntry: false })
+      return status !== undefined && status.ino === ino && status.dev === dev
+    },
+    isEmpty,
+    close: async (clean) => {
+      ledger.close(clean)
+      area.close()
+      confined[Symbol.dispose]()
+      await unlockRoot(lock)
+    },
+  }
+}
+
+function prepareDirectories(path: string, stateDir: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 })
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const what = errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR' ? 'is not a directory' : errorMessage(error)
+    throw new Failure(EXIT.failed, `${path} can not be used as a target: ${what}`, { cause: error })
+  }
+}
+
+function refuseHarm(root: string, stateDir: string, path: string): void {
+  if (root === '/') throw new Failure(EXIT.badConfiguration, `${path} is the root of the file system, not a docroot`)
+  if (`${stateDir}/`.startsWith(`${root}/`)) {
+    throw new Failure(EXIT.badConfiguration, `the state directory ${stateDir} lies inside the target ${path}`)
+  }
+  if (`${root}/`.startsWith(`${stateDir}/`)) {
+    throw new Failure(EXIT.badConfiguration, `the target ${path} lies inside its own state directory ${stateDir}`)
+  }
+}
+
+/**
+ * Whether what is staged in the state directory can be renamed into the root. A rename onto the root's `.` always
+ * fails, with EXDEV when the two are on different mounts (also bind mounts of one filesystem) and else with EBUSY, so
+ * nothing has to be made in the tree to find out.
+ */
+function renameWorks(stateDir: string, path: string): boolean {
+  const probe = join(stateDir, 'rename-probe')
+  writeFileSync(probe, '')
+  try {
+    renameSync(probe, `${path}/.`)
+  } catch (error) {
+    return errorCode(error) === 'EBUSY' && statSync(stateDir).dev === statSync(path).dev
+  } finally {
+    rmSync(probe, { force: true })
+  }
+  return false
+}
+
+function checkIdentity(ledger: Ledger, identity: string, isEmpty: boolean, log: LedgerLog): void {
+  const { rootIdentity, position } = ledger
+  if (rootIdentity !== identity) ledger.setRootIdentity(identity)
+  if (position === null) return
+  const isAnother = rootIdentity !== null && rootIdentity !== identity
+  if (!isAnother && !(isEmpty && position.sequence > 0)) return
+  log('warn', isAnother ? 'the target is another directory than before' : 'the target was emptied', {})
+  ledger.forgetPosition()
+}
