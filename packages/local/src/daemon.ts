@@ -47,6 +47,12 @@ export class Daemon {
     return await promise
   }
 
+  /** Ends it as a crash would; harmless when it has ended. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.ended
+  }
+
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM')
     await this.ended

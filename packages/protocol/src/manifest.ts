@@ -8,8 +8,14 @@
 import Type, { type Static } from 'typebox'
 import { Count, Digest, EntryPath, LinkTarget, Mode, MtimeUs, OwnerId } from './entry.ts'
 import { LIMITS } from './limits.ts'
+import { isEntryPath } from './path.ts'
 
-const Name = Type.String({ minLength: 1, maxLength: LIMITS.nameBytes, pattern: '^[^/\\u0000]+$' })
+/** One component of an entry path, or `.` for the root itself. */
+const Name = Type.Refine(
+  Type.String({ minLength: 1, maxLength: LIMITS.nameBytes, pattern: '^[^/\\u0000]+$' }),
+  isEntryPath,
+  () => 'is no name',
+)
 const attributes = [Mode, OwnerId, OwnerId, MtimeUs] as const
 
 /** `[name, 'f', mode, uid, gid, mtime, size, digest or null]`; digests only when the request asked for them. */

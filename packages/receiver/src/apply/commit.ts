@@ -53,7 +53,8 @@ export async function carryThrough(
     return committer.run(intent.changes, intent.before, present)
   }, false)
   const owed = [...intent.owed, ...outcome.owed]
-  await persist(() => ledger.recordCommit({ position: intent.position, cleared: intent.cleared, owed }), false)
+  const record = { position: intent.position, cleared: intent.cleared, owed: [...owed, ...outcome.failed] }
+  await persist(() => ledger.recordCommit(record), false)
   await persist(() => area.tidy(partials.stagedNames()), false)
   return { ...outcome, owed }
 }

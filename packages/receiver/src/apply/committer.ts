@@ -11,8 +11,8 @@ import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs
 import { type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
 import { parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
 import { readObject, setAttributes } from './attributes.ts'
-import { DiskView } from './disk-view.ts'
 import { isDiskTrouble, isRace, isSystemError, RootGone } from './disk-errors.ts'
+import { DiskView } from './disk-view.ts'
 import { type DirectoryBefore, type Finish, makePlan, type Operation, type Plan } from './plan.ts'
 import { Removal, StaysError } from './removal.ts'
 import type { StagedChange } from './staged-change.ts'
@@ -31,8 +31,10 @@ export interface Problem {
 }
 
 export interface BurstOutcome {
-  /** Paths whose change is still to be made. */
+  /** Paths whose content was not here, or not what the agent took it for. */
   owed: string[]
+  /** Paths whose change met a problem, their own or that of a directory above them. */
+  failed: string[]
   problems: Problem[]
   /** Directories whose time or mode could not be given back to them. */
   unrestored: string[]
@@ -91,7 +93,7 @@ export class Committer {
     }
     const problems = [...this.#failures.values(), ...this.#unfinished.values()]
     const failed = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change))
-    return { owed: [...plan.owed, ...failed.map(({ path }) => path)], problems, unrestored: this.#unrestored }
+    return { owed: plan.owed, failed: failed.map(({ path }) => path), problems, unrestored: this.#unrestored }
   }
 
   /** @param isLast whether a race now counts as a problem of its path */

@@ -7,7 +7,7 @@
  * Every method waits until its step is done, which on a full disk can take long. INVARIANT: `committed` is sent after
  * the ledger says so, and the cursor of a connection moves only by changesets that begin where it stands.
  */
-import type { Buffer } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import {
   type Changeset,
   type Commit,
@@ -27,6 +27,8 @@ import { Incoming } from './incoming.ts'
 import { Repairs } from './repairs.ts'
 import type { Target } from './target.ts'
 import { FrameCollector, unpackSegment } from './unpacker.ts'
+
+const NO_BYTES = Buffer.alloc(0)
 
 export interface ExchangeParts {
   target: Target
@@ -70,7 +72,8 @@ export class Exchange {
 
   /** @throws ProtocolError when the agent broke the protocol */
   async text(frame: Uint8Array): Promise<void> {
-    if (this.#frames.isCollecting) throw new ProtocolError('unexpected-message', 'a message amid the bytes of a segment')
+    if (this.#frames.isCollecting)
+      throw new ProtocolError('unexpected-message', 'a message amid the bytes of a segment')
     const message = decodeToReceiver(frame)
     if (this.#welcome === null) {
       if (message.type !== 'welcome') throw new ProtocolError('unexpected-message', `${message.type} before welcome`)
@@ -106,7 +109,8 @@ export class Exchange {
     this.#incoming = null
     target.partials.interrupt()
     target.confined.release()
-    await persist(() => target.area.tidy(target.partials.stagedNames()), false)
+    // What an unfinished burst has staged is still needed.
+    if (!target.ledger.hasIntent) await persist(() => target.area.tidy(target.partials.stagedNames()), false)
   }
 
   async #begin(welcome: Welcome): Promise<void> {
@@ -119,9 +123,12 @@ export class Exchange {
     this.#head = head
     await persist(() => {
       ledger.setFilter(filter)
-      if (start === 'resync') ledger.forgetPosition()
-      else if (ledger.position?.epoch !== epoch) ledger.setPosition({ epoch, term, sequence })
       partials.beginEpoch(epoch)
+      if (start === 'replay' && ledger.position?.epoch === epoch) return
+      // What is owed was owed to what the target was; a comparison or a copy from nothing finds out anew.
+      ledger.forgetPosition()
+      ledger.clearOwed()
+      if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
     }, true)
     untouchable.setExcluded(filter)
     if (start === 'resync') {
@@ -158,10 +165,10 @@ export class Exchange {
     this.#incoming.changeset.describe(segment)
     this.#segment = segment
     this.#frames.begin(segment.bytes)
-    if (segment.bytes === 0) await this.#stage(segment, null)
+    if (segment.bytes === 0) await this.#stage(segment, NO_BYTES)
   }
 
-  async #stage(segment: Segment, packed: Buffer | null): Promise<void> {
+  async #stage(segment: Segment, packed: Buffer): Promise<void> {
     const { persist, event } = this.#parts
     const changeset = this.#incoming?.changeset
     this.#segment = null
@@ -184,14 +191,14 @@ export class Exchange {
     await persist(changeset.completer(commit), true)
     target.confined.release()
     const position = request === null ? { epoch, term, sequence: to } : null
-    const cleared = request === null ? [...changeset.paths] : this.#repairs.answered(request)
+    const cleared = request === null ? settledPaths(changeset, target) : this.#repairs.answered(request)
     const intent = { changes: changeset.staged, before: [], position, cleared, owed: changeset.owed }
     const outcome = await commitIntent(target, intent, changeset.paths, persist)
     this.#incoming = null
     if (request === null) this.#cursor = to
     this.#tellCommitted(changeset, outcome.tally, incoming.startedAt)
     reportProblems(outcome, this.#parts.event)
-    this.#repairs.add(outcome)
+    this.#repairs.add(outcome, request !== null)
     await this.#continueResync()
     this.#checkLive()
   }
@@ -225,7 +232,10 @@ export class Exchange {
     if (this.#resync === null || this.#welcome === null || !this.#resync.advance()) return
     const { epoch, term, sequence } = this.#welcome
     const position = { epoch, term, sequence }
-    await persist(() => target.ledger.setPosition(position), true)
+    await persist(() => {
+      target.area.tidy(target.partials.stagedNames())
+      target.ledger.setPosition(position)
+    }, true)
     event({ type: 'log', level: 'info', message: 'resync done', details: { ...this.#resync.counts } })
     this.#resync = null
     this.#cursor = sequence
@@ -244,6 +254,12 @@ export class Exchange {
   #phase(phase: Phase): void {
     this.#parts.event({ type: 'phase', phase })
   }
+}
+
+/** Owed paths that the changeset makes right; one that keeps its content does not. */
+function settledPaths(changeset: Incoming, { ledger }: Target): string[] {
+  if (ledger.owedCount === 0) return []
+  return changeset.staged.filter((change) => change.kind !== 'file' || change.staged !== null).map(({ path }) => path)
 }
 
 const MOST_REPORTED = 100

@@ -121,7 +121,10 @@ function openDatabase(path: string): DatabaseSync {
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
     if (version > SCHEMA_VERSION) {
       const known = `this one knows version ${SCHEMA_VERSION}`
-      throw new Failure(EXIT.badConfiguration, `${path} was written by a newer rootferry (version ${version}), ${known}`)
+      throw new Failure(
+        EXIT.badConfiguration,
+        `${path} was written by a newer rootferry (version ${version}), ${known}`,
+      )
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']

@@ -39,6 +39,7 @@ export class Ledger {
   #durable: { term: string; sequence: number } | null = null
   #owedCount = 0
   #guardedRootTime: number | null = null
+  #hasIntent = false
   #unwritten = 0
 
   private constructor(file: LedgerFile) {
@@ -68,6 +69,11 @@ export class Ledger {
 
   get owedCount(): number {
     return this.#owedCount
+  }
+
+  /** Whether a burst is under way, or was when the last process ended. */
+  get hasIntent(): boolean {
+    return this.#hasIntent
   }
 
   get guardedRootTime(): number | null {
@@ -129,6 +135,7 @@ export class Ledger {
       this.#file.run('INSERT OR REPLACE INTO intent VALUES (1, ?)', body)
       for (const path of usedPartials) this.#file.run('DELETE FROM partial WHERE path = ?', path)
     })
+    this.#hasIntent = true
     this.#unwritten += body.length
   }
 
@@ -148,6 +155,7 @@ export class Ledger {
       for (const path of cleared) this.#file.run('DELETE FROM owed WHERE path = ?', path)
       for (const path of owed) this.#file.run('INSERT OR IGNORE INTO owed VALUES (?)', path)
     })
+    this.#hasIntent = false
     if (moves) this.#position = position
     if (cleared.length + owed.length > 0) this.#countOwed()
   }
@@ -176,7 +184,15 @@ export class Ledger {
 
   savePartial(row: PartialRow): void {
     const { path, epoch, content, staged, bytes, size } = row
-    this.#file.run('INSERT OR REPLACE INTO partial VALUES (?, ?, ?, ?, ?, ?)', path, epoch, content, staged, bytes, size)
+    this.#file.run(
+      'INSERT OR REPLACE INTO partial VALUES (?, ?, ?, ?, ?, ?)',
+      path,
+      epoch,
+      content,
+      staged,
+      bytes,
+      size,
+    )
   }
 
   dropPartial(path: string): void {
@@ -216,6 +232,7 @@ export class Ledger {
     }
     const rootTime = row['root_time']
     this.#guardedRootTime = typeof rootTime === 'number' ? rootTime : null
+    this.#hasIntent = this.intent() !== null
     this.#countOwed()
   }
 

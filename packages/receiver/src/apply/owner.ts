@@ -62,8 +62,7 @@ export class OwnerMap {
     if (fixed !== null) return () => (this.#able ? fixed : left)
     const localUsers = this.#users.localIds(users)
     const localGroups = this.#groups.localIds(groups)
-    return (uid, gid) =>
-      this.#able ? { uid: localUsers.get(uid) ?? uid, gid: localGroups.get(gid) ?? gid } : left
+    return (uid, gid) => (this.#able ? { uid: localUsers.get(uid) ?? uid, gid: localGroups.get(gid) ?? gid } : left)
   }
 
   #resolveFixed(policy: { user: string; group: string }): Owner {

@@ -8,7 +8,7 @@
  * that was interrupted, or raced by someone else, goes on. No operation names a path that is reserved or protected.
  * A directory that is touched but has no change of its own gets back the time and mode that it had before.
  */
-import { parentPath, ProtocolError, ROOT_PATH } from '@rootferry/protocol'
+import { ProtocolError, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { type AttributeChange, attributeDifference, type DiskObject } from './attributes.ts'
 import { LEAVE, type StagedChange, type StagedDirectory, type StagedFile } from './staged-change.ts'
 import { type Creation, creationMode } from './staging.ts'

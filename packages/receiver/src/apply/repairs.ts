@@ -63,12 +63,11 @@ export class Repairs {
     this.ask()
   }
 
-  /** Takes what a burst left owed. */
-  add(outcome: BurstOutcome): void {
-    if (outcome.problems.length === 0) {
-      for (const path of outcome.owed) this.#wants.add(path)
-      if (this.#ledger.owedCount === 0) this.#retries = 0
-    } else this.#retryLater()
+  /** Takes what a burst left owed. What even an answer left owed is not asked for again at once. */
+  add(outcome: BurstOutcome, isAnswer: boolean): void {
+    if (!isAnswer) for (const path of outcome.owed) this.#wants.add(path)
+    if (outcome.failed.length > 0 || (isAnswer && outcome.owed.length > 0)) this.#retryLater()
+    if (this.#ledger.owedCount === 0) this.#retries = 0
     this.ask()
   }
 

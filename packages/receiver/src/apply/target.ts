@@ -10,7 +10,8 @@ import { join } from 'node:path'
 import { ConfinedDirectories, EXIT, errorCode, errorMessage, Failure } from '@rootferry/host'
 import { ROOT_PATH } from '@rootferry/protocol'
 import { Committer } from './committer.ts'
-import { Ledger, type LedgerLog } from './ledger.ts'
+import { Ledger } from './ledger.ts'
+import type { LedgerLog } from './ledger-file.ts'
 import { lockRoot, unlockRoot } from './lock.ts'
 import { OwnerMap, type OwnerPolicy } from './owner.ts'
 import { PartialFiles } from './partial-files.ts'
@@ -48,6 +49,8 @@ export interface Target {
   /** Whether the path still leads to the directory that was opened. */
   isInPlace(): boolean
   isEmpty(): boolean
+  /** Forgets the position when the tree can not be what was recorded. */
+  doubtPosition(): void
   /** @param clean whether all that was committed was synced to disk */
   close(clean: boolean): Promise<void>
 }
@@ -82,7 +85,8 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
   const warn = (message: string) => options.log('warn', message, {})
   const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, warn })
   const isEmpty = () => readdirSync(confined.locateDirectory(ROOT_PATH)).every((name) => name === RESERVED_NAME)
-  checkIdentity(ledger, String(ino), isEmpty(), options.log)
+  const doubtPosition = () => checkIdentity(ledger, String(ino), isEmpty(), options.log)
+  doubtPosition()
   const step = options.beforeStep
   const parts = { confined, area, trash, untouchable, creation }
   return {
@@ -97,6 +101,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
       return status !== undefined && status.ino === ino && status.dev === dev
     },
     isEmpty,
+    doubtPosition,
     close: async (clean) => {
       ledger.close(clean)
       area.close()
@@ -111,7 +116,8 @@ function prepareDirectories(path: string, stateDir: string): void {
     mkdirSync(path, { recursive: true, mode: 0o755 })
     mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   } catch (error) {
-    const what = errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR' ? 'is not a directory' : errorMessage(error)
+    const what =
+      errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR' ? 'is not a directory' : errorMessage(error)
     throw new Failure(EXIT.failed, `${path} can not be used as a target: ${what}`, { cause: error })
   }
 }

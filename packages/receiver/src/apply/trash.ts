@@ -7,8 +7,8 @@
  */
 import { Buffer } from 'node:buffer'
 import {
-  copyFileSync,
   constants,
+  copyFileSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -91,7 +91,10 @@ function freeName(place: () => string, batch: string): string {
     const candidate = suffix === 0 ? wanted : `${wanted}~${suffix}`
     if (lstatSync(candidate, { throwIfNoEntry: false }) === undefined) return candidate
   }
-  throw Object.assign(new Error(`EEXIST: no free name in the trash, '${wanted}'`), { code: 'EEXIST', syscall: 'rename' })
+  throw Object.assign(new Error(`EEXIST: no free name in the trash, '${wanted}'`), {
+    code: 'EEXIST',
+    syscall: 'rename',
+  })
 }
 
 function move(from: string | Buffer, to: string): void {

@@ -1,0 +1,309 @@
+/**
+ * One root's disk side as its thread drives it: a queue of what the agent sent, worked off strictly in order.
+ *
+ *   receiveText, receiveBytes ─▶ queue ─▶ Exchange ─▶ staging, commits ─▶ send, event
+ *
+ * A disk error holds the queue up and its step is tried again until it works; credit bounds what gathers meanwhile. A
+ * connection that ends drops its part of the queue. The only file here that knows timers. An error that is nobody's
+ * but this program's is thrown from the queue, and so ends the thread; the ledger knows where it was.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import { errorCode, errorMessage } from '@rootferry/host'
+import { type Hello, ProtocolError, type ToAgent } from '@rootferry/protocol'
+import type { ApplierEvent } from './applier-events.ts'
+import { type Persist, recover } from './commit.ts'
+import { isOperatingError, RootGone } from './disk-errors.ts'
+import { Durability } from './durability.ts'
+import { Exchange, type Greeting, reportProblems } from './exchange.ts'
+import type { OwnerPolicy } from './owner.ts'
+import { retryDelayMs } from './retry-delay.ts'
+import { openTarget, type Target } from './target.ts'
+
+export type { ApplierEvent } from './applier-events.ts'
+
+const PROGRESS_MS = 100
+const PURGE_MS = 86_400_000
+
+export interface ApplierOptions {
+  /** The root's name. */
+  root: string
+  /** Absolute; made when missing. A symlink here is followed. */
+  path: string
+  /** This root's own state directory, absolute. */
+  stateDir: string
+  /** gitignore lines: never touched, never deleted. */
+  protect: readonly string[]
+  owner: OwnerPolicy
+  trashKeepDays: number
+  /** /proc/sys/kernel/random/boot_id */
+  bootId: string
+}
+
+export interface ApplierOutput {
+  send(message: ToAgent): void
+  event(event: ApplierEvent): void
+}
+
+/** What a test may replace. */
+export interface ApplierSeams {
+  /** Waits before a failed step is tried again; rejects when the signal fires. */
+  delay(ms: number, signal: AbortSignal): Promise<void>
+  beforeStep?(step: string, path: string): void
+}
+
+type Work = (exchange: Exchange) => Promise<void> | void
+
+/** The connection that a step served is gone. */
+class Dropped extends Error {
+  override name = 'Dropped'
+}
+
+export class RootApplier {
+  readonly #target: Target
+  readonly #out: ApplierOutput
+  readonly #seams: ApplierSeams
+  readonly #durability: Durability
+  readonly #closing = new AbortController()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #queue: { exchange: Exchange | null; work: Work }[] = []
+  #running: Promise<void> | null = null
+  #exchange: Exchange | null = null
+  #connection = new AbortController()
+  #isBroken = false
+  #failingCode: string | null = null
+  #progressAt = Number.NEGATIVE_INFINITY
+
+  private constructor(target: Target, out: ApplierOutput, seams: ApplierSeams) {
+    this.#target = target
+    this.#out = out
+    this.#seams = seams
+    this.#durability = new Durability({
+      confined: target.confined,
+      schedule: (ms, act) => this.#after(ms, act),
+      synced: (position) => {
+        if (!target.ledger.recordDurable(position)) return
+        if (this.#exchange !== null) out.send({ type: 'durable', sequence: position.sequence })
+        out.event({ type: 'durable', sequence: position.sequence })
+      },
+      failed: (message) => this.#log('error', 'what was committed could not be synced to disk', { error: message }),
+    })
+  }
+
+  /**
+   * Takes the root over: locks it, finishes what a killed process was in the middle of, cleans up.
+   * @throws Failure with one line for the operator
+   */
+  static async open(
+    options: ApplierOptions,
+    out: ApplierOutput,
+    seams: ApplierSeams = { delay: pause },
+  ): Promise<RootApplier> {
+    const log = (level: 'info' | 'warn', message: string, details: Record<string, unknown>) =>
+      out.event({ type: 'log', level, message, details })
+    const target = await openTarget({ ...options, ...seams, now: Date.now, log })
+    const applier = new RootApplier(target, out, seams)
+    applier.#purge()
+    await applier.#recover()
+    out.event({ type: 'phase', phase: 'idle' })
+    return applier
+  }
+
+  /** Begins a connection. @throws RootGone when the path does not lead to the root that was opened any more */
+  hello(): Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials'> {
+    const { ledger, partials } = this.#target
+    if (!this.#target.isInPlace()) throw new RootGone(`${this.#target.path} is not the directory that was opened`)
+    this.#target.doubtPosition()
+    const { epoch, term, sequence } = ledger.position ?? { epoch: null, term: null, sequence: 0 }
+    const target = this.#target.isEmpty() ? 'empty' : 'populated'
+    this.#begin({ epoch, sequence, target })
+    return { epoch, term, sequence, durable: ledger.durableSequence, target, partials: partials.offered(epoch) }
+  }
+
+  /** A text frame from the agent; it is decoded in its turn. */
+  receiveText(frame: Uint8Array): void {
+    this.#enqueue((exchange) => exchange.text(frame))
+  }
+
+  /** A binary frame from the agent; its memory is this object's from now on. */
+  receiveBytes(frame: Uint8Array): void {
+    this.#enqueue((exchange) => exchange.bytes(frame))
+  }
+
+  disconnected(): void {
+    const ended = this.#exchange
+    if (ended === null) return
+    this.#exchange = null
+    this.#connection.abort()
+    this.#queue = this.#queue.filter((item) => item.exchange !== ended)
+    this.#queue.push({ exchange: null, work: () => ended.end() })
+    this.#out.event({ type: 'phase', phase: 'idle' })
+    this.#run()
+  }
+
+  /** Finishes what is in flight and syncs it; what waits in the queue is dropped, and may come again. */
+  async close(): Promise<void> {
+    this.disconnected()
+    this.#closing.abort()
+    if (this.#running !== null) await this.#running
+    for (const timer of this.#timers) clearTimeout(timer)
+    const isClean = (await this.#durability.flush()) && !this.#target.ledger.hasIntent
+    await this.#target.close(isClean)
+  }
+
+  #begin(greeting: Greeting): void {
+    this.disconnected()
+    this.#connection = new AbortController()
+    this.#isBroken = false
+    const ours = new Exchange(
+      {
+        target: this.#target,
+        durability: this.#durability,
+        persist: this.#persist,
+        now: () => performance.now(),
+        send: (message) => {
+          if (this.#exchange === ours) this.#out.send(message)
+        },
+        event: (event) => this.#event(event),
+        later: (ms, act) =>
+          this.#after(ms, () => {
+            if (this.#exchange === ours) this.#enqueue(act)
+          }),
+      },
+      greeting,
+    )
+    this.#exchange = ours
+  }
+
+  #enqueue(work: Work): void {
+    if (this.#exchange === null || this.#isBroken) return
+    this.#queue.push({ exchange: this.#exchange, work })
+    this.#run()
+  }
+
+  #run(): void {
+    this.#running ??= this.#workOff().then(() => {
+      this.#running = null
+      // What was queued while the last item ended.
+      if (this.#queue.length > 0) this.#run()
+    })
+  }
+
+  async #workOff(): Promise<void> {
+    for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
+      const { exchange, work } = item
+      try {
+        // A null exchange marks the end of one, whose work needs no argument.
+        if (exchange === null) await (work as () => Promise<void>)()
+        else if (exchange === this.#exchange && !this.#isBroken) await work(exchange)
+      } catch (error) {
+        if (error instanceof ProtocolError) this.#breakOff(error, exchange)
+        else if (!(error instanceof Dropped)) throw error
+      }
+    }
+  }
+
+  #breakOff(error: ProtocolError, exchange: Exchange | null): void {
+    if (exchange !== this.#exchange) return
+    this.#isBroken = true
+    this.#out.event({ type: 'broken', error: { code: error.code, message: error.message } })
+  }
+
+  readonly #persist: Persist = async (step, droppable) => {
+    const { signal } = this.#connection
+    const until = droppable ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const result = step()
+        this.#works()
+        return result
+      } catch (error) {
+        if (!isOperatingError(error)) throw error
+        this.#fails(error)
+      }
+      try {
+        await this.#seams.delay(retryDelayMs(attempt), until)
+      } catch (cause) {
+        throw new Dropped('the wait for a better time ended', { cause })
+      }
+    }
+  }
+
+  #fails(error: unknown): void {
+    const code = errorCode(error) ?? 'unknown'
+    const message = errorMessage(error)
+    if (this.#failingCode === code) return
+    this.#failingCode = code
+    this.#out.event({ type: 'failing', error: { code, message, path: null } })
+    if (this.#exchange !== null) {
+      this.#out.send({ type: 'failing', error: { code: code.slice(0, 32), message: message.slice(0, 1_000) } })
+    }
+  }
+
+  #works(): void {
+    if (this.#failingCode === null) return
+    this.#failingCode = null
+    this.#out.event({ type: 'failing', error: null })
+    if (this.#exchange !== null) this.#out.send({ type: 'failing', error: null })
+  }
+
+  /** At once when the disk allows, else as the first thing in the queue. */
+  async #recover(): Promise<void> {
+    const finish = async (persist: Persist) => {
+      const outcome = await recover(this.#target, persist)
+      if (outcome === null) return
+      this.#log('info', 'finished a commit that was interrupted', {})
+      reportProblems(outcome, this.#out.event)
+      const { position } = this.#target.ledger
+      if (position !== null) this.#durability.committedMuch(position)
+    }
+    try {
+      await finish(async (step) => step())
+    } catch (error) {
+      if (!isOperatingError(error)) throw error
+      this.#queue.push({ exchange: null, work: () => finish(this.#persist) })
+      this.#run()
+    }
+  }
+
+  #purge(): void {
+    try {
+      const batches = this.#target.trash.purge()
+      if (batches > 0) this.#log('info', 'emptied the trash', { batches })
+    } catch (error) {
+      if (!isOperatingError(error)) throw error
+      this.#log('warn', 'the trash could not be emptied', { error: errorMessage(error) })
+    }
+    this.#after(PURGE_MS, () => this.#enqueueAlways(() => this.#purge()))
+  }
+
+  #enqueueAlways(work: () => void): void {
+    this.#queue.push({ exchange: null, work })
+    this.#run()
+  }
+
+  #event(event: ApplierEvent): void {
+    if (event.type === 'progress') {
+      const now = performance.now()
+      if (now - this.#progressAt < PROGRESS_MS) return
+      this.#progressAt = now
+    }
+    this.#out.event(event)
+  }
+
+  #after(ms: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      act()
+    }, ms)
+    timer.unref()
+    this.#timers.add(timer)
+  }
+
+  #log(level: 'info' | 'warn' | 'error', message: string, details: Record<string, unknown>): void {
+    this.#out.event({ type: 'log', level, message, details })
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await wait(ms, undefined, { signal })
+}

@@ -1,0 +1,40 @@
+/** One local directory as it is: names and what each of them is. Never follows a symlink, never opens a file. */
+import { Buffer } from 'node:buffer'
+import { readdirSync, readlinkSync } from 'node:fs'
+import type { ConfinedDirectories } from '@rootferry/host'
+import { type DiskObject, readObject } from '../apply/attributes.ts'
+import { isRace } from '../apply/disk-errors.ts'
+
+export interface LocalEntry extends DiskObject {
+  /** Of a symlink. */
+  target?: string
+}
+
+export interface LocalDirectory {
+  entries: Map<string, LocalEntry>
+  /** Names that are no valid UTF-8, which the agent can not have either. */
+  unspeakable: Buffer[]
+}
+
+/** @returns null when there is no such directory. @throws the system error when it can not be read */
+export function scanDirectory(confined: ConfinedDirectories, directory: string): LocalDirectory | null {
+  try {
+    const location = confined.locateDirectory(directory)
+    const entries = new Map<string, LocalEntry>()
+    let isDoubtful = false
+    for (const name of readdirSync(location)) {
+      if (name.includes('\ufffd')) isDoubtful = true
+      const object = readObject(`${location}/${name}`)
+      if (object === null) continue
+      entries.set(name, object.kind === 'symlink' ? { ...object, target: readlinkSync(`${location}/${name}`) } : object)
+    }
+    return { entries, unspeakable: isDoubtful ? unspeakableNames(location) : [] }
+  } catch (error) {
+    if (isRace(error)) return null
+    throw error
+  }
+}
+
+function unspeakableNames(location: string): Buffer[] {
+  return readdirSync(location, { encoding: 'buffer' }).filter((name) => !Buffer.from(name.toString()).equals(name))
+}

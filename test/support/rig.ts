@@ -1,0 +1,221 @@
+/**
+ * A real agent and real receivers on temporary directories, each a process of its own, as tests need them: started,
+ * killed and restarted one by one, on ports that stay.
+ */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Daemon, type LogLine } from '../../packages/local/src/daemon.ts'
+import { differences } from './compare-trees.ts'
+import { until } from './until.ts'
+
+const AGENT = new URL('../../packages/agent/src/main.ts', import.meta.url)
+const RECEIVER = new URL('../../packages/receiver/src/main.ts', import.meta.url)
+
+export interface RigOptions {
+  /** Number of receivers: web1, web2, … */
+  receivers?: number
+  /** Merged into the root of agent.yaml. */
+  root?: object
+  /** Merged into the root of receiver.yaml. */
+  receiverRoot?: object
+  /** Called with source and targets before anything starts. */
+  prepare?: (source: string, targets: string[]) => void
+  /** Directory for source and targets, where the default temporary one will not do. */
+  place?: string
+}
+
+export interface ReceiverView {
+  name: string
+  state: string
+  sequence: number
+  durableSequence: number
+  lag: { sequences: number; seconds: number }
+  lastError: string | null
+}
+
+export interface RootView {
+  name: string
+  epoch: string
+  sequence: number
+  state: string
+  reason: string | null
+  entries: { files: number; directories: number; symlinks: number; bytes: number }
+  watch: { backend: string; degraded: string | null }
+  problems: { path: string; code: string }[]
+}
+
+export class Rig implements AsyncDisposable {
+  readonly place: string
+  readonly source: string
+  readonly targets: string[]
+  readonly logs: LogLine[] = []
+  agent: Daemon | null = null
+  agentPort = 0
+  readonly receivers: (Daemon | null)[] = []
+  readonly #options: RigOptions
+  readonly #health: string[] = []
+  #adminPort = 0
+  #adminToken = ''
+
+  private constructor(options: RigOptions) {
+    this.#options = options
+    this.place = mkdtempSync(join(options.place ?? tmpdir(), 'rootferry-rig-'))
+    this.source = join(this.place, 'source')
+    this.targets = Array.from({ length: options.receivers ?? 2 }, (_, number) =>
+      join(this.place, `target${number + 1}`),
+    )
+  }
+
+  /** Everything running, the first sync not awaited. */
+  static async start(options: RigOptions = {}): Promise<Rig> {
+    const rig = new Rig(options)
+    try {
+      await rig.#setUp()
+      await rig.startAgent()
+      await Promise.all(rig.targets.map((_, number) => rig.startReceiver(number)))
+      return rig
+    } catch (error) {
+      await rig[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async startAgent(): Promise<void> {
+    this.agent = this.#spawn('agent', AGENT, join(this.place, 'agent.yaml'))
+    await this.agent.says('agent is up')
+  }
+
+  async startReceiver(number: number): Promise<void> {
+    const name = `web${number + 1}`
+    const receiver = this.#spawn(name, RECEIVER, join(this.place, name, 'receiver.yaml'))
+    this.receivers[number] = receiver
+    const up = await receiver.says('receiver is up')
+    this.#health[number] = String(up['health'])
+  }
+
+  async killAgent(): Promise<void> {
+    await this.agent?.kill()
+  }
+
+  async killReceiver(number: number): Promise<void> {
+    await this.receivers[number]?.kill()
+  }
+
+  async status(): Promise<{ roots: RootView[]; receivers: ReceiverView[] }> {
+    const headers = { Authorization: `Bearer ${this.#adminToken}` }
+    const response = await fetch(`http://127.0.0.1:${this.#adminPort}/v1/status`, { headers })
+    return (await response.json()) as { roots: RootView[]; receivers: ReceiverView[] }
+  }
+
+  async ready(number: number): Promise<boolean> {
+    return (await fetch(`${this.#health[number]}/readyz`)).status === 200
+  }
+
+  /** Restarts a receiver with the agent at another port: a Line's. */
+  async redirect(number: number, port: number): Promise<void> {
+    await this.killReceiver(number)
+    const file = join(this.place, `web${number + 1}`, 'receiver.yaml')
+    const config = JSON.parse(readFileSync(file, 'utf8')) as { agent: string }
+    writeJson(file, { ...config, agent: `ws://127.0.0.1:${port}` })
+    await this.startReceiver(number)
+  }
+
+  agentVerb(...words: string[]): string {
+    return execFileSync(process.execPath, [AGENT.pathname, ...words, '--config', join(this.place, 'agent.yaml')], {
+      encoding: 'utf8',
+    })
+  }
+
+  /** Resolves when every target equals the source and every receiver is live at the agent's sequence. */
+  async converged(deadlineMs = 30_000, ignore?: (path: string) => boolean): Promise<void> {
+    const options = ignore === undefined ? {} : { ignore }
+    const faults = () =>
+      this.targets.flatMap((target, number) => {
+        try {
+          return differences(this.source, target, options).map((fault) => `web${number + 1} ${fault}`)
+        } catch (error) {
+          return [`web${number + 1} ${error instanceof Error ? error.message : String(error)}`]
+        }
+      })
+    const describe = async () =>
+      `${faults().slice(0, 20).join('\n')}\n${JSON.stringify(await this.status())}\n${this.#lastLogs()}`
+    await until(async () => (await this.#isInSync()) && faults().length === 0, describe, deadlineMs)
+  }
+
+  async #isInSync(): Promise<boolean> {
+    const { roots, receivers } = await this.status()
+    const root = roots[0]
+    return (
+      root?.state === 'ready' &&
+      receivers.every(({ state, sequence }) => state === 'live' && sequence === root.sequence)
+    )
+  }
+
+  #lastLogs(): string {
+    return this.logs
+      .slice(-30)
+      .map((line) => JSON.stringify(line))
+      .join('\n')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const daemon of [...this.receivers, this.agent]) await daemon?.kill()
+    rmSync(this.place, { recursive: true, force: true })
+  }
+
+  #spawn(name: string, program: URL, config: string): Daemon {
+    const daemon = new Daemon(name, process.execPath, program, ['run', '--config', config], process.env)
+    daemon.onLine((line) => {
+      this.logs.push(line)
+      if (this.logs.length > 5_000) this.logs.splice(0, 1_000)
+    })
+    return daemon
+  }
+
+  async #setUp(): Promise<void> {
+    const { receivers: _, root = {}, receiverRoot = {}, prepare } = this.#options
+    mkdirSync(this.source)
+    prepare?.(this.source, this.targets)
+    this.agentPort = await freePort()
+    this.#adminPort = await freePort()
+    writeJson(join(this.place, 'agent.yaml'), {
+      stateDir: 'agent',
+      listen: `127.0.0.1:${this.agentPort}`,
+      admin: { listen: `127.0.0.1:${this.#adminPort}` },
+      tls: 'off',
+      roots: { site: { path: this.source, ...root } },
+    })
+    this.#adminToken = this.agentVerb('token', 'create', 'ops', '--admin').trim()
+    for (const [number, target] of this.targets.entries()) {
+      const name = `web${number + 1}`
+      mkdirSync(join(this.place, name))
+      writeFileSync(join(this.place, name, 'token'), this.agentVerb('token', 'create', name))
+      writeJson(join(this.place, name, 'receiver.yaml'), {
+        name,
+        agent: `ws://127.0.0.1:${this.agentPort}`,
+        tokenFile: 'token',
+        stateDir: 'state',
+        health: { listen: '127.0.0.1:0' },
+        roots: { site: { path: target, ...receiverRoot } },
+      })
+    }
+  }
+}
+
+/** JSON is YAML. */
+function writeJson(file: string, value: object): void {
+  writeFileSync(file, JSON.stringify(value))
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
