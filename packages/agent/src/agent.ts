@@ -11,12 +11,8 @@ import { RootFeed } from './feed/root-feed.ts'
 import { AdminServer } from './http/admin-server.ts'
 import type { RootOptions, RootStatus } from './root-messages.ts'
 import { type Peer, StreamServer } from './stream-server.ts'
-import { findToken, readTokens, type StoredToken } from './tokens.ts'
+import { findToken, readTokens, type StoredToken, tokenFileOf } from './tokens.ts'
 import { VERSION } from './version.ts'
-
-export function tokenFileOf(config: AgentConfig): string {
-  return join(config.stateDir, 'tokens.json')
-}
 
 export class Agent {
   #config: AgentConfig

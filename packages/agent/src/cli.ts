@@ -2,9 +2,8 @@
 
 import { createLogger, errorMessage, type LogFormat, type Terminal } from '@rootferry/host'
 import { Command, Option } from 'commander'
-import { Agent, tokenFileOf } from './agent.ts'
 import { readAgentConfig } from './config.ts'
-import { createToken, readTokens, revokeToken } from './tokens.ts'
+import { createToken, readTokens, revokeToken, tokenFileOf } from './tokens.ts'
 import { VERSION } from './version.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
@@ -63,6 +62,8 @@ interface RunOptions {
 
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const config = readAgentConfig(options.config)
+  // Only this verb needs the whole agent: the others are to start fast.
+  const { Agent } = await import('./agent.ts')
   const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal.colour)
   const agent = new Agent(config, log)
   const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))

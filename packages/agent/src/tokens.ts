@@ -6,8 +6,8 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { EXIT, errorCode, errorMessage, Failure, writeDurably } from '@rootferry/host'
+import { dirname, join } from 'node:path'
+import { EXIT, errorCode, errorMessage, Failure, withFileLock, writeDurably } from '@rootferry/host'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 
@@ -29,6 +29,10 @@ const TokenFile = Type.Object(
 const validator = Compile(TokenFile)
 
 export type StoredToken = Static<typeof StoredToken>
+
+export function tokenFileOf({ stateDir }: { stateDir: string }): string {
+  return join(stateDir, 'tokens.json')
+}
 
 /** @throws Failure when the file is there and can not be understood */
 export function readTokens(file: string): StoredToken[] {
@@ -52,21 +56,23 @@ export function createToken(file: string, name: string, admin: boolean, now: Dat
       `'${name}' is no name: letters, digits, '.', '_' and '-' are accepted, 63 at the most`,
     )
   }
-  const tokens = readTokens(file)
-  if (tokens.some((token) => token.name === name)) {
-    throw new Failure(EXIT.failed, `a token of the name ${name} exists: revoke it first`)
-  }
   const token = `rf_${randomBytes(32).toString('base64url')}`
-  write(file, [...tokens, { name, sha256: hashOf(token), admin, createdAt: now.toISOString() }])
+  change(file, (tokens) => {
+    if (tokens.some((known) => known.name === name)) {
+      throw new Failure(EXIT.failed, `a token of the name ${name} exists: revoke it first`)
+    }
+    return [...tokens, { name, sha256: hashOf(token), admin, createdAt: now.toISOString() }]
+  })
   return token
 }
 
 /** @throws Failure when there is none of that name */
 export function revokeToken(file: string, name: string): void {
-  const tokens = readTokens(file)
-  const left = tokens.filter((token) => token.name !== name)
-  if (left.length === tokens.length) throw new Failure(EXIT.failed, `there is no token of the name ${name}`)
-  write(file, left)
+  change(file, (tokens) => {
+    const left = tokens.filter((token) => token.name !== name)
+    if (left.length === tokens.length) throw new Failure(EXIT.failed, `there is no token of the name ${name}`)
+    return left
+  })
 }
 
 /** The stored token that `presented` is, or null. Takes the same time whichever it is. */
@@ -86,9 +92,13 @@ function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('base64url')
 }
 
-function write(file: string, tokens: StoredToken[]): void {
+/** Two commands at once do not undo each other's work. */
+function change(file: string, work: (tokens: StoredToken[]) => StoredToken[]): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  writeDurably(file, `${JSON.stringify({ version: 1, tokens }, null, 2)}\n`, 0o600)
+  withFileLock(file, () => {
+    const tokens = work(readTokens(file))
+    writeDurably(file, `${JSON.stringify({ version: 1, tokens }, null, 2)}\n`, 0o600)
+  })
 }
 
 function parse(text: string): unknown {

@@ -3,8 +3,8 @@
  * an operator would on real hosts, and asks the agent how they are.
  */
 import { execFile } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Daemon, type LogLine } from './daemon.ts'
 
@@ -62,24 +62,18 @@ export class Fleet {
       tls: 'off',
       roots: { [ROOT]: { path: options.source } },
     })
-    const admin = await freshToken(options, config, 'admin')
-    const names = options.targets.map((_, position) => `web${position + 1}`)
-    const secrets: string[] = []
-    for (const name of names) secrets.push(await freshToken(options, config, name))
+    const receivers = options.targets.map((target, position) => ({ name: `web${position + 1}`, target }))
+    const [admin = '', ...tokens] = await Promise.all(
+      ['admin', ...receivers.map(({ name }) => name)].map((name) => freshToken(options, config, name)),
+    )
     const agent = new Daemon('agent', node, AGENT, ['run', '--config', config], environment)
     const up = await agent.says('agent is up')
     const fleet = new Fleet(agent, { url: String(up['admin']), token: admin })
     try {
-      for (const [position, target] of options.targets.entries()) {
-        const name = names[position] ?? ''
-        await fleet.#addReceiver(
-          options,
-          name,
-          target,
-          secrets[position] ?? '',
-          String(up['stream']).replace('http', 'ws'),
-        )
-      }
+      const url = String(up['stream']).replace('http', 'ws')
+      await Promise.all(
+        receivers.map((receiver, position) => fleet.#addReceiver(options, receiver, tokens[position] ?? '', url)),
+      )
     } catch (error) {
       await fleet.stop()
       throw error
@@ -122,7 +116,12 @@ export class Fleet {
     await agent?.stop()
   }
 
-  async #addReceiver(options: FleetOptions, name: string, target: string, token: string, agent: string): Promise<void> {
+  async #addReceiver(
+    options: FleetOptions,
+    { name, target }: { name: string; target: string },
+    token: string,
+    agent: string,
+  ): Promise<void> {
     const { node, environment, stateDir } = options
     const directory = join(stateDir, name)
     mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -155,6 +154,8 @@ async function freshToken({ node, environment }: FleetOptions, config: string, n
     const parameters = [AGENT.pathname, 'token', ...words, '--config', config]
     return (await promisify(execFile)(node, parameters, { env: environment })).stdout
   }
-  if ((await verb('list')).split('\n').some((line) => line.startsWith(`${name}\t`))) await verb('revoke', name)
+  const hasTokens = existsSync(join(dirname(config), 'agent', 'tokens.json'))
+  if (hasTokens && (await verb('list')).split('\n').some((line) => line.startsWith(`${name}\t`)))
+    await verb('revoke', name)
   return (await verb('create', name, ...(name === 'admin' ? ['--admin'] : []))).trim()
 }

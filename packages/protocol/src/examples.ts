@@ -94,8 +94,8 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
     },
   ],
   changeset: [
-    { type: 'changeset', from: 1234, to: 1240, head: 1240, request: null, changes: 7, bytes: 2560 },
-    { type: 'changeset', from: 1240, to: 1240, head: 1240, request: 3, changes: 3, bytes: 2560 },
+    { type: 'changeset', from: 1234, to: 1240, head: 1240, request: null, changes: 7, bytes: 4096 },
+    { type: 'changeset', from: 1240, to: 1240, head: 1240, request: 3, changes: 3, bytes: 2048 },
   ],
   segment: [
     {

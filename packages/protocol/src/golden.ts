@@ -30,8 +30,8 @@ export const GOLDEN_TO_RECEIVER: Readonly<Record<string, readonly string[]>> = {
     '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"resync","sequence":1240,"reason":"first join","total":{"entries":0,"bytes":0},"filter":[]}',
   ],
   changeset: [
-    '{"type":"changeset","from":1234,"to":1240,"head":1240,"request":null,"changes":7,"bytes":2560}',
-    '{"type":"changeset","from":1240,"to":1240,"head":1240,"request":3,"changes":3,"bytes":2560}',
+    '{"type":"changeset","from":1234,"to":1240,"head":1240,"request":null,"changes":7,"bytes":4096}',
+    '{"type":"changeset","from":1240,"to":1240,"head":1240,"request":3,"changes":3,"bytes":2048}',
   ],
   segment: [
     '{"type":"segment","index":0,"encoding":"zstd","bytes":121,"tarBytes":2048,"changes":[{"path":"old.php","kind":"absent"},{"path":".","kind":"directory","mode":1533,"uid":33,"gid":33,"mtime":1767225600123456},{"path":"current","kind":"symlink","mode":511,"uid":33,"gid":33,"mtime":-1,"target":"../releases/7"},{"path":"index.php","kind":"file","mode":420,"uid":33,"gid":33,"mtime":1767225600123456,"size":6,"digest":"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc","source":"tar"},{"path":"config.php","kind":"file","mode":420,"uid":33,"gid":33,"mtime":1767225600123456,"size":6,"digest":"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc","source":"keep"},{"path":"copy.php","kind":"file","mode":420,"uid":33,"gid":33,"mtime":1767225600123456,"size":6,"digest":"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc","source":{"copy":"index.php"}}],"slice":null,"users":[[33,"www-data"]],"groups":[[33,"www-data"]]}',

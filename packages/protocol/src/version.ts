@@ -9,7 +9,12 @@
 
 /** One line for every version; the last one is what this code speaks. `schemas` is the SHA-256 of all message schemas. */
 export const HISTORY = [
-  { version: 1, subprotocol: 'rootferry.v1', schemas: 'SCHEMAS_V1', note: 'first version' },
+  {
+    version: 1,
+    subprotocol: 'rootferry.v1',
+    schemas: 'drZeFyxXTG_ZN4uE3zBk1d4IQLkc_Fu730j51F46pt0',
+    note: 'first version',
+  },
 ] as const
 
 export const PROTOCOL_VERSION = 1

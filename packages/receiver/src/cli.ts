@@ -2,7 +2,6 @@
 import { createLogger, type LogFormat, type Terminal } from '@rootferry/host'
 import { Command, Option } from 'commander'
 import { readReceiverConfig } from './config.ts'
-import { Receiver } from './receiver.ts'
 import { VERSION } from './version.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/receiver.yaml'
@@ -22,6 +21,8 @@ export function receiverCommand(terminal: Terminal, environmentToken: string | u
     .action(async (options: { config: string; logFormat: LogFormat; logLevel: string }) => {
       const config = readReceiverConfig(options.config, environmentToken)
       const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal.colour)
+      // Only this verb needs the whole receiver: the others are to start fast.
+      const { Receiver } = await import('./receiver.ts')
       const receiver = new Receiver(config, log)
       const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
       await receiver.start()

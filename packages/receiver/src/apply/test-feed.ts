@@ -84,7 +84,9 @@ export async function tarOf(entries: readonly { name: string; content: Buffer }[
   const archive = pack()
   for (const { name, content } of entries) archive.entry({ ...SEGMENT_TAR, name, size: content.length }, content)
   archive.finalize()
-  return Buffer.concat(await Array.fromAsync(archive as AsyncIterable<Buffer>))
+  const pieces: Buffer[] = []
+  for await (const piece of archive) pieces.push(piece as Buffer)
+  return Buffer.concat(pieces)
 }
 
 export interface PackOptions {
