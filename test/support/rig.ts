@@ -26,6 +26,10 @@ export interface RigOptions {
   prepare?: (source: string, targets: string[]) => void
   /** Directory for source and targets, where the default temporary one will not do. */
   place?: string
+  /** A source that is there already, and stays. */
+  sourceAt?: string
+  /** Receivers are started one by one by the test. */
+  receiversLater?: boolean
 }
 
 export interface ReceiverView {
@@ -64,7 +68,7 @@ export class Rig implements AsyncDisposable {
   private constructor(options: RigOptions) {
     this.#options = options
     this.place = mkdtempSync(join(options.place ?? tmpdir(), 'rootferry-rig-'))
-    this.source = join(this.place, 'source')
+    this.source = options.sourceAt ?? join(this.place, 'source')
     this.targets = Array.from({ length: options.receivers ?? 2 }, (_, number) =>
       join(this.place, `target${number + 1}`),
     )
@@ -76,7 +80,7 @@ export class Rig implements AsyncDisposable {
     try {
       await rig.#setUp()
       await rig.startAgent()
-      await Promise.all(rig.targets.map((_, number) => rig.startReceiver(number)))
+      if (options.receiversLater !== true) await Promise.all(rig.targets.map((_, number) => rig.startReceiver(number)))
       return rig
     } catch (error) {
       await rig[Symbol.asyncDispose]()
@@ -146,6 +150,15 @@ export class Rig implements AsyncDisposable {
     await until(async () => (await this.#isInSync()) && faults().length === 0, describe, deadlineMs)
   }
 
+  /** Resolves when every receiver is live at the sequence of an agent that is ready; trees are not compared. */
+  async inSync(deadlineMs = 30_000): Promise<void> {
+    await until(
+      () => this.#isInSync(),
+      async () => JSON.stringify(await this.status()),
+      deadlineMs,
+    )
+  }
+
   async #isInSync(): Promise<boolean> {
     const { roots, receivers } = await this.status()
     const root = roots[0]
@@ -178,7 +191,7 @@ export class Rig implements AsyncDisposable {
 
   async #setUp(): Promise<void> {
     const { receivers: _, root = {}, receiverRoot = {}, prepare } = this.#options
-    mkdirSync(this.source)
+    mkdirSync(this.source, { recursive: true })
     prepare?.(this.source, this.targets)
     this.agentPort = await freePort()
     this.#adminPort = await freePort()

@@ -1,7 +1,9 @@
 /** The table of close reasons: codes are unique, in range, and lead back to their row. */
 import assert from 'node:assert/strict'
+import { Buffer } from 'node:buffer'
 import { describe, it } from 'node:test'
-import { CLOSE_REASONS, type CloseReason, closeReasonOf, ProtocolError } from './errors.ts'
+import fc from 'fast-check'
+import { CLOSE_REASONS, type CloseReason, closeReasonOf, closeText, ProtocolError } from './errors.ts'
 
 const reasons = Object.keys(CLOSE_REASONS) as CloseReason[]
 /** RFC 6455: 1001 is "going away"; 4000–4999 is for private use. */
@@ -54,5 +56,26 @@ describe('a protocol error', () => {
       assert.equal(String(error), 'ProtocolError: the detail')
     }
     assert.equal('cause' in new ProtocolError('revoked', 'x'), false)
+  })
+})
+
+describe('the text of a close frame', () => {
+  it('is the message where that fits, and else as much of its beginning as fits', () => {
+    assert.equal(closeText(''), '')
+    assert.equal(closeText('x'.repeat(123)), 'x'.repeat(123))
+    assert.equal(closeText('x'.repeat(124)), 'x'.repeat(123))
+    assert.equal(closeText('\u20ac'.repeat(42)), '\u20ac'.repeat(41))
+    assert.equal(closeText(`x${'\u{1f6a2}'.repeat(31)}`), `x${'\u{1f6a2}'.repeat(30)}`)
+  })
+
+  it('always fits, is always well-formed, and never ends within a character', () => {
+    const law = fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (message) => {
+      const text = closeText(message)
+      assert.ok(Buffer.byteLength(text) <= 123)
+      assert.ok(Buffer.byteLength(text) > Math.min(Buffer.byteLength(message), 123) - 4)
+      assert.ok(message.startsWith(text))
+    })
+    fc.assert(law, { numRuns: 1_000 })
+    assert.equal(closeText('a\ud800b'), 'a\ufffdb')
   })
 })

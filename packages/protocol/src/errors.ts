@@ -4,6 +4,8 @@
  * Codes are stable: logs, status and scripts rely on them. Close codes are in the private range 4000–4999 of RFC 6455;
  * `retryable` says whether dialling again unchanged can help, and so how long the receiver waits.
  */
+import { Buffer } from 'node:buffer'
+
 export const CLOSE_REASONS = {
   'malformed-message': { closeCode: 4400, retryable: false, sentence: 'A frame was not a message of this protocol.' },
   'unexpected-message': {
@@ -72,4 +74,15 @@ export function closeReasonOf(closeCode: number): CloseReason | null {
     if (row.closeCode === closeCode) return reason as CloseReason
   }
   return null
+}
+
+/** What RFC 6455 leaves of a control frame's 125 bytes beside the code. */
+const CLOSE_TEXT_BYTES = 123
+
+/** A message as the text of a close frame: well-formed, and cut between two characters where it is too long. */
+export function closeText(message: string): string {
+  const bytes = Buffer.from(message)
+  let end = Math.min(bytes.byteLength, CLOSE_TEXT_BYTES)
+  while (end < bytes.byteLength && ((bytes[end] ?? 0) & 0b1100_0000) === 0b1000_0000) end -= 1
+  return bytes.toString('utf8', 0, end)
 }

@@ -207,6 +207,11 @@ export class Packer {
     return this.#parts.index.holderOf(row.digest, row.size, range.from)
   }
 
+  /** In a long replay a lookup for every file costs more than the few copies it finds would save. */
+  #isBulk(range: PlanSummary): boolean {
+    return range.to < range.head
+  }
+
   #pack(plan: Plan, position: number, ordinal: number, writer: SegmentWriter, deferred: string[]): Change | null {
     const row = plan.rows[position]
     if (row === undefined) return null
@@ -247,7 +252,7 @@ export class Packer {
     else this.#parts.events.stale(row.path)
     const { mode, uid, gid, mtime } = observation
     const change = { path: row.path, kind: 'file', mode, uid, gid, mtime, size: bytes, digest } as const
-    const origin = row.digest === null ? this.#copyOf({ ...row, digest, size: bytes }, range) : null
+    const origin = this.#isBulk(range) ? null : this.#copyOf({ ...row, digest, size: bytes }, range)
     if (origin !== null && origin !== row.path) return { ...change, source: { copy: origin } }
     writer.add(String(ordinal), bytes)
     return { ...change, source: 'tar' }

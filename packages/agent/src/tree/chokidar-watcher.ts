@@ -4,24 +4,31 @@
  * Two streams of it are used. `raw` is what the kernel said of one watched directory: it comes at once and for every
  * write, where chokidar's own events leave out what has the same mtime. Those events in turn tell what chokidar found
  * when it began to watch a new directory, which the kernel had nobody to tell.
- * RACE: a directory recreated with the inode number of its predecessor is not new to chokidar, so a file rewritten in
- * it before the new watch stands has no event. Such a directory gets a second look a moment later.
- * Weaker than the directory backend: a path of more than 4,096 bytes, root included, is not watched (an error says so),
- * nor is a directory with a backslash in its name that a filter would exclude were it a slash.
+ *
+ * RACE: chokidar 6 knows directories by path. One that is moved, or deleted and made anew, while it is busy with the
+ * predecessor may end up without a live watch, for good. So two things are done besides: a directory that has a recent
+ * ctime is hinted at with all its subtree, once more a moment later; and what the owner then finds there is watched
+ * directly as well, as in the directory backend. The kernel shares one watch between the two.
+ * Weaker than the directory backend: a path of more than 4,096 bytes, root included, that was there at the start is
+ * not watched (an error says so), nor is a directory with a backslash in its name that would be excluded were it a
+ * slash.
  */
 import { lstatSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import { errorCode } from '@rootferry/host'
 import { baseName, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { type FSWatcher, watch } from 'chokidar'
+import { DirectoryWatcher } from './directory-watcher.ts'
 import { EventHints, ITSELF } from './event-hints.ts'
 import { inotifyQueueLimit, isWatchLimit, watchLimitReason } from './inotify-limits.ts'
 import { OverflowMeter } from './overflow-meter.ts'
 import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 
 const SECOND_LOOK_MS = 250
-/** How much older than its event a directory may be and still count as one that has just been made. */
-const NEWBORN_MS = 5_000
+/** Up to this long after its last change of place, name or attributes a directory may be another than it was. */
+const UNSETTLED_MS = 5_000
+/** Times of the filesystem come from a coarser clock than ours, and lag behind it a little. */
+const CLOCK_LAG_MS = 1_000
 
 export class ChokidarWatcher implements Watcher {
   readonly backend = 'chokidar'
@@ -30,7 +37,9 @@ export class ChokidarWatcher implements Watcher {
   readonly #hints: EventHints
   readonly #meter: OverflowMeter
   readonly #ready = Promise.withResolvers<void>()
+  readonly #direct: DirectoryWatcher
   readonly #secondLooks = new Set<string>()
+  #startedMs = 0
   #rootPath = ''
   #chokidar: FSWatcher | null = null
   #refused = 0
@@ -39,8 +48,17 @@ export class ChokidarWatcher implements Watcher {
   constructor(options: Pick<WatcherOptions, 'rootPath' | 'filter'>, events: WatcherEvents) {
     this.#options = options
     this.#events = events
-    this.#hints = new EventHints(options.filter, events, (path) => this.#isNewborn(path))
+    this.#hints = new EventHints(options.filter, events, (path) => this.#isUnsettled(path))
     this.#meter = new OverflowMeter(inotifyQueueLimit(), (reason) => events.overflow(reason))
+    this.#direct = new DirectoryWatcher(options, {
+      hint: (hint) => events.hint(hint),
+      overflow: (reason) => events.overflow(reason),
+      // It is whole again only if chokidar is, which never says so.
+      degraded: (reason) => {
+        if (reason !== null || this.#refused === 0) events.degraded(reason)
+      },
+      error: (error) => events.error(error),
+    })
   }
 
   get watchedDirectories(): number {
@@ -53,6 +71,7 @@ export class ChokidarWatcher implements Watcher {
 
   async start(): Promise<void> {
     if (this.#closed) return
+    this.#startedMs = Date.now()
     // It must not follow symlinks, and would take a root that is one for just that: a link.
     this.#rootPath = realpathSync(this.#options.rootPath)
     this.#chokidar = watch(this.#rootPath, {
@@ -71,18 +90,19 @@ export class ChokidarWatcher implements Watcher {
     await this.#ready.promise
   }
 
-  directoryFound(): void {
-    // It finds directories itself.
+  directoryFound(path: string, location: string): void {
+    if (changedSince(`${location}/.`, this.#startedMs)) this.#direct.directoryFound(path, location)
   }
 
-  directoryGone(): void {
-    // It sees them go itself.
+  directoryGone(path: string): void {
+    this.#direct.directoryGone(path)
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#secondLooks.clear()
     this.#ready.resolve()
+    await this.#direct.close()
     await this.#chokidar?.close()
   }
 
@@ -127,20 +147,13 @@ export class ChokidarWatcher implements Watcher {
 
   readonly #takeSecondLooks = (): void => {
     for (const directory of this.#secondLooks) {
-      if (this.#isNewborn(directory)) this.#events.hint({ path: directory, extent: 'subtree' })
+      if (this.#isUnsettled(directory)) this.#events.hint({ path: directory, extent: 'subtree' })
     }
     this.#secondLooks.clear()
   }
 
-  /** Identities are not kept here, so any young directory is taken to have replaced another. */
-  #isNewborn(path: string): boolean {
-    try {
-      const status = lstatSync(joinPath(this.#rootPath, path), { throwIfNoEntry: false })
-      return status?.isDirectory() === true && Date.now() - status.birthtimeMs <= NEWBORN_MS
-    } catch (error) {
-      // Unreachable by path: chokidar does not watch it either, see the header.
-      return errorCode(error) === 'ENAMETOOLONG'
-    }
+  #isUnsettled(path: string): boolean {
+    return changedSince(joinPath(this.#rootPath, path), Date.now() - UNSETTLED_MS)
   }
 
   #onError(error: unknown): void {
@@ -159,5 +172,16 @@ export class ChokidarWatcher implements Watcher {
     if (location === this.#rootPath) return ROOT_PATH
     const below = this.#rootPath.endsWith('/') ? this.#rootPath : `${this.#rootPath}/`
     return location.startsWith(below) ? location.slice(below.length) : null
+  }
+}
+
+/** Whether a directory is there whose ctime is not older than that. */
+function changedSince(location: string, sinceMs: number): boolean {
+  try {
+    const status = lstatSync(location, { throwIfNoEntry: false })
+    return status?.isDirectory() === true && status.ctimeMs >= sinceMs - CLOCK_LAG_MS
+  } catch (error) {
+    // Too long to be reached by path, so not to be ruled out. What else can be wrong, the owner meets itself.
+    return errorCode(error) === 'ENAMETOOLONG'
   }
 }

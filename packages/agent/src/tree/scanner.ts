@@ -3,7 +3,7 @@
  *
  * A hint is never believed, only followed. A listing that fails is never an empty directory, and what can not be read
  * is never a deletion: both become problems of their path, and the rows stay. Removals are recorded at the end of a
- * scan, before its last findings, so that whoever guards against mass deletion sees all of them first.
+ * scan, so that whoever guards against mass deletion sees all of them first.
  *
  * Scans are generators that yield between directories: the owner decides when to go on, and runs one at a time.
  */
@@ -239,12 +239,12 @@ export class Scanner {
     this.#parts.index.forget(paths)
   }
 
-  /** Everything found so far, removals first. */
+  /** Removals last: when a long replay is cut, what was moved is still where a reference can find it. */
   #recordAll(): void {
     this.#inheritDigests()
     const findings: Finding[] = []
-    for (const path of this.#removals.keys()) findings.push({ path, observation: null })
     for (const finding of this.#findings.values()) findings.push(finding)
+    for (const path of this.#removals.keys()) findings.push({ path, observation: null })
     this.#removals.clear()
     this.#findings.clear()
     if (findings.length > 0) this.#parts.index.record(findings)

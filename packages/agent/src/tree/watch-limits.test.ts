@@ -19,7 +19,7 @@ import { inotifyQueueLimit } from './inotify-limits.ts'
 const BACKENDS = ['chokidar', 'directory'] as const
 const DEADLINE_MS = 20_000
 
-/** Watches seven directories of which four can be; then three of them go and the refused ones are found again. */
+/** Watches seven directories of which four can be; then three go, a refused one among them, and the rest is found again. */
 const CROWDED = `
   import fs from 'node:fs'
   import { PathFilter } from ${JSON.stringify(import.meta.resolve('@rootferry/protocol'))}
@@ -41,8 +41,8 @@ const CROWDED = `
   for (const name of names) watcher.directoryFound(name, rootPath + '/' + name)
   await turn()
   const crowded = { said: said.splice(0), watched: watcher.watchedDirectories }
-  for (const name of names.slice(0, 3)) watcher.directoryGone(name)
-  for (const name of names.slice(3)) watcher.directoryFound(name, rootPath + '/' + name)
+  for (const name of ['1', '2', '6']) watcher.directoryGone(name)
+  for (const name of ['3', '4', '5']) watcher.directoryFound(name, rootPath + '/' + name)
   await turn()
   const relieved = { said, watched: watcher.watchedDirectories }
   await watcher.close()
@@ -89,7 +89,6 @@ for (const backend of BACKENDS) {
     const deadline = Date.now() + DEADLINE_MS
     while (reasons.length === 0 && Date.now() < deadline) await pause(5)
     await watcher.close()
-    assert.equal(reasons.length, 1)
     assert.match(reasons[0] ?? '', /queue/)
   })
 }

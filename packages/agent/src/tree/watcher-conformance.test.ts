@@ -65,11 +65,11 @@ const OPERATIONS: Record<string, { before?: (owner: Owner) => void; change: (own
   },
   'a file is moved out of the tree': {
     before: (owner) => owner.write('d/f'),
-    change: (owner) => fs.renameSync(owner.at('d/f'), outside(owner)),
+    change: (owner) => fs.renameSync(owner.at('d/f'), owner.outside),
   },
   'a file is moved into the tree': {
-    before: (owner) => fs.writeFileSync(outside(owner), 'from elsewhere'),
-    change: (owner) => fs.renameSync(outside(owner), owner.at('f')),
+    before: (owner) => fs.writeFileSync(owner.outside, 'from elsewhere'),
+    change: (owner) => fs.renameSync(owner.outside, owner.at('f')),
   },
   'a file is renamed over another': {
     before: (owner) => {
@@ -90,11 +90,11 @@ const OPERATIONS: Record<string, { before?: (owner: Owner) => void; change: (own
   },
   'a directory is moved out of the tree': {
     before: (owner) => owner.write('a/deep/er/f'),
-    change: (owner) => fs.renameSync(owner.at('a'), outside(owner)),
+    change: (owner) => fs.renameSync(owner.at('a'), owner.outside),
   },
   'a directory is moved into the tree': {
-    before: (owner) => fs.mkdirSync(join(outside(owner), 'deep/er'), { recursive: true }),
-    change: (owner) => fs.renameSync(outside(owner), owner.at('a')),
+    before: (owner) => fs.mkdirSync(join(owner.outside, 'deep/er'), { recursive: true }),
+    change: (owner) => fs.renameSync(owner.outside, owner.at('a')),
   },
   'a directory is renamed and its old name made again': {
     before: (owner) => owner.write('a/f'),
@@ -187,17 +187,11 @@ const STRANGE_NAMES = [
   '%2e%2e',
 ]
 
-/** A place on the same filesystem that is not watched. */
-function outside(owner: Owner): string {
-  return `${owner.rootPath}-outside`
-}
-
 for (const backend of BACKENDS) {
   describe(`the ${backend} watcher`, () => {
     for (const [what, { before, change }] of Object.entries(OPERATIONS)) {
-      it(`hints enough when ${what}`, async (t) => {
+      it(`hints enough when ${what}`, async () => {
         await using owner = await Owner.of(backend, before)
-        t.after(() => fs.rmSync(outside(owner), { recursive: true, force: true }))
         await owner.knows()
         change(owner)
         await owner.knows()
@@ -230,6 +224,25 @@ for (const backend of BACKENDS) {
       assert.deepEqual(told, [])
     })
 
+    it('watches where a root leads that is a symlink', async () => {
+      await using owner = new Owner(backend, true)
+      owner.write('d/f')
+      await owner.watch()
+      owner.write('d/f', 'changed')
+      owner.write('d/e/g')
+      await owner.knows()
+      fs.chmodSync(owner.rootPath, 0o711)
+      await owner.knows()
+    })
+
+    it('hints at the root when the root itself is moved away', async () => {
+      await using owner = await Owner.of(backend)
+      await owner.knows()
+      owner.hints.length = 0
+      fs.renameSync(owner.rootPath, owner.outside)
+      await owner.hinted('.')
+    })
+
     it('still hears of every directory after a storm of operations', async () => {
       const operations = fc.array(operation, { minLength: 20, maxLength: 60 })
       await fc.assert(
@@ -248,6 +261,14 @@ for (const backend of BACKENDS) {
         // Each try at shrinking would wait for the deadline.
         { numRuns: 15, endOnFailure: true },
       )
+    })
+
+    it('can be closed while it starts', async () => {
+      await using owner = new Owner(backend)
+      owner.write('a/b/c')
+      const starting = owner.watcher.start()
+      await owner.watcher.close()
+      await starting
     })
 
     it('hints at nothing more when it is closed', async () => {

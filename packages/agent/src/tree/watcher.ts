@@ -9,6 +9,8 @@
  * - it calls `directoryFound` before it lists a directory, parents before children, so what is created meanwhile is
  *   either listed or hinted at, or both;
  * - it takes a directory that it does not know, or knows by another inode number, for news with all that is in it;
+ * - it checks now and then that the root is still the same: that the root itself was deleted raises no event while
+ *   anybody holds it open, and it may have been mounted over;
  * - while `degraded` says so, and after `overflow`, it scans instead of trusting hints. It scans now and then anyway.
  */
 import type { PathFilter } from '@rootferry/protocol'
@@ -27,7 +29,7 @@ export interface Hint {
 /** None is called after `close` was. All but `error` come from the event loop, never from within a call to the watcher. */
 export interface WatcherEvents {
   hint(hint: Hint): void
-  /** Hints may have been lost, nobody knows which: the owner rescans everything. At most once a loop turn. */
+  /** Hints may have been lost, nobody knows which: the owner rescans everything. May be said twice. */
   overflow(reason: string): void
   /** Part of the tree can not be watched: why, and what an operator can do. null: it is whole again. */
   degraded(reason: string | null): void

@@ -105,18 +105,15 @@ export class Committer {
     for (const path of plan.blocked) this.#fail(path, 'protected', 'what is in its place is protected or excluded')
     for (const operation of plan.operations) {
       if (this.#isBlocked(operation.path)) continue
-      this.#parts.beforeStep?.(operation.do, operation.path)
       this.#guarded(operation.path, isLast, () => this.#carryOut(operation))
     }
-    for (const finish of plan.finish) {
-      this.#parts.beforeStep?.('finish', finish.path)
-      this.#finish(finish, isLast)
-    }
+    for (const finish of plan.finish) this.#finish(finish, isLast)
   }
 
   #carryOut(operation: Operation): void {
     const { confined, area } = this.#parts
     const { path } = operation
+    this.#parts.beforeStep?.(operation.do, path)
     switch (operation.do) {
       case 'open':
         this.#openUp(path, operation.mode)
@@ -172,6 +169,7 @@ export class Committer {
   #finish({ path, change, isOwn }: Finish, isLast: boolean): void {
     if (this.#isBlocked(path)) return
     try {
+      this.#parts.beforeStep?.('finish', path)
       setAttributes(this.#parts.confined.locate(path), 'directory', change)
     } catch (error) {
       if (isDiskTrouble(error) || !isSystemError(error)) throw error

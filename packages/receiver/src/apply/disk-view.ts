@@ -9,6 +9,12 @@ import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { type DiskObject, diskObject, readObject } from './attributes.ts'
 import { isRace } from './disk-errors.ts'
 
+/**
+ * In a directory that may not be entered yet. As something that has to make way it leads to a call, which fails or
+ * finds the directory opened up; either way the next plan knows more.
+ */
+const UNSEEN: DiskObject = { kind: 'other', size: 0, mode: 0, uid: 0, gid: 0, mtime: 0 }
+
 export class DiskView {
   readonly #confined: ConfinedDirectories
   /** Directories seen so far; null: asked for as a parent, and no directory is there. */
@@ -18,7 +24,7 @@ export class DiskView {
     this.#confined = confined
   }
 
-  /** The object at the path, or null when there is none, or when it can not be seen (EACCES: writing will tell). */
+  /** The object at the path, or null when there is none. */
   at(path: string): DiskObject | null {
     if (path === ROOT_PATH) return diskObject(this.#confined.rootStatus())
     const known = this.#directories.get(path)
@@ -29,7 +35,8 @@ export class DiskView {
       if (found?.kind === 'directory') this.#directories.set(path, found)
       return found
     } catch (error) {
-      if (isRace(error) || errorCode(error) === 'EACCES' || errorCode(error) === 'ENAMETOOLONG') return null
+      if (errorCode(error) === 'EACCES') return UNSEEN
+      if (isRace(error) || errorCode(error) === 'ENAMETOOLONG') return null
       throw error
     }
   }

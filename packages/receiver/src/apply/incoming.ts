@@ -43,7 +43,7 @@ export class Incoming {
   readonly owed: string[] = []
   /** Bytes of content staged. */
   bytes = 0
-  #segments = 0
+  #nextIndex = 0
 
   constructor(header: Changeset, target: Target, epoch: string) {
     this.header = header
@@ -65,10 +65,11 @@ export class Incoming {
 
   /** Takes a segment's manifest. @throws ProtocolError when it does not fit the changeset */
   describe(segment: Segment): void {
-    if (segment.index !== this.#segments) {
-      throw new ProtocolError('unexpected-message', `segment ${segment.index} instead of ${this.#segments}`)
+    // Slices that are here already are left out, and so are their numbers.
+    if (segment.index < this.#nextIndex) {
+      throw new ProtocolError('unexpected-message', `segment ${segment.index} after ${this.#nextIndex - 1}`)
     }
-    this.#segments += 1
+    this.#nextIndex = segment.index + 1
     for (const change of segment.changes) {
       if (this.#received.has(change.path)) throw new ProtocolError('content-mismatch', 'two changes of one path')
       this.#received.set(change.path, change)
@@ -103,10 +104,6 @@ export class Incoming {
   /** @returns the step that ends staging. @throws ProtocolError when the changeset is not complete */
   completer(commit: Commit): () => void {
     if (commit.to !== this.header.to) throw new ProtocolError('unexpected-message', 'a commit of another changeset')
-    if (this.#received.size !== this.header.changes) {
-      const counts = `${this.#received.size} of ${this.header.changes}`
-      throw new ProtocolError('content-mismatch', `a commit after ${counts} changes`)
-    }
     let next = 0
     return () => {
       for (let copy = this.#copies[next]; copy !== undefined; copy = this.#copies[next]) {

@@ -96,6 +96,8 @@ class Planner {
   constructor(input: PlanInput) {
     this.#input = input
     this.#before = new Map(input.before.map((entry) => [entry.path, entry]))
+    // An earlier attempt may have touched them already.
+    for (const { path } of input.before) this.#touched.add(path)
     for (const change of input.changes) this.#byPath.set(change.path, change)
   }
 

@@ -3,7 +3,7 @@
  * from a real directory, feeds them to a RootApplier, and collects what it says.
  */
 import { Buffer } from 'node:buffer'
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -178,7 +178,15 @@ export class Scratch implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    makeRemovable(this.path)
     rmSync(this.path, { recursive: true, force: true })
+  }
+}
+
+function makeRemovable(path: string): void {
+  if ((lstatSync(path).mode & 0o700) !== 0o700) chmodSync(path, 0o700)
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) makeRemovable(join(path, entry.name))
   }
 }
 
