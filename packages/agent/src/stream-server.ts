@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream'
 import { isLoopback, type Logger } from '@rootferry/host'
 import {
   chooseSubprotocol,
+  closeText,
   decodeToAgent,
   type Hello,
   LIMITS,
@@ -97,7 +98,7 @@ export class StreamServer {
   }
 
   #welcome(socket: WebSocket, request: IncomingMessage, token: StoredToken): void {
-    const refuseWith = (error: ProtocolError) => socket.close(error.closeCode, error.message.slice(0, 120))
+    const refuseWith = (error: ProtocolError) => socket.close(error.closeCode, closeText(error.message))
     const deadline = setTimeout(() => refuseWith(new ProtocolError('hello-timeout', 'no hello came')), LIMITS.helloMs)
     socket.on('error', (error) =>
       this.#parts.log.info({ receiver: token.name, error: error.message }, 'connection failed'),

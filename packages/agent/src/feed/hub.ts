@@ -5,6 +5,8 @@
  * one that lags behind the cache has its segments packed again, at its own pace. So memory depends on CACHE_BYTES and
  * not on how many receivers lag. The queue lets live sessions go ahead of bulk work.
  */
+
+import { freeMemory } from '@rootferry/host'
 import PQueue from 'p-queue'
 import type { RootThread } from '../root-thread.ts'
 import type { PackedSegment, PlanSummary } from './packer.ts'
@@ -22,9 +24,17 @@ interface SharedPlan {
   users: number
 }
 
-interface CachedSegment {
+interface SharedSegment {
   packed: Promise<PackedSegment>
   bytes: number
+  /** Sessions that are sending it, or about to. */
+  leases: number
+  isCached: boolean
+}
+
+/** A segment that a session may send until it releases it, once. */
+export interface SegmentLease extends PackedSegment {
+  release(): void
 }
 
 export class Hub {
@@ -33,7 +43,7 @@ export class Hub {
   /** By cursor: the plan that leads on from there. */
   readonly #plans = new Map<number, SharedPlan>()
   /** By plan, position and encoding; least recently used first. */
-  readonly #segments = new Map<string, CachedSegment>()
+  readonly #segments = new Map<string, SharedSegment>()
   #cachedBytes = 0
   #packedBytes = 0
 
@@ -77,46 +87,62 @@ export class Hub {
     this.#release(plan.id)
   }
 
-  segment(plan: PlanSummary, position: number, compress: boolean, urgency: Urgency): Promise<PackedSegment> {
+  /** Its memory is freed when it has left the cache and nobody holds a lease. */
+  async segment(plan: PlanSummary, position: number, compress: boolean, urgency: Urgency): Promise<SegmentLease> {
     const key = `${plan.id}/${position}/${compress}`
-    const cached = this.#segments.get(key)
-    if (cached !== undefined) {
-      this.#segments.delete(key)
-      this.#segments.set(key, cached)
-      return cached.packed
+    const shared = this.#segments.get(key) ?? this.#pack(key, plan.id, position, compress, urgency)
+    this.#segments.delete(key)
+    this.#segments.set(key, shared)
+    shared.leases += 1
+    const packed = await shared.packed
+    const release = () => {
+      shared.leases -= 1
+      if (shared.leases === 0 && !shared.isCached) freeMemory(packed.payload)
     }
-    const packed = this.#enqueue(urgency, () => this.#root.ask('pack', { plan: plan.id, segment: position, compress }))
-    const entry: CachedSegment = { packed, bytes: 0 }
-    this.#segments.set(key, entry)
-    packed.then(
-      ({ payload }) => this.#account(key, entry, payload.byteLength),
-      () => this.#segments.delete(key),
-    )
-    return packed
+    return { ...packed, release }
   }
 
-  #account(key: string, entry: CachedSegment, bytes: number): void {
+  #pack(key: string, plan: number, segment: number, compress: boolean, urgency: Urgency): SharedSegment {
+    const packed = this.#enqueue(urgency, () => this.#root.ask('pack', { plan, segment, compress }))
+    const shared: SharedSegment = { packed, bytes: 0, leases: 0, isCached: true }
+    packed.then(
+      ({ payload }) => this.#account(shared, payload.byteLength),
+      () => this.#segments.delete(key),
+    )
+    return shared
+  }
+
+  #account(shared: SharedSegment, bytes: number): void {
     this.#packedBytes += bytes
-    if (this.#segments.get(key) !== entry) return
-    entry.bytes = bytes
+    shared.bytes = bytes
+    if (!shared.isCached) return
     this.#cachedBytes += bytes
-    for (const [oldest, { bytes: freed }] of this.#segments) {
+    for (const [oldest, segment] of this.#segments) {
       if (this.#cachedBytes <= CACHE_BYTES) return
-      this.#segments.delete(oldest)
-      this.#cachedBytes -= freed
+      this.#evict(oldest, segment)
     }
+  }
+
+  #evict(key: string, shared: SharedSegment): void {
+    this.#segments.delete(key)
+    this.#cachedBytes -= shared.bytes
+    shared.isCached = false
+    if (shared.leases > 0) return
+    // One that is still being packed has a lease, or its last one has just ended: its promise is settled.
+    void shared.packed.then(({ payload }) => freeMemory(payload), ignore)
   }
 
   #release(plan: number): void {
     this.#root.tell({ type: 'release', plan })
-    for (const [key, { bytes }] of this.#segments) {
-      if (!key.startsWith(`${plan}/`)) continue
-      this.#segments.delete(key)
-      this.#cachedBytes -= bytes
-    }
+    for (const [key, shared] of this.#segments) if (key.startsWith(`${plan}/`)) this.#evict(key, shared)
   }
 
   #enqueue<Result>(urgency: Urgency, work: () => Promise<Result>): Promise<Result> {
     return this.#queue.add(work, { priority: PRIORITY[urgency] })
   }
+}
+
+/** Whoever holds a lease has been told of the failure. */
+function ignore(): void {
+  return
 }

@@ -41,14 +41,14 @@ const messages: Record<Message['type'], Message> = {
 /** What each message does in each phase, nothing being under way. */
 const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
   greeting: {
-    credit: 'taken',
+    credit: 'refused',
     committed: 'refused',
     durable: 'refused',
-    list: 'taken',
-    want: 'taken',
+    list: 'refused',
+    want: 'refused',
     repaired: 'refused',
     resynced: 'refused',
-    failing: 'taken',
+    failing: 'refused',
   },
   comparing: {
     credit: 'taken',

@@ -4,7 +4,7 @@
  *   greeting ──hello, start replay──▶ feeding ──committed = head──▶ feeding (live)
  *       └──────hello, start resync──▶ comparing ──resynced──▶ feeding
  *
- * `list` and `want` are answered in every phase after greeting. No clock, no socket: `session.ts` drives it.
+ * Nothing but the hello has a place before the welcome; `list` and `want` are answered ever after. No clock, no socket: `session.ts` drives it.
  */
 import { LIMITS, type List, ProtocolError, type ToAgent, type Want, type Welcome } from '@rootferry/protocol'
 
@@ -41,6 +41,7 @@ export class SessionState {
 
   /** @throws ProtocolError when the message has no place here */
   receive(message: Exclude<ToAgent, { type: 'hello' }>): void {
+    if (this.phase === 'greeting') throw unexpected(`${message.type} before welcome`)
     switch (message.type) {
       case 'credit':
         this.credit = Math.min(this.credit + message.bytes, LIMITS.creditBytes)

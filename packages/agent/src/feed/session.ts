@@ -6,6 +6,7 @@
  * receiver that does not read costs a few frames of memory and delays nobody.
  */
 import {
+  closeText,
   decodeToAgent,
   encodeMessage,
   type Hello,
@@ -18,8 +19,8 @@ import {
 } from '@rootferry/protocol'
 import type { WebSocket } from 'ws'
 import type { RootThread } from '../root-thread.ts'
-import type { Hub, Urgency } from './hub.ts'
-import type { PackedSegment, PlanSummary } from './packer.ts'
+import type { Hub, SegmentLease, Urgency } from './hub.ts'
+import type { PlanSummary } from './packer.ts'
 import { SessionState } from './session-state.ts'
 
 /** Unsent bytes of a socket above which the loop waits. */
@@ -75,7 +76,7 @@ export class Session {
       this.#head = Math.max(this.#head, welcome.head)
       this.#partials = hello.partials
       this.state.greeted(welcome, hello)
-      await this.#sendText(encodeMessage(welcome))
+      await this.#send(encodeMessage(welcome))
       this.#events.changed()
       await this.#feed(hello.encodings.includes('zstd') && this.#compress)
     } catch (error) {
@@ -92,7 +93,7 @@ export class Session {
   close(error: ProtocolError): void {
     this.#closed = true
     this.#wakeUp()
-    this.#socket.close(error.closeCode, error.message.slice(0, 120))
+    this.#socket.close(error.closeCode, closeText(error.message))
   }
 
   async #feed(compress: boolean): Promise<void> {
@@ -106,7 +107,7 @@ export class Session {
 
   async #answer(request: List | Want, compress: boolean): Promise<void> {
     if (request.type === 'list') {
-      await this.#sendText(await this.#root.ask('list', { list: request }))
+      await this.#send(await this.#root.ask('list', { list: request }))
       return
     }
     const plan = await this.#hub.repair(request.request, request.paths)
@@ -130,29 +131,40 @@ export class Session {
 
   async #sendPlan(plan: PlanSummary, compress: boolean, urgency: Urgency): Promise<void> {
     const { from, to, head, request, changes, bytes } = plan
-    await this.#sendText(encodeMessage({ type: 'changeset', from, to, head, request, changes, bytes }))
-    const positions = this.#positionsOf(plan)
-    const under: Promise<PackedSegment>[] = []
-    for (let at = 0; at < positions.length; at += 1) {
-      for (const ahead of positions.slice(at + under.length, at + 1 + AHEAD)) {
-        const packed = this.#hub.segment(plan, ahead, compress, urgency)
-        packed.catch(() => this.#wakeUp())
-        under.push(packed)
-      }
-      while (this.state.credit <= 0 && !this.#closed) await this.#sleep()
-      if (this.#closed) return
-      const packed = await under.shift()
-      if (packed !== undefined) await this.#sendSegment(packed)
-    }
+    await this.#send(encodeMessage({ type: 'changeset', from, to, head, request, changes, bytes }))
+    await this.#sendSegments(plan, compress, urgency)
+    if (this.#closed) return
     if (request === null) this.state.sentChangeset(to)
-    await this.#sendText(encodeMessage({ type: 'commit', to }))
+    await this.#send(encodeMessage({ type: 'commit', to }))
   }
 
-  async #sendSegment({ header, payload }: PackedSegment): Promise<void> {
-    await this.#sendText(header)
+  async #sendSegments(plan: PlanSummary, compress: boolean, urgency: Urgency): Promise<void> {
+    const positions = this.#positionsOf(plan)
+    const ordered: Promise<SegmentLease>[] = []
+    const order = () => {
+      const position = positions.shift()
+      if (position === undefined) return
+      const lease = this.#hub.segment(plan, position, compress, urgency)
+      lease.catch(() => this.#wakeUp())
+      ordered.push(lease)
+    }
+    for (let ahead = 0; ahead <= AHEAD; ahead += 1) order()
+    for (let lease = await ordered.shift(); lease !== undefined; lease = await ordered.shift()) {
+      order()
+      while (this.state.credit <= 0 && !this.#closed) await this.#sleep()
+      await this.#sendSegment(lease)
+      if (this.#closed) return
+    }
+  }
+
+  /** The lease ends when the last byte has left for the kernel; with a connection that breaks it is left to rot. */
+  async #sendSegment({ header, payload, release }: SegmentLease): Promise<void> {
+    await this.#send(header)
     this.state.credit -= payload.byteLength
+    if (payload.byteLength === 0) release()
     for (let at = 0; at < payload.byteLength; at += LIMITS.frameBytes) {
-      await this.#send(payload.subarray(at, at + LIMITS.frameBytes))
+      const isLast = at + LIMITS.frameBytes >= payload.byteLength
+      await this.#send(payload.subarray(at, at + LIMITS.frameBytes), isLast ? release : null)
     }
   }
 
@@ -187,14 +199,12 @@ export class Session {
     this.lastSeenAt = new Date()
   }
 
-  #sendText(text: string): Promise<void> {
-    return this.#send(text)
-  }
-
-  async #send(data: string | Uint8Array): Promise<void> {
+  /** @param left called when the data was handed to the kernel, or can not be any more */
+  async #send(data: string | Uint8Array, left: (() => void) | null = null): Promise<void> {
     if (this.#closed) return
-    this.#socket.send(data, (error) => {
-      if (error === undefined || error === null) this.#wakeUp()
+    this.#socket.send(data, () => {
+      left?.()
+      this.#wakeUp()
     })
     this.#events.sent(data.length)
     while (this.#socket.bufferedAmount > MOST_BUFFERED && !this.#closed) await this.#sleep()

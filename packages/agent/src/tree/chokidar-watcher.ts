@@ -27,8 +27,8 @@ import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 const SECOND_LOOK_MS = 250
 /** Up to this long after its last change of place, name or attributes a directory may be another than it was. */
 const UNSETTLED_MS = 5_000
-/** Times of the filesystem come from a coarser clock than ours, and lag behind it a little. */
-const CLOCK_LAG_MS = 1_000
+/** Times of files come from the kernel's tick, so what changes now may be dated this much earlier. */
+export const CLOCK_LAG_MS = 20
 
 export class ChokidarWatcher implements Watcher {
   readonly backend = 'chokidar'
@@ -61,6 +61,7 @@ export class ChokidarWatcher implements Watcher {
     })
   }
 
+  /** As chokidar counts: it keeps the odd name that is gone. */
   get watchedDirectories(): number {
     let directories = 0
     for (const location of Object.keys(this.#chokidar?.getWatched() ?? {})) {
@@ -102,8 +103,7 @@ export class ChokidarWatcher implements Watcher {
     this.#closed = true
     this.#secondLooks.clear()
     this.#ready.resolve()
-    await this.#direct.close()
-    await this.#chokidar?.close()
+    await Promise.all([this.#chokidar?.close(), this.#direct.close()])
   }
 
   #ignores(location: string, isDirectory: boolean | undefined): boolean {

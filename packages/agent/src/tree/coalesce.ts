@@ -1,7 +1,7 @@
 /**
  * Pure decision: when hints have settled into a batch, and what is in it.
  *
- *   hint ──► waiting, in order of each path's last hint ──► due ──► taken, but for paths that are still being written
+ *   hint ──► waiting, by each path's last hint ──► due ──► taken, but for paths that are still being written
  *
  * A batch is due when for `settleMs` no hint came for a path that was not waiting already, and at the latest
  * `maxWaitMs` after the first hint in it. A path that keeps changing keeps only itself back, up to `maxWaitMs`: a log

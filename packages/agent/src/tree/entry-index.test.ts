@@ -82,6 +82,19 @@ test('epoch, head and rows survive a restart; the term is new and the old one st
   assert.ok(tree.index.knows('second', 3))
 })
 
+test('a term in which nothing was recorded is known for ever after, and for less than its first sequence too', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b')])
+  tree.index.close()
+  tree.index = tree.openIndex('idle')
+  tree.index.close()
+  tree.index = tree.openIndex('third')
+  tree.index.record([finding('c')])
+  assert.ok(tree.index.knows('idle', 2))
+  assert.ok(tree.index.knows('idle', 1))
+  assert.ok(!tree.index.knows('idle', 3))
+})
+
 test('a sequence that was given out after the copy this index comes from is not known', () => {
   using tree = emptyTree()
   tree.index.record([finding('a')])

@@ -104,10 +104,10 @@ export class EntryIndex {
     return this.#totals
   }
 
-  /** Whether `sequence` was given out in `term`, as this index remembers it. */
+  /** Whether a receiver that was told `sequence` in `term` was told what this index remembers. */
   knows(term: string, sequence: number): boolean {
-    const range = this.#queries.termRange(term, this.#head)
-    return range !== null && sequence >= range.start && sequence <= range.end
+    const end = this.#queries.endOfTerm(term, this.#head)
+    return end !== null && sequence <= end
   }
 
   get(path: string): IndexedEntry | null {

@@ -41,7 +41,7 @@ describe('what an event is worth', () => {
     assert.deepEqual(hintsOf('d', 'a\ufffd', 'rename'), ['entry d/a\ufffd', 'entry d'])
   })
 
-  it('is no more than the date of the directory when an excluded name comes or goes, and nothing when it is written to', () => {
+  it('is the date of the directory when an excluded name comes or goes, and nothing when it is written to', () => {
     assert.deepEqual(hintsOf('d', 'access.log', 'rename'), ['entry d'])
     assert.deepEqual(hintsOf('d', 'access.log', 'change'), [])
     assert.deepEqual(hintsOf('.', '.rootferry', 'change'), [])

@@ -22,7 +22,7 @@ export class EventHints {
   readonly #events: WatcherEvents
   readonly #isReplaced: (path: string) => boolean
 
-  /** @param isReplaced whether a directory is at the path that is not the one that was there; false when in doubt is a lost hint */
+  /** @param isReplaced whether a directory at the path may not be the one that was there: when in doubt, yes */
   constructor(filter: PathFilter, events: WatcherEvents, isReplaced: (path: string) => boolean) {
     this.#filter = filter
     this.#events = events

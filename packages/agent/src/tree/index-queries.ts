@@ -28,6 +28,8 @@ export interface PlacedRow {
 
 const MOST_DIRECTORY_IDS = 4_096
 const MOST_SAME_DIGEST = 8
+/** Lives of the agent that are remembered: a receiver that was away for more of them has to compare. */
+const MOST_TERMS = 1_000
 
 export class IndexQueries {
   readonly #database: DatabaseSync
@@ -60,18 +62,18 @@ export class IndexQueries {
     return totals
   }
 
-  /** A term in which nothing was recorded is no use to anyone: the new one takes its place. */
   beginTerm(term: string, head: number): void {
-    this.#run('DELETE FROM terms WHERE start = ?', head)
     this.#run('INSERT INTO terms (term, start) VALUES (?, ?)', term, head)
+    this.#run('DELETE FROM terms WHERE id <= (SELECT max(id) FROM terms) - ?', MOST_TERMS)
   }
 
-  termRange(term: string, head: number): { start: number; end: number } | null {
+  /** The last sequence that was given out in a term, or null for an unknown one. */
+  endOfTerm(term: string, head: number): number | null {
     const row = this.#one(
-      'SELECT start, (SELECT min(start) FROM terms AS later WHERE later.id > terms.id) AS next FROM terms WHERE term = ?',
+      'SELECT (SELECT min(start) FROM terms AS later WHERE later.id > terms.id) AS next FROM terms WHERE term = ?',
       term,
     )
-    return row === undefined ? null : { start: Number(row['start']), end: Number(row['next'] ?? head) }
+    return row === undefined ? null : Number(row['next'] ?? head)
   }
 
   entry(directory: string, name: string): Row | null {

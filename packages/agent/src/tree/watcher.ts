@@ -26,7 +26,7 @@ export interface Hint {
   extent: 'entry' | 'subtree'
 }
 
-/** None is called after `close` was. All but `error` come from the event loop, never from within a call to the watcher. */
+/** None is called after `close` was. All but `error` come from the event loop, never from within a call. */
 export interface WatcherEvents {
   hint(hint: Hint): void
   /** Hints may have been lost, nobody knows which: the owner rescans everything. May be said twice. */

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ConfinedDirectories, errorCode } from '@rootferry/host'
 import { isWithin, joinPath, PathFilter, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { CLOCK_LAG_MS } from './chokidar-watcher.ts'
 import { createWatcher } from './choose-watcher.ts'
 import type { Hint, WatchBackend, Watcher } from './watcher.ts'
 
@@ -66,6 +67,9 @@ export class Owner implements AsyncDisposable {
   }
 
   async watch(): Promise<void> {
+    // What is there must be older than the start, or the chokidar backend would not leave it to chokidar.
+    const preparedMs = Date.now()
+    while (this.watcher.backend === 'chokidar' && Date.now() <= preparedMs + CLOCK_LAG_MS) await pause(5)
     await this.watcher.start()
     this.#look(ROOT_PATH, 'subtree')
     this.#directories.release()

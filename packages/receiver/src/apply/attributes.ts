@@ -18,31 +18,12 @@ import {
   utimesSync,
 } from 'node:fs'
 import { microseconds } from '@rootferry/protocol'
-import { LEAVE, type LocalAttributes } from './staged-change.ts'
+import type { AttributeChange, DiskKind, DiskObject } from './disk-object.ts'
+import { LEAVE } from './staged-change.ts'
 
 /** Linux's O_PATH, which Node does not list. */
 const O_PATH = 0o10000000
 const MODE_BITS = 0o7777
-
-export type DiskKind = 'file' | 'directory' | 'symlink' | 'other'
-
-export interface DiskObject {
-  kind: DiskKind
-  size: number
-  mode: number
-  uid: number
-  gid: number
-  /** Microseconds since 1970. */
-  mtime: number
-}
-
-/** What is to be set; null and LEAVE leave a field as it is. */
-export interface AttributeChange {
-  mode: number | null
-  uid: number
-  gid: number
-  mtime: number | null
-}
 
 /**
  * A time as the `utimes` family takes it, in seconds.
@@ -87,17 +68,6 @@ export function setAttributes(location: string, kind: 'file' | 'directory' | 'sy
   } finally {
     closeSync(descriptor)
   }
-}
-
-/** What has to be set to turn one into the other, or null when nothing has. */
-export function attributeDifference(found: DiskObject, wanted: LocalAttributes): AttributeChange | null {
-  const uid = wanted.uid === found.uid ? LEAVE : wanted.uid
-  const gid = wanted.gid === found.gid ? LEAVE : wanted.gid
-  const changesOwner = uid !== LEAVE || gid !== LEAVE
-  // A change of owner may clear bits of the mode.
-  const mode = wanted.mode === found.mode && !changesOwner ? null : wanted.mode
-  const mtime = wanted.mtime === found.mtime ? null : wanted.mtime
-  return mode === null && !changesOwner && mtime === null ? null : { mode, uid, gid, mtime }
 }
 
 function kindOf(status: Stats): DiskKind {

@@ -1,3 +1,4 @@
+/** The burst on a real disk: kinds, names, times, renames, what stays and what is thrown away. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -16,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { test } from 'node:test'
-import { absent, directory, Feed, type Fed, file, MTIME, Scratch, symlink, treeOf, until } from './test-feed.ts'
+import { absent, directory, type Fed, Feed, file, MTIME, Scratch, symlink, treeOf, until } from './test-feed.ts'
 
 /** Each kind of object at the path `x`, with what has to go when it is replaced. */
 const kinds: Record<string, { make: Fed[]; remove: Fed[]; kind: string }> = {
@@ -159,7 +160,10 @@ test('a directory that would have to make way with protected content inside is l
   mkdirSync(scratch.at('target/keep'))
   await feed.commit([file('a', '1'), symlink('b', 'a'), file('keep', 'a file'), file('fine', '2')])
   assert.deepEqual(
-    feed.all('problem').map(({ path, code }) => `${path} ${code}`).sort(),
+    feed
+      .all('problem')
+      .map(({ path, code }) => `${path} ${code}`)
+      .sort(),
     ['a protected', 'keep protected'],
   )
   assert.deepEqual(readdirSync(scratch.at('target/a')).sort(), ['keep', 'local'])
@@ -196,11 +200,14 @@ test('a change of attributes alone needs no content, and a file that is not ther
   await feed.changeset([file('b', 'two', { mode: 0o600 }), file('c', 'three')], { request: want.request })
   await feed.told('repaired')
   assert.equal(readFileSync(scratch.at('target/c'), 'utf8'), 'three')
-  assert.deepEqual(feed.all('committed').map(({ sequence, repair }) => [sequence, repair]), [
-    [1, false],
-    [2, false],
-    [2, true],
-  ])
+  assert.deepEqual(
+    feed.all('committed').map(({ sequence, repair }) => [sequence, repair]),
+    [
+      [1, false],
+      [2, false],
+      [2, true],
+    ],
+  )
 })
 
 test('a renamed directory moves its files without copying them, and a copy keeps its source', async () => {
@@ -212,8 +219,16 @@ test('a renamed directory moves its files without copying them, and a copy keeps
   await feed.commit([directory('old'), ...names.map((name) => file(`old/${name}`, content(name)))])
   const inodes = names.map((name) => statSync(scratch.at('target/old', name)).ino)
   const moved = (name: string) => file(`new/${name}`, content(name), { source: { copy: `old/${name}` } })
-  await feed.commit([directory('new'), ...names.map(moved), ...names.map((name) => absent(`old/${name}`)), absent('old')])
-  assert.deepEqual(names.map((name) => statSync(scratch.at('target/new', name)).ino), inodes)
+  await feed.commit([
+    directory('new'),
+    ...names.map(moved),
+    ...names.map((name) => absent(`old/${name}`)),
+    absent('old'),
+  ])
+  assert.deepEqual(
+    names.map((name) => statSync(scratch.at('target/new', name)).ino),
+    inodes,
+  )
   assert.ok(!existsSync(scratch.at('target/old')))
   await feed.commit([
     file('copy', content('f1'), { source: { copy: 'new/f1' }, mode: 0o600, mtime: MTIME + 9 }),
@@ -236,7 +251,14 @@ test('a copy whose source differs, is gone, or is no file is asked for', async (
   writeFileSync(scratch.at('target/a'), 'AAA')
   execFileSync('mkfifo', [scratch.at('target/pipe')])
   const copy = (path: string, from: string) => file(path, 'aaa', { source: { copy: from } })
-  await feed.commit([copy('1', 'a'), copy('2', 'missing'), copy('3', 'd'), copy('4', 'pipe'), copy('5', 'b'), absent('a')])
+  await feed.commit([
+    copy('1', 'a'),
+    copy('2', 'missing'),
+    copy('3', 'd'),
+    copy('4', 'pipe'),
+    copy('5', 'b'),
+    absent('a'),
+  ])
   const want = await feed.told('want')
   assert.deepEqual(want.paths.sort(), ['1', '2', '3', '4', '5'])
   assert.deepEqual(readdirSync(feed.target).sort(), ['b', 'd', 'pipe'])
@@ -260,7 +282,20 @@ test('the strangest names and the longest paths are made and removed', async () 
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open()
   feed.connect()
-  const odd = ['-rf', ' both ', 'new\nline', 'tab\t"q"', '*?[]', '%s\\', '\u001b[31m', 'é', 'e\u0301', '..x', '...', '17']
+  const odd = [
+    '-rf',
+    ' both ',
+    'new\nline',
+    'tab\t"q"',
+    '*?[]',
+    '%s\\',
+    '\u001b[31m',
+    'é',
+    'e\u0301',
+    '..x',
+    '...',
+    '17',
+  ]
   const parts = Array.from({ length: 16 }, (_, index) => String.fromCharCode(97 + index).repeat(250))
   const deep = parts.map((_, index) => parts.slice(0, index + 1).join('/'))
   const leaf = `${deep.at(-1)}/${'z'.repeat(70)}`
@@ -339,7 +374,11 @@ test('without root, read-only directories and files are written to and get their
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open()
   feed.connect()
-  await feed.commit([directory('d', { mode: 0o555 }), file('d/f', '1', { mode: 0o444 }), directory('d/e', { mode: 0o500 })])
+  await feed.commit([
+    directory('d', { mode: 0o555 }),
+    file('d/f', '1', { mode: 0o444 }),
+    directory('d/e', { mode: 0o500 }),
+  ])
   chmodSync(scratch.at('target/d'), 0o555)
   await feed.commit([file('d/f', '2', { mode: 0o444 }), file('d/e/g', '3'), absent('d/missing')])
   const tree = treeOf(feed.target)

@@ -4,7 +4,7 @@ import { fork } from 'node:child_process'
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { test } from 'node:test'
-import { absent, directory, Feed, type Fed, file, MTIME, Scratch, symlink, treeOf } from './test-feed.ts'
+import { absent, directory, type Fed, Feed, file, MTIME, Scratch, symlink, treeOf } from './test-feed.ts'
 
 const BEFORE: Fed[] = [
   directory('.', { mtime: MTIME + 1 }),
@@ -80,8 +80,14 @@ else {
       assert.deepEqual(feed.all('problem'), [])
       assert.deepEqual(readdirSync(scratch.at('state/staging')), [])
       const trash = readdirSync(scratch.at('state/trash'), { recursive: true }).map(String)
-      assert.ok(trash.some((name) => name.endsWith('swapped/local')), `killed before step ${dieAt}`)
-      assert.ok(trash.some((name) => name.endsWith('gone/local')), `killed before step ${dieAt}`)
+      assert.ok(
+        trash.some((name) => name.endsWith('swapped/local')),
+        `killed before step ${dieAt}`,
+      )
+      assert.ok(
+        trash.some((name) => name.endsWith('gone/local')),
+        `killed before step ${dieAt}`,
+      )
     }
     // Every single step is interrupted by the property test of the plan; here it is real, and so it is a sample.
     const sample = Array.from({ length: 8 }, (_, index) => Math.round((index * (steps - 1)) / 7))

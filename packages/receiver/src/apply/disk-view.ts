@@ -6,8 +6,9 @@
  */
 import { type ConfinedDirectories, errorCode } from '@rootferry/host'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
-import { type DiskObject, diskObject, readObject } from './attributes.ts'
+import { diskObject, readObject } from './attributes.ts'
 import { isRace } from './disk-errors.ts'
+import type { DiskObject } from './disk-object.ts'
 
 /**
  * In a directory that may not be entered yet. As something that has to make way it leads to a call, which fails or

@@ -8,6 +8,7 @@
  * the ledger says so, and the cursor of a connection moves only by changesets that begin where it stands.
  */
 import { Buffer } from 'node:buffer'
+import { freeMemory } from '@rootferry/host'
 import {
   type Changeset,
   type Commit,
@@ -37,6 +38,8 @@ export interface ExchangeParts {
   /** Milliseconds, for durations only. */
   now(): number
   send(message: ToAgent): void
+  /** The agent may be told things from now on. */
+  welcomed(): void
   event(event: ApplierEvent): void
   /** Has `act` called in its turn among the messages, unless the connection has ended by then. */
   later(ms: number, act: () => void): void
@@ -67,7 +70,12 @@ export class Exchange {
   constructor(parts: ExchangeParts, greeting: Greeting) {
     this.#parts = parts
     this.#greeting = greeting
-    this.#repairs = new Repairs(parts.target.ledger, parts.send, parts.later)
+    this.#repairs = new Repairs(parts.target, parts.send, parts.later)
+  }
+
+  /** Whether welcome has come: before it nothing may be sent but the hello. */
+  get isWelcome(): boolean {
+    return this.#welcome !== null
   }
 
   /** @throws ProtocolError when the agent broke the protocol */
@@ -131,6 +139,7 @@ export class Exchange {
       if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
     }, true)
     untouchable.setExcluded(filter)
+    this.#parts.welcomed()
     if (start === 'resync') {
       this.#phase('resyncing')
       this.#resync = new Resync(target, this.#repairs, this.#parts)
@@ -176,6 +185,8 @@ export class Exchange {
     if (changeset === undefined) return
     const before = changeset.bytes
     await persist(changeset.stager(segment, contents), true)
+    for (const { bytes } of contents) freeMemory(bytes)
+    freeMemory(packed)
     this.#staged.entries += segment.changes.length
     this.#staged.bytes += changeset.bytes - before + (segment.slice?.length ?? 0)
     event({ type: 'progress', ...this.#staged })
@@ -192,7 +203,10 @@ export class Exchange {
     target.confined.release()
     const position = request === null ? { epoch, term, sequence: to } : null
     const cleared = request === null ? settledPaths(changeset, target) : this.#repairs.answered(request)
-    const intent = { changes: changeset.staged, before: [], position, cleared, owed: changeset.owed }
+    // What an answer left out could not be read by the agent just now.
+    const unanswered = request === null ? [] : cleared.filter((path) => !changeset.has(path))
+    const owed = [...changeset.owed, ...unanswered]
+    const intent = { changes: changeset.staged, before: [], position, cleared, owed }
     const outcome = await commitIntent(target, intent, changeset.paths, persist)
     this.#incoming = null
     if (request === null) this.#cursor = to

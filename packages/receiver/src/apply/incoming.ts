@@ -15,8 +15,9 @@ import {
   ProtocolError,
   type Segment,
 } from '@rootferry/protocol'
-import { attributeDifference, diskObject } from './attributes.ts'
+import { diskObject } from './attributes.ts'
 import { isDiskTrouble, isSystemError } from './disk-errors.ts'
+import { attributeDifference } from './disk-object.ts'
 import { DiskView } from './disk-view.ts'
 import { descriptorDigest, openRegular } from './file-digest.ts'
 import type { Owner } from './owner.ts'
@@ -63,6 +64,10 @@ export class Incoming {
     return this.#received.keys()
   }
 
+  has(path: string): boolean {
+    return this.#received.has(path)
+  }
+
   /** Takes a segment's manifest. @throws ProtocolError when it does not fit the changeset */
   describe(segment: Segment): void {
     // Slices that are here already are left out, and so are their numbers.
@@ -101,7 +106,7 @@ export class Incoming {
     }
   }
 
-  /** @returns the step that ends staging. @throws ProtocolError when the changeset is not complete */
+  /** @returns the step that ends staging. @throws ProtocolError when another changeset is to be committed */
   completer(commit: Commit): () => void {
     if (commit.to !== this.header.to) throw new ProtocolError('unexpected-message', 'a commit of another changeset')
     let next = 0

@@ -1,7 +1,8 @@
+/** The ledger over restarts, losses of power and damage. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { test } from 'node:test'
 import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
 import { Failure } from '@rootferry/host'
 import { Ledger } from './ledger.ts'
 import { Scratch } from './test-feed.ts'

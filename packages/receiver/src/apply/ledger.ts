@@ -166,6 +166,13 @@ export class Ledger {
     return rows.map((row) => String(row['path']))
   }
 
+  dropOwed(paths: readonly string[]): void {
+    this.#file.transaction(() => {
+      for (const path of paths) this.#file.run('DELETE FROM owed WHERE path = ?', path)
+    })
+    this.#countOwed()
+  }
+
   clearOwed(): void {
     this.#file.run('DELETE FROM owed')
     this.#owedCount = 0

@@ -67,9 +67,12 @@ export class PartialFiles {
     if (file === undefined || file.row.content !== slice.content || file.row.size !== slice.size) {
       throw mismatch('a slice of content that is not under way')
     }
-    if (file.row.bytes !== slice.offset) throw mismatch(`a slice at ${slice.offset}, ${file.row.bytes} are there`)
-    this.#write(file.row, piece)
-    const row = { ...file.row, bytes: slice.offset + slice.length }
+    const { row: held } = file
+    if (held.bytes < slice.offset) throw mismatch(`a slice at ${slice.offset}, ${held.bytes} are there`)
+    // The last slice of a file always comes, also to those who have it: it is written over itself.
+    if (held.bytes > slice.offset) file.digest = null
+    this.#write(held, slice.offset, piece)
+    const row = { ...held, bytes: slice.offset + slice.length }
     this.#ledger.savePartial(row)
     file.row = row
     file.isCurrent = true
@@ -145,15 +148,15 @@ export class PartialFiles {
     }
   }
 
-  #write(row: PartialRow, piece: Uint8Array): void {
-    const flags = constants.O_WRONLY | constants.O_NOFOLLOW | (row.bytes === 0 ? constants.O_CREAT : 0)
-    const descriptor = openSync(this.#locate(row.staged), flags, NEW_MODE)
+  #write({ staged }: PartialRow, offset: number, piece: Uint8Array): void {
+    const flags = constants.O_WRONLY | constants.O_NOFOLLOW | (offset === 0 ? constants.O_CREAT : 0)
+    const descriptor = openSync(this.#locate(staged), flags, NEW_MODE)
     try {
       let written = 0
       while (written < piece.byteLength) {
-        written += writeSync(descriptor, piece, written, piece.byteLength - written, row.bytes + written)
+        written += writeSync(descriptor, piece, written, piece.byteLength - written, offset + written)
       }
-      ftruncateSync(descriptor, row.bytes + piece.byteLength)
+      ftruncateSync(descriptor, offset + piece.byteLength)
     } finally {
       closeSync(descriptor)
     }

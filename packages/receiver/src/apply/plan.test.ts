@@ -1,3 +1,4 @@
+/** Laws of the plan, on paper and carried out on a real disk. */
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
@@ -6,8 +7,8 @@ import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host'
 import { isEntryPath, isWithin, joinPath, microseconds, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import fc from 'fast-check'
-import type { DiskObject } from './attributes.ts'
 import { Committer } from './committer.ts'
+import type { DiskObject } from './disk-object.ts'
 import { makePlan } from './plan.ts'
 import { LEAVE, type StagedChange } from './staged-change.ts'
 import { probeCreation, Staging } from './staging.ts'
@@ -39,7 +40,8 @@ const models = fc.array(items, { maxLength: 14 }).map((drawn) => {
     let at = ROOT_PATH
     for (const name of path.slice(0, -1)) {
       at = joinPath(at, name)
-      if (model.get(at)?.kind !== 'directory') put(model, at, { kind: 'directory', mode: 0o755, mtime: MTIME, text: '' })
+      if (model.get(at)?.kind !== 'directory')
+        put(model, at, { kind: 'directory', mode: 0o755, mtime: MTIME, text: '' })
     }
     put(model, path.join('/'), { kind, mode, mtime: MTIME + time * 999_999, text })
   }
@@ -103,8 +105,9 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
       mkdirSync(scratch.at('root'))
       mkdirSync(scratch.at('state'))
       using confined = new ConfinedDirectories(scratch.at('root'))
-      const area = new WorkArea(confined, { guardedRootTime: null, guardRootTime: () => undefined }, scratch.at('state'))
       const creation = probeCreation(scratch.at('state'))
+      const guard = { guardedRootTime: null, guardRootTime: () => undefined }
+      const area = new WorkArea(confined, guard, creation, scratch.at('state'))
       const untouchable = new Untouchable([])
       const trash = new Trash(area, 7, Date.now)
       let steps = Number.POSITIVE_INFINITY
@@ -158,36 +161,43 @@ test('a plan names no path outside the root, nor one that is protected or reserv
   const untouchable = new Untouchable(['keep'])
   const creation = { uid: 0, gid: 0, exactModes: true, privileged: false }
   fc.assert(
-    fc.property(changeSets, fc.dictionary(paths.map((path) => path.join('/')), objects), (drawn, disk) => {
-      const changes = drawn.map(({ path, kind, keeps }, index): StagedChange => {
-        const base = { path: path.join('/'), mode: 0o755, uid: 0, gid: 0, mtime: MTIME, staged: String(index) }
-        if (kind === 'absent') return { kind, path: base.path }
-        if (kind === 'file') return { ...base, kind, size: 3, staged: keeps ? null : base.staged }
-        return kind === 'directory' ? { ...base, kind } : { ...base, kind: 'symlink' }
-      })
-      const allowed = changes.filter(({ path, kind }) => kind === 'absent' || !untouchable.protects(path, false))
-      const lookUp = (path: string): DiskObject | null => {
-        if (path === ROOT_PATH) return { kind: 'directory', size: 0, mode: 0o755, uid: 0, gid: 0, mtime: MTIME }
-        return lookUp(parentPath(path))?.kind === 'directory' ? (disk[path] ?? null) : null
-      }
-      let plan: ReturnType<typeof makePlan>
-      try {
-        plan = makePlan({ changes: allowed, lookUp, before: [], untouchable, creation })
-      } catch (error) {
-        assert.match(String(error), /can not hold together/)
-        return
-      }
-      for (const operation of plan.operations) {
-        assert.ok(isEntryPath(operation.path) && operation.path !== ROOT_PATH, operation.path)
-        assert.ok(!untouchable.protects(operation.path, true) || operation.do === 'open', JSON.stringify(operation))
-      }
-      const finished = plan.finish.map(({ path }) => path)
-      assert.equal(new Set(finished).size, finished.length)
-      finished.forEach((path, index) => {
-        const above = finished.slice(0, index).find((earlier) => earlier !== path && isWithin(path, earlier))
-        assert.equal(above, undefined, `${path} is finished after ${above}`)
-      })
-    }),
+    fc.property(
+      changeSets,
+      fc.dictionary(
+        paths.map((path) => path.join('/')),
+        objects,
+      ),
+      (drawn, disk) => {
+        const changes = drawn.map(({ path, kind, keeps }, index): StagedChange => {
+          const base = { path: path.join('/'), mode: 0o755, uid: 0, gid: 0, mtime: MTIME, staged: String(index) }
+          if (kind === 'absent') return { kind, path: base.path }
+          if (kind === 'file') return { ...base, kind, size: 3, staged: keeps ? null : base.staged }
+          return kind === 'directory' ? { ...base, kind } : { ...base, kind: 'symlink' }
+        })
+        const allowed = changes.filter(({ path, kind }) => kind === 'absent' || !untouchable.protects(path, false))
+        const lookUp = (path: string): DiskObject | null => {
+          if (path === ROOT_PATH) return { kind: 'directory', size: 0, mode: 0o755, uid: 0, gid: 0, mtime: MTIME }
+          return lookUp(parentPath(path))?.kind === 'directory' ? (disk[path] ?? null) : null
+        }
+        let plan: ReturnType<typeof makePlan>
+        try {
+          plan = makePlan({ changes: allowed, lookUp, before: [], untouchable, creation })
+        } catch (error) {
+          assert.match(String(error), /can not hold together/)
+          return
+        }
+        for (const operation of plan.operations) {
+          assert.ok(isEntryPath(operation.path) && operation.path !== ROOT_PATH, operation.path)
+          assert.ok(!untouchable.protects(operation.path, true) || operation.do === 'open', JSON.stringify(operation))
+        }
+        const finished = plan.finish.map(({ path }) => path)
+        assert.equal(new Set(finished).size, finished.length)
+        finished.forEach((path, index) => {
+          const above = finished.slice(0, index).find((earlier) => earlier !== path && isWithin(path, earlier))
+          assert.equal(above, undefined, `${path} is finished after ${above}`)
+        })
+      },
+    ),
     { numRuns: 2000 },
   )
 })

@@ -9,9 +9,14 @@
  * A directory that is touched but has no change of its own gets back the time and mode that it had before.
  */
 import { ProtocolError, parentPath, ROOT_PATH } from '@rootferry/protocol'
-import { type AttributeChange, attributeDifference, type DiskObject } from './attributes.ts'
+import {
+  type AttributeChange,
+  attributeDifference,
+  type Creation,
+  creationMode,
+  type DiskObject,
+} from './disk-object.ts'
 import { LEAVE, type StagedChange, type StagedDirectory, type StagedFile } from './staged-change.ts'
-import { type Creation, creationMode } from './staging.ts'
 import type { Untouchable } from './untouchable.ts'
 
 const OWNER_ACCESS = 0o700

@@ -6,14 +6,14 @@
  */
 import { LIMITS, type ToAgent } from '@rootferry/protocol'
 import type { BurstOutcome } from './committer.ts'
-import type { Ledger } from './ledger.ts'
+import type { Target } from './target.ts'
 import { WantQueue } from './wants.ts'
 
 const FIRST_RETRY_MS = 10_000
 const MOST_RETRY_MS = 600_000
 
 export class Repairs {
-  readonly #ledger: Ledger
+  readonly #target: Target
   readonly #send: (message: ToAgent) => void
   readonly #later: (ms: number, act: () => void) => void
   readonly #wants = new WantQueue()
@@ -23,8 +23,8 @@ export class Repairs {
   #isRetryDue = false
   #retries = 0
 
-  constructor(ledger: Ledger, send: (message: ToAgent) => void, later: (ms: number, act: () => void) => void) {
-    this.#ledger = ledger
+  constructor(target: Target, send: (message: ToAgent) => void, later: (ms: number, act: () => void) => void) {
+    this.#target = target
     this.#send = send
     this.#later = later
   }
@@ -67,7 +67,7 @@ export class Repairs {
   add(outcome: BurstOutcome, isAnswer: boolean): void {
     if (!isAnswer) for (const path of outcome.owed) this.#wants.add(path)
     if (outcome.failed.length > 0 || (isAnswer && outcome.owed.length > 0)) this.#retryLater()
-    if (this.#ledger.owedCount === 0) this.#retries = 0
+    if (this.#target.ledger.owedCount === 0) this.#retries = 0
     this.ask()
   }
 
@@ -84,8 +84,13 @@ export class Repairs {
   }
 
   #readOwed(after: string): void {
-    const paths = this.#ledger.owed(after, LIMITS.wantPaths)
-    for (const path of paths) this.#wants.add(path)
+    const { ledger, untouchable } = this.#target
+    const paths = ledger.owed(after, LIMITS.wantPaths)
+    // The filter and the protect list can be others than when the debt was made.
+    const isOurs = (path: string) => !untouchable.stays(path, false) && !untouchable.stays(path, true)
+    const dropped = paths.filter((path) => !isOurs(path))
+    if (dropped.length > 0) ledger.dropOwed(dropped)
+    for (const path of paths) if (isOurs(path)) this.#wants.add(path)
     this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)
   }
 

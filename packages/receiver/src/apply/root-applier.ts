@@ -70,7 +70,7 @@ export class RootApplier {
   #exchange: Exchange | null = null
   #connection = new AbortController()
   #isBroken = false
-  #failingCode: string | null = null
+  #failing: { code: string; message: string } | null = null
   #progressAt = Number.NEGATIVE_INFINITY
 
   private constructor(target: Target, out: ApplierOutput, seams: ApplierSeams) {
@@ -82,7 +82,7 @@ export class RootApplier {
       schedule: (ms, act) => this.#after(ms, act),
       synced: (position) => {
         if (!target.ledger.recordDurable(position)) return
-        if (this.#exchange !== null) out.send({ type: 'durable', sequence: position.sequence })
+        this.#tell({ type: 'durable', sequence: position.sequence })
         out.event({ type: 'durable', sequence: position.sequence })
       },
       failed: (message) => this.#log('error', 'what was committed could not be synced to disk', { error: message }),
@@ -115,7 +115,7 @@ export class RootApplier {
     this.#target.doubtPosition()
     const { epoch, term, sequence } = ledger.position ?? { epoch: null, term: null, sequence: 0 }
     const target = this.#target.isEmpty() ? 'empty' : 'populated'
-    this.#begin({ epoch, sequence, target })
+    this.#begin({ epoch, sequence, target }, ledger.durableSequence)
     return { epoch, term, sequence, durable: ledger.durableSequence, target, partials: partials.offered(epoch) }
   }
 
@@ -150,7 +150,7 @@ export class RootApplier {
     await this.#target.close(isClean)
   }
 
-  #begin(greeting: Greeting): void {
+  #begin(greeting: Greeting, durable: number): void {
     this.disconnected()
     this.#connection = new AbortController()
     this.#isBroken = false
@@ -163,6 +163,7 @@ export class RootApplier {
         send: (message) => {
           if (this.#exchange === ours) this.#out.send(message)
         },
+        welcomed: () => this.#catchUp(durable),
         event: (event) => this.#event(event),
         later: (ms, act) =>
           this.#after(ms, () => {
@@ -231,19 +232,28 @@ export class RootApplier {
   #fails(error: unknown): void {
     const code = errorCode(error) ?? 'unknown'
     const message = errorMessage(error)
-    if (this.#failingCode === code) return
-    this.#failingCode = code
+    if (this.#failing?.code === code) return
+    this.#failing = { code: code.slice(0, 32), message: message.slice(0, 1_000) }
     this.#out.event({ type: 'failing', error: { code, message, path: null } })
-    if (this.#exchange !== null) {
-      this.#out.send({ type: 'failing', error: { code: code.slice(0, 32), message: message.slice(0, 1_000) } })
-    }
+    this.#tell({ type: 'failing', error: this.#failing })
   }
 
   #works(): void {
-    if (this.#failingCode === null) return
-    this.#failingCode = null
+    if (this.#failing === null) return
+    this.#failing = null
     this.#out.event({ type: 'failing', error: null })
-    if (this.#exchange !== null) this.#out.send({ type: 'failing', error: null })
+    this.#tell({ type: 'failing', error: null })
+  }
+
+  #tell(message: ToAgent): void {
+    if (this.#exchange?.isWelcome === true) this.#out.send(message)
+  }
+
+  /** Says what could not be said between hello and welcome. */
+  #catchUp(durable: number): void {
+    const { durableSequence } = this.#target.ledger
+    if (durableSequence > durable) this.#tell({ type: 'durable', sequence: durableSequence })
+    if (this.#failing !== null) this.#tell({ type: 'failing', error: this.#failing })
   }
 
   /** At once when the disk allows, else as the first thing in the queue. */

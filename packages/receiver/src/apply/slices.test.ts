@@ -1,3 +1,4 @@
+/** Large files: whole, cut off, resumed, refused. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs'
@@ -79,6 +80,22 @@ test('a file that was received whole before the cut needs only its change', asyn
   feed.begin(1, 0, 1)
   const nothing = { ...sliceAt(3).slice, offset: big.length, length: 0 }
   feed.segment(await segmentOf([change], { slice: { slice: nothing, content: Buffer.alloc(0) } }))
+  feed.text({ type: 'commit', to: 1 })
+  await feed.seen('committed')
+  assert.deepEqual(readFileSync(scratch.at('target/dir/big')), big)
+})
+
+test('the last slice comes also when it is here already, and is written over itself', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect()
+  feed.begin(1, 0, 1)
+  await sendSlices(feed, 0, 4)
+  await until(() => feed.all('consumed').length === 4, 'all slices')
+  feed.applier.disconnected()
+  assert.equal(feed.connect().partials[0]?.bytes, big.length)
+  feed.begin(1, 0, 1)
+  await sendSlices(feed, 3, 4, 3)
   feed.text({ type: 'commit', to: 1 })
   await feed.seen('committed')
   assert.deepEqual(readFileSync(scratch.at('target/dir/big')), big)

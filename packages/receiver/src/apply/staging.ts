@@ -25,28 +25,14 @@ import {
 import { errorCode, errorMessage } from '@rootferry/host'
 import { baseName, parentPath } from '@rootferry/protocol'
 import { readObject, setAttributes, utimesSeconds } from './attributes.ts'
+import { type Creation, creationMode } from './disk-object.ts'
 import { fileDigest } from './file-digest.ts'
 import { LEAVE, type LocalAttributes } from './staged-change.ts'
 import type { WorkArea } from './work-area.ts'
 
 const PERMISSIONS = 0o777
 const SPECIAL_BITS = 0o7000
-const OWNER_ACCESS = 0o700
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
-
-/** What this process makes of a new file: its owner, and whether a mode comes out as asked for (umask 0). */
-export interface Creation {
-  uid: number
-  gid: number
-  exactModes: boolean
-  /** May give files away and is not held up by permissions. */
-  privileged: boolean
-}
-
-/** The mode with which a directory is made: its owner can work in it until the commit gives it its own. */
-export function creationMode(mode: number): number {
-  return (mode & PERMISSIONS) | OWNER_ACCESS
-}
 
 export class Staging {
   readonly #area: WorkArea

@@ -10,14 +10,15 @@ import { join } from 'node:path'
 import { ConfinedDirectories, EXIT, errorCode, errorMessage, Failure } from '@rootferry/host'
 import { ROOT_PATH } from '@rootferry/protocol'
 import { Committer } from './committer.ts'
+import type { Creation } from './disk-object.ts'
 import { Ledger } from './ledger.ts'
 import type { LedgerLog } from './ledger-file.ts'
 import { lockRoot, unlockRoot } from './lock.ts'
 import { OwnerMap, type OwnerPolicy } from './owner.ts'
 import { PartialFiles } from './partial-files.ts'
-import { type Creation, probeCreation } from './staging.ts'
+import { probeCreation } from './staging.ts'
 import { Trash } from './trash.ts'
-import { RESERVED_NAME, Untouchable } from './untouchable.ts'
+import { Untouchable } from './untouchable.ts'
 import { WorkArea } from './work-area.ts'
 
 export interface TargetOptions {
@@ -78,13 +79,17 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
   const { ino, dev } = confined.rootStatus()
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
   const creation = probeCreation(stateDir)
-  const area = new WorkArea(confined, ledger, renameWorks(stateDir, path) ? stateDir : null)
+  const area = new WorkArea(confined, ledger, creation, renameWorks(stateDir, path) ? stateDir : null)
   const trash = new Trash(area, options.trashKeepDays, now)
   const untouchable = new Untouchable(options.protect)
   untouchable.setExcluded(ledger.filter)
   const warn = (message: string) => options.log('warn', message, {})
   const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, warn })
-  const isEmpty = () => readdirSync(confined.locateDirectory(ROOT_PATH)).every((name) => name === RESERVED_NAME)
+  // What is protected is not there as far as the agent is concerned.
+  const isEmpty = () =>
+    readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
+      untouchable.protects(entry.name, entry.isDirectory()),
+    )
   const doubtPosition = () => checkIdentity(ledger, String(ino), isEmpty(), options.log)
   doubtPosition()
   const step = options.beforeStep

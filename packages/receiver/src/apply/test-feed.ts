@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { zstdCompressSync } from 'node:zlib'
@@ -48,7 +48,7 @@ export interface Look {
   mtime?: number
 }
 
-const own = { uid: lstatSync(tmpdir()).uid, gid: lstatSync(tmpdir()).gid }
+const own = { uid: userInfo().uid, gid: userInfo().gid }
 
 function look(defaults: { mode: number }, given: Look) {
   return { ...defaults, ...own, mtime: MTIME, ...given }
@@ -242,21 +242,24 @@ export class Feed {
   /** Says hello and answers with a welcome to a replay from where the applier stands, unless told otherwise. */
   connect(given: Partial<Welcome> = {}): ReturnType<RootApplier['hello']> {
     const hello = this.applier.hello()
-    this.#sequence = given.sequence ?? hello.sequence
+    this.welcome({ sequence: hello.sequence, ...given })
+    return hello
+  }
+
+  welcome(given: Partial<Welcome> & { sequence: number }): void {
+    this.#sequence = given.sequence
     this.text({
       type: 'welcome',
       software: 'test',
       epoch: EPOCH,
       term: TERM,
-      head: this.#sequence,
+      head: given.sequence,
       start: 'replay',
-      sequence: this.#sequence,
       reason: 'test',
       total: { entries: 0, bytes: 0 },
       filter: [],
       ...given,
     })
-    return hello
   }
 
   text(message: ToReceiver): void {

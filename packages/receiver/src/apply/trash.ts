@@ -19,12 +19,14 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import { errorCode } from '@rootferry/host'
-import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { WorkArea } from './work-area.ts'
 
 const DAY_MS = 86_400_000
 const MOST_SUFFIXES = 10_000
+/** Leaves room for a suffix below the 4,096 that Linux takes. */
+const MOST_PATH_BYTES = 4_000
 
 export class Trash {
   readonly #area: WorkArea
@@ -46,8 +48,7 @@ export class Trash {
   take(location: string | Buffer, path: string): void {
     const base = this.#area.directory('trash')
     const batch = `${base}/${new Date(this.#now()).toISOString().replaceAll(/[:.]/g, '-')}`
-    const destination = freeName(() => makePlace(batch, path), batch)
-    move(location, destination)
+    move(location, freeName(batch, path))
     if (this.#keepDays === 0) rmSync(batch, { recursive: true, force: true })
   }
 
@@ -67,26 +68,9 @@ export class Trash {
   }
 }
 
-/** @returns where `path` is to be put below `batch`, its parents made */
-function makePlace(batch: string, path: string): string {
-  const parent = parentPath(path)
-  mkdirSync(parent === ROOT_PATH ? batch : `${batch}/${parent}`, { recursive: true, mode: 0o700 })
-  return `${batch}/${path}`
-}
-
-/** The first free one of place, place~1, place~2 … */
-function freeName(place: () => string, batch: string): string {
-  let wanted: string
-  try {
-    wanted = place()
-  } catch (error) {
-    // Too long a path, or a parent's name taken by a file of the same batch: then without its parents.
-    const code = errorCode(error)
-    if (code !== 'ENAMETOOLONG' && code !== 'ENOTDIR' && code !== 'EEXIST') throw error
-    mkdirSync(batch, { recursive: true, mode: 0o700 })
-    wanted = `${batch}/displaced`
-  }
-  if (Buffer.byteLength(wanted) > 4000) wanted = `${batch}/displaced`
+/** Where `path` is to be put below `batch`, its parents made: the first free one of place, place~1, place~2 … */
+function freeName(batch: string, path: string): string {
+  const wanted = makePlace(batch, path)
   for (let suffix = 0; suffix < MOST_SUFFIXES; suffix += 1) {
     const candidate = suffix === 0 ? wanted : `${wanted}~${suffix}`
     if (lstatSync(candidate, { throwIfNoEntry: false }) === undefined) return candidate
@@ -95,6 +79,22 @@ function freeName(place: () => string, batch: string): string {
     code: 'EEXIST',
     syscall: 'rename',
   })
+}
+
+/** Without its parents when the whole is too long a path, or a parent's name is taken by a file of the same batch. */
+function makePlace(batch: string, path: string): string {
+  const place = `${batch}/${path}`
+  if (Buffer.byteLength(place) <= MOST_PATH_BYTES) {
+    try {
+      mkdirSync(dirname(place), { recursive: true, mode: 0o700 })
+      return place
+    } catch (error) {
+      const code = errorCode(error)
+      if (code !== 'ENAMETOOLONG' && code !== 'ENOTDIR' && code !== 'EEXIST') throw error
+    }
+  }
+  mkdirSync(batch, { recursive: true, mode: 0o700 })
+  return `${batch}/displaced`
 }
 
 function move(from: string | Buffer, to: string): void {

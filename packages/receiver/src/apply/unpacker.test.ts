@@ -1,3 +1,4 @@
+/** Archives as the agent makes them, and every way in which they can be something else. */
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'

@@ -9,6 +9,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { zstdDecompressSync } from 'node:zlib'
+import { freeMemory } from '@rootferry/host'
 import { LIMITS, ProtocolError, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
 import { extract, type Header } from 'tar-stream'
 
@@ -61,9 +62,10 @@ export class FrameCollector {
     const pieces = this.#pieces
     this.#pieces = []
     const only = pieces.length === 1 ? pieces[0] : undefined
-    return only === undefined
-      ? Buffer.concat(pieces, this.#total)
-      : Buffer.from(only.buffer, only.byteOffset, only.byteLength)
+    if (only !== undefined) return Buffer.from(only.buffer, only.byteOffset, only.byteLength)
+    const whole = Buffer.concat(pieces, this.#total)
+    pieces.forEach(freeMemory)
+    return whole
   }
 
   reset(): void {

@@ -31,15 +31,25 @@ export type WorkPlace = 'staging' | 'trash'
 export class WorkArea {
   readonly #confined: ConfinedDirectories
   readonly #guard: RootTimeGuard
+  readonly #owner: { uid: number; gid: number }
   /** The state directory, or null when the area is inside the root. */
   readonly #outside: string | null
   readonly #open = new Map<WorkPlace, number>()
   #names = 0
 
-  /** @param outside the state directory when renames from it into the root work, else null */
-  constructor(confined: ConfinedDirectories, guard: RootTimeGuard, outside: string | null) {
+  /**
+   * @param owner whose files this process makes
+   * @param outside the state directory when renames from it into the root work, else null
+   */
+  constructor(
+    confined: ConfinedDirectories,
+    guard: RootTimeGuard,
+    owner: { uid: number; gid: number },
+    outside: string | null,
+  ) {
     this.#confined = confined
     this.#guard = guard
+    this.#owner = owner
     this.#outside = outside
     if (outside !== null) for (const place of ['staging', 'trash']) makePrivate(join(outside, place))
     if (guard.guardedRootTime !== null) this.#restoreRootTime(guard.guardedRootTime)
@@ -83,26 +93,29 @@ export class WorkArea {
   }
 
   #make(place: WorkPlace): number {
-    if (readObject(this.#confined.locate(RESERVED_NAME))?.kind !== 'directory') {
-      this.#keepingRootTime(() => {
-        this.#removeImpostor()
-        mkdirSync(this.#confined.locate(RESERVED_NAME), { mode: PRIVATE })
-      })
-    }
-    // Whoever made it: what is staged must not be reachable by others.
-    setAttributes(this.#confined.locate(RESERVED_NAME), 'directory', { ...untouched, mode: PRIVATE })
+    const above = this.#confined.locate(RESERVED_NAME)
+    if (readObject(above)?.kind === 'directory') this.#takeOver(above)
+    else this.#keepingRootTime(() => this.#takeOver(above))
     const location = this.#confined.locateIn(RESERVED_NAME, place)
-    makePrivate(location)
+    this.#takeOver(location)
     const descriptor = openSync(location, DIRECTORY_FLAGS)
     this.#open.set(place, descriptor)
     this.#confined.forget(RESERVED_NAME)
     return descriptor
   }
 
-  /** A file or symlink under the reserved name is nobody's to keep. */
-  #removeImpostor(): void {
-    const location = this.#confined.locate(RESERVED_NAME)
-    if (readObject(location) !== null) unlinkSync(location)
+  /** Makes it a directory that is ours and closed to others, whoever put what there: the name is reserved. */
+  #takeOver(location: string): void {
+    const found = readObject(location)
+    if (found !== null && found.kind !== 'directory') unlinkSync(location)
+    makePrivate(location)
+    const made = readObject(location)
+    if (made === null) return
+    const { uid, gid } = this.#owner
+    const owner = made.uid === uid ? { uid: LEAVE, gid: LEAVE } : { uid, gid }
+    if (owner.uid !== LEAVE || made.mode !== PRIVATE) {
+      setAttributes(location, 'directory', { ...owner, mode: PRIVATE, mtime: null })
+    }
   }
 
   #exists(place: WorkPlace): boolean {

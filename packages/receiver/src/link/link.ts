@@ -7,7 +7,16 @@
  * Knows nothing of changesets: frames go to the disk thread as they come. What the disk thread wants sent before it
  * has answered this connection's request for its position belongs to the connection before, and is dropped.
  */
-import { CLOSE_REASONS, type CloseReason, closeReasonOf, encodeMessage, LIMITS, STREAM_PATH, SUBPROTOCOLS } from '@rootferry/protocol'
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  closeReasonOf,
+  closeText,
+  encodeMessage,
+  LIMITS,
+  STREAM_PATH,
+  SUBPROTOCOLS,
+} from '@rootferry/protocol'
 import WebSocket from 'ws'
 import type { Position, ToApplier } from '../root-messages.ts'
 import { backoffMs } from './backoff.ts'
@@ -62,7 +71,9 @@ export class Link {
     this.#greeted = true
     this.#consumed = 0
     const { root, software } = this.#options
-    this.send(encodeMessage({ type: 'hello', software, root, ...position, encodings: ['tar', 'zstd'], credit: CREDIT_BYTES }))
+    this.send(
+      encodeMessage({ type: 'hello', software, root, ...position, encodings: ['tar', 'zstd'], credit: CREDIT_BYTES }),
+    )
   }
 
   send(message: string): void {
@@ -79,7 +90,7 @@ export class Link {
 
   /** Ends the connection because of what came over it; dials again later. */
   abort(reason: CloseReason, message: string): void {
-    this.#socket?.close(CLOSE_REASONS[reason].closeCode, message.slice(0, 120))
+    this.#socket?.close(CLOSE_REASONS[reason].closeCode, closeText(message))
   }
 
   stop(): void {
@@ -120,7 +131,11 @@ export class Link {
     socket.on('close', (code, reason) => {
       const known = closeReasonOf(code)
       const text = reason.length > 0 ? reason.toString() : (error ?? 'the connection was lost')
-      this.#ended(socket, known === null ? text : `${known}: ${text}`, known !== null && !CLOSE_REASONS[known].retryable)
+      this.#ended(
+        socket,
+        known === null ? text : `${known}: ${text}`,
+        known !== null && !CLOSE_REASONS[known].retryable,
+      )
     })
   }
 

@@ -2,8 +2,9 @@
 import { Buffer } from 'node:buffer'
 import { readdirSync, readlinkSync } from 'node:fs'
 import type { ConfinedDirectories } from '@rootferry/host'
-import { type DiskObject, readObject } from '../apply/attributes.ts'
+import { readObject } from '../apply/attributes.ts'
 import { isRace } from '../apply/disk-errors.ts'
+import type { DiskObject } from '../apply/disk-object.ts'
 
 export interface LocalEntry extends DiskObject {
   /** Of a symlink. */

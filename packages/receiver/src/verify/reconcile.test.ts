@@ -1,3 +1,4 @@
+/** What a comparison says of each kind of difference. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { digestOf, type ListedEntry } from '@rootferry/protocol'
@@ -32,7 +33,9 @@ test('equal directories and symlinks say nothing, a file of equal size is to be 
   assert.deepEqual(reconcile([listedSymlink], found({ kind: 'symlink', mode: 0o777, target: 'to' }), same), [])
   const read = { name: 'n', do: 'read', size: 1, digest, attributes: null }
   assert.deepEqual(reconcile([listedFile], found({}), same), [read])
-  assert.deepEqual(reconcile([listedFile], found({ mtime: 2000 }), same), [{ ...read, attributes: { ...none, mtime: 1000 } }])
+  assert.deepEqual(reconcile([listedFile], found({ mtime: 2000 }), same), [
+    { ...read, attributes: { ...none, mtime: 1000 } },
+  ])
 })
 
 test('attributes alone are set, owners as they are mapped, and a mode again after a change of owner', () => {

@@ -5,7 +5,7 @@
  * compared as they would be set here; LEAVE compares equal to everything.
  */
 import { type ListedEntry, sameMtime } from '@rootferry/protocol'
-import { type AttributeChange, attributeDifference, type DiskObject } from '../apply/attributes.ts'
+import { type AttributeChange, attributeDifference, type DiskObject } from '../apply/disk-object.ts'
 import type { LocalAttributes } from '../apply/staged-change.ts'
 import type { LocalEntry } from './local-scan.ts'
 

@@ -1,3 +1,4 @@
+/** Resyncs of real trees against a listing of another real tree. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -46,7 +47,10 @@ async function resync(feed: Feed, source: string, options: { perListing?: number
     } else if (message.type === 'want') {
       wanted.push(...message.paths)
       const { request } = message
-      await feed.changeset(message.paths.map((path) => changeFor(source, path)), { request })
+      await feed.changeset(
+        message.paths.map((path) => changeFor(source, path)),
+        { request },
+      )
     }
   }
   return { wanted, hello }
@@ -87,7 +91,10 @@ test('an identical tree is adopted without a want, whatever the order of the lis
   assert.deepEqual(wanted, [])
   assert.deepEqual(treeOf(feed.target), treeOf(scratch.at('source')))
   await feed.seen('phase', ({ phase }) => phase === 'live')
-  assert.deepEqual(feed.all('phase').map(({ phase }) => phase), ['idle', 'resyncing', 'replaying', 'live'])
+  assert.deepEqual(
+    feed.all('phase').map(({ phase }) => phase),
+    ['idle', 'resyncing', 'replaying', 'live'],
+  )
   assert.equal((await feed.seen('durable')).sequence, 40)
   await feed.close()
   await feed.open()
@@ -130,7 +137,10 @@ test('every kind of drift is put right, and what the agent does not have goes to
   }
   const kept = readdirSync(scratch.at('state/trash'), { recursive: true }).map(String)
   for (const name of ['unknown/deep/file', 'app/extra', 'app/f5/inside']) {
-    assert.ok(kept.some((path) => path.endsWith(name)), name)
+    assert.ok(
+      kept.some((path) => path.endsWith(name)),
+      name,
+    )
   }
   assert.equal(kept.filter((path) => path.includes('\ufffdA')).length, 1)
 })
@@ -181,7 +191,10 @@ test('a directory that comes in parts is compared as a whole', async () => {
   await feed.changeset([changeFor(source, 'app/f7')], { request: want.request })
   await feed.told('resynced')
   assert.deepEqual(treeOf(feed.target), treeOf(source))
-  assert.deepEqual(feed.allSent('list').map(({ after }) => after), [null, 'after 0', 'after 1'])
+  assert.deepEqual(
+    feed.allSent('list').map(({ after }) => after),
+    [null, 'after 0', 'after 1'],
+  )
 })
 
 test('a resync that is cut off leaves no position, and the next one ends it', async () => {

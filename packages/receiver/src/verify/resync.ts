@@ -19,8 +19,9 @@ import {
   type ToAgent,
 } from '@rootferry/protocol'
 import type { ApplierEvent } from '../apply/applier-events.ts'
-import { type AttributeChange, type DiskObject, readObject, setAttributes } from '../apply/attributes.ts'
+import { readObject, setAttributes } from '../apply/attributes.ts'
 import { isDiskTrouble, isRace, isSystemError } from '../apply/disk-errors.ts'
+import type { AttributeChange, DiskObject } from '../apply/disk-object.ts'
 import { fileDigest } from '../apply/file-digest.ts'
 import type { Owner } from '../apply/owner.ts'
 import { Removal } from '../apply/removal.ts'

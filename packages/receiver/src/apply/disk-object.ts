@@ -1,0 +1,52 @@
+/**
+ * What is known of one object on disk, and what has to be set to make it what it should be. Pure.
+ */
+import { LEAVE, type LocalAttributes } from './staged-change.ts'
+
+const PERMISSIONS = 0o777
+const OWNER_ACCESS = 0o700
+
+export type DiskKind = 'file' | 'directory' | 'symlink' | 'other'
+
+export interface DiskObject {
+  kind: DiskKind
+  size: number
+  mode: number
+  uid: number
+  gid: number
+  /** Microseconds since 1970. */
+  mtime: number
+}
+
+/** What is to be set; null and LEAVE leave a field as it is. */
+export interface AttributeChange {
+  mode: number | null
+  uid: number
+  gid: number
+  mtime: number | null
+}
+
+/** What this process makes of a new file: its owner, and whether a mode comes out as asked for (umask 0). */
+export interface Creation {
+  uid: number
+  gid: number
+  exactModes: boolean
+  /** May give files away and is not held up by permissions. */
+  privileged: boolean
+}
+
+/** The mode with which a directory is made: its owner can work in it until the commit gives it its own. */
+export function creationMode(mode: number): number {
+  return (mode & PERMISSIONS) | OWNER_ACCESS
+}
+
+/** What has to be set to turn one into the other, or null when nothing has. */
+export function attributeDifference(found: DiskObject, wanted: LocalAttributes): AttributeChange | null {
+  const uid = wanted.uid === found.uid ? LEAVE : wanted.uid
+  const gid = wanted.gid === found.gid ? LEAVE : wanted.gid
+  const changesOwner = uid !== LEAVE || gid !== LEAVE
+  // A change of owner may clear bits of the mode.
+  const mode = wanted.mode === found.mode && !changesOwner ? null : wanted.mode
+  const mtime = wanted.mtime === found.mtime ? null : wanted.mtime
+  return mode === null && !changesOwner && mtime === null ? null : { mode, uid, gid, mtime }
+}

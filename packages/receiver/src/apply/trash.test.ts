@@ -1,0 +1,74 @@
+/** The trash: where things lie in it, and for how long. */
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { ConfinedDirectories } from '@rootferry/host'
+import { probeCreation } from './staging.ts'
+import { Scratch } from './test-feed.ts'
+import { Trash } from './trash.ts'
+import { WorkArea } from './work-area.ts'
+
+const NOW = Date.UTC(2026, 0, 31, 8, 15, 0, 7)
+const BATCH = '2026-01-31T08-15-00-007Z'
+
+function open(scratch: Scratch, keepDays: number): { trash: Trash; confined: ConfinedDirectories } {
+  mkdirSync(scratch.at('root'), { recursive: true })
+  mkdirSync(scratch.at('state'), { recursive: true })
+  const confined = new ConfinedDirectories(scratch.at('root'))
+  const creation = probeCreation(scratch.at('state'))
+  const area = new WorkArea(
+    confined,
+    { guardedRootTime: null, guardRootTime: () => undefined },
+    creation,
+    scratch.at('state'),
+  )
+  return { trash: new Trash(area, keepDays, () => NOW), confined }
+}
+
+test('what is thrown away keeps its path, and a name that is taken gets a suffix', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  for (const content of ['first', 'second']) {
+    mkdirSync(scratch.at('root/a/b'), { recursive: true })
+    writeFileSync(scratch.at('root/a/b/c'), content)
+    trash.take(scratch.at('root/a/b/c'), 'a/b/c')
+  }
+  writeFileSync(scratch.at('root/under'), 'below a file')
+  trash.take(scratch.at('root/under'), 'a/b/c/under')
+  assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'a/b/c'), 'utf8'), 'first')
+  assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'a/b/c~1'), 'utf8'), 'second')
+  assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'displaced'), 'utf8'), 'below a file')
+  confined[Symbol.dispose]()
+})
+
+test('a path too long for the trash is kept under another name', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  writeFileSync(scratch.at('root/x'), 'deep')
+  trash.take(scratch.at('root/x'), Array.from({ length: 40 }, () => 'n'.repeat(100)).join('/'))
+  assert.deepEqual(readdirSync(scratch.at('state/trash', BATCH)), ['displaced'])
+  confined[Symbol.dispose]()
+})
+
+test('batches older than the days to keep go, younger ones stay; with no days nothing is kept', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  for (const [name, days] of [
+    ['old', 7.1],
+    ['young', 6.9],
+  ] as const) {
+    mkdirSync(scratch.at('state/trash', name, 'deep'), { recursive: true })
+    const seconds = NOW / 1000 - days * 86_400
+    utimesSync(scratch.at('state/trash', name), seconds, seconds)
+  }
+  assert.equal(trash.purge(), 1)
+  assert.deepEqual(readdirSync(scratch.at('state/trash')), ['young'])
+  confined[Symbol.dispose]()
+  using another = new Scratch()
+  const { trash: none, confined: others } = open(another, 0)
+  mkdirSync(another.at('root/d/e'), { recursive: true })
+  none.take(another.at('root/d'), 'd')
+  assert.deepEqual(readdirSync(another.at('root')), [])
+  assert.deepEqual(readdirSync(another.at('state/trash')), [])
+  others[Symbol.dispose]()
+})

@@ -1,0 +1,45 @@
+/** The queue of paths to ask for: no path twice, bounded questions. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LIMITS } from '@rootferry/protocol'
+import fc from 'fast-check'
+import { WantQueue } from './wants.ts'
+
+test('every path is asked for once, in questions of bounded size and number', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 6000 }), { maxLength: 9000 }),
+      fc.nat({ max: 3 }),
+      (drawn, answers) => {
+        const queue = new WantQueue()
+        for (const number of drawn) queue.add(`p${number}`)
+        const asked: string[] = []
+        for (let request = 1; !queue.isIdle; request += 1) {
+          const paths = queue.ask(request)
+          if (paths !== null) {
+            assert.ok(paths.length > 0 && paths.length <= LIMITS.wantPaths)
+            asked.push(...paths)
+          }
+          assert.ok(queue.open <= 4)
+          if (paths === null || request % (answers + 1) === 0) {
+            for (let open = 1; open <= request; open += 1) if (queue.isOpen(open)) queue.answered(open)
+          }
+        }
+        assert.deepEqual(asked.sort(), [...new Set(drawn.map((number) => `p${number}`))].sort())
+      },
+    ),
+    { numRuns: 50 },
+  )
+})
+
+test('a path that is answered can be asked for again, and an answer to nothing holds nothing', () => {
+  const queue = new WantQueue()
+  queue.add('a')
+  assert.deepEqual(queue.ask(1), ['a'])
+  queue.add('a')
+  assert.deepEqual(queue.ask(2), ['a'])
+  assert.deepEqual(queue.answered(1), ['a'])
+  assert.deepEqual(queue.answered(1), [])
+  assert.deepEqual(queue.answered(9), [])
+  assert.equal(queue.isOpen(2), true)
+})
