@@ -45,6 +45,8 @@ export type RootRequest = {
 export type ToRoot =
   | RootRequest
   | { type: 'release'; plan: number }
+  /** Memory of a payload that has been sent, transferred back. */
+  | { type: 'recycle'; memory: ArrayBuffer }
   | { type: 'watermark'; receiver: string; committed: number; durable: number }
   | { type: 'forget'; receiver: string }
   | { type: 'reconfigure'; exclude: readonly string[]; watch: WatchSettings }
@@ -75,4 +77,6 @@ export type FromRoot =
   | { type: 'status'; status: RootStatus }
   | { type: 'log'; level: LogLevel; message: string; details: Record<string, unknown> }
   | { type: 'failed'; message: string; exitCode: number }
+  /** Bulk work is over: a good moment to give memory back. */
+  | { type: 'rested' }
   | { type: 'closed' }

@@ -11,7 +11,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, statfsSync, statSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Accounts, ConfinedDirectories, errorMessage } from '@rootferry/host'
+import { Accounts, ConfinedDirectories, collectGarbage, errorMessage } from '@rootferry/host'
 import { type Hello, PathFilter, ROOT_PATH, type Welcome } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import { answerList } from './feed/listing.ts'
@@ -36,6 +36,9 @@ const DEGRADED_RESCAN_MS = 30_000
 const STATUS_MS = 250
 const IDLE_FLUSH_MS = 200
 const PURGE_MS = 600_000
+/** Work that leaves enough garbage behind to be worth a collection, and the rest it waits for. */
+const BULK_BYTES = 64 * 1024 * 1024
+const REST_MS = 2_000
 /** A receiver that was not heard of for this long no longer keeps tombstones alive: it will have to compare. */
 const FORGOTTEN_MS = 7 * 24 * 3_600_000
 const WHOLE_TREE: Hint = { path: ROOT_PATH, extent: 'subtree' }
@@ -58,6 +61,7 @@ export class RootService {
   #state: State = { state: 'scanning', reason: null }
   #degraded: string | null = null
   #overflows = 0
+  #bulkBytes = 0
   #lastScanMs = 0
   #firstHintMs: number | null = null
   #closing = false
@@ -81,6 +85,9 @@ export class RootService {
     switch (message.type) {
       case 'release':
         this.#tree?.packer.release(message.plan)
+        return
+      case 'recycle':
+        this.#tree?.packer.recycle(message.memory)
         return
       case 'watermark':
         this.#index.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
@@ -148,6 +155,8 @@ export class RootService {
   async #pack(tree: OpenTree, request: Extract<RootRequest, { type: 'pack' }>) {
     const packed = await tree.packer.pack(request.plan, request.segment, request.compress)
     if (tree.packer.hasLearnt) this.#after('flush', IDLE_FLUSH_MS, () => this.#tree?.packer.flushDigests())
+    this.#bulkBytes += packed.payload.byteLength
+    if (this.#bulkBytes > BULK_BYTES) this.#after('rest', REST_MS, () => this.#rest())
     return packed
   }
 
@@ -249,6 +258,7 @@ export class RootService {
       ms: this.#lastScanMs,
     })
     this.#firstScan.resolve()
+    this.#after('rest', REST_MS, () => this.#rest())
   }
 
   async #closeTree(): Promise<void> {
@@ -360,6 +370,12 @@ export class RootService {
     else this.#log('error', 'watching is degraded, scanning often instead', { reason })
     this.#rescanLater()
     this.#statusSoon()
+  }
+
+  #rest(): void {
+    this.#bulkBytes = 0
+    collectGarbage()
+    this.#post({ type: 'rested' })
   }
 
   #rescanLater(): void {

@@ -6,7 +6,7 @@
  */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { EXIT, Failure, type Logger } from '@rootferry/host'
+import { collectGarbage, EXIT, Failure, type Logger } from '@rootferry/host'
 import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from './root-messages.ts'
 
 export interface RootThreadEvents {
@@ -16,6 +16,8 @@ export interface RootThreadEvents {
 }
 
 const RESTART_MS = 1_000
+/** Enough for the garbage of one batch; the default would let it grow to several times that and keep it. */
+const YOUNG_MEGABYTES = 16
 
 interface Waiting {
   resolve(value: never): void
@@ -58,7 +60,7 @@ export class RootThread {
   }
 
   tell(message: Exclude<ToRoot, { id: number }>): void {
-    this.#worker.postMessage(message)
+    this.#worker.postMessage(message, message.type === 'recycle' ? [message.memory] : [])
   }
 
   async close(): Promise<void> {
@@ -72,6 +74,7 @@ export class RootThread {
     const worker = new Worker(new URL(`./root-worker${extname(import.meta.filename)}`, import.meta.url), {
       workerData: this.#options,
       name: `root ${this.#options.name}`,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     })
     worker.on('message', (message: FromRoot) => this.#take(message))
     worker.on('error', (error) => this.#log.error({ root: this.#options.name, err: error }, 'thread of a root failed'))
@@ -96,6 +99,8 @@ export class RootThread {
         this.#closing = true
         this.#started.reject(new Failure(message.exitCode, `root ${this.#options.name}: ${message.message}`))
         return
+      case 'rested':
+        return collectGarbage()
       case 'closed':
         return this.#closed.resolve()
     }

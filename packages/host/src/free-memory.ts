@@ -3,8 +3,10 @@
  * a third of all work was measured to be that.
  */
 
+import { Buffer } from 'node:buffer'
+
 /** Smaller memory may be a part of a pool. */
-const WORTH_FREEING = 64 * 1024
+const WORTH_FREEING = 2 * Buffer.poolSize
 
 /** Frees what `bytes` is a view of, if that is worth it. SAFETY: nobody may use that memory any more; views are empty. */
 export function freeMemory(bytes: Uint8Array): void {

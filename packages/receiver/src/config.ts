@@ -15,12 +15,16 @@ import type { ApplierOptions } from './apply/root-applier.ts'
 
 const closed = { additionalProperties: false } as const
 const whole = (minimum: number, maximum: number, unit: string) =>
-  Type.Optional(Type.Integer({ minimum, maximum, description: `a whole number of ${unit} from ${minimum} to ${maximum}` }))
+  Type.Optional(
+    Type.Integer({ minimum, maximum, description: `a whole number of ${unit} from ${minimum} to ${maximum}` }),
+  )
 
 const Root = Type.Object(
   {
     path: Type.String({ minLength: 1, description: 'the path of a directory' }),
-    protect: Type.Optional(Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 1_000, description: 'a list of gitignore patterns' })),
+    protect: Type.Optional(
+      Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 1_000, description: 'a list of gitignore patterns' }),
+    ),
     owner: Type.Optional(Type.String({ minLength: 1, description: 'preserve, keep, or USER:GROUP' })),
     trash: Type.Optional(Type.Object({ keepDays: whole(0, 3_650, 'days') }, closed)),
   },
@@ -28,7 +32,12 @@ const Root = Type.Object(
 )
 const ReceiverFile = Type.Object(
   {
-    name: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$', description: "a name of letters, digits, '.', '_' and '-'" })),
+    name: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
+        description: "a name of letters, digits, '.', '_' and '-'",
+      }),
+    ),
     agent: Type.String({ pattern: '^wss?://[^/]+/?$', description: 'wss://HOST:PORT, or ws://HOST:PORT' }),
     ca: Type.Optional(Type.String({ minLength: 1 })),
     tokenFile: Type.Optional(Type.String({ minLength: 1 })),
@@ -79,7 +88,8 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
   const faults: string[] = []
   const listen = value.health?.listen ?? DEFAULT_HEALTH
   const health = parseListenAddress(listen)
-  if (health === null) faults.push(source.fault(['health', 'listen'], `'${listen}' is no address: HOST:PORT is expected`))
+  if (health === null)
+    faults.push(source.fault(['health', 'listen'], `'${listen}' is no address: HOST:PORT is expected`))
   const agent = new URL(value.agent)
   if (agent.protocol === 'ws:' && !isLoopback(agent.hostname) && value.allowPlaintext !== true) {
     faults.push(source.fault(['agent'], 'ws: is accepted for a loopback address only, or with allowPlaintext: true'))

@@ -27,6 +27,8 @@ export interface RootState {
 }
 
 const RESTART_MS = 1_000
+/** Enough for the garbage of one batch; the default would let it grow to several times that and keep it. */
+const YOUNG_MEGABYTES = 16
 const MOST_PROBLEMS = 100
 const PROGRESS_LOG_MS = 5_000
 
@@ -83,6 +85,7 @@ export class RootThread {
     const worker = new Worker(new URL(`./root-worker${extname(import.meta.filename)}`, import.meta.url), {
       workerData: this.#options,
       name: `root ${this.#options.root}`,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     })
     worker.on('message', (message: FromApplier) => this.#take(message))
     worker.on('error', (error) => this.#log.error({ err: error }, 'disk thread failed'))
@@ -143,7 +146,10 @@ export class RootThread {
         return
       case 'problem':
         state.problems = [...state.problems.filter(({ path }) => path !== event.path), event].slice(-MOST_PROBLEMS)
-        this.#log.warn({ path: printable(event.path), code: event.code, error: event.message }, 'a path could not be made right')
+        this.#log.warn(
+          { path: printable(event.path), code: event.code, error: event.message },
+          'a path could not be made right',
+        )
         return
       case 'log':
         this.#log[event.level](event.details, event.message)
@@ -195,5 +201,7 @@ export class RootThread {
 /** The frame's memory when the frame is all of it, so that it can be handed over instead of copied. */
 function wholeBuffer(frame: Uint8Array): ArrayBuffer | null {
   const { buffer } = frame
-  return buffer instanceof ArrayBuffer && frame.byteOffset === 0 && frame.byteLength === buffer.byteLength ? buffer : null
+  return buffer instanceof ArrayBuffer && frame.byteOffset === 0 && frame.byteLength === buffer.byteLength
+    ? buffer
+    : null
 }

@@ -29,6 +29,8 @@ export interface PlannedSegment {
 
 const TAR_BLOCK = 512
 const TAR_END = 1024
+/** `tarBytes` of a segment without content. */
+export const EMPTY_ARCHIVE = TAR_END
 /** Small enough that a receiver is busy while the next one is under way. */
 const TARGET_BYTES = 4 * 1024 * 1024
 /** A rough upper bound of what the manifest says of a change beside its path. */

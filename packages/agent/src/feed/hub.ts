@@ -6,7 +6,6 @@
  * not on how many receivers lag. The queue lets live sessions go ahead of bulk work.
  */
 
-import { freeMemory } from '@rootferry/host'
 import PQueue from 'p-queue'
 import type { RootThread } from '../root-thread.ts'
 import type { PackedSegment, PlanSummary } from './packer.ts'
@@ -87,7 +86,7 @@ export class Hub {
     this.#release(plan.id)
   }
 
-  /** Its memory is freed when it has left the cache and nobody holds a lease. */
+  /** Its memory goes back when it has left the cache and nobody holds a lease. */
   async segment(plan: PlanSummary, position: number, compress: boolean, urgency: Urgency): Promise<SegmentLease> {
     const key = `${plan.id}/${position}/${compress}`
     const shared = this.#segments.get(key) ?? this.#pack(key, plan.id, position, compress, urgency)
@@ -97,7 +96,7 @@ export class Hub {
     const packed = await shared.packed
     const release = () => {
       shared.leases -= 1
-      if (shared.leases === 0 && !shared.isCached) freeMemory(packed.payload)
+      if (shared.leases === 0 && !shared.isCached) this.#recycle(packed)
     }
     return { ...packed, release }
   }
@@ -129,7 +128,11 @@ export class Hub {
     shared.isCached = false
     if (shared.leases > 0) return
     // One that is still being packed has a lease, or its last one has just ended: its promise is settled.
-    void shared.packed.then(({ payload }) => freeMemory(payload), ignore)
+    void shared.packed.then((packed) => this.#recycle(packed), ignore)
+  }
+
+  #recycle({ payload }: PackedSegment): void {
+    if (payload.byteLength > 0) this.#root.tell({ type: 'recycle', memory: payload.buffer })
   }
 
   #release(plan: number): void {

@@ -21,10 +21,11 @@ import { digestFile, type ReadFault, readSlice, readWhole } from '../tree/conten
 import { sameVersion } from '../tree/difference.ts'
 import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
 import { lookAt, observe } from '../tree/observe.ts'
-import { layOut, type Planned, type PlannedSegment, SLICE_BYTES } from './changeset-plan.ts'
+import { EMPTY_ARCHIVE, layOut, type Planned, type PlannedSegment, SLICE_BYTES } from './changeset-plan.ts'
 import { compressSegment } from './compression.ts'
 import { OwnerNaming } from './owner-names.ts'
 import { SegmentWriter } from './segment-writer.ts'
+import { SlabPool } from './slab-pool.ts'
 
 export interface PackerEvents {
   /** A file is not what its row says: look at it again. */
@@ -86,6 +87,7 @@ export class Packer {
   readonly #parts: PackerParts
   readonly #plans = new Map<number, Plan>()
   readonly #learnt: { path: string; content: number; digest: string }[] = []
+  readonly #slabs = new SlabPool()
   #nextId = 1
 
   constructor(parts: PackerParts) {
@@ -120,7 +122,7 @@ export class Packer {
     const plan = this.#plans.get(id)
     const segment = plan?.segments[position]
     if (plan === undefined || segment === undefined) throw new RangeError(`no segment ${position} of plan ${id}`)
-    const writer = new SegmentWriter(segment.tarBytes)
+    const writer = new SegmentWriter(this.#slabs.take(carriesBytes(segment) ? segment.tarBytes : 0))
     const changes: Change[] = []
     const deferred: string[] = []
     const slice = segment.slice === null ? null : await this.#packSlice(plan, segment.slice, writer, changes)
@@ -133,6 +135,11 @@ export class Packer {
     if (deferred.length > 0) this.#parts.index.defer(deferred)
     this.#parts.directories.release()
     return this.#finish(position, await writer.finish(), changes, slice, compress)
+  }
+
+  /** Memory of a payload that has been sent. */
+  recycle(memory: ArrayBuffer): void {
+    this.#slabs.give(memory)
   }
 
   /** Writes what packing learnt of digests to the index; called when idle and before digests are looked up. */
@@ -330,6 +337,7 @@ export class Packer {
     const naming = new OwnerNaming(this.#parts.accounts)
     for (const change of changes) if (change.kind !== 'absent') naming.note(change)
     const { encoding, payload } = compressSegment(archive, compress)
+    if (payload !== archive || archive.byteLength === 0) this.#slabs.give(archive.buffer)
     const header = encodeMessage({
       type: 'segment',
       index: position,
@@ -363,6 +371,11 @@ export class Packer {
       throw new Error(`packing ${path}`, { cause: error })
     }
   }
+}
+
+/** Whether the segment has room for content at all. */
+function carriesBytes(segment: PlannedSegment): boolean {
+  return segment.tarBytes > EMPTY_ARCHIVE
 }
 
 /** A receiver at `from` lacks the bytes, or asked for them. */

@@ -4,7 +4,7 @@
  * Content is read straight to the place where it will stand in the archive; tar-stream then writes the headers around
  * it. What it hands out for content is the very same memory, already in place, so only headers and padding are copied.
  */
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { SEGMENT_TAR } from '@rootferry/protocol'
 import { pack } from 'tar-stream'
 import { tarBytesOf } from './changeset-plan.ts'
@@ -17,9 +17,9 @@ export class SegmentWriter {
   readonly #entries: { name: string; start: number; bytes: number }[] = []
   #used = 0
 
-  /** @param capacity bytes of the finished archive at the most */
-  constructor(capacity: number) {
-    this.#archive = Buffer.allocUnsafeSlow(capacity)
+  /** @param archive memory for the finished archive; it is the writer's until `finish` has returned it */
+  constructor(archive: Buffer<ArrayBuffer>) {
+    this.#archive = archive
   }
 
   /** Where the next entry's content belongs: write it there, then `add` it. Empty when there is no room. */

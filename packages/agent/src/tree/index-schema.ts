@@ -41,7 +41,7 @@ export function openIndexDatabase(file: string): DatabaseSync {
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0;')
     lock(database, file)
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;')
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000;')
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
     if (version > SCHEMA_VERSION) {
       throw new Failure(

@@ -14,6 +14,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { test } from 'node:test'
@@ -241,6 +242,8 @@ test('a renamed directory moves its files without copying them, and a copy keeps
   assert.equal(readFileSync(scratch.at('target/new/f3'), 'utf8'), content('f2'))
   assert.match(treeOf(feed.target)['new/f1'] ?? '', new RegExp(`^f ${0o644} .* ${MTIME} `))
   assert.deepEqual(feed.allSent('want'), [])
+  await feed.commit([file('twin', content('f1'), { source: { copy: 'new/f1' } })])
+  assert.notEqual(statSync(scratch.at('target/twin')).ino, statSync(scratch.at('target/new/f1')).ino)
 })
 
 test('a copy whose source differs, is gone, or is no file is asked for', async () => {
@@ -248,7 +251,9 @@ test('a copy whose source differs, is gone, or is no file is asked for', async (
   await using feed = await new Feed(scratch).open()
   feed.connect()
   await feed.commit([file('a', 'aaa'), file('b', 'bbb'), directory('d')])
+  // To be told by its content alone, for its time is what it was.
   writeFileSync(scratch.at('target/a'), 'AAA')
+  utimesSync(scratch.at('target/a'), MTIME / 1e6, MTIME / 1e6)
   execFileSync('mkfifo', [scratch.at('target/pipe')])
   const copy = (path: string, from: string) => file(path, 'aaa', { source: { copy: from } })
   await feed.commit([
@@ -368,6 +373,32 @@ test('a path that can not be written is reported, owed and asked for again, and 
   await until(() => lives() === 2, 'live again')
   assert.deepEqual(readdirSync(feed.target).sort(), ['locked', 'locked.php', 'open'])
   assert.deepEqual(readdirSync(scratch.at('target/locked')), ['f'])
+})
+
+test('staged content that is lost, and attributes that can not be set, leave their paths owed', async () => {
+  using scratch = new Scratch()
+  let isHurt = true
+  await using feed = await new Feed(scratch).open(
+    {},
+    {
+      delay: () => new Promise(() => undefined),
+      beforeStep: (step, path) => {
+        if (!isHurt) return
+        if (step === 'place' && path === 'lost') rmSync(scratch.at('state/staging/1'))
+        const refused = { code: 'EPERM', syscall: 'utime' }
+        if (step === 'finish' && path === 'd') throw Object.assign(new Error('EPERM'), refused)
+      },
+    },
+  )
+  feed.connect()
+  await feed.commit([file('lost', '1'), directory('d'), file('d/f', '2'), file('fine', '3')])
+  const problems = feed.all('problem').map(({ path, code }) => `${path} ${code}`)
+  assert.deepEqual(problems, ['lost staged-content-lost', 'd EPERM'])
+  assert.deepEqual(readdirSync(feed.target, { recursive: true }).sort(), ['d', 'd/f', 'fine'])
+  isHurt = false
+  feed.applier.disconnected()
+  feed.connect()
+  assert.deepEqual((await feed.told('want')).paths, ['d', 'lost'])
 })
 
 test('without root, read-only directories and files are written to and get their modes back', async () => {

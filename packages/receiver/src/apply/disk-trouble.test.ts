@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { directory, Feed, file, Scratch, treeOf, until } from './test-feed.ts'
 
@@ -101,6 +101,7 @@ test('a burst that the disk interrupts is finished by a retry, or by the next pr
     }
     await using feed = await new Feed(scratch).open({}, { delay: retries.delay, beforeStep })
     feed.connect()
+    utimesSync(feed.target, 1_500_000_000, 1_500_000_000)
     await feed.changeset([file('a', '1'), file('b', '2'), file('c', '3')])
     await feed.seen('failing')
     assert.deepEqual(readdirSync(feed.target), ['a'])
@@ -118,6 +119,7 @@ test('a burst that the disk interrupts is finished by a retry, or by the next pr
       await feed.seen('committed')
     }
     assert.deepEqual(readdirSync(feed.target).sort(), ['a', 'b', 'c'])
+    assert.equal(lstatSync(feed.target).mtimeMs, 1_500_000_000_000)
     assert.deepEqual(readdirSync(scratch.at('state/staging')), [])
   }
 })

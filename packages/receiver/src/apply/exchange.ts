@@ -185,8 +185,7 @@ export class Exchange {
     if (changeset === undefined) return
     const before = changeset.bytes
     await persist(changeset.stager(segment, contents), true)
-    for (const { bytes } of contents) freeMemory(bytes)
-    freeMemory(packed)
+    if (segment.encoding === 'zstd') for (const { bytes } of contents) freeMemory(bytes)
     this.#staged.entries += segment.changes.length
     this.#staged.bytes += changeset.bytes - before + (segment.slice?.length ?? 0)
     event({ type: 'progress', ...this.#staged })

@@ -42,15 +42,20 @@ export class Removal {
     this.#confined.forget(path)
   }
 
-  /** Moves one object away; of a directory in which something stays, the rest. @throws the system error */
-  discard(path: string, isDirectory: boolean): void {
-    if (this.#untouchable.stays(path, isDirectory)) return
+  /**
+   * Moves one object away; of a directory in which something stays, the rest.
+   * @returns false when the object itself stays
+   * @throws the system error
+   */
+  discard(path: string, isDirectory: boolean): boolean {
+    if (this.#untouchable.stays(path, isDirectory)) return false
     if (isDirectory && this.#holdsStaying(path)) {
       this.#clear(path)
-      return
+      return true
     }
     this.#trash.take(this.#confined.locate(path), path)
     if (isDirectory) this.#confined.forget(path)
+    return true
   }
 
   /** @returns false when it is not empty */

@@ -31,7 +31,9 @@ test('a file that comes in slices becomes visible whole, with its attributes', a
   feed.connect()
   feed.begin(2, 0, 1)
   feed.segment(await segmentOf([directory('dir')], { index: 0 }))
-  await sendSlices(feed, 0, 4, 1)
+  await sendSlices(feed, 0, 2, 1)
+  // One of them twice.
+  await sendSlices(feed, 1, 4, 3)
   feed.text({ type: 'commit', to: 1 })
   await feed.seen('committed')
   assert.deepEqual(readFileSync(scratch.at('target/dir/big')), big)
@@ -75,7 +77,10 @@ test('a file that was received whole before the cut needs only its change', asyn
   feed.begin(1, 0, 1)
   await sendSlices(feed, 0, 4)
   await until(() => feed.all('consumed').length === 4, 'all slices')
-  feed.applier.disconnected()
+  await feed.close()
+  const [name] = readdirSync(scratch.at('state/staging'))
+  appendFileSync(scratch.at('state/staging', name ?? ''), 'more than was recorded')
+  await feed.open()
   feed.connect()
   feed.begin(1, 0, 1)
   const nothing = { ...sliceAt(3).slice, offset: big.length, length: 0 }

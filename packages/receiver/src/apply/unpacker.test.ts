@@ -72,6 +72,10 @@ test('anything behind the archive is refused, in the tar and behind the compress
   const tail = Buffer.from(packed)
   tail.write('x', tail.length - 1)
   await refused(segment, tail, 'a trailer that is not zero')
+  const summed = Buffer.from(packed)
+  summed.write('x', summed.length - 512 + 150)
+  await refused(segment, summed, 'a trailer with something where a checksum would be')
+  await refused({ ...segment, tarBytes: segment.tarBytes + 512 }, packed, 'another length announced')
   const compressed = Buffer.concat([zstdCompressSync(packed), Buffer.from('tail')])
   await refused({ ...segment, encoding: 'zstd', bytes: compressed.length }, compressed, 'a tail of the compressed data')
   const twice = Buffer.concat([zstdCompressSync(packed), zstdCompressSync(Buffer.from('more'))])
@@ -122,11 +126,17 @@ test('entries that are no files, and extended headers, are refused', async () =>
     await refused(...announced(segment, Buffer.concat(pieces)), type)
   }
   const extended = pack()
-  extended.entry({ name: '0', size: 0, pax: { path: '../x' } } as never, '')
+  extended.entry({ name: '0', size: 0, pax: { comment: 'hidden' } } as never, '')
   extended.finalize()
   const pieces: Buffer[] = []
   for await (const piece of extended) pieces.push(piece as Buffer)
   await refused(...announced(segment, Buffer.concat(pieces)), 'a pax header')
+  const [zeros, sound] = await segmentOf([file('a', Buffer.alloc(1024))])
+  const shifted = Buffer.concat([Buffer.alloc(512), sound.subarray(0, -512)])
+  await refused(...announced(zeros, shifted), 'an empty block before the first entry')
+  const [one] = await segmentOf([file('a', '')])
+  const hidden = Buffer.concat(pieces).subarray(0, one.tarBytes)
+  await refused(...announced(one, hidden), 'a pax header where the end should be')
 })
 
 test('a damaged byte of a header is refused', async () => {

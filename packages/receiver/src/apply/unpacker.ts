@@ -15,6 +15,8 @@ import { extract, type Header } from 'tar-stream'
 
 const BLOCK = 512
 const TRAILER = 2 * BLOCK
+/** Holds every segment that is not of one large file. */
+const FIRST_MEMORY = 4 * 1024 * 1024 + 64 * 1024
 
 /** One file's content: a view into the segment's buffer. `ordinal` is its change's index, or null for a slice. */
 export interface Content {
@@ -28,44 +30,46 @@ interface ExpectedEntry {
   size: number
 }
 
-/** Collects the frames of one segment at a time. */
+/**
+ * Collects the frames of one segment at a time, always in the same memory: fresh memory for every segment costs more
+ * than the copy does.
+ */
 export class FrameCollector {
-  #pieces: Uint8Array[] = []
-  #missing = 0
+  #memory = Buffer.alloc(0)
+  #collected = 0
   #total = 0
 
   /** Whether binary frames are outstanding. */
   get isCollecting(): boolean {
-    return this.#missing > 0
+    return this.#collected < this.#total
   }
 
   /** Begins a segment of so many bytes. */
   begin(bytes: number): void {
-    this.#pieces = []
-    this.#missing = bytes
+    this.#collected = 0
     this.#total = bytes
+    if (this.#memory.byteLength < bytes) this.#memory = Buffer.allocUnsafeSlow(Math.max(bytes, FIRST_MEMORY))
   }
 
-  /** @returns all bytes of the segment with its last frame, else null. @throws ProtocolError */
+  /**
+   * Takes a frame, whose memory is given back.
+   * @returns all bytes of the segment with its last frame, else null; they are good until the next segment begins
+   * @throws ProtocolError
+   */
   add(frame: Uint8Array): Buffer | null {
-    if (this.#missing === 0) throw new ProtocolError('unexpected-message', 'a binary frame that no segment announced')
+    const missing = this.#total - this.#collected
+    if (missing === 0) throw new ProtocolError('unexpected-message', 'a binary frame that no segment announced')
     if (frame.byteLength > LIMITS.frameBytes) {
       throw new ProtocolError('limit-exceeded', `a binary frame of ${frame.byteLength} bytes`)
     }
     if (frame.byteLength === 0) throw new ProtocolError('content-mismatch', 'an empty binary frame')
-    if (frame.byteLength > this.#missing) {
-      throw new ProtocolError('content-mismatch', `${frame.byteLength - this.#missing} bytes beyond the segment's end`)
+    if (frame.byteLength > missing) {
+      throw new ProtocolError('content-mismatch', `${frame.byteLength - missing} bytes beyond the segment's end`)
     }
-    this.#pieces.push(frame)
-    this.#missing -= frame.byteLength
-    if (this.#missing > 0) return null
-    const pieces = this.#pieces
-    this.#pieces = []
-    const only = pieces.length === 1 ? pieces[0] : undefined
-    if (only !== undefined) return Buffer.from(only.buffer, only.byteOffset, only.byteLength)
-    const whole = Buffer.concat(pieces, this.#total)
-    pieces.forEach(freeMemory)
-    return whole
+    this.#memory.set(frame, this.#collected)
+    this.#collected += frame.byteLength
+    freeMemory(frame)
+    return this.isCollecting ? null : this.#memory.subarray(0, this.#total)
   }
 
   reset(): void {

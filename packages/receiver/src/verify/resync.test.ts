@@ -17,7 +17,7 @@ import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ListedChildren, Listing, Welcome } from '@rootferry/protocol'
 import fc from 'fast-check'
-import { changeFor, Feed, listingOf, Scratch, treeOf, until } from '../apply/test-feed.ts'
+import { changeFor, Feed, file, listingOf, Scratch, segmentOf, treeOf, until } from '../apply/test-feed.ts'
 
 /** An agent that answers lists and wants from a real directory until the resync is over. */
 async function resync(feed: Feed, source: string, options: { perListing?: number; welcome?: Partial<Welcome> } = {}) {
@@ -202,11 +202,18 @@ test('a resync that is cut off leaves no position, and the next one ends it', as
   const source = scratch.at('source')
   makeSource(source)
   await using feed = await new Feed(scratch).open()
-  mkdirSync(scratch.at('target/some'))
-  feed.connect({ start: 'resync', sequence: 9, head: 9 })
+  feed.connect()
+  await feed.commit([file('some', '1')])
+  const slice = { path: 'big', content: 1, offset: 0, length: 1, size: 5 }
+  feed.begin(1, 1, 2)
+  feed.segment(await segmentOf([], { slice: { slice, content: Buffer.from('x') } }))
+  await feed.seen('consumed', () => feed.all('consumed').length === 2)
+  feed.applier.disconnected()
+  assert.equal(feed.connect({ start: 'resync', sequence: 9 }).partials.length, 1)
   await feed.told('list')
   feed.applier.disconnected()
-  assert.equal(feed.applier.hello().epoch, null)
+  const { epoch, sequence, partials } = feed.applier.hello()
+  assert.deepEqual({ epoch, sequence, partials }, { epoch: null, sequence: 0, partials: [] })
   await resync(feed, source)
   assert.deepEqual(treeOf(feed.target), treeOf(source))
   assert.equal(feed.applier.hello().sequence, 40)

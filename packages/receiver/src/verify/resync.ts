@@ -188,9 +188,8 @@ export class Resync {
   }
 
   #discard(path: string, isDirectory: boolean): boolean {
-    if (this.#target.untouchable.stays(path, isDirectory)) return false
     try {
-      this.#removal.discard(path, isDirectory)
+      if (!this.#removal.discard(path, isDirectory)) return false
       this.counts.discarded += 1
       return true
     } catch (error) {
