@@ -1,3 +1,4 @@
+/** The layout of changesets in segments, as laws over random sizes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@rootferry/protocol'

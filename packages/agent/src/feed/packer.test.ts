@@ -1,3 +1,4 @@
+/** The packer on a real tree: what it sends, what it refers to, and what it leaves out when files do not hold still. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import {

@@ -337,7 +337,8 @@ export class Packer {
     const naming = new OwnerNaming(this.#parts.accounts)
     for (const change of changes) if (change.kind !== 'absent') naming.note(change)
     const { encoding, payload } = compressSegment(archive, compress)
-    if (payload !== archive || archive.byteLength === 0) this.#slabs.give(archive.buffer)
+    const isEmpty = archive.byteLength === 0
+    if (payload !== archive || isEmpty) this.#slabs.give(archive.buffer)
     const header = encodeMessage({
       type: 'segment',
       index: position,
@@ -348,7 +349,8 @@ export class Packer {
       slice,
       ...naming.names(this.#parts.nowMs()),
     })
-    return { header, payload }
+    // An empty view would take the memory along that it is a view of.
+    return { header, payload: isEmpty ? new Uint8Array(0) : payload }
   }
 
   #learn(row: IndexedEntry, digest: string): void {

@@ -1,3 +1,4 @@
+/** A session's bookkeeping: every message in every phase, then the rules one by one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS, ProtocolError, type ToAgent, type Welcome } from '@rootferry/protocol'

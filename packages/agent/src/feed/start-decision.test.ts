@@ -1,3 +1,4 @@
+/** Where a receiver may begin: every way in which its position can be known, unknown or wrong. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Hello } from '@rootferry/protocol'

@@ -9,11 +9,11 @@
  * predecessor may end up without a live watch, for good. So two things are done besides: a directory that has a recent
  * ctime is hinted at with all its subtree, once more a moment later; and what the owner then finds there is watched
  * directly as well, as in the directory backend. The kernel shares one watch between the two.
+ * What has a backslash in its path is watched directly only.
  * Weaker than the directory backend: a path of more than 4,096 bytes, root included, that was there at the start is
- * not watched (an error says so), nor is a directory with a backslash in its name that would be excluded were it a
- * slash.
+ * not watched (an error says so).
  */
-import { lstatSync, realpathSync } from 'node:fs'
+import { lstatSync, realpathSync, type Stats } from 'node:fs'
 import { basename } from 'node:path'
 import { errorCode } from '@rootferry/host'
 import { baseName, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
@@ -77,7 +77,7 @@ export class ChokidarWatcher implements Watcher {
     this.#rootPath = realpathSync(this.#options.rootPath)
     this.#chokidar = watch(this.#rootPath, {
       backend: 'native',
-      ignored: (location, status) => this.#ignores(location, status?.isDirectory()),
+      ignored: (location, status) => this.#ignores(location, status),
       ignoreInitial: true,
       ignorePermissionErrors: true,
       followSymlinks: false,
@@ -92,7 +92,7 @@ export class ChokidarWatcher implements Watcher {
   }
 
   directoryFound(path: string, location: string): void {
-    if (changedSince(`${location}/.`, this.#startedMs)) this.#direct.directoryFound(path, location)
+    if (path.includes('\\') || changedSince(`${location}/.`, this.#startedMs)) this.#direct.directoryFound(path, location)
   }
 
   directoryGone(path: string): void {
@@ -106,11 +106,11 @@ export class ChokidarWatcher implements Watcher {
     await Promise.all([this.#chokidar?.close(), this.#direct.close()])
   }
 
-  #ignores(location: string, isDirectory: boolean | undefined): boolean {
+  #ignores(location: string, status: Stats | undefined): boolean {
     const path = this.#relative(location)
-    if (path === null) return true
+    if (path === null || location.endsWith('/')) return true
     // Asked once without a status and again with one; only then is it known which patterns apply.
-    return isDirectory !== undefined && this.#hints.excludes(path, isDirectory)
+    return status !== undefined && (isAnother(location, status) || this.#hints.excludes(path, status.isDirectory()))
   }
 
   /** What `details` holds is no documented part of chokidar: anything unexpected is left to its own events. */
@@ -172,6 +172,19 @@ export class ChokidarWatcher implements Watcher {
     if (location === this.#rootPath) return ROOT_PATH
     const below = this.#rootPath.endsWith('/') ? this.#rootPath : `${this.#rootPath}/`
     return location.startsWith(below) ? location.slice(below.length) : null
+  }
+}
+
+/**
+ * Whether the status is not of what is at the location. chokidar writes a backslash in a name as a slash when it asks
+ * what to ignore; watching such an entry leads it in circles until the stack ends.
+ */
+function isAnother(location: string, status: Stats): boolean {
+  try {
+    return lstatSync(location, { throwIfNoEntry: false })?.ino !== status.ino
+  } catch (error) {
+    // Not to be reached by path (EACCES, ENAMETOOLONG): chokidar meets the same error.
+    return errorCode(error) === null
   }
 }
 

@@ -1,3 +1,4 @@
+/** The index on real SQLite: sequences, tombstones, terms, deferred rows, listings, and opening what is damaged. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

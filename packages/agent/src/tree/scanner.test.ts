@@ -1,3 +1,4 @@
+/** The scanner on a real tree: what it records after every kind of change, and what it does not believe. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {

@@ -9,7 +9,7 @@
  */
 import type { BurstOutcome } from './committer.ts'
 import { decodeIntent, encodeIntent, type Intent } from './intent.ts'
-import type { Plan } from './plan.ts'
+import type { Plan } from './operation.ts'
 import type { Target } from './target.ts'
 
 /**

@@ -5,7 +5,7 @@
  * and what the ledger is to say afterwards.
  */
 import type { Position } from './ledger.ts'
-import type { DirectoryBefore } from './plan.ts'
+import type { DirectoryBefore } from './operation.ts'
 import type { StagedChange } from './staged-change.ts'
 
 const VERSION = 1

@@ -9,58 +9,14 @@
  * A directory that is touched but has no change of its own gets back the time and mode that it had before.
  */
 import { ProtocolError, parentPath, ROOT_PATH } from '@rootferry/protocol'
-import {
-  type AttributeChange,
-  attributeDifference,
-  type Creation,
-  creationMode,
-  type DiskObject,
-} from './disk-object.ts'
+import { attributeDifference, type Creation, creationMode, type DiskObject } from './disk-object.ts'
+import type { DirectoryBefore, Operation, Plan } from './operation.ts'
 import { LEAVE, type StagedChange, type StagedDirectory, type StagedFile } from './staged-change.ts'
 import type { Untouchable } from './untouchable.ts'
 
 const OWNER_ACCESS = 0o700
 /** Of a directory that no change described: its parents were not in the changeset. */
 const IMPLIED_MODE = 0o755
-
-export type Operation =
-  /** Gives the owner of an existing directory access to it. */
-  | { do: 'open'; path: string; mode: number }
-  /** Empties and removes a directory that a file or symlink replaces. */
-  | { do: 'vacate'; path: string }
-  | { do: 'unlink'; path: string }
-  /** Moves away what is where a directory has to be, unknown to the agent. */
-  | { do: 'trash'; path: string }
-  | { do: 'mkdir'; path: string; mode: number }
-  | { do: 'place'; path: string; kind: 'file' | 'directory' | 'symlink'; staged: string; size: number; mtime: number }
-  | { do: 'attributes'; path: string; change: AttributeChange }
-  /** Removes a directory, unless something in it stays. */
-  | { do: 'rmdir'; path: string }
-
-/** `isOwn`: the change names the directory; else it only gets back what it had. */
-export interface Finish {
-  path: string
-  change: AttributeChange
-  isOwn: boolean
-}
-
-/** What a directory had before the burst touched it. */
-export interface DirectoryBefore {
-  path: string
-  mode: number
-  mtime: number
-}
-
-export interface Plan {
-  operations: Operation[]
-  finish: Finish[]
-  before: DirectoryBefore[]
-  /** Files that were to keep their content and are not there, or not of that size. */
-  owed: string[]
-  /** Changes that can not be made because something that stays is in the way. */
-  blocked: string[]
-  tally: { added: number; changed: number; removed: number }
-}
 
 export interface PlanInput {
   changes: readonly StagedChange[]

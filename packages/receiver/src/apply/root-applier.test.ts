@@ -279,3 +279,18 @@ test('a file is counted in progress and credit once it is staged', async () => {
   assert.equal(consumed.bytes, packed[1].length)
   assert.deepEqual(feed.all('progress').at(-1), { type: 'progress', entries: 1, bytes: 1000 })
 })
+
+test('many files, more than are synced one by one, are durable as well, and a clean end needs no loss of position', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect()
+  const fed = Array.from({ length: 100 }, (_, index) => file(`d/f${index}`, String(index)))
+  await feed.commit(fed)
+  assert.equal((await feed.told('durable')).sequence, 1)
+  await feed.commit([absent('d/f0')])
+  await feed.close()
+  assert.equal(feed.all('durable').at(-1)?.sequence, 2)
+  await feed.open({ bootId: 'another boot' })
+  const { sequence, durable } = feed.applier.hello()
+  assert.deepEqual({ sequence, durable }, { sequence: 2, durable: 2 })
+})

@@ -8,7 +8,7 @@
  * but this program's is thrown from the queue, and so ends the thread; the ledger knows where it was.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { errorCode, errorMessage } from '@rootferry/host'
+import { errorMessage } from '@rootferry/host'
 import { type Hello, ProtocolError, type ToAgent } from '@rootferry/protocol'
 import type { ApplierEvent } from './applier-events.ts'
 import { type Persist, recover } from './commit.ts'
@@ -16,7 +16,7 @@ import { isOperatingError, RootGone } from './disk-errors.ts'
 import { Durability } from './durability.ts'
 import { Exchange, type Greeting, reportProblems } from './exchange.ts'
 import type { OwnerPolicy } from './owner.ts'
-import { retryDelayMs } from './retry-delay.ts'
+import { type DiskFailure, Dropped, Patience } from './patience.ts'
 import { openTarget, type Target } from './target.ts'
 
 export type { ApplierEvent } from './applier-events.ts'
@@ -51,32 +51,30 @@ export interface ApplierSeams {
   beforeStep?(step: string, path: string): void
 }
 
-type Work = (exchange: Exchange) => Promise<void> | void
-
-/** The connection that a step served is gone. */
-class Dropped extends Error {
-  override name = 'Dropped'
+/** `exchange` is the connection that the work serves; null: it is done in any case. */
+interface Item {
+  exchange: Exchange | null
+  work: () => Promise<void> | void
 }
 
 export class RootApplier {
   readonly #target: Target
   readonly #out: ApplierOutput
-  readonly #seams: ApplierSeams
+  readonly #patience: Patience
   readonly #durability: Durability
   readonly #closing = new AbortController()
   readonly #timers = new Set<NodeJS.Timeout>()
-  #queue: { exchange: Exchange | null; work: Work }[] = []
+  #queue: Item[] = []
   #running: Promise<void> | null = null
   #exchange: Exchange | null = null
   #connection = new AbortController()
   #isBroken = false
-  #failing: { code: string; message: string } | null = null
   #progressAt = Number.NEGATIVE_INFINITY
 
   private constructor(target: Target, out: ApplierOutput, seams: ApplierSeams) {
     this.#target = target
     this.#out = out
-    this.#seams = seams
+    this.#patience = new Patience(seams.delay, (failure) => this.#failing(failure))
     this.#durability = new Durability({
       confined: target.confined,
       schedule: (ms, act) => this.#after(ms, act),
@@ -135,9 +133,8 @@ export class RootApplier {
     this.#exchange = null
     this.#connection.abort()
     this.#queue = this.#queue.filter((item) => item.exchange !== ended)
-    this.#queue.push({ exchange: null, work: () => ended.end() })
     this.#out.event({ type: 'phase', phase: 'idle' })
-    this.#run()
+    this.#add({ exchange: null, work: () => ended.end() })
   }
 
   /** Finishes what is in flight and syncs it; what waits in the queue is dropped, and may come again. */
@@ -175,9 +172,14 @@ export class RootApplier {
     this.#exchange = ours
   }
 
-  #enqueue(work: Work): void {
-    if (this.#exchange === null || this.#isBroken) return
-    this.#queue.push({ exchange: this.#exchange, work })
+  #enqueue(work: (exchange: Exchange) => Promise<void> | void): void {
+    const exchange = this.#exchange
+    if (exchange === null || this.#isBroken) return
+    this.#add({ exchange, work: () => work(exchange) })
+  }
+
+  #add(item: Item): void {
+    this.#queue.push(item)
     this.#run()
   }
 
@@ -193,9 +195,7 @@ export class RootApplier {
     for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
       const { exchange, work } = item
       try {
-        // A null exchange marks the end of one, whose work needs no argument.
-        if (exchange === null) await (work as () => Promise<void>)()
-        else if (exchange === this.#exchange && !this.#isBroken) await work(exchange)
+        if (exchange === null || (exchange === this.#exchange && !this.#isBroken)) await work()
       } catch (error) {
         if (error instanceof ProtocolError) this.#breakOff(error, exchange)
         else if (!(error instanceof Dropped)) throw error
@@ -209,40 +209,14 @@ export class RootApplier {
     this.#out.event({ type: 'broken', error: { code: error.code, message: error.message } })
   }
 
-  readonly #persist: Persist = async (step, droppable) => {
-    const { signal } = this.#connection
-    const until = droppable ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        const result = step()
-        this.#works()
-        return result
-      } catch (error) {
-        if (!isOperatingError(error)) throw error
-        this.#fails(error)
-      }
-      try {
-        await this.#seams.delay(retryDelayMs(attempt), until)
-      } catch (cause) {
-        throw new Dropped('the wait for a better time ended', { cause })
-      }
-    }
+  readonly #persist: Persist = (step, droppable) => {
+    const { signal } = this.#closing
+    return this.#patience.persist(step, droppable ? [this.#connection.signal, signal] : [signal])
   }
 
-  #fails(error: unknown): void {
-    const code = errorCode(error) ?? 'unknown'
-    const message = errorMessage(error)
-    if (this.#failing?.code === code) return
-    this.#failing = { code: code.slice(0, 32), message: message.slice(0, 1_000) }
-    this.#out.event({ type: 'failing', error: { code, message, path: null } })
-    this.#tell({ type: 'failing', error: this.#failing })
-  }
-
-  #works(): void {
-    if (this.#failing === null) return
-    this.#failing = null
-    this.#out.event({ type: 'failing', error: null })
-    this.#tell({ type: 'failing', error: null })
+  #failing(failure: DiskFailure | null): void {
+    this.#out.event({ type: 'failing', error: failure === null ? null : { ...failure, path: null } })
+    this.#tell({ type: 'failing', error: failure })
   }
 
   #tell(message: ToAgent): void {
@@ -253,7 +227,8 @@ export class RootApplier {
   #catchUp(durable: number): void {
     const { durableSequence } = this.#target.ledger
     if (durableSequence > durable) this.#tell({ type: 'durable', sequence: durableSequence })
-    if (this.#failing !== null) this.#tell({ type: 'failing', error: this.#failing })
+    const { failure } = this.#patience
+    if (failure !== null) this.#tell({ type: 'failing', error: failure })
   }
 
   /** At once when the disk allows, else as the first thing in the queue. */
@@ -270,8 +245,7 @@ export class RootApplier {
       await finish(async (step) => step())
     } catch (error) {
       if (!isOperatingError(error)) throw error
-      this.#queue.push({ exchange: null, work: () => finish(this.#persist) })
-      this.#run()
+      this.#add({ exchange: null, work: () => finish(this.#persist) })
     }
   }
 
@@ -283,12 +257,7 @@ export class RootApplier {
       if (!isOperatingError(error)) throw error
       this.#log('warn', 'the trash could not be emptied', { error: errorMessage(error) })
     }
-    this.#after(PURGE_MS, () => this.#enqueueAlways(() => this.#purge()))
-  }
-
-  #enqueueAlways(work: () => void): void {
-    this.#queue.push({ exchange: null, work })
-    this.#run()
+    this.#after(PURGE_MS, () => this.#add({ exchange: null, work: () => this.#purge() }))
   }
 
   #event(event: ApplierEvent): void {

@@ -268,7 +268,8 @@ export class Feed {
 
   bytes(packed: Buffer, frameBytes: number = LIMITS.frameBytes): void {
     for (let at = 0; at < packed.length; at += frameBytes) {
-      this.applier.receiveBytes(packed.subarray(at, at + frameBytes))
+      // A copy: the memory of a frame is the applier's from then on.
+      this.applier.receiveBytes(new Uint8Array(packed.subarray(at, at + frameBytes)))
     }
   }
 
