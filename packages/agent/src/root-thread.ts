@@ -32,6 +32,8 @@ export class RootThread {
   #worker: Worker
   #nextId = 1
   #closing = false
+  /** Between the death of a thread and the start of the next. */
+  #isDown = false
   #closed = Promise.withResolvers<void>()
   #started = Promise.withResolvers<void>()
 
@@ -52,6 +54,7 @@ export class RootThread {
     type: Name,
     request: RootRequests[Name]['takes'],
   ): Promise<RootRequests[Name]['answers']> {
+    if (this.#isDown) return Promise.reject(new RangeError('the root is being restarted'))
     const id = this.#nextId++
     const { promise, resolve, reject } = Promise.withResolvers<RootRequests[Name]['answers']>()
     this.#waiting.set(id, { resolve, reject })
@@ -114,6 +117,7 @@ export class RootThread {
   }
 
   #ended(): void {
+    this.#isDown = true
     this.#closed.resolve()
     for (const { reject } of this.#waiting.values()) reject(new RangeError('the root is being restarted'))
     this.#waiting.clear()
@@ -121,7 +125,9 @@ export class RootThread {
     this.#started.reject(new Failure(EXIT.failed, `root ${this.#options.name}: its thread died while starting`))
     this.#events.lost()
     setTimeout(() => {
-      if (!this.#closing) this.#worker = this.#start()
+      if (this.#closing) return
+      this.#isDown = false
+      this.#worker = this.#start()
     }, RESTART_MS)
   }
 }

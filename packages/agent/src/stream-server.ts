@@ -26,7 +26,8 @@ import { bearerOf, type StoredToken } from './tokens.ts'
 export interface Peer {
   socket: WebSocket
   receiver: string
-  isLocal: boolean
+  /** Whether the line to it is worth compressing for. */
+  compress: boolean
   now: Date
 }
 
@@ -112,8 +113,8 @@ export class StreamServer {
       try {
         const message = isBinary ? null : decodeToAgent(data)
         if (message?.type !== 'hello') throw new ProtocolError('unexpected-message', 'a hello was expected')
-        const isLocal = isLoopback((request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''))
-        this.#parts.serve({ socket, receiver: token.name, isLocal, now: new Date() }, message)
+        const compress = this.#compressesFor(request.socket.remoteAddress ?? '')
+        this.#parts.serve({ socket, receiver: token.name, compress, now: new Date() }, message)
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error
         this.#parts.log.warn(
@@ -123,6 +124,11 @@ export class StreamServer {
         refuseWith(error)
       }
     })
+  }
+
+  #compressesFor(address: string): boolean {
+    const { compression } = this.#parts.config
+    return compression === 'auto' ? !isLoopback(address.replace(/^::ffff:/, '')) : compression === 'always'
   }
 
   #ping(): void {

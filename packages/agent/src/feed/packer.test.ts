@@ -245,6 +245,19 @@ test('a file too large for a segment travels in slices, its change with the last
   ])
 })
 
+test('a large file that is emptied before it is planned is deferred, though nothing of it needs room', async () => {
+  using tree = treeWith({ big: Buffer.alloc(SLICE_BYTES + 1, 'x') })
+  const { packer, deferred } = setUp(tree)
+  tree.scanAll()
+  truncateSync(join(tree.root, 'big'), 0)
+  const { changes } = await packAll(packer, await packer.planChangeset(0))
+  assert.equal(byPath(changes, 'big'), undefined)
+  assert.ok(deferred.every(([path]) => path === 'big'))
+  tree.scan('big')
+  const { changes: next } = await packAll(packer, await packer.planChangeset(0))
+  assert.ok(byPath(next, 'big'))
+})
+
 test('a receiver that has the first slices gets the digest of the whole all the same', async () => {
   const content = Buffer.alloc(SLICE_BYTES * 2 + 5, 'abc')
   using tree = treeWith({ big: content })

@@ -17,7 +17,7 @@ import {
   type Segment,
   SLICE_ENTRY,
 } from '@rootferry/protocol'
-import { digestFile, type ReadFault, readSlice, readWhole } from '../tree/content-reader.ts'
+import { digestFile, type ReadFault, readSlice, readWhole, type WholeRead } from '../tree/content-reader.ts'
 import { sameVersion } from '../tree/difference.ts'
 import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
 import { lookAt, observe } from '../tree/observe.ts'
@@ -244,11 +244,12 @@ export class Packer {
     deferred: string[],
   ): Change | null {
     const room = writer.room()
-    const read = this.#attempt(row.path, () =>
-      readWhole(this.#parts.directories.locate(row.path), room, this.#parts.nowMs()),
-    )
-    if (read === null || read.fault !== null) {
-      const fault = read ?? { fault: 'vanished' as const }
+    const read: WholeRead | null =
+      room === null
+        ? { fault: 'outgrown' }
+        : this.#attempt(row.path, () => readWhole(this.#parts.directories.locate(row.path), room, this.#parts.nowMs()))
+    if (room === null || read === null || read.fault !== null) {
+      const fault = read === null || read.fault === null ? { fault: 'vanished' as const } : read
       deferred.push(row.path)
       this.#parts.events.deferred(row.path, fault.fault, fault.fault === 'unreadable' ? fault.message : '')
       return null
@@ -274,7 +275,7 @@ export class Packer {
     const row = plan.rows[slice.row]
     const file = plan.sliced.get(slice.row)
     if (row?.kind !== 'file' || file === undefined || file.lost) return null
-    const room = writer.room().subarray(0, slice.length)
+    const room = writer.room()?.subarray(0, slice.length) ?? new Uint8Array(0)
     const isVersion = (stats: Stats) => isSameFile(stats, file.version, this.#parts.nowMs())
     const locate = () => this.#parts.directories.locate(row.path)
     const read = this.#attempt(row.path, () => readSlice(locate(), room, slice, isVersion))

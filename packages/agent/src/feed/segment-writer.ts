@@ -22,11 +22,11 @@ export class SegmentWriter {
     this.#archive = archive
   }
 
-  /** Where the next entry's content belongs: write it there, then `add` it. Empty when there is no room. */
-  room(): Buffer {
+  /** Where the next entry's content belongs: write it there, then `add` it. Null when not even an empty one fits. */
+  room(): Buffer | null {
     const start = this.#used + TAR_BLOCK
-    const whole = Math.floor((this.#archive.byteLength - TAR_END - start) / TAR_BLOCK) * TAR_BLOCK
-    return this.#archive.subarray(start, start + Math.max(whole, 0))
+    const left = this.#archive.byteLength - TAR_END - start
+    return left < 0 ? null : this.#archive.subarray(start, start + Math.floor(left / TAR_BLOCK) * TAR_BLOCK)
   }
 
   add(name: string, bytes: number): void {

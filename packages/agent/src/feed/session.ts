@@ -51,7 +51,7 @@ export class Session {
   #closed = false
 
   constructor(
-    peer: { socket: WebSocket; receiver: string; isLocal: boolean; now: Date },
+    peer: { socket: WebSocket; receiver: string; compress: boolean; now: Date },
     feed: { root: RootThread; hub: Hub },
     events: SessionEvents,
   ) {
@@ -62,7 +62,7 @@ export class Session {
     this.#root = feed.root
     this.#hub = feed.hub
     this.#events = events
-    this.#compress = !peer.isLocal
+    this.#compress = peer.compress
   }
 
   /** Takes the connection over after its hello. Resolves when it is closed; never rejects. */

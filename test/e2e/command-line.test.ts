@@ -1,0 +1,201 @@
+/** The commands as a person or a script meets them: exit codes, what goes to stdout, and one clear line when it fails. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { differences } from '../support/compare-trees.ts'
+import { until } from '../support/until.ts'
+
+const program = (name: string) => fileURLToPath(new URL(`../../packages/${name}/src/main.ts`, import.meta.url))
+const LOCAL = program('local')
+const AGENT = program('agent')
+const RECEIVER = program('receiver')
+
+let place: string
+let number = 0
+
+before(() => {
+  place = mkdtempSync(join(tmpdir(), 'rootferry-cli-'))
+})
+after(() => rmSync(place, { recursive: true, force: true }))
+
+function run(file: string, ...words: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...words], { encoding: 'utf8', timeout: 20_000 })
+  return { status, stdout, stderr, lines: stderr.trimEnd().split('\n') }
+}
+
+function freshDirectory(): string {
+  const path = join(place, String(++number))
+  mkdirSync(path)
+  return path
+}
+
+function configFile(text: string): string {
+  const file = join(freshDirectory(), 'config.yaml')
+  writeFileSync(file, text)
+  return file
+}
+
+function sampleSource(): string {
+  const source = freshDirectory()
+  mkdirSync(join(source, 'app'))
+  writeFileSync(join(source, 'app/index.php'), '<?php')
+  return source
+}
+
+test('npm start with a SOURCE that is not there: 2 and one line', () => {
+  const { status, lines, stdout } = run(LOCAL, join(place, 'missing'), join(place, 'target'))
+  assert.equal(status, 2)
+  assert.equal(stdout, '')
+  assert.equal(lines.length, 1)
+  assert.match(lines[0] ?? '', /SOURCE .*missing does not exist/)
+})
+
+test('npm start with a target inside the source, or the source inside a target: 2 and one line', () => {
+  const source = sampleSource()
+  for (const target of [join(source, 'below'), place]) {
+    const { status, lines } = run(LOCAL, source, target)
+    assert.equal(status, 2)
+    assert.equal(lines.length, 1)
+    assert.match(lines[0] ?? '', /one lies inside the other/)
+  }
+})
+
+test('npm start --once ends with 0 when all targets equal the source', () => {
+  const source = sampleSource()
+  const targets = [join(freshDirectory(), 'new'), freshDirectory()]
+  const { status, stdout } = run(LOCAL, '--once', source, ...targets)
+  assert.equal(status, 0)
+  assert.match(stdout, /in sync: 3 entries, 5 B, 2 target\(s\)/)
+  for (const target of targets) assert.deepEqual(differences(source, target), [])
+})
+
+test('npm start prints a line for a change, and ends on Ctrl-C with 0', async () => {
+  const source = sampleSource()
+  const child = spawn(process.execPath, [LOCAL, source, freshDirectory()], { stdio: ['ignore', 'pipe', 'pipe'] })
+  try {
+    const said = collect(child)
+    await until(() => /watching/.test(said()), said)
+    writeFileSync(join(source, 'app/new.php'), '<?php echo 1;')
+    await until(() => /^#\d+ web1 \+1 ~\d+ -0 13 B in \d+ ms$/m.test(said()), said)
+    child.kill('SIGINT')
+    const [code] = await once(child, 'close')
+    assert.equal(code, 0, said())
+  } finally {
+    child.kill('SIGKILL')
+  }
+})
+
+function collect(child: ChildProcess): () => string {
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => (text += data.toString()))
+  return () => text
+}
+
+const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }> = {
+  'an unknown key': { text: 'tls: off\nroot:\n  a: 1\nroots: {s: {path: /srv/s}}\n', at: '2:1', says: /root is unknown/ },
+  'an unknown key further down': {
+    text: 'tls: off\nroots:\n  s:\n    path: /srv/s\n    exlude: []\n',
+    at: '5:5',
+    says: /roots\.s\.exlude is unknown, known here: .*exclude/,
+  },
+  'a value of the wrong type': {
+    text: 'tls: off\nroots:\n  s:\n    path: /srv/s\n    watch: {settleMs: soon}\n',
+    at: '5:13',
+    says: /settleMs must be a whole number of milliseconds/,
+  },
+  'an impossible value': {
+    text: 'tls: off\nlisten: 127.0.0.1:99999\nroots: {s: {path: /srv/s}}\n',
+    at: '2:1',
+    says: /is no address/,
+  },
+  'the same key twice': { text: 'tls: off\ntls: off\nroots: {s: {path: /srv/s}}\n', at: '2:1', says: /unique/ },
+  'no YAML at all': { text: 'tls: off\nroots: {s: {path: [\n', at: '', says: /./ },
+  'nothing in it': { text: '', at: '1:1', says: /./ },
+}
+
+for (const [what, { text, at, says }] of Object.entries(BAD_AGENT_FILES)) {
+  test(`config check of a file with ${what}: 78 and FILE:line:column`, () => {
+    const file = configFile(text)
+    const { status, stderr, stdout } = run(AGENT, 'config', 'check', file)
+    assert.equal(status, 78, stderr)
+    assert.equal(stdout, '')
+    assert.match(stderr, at === '' ? /config\.yaml:\d+:\d+: / : new RegExp(`config\\.yaml:${at}: `))
+    assert.match(stderr, says)
+  })
+}
+
+test('config check of a receiver: faults with 78, a good file with 0', () => {
+  const good = { agent: 'ws://127.0.0.1:1', tokenFile: 'token', roots: { s: { path: 'target' } } }
+  const file = configFile(JSON.stringify(good))
+  writeFileSync(join(file, '../token'), 'rf_x')
+  assert.equal(run(RECEIVER, 'config', 'check', file).status, 0)
+  const bad = run(RECEIVER, 'config', 'check', configFile('agent: 1\nroots: {s: {path: x, owner: a b}}\n'))
+  assert.equal(bad.status, 78)
+  assert.match(bad.stderr, /config\.yaml:1:1: agent must be wss:/)
+})
+
+test('config check of a directory, and of nothing: 78', () => {
+  for (const [file, says] of [
+    [freshDirectory(), /:1:1: is a directory/],
+    [join(place, 'nothing.yaml'), /:1:1: does not exist/],
+  ] as const) {
+    for (const daemon of [AGENT, RECEIVER]) {
+      const { status, stderr } = run(daemon, 'config', 'check', file)
+      assert.equal(status, 78)
+      assert.match(stderr, says)
+    }
+  }
+})
+
+test('a port that is taken: 1 and one line that names it', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const taken = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  try {
+    const base = { tls: 'off', stateDir: 'state', roots: { s: { path: freshDirectory() } } }
+    for (const [key, listeners] of [
+      ['listen', { listen: taken, admin: { listen: '127.0.0.1:0' } }],
+      ['admin.listen', { listen: '127.0.0.1:0', admin: { listen: taken } }],
+    ] as const) {
+      const { status, lines } = run(AGENT, 'run', '--config', configFile(JSON.stringify({ ...base, ...listeners })))
+      assert.equal(status, 1)
+      assert.deepEqual(lines, [`rootferry-agent: ${key} ${taken} is taken by another process`])
+    }
+    const receiver = { agent: 'ws://127.0.0.1:1', tokenFile: 'token', stateDir: 'state', health: { listen: taken } }
+    const file = configFile(JSON.stringify({ ...receiver, roots: { s: { path: freshDirectory() } } }))
+    writeFileSync(join(file, '../token'), 'rf_x')
+    const { status, lines } = run(RECEIVER, 'run', '--config', file)
+    assert.equal(status, 1)
+    assert.deepEqual(lines, [`rootferry-receiver: health.listen ${taken} is taken by another process`])
+  } finally {
+    server.close()
+  }
+})
+
+test('token create prints the token and nothing else; list never shows it; a name is given once', () => {
+  const file = configFile(JSON.stringify({ tls: 'off', listen: '127.0.0.1:0', stateDir: 'state', roots: { s: { path: '.' } } }))
+  const made = run(AGENT, 'token', 'create', 'web1', '--config', file)
+  assert.match(made.stdout, /^rf_[\w-]{43}\n$/)
+  assert.equal(made.stderr, '')
+  const list = run(AGENT, 'token', 'list', '--config', file)
+  assert.match(list.stdout, /^web1\treceiver\t\S+\n$/)
+  assert.equal(list.stdout.includes(made.stdout.trim()), false)
+  assert.equal(run(AGENT, 'token', 'create', 'web1', '--config', file).status, 1)
+  assert.equal(run(AGENT, 'token', 'create', 'no name', '--config', file).status, 2)
+  assert.equal(run(AGENT, 'token', 'revoke', 'web1', '--config', file).status, 0)
+  assert.equal(run(AGENT, 'token', 'revoke', 'web1', '--config', file).status, 1)
+})
+
+test('version prints a version; an unknown verb or option is 2', () => {
+  for (const daemon of [AGENT, RECEIVER]) {
+    assert.match(run(daemon, 'version').stdout, /^\d+\.\d+\.\d+\S*\n$/)
+    assert.equal(run(daemon, 'fly').status, 2)
+    assert.equal(run(daemon, 'run', '--fast').status, 2)
+  }
+})
