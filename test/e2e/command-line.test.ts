@@ -25,7 +25,10 @@ before(() => {
 after(() => rmSync(place, { recursive: true, force: true }))
 
 function run(file: string, ...words: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...words], { encoding: 'utf8', timeout: 20_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...words], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  })
   return { status, stdout, stderr, lines: stderr.trimEnd().split('\n') }
 }
 
@@ -98,7 +101,11 @@ function collect(child: ChildProcess): () => string {
 }
 
 const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }> = {
-  'an unknown key': { text: 'tls: off\nroot:\n  a: 1\nroots: {s: {path: /srv/s}}\n', at: '2:1', says: /root is unknown/ },
+  'an unknown key': {
+    text: 'tls: off\nroot:\n  a: 1\nroots: {s: {path: /srv/s}}\n',
+    at: '2:1',
+    says: /root is unknown/,
+  },
   'an unknown key further down': {
     text: 'tls: off\nroots:\n  s:\n    path: /srv/s\n    exlude: []\n',
     at: '5:5',
@@ -179,7 +186,9 @@ test('a port that is taken: 1 and one line that names it', async () => {
 })
 
 test('token create prints the token and nothing else; list never shows it; a name is given once', () => {
-  const file = configFile(JSON.stringify({ tls: 'off', listen: '127.0.0.1:0', stateDir: 'state', roots: { s: { path: '.' } } }))
+  const file = configFile(
+    JSON.stringify({ tls: 'off', listen: '127.0.0.1:0', stateDir: 'state', roots: { s: { path: '.' } } }),
+  )
   const made = run(AGENT, 'token', 'create', 'web1', '--config', file)
   assert.match(made.stdout, /^rf_[\w-]{43}\n$/)
   assert.equal(made.stderr, '')

@@ -212,7 +212,10 @@ for (const when of ['first seen alone', 'among others that are fine'] as const) 
     execFileSync('mkfifo', [join(place, 'fifo')])
     const server = createServer().listen(join(place, 'socket'))
     try {
-      await until(() => existsSync(join(place, 'socket')), () => 'no socket was made')
+      await until(
+        () => existsSync(join(place, 'socket')),
+        () => 'no socket was made',
+      )
       if (when !== 'first seen alone')
         for (let number = 0; number < 100; number += 1) writeFileSync(join(place, `fine-${number}`), 'fine')
       await until(
@@ -226,7 +229,10 @@ for (const when of ['first seen alone', 'among others that are fine'] as const) 
       assert.equal([...codes.values()].filter((code) => code === 'invalid-name').length, 2)
       await rig.converged(30_000, (path) => /\/(bad-.*|fifo|socket)$/s.test(path))
       for (const name of ['fifo', 'socket', 'bad-target'])
-        assert.equal(existsSync(join(rig.targets[0] ?? '', when === 'first seen alone' ? 'odd' : 'odd-too', name)), false)
+        assert.equal(
+          existsSync(join(rig.targets[0] ?? '', when === 'first seen alone' ? 'odd' : 'odd-too', name)),
+          false,
+        )
     } finally {
       server.close()
     }

@@ -29,6 +29,12 @@ export class Problems {
     this.#byPath.delete(path)
   }
 
+  /** A directory is gone, and its problems with it. */
+  clearBelow(directory: string): void {
+    const prefix = `${directory}/`
+    for (const path of this.#byPath.keys()) if (path.startsWith(prefix)) this.#byPath.delete(path)
+  }
+
   /** A full scan begins: it will find again what still holds. */
   clearAll(): void {
     this.#byPath.clear()

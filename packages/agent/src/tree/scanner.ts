@@ -226,6 +226,7 @@ export class Scanner {
 
   #removeBelow(directory: IndexedEntry): void {
     for (const entry of this.#parts.index.descendants(directory.path)) this.#removals.set(entry.path, entry)
+    this.#parts.problems.clearBelow(directory.path)
     this.#parts.events.directoryGone(directory.path)
     this.#parts.directories.forget(directory.path)
   }

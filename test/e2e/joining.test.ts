@@ -1,0 +1,208 @@
+/**
+ * Receivers that come to a target with something on it, lose their memory, or may not come at all; and what of the
+ * target is theirs to keep.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Daemon } from '../../packages/local/src/daemon.ts'
+import { Line } from '../support/line.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+const RECEIVER = new URL('../../packages/receiver/src/main.ts', import.meta.url)
+const FILES = 200
+const FILE_BYTES = 10_000
+/** A listing of the tree, far less than its content. */
+const LISTING_BYTES = 200_000
+
+function fill(source: string): void {
+  mkdirSync(join(source, 'app/deep'), { recursive: true })
+  for (let number = 0; number < FILES; number += 1)
+    writeFileSync(join(source, 'app', `file-${number}`), Buffer.alloc(FILE_BYTES, `${number} `))
+  writeFileSync(join(source, 'app/deep/file'), 'deep')
+}
+
+function fillBoth(source: string, targets: string[]): void {
+  fill(source)
+  for (const target of targets) execFileSync('cp', ['-a', source, target])
+}
+
+/** The rig's only receiver on a line that counts, after the first sync. */
+async function joined(rig: Rig, line: Line): Promise<void> {
+  await rig.redirect(0, line.port)
+  await rig.converged()
+}
+
+function trashOf(rig: Rig): string[] {
+  const trash = join(rig.place, 'web1/state/roots/site/trash')
+  return readdirSync(trash, { recursive: true, encoding: 'utf8' }).map((path) => path.replace(/^[^/]*\/?/, ''))
+}
+
+test('a target that is identical already is adopted without a transfer, and is live', async () => {
+  await using rig = await Rig.start({ receivers: 1, receiversLater: true, prepare: fillBoth })
+  await using line = await Line.to(rig.agentPort)
+  await joined(rig, line)
+  assert.ok(line.received < LISTING_BYTES, `${line.received} bytes came`)
+  writeFileSync(join(rig.source, 'app/new'), 'new')
+  await rig.converged()
+})
+
+test('a target with other content, modes and times is repaired; strangers go to the trash, and are not lost', async () => {
+  await using rig = await Rig.start({
+    receivers: 1,
+    receiversLater: true,
+    prepare: (source, targets) => {
+      fillBoth(source, targets)
+      const at = (path: string) => join(targets[0] ?? '', path)
+      writeFileSync(at('app/file-1'), 'other content')
+      chmodSync(at('app/file-2'), 0o600)
+      utimesSync(at('app/file-3'), 1, 1)
+      unlinkSync(at('app/file-4'))
+      unlinkSync(at('app/file-5'))
+      mkdirSync(at('app/file-5/stranger'), { recursive: true })
+      mkdirSync(at('strange/place'), { recursive: true })
+      writeFileSync(at('strange/place/file'), 'precious')
+      writeFileSync(at('app/stranger'), 'precious too')
+    },
+  })
+  await using line = await Line.to(rig.agentPort)
+  await joined(rig, line)
+  assert.ok(line.received < LISTING_BYTES + 5 * FILE_BYTES, `${line.received} bytes came`)
+  const trash = trashOf(rig)
+  for (const path of ['strange/place/file', 'app/stranger']) assert.ok(trash.includes(path), `${path}: ${trash}`)
+})
+
+test('a receiver that lost its state adopts what it has', async () => {
+  await using rig = await Rig.start({ receivers: 1, prepare: fill })
+  await rig.converged()
+  await rig.killReceiver(0)
+  rmSync(join(rig.place, 'web1/state'), { recursive: true })
+  await using line = await Line.to(rig.agentPort)
+  await joined(rig, line)
+  assert.ok(line.received < LISTING_BYTES, `${line.received} bytes came`)
+})
+
+test('an agent that lost its index begins another epoch; receivers compare, and nothing is transferred', async () => {
+  await using rig = await Rig.start({ receivers: 1, prepare: fill })
+  await using line = await Line.to(rig.agentPort)
+  await joined(rig, line)
+  const before = (await rig.status()).roots[0]?.epoch
+  await rig.killAgent()
+  rmSync(join(rig.place, 'agent/roots'), { recursive: true })
+  line.received = 0
+  await rig.startAgent()
+  await rig.converged()
+  assert.notEqual((await rig.status()).roots[0]?.epoch, before)
+  assert.ok(line.received < LISTING_BYTES, `${line.received} bytes came`)
+})
+
+test('a receiver joins while changes flow', async () => {
+  await using rig = await Rig.start({ receivers: 2, receiversLater: true, prepare: fill })
+  await rig.startReceiver(0)
+  const joining = rig.startReceiver(1)
+  let isJoined = false
+  void joining.then(() => {
+    isJoined = true
+  })
+  let number = 0
+  await until(
+    () => {
+      appendFileSync(join(rig.source, 'app', `file-${number % FILES}`), 'more')
+      renameSync(join(rig.source, 'app/deep'), join(rig.source, 'app/deeper'))
+      renameSync(join(rig.source, 'app/deeper'), join(rig.source, 'app/deep'))
+      number += 1
+      return isJoined && number > 50
+    },
+    () => 'it did not come up',
+  )
+  await joining
+  await rig.converged()
+})
+
+test('protected and excluded paths stay as they are, also in a directory that goes', async () => {
+  const kept = { 'app/env.php': 'local', 'gone/local.conf': 'local', 'gone/cache/file': 'cached', 'var.log': 'log' }
+  await using rig = await Rig.start({
+    receivers: 1,
+    root: { exclude: ['cache/', '*.log'] },
+    receiverRoot: { protect: ['app/env.php', 'local.conf'] },
+    prepare: (source, targets) => {
+      fill(source)
+      writeFileSync(join(source, 'app/env.php'), 'of the admin server')
+      mkdirSync(join(source, 'gone/cache'), { recursive: true })
+      writeFileSync(join(source, 'gone/file'), 'file')
+      writeFileSync(join(source, 'gone/cache/secret'), 'excluded')
+      for (const [path, content] of Object.entries(kept)) {
+        mkdirSync(join(targets[0] ?? '', path, '..'), { recursive: true })
+        writeFileSync(join(targets[0] ?? '', path), content)
+      }
+    },
+  })
+  const ignore = (path: string) => /(^|\/)(env\.php|local\.conf|cache|var\.log)$/.test(path)
+  await rig.converged(30_000, ignore)
+  rmSync(join(rig.source, 'gone'), { recursive: true })
+  rmSync(join(rig.source, 'app/env.php'))
+  await rig.converged(30_000, (path) => ignore(path) || path === 'gone')
+  for (const [path, content] of Object.entries(kept))
+    assert.equal(readFileSync(join(rig.targets[0] ?? '', path), 'utf8'), content, path)
+  for (const path of ['gone/file', 'gone/cache/secret'])
+    assert.equal(existsSync(join(rig.targets[0] ?? '', path)), false, path)
+})
+
+test('a second receiver on a target ends with 1 and says why; the first is not disturbed', async () => {
+  await using rig = await Rig.start({ receivers: 1, prepare: fill })
+  const file = join(rig.place, 'web1/receiver.yaml')
+  const config = JSON.parse(readFileSync(file, 'utf8')) as object
+  const other = join(rig.place, 'web1/second.yaml')
+  writeFileSync(other, JSON.stringify({ ...config, stateDir: 'second' }))
+  const second = new Daemon('second', process.execPath, RECEIVER, ['run', '--config', other], process.env)
+  const how = await second.ended
+  assert.match(how, /exit code 1\): rootferry-receiver: root site: .*target1 is served by another rootferry receiver/)
+  await rig.converged()
+})
+
+test('a revoked token loses its connection at once; whoever comes with it again is not let in', async () => {
+  await using rig = await Rig.start({ receivers: 1, prepare: fill })
+  await rig.converged()
+  assert.equal(await rig.ready(0), true)
+  rig.agentVerb('token', 'revoke', 'web1')
+  await until(
+    () =>
+      rig.logs.some(
+        (line) => line.msg === 'not connected to the agent, trying again' && /revoked/.test(String(line['error'])),
+      ),
+    () => JSON.stringify(rig.logs.slice(-10)),
+  )
+  const isUnauthorized = () => rig.logs.some(({ error }) => /unauthorized/.test(String(error)))
+  await until(isUnauthorized, () => JSON.stringify(rig.logs.slice(-10)))
+})
+
+test('a receiver is not ready before its first sync, ready after it, and ends with 0 when told', async () => {
+  await using rig = await Rig.start({ receivers: 1, prepare: fill })
+  await rig.killReceiver(0)
+  await rig.killAgent()
+  rmSync(join(rig.place, 'web1/state'), { recursive: true, force: true })
+  await rig.startReceiver(0)
+  assert.equal(await rig.ready(0), false)
+  await rig.startAgent()
+  await rig.converged()
+  assert.equal(await rig.ready(0), true)
+  for (const daemon of [rig.receivers[0], rig.agent]) {
+    void daemon?.stop()
+    assert.match((await daemon?.ended) ?? '', /\(exit code 0\)/)
+  }
+})
