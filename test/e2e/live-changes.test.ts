@@ -194,11 +194,7 @@ step('files and directories without any permission', (at) => {
 step('a change within a read-only directory', (at) => writeFileSync(at('closed/file'), 'closed again'))
 step('a pair of hard links', (at) => linkSync(at('app/code/file-17.php'), at('app/linked')))
 // Linux tells of a write only under the name that was written through: the other is found when it is touched, or by a rescan.
-step('an edit through one of two hard links, and a touch of the other', (at) => {
-  appendFileSync(at('app/linked'), 'for both')
-  utimesSync(at('app/code/file-17.php'), 1_300_000_000, 1_300_000_000)
-  utimesSync(at('app/linked'), 1_300_000_000, 1_300_000_000)
-})
+step('an edit through one of two hard links', (at) => appendFileSync(at('app/linked'), 'through the second name'))
 step('a hard link broken', (at) => {
   unlinkSync(at('app/linked'))
   writeFileSync(at('app/linked'), 'its own now')

@@ -4,10 +4,10 @@
  * Names come from a small pool so that operations meet: renames hit existing names, types swap, directories are
  * recreated. What can not be done on the present tree (removing what is not there) is simply nothing.
  */
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
-  cpSync,
   lstatSync,
   mkdirSync,
   renameSync,
@@ -133,7 +133,7 @@ function relocate(how: 'rename' | 'swap' | 'copy-tree', from: string, to: string
     renameSync(to, from)
     renameSync(`${from}.swap`, to)
   } else if (how === 'copy-tree') {
-    if (!exists(to)) cpSync(from, to, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
+    if (!exists(to)) execFileSync('cp', ['-a', '--', from, to])
   } else {
     rmSync(to, { recursive: true, force: true })
     renameSync(from, to)

@@ -92,7 +92,8 @@ export class ChokidarWatcher implements Watcher {
   }
 
   directoryFound(path: string, location: string): void {
-    if (path.includes('\\') || changedSince(`${location}/.`, this.#startedMs)) this.#direct.directoryFound(path, location)
+    if (path.includes('\\') || changedSince(`${location}/.`, this.#startedMs))
+      this.#direct.directoryFound(path, location)
   }
 
   directoryGone(path: string): void {

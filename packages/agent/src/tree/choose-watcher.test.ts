@@ -1,3 +1,4 @@
+/** Which backend is chosen for which tree and filesystem. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { chooseBackend, MOST_CHOKIDAR_ENTRIES } from './choose-watcher.ts'

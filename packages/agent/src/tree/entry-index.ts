@@ -222,6 +222,11 @@ export class EntryIndex {
     }
   }
 
+  /** Paths of files that were seen with this inode. Costs a pass over the whole index. */
+  pathsOfInode(inode: number): string[] {
+    return this.#queries.byInode(inode).map(({ directory, row }) => childPath(directory, row.name))
+  }
+
   hasChildren(directory: string): boolean {
     return this.#queries.hasChildren(directory)
   }

@@ -1,3 +1,4 @@
+/** What one event of a watched directory becomes. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { PathFilter } from '@rootferry/protocol'

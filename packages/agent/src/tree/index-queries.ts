@@ -28,6 +28,7 @@ export interface PlacedRow {
 
 const MOST_DIRECTORY_IDS = 4_096
 const MOST_SAME_DIGEST = 8
+const MOST_LINKS = 64
 /** Lives of the agent that are remembered: a receiver that was away for more of them has to compare. */
 const MOST_TERMS = 1_000
 
@@ -170,6 +171,11 @@ export class IndexQueries {
       name,
       limit,
     )
+  }
+
+  /** Reads all rows: there is no index for a question that is asked so rarely. */
+  byInode(inode: number): PlacedRow[] {
+    return this.#placed('WHERE inode = ? AND kind = 1 LIMIT ?', inode, MOST_LINKS)
   }
 
   hasChildren(directory: string): boolean {

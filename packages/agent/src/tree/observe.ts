@@ -13,7 +13,8 @@ import type { Observation } from './entry-index.ts'
 const RACY_MS = 12
 
 export type Look =
-  | { found: 'entry'; observation: Observation }
+  /** `links`: names the file has, on the whole filesystem. */
+  | { found: 'entry'; observation: Observation; links: number }
   | { found: 'nothing' }
   /** Something is there that can not be sent; `code` and `message` say why. */
   | { found: 'problem'; code: ProblemCode; message: string }
@@ -45,6 +46,7 @@ export function observe(stats: Stats, target: string | null, nowMs: number): Loo
   if (kind === null) return { found: 'problem', code: 'special-file', message: specialKind(stats) }
   return {
     found: 'entry',
+    links: kind === 'file' ? stats.nlink : 1,
     observation: {
       kind,
       mode: stats.mode & 0o7777,

@@ -1,3 +1,4 @@
+/** When raw events are so many that the kernel may have dropped some. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
+  appendFileSync,
   chmodSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readFileSync,
@@ -214,4 +216,17 @@ test('a large file with other times is left to the background, and settled by it
   tree.scanner.settle('large', { ...before, mtime: 1_000e6 }, before.digest ?? '')
   assert.equal(tree.index.get('large')?.content, before.content)
   assert.equal(tree.index.get('large')?.mtime, 1_000e6)
+})
+
+test('a write through one name of a hard-linked file is found under the other', () => {
+  using tree = treeOf('a/one')
+  tree.scanAll()
+  linkSync(join(tree.root, 'a/one'), join(tree.root, 'two'))
+  tree.scan('two')
+  appendFileSync(join(tree.root, 'two'), ' and more')
+  assert.deepEqual(tree.scan('two').sort(), ['a/one', 'two'])
+  rmSync(join(tree.root, 'a/one'))
+  tree.scan('a/one')
+  appendFileSync(join(tree.root, 'two'), ' and more')
+  assert.deepEqual(tree.scan('two'), ['two'])
 })

@@ -13,6 +13,7 @@ import { digestOf, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH }
 import { readWhole } from './content-reader.ts'
 import { differenceOf, sameAttributes, sameDirectory } from './difference.ts'
 import type { EntryIndex, Finding, IndexedEntry, Observation } from './entry-index.ts'
+import { HardLinks } from './hard-links.ts'
 import { type Look, lookAt } from './observe.ts'
 import type { Problem, Problems } from './problems.ts'
 import type { Hint } from './watcher.ts'
@@ -48,6 +49,7 @@ export class Scanner {
   readonly #scratch = new Uint8Array(INLINE_DIGEST_BYTES)
   /** By path, in order of discovery. INVARIANT: no path is a finding and a removal at once. */
   #findings = new Map<string, Finding>()
+  readonly #links: HardLinks
   /** Directories that hold something that was looked at. */
   readonly #parents = new Set<string>()
   /** What the index holds at paths that are gone. */
@@ -55,12 +57,14 @@ export class Scanner {
 
   constructor(parts: ScannerParts) {
     this.#parts = parts
+    this.#links = new HardLinks((inode) => parts.index.pathsOfInode(inode))
   }
 
   /** Follows hints, parents first. @returns (at its end) how many changes it recorded */
   *scan(hints: readonly Hint[]): Generator<undefined, number> {
     const { index, directories } = this.#parts
     const headBefore = index.head
+    if (hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')) this.#parts.problems.clearAll()
     for (const hint of hints) yield* this.#follow(hint)
     for (const parent of this.#parents) this.#lookAtParent(parent)
     this.#parents.clear()
@@ -96,6 +100,7 @@ export class Scanner {
       return
     }
     this.#compare(path, before, look)
+    if (look.found === 'entry' && look.links > 1) this.#lookAtOtherNames(path, look.observation.inode, look.links)
     if (!isDirectory || look.found !== 'entry') return
     const isOther = before?.kind === 'directory' && !sameDirectory(before, look.observation)
     if (isOther) {
@@ -166,6 +171,7 @@ export class Scanner {
       return
     }
     const { observation } = look
+    this.#links.note(path, observation.inode, look.links)
     this.#removals.delete(path)
     if (observation.kind !== 'directory') this.#parts.problems.clear(path)
     if (before?.kind === 'directory' && observation.kind !== 'directory') this.#removeBelow(before)
@@ -204,6 +210,17 @@ export class Scanner {
     const sameBytes = before.digest === digest
     if (sameBytes && sameAttributes(before, observation)) this.#parts.index.refresh(before.path, observation)
     else this.#find({ path: before.path, observation, digest, sameBytes })
+  }
+
+  /** The other names of a hard-linked file changed along with this one. */
+  #lookAtOtherNames(path: string, inode: number, links: number): void {
+    for (const other of this.#links.others(path, inode, links)) {
+      const before = this.#parts.index.get(other)
+      const location = this.#locate(other)
+      const look = location === null ? null : lookAt(location, this.#parts.nowMs())
+      if (look?.found !== 'entry' || look.observation.inode !== inode) this.#links.forget(other, inode)
+      else if (before !== null) this.#compare(other, before, look)
+    }
   }
 
   /** A change in a directory changes the directory's own times; no hint tells of that. */

@@ -155,12 +155,15 @@ function renameWorks(stateDir: string, path: string): boolean {
   return false
 }
 
+/** An index begins with the root's own entry: up to there an empty target is as it should be. */
+const ROOT_SEQUENCE = 1
+
 function checkIdentity(ledger: Ledger, identity: string, isEmpty: boolean, log: LedgerLog): void {
   const { rootIdentity, position } = ledger
   if (rootIdentity !== identity) ledger.setRootIdentity(identity)
   if (position === null) return
   const isAnother = rootIdentity !== null && rootIdentity !== identity
-  if (!isAnother && !(isEmpty && position.sequence > 0)) return
+  if (!isAnother && !(isEmpty && position.sequence > ROOT_SEQUENCE)) return
   log('warn', isAnother ? 'the target is another directory than before' : 'the target was emptied', {})
   ledger.forgetPosition()
 }
