@@ -154,6 +154,7 @@ test('a position is not believed when the target was emptied or replaced behind 
   )
   feed.connect()
   await feed.commit([file('a', '1')])
+  await feed.commit([file('a', '2')])
   await feed.close()
   rmSync(scratch.at('target'), { recursive: true })
   await feed.open()
