@@ -9,7 +9,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { readdirSync, statfsSync, statSync } from 'node:fs'
+import { statfsSync, statSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Accounts, ConfinedDirectories, collectGarbage, errorMessage } from '@rootferry/host'
 import { type Hello, PathFilter, ROOT_PATH, type Welcome } from '@rootferry/protocol'
@@ -18,9 +18,11 @@ import { answerList } from './feed/listing.ts'
 import { Packer } from './feed/packer.ts'
 import { decideStart } from './feed/start-decision.ts'
 import type { FromRoot, LogLevel, RootOptions, RootRequest, RootStatus, ToRoot } from './root-messages.ts'
+import { Timers } from './timers.ts'
 import { chooseBackend, createWatcher, MOST_CHOKIDAR_ENTRIES } from './tree/choose-watcher.ts'
 import { Coalescer } from './tree/coalesce.ts'
 import { digestFile, type ReadFault } from './tree/content-reader.ts'
+import { countEntries } from './tree/count-entries.ts'
 import type { EntryIndex } from './tree/entry-index.ts'
 import { observe } from './tree/observe.ts'
 import { type Problem, Problems } from './tree/problems.ts'
@@ -54,7 +56,7 @@ export class RootService {
   readonly #accounts = new Accounts()
   readonly #scans = new PQueue({ concurrency: 1 })
   readonly #digests = new PQueue({ concurrency: 1 })
-  readonly #timers = new Map<string, NodeJS.Timeout>()
+  readonly #timers = new Timers()
   readonly #firstScan = Promise.withResolvers<void>()
   #coalescer: Coalescer
   #tree: OpenTree | null = null
@@ -78,7 +80,7 @@ export class RootService {
   start(): void {
     this.#post({ type: 'advanced', head: this.#index.head, seenMs: Date.now() })
     void this.#checkRoot()
-    this.#every('purge', PURGE_MS, () => this.#purge())
+    this.#timers.every('purge', PURGE_MS, () => this.#purge())
   }
 
   async handle(message: ToRoot): Promise<void> {
@@ -114,7 +116,7 @@ export class RootService {
 
   async close(): Promise<void> {
     this.#closing = true
-    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.close()
     await this.#closeTree()
     closeRootIndex(this.#index)
     this.#post({ type: 'closed' })
@@ -154,9 +156,9 @@ export class RootService {
 
   async #pack(tree: OpenTree, request: Extract<RootRequest, { type: 'pack' }>) {
     const packed = await tree.packer.pack(request.plan, request.segment, request.compress)
-    if (tree.packer.hasLearnt) this.#after('flush', IDLE_FLUSH_MS, () => this.#tree?.packer.flushDigests())
+    if (tree.packer.hasLearnt) this.#timers.after('flush', IDLE_FLUSH_MS, () => this.#tree?.packer.flushDigests())
     this.#bulkBytes += packed.payload.byteLength
-    if (this.#bulkBytes > BULK_BYTES) this.#after('rest', REST_MS, () => this.#rest())
+    if (this.#bulkBytes > BULK_BYTES) this.#timers.after('rest', REST_MS, () => this.#rest())
     return packed
   }
 
@@ -194,7 +196,7 @@ export class RootService {
       if (this.#state.reason !== reason) this.#log('error', 'root is unavailable', { reason })
       this.#setState({ state: 'unavailable', reason })
     }
-    this.#after('root', ROOT_CHECK_MS, () => void this.#checkRoot())
+    this.#timers.after('root', ROOT_CHECK_MS, () => void this.#checkRoot())
   }
 
   async #openTree(): Promise<void> {
@@ -258,7 +260,7 @@ export class RootService {
       ms: this.#lastScanMs,
     })
     this.#firstScan.resolve()
-    this.#after('rest', REST_MS, () => this.#rest())
+    this.#timers.after('rest', REST_MS, () => this.#rest())
   }
 
   async #closeTree(): Promise<void> {
@@ -281,7 +283,7 @@ export class RootService {
     this.#firstHintMs ??= now
     this.#coalescer.add(hint, now)
     const dueAt = this.#coalescer.dueAt()
-    if (dueAt !== null && !this.#timers.has('batch')) this.#after('batch', dueAt - now, () => this.#takeBatch())
+    if (dueAt !== null && !this.#timers.has('batch')) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
   }
 
   #takeBatch(): void {
@@ -289,7 +291,7 @@ export class RootService {
     const batch = this.#coalescer.take(now)
     if (batch.length > 0) this.#enqueueScan(batch)
     const dueAt = this.#coalescer.dueAt()
-    if (dueAt !== null) this.#after('batch', dueAt - now, () => this.#takeBatch())
+    if (dueAt !== null) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
   }
 
   #enqueueScan(hints: Hint[]): void {
@@ -348,7 +350,7 @@ export class RootService {
     const delayMs = this.#retries.delayAfter(path, fault, Date.now())
     if (delayMs === null) this.#noteProblem({ path, code: 'unreadable', message }, true)
     else if (delayMs === 0) this.#hint({ path, extent: 'entry' })
-    else this.#after(`retry ${path}`, delayMs, () => this.#hint({ path, extent: 'entry' }))
+    else this.#timers.after(`retry ${path}`, delayMs, () => this.#hint({ path, extent: 'entry' }))
   }
 
   #noteProblem(problem: Problem, isNew = false): void {
@@ -380,7 +382,7 @@ export class RootService {
 
   #rescanLater(): void {
     const periodMs = this.#degraded === null ? this.#options.watch.rescanMinutes * 60_000 : DEGRADED_RESCAN_MS
-    this.#after('rescan', periodMs, () => {
+    this.#timers.after('rescan', periodMs, () => {
       this.#hint(WHOLE_TREE)
       this.#rescanLater()
     })
@@ -397,7 +399,7 @@ export class RootService {
   }
 
   #statusSoon(): void {
-    if (!this.#timers.has('status')) this.#after('status', STATUS_MS, () => this.#sendStatus())
+    if (!this.#timers.has('status')) this.#timers.after('status', STATUS_MS, () => this.#sendStatus())
   }
 
   #sendStatus(): void {
@@ -418,29 +420,6 @@ export class RootService {
     })
   }
 
-  /** One timer of a name at a time: a new one takes the old one's place. */
-  #after(name: string, delayMs: number, work: () => void): void {
-    clearTimeout(this.#timers.get(name))
-    if (this.#closing) return
-    this.#timers.set(
-      name,
-      setTimeout(
-        () => {
-          this.#timers.delete(name)
-          work()
-        },
-        Math.max(delayMs, 0),
-      ),
-    )
-  }
-
-  #every(name: string, periodMs: number, work: () => void): void {
-    this.#after(name, periodMs, () => {
-      work()
-      this.#every(name, periodMs, work)
-    })
-  }
-
   #log(level: LogLevel, message: string, details: Record<string, unknown> = {}): void {
     this.#post({ type: 'log', level, message, details })
   }
@@ -452,24 +431,6 @@ interface OpenTree {
   watcher: Watcher
   scanner: Scanner
   packer: Packer
-}
-
-/** Entries below a directory, or `enough` when there are that many. */
-function countEntries(path: string, enough: number): number {
-  let count = 0
-  const waiting = [path]
-  for (let directory = waiting.pop(); directory !== undefined && count < enough; directory = waiting.pop()) {
-    try {
-      for (const entry of readdirSync(directory, { withFileTypes: true })) {
-        count += 1
-        if (entry.isDirectory()) waiting.push(`${directory}/${entry.name}`)
-      }
-    } catch (error) {
-      // Unreadable or gone: the scan will say so, this is an estimate.
-      if (!(error instanceof Error)) throw error
-    }
-  }
-  return Math.min(count, enough)
 }
 
 function describe(error: unknown): string {

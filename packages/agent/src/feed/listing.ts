@@ -16,10 +16,10 @@ import {
   ROOT_PATH,
 } from '@rootferry/protocol'
 import { digestFile } from '../tree/content-reader.ts'
-import { sameVersion } from '../tree/difference.ts'
 import type { EntryIndex, IndexedEntry } from '../tree/entry-index.ts'
 import { observe } from '../tree/observe.ts'
 import { OwnerNaming } from './owner-names.ts'
+import { isSameVersion } from './version-of.ts'
 
 export interface ListingParts {
   directories: ConfinedDirectories
@@ -84,7 +84,7 @@ async function digestOfEntry(entry: IndexedEntry, parts: ListingParts): Promise<
   const read = await digestFile(location, parts.pause)
   if (read.fault !== null) return null
   const look = observe(read.stats, null, parts.nowMs())
-  if (look.found !== 'entry' || !sameVersion({ ...entry, ctime: 1 }, { ...look.observation, ctime: 1 })) return null
+  if (look.found !== 'entry' || !isSameVersion(entry, look.observation)) return null
   parts.index.learnDigests([{ path: entry.path, content: entry.content, digest: read.digest }])
   return read.digest
 }

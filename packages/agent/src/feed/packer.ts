@@ -6,26 +6,18 @@
  * somebody keeps writing), its row is deferred: it leaves this changeset and comes again with a later sequence.
  * Plans are shared by all receivers at the same cursor; every segment can be packed again at any time.
  */
-import type { Stats } from 'node:fs'
 import { type Accounts, type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
-import {
-  type Change,
-  DigestStream,
-  digestOf,
-  encodeMessage,
-  LIMITS,
-  type Segment,
-  SLICE_ENTRY,
-} from '@rootferry/protocol'
-import { digestFile, type ReadFault, readSlice, readWhole, type WholeRead } from '../tree/content-reader.ts'
-import { sameVersion } from '../tree/difference.ts'
+import { type Change, digestOf, encodeMessage, LIMITS, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
+import { digestFile, type ReadFault, readWhole, type WholeRead } from '../tree/content-reader.ts'
 import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
-import { lookAt, observe } from '../tree/observe.ts'
+import { lookAt } from '../tree/observe.ts'
 import { EMPTY_ARCHIVE, layOut, type Planned, type PlannedSegment, SLICE_BYTES } from './changeset-plan.ts'
 import { compressSegment } from './compression.ts'
 import { OwnerNaming } from './owner-names.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { SlabPool } from './slab-pool.ts'
+import { SlicedFile } from './sliced-file.ts'
+import { isSameVersion } from './version-of.ts'
 
 export interface PackerEvents {
   /** A file is not what its row says: look at it again. */
@@ -61,14 +53,6 @@ export interface PackedSegment {
   /** The `segment` message. */
   header: string
   payload: Uint8Array<ArrayBuffer>
-}
-
-/** A file that travels in slices: the version that all of them must be of, and its digest as far as it was read. */
-interface SlicedFile {
-  version: Observation
-  digest: DigestStream
-  finished: string | null
-  lost: boolean
 }
 
 interface Plan {
@@ -160,7 +144,7 @@ export class Packer {
       if (row.size > LARGE_BYTES) {
         const version = await this.#versionOf(row, range)
         if (version === null) lost.add(row)
-        else sliced.set(position, { version, digest: new DigestStream(), finished: null, lost: false })
+        else sliced.set(position, new SlicedFile(version))
       }
       const origin = this.#copyOf(row, range)
       if (origin !== null) {
@@ -256,7 +240,7 @@ export class Packer {
     }
     const { observation, bytes } = read
     const digest = digestOf(room.subarray(0, bytes))
-    if (isVersionOf(row, observation)) this.#learn(row, digest)
+    if (isSameVersion(row, observation) && row.mode === observation.mode) this.#learn(row, digest)
     else this.#parts.events.stale(row.path)
     const { mode, uid, gid, mtime } = observation
     const change = { path: row.path, kind: 'file', mode, uid, gid, mtime, size: bytes, digest } as const
@@ -274,58 +258,25 @@ export class Packer {
   ): Promise<Segment['slice']> {
     const row = plan.rows[slice.row]
     const file = plan.sliced.get(slice.row)
-    if (row?.kind !== 'file' || file === undefined || file.lost) return null
+    if (row?.kind !== 'file' || file === undefined || file.isLost) return null
     const room = writer.room()?.subarray(0, slice.length) ?? new Uint8Array(0)
-    const isVersion = (stats: Stats) => isSameFile(stats, file.version, this.#parts.nowMs())
-    const locate = () => this.#parts.directories.locate(row.path)
-    const read = this.#attempt(row.path, () => readSlice(locate(), room, slice, isVersion))
-    const caughtUp = read?.fault === null && (await this.#catchUp(file, slice.offset, locate, isVersion))
-    if (!caughtUp) {
-      file.lost = true
-      const fault = read === null || read.fault === null ? 'unsettled' : read.fault
-      this.#deferNow(row.path, fault, read?.fault === 'unreadable' ? read.message : '')
+    const { directories, nowMs, pause } = this.#parts
+    const read = await this.#attemptLong(row.path, () =>
+      file.read(slice, room, () => directories.locate(row.path), nowMs, pause),
+    )
+    if (read === null || read.fault !== null) {
+      file.isLost = true
+      this.#deferNow(row.path, read?.fault ?? 'unsettled', read?.fault === 'unreadable' ? read.message : '')
       return null
     }
-    if (file.finished === null && file.digest.bytes === slice.offset) file.digest.update(room)
     writer.add(SLICE_ENTRY, slice.length)
+    const { mode, uid, gid, mtime, size } = file.version
     if (slice.last) {
-      if (file.finished === null) {
-        file.finished = file.digest.finish()
-        this.#learn(row, file.finished)
-      }
-      const { mode, uid, gid, mtime, size } = file.version
-      changes.push({
-        path: row.path,
-        kind: 'file',
-        mode,
-        uid,
-        gid,
-        mtime,
-        size,
-        digest: file.finished,
-        source: 'slices',
-      })
+      const digest = file.digest()
+      this.#learn(row, digest)
+      changes.push({ path: row.path, kind: 'file', mode, uid, gid, mtime, size, digest, source: 'slices' })
     }
-    return { path: row.path, content: row.content, offset: slice.offset, length: slice.length, size: file.version.size }
-  }
-
-  /** A receiver that has the first slices already is spared them; the digest is not. */
-  async #catchUp(
-    file: SlicedFile,
-    offset: number,
-    locate: () => string,
-    isVersion: (stats: Stats) => boolean,
-  ): Promise<boolean> {
-    if (file.finished !== null) return true
-    const piece = new Uint8Array(SLICE_BYTES)
-    while (file.digest.bytes < offset) {
-      const at = file.digest.bytes
-      const length = Math.min(SLICE_BYTES, offset - at)
-      if (readSlice(locate(), piece, { offset: at, length }, isVersion).fault !== null) return false
-      file.digest.update(piece.subarray(0, length))
-      await this.#parts.pause()
-    }
-    return true
+    return { path: row.path, content: row.content, offset: slice.offset, length: slice.length, size }
   }
 
   async #finish(
@@ -363,17 +314,30 @@ export class Packer {
     this.#parts.events.deferred(path, fault, message)
   }
 
-  /** Null when a directory above the path is gone, replaced or closed to us. */
+  /** Null when a directory above the path is gone or replaced. */
   #attempt<Result>(path: string, work: () => Result): Result | ReadFault | null {
     try {
       return work()
     } catch (error) {
-      const code = errorCode(error)
-      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null
-      if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: errorMessage(error) }
-      throw new Error(`packing ${path}`, { cause: error })
+      return pathFaultOf(path, error)
     }
   }
+
+  async #attemptLong<Result>(path: string, work: () => Promise<Result>): Promise<Result | ReadFault | null> {
+    try {
+      return await work()
+    } catch (error) {
+      return pathFaultOf(path, error)
+    }
+  }
+}
+
+/** @throws what is no fault of the path */
+function pathFaultOf(path: string, error: unknown): ReadFault | null {
+  const code = errorCode(error)
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null
+  if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: errorMessage(error) }
+  throw new Error(`packing ${path}`, { cause: error })
 }
 
 /** Whether the segment has room for content at all. */
@@ -398,17 +362,4 @@ function withinBytes(rows: Planned[]): Planned[] {
 function sliceLabel(row: Planned | undefined, slice: { offset: number; length: number; last: boolean }) {
   if (row?.kind !== 'file') return null
   return { path: row.path, content: row.content, end: slice.offset + slice.length, isLast: slice.last }
-}
-
-/** Whether the bytes read under `observation` are the row's; a fresh file's ctime says nothing yet. */
-function isVersionOf(row: IndexedEntry, observation: Observation): boolean {
-  const ctimeMatches = row.ctime === 0 || observation.ctime === 0 || row.ctime === observation.ctime
-  return (
-    sameVersion({ ...row, ctime: 1 }, { ...observation, ctime: 1 }) && ctimeMatches && row.mode === observation.mode
-  )
-}
-
-function isSameFile(stats: Stats, version: Observation, nowMs: number): boolean {
-  const look = observe(stats, null, nowMs)
-  return look.found === 'entry' && sameVersion({ ...version, ctime: 1 }, { ...look.observation, ctime: 1 })
 }
