@@ -18,6 +18,8 @@ const RECEIVER = new URL('../../packages/receiver/src/main.ts', import.meta.url)
 export interface RigOptions {
   /** Number of receivers: web1, web2, … */
   receivers?: number
+  /** Merged into agent.yaml. */
+  agentConfig?: object
   /** Merged into the root of agent.yaml. */
   root?: object
   /** Merged into the root of receiver.yaml. */
@@ -128,6 +130,14 @@ export class Rig implements AsyncDisposable {
     await this.startReceiver(number)
   }
 
+  /** Changes the root's settings in agent.yaml and has the running agent read them. */
+  reconfigure(root: object): void {
+    const file = join(this.place, 'agent.yaml')
+    const config = JSON.parse(readFileSync(file, 'utf8')) as { roots: { site: object } }
+    writeJson(file, { ...config, roots: { site: { ...config.roots.site, ...root } } })
+    process.kill(this.agent?.pid ?? 0, 'SIGHUP')
+  }
+
   agentVerb(...words: string[]): string {
     return execFileSync(process.execPath, [AGENT.pathname, ...words, '--config', join(this.place, 'agent.yaml')], {
       encoding: 'utf8',
@@ -135,12 +145,17 @@ export class Rig implements AsyncDisposable {
   }
 
   /** Resolves when every target equals the source and every receiver is live at the agent's sequence. */
-  async converged(deadlineMs = 30_000, ignore?: (path: string) => boolean): Promise<void> {
+  converged(deadlineMs = 30_000, ignore?: (path: string) => boolean): Promise<void> {
+    return this.convergedWith(this.source, deadlineMs, ignore)
+  }
+
+  /** The same where the source is to be reached by another path. */
+  async convergedWith(source: string, deadlineMs = 30_000, ignore?: (path: string) => boolean): Promise<void> {
     const options = ignore === undefined ? {} : { ignore }
     const faults = () =>
       this.targets.flatMap((target, number) => {
         try {
-          return differences(this.source, target, options).map((fault) => `web${number + 1} ${fault}`)
+          return differences(source, target, options).map((fault) => `web${number + 1} ${fault}`)
         } catch (error) {
           return [`web${number + 1} ${error instanceof Error ? error.message : String(error)}`]
         }
@@ -190,7 +205,7 @@ export class Rig implements AsyncDisposable {
   }
 
   async #setUp(): Promise<void> {
-    const { receivers: _, root = {}, receiverRoot = {}, prepare } = this.#options
+    const { receivers: _, agentConfig = {}, root = {}, receiverRoot = {}, prepare } = this.#options
     mkdirSync(this.source, { recursive: true })
     prepare?.(this.source, this.targets)
     this.agentPort = await freePort()
@@ -200,6 +215,7 @@ export class Rig implements AsyncDisposable {
       listen: `127.0.0.1:${this.agentPort}`,
       admin: { listen: `127.0.0.1:${this.#adminPort}` },
       tls: 'off',
+      ...agentConfig,
       roots: { site: { path: this.source, ...root } },
     })
     this.#adminToken = this.agentVerb('token', 'create', 'ops', '--admin').trim()

@@ -30,7 +30,7 @@ export interface RootOptions {
 /** Name of a request → what it takes and what it answers. */
 export interface RootRequests {
   /** Decides where a receiver begins; waits for the first scan where that needs it. */
-  greet: { takes: { hello: Hello }; answers: Welcome }
+  greet: { takes: { hello: Hello; receiver: string }; answers: Welcome }
   plan: { takes: { from: number }; answers: PlanSummary }
   repair: { takes: { request: number; paths: string[] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
@@ -77,6 +77,8 @@ export type FromRoot =
   | { type: 'status'; status: RootStatus }
   | { type: 'log'; level: LogLevel; message: string; details: Record<string, unknown> }
   | { type: 'failed'; message: string; exitCode: number }
+  /** The tree was closed, to be opened again: sessions that were welcomed before are void. */
+  | { type: 'interrupted' }
   /** Bulk work is over: a good moment to give memory back. */
   | { type: 'rested' }
   | { type: 'closed' }

@@ -138,7 +138,7 @@ export class RootService {
   }
 
   #work(request: RootRequest) {
-    if (request.type === 'greet') return this.#greet(request.hello)
+    if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'watermarks') return this.#index.watermarks()
     const tree = this.#tree
     if (tree === null) throw new RangeError(this.#state.reason ?? 'the root is not available')
@@ -162,12 +162,16 @@ export class RootService {
     return packed
   }
 
-  async #greet(hello: Hello): Promise<Welcome> {
+  async #greet(hello: Hello, receiver: string): Promise<Welcome> {
     let decision = decideStart(hello, this.#index)
     if (decision.start === 'resync') {
+      if (this.#state.state === 'unavailable') throw new RangeError(this.#state.reason ?? 'the root is not available')
       await this.#firstScan.promise
       decision = decideStart(hello, this.#index)
     }
+    // From now on tombstones are kept for it.
+    const durable = decision.start === 'resync' ? decision.sequence : Math.min(hello.durable, decision.sequence)
+    this.#index.saveWatermark(receiver, decision.sequence, durable, Date.now())
     const { files, directories, symlinks, bytes } = this.#index.totals
     return {
       type: 'welcome',
@@ -267,6 +271,8 @@ export class RootService {
     const tree = this.#tree
     if (tree === null) return
     this.#tree = null
+    // What was welcomed to the old tree, with its filter, has to say hello again.
+    this.#post({ type: 'interrupted' })
     tree.packer.flushDigests()
     await tree.watcher.close()
     await this.#scans.onIdle()

@@ -12,7 +12,10 @@ import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from './
 export interface RootThreadEvents {
   advanced(head: number, seenMs: number): void
   status(status: RootStatus): void
-  lost(): void
+  /** Sessions are void. */
+  lost(why: string): void
+  /** There is no thread for a while. */
+  down(why: string): void
 }
 
 const RESTART_MS = 1_000
@@ -34,6 +37,8 @@ export class RootThread {
   #closing = false
   /** Between the death of a thread and the start of the next. */
   #isDown = false
+  #hasStarted = false
+  #lastFailure = 'its thread died, and is being restarted'
   #closed = Promise.withResolvers<void>()
   #started = Promise.withResolvers<void>()
 
@@ -91,6 +96,7 @@ export class RootThread {
       case 'refusal':
         return this.#settle(message)
       case 'advanced':
+        this.#hasStarted = true
         this.#started.resolve()
         return this.#events.advanced(message.head, message.seenMs)
       case 'status':
@@ -99,14 +105,25 @@ export class RootThread {
         this.#log[message.level]({ root: this.#options.name, ...message.details }, message.message)
         return
       case 'failed':
-        this.#closing = true
-        this.#started.reject(new Failure(message.exitCode, `root ${this.#options.name}: ${message.message}`))
-        return
+        return this.#failed(new Failure(message.exitCode, `root ${this.#options.name}: ${message.message}`))
+      case 'interrupted':
+        return this.#events.lost('the root was opened anew')
       case 'rested':
         return collectGarbage()
       case 'closed':
         return this.#closed.resolve()
     }
+  }
+
+  /** The first start tells whether anything is wrong with the configuration; later ones are tried again and again. */
+  #failed(failure: Failure): void {
+    this.#lastFailure = failure.message
+    if (this.#hasStarted) {
+      this.#log.error({ root: this.#options.name, error: failure.message }, 'a root can not be opened, trying again')
+      return
+    }
+    this.#closing = true
+    this.#started.reject(failure)
   }
 
   #settle(message: Extract<FromRoot, { id: number }>): void {
@@ -123,7 +140,8 @@ export class RootThread {
     this.#waiting.clear()
     if (this.#closing) return
     this.#started.reject(new Failure(EXIT.failed, `root ${this.#options.name}: its thread died while starting`))
-    this.#events.lost()
+    this.#events.down(this.#lastFailure)
+    this.#lastFailure = 'its thread died, and is being restarted'
     setTimeout(() => {
       if (this.#closing) return
       this.#isDown = false

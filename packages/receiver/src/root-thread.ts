@@ -41,6 +41,7 @@ export class RootThread {
   readonly #closed = Promise.withResolvers<void>()
   #worker: Worker
   #closing = false
+  #hasOpened = false
   #progressLoggedAt = 0
 
   constructor(options: ApplierOptions, link: LinkOptions, log: Logger) {
@@ -103,10 +104,9 @@ export class RootThread {
   #take(message: FromApplier): void {
     switch (message.type) {
       case 'opened':
-        return this.#opened.resolve()
+        return this.#ready()
       case 'failed':
-        this.#closing = true
-        return this.#opened.reject(new Failure(message.exitCode, `root ${this.#options.root}: ${message.message}`))
+        return this.#failed(new Failure(message.exitCode, `root ${this.#options.root}: ${message.message}`))
       case 'hello':
         this.state.sequence = message.position.sequence
         this.state.durableSequence = message.position.durable
@@ -118,6 +118,25 @@ export class RootThread {
       case 'closed':
         return this.#closed.resolve()
     }
+  }
+
+  /** A thread that was started again knows nothing of the connection: it takes a new one. */
+  #ready(): void {
+    if (this.#hasOpened) this.#link.abort('internal-error', 'the disk thread was restarted')
+    this.#hasOpened = true
+    this.state.failing = null
+    this.#opened.resolve()
+  }
+
+  /** The first start tells whether anything is wrong with the configuration; later ones are tried again and again. */
+  #failed(failure: Failure): void {
+    this.state.failing = failure.message
+    if (this.#hasOpened) {
+      this.#log.error({ error: failure.message }, 'the target can not be opened, trying again')
+      return
+    }
+    this.#closing = true
+    this.#opened.reject(failure)
   }
 
   #note(event: ApplierEvent): void {
@@ -191,6 +210,7 @@ export class RootThread {
   #ended(): void {
     this.#closed.resolve()
     if (this.#closing) return
+    this.state.failing ??= 'the disk thread died, and is being restarted'
     this.#link.abort('internal-error', 'the disk thread died')
     setTimeout(() => {
       if (!this.#closing) this.#worker = this.#start()

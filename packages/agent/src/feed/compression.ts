@@ -14,7 +14,8 @@ export interface EncodedSegment {
 /** @param wanted whether the line is slow enough to be worth any of this */
 export function compressSegment(archive: Buffer<ArrayBuffer>, wanted: boolean): EncodedSegment {
   if (!wanted || archive.byteLength === 0 || !shrinks(archive)) return { encoding: 'tar', payload: archive }
-  const payload = zstdCompressSync(archive, OPTIONS) as Buffer<ArrayBuffer>
+  // A copy: small results are parts of a pool, whose memory can not be handed to another thread.
+  const payload = new Uint8Array(zstdCompressSync(archive, OPTIONS))
   return payload.byteLength < archive.byteLength * WORTHWHILE
     ? { encoding: 'zstd', payload }
     : { encoding: 'tar', payload: archive }

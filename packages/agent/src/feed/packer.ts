@@ -6,6 +6,7 @@
  * somebody keeps writing), its row is deferred: it leaves this changeset and comes again with a later sequence.
  * Plans are shared by all receivers at the same cursor; every segment can be packed again at any time.
  */
+import { randomInt } from 'node:crypto'
 import { type Accounts, type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
 import { type Change, digestOf, encodeMessage, LIMITS, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
 import { digestFile, type ReadFault, readWhole, type WholeRead } from '../tree/content-reader.ts'
@@ -55,6 +56,9 @@ export interface PackedSegment {
   payload: Uint8Array<ArrayBuffer>
 }
 
+/** Unique beyond one packer and one thread: whoever still holds a plan of another must not be taken for ours. */
+let nextPlanId = randomInt(2 ** 40)
+
 interface Plan {
   summary: PlanSummary
   rows: Planned[]
@@ -72,7 +76,6 @@ export class Packer {
   readonly #plans = new Map<number, Plan>()
   readonly #learnt: { path: string; content: number; digest: string }[] = []
   readonly #slabs = new SlabPool()
-  #nextId = 1
 
   constructor(parts: PackerParts) {
     this.#parts = parts
@@ -155,7 +158,7 @@ export class Packer {
     const segments = layOut(rows, (row, position) => {
       return row.kind === 'file' && carries(row, range) && !copies.has(position) && !lost.has(row)
     })
-    const id = this.#nextId++
+    const id = nextPlanId++
     const summary: PlanSummary = {
       id,
       ...range,

@@ -31,6 +31,7 @@ interface Watermark {
 }
 
 const SAVE_MS = 500
+const SEEN_MS = 3_600_000
 /** Heads whose time is remembered, to say how old a receiver's lag is. */
 const MOST_HEADS = 1_024
 
@@ -44,6 +45,7 @@ export class RootFeed {
   readonly #unsaved = new Set<string>()
   /** When each recent head was first hinted at, oldest first. */
   readonly #heads: { head: number; seenMs: number }[] = []
+  readonly #keepSeen: NodeJS.Timeout
   #status: RootStatus | null = null
   #head = 0
   #saveTimer: NodeJS.Timeout | null = null
@@ -57,10 +59,16 @@ export class RootFeed {
       status: (status: RootStatus) => {
         this.#status = status
       },
-      lost: () => this.#closeSessions(new ProtocolError('root-unavailable', 'the root is being restarted')),
+      lost: (why: string) => this.#closeSessions(new ProtocolError('root-unavailable', why)),
+      down: (why: string) => {
+        if (this.#status !== null) this.#status = { ...this.#status, state: 'unavailable', reason: why }
+        this.#closeSessions(new ProtocolError('root-unavailable', why))
+      },
     }
     this.thread = new RootThread(options, events, log)
     this.#hub = new Hub(this.thread)
+    // A receiver that is connected is heard of, though it may have nothing to confirm for weeks.
+    this.#keepSeen = setInterval(() => [...this.#sessions.keys()].forEach((name) => this.#save(name)), SEEN_MS)
   }
 
   /** @throws Failure when the root's index can not be opened */
@@ -102,7 +110,8 @@ export class RootFeed {
     this.#log.info({ receiver, sequence: hello.sequence, target: hello.target }, 'receiver connected')
     socket.on('close', (code: number, reason: Buffer) => {
       if (this.#sessions.get(receiver) === session) this.#sessions.delete(receiver)
-      const lastError = code === 1000 || code === 1001 ? null : `${code} ${reason.toString()}`.trim()
+      const why = code === 1006 ? 'the connection was lost' : `${code} ${reason.toString()}`.trim()
+      const lastError = code === 1000 || code === 1001 ? null : why
       const watermark = this.#watermark(receiver)
       watermark.lastError = lastError
       watermark.seenAt = new Date()
@@ -147,6 +156,7 @@ export class RootFeed {
   async close(): Promise<void> {
     this.#closeSessions(new ProtocolError('shutting-down', 'the agent is stopping'))
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)
+    clearInterval(this.#keepSeen)
     this.#saveAll()
     await this.thread.close()
   }
@@ -164,6 +174,7 @@ export class RootFeed {
   }
 
   #noteProgress(receiver: string, session: Session): void {
+    if (session.state.phase !== 'greeting') this.#watermark(receiver).lastError = null
     if (session.state.phase !== 'feeding' || this.#sessions.get(receiver) !== session) return
     const watermark = this.#watermark(receiver)
     const { committed, durable } = session.state

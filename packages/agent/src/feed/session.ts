@@ -72,7 +72,7 @@ export class Session {
     this.#socket.on('close', () => this.#end())
     this.#socket.on('pong', () => this.#heard())
     try {
-      const welcome: Welcome = await this.#root.ask('greet', { hello })
+      const welcome: Welcome = await this.#root.ask('greet', { hello, receiver: this.receiver })
       this.#head = Math.max(this.#head, welcome.head)
       this.#partials = hello.partials
       this.state.greeted(welcome, hello)

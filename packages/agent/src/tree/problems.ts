@@ -10,7 +10,9 @@ export interface Problem {
 const MOST_KEPT = 1_000
 
 export class Problems {
-  readonly #byPath = new Map<string, Problem>()
+  #byPath = new Map<string, Problem>()
+  /** As of the scan before: what is found again is no news. */
+  #before = new Map<string, Problem>()
   #dropped = 0
 
   /** @returns whether it is news: the path had no problem, or another one */
@@ -22,7 +24,7 @@ export class Problems {
       return false
     }
     this.#byPath.set(problem.path, problem)
-    return true
+    return this.#before.get(problem.path)?.code !== problem.code
   }
 
   clear(path: string): void {
@@ -37,7 +39,8 @@ export class Problems {
 
   /** A full scan begins: it will find again what still holds. */
   clearAll(): void {
-    this.#byPath.clear()
+    this.#before = this.#byPath
+    this.#byPath = new Map()
     this.#dropped = 0
   }
 
