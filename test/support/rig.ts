@@ -240,7 +240,8 @@ function writeJson(file: string, value: object): void {
   writeFileSync(file, JSON.stringify(value))
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -25,6 +25,7 @@ export function receiverCommand(terminal: Terminal, environmentToken: string | u
       const { Receiver } = await import('./receiver.ts')
       const receiver = new Receiver(config, log)
       const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
+      terminal.onHangup(() => log.warn('a receiver takes a new configuration at a restart only'))
       await receiver.start()
       await stopped
       await receiver.close()
