@@ -1,0 +1,89 @@
+/**
+ * What a TypeBox schema has against a value, as a person wants to read it: where, what is wrong, what is accepted.
+ *
+ * What is accepted is the `description` of the schema at that place, where it has one. Pure.
+ */
+import type { TSchema } from 'typebox'
+
+/** As `Validator.Errors` reports it. */
+interface RawFault {
+  keyword: string
+  instancePath: string
+  message: string
+  params: object
+}
+
+export interface SchemaFault {
+  path: string[]
+  /** Goes on after the path: `is unknown`, `must be …`. */
+  message: string
+}
+
+/** One fault a place. A union reports what every branch missed; the sentence of its description says it better. */
+export function schemaFaults(faults: readonly RawFault[], schema: TSchema): SchemaFault[] {
+  const seen = new Map<string, SchemaFault>()
+  const unions = faults.filter((fault) => fault.keyword === 'anyOf').map((fault) => fault.instancePath)
+  for (const fault of faults) {
+    const path = pointerParts(fault.instancePath)
+    if (fault.keyword === 'boolean') continue
+    if (unions.some((union) => fault.instancePath.startsWith(union) && fault.keyword !== 'anyOf')) continue
+    const unknown = 'additionalProperties' in fault.params ? fault.params.additionalProperties : null
+    if (Array.isArray(unknown)) {
+      const accepted = Object.keys(propertiesAt(schema, path) ?? {})
+      for (const key of unknown.map(String)) {
+        const known = accepted.length > 0 ? `, known here: ${accepted.join(', ')}` : ''
+        seen.set(`${fault.instancePath}/${key}`, { path: [...path, key], message: `is unknown${known}` })
+      }
+      continue
+    }
+    const missing = 'requiredProperties' in fault.params ? fault.params.requiredProperties : null
+    const message = Array.isArray(missing)
+      ? `lacks ${missing.map(String).join(', ')}`
+      : describe(schema, path, fault.message)
+    if (!seen.has(fault.instancePath)) seen.set(fault.instancePath, { path, message })
+  }
+  return [...seen.values()]
+}
+
+function describe(schema: TSchema, path: readonly string[], fallback: string): string {
+  const found = schemaAt(schema, path)
+  return found !== null && 'description' in found && typeof found.description === 'string'
+    ? `must be ${found.description}`
+    : fallback
+}
+
+function propertiesAt(schema: TSchema, path: readonly string[]): object | null {
+  const found = schemaAt(schema, path)
+  if (found === null) return null
+  if ('properties' in found && typeof found.properties === 'object') return found.properties
+  return null
+}
+
+function schemaAt(schema: TSchema, path: readonly string[]): object | null {
+  let current: unknown = schema
+  for (const part of path) current = child(current, part)
+  return typeof current === 'object' ? current : null
+}
+
+function child(schema: unknown, part: string): unknown {
+  if (typeof schema !== 'object' || schema === null) return null
+  if ('properties' in schema && typeof schema.properties === 'object' && schema.properties !== null) {
+    return (schema.properties as Record<string, unknown>)[part] ?? null
+  }
+  if ('patternProperties' in schema && typeof schema.patternProperties === 'object' && schema.patternProperties) {
+    return Object.values(schema.patternProperties)[0] ?? null
+  }
+  if ('items' in schema) return schema.items
+  if ('anyOf' in schema && Array.isArray(schema.anyOf)) {
+    return schema.anyOf.map((option) => child(option, part)).find((found) => found !== null) ?? null
+  }
+  return null
+}
+
+function pointerParts(pointer: string): string[] {
+  if (pointer === '') return []
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
