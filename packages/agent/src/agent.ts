@@ -2,11 +2,13 @@
  * The agent: a feed for every root, the door for receivers, the admin listener, and the tokens that open both.
  * Owns nothing else; starts and stops them in order.
  */
+import { randomBytes } from 'node:crypto'
 import { type FSWatcher, mkdirSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { EXIT, errorCode, errorMessage, Failure, type Logger } from '@rootferry/host'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { AgentConfig, RootConfig } from './config.ts'
+import { Resyncs } from './feed/resyncs.ts'
 import { RootFeed } from './feed/root-feed.ts'
 import { AdminServer } from './http/admin-server.ts'
 import type { RootOptions, RootStatus } from './root-messages.ts'
@@ -18,6 +20,12 @@ export class Agent {
   #config: AgentConfig
   readonly #log: Logger
   readonly #feeds = new Map<string, RootFeed>()
+  readonly resyncs = new Resyncs({
+    roots: this.#feeds,
+    receivers: () => this.#tokens.filter(({ admin }) => !admin).map(({ name }) => name),
+    now: () => new Date(),
+    newId: () => randomBytes(8).toString('hex'),
+  })
   readonly #stream: StreamServer
   readonly #admin: AdminServer
   #tokens: StoredToken[] = []

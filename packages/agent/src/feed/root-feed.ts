@@ -9,6 +9,8 @@ import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { RootOptions, RootStatus } from '../root-messages.ts'
 import { RootThread } from '../root-thread.ts'
 import { Hub } from './hub.ts'
+import type { ResyncJob } from './resync-job.ts'
+import type { ResyncRoot } from './resyncs.ts'
 import { Session } from './session.ts'
 
 export interface ReceiverStatus {
@@ -35,7 +37,7 @@ const SEEN_MS = 3_600_000
 /** Heads whose time is remembered, to say how old a receiver's lag is. */
 const MOST_HEADS = 1_024
 
-export class RootFeed {
+export class RootFeed implements ResyncRoot {
   readonly name: string
   readonly thread: RootThread
   readonly #log: Logger
@@ -131,6 +133,20 @@ export class RootFeed {
     this.disconnect(receiver, new ProtocolError('revoked', 'the token was revoked'))
     this.#watermarks.delete(receiver)
     this.thread.tell({ type: 'forget', receiver })
+  }
+
+  knows(receiver: string): boolean {
+    return this.#watermarks.has(receiver) || this.#sessions.has(receiver)
+  }
+
+  /** Jobs wait for their receivers. */
+  resync(_jobs: readonly ResyncJob[]): void {
+    return
+  }
+
+  cancelResync(job: ResyncJob): void {
+    job.figures.state = 'cancelled'
+    job.onChange()
   }
 
   receiverStatus(receiver: string, now: Date): ReceiverStatus {

@@ -1,0 +1,49 @@
+/** One receiver's part of a resync, for one root: what is to be done, and the figures it has reported so far. Pure. */
+import type { ResyncReceiver } from './resyncs.ts'
+
+/** What is the same for all receivers. */
+export interface ResyncOrder {
+  /** None lies below another one. */
+  paths: string[]
+  check: 'metadata' | 'content'
+  dryRun: boolean
+}
+
+export interface ResyncJob {
+  readonly root: string
+  readonly receiver: string
+  readonly order: ResyncOrder
+  figures: ResyncReceiver
+  /** To be called whenever the figures have changed. */
+  onChange(): void
+}
+
+export const MOST_DIFFERENCES = 1_000
+
+export function isOver({ figures }: ResyncJob): boolean {
+  return figures.state !== 'pending' && figures.state !== 'running'
+}
+
+/** The figures of one receiver over several roots. */
+export function summed(parts: readonly ResyncReceiver[]): ResyncReceiver {
+  const sum = (of: (part: ResyncReceiver) => number) => parts.reduce((total, part) => total + of(part), 0)
+  return {
+    state: stateOf(parts.map(({ state }) => state)),
+    checked: sum(({ checked }) => checked),
+    missing: sum(({ missing }) => missing),
+    changed: sum(({ changed }) => changed),
+    extraneous: sum(({ extraneous }) => extraneous),
+    repaired: sum(({ repaired }) => repaired),
+    bytes: sum(({ bytes }) => bytes),
+    differences: parts.flatMap(({ differences }) => differences).slice(0, MOST_DIFFERENCES),
+    error: parts.find(({ error }) => error !== null)?.error ?? null,
+  }
+}
+
+/** Pending until one begins, running until the last one ends, and then the worst of what they ended with. */
+function stateOf(states: readonly ResyncReceiver['state'][]): ResyncReceiver['state'] {
+  if (states.every((state) => state === 'pending')) return 'pending'
+  if (states.some((state) => state === 'pending' || state === 'running')) return 'running'
+  if (states.includes('failed')) return 'failed'
+  return states.includes('cancelled') ? 'cancelled' : 'done'
+}

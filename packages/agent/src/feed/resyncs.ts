@@ -1,0 +1,232 @@
+/**
+ * The full resyncs that operators asked for: what each covers, how far it is, and what it found.
+ *
+ * A resync is one job for each root and receiver that it covers; the jobs run by themselves (see `resync-queue.ts`),
+ * this file adds their figures up. It lives in memory: a restart of the agent forgets it. INVARIANT: at most
+ * MOST_REMEMBERED are kept; the oldest that has finished goes first, and where none has, the oldest is cancelled.
+ */
+import { isWithin, pathFault, ROOT_PATH } from '@rootferry/protocol'
+import { isOver, type ResyncJob, type ResyncOrder, summed } from './resync-job.ts'
+
+export interface ResyncRequest {
+  /** null: every root. */
+  root: string | null
+  /** Empty: every receiver that was ever here. */
+  receivers: string[]
+  /** Entry paths; empty: the whole tree. */
+  paths: string[]
+  check: 'metadata' | 'content'
+  dryRun: boolean
+}
+
+export interface ResyncReceiver {
+  state: 'pending' | 'running' | 'done' | 'failed' | 'cancelled'
+  checked: number
+  missing: number
+  changed: number
+  extraneous: number
+  repaired: number
+  /** Of content that was received. */
+  bytes: number
+  /** The first 1,000. */
+  differences: { path: string; kind: 'missing' | 'changed' | 'extraneous' }[]
+  error: string | null
+}
+
+export interface ResyncStatus {
+  id: string
+  /** null when it covers several. */
+  root: string | null
+  check: 'metadata' | 'content'
+  dryRun: boolean
+  state: 'running' | 'done' | 'failed' | 'cancelled'
+  createdAt: string
+  finishedAt: string | null
+  receivers: Record<string, ResyncReceiver>
+}
+
+export type ResyncFault = 'unknown-root' | 'unknown-receiver' | 'invalid-path'
+
+/** A request that can not be carried out as it is. */
+export class ResyncRefused extends Error {
+  readonly code: ResyncFault
+  override name = 'ResyncRefused'
+
+  constructor(code: ResyncFault, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** A root as resyncs see it. */
+export interface ResyncRoot {
+  /** Whether the receiver was ever here. */
+  knows(receiver: string): boolean
+  /** Has the jobs, which differ in their receiver only, run when their receivers can. */
+  resync(jobs: readonly ResyncJob[]): void
+  cancelResync(job: ResyncJob): void
+}
+
+export interface ResyncsParts {
+  roots: ReadonlyMap<string, ResyncRoot>
+  /** Names of all receivers that may come. */
+  receivers(): string[]
+  now(): Date
+  newId(): string
+}
+
+export const MOST_REMEMBERED = 100
+
+interface Resync {
+  id: string
+  root: string | null
+  order: ResyncOrder
+  createdAt: Date
+  finishedAt: Date | null
+  isCancelled: boolean
+  jobs: ResyncJob[]
+}
+
+export class Resyncs {
+  /** Called whenever a status has changed. */
+  onChange: (status: ResyncStatus) => void = () => undefined
+  readonly #parts: ResyncsParts
+  /** Oldest first. */
+  readonly #resyncs = new Map<string, Resync>()
+
+  constructor(parts: ResyncsParts) {
+    this.#parts = parts
+  }
+
+  /** @throws ResyncRefused */
+  create(request: ResyncRequest): ResyncStatus {
+    const roots = this.#rootsOf(request)
+    const receivers = this.#receiversOf(request)
+    const order = { paths: topmost(request.paths), check: request.check, dryRun: request.dryRun }
+    const [only, ...others] = roots.keys()
+    const resync: Resync = {
+      id: this.#parts.newId(),
+      root: others.length === 0 ? (only ?? null) : null,
+      order,
+      createdAt: this.#parts.now(),
+      finishedAt: null,
+      isCancelled: false,
+      jobs: [],
+    }
+    const changed = () => this.#changed(resync)
+    const isNamed = request.receivers.length > 0
+    for (const name of roots.keys()) {
+      for (const receiver of receivers) {
+        if (covers(roots, name, receiver, isNamed)) resync.jobs.push(newJob(name, receiver, order, changed))
+      }
+    }
+    this.#remember(resync)
+    for (const [name, root] of roots) root.resync(resync.jobs.filter((job) => job.root === name))
+    this.#changed(resync)
+    return statusOf(resync)
+  }
+
+  /** Newest first. */
+  list(): ResyncStatus[] {
+    return [...this.#resyncs.values()].reverse().map(statusOf)
+  }
+
+  get(id: string): ResyncStatus | null {
+    const resync = this.#resyncs.get(id)
+    return resync === undefined ? null : statusOf(resync)
+  }
+
+  /** What was repaired stays repaired. @returns null for an unknown id; one that is over stays what it is */
+  cancel(id: string): ResyncStatus | null {
+    const resync = this.#resyncs.get(id)
+    if (resync === undefined) return null
+    this.#cancel(resync)
+    return statusOf(resync)
+  }
+
+  #cancel(resync: Resync): void {
+    if (resync.finishedAt !== null) return
+    resync.isCancelled = true
+    for (const job of resync.jobs) if (!isOver(job)) this.#parts.roots.get(job.root)?.cancelResync(job)
+  }
+
+  #changed(resync: Resync): void {
+    if (resync.finishedAt === null && resync.jobs.every(isOver)) resync.finishedAt = this.#parts.now()
+    this.onChange(statusOf(resync))
+  }
+
+  #remember(resync: Resync): void {
+    if (this.#resyncs.size >= MOST_REMEMBERED) {
+      const kept = [...this.#resyncs.values()]
+      const leaves = kept.find(({ finishedAt }) => finishedAt !== null) ?? kept[0]
+      if (leaves !== undefined) {
+        this.#cancel(leaves)
+        this.#resyncs.delete(leaves.id)
+      }
+    }
+    this.#resyncs.set(resync.id, resync)
+  }
+
+  #rootsOf({ root, paths }: ResyncRequest): ReadonlyMap<string, ResyncRoot> {
+    for (const path of paths) {
+      const fault = pathFault(path)
+      if (fault !== null) throw new ResyncRefused('invalid-path', `the path ${JSON.stringify(path)} ${fault}`)
+    }
+    if (root === null) return this.#parts.roots
+    const found = this.#parts.roots.get(root)
+    if (found === undefined) throw new ResyncRefused('unknown-root', `there is no root ${JSON.stringify(root)}`)
+    return new Map([[root, found]])
+  }
+
+  #receiversOf({ receivers }: ResyncRequest): string[] {
+    const known = this.#parts.receivers()
+    const stranger = receivers.find((name) => !known.includes(name))
+    if (stranger !== undefined) {
+      throw new ResyncRefused('unknown-receiver', `there is no receiver ${JSON.stringify(stranger)}`)
+    }
+    return receivers.length === 0 ? known : [...new Set(receivers)]
+  }
+}
+
+/** A receiver need not have every root: it takes part where it was before, or where it was asked for by name. */
+function covers(roots: ReadonlyMap<string, ResyncRoot>, name: string, receiver: string, isNamed: boolean): boolean {
+  if (roots.get(name)?.knows(receiver) === true) return true
+  return isNamed && ![...roots.values()].some((root) => root.knows(receiver))
+}
+
+function newJob(root: string, receiver: string, order: ResyncOrder, changed: () => void): ResyncJob {
+  const counts = { checked: 0, missing: 0, changed: 0, extraneous: 0, repaired: 0, bytes: 0 }
+  return {
+    root,
+    receiver,
+    order,
+    onChange: changed,
+    figures: { state: 'pending', ...counts, differences: [], error: null },
+  }
+}
+
+/** Without what lies below another one of them; the whole tree when there are none. */
+function topmost(paths: readonly string[]): string[] {
+  const unique = [...new Set(paths)]
+  const top = unique.filter((path) => !unique.some((other) => other !== path && isWithin(path, other)))
+  return top.length === 0 ? [ROOT_PATH] : top
+}
+
+function statusOf({ id, root, order, createdAt, finishedAt, isCancelled, jobs }: Resync): ResyncStatus {
+  const receivers: Record<string, ResyncReceiver> = {}
+  for (const { receiver } of jobs) {
+    receivers[receiver] ??= summed(jobs.filter((job) => job.receiver === receiver).map(({ figures }) => figures))
+  }
+  const hasFailed = jobs.some(({ figures }) => figures.state === 'failed')
+  const end = isCancelled ? 'cancelled' : hasFailed ? 'failed' : 'done'
+  return {
+    id,
+    root,
+    check: order.check,
+    dryRun: order.dryRun,
+    state: finishedAt === null ? 'running' : end,
+    createdAt: createdAt.toISOString(),
+    finishedAt: finishedAt?.toISOString() ?? null,
+    receivers,
+  }
+}
