@@ -70,7 +70,9 @@ export class Agent {
       if (before === undefined || before.path !== root.path) {
         this.#log.warn({ root: root.name }, 'a new root or path takes a restart')
       } else if (JSON.stringify(before) !== JSON.stringify(root)) {
-        this.#feeds.get(root.name)?.thread.tell({ type: 'reconfigure', exclude: root.exclude, watch: root.watch })
+        this.#feeds
+          .get(root.name)
+          ?.thread.tell({ type: 'reconfigure', exclude: root.exclude, watch: root.watch, guard: root.guard })
       }
     }
     this.#config = config
@@ -125,8 +127,8 @@ export class Agent {
   }
 }
 
-function rootOptions({ name, path, exclude, watch }: RootConfig, config: AgentConfig): RootOptions {
-  return { name, path, exclude, watch, stateDir: join(config.stateDir, 'roots', name), software: VERSION }
+function rootOptions({ name, path, exclude, watch, guard }: RootConfig, config: AgentConfig): RootOptions {
+  return { name, path, exclude, watch, guard, stateDir: join(config.stateDir, 'roots', name), software: VERSION }
 }
 
 function makeStateDir(path: string): void {

@@ -11,7 +11,7 @@ import {
 } from '@rootferry/host'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import type { WatchSettings } from './root-messages.ts'
+import type { GuardLimits, WatchSettings } from './root-messages.ts'
 import { PRESETS, type PresetName } from './tree/presets.ts'
 
 const PRESET_NAMES = Object.keys(PRESETS)
@@ -88,6 +88,7 @@ export interface RootConfig {
   path: string
   exclude: string[]
   watch: WatchSettings
+  guard: GuardLimits
 }
 
 export interface AgentConfig {
@@ -143,10 +144,11 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
       source.fault(['roots', name, 'watch', 'maxWaitMs'], `must not be less than settleMs (${watch.settleMs})`),
     )
   }
+  const guard = { maxDeletePercent: 50, minDeletes: 1_000, ...root.guard }
   const preset = root.preset === undefined ? [] : PRESETS[root.preset as PresetName]
   const path = source.besideFile(root.path)
   if (path === '/') faults.push(source.fault(['roots', name, 'path'], 'must not be the whole filesystem'))
-  return { name, path, exclude: [...preset, ...(root.exclude ?? [])], watch }
+  return { name, path, exclude: [...preset, ...(root.exclude ?? [])], watch, guard }
 }
 
 function address(text: string, path: string[], source: ConfigSource, faults: string[]): ListenAddress {

@@ -16,6 +16,15 @@ export interface WatchSettings {
   rescanMinutes: number
 }
 
+/** Above both at once a loss is a mass deletion. */
+export interface GuardLimits {
+  maxDeletePercent: number
+  minDeletes: number
+}
+
+/** `root-missing`: there is nothing that could be accepted. */
+export type GuardAnswer = 'accepted' | 'not-halted' | 'root-missing'
+
 export interface RootOptions {
   name: string
   /** Absolute path of the docroot; it may be a symlink. */
@@ -24,6 +33,7 @@ export interface RootOptions {
   stateDir: string
   exclude: readonly string[]
   watch: WatchSettings
+  guard: GuardLimits
   software: string
 }
 
@@ -35,6 +45,8 @@ export interface RootRequests {
   repair: { takes: { request: number; paths: string[] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
   list: { takes: { list: List }; answers: string }
+  /** Lets a halted root go on as it is found, deletions included. */
+  'accept-guard': { takes: object; answers: GuardAnswer }
   watermarks: { takes: object; answers: { name: string; committed: number; durable: number; seen: number }[] }
 }
 
@@ -49,7 +61,7 @@ export type ToRoot =
   | { type: 'recycle'; memory: ArrayBuffer }
   | { type: 'watermark'; receiver: string; committed: number; durable: number }
   | { type: 'forget'; receiver: string }
-  | { type: 'reconfigure'; exclude: readonly string[]; watch: WatchSettings }
+  | { type: 'reconfigure'; exclude: readonly string[]; watch: WatchSettings; guard: GuardLimits }
   | { type: 'rescan' }
   | { type: 'close' }
 

@@ -9,31 +9,21 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { statfsSync, statSync } from 'node:fs'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Accounts, ConfinedDirectories, collectGarbage, errorMessage } from '@rootferry/host'
-import { type Hello, PathFilter, ROOT_PATH, type Welcome } from '@rootferry/protocol'
-import PQueue from 'p-queue'
+import { statSync } from 'node:fs'
+import { Accounts, collectGarbage, errorMessage } from '@rootferry/host'
+import { type Hello, ROOT_PATH, type Welcome } from '@rootferry/protocol'
 import { answerList } from './feed/listing.ts'
-import { Packer } from './feed/packer.ts'
 import { decideStart } from './feed/start-decision.ts'
+import { closeTree, type OpenTree, openTree, reading } from './open-tree.ts'
 import type { FromRoot, LogLevel, RootOptions, RootRequest, RootStatus, ToRoot } from './root-messages.ts'
+import { ScanQueue } from './scan-queue.ts'
 import { Timers } from './timers.ts'
-import { chooseBackend, createWatcher, MOST_CHOKIDAR_ENTRIES } from './tree/choose-watcher.ts'
-import { Coalescer } from './tree/coalesce.ts'
-import { digestFile, type ReadFault } from './tree/content-reader.ts'
-import { countEntries } from './tree/count-entries.ts'
 import type { EntryIndex } from './tree/entry-index.ts'
-import { observe } from './tree/observe.ts'
 import { type Problem, Problems } from './tree/problems.ts'
-import { Retries } from './tree/retries.ts'
 import { closeRootIndex, openRootIndex } from './tree/root-index.ts'
-import { Scanner } from './tree/scanner.ts'
-import type { Hint, Watcher } from './tree/watcher.ts'
+import type { Hint } from './tree/watcher.ts'
 
-const SLICE_MS = 10
 const ROOT_CHECK_MS = 1_000
-const POLL_MS = 1_000
 const DEGRADED_RESCAN_MS = 30_000
 const STATUS_MS = 250
 const IDLE_FLUSH_MS = 200
@@ -52,33 +42,36 @@ export class RootService {
   readonly #post: (message: FromRoot, transfer?: ArrayBuffer[]) => void
   readonly #index: EntryIndex
   readonly #problems = new Problems()
-  readonly #retries = new Retries()
   readonly #accounts = new Accounts()
-  readonly #scans = new PQueue({ concurrency: 1 })
-  readonly #digests = new PQueue({ concurrency: 1 })
   readonly #timers = new Timers()
+  readonly #scans: ScanQueue
   readonly #firstScan = Promise.withResolvers<void>()
-  #coalescer: Coalescer
   #tree: OpenTree | null = null
   #state: State = { state: 'scanning', reason: null }
   #degraded: string | null = null
   #overflows = 0
   #bulkBytes = 0
   #lastScanMs = 0
-  #firstHintMs: number | null = null
   #closing = false
 
   constructor(options: RootOptions, post: (message: FromRoot, transfer?: ArrayBuffer[]) => void) {
     this.#options = options
     this.#post = post
-    this.#coalescer = new Coalescer(options.watch)
     const { index, remark } = openRootIndex(options.stateDir, () => randomBytes(12).toString('base64url'), Date.now())
     this.#index = index
+    this.#scans = new ScanQueue(index, this.#timers, options.watch, {
+      advanced: (seenMs) => this.#advanced(seenMs),
+      scanned: (tookMs) => {
+        this.#lastScanMs = tookMs
+        this.#statusSoon()
+      },
+      unreadable: (path, message) => this.#noteProblem({ path, code: 'unreadable', message }, true),
+    })
     if (remark !== null) this.#log('warn', remark)
   }
 
   start(): void {
-    this.#post({ type: 'advanced', head: this.#index.head, seenMs: Date.now() })
+    this.#advanced(Date.now())
     void this.#checkRoot()
     this.#timers.every('purge', PURGE_MS, () => this.#purge())
   }
@@ -100,12 +93,13 @@ export class RootService {
       case 'reconfigure':
         this.#options.exclude = message.exclude
         this.#options.watch = message.watch
-        this.#coalescer = new Coalescer(message.watch)
+        this.#options.guard = message.guard
+        this.#scans.configure(message.watch)
         await this.#closeTree()
         await this.#checkRoot()
         return
       case 'rescan':
-        this.#hint(WHOLE_TREE)
+        this.#scans.hint(WHOLE_TREE)
         return
       case 'close':
         return await this.close()
@@ -139,6 +133,7 @@ export class RootService {
 
   #work(request: RootRequest) {
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
+    if (request.type === 'accept-guard') return 'not-halted' as const
     if (request.type === 'watermarks') return this.#index.watermarks()
     const tree = this.#tree
     if (tree === null) throw new RangeError(this.#state.reason ?? 'the root is not available')
@@ -150,7 +145,7 @@ export class RootService {
       case 'pack':
         return this.#pack(tree, request)
       case 'list':
-        return answerList(request.list, { ...this.#reading(tree.directories), index: this.#index })
+        return answerList(request.list, { ...reading(tree.directories, this.#accounts), index: this.#index })
     }
   }
 
@@ -204,52 +199,27 @@ export class RootService {
   }
 
   async #openTree(): Promise<void> {
-    const { path, watch, exclude } = this.#options
     this.#setState({ state: 'scanning', reason: null })
-    const directories = new ConfinedDirectories(path)
-    const filter = new PathFilter(exclude)
-    const known = this.#index.totals.files + this.#index.totals.directories
-    const entries = known > 0 ? known : countEntries(path, MOST_CHOKIDAR_ENTRIES + 1)
-    const backend = chooseBackend(watch.backend, entries, statfsSync(path).type)
-    const watcher = createWatcher(
-      backend,
-      { rootPath: path, filter, pollMs: POLL_MS },
-      {
-        hint: (hint) => this.#hint(hint),
-        overflow: (reason) => this.#overflow(reason),
-        degraded: (reason) => this.#setDegraded(reason),
-        error: (error) => this.#log('warn', 'watching', { error: errorMessage(error) }),
-      },
-    )
-    const scanner = new Scanner({
-      directories,
-      index: this.#index,
-      filter,
-      problems: this.#problems,
-      nowMs: Date.now,
-      events: {
-        directoryFound: (found, location) => watcher.directoryFound(found, location),
-        directoryGone: (gone) => watcher.directoryGone(gone),
-        largeSuspect: (suspect) => void this.#digests.add(() => this.#settleLarge(suspect)),
-        problem: (problem) => this.#noteProblem(problem),
-      },
+    const parts = { index: this.#index, problems: this.#problems, accounts: this.#accounts }
+    const tree = openTree(this.#options, parts, {
+      hint: (hint) => this.#scans.hint(hint),
+      overflow: (reason) => this.#overflow(reason),
+      degraded: (reason) => this.#setDegraded(reason),
+      error: (error) => this.#log('warn', 'watching', { error: errorMessage(error) }),
+      problem: (problem) => this.#noteProblem(problem),
+      largeSuspect: (path) => this.#scans.largeSuspect(path),
+      deferred: (path, fault, message) => this.#scans.retry(path, fault, message),
     })
-    const packer = new Packer({
-      ...this.#reading(directories),
-      index: this.#index,
-      events: {
-        stale: (stale) => this.#hint({ path: stale, extent: 'entry' }),
-        deferred: (deferred, fault, message) => this.#retry(deferred, fault, message),
-      },
-    })
-    this.#tree = { directories, watcher, scanner, packer }
-    if (backend === 'directory') await watcher.start()
-    this.#enqueueScan([WHOLE_TREE, ...this.#index.deferred().map((late): Hint => ({ path: late, extent: 'entry' }))])
-    void this.#scans.onIdle().then(() => this.#finishFirstScan())
-    if (backend !== 'directory') {
+    const { watcher } = tree
+    this.#tree = tree
+    this.#scans.use(tree)
+    if (watcher.backend === 'directory') await watcher.start()
+    this.#scans.scan([WHOLE_TREE, ...this.#index.deferred().map((late): Hint => ({ path: late, extent: 'entry' }))])
+    void this.#scans.scanned().then(() => this.#finishFirstScan())
+    if (watcher.backend !== 'directory') {
       await watcher.start()
       // What changed between the scan and the first hint is found by another scan.
-      if (this.#tree?.watcher === watcher) this.#enqueueScan([WHOLE_TREE])
+      if (this.#tree === tree) this.#scans.scan([WHOLE_TREE])
     }
     this.#rescanLater()
   }
@@ -273,90 +243,13 @@ export class RootService {
     this.#tree = null
     // What was welcomed to the old tree, with its filter, has to say hello again.
     this.#post({ type: 'interrupted' })
-    tree.packer.flushDigests()
-    await tree.watcher.close()
-    await this.#scans.onIdle()
-    await this.#digests.onIdle()
-    tree.directories[Symbol.dispose]()
+    this.#scans.use(null)
+    await closeTree(tree, () => this.#scans.idle())
   }
 
-  #reading(directories: ConfinedDirectories) {
-    return { directories, accounts: this.#accounts, nowMs: Date.now, pause: () => nextTurn() }
-  }
-
-  #hint(hint: Hint): void {
-    const now = Date.now()
-    this.#firstHintMs ??= now
-    this.#coalescer.add(hint, now)
-    const dueAt = this.#coalescer.dueAt()
-    if (dueAt !== null && !this.#timers.has('batch')) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
-  }
-
-  #takeBatch(): void {
-    const now = Date.now()
-    const batch = this.#coalescer.take(now)
-    if (batch.length > 0) this.#enqueueScan(batch)
-    const dueAt = this.#coalescer.dueAt()
-    if (dueAt !== null) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
-  }
-
-  #enqueueScan(hints: Hint[]): void {
-    const seenMs = this.#firstHintMs ?? Date.now()
-    this.#firstHintMs = null
-    void this.#scans.add(() => this.#runScan(hints, seenMs))
-  }
-
-  async #runScan(hints: Hint[], seenMs: number): Promise<void> {
-    const tree = this.#tree
-    if (tree === null) return
-    const began = performance.now()
-    let head = this.#index.head
-    let sliceBegan = began
-    const steps = tree.scanner.scan(hints)
-    for (let step = steps.next(); step.done !== true; step = steps.next()) {
-      if (performance.now() - sliceBegan < SLICE_MS) continue
-      if (this.#index.head > head) head = this.#announce(seenMs)
-      await nextTurn()
-      sliceBegan = performance.now()
-      if (this.#tree !== tree) return
-    }
-    this.#lastScanMs = performance.now() - began
-    if (this.#index.head > head) this.#announce(seenMs)
-    this.#statusSoon()
-  }
-
-  #announce(seenMs: number): number {
+  #advanced(seenMs: number): void {
     this.#post({ type: 'advanced', head: this.#index.head, seenMs })
     this.#statusSoon()
-    return this.#index.head
-  }
-
-  async #settleLarge(path: string): Promise<void> {
-    const tree = this.#tree
-    if (tree === null) return
-    let location: string
-    try {
-      location = tree.directories.locate(path)
-    } catch {
-      // A directory above it is gone: its own hint is under way.
-      return
-    }
-    const read = await digestFile(location, () => nextTurn())
-    if (read.fault !== null) return this.#retry(path, read.fault, '')
-    const look = observe(read.stats, null, Date.now())
-    await this.#scans.add(() => {
-      if (this.#tree !== tree || look.found !== 'entry') return
-      const head = this.#index.head
-      tree.scanner.settle(path, look.observation, read.digest)
-      if (this.#index.head > head) this.#announce(Date.now())
-    })
-  }
-
-  #retry(path: string, fault: ReadFault['fault'], message: string): void {
-    const delayMs = this.#retries.delayAfter(path, fault, Date.now())
-    if (delayMs === null) this.#noteProblem({ path, code: 'unreadable', message }, true)
-    else if (delayMs === 0) this.#hint({ path, extent: 'entry' })
-    else this.#timers.after(`retry ${path}`, delayMs, () => this.#hint({ path, extent: 'entry' }))
   }
 
   #noteProblem(problem: Problem, isNew = false): void {
@@ -368,7 +261,7 @@ export class RootService {
   #overflow(reason: string): void {
     this.#overflows += 1
     this.#log('warn', 'hints may have been lost, scanning', { reason })
-    this.#hint(WHOLE_TREE)
+    this.#scans.hint(WHOLE_TREE)
   }
 
   #setDegraded(reason: string | null): void {
@@ -389,7 +282,7 @@ export class RootService {
   #rescanLater(): void {
     const periodMs = this.#degraded === null ? this.#options.watch.rescanMinutes * 60_000 : DEGRADED_RESCAN_MS
     this.#timers.after('rescan', periodMs, () => {
-      this.#hint(WHOLE_TREE)
+      this.#scans.hint(WHOLE_TREE)
       this.#rescanLater()
     })
   }
@@ -429,14 +322,6 @@ export class RootService {
   #log(level: LogLevel, message: string, details: Record<string, unknown> = {}): void {
     this.#post({ type: 'log', level, message, details })
   }
-}
-
-/** All that stands and falls with one opening of the docroot. */
-interface OpenTree {
-  directories: ConfinedDirectories
-  watcher: Watcher
-  scanner: Scanner
-  packer: Packer
 }
 
 function describe(error: unknown): string {

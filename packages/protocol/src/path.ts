@@ -12,6 +12,9 @@ import { LIMITS } from './limits.ts'
 /** The root's own entry. */
 export const ROOT_PATH = '.'
 
+/** At the top of a root this name is ours: a receiver may stage and keep its trash there, and no agent speaks of it. */
+export const RESERVED_NAME = '.rootferry'
+
 /** Why a string is no entry path, or null when it is one. */
 export function pathFault(path: string): string | null {
   if (path === ROOT_PATH) return null
@@ -51,6 +54,11 @@ export function joinPath(directory: string, name: string): string {
 export function isWithin(path: string, ancestor: string): boolean {
   if (ancestor === ROOT_PATH || path === ancestor) return true
   return path.length > ancestor.length && path.startsWith(ancestor) && path[ancestor.length] === '/'
+}
+
+/** Whether the path is the reserved name of its root, or lies below it. */
+export function isReserved(path: string): boolean {
+  return isWithin(path, RESERVED_NAME)
 }
 
 /** Components of a path; the root has depth 0. */

@@ -6,7 +6,7 @@
  */
 import type { Logger } from '@rootferry/host'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
-import type { RootOptions, RootStatus } from '../root-messages.ts'
+import type { GuardAnswer, RootOptions, RootStatus } from '../root-messages.ts'
 import { RootThread } from '../root-thread.ts'
 import { Hub } from './hub.ts'
 import type { ResyncJob } from './resync-job.ts'
@@ -147,6 +147,11 @@ export class RootFeed implements ResyncRoot {
   cancelResync(job: ResyncJob): void {
     job.figures.state = 'cancelled'
     job.onChange()
+  }
+
+  /** An operator lets a halted root go on as it is found, deletions included. */
+  acceptGuard(): Promise<GuardAnswer> {
+    return this.thread.ask('accept-guard', {})
   }
 
   receiverStatus(receiver: string, now: Date): ReceiverStatus {

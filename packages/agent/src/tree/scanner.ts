@@ -9,7 +9,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
-import { digestOf, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
+import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import { readWhole } from './content-reader.ts'
 import { differenceOf, sameAttributes, sameDirectory } from './difference.ts'
 import type { EntryIndex, Finding, IndexedEntry, Observation } from './entry-index.ts'
@@ -17,9 +17,6 @@ import { HardLinks } from './hard-links.ts'
 import { type Look, lookAt } from './observe.ts'
 import type { Problem, Problems } from './problems.ts'
 import type { Hint } from './watcher.ts'
-
-/** At the top of a root this name is ours: a receiver may keep its staging and trash there. */
-export const RESERVED_NAME = '.rootferry'
 
 /** Findings are recorded in portions of this many, so that a first scan of a million entries fits into memory. */
 const PORTION = 5_000
@@ -93,7 +90,7 @@ export class Scanner {
     if (path !== ROOT_PATH) this.#parents.add(parentPath(path))
     const look = lookAt(location, this.#parts.nowMs())
     const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
-    if (this.#isLeftOut(path) || filter.excludesWithParents(path, isDirectory)) return
+    if (isReserved(path) || filter.excludesWithParents(path, isDirectory)) return
     const before = index.get(path)
     if (look.found === 'entry' && path !== ROOT_PATH && !this.#isIndexedDirectory(parentPath(path))) {
       yield* this.#follow({ path: parentPath(path), extent: 'entry' })
@@ -143,7 +140,7 @@ export class Scanner {
       const look = lookAt(`${location}/${name}`, nowMs())
       const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
       const before = known.get(name) ?? null
-      if (this.#isLeftOut(path) || this.#parts.filter.excludes(path, isDirectory)) continue
+      if (isReserved(path) || this.#parts.filter.excludes(path, isDirectory)) continue
       known.delete(name)
       this.#compare(path, before, look)
       if (!isDirectory) continue
@@ -153,7 +150,7 @@ export class Scanner {
     }
     for (const [name, entry] of known) {
       const path = joinPath(directory, name)
-      if (this.#parts.filter.excludes(path, entry.kind === 'directory') || this.#isLeftOut(path)) this.#forget(entry)
+      if (this.#parts.filter.excludes(path, entry.kind === 'directory') || isReserved(path)) this.#forget(entry)
       else this.#remove(entry)
     }
   }
@@ -302,10 +299,6 @@ export class Scanner {
 
   #isIndexedDirectory(path: string): boolean {
     return this.#findings.has(path) || this.#parts.index.get(path)?.kind === 'directory'
-  }
-
-  #isLeftOut(path: string): boolean {
-    return path === RESERVED_NAME || path.startsWith(`${RESERVED_NAME}/`)
   }
 
   /** Whether the name can travel; what can not is a problem of its directory. */

@@ -3,10 +3,7 @@
  *
  * INVARIANT: nothing for which `stays` holds is ever removed, moved or written. Knows patterns, not the disk.
  */
-import { PathFilter } from '@rootferry/protocol'
-
-/** Top-level name that holds staging and trash when the state directory is on another filesystem. */
-export const RESERVED_NAME = '.rootferry'
+import { isReserved, PathFilter } from '@rootferry/protocol'
 
 export class Untouchable {
   readonly #protect: PathFilter
@@ -36,8 +33,4 @@ export class Untouchable {
   stays(path: string, isDirectory: boolean): boolean {
     return this.protects(path, isDirectory) || this.#exclude.excludesWithParents(path, isDirectory)
   }
-}
-
-function isReserved(path: string): boolean {
-  return path === RESERVED_NAME || path.startsWith(`${RESERVED_NAME}/`)
 }

@@ -10,10 +10,9 @@
 import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ConfinedDirectories, errorCode } from '@rootferry/host'
-import { microseconds, ROOT_PATH } from '@rootferry/protocol'
+import { microseconds, RESERVED_NAME, ROOT_PATH } from '@rootferry/protocol'
 import { readObject, setAttributes } from './attributes.ts'
 import { LEAVE } from './staged-change.ts'
-import { RESERVED_NAME } from './untouchable.ts'
 
 const PRIVATE = 0o700
 /** Linux's O_PATH, which Node does not list. */
