@@ -49,7 +49,7 @@ async function joined(rig: Rig, line: Line): Promise<void> {
 }
 
 function trashOf(rig: Rig): string[] {
-  const trash = join(rig.place, 'web1/state/roots/site/trash')
+  const trash = join(rig.place, 'web1/state/trash/site')
   return readdirSync(trash, { recursive: true, encoding: 'utf8' }).map((path) => path.replace(/^[^/]*\/?/, ''))
 }
 

@@ -26,7 +26,9 @@ const Root = Type.Object(
       Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 1_000, description: 'a list of gitignore patterns' }),
     ),
     owner: Type.Optional(Type.String({ minLength: 1, description: 'preserve, keep, or USER:GROUP' })),
-    trash: Type.Optional(Type.Object({ keepDays: whole(0, 3_650, 'days') }, closed)),
+    trash: Type.Optional(
+      Type.Object({ keepDays: whole(0, 3_650, 'days'), maxBytes: whole(0, Number.MAX_SAFE_INTEGER, 'bytes') }, closed),
+    ),
   },
   closed,
 )
@@ -62,7 +64,7 @@ export interface ReceiverRoot {
   path: string
   protect: string[]
   owner: ApplierOptions['owner']
-  trashKeepDays: number
+  trash: ApplierOptions['trash']
 }
 
 export interface ReceiverConfig {
@@ -78,6 +80,7 @@ export interface ReceiverConfig {
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
+const DEFAULT_TRASH_BYTES = 10 * 1024 ** 3
 
 /**
  * @param environmentToken what ROOTFERRY_TOKEN holds, for a file without tokenFile
@@ -117,7 +120,8 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   if (typeof owner === 'object' && owner.user === '') {
     faults.push(source.fault(['roots', name, 'owner'], `'${text}': preserve, keep, or USER:GROUP are accepted`))
   }
-  return { name, path, protect: root.protect ?? [], owner, trashKeepDays: root.trash?.keepDays ?? 7 }
+  const trash = { keepDays: root.trash?.keepDays ?? 7, maxBytes: root.trash?.maxBytes ?? DEFAULT_TRASH_BYTES }
+  return { name, path, protect: root.protect ?? [], owner, trash }
 }
 
 function token(

@@ -29,7 +29,13 @@ export class Receiver {
     const { agent, token, ca, roots, stateDir } = this.#config
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     for (const { name, ...root } of roots) {
-      const options = { root: name, ...root, stateDir: join(stateDir, 'roots', name), bootId }
+      const options = {
+        root: name,
+        ...root,
+        stateDir: join(stateDir, 'roots', name),
+        trashDir: join(stateDir, 'trash', name),
+        bootId,
+      }
       this.#roots.push(new RootThread(options, { root: name, agent, token, ca, software: VERSION }, this.#log))
     }
     const health = await this.#listen()

@@ -7,6 +7,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Failure, type Logger, printable } from '@rootferry/host'
 import type { ApplierEvent, ApplierOptions } from './apply/root-applier.ts'
+import type { TrashStatus } from './apply/trash.ts'
 import { Link, type LinkOptions } from './link/link.ts'
 import type { FromApplier, ToApplier } from './root-messages.ts'
 
@@ -24,6 +25,9 @@ export interface RootState {
   lastError: string | null
   failing: string | null
   problems: { path: string; code: string; message: string }[]
+  trash: TrashStatus
+  /** What resyncs have found since this process started. */
+  differences: { missing: number; changed: number; extraneous: number }
 }
 
 const RESTART_MS = 1_000
@@ -59,6 +63,8 @@ export class RootThread {
       lastError: null,
       failing: null,
       problems: [],
+      trash: { batches: 0, bytes: 0, oldestAt: null },
+      differences: { missing: 0, changed: 0, extraneous: 0 },
     }
     this.#link = new Link(link, {
       tell: (message) => this.#tell(message),
@@ -153,6 +159,14 @@ export class RootThread {
         return
       case 'phase':
         return this.#phase(event.phase)
+      case 'trash':
+        state.trash = event.status
+        return
+      case 'differences':
+        state.differences.missing += event.missing
+        state.differences.changed += event.changed
+        state.differences.extraneous += event.extraneous
+        return
       case 'progress':
         state.staged = { entries: event.entries, bytes: event.bytes }
         return this.#logProgress()

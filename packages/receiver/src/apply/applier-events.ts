@@ -1,5 +1,6 @@
 /** What the disk side of a root tells the process around it. Plain data: it crosses a thread's border. */
 import type { CloseReason } from '@rootferry/protocol'
+import type { TrashStatus } from './trash.ts'
 
 export type Phase = 'idle' | 'resyncing' | 'replaying' | 'live'
 
@@ -18,6 +19,9 @@ export type ApplierEvent =
     }
   | { type: 'durable'; sequence: number }
   | { type: 'phase'; phase: Phase }
+  | { type: 'trash'; status: TrashStatus }
+  /** Differences found since the last event. */
+  | { type: 'differences'; missing: number; changed: number; extraneous: number }
   /** Staged since welcome; at most some ten a second. */
   | { type: 'progress'; entries: number; bytes: number }
   /** Segment bytes that need no memory any more: credit for the agent. */

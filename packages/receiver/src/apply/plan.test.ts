@@ -107,9 +107,12 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
       using confined = new ConfinedDirectories(scratch.at('root'))
       const creation = probeCreation(scratch.at('state'))
       const guard = { guardedRootTime: null, guardRootTime: () => undefined }
-      const area = new WorkArea(confined, guard, creation, scratch.at('state'))
+      const area = new WorkArea(confined, guard, creation, {
+        staging: scratch.at('state/staging'),
+        trash: scratch.at('state/trash'),
+      })
       const untouchable = new Untouchable([])
-      const trash = new Trash(area, 7, Date.now)
+      const trash = new Trash(area, { keepDays: 7, maxBytes: 1_000_000 }, Date.now)
       let steps = Number.POSITIVE_INFINITY
       const beforeStep = () => {
         steps -= 1

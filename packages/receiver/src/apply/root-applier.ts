@@ -18,6 +18,7 @@ import { Exchange, type Greeting, reportProblems } from './exchange.ts'
 import type { OwnerPolicy } from './owner.ts'
 import { type DiskFailure, Dropped, Patience } from './patience.ts'
 import { openTarget, type Target } from './target.ts'
+import type { TrashLimits } from './trash.ts'
 
 export type { ApplierEvent } from './applier-events.ts'
 
@@ -34,7 +35,9 @@ export interface ApplierOptions {
   /** gitignore lines: never touched, never deleted. */
   protect: readonly string[]
   owner: OwnerPolicy
-  trashKeepDays: number
+  /** Absolute: where this root's trash lies when that is on the target's filesystem. */
+  trashDir: string
+  trash: TrashLimits
   /** /proc/sys/kernel/random/boot_id */
   bootId: string
 }
@@ -70,6 +73,7 @@ export class RootApplier {
   #connection = new AbortController()
   #isBroken = false
   #progressAt = Number.NEGATIVE_INFINITY
+  #trashChanges = 0
 
   private constructor(target: Target, out: ApplierOutput, seams: ApplierSeams) {
     this.#target = target
@@ -200,7 +204,16 @@ export class RootApplier {
         if (error instanceof ProtocolError) this.#breakOff(error, exchange)
         else if (!(error instanceof Dropped)) throw error
       }
+      this.#tellTrash()
     }
+  }
+
+  /** When it holds other things than before. */
+  #tellTrash(): void {
+    const { trash } = this.#target
+    if (trash.changes === this.#trashChanges) return
+    this.#trashChanges = trash.changes
+    this.#emptyTrash()
   }
 
   #breakOff(error: ProtocolError, exchange: Exchange | null): void {
@@ -250,14 +263,20 @@ export class RootApplier {
   }
 
   #purge(): void {
+    this.#emptyTrash()
+    this.#after(PURGE_MS, () => this.#add({ exchange: null, work: () => this.#purge() }))
+  }
+
+  #emptyTrash(): void {
+    const { trash } = this.#target
     try {
-      const batches = this.#target.trash.purge()
+      const batches = trash.purge()
       if (batches > 0) this.#log('info', 'emptied the trash', { batches })
+      this.#out.event({ type: 'trash', status: trash.status })
     } catch (error) {
       if (!isOperatingError(error)) throw error
       this.#log('warn', 'the trash could not be emptied', { error: errorMessage(error) })
     }
-    this.#after(PURGE_MS, () => this.#add({ exchange: null, work: () => this.#purge() }))
   }
 
   #event(event: ApplierEvent): void {

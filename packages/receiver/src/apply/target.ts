@@ -6,7 +6,7 @@
  */
 import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ConfinedDirectories, EXIT, errorCode, errorMessage, Failure } from '@rootferry/host'
 import { ROOT_PATH } from '@rootferry/protocol'
 import { Committer } from './committer.ts'
@@ -17,7 +17,7 @@ import { lockRoot, unlockRoot } from './lock.ts'
 import { OwnerMap, type OwnerPolicy } from './owner.ts'
 import { PartialFiles } from './partial-files.ts'
 import { probeCreation } from './staging.ts'
-import { Trash } from './trash.ts'
+import { Trash, type TrashLimits } from './trash.ts'
 import { Untouchable } from './untouchable.ts'
 import { WorkArea } from './work-area.ts'
 
@@ -29,7 +29,9 @@ export interface TargetOptions {
   /** gitignore lines. */
   protect: readonly string[]
   owner: OwnerPolicy
-  trashKeepDays: number
+  /** Absolute; used when it lies on the target's filesystem. */
+  trashDir: string
+  trash: TrashLimits
   bootId: string
   now(): number
   log: LedgerLog
@@ -58,8 +60,8 @@ export interface Target {
 
 /** @throws Failure with one line for the operator */
 export async function openTarget(options: TargetOptions): Promise<Target> {
-  const { path, stateDir } = options
-  prepareDirectories(path, stateDir)
+  const { path, stateDir, trashDir } = options
+  prepareDirectories(path, stateDir, dirname(trashDir))
   refuseHarm(realpathSync(path), realpathSync(stateDir), path)
   const confined = new ConfinedDirectories(path)
   const identity = confined.rootStatus()
@@ -79,8 +81,9 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
   const { ino, dev } = confined.rootStatus()
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
   const creation = probeCreation(stateDir)
-  const area = new WorkArea(confined, ledger, creation, renameWorks(stateDir, path) ? stateDir : null)
-  const trash = new Trash(area, options.trashKeepDays, now)
+  const outside = { staging: join(stateDir, 'staging'), trash: options.trashDir }
+  const area = new WorkArea(confined, ledger, creation, renameWorks(stateDir, path) ? outside : null)
+  const trash = new Trash(area, options.trash, now)
   const untouchable = new Untouchable(options.protect)
   untouchable.setExcluded(ledger.filter)
   const warn = (message: string) => options.log('warn', message, {})
@@ -116,10 +119,10 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
   }
 }
 
-function prepareDirectories(path: string, stateDir: string): void {
+function prepareDirectories(path: string, ...ours: string[]): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o755 })
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    for (const directory of ours) mkdirSync(directory, { recursive: true, mode: 0o700 })
   } catch (error) {
     const what =
       errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR' ? 'is not a directory' : errorMessage(error)

@@ -1,6 +1,6 @@
 /** The trash: where things lie in it, and for how long. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host'
 import { probeCreation } from './staging.ts'
@@ -9,20 +9,23 @@ import { Trash } from './trash.ts'
 import { WorkArea } from './work-area.ts'
 
 const NOW = Date.UTC(2026, 0, 31, 8, 15, 0, 7)
+const clock = { ms: NOW }
 const BATCH = '2026-01-31T08-15-00-007Z'
 
-function open(scratch: Scratch, keepDays: number): { trash: Trash; confined: ConfinedDirectories } {
+function open(
+  scratch: Scratch,
+  keepDays: number,
+  maxBytes = 1_000_000,
+): { trash: Trash; confined: ConfinedDirectories } {
   mkdirSync(scratch.at('root'), { recursive: true })
   mkdirSync(scratch.at('state'), { recursive: true })
   const confined = new ConfinedDirectories(scratch.at('root'))
   const creation = probeCreation(scratch.at('state'))
-  const area = new WorkArea(
-    confined,
-    { guardedRootTime: null, guardRootTime: () => undefined },
-    creation,
-    scratch.at('state'),
-  )
-  return { trash: new Trash(area, keepDays, () => NOW), confined }
+  const area = new WorkArea(confined, { guardedRootTime: null, guardRootTime: () => undefined }, creation, {
+    staging: scratch.at('state/staging'),
+    trash: scratch.at('state/trash'),
+  })
+  return { trash: new Trash(area, { keepDays, maxBytes }, () => clock.ms), confined }
 }
 
 test('what is thrown away keeps its path, and a name that is taken gets a suffix', () => {
@@ -71,4 +74,35 @@ test('batches older than the days to keep go, younger ones stay; with no days no
   assert.deepEqual(readdirSync(another.at('root')), [])
   assert.deepEqual(readdirSync(another.at('state/trash')), [])
   others[Symbol.dispose]()
+})
+
+test('the oldest batches go first when there is too much, the latest one stays; a pause begins a new batch', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7, 2_500)
+  const throwAway = (name: string, bytes: number) => {
+    mkdirSync(scratch.at('root', name))
+    writeFileSync(scratch.at('root', name, 'file'), Buffer.alloc(bytes))
+    trash.take(scratch.at('root', name), name)
+  }
+  const batches = () => readdirSync(scratch.at('state/trash')).sort()
+  assert.equal(trash.status.oldestAt, null)
+  throwAway('a', 1_000)
+  clock.ms += 599_000
+  throwAway('b', 1_000)
+  assert.deepEqual(batches(), [BATCH])
+  clock.ms += 601_000
+  throwAway('c', 400)
+  assert.equal(trash.purge(), 0)
+  const oldestAt = new Date(NOW + 599_000).toISOString()
+  assert.deepEqual(trash.status, { batches: 2, bytes: 2_400, oldestAt })
+  assert.deepEqual(open(scratch, 7).trash.status.bytes, 2_400)
+  throwAway('d', 101)
+  assert.equal(trash.purge(), 1)
+  const { batches: left, bytes } = trash.status
+  assert.deepEqual([left, bytes], [1, 501])
+  throwAway('e', 5_000)
+  assert.equal(trash.purge(), 0)
+  assert.ok(existsSync(scratch.at('state/trash', batches()[0] ?? '', 'e/file')))
+  clock.ms = NOW
+  confined[Symbol.dispose]()
 })

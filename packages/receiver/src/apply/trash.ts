@@ -3,7 +3,9 @@
  *
  *   <trash>/2026-01-31T08-15-00-000Z/<path below the root>
  *
- * One directory for each millisecond in which something was thrown away; a name that is taken there gets a suffix.
+ * What is thrown away without a pause of OCCASION_MS lies in one directory, a batch; a name that is taken there gets a
+ * suffix. Batches go when they are older than `keepDays`, and the oldest go first when all together hold more than
+ * `maxBytes`. The latest batch stays whatever it holds: a mistake that empties a whole target can be undone.
  */
 import { Buffer } from 'node:buffer'
 import {
@@ -24,20 +26,52 @@ import { errorCode } from '@rootferry/host'
 import type { WorkArea } from './work-area.ts'
 
 const DAY_MS = 86_400_000
+const OCCASION_MS = 600_000
 const MOST_SUFFIXES = 10_000
 /** Leaves room for a suffix below the 4,096 that Linux takes. */
 const MOST_PATH_BYTES = 4_000
 
+export interface TrashLimits {
+  /** 0: what is thrown away is deleted at once. */
+  keepDays: number
+  maxBytes: number
+}
+
+export interface TrashStatus {
+  batches: number
+  /** Content of the files in it. */
+  bytes: number
+  /** ISO 8601; null when it is empty. */
+  oldestAt: string | null
+}
+
+interface Batch {
+  /** When something was last thrown into it. */
+  lastMs: number
+  bytes: number
+}
+
 export class Trash {
   readonly #area: WorkArea
-  readonly #keepDays: number
+  readonly #limits: TrashLimits
   readonly #now: () => number
+  /** By name, oldest first; null: not looked at yet. */
+  #batches: Map<string, Batch> | null = null
+  /** Grows with everything that is thrown away. */
+  changes = 0
 
-  /** @param keepDays 0: what is thrown away is deleted at once */
-  constructor(area: WorkArea, keepDays: number, now: () => number) {
+  constructor(area: WorkArea, limits: TrashLimits, now: () => number) {
     this.#area = area
-    this.#keepDays = keepDays
+    this.#limits = limits
     this.#now = now
+  }
+
+  /** Reads all of the trash when called for the first time. @throws the system error */
+  get status(): TrashStatus {
+    const batches = [...this.#read().values()]
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0)
+    const oldest = batches[0]
+    return { batches: batches.length, bytes, oldestAt: oldest ? new Date(oldest.lastMs).toISOString() : null }
   }
 
   /**
@@ -46,26 +80,75 @@ export class Trash {
    * @throws the system error; the object is then still where it was, or in part when it spans filesystems
    */
   take(location: string | Buffer, path: string): void {
+    const batches = this.#read()
     const base = this.#area.directory('trash')
-    const batch = `${base}/${new Date(this.#now()).toISOString().replaceAll(/[:.]/g, '-')}`
-    move(location, freeName(batch, path))
-    if (this.#keepDays === 0) rmSync(batch, { recursive: true, force: true })
+    const name = this.#openBatch(batches)
+    const place = freeName(`${base}/${name}`, path)
+    move(location, place)
+    this.changes += 1
+    if (this.#limits.keepDays === 0) {
+      rmSync(`${base}/${name}`, { recursive: true, force: true })
+      return
+    }
+    batches.set(name, { lastMs: this.#now(), bytes: (batches.get(name)?.bytes ?? 0) + bytesOf(place) })
   }
 
-  /** Deletes what was thrown away more than `keepDays` ago. @returns how many batches went */
+  /** Deletes what is too old, and the oldest of what is too much. @returns how many batches went */
   purge(): number {
-    if (!this.#area.exists('trash')) return 0
-    const base = this.#area.directory('trash')
-    const horizon = this.#now() - this.#keepDays * DAY_MS
+    const batches = this.#read()
+    const horizon = this.#now() - this.#limits.keepDays * DAY_MS
+    let bytes = [...batches.values()].reduce((sum, batch) => sum + batch.bytes, 0)
+    let left = batches.size
     let purged = 0
-    for (const name of readdirSync(base)) {
-      const status = lstatSync(`${base}/${name}`, { throwIfNoEntry: false })
-      if (status === undefined || status.mtimeMs > horizon) continue
-      rmSync(`${base}/${name}`, { recursive: true, force: true })
+    for (const [name, batch] of batches) {
+      left -= 1
+      if (batch.lastMs > horizon && (bytes <= this.#limits.maxBytes || left === 0)) continue
+      rmSync(`${this.#area.directory('trash')}/${name}`, { recursive: true, force: true })
+      batches.delete(name)
+      bytes -= batch.bytes
       purged += 1
     }
     return purged
   }
+
+  #openBatch(batches: Map<string, Batch>): string {
+    const now = this.#now()
+    const [name, latest] = [...batches].at(-1) ?? []
+    if (name !== undefined && latest !== undefined && now - latest.lastMs < OCCASION_MS) return name
+    return new Date(now).toISOString().replaceAll(/[:.]/g, '-')
+  }
+
+  #read(): Map<string, Batch> {
+    if (this.#batches !== null) return this.#batches
+    const found: [string, Batch][] = []
+    if (this.#area.exists('trash')) {
+      const base = this.#area.directory('trash')
+      for (const name of readdirSync(base)) {
+        const status = lstatSync(`${base}/${name}`, { throwIfNoEntry: false })
+        if (status !== undefined) found.push([name, { lastMs: status.mtimeMs, bytes: bytesOf(`${base}/${name}`) }])
+      }
+    }
+    this.#batches = new Map(found.sort(([, a], [, b]) => a.lastMs - b.lastMs))
+    return this.#batches
+  }
+}
+
+/** Content of a file, or of all files below a directory that can be read. */
+function bytesOf(location: string | Buffer): number {
+  try {
+    const status = lstatSync(location)
+    if (!status.isDirectory()) return status.isFile() ? status.size : 0
+    const names = readdirSync(location, { encoding: 'buffer' })
+    return names.reduce((sum, name) => sum + bytesOf(below(location, name)), 0)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'EACCES' || code === 'ENOENT' || code === 'ENAMETOOLONG') return 0
+    throw error
+  }
+}
+
+function below(directory: string | Buffer, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(directory), Buffer.from('/'), name])
 }
 
 /** Where `path` is to be put below `batch`, its parents made: the first free one of place, place~1, place~2 … */
@@ -112,7 +195,7 @@ function moveAcross(from: string | Buffer, to: string): void {
   if (status.isDirectory()) {
     mkdirSync(to, { mode: 0o700 })
     for (const name of readdirSync(from, { encoding: 'buffer' })) {
-      move(Buffer.concat([Buffer.from(from), Buffer.from('/'), name]), `${to}/${name.toString('latin1')}`)
+      move(below(from, name), `${to}/${name.toString('latin1')}`)
     }
     rmdirSync(from)
     return

@@ -1,14 +1,13 @@
 /**
  * Where staged files and trash lie: on the target's own filesystem, out of sight of the tree.
  *
- *   <stateDir>/staging, <stateDir>/trash            when a rename from there into the root works
+ *   in the state directory                              when a rename from there into the root works
  *   <root>/.rootferry/staging, <root>/.rootferry/trash   otherwise; made when needed, removed when empty
  *
  * INVARIANT: making and removing `.rootferry` leaves the root's mtime as it was, also across a crash (the time is in
  * the ledger meanwhile). Inside the root everything goes through descriptors, so a planted symlink leads nowhere.
  */
 import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
-import { join } from 'node:path'
 import { type ConfinedDirectories, errorCode } from '@rootferry/host'
 import { microseconds, RESERVED_NAME, ROOT_PATH } from '@rootferry/protocol'
 import { readObject, setAttributes } from './attributes.ts'
@@ -31,26 +30,26 @@ export class WorkArea {
   readonly #confined: ConfinedDirectories
   readonly #guard: RootTimeGuard
   readonly #owner: { uid: number; gid: number }
-  /** The state directory, or null when the area is inside the root. */
-  readonly #outside: string | null
+  /** Absolute paths, or null when the area is inside the root. */
+  readonly #outside: Readonly<Record<WorkPlace, string>> | null
   readonly #open = new Map<WorkPlace, number>()
   #names = 0
 
   /**
    * @param owner whose files this process makes
-   * @param outside the state directory when renames from it into the root work, else null
+   * @param outside where the places are when renames from there into the root work, else null
    */
   constructor(
     confined: ConfinedDirectories,
     guard: RootTimeGuard,
     owner: { uid: number; gid: number },
-    outside: string | null,
+    outside: Readonly<Record<WorkPlace, string>> | null,
   ) {
     this.#confined = confined
     this.#guard = guard
     this.#owner = owner
     this.#outside = outside
-    if (outside !== null) for (const place of ['staging', 'trash']) makePrivate(join(outside, place))
+    if (outside !== null) for (const location of Object.values(outside)) makePrivate(location)
     if (guard.guardedRootTime !== null) this.#restoreRootTime(guard.guardedRootTime)
   }
 
@@ -66,7 +65,7 @@ export class WorkArea {
 
   /** Absolute path of the place, made if need be; good until `tidy`. @throws the system error */
   directory(place: WorkPlace): string {
-    if (this.#outside !== null) return `${this.#outside}/${place}`
+    if (this.#outside !== null) return this.#outside[place]
     return `/proc/self/fd/${this.#open.get(place) ?? this.#make(place)}`
   }
 
