@@ -1,0 +1,54 @@
+/** The far end of a root's disk thread: a RootApplier that takes what comes over the port, until it is told to close. */
+import { EXIT, errorMessage, Failure } from '@rootferry/host'
+import { encodeMessage } from '@rootferry/protocol'
+import { type ApplierOptions, RootApplier } from './apply/root-applier.ts'
+import { Rest } from './rest.ts'
+import type { FromApplier, ToApplier } from './root-messages.ts'
+
+/** What is used of a worker's port. */
+export interface ApplierPort {
+  postMessage(message: FromApplier): void
+  on(event: 'message', listener: (message: ToApplier) => void): void
+  close(): void
+}
+
+/** Resolves when the root is open, or was refused; what goes wrong later ends the thread. */
+export async function serveApplier(port: ApplierPort, options: ApplierOptions): Promise<void> {
+  const rest = new Rest()
+  try {
+    const applier = await RootApplier.open(options, {
+      send: (message) => port.postMessage({ type: 'send', message: encodeMessage(message) }),
+      event: (event) => {
+        port.postMessage({ type: 'event', event })
+        if (event.type === 'consumed') rest.worked(event.bytes)
+      },
+    })
+    port.on('message', (message: ToApplier) => take(port, applier, message))
+    port.postMessage({ type: 'opened' })
+  } catch (error) {
+    port.postMessage({
+      type: 'failed',
+      message: errorMessage(error),
+      exitCode: error instanceof Failure ? error.exitCode : EXIT.failed,
+    })
+    port.close()
+  }
+}
+
+function take(port: ApplierPort, applier: RootApplier, message: ToApplier): void {
+  switch (message.type) {
+    case 'hello':
+      return port.postMessage({ type: 'hello', position: applier.hello() })
+    case 'text':
+      return applier.receiveText(message.frame)
+    case 'bytes':
+      return applier.receiveBytes(message.frame)
+    case 'disconnected':
+      return applier.disconnected()
+    case 'close':
+      void applier.close().then(() => {
+        port.postMessage({ type: 'closed' })
+        port.close()
+      })
+  }
+}
