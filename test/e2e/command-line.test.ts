@@ -193,7 +193,7 @@ test('token create prints the token and nothing else; list never shows it; a nam
   assert.match(made.stdout, /^rf_[\w-]{43}\n$/)
   assert.equal(made.stderr, '')
   const list = run(AGENT, 'token', 'list', '--config', file)
-  assert.match(list.stdout, /^web1\treceiver\t\S+\n$/)
+  assert.match(list.stdout, /^web1\treceiver\t\S+\tall\n$/)
   assert.equal(list.stdout.includes(made.stdout.trim()), false)
   assert.equal(run(AGENT, 'token', 'create', 'web1', '--config', file).status, 1)
   assert.equal(run(AGENT, 'token', 'create', 'no name', '--config', file).status, 2)

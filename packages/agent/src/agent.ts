@@ -1,48 +1,55 @@
 /**
  * The agent: a feed for every root, the door for receivers, the admin listener, and the tokens that open both.
- * Owns nothing else; starts and stops them in order.
+ * Owns nothing else; starts and stops them in order, and changes them when the configuration was changed.
  */
 import { randomBytes } from 'node:crypto'
-import { type FSWatcher, mkdirSync, watch } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { EXIT, errorCode, errorMessage, Failure, type Logger } from '@rootferry/host'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { AgentConfig, RootConfig } from './config.ts'
+import { type Identity, openIdentity } from './door/identity.ts'
+import { KnownTokens } from './door/known-tokens.ts'
 import { Resyncs } from './feed/resyncs.ts'
 import { RootFeed } from './feed/root-feed.ts'
 import { AdminServer } from './http/admin-server.ts'
 import type { RootOptions, RootStatus } from './root-messages.ts'
 import { type Peer, StreamServer } from './stream-server.ts'
-import { findToken, readTokens, type StoredToken, tokenFileOf } from './tokens.ts'
+import { grants, tokenFileOf } from './tokens.ts'
 import { VERSION } from './version.ts'
+
+/** Before this the certificate's end is nobody's business; after, it is said every day. */
+const EXPIRY_WARNING_MS = 30 * 86_400_000
+const DAY_MS = 86_400_000
 
 export class Agent {
   #config: AgentConfig
   readonly #log: Logger
   readonly #feeds = new Map<string, RootFeed>()
-  readonly resyncs = new Resyncs({
-    roots: this.#feeds,
-    receivers: () => this.#tokens.filter(({ admin }) => !admin).map(({ name }) => name),
-    now: () => new Date(),
-    newId: () => randomBytes(8).toString('hex'),
-  })
-  readonly #stream: StreamServer
+  readonly #tokens: KnownTokens
+  readonly resyncs: Resyncs
   readonly #admin: AdminServer
-  #tokens: StoredToken[] = []
-  #tokenWatch: FSWatcher | null = null
+  #identity: Identity | null = null
+  #stream: StreamServer | null = null
+  #expiryCheck: NodeJS.Timeout | null = null
+  #reloading: Promise<void> = Promise.resolve()
 
   constructor(config: AgentConfig, log: Logger) {
     this.#config = config
     this.#log = log
-    this.#stream = new StreamServer({
-      config,
-      log,
-      authenticate: (token) => findToken(this.#tokens, token),
-      serve: (peer, hello) => this.#serve(peer, hello),
+    this.#tokens = new KnownTokens(tokenFileOf(config), log, (name) => {
+      for (const feed of this.#feeds.values()) feed.forget(name)
+    })
+    this.resyncs = new Resyncs({
+      roots: this.#feeds,
+      receivers: () => this.#tokens.receivers.map(({ name }) => name),
+      now: () => new Date(),
+      newId: () => randomBytes(8).toString('hex'),
     })
     this.#admin = new AdminServer({
       version: VERSION,
-      authenticate: (token) => findToken(this.#tokens, token),
+      authenticate: (token) => this.#tokens.find(token),
+      certificate: () => this.#identity?.status ?? null,
       roots: () => this.#rootStatuses(),
       receivers: () => this.#receiverStatuses(),
     })
@@ -51,40 +58,110 @@ export class Agent {
   /** @throws Failure when something the configuration asks for can not be had */
   async start(): Promise<void> {
     makeStateDir(this.#config.stateDir)
-    this.#tokens = readTokens(tokenFileOf(this.#config))
-    this.#watchTokens()
+    this.#tokens.open()
+    this.#identity = await openIdentity(this.#config, new Date())
+    const door = this.#openDoor(this.#identity)
     for (const root of this.#config.roots)
       this.#feeds.set(root.name, new RootFeed(rootOptions(root, this.#config), this.#log))
     for (const feed of this.#feeds.values()) await feed.start()
     const { listen, admin } = this.#config
-    const stream = await listening('listen', `${listen.host}:${listen.port}`, this.#stream.listen())
+    const stream = await listening('listen', `${listen.host}:${listen.port}`, door.listen(listen))
     const api = await listening('admin.listen', `${admin.host}:${admin.port}`, this.#admin.listen(admin))
-    this.#log.info({ stream, admin: api, roots: [...this.#feeds.keys()], version: VERSION }, 'agent is up')
+    const fingerprint = this.#identity?.status.fingerprint ?? null
+    this.#log.info({ stream, fingerprint, admin: api, roots: [...this.#feeds.keys()], version: VERSION }, 'agent is up')
+    this.#warnOfExpiry()
+    this.#expiryCheck = setInterval(() => this.#warnOfExpiry(), DAY_MS)
   }
 
-  /** Takes over what a new configuration says of roots it had already, and reads the tokens again. */
-  reload(config: AgentConfig): void {
-    this.#readTokens()
-    for (const root of config.roots) {
-      const before = this.#config.roots.find(({ name }) => name === root.name)
-      if (before === undefined || before.path !== root.path) {
-        this.#log.warn({ root: root.name }, 'a new root or path takes a restart')
-      } else if (JSON.stringify(before) !== JSON.stringify(root)) {
-        this.#feeds
-          .get(root.name)
-          ?.thread.tell({ type: 'reconfigure', exclude: root.exclude, watch: root.watch, guard: root.guard })
-      }
-    }
-    this.#config = config
-    this.#log.info('configuration was read again')
+  /** Takes over what can change without a restart, and says what can not. One after the other; never rejects. */
+  reload(config: AgentConfig): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload(config))
+    return this.#reloading
   }
 
   async close(): Promise<void> {
-    this.#tokenWatch?.close()
+    await this.#reloading
+    if (this.#expiryCheck !== null) clearInterval(this.#expiryCheck)
+    this.#tokens.close()
     await Promise.all([...this.#feeds.values()].map((feed) => feed.close()))
-    await this.#stream.close()
+    await this.#stream?.close()
     await this.#admin.close()
     this.#log.info('agent stopped')
+  }
+
+  #openDoor(identity: Identity | null): StreamServer {
+    this.#stream = new StreamServer({
+      log: this.#log,
+      identity,
+      compression: () => this.#config.compression,
+      tokens: () => this.#tokens.all,
+      rootNames: () => [...this.#feeds.keys()],
+      serve: (peer, hello) => this.#serve(peer, hello),
+    })
+    return this.#stream
+  }
+
+  async #reload(config: AgentConfig): Promise<void> {
+    const before = this.#config
+    this.#tokens.read()
+    for (const key of ['stateDir', 'listen', 'admin'] as const) {
+      if (JSON.stringify(before[key]) !== JSON.stringify(config[key]))
+        this.#log.warn({ key }, 'a change of this setting takes a restart')
+    }
+    this.#config = { ...config, stateDir: before.stateDir, listen: before.listen, admin: before.admin }
+    await this.#renewIdentity()
+    await this.#renewRoots(before.roots)
+    this.#log.info('configuration was read again')
+  }
+
+  async #renewIdentity(): Promise<void> {
+    try {
+      const identity = await openIdentity(this.#config, new Date())
+      if ((identity?.clientCa == null) !== (this.#identity?.clientCa == null) || !identity !== !this.#identity) {
+        this.#log.warn('turning TLS or client certificates on or off takes a restart')
+        return
+      }
+      if (identity === null) return
+      this.#stream?.renew(identity)
+      this.#identity = identity
+      this.#warnOfExpiry()
+    } catch (error) {
+      this.#log.error({ error: errorMessage(error) }, 'the certificate can not be used, the old one stays in force')
+    }
+  }
+
+  async #renewRoots(before: readonly RootConfig[]): Promise<void> {
+    const { roots } = this.#config
+    for (const [name, feed] of this.#feeds) {
+      const [was, is] = [before, roots].map((all) => all.find((root) => root.name === name))
+      if (is === undefined || was?.path !== is.path) {
+        this.#feeds.delete(name)
+        await feed.close()
+        this.#log.info({ root: name }, 'root was taken out of service')
+      } else if (JSON.stringify(was) !== JSON.stringify(is)) {
+        const { exclude, watch, guard } = is
+        feed.thread.tell({ type: 'reconfigure', exclude, watch, guard })
+      }
+    }
+    for (const root of roots) if (!this.#feeds.has(root.name)) await this.#addRoot(root)
+  }
+
+  async #addRoot(root: RootConfig): Promise<void> {
+    const feed = new RootFeed(rootOptions(root, this.#config), this.#log)
+    try {
+      await feed.start()
+      this.#feeds.set(root.name, feed)
+      this.#log.info({ root: root.name }, 'root was taken into service')
+    } catch (error) {
+      this.#log.error({ root: root.name, error: errorMessage(error) }, 'the new root can not be served')
+      await feed.close()
+    }
+  }
+
+  #warnOfExpiry(): void {
+    const status = this.#identity?.status
+    if (status === undefined || Date.parse(status.expiresAt) - Date.now() > EXPIRY_WARNING_MS) return
+    this.#log.warn({ ...status }, 'the certificate expires soon, or has: receivers refuse it then')
   }
 
   #serve(peer: Peer, hello: Hello): void {
@@ -98,32 +175,12 @@ export class Agent {
   }
 
   #receiverStatuses() {
-    const receivers = this.#tokens.filter(({ admin }) => !admin)
     const now = new Date()
-    return receivers.flatMap(({ name }) => [...this.#feeds.values()].map((feed) => feed.receiverStatus(name, now)))
-  }
-
-  /** The directory is watched, because the file is replaced and not written to. */
-  #watchTokens(): void {
-    const file = tokenFileOf(this.#config)
-    this.#tokenWatch = watch(dirname(file), (_event, name) => {
-      if (name === basename(file)) this.#readTokens()
-    })
-  }
-
-  #readTokens(): void {
-    try {
-      const before = this.#tokens
-      this.#tokens = readTokens(tokenFileOf(this.#config))
-      const left = new Set(this.#tokens.map(({ sha256 }) => sha256))
-      for (const { name, sha256 } of before) {
-        if (left.has(sha256)) continue
-        for (const feed of this.#feeds.values()) feed.forget(name)
-        this.#log.info({ receiver: name }, 'token was revoked')
-      }
-    } catch (error) {
-      this.#log.error({ error: errorMessage(error) }, 'tokens could not be read, the old ones stay in force')
-    }
+    return this.#tokens.receivers.flatMap((token) =>
+      [...this.#feeds.values()]
+        .filter(({ name }) => grants(token, name))
+        .map((feed) => feed.receiverStatus(token.name, now)),
+    )
   }
 }
 

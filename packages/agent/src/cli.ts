@@ -3,7 +3,7 @@
 import { createLogger, errorMessage, type LogFormat, type Terminal } from '@rootferry/host'
 import { Command, Option } from 'commander'
 import { readAgentConfig } from './config.ts'
-import { createToken, readTokens, revokeToken, tokenFileOf } from './tokens.ts'
+import { addTokenCommand } from './token-command.ts'
 import { VERSION } from './version.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
@@ -20,23 +20,7 @@ export function agentCommand(terminal: Terminal): Command {
     .option('--log-level <level>', 'the least that is logged', 'info')
     .action((options: RunOptions) => run(options, terminal))
 
-  const token = program.command('token').description('say who may connect')
-  withConfig(token.command('create <name>').description('make a token and print it'))
-    .option('--admin', 'for the admin API instead of a receiver', false)
-    .action((name: string, options: { config: string; admin: boolean }) => {
-      const file = tokenFileOf(readAgentConfig(options.config))
-      terminal.out(`${createToken(file, name, options.admin, new Date())}\n`)
-    })
-  withConfig(token.command('list').description('list the names of all tokens')).action(
-    (options: { config: string }) => {
-      for (const { name, admin, createdAt } of readTokens(tokenFileOf(readAgentConfig(options.config)))) {
-        terminal.out(`${name}\t${admin ? 'admin' : 'receiver'}\t${createdAt}\n`)
-      }
-    },
-  )
-  withConfig(token.command('revoke <name>').description('make a token useless and close its connections')).action(
-    (name: string, options: { config: string }) => revokeToken(tokenFileOf(readAgentConfig(options.config)), name),
-  )
+  addTokenCommand(program, DEFAULT_CONFIG, terminal)
 
   program
     .command('config')
@@ -69,7 +53,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
   terminal.onHangup(() => {
     try {
-      agent.reload(readAgentConfig(options.config))
+      void agent.reload(readAgentConfig(options.config))
     } catch (error) {
       log.error({ error: errorMessage(error) }, 'the new configuration is bad, the old one stays in force')
     }

@@ -59,18 +59,17 @@ const Root = Type.Object(
   },
   closed,
 )
+const PemFile = Type.Optional(Type.String({ minLength: 1, description: 'the path of a PEM file' }))
+const Tls = Type.Object({ cert: PemFile, key: PemFile, ca: PemFile, clientCa: PemFile }, closed)
 const AgentFile = Type.Object(
   {
     stateDir: Type.Optional(Type.String({ minLength: 1 })),
     listen: Type.Optional(Listen),
     admin: Type.Optional(Type.Object({ listen: Listen }, closed)),
     tls: Type.Optional(
-      Type.Union(
-        [Type.Literal('off'), Type.Literal(false), Type.Object({ cert: Type.String(), key: Type.String() }, closed)],
-        {
-          description: 'off, or {cert: FILE, key: FILE}',
-        },
-      ),
+      Type.Union([Type.Literal('off'), Type.Literal(false), Tls], {
+        description: 'off, or {cert: FILE, key: FILE, ca: FILE, clientCa: FILE}, of which none has to be',
+      }),
     ),
     allowPlaintext: Type.Optional(Type.Boolean()),
     compression: Type.Optional(
@@ -91,11 +90,18 @@ export interface RootConfig {
   guard: GuardLimits
 }
 
+export interface TlsConfig {
+  /** Null: a self-signed certificate of its own. `ca`: what receivers verify it against, null: its fingerprint. */
+  files: { cert: string; key: string; ca: string | null } | null
+  /** Who has to have signed the certificates of receivers; null: they need none. */
+  clientCa: string | null
+}
+
 export interface AgentConfig {
   stateDir: string
   listen: ListenAddress
   admin: ListenAddress
-  tls: { cert: string; key: string } | null
+  tls: TlsConfig | null
   compression: 'auto' | 'always' | 'never'
   roots: RootConfig[]
 }
@@ -127,14 +133,23 @@ function tls(
   source: ConfigSource,
   faults: string[],
 ): AgentConfig['tls'] {
-  if (typeof value.tls === 'object')
-    return { cert: source.besideFile(value.tls.cert), key: source.besideFile(value.tls.key) }
-  if (value.tls === undefined) {
-    faults.push(source.fault([], 'tls is missing: {cert: FILE, key: FILE}, or off for a loopback listener'))
-  } else if (!isLoopback(listen.host) && value.allowPlaintext !== true) {
-    faults.push(source.fault(['tls'], 'off is accepted on a loopback listener only, or with allowPlaintext: true'))
+  if (value.tls === 'off' || value.tls === false) {
+    if (!isLoopback(listen.host) && value.allowPlaintext !== true) {
+      faults.push(source.fault(['tls'], 'off is accepted on a loopback listener only, or with allowPlaintext: true'))
+    }
+    return null
   }
-  return null
+  const { cert, key, ca, clientCa } = value.tls ?? {}
+  if ((cert === undefined) !== (key === undefined)) faults.push(source.fault(['tls'], 'needs both cert and key'))
+  if (ca !== undefined && cert === undefined) {
+    faults.push(source.fault(['tls', 'ca'], 'goes with cert and key: receivers pin a self-signed certificate'))
+  }
+  const beside = (file: string | undefined) => (file === undefined ? null : source.besideFile(file))
+  const files =
+    cert === undefined || key === undefined
+      ? null
+      : { cert: source.besideFile(cert), key: source.besideFile(key), ca: beside(ca) }
+  return { files, clientCa: beside(clientCa) }
 }
 
 function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSource, faults: string[]): RootConfig {

@@ -8,6 +8,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EXIT, errorCode, errorMessage, Failure, withFileLock, writeDurably } from '@rootferry/host'
+import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 
@@ -18,6 +19,8 @@ const StoredToken = Type.Object(
     name: Type.String({ pattern: NAME_PATTERN }),
     sha256: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
     admin: Type.Boolean(),
+    /** What a receiver may have; null: every root, also those that are added later. */
+    roots: Type.Union([Type.Array(RootName), Type.Null()]),
     createdAt: Type.String({ maxLength: 40 }),
   },
   { additionalProperties: false },
@@ -48,8 +51,17 @@ export function readTokens(file: string): StoredToken[] {
   return value.tokens
 }
 
+/** An admin token grants no root. */
+export function grants({ admin, roots }: StoredToken, root: string): boolean {
+  return !admin && (roots === null || roots.includes(root))
+}
+
 /** @returns the token, which is stored nowhere. @throws Failure when the name is taken or no name */
-export function createToken(file: string, name: string, admin: boolean, now: Date): string {
+export function createToken(
+  file: string,
+  { name, admin, roots }: Pick<StoredToken, 'name' | 'admin' | 'roots'>,
+  now: Date,
+): string {
   if (!new RegExp(NAME_PATTERN).test(name)) {
     throw new Failure(
       EXIT.usage,
@@ -61,7 +73,7 @@ export function createToken(file: string, name: string, admin: boolean, now: Dat
     if (tokens.some((known) => known.name === name)) {
       throw new Failure(EXIT.failed, `a token of the name ${name} exists: revoke it first`)
     }
-    return [...tokens, { name, sha256: hashOf(token), admin, createdAt: now.toISOString() }]
+    return [...tokens, { name, sha256: hashOf(token), admin, roots, createdAt: now.toISOString() }]
   })
   return token
 }

@@ -3,6 +3,7 @@
  *
  * The process comes in as an argument, so that only a `main.ts` touches it.
  */
+import { text } from 'node:stream/consumers'
 import { type Command, CommanderError } from 'commander'
 import { EXIT, errorMessage, Failure } from './failure.ts'
 
@@ -11,6 +12,8 @@ export interface Terminal {
   out(text: string): void
   /** Talk, on stderr. */
   say(text: string): void
+  /** All of stdin. */
+  input(): Promise<string>
   colour: boolean
   /** Resolves at the first TERM or INT; a second one ends the process at once. `note` learns the signal's name. */
   stopSignal(note: (signal: string) => void): Promise<void>
@@ -38,6 +41,7 @@ function terminalOf(process: NodeJS.Process): Terminal {
   return {
     out: (text) => process.stdout.write(text),
     say: (text) => process.stderr.write(text),
+    input: () => text(process.stdin),
     colour: process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined,
     stopSignal: (note) => {
       const { promise, resolve } = Promise.withResolvers<void>()

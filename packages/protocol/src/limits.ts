@@ -39,6 +39,8 @@ export const LIMITS = {
   pingMs: 15_000,
   /** A connection on which nothing was heard for this long is dead. */
   deadMs: 45_000,
-  /** From accepted socket to a valid hello. */
+  /** From an accepted connection to a valid hello: TLS, HTTP and all. */
   helloMs: 10_000,
+  /** Everything that a receiver sends up to the end of its hello: room for `partials` of the longest paths, escaped. */
+  helloBytes: 512 * 1024,
 } as const

@@ -24,6 +24,8 @@ export const SUBPROTOCOLS: readonly string[] = HISTORY.map((line) => line.subpro
 
 /** Where the agent takes WebSocket upgrades. */
 export const STREAM_PATH = '/v1/stream'
+/** Of the same listener: tells the owner of a token what it grants. */
+export const GRANTS_PATH = '/v1/grants'
 
 /** The newest subprotocol that both ends know, or null when there is none. */
 export function chooseSubprotocol(offered: Iterable<string>): string | null {

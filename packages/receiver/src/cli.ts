@@ -1,7 +1,8 @@
 /** The command line of rootferry-receiver: verbs, options, and which of them does what. */
-import { createLogger, type LogFormat, type Terminal } from '@rootferry/host'
+import { createLogger, errorMessage, type LogFormat, type Terminal } from '@rootferry/host'
 import { Command, Option } from 'commander'
 import { readReceiverConfig } from './config.ts'
+import { addJoinCommand } from './join-command.ts'
 import { VERSION } from './version.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/receiver.yaml'
@@ -25,11 +26,18 @@ export function receiverCommand(terminal: Terminal, environmentToken: string | u
       const { Receiver } = await import('./receiver.ts')
       const receiver = new Receiver(config, log)
       const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
-      terminal.onHangup(() => log.warn('a receiver takes a new configuration at a restart only'))
+      terminal.onHangup(() => {
+        try {
+          void receiver.reload(readReceiverConfig(options.config, environmentToken))
+        } catch (error) {
+          log.error({ error: errorMessage(error) }, 'the new configuration is bad, the old one stays in force')
+        }
+      })
       await receiver.start()
       await stopped
       await receiver.close()
     })
+  addJoinCommand(program, DEFAULT_CONFIG, terminal)
   program
     .command('config')
     .description('work on configuration files')

@@ -9,9 +9,11 @@ import {
   parseListenAddress,
   readConfigFile,
 } from '@rootferry/host'
-import { RootName } from '@rootferry/protocol'
+import { parseFingerprint, RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { ApplierOptions } from './apply/root-applier.ts'
+import type { Address } from './link/dial.ts'
+import type { Trust } from './link/secure-connection.ts'
 
 const closed = { additionalProperties: false } as const
 const whole = (minimum: number, maximum: number, unit: string) =>
@@ -19,6 +21,7 @@ const whole = (minimum: number, maximum: number, unit: string) =>
     Type.Integer({ minimum, maximum, description: `a whole number of ${unit} from ${minimum} to ${maximum}` }),
   )
 
+const PemFile = Type.String({ minLength: 1, description: 'the path of a PEM file' })
 const Root = Type.Object(
   {
     path: Type.String({ minLength: 1, description: 'the path of a directory' }),
@@ -41,7 +44,11 @@ const ReceiverFile = Type.Object(
       }),
     ),
     agent: Type.String({ pattern: '^wss?://[^/]+/?$', description: 'wss://HOST:PORT, or ws://HOST:PORT' }),
-    ca: Type.Optional(Type.String({ minLength: 1 })),
+    fingerprint: Type.Optional(
+      Type.String({ description: "'sha256:' and the 64 hexadecimal digits of a certificate's SHA-256" }),
+    ),
+    ca: Type.Optional(Type.String({ minLength: 1, description: 'the path of a PEM file' })),
+    tls: Type.Optional(Type.Object({ cert: PemFile, key: PemFile }, closed)),
     tokenFile: Type.Optional(Type.String({ minLength: 1 })),
     allowPlaintext: Type.Optional(Type.Boolean()),
     stateDir: Type.Optional(Type.String({ minLength: 1 })),
@@ -69,9 +76,7 @@ export interface ReceiverRoot {
 
 export interface ReceiverConfig {
   name: string | null
-  agent: string
-  ca: string | null
-  token: string
+  address: Address
   stateDir: string
   health: ListenAddress
   staleAfterSeconds: number
@@ -93,15 +98,13 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
   const health = parseListenAddress(listen)
   if (health === null)
     faults.push(source.fault(['health', 'listen'], `'${listen}' is no address: HOST:PORT is expected`))
-  const agent = new URL(value.agent)
-  if (agent.protocol === 'ws:' && !isLoopback(agent.hostname) && value.allowPlaintext !== true) {
-    faults.push(source.fault(['agent'], 'ws: is accepted for a loopback address only, or with allowPlaintext: true'))
-  }
   const config: ReceiverConfig = {
     name: value.name ?? null,
-    agent: value.agent,
-    ca: value.ca === undefined ? null : readBeside(['ca'], value.ca, source, faults),
-    token: token(value, source, environmentToken, faults),
+    address: {
+      agent: value.agent,
+      trust: trust(value, source, faults),
+      token: token(value, source, environmentToken, faults),
+    },
     stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR),
     health: health ?? { host: '', port: 0 },
     staleAfterSeconds: value.health?.staleAfterSeconds ?? 60,
@@ -122,6 +125,34 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   }
   const trash = { keepDays: root.trash?.keepDays ?? 7, maxBytes: root.trash?.maxBytes ?? DEFAULT_TRASH_BYTES }
   return { name, path, protect: root.protect ?? [], owner, trash }
+}
+
+function trust(value: Static<typeof ReceiverFile>, source: ConfigSource, faults: string[]): Trust {
+  const { agent, allowPlaintext, fingerprint, ca, tls } = value
+  const { protocol, hostname } = new URL(agent)
+  if (protocol === 'ws:') {
+    if (!isLoopback(hostname) && allowPlaintext !== true)
+      faults.push(source.fault(['agent'], 'ws: is accepted for a loopback address only, or with allowPlaintext: true'))
+    for (const key of ['fingerprint', 'ca', 'tls'] as const)
+      if (value[key] !== undefined) faults.push(source.fault([key], 'is of no use with ws:, wss: is expected'))
+  }
+  const pinned = fingerprint === undefined ? null : parseFingerprint(fingerprint)
+  if (fingerprint !== undefined && pinned === null)
+    faults.push(
+      source.fault(['fingerprint'], "must be 'sha256:' and the 64 hexadecimal digits of a certificate's SHA-256"),
+    )
+  if (fingerprint !== undefined && ca !== undefined)
+    faults.push(source.fault(['ca'], 'and fingerprint exclude each other: one of them says how the agent is known'))
+  const pem = (path: string[], file: string) => {
+    const text = readBeside(path, file, source, faults)
+    if (text !== '' && !text.includes('-----BEGIN ')) faults.push(source.fault(path, `${file} holds no PEM`))
+    return text
+  }
+  return {
+    fingerprint: pinned,
+    ca: ca === undefined ? null : pem(['ca'], ca),
+    client: tls === undefined ? null : { cert: pem(['tls', 'cert'], tls.cert), key: pem(['tls', 'key'], tls.key) },
+  }
 }
 
 function token(

@@ -1,17 +1,23 @@
-/** The receiver: a disk thread and a link for every root, and the health listener. Starts and stops them in order. */
+/**
+ * The receiver: a disk thread and a link for every root, and the health listener. Starts and stops them in order, and
+ * changes them when the configuration was changed.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { EXIT, errorCode, errorMessage, Failure, type Logger } from '@rootferry/host'
-import type { ReceiverConfig } from './config.ts'
+import type { ReceiverConfig, ReceiverRoot } from './config.ts'
 import { HealthServer } from './http/health-server.ts'
-import { RootThread } from './root-thread.ts'
+import { type RootState, RootThread } from './root-thread.ts'
 import { VERSION } from './version.ts'
 
 export class Receiver {
-  readonly #config: ReceiverConfig
+  #config: ReceiverConfig
   readonly #log: Logger
-  readonly #roots: RootThread[] = []
+  readonly #roots = new Map<string, RootThread>()
   readonly #health: HealthServer
+  readonly #bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  #reloading: Promise<void> = Promise.resolve()
 
   constructor(config: ReceiverConfig, log: Logger) {
     this.#config = config
@@ -19,34 +25,85 @@ export class Receiver {
     this.#health = new HealthServer({
       version: VERSION,
       name: config.name,
-      staleAfterSeconds: config.staleAfterSeconds,
-      roots: () => this.#roots.map(({ state }) => state),
+      staleAfterSeconds: () => this.#config.staleAfterSeconds,
+      roots: () => [...this.#roots.values()].map(({ state }) => state),
     })
   }
 
   /** @throws Failure when something the configuration asks for can not be had */
   async start(): Promise<void> {
-    const { agent, token, ca, roots, stateDir } = this.#config
-    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    for (const { name, ...root } of roots) {
-      const options = {
-        root: name,
-        ...root,
-        stateDir: join(stateDir, 'roots', name),
-        trashDir: join(stateDir, 'trash', name),
-        bootId,
-      }
-      this.#roots.push(new RootThread(options, { root: name, agent, token, ca, software: VERSION }, this.#log))
-    }
+    for (const root of this.#config.roots) this.#roots.set(root.name, this.#threadOf(root))
     const health = await this.#listen()
-    for (const root of this.#roots) await root.start()
-    this.#log.info({ health, roots: roots.map(({ name }) => name), version: VERSION }, 'receiver is up')
+    for (const root of this.#roots.values()) await root.start()
+    this.#log.info({ health, roots: [...this.#roots.keys()], version: VERSION }, 'receiver is up')
+  }
+
+  /** Takes over what can change without a restart, and says what can not. One after the other; never rejects. */
+  reload(config: ReceiverConfig): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload(config))
+    return this.#reloading
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#roots.map((root) => root.close()))
+    await this.#reloading
+    await Promise.all([...this.#roots.values()].map((root) => root.close()))
     await this.#health.close()
     this.#log.info('receiver stopped')
+  }
+
+  async #reload(config: ReceiverConfig): Promise<void> {
+    const before = this.#config
+    for (const key of ['name', 'stateDir', 'health'] as const) {
+      if (!isDeepStrictEqual(before[key], config[key]))
+        this.#log.warn({ key }, 'a change of this setting takes a restart')
+    }
+    const { name, stateDir, health } = before
+    this.#config = { ...config, name, stateDir, health }
+    if (!isDeepStrictEqual(before.address, config.address))
+      for (const root of this.#roots.values()) root.renew(config.address)
+    for (const root of before.roots) {
+      const now = config.roots.find((other) => other.name === root.name)
+      if (!isDeepStrictEqual(root, now)) await this.#replace(root, now ?? null)
+    }
+    for (const root of config.roots) if (!this.#roots.has(root.name)) await this.#add(root, null)
+    this.#log.info('configuration was read again')
+  }
+
+  /** A root with other settings is closed in order and opened anew, which costs it a reconnection. */
+  async #replace(before: ReceiverRoot, now: ReceiverRoot | null): Promise<void> {
+    const thread = this.#roots.get(before.name)
+    await thread?.close()
+    this.#roots.delete(before.name)
+    if (now === null) return this.#log.info({ root: before.name }, 'root was taken out of service')
+    if (await this.#add(now, thread?.state ?? null)) return
+    await this.#add(before, thread?.state ?? null)
+  }
+
+  /** @returns whether the root could be opened */
+  async #add(root: ReceiverRoot, before: RootState | null): Promise<boolean> {
+    const thread = this.#threadOf(root)
+    try {
+      await thread.start()
+      if (before !== null) thread.succeed(before)
+      this.#roots.set(root.name, thread)
+      this.#log.info({ root: root.name }, 'root was taken into service')
+      return true
+    } catch (error) {
+      this.#log.error({ root: root.name, error: errorMessage(error) }, 'the root can not be opened with these settings')
+      return false
+    }
+  }
+
+  #threadOf({ name, ...root }: ReceiverRoot): RootThread {
+    const { stateDir, address } = this.#config
+    const options = {
+      root: name,
+      ...root,
+      stateDir: join(stateDir, 'roots', name),
+      trashDir: join(stateDir, 'trash', name),
+      bootId: this.#bootId,
+    }
+    return new RootThread(options, { root: name, address, software: VERSION }, this.#log)
   }
 
   async #listen(): Promise<string> {

@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { Failure, type Logger, printable } from '@rootferry/host'
 import type { ApplierEvent, ApplierOptions } from './apply/root-applier.ts'
 import type { TrashStatus } from './apply/trash.ts'
+import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
 import type { FromApplier, ToApplier } from './root-messages.ts'
 
@@ -78,6 +79,17 @@ export class RootThread {
   async start(): Promise<void> {
     await this.#opened.promise
     this.#link.start()
+  }
+
+  /** The agent is to be dialled in another way from now on. */
+  renew(address: Address): void {
+    this.#link.renew(address)
+  }
+
+  /** Takes the place of a thread that was closed for other settings: the root was live before. */
+  succeed(before: RootState): void {
+    this.state.synced = before.synced
+    this.state.problems = before.problems
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@
 
 import type { ListenAddress } from '@rootferry/host'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { CertificateStatus } from '../door/identity.ts'
 import type { ReceiverStatus } from '../feed/root-feed.ts'
 import type { RootStatus } from '../root-messages.ts'
 import { bearerOf, type StoredToken } from '../tokens.ts'
@@ -12,6 +13,8 @@ import { bearerOf, type StoredToken } from '../tokens.ts'
 export interface AdminServerParts {
   version: string
   authenticate(token: string): StoredToken | null
+  /** Of the stream listener; null where that speaks plain text. */
+  certificate(): CertificateStatus | null
   roots(): RootStatus[]
   receivers(): ReceiverStatus[]
 }
@@ -60,6 +63,7 @@ export class AdminServer {
   #status(): unknown {
     return {
       version: this.#parts.version,
+      certificate: this.#parts.certificate(),
       roots: this.#parts.roots().map((root) => ({
         name: root.name,
         epoch: root.epoch,

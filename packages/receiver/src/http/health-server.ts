@@ -7,7 +7,7 @@ import { notReadyReason } from './readiness.ts'
 export interface HealthServerParts {
   version: string
   name: string | null
-  staleAfterSeconds: number
+  staleAfterSeconds(): number
   roots(): RootState[]
 }
 
@@ -18,7 +18,7 @@ export class HealthServer {
     this.#http = Fastify({ logger: false, forceCloseConnections: true })
     this.#http.get('/livez', () => ({ status: 'alive' }))
     this.#http.get('/readyz', (_request, reply) => {
-      const reasons = roots().flatMap((root) => notReadyReason(root, staleAfterSeconds, new Date()) ?? [])
+      const reasons = roots().flatMap((root) => notReadyReason(root, staleAfterSeconds(), new Date()) ?? [])
       if (reasons.length === 0) return { status: 'ready' }
       return reply.code(503).send({ status: 'not ready', reasons })
     })

@@ -2,7 +2,8 @@
  * The connection of one root: dials, says hello, passes frames between socket and disk thread, dials again.
  *
  *   waiting ──timer──▶ dialling ──open──▶ greeting ──first frame──▶ connected ──close──▶ waiting
- *                          └──────refused────────────────────────────────────────────────▲
+ *      ▲                  └──────refused────────────────────────────────────────────────▲
+ *      └──────────────── renewed: with another address at once ◀── any of them
  *
  * Knows nothing of changesets: frames go to the disk thread as they come. What the disk thread wants sent before it
  * has answered this connection's request for its position belongs to the connection before, and is dropped.
@@ -14,20 +15,18 @@ import {
   closeText,
   encodeMessage,
   LIMITS,
-  STREAM_PATH,
-  SUBPROTOCOLS,
+  ProtocolError,
 } from '@rootferry/protocol'
 import WebSocket from 'ws'
 import type { Position, ToApplier } from '../root-messages.ts'
 import { backoffMs } from './backoff.ts'
+import { CREDIT_BYTES, Credit } from './credit.ts'
+import { type Address, DialFailure, dial } from './dial.ts'
 
 export interface LinkOptions {
   root: string
-  /** ws: or wss: address of the agent, without a path. */
-  agent: string
-  token: string
-  ca: string | null
   software: string
+  address: Address
 }
 
 export interface LinkEvents {
@@ -38,38 +37,46 @@ export interface LinkEvents {
   disconnected(error: string | null): void
 }
 
-/** Segment bytes the agent may send ahead of what is staged. */
-const CREDIT_BYTES = 24 * 1024 * 1024
-/** Credit is given back in portions, not for every small change. */
-const CREDIT_PORTION_BYTES = 2 * 1024 * 1024
-const DIAL_TIMEOUT_MS = 10_000
-
 export class Link {
   readonly #options: LinkOptions
   readonly #events: LinkEvents
+  #address: Address
+  /** Of the attempt that is under way. */
+  #dialling: AbortController | null = null
   #socket: WebSocket | null = null
+  #credit = new Credit()
   #greeted = false
   #isAnnounced = false
   #attempts = 0
-  #consumed = 0
   #timer: NodeJS.Timeout | null = null
   #silence: NodeJS.Timeout | null = null
   #stopped = false
 
   constructor(options: LinkOptions, events: LinkEvents) {
     this.#options = options
+    this.#address = options.address
     this.#events = events
   }
 
   start(): void {
-    this.#dial()
+    void this.#dial()
+  }
+
+  /** Where the agent is, how it is known, or the token has changed: from now on it is dialled like this. */
+  renew(address: Address): void {
+    this.#address = address
+    this.#attempts = 0
+    const isStarted = this.#socket !== null || this.#dialling !== null || this.#timer !== null
+    if (this.#stopped || !isStarted) return
+    this.#leave('the receiver has a new configuration')
+    void this.#dial()
   }
 
   /** The disk thread's answer to `hello`: from here on its messages are for this connection. */
   greet(position: Position): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return
     this.#greeted = true
-    this.#consumed = 0
+    this.#credit = new Credit()
     const { root, software } = this.#options
     this.send(
       encodeMessage({ type: 'hello', software, root, ...position, encodings: ['tar', 'zstd'], credit: CREDIT_BYTES }),
@@ -82,10 +89,8 @@ export class Link {
 
   /** Segment bytes were staged: the agent may send as many more. */
   consumed(bytes: number): void {
-    this.#consumed += bytes
-    if (this.#consumed < CREDIT_PORTION_BYTES) return
-    this.send(encodeMessage({ type: 'credit', bytes: this.#consumed }))
-    this.#consumed = 0
+    const given = this.#credit.consumed(bytes)
+    if (given > 0) this.send(encodeMessage({ type: 'credit', bytes: given }))
   }
 
   /** Ends the connection because of what came over it; dials again later. */
@@ -95,53 +100,70 @@ export class Link {
 
   stop(): void {
     this.#stopped = true
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#socket === null) return
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(1001, 'the receiver is stopping')
-    else this.#socket.terminate()
+    this.#leave('the receiver is stopping')
   }
 
-  #dial(): void {
-    const { agent, token, ca } = this.#options
-    const socket = new WebSocket(new URL(STREAM_PATH, agent), [...SUBPROTOCOLS], {
-      headers: { Authorization: `Bearer ${token}` },
-      handshakeTimeout: DIAL_TIMEOUT_MS,
-      maxPayload: LIMITS.messageBytes,
-      perMessageDeflate: false,
-      followRedirects: false,
-      ...(ca === null ? {} : { ca }),
-    })
+  /** Ends what there is, be it a connection, an attempt or a pause. */
+  #leave(why: string): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    this.#dialling?.abort()
+    this.#dialling = null
+    const socket = this.#socket
+    if (socket === null) return
+    socket.close(1001, why)
+    this.#forget()
+    this.#events.disconnected(null)
+  }
+
+  async #dial(): Promise<void> {
+    this.#timer = null
+    const attempt = new AbortController()
+    this.#dialling = attempt
+    try {
+      const socket = await dial(this.#address, attempt.signal)
+      if (attempt.signal.aborted || socket.readyState !== WebSocket.OPEN) socket.terminate()
+      if (attempt.signal.aborted) return
+      this.#dialling = null
+      if (socket.readyState === WebSocket.OPEN) this.#opened(socket)
+      else this.#failed('the connection was lost', false)
+    } catch (error) {
+      if (attempt.signal.aborted) return
+      if (!(error instanceof DialFailure)) throw error
+      this.#dialling = null
+      this.#failed(error.message, error.isHopeless)
+    }
+  }
+
+  #opened(socket: WebSocket): void {
     this.#socket = socket
     let error: string | null = null
-    socket.on('unexpected-response', (_request, response) => {
-      error = refusal(response.statusCode ?? 0, response.statusMessage ?? '')
-      response.destroy()
-      socket.terminate()
-      this.#ended(socket, error, response.statusCode === 401)
-    })
     socket.on('error', (cause) => {
       error ??= cause.message
-    })
-    socket.on('open', () => {
-      this.#heard(socket)
-      this.#events.tell({ type: 'hello' })
     })
     socket.on('ping', () => this.#heard(socket))
     socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(socket, data, isBinary))
     socket.on('close', (code, reason) => {
+      if (this.#socket !== socket) return
+      this.#forget()
       const known = closeReasonOf(code)
       const text = reason.length > 0 ? reason.toString() : (error ?? 'the connection was lost')
-      this.#ended(
-        socket,
-        known === null ? text : `${known}: ${text}`,
-        known !== null && !CLOSE_REASONS[known].retryable,
-      )
+      this.#failed(known === null ? text : `${known}: ${text}`, known !== null && !CLOSE_REASONS[known].retryable)
     })
+    this.#heard(socket)
+    this.#events.tell({ type: 'hello' })
   }
 
   #receive(socket: WebSocket, data: Buffer, isBinary: boolean): void {
+    if (this.#socket !== socket) return
     this.#heard(socket)
     this.#attempts = 0
+    if (isBinary && !this.#credit.came(data.byteLength)) {
+      return this.#breakOff(
+        socket,
+        new ProtocolError('credit-exceeded', 'more segment bytes than there was credit for'),
+      )
+    }
     this.#events.tell({ type: isBinary ? 'bytes' : 'text', frame: data })
     if (!this.#isAnnounced) {
       this.#isAnnounced = true
@@ -149,28 +171,36 @@ export class Link {
     }
   }
 
-  #ended(socket: WebSocket, error: string | null, isHopeless: boolean): void {
+  /** Ends a connection without waiting for the other side to agree. */
+  #breakOff(socket: WebSocket, error: ProtocolError): void {
     if (this.#socket !== socket) return
+    socket.close(error.closeCode, closeText(error.message))
+    socket.terminate()
+    this.#forget()
+    this.#failed(`${error.code}: ${error.message}`, !error.retryable)
+  }
+
+  #forget(): void {
     this.#socket = null
     this.#greeted = false
     this.#isAnnounced = false
     if (this.#silence !== null) clearTimeout(this.#silence)
+    this.#silence = null
     this.#events.tell({ type: 'disconnected' })
-    this.#events.disconnected(this.#stopped ? null : error)
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => this.#dial(), backoffMs(this.#attempts, Math.random(), isHopeless))
+  }
+
+  #failed(error: string, isHopeless: boolean): void {
+    this.#events.disconnected(error)
+    this.#timer = setTimeout(() => void this.#dial(), backoffMs(this.#attempts, Math.random(), isHopeless))
     this.#attempts += 1
   }
 
   /** The agent pings: silence for longer than the heartbeat allows means that nobody is there. */
   #heard(socket: WebSocket): void {
-    if (this.#silence === null) this.#silence = setTimeout(() => socket.terminate(), LIMITS.deadMs)
-    else this.#silence.refresh()
+    if (this.#socket !== socket) return
+    if (this.#silence === null) {
+      const error = new ProtocolError('heartbeat-lost', `nothing was heard for ${LIMITS.deadMs / 1000} s`)
+      this.#silence = setTimeout(() => this.#breakOff(socket, error), LIMITS.deadMs)
+    } else this.#silence.refresh()
   }
-}
-
-function refusal(status: number, text: string): string {
-  if (status === 401) return 'unauthorized: the agent does not know this token'
-  if (status === 426) return `the agent speaks none of ${SUBPROTOCOLS.join(', ')}`
-  return `the agent answered ${status} ${text}`
 }

@@ -1,0 +1,19 @@
+/** Pure decision: which addresses are counted as one stranger. */
+import { isIPv6 } from 'node:net'
+
+/**
+ * An IPv4 address itself; of an IPv6 address the first 64 bits, which are one customer's or one machine's.
+ * @param address as node:net says it
+ */
+export function networkOf(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+  if (!isIPv6(plain)) return plain
+  const [head = '', tail] = (plain.split('%', 1)[0] ?? '').split('::')
+  const groups = head === '' ? [] : head.split(':')
+  if (tail !== undefined) {
+    const rest = tail === '' ? 0 : tail.split(':').length
+    while (groups.length < 8 - rest) groups.push('0')
+  }
+  const first = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16))
+  return `${first.join(':')}::/64`
+}

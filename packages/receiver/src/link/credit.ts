@@ -1,0 +1,32 @@
+/**
+ * Pure bookkeeping of flow control: what the agent may still send, and when it is told that it may send more.
+ *
+ * Credit is given back in portions, not for every small change.
+ */
+import { LIMITS } from '@rootferry/protocol'
+
+/** Segment bytes the agent may send ahead of what is staged. */
+export const CREDIT_BYTES = 24 * 1024 * 1024
+const PORTION_BYTES = 2 * 1024 * 1024
+
+export class Credit {
+  /** Bytes the agent may send at present; it may overdraw by less than one segment. */
+  #left = CREDIT_BYTES
+  #consumed = 0
+
+  /** Segment bytes came. @returns whether the agent was allowed to send them */
+  came(bytes: number): boolean {
+    this.#left -= bytes
+    return this.#left > -LIMITS.segmentBytes
+  }
+
+  /** Segment bytes were staged. @returns how much credit to give now, or 0 */
+  consumed(bytes: number): number {
+    this.#consumed += bytes
+    if (this.#consumed < PORTION_BYTES) return 0
+    const given = this.#consumed
+    this.#consumed = 0
+    this.#left += given
+    return given
+  }
+}

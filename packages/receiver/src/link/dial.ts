@@ -1,0 +1,84 @@
+/**
+ * One attempt at a WebSocket to the agent: a connection that is trusted, then the upgrade with the token.
+ * Either there is an open WebSocket within the deadline, or an error that says why not.
+ */
+import { LIMITS, STREAM_PATH, SUBPROTOCOLS } from '@rootferry/protocol'
+import WebSocket from 'ws'
+import { Distrust, openConnection, type Trust } from './secure-connection.ts'
+
+export interface Address {
+  /** ws: or wss: address of the agent, without a path. */
+  agent: string
+  token: string
+  trust: Trust
+}
+
+/** Why there is no connection. */
+export class DialFailure extends Error {
+  override name = 'DialFailure'
+  /** Nothing changes unless an operator does something. */
+  readonly isHopeless: boolean
+
+  constructor(message: string, isHopeless: boolean, options?: ErrorOptions) {
+    super(message, options)
+    this.isHopeless = isHopeless
+  }
+}
+
+const DEADLINE_MS = 10_000
+
+/** @throws DialFailure */
+export async function dial({ agent, token, trust }: Address, signal: AbortSignal): Promise<WebSocket> {
+  const deadline = AbortSignal.timeout(DEADLINE_MS)
+  const either = AbortSignal.any([signal, deadline])
+  try {
+    const url = new URL(STREAM_PATH, agent)
+    const connection = await openConnection(url, trust, either)
+    const socket = new WebSocket(url, [...SUBPROTOCOLS], {
+      createConnection: () => connection,
+      headers: { Authorization: `Bearer ${token}` },
+      maxPayload: LIMITS.messageBytes,
+      perMessageDeflate: false,
+      followRedirects: false,
+    })
+    return await opened(socket, either)
+  } catch (error) {
+    if (error instanceof DialFailure) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    const message = deadline.aborted ? `no answer within ${DEADLINE_MS / 1000} s` : why
+    throw new DialFailure(message, error instanceof Distrust, { cause: error })
+  }
+}
+
+async function opened(socket: WebSocket, signal: AbortSignal): Promise<WebSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<WebSocket>()
+  const giveUp = () => reject(signal.reason)
+  signal.addEventListener('abort', giveUp)
+  if (signal.aborted) giveUp()
+  socket.once('open', () => resolve(socket))
+  socket.on('unexpected-response', (_request, response) => {
+    const status = response.statusCode ?? 0
+    response.destroy()
+    reject(new DialFailure(refusal(status, response.statusMessage ?? ''), HOPELESS.has(status)))
+  })
+  socket.on('error', reject)
+  try {
+    return await promise
+  } catch (error) {
+    socket.terminate()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
+}
+
+const HOPELESS: ReadonlySet<number> = new Set([401, 403, 429])
+
+/** Answers of the agent to an upgrade or to a question about grants, in words. */
+export function refusal(status: number, text: string): string {
+  if (status === 401) return 'unauthorized: the agent does not know this token'
+  if (status === 403) return 'forbidden: an admin token receives nothing'
+  if (status === 429) return 'unauthorized: the agent does not know this token, and was asked too often'
+  if (status === 426) return `the agent speaks none of ${SUBPROTOCOLS.join(', ')}`
+  return `the agent answered ${status} ${text}`.trimEnd()
+}
