@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** Entry of rootferry-agent: the only file of the package that touches the process. */
-import { runCommand } from '@rootferry/host'
+import { runCommand, tuneCollector } from '@rootferry/host'
 import { agentCommand } from './cli.ts'
 
+tuneCollector()
 process.umask(0o077)
 await runCommand('rootferry-agent', process, agentCommand)

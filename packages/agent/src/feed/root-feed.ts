@@ -4,7 +4,7 @@
  * INVARIANT: one session a receiver; a newer connection takes the older one's place. What a receiver confirmed outlives
  * its session and, through the root's index, the agent.
  */
-import type { Logger } from '@rootferry/host'
+import { BufferGarbage, type Logger } from '@rootferry/host'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { GuardAnswer, RootOptions, RootStatus } from '../root-messages.ts'
 import { RootThread } from '../root-thread.ts'
@@ -52,6 +52,7 @@ export class RootFeed implements ResyncRoot {
   #head = 0
   #saveTimer: NodeJS.Timeout | null = null
   sentBytes = 0
+  readonly #garbage = new BufferGarbage()
 
   constructor(options: RootOptions, log: Logger) {
     this.name = options.name
@@ -105,6 +106,7 @@ export class RootFeed implements ResyncRoot {
         committed: () => this.#noteProgress(receiver, session),
         sent: (bytes) => {
           this.sentBytes += bytes
+          this.#garbage.passed(bytes)
         },
       },
     )

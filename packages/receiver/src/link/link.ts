@@ -8,6 +8,7 @@
  * Knows nothing of changesets: frames go to the disk thread as they come. What the disk thread wants sent before it
  * has answered this connection's request for its position belongs to the connection before, and is dropped.
  */
+import { BufferGarbage } from '@rootferry/host'
 import {
   CLOSE_REASONS,
   type CloseReason,
@@ -51,6 +52,8 @@ export class Link {
   #timer: NodeJS.Timeout | null = null
   #silence: NodeJS.Timeout | null = null
   #stopped = false
+  /** A frame is read in chunks and then put together. */
+  readonly #garbage = new BufferGarbage()
 
   constructor(options: LinkOptions, events: LinkEvents) {
     this.#options = options
@@ -164,6 +167,7 @@ export class Link {
         new ProtocolError('credit-exceeded', 'more segment bytes than there was credit for'),
       )
     }
+    this.#garbage.passed(2 * data.byteLength)
     this.#events.tell({ type: isBinary ? 'bytes' : 'text', frame: data })
     if (!this.#isAnnounced) {
       this.#isAnnounced = true
