@@ -8,7 +8,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-type Collect = (options?: { type: 'minor' | 'major' }) => void
+type Collect = (options: { type: 'minor' } | { type: 'major'; flavor: 'last-resort' }) => void
 
 let collect: Collect | null = null
 
@@ -24,7 +24,7 @@ export function tuneCollector(): void {
 
 /** Collects everything. Takes some tens of milliseconds: call it when nobody waits. */
 export function collectGarbage(): void {
-  collector()()
+  collector()({ type: 'major', flavor: 'last-resort' })
 }
 
 /** Counts the memory of buffers that a thread receives or sends, and collects what they leave behind. */
