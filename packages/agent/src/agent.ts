@@ -12,10 +12,10 @@ import { type Identity, openIdentity } from './door/identity.ts'
 import { KnownTokens } from './door/known-tokens.ts'
 import { Resyncs } from './feed/resyncs.ts'
 import { RootFeed } from './feed/root-feed.ts'
-import { AdminServer } from './http/admin-server.ts'
-import type { RootOptions, RootStatus } from './root-messages.ts'
+import { OperatorDesk } from './http/operator-desk.ts'
+import type { RootOptions } from './root-messages.ts'
 import { type Peer, StreamServer } from './stream-server.ts'
-import { grants, tokenFileOf } from './tokens.ts'
+import { tokenFileOf } from './tokens.ts'
 import { VERSION } from './version.ts'
 
 /** Before this the certificate's end is nobody's business; after, it is said every day. */
@@ -28,7 +28,7 @@ export class Agent {
   readonly #feeds = new Map<string, RootFeed>()
   readonly #tokens: KnownTokens
   readonly resyncs: Resyncs
-  readonly #admin: AdminServer
+  readonly #desk: OperatorDesk
   #identity: Identity | null = null
   #stream: StreamServer | null = null
   #expiryCheck: NodeJS.Timeout | null = null
@@ -46,12 +46,14 @@ export class Agent {
       now: () => new Date(),
       newId: () => randomBytes(8).toString('hex'),
     })
-    this.#admin = new AdminServer({
-      version: VERSION,
-      authenticate: (token) => this.#tokens.find(token),
+    this.#desk = new OperatorDesk({
+      log,
+      stateDir: config.stateDir,
+      listen: config.admin,
+      feeds: this.#feeds,
+      tokens: this.#tokens,
+      resyncs: this.resyncs,
       certificate: () => this.#identity?.status ?? null,
-      roots: () => this.#rootStatuses(),
-      receivers: () => this.#receiverStatuses(),
     })
   }
 
@@ -61,12 +63,11 @@ export class Agent {
     this.#tokens.open()
     this.#identity = await openIdentity(this.#config, new Date())
     const door = this.#openDoor(this.#identity)
-    for (const root of this.#config.roots)
-      this.#feeds.set(root.name, new RootFeed(rootOptions(root, this.#config), this.#log))
+    for (const root of this.#config.roots) this.#feeds.set(root.name, this.#newFeed(root))
     for (const feed of this.#feeds.values()) await feed.start()
     const { listen, admin } = this.#config
     const stream = await listening('listen', `${listen.host}:${listen.port}`, door.listen(listen))
-    const api = await listening('admin.listen', `${admin.host}:${admin.port}`, this.#admin.listen(admin))
+    const api = await listening('admin.listen', `${admin.host}:${admin.port}`, this.#desk.open())
     const fingerprint = this.#identity?.status.fingerprint ?? null
     this.#log.info({ stream, fingerprint, admin: api, roots: [...this.#feeds.keys()], version: VERSION }, 'agent is up')
     this.#warnOfExpiry()
@@ -85,7 +86,7 @@ export class Agent {
     this.#tokens.close()
     await Promise.all([...this.#feeds.values()].map((feed) => feed.close()))
     await this.#stream?.close()
-    await this.#admin.close()
+    await this.#desk.close()
     this.#log.info('agent stopped')
   }
 
@@ -147,7 +148,7 @@ export class Agent {
   }
 
   async #addRoot(root: RootConfig): Promise<void> {
-    const feed = new RootFeed(rootOptions(root, this.#config), this.#log)
+    const feed = this.#newFeed(root)
     try {
       await feed.start()
       this.#feeds.set(root.name, feed)
@@ -170,17 +171,8 @@ export class Agent {
     void feed.serve(peer, hello)
   }
 
-  #rootStatuses(): RootStatus[] {
-    return [...this.#feeds.values()].flatMap(({ status }) => (status === null ? [] : [status]))
-  }
-
-  #receiverStatuses() {
-    const now = new Date()
-    return this.#tokens.receivers.flatMap((token) =>
-      [...this.#feeds.values()]
-        .filter(({ name }) => grants(token, name))
-        .map((feed) => feed.receiverStatus(token.name, now)),
-    )
+  #newFeed(root: RootConfig): RootFeed {
+    return new RootFeed(rootOptions(root, this.#config), this.#log, this.#desk.eventsOf(root.name))
   }
 }
 

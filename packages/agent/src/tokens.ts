@@ -68,12 +68,12 @@ export function createToken(
       `'${name}' is no name: letters, digits, '.', '_' and '-' are accepted, 63 at the most`,
     )
   }
-  const token = `rf_${randomBytes(32).toString('base64url')}`
+  const { token, sha256 } = mintToken()
   change(file, (tokens) => {
     if (tokens.some((known) => known.name === name)) {
       throw new Failure(EXIT.failed, `a token of the name ${name} exists: revoke it first`)
     }
-    return [...tokens, { name, sha256: hashOf(token), admin, roots, createdAt: now.toISOString() }]
+    return [...tokens, { name, sha256, admin, roots, createdAt: now.toISOString() }]
   })
   return token
 }
@@ -85,6 +85,12 @@ export function revokeToken(file: string, name: string): void {
     if (left.length === tokens.length) throw new Failure(EXIT.failed, `there is no token of the name ${name}`)
     return left
   })
+}
+
+/** A new token, and what may be stored of it. */
+export function mintToken(): { token: string; sha256: string } {
+  const token = `rf_${randomBytes(32).toString('base64url')}`
+  return { token, sha256: hashOf(token) }
 }
 
 /** The stored token that `presented` is, or null. Takes the same time whichever it is. */

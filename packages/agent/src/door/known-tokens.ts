@@ -5,7 +5,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { errorMessage, type Logger } from '@rootferry/host'
-import { findToken, readTokens, type StoredToken } from '../tokens.ts'
+import { readTokens, type StoredToken } from '../tokens.ts'
 
 export class KnownTokens {
   readonly #file: string
@@ -28,10 +28,6 @@ export class KnownTokens {
   /** Those that may receive. */
   get receivers(): StoredToken[] {
     return this.#tokens.filter(({ admin }) => !admin)
-  }
-
-  find(presented: string): StoredToken | null {
-    return findToken(this.#tokens, presented)
   }
 
   /** Reads the file, and follows it from here on. @throws Failure when it can not be understood */

@@ -25,6 +25,15 @@ export interface ReceiverStatus {
   lastError: string | null
 }
 
+/** What the feed tells of itself, as it happens. */
+export interface FeedEvents {
+  /** Something that a receiver's status shows may have changed. */
+  receiver(name: string): void
+  root(status: RootStatus): void
+  /** A receiver that follows has committed; `seconds` since each of the changes behind it was first hinted at. */
+  committed(commit: { receiver: string; sequence: number; seconds: number[] }): void
+}
+
 interface Watermark {
   committed: number
   durable: number
@@ -41,6 +50,7 @@ export class RootFeed implements ResyncRoot {
   readonly name: string
   readonly thread: RootThread
   readonly #log: Logger
+  readonly #events: FeedEvents
   readonly #hub: Hub
   readonly #sessions = new Map<string, Session>()
   readonly #watermarks = new Map<string, Watermark>()
@@ -54,21 +64,20 @@ export class RootFeed implements ResyncRoot {
   sentBytes = 0
   readonly #garbage = new BufferGarbage()
 
-  constructor(options: RootOptions, log: Logger) {
+  constructor(options: RootOptions, log: Logger, events: FeedEvents) {
     this.name = options.name
     this.#log = log.child({ root: options.name })
-    const events = {
+    this.#events = events
+    const threadEvents = {
       advanced: (head: number, seenMs: number) => this.#advanced(head, seenMs),
-      status: (status: RootStatus) => {
-        this.#status = status
-      },
+      status: (status: RootStatus) => this.#noteStatus(status),
       lost: (why: string) => this.#closeSessions(new ProtocolError('root-unavailable', why)),
       down: (why: string) => {
-        if (this.#status !== null) this.#status = { ...this.#status, state: 'unavailable', reason: why }
+        if (this.#status !== null) this.#noteStatus({ ...this.#status, state: 'unavailable', reason: why })
         this.#closeSessions(new ProtocolError('root-unavailable', why))
       },
     }
-    this.thread = new RootThread(options, events, log)
+    this.thread = new RootThread(options, threadEvents, log)
     this.#hub = new Hub(this.thread)
     // A receiver that is connected is heard of, though it may have nothing to confirm for weeks.
     this.#keepSeen = setInterval(() => [...this.#sessions.keys()].forEach((name) => this.#save(name)), SEEN_MS)
@@ -103,7 +112,7 @@ export class RootFeed implements ResyncRoot {
       { root: this.thread, hub: this.#hub },
       {
         changed: () => this.#noteProgress(receiver, session),
-        committed: () => this.#noteProgress(receiver, session),
+        committed: (sequence) => this.#noteCommit(receiver, session, sequence),
         sent: (bytes) => {
           this.sentBytes += bytes
           this.#garbage.passed(bytes)
@@ -120,6 +129,7 @@ export class RootFeed implements ResyncRoot {
       watermark.lastError = lastError
       watermark.seenAt = new Date()
       this.#save(receiver)
+      this.#events.receiver(receiver)
       this.#log.info({ receiver, code, reason: reason.toString() }, 'receiver disconnected')
     })
     await session.run(hello, this.#head)
@@ -162,13 +172,14 @@ export class RootFeed implements ResyncRoot {
     const committed = known?.committed ?? 0
     const behind = Math.max(0, this.#head - committed)
     const failing = session?.state.failing
+    const behindSeconds = behind === 0 ? 0 : this.#secondsSince(committed, now)
     return {
       name: receiver,
       root: this.name,
-      state: session?.state.statusAt(this.#head) ?? 'offline',
+      state: session?.state.statusAt(this.#head, behindSeconds) ?? 'offline',
       sequence: committed,
       durableSequence: known?.durable ?? 0,
-      lag: { sequences: behind, seconds: behind === 0 ? 0 : this.#secondsSince(committed, now) },
+      lag: { sequences: behind, seconds: behindSeconds },
       connectedAt: session?.connectedAt.toISOString() ?? null,
       lastSeenAt: (session?.lastSeenAt ?? known?.seenAt)?.toISOString() ?? null,
       lastError:
@@ -196,7 +207,23 @@ export class RootFeed implements ResyncRoot {
     return firstMissed === undefined ? 0 : Math.max(0, (now.getTime() - firstMissed.seenMs) / 1000)
   }
 
+  #noteStatus(status: RootStatus): void {
+    this.#status = status
+    this.#events.root(status)
+  }
+
+  #noteCommit(receiver: string, session: Session, sequence: number): void {
+    const before = this.#watermark(receiver).committed
+    const isFollowing = session.state.isFollowing(this.#head)
+    this.#noteProgress(receiver, session)
+    const now = Date.now()
+    const fresh = isFollowing ? this.#heads.filter(({ head }) => head > before && head <= sequence) : []
+    const seconds = fresh.map(({ seenMs }) => Math.max(0, now - seenMs) / 1000)
+    this.#events.committed({ receiver, sequence, seconds })
+  }
+
   #noteProgress(receiver: string, session: Session): void {
+    this.#events.receiver(receiver)
     if (session.state.phase !== 'greeting') this.#watermark(receiver).lastError = null
     if (session.state.phase !== 'feeding' || this.#sessions.get(receiver) !== session) return
     const watermark = this.#watermark(receiver)

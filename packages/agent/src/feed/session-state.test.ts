@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS, ProtocolError, type ToAgent, type Welcome } from '@rootferry/protocol'
-import { MOST_UNCONFIRMED, type Phase, SessionState } from './session-state.ts'
+import { LIVE_LAG_SECONDS, MOST_UNCONFIRMED, type Phase, SessionState } from './session-state.ts'
 
 type Message = Exclude<ToAgent, { type: 'hello' }>
 
@@ -126,15 +126,25 @@ test('requests are bounded, those that are being answered included', () => {
 
 test('it is live when it has caught up, stays live while small changes flow, and says when it fails', () => {
   const state = stateIn('feeding')
-  assert.equal(state.statusAt(100), 'replaying')
+  assert.equal(state.statusAt(100, 0), 'replaying')
   state.sentChangeset(100)
   state.receive({ type: 'committed', sequence: 100 })
-  assert.equal(state.statusAt(100), 'live')
-  assert.equal(state.statusAt(101), 'live')
+  assert.equal(state.statusAt(100, 0), 'live')
+  assert.equal(state.statusAt(101, LIVE_LAG_SECONDS), 'live')
   state.receive(messages.failing)
-  assert.equal(state.statusAt(101), 'failed')
+  assert.equal(state.statusAt(101, 0), 'failed')
   state.receive({ type: 'failing', error: null })
-  assert.equal(state.statusAt(101), 'live')
+  assert.equal(state.statusAt(101, 0), 'live')
+})
+
+test('it is live no more while it is far behind, and again as soon as it is not', () => {
+  const state = stateIn('feeding')
+  state.sentChangeset(100)
+  state.receive({ type: 'committed', sequence: 100 })
+  assert.equal(state.statusAt(100, 0), 'live')
+  assert.equal(state.statusAt(900, LIVE_LAG_SECONDS + 1), 'replaying')
+  assert.ok(state.isFollowing(900), 'its changesets still go ahead of bulk work')
+  assert.equal(state.statusAt(900, 1), 'live')
 })
 
 test('a resync ends where welcome said, and feeding begins there', () => {

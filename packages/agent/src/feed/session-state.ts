@@ -12,6 +12,8 @@ export type Phase = 'greeting' | 'comparing' | 'feeding'
 
 /** Changesets that were sent and not confirmed: bounds what a receiver can make us remember. */
 export const MOST_UNCONFIRMED = 64
+/** A receiver that is further behind than this is not live, whatever it was. */
+export const LIVE_LAG_SECONDS = 10
 
 export class SessionState {
   phase: Phase = 'greeting'
@@ -26,7 +28,7 @@ export class SessionState {
   readonly requests: (List | Want)[] = []
   readonly #repairs = new Set<number>()
   #comparedTo = 0
-  #live = false
+  #hasCaughtUp = false
   failing: { code: string; message: string } | null = null
 
   greeted(welcome: Welcome, hello: { durable: number; credit: number }): void {
@@ -84,12 +86,17 @@ export class SessionState {
     return this.phase === 'feeding' && head > this.cursor && this.unconfirmed.length < MOST_UNCONFIRMED
   }
 
-  /** Status word; live once it has caught up, and from then on. */
-  statusAt(head: number): 'resyncing' | 'replaying' | 'live' | 'failed' {
-    if (this.phase === 'feeding' && this.committed >= head) this.#live = true
+  /** It had everything once on this connection, and so waits for changes as they come. */
+  isFollowing(head: number): boolean {
+    if (this.phase === 'feeding' && this.committed >= head) this.#hasCaughtUp = true
+    return this.#hasCaughtUp
+  }
+
+  /** Status word. @param behindSeconds age of the oldest change that it has not committed, 0 where there is none */
+  statusAt(head: number, behindSeconds: number): 'resyncing' | 'replaying' | 'live' | 'failed' {
     if (this.failing !== null) return 'failed'
     if (this.phase !== 'feeding') return 'resyncing'
-    return this.#live ? 'live' : 'replaying'
+    return this.isFollowing(head) && behindSeconds <= LIVE_LAG_SECONDS ? 'live' : 'replaying'
   }
 
   #confirm(sequence: number): void {

@@ -120,7 +120,7 @@ export class Session {
   }
 
   async #sendNext(compress: boolean): Promise<void> {
-    const urgency = this.state.statusAt(this.#head) === 'live' ? 'live' : 'bulk'
+    const urgency = this.state.isFollowing(this.#head) ? 'live' : 'bulk'
     const plan = await this.#hub.join(this.state.cursor, urgency)
     try {
       await this.#sendPlan(plan, compress, urgency)

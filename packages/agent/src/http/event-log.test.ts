@@ -1,0 +1,76 @@
+/** The ring of news: what a listener that comes back is told, and that it never grows without end. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { test } from 'node:test'
+import { EventLog, MOST_CHARACTERS, MOST_EVENTS } from './event-log.ts'
+import { eventStream } from './event-stream.ts'
+
+test('whoever comes back gets what came after the last event that it saw, in order', () => {
+  const log = new EventLog('a')
+  for (let number = 1; number <= 3; number += 1) log.append('root', { number })
+  assert.deepEqual(
+    log.after('a-1')?.map(({ id, type, data }) => [id, type, data]),
+    [
+      ['a-2', 'root', '{"number":2}'],
+      ['a-3', 'root', '{"number":3}'],
+    ],
+  )
+  assert.deepEqual(log.after('a-3'), [])
+  assert.equal(log.after('a-0')?.length, 3)
+})
+
+test('an id of another life, of the future, of long ago, or none at all is not answered by half the truth', () => {
+  const log = new EventLog('a')
+  for (let number = 0; number < MOST_EVENTS + 5; number += 1) log.append('receiver', {})
+  assert.equal(log.after('a-4'), null)
+  assert.equal(log.after('a-5')?.length, MOST_EVENTS)
+  for (const id of ['b-7', 'a-9999999', '', 'a', 'a-', 'a--1', 'a-1e3', `a-${'9'.repeat(40)}`]) {
+    assert.equal(log.after(id), null, id)
+  }
+})
+
+test('large events push the old ones out by their size', () => {
+  const log = new EventLog('a')
+  const text = 'x'.repeat(MOST_CHARACTERS / 4)
+  for (let number = 0; number < 10; number += 1) log.append('resync', { text })
+  assert.equal(log.after('a-5'), null)
+  assert.equal(log.after('a-7')?.length, 3)
+})
+
+/** All that waits to be read. */
+function textOf(stream: Readable): string {
+  let text = ''
+  for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk)
+  return text
+}
+
+test('a stream brings what was missed and then what happens, and forgets its listener when it is closed', async () => {
+  const log = new EventLog('a')
+  log.append('root', { n: 1 })
+  log.append('root', { n: 2 })
+  const stream = eventStream(log, 'a-1')
+  log.append('changeset', { n: 3 })
+  const text = textOf(stream)
+  assert.match(text, /^retry: \d+\n: connected\n\n/)
+  assert.ok(text.endsWith('id: a-2\nevent: root\ndata: {"n":2}\n\nid: a-3\nevent: changeset\ndata: {"n":3}\n\n'), text)
+  assert.equal(log.listeners, 1)
+  stream.destroy()
+  await once(stream, 'close')
+  assert.equal(log.listeners, 0)
+})
+
+test('a listener whose last event is forgotten is told that it missed something', async () => {
+  await using stream = eventStream(new EventLog('b'), 'a-1')
+  assert.match(textOf(stream), /event: missed\n/)
+})
+
+test('a listener that does not read is cut off', async () => {
+  const log = new EventLog('a')
+  const stream = eventStream(log, null)
+  const closed = once(stream, 'close')
+  const text = 'x'.repeat(1024 * 1024)
+  for (let number = 0; number < 9; number += 1) log.append('resync', { text })
+  await closed
+  assert.equal(log.listeners, 0)
+})

@@ -1,0 +1,38 @@
+/**
+ * Server-sent events: the event log as a stream that a listener reads at its own pace.
+ *
+ * A comment every HEARTBEAT_MS keeps proxies from closing it. A listener that does not read is cut off rather than
+ * remembered: it comes back with the id of the last event it saw.
+ */
+import { Readable } from 'node:stream'
+import type { Event, EventLog } from './event-log.ts'
+
+const HEARTBEAT_MS = 15_000
+/** Unread text after which a listener is given up: more than the whole log. */
+const MOST_UNREAD = 8 * 1024 * 1024
+/** Milliseconds after which a browser dials again. */
+const RETRY_MS = 2_000
+
+/** @param lastEventId what the listener has seen already; null: it wants what comes from now on */
+export function eventStream(log: EventLog, lastEventId: string | null): Readable {
+  const stream = new Readable({ read: () => undefined, highWaterMark: MOST_UNREAD })
+  const write = (text: string) => {
+    if (stream.destroyed) return
+    if (!stream.push(text)) stream.destroy()
+  }
+  write(`retry: ${RETRY_MS}\n: connected\n\n`)
+  const missed = lastEventId === null ? [] : log.after(lastEventId)
+  if (missed === null) write('event: missed\ndata: {}\n\n')
+  else for (const event of missed) write(eventText(event))
+  const end = log.listen((event) => write(eventText(event)))
+  const heartbeat = setInterval(() => write(': still here\n\n'), HEARTBEAT_MS)
+  stream.on('close', () => {
+    end()
+    clearInterval(heartbeat)
+  })
+  return stream
+}
+
+function eventText({ id, type, data }: Event): string {
+  return `id: ${id}\nevent: ${type}\ndata: ${data}\n\n`
+}
