@@ -157,6 +157,7 @@ export class EntryIndex {
         if (entry === null) continue
         this.#count(entry, -1)
         this.#queries.remove(parentOf(path), baseName(path))
+        this.#queries.removeDigest(entry.content)
       }
     })
   }
@@ -272,9 +273,11 @@ export class EntryIndex {
   }
 
   #recordOne(finding: Finding): void {
-    const directory = parentOf(finding.path)
-    const name = baseName(finding.path)
-    const before = this.get(finding.path)
+    const { path } = finding
+    const directory = parentOf(path)
+    const name = baseName(path)
+    const row = this.#queries.entry(directory, name)
+    const before = row === null || row.kind === TOMBSTONE ? null : toEntry(path, row)
     if (finding.observation === null) {
       if (before === null) return
       this.#count(before, -1)
@@ -283,9 +286,11 @@ export class EntryIndex {
     }
     if (before !== null) this.#count(before, -1)
     const sequence = ++this.#head
-    const { observation, digest } = finding
+    const { observation } = finding
     const content = finding.sameBytes && before !== null ? before.content : sequence
-    this.#queries.put(directory, name, { ...observation, kind: KINDS[observation.kind], digest, sequence, content })
+    if (row !== null && row.content !== content) this.#queries.removeDigest(row.content)
+    this.#queries.put(directory, name, { ...observation, kind: KINDS[observation.kind], sequence, content })
+    if (finding.digest !== null) this.#queries.setDigest(directory, name, content, finding.digest)
     this.#count(observation, 1)
   }
 

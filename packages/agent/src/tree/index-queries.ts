@@ -1,8 +1,9 @@
 /** The index's prepared statements: rows in, rows out. Knows SQL and nothing of what the rows mean. */
+import { Buffer } from 'node:buffer'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Totals } from './entry-index.ts'
 
-/** A row of `entries` as SQLite returns it. */
+/** A row of `entries` as SQLite returns it, with the digest of its content. */
 export interface Row {
   directory: number
   name: string
@@ -26,6 +27,7 @@ export interface PlacedRow {
   row: Row
 }
 
+const ROWS = 'SELECT entries.*, digests.digest FROM entries LEFT JOIN digests ON digests.content = entries.content'
 const MOST_DIRECTORY_IDS = 4_096
 const MOST_SAME_DIGEST = 8
 const MOST_LINKS = 64
@@ -80,18 +82,18 @@ export class IndexQueries {
   entry(directory: string, name: string): Row | null {
     const id = this.#findDirectory(directory)
     if (id === null) return null
-    const row = this.#one('SELECT * FROM entries WHERE directory = ? AND name = ?', id, name)
+    const row = this.#one(`${ROWS} WHERE entries.directory = ? AND entries.name = ?`, id, name)
     return row === undefined ? null : (row as unknown as Row)
   }
 
   children(directory: string): Row[] {
     const id = this.#findDirectory(directory)
-    return id === null ? [] : (this.#all('SELECT * FROM entries WHERE directory = ?', id) as unknown as Row[])
+    return id === null ? [] : (this.#all(`${ROWS} WHERE entries.directory = ?`, id) as unknown as Row[])
   }
 
-  put(directory: string, name: string, row: Omit<Row, 'directory' | 'name'>): void {
+  put(directory: string, name: string, row: Omit<Row, 'directory' | 'name' | 'digest'>): void {
     this.#run(
-      'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       this.#directoryId(directory),
       name,
       row.sequence,
@@ -104,7 +106,6 @@ export class IndexQueries {
       row.mtime,
       row.ctime,
       row.inode,
-      row.digest,
       row.target,
     )
   }
@@ -142,18 +143,25 @@ export class IndexQueries {
     )
   }
 
+  /** Keeps the digest when the path still holds that content. */
   setDigest(directory: string, name: string, content: number, digest: string): void {
     this.#run(
-      'UPDATE entries SET digest = ? WHERE directory = ? AND name = ? AND content = ? AND kind = 1',
+      `INSERT OR REPLACE INTO digests SELECT content, ?, ?, directory, name FROM entries
+       WHERE directory = ? AND name = ? AND content = ? AND kind = 1`,
       digest,
+      firstBits(digest),
       this.#directoryId(directory),
       name,
       content,
     )
   }
 
+  removeDigest(content: number): void {
+    this.#run('DELETE FROM digests WHERE content = ?', content)
+  }
+
   withSequence(sequence: number): PlacedRow[] {
-    return this.#placed('WHERE sequence = ?', sequence)
+    return this.#placed('WHERE entries.sequence = ?', sequence)
   }
 
   after(from: number, head: number, limit: number): PlacedRow[] {
@@ -161,12 +169,17 @@ export class IndexQueries {
   }
 
   byDigest(digest: string): PlacedRow[] {
-    return this.#placed('WHERE digest = ? LIMIT ?', digest, MOST_SAME_DIGEST)
+    return this.#placed(
+      `JOIN digests AS found USING (directory, name, content) WHERE found.bits = ? AND found.digest = ? LIMIT ?`,
+      firstBits(digest),
+      digest,
+      MOST_SAME_DIGEST,
+    )
   }
 
   from(directory: number, name: string, limit: number): PlacedRow[] {
     return this.#placed(
-      'WHERE (entries.directory, name) > (?, ?) ORDER BY entries.directory, name LIMIT ?',
+      'WHERE (entries.directory, entries.name) > (?, ?) ORDER BY entries.directory, entries.name LIMIT ?',
       directory,
       name,
       limit,
@@ -206,12 +219,16 @@ export class IndexQueries {
   }
 
   dropTombstones(upTo: number): void {
-    this.#run('DELETE FROM entries WHERE kind = 0 AND sequence <= ?', upTo)
+    const dropped = 'FROM entries WHERE kind = 0 AND sequence <= ?'
+    this.#run(`DELETE FROM digests WHERE content IN (SELECT content ${dropped})`, upTo)
+    this.#run(`DELETE ${dropped}`, upTo)
   }
 
   #placed(clause: string, ...values: SQLInputValue[]): PlacedRow[] {
     const rows = this.#all(
-      `SELECT entries.*, directories.path AS parent FROM entries JOIN directories ON directories.id = entries.directory ${clause}`,
+      `SELECT entries.*, digests.digest, directories.path AS parent FROM entries
+       JOIN directories ON directories.id = entries.directory
+       LEFT JOIN digests ON digests.content = entries.content ${clause}`,
       ...values,
     )
     return rows.map((row) => ({ directory: String(row['parent']), row: row as unknown as Row }))
@@ -257,4 +274,9 @@ export class IndexQueries {
     }
     return statement
   }
+}
+
+/** A digest's first 48 bits. */
+function firstBits(digest: string): number {
+  return Buffer.from(digest.slice(0, 8), 'base64url').readUIntBE(0, 6)
 }

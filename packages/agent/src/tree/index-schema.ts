@@ -4,6 +4,9 @@
  * `directories` gives every directory that ever had children a number, so that a path costs its name only. `entries`
  * is clustered by (directory, name): listing one directory is one contiguous read. Kind 0 is a tombstone. Times are
  * REAL because microseconds of the far future do not fit an integer that JavaScript can read back.
+ *
+ * Digests have a table of their own, by content number: they are learnt in that order, so a first sync appends. They
+ * are found by the first bits as an integer; an index of the random texts themselves cost four times as much to fill.
  */
 import { DatabaseSync } from 'node:sqlite'
 import { EXIT, errorMessage, Failure } from '@rootferry/host'
@@ -24,12 +27,15 @@ CREATE TABLE entries (
   directory INTEGER NOT NULL, name TEXT NOT NULL,
   sequence INTEGER NOT NULL, content INTEGER NOT NULL, kind INTEGER NOT NULL,
   mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, size INTEGER NOT NULL,
-  mtime REAL NOT NULL, ctime REAL NOT NULL, inode INTEGER NOT NULL, digest TEXT, target TEXT,
+  mtime REAL NOT NULL, ctime REAL NOT NULL, inode INTEGER NOT NULL, target TEXT,
   PRIMARY KEY (directory, name)
 ) WITHOUT ROWID;
 CREATE INDEX entries_sequence ON entries (sequence);
-CREATE INDEX entries_digest ON entries (digest) WHERE digest IS NOT NULL;
 CREATE INDEX entries_large ON entries (size) WHERE size > 8000000;
+CREATE TABLE digests (
+  content INTEGER PRIMARY KEY, digest TEXT NOT NULL, bits INTEGER NOT NULL, directory INTEGER NOT NULL, name TEXT NOT NULL
+);
+CREATE INDEX digests_bits ON digests (bits);
 `
 
 /**
