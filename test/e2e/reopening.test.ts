@@ -57,8 +57,8 @@ test('a docroot that is away deletes nothing, is reported, and goes on when it i
   await rig.converged()
   renameSync(rig.source, `${rig.source}.away`)
   await until(
-    async () => (await rig.status()).roots[0]?.state === 'unavailable',
-    () => 'the root counts as available',
+    async () => (await rig.status()).roots[0]?.state === 'halted',
+    () => 'the root is not halted',
   )
   await assert.rejects(rig.converged(50))
   renameSync(`${rig.source}.away`, rig.source)

@@ -117,6 +117,13 @@ export class Rig implements AsyncDisposable {
     return (await response.json()) as { roots: RootView[]; receivers: ReceiverView[] }
   }
 
+  /** What an operator does about a halted root. @returns the status of the answer */
+  async acceptGuard(): Promise<number> {
+    const url = `http://127.0.0.1:${this.#adminPort}/v1/roots/site/guard/accept`
+    const response = await fetch(url, { method: 'POST', headers: { Authorization: `Bearer ${this.#adminToken}` } })
+    return response.status
+  }
+
   async ready(number: number): Promise<boolean> {
     return (await fetch(`${this.#health[number]}/readyz`)).status === 200
   }
@@ -132,10 +139,15 @@ export class Rig implements AsyncDisposable {
 
   /** Changes the root's settings in agent.yaml and has the running agent read them. */
   reconfigure(root: object): void {
+    this.configureRoot(root)
+    process.kill(this.agent?.pid ?? 0, 'SIGHUP')
+  }
+
+  /** Changes the root's settings in agent.yaml, for the next start. */
+  configureRoot(root: object): void {
     const file = join(this.place, 'agent.yaml')
     const config = JSON.parse(readFileSync(file, 'utf8')) as { roots: { site: object } }
     writeJson(file, { ...config, roots: { site: { ...config.roots.site, ...root } } })
-    process.kill(this.agent?.pid ?? 0, 'SIGHUP')
   }
 
   agentVerb(...words: string[]): string {
@@ -171,6 +183,14 @@ export class Rig implements AsyncDisposable {
       () => this.#isInSync(),
       async () => JSON.stringify(await this.status()),
       deadlineMs,
+    )
+  }
+
+  /** Resolves when every receiver is live, whatever the root's state is. */
+  async receiversLive(): Promise<void> {
+    await until(
+      async () => (await this.status()).receivers.every(({ state }) => state === 'live'),
+      async () => JSON.stringify(await this.status()),
     )
   }
 

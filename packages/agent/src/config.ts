@@ -11,7 +11,8 @@ import {
 } from '@rootferry/host'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import type { GuardLimits, WatchSettings } from './root-messages.ts'
+import type { WatchSettings } from './root-messages.ts'
+import type { GuardLimits } from './tree/guard.ts'
 import { PRESETS, type PresetName } from './tree/presets.ts'
 
 const PRESET_NAMES = Object.keys(PRESETS)

@@ -6,6 +6,7 @@
 import type { Hello, List, Welcome } from '@rootferry/protocol'
 import type { PackedSegment, PlanSummary } from './feed/packer.ts'
 import type { Totals } from './tree/entry-index.ts'
+import type { GuardLimits } from './tree/guard.ts'
 import type { Problem } from './tree/problems.ts'
 import type { WatchBackend } from './tree/watcher.ts'
 
@@ -14,12 +15,6 @@ export interface WatchSettings {
   settleMs: number
   maxWaitMs: number
   rescanMinutes: number
-}
-
-/** Above both at once a loss is a mass deletion. */
-export interface GuardLimits {
-  maxDeletePercent: number
-  minDeletes: number
 }
 
 /** `root-missing`: there is nothing that could be accepted. */

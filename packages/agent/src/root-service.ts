@@ -1,26 +1,30 @@
 /**
  * One root's thread: watcher → coalescer → scanner → index, and packing for whoever asks.
  *
- *   unavailable ──root appears──▶ scanning ──first scan done──▶ ready
- *        ▲────────────────────root is gone or another────────────┘
+ *   unavailable ──root appears──▶ scanning ──a whole scan passes the guard──▶ ready
+ *                                   │ ▲                                        │
+ *              the guard says halt  ▼ └─ accepted, or the root came back       │
+ *                                 halted ◀──────── root gone or replaced ──────┘
  *
- * Scans run one at a time and give way between directories; packing happens in between. This file owns the timers and
- * decides nothing about files: that is the scanner's, and the packer's.
+ * A halted root feeds nothing: its index stays as it is, receivers stay connected where they are, and what they ask
+ * for waits. `unavailable` is a root that is not there and never was. This file decides nothing about files: that is
+ * the scanner's, the guard's and the packer's.
  */
 
 import { randomBytes } from 'node:crypto'
-import { statSync } from 'node:fs'
-import { Accounts, collectGarbage, errorMessage } from '@rootferry/host'
-import { type Hello, ROOT_PATH, type Welcome } from '@rootferry/protocol'
+import { type Stats, statSync } from 'node:fs'
+import { Accounts, collectGarbage, errorMessage, plainMessage } from '@rootferry/host'
+import type { Hello, Welcome } from '@rootferry/protocol'
 import { answerList } from './feed/listing.ts'
 import { decideStart } from './feed/start-decision.ts'
 import { closeTree, type OpenTree, openTree, reading } from './open-tree.ts'
-import type { FromRoot, LogLevel, RootOptions, RootRequest, RootStatus, ToRoot } from './root-messages.ts'
-import { ScanQueue } from './scan-queue.ts'
+import type { FromRoot, GuardAnswer, LogLevel, RootOptions, RootRequest, RootStatus, ToRoot } from './root-messages.ts'
+import { livingEntries, ScanQueue, WHOLE_TREE } from './scan-queue.ts'
 import { Timers } from './timers.ts'
 import type { EntryIndex } from './tree/entry-index.ts'
 import { type Problem, Problems } from './tree/problems.ts'
-import { closeRootIndex, openRootIndex } from './tree/root-index.ts'
+import { formatIdentity, parseIdentity, type RootIdentity, replacement } from './tree/root-identity.ts'
+import { bootId, closeRootIndex, openRootIndex } from './tree/root-index.ts'
 import type { Hint } from './tree/watcher.ts'
 
 const ROOT_CHECK_MS = 1_000
@@ -33,7 +37,9 @@ const BULK_BYTES = 64 * 1024 * 1024
 const REST_MS = 2_000
 /** A receiver that was not heard of for this long no longer keeps tombstones alive: it will have to compare. */
 const FORGOTTEN_MS = 7 * 24 * 3_600_000
-const WHOLE_TREE: Hint = { path: ROOT_PATH, extent: 'subtree' }
+
+/** In the index's notes: which directory it describes. */
+const IDENTITY = 'root'
 
 type State = Pick<RootStatus, 'state' | 'reason'>
 
@@ -52,6 +58,12 @@ export class RootService {
   #overflows = 0
   #bulkBytes = 0
   #lastScanMs = 0
+  /** Of the tree that is open. */
+  #identity: RootIdentity | null = null
+  #isMissing = false
+  #isReplacementAccepted = false
+  /** Settled when the root is no longer halted. */
+  #released = Promise.withResolvers<void>()
   #closing = false
 
   constructor(options: RootOptions, post: (message: FromRoot, transfer?: ArrayBuffer[]) => void) {
@@ -59,12 +71,14 @@ export class RootService {
     this.#post = post
     const { index, remark } = openRootIndex(options.stateDir, () => randomBytes(12).toString('base64url'), Date.now())
     this.#index = index
-    this.#scans = new ScanQueue(index, this.#timers, options.watch, {
+    this.#scans = new ScanQueue(index, this.#timers, options, {
       advanced: (seenMs) => this.#advanced(seenMs),
       scanned: (tookMs) => {
         this.#lastScanMs = tookMs
         this.#statusSoon()
       },
+      passed: () => this.#passed(),
+      halted: (reason) => this.#halt(reason),
       unreadable: (path, message) => this.#noteProblem({ path, code: 'unreadable', message }, true),
     })
     if (remark !== null) this.#log('warn', remark)
@@ -94,7 +108,7 @@ export class RootService {
         this.#options.exclude = message.exclude
         this.#options.watch = message.watch
         this.#options.guard = message.guard
-        this.#scans.configure(message.watch)
+        this.#scans.configure(message)
         await this.#closeTree()
         await this.#checkRoot()
         return
@@ -131,10 +145,11 @@ export class RootService {
     }
   }
 
-  #work(request: RootRequest) {
+  async #work(request: RootRequest) {
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
-    if (request.type === 'accept-guard') return 'not-halted' as const
+    if (request.type === 'accept-guard') return this.#acceptGuard()
     if (request.type === 'watermarks') return this.#index.watermarks()
+    while (this.#state.state === 'halted') await this.#released.promise
     const tree = this.#tree
     if (tree === null) throw new RangeError(this.#state.reason ?? 'the root is not available')
     switch (request.type) {
@@ -188,18 +203,58 @@ export class RootService {
       const held = this.#tree?.directories.rootStatus()
       if (held !== undefined && (held.ino !== found.ino || held.dev !== found.dev)) await this.#closeTree()
       if (!found.isDirectory()) throw new Error('is no directory')
-      if (this.#tree === null) await this.#openTree()
+      if (this.#tree === null) await this.#openIfKnown(this.#identityOf(found))
     } catch (error) {
       await this.#closeTree()
-      const reason = `${this.#options.path}: ${errorMessage(error)}`
-      if (this.#state.reason !== reason) this.#log('error', 'root is unavailable', { reason })
-      this.#setState({ state: 'unavailable', reason })
+      this.#missing(`${this.#options.path}: ${plainMessage(error)}`)
     }
     this.#timers.after('root', ROOT_CHECK_MS, () => void this.#checkRoot())
   }
 
-  async #openTree(): Promise<void> {
+  #missing(reason: string): void {
+    this.#isMissing = true
+    if (livingEntries(this.#index) > 0) return this.#halt(reason)
+    if (this.#state.reason !== reason) this.#log('error', 'root is unavailable', { reason })
+    this.#setState({ state: 'unavailable', reason })
+  }
+
+  async #openIfKnown(found: RootIdentity): Promise<void> {
+    this.#isMissing = false
+    const known = parseIdentity(this.#index.meta(IDENTITY))
+    const fault = known === null || livingEntries(this.#index) === 0 ? null : replacement(known, found)
+    if (fault !== null && !this.#isReplacementAccepted) return this.#halt(fault)
+    this.#isReplacementAccepted = false
+    await this.#openTree(found)
+  }
+
+  #identityOf({ dev, ino }: Stats): RootIdentity {
+    return { path: this.#options.path, device: dev, inode: ino, boot: bootId() }
+  }
+
+  #halt(reason: string): void {
+    if (this.#state.reason === reason) return
+    this.#log('error', 'root is halted: nothing is sent until it is back as it was, or accepted', { reason })
+    this.#setState({ state: 'halted', reason })
+  }
+
+  #acceptGuard(): GuardAnswer {
+    if (this.#state.state !== 'halted') return 'not-halted'
+    if (this.#isMissing) return 'root-missing'
+    this.#log('warn', 'an operator accepted the root as it is', { reason: this.#state.reason })
+    this.#scans.accept()
+    if (this.#tree !== null) {
+      this.#setState({ state: 'scanning', reason: null })
+      this.#scans.scan([WHOLE_TREE])
+    } else {
+      this.#isReplacementAccepted = true
+      void this.#checkRoot()
+    }
+    return 'accepted'
+  }
+
+  async #openTree(identity: RootIdentity): Promise<void> {
     this.#setState({ state: 'scanning', reason: null })
+    this.#identity = identity
     const parts = { index: this.#index, problems: this.#problems, accounts: this.#accounts }
     const tree = openTree(this.#options, parts, {
       hint: (hint) => this.#scans.hint(hint),
@@ -215,7 +270,6 @@ export class RootService {
     this.#scans.use(tree)
     if (watcher.backend === 'directory') await watcher.start()
     this.#scans.scan([WHOLE_TREE, ...this.#index.deferred().map((late): Hint => ({ path: late, extent: 'entry' }))])
-    void this.#scans.scanned().then(() => this.#finishFirstScan())
     if (watcher.backend !== 'directory') {
       await watcher.start()
       // What changed between the scan and the first hint is found by another scan.
@@ -224,8 +278,9 @@ export class RootService {
     this.#rescanLater()
   }
 
-  #finishFirstScan(): void {
-    if (this.#state.state !== 'scanning' || this.#tree === null) return
+  #passed(): void {
+    if (this.#tree === null || this.#identity === null || this.#state.state === 'ready') return
+    this.#index.setMeta(IDENTITY, formatIdentity(this.#identity))
     this.#setState({ state: 'ready', reason: null })
     this.#log('info', 'root is ready', {
       ...this.#index.totals,
@@ -293,7 +348,13 @@ export class RootService {
   }
 
   #setState(state: State): void {
+    const isReleased = this.#state.state === 'halted' && state.state !== 'halted'
+    if (isReleased) this.#log('info', 'root is no longer halted', { was: this.#state.reason })
     this.#state = state
+    if (isReleased) {
+      this.#released.resolve()
+      this.#released = Promise.withResolvers()
+    }
     this.#sendStatus()
   }
 

@@ -2,28 +2,51 @@
  * Hints in, scans out: collects hints until they have settled, and has the scanner follow them, one scan at a time.
  *
  *   hint ─▶ coalescer ─▶ batch ─▶ scan, in slices that give way to packing ─▶ advanced
+ *                          ▲        │ the guard says hold: again in a moment, with what else was hinted at
+ *                          └────────┤ or halt: only whole scans from now on, until one passes
  *
  * Large files that only their bytes can tell are read in the background, and files whose bytes could not be had are
  * hinted at again later. Knows no receivers, and no states of a root.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { ROOT_PATH } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import type { OpenTree } from './open-tree.ts'
 import type { WatchSettings } from './root-messages.ts'
 import type { Timers } from './timers.ts'
-import { Coalescer } from './tree/coalesce.ts'
+import { Coalescer, parentsFirst, withoutCovered } from './tree/coalesce.ts'
 import { digestFile, type ReadFault } from './tree/content-reader.ts'
 import type { EntryIndex } from './tree/entry-index.ts'
+import { Guard, type GuardLimits, type Verdict } from './tree/guard.ts'
 import { observe } from './tree/observe.ts'
 import { Retries } from './tree/retries.ts'
+import type { Judge } from './tree/scanner.ts'
 import type { Hint } from './tree/watcher.ts'
 
 const SLICE_MS = 10
+/** Deletions that stopped for this long have stopped; and how long they are waited for before another look. */
+const HOLD_QUIET_MS = 300
+const HOLD_LOOK_MS = 1_000
+/** Hints above this many are one for the whole tree. */
+const MOST_HELD = 100_000
+/** How often a halted root is scanned when there are hints; a large one less often. */
+const RECHECK_MS = 1_000
+const RECHECK_REST = 10
+export const WHOLE_TREE: Hint = { path: ROOT_PATH, extent: 'subtree' }
+
+export interface ScanSettings {
+  watch: WatchSettings
+  guard: GuardLimits
+}
 
 export interface ScanQueueEvents {
   /** The index has news; the oldest hint behind them came at `seenMs`. */
   advanced(seenMs: number): void
   scanned(tookMs: number): void
+  /** A scan of the whole tree passed the guard: the index is the tree. */
+  passed(): void
+  /** The guard let nothing of a scan be recorded. */
+  halted(reason: string): void
   /** A file's bytes can not be read, and no retry by time will help. */
   unreadable(path: string, message: string): void
 }
@@ -35,25 +58,40 @@ export class ScanQueue {
   readonly #retries = new Retries()
   readonly #scans = new PQueue({ concurrency: 1 })
   readonly #digests = new PQueue({ concurrency: 1 })
+  readonly #guard: Guard
   #coalescer: Coalescer
+  /** Hints whose scan the guard holds back, and since when they wait for another. */
+  #held: { hints: Hint[]; sinceMs: number } | null = null
+  #isHalted = false
+  #isAccepted = false
+  #lastScanMs = 0
   #tree: OpenTree | null = null
   #firstHintMs: number | null = null
 
-  constructor(index: EntryIndex, timers: Timers, watch: WatchSettings, events: ScanQueueEvents) {
+  constructor(index: EntryIndex, timers: Timers, settings: ScanSettings, events: ScanQueueEvents) {
     this.#index = index
     this.#timers = timers
     this.#events = events
-    this.#coalescer = new Coalescer(watch)
+    this.#guard = new Guard(settings.guard)
+    this.#coalescer = new Coalescer(settings.watch)
   }
 
   /** What waits is dropped: whoever calls this scans the whole tree next. */
-  configure(watch: WatchSettings): void {
+  configure({ watch, guard }: ScanSettings): void {
     this.#coalescer = new Coalescer(watch)
+    this.#guard.limits = guard
+  }
+
+  /** The next scan of the whole tree, which is the caller's to ask for, is recorded whatever is gone. */
+  accept(): void {
+    this.#isAccepted = true
   }
 
   /** Scans run on this tree from now on; with null they end where they are. */
   use(tree: OpenTree | null): void {
     this.#tree = tree
+    this.#held = null
+    this.#isHalted = false
   }
 
   /** Resolves when no scan and no reading in the background is under way. */
@@ -97,27 +135,83 @@ export class ScanQueue {
   #takeBatch(): void {
     const now = Date.now()
     const batch = this.#coalescer.take(now)
-    if (batch.length > 0) this.scan(batch)
+    if (batch.length > 0) this.#follow(batch)
     const dueAt = this.#coalescer.dueAt()
     if (dueAt !== null) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
+  }
+
+  #follow(batch: Hint[]): void {
+    if (this.#isHalted) this.#recheckLater()
+    else if (this.#held !== null) this.#hold(batch)
+    else this.scan(batch)
   }
 
   async #runScan(hints: Hint[], seenMs: number): Promise<void> {
     const tree = this.#tree
     if (tree === null) return
     const began = performance.now()
+    const isWhole = hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')
+    if (this.#isHalted && !isWhole) return this.#recheckLater()
     let head = this.#index.head
     let sliceBegan = began
-    const steps = tree.scanner.scan(hints)
-    for (let step = steps.next(); step.done !== true; step = steps.next()) {
+    const steps = tree.scanner.scan(hints, this.#judge(isWhole))
+    let step = steps.next()
+    for (; step.done !== true; step = steps.next()) {
       if (performance.now() - sliceBegan < SLICE_MS) continue
       head = this.#announce(head, seenMs)
       await nextTurn()
       sliceBegan = performance.now()
       if (this.#tree !== tree) return
     }
+    this.#lastScanMs = performance.now() - began
+    this.#conclude(step.value, hints, isWhole)
     this.#announce(head, seenMs)
-    this.#events.scanned(performance.now() - began)
+    this.#events.scanned(this.#lastScanMs)
+  }
+
+  #judge(isWhole: boolean): Judge {
+    const living = livingEntries(this.#index)
+    return (loss, isComplete) => {
+      const now = performance.now()
+      const isAccepted = isWhole && this.#isAccepted
+      const verdict: Verdict = isAccepted ? { decision: 'pass' } : this.#guard.judge(loss, living, now, isComplete)
+      if (verdict.decision === 'pass' && !isComplete && this.#isHalted) return { decision: 'hold' }
+      if (verdict.decision === 'pass' && isComplete) this.#guard.passed(loss, now)
+      return verdict
+    }
+  }
+
+  #conclude(verdict: Verdict, hints: Hint[], isWhole: boolean): void {
+    if (verdict.decision === 'hold') return this.#hold(hints)
+    this.#held = null
+    if (verdict.decision === 'halt') {
+      this.#isHalted = true
+      this.#events.halted(verdict.reason)
+    } else if (isWhole) {
+      if (this.#isAccepted) this.#guard.reset()
+      this.#isAccepted = false
+      this.#isHalted = false
+      this.#events.passed()
+    }
+  }
+
+  /** Looks again when things were quiet for a while, or at any rate in a second. */
+  #hold(hints: Hint[]): void {
+    const now = performance.now()
+    this.#held ??= { hints: [], sinceMs: now }
+    const { sinceMs } = this.#held
+    if (this.#held.hints.length + hints.length > MOST_HELD) this.#held.hints = [WHOLE_TREE]
+    else this.#held.hints.push(...hints)
+    this.#timers.after('held', Math.min(HOLD_QUIET_MS, sinceMs + HOLD_LOOK_MS - now), () => {
+      const held = this.#held
+      this.#held = null
+      if (held !== null) this.scan(parentsFirst(withoutCovered(held.hints)))
+    })
+  }
+
+  #recheckLater(): void {
+    const delayMs = Math.max(RECHECK_MS, this.#lastScanMs * RECHECK_REST)
+    if (!this.#timers.has('recheck')) this.#timers.after('recheck', delayMs, () => this.scan([WHOLE_TREE]))
   }
 
   #announce(head: number, seenMs: number): number {
@@ -139,10 +233,16 @@ export class ScanQueue {
     if (read.fault !== null) return this.retry(path, read.fault, '')
     const look = observe(read.stats, null, Date.now())
     await this.#scans.add(() => {
-      if (this.#tree !== tree || look.found !== 'entry') return
+      if (this.#tree !== tree || look.found !== 'entry' || this.#isHalted) return
       const head = this.#index.head
       tree.scanner.settle(path, look.observation, read.digest)
       this.#announce(head, Date.now())
     })
   }
+}
+
+/** The root's own row is not counted: it stays. */
+export function livingEntries(index: EntryIndex): number {
+  const { files, directories, symlinks } = index.totals
+  return Math.max(0, files + directories + symlinks - 1)
 }

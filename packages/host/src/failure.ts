@@ -32,3 +32,11 @@ export function errorCode(error: unknown): string | null {
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/**
+ * The same without the path of the call: confined calls name descriptors (`/proc/self/fd/N/…`), which say nothing to a
+ * person and are another number every time. Whoever shows it knows the path.
+ */
+export function plainMessage(error: unknown): string {
+  return errorMessage(error).replace(/, \w+(?: '.*')?$/s, '')
+}

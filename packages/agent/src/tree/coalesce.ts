@@ -103,7 +103,8 @@ export class Coalescer {
   }
 }
 
-function withoutCovered(taken: Hint[]): Hint[] {
+/** Hints without those below a path whose whole subtree is hinted at. */
+export function withoutCovered(taken: Hint[]): Hint[] {
   const subtrees = new Set<string>()
   for (const { path, extent } of taken) if (extent === 'subtree') subtrees.add(path)
   return subtrees.size === 0 ? taken : taken.filter(({ path }) => !isBelowAny(path, subtrees))
@@ -118,7 +119,7 @@ function isBelowAny(path: string, subtrees: ReadonlySet<string>): boolean {
 }
 
 /** By depth, and in the order of the hints within a depth: linear, where sorting 100,000 paths is not. */
-function parentsFirst(hints: readonly Hint[]): Hint[] {
+export function parentsFirst(hints: readonly Hint[]): Hint[] {
   const byDepth: Hint[][] = []
   for (const hint of hints) {
     const depth = pathDepth(hint.path)

@@ -43,7 +43,7 @@ export function closeRootIndex(index: EntryIndex): void {
 function open(file: string, randomId: () => string): OpenedIndex {
   const database = openIndexDatabase(file)
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    const boot = bootId()
     const meta = (name: string) =>
       database.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.['value'] ?? null
     const lostPower = meta('boot') !== null && meta('boot') !== boot && meta('closed') !== 'yes'
@@ -56,6 +56,11 @@ function open(file: string, randomId: () => string): OpenedIndex {
     database.close()
     throw error
   }
+}
+
+/** Differs after every start of the machine. */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 }
 
 function isDamage(error: unknown): boolean {

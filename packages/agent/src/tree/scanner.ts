@@ -3,7 +3,7 @@
  *
  * A hint is never believed, only followed. A listing that fails is never an empty directory, and what can not be read
  * is never a deletion: both become problems of their path, and the rows stay. Removals are recorded at the end of a
- * scan, so that whoever guards against mass deletion sees all of them first.
+ * scan, when the guard has seen all of them; what it does not let pass is dropped, for the next scan to find again.
  *
  * Scans are generators that yield between directories: the owner decides when to go on, and runs one at a time.
  */
@@ -13,10 +13,14 @@ import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault,
 import { readWhole } from './content-reader.ts'
 import { differenceOf, sameAttributes, sameDirectory } from './difference.ts'
 import type { EntryIndex, Finding, IndexedEntry, Observation } from './entry-index.ts'
+import type { Loss, Verdict } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
 import { type Look, lookAt } from './observe.ts'
 import type { Problem, Problems } from './problems.ts'
 import type { Hint } from './watcher.ts'
+
+/** Asked before anything is recorded; `isComplete` at the end of a scan. */
+export type Judge = (loss: Loss, isComplete: boolean) => Verdict
 
 /** Findings are recorded in portions of this many, so that a first scan of a million entries fits into memory. */
 const PORTION = 5_000
@@ -51,23 +55,33 @@ export class Scanner {
   readonly #parents = new Set<string>()
   /** What the index holds at paths that are gone. */
   #removals = new Map<string, IndexedEntry>()
+  /** Inodes at paths that had another one, or none; null while the index is empty and nothing can have moved. */
+  #arrivals: Set<number> | null = null
+  #additions = 0
+  /** The guard may have something against this scan: nothing is recorded before its end. */
+  #isWithheld = false
 
   constructor(parts: ScannerParts) {
     this.#parts = parts
     this.#links = new HardLinks((inode) => parts.index.pathsOfInode(inode))
   }
 
-  /** Follows hints, parents first. @returns (at its end) how many changes it recorded */
-  *scan(hints: readonly Hint[]): Generator<undefined, number> {
-    const { index, directories } = this.#parts
-    const headBefore = index.head
-    if (hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')) this.#parts.problems.clearAll()
-    for (const hint of hints) yield* this.#follow(hint)
+  /** Follows hints, parents first. @returns (at its end) what the guard said: all was recorded, or no deletion */
+  *scan(hints: readonly Hint[], judge: Judge): Generator<undefined, Verdict> {
+    const { index, directories, problems } = this.#parts
+    this.#arrivals = index.totals.files + index.totals.directories > 0 ? new Set() : null
+    this.#additions = 0
+    this.#isWithheld = false
+    if (hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')) problems.clearAll()
+    for (const hint of hints) yield* this.#follow(hint, judge)
     for (const parent of this.#parents) this.#lookAtParent(parent)
     this.#parents.clear()
-    this.#recordAll()
+    const verdict = judge(this.#loss(), true)
+    if (verdict.decision === 'pass') this.#recordAll()
+    this.#findings.clear()
+    this.#removals.clear()
     directories.release()
-    return index.head - headBefore
+    return verdict
   }
 
   /** The background has read a large suspect: the same bytes or others. */
@@ -78,13 +92,13 @@ export class Scanner {
     this.#recordAll()
   }
 
-  *#follow(hint: Hint): Generator<undefined> {
+  *#follow(hint: Hint, judge: Judge): Generator<undefined> {
     const { directories, filter, index } = this.#parts
     const path = hint.path
     const location = this.#locate(path)
     if (location === null) {
       // Something above it went away or is no directory any more: that is where the change is.
-      if (path !== ROOT_PATH) yield* this.#follow({ path: parentPath(path), extent: 'entry' })
+      if (path !== ROOT_PATH) yield* this.#follow({ path: parentPath(path), extent: 'entry' }, judge)
       return
     }
     if (path !== ROOT_PATH) this.#parents.add(parentPath(path))
@@ -93,7 +107,7 @@ export class Scanner {
     if (isReserved(path) || filter.excludesWithParents(path, isDirectory)) return
     const before = index.get(path)
     if (look.found === 'entry' && path !== ROOT_PATH && !this.#isIndexedDirectory(parentPath(path))) {
-      yield* this.#follow({ path: parentPath(path), extent: 'entry' })
+      yield* this.#follow({ path: parentPath(path), extent: 'entry' }, judge)
       return
     }
     this.#compare(path, before, look)
@@ -104,15 +118,15 @@ export class Scanner {
       this.#parts.events.directoryGone(path)
       directories.forget(path)
     }
-    if (isOther || before?.kind !== 'directory' || hint.extent === 'subtree') yield* this.#walk(path)
+    if (isOther || before?.kind !== 'directory' || hint.extent === 'subtree') yield* this.#walk(path, judge)
   }
 
   /** Lists a directory and all below it. */
-  *#walk(top: string): Generator<undefined> {
+  *#walk(top: string, judge: Judge): Generator<undefined> {
     const waiting = [top]
     for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
       this.#list(directory, waiting)
-      if (this.#findings.size >= PORTION) this.#recordFindings()
+      if (this.#findings.size >= PORTION && !this.#isWithheld) this.#recordPortion(judge)
       yield
     }
   }
@@ -172,6 +186,8 @@ export class Scanner {
     this.#removals.delete(path)
     if (observation.kind !== 'directory') this.#parts.problems.clear(path)
     if (before?.kind === 'directory' && observation.kind !== 'directory') this.#removeBelow(before)
+    if (before === null && !this.#findings.has(path)) this.#additions += 1
+    if (before?.inode !== observation.inode) this.#arrivals?.add(observation.inode)
     switch (differenceOf(before, observation)) {
       case 'same':
         if (before?.inode !== observation.inode || before.ctime !== observation.ctime)
@@ -229,6 +245,12 @@ export class Scanner {
     if (look?.found === 'entry' && look.observation.kind === 'directory') this.#compare(path, before, look)
   }
 
+  #loss(): Loss {
+    let moved = 0
+    for (const { inode } of this.#removals.values()) if (this.#arrivals?.has(inode) === true) moved += 1
+    return { removals: this.#removals.size, moved, additions: this.#additions }
+  }
+
   #find(finding: Finding): void {
     this.#findings.set(finding.path, finding)
   }
@@ -265,7 +287,9 @@ export class Scanner {
     if (findings.length > 0) this.#parts.index.record(findings)
   }
 
-  #recordFindings(): void {
+  #recordPortion(judge: Judge): void {
+    this.#isWithheld = judge(this.#loss(), false).decision !== 'pass'
+    if (this.#isWithheld) return
     this.#parts.index.record([...this.#findings.values()])
     this.#findings.clear()
   }

@@ -7,7 +7,7 @@ import { PathFilter } from '@rootferry/protocol'
 import { EntryIndex } from './entry-index.ts'
 import { openIndexDatabase } from './index-schema.ts'
 import { Problems } from './problems.ts'
-import { Scanner } from './scanner.ts'
+import { type Judge, Scanner } from './scanner.ts'
 import type { Hint } from './watcher.ts'
 
 export class TestTree implements Disposable {
@@ -42,6 +42,8 @@ export class TestTree implements Disposable {
     })
   }
 
+  judge: Judge = () => ({ decision: 'pass' })
+
   readonly nowMs = (): number => Date.now() + this.clockSkewMs
 
   openIndex(term: string, renewEpoch = false): EntryIndex {
@@ -52,7 +54,7 @@ export class TestTree implements Disposable {
   scan(...hints: (Hint | string)[]): string[] {
     const before = this.index.head
     const all = hints.map((hint): Hint => (typeof hint === 'string' ? { path: hint, extent: 'entry' } : hint))
-    const steps = this.scanner.scan(all)
+    const steps = this.scanner.scan(all, this.judge)
     while (steps.next().done !== true);
     return this.index.changesAfter(before, 1e6).map(({ path, kind }) => (kind === 'absent' ? `-${path}` : path))
   }

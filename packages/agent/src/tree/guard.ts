@@ -1,0 +1,122 @@
+/**
+ * Pure decision: whether what a scan found missing may be recorded as deleted.
+ *
+ *   nothing much is gone ──────────────▶ pass
+ *   considerably much is gone ─────────▶ hold: look again when deletions have stopped, then judge all of them at once
+ *   all of it, or above both limits ───▶ halt: nothing is recorded until the tree is back or an operator accepts
+ *
+ * A loss is counted in two ways, and the greater counts. In one scan: entries that are gone and were not found
+ * elsewhere (a move is no deletion). Over the last ten minutes: what the tree has shrunk by from its highest, so that
+ * a slow `rm -rf` adds up, while caches that come and go do not.
+ * INVARIANT: with `hold` and `halt` nothing is recorded as deleted, so the next scan finds the whole loss again.
+ */
+
+/** A loss above both at once is a mass deletion. */
+export interface GuardLimits {
+  maxDeletePercent: number
+  minDeletes: number
+}
+
+/** What a scan found, in entries. `removals` counts those that were `moved` too; `additions` paths that were not known. */
+export interface Loss {
+  removals: number
+  moved: number
+  additions: number
+}
+
+export type Verdict = { decision: 'pass' } | { decision: 'hold' } | { decision: 'halt'; reason: string }
+
+/** Of a burst of deletions that does not end, this much time is waited for. */
+export const LONGEST_HOLD_MS = 30_000
+const WINDOW_MINUTES = 10
+const MINUTE_MS = 60_000
+/** A tree that shrank to nothing bit by bit was worth a guard when it had this many entries. */
+const FEW = 10
+
+const PASS: Verdict = { decision: 'pass' }
+const HOLD: Verdict = { decision: 'hold' }
+
+export class Guard {
+  limits: GuardLimits
+  /** Entries that came less entries that went, since this guard was made. */
+  #level = 0
+  /** The highest level of each recent minute, oldest first. */
+  #highs: { minute: number; level: number }[] = []
+  /** A hold that is on: since when, and what was gone at the last look. */
+  #held: { sinceMs: number; deletions: number } | null = null
+
+  constructor(limits: GuardLimits) {
+    this.limits = limits
+  }
+
+  /**
+   * @param living entries of the index below the root, as if the scan had not been
+   * @param isComplete whether the scan is over; before that, whether it may record what it has found so far
+   * @param nowMs of a clock that does not step back
+   */
+  judge(loss: Loss, living: number, nowMs: number, isComplete: boolean): Verdict {
+    const deletions = loss.removals - loss.moved
+    if (deletions === 0) return PASS
+    const left = living - loss.removals + loss.additions
+    const highest = living + this.#drawdown(nowMs)
+    const isEmptied = loss.removals >= living && loss.moved === 0
+    if (isEmptied && (deletions > 1 || (left <= 0 && highest >= FEW))) {
+      return isComplete ? halt(`emptied: all ${highest} entries are gone`) : HOLD
+    }
+    const lost = Math.max(deletions, highest - left)
+    if (lost >= this.limits.minDeletes && lost * 100 > this.limits.maxDeletePercent * highest) {
+      const share = `${lost} of ${highest} entries (${Math.floor((lost * 100) / highest)} %) are gone`
+      return isComplete ? halt(`mass deletion: ${share}, ${this.limits.maxDeletePercent} % may go`) : HOLD
+    }
+    if (deletions < this.#considerable(living)) return PASS
+    return isComplete ? this.#hold(deletions, nowMs) : HOLD
+  }
+
+  /** The loss was recorded. */
+  passed({ removals, additions }: Loss, nowMs: number): void {
+    this.#held = null
+    if (removals === 0 && additions === 0) return
+    this.#noteHigh(nowMs)
+    this.#level += additions - removals
+    this.#noteHigh(nowMs)
+  }
+
+  /** What was lost so far is accepted: the tree is as large as it should be. */
+  reset(): void {
+    this.#held = null
+    this.#highs = []
+  }
+
+  #hold(deletions: number, nowMs: number): Verdict {
+    const held = this.#held ?? { sinceMs: nowMs, deletions: 0 }
+    if (deletions <= held.deletions || nowMs - held.sinceMs >= LONGEST_HOLD_MS) return PASS
+    this.#held = { sinceMs: held.sinceMs, deletions }
+    return HOLD
+  }
+
+  /** So many deletions at once that more may be on their way: a hundredth of the tree, or a twentieth of the minimum. */
+  #considerable(living: number): number {
+    return Math.max(2, Math.min(living / 100, this.limits.minDeletes / 20))
+  }
+
+  #drawdown(nowMs: number): number {
+    const oldest = Math.floor(nowMs / MINUTE_MS) - WINDOW_MINUTES
+    const highs = this.#highs.filter(({ minute }) => minute >= oldest).map(({ level }) => level)
+    return Math.max(this.#level, ...highs) - this.#level
+  }
+
+  #noteHigh(nowMs: number): void {
+    const minute = Math.floor(nowMs / MINUTE_MS)
+    const last = this.#highs.at(-1)
+    if (last?.minute === minute) last.level = Math.max(last.level, this.#level)
+    else
+      this.#highs = [
+        ...this.#highs.filter((high) => high.minute >= minute - WINDOW_MINUTES),
+        { minute, level: this.#level },
+      ]
+  }
+}
+
+function halt(reason: string): Verdict {
+  return { decision: 'halt', reason }
+}
