@@ -71,6 +71,20 @@ test('an emptied source halts the root, over a restart too; put back, it goes on
   assert.ok(rig.logs.some(({ msg }) => msg === 'root is no longer halted'))
 })
 
+test('an accepted loss is carried out, and the guard begins anew', async () => {
+  await using rig = await Rig.start({ prepare: (source) => fill(source) })
+  await rig.converged()
+  assert.equal(await rig.acceptGuard(), 409)
+  empty(rig.source)
+  await halted(rig, /^emptied/)
+  assert.equal(await rig.acceptGuard(), 200)
+  await rig.converged()
+  writeFileSync(join(rig.source, 'new'), 'new')
+  await rig.converged()
+  unlinkSync(join(rig.source, 'new'))
+  await rig.converged()
+})
+
 test('a mass deletion that takes its time halts the root', async () => {
   await using rig = await Rig.start({
     root: { guard: { maxDeletePercent: 20, minDeletes: 30 } },
@@ -79,8 +93,7 @@ test('a mass deletion that takes its time halts the root', async () => {
   await rig.converged()
   for (let file = 0; file < 100; file += 1) {
     unlinkSync(join(rig.source, `d${file % 10}`, `f${file}`))
-    const { roots } = await rig.status()
-    if (roots[0]?.state === 'halted') break
+    if (file % 10 === 9 && (await rig.status()).roots[0]?.state === 'halted') break
   }
   await halted(rig, /^mass deletion: \d+ of 310 entries \(\d+ %\)/)
   const left = rig.targets.map((target) => readdirSync(target, { recursive: true }).length)
@@ -103,13 +116,14 @@ test('a source that is gone halts the root, can not be accepted, and goes on whe
   const before = copies(rig)
   renameSync(rig.source, `${rig.source}.away`)
   await halted(rig, /no such file or directory$/)
+  assert.equal(await rig.acceptGuard(), 503)
   await rig.receiversLive()
   await untouched(rig, before)
   renameSync(`${rig.source}.away`, rig.source)
   await rig.converged()
 })
 
-test('a wrong path after a restart halts the root until it is put right', async () => {
+test('a wrong path after a restart halts the root until it is accepted or put right', async () => {
   await using rig = await Rig.start({ prepare: (source) => fill(source) })
   await rig.converged()
   const before = copies(rig)
@@ -126,6 +140,12 @@ test('a wrong path after a restart halts the root until it is put right', async 
   rig.configureRoot({ path: rig.source })
   await rig.startAgent()
   await rig.converged()
+  await rig.killAgent()
+  rig.configureRoot({ path: other })
+  await rig.startAgent()
+  await halted(rig, /^replaced/)
+  assert.equal(await rig.acceptGuard(), 200)
+  await rig.convergedWith(other)
 })
 
 test('an unmounted source halts the root, and goes on when it is mounted again', async (t) => {

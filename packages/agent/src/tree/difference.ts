@@ -36,6 +36,13 @@ export function sameDirectory(before: Observation, now: Observation): boolean {
   return before.inode === now.inode && before.ctime === now.ctime && now.ctime !== 0
 }
 
+/** Whether an object of the same inode is the one that was at another path: filesystems give inode numbers out again. */
+export function isMoved(before: Observation, now: Observation): boolean {
+  if (before.kind !== now.kind) return false
+  if (now.kind === 'directory') return sameDirectory(before, now)
+  return before.inode === now.inode && before.size === now.size && before.mtime === now.mtime
+}
+
 export function sameAttributes(before: Observation, now: Observation): boolean {
   return before.mode === now.mode && before.uid === now.uid && before.gid === now.gid && before.mtime === now.mtime
 }

@@ -1,3 +1,4 @@
+/** What the guard lets pass, holds and halts: case by case, over time, and as a law. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'

@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { digestOf } from '@rootferry/protocol'
+import type { Loss } from './guard.ts'
 import { TestTree, temporaryRoot } from './test-tree.ts'
 
 function treeOf(...paths: string[]): TestTree {
@@ -229,4 +230,23 @@ test('a write through one name of a hard-linked file is found under the other', 
   tree.scan('a/one')
   appendFileSync(join(tree.root, 'two'), ' and more')
   assert.deepEqual(tree.scan('two'), ['two'])
+})
+
+test('a scan tells the guard what is gone and what was moved, and records nothing that it does not let pass', () => {
+  using tree = treeOf('a/b', 'a/c', 'd/e', 'f')
+  tree.scanAll()
+  const losses: Loss[] = []
+  tree.judge = (loss) => {
+    losses.push(loss)
+    return { decision: 'halt', reason: 'for the test' }
+  }
+  renameSync(join(tree.root, 'a'), join(tree.root, 'g'))
+  rmSync(join(tree.root, 'd'), { recursive: true })
+  // As filesystems do: the number of a deleted file is another one's.
+  rmSync(join(tree.root, 'f'))
+  writeFileSync(join(tree.root, 'h'), 'other content')
+  assert.deepEqual(tree.scanAll(), [])
+  assert.deepEqual(losses, [{ removals: 6, moved: 3, additions: 4 }])
+  tree.judge = () => ({ decision: 'pass' })
+  assert.deepEqual(tree.scanAll().sort(), ['-a', '-a/b', '-a/c', '-d', '-d/e', '-f', '.', 'g', 'g/b', 'g/c', 'h'])
 })

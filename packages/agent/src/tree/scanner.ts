@@ -11,7 +11,7 @@ import { readdirSync } from 'node:fs'
 import { type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
 import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import { readWhole } from './content-reader.ts'
-import { differenceOf, sameAttributes, sameDirectory } from './difference.ts'
+import { differenceOf, isMoved, sameAttributes, sameDirectory } from './difference.ts'
 import type { EntryIndex, Finding, IndexedEntry, Observation } from './entry-index.ts'
 import type { Loss, Verdict } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
@@ -55,8 +55,8 @@ export class Scanner {
   readonly #parents = new Set<string>()
   /** What the index holds at paths that are gone. */
   #removals = new Map<string, IndexedEntry>()
-  /** Inodes at paths that had another one, or none; null while the index is empty and nothing can have moved. */
-  #arrivals: Set<number> | null = null
+  /** By inode, what is at paths that had another one, or none; null while the index is empty and nothing can have moved. */
+  #arrivals: Map<number, Observation> | null = null
   #additions = 0
   /** The guard may have something against this scan: nothing is recorded before its end. */
   #isWithheld = false
@@ -69,7 +69,7 @@ export class Scanner {
   /** Follows hints, parents first. @returns (at its end) what the guard said: all was recorded, or no deletion */
   *scan(hints: readonly Hint[], judge: Judge): Generator<undefined, Verdict> {
     const { index, directories, problems } = this.#parts
-    this.#arrivals = index.totals.files + index.totals.directories > 0 ? new Set() : null
+    this.#arrivals = index.totals.files + index.totals.directories > 0 ? new Map() : null
     this.#additions = 0
     this.#isWithheld = false
     if (hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')) problems.clearAll()
@@ -187,7 +187,7 @@ export class Scanner {
     if (observation.kind !== 'directory') this.#parts.problems.clear(path)
     if (before?.kind === 'directory' && observation.kind !== 'directory') this.#removeBelow(before)
     if (before === null && !this.#findings.has(path)) this.#additions += 1
-    if (before?.inode !== observation.inode) this.#arrivals?.add(observation.inode)
+    if (before?.inode !== observation.inode) this.#arrivals?.set(observation.inode, observation)
     switch (differenceOf(before, observation)) {
       case 'same':
         if (before?.inode !== observation.inode || before.ctime !== observation.ctime)
@@ -247,7 +247,10 @@ export class Scanner {
 
   #loss(): Loss {
     let moved = 0
-    for (const { inode } of this.#removals.values()) if (this.#arrivals?.has(inode) === true) moved += 1
+    for (const entry of this.#removals.values()) {
+      const arrival = this.#arrivals?.get(entry.inode)
+      if (arrival !== undefined && isMoved(entry, arrival)) moved += 1
+    }
     return { removals: this.#removals.size, moved, additions: this.#additions }
   }
 
