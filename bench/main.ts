@@ -8,17 +8,12 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Row } from './figures.ts'
 import { Peers } from './peers.ts'
-import { burst, firstSync, latency, memory, restart, soak } from './rows.ts'
+import { firstSync } from './rows/first-sync.ts'
+import { burst, latency } from './rows/latency.ts'
+import { memory, restart, soak } from './rows/standing.ts'
 import { makeTree } from './seeded-tree.ts'
-
-export interface Row {
-  what: string
-  ours: string
-  peer: string
-  ratio: string
-  target: string
-}
 
 const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, files: { type: 'string' }, runs: { type: 'string' } },
