@@ -9,6 +9,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Daemon, type LogLine } from '../../packages/local/src/daemon.ts'
+import { decodeInvitation } from '../../packages/protocol/src/index.ts'
 import { differences } from './compare-trees.ts'
 import { until } from './until.ts'
 
@@ -30,6 +31,8 @@ export interface RigOptions {
   place?: string
   /** A source that is there already, and stays. */
   sourceAt?: string
+  /** TLS with a certificate of the agent's own, which receivers pin; else plain text. */
+  tls?: boolean
   /** Receivers are started one by one by the test. */
   receiversLater?: boolean
 }
@@ -133,7 +136,7 @@ export class Rig implements AsyncDisposable {
     await this.killReceiver(number)
     const file = join(this.place, `web${number + 1}`, 'receiver.yaml')
     const config = JSON.parse(readFileSync(file, 'utf8')) as { agent: string }
-    writeJson(file, { ...config, agent: `ws://127.0.0.1:${port}` })
+    writeJson(file, { ...config, agent: this.#url(port) })
     await this.startReceiver(number)
   }
 
@@ -153,6 +156,8 @@ export class Rig implements AsyncDisposable {
   agentVerb(...words: string[]): string {
     return execFileSync(process.execPath, [AGENT.pathname, ...words, '--config', join(this.place, 'agent.yaml')], {
       encoding: 'utf8',
+      // Hints for people.
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
   }
 
@@ -192,6 +197,10 @@ export class Rig implements AsyncDisposable {
       async () => (await this.status()).receivers.every(({ state }) => state === 'live'),
       async () => JSON.stringify(await this.status()),
     )
+  }
+
+  #url(port: number): string {
+    return `${this.#options.tls === true ? 'wss' : 'ws'}://127.0.0.1:${port}`
   }
 
   async #isInSync(): Promise<boolean> {
@@ -234,7 +243,7 @@ export class Rig implements AsyncDisposable {
       stateDir: 'agent',
       listen: `127.0.0.1:${this.agentPort}`,
       admin: { listen: `127.0.0.1:${this.#adminPort}` },
-      tls: 'off',
+      ...(this.#options.tls === true ? {} : { tls: 'off' }),
       ...agentConfig,
       roots: { site: { path: this.source, ...root } },
     })
@@ -242,10 +251,13 @@ export class Rig implements AsyncDisposable {
     for (const [number, target] of this.targets.entries()) {
       const name = `web${number + 1}`
       mkdirSync(join(this.place, name))
-      writeFileSync(join(this.place, name, 'token'), this.agentVerb('token', 'create', name))
+      const invitation = decodeInvitation(this.agentVerb('token', 'create', name, '--join'))
+      const fingerprint = invitation?.fingerprint ?? null
+      writeFileSync(join(this.place, name, 'token'), invitation?.token ?? '')
       writeJson(join(this.place, name, 'receiver.yaml'), {
         name,
-        agent: `ws://127.0.0.1:${this.agentPort}`,
+        agent: this.#url(this.agentPort),
+        ...(fingerprint === null ? {} : { fingerprint }),
         tokenFile: 'token',
         stateDir: 'state',
         health: { listen: '127.0.0.1:0' },
