@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   agent: ['protocol', 'host'],
   receiver: ['protocol', 'host'],
   // It spawns both ends and knows them by their command lines only.
-  local: [],
+  local: ['host'],
 }
 const PROTOCOL_IMPORTS = new Set(['node:buffer', 'node:crypto', 'ignore', 'typebox', 'typebox/compile'])
 const DECISION_FILES = [

@@ -115,9 +115,13 @@ export class Rig implements AsyncDisposable {
   }
 
   async status(): Promise<{ roots: RootView[]; receivers: ReceiverView[] }> {
-    const headers = { Authorization: `Bearer ${this.#adminToken}` }
-    const response = await fetch(`http://127.0.0.1:${this.#adminPort}/v1/status`, { headers })
-    return (await response.json()) as { roots: RootView[]; receivers: ReceiverView[] }
+    return (await (await this.admin('/v1/status')).json()) as { roots: RootView[]; receivers: ReceiverView[] }
+  }
+
+  /** A request to the admin API, with an admin token. */
+  admin(path: string, request: RequestInit = {}): Promise<Response> {
+    const headers = { Authorization: `Bearer ${this.#adminToken}`, ...request.headers }
+    return fetch(`http://127.0.0.1:${this.#adminPort}${path}`, { ...request, headers })
   }
 
   /** What an operator does about a halted root. @returns the status of the answer */

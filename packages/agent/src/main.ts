@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** Entry of rootferry-agent: the only file of the package that touches the process. */
 import { runCommand, tuneCollector } from '@rootferry/host'
-import { agentCommand } from './cli.ts'
+import { agentCommand } from './cli/agent-command.ts'
 
 tuneCollector()
 process.umask(0o077)
-await runCommand('rootferry-agent', process, agentCommand)
+await runCommand('rootferry-agent', process, (terminal) => agentCommand(terminal, process.env['ROOTFERRY_TOKEN']))

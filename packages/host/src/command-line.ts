@@ -14,7 +14,13 @@ export interface Terminal {
   say(text: string): void
   /** All of stdin. */
   input(): Promise<string>
+  /** Whether stdout is a terminal that wants colours. */
   colour: boolean
+  /** Whether stderr is a terminal, where lines can be drawn over. */
+  isTerminal: boolean
+  columns(): number
+  /** The exit code when nothing is thrown: 0 unless told otherwise. */
+  endWith(exitCode: number): void
   /** Resolves at the first TERM or INT; a second one ends the process at once. `note` learns the signal's name. */
   stopSignal(note: (signal: string) => void): Promise<void>
   onHangup(handler: () => void): void
@@ -26,9 +32,10 @@ export async function runCommand(
   process: NodeJS.Process,
   command: (terminal: Terminal) => Command,
 ): Promise<never> {
+  let exitCode: number = EXIT.ok
   try {
-    await command(terminalOf(process)).parseAsync(process.argv)
-    process.exit(EXIT.ok)
+    await command(terminalOf(process, (code) => (exitCode = code))).parseAsync(process.argv)
+    process.exit(exitCode)
   } catch (error) {
     if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage)
     process.stderr.write(`${name}: ${errorMessage(error)}\n`)
@@ -37,12 +44,15 @@ export async function runCommand(
   }
 }
 
-function terminalOf(process: NodeJS.Process): Terminal {
+function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void): Terminal {
   return {
     out: (text) => process.stdout.write(text),
     say: (text) => process.stderr.write(text),
     input: () => text(process.stdin),
-    colour: process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined,
+    colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+    isTerminal: process.stderr.isTTY === true,
+    columns: () => process.stderr.columns ?? 80,
+    endWith,
     stopSignal: (note) => {
       const { promise, resolve } = Promise.withResolvers<void>()
       let isStopping = false

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { count, size } from '@rootferry/host'
 import type { Request } from './arguments.ts'
 import type { LogLine } from './daemon.ts'
 import { Fleet, type FleetStatus } from './fleet.ts'
-import { changesetLine, count, progressLine, size } from './progress.ts'
+import { changesetLine, progressLine } from './progress.ts'
 import { makeSample, sampleAdvice } from './sample.ts'
 
 export interface Surroundings {

@@ -2,13 +2,15 @@
 
 import { createLogger, errorMessage, type LogFormat, type Terminal } from '@rootferry/host'
 import { Command, Option } from 'commander'
-import { readAgentConfig } from './config.ts'
+import { readAgentConfig } from '../config.ts'
+import { VERSION } from '../version.ts'
+import { addFleetVerbs } from './fleet-verbs.ts'
 import { addTokenCommand } from './token-command.ts'
-import { VERSION } from './version.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
 
-export function agentCommand(terminal: Terminal): Command {
+/** @param environmentToken what ROOTFERRY_TOKEN holds: an admin token, in place of the one in stateDir */
+export function agentCommand(terminal: Terminal, environmentToken: string | undefined): Command {
   const program = new Command('rootferry-agent')
     .description('Watches docroots and feeds their changes to any number of receivers.')
     .exitOverride()
@@ -20,6 +22,7 @@ export function agentCommand(terminal: Terminal): Command {
     .option('--log-level <level>', 'the least that is logged', 'info')
     .action((options: RunOptions) => run(options, terminal))
 
+  addFleetVerbs(program, withConfig, terminal, environmentToken)
   addTokenCommand(program, DEFAULT_CONFIG, terminal)
 
   program
@@ -47,7 +50,7 @@ interface RunOptions {
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const config = readAgentConfig(options.config)
   // Only this verb needs the whole agent: the others are to start fast.
-  const { Agent } = await import('./agent.ts')
+  const { Agent } = await import('../agent.ts')
   const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal.colour)
   const agent = new Agent(config, log)
   const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))

@@ -6,9 +6,9 @@ import { hostname } from 'node:os'
 import { EXIT, Failure, type ListenAddress, type Terminal } from '@rootferry/host'
 import { encodeInvitation } from '@rootferry/protocol'
 import type { Command } from 'commander'
-import { type AgentConfig, readAgentConfig } from './config.ts'
-import { openIdentity } from './door/identity.ts'
-import { createToken, readTokens, revokeToken, tokenFileOf } from './tokens.ts'
+import { type AgentConfig, readAgentConfig } from '../config.ts'
+import { openIdentity } from '../door/identity.ts'
+import { createToken, readTokens, revokeToken, tokenFileOf } from '../tokens.ts'
 
 interface CreateOptions {
   config: string

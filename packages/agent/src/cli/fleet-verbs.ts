@@ -1,0 +1,118 @@
+/** The verbs that ask the running agent: status, resync, guard accept. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { EXIT, printable, type Terminal } from '@rootferry/host'
+import { type Command, Option } from 'commander'
+import { readAgentConfig } from '../config.ts'
+import { Accepted, Resync, type ResyncAnswer, Status } from '../http/schemas.ts'
+import { AdminClient } from './admin-client.ts'
+import { progressLines, resyncExitCode, resyncReport } from './resync-report.ts'
+import { isDegraded, statusReport } from './status-report.ts'
+
+const POLL_MS = 250
+
+interface ResyncOptions {
+  config: string
+  root?: string
+  receiver: string[]
+  path: string[]
+  check: 'metadata' | 'content'
+  dryRun: boolean
+  wait: boolean
+  json: boolean
+}
+
+/** @param withConfig adds the option that names the configuration file */
+export function addFleetVerbs(
+  program: Command,
+  withConfig: (command: Command) => Command,
+  terminal: Terminal,
+  environmentToken: string | undefined,
+): void {
+  const client = (file: string) => new AdminClient(readAgentConfig(file), environmentToken)
+
+  withConfig(program.command('status').description('show every root, and every receiver of it'))
+    .option('--json', 'print the answer of GET /v1/status', false)
+    .addHelpText('after', '\nEnds with 3 when a receiver is not live, or a root is halted or unavailable.')
+    .action(async ({ config, json }: { config: string; json: boolean }) => {
+      const status = await client(config).get('/v1/status', Status)
+      terminal.out(json ? document(status) : statusReport(status, new Date(), terminal.colour))
+      if (isDegraded(status)) terminal.endWith(EXIT.degraded)
+    })
+
+  const collect = (value: string, before: string[]) => [...before, value]
+  withConfig(program.command('resync').description('compare receivers with the agent, and repair what differs'))
+    .option('--root <root>', 'this root only')
+    .option('--receiver <name>', 'this receiver; may be given again', collect, [])
+    .option('--path <path>', 'what is at and below this path of the root; may be given again', collect, [])
+    .addOption(new Option('--check <what>', 'what is compared').choices(['metadata', 'content']).default('metadata'))
+    .option('--dry-run', 'compare, and change nothing', false)
+    .option('--wait', 'wait until it is over, and show what was found', false)
+    .option('--json', 'print the resync as the API tells it', false)
+    .addHelpText('after', RESYNC_HELP)
+    .action((options: ResyncOptions) => resync(client(options.config), options, terminal))
+
+  withConfig(
+    program
+      .command('guard')
+      .description('decide on what a guard has stopped')
+      .command('accept <root>')
+      .description('let a halted root go on as it is, deletions included'),
+  ).action(async (root: string, { config }: { config: string }) => {
+    await client(config).post(`/v1/roots/${encodeURIComponent(root)}/guard/accept`, null, Accepted)
+    terminal.say(`${printable(root)} goes on\n`)
+  })
+}
+
+const RESYNC_HELP = `
+Examples:
+  rootferry-agent resync --dry-run --wait              what differs, anywhere?
+  rootferry-agent resync --check content --wait        read every byte on both sides, and repair
+  rootferry-agent resync --receiver web2 --path media  one directory of one receiver
+
+Without --wait it prints the id of the resync: GET /v1/resyncs/ID tells how far it is.
+With --wait it ends with 0 when nothing differed, 3 when anything did (repaired or not), 1 when it failed.`
+
+async function resync(client: AdminClient, options: ResyncOptions, terminal: Terminal): Promise<void> {
+  const { root = null, receiver: receivers, path: paths, check, dryRun } = options
+  const order = { root, receivers, paths, check, dryRun }
+  const ordered = await client.post('/v1/resyncs', order, Resync)
+  if (!options.wait) {
+    terminal.out(options.json ? document(ordered) : `${ordered.id}\n`)
+    return
+  }
+  terminal.say(`resync ${ordered.id}; it goes on when this command is interrupted\n`)
+  const entries = paths.length === 0 ? await entriesOf(client, root) : null
+  const over = await followed(client, ordered, entries, terminal)
+  terminal.out(options.json ? document(over) : resyncReport(over, terminal.colour))
+  terminal.endWith(resyncExitCode(over))
+}
+
+/** Looks again until it is over; draws its lines over each other where there is a terminal. */
+async function followed(
+  client: AdminClient,
+  ordered: ResyncAnswer,
+  entries: number | null,
+  terminal: Terminal,
+): Promise<ResyncAnswer> {
+  let drawn = 0
+  for (let resync = ordered; ; resync = await client.get(`/v1/resyncs/${ordered.id}`, Resync)) {
+    if (terminal.isTerminal) {
+      const lines = progressLines(resync, entries).map((line) => printable(line).slice(0, terminal.columns() - 1))
+      terminal.say(`${drawn > 0 ? `\u001b[${drawn}A` : ''}${lines.map((line) => `\r\u001b[K${line}\n`).join('')}`)
+      drawn = lines.length
+    }
+    if (resync.state !== 'running') return resync
+    await delay(POLL_MS)
+  }
+}
+
+async function entriesOf(client: AdminClient, root: string | null): Promise<number> {
+  const { roots } = await client.get('/v1/status', Status)
+  return roots
+    .filter(({ name }) => root === null || name === root)
+    .reduce((sum, { entries }) => sum + entries.files + entries.directories + entries.symlinks, 0)
+}
+
+function document(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}

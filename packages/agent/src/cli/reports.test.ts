@@ -1,0 +1,129 @@
+/** What status and resync say of a fleet, and which exit codes follow from it. */
+import assert from 'node:assert/strict'
+import { describe, it, test } from 'node:test'
+import type { ReceiverAnswer, ResyncAnswer, RootAnswer } from '../http/schemas.ts'
+import { progressLines, resyncExitCode, resyncReport } from './resync-report.ts'
+import { isDegraded, statusReport } from './status-report.ts'
+
+const NOW = new Date('2026-01-31T08:15:00.000Z')
+
+const root = (change: Partial<RootAnswer> = {}): RootAnswer => ({
+  name: 'shop',
+  epoch: 'e',
+  sequence: 24_393,
+  state: 'ready',
+  reason: null,
+  entries: { files: 20_000, directories: 4_000, symlinks: 392, bytes: 221_900_000 },
+  watch: { backend: 'directory', degraded: null },
+  problems: [],
+  problemCount: 0,
+  ...change,
+})
+const receiver = (change: Partial<ReceiverAnswer> = {}): ReceiverAnswer => ({
+  name: 'web1',
+  root: 'shop',
+  state: 'live',
+  sequence: 24_393,
+  durableSequence: 24_393,
+  lag: { sequences: 0, seconds: 0 },
+  connectedAt: NOW.toISOString(),
+  lastSeenAt: NOW.toISOString(),
+  lastError: null,
+  ...change,
+})
+const fleet = (roots: RootAnswer[], receivers: ReceiverAnswer[]) => ({
+  version: '1',
+  certificate: null,
+  roots,
+  receivers,
+})
+
+describe('a fleet is degraded', () => {
+  for (const state of ['offline', 'resyncing', 'replaying', 'failed'] as const) {
+    it(`when a receiver is ${state}`, () => assert.ok(isDegraded(fleet([root()], [receiver(), receiver({ state })]))))
+  }
+  for (const state of ['halted', 'unavailable'] as const) {
+    it(`when a root is ${state}`, () => assert.ok(isDegraded(fleet([root({ state })], [receiver()]))))
+  }
+  it('but not when all are live, nor when there is nobody yet', () => {
+    assert.ok(!isDegraded(fleet([root()], [receiver()])))
+    assert.ok(!isDegraded(fleet([root({ state: 'scanning' })], [])))
+  })
+})
+
+test('status shows roots, then receivers, and says why one is not well', () => {
+  const offline = receiver({
+    name: 'web2',
+    state: 'offline',
+    lag: { sequences: 4_293, seconds: 750 },
+    lastSeenAt: '2026-01-31T08:00:00.000Z',
+    lastError: 'the connection was lost',
+  })
+  assert.equal(
+    statusReport(fleet([root({ state: 'halted', reason: 'it is empty' })], [receiver(), offline]), NOW, false),
+    `ROOT  STATE   SEQUENCE  ENTRIES      SIZE  WATCH      PROBLEMS
+shop  halted     24393   24,392  221.9 MB  directory         0
+  it is empty
+
+RECEIVER  ROOT  STATE    SEQUENCE              BEHIND  LAST SEEN
+web1      shop  live        24393                   -  connected
+web2      shop  offline     24393  4,293, 12 min 30 s  15 min 0 s ago
+  the connection was lost
+`
+      .replace('BEHIND', '  BEHIND')
+      .replace('-  connected', '  -  connected'),
+  )
+})
+
+const figures = (change: Partial<ResyncAnswer['receivers'][string]> = {}): ResyncAnswer['receivers'][string] => ({
+  state: 'done',
+  checked: 100,
+  missing: 0,
+  changed: 0,
+  extraneous: 0,
+  repaired: 0,
+  bytes: 0,
+  differences: [],
+  error: null,
+  ...change,
+})
+const resync = (receivers: ResyncAnswer['receivers'], state: ResyncAnswer['state'] = 'done'): ResyncAnswer => ({
+  id: 'r1',
+  root: 'shop',
+  check: 'metadata',
+  dryRun: true,
+  state,
+  createdAt: NOW.toISOString(),
+  finishedAt: NOW.toISOString(),
+  receivers,
+})
+
+test('a resync ends with 0 when nothing differed, 3 when anything did, 1 when it did not come to its end', () => {
+  assert.equal(resyncExitCode(resync({ web1: figures() })), 0)
+  for (const drift of [{ missing: 1 }, { changed: 1 }, { extraneous: 1 }]) {
+    assert.equal(resyncExitCode(resync({ web1: figures(), web2: figures({ ...drift, repaired: 1 }) })), 3)
+  }
+  assert.equal(resyncExitCode(resync({ web1: figures({ missing: 1 }) }, 'failed')), 1)
+  assert.equal(resyncExitCode(resync({ web1: figures() }, 'cancelled')), 1)
+})
+
+test('the report of a resync names what differed, escaped, and how much more there is', () => {
+  const differences = Array.from({ length: 30 }, (_, number) => ({
+    path: `a\u001b${number}`,
+    kind: 'missing' as const,
+  }))
+  const report = resyncReport(resync({ web1: figures({ missing: 2_000, differences }) }), false)
+  assert.match(report, /^web1 +done +100 +2,000 +0 +0 +0 +0 B$/m)
+  assert.match(report, /^web1 +missing +a\\u001b19$/m)
+  assert.match(report, /^web1 +and 1,980 more$/m)
+  assert.ok(!report.includes('\u001b'))
+  assert.match(report, /resync r1 is done \(dry run: nothing was changed\)\n$/)
+})
+
+test('progress has a bar where the number of entries is known', () => {
+  const running = resync({ web1: figures({ state: 'running', checked: 50 }), web2: figures({ state: 'pending' }) })
+  const [first, second] = progressLines(running, 200)
+  assert.match(first ?? '', /^web1 █{6}░{18} {2}25% 50 compared, 0 differ, 0 repaired, 0 B$/)
+  assert.match(second ?? '', /waits/)
+  assert.match(progressLines(running, null)[0] ?? '', /^web1 50 compared/)
+})

@@ -1,0 +1,141 @@
+/** What operators use, against real daemons: the verbs that ask the agent, their exit codes, and the event stream. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+const AGENT = new URL('../../packages/agent/src/main.ts', import.meta.url).pathname
+
+async function agentVerb(rig: Rig, words: string[], environment: Record<string, string> = {}) {
+  const parameters = [AGENT, ...words, '--config', join(rig.place, 'agent.yaml')]
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, parameters, {
+      env: { ...process.env, ...environment },
+    })
+    return { code: 0, stdout, stderr }
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
+    return { code, stdout, stderr }
+  }
+}
+
+test('status: 0 when all are live, 3 when a receiver is not, 69 without an agent, 77 without a right', async () => {
+  await using rig = await Rig.start({ receivers: 2, prepare: (source) => writeFileSync(join(source, 'a'), 'a') })
+  await rig.inSync()
+  const well = await agentVerb(rig, ['status'])
+  assert.equal(well.code, 0, well.stdout + well.stderr)
+  assert.match(well.stdout, /^site +ready +/m)
+  assert.match(well.stdout, /^web2 +site +live +/m)
+  assert.ok(!well.stdout.includes('\u001b'), 'no colours where there is no terminal')
+  assert.equal((await agentVerb(rig, ['guard', 'accept', 'site'])).code, 1)
+  assert.equal((await agentVerb(rig, ['status'], { ROOTFERRY_TOKEN: 'rf_wrong' })).code, 77)
+
+  await rig.killReceiver(1)
+  await until(
+    async () => (await agentVerb(rig, ['status'])).code === 3,
+    () => 'status did not notice',
+  )
+  const json = await agentVerb(rig, ['status', '--json'])
+  const { receivers } = JSON.parse(json.stdout) as { receivers: { name: string; state: string }[] }
+  assert.deepEqual(
+    receivers.map(({ name, state }) => [name, state]),
+    [
+      ['web1', 'live'],
+      ['web2', 'offline'],
+    ],
+  )
+
+  await rig.killAgent()
+  const unreachable = await agentVerb(rig, ['status'])
+  assert.equal(unreachable.code, 69)
+  assert.match(unreachable.stderr, /^rootferry-agent: the agent can not be reached at http:[^\n]*\n$/)
+})
+
+test('a receiver that has a token and was never here is shown as offline', async () => {
+  await using rig = await Rig.start({ receivers: 1 })
+  rig.agentVerb('token', 'create', 'late')
+  const late = await until(
+    async () => (await rig.status()).receivers.find(({ name }) => name === 'late'),
+    () => 'the token was not noticed',
+  )
+  assert.equal(late.state, 'offline')
+  assert.equal(
+    (await rig.status()).receivers.find(({ name }) => name === 'stranger'),
+    undefined,
+  )
+})
+
+test('resync without --wait prints an id that the API knows', async () => {
+  await using rig = await Rig.start({ receivers: 1 })
+  await rig.inSync()
+  const { code, stdout } = await agentVerb(rig, ['resync', '--dry-run'])
+  assert.equal(code, 0)
+  assert.match(stdout, /^[0-9a-f]{16}\n$/)
+  assert.equal((await rig.admin(`/v1/resyncs/${stdout.trim()}`)).status, 200)
+  const unknown = await agentVerb(rig, ['resync', '--receiver', 'nobody'])
+  assert.equal(unknown.code, 1)
+  assert.match(unknown.stderr, /^rootferry-agent: there is no receiver "nobody"\n$/)
+})
+
+test('events tell of changesets and of receivers that come and go; Last-Event-ID brings what was missed', async () => {
+  await using rig = await Rig.start({ receivers: 1 })
+  await rig.inSync()
+  await using first = await listen(rig, {})
+  mkdirSync(join(rig.source, 'new'))
+  const changeset = await first.next('changeset')
+  assert.equal(changeset.data['receiver'], 'web1')
+  assert.ok(Number(changeset.data['propagationSeconds']) >= 0)
+  await rig.killReceiver(0)
+  const gone = await first.next('receiver')
+  assert.deepEqual([gone.data['name'], gone.data['state']], ['web1', 'offline'])
+
+  await using second = await listen(rig, { 'Last-Event-ID': changeset.id })
+  assert.equal((await second.next('receiver')).id, gone.id)
+  await using stale = await listen(rig, { 'Last-Event-ID': 'another-1' })
+  await stale.next('missed')
+})
+
+interface ServerEvent {
+  id: string
+  type: string
+  data: Record<string, unknown>
+}
+
+/** A connection to /v1/events; `next` waits for an event of that type. */
+async function listen(rig: Rig, headers: Record<string, string>) {
+  const ending = new AbortController()
+  const response = await rig.admin('/v1/events', { headers, signal: ending.signal })
+  assert.match(response.headers.get('content-type') ?? '', /^text\/event-stream/)
+  const events: ServerEvent[] = []
+  let text = ''
+  const reading = (async () => {
+    for await (const chunk of response.body ?? []) {
+      const parts = (text + Buffer.from(chunk).toString()).split('\n\n')
+      text = parts.pop() ?? ''
+      for (const part of parts) {
+        const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(part)?.[1] ?? ''
+        if (field('event') !== '') {
+          events.push({ id: field('id'), type: field('event'), data: JSON.parse(field('data')) })
+        }
+      }
+    }
+  })().catch(() => 'it was ended')
+  return {
+    next: (type: string) =>
+      until(
+        () => {
+          const at = events.findIndex((event) => event.type === type)
+          return at < 0 ? false : events.splice(at, 1)[0]
+        },
+        () => `no ${type} came: ${JSON.stringify(events)}`,
+      ),
+    async [Symbol.asyncDispose]() {
+      ending.abort()
+      await reading
+    },
+  }
+}
