@@ -14,7 +14,7 @@ import { countEntries } from './tree/count-entries.ts'
 import type { EntryIndex } from './tree/entry-index.ts'
 import type { Problem, Problems } from './tree/problems.ts'
 import { Scanner } from './tree/scanner.ts'
-import type { Hint, Watcher, WatcherEvents } from './tree/watcher.ts'
+import type { Watcher, WatcherEvents } from './tree/watcher.ts'
 
 const POLL_MS = 1_000
 
@@ -37,6 +37,8 @@ export interface TreeEvents extends WatcherEvents {
   largeSuspect(path: string): void
   /** A row was deferred; `fault` says when to try again. */
   deferred(path: string, fault: ReadFault['fault'], message: string): void
+  /** Something else was sent of a file than its row says. */
+  stale(path: string): void
 }
 
 /**
@@ -67,7 +69,7 @@ export function openTree(options: RootOptions, parts: TreeParts, events: TreeEve
       ...reading(directories, parts.accounts),
       index,
       events: {
-        stale: (stale) => events.hint({ path: stale, extent: 'entry' } satisfies Hint),
+        stale: events.stale,
         deferred: events.deferred,
       },
     })

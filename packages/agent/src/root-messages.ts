@@ -3,7 +3,7 @@
  *
  * Requests carry an id and get one answer or one refusal; everything else is news and needs none.
  */
-import type { Hello, List, Welcome } from '@rootferry/protocol'
+import type { Hello, List, Want, Welcome } from '@rootferry/protocol'
 import type { PackedSegment, PlanSummary } from './feed/packer.ts'
 import type { Totals } from './tree/entry-index.ts'
 import type { GuardLimits } from './tree/guard.ts'
@@ -37,9 +37,15 @@ export interface RootRequests {
   /** Decides where a receiver begins; waits for the first scan where that needs it. */
   greet: { takes: { hello: Hello; receiver: string }; answers: Welcome }
   plan: { takes: { from: number }; answers: PlanSummary }
-  repair: { takes: { request: number; paths: string[] }; answers: PlanSummary }
+  repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
-  list: { takes: { list: List }; answers: string }
+  /**
+   * With `at` it is answered only as long as the index is no further than that; `head` says how far it is. Without, the
+   * files that lack a digest are read.
+   */
+  list: { takes: { list: List; at: number | null }; answers: { head: number; listing: string | null } }
+  /** Has the index be what is on disk at and below some paths now, with `content` to the byte. */
+  rescan: { takes: { within: string[]; content: boolean }; answers: { head: number } }
   /** Lets a halted root go on as it is found, deletions included. */
   'accept-guard': { takes: object; answers: GuardAnswer }
   watermarks: { takes: object; answers: { name: string; committed: number; durable: number; seen: number }[] }
@@ -57,7 +63,6 @@ export type ToRoot =
   | { type: 'watermark'; receiver: string; committed: number; durable: number }
   | { type: 'forget'; receiver: string }
   | { type: 'reconfigure'; exclude: readonly string[]; watch: WatchSettings; guard: GuardLimits }
-  | { type: 'rescan' }
   | { type: 'close' }
 
 export interface RootStatus {

@@ -112,9 +112,6 @@ export class RootService {
         await this.#closeTree()
         await this.#checkRoot()
         return
-      case 'rescan':
-        this.#scans.hint(WHOLE_TREE)
-        return
       case 'close':
         return await this.close()
       default:
@@ -160,8 +157,27 @@ export class RootService {
       case 'pack':
         return this.#pack(tree, request)
       case 'list':
-        return answerList(request.list, { ...reading(tree.directories, this.#accounts), index: this.#index })
+        return this.#list(tree, request)
+      case 'rescan':
+        return this.#rescan(request)
     }
+  }
+
+  async #list(tree: OpenTree, { list, at }: Extract<RootRequest, { type: 'list' }>) {
+    tree.packer.flushDigests()
+    const { head } = this.#index
+    if (at !== null && at !== head) return { head, listing: null }
+    const parts = { ...reading(tree.directories, this.#accounts), index: this.#index, reads: at === null }
+    const isUnsettled = (path: string) => this.#scans.isUnsettled(path)
+    return { head, listing: await answerList(list, { ...parts, isUnsettled }) }
+  }
+
+  async #rescan({ within, content }: Extract<RootRequest, { type: 'rescan' }>) {
+    await this.#firstScan.promise
+    if (this.#state.state !== 'ready') throw new RangeError(this.#state.reason ?? 'the root is not ready')
+    await this.#scans.rescan(within.map((path): Hint => ({ path, extent: 'subtree' })))
+    if (content) for (const path of within) await this.#scans.readAgain(path)
+    return { head: this.#index.head }
   }
 
   async #pack(tree: OpenTree, request: Extract<RootRequest, { type: 'pack' }>) {
@@ -244,7 +260,7 @@ export class RootService {
     this.#scans.accept()
     if (this.#tree !== null) {
       this.#setState({ state: 'scanning', reason: null })
-      this.#scans.scan([WHOLE_TREE])
+      void this.#scans.scan([WHOLE_TREE])
     } else {
       this.#isReplacementAccepted = true
       void this.#checkRoot()
@@ -264,16 +280,18 @@ export class RootService {
       problem: (problem) => this.#noteProblem(problem),
       largeSuspect: (path) => this.#scans.largeSuspect(path),
       deferred: (path, fault, message) => this.#scans.retry(path, fault, message),
+      stale: (path) => this.#scans.stale(path),
     })
     const { watcher } = tree
     this.#tree = tree
     this.#scans.use(tree)
     if (watcher.backend === 'directory') await watcher.start()
-    this.#scans.scan([WHOLE_TREE, ...this.#index.deferred().map((late): Hint => ({ path: late, extent: 'entry' }))])
+    const late = this.#index.deferred().map((path): Hint => ({ path, extent: 'entry' }))
+    void this.#scans.scan([WHOLE_TREE, ...late])
     if (watcher.backend !== 'directory') {
       await watcher.start()
       // What changed between the scan and the first hint is found by another scan.
-      if (this.#tree === tree) this.#scans.scan([WHOLE_TREE])
+      if (this.#tree === tree) void this.#scans.scan([WHOLE_TREE])
     }
     this.#rescanLater()
   }

@@ -8,19 +8,21 @@
  * Large files that only their bytes can tell are read in the background, and files whose bytes could not be had are
  * hinted at again later. Knows no receivers, and no states of a root.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import { ROOT_PATH } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import type { OpenTree } from './open-tree.ts'
 import type { WatchSettings } from './root-messages.ts'
 import type { Timers } from './timers.ts'
 import { Coalescer, parentsFirst, withoutCovered } from './tree/coalesce.ts'
+import { checkContent } from './tree/content-check.ts'
 import { digestFile, type ReadFault } from './tree/content-reader.ts'
-import type { EntryIndex } from './tree/entry-index.ts'
+import type { EntryIndex, Observation } from './tree/entry-index.ts'
 import { Guard, type GuardLimits, type Verdict } from './tree/guard.ts'
 import { observe } from './tree/observe.ts'
 import { Retries } from './tree/retries.ts'
 import type { Judge } from './tree/scanner.ts'
+import { Unsettled } from './tree/unsettled.ts'
 import type { Hint } from './tree/watcher.ts'
 
 const SLICE_MS = 10
@@ -58,6 +60,7 @@ export class ScanQueue {
   readonly #retries = new Retries()
   readonly #scans = new PQueue({ concurrency: 1 })
   readonly #digests = new PQueue({ concurrency: 1 })
+  readonly #unsettled = new Unsettled()
   readonly #guard: Guard
   #coalescer: Coalescer
   /** Hints whose scan the guard holds back, and since when they wait for another. */
@@ -113,11 +116,55 @@ export class ScanQueue {
     if (dueAt !== null && !this.#timers.has('batch')) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
   }
 
-  /** Scans at once, without waiting for more hints. */
-  scan(hints: Hint[]): void {
+  /** Scans at once, without waiting for more hints; resolves when that is done. */
+  async scan(hints: Hint[]): Promise<void> {
     const seenMs = this.#firstHintMs ?? Date.now()
     this.#firstHintMs = null
-    void this.#scans.add(() => this.#runScan(hints, seenMs))
+    await this.#scans.add(() => this.#runScan(hints, seenMs))
+  }
+
+  /** Scans, and waits for the guard where it wants to look again. @throws RangeError when the root was halted or closed */
+  async rescan(hints: Hint[]): Promise<void> {
+    const tree = this.#tree
+    await this.scan(hints)
+    while (this.#held !== null) {
+      await wait(HOLD_QUIET_MS)
+      await this.#scans.onIdle()
+    }
+    if (this.#isHalted) throw new RangeError('the root is halted')
+    if (this.#tree !== tree) throw new RangeError('the root was opened anew')
+  }
+
+  /** Something else was sent of a file than its row says. */
+  stale(path: string): void {
+    this.#unsettled.add(path)
+    this.hint({ path, extent: 'entry' })
+  }
+
+  /** Whether something else than the path's row may have been sent of it, and no scan has looked since. */
+  isUnsettled(path: string): boolean {
+    return this.#unsettled.has(path)
+  }
+
+  /** Reads all files within a path again; resolves when what differs is in the index. */
+  async readAgain(within: string): Promise<void> {
+    const tree = this.#tree
+    if (tree === null) return
+    const stale: Hint[] = []
+    await this.#digests.add(() =>
+      checkContent(within, {
+        index: this.#index,
+        directories: tree.directories,
+        nowMs: Date.now,
+        pause: async () => {
+          await nextTurn()
+          if (this.#tree !== tree) throw new RangeError('the root was opened anew')
+        },
+        stale: (path) => stale.push({ path, extent: 'entry' }),
+        differs: (path, observation, digest) => this.#settle(tree, path, observation, digest),
+      }),
+    )
+    if (stale.length > 0) await this.rescan(stale)
   }
 
   largeSuspect(path: string): void {
@@ -143,7 +190,7 @@ export class ScanQueue {
   #follow(batch: Hint[]): void {
     if (this.#isHalted) this.#recheckLater()
     else if (this.#held !== null) this.#hold(batch)
-    else this.scan(batch)
+    else void this.scan(batch)
   }
 
   async #runScan(hints: Hint[], seenMs: number): Promise<void> {
@@ -154,6 +201,7 @@ export class ScanQueue {
     if (this.#isHalted && !isWhole) return this.#recheckLater()
     let head = this.#index.head
     let sliceBegan = began
+    this.#unsettled.begin(hints)
     const steps = tree.scanner.scan(hints, this.#judge(isWhole))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
@@ -163,6 +211,7 @@ export class ScanQueue {
       sliceBegan = performance.now()
       if (this.#tree !== tree) return
     }
+    this.#unsettled.end(step.value.decision === 'pass')
     this.#lastScanMs = performance.now() - began
     this.#conclude(step.value, hints, isWhole)
     this.#announce(head, seenMs)
@@ -205,13 +254,13 @@ export class ScanQueue {
     this.#timers.after('held', Math.min(HOLD_QUIET_MS, sinceMs + HOLD_LOOK_MS - now), () => {
       const held = this.#held
       this.#held = null
-      if (held !== null) this.scan(parentsFirst(withoutCovered(held.hints)))
+      if (held !== null) void this.scan(parentsFirst(withoutCovered(held.hints)))
     })
   }
 
   #recheckLater(): void {
     const delayMs = Math.max(RECHECK_MS, this.#lastScanMs * RECHECK_REST)
-    if (!this.#timers.has('recheck')) this.#timers.after('recheck', delayMs, () => this.scan([WHOLE_TREE]))
+    if (!this.#timers.has('recheck')) this.#timers.after('recheck', delayMs, () => void this.scan([WHOLE_TREE]))
   }
 
   #announce(head: number, seenMs: number): number {
@@ -232,10 +281,14 @@ export class ScanQueue {
     const read = await digestFile(location, () => nextTurn())
     if (read.fault !== null) return this.retry(path, read.fault, '')
     const look = observe(read.stats, null, Date.now())
+    if (look.found === 'entry') await this.#settle(tree, path, look.observation, read.digest)
+  }
+
+  async #settle(tree: OpenTree, path: string, observation: Observation, digest: string): Promise<void> {
     await this.#scans.add(() => {
-      if (this.#tree !== tree || look.found !== 'entry' || this.#isHalted) return
+      if (this.#tree !== tree || this.#isHalted) return
       const head = this.#index.head
-      tree.scanner.settle(path, look.observation, read.digest)
+      tree.scanner.settle(path, observation, digest)
       this.#announce(head, Date.now())
     })
   }

@@ -96,6 +96,7 @@ const listedEntries: fc.Arbitrary<ListedEntry> = fc.oneof(
   fc.tuple(names, fc.constant('f' as const), ...listedAttributes, counts, fc.option(digests)),
   fc.tuple(names, fc.constant('d' as const), ...listedAttributes),
   fc.tuple(names, fc.constant('l' as const), ...listedAttributes, targets),
+  fc.tuple(names, fc.constant('u' as const)),
 )
 const listedRoot: fc.Arbitrary<ListedChildren> = record({
   path: fc.constant(''),
@@ -130,17 +131,38 @@ export const MESSAGES_TO_AGENT: ArbitraryOf<ToAgent> = {
   credit: record({ type: fc.constant('credit' as const), bytes: credits }),
   committed: record({ type: fc.constant('committed' as const), sequence: counts }),
   durable: record({ type: fc.constant('durable' as const), sequence: counts }),
-  list: record({ type: fc.constant('list' as const), request: requests, after: cursors, digests: fc.boolean() }),
+  list: record({
+    type: fc.constant('list' as const),
+    request: requests,
+    within: entryPaths,
+    after: cursors,
+    digests: fc.boolean(),
+  }),
   want: record({
     type: fc.constant('want' as const),
     request: requests,
-    paths: fc.array(entryPaths, { minLength: 1, maxLength: 8 }),
+    paths: fc.array(fc.tuple(entryPaths, fc.option(digests)), { minLength: 1, maxLength: 8 }),
   }),
   repaired: record({ type: fc.constant('repaired' as const), request: requests }),
   resynced: record({ type: fc.constant('resynced' as const), sequence: counts }),
   failing: record({
     type: fc.constant('failing' as const),
     error: fc.option(record({ code: fc.string({ maxLength: 32 }), message: fc.string({ maxLength: 80 }) })),
+  }),
+  'resync-progress': record({
+    type: fc.constant('resync-progress' as const),
+    id: requests,
+    state: fc.constantFrom('running' as const, 'done' as const, 'failed' as const, 'cancelled' as const),
+    checked: counts,
+    missing: counts,
+    changed: counts,
+    extraneous: counts,
+    repaired: counts,
+    bytes: counts,
+    differences: fc.array(record({ path: entryPaths, kind: fc.constantFrom('missing', 'changed', 'extraneous') }), {
+      maxLength: 5,
+    }),
+    error: fc.option(fc.string({ maxLength: 80 })),
   }),
 }
 
@@ -188,6 +210,14 @@ export const MESSAGES_TO_RECEIVER: ArbitraryOf<ToReceiver> = {
     groups: ownerNames,
     next: cursors,
   }),
+  resync: record({
+    type: fc.constant('resync' as const),
+    id: requests,
+    within: fc.array(entryPaths, { minLength: 1, maxLength: 5 }),
+    check: fc.constantFrom('metadata' as const, 'content' as const),
+    dryRun: fc.boolean(),
+  }),
+  'cancel-resync': record({ type: fc.constant('cancel-resync' as const), id: requests }),
 }
 
 export const messagesToAgent: fc.Arbitrary<ToAgent> = fc.oneof(...Object.values(MESSAGES_TO_AGENT))

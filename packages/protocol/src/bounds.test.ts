@@ -113,11 +113,30 @@ const BOUNDS_TO_AGENT: Record<keyof typeof TO_AGENT, Table> = {
   credit: { bytes: whole(1, LIMITS.creditBytes) },
   committed: { sequence: count },
   durable: { sequence: count },
-  list: { request, after: cursor, digests: oneOfBooleans() },
-  want: { request, paths: items('a', 1, LIMITS.wantPaths), 'paths.*': path },
+  list: { request, within: path, after: cursor, digests: oneOfBooleans() },
+  want: {
+    request,
+    paths: items(['a', null], 1, LIMITS.wantPaths),
+    'paths.*.0': path,
+    'paths.*.1': also(digest, { accepts: [null] }),
+  },
   repaired: { request },
   resynced: { sequence: count },
   failing: { error: oneOf(null), 'error.code': text(0, 32), 'error.message': text(0, 1_000) },
+  'resync-progress': {
+    id: request,
+    state: oneOf('running', 'done', 'failed', 'cancelled'),
+    checked: count,
+    missing: count,
+    changed: count,
+    extraneous: count,
+    repaired: count,
+    bytes: count,
+    differences: items({ path: 'a', kind: 'missing' }, 0, LIMITS.reportedDifferences),
+    'differences.*.path': path,
+    'differences.*.kind': oneOf('missing', 'changed', 'extraneous'),
+    error: also(text(0, 1_000), { accepts: [null] }),
+  },
 }
 
 const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
@@ -176,7 +195,7 @@ const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
     'directories.*.path': also(path, { accepts: [''] }),
     'directories.*.entries': items(LISTED, 0, LIMITS.listingEntries),
     'directories.*.entries.*.0': name,
-    'directories.*.entries.*.1': { accepts: ['f', 'd', 'l'], refuses: ['x', 'file', '', null, 0] },
+    'directories.*.entries.*.1': { accepts: ['f', 'd', 'l', 'u'], refuses: ['x', 'file', '', null, 0] },
     'directories.*.entries.*.2': mode,
     'directories.*.entries.*.3': id,
     'directories.*.entries.*.4': id,
@@ -188,6 +207,14 @@ const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
     'groups.*.1': ownerName,
     next: cursor,
   },
+  resync: {
+    id: request,
+    within: items('a', 1, LIMITS.resyncPaths),
+    'within.*': path,
+    check: oneOf('metadata', 'content'),
+    dryRun: oneOfBooleans(),
+  },
+  'cancel-resync': { id: request },
 }
 
 function oneOfBooleans(): Bounds {
@@ -266,6 +293,8 @@ describe('the bounds of a field', () => {
           'directories.*',
           'directories.*.entries.*',
           'partials.*',
+          'paths.*',
+          'differences.*',
           'changes.*',
           'users.*',
           'groups.*',

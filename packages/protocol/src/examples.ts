@@ -54,15 +54,56 @@ export const EXAMPLES_TO_AGENT: ExamplesOf<ToAgent> = {
   committed: [{ type: 'committed', sequence: 1235 }],
   durable: [{ type: 'durable', sequence: 1235 }],
   list: [
-    { type: 'list', request: 1, after: null, digests: false },
-    { type: 'list', request: 2, after: '17/index.php', digests: true },
+    { type: 'list', request: 1, within: '.', after: null, digests: false },
+    { type: 'list', request: 2, within: 'media', after: '17/index.php', digests: true },
   ],
-  want: [{ type: 'want', request: 3, paths: ['.', 'index.php', 'a\\b/\u00fc \n"c"'] }],
+  want: [
+    {
+      type: 'want',
+      request: 3,
+      paths: [
+        ['.', null],
+        ['index.php', DIGEST],
+        ['a\\b/\u00fc \n"c"', null],
+      ],
+    },
+  ],
   repaired: [{ type: 'repaired', request: 3 }],
   resynced: [{ type: 'resynced', sequence: 1234 }],
   failing: [
     { type: 'failing', error: { code: 'ENOSPC', message: 'no space left on device' } },
     { type: 'failing', error: null },
+  ],
+  'resync-progress': [
+    {
+      type: 'resync-progress',
+      id: 1,
+      state: 'running',
+      checked: 2000,
+      missing: 1,
+      changed: 0,
+      extraneous: 1,
+      repaired: 0,
+      bytes: 0,
+      differences: [
+        { path: 'index.php', kind: 'missing' },
+        { path: 'old.php', kind: 'extraneous' },
+      ],
+      error: null,
+    },
+    {
+      type: 'resync-progress',
+      id: 1,
+      state: 'failed',
+      checked: 2004,
+      missing: 1,
+      changed: 0,
+      extraneous: 1,
+      repaired: 1,
+      bytes: 0,
+      differences: [],
+      error: 'old.php: EACCES: permission denied',
+    },
   ],
 }
 
@@ -143,6 +184,7 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
             ['import.csv', 'f', 0o644, 33, 33, attributes.mtime, 16_774_144, null],
             ['current', 'l', 0o777, 33, 33, -1, '../releases/7'],
             ['media', 'd', 0o2775, 33, 33, 0],
+            ['upload.part', 'u'],
           ],
           complete: false,
         },
@@ -154,4 +196,9 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
     },
     { type: 'listing', request: 4, sequence: 1240, directories: [], users: [], groups: [], next: null },
   ],
+  resync: [
+    { type: 'resync', id: 1, within: ['.'], check: 'metadata', dryRun: false },
+    { type: 'resync', id: 2, within: ['media', 'app/etc'], check: 'content', dryRun: true },
+  ],
+  'cancel-resync': [{ type: 'cancel-resync', id: 2 }],
 }

@@ -12,15 +12,21 @@ export const GOLDEN_TO_AGENT: Readonly<Record<string, readonly string[]>> = {
   committed: ['{"type":"committed","sequence":1235}'],
   durable: ['{"type":"durable","sequence":1235}'],
   list: [
-    '{"type":"list","request":1,"after":null,"digests":false}',
-    '{"type":"list","request":2,"after":"17/index.php","digests":true}',
+    '{"type":"list","request":1,"within":".","after":null,"digests":false}',
+    '{"type":"list","request":2,"within":"media","after":"17/index.php","digests":true}',
   ],
-  want: ['{"type":"want","request":3,"paths":[".","index.php","a\\\\b/ü \\n\\"c\\""]}'],
+  want: [
+    '{"type":"want","request":3,"paths":[[".",null],["index.php","AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc"],["a\\\\b/ü \\n\\"c\\"",null]]}',
+  ],
   repaired: ['{"type":"repaired","request":3}'],
   resynced: ['{"type":"resynced","sequence":1234}'],
   failing: [
     '{"type":"failing","error":{"code":"ENOSPC","message":"no space left on device"}}',
     '{"type":"failing","error":null}',
+  ],
+  'resync-progress': [
+    '{"type":"resync-progress","id":1,"state":"running","checked":2000,"missing":1,"changed":0,"extraneous":1,"repaired":0,"bytes":0,"differences":[{"path":"index.php","kind":"missing"},{"path":"old.php","kind":"extraneous"}],"error":null}',
+    '{"type":"resync-progress","id":1,"state":"failed","checked":2004,"missing":1,"changed":0,"extraneous":1,"repaired":1,"bytes":0,"differences":[],"error":"old.php: EACCES: permission denied"}',
   ],
 }
 
@@ -39,7 +45,12 @@ export const GOLDEN_TO_RECEIVER: Readonly<Record<string, readonly string[]>> = {
   ],
   commit: ['{"type":"commit","to":1240}'],
   listing: [
-    '{"type":"listing","request":2,"sequence":1240,"directories":[{"path":"","entries":[[".","d",493,33,33,1767225600123456]],"complete":true},{"path":".","entries":[["index.php","f",420,33,33,1767225600123456,6,"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc"],["import.csv","f",420,33,33,1767225600123456,16774144,null],["current","l",511,33,33,-1,"../releases/7"],["media","d",1533,33,33,0]],"complete":false},{"path":"media","entries":[],"complete":true}],"users":[[33,"www-data"]],"groups":[[33,"www-data"]],"next":"1/media"}',
+    '{"type":"listing","request":2,"sequence":1240,"directories":[{"path":"","entries":[[".","d",493,33,33,1767225600123456]],"complete":true},{"path":".","entries":[["index.php","f",420,33,33,1767225600123456,6,"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc"],["import.csv","f",420,33,33,1767225600123456,16774144,null],["current","l",511,33,33,-1,"../releases/7"],["media","d",1533,33,33,0],["upload.part","u"]],"complete":false},{"path":"media","entries":[],"complete":true}],"users":[[33,"www-data"]],"groups":[[33,"www-data"]],"next":"1/media"}',
     '{"type":"listing","request":4,"sequence":1240,"directories":[],"users":[],"groups":[],"next":null}',
   ],
+  resync: [
+    '{"type":"resync","id":1,"within":["."],"check":"metadata","dryRun":false}',
+    '{"type":"resync","id":2,"within":["media","app/etc"],"check":"content","dryRun":true}',
+  ],
+  'cancel-resync': ['{"type":"cancel-resync","id":2}'],
 }

@@ -25,6 +25,10 @@ export const LIMITS = {
   listingEntries: 5_000,
   /** Paths of one want. */
   wantPaths: 1_000,
+  /** Paths that one resync is restricted to. */
+  resyncPaths: 1_000,
+  /** Differences that one report of a resync names. */
+  reportedDifferences: 100,
   /** Wants and list requests that a receiver may have unanswered at once. */
   openRequests: 8,
   /** Partly received files that a hello may name. */

@@ -7,12 +7,15 @@
  *   [resync: list ▶ ◀ listing, want ▶ ◀ changeset with request; then resynced ▶]
  *         ◀───────────────────────────── changeset, segment…, commit   (as far as credit allows)
  *   credit, committed, durable ────────▶
+ *         ◀───────────────────────────── resync, cancel-resync
+ *   [list ▶ ◀ listing, want ▶ ◀ changeset with request]
+ *   resync-progress ───────────────────▶
  *
  * Text frames hold one message each as JSON; binary frames hold the bytes announced by the last `segment`.
  */
 import Type, { type Static } from 'typebox'
 import { Change, Slice } from './changeset.ts'
-import { Count, EntryPath, OwnerNames, Sequence } from './entry.ts'
+import { Count, Digest, EntryPath, OwnerNames, Sequence } from './entry.ts'
 import { LIMITS } from './limits.ts'
 import { ListedChildren } from './manifest.ts'
 
@@ -53,17 +56,20 @@ export const Credit = Type.Object(
 export const Committed = Type.Object({ type: Type.Literal('committed'), sequence: Sequence }, closed)
 /** Everything up to `sequence` survives a loss of power. */
 export const Durable = Type.Object({ type: Type.Literal('durable'), sequence: Sequence }, closed)
-/** Asks for the next listing after `after` (null: from the start). */
+/** Asks for the next listing of `within` and all below it, after `after` (null: from the start). */
 export const List = Type.Object(
-  { type: Type.Literal('list'), request: RequestId, after: Cursor, digests: Type.Boolean() },
+  { type: Type.Literal('list'), request: RequestId, within: EntryPath, after: Cursor, digests: Type.Boolean() },
   closed,
 )
-/** Asks for the present state of paths, with their content. */
+/** Asks for the present state of paths, with the content of those that do not hold the named digest already. */
 export const Want = Type.Object(
   {
     type: Type.Literal('want'),
     request: RequestId,
-    paths: Type.Array(EntryPath, { minItems: 1, maxItems: LIMITS.wantPaths }),
+    paths: Type.Array(Type.Tuple([EntryPath, Type.Union([Digest, Type.Null()])]), {
+      minItems: 1,
+      maxItems: LIMITS.wantPaths,
+    }),
   },
   closed,
 )
@@ -79,6 +85,40 @@ export const Failing = Type.Object(
       Type.Object({ code: Type.String({ maxLength: 32 }), message: Type.String({ maxLength: 1_000 }) }, closed),
       Type.Null(),
     ]),
+  },
+  closed,
+)
+/**
+ * How far a resync is that the agent asked for. `differences`: those found since the last report, and of the whole
+ * resync the first ones only. With any state but `running` it is over.
+ */
+export const ResyncProgress = Type.Object(
+  {
+    type: Type.Literal('resync-progress'),
+    id: RequestId,
+    state: Type.Union([
+      Type.Literal('running'),
+      Type.Literal('done'),
+      Type.Literal('failed'),
+      Type.Literal('cancelled'),
+    ]),
+    checked: Count,
+    missing: Count,
+    changed: Count,
+    extraneous: Count,
+    repaired: Count,
+    bytes: Count,
+    differences: Type.Array(
+      Type.Object(
+        {
+          path: EntryPath,
+          kind: Type.Union([Type.Literal('missing'), Type.Literal('changed'), Type.Literal('extraneous')]),
+        },
+        closed,
+      ),
+      { maxItems: LIMITS.reportedDifferences },
+    ),
+    error: Type.Union([Type.String({ maxLength: 1_000 }), Type.Null()]),
   },
   closed,
 )
@@ -148,6 +188,19 @@ export const Listing = Type.Object(
   },
   closed,
 )
+/** Has the receiver compare what is `within` these paths with the agent's index, and repair it unless `dryRun`. */
+export const ResyncOrder = Type.Object(
+  {
+    type: Type.Literal('resync'),
+    id: RequestId,
+    within: Type.Array(EntryPath, { minItems: 1, maxItems: LIMITS.resyncPaths }),
+    check: Type.Union([Type.Literal('metadata'), Type.Literal('content')]),
+    dryRun: Type.Boolean(),
+  },
+  closed,
+)
+/** Ends a resync before its time, if it is still under way. */
+export const CancelResync = Type.Object({ type: Type.Literal('cancel-resync'), id: RequestId }, closed)
 
 export const TO_AGENT = {
   hello: Hello,
@@ -159,6 +212,7 @@ export const TO_AGENT = {
   repaired: Repaired,
   resynced: Resynced,
   failing: Failing,
+  'resync-progress': ResyncProgress,
 } as const
 export const TO_RECEIVER = {
   welcome: Welcome,
@@ -166,6 +220,8 @@ export const TO_RECEIVER = {
   segment: Segment,
   commit: Commit,
   listing: Listing,
+  resync: ResyncOrder,
+  'cancel-resync': CancelResync,
 } as const
 
 export type Hello = Static<typeof Hello>
@@ -176,5 +232,8 @@ export type Changeset = Static<typeof Changeset>
 export type Segment = Static<typeof Segment>
 export type Commit = Static<typeof Commit>
 export type Listing = Static<typeof Listing>
+export type CancelResync = Static<typeof CancelResync>
+export type ResyncOrder = Static<typeof ResyncOrder>
+export type ResyncProgress = Static<typeof ResyncProgress>
 export type ToAgent = Static<(typeof TO_AGENT)[keyof typeof TO_AGENT]>
 export type ToReceiver = Static<(typeof TO_RECEIVER)[keyof typeof TO_RECEIVER]>

@@ -13,7 +13,7 @@ import { decodeToAgent, decodeToReceiver } from './codec.ts'
 import * as entry from './entry.ts'
 import { CLOSE_REASONS } from './errors.ts'
 import { LIMITS } from './limits.ts'
-import { ListedDirectory, ListedFile, ListedSymlink } from './manifest.ts'
+import { ListedDirectory, ListedFile, ListedSymlink, ListedUnsettled } from './manifest.ts'
 import * as messages from './messages.ts'
 import { HISTORY, STREAM_PATH } from './version.ts'
 
@@ -191,7 +191,7 @@ describe('PROTOCOL.md', () => {
 
   it('has every place of a listed entry', () => {
     const rows = tableOf(sectionOf('### `listing`').split('Its places:')[1] ?? '')
-    const kinds: Schema[] = [ListedFile, ListedDirectory, ListedSymlink]
+    const kinds: Schema[] = [ListedFile, ListedDirectory, ListedSymlink, ListedUnsettled]
     const longest = Math.max(...kinds.map(({ items }) => (Array.isArray(items) ? items.length : 0)))
     assert.equal(rows.length, longest)
     rows.forEach(([place = '', ...types], position) => {

@@ -12,7 +12,7 @@ export const HISTORY = [
   {
     version: 1,
     subprotocol: 'rootferry.v1',
-    schemas: 'drZeFyxXTG_ZN4uE3zBk1d4IQLkc_Fu730j51F46pt0',
+    schemas: 'NPolDRYtX_AhHvsk9yybcb1GasiDE748yNCfIoWOVpI',
     note: 'first version',
   },
 ] as const

@@ -6,6 +6,7 @@
  * not on how many receivers lag. The queue lets live sessions go ahead of bulk work.
  */
 
+import type { Want } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import type { RootThread } from '../root-thread.ts'
 import type { PackedSegment, PlanSummary } from './packer.ts'
@@ -78,7 +79,7 @@ export class Hub {
   }
 
   /** A plan of one session's own, for a want. Return it with `dismiss`. */
-  repair(request: number, paths: string[]): Promise<PlanSummary> {
+  repair(request: number, paths: Want['paths']): Promise<PlanSummary> {
     return this.#enqueue('bulk', () => this.#root.ask('repair', { request, paths }))
   }
 

@@ -1,8 +1,8 @@
 /**
  * Answers `list` requests: the index, directory by directory, as `listing` messages.
  *
- * Every living directory gets a group, an empty one too, or a receiver would never look for strangers in it. With
- * `digests` the files whose bytes were never read are read now, in pieces, so that the thread stays responsive.
+ * Every living directory gets a group, an empty one too, or a receiver would never look for strangers in it. Of a path
+ * that is not the whole tree the first part says whether it is there at all, in an incomplete group of its parent.
  */
 import type { Accounts, ConfinedDirectories } from '@rootferry/host'
 import {
@@ -17,9 +17,10 @@ import {
 } from '@rootferry/protocol'
 import { digestFile } from '../tree/content-reader.ts'
 import type { EntryIndex, IndexedEntry } from '../tree/entry-index.ts'
+import { DEFERRED } from '../tree/index-schema.ts'
 import { observe } from '../tree/observe.ts'
+import { isSameVersion } from '../tree/same-version.ts'
 import { OwnerNaming } from './owner-names.ts'
-import { isSameVersion } from './version-of.ts'
 
 export interface ListingParts {
   directories: ConfinedDirectories
@@ -27,6 +28,10 @@ export interface ListingParts {
   accounts: Accounts
   nowMs: () => number
   pause: () => Promise<void>
+  /** Whether a receiver may have been sent something else than the path's row says. */
+  isUnsettled: (path: string) => boolean
+  /** Whether files that lack a digest are read for one, in pieces. */
+  reads: boolean
 }
 
 /** Entries of one listing: well below the limits of the protocol, whatever the names. */
@@ -35,7 +40,8 @@ const MOST_ENTRIES = 2_000
 /** @returns the `listing` message, encoded */
 export async function answerList(list: List, parts: ListingParts): Promise<string> {
   const { index } = parts
-  const { entries, next, continues } = index.list(list.after, MOST_ENTRIES)
+  const sequence = index.head
+  const { entries, next, continues } = index.list(list.within, list.after, MOST_ENTRIES)
   const naming = new OwnerNaming(parts.accounts)
   const groups = new Map<string, ListedChildren>()
   const group = (path: string) => {
@@ -46,11 +52,15 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
     return made
   }
   if (continues.before !== null) group(continues.before)
+  if (list.after === null && list.within !== ROOT_PATH) {
+    group(parentPath(list.within)).complete = false
+    const own = index.get(list.within)
+    if (own !== null) entries.unshift(own)
+  }
   for (const entry of entries) {
     naming.note(entry)
-    const digest = list.digests && entry.kind === 'file' ? (entry.digest ?? (await digestOfEntry(entry, parts))) : null
     const parent = entry.path === ROOT_PATH ? ABOVE_ROOT : parentPath(entry.path)
-    group(parent).entries.push(listed(entry, digest))
+    group(parent).entries.push(await listed(entry, list, parts))
     if (entry.kind === 'directory' && !index.hasChildren(entry.path)) group(entry.path)
   }
   if (continues.after !== null) group(continues.after).complete = false
@@ -58,19 +68,21 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
   return encodeMessage({
     type: 'listing',
     request: list.request,
-    sequence: index.head,
+    sequence,
     directories: [...groups.values()],
     ...naming.names(parts.nowMs()),
     next,
   })
 }
 
-function listed(entry: IndexedEntry, digest: string | null): ListedEntry {
+async function listed(entry: IndexedEntry, list: List, parts: ListingParts): Promise<ListedEntry> {
   const name = entry.path === ROOT_PATH ? ROOT_PATH : baseName(entry.path)
+  if (entry.sequence === DEFERRED || parts.isUnsettled(entry.path)) return [name, 'u']
   const { mode, uid, gid, mtime } = entry
   if (entry.kind === 'directory') return [name, 'd', mode, uid, gid, mtime]
   if (entry.kind === 'symlink') return [name, 'l', mode, uid, gid, mtime, entry.target ?? '']
-  return [name, 'f', mode, uid, gid, mtime, entry.size, digest]
+  const digest = entry.digest ?? (list.digests && parts.reads ? await digestOfEntry(entry, parts) : null)
+  return [name, 'f', mode, uid, gid, mtime, entry.size, list.digests ? digest : null]
 }
 
 /** Null when the file is not what its row says: the receiver then asks for it, and gets what it is by now. */

@@ -306,11 +306,30 @@ test('a want is answered with the present state and its content, whatever the re
   const { packer } = setUp(tree)
   tree.scanAll()
   await packAll(packer, await packer.planChangeset(0))
-  const plan = await packer.planRepair(7, ['a', 'missing'])
+  const plan = await packer.planRepair(7, [
+    ['a', null],
+    ['missing', null],
+  ])
   assert.deepEqual([plan.request, plan.from === plan.to], [7, true])
   const { changes, contents } = await packAll(packer, plan)
   assert.equal(contents.get('a')?.toString(), 'content a')
   assert.equal(byPath(changes, 'missing')?.kind, 'absent')
+})
+
+test('content that the receiver says it has, and rightly, does not travel', async () => {
+  using tree = treeWith({ a: 'content a', b: 'content b' })
+  const { packer } = setUp(tree)
+  tree.scanAll()
+  await packAll(packer, await packer.planChangeset(0))
+  const held = digestOf(Buffer.from('content a'))
+  const plan = await packer.planRepair(7, [
+    ['a', held],
+    ['b', held],
+  ])
+  const { changes, contents } = await packAll(packer, plan)
+  assert.deepEqual([...contents.keys()], ['b'])
+  const kept = byPath(changes, 'a')
+  assert.ok(kept?.kind === 'file' && kept.source === 'keep' && kept.digest === held)
 })
 
 test('a changeset is cut at its limits, and the next one goes on from there', async () => {

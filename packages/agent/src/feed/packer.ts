@@ -8,17 +8,17 @@
  */
 import { randomInt } from 'node:crypto'
 import { type Accounts, type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
-import { type Change, digestOf, encodeMessage, LIMITS, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
+import { type Change, digestOf, encodeMessage, LIMITS, type Segment, SLICE_ENTRY, type Want } from '@rootferry/protocol'
 import { digestFile, type ReadFault, readWhole, type WholeRead } from '../tree/content-reader.ts'
 import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
 import { lookAt } from '../tree/observe.ts'
+import { isSameVersion } from '../tree/same-version.ts'
 import { EMPTY_ARCHIVE, layOut, type Planned, type PlannedSegment, SLICE_BYTES } from './changeset-plan.ts'
 import { compressSegment } from './compression.ts'
 import { OwnerNaming } from './owner-names.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { SlabPool } from './slab-pool.ts'
 import { SlicedFile } from './sliced-file.ts'
-import { isSameVersion } from './version-of.ts'
 
 export interface PackerEvents {
   /** A file is not what its row says: look at it again. */
@@ -65,7 +65,10 @@ interface Plan {
   segments: PlannedSegment[]
   sliced: Map<number, SlicedFile>
   copies: Map<number, string>
+  held: ReadonlySet<Planned>
 }
+
+const NONE: ReadonlySet<Planned> = new Set()
 
 /** Bytes of one changeset, unless a single file has more. */
 const MOST_CHANGESET_BYTES = 256 * 1024 * 1024
@@ -93,11 +96,17 @@ export class Packer {
     return this.#plan(kept, { from, to, head, request: null })
   }
 
-  /** Plans the answer to a want: the present state of paths, with their content. */
-  async planRepair(request: number, paths: readonly string[]): Promise<PlanSummary> {
+  /** Plans the answer to a want: the present state of paths, with the content that the receiver does not say it has. */
+  async planRepair(request: number, paths: Want['paths']): Promise<PlanSummary> {
     const { index } = this.#parts
-    const rows = paths.map((path): Planned => index.get(path) ?? { path, kind: 'absent', sequence: 0 })
-    return this.#plan(rows, { from: index.head, to: index.head, head: index.head, request })
+    this.flushDigests()
+    const held = new Set<Planned>()
+    const rows = paths.map(([path, digest]): Planned => {
+      const row = index.get(path) ?? ({ path, kind: 'absent', sequence: 0 } as const)
+      if (row.kind === 'file' && digest !== null && row.digest === digest) held.add(row)
+      return row
+    })
+    return this.#plan(rows, { from: index.head, to: index.head, head: index.head, request }, held)
   }
 
   release(id: number): void {
@@ -138,12 +147,17 @@ export class Packer {
     return this.#learnt.length > 0
   }
 
-  async #plan(rows: Planned[], range: Pick<PlanSummary, 'from' | 'to' | 'head' | 'request'>): Promise<PlanSummary> {
+  /** @param held rows whose content the receiver said it has, of a want */
+  async #plan(
+    rows: Planned[],
+    range: Pick<PlanSummary, 'from' | 'to' | 'head' | 'request'>,
+    held: ReadonlySet<Planned> = NONE,
+  ): Promise<PlanSummary> {
     const sliced = new Map<number, SlicedFile>()
     const copies = new Map<number, string>()
     const lost = new Set<Planned>()
     for (const [position, row] of rows.entries()) {
-      if (row.kind !== 'file' || !carries(row, range)) continue
+      if (row.kind !== 'file' || held.has(row) || !carries(row, range)) continue
       if (row.size > LARGE_BYTES) {
         const version = await this.#versionOf(row, range)
         if (version === null) lost.add(row)
@@ -156,7 +170,7 @@ export class Packer {
       }
     }
     const segments = layOut(rows, (row, position) => {
-      return row.kind === 'file' && carries(row, range) && !copies.has(position) && !lost.has(row)
+      return row.kind === 'file' && !held.has(row) && carries(row, range) && !copies.has(position) && !lost.has(row)
     })
     const id = nextPlanId++
     const summary: PlanSummary = {
@@ -166,7 +180,7 @@ export class Packer {
       bytes: segments.reduce((sum, segment) => sum + segment.tarBytes, 0),
       segments: segments.map(({ slice }) => ({ slice: slice === null ? null : sliceLabel(rows[slice.row], slice) })),
     }
-    this.#plans.set(id, { summary, rows, segments, sliced, copies })
+    this.#plans.set(id, { summary, rows, segments, sliced, copies, held })
     return summary
   }
 
@@ -184,6 +198,7 @@ export class Packer {
       this.#deferNow(row.path, 'vanished', '')
       return null
     }
+    if (!isSameVersion(row, look.observation)) this.#parts.events.stale(row.path)
     const mayBeCopy = range.request === null && row.digest === null && index.hasOtherOfSize(row.size, range.from)
     if (mayBeCopy) {
       const read = await digestFile(directories.locate(row.path), pause)
@@ -216,7 +231,8 @@ export class Packer {
       return row.target === null ? null : { path, kind: 'symlink', mode, uid, gid, mtime, target: row.target }
     }
     const attributes = { path, kind: 'file', mode, uid, gid, mtime, size: row.size } as const
-    if (!carries(row, plan.summary) && row.digest !== null) return { ...attributes, digest: row.digest, source: 'keep' }
+    const keeps = plan.held.has(row) || !carries(row, plan.summary)
+    if (keeps && row.digest !== null) return { ...attributes, digest: row.digest, source: 'keep' }
     const origin = plan.copies.get(position)
     if (origin !== undefined && row.digest !== null)
       return { ...attributes, digest: row.digest, source: { copy: origin } }

@@ -2,7 +2,7 @@
 import type { ResyncReceiver } from './resyncs.ts'
 
 /** What is the same for all receivers. */
-export interface ResyncOrder {
+export interface ResyncScope {
   /** None lies below another one. */
   paths: string[]
   check: 'metadata' | 'content'
@@ -12,10 +12,16 @@ export interface ResyncOrder {
 export interface ResyncJob {
   readonly root: string
   readonly receiver: string
-  readonly order: ResyncOrder
+  readonly order: ResyncScope
   figures: ResyncReceiver
   /** To be called whenever the figures have changed. */
   onChange(): void
+}
+
+/** Of a job that has not begun. */
+export function noFigures(): ResyncReceiver {
+  const counts = { checked: 0, missing: 0, changed: 0, extraneous: 0, repaired: 0, bytes: 0 }
+  return { state: 'pending', ...counts, differences: [], error: null }
 }
 
 export const MOST_DIFFERENCES = 1_000

@@ -5,8 +5,8 @@
  * this file adds their figures up. It lives in memory: a restart of the agent forgets it. INVARIANT: at most
  * MOST_REMEMBERED are kept; the oldest that has finished goes first, and where none has, the oldest is cancelled.
  */
-import { isWithin, pathFault, ROOT_PATH } from '@rootferry/protocol'
-import { isOver, type ResyncJob, type ResyncOrder, summed } from './resync-job.ts'
+import { isWithin, LIMITS, pathFault, ROOT_PATH } from '@rootferry/protocol'
+import { isOver, noFigures, type ResyncJob, type ResyncScope, summed } from './resync-job.ts'
 
 export interface ResyncRequest {
   /** null: every root. */
@@ -80,7 +80,7 @@ export const MOST_REMEMBERED = 100
 interface Resync {
   id: string
   root: string | null
-  order: ResyncOrder
+  order: ResyncScope
   createdAt: Date
   finishedAt: Date | null
   isCancelled: boolean
@@ -168,6 +168,9 @@ export class Resyncs {
   }
 
   #rootsOf({ root, paths }: ResyncRequest): ReadonlyMap<string, ResyncRoot> {
+    if (paths.length > LIMITS.resyncPaths) {
+      throw new ResyncRefused('invalid-path', `${paths.length} paths: ${LIMITS.resyncPaths} are accepted at the most`)
+    }
     for (const path of paths) {
       const fault = pathFault(path)
       if (fault !== null) throw new ResyncRefused('invalid-path', `the path ${JSON.stringify(path)} ${fault}`)
@@ -194,15 +197,8 @@ function covers(roots: ReadonlyMap<string, ResyncRoot>, name: string, receiver: 
   return isNamed && ![...roots.values()].some((root) => root.knows(receiver))
 }
 
-function newJob(root: string, receiver: string, order: ResyncOrder, changed: () => void): ResyncJob {
-  const counts = { checked: 0, missing: 0, changed: 0, extraneous: 0, repaired: 0, bytes: 0 }
-  return {
-    root,
-    receiver,
-    order,
-    onChange: changed,
-    figures: { state: 'pending', ...counts, differences: [], error: null },
-  }
+function newJob(root: string, receiver: string, order: ResyncScope, changed: () => void): ResyncJob {
+  return { root, receiver, order, onChange: changed, figures: noFigures() }
 }
 
 /** Without what lies below another one of them; the whole tree when there are none. */

@@ -10,6 +10,7 @@ import type { GuardAnswer, RootOptions, RootStatus } from '../root-messages.ts'
 import { RootThread } from '../root-thread.ts'
 import { Hub } from './hub.ts'
 import type { ResyncJob } from './resync-job.ts'
+import { ResyncQueue } from './resync-queue.ts'
 import type { ResyncRoot } from './resyncs.ts'
 import { Session } from './session.ts'
 
@@ -58,6 +59,7 @@ export class RootFeed implements ResyncRoot {
   /** When each recent head was first hinted at, oldest first. */
   readonly #heads: { head: number; seenMs: number }[] = []
   readonly #keepSeen: NodeJS.Timeout
+  readonly #resyncs = new ResyncQueue((receiver) => this.#sessions.get(receiver))
   #status: RootStatus | null = null
   #head = 0
   #saveTimer: NodeJS.Timeout | null = null
@@ -111,7 +113,11 @@ export class RootFeed implements ResyncRoot {
       peer,
       { root: this.thread, hub: this.#hub },
       {
-        changed: () => this.#noteProgress(receiver, session),
+        changed: () => {
+          this.#noteProgress(receiver, session)
+          this.#resyncs.pump(receiver)
+        },
+        resync: (report) => this.#resyncs.progress(receiver, report),
         committed: (sequence) => this.#noteCommit(receiver, session, sequence),
         sent: (bytes) => {
           this.sentBytes += bytes
@@ -123,6 +129,7 @@ export class RootFeed implements ResyncRoot {
     this.#log.info({ receiver, sequence: hello.sequence, target: hello.target }, 'receiver connected')
     socket.on('close', (code: number, reason: Buffer) => {
       if (this.#sessions.get(receiver) === session) this.#sessions.delete(receiver)
+      this.#resyncs.ended(receiver, session)
       const why = code === 1006 ? 'the connection was lost' : `${code} ${reason.toString()}`.trim()
       const lastError = code === 1000 || code === 1001 ? null : why
       const watermark = this.#watermark(receiver)
@@ -144,6 +151,7 @@ export class RootFeed implements ResyncRoot {
   forget(receiver: string): void {
     this.disconnect(receiver, new ProtocolError('revoked', 'the token was revoked'))
     this.#watermarks.delete(receiver)
+    this.#resyncs.forget(receiver)
     this.thread.tell({ type: 'forget', receiver })
   }
 
@@ -151,14 +159,15 @@ export class RootFeed implements ResyncRoot {
     return this.#watermarks.has(receiver) || this.#sessions.has(receiver)
   }
 
-  /** Jobs wait for their receivers. */
-  resync(_jobs: readonly ResyncJob[]): void {
-    return
+  /** The tree is looked at once for all of them. */
+  resync(jobs: readonly ResyncJob[]): void {
+    const order = jobs[0]?.order
+    if (order === undefined) return
+    this.#resyncs.add(jobs, this.thread.ask('rescan', { within: order.paths, content: order.check === 'content' }))
   }
 
   cancelResync(job: ResyncJob): void {
-    job.figures.state = 'cancelled'
-    job.onChange()
+    this.#resyncs.cancel(job)
   }
 
   /** An operator lets a halted root go on as it is found, deletions included. */

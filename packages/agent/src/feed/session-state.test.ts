@@ -1,7 +1,7 @@
 /** A session's bookkeeping: every message in every phase, then the rules one by one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LIMITS, ProtocolError, type ToAgent, type Welcome } from '@rootferry/protocol'
+import { LIMITS, ProtocolError, type ResyncProgress, type ToAgent, type Welcome } from '@rootferry/protocol'
 import { LIVE_LAG_SECONDS, MOST_UNCONFIRMED, type Phase, SessionState } from './session-state.ts'
 
 type Message = Exclude<ToAgent, { type: 'hello' }>
@@ -29,15 +29,30 @@ function stateIn(phase: Phase): SessionState {
   return state
 }
 
+const REPORT: ResyncProgress = {
+  type: 'resync-progress',
+  id: 1,
+  state: 'done',
+  checked: 0,
+  missing: 0,
+  changed: 0,
+  extraneous: 0,
+  repaired: 0,
+  bytes: 0,
+  differences: [],
+  error: null,
+}
+
 const messages: Record<Message['type'], Message> = {
   credit: { type: 'credit', bytes: 5 },
   committed: { type: 'committed', sequence: 20 },
   durable: { type: 'durable', sequence: 10 },
-  list: { type: 'list', request: 1, after: null, digests: true },
-  want: { type: 'want', request: 2, paths: ['a'] },
+  list: { type: 'list', request: 1, within: '.', after: null, digests: true },
+  want: { type: 'want', request: 2, paths: [['a', null]] },
   repaired: { type: 'repaired', request: 2 },
   resynced: { type: 'resynced', sequence: 100 },
   failing: { type: 'failing', error: { code: 'ENOSPC', message: 'full' } },
+  'resync-progress': REPORT,
 }
 /** What each message does in each phase, nothing being under way. */
 const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
@@ -50,6 +65,7 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     repaired: 'refused',
     resynced: 'refused',
     failing: 'refused',
+    'resync-progress': 'refused',
   },
   comparing: {
     credit: 'taken',
@@ -60,6 +76,7 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     repaired: 'refused',
     resynced: 'taken',
     failing: 'taken',
+    'resync-progress': 'refused',
   },
   feeding: {
     credit: 'taken',
@@ -70,6 +87,7 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     repaired: 'refused',
     resynced: 'refused',
     failing: 'taken',
+    'resync-progress': 'refused',
   },
 }
 for (const phase of ['greeting', 'comparing', 'feeding'] as const) {
@@ -115,13 +133,13 @@ test('a receiver that confirms nothing is not fed without end', () => {
 test('requests are bounded, those that are being answered included', () => {
   const state = stateIn('feeding')
   for (let request = 1; request <= LIMITS.openRequests; request += 1) {
-    state.receive({ type: 'want', request, paths: ['a'] })
+    state.receive({ type: 'want', request, paths: [['a', null]] })
     state.requests.shift()
     state.sentRepair(request)
   }
-  assert.throws(() => state.receive({ type: 'want', request: 99, paths: ['a'] }), ProtocolError)
+  assert.throws(() => state.receive({ type: 'want', request: 99, paths: [['a', null]] }), ProtocolError)
   state.receive({ type: 'repaired', request: 1 })
-  assert.doesNotThrow(() => state.receive({ type: 'want', request: 99, paths: ['a'] }))
+  assert.doesNotThrow(() => state.receive({ type: 'want', request: 99, paths: [['a', null]] }))
 })
 
 test('it is live when it has caught up, stays live while small changes flow, and says when it fails', () => {
@@ -153,4 +171,34 @@ test('a resync ends where welcome said, and feeding begins there', () => {
   state.receive({ type: 'resynced', sequence: 100 })
   assert.ok(state.mayFeed(101))
   assert.deepEqual([state.cursor, state.committed], [100, 100])
+})
+
+test('a resync reports until its end, and then no more', () => {
+  const state = stateIn('feeding')
+  state.resync = 7
+  const report: ResyncProgress = { ...REPORT, id: 7 }
+  assert.throws(() => state.receive(REPORT), ProtocolError)
+  state.receive({ ...report, state: 'running' })
+  state.receive({ ...report, state: 'cancelled' })
+  assert.throws(() => state.receive(report), ProtocolError)
+})
+
+test('changes and answers take turns, and a listing waits while changes are due', () => {
+  const state = stateIn('feeding')
+  assert.equal(state.next(10, false), 'wait')
+  assert.equal(state.next(11, false), 'feed')
+  state.receive(messages.want)
+  assert.equal(state.next(10, false), 'answer')
+  assert.equal(state.next(11, false), 'feed')
+  assert.equal(state.next(11, true), 'answer')
+  state.requests.shift()
+  state.receive(messages.list)
+  assert.equal(state.next(11, true), 'feed')
+  assert.equal(state.next(10, true), 'answer')
+  for (let sent = 0; sent < MOST_UNCONFIRMED; sent += 1) state.sentChangeset(11 + sent)
+  assert.equal(state.next(10 + MOST_UNCONFIRMED, false), 'answer')
+  assert.equal(state.next(1_000, true), 'wait')
+  const comparing = stateIn('comparing')
+  comparing.receive(messages.list)
+  assert.equal(comparing.next(1_000, false), 'answer')
 })

@@ -29,6 +29,8 @@ export class SessionState {
   readonly #repairs = new Set<number>()
   #comparedTo = 0
   #hasCaughtUp = false
+  /** Of the resync that was asked for and has not reported its end. */
+  resync: number | null = null
   failing: { code: string; message: string } | null = null
 
   greeted(welcome: Welcome, hello: { durable: number; credit: number }): void {
@@ -69,6 +71,10 @@ export class SessionState {
       case 'failing':
         this.failing = message.error
         return
+      case 'resync-progress':
+        if (message.id !== this.resync) throw unexpected(`progress of resync ${message.id}, which is not under way`)
+        if (message.state !== 'running') this.resync = null
+        return
     }
   }
 
@@ -79,6 +85,18 @@ export class SessionState {
 
   sentRepair(request: number): void {
     this.#repairs.add(request)
+  }
+
+  /**
+   * What goes next: live changes and answers take turns. A listing has to be of what the receiver stands at when it
+   * comes, so while changes flow it waits until none is due.
+   */
+  next(head: number, hasJustFed: boolean): 'answer' | 'feed' | 'wait' {
+    const [request] = this.requests
+    const isDue = this.mayFeed(head)
+    if (request === undefined) return isDue ? 'feed' : 'wait'
+    if (request.type === 'list' && this.phase === 'feeding' && head > this.cursor) return isDue ? 'feed' : 'wait'
+    return isDue && !hasJustFed ? 'feed' : 'answer'
   }
 
   /** Whether a changeset may begin now, there being changes above the cursor. */

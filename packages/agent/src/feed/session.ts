@@ -1,11 +1,12 @@
 /**
  * One connection: a receiver and one root. Drives SessionState over a WebSocket.
  *
- * A single loop decides what is sent next (answers to requests first, then the next changeset), so that everything on
- * the line is in the order in which it was read from the index. It waits for credit, and for the socket to drain: a
+ * A single loop decides what is sent next (see SessionState.next), so that everything on the line is in the order in
+ * which it was read from the index. It waits for credit, and for the socket to drain: a
  * receiver that does not read costs a few frames of memory and delays nobody.
  */
 import {
+  type CancelResync,
   closeText,
   decodeToAgent,
   encodeMessage,
@@ -14,6 +15,8 @@ import {
   type List,
   type Partial,
   ProtocolError,
+  type ResyncOrder,
+  type ResyncProgress,
   type Want,
   type Welcome,
 } from '@rootferry/protocol'
@@ -21,6 +24,7 @@ import type { WebSocket } from 'ws'
 import type { RootThread } from '../root-thread.ts'
 import type { Hub, SegmentLease, Urgency } from './hub.ts'
 import type { PlanSummary } from './packer.ts'
+import type { ResyncLine } from './resync-queue.ts'
 import { SessionState } from './session-state.ts'
 
 /** Unsent bytes of a socket above which the loop waits. */
@@ -33,9 +37,10 @@ export interface SessionEvents {
   changed(): void
   committed(sequence: number): void
   sent(bytes: number): void
+  resync(report: ResyncProgress): void
 }
 
-export class Session {
+export class Session implements ResyncLine {
   readonly receiver: string
   readonly connectedAt: Date
   readonly state = new SessionState()
@@ -47,6 +52,8 @@ export class Session {
   readonly #compress: boolean
   #head = 0
   #partials: readonly Partial[] = []
+  /** Encoded, to be sent when no segment is under way. */
+  readonly #orders: string[] = []
   #wake = Promise.withResolvers<void>()
   #closed = false
 
@@ -90,26 +97,57 @@ export class Session {
     this.#wakeUp()
   }
 
+  /** Caught up, and no resync under way. */
+  get isResyncFree(): boolean {
+    return !this.#closed && this.state.resync === null && this.state.isFollowing(this.#head)
+  }
+
+  startResync(order: ResyncOrder): void {
+    this.state.resync = order.id
+    this.#order(order)
+  }
+
+  cancelResync(id: number): void {
+    if (this.state.resync === id) this.#order({ type: 'cancel-resync', id })
+  }
+
   close(error: ProtocolError): void {
     this.#closed = true
     this.#wakeUp()
     this.#socket.close(error.closeCode, closeText(error.message))
   }
 
+  #order(order: ResyncOrder | CancelResync): void {
+    this.#orders.push(encodeMessage(order))
+    this.#wakeUp()
+  }
+
   async #feed(compress: boolean): Promise<void> {
+    let hasJustFed = false
     while (!this.#closed) {
-      const request = this.state.requests.shift()
-      if (request !== undefined) await this.#answer(request, compress)
-      else if (this.state.mayFeed(this.#head)) await this.#sendNext(compress)
-      else await this.#sleep()
+      for (let order = this.#orders.shift(); order !== undefined; order = this.#orders.shift()) await this.#send(order)
+      const next = this.state.next(this.#head, hasJustFed)
+      const [request] = this.state.requests
+      if (next === 'wait') await this.#sleep()
+      else if (next === 'feed') await this.#sendNext(compress)
+      else if (request?.type === 'list') await this.#answerList(request)
+      else if (request?.type === 'want') await this.#answerWant(request, compress)
+      hasJustFed = next === 'feed'
     }
   }
 
-  async #answer(request: List | Want, compress: boolean): Promise<void> {
-    if (request.type === 'list') {
-      await this.#send(await this.#root.ask('list', { list: request }))
-      return
-    }
+  /** The request stays when the index has moved on: first the changes, then the listing. */
+  async #answerList(list: List): Promise<void> {
+    const at = this.state.phase === 'feeding' ? this.state.cursor : null
+    const { head, listing } = await this.#root.ask('list', { list, at })
+    this.#head = Math.max(this.#head, head)
+    if (listing === null) return
+    this.state.requests.shift()
+    await this.#send(listing)
+  }
+
+  async #answerWant(request: Want, compress: boolean): Promise<void> {
+    this.state.requests.shift()
     const plan = await this.#hub.repair(request.request, request.paths)
     try {
       this.state.sentRepair(request.request)
@@ -187,6 +225,7 @@ export class Session {
       const message = decodeToAgent(data)
       if (message.type === 'hello') throw new ProtocolError('unexpected-message', 'a second hello')
       this.state.receive(message)
+      if (message.type === 'resync-progress') this.#events.resync(message)
       if (message.type === 'committed') this.#events.committed(message.sequence)
       if (message.type !== 'credit') this.#events.changed()
       this.#wakeUp()

@@ -10,7 +10,7 @@ import { DigestStream } from '@rootferry/protocol'
 import { type ReadFault, readSlice } from '../tree/content-reader.ts'
 import type { Observation } from '../tree/entry-index.ts'
 import { observe } from '../tree/observe.ts'
-import { isSameVersion } from './version-of.ts'
+import { isSameVersion } from '../tree/same-version.ts'
 
 const PIECE_BYTES = 8 * 1024 * 1024
 

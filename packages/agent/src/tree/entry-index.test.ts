@@ -147,7 +147,7 @@ test('listings cover every living entry once, whatever the page size, and say wh
     let after: string | null = null
     let unfinished: string | null = null
     do {
-      const { entries, next, continues } = tree.index.list(after, limit)
+      const { entries, next, continues } = tree.index.list('.', after, limit)
       assert.equal(continues.before, unfinished)
       seen.push(...entries.map(({ path }) => path))
       unfinished = continues.after
@@ -155,6 +155,32 @@ test('listings cover every living entry once, whatever the page size, and say wh
     } while (after !== null)
     assert.deepEqual(seen.sort(), ['.', 'd', 'd/x', ...names.filter((name) => name !== 'f22' && name !== 'f3')].sort())
   }
+})
+
+test('the listing of a path has what is below it and nothing beside it, parents first, whatever the page size', () => {
+  using tree = emptyTree()
+  const directory: Observation = { ...file, kind: 'directory' }
+  const made = (path: string) => ({ path, observation: directory, digest: null, sameBytes: false })
+  tree.index.record(['.', 'a', 'a!', 'a/b', 'a/b/c', 'a/b-c', 'a0', 'a/z'].map(made))
+  tree.index.record(
+    ['a!/x', 'a/1', 'a/2', 'a/b/1', 'a/b/c/1', 'a/b-c/1', 'a0/x', 'a/gone'].map((path) => finding(path)),
+  )
+  tree.index.record([gone('a/gone')])
+  const below = ['a/1', 'a/2', 'a/b', 'a/b-c', 'a/z', 'a/b/1', 'a/b/c', 'a/b-c/1', 'a/b/c/1']
+  for (const limit of [1, 2, 3, 100]) {
+    const seen: string[] = []
+    let after: string | null = null
+    do {
+      const listed = tree.index.list('a', after, limit)
+      seen.push(...listed.entries.map(({ path }) => path))
+      after = listed.next
+    } while (after !== null)
+    assert.deepEqual(seen, below)
+  }
+  assert.deepEqual(tree.index.list('a/1', null, 10).entries, [])
+  assert.deepEqual(tree.index.list('nowhere', null, 10).entries, [])
+  const { next } = tree.index.list('a0', null, 1)
+  assert.equal(next, null)
 })
 
 test('times beyond the integers of a double keep their value', () => {

@@ -11,8 +11,8 @@
  * One thread owns an index. Everything is synchronous; a write is one transaction.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { ABOVE_ROOT, baseName, type EntryKind, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
-import { IndexQueries, type Row } from './index-queries.ts'
+import { ABOVE_ROOT, baseName, type EntryKind, isWithin, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { IndexQueries, type PlacedRow, type Row } from './index-queries.ts'
 import { DEFERRED } from './index-schema.ts'
 
 /** What `lstat` says of an object that can be sent, and for a symlink where it leads. */
@@ -201,12 +201,16 @@ export class EntryIndex {
   }
 
   /**
-   * Living entries from a cursor on, grouped by directory; `next` is null at the end. `continues` names the directory
-   * that the previous part, or this one, left unfinished.
+   * Living entries within a path from a cursor on, grouped by directory, parents first; `next` is null at the end.
+   * `continues` names the directory that the previous part, or this one, left unfinished. The path's own entry is among
+   * them only when it is the root's.
    */
-  list(after: string | null, limit: number): Listed {
+  list(within: string, after: string | null, limit: number): Listed {
     const from = parseCursor(after)
-    const rows = this.#queries.from(from.directory, from.name, limit + 1)
+    const rows =
+      within === ROOT_PATH
+        ? this.#queries.from(from.directory, from.name, limit + 1)
+        : this.#rowsWithin(within, after === null ? null : from, limit + 1)
     const beyond = rows.length > limit ? rows.pop() : undefined
     const last = rows.at(-1)
     const isUnfinished = beyond !== undefined && beyond.row.directory === last?.row.directory
@@ -270,6 +274,14 @@ export class EntryIndex {
 
   close(): void {
     this.#database.close()
+  }
+
+  #rowsWithin(within: string, from: { directory: number; name: string } | null, limit: number): PlacedRow[] {
+    const directory = from === null ? within : this.#queries.pathOfDirectory(from.directory)
+    if (directory === null || !isWithin(directory, within)) return []
+    const rows = this.#queries.rest(directory, from?.name ?? '', limit)
+    if (rows.length < limit) rows.push(...this.#queries.below(within, directory, limit - rows.length))
+    return rows
   }
 
   #recordOne(finding: Finding): void {

@@ -186,6 +186,31 @@ export class IndexQueries {
     )
   }
 
+  pathOfDirectory(id: number): string | null {
+    const row = this.#one('SELECT path FROM directories WHERE id = ?', id)
+    return row === undefined ? null : String(row['path'])
+  }
+
+  /** Rows of one directory after a name, in order. */
+  rest(directory: string, name: string, limit: number): PlacedRow[] {
+    return this.#placed(
+      'WHERE directories.path = ? AND entries.name > ? ORDER BY entries.name LIMIT ?',
+      directory,
+      name,
+      limit,
+    )
+  }
+
+  /** Rows of the directories below one, those after `after` by path, parents first. */
+  below(directory: string, after: string, limit: number): PlacedRow[] {
+    return this.#placed(
+      'WHERE directories.path > ? AND directories.path < ? ORDER BY directories.path, entries.name LIMIT ?',
+      after > `${directory}/` ? after : `${directory}/`,
+      `${directory}0`,
+      limit,
+    )
+  }
+
   /** Reads all rows: there is no index for a question that is asked so rarely. */
   byInode(inode: number): PlacedRow[] {
     return this.#placed('WHERE inode = ? AND kind = 1 LIMIT ?', inode, MOST_LINKS)

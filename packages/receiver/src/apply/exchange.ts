@@ -15,11 +15,13 @@ import {
   decodeToReceiver,
   type Listing,
   ProtocolError,
+  type ResyncOrder,
   type Segment,
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import { Resync } from '../verify/resync.ts'
+import { type Answered, type ResyncScope, WHOLE_TARGET } from '../verify/resync.ts'
+import { ResyncRun } from '../verify/resync-run.ts'
 import type { ApplierEvent, Phase } from './applier-events.ts'
 import { commitIntent, type Persist } from './commit.ts'
 import type { BurstOutcome } from './committer.ts'
@@ -43,6 +45,8 @@ export interface ExchangeParts {
   event(event: ApplierEvent): void
   /** Has `act` called in its turn among the messages, unless the connection has ended by then. */
   later(ms: number, act: () => void): void
+  /** The same at once, after what has come in meanwhile. */
+  soon(act: () => Promise<void>): void
 }
 
 /** What a hello told the agent: the answer is held against it. */
@@ -58,8 +62,8 @@ export class Exchange {
   readonly #frames = new FrameCollector()
   readonly #repairs: Repairs
   #welcome: Welcome | null = null
-  #resync: Resync | null = null
-  /** Where the next changeset has to begin; null while a resync is under way. */
+  #resync: ResyncRun | null = null
+  /** Where the next changeset has to begin; null while an automatic resync is under way. */
   #cursor: number | null = null
   #head = 0
   #isLive = false
@@ -102,6 +106,12 @@ export class Exchange {
         return
       case 'listing':
         await this.#listing(message, this.#welcome)
+        return
+      case 'resync':
+        this.#beginResync(message)
+        return
+      case 'cancel-resync':
+        if (this.#resync?.scope.id === message.id) await this.#resync.cancel()
     }
   }
 
@@ -115,6 +125,7 @@ export class Exchange {
   async end(): Promise<void> {
     const { target, persist } = this.#parts
     this.#incoming = null
+    this.#resync?.end()
     target.partials.interrupt()
     target.confined.release()
     // What an unfinished burst has staged is still needed.
@@ -142,7 +153,7 @@ export class Exchange {
     this.#parts.welcomed()
     if (start === 'resync') {
       this.#phase('resyncing')
-      this.#resync = new Resync(target, this.#repairs, this.#parts)
+      this.#resync = this.#startResync(WHOLE_TARGET)
       return
     }
     this.#cursor = sequence
@@ -212,7 +223,8 @@ export class Exchange {
     this.#tellCommitted(changeset, outcome.tally, incoming.startedAt)
     reportProblems(outcome, this.#parts.event)
     this.#repairs.add(outcome, request !== null)
-    await this.#continueResync()
+    this.#resync?.committed(changeset.paths, request === null ? null : answerOf(cleared, changeset, owed, outcome))
+    await this.#resync?.proceed()
     this.#checkLive()
   }
 
@@ -234,27 +246,52 @@ export class Exchange {
   async #listing(listing: Listing, welcome: Welcome): Promise<void> {
     if (this.#incoming !== null) throw new ProtocolError('unexpected-message', 'a listing within a changeset')
     if (this.#resync === null) throw new ProtocolError('unexpected-message', 'a listing without a resync')
+    if (this.#cursor !== null && listing.sequence > this.#cursor) {
+      throw new ProtocolError('unexpected-message', 'a listing ahead of the changes that lead to it')
+    }
     this.#head = Math.max(this.#head, listing.sequence, welcome.head)
-    await this.#parts.persist(this.#resync.comparer(listing), true)
-    await this.#continueResync()
+    await this.#resync.listing(listing)
     this.#checkLive()
   }
 
-  async #continueResync(): Promise<void> {
-    const { target, persist, durability, send, event } = this.#parts
-    if (this.#resync === null || this.#welcome === null || !this.#resync.advance()) return
+  #beginResync({ id, within, check, dryRun }: ResyncOrder): void {
+    if (this.#cursor === null || this.#resync !== null || this.#incoming !== null) {
+      throw new ProtocolError('unexpected-message', 'a resync amid something else')
+    }
+    this.#resync = this.#startResync({ id, within, check, isDryRun: dryRun })
+  }
+
+  #startResync(scope: ResyncScope): ResyncRun {
+    const over = () => (scope.id === null ? this.#endAutomatic() : this.#endAskedFor(scope))
+    return new ResyncRun({ ...this.#parts, repairs: this.#repairs, over }, scope)
+  }
+
+  async #endAutomatic(): Promise<void> {
+    const { target, persist, durability, send } = this.#parts
+    if (this.#welcome === null) return
     const { epoch, term, sequence } = this.#welcome
     const position = { epoch, term, sequence }
-    await persist(() => {
-      target.area.tidy(target.partials.stagedNames())
-      target.ledger.setPosition(position)
-    }, true)
-    event({ type: 'log', level: 'info', message: 'resync done', details: { ...this.#resync.counts } })
+    await this.#tidy()
+    await persist(() => target.ledger.setPosition(position), true)
     this.#resync = null
     this.#cursor = sequence
     send({ type: 'resynced', sequence })
     durability.committedMuch(position)
     this.#phase('replaying')
+    this.#checkLive()
+  }
+
+  async #endAskedFor({ isDryRun }: ResyncScope): Promise<void> {
+    const { target, durability } = this.#parts
+    this.#resync = null
+    await this.#tidy()
+    if (!isDryRun && target.ledger.position !== null) durability.committedMuch(target.ledger.position)
+  }
+
+  /** Unless something is staged that will be needed. */
+  async #tidy(): Promise<void> {
+    const { target, persist } = this.#parts
+    if (this.#incoming === null) await persist(() => target.area.tidy(target.partials.stagedNames()), true)
   }
 
   #checkLive(): void {
@@ -267,6 +304,16 @@ export class Exchange {
   #phase(phase: Phase): void {
     this.#parts.event({ type: 'phase', phase })
   }
+}
+
+/** What an answer brought, and what of it is not right yet. */
+function answerOf(paths: string[], changeset: Incoming, owed: readonly string[], outcome: BurstOutcome): Answered {
+  const unrepaired = new Map([...outcome.owed, ...outcome.failed].map((path) => [path, 'could not be made right']))
+  for (const { path, message } of outcome.problems) unrepaired.set(path, message)
+  for (const path of owed) unrepaired.set(path, '')
+  const received = changeset.staged.filter((change) => change.kind === 'file' && change.staged !== null)
+  const bytes = received.reduce((sum, change) => sum + (change.kind === 'file' ? change.size : 0), 0)
+  return { paths, unrepaired, bytes }
 }
 
 /** Owed paths that the changeset makes right; one that keeps its content does not. */

@@ -42,6 +42,42 @@ export function descriptorDigest(descriptor: number, size: number): string | nul
   return position === size ? stream.finish() : null
 }
 
+/** The same for a file that may be large, in pieces. To be closed. */
+export class FileReading {
+  readonly #descriptor: number
+  readonly #size: number
+  #stream: DigestStream | null = null
+
+  private constructor(descriptor: number, size: number) {
+    this.#descriptor = descriptor
+    this.#size = size
+  }
+
+  /** @returns null when it is no regular file. @throws the system error */
+  static open(location: string, size: number): FileReading | null {
+    const descriptor = openRegular(location)
+    return descriptor === null ? null : new FileReading(descriptor, size)
+  }
+
+  /** @returns the digest; null when the size is another; undefined when it was time to give way before the end */
+  advance(isDue: () => boolean): string | null | undefined {
+    if (this.#size < BUFFER_BYTES) return descriptorDigest(this.#descriptor, this.#size)
+    this.#stream ??= new DigestStream()
+    const stream = this.#stream
+    for (;;) {
+      const length = fill(this.#descriptor, stream.bytes)
+      stream.update(buffer.subarray(0, length))
+      if (stream.bytes > this.#size) return null
+      if (length < BUFFER_BYTES) return stream.bytes === this.#size ? stream.finish() : null
+      if (isDue()) return undefined
+    }
+  }
+
+  close(): void {
+    closeSync(this.#descriptor)
+  }
+}
+
 /** @returns how many bytes were read: fewer than the buffer holds only at the file's end */
 function fill(descriptor: number, position: number): number {
   let filled = 0

@@ -42,6 +42,15 @@ export class Removal {
     this.#confined.forget(path)
   }
 
+  /** What `discard` would move away, topmost first: nothing of what stays, and no directory in which something does. */
+  removable(path: string, isDirectory: boolean): string[] {
+    if (this.#untouchable.stays(path, isDirectory)) return []
+    if (!isDirectory || !this.#holdsStaying(path)) return [path]
+    return this.#children(path).flatMap((child) => {
+      return this.removable(joinPath(path, child.name.toString()), child.isDirectory())
+    })
+  }
+
   /**
    * Moves one object away; of a directory in which something stays, the rest.
    * @returns false when the object itself stays

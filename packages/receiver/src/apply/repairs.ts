@@ -29,11 +29,6 @@ export class Repairs {
     this.#later = later
   }
 
-  /** Paths that were to be asked for and are not repaired yet, owed ones of the ledger not counted. */
-  get isIdle(): boolean {
-    return this.#wants.isIdle
-  }
-
   get waiting(): number {
     return this.#wants.waiting
   }
@@ -53,8 +48,14 @@ export class Repairs {
     return this.#wants.answered(request)
   }
 
-  want(path: string): void {
-    this.#wants.add(path)
+  /** See WantQueue.add. */
+  want(path: string, digest: string | null, bytes: number): void {
+    this.#wants.add(path, digest, bytes)
+  }
+
+  /** Is not asked for, unless that has happened. */
+  drop(path: string): void {
+    this.#wants.drop(path)
   }
 
   /** Asks for everything that the ledger says is owed. */

@@ -170,6 +170,12 @@ export class RootApplier {
           this.#after(ms, () => {
             if (this.#exchange === ours) this.#enqueue(act)
           }),
+        soon: (act) => {
+          // Lets the thread hear what has come in.
+          setImmediate(() => {
+            if (this.#exchange === ours) this.#enqueue(act)
+          })
+        },
       },
       greeting,
     )

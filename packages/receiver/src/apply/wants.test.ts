@@ -18,7 +18,7 @@ test('every path is asked for once, in questions of bounded size and number', ()
           const paths = queue.ask(request)
           if (paths !== null) {
             assert.ok(paths.length > 0 && paths.length <= LIMITS.wantPaths)
-            asked.push(...paths)
+            asked.push(...paths.map(([path]) => path))
           }
           assert.ok(queue.open <= 4)
           if (paths === null || request % (answers + 1) === 0) {
@@ -35,11 +35,21 @@ test('every path is asked for once, in questions of bounded size and number', ()
 test('a path that is answered can be asked for again, and an answer to nothing holds nothing', () => {
   const queue = new WantQueue()
   queue.add('a')
-  assert.deepEqual(queue.ask(1), ['a'])
+  assert.deepEqual(queue.ask(1), [['a', null]])
   queue.add('a')
-  assert.deepEqual(queue.ask(2), ['a'])
+  assert.deepEqual(queue.ask(2), [['a', null]])
   assert.deepEqual(queue.answered(1), ['a'])
   assert.deepEqual(queue.answered(1), [])
   assert.deepEqual(queue.answered(9), [])
   assert.equal(queue.isOpen(2), true)
+})
+
+test('a question asks for little more content than the next one may wait for, but always for something', () => {
+  const queue = new WantQueue()
+  for (const [path, megabytes] of Object.entries({ a: 10, b: 5, c: 2, d: 50, e: 0 })) {
+    queue.add(path, null, megabytes * 1024 * 1024)
+  }
+  queue.drop('b')
+  const asked = [1, 2, 3, 4].map((request) => queue.ask(request)?.map(([path]) => path))
+  assert.deepEqual(asked, [['a', 'c'], ['d'], ['e'], undefined])
 })

@@ -45,10 +45,10 @@ async function resync(feed: Feed, source: string, options: { perListing?: number
       const directories = parts[part] ?? []
       feed.text(listing(message.request, directories, next))
     } else if (message.type === 'want') {
-      wanted.push(...message.paths)
-      const { request } = message
+      const { request, paths } = message
+      wanted.push(...paths.map(([path]) => path))
       await feed.changeset(
-        message.paths.map((path) => changeFor(source, path)),
+        paths.map(([path]) => changeFor(source, path)),
         { request },
       )
     }
@@ -187,7 +187,7 @@ test('a directory that comes in parts is compared as a whole', async () => {
     feed.text(listing(request, directories, isLast ? null : `after ${index}`))
   }
   const want = await feed.told('want')
-  assert.deepEqual(want.paths, ['app/f7'])
+  assert.deepEqual(want.paths, [['app/f7', null]])
   await feed.changeset([changeFor(source, 'app/f7')], { request: want.request })
   await feed.told('resynced')
   assert.deepEqual(treeOf(feed.target), treeOf(source))

@@ -1,236 +1,164 @@
 /**
- * A resync: reads the agent's listing, part by part, repairs the target's attributes, moves away what the agent does
- * not have, and asks for what has to come from it.
+ * A resync: reads the agent's listing, part by part, has it compared with the target, and asks for what has to come
+ * from the agent.
  *
- * Memory does not grow with the tree: nothing is kept of a directory once it is compared, and the next listing is only
- * asked for when few wants wait. INVARIANT: everything that is done to a directory's content gives the directory its
- * time back, so that directories and their content may be put right in any order.
+ *   advance ─▶ list ─▶ listing ─▶ Comparison, step by step ─▶ wants ─▶ answers ─▶ over
+ *
+ * An automatic one takes the target from nothing known to the position of the welcome. One that the agent asked for
+ * runs while changesets come in, and reports. Memory does not grow with the tree: the next listing is only asked for
+ * when few wants and listings wait.
  */
-import { Buffer } from 'node:buffer'
-import { errorCode, errorMessage } from '@rootferry/host'
-import {
-  ABOVE_ROOT,
-  joinPath,
-  type ListedChildren,
-  type ListedEntry,
-  type Listing,
-  ProtocolError,
-  ROOT_PATH,
-  type ToAgent,
-} from '@rootferry/protocol'
-import type { ApplierEvent } from '../apply/applier-events.ts'
-import { readObject, setAttributes } from '../apply/attributes.ts'
-import { isDiskTrouble, isRace, isSystemError } from '../apply/disk-errors.ts'
-import type { AttributeChange, DiskObject } from '../apply/disk-object.ts'
-import { fileDigest } from '../apply/file-digest.ts'
-import type { Owner } from '../apply/owner.ts'
-import { Removal } from '../apply/removal.ts'
+
+import { errorMessage } from '@rootferry/host'
+import { type List, type Listing, ProtocolError, type ResyncProgress, ROOT_PATH } from '@rootferry/protocol'
 import type { Repairs } from '../apply/repairs.ts'
-import { LEAVE } from '../apply/staged-change.ts'
 import type { Target } from '../apply/target.ts'
-import { type LocalDirectory, scanDirectory } from './local-scan.ts'
-import { reconcile, type Verdict } from './reconcile.ts'
+import { Comparison } from './comparison.ts'
+import { Findings } from './findings.ts'
+import type { Check } from './reconcile.ts'
 
 const MOST_WAITING = 4_000
-const OWNER_ACCESS = 0o700
+const MOST_PAGES = 2
 
-export interface ResyncOutput {
-  send(message: ToAgent): void
-  event(event: ApplierEvent): void
+export interface ResyncScope {
+  /** By which the agent calls it; null: automatic. */
+  id: number | null
+  within: readonly string[]
+  check: Check
+  isDryRun: boolean
 }
 
-export interface ResyncCounts {
-  checked: number
-  /** Entries that have to come from the agent. */
-  wanted: number
-  /** Entries of which only attributes were wrong. */
-  set: number
-  /** Entries that the agent does not have. */
-  discarded: number
+export const WHOLE_TARGET: ResyncScope = { id: null, within: [ROOT_PATH], check: 'strict', isDryRun: false }
+
+export interface ResyncOutput {
+  send(message: List): void
+  problem(path: string, error: unknown): void
+}
+
+/** How an answer to a want ended. */
+export interface Answered {
+  /** What it had been asked for. */
+  paths: readonly string[]
+  /** Those that are not right yet, and why if that is known. */
+  unrepaired: ReadonlyMap<string, string>
+  bytes: number
 }
 
 export class Resync {
-  readonly counts: ResyncCounts = { checked: 0, wanted: 0, set: 0, discarded: 0 }
-  readonly #target: Target
+  readonly scope: ResyncScope
+  readonly findings = new Findings()
   readonly #repairs: Repairs
   readonly #out: ResyncOutput
-  readonly #removal: Removal
+  readonly #comparison: Comparison
+  /** What was asked for and has not come. */
+  readonly #wanted = new Set<string>()
   /** The list request that is open, or null. */
-  #request: number | null = null
-  /** Where the next list request begins; undefined: the listing is at its end. */
-  #next: string | null | undefined = null
-  /** A directory whose listing goes on: what is there, and what was listed of it so far. */
-  #split: { path: string; local: LocalDirectory; listed: Set<string> } | null = null
+  #request: { number: number; top: string | null } | null = null
+  /** Where the next list request begins; null: the listings are at their end. */
+  #next: { path: number; after: string | null } | null = { path: 0, after: null }
+  #isCancelled = false
 
-  constructor(target: Target, repairs: Repairs, out: ResyncOutput) {
-    this.#target = target
+  constructor(target: Target, repairs: Repairs, out: ResyncOutput, scope: ResyncScope) {
+    this.scope = scope
     this.#repairs = repairs
     this.#out = out
-    this.#removal = new Removal(target.confined, target.trash, target.untouchable)
+    const { findings } = this
+    this.#comparison = new Comparison(target, scope, {
+      checked: (entries) => {
+        findings.checked += entries
+      },
+      found: (path, kind) => findings.note(path, kind),
+      want: (path, size, digest) => {
+        this.#wanted.add(path)
+        repairs.want(path, digest, size)
+      },
+      repaired: () => {
+        findings.repaired += 1
+      },
+      failed: (path, error) => {
+        findings.fail(path, errorMessage(error))
+        out.problem(path, error)
+      },
+    })
     this.advance()
+  }
+
+  /** Whether a listing waits to be compared. */
+  get hasWork(): boolean {
+    return this.#comparison.hasWork
   }
 
   /** Asks for more, as far as it may. @returns whether everything is compared and repaired */
   advance(): boolean {
     this.#repairs.ask()
-    if (this.#next !== undefined && this.#request === null && this.#repairs.waiting < MOST_WAITING) {
-      this.#request = this.#repairs.nextRequest()
-      this.#out.send({ type: 'list', request: this.#request, after: this.#next, digests: true })
+    const path = this.#next === null ? undefined : this.scope.within[this.#next.path]
+    if (this.#next !== null && path !== undefined && this.#request === null && this.#hasRoom()) {
+      const number = this.#repairs.nextRequest()
+      const { after } = this.#next
+      this.#request = { number, top: after === null && path !== ROOT_PATH ? path : null }
+      const digests = this.scope.check !== 'metadata'
+      this.#out.send({ type: 'list', request: number, within: path, after, digests })
     }
-    return this.#next === undefined && this.#request === null && this.#repairs.isIdle
+    return this.#next === null && this.#request === null && !this.hasWork && this.#wanted.size === 0
   }
 
-  /**
-   * Takes a listing. The next one is asked for before this one is compared.
-   * @returns the step that compares it, which may be called again after a disk error
-   * @throws ProtocolError when it was not asked for
-   */
-  comparer(listing: Listing): () => void {
-    if (listing.request !== this.#request) throw new ProtocolError('unexpected-message', 'a listing not asked for')
+  /** Takes a listing, to be compared by `step`; asks for the next one. @throws ProtocolError when it was not asked for */
+  take(listing: Listing): void {
+    const request = this.#request
+    if (request?.number !== listing.request) throw new ProtocolError('unexpected-message', 'a listing not asked for')
     this.#request = null
-    this.#next = listing.next ?? undefined
+    if (this.#isCancelled || this.#next === null) return
+    const { path } = this.#next
+    if (listing.next !== null) this.#next = { path, after: listing.next }
+    else this.#next = path + 1 < this.scope.within.length ? { path: path + 1, after: null } : null
+    this.#comparison.take(listing, request.top)
     this.advance()
-    const ownerOf = this.#target.owners.forMessage(listing.users, listing.groups)
-    const { directories } = listing
-    let next = 0
-    return () => {
-      for (let children = directories[next]; children !== undefined; children = directories[next]) {
-        this.#compare(children, ownerOf)
-        next += 1
-      }
-      this.#target.confined.release()
+  }
+
+  /** Compares for a while; may be called again after a disk error. @throws the system error */
+  step(isDue: () => boolean): void {
+    this.#comparison.step(isDue)
+  }
+
+  /** A commit has changed these paths. */
+  touch(paths: Iterable<string>): void {
+    this.#comparison.touch(paths)
+  }
+
+  answered({ paths, unrepaired, bytes }: Answered): void {
+    let isOurs = false
+    for (const path of paths) {
+      if (!this.#wanted.delete(path)) continue
+      isOurs = true
+      const why = unrepaired.get(path)
+      if (why === undefined) this.findings.repaired += 1
+      // What the agent could not read comes as a change when it can.
+      else if (why !== '') this.findings.fail(path, why)
     }
+    if (isOurs) this.findings.bytes += bytes
   }
 
-  #compare({ path, entries, complete }: ListedChildren, ownerOf: (uid: number, gid: number) => Owner): void {
-    if (path === ABOVE_ROOT) {
-      this.#compareRoot(entries, ownerOf)
-      return
-    }
-    if (this.#target.untouchable.protects(path, true)) return
-    const opened = this.#openUp(path)
-    let isTouched = true
-    try {
-      isTouched = this.#compareContent({ path, entries, complete }, ownerOf) || opened?.isOpened === true
-    } finally {
-      if (opened !== null && isTouched) this.#restore(path, opened.before, opened.isOpened)
-    }
+  /** Nothing more is begun; what is being answered is still taken. */
+  cancel(): void {
+    this.#isCancelled = true
+    this.#next = null
+    this.end()
+    for (const path of this.#wanted) this.#repairs.drop(path)
+    this.#wanted.clear()
   }
 
-  /** @returns whether anything was taken out of the directory */
-  #compareContent({ path, entries, complete }: ListedChildren, ownerOf: (uid: number, gid: number) => Owner): boolean {
-    const split = this.#split?.path === path ? this.#split : null
-    const local = split?.local ?? scanDirectory(this.#target.confined, path) ?? { entries: new Map(), unspeakable: [] }
-    const relevant = entries.filter(([name, letter]) => !this.#protects(joinPath(path, name), letter === 'd'))
-    for (const verdict of reconcile(relevant, local.entries, ownerOf))
-      this.#follow(joinPath(path, verdict.name), verdict)
-    this.counts.checked += entries.length
-    const listed = split?.listed ?? new Set()
-    for (const [name] of entries) listed.add(name)
-    this.#split = complete ? null : { path, local, listed }
-    return complete && this.#discardUnlisted(path, local, listed)
+  /** Lets go of what a comparison holds. */
+  end(): void {
+    this.#comparison.end()
   }
 
-  #compareRoot(entries: readonly ListedEntry[], ownerOf: (uid: number, gid: number) => Owner): void {
-    const found = readObject(this.#target.confined.locate(ROOT_PATH))
-    if (found === null) return
-    for (const verdict of reconcile(entries, new Map([[ROOT_PATH, found]]), ownerOf)) this.#follow(ROOT_PATH, verdict)
+  /** The end, once `advance` has said so. */
+  get outcome(): Exclude<ResyncProgress['state'], 'running'> {
+    if (this.#isCancelled) return 'cancelled'
+    return this.findings.hasFailed ? 'failed' : 'done'
   }
 
-  #follow(path: string, verdict: Verdict): void {
-    if (verdict.do === 'want') this.#want(path)
-    else if (verdict.do === 'set') this.#set(path, verdict.kind, verdict.attributes)
-    else {
-      const digest = this.#read(path, verdict.size)
-      if (digest !== verdict.digest) this.#want(path)
-      else if (verdict.attributes !== null) this.#set(path, 'file', verdict.attributes)
-    }
-  }
-
-  #want(path: string): void {
-    this.counts.wanted += 1
-    this.#repairs.want(path)
-  }
-
-  #read(path: string, size: number): string | null {
-    try {
-      return fileDigest(this.#target.confined.locate(path), size)
-    } catch (error) {
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
-      return null
-    }
-  }
-
-  /** What can not be set here is asked for: its commit then tells the problem, and tries again. */
-  #set(path: string, kind: 'file' | 'directory' | 'symlink', attributes: AttributeChange): void {
-    try {
-      setAttributes(this.#target.confined.locate(path), kind, attributes)
-      this.counts.set += 1
-    } catch (error) {
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
-      this.#want(path)
-    }
-  }
-
-  #discardUnlisted(directory: string, local: LocalDirectory, listed: ReadonlySet<string>): boolean {
-    let discards = false
-    for (const [name, { kind }] of local.entries) {
-      if (listed.has(name) || name.includes('\ufffd')) continue
-      discards = this.#discard(joinPath(directory, name), kind === 'directory') || discards
-    }
-    for (const name of local.unspeakable) {
-      const parent = Buffer.from(`${this.#target.confined.locateDirectory(directory)}/`)
-      this.#target.trash.take(Buffer.concat([parent, name]), joinPath(directory, name.toString()))
-      this.counts.discarded += 1
-      discards = true
-    }
-    return discards
-  }
-
-  #discard(path: string, isDirectory: boolean): boolean {
-    try {
-      if (!this.#removal.discard(path, isDirectory)) return false
-      this.counts.discarded += 1
-      return true
-    } catch (error) {
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
-      if (!isRace(error)) {
-        const message = errorMessage(error)
-        this.#out.event({ type: 'problem', path, code: errorCode(error) ?? 'unknown', message })
-      }
-      return false
-    }
-  }
-
-  /** What the directory was before this touches it; this process is given access to it if need be. */
-  #openUp(path: string): { before: DiskObject; isOpened: boolean } | null {
-    const { confined, creation } = this.#target
-    try {
-      const before = readObject(confined.locate(path))
-      if (before === null || before.kind !== 'directory') return null
-      const isOpened = !creation.privileged && (before.mode & OWNER_ACCESS) !== OWNER_ACCESS
-      if (isOpened) {
-        const mode = before.mode | OWNER_ACCESS
-        setAttributes(confined.locate(path), 'directory', { mode, uid: LEAVE, gid: LEAVE, mtime: null })
-      }
-      return { before, isOpened }
-    } catch (error) {
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
-      return null
-    }
-  }
-
-  #restore(path: string, before: DiskObject, isOpened: boolean): void {
-    const restored = { mode: isOpened ? before.mode : null, uid: LEAVE, gid: LEAVE, mtime: before.mtime }
-    try {
-      setAttributes(this.#target.confined.locate(path), 'directory', restored)
-    } catch (error) {
-      // Of another owner, or gone by now.
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
-    }
-  }
-
-  #protects(path: string, isDirectory: boolean): boolean {
-    return this.#target.untouchable.protects(path, isDirectory)
+  #hasRoom(): boolean {
+    return this.#repairs.waiting < MOST_WAITING && this.#comparison.pages < MOST_PAGES
   }
 }

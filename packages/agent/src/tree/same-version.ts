@@ -1,6 +1,6 @@
 /** Pure decision: whether two looks at a file saw the same version of it, as far as both can tell. */
-import { sameVersion } from '../tree/difference.ts'
-import type { Observation } from '../tree/entry-index.ts'
+import { sameVersion } from './difference.ts'
+import type { Observation } from './entry-index.ts'
 
 /** As sameVersion, but a ctime that is too fresh to tell anything (0) does not count against it. */
 export function isSameVersion(a: Observation, b: Observation): boolean {

@@ -1,0 +1,80 @@
+/**
+ * Reads files again whatever their times say, and compares their bytes with the index: finds what no look at the
+ * metadata can.
+ *
+ * Gives way after every few milliseconds, and between the pieces of a large file. What it finds it hands on; it records
+ * nothing but digests that the index had not learnt yet.
+ */
+import type { ConfinedDirectories } from '@rootferry/host'
+import { ROOT_PATH } from '@rootferry/protocol'
+import { digestFile } from './content-reader.ts'
+import type { EntryIndex, IndexedEntry, Observation } from './entry-index.ts'
+import { observe } from './observe.ts'
+import { isSameVersion } from './same-version.ts'
+
+export interface ContentCheckParts {
+  index: EntryIndex
+  directories: ConfinedDirectories
+  nowMs: () => number
+  /** Lets the thread do other work. */
+  pause: () => Promise<void>
+  /** The file is not what its row says, which a scan would see as well. */
+  stale(path: string): void
+  /** The same file by all that its status says, with other bytes. */
+  differs(path: string, observation: Observation, digest: string): Promise<void>
+}
+
+const PAGE_ENTRIES = 1_000
+const SLICE_MS = 10
+
+export async function checkContent(within: string, parts: ContentCheckParts): Promise<void> {
+  const { index, directories, pause } = parts
+  let sliceBegan = performance.now()
+  for (let after: string | null | undefined = null; after !== undefined; ) {
+    const own = after === null && within !== ROOT_PATH ? index.get(within) : null
+    const { entries, next } = index.list(within, after, PAGE_ENTRIES)
+    if (own !== null) entries.unshift(own)
+    const learnt: { path: string; content: number; digest: string }[] = []
+    for (const entry of entries) {
+      if (entry.kind !== 'file') continue
+      const digest = await checkFile(entry, parts)
+      if (digest !== null) learnt.push({ path: entry.path, content: entry.content, digest })
+      if (performance.now() - sliceBegan < SLICE_MS) continue
+      directories.release()
+      await pause()
+      sliceBegan = performance.now()
+    }
+    index.learnDigests(learnt)
+    after = next ?? undefined
+  }
+  directories.release()
+}
+
+/** @returns the digest when the index lacks it */
+async function checkFile(entry: IndexedEntry, parts: ContentCheckParts): Promise<string | null> {
+  const location = locate(entry.path, parts.directories)
+  const read = location === null ? null : await digestFile(location, parts.pause)
+  if (read === null || read.fault === 'vanished' || read.fault === 'unsettled') {
+    parts.stale(entry.path)
+    return null
+  }
+  // What may not be read is a problem that the scan shows.
+  if (read.fault !== null) return null
+  const look = observe(read.stats, null, parts.nowMs())
+  if (look.found !== 'entry' || !isSameVersion(entry, look.observation)) {
+    parts.stale(entry.path)
+    return null
+  }
+  if (entry.digest === null) return read.digest
+  if (entry.digest !== read.digest) await parts.differs(entry.path, look.observation, read.digest)
+  return null
+}
+
+/** Null when a directory above is gone or may not be entered. */
+function locate(path: string, directories: ConfinedDirectories): string | null {
+  try {
+    return directories.locate(path)
+  } catch {
+    return null
+  }
+}

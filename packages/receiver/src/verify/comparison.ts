@@ -1,0 +1,341 @@
+/**
+ * Compares listings with the disk, a little at a time, and repairs what needs nothing from the agent: attributes, and
+ * what the agent does not have, which goes to the trash.
+ *
+ * Changesets may be committed between two steps: `touch` says what they changed, and that is left out of the listings
+ * that have come before. A step gives way after some milliseconds, but not while much was touched, which bounds what
+ * has to be remembered. Memory does not grow with the tree: nothing is kept of a directory once it is compared.
+ * INVARIANT: a directory that something is taken out of gets its time back within the same step.
+ */
+import { Buffer } from 'node:buffer'
+import {
+  ABOVE_ROOT,
+  baseName,
+  joinPath,
+  type ListedChildren,
+  type ListedEntry,
+  type Listing,
+  parentPath,
+  ROOT_PATH,
+} from '@rootferry/protocol'
+import { readObject, setAttributes } from '../apply/attributes.ts'
+import { isDiskTrouble, isRace, isSystemError } from '../apply/disk-errors.ts'
+import type { AttributeChange, DiskObject } from '../apply/disk-object.ts'
+import { FileReading } from '../apply/file-digest.ts'
+import type { Owner } from '../apply/owner.ts'
+import { Removal } from '../apply/removal.ts'
+import { LEAVE } from '../apply/staged-change.ts'
+import type { Target } from '../apply/target.ts'
+import type { Difference } from './findings.ts'
+import { type LocalDirectory, scanDirectory } from './local-scan.ts'
+import { type Check, reconcile, type Verdict } from './reconcile.ts'
+
+const OWNER_ACCESS = 0o700
+const MOST_TOUCHED = 20_000
+
+export interface ComparisonEvents {
+  checked(entries: number): void
+  found(path: string, kind: Difference['kind']): void
+  /** Has to come from the agent. `digest`: of what is there and may be right. Not called in a dry run. */
+  want(path: string, size: number, digest: string | null): void
+  repaired(): void
+  failed(path: string, error: unknown): void
+}
+
+export interface ComparisonScope {
+  check: Check
+  isDryRun: boolean
+}
+
+interface Page {
+  directories: readonly ListedChildren[]
+  ownerOf: (uid: number, gid: number) => Owner
+  /** The path that the listing began with, when it may not be in it. */
+  top: string | null
+  next: number
+}
+
+/** A group of a listing that is being compared. */
+interface Opened {
+  group: ListedChildren
+  local: LocalDirectory
+  listed: Set<string>
+  verdicts: Verdict[]
+  next: number
+  reading: FileReading | null
+  /** The mode to give back to it. */
+  mode: number | null
+}
+
+export class Comparison {
+  readonly #target: Target
+  readonly #scope: ComparisonScope
+  readonly #events: ComparisonEvents
+  readonly #removal: Removal
+  readonly #pages: Page[] = []
+  #opened: Opened | null = null
+  /** A directory whose listing goes on: what was there, and what was listed of it so far. */
+  #split: { path: string; local: LocalDirectory; listed: Set<string> } | null = null
+  readonly #touched = new Set<string>()
+
+  constructor(target: Target, scope: ComparisonScope, events: ComparisonEvents) {
+    this.#target = target
+    this.#scope = scope
+    this.#events = events
+    this.#removal = new Removal(target.confined, target.trash, target.untouchable)
+  }
+
+  /** Whether a listing waits to be compared. */
+  get hasWork(): boolean {
+    return this.#pages.length > 0
+  }
+
+  /** Listings waiting. */
+  get pages(): number {
+    return this.#pages.length
+  }
+
+  /** @param top the path that was asked for, with its first listing */
+  take({ directories, users, groups }: Listing, top: string | null): void {
+    this.#pages.push({ directories, ownerOf: this.#target.owners.forMessage(users, groups), top, next: 0 })
+  }
+
+  /** A commit has changed these paths: listings that are here already say nothing of them any more. */
+  touch(paths: Iterable<string>): void {
+    if (this.#pages.length === 0 && this.#split === null) return
+    for (const path of paths) {
+      if (this.#pages.length > 0 || (path !== ROOT_PATH && parentPath(path) === this.#split?.path)) {
+        this.#touched.add(path)
+      }
+    }
+  }
+
+  /**
+   * Compares for a while; may be called again after a disk error, and goes on where it was.
+   * @param isDue whether it is time to give way
+   * @throws the system error when the disk as a whole is in trouble
+   */
+  step(isDue: () => boolean): void {
+    const mayPause = () => this.#touched.size < MOST_TOUCHED && isDue()
+    for (let page = this.#pages[0]; page !== undefined; page = this.#pages[0]) {
+      while (this.#opened !== null || page.next < page.directories.length) {
+        this.#opened ??= this.#open(page)
+        if (this.#opened !== null && !this.#advance(this.#opened, page, mayPause)) return
+        if (mayPause()) return
+      }
+      this.#pages.shift()
+    }
+    if (this.#split === null) this.#touched.clear()
+  }
+
+  /** Nothing more is compared. */
+  end(): void {
+    if (this.#opened !== null) this.#close(this.#opened)
+    this.#opened = null
+    this.#split = null
+    this.#pages.length = 0
+    this.#touched.clear()
+  }
+
+  /** @returns null when there is nothing to compare */
+  #open(page: Page): Opened | null {
+    const group = page.directories[page.next]
+    page.next += 1
+    if (group === undefined) return null
+    const { path, entries } = group
+    if (path !== ABOVE_ROOT && this.#target.untouchable.protects(path, true)) return null
+    const split = this.#split?.path === path ? this.#split : null
+    let mode: number | null = null
+    try {
+      mode = path === ABOVE_ROOT ? null : this.#openUp(path)
+      const local = split?.local ?? this.#scan(path)
+      const relevant = entries.filter(([name, letter]) => this.#isCompared(path, name, letter === 'd'))
+      const listed = split?.listed ?? new Set()
+      for (const [name] of entries) listed.add(name)
+      this.#events.checked(entries.length)
+      const verdicts = reconcile(relevant, local.entries, page.ownerOf, this.#scope.check)
+      return { group, local, listed, verdicts, next: 0, reading: null, mode }
+    } catch (error) {
+      if (isDiskTrouble(error)) page.next -= 1
+      if (mode !== null) this.#restore(path, { mode, mtime: null })
+      this.#noteFailure(path, error)
+      return null
+    }
+  }
+
+  #scan(path: string): LocalDirectory {
+    const { confined } = this.#target
+    if (path !== ABOVE_ROOT) return scanDirectory(confined, path) ?? { entries: new Map(), unspeakable: [] }
+    const root = readObject(confined.locate(ROOT_PATH))
+    return { entries: new Map(root === null ? [] : [[ROOT_PATH, root]]), unspeakable: [] }
+  }
+
+  /** @returns whether the group is done */
+  #advance(opened: Opened, page: Page, isDue: () => boolean): boolean {
+    const { group, local, listed, verdicts } = opened
+    const { path, complete } = group
+    for (let verdict = verdicts[opened.next]; verdict !== undefined; verdict = verdicts[opened.next]) {
+      const place = path === ABOVE_ROOT ? ROOT_PATH : joinPath(path, verdict.name)
+      if (!this.#touched.has(place) && !this.#follow(opened, place, verdict, isDue)) return false
+      opened.reading?.close()
+      opened.reading = null
+      opened.next += 1
+      if (isDue()) return false
+    }
+    const isWhole = complete && path !== ABOVE_ROOT
+    this.#split = isWhole || path === ABOVE_ROOT ? null : { path, local, listed }
+    if (isWhole) this.#discard(path, (name) => !listed.has(name), local)
+    else if (page.top !== null && path === parentPath(page.top)) this.#discardTop(page.top, opened)
+    this.#close(opened)
+    this.#opened = null
+    return true
+  }
+
+  /** @returns false when it takes longer, and is to be called again */
+  #follow(opened: Opened, path: string, verdict: Verdict, isDue: () => boolean): boolean {
+    if (verdict.do === 'set') {
+      if (!this.#scope.isDryRun) this.#set(path, verdict.kind, verdict.attributes)
+      this.#events.found(path, 'changed')
+      return true
+    }
+    const { size } = verdict
+    const mustRead = verdict.do === 'read' || (verdict.mayHold && !this.#scope.isDryRun)
+    const digest = mustRead ? this.#read(opened, path, size, isDue) : null
+    if (digest === undefined) return false
+    if (verdict.do === 'want') {
+      this.#events.found(path, verdict.difference)
+      if (!this.#scope.isDryRun) this.#events.want(path, size, digest)
+    } else if (digest !== verdict.digest) {
+      this.#events.found(path, 'changed')
+      if (!this.#scope.isDryRun) this.#events.want(path, size, null)
+    } else if (verdict.attributes !== null) {
+      if (!this.#scope.isDryRun) this.#set(path, 'file', verdict.attributes)
+      this.#events.found(path, 'changed')
+    }
+    return true
+  }
+
+  /** @returns the digest; null when it can not be had; undefined when it takes longer */
+  #read(opened: Opened, path: string, size: number, isDue: () => boolean): string | null | undefined {
+    try {
+      opened.reading ??= FileReading.open(this.#target.confined.locate(path), size)
+      return opened.reading === null ? null : opened.reading.advance(isDue)
+    } catch (error) {
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      return null
+    }
+  }
+
+  /** What can not be set here is asked for: its commit then tells the problem, and tries again. */
+  #set(path: string, kind: 'file' | 'directory' | 'symlink', attributes: AttributeChange): void {
+    try {
+      setAttributes(this.#target.confined.locate(path), kind, attributes)
+      this.#events.repaired()
+    } catch (error) {
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      this.#events.want(path, 0, null)
+    }
+  }
+
+  /** The path that was to be compared is not in the index. */
+  #discardTop(top: string, { listed, local }: Opened): void {
+    const name = baseName(top)
+    if (!listed.has(name)) this.#discard(parentPath(top), (other) => other === name, { ...local, unspeakable: [] })
+  }
+
+  #discard(directory: string, isExtraneous: (name: string) => boolean, local: LocalDirectory): void {
+    const before = this.#lookAt(directory)
+    let hasChanged = false
+    for (const [name, { kind }] of local.entries) {
+      if (!isExtraneous(name) || name.includes('\ufffd') || this.#touched.has(joinPath(directory, name))) continue
+      hasChanged = this.#discardOne(joinPath(directory, name), kind === 'directory') || hasChanged
+    }
+    for (const name of local.unspeakable) {
+      const path = joinPath(directory, name.toString())
+      const parent = Buffer.from(`${this.#target.confined.locateDirectory(directory)}/`)
+      const take = () => this.#target.trash.take(Buffer.concat([parent, name]), path)
+      hasChanged = this.#discardAll([path], take) || hasChanged
+    }
+    if (hasChanged && before !== null) this.#restore(directory, { mode: null, mtime: before.mtime })
+  }
+
+  /** Of a directory in which something stays, the rest goes. */
+  #discardOne(path: string, isDirectory: boolean): boolean {
+    try {
+      const removable = this.#removal.removable(path, isDirectory)
+      return removable.length > 0 && this.#discardAll(removable, () => this.#removal.discard(path, isDirectory))
+    } catch (error) {
+      this.#noteFailure(path, error)
+      return false
+    }
+  }
+
+  /** @returns whether anything may have been moved */
+  #discardAll(paths: readonly string[], discard: () => unknown): boolean {
+    if (!this.#scope.isDryRun) {
+      try {
+        discard()
+        for (const _ of paths) this.#events.repaired()
+      } catch (error) {
+        // Somebody was faster.
+        if (isRace(error)) return true
+        this.#noteFailure(paths[0] ?? ROOT_PATH, error)
+      }
+    }
+    for (const path of paths) this.#events.found(path, 'extraneous')
+    return !this.#scope.isDryRun
+  }
+
+  #lookAt(path: string): DiskObject | null {
+    try {
+      return readObject(this.#target.confined.locate(path))
+    } catch (error) {
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      return null
+    }
+  }
+
+  /** Gives this process access to a directory if need be. @returns the mode to give back to it afterwards */
+  #openUp(path: string): number | null {
+    const { confined, creation } = this.#target
+    if (creation.privileged) return null
+    const before = this.#lookAt(path)
+    const needed = this.#scope.isDryRun ? OWNER_ACCESS & 0o555 : OWNER_ACCESS
+    if (before?.kind !== 'directory' || (before.mode & needed) === needed) return null
+    const change = { mode: before.mode | needed, uid: LEAVE, gid: LEAVE, mtime: null }
+    try {
+      setAttributes(confined.locate(path), 'directory', change)
+      return before.mode
+    } catch (error) {
+      // Of another owner: what can not be read shows next.
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      return null
+    }
+  }
+
+  #close({ group, mode, reading }: Opened): void {
+    reading?.close()
+    if (mode !== null && !this.#touched.has(group.path)) this.#restore(group.path, { mode, mtime: null })
+  }
+
+  #restore(path: string, change: Pick<AttributeChange, 'mode' | 'mtime'>): void {
+    try {
+      setAttributes(this.#target.confined.locate(path), 'directory', { ...change, uid: LEAVE, gid: LEAVE })
+    } catch (error) {
+      // Of another owner, or gone by now.
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+    }
+  }
+
+  /** A problem of one path; what went away meanwhile is none. @throws what is no problem of one path */
+  #noteFailure(path: string, error: unknown): void {
+    if (isDiskTrouble(error) || !isSystemError(error)) throw error
+    if (!isRace(error)) this.#events.failed(path, error)
+  }
+
+  #isCompared(directory: string, name: ListedEntry[0], isDirectory: boolean): boolean {
+    if (directory === ABOVE_ROOT) return true
+    const path = joinPath(directory, name)
+    return !this.#touched.has(path) && !this.#target.untouchable.protects(path, isDirectory)
+  }
+}
