@@ -1,6 +1,8 @@
 /** What every row works with. */
 import { Rig } from '../test/support/rig.ts'
+import { until } from '../test/support/until.ts'
 import type { Peers } from './peers.ts'
+import type { Plots } from './plots.ts'
 
 export interface Bench {
   place: string
@@ -8,13 +10,26 @@ export interface Bench {
   files: number
   runs: number
   peers: Peers
+  plots: Plots
 }
 
 export const MINUTES = 60_000
 
 /** Agent and receivers on the bench's tree, in sync. */
 export async function runningRig(bench: Bench, receivers: number): Promise<Rig> {
-  const rig = await Rig.start({ receivers, place: bench.place, sourceAt: bench.tree })
+  const rig = await waitingRig(bench, receivers)
+  await Promise.all(rig.targets.map((_, number) => rig.startReceiver(number)))
   await rig.inSync(5 * MINUTES)
+  return rig
+}
+
+/** The agent ready, its receivers not yet started. */
+export async function waitingRig(bench: Bench, receivers: number): Promise<Rig> {
+  const rig = await Rig.start({ receivers, place: bench.place, sourceAt: bench.tree, receiversLater: true })
+  await until(
+    async () => (await rig.status()).roots[0]?.state === 'ready',
+    () => 'the agent is not ready',
+    MINUTES,
+  )
   return rig
 }

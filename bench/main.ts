@@ -1,59 +1,95 @@
 /**
- * `npm run bench [-- --quick] [-- ROW…]`: measures Rootferry beside rsync, in the same run, and prints one table.
+ * `npm run bench [-- --quick] [-- --plots DIRECTORY] [-- ROW…]`: measures Rootferry beside its peers, in the same run.
  *
  * Ours and theirs take turns; figures are medians. Trees are generated from a seed on tmpfs (/dev/shm), where the disk
- * does not blur what the programs cost. Peers are what is installed: an rsync daemon, and rsync over SSH where sshd is.
+ * does not blur what the programs cost. Prints one table in Markdown.
  */
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Row } from './figures.ts'
+import type { Bench } from './bench.ts'
+import { markdown, type Row } from './figures.ts'
 import { Peers } from './peers.ts'
+import { Plots } from './plots.ts'
 import { firstSync } from './rows/first-sync.ts'
-import { burst, latency } from './rows/latency.ts'
+import { fleet, reconnect } from './rows/fleet.ts'
+import { burst, busyLatency, latency } from './rows/latency.ts'
 import { memory, restart, soak } from './rows/standing.ts'
 import { makeTree } from './seeded-tree.ts'
 
+const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
+  first1: firstSync(1),
+  first4: firstSync(4),
+  latency: latency(1),
+  latency8: latency(8),
+  busy: busyLatency,
+  burst,
+  restart,
+  reconnect,
+  fleet: fleet([1, 8, 50]),
+  memory,
+  soak,
+}
+/** Takes long, so it has to be asked for. */
+const NOT_BY_DEFAULT = new Set(['soak'])
+
 const { values, positionals } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, files: { type: 'string' }, runs: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    files: { type: 'string' },
+    runs: { type: 'string' },
+    plots: { type: 'string' },
+  },
   allowPositionals: true,
 })
 const files = Number(values.files ?? (values.quick ? 10_000 : 100_000))
-const runs = Number(values.runs ?? (values.quick ? 1 : 3))
-const place = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : '/tmp', 'rootferry-bench-'))
-const rows: Row[] = []
+const runs = Number(values.runs ?? (values.quick ? 1 : 5))
+const names = positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NOT_BY_DEFAULT.has(name))
+for (const name of names) {
+  if (ROWS[name] === undefined) throw new Error(`no row ${name}: ${Object.keys(ROWS).join(', ')} are there`)
+}
 
+const place = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : '/tmp', 'rootferry-bench-'))
 process.on('exit', () => rmSync(place, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 
 const tree = join(place, 'tree')
 mkdirSync(tree)
-console.log(
-  `${cpus().length} cores, ${cpus()[0]?.model}, Node ${process.version}; a tree of ${files} files on ${place}`,
-)
+mkdirSync(join(place, 'fleet'))
 const bytes = makeTree(tree, { files, meanBytes: 8_130, seed: 1 })
-console.log(`${(bytes / 1e6).toFixed(0)} MB generated`)
+makeTree(join(place, 'fleet'), { files: 100, meanBytes: 8_130, seed: 2 })
+console.log(`${cpus().length} cores, ${cpus()[0]?.model}, Linux ${release()}, ${versions()}`)
+console.log(`${files} files, ${(bytes / 1e6).toFixed(0)} MB on ${place}; medians of ${runs}, range in brackets\n`)
 
-const all = { first1: firstSync(1), first4: firstSync(4), latency, burst, restart, memory, soak } as const
-const names = positionals.length > 0 ? positionals : Object.keys(all).filter((name) => name !== 'soak')
+const rows: Row[] = []
+const plots = new Plots()
 {
   await using peers = await Peers.start(place)
   for (const name of names) {
-    const row = all[name as keyof typeof all]
-    if (row === undefined) throw new Error(`no row ${name}: ${Object.keys(all).join(', ')} are there`)
-    console.log(`… ${name}`)
-    rows.push(...(await row({ place, tree, files, runs, peers })))
+    console.error(`… ${name}`)
+    rows.push(...((await ROWS[name]?.({ place, tree, files, runs, peers, plots })) ?? []))
   }
 }
-print(rows)
+process.stdout.write(markdown(rows))
+if (values.plots !== undefined) for (const file of plots.write(values.plots)) console.error(`plotted ${file}`)
 
-function print(table: Row[]): void {
-  const columns = ['what', 'ours', 'peer', 'ratio', 'target'] as const
-  const widths = columns.map((column) => Math.max(column.length, ...table.map((row) => row[column].length)))
-  const line = (cells: readonly string[]) =>
-    console.log(`| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`)
-  line(columns)
-  line(widths.map((width) => '-'.repeat(width)))
-  for (const row of table) line(columns.map((column) => row[column]))
+function versions(): string {
+  const ask = (program: string, option: string, pattern: RegExp) => {
+    try {
+      return pattern.exec(execFileSync(program, [option], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))?.[1]
+    } catch {
+      // Not installed: it is not among the peers either.
+      return undefined
+    }
+  }
+  const found = [
+    ['rsync', ask('rsync', '--version', /version (\S+)/)],
+    ['lsyncd', ask('lsyncd', '--version', /Version: (\S+)/)],
+  ] as const
+  return [
+    `Node ${process.version}`,
+    ...found.flatMap(([name, version]) => (version ? [`${name} ${version}`] : [])),
+  ].join(', ')
 }

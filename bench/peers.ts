@@ -1,14 +1,20 @@
-/** What we are compared with: an rsync daemon and an sshd of our own, on loopback, with keys made for the run. */
+/**
+ * What we are compared with, as far as it is installed: tar, an rsync daemon, rsync over an sshd of our own, and lsyncd,
+ * all on loopback, with keys made for the run.
+ */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePort } from '../test/support/rig.ts'
+import { until } from '../test/support/until.ts'
 
-export type PeerName = 'rsync daemon' | 'rsync over SSH'
+export const COPIERS = ['rsync over SSH', 'rsync daemon', 'tar to tar'] as const
+/** Copies a whole tree, and ends. */
+export type Copier = (typeof COPIERS)[number]
 
 export class Peers implements AsyncDisposable {
   readonly #processes: ChildProcess[] = []
@@ -25,28 +31,71 @@ export class Peers implements AsyncDisposable {
     mkdirSync(peers.#place, { mode: 0o700 })
     if (existsSync('/usr/bin/rsync')) await peers.#startDaemon()
     if (existsSync('/usr/bin/rsync') && existsSync('/usr/sbin/sshd')) await peers.#startSsh()
-    if (peers.names().length < 2) console.log('not installed here, so not compared: rsync, or sshd')
+    const missing = COPIERS.filter((name) => !peers.has(name))
+    if (missing.length > 0) console.log(`not installed here, so not compared: ${missing.join(', ')}`)
     return peers
   }
 
-  names(): PeerName[] {
-    const names: PeerName[] = []
-    if (this.#sshPort > 0) names.push('rsync over SSH')
-    if (this.#daemonPort > 0) names.push('rsync daemon')
-    return names
+  has(name: Copier): boolean {
+    if (name === 'rsync over SSH') return this.#sshPort > 0
+    return name === 'tar to tar' || this.#daemonPort > 0
   }
 
-  /** Copies a tree to an empty or older target. @returns seconds */
-  async copy(name: PeerName, source: string, target: string): Promise<number> {
+  get hasLsyncd(): boolean {
+    return this.#daemonPort > 0 && existsSync('/usr/bin/lsyncd')
+  }
+
+  /** The servers among them: what a copy costs on the other side is theirs. */
+  get pids(): number[] {
+    return this.#processes.flatMap(({ pid }) => (pid === undefined ? [] : [pid]))
+  }
+
+  /** Copies a tree to an empty or older target. */
+  async copy(name: Copier, source: string, target: string): Promise<void> {
     mkdirSync(target, { recursive: true })
-    const began = performance.now()
-    const ssh = `ssh -p ${this.#sshPort} -i ${join(this.#place, 'key')} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR`
-    const parameters =
+    const run = promisify(execFile)
+    if (name === 'tar to tar') {
+      await run('sh', ['-c', 'tar -C "$0" -cf - . | tar -C "$1" -xpf -', source, target])
+      return
+    }
+    const to =
       name === 'rsync daemon'
-        ? ['-a', '--delete', `${source}/`, `rsync://127.0.0.1:${this.#daemonPort}/all${target}/`]
-        : ['-a', '--delete', '-e', ssh, `${source}/`, `127.0.0.1:${target}/`]
-    await promisify(execFile)('rsync', parameters)
-    return (performance.now() - began) / 1000
+        ? [`${source}/`, `rsync://127.0.0.1:${this.#daemonPort}/all${target}/`]
+        : ['-e', this.sshCommand, `${source}/`, `127.0.0.1:${target}/`]
+    await run('rsync', ['-a', '--delete', ...to])
+  }
+
+  /** For `rsync -e`. */
+  get sshCommand(): string {
+    const options = 'StrictHostKeyChecking=no UserKnownHostsFile=/dev/null LogLevel=ERROR'.split(' ')
+    const key = join(this.#place, 'key')
+    return `ssh -p ${this.#sshPort} -i ${key} ${options.map((option) => `-o ${option}`).join(' ')}`
+  }
+
+  /** lsyncd without its delay, feeding the rsync daemon, after its first copy. */
+  async lsyncd(source: string, target: string): Promise<AsyncDisposable> {
+    await this.copy('rsync daemon', source, target)
+    const place = mkdtempSync(join(this.#place, 'lsyncd-'))
+    const [config, status] = [join(place, 'lsyncd.lua'), join(place, 'status')]
+    writeFileSync(
+      config,
+      `settings { nodaemon = true, statusFile = "${status}", statusInterval = 1, logfile = "/dev/null" }
+sync { default.rsync, source = "${source}", target = "rsync://127.0.0.1:${this.#daemonPort}/all${target}", delay = 0, rsync = { archive = true } }
+`,
+    )
+    const lsyncd = spawn('lsyncd', [config], { stdio: 'ignore' })
+    await until(
+      () => existsSync(status),
+      () => 'lsyncd does not start',
+      60_000,
+    )
+    return {
+      [Symbol.asyncDispose]: async () => {
+        const ended = once(lsyncd, 'exit')
+        lsyncd.kill('SIGKILL')
+        await ended
+      },
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,26 +1,29 @@
-/** One save, as an editor does it, and how long it takes to be seen on the receiver. */
+/** One save, as an editor does it, and how long it takes to be seen on the other side. */
 import { mkdirSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Rig } from '../test/support/rig.ts'
 
-/** Replaces a file as an editor does. @returns milliseconds until the target shows the new content */
-export async function saveToVisible(rig: Rig, path: string, content: string): Promise<number> {
-  const target = join(rig.targets[0] ?? '', path)
+/** Replaces a file as an editor does. @returns milliseconds until every target shows the new content */
+export async function saveToVisible(source: string, targets: string[], path: string, content: string): Promise<number> {
+  const waiting = targets.map((target) => contentSeen(join(target, path), content))
+  const temporary = join(source, `${path}.saving`)
+  writeFileSync(temporary, content)
+  const saved = performance.now()
+  renameSync(temporary, join(source, path))
+  return Math.max(...(await Promise.all(waiting))) - saved
+}
+
+/** @returns when, on the clock of `performance.now()` */
+async function contentSeen(file: string, content: string): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()
-  mkdirSync(dirname(target), { recursive: true })
-  const check = () => {
+  mkdirSync(dirname(file), { recursive: true })
+  const watcher = watch(dirname(file), () => {
     try {
-      if (readFileSync(target, 'utf8') === content) resolve(performance.now())
+      if (readFileSync(file, 'utf8') === content) resolve(performance.now())
     } catch (error) {
       if (!(error instanceof Error)) throw error
     }
-  }
-  const watcher = watch(dirname(target), check)
-  const temporary = join(rig.source, `${path}.saving`)
-  writeFileSync(temporary, content)
-  const saved = performance.now()
-  renameSync(temporary, join(rig.source, path))
-  const visible = await promise
+  })
+  const seen = await promise
   watcher.close()
-  return visible - saved
+  return seen
 }

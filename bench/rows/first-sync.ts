@@ -1,51 +1,76 @@
-/** First sync of empty targets, beside parallel rsyncs. */
+/** First sync of empty targets, beside as many rsyncs at once. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { Rig } from '../../test/support/rig.ts'
-import { until } from '../../test/support/until.ts'
-import type { Bench } from '../bench.ts'
-import { MINUTES } from '../bench.ts'
-import { median, type Row, spread } from '../figures.ts'
-import type { PeerName } from '../peers.ts'
+import { type Bench, MINUTES, waitingRig } from '../bench.ts'
+import { median, pairedRow, type Row } from '../figures.ts'
+import { COPIERS, type Copier } from '../peers.ts'
+import { processorSeconds } from '../processor-time.ts'
 
-/** First sync of empty targets, the agent running: from the start of the receivers' processes to all of them live. */
+interface Cost {
+  seconds: number[]
+  processor: number[]
+}
+
+const TARGETS: Record<number, string> = { 1: '≤ 0.8× SSH', 4: '≤ 0.4× SSH' }
+
+/** From the start of the receivers' processes, the agent running, to all of them live. */
 export function firstSync(receivers: number) {
   return async (bench: Bench): Promise<Row[]> => {
-    const ours: number[] = []
-    const theirs = new Map<PeerName, number[]>(bench.peers.names().map((name) => [name, []]))
+    const ours: Cost = { seconds: [], processor: [] }
+    const theirs = new Map<Copier, Cost>(
+      COPIERS.filter((name) => bench.peers.has(name)).map((name) => [name, { seconds: [], processor: [] }]),
+    )
     for (let run = 0; run < bench.runs; run += 1) {
-      ours.push(await oursToEmpty(bench, receivers))
-      for (const [name, seconds] of theirs) seconds.push(await theirsToEmpty(bench, name, receivers))
+      note(ours, await oursToEmpty(bench, receivers))
+      for (const [name, cost] of theirs) note(cost, await theirsToEmpty(bench, name, receivers))
     }
-    const target = receivers === 1 ? '≤ 1.2× SSH' : '≤ 0.7× SSH'
-    return [...theirs].map(([name, seconds]) => ({
-      what: `first sync, ${bench.files} files, ${receivers} receiver(s), to ${name}`,
-      ours: spread(ours, 's'),
-      peer: spread(seconds, 's'),
-      ratio: `${(median(ours) / median(seconds)).toFixed(2)}×`,
-      target: name === 'rsync over SSH' ? target : '',
-    }))
+    const what = `first sync, ${bench.files} files, ${receivers === 1 ? '1 receiver' : `${receivers} receivers`}`
+    const axes = { x: 'receivers', y: 'seconds' }
+    for (const [name, cost] of [['Rootferry', ours] as const, ...theirs]) {
+      bench.plots.point('First sync by number of receivers', axes, name, { x: receivers, y: median(cost.seconds) })
+    }
+    // What an rsync daemon's children used is told to nobody.
+    const ssh = theirs.get('rsync over SSH')
+    const processor = pairedRow(`${what}, processor time, to rsync over SSH`, ours.processor, ssh?.processor ?? [], '')
+    return [
+      ...[...theirs].map(([name, cost]) =>
+        pairedRow(
+          `${what}, to ${name}`,
+          ours.seconds,
+          cost.seconds,
+          name === 'rsync over SSH' ? (TARGETS[receivers] ?? '') : '',
+        ),
+      ),
+      ...(ssh === undefined ? [] : [processor]),
+    ]
   }
 }
 
-async function oursToEmpty(bench: Bench, receivers: number): Promise<number> {
-  await using rig = await Rig.start({ receivers, place: bench.place, sourceAt: bench.tree, receiversLater: true })
-  await until(
-    async () => (await rig.status()).roots[0]?.state === 'ready',
-    () => 'the agent is not ready',
-    MINUTES,
-  )
+function note(cost: Cost, [seconds, processor]: readonly [number, number]): void {
+  cost.seconds.push(seconds)
+  cost.processor.push(processor)
+}
+
+async function oursToEmpty(bench: Bench, receivers: number): Promise<[number, number]> {
+  await using rig = await waitingRig(bench, receivers)
+  const used = processorSeconds([rig.agent?.pid])
   const began = performance.now()
   await Promise.all(rig.targets.map((_, number) => rig.startReceiver(number)))
   await rig.inSync(5 * MINUTES)
-  return (performance.now() - began) / 1000
+  const seconds = (performance.now() - began) / 1000
+  return [seconds, processorSeconds([rig.agent?.pid, ...rig.receivers.map((receiver) => receiver?.pid)]) - used]
 }
 
-async function theirsToEmpty(bench: Bench, name: PeerName, receivers: number): Promise<number> {
+async function theirsToEmpty(bench: Bench, name: Copier, receivers: number): Promise<[number, number]> {
   const targets = Array.from({ length: receivers }, (_, number) => join(bench.place, `peer-target${number}`))
+  const processes = [process.pid, ...bench.peers.pids]
+  const own = process.cpuUsage()
+  const used = processorSeconds(processes)
   const began = performance.now()
   await Promise.all(targets.map((target) => bench.peers.copy(name, bench.tree, target)))
   const seconds = (performance.now() - began) / 1000
+  const { user, system } = process.cpuUsage(own)
+  const processor = processorSeconds(processes) - used - (user + system) / 1e6
   for (const target of targets) rmSync(target, { recursive: true, force: true })
-  return seconds
+  return [seconds, processor]
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Bench, MINUTES, runningRig } from '../bench.ts'
-import { type Row, residentOf, spread } from '../figures.ts'
+import { ownRow, type Row, residentOf, spread } from '../figures.ts'
 import { saveToVisible } from '../save-to-visible.ts'
 
 /** Orderly restart of the agent on an unchanged tree: start of the process → ready and receiver live. */
@@ -16,40 +16,28 @@ export async function restart(bench: Bench): Promise<Row[]> {
     await rig.inSync(MINUTES)
     samples.push((performance.now() - began) / 1000)
   }
-  return [
-    {
-      what: `agent restart, ${bench.files} files unchanged`,
-      ours: spread(samples, 's'),
-      peer: '',
-      ratio: '',
-      target: '≤ 1.5 s',
-    },
-  ]
+  return [ownRow(`agent restart, ${bench.files} files unchanged`, spread(samples, 's'), '≤ 1.5 s')]
 }
 
-/** Resident memory after the first sync and a rest. */
+/** Resident memory after a first sync and a rest, and after a restart of the agent. */
 export async function memory(bench: Bench): Promise<Row[]> {
   await using rig = await runningRig(bench, 1)
   await delay(5_000)
-  const row = (who: string, pid: number | undefined, target: string): Row => {
-    const { now, peak } = residentOf(pid)
-    return {
-      what: `memory of the ${who}, ${bench.files} files`,
-      ours: `${now} MB (peak ${peak})`,
-      peer: '',
-      ratio: '',
-      target,
-    }
-  }
   const rows = [
-    row('agent after a first sync', rig.agent?.pid, '≤ 300 MB'),
-    row('receiver after a first sync', rig.receivers[0]?.pid, '≤ 150 MB'),
+    memoryRow(bench, 'agent after a first sync', rig.agent?.pid, '≤ 200 MB'),
+    memoryRow(bench, 'receiver after a first sync', rig.receivers[0]?.pid, '≤ 150 MB'),
   ]
   await rig.agent?.stop()
   await rig.startAgent()
   await rig.inSync(MINUTES)
-  await delay(3_000)
-  return [...rows, row('agent, restarted', rig.agent?.pid, '≤ 300 MB')]
+  await delay(5_000)
+  return [...rows, memoryRow(bench, 'agent, restarted', rig.agent?.pid, '≤ 200 MB')]
+}
+
+function memoryRow(bench: Bench, who: string, pid: number | undefined, target: string): Row {
+  const { now, peak } = residentOf(pid)
+  bench.plots.point('Memory by entries', { x: 'files', y: 'MB resident' }, who, { x: bench.files, y: now })
+  return ownRow(`memory of the ${who}, ${bench.files} files`, `${now} MB (peak ${peak})`, target)
 }
 
 /** 10,000 changesets one after the other: memory must not grow. */
@@ -58,10 +46,8 @@ export async function soak(bench: Bench): Promise<Row[]> {
   const resident = () => `${residentOf(rig.agent?.pid).now} / ${residentOf(rig.receivers[0]?.pid).now} MB`
   const figures: string[] = []
   for (let changeset = 0; changeset < 10_000; changeset += 1) {
-    await saveToVisible(rig, join('vendor0', `soak-${changeset % 500}`), `changeset ${changeset}`)
+    await saveToVisible(rig.source, rig.targets, join('vendor0', `soak-${changeset % 500}`), `changeset ${changeset}`)
     if (changeset % 2_500 === 0 || changeset === 9_999) figures.push(resident())
   }
-  return [
-    { what: 'agent / receiver over 10,000 changesets', ours: figures.join(' → '), peer: '', ratio: '', target: 'flat' },
-  ]
+  return [ownRow('memory of agent / receiver over 10,000 changesets', figures.join(' → '), 'flat')]
 }
