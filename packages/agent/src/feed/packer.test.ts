@@ -17,7 +17,7 @@ import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { zstdDecompressSync } from 'node:zlib'
 import { Accounts } from '@rootferry/host'
-import { type Change, decodeToReceiver, digestOf, type Segment } from '@rootferry/protocol'
+import { type Change, decodeToReceiver, digestOf, LIMITS, type Segment } from '@rootferry/protocol'
 import { extract } from 'tar-stream'
 import { TestTree, temporaryRoot } from '../tree/test-tree.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
@@ -291,6 +291,21 @@ test('what shrinks is compressed', async () => {
   const { segments, contents } = await packAll(packer, await packer.planChangeset(0), true)
   assert.ok(segments.some(({ encoding, bytes, tarBytes }) => encoding === 'zstd' && bytes < tarBytes / 5))
   assert.equal(contents.get('text')?.toString(), 'compress me '.repeat(20_000))
+})
+
+test('a slice that shrinks says how long its archive is', async () => {
+  using tree = treeWith({ big: Buffer.alloc(SLICE_BYTES + 1, 'slice by slice ') })
+  const { packer } = setUp(tree)
+  tree.scanAll()
+  const { segments } = await packAll(packer, await packer.planChangeset(0), true)
+  const slices = segments.filter(({ slice }) => slice !== null)
+  assert.deepEqual(
+    slices.map(({ encoding, tarBytes }) => [encoding, tarBytes]),
+    [
+      ['zstd', LIMITS.segmentBytes],
+      ['zstd', 2048],
+    ],
+  )
 })
 
 test('what does not shrink is sent as it is, even over a slow line', async () => {

@@ -307,15 +307,17 @@ export class Packer {
   ): Promise<PackedSegment> {
     const naming = new OwnerNaming(this.#parts.accounts)
     for (const change of changes) if (change.kind !== 'absent') naming.note(change)
+    // Asked now: memory that is given back has no length any more.
+    const tarBytes = archive.byteLength
     const { encoding, payload } = compressSegment(archive, compress)
-    const isEmpty = archive.byteLength === 0
+    const isEmpty = tarBytes === 0
     if (payload !== archive || isEmpty) this.#slabs.give(archive.buffer)
     const header = encodeMessage({
       type: 'segment',
       index: position,
       encoding,
       bytes: payload.byteLength,
-      tarBytes: archive.byteLength,
+      tarBytes,
       changes,
       slice,
       ...naming.names(this.#parts.nowMs()),
