@@ -183,9 +183,12 @@ export class Comparison {
       if (isDue()) return false
     }
     const isWhole = complete && path !== ABOVE_ROOT
-    this.#split = isWhole || path === ABOVE_ROOT ? null : { path, local, listed }
+    const top = page.top !== null && path === parentPath(page.top) ? page.top : null
+    // Groups of other directories may come between two parts of one.
+    if (this.#split?.path === path) this.#split = null
+    if (!isWhole && top === null && path !== ABOVE_ROOT) this.#split = { path, local, listed }
     if (isWhole) this.#discard(path, (name) => !listed.has(name), local)
-    else if (page.top !== null && path === parentPath(page.top)) this.#discardTop(page.top, opened)
+    else if (top !== null) this.#discardTop(top, opened)
     this.#close(opened)
     this.#opened = null
     return true
