@@ -250,7 +250,8 @@ function countBytes(socket: Duplex, most: number, exceeded: () => void): () => v
     bytes += data.byteLength
     if (bytes > most) exceeded()
   }
-  socket.on('data', count)
+  // Ahead of the WebSocket, which may have a whole message when it has heard the last of them.
+  socket.prependListener('data', count)
   return () => socket.off('data', count)
 }
 
