@@ -1,0 +1,185 @@
+/** From `token create --join` on one host to a receiver in sync on another, and every way in which that is refused. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Daemon } from '../../packages/local/src/daemon.ts'
+import { decodeInvitation, encodeInvitation } from '../../packages/protocol/src/index.ts'
+import { differences } from '../support/compare-trees.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+const RECEIVER = new URL('../../packages/receiver/src/main.ts', import.meta.url)
+
+let rig: Rig
+let place: string
+let invitation: string
+let number = 0
+
+before(async () => {
+  const prepare = (source: string) => {
+    mkdirSync(join(source, 'app'))
+    writeFileSync(join(source, 'app/index.php'), '<?php')
+  }
+  rig = await Rig.start({ receivers: 0, tls: true, prepare })
+  place = mkdtempSync(join(tmpdir(), 'rootferry-join-test-'))
+  invitation = rig.agentVerb('token', 'create', 'web7', '--join').trim()
+})
+after(async () => {
+  rmSync(place, { recursive: true })
+  await rig[Symbol.asyncDispose]()
+})
+
+function freshConfig(): string {
+  return join(place, String(++number), 'etc/receiver.yaml')
+}
+
+function joining(text: string, config: string, ...words: string[]) {
+  const parameters = [fileURLToPath(RECEIVER), 'join', text === '' ? '-' : text, '--config', config, ...words]
+  const input = text === '' ? `${invitation}\n` : ''
+  const { status, stdout, stderr } = spawnSync(process.execPath, parameters, {
+    encoding: 'utf8',
+    input,
+    timeout: 30_000,
+  })
+  return { status, stdout, stderr }
+}
+
+test('an invitation, taken up, is a receiver in sync', async () => {
+  const config = freshConfig()
+  const target = join(place, 'target')
+  const state = join(place, 'state')
+  const words = ['--root', `site=${target}`, '--state-dir', state, '--health', '127.0.0.1:0']
+  const { status, stdout, stderr } = joining('', config, ...words)
+  assert.equal(status, 0, stderr)
+  assert.equal(stdout, '')
+  assert.match(
+    stderr,
+    /knows web7\. It will bring site to .*target\.\nWritten: .*\nNext: rootferry-receiver run --config /,
+  )
+  assert.equal(statSync(join(config, '../token')).mode & 0o777, 0o600)
+  const token = decodeInvitation(invitation)?.token ?? ''
+  assert.equal(readFileSync(join(config, '../token'), 'utf8'), `${token}\n`)
+  assert.ok(!readFileSync(config, 'utf8').includes(token))
+  const receiver = new Daemon('web7', process.execPath, RECEIVER, ['run', '--config', config], process.env)
+  try {
+    await receiver.says('receiver is up')
+    const faults = () => (existsSync(target) ? differences(rig.source, target) : ['no target'])
+    await until(
+      () => faults().length === 0,
+      () => faults().join('\n'),
+    )
+  } finally {
+    await receiver.stop()
+  }
+})
+
+test('without --root it is 2, and the roots that the token grants are named', () => {
+  const { status, stderr } = joining(invitation, freshConfig())
+  assert.equal(status, 2)
+  assert.match(stderr, /--root site=DIRECTORY; the token grants site\n$/)
+})
+
+test('a configuration or a token that is there stays as it is, unless it is told to go', () => {
+  const config = freshConfig()
+  mkdirSync(join(config, '..'), { recursive: true })
+  writeFileSync(join(config, '../token'), 'mine')
+  const refused = joining(invitation, config, '--root', `site=${place}/t`)
+  assert.equal(refused.status, 1)
+  assert.match(refused.stderr, /token exists: --force overwrites it\n$/)
+  assert.deepEqual(readdirSync(join(config, '..')), ['token'])
+  assert.equal(readFileSync(join(config, '../token'), 'utf8'), 'mine')
+  assert.equal(joining(invitation, config, '--root', `site=${place}/t`, '--force').status, 0)
+  assert.deepEqual(readdirSync(join(config, '..')).sort(), ['receiver.yaml', 'token'])
+})
+
+const otherPin = `sha256:${'0'.repeat(64)}`
+const REFUSED: Record<string, { text: () => string; root?: string; status: number; says: RegExp }> = {
+  'a line that is none': { text: () => 'rfjoin1_abc', status: 2, says: /no whole invitation/ },
+  'a line that was cut off': { text: () => invitation.slice(0, -9), status: 2, says: /no whole invitation/ },
+  'another certificate': {
+    text: () => changed({ fingerprint: otherPin }),
+    status: 1,
+    says: /the agent's certificate is sha256:[0-9a-f]{64}, and not the pinned sha256:0+/,
+  },
+  'a token that is unknown': {
+    text: () => changed({ token: 'rf_other' }),
+    status: 77,
+    says: /does not know this token/,
+  },
+  'an agent that is not there': {
+    text: () => changed({ agent: 'wss://127.0.0.1:1' }),
+    status: 69,
+    says: /ECONNREFUSED/,
+  },
+  'a root that is not granted': {
+    text: () => invitation,
+    root: 'blog=/srv/blog',
+    status: 77,
+    says: /the agent does not grant blog, but site/,
+  },
+  'a root without a directory': { text: () => invitation, root: 'site', status: 2, says: /NAME=DIRECTORY is expected/ },
+  'the whole file system as a target': { text: () => invitation, root: 'site=/', status: 78, says: /whole filesystem/ },
+  'plain text to another host': {
+    text: () => changed({ agent: 'ws://192.0.2.1:8730', fingerprint: null }),
+    status: 78,
+    says: /allowPlaintext/,
+  },
+}
+
+function changed(fields: object): string {
+  const whole = decodeInvitation(invitation)
+  assert.ok(whole !== null)
+  return encodeInvitation({ ...whole, ...fields })
+}
+
+for (const [what, { text, root, status, says }] of Object.entries(REFUSED)) {
+  test(`${what}: ${status}, one line, and nothing is written`, () => {
+    const config = freshConfig()
+    const result = joining(text(), config, '--root', root ?? `site=${place}/nowhere`)
+    assert.equal(result.status, status, result.stderr)
+    assert.match(result.stderr, says)
+    assert.equal(result.stderr.trimEnd().split('\n').length, 1, result.stderr)
+    assert.ok(!existsSync(join(config, '../..')))
+    assert.ok(!result.stderr.includes('rf_'))
+  })
+}
+
+test('token create refuses what makes no sense, and leaves no token behind', () => {
+  const fails = (...words: string[]) => {
+    const verb = fileURLToPath(new URL('../../packages/agent/src/main.ts', import.meta.url))
+    const parameters = [verb, 'token', 'create', 'web9', ...words, '--config', join(rig.place, 'agent.yaml')]
+    return spawnSync(process.execPath, parameters, { encoding: 'utf8' })
+  }
+  for (const words of [
+    ['--root', 'blog'],
+    ['--admin', '--join'],
+    ['--url', 'wss://a:1'],
+    ['--join', '--url', 'ws://a:1'],
+    ['--join', '--url', 'wss://a:1/path'],
+  ]) {
+    const { status, stdout } = fails(...words)
+    assert.equal(status, 2, words.join(' '))
+    assert.equal(stdout, '')
+  }
+  assert.doesNotMatch(rig.agentVerb('token', 'list'), /web9/)
+})
+
+test('an invitation leads where it is told to, and token list shows what a token grants', () => {
+  const text = rig.agentVerb(
+    'token',
+    'create',
+    'web8',
+    '--join',
+    '--root',
+    'site',
+    '--url',
+    'wss://admin.internal:9000',
+  )
+  assert.match(text, /^rfjoin1_[A-Za-z0-9_-]+\n$/)
+  assert.equal(decodeInvitation(text)?.agent, 'wss://admin.internal:9000')
+  assert.match(rig.agentVerb('token', 'list'), /^web8\treceiver\t\S+\tsite$/m)
+})

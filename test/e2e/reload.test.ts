@@ -1,0 +1,148 @@
+/** HUP: what a changed configuration, token or certificate does to daemons that run, and that a bad one does nothing. */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { connect } from 'node:tls'
+import { makeSelfSigned } from '../../packages/agent/src/door/self-signed.ts'
+import { fingerprintOf } from '../../packages/protocol/src/index.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+interface ReceiverFile {
+  fingerprint?: string
+  roots: { site: object; [name: string]: object }
+}
+
+function edit<Shape>(file: string, change: (config: Shape) => Shape): void {
+  writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, 'utf8')) as Shape)))
+}
+
+/** Sends HUP and waits for what the daemon says to it. */
+async function hangUp(rig: Rig, who: 'agent' | 'web1', message: string): Promise<void> {
+  const daemon = who === 'agent' ? rig.agent : rig.receivers[0]
+  assert.ok(daemon)
+  const said = daemon.says(message)
+  process.kill(daemon.pid, 'SIGHUP')
+  await said
+}
+const READ = 'configuration was read again'
+const BAD = 'the new configuration is bad, the old one stays in force'
+
+async function shownFingerprint(port: number): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const certificate = socket.getPeerX509Certificate()
+  socket.destroy()
+  return fingerprintOf(certificate?.raw ?? new Uint8Array())
+}
+
+function fingerprintIn(pem: string): string {
+  return fingerprintOf(new X509Certificate(pem.slice(pem.indexOf('-----BEGIN CERT'))).raw)
+}
+
+test('another certificate is shown after a HUP, sessions go on; one that is bad is not taken', async () => {
+  await using rig = await Rig.start({ receivers: 1, tls: true })
+  await rig.converged()
+  const agentFile = join(rig.place, 'agent.yaml')
+  const pem = await makeSelfSigned(['127.0.0.1'], new Date())
+  writeFileSync(join(rig.place, 'pair.pem'), pem)
+  edit<object>(agentFile, (config) => ({ ...config, tls: { cert: 'pair.pem', key: 'pair.pem' } }))
+  const connectedAt = async () => (await rig.status()).receivers.map((receiver) => JSON.stringify(receiver)).join()
+  const before = /"connectedAt":"([^"]+)"/.exec(await connectedAt())?.[1]
+  await hangUp(rig, 'agent', READ)
+  assert.equal(await shownFingerprint(rig.agentPort), fingerprintIn(pem))
+  writeFileSync(join(rig.place, 'pair.pem'), 'nothing')
+  await hangUp(rig, 'agent', 'the certificate can not be used, the old one stays in force')
+  assert.equal(await shownFingerprint(rig.agentPort), fingerprintIn(pem))
+  writeFileSync(join(rig.source, 'a'), 'still there')
+  await rig.converged()
+  assert.equal(/"connectedAt":"([^"]+)"/.exec(await connectedAt())?.[1], before)
+})
+
+test('a receiver takes a new pin at a HUP; a bad file changes nothing', async () => {
+  await using rig = await Rig.start({ receivers: 1, tls: true })
+  await rig.converged()
+  const file = join(rig.place, 'web1/receiver.yaml')
+  const good = readFileSync(file, 'utf8')
+  const wrong = `sha256:${'0'.repeat(64)}`
+  edit<ReceiverFile>(file, (config) => ({ ...config, fingerprint: wrong }))
+  await hangUp(rig, 'web1', 'not connected to the agent, trying again')
+  writeFileSync(file, good.replace('sha256:', 'sha512:'))
+  await hangUp(rig, 'web1', BAD)
+  assert.equal((await rig.status()).receivers[0]?.state, 'offline')
+  writeFileSync(file, good)
+  await hangUp(rig, 'web1', READ)
+  await rig.converged()
+})
+
+test('a receiver takes a new token at a HUP and is back at once', async () => {
+  await using rig = await Rig.start({ receivers: 1, tls: true })
+  await rig.converged()
+  const lost = rig.receivers[0]?.says('not connected to the agent, trying again')
+  rig.agentVerb('token', 'revoke', 'web1')
+  await lost
+  writeFileSync(join(rig.place, 'web1/token'), rig.agentVerb('token', 'create', 'web1'))
+  await hangUp(rig, 'web1', READ)
+  writeFileSync(join(rig.source, 'a'), 'with the new token')
+  await rig.converged()
+})
+
+test('a receiver protects and takes in roots at a HUP, and stays ready; a root that can not be opened changes nothing', async () => {
+  await using rig = await Rig.start({ receivers: 1 })
+  const other = join(rig.place, 'other')
+  mkdirSync(other)
+  writeFileSync(join(other, 'b'), 'another root')
+  await rig.converged()
+  const file = join(rig.place, 'web1/receiver.yaml')
+  const target = rig.targets[0] ?? ''
+
+  edit<ReceiverFile>(file, (config) => ({ ...config, roots: { site: { ...config.roots.site, protect: ['kept'] } } }))
+  await hangUp(rig, 'web1', READ)
+  assert.ok(await rig.ready(0))
+  writeFileSync(join(target, 'kept'), 'of the app server')
+  writeFileSync(join(rig.source, 'kept'), 'of the agent')
+  writeFileSync(join(rig.source, 'sent'), 'of the agent')
+  await until(
+    () => existsSync(join(target, 'sent')),
+    () => 'nothing came',
+  )
+  assert.equal(readFileSync(join(target, 'kept'), 'utf8'), 'of the app server')
+
+  edit<ReceiverFile>(join(rig.place, 'agent.yaml'), (config) => ({
+    ...config,
+    roots: { ...config.roots, other: { path: other } },
+  }))
+  await hangUp(rig, 'agent', READ)
+  const there = join(rig.place, 'target-other')
+  edit<ReceiverFile>(file, (config) => ({ ...config, roots: { ...config.roots, other: { path: there } } }))
+  await hangUp(rig, 'web1', READ)
+  await until(
+    () => existsSync(join(there, 'b')),
+    () => 'the new root did not come',
+  )
+
+  writeFileSync(join(rig.place, 'a-file'), '')
+  edit<ReceiverFile>(file, ({ roots: { site }, ...config }) => ({
+    ...config,
+    roots: { site: { ...site, path: join(rig.place, 'a-file') } },
+  }))
+  await hangUp(rig, 'web1', 'the root can not be opened with these settings')
+  writeFileSync(join(rig.source, 'later'), 'still served')
+  await until(
+    () => existsSync(join(target, 'later')),
+    () => 'the old settings are not in force',
+  )
+
+  edit<ReceiverFile>(join(rig.place, 'agent.yaml'), ({ roots: { site }, ...config }) => ({
+    ...config,
+    roots: { site },
+  }))
+  await hangUp(rig, 'agent', READ)
+  assert.deepEqual(
+    (await rig.status()).roots.map(({ name }) => name),
+    ['site'],
+  )
+})
