@@ -123,6 +123,23 @@ const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }
   },
   'the same key twice': { text: 'tls: off\ntls: off\nroots: {s: {path: /srv/s}}\n', at: '2:1', says: /unique/ },
   'no YAML at all': { text: 'tls: off\nroots: {s: {path: [\n', at: '', says: /./ },
+  'a tab for indentation': { text: 'tls: off\nroots:\n\ts: {path: /srv/s}\n', at: '', says: /[Tt]ab/ },
+  'a percentage above 100': {
+    text: 'tls: off\nroots: {s: {path: /srv/s, guard: {maxDeletePercent: 101}}}\n',
+    at: '2:35',
+    says: /maxDeletePercent must be a whole number of percent from 1 to 100/,
+  },
+  'a root name that is none': { text: 'tls: off\nroots: {"../s": {path: /srv/s}}\n', at: '2:9', says: /\.\.\/s/ },
+  'a root in another': {
+    text: 'tls: off\nroots:\n  s: {path: /srv/s}\n  t: {path: /srv/s/t}\n',
+    at: '4:7',
+    says: /roots\.t\.path must not lie in root s/,
+  },
+  'a root that holds the state': {
+    text: 'tls: off\nstateDir: /srv/s/state\nroots:\n  s: {path: /srv/s}\n',
+    at: '4:7',
+    says: /must not hold the stateDir/,
+  },
   'nothing in it': { text: '', at: '1:1', says: /./ },
 }
 
@@ -146,6 +163,30 @@ test('config check of a receiver: faults with 78, a good file with 0', () => {
   assert.equal(bad.status, 78)
   assert.match(bad.stderr, /config\.yaml:1:1: agent must be wss:/)
 })
+
+const BAD_RECEIVER_ROOTS: Record<string, { root: string; says: RegExp }> = {
+  'a negative keepDays': { root: '{path: x, trash: {keepDays: -1}}', says: /keepDays must be a whole number of days/ },
+  'a hook that is a shell line': {
+    root: '{path: x, hooks: {afterCommit: [{match: ["*"], command: reload php}]}}',
+    says: /command must be a list: a program and its arguments/,
+  },
+  'a hook that matches nothing': {
+    root: '{path: x, hooks: {afterCommit: [{match: [], command: [x]}]}}',
+    says: /match must be a list of gitignore patterns/,
+  },
+  'the whole filesystem for a target': { root: '{path: /}', says: /path must not be the whole filesystem/ },
+}
+for (const [what, { root, says }] of Object.entries(BAD_RECEIVER_ROOTS)) {
+  test(`config check of a receiver with ${what}: 78 and FILE:line:column`, () => {
+    const file = configFile(`agent: ws://127.0.0.1:1\ntokenFile: token\nroots:\n  s: ${root}\n`)
+    writeFileSync(join(file, '../token'), 'rf_x')
+    const { status, stderr, lines } = run(RECEIVER, 'config', 'check', file)
+    assert.equal(status, 78, stderr)
+    assert.equal(lines.length, 1)
+    assert.match(stderr, /config\.yaml:4:\d+: /)
+    assert.match(stderr, says)
+  })
+}
 
 test('config check of a directory, and of nothing: 78', () => {
   for (const [file, says] of [
@@ -187,7 +228,7 @@ test('a port that is taken: 1 and one line that names it', async () => {
 
 test('token create prints the token and nothing else; list never shows it; a name is given once', () => {
   const file = configFile(
-    JSON.stringify({ tls: 'off', listen: '127.0.0.1:0', stateDir: 'state', roots: { s: { path: '.' } } }),
+    JSON.stringify({ tls: 'off', listen: '127.0.0.1:0', stateDir: 'state', roots: { s: { path: 'docroot' } } }),
   )
   const made = run(AGENT, 'token', 'create', 'web1', '--config', file)
   assert.match(made.stdout, /^rf_[\w-]{43}\n$/)

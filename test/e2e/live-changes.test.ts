@@ -33,7 +33,11 @@ let outside: string
 
 before(async () => {
   // Some operations here remove most of the tree, which a guard would halt.
-  rig = await Rig.start({ prepare: fill, root: { guard: { maxDeletePercent: 100 } } })
+  rig = await Rig.start({
+    prepare: fill,
+    root: { guard: { maxDeletePercent: 100 } },
+    receiverRoot: { allowSetuid: true },
+  })
   outside = join(rig.place, 'outside')
   mkdirSync(outside)
   await rig.converged()

@@ -138,10 +138,15 @@ export class Rig implements AsyncDisposable {
   /** Restarts a receiver with the agent at another port: a Line's. */
   async redirect(number: number, port: number): Promise<void> {
     await this.killReceiver(number)
-    const file = join(this.place, `web${number + 1}`, 'receiver.yaml')
-    const config = JSON.parse(readFileSync(file, 'utf8')) as { agent: string }
-    writeJson(file, { ...config, agent: this.#url(port) })
+    this.configureReceiver(number, {}, { agent: this.#url(port) })
     await this.startReceiver(number)
+  }
+
+  /** Changes settings of a receiver's root, and of the receiver, for the next start. */
+  configureReceiver(number: number, root: object, settings: object = {}): void {
+    const file = join(this.place, `web${number + 1}`, 'receiver.yaml')
+    const config = JSON.parse(readFileSync(file, 'utf8')) as { roots: { site: object } }
+    writeJson(file, { ...config, ...settings, roots: { site: { ...config.roots.site, ...root } } })
   }
 
   /** Changes the root's settings in agent.yaml and has the running agent read them. */

@@ -7,6 +7,7 @@ import {
   isLoopback,
   type ListenAddress,
   parseListenAddress,
+  placementFaults,
   readConfigFile,
 } from '@rootferry/host'
 import { RootName } from '@rootferry/protocol'
@@ -124,6 +125,8 @@ export function readAgentConfig(file: string): AgentConfig {
     compression: value.compression ?? 'auto',
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
+  for (const { root, message } of placementFaults(config.stateDir, config.roots))
+    faults.push(source.fault(['roots', root, 'path'], message))
   if (faults.length > 0) throw badConfiguration(faults)
   return config
 }
@@ -163,7 +166,6 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   const guard = { maxDeletePercent: 50, minDeletes: 1_000, ...root.guard }
   const preset = root.preset === undefined ? [] : PRESETS[root.preset as PresetName]
   const path = source.besideFile(root.path)
-  if (path === '/') faults.push(source.fault(['roots', name, 'path'], 'must not be the whole filesystem'))
   return { name, path, exclude: [...preset, ...(root.exclude ?? [])], watch, guard }
 }
 

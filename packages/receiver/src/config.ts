@@ -7,11 +7,13 @@ import {
   isLoopback,
   type ListenAddress,
   parseListenAddress,
+  placementFaults,
   readConfigFile,
 } from '@rootferry/host'
 import { parseFingerprint, RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { ApplierOptions } from './apply/root-applier.ts'
+import type { Hook } from './hooks.ts'
 import type { Address } from './link/dial.ts'
 import type { Trust } from './link/secure-connection.ts'
 
@@ -22,13 +24,33 @@ const whole = (minimum: number, maximum: number, unit: string) =>
   )
 
 const PemFile = Type.String({ minLength: 1, description: 'the path of a PEM file' })
+const AfterCommit = Type.Object(
+  {
+    match: Type.Array(Type.String({ minLength: 1, maxLength: 1_000 }), {
+      minItems: 1,
+      maxItems: 1_000,
+      description: 'a list of gitignore patterns',
+    }),
+    command: Type.Array(Type.String({ maxLength: 4_096 }), {
+      minItems: 1,
+      maxItems: 100,
+      description: 'a list: a program and its arguments, as [/usr/bin/systemctl, reload, php8.2-fpm]',
+    }),
+    timeoutSeconds: whole(1, 3_600, 'seconds'),
+  },
+  closed,
+)
 const Root = Type.Object(
   {
     path: Type.String({ minLength: 1, description: 'the path of a directory' }),
     protect: Type.Optional(
       Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 1_000, description: 'a list of gitignore patterns' }),
     ),
+    allowSetuid: Type.Optional(Type.Boolean({ description: 'true or false' })),
     owner: Type.Optional(Type.String({ minLength: 1, description: 'preserve, keep, or USER:GROUP' })),
+    hooks: Type.Optional(
+      Type.Object({ afterCommit: Type.Optional(Type.Array(AfterCommit, { maxItems: 20 })) }, closed),
+    ),
     trash: Type.Optional(
       Type.Object({ keepDays: whole(0, 3_650, 'days'), maxBytes: whole(0, Number.MAX_SAFE_INTEGER, 'bytes') }, closed),
     ),
@@ -71,7 +93,9 @@ export interface ReceiverRoot {
   path: string
   protect: string[]
   owner: ApplierOptions['owner']
+  allowSetuid: boolean
   trash: ApplierOptions['trash']
+  hooks: Hook[]
 }
 
 export interface ReceiverConfig {
@@ -85,6 +109,7 @@ export interface ReceiverConfig {
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
+const HOOK_SECONDS = 60
 const DEFAULT_TRASH_BYTES = 10 * 1024 ** 3
 
 /**
@@ -110,13 +135,14 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
     staleAfterSeconds: value.health?.staleAfterSeconds ?? 60,
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
+  for (const { root, message } of placementFaults(config.stateDir, config.roots))
+    faults.push(source.fault(['roots', root, 'path'], message))
   if (faults.length > 0) throw badConfiguration(faults)
   return config
 }
 
 function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSource, faults: string[]): ReceiverRoot {
   const path = source.besideFile(root.path)
-  if (path === '/') faults.push(source.fault(['roots', name, 'path'], 'must not be the whole filesystem'))
   const text = root.owner ?? 'preserve'
   const match = /^([^:\s]+):([^:\s]+)$/.exec(text)
   const owner = text === 'preserve' || text === 'keep' ? text : { user: match?.[1] ?? '', group: match?.[2] ?? '' }
@@ -124,7 +150,11 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
     faults.push(source.fault(['roots', name, 'owner'], `'${text}': preserve, keep, or USER:GROUP are accepted`))
   }
   const trash = { keepDays: root.trash?.keepDays ?? 7, maxBytes: root.trash?.maxBytes ?? DEFAULT_TRASH_BYTES }
-  return { name, path, protect: root.protect ?? [], owner, trash }
+  const hooks = (root.hooks?.afterCommit ?? []).map(({ timeoutSeconds = HOOK_SECONDS, ...hook }) => ({
+    ...hook,
+    timeoutSeconds,
+  }))
+  return { name, path, protect: root.protect ?? [], owner, allowSetuid: root.allowSetuid ?? false, trash, hooks }
 }
 
 function trust(value: Static<typeof ReceiverFile>, source: ConfigSource, faults: string[]): Trust {

@@ -94,16 +94,17 @@ export class Receiver {
     }
   }
 
-  #threadOf({ name, ...root }: ReceiverRoot): RootThread {
+  #threadOf({ name, hooks, ...root }: ReceiverRoot): RootThread {
     const { stateDir, address } = this.#config
     const options = {
       root: name,
       ...root,
+      hookPatterns: hooks.map(({ match }) => match),
       stateDir: join(stateDir, 'roots', name),
       trashDir: join(stateDir, 'trash', name),
       bootId: this.#bootId,
     }
-    return new RootThread(options, { root: name, address, software: VERSION }, this.#log)
+    return new RootThread(options, { root: name, address, software: VERSION }, hooks, this.#log)
   }
 
   async #listen(): Promise<string> {

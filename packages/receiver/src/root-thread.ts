@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { Failure, type Logger, printable } from '@rootferry/host'
 import type { ApplierEvent, ApplierOptions } from './apply/root-applier.ts'
 import type { TrashStatus } from './apply/trash.ts'
+import { type Hook, Hooks } from './hooks.ts'
 import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
 import type { FromApplier, ToApplier } from './root-messages.ts'
@@ -42,6 +43,7 @@ export class RootThread {
   readonly #options: ApplierOptions
   readonly #log: Logger
   readonly #link: Link
+  readonly #hooks: Hooks
   readonly #opened = Promise.withResolvers<void>()
   readonly #closed = Promise.withResolvers<void>()
   #worker: Worker
@@ -49,9 +51,10 @@ export class RootThread {
   #hasOpened = false
   #progressLoggedAt = 0
 
-  constructor(options: ApplierOptions, link: LinkOptions, log: Logger) {
+  constructor(options: ApplierOptions, link: LinkOptions, hooks: readonly Hook[], log: Logger) {
     this.#options = options
     this.#log = log.child({ root: options.root })
+    this.#hooks = new Hooks(hooks, options, this.#log)
     this.state = {
       root: options.root,
       phase: 'idle',
@@ -98,6 +101,7 @@ export class RootThread {
     this.#tell({ type: 'close' })
     await this.#closed.promise
     await this.#worker.terminate()
+    await this.#hooks.close()
   }
 
   #start(): Worker {
@@ -166,6 +170,8 @@ export class RootThread {
         this.#log.info({ sequence, ...figures }, repair ? 'repair committed' : 'changeset committed')
         return
       }
+      case 'touched':
+        return this.#hooks.committed(event.hook, event.paths)
       case 'durable':
         state.durableSequence = event.sequence
         return

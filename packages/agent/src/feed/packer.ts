@@ -7,7 +7,7 @@
  * Plans are shared by all receivers at the same cursor; every segment can be packed again at any time.
  */
 import { randomInt } from 'node:crypto'
-import { type Accounts, type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
+import { type Accounts, type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host'
 import { type Change, digestOf, encodeMessage, LIMITS, type Segment, SLICE_ENTRY, type Want } from '@rootferry/protocol'
 import { digestFile, type ReadFault, readWhole, type WholeRead } from '../tree/content-reader.ts'
 import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
@@ -357,7 +357,7 @@ export class Packer {
 function pathFaultOf(path: string, error: unknown): ReadFault | null {
   const code = errorCode(error)
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null
-  if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: errorMessage(error) }
+  if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: plainMessage(error) }
   throw new Error(`packing ${path}`, { cause: error })
 }
 

@@ -6,7 +6,7 @@
  * followed, and opening never blocks (a FIFO may have taken the file's place).
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
-import { errorCode, errorMessage } from '@rootferry/host'
+import { errorCode, plainMessage } from '@rootferry/host'
 import { DigestStream } from '@rootferry/protocol'
 import type { Observation } from './entry-index.ts'
 import { observe } from './observe.ts'
@@ -87,7 +87,7 @@ export async function digestFile(
     if (digest.bytes !== before.size || !unchanged(before, fstatSync(descriptor))) return { fault: 'unsettled' }
     return { fault: null, stats: before, digest: digest.finish() }
   } catch (error) {
-    return { fault: 'unreadable', message: errorMessage(error) }
+    return { fault: 'unreadable', message: plainMessage(error) }
   } finally {
     closeSync(descriptor)
   }
@@ -103,7 +103,7 @@ function withOpenFile<Result>(location: string, work: (descriptor: number) => Re
   try {
     return work(descriptor)
   } catch (error) {
-    return { fault: 'unreadable', message: errorMessage(error) }
+    return { fault: 'unreadable', message: plainMessage(error) }
   } finally {
     closeSync(descriptor)
   }
@@ -112,7 +112,7 @@ function withOpenFile<Result>(location: string, work: (descriptor: number) => Re
 function openFault(error: unknown): ReadFault {
   const code = errorCode(error)
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENXIO') return { fault: 'vanished' }
-  return { fault: 'unreadable', message: errorMessage(error) }
+  return { fault: 'unreadable', message: plainMessage(error) }
 }
 
 function readFully(descriptor: number, into: Uint8Array, length: number, position: number): number {

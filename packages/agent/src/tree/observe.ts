@@ -5,7 +5,7 @@
  * later write could leave the very same times (git calls such entries racily clean), so the next look will read it.
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
-import { errorCode, errorMessage } from '@rootferry/host'
+import { errorCode, plainMessage } from '@rootferry/host'
 import { type EntryKind, microseconds } from '@rootferry/protocol'
 import type { Observation } from './entry-index.ts'
 
@@ -31,7 +31,7 @@ export function lookAt(location: string, nowMs: number): Look {
   } catch (error) {
     const code = errorCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL') return { found: 'nothing' }
-    return { found: 'problem', code: 'unreadable', message: errorMessage(error) }
+    return { found: 'problem', code: 'unreadable', message: plainMessage(error) }
   }
   if (stats === undefined) return { found: 'nothing' }
   if (target?.includes('\ufffd') === true) {

@@ -1,11 +1,13 @@
 /**
  * Opens a root's index from its state directory, and decides what can be trusted of it.
  *
- * A damaged index is set aside and begun anew, with a new epoch. So is the epoch after a loss of power: the last
+ * A damaged index is set aside and begun anew, with a new epoch. It is checked as a whole after a life that did not end
+ * in order, so that damage which is met in the middle of the work ends one life and not all of them. So is the epoch after a loss of power: the last
  * transactions may be missing, and receivers may have seen what they said.
  */
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 import { errorCode, errorMessage, Failure } from '@rootferry/host'
 import { EntryIndex } from './entry-index.ts'
 import { openIndexDatabase } from './index-schema.ts'
@@ -46,6 +48,7 @@ function open(file: string, randomId: () => string): OpenedIndex {
     const boot = bootId()
     const meta = (name: string) =>
       database.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.['value'] ?? null
+    if (meta('closed') === 'no') check(database)
     const lostPower = meta('boot') !== null && meta('boot') !== boot && meta('closed') !== 'yes'
     const index = new EntryIndex(database, { epoch: randomId(), term: randomId() }, lostPower)
     index.setMeta('boot', boot)
@@ -56,6 +59,12 @@ function open(file: string, randomId: () => string): OpenedIndex {
     database.close()
     throw error
   }
+}
+
+/** After a life that did not end in order: a damaged page may be what ended it. */
+function check(database: DatabaseSync): void {
+  const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
+  if (found !== 'ok') throw Object.assign(new Error(`malformed: ${String(found)}`), { code: 'ERR_SQLITE_ERROR' })
 }
 
 /** Differs after every start of the machine. */

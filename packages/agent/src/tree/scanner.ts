@@ -8,7 +8,7 @@
  * Scans are generators that yield between directories: the owner decides when to go on, and runs one at a time.
  */
 import { readdirSync } from 'node:fs'
-import { type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
+import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host'
 import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import { readWhole } from './content-reader.ts'
 import { differenceOf, isMoved, sameAttributes, sameDirectory } from './difference.ts'
@@ -143,7 +143,7 @@ export class Scanner {
       const code = errorCode(error)
       // Gone or replaced since it was looked at: there is a hint under way.
       if (code === 'ENOENT' || code === 'ENOTDIR') return
-      this.#addProblem({ path: directory, code: 'unreadable', message: errorMessage(error) })
+      this.#addProblem({ path: directory, code: 'unreadable', message: plainMessage(error) })
       return
     }
     this.#parts.problems.clear(directory)
@@ -318,7 +318,7 @@ export class Scanner {
       return this.#parts.directories.locate(path)
     } catch (error) {
       const code = errorCode(error)
-      if (code === 'EACCES') this.#addProblem({ path, code: 'unreadable', message: errorMessage(error) })
+      if (code === 'EACCES') this.#addProblem({ path, code: 'unreadable', message: plainMessage(error) })
       else if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error
       return null
     }

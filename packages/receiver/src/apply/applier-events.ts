@@ -17,6 +17,8 @@ export type ApplierEvent =
       entries: number
       ms: number
     }
+  /** A commit changed paths that the hook of that number matches. */
+  | { type: 'touched'; hook: number; paths: string[] }
   | { type: 'durable'; sequence: number }
   | { type: 'phase'; phase: Phase }
   | { type: 'trash'; status: TrashStatus }

@@ -10,6 +10,7 @@
 import type { BurstOutcome } from './committer.ts'
 import { decodeIntent, encodeIntent, type Intent } from './intent.ts'
 import type { Plan } from './operation.ts'
+import type { StagedChange } from './staged-change.ts'
 import type { Target } from './target.ts'
 
 /**
@@ -60,14 +61,17 @@ export async function carryThrough(
 }
 
 /** Finishes what the last process was in the middle of, if anything. @returns its outcome, null when there was none */
-export async function recover(target: Target, persist: Persist): Promise<BurstOutcome | null> {
+export async function recover(
+  target: Target,
+  persist: Persist,
+): Promise<(BurstOutcome & { changes: readonly StagedChange[] }) | null> {
   const { ledger, untouchable, area, partials } = target
   const body = ledger.intent()
   const intent = body === null ? null : decodeIntent(body)
   if (intent !== null) {
     // The protect list may be another one by now.
     const changes = intent.changes.filter(({ path, kind }) => !untouchable.protects(path, kind === 'directory'))
-    return carryThrough(target, { ...intent, changes }, null, persist)
+    return { ...(await carryThrough(target, { ...intent, changes }, null, persist)), changes }
   }
   if (body !== null) {
     // Of an unknown form: what it began is replayed or compared anew.

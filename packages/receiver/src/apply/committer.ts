@@ -8,7 +8,7 @@
  * would have done a moment earlier.
  */
 import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs'
-import { type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
+import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host'
 import { parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
 import { readObject, setAttributes } from './attributes.ts'
 import { isDiskTrouble, isRace, isSystemError, RootGone } from './disk-errors.ts'
@@ -176,7 +176,7 @@ export class Committer {
       if (isDiskTrouble(error) || !isSystemError(error)) throw error
       if (!isOwn) this.#unrestored.push(path)
       else if (isRace(error) && !isLast) this.#raced = true
-      else this.#unfinished.set(path, { path, code: errorCode(error) ?? 'unknown', message: errorMessage(error) })
+      else this.#unfinished.set(path, { path, code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
     }
   }
 
@@ -187,7 +187,7 @@ export class Committer {
       if (error instanceof StaysError) this.#fail(path, 'protected', error.message)
       else if (isDiskTrouble(error) || !isSystemError(error)) throw error
       else if (isRace(error) && !isLast) this.#raced = true
-      else this.#fail(path, errorCode(error) ?? 'unknown', errorMessage(error))
+      else this.#fail(path, errorCode(error) ?? 'unknown', plainMessage(error))
     }
   }
 

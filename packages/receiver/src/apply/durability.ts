@@ -7,7 +7,7 @@
 import { execFile } from 'node:child_process'
 import { closeSync, constants, fsync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { type ConfinedDirectories, errorCode, errorMessage } from '@rootferry/host'
+import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { isRace } from './disk-errors.ts'
 import type { Position } from './ledger.ts'
@@ -93,7 +93,7 @@ export class Durability {
     } catch (error) {
       this.#paths = null
       this.#position ??= position
-      this.#parts.failed(errorMessage(error))
+      this.#parts.failed(plainMessage(error))
       return false
     }
   }

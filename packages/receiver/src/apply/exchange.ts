@@ -28,6 +28,7 @@ import type { BurstOutcome } from './committer.ts'
 import type { Durability } from './durability.ts'
 import { Incoming } from './incoming.ts'
 import { Repairs } from './repairs.ts'
+import { stripSetId } from './set-id.ts'
 import type { Target } from './target.ts'
 import { FrameCollector, unpackSegment } from './unpacker.ts'
 
@@ -87,6 +88,7 @@ export class Exchange {
     if (this.#frames.isCollecting)
       throw new ProtocolError('unexpected-message', 'a message amid the bytes of a segment')
     const message = decodeToReceiver(frame)
+    if (!this.#parts.target.allowsSetId) stripSetId(message)
     if (this.#welcome === null) {
       if (message.type !== 'welcome') throw new ProtocolError('unexpected-message', `${message.type} before welcome`)
       await this.#begin(message)
@@ -221,6 +223,7 @@ export class Exchange {
     this.#incoming = null
     if (request === null) this.#cursor = to
     this.#tellCommitted(changeset, outcome.tally, incoming.startedAt)
+    for (const touched of target.hooks.of(changeset.staged)) this.#parts.event({ type: 'touched', ...touched })
     reportProblems(outcome, this.#parts.event)
     this.#repairs.add(outcome, request !== null)
     this.#resync?.committed(changeset.paths, request === null ? null : answerOf(cleared, changeset, owed, outcome))

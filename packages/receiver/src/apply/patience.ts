@@ -3,7 +3,7 @@
  *
  * Only what the operating system or the ledger refused is tried again; any other error is thrown at once.
  */
-import { errorCode, errorMessage } from '@rootferry/host'
+import { errorCode, plainMessage } from '@rootferry/host'
 import { isOperatingError } from './disk-errors.ts'
 import { retryDelayMs } from './retry-delay.ts'
 
@@ -52,7 +52,7 @@ export class Patience {
       } catch (error) {
         if (!isOperatingError(error)) throw error
         const code = (errorCode(error) ?? 'unknown').slice(0, MOST_CODE)
-        this.#note({ code, message: errorMessage(error).slice(0, MOST_MESSAGE) })
+        this.#note({ code, message: plainMessage(error).slice(0, MOST_MESSAGE) })
       }
       try {
         await this.#delay(retryDelayMs(attempt), AbortSignal.any(signals))

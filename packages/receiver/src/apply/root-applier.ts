@@ -8,7 +8,7 @@
  * but this program's is thrown from the queue, and so ends the thread; the ledger knows where it was.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { errorMessage } from '@rootferry/host'
+import { plainMessage } from '@rootferry/host'
 import { type Hello, ProtocolError, type ToAgent } from '@rootferry/protocol'
 import type { ApplierEvent } from './applier-events.ts'
 import { type Persist, recover } from './commit.ts'
@@ -35,6 +35,10 @@ export interface ApplierOptions {
   /** gitignore lines: never touched, never deleted. */
   protect: readonly string[]
   owner: OwnerPolicy
+  /** Whether files may have set-user-id and set-group-id bits. */
+  allowSetuid: boolean
+  /** For each hook its gitignore lines. */
+  hookPatterns: readonly (readonly string[])[]
   /** Absolute: where this root's trash lies when that is on the target's filesystem. */
   trashDir: string
   trash: TrashLimits
@@ -257,6 +261,7 @@ export class RootApplier {
       if (outcome === null) return
       this.#log('info', 'finished a commit that was interrupted', {})
       reportProblems(outcome, this.#out.event)
+      for (const touched of this.#target.hooks.of(outcome.changes)) this.#out.event({ type: 'touched', ...touched })
       const { position } = this.#target.ledger
       if (position !== null) this.#durability.committedMuch(position)
     }
@@ -281,7 +286,7 @@ export class RootApplier {
       this.#out.event({ type: 'trash', status: trash.status })
     } catch (error) {
       if (!isOperatingError(error)) throw error
-      this.#log('warn', 'the trash could not be emptied', { error: errorMessage(error) })
+      this.#log('warn', 'the trash could not be emptied', { error: plainMessage(error) })
     }
   }
 

@@ -22,7 +22,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs'
-import { errorCode, errorMessage } from '@rootferry/host'
+import { errorCode, plainMessage } from '@rootferry/host'
 import { baseName, parentPath } from '@rootferry/protocol'
 import { readObject, setAttributes, utimesSeconds } from './attributes.ts'
 import { type Creation, creationMode } from './disk-object.ts'
@@ -194,7 +194,7 @@ export class Staging {
       act()
     } catch (error) {
       if (errorCode(error) !== 'EPERM' && errorCode(error) !== 'EINVAL') throw error
-      this.#chownRefused(errorMessage(error))
+      this.#chownRefused(plainMessage(error))
     }
   }
 }

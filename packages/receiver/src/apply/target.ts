@@ -11,6 +11,7 @@ import { ConfinedDirectories, EXIT, errorCode, errorMessage, Failure } from '@ro
 import { ROOT_PATH } from '@rootferry/protocol'
 import { Committer } from './committer.ts'
 import type { Creation } from './disk-object.ts'
+import { HookMatches } from './hook-matches.ts'
 import { Ledger } from './ledger.ts'
 import type { LedgerLog } from './ledger-file.ts'
 import { lockRoot, unlockRoot } from './lock.ts'
@@ -29,6 +30,9 @@ export interface TargetOptions {
   /** gitignore lines. */
   protect: readonly string[]
   owner: OwnerPolicy
+  /** Whether files may have set-user-id and set-group-id bits. */
+  allowSetuid: boolean
+  hookPatterns: readonly (readonly string[])[]
   /** Absolute; used when it lies on the target's filesystem. */
   trashDir: string
   trash: TrashLimits
@@ -45,6 +49,8 @@ export interface Target {
   readonly area: WorkArea
   readonly trash: Trash
   readonly untouchable: Untouchable
+  readonly hooks: HookMatches
+  readonly allowsSetId: boolean
   readonly owners: OwnerMap
   readonly creation: Creation
   readonly partials: PartialFiles
@@ -99,6 +105,8 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
   const parts = { confined, area, trash, untouchable, creation }
   return {
     ...parts,
+    allowsSetId: options.allowSetuid,
+    hooks: new HookMatches(options.hookPatterns),
     path,
     ledger,
     owners,

@@ -221,6 +221,8 @@ export class Feed {
       stateDir: this.scratch.at('state'),
       protect: [],
       owner: 'preserve',
+      allowSetuid: true,
+      hookPatterns: [],
       trashDir: this.scratch.at('state/trash'),
       trash: { keepDays: 7, maxBytes: 1_000_000 },
       bootId: 'boot-1',

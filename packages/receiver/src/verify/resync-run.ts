@@ -4,7 +4,7 @@
  *
  * Knows when, and leaves what to Resync. Every method is called in its turn among the agent's messages.
  */
-import { errorCode, errorMessage, printable } from '@rootferry/host'
+import { errorCode, plainMessage, printable } from '@rootferry/host'
 import type { Listing, ToAgent } from '@rootferry/protocol'
 import type { ApplierEvent } from '../apply/applier-events.ts'
 import type { Persist } from '../apply/commit.ts'
@@ -45,7 +45,7 @@ export class ResyncRun {
     const out = {
       send: parts.send,
       problem: (path: string, error: unknown) => {
-        parts.event({ type: 'problem', path, code: errorCode(error) ?? 'unknown', message: errorMessage(error) })
+        parts.event({ type: 'problem', path, code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
       },
     }
     this.#resync = new Resync(parts.target, parts.repairs, out, scope)

@@ -9,7 +9,7 @@
  * when few wants and listings wait.
  */
 
-import { errorMessage } from '@rootferry/host'
+import { plainMessage } from '@rootferry/host'
 import { type List, type Listing, ProtocolError, type ResyncProgress, ROOT_PATH } from '@rootferry/protocol'
 import type { Repairs } from '../apply/repairs.ts'
 import type { Target } from '../apply/target.ts'
@@ -76,7 +76,7 @@ export class Resync {
         findings.repaired += 1
       },
       failed: (path, error) => {
-        findings.fail(path, errorMessage(error))
+        findings.fail(path, plainMessage(error))
         out.problem(path, error)
       },
     })
