@@ -11,6 +11,8 @@ export interface Bench {
   runs: number
   peers: Peers
   plots: Plots
+  /** Encrypted, as it is by default; without it to see what that costs. */
+  tls: boolean
 }
 
 export const MINUTES = 60_000
@@ -25,7 +27,13 @@ export async function runningRig(bench: Bench, receivers: number): Promise<Rig> 
 
 /** The agent ready, its receivers not yet started. */
 export async function waitingRig(bench: Bench, receivers: number): Promise<Rig> {
-  const rig = await Rig.start({ receivers, place: bench.place, sourceAt: bench.tree, receiversLater: true })
+  const rig = await Rig.start({
+    receivers,
+    place: bench.place,
+    sourceAt: bench.tree,
+    tls: bench.tls,
+    receiversLater: true,
+  })
   await until(
     async () => (await rig.status()).roots[0]?.state === 'ready',
     () => 'the agent is not ready',

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --quick] [-- --plots DIRECTORY] [-- ROW…]`: measures Rootferry beside its peers, in the same run.
+ * `npm run bench [-- --quick] [-- --plain] [-- --plots DIRECTORY] [-- ROW…]`: measures Rootferry beside its peers, in the same run.
  *
  * Ours and theirs take turns; figures are medians. Trees are generated from a seed on tmpfs (/dev/shm), where the disk
  * does not blur what the programs cost. Prints one table in Markdown.
@@ -41,6 +41,7 @@ const { values, positionals } = parseArgs({
     files: { type: 'string' },
     runs: { type: 'string' },
     plots: { type: 'string' },
+    plain: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 })
@@ -61,7 +62,9 @@ mkdirSync(join(place, 'fleet'))
 const bytes = makeTree(tree, { files, meanBytes: 8_130, seed: 1 })
 makeTree(join(place, 'fleet'), { files: 100, meanBytes: 8_130, seed: 2 })
 console.log(`${cpus().length} cores, ${cpus()[0]?.model}, Linux ${release()}, ${versions()}`)
-console.log(`${files} files, ${(bytes / 1e6).toFixed(0)} MB on ${place}; medians of ${runs}, range in brackets\n`)
+console.log(
+  `${files} files, ${(bytes / 1e6).toFixed(0)} MB on ${place}; ${values.plain ? 'without' : 'with'} TLS; medians of ${runs}, range in brackets\n`,
+)
 
 const rows: Row[] = []
 const plots = new Plots()
@@ -69,7 +72,7 @@ const plots = new Plots()
   await using peers = await Peers.start(place)
   for (const name of names) {
     console.error(`… ${name}`)
-    rows.push(...((await ROWS[name]?.({ place, tree, files, runs, peers, plots })) ?? []))
+    rows.push(...((await ROWS[name]?.({ place, tree, files, runs, peers, plots, tls: !values.plain })) ?? []))
   }
 }
 process.stdout.write(markdown(rows))
