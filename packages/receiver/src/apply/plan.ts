@@ -111,6 +111,7 @@ class Planner {
     if (found !== null) this.#way.push({ do: 'unlink', path })
     this.#made.set(path, staged)
     this.#touched.add(parentPath(path))
+    if (staged !== null && this.#comesWithParent(path, staged)) return
     this.#directories.push(
       staged === null
         ? { do: 'mkdir', path, mode: creationMode(change.mode) }
@@ -132,9 +133,14 @@ class Planner {
     }
     this.#needParent(path)
     this.#touched.add(parentPath(path))
-    const home = this.#made.get(parentPath(path)) ?? null
-    if (home !== null && staged.startsWith(`${home}/`)) return
+    if (this.#comesWithParent(path, staged)) return
     this.#placings.push({ do: 'place', path, kind, staged, size: kind === 'file' ? change.size : 0, mtime })
+  }
+
+  /** Whether it is staged inside its parent, which this plan places. */
+  #comesWithParent(path: string, staged: string): boolean {
+    const home = this.#made.get(parentPath(path)) ?? null
+    return home !== null && staged.startsWith(`${home}/`)
   }
 
   #kept(change: StagedFile): void {

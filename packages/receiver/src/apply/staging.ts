@@ -32,6 +32,8 @@ import type { WorkArea } from './work-area.ts'
 
 const PERMISSIONS = 0o777
 const SPECIAL_BITS = 0o7000
+/** Length of a staged directory's name, which holds those of the new directories above it. */
+const MOST_NESTED = 1_000
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
 
 export class Staging {
@@ -54,8 +56,11 @@ export class Staging {
 
   /** @returns the staged name, as every method here does */
   directory(path: string, attributes: LocalAttributes): string {
-    const name = this.#area.newName()
-    mkdirSync(this.#locate(name), creationMode(attributes.mode))
+    const nested = this.#nameFor(path)
+    // A deep tree must not run into the kernel's bound on whole paths.
+    const name = nested.length > MOST_NESTED ? this.#area.newName() : nested
+    const location = this.#locate(name)
+    this.#replacing(location, () => mkdirSync(location, creationMode(attributes.mode)))
     this.#homes.set(path, name)
     return name
   }
@@ -167,7 +172,7 @@ export class Staging {
       create()
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error
-      rmSync(location, { force: true })
+      rmSync(location, { force: true, recursive: true })
       create()
     }
   }
