@@ -126,13 +126,17 @@ export class Rig implements AsyncDisposable {
 
   /** What an operator does about a halted root. @returns the status of the answer */
   async acceptGuard(): Promise<number> {
-    const url = `http://127.0.0.1:${this.#adminPort}/v1/roots/site/guard/accept`
-    const response = await fetch(url, { method: 'POST', headers: { Authorization: `Bearer ${this.#adminToken}` } })
+    const response = await this.admin('/v1/roots/site/guard/accept', { method: 'POST' })
     return response.status
   }
 
+  /** A request to a receiver's health listener. */
+  health(number: number, path: string): Promise<Response> {
+    return fetch(`${this.#health[number]}${path}`)
+  }
+
   async ready(number: number): Promise<boolean> {
-    return (await fetch(`${this.#health[number]}/readyz`)).status === 200
+    return (await this.health(number, '/readyz')).status === 200
   }
 
   /** Restarts a receiver with the agent at another port: a Line's. */

@@ -76,7 +76,6 @@ export interface RootStatus {
   problems: Problem[]
   problemCount: number
   overflows: number
-  lastScanMs: number
 }
 
 export type LogLevel = 'info' | 'warn' | 'error'
@@ -87,6 +86,7 @@ export type FromRoot =
   /** The index reached `head`; the oldest hint behind the newest changes came at `seenMs` (wall clock). */
   | { type: 'advanced'; head: number; seenMs: number }
   | { type: 'status'; status: RootStatus }
+  | { type: 'scanned'; tookMs: number }
   | { type: 'log'; level: LogLevel; message: string; details: Record<string, unknown> }
   | { type: 'failed'; message: string; exitCode: number }
   /** The tree was closed, to be opened again: sessions that were welcomed before are void. */

@@ -75,6 +75,7 @@ export class RootService {
       advanced: (seenMs) => this.#advanced(seenMs),
       scanned: (tookMs) => {
         this.#lastScanMs = tookMs
+        this.#post({ type: 'scanned', tookMs })
         this.#statusSoon()
       },
       passed: () => this.#passed(),
@@ -393,7 +394,6 @@ export class RootService {
         problems: this.#problems.list().slice(0, 100),
         problemCount: this.#problems.count,
         overflows: this.#overflows,
-        lastScanMs: this.#lastScanMs,
       },
     })
   }

@@ -12,6 +12,7 @@ import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from './
 export interface RootThreadEvents {
   advanced(head: number, seenMs: number): void
   status(status: RootStatus): void
+  scanned(tookMs: number): void
   /** Sessions are void. */
   lost(why: string): void
   /** There is no thread for a while. */
@@ -101,6 +102,8 @@ export class RootThread {
         return this.#events.advanced(message.head, message.seenMs)
       case 'status':
         return this.#events.status(message.status)
+      case 'scanned':
+        return this.#events.scanned(message.tookMs)
       case 'log':
         this.#log[message.level]({ root: this.#options.name, ...message.details }, message.message)
         return

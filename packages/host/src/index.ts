@@ -1,5 +1,6 @@
 /** What both daemons need of the machine they run on. Knows nothing of roots, sequences or messages. */
 export * from './accounts.ts'
+export * from './ask-daemon.ts'
 export * from './collect-garbage.ts'
 export * from './command-line.ts'
 export * from './config-file.ts'

@@ -6,6 +6,7 @@
  */
 import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
 import { errorCode, errorMessage } from './failure.ts'
 import type { Logger } from './logger.ts'
 
@@ -47,13 +48,18 @@ export class Problem extends Error {
   }
 }
 
-export interface ProblemDocument {
-  type: string
-  title: string
-  status: number
-  code: ProblemCode
-  detail: string
-}
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.Enum(Object.keys(PROBLEMS)),
+    detail: Type.String(),
+  },
+  { additionalProperties: false, description: 'RFC 9457 problem document' },
+)
+
+export type ProblemDocument = Static<typeof ProblemSchema>
 
 export function problemDocument({ code, message }: Problem): ProblemDocument {
   return { type: `urn:rootferry:problem:${code}`, ...PROBLEMS[code], code, detail: message }

@@ -1,8 +1,10 @@
 /** The command line of rootferry-receiver: verbs, options, and which of them does what. */
-import { createLogger, errorMessage, type LogFormat, type Terminal } from '@rootferry/host'
+import { askDaemon, createLogger, EXIT, errorMessage, type LogFormat, type Terminal, urlOf } from '@rootferry/host'
 import { Command, Option } from 'commander'
-import { readReceiverConfig } from './config.ts'
+import { readHealthAddress, readReceiverConfig } from './config.ts'
+import { ReceiverStatus } from './http/status-schema.ts'
 import { addJoinCommand } from './join-command.ts'
+import { statusReport } from './status-report.ts'
 import { VERSION } from './version.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/receiver.yaml'
@@ -36,6 +38,19 @@ export function receiverCommand(terminal: Terminal, environmentToken: string | u
       await receiver.start()
       await stopped
       await receiver.close()
+    })
+  program
+    .command('status')
+    .description('show every root, what is in its trash, and whether this receiver is ready')
+    .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+    .option('--json', 'print the answer of GET /v1/status', false)
+    .addHelpText('after', '\nEnds with 3 when a root is not live, or /readyz would say 503.')
+    .action(async ({ config, json }: { config: string; json: boolean }) => {
+      const url = urlOf(readHealthAddress(config))
+      const status = await askDaemon({ daemon: 'the receiver', url, path: '/v1/status', answer: ReceiverStatus })
+      terminal.out(json ? `${JSON.stringify(status, null, 2)}\n` : statusReport(status, new Date(), terminal.colour))
+      const isWell = status.ready && status.roots.every(({ connected, phase }) => connected && phase === 'live')
+      if (!isWell) terminal.endWith(EXIT.degraded)
     })
   addJoinCommand(program, DEFAULT_CONFIG, terminal)
   program

@@ -112,6 +112,15 @@ const DEFAULT_HEALTH = '127.0.0.1:8732'
 const HOOK_SECONDS = 60
 const DEFAULT_TRASH_BYTES = 10 * 1024 ** 3
 
+/** Where a receiver of this configuration tells its health: all that `status` needs, and whoever asks may read. */
+export function readHealthAddress(file: string): ListenAddress {
+  const { value, source } = readConfigFile(file, ReceiverFile)
+  const faults: string[] = []
+  const health = healthAddress(value, source, faults)
+  if (faults.length > 0) throw badConfiguration(faults)
+  return health
+}
+
 /**
  * @param environmentToken what ROOTFERRY_TOKEN holds, for a file without tokenFile
  * @throws Failure (78) with a line for every fault
@@ -119,10 +128,6 @@ const DEFAULT_TRASH_BYTES = 10 * 1024 ** 3
 export function readReceiverConfig(file: string, environmentToken: string | undefined): ReceiverConfig {
   const { value, source } = readConfigFile(file, ReceiverFile)
   const faults: string[] = []
-  const listen = value.health?.listen ?? DEFAULT_HEALTH
-  const health = parseListenAddress(listen)
-  if (health === null)
-    faults.push(source.fault(['health', 'listen'], `'${listen}' is no address: HOST:PORT is expected`))
   const config: ReceiverConfig = {
     name: value.name ?? null,
     address: {
@@ -131,7 +136,7 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
       token: token(value, source, environmentToken, faults),
     },
     stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR),
-    health: health ?? { host: '', port: 0 },
+    health: healthAddress(value, source, faults),
     staleAfterSeconds: value.health?.staleAfterSeconds ?? 60,
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
@@ -139,6 +144,14 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
     faults.push(source.fault(['roots', root, 'path'], message))
   if (faults.length > 0) throw badConfiguration(faults)
   return config
+}
+
+function healthAddress(value: Static<typeof ReceiverFile>, source: ConfigSource, faults: string[]): ListenAddress {
+  const listen = value.health?.listen ?? DEFAULT_HEALTH
+  const health = parseListenAddress(listen)
+  if (health === null)
+    faults.push(source.fault(['health', 'listen'], `'${listen}' is no address: HOST:PORT is expected`))
+  return health ?? { host: '', port: 0 }
 }
 
 function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSource, faults: string[]): ReceiverRoot {

@@ -8,6 +8,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { EXIT, errorCode, errorMessage, Failure, type Logger } from '@rootferry/host'
 import type { ReceiverConfig, ReceiverRoot } from './config.ts'
 import { HealthServer } from './http/health-server.ts'
+import { notReadyReason } from './http/readiness.ts'
+import { type Commit, ReceiverMetrics } from './metrics.ts'
 import { type RootState, RootThread } from './root-thread.ts'
 import { VERSION } from './version.ts'
 
@@ -16,17 +18,23 @@ export class Receiver {
   readonly #log: Logger
   readonly #roots = new Map<string, RootThread>()
   readonly #health: HealthServer
+  readonly #metrics: ReceiverMetrics
   readonly #bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   #reloading: Promise<void> = Promise.resolve()
 
   constructor(config: ReceiverConfig, log: Logger) {
     this.#config = config
     this.#log = log
+    const roots = () => [...this.#roots.values()].map(({ state }) => state)
+    const staleAfterSeconds = () => this.#config.staleAfterSeconds
+    this.#metrics = new ReceiverMetrics(roots, (root) => notReadyReason(root, staleAfterSeconds(), new Date()) === null)
     this.#health = new HealthServer({
       version: VERSION,
       name: config.name,
-      staleAfterSeconds: () => this.#config.staleAfterSeconds,
-      roots: () => [...this.#roots.values()].map(({ state }) => state),
+      log,
+      staleAfterSeconds,
+      roots,
+      metrics: () => this.#metrics.page.answer(),
     })
   }
 
@@ -104,7 +112,8 @@ export class Receiver {
       trashDir: join(stateDir, 'trash', name),
       bootId: this.#bootId,
     }
-    return new RootThread(options, { root: name, address, software: VERSION }, hooks, this.#log)
+    const noteCommit = (commit: Commit) => this.#metrics.committed(name, commit)
+    return new RootThread(options, { root: name, address, software: VERSION }, { hooks, log: this.#log, noteCommit })
   }
 
   async #listen(): Promise<string> {

@@ -11,6 +11,7 @@ import type { TrashStatus } from './apply/trash.ts'
 import { type Hook, Hooks } from './hooks.ts'
 import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
+import type { Commit } from './metrics.ts'
 import type { FromApplier, ToApplier } from './root-messages.ts'
 
 export interface RootState {
@@ -23,6 +24,8 @@ export interface RootState {
   synced: boolean
   sequence: number
   durableSequence: number
+  /** The agent's sequence, as far as it has told. */
+  head: number
   staged: { entries: number; bytes: number }
   lastError: string | null
   failing: string | null
@@ -30,6 +33,13 @@ export interface RootState {
   trash: TrashStatus
   /** What resyncs have found since this process started. */
   differences: { missing: number; changed: number; extraneous: number }
+}
+
+export interface RootThreadParts {
+  hooks: readonly Hook[]
+  log: Logger
+  /** Called for each commit. */
+  noteCommit(commit: Commit): void
 }
 
 const RESTART_MS = 1_000
@@ -42,6 +52,7 @@ export class RootThread {
   readonly state: RootState
   readonly #options: ApplierOptions
   readonly #log: Logger
+  readonly #noteCommit: (commit: Commit) => void
   readonly #link: Link
   readonly #hooks: Hooks
   readonly #opened = Promise.withResolvers<void>()
@@ -51,8 +62,9 @@ export class RootThread {
   #hasOpened = false
   #progressLoggedAt = 0
 
-  constructor(options: ApplierOptions, link: LinkOptions, hooks: readonly Hook[], log: Logger) {
+  constructor(options: ApplierOptions, link: LinkOptions, { hooks, log, noteCommit }: RootThreadParts) {
     this.#options = options
+    this.#noteCommit = noteCommit
     this.#log = log.child({ root: options.root })
     this.#hooks = new Hooks(hooks, options, this.#log)
     this.state = {
@@ -63,6 +75,7 @@ export class RootThread {
       synced: false,
       sequence: 0,
       durableSequence: 0,
+      head: 0,
       staged: { entries: 0, bytes: 0 },
       lastError: null,
       failing: null,
@@ -165,8 +178,10 @@ export class RootThread {
     const { state } = this
     switch (event.type) {
       case 'committed': {
-        const { type: _, repair, sequence, ...figures } = event
+        const { type: _, repair, sequence, head, ...figures } = event
         if (!repair) state.sequence = sequence
+        state.head = head
+        this.#noteCommit(event)
         this.#log.info({ sequence, ...figures }, repair ? 'repair committed' : 'changeset committed')
         return
       }

@@ -31,6 +31,7 @@ export interface FeedEvents {
   /** Something that a receiver's status shows may have changed. */
   receiver(name: string): void
   root(status: RootStatus): void
+  scanned(tookMs: number): void
   /** A receiver that follows has committed; `seconds` since each of the changes behind it was first hinted at. */
   committed(commit: { receiver: string; sequence: number; seconds: number[] }): void
 }
@@ -73,6 +74,7 @@ export class RootFeed implements ResyncRoot {
     const threadEvents = {
       advanced: (head: number, seenMs: number) => this.#advanced(head, seenMs),
       status: (status: RootStatus) => this.#noteStatus(status),
+      scanned: (tookMs: number) => this.#events.scanned(tookMs),
       lost: (why: string) => this.#closeSessions(new ProtocolError('root-unavailable', why)),
       down: (why: string) => {
         if (this.#status !== null) this.#noteStatus({ ...this.#status, state: 'unavailable', reason: why })
@@ -99,6 +101,10 @@ export class RootFeed implements ResyncRoot {
 
   get head(): number {
     return this.#head
+  }
+
+  get sessions(): number {
+    return this.#sessions.size
   }
 
   get packedBytes(): number {

@@ -1,14 +1,14 @@
 /** The admin API as a client meets it: who may ask what, and what a wrong request is answered. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it, test } from 'node:test'
-import { createLogger, PROBLEMS, Problem } from '@rootferry/host'
+import { createLogger, PROBLEMS, Problem, ProblemSchema } from '@rootferry/host'
 import { Compile } from 'typebox/compile'
 import { Resyncs } from '../feed/resyncs.ts'
 import { mintToken } from '../tokens.ts'
 import { buildAdminApi } from './admin-api.ts'
 import { EventLog } from './event-log.ts'
 import type { Http } from './http-types.ts'
-import { ProblemSchema, Resync, ResyncList, Status } from './schemas.ts'
+import { Resync, ResyncList, Status } from './schemas.ts'
 
 const isProblem = Compile(ProblemSchema)
 const admin = mintToken()

@@ -10,6 +10,7 @@ import type { CertificateStatus } from '../door/identity.ts'
 import type { KnownTokens } from '../door/known-tokens.ts'
 import type { Resyncs } from '../feed/resyncs.ts'
 import type { FeedEvents, ReceiverStatus, RootFeed } from '../feed/root-feed.ts'
+import { AgentMetrics } from '../metrics.ts'
 import { News } from '../news.ts'
 import type { RootStatus } from '../root-messages.ts'
 import { findToken, grants } from '../tokens.ts'
@@ -37,6 +38,7 @@ export class OperatorDesk {
   readonly #events = new EventLog(randomBytes(6).toString('hex'))
   readonly #news = new News(this.#events)
   readonly #access = new AdminAccess(new Date())
+  readonly #metrics: AgentMetrics
   readonly #server: AdminServer
   #sweep: NodeJS.Timeout | null = null
 
@@ -54,9 +56,13 @@ export class OperatorDesk {
       acceptGuard: (root) => this.#acceptGuard(root),
       resyncs,
       events: this.#events,
-      metrics: async () => ({ contentType: 'text/plain', text: '' }),
+      metrics: () => this.#metrics.page.answer(),
     })
-    resyncs.onChange = (status) => this.#news.resync(status, Date.now())
+    this.#metrics = new AgentMetrics(parts.feeds, () => this.#receivers(), certificate)
+    resyncs.onChange = (status) => {
+      this.#news.resync(status, Date.now())
+      this.#metrics.resync(status)
+    }
   }
 
   /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
@@ -80,7 +86,11 @@ export class OperatorDesk {
         if (status !== undefined) this.#news.receiver(status)
       },
       root: (status) => this.#news.root(rootAnswer(status)),
-      committed: (commit) => this.#news.changeset(root, commit),
+      scanned: (tookMs) => this.#metrics.scanned(root, tookMs / 1000),
+      committed: (commit) => {
+        this.#news.changeset(root, commit)
+        this.#metrics.propagated(root, commit.seconds)
+      },
     }
   }
 

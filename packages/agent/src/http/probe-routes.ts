@@ -1,9 +1,9 @@
 /** What probes and scrapers ask, without a token: alive, ready, metrics, and the description of the API itself. */
-import { Problem } from '@rootferry/host'
+import { Problem, ProblemSchema } from '@rootferry/host'
 import Type from 'typebox'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'
-import { Health, ProblemSchema } from './schemas.ts'
+import { Health } from './schemas.ts'
 
 const text = (contentType: string, description: string) => ({
   description,

@@ -1,9 +1,8 @@
 /** What routes that need an admin token have in common: the check itself, and its refusals in the API's description. */
-import { PROBLEMS, type ProblemCode } from '@rootferry/host'
+import { PROBLEMS, type ProblemCode, ProblemSchema } from '@rootferry/host'
 import type { FastifyRequest } from 'fastify'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
-import { ProblemSchema } from './schemas.ts'
 
 /** Options of a route that only an admin may call. */
 export function secured<Schema extends object>({ authenticate }: AdminParts, schema: Schema) {

@@ -2,7 +2,6 @@
  * What the admin API takes and answers, as TypeBox schemas: they check requests, type the handlers, and make
  * openapi.json. Closed: an unknown key of a body is refused, and an answer holds nothing that is not here.
  */
-import { PROBLEMS } from '@rootferry/host'
 import Type, { type Static, type TSchema } from 'typebox'
 
 const closed = { additionalProperties: false } as const
@@ -13,17 +12,6 @@ const OrNull = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, T
 const Count = Type.Integer({ minimum: 0 })
 const Time = Type.String({ format: 'date-time', description: 'a time as 2026-01-31T08:15:00.000Z' })
 const Name = Type.String({ minLength: 1, maxLength: 63, description: 'a name' })
-
-export const ProblemSchema = Type.Object(
-  {
-    type: Type.String(),
-    title: Type.String(),
-    status: Type.Integer(),
-    code: words(...Object.keys(PROBLEMS)),
-    detail: Type.String(),
-  },
-  { ...closed, description: 'RFC 9457 problem document' },
-)
 
 export const Health = Type.Object({ status: Type.String() }, closed)
 

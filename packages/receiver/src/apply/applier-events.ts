@@ -9,6 +9,8 @@ export type ApplierEvent =
   | {
       type: 'committed'
       sequence: number
+      /** The agent's, when it sent this. */
+      head: number
       repair: boolean
       added: number
       changed: number

@@ -237,12 +237,12 @@ export class Exchange {
     startedAt: number,
   ): void {
     const { target, durability, send, event, now } = this.#parts
-    const { request, to } = changeset.header
+    const { request, to, head } = changeset.header
     if (request === null) send({ type: 'committed', sequence: to })
     else send({ type: 'repaired', request })
     const { bytes, entries } = changeset
     const ms = now() - startedAt
-    event({ type: 'committed', sequence: to, repair: request !== null, ...tally, bytes, entries, ms })
+    event({ type: 'committed', sequence: to, head, repair: request !== null, ...tally, bytes, entries, ms })
     durability.committed(changeset.paths, target.ledger.position)
   }
 

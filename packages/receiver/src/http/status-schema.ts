@@ -1,0 +1,41 @@
+/** What `GET /v1/status` of a receiver answers: the command line reads it again. */
+import Type, { type Static, type TSchema } from 'typebox'
+
+const closed = { additionalProperties: false } as const
+const OrNull = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+const Count = Type.Integer({ minimum: 0 })
+
+const Root = Type.Object(
+  {
+    root: Type.String(),
+    phase: Type.Enum(['idle', 'resyncing', 'replaying', 'live']),
+    connected: Type.Boolean(),
+    disconnectedAt: OrNull(Type.String()),
+    synced: Type.Boolean(),
+    sequence: Count,
+    durableSequence: Count,
+    lag: Type.Object({ sequences: Count }, closed),
+    staged: Type.Object({ entries: Count, bytes: Count }, closed),
+    lastError: OrNull(Type.String()),
+    failing: OrNull(Type.String()),
+    problems: Type.Array(Type.Object({ path: Type.String(), code: Type.String(), message: Type.String() }, closed)),
+    trash: Type.Object({ batches: Count, bytes: Count, oldestAt: OrNull(Type.String()) }, closed),
+    differences: Type.Object({ missing: Count, changed: Count, extraneous: Count }, closed),
+  },
+  closed,
+)
+
+export const ReceiverStatus = Type.Object(
+  {
+    version: Type.String(),
+    name: OrNull(Type.String()),
+    ready: Type.Boolean(),
+    /** Why not. */
+    reasons: Type.Array(Type.String()),
+    roots: Type.Array(Root),
+  },
+  closed,
+)
+
+export type ReceiverStatus = Static<typeof ReceiverStatus>
+export type RootAnswer = Static<typeof Root>

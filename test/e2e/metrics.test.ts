@@ -1,0 +1,94 @@
+/** METRICS.md against what real daemons say, both ways, and the figures that have to move when something happens. */
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+let rig: Rig
+before(async () => {
+  rig = await Rig.start({
+    receivers: 1,
+    tls: true,
+    prepare: (source) => mkdirSync(join(source, 'secret-name')),
+  })
+  await rig.inSync()
+})
+after(() => rig[Symbol.asyncDispose]())
+
+const DAEMONS = {
+  Agent: async () => await (await rig.admin('/metrics', { headers: { Authorization: '' } })).text(),
+  Receiver: async () => await (await rig.health(0, '/metrics')).text(),
+}
+
+/** Name → type and labels, from a table of METRICS.md. */
+function documented(heading: string): Map<string, string> {
+  const text = readFileSync(new URL('../../METRICS.md', import.meta.url), 'utf8')
+  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
+  const rows = [...section.matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*) \|/gm)]
+  return new Map(rows.map(([, name = '', type, labels = '']) => [name, `${type} ${labels.replaceAll(/[` ]/g, '')}`]))
+}
+
+/** The same from what a daemon says. */
+function exposed(text: string): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const [, name = '', type] of text.matchAll(/^# TYPE (rootferry_\w+) (\w+)$/gm)) {
+    const sample = new RegExp(`^${name}(?:_count)?\\{([^}]*)\\}`, 'm').exec(text)?.[1] ?? ''
+    const labels = [...sample.matchAll(/(\w+)="/g)].map(([, label]) => label)
+    found.set(name, `${type} ${labels.join(',')}`)
+  }
+  return found
+}
+
+function value(text: string, sample: string): number {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${sample} `))
+  return Number(line?.slice(sample.length + 1) ?? Number.NaN)
+}
+
+for (const [name, metrics] of Object.entries(DAEMONS)) {
+  test(`METRICS.md has every metric of the ${name.toLowerCase()}, with its type and labels, and no other`, async () => {
+    writeFileSync(join(rig.source, `${name}.txt`), name)
+    const text = await until(
+      async () => {
+        const now = await metrics()
+        return /(?:propagation|commit_duration)_seconds_count\{[^}]*\} [1-9]/.test(now) ? now : false
+      },
+      () => 'nothing was counted',
+    )
+    assert.deepEqual([...exposed(text)].sort(), [...documented(name)].sort())
+    assert.match(text, /^process_resident_memory_bytes /m)
+    assert.ok(!text.includes('secret-name') && !text.includes(`${name}.txt`), 'a path is in a label')
+  })
+}
+
+test('the figures of the agent follow what happens', async () => {
+  writeFileSync(join(rig.source, 'new.txt'), 'new')
+  await rig.converged()
+  const { roots } = await rig.status()
+  const text = await DAEMONS.Agent()
+  assert.equal(value(text, 'rootferry_root_sequence{root="site"}'), roots[0]?.sequence)
+  assert.equal(value(text, 'rootferry_root_entries{root="site",kind="files"}'), roots[0]?.entries.files)
+  assert.equal(value(text, 'rootferry_receiver_sequence{receiver="web1",root="site"}'), roots[0]?.sequence)
+  assert.equal(value(text, 'rootferry_receiver_connected{receiver="web1",root="site"}'), 1)
+  assert.equal(value(text, 'rootferry_receiver_lag_seconds{receiver="web1",root="site"}'), 0)
+  assert.equal(value(text, 'rootferry_root_halted{root="site"}'), 0)
+  assert.equal(value(text, 'rootferry_sessions{root="site"}'), 1)
+  assert.ok(value(text, 'rootferry_sent_bytes_total{root="site"}') > 0)
+  assert.ok(value(text, 'rootferry_scan_duration_seconds_count{root="site"}') > 0)
+  assert.equal(value(text, 'rootferry_resync_total{outcome="done"}'), 0)
+  assert.equal((await rig.admin('/v1/resyncs', { method: 'POST' })).status, 202)
+  await until(
+    async () => value(await DAEMONS.Agent(), 'rootferry_resync_total{outcome="done"}') === 1,
+    () => 'the resync was not counted',
+  )
+})
+
+test('the figures of the receiver follow what happens', async () => {
+  const text = await DAEMONS.Receiver()
+  const { receivers } = await rig.status()
+  assert.equal(value(text, 'rootferry_root_sequence{root="site"}'), receivers[0]?.sequence)
+  assert.equal(value(text, 'rootferry_root_ready{root="site"}'), 1)
+  assert.equal(value(text, 'rootferry_connected{root="site"}'), 1)
+  assert.ok(value(text, 'rootferry_committed_changesets_total{root="site"}') > 0)
+})
