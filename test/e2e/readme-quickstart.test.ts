@@ -1,0 +1,121 @@
+/**
+ * The quick start of the README, run as it is printed: both hosts on this one, with directories of a test in the place
+ * of /etc, /var and the docroots, and a port of its own. Where a command relies on default paths it gets them as options.
+ */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { differences } from '../support/compare-trees.ts'
+import { freePort } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The shell blocks below a heading, in order. */
+function shellBlocks(heading: string): string[] {
+  const readme = readFileSync(join(repository, 'README.md'), 'utf8')
+  const section = readme.slice(readme.indexOf(`\n${heading}\n`) + 1)
+  const end = section.indexOf('\n#', 1)
+  return [...section.slice(0, end).matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '')
+}
+
+/** The last line of a block starts a daemon and does not come back. */
+function splitOffRun(block: string): { script: string; run: string } {
+  const lines = block.trimEnd().split('\n')
+  const run = lines.pop() ?? ''
+  assert.match(run, /^rootferry-(agent|receiver) run$/)
+  return { script: lines.join('\n'), run }
+}
+
+class Host implements AsyncDisposable {
+  readonly place: string
+  readonly docroot: string
+  readonly #environment: NodeJS.ProcessEnv
+  #daemon: ChildProcess | null = null
+
+  constructor(name: string) {
+    this.place = mkdtempSync(join(tmpdir(), `rootferry-${name}-`))
+    this.docroot = join(this.place, 'var/www/shop')
+    const bin = join(this.place, 'bin')
+    mkdirSync(bin)
+    const main = (daemon: string) => join(repository, `packages/${daemon}/src/main.ts`)
+    const config = (daemon: string) => `--config ${join(this.place, `etc/rootferry/${daemon}.yaml`)}`
+    const receiverPlaces = `--state-dir ${join(this.place, 'var/lib/rootferry/receiver')} --health 127.0.0.1:0`
+    this.#program(bin, 'agent', `exec ${process.execPath} ${main('agent')} "$@" ${config('agent')}`)
+    this.#program(
+      bin,
+      'receiver',
+      `[ "$1" = join ] && more="${receiverPlaces}"\nexec ${process.execPath} ${main('receiver')} "$@" $more ${config('receiver')}`,
+    )
+    this.#environment = { ...process.env, PATH: `${bin}:${process.env['PATH']}` }
+  }
+
+  #program(bin: string, daemon: string, script: string): void {
+    writeFileSync(join(bin, `rootferry-${daemon}`), `#!/bin/sh\n${script}\n`)
+    chmodSync(join(bin, `rootferry-${daemon}`), 0o755)
+  }
+
+  /** @returns what it printed on stdout */
+  runs(script: string): string {
+    const options = { encoding: 'utf8', env: this.#environment, timeout: 30_000 } as const
+    const { status, stdout, stderr } = spawnSync('bash', ['-ec', this.#here(script)], options)
+    assert.equal(status, 0, `${script}\n${stderr}`)
+    return stdout
+  }
+
+  starts(command: string): void {
+    this.#daemon = spawn('bash', ['-c', `exec ${command}`], { env: this.#environment, stdio: 'ignore' })
+  }
+
+  #here(text: string): string {
+    return text.replaceAll(/(?<![\w.])\/(?=(etc|var)\/)/g, `${this.place}/`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#daemon !== null && this.#daemon.exitCode === null) {
+      this.#daemon.kill('SIGTERM')
+      const [code] = await once(this.#daemon, 'exit')
+      assert.equal(code, 0)
+    }
+    rmSync(this.place, { recursive: true })
+  }
+}
+
+test('the commands of the quick start, as printed, make a pair in sync over TLS', async () => {
+  const blocks = shellBlocks('## On real hosts')
+  assert.equal(blocks.length, 2)
+  await using admin = new Host('admin')
+  await using web1 = new Host('web1')
+  mkdirSync(join(admin.docroot, 'app'), { recursive: true })
+  writeFileSync(join(admin.docroot, 'app/index.php'), '<?php')
+  const [port, adminPort] = [await freePort(), await freePort()]
+  const local = (text: string) =>
+    text
+      .replace('listen: 0.0.0.0:8730', `listen: 127.0.0.1:${port}`)
+      .replace('127.0.0.1:8731', `127.0.0.1:${adminPort}`)
+      .replaceAll('admin.internal:8730', `127.0.0.1:${port}`)
+
+  const onAdmin = splitOffRun(local(blocks[0] ?? ''))
+  const invitation = admin.runs(onAdmin.script).trim()
+  assert.match(invitation, /^rfjoin1_\S+$/)
+  admin.starts(onAdmin.run)
+  const livez = () => fetch(`http://127.0.0.1:${adminPort}/livez`).then((answer) => answer.ok)
+  await until(
+    () => livez().catch(() => false),
+    () => 'the agent is not up',
+  )
+
+  const onWeb1 = splitOffRun((blocks[1] ?? '').replace('INVITATION', invitation))
+  web1.runs(onWeb1.script)
+  web1.starts(onWeb1.run)
+  const faults = () => (existsSync(web1.docroot) ? differences(admin.docroot, web1.docroot) : ['no target'])
+  await until(
+    () => faults().length === 0,
+    () => faults().join('\n'),
+  )
+})
