@@ -119,6 +119,21 @@ test('a root that the token does not grant is closed with root-not-granted, whet
   assert.equal(await closeCodeAfter(again, hello('nowhere')), 4403)
 })
 
+test('a token that is revoked between upgrade and hello is of no use any more', async () => {
+  const doomed = rig.agentVerb('token', 'create', 'doomed').trim()
+  const isKnown = async () => (await ask('/v1/grants', doomed)).status === 200
+  await until(isKnown, () => 'the token is not known')
+  const socket = webSocket(doomed)
+  await once(socket, 'open')
+  rig.agentVerb('token', 'revoke', 'doomed')
+  await until(
+    async () => !(await isKnown()),
+    () => 'the token is still known',
+  )
+  socket.send(hello('site'))
+  assert.deepEqual((await once(socket, 'close'))[0], 4410)
+})
+
 test('more bytes than a hello may have are not read', async () => {
   assert.equal(await closeCodeAfter(token, ' '.repeat(LIMITS.helloBytes + 1)), 4402)
 })

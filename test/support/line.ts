@@ -6,15 +6,19 @@ export class Line implements AsyncDisposable {
   readonly #server: Server
   readonly #open = new Set<Socket>()
   #blocked = false
+  readonly #recorded: Buffer[] = []
+  readonly #records: boolean
   /** Bytes that came from the agent. */
   received = 0
 
-  private constructor(agentPort: number) {
+  private constructor(agentPort: number, records: boolean) {
+    this.#records = records
     this.#server = createServer((near) => this.#join(near, agentPort))
   }
 
-  static async to(agentPort: number): Promise<Line> {
-    const line = new Line(agentPort)
+  /** @param options `records`: keeps all that passes */
+  static async to(agentPort: number, options: { records?: boolean } = {}): Promise<Line> {
+    const line = new Line(agentPort, options.records === true)
     line.#server.listen(0, '127.0.0.1')
     await once(line.#server, 'listening')
     return line
@@ -22,6 +26,11 @@ export class Line implements AsyncDisposable {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port
+  }
+
+  /** What passed in both directions, a character a byte. */
+  get recording(): string {
+    return Buffer.concat(this.#recorded).toString('latin1')
   }
 
   /** Ends every connection at once; new ones are taken unless it is blocked. */
@@ -57,6 +66,7 @@ export class Line implements AsyncDisposable {
       this.#open.add(from)
       from.on('data', (data: Buffer) => {
         if (from === far) this.received += data.byteLength
+        if (this.#records) this.#recorded.push(data)
         if (!to.write(data)) from.pause()
       })
       to.on('drain', () => from.resume())

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { EXIT, errorCode, errorMessage, Failure, writeDurably } from '@rootferry/host'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { mintToken, type StoredToken } from './tokens.ts'
+import { mintToken, type StoredToken } from './door/tokens.ts'
 
 const AdminSecret = Type.Object({ url: Type.String(), token: Type.String() }, { additionalProperties: false })
 const validator = Compile(AdminSecret)

@@ -8,7 +8,7 @@ import { encodeInvitation } from '@rootferry/protocol'
 import type { Command } from 'commander'
 import { type AgentConfig, readAgentConfig } from '../config.ts'
 import { openIdentity } from '../door/identity.ts'
-import { createToken, readTokens, revokeToken, tokenFileOf } from '../tokens.ts'
+import { createToken, readTokens, revokeToken, tokenFileOf } from '../door/tokens.ts'
 
 interface CreateOptions {
   config: string

@@ -5,7 +5,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { errorMessage, type Logger } from '@rootferry/host'
-import { readTokens, type StoredToken } from '../tokens.ts'
+import { readTokens, type StoredToken } from './tokens.ts'
 
 export class KnownTokens {
   readonly #file: string

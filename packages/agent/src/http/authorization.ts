@@ -1,7 +1,7 @@
 /** Admin tokens at the door of a route: 401 without one that is known, 403 with one of a receiver. */
 import { Problem } from '@rootferry/host'
 import type { FastifyRequest } from 'fastify'
-import { bearerOf, type StoredToken } from '../tokens.ts'
+import { bearerOf, type StoredToken } from '../door/tokens.ts'
 
 /** @returns the token that was presented. @throws Problem when it is none, or not an admin's */
 export function authorized(request: FastifyRequest, authenticate: (token: string) => StoredToken | null): StoredToken {

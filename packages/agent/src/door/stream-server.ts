@@ -22,12 +22,12 @@ import {
   SUBPROTOCOLS,
 } from '@rootferry/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { AgentConfig } from './config.ts'
-import { DOOR } from './door/door-limits.ts'
-import { Doorstep } from './door/doorstep.ts'
-import { FailedAttempts } from './door/failed-attempts.ts'
-import { type Identity, secureContextOptions } from './door/identity.ts'
-import { networkOf } from './door/network-of.ts'
+import type { AgentConfig } from '../config.ts'
+import { DOOR } from './door-limits.ts'
+import { Doorstep } from './doorstep.ts'
+import { FailedAttempts } from './failed-attempts.ts'
+import { type Identity, secureContextOptions } from './identity.ts'
+import { networkOf } from './network-of.ts'
 import { bearerOf, findToken, grants, type StoredToken } from './tokens.ts'
 
 export interface Peer {
