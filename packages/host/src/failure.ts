@@ -12,6 +12,10 @@ export const EXIT = {
   badConfiguration: 78,
 } as const
 
+/** For the help of both commands. */
+export const EXIT_CODES = `Exit codes: 0 ok, 1 failed, 2 usage, 3 degraded (drift was found, or a receiver or root is not well),
+69 daemon unreachable, 77 not permitted, 78 bad configuration.`
+
 export class Failure extends Error {
   readonly exitCode: number
   override name = 'Failure'

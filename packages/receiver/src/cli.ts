@@ -1,5 +1,15 @@
 /** The command line of rootferry-receiver: verbs, options, and which of them does what. */
-import { askDaemon, createLogger, EXIT, errorMessage, type LogFormat, type Terminal, urlOf } from '@rootferry/host'
+import {
+  addCompletionCommand,
+  askDaemon,
+  createLogger,
+  EXIT,
+  EXIT_CODES,
+  errorMessage,
+  type LogFormat,
+  type Terminal,
+  urlOf,
+} from '@rootferry/host'
 import { Command, Option } from 'commander'
 import { readHealthAddress, readReceiverConfig } from './config.ts'
 import { ReceiverStatus } from './http/status-schema.ts'
@@ -66,5 +76,15 @@ export function receiverCommand(terminal: Terminal, environmentToken: string | u
     .command('version')
     .description('print the version')
     .action(() => terminal.out(`${VERSION}\n`))
+  program.addHelpText('after', HELP)
+  addCompletionCommand(program, terminal.out)
   return program
 }
+
+const HELP = `
+Examples:
+  rootferry-receiver join rfjoin1_… --root shop=/var/www/shop
+  rootferry-receiver run --log-format pretty
+  rootferry-receiver status
+
+${EXIT_CODES}`

@@ -1,6 +1,13 @@
 /** The command line of rootferry-agent: verbs, options, and which of them does what. Knows the terminal, not the disk. */
 
-import { createLogger, errorMessage, type LogFormat, type Terminal } from '@rootferry/host'
+import {
+  addCompletionCommand,
+  createLogger,
+  EXIT_CODES,
+  errorMessage,
+  type LogFormat,
+  type Terminal,
+} from '@rootferry/host'
 import { Command, Option } from 'commander'
 import { readAgentConfig } from '../config.ts'
 import { VERSION } from '../version.ts'
@@ -38,8 +45,21 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
     .command('version')
     .description('print the version')
     .action(() => terminal.out(`${VERSION}\n`))
+  program.addHelpText('after', HELP)
+  addCompletionCommand(program, terminal.out)
   return program
 }
+
+const HELP = `
+Examples:
+  rootferry-agent run --log-format pretty
+  rootferry-agent status
+  rootferry-agent resync --dry-run --wait
+  rootferry-agent token create web1 --join
+
+The running agent is found through --config. Whoever may not read its stateDir sets ROOTFERRY_TOKEN to an admin token.
+
+${EXIT_CODES}`
 
 interface RunOptions {
   config: string

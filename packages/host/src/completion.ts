@@ -1,0 +1,108 @@
+/**
+ * Shell completion, made from the verbs and options that the command line has, so that it never falls behind them.
+ *
+ * bash walks the words before the cursor down the tree of verbs and offers what is below; zsh runs the same script in
+ * its bash mode; fish gets a line for each offer. Where nothing is known, the shell completes file names. Pure.
+ */
+import { Argument, type Command, InvalidArgumentError } from 'commander'
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const
+type Shell = (typeof SHELLS)[number]
+
+interface Place {
+  /** Verbs on the way, separated by a space; empty at the top. */
+  path: string
+  verbs: { name: string; description: string }[]
+  options: { name: string; description: string; choices: readonly string[] }[]
+}
+
+/** Adds the verb `completion`; to be called when all others are there. */
+export function addCompletionCommand(program: Command, out: (text: string) => void): void {
+  program
+    .command('completion')
+    .description('print a script that completes verbs and options in a shell')
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+    .addHelpText('after', `\nExample:\n  source <(${program.name()} completion bash)`)
+    .action((shell: string) => out(completionScript(program, known(shell))))
+}
+
+export function completionScript(program: Command, shell: Shell): string {
+  const places = placesOf(program, '')
+  const name = program.name()
+  if (shell === 'fish') return fishScript(name, places)
+  const start = shell === 'zsh' ? 'autoload -U +X bashcompinit && bashcompinit\n' : ''
+  return `${start}${bashScript(name, places)}`
+}
+
+function placesOf(command: Command, path: string): Place[] {
+  const verbs = command.commands.map((verb) => ({ name: verb.name(), description: verb.description() }))
+  const options = command.options.map(({ long, description, argChoices }) => ({
+    name: long ?? '',
+    description,
+    choices: argChoices ?? [],
+  }))
+  const below = command.commands.flatMap((verb) => placesOf(verb, `${path} ${verb.name()}`.trim()))
+  return [{ path, verbs, options: options.filter(({ name }) => name !== '') }, ...below]
+}
+
+function bashScript(name: string, places: readonly Place[]): string {
+  const step = `_${name.replaceAll('-', '_')}`
+  const paths = places.filter(({ path }) => path !== '').map(({ path }) => (path.includes(' ') ? path : ` ${path}`))
+  const offers = places.map(({ path, verbs, options }) => {
+    const words = [...verbs, ...options].map((offer) => offer.name)
+    return `    '${path}') words='${[...words, '--help'].join(' ')}' ;;`
+  })
+  const choices = places.flatMap(({ path, options }) =>
+    options
+      .filter(({ choices }) => choices.length > 0)
+      .map(({ name: option, choices }) => `    '${path} ${option}') words='${choices.join(' ')}' ;;`),
+  )
+  return `${step}() {
+  local path= words= word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$path $word" in
+      ${paths.map((path) => `'${path}'`).join(' | ')}) path="\${path:+$path }$word" ;;
+    esac
+  done
+  case "$path" in
+${offers.join('\n')}
+  esac
+  case "$path \${COMP_WORDS[COMP_CWORD-1]}" in
+${choices.join('\n')}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F ${step} ${name}
+`
+}
+
+function fishScript(name: string, places: readonly Place[]): string {
+  const lines = places.flatMap(({ path, verbs, options }) => {
+    const seen =
+      path === ''
+        ? '__fish_use_subcommand'
+        : path
+            .split(' ')
+            .map((verb) => `__fish_seen_subcommand_from ${verb}`)
+            .join('; and ')
+    const at = `complete -c ${name} -n '${seen}'`
+    return [
+      ...verbs.map((verb) => `${at} -f -a ${verb.name} -d '${quoted(verb.description)}'`),
+      ...options.map(({ name: option, description, choices }) => {
+        const among = choices.length > 0 ? ` -x -a '${choices.join(' ')}'` : ''
+        return `${at} -l ${option.slice(2)}${among} -d '${quoted(description)}'`
+      }),
+    ]
+  })
+  return `${lines.join('\n')}\n`
+}
+
+function quoted(text: string): string {
+  return text.replaceAll(/['\\]/g, '\\$&')
+}
+
+function known(shell: string): Shell {
+  const found = SHELLS.find((candidate) => candidate === shell)
+  if (found === undefined) throw new InvalidArgumentError(`${SHELLS.join(', ')} are known`)
+  return found
+}
