@@ -18,7 +18,7 @@ const UNSEEN: DiskObject = { kind: 'other', size: 0, mode: 0, uid: 0, gid: 0, mt
 
 export class DiskView {
   readonly #confined: ConfinedDirectories
-  /** Directories seen so far; null: asked for as a parent, and no directory is there. */
+  /** Directories seen so far; null: no directory is there. */
   readonly #directories = new Map<string, DiskObject | null>()
 
   constructor(confined: ConfinedDirectories) {
@@ -33,7 +33,7 @@ export class DiskView {
     if (this.directory(parentPath(path)) === null) return null
     try {
       const found = readObject(this.#confined.locate(path))
-      if (found?.kind === 'directory') this.#directories.set(path, found)
+      if (found === null || found.kind === 'directory') this.#directories.set(path, found)
       return found
     } catch (error) {
       if (errorCode(error) === 'EACCES') return UNSEEN
