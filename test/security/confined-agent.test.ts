@@ -1,0 +1,56 @@
+/** While directories of the source are swapped for symlinks, nothing that lies outside is indexed or packed. */
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Packer } from '../../packages/agent/src/feed/packer.ts'
+import { TestTree, temporaryRoot } from '../../packages/agent/src/tree/test-tree.ts'
+import { Accounts } from '../../packages/host/src/index.ts'
+import { imprint, ROUNDS, Swapper } from '../support/swapper.ts'
+
+const SECRET = 'SECRET outside'
+
+test('scans and packing while directories become symlinks and back: nothing outside is sent', async () => {
+  const root = temporaryRoot()
+  for (const name of ['d/f', 'd/deep/f', 'd/deep/inner/f']) {
+    mkdirSync(join(root, name, '..'), { recursive: true })
+    writeFileSync(join(root, name), 'inside')
+  }
+  using tree = new TestTree(root)
+  const outside = join(tree.place, 'outside')
+  mkdirSync(join(outside, 'deep/inner'), { recursive: true })
+  for (const name of ['f', 'deep/f', 'deep/inner/f', 'only-outside', 'deep/only-outside'])
+    writeFileSync(join(outside, name), SECRET)
+  const before = imprint(outside)
+  const packer = new Packer({
+    directories: tree.directories,
+    index: tree.index,
+    accounts: new Accounts(),
+    nowMs: tree.nowMs,
+    pause: () => nextTurn(),
+    events: { stale: () => undefined, deferred: () => undefined },
+  })
+  tree.scanAll()
+  let deferred = 0
+  {
+    await using _swapper = await Swapper.start(outside, join(root, 'd'), join(root, 'd/deep'))
+    for (let round = 0; round < ROUNDS * 3; round += 1) {
+      tree.scanAll()
+      const plan = await packer.planChangeset(0)
+      for (const position of plan.segments.keys()) {
+        const { header, payload } = await packer.pack(plan.id, position, false)
+        assert.ok(!Buffer.from(payload).includes(SECRET), 'content from outside was packed')
+        assert.ok(!header.includes('only-outside'), 'a name from outside was packed')
+      }
+      deferred += tree.index.deferred().length
+      packer.release(plan.id)
+      for (const { path, size } of tree.index.descendants('.')) {
+        assert.ok(!path.includes('only-outside'), path)
+        assert.notEqual(size, SECRET.length, `${path} was taken from outside`)
+      }
+    }
+  }
+  assert.ok(deferred > 0, 'nothing was ever swapped under a pack')
+  assert.deepEqual(imprint(outside), before)
+})
