@@ -1,6 +1,6 @@
 /** The trash: where things lie in it, and for how long. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host'
 import { probeCreation } from './staging.ts'
@@ -104,5 +104,18 @@ test('the oldest batches go first when there is too much, the latest one stays; 
   assert.equal(trash.purge(), 0)
   assert.ok(existsSync(scratch.at('state/trash', batches()[0] ?? '', 'e/file')))
   clock.ms = NOW
+  confined[Symbol.dispose]()
+})
+
+test('a symlink that was thrown away leads nothing that follows out of the trash', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  mkdirSync(scratch.at('outside'))
+  symlinkSync(scratch.at('outside'), scratch.at('root/a'))
+  trash.take(scratch.at('root/a'), 'a')
+  writeFileSync(scratch.at('root/b'), 'of a directory that was called a')
+  trash.take(scratch.at('root/b'), 'a/b')
+  assert.deepEqual(readdirSync(scratch.at('outside')), [])
+  assert.deepEqual(readdirSync(scratch.at('state/trash', BATCH)).sort(), ['a', 'displaced'])
   confined[Symbol.dispose]()
 })

@@ -6,13 +6,18 @@
  * What is thrown away without a pause of OCCASION_MS lies in one directory, a batch; a name that is taken there gets a
  * suffix. Batches go when they are older than `keepDays`, and the oldest go first when all together hold more than
  * `maxBytes`. The latest batch stays whatever it holds: a mistake that empties a whole target can be undone.
+ * SAFETY: what is thrown away can be a symlink that somebody planted, and later things may belong below its name. So a
+ * batch, like the root, is entered by descriptors that follow no link.
  */
 import { Buffer } from 'node:buffer'
 import {
+  closeSync,
   constants,
   copyFileSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -21,8 +26,8 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
-import { errorCode } from '@rootferry/host'
+import { ConfinedDirectories, errorCode } from '@rootferry/host'
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { WorkArea } from './work-area.ts'
 
 const DAY_MS = 86_400_000
@@ -83,7 +88,9 @@ export class Trash {
     const batches = this.#read()
     const base = this.#area.directory('trash')
     const name = this.#openBatch(batches)
-    const place = freeName(`${base}/${name}`, path)
+    mkdirSync(`${base}/${name}`, { recursive: true, mode: 0o700 })
+    using batch = new ConfinedDirectories(`${base}/${name}`)
+    const place = freeName(batch, path)
     move(location, place)
     this.changes += 1
     if (this.#limits.keepDays === 0) {
@@ -151,11 +158,11 @@ function below(directory: string | Buffer, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(directory), Buffer.from('/'), name])
 }
 
-/** Where `path` is to be put below `batch`, its parents made: the first free one of place, place~1, place~2 … */
-function freeName(batch: string, path: string): string {
-  const wanted = makePlace(batch, path)
+/** Where `path` is to be put in a batch, its parents made: the first free one of place, place~1, place~2 … */
+function freeName(batch: ConfinedDirectories, path: string): string {
+  const wanted = makeParents(batch, path) ? path : 'displaced'
   for (let suffix = 0; suffix < MOST_SUFFIXES; suffix += 1) {
-    const candidate = suffix === 0 ? wanted : `${wanted}~${suffix}`
+    const candidate = batch.locate(suffix === 0 ? wanted : `${wanted}~${suffix}`)
     if (lstatSync(candidate, { throwIfNoEntry: false }) === undefined) return candidate
   }
   throw Object.assign(new Error(`EEXIST: no free name in the trash, '${wanted}'`), {
@@ -164,20 +171,29 @@ function freeName(batch: string, path: string): string {
   })
 }
 
-/** Without its parents when the whole is too long a path, or a parent's name is taken by a file of the same batch. */
-function makePlace(batch: string, path: string): string {
-  const place = `${batch}/${path}`
-  if (Buffer.byteLength(place) <= MOST_PATH_BYTES) {
-    try {
-      mkdirSync(dirname(place), { recursive: true, mode: 0o700 })
-      return place
-    } catch (error) {
-      const code = errorCode(error)
-      if (code !== 'ENAMETOOLONG' && code !== 'ENOTDIR' && code !== 'EEXIST') throw error
-    }
+/** @returns false when the whole is too long a path, or a parent's name is taken by something else of the same batch */
+function makeParents(batch: ConfinedDirectories, path: string): boolean {
+  if (Buffer.byteLength(`${batch.rootPath}/${path}`) > MOST_PATH_BYTES) return false
+  try {
+    makeDirectory(batch, parentPath(path))
+    return true
+  } catch (error) {
+    const code = errorCode(error)
+    if (code !== 'ENAMETOOLONG' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error
+    return false
   }
-  mkdirSync(batch, { recursive: true, mode: 0o700 })
-  return `${batch}/displaced`
+}
+
+/** @throws ENOTDIR when one of them is something else, a symlink to a directory for one */
+function makeDirectory(batch: ConfinedDirectories, path: string): void {
+  if (path === ROOT_PATH) return
+  makeDirectory(batch, parentPath(path))
+  try {
+    mkdirSync(batch.locate(path), { mode: 0o700 })
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+  }
+  batch.locateDirectory(path)
 }
 
 function move(from: string | Buffer, to: string): void {
@@ -189,18 +205,32 @@ function move(from: string | Buffer, to: string): void {
   }
 }
 
-/** For what lies on a filesystem of its own, or in a lower layer of an overlay: piece by piece. */
+/** For what lies on a filesystem of its own, or in a lower layer of an overlay: piece by piece, links not followed. */
 function moveAcross(from: string | Buffer, to: string): void {
   const status = lstatSync(from)
   if (status.isDirectory()) {
     mkdirSync(to, { mode: 0o700 })
-    for (const name of readdirSync(from, { encoding: 'buffer' })) {
-      move(below(from, name), `${to}/${name.toString('latin1')}`)
-    }
+    pinned(from, constants.O_DIRECTORY, (directory) => {
+      for (const name of readdirSync(directory, { encoding: 'buffer' })) {
+        move(below(directory, name), `${to}/${name.toString('latin1')}`)
+      }
+    })
     rmdirSync(from)
     return
   }
   if (status.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
-  else if (status.isFile()) copyFileSync(from, to, constants.COPYFILE_EXCL)
+  else if (status.isFile())
+    pinned(from, constants.O_NONBLOCK, (file) => copyFileSync(file, to, constants.COPYFILE_EXCL))
   unlinkSync(from)
+}
+
+/** @param work gets a path that leads to the very object, whatever takes its name meanwhile */
+function pinned(location: string | Buffer, flag: number, work: (path: string) => void): void {
+  const descriptor = openSync(location, constants.O_RDONLY | constants.O_NOFOLLOW | flag)
+  try {
+    if (flag === constants.O_NONBLOCK && !fstatSync(descriptor).isFile()) return
+    work(`/proc/self/fd/${descriptor}`)
+  } finally {
+    closeSync(descriptor)
+  }
 }
