@@ -250,3 +250,20 @@ test('a scan tells the guard what is gone and what was moved, and records nothin
   tree.judge = () => ({ decision: 'pass' })
   assert.deepEqual(tree.scanAll().sort(), ['-a', '-a/b', '-a/c', '-d', '-d/e', '-f', '.', 'g', 'g/b', 'g/c', 'h'])
 })
+
+test('a scan that is broken off leaves nothing below what is no directory any more', () => {
+  using tree = treeOf('a/below', 'z/')
+  tree.scanAll()
+  rmSync(join(tree.root, 'a'), { recursive: true })
+  writeFileSync(join(tree.root, 'a'), 'a file now')
+  // More than one portion of findings, in a directory that is walked before the scan ends.
+  for (let number = 0; number < 5_001; number += 1) writeFileSync(join(tree.root, `z/${number}`), '')
+  mkdirSync(join(tree.root, 'z/later'))
+  const before = tree.index.head
+  const steps = tree.scanner.scan([{ path: '.', extent: 'subtree' }], tree.judge)
+  while (tree.index.head === before) assert.notEqual(steps.next().done, true, 'no portion was recorded')
+  assert.ok(tree.index.get('a')?.kind === 'directory' || tree.index.get('a/below') === null)
+  while (steps.next().done !== true);
+  assert.equal(tree.index.get('a')?.kind, 'file')
+  assert.equal(tree.index.get('a/below'), null)
+})

@@ -58,6 +58,8 @@ export class Scanner {
   /** By inode, what is at paths that had another one, or none; null while the index is empty and nothing can have moved. */
   #arrivals: Map<number, Observation> | null = null
   #additions = 0
+  /** Findings that take a directory's place: only together with the removal of all below it do they make sense. */
+  readonly #replacing = new Set<string>()
   /** The guard may have something against this scan: nothing is recorded before its end. */
   #isWithheld = false
 
@@ -80,6 +82,7 @@ export class Scanner {
     if (verdict.decision === 'pass') this.#recordAll()
     this.#findings.clear()
     this.#removals.clear()
+    this.#replacing.clear()
     directories.release()
     return verdict
   }
@@ -185,7 +188,11 @@ export class Scanner {
     this.#links.note(path, observation.inode, look.links)
     this.#removals.delete(path)
     if (observation.kind !== 'directory') this.#parts.problems.clear(path)
-    if (before?.kind === 'directory' && observation.kind !== 'directory') this.#removeBelow(before)
+    if (observation.kind === 'directory') this.#replacing.delete(path)
+    else if (before?.kind === 'directory') {
+      this.#replacing.add(path)
+      this.#removeBelow(before)
+    }
     if (before === null && !this.#findings.has(path)) this.#additions += 1
     if (before?.inode !== observation.inode) this.#arrivals?.set(observation.inode, observation)
     switch (differenceOf(before, observation)) {
@@ -293,8 +300,9 @@ export class Scanner {
   #recordPortion(judge: Judge): void {
     this.#isWithheld = judge(this.#loss(), false).decision !== 'pass'
     if (this.#isWithheld) return
-    this.#parts.index.record([...this.#findings.values()])
-    this.#findings.clear()
+    const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))
+    this.#parts.index.record(portion)
+    for (const { path } of portion) this.#findings.delete(path)
   }
 
   /** A file that was moved with its directory is the same inode, untouched: its digest is known without reading. */
