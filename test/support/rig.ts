@@ -121,7 +121,15 @@ export class Rig implements AsyncDisposable {
   /** A request to the admin API, with an admin token. */
   admin(path: string, request: RequestInit = {}): Promise<Response> {
     const headers = { Authorization: `Bearer ${this.#adminToken}`, ...request.headers }
-    return fetch(`http://127.0.0.1:${this.#adminPort}${path}`, { ...request, headers })
+    return fetch(`${this.adminUrl}${path}`, { ...request, headers })
+  }
+
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.#adminPort}`
+  }
+
+  healthUrl(number: number): string {
+    return this.#health[number] ?? ''
   }
 
   /** What an operator does about a halted root. @returns the status of the answer */
@@ -132,7 +140,7 @@ export class Rig implements AsyncDisposable {
 
   /** A request to a receiver's health listener. */
   health(number: number, path: string): Promise<Response> {
-    return fetch(`${this.#health[number]}${path}`)
+    return fetch(`${this.healthUrl(number)}${path}`)
   }
 
   async ready(number: number): Promise<boolean> {
