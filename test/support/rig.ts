@@ -46,6 +46,13 @@ export interface ReceiverView {
   lastError: string | null
 }
 
+export interface ReceiverRootView {
+  phase: string
+  sequence: number
+  trash: { batches: number; bytes: number; oldestAt: string | null }
+  differences: { missing: number; changed: number; extraneous: number }
+}
+
 export interface RootView {
   name: string
   epoch: string
@@ -141,6 +148,11 @@ export class Rig implements AsyncDisposable {
   /** A request to a receiver's health listener. */
   health(number: number, path: string): Promise<Response> {
     return fetch(`${this.healthUrl(number)}${path}`)
+  }
+
+  /** What a receiver says of its roots. */
+  async receiverRoots(number: number): Promise<ReceiverRootView[]> {
+    return ((await (await this.health(number, '/v1/status')).json()) as { roots: ReceiverRootView[] }).roots
   }
 
   async ready(number: number): Promise<boolean> {

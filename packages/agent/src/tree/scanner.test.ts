@@ -267,3 +267,23 @@ test('a scan that is broken off leaves nothing below what is no directory any mo
   assert.equal(tree.index.get('a')?.kind, 'file')
   assert.equal(tree.index.get('a/below'), null)
 })
+
+test('a directory that is gone at one look and back at the next is never absent with something in it', () => {
+  using tree = treeOf('d/file', 'other/file')
+  tree.scanAll()
+  rmSync(join(tree.root, 'd'), { recursive: true })
+  const steps = tree.scanner.scan(
+    [
+      { path: 'd', extent: 'entry' },
+      { path: 'other', extent: 'subtree' },
+      { path: 'd/file', extent: 'entry' },
+    ],
+    tree.judge,
+  )
+  assert.equal(steps.next().done, false)
+  mkdirSync(join(tree.root, 'd'))
+  writeFileSync(join(tree.root, 'd/file'), 'made anew')
+  while (steps.next().done !== true);
+  assert.equal(tree.index.get('d')?.kind, 'directory')
+  assert.equal(tree.index.get('d/file')?.size, 'made anew'.length)
+})

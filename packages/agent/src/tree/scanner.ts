@@ -332,8 +332,10 @@ export class Scanner {
     }
   }
 
+  /** Or about to be; one that this scan saw to be gone may be back, and then has to be looked at first. */
   #isIndexedDirectory(path: string): boolean {
-    return this.#findings.has(path) || this.#parts.index.get(path)?.kind === 'directory'
+    if (this.#findings.has(path)) return true
+    return !this.#removals.has(path) && this.#parts.index.get(path)?.kind === 'directory'
   }
 
   /** Whether the name can travel; what can not is a problem of its directory. */

@@ -1,0 +1,86 @@
+/** Full resyncs as an operator orders them: by HTTP, and followed until they are over. */
+import assert from 'node:assert/strict'
+import type { Rig } from './rig.ts'
+import { until } from './until.ts'
+
+export interface ResyncReceiverView {
+  state: 'pending' | 'running' | 'done' | 'failed' | 'cancelled'
+  checked: number
+  missing: number
+  changed: number
+  extraneous: number
+  repaired: number
+  bytes: number
+  differences: { path: string; kind: string }[]
+  error: string | null
+}
+
+export interface ResyncView {
+  id: string
+  root: string | null
+  state: 'running' | 'done' | 'failed' | 'cancelled'
+  finishedAt: string | null
+  receivers: Record<string, ResyncReceiverView>
+}
+
+export interface ResyncBody {
+  root?: string
+  receivers?: string[]
+  paths?: string[]
+  check?: 'metadata' | 'content'
+  dryRun?: boolean
+}
+
+export async function orderResync(rig: Rig, body: ResyncBody = {}): Promise<ResyncView> {
+  const response = await rig.admin('/v1/resyncs', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  const answer = await response.text()
+  assert.equal(response.status, 202, answer)
+  const resync = JSON.parse(answer) as ResyncView
+  assert.equal(response.headers.get('Location'), `/v1/resyncs/${resync.id}`)
+  return resync
+}
+
+export async function lookAtResync(rig: Rig, id: string): Promise<ResyncView> {
+  return (await (await rig.admin(`/v1/resyncs/${id}`)).json()) as ResyncView
+}
+
+export async function cancelResync(rig: Rig, id: string): Promise<ResyncView> {
+  return (await (await rig.admin(`/v1/resyncs/${id}`, { method: 'DELETE' })).json()) as ResyncView
+}
+
+export function untilResync(
+  rig: Rig,
+  id: string,
+  holds: (resync: ResyncView) => boolean,
+  deadlineMs = 60_000,
+): Promise<ResyncView> {
+  const attempt = async () => {
+    const resync = await lookAtResync(rig, id)
+    return holds(resync) ? resync : null
+  }
+  return until(attempt, async () => JSON.stringify(await lookAtResync(rig, id)), deadlineMs)
+}
+
+/** Orders one and waits until it is over. */
+export async function resync(rig: Rig, body: ResyncBody = {}): Promise<ResyncView> {
+  const { id } = await orderResync(rig, body)
+  return untilResync(rig, id, ({ state }) => state !== 'running')
+}
+
+/** What one receiver reported, of a resync that is over and done. */
+export async function resyncOf(rig: Rig, name: string, body: ResyncBody = {}): Promise<ResyncReceiverView> {
+  const { receivers } = await resync(rig, body)
+  const own = receivers[name]
+  assert.ok(own)
+  assert.equal(own.state, 'done', own.error ?? '')
+  return own
+}
+
+/** `kind path`, sorted. */
+export function namesOf({ differences }: ResyncReceiverView): string[] {
+  return differences.map(({ path, kind }) => `${kind} ${path}`).sort()
+}
