@@ -16,6 +16,7 @@ import { Plots } from './plots.ts'
 import { firstSync } from './rows/first-sync.ts'
 import { fleet, reconnect } from './rows/fleet.ts'
 import { burst, busyLatency, latency } from './rows/latency.ts'
+import { resyncs } from './rows/resync.ts'
 import { memory, restart, soak } from './rows/standing.ts'
 import { makeTree } from './seeded-tree.ts'
 
@@ -28,6 +29,7 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   burst,
   restart,
   reconnect,
+  resync: resyncs,
   fleet: fleet([1, 8, 50]),
   memory,
   soak,

@@ -57,8 +57,8 @@ class FakeRoot {
     const line = this.line(receiver)
     if (state !== 'running') line.isResyncFree = true
     const counts = { checked: 5, missing: 1, changed: 0, extraneous: 0, repaired: 1, bytes: 10 }
-    const report = { type: 'resync-progress', id: line.last, state, ...counts, differences: [], error: null } as const
-    this.queue.progress(receiver, { ...report, ...given })
+    const rest = { id: line.last, state, differences: [], error: null }
+    this.queue.progress(receiver, { type: 'resync-progress', ...rest, ...counts, ...given })
   }
 }
 
