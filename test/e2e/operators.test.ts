@@ -1,7 +1,7 @@
 /** What operators use, against real daemons: the verbs that ask the agent, their exit codes, and the event stream. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -79,6 +79,30 @@ test('resync without --wait prints an id that the API knows', async () => {
   const unknown = await agentVerb(rig, ['resync', '--receiver', 'nobody'])
   assert.equal(unknown.code, 1)
   assert.match(unknown.stderr, /^rootferry-agent: there is no receiver "nobody"\n$/)
+})
+
+test('resync --wait: 3 and the paths when anything differs, mended or not; 0 when nothing does', async () => {
+  await using rig = await Rig.start({
+    receivers: 1,
+    prepare: (source) => ['a', 'b', 'c'].forEach((name) => writeFileSync(join(source, name), name)),
+  })
+  await rig.inSync()
+  const [target = ''] = rig.targets
+  writeFileSync(join(target, 'a'), 'edited')
+  rmSync(join(target, 'b'))
+  writeFileSync(join(target, 'stranger'), '')
+  const dry = await agentVerb(rig, ['resync', '--wait', '--dry-run', '--json'])
+  assert.equal(dry.code, 3, dry.stderr)
+  const found = JSON.parse(dry.stdout) as { receivers: { web1: { differences: { path: string; kind: string }[] } } }
+  const kinds = new Map(found.receivers.web1.differences.map(({ path, kind }) => [path, kind]))
+  assert.deepEqual([kinds.get('a'), kinds.get('b'), kinds.get('stranger')], ['changed', 'missing', 'extraneous'])
+  const real = await agentVerb(rig, ['resync', '--wait'])
+  assert.equal(real.code, 3)
+  assert.match(real.stdout, /^web1 +missing +b$/m)
+  assert.match(real.stdout, /^resync [0-9a-f]+ is done\n$/m)
+  assert.ok(!/[\u001b█]/.test(real.stdout + real.stderr), 'a bar where there is no terminal')
+  await rig.converged()
+  assert.equal((await agentVerb(rig, ['resync', '--wait', '--check', 'content', '--root', 'site'])).code, 0)
 })
 
 test('events tell of changesets and of receivers that come and go; Last-Event-ID brings what was missed', async () => {

@@ -49,7 +49,7 @@ test('a stream brings what was missed and then what happens, and forgets its lis
   const log = new EventLog('a')
   log.append('root', { n: 1 })
   log.append('root', { n: 2 })
-  const stream = eventStream(log, 'a-1')
+  const stream = eventStream(log, 'a-1', () => true)
   log.append('changeset', { n: 3 })
   const text = textOf(stream)
   assert.match(text, /^retry: \d+\n: connected\n\n/)
@@ -61,13 +61,27 @@ test('a stream brings what was missed and then what happens, and forgets its lis
 })
 
 test('a listener whose last event is forgotten is told that it missed something', async () => {
-  await using stream = eventStream(new EventLog('b'), 'a-1')
+  await using stream = eventStream(new EventLog('b'), 'a-1', () => true)
   assert.match(textOf(stream), /event: missed\n/)
+})
+
+test('a listener whose token was revoked is cut off at the next heartbeat', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  let isWelcome = true
+  const log = new EventLog('a')
+  const stream = eventStream(log, null, () => isWelcome)
+  t.mock.timers.tick(15_000)
+  assert.match(textOf(stream), /: still here\n\n$/)
+  isWelcome = false
+  const closed = once(stream, 'close')
+  t.mock.timers.tick(15_000)
+  await closed
+  assert.equal(log.listeners, 0)
 })
 
 test('a listener that does not read is cut off', async () => {
   const log = new EventLog('a')
-  const stream = eventStream(log, null)
+  const stream = eventStream(log, null, () => true)
   const closed = once(stream, 'close')
   const text = 'x'.repeat(1024 * 1024)
   for (let number = 0; number < 9; number += 1) log.append('resync', { text })

@@ -13,8 +13,11 @@ const MOST_UNREAD = 8 * 1024 * 1024
 /** Milliseconds after which a browser dials again. */
 const RETRY_MS = 2_000
 
-/** @param lastEventId what the listener has seen already; null: it wants what comes from now on */
-export function eventStream(log: EventLog, lastEventId: string | null): Readable {
+/**
+ * @param lastEventId what the listener has seen already; null: it wants what comes from now on
+ * @param isWelcome asked at each heartbeat: a token that was revoked hears no more
+ */
+export function eventStream(log: EventLog, lastEventId: string | null, isWelcome: () => boolean): Readable {
   const stream = new Readable({ read: () => undefined, highWaterMark: MOST_UNREAD })
   const write = (text: string) => {
     if (stream.destroyed) return
@@ -25,7 +28,10 @@ export function eventStream(log: EventLog, lastEventId: string | null): Readable
   if (missed === null) write('event: missed\ndata: {}\n\n')
   else for (const event of missed) write(eventText(event))
   const end = log.listen((event) => write(eventText(event)))
-  const heartbeat = setInterval(() => write(': still here\n\n'), HEARTBEAT_MS)
+  const heartbeat = setInterval(() => {
+    if (isWelcome()) write(': still here\n\n')
+    else stream.destroy()
+  }, HEARTBEAT_MS)
   stream.on('close', () => {
     end()
     clearInterval(heartbeat)

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream'
 import { Problem } from '@rootferry/host'
 import Type from 'typebox'
+import { bearerOf } from '../door/tokens.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 import { eventStream } from './event-stream.ts'
@@ -45,7 +46,9 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
         throw new Problem('too-many-requests', `${MOST_LISTENERS} listeners are connected.`, { 'Retry-After': '60' })
       }
       const lastEventId = request.headers['last-event-id']
-      const stream = eventStream(parts.events, typeof lastEventId === 'string' ? lastEventId : null)
+      const presented = bearerOf(request.headers.authorization) ?? ''
+      const isWelcome = () => parts.authenticate(presented)?.admin === true
+      const stream = eventStream(parts.events, typeof lastEventId === 'string' ? lastEventId : null, isWelcome)
       return reply.type('text/event-stream').header('Cache-Control', 'no-store').send(stream)
     },
   )
