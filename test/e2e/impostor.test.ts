@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { makeSelfSigned } from '../../packages/agent/src/door/self-signed.ts'
 import { fingerprintOf } from '../../packages/protocol/src/index.ts'
@@ -141,5 +143,35 @@ test('a receiver whose agent was replaced by an impostor says so, sends nothing,
     assert.equal(impostor.seen, '')
   }
   await rig.startAgent()
+  await rig.converged()
+})
+
+test('an agent that asks for certificates takes those of its authority, and no others', async () => {
+  const prepare = (source: string) => writeFileSync(join(source, '../clients.pem'), pairs.agent.cert)
+  const agentConfig = { tls: { clientCa: 'clients.pem' } }
+  await using rig = await Rig.start({ receivers: 1, receiversLater: true, tls: true, agentConfig, prepare })
+  const file = join(rig.place, 'web1/receiver.yaml')
+  const config = JSON.parse(readFileSync(file, 'utf8')) as object
+  const shows = (pem: string) => {
+    writeFileSync(join(rig.place, 'web1/own.pem'), pem)
+    writeFileSync(file, JSON.stringify({ ...config, tls: { cert: 'own.pem', key: 'own.pem' } }))
+  }
+  const refused = () => rig.logs.filter(({ msg }) => msg === 'not connected to the agent, trying again').length
+  await rig.startReceiver(0)
+  await until(
+    () => refused() > 0,
+    () => 'none is taken',
+  )
+  await rig.killReceiver(0)
+  const before = refused()
+  shows(pairs.other.pem)
+  await rig.startReceiver(0)
+  await until(
+    () => refused() > before,
+    () => 'another one is taken',
+  )
+  await rig.killReceiver(0)
+  shows(pairs.agent.pem)
+  await rig.startReceiver(0)
   await rig.converged()
 })
