@@ -1,21 +1,18 @@
 /** receiver.yaml: its schema, its defaults, and the rules that a schema can not say. Faults name line and column. */
-import { readFileSync } from 'node:fs'
 import {
   badConfiguration,
   type ConfigSource,
-  errorMessage,
-  isLoopback,
   type ListenAddress,
   parseListenAddress,
   placementFaults,
   readConfigFile,
 } from '@rootferry/host'
-import { parseFingerprint, RootName } from '@rootferry/protocol'
+import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
+import { AGENT_SETTINGS, agentAddress } from './agent-address.ts'
 import type { ApplierOptions } from './apply/root-applier.ts'
 import type { Hook } from './hooks.ts'
 import type { Address } from './link/dial.ts'
-import type { Trust } from './link/secure-connection.ts'
 
 const closed = { additionalProperties: false } as const
 const whole = (minimum: number, maximum: number, unit: string) =>
@@ -23,7 +20,6 @@ const whole = (minimum: number, maximum: number, unit: string) =>
     Type.Integer({ minimum, maximum, description: `a whole number of ${unit} from ${minimum} to ${maximum}` }),
   )
 
-const PemFile = Type.String({ minLength: 1, description: 'the path of a PEM file' })
 const AfterCommit = Type.Object(
   {
     match: Type.Array(Type.String({ minLength: 1, maxLength: 1_000 }), {
@@ -65,14 +61,7 @@ const ReceiverFile = Type.Object(
         description: "a name of letters, digits, '.', '_' and '-'",
       }),
     ),
-    agent: Type.String({ pattern: '^wss?://[^/]+/?$', description: 'wss://HOST:PORT, or ws://HOST:PORT' }),
-    fingerprint: Type.Optional(
-      Type.String({ description: "'sha256:' and the 64 hexadecimal digits of a certificate's SHA-256" }),
-    ),
-    ca: Type.Optional(Type.String({ minLength: 1, description: 'the path of a PEM file' })),
-    tls: Type.Optional(Type.Object({ cert: PemFile, key: PemFile }, closed)),
-    tokenFile: Type.Optional(Type.String({ minLength: 1 })),
-    allowPlaintext: Type.Optional(Type.Boolean()),
+    ...AGENT_SETTINGS,
     stateDir: Type.Optional(Type.String({ minLength: 1 })),
     health: Type.Optional(
       Type.Object(
@@ -130,11 +119,7 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
   const faults: string[] = []
   const config: ReceiverConfig = {
     name: value.name ?? null,
-    address: {
-      agent: value.agent,
-      trust: trust(value, source, faults),
-      token: token(value, source, environmentToken, faults),
-    },
+    address: agentAddress(value, source, environmentToken, faults),
     stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR),
     health: healthAddress(value, source, faults),
     staleAfterSeconds: value.health?.staleAfterSeconds ?? 60,
@@ -168,58 +153,4 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
     timeoutSeconds,
   }))
   return { name, path, protect: root.protect ?? [], owner, allowSetuid: root.allowSetuid ?? false, trash, hooks }
-}
-
-function trust(value: Static<typeof ReceiverFile>, source: ConfigSource, faults: string[]): Trust {
-  const { agent, allowPlaintext, fingerprint, ca, tls } = value
-  const { protocol, hostname } = new URL(agent)
-  if (protocol === 'ws:') {
-    if (!isLoopback(hostname) && allowPlaintext !== true)
-      faults.push(source.fault(['agent'], 'ws: is accepted for a loopback address only, or with allowPlaintext: true'))
-    for (const key of ['fingerprint', 'ca', 'tls'] as const)
-      if (value[key] !== undefined) faults.push(source.fault([key], 'is of no use with ws:, wss: is expected'))
-  }
-  const pinned = fingerprint === undefined ? null : parseFingerprint(fingerprint)
-  if (fingerprint !== undefined && pinned === null)
-    faults.push(
-      source.fault(['fingerprint'], "must be 'sha256:' and the 64 hexadecimal digits of a certificate's SHA-256"),
-    )
-  if (fingerprint !== undefined && ca !== undefined)
-    faults.push(source.fault(['ca'], 'and fingerprint exclude each other: one of them says how the agent is known'))
-  const pem = (path: string[], file: string) => {
-    const text = readBeside(path, file, source, faults)
-    if (text !== '' && !text.includes('-----BEGIN ')) faults.push(source.fault(path, `${file} holds no PEM`))
-    return text
-  }
-  return {
-    fingerprint: pinned,
-    ca: ca === undefined ? null : pem(['ca'], ca),
-    client: tls === undefined ? null : { cert: pem(['tls', 'cert'], tls.cert), key: pem(['tls', 'key'], tls.key) },
-  }
-}
-
-function token(
-  value: Static<typeof ReceiverFile>,
-  source: ConfigSource,
-  environmentToken: string | undefined,
-  faults: string[],
-): string {
-  const text =
-    value.tokenFile === undefined
-      ? (environmentToken ?? '')
-      : readBeside(['tokenFile'], value.tokenFile, source, faults)
-  const token = text.trim()
-  if (token === '' && faults.length === 0) {
-    faults.push(source.fault([], 'lacks a token: tokenFile, or ROOTFERRY_TOKEN in the environment'))
-  }
-  return token
-}
-
-function readBeside(path: string[], file: string, source: ConfigSource, faults: string[]): string {
-  try {
-    return readFileSync(source.besideFile(file), 'utf8')
-  } catch (error) {
-    faults.push(source.fault(path, `can not be read: ${errorMessage(error)}`))
-    return ''
-  }
 }

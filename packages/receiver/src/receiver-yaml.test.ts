@@ -31,12 +31,12 @@ test('any name and any directory comes back from the file as it went in', () => 
           tokenFile: 'token',
         }
         const fingerprint = `sha256:${'0'.repeat(64)}`
-        const rest = { fingerprint, allowPlaintext: false, stateDir: path, healthListen: '[::1]:0' }
-        writeFileSync(file, receiverYaml({ ...values, ...rest, roots: new Map([[name, `${path}/t`]]) }))
+        const rest = { fingerprint, allowPlaintext: false, stateDir: `/state${path}`, healthListen: '[::1]:0' }
+        writeFileSync(file, receiverYaml({ ...values, ...rest, roots: new Map([[name, `/target${path}`]]) }))
         const config = readReceiverConfig(file, undefined)
         assert.deepEqual(
           config.roots.map((root) => [root.name, root.path]),
-          [[name, `${path}/t`.replaceAll(/\/+/g, '/')]],
+          [[name, `/target${path}`.replaceAll(/\/+/g, '/')]],
         )
         assert.deepEqual(config.health, { host: '::1', port: 0 })
         assert.equal(config.address.trust.fingerprint, fingerprint)

@@ -10,6 +10,7 @@ import {
 } from '@rootferry/host'
 import { Command, Option } from 'commander'
 import { readAgentConfig } from '../config.ts'
+import { openIdentity } from '../door/identity.ts'
 import { VERSION } from '../version.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
 import { addTokenCommand } from './token-command.ts'
@@ -37,8 +38,10 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
     .description('work on configuration files')
     .command('check <file>')
     .description('say what is wrong with a configuration file')
-    .action((file: string) => {
-      readAgentConfig(file)
+    .action(async (file: string) => {
+      const config = readAgentConfig(file)
+      // A certificate of the agent's own would be made here, which is not for a check to do.
+      if (config.tls?.files != null) await openIdentity(config, new Date())
       terminal.say(`${file}: ok\n`)
     })
   program
