@@ -18,7 +18,19 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { test } from 'node:test'
-import { absent, directory, type Fed, Feed, file, MTIME, Scratch, symlink, treeOf, until } from './test-feed.ts'
+import {
+  absent,
+  directory,
+  type Fed,
+  Feed,
+  file,
+  MTIME,
+  pathsOf,
+  Scratch,
+  symlink,
+  treeOf,
+  until,
+} from './test-feed.ts'
 
 /** Each kind of object at the path `x`, with what has to go when it is replaced. */
 const kinds: Record<string, { make: Fed[]; remove: Fed[]; kind: string }> = {
@@ -197,7 +209,7 @@ test('a change of attributes alone needs no content, and a file that is not ther
   assert.equal(statSync(scratch.at('target/a')).ino, inode)
   assert.match(treeOf(feed.target)['a'] ?? '', new RegExp(`^f ${0o4711} .* ${MTIME + 1} 3 `))
   const want = await feed.told('want')
-  assert.deepEqual(want.paths.sort(), ['b', 'c'])
+  assert.deepEqual(pathsOf(want).sort(), ['b', 'c'])
   await feed.changeset([file('b', 'two', { mode: 0o600 }), file('c', 'three')], { request: want.request })
   await feed.told('repaired')
   assert.equal(readFileSync(scratch.at('target/c'), 'utf8'), 'three')
@@ -265,7 +277,7 @@ test('a copy whose source differs, is gone, or is no file is asked for', async (
     absent('a'),
   ])
   const want = await feed.told('want')
-  assert.deepEqual(want.paths.sort(), ['1', '2', '3', '4', '5'])
+  assert.deepEqual(pathsOf(want).sort(), ['1', '2', '3', '4', '5'])
   assert.deepEqual(readdirSync(feed.target).sort(), ['b', 'd', 'pipe'])
 })
 
@@ -364,7 +376,7 @@ test('a path that can not be written is reported, owed and asked for again, and 
   feed.applier.disconnected()
   assert.equal(feed.connect().sequence, 1)
   const want = await feed.told('want')
-  assert.deepEqual(want.paths, ['locked', 'locked.php', 'locked/f'])
+  assert.deepEqual(pathsOf(want), ['locked', 'locked.php', 'locked/f'])
   const lives = () => feed.all('phase').filter(({ phase }) => phase === 'live').length
   assert.equal(lives(), 1)
   refuses = false
@@ -398,7 +410,7 @@ test('staged content that is lost, and attributes that can not be set, leave the
   isHurt = false
   feed.applier.disconnected()
   feed.connect()
-  assert.deepEqual((await feed.told('want')).paths, ['d', 'lost'])
+  assert.deepEqual(pathsOf(await feed.told('want')), ['d', 'lost'])
 })
 
 test('without root, read-only directories and files are written to and get their modes back', async () => {

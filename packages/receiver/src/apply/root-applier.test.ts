@@ -3,7 +3,19 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
 import { digestOf, type ToReceiver } from '@rootferry/protocol'
-import { absent, directory, Feed, file, MTIME, Scratch, segmentOf, symlink, treeOf, until } from './test-feed.ts'
+import {
+  absent,
+  directory,
+  Feed,
+  file,
+  MTIME,
+  pathsOf,
+  Scratch,
+  segmentOf,
+  symlink,
+  treeOf,
+  until,
+} from './test-feed.ts'
 
 test('a first changeset makes files, directories and symlinks visible with all their attributes', async () => {
   using scratch = new Scratch()
@@ -174,7 +186,7 @@ test('what is owed survives a restart and is asked for again', async () => {
   await feed.open()
   feed.connect()
   const want = await feed.told('want')
-  assert.deepEqual(want.paths, ['a'])
+  assert.deepEqual(pathsOf(want), ['a'])
   assert.notEqual(feed.all('phase').at(-1)?.phase, 'live')
   await feed.changeset([absent('a')], { request: want.request })
   await feed.told('repaired')
@@ -192,14 +204,14 @@ test('an answer that leaves a path out leaves it owed, and what the filter leave
   const copy = (path: string) => file(path, 'x', { source: { copy: 'missing' } })
   await feed.commit([copy('a'), copy('b.log'), copy('c'), file('d', 'y')])
   const want = await feed.told('want')
-  assert.deepEqual(want.paths.sort(), ['a', 'b.log', 'c'])
+  assert.deepEqual(pathsOf(want).sort(), ['a', 'b.log', 'c'])
   await feed.changeset([file('c', 'now')], { request: want.request })
   await feed.told('repaired')
   assert.equal(feed.allSent('want').length, 1)
   feed.applier.disconnected()
   feed.connect({ filter: ['*.log'] })
   await until(() => feed.allSent('want').length === 2, 'another want')
-  assert.deepEqual(feed.allSent('want')[1]?.paths, ['a'])
+  assert.deepEqual(pathsOf(feed.allSent('want')[1]), ['a'])
 })
 
 test('an owed path that a later changeset brings is not owed any more', async () => {

@@ -26,6 +26,7 @@ import {
   type Slice,
   type ToAgent,
   type ToReceiver,
+  type Want,
   type Welcome,
 } from '@rootferry/protocol'
 import { pack } from 'tar-stream'
@@ -158,6 +159,11 @@ export function treeOf(root: string): Record<string, string> {
     for (const [name, ...rest] of entries) tree[path === ABOVE_ROOT ? name : joinPath(path, name)] = rest.join(' ')
   }
   return tree
+}
+
+/** What a want asks for. */
+export function pathsOf(want: Want | undefined): string[] {
+  return (want?.paths ?? []).map(([path]) => path)
 }
 
 /** Waits for a condition, with a deadline instead of a sleep. */
