@@ -18,7 +18,7 @@ import { resyncRoutes } from './resync-routes.ts'
 
 const BODY_BYTES = 64 * 1024
 /** Of one address, in each second. */
-const MOST_REQUESTS = 100
+const MOST_REQUESTS = 200
 const WINDOW_MS = 1_000
 const PROBES = new Set(['/livez', '/readyz', '/metrics'])
 
