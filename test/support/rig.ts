@@ -33,6 +33,8 @@ export interface RigOptions {
   sourceAt?: string
   /** TLS with a certificate of the agent's own, which receivers pin; else plain text. */
   tls?: boolean
+  /** Number of the user that daemons run as, and whom everything in the rig belongs to. */
+  user?: number
   /** Receivers are started one by one by the test. */
   receiversLater?: boolean
 }
@@ -258,7 +260,14 @@ export class Rig implements AsyncDisposable {
   }
 
   #spawn(name: string, program: URL, config: string): Daemon {
-    const daemon = new Daemon(name, process.execPath, program, ['run', '--config', config], process.env)
+    const daemon = new Daemon(
+      name,
+      process.execPath,
+      program,
+      ['run', '--config', config],
+      process.env,
+      this.#options.user,
+    )
     daemon.onLine((line) => {
       this.logs.push(line)
       if (this.logs.length > 5_000) this.logs.splice(0, 1_000)
@@ -297,6 +306,8 @@ export class Rig implements AsyncDisposable {
         roots: { site: { path: target, ...receiverRoot } },
       })
     }
+    const { user } = this.#options
+    if (user !== undefined) execFileSync('chown', ['-R', `${user}:${user}`, this.place])
   }
 }
 

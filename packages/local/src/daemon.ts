@@ -13,11 +13,19 @@ export class Daemon {
   /** Resolves with a sentence when the process ends. */
   readonly ended: Promise<string>
 
-  constructor(name: string, node: string, program: URL, parameters: string[], environment: NodeJS.ProcessEnv) {
+  constructor(
+    name: string,
+    node: string,
+    program: URL,
+    parameters: string[],
+    environment: NodeJS.ProcessEnv,
+    user?: number,
+  ) {
     this.name = name
     this.#child = spawn(node, [program.pathname, ...parameters], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: environment,
+      ...(user === undefined ? {} : { uid: user, gid: user }),
     })
     const { stdout, stderr } = this.#child
     if (stdout !== null) createInterface(stdout).on('line', (line) => this.#take(line))

@@ -7,7 +7,7 @@
 import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { dirname, join } from 'node:path'
-import { ConfinedDirectories, EXIT, errorCode, errorMessage, Failure } from '@rootferry/host'
+import { ConfinedDirectories, EXIT, errorCode, Failure, plainMessage } from '@rootferry/host'
 import { ROOT_PATH } from '@rootferry/protocol'
 import { Committer } from './committer.ts'
 import type { Creation } from './disk-object.ts'
@@ -128,13 +128,17 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
 }
 
 function prepareDirectories(path: string, ...ours: string[]): void {
+  prepareDirectory(path, 0o755, 'a target')
+  for (const directory of ours) prepareDirectory(directory, 0o700, 'a place for state')
+}
+
+function prepareDirectory(path: string, mode: number, use: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o755 })
-    for (const directory of ours) mkdirSync(directory, { recursive: true, mode: 0o700 })
+    mkdirSync(path, { recursive: true, mode })
   } catch (error) {
-    const what =
-      errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR' ? 'is not a directory' : errorMessage(error)
-    throw new Failure(EXIT.failed, `${path} can not be used as a target: ${what}`, { cause: error })
+    const isOther = errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR'
+    const what = isOther ? 'is not a directory, or below something that is none' : plainMessage(error)
+    throw new Failure(EXIT.failed, `${path} can not be used as ${use}: ${what}`, { cause: error })
   }
 }
 
