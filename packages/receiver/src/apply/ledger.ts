@@ -6,6 +6,7 @@
  * INVARIANT: after a loss of power the ledger never claims more than was synced: commits are written with
  * synchronous=NORMAL, which may lose the last ones, and then the durable position counts, which is written with FULL.
  */
+import { isOperatingError } from './disk-errors.ts'
 import { LedgerFile, type LedgerLog } from './ledger-file.ts'
 
 const CHECKPOINT_BYTES = 1024 * 1024
@@ -222,7 +223,12 @@ export class Ledger {
 
   /** Closes for good. @param clean whether everything committed was synced to disk */
   close(clean: boolean): void {
-    if (clean) this.#file.synced(() => this.#file.run('UPDATE state SET clean = 1'))
+    try {
+      if (clean) this.#file.synced(() => this.#file.run('UPDATE state SET clean = 1'))
+    } catch (error) {
+      // On a full disk it counts as a process that was killed, which is no less safe.
+      if (!isOperatingError(error)) throw error
+    }
     this.#file.close()
   }
 
