@@ -110,6 +110,9 @@ export class RootApplier {
     const applier = new RootApplier(target, out, seams)
     applier.#purge()
     await applier.#recover()
+    // What a process that was killed had committed may not be synced yet, and it took along what it knew of that.
+    const { position } = target.ledger
+    if (position !== null) applier.#durability.committedMuch(position)
     out.event({ type: 'phase', phase: 'idle' })
     return applier
   }
