@@ -109,8 +109,9 @@ export class ScanQueue {
   }
 
   hint(hint: Hint): void {
-    const now = Date.now()
-    this.#firstHintMs ??= now
+    this.#firstHintMs ??= Date.now()
+    // Not the wall clock: a step back would keep hints waiting for as long.
+    const now = performance.now()
     this.#coalescer.add(hint, now)
     const dueAt = this.#coalescer.dueAt()
     if (dueAt !== null && !this.#timers.has('batch')) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
@@ -180,7 +181,7 @@ export class ScanQueue {
   }
 
   #takeBatch(): void {
-    const now = Date.now()
+    const now = performance.now()
     const batch = this.#coalescer.take(now)
     if (batch.length > 0) this.#follow(batch)
     const dueAt = this.#coalescer.dueAt()
