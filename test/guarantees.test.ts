@@ -1,0 +1,33 @@
+/** GUARANTEES.md names tests: every one of them has to be there, and every guarantee has to have one. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { MUTATIONS } from './simulation/mutations.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const CLAIM = /^- `([^`]+)`: (.+)$/gm
+
+function hasTest(file: string, name: string): boolean {
+  const mutation = /^would notice: (.+)$/.exec(name)?.[1]
+  if (file.startsWith('test/simulation/') && mutation !== undefined) {
+    return MUTATIONS.some((one) => one.name === mutation)
+  }
+  return readFileSync(join(ROOT, file), 'utf8').includes(`'${name.replaceAll("'", "\\'")}'`)
+}
+
+test('every test that GUARANTEES.md names exists', () => {
+  const claims = [...readFileSync(join(ROOT, 'GUARANTEES.md'), 'utf8').matchAll(CLAIM)]
+  assert.ok(claims.length > 10)
+  const missing = claims.filter(([, file = '', name = '']) => !hasTest(file, name)).map(([line]) => line)
+  assert.deepEqual(missing, [])
+})
+
+test('every guarantee names a test', () => {
+  const sections = readFileSync(join(ROOT, 'GUARANTEES.md'), 'utf8').split(/^## /m).slice(1)
+  assert.deepEqual(
+    sections.map((section) => section.slice(0, 2)),
+    ['G1', 'G2', 'G3', 'G4', 'G5', 'G6', 'G7', 'G8', 'G9'],
+  )
+  for (const section of sections) assert.match(section, new RegExp(CLAIM.source, 'm'), section.slice(0, 30))
+})

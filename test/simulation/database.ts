@@ -1,0 +1,196 @@
+/**
+ * node:sqlite for code under simulation: real SQLite in memory, stored where the simulated disk has the file.
+ *
+ *   SAVEPOINT synced … SAVEPOINT transaction … RELEASE transaction        what a loss of power takes: all after `synced`
+ *
+ * What is committed survives the end of a process; a transaction under way does not. A loss of power may take what was
+ * committed since the last commit with synchronous=FULL, or checkpoint. One process at a time, as in exclusive mode.
+ */
+import { DatabaseSync as Engine, type StatementSync as EngineStatement, type SQLInputValue } from 'node:sqlite'
+import { fault, placeOf } from './disk-paths.ts'
+import { presentMachine, presentProcess } from './farm.ts'
+import type { Inode } from './inode.ts'
+import type { Machine } from './machine.ts'
+import type { Process } from './scheduler.ts'
+
+const BUSY = 5
+const FULL = 13
+const SYNC_PRAGMA = /PRAGMA synchronous = (FULL|NORMAL)/gi
+const KEPT_OUT =
+  /PRAGMA (?:synchronous|locking_mode|journal_mode|wal_autocheckpoint|busy_timeout|cache_size)\s*=\s*[\w-]+\s*;?/gi
+const WRITES = /^\s*(?:INSERT|UPDATE|DELETE|REPLACE)/i
+
+/** The file: outlives the processes that open it. */
+export class StoredDatabase {
+  readonly engine = new Engine(':memory:')
+  readonly #statements = new Map<string, EngineStatement>()
+  holder: Process | null = null
+  isInTransaction = false
+
+  constructor() {
+    this.engine.exec('SAVEPOINT synced')
+  }
+
+  get hasTables(): boolean {
+    return Number(this.prepare('PRAGMA user_version').get()?.['user_version']) > 0
+  }
+
+  prepare(sql: string): EngineStatement {
+    const known = this.#statements.get(sql) ?? this.engine.prepare(sql)
+    this.#statements.set(sql, known)
+    return known
+  }
+
+  rollBack(): void {
+    if (!this.isInTransaction) return
+    this.isInTransaction = false
+    this.engine.exec('ROLLBACK TO transacted; RELEASE transacted')
+  }
+
+  sync(): void {
+    this.engine.exec('RELEASE synced; SAVEPOINT synced')
+  }
+
+  losePower(): void {
+    this.rollBack()
+    this.holder = null
+    this.engine.exec('ROLLBACK TO synced')
+  }
+}
+
+/** Rows of a database of a machine, for whoever looks on; none when it is not there yet, or amid a transaction. */
+export function rowsOf(machine: Machine, path: string, sql: string, ...values: SQLInputValue[]) {
+  const stored = machine.disk.find(path)?.attached
+  if (!(stored instanceof StoredDatabase) || stored.isInTransaction || !stored.hasTables) return []
+  return stored.prepare(sql).all(...values)
+}
+
+export class DatabaseSync {
+  readonly #stored: StoredDatabase
+  readonly #machine: Machine
+  readonly #owner: Process | null
+  #isSynchronous = true
+
+  constructor(path: string) {
+    this.#machine = presentMachine()
+    this.#owner = presentProcess()
+    this.#stored = openStored(this.#machine, path)
+    const { holder } = this.#stored
+    if (holder !== null && !holder.isDead && holder !== this.#owner) throw sqliteError(BUSY, 'database is locked')
+    this.#stored.rollBack()
+    this.#stored.holder = this.#owner
+  }
+
+  get isTransaction(): boolean {
+    return this.#stored.isInTransaction
+  }
+
+  exec(sql: string): void {
+    this.#machine.step('reads')
+    for (const [, level] of sql.matchAll(SYNC_PRAGMA)) this.#isSynchronous = level?.toUpperCase() === 'FULL'
+    for (const part of sql
+      .replaceAll(KEPT_OUT, '')
+      .split(/\b(BEGIN(?: \w+)?|COMMIT|ROLLBACK|PRAGMA wal_checkpoint\(\w+\))/)) {
+      this.#run(part)
+    }
+  }
+
+  prepare(sql: string): StatementSync {
+    return new StatementSync(this.#stored.prepare(sql), (act) =>
+      WRITES.test(sql) ? this.#writing(act) : this.#reading(act),
+    )
+  }
+
+  close(): void {
+    this.#machine.step('reads')
+    this.#stored.rollBack()
+    this.#stored.sync()
+    this.#stored.holder = null
+  }
+
+  #run(part: string): void {
+    const stored = this.#stored
+    if (part.startsWith('BEGIN')) {
+      stored.engine.exec('SAVEPOINT transacted')
+      stored.isInTransaction = true
+    } else if (part === 'COMMIT') {
+      this.#refuseWhenFull()
+      this.#commitStep()
+      stored.isInTransaction = false
+      stored.engine.exec('RELEASE transacted')
+      if (this.#isSynchronous) stored.sync()
+    } else if (part === 'ROLLBACK') stored.rollBack()
+    else if (part.startsWith('PRAGMA wal_checkpoint')) stored.sync()
+    else if (part.replaceAll(/[;\s]/g, '') !== '') stored.engine.exec(part)
+  }
+
+  #reading<Result>(act: () => Result): Result {
+    this.#machine.step('reads')
+    return act()
+  }
+
+  /** A statement that is a transaction of its own, unless one is under way. */
+  #writing<Result>(act: () => Result): Result {
+    this.#machine.step('reads')
+    if (this.#stored.isInTransaction) return act()
+    this.#refuseWhenFull()
+    this.#commitStep()
+    const result = act()
+    if (this.#isSynchronous) this.#stored.sync()
+    return result
+  }
+
+  #refuseWhenFull(): void {
+    if (this.#machine.isFull && this.#owner !== null) throw sqliteError(FULL, 'database or disk is full')
+  }
+
+  #commitStep(): void {
+    const code = this.#machine.step('changes')
+    if (code !== null) throw sqliteError(FULL, `database or disk is full (${code})`)
+  }
+}
+
+type Around = <Result>(act: () => Result) => Result
+
+export class StatementSync {
+  readonly #statement: EngineStatement
+  readonly #around: Around
+
+  constructor(statement: EngineStatement, around: Around) {
+    this.#statement = statement
+    this.#around = around
+  }
+
+  run(...values: SQLInputValue[]) {
+    return this.#around(() => this.#statement.run(...values))
+  }
+
+  get(...values: SQLInputValue[]) {
+    return this.#around(() => this.#statement.get(...values))
+  }
+
+  all(...values: SQLInputValue[]) {
+    return this.#around(() => this.#statement.all(...values))
+  }
+}
+
+function openStored(machine: Machine, path: string): StoredDatabase {
+  const { directory, name, inode } = placeOf(machine, path, 'open', true)
+  const file = inode ?? newFile(machine, directory, name)
+  if (file.kind !== 'file') throw fault('EISDIR', 'open', path)
+  if (!(file.attached instanceof StoredDatabase)) file.attached = new StoredDatabase()
+  if (file.attached instanceof StoredDatabase) return file.attached
+  throw new Error('no database is stored here')
+}
+
+function newFile(machine: Machine, directory: Inode, name: string): Inode {
+  if (machine.isFull) throw sqliteError(14, 'unable to open database file')
+  machine.step('allocates')
+  const made = machine.disk.make('file', 0o644, directory.device)
+  machine.disk.attach(directory, name, made)
+  return made
+}
+
+function sqliteError(code: number, message: string): Error {
+  return Object.assign(new Error(message), { code: 'ERR_SQLITE_ERROR', errcode: code })
+}

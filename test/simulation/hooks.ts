@@ -1,0 +1,56 @@
+/**
+ * Puts the simulated world under the product's own code, which is not changed for it: modules of the machine are
+ * replaced as it imports them, and snippets of its source as it is loaded.
+ *
+ * A snippet that is not found exactly once is an error: whoever changes the source has to say anew what is replaced.
+ */
+import { readFileSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+
+/** A replacement of source text, in a file below packages/. */
+export interface Replacement {
+  file: string
+  snippet: string | RegExp
+  replacement: string
+}
+
+const SIMULATED: Record<string, string> = {
+  'node:fs': './disk-calls.ts',
+  'node:sqlite': './database.ts',
+  'node:worker_threads': './threads.ts',
+  'node:crypto': './platform.ts',
+  'node:timers/promises': './platform.ts',
+  'node:child_process': './platform.ts',
+  'node:net': './platform.ts',
+  './secure-connection.ts': './platform.ts',
+  './collect-garbage.ts': './platform.ts',
+  ws: './socket.ts',
+}
+const PRODUCT = /\/packages\/(?:protocol|host|agent|receiver)\/src\//
+const PACKAGES = new URL('../../packages/', import.meta.url)
+
+/** To be called before the product is imported. @throws when a snippet is not found, or more than once */
+export function installHooks(replacements: readonly Replacement[]): void {
+  const sources = new Map<string, string>()
+  for (const { file, snippet, replacement } of replacements) {
+    const { href } = new URL(file, PACKAGES)
+    const source = sources.get(href) ?? readFileSync(new URL(href), 'utf8')
+    const found = source.split(snippet).length - 1
+    if (found !== 1) throw new Error(`packages/${file} has ${found} times, instead of once: ${snippet}`)
+    sources.set(
+      href,
+      source.replace(snippet, () => replacement),
+    )
+  }
+  registerHooks({
+    resolve: (specifier, context, next) => {
+      const simulated = SIMULATED[specifier]
+      const isOurs = simulated !== undefined && PRODUCT.test(context.parentURL ?? '')
+      return isOurs ? { url: new URL(simulated, import.meta.url).href, shortCircuit: true } : next(specifier, context)
+    },
+    load: (url, context, next) => {
+      const source = sources.get(url)
+      return source === undefined ? next(url, context) : { ...next(url, context), source }
+    },
+  })
+}

@@ -1,0 +1,104 @@
+/**
+ * Oracle for what a receiver has recorded as committed: G4, never claimed before it is true, and the half of G3 that
+ * says that a changeset is whole.
+ *
+ * For every row of the agent's index up to the committed sequence the target holds what the row says, or a state that
+ * the path had later (a file that changed while it was packed is sent as it then is). Not for what the receiver owes.
+ */
+import type { PathFilter } from '../../packages/protocol/src/index.ts'
+import { rowsOf } from './database.ts'
+import type { Machine } from './machine.ts'
+import { INDEX_FILE, LEDGER_FILE, TARGET } from './processes.ts'
+import { ABSENT, type Look, lookOf, outside, pathsInTheWay } from './tree-look.ts'
+import { Violation } from './violation.ts'
+import type { Workload } from './workload.ts'
+
+const KINDS = ['absent', 'file', 'directory', 'symlink']
+
+interface Row {
+  path: string
+  /** `digest` empty: not known. */
+  look: Look
+}
+
+/** How far a receiver's ledger says it is; null: nowhere. */
+export function positionOf(receiver: Machine): { epoch: string; sequence: number; durable: number } | null {
+  const [state] = rowsOf(receiver, LEDGER_FILE, 'SELECT epoch, sequence, durable_sequence FROM state')
+  const epoch = state?.['epoch']
+  if (typeof epoch !== 'string' || state === undefined) return null
+  return { epoch, sequence: Number(state['sequence']), durable: Number(state['durable_sequence']) }
+}
+
+/** Paths that a receiver knows to be wrong. */
+export function owedBy(receiver: Machine): Set<string> {
+  return new Set(rowsOf(receiver, LEDGER_FILE, 'SELECT path FROM owed').map((row) => String(row['path'])))
+}
+
+/** Whether a commit is recorded as under way. */
+export function isAmidBurst(receiver: Machine): boolean {
+  return rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM intent').length > 0
+}
+
+/** @throws Violation */
+export function judgeCommitted(agent: Machine, receiver: Machine, workload: Workload, untouchable: PathFilter): void {
+  const position = positionOf(receiver)
+  if (position === null || isAmidBurst(receiver) || position.epoch !== epochOf(agent)) return
+  const owed = owedBy(receiver)
+  const target = receiver.disk.find(TARGET)
+  const inTheWay =
+    target === null ? null : pathsInTheWay(target, (path, isDirectory) => untouchable.excludes(path, isDirectory))
+  for (const row of rowsUpTo(agent, position.sequence)) {
+    if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue
+    if (untouchable.excludesWithParents(row.path, true)) continue
+    const fault = faultOf(row, lookAt(receiver, row.path), workload.history(row.path))
+    if (fault !== null) {
+      throw new Violation('G4', `${receiver.name} committed ${position.sequence}, but ${row.path} ${fault}`)
+    }
+  }
+}
+
+export function epochOf(agent: Machine): string | null {
+  const value = rowsOf(agent, INDEX_FILE, "SELECT value FROM meta WHERE name = 'epoch'")[0]?.['value']
+  return typeof value === 'string' ? value : null
+}
+
+/** The highest sequence that the agent's index has given out. */
+export function headOf(agent: Machine): number {
+  return Number(rowsOf(agent, INDEX_FILE, "SELECT value FROM meta WHERE name = 'head'")[0]?.['value'] ?? 0)
+}
+
+function rowsUpTo(agent: Machine, sequence: number): Row[] {
+  const rows = rowsOf(
+    agent,
+    INDEX_FILE,
+    `SELECT path AS directory, entries.name, kind, mode, uid, gid, size, mtime, digest, target
+     FROM entries JOIN directories ON id = entries.directory LEFT JOIN digests USING (content)
+     WHERE sequence <= ?`,
+    sequence,
+  )
+  return rows.map((row) => {
+    const kind = KINDS[Number(row['kind'])] ?? ''
+    const name = String(row['name'])
+    const directory = String(row['directory'])
+    const path = name === '.' ? '.' : directory === '.' ? name : `${directory}/${name}`
+    if (kind === 'absent') return { path, look: ABSENT }
+    const rest = kind === 'file' ? String(row['size']) : kind === 'symlink' ? String(row['target']) : ''
+    const mode = kind === 'symlink' ? null : Number(row['mode'])
+    const seen = outside(kind, mode, Number(row['uid']), Number(row['gid']), Number(row['mtime']), rest)
+    return { path, look: { outside: seen, digest: String(row['digest'] ?? '') } }
+  })
+}
+
+function lookAt(receiver: Machine, path: string): Look {
+  const inode = receiver.disk.find(path === '.' ? TARGET : `${TARGET}/${path}`)
+  return inode === null ? ABSENT : lookOf(inode)
+}
+
+function faultOf(row: Row, found: Look, history: readonly Look[]): string | null {
+  const first = history.findIndex(
+    ({ outside: seen, digest }) => seen === row.look.outside && (row.look.digest === '' || row.look.digest === digest),
+  )
+  if (first < 0) return `never was what the index says: ${row.look.outside}`
+  const isKnown = history.slice(first).some((look) => look.outside === found.outside && look.digest === found.digest)
+  return isKnown ? null : `is ${found.outside}, should be ${row.look.outside} or later`
+}

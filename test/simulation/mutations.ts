@@ -1,0 +1,107 @@
+/**
+ * Deliberate bugs, each in the product's own code, and the oracles that catch them. A mutation that nobody catches, or
+ * whose snippet is not there any more, fails the suite: the simulation proves with them that it would see the real thing.
+ */
+import type { Replacement } from './hooks.ts'
+import type { Guarantee } from './violation.ts'
+
+export interface Mutation {
+  name: string
+  caughtBy: readonly Guarantee[]
+  replacements: readonly Replacement[]
+}
+
+const mutation = (
+  name: string,
+  caughtBy: readonly Guarantee[],
+  file: string,
+  snippet: string,
+  replacement: string,
+): Mutation => ({ name, caughtBy, replacements: [{ file, snippet, replacement }] })
+
+export const MUTATIONS: readonly Mutation[] = [
+  mutation(
+    'acknowledged before the commit',
+    ['G4'],
+    'receiver/src/apply/exchange.ts',
+    '    const outcome = await commitIntent(',
+    "    if (request === null) this.#parts.send({ type: 'committed', sequence: to })\n    const outcome = await commitIntent(",
+  ),
+  mutation(
+    'a changeset is made visible without an intent',
+    ['G3'],
+    'receiver/src/apply/commit.ts',
+    'ledger.recordIntent(encodeIntent({ ...intent, before: first.before }), used)',
+    '',
+  ),
+  mutation(
+    'the intent is ignored at a restart',
+    ['G1', 'G3', 'G4', 'G5', 'sound'],
+    'receiver/src/apply/commit.ts',
+    'const intent = body === null ? null : decodeIntent(body)',
+    'const intent = body === null ? null : { ...decodeIntent(body), changes: [] }',
+  ),
+  mutation(
+    'a deletion leaves no tombstone',
+    ['G1', 'G4', 'G9'],
+    'agent/src/tree/entry-index.ts',
+    'this.#queries.bury(directory, name, ++this.#head)',
+    'this.#queries.remove(directory, name)',
+  ),
+  mutation(
+    'the cursor of a session runs ahead',
+    ['G1', 'G5', 'G9'],
+    'agent/src/feed/session-state.ts',
+    '    this.cursor = to\n    this.unconfirmed.push(to)',
+    '    this.cursor = to + 1\n    this.unconfirmed.push(to)',
+  ),
+  mutation(
+    'the receiver takes a position that it has not reached',
+    ['G1', 'G4', 'G9'],
+    'receiver/src/apply/exchange.ts',
+    "if (start === 'replay') ledger.setPosition({ epoch, term, sequence })",
+    "if (start === 'replay') ledger.setPosition({ epoch, term, sequence: sequence + 1 })",
+  ),
+  mutation(
+    'credit is never given back',
+    ['G1', 'G5', 'G9'],
+    'receiver/src/link/credit.ts',
+    'this.#consumed += bytes',
+    'this.#consumed += 0 * bytes',
+  ),
+  mutation(
+    'nobody waits for the socket',
+    ['G8'],
+    'agent/src/feed/session.ts',
+    'while (this.#socket.bufferedAmount > MOST_BUFFERED && !this.#closed) await this.#sleep()',
+    '',
+  ),
+  mutation(
+    'the time of a file is forgotten',
+    ['G4', 'G1', 'G3'],
+    'receiver/src/apply/staging.ts',
+    'futimesSync(descriptor, time, time)',
+    '',
+  ),
+  mutation(
+    'content of the same size and time is taken for the same',
+    ['G1', 'G4', 'G9'],
+    'agent/src/tree/difference.ts',
+    "return before.digest === null ? 'content' : 'suspect'",
+    "return sameAttributes(before, now) ? 'same' : 'attributes'",
+  ),
+  mutation(
+    'durable is said without a sync',
+    ['G1', 'G4', 'G9'],
+    'receiver/src/apply/durability.ts',
+    'if (paths === null || !(await this.#syncEach(paths))) await this.#syncAll()',
+    '',
+  ),
+  mutation(
+    'a resync forgets what it owes',
+    ['G1', 'G4', 'G9'],
+    'receiver/src/apply/commit.ts',
+    'const record = { position: intent.position, cleared: intent.cleared, owed: [...owed, ...outcome.failed] }',
+    'const record = { position: intent.position, cleared: intent.cleared, owed: [] }',
+  ),
+]

@@ -1,0 +1,125 @@
+/**
+ * One run: a farm is set up, things go wrong for a while, then nothing goes wrong any more; and at the end all is well.
+ *
+ *   troubles ─▶ heal all but one ─▶ the others get in sync (G9) ─▶ heal it ─▶ in sync (G1) ─▶ quiet ─▶ restarted: nothing
+ *   is sent (G5) ─▶ one change: little is sent (G5)
+ */
+import { writeFileSync } from './disk-calls.ts'
+import { enter } from './farm.ts'
+import { owedBy } from './judge-committed.ts'
+import { SOURCE } from './processes.ts'
+import { drawSettings } from './settings.ts'
+import { heal, spoil, strike } from './troubles.ts'
+import { type Guarantee, Violation } from './violation.ts'
+import { type ReceiverHost, World } from './world.ts'
+
+export interface Outcome {
+  seed: number
+  violation: { guarantee: Guarantee; message: string } | null
+  /** The last things that happened. */
+  story: string[]
+  turns: number
+  simulatedMs: number
+}
+
+const MOST_STORY = 4_000
+/** Longer than the longest pause between two tries of anything. */
+const PATIENCE_MS = 1_500_000
+const QUIET_MS = 4_000
+const FEW_BYTES = 4_096
+
+export async function runSeed(seed: number, tell: (line: string) => void = () => undefined): Promise<Outcome> {
+  const story: string[] = []
+  const world = new World(seed, drawSettings, (line) => {
+    tell(line)
+    story.push(line)
+    if (story.length > MOST_STORY) story.shift()
+  })
+  let violation: Outcome['violation'] = null
+  try {
+    await live(world)
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error
+    violation = { guarantee: error.guarantee, message: error.message }
+    world.tell(error.stack ?? '')
+  } finally {
+    for (const host of world.hosts) world.kill(host)
+    enter(null)
+  }
+  return { seed, violation, story, turns: world.scheduler.turns, simulatedMs: world.scheduler.now }
+}
+
+async function live(world: World): Promise<void> {
+  const { chance, receivers } = world
+  world.tell(JSON.stringify(world.settings))
+  for (let many = chance.below(25); many > 0; many -= 1) world.workload.step()
+  for (let steps = world.settings.steps; steps > 0; steps -= 1) {
+    if (chance.oneIn(2))
+      for (let many = chance.below(8); many >= 0; many -= 1) world.tell(`   ${world.workload.step()}`)
+    if (chance.oneIn(2)) await strike(world)
+    await world.advance(10 ** chance.between(0, 3.2))
+  }
+  const spoilt = receivers.length > 1 && chance.oneIn(2) ? [chance.pick(receivers)] : []
+  heal(world, spoilt)
+  for (const host of spoilt) spoil(world, host)
+  const others = receivers.filter((host) => !spoilt.includes(host))
+  await inSync(world, others, spoilt.length > 0 ? 'G9' : 'G1')
+  heal(world, [])
+  await inSync(world, receivers, 'G1')
+  await quiet(world)
+  await restarted(world)
+  await oneMore(world)
+}
+
+async function inSync(world: World, receivers: readonly ReceiverHost[], guarantee: Guarantee): Promise<void> {
+  const isSynced = () => receivers.every((host) => world.shortcomings(host).length === 0)
+  let checkedAt = 0
+  const check = () => {
+    // Looking at whole trees is dear: often enough is every few milliseconds of a farm's time.
+    if (world.scheduler.now < checkedAt + 20) return false
+    checkedAt = world.scheduler.now
+    return isSynced()
+  }
+  if (await world.advance(PATIENCE_MS, check)) return
+  const lines = receivers.flatMap((host) => world.shortcomings(host).map((line) => `${host.machine.name}: ${line}`))
+  throw new Violation(guarantee, `not in sync after ${PATIENCE_MS / 60_000} quiet minutes:\n${lines.join('\n')}`)
+}
+
+async function quiet(world: World): Promise<void> {
+  await world.advance(QUIET_MS)
+  const before = world.lines.segmentBytes
+  await world.advance(QUIET_MS)
+  await inSync(world, world.receivers, 'G1')
+  if (owesNothing(world) && world.lines.segmentBytes > before)
+    throw new Violation('G5', 'content is sent though nothing happens any more')
+}
+
+/** What is owed for good, because something protected is in its place, is asked for now and then. */
+function owesNothing({ receivers }: World): boolean {
+  return receivers.every(({ machine }) => owedBy(machine).size === 0)
+}
+
+/** A restart of everybody costs nothing. */
+async function restarted(world: World): Promise<void> {
+  const { segmentBytes, resyncs } = world.lines
+  for (const host of world.hosts) world.kill(host)
+  await world.advance(PATIENCE_MS, () => world.hosts.every(({ daemon }) => daemon?.process.isDead === false))
+  await world.advance(QUIET_MS * 10)
+  await inSync(world, world.receivers, 'G1')
+  const bytes = world.lines.segmentBytes - segmentBytes
+  if (owesNothing(world) && (bytes > 0 || world.lines.resyncs > resyncs)) {
+    throw new Violation('G5', `a restart of all had ${bytes} bytes sent and ${world.lines.resyncs - resyncs} resyncs`)
+  }
+}
+
+async function oneMore(world: World): Promise<void> {
+  const { segmentBytes } = world.lines
+  writeFileSync(`${SOURCE}/one more`, 'x'.repeat(100))
+  world.workload.noteChange()
+  await world.advance(1)
+  await inSync(world, world.receivers, 'G1')
+  await world.advance(QUIET_MS)
+  const bytes = world.lines.segmentBytes - segmentBytes
+  if (owesNothing(world) && bytes > FEW_BYTES * world.receivers.length)
+    throw new Violation('G5', `${bytes} bytes for one small file`)
+}

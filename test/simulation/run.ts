@@ -1,0 +1,56 @@
+/**
+ * Runs seeds of the simulation, in a process of its own, for the product's modules are replaced in it.
+ *
+ *   node test/simulation/run.ts --seed 17            tells the whole story of one seed
+ *   node test/simulation/run.ts --from 1 --count 50  prints one line of JSON for each that fails, and one at the end
+ *   … --seconds 20                                    ends earlier when the time is over
+ *   … --each                                       one line of JSON for each seed, with a digest of its story
+ *   … --mutation NAME                                 with a deliberate bug, see mutations.ts
+ */
+import { hash } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { installGlobals } from './globals.ts'
+import { installHooks } from './hooks.ts'
+import { MUTATIONS } from './mutations.ts'
+import { SCALE } from './scale.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    from: { type: 'string', default: '1' },
+    count: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '1e9' },
+    mutation: { type: 'string' },
+    each: { type: 'boolean', default: false },
+  },
+})
+const mutation = MUTATIONS.find(({ name }) => name === values.mutation)
+if (values.mutation !== undefined && mutation === undefined) throw new Error(`no mutation ${values.mutation}`)
+installHooks([...SCALE, ...(mutation?.replacements ?? [])])
+installGlobals()
+const { runSeed } = await import('./run-seed.ts')
+
+if (values.seed !== undefined) {
+  const outcome = await runSeed(Number(values.seed), (line) => process.stdout.write(`${line}\n`))
+  const { violation } = outcome
+  process.stdout.write(violation === null ? `seed ${values.seed} holds\n` : `${violation.message}\n`)
+  process.exit(violation === null ? 0 : 1)
+}
+
+const began = performance.now()
+const end = began + Number(values.seconds) * 1000
+let [runs, turns, simulatedMs, failed] = [0, 0, 0, 0]
+for (let seed = Number(values.from); runs < Number(values.count) && performance.now() < end; seed += 1) {
+  const outcome = await runSeed(seed)
+  runs += 1
+  turns += outcome.turns
+  simulatedMs += outcome.simulatedMs
+  if (values.each)
+    process.stdout.write(`${JSON.stringify({ seed, story: hash('sha256', outcome.story.join('\n')) })}\n`)
+  if (outcome.violation === null) continue
+  failed += 1
+  process.stdout.write(`${JSON.stringify({ seed, ...outcome.violation, story: outcome.story.slice(-30) })}\n`)
+  if (mutation !== undefined) break
+}
+const seconds = (performance.now() - began) / 1000
+process.stdout.write(`${JSON.stringify({ runs, failed, turns, simulatedMs: Math.round(simulatedMs), seconds })}\n`)

@@ -1,0 +1,42 @@
+/**
+ * The product at a small scale: bounds that a real tree meets at thousands of entries and megabytes are met by a
+ * handful of entries and kilobytes, so that a short run cuts changesets, slices files, waits for credit and fills caches.
+ */
+import type { Replacement } from './hooks.ts'
+
+/** `name: value,` or `name = value` takes another value, whatever it has. */
+function bound(file: string, name: string, value: string): Replacement {
+  return {
+    file,
+    snippet: new RegExp(`(?<=^ *(?:(?:export )?const )?${name}(?: =|:) )[^\\n,]+`, 'm'),
+    replacement: value,
+  }
+}
+
+export const SCALE: readonly Replacement[] = [
+  bound('protocol/src/limits.ts', 'frameBytes', '4 * 1024'),
+  bound('protocol/src/limits.ts', 'segmentBytes', '24 * 1024'),
+  bound('protocol/src/limits.ts', 'segmentChanges', '6'),
+  bound('protocol/src/limits.ts', 'changesetChanges', '12'),
+  bound('protocol/src/limits.ts', 'wantPaths', '3'),
+  bound('protocol/src/limits.ts', 'partials', '2'),
+  bound('agent/src/feed/changeset-plan.ts', 'TARGET_BYTES', '12 * 1024'),
+  bound('agent/src/feed/packer.ts', 'MOST_CHANGESET_BYTES', '48 * 1024'),
+  bound('agent/src/feed/listing.ts', 'MOST_ENTRIES', '5'),
+  bound('agent/src/feed/hub.ts', 'CACHE_BYTES', '32 * 1024'),
+  bound('agent/src/feed/session-state.ts', 'MOST_UNCONFIRMED', '4'),
+  bound('agent/src/feed/slab-pool.ts', 'SLAB_BYTES', '16 * 1024'),
+  bound('agent/src/tree/scanner.ts', 'PORTION', '6'),
+  bound('agent/src/tree/scanner.ts', 'INLINE_DIGEST_BYTES', '16 * 1024'),
+  { file: 'agent/src/tree/index-schema.ts', snippet: 'WHERE size > 8000000', replacement: 'WHERE size > 20000' },
+  { file: 'agent/src/tree/index-queries.ts', snippet: 'AND size > 8000000', replacement: 'AND size > 20000' },
+  bound('receiver/src/link/credit.ts', 'CREDIT_BYTES', '48 * 1024'),
+  bound('receiver/src/link/credit.ts', 'PORTION_BYTES', '8 * 1024'),
+  bound('receiver/src/apply/unpacker.ts', 'FIRST_MEMORY', '16 * 1024'),
+]
+
+/** What of these the oracles go by. */
+export const SCALED = {
+  frameBytes: 4 * 1024,
+  segmentBytes: 24 * 1024,
+}

@@ -1,0 +1,58 @@
+/** What a run is like, all of it drawn from its seed. */
+import { GOOD, type LineQuality } from './network.ts'
+import type { Chance } from './random.ts'
+
+export interface ReceiverSettings {
+  name: string
+  quality: LineQuality
+  /** Its state directory is on another filesystem: it stages inside of the root. */
+  stagesInside: boolean
+  protect: readonly string[]
+  /** Something is in the target before it first starts. */
+  isPopulated: boolean
+  mostCallMs: number
+}
+
+export interface Settings {
+  backend: 'directory' | 'polling'
+  /** Events that the kernel's queue holds. */
+  watchQueue: number
+  exclude: readonly string[]
+  compress: boolean
+  tickMs: number
+  reusesNumbers: boolean
+  mostCallMs: number
+  /** Steps of the part in which things go wrong. */
+  steps: number
+  receivers: ReceiverSettings[]
+}
+
+const SLOW: LineQuality = { latencyMs: 40, rate: 20, repeatsOneIn: 0 }
+const CREEPING: LineQuality = { latencyMs: 200, rate: 2, repeatsOneIn: 0 }
+const REPEATING: LineQuality = { latencyMs: 5, rate: 1_000, repeatsOneIn: 40 }
+
+export function drawSettings(chance: Chance): Settings {
+  const count = chance.pick([1, 1, 2, 2, 3])
+  return {
+    backend: chance.pick(['directory', 'directory', 'polling']),
+    watchQueue: chance.pick([16_384, 24]),
+    exclude: chance.pick([[], [], ['*.log', '/keep/e/']]),
+    compress: chance.oneIn(3),
+    tickMs: chance.pick([0.001, 1, 4, 10]),
+    reusesNumbers: chance.oneIn(2),
+    mostCallMs: chance.pick([0, 0, 0.1, 1]),
+    steps: 6 + chance.below(18),
+    receivers: Array.from({ length: count }, (_, number) => drawReceiver(chance, `web${number + 1}`)),
+  }
+}
+
+function drawReceiver(chance: Chance, name: string): ReceiverSettings {
+  return {
+    name,
+    quality: chance.pick([GOOD, GOOD, SLOW, CREEPING, REPEATING]),
+    stagesInside: chance.oneIn(3),
+    protect: chance.pick([[], [], ['/keep/', 'c.php']]),
+    isPopulated: chance.oneIn(3),
+    mostCallMs: chance.pick([0, 0, 0.1, 1]),
+  }
+}

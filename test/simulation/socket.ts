@@ -1,0 +1,145 @@
+/**
+ * ws for code under simulation: one end of a line, as a receiver's link and an agent's session know it.
+ *
+ * Events come in turns of their owner's. What was sent and has not arrived is `bufferedAmount`.
+ */
+import { EventEmitter } from 'node:events'
+import { farm, presentProcess } from './farm.ts'
+import type { Line } from './network.ts'
+import type { Process } from './scheduler.ts'
+
+export type Frame = { kind: 'text' | 'binary'; data: Buffer } | { kind: 'close'; code: number; reason: string }
+
+const ABNORMAL = 1006
+const CONNECTING = 0
+const OPEN = 1
+const CLOSING = 2
+const CLOSED = 3
+
+export class SimulatedSocket extends EventEmitter {
+  readonly owner: Process | null
+  readyState = CONNECTING
+  bufferedAmount = 0
+  #line: Line | null = null
+  /** Told when what they sent is out of hand. */
+  readonly #leaving = new Set<() => void>()
+
+  constructor(owner: Process | null) {
+    super()
+    this.owner = owner
+  }
+
+  get isClosed(): boolean {
+    return this.readyState === CLOSED
+  }
+
+  opened(line: Line): void {
+    this.#line = line
+    this.readyState = OPEN
+    this.#later(() => {
+      if (this.readyState === OPEN) this.emit('open')
+    })
+  }
+
+  send(data: string | Uint8Array, done: (error?: Error) => void = () => undefined): void {
+    if (this.readyState !== OPEN || this.#line === null) {
+      this.#later(() => done(new Error('not open, simulated')))
+      return
+    }
+    // A copy: the sender may use its memory again once the callback has come, and the frame is the taker's.
+    const bytes = Buffer.from(new Uint8Array(Buffer.from(data)).buffer)
+    this.bufferedAmount += bytes.byteLength
+    const leave = () => {
+      if (!this.#leaving.delete(leave)) return
+      this.bufferedAmount -= bytes.byteLength
+      this.#later(() => done())
+    }
+    this.#leaving.add(leave)
+    this.#line.carry(this, { kind: typeof data === 'string' ? 'text' : 'binary', data: bytes }, leave)
+  }
+
+  close(code: number, reason: string): void {
+    if (this.readyState === CLOSED || this.readyState === CLOSING) return
+    if (this.readyState === CONNECTING) {
+      this.fail(new Error('closed before it was open, simulated'))
+      return
+    }
+    this.readyState = CLOSING
+    this.#line?.carry(this, { kind: 'close', code, reason }, () => undefined)
+  }
+
+  terminate(): void {
+    if (this.readyState === CLOSED) return
+    this.#line?.abandon(this)
+    this.#later(() => this.end(ABNORMAL, ''))
+  }
+
+  ping(): void {
+    // The line has heartbeats of its own.
+  }
+
+  /** A frame has arrived. */
+  take(frame: Frame): void {
+    if (this.readyState === CLOSED) return
+    if (frame.kind !== 'close') {
+      this.emit('message', Buffer.from(new Uint8Array(frame.data).buffer), frame.kind === 'binary')
+      return
+    }
+    const { code, reason } = frame
+    if (this.readyState === CLOSING) this.#line?.closed()
+    else {
+      this.readyState = CLOSING
+      this.#line?.carry(this, { kind: 'close', code, reason: '' }, () => undefined)
+    }
+    this.end(code, reason)
+  }
+
+  /** It is over. */
+  end(code: number, reason: string): void {
+    if (this.readyState === CLOSED) return
+    this.readyState = CLOSED
+    this.drop()
+    this.emit('close', code, Buffer.from(reason))
+  }
+
+  fail(error: Error): void {
+    this.#later(() => {
+      if (this.readyState === CLOSED) return
+      this.emit('error', error)
+      this.end(ABNORMAL, '')
+    })
+  }
+
+  /** What was under way will not arrive any more. */
+  drop(): void {
+    for (const leave of [...this.#leaving]) leave()
+  }
+
+  /** Its process has died: nobody is told anything. */
+  vanish(): void {
+    this.readyState = CLOSED
+    this.removeAllListeners()
+  }
+
+  #later(act: () => void): void {
+    farm().scheduler.after(0, this.owner, act)
+  }
+}
+
+/** What code under simulation imports as `ws`: dials by itself; the token says who it is. */
+export default class WebSocket extends SimulatedSocket {
+  static readonly OPEN = OPEN
+  static readonly CONNECTING = CONNECTING
+  readonly OPEN = OPEN
+
+  constructor(_url: URL, _protocols: string[], options: { headers: { Authorization: string } }) {
+    super(presentProcess())
+    const receiver = options.headers.Authorization.replace('Bearer ', '')
+    const { network } = farm()
+    const caller = network.callers.get(receiver)
+    if (caller === undefined) throw new Error(`${receiver} has no line`)
+    network.dial(caller, this)
+  }
+}
+
+export { WebSocket }

@@ -1,0 +1,95 @@
+/** What a simulated tree looks like: one line for each path, in which everything is that makes two trees equal. */
+import { digestOf } from '../../packages/protocol/src/index.ts'
+import type { Inode } from './inode.ts'
+
+export interface Look {
+  /** Kind, attributes, size, target. */
+  outside: string
+  /** Of a file's content; else empty. */
+  digest: string
+}
+
+export const ABSENT: Look = { outside: 'absent', digest: '' }
+
+const digests = new WeakMap<Uint8Array, string>()
+
+export function digestOfInode({ content }: Inode): string {
+  let digest = digests.get(content)
+  if (digest === undefined) {
+    digest = digestOf(content)
+    digests.set(content, digest)
+  }
+  return digest
+}
+
+export function lookOf(inode: Inode): Look {
+  const { mode, uid, gid, mtimeMs } = inode.attributes
+  const mtime = Math.round(mtimeMs * 1000)
+  if (inode.kind === 'directory') return { outside: outside('directory', mode, uid, gid, mtime, ''), digest: '' }
+  if (inode.kind === 'symlink') return { outside: outside('symlink', null, uid, gid, mtime, inode.target), digest: '' }
+  const size = String(inode.content.byteLength)
+  return { outside: outside('file', mode, uid, gid, mtime, size), digest: digestOfInode(inode) }
+}
+
+/** @param rest size of a file, target of a symlink. A symlink has no mode of its own. */
+export function outside(
+  kind: string,
+  mode: number | null,
+  uid: number,
+  gid: number,
+  mtime: number,
+  rest: string,
+): string {
+  return `${kind} ${mode === null ? '-' : mode.toString(8)} ${uid}:${gid} ${mtime} ${rest}`
+}
+
+/** Everything at and below a directory; `.` is itself. */
+export function treeOf(top: Inode, leavesOut: (path: string, isDirectory: boolean) => boolean): Map<string, Look> {
+  const found = new Map<string, Look>([['.', lookOf(top)]])
+  const walk = (directory: Inode, above: string) => {
+    for (const [name, inode] of directory.entries) {
+      const path = above === '' ? name : `${above}/${name}`
+      const isDirectory = inode.kind === 'directory'
+      if (leavesOut(path, isDirectory)) continue
+      found.set(path, lookOf(inode))
+      if (isDirectory) walk(inode, path)
+    }
+  }
+  walk(top, '')
+  return found
+}
+
+export interface Difference {
+  path: string
+  what: string
+}
+
+export function treeDifferences(wanted: ReadonlyMap<string, Look>, found: ReadonlyMap<string, Look>): Difference[] {
+  const differences: Difference[] = []
+  const add = (path: string, what: string) => differences.push({ path, what: `${path} ${what}` })
+  for (const [path, look] of wanted) {
+    const other = found.get(path) ?? ABSENT
+    if (other.outside !== look.outside) add(path, `is ${other.outside}, should be ${look.outside}`)
+    else if (other.digest !== look.digest) add(path, 'has other content')
+  }
+  for (const [path, look] of found) if (!wanted.has(path)) add(path, `should not be there: ${look.outside}`)
+  return differences
+}
+
+/** Paths at and above what must stay: where something else should be, that can not be made. */
+export function pathsInTheWay(top: Inode, stays: (path: string, isDirectory: boolean) => boolean): Set<string> {
+  const found = new Set<string>()
+  const walk = (directory: Inode, above: string): boolean => {
+    let holdsSome = false
+    for (const [name, inode] of directory.entries) {
+      const path = above === '' ? name : `${above}/${name}`
+      const isDirectory = inode.kind === 'directory'
+      if (!stays(path, isDirectory) && !(isDirectory && walk(inode, path))) continue
+      found.add(path)
+      holdsSome = true
+    }
+    return holdsSome
+  }
+  walk(top, '')
+  return found
+}

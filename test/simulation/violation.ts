@@ -1,0 +1,13 @@
+/** A guarantee that did not hold. */
+export type Guarantee = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G8' | 'G9' | 'sound'
+
+export class Violation extends Error {
+  override name = 'Violation'
+  readonly guarantee: Guarantee
+
+  /** @param guarantee `sound`: no thread ends of a fault of the program */
+  constructor(guarantee: Guarantee, what: string) {
+    super(`${guarantee}: ${what}`)
+    this.guarantee = guarantee
+  }
+}

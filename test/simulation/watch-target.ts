@@ -1,0 +1,85 @@
+/**
+ * Oracle for every single change of a receiver's disk, at the moment at which it is made.
+ *
+ *   G2  no byte of a visible file is written; what becomes visible is a version that the source had at that path
+ *   G3  the tree changes only while an intent is recorded, or while a resync is under way (no position)
+ *   G6  nothing outside the root and the state directory changes, nothing that is protected or excluded does
+ */
+import type { PathFilter } from '../../packages/protocol/src/index.ts'
+import type { DiskChange } from './disk.ts'
+import { presentProcess } from './farm.ts'
+import type { Inode } from './inode.ts'
+import { isAmidBurst, positionOf } from './judge-committed.ts'
+import type { Machine } from './machine.ts'
+import { STATE, TARGET } from './processes.ts'
+import { digestOfInode } from './tree-look.ts'
+import { Violation } from './violation.ts'
+import type { Workload } from './workload.ts'
+
+const RESERVED = '.rootferry'
+
+export interface WatchTargetParts {
+  machine: Machine
+  workload: Workload
+  untouchable: PathFilter
+  /** The tree, or something else of the receiver, is not what it was. */
+  changed: () => void
+  violated: (violation: Violation) => void
+}
+
+/** Begins to watch. */
+export function watchTarget(parts: WatchTargetParts): void {
+  const { machine, violated } = parts
+  const { disk } = machine
+  disk.observe = (change, inode, directory, name) => {
+    if (presentProcess() === null) return
+    parts.changed()
+    try {
+      judge(parts, change, inode, directory, name)
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error
+      violated(error)
+    }
+  }
+}
+
+function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, directory: Inode | null, name: string): void {
+  const { machine } = parts
+  const [target, state] = [machine.disk.find(TARGET), machine.disk.find(STATE)]
+  const where = directory ?? inode
+  // A file that lost its last name while somebody holds it open is nobody's business.
+  if (inode.places.length === 0 && directory === null) return
+  if (target === null || !where.isWithin(target)) {
+    if (state !== null && !where.isWithin(state) && inode !== state) {
+      throw new Violation('G6', `${change} outside of root and state directory: ${name}`)
+    }
+    return
+  }
+  const paths = where.pathsBelow(target).map((path) => joined(path, directory === null ? null : name))
+  const path = paths.find((one) => one !== RESERVED && !one.startsWith(`${RESERVED}/`))
+  if (path === undefined) return
+  if (change === 'content') throw new Violation('G2', `${path} is written to where everybody sees it`)
+  // Making and removing the staging directory must not change the root's time.
+  if (path === '.' && change === 'attributes') return
+  if (parts.untouchable.excludesWithParents(path, inode.kind === 'directory')) {
+    throw new Violation('G6', `${change} of ${path}, which is protected or excluded`)
+  }
+  if (!isAmidBurst(machine) && positionOf(machine) !== null)
+    throw new Violation('G3', `${change} of ${path} without an intent`)
+  if (change === 'attach') refuseStrangers(parts, path, inode)
+}
+
+/** Files that become visible at and below a path. */
+function refuseStrangers(parts: WatchTargetParts, path: string, inode: Inode): void {
+  if (inode.kind === 'file') {
+    if (!parts.workload.hadContent(path, digestOfInode(inode))) {
+      throw new Violation('G2', `${path} becomes visible with content that the source never had there`)
+    }
+  }
+  for (const [name, below] of inode.entries) refuseStrangers(parts, `${path}/${name}`, below)
+}
+
+function joined(directory: string, name: string | null): string {
+  if (name === null) return directory
+  return directory === '.' ? name : `${directory}/${name}`
+}

@@ -1,0 +1,284 @@
+/**
+ * One simulated farm: an agent's machine, its docroot and those who change it, the machines of some receivers, and the
+ * lines between. Starts and stops processes, moves time on, and has the oracles look at every step.
+ */
+import { PathFilter } from '../../packages/protocol/src/index.ts'
+import { StoredDatabase } from './database.ts'
+import { enter } from './farm.ts'
+import type { Inode } from './inode.ts'
+import { epochOf, headOf, judgeCommitted, owedBy, positionOf } from './judge-committed.ts'
+import { Machine } from './machine.ts'
+import { type Caller, Network } from './network.ts'
+import { AgentProcess, ReceiverProcess, SOURCE, STATE, type Surroundings, TARGET } from './processes.ts'
+import { Chance } from './random.ts'
+import { type Process, Scheduler } from './scheduler.ts'
+import type { ReceiverSettings, Settings } from './settings.ts'
+import type { Frame } from './socket.ts'
+import { pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
+import { Violation } from './violation.ts'
+import { LineWatch } from './watch-line.ts'
+import { watchTarget } from './watch-target.ts'
+import { Workload } from './workload.ts'
+
+const RESERVED = '.rootferry'
+const MOST_REST_MS = 1_500
+const TARGET_DEVICE = 2
+
+/** A machine with the daemon that runs on it. */
+export interface Host {
+  machine: Machine
+  daemon: AgentProcess | ReceiverProcess | null
+  /** When its supervisor starts it again; null: it runs, or is to stay down. */
+  startAt: number | null
+}
+
+export interface ReceiverHost extends Host {
+  settings: ReceiverSettings
+  caller: Caller
+  untouchable: PathFilter
+  isChanged: boolean
+  /** It lost power, and nobody has read its ledger since: what it says is not in effect. */
+  isUnread: boolean
+}
+
+export class World {
+  readonly chance: Chance
+  readonly scheduler: Scheduler
+  readonly network: Network
+  readonly settings: Settings
+  readonly agent: Host
+  readonly receivers: ReceiverHost[]
+  readonly workload: Workload
+  readonly lines: LineWatch
+  readonly #around: Surroundings
+  readonly #tell: (line: string) => void
+  #violation: Violation | null = null
+
+  constructor(seed: number, settings: (chance: Chance) => Settings, tell: (line: string) => void) {
+    this.chance = new Chance(seed)
+    this.settings = settings(this.chance)
+    this.scheduler = new Scheduler(this.chance.fork())
+    this.network = new Network(this.scheduler, this.chance.fork())
+    this.#tell = tell
+    this.agent = { machine: this.#agentMachine(), daemon: null, startAt: 0 }
+    enter({ scheduler: this.scheduler, network: this.network, bystander: this.agent.machine })
+    this.workload = new Workload(this.agent.machine.disk, this.chance.fork())
+    this.receivers = this.settings.receivers.map((one) => this.#receiverHost(one))
+    this.lines = new LineWatch(new Map(this.receivers.map(({ machine }) => [machine.name, machine])))
+    this.network.onFrame = (way, line, toAgent, frame) => {
+      const said = this.receivers.find(({ caller }) => caller === line.caller)
+      if (way === 'sent' && toAgent && said !== undefined) said.isUnread = false
+      if (way === 'sent') this.tell(`${line.caller.receiver} ${toAgent ? '──▶' : '◀──'} ${frameText(frame)}`)
+      this.#judging(() => this.lines.note(way, line, toAgent, frame))
+    }
+    this.#around = {
+      scheduler: this.scheduler,
+      network: this.network,
+      tell: (who, what) => this.tell(`${who}: ${what}`),
+      broke: (who, error) => this.#broke(who, error),
+    }
+  }
+
+  get hosts(): Host[] {
+    return [this.agent, ...this.receivers]
+  }
+
+  tell(what: string): void {
+    this.#tell(`${this.scheduler.now.toFixed(1).padStart(10)}  ${what}`)
+  }
+
+  /** Goes on for so long, or until a condition holds. @returns whether it held. @throws Violation */
+  async advance(ms: number, until: () => boolean = () => false): Promise<boolean> {
+    const end = this.scheduler.now + ms
+    for (;;) {
+      await this.#startWhoIsDue()
+      const next = Math.min(end, ...this.hosts.map(({ startAt }) => startAt ?? end))
+      const hasTurned = await this.scheduler.turn(next)
+      this.#look()
+      if (until()) return true
+      if (!hasTurned && this.scheduler.now >= end) return false
+    }
+  }
+
+  /** Ends a daemon between two turns. */
+  kill(host: Host): void {
+    host.daemon?.process.kill()
+  }
+
+  async stop(host: Host): Promise<void> {
+    await host.daemon?.stop()
+  }
+
+  losePower(host: Host): void {
+    const { machine } = host
+    this.kill(host)
+    for (const stored of databasesOn(machine)) if (this.chance.oneIn(2)) stored.losePower()
+    machine.disk.losePower(this.chance)
+    machine.boot()
+    if (!isReceiver(host)) return
+    host.isUnread = true
+    this.lines.lostPower(machine.name)
+  }
+
+  /** Whether a receiver is where the agent is, and looks like it. @returns what is missing; none: it is in sync */
+  shortcomings(host: ReceiverHost): string[] {
+    const { machine } = host
+    const source = this.agent.machine.disk.find(SOURCE)
+    const target = machine.disk.find(TARGET)
+    if (source === null || target === null) return ['there is no tree']
+    if (this.agent.daemon?.process.isDead !== false || host.daemon?.process.isDead !== false) return ['it is down']
+    const position = positionOf(machine)
+    const head = headOf(this.agent.machine)
+    if (position === null || position.epoch !== epochOf(this.agent.machine)) return ['it has no position']
+    if (position.sequence < head) return [`it is at ${position.sequence} of ${head}`]
+    const stays = (path: string, isDirectory: boolean) => host.untouchable.excludes(path, isDirectory)
+    const wanted = treeOf(source, stays)
+    const inTheWay = pathsInTheWay(target, stays)
+    // What is protected can be where something else should be; then it stays, and so does the directory that holds it.
+    const isBlocked = (path: string) =>
+      [...inTheWay].some(
+        (above) =>
+          (path === above || path.startsWith(`${above}/`)) &&
+          wanted.get(above)?.outside.startsWith('directory') !== true,
+      )
+    const owed = [...owedBy(machine)].filter((path) => !isBlocked(path))
+    if (owed.length > 0) return [`it owes ${owed.join(', ')}`]
+    const found = treeOf(target, (path, isDirectory) => path === RESERVED || stays(path, isDirectory))
+    return treeDifferences(wanted, found)
+      .filter((line) => !isBlocked(line.path))
+      .map(({ what }) => what)
+  }
+
+  #look(): void {
+    for (const host of this.receivers) {
+      if (!host.isChanged || host.isUnread) continue
+      host.isChanged = false
+      this.#judging(() => judgeCommitted(this.agent.machine, host.machine, this.workload, host.untouchable))
+    }
+    if (this.#violation !== null) throw this.#violation
+  }
+
+  #judging(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error
+      this.#violation ??= error
+    }
+  }
+
+  #broke(who: string, error: unknown): void {
+    // An agent whose own disk is full may fall, as long as it gets up again.
+    if (who === 'agent' && this.agent.machine.isInTrouble) return
+    // With a full disk it can not even note that its target was emptied: it tries again when it is started again.
+    const host = this.receivers.find(({ machine }) => machine.name === who)
+    if (host?.machine.isInTrouble === true && String(error instanceof Error && error.stack).includes('doubtPosition'))
+      return
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#violation ??= new Violation('sound', `a thread of ${who} ended: ${what}`)
+  }
+
+  async #startWhoIsDue(): Promise<void> {
+    for (const host of this.hosts) {
+      if (host.startAt === null || host.startAt > this.scheduler.now) continue
+      host.startAt = null
+      this.tell(`${host.machine.name}: starts`)
+      if (host === this.agent) {
+        const { exclude, compress, backend } = this.settings
+        const watch = { backend, settleMs: 20, maxWaitMs: 500, rescanMinutes: 1 }
+        const daemon = new AgentProcess(host.machine, { exclude, compress, watch }, this.#around)
+        this.#supervise(host, daemon.process)
+        host.daemon = daemon
+        await daemon.start()
+      } else if (isReceiver(host)) {
+        const daemon = new ReceiverProcess(host.machine, host.settings.protect, this.#around)
+        this.#supervise(host, daemon.process)
+        host.daemon = daemon
+        await daemon.start(`boot-${host.machine.boots}`)
+      }
+    }
+  }
+
+  #supervise(host: Host, process: Process): void {
+    process.atDeath.push(() => {
+      this.tell(`${host.machine.name}: ends`)
+      host.startAt ??= this.scheduler.now + this.chance.between(0, MOST_REST_MS)
+      if (isReceiver(host)) host.isChanged = true
+    })
+  }
+
+  #agentMachine(): Machine {
+    const { tickMs, reusesNumbers, watchQueue, mostCallMs } = this.settings
+    const machine = new Machine('agent', this.scheduler, this.chance.fork(), {
+      tickMs,
+      reusesNumbers,
+      isVolatile: false,
+    })
+    machine.mostCallMs = mostCallMs
+    machine.disk.put('/proc/sys/fs/inotify/max_queued_events', String(watchQueue))
+    machine.disk.makePath(STATE)
+    return machine
+  }
+
+  #receiverHost(settings: ReceiverSettings): ReceiverHost {
+    const { tickMs } = this.settings
+    const options = { tickMs, reusesNumbers: false, isVolatile: true }
+    const machine = new Machine(settings.name, this.scheduler, this.chance.fork(), options)
+    machine.mostCallMs = settings.mostCallMs
+    machine.disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
+    machine.disk.makePath(STATE)
+    if (settings.isPopulated) this.#populate(machine)
+    const caller = { receiver: settings.name, quality: settings.quality, isBlocked: false, isStalled: false }
+    this.network.callers.set(settings.name, caller)
+    const untouchable = new PathFilter([...this.settings.exclude, ...settings.protect])
+    const host: ReceiverHost = {
+      machine,
+      settings,
+      caller,
+      untouchable,
+      isChanged: false,
+      isUnread: false,
+      daemon: null,
+      startAt: 0,
+    }
+    watchTarget({
+      machine,
+      workload: this.workload,
+      untouchable,
+      changed: () => {
+        host.isChanged = true
+      },
+      violated: (violation) => {
+        this.#violation ??= violation
+      },
+    })
+    return host
+  }
+
+  #populate({ disk }: Machine): void {
+    for (const path of ['a', 'b/a', 'c.php', 'keep/own', 'd/e/x.log', 'unknown/deep/file']) {
+      if (this.chance.oneIn(2)) disk.put(`${TARGET}/${path}`, `was at ${path} before`)
+    }
+  }
+}
+
+export function isReceiver(host: Host): host is ReceiverHost {
+  return 'caller' in host
+}
+
+const MOST_TEXT = 600
+
+function frameText(frame: Frame): string {
+  if (frame.kind === 'close') return `close ${frame.code} ${frame.reason}`
+  return frame.kind === 'binary' ? `${frame.data.byteLength} bytes` : frame.data.toString().slice(0, MOST_TEXT)
+}
+
+function databasesOn({ disk }: Machine): StoredDatabase[] {
+  const found: StoredDatabase[] = []
+  const walk = (inode: Inode) => {
+    if (inode.attached instanceof StoredDatabase) found.push(inode.attached)
+    for (const below of inode.entries.values()) walk(below)
+  }
+  walk(disk.root)
+  return found
+}
