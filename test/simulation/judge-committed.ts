@@ -47,7 +47,10 @@ export function judgeCommitted(agent: Machine, receiver: Machine, workload: Work
   const target = receiver.disk.find(TARGET)
   const inTheWay =
     target === null ? null : pathsInTheWay(target, (path, isDirectory) => untouchable.excludes(path, isDirectory))
+  // Amid making or removing the staging directory the root's time is in the ledger.
+  const isRootTimeKept = rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM state WHERE root_time IS NOT NULL').length > 0
   for (const row of rowsUpTo(agent, position.sequence)) {
+    if (row.path === '.' && isRootTimeKept) continue
     if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue
     if (untouchable.excludesWithParents(row.path, true)) continue
     const fault = faultOf(row, lookAt(receiver, row.path), workload.history(row.path))
