@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Totals } from './entry-index.ts'
 
-/** A row of `entries` as SQLite returns it, with the digest of its content. */
+/** A row of `entries`, with the digest of its content. */
 export interface Row {
   directory: number
   name: string
@@ -17,9 +17,28 @@ export interface Row {
   mtime: number
   ctime: number
   inode: number
-  digest: string | null
   target: string | null
+  digest: string | null
 }
+
+/** The same as SQLite returns it: arrays are made, and read, several times as fast as objects. */
+type RowValues = [
+  directory: number,
+  name: string,
+  sequence: number,
+  content: number,
+  kind: number,
+  mode: number,
+  uid: number,
+  gid: number,
+  size: number,
+  mtime: number,
+  ctime: number,
+  inode: number,
+  target: string | null,
+  digest: string | null,
+  parent?: string,
+]
 
 /** A row together with the path of its directory. */
 export interface PlacedRow {
@@ -82,13 +101,13 @@ export class IndexQueries {
   entry(directory: string, name: string): Row | null {
     const id = this.#findDirectory(directory)
     if (id === null) return null
-    const row = this.#one(`${ROWS} WHERE entries.directory = ? AND entries.name = ?`, id, name)
-    return row === undefined ? null : (row as unknown as Row)
+    const [values] = this.#rows(`${ROWS} WHERE entries.directory = ? AND entries.name = ?`, id, name)
+    return values === undefined ? null : rowOf(values)
   }
 
   children(directory: string): Row[] {
     const id = this.#findDirectory(directory)
-    return id === null ? [] : (this.#all(`${ROWS} WHERE entries.directory = ?`, id) as unknown as Row[])
+    return id === null ? [] : this.#rows(`${ROWS} WHERE entries.directory = ?`, id).map(rowOf)
   }
 
   put(directory: string, name: string, row: Omit<Row, 'directory' | 'name' | 'digest'>): void {
@@ -250,13 +269,13 @@ export class IndexQueries {
   }
 
   #placed(clause: string, ...values: SQLInputValue[]): PlacedRow[] {
-    const rows = this.#all(
+    const rows = this.#rows(
       `SELECT entries.*, digests.digest, directories.path AS parent FROM entries
        JOIN directories ON directories.id = entries.directory
        LEFT JOIN digests ON digests.content = entries.content ${clause}`,
       ...values,
     )
-    return rows.map((row) => ({ directory: String(row['parent']), row: row as unknown as Row }))
+    return rows.map((values) => ({ directory: values[14] ?? '', row: rowOf(values) }))
   }
 
   #findDirectory(path: string): number | null {
@@ -287,6 +306,13 @@ export class IndexQueries {
     return this.#statement(sql).all(...values)
   }
 
+  /** For statements that select what RowValues says. */
+  #rows(sql: string, ...values: SQLInputValue[]): RowValues[] {
+    const statement = this.#statement(sql)
+    statement.setReturnArrays(true)
+    return statement.all(...values) as unknown as RowValues[]
+  }
+
   #run(sql: string, ...values: SQLInputValue[]) {
     return this.#statement(sql).run(...values)
   }
@@ -304,4 +330,9 @@ export class IndexQueries {
 /** A digest's first 48 bits. */
 function firstBits(digest: string): number {
   return Buffer.from(digest.slice(0, 8), 'base64url').readUIntBE(0, 6)
+}
+
+function rowOf(values: RowValues): Row {
+  const [directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target, digest] = values
+  return { directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target, digest }
 }
