@@ -82,7 +82,7 @@ export function openTree(options: RootOptions, parts: TreeParts, events: TreeEve
 
 /** Ends the watching first, so that nothing more is hinted at; `settled` resolves when nobody uses the tree any more. */
 export async function closeTree(tree: OpenTree, settled: () => Promise<void>): Promise<void> {
-  tree.packer.flushDigests()
+  tree.packer.flushLearnt()
   await tree.watcher.close()
   await settled()
   tree.directories[Symbol.dispose]()

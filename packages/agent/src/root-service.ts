@@ -165,7 +165,7 @@ export class RootService {
   }
 
   async #list(tree: OpenTree, { list, at }: Extract<RootRequest, { type: 'list' }>) {
-    tree.packer.flushDigests()
+    tree.packer.flushLearnt()
     const { head } = this.#index
     if (at !== null && at !== head) return { head, listing: null }
     const parts = { ...reading(tree.directories, this.#accounts), index: this.#index, reads: at === null }
@@ -183,7 +183,7 @@ export class RootService {
 
   async #pack(tree: OpenTree, request: Extract<RootRequest, { type: 'pack' }>) {
     const packed = await tree.packer.pack(request.plan, request.segment, request.compress)
-    if (tree.packer.hasLearnt) this.#timers.after('flush', IDLE_FLUSH_MS, () => this.#tree?.packer.flushDigests())
+    if (tree.packer.hasLearnt) this.#timers.after('flush', IDLE_FLUSH_MS, () => this.#tree?.packer.flushLearnt())
     this.#bulkBytes += packed.payload.byteLength
     if (this.#bulkBytes > BULK_BYTES) this.#timers.after('rest', REST_MS, () => this.#rest())
     return packed

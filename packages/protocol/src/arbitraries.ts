@@ -89,6 +89,9 @@ const slices: fc.Arbitrary<Slice> = record({
   offset: counts,
   length: counts,
   size: counts,
+  delta: fc.option(
+    record({ base: counts, steps: fc.array(fc.tuple(fc.option(counts), counts), { minLength: 1, maxLength: 5 }) }),
+  ),
 })
 
 const listedAttributes = [modes, ids, ids, mtimes] as const

@@ -40,6 +40,8 @@ const also = (bounds: Bounds, more: Partial<Bounds>): Bounds => ({
 })
 
 const count = whole(0, LIMITS.integer)
+/** Within an array what is undefined travels as null. */
+const countOrNull: Bounds = { accepts: [...count.accepts, null], refuses: [-1, 0.5, 2 ** 53, '1', true, {}] }
 const request = whole(1, 2 ** 31 - 1)
 const id = whole(0, 2 ** 32 - 1)
 const mode = whole(0, 0o7777)
@@ -184,6 +186,11 @@ const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
     'slice.offset': count,
     'slice.length': count,
     'slice.size': count,
+    'slice.delta': oneOf(null),
+    'slice.delta.base': count,
+    'slice.delta.steps': items([null, 0], 1, LIMITS.sliceSteps),
+    'slice.delta.steps.*.0': countOrNull,
+    'slice.delta.steps.*.1': count,
     ...ownerFields,
     'groups.*.1': ownerName,
   },
@@ -296,6 +303,7 @@ describe('the bounds of a field', () => {
           'paths.*',
           'differences.*',
           'changes.*',
+          'slice.delta.steps.*',
           'users.*',
           'groups.*',
         ])

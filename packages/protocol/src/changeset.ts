@@ -7,10 +7,12 @@
  *
  * The manifest is the truth: a tar entry's name is the ordinal of its change within the segment's `changes`, and all
  * its other fields are constants (see SEGMENT_TAR). A file too big for one segment travels as slices: segments of one
- * tar entry each, named `slice`, in order of offset; its change comes with the last of them.
+ * tar entry each, named `slice`, in order of offset; its change comes with the last of them. A slice can be told in
+ * terms of the file that the receiver has already: then only what is new in it travels.
  */
 import Type, { type Static } from 'typebox'
 import { Count, Digest, EntryPath, LinkTarget, Mode, MtimeUs, OwnerId, Sequence } from './entry.ts'
+import { LIMITS } from './limits.ts'
 
 const closed = { additionalProperties: false } as const
 const attributes = { mode: Mode, uid: OwnerId, gid: OwnerId, mtime: MtimeUs }
@@ -56,12 +58,39 @@ export type SymlinkChange = Static<typeof SymlinkChange>
 export type FileChange = Static<typeof FileChange>
 export type Change = Static<typeof Change>
 
-/** Which part of which content a slice segment carries. `content` names one version of a file's bytes in an epoch. */
+/** `[from, length]`: so many bytes of the base from there on; `[null, length]`: the next bytes of the archive's entry. */
+export const Step = Type.Tuple([Type.Union([Count, Type.Null()]), Count])
+export type Step = Static<typeof Step>
+
+/** How a slice is made of `base`, a file of so many bytes: what the receiver has at the path before this changeset. */
+export const Delta = Type.Object(
+  { base: Count, steps: Type.Array(Step, { minItems: 1, maxItems: LIMITS.sliceSteps }) },
+  closed,
+)
+export type Delta = Static<typeof Delta>
+
+/**
+ * Which part of which content a slice segment carries. `content` names one version of a file's bytes in an epoch.
+ * Without a delta the archive's entry is the part; with one it holds only what the base lacks.
+ */
 export const Slice = Type.Object(
-  { path: EntryPath, content: Sequence, offset: Count, length: Count, size: Count },
+  {
+    path: EntryPath,
+    content: Sequence,
+    offset: Count,
+    length: Count,
+    size: Count,
+    delta: Type.Union([Delta, Type.Null()]),
+  },
   closed,
 )
 export type Slice = Static<typeof Slice>
+
+/** Bytes of the slice that travel: the size of its archive's entry, which there is none of for 0. */
+export function carriedBytes({ length, delta }: Pick<Slice, 'length' | 'delta'>): number {
+  if (delta === null) return length
+  return delta.steps.reduce((sum, [from, bytes]) => sum + (from === null ? bytes : 0), 0)
+}
 
 /** Name of the only tar entry of a slice segment. */
 export const SLICE_ENTRY = 'slice'

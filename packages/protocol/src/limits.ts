@@ -17,6 +17,10 @@ export const LIMITS = {
   targetBytes: 4095,
   /** A segment's tar archive before compression. */
   segmentBytes: 8 * 1024 * 1024,
+  /** Bytes of a file that one slice makes out of the file that is there: what a receiver copies in one go. */
+  sliceBytes: 64 * 1024 * 1024,
+  /** Steps in which one slice does so. */
+  sliceSteps: 5_000,
   /** Changes described by one segment. */
   segmentChanges: 2_000,
   /** Changes of one changeset. */

@@ -12,7 +12,7 @@ export const HISTORY = [
   {
     version: 1,
     subprotocol: 'rootferry.v1',
-    schemas: 'NPolDRYtX_AhHvsk9yybcb1GasiDE748yNCfIoWOVpI',
+    schemas: 'riAWHXWIFJAaDCEfinjneTNbN1TnsUTqNsaG0ErXABM',
     note: 'first version',
   },
 ] as const

@@ -2,10 +2,11 @@
  * Pure decision: how the changes of a changeset are laid out in segments.
  *
  * Changes keep their order. A segment is filled until its archive would pass TARGET_BYTES or its manifest would get too
- * long; a file that no segment can hold becomes slices, each a segment of its own. Content that the receiver has
- * already costs a line of manifest only.
+ * long; a file that no segment can hold becomes slices, each a segment of its own, and so does one that is told in
+ * terms of what the receiver has. Content that the receiver has already costs a line of manifest only.
  */
-import { LIMITS } from '@rootferry/protocol'
+import { type Delta, LIMITS } from '@rootferry/protocol'
+import { partsOf } from '../delta/recipe.ts'
 import type { IndexedEntry, Tombstone } from '../tree/entry-index.ts'
 
 export type Planned = IndexedEntry | Tombstone
@@ -16,6 +17,8 @@ export interface PlannedSlice {
   offset: number
   length: number
   last: boolean
+  /** How it is made of what the receiver has; null: its archive holds all of it. */
+  delta: Delta | null
 }
 
 export interface PlannedSegment {
@@ -44,10 +47,14 @@ export function tarBytesOf(size: number): number {
   return TAR_BLOCK + Math.ceil(size / TAR_BLOCK) * TAR_BLOCK
 }
 
-/** @param carries whether the row's content has to travel */
+/**
+ * @param carries whether the row's content has to travel
+ * @param deltaOf how it is made of what the receiver has, or null
+ */
 export function layOut(
   rows: readonly Planned[],
   carries: (row: Planned, position: number) => boolean,
+  deltaOf: (position: number) => Delta | null,
 ): PlannedSegment[] {
   const segments: PlannedSegment[] = []
   let first = 0
@@ -61,9 +68,10 @@ export function layOut(
   }
   rows.forEach((row, position) => {
     const size = row.kind === 'file' && carries(row, position) ? row.size : null
-    if (size !== null && size > SLICE_BYTES) {
+    const delta = size === null ? null : deltaOf(position)
+    if (size !== null && (size > SLICE_BYTES || delta !== null)) {
       close(position)
-      segments.push(...slicesOf(size, position))
+      segments.push(...(delta === null ? slicesOf(size, position) : toldSlicesOf(delta, position)))
       first = position + 1
       return
     }
@@ -84,13 +92,20 @@ function slicesOf(size: number, row: number): PlannedSegment[] {
   const slices: PlannedSegment[] = []
   for (let offset = 0; offset < size; offset += SLICE_BYTES) {
     const length = Math.min(SLICE_BYTES, size - offset)
-    const last = offset + length === size
-    slices.push({
-      first: row,
-      end: last ? row + 1 : row,
-      tarBytes: tarBytesOf(length) + TAR_END,
-      slice: { row, offset, length, last },
-    })
+    slices.push(sliceSegment({ row, offset, length, last: offset + length === size, delta: null }, length))
   }
   return slices
+}
+
+function toldSlicesOf({ base, steps: recipe }: Delta, row: number): PlannedSegment[] {
+  const parts = partsOf(recipe, SLICE_BYTES)
+  return parts.map(({ offset, length, steps, carried }, number) => {
+    return sliceSegment({ row, offset, length, last: number === parts.length - 1, delta: { base, steps } }, carried)
+  })
+}
+
+function sliceSegment(slice: PlannedSlice, carried: number): PlannedSegment {
+  const { row, last } = slice
+  const tarBytes = TAR_END + (carried === 0 ? 0 : tarBytesOf(carried))
+  return { first: row, end: last ? row + 1 : row, tarBytes, slice }
 }

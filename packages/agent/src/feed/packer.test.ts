@@ -109,7 +109,7 @@ test('a first changeset carries every file with its digest, empty ones too, and 
     assert.equal(contents.get(path)?.toString(), readFileSync(join(tree.root, path), 'utf8'))
     assert.equal(change.digest, digestOf(readFileSync(join(tree.root, path))))
   }
-  packer.flushDigests()
+  packer.flushLearnt()
   assert.equal(tree.index.get('three')?.digest, digestOf(Buffer.from('x'.repeat(5_000))))
 })
 
@@ -129,7 +129,7 @@ test('chmod travels without content, a renamed directory as references', async (
   const { packer } = setUp(tree)
   tree.scanAll()
   await packAll(packer, await packer.planChangeset(0))
-  packer.flushDigests()
+  packer.flushLearnt()
   const from = tree.index.head
   chmodSync(join(tree.root, 'z'), 0o600)
   renameSync(join(tree.root, 'a'), join(tree.root, 'b'))
@@ -155,7 +155,7 @@ test('a copied file is a reference once its bytes are read, a file renamed alone
   const { packer } = setUp(tree)
   tree.scanAll()
   await packAll(packer, await packer.planChangeset(0))
-  packer.flushDigests()
+  packer.flushLearnt()
   const from = tree.index.head
   writeFileSync(join(tree.root, 'copy'), 'the same bytes')
   renameSync(join(tree.root, 'm'), join(tree.root, 'n'))

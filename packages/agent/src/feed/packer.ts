@@ -8,17 +8,29 @@
  */
 import { randomInt } from 'node:crypto'
 import { type Accounts, type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host'
-import { type Change, digestOf, encodeMessage, LIMITS, type Segment, SLICE_ENTRY, type Want } from '@rootferry/protocol'
-import { digestFile, type ReadFault, readWhole, type WholeRead } from '../tree/content-reader.ts'
+import {
+  type Change,
+  carriedBytes,
+  digestOf,
+  encodeMessage,
+  LIMITS,
+  type Segment,
+  SLICE_ENTRY,
+  type Want,
+} from '@rootferry/protocol'
+import { ChunkStream } from '../delta/chunk-stream.ts'
+import { type ReadFault, readWhole, type WholeRead } from '../tree/content-reader.ts'
 import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
 import { lookAt } from '../tree/observe.ts'
 import { isSameVersion } from '../tree/same-version.ts'
-import { EMPTY_ARCHIVE, layOut, type Planned, type PlannedSegment, SLICE_BYTES } from './changeset-plan.ts'
+import { EMPTY_ARCHIVE, layOut, type Planned, type PlannedSegment } from './changeset-plan.ts'
 import { compressSegment } from './compression.ts'
+import { hasChunks, LargeFiles, LEAST_DELTA_BYTES } from './large-files.ts'
+import { Learnt } from './learnt.ts'
 import { OwnerNaming } from './owner-names.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { SlabPool } from './slab-pool.ts'
-import { SlicedFile } from './sliced-file.ts'
+import { type FileAccess, SlicedFile } from './sliced-file.ts'
 
 export interface PackerEvents {
   /** A file is not what its row says: look at it again. */
@@ -72,22 +84,29 @@ const NONE: ReadonlySet<Planned> = new Set()
 
 /** Bytes of one changeset, unless a single file has more. */
 const MOST_CHANGESET_BYTES = 256 * 1024 * 1024
-const LARGE_BYTES = SLICE_BYTES
 
 export class Packer {
   readonly #parts: PackerParts
   readonly #plans = new Map<number, Plan>()
-  readonly #learnt: { path: string; content: number; digest: string }[] = []
+  readonly #learnt = new Learnt()
+  readonly #large: LargeFiles
   readonly #slabs = new SlabPool()
 
   constructor(parts: PackerParts) {
     this.#parts = parts
+    this.#large = new LargeFiles({
+      index: parts.index,
+      learnt: this.#learnt,
+      look: (row) => this.#look(row),
+      access: (path) => this.#access(path),
+      stale: (path) => parts.events.stale(path),
+    })
   }
 
   /** Plans what a receiver that committed `from` misses next. Release it when nobody needs it any more. */
   async planChangeset(from: number): Promise<PlanSummary> {
     const { index } = this.#parts
-    this.flushDigests()
+    this.flushLearnt()
     const head = index.head
     const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges)
     const all = rows.length < LIMITS.changesetChanges
@@ -99,7 +118,7 @@ export class Packer {
   /** Plans the answer to a want: the present state of paths, with the content that the receiver does not say it has. */
   async planRepair(request: number, paths: Want['paths']): Promise<PlanSummary> {
     const { index } = this.#parts
-    this.flushDigests()
+    this.flushLearnt()
     const held = new Set<Planned>()
     const rows = paths.map(([path, digest]): Planned => {
       const row = index.get(path) ?? ({ path, kind: 'absent', sequence: 0 } as const)
@@ -138,13 +157,13 @@ export class Packer {
     this.#slabs.give(memory)
   }
 
-  /** Writes what packing learnt of digests to the index; called when idle and before digests are looked up. */
-  flushDigests(): void {
-    if (this.#learnt.length > 0) this.#parts.index.learnDigests(this.#learnt.splice(0))
+  /** Writes what packing learnt of files to the index; called when idle and before that is looked up. */
+  flushLearnt(): void {
+    this.#learnt.flush(this.#parts.index)
   }
 
   get hasLearnt(): boolean {
-    return this.#learnt.length > 0
+    return !this.#learnt.isEmpty
   }
 
   /** @param held rows whose content the receiver said it has, of a want */
@@ -158,20 +177,19 @@ export class Packer {
     const lost = new Set<Planned>()
     for (const [position, row] of rows.entries()) {
       if (row.kind !== 'file' || held.has(row) || !carries(row, range)) continue
-      if (row.size > LARGE_BYTES) {
-        const version = await this.#versionOf(row, range)
-        if (version === null) lost.add(row)
-        else sliced.set(position, new SlicedFile(version))
+      let origin = this.#copyOf(row, range)
+      if (origin === null && row.size >= LEAST_DELTA_BYTES) {
+        const large = await this.#attemptLong(row.path, () => this.#large.plan(row, range))
+        if (large instanceof SlicedFile) sliced.set(position, large)
+        else if (large !== 'whole') lost.add(row)
+        origin = this.#copyOf(row, range)
       }
-      const origin = this.#copyOf(row, range)
-      if (origin !== null) {
-        copies.set(position, origin)
-        sliced.delete(position)
-      }
+      if (origin !== null) copies.set(position, origin)
     }
-    const segments = layOut(rows, (row, position) => {
-      return row.kind === 'file' && !held.has(row) && carries(row, range) && !copies.has(position) && !lost.has(row)
-    })
+    for (const { path } of lost) this.#deferNow(path, 'vanished', '')
+    const carriesContent = (row: Planned, position: number) =>
+      row.kind === 'file' && !held.has(row) && carries(row, range) && !copies.has(position) && !lost.has(row)
+    const segments = layOut(rows, carriesContent, (position) => sliced.get(position)?.delta ?? null)
     const id = nextPlanId++
     const summary: PlanSummary = {
       id,
@@ -184,30 +202,18 @@ export class Packer {
     return summary
   }
 
-  /** Fixes the version of a large file for all its slices; reads it when another path may hold the same content. */
-  async #versionOf(row: IndexedEntry, range: { from: number; request: number | null }): Promise<Observation | null> {
-    const { directories, index, nowMs, pause } = this.#parts
+  /** What is at the row's path now, when that is a file of its size. */
+  #look(row: IndexedEntry): Observation | null {
+    const { directories, nowMs } = this.#parts
     const look = this.#attempt(row.path, () => lookAt(directories.locate(row.path), nowMs()))
-    if (
-      look === null ||
-      'fault' in look ||
-      look.found !== 'entry' ||
-      look.observation.kind !== 'file' ||
-      look.observation.size !== row.size
-    ) {
-      this.#deferNow(row.path, 'vanished', '')
-      return null
-    }
-    if (!isSameVersion(row, look.observation)) this.#parts.events.stale(row.path)
-    const mayBeCopy = range.request === null && row.digest === null && index.hasOtherOfSize(row.size, range.from)
-    if (mayBeCopy) {
-      const read = await digestFile(directories.locate(row.path), pause)
-      if (read.fault === null) {
-        index.learnDigests([{ path: row.path, content: row.content, digest: read.digest }])
-        row.digest = read.digest
-      }
-    }
-    return look.observation
+    if (look === null || 'fault' in look || look.found !== 'entry') return null
+    const { observation } = look
+    return observation.kind === 'file' && observation.size === row.size ? observation : null
+  }
+
+  #access(path: string): FileAccess {
+    const { directories, nowMs, pause } = this.#parts
+    return { locate: () => directories.locate(path), nowMs, pause }
   }
 
   /** Where the receiver holds this content already, when that is known. */
@@ -259,14 +265,22 @@ export class Packer {
     }
     const { observation, bytes } = read
     const digest = digestOf(room.subarray(0, bytes))
-    if (isSameVersion(row, observation) && row.mode === observation.mode) this.#learn(row, digest)
+    if (isSameVersion(row, observation) && row.mode === observation.mode) this.#learnt.digest(row, digest)
     else this.#parts.events.stale(row.path)
+    this.#learnChunks(row, room.subarray(0, bytes))
     const { mode, uid, gid, mtime } = observation
     const change = { path: row.path, kind: 'file', mode, uid, gid, mtime, size: bytes, digest } as const
     const origin = this.#isBulk(range) ? null : this.#copyOf({ ...row, digest, size: bytes }, range)
     if (origin !== null && origin !== row.path) return { ...change, source: { copy: origin } }
     writer.add(String(ordinal), bytes)
     return { ...change, source: 'tar' }
+  }
+
+  #learnChunks(row: IndexedEntry, content: Uint8Array): void {
+    if (!hasChunks(content.byteLength)) return
+    const chunks = new ChunkStream(null)
+    chunks.update(content)
+    this.#learnt.chunks(row, chunks.finish())
   }
 
   async #packSlice(
@@ -278,24 +292,25 @@ export class Packer {
     const row = plan.rows[slice.row]
     const file = plan.sliced.get(slice.row)
     if (row?.kind !== 'file' || file === undefined || file.isLost) return null
-    const room = writer.room()?.subarray(0, slice.length) ?? new Uint8Array(0)
-    const { directories, nowMs, pause } = this.#parts
-    const read = await this.#attemptLong(row.path, () =>
-      file.read(slice, room, () => directories.locate(row.path), nowMs, pause),
-    )
+    const { offset, length, delta } = slice
+    const carried = carriedBytes(slice)
+    const room = writer.room()?.subarray(0, carried) ?? new Uint8Array(0)
+    const read = await this.#attemptLong(row.path, () => file.read(slice, room, this.#access(row.path)))
     if (read === null || read.fault !== null) {
       file.isLost = true
       this.#deferNow(row.path, read?.fault ?? 'unsettled', read?.fault === 'unreadable' ? read.message : '')
       return null
     }
-    writer.add(SLICE_ENTRY, slice.length)
+    if (carried > 0) writer.add(SLICE_ENTRY, carried)
     const { mode, uid, gid, mtime, size } = file.version
     if (slice.last) {
       const digest = file.digest()
-      this.#learn(row, digest)
+      this.#learnt.digest(row, digest)
+      const chunks = file.takeChunks()
+      if (chunks !== null) this.#learnt.chunks(row, chunks)
       changes.push({ path: row.path, kind: 'file', mode, uid, gid, mtime, size, digest, source: 'slices' })
     }
-    return { path: row.path, content: row.content, offset: slice.offset, length: slice.length, size }
+    return { path: row.path, content: row.content, offset, length, size, delta }
   }
 
   async #finish(
@@ -324,10 +339,6 @@ export class Packer {
     })
     // An empty view would take the memory along that it is a view of.
     return { header, payload: isEmpty ? new Uint8Array(0) : payload }
-  }
-
-  #learn(row: IndexedEntry, digest: string): void {
-    if (row.digest !== digest) this.#learnt.push({ path: row.path, content: row.content, digest })
   }
 
   #deferNow(path: string, fault: ReadFault['fault'], message: string): void {

@@ -158,6 +158,7 @@ export class EntryIndex {
         this.#count(entry, -1)
         this.#queries.remove(parentOf(path), baseName(path))
         this.#queries.removeDigest(entry.content)
+        this.#queries.removeChunks(parentOf(path), baseName(path))
       }
     })
   }
@@ -181,6 +182,24 @@ export class EntryIndex {
         this.#queries.setDigest(parentOf(path), baseName(path), content, digest)
       }
     })
+  }
+
+  /** Chunks of versions that were sent, as ChunkList reads them. */
+  learnChunks(learnt: readonly { path: string; content: number; chunks: Uint8Array }[]): void {
+    this.#transaction(() => {
+      for (const { path, content, chunks } of learnt) {
+        this.#queries.setChunks(parentOf(path), baseName(path), content, chunks)
+      }
+    })
+  }
+
+  hasChunks(content: number): boolean {
+    return this.#queries.hasChunks(content)
+  }
+
+  /** Chunks of the version of a file that a receiver holds that committed `from`, and nothing later; or null. */
+  chunksAt(path: string, from: number): Uint8Array | null {
+    return this.#queries.chunksUpTo(parentOf(path), baseName(path), from)
   }
 
   /** Rows above `from` in order of sequence, at most `limit`. */
@@ -294,6 +313,7 @@ export class EntryIndex {
       if (before === null) return
       this.#count(before, -1)
       this.#queries.bury(directory, name, ++this.#head)
+      this.#queries.removeChunks(directory, name)
       return
     }
     if (before !== null) this.#count(before, -1)
@@ -303,6 +323,7 @@ export class EntryIndex {
     if (row !== null && row.content !== content) this.#queries.removeDigest(row.content)
     this.#queries.put(directory, name, { ...observation, kind: KINDS[observation.kind], sequence, content })
     if (finding.digest !== null) this.#queries.setDigest(directory, name, content, finding.digest)
+    if (before !== null && observation.kind !== before.kind) this.#queries.removeChunks(directory, name)
     this.#count(observation, 1)
   }
 

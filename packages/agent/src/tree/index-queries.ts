@@ -50,6 +50,8 @@ const ROWS = 'SELECT entries.*, digests.digest FROM entries LEFT JOIN digests ON
 const MOST_DIRECTORY_IDS = 4_096
 const MOST_SAME_DIGEST = 8
 const MOST_LINKS = 64
+/** Versions of a file whose chunks are kept: a receiver that lags behind them gets the file whole. */
+const MOST_VERSIONS = 4
 /** Lives of the agent that are remembered: a receiver that was away for more of them has to compare. */
 const MOST_TERMS = 1_000
 
@@ -177,6 +179,45 @@ export class IndexQueries {
 
   removeDigest(content: number): void {
     this.#run('DELETE FROM digests WHERE content = ?', content)
+  }
+
+  /** Keeps the chunks of a version while the path is a file, and drops all but the last few versions'. */
+  setChunks(directory: string, name: string, content: number, list: Uint8Array): void {
+    const id = this.#directoryId(directory)
+    this.#run(
+      `INSERT OR REPLACE INTO chunks SELECT ?, directory, name, ? FROM entries
+       WHERE directory = ? AND name = ? AND content >= ? AND kind = 1`,
+      content,
+      list,
+      id,
+      name,
+      content,
+    )
+    this.#run(
+      `DELETE FROM chunks WHERE content IN (
+         SELECT content FROM chunks WHERE directory = ? AND name = ? ORDER BY content DESC LIMIT -1 OFFSET ?)`,
+      id,
+      name,
+      MOST_VERSIONS,
+    )
+  }
+
+  hasChunks(content: number): boolean {
+    return this.#one('SELECT 1 FROM chunks WHERE content = ?', content) !== undefined
+  }
+
+  /** Chunks of the last version at or below a content number. */
+  chunksUpTo(directory: string, name: string, content: number): Uint8Array | null {
+    const id = this.#findDirectory(directory)
+    if (id === null) return null
+    const last =
+      'SELECT list FROM chunks WHERE directory = ? AND name = ? AND content <= ? ORDER BY content DESC LIMIT 1'
+    const list = this.#one(last, id, name, content)?.['list']
+    return list instanceof Uint8Array ? list : null
+  }
+
+  removeChunks(directory: string, name: string): void {
+    this.#run('DELETE FROM chunks WHERE directory = ? AND name = ?', this.#directoryId(directory), name)
   }
 
   withSequence(sequence: number): PlacedRow[] {

@@ -7,6 +7,8 @@
  *
  * Digests have a table of their own, by content number: they are learnt in that order, so a first sync appends. They
  * are found by the first bits as an integer; an index of the random texts themselves cost four times as much to fill.
+ *
+ * `chunks` says what the last versions of a large file held, so that the next one can be sent as what differs.
  */
 import { DatabaseSync } from 'node:sqlite'
 import { EXIT, errorMessage, Failure } from '@rootferry/host'
@@ -36,6 +38,8 @@ CREATE TABLE digests (
   content INTEGER PRIMARY KEY, digest TEXT NOT NULL, bits INTEGER NOT NULL, directory INTEGER NOT NULL, name TEXT NOT NULL
 );
 CREATE INDEX digests_bits ON digests (bits);
+CREATE TABLE chunks (content INTEGER PRIMARY KEY, directory INTEGER NOT NULL, name TEXT NOT NULL, list BLOB NOT NULL);
+CREATE INDEX chunks_path ON chunks (directory, name);
 `
 
 /**

@@ -14,17 +14,20 @@ import {
   type FileChange,
   ProtocolError,
   type Segment,
+  type Slice,
 } from '@rootferry/protocol'
 import { diskObject } from './attributes.ts'
-import { isDiskTrouble, isSystemError } from './disk-errors.ts'
+import { OtherBase, piecesOf, regularAt } from './base-file.ts'
 import { attributeDifference } from './disk-object.ts'
 import { DiskView } from './disk-view.ts'
-import { descriptorDigest, openRegular } from './file-digest.ts'
+import { descriptorDigest } from './file-digest.ts'
 import type { Owner } from './owner.ts'
 import type { LocalAttributes, StagedChange } from './staged-change.ts'
 import { Staging } from './staging.ts'
 import type { Target } from './target.ts'
 import type { Content } from './unpacker.ts'
+
+const NO_BYTES = new Uint8Array(0)
 
 interface PendingCopy {
   change: FileChange
@@ -40,6 +43,8 @@ export class Incoming {
   readonly #view: DiskView
   readonly #received = new Map<string, Change>()
   readonly #copies: PendingCopy[] = []
+  /** Paths whose slices build on something else than is here. */
+  readonly #baseless = new Set<string>()
   readonly staged: StagedChange[] = []
   readonly owed: string[] = []
   /** Bytes of content staged. */
@@ -93,8 +98,8 @@ export class Incoming {
     let used = isSliceDone ? 0 : 1
     return () => {
       const first = contents[0]
-      if (!isSliceDone && slice !== null && first !== undefined) {
-        this.#target.partials.append(this.#epoch, slice, first.bytes)
+      if (!isSliceDone && slice !== null) {
+        this.#append(slice, first?.bytes ?? NO_BYTES)
         isSliceDone = true
       }
       for (let change = changes[next]; change !== undefined; change = changes[next]) {
@@ -115,6 +120,19 @@ export class Incoming {
         this.#copy(copy)
         next += 1
       }
+    }
+  }
+
+  #append(slice: Slice, carried: Uint8Array): void {
+    if (this.#baseless.has(slice.path)) return
+    const { partials, confined } = this.#target
+    const { path, delta } = slice
+    try {
+      partials.append(this.#epoch, slice, delta === null ? [carried] : piecesOf(delta, path, carried, confined))
+    } catch (error) {
+      if (!(error instanceof OtherBase)) throw error
+      this.#baseless.add(path)
+      partials.discard(path)
     }
   }
 
@@ -140,7 +158,12 @@ export class Incoming {
     if (typeof source === 'object') this.#copies.push({ change, from: source.copy, attributes })
     else if (source === 'keep') this.#add(change, attributes, null)
     else if (source === 'slices') {
-      const name = this.#target.partials.complete(path, change.size, change.digest)
+      const isBaseless = this.#baseless.has(path)
+      const name = isBaseless ? null : this.#target.partials.complete(path, change.size, change.digest)
+      if (name === null) {
+        this.owed.push(path)
+        return
+      }
       this.#staging.adopt(name, attributes)
       this.#add(change, attributes, name)
     } else {
@@ -159,7 +182,7 @@ export class Incoming {
   /** What is at the source is used only when it is, to the byte, what the change says. */
   #copy({ change, from, attributes }: PendingCopy): void {
     const { confined } = this.#target
-    const source = this.#openSource(from)
+    const source = regularAt(from, confined)
     if (source === null) {
       this.owed.push(change.path)
       return
@@ -189,15 +212,6 @@ export class Incoming {
     if (this.#staging.digest(staged, change.size) === change.digest) return staged
     this.#staging.discard(staged)
     return null
-  }
-
-  #openSource(path: string): number | null {
-    try {
-      return openRegular(this.#target.confined.locate(path))
-    } catch (error) {
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
-      return null
-    }
   }
 
   /** Whether this changeset removes or replaces the file at the path, so that its inode may be used elsewhere. */

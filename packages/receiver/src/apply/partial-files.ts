@@ -20,6 +20,8 @@ interface PartialFile {
   digest: DigestStream | null
   /** Whether a slice of the present changeset went into it. */
   isCurrent: boolean
+  /** Whether some of it was copied from what is at the path: that may have been something else than the agent knows. */
+  isTold: boolean
 }
 
 export class PartialFiles {
@@ -36,7 +38,7 @@ export class PartialFiles {
       this.#numbers = Math.max(this.#numbers, Number(row.staged.slice(1)))
       const location = area.exists('staging') ? this.#locate(row.staged) : null
       if (location !== null && existsSync(location) && statSync(location).size >= row.bytes) {
-        this.#files.set(row.path, { row, digest: null, isCurrent: false })
+        this.#files.set(row.path, { row, digest: null, isCurrent: false, isTold: false })
       } else ledger.dropPartial(row.path)
     }
   }
@@ -59,9 +61,10 @@ export class PartialFiles {
 
   /**
    * Adds a slice. May be called again after a failure.
-   * @throws ProtocolError when it does not continue what is there; the system error
+   * @param pieces its bytes in order; each is used before the next one is asked for
+   * @throws ProtocolError when it does not continue what is there; the system error; what `pieces` throws
    */
-  append(epoch: string, slice: Slice, piece: Uint8Array): void {
+  append(epoch: string, slice: Slice, pieces: Iterable<Uint8Array>): void {
     if (slice.offset + slice.length > slice.size) throw mismatch('a slice reaches beyond its file')
     const file = slice.offset === 0 ? this.#begin(epoch, slice) : this.#files.get(slice.path)
     if (file === undefined || file.row.content !== slice.content || file.row.size !== slice.size) {
@@ -71,20 +74,24 @@ export class PartialFiles {
     if (held.bytes < slice.offset) throw mismatch(`a slice at ${slice.offset}, ${held.bytes} are there`)
     // The last slice of a file always comes, also to those who have it: it is written over itself.
     if (held.bytes > slice.offset) file.digest = null
-    this.#write(held, slice.offset, piece)
+    if (slice.delta !== null) file.isTold = true
+    // Put back when all of the slice went into it.
+    const { digest } = file
+    file.digest = null
+    this.#write(held, slice.offset, pieces, digest)
     const row = { ...held, bytes: slice.offset + slice.length }
     this.#ledger.savePartial(row)
     file.row = row
     file.isCurrent = true
-    file.digest?.update(piece)
+    file.digest = digest
   }
 
   /**
-   * Checks the whole file.
-   * @returns its name in staging; it stays a partial until `release`
-   * @throws ProtocolError when it is not what the change says: it is dropped, so that the next attempt starts anew
+   * Checks the whole file. One that is not what the change says is dropped, so that the next attempt starts anew.
+   * @returns its name in staging; it stays a partial until `release`. Null when what is here was not its base
+   * @throws ProtocolError when all of it came from the agent
    */
-  complete(path: string, size: number, digest: string): string {
+  complete(path: string, size: number, digest: string): string | null {
     const file = this.#files.get(path)
     if (file === undefined || file.row.bytes !== size || file.row.size !== size) {
       throw mismatch('a sliced file that is not complete')
@@ -94,7 +101,8 @@ export class PartialFiles {
     const found = file.digest?.finish() ?? fileDigest(location, size)
     file.digest = null
     if (found !== digest) {
-      this.drop(path)
+      this.discard(path)
+      if (file.isTold) return null
       throw mismatch('the digest of a sliced file')
     }
     return file.row.staged
@@ -121,22 +129,26 @@ export class PartialFiles {
     }
   }
 
+  /** Drops what there is of a path, and its file. */
+  discard(path: string): void {
+    const file = this.#files.get(path)
+    if (file === undefined) return
+    this.drop(path)
+    rmSync(this.#locate(file.row.staged), { force: true })
+  }
+
   drop(path: string): void {
     this.#files.delete(path)
     this.#ledger.dropPartial(path)
   }
 
   #begin(epoch: string, slice: Slice): PartialFile {
-    const old = this.#files.get(slice.path)
-    if (old !== undefined) {
-      this.drop(slice.path)
-      rmSync(this.#locate(old.row.staged), { force: true })
-    }
+    this.discard(slice.path)
     if (this.#files.size >= LIMITS.partials) this.#dropOldest()
     this.#numbers += 1
     const { path, content, size } = slice
     const row = { path, epoch, content, staged: `p${this.#numbers}`, bytes: 0, size }
-    const file = { row, digest: new DigestStream(), isCurrent: true }
+    const file = { row, digest: new DigestStream(), isCurrent: true, isTold: false }
     this.#files.set(path, file)
     return file
   }
@@ -148,15 +160,19 @@ export class PartialFiles {
     }
   }
 
-  #write({ staged }: PartialRow, offset: number, piece: Uint8Array): void {
+  #write({ staged }: PartialRow, offset: number, pieces: Iterable<Uint8Array>, digest: DigestStream | null): void {
     const flags = constants.O_WRONLY | constants.O_NOFOLLOW | (offset === 0 ? constants.O_CREAT : 0)
     const descriptor = openSync(this.#locate(staged), flags, NEW_MODE)
     try {
-      let written = 0
-      while (written < piece.byteLength) {
-        written += writeSync(descriptor, piece, written, piece.byteLength - written, offset + written)
+      let end = offset
+      for (const piece of pieces) {
+        for (let written = 0; written < piece.byteLength; ) {
+          written += writeSync(descriptor, piece, written, piece.byteLength - written, end + written)
+        }
+        end += piece.byteLength
+        digest?.update(piece)
       }
-      ftruncateSync(descriptor, offset + piece.byteLength)
+      ftruncateSync(descriptor, end)
     } finally {
       closeSync(descriptor)
     }

@@ -1,8 +1,19 @@
 /** Large files: whole, cut off, resumed, refused. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { test } from 'node:test'
+import type { Step } from '@rootferry/protocol'
 import { directory, EPOCH, Feed, file, MTIME, Scratch, segmentOf, treeOf, until } from './test-feed.ts'
 
 const SLICE = 100_000
@@ -11,7 +22,10 @@ const big = randomBytes(350_000)
 function sliceAt(index: number, content = 7) {
   const offset = index * SLICE
   const piece = big.subarray(offset, offset + SLICE)
-  return { slice: { path: 'dir/big', content, offset, length: piece.length, size: big.length }, content: piece }
+  return {
+    slice: { path: 'dir/big', content, offset, length: piece.length, size: big.length, delta: null },
+    content: piece,
+  }
 }
 
 const change = file('dir/big', big, { source: 'slices', mode: 0o640, mtime: MTIME + 3 })
@@ -104,6 +118,103 @@ test('the last slice comes also when it is here already, and is written over its
   feed.text({ type: 'commit', to: 1 })
   await feed.seen('committed')
   assert.deepEqual(readFileSync(scratch.at('target/dir/big')), big)
+})
+
+/** Slices that make `big` of `old`: its first half is there, at another place; what comes then is sent. */
+const HALF = 200_000
+const old = Buffer.concat([randomBytes(5_000), big.subarray(0, HALF)])
+
+async function toldSlices(feed: Feed, startIndex = 0): Promise<void> {
+  const part = { path: 'dir/big', content: 7, size: big.length }
+  const delta = { base: old.length, steps: [[5_000, HALF] as Step] }
+  const first = { ...part, offset: 0, length: HALF, delta }
+  feed.segment(await segmentOf([], { index: startIndex, slice: { slice: first, content: Buffer.alloc(0) } }))
+  const steps: Step[] = [
+    [null, 100_000],
+    [0, 10],
+    [null, 49_990],
+  ]
+  const sent = Buffer.concat([big.subarray(HALF, HALF + 100_000), big.subarray(HALF + 100_010)])
+  const second = { ...part, offset: HALF, length: big.length - HALF, delta: { base: old.length, steps } }
+  feed.segment(await segmentOf([toldChange], { index: startIndex + 1, slice: { slice: second, content: sent } }))
+}
+
+/** The ten bytes in the middle are the beginning of what was there. */
+const toldBig = Buffer.concat([big.subarray(0, HALF + 100_000), old.subarray(0, 10), big.subarray(HALF + 100_010)])
+const toldChange = file('dir/big', toldBig, { source: 'slices', mode: 0o640, mtime: MTIME + 3 })
+
+test('a file is made of what is here and of what is sent', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect()
+  await feed.commit([directory('dir'), file('dir/big', old)])
+  feed.begin(1, 1, 2)
+  await toldSlices(feed)
+  feed.text({ type: 'commit', to: 2 })
+  await until(() => feed.all('committed').length === 2, 'the commit')
+  assert.ok(readFileSync(scratch.at('target/dir/big')).equals(toldBig))
+  assert.deepEqual([partials(feed), readdirSync(scratch.at('state/staging'))], [[], []])
+  assert.equal(feed.allSent('want').length, 0)
+})
+
+test('it is resumed amid slices of either kind, also in another process', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect()
+  await feed.commit([directory('dir'), file('dir/big', old)])
+  feed.begin(1, 1, 2)
+  await toldSlices(feed)
+  await until(() => feed.all('consumed').length === 2, 'both slices')
+  await feed.close()
+  await feed.open()
+  assert.equal(feed.connect().partials[0]?.bytes, big.length)
+  feed.begin(1, 1, 2)
+  await toldSlices(feed)
+  feed.text({ type: 'commit', to: 2 })
+  await until(() => feed.all('committed').length === 2, 'the commit')
+  assert.ok(readFileSync(scratch.at('target/dir/big')).equals(toldBig))
+})
+
+test('where something else is here than the agent knows, the rest is committed and the file is asked for', async () => {
+  const drifts = {
+    gone: (path: string) => rmSync(path),
+    'a directory': (path: string) => {
+      rmSync(path)
+      mkdirSync(path)
+    },
+    'a symlink to the right bytes': (path: string) => {
+      renameSync(path, `${path}.moved`)
+      symlinkSync(`${path}.moved`, path)
+    },
+    longer: (path: string) => appendFileSync(path, 'x'),
+    'of other bytes': (path: string) => writeFileSync(path, randomBytes(old.length)),
+  }
+  for (const [drift, make] of Object.entries(drifts)) {
+    using scratch = new Scratch()
+    await using feed = await new Feed(scratch).open()
+    feed.connect()
+    await feed.commit([directory('dir'), file('dir/big', old)])
+    make(scratch.at('target/dir/big'))
+    feed.begin(2, 1, 2)
+    await toldSlices(feed)
+    feed.segment(await segmentOf([file('other', 'o')], { index: 2 }))
+    feed.text({ type: 'commit', to: 2 })
+    const { paths } = await feed.told('want')
+    assert.deepEqual(
+      paths.map(([path]) => path),
+      ['dir/big'],
+      drift,
+    )
+    assert.deepEqual(readFileSync(scratch.at('target/other'), 'utf8'), 'o')
+    assert.deepEqual([feed.all('broken'), readdirSync(scratch.at('state/staging'))], [[], []], drift)
+    feed.begin(1, 2, 2, 1)
+    for (let index = 0; index < 4; index += 1) {
+      feed.segment(await segmentOf(index === 3 ? [change] : [], { index, slice: sliceAt(index, 9) }))
+    }
+    feed.text({ type: 'commit', to: 2 })
+    await feed.told('repaired')
+    assert.ok(readFileSync(scratch.at('target/dir/big')).equals(big), drift)
+  }
 })
 
 test('a slice out of place, of other content, or of a wrong whole breaks the connection, and nothing is visible', async () => {

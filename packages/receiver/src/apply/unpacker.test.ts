@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { zstdCompressSync } from 'node:zlib'
-import { LIMITS, ProtocolError, type Segment } from '@rootferry/protocol'
+import { LIMITS, ProtocolError, type Segment, type Step } from '@rootferry/protocol'
 import { pack } from 'tar-stream'
 import { absent, file, segmentOf, symlink, tarOf } from './test-feed.ts'
 import { FrameCollector, unpackSegment } from './unpacker.ts'
@@ -47,7 +47,7 @@ test('a segment without content has no bytes, and none are taken', async () => {
 })
 
 test('a slice segment holds one entry, and nothing at all when the slice is empty', async () => {
-  const slice = { path: 'big', content: 7, offset: 0, length: 3, size: 9 }
+  const slice = { path: 'big', content: 7, offset: 0, length: 3, size: 9, delta: null }
   const [segment, packed] = await segmentOf([], { slice: { slice, content: Buffer.from('abc') } })
   const [content] = await unpackSegment(segment, packed)
   assert.equal(content?.ordinal, null)
@@ -57,6 +57,28 @@ test('a slice segment holds one entry, and nothing at all when the slice is empt
   assert.deepEqual(await unpackSegment(empty, none), [])
   await refused({ ...segment, slice: { ...slice, length: 4 } }, packed, 'a slice of another length')
 })
+
+test('a slice that is told in terms of a base holds what the base lacks, and its steps have to add up', async () => {
+  const told = (base: number, ...steps: Step[]) => ({ ...sliceOf(9), delta: { base, steps } })
+  const slice = told(100, [94, 6], [null, 3])
+  const [segment, packed] = await segmentOf([], { slice: { slice, content: Buffer.from('abc') } })
+  assert.equal((await unpackSegment(segment, packed))[0]?.bytes.toString(), 'abc')
+  const [copied, none] = await segmentOf([], { slice: { slice: told(100, [0, 9]), content: Buffer.alloc(0) } })
+  assert.deepEqual(await unpackSegment(copied, none), [])
+  const wrong = [
+    told(100, [95, 6], [null, 3]),
+    told(100, [94, 5], [null, 3]),
+    told(100, [94, 6], [null, 4]),
+    told(100, [94, 7], [null, 2]),
+    told(2 ** 53 - 1, [2 ** 53 - 2, 2 ** 53 - 1], [null, 3]),
+    { ...told(2 ** 40, [0, LIMITS.sliceBytes + 1 - 3], [null, 3]), length: LIMITS.sliceBytes + 1 },
+  ]
+  for (const { delta, length } of wrong) {
+    await refused({ ...segment, slice: { ...slice, length, delta } }, packed, JSON.stringify(delta))
+  }
+})
+
+const sliceOf = (length: number) => ({ path: 'big', content: 7, offset: 0, length, size: 9, delta: null })
 
 test('an archive cut off at any block is refused', async () => {
   const [segment, packed] = await segmentOf(fed)

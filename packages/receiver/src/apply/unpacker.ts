@@ -10,7 +10,7 @@
 import { Buffer } from 'node:buffer'
 import { zstdDecompressSync } from 'node:zlib'
 import { freeMemory } from '@rootferry/host'
-import { LIMITS, ProtocolError, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
+import { carriedBytes, type Delta, LIMITS, ProtocolError, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
 import { extract, type Header } from 'tar-stream'
 
 const BLOCK = 512
@@ -103,8 +103,10 @@ function expectedEntries(segment: Segment): ExpectedEntry[] {
     for (const change of segment.changes) {
       if (change.kind === 'file' && change.source === 'tar') throw mismatch('a file beside a slice')
     }
-    // The last segment of a file that was received before a cut needs no bytes.
-    return slice.length === 0 ? [] : [{ name: SLICE_ENTRY, ordinal: null, size: slice.length }]
+    if (slice.delta !== null) checkDelta(slice.length, slice.delta)
+    // The last segment of a file that was received before a cut needs no bytes, nor does one that only copies.
+    const size = carriedBytes(slice)
+    return size === 0 ? [] : [{ name: SLICE_ENTRY, ordinal: null, size }]
   }
   const expected: ExpectedEntry[] = []
   segment.changes.forEach((change, ordinal) => {
@@ -113,6 +115,17 @@ function expectedEntries(segment: Segment): ExpectedEntry[] {
     }
   })
   return expected
+}
+
+/** Sums first: nothing of a delta that does not add up is carried out. */
+function checkDelta(length: number, { base, steps }: Delta): void {
+  if (length > LIMITS.sliceBytes) throw mismatch(`a delta that makes ${length} bytes`)
+  let sum = 0
+  for (const [from, bytes] of steps) {
+    if (from !== null && from + bytes > base) throw mismatch('a delta that reaches beyond its base')
+    sum += bytes
+  }
+  if (sum !== length) throw mismatch(`a delta of ${sum} bytes instead of ${length}`)
 }
 
 function decompress(packed: Buffer, length: number): Buffer {

@@ -206,7 +206,7 @@ test('a resync that is cut off leaves no position, and the next one ends it', as
   await using feed = await new Feed(scratch).open()
   feed.connect()
   await feed.commit([file('some', '1')])
-  const slice = { path: 'big', content: 1, offset: 0, length: 1, size: 5 }
+  const slice = { path: 'big', content: 1, offset: 0, length: 1, size: 5, delta: null }
   feed.begin(1, 1, 2)
   feed.segment(await segmentOf([], { slice: { slice, content: Buffer.from('x') } }))
   await feed.seen('consumed', () => feed.all('consumed').length === 2)

@@ -1,0 +1,43 @@
+/**
+ * Pure: where a file is cut into chunks, by what it holds and not by how far from its start that is. An insertion moves
+ * the chunks behind it and leaves them what they are.
+ *
+ * After Wen Xia et al., "FastCDC: a Fast and Efficient Content-Defined Chunking Approach for Data Deduplication",
+ * USENIX ATC 2016: a gear hash, no look at what lies below the least size, and a mask that is hard to meet before the
+ * normal size and easy after it.
+ * INVARIANT: the same bytes are cut alike by every release, because chunk lists are kept in the index.
+ */
+import { Buffer } from 'node:buffer'
+import { digestOf } from '@rootferry/protocol'
+
+const LEAST_BYTES = 16 * 1024
+const NORMAL_BYTES = 64 * 1024
+export const MOST_CHUNK_BYTES = 256 * 1024
+
+/** The hash's high bits depend on the most bytes (32 of them): 18 or 14 of them have to be zero for a cut. */
+const HARD_SHIFT = 14
+const EASY_SHIFT = 18
+
+const GEAR = Int32Array.from({ length: 256 }, (_, byte) => {
+  return Buffer.from(digestOf(Uint8Array.of(byte)), 'base64url').readInt32LE(0)
+})
+
+/**
+ * Length of the chunk that begins at `start`.
+ * @param end where the bytes end: MOST_CHUNK_BYTES behind `start` or later, unless the file ends there
+ */
+export function chunkLength(bytes: Uint8Array, start: number, end: number): number {
+  const normal = Math.min(start + NORMAL_BYTES, end)
+  const most = Math.min(start + MOST_CHUNK_BYTES, end)
+  let hash = 0
+  let at = start + LEAST_BYTES
+  for (; at < normal; at += 1) {
+    hash = ((hash << 1) + (GEAR[bytes[at] ?? 0] ?? 0)) | 0
+    if (hash >>> HARD_SHIFT === 0) return at + 1 - start
+  }
+  for (; at < most; at += 1) {
+    hash = ((hash << 1) + (GEAR[bytes[at] ?? 0] ?? 0)) | 0
+    if (hash >>> EASY_SHIFT === 0) return at + 1 - start
+  }
+  return most - start
+}
