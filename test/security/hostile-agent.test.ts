@@ -149,7 +149,7 @@ const ATTACKS: Record<string, Attack> = {
   'a prototype for a field': (feed) => raw(feed, '{"type":"commit","to":1,"__proto__":{"x":1}}'),
   'a slice beyond its file': async (feed) => {
     feed.begin(1, 0, 1)
-    const slice = { path: 'a', content: 1, offset: 2 ** 40, length: 10, size: 20 }
+    const slice = { path: 'a', content: 1, offset: 2 ** 40, length: 10, size: 20, delta: null }
     feed.segment(await segmentOf([], { slice: { slice, content: Buffer.alloc(10) } }))
   },
   'tar entries by name': async (feed) => {

@@ -1,0 +1,167 @@
+/** Large files that change a little: what travels is what changed, and whatever goes wrong the trees become equal. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Line } from '../support/line.ts'
+import { Rig, type RigOptions } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+const MEGABYTE = 1024 * 1024
+const isLong = process.env['ROOTFERRY_LONG'] === '1'
+const SIZE = (isLong ? 1024 : 100) * MEGABYTE
+const MINUTES = 60_000
+
+function writeLarge(path: string, bytes: number): void {
+  writeFileSync(path, '')
+  for (let written = 0; written < bytes; written += 4 * MEGABYTE) {
+    appendFileSync(path, randomBytes(Math.min(4 * MEGABYTE, bytes - written)))
+  }
+}
+
+function overwrite(path: string, offset: number, bytes: Buffer): void {
+  const descriptor = openSync(path, 'r+')
+  writeSync(descriptor, bytes, 0, bytes.length, offset)
+  closeSync(descriptor)
+}
+
+/** A rig with a large file that every receiver has, the first one behind a line. */
+async function synced(options: RigOptions = {}): Promise<{ rig: Rig; line: Line; big: string }> {
+  const prepare = (source: string) => writeLarge(join(source, 'big'), SIZE)
+  const rig = await Rig.start({ receivers: 1, ...options, prepare })
+  const line = await Line.to(rig.agentPort)
+  await rig.redirect(0, line.port)
+  await rig.converged(2 * MINUTES)
+  return { rig, line, big: join(rig.source, 'big') }
+}
+
+/** Makes an edit and waits for it. @returns bytes that the agent sent for it */
+async function costOf(rig: Rig, line: Line, edit: () => void): Promise<number> {
+  const before = line.received
+  const sequence = (await rig.status()).roots[0]?.sequence ?? 0
+  edit()
+  await until(
+    async () => ((await rig.status()).roots[0]?.sequence ?? 0) > sequence,
+    () => 'the edit is not in the index',
+    MINUTES,
+  )
+  await rig.converged(2 * MINUTES)
+  return line.received - before
+}
+
+test('of a large file that changes a little only that is sent', async (t) => {
+  const { rig, line, big } = await synced()
+  await using _rig = rig
+  await using _line = line
+  const edits: [string, number, () => void][] = [
+    ['1 MB changed in the middle', 3e6, () => overwrite(big, SIZE / 2 + 12_345, randomBytes(1_000_000))],
+    ['an insertion at the front', 1e6, () => insertAtFront(big)],
+    ['an append', 1.2e6, () => appendFileSync(big, randomBytes(1_000_000))],
+    ['a cut-off end', 1e6, () => truncateSync(big, SIZE - 5 * MEGABYTE + 77)],
+  ]
+  for (const [edit, most, act] of edits) {
+    const bytes = await costOf(rig, line, act)
+    t.diagnostic(`${edit}: ${bytes} bytes`)
+    assert.ok(bytes <= most, `${edit} cost ${bytes} bytes`)
+  }
+})
+
+test('a receiver that was away for two versions gets what differs from the one it has', async () => {
+  const { rig, line, big } = await synced({ receivers: 2 })
+  await using _rig = rig
+  await using _line = line
+  await rig.killReceiver(0)
+  for (const edit of [1, 2]) {
+    overwrite(big, edit * 20 * MEGABYTE, randomBytes(10_000))
+    await until(
+      async () => (await rig.status()).receivers[1]?.lag.sequences === 0 && equalAt(rig, 1, edit * 20 * MEGABYTE),
+      () => 'the other one lags',
+      MINUTES,
+    )
+  }
+  line.received = 0
+  await rig.startReceiver(0)
+  await rig.converged(2 * MINUTES)
+  assert.ok(line.received < 2 * MEGABYTE, `${line.received} bytes`)
+})
+
+test('a receiver whose file somebody changed gets it whole, and then again what changed only', async () => {
+  const { rig, line, big } = await synced()
+  await using _rig = rig
+  await using _line = line
+  overwrite(join(rig.targets[0] ?? '', 'big'), SIZE / 2, Buffer.from('somebody was here'))
+  const bytes = await costOf(rig, line, () => overwrite(big, 1_000, Buffer.from('an edit')))
+  assert.ok(bytes > SIZE && bytes < SIZE * 1.02 + MEGABYTE, `${bytes} bytes`)
+  const again = await costOf(rig, line, () => overwrite(big, 2_000, Buffer.from('another')))
+  assert.ok(again < MEGABYTE, `${again} bytes`)
+})
+
+test('where nothing matches it costs what the file costs', async () => {
+  const { rig, line, big } = await synced()
+  await using _rig = rig
+  await using _line = line
+  const bytes = await costOf(rig, line, () => {
+    writeLarge(join(rig.place, 'other'), SIZE)
+    renameSync(join(rig.place, 'other'), big)
+  })
+  assert.ok(bytes > SIZE && bytes < SIZE * 1.02, `${bytes} bytes`)
+})
+
+test('a receiver that is killed amid a delta, and an agent after it, go on to the same end', async () => {
+  const { rig, line, big } = await synced()
+  await using _rig = rig
+  await using _line = line
+  const restarts = [
+    async () => {
+      await rig.killReceiver(0)
+      await rig.startReceiver(0)
+    },
+    async () => {
+      await rig.killAgent()
+      await rig.startAgent()
+    },
+  ]
+  for (const restart of restarts) {
+    line.received = 0
+    overwrite(big, SIZE / 3, randomBytes(30 * MEGABYTE))
+    // Somewhere in the middle of what is to come.
+    await until(
+      () => line.received > 10 * MEGABYTE,
+      () => 'nothing comes',
+      MINUTES,
+    )
+    await restart()
+    await rig.converged(2 * MINUTES)
+    assert.ok(line.received < SIZE * 0.8, `${line.received} bytes`)
+  }
+})
+
+/** Whether the target holds what the source does, for a little after `offset`. */
+function equalAt(rig: Rig, number: number, offset: number): boolean {
+  const [ours, theirs] = [rig.source, rig.targets[number] ?? ''].map((root) => {
+    const descriptor = openSync(join(root, 'big'), 'r')
+    const bytes = Buffer.alloc(10_000)
+    readSync(descriptor, bytes, 0, bytes.length, offset)
+    closeSync(descriptor)
+    return bytes
+  })
+  return ours?.equals(theirs ?? Buffer.alloc(0)) === true
+}
+
+function insertAtFront(path: string): void {
+  const before = readFileSync(path)
+  writeFileSync(path, randomBytes(1_000))
+  for (let at = 0; at < before.length; at += 16 * MEGABYTE)
+    appendFileSync(path, before.subarray(at, at + 16 * MEGABYTE))
+}
