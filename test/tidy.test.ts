@@ -35,7 +35,6 @@ const DECISION_FILES = [
   'packages/agent/src/tree/guard.ts',
   'packages/agent/src/tree/root-identity.ts',
   'packages/agent/src/tree/retries.ts',
-  'packages/agent/src/delta/fast-cdc.ts',
   'packages/agent/src/delta/recipe.ts',
   'packages/agent/src/feed/changeset-plan.ts',
   'packages/agent/src/feed/session-state.ts',

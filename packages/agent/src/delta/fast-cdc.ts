@@ -1,5 +1,5 @@
 /**
- * Pure: where a file is cut into chunks, by what it holds and not by how far from its start that is. An insertion moves
+ * Where a file is cut into chunks, by what it holds and not by how far from its start that is. An insertion moves
  * the chunks behind it and leaves them what they are.
  *
  * After Wen Xia et al., "FastCDC: a Fast and Efficient Content-Defined Chunking Approach for Data Deduplication",
