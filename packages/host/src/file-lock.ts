@@ -1,10 +1,11 @@
 /**
  * A lock for commands that change a file: read, change, write, one at a time. For moments, not for daemons.
  *
- * The lock is a file beside it that only one process can create. One that was left behind by a crash is older than any
- * honest holder keeps it, and is taken away.
+ * The lock is a symlink beside it that only one process can create, and that leads to the number of its process. One
+ * that was left behind by a crash names a process that is gone, or is older than any honest holder keeps it, and is
+ * taken away.
  */
-import { closeSync, openSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
 import { EXIT, errorCode, errorMessage, Failure } from './failure.ts'
 
 const PATIENCE_MS = 10_000
@@ -26,15 +27,31 @@ function acquire(lock: string): void {
   const end = Date.now() + PATIENCE_MS
   for (;;) {
     try {
-      closeSync(openSync(lock, 'wx', 0o600))
+      symlinkSync(readlinkSync('/proc/self'), lock)
       return
     } catch (error) {
       if (errorCode(error) !== 'EEXIST')
         throw new Failure(EXIT.failed, `${lock}: ${errorMessage(error)}`, { cause: error })
     }
-    const heldMs = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-    if (heldMs > STALE_MS) rmSync(lock, { force: true })
+    if (isLeftBehind(lock)) rmSync(lock, { force: true })
     else if (Date.now() > end) throw new Failure(EXIT.failed, `${lock}: held by another command`)
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
+  }
+}
+
+/** RACE: two that find it so at once may both take it away, the second one the first's new lock. */
+function isLeftBehind(lock: string): boolean {
+  const found = lstatSync(lock, { throwIfNoEntry: false })
+  if (found === undefined) return false
+  return Date.now() - found.mtimeMs > STALE_MS || (found.isSymbolicLink() && !existsSync(`/proc/${readLink(lock)}`))
+}
+
+/** @returns this process, which lives, when the lock has just gone */
+function readLink(lock: string): string {
+  try {
+    return readlinkSync(lock)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return 'self'
+    throw error
   }
 }
