@@ -103,16 +103,26 @@ export class Rig implements AsyncDisposable {
   }
 
   async startAgent(): Promise<void> {
-    this.agent = this.#spawn('agent', AGENT, join(this.place, 'agent.yaml'))
-    await this.agent.says('agent is up')
+    await this.launchAgent().says('agent is up')
   }
 
   async startReceiver(number: number): Promise<void> {
-    const name = `web${number + 1}`
-    const receiver = this.#spawn(name, RECEIVER, join(this.place, name, 'receiver.yaml'))
-    this.receivers[number] = receiver
-    const up = await receiver.says('receiver is up')
+    const up = await this.launchReceiver(number).says('receiver is up')
     this.#health[number] = String(up['health'])
+  }
+
+  /** Without waiting for it to be up. @param runner what runs the program in the place of Node: a script that calls it */
+  launchAgent(runner: string = process.execPath): Daemon {
+    this.agent = this.#spawn('agent', runner, AGENT, join(this.place, 'agent.yaml'))
+    return this.agent
+  }
+
+  /** The same for a receiver. */
+  launchReceiver(number: number, runner: string = process.execPath): Daemon {
+    const name = `web${number + 1}`
+    const receiver = this.#spawn(name, runner, RECEIVER, join(this.place, name, 'receiver.yaml'))
+    this.receivers[number] = receiver
+    return receiver
   }
 
   async killAgent(): Promise<void> {
@@ -259,15 +269,9 @@ export class Rig implements AsyncDisposable {
     rmSync(this.place, { recursive: true, force: true })
   }
 
-  #spawn(name: string, program: URL, config: string): Daemon {
-    const daemon = new Daemon(
-      name,
-      process.execPath,
-      program,
-      ['run', '--config', config],
-      process.env,
-      this.#options.user,
-    )
+  #spawn(name: string, runner: string, program: URL, config: string): Daemon {
+    const words = ['run', '--config', config]
+    const daemon = new Daemon(name, runner, program, words, process.env, this.#options.user)
     daemon.onLine((line) => {
       this.logs.push(line)
       if (this.logs.length > 5_000) this.logs.splice(0, 1_000)
