@@ -1,0 +1,124 @@
+/**
+ * An agent killed at every durable step of its life, and a command of its own that was: the index never knows less
+ * than a receiver was told, the epoch stays, identity and tokens are whole, and the next start makes everybody equal.
+ *
+ * In the suite one step of each name, ROOTFERRY_SEED says which; with ROOTFERRY_LONG=1 every single one.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Daemon } from '../../packages/local/src/daemon.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+import { agentRun, CrashBench, killAt, lonelyRun, type Run, stepsOfRun, type Tick } from './crash-bench.ts'
+import { STEPS } from './durable-sites.ts'
+import { killAtEach } from './durable-steps.ts'
+import { straceIsMissing } from './strace.ts'
+
+const SEED = Number(process.env['ROOTFERRY_SEED'] ?? Math.floor(Math.random() * 1_000))
+
+/** Kills at the sampled steps of a run. */
+async function killAtSteps(
+  t: TestContext,
+  way: { rig: Rig; run: Run; victim: () => Daemon | null; begin: () => void; check: (at: string) => Promise<void> },
+  covered: Set<string>,
+  known: readonly string[],
+): Promise<void> {
+  way.begin()
+  const points = await stepsOfRun(way.rig, way.run)
+  for (const { name } of points) assert.ok(known.includes(name), `durable-sites.ts does not name '${name}'`)
+  await killAtEach(points, SEED, covered, async (point) => {
+    way.begin()
+    const hit = await killAt(way.rig, point, way.run, way.victim)
+    await way.check(`killed at ${hit} (${JSON.stringify(point.aim)}, seed ${SEED})`)
+    return hit
+  })
+  t.diagnostic(`seed ${SEED}: killed at ${[...covered].sort().join(', ')}`)
+}
+
+function uncovered(known: readonly string[], covered: Set<string>): string[] {
+  return [...new Set(known)].filter((name) => !covered.has(name))
+}
+
+test('an agent that is killed at any durable step goes on where it was', async (t) => {
+  const missing = straceIsMissing()
+  if (missing !== null) return t.skip(missing)
+  const covered = new Set<string>()
+  {
+    await using bench = await CrashBench.start(false)
+    const { rig } = bench
+    const epoch = bench.index()?.epoch
+    const begin = () => {
+      bench.rewindAgent()
+      bench.rewindReceiver()
+    }
+    const check = async (at: string) => {
+      await rig.killReceiver(0)
+      const [claimed, index] = [bench.ledger(), bench.index()]
+      assert.ok(index !== null && index.epoch === epoch, at)
+      assert.ok((claimed?.sequence ?? 0) <= index.sequence, `${at}: told ${claimed?.sequence} of ${index.sequence}`)
+      assert.deepEqual(bench.torn(), [], at)
+      await rig.startAgent()
+      await rig.startReceiver(0)
+      await rig.converged()
+      await rig.killAgent()
+      await rig.killReceiver(0)
+      assert.equal(bench.ledger()?.epoch, epoch, at)
+    }
+    await killAtSteps(t, { rig, run: agentRun, victim: () => rig.agent, begin, check }, covered, STEPS.agent)
+    await rig.killReceiver(0)
+  }
+  await using rig = await Rig.start({ receivers: 0, tls: true })
+  await rig.killAgent()
+  const state = join(rig.place, 'agent')
+  const begin = () => {
+    for (const name of ['roots', 'identity.pem', 'admin.json'])
+      rmSync(join(state, name), { recursive: true, force: true })
+  }
+  const check = async (at: string) => {
+    await rig.startAgent()
+    const identity = readFileSync(join(state, 'identity.pem'), 'latin1')
+    assert.match(identity, /PRIVATE KEY-----[\s\S]*BEGIN CERTIFICATE[\s\S]*END CERTIFICATE-----\s*$/, at)
+    await until(
+      async () => (await rig.status()).roots[0]?.state === 'ready',
+      () => at,
+    )
+    await rig.killAgent()
+  }
+  await killAtSteps(t, { rig, run: lonelyRun, victim: () => rig.agent, begin, check }, covered, STEPS.agent)
+  assert.deepEqual(uncovered(STEPS.agent, covered), [], 'steps at which it was not killed')
+})
+
+test('a command that makes a token is killed at any durable step: the old tokens are there, and the next one works', async (t) => {
+  const missing = straceIsMissing()
+  if (missing !== null) return t.skip(missing)
+  await using rig = await Rig.start({ receivers: 0 })
+  await rig.killAgent()
+  let command: Daemon | null = null
+  const run = async (_: Rig, runner: string, tick: Tick) => {
+    const program = new URL('../../packages/agent/src/main.ts', import.meta.url)
+    const words = ['token', 'create', 'extra', '--config', join(rig.place, 'agent.yaml')]
+    command = new Daemon('command', runner, program, words, process.env)
+    let isEnded = false
+    void command.ended.then(() => {
+      isEnded = true
+    })
+    await until(
+      async () => isEnded || !(await tick()),
+      () => 'the command does not end',
+    )
+  }
+  const begin = () => {
+    if (rig.agentVerb('token', 'list').includes('extra')) rig.agentVerb('token', 'revoke', 'extra')
+  }
+  const check = async (at: string) => {
+    assert.match(rig.agentVerb('token', 'list'), /ops/, at)
+    if (rig.agentVerb('token', 'list').includes('extra')) rig.agentVerb('token', 'revoke', 'extra')
+    assert.match(rig.agentVerb('token', 'create', 'extra'), /^rf_/, at)
+  }
+  const covered = new Set<string>()
+  const known = STEPS.command
+  await killAtSteps(t, { rig, run, victim: () => command, begin, check }, covered, known)
+  assert.deepEqual(uncovered(known, covered), [], 'steps at which it was not killed')
+})

@@ -1,0 +1,285 @@
+/**
+ * A rig whose states can be set back, for killing a daemon again and again on the same way.
+ *
+ * The source went from one tree to another while everything was recorded; `rewind` puts the daemons back before the
+ * change. What is left behind by a crash is read here from copies, so that looking changes nothing.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Daemon } from '../../packages/local/src/daemon.ts'
+import { differences } from '../support/compare-trees.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+import { type CrashPoint, crashPoints, stepName } from './durable-steps.ts'
+import { killStopped, readCalls, stoppedAt, stoppingRunner, tracingRunner } from './strace.ts'
+import { makeAfter, makeBefore } from './two-trees.ts'
+
+const DEADLINE_MS = 60_000
+
+export interface Record {
+  epoch: string | null
+  sequence: number
+  hasIntent: boolean
+}
+
+export class CrashBench implements AsyncDisposable {
+  readonly rig: Rig
+  readonly target: string
+  readonly receiverState: string
+  readonly agentState: string
+  /** The target before the change. */
+  readonly before: string
+  /** Where the receiver stood before the change, and after it. */
+  readonly sequences: { before: number; after: number }
+  readonly #saved: string
+
+  private constructor(rig: Rig, saved: string, sequences: { before: number; after: number }) {
+    this.rig = rig
+    this.target = rig.targets[0] ?? ''
+    this.receiverState = join(rig.place, 'web1/state')
+    this.agentState = join(rig.place, 'agent')
+    this.#saved = saved
+    this.before = join(saved, 'target')
+    this.sequences = sequences
+  }
+
+  /** @param keepsAgent whether the agent stays up, with the change recorded; else it is down, and has yet to find it */
+  static async start(keepsAgent: boolean): Promise<CrashBench> {
+    const rig = await Rig.start({ receivers: 1, prepare: makeBefore })
+    const [receiver, agent] = [rig.receivers[0], rig.agent]
+    assert.ok(receiver && agent)
+    await rig.converged()
+    const before = await durable(rig)
+    await receiver.stop()
+    await agent.stop()
+    const saved = mkdtempSync(join(rig.place, 'saved-'))
+    copyTree(join(rig.place, 'web1/state'), join(saved, 'receiver'))
+    copyTree(join(rig.place, 'agent'), join(saved, 'agent'))
+    copyTree(rig.targets[0] ?? '', join(saved, 'target'))
+    makeAfter(rig.source)
+    if (!keepsAgent) return new CrashBench(rig, saved, { before, after: Number.NaN })
+    await rig.startAgent()
+    await rig.startReceiver(0)
+    await rig.converged()
+    const after = await durable(rig)
+    await rig.killReceiver(0)
+    return new CrashBench(rig, saved, { before, after })
+  }
+
+  /** The receiver and its target as they were before the change. */
+  rewindReceiver(): void {
+    replaceTree(join(this.#saved, 'receiver'), this.receiverState)
+    replaceTree(this.before, this.target)
+  }
+
+  rewindAgent(): void {
+    replaceTree(join(this.#saved, 'agent'), this.agentState)
+  }
+
+  /** What the receiver's ledger says, read from a copy. */
+  ledger(): Record | null {
+    return this.#read(join(this.receiverState, 'roots/site'), 'ledger.sqlite', (database) => {
+      const row = database.prepare('SELECT epoch, sequence FROM state').get()
+      const intents = database.prepare('SELECT count(*) AS n FROM intent').get()
+      return {
+        epoch: typeof row?.['epoch'] === 'string' ? row['epoch'] : null,
+        sequence: Number(row?.['sequence'] ?? 0),
+        hasIntent: Number(intents?.['n']) > 0,
+      }
+    })
+  }
+
+  /** Epoch and head of the agent's index, read from a copy. */
+  index(): Record | null {
+    return this.#read(join(this.agentState, 'roots/site'), 'index.db', (database) => {
+      const meta = (name: string) => database.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.['value']
+      const epoch = meta('epoch')
+      return { epoch: typeof epoch === 'string' ? epoch : null, sequence: Number(meta('head') ?? 0), hasIntent: false }
+    })
+  }
+
+  /** Files of the target that are neither what they were nor what they are to be. */
+  torn(): string[] {
+    const known = new Set([...digests(this.before).values(), ...digests(this.rig.source).values()])
+    return [...digests(this.target)].filter(([, digest]) => !known.has(digest)).map(([path]) => path)
+  }
+
+  differences(from: string): string[] {
+    return differences(from, this.target, { ignore: (path) => path.startsWith('.rootferry') })
+  }
+
+  /** Staged files that nobody needs any more. */
+  leftovers(): string[] {
+    const staging = join(this.receiverState, 'roots/site/staging')
+    return existsSync(staging) ? readdirSync(staging) : []
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.rig[Symbol.asyncDispose]()
+  }
+
+  /** null when the tables are not there yet. */
+  #read(directory: string, file: string, look: (database: DatabaseSync) => Record): Record | null {
+    if (!existsSync(join(directory, file))) return null
+    const copy = mkdtempSync(join(this.rig.place, 'look-'))
+    try {
+      for (const suffix of ['', '-wal', '-journal'])
+        if (existsSync(join(directory, file + suffix)))
+          cpSync(join(directory, file + suffix), join(copy, file + suffix))
+      using database = new DatabaseSync(join(copy, file))
+      const tables = database.prepare("SELECT count(*) AS n FROM sqlite_master WHERE type = 'table'").get()
+      return Number(tables?.['n']) === 0 ? null : look(database)
+    } finally {
+      rmSync(copy, { recursive: true })
+    }
+  }
+}
+
+/** Called again and again while a run goes on. @returns false when it is over */
+export type Tick = () => Promise<boolean>
+
+/** A life of a daemon under `runner`, until it ends by itself or `tick` says so. */
+export type Run = (rig: Rig, runner: string, tick: Tick) => Promise<void>
+
+/** Every step of a run that nobody disturbs. */
+export async function stepsOfRun(rig: Rig, run: Run): Promise<CrashPoint[]> {
+  const log = join(rig.place, 'calls.log')
+  await run(rig, tracingRunner(join(rig.place, 'runner'), log), async () => true)
+  return crashPoints(readCalls(log))
+}
+
+/**
+ * Kills the daemon right before a step.
+ * @returns the step that it was killed at, or null when the run ended without coming there
+ */
+export async function killAt(
+  rig: Rig,
+  point: CrashPoint,
+  run: Run,
+  victim: () => Daemon | null | undefined,
+): Promise<string | null> {
+  const log = join(rig.place, 'calls.log')
+  let hit: string | null = null
+  await run(rig, stoppingRunner(join(rig.place, 'runner'), log, point.aim), async () => {
+    const call = stoppedAt(log, point.aim)
+    const daemon = victim()
+    if (call === null || !daemon) return true
+    await killStopped(daemon)
+    hit = stepName(call) ?? `${call.syscall}(${call.parameters}`
+    return false
+  })
+  return hit
+}
+
+/** A receiver's way from its start to everything durable, and to an orderly end. */
+export async function receiverRun(rig: Rig, runner: string, tick: Tick): Promise<void> {
+  const receiver = rig.launchReceiver(0, runner)
+  const isLive = saysOnce(receiver, 'root is live')
+  await lived(receiver, tick, async () => isLive() && (await settled(rig)))
+}
+
+/** The same of an agent; the receiver is there as soon as the agent is. */
+export async function agentRun(rig: Rig, runner: string, tick: Tick): Promise<void> {
+  const agent = rig.launchAgent(runner)
+  let isLive = () => false
+  agent.onLine(({ msg }) => {
+    if (msg === 'agent is up') isLive = saysOnce(rig.launchReceiver(0), 'root is live')
+  })
+  await lived(agent, tick, async () => isLive() && (await settled(rig)))
+}
+
+/** An agent without receivers. */
+export async function lonelyRun(rig: Rig, runner: string, tick: Tick): Promise<void> {
+  const agent = rig.launchAgent(runner)
+  const isUp = saysOnce(agent, 'agent is up')
+  await lived(agent, tick, async () => isUp() && (await rig.status()).roots[0]?.state === 'ready')
+}
+
+/** Whether the daemon has said it since. */
+function saysOnce(daemon: Daemon, message: string): () => boolean {
+  let isSaid = false
+  daemon.onLine(({ msg }) => {
+    isSaid ||= msg === message
+  })
+  return () => isSaid
+}
+
+/** Lets it live until it is `done`, then stops it, until it has ended or `tick` says that it is over. */
+async function lived(daemon: Daemon, tick: Tick, done: () => Promise<boolean>): Promise<void> {
+  let ended: string | null = null
+  void daemon.ended.then((how) => {
+    ended = how
+  })
+  let isStopping = false
+  let isOver = false
+  await until(
+    async () => {
+      isOver ||= !(await tick())
+      if (isOver || ended !== null) return true
+      if (!isStopping && (await done())) {
+        isStopping = true
+        void daemon.stop()
+      }
+      return false
+    },
+    () => `${daemon.name} neither settles nor comes to the step`,
+    DEADLINE_MS,
+  )
+  assert.ok(isStopping || isOver, ended ?? '')
+}
+
+/** Everything is visible and durable. An agent that is down or busy is not that far. */
+async function settled(rig: Rig): Promise<boolean> {
+  try {
+    const { roots, receivers } = await rig.status()
+    const [root, receiver] = [roots[0], receivers[0]]
+    if (root?.state !== 'ready' || receiver?.state !== 'live') return false
+    return receiver.sequence === root.sequence && receiver.durableSequence === root.sequence
+  } catch (error) {
+    if (error instanceof TypeError) return false
+    throw error
+  }
+}
+
+/** @returns the sequence up to which all is durable */
+async function durable(rig: Rig): Promise<number> {
+  await until(
+    () => settled(rig),
+    async () => JSON.stringify(await rig.status()),
+  )
+  return (await rig.status()).roots[0]?.sequence ?? Number.NaN
+}
+
+/** Contents, by path. */
+function digests(root: string): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const path of readdirSync(root, { recursive: true }).map(String)) {
+    if (path.startsWith('.rootferry') || !lstatSync(join(root, path)).isFile()) continue
+    found.set(
+      path,
+      createHash('sha256')
+        .update(readFileSync(join(root, path)))
+        .digest('hex'),
+    )
+  }
+  return found
+}
+
+function copyTree(from: string, to: string): void {
+  mkdirSync(to, { recursive: true })
+  execFileSync('cp', ['-a', `${from}/.`, `${to}/`])
+}
+
+/** The directory itself stays the one that it is. */
+export function replaceTree(from: string, to: string): void {
+  emptyTree(to)
+  copyTree(from, to)
+}
+
+export function emptyTree(path: string): void {
+  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true })
+}

@@ -1,0 +1,141 @@
+/**
+ * Every place in the sources that makes a change on a disk, and the steps of `durable-steps.ts` as which it is seen at
+ * run time: crash tests kill the daemons at each of those. A sentence instead says why none is needed.
+ *
+ * Held in both directions: `durable-sites.test.ts` finds a call that has no row here, the crash tests find a step that
+ * no row names, and one at which nothing was killed.
+ */
+export type Site = [calls: number, steps: readonly string[] | string]
+
+const REPLACED = (what: string) => [`write ${what}`, `fsync ${what}`, `rename ${what} to ${what}`, 'fsync state']
+const DAMAGE = 'sets a damaged file aside before anything else is done: the next start does it again'
+const OWNERS = 'root only, and beside the modes in the same step'
+const ACROSS = 'trash on another filesystem than what goes there: piece by piece, the original last'
+const CLEANS = 'takes away what nobody names any more'
+
+/** By file below packages/, by call. */
+export const SITES: Record<string, Record<string, Site>> = {
+  'agent/src/admin-secret.ts': { writeDurably: [1, REPLACED('admin-secret')] },
+  'agent/src/agent.ts': { mkdirSync: [1, ['mkdir state']] },
+  'agent/src/door/identity.ts': {
+    mkdirSync: [1, 'the state directory, which the agent has made by then'],
+    writeDurably: [1, REPLACED('identity')],
+  },
+  'agent/src/door/tokens.ts': { mkdirSync: [1, ['mkdir state']], writeDurably: [1, REPLACED('tokens')] },
+  'agent/src/tree/entry-index.ts': { COMMIT: [1, ['write index-wal']] },
+  'agent/src/tree/index-queries.ts': { statement: [15, ['write index-wal']] },
+  'agent/src/tree/index-schema.ts': { COMMIT: [2, ['write index-journal', 'write index-wal', 'write index']] },
+  'agent/src/tree/root-index.ts': { mkdirSync: [1, ['mkdir state']], renameSync: [1, DAMAGE], rmSync: [1, DAMAGE] },
+  'host/src/durable-file.ts': {
+    writeFileSync: [1, ['write admin-secret', 'fsync admin-secret']],
+    renameSync: [1, ['rename admin-secret to admin-secret']],
+    fsyncSync: [1, ['fsync state']],
+  },
+  'host/src/file-lock.ts': {
+    symlinkSync: [1, ['symlink identity', 'symlink tokens']],
+    rmSync: [2, ['unlink identity', 'unlink tokens']],
+  },
+  'host/src/logger.ts': { writeSync: [1, 'standard output'] },
+  'receiver/src/apply/attributes.ts': {
+    chmodSync: [1, ['chmod target']],
+    utimesSync: [1, ['utimes target']],
+    lutimesSync: [1, ['utimes staging']],
+    chownSync: [1, OWNERS],
+    lchownSync: [1, OWNERS],
+  },
+  'receiver/src/apply/committer.ts': {
+    chmodSync: [1, 'opens up a directory that is closed to its owner, who is not root'],
+    mkdirSync: [1, 'where somebody emptied the place meanwhile'],
+    renameSync: [1, ['rename staging to target', 'rename partial to target']],
+    unlinkSync: [1, ['unlink target']],
+  },
+  'receiver/src/apply/durability.ts': {
+    'promisify(fsync)': [
+      1,
+      'comes or not, as `sync -f` was due or not; to a SIGKILL it is the ledger record that follows',
+    ],
+  },
+  'receiver/src/apply/ledger-file.ts': {
+    COMMIT: [2, ['write ledger-journal', 'write ledger-wal', 'write ledger']],
+    mkdirSync: [1, 'made with the target by then'],
+    renameSync: [1, DAMAGE],
+  },
+  'receiver/src/apply/ledger.ts': {
+    run: [25, ['write ledger-wal']],
+    transaction: [5, ['write ledger-wal']],
+    synced: [2, ['write ledger-wal', 'fsync ledger-wal']],
+    checkpoint: [1, ['write ledger', 'fsync ledger']],
+    statement: [25, ['write ledger-wal']],
+  },
+  'receiver/src/apply/partial-files.ts': {
+    writeSync: [1, ['write partial']],
+    ftruncateSync: [2, ['truncate partial']],
+    rmSync: [1, CLEANS],
+  },
+  'receiver/src/apply/removal.ts': { rmdirSync: [2, ['rmdir target']] },
+  'receiver/src/apply/staging.ts': {
+    mkdirSync: [1, ['mkdir staging']],
+    writeSync: [1, ['write staging']],
+    futimesSync: [1, ['utimes staging']],
+    symlinkSync: [1, ['symlink staging']],
+    linkSync: [1, ['link target to staging']],
+    fchmodSync: [1, 'a new file with special bits, beside its times'],
+    fchownSync: [1, OWNERS],
+    copyFileSync: [1, 'where a second name for the same file is refused'],
+    rmSync: [7, ['unlink probe']],
+  },
+  'receiver/src/apply/target.ts': {
+    mkdirSync: [1, ['mkdir state', 'mkdir trash']],
+    writeFileSync: [1, 'an empty probe'],
+    renameSync: [1, 'a probe that is always refused'],
+    rmSync: [1, ['unlink probe']],
+  },
+  'receiver/src/apply/trash.ts': {
+    mkdirSync: [3, ['mkdir target']],
+    renameSync: [1, ['rename target to target']],
+    rmSync: [2, 'the oldest goes when it is too much or too old'],
+    copyFileSync: [1, ACROSS],
+    symlinkSync: [1, ACROSS],
+    unlinkSync: [1, ACROSS],
+    rmdirSync: [1, ACROSS],
+  },
+  'receiver/src/apply/work-area.ts': {
+    mkdirSync: [1, ['mkdir staging', 'mkdir trash']],
+    unlinkSync: [1, 'something planted under the reserved name'],
+    rmSync: [1, CLEANS],
+    rmdirSync: [1, 'the empty area inside a target that is a filesystem of its own'],
+  },
+  'receiver/src/join.ts': {
+    mkdirSync: [1, 'a command: what it leaves is whole or not there'],
+    writeDurably: [1, 'a command: what it leaves is whole or not there'],
+    writeFileSync: [1, 'a trial in a temporary directory'],
+    rmSync: [1, 'a trial in a temporary directory'],
+  },
+}
+
+/** What SQLite does by itself, to finish what our statements began. */
+function sqlite(file: string): string[] {
+  const [wal, journal] = [`${file}-wal`, `${file}-journal`]
+  const ofWal = [`chown ${wal}`, `write ${wal}`, `fsync ${wal}`, `unlink ${wal}`]
+  const ofJournal = [`chown ${journal}`, `write ${journal}`, `fsync ${journal}`, `unlink ${journal}`]
+  return [...ofWal, ...ofJournal, `write ${file}`, `fsync ${file}`, `truncate ${file}`, 'fsync state']
+}
+
+/** The steps at which a test has to kill: of the agent, of its commands, of the receiver. */
+export const STEPS = {
+  agent: [...stepsOf('agent/', 'admin-secret', 'index', 'state'), ...stepsOf('', 'identity'), ...sqlite('index')],
+  command: [...stepsOf('', 'tokens'), 'fsync state'],
+  receiver: [...stepsOf('receiver/'), ...sqlite('ledger')],
+}
+
+/** @param places where given, only steps there */
+function stepsOf(prefix: string, ...places: string[]): string[] {
+  const sites = Object.entries(SITES).filter(([file]) => file.startsWith(prefix))
+  const steps = sites.flatMap(([, calls]) =>
+    Object.values(calls).flatMap(([, of]) => (typeof of === 'string' ? [] : of)),
+  )
+  return steps.filter((step) => places.length === 0 || places.some((place) => step.includes(place)))
+}
+
+/** Not asked for, for it takes two commits in one life; where it is seen it is no surprise. */
+export const SOMETIMES = ['fsync target']

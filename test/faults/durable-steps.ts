@@ -1,0 +1,121 @@
+/**
+ * Names for what the daemons do to disks: a step is a kind of call and the kind of place it works on.
+ *
+ * The names are what crash tests enumerate, what `durable-sites.ts` says of every call in the sources, and what is
+ * printed when one of them is not covered.
+ */
+import type { Aim, Call } from './strace.ts'
+
+const KINDS: Record<string, string> = {
+  renameat: 'rename',
+  renameat2: 'rename',
+  mkdirat: 'mkdir',
+  unlinkat: 'unlink',
+  linkat: 'link',
+  symlinkat: 'symlink',
+  pwrite64: 'write',
+  ftruncate: 'truncate',
+  fdatasync: 'fsync',
+  sendfile: 'copy',
+  copy_file_range: 'copy',
+  fchmod: 'chmod',
+  fchmodat: 'chmod',
+  lchown: 'chown',
+  fchown: 'chown',
+  fchownat: 'chown',
+  utimensat: 'utimes',
+}
+
+/** The first that matches names the place. What no pattern matches is none of the product's: pipes, caches. */
+const PLACES: [RegExp, string][] = [
+  [/\/ledger\.sqlite-wal$/, 'ledger-wal'],
+  [/\/ledger\.sqlite-journal$/, 'ledger-journal'],
+  [/\/ledger\.sqlite$/, 'ledger'],
+  [/\/index\.db-wal$/, 'index-wal'],
+  [/\/index\.db-journal$/, 'index-journal'],
+  [/\/index\.db$/, 'index'],
+  [/\/identity\.pem/, 'identity'],
+  [/\/admin\.json/, 'admin-secret'],
+  [/\/tokens\.json/, 'tokens'],
+  [/\/staging\/p\d+$/, 'partial'],
+  [/\/staging(?:\/|$)/, 'staging'],
+  [/\/trash(?:\/|$)/, 'trash'],
+  [/\/(?:rename-)?probe$/, 'probe'],
+  [/\/(?:web\d+\/state|agent)(?:\/|$)/, 'state'],
+  // What is reached through a descriptor: the target, and the trash, which is entered in the same way.
+  [/^\/proc\/self\/fd\/|\/target\d+(?:\/|$)/, 'target'],
+]
+
+/** @returns null when the call failed or does not touch what the product keeps */
+export function stepName(call: Call): string | null {
+  if (call.result !== null && call.result < 0) return null
+  const places = pathsOf(call).map((path) => PLACES.find(([pattern]) => pattern.test(path))?.[1])
+  const [from, to] = places
+  const kind = KINDS[call.syscall] ?? call.syscall
+  if (kind === 'unlink' && call.parameters.includes('AT_REMOVEDIR')) return from === undefined ? null : `rmdir ${from}`
+  // Where a symlink points is no place of ours.
+  if (kind === 'symlink') return places.at(-1) === undefined ? null : `symlink ${places.at(-1)}`
+  if (from === undefined) return null
+  return kind === 'rename' || kind === 'link' ? `${kind} ${from} to ${to}` : `${kind} ${from}`
+}
+
+export interface CrashPoint {
+  name: string
+  aim: Aim
+}
+
+/** Every step of a run, in order, each with what to say to strace to stop before it in another run. */
+export function crashPoints(calls: readonly Call[]): CrashPoint[] {
+  const points: CrashPoint[] = []
+  const counts = new Map<string, number>()
+  for (const call of calls) {
+    const paths = pathsOf(call).filter((path) => /^\/[\w./-]+$/.test(path))
+    for (const path of ['', ...paths]) {
+      const key = `${call.thread} ${call.syscall} ${path}`
+      counts.set(key, (counts.get(key) ?? 0) + 1)
+    }
+    const name = stepName(call)
+    if (name === null) continue
+    // Numbers of descriptors may differ the next time; names below our own directories do not.
+    const path = paths.find((at) => !at.startsWith('/proc/')) ?? null
+    const when = counts.get(`${call.thread} ${call.syscall} ${path ?? ''}`) ?? 0
+    points.push({ name, aim: { syscall: call.syscall, path, when } })
+  }
+  return points
+}
+
+/** The points of each name, beginning at one that the seed chooses. */
+function byName(points: readonly CrashPoint[], seed: number): CrashPoint[][] {
+  const groups = [...Map.groupBy(points, ({ name }) => name).values()]
+  return groups.map((all) => [...all.slice(seed % all.length), ...all.slice(0, seed % all.length)])
+}
+
+/** How often a short run tries to come to a step of one name: threads of a pool take turns as they like. */
+const MOST_TRIES = 4
+const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
+
+/**
+ * Has `kill` kill at one step of each name that is not `covered` yet, or, in a long run, at every step.
+ * @param kill returns the name of the step at which it really killed
+ */
+export async function killAtEach(
+  points: readonly CrashPoint[],
+  seed: number,
+  covered: Set<string>,
+  kill: (point: CrashPoint) => Promise<string | null>,
+): Promise<void> {
+  for (const group of byName(points, seed)) {
+    for (const point of IS_LONG ? group : group.slice(0, MOST_TRIES)) {
+      if (!IS_LONG && covered.has(point.name)) break
+      const hit = await kill(point)
+      if (hit !== null) covered.add(hit)
+    }
+  }
+}
+
+function pathsOf({ syscall, parameters }: Call): string[] {
+  const byDescriptor = /^\d+<([^>]*)>/.exec(parameters)?.[1]
+  if (byDescriptor !== undefined) return [byDescriptor]
+  if (syscall === 'sendfile' || syscall === 'write') return []
+  return [...parameters.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, path = '']) => path)
+}

@@ -1,0 +1,130 @@
+/**
+ * Daemons under strace: what they ask of the kernel, stopped before a chosen call, or refused one.
+ *
+ * A daemon is stopped by a delay on entry: the call is in the log and has not happened, so that a SIGKILL sent now is a
+ * crash right before it. (strace's own `signal=` injection does nothing together with --seccomp-bpf, without which a
+ * daemon starts at half the speed.) Counting is strace's: per thread, over the calls that match the path.
+ */
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { Daemon } from '../../packages/local/src/daemon.ts'
+
+/** Calls that change something on a disk, or promise that it stays. */
+const DURABLE_CALLS = [
+  ...['rename', 'renameat', 'renameat2', 'mkdir', 'mkdirat', 'rmdir', 'unlink', 'unlinkat', 'link', 'linkat'],
+  ...['symlink', 'symlinkat', 'write', 'pwrite64', 'ftruncate', 'fsync', 'fdatasync', 'sendfile', 'copy_file_range'],
+  ...['chmod', 'fchmod', 'fchmodat', 'chown', 'fchown', 'lchown', 'fchownat', 'utimensat'],
+]
+const STOP_SECONDS = 120
+
+export interface Call {
+  thread: string
+  syscall: string
+  /** Its arguments as strace prints them: descriptors with their paths. */
+  parameters: string
+  /** null while it has not returned. */
+  result: number | null
+}
+
+/** Which call is meant: the `when`-th of its kind that one thread makes. */
+export interface Aim {
+  syscall: string
+  /** Only calls on this path or a descriptor of it count; null: all of this syscall. */
+  path: string | null
+  when: number
+}
+
+/** Why daemons can not be run under strace here, or null when they can. */
+export function straceIsMissing(): string | null {
+  const { status } = spawnSync('strace', ['-D', '-f', '--seccomp-bpf', '-o', '/dev/null', 'true'])
+  return status === 0 ? null : 'needs strace (5.3 or newer), and to be allowed to trace'
+}
+
+/** @returns what runs a program in the place of Node: a script, with its calls in `log` */
+export function tracingRunner(at: string, log: string): string {
+  return writeRunner(at, log, DURABLE_CALLS.join(','), [])
+}
+
+/** The same, and it stops before the call. */
+export function stoppingRunner(at: string, log: string, aim: Aim): string {
+  return writeRunner(at, log, aim.syscall, [
+    ...(aim.path === null ? [] : ['-P', aim.path]),
+    ...['-e', `inject=${aim.syscall}:delay_enter=${STOP_SECONDS}s:when=${aim.when}`],
+  ])
+}
+
+/**
+ * The same, and calls fail.
+ * @param syscalls separated by commas
+ * @param paths on these only
+ * @param when as strace takes it: `1..3` for the first three
+ */
+export function refusingRunner(
+  at: string,
+  log: string,
+  syscalls: string,
+  error: string,
+  paths: string[],
+  when: string,
+): string {
+  return writeRunner(at, log, syscalls, [
+    ...paths.flatMap((path) => ['-P', path]),
+    ...['-e', `inject=${syscalls}:error=${error}:when=${when}`],
+  ])
+}
+
+function writeRunner(at: string, log: string, syscalls: string, more: string[]): string {
+  rmSync(log, { force: true })
+  // -D: the daemon is this script's process, and strace its child, so that signals reach whom they are for.
+  const words = ['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-y', '-s', '300', '-o', log]
+  const all = [...words, '-e', `trace=${syscalls}`, ...more, process.execPath]
+  writeFileSync(at, `#!/bin/sh\nexec ${all.map(quoted).join(' ')} "$@"\n`)
+  chmodSync(at, 0o755)
+  return at
+}
+
+/** @returns the calls in the order in which they began */
+export function readCalls(log: string): Call[] {
+  if (!existsSync(log)) return []
+  const calls: Call[] = []
+  for (const line of readFileSync(log, 'latin1').split('\n')) {
+    const began = /^(\d+) +(\w+)\((.*)$/.exec(line)
+    if (began !== null) {
+      const [, thread = '', syscall = '', rest = ''] = began
+      const result = /\) += (-?\d+)[^=]*$/.exec(rest)?.[1]
+      const parameters = rest.replace(/(?: <unfinished \.\.\.>|\) += -?\d+.*)$/, '')
+      calls.push({ thread, syscall, parameters, result: result === undefined ? null : Number(result) })
+      continue
+    }
+    const resumed = /^(\d+) +<\.\.\. (\w+) resumed>.*\) += (-?\d+)/.exec(line)
+    if (resumed === null) continue
+    const call = calls.findLast(({ thread, syscall }) => thread === resumed[1] && syscall === resumed[2])
+    if (call !== undefined) call.result = Number(resumed[3])
+  }
+  return calls
+}
+
+/** The call at which a daemon with a stopping runner stands, once it does. */
+export function stoppedAt(log: string, aim: Aim): Call | null {
+  const counts = new Map<string, number>()
+  for (const call of readCalls(log)) {
+    if (call.syscall !== aim.syscall) continue
+    const count = (counts.get(call.thread) ?? 0) + 1
+    counts.set(call.thread, count)
+    if (count === aim.when) return call
+  }
+  return null
+}
+
+/** Kills a daemon that stands before a call, and its strace, which would sit the delay out. */
+export async function killStopped(daemon: Daemon): Promise<void> {
+  const status = readFileSync(`/proc/${daemon.pid}/status`, 'latin1')
+  const tracer = Number(/^TracerPid:\s+(\d+)$/m.exec(status)?.[1] ?? 0)
+  const dead = daemon.kill()
+  if (tracer !== 0) process.kill(tracer, 'SIGKILL')
+  await dead
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`
+}
