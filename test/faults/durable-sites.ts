@@ -23,7 +23,7 @@ export const SITES: Record<string, Record<string, Site>> = {
   },
   'agent/src/door/tokens.ts': { mkdirSync: [1, ['mkdir state']], writeDurably: [1, REPLACED('tokens')] },
   'agent/src/tree/entry-index.ts': { COMMIT: [1, ['write index-wal']] },
-  'agent/src/tree/index-queries.ts': { statement: [15, ['write index-wal']] },
+  'agent/src/tree/index-queries.ts': { statement: [1, ['write index-wal']] },
   'agent/src/tree/index-schema.ts': { COMMIT: [2, ['write index-journal', 'write index-wal', 'write index']] },
   'agent/src/tree/root-index.ts': { mkdirSync: [1, ['mkdir state']], renameSync: [1, DAMAGE], rmSync: [1, DAMAGE] },
   'host/src/durable-file.ts': {
@@ -61,11 +61,11 @@ export const SITES: Record<string, Record<string, Site>> = {
     renameSync: [1, DAMAGE],
   },
   'receiver/src/apply/ledger.ts': {
-    run: [25, ['write ledger-wal']],
-    transaction: [5, ['write ledger-wal']],
-    synced: [2, ['write ledger-wal', 'fsync ledger-wal']],
+    run: [1, ['write ledger-wal']],
+    transaction: [1, ['write ledger-wal']],
+    synced: [1, ['write ledger-wal', 'fsync ledger-wal']],
     checkpoint: [1, ['write ledger', 'fsync ledger']],
-    statement: [25, ['write ledger-wal']],
+    statement: [1, ['write ledger-wal']],
   },
   'receiver/src/apply/partial-files.ts': {
     writeSync: [1, ['write partial']],
