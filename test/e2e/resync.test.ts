@@ -23,7 +23,7 @@ import { Rig } from '../support/rig.ts'
 const FILES = 40
 
 function fill(source: string): void {
-  for (const directory of ['app/deep/er', 'lib', 'media', 'empty'])
+  for (const directory of ['app/deep/er', 'lib', 'media', 'empty', 'still'])
     mkdirSync(join(source, directory), { recursive: true })
   for (let number = 0; number < FILES; number += 1)
     writeFileSync(join(source, 'app', `f${number}`), `content ${number}`)
@@ -58,35 +58,37 @@ test('drift of every kind is found exactly, then repaired with nothing sent that
   const [target = ''] = rig.targets
   const at = (path: string) => join(target, path)
   const expected: string[] = []
-  const drift = (what: string, directory: string, act: () => void) => {
-    within(at(directory), act)
+  // The times of the directories they are in differ then too, which is nothing to be named.
+  const drift = (what: string, act: () => void) => {
+    act()
     expected.push(what)
   }
-  drift('missing app/f0', 'app', () => rmSync(at('app/f0')))
-  drift('changed app/f1', 'app', () => appendFileSync(at('app/f1'), ' and more'))
-  drift('changed app/f2', 'app', () => chmodSync(at('app/f2'), 0o600))
-  drift('changed app/f3', 'app', () => utimesSync(at('app/f3'), 1e9, 1e9))
-  drift('changed lib/large', 'lib', () => utimesSync(at('lib/large'), 1e9, 1e9))
-  drift('extraneous app/stranger', 'app', () => writeFileSync(at('app/stranger'), 'unknown'))
-  drift('extraneous strange', '.', () => mkdirSync(at('strange/place'), { recursive: true }))
+  drift('missing app/f0', () => rmSync(at('app/f0')))
+  drift('changed app/f1', () => appendFileSync(at('app/f1'), ' and more'))
+  drift('changed app/f2', () => chmodSync(at('app/f2'), 0o600))
+  drift('changed app/f3', () => utimesSync(at('app/f3'), 1e9, 1e9))
+  drift('changed lib/large', () => utimesSync(at('lib/large'), 1e9, 1e9))
+  drift('extraneous app/stranger', () => writeFileSync(at('app/stranger'), 'unknown'))
+  drift('extraneous strange', () => mkdirSync(at('strange/place'), { recursive: true }))
   writeFileSync(at('strange/place/file'), 'unknown too')
-  drift('changed app/f4', 'app', () => {
+  drift('changed app/f4', () => {
     rmSync(at('app/f4'))
     mkdirSync(at('app/f4'))
     writeFileSync(at('app/f4/inside'), 'in the way')
   })
-  drift('changed media', '.', () => {
+  drift('changed media', () => {
     rmSync(at('media'), { recursive: true })
     symlinkSync('/etc', at('media'))
   })
-  drift('changed link', '.', () => {
+  drift('changed link', () => {
     rmSync(at('link'))
     symlinkSync('elsewhere', at('link'))
   })
-  drift('changed empty', '.', () => chmodSync(at('empty'), 0o700))
-  drift('missing app/deep', 'app', () => rmSync(at('app/deep'), { recursive: true }))
+  drift('changed empty', () => chmodSync(at('empty'), 0o700))
+  drift('changed still', () => utimesSync(at('still'), 1e9, 1e9))
+  drift('missing app/deep', () => rmSync(at('app/deep'), { recursive: true }))
   expected.push('missing app/deep/er', 'missing app/deep/er/file')
-  if (process.getuid?.() === 0) drift('changed app/f5', 'app', () => chownSync(at('app/f5'), 12, 34))
+  if (process.getuid?.() === 0) drift('changed app/f5', () => chownSync(at('app/f5'), 12, 34))
   const state = execFileSync('find', [target, '-printf', '%p %m %T@ %C@ %s\\n'], { encoding: 'utf8' })
 
   const seen = await resync(rig, { dryRun: true, check: 'metadata' })
@@ -95,7 +97,7 @@ test('drift of every kind is found exactly, then repaired with nothing sent that
   assert.deepEqual(namesOf(web1), expected.sort())
   assert.deepEqual(namesOf(web2), [])
   assert.deepEqual([web1.missing + web1.changed + web1.extraneous, web1.repaired], [expected.length, 0])
-  assert.equal(web1.checked, FILES + 10)
+  assert.equal(web1.checked, FILES + 11)
   assert.equal(execFileSync('find', [target, '-printf', '%p %m %T@ %C@ %s\\n'], { encoding: 'utf8' }), state)
 
   const mended = await resyncOf(rig, 'web1', { receivers: ['web1'] })
@@ -146,7 +148,7 @@ test('only what was asked for by path is compared, and a path that the source la
   const only = async (...paths: string[]) => namesOf(await resyncOf(rig, 'web1', { paths, dryRun: true }))
   assert.deepEqual(await only('lib/stranger'), ['extraneous lib/stranger'])
   assert.deepEqual(await only('lib/large', 'lib/nothing'), ['missing lib/large'])
-  assert.deepEqual(await only('lib', 'lib/large'), ['changed lib', 'extraneous lib/stranger', 'missing lib/large'])
+  assert.deepEqual(await only('lib', 'lib/large'), ['extraneous lib/stranger', 'missing lib/large'])
   assert.deepEqual(await only('other/deep'), ['extraneous other/deep'])
   assert.deepEqual(await only('empty', 'media', 'link'), [])
   const { repaired } = await resyncOf(rig, 'web1', { paths: ['app/deep/er', 'other/deep/file'] })

@@ -32,6 +32,7 @@ import { type Check, reconcile, type Verdict } from './reconcile.ts'
 
 const OWNER_ACCESS = 0o700
 const MOST_TOUCHED = 20_000
+const MOST_OTHER_TIMES = 10_000
 
 export interface ComparisonEvents {
   checked(entries: number): void
@@ -77,6 +78,8 @@ export class Comparison {
   /** A directory whose listing goes on: what was there, and what was listed of it so far. */
   #split: { path: string; local: LocalDirectory; listed: Set<string> } | null = null
   readonly #touched = new Set<string>()
+  /** Directories that differ in their time alone, and whether it was set: what differs in them will explain most. */
+  readonly #otherTimes = new Map<string, boolean>()
 
   constructor(target: Target, scope: ComparisonScope, events: ComparisonEvents) {
     this.#target = target
@@ -135,6 +138,7 @@ export class Comparison {
     this.#split = null
     this.#pages.length = 0
     this.#touched.clear()
+    this.#otherTimes.clear()
   }
 
   /** @returns null when there is nothing to compare */
@@ -143,7 +147,10 @@ export class Comparison {
     page.next += 1
     if (group === undefined) return null
     const { path, entries } = group
-    if (path !== ABOVE_ROOT && this.#target.untouchable.protects(path, true)) return null
+    if (path !== ABOVE_ROOT && this.#target.untouchable.protects(path, true)) {
+      this.#conclude(path)
+      return null
+    }
     const split = this.#split?.path === path ? this.#split : null
     let mode: number | null = null
     try {
@@ -159,6 +166,7 @@ export class Comparison {
       if (isDiskTrouble(error)) page.next -= 1
       if (mode !== null) this.#restore(path, { mode, mtime: null })
       this.#noteFailure(path, error)
+      this.#conclude(path)
       return null
     }
   }
@@ -189,6 +197,7 @@ export class Comparison {
     if (!isWhole && top === null && path !== ABOVE_ROOT) this.#split = { path, local, listed }
     if (isWhole) this.#discard(path, (name) => !listed.has(name), local)
     else if (top !== null) this.#discardTop(top, opened)
+    if (isWhole) this.#conclude(path)
     this.#close(opened)
     this.#opened = null
     return true
@@ -197,8 +206,9 @@ export class Comparison {
   /** @returns false when it takes longer, and is to be called again */
   #follow(opened: Opened, path: string, verdict: Verdict, isDue: () => boolean): boolean {
     if (verdict.do === 'set') {
-      if (!this.#scope.isDryRun) this.#set(path, verdict.kind, verdict.attributes)
-      this.#events.found(path, 'changed')
+      const isRepaired = !this.#scope.isDryRun && this.#set(path, verdict.kind, verdict.attributes)
+      if (isOnlyTime(verdict) && this.#otherTimes.size < MOST_OTHER_TIMES) this.#otherTimes.set(path, isRepaired)
+      else this.#noteSet(path, isRepaired)
       return true
     }
     const { size } = verdict
@@ -206,14 +216,13 @@ export class Comparison {
     const digest = mustRead ? this.#read(opened, path, size, isDue) : null
     if (digest === undefined) return false
     if (verdict.do === 'want') {
-      this.#events.found(path, verdict.difference)
+      this.#found(path, verdict.difference)
       if (!this.#scope.isDryRun) this.#events.want(path, size, digest)
     } else if (digest !== verdict.digest) {
-      this.#events.found(path, 'changed')
+      this.#found(path, 'changed')
       if (!this.#scope.isDryRun) this.#events.want(path, size, null)
     } else if (verdict.attributes !== null) {
-      if (!this.#scope.isDryRun) this.#set(path, 'file', verdict.attributes)
-      this.#events.found(path, 'changed')
+      this.#noteSet(path, !this.#scope.isDryRun && this.#set(path, 'file', verdict.attributes))
     }
     return true
   }
@@ -230,14 +239,33 @@ export class Comparison {
   }
 
   /** What can not be set here is asked for: its commit then tells the problem, and tries again. */
-  #set(path: string, kind: 'file' | 'directory' | 'symlink', attributes: AttributeChange): void {
+  #set(path: string, kind: 'file' | 'directory' | 'symlink', attributes: AttributeChange): boolean {
     try {
       setAttributes(this.#target.confined.locate(path), kind, attributes)
-      this.#events.repaired()
+      return true
     } catch (error) {
       if (isDiskTrouble(error) || !isSystemError(error)) throw error
       this.#events.want(path, 0, null)
+      return false
     }
+  }
+
+  #noteSet(path: string, isRepaired: boolean): void {
+    this.#found(path, 'changed')
+    if (isRepaired) this.#events.repaired()
+  }
+
+  #found(path: string, kind: Difference['kind']): void {
+    this.#events.found(path, kind)
+    if (path !== ROOT_PATH) this.#otherTimes.delete(parentPath(path))
+  }
+
+  /** All of the directory is compared: if nothing in it differs, its time is a difference of its own. */
+  #conclude(path: string): void {
+    const isRepaired = this.#otherTimes.get(path)
+    if (isRepaired === undefined) return
+    this.#otherTimes.delete(path)
+    this.#noteSet(path, isRepaired)
   }
 
   /** The path that was to be compared is not in the index. */
@@ -285,7 +313,7 @@ export class Comparison {
         this.#noteFailure(paths[0] ?? ROOT_PATH, error)
       }
     }
-    for (const path of paths) this.#events.found(path, 'extraneous')
+    for (const path of paths) this.#found(path, 'extraneous')
     return !this.#scope.isDryRun
   }
 
@@ -341,4 +369,10 @@ export class Comparison {
     const path = joinPath(directory, name)
     return !this.#touched.has(path) && !this.#target.untouchable.protects(path, isDirectory)
   }
+}
+
+/** As a directory's time does when something was made or removed in it. */
+function isOnlyTime({ kind, attributes }: Extract<Verdict, { do: 'set' }>): boolean {
+  const { mode, uid, gid } = attributes
+  return kind === 'directory' && mode === null && uid === LEAVE && gid === LEAVE
 }
