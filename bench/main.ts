@@ -13,6 +13,7 @@ import type { Bench } from './bench.ts'
 import { markdown, type Row } from './figures.ts'
 import { Peers } from './peers.ts'
 import { Plots } from './plots.ts'
+import { delta } from './rows/delta.ts'
 import { firstSync } from './rows/first-sync.ts'
 import { fleet, reconnect } from './rows/fleet.ts'
 import { burst, busyLatency, latency } from './rows/latency.ts'
@@ -30,6 +31,7 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   restart,
   reconnect,
   resync: resyncs,
+  delta,
   fleet: fleet([1, 8, 50]),
   memory,
   soak,

@@ -77,16 +77,19 @@ export class LargeFiles {
 
   /** @returns null when the version can not be read to its end */
   async #compare(row: IndexedEntry, version: Observation, base: ChunkList): Promise<Comparison | null> {
+    const isRow = isSameVersion(row, version)
+    // The scanner has read it when only the bytes could tell whether it changed.
+    const known = isRow ? row.digest : null
     const digests = new DigestStream()
     const chunks = new ChunkStream(base)
     const read = await readVersion(version, this.#parts.access(row.path), (piece) => {
-      digests.update(piece)
+      if (known === null) digests.update(piece)
       chunks.update(piece)
     })
     if (read.fault !== null) return null
-    const digest = digests.finish()
+    const digest = known ?? digests.finish()
     const list = chunks.finish()
-    if (isSameVersion(row, version)) this.#parts.learnt.digest(row, digest)
+    if (isRow) this.#parts.learnt.digest(row, digest)
     const isWorthwhile = carriedBy(chunks.steps) <= WORTHWHILE * version.size
     return { digest, chunks: list, delta: isWorthwhile ? { base: base.size, steps: chunks.steps } : null }
   }
