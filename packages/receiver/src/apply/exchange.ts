@@ -20,7 +20,7 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import { type Answered, type ResyncScope, WHOLE_TARGET } from '../verify/resync.ts'
+import { type Answered, FIRST_LOOK, type ResyncScope, WHOLE_TARGET } from '../verify/resync.ts'
 import { ResyncRun } from '../verify/resync-run.ts'
 import type { ApplierEvent, Phase } from './applier-events.ts'
 import { commitIntent, type Persist } from './commit.ts'
@@ -155,7 +155,7 @@ export class Exchange {
     this.#parts.welcomed()
     if (start === 'resync') {
       this.#phase('resyncing')
-      this.#resync = this.#startResync(WHOLE_TARGET)
+      this.#resync = this.#startResync(this.#greeting.epoch === null ? FIRST_LOOK : WHOLE_TARGET)
       return
     }
     this.#cursor = sequence
@@ -265,7 +265,10 @@ export class Exchange {
   }
 
   #startResync(scope: ResyncScope): ResyncRun {
-    const over = () => (scope.id === null ? this.#endAutomatic() : this.#endAskedFor(scope))
+    const over = async () => {
+      if (scope === FIRST_LOOK) this.#resync = this.#startResync(WHOLE_TARGET)
+      else await (scope.id === null ? this.#endAutomatic() : this.#endAskedFor(scope))
+    }
     return new ResyncRun({ ...this.#parts, repairs: this.#repairs, over }, scope)
   }
 

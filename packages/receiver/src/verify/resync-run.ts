@@ -10,7 +10,7 @@ import type { ApplierEvent } from '../apply/applier-events.ts'
 import type { Persist } from '../apply/commit.ts'
 import type { Repairs } from '../apply/repairs.ts'
 import type { Target } from '../apply/target.ts'
-import { type Answered, Resync, type ResyncScope } from './resync.ts'
+import { type Answered, FIRST_LOOK, Resync, type ResyncScope } from './resync.ts'
 
 /** Long enough to get on with it, short enough to be no delay for a change. */
 const STEP_MS = 15
@@ -84,6 +84,10 @@ export class ResyncRun {
     }
     if (!isDone) return this.#reportSometimes()
     this.#isOver = true
+    if (this.scope === FIRST_LOOK) {
+      this.#announce()
+      return this.#parts.over()
+    }
     this.#report(true)
     const { findings, outcome } = this.#resync
     const { differences: _, error, ...counts } = findings.report()
@@ -105,7 +109,17 @@ export class ResyncRun {
     await this.proceed()
   }
 
+  /** Before anything is done to a target that had files before it joined. */
+  #announce(): void {
+    const { checked, missing, changed, extraneous } = this.#resync.findings
+    const details = { equal: checked - missing - changed, missing, changed, extraneous, comparedBy: 'size and time' }
+    const message =
+      'the target has files already: what differs is compared to the byte and mended, the extraneous goes to the trash'
+    this.#parts.event({ type: 'log', level: 'info', message, details })
+  }
+
   #reportSometimes(): void {
+    if (this.scope === FIRST_LOOK) return
     if (this.#parts.now() - this.#reportedAt >= REPORT_MS || this.#resync.findings.hasUnreported) this.#report(false)
   }
 

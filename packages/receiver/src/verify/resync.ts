@@ -28,6 +28,9 @@ export interface ResyncScope {
   isDryRun: boolean
 }
 
+/** Before a target that has files of its own joins: what will happen, as far as sizes and times tell. */
+export const FIRST_LOOK: ResyncScope = { id: null, within: [ROOT_PATH], check: 'metadata', isDryRun: true }
+
 export const WHOLE_TARGET: ResyncScope = { id: null, within: [ROOT_PATH], check: 'strict', isDryRun: false }
 
 export interface ResyncOutput {
