@@ -8,6 +8,7 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -55,6 +56,13 @@ async function costOf(rig: Rig, line: Line, edit: () => void): Promise<number> {
     async () => ((await rig.status()).roots[0]?.sequence ?? 0) > sequence,
     () => 'the edit is not in the index',
     MINUTES,
+  )
+  // By its time first: comparing the bytes holds up the line, which is of this process, and looks live amid a repair.
+  const timeOf = (root: string) => statSync(join(root, 'big')).mtimeMs
+  await until(
+    () => Math.abs(timeOf(rig.targets[0] ?? '') - timeOf(rig.source)) < 0.01,
+    () => 'the edit does not arrive',
+    2 * MINUTES,
   )
   await rig.converged(2 * MINUTES)
   return line.received - before
