@@ -6,7 +6,7 @@
  */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { collectGarbage, EXIT, Failure, type Logger } from '@rootferry/host'
+import { collectGarbage, EXIT, errorMessage, Failure, type Logger } from '@rootferry/host'
 import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from './root-messages.ts'
 
 export interface RootThreadEvents {
@@ -86,7 +86,10 @@ export class RootThread {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     })
     worker.on('message', (message: FromRoot) => this.#take(message))
-    worker.on('error', (error) => this.#log.error({ root: this.#options.name, err: error }, 'thread of a root failed'))
+    worker.on('error', (error) => {
+      this.#lastFailure = `its thread died (${errorMessage(error)}), and is being restarted`
+      this.#log.error({ root: this.#options.name, err: error }, 'thread of a root failed')
+    })
     worker.on('exit', () => this.#ended())
     return worker
   }
