@@ -7,7 +7,7 @@ import { SITES } from './durable-sites.ts'
 
 const PACKAGES = join(import.meta.dirname, '../../packages')
 const CALLS =
-  /\b(?<fs>(?:rename|mkdir|rmdir|unlink|rm|link|symlink|cp|copyFile|write|writeFile|appendFile|truncate|ftruncate|fsync|fdatasync|chmod|fchmod|chown|fchown|lchown|utimes|futimes|lutimes)Sync)\(|(?<!function )\b(?<ours>writeDurably)\(|#file\.(?<ledger>run|transaction|synced|checkpoint)\(|\.exec\((?<commit>['`](?:BEGIN[^'`]*)?COMMIT)|['`](?<statement>INSERT|UPDATE|DELETE) |(?<promised>promisify\(fsync\))/g
+  /\b(?<fs>(?:rename|mkdir|rmdir|unlink|rm|link|symlink|cp|copyFile|write|writeFile|appendFile|truncate|ftruncate|fsync|fdatasync|chmod|fchmod|chown|fchown|lchown|utimes|futimes|lutimes)Sync)\(|(?<!function )\b(?<ours>writeDurably|removeTree)\(|#file\.(?<ledger>run|transaction|synced|checkpoint)\(|\.exec\((?<commit>['`](?:BEGIN[^'`]*)?COMMIT)|['`](?<statement>INSERT|UPDATE|DELETE) |(?<promised>promisify\(fsync\))/g
 
 /** @returns how often each call occurs in a text; statements of a database are one step, however many */
 function durableCalls(text: string): Record<string, number> {

@@ -36,6 +36,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     rmSync: [2, ['unlink identity', 'unlink tokens']],
   },
   'host/src/logger.ts': { writeSync: [1, 'standard output'] },
+  'host/src/remove-tree.ts': { rmSync: [1, ['unlink probe']] },
   'receiver/src/apply/attributes.ts': {
     chmodSync: [1, ['chmod target']],
     utimesSync: [1, ['utimes target']],
@@ -70,7 +71,7 @@ export const SITES: Record<string, Record<string, Site>> = {
   'receiver/src/apply/partial-files.ts': {
     writeSync: [1, ['write partial']],
     ftruncateSync: [2, ['truncate partial']],
-    rmSync: [1, CLEANS],
+    removeTree: [1, CLEANS],
   },
   'receiver/src/apply/removal.ts': { rmdirSync: [2, ['rmdir target']] },
   'receiver/src/apply/staging.ts': {
@@ -82,18 +83,18 @@ export const SITES: Record<string, Record<string, Site>> = {
     fchmodSync: [1, 'a new file with special bits, beside its times'],
     fchownSync: [1, OWNERS],
     copyFileSync: [1, 'where a second name for the same file is refused'],
-    rmSync: [7, ['unlink probe']],
+    removeTree: [7, ['unlink probe']],
   },
   'receiver/src/apply/target.ts': {
     mkdirSync: [1, ['mkdir state', 'mkdir trash']],
     writeFileSync: [1, 'an empty probe'],
     renameSync: [1, 'a probe that is always refused'],
-    rmSync: [1, ['unlink probe']],
+    removeTree: [1, ['unlink probe']],
   },
   'receiver/src/apply/trash.ts': {
     mkdirSync: [3, ['mkdir target']],
     renameSync: [1, ['rename target to target']],
-    rmSync: [2, 'the oldest goes when it is too much or too old'],
+    removeTree: [2, 'the oldest goes when it is too much or too old'],
     copyFileSync: [1, ACROSS],
     symlinkSync: [1, ACROSS],
     unlinkSync: [1, ACROSS],
@@ -102,7 +103,7 @@ export const SITES: Record<string, Record<string, Site>> = {
   'receiver/src/apply/work-area.ts': {
     mkdirSync: [1, ['mkdir staging', 'mkdir trash']],
     unlinkSync: [1, 'something planted under the reserved name'],
-    rmSync: [1, CLEANS],
+    removeTree: [1, CLEANS],
     rmdirSync: [1, 'the empty area inside a target that is a filesystem of its own'],
   },
   'receiver/src/join.ts': {

@@ -6,7 +6,8 @@
  * INVARIANT: the ledger's `bytes` of a partial is a boundary between slices up to which the file was written; what lies
  * beyond it in the file is cut off before more is added. Nothing is trusted before the digest of the whole agrees.
  */
-import { closeSync, constants, existsSync, ftruncateSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs'
+import { removeTree } from '@rootferry/host'
 import { DigestStream, LIMITS, type Partial, ProtocolError, type Slice } from '@rootferry/protocol'
 import { fileDigest } from './file-digest.ts'
 import type { Ledger, PartialRow } from './ledger.ts'
@@ -134,7 +135,7 @@ export class PartialFiles {
     const file = this.#files.get(path)
     if (file === undefined) return
     this.drop(path)
-    rmSync(this.#locate(file.row.staged), { force: true })
+    removeTree(this.#locate(file.row.staged))
   }
 
   drop(path: string): void {

@@ -18,11 +18,10 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  rmSync,
   symlinkSync,
   writeSync,
 } from 'node:fs'
-import { errorCode, plainMessage } from '@rootferry/host'
+import { errorCode, plainMessage, removeTree } from '@rootferry/host'
 import { baseName, parentPath } from '@rootferry/protocol'
 import { readObject, setAttributes, utimesSeconds } from './attributes.ts'
 import { type Creation, creationMode } from './disk-object.ts'
@@ -82,7 +81,7 @@ export class Staging {
       writeAll(descriptor, content)
       this.#finish(descriptor, attributes)
     } catch (error) {
-      rmSync(location, { force: true })
+      removeTree(location)
       throw error
     } finally {
       closeSync(descriptor)
@@ -99,7 +98,7 @@ export class Staging {
     try {
       this.adopt(name, attributes)
     } catch (error) {
-      rmSync(location, { force: true })
+      removeTree(location)
       throw error
     }
     return name
@@ -127,7 +126,7 @@ export class Staging {
     } finally {
       closeSync(descriptor)
     }
-    rmSync(staged, { force: true })
+    removeTree(staged)
     return null
   }
 
@@ -146,7 +145,7 @@ export class Staging {
   }
 
   discard(name: string): void {
-    rmSync(this.#locate(name), { force: true, recursive: true })
+    removeTree(this.#locate(name))
   }
 
   #locate(name: string): string {
@@ -172,7 +171,7 @@ export class Staging {
       create()
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error
-      rmSync(location, { force: true, recursive: true })
+      removeTree(location)
       create()
     }
   }
@@ -215,10 +214,10 @@ export function writeAll(descriptor: number, content: Uint8Array): void {
 /** What new files in `location`, a private directory, come out like. */
 export function probeCreation(location: string): Creation {
   const probe = `${location}/probe`
-  rmSync(probe, { force: true })
+  removeTree(probe)
   closeSync(openSync(probe, NEW_FILE, PERMISSIONS))
   const made = readObject(probe)
-  rmSync(probe, { force: true })
+  removeTree(probe)
   if (made === null) throw new Error(`${probe} vanished`)
   return { uid: made.uid, gid: made.gid, exactModes: made.mode === PERMISSIONS, privileged: made.uid === 0 }
 }

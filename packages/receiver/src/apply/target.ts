@@ -4,10 +4,10 @@
  * A symlink at the configured path is followed, here and only here. The position in the ledger counts only for the
  * directory it was recorded for: another one at the same path, or an empty one, begins anew.
  */
-import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { dirname, join } from 'node:path'
-import { ConfinedDirectories, EXIT, errorCode, Failure, plainMessage } from '@rootferry/host'
+import { ConfinedDirectories, EXIT, errorCode, Failure, plainMessage, removeTree } from '@rootferry/host'
 import { ROOT_PATH } from '@rootferry/protocol'
 import { Committer } from './committer.ts'
 import type { Creation } from './disk-object.ts'
@@ -165,7 +165,7 @@ function renameWorks(stateDir: string, path: string): boolean {
   } catch (error) {
     return errorCode(error) === 'EBUSY' && statSync(stateDir).dev === statSync(path).dev
   } finally {
-    rmSync(probe, { force: true })
+    removeTree(probe)
   }
   return false
 }

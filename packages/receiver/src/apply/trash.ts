@@ -22,11 +22,10 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
-  rmSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
-import { ConfinedDirectories, errorCode } from '@rootferry/host'
+import { ConfinedDirectories, errorCode, removeTree } from '@rootferry/host'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { WorkArea } from './work-area.ts'
 
@@ -94,7 +93,7 @@ export class Trash {
     move(location, place)
     this.changes += 1
     if (this.#limits.keepDays === 0) {
-      rmSync(`${base}/${name}`, { recursive: true, force: true })
+      removeTree(`${base}/${name}`)
       return
     }
     batches.set(name, { lastMs: this.#now(), bytes: (batches.get(name)?.bytes ?? 0) + bytesOf(place) })
@@ -110,7 +109,7 @@ export class Trash {
     for (const [name, batch] of batches) {
       left -= 1
       if (batch.lastMs > horizon && (bytes <= this.#limits.maxBytes || left === 0)) continue
-      rmSync(`${this.#area.directory('trash')}/${name}`, { recursive: true, force: true })
+      removeTree(`${this.#area.directory('trash')}/${name}`)
       batches.delete(name)
       bytes -= batch.bytes
       purged += 1

@@ -7,8 +7,8 @@
  * INVARIANT: making and removing `.rootferry` leaves the root's mtime as it was, also across a crash (the time is in
  * the ledger meanwhile). Inside the root everything goes through descriptors, so a planted symlink leads nowhere.
  */
-import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
-import { type ConfinedDirectories, errorCode } from '@rootferry/host'
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { type ConfinedDirectories, errorCode, removeTree } from '@rootferry/host'
 import { microseconds, RESERVED_NAME, ROOT_PATH } from '@rootferry/protocol'
 import { readObject, setAttributes } from './attributes.ts'
 import { LEAVE } from './staged-change.ts'
@@ -74,7 +74,7 @@ export class WorkArea {
     if (this.#outside !== null || this.#exists('staging')) {
       const staging = this.directory('staging')
       for (const name of readdirSync(staging)) {
-        if (!keep.has(name)) rmSync(`${staging}/${name}`, { recursive: true, force: true })
+        if (!keep.has(name)) removeTree(`${staging}/${name}`)
       }
     }
     if (this.#outside === null) this.#leave()
