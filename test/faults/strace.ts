@@ -42,41 +42,55 @@ export function straceIsMissing(): string | null {
 
 /** @returns what runs a program in the place of Node: a script, with its calls in `log` */
 export function tracingRunner(at: string, log: string): string {
-  return writeRunner(at, log, DURABLE_CALLS.join(','), [])
+  return writeRunner(at, log, DURABLE_CALLS.join(','), ['--seccomp-bpf'], [])
 }
 
 /** The same, and it stops before the call. */
 export function stoppingRunner(at: string, log: string, aim: Aim): string {
-  return writeRunner(at, log, aim.syscall, [
-    ...(aim.path === null ? [] : ['-P', aim.path]),
-    ...['-e', `inject=${aim.syscall}:delay_enter=${STOP_SECONDS}s:when=${aim.when}`],
-  ])
+  return writeRunner(
+    at,
+    log,
+    aim.syscall,
+    ['--seccomp-bpf'],
+    [
+      ...(aim.path === null ? [] : ['-P', aim.path]),
+      ...['-e', `inject=${aim.syscall}:delay_enter=${STOP_SECONDS}s:when=${aim.when}`],
+    ],
+  )
 }
 
 /**
- * The same, and calls fail.
- * @param syscalls separated by commas
- * @param paths on these only
- * @param when as strace takes it: `1..3` for the first three
+ * The same, and the call aimed at fails, and all of its kind on that path after it, until `endTracing`. Without
+ * --seccomp-bpf: its filter would stay, and answer ENOSYS where no tracer is left.
  */
-export function refusingRunner(
-  at: string,
-  log: string,
-  syscalls: string,
-  error: string,
-  paths: string[],
-  when: string,
-): string {
-  return writeRunner(at, log, syscalls, [
-    ...paths.flatMap((path) => ['-P', path]),
-    ...['-e', `inject=${syscalls}:error=${error}:when=${when}`],
-  ])
+export function refusingRunner(at: string, log: string, aim: Aim, error: string): string {
+  return writeRunner(
+    at,
+    log,
+    aim.syscall,
+    ['-I', 'waiting'],
+    [
+      ...(aim.path === null ? [] : ['-P', aim.path]),
+      ...['-e', `inject=${aim.syscall}:error=${error}:when=${aim.when}+`],
+    ],
+  )
 }
 
-function writeRunner(at: string, log: string, syscalls: string, more: string[]): string {
+/** Ends strace; the daemon goes on, and nothing is refused any more. */
+export function endTracing(daemon: Daemon): void {
+  const tracer = tracerOf(daemon)
+  if (tracer !== 0) process.kill(tracer, 'SIGTERM')
+}
+
+/** How many calls a refusing runner has made fail. */
+export function refusals(log: string): number {
+  return existsSync(log) ? readFileSync(log, 'latin1').split('(INJECTED)').length - 1 : 0
+}
+
+function writeRunner(at: string, log: string, syscalls: string, how: string[], more: string[]): string {
   rmSync(log, { force: true })
   // -D: the daemon is this script's process, and strace its child, so that signals reach whom they are for.
-  const words = ['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-y', '-s', '300', '-o', log]
+  const words = ['strace', '-D', '-f', ...how, '-qq', '-y', '-s', '300', '-o', log]
   const all = [...words, '-e', `trace=${syscalls}`, ...more, process.execPath]
   writeFileSync(at, `#!/bin/sh\nexec ${all.map(quoted).join(' ')} "$@"\n`)
   chmodSync(at, 0o755)
@@ -118,11 +132,15 @@ export function stoppedAt(log: string, aim: Aim): Call | null {
 
 /** Kills a daemon that stands before a call, and its strace, which would sit the delay out. */
 export async function killStopped(daemon: Daemon): Promise<void> {
-  const status = readFileSync(`/proc/${daemon.pid}/status`, 'latin1')
-  const tracer = Number(/^TracerPid:\s+(\d+)$/m.exec(status)?.[1] ?? 0)
+  const tracer = tracerOf(daemon)
   const dead = daemon.kill()
   if (tracer !== 0) process.kill(tracer, 'SIGKILL')
   await dead
+}
+
+function tracerOf({ pid }: Daemon): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  return Number(/^TracerPid:\s+(\d+)$/m.exec(status)?.[1] ?? 0)
 }
 
 function quoted(word: string): string {

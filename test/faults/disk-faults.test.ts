@@ -1,0 +1,127 @@
+/**
+ * The kernel refuses steps of a daemon with the errors of full, broken and read-only disks, for as long as the test
+ * likes: the daemon says so, tries again by itself, and needs no restart; no file of the target is torn meanwhile.
+ *
+ * In the suite a sample, ROOTFERRY_SEED says which; with ROOTFERRY_LONG=1 every kind of step.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import type { Daemon } from '../../packages/local/src/daemon.ts'
+import { until } from '../support/until.ts'
+import { agentRun, CrashBench, receiverRun, stepsOfRun } from './crash-bench.ts'
+import type { CrashPoint } from './durable-steps.ts'
+import { endTracing, refusals, refusingRunner, straceIsMissing } from './strace.ts'
+
+const SEED = Number(process.env['ROOTFERRY_SEED'] ?? Math.floor(Math.random() * 1_000))
+const SAMPLE = process.env['ROOTFERRY_LONG'] === '1' ? Number.POSITIVE_INFINITY : 4
+
+const RECEIVER: [step: string, error: string][] = [
+  ['write ledger-wal', 'ENOSPC'],
+  ['rename staging to target', 'EROFS'],
+  ['write staging', 'ENOSPC'],
+  ['write partial', 'EIO'],
+  ['mkdir staging', 'ENOSPC'],
+  ['symlink staging', 'EDQUOT'],
+  ['utimes staging', 'EROFS'],
+  ['link target to staging', 'EIO'],
+  ['truncate partial', 'EIO'],
+  ['rename partial to target', 'EIO'],
+  ['unlink target', 'EROFS'],
+  ['rmdir target', 'EROFS'],
+  ['chmod target', 'EROFS'],
+  ['utimes target', 'EIO'],
+]
+
+/** In the middle of its kind: what begins and ends a life is not meant here. */
+function middleOf(points: readonly CrashPoint[], step: string): CrashPoint {
+  const all = points.filter(({ name }) => name === step)
+  const point = all[Math.floor(all.length / 2)]
+  assert.ok(point !== undefined, `no step '${step}'`)
+  return point
+}
+
+/** Has the daemon refused until it said `complaint`, then lets it have its way. */
+async function refuse(
+  bench: CrashBench,
+  point: CrashPoint,
+  error: string,
+  launch: (runner: string) => Daemon,
+  complaint: string,
+): Promise<void> {
+  const { rig } = bench
+  const at = `${error} at ${point.name} (${JSON.stringify(point.aim)}, seed ${SEED})`
+  const log = join(rig.place, 'calls.log')
+  rig.logs.length = 0
+  const daemon = launch(refusingRunner(join(rig.place, 'runner'), log, point.aim, error))
+  let ended: string | null = null
+  void daemon.ended.then((how) => {
+    ended = how
+  })
+  await until(
+    () => ended !== null || (refusals(log) > 0 && rig.logs.some(({ msg }) => msg === complaint)),
+    () => `${at}: ${refusals(log)} refused, and it did not say so`,
+  )
+  assert.equal(ended, null, at)
+  assert.deepEqual(bench.torn(), [], at)
+  endTracing(daemon)
+  await rig.converged(60_000)
+  assert.equal(ended, null, at)
+}
+
+test('a receiver whose disk refuses a step says so, keeps what was there, and goes on by itself', async (t) => {
+  const missing = straceIsMissing()
+  if (missing !== null) return t.skip(missing)
+  await using bench = await CrashBench.start(true)
+  const { rig } = bench
+  bench.rewindReceiver()
+  const points = await stepsOfRun(rig, receiverRun)
+  const from = SEED % RECEIVER.length
+  for (const [step, error] of [...RECEIVER.slice(from), ...RECEIVER.slice(0, from)].slice(0, SAMPLE)) {
+    bench.rewindReceiver()
+    const launch = (runner: string) => rig.launchReceiver(0, runner)
+    await refuse(bench, middleOf(points, step), error, launch, 'can not commit, trying again')
+    assert.deepEqual(bench.leftovers(), [], step)
+    await rig.killReceiver(0)
+    t.diagnostic(`${error} at ${step}`)
+  }
+})
+
+test('an agent whose disk is full says so, and goes on by itself', async (t) => {
+  const missing = straceIsMissing()
+  if (missing !== null) return t.skip(missing)
+  await using bench = await CrashBench.start(false)
+  const { rig } = bench
+  const points = await stepsOfRun(rig, agentRun)
+  await rig.killReceiver(0)
+  bench.rewindAgent()
+  bench.rewindReceiver()
+  const epoch = bench.index()?.epoch
+  const launch = (runner: string) => {
+    const agent = rig.launchAgent(runner)
+    agent.onLine(({ msg }) => {
+      if (msg === 'agent is up') rig.launchReceiver(0)
+    })
+    return agent
+  }
+  await refuse(bench, middleOf(points, 'write index-wal'), 'ENOSPC', launch, 'thread of a root failed')
+  assert.equal((await rig.status()).roots[0]?.epoch, epoch)
+})
+
+test('what can not be removed names the error of the disk', (t) => {
+  const missing = straceIsMissing()
+  if (missing !== null) return t.skip(missing)
+  const file = join(mkdtempSync(join(tmpdir(), 'rootferry-remove-')), 'x')
+  writeFileSync(file, '')
+  const program = `import { removeTree } from ${JSON.stringify(import.meta.resolve('../../packages/host/src/index.ts'))}
+    try { removeTree(${JSON.stringify(file)}) } catch (error) { console.log(error.code, error.syscall) }`
+  for (const error of ['EROFS', 'EIO', 'ENOSPC', 'EDQUOT', 'EACCES']) {
+    const inject = ['-f', '-o', '/dev/null', '-e', `inject=unlink,unlinkat,rmdir:error=${error}`]
+    const words = [...inject, process.execPath, '--input-type=module', '-e', program]
+    assert.equal(execFileSync('strace', words, { encoding: 'utf8' }), `${error} rm\n`)
+  }
+  rmSync(dirname(file), { recursive: true })
+})
