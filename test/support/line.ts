@@ -1,11 +1,24 @@
-/** A TCP line between receiver and agent that a test can cut, block and open again. */
+/**
+ * A TCP line between receiver and agent that a test can cut, block, stall and open again: at once, at a chosen frame of
+ * the agent's or within one, or so that what the receiver says is lost.
+ */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { FrameMeter } from './frame-meter.ts'
+
+/** The frame, counted from 1, after which the line breaks, or within which. */
+export interface Break {
+  frame: number
+  isInside: boolean
+}
 
 export class Line implements AsyncDisposable {
   readonly #server: Server
   readonly #open = new Set<Socket>()
   #blocked = false
+  #stalled = false
+  #muted = false
+  #break: Break | null = null
   readonly #recorded: Buffer[] = []
   readonly #records: boolean
   /** Bytes that came from the agent. */
@@ -33,6 +46,16 @@ export class Line implements AsyncDisposable {
     return Buffer.concat(this.#recorded).toString('latin1')
   }
 
+  /** Whether a break that was asked for has yet to come. */
+  get isBreakDue(): boolean {
+    return this.#break !== null
+  }
+
+  /** Breaks once, counting the agent's frames from now on. What comes before the break arrives. */
+  breakAt(place: Break): void {
+    this.#break = { ...place }
+  }
+
   /** Ends every connection at once; new ones are taken unless it is blocked. */
   cut(): void {
     for (const socket of this.#open) socket.resetAndDestroy()
@@ -47,6 +70,22 @@ export class Line implements AsyncDisposable {
     this.#blocked = false
   }
 
+  /** Nothing passes any more, and nobody is told. */
+  stall(): void {
+    this.#stalled = true
+    for (const socket of this.#open) socket.pause()
+  }
+
+  flow(): void {
+    this.#stalled = false
+    for (const socket of this.#open) socket.resume()
+  }
+
+  /** What receivers say from now on is lost, until the next connection. */
+  mute(): void {
+    this.#muted = true
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.block()
     this.#server.close()
@@ -58,23 +97,47 @@ export class Line implements AsyncDisposable {
       near.destroy()
       return
     }
+    this.#muted = false
     const far = connect(agentPort, '127.0.0.1')
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      this.#open.add(from)
-      from.on('data', (data: Buffer) => {
-        if (from === far) this.received += data.byteLength
-        if (this.#records) this.#recorded.push(data)
-        if (!to.write(data)) from.pause()
-      })
-      to.on('drain', () => from.resume())
-      from.on('error', () => to.destroy())
-      from.on('close', () => {
-        this.#open.delete(from)
-        to.destroy()
-      })
-    }
+    const meter = new FrameMeter()
+    this.#pipe(near, far, (data) => (this.#muted ? null : data))
+    this.#pipe(far, near, (data) => {
+      this.received += data.byteLength
+      const until = this.#placeOfBreak(meter.feed(data))
+      if (until === null) return data
+      this.#break = null
+      near.write(data.subarray(0, until))
+      near.destroySoon()
+      far.destroy()
+      return null
+    })
+  }
+
+  /** @returns the first byte that does not arrive, or null when all do */
+  #placeOfBreak({ begins, ends }: { begins: number[]; ends: number[] }): number | null {
+    const due = this.#break
+    if (due === null) return null
+    const places = due.isInside ? begins : ends
+    if (places.length >= due.frame) return places[due.frame - 1] ?? null
+    due.frame -= places.length
+    return null
+  }
+
+  #pipe(from: Socket, to: Socket, filter: (data: Buffer) => Buffer | null): void {
+    this.#open.add(from)
+    if (this.#stalled) from.pause()
+    from.on('data', (data: Buffer) => {
+      if (this.#records) this.#recorded.push(data)
+      const passed = filter(data)
+      if (passed !== null && !to.write(passed)) from.pause()
+    })
+    to.on('drain', () => {
+      if (!this.#stalled) from.resume()
+    })
+    from.on('error', () => to.destroy())
+    from.on('close', () => {
+      this.#open.delete(from)
+      to.destroySoon()
+    })
   }
 }

@@ -1,0 +1,119 @@
+/**
+ * Lines that break: at every frame of a changeset and within it, during the upgrade, after the commit but before its
+ * acknowledgement; and one that stalls beside others that do not.
+ */
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { differences } from '../support/compare-trees.ts'
+import { Line } from '../support/line.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+/** changeset, segment, its bytes, commit. */
+const FRAMES = 4
+const ROUNDS = process.env['ROOTFERRY_LONG'] === '1' ? 20 : 1
+
+function change(source: string, number: number): void {
+  const directory = join(source, `dir-${number % 3}`)
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory)
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(directory, name), `${name} of ${number}\n`.repeat(200))
+}
+
+async function sequenceOf(rig: Rig): Promise<number> {
+  return (await rig.status()).receivers[0]?.sequence ?? Number.NaN
+}
+
+test('a line that breaks after any frame of a changeset, or within it: the target becomes right, and no sequence goes back', async () => {
+  await using rig = await Rig.start({ receivers: 1, agentConfig: { compression: 'never' } })
+  await using line = await Line.to(rig.agentPort)
+  await rig.redirect(0, line.port)
+  await rig.converged()
+  let number = 0
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (let frame = 1; frame <= FRAMES; frame += 1) {
+      for (const isInside of [false, true]) {
+        const before = await sequenceOf(rig)
+        line.breakAt({ frame, isInside })
+        change(rig.source, number)
+        number += 1
+        await until(
+          () => !line.isBreakDue,
+          () => `no frame ${frame} came`,
+        )
+        await rig.converged()
+        assert.ok((await sequenceOf(rig)) > before, `frame ${frame}`)
+      }
+    }
+  }
+})
+
+test('a commit whose acknowledgement is lost is not done again', async () => {
+  await using rig = await Rig.start({ receivers: 1 })
+  await using line = await Line.to(rig.agentPort)
+  await rig.redirect(0, line.port)
+  await rig.converged()
+  const content = 'x'.repeat(300_000)
+  line.mute()
+  writeFileSync(join(rig.source, 'page'), content)
+  await until(
+    () => rig.logs.some(({ msg, added }) => msg === 'changeset committed' && added === 1),
+    () => 'it was not committed',
+  )
+  assert.equal(readFileSync(join(rig.targets[0] ?? '', 'page'), 'utf8'), content)
+  line.received = 0
+  line.cut()
+  await rig.converged()
+  assert.ok(line.received < 8_192, `${line.received} bytes came again`)
+})
+
+test('an agent that vanishes during the upgrade, again and again, is found when it is back', async () => {
+  await using rig = await Rig.start({ receivers: 1 })
+  await using line = await Line.to(rig.agentPort)
+  await rig.redirect(0, line.port)
+  await rig.converged()
+  line.block()
+  change(rig.source, 1)
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    // The first bytes of the welcome are the first that come within a frame: the upgrade has just been answered.
+    line.breakAt({ frame: 1, isInside: true })
+    line.unblock()
+    await until(
+      () => !line.isBreakDue,
+      () => 'it did not come back',
+    )
+  }
+  await rig.converged()
+})
+
+test('beside a line that stalls and one that flaps the others go on', async () => {
+  await using rig = await Rig.start({ receivers: 4 })
+  await using slow = await Line.to(rig.agentPort)
+  await using flapping = await Line.to(rig.agentPort)
+  await rig.redirect(0, slow.port)
+  await rig.redirect(1, flapping.port)
+  await rig.converged()
+  slow.stall()
+  for (let number = 0; number < 10; number += 1) {
+    change(rig.source, number)
+    flapping.cut()
+    await until(
+      () => [2, 3].every((healthy) => isEqual(rig, healthy)),
+      () => `change ${number} did not come to the healthy ones`,
+    )
+    assert.ok(!isEqual(rig, 0), 'the stalled line let something through')
+  }
+  slow.flow()
+  await rig.converged()
+})
+
+function isEqual(rig: Rig, number: number): boolean {
+  try {
+    return differences(rig.source, rig.targets[number] ?? '').length === 0
+  } catch {
+    // Something went away while it was compared: not equal yet.
+    return false
+  }
+}
