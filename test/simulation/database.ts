@@ -35,9 +35,11 @@ export class StoredDatabase {
     return Number(this.prepare('PRAGMA user_version').get()?.['user_version']) > 0
   }
 
-  prepare(sql: string): EngineStatement {
+  /** @param asArrays rows come as arrays instead of objects */
+  prepare(sql: string, asArrays = false): EngineStatement {
     const known = this.#statements.get(sql) ?? this.engine.prepare(sql)
     this.#statements.set(sql, known)
+    known.setReturnArrays(asArrays)
     return known
   }
 
@@ -96,8 +98,10 @@ export class DatabaseSync {
   }
 
   prepare(sql: string): StatementSync {
-    return new StatementSync(this.#stored.prepare(sql), (act) =>
-      WRITES.test(sql) ? this.#writing(act) : this.#reading(act),
+    const stored = this.#stored
+    return new StatementSync(
+      (asArrays) => stored.prepare(sql, asArrays),
+      (act) => (WRITES.test(sql) ? this.#writing(act) : this.#reading(act)),
     )
   }
 
@@ -152,25 +156,32 @@ export class DatabaseSync {
 
 type Around = <Result>(act: () => Result) => Result
 
+/** The engine's statements serve everybody who prepares the same text: what one of them asked for is its own. */
 export class StatementSync {
-  readonly #statement: EngineStatement
+  readonly #prepared: (asArrays: boolean) => EngineStatement
   readonly #around: Around
+  #asArrays = false
 
-  constructor(statement: EngineStatement, around: Around) {
-    this.#statement = statement
+  constructor(prepared: (asArrays: boolean) => EngineStatement, around: Around) {
+    this.#prepared = prepared
     this.#around = around
+    prepared(false)
+  }
+
+  setReturnArrays(asArrays: boolean): void {
+    this.#asArrays = asArrays
   }
 
   run(...values: SQLInputValue[]) {
-    return this.#around(() => this.#statement.run(...values))
+    return this.#around(() => this.#prepared(this.#asArrays).run(...values))
   }
 
   get(...values: SQLInputValue[]) {
-    return this.#around(() => this.#statement.get(...values))
+    return this.#around(() => this.#prepared(this.#asArrays).get(...values))
   }
 
   all(...values: SQLInputValue[]) {
-    return this.#around(() => this.#statement.all(...values))
+    return this.#around(() => this.#prepared(this.#asArrays).all(...values))
   }
 }
 

@@ -3,6 +3,7 @@
  * that each path ever had, which is what an oracle holds targets against.
  */
 
+import { createHash } from 'node:crypto'
 import type { Disk } from './disk.ts'
 import {
   chmodSync,
@@ -32,6 +33,7 @@ const WEIGHTS = {
   rewrite: 4,
   save: 4,
   append: 3,
+  edit: 3,
   chmod: 2,
   touch: 2,
   mkdir: 4,
@@ -99,6 +101,8 @@ export class Workload {
         return true
       case 'append':
         return kind === 'file' && this.#append(at)
+      case 'edit':
+        return kind === 'file' && this.#edit(at)
       case 'chmod':
         if (kind !== 'file' && kind !== 'directory') return false
         chmodSync(at, this.#chance.pick(MODES) | (kind === 'directory' ? 0o700 : 0))
@@ -161,6 +165,16 @@ export class Workload {
     return true
   }
 
+  /** A few bytes amid a file become others: most of a large one stays. */
+  #edit(at: string): boolean {
+    const size = lstatSync(at)?.size ?? 0
+    if (size === 0) return false
+    const descriptor = openSync(at, OPEN.O_WRONLY)
+    writeSync(descriptor, Buffer.from(`edit ${this.#contents++}`), 0, undefined, this.#chance.below(size))
+    closeSync(descriptor)
+    return true
+  }
+
   /** Other content under the same size and mtime. */
   #sneak(at: string): boolean {
     const before = lstatSync(at)
@@ -179,10 +193,10 @@ export class Workload {
   #content(): Buffer {
     const sort = this.#chance.below(20)
     const size = sort === 0 ? 0 : sort < 14 ? this.#chance.below(1_500) : this.#chance.below(14_000)
-    const bytes = sort === 19 ? this.#chance.below(BEYOND_INLINE) : size
+    const bytes = sort >= 18 ? this.#chance.below(BEYOND_INLINE) : size
     // Now and then what another file had: such content need not travel twice.
     this.#contents += this.#chance.oneIn(5) ? 0 : 1
-    return Buffer.alloc(bytes, `content ${this.#contents} `)
+    return createHash('shake256', { outputLength: bytes }).update(`content ${this.#contents}`).digest()
   }
 
   #path(): string {
