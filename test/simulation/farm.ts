@@ -29,6 +29,15 @@ export function isUnderWay(): boolean {
   return present !== null && present.scheduler.current !== null
 }
 
+/**
+ * Whether code under simulation may set real timers: a simulation that is there, but has given nobody a turn, would
+ * never hear of them.
+ * @throws when there is one
+ */
+export function refuseBetweenTurns(what: string): void {
+  if (present !== null && present.scheduler.current === null) throw new Error(`${what} outside of any turn`)
+}
+
 /** Whose turn it is. */
 export function presentProcess(): Process | null {
   return farm().scheduler.current

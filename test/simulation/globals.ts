@@ -1,5 +1,5 @@
 /** Timers, clock and chance of the language itself: a simulated process gets those of its machine. */
-import { farm, isUnderWay, presentMachine, presentProcess } from './farm.ts'
+import { farm, isUnderWay, presentMachine, presentProcess, refuseBetweenTurns } from './farm.ts'
 import type { Timer } from './scheduler.ts'
 
 const LEAST_MS = 1
@@ -51,8 +51,11 @@ export function installGlobals(): void {
   const elapsed = performance.now.bind(performance)
   const start =
     (repeats: boolean, otherwise: (act: Act, ms?: number) => unknown) =>
-    (act: Act, ms = 0) =>
-      isUnderWay() ? new SimulatedTimeout(act, ms, repeats) : otherwise(act, ms)
+    (act: Act, ms = 0) => {
+      if (isUnderWay()) return new SimulatedTimeout(act, ms, repeats)
+      refuseBetweenTurns('a timer')
+      return otherwise(act, ms)
+    }
   const end = (otherwise: (timer: NodeJS.Timeout) => void) => (timer: NodeJS.Timeout | SimulatedTimeout) =>
     timer instanceof SimulatedTimeout ? timer.cancel() : otherwise(timer)
   Object.assign(globalThis, {

@@ -84,7 +84,8 @@ export class Line {
   readonly #chance: Chance
   /** When the last frame of each way arrives: none overtakes another. */
   readonly #arrivals = new Map<SimulatedSocket, number>()
-  readonly #stalled: (() => void)[] = []
+  /** What waits for the end of a stall, oldest first. */
+  #stalled: (() => void)[] = []
   isCut = false
 
   constructor(
@@ -147,9 +148,14 @@ export class Line {
     }
   }
 
-  /** What waited for the end of a stall. */
+  /** A stall has ended. */
   resume(): void {
-    for (const deliver of this.#stalled.splice(0)) deliver()
+    this.#scheduler.after(0, this.client.owner, () => {
+      if (this.caller.isStalled || this.isCut) return
+      const waiting = this.#stalled
+      this.#stalled = []
+      for (const arrive of waiting) if (!this.isCut) arrive()
+    })
   }
 
   #deliver(from: SimulatedSocket, bytes: number, arrive: () => void): void {
@@ -159,7 +165,8 @@ export class Line {
     this.#arrivals.set(from, after)
     const deliver = () => {
       if (this.isCut) return
-      if (this.caller.isStalled && from === this.server) this.#stalled.push(deliver)
+      const waits = from === this.server && (this.caller.isStalled || this.#stalled.length > 0)
+      if (waits) this.#stalled.push(arrive)
       else arrive()
     }
     this.#scheduler.after(after - now, this.#otherEnd(from).owner, deliver)
