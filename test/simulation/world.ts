@@ -170,10 +170,6 @@ export class World {
   #broke(who: string, error: unknown): void {
     // An agent whose own disk is full may fall, as long as it gets up again.
     if (who === 'agent' && this.agent.machine.isInTrouble) return
-    // With a full disk it can not even note that its target was emptied: it tries again when it is started again.
-    const host = this.receivers.find(({ machine }) => machine.name === who)
-    if (host?.machine.isInTrouble === true && String(error instanceof Error && error.stack).includes('doubtPosition'))
-      return
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#violation ??= new Violation('sound', `a thread of ${who} ended: ${what}`)
   }

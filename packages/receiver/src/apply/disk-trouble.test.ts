@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { directory, Feed, file, Scratch, treeOf, until } from './test-feed.ts'
 
@@ -29,6 +40,16 @@ function mountSmall(at: string): Disposable | null {
   mkdirSync(at)
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=755', 'tmpfs', at]).status !== 0) return null
   return { [Symbol.dispose]: () => void execFileSync('umount', ['-l', at]) }
+}
+
+/** Takes every block that is left. */
+function fill(ballast: string): void {
+  const block = Buffer.alloc(4096)
+  try {
+    for (;;) appendFileSync(ballast, block)
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC')
+  }
 }
 
 test('staging that fails is tried again until it works, and the old files are there meanwhile', async () => {
@@ -88,6 +109,34 @@ test('a full disk holds a changeset up, old files intact, until there is room; a
   retries.now()
   await until(() => feed.all('committed').length === 3, 'the commit')
   assert.deepEqual(readdirSync(feed.target).sort(), ['a', 'c'])
+})
+
+test('a target that was emptied is greeted as empty also when the ledger can not be written, and committed to later', async () => {
+  using scratch = new Scratch()
+  using mounted = mountSmall(scratch.at('state'))
+  const retries = new Retries()
+  await using feed = await new Feed(scratch).open({}, { delay: retries.delay })
+  feed.connect()
+  await feed.commit([file('a', '1')])
+  await feed.commit([file('b', '2')])
+  assert.equal(feed.applier.hello().sequence, 2)
+  for (const name of readdirSync(feed.target)) rmSync(join(feed.target, name))
+  if (mounted !== null) fill(scratch.at('state/ballast'))
+  const { epoch, sequence, target } = feed.connect()
+  assert.deepEqual([epoch, sequence, target], [null, 0, 'empty'])
+  if (mounted !== null) {
+    await feed.seen('failing', ({ error }) => error !== null)
+    // The next connection finds it the same way.
+    assert.deepEqual(feed.connect(), { epoch, sequence, target, term: null, durable: 0, partials: [] })
+    await until(() => retries.count === 2, 'a second failure')
+    rmSync(scratch.at('state/ballast'))
+    retries.now()
+  }
+  await feed.commit([file('a', 'again')])
+  await feed.close()
+  await feed.open()
+  assert.equal(feed.applier.hello().sequence, 1)
+  assert.deepEqual(readdirSync(feed.target), ['a'])
 })
 
 test('a burst that the disk interrupts is finished by a retry, or by the next process', async () => {

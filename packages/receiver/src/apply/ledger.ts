@@ -121,13 +121,16 @@ export class Ledger {
     if (!keepDurable) this.#durable = null
   }
 
-  /** The target is about to be, or was found to be, something that no sequence describes. */
+  /**
+   * The target is about to be, or was found to be, something that no sequence describes. Counts for this process even
+   * where it throws because it could not be written down.
+   */
   forgetPosition(): void {
+    this.#position = null
+    this.#durable = null
     this.#file.run(
       'UPDATE state SET epoch = NULL, term = NULL, sequence = 0, durable_term = NULL, durable_sequence = 0',
     )
-    this.#position = null
-    this.#durable = null
   }
 
   /** Everything before the burst. `usedPartials` are now part of the intent. */

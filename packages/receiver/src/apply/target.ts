@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { ConfinedDirectories, EXIT, errorCode, Failure, plainMessage, removeTree } from '@rootferry/host'
 import { ROOT_PATH } from '@rootferry/protocol'
 import { Committer } from './committer.ts'
+import { isOperatingError } from './disk-errors.ts'
 import type { Creation } from './disk-object.ts'
 import { HookMatches } from './hook-matches.ts'
 import { Ledger } from './ledger.ts'
@@ -58,7 +59,7 @@ export interface Target {
   /** Whether the path still leads to the directory that was opened. */
   isInPlace(): boolean
   isEmpty(): boolean
-  /** Forgets the position when the tree can not be what was recorded. */
+  /** Forgets the position when there is nothing left of what was recorded, if need be in memory only. */
   doubtPosition(): void
   /** @param clean whether all that was committed was synced to disk */
   close(clean: boolean): Promise<void>
@@ -99,8 +100,8 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
       untouchable.protects(entry.name, entry.isDirectory()),
     )
-  const doubtPosition = () => checkIdentity(ledger, String(ino), isEmpty(), options.log)
-  doubtPosition()
+  checkIdentity(ledger, String(ino), options.log)
+  doubtEmptied(ledger, isEmpty(), options.log)
   const step = options.beforeStep
   const parts = { confined, area, trash, untouchable, creation }
   return {
@@ -117,7 +118,15 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
       return status !== undefined && status.ino === ino && status.dev === dev
     },
     isEmpty,
-    doubtPosition,
+    doubtPosition: () => {
+      const emptied = isEmpty()
+      try {
+        doubtEmptied(ledger, emptied, options.log)
+      } catch (error) {
+        // The welcome to come writes it down, as soon as that works, and nothing is committed before.
+        if (!isOperatingError(error)) throw error
+      }
+    },
     close: async (clean) => {
       ledger.close(clean)
       area.close()
@@ -173,12 +182,19 @@ function renameWorks(stateDir: string, path: string): boolean {
 /** An index begins with the root's own entry: up to there an empty target is as it should be. */
 const ROOT_SEQUENCE = 1
 
-function checkIdentity(ledger: Ledger, identity: string, isEmpty: boolean, log: LedgerLog): void {
+function checkIdentity(ledger: Ledger, identity: string, log: LedgerLog): void {
   const { rootIdentity, position } = ledger
-  if (rootIdentity !== identity) ledger.setRootIdentity(identity)
-  if (position === null) return
-  const isAnother = rootIdentity !== null && rootIdentity !== identity
-  if (!isAnother && !(isEmpty && position.sequence > ROOT_SEQUENCE)) return
-  log('warn', isAnother ? 'the target is another directory than before' : 'the target was emptied', {})
+  if (rootIdentity === identity) return
+  if (rootIdentity !== null && position !== null) {
+    log('warn', 'the target is another directory than before', {})
+    // First: a process that ends in between must not leave the position to a directory that it is not of.
+    ledger.forgetPosition()
+  }
+  ledger.setRootIdentity(identity)
+}
+
+function doubtEmptied(ledger: Ledger, isEmpty: boolean, log: LedgerLog): void {
+  if (!isEmpty || ledger.position === null || ledger.position.sequence <= ROOT_SEQUENCE) return
+  log('warn', 'the target was emptied', {})
   ledger.forgetPosition()
 }
