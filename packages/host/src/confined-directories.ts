@@ -12,11 +12,13 @@
  */
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { descriptorLimit } from './descriptor-limit.ts'
 
 /** Linux's O_PATH, which Node does not list: a descriptor for naming only, so an unreadable directory can be passed. */
 const O_PATH = 0o10000000
 const OPEN_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
-const MOST_OPEN = 256
+/** Where descriptors are few, most of them are left to everybody else. */
+const MOST_OPEN = Math.max(8, Math.min(256, Math.floor(descriptorLimit() / 8)))
 
 export class ConfinedDirectories implements Disposable {
   readonly rootPath: string
