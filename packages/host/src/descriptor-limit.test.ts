@@ -1,3 +1,4 @@
+/** A process reads its own limit, and what it can not read of it is the usual one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { descriptorLimit, parseDescriptorLimit } from './descriptor-limit.ts'
