@@ -12,6 +12,7 @@ import { ChunkStream } from '../delta/chunk-stream.ts'
 import { carriedBy } from '../delta/recipe.ts'
 import { digestFile } from '../tree/content-reader.ts'
 import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
+import { observe } from '../tree/observe.ts'
 import { isSameVersion } from '../tree/same-version.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
 import type { Learnt } from './learnt.ts'
@@ -98,9 +99,11 @@ export class LargeFiles {
   async #digestOfCopy(row: IndexedEntry, from: number): Promise<void> {
     const { index, access } = this.#parts
     if (row.digest !== null || !index.hasOtherOfSize(row.size, from)) return
-    const { locate, pause } = access(row.path)
+    const { locate, nowMs, pause } = access(row.path)
     const read = await digestFile(locate(), pause)
     if (read.fault !== null) return
+    const look = observe(read.stats, null, nowMs())
+    if (look.found !== 'entry' || !isSameVersion(row, look.observation)) return
     index.learnDigests([{ path: row.path, content: row.content, digest: read.digest }])
     row.digest = read.digest
   }

@@ -8,8 +8,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -268,6 +270,30 @@ test('a receiver that has the first slices gets the digest of the whole all the 
   const header = decodeHeader(await packer.pack(plan.id, last, false))
   const change = header.changes[0]
   assert.ok(change?.kind === 'file' && change.digest === digestOf(content))
+})
+
+test('of another version than the row describes no digest is learnt: the scanner still sees that it is another', async () => {
+  const size = SLICE_BYTES + 5_000
+  using tree = treeWith({ large: Buffer.alloc(size, 1), twin: Buffer.alloc(size, 2) })
+  const { packer, stale } = setUp(tree)
+  tree.scanAll()
+  const { mtimeMs } = statSync(join(tree.root, 'large'))
+  writeFileSync(join(tree.root, 'large'), Buffer.alloc(size, 3))
+  utimesSync(join(tree.root, 'large'), mtimeMs / 1000, mtimeMs / 1000)
+  // Once as content that is sent, once as what another path may hold already.
+  for (const from of [0, 1]) {
+    const plan = await packer.planChangeset(from)
+    const { changes } = await packAll(packer, plan)
+    const sent = byPath(changes, 'large')
+    assert.ok(sent?.kind === 'file')
+    assert.equal(sent.digest, digestOf(Buffer.alloc(size, 3)))
+    packer.flushLearnt()
+    assert.equal(tree.index.get('large')?.digest, null)
+  }
+  assert.ok(stale.includes('large'))
+  const { head } = tree.index
+  tree.scanAll()
+  assert.equal(tree.index.get('large')?.content, head + 1)
 })
 
 test('a large file that changes between its slices is given up for this changeset', async () => {

@@ -305,7 +305,8 @@ export class Packer {
     const { mode, uid, gid, mtime, size } = file.version
     if (slice.last) {
       const digest = file.digest()
-      this.#learnt.digest(row, digest)
+      // Of another version it would have the scanner take that one for the row's content.
+      if (isSameVersion(row, file.version)) this.#learnt.digest(row, digest)
       const chunks = file.takeChunks()
       if (chunks !== null) this.#learnt.chunks(row, chunks)
       changes.push({ path: row.path, kind: 'file', mode, uid, gid, mtime, size, digest, source: 'slices' })

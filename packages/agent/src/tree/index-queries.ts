@@ -164,10 +164,13 @@ export class IndexQueries {
     )
   }
 
-  /** Keeps the digest when the path still holds that content. */
+  /**
+   * Keeps the digest when the path still holds that content. The first one stands: a later one is of bytes that took
+   * their place and looked the same from outside, which the scanner has yet to find.
+   */
   setDigest(directory: string, name: string, content: number, digest: string): void {
     this.#run(
-      `INSERT OR REPLACE INTO digests SELECT content, ?, ?, directory, name FROM entries
+      `INSERT OR IGNORE INTO digests SELECT content, ?, ?, directory, name FROM entries
        WHERE directory = ? AND name = ? AND content = ? AND kind = 1`,
       digest,
       firstBits(digest),

@@ -50,9 +50,12 @@ function open(file: string, randomId: () => string): OpenedIndex {
       database.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.['value'] ?? null
     if (meta('closed') === 'no') check(database)
     const lostPower = meta('boot') !== null && meta('boot') !== boot && meta('closed') !== 'yes'
+    // On the disk before anything of this life is: lost with it, they would leave an index that looks closed.
+    database.exec('PRAGMA synchronous = FULL')
     const index = new EntryIndex(database, { epoch: randomId(), term: randomId() }, lostPower)
     index.setMeta('boot', boot)
     index.setMeta('closed', 'no')
+    database.exec('PRAGMA synchronous = NORMAL')
     const remark = lostPower ? 'the machine stopped without closing the index: new epoch, receivers compare' : null
     return { index, remark }
   } catch (error) {
