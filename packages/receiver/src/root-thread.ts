@@ -59,6 +59,7 @@ export class RootThread {
   readonly #closed = Promise.withResolvers<void>()
   #worker: Worker
   #closing = false
+  #end: Promise<void> | null = null
   #hasOpened = false
   #progressLoggedAt = 0
 
@@ -108,7 +109,13 @@ export class RootThread {
     this.state.problems = before.problems
   }
 
-  async close(): Promise<void> {
+  /** May be called again while it closes. */
+  close(): Promise<void> {
+    this.#end ??= this.#close()
+    return this.#end
+  }
+
+  async #close(): Promise<void> {
     this.#closing = true
     this.#link.stop()
     this.#tell({ type: 'close' })

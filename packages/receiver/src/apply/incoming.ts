@@ -142,7 +142,15 @@ export class Incoming {
       this.staged.push({ kind, path })
       return
     }
-    if (this.#target.untouchable.protects(path, kind === 'directory')) return
+    const { untouchable } = this.#target
+    if (untouchable.protects(path, kind === 'directory')) {
+      // What is there may be of another kind, which is not protected: the agent has it no more.
+      const there = this.#view.at(path)
+      if (there !== null && !untouchable.protects(path, there.kind === 'directory')) {
+        this.staged.push({ kind: 'absent', path })
+      }
+      return
+    }
     const { mode, mtime } = change
     const attributes = { mode, mtime, ...ownerOf(change.uid, change.gid) }
     if (kind === 'directory') {

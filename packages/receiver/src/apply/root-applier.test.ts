@@ -282,6 +282,18 @@ test('a protected path is ignored from the first changeset on', async () => {
   assert.deepEqual(feed.all('problem'), [])
 })
 
+test('a file makes way when a directory of its name is protected, which files are not', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open({ protect: ['/keep/'] })
+  feed.connect()
+  await feed.commit([file('keep', 'a file'), file('a', '1')])
+  await feed.commit([directory('keep'), file('keep/inside', 'ignored')])
+  assert.deepEqual(readdirSync(feed.target), ['a'])
+  mkdirSync(scratch.at('target/keep'))
+  await feed.commit([directory('keep'), file('a', '2')])
+  assert.deepEqual(readdirSync(feed.target).sort(), ['a', 'keep'])
+})
+
 test('a file is counted in progress and credit once it is staged', async () => {
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open()

@@ -158,7 +158,7 @@ export class Comparison {
       const local = split?.local ?? this.#scan(path)
       const relevant = entries.filter(([name, letter]) => this.#isCompared(path, name, letter === 'd'))
       const listed = split?.listed ?? new Set()
-      for (const [name] of entries) listed.add(name)
+      for (const [name, letter] of entries) if (!this.#isInTheWay(path, name, letter, local)) listed.add(name)
       this.#events.checked(entries.length)
       const verdicts = reconcile(relevant, local.entries, page.ownerOf, this.#scope.check)
       return { group, local, listed, verdicts, next: 0, reading: null, mode }
@@ -362,6 +362,15 @@ export class Comparison {
   #noteFailure(path: string, error: unknown): void {
     if (isDiskTrouble(error) || !isSystemError(error)) throw error
     if (!isRace(error)) this.#events.failed(path, error)
+  }
+
+  /** Whether what is here is of another kind than the agent's, which is protected, while it is not: it goes. */
+  #isInTheWay(directory: string, name: string, letter: ListedEntry[1], local: LocalDirectory): boolean {
+    const there = local.entries.get(name)
+    if (directory === ABOVE_ROOT || letter === 'u' || there === undefined) return false
+    const path = joinPath(directory, name)
+    const { untouchable } = this.#target
+    return untouchable.protects(path, letter === 'd') && !untouchable.protects(path, there.kind === 'directory')
   }
 
   #isCompared(directory: string, name: ListedEntry[0], isDirectory: boolean): boolean {
