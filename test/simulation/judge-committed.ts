@@ -3,7 +3,8 @@
  * says that a changeset is whole.
  *
  * For every row of the agent's index up to the committed sequence the target holds what the row says, or a state that
- * the path had later (a file that changed while it was packed is sent as it then is). Not for what the receiver owes.
+ * the path had later (a file that changed while it was packed is sent as it then is). Not for what the receiver owes,
+ * nor for what a listing called unsettled until it has another sequence.
  */
 import type { PathFilter } from '../../packages/protocol/src/index.ts'
 import { rowsOf } from './database.ts'
@@ -17,6 +18,7 @@ const KINDS = ['absent', 'file', 'directory', 'symlink']
 
 interface Row {
   path: string
+  sequence: number
   /** `digest` empty: not known. */
   look: Look
 }
@@ -40,7 +42,12 @@ export function isAmidBurst(receiver: Machine): boolean {
 }
 
 /** @throws Violation */
-export function judgeCommitted(agent: Machine, receiver: Machine, workload: Workload, untouchable: PathFilter): void {
+export function judgeCommitted(
+  agent: Machine,
+  receiver: Machine,
+  workload: Workload,
+  { untouchable, unsettled }: { untouchable: PathFilter; unsettled: ReadonlyMap<string, number> },
+): void {
   const position = positionOf(receiver)
   if (position === null || isAmidBurst(receiver) || position.epoch !== epochOf(agent)) return
   const owed = owedBy(receiver)
@@ -51,6 +58,7 @@ export function judgeCommitted(agent: Machine, receiver: Machine, workload: Work
   const isRootTimeKept = rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM state WHERE root_time IS NOT NULL').length > 0
   for (const row of rowsUpTo(agent, position.sequence)) {
     if (row.path === '.' && isRootTimeKept) continue
+    if (row.sequence <= (unsettled.get(row.path) ?? -1)) continue
     if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue
     if (untouchable.excludesWithParents(row.path, true)) continue
     const fault = faultOf(row, lookAt(receiver, row.path), workload.history(row.path))
@@ -74,7 +82,7 @@ function rowsUpTo(agent: Machine, sequence: number): Row[] {
   const rows = rowsOf(
     agent,
     INDEX_FILE,
-    `SELECT path AS directory, entries.name, kind, mode, uid, gid, size, mtime, digest, target
+    `SELECT path AS directory, entries.name, sequence, kind, mode, uid, gid, size, mtime, digest, target
      FROM entries JOIN directories ON id = entries.directory LEFT JOIN digests USING (content)
      WHERE sequence <= ?`,
     sequence,
@@ -84,11 +92,12 @@ function rowsUpTo(agent: Machine, sequence: number): Row[] {
     const name = String(row['name'])
     const directory = String(row['directory'])
     const path = name === '.' ? '.' : directory === '.' ? name : `${directory}/${name}`
-    if (kind === 'absent') return { path, look: ABSENT }
+    const sequence = Number(row['sequence'])
+    if (kind === 'absent') return { path, sequence, look: ABSENT }
     const rest = kind === 'file' ? String(row['size']) : kind === 'symlink' ? String(row['target']) : ''
     const mode = kind === 'symlink' ? null : Number(row['mode'])
     const seen = outside(kind, mode, Number(row['uid']), Number(row['gid']), Number(row['mtime']), rest)
-    return { path, look: { outside: seen, digest: String(row['digest'] ?? '') } }
+    return { path, sequence, look: { outside: seen, digest: String(row['digest'] ?? '') } }
   })
 }
 

@@ -7,7 +7,7 @@
 import { writeFileSync } from './disk-calls.ts'
 import { enter } from './farm.ts'
 import { owedBy } from './judge-committed.ts'
-import { SOURCE } from './processes.ts'
+import { SOURCE, TARGET } from './processes.ts'
 import { drawSettings } from './settings.ts'
 import { heal, spoil, strike } from './troubles.ts'
 import { type Guarantee, Violation } from './violation.ts'
@@ -99,6 +99,14 @@ function owesNothing({ receivers }: World): boolean {
   return receivers.every(({ machine }) => owedBy(machine).size === 0)
 }
 
+/** A target that has nothing but what is protected looks like one that was emptied, and begins anew. */
+function areFilled({ receivers }: World): boolean {
+  return receivers.every(({ machine, untouchable }) => {
+    const entries = [...(machine.disk.find(TARGET)?.entries ?? [])]
+    return entries.some(([name, { kind }]) => !untouchable.excludes(name, kind === 'directory'))
+  })
+}
+
 /** A restart of everybody costs nothing. */
 async function restarted(world: World): Promise<void> {
   const { segmentBytes, resyncs } = world.lines
@@ -107,7 +115,7 @@ async function restarted(world: World): Promise<void> {
   await world.advance(QUIET_MS * 10)
   await inSync(world, world.receivers, 'G1')
   const bytes = world.lines.segmentBytes - segmentBytes
-  if (owesNothing(world) && (bytes > 0 || world.lines.resyncs > resyncs)) {
+  if (owesNothing(world) && areFilled(world) && (bytes > 0 || world.lines.resyncs > resyncs)) {
     throw new Violation('G5', `a restart of all had ${bytes} bytes sent and ${world.lines.resyncs - resyncs} resyncs`)
   }
 }

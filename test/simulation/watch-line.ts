@@ -5,6 +5,7 @@
  *       before, but for a loss of power, and then not less than was durable
  *   G8  never more bytes of segments than there is credit for, and one segment; never more in a socket than two frames
  */
+import { decodeToReceiver } from '../../packages/protocol/src/index.ts'
 import { positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
 import type { Line } from './network.ts'
@@ -22,6 +23,8 @@ export class LineWatch {
   readonly #receivers: ReadonlyMap<string, Machine>
   readonly #said = new Map<string, Said>()
   readonly #credit = new WeakMap<Line, number>()
+  /** By receiver and path: the sequence of a listing that called the path unsettled, so that it is not compared yet. */
+  readonly #unsettled = new Map<string, Map<string, number>>()
   /** Bytes of segments that were sent to anybody. */
   segmentBytes = 0
   /** Changes of changesets that were sent to anybody. */
@@ -36,6 +39,11 @@ export class LineWatch {
   lostPower(receiver: string): void {
     const said = this.#said.get(receiver)
     if (said !== undefined) said.committed = said.durable
+  }
+
+  /** Up to which sequence of a path the receiver need not have it. */
+  unsettled(receiver: string): ReadonlyMap<string, number> {
+    return this.#unsettled.get(receiver) ?? new Map()
   }
 
   /** @throws Violation */
@@ -108,11 +116,24 @@ export class LineWatch {
   #arrived(receiver: string, frame: Frame & { data: Buffer }): void {
     const message: unknown = JSON.parse(frame.data.toString())
     if (!isRecord(message)) return
+    if (message['type'] === 'listing') this.#noteUnsettled(receiver, frame)
     if (message['type'] === 'changeset') this.changes += Number(message['changes'])
     if (message['type'] !== 'welcome') return
     if (message['start'] === 'resync') this.resyncs += 1
     const isElsewhere = this.#said.get(receiver)?.epoch !== message['epoch']
     if (message['start'] === 'resync' || isElsewhere) this.#said.delete(receiver)
+  }
+
+  #noteUnsettled(receiver: string, { data }: { data: Buffer }): void {
+    const listing = decodeToReceiver(data)
+    if (listing.type !== 'listing') return
+    const known = this.#unsettled.get(receiver) ?? new Map<string, number>()
+    this.#unsettled.set(receiver, known)
+    for (const { path, entries } of listing.directories) {
+      for (const [name, letter] of entries) {
+        if (letter === 'u') known.set(path === '.' ? name : `${path}/${name}`, listing.sequence)
+      }
+    }
   }
 
   #creditOf(line: Line): number {

@@ -153,7 +153,9 @@ export class World {
     for (const host of this.receivers) {
       if (!host.isChanged || host.isUnread) continue
       host.isChanged = false
-      this.#judging(() => judgeCommitted(this.agent.machine, host.machine, this.workload, host.untouchable))
+      const { machine, untouchable } = host
+      const unsettled = this.lines.unsettled(machine.name)
+      this.#judging(() => judgeCommitted(this.agent.machine, machine, this.workload, { untouchable, unsettled }))
     }
     if (this.#violation !== null) throw this.#violation
   }
