@@ -83,12 +83,42 @@ test('a target with other content, modes and times is repaired; strangers go to 
   await using line = await Line.to(rig.agentPort)
   await joined(rig, line)
   assert.ok(line.received < 2 * LISTING_BYTES + 5 * FILE_BYTES, `${line.received} bytes came`)
-  const told = rig.logs.findIndex(({ msg }) => msg.startsWith('the target has files already'))
-  const figures = ['missing', 'changed', 'extraneous'].map((figure) => [figure, rig.logs[told]?.[figure]])
-  assert.deepEqual(Object.fromEntries(figures), { missing: 1, changed: 4, extraneous: 2 })
-  assert.ok(told < rig.logs.findIndex(({ msg }) => msg === 'repair committed'), 'it is said before it is done')
   const trash = trashOf(rig)
   for (const path of ['strange/place/file', 'app/stranger']) assert.ok(trash.includes(path), `${path}: ${trash}`)
+})
+
+test('a first join says how much it is going to do before it does anything', async () => {
+  await using rig = await Rig.start({
+    receivers: 1,
+    receiversLater: true,
+    prepare: (source, targets) => {
+      fillBoth(source, targets)
+      const at = (path: string) => join(targets[0] ?? '', path)
+      writeFileSync(at('app/file-1'), 'other content')
+      unlinkSync(at('app/file-2'))
+      unlinkSync(at('app/file-3'))
+      mkdirSync(at('strange/place'), { recursive: true })
+      writeFileSync(at('strange/place/file'), 'precious')
+    },
+  })
+  await rig.startReceiver(0)
+  await rig.converged()
+  const said = rig.logs.map(({ msg }) => msg).filter((msg) => /first join|committed|resync is over/.test(msg))
+  const trash = join(rig.place, 'web1/state/trash/site')
+  // Right are the root, app, app/deep and its file, and all of app but three.
+  const right = FILES + 1
+  assert.equal(
+    said[0],
+    `first join, by size and time: ${right} entries are right, 2 missing (20.0 kB), 1 differ, 3 extraneous will go to the trash at ${trash}`,
+  )
+  assert.ok(said.length > 1)
+  const [root] = await rig.receiverRoots(0)
+  const plan = { right, missing: 2, missingBytes: 2 * FILE_BYTES, differing: 1, extraneous: 3, trash }
+  assert.deepEqual(root?.firstJoin, plan)
+  await rig.killReceiver(0)
+  await rig.startReceiver(0)
+  await rig.converged()
+  assert.equal((await rig.receiverRoots(0))[0]?.firstJoin, null)
 })
 
 test('a receiver that lost its state adopts what it has', async () => {

@@ -1,7 +1,7 @@
 /** What an app server says of itself: readiness with its reasons, status, and the verb that shows it. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -47,6 +47,32 @@ test('readiness, status and the verb agree: ready, lost, gone', async () => {
   assert.match(lost.stdout, /^not ready: site: not connected/m)
   const json = JSON.parse((await statusVerb(config, '--json')).stdout) as { ready: boolean; reasons: string[] }
   assert.deepEqual([json.ready, json.reasons.length], [false, 1])
+})
+
+test('a path that could not be made right is listed until it is right', async () => {
+  await using rig = await Rig.start({
+    receivers: 1,
+    receiverRoot: { protect: ['local.conf'] },
+    prepare: (source) => {
+      fill(source)
+      mkdirSync(join(source, 'd'))
+    },
+  })
+  await rig.inSync()
+  const [target = ''] = rig.targets
+  writeFileSync(join(target, 'd/local.conf'), 'of this server')
+  const listed = (paths: string[]) =>
+    until(
+      async () =>
+        JSON.stringify((await rig.receiverRoots(0))[0]?.problems.map(({ path }) => path)) === JSON.stringify(paths),
+      async () => JSON.stringify(await rig.receiverRoots(0)),
+    )
+  rmdirSync(join(rig.source, 'd'))
+  writeFileSync(join(rig.source, 'd'), 'a file now')
+  await listed(['d'])
+  unlinkSync(join(rig.source, 'd'))
+  mkdirSync(join(rig.source, 'd'))
+  await listed([])
 })
 
 test('status tells what lies in the trash', async () => {

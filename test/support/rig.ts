@@ -53,6 +53,8 @@ export interface ReceiverRootView {
   sequence: number
   trash: { batches: number; bytes: number; oldestAt: string | null }
   differences: { missing: number; changed: number; extraneous: number }
+  problems: { path: string; code: string }[]
+  firstJoin: { right: number; missing: number; missingBytes: number; differing: number; extraneous: number } | null
 }
 
 export interface RootView {

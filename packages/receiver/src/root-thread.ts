@@ -6,6 +6,7 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Failure, type Logger, printable } from '@rootferry/host'
+import { MOST_KNOWN } from './apply/problems.ts'
 import type { ApplierEvent, ApplierOptions } from './apply/root-applier.ts'
 import type { TrashStatus } from './apply/trash.ts'
 import { type Hook, Hooks } from './hooks.ts'
@@ -13,6 +14,7 @@ import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
 import type { Commit } from './metrics.ts'
 import type { FromApplier, ToApplier } from './root-messages.ts'
+import { type FirstJoin, firstJoinLine } from './verify/first-join.ts'
 
 export interface RootState {
   root: string
@@ -33,6 +35,8 @@ export interface RootState {
   trash: TrashStatus
   /** What resyncs have found since this process started. */
   differences: { missing: number; changed: number; extraneous: number }
+  /** What the first join was going to do, if there was one since this process started. */
+  firstJoin: FirstJoin | null
 }
 
 export interface RootThreadParts {
@@ -45,7 +49,6 @@ export interface RootThreadParts {
 const RESTART_MS = 1_000
 /** Enough for the garbage of one batch; the default would let it grow to several times that and keep it. */
 const YOUNG_MEGABYTES = 16
-const MOST_PROBLEMS = 100
 const PROGRESS_LOG_MS = 5_000
 
 export class RootThread {
@@ -83,6 +86,7 @@ export class RootThread {
       problems: [],
       trash: { batches: 0, bytes: 0, oldestAt: null },
       differences: { missing: 0, changed: 0, extraneous: 0 },
+      firstJoin: null,
     }
     this.#link = new Link(link, {
       tell: (message) => this.#tell(message),
@@ -106,7 +110,6 @@ export class RootThread {
   /** Takes the place of a thread that was closed for other settings: the root was live before. */
   succeed(before: RootState): void {
     this.state.synced = before.synced
-    this.state.problems = before.problems
   }
 
   /** May be called again while it closes. */
@@ -167,6 +170,8 @@ export class RootThread {
     if (this.#hasOpened) this.#link.abort('internal-error', 'the disk thread was restarted')
     this.#hasOpened = true
     this.state.failing = null
+    // It finds out anew what is owed, and what is in the way.
+    this.state.problems = []
     this.#opened.resolve()
   }
 
@@ -207,6 +212,10 @@ export class RootThread {
         state.differences.changed += event.changed
         state.differences.extraneous += event.extraneous
         return
+      case 'first-join':
+        state.firstJoin = event.plan
+        this.#log.info(event.plan, firstJoinLine(event.plan))
+        return
       case 'progress':
         state.staged = { entries: event.entries, bytes: event.bytes }
         return this.#logProgress()
@@ -217,12 +226,18 @@ export class RootThread {
         if (event.error === null) this.#log.info('commits work again')
         else this.#log.error({ ...event.error }, 'can not commit, trying again')
         return
-      case 'problem':
-        state.problems = [...state.problems.filter(({ path }) => path !== event.path), event].slice(-MOST_PROBLEMS)
+      case 'problem': {
+        const { type: _, ...problem } = event
+        state.problems = [...state.problems.filter(({ path }) => path !== event.path), problem].slice(-MOST_KNOWN)
         this.#log.warn(
           { path: printable(event.path), code: event.code, error: event.message },
           'a path could not be made right',
         )
+        return
+      }
+      case 'mended':
+        state.problems = state.problems.filter(({ path }) => !event.paths.includes(path))
+        this.#log.info({ paths: event.paths.map(printable) }, 'paths that could not be made right have no problem now')
         return
       case 'log':
         this.#log[event.level](event.details, event.message)

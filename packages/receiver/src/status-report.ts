@@ -1,6 +1,7 @@
 /** Pure text: a receiver at a glance, a line for each root, what is in the trash, and why it is not ready. */
 import { type Cell, count, duration, paint, printable, type Row, size, table } from '@rootferry/host'
 import type { ReceiverStatus, RootAnswer } from './http/status-schema.ts'
+import { firstJoinLine } from './verify/first-join.ts'
 
 export function statusReport({ roots, ready, reasons }: ReceiverStatus, now: Date, colour: boolean): string {
   const headings = ['ROOT', 'STATE', 'SEQUENCE', 'BEHIND', 'PROBLEMS', 'TRASH', 'OLDEST IN TRASH']
@@ -15,10 +16,11 @@ export function statusReport({ roots, ready, reasons }: ReceiverStatus, now: Dat
 }
 
 function rootRow(root: RootAnswer, now: Date): Row {
-  const { connected, phase, failing, lastError, sequence, lag, problems, trash } = root
+  const { connected, phase, failing, lastError, sequence, lag, problems, trash, firstJoin } = root
   const isWell = connected && phase === 'live' && failing === null
   const [problem] = problems
   const firstProblem = problem === undefined ? null : `one of its problems: ${problem.path}: ${problem.message}`
+  const joining = phase === 'resyncing' && firstJoin !== null ? firstJoinLine(firstJoin) : null
   return {
     cells: [
       { text: root.root },
@@ -29,7 +31,7 @@ function rootRow(root: RootAnswer, now: Date): Row {
       right(trash.batches === 0 ? '-' : size(trash.bytes)),
       { text: trash.oldestAt === null ? '-' : `${ago(trash.oldestAt, now)} ago` },
     ],
-    note: failing ?? lastError ?? firstProblem,
+    note: failing ?? lastError ?? firstProblem ?? joining,
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the disk side of a root tells the process around it. Plain data: it crosses a thread's border. */
 import type { CloseReason } from '@rootferry/protocol'
+import type { FirstJoin } from '../verify/first-join.ts'
 import type { TrashStatus } from './trash.ts'
 
 export type Phase = 'idle' | 'resyncing' | 'replaying' | 'live'
@@ -32,8 +33,12 @@ export type ApplierEvent =
   | { type: 'consumed'; bytes: number }
   /** Nothing can be committed at present, and it is tried again; null: it can again. */
   | { type: 'failing'; error: { code: string; message: string; path: string | null } | null }
+  /** How much the first join of a target that holds something is going to do. */
+  | { type: 'first-join'; plan: FirstJoin }
   /** One path that could not be made right; it stays owed and is tried again. */
   | { type: 'problem'; path: string; code: string; message: string }
+  /** Paths with problems that have none any more. */
+  | { type: 'mended'; paths: string[] }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string; details: Record<string, unknown> }
   /** The agent broke the protocol: the connection has to be closed with that reason. */
   | { type: 'broken'; error: { code: CloseReason; message: string } }

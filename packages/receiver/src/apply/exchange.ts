@@ -20,6 +20,7 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
+import type { Findings } from '../verify/findings.ts'
 import { type Answered, FIRST_LOOK, type ResyncScope, WHOLE_TARGET } from '../verify/resync.ts'
 import { ResyncRun } from '../verify/resync-run.ts'
 import type { ApplierEvent, Phase } from './applier-events.ts'
@@ -27,6 +28,7 @@ import { commitIntent, type Persist } from './commit.ts'
 import type { BurstOutcome } from './committer.ts'
 import type { Durability } from './durability.ts'
 import { Incoming } from './incoming.ts'
+import type { Problems } from './problems.ts'
 import { Repairs } from './repairs.ts'
 import { stripSetId } from './set-id.ts'
 import type { Target } from './target.ts'
@@ -37,6 +39,7 @@ const NO_BYTES = Buffer.alloc(0)
 export interface ExchangeParts {
   target: Target
   durability: Durability
+  problems: Problems
   persist: Persist
   /** Milliseconds, for durations only. */
   now(): number
@@ -75,7 +78,7 @@ export class Exchange {
   constructor(parts: ExchangeParts, greeting: Greeting) {
     this.#parts = parts
     this.#greeting = greeting
-    this.#repairs = new Repairs(parts.target, parts.send, parts.later)
+    this.#repairs = new Repairs(parts)
   }
 
   /** Whether welcome has come: before it nothing may be sent but the hello. */
@@ -135,7 +138,7 @@ export class Exchange {
   }
 
   async #begin(welcome: Welcome): Promise<void> {
-    const { target, persist } = this.#parts
+    const { target, problems, persist } = this.#parts
     const { ledger, untouchable, partials } = target
     const { epoch, term, sequence, head, filter, start } = welcome
     if (head < sequence) throw new ProtocolError('unexpected-message', 'a welcome beyond the head')
@@ -149,6 +152,7 @@ export class Exchange {
       // What is owed was owed to what the target was; a comparison or a copy from nothing finds out anew.
       ledger.forgetPosition()
       ledger.clearOwed()
+      problems.clear()
       if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
     }, true)
     untouchable.setExcluded(filter)
@@ -206,7 +210,7 @@ export class Exchange {
   }
 
   async #commit(commit: Commit, { epoch, term }: Welcome): Promise<void> {
-    const { target, persist } = this.#parts
+    const { target, problems, persist } = this.#parts
     const incoming = this.#incoming
     if (incoming === null) throw new ProtocolError('unexpected-message', 'a commit without a changeset')
     const { changeset } = incoming
@@ -224,7 +228,8 @@ export class Exchange {
     if (request === null) this.#cursor = to
     this.#tellCommitted(changeset, outcome.tally, incoming.startedAt)
     for (const touched of target.hooks.of(changeset.staged)) this.#parts.event({ type: 'touched', ...touched })
-    reportProblems(outcome, this.#parts.event)
+    reportProblems(outcome, this.#parts.problems, this.#parts.event)
+    problems.mended(rightPaths(changeset.paths, owed, outcome))
     this.#repairs.add(outcome, request !== null)
     this.#resync?.committed(changeset.paths, request === null ? null : answerOf(cleared, changeset, owed, outcome))
     await this.#resync?.proceed()
@@ -265,11 +270,23 @@ export class Exchange {
   }
 
   #startResync(scope: ResyncScope): ResyncRun {
-    const over = async () => {
-      if (scope === FIRST_LOOK) this.#resync = this.#startResync(WHOLE_TARGET)
-      else await (scope.id === null ? this.#endAutomatic() : this.#endAskedFor(scope))
+    const over = (findings: Findings) => {
+      if (scope === FIRST_LOOK) return this.#endFirstLook(findings)
+      return scope.id === null ? this.#endAutomatic() : this.#endAskedFor(scope)
     }
     return new ResyncRun({ ...this.#parts, repairs: this.#repairs, over }, scope)
+  }
+
+  /** Tells what is going to be done, and goes about it. */
+  async #endFirstLook({ checked, missing, changed, missingBytes, leaving }: Findings): Promise<void> {
+    const { target, event } = this.#parts
+    const right = checked - missing - changed
+    const trash = target.trash.location
+    event({
+      type: 'first-join',
+      plan: { right, missing, missingBytes, differing: changed, extraneous: leaving, trash },
+    })
+    this.#resync = this.#startResync(WHOLE_TARGET)
   }
 
   async #endAutomatic(): Promise<void> {
@@ -322,6 +339,12 @@ function answerOf(paths: string[], changeset: Incoming, owed: readonly string[],
   return { paths, unrepaired, bytes }
 }
 
+/** Paths of a changeset that are as it says now. */
+function rightPaths(paths: Iterable<string>, owed: readonly string[], outcome: BurstOutcome): string[] {
+  const wrong = new Set([...owed, ...outcome.owed, ...outcome.failed, ...outcome.problems.map(({ path }) => path)])
+  return [...paths].filter((path) => !wrong.has(path))
+}
+
 /** Owed paths that the changeset makes right; one that keeps its content does not. */
 function settledPaths(changeset: Incoming, { ledger }: Target): string[] {
   if (ledger.owedCount === 0) return []
@@ -331,8 +354,8 @@ function settledPaths(changeset: Incoming, { ledger }: Target): string[] {
 const MOST_REPORTED = 100
 
 /** Shows what could not be made right; the paths are owed besides. */
-export function reportProblems(outcome: BurstOutcome, event: (event: ApplierEvent) => void): void {
-  for (const problem of outcome.problems.slice(0, MOST_REPORTED)) event({ type: 'problem', ...problem })
+export function reportProblems(outcome: BurstOutcome, known: Problems, event: (event: ApplierEvent) => void): void {
+  for (const problem of outcome.problems.slice(0, MOST_REPORTED)) known.note(problem, 'commit')
   const unreported = outcome.problems.length - MOST_REPORTED
   if (unreported > 0) {
     event({ type: 'log', level: 'warn', message: 'more paths could not be made right', details: { unreported } })

@@ -6,16 +6,22 @@
  */
 import { LIMITS, type ToAgent } from '@rootferry/protocol'
 import type { BurstOutcome } from './committer.ts'
+import type { Problems } from './problems.ts'
 import type { Target } from './target.ts'
 import { WantQueue } from './wants.ts'
 
 const FIRST_RETRY_MS = 10_000
 const MOST_RETRY_MS = 600_000
 
+export interface RepairsParts {
+  target: Target
+  problems: Problems
+  send(message: ToAgent): void
+  later(ms: number, act: () => void): void
+}
+
 export class Repairs {
-  readonly #target: Target
-  readonly #send: (message: ToAgent) => void
-  readonly #later: (ms: number, act: () => void) => void
+  readonly #parts: RepairsParts
   readonly #wants = new WantQueue()
   #requests = 0
   /** Owed paths are read from the ledger in order, a page at a time; null: all were. */
@@ -23,10 +29,8 @@ export class Repairs {
   #isRetryDue = false
   #retries = 0
 
-  constructor(target: Target, send: (message: ToAgent) => void, later: (ms: number, act: () => void) => void) {
-    this.#target = target
-    this.#send = send
-    this.#later = later
+  constructor(parts: RepairsParts) {
+    this.#parts = parts
   }
 
   get waiting(): number {
@@ -68,7 +72,7 @@ export class Repairs {
   add(outcome: BurstOutcome, isAnswer: boolean): void {
     if (!isAnswer) for (const path of outcome.owed) this.#wants.add(path)
     if (outcome.failed.length > 0 || (isAnswer && outcome.owed.length > 0)) this.#retryLater()
-    if (this.#target.ledger.owedCount === 0) this.#retries = 0
+    if (this.#parts.target.ledger.owedCount === 0) this.#retries = 0
     this.ask()
   }
 
@@ -80,17 +84,19 @@ export class Repairs {
       const paths = this.#wants.ask(request)
       if (paths === null) return
       this.#requests = request
-      this.#send({ type: 'want', request, paths })
+      this.#parts.send({ type: 'want', request, paths })
     }
   }
 
   #readOwed(after: string): void {
-    const { ledger, untouchable } = this.#target
+    const { target, problems } = this.#parts
+    const { ledger, untouchable } = target
     const paths = ledger.owed(after, LIMITS.wantPaths)
     // The filter and the protect list can be others than when the debt was made.
     const isOurs = (path: string) => !untouchable.stays(path, false) && !untouchable.stays(path, true)
     const dropped = paths.filter((path) => !isOurs(path))
     if (dropped.length > 0) ledger.dropOwed(dropped)
+    problems.mended(dropped)
     for (const path of paths) if (isOurs(path)) this.#wants.add(path)
     this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)
   }
@@ -100,7 +106,7 @@ export class Repairs {
     this.#isRetryDue = true
     const delayMs = Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.#retries, 10))
     this.#retries += 1
-    this.#later(delayMs, () => {
+    this.#parts.later(delayMs, () => {
       this.#isRetryDue = false
       this.askForOwed()
     })

@@ -17,6 +17,7 @@ import { Durability } from './durability.ts'
 import { Exchange, type Greeting, reportProblems } from './exchange.ts'
 import type { OwnerPolicy } from './owner.ts'
 import { type DiskFailure, Dropped, Patience } from './patience.ts'
+import { Problems } from './problems.ts'
 import { openTarget, type Target } from './target.ts'
 import type { TrashLimits } from './trash.ts'
 
@@ -69,6 +70,7 @@ export class RootApplier {
   readonly #out: ApplierOutput
   readonly #patience: Patience
   readonly #durability: Durability
+  readonly #problems: Problems
   readonly #closing = new AbortController()
   readonly #timers = new Set<NodeJS.Timeout>()
   #queue: Item[] = []
@@ -83,6 +85,7 @@ export class RootApplier {
     this.#target = target
     this.#out = out
     this.#patience = new Patience(seams.delay, (failure) => this.#failing(failure))
+    this.#problems = new Problems(out.event)
     this.#durability = new Durability({
       confined: target.confined,
       schedule: (ms, act) => this.#after(ms, act),
@@ -166,6 +169,7 @@ export class RootApplier {
       {
         target: this.#target,
         durability: this.#durability,
+        problems: this.#problems,
         persist: this.#persist,
         now: () => performance.now(),
         send: (message) => {
@@ -263,7 +267,7 @@ export class RootApplier {
       const outcome = await recover(this.#target, persist)
       if (outcome === null) return
       this.#log('info', 'finished a commit that was interrupted', {})
-      reportProblems(outcome, this.#out.event)
+      reportProblems(outcome, this.#problems, this.#out.event)
       for (const touched of this.#target.hooks.of(outcome.changes)) this.#out.event({ type: 'touched', ...touched })
       const { position } = this.#target.ledger
       if (position !== null) this.#durability.committedMuch(position)

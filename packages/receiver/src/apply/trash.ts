@@ -70,6 +70,11 @@ export class Trash {
     this.#now = now
   }
 
+  /** Absolute path of it all, whether it is there or not; null: what is thrown away is deleted at once. */
+  get location(): string | null {
+    return this.#limits.keepDays === 0 ? null : this.#area.location('trash')
+  }
+
   /** Reads all of the trash when called for the first time. @throws the system error */
   get status(): TrashStatus {
     const batches = [...this.#read().values()]

@@ -63,6 +63,11 @@ export class WorkArea {
     return String(this.#names)
   }
 
+  /** Where the place is, for people. */
+  location(place: WorkPlace): string {
+    return this.#outside?.[place] ?? `${this.#confined.rootPath}/${RESERVED_NAME}/${place}`
+  }
+
   /** Absolute path of the place, made if need be; good until `tidy`. @throws the system error */
   directory(place: WorkPlace): string {
     if (this.#outside !== null) return this.#outside[place]

@@ -22,6 +22,7 @@ const live: RootState = {
   problems: [],
   trash: { batches: 0, bytes: 0, oldestAt: null },
   differences: { missing: 0, changed: 0, extraneous: 0 },
+  firstJoin: null,
 }
 
 describe('a root is ready', () => {

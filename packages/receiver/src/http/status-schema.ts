@@ -21,6 +21,19 @@ const Root = Type.Object(
     problems: Type.Array(Type.Object({ path: Type.String(), code: Type.String(), message: Type.String() }, closed)),
     trash: Type.Object({ batches: Count, bytes: Count, oldestAt: OrNull(Type.String()) }, closed),
     differences: Type.Object({ missing: Count, changed: Count, extraneous: Count }, closed),
+    firstJoin: OrNull(
+      Type.Object(
+        {
+          right: Count,
+          missing: Count,
+          missingBytes: Count,
+          differing: Count,
+          extraneous: Count,
+          trash: OrNull(Type.String()),
+        },
+        closed,
+      ),
+    ),
   },
   closed,
 )

@@ -35,8 +35,13 @@ const MOST_TOUCHED = 20_000
 const MOST_OTHER_TIMES = 10_000
 
 export interface ComparisonEvents {
+  /** What is protected does not count. */
   checked(entries: number): void
   found(path: string, kind: Difference['kind']): void
+  /** Of what is missing: so much content. */
+  lacks(bytes: number): void
+  /** What is there goes away with all below it; in a dry run it would, and is still there. */
+  leaves(path: string): void
   /** Has to come from the agent. `digest`: of what is there and may be right. Not called in a dry run. */
   want(path: string, size: number, digest: string | null): void
   repaired(): void
@@ -159,7 +164,7 @@ export class Comparison {
       const relevant = entries.filter(([name, letter]) => this.#isCompared(path, name, letter === 'd'))
       const listed = split?.listed ?? new Set()
       for (const [name, letter] of entries) if (!this.#isInTheWay(path, name, letter, local)) listed.add(name)
-      this.#events.checked(entries.length)
+      this.#events.checked(relevant.length)
       const verdicts = reconcile(relevant, local.entries, page.ownerOf, this.#scope.check)
       return { group, local, listed, verdicts, next: 0, reading: null, mode }
     } catch (error) {
@@ -217,6 +222,9 @@ export class Comparison {
     if (digest === undefined) return false
     if (verdict.do === 'want') {
       this.#found(path, verdict.difference)
+      if (verdict.difference === 'missing') this.#events.lacks(size)
+      // Of a directory the attributes can be set: one that is wanted is to be something else.
+      if (opened.local.entries.get(verdict.name)?.kind === 'directory') this.#events.leaves(path)
       if (!this.#scope.isDryRun) this.#events.want(path, size, digest)
     } else if (digest !== verdict.digest) {
       this.#found(path, 'changed')
@@ -313,7 +321,10 @@ export class Comparison {
         this.#noteFailure(paths[0] ?? ROOT_PATH, error)
       }
     }
-    for (const path of paths) this.#found(path, 'extraneous')
+    for (const path of paths) {
+      this.#found(path, 'extraneous')
+      this.#events.leaves(path)
+    }
     return !this.#scope.isDryRun
   }
 

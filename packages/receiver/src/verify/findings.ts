@@ -13,6 +13,10 @@ export class Findings {
   missing = 0
   changed = 0
   extraneous = 0
+  /** Content of what is missing. */
+  missingBytes = 0
+  /** What goes away, with all below it; only a first look counts it. */
+  leaving = 0
   repaired = 0
   /** Of content received. */
   bytes = 0

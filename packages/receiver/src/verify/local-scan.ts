@@ -2,8 +2,9 @@
 import { Buffer } from 'node:buffer'
 import { readdirSync, readlinkSync } from 'node:fs'
 import type { ConfinedDirectories } from '@rootferry/host'
+import { joinPath } from '@rootferry/protocol'
 import { readObject } from '../apply/attributes.ts'
-import { isRace } from '../apply/disk-errors.ts'
+import { isDiskTrouble, isRace, isSystemError } from '../apply/disk-errors.ts'
 import type { DiskObject } from '../apply/disk-object.ts'
 
 export interface LocalEntry extends DiskObject {
@@ -33,6 +34,20 @@ export function scanDirectory(confined: ConfinedDirectories, directory: string):
   } catch (error) {
     if (isRace(error)) return null
     throw error
+  }
+}
+
+/** How many objects there are at the path and below it; what can not be looked at counts as one. */
+export function countObjects(confined: ConfinedDirectories, path: string): number {
+  try {
+    const children = readdirSync(confined.locateDirectory(path), { withFileTypes: true })
+    return children.reduce(
+      (sum, child) => sum + (child.isDirectory() ? countObjects(confined, joinPath(path, child.name)) : 1),
+      1,
+    )
+  } catch (error) {
+    if (isDiskTrouble(error) || !isSystemError(error)) throw error
+    return 1
   }
 }
 

@@ -8,8 +8,10 @@ import { errorCode, plainMessage, printable } from '@rootferry/host'
 import type { Listing, ToAgent } from '@rootferry/protocol'
 import type { ApplierEvent } from '../apply/applier-events.ts'
 import type { Persist } from '../apply/commit.ts'
+import type { Problems } from '../apply/problems.ts'
 import type { Repairs } from '../apply/repairs.ts'
 import type { Target } from '../apply/target.ts'
+import type { Findings } from './findings.ts'
 import { type Answered, FIRST_LOOK, Resync, type ResyncScope } from './resync.ts'
 
 /** Long enough to get on with it, short enough to be no delay for a change. */
@@ -19,6 +21,7 @@ const REPORT_MS = 250
 export interface ResyncRunParts {
   target: Target
   repairs: Repairs
+  problems: Problems
   persist: Persist
   now(): number
   send(message: ToAgent): void
@@ -26,7 +29,7 @@ export interface ResyncRunParts {
   /** Has `act` called in its turn after what has come in meanwhile, unless the connection has ended by then. */
   soon(act: () => Promise<void>): void
   /** Everything is compared and repaired, or cancelled. */
-  over(): Promise<void>
+  over(findings: Findings): Promise<void>
 }
 
 export class ResyncRun {
@@ -34,6 +37,7 @@ export class ResyncRun {
   readonly #parts: ResyncRunParts
   readonly #resync: Resync
   readonly #told = { missing: 0, changed: 0, extraneous: 0 }
+  readonly #settleProblems: () => void
   #isComparing = false
   #isOver = false
   #reportedAt: number
@@ -42,10 +46,13 @@ export class ResyncRun {
     this.#parts = parts
     this.scope = scope
     this.#reportedAt = parts.now()
+    this.#settleProblems = parts.problems.compare(scope.within)
     const out = {
       send: parts.send,
       problem: (path: string, error: unknown) => {
-        parts.event({ type: 'problem', path, code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
+        // The comparison that follows a first look meets it again.
+        if (scope === FIRST_LOOK) return
+        parts.problems.note({ path, code: errorCode(error) ?? 'unknown', message: plainMessage(error) }, 'comparison')
       },
     }
     this.#resync = new Resync(parts.target, parts.repairs, out, scope)
@@ -84,17 +91,18 @@ export class ResyncRun {
     }
     if (!isDone) return this.#reportSometimes()
     this.#isOver = true
-    if (this.scope === FIRST_LOOK) {
-      this.#announce()
-      return this.#parts.over()
-    }
+    if (this.scope !== FIRST_LOOK) this.#close()
+    await this.#parts.over(this.#resync.findings)
+  }
+
+  #close(): void {
     this.#report(true)
     const { findings, outcome } = this.#resync
+    if (outcome !== 'cancelled') this.#settleProblems()
     const { differences: _, error, ...counts } = findings.report()
     const { check, isDryRun } = this.scope
     const details = { outcome, check, isDryRun, ...counts, error: error === null ? null : printable(error) }
     this.#parts.event({ type: 'log', level: 'info', message: 'resync is over', details })
-    await this.#parts.over()
   }
 
   async #compare(): Promise<void> {
@@ -107,15 +115,6 @@ export class ResyncRun {
       target.confined.release()
     }, true)
     await this.proceed()
-  }
-
-  /** Before anything is done to a target that had files before it joined. */
-  #announce(): void {
-    const { checked, missing, changed, extraneous } = this.#resync.findings
-    const details = { equal: checked - missing - changed, missing, changed, extraneous, comparedBy: 'size and time' }
-    const message =
-      'the target has files already: what differs is compared to the byte and mended, the extraneous goes to the trash'
-    this.#parts.event({ type: 'log', level: 'info', message, details })
   }
 
   #reportSometimes(): void {

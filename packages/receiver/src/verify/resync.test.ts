@@ -178,11 +178,11 @@ test('a directory that comes in parts is compared as a whole', async () => {
   const app = whole.find(({ path }) => path === 'app')
   assert.ok(app)
   const parts = [app.entries.slice(0, 5), app.entries.slice(5, 12), app.entries.slice(12)]
-  // A first look, and then the comparison.
-  for (let round = 0; round < 2 * parts.length; round += 1) {
-    await until(() => feed.allSent('list').length > round, 'a list')
-    const request = feed.allSent('list')[round]?.request ?? 0
-    const index = round % parts.length
+  // Listed twice: for the first look, and to act.
+  for (let asked = 0; asked < 2 * parts.length; asked += 1) {
+    const index = asked % parts.length
+    await until(() => feed.allSent('list').length > asked, 'a list')
+    const request = feed.allSent('list')[asked]?.request ?? 0
     const isLast = index === parts.length - 1
     const part = { path: 'app', entries: parts[index] ?? [], complete: isLast }
     // An empty directory of the part that was listed may follow it.
@@ -221,6 +221,43 @@ test('a resync that is cut off leaves no position, and the next one ends it', as
   await resync(feed, source)
   assert.deepEqual(treeOf(feed.target), treeOf(source))
   assert.equal(feed.applier.hello().sequence, 40)
+})
+
+test('a first join tells by size and time how much it is going to do, and has done nothing by then', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  const at = (name: string) => scratch.at('target', name)
+  rmSync(at('app/f0'))
+  appendFileSync(at('app/f1'), 'longer')
+  rmSync(at('link'))
+  mkdirSync(at('link'))
+  writeFileSync(at('link/inside'), 'in the way')
+  mkdirSync(at('unknown/deep'), { recursive: true })
+  writeFileSync(at('unknown/deep/file'), 'mine')
+  writeFileSync(at('mine'), 'protected')
+  const before = treeOf(scratch.at('target'))
+  await using joining = await new Feed(scratch).open({ protect: ['/mine', '/app/f2'] })
+  joining.connect({ start: 'resync', sequence: 40, head: 40 })
+  const list = await joining.told('list')
+  assert.equal(list.digests, false)
+  joining.text(listing(list.request, listingOf(source), null))
+  const { plan } = await joining.seen('first-join')
+  const listed = Object.keys(treeOf(source)).length
+  // app/f1 and link differ; extraneous are what is in the place of link, and what is unknown, each with what it holds.
+  const trash = scratch.at('state/trash')
+  assert.deepEqual(plan, {
+    right: listed - ['app/f0', 'app/f1', 'app/f2', 'link'].length,
+    missing: 1,
+    missingBytes: 9,
+    differing: 2,
+    extraneous: 5,
+    trash,
+  })
+  assert.deepEqual(treeOf(scratch.at('target')), before)
+  assert.deepEqual(joining.allSent('want'), [])
+  assert.deepEqual(joining.all('differences'), [])
 })
 
 test('a listing that nobody asked for, or in the wrong place, breaks the connection', async () => {

@@ -15,20 +15,21 @@ import type { Repairs } from '../apply/repairs.ts'
 import type { Target } from '../apply/target.ts'
 import { Comparison } from './comparison.ts'
 import { Findings } from './findings.ts'
+import { countObjects } from './local-scan.ts'
 import type { Check } from './reconcile.ts'
 
 const MOST_WAITING = 4_000
 const MOST_PAGES = 2
 
 export interface ResyncScope {
-  /** By which the agent calls it; null: automatic. */
+  /** By which the agent calls it; null: automatic, and as a dry run the first look before that. */
   id: number | null
   within: readonly string[]
   check: Check
   isDryRun: boolean
 }
 
-/** Before a target that has files of its own joins: what will happen, as far as sizes and times tell. */
+/** Before a first join does anything: how much that will be, from size and time alone. */
 export const FIRST_LOOK: ResyncScope = { id: null, within: [ROOT_PATH], check: 'metadata', isDryRun: true }
 
 export const WHOLE_TARGET: ResyncScope = { id: null, within: [ROOT_PATH], check: 'strict', isDryRun: false }
@@ -71,6 +72,12 @@ export class Resync {
         findings.checked += entries
       },
       found: (path, kind) => findings.note(path, kind),
+      lacks: (bytes) => {
+        findings.missingBytes += bytes
+      },
+      leaves: (path) => {
+        if (scope === FIRST_LOOK) findings.leaving += countObjects(target.confined, path)
+      },
       want: (path, size, digest) => {
         this.#wanted.add(path)
         repairs.want(path, digest, size)
