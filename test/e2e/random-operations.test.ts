@@ -36,7 +36,7 @@ const run = fc.record({
 for (const backend of ['chokidar', 'directory'] as const) {
   test(`random operations converge (${backend} watcher, ${RUNS / 2} runs, seed ${SEED})`, async () => {
     const lines: Line[] = []
-    await using rig = await Rig.start({ root: { watch: { backend } } })
+    await using rig = await Rig.start({ root: { watch: { backend } }, receiverRoot: { allowSetuid: true } })
     await using links = new AsyncDisposableStack()
     for (const number of [0, 1]) {
       const line = links.use(await Line.to(rig.agentPort))
