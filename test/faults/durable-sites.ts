@@ -71,7 +71,7 @@ export const SITES: Record<string, Record<string, Site>> = {
   'receiver/src/apply/partial-files.ts': {
     writeSync: [1, ['write partial']],
     ftruncateSync: [2, ['truncate partial']],
-    removeTree: [1, CLEANS],
+    removeTree: [2, CLEANS],
   },
   'receiver/src/apply/removal.ts': { rmdirSync: [2, ['rmdir target']] },
   'receiver/src/apply/staging.ts': {

@@ -27,12 +27,13 @@ export class ConfinedDirectories implements Disposable {
   readonly #open = new Map<string, number>()
 
   /**
-   * @param rootPath absolute path of the root; a symlink here, and only here, is followed
+   * @param rootPath absolute path of the root
+   * @param link whether a symlink there, and only there, is followed: an operator's is, what others may have put is not
    * @throws the system error when it is missing or no directory
    */
-  constructor(rootPath: string) {
+  constructor(rootPath: string, link: 'followed' | 'refused' = 'followed') {
     this.rootPath = rootPath
-    this.#root = openSync(rootPath, O_PATH | constants.O_DIRECTORY)
+    this.#root = openSync(rootPath, link === 'followed' ? O_PATH | constants.O_DIRECTORY : OPEN_FLAGS)
   }
 
   /** Status of the root directory that is held open, wherever `rootPath` leads by now. */

@@ -162,8 +162,11 @@ export class PartialFiles {
   }
 
   #write({ staged }: PartialRow, offset: number, pieces: Iterable<Uint8Array>, digest: DigestStream | null): void {
-    const flags = constants.O_WRONLY | constants.O_NOFOLLOW | (offset === 0 ? constants.O_CREAT : 0)
-    const descriptor = openSync(this.#locate(staged), flags, NEW_MODE)
+    const location = this.#locate(staged)
+    // Whatever has the name by chance or by malice: neither written to nor waited for.
+    if (offset === 0) removeTree(location)
+    const isNew = offset === 0 ? constants.O_CREAT | constants.O_EXCL : constants.O_NONBLOCK
+    const descriptor = openSync(location, constants.O_WRONLY | constants.O_NOFOLLOW | isNew, NEW_MODE)
     try {
       let end = offset
       for (const piece of pieces) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import {
   appendFileSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -54,6 +55,21 @@ test('a file that comes in slices becomes visible whole, with its attributes', a
   assert.match(treeOf(feed.target)['dir/big'] ?? '', new RegExp(`^f ${0o640} .* ${MTIME + 3} `))
   assert.deepEqual(readdirSync(scratch.at('state/staging')), [])
   assert.deepEqual(partials(feed), [])
+})
+
+test('what somebody put where a large file is to be staged is neither written to nor waited for', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect()
+  await feed.commit([directory('dir')])
+  writeFileSync(scratch.at('outside'), 'of somebody else')
+  linkSync(scratch.at('outside'), scratch.at('state/staging/p1'))
+  feed.begin(1, 1, 2)
+  await sendSlices(feed, 0, 4)
+  feed.text({ type: 'commit', to: 2 })
+  await until(() => feed.all('committed').length === 2, 'the large file')
+  assert.deepEqual(readFileSync(scratch.at('target/dir/big')), big)
+  assert.equal(readFileSync(scratch.at('outside'), 'utf8'), 'of somebody else')
 })
 
 test('a cut keeps what came whole, the next connection goes on there, also in another process', async () => {

@@ -1,6 +1,17 @@
 /** The trash: where things lie in it, and for how long. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { userInfo } from 'node:os'
 import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host'
 import { probeCreation } from './staging.ts'
@@ -118,4 +129,39 @@ test('a symlink that was thrown away leads nothing that follows out of the trash
   assert.deepEqual(readdirSync(scratch.at('outside')), [])
   assert.deepEqual(readdirSync(scratch.at('state/trash', BATCH)).sort(), ['a', 'displaced'])
   confined[Symbol.dispose]()
+})
+
+test('what others have put into the trash takes in nothing: symlinks, files, and directories that are not ours', (t) => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('outside'))
+  mkdirSync(scratch.at('state/trash'), { recursive: true })
+  const later = NOW / 1000 + 86_400
+  symlinkSync(scratch.at('outside'), scratch.at('state/trash/2026-02-01T08-15-00-000Z'))
+  lutimesSync(scratch.at('state/trash/2026-02-01T08-15-00-000Z'), later, later)
+  symlinkSync(scratch.at('outside'), scratch.at('state/trash', BATCH))
+  const { trash, confined } = open(scratch, 7)
+  const throwAway = () => {
+    mkdirSync(scratch.at('root/cron.d'), { recursive: true })
+    writeFileSync(scratch.at('root/cron.d/job'), '* * * * * root id')
+    trash.take(scratch.at('root/cron.d/job'), 'cron.d/job')
+  }
+  assert.throws(throwAway, { code: 'EEXIST' })
+  clock.ms += 1
+  throwAway()
+  const own = BATCH.replace('007', '008')
+  assert.deepEqual(readdirSync(scratch.at('outside')), [])
+  assert.deepEqual(readdirSync(scratch.at('state/trash', own)), ['cron.d'])
+  confined[Symbol.dispose]()
+  clock.ms = NOW
+  if (userInfo().uid !== 0) return t.diagnostic('directories of other users need root')
+  const foreign = '2026-02-02T08-15-00-000Z'
+  mkdirSync(scratch.at('state/trash', foreign))
+  chownSync(scratch.at('state/trash', foreign), 65_534, 65_534)
+  utimesSync(scratch.at('state/trash', foreign), later, later)
+  utimesSync(scratch.at('state/trash', own), NOW / 1000, NOW / 1000)
+  const { trash: next, confined: others } = open(scratch, 7)
+  writeFileSync(scratch.at('root/x'), '')
+  next.take(scratch.at('root/x'), 'x')
+  assert.deepEqual(readdirSync(scratch.at('state/trash', foreign)), [])
+  others[Symbol.dispose]()
 })

@@ -7,7 +7,8 @@
  * suffix. Batches go when they are older than `keepDays`, and the oldest go first when all together hold more than
  * `maxBytes`. The latest batch stays whatever it holds: a mistake that empties a whole target can be undone.
  * SAFETY: what is thrown away can be a symlink that somebody planted, and later things may belong below its name. So a
- * batch, like the root, is entered by descriptors that follow no link.
+ * batch, like the root, is entered by descriptors that follow no link; and only one that we made ourselves, because
+ * inside the root others may have put something there while it was not ours.
  */
 import { Buffer } from 'node:buffer'
 import {
@@ -53,6 +54,7 @@ interface Batch {
   /** When something was last thrown into it. */
   lastMs: number
   bytes: number
+  isOwn: boolean
 }
 
 export class Trash {
@@ -92,8 +94,7 @@ export class Trash {
     const batches = this.#read()
     const base = this.#area.directory('trash')
     const name = this.#openBatch(batches)
-    mkdirSync(`${base}/${name}`, { recursive: true, mode: 0o700 })
-    using batch = new ConfinedDirectories(`${base}/${name}`)
+    using batch = this.#enter(`${base}/${name}`)
     const place = freeName(batch, path)
     move(location, place)
     this.changes += 1
@@ -101,7 +102,8 @@ export class Trash {
       removeTree(`${base}/${name}`)
       return
     }
-    batches.set(name, { lastMs: this.#now(), bytes: (batches.get(name)?.bytes ?? 0) + bytesOf(place) })
+    const bytes = (batches.get(name)?.bytes ?? 0) + bytesOf(place)
+    batches.set(name, { lastMs: this.#now(), bytes, isOwn: true })
   }
 
   /** Deletes what is too old, and the oldest of what is too much. @returns how many batches went */
@@ -124,9 +126,20 @@ export class Trash {
 
   #openBatch(batches: Map<string, Batch>): string {
     const now = this.#now()
-    const [name, latest] = [...batches].at(-1) ?? []
+    const [name, latest] = [...batches].findLast(([, { isOwn }]) => isOwn) ?? []
     if (name !== undefined && latest !== undefined && now - latest.lastMs < OCCASION_MS) return name
     return new Date(now).toISOString().replaceAll(/[:.]/g, '-')
+  }
+
+  /** Makes the directory if need be. @throws EEXIST when something else has the name */
+  #enter(location: string): ConfinedDirectories {
+    try {
+      mkdirSync(location, { mode: 0o700 })
+    } catch (error) {
+      const found = errorCode(error) === 'EEXIST' ? lstatSync(location, { throwIfNoEntry: false }) : undefined
+      if (found === undefined || !this.#area.isOwnDirectory(found)) throw error
+    }
+    return new ConfinedDirectories(location, 'refused')
   }
 
   #read(): Map<string, Batch> {
@@ -136,7 +149,9 @@ export class Trash {
       const base = this.#area.directory('trash')
       for (const name of readdirSync(base)) {
         const status = lstatSync(`${base}/${name}`, { throwIfNoEntry: false })
-        if (status !== undefined) found.push([name, { lastMs: status.mtimeMs, bytes: bytesOf(`${base}/${name}`) }])
+        if (status === undefined) continue
+        const isOwn = this.#area.isOwnDirectory(status)
+        found.push([name, { lastMs: status.mtimeMs, bytes: bytesOf(`${base}/${name}`), isOwn }])
       }
     }
     this.#batches = new Map(found.sort(([, a], [, b]) => a.lastMs - b.lastMs))
@@ -200,7 +215,7 @@ function makeDirectory(batch: ConfinedDirectories, path: string): void {
   batch.locateDirectory(path)
 }
 
-function move(from: string | Buffer, to: string): void {
+function move(from: string | Buffer, to: string | Buffer): void {
   try {
     renameSync(from, to)
   } catch (error) {
@@ -210,14 +225,16 @@ function move(from: string | Buffer, to: string): void {
 }
 
 /** For what lies on a filesystem of its own, or in a lower layer of an overlay: piece by piece, links not followed. */
-function moveAcross(from: string | Buffer, to: string): void {
+function moveAcross(from: string | Buffer, to: string | Buffer): void {
   const status = lstatSync(from)
   if (status.isDirectory()) {
     mkdirSync(to, { mode: 0o700 })
     pinned(from, constants.O_DIRECTORY, (directory) => {
-      for (const name of readdirSync(directory, { encoding: 'buffer' })) {
-        move(below(directory, name), `${to}/${name.toString('latin1')}`)
-      }
+      pinned(to, constants.O_DIRECTORY, (place) => {
+        for (const name of readdirSync(directory, { encoding: 'buffer' })) {
+          move(below(directory, name), below(place, name))
+        }
+      })
     })
     rmdirSync(from)
     return

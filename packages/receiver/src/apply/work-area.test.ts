@@ -1,6 +1,6 @@
 /** The area inside the root: hidden, private, gone when empty, and without a trace in the root's time. */
 import assert from 'node:assert/strict'
-import { lstatSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chownSync, lstatSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host'
@@ -78,5 +78,18 @@ test('what others put in its place leads nowhere and lets nobody in', () => {
   writeFileSync(`${area.directory('staging')}/1`, '')
   assert.deepEqual(readdirSync(scratch.at('root/.rootferry/staging')), ['1'])
   assert.deepEqual(readdirSync(scratch.at('elsewhere')), [])
+  area.close()
+})
+
+test('what somebody else has put into its staging is removed before it is used', (t) => {
+  if (owner.uid !== 0) return t.skip('directories of other users need root')
+  using scratch = new Scratch()
+  using confined = makeRoot(scratch)
+  mkdirSync(scratch.at('root/.rootferry/staging/1'), { recursive: true })
+  writeFileSync(scratch.at('root/.rootferry/staging/p1'), 'planted')
+  for (const place of ['root/.rootferry', 'root/.rootferry/staging']) chownSync(scratch.at(place), 65_534, 65_534)
+  const area = new WorkArea(confined, new Guard(), owner, null)
+  assert.deepEqual(readdirSync(area.directory('staging')), [])
+  assert.equal(lstatSync(scratch.at('root/.rootferry/staging')).uid, 0)
   area.close()
 })

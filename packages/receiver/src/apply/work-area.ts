@@ -5,9 +5,10 @@
  *   <root>/.rootferry/staging, <root>/.rootferry/trash   otherwise; made when needed, removed when empty
  *
  * INVARIANT: making and removing `.rootferry` leaves the root's mtime as it was, also across a crash (the time is in
- * the ledger meanwhile). Inside the root everything goes through descriptors, so a planted symlink leads nowhere.
+ * the ledger meanwhile). Inside the root everything goes through descriptors, so a planted symlink leads nowhere; a
+ * planted directory becomes ours, but what is in it is not believed.
  */
-import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, type Stats, unlinkSync } from 'node:fs'
 import { type ConfinedDirectories, errorCode, removeTree } from '@rootferry/host'
 import { microseconds, RESERVED_NAME, ROOT_PATH } from '@rootferry/protocol'
 import { readObject, setAttributes } from './attributes.ts'
@@ -57,6 +58,11 @@ export class WorkArea {
     return this.#outside === null
   }
 
+  /** Whether what `lstat` or `fstat` says of an object is a directory that this process, or an earlier one, made. */
+  isOwnDirectory(status: Stats): boolean {
+    return status.isDirectory() && status.uid === this.#owner.uid
+  }
+
   /** A name not yet used in staging by this process. */
   newName(): string {
     this.#names += 1
@@ -77,10 +83,7 @@ export class WorkArea {
   /** Removes everything staged but the names in `keep`, and the area itself when it is inside the root and empty. */
   tidy(keep: ReadonlySet<string>): void {
     if (this.#outside !== null || this.#exists('staging')) {
-      const staging = this.directory('staging')
-      for (const name of readdirSync(staging)) {
-        if (!keep.has(name)) removeTree(`${staging}/${name}`)
-      }
+      emptyDirectory(this.directory('staging'), keep)
     }
     if (this.#outside === null) this.#leave()
   }
@@ -100,25 +103,31 @@ export class WorkArea {
     if (readObject(above)?.kind === 'directory') this.#takeOver(above)
     else this.#keepingRootTime(() => this.#takeOver(above))
     const location = this.#confined.locateIn(RESERVED_NAME, place)
-    this.#takeOver(location)
+    const wasTheirs = this.#takeOver(location)
     const descriptor = openSync(location, DIRECTORY_FLAGS)
     this.#open.set(place, descriptor)
     this.#confined.forget(RESERVED_NAME)
+    if (wasTheirs && place === 'staging') emptyDirectory(`/proc/self/fd/${descriptor}`, new Set())
     return descriptor
   }
 
-  /** Makes it a directory that is ours and closed to others, whoever put what there: the name is reserved. */
-  #takeOver(location: string): void {
+  /**
+   * Makes it a directory that is ours and closed to others, whoever put what there: the name is reserved.
+   * @returns whether it was somebody else's directory
+   */
+  #takeOver(location: string): boolean {
     const found = readObject(location)
     if (found !== null && found.kind !== 'directory') unlinkSync(location)
     makePrivate(location)
     const made = readObject(location)
-    if (made === null) return
+    if (made === null) return false
     const { uid, gid } = this.#owner
-    const owner = made.uid === uid ? { uid: LEAVE, gid: LEAVE } : { uid, gid }
-    if (owner.uid !== LEAVE || made.mode !== PRIVATE) {
+    const isTheirs = made.uid !== uid
+    const owner = isTheirs ? { uid, gid } : { uid: LEAVE, gid: LEAVE }
+    if (isTheirs || made.mode !== PRIVATE) {
       setAttributes(location, 'directory', { ...owner, mode: PRIVATE, mtime: null })
     }
+    return isTheirs
   }
 
   #exists(place: WorkPlace): boolean {
@@ -172,6 +181,10 @@ function makePrivate(location: string): void {
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error
   }
+}
+
+function emptyDirectory(location: string, keep: ReadonlySet<string>): void {
+  for (const name of readdirSync(location)) if (!keep.has(name)) removeTree(`${location}/${name}`)
 }
 
 function removeIfEmpty(location: string): void {
