@@ -8,8 +8,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readAgentConfig } from '../../packages/agent/src/config.ts'
+import { openIdentity } from '../../packages/agent/src/door/identity.ts'
+import { createToken, tokenFileOf } from '../../packages/agent/src/door/tokens.ts'
 import { Daemon, type LogLine } from '../../packages/local/src/daemon.ts'
-import { decodeInvitation } from '../../packages/protocol/src/index.ts'
 import { differences } from './compare-trees.ts'
 import { until } from './until.ts'
 
@@ -295,13 +297,17 @@ export class Rig implements AsyncDisposable {
       ...agentConfig,
       roots: { site: { path: this.source, ...root } },
     })
-    this.#adminToken = this.agentVerb('token', 'create', 'ops', '--admin').trim()
+    // As `token create` does it, in this process: the suite would start hundreds of commands for it.
+    const config = readAgentConfig(join(this.place, 'agent.yaml'))
+    const identity = await openIdentity(config, new Date())
+    const fingerprint = identity === null || identity.ca !== null ? null : identity.status.fingerprint
+    const token = (name: string, admin: boolean) =>
+      createToken(tokenFileOf(config), { name, admin, roots: null }, new Date())
+    this.#adminToken = token('ops', true)
     for (const [number, target] of this.targets.entries()) {
       const name = `web${number + 1}`
       mkdirSync(join(this.place, name))
-      const invitation = decodeInvitation(this.agentVerb('token', 'create', name, '--join'))
-      const fingerprint = invitation?.fingerprint ?? null
-      writeFileSync(join(this.place, name, 'token'), invitation?.token ?? '')
+      writeFileSync(join(this.place, name, 'token'), token(name, false))
       writeJson(join(this.place, name, 'receiver.yaml'), {
         name,
         agent: this.#url(this.agentPort),
