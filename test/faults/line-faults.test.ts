@@ -1,8 +1,10 @@
 /**
  * Lines that break: at every frame of a changeset and within it, during the upgrade, after the commit but before its
- * acknowledgement; and one that stalls beside others that do not.
+ * acknowledgement; lines that are slow, or silent for longer than the heartbeat allows; and one that stalls and one that
+ * flaps beside others that do not.
  */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -13,7 +15,9 @@ import { until } from '../support/until.ts'
 
 /** changeset, segment, its bytes, commit. */
 const FRAMES = 4
-const ROUNDS = process.env['ROOTFERRY_LONG'] === '1' ? 20 : 1
+const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
+const ROUNDS = IS_LONG ? 20 : 1
+const SLOW_BYTES = 256 * 1024
 
 function change(source: string, number: number): void {
   const directory = join(source, `dir-${number % 3}`)
@@ -69,22 +73,68 @@ test('a commit whose acknowledgement is lost is not done again', async () => {
   assert.ok(line.received < 8_192, `${line.received} bytes came again`)
 })
 
-test('an agent that vanishes during the upgrade, again and again, is found when it is back', async () => {
+test('a line that is reset during the upgrade, or in the welcome, again and again: it is dialled until it holds', async () => {
   await using rig = await Rig.start({ receivers: 1 })
   await using line = await Line.to(rig.agentPort)
   await rig.redirect(0, line.port)
   await rig.converged()
   line.block()
   change(rig.source, 1)
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    // The first bytes of the welcome are the first that come within a frame: the upgrade has just been answered.
-    line.breakAt({ frame: 1, isInside: true })
+  for (const frame of [0, 1, 0]) {
+    line.breakAt({ frame, isInside: true })
     line.unblock()
     await until(
       () => !line.isBreakDue,
       () => 'it did not come back',
     )
   }
+  await rig.converged()
+})
+
+test('over a slow line a change comes whole, and the other receiver does not wait for it', async () => {
+  await using rig = await Rig.start({ receivers: 2, agentConfig: { compression: 'never' } })
+  await using line = await Line.to(rig.agentPort)
+  await rig.redirect(0, line.port)
+  await rig.converged()
+  line.throttle(SLOW_BYTES)
+  writeFileSync(join(rig.source, 'large'), randomBytes(3 * SLOW_BYTES))
+  await until(
+    () => isEqual(rig, 1),
+    () => 'it did not come over the other line',
+  )
+  assert.ok(!isEqual(rig, 0), 'the line was not slow')
+  writeFileSync(join(rig.source, 'small'), 'on the way meanwhile')
+  await until(
+    () => isEqual(rig, 1),
+    () => 'a second change did not come over the other line',
+  )
+  await rig.converged()
+})
+
+test('a line that is silent for longer than the heartbeat allows is given up by both ends, and dialled anew', async (t) => {
+  if (!IS_LONG) return t.skip('waits for the heartbeat, a minute: ROOTFERRY_LONG=1')
+  await using rig = await Rig.start({ receivers: 1 })
+  await using line = await Line.to(rig.agentPort)
+  await rig.redirect(0, line.port)
+  await rig.converged()
+  line.stall()
+  change(rig.source, 1)
+  const lost = async () => (await rig.status()).receivers[0]
+  const { lastError } = await until(
+    async () => {
+      const receiver = await lost()
+      return receiver?.state === 'offline' ? receiver : false
+    },
+    async () => JSON.stringify(await lost()),
+    90_000,
+  )
+  t.diagnostic(`the agent says: ${lastError}`)
+  await until(
+    () => rig.logs.some(({ error }) => String(error).startsWith('heartbeat-lost')),
+    () => 'the receiver did not say so',
+    90_000,
+  )
+  line.flow()
   await rig.converged()
 })
 

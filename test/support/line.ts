@@ -1,12 +1,15 @@
 /**
- * A TCP line between receiver and agent that a test can cut, block, stall and open again: at once, at a chosen frame of
- * the agent's or within one, or so that what the receiver says is lost.
+ * A TCP line between receiver and agent that a test can cut, block, stall, slow down and open again: at once, during the
+ * upgrade, at a chosen frame of the agent's or within one, or so that what the receiver says is lost.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { FrameMeter } from './frame-meter.ts'
 
-/** The frame, counted from 1, after which the line breaks, or within which. */
+/** Of the answer to an upgrade this much arrives when the line breaks in it. */
+const UPGRADE_BYTES = 20
+
+/** The frame, counted from 1, after which the line breaks, or within which; 0 is the answer to the upgrade. */
 export interface Break {
   frame: number
   isInside: boolean
@@ -18,6 +21,7 @@ export class Line implements AsyncDisposable {
   #blocked = false
   #stalled = false
   #muted = false
+  #bytesPerSecond = Number.POSITIVE_INFINITY
   #break: Break | null = null
   readonly #recorded: Buffer[] = []
   readonly #records: boolean
@@ -81,6 +85,11 @@ export class Line implements AsyncDisposable {
     for (const socket of this.#open) socket.resume()
   }
 
+  /** No more than so many bytes a second pass in either direction, until it is told to be fast again. */
+  throttle(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond
+  }
+
   /** What receivers say from now on is lost, until the next connection. */
   mute(): void {
     this.#muted = true
@@ -105,9 +114,12 @@ export class Line implements AsyncDisposable {
       this.received += data.byteLength
       const until = this.#placeOfBreak(meter.feed(data))
       if (until === null) return data
+      if (this.#break?.frame === 0) near.write(data.subarray(0, until), () => near.resetAndDestroy())
+      else {
+        near.write(data.subarray(0, until))
+        near.destroySoon()
+      }
       this.#break = null
-      near.write(data.subarray(0, until))
-      near.destroySoon()
       far.destroy()
       return null
     })
@@ -117,6 +129,7 @@ export class Line implements AsyncDisposable {
   #placeOfBreak({ begins, ends }: { begins: number[]; ends: number[] }): number | null {
     const due = this.#break
     if (due === null) return null
+    if (due.frame === 0) return UPGRADE_BYTES
     const places = due.isInside ? begins : ends
     if (places.length >= due.frame) return places[due.frame - 1] ?? null
     due.frame -= places.length
@@ -126,14 +139,27 @@ export class Line implements AsyncDisposable {
   #pipe(from: Socket, to: Socket, filter: (data: Buffer) => Buffer | null): void {
     this.#open.add(from)
     if (this.#stalled) from.pause()
+    /** What was read has not had its time on a slow line yet. */
+    let isHeld = false
+    const goOn = () => {
+      if (!this.#stalled && !isHeld && !to.writableNeedDrain) from.resume()
+    }
     from.on('data', (data: Buffer) => {
       if (this.#records) this.#recorded.push(data)
       const passed = filter(data)
-      if (passed !== null && !to.write(passed)) from.pause()
+      if (passed === null) return
+      const mayGoOn = to.write(passed)
+      if (this.#bytesPerSecond !== Number.POSITIVE_INFINITY) {
+        isHeld = true
+        const release = () => {
+          isHeld = false
+          goOn()
+        }
+        setTimeout(release, (1_000 * data.byteLength) / this.#bytesPerSecond).unref()
+      }
+      if (isHeld || !mayGoOn) from.pause()
     })
-    to.on('drain', () => {
-      if (!this.#stalled) from.resume()
-    })
+    to.on('drain', goOn)
     from.on('error', () => to.destroy())
     from.on('close', () => {
       this.#open.delete(from)
