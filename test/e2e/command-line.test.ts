@@ -244,7 +244,10 @@ test('token create prints the token and nothing else; list never shows it; a nam
 
 test('version prints a version; an unknown verb or option is 2', () => {
   for (const daemon of [AGENT, RECEIVER]) {
-    assert.match(run(daemon, 'version').stdout, /^\d+\.\d+\.\d+\S*\n$/)
+    const { stdout } = run(daemon, 'version')
+    assert.match(stdout, /^\d+\.\d+\.\d+\S*\n$/)
+    const { status, stdout: same } = run(daemon, '--version')
+    assert.deepEqual([status, same], [0, stdout])
     assert.equal(run(daemon, 'fly').status, 2)
     assert.equal(run(daemon, 'run', '--fast').status, 2)
   }

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { completionScript } from './completion.ts'
 
 function sample(): Command {
   const program = new Command('ferry-it')
   program.command('status').option('--json', "print it as it's told")
   program.command('resync').addOption(new Option('--check <what>', 'what').choices(['metadata', 'content']))
+  program.command('run').option('--config <file>', 'where it is')
+  program.command('completion').addArgument(new Argument('<shell>', 'which').choices(['bash', 'zsh']))
   const token = program.command('token')
   token.command('create <name>').option('--admin', 'for admins')
   token.command('list')
@@ -28,7 +30,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`
 }
 
 test('verbs are offered at the top, and those of a verb below it', () => {
-  assert.deepEqual(offered('ferry-it', ''), ['status', 'resync', 'token', '--help'])
+  assert.deepEqual(offered('ferry-it', ''), ['status', 'resync', 'run', 'completion', 'token', '--help'])
   assert.deepEqual(offered('ferry-it', 'st'), ['status'])
   assert.deepEqual(offered('ferry-it', 'token', ''), ['create', 'list', '--help'])
 })
@@ -38,6 +40,13 @@ test('options are offered where they belong, and what they accept', () => {
   assert.deepEqual(offered('ferry-it', 'token', 'create', 'web1', '--a'), ['--admin'])
   assert.deepEqual(offered('ferry-it', 'resync', '--check', ''), ['metadata', 'content'])
   assert.deepEqual(offered('ferry-it', 'resync', '--check', 'content', '--c'), ['--check'])
+})
+
+test('what a verb takes is offered, and of a value of which nothing is known nothing, so that bash takes file names', () => {
+  assert.deepEqual(offered('ferry-it', 'completion', ''), ['bash', 'zsh', '--help'])
+  assert.deepEqual(offered('ferry-it', 'run', '--config', ''), [''])
+  assert.deepEqual(offered('ferry-it', 'resync', '--check', '=', 'con'), ['content'])
+  assert.deepEqual(offered('ferry-it', 'resync', '--check', '='), ['metadata', 'content'])
 })
 
 test('zsh runs the script of bash, and fish gets a line an offer with its quotes escaped', () => {

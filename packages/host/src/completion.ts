@@ -13,7 +13,9 @@ interface Place {
   /** Verbs on the way, separated by a space; empty at the top. */
   path: string
   verbs: { name: string; description: string }[]
-  options: { name: string; description: string; choices: readonly string[] }[]
+  options: { name: string; description: string; takesValue: boolean; choices: readonly string[] }[]
+  /** What its first argument may be, where that is one of a few words. */
+  words: readonly string[]
 }
 
 /** Adds the verb `completion`; to be called when all others are there. */
@@ -36,29 +38,35 @@ export function completionScript(program: Command, shell: Shell): string {
 
 function placesOf(command: Command, path: string): Place[] {
   const verbs = command.commands.map((verb) => ({ name: verb.name(), description: verb.description() }))
-  const options = command.options.map(({ long, description, argChoices }) => ({
+  const options = command.options.map(({ long, description, required, argChoices }) => ({
     name: long ?? '',
     description,
+    takesValue: required,
     choices: argChoices ?? [],
   }))
+  const words = command.registeredArguments[0]?.argChoices ?? []
   const below = command.commands.flatMap((verb) => placesOf(verb, `${path} ${verb.name()}`.trim()))
-  return [{ path, verbs, options: options.filter(({ name }) => name !== '') }, ...below]
+  return [{ path, verbs, options: options.filter(({ name }) => name !== ''), words }, ...below]
 }
 
 function bashScript(name: string, places: readonly Place[]): string {
   const step = `_${name.replaceAll('-', '_')}`
   const paths = places.filter(({ path }) => path !== '').map(({ path }) => (path.includes(' ') ? path : ` ${path}`))
-  const offers = places.map(({ path, verbs, options }) => {
-    const words = [...verbs, ...options].map((offer) => offer.name)
-    return `    '${path}') words='${[...words, '--help'].join(' ')}' ;;`
+  const offers = places.map(({ path, verbs, options, words }) => {
+    const all = [...words, ...[...verbs, ...options].map((offer) => offer.name), '--help']
+    return `    '${path}') words='${all.join(' ')}' ;;`
   })
-  const choices = places.flatMap(({ path, options }) =>
+  // Where nothing is known of a value, nothing is offered: then the shell takes file names.
+  const values = places.flatMap(({ path, options }) =>
     options
-      .filter(({ choices }) => choices.length > 0)
+      .filter(({ takesValue }) => takesValue)
       .map(({ name: option, choices }) => `    '${path} ${option}') words='${choices.join(' ')}' ;;`),
   )
+  // bash cuts `--check=content` into three words.
   return `${step}() {
-  local path= words= word
+  local path= words= word current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}"
+  if [[ $current == = ]]; then current=
+  elif [[ $before == = ]]; then before="\${COMP_WORDS[COMP_CWORD-2]}"; fi
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$path $word" in
       ${paths.map((path) => `'${path}'`).join(' | ')}) path="\${path:+$path }$word" ;;
@@ -67,17 +75,17 @@ function bashScript(name: string, places: readonly Place[]): string {
   case "$path" in
 ${offers.join('\n')}
   esac
-  case "$path \${COMP_WORDS[COMP_CWORD-1]}" in
-${choices.join('\n')}
+  case "$path $before" in
+${values.join('\n')}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F ${step} ${name}
 `
 }
 
 function fishScript(name: string, places: readonly Place[]): string {
-  const lines = places.flatMap(({ path, verbs, options }) => {
+  const lines = places.flatMap(({ path, verbs, options, words }) => {
     const seen =
       path === ''
         ? '__fish_use_subcommand'
@@ -88,8 +96,9 @@ function fishScript(name: string, places: readonly Place[]): string {
     const at = `complete -c ${name} -n '${seen}'`
     return [
       ...verbs.map((verb) => `${at} -f -a ${verb.name} -d '${quoted(verb.description)}'`),
-      ...options.map(({ name: option, description, choices }) => {
-        const among = choices.length > 0 ? ` -x -a '${choices.join(' ')}'` : ''
+      ...(words.length > 0 ? [`${at} -f -a '${words.join(' ')}'`] : []),
+      ...options.map(({ name: option, description, takesValue, choices }) => {
+        const among = choices.length > 0 ? ` -x -a '${choices.join(' ')}'` : takesValue ? ' -r' : ''
         return `${at} -l ${option.slice(2)}${among} -d '${quoted(description)}'`
       }),
     ]

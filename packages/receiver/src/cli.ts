@@ -22,6 +22,7 @@ const DEFAULT_CONFIG = '/etc/rootferry/receiver.yaml'
 export function receiverCommand(terminal: Terminal, environmentToken: string | undefined): Command {
   const program = new Command('rootferry-receiver')
     .description('Keeps docroots identical to those that an agent serves.')
+    .version(VERSION, '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
 

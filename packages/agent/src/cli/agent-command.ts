@@ -21,6 +21,7 @@ const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
 export function agentCommand(terminal: Terminal, environmentToken: string | undefined): Command {
   const program = new Command('rootferry-agent')
     .description('Watches docroots and feeds their changes to any number of receivers.')
+    .version(VERSION, '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
   const withConfig = (command: Command) => command.option('--config <file>', 'configuration file', DEFAULT_CONFIG)

@@ -187,6 +187,9 @@ test('a resync is accepted with a place to look at it; everything in its body, a
     order('{"root":"shop","receivers":["web1"],"paths":["a b"],"check":"content","dryRun":true}'),
     order('{}'),
     order('{"root":null}'),
+    order('null'),
+    order(''),
+    order('{}', { 'content-type': 'application/json; charset=utf-8' }),
     { method: 'POST' as const, url: '/v1/resyncs', headers: asAdmin },
   ]) {
     const response = await http.inject(request)
@@ -196,6 +199,16 @@ test('a resync is accepted with a place to look at it; everything in its body, a
     assert.equal(response.headers['location'], `/v1/resyncs/${accepted.id}`)
     const found = await http.inject({ url: `/v1/resyncs/${accepted.id}`, headers: asAdmin })
     assert.deepEqual(found.json(), accepted)
+  }
+})
+
+test('a content type without a body is no fault where no body is expected', async () => {
+  for (const [method, url, status] of [
+    ['DELETE', '/v1/resyncs/r1', 200],
+    ['POST', '/v1/roots/shop/guard/accept', 409],
+  ] as const) {
+    const response = await http.inject({ method, url, headers: { ...asAdmin, ...json } })
+    assert.equal(response.statusCode, status, response.body)
   }
 })
 

@@ -34,7 +34,7 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
     },
   })
   installProblems(http, parts.log)
-  http.removeContentTypeParser('text/plain')
+  acceptBodies(http)
   http.setValidatorCompiler(checkRequest)
   http.setSerializerCompiler(() => (value) => JSON.stringify(value))
   await admit(http, parts)
@@ -46,6 +46,16 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
     routes.get('/openapi.json', { schema: { hide: true } }, () => http.swagger())
   })
   return http
+}
+
+/** JSON and nothing else. Clients that always say Content-Type also say it of a body that is empty: that is none. */
+function acceptBodies(http: Http): void {
+  const parseJson = http.getDefaultJsonParser('error', 'error')
+  http.removeAllContentTypeParsers()
+  http.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parseJson(request, body, done)
+  })
 }
 
 async function admit(http: Http, { ownHost }: AdminParts): Promise<void> {
