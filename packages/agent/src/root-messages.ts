@@ -48,7 +48,14 @@ export interface RootRequests {
   rescan: { takes: { within: string[]; content: boolean }; answers: { head: number } }
   /** Lets a halted root go on as it is found, deletions included. */
   'accept-guard': { takes: object; answers: GuardAnswer }
-  watermarks: { takes: object; answers: { name: string; committed: number; durable: number; seen: number }[] }
+  /** What an earlier life of the agent knew of its receivers, and of when there was something new for them. */
+  memory: {
+    takes: object
+    answers: {
+      watermarks: { name: string; committed: number; durable: number; seen: number }[]
+      headTimes: string | null
+    }
+  }
 }
 
 export type RootRequest = {
@@ -61,6 +68,7 @@ export type ToRoot =
   /** Memory of a payload that has been sent, transferred back. */
   | { type: 'recycle'; memory: ArrayBuffer }
   | { type: 'watermark'; receiver: string; committed: number; durable: number }
+  | { type: 'head-times'; text: string }
   | { type: 'forget'; receiver: string }
   | { type: 'reconfigure'; exclude: readonly string[]; watch: WatchSettings; guard: GuardLimits }
   | { type: 'close' }

@@ -40,6 +40,7 @@ const FORGOTTEN_MS = 7 * 24 * 3_600_000
 
 /** In the index's notes: which directory it describes. */
 const IDENTITY = 'root'
+const HEAD_TIMES = 'head-times'
 
 type State = Pick<RootStatus, 'state' | 'reason'>
 
@@ -102,6 +103,9 @@ export class RootService {
       case 'watermark':
         this.#index.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
         return
+      case 'head-times':
+        this.#index.setMeta(HEAD_TIMES, message.text)
+        return
       case 'forget':
         this.#index.forgetReceiver(message.receiver)
         return
@@ -146,7 +150,9 @@ export class RootService {
   async #work(request: RootRequest) {
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'accept-guard') return this.#acceptGuard()
-    if (request.type === 'watermarks') return this.#index.watermarks()
+    if (request.type === 'memory') {
+      return { watermarks: this.#index.watermarks(), headTimes: this.#index.meta(HEAD_TIMES) }
+    }
     while (this.#state.state === 'halted') await this.#released.promise
     const tree = this.#tree
     if (tree === null) throw new RangeError(this.#state.reason ?? 'the root is not available')

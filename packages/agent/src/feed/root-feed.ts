@@ -8,6 +8,7 @@ import { BufferGarbage, type Logger } from '@rootferry/host'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { GuardAnswer, RootOptions, RootStatus } from '../root-messages.ts'
 import { RootThread } from '../root-thread.ts'
+import { decodeHeadTimes, encodeHeadTimes, HeadTimes } from './head-times.ts'
 import { Hub } from './hub.ts'
 import type { ResyncJob } from './resync-job.ts'
 import { ResyncQueue } from './resync-queue.ts'
@@ -45,8 +46,8 @@ interface Watermark {
 
 const SAVE_MS = 500
 const SEEN_MS = 3_600_000
-/** Heads whose time is remembered, to say how old a receiver's lag is. */
-const MOST_HEADS = 1_024
+/** How often the times of heads are saved: that much of a lag's age a killed agent forgets. */
+const SAVE_HEADS_MS = 10_000
 
 export class RootFeed implements ResyncRoot {
   readonly name: string
@@ -57,8 +58,9 @@ export class RootFeed implements ResyncRoot {
   readonly #sessions = new Map<string, Session>()
   readonly #watermarks = new Map<string, Watermark>()
   readonly #unsaved = new Set<string>()
-  /** When each recent head was first hinted at, oldest first. */
-  readonly #heads: { head: number; seenMs: number }[] = []
+  readonly #headTimes = new HeadTimes()
+  readonly #keepHeads: NodeJS.Timeout
+  #savedHead = 0
   readonly #keepSeen: NodeJS.Timeout
   readonly #resyncs = new ResyncQueue((receiver) => this.#sessions.get(receiver))
   #status: RootStatus | null = null
@@ -85,12 +87,15 @@ export class RootFeed implements ResyncRoot {
     this.#hub = new Hub(this.thread)
     // A receiver that is connected is heard of, though it may have nothing to confirm for weeks.
     this.#keepSeen = setInterval(() => [...this.#sessions.keys()].forEach((name) => this.#save(name)), SEEN_MS)
+    this.#keepHeads = setInterval(() => this.#saveHeads(), SAVE_HEADS_MS)
   }
 
   /** @throws Failure when the root's index can not be opened */
   async start(): Promise<void> {
     await this.thread.started
-    for (const { name, committed, durable, seen } of await this.thread.ask('watermarks', {})) {
+    const { watermarks, headTimes } = await this.thread.ask('memory', {})
+    this.#headTimes.restore(decodeHeadTimes(headTimes))
+    for (const { name, committed, durable, seen } of watermarks) {
       this.#watermarks.set(name, { committed, durable, seenAt: new Date(seen), lastError: null })
     }
   }
@@ -206,20 +211,21 @@ export class RootFeed implements ResyncRoot {
     this.#closeSessions(new ProtocolError('shutting-down', 'the agent is stopping'))
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)
     clearInterval(this.#keepSeen)
+    clearInterval(this.#keepHeads)
     this.#saveAll()
+    this.#saveHeads()
     await this.thread.close()
   }
 
   #advanced(head: number, seenMs: number): void {
     this.#head = head
-    this.#heads.push({ head, seenMs })
-    if (this.#heads.length > MOST_HEADS) this.#heads.shift()
+    this.#headTimes.add(head, seenMs)
     for (const session of this.#sessions.values()) session.advanced(head)
   }
 
   #secondsSince(committed: number, now: Date): number {
-    const firstMissed = this.#heads.find(({ head }) => head > committed)
-    return firstMissed === undefined ? 0 : Math.max(0, (now.getTime() - firstMissed.seenMs) / 1000)
+    const firstMissedMs = this.#headTimes.firstAfter(committed)
+    return firstMissedMs === null ? 0 : Math.max(0, (now.getTime() - firstMissedMs) / 1000)
   }
 
   #noteStatus(status: RootStatus): void {
@@ -229,11 +235,11 @@ export class RootFeed implements ResyncRoot {
 
   #noteCommit(receiver: string, session: Session, sequence: number): void {
     const before = this.#watermark(receiver).committed
-    const isFollowing = session.state.isFollowing(this.#head)
+    // What it missed while it was away, or before its first sync, says nothing of how fast changes travel.
+    const times = session.state.hasCaughtUp ? this.#headTimes.between(before, sequence) : []
     this.#noteProgress(receiver, session)
     const now = Date.now()
-    const fresh = isFollowing ? this.#heads.filter(({ head }) => head > before && head <= sequence) : []
-    const seconds = fresh.map(({ seenMs }) => Math.max(0, now - seenMs) / 1000)
+    const seconds = times.map((seenMs) => Math.max(0, now - seenMs) / 1000)
     this.#events.committed({ receiver, sequence, seconds })
   }
 
@@ -273,6 +279,12 @@ export class RootFeed implements ResyncRoot {
       this.thread.tell({ type: 'watermark', receiver, committed, durable })
     }
     this.#unsaved.clear()
+  }
+
+  #saveHeads(): void {
+    if (this.#savedHead === this.#head) return
+    this.#savedHead = this.#head
+    this.thread.tell({ type: 'head-times', text: encodeHeadTimes(this.#headTimes.all) })
   }
 
   #closeSessions(error: ProtocolError): void {

@@ -104,6 +104,11 @@ export class SessionState {
     return this.phase === 'feeding' && head > this.cursor && this.unconfirmed.length < MOST_UNCONFIRMED
   }
 
+  /** As of the last time somebody looked. */
+  get hasCaughtUp(): boolean {
+    return this.#hasCaughtUp
+  }
+
   /** It had everything once on this connection, and so waits for changes as they come. */
   isFollowing(head: number): boolean {
     if (this.phase === 'feeding' && this.committed >= head) this.#hasCaughtUp = true

@@ -1,0 +1,96 @@
+/**
+ * When the index reached its heads: says how old the oldest change is that a receiver has not committed, be it a minute
+ * or a month, also after a restart of the agent.
+ *
+ * Memory is bounded: beyond MOST_TIMES, neighbours become one where that says a time wrong by COARSENESS of its age at
+ * the most. INVARIANT: heads ascend, and a time is never later than that of the first change it stands for: lag is
+ * rather told too long than too short. Pure.
+ */
+
+export interface HeadTime {
+  head: number
+  /** Wall clock, of the first hint of what led to that head. */
+  seenMs: number
+}
+
+export const MOST_TIMES = 1_024
+export const COARSENESS = 0.1
+
+export class HeadTimes {
+  #times: HeadTime[] = []
+
+  /** A head that is known already says nothing new; one that is lower is of another index. */
+  add(head: number, seenMs: number): void {
+    const last = this.#times.at(-1)
+    if (last !== undefined && head === last.head) return
+    if (last !== undefined && head < last.head) this.#times = []
+    this.#times.push({ head, seenMs })
+    if (this.#times.length > MOST_TIMES) this.#thin(seenMs)
+  }
+
+  /** What an earlier life of the agent knew, put before what this one has seen; heads that the index lost are left out. */
+  restore(earlier: readonly HeadTime[]): void {
+    const last = this.#times.at(-1)
+    if (last === undefined) return
+    const known = earlier.filter(({ head }) => head <= last.head)
+    const upTo = known.at(-1)?.head ?? 0
+    this.#times = [...known, ...this.#times.filter(({ head }) => head > upTo)]
+  }
+
+  /** When the first change after that sequence was hinted at; null when there is none. */
+  firstAfter(sequence: number): number | null {
+    return this.#times.find(({ head }) => head > sequence)?.seenMs ?? null
+  }
+
+  /** Times of the heads above `after` and up to `to`. */
+  between(after: number, to: number): number[] {
+    return this.#times.filter(({ head }) => head > after && head <= to).map(({ seenMs }) => seenMs)
+  }
+
+  get all(): readonly HeadTime[] {
+    return this.#times
+  }
+
+  #thin(nowMs: number): void {
+    const kept: HeadTime[] = []
+    for (const [at, time] of this.#times.entries()) {
+      const before = kept.at(-1)
+      // All that it stands for came before the next one did.
+      const endMs = this.#times[at + 1]?.seenMs ?? nowMs
+      const isNear = before !== undefined && endMs - before.seenMs < COARSENESS * (nowMs - endMs)
+      if (isNear) before.head = time.head
+      else kept.push({ ...time })
+    }
+    // Only a clock that was set leaves too many.
+    while (kept.length > MOST_TIMES) kept.splice(0, 2, merged(kept))
+    this.#times = kept
+  }
+}
+
+function merged([first, second]: readonly HeadTime[]): HeadTime {
+  return { head: second?.head ?? 0, seenMs: Math.min(first?.seenMs ?? 0, second?.seenMs ?? 0) }
+}
+
+/** As the index keeps it. */
+export function encodeHeadTimes(times: readonly HeadTime[]): string {
+  return JSON.stringify(times.map(({ head, seenMs }) => [head, seenMs]))
+}
+
+/** Of what is no such text nothing is known. */
+export function decodeHeadTimes(text: string | null): HeadTime[] {
+  const pairs: unknown = text === null ? [] : parsed(text)
+  if (!Array.isArray(pairs)) return []
+  return pairs.flatMap((pair: unknown) => {
+    const [head, seenMs] = Array.isArray(pair) ? (pair as unknown[]) : []
+    return typeof head === 'number' && typeof seenMs === 'number' ? [{ head, seenMs }] : []
+  })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}
