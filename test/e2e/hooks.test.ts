@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 const RECORD = `
 const { readdirSync, readFileSync, writeFileSync } = require('node:fs')
 const [, place, ...words] = process.argv
-const run = { paths: readFileSync(0, 'utf8').split('\\0'), words, environment: process.env }
+const run = { paths: readFileSync(0, 'utf8').split('\\0'), words, environment: process.env, umask: process.umask() }
 writeFileSync(place + '/' + readdirSync(place).length, JSON.stringify(run))
 `
 
@@ -18,6 +18,7 @@ interface Run {
   paths: string[]
   words: string[]
   environment: Record<string, string>
+  umask: number
 }
 
 function runsIn(place: string): Run[] {
@@ -74,6 +75,7 @@ test('a hook runs for what it matches, is told the paths on its stdin, and no na
     [],
   )
   assert.equal(first?.environment['ROOTFERRY_ROOT'], 'site')
+  assert.equal(first?.umask, process.umask(), 'what a hook makes is for everybody to write')
   assert.ok(!told().includes('style.css'))
   assert.ok(!existsSync('pwned') && !existsSync('/pwned') && !existsSync(join(rig.targets[0] ?? '', 'pwned')))
 })
@@ -105,7 +107,7 @@ test('hooks that fail, hang, flood or are not there hold up no commit, and say s
     /no \\\\u001b\[31m luck/,
     /hook was killed/,
     /hook could not be started/,
-    /ENOENT/,
+    /at-all: not found/,
   ]) {
     await until(
       () => said(text),

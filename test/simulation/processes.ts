@@ -143,7 +143,12 @@ export class ReceiverProcess {
       }
       const address = { agent: 'ws://agent', token: name, trust: { fingerprint: null, ca: null, client: null } }
       const link = { root: ROOT, software: 'simulated', address }
-      this.#root = new RootThread(options, link, { hooks: [], log: logger(name, tell), noteCommit: () => undefined })
+      this.#root = new RootThread(options, link, {
+        hooks: [],
+        umask: 0,
+        log: logger(name, tell),
+        noteCommit: () => undefined,
+      })
       // The same holds for a target.
       void this.#root.start().catch(() => this.process.kill())
     })

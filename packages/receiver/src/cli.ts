@@ -19,7 +19,15 @@ import { VERSION } from './version.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/receiver.yaml'
 
-export function receiverCommand(terminal: Terminal, environmentToken: string | undefined): Command {
+export interface Environment {
+  /** ROOTFERRY_TOKEN. */
+  token: string | undefined
+  /** What the process was started with; by now it is 0. */
+  umask: number
+}
+
+export function receiverCommand(terminal: Terminal, environment: Environment): Command {
+  const environmentToken = environment.token
   const program = new Command('rootferry-receiver')
     .description('Keeps docroots identical to those that an agent serves.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -37,7 +45,7 @@ export function receiverCommand(terminal: Terminal, environmentToken: string | u
       const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal.colour)
       // Only this verb needs the whole receiver: the others are to start fast.
       const { Receiver } = await import('./receiver.ts')
-      const receiver = new Receiver(config, log)
+      const receiver = new Receiver(config, log, environment.umask)
       const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
       terminal.onHangup(() => {
         try {

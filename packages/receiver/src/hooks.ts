@@ -3,8 +3,10 @@
  *
  *   paths ─▶ waiting ─ none is running ─▶ command, waiting paths on stdin ─▶ exit logged ─▶ again if more are waiting
  *
- * A command is an argument vector and no shell; paths go to its stdin, each ended by a NUL, and nowhere else. So no file
- * name can be taken for an option or a command. Its environment is made here: tokens of this process are not in it.
+ * A command is an argument vector that no shell parses; paths go to its stdin, each ended by a NUL, and nowhere else. So
+ * no file name can be taken for an option or a command. Its environment is made here: tokens of this process are not in
+ * it. This process has umask 0; the command gets another one from a shell that then becomes it, because a umask belongs
+ * to a whole process with all its threads.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,7 +23,15 @@ export interface Hook {
 export const MOST_PATHS = 10_000
 const MOST_OUTPUT = 4_096
 const LAST_WAIT_MS = 5_000
+/** What a shell ends with when it can not become the command. */
+const NOT_STARTED = new Set([126, 127])
 const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+export interface HookSetting {
+  root: string
+  path: string
+  umask: number
+}
 
 interface Lane {
   readonly hook: Hook
@@ -32,13 +42,13 @@ interface Lane {
 
 export class Hooks {
   readonly #lanes: readonly Lane[]
-  readonly #root: { root: string; path: string }
+  readonly #setting: HookSetting
   readonly #log: Logger
   #isClosed = false
 
-  constructor(hooks: readonly Hook[], root: { root: string; path: string }, log: Logger) {
+  constructor(hooks: readonly Hook[], setting: HookSetting, log: Logger) {
     this.#lanes = hooks.map((hook) => ({ hook, waiting: new Set(), omitted: 0, running: null }))
-    this.#root = root
+    this.#setting = setting
     this.#log = log
   }
 
@@ -71,14 +81,14 @@ export class Hooks {
     const { waiting, omitted, hook } = lane
     lane.waiting = new Set()
     lane.omitted = 0
-    const [program = '', ...words] = hook.command
-    const child = spawn(program, words, {
+    const { root, path, umask } = this.#setting
+    const child = spawn('/bin/sh', ['-c', 'umask "$0" && exec "$@"', umask.toString(8), ...hook.command], {
       cwd: '/',
       env: {
         PATH: SEARCH_PATH,
         LANG: 'C.UTF-8',
-        ROOTFERRY_ROOT: this.#root.root,
-        ROOTFERRY_PATH: this.#root.path,
+        ROOTFERRY_ROOT: root,
+        ROOTFERRY_PATH: path,
         ROOTFERRY_OMITTED: String(omitted),
       },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -116,6 +126,7 @@ export class Hooks {
       }
       if (code === 0) this.#log.info(details, 'hook ran')
       else if (fault !== null) this.#log.error({ ...details, error: fault }, 'hook could not be started')
+      else if (NOT_STARTED.has(code ?? 0)) this.#log.error(details, 'hook could not be started')
       else if (signal !== null)
         this.#log.error(details, 'hook was killed: it took too long, or the receiver is stopping')
       else this.#log.error(details, 'hook failed')

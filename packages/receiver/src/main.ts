@@ -5,5 +5,6 @@ import { receiverCommand } from './cli.ts'
 
 tuneCollector()
 // Files get the modes they are created with, which are the agent's.
-process.umask(0)
-await runCommand('rootferry-receiver', process, (terminal) => receiverCommand(terminal, process.env['ROOTFERRY_TOKEN']))
+const umask = process.umask(0)
+const environment = { token: process.env['ROOTFERRY_TOKEN'], umask }
+await runCommand('rootferry-receiver', process, (terminal) => receiverCommand(terminal, environment))

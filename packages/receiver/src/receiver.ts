@@ -16,15 +16,18 @@ import { VERSION } from './version.ts'
 export class Receiver {
   #config: ReceiverConfig
   readonly #log: Logger
+  readonly #umask: number
   readonly #roots = new Map<string, RootThread>()
   readonly #health: HealthServer
   readonly #metrics: ReceiverMetrics
   readonly #bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   #reloading: Promise<void> = Promise.resolve()
 
-  constructor(config: ReceiverConfig, log: Logger) {
+  /** @param umask what commands after commits are started with */
+  constructor(config: ReceiverConfig, log: Logger, umask: number) {
     this.#config = config
     this.#log = log
+    this.#umask = umask
     const roots = () => [...this.#roots.values()].map(({ state }) => state)
     const staleAfterSeconds = () => this.#config.staleAfterSeconds
     this.#metrics = new ReceiverMetrics(roots, (root) => notReadyReason(root, staleAfterSeconds(), new Date()) === null)
@@ -113,7 +116,8 @@ export class Receiver {
       bootId: this.#bootId,
     }
     const noteCommit = (commit: Commit) => this.#metrics.committed(name, commit)
-    return new RootThread(options, { root: name, address, software: VERSION }, { hooks, log: this.#log, noteCommit })
+    const parts = { hooks, umask: this.#umask, log: this.#log, noteCommit }
+    return new RootThread(options, { root: name, address, software: VERSION }, parts)
   }
 
   async #listen(): Promise<string> {

@@ -41,6 +41,8 @@ export interface RootState {
 
 export interface RootThreadParts {
   hooks: readonly Hook[]
+  /** What hooks are started with. */
+  umask: number
   log: Logger
   /** Called for each commit. */
   noteCommit(commit: Commit): void
@@ -66,11 +68,11 @@ export class RootThread {
   #hasOpened = false
   #progressLoggedAt = 0
 
-  constructor(options: ApplierOptions, link: LinkOptions, { hooks, log, noteCommit }: RootThreadParts) {
+  constructor(options: ApplierOptions, link: LinkOptions, { hooks, umask, log, noteCommit }: RootThreadParts) {
     this.#options = options
     this.#noteCommit = noteCommit
     this.#log = log.child({ root: options.root })
-    this.#hooks = new Hooks(hooks, options, this.#log)
+    this.#hooks = new Hooks(hooks, { root: options.root, path: options.path, umask }, this.#log)
     this.state = {
       root: options.root,
       phase: 'idle',
