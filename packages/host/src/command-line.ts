@@ -16,9 +16,12 @@ export interface Terminal {
   input(): Promise<string>
   /** Whether stdout is a terminal that wants colours. */
   colour: boolean
+  /** Columns of stdout; Infinity where it is no terminal. */
+  width: number
   /** Whether stderr is a terminal, where lines can be drawn over. */
   isTerminal: boolean
   columns(): number
+  rows(): number
   /** The exit code when nothing is thrown: 0 unless told otherwise. */
   endWith(exitCode: number): void
   /** Resolves at the first TERM or INT; a second one ends the process at once. `note` learns the signal's name. */
@@ -50,8 +53,10 @@ function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void
     say: (text) => process.stderr.write(text),
     input: () => text(process.stdin),
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+    width: process.stdout.isTTY === true ? process.stdout.columns : Number.POSITIVE_INFINITY,
     isTerminal: process.stderr.isTTY === true,
     columns: () => process.stderr.columns ?? 80,
+    rows: () => process.stderr.rows ?? 24,
     endWith,
     stopSignal: (note) => {
       const { promise, resolve } = Promise.withResolvers<void>()

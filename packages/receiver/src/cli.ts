@@ -67,7 +67,7 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
     .action(async ({ config, json }: { config: string; json: boolean }) => {
       const url = urlOf(readHealthAddress(config))
       const status = await askDaemon({ daemon: 'the receiver', url, path: '/v1/status', answer: ReceiverStatus })
-      terminal.out(json ? `${JSON.stringify(status, null, 2)}\n` : statusReport(status, new Date(), terminal.colour))
+      terminal.out(json ? `${JSON.stringify(status, null, 2)}\n` : statusReport(status, new Date(), terminal))
       const isWell = status.ready && status.roots.every(({ connected, phase }) => connected && phase === 'live')
       if (!isWell) terminal.endWith(EXIT.degraded)
     })

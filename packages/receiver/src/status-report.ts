@@ -1,9 +1,10 @@
 /** Pure text: a receiver at a glance, a line for each root, what is in the trash, and why it is not ready. */
-import { type Cell, count, duration, paint, printable, type Row, size, table } from '@rootferry/host'
+import { type Cell, count, duration, type Page, paint, printable, type Row, size, table } from '@rootferry/host'
 import type { ReceiverStatus, RootAnswer } from './http/status-schema.ts'
 import { firstJoinLine } from './verify/first-join.ts'
 
-export function statusReport({ roots, ready, reasons }: ReceiverStatus, now: Date, colour: boolean): string {
+export function statusReport({ roots, ready, reasons }: ReceiverStatus, now: Date, page: Page): string {
+  const { colour } = page
   const headings = ['ROOT', 'STATE', 'SEQUENCE', 'BEHIND', 'PROBLEMS', 'TRASH', 'OLDEST IN TRASH']
   const verdict = ready
     ? paint('ready', 'good', colour)
@@ -11,7 +12,7 @@ export function statusReport({ roots, ready, reasons }: ReceiverStatus, now: Dat
   return `${table(
     headings,
     roots.map((root) => rootRow(root, now)),
-    colour,
+    page,
   )}\n${verdict}\n`
 }
 

@@ -1,14 +1,12 @@
 /** The verbs that ask the running agent: status, resync, guard accept. */
-import { setTimeout as delay } from 'node:timers/promises'
 import { EXIT, printable, type Terminal } from '@rootferry/host'
 import { type Command, Option } from 'commander'
 import { readAgentConfig } from '../config.ts'
-import { Accepted, Resync, type ResyncAnswer, Status } from '../http/schemas.ts'
+import { Accepted, Resync, Status } from '../http/schemas.ts'
 import { AdminClient } from './admin-client.ts'
-import { progressLines, resyncExitCode, resyncReport } from './resync-report.ts'
+import { followed } from './follow-resync.ts'
+import { resyncExitCode, resyncReport } from './resync-report.ts'
 import { isDegraded, statusReport } from './status-report.ts'
-
-const POLL_MS = 250
 
 interface ResyncOptions {
   config: string
@@ -35,7 +33,7 @@ export function addFleetVerbs(
     .addHelpText('after', '\nEnds with 3 when a receiver is not live, or a root is halted or unavailable.')
     .action(async ({ config, json }: { config: string; json: boolean }) => {
       const status = await client(config).get('/v1/status', Status)
-      terminal.out(json ? document(status) : statusReport(status, new Date(), terminal.colour))
+      terminal.out(json ? document(status) : statusReport(status, new Date(), terminal))
       if (isDegraded(status)) terminal.endWith(EXIT.degraded)
     })
 
@@ -81,36 +79,9 @@ async function resync(client: AdminClient, options: ResyncOptions, terminal: Ter
     return
   }
   terminal.say(`resync ${ordered.id}; it goes on when this command is interrupted\n`)
-  const entries = paths.length === 0 ? await entriesOf(client, root) : null
-  const over = await followed(client, ordered, entries, terminal)
-  terminal.out(options.json ? document(over) : resyncReport(over, terminal.colour))
+  const over = await followed(client, ordered, paths.length === 0, terminal)
+  terminal.out(options.json ? document(over) : resyncReport(over, terminal))
   terminal.endWith(resyncExitCode(over))
-}
-
-/** Looks again until it is over; draws its lines over each other where there is a terminal. */
-async function followed(
-  client: AdminClient,
-  ordered: ResyncAnswer,
-  entries: number | null,
-  terminal: Terminal,
-): Promise<ResyncAnswer> {
-  let drawn = 0
-  for (let resync = ordered; ; resync = await client.get(`/v1/resyncs/${ordered.id}`, Resync)) {
-    if (terminal.isTerminal) {
-      const lines = progressLines(resync, entries).map((line) => printable(line).slice(0, terminal.columns() - 1))
-      terminal.say(`${drawn > 0 ? `\u001b[${drawn}A` : ''}${lines.map((line) => `\r\u001b[K${line}\n`).join('')}`)
-      drawn = lines.length
-    }
-    if (resync.state !== 'running') return resync
-    await delay(POLL_MS)
-  }
-}
-
-async function entriesOf(client: AdminClient, root: string | null): Promise<number> {
-  const { roots } = await client.get('/v1/status', Status)
-  return roots
-    .filter(({ name }) => root === null || name === root)
-    .reduce((sum, { entries }) => sum + entries.files + entries.directories + entries.symlinks, 0)
 }
 
 function document(value: object): string {

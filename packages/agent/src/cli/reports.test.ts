@@ -5,6 +5,7 @@ import type { ReceiverAnswer, ResyncAnswer, RootAnswer } from '../http/schemas.t
 import { progressLines, resyncExitCode, resyncReport } from './resync-report.ts'
 import { isDegraded, statusReport } from './status-report.ts'
 
+const PAGE = { colour: false, width: Number.POSITIVE_INFINITY }
 const NOW = new Date('2026-01-31T08:15:00.000Z')
 
 const root = (change: Partial<RootAnswer> = {}): RootAnswer => ({
@@ -60,7 +61,7 @@ test('status shows roots, then receivers, and says why one is not well', () => {
     lastError: 'the connection was lost',
   })
   assert.equal(
-    statusReport(fleet([root({ state: 'halted', reason: 'it is empty' })], [receiver(), offline]), NOW, false),
+    statusReport(fleet([root({ state: 'halted', reason: 'it is empty' })], [receiver(), offline]), NOW, PAGE),
     `ROOT  STATE   SEQUENCE  ENTRIES      SIZE  WATCH      PROBLEMS
 shop  halted     24393   24,392  221.9 MB  directory         0
   it is empty
@@ -69,6 +70,8 @@ RECEIVER  ROOT  STATE    SEQUENCE              BEHIND  LAST SEEN
 web1      shop  live        24393                   -  connected
 web2      shop  offline     24393  4,293, 12 min 30 s  15 min 0 s ago
   the connection was lost
+
+receivers: 1 live, 1 offline
 `,
   )
 })
@@ -110,7 +113,7 @@ test('the report of a resync names what differed, escaped, and how much more the
     path: `a\u001b${number}`,
     kind: 'missing' as const,
   }))
-  const report = resyncReport(resync({ web1: figures({ missing: 2_000, differences }) }), false)
+  const report = resyncReport(resync({ web1: figures({ missing: 2_000, differences }) }), PAGE)
   assert.match(report, /^web1 +done +100 +2,000 +0 +0 +0 +0 B$/m)
   assert.match(report, /^web1 +missing +a\\u001b19$/m)
   assert.match(report, /^web1 +and 1,980 more$/m)
@@ -118,10 +121,34 @@ test('the report of a resync names what differed, escaped, and how much more the
   assert.match(report, /resync r1 is done \(dry run: nothing was changed\)\n$/)
 })
 
-test('progress has a bar where the number of entries is known', () => {
-  const running = resync({ web1: figures({ state: 'running', checked: 50 }), web2: figures({ state: 'pending' }) })
-  const [first, second] = progressLines(running, 200)
-  assert.match(first ?? '', /^web1 █{6}░{18} {2}25% 50 compared, 0 differ, 0 repaired, 0 B$/)
-  assert.match(second ?? '', /waits/)
-  assert.match(progressLines(running, null)[0] ?? '', /^web1 50 compared/)
+test('progress has a bar where all entries are compared, and those that are under way come first', () => {
+  const both = { web1: figures(), web02: figures({ state: 'running', checked: 6_098 }) }
+  const status = fleet([root()], [receiver(), receiver({ name: 'web02' })])
+  assert.deepEqual(progressLines(resync(both, 'running'), status, true), [
+    'web02  ██████░░░░░░░░░░░░░░░░░░  25%  6,098 compared, 0 differ, 0 repaired, 0 B',
+    'web1   ████████████████████████ 100%  100 compared, 0 differ, 0 repaired, 0 B',
+  ])
+  assert.match(progressLines(resync(both, 'running'), status, false)[0] ?? '', /^web02 {2}6,098 compared/)
+  const failed = resync({ web1: figures({ state: 'failed', error: 'a: EACCES' }) }, 'failed')
+  assert.deepEqual(progressLines(failed, status, false), ['web1  failed: a: EACCES'])
+})
+
+describe('a resync that has not begun says what it waits for:', () => {
+  const pending = resync({ web1: figures({ state: 'pending' }) }, 'running')
+  const waits = (roots: RootAnswer[], receivers: ReceiverAnswer[]) =>
+    progressLines(pending, fleet(roots, receivers), false)
+  it('a root', () =>
+    assert.deepEqual(waits([root({ state: 'halted' })], [receiver()]), ['web1  waits: root shop is halted']))
+  it('a receiver that is away', () =>
+    assert.match(waits([root()], [receiver({ state: 'offline' })])[0] ?? '', /offline, runs when it is back$/))
+  it('a receiver that catches up', () =>
+    assert.match(waits([root()], [receiver({ state: 'replaying' })])[0] ?? '', /waits: replaying$/))
+  it('its turn, whatever other roots and receivers do', () =>
+    assert.match(
+      waits(
+        [root(), root({ name: 'blog', state: 'halted' })],
+        [receiver(), receiver({ root: 'blog', state: 'failed' }), receiver({ name: 'web2', state: 'offline' })],
+      )[0] ?? '',
+      /waits for the look/,
+    ))
 })

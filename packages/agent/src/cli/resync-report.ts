@@ -1,6 +1,6 @@
 /** Pure text: a resync while it runs, a line for each receiver, and what it found when it is over. */
-import { bar, count, EXIT, type Row, size, type Tone, table } from '@rootferry/host'
-import type { ResyncAnswer } from '../http/schemas.ts'
+import { bar, count, EXIT, type Page, type Row, size, type Tone, table } from '@rootferry/host'
+import type { ResyncAnswer, StatusAnswer } from '../http/schemas.ts'
 
 type Figures = ResyncAnswer['receivers'][string]
 
@@ -21,18 +21,56 @@ export function resyncExitCode({ state, receivers }: ResyncAnswer): number {
   return Object.values(receivers).some((figures) => drift(figures) > 0) ? EXIT.degraded : EXIT.ok
 }
 
-/** One line a receiver. @param entries how many each has to compare; null: not known */
-export function progressLines({ receivers }: ResyncAnswer, entries: number | null): string[] {
-  return Object.entries(receivers).map(([name, figures]) => {
-    const { state, checked, repaired, bytes } = figures
-    const share = state === 'done' ? 1 : entries === null || entries === 0 ? null : Math.min(1, checked / entries)
-    const shown = share === null ? '' : `${bar(share)} `
-    const found = `${count(checked)} compared, ${count(drift(figures))} differ, ${count(repaired)} repaired, ${size(bytes)}`
-    return `${name} ${shown}${state === 'pending' ? 'waits until it is connected and free' : found}`
-  })
+/** One line a receiver, those that are under way first. @param isWhole whether each compares all its entries */
+export function progressLines(resync: ResyncAnswer, status: StatusAnswer, isWhole: boolean): string[] {
+  const all = Object.entries(resync.receivers)
+  const width = Math.max(0, ...all.map(([name]) => name.length))
+  return all
+    .toSorted(([, one], [, other]) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state))
+    .map(([name, figures]) => {
+      const told = figures.state === 'pending' ? whyPending(name, resync, status) : progress(figures)
+      const share = isWhole ? shareOf(name, figures, resync, status) : null
+      return `${name.padEnd(width)}  ${share === null ? '' : `${bar(share)}  `}${told}`
+    })
 }
 
-export function resyncReport(resync: ResyncAnswer, colour: boolean): string {
+const ORDER: Figures['state'][] = ['running', 'pending', 'failed', 'cancelled', 'done']
+
+function progress(figures: Figures): string {
+  const { state, checked, repaired, bytes, error } = figures
+  if (state === 'failed' || state === 'cancelled') return `${state}${error === null ? '' : `: ${error}`}`
+  return `${count(checked)} compared, ${count(drift(figures))} differ, ${count(repaired)} repaired, ${size(bytes)}`
+}
+
+/** @returns null where it can not be known */
+function shareOf(name: string, { state, checked }: Figures, resync: ResyncAnswer, status: StatusAnswer): number | null {
+  if (state === 'done') return 1
+  const roots = status.receivers.filter((part) => part.name === name && covers(resync, part.root))
+  const entries = status.roots
+    .filter((root) => roots.some((part) => part.root === root.name))
+    .reduce((sum, { entries: { files, directories, symlinks } }) => sum + files + directories + symlinks, 0)
+  return entries === 0 ? null : Math.min(1, checked / entries)
+}
+
+function covers(resync: ResyncAnswer, root: string): boolean {
+  return resync.root === null || resync.root === root
+}
+
+/** What stands between a receiver and its resync: the root, the receiver, or only others that came before. */
+function whyPending(name: string, resync: ResyncAnswer, { roots, receivers }: StatusAnswer): string {
+  const parts = receivers.filter((part) => part.name === name && covers(resync, part.root))
+  const stopped = roots.find(
+    (root) =>
+      parts.some((part) => part.root === root.name) && (root.state === 'halted' || root.state === 'unavailable'),
+  )
+  if (stopped !== undefined) return `waits: root ${stopped.name} is ${stopped.state}`
+  const [late] = parts.filter(({ state }) => state !== 'live')
+  if (late?.state === 'offline') return 'waits: offline, runs when it is back'
+  if (late !== undefined) return `waits: ${late.state}`
+  return 'waits for the look at the source, or for another resync'
+}
+
+export function resyncReport(resync: ResyncAnswer, page: Page): string {
   const headings = ['RECEIVER', 'STATE', 'COMPARED', 'MISSING', 'CHANGED', 'EXTRANEOUS', 'REPAIRED', 'RECEIVED']
   const rows = Object.entries(resync.receivers).map(([name, figures]): Row => {
     const { state, checked, missing, changed, extraneous, repaired, bytes, error } = figures
@@ -47,7 +85,7 @@ export function resyncReport(resync: ResyncAnswer, colour: boolean): string {
     }
   })
   const kind = resync.dryRun ? ' (dry run: nothing was changed)' : ''
-  return `${table(headings, rows, colour)}${differences(resync, colour)}resync ${resync.id} is ${resync.state}${kind}\n`
+  return `${table(headings, rows, page)}${differences(resync, page.colour)}resync ${resync.id} is ${resync.state}${kind}\n`
 }
 
 function differences({ receivers }: ResyncAnswer, colour: boolean): string {
@@ -57,7 +95,9 @@ function differences({ receivers }: ResyncAnswer, colour: boolean): string {
     const paths = shown.map(({ path, kind }): Row => ({ cells: [{ text: name }, { text: kind }, { text: path }] }))
     return left > 0 ? [...paths, { cells: [{ text: name }, { text: '' }, { text: `and ${count(left)} more` }] }] : paths
   })
-  return rows.length === 0 ? '' : `\n${table(['RECEIVER', 'DIFFERENCE', 'PATH'], rows, colour)}\n`
+  return rows.length === 0
+    ? ''
+    : `\n${table(['RECEIVER', 'DIFFERENCE', 'PATH'], rows, { colour, width: Number.POSITIVE_INFINITY })}\n`
 }
 
 function drift({ missing, changed, extraneous }: Figures): number {

@@ -1,5 +1,5 @@
 /** Pure text: the fleet at a glance, roots first, then receivers, and whether anything is the matter. */
-import { type Cell, count, duration, type Row, size, type Tone, table } from '@rootferry/host'
+import { type Cell, count, duration, type Page, paint, type Row, size, type Tone, table } from '@rootferry/host'
 import type { ReceiverAnswer, RootAnswer, StatusAnswer } from '../http/schemas.ts'
 
 const ROOT_TONES: Record<RootAnswer['state'], Tone> = {
@@ -24,18 +24,30 @@ export function isDegraded({ roots, receivers }: StatusAnswer): boolean {
   )
 }
 
-export function statusReport({ roots, receivers }: StatusAnswer, now: Date, colour: boolean): string {
+export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page: Page): string {
   const rootTable = table(
     ['ROOT', 'STATE', 'SEQUENCE', 'ENTRIES', 'SIZE', 'WATCH', 'PROBLEMS'],
     roots.map(rootRow),
-    colour,
+    page,
   )
   const receiverTable = table(
     ['RECEIVER', 'ROOT', 'STATE', 'SEQUENCE', 'BEHIND', 'LAST SEEN'],
     receivers.map((receiver) => receiverRow(receiver, now)),
-    colour,
+    page,
   )
-  return `${rootTable}\n${receiverTable === '' ? 'no receiver has a token yet\n' : receiverTable}`
+  if (receiverTable === '') return `${rootTable}\nno receiver has a token yet\n`
+  return `${rootTable}\n${receiverTable}\n${verdict(receivers, page.colour)}\n`
+}
+
+/** Of a fleet that fills more than a screen, the last line is the one that is seen. */
+function verdict(receivers: readonly ReceiverAnswer[], colour: boolean): string {
+  const counts = new Map<ReceiverAnswer['state'], number>()
+  for (const { state } of receivers) counts.set(state, (counts.get(state) ?? 0) + 1)
+  const parts = (Object.keys(RECEIVER_TONES) as ReceiverAnswer['state'][]).flatMap((state) => {
+    const number = counts.get(state)
+    return number === undefined ? [] : [paint(`${count(number)} ${state}`, RECEIVER_TONES[state], colour)]
+  })
+  return `receivers: ${parts.join(', ')}`
 }
 
 function rootRow({ name, state, reason, sequence, entries, watch, problems, problemCount }: RootAnswer): Row {

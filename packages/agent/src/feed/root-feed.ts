@@ -45,7 +45,8 @@ interface Watermark {
 }
 
 const SAVE_MS = 500
-const SEEN_MS = 3_600_000
+/** How often it is saved that a receiver is here: by that much a killed agent is wrong of when it was last seen. */
+const SEEN_MS = 60_000
 /** How often the times of heads are saved: that much of a lag's age a killed agent forgets. */
 const SAVE_HEADS_MS = 10_000
 
@@ -208,6 +209,7 @@ export class RootFeed implements ResyncRoot {
   }
 
   async close(): Promise<void> {
+    for (const receiver of this.#sessions.keys()) this.#unsaved.add(receiver)
     this.#closeSessions(new ProtocolError('shutting-down', 'the agent is stopping'))
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)
     clearInterval(this.#keepSeen)

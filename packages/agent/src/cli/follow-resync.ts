@@ -1,0 +1,37 @@
+/** `resync --wait`: looks at a resync until it is over, and on a terminal draws how far each receiver is. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { printable, type Terminal } from '@rootferry/host'
+import { Resync, type ResyncAnswer, Status } from '../http/schemas.ts'
+import type { AdminClient } from './admin-client.ts'
+import { progressLines } from './resync-report.ts'
+
+const POLL_MS = 250
+
+/** @param isWhole whether all entries are compared: then it can be said how far it is. @throws Failure */
+export async function followed(
+  client: AdminClient,
+  ordered: ResyncAnswer,
+  isWhole: boolean,
+  terminal: Terminal,
+): Promise<ResyncAnswer> {
+  let drawn = 0
+  for (let resync = ordered; ; resync = await client.get(`/v1/resyncs/${ordered.id}`, Resync)) {
+    if (terminal.isTerminal) {
+      const status = await client.get('/v1/status', Status)
+      const lines = fitted(progressLines(resync, status, isWhole), terminal)
+      terminal.say(
+        `${drawn > 0 ? `\u001b[${drawn}A` : ''}${lines.map((line) => `\r\u001b[K${line}\n`).join('')}\u001b[J`,
+      )
+      drawn = lines.length
+    }
+    if (resync.state !== 'running') return resync
+    await delay(POLL_MS)
+  }
+}
+
+/** What is drawn over has to be on the screen: lines that wrap, or have scrolled away, are not. */
+function fitted(lines: readonly string[], terminal: Terminal): string[] {
+  const most = Math.max(1, terminal.rows() - 2)
+  const shown = lines.length <= most ? lines : [...lines.slice(0, most - 1), `and ${lines.length - most + 1} more`]
+  return shown.map((line) => printable(line).slice(0, Math.max(1, terminal.columns() - 1)))
+}
