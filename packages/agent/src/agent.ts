@@ -65,6 +65,8 @@ export class Agent {
     const door = this.#openDoor(this.#identity)
     for (const root of this.#config.roots) this.#feeds.set(root.name, this.#newFeed(root))
     for (const feed of this.#feeds.values()) await feed.start()
+    const resumed = this.resyncs.resume()
+    if (resumed.length > 0) this.#log.info({ resyncs: resumed }, 'resyncs that were not over go on')
     const { listen, admin } = this.#config
     const stream = await listening('listen', `${listen.host}:${listen.port}`, door.listen(listen))
     const api = await listening('admin.listen', `${admin.host}:${admin.port}`, this.#desk.open())
@@ -82,6 +84,7 @@ export class Agent {
 
   async close(): Promise<void> {
     await this.#reloading
+    this.resyncs.close()
     if (this.#expiryCheck !== null) clearInterval(this.#expiryCheck)
     this.#tokens.close()
     await Promise.all([...this.#feeds.values()].map((feed) => feed.close()))
@@ -136,6 +139,7 @@ export class Agent {
     for (const [name, feed] of this.#feeds) {
       const [was, is] = [before, roots].map((all) => all.find((root) => root.name === name))
       if (is === undefined || was?.path !== is.path) {
+        feed.abandon()
         this.#feeds.delete(name)
         await feed.close()
         this.#log.info({ root: name }, 'root was taken out of service')

@@ -54,6 +54,7 @@ export interface RootRequests {
     answers: {
       watermarks: { name: string; committed: number; durable: number; seen: number }[]
       headTimes: string | null
+      resyncs: string | null
     }
   }
 }
@@ -68,7 +69,8 @@ export type ToRoot =
   /** Memory of a payload that has been sent, transferred back. */
   | { type: 'recycle'; memory: ArrayBuffer }
   | { type: 'watermark'; receiver: string; committed: number; durable: number }
-  | { type: 'head-times'; text: string }
+  /** Texts that the next life of the agent gets back. */
+  | { type: 'remember'; key: 'head-times' | 'resyncs'; text: string }
   | { type: 'forget'; receiver: string }
   | { type: 'reconfigure'; exclude: readonly string[]; watch: WatchSettings; guard: GuardLimits }
   | { type: 'close' }

@@ -40,7 +40,6 @@ const FORGOTTEN_MS = 7 * 24 * 3_600_000
 
 /** In the index's notes: which directory it describes. */
 const IDENTITY = 'root'
-const HEAD_TIMES = 'head-times'
 
 type State = Pick<RootStatus, 'state' | 'reason'>
 
@@ -103,8 +102,8 @@ export class RootService {
       case 'watermark':
         this.#index.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
         return
-      case 'head-times':
-        this.#index.setMeta(HEAD_TIMES, message.text)
+      case 'remember':
+        this.#index.setMeta(message.key, message.text)
         return
       case 'forget':
         this.#index.forgetReceiver(message.receiver)
@@ -151,7 +150,8 @@ export class RootService {
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'accept-guard') return this.#acceptGuard()
     if (request.type === 'memory') {
-      return { watermarks: this.#index.watermarks(), headTimes: this.#index.meta(HEAD_TIMES) }
+      const [headTimes, resyncs] = [this.#index.meta('head-times'), this.#index.meta('resyncs')]
+      return { watermarks: this.#index.watermarks(), headTimes, resyncs }
     }
     while (this.#state.state === 'halted') await this.#released.promise
     const tree = this.#tree

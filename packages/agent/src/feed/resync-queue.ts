@@ -120,6 +120,13 @@ export class ResyncQueue {
     for (const job of jobs) this.#finish(job, 'failed', 'the token of this receiver was revoked')
   }
 
+  /** None of them will run any more. */
+  abandon(why: string): void {
+    const jobs = [...this.#waiting.values()].flatMap((waiting) => waiting.map(({ job }) => job))
+    jobs.push(...[...this.#running.values()].map(({ job }) => job))
+    for (const job of jobs) this.#finish(job, 'failed', why)
+  }
+
   #finish(job: ResyncJob, state: 'failed' | 'cancelled', error: string | null): void {
     const left = this.#waiting.get(job.receiver)?.filter((waiting) => waiting.job !== job) ?? []
     if (left.length === 0) this.#waiting.delete(job.receiver)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ResyncOrder, ResyncProgress } from '@rootferry/protocol'
+import { decodeOrders, encodeOrders, type KeptOrder } from './kept-orders.ts'
 import type { ResyncJob } from './resync-job.ts'
 import { type ResyncLine, ResyncQueue } from './resync-queue.ts'
 import { MOST_REMEMBERED, ResyncRefused, type ResyncRequest, type ResyncStatus, Resyncs } from './resyncs.ts'
@@ -43,6 +44,12 @@ class FakeRoot {
 
   resync(jobs: readonly ResyncJob[]): void {
     this.queue.add(jobs, this.prepared.promise)
+  }
+
+  keptOrders: readonly KeptOrder[] = []
+
+  keepOrders(orders: readonly KeptOrder[]): void {
+    this.keptOrders = orders
   }
 
   cancelResync(job: ResyncJob): void {
@@ -203,4 +210,54 @@ test('only so many are remembered: the oldest that is over goes first, then the 
   assert.deepEqual([resyncs.get(over.id), resyncs.get(waiting.id)?.state], [null, 'running'])
   resyncs.create(ALL)
   assert.equal(resyncs.get(waiting.id), null)
+})
+
+test('what is not over goes on in the next life of the agent, under its id, for the receivers that it is still due to', async () => {
+  const before = { shop: new FakeRoot('web1', 'web2'), blog: new FakeRoot('web2') }
+  const first = setUp(before).resyncs
+  const whole = first.create({ ...ALL, check: 'content' })
+  const part = first.create({ ...ALL, root: 'shop', receivers: ['web2'], paths: ['a'], dryRun: true })
+  const over = first.create({ ...ALL, root: 'blog' })
+  first.cancel(over.id)
+  await prepare(before.shop)
+  before.shop.report('web1', 'done')
+  first.close()
+  before.shop.queue.abandon('the agent stops')
+  before.blog.queue.abandon('the agent stops')
+
+  const after = { shop: new FakeRoot('web1', 'web2'), blog: new FakeRoot('web2') }
+  after.shop.keptOrders = decodeOrders(encodeOrders(before.shop.keptOrders))
+  after.blog.keptOrders = decodeOrders(encodeOrders(before.blog.keptOrders))
+  const next = setUp(after).resyncs
+  assert.deepEqual(next.resume().sort(), [whole.id, part.id].sort())
+  const again = next.get(whole.id) ?? assert.fail()
+  assert.deepEqual(
+    [again.root, again.check, again.state, again.createdAt],
+    [null, 'content', 'running', whole.createdAt],
+  )
+  assert.deepEqual(Object.keys(again.receivers), ['web2'])
+  await prepare(after.shop)
+  await prepare(after.blog)
+  for (const root of [after.shop, after.blog]) root.report('web2', 'done')
+  assert.equal(next.get(whole.id)?.state, 'done')
+  assert.deepEqual(after.shop.line('web2').orders.at(-1)?.within, ['a'])
+  after.shop.report('web2', 'done')
+  assert.deepEqual([next.get(part.id)?.state, after.shop.keptOrders, after.blog.keptOrders], ['done', [], []])
+})
+
+test('of a receiver whose token is gone, and of what is no order, nothing is resumed', () => {
+  const shop = new FakeRoot('web9')
+  const kept = {
+    id: 'r1',
+    createdAt: new Date(0).toISOString(),
+    isOfSeveral: false,
+    paths: ['.'],
+    check: 'metadata' as const,
+    dryRun: false,
+  }
+  shop.keptOrders = [{ ...kept, receivers: ['web9'] }]
+  assert.deepEqual(setUp({ shop }).resyncs.resume(), [])
+  assert.deepEqual(shop.keptOrders, [])
+  for (const damaged of [null, '', '{}', '[{"id":1}]', encodeOrders([{ ...kept, createdAt: 'then', receivers: [] }])])
+    assert.deepEqual(decodeOrders(damaged), [])
 })

@@ -2,10 +2,12 @@
  * The full resyncs that operators asked for: what each covers, how far it is, and what it found.
  *
  * A resync is one job for each root and receiver that it covers; the jobs run by themselves (see `resync-queue.ts`),
- * this file adds their figures up. It lives in memory: a restart of the agent forgets it. INVARIANT: at most
- * MOST_REMEMBERED are kept; the oldest that has finished goes first, and where none has, the oldest is cancelled.
+ * this file adds their figures up. Figures live in memory; what is not over is kept by the roots, and begins anew when
+ * the agent is restarted. INVARIANT: at most MOST_REMEMBERED are known; the oldest that has finished goes first, and
+ * where none has, the oldest is cancelled.
  */
 import { isWithin, LIMITS, pathFault, ROOT_PATH } from '@rootferry/protocol'
+import type { KeptOrder } from './kept-orders.ts'
 import { isOver, noFigures, type ResyncJob, type ResyncScope, summed } from './resync-job.ts'
 
 export interface ResyncRequest {
@@ -65,6 +67,9 @@ export interface ResyncRoot {
   /** Has the jobs, which differ in their receiver only, run when their receivers can. */
   resync(jobs: readonly ResyncJob[]): void
   cancelResync(job: ResyncJob): void
+  /** What is not over in this root, oldest first: it is given back to the next life of the agent. */
+  keepOrders(orders: readonly KeptOrder[]): void
+  readonly keptOrders: readonly KeptOrder[]
 }
 
 export interface ResyncsParts {
@@ -85,6 +90,8 @@ interface Resync {
   finishedAt: Date | null
   isCancelled: boolean
   jobs: ResyncJob[]
+  /** Jobs that are not over, as the roots keep them. */
+  kept: number
 }
 
 export class Resyncs {
@@ -93,6 +100,7 @@ export class Resyncs {
   readonly #parts: ResyncsParts
   /** Oldest first. */
   readonly #resyncs = new Map<string, Resync>()
+  #isClosing = false
 
   constructor(parts: ResyncsParts) {
     this.#parts = parts
@@ -112,6 +120,7 @@ export class Resyncs {
       finishedAt: null,
       isCancelled: false,
       jobs: [],
+      kept: 0,
     }
     const changed = () => this.#changed(resync)
     const isNamed = request.receivers.length > 0
@@ -124,6 +133,43 @@ export class Resyncs {
     for (const [name, root] of roots) root.resync(resync.jobs.filter((job) => job.root === name))
     this.#changed(resync)
     return statusOf(resync)
+  }
+
+  /** Has what an earlier life of the agent left begin anew; receivers whose token is gone are left out. @returns ids */
+  resume(): string[] {
+    const known = this.#parts.receivers()
+    const left = [...this.#parts.roots].flatMap(([root, { keptOrders }]) => keptOrders.map((kept) => ({ root, kept })))
+    left.sort((one, other) => one.kept.createdAt.localeCompare(other.kept.createdAt))
+    for (const { root, kept } of left) {
+      const receivers = kept.receivers.filter((name) => known.includes(name))
+      if (receivers.length > 0) this.#resumeIn(root, { ...kept, receivers })
+    }
+    for (const root of this.#parts.roots.keys()) this.#keep(root)
+    return [...this.#resyncs.keys()]
+  }
+
+  #resumeIn(root: string, { id, isOfSeveral, createdAt, receivers, paths, check, dryRun }: KeptOrder): void {
+    const order = { paths, check, dryRun }
+    const resync = this.#resyncs.get(id) ?? {
+      id,
+      root: isOfSeveral ? null : root,
+      order,
+      createdAt: new Date(createdAt),
+      finishedAt: null,
+      isCancelled: false,
+      jobs: [],
+      kept: 0,
+    }
+    const jobs = receivers.map((receiver) => newJob(root, receiver, order, () => this.#changed(resync)))
+    resync.jobs.push(...jobs)
+    if (!this.#resyncs.has(id)) this.#remember(resync)
+    this.#parts.roots.get(root)?.resync(jobs)
+    this.#changed(resync)
+  }
+
+  /** What ends from now on ends with the agent, and is to go on in its next life. */
+  close(): void {
+    this.#isClosing = true
   }
 
   /** Newest first. */
@@ -151,8 +197,25 @@ export class Resyncs {
   }
 
   #changed(resync: Resync): void {
+    const unfinished = resync.jobs.filter((job) => !isOver(job)).length
+    if (unfinished !== resync.kept) {
+      resync.kept = unfinished
+      for (const root of new Set(resync.jobs.map((job) => job.root))) this.#keep(root)
+    }
     if (resync.finishedAt === null && resync.jobs.every(isOver)) resync.finishedAt = this.#parts.now()
     this.onChange(statusOf(resync))
+  }
+
+  #keep(root: string): void {
+    if (this.#isClosing) return
+    const orders = [...this.#resyncs.values()].flatMap((resync): KeptOrder[] => {
+      const jobs = resync.jobs.filter((job) => job.root === root && !isOver(job))
+      if (jobs.length === 0) return []
+      const { id, order, createdAt } = resync
+      const receivers = jobs.map(({ receiver }) => receiver)
+      return [{ id, createdAt: createdAt.toISOString(), isOfSeveral: resync.root === null, ...order, receivers }]
+    })
+    this.#parts.roots.get(root)?.keepOrders(orders)
   }
 
   #remember(resync: Resync): void {

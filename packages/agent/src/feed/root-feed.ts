@@ -10,6 +10,7 @@ import type { GuardAnswer, RootOptions, RootStatus } from '../root-messages.ts'
 import { RootThread } from '../root-thread.ts'
 import { decodeHeadTimes, encodeHeadTimes, HeadTimes } from './head-times.ts'
 import { Hub } from './hub.ts'
+import { decodeOrders, encodeOrders, type KeptOrder } from './kept-orders.ts'
 import type { ResyncJob } from './resync-job.ts'
 import { ResyncQueue } from './resync-queue.ts'
 import type { ResyncRoot } from './resyncs.ts'
@@ -52,6 +53,8 @@ const SAVE_HEADS_MS = 10_000
 
 export class RootFeed implements ResyncRoot {
   readonly name: string
+  /** Resyncs that an earlier life of the agent has left. */
+  keptOrders: readonly KeptOrder[] = []
   readonly thread: RootThread
   readonly #log: Logger
   readonly #events: FeedEvents
@@ -94,8 +97,9 @@ export class RootFeed implements ResyncRoot {
   /** @throws Failure when the root's index can not be opened */
   async start(): Promise<void> {
     await this.thread.started
-    const { watermarks, headTimes } = await this.thread.ask('memory', {})
+    const { watermarks, headTimes, resyncs } = await this.thread.ask('memory', {})
     this.#headTimes.restore(decodeHeadTimes(headTimes))
+    this.keptOrders = decodeOrders(resyncs)
     for (const { name, committed, durable, seen } of watermarks) {
       this.#watermarks.set(name, { committed, durable, seenAt: new Date(seen), lastError: null })
     }
@@ -180,6 +184,15 @@ export class RootFeed implements ResyncRoot {
 
   cancelResync(job: ResyncJob): void {
     this.#resyncs.cancel(job)
+  }
+
+  keepOrders(orders: readonly KeptOrder[]): void {
+    this.thread.tell({ type: 'remember', key: 'resyncs', text: encodeOrders(orders) })
+  }
+
+  /** The root is not served any more: nothing waits for it. */
+  abandon(): void {
+    this.#resyncs.abandon('the root was taken out of service')
   }
 
   /** An operator lets a halted root go on as it is found, deletions included. */
@@ -286,7 +299,7 @@ export class RootFeed implements ResyncRoot {
   #saveHeads(): void {
     if (this.#savedHead === this.#head) return
     this.#savedHead = this.#head
-    this.thread.tell({ type: 'head-times', text: encodeHeadTimes(this.#headTimes.all) })
+    this.thread.tell({ type: 'remember', key: 'head-times', text: encodeHeadTimes(this.#headTimes.all) })
   }
 
   #closeSessions(error: ProtocolError): void {

@@ -29,7 +29,13 @@ function newApi(): Promise<Http> {
     [admin.token, stored('ops', admin.sha256, true)],
     [receiver.token, stored('web1', receiver.sha256, false)],
   ])
-  const shop = { knows: (name: string) => name === 'web1', resync: () => undefined, cancelResync: () => undefined }
+  const shop = {
+    knows: (name: string) => name === 'web1',
+    resync: () => undefined,
+    cancelResync: () => undefined,
+    keepOrders: () => undefined,
+    keptOrders: [],
+  }
   return buildAdminApi({
     version: '1.2.3',
     log: createLogger('test', 'json', 'silent', false),
