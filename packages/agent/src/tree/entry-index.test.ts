@@ -157,6 +157,27 @@ test('listings cover every living entry once, whatever the page size, and say wh
   }
 })
 
+test('a directory that was listed to its end is not listed again, whatever is made in it before the next page', () => {
+  const directory: Observation = { ...file, kind: 'directory' }
+  const made = (path: string) => ({ path, observation: directory, digest: null, sameBytes: false })
+  for (const within of ['.', 'a']) {
+    using tree = emptyTree()
+    tree.index.record(['.', 'a', 'a/b'].map(made))
+    tree.index.record([finding('a/b/1'), finding('a/b/2'), finding('a/c')])
+    const places: string[] = []
+    const { entries, next } = tree.index.list(within, null, within === '.' ? 4 : 2)
+    places.push(...entries.map(({ path }) => path))
+    assert.ok(entries.some(({ path }) => path === 'a/c') && !entries.some(({ path }) => path === 'a/b/1'))
+    tree.index.record([finding('a/d')])
+    const rest = tree.index.list(within, next, 100)
+    assert.equal(rest.continues.before, null)
+    assert.deepEqual(
+      rest.entries.map(({ path }) => path),
+      ['a/b/1', 'a/b/2'],
+    )
+  }
+})
+
 test('the listing of a path has what is below it and nothing beside it, parents first, whatever the page size', () => {
   using tree = emptyTree()
   const directory: Observation = { ...file, kind: 'directory' }

@@ -234,13 +234,15 @@ export class EntryIndex {
     const last = rows.at(-1)
     const isUnfinished = beyond !== undefined && beyond.row.directory === last?.row.directory
     const first = rows[0]
+    // A directory that was told to be complete is not gone on with, whatever is made in it until the next page.
+    const reached = beyond === undefined || isUnfinished ? last?.row : { directory: beyond.row.directory, name: '' }
     return {
       entries: rows
         .filter(({ row }) => row.kind !== TOMBSTONE)
         .map(({ directory, row }) => toEntry(childPath(directory, row.name), row)),
-      next: beyond === undefined || last === undefined ? null : `${last.row.directory}/${last.row.name}`,
+      next: beyond === undefined || reached === undefined ? null : `${reached.directory}/${reached.name}`,
       continues: {
-        before: after !== null && first?.row.directory === from.directory ? first.directory : null,
+        before: from.name !== '' && first?.row.directory === from.directory ? first.directory : null,
         after: isUnfinished ? beyond.directory : null,
       },
     }
