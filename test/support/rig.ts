@@ -3,6 +3,7 @@
  * killed and restarted one by one, on ports that stay.
  */
 import { execFileSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -328,12 +329,22 @@ function writeJson(file: string, value: object): void {
   writeFileSync(file, JSON.stringify(value))
 }
 
+/** Below the ports that outgoing connections are given, or one of them could take it before it is listened on. */
+const PORTS = { first: 10_000, last: 32_000 }
+
 /** A port that nobody listens on at the moment. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const server = createServer().listen(randomInt(PORTS.first, PORTS.last), '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') continue
+      throw error
+    }
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
