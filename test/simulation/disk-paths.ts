@@ -37,7 +37,12 @@ const NOBODY = {}
 export function fault(code: string, syscall: string, path: PathLike | number): Error {
   const numbers: Record<string, number> = system.errno
   const message = `${code}: simulated, ${syscall} '${text(path)}'`
-  return Object.assign(new Error(message), { code, syscall, errno: -(numbers[code] ?? 0) })
+  // Where it came from interests nobody, and takes longer than all the rest of a call.
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  const error = new Error(message)
+  Error.stackTraceLimit = limit
+  return Object.assign(error, { code, syscall, errno: -(numbers[code] ?? 0) })
 }
 
 /** A call begins. @throws the system error that it is to meet, Killed */
