@@ -103,6 +103,8 @@ test('resync --wait: 3 and the paths when anything differs, mended or not; 0 whe
   assert.ok(!/[\u001b█]/.test(real.stdout + real.stderr), 'a bar where there is no terminal')
   await rig.converged()
   assert.equal((await agentVerb(rig, ['resync', '--wait', '--check', 'content', '--root', 'site'])).code, 0)
+  const typed = await agentVerb(rig, ['resync', '--wait', '--path', './a/', '--path', './'])
+  assert.equal(typed.code, 0, typed.stderr)
 })
 
 test('events tell of changesets and of receivers that come and go; Last-Event-ID brings what was missed', async () => {

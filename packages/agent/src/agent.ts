@@ -11,7 +11,7 @@ import type { AgentConfig, RootConfig } from './config.ts'
 import { type Identity, openIdentity } from './door/identity.ts'
 import { KnownTokens } from './door/known-tokens.ts'
 import { type Peer, StreamServer } from './door/stream-server.ts'
-import { tokenFileOf } from './door/tokens.ts'
+import { grants, tokenFileOf } from './door/tokens.ts'
 import { Resyncs } from './feed/resyncs.ts'
 import { RootFeed } from './feed/root-feed.ts'
 import { OperatorDesk } from './http/operator-desk.ts'
@@ -43,6 +43,8 @@ export class Agent {
     this.resyncs = new Resyncs({
       roots: this.#feeds,
       receivers: () => this.#tokens.receivers.map(({ name }) => name),
+      isGranted: (receiver, root) =>
+        this.#tokens.receivers.some((token) => token.name === receiver && grants(token, root)),
       now: () => new Date(),
       newId: () => randomBytes(8).toString('hex'),
     })

@@ -71,7 +71,8 @@ Without --wait it prints the id of the resync: GET /v1/resyncs/ID tells how far 
 With --wait it ends with 0 when nothing differed, 3 when anything did (repaired or not), 1 when it failed.`
 
 async function resync(client: AdminClient, options: ResyncOptions, terminal: Terminal): Promise<void> {
-  const { root = null, receiver: receivers, path: paths, check, dryRun } = options
+  const { root = null, receiver: receivers, check, dryRun } = options
+  const paths = options.path.map(typedPath)
   const order = { root, receivers, paths, check, dryRun }
   const ordered = await client.post('/v1/resyncs', order, Resync)
   if (!options.wait) {
@@ -82,6 +83,11 @@ async function resync(client: AdminClient, options: ResyncOptions, terminal: Ter
   const over = await followed(client, ordered, paths.length === 0, terminal)
   terminal.out(options.json ? document(over) : resyncReport(over, terminal))
   terminal.endWith(resyncExitCode(over))
+}
+
+/** As shells complete it: `./media/` is `media`. */
+function typedPath(path: string): string {
+  return path.replace(/^(?:\.\/+)+(?=.)/, '').replace(/(?<=[^/])\/+$/, '')
 }
 
 function document(value: object): string {

@@ -121,6 +121,15 @@ test('the report of a resync names what differed, escaped, and how much more the
   assert.match(report, /resync r1 is done \(dry run: nothing was changed\)\n$/)
 })
 
+test('of several roots the report names the one of each path; of no receiver it says so', () => {
+  const differences = [{ root: 'blog', path: 'index.php', kind: 'missing' as const }]
+  assert.match(
+    resyncReport(resync({ web1: figures({ missing: 1, differences }) }), PAGE),
+    /missing +blog: index\.php$/m,
+  )
+  assert.match(resyncReport(resync({}), PAGE), /^no receiver was ever here/)
+})
+
 test('progress has a bar where all entries are compared, and those that are under way come first', () => {
   const both = { web1: figures(), web02: figures({ state: 'running', checked: 6_098 }) }
   const status = fleet([root()], [receiver(), receiver({ name: 'web02' })])

@@ -84,6 +84,7 @@ export function resyncReport(resync: ResyncAnswer, page: Page): string {
       note: error,
     }
   })
+  if (rows.length === 0) return 'no receiver was ever here: nothing was compared\n'
   const kind = resync.dryRun ? ' (dry run: nothing was changed)' : ''
   return `${table(headings, rows, page)}${differences(resync, page.colour)}resync ${resync.id} is ${resync.state}${kind}\n`
 }
@@ -92,7 +93,10 @@ function differences({ receivers }: ResyncAnswer, colour: boolean): string {
   const rows = Object.entries(receivers).flatMap(([name, figures]) => {
     const shown = figures.differences.slice(0, MOST_SHOWN)
     const left = drift(figures) - shown.length
-    const paths = shown.map(({ path, kind }): Row => ({ cells: [{ text: name }, { text: kind }, { text: path }] }))
+    const paths = shown.map(({ root, path, kind }): Row => {
+      const place = root === undefined ? path : `${root}: ${path}`
+      return { cells: [{ text: name }, { text: kind }, { text: place }] }
+    })
     return left > 0 ? [...paths, { cells: [{ text: name }, { text: '' }, { text: `and ${count(left)} more` }] }] : paths
   })
   return rows.length === 0

@@ -30,6 +30,16 @@ export function isOver({ figures }: ResyncJob): boolean {
   return figures.state !== 'pending' && figures.state !== 'running'
 }
 
+/** Its figures with its root named wherever a path is: beside those of other roots they would say nothing. */
+export function named({ root, figures }: ResyncJob): ResyncReceiver {
+  const { differences, error } = figures
+  return {
+    ...figures,
+    differences: differences.map(({ path, kind }) => ({ root, path, kind })),
+    error: error === null ? null : `${root}: ${error}`,
+  }
+}
+
 /** The figures of one receiver over several roots. */
 export function summed(parts: readonly ResyncReceiver[]): ResyncReceiver {
   const sum = (of: (part: ResyncReceiver) => number) => parts.reduce((total, part) => total + of(part), 0)

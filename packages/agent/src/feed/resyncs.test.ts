@@ -76,6 +76,7 @@ function setUp(roots: Record<string, FakeRoot>) {
   const resyncs = new Resyncs({
     roots: new Map(Object.entries(roots)),
     receivers: () => ['web1', 'web2', 'web3'],
+    isGranted: (receiver, root) => receiver !== 'web1' || root !== 'blog',
     now: () => new Date(1_700_000_000_000 + ids),
     newId: () => `r${++ids}`,
   })
@@ -184,6 +185,22 @@ test('several roots are one resync: each receiver takes part where it was before
   assert.deepEqual([nobody.state, nobody.receivers], ['done', {}])
 })
 
+test('where there are several roots, differences and errors name theirs', async () => {
+  const roots = { shop: new FakeRoot('web2'), blog: new FakeRoot('web2') }
+  const { resyncs } = setUp(roots)
+  const { id } = resyncs.create(ALL)
+  await prepare(roots.shop)
+  await prepare(roots.blog)
+  roots.shop.report('web2', 'done', { differences: [{ path: 'index.php', kind: 'missing' }] })
+  roots.blog.report('web2', 'failed', { differences: [{ path: 'index.php', kind: 'changed' }], error: 'x: EACCES' })
+  const { differences, error } = resyncs.get(id)?.receivers['web2'] ?? assert.fail()
+  assert.deepEqual(differences, [
+    { root: 'shop', path: 'index.php', kind: 'missing' },
+    { root: 'blog', path: 'index.php', kind: 'changed' },
+  ])
+  assert.equal(error, 'blog: x: EACCES')
+})
+
 test('what can not be carried out is refused with a code', () => {
   const { resyncs } = setUp({ shop: new FakeRoot('web1') })
   const refused = (given: Partial<ResyncRequest>) => {
@@ -196,6 +213,9 @@ test('what can not be carried out is refused with a code', () => {
   }
   assert.equal(refused({ root: 'nowhere' }), 'unknown-root')
   assert.equal(refused({ receivers: ['web1', 'nobody'] }), 'unknown-receiver')
+  const both = setUp({ shop: new FakeRoot('web1'), blog: new FakeRoot() }).resyncs
+  assert.throws(() => both.create({ ...ALL, root: 'blog', receivers: ['web1'] }), /"web1" is not good for blog/)
+  assert.deepEqual(Object.keys(both.create({ ...ALL, receivers: ['web1'] }).receivers), ['web1'])
   for (const path of ['/a', 'a/../b', '', 'a//b', 'a\0']) assert.equal(refused({ paths: [path] }), 'invalid-path')
   assert.equal(refused({ paths: Array.from({ length: 1_001 }, (_, number) => `p${number}`) }), 'invalid-path')
   assert.deepEqual(resyncs.list(), [])

@@ -8,7 +8,7 @@
  */
 import { isWithin, LIMITS, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import type { KeptOrder } from './kept-orders.ts'
-import { isOver, noFigures, type ResyncJob, type ResyncScope, summed } from './resync-job.ts'
+import { isOver, named, noFigures, type ResyncJob, type ResyncScope, summed } from './resync-job.ts'
 
 export interface ResyncRequest {
   /** null: every root. */
@@ -21,6 +21,13 @@ export interface ResyncRequest {
   dryRun: boolean
 }
 
+export interface Difference {
+  path: string
+  kind: 'missing' | 'changed' | 'extraneous'
+  /** Where the resync covers several. */
+  root?: string
+}
+
 export interface ResyncReceiver {
   state: 'pending' | 'running' | 'done' | 'failed' | 'cancelled'
   checked: number
@@ -31,7 +38,7 @@ export interface ResyncReceiver {
   /** Of content that was received. */
   bytes: number
   /** The first 1,000. */
-  differences: { path: string; kind: 'missing' | 'changed' | 'extraneous' }[]
+  differences: Difference[]
   error: string | null
 }
 
@@ -76,6 +83,8 @@ export interface ResyncsParts {
   roots: ReadonlyMap<string, ResyncRoot>
   /** Names of all receivers that may come. */
   receivers(): string[]
+  /** Whether its token is good for that root. */
+  isGranted(receiver: string, root: string): boolean
   now(): Date
   newId(): string
 }
@@ -109,7 +118,7 @@ export class Resyncs {
   /** @throws ResyncRefused */
   create(request: ResyncRequest): ResyncStatus {
     const roots = this.#rootsOf(request)
-    const receivers = this.#receiversOf(request)
+    const receivers = this.#receiversOf(request, [...roots.keys()])
     const order = { paths: topmost(request.paths), check: request.check, dryRun: request.dryRun }
     const [only, ...others] = roots.keys()
     const resync: Resync = {
@@ -126,6 +135,7 @@ export class Resyncs {
     const isNamed = request.receivers.length > 0
     for (const name of roots.keys()) {
       for (const receiver of receivers) {
+        if (!this.#parts.isGranted(receiver, name)) continue
         if (covers(roots, name, receiver, isNamed)) resync.jobs.push(newJob(name, receiver, order, changed))
       }
     }
@@ -244,11 +254,15 @@ export class Resyncs {
     return new Map([[root, found]])
   }
 
-  #receiversOf({ receivers }: ResyncRequest): string[] {
+  #receiversOf({ receivers }: ResyncRequest, roots: readonly string[]): string[] {
     const known = this.#parts.receivers()
     const stranger = receivers.find((name) => !known.includes(name))
     if (stranger !== undefined) {
       throw new ResyncRefused('unknown-receiver', `there is no receiver ${JSON.stringify(stranger)}`)
+    }
+    const excluded = receivers.find((name) => !roots.some((root) => this.#parts.isGranted(name, root)))
+    if (excluded !== undefined) {
+      throw new ResyncRefused('unknown-receiver', `the token of ${JSON.stringify(excluded)} is not good for ${roots}`)
     }
     return receivers.length === 0 ? known : [...new Set(receivers)]
   }
@@ -274,7 +288,8 @@ function topmost(paths: readonly string[]): string[] {
 function statusOf({ id, root, order, createdAt, finishedAt, isCancelled, jobs }: Resync): ResyncStatus {
   const receivers: Record<string, ResyncReceiver> = {}
   for (const { receiver } of jobs) {
-    receivers[receiver] ??= summed(jobs.filter((job) => job.receiver === receiver).map(({ figures }) => figures))
+    const own = jobs.filter((job) => job.receiver === receiver)
+    receivers[receiver] ??= summed(own.map((job) => (root === null ? named(job) : job.figures)))
   }
   const hasFailed = jobs.some(({ figures }) => figures.state === 'failed')
   const end = isCancelled ? 'cancelled' : hasFailed ? 'failed' : 'done'

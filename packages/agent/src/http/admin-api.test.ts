@@ -75,6 +75,7 @@ function newApi(): Promise<Http> {
     resyncs: new Resyncs({
       roots: new Map([['shop', shop]]),
       receivers: () => ['web1'],
+      isGranted: () => true,
       now: () => new Date(0),
       newId: () => 'r1',
     }),

@@ -98,7 +98,14 @@ const ResyncReceiver = Type.Object(
     repaired: Count,
     bytes: Count,
     differences: Type.Array(
-      Type.Object({ path: Type.String(), kind: words('missing', 'changed', 'extraneous') }, closed),
+      Type.Object(
+        {
+          path: Type.String(),
+          kind: words('missing', 'changed', 'extraneous'),
+          root: Type.Optional(Type.String({ description: 'where the resync covers several roots' })),
+        },
+        closed,
+      ),
       { maxItems: 1_000, description: 'the first 1,000' },
     ),
     error: OrNull(Type.String()),
