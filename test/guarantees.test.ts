@@ -1,6 +1,6 @@
-/** GUARANTEES.md names tests: every one of them has to be there, and every guarantee has to have one. */
+/** GUARANTEES.md and SECURITY.md name tests: every one has to be there, and every guarantee has to have one. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { MUTATIONS } from './simulation/mutations.ts'
@@ -30,4 +30,16 @@ test('every guarantee names a test', () => {
     ['G1', 'G2', 'G3', 'G4', 'G5', 'G6', 'G7', 'G8', 'G9'],
   )
   for (const section of sections) assert.match(section, new RegExp(CLAIM.source, 'm'), section.slice(0, 30))
+})
+
+test('every test file that SECURITY.md names exists', () => {
+  const sections = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8').split(/^## /m).slice(1)
+  const files = sections.flatMap((section) =>
+    [...section.matchAll(/`([\w./-]+\.test\.ts)`/g)].map(([, file = '']) => file),
+  )
+  assert.ok(files.length > 20)
+  assert.deepEqual(
+    files.filter((file) => !existsSync(join(ROOT, file))),
+    [],
+  )
 })

@@ -1,12 +1,12 @@
 /**
  * The main thread's end of a root's thread: requests with answers, and the news it sends.
  *
- * A thread that dies takes its requests with it (they are refused) and is started again after a pause; `onLost` tells
+ * A thread that dies takes its requests with it (they are refused) and is started again after a pause, longer each time; `onLost` tells
  * the feed to close its sessions, whose receivers come back by themselves.
  */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { collectGarbage, EXIT, errorMessage, Failure, type Logger } from '@rootferry/host'
+import { collectGarbage, EXIT, errorCode, errorMessage, Failure, type Logger, RestartPace } from '@rootferry/host'
 import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from './root-messages.ts'
 
 export interface RootThreadEvents {
@@ -19,7 +19,6 @@ export interface RootThreadEvents {
   down(why: string): void
 }
 
-const RESTART_MS = 1_000
 /** Enough for the garbage of one batch; the default would let it grow to several times that and keep it. */
 const YOUNG_MEGABYTES = 16
 
@@ -35,6 +34,8 @@ export class RootThread {
   readonly #waiting = new Map<number, Waiting>()
   #worker: Worker
   #nextId = 1
+  readonly #pace = new RestartPace()
+  #startedAtMs = 0
   #closing = false
   /** Between the death of a thread and the start of the next. */
   #isDown = false
@@ -80,6 +81,7 @@ export class RootThread {
   }
 
   #start(): Worker {
+    this.#startedAtMs = performance.now()
     const worker = new Worker(new URL(`./root-worker${extname(import.meta.filename)}`, import.meta.url), {
       workerData: this.#options,
       name: `root ${this.#options.name}`,
@@ -87,7 +89,8 @@ export class RootThread {
     })
     worker.on('message', (message: FromRoot) => this.#take(message))
     worker.on('error', (error) => {
-      this.#lastFailure = `its thread died (${errorMessage(error)}), and is being restarted`
+      const where = errorCode(error) === 'ERR_SQLITE_ERROR' ? `the index in ${this.#options.stateDir}: ` : ''
+      this.#lastFailure = `its thread died (${where}${errorMessage(error)}), and is being restarted`
       this.#log.error({ root: this.#options.name, err: error }, 'thread of a root failed')
     })
     worker.on('exit', () => this.#ended())
@@ -148,10 +151,13 @@ export class RootThread {
     this.#started.reject(new Failure(EXIT.failed, `root ${this.#options.name}: its thread died while starting`))
     this.#events.down(this.#lastFailure)
     this.#lastFailure = 'its thread died, and is being restarted'
-    setTimeout(() => {
-      if (this.#closing) return
-      this.#isDown = false
-      this.#worker = this.#start()
-    }, RESTART_MS)
+    setTimeout(
+      () => {
+        if (this.#closing) return
+        this.#isDown = false
+        this.#worker = this.#start()
+      },
+      this.#pace.next(performance.now() - this.#startedAtMs),
+    )
   }
 }

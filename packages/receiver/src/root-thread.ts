@@ -5,7 +5,7 @@
  */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { Failure, type Logger, printable } from '@rootferry/host'
+import { Failure, type Logger, printable, RestartPace } from '@rootferry/host'
 import { MOST_KNOWN } from './apply/problems.ts'
 import type { ApplierEvent, ApplierOptions } from './apply/root-applier.ts'
 import type { TrashStatus } from './apply/trash.ts'
@@ -48,7 +48,6 @@ export interface RootThreadParts {
   noteCommit(commit: Commit): void
 }
 
-const RESTART_MS = 1_000
 /** Enough for the garbage of one batch; the default would let it grow to several times that and keep it. */
 const YOUNG_MEGABYTES = 16
 const PROGRESS_LOG_MS = 5_000
@@ -63,6 +62,8 @@ export class RootThread {
   readonly #opened = Promise.withResolvers<void>()
   readonly #closed = Promise.withResolvers<void>()
   #worker: Worker
+  readonly #pace = new RestartPace()
+  #startedAtMs = 0
   #closing = false
   #end: Promise<void> | null = null
   #hasOpened = false
@@ -130,6 +131,7 @@ export class RootThread {
   }
 
   #start(): Worker {
+    this.#startedAtMs = performance.now()
     const worker = new Worker(new URL(`./root-worker${extname(import.meta.filename)}`, import.meta.url), {
       workerData: this.#options,
       name: `root ${this.#options.root}`,
@@ -283,9 +285,12 @@ export class RootThread {
     if (this.#closing) return
     this.state.failing ??= 'the disk thread died, and is being restarted'
     this.#link.abort('internal-error', 'the disk thread died')
-    setTimeout(() => {
-      if (!this.#closing) this.#worker = this.#start()
-    }, RESTART_MS)
+    setTimeout(
+      () => {
+        if (!this.#closing) this.#worker = this.#start()
+      },
+      this.#pace.next(performance.now() - this.#startedAtMs),
+    )
   }
 }
 

@@ -8,7 +8,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { errorCode, errorMessage, Failure } from '@rootferry/host'
+import { EXIT, errorCode, errorMessage, Failure } from '@rootferry/host'
 import { EntryIndex } from './entry-index.ts'
 import { openIndexDatabase } from './index-schema.ts'
 
@@ -25,7 +25,9 @@ export function openRootIndex(stateDir: string, randomId: () => string, nowMs: n
   try {
     return open(file, randomId)
   } catch (error) {
-    if (error instanceof Failure || !isDamage(error)) throw error
+    if (error instanceof Failure) throw error
+    if (!isDamage(error))
+      throw new Failure(EXIT.failed, `${file} can not be opened: ${errorMessage(error)}`, { cause: error })
     const aside = `${file}.damaged-${nowMs}`
     renameSync(file, aside)
     for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })

@@ -3,9 +3,8 @@
  *
  * Only what the operating system or the ledger refused is tried again; any other error is thrown at once.
  */
-import { errorCode, plainMessage } from '@rootferry/host'
+import { errorCode, plainMessage, retryDelayMs } from '@rootferry/host'
 import { isOperatingError } from './disk-errors.ts'
-import { retryDelayMs } from './retry-delay.ts'
 
 /** Bounds of the `failing` message. */
 const MOST_CODE = 32
@@ -51,8 +50,7 @@ export class Patience {
         return result
       } catch (error) {
         if (!isOperatingError(error)) throw error
-        const code = (errorCode(error) ?? 'unknown').slice(0, MOST_CODE)
-        this.#note({ code, message: plainMessage(error).slice(0, MOST_MESSAGE) })
+        this.#note(failureOf(error))
       }
       try {
         await this.#delay(retryDelayMs(attempt), AbortSignal.any(signals))
@@ -67,4 +65,11 @@ export class Patience {
     this.#failure = failure
     this.#changed(failure)
   }
+}
+
+/** SQLite names neither its file nor an error that says much. */
+function failureOf(error: unknown): DiskFailure {
+  const [code, message] = [errorCode(error) ?? 'unknown', plainMessage(error)]
+  if (code === 'ERR_SQLITE_ERROR') return { code: 'ledger', message: `the ledger in the state directory: ${message}` }
+  return { code: code.slice(0, MOST_CODE), message: message.slice(0, MOST_MESSAGE) }
 }

@@ -1,0 +1,20 @@
+/** Waiting longer and longer, up to a bound. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { RestartPace, retryDelayMs } from './retry-delay.ts'
+
+test('each attempt waits twice as long as the one before, half a minute at the most', () => {
+  assert.deepEqual([0, 1, 2, 4, 5, 100].map(retryDelayMs), [1_000, 2_000, 4_000, 16_000, 30_000, 30_000])
+})
+
+test('what ends again and again is started less and less often; what ran for a while begins anew', () => {
+  const pace = new RestartPace()
+  assert.deepEqual(
+    [200, 59_999, 0].map((ranMs) => pace.next(ranMs)),
+    [1_000, 2_000, 4_000],
+  )
+  assert.deepEqual(
+    [60_000, 10].map((ranMs) => pace.next(ranMs)),
+    [1_000, 2_000],
+  )
+})
