@@ -122,6 +122,21 @@ const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }
     says: /is no address/,
   },
   'the same key twice': { text: 'tls: off\ntls: off\nroots: {s: {path: /srv/s}}\n', at: '2:1', says: /unique/ },
+  'a pattern without quotes': {
+    text: 'tls: off\nroots:\n  s: {path: /srv/s, exclude: [a, *.log]}\n',
+    at: '3:34',
+    says: /to be quoted: "\*\.log"/,
+  },
+  'no mapping where one belongs': {
+    text: 'tls: off\nroots: {s: /srv/s}\n',
+    at: '2:9',
+    says: /roots\.s must be a mapping of path, preset/,
+  },
+  'one address for both listeners': {
+    text: 'listen: 127.0.0.1:8731\nroots: {s: {path: /srv/s}}\n',
+    at: '1:1',
+    says: /admin\.listen must not be where receivers connect/,
+  },
   'no YAML at all': { text: 'tls: off\nroots: {s: {path: [\n', at: '', says: /./ },
   'a tab for indentation': { text: 'tls: off\nroots:\n\ts: {path: /srv/s}\n', at: '', says: /[Tt]ab/ },
   'a percentage above 100': {
@@ -250,5 +265,13 @@ test('version prints a version; an unknown verb or option is 2', () => {
     assert.deepEqual([status, same], [0, stdout])
     assert.equal(run(daemon, 'fly').status, 2)
     assert.equal(run(daemon, 'run', '--fast').status, 2)
+    for (const [option, value] of [
+      ['--log-level', 'loud'],
+      ['--log-format', 'xml'],
+    ] as const) {
+      const { status, lines } = run(daemon, 'run', option, value)
+      assert.equal(status, 2)
+      assert.equal(lines.length, 1, lines.join('\n'))
+    }
   }
 })

@@ -125,10 +125,17 @@ export function readAgentConfig(file: string): AgentConfig {
     compression: value.compression ?? 'auto',
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
+  if (isSamePlace(config.listen, config.admin))
+    faults.push(source.fault(['admin', 'listen'], 'must not be where receivers connect: listen'))
   for (const { root, message } of placementFaults(config.stateDir, config.roots))
     faults.push(source.fault(['roots', root, 'path'], message))
   if (faults.length > 0) throw badConfiguration(faults)
   return config
+}
+
+/** Port 0 is another one each time. */
+function isSamePlace(one: ListenAddress, other: ListenAddress): boolean {
+  return one.port !== 0 && one.port === other.port && one.host === other.host
 }
 
 function tls(

@@ -4,8 +4,9 @@
  * The process comes in as an argument, so that only a `main.ts` touches it.
  */
 import { text } from 'node:stream/consumers'
-import { type Command, CommanderError } from 'commander'
+import { type Command, CommanderError, Option } from 'commander'
 import { EXIT, errorMessage, Failure } from './failure.ts'
+import { LOG_LEVELS, type LogFormat, type LogLevel } from './logger.ts'
 
 export interface Terminal {
   /** Data, on stdout. */
@@ -27,6 +28,18 @@ export interface Terminal {
   /** Resolves at the first TERM or INT; a second one ends the process at once. `note` learns the signal's name. */
   stopSignal(note: (signal: string) => void): Promise<void>
   onHangup(handler: () => void): void
+}
+
+export interface LogOptions {
+  logFormat: LogFormat
+  logLevel: LogLevel
+}
+
+/** The options of `run` that say how it logs. */
+export function withLogOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--log-format <format>', 'how to log').choices(['json', 'pretty']).default('json'))
+    .addOption(new Option('--log-level <level>', 'the least that is logged').choices(LOG_LEVELS).default('info'))
 }
 
 /** Runs a command to its end and exits: 0, or the failure's code with one line on stderr. */

@@ -8,7 +8,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { EXIT, errorCode, errorMessage, Failure } from './failure.ts'
 import { schemaFaults } from './schema-faults.ts'
 
@@ -41,13 +41,30 @@ export function readConfigFile<Schema extends TSchema>(
       `${at(offsetOf(document, path))}: ${path.length > 0 ? `${path.join('.')} ` : ''}${message}`,
     besideFile: (path) => resolve(dirname(file), path),
   }
-  const value: unknown = document.toJS()
+  const value = contentOf(document, file, at)
   const validator = Compile(schema)
   if (!validator.Check(value)) {
     const faults = schemaFaults(validator.Errors(value), schema)
     throw badConfiguration(faults.map(({ path, message }) => source.fault(path, message)))
   }
   return { value: value as Static<Schema>, source }
+}
+
+/** What the document says, its aliases followed. `*.log` without quotes is an alias too, and the likeliest of them. */
+function contentOf(document: Document, file: string, at: (offset: number | undefined) => string): unknown {
+  const faults: string[] = []
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document) === undefined)
+        faults.push(`${at(alias.range?.[0])}: a text that begins with * is to be quoted: "*${alias.source}"`)
+    },
+  })
+  if (faults.length > 0) throw badConfiguration(faults)
+  try {
+    return document.toJS()
+  } catch (error) {
+    throw new Failure(EXIT.badConfiguration, `${file}:1:1: ${firstLine(errorMessage(error))}`, { cause: error })
+  }
 }
 
 export function badConfiguration(faults: readonly string[]): Failure {

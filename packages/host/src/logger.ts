@@ -7,8 +7,12 @@ import { printable } from './printable.ts'
 export type { Logger } from 'pino'
 export type LogFormat = 'json' | 'pretty'
 
+/** From the most to the least that is logged. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
 /** @param colour only for `pretty` */
-export function createLogger(name: string, format: LogFormat, level: string, colour: boolean): Logger {
+export function createLogger(name: string, format: LogFormat, level: LogLevel, colour: boolean): Logger {
   const options = {
     name,
     level,

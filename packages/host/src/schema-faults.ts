@@ -47,9 +47,12 @@ export function schemaFaults(faults: readonly RawFault[], schema: TSchema): Sche
 
 function describe(schema: TSchema, path: readonly string[], fallback: string): string {
   const found = schemaAt(schema, path)
-  return found !== null && 'description' in found && typeof found.description === 'string'
-    ? `must be ${found.description}`
-    : fallback
+  if (found === null) return fallback
+  if ('description' in found && typeof found.description === 'string') return `must be ${found.description}`
+  if ('properties' in found && found.properties !== null && typeof found.properties === 'object')
+    return `must be a mapping of ${Object.keys(found.properties).join(', ')}`
+  if ('patternProperties' in found) return 'must be a mapping with at least one name'
+  return 'type' in found && found.type === 'boolean' ? 'must be true or false' : fallback
 }
 
 function propertiesAt(schema: TSchema, path: readonly string[]): object | null {

@@ -6,11 +6,12 @@ import {
   EXIT,
   EXIT_CODES,
   errorMessage,
-  type LogFormat,
+  type LogOptions,
   type Terminal,
   urlOf,
+  withLogOptions,
 } from '@rootferry/host'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { readHealthAddress, readReceiverConfig } from './config.ts'
 import { ReceiverStatus } from './http/status-schema.ts'
 import { addJoinCommand } from './join-command.ts'
@@ -34,13 +35,9 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
 
-  program
-    .command('run')
-    .description('run the receiver in the foreground')
+  withLogOptions(program.command('run').description('run the receiver in the foreground'))
     .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
-    .addOption(new Option('--log-format <format>', 'how to log').choices(['json', 'pretty']).default('json'))
-    .option('--log-level <level>', 'the least that is logged', 'info')
-    .action(async (options: { config: string; logFormat: LogFormat; logLevel: string }) => {
+    .action(async (options: { config: string } & LogOptions) => {
       const config = readReceiverConfig(options.config, environmentToken)
       const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal.colour)
       // Only this verb needs the whole receiver: the others are to start fast.

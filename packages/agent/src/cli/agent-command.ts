@@ -5,10 +5,11 @@ import {
   createLogger,
   EXIT_CODES,
   errorMessage,
-  type LogFormat,
+  type LogOptions,
   type Terminal,
+  withLogOptions,
 } from '@rootferry/host'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { readAgentConfig } from '../config.ts'
 import { openIdentity } from '../door/identity.ts'
 import { VERSION } from '../version.ts'
@@ -26,10 +27,9 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
   const withConfig = (command: Command) => command.option('--config <file>', 'configuration file', DEFAULT_CONFIG)
 
-  withConfig(program.command('run').description('run the agent in the foreground'))
-    .addOption(new Option('--log-format <format>', 'how to log').choices(['json', 'pretty']).default('json'))
-    .option('--log-level <level>', 'the least that is logged', 'info')
-    .action((options: RunOptions) => run(options, terminal))
+  withLogOptions(withConfig(program.command('run').description('run the agent in the foreground'))).action(
+    (options: RunOptions) => run(options, terminal),
+  )
 
   addFleetVerbs(program, withConfig, terminal, environmentToken)
   addTokenCommand(program, DEFAULT_CONFIG, terminal)
@@ -65,10 +65,8 @@ The running agent is found through --config. Whoever may not read its stateDir s
 
 ${EXIT_CODES}`
 
-interface RunOptions {
+interface RunOptions extends LogOptions {
   config: string
-  logFormat: LogFormat
-  logLevel: string
 }
 
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
