@@ -80,6 +80,40 @@ test('a hint below a directory that is gone records the whole removal', () => {
   assert.deepEqual(tree.gone, ['a/b'])
 })
 
+test('what was in a directory is removed before it, and before what takes its place', () => {
+  using tree = treeOf('a/b/c/d', 'a/b/e', 'a/f', 'g/h/i', 'k')
+  tree.scanAll()
+  for (const path of ['a', 'g']) rmSync(join(tree.root, path), { recursive: true })
+  writeFileSync(join(tree.root, 'g'), 'a file now')
+  writeFileSync(join(tree.root, 'new'), 'new')
+  const recorded = tree.scanAll()
+  assert.deepEqual([...recorded].sort(), [
+    '-a',
+    '-a/b',
+    '-a/b/c',
+    '-a/b/c/d',
+    '-a/b/e',
+    '-a/f',
+    '-g/h',
+    '-g/h/i',
+    '.',
+    'g',
+    'new',
+  ])
+  for (const [below, above] of [
+    ['-a/b/c/d', '-a/b/c'],
+    ['-a/b/c', '-a/b'],
+    ['-a/b/e', '-a/b'],
+    ['-a/b', '-a'],
+    ['-a/f', '-a'],
+    ['-g/h/i', '-g/h'],
+    ['-g/h', 'g'],
+    // What was moved is still there for a reference.
+    ['new', '-a/b/c/d'],
+  ] as const)
+    assert.ok(recorded.indexOf(below) < recorded.indexOf(above), `${below} before ${above}: ${recorded.join()}`)
+})
+
 test('an edit that restores size and mtime is found by its ctime', () => {
   using tree = treeOf('f')
   tree.scanAll()

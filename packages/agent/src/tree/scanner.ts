@@ -286,12 +286,18 @@ export class Scanner {
     this.#parts.index.forget(paths)
   }
 
-  /** Removals last: when a long replay is cut, what was moved is still where a reference can find it. */
+  /**
+   * Removals last: when a long replay is cut, what was moved is still where a reference can find it. Children before
+   * their directory, and before what takes its place: wherever it is cut, a receiver finds the directory empty, and
+   * nothing in it that it would have to take for a stranger's.
+   */
   #recordAll(): void {
     this.#inheritDigests()
     const findings: Finding[] = []
-    for (const finding of this.#findings.values()) findings.push(finding)
-    for (const path of this.#removals.keys()) findings.push({ path, observation: null })
+    for (const finding of this.#findings.values()) if (!this.#replacing.has(finding.path)) findings.push(finding)
+    // A path sorts behind the path of its directory.
+    for (const path of [...this.#removals.keys()].sort().reverse()) findings.push({ path, observation: null })
+    for (const finding of this.#findings.values()) if (this.#replacing.has(finding.path)) findings.push(finding)
     this.#removals.clear()
     this.#findings.clear()
     if (findings.length > 0) this.#parts.index.record(findings)
