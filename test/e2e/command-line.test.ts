@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,7 +61,7 @@ test('npm start with a SOURCE that is not there: 2 and one line', () => {
 
 test('npm start with a target inside the source, or the source inside a target: 2 and one line', () => {
   const source = sampleSource()
-  for (const target of [join(source, 'below'), place]) {
+  for (const target of [join(source, 'below'), place, '/']) {
     const { status, lines } = run(LOCAL, source, target)
     assert.equal(status, 2)
     assert.equal(lines.length, 1)
@@ -78,21 +78,53 @@ test('npm start --once ends with 0 when all targets equal the source', () => {
   for (const target of targets) assert.deepEqual(differences(source, target), [])
 })
 
-test('npm start prints a line for a change, and ends on Ctrl-C with 0', async () => {
-  const source = sampleSource()
-  const child = spawn(process.execPath, [LOCAL, source, freshDirectory()], { stdio: ['ignore', 'pipe', 'pipe'] })
-  try {
-    const said = collect(child)
-    await until(() => /watching/.test(said()), said)
-    writeFileSync(join(source, 'app/new.php'), '<?php echo 1;')
-    await until(() => /^#\d+ web1 \+1 ~\d+ -0 13 B in \d+ ms$/m.test(said()), said)
-    child.kill('SIGINT')
-    const [code] = await once(child, 'close')
-    assert.equal(code, 0, said())
-  } finally {
-    child.kill('SIGKILL')
-  }
+test('npm start with an empty text for a SOURCE is not the working directory: 2 and one line', () => {
+  const { status, lines } = run(LOCAL, '', join(place, 'target'))
+  assert.equal(status, 2)
+  assert.equal(lines.length, 1)
+  assert.match(lines[0] ?? '', /empty text/)
 })
+
+for (const [what, signal] of [
+  ['on Ctrl-C', 'SIGINT'],
+  ['when its terminal is closed', 'SIGHUP'],
+] as const) {
+  test(`npm start prints a line for a change, and ends ${what} with 0, its daemons in order`, async () => {
+    const source = sampleSource()
+    const child = spawn(process.execPath, [LOCAL, source, freshDirectory()], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
+    try {
+      const said = collect(child)
+      await until(() => /watching/.test(said()), said)
+      writeFileSync(join(source, 'app/new.php'), '<?php echo 1;')
+      await until(() => /^#\d+ web1 \+1 ~\d+ -0 13 B in \d+ ms$/m.test(said()), said)
+      const daemons = childrenOf(child.pid)
+      assert.equal(daemons.length, 2)
+      // A terminal tells all of the group. Daemons that heard it too would take the TERM that follows for a second one.
+      for (const daemon of daemons) assert.notEqual(groupOf(daemon), child.pid)
+      process.kill(-(child.pid ?? 0), signal)
+      const [code] = await once(child, 'close')
+      assert.equal(code, 0, said())
+      for (const daemon of daemons) assert.throws(() => process.kill(daemon, 0), { code: 'ESRCH' })
+    } finally {
+      child.kill('SIGKILL')
+    }
+  })
+}
+
+function childrenOf(pid = 0): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return children === '' ? [] : children.split(' ').map(Number)
+}
+
+function groupOf(pid: number): number {
+  const [, , group] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return Number(group)
+}
 
 function collect(child: ChildProcess): () => string {
   let text = ''

@@ -276,7 +276,15 @@ export class Rig implements AsyncDisposable {
 
   #spawn(name: string, runner: string, program: URL, config: string): Daemon {
     const words = ['run', '--config', config]
-    const daemon = new Daemon(name, runner, program, words, process.env, this.#options.user)
+    const { user } = this.#options
+    const daemon = new Daemon(
+      name,
+      runner,
+      program,
+      words,
+      process.env,
+      user === undefined ? {} : { uid: user, gid: user },
+    )
     daemon.onLine((line) => {
       this.logs.push(line)
       if (this.logs.length > 5_000) this.logs.splice(0, 1_000)

@@ -25,6 +25,8 @@ export function parseArguments(argv: readonly string[], workingDirectory: string
     .option('--once', 'exit when every target is in sync', false)
     .exitOverride()
     .parse([...argv])
+  if (command.args.includes(''))
+    throw new UsageError('a SOURCE or TARGET is an empty text: a variable that is not set?')
   const [source, ...targets] = command.args.map((path) => resolve(workingDirectory, path))
   const options = command.opts<{ state?: string; once: boolean }>()
   const stateDir = options.state === undefined ? null : resolve(workingDirectory, options.state)
@@ -48,11 +50,15 @@ function checkTargets(source: string, targets: readonly string[]): void {
     if (status !== undefined && !status.isDirectory()) throw new UsageError(`TARGET ${place} is no directory`)
     for (const other of places.slice(0, position)) {
       if (place === other) throw new UsageError(`${place} is named twice`)
-      if (place.startsWith(other + sep) || other.startsWith(place + sep)) {
+      if (isBelow(place, other) || isBelow(other, place)) {
         throw new UsageError(`${place} and ${other}: one lies inside the other`)
       }
     }
   })
+}
+
+function isBelow(path: string, other: string): boolean {
+  return path.startsWith(other === sep ? sep : other + sep)
 }
 
 /** Where a path leads, symlinks followed, also when its last parts do not exist yet. */

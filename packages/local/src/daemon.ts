@@ -1,5 +1,5 @@
 /** One daemon as a child process: its log lines as events, and an orderly end. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
@@ -19,13 +19,13 @@ export class Daemon {
     program: URL,
     parameters: string[],
     environment: NodeJS.ProcessEnv,
-    user?: number,
+    spawnOptions: Pick<SpawnOptions, 'uid' | 'gid' | 'detached'> = {},
   ) {
     this.name = name
     this.#child = spawn(node, [program.pathname, ...parameters], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: environment,
-      ...(user === undefined ? {} : { uid: user, gid: user }),
+      ...spawnOptions,
     })
     const { stdout, stderr } = this.#child
     if (stdout !== null) createInterface(stdout).on('line', (line) => this.#take(line))

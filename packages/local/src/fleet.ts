@@ -19,6 +19,10 @@ export interface FleetOptions {
   node: string
   environment: NodeJS.ProcessEnv
   onLine(receiver: string, line: LogLine): void
+  /** Ends what has been started when it comes before the start is over. */
+  stop: AbortSignal
+  /** Kills what still runs, at once. */
+  hurry: AbortSignal
 }
 
 export interface FleetStatus {
@@ -43,17 +47,17 @@ interface AgentStatus {
 
 export class Fleet {
   readonly daemons: Daemon[] = []
-  readonly #admin: { url: string; token: string }
+  readonly #options: FleetOptions
+  readonly #admin = { url: '', token: '' }
   readonly #health: { name: string; url: string }[] = []
 
-  private constructor(agent: Daemon, admin: { url: string; token: string }) {
-    this.daemons.push(agent)
-    this.#admin = admin
+  private constructor(options: FleetOptions) {
+    this.#options = options
   }
 
-  /** @throws Error when a daemon does not come up; those that did are stopped */
+  /** @throws Error when a daemon does not come up, or it is stopped before; those that did are stopped */
   static async start(options: FleetOptions): Promise<Fleet> {
-    const { node, environment, stateDir } = options
+    const { stateDir } = options
     mkdirSync(stateDir, { recursive: true, mode: 0o700 })
     const config = writeConfig(join(stateDir, 'agent.yaml'), {
       stateDir: join(stateDir, 'agent'),
@@ -66,14 +70,10 @@ export class Fleet {
     const [admin = '', ...tokens] = await Promise.all(
       ['admin', ...receivers.map(({ name }) => name)].map((name) => freshToken(options, config, name)),
     )
-    const agent = new Daemon('agent', node, AGENT, ['run', '--config', config], environment)
-    const up = await agent.says('agent is up')
-    const fleet = new Fleet(agent, { url: String(up['admin']), token: admin })
+    const fleet = new Fleet(options)
+    fleet.#admin.token = admin
     try {
-      const url = String(up['stream']).replace('http', 'ws')
-      await Promise.all(
-        receivers.map((receiver, position) => fleet.#addReceiver(options, receiver, tokens[position] ?? '', url)),
-      )
+      await Promise.race([fleet.#bringUp(config, receivers, tokens), aborted(options.stop)])
     } catch (error) {
       await fleet.stop()
       throw error
@@ -116,14 +116,29 @@ export class Fleet {
     await agent?.stop()
   }
 
-  async #addReceiver(
-    options: FleetOptions,
-    { name, target }: { name: string; target: string },
-    token: string,
-    agent: string,
+  async #bringUp(
+    config: string,
+    receivers: readonly { name: string; target: string }[],
+    tokens: readonly string[],
   ): Promise<void> {
-    const { node, environment, stateDir } = options
-    const directory = join(stateDir, name)
+    const up = await this.#spawn('agent', AGENT, config).says('agent is up')
+    this.#admin.url = String(up['admin'])
+    const url = String(up['stream']).replace('http', 'ws')
+    await Promise.all(receivers.map((receiver, position) => this.#addReceiver(receiver, tokens[position] ?? '', url)))
+  }
+
+  /** In a group of its own: Ctrl-C is for this program to hear, which then ends its daemons in order. */
+  #spawn(name: string, program: URL, config: string): Daemon {
+    const { node, environment, stop, hurry } = this.#options
+    stop.throwIfAborted()
+    const daemon = new Daemon(name, node, program, ['run', '--config', config], environment, { detached: true })
+    hurry.addEventListener('abort', () => void daemon.kill())
+    this.daemons.push(daemon)
+    return daemon
+  }
+
+  async #addReceiver({ name, target }: { name: string; target: string }, token: string, agent: string): Promise<void> {
+    const directory = join(this.#options.stateDir, name)
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     writeFileSync(join(directory, 'token'), token, { mode: 0o600 })
     const config = writeConfig(join(directory, 'receiver.yaml'), {
@@ -135,12 +150,16 @@ export class Fleet {
       // The same machine: its files keep every bit.
       roots: { [ROOT]: { path: target, allowSetuid: true } },
     })
-    const receiver = new Daemon(name, node, RECEIVER, ['run', '--config', config], environment)
-    this.daemons.push(receiver)
-    receiver.onLine((line) => options.onLine(name, line))
+    const receiver = this.#spawn(name, RECEIVER, config)
+    receiver.onLine((line) => this.#options.onLine(name, line))
     const up = await receiver.says('receiver is up')
     this.#health.push({ name, url: String(up['health']) })
   }
+}
+
+/** Never resolves. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))))
 }
 
 /** JSON is YAML. */
@@ -153,7 +172,13 @@ function writeConfig(file: string, config: object): string {
 async function freshToken({ node, environment }: FleetOptions, config: string, name: string): Promise<string> {
   const verb = async (...words: string[]) => {
     const parameters = [AGENT.pathname, 'token', ...words, '--config', config]
-    return (await promisify(execFile)(node, parameters, { env: environment })).stdout
+    try {
+      return (await promisify(execFile)(node, parameters, { env: environment })).stdout
+    } catch (error) {
+      // What the command said of it, instead of its command line.
+      const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : ''
+      throw said === '' ? error : new Error(said, { cause: error })
+    }
   }
   const hasTokens = existsSync(join(dirname(config), 'agent', 'tokens.json'))
   if (hasTokens && (await verb('list')).split('\n').some((line) => line.startsWith(`${name}\t`)))

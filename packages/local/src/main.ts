@@ -5,9 +5,14 @@ import { run } from './run.ts'
 
 const workingDirectory = process.env['INIT_CWD'] ?? process.cwd()
 const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+const hurry = new AbortController()
+// HUP: the terminal is closed. Daemons take that for a wish to reload, and would stay.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    if (stop.signal.aborted) process.exit(1)
+    if (stop.signal.aborted) {
+      hurry.abort()
+      process.exit(1)
+    }
     stop.abort()
   })
 }
@@ -21,6 +26,7 @@ try {
     node: process.execPath,
     environment: process.env,
     stop: stop.signal,
+    hurry: hurry.signal,
   })
 } catch (error) {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2)

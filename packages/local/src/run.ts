@@ -18,6 +18,8 @@ export interface Surroundings {
   node: string
   environment: NodeJS.ProcessEnv
   stop: AbortSignal
+  /** Comes after `stop`, right before the process is ended. */
+  hurry: AbortSignal
 }
 
 const REFRESH_MS = 100
@@ -40,6 +42,8 @@ export async function run(request: Request, around: Surroundings): Promise<numbe
       node: around.node,
       environment: around.environment,
       onLine: (name, line) => showLine(name, line, isSynced, around),
+      stop: around.stop,
+      hurry: around.hurry,
     })
     try {
       targets.forEach((target, position) => around.say(`web${position + 1} is ${target}\n`))
@@ -60,6 +64,10 @@ export async function run(request: Request, around: Surroundings): Promise<numbe
     } finally {
       await fleet.stop()
     }
+  } catch (error) {
+    // Whoever stops it wants no other answer, whatever was under way.
+    if (around.stop.aborted) return 0
+    throw error
   } finally {
     if (request.stateDir === null) rmSync(stateDir, { recursive: true, force: true })
   }
@@ -77,7 +85,7 @@ async function firstSync(fleet: Fleet, around: Surroundings, began: number): Pro
       const done = inSync ? { entries: status.entries, bytes: status.bytes } : { entries, bytes }
       return progressLine(
         { name, ...done, totalEntries: status.entries, totalBytes: status.bytes, seconds },
-        around.columns(),
+        around.isTerminal ? around.columns() : Number.POSITIVE_INFINITY,
       )
     })
     if (around.isTerminal) {
