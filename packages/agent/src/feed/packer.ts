@@ -111,8 +111,9 @@ export class Packer {
     const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges)
     const all = rows.length < LIMITS.changesetChanges
     const kept = withinBytes(rows)
-    const to = all && kept.length === rows.length ? head : (kept.at(-1)?.sequence ?? head)
-    return this.#plan(kept, { from, to, head, request: null })
+    if (all && kept.length === rows.length) return this.#plan(kept, { from, to: head, head, request: null })
+    const part = partWithContent(index, from, kept)
+    return this.#plan(part.rows, { from, to: part.to, head, request: null })
   }
 
   /** Plans the answer to a want: the present state of paths, with the content that the receiver does not say it has. */
@@ -390,6 +391,23 @@ function withinBytes(rows: Planned[]): Planned[] {
     return position > 0 && bytes > MOST_CHANGESET_BYTES
   })
   return end < 0 ? rows : rows.slice(0, end)
+}
+
+/**
+ * A part of a replay, and where it ends: rows up to there, and files whose content is of before its end although their
+ * row has moved on beyond it. Without those a later part would say of them that the content stays as it is, to a
+ * receiver that never got it.
+ */
+function partWithContent(index: EntryIndex, from: number, rows: Planned[]): { rows: Planned[]; to: number } {
+  for (let part = rows; ; part = part.slice(0, Math.ceil(part.length / 2))) {
+    const to = part.at(-1)?.sequence ?? from
+    const moved = index.movedOn(from, to, LIMITS.changesetChanges)
+    const all = [...part, ...moved]
+    if (all.length <= LIMITS.changesetChanges && withinBytes(all).length === all.length) return { rows: all, to }
+    if (part.length > 1) continue
+    const some: IndexedEntry[] = moved.slice(0, Math.max(1, withinBytes(moved).length))
+    return { rows: some, to: some.at(-1)?.content ?? to }
+  }
 }
 
 function sliceLabel(row: Planned | undefined, slice: { offset: number; length: number; last: boolean }) {

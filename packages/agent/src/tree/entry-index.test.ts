@@ -53,6 +53,19 @@ test('attributes alone keep the content number, which tells that the bytes need 
   assert.deepEqual([tree.index.get('a')?.sequence, tree.index.get('a')?.content], [2, 1])
 })
 
+test('content that a row has moved on with is found by the sequence at which it came', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b'), finding('c')])
+  tree.index.record([finding('d'), finding('e')])
+  tree.index.record(['b', 'a'].map((path) => ({ path, observation: file, digest: null, sameBytes: true })))
+  const movedOn = (from: number, to: number) => tree.index.movedOn(from, to, 10).map(({ path }) => path)
+  assert.deepEqual(movedOn(0, 4), ['a', 'b'])
+  assert.deepEqual(movedOn(1, 5), ['b'])
+  assert.deepEqual(movedOn(0, 6), ['a'])
+  assert.deepEqual(movedOn(0, 7), [])
+  assert.deepEqual(movedOn(2, 5), [])
+})
+
 test('a deferred row is in no changeset until it is recorded again, also after a restart', () => {
   using tree = emptyTree()
   tree.index.record([finding('a'), finding('b')])

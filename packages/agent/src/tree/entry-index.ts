@@ -210,6 +210,15 @@ export class EntryIndex {
     })
   }
 
+  /**
+   * Files that changed within (from, to], and whose attributes alone did after it: they are not among the rows up to
+   * `to`, and who is told later that the content stays has to have it by then. In order of their content.
+   */
+  movedOn(from: number, to: number, limit: number): IndexedEntry[] {
+    const rows = this.#queries.movedOn(from, to, this.#head, limit)
+    return rows.map(({ directory, row }) => toEntry(childPath(directory, row.name), row))
+  }
+
   /** A path at which a receiver that committed `from`, and nothing later, holds content of this digest; or null. */
   holderOf(digest: string, size: number, from: number): string | null {
     for (const { directory, row } of this.#queries.byDigest(digest)) {

@@ -231,6 +231,19 @@ export class IndexQueries {
     return this.#placed('WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?', from, head, limit)
   }
 
+  /** Files whose content is of (from, to] and that moved on beyond `to` since, in order of their content. */
+  movedOn(from: number, to: number, head: number, limit: number): PlacedRow[] {
+    return this.#placed(
+      `WHERE kind = 1 AND entries.content <> sequence AND entries.content > ? AND entries.content <= ?
+       AND sequence > ? AND sequence <= ? ORDER BY entries.content LIMIT ?`,
+      from,
+      to,
+      to,
+      head,
+      limit,
+    )
+  }
+
   byDigest(digest: string): PlacedRow[] {
     return this.#placed(
       `JOIN digests AS found USING (directory, name, content) WHERE found.bits = ? AND found.digest = ? LIMIT ?`,
