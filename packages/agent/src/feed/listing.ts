@@ -41,7 +41,7 @@ const MOST_ENTRIES = 2_000
 export async function answerList(list: List, parts: ListingParts): Promise<string> {
   const { index } = parts
   const sequence = index.head
-  const { entries, next, continues } = index.list(list.within, list.after, MOST_ENTRIES)
+  const { entries, emptied, next, continues } = index.list(list.within, list.after, MOST_ENTRIES)
   const naming = new OwnerNaming(parts.accounts)
   const groups = new Map<string, ListedChildren>()
   const group = (path: string) => {
@@ -63,6 +63,8 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
     group(parent).entries.push(await listed(entry, list, parts))
     if (entry.kind === 'directory' && !index.hasChildren(entry.path)) group(entry.path)
   }
+  // It may have had children when its own entry was listed.
+  for (const path of emptied) if (index.get(path)?.kind === 'directory') group(path)
   if (continues.after !== null) group(continues.after).complete = false
   parts.directories.release()
   return encodeMessage({

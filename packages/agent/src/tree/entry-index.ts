@@ -50,6 +50,8 @@ export type Finding =
 
 export interface Listed {
   entries: IndexedEntry[]
+  /** Directories in which something was deleted: it may have been all that was in them. */
+  emptied: ReadonlySet<string>
   next: string | null
   continues: { before: string | null; after: string | null }
 }
@@ -249,6 +251,7 @@ export class EntryIndex {
       entries: rows
         .filter(({ row }) => row.kind !== TOMBSTONE)
         .map(({ directory, row }) => toEntry(childPath(directory, row.name), row)),
+      emptied: new Set(rows.filter(({ row }) => row.kind === TOMBSTONE).map(({ directory }) => directory)),
       next: beyond === undefined || reached === undefined ? null : `${reached.directory}/${reached.name}`,
       continues: {
         before: from.name !== '' && first?.row.directory === from.directory ? first.directory : null,
