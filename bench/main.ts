@@ -17,6 +17,7 @@ import { delta } from './rows/delta.ts'
 import { firstSync } from './rows/first-sync.ts'
 import { fleet, reconnect } from './rows/fleet.ts'
 import { burst, busyLatency, latency } from './rows/latency.ts'
+import { neighbours } from './rows/neighbours.ts'
 import { resyncs } from './rows/resync.ts'
 import { memory, restart, soak } from './rows/standing.ts'
 import { makeTree } from './seeded-tree.ts'
@@ -33,6 +34,7 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   resync: resyncs,
   delta,
   fleet: fleet([1, 8, 50]),
+  neighbours,
   memory,
   soak,
 }
