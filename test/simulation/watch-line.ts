@@ -88,6 +88,8 @@ export class LineWatch {
     const { receiver } = line.caller
     this.#credit.set(line, Number(message['credit']))
     const said = this.#said.get(receiver)
+    // A target that somebody emptied begins anew, whatever was said of it.
+    if (message['target'] === 'empty') this.#said.delete(receiver)
     if (said === undefined || message['target'] === 'empty') return
     const { epoch, sequence } = message
     if (epoch === said.epoch ? Number(sequence) < said.committed : said.committed > 0) {
