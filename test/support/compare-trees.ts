@@ -2,7 +2,9 @@
  * Compares two directory trees entry by entry, by code that shares nothing with the product: what a target must equal.
  * Paths are handled as bytes, so that any name can be compared.
  */
-import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
+import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs'
+
+const PIECE_BYTES = 1 << 18
 
 export interface CompareOptions {
   /** Relative paths (as latin1 text of their bytes) to leave out, with all below. */
@@ -55,8 +57,23 @@ function compareEntry(
     compareAttributes(ours, theirs, path, found)
     if (ours.isSymbolicLink() && !readlinkSync(source, 'buffer').equals(readlinkSync(target, 'buffer')))
       found.push(`link: ${path}`)
-    if (ours.isFile() && (ours.size !== theirs.size || !readFileSync(source).equals(readFileSync(target))))
-      found.push(`content: ${path}`)
+    if (ours.isFile() && (ours.size !== theirs.size || !hasSameContent(source, target))) found.push(`content: ${path}`)
+  }
+}
+
+/** In pieces: a file may be larger than memory. */
+function hasSameContent(source: Buffer, target: Buffer): boolean {
+  const [ours, theirs] = [openSync(source, 'r'), openSync(target, 'r')]
+  try {
+    const [a, b] = [Buffer.allocUnsafe(PIECE_BYTES), Buffer.allocUnsafe(PIECE_BYTES)]
+    for (;;) {
+      const [read, readTheirs] = [readSync(ours, a), readSync(theirs, b)]
+      if (read !== readTheirs || !a.subarray(0, read).equals(b.subarray(0, read))) return false
+      if (read === 0) return true
+    }
+  } finally {
+    closeSync(ours)
+    closeSync(theirs)
   }
 }
 
