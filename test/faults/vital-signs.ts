@@ -1,0 +1,28 @@
+/** What the kernel says of a process that must not leak: its memory, its descriptors, its watches. */
+import { readdirSync, readFileSync } from 'node:fs'
+
+export interface VitalSigns {
+  /** Resident, in MB. */
+  memory: number
+  descriptors: number
+  /** Of inotify. */
+  watches: number
+}
+
+export function vitalSigns(pid: number): VitalSigns {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  const memory = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1_000
+  const infos = readdirSync(`/proc/${pid}/fdinfo`).map((name) => infoOf(pid, name))
+  const watches = infos.reduce((sum, info) => sum + info.split('inotify wd:').length - 1, 0)
+  return { memory: Math.round(memory), descriptors: infos.length, watches }
+}
+
+/** A descriptor that was closed since is none. */
+function infoOf(pid: number, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/fdinfo/${name}`, 'latin1')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    throw error
+  }
+}
