@@ -138,5 +138,21 @@ function stepsOf(prefix: string, ...places: string[]): string[] {
   return steps.filter((step) => places.length === 0 || places.some((place) => step.includes(place)))
 }
 
+const OF_SQLITE = 3
+const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
+
+/**
+ * Which steps of a daemon a run of the tests kills at: all that are ours, and of those that are SQLite's alone, whose
+ * crash safety is its own, a few that the seed chooses; in a long run all.
+ */
+export function wantedSteps(known: readonly string[], seed: number): Set<string> {
+  const ours = new Set(stepsOf(''))
+  const [own, sqlites] = [known.filter((name) => ours.has(name)), known.filter((name) => !ours.has(name))]
+  const all = [...new Set(sqlites)]
+  const from = seed % all.length
+  const some = IS_LONG ? all : [...all.slice(from), ...all.slice(0, from)].slice(0, OF_SQLITE)
+  return new Set([...own, ...some])
+}
+
 /** Not asked for, for it takes two commits in one life; where it is seen it is no surprise. */
 export const SOMETIMES = ['fsync target']

@@ -4,6 +4,8 @@
  * The names are what crash tests enumerate, what `durable-sites.ts` says of every call in the sources, and what is
  * printed when one of them is not covered.
  */
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
 import type { Aim, Call } from './strace.ts'
 
 const KINDS: Record<string, string> = {
@@ -94,23 +96,44 @@ function byName(points: readonly CrashPoint[], seed: number): CrashPoint[][] {
 const MOST_TRIES = 4
 const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 
+/** Which steps there are, and which of them a daemon was killed at. */
+export interface Coverage {
+  seen: Set<string>
+  wanted: ReadonlySet<string>
+  killed: Set<string>
+}
+
 /**
- * Has `kill` kill at one step of each name that is not `covered` yet, or, in a long run, at every step.
+ * Has `kill` kill at one step of each wanted name that it was not killed at yet, or, in a long run, at every step.
  * @param kill returns the name of the step at which it really killed
  */
 export async function killAtEach(
   points: readonly CrashPoint[],
   seed: number,
-  covered: Set<string>,
+  { seen, wanted, killed }: Coverage,
   kill: (point: CrashPoint) => Promise<string | null>,
 ): Promise<void> {
+  for (const { name } of points) seen.add(name)
   for (const group of byName(points, seed)) {
     for (const point of IS_LONG ? group : group.slice(0, MOST_TRIES)) {
-      if (!IS_LONG && covered.has(point.name)) break
+      if (!IS_LONG && (killed.has(point.name) || !wanted.has(point.name))) break
       const hit = await kill(point)
-      if (hit !== null) covered.add(hit)
+      if (hit !== null) killed.add(hit)
     }
   }
+}
+
+/** Every known step is there in some run, and the daemon was killed at all that were wanted. */
+export function assertCovered(t: TestContext, seed: number, known: Iterable<string>, coverage: Coverage): void {
+  const { seen, wanted, killed } = coverage
+  t.diagnostic(`seed ${seed}: killed at ${[...killed].sort().join(', ')}`)
+  const missing = [...new Set(known)].filter((name) => !seen.has(name))
+  assert.deepEqual(missing, [], 'steps that nobody makes')
+  assert.deepEqual(
+    [...wanted].filter((name) => !killed.has(name)),
+    [],
+    'steps at which it was not killed',
+  )
 }
 
 function pathsOf({ syscall, parameters }: Call): string[] {
