@@ -40,8 +40,8 @@ export interface RootRequests {
   repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
   /**
-   * With `at` it is answered only as long as the index is no further than that; `head` says how far it is. Without, the
-   * files that lack a digest are read.
+   * With `at` it is answered only as long as the index is no further than that; `head` says how far it is. Files whose
+   * digest is asked for and was never learnt are read for it.
    */
   list: { takes: { list: List; at: number | null }; answers: { head: number; listing: string | null } }
   /** Has the index be what is on disk at and below some paths now, with `content` to the byte. */

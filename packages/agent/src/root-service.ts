@@ -174,7 +174,7 @@ export class RootService {
     tree.packer.flushLearnt()
     const { head } = this.#index
     if (at !== null && at !== head) return { head, listing: null }
-    const parts = { ...reading(tree.directories, this.#accounts), index: this.#index, reads: at === null }
+    const parts = { ...reading(tree.directories, this.#accounts), index: this.#index }
     const isUnsettled = (path: string) => this.#scans.isUnsettled(path)
     return { head, listing: await answerList(list, { ...parts, isUnsettled }) }
   }

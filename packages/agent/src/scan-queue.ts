@@ -144,7 +144,7 @@ export class ScanQueue {
 
   /** Whether something else than the path's row may have been sent of it, and no scan has looked since. */
   isUnsettled(path: string): boolean {
-    return this.#unsettled.has(path)
+    return !this.#unsettled.isEmpty && this.#unsettled.has(path)
   }
 
   /** Reads all files within a path again; resolves when what differs is in the index. */

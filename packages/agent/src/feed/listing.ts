@@ -30,8 +30,6 @@ export interface ListingParts {
   pause: () => Promise<void>
   /** Whether a receiver may have been sent something else than the path's row says. */
   isUnsettled: (path: string) => boolean
-  /** Whether files that lack a digest are read for one, in pieces. */
-  reads: boolean
 }
 
 /** Entries of one listing: well below the limits of the protocol, whatever the names. */
@@ -83,7 +81,7 @@ async function listed(entry: IndexedEntry, list: List, parts: ListingParts): Pro
   const { mode, uid, gid, mtime } = entry
   if (entry.kind === 'directory') return [name, 'd', mode, uid, gid, mtime]
   if (entry.kind === 'symlink') return [name, 'l', mode, uid, gid, mtime, entry.target ?? '']
-  const digest = entry.digest ?? (list.digests && parts.reads ? await digestOfEntry(entry, parts) : null)
+  const digest = entry.digest ?? (list.digests ? await digestOfEntry(entry, parts) : null)
   return [name, 'f', mode, uid, gid, mtime, entry.size, list.digests ? digest : null]
 }
 

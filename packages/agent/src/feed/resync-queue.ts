@@ -1,9 +1,13 @@
 /**
  * The resyncs of one root: which wait for which receiver, and which is under way where.
  *
- *   waiting ──prepared, receiver live, nothing else under way──▶ running ──last report──▶ over
- *      ▲────────────────────connection ended─────────────────────────┘
+ *   waiting ──receiver live, nothing else under way──▶ comparing ──last report──▶ ending ──committed what ──▶ over
+ *      ▲                                                   │                         │    the look found
+ *      └──────────────────connection ended─────────────────┴─────────────────────────┘
  *
+ * The agent's look at its own tree goes on beside the comparison: receivers compare with the index as it was when they
+ * were told to, and what the look finds is a change that reaches them like any other. So a resync is over when both are,
+ * and the receiver has committed what the look has found. Jobs of a tree that may not be listed yet wait for the look.
  * A receiver runs one at a time, in the order in which they were asked for. INVARIANT: a job that is over is in neither
  * place; one that was cancelled keeps its receiver busy until that has said so.
  */
@@ -14,19 +18,28 @@ import { isOver, MOST_DIFFERENCES, noFigures, type ResyncJob } from './resync-jo
 export interface ResyncLine {
   /** Whether a resync may begin now. */
   readonly isResyncFree: boolean
+  readonly committed: number
   startResync(order: ResyncOrder): void
   cancelResync(id: number): void
 }
 
-interface Waiting {
-  job: ResyncJob
-  isPrepared: boolean
+/** The agent's look at its tree for a group of jobs; `head` is what the index has reached by it, null until it is over. */
+interface Look {
+  head: number | null
+  /** Jobs have to wait for it. */
+  goesFirst: boolean
 }
 
-interface Running {
+interface Waiting {
   job: ResyncJob
+  look: Look
+}
+
+interface Running extends Waiting {
   id: number
   line: ResyncLine
+  /** What the receiver reported at its end. */
+  outcome: Exclude<ResyncProgress['state'], 'running'> | null
 }
 
 export class ResyncQueue {
@@ -41,35 +54,40 @@ export class ResyncQueue {
     this.#lineOf = lineOf
   }
 
-  /** @param prepared resolves when the index is what is on disk; when it rejects, so fail the jobs */
-  add(jobs: readonly ResyncJob[], prepared: Promise<unknown>): void {
-    const added = jobs.map((job): Waiting => ({ job, isPrepared: false }))
-    for (const waiting of added) {
-      const { receiver } = waiting.job
-      this.#waiting.set(receiver, [...(this.#waiting.get(receiver) ?? []), waiting])
+  /**
+   * @param looked resolves with the head when the index is what is on disk; when it rejects, so fail the jobs
+   * @param goesFirst whether the jobs wait for that
+   */
+  add(jobs: readonly ResyncJob[], looked: Promise<{ head: number }>, goesFirst: boolean): void {
+    const look: Look = { head: null, goesFirst }
+    for (const job of jobs) {
+      this.#waiting.set(job.receiver, [...(this.#waiting.get(job.receiver) ?? []), { job, look }])
     }
-    prepared.then(
-      () => {
-        for (const waiting of added) waiting.isPrepared = true
+    looked.then(
+      ({ head }) => {
+        look.head = head
         for (const { receiver } of jobs) this.pump(receiver)
       },
       (error: unknown) => {
-        for (const { job } of added) this.#finish(job, 'failed', error instanceof Error ? error.message : String(error))
+        for (const job of jobs) this.#end(job, 'failed', error instanceof Error ? error.message : String(error))
       },
     )
+    for (const { receiver } of jobs) this.pump(receiver)
   }
 
-  /** Begins what can begin. To be called whenever that may have become possible. */
+  /** Ends what has ended and begins what can begin. To be called whenever that may have become possible. */
   pump(receiver: string): void {
+    this.#conclude(receiver)
     const waiting = this.#waiting.get(receiver)
     const next = waiting?.[0]
     const line = this.#lineOf(receiver)
-    if (next === undefined || !next.isPrepared || line?.isResyncFree !== true) return
+    if (next === undefined || this.#running.has(receiver) || line?.isResyncFree !== true) return
+    if (next.look.goesFirst && next.look.head === null) return
     waiting?.shift()
     const { job } = next
     const { paths, check, dryRun } = job.order
     this.#ids += 1
-    this.#running.set(receiver, { job, id: this.#ids, line })
+    this.#running.set(receiver, { ...next, id: this.#ids, line, outcome: null })
     job.figures = { ...noFigures(), state: 'running' }
     line.startResync({ type: 'resync', id: this.#ids, within: paths, check, dryRun })
     job.onChange()
@@ -81,15 +99,22 @@ export class ResyncQueue {
     const { job } = running
     const { type: _, id: __, state, differences, ...counts } = report
     const known = job.figures.differences
-    job.figures = {
-      ...job.figures,
-      ...counts,
-      state: isOver(job) ? job.figures.state : state,
-      differences: [...known, ...differences].slice(0, MOST_DIFFERENCES),
-    }
-    if (state !== 'running') this.#running.delete(receiver)
+    job.figures = { ...job.figures, ...counts, differences: [...known, ...differences].slice(0, MOST_DIFFERENCES) }
+    if (state !== 'running') running.outcome = state
     job.onChange()
     this.pump(receiver)
+  }
+
+  #conclude(receiver: string): void {
+    const running = this.#running.get(receiver)
+    if (running === undefined || running.outcome === null) return
+    const { job, look, line, outcome } = running
+    const isAwaited = !isOver(job) && outcome !== 'cancelled'
+    if (isAwaited && (look.head === null || line.committed < look.head)) return
+    this.#running.delete(receiver)
+    if (isOver(job)) return
+    job.figures = { ...job.figures, state: outcome }
+    job.onChange()
   }
 
   /** The connection is gone: what ran on it begins anew on the next one. */
@@ -97,18 +122,16 @@ export class ResyncQueue {
     const running = this.#running.get(receiver)
     if (running?.line !== line) return
     this.#running.delete(receiver)
-    const { job } = running
+    const { job, look } = running
     if (isOver(job)) return
     job.figures = noFigures()
-    this.#waiting.set(receiver, [{ job, isPrepared: true }, ...(this.#waiting.get(receiver) ?? [])])
+    this.#waiting.set(receiver, [{ job, look }, ...(this.#waiting.get(receiver) ?? [])])
     job.onChange()
     this.pump(receiver)
   }
 
   cancel(job: ResyncJob): void {
-    const running = this.#running.get(job.receiver)
-    if (running?.job === job) running.line.cancelResync(running.id)
-    this.#finish(job, 'cancelled', null)
+    this.#end(job, 'cancelled', null)
   }
 
   /** The receiver will not come again. */
@@ -125,6 +148,13 @@ export class ResyncQueue {
     const jobs = [...this.#waiting.values()].flatMap((waiting) => waiting.map(({ job }) => job))
     jobs.push(...[...this.#running.values()].map(({ job }) => job))
     for (const job of jobs) this.#finish(job, 'failed', why)
+  }
+
+  /** Before its time: a receiver that is at it is told to leave off. */
+  #end(job: ResyncJob, state: 'failed' | 'cancelled', error: string | null): void {
+    const running = this.#running.get(job.receiver)
+    if (running?.job === job && running.outcome === null) running.line.cancelResync(running.id)
+    this.#finish(job, state, error)
   }
 
   #finish(job: ResyncJob, state: 'failed' | 'cancelled', error: string | null): void {

@@ -9,6 +9,7 @@ import { MOST_REMEMBERED, ResyncRefused, type ResyncRequest, type ResyncStatus, 
 
 class FakeLine implements ResyncLine {
   isResyncFree = true
+  committed = 0
   readonly orders: ResyncOrder[] = []
   readonly cancelled: number[] = []
 
@@ -31,7 +32,8 @@ class FakeRoot {
   readonly lines = new Map<string, FakeLine>()
   readonly queue = new ResyncQueue((receiver) => this.lines.get(receiver))
   readonly known: readonly string[]
-  prepared = Promise.withResolvers<void>()
+  prepared = Promise.withResolvers<{ head: number }>()
+  goesFirst = true
 
   constructor(...known: string[]) {
     this.known = known
@@ -43,7 +45,7 @@ class FakeRoot {
   }
 
   resync(jobs: readonly ResyncJob[]): void {
-    this.queue.add(jobs, this.prepared.promise)
+    this.queue.add(jobs, this.prepared.promise, this.goesFirst)
   }
 
   keptOrders: readonly KeptOrder[] = []
@@ -88,7 +90,7 @@ function setUp(roots: Record<string, FakeRoot>) {
 const statesOf = ({ receivers }: ResyncStatus) => Object.values(receivers).map(({ state }) => state)
 
 async function prepare(root: FakeRoot): Promise<void> {
-  root.prepared.resolve()
+  root.prepared.resolve({ head: 0 })
   await root.prepared.promise
 }
 
@@ -172,6 +174,57 @@ test('when the tree can not be looked at, or the receiver never comes again, it 
   const other = resyncs.create({ ...ALL, receivers: ['web2'] })
   shop.queue.forget('web2')
   assert.equal(resyncs.get(other.id)?.state, 'failed')
+})
+
+test('the look goes on beside the comparison, and it is over when the receiver has what the look has found', async () => {
+  const shop = new FakeRoot('web1', 'web2')
+  shop.goesFirst = false
+  const { resyncs } = setUp({ shop })
+  const { id } = resyncs.create(ALL)
+  const states = () => statesOf(resyncs.get(id) ?? assert.fail())
+  assert.deepEqual(states(), ['running', 'running'])
+  shop.report('web1', 'done')
+  shop.line('web2').committed = 7
+  assert.deepEqual(states(), ['running', 'running'])
+  assert.equal(resyncs.get(id)?.receivers['web1']?.checked, 5)
+  shop.prepared.resolve({ head: 7 })
+  await shop.prepared.promise
+  shop.report('web2', 'failed')
+  assert.deepEqual(states(), ['running', 'failed'])
+  shop.line('web1').committed = 7
+  shop.queue.pump('web1')
+  assert.deepEqual(states(), ['done', 'failed'])
+})
+
+test('a receiver whose line ends after its report, and before the look does, begins anew', async () => {
+  const shop = new FakeRoot('web1')
+  shop.goesFirst = false
+  const { resyncs } = setUp({ shop })
+  const { id } = resyncs.create(ALL)
+  shop.report('web1', 'done')
+  const line = shop.line('web1')
+  shop.lines.set('web1', new FakeLine())
+  shop.queue.ended('web1', line)
+  assert.equal(shop.line('web1').orders.length, 1)
+  await prepare(shop)
+  assert.equal(resyncs.get(id)?.state, 'running')
+  shop.report('web1', 'done')
+  assert.equal(resyncs.get(id)?.state, 'done')
+})
+
+test('a look that fails amid a comparison ends it', async () => {
+  const shop = new FakeRoot('web1')
+  shop.goesFirst = false
+  const { resyncs } = setUp({ shop })
+  const { id } = resyncs.create(ALL)
+  shop.prepared.reject(new RangeError('the root is halted'))
+  await shop.prepared.promise.catch(() => null)
+  assert.deepEqual([resyncs.get(id)?.state, shop.line('web1').cancelled], ['failed', [shop.line('web1').last]])
+  shop.prepared = Promise.withResolvers()
+  resyncs.create(ALL)
+  assert.equal(shop.line('web1').orders.length, 1)
+  shop.report('web1', 'cancelled')
+  assert.equal(shop.line('web1').orders.length, 2)
 })
 
 test('several roots are one resync: each receiver takes part where it was before, or where it is asked for by name', () => {

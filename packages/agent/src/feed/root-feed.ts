@@ -179,7 +179,8 @@ export class RootFeed implements ResyncRoot {
   resync(jobs: readonly ResyncJob[]): void {
     const order = jobs[0]?.order
     if (order === undefined) return
-    this.#resyncs.add(jobs, this.thread.ask('rescan', { within: order.paths, content: order.check === 'content' }))
+    const looked = this.thread.ask('rescan', { within: order.paths, content: order.check === 'content' })
+    this.#resyncs.add(jobs, looked, this.#status?.state !== 'ready')
   }
 
   cancelResync(job: ResyncJob): void {

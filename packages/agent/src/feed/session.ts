@@ -102,6 +102,10 @@ export class Session implements ResyncLine {
     return !this.#closed && this.state.resync === null && this.state.isFollowing(this.#head)
   }
 
+  get committed(): number {
+    return this.state.committed
+  }
+
   startResync(order: ResyncOrder): void {
     this.state.resync = order.id
     this.#order(order)

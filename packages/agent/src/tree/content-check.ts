@@ -6,8 +6,8 @@
  * nothing but digests that the index had not learnt yet.
  */
 import type { ConfinedDirectories } from '@rootferry/host'
-import { ROOT_PATH } from '@rootferry/protocol'
-import { digestFile } from './content-reader.ts'
+import { digestOf, ROOT_PATH } from '@rootferry/protocol'
+import { digestFile, type ReadFault, readWhole } from './content-reader.ts'
 import type { EntryIndex, IndexedEntry, Observation } from './entry-index.ts'
 import { observe } from './observe.ts'
 import { isSameVersion } from './same-version.ts'
@@ -26,9 +26,14 @@ export interface ContentCheckParts {
 
 const PAGE_ENTRIES = 1_000
 const SLICE_MS = 10
+/** Up to this size a file is read at once. */
+const SMALL_BYTES = 256 * 1024
+
+type Look = { fault: null; observation: Observation; digest: string } | ReadFault
 
 export async function checkContent(within: string, parts: ContentCheckParts): Promise<void> {
   const { index, directories, pause } = parts
+  const scratch = new Uint8Array(SMALL_BYTES)
   let sliceBegan = performance.now()
   for (let after: string | null | undefined = null; after !== undefined; ) {
     const own = after === null && within !== ROOT_PATH ? index.get(within) : null
@@ -37,7 +42,7 @@ export async function checkContent(within: string, parts: ContentCheckParts): Pr
     const learnt: { path: string; content: number; digest: string }[] = []
     for (const entry of entries) {
       if (entry.kind !== 'file') continue
-      const digest = await checkFile(entry, parts)
+      const digest = await checkFile(entry, scratch, parts)
       if (digest !== null) learnt.push({ path: entry.path, content: entry.content, digest })
       if (performance.now() - sliceBegan < SLICE_MS) continue
       directories.release()
@@ -51,23 +56,37 @@ export async function checkContent(within: string, parts: ContentCheckParts): Pr
 }
 
 /** @returns the digest when the index lacks it */
-async function checkFile(entry: IndexedEntry, parts: ContentCheckParts): Promise<string | null> {
+async function checkFile(entry: IndexedEntry, scratch: Uint8Array, parts: ContentCheckParts): Promise<string | null> {
   const location = locate(entry.path, parts.directories)
-  const read = location === null ? null : await digestFile(location, parts.pause)
-  if (read === null || read.fault === 'vanished' || read.fault === 'unsettled') {
+  const isSmall = entry.size <= scratch.byteLength
+  const look =
+    location === null ? null : isSmall ? readSmall(location, scratch, parts) : await readLarge(location, parts)
+  if (look === null || look.fault === 'vanished' || look.fault === 'unsettled' || look.fault === 'outgrown') {
     parts.stale(entry.path)
     return null
   }
   // What may not be read is a problem that the scan shows.
-  if (read.fault !== null) return null
-  const look = observe(read.stats, null, parts.nowMs())
-  if (look.found !== 'entry' || !isSameVersion(entry, look.observation)) {
+  if (look.fault !== null) return null
+  if (!isSameVersion(entry, look.observation)) {
     parts.stale(entry.path)
     return null
   }
-  if (entry.digest === null) return read.digest
-  if (entry.digest !== read.digest) await parts.differs(entry.path, look.observation, read.digest)
+  if (entry.digest === null) return look.digest
+  if (entry.digest !== look.digest) await parts.differs(entry.path, look.observation, look.digest)
   return null
+}
+
+function readSmall(location: string, scratch: Uint8Array, { nowMs }: ContentCheckParts): Look {
+  const read = readWhole(location, scratch, nowMs())
+  return read.fault === null ? { ...read, digest: digestOf(scratch.subarray(0, read.bytes)) } : read
+}
+
+async function readLarge(location: string, { nowMs, pause }: ContentCheckParts): Promise<Look> {
+  const read = await digestFile(location, pause)
+  if (read.fault !== null) return read
+  const look = observe(read.stats, null, nowMs())
+  if (look.found !== 'entry') return { fault: 'vanished' }
+  return { fault: null, observation: look.observation, digest: read.digest }
 }
 
 /** Null when a directory above is gone or may not be entered. */

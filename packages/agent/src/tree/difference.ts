@@ -3,21 +3,22 @@
  *
  *   same        nothing to record
  *   attributes  mode, owner, time or link target: recorded, the bytes stay what they are
- *   content     the bytes are others, or must be taken to be
- *   suspect     the same size, but ctime, mtime or inode say somebody was there: only the bytes can tell.
+ *   content     the bytes are others
+ *   suspect     the same size, but ctime, mtime or inode say somebody was there: only the bytes can tell, and where
+ *               their digest was never learnt they must be taken to be others.
  *               Catches edits that restore size and mtime (touch -r, an old file renamed over).
  */
-import type { IndexedEntry, Observation } from './entry-index.ts'
+import type { KnownEntry, Observation } from './entry-index.ts'
 import { DEFERRED } from './index-schema.ts'
 
 export type Difference = 'same' | 'attributes' | 'content' | 'suspect'
 
-export function differenceOf(before: IndexedEntry | null, now: Observation): Difference {
+export function differenceOf(before: KnownEntry | null, now: Observation): Difference {
   if (before === null || before.kind !== now.kind || before.sequence === DEFERRED) return 'content'
   if (now.kind !== 'file') return sameAttributes(before, now) && before.target === now.target ? 'same' : 'attributes'
   if (before.size !== now.size) return 'content'
   if (sameVersion(before, now)) return sameAttributes(before, now) ? 'same' : 'attributes'
-  return before.digest === null ? 'content' : 'suspect'
+  return 'suspect'
 }
 
 /** Whether nobody can have written to the file between the two looks. A ctime of 0 is never the same as any. */

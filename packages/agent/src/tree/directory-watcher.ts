@@ -68,7 +68,7 @@ export class DirectoryWatcher implements Watcher {
     const refusedBefore = directory.refused !== null
     directory.handle = this.#watch(directory, location)
     // Closed last: if it is the same inode, the kernel's watch goes on without a gap.
-    previous?.close()
+    if (directory.handle !== previous) previous?.close()
     this.#watched += Number(directory.handle !== null) - Number(previous !== null)
     this.#refused += Number(directory.refused !== null) - Number(refusedBefore)
     if (this.#refused !== this.#reportedRefused) this.#reportSoon()
@@ -114,10 +114,12 @@ export class DirectoryWatcher implements Watcher {
     this.#watched -= 1
   }
 
+  /** @returns the handle that it has where that is of the very directory: a scan finds all of them again */
   #watch(directory: Directory, location: string): FSWatcher | null {
     directory.refused = null
     try {
       const status = lstatSync(`${location}/.`)
+      if (directory.handle !== null && isSame(directory, status)) return directory.handle
       directory.inode = status.ino
       directory.bornMs = bornMs(status)
       const handle = watch(`${location}/.`, WATCH_OPTIONS, (kind, name) => {
@@ -144,7 +146,7 @@ export class DirectoryWatcher implements Watcher {
     try {
       const status = lstatSync(join(this.#rootPath, path), { throwIfNoEntry: false })
       if (status?.isDirectory() !== true) return false
-      return status.ino !== directory.inode || bornMs(status) !== directory.bornMs
+      return !isSame(directory, status)
     } catch (error) {
       const code = errorCode(error)
       // Not to be reached by path, being too long; by descriptor the owner can. Of the rest the owner will hear.
@@ -167,6 +169,10 @@ export class DirectoryWatcher implements Watcher {
       this.#events.degraded(this.#refused === 0 ? null : watchLimitReason(this.#lastRefusal, this.#refused))
     })
   }
+}
+
+function isSame({ inode, bornMs: born }: Directory, status: Stats): boolean {
+  return status.ino === inode && bornMs(status) === born
 }
 
 /** Where the filesystem keeps no time of birth, the ctime, which says "another" too often but not too seldom. */

@@ -29,11 +29,15 @@ export interface Observation {
   target: string | null
 }
 
-export interface IndexedEntry extends Observation {
+/** A row, but for its digest: most who look at rows do not need it, and it stands in a table of its own. */
+export interface KnownEntry extends Observation {
   path: string
   sequence: number
   /** Sequence at which the bytes last changed: names this version of the content within the epoch. */
   content: number
+}
+
+export interface IndexedEntry extends KnownEntry {
   digest: string | null
 }
 
@@ -118,16 +122,21 @@ export class EntryIndex {
   }
 
   /** Living children of a directory, by name. */
-  children(directory: string): Map<string, IndexedEntry> {
-    const found = new Map<string, IndexedEntry>()
+  children(directory: string): Map<string, KnownEntry> {
+    const found = new Map<string, KnownEntry>()
     for (const row of this.#queries.children(directory)) {
-      if (row.kind !== TOMBSTONE) found.set(row.name, toEntry(joinPath(directory, row.name), row))
+      if (row.kind !== TOMBSTONE) found.set(row.name, toKnown(joinPath(directory, row.name), row))
     }
     return found
   }
 
+  /** Digest of a content number, where it was learnt. */
+  digest(content: number): string | null {
+    return this.#queries.digest(content)
+  }
+
   /** Living entries below a directory, parents before children. */
-  *descendants(directory: string): Generator<IndexedEntry> {
+  *descendants(directory: string): Generator<KnownEntry> {
     for (const entry of this.children(directory).values()) {
       yield entry
       if (entry.kind === 'directory') yield* this.descendants(entry.path)
@@ -379,6 +388,10 @@ function parseCursor(cursor: string | null): { directory: number; name: string }
 }
 
 function toEntry(path: string, row: Row): IndexedEntry {
+  return { ...toKnown(path, row), digest: row.digest }
+}
+
+function toKnown(path: string, row: Row): KnownEntry {
   const kind = KIND_NAMES[row.kind]
   if (kind === null || kind === undefined) throw new Error(`index row of kind ${row.kind}`)
   return {
@@ -394,6 +407,5 @@ function toEntry(path: string, row: Row): IndexedEntry {
     target: row.target,
     sequence: row.sequence,
     content: row.content,
-    digest: row.digest,
   }
 }

@@ -107,9 +107,15 @@ export class IndexQueries {
     return values === undefined ? null : rowOf(values)
   }
 
+  /** Without digests. */
   children(directory: string): Row[] {
     const id = this.#findDirectory(directory)
-    return id === null ? [] : this.#rows(`${ROWS} WHERE entries.directory = ?`, id).map(rowOf)
+    return id === null ? [] : this.#rows('SELECT *, NULL FROM entries WHERE directory = ?', id).map(rowOf)
+  }
+
+  digest(content: number): string | null {
+    const row = this.#one('SELECT digest FROM digests WHERE content = ?', content)
+    return row === undefined ? null : String(row['digest'])
   }
 
   put(directory: string, name: string, row: Omit<Row, 'directory' | 'name' | 'digest'>): void {

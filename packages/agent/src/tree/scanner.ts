@@ -12,7 +12,7 @@ import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/ho
 import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import { readWhole } from './content-reader.ts'
 import { differenceOf, isMoved, sameAttributes, sameDirectory } from './difference.ts'
-import type { EntryIndex, Finding, IndexedEntry, Observation } from './entry-index.ts'
+import type { EntryIndex, Finding, KnownEntry, Observation } from './entry-index.ts'
 import type { Loss, Verdict } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
 import { type Look, lookAt } from './observe.ts'
@@ -54,7 +54,7 @@ export class Scanner {
   /** Directories that hold something that was looked at. */
   readonly #parents = new Set<string>()
   /** What the index holds at paths that are gone. */
-  #removals = new Map<string, IndexedEntry>()
+  #removals = new Map<string, KnownEntry>()
   /** By inode, what is at paths that had another one, or none; null while the index is empty and nothing can have moved. */
   #arrivals: Map<number, Observation> | null = null
   #additions = 0
@@ -153,10 +153,11 @@ export class Scanner {
     const known = index.children(directory)
     for (const name of names) {
       const path = joinPath(directory, name)
-      if (!this.#isSpeakable(path, name)) continue
+      const before = known.get(name) ?? null
+      // What is in the index was looked at then.
+      if (before === null && !this.#isSpeakable(path, name)) continue
       const look = lookAt(`${location}/${name}`, nowMs())
       const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
-      const before = known.get(name) ?? null
       if (isReserved(path) || this.#parts.filter.excludes(path, isDirectory)) continue
       known.delete(name)
       this.#compare(path, before, look)
@@ -172,7 +173,7 @@ export class Scanner {
     }
   }
 
-  #compare(path: string, before: IndexedEntry | null, look: Look): void {
+  #compare(path: string, before: KnownEntry | null, look: Look): void {
     if (look.found === 'problem') {
       this.#addProblem({ path, code: look.code, message: look.message })
       if (before !== null && look.code !== 'unreadable') this.#remove(before)
@@ -201,17 +202,18 @@ export class Scanner {
           this.#parts.index.refresh(path, observation)
         return
       case 'attributes':
-        this.#find({ path, observation, digest: before?.digest ?? null, sameBytes: true })
+        this.#find({ path, observation, digest: this.#digestOf(before), sameBytes: true })
         return
       case 'content':
         this.#find({ path, observation, digest: null, sameBytes: false })
         return
       case 'suspect':
-        if (before !== null) this.#examineSuspect(before, observation)
+        if (before !== null && this.#digestOf(before) !== null) this.#examineSuspect(before, observation)
+        else this.#find({ path, observation, digest: null, sameBytes: false })
     }
   }
 
-  #examineSuspect(before: IndexedEntry, observation: Observation): void {
+  #examineSuspect(before: KnownEntry, observation: Observation): void {
     if (observation.size > INLINE_DIGEST_BYTES) {
       this.#parts.events.largeSuspect(before.path)
       return
@@ -226,8 +228,8 @@ export class Scanner {
     }
   }
 
-  #judgeBytes(before: IndexedEntry, observation: Observation, digest: string): void {
-    const sameBytes = before.digest === digest
+  #judgeBytes(before: KnownEntry, observation: Observation, digest: string): void {
+    const sameBytes = this.#digestOf(before) === digest
     if (sameBytes && sameAttributes(before, observation)) this.#parts.index.refresh(before.path, observation)
     else this.#find({ path: before.path, observation, digest, sameBytes })
   }
@@ -265,19 +267,19 @@ export class Scanner {
     this.#findings.set(finding.path, finding)
   }
 
-  #remove(entry: IndexedEntry): void {
+  #remove(entry: KnownEntry): void {
     if (entry.kind === 'directory') this.#removeBelow(entry)
     this.#removals.set(entry.path, entry)
   }
 
-  #removeBelow(directory: IndexedEntry): void {
+  #removeBelow(directory: KnownEntry): void {
     for (const entry of this.#parts.index.descendants(directory.path)) this.#removals.set(entry.path, entry)
     this.#parts.problems.clearBelow(directory.path)
     this.#parts.events.directoryGone(directory.path)
     this.#parts.directories.forget(directory.path)
   }
 
-  #forget(entry: IndexedEntry): void {
+  #forget(entry: KnownEntry): void {
     const paths = [entry.path]
     if (entry.kind === 'directory') {
       for (const below of this.#parts.index.descendants(entry.path)) paths.push(below.path)
@@ -311,18 +313,21 @@ export class Scanner {
     for (const { path } of portion) this.#findings.delete(path)
   }
 
+  #digestOf(entry: KnownEntry | null): string | null {
+    return entry?.kind === 'file' ? this.#parts.index.digest(entry.content) : null
+  }
+
   /** A file that was moved with its directory is the same inode, untouched: its digest is known without reading. */
   #inheritDigests(): void {
     if (this.#removals.size === 0) return
-    const gone = new Map<number, IndexedEntry>()
-    for (const entry of this.#removals.values()) if (entry.digest !== null) gone.set(entry.inode, entry)
-    if (gone.size === 0) return
+    const gone = new Map<number, KnownEntry>()
+    for (const entry of this.#removals.values()) if (entry.kind === 'file') gone.set(entry.inode, entry)
     for (const finding of this.#findings.values()) {
       if (finding.observation === null || finding.digest !== null || finding.observation.kind !== 'file') continue
       const origin = gone.get(finding.observation.inode)
       const { size, mtime, ctime } = finding.observation
       if (origin?.size === size && origin.mtime === mtime && origin.ctime === ctime && ctime !== 0) {
-        finding.digest = origin.digest
+        finding.digest = this.#digestOf(origin)
       }
     }
   }

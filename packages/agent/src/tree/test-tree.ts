@@ -22,6 +22,7 @@ export class TestTree implements Disposable {
   readonly scanner: Scanner
   /** Added to the clock: files written now look old, and so not racy. */
   clockSkewMs = 1_000
+  clock: () => number = Date.now
 
   constructor(root: string, exclude: readonly string[] = []) {
     this.root = root
@@ -44,7 +45,7 @@ export class TestTree implements Disposable {
 
   judge: Judge = () => ({ decision: 'pass' })
 
-  readonly nowMs = (): number => Date.now() + this.clockSkewMs
+  readonly nowMs = (): number => this.clock() + this.clockSkewMs
 
   openIndex(term: string, renewEpoch = false): EntryIndex {
     return new EntryIndex(openIndexDatabase(join(this.place, 'index.db')), { epoch: `epoch-${term}`, term }, renewEpoch)

@@ -14,6 +14,11 @@ export class Unsettled {
     this.#waiting.add(path)
   }
 
+  /** Whether there is any such path. */
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0 && this.#looking.size === 0
+  }
+
   has(path: string): boolean {
     return this.#waiting.has(path) || this.#looking.has(path)
   }
