@@ -181,8 +181,9 @@ export class RootService {
 
   async #rescan({ within, content }: Extract<RootRequest, { type: 'rescan' }>) {
     await this.#firstScan.promise
-    if (this.#state.state !== 'ready') throw new RangeError(this.#state.reason ?? 'the root is not ready')
+    // A root that is back from a halt is being scanned: this waits its turn behind that.
     await this.#scans.rescan(within.map((path): Hint => ({ path, extent: 'subtree' })))
+    if (this.#state.state !== 'ready') throw new RangeError(this.#state.reason ?? 'the root is not ready')
     if (content) for (const path of within) await this.#scans.readAgain(path)
     return { head: this.#index.head }
   }
