@@ -22,7 +22,7 @@ export async function neighbours(bench: Bench): Promise<Row[]> {
   await rig.redirect(1, flapping.port)
   await rig.inSync(5 * MINUTES)
   const samples = { good: [] as number[], bad: [] as number[] }
-  for (let turn = 0; turn < 2 * Math.max(bench.runs, 2); turn += 1) {
+  for (let turn = 0; turn < 2 * bench.runs; turn += 1) {
     const isBad = turn % 2 === 1
     if (isBad) slow.throttle(SLOW_BYTES_A_SECOND)
     const flaps = isBad ? setInterval(() => flapping.cut(), FLAP_MS) : undefined
