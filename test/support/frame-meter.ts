@@ -1,9 +1,12 @@
 /** Where WebSocket frames end in a stream of bytes from an agent: after the answer to the upgrade, unmasked, RFC 6455. */
 const HEADER_END = Buffer.from('\r\n\r\n')
+/** As an answer begins that is not encrypted. */
+const PLAIN = Buffer.from('HTTP')
 
 export class FrameMeter {
   #pending = Buffer.alloc(0)
   #isUpgraded = false
+  #isOpaque = false
   /** Bytes of the present frame that have not come yet. */
   #missing = 0
 
@@ -13,6 +16,9 @@ export class FrameMeter {
    */
   feed(chunk: Buffer): { begins: number[]; ends: number[] } {
     const found = { begins: [] as number[], ends: [] as number[] }
+    // Within TLS there is nothing to be seen.
+    this.#isOpaque ||= this.#pending.byteLength === 0 && !this.#isUpgraded && !chunk.subarray(0, 4).equals(PLAIN)
+    if (this.#isOpaque) return found
     for (let at = 0; at < chunk.byteLength; ) {
       if (this.#missing > 0) {
         const taken = Math.min(this.#missing, chunk.byteLength - at)
