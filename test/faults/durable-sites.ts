@@ -16,7 +16,6 @@ const CLEANS = 'takes away what nobody names any more'
 /** By file below packages/, by call. */
 export const SITES: Record<string, Record<string, Site>> = {
   'agent/src/admin-secret.ts': { writeDurably: [1, REPLACED('admin-secret')] },
-  'agent/src/agent.ts': { mkdirSync: [1, ['mkdir state']] },
   'agent/src/door/identity.ts': {
     mkdirSync: [1, 'the state directory, which the agent has made by then'],
     writeDurably: [1, REPLACED('identity')],
@@ -36,6 +35,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     rmSync: [2, ['unlink identity', 'unlink tokens']],
   },
   'host/src/logger.ts': { writeSync: [1, 'standard output'] },
+  'host/src/make-directories.ts': { mkdirSync: [1, ['mkdir state', 'mkdir trash']] },
   'host/src/remove-tree.ts': { rmSync: [1, ['unlink probe']] },
   'receiver/src/apply/attributes.ts': {
     chmodSync: [1, ['chmod target']],
@@ -86,7 +86,6 @@ export const SITES: Record<string, Record<string, Site>> = {
     removeTree: [7, ['unlink probe']],
   },
   'receiver/src/apply/target.ts': {
-    mkdirSync: [1, ['mkdir state', 'mkdir trash']],
     writeFileSync: [1, 'an empty probe'],
     renameSync: [1, 'a probe that is always refused'],
     removeTree: [1, ['unlink probe']],
@@ -126,7 +125,7 @@ function sqlite(file: string): string[] {
 export const STEPS = {
   agent: [...stepsOf('agent/', 'admin-secret', 'index', 'state'), ...stepsOf('', 'identity'), ...sqlite('index')],
   command: [...stepsOf('', 'tokens'), 'fsync state'],
-  receiver: [...stepsOf('receiver/'), ...sqlite('ledger')],
+  receiver: [...stepsOf('receiver/'), ...stepsOf('host/src/make-directories.ts'), ...sqlite('ledger')],
 }
 
 /** @param places where given, only steps there */

@@ -3,9 +3,8 @@
  * Owns nothing else; starts and stops them in order, and changes them when the configuration was changed.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { EXIT, errorCode, errorMessage, Failure, type Logger } from '@rootferry/host'
+import { EXIT, errorCode, errorMessage, Failure, type Logger, makeDirectories } from '@rootferry/host'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { AgentConfig, RootConfig } from './config.ts'
 import { type Identity, openIdentity } from './door/identity.ts'
@@ -188,7 +187,7 @@ function rootOptions({ name, path, exclude, watch, guard }: RootConfig, config: 
 
 function makeStateDir(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeDirectories(path, 0o700)
   } catch (error) {
     throw new Failure(EXIT.failed, `stateDir ${path} can not be made: ${errorMessage(error)}`, { cause: error })
   }

@@ -4,10 +4,18 @@
  * A symlink at the configured path is followed, here and only here. The position in the ledger counts only for the
  * directory it was recorded for: another one at the same path, or an empty one, begins anew.
  */
-import { mkdirSync, readdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { dirname, join } from 'node:path'
-import { ConfinedDirectories, EXIT, errorCode, Failure, plainMessage, removeTree } from '@rootferry/host'
+import {
+  ConfinedDirectories,
+  EXIT,
+  errorCode,
+  Failure,
+  makeDirectories,
+  plainMessage,
+  removeTree,
+} from '@rootferry/host'
 import { ROOT_PATH } from '@rootferry/protocol'
 import { Committer } from './committer.ts'
 import { isOperatingError } from './disk-errors.ts'
@@ -143,7 +151,7 @@ function prepareDirectories(path: string, ...ours: string[]): void {
 
 function prepareDirectory(path: string, mode: number, use: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode })
+    makeDirectories(path, mode)
   } catch (error) {
     const isOther = errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR'
     const what = isOther ? 'is not a directory, or below something that is none' : plainMessage(error)
