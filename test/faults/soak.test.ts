@@ -17,7 +17,7 @@ import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 import { SmallDisk } from './small-disk.ts'
 import { Troubles, trouble } from './troubles.ts'
-import { type VitalSigns, vitalSigns } from './vital-signs.ts'
+import { openFiles, type VitalSigns, vitalSigns } from './vital-signs.ts'
 
 const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 const MINUTES = Number(process.env['ROOTFERRY_SOAK_MINUTES'] ?? (IS_LONG ? 30 : 1))
@@ -63,7 +63,7 @@ async function atRest(daemon: Daemon | null | undefined, descriptors: number, at
   const signs = () => vitalSigns(daemon?.pid ?? 0)
   return await until(
     () => (signs().descriptors <= descriptors + DESCRIPTOR_SLACK ? signs() : false),
-    () => `${at}: ${daemon?.name} has ${signs().descriptors} descriptors, ${descriptors} at its beginning`,
+    () => `${at}: ${daemon?.name} had ${descriptors} descriptors at its beginning, now ${openFiles(daemon?.pid ?? 0)}`,
   )
 }
 

@@ -1,5 +1,5 @@
 /** What the kernel says of a process that must not leak: its memory, its descriptors, its watches. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 export interface VitalSigns {
   /** Resident, in MB. */
@@ -17,10 +17,19 @@ export function vitalSigns(pid: number): VitalSigns {
   return { memory: Math.round(memory), descriptors: infos.length, watches }
 }
 
-/** A descriptor that was closed since is none. */
+/** What its descriptors are of. */
+export function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).map((name) => unlessClosed(() => readlinkSync(`/proc/${pid}/fd/${name}`)))
+}
+
 function infoOf(pid: number, name: string): string {
+  return unlessClosed(() => readFileSync(`/proc/${pid}/fdinfo/${name}`, 'latin1'))
+}
+
+/** A descriptor that was closed since is none. */
+function unlessClosed(read: () => string): string {
   try {
-    return readFileSync(`/proc/${pid}/fdinfo/${name}`, 'latin1')
+    return read()
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
     throw error

@@ -87,7 +87,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'content of the same size and time is taken for the same',
     ['G1', 'G4', 'G9'],
     'agent/src/tree/difference.ts',
-    "return before.digest === null ? 'content' : 'suspect'",
+    "return 'suspect'",
     "return sameAttributes(before, now) ? 'same' : 'attributes'",
   ),
   mutation(

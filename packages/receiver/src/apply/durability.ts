@@ -113,6 +113,8 @@ export class Durability {
         const descriptor = this.#open(path)
         if (descriptor !== null) descriptors.push(descriptor)
       }
+      // Nobody may find directories open that were opened for this: they can be moved away by then.
+      this.#parts.confined.release()
       await Promise.all(descriptors.map((descriptor) => syncDescriptor(descriptor)))
       return true
     } catch (error) {
