@@ -233,7 +233,8 @@ export class ScanQueue {
 
   #conclude(verdict: Verdict, hints: Hint[], isWhole: boolean): void {
     if (verdict.decision === 'hold') return this.#hold(hints)
-    this.#held = null
+    // What an earlier scan left held waits for its own look, unless this one has looked at everything.
+    if (isWhole || verdict.decision === 'halt') this.#held = null
     if (verdict.decision === 'halt') {
       this.#isHalted = true
       this.#events.halted(verdict.reason)

@@ -268,6 +268,8 @@ export class Scanner {
   }
 
   #remove(entry: KnownEntry): void {
+    // Of a tree that goes every directory is hinted at: what was removed with one above is not looked up again.
+    if (this.#removals.has(entry.path)) return
     if (entry.kind === 'directory') this.#removeBelow(entry)
     this.#removals.set(entry.path, entry)
   }
