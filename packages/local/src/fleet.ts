@@ -121,7 +121,9 @@ export class Fleet {
     receivers: readonly { name: string; target: string }[],
     tokens: readonly string[],
   ): Promise<void> {
-    const up = await this.#spawn('agent', AGENT, config).says('agent is up')
+    const agent = this.#spawn('agent', AGENT, config)
+    agent.onLine((line) => this.#options.onLine('agent', line))
+    const up = await agent.says('agent is up')
     this.#admin.url = String(up['admin'])
     const url = String(up['stream']).replace('http', 'ws')
     await Promise.all(receivers.map((receiver, position) => this.#addReceiver(receiver, tokens[position] ?? '', url)))

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { count, size } from '@rootferry/host'
+import { count, printable, size } from '@rootferry/host'
 import type { Request } from './arguments.ts'
 import type { LogLine } from './daemon.ts'
 import { Fleet, type FleetStatus } from './fleet.ts'
@@ -107,8 +107,12 @@ async function firstSync(fleet: Fleet, around: Surroundings, began: number): Pro
 function showLine(name: string, line: LogLine, isSynced: boolean, around: Surroundings): void {
   const figures = line as LogLine & Parameters<typeof changesetLine>[1]
   if (line.msg === 'changeset committed' && isSynced) around.out(`${changesetLine(name, figures)}\n`)
-  if (line.level === 'error' || (line.level === 'warn' && isSynced))
-    around.say(`${name}: ${line.msg} ${String(line['error'] ?? '')}\n`)
+  if (line.level === 'error' || (line.level === 'warn' && isSynced)) {
+    const details = ['path', 'reason', 'message', 'error'].flatMap((key) =>
+      key in line ? [printable(String(line[key]))] : [],
+    )
+    around.say(`${name}: ${[line.msg, ...details].join(': ')}\n`)
+  }
 }
 
 function stopped(signal: AbortSignal): Promise<void> {
