@@ -21,6 +21,7 @@ interface Rule {
 const MOST_LINES = 500
 /** Which packages of ours a package may import. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
+  typebox: [],
   protocol: [],
   host: ['protocol'],
   agent: ['protocol', 'host'],

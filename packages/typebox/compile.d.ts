@@ -1,2 +1,0 @@
-export * from 'typebox/compile'
-export { default } from 'typebox/compile'
