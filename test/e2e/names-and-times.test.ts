@@ -210,6 +210,7 @@ for (const when of ['first seen alone', 'among others that are fine'] as const) 
     writeFileSync(badName, 'a name that is not UTF-8')
     symlinkSync(Buffer.from([0x2f, 0xc3, 0x28]), badTarget)
     execFileSync('mkfifo', [join(place, 'fifo')])
+    const devices = makeDevices(place)
     const server = createServer().listen(join(place, 'socket'))
     try {
       await until(
@@ -219,16 +220,17 @@ for (const when of ['first seen alone', 'among others that are fine'] as const) 
       if (when !== 'first seen alone')
         for (let number = 0; number < 100; number += 1) writeFileSync(join(place, `fine-${number}`), 'fine')
       await until(
-        async () => (await problemsIn(place)).length >= 4,
+        async () => (await problemsIn(place)).length >= 4 + devices.length,
         async () => JSON.stringify(await rig.status()),
       )
       const codes = new Map(await problemsIn(place))
       assert.equal(codes.get('fifo'), 'special-file')
       assert.equal(codes.get('socket'), 'special-file')
+      for (const device of devices) assert.equal(codes.get(device), 'special-file')
       assert.equal(codes.get('bad-target'), 'invalid-name')
       assert.equal([...codes.values()].filter((code) => code === 'invalid-name').length, 2)
-      await rig.converged(30_000, (path) => /\/(bad-.*|fifo|socket)$/s.test(path))
-      for (const name of ['fifo', 'socket', 'bad-target'])
+      await rig.converged(30_000, (path) => /\/(bad-.*|fifo|socket|null|tape)$/s.test(path))
+      for (const name of ['fifo', 'socket', 'bad-target', ...devices])
         assert.equal(
           existsSync(join(rig.targets[0] ?? '', when === 'first seen alone' ? 'odd' : 'odd-too', name)),
           false,
@@ -239,6 +241,18 @@ for (const when of ['first seen alone', 'among others that are fine'] as const) 
     rmSync(place, { recursive: true })
     await rig.converged()
   })
+}
+
+/** A character and a block device, by name; none where the kernel does not let us make any. */
+function makeDevices(place: string): string[] {
+  try {
+    execFileSync('mknod', [join(place, 'null'), 'c', '1', '3'], { stdio: 'ignore' })
+    execFileSync('mknod', [join(place, 'tape'), 'b', '7', '250'], { stdio: 'ignore' })
+    return ['null', 'tape']
+  } catch {
+    // Not root, or a container that may not.
+    return []
+  }
 }
 
 /** Name and code of each problem right below a directory. */

@@ -1,5 +1,6 @@
 /** The packer on a real tree: what it sends, what it refers to, and what it leaves out when files do not hold still. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   appendFileSync,
@@ -195,24 +196,33 @@ test('a file that grew since it was scanned is deferred, hinted at, and leaves t
   assert.equal(contents.get('a')?.byteLength, 100_005)
 })
 
-test('a file rewritten since it was scanned is sent as it is now, and looked at again', async () => {
-  using tree = treeWith({ a: 'before' })
-  const { packer, stale } = setUp(tree)
-  tree.scanAll()
-  const plan = await packer.planChangeset(0)
-  writeFileSync(join(tree.root, 'a'), 'after!')
-  chmodSync(join(tree.root, 'a'), 0o640)
-  const { changes, contents } = await packAll(packer, plan)
-  const change = byPath(changes, 'a')
-  assert.ok(change?.kind === 'file' && change.mode === 0o640)
-  assert.equal(contents.get('a')?.toString(), 'after!')
-  assert.deepEqual(stale, ['a'])
-})
+for (const [what, after] of [
+  ['rewritten', 'after!'],
+  ['rewritten shorter', 'now'],
+  ['emptied', ''],
+  ['appended to', 'before, and what came after it'],
+] as const) {
+  test(`a file ${what} since it was scanned is sent as it is now, and looked at again`, async () => {
+    using tree = treeWith({ a: 'before', b: 'stays' })
+    const { packer, stale } = setUp(tree)
+    tree.scanAll()
+    const plan = await packer.planChangeset(0)
+    writeFileSync(join(tree.root, 'a'), after)
+    chmodSync(join(tree.root, 'a'), 0o640)
+    const { changes, contents } = await packAll(packer, plan)
+    const change = byPath(changes, 'a')
+    assert.ok(change?.kind === 'file' && change.mode === 0o640)
+    assert.equal(contents.get('a')?.toString(), after)
+    assert.equal(contents.get('b')?.toString(), 'stays')
+    assert.deepEqual(stale, ['a'])
+  })
+}
 
 for (const [name, replace] of [
   ['removed', () => undefined],
   ['replaced by a directory', (path: string) => mkdirSync(path)],
   ['replaced by a symlink', (path: string) => symlinkSync('/etc/passwd', path)],
+  ['replaced by a FIFO', (path: string) => execFileSync('mkfifo', [path])],
 ] as const) {
   test(`a file that was ${name} since the scan is deferred and nothing of it sent`, async () => {
     using tree = treeWith({ a: 'content' })

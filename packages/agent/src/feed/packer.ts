@@ -82,6 +82,8 @@ interface Plan {
 
 const NONE: ReadonlySet<Planned> = new Set()
 
+/** A log that is written all the time is always longer than it was when it was scanned. */
+const GROWTH_BYTES = 64 * 1024
 /** Bytes of one changeset, unless a single file has more. */
 const MOST_CHANGESET_BYTES = 256 * 1024 * 1024
 
@@ -138,7 +140,7 @@ export class Packer {
     const plan = this.#plans.get(id)
     const segment = plan?.segments[position]
     if (plan === undefined || segment === undefined) throw new RangeError(`no segment ${position} of plan ${id}`)
-    const writer = new SegmentWriter(this.#slabs.take(carriesBytes(segment) ? segment.tarBytes : 0))
+    const writer = new SegmentWriter(this.#slabs.take(roomFor(segment)))
     const changes: Change[] = []
     const deferred: string[] = []
     const slice = segment.slice === null ? null : await this.#packSlice(plan, segment.slice, writer, changes)
@@ -374,9 +376,10 @@ function pathFaultOf(path: string, error: unknown): ReadFault | null {
   throw new Error(`packing ${path}`, { cause: error })
 }
 
-/** Whether the segment has room for content at all. */
-function carriesBytes(segment: PlannedSegment): boolean {
-  return segment.tarBytes > EMPTY_ARCHIVE
+/** Bytes of memory for the segment's archive, with some for what its files may have grown since they were scanned. */
+function roomFor({ tarBytes, slice }: PlannedSegment): number {
+  if (tarBytes === EMPTY_ARCHIVE) return 0
+  return slice === null ? Math.min(tarBytes + GROWTH_BYTES, LIMITS.segmentBytes) : tarBytes
 }
 
 /** A receiver at `from` lacks the bytes, or asked for them. */

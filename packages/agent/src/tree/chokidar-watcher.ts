@@ -91,9 +91,10 @@ export class ChokidarWatcher implements Watcher {
     await this.#ready.promise
   }
 
-  directoryFound(path: string, location: string): void {
-    if (path.includes('\\') || changedSince(`${location}/.`, this.#startedMs))
-      this.#direct.directoryFound(path, location)
+  directoryFound(path: string, location: string): boolean {
+    // Of the others chokidar says on its own that it found them, when it watches them.
+    const isDirect = path.includes('\\') || changedSince(`${location}/.`, this.#startedMs)
+    return isDirect && this.#direct.directoryFound(path, location)
   }
 
   directoryGone(path: string): void {

@@ -61,8 +61,8 @@ export class DirectoryWatcher implements Watcher {
     return Promise.resolve()
   }
 
-  directoryFound(path: string, location: string): void {
-    if (this.#closed) return
+  directoryFound(path: string, location: string): boolean {
+    if (this.#closed) return false
     const directory = this.#directories.get(path) ?? this.#add(path)
     const previous = directory.handle
     const refusedBefore = directory.refused !== null
@@ -72,6 +72,7 @@ export class DirectoryWatcher implements Watcher {
     this.#watched += Number(directory.handle !== null) - Number(previous !== null)
     this.#refused += Number(directory.refused !== null) - Number(refusedBefore)
     if (this.#refused !== this.#reportedRefused) this.#reportSoon()
+    return directory.handle !== null && directory.handle !== previous
   }
 
   directoryGone(path: string): void {

@@ -23,8 +23,9 @@ export class PollingWatcher implements Watcher {
     return Promise.resolve()
   }
 
-  directoryFound(): void {
+  directoryFound(): boolean {
     // Every round covers everything.
+    return false
   }
 
   directoryGone(): void {

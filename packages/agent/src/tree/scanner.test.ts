@@ -156,6 +156,38 @@ test('a file written a moment ago is read again at the next look', () => {
   assert.notEqual(tree.index.get('f')?.ctime, 0)
 })
 
+test('a clock that was set back: what was written after that is read again as long as its times lie ahead', () => {
+  using tree = treeOf('f')
+  const { ctimeMs } = lstatSync(join(tree.root, 'f'))
+  tree.scanAll()
+  learn(tree, 'f')
+  writeFileSync(join(tree.root, 'f'), 'F'.repeat(tree.index.get('f')?.size ?? 0))
+  utimesSync(join(tree.root, 'f'), 0, (tree.index.get('f')?.mtime ?? 0) / 1e6)
+  tree.clock = () => ctimeMs - 3_600_000
+  assert.deepEqual(tree.scan('f'), ['f'])
+  assert.equal(tree.index.get('f')?.ctime, 0)
+  learn(tree, 'f')
+  tree.clock = () => ctimeMs + 3_600_000
+  assert.deepEqual(tree.scan('f'), [])
+  assert.notEqual(tree.index.get('f')?.ctime, 0)
+})
+
+test('a directory has the times of what came into it after the look at it and before its watch', () => {
+  using tree = treeOf('d/e/f')
+  const inner = join(tree.root, 'd/e')
+  const change = (name: string) => {
+    writeFileSync(join(inner, name), name)
+    rmSync(join(inner, name))
+    utimesSync(inner, 0, name.length)
+  }
+  tree.beginsWatching = true
+  for (const name of ['of a first scan', 'of a second']) {
+    tree.whenFound = (path) => (path === 'd/e' ? change(name) : undefined)
+    tree.scanAll()
+    assert.equal(tree.index.get('d/e')?.mtime, name.length * 1e6)
+  }
+})
+
 test('types swap among file, directory and symlink', () => {
   using tree = treeOf('f', 'd/x/y', 'target/inner')
   symlinkSync('target', join(tree.root, 'l'))

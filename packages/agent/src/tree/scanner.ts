@@ -28,8 +28,8 @@ const PORTION = 5_000
 const INLINE_DIGEST_BYTES = 8 * 1024 * 1024
 
 export interface ScannerEvents {
-  /** About to list this directory: watch it now. `location` is good for one system call. */
-  directoryFound(path: string, location: string): void
+  /** About to list this directory: watch it now. `location` is good for one system call. @returns as Watcher has it */
+  directoryFound(path: string, location: string): boolean
   directoryGone(path: string): void
   /** Same size, other times, too large to read here: find its digest and call `settle`. */
   largeSuspect(path: string): void
@@ -140,7 +140,7 @@ export class Scanner {
     let names: string[]
     try {
       location = directories.locateDirectory(directory)
-      events.directoryFound(directory, location)
+      if (events.directoryFound(directory, location)) this.#lookAgain(directory, location)
       names = readdirSync(location)
     } catch (error) {
       const code = errorCode(error)
@@ -198,6 +198,7 @@ export class Scanner {
     if (before?.inode !== observation.inode) this.#arrivals?.set(observation.inode, observation)
     switch (differenceOf(before, observation)) {
       case 'same':
+        this.#findings.delete(path)
         if (before?.inode !== observation.inode || before.ctime !== observation.ctime)
           this.#parts.index.refresh(path, observation)
         return
@@ -252,6 +253,12 @@ export class Scanner {
     const location = this.#locate(path)
     const look = location === null ? null : lookAt(location, this.#parts.nowMs())
     if (look?.found === 'entry' && look.observation.kind === 'directory') this.#compare(path, before, look)
+  }
+
+  /** What came into a directory, or went, between the look at it and its watch changed its times. */
+  #lookAgain(directory: string, location: string): void {
+    const look = lookAt(`${location}/.`, this.#parts.nowMs())
+    if (look.found === 'entry') this.#compare(directory, this.#parts.index.get(directory), look)
   }
 
   #loss(): Loss {

@@ -20,6 +20,9 @@ export class TestTree implements Disposable {
   readonly directories: ConfinedDirectories
   index: EntryIndex
   readonly scanner: Scanner
+  /** What a watcher would say, and what happens right before it watches. */
+  beginsWatching = false
+  whenFound: (path: string) => void = () => undefined
   /** Added to the clock: files written now look old, and so not racy. */
   clockSkewMs = 1_000
   clock: () => number = Date.now
@@ -35,7 +38,11 @@ export class TestTree implements Disposable {
       problems: this.problems,
       nowMs: this.nowMs,
       events: {
-        directoryFound: (path) => this.found.push(path),
+        directoryFound: (path) => {
+          this.found.push(path)
+          this.whenFound(path)
+          return this.beginsWatching
+        },
         directoryGone: (path) => this.gone.push(path),
         largeSuspect: (path) => this.largeSuspects.push(path),
         problem: () => undefined,

@@ -7,7 +7,7 @@
  *
  * The owner is the scanner, in the same thread. Its side of the bargain:
  * - it calls `directoryFound` before it lists a directory, parents before children, so what is created meanwhile is
- *   either listed or hinted at, or both;
+ *   either listed or hinted at, or both; and looks at the directory itself again when that says so;
  * - it takes a directory that it does not know, or knows by another inode number, for news with all that is in it;
  * - it checks now and then that the root is still the same: that the root itself was deleted raises no event while
  *   anybody holds it open, and it may have been mounted over;
@@ -62,8 +62,10 @@ export interface Watcher {
    * The owner is about to list this directory. Watching begins before this returns, in place of any earlier watch of
    * the same path. A directory that is gone or unreadable is left alone: the owner's listing meets the same error.
    * @param location where the directory can be reached during this call: `/proc/self/fd/N`, free of any length limit
+   * @returns whether watching begins with this call: that something came or went before it dated the directory, and
+   *   raised no hint, so the owner looks at the directory itself once more
    */
-  directoryFound(path: string, location: string): void
+  directoryFound(path: string, location: string): boolean
 
   /** This directory and all below are gone, moved away or excluded. Costs what lies below, not what else there is. */
   directoryGone(path: string): void
