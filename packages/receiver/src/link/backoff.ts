@@ -5,15 +5,17 @@
  * "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 const FIRST_MS = 250
-const LAST_MS = 15_000
+/** An agent that is back is wanted back: a refused attempt costs nearly nothing. */
+const LAST_MS = 5_000
+const HOPELESS_MS = 15_000
 
 /**
  * @param attempts failed attempts since the last connection that worked
  * @param random in [0, 1)
- * @param isHopeless nothing changes unless an operator does something: always the longest range
+ * @param isHopeless nothing changes unless an operator does something: a longer range at once
  * @returns milliseconds
  */
 export function backoffMs(attempts: number, random: number, isHopeless: boolean): number {
-  const range = isHopeless ? LAST_MS : Math.min(LAST_MS, FIRST_MS * 2 ** Math.min(attempts, 20))
+  const range = isHopeless ? HOPELESS_MS : Math.min(LAST_MS, FIRST_MS * 2 ** Math.min(attempts, 20))
   return Math.round(range * random)
 }
