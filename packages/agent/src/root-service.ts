@@ -57,7 +57,6 @@ export class RootService {
   #degraded: string | null = null
   #overflows = 0
   #bulkBytes = 0
-  #lastScanMs = 0
   /** Of the tree that is open. */
   #identity: RootIdentity | null = null
   #isMissing = false
@@ -74,11 +73,10 @@ export class RootService {
     this.#scans = new ScanQueue(index, this.#timers, options, {
       advanced: (seenMs) => this.#advanced(seenMs),
       scanned: (tookMs) => {
-        this.#lastScanMs = tookMs
         this.#post({ type: 'scanned', tookMs })
         this.#statusSoon()
       },
-      passed: () => this.#passed(),
+      passed: (tookMs) => this.#passed(tookMs),
       halted: (reason) => this.#halt(reason),
       unreadable: (path, message) => this.#noteProblem({ path, code: 'unreadable', message }, true),
     })
@@ -304,7 +302,7 @@ export class RootService {
     this.#rescanLater()
   }
 
-  #passed(): void {
+  #passed(tookMs: number): void {
     if (this.#tree === null || this.#identity === null || this.#state.state === 'ready') return
     this.#index.setMeta(IDENTITY, formatIdentity(this.#identity))
     this.#setState({ state: 'ready', reason: null })
@@ -312,7 +310,7 @@ export class RootService {
       ...this.#index.totals,
       sequence: this.#index.head,
       backend: this.#tree.watcher.backend,
-      ms: this.#lastScanMs,
+      ms: Math.round(tookMs),
     })
     this.#firstScan.resolve()
     this.#timers.after('rest', REST_MS, () => this.#rest())

@@ -46,7 +46,7 @@ export interface ScanQueueEvents {
   advanced(seenMs: number): void
   scanned(tookMs: number): void
   /** A scan of the whole tree passed the guard: the index is the tree. */
-  passed(): void
+  passed(tookMs: number): void
   /** The guard let nothing of a scan be recorded. */
   halted(reason: string): void
   /** A file's bytes can not be read, and no retry by time will help. */
@@ -242,7 +242,7 @@ export class ScanQueue {
       if (this.#isAccepted) this.#guard.reset()
       this.#isAccepted = false
       this.#isHalted = false
-      this.#events.passed()
+      this.#events.passed(this.#lastScanMs)
     }
   }
 
