@@ -354,6 +354,7 @@ export class RootService {
 
   #rest(): void {
     this.#bulkBytes = 0
+    this.#tree?.packer.rest()
     collectGarbage()
     this.#post({ type: 'rested' })
   }

@@ -19,6 +19,10 @@ const YOUNG_BYTES = 12 * 1024 * 1024
 export function tuneCollector(): void {
   // On few cores the helper threads of a young collection cost more than they save.
   setFlagsFromString('--no-parallel-scavenge')
+  // V8 would begin a full collection when there is less room than its young space has, which is always: after every
+  // young one, though nothing has grown. In percent of the room that a heap has until it must collect.
+  setFlagsFromString('--incremental-marking-soft-trigger=80')
+  setFlagsFromString('--incremental-marking-hard-trigger=95')
   setFlagsFromString('--expose-gc')
 }
 

@@ -160,6 +160,11 @@ export class Packer {
     this.#slabs.give(memory)
   }
 
+  /** Gives memory back that only more segments would need. */
+  rest(): void {
+    this.#slabs.release()
+  }
+
   /** Writes what packing learnt of files to the index; called when idle and before that is looked up. */
   flushLearnt(): void {
     this.#learnt.flush(this.#parts.index)

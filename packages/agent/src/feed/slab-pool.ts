@@ -6,7 +6,8 @@ import { Buffer } from 'node:buffer'
 
 /** Holds every segment that is not of one large file. */
 const SLAB_BYTES = 4 * 1024 * 1024 + 64 * 1024
-const MOST_KEPT = 3
+/** Twice what the hub's cache holds: the end of a plan gives all of them back at once, when the next has begun. */
+const MOST_KEPT = 24
 
 export class SlabPool {
   readonly #idle: ArrayBuffer[] = []
@@ -14,12 +15,17 @@ export class SlabPool {
   /** Memory of at least so many bytes, of any content. */
   take(bytes: number): Buffer<ArrayBuffer> {
     if (bytes > SLAB_BYTES) return Buffer.allocUnsafeSlow(bytes)
-    return Buffer.from(this.#idle.pop() ?? new ArrayBuffer(SLAB_BYTES), 0, bytes)
+    return Buffer.from(this.#idle.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES).buffer, 0, bytes)
   }
 
   /** Takes memory back that nobody uses any more. */
   give(memory: ArrayBuffer): void {
     if (memory.byteLength === SLAB_BYTES && this.#idle.length < MOST_KEPT) this.#idle.push(memory)
     else if (!memory.detached) memory.transfer(0)
+  }
+
+  /** Keeps none: a thread that rests needs no memory for segments. */
+  release(): void {
+    for (const memory of this.#idle.splice(0)) memory.transfer(0)
   }
 }

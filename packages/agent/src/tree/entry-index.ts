@@ -232,9 +232,9 @@ export class EntryIndex {
 
   /** A path at which a receiver that committed `from`, and nothing later, holds content of this digest; or null. */
   holderOf(digest: string, size: number, from: number): string | null {
-    for (const { directory, row } of this.#queries.byDigest(digest)) {
+    for (const { directory, row } of this.#queries.byDigest(digest, from)) {
       const stillThere = row.kind === KINDS.file || (row.kind === TOMBSTONE && row.sequence > from)
-      if (stillThere && row.content <= from && row.size === size) return childPath(directory, row.name)
+      if (stillThere && row.size === size) return childPath(directory, row.name)
     }
     return null
   }

@@ -250,12 +250,14 @@ export class IndexQueries {
     )
   }
 
-  byDigest(digest: string): PlacedRow[] {
+  /** Rows of a digest whose content is of `upTo` or before. Asked for every file: SQLite plans a `LIMIT ?` each time. */
+  byDigest(digest: string, upTo: number): PlacedRow[] {
     return this.#placed(
-      `JOIN digests AS found USING (directory, name, content) WHERE found.bits = ? AND found.digest = ? LIMIT ?`,
+      `JOIN digests AS found USING (directory, name, content)
+       WHERE found.bits = ? AND found.content <= ? AND found.digest = ? LIMIT ${MOST_SAME_DIGEST}`,
       firstBits(digest),
+      upTo,
       digest,
-      MOST_SAME_DIGEST,
     )
   }
 
