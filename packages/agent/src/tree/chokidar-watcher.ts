@@ -91,10 +91,10 @@ export class ChokidarWatcher implements Watcher {
     await this.#ready.promise
   }
 
-  directoryFound(path: string, location: string): boolean {
+  directoryFound(path: string, location: string): Stats | null {
     // Of the others chokidar says on its own that it found them, when it watches them.
     const isDirect = path.includes('\\') || changedSince(`${location}/.`, this.#startedMs)
-    return isDirect && this.#direct.directoryFound(path, location)
+    return isDirect ? this.#direct.directoryFound(path, location) : null
   }
 
   directoryGone(path: string): void {

@@ -61,18 +61,18 @@ export class DirectoryWatcher implements Watcher {
     return Promise.resolve()
   }
 
-  directoryFound(path: string, location: string): boolean {
-    if (this.#closed) return false
+  directoryFound(path: string, location: string): Stats | null {
+    if (this.#closed) return null
     const directory = this.#directories.get(path) ?? this.#add(path)
     const previous = directory.handle
     const refusedBefore = directory.refused !== null
-    directory.handle = this.#watch(directory, location)
+    const status = this.#watch(directory, location)
     // Closed last: if it is the same inode, the kernel's watch goes on without a gap.
     if (directory.handle !== previous) previous?.close()
     this.#watched += Number(directory.handle !== null) - Number(previous !== null)
     this.#refused += Number(directory.refused !== null) - Number(refusedBefore)
     if (this.#refused !== this.#reportedRefused) this.#reportSoon()
-    return directory.handle !== null && directory.handle !== previous
+    return status
   }
 
   directoryGone(path: string): void {
@@ -115,21 +115,29 @@ export class DirectoryWatcher implements Watcher {
     this.#watched -= 1
   }
 
-  /** @returns the handle that it has where that is of the very directory: a scan finds all of them again */
-  #watch(directory: Directory, location: string): FSWatcher | null {
+  /**
+   * Sees to it that the directory has a handle, or knows why not. One of the very directory stays: a scan finds all of
+   * them again.
+   * @returns its status with a new handle in force, else null
+   */
+  #watch(directory: Directory, location: string): Stats | null {
     directory.refused = null
     try {
-      const status = lstatSync(`${location}/.`)
-      if (directory.handle !== null && isSame(directory, status)) return directory.handle
-      directory.inode = status.ino
-      directory.bornMs = bornMs(status)
+      if (directory.handle !== null && isSame(directory, lstatSync(`${location}/.`))) return null
+      directory.handle = null
       const handle = watch(`${location}/.`, WATCH_OPTIONS, (kind, name) => {
         this.#meter.count()
         this.#hints.note(directory.path, name, kind)
       })
       handle.on('error', this.#onError)
-      return handle
+      directory.handle = handle
+      const status = lstatSync(`${location}/.`)
+      directory.inode = status.ino
+      directory.bornMs = bornMs(status)
+      return status
     } catch (error) {
+      directory.handle?.close()
+      directory.handle = null
       const code = errorCode(error)
       if (isWatchLimit(code)) {
         directory.refused = code

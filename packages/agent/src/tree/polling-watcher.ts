@@ -23,9 +23,9 @@ export class PollingWatcher implements Watcher {
     return Promise.resolve()
   }
 
-  directoryFound(): boolean {
+  directoryFound(): null {
     // Every round covers everything.
-    return false
+    return null
   }
 
   directoryGone(): void {

@@ -7,7 +7,7 @@
  *
  * Scans are generators that yield between directories: the owner decides when to go on, and runs one at a time.
  */
-import { readdirSync } from 'node:fs'
+import { readdirSync, type Stats } from 'node:fs'
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host'
 import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import { readWhole } from './content-reader.ts'
@@ -15,7 +15,7 @@ import { differenceOf, isMoved, sameAttributes, sameDirectory } from './differen
 import type { EntryIndex, Finding, KnownEntry, Observation } from './entry-index.ts'
 import type { Loss, Verdict } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
-import { type Look, lookAt } from './observe.ts'
+import { type Look, lookAt, observe } from './observe.ts'
 import type { Problem, Problems } from './problems.ts'
 import type { Hint } from './watcher.ts'
 
@@ -29,7 +29,7 @@ const INLINE_DIGEST_BYTES = 8 * 1024 * 1024
 
 export interface ScannerEvents {
   /** About to list this directory: watch it now. `location` is good for one system call. @returns as Watcher has it */
-  directoryFound(path: string, location: string): boolean
+  directoryFound(path: string, location: string): Stats | null
   directoryGone(path: string): void
   /** Same size, other times, too large to read here: find its digest and call `settle`. */
   largeSuspect(path: string): void
@@ -43,6 +43,12 @@ export interface ScannerParts {
   problems: Problems
   events: ScannerEvents
   nowMs: () => number
+}
+
+/** One that is to be listed, and what the look at it saw. */
+interface Directory {
+  path: string
+  seen: Observation
 }
 
 export class Scanner {
@@ -121,11 +127,12 @@ export class Scanner {
       this.#parts.events.directoryGone(path)
       directories.forget(path)
     }
-    if (isOther || before?.kind !== 'directory' || hint.extent === 'subtree') yield* this.#walk(path, judge)
+    if (isOther || before?.kind !== 'directory' || hint.extent === 'subtree')
+      yield* this.#walk({ path, seen: look.observation }, judge)
   }
 
   /** Lists a directory and all below it. */
-  *#walk(top: string, judge: Judge): Generator<undefined> {
+  *#walk(top: Directory, judge: Judge): Generator<undefined> {
     const waiting = [top]
     for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
       this.#list(directory, waiting)
@@ -134,13 +141,14 @@ export class Scanner {
     }
   }
 
-  #list(directory: string, waiting: string[]): void {
+  #list({ path: directory, seen }: Directory, waiting: Directory[]): void {
     const { directories, events, index, nowMs } = this.#parts
     let location: string
     let names: string[]
     try {
       location = directories.locateDirectory(directory)
-      if (events.directoryFound(directory, location)) this.#lookAgain(directory, location)
+      const status = events.directoryFound(directory, location)
+      if (status !== null) this.#dated(directory, seen, status)
       names = readdirSync(location)
     } catch (error) {
       const code = errorCode(error)
@@ -161,10 +169,9 @@ export class Scanner {
       if (isReserved(path) || this.#parts.filter.excludes(path, isDirectory)) continue
       known.delete(name)
       this.#compare(path, before, look)
-      if (!isDirectory) continue
-      if (before !== null && look.found === 'entry' && !sameDirectory(before, look.observation))
-        events.directoryGone(path)
-      waiting.push(path)
+      if (!isDirectory || look.found !== 'entry') continue
+      if (before !== null && !sameDirectory(before, look.observation)) events.directoryGone(path)
+      waiting.push({ path, seen: look.observation })
     }
     for (const [name, entry] of known) {
       const path = joinPath(directory, name)
@@ -256,9 +263,10 @@ export class Scanner {
   }
 
   /** What came into a directory, or went, between the look at it and its watch changed its times. */
-  #lookAgain(directory: string, location: string): void {
-    const look = lookAt(`${location}/.`, this.#parts.nowMs())
-    if (look.found === 'entry') this.#compare(directory, this.#parts.index.get(directory), look)
+  #dated(directory: string, seen: Observation, status: Stats): void {
+    const look = observe(status, null, this.#parts.nowMs())
+    if (look.found !== 'entry' || sameAttributes(seen, look.observation)) return
+    this.#compare(directory, this.#parts.index.get(directory), look)
   }
 
   #loss(): Loss {

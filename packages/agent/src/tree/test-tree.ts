@@ -1,5 +1,5 @@
 /** Test support: a docroot on disk with an index and a scanner, without threads or watching. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { lstatSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ConfinedDirectories } from '@rootferry/host'
@@ -41,7 +41,7 @@ export class TestTree implements Disposable {
         directoryFound: (path) => {
           this.found.push(path)
           this.whenFound(path)
-          return this.beginsWatching
+          return this.beginsWatching ? lstatSync(join(root, path)) : null
         },
         directoryGone: (path) => this.gone.push(path),
         largeSuspect: (path) => this.largeSuspects.push(path),

@@ -7,12 +7,13 @@
  *
  * The owner is the scanner, in the same thread. Its side of the bargain:
  * - it calls `directoryFound` before it lists a directory, parents before children, so what is created meanwhile is
- *   either listed or hinted at, or both; and looks at the directory itself again when that says so;
+ *   either listed or hinted at, or both; and takes the directory itself for what that says it is;
  * - it takes a directory that it does not know, or knows by another inode number, for news with all that is in it;
  * - it checks now and then that the root is still the same: that the root itself was deleted raises no event while
  *   anybody holds it open, and it may have been mounted over;
  * - while `degraded` says so, and after `overflow`, it scans instead of trusting hints. It scans now and then anyway.
  */
+import type { Stats } from 'node:fs'
 import type { PathFilter } from '@rootferry/protocol'
 
 export interface Hint {
@@ -62,10 +63,10 @@ export interface Watcher {
    * The owner is about to list this directory. Watching begins before this returns, in place of any earlier watch of
    * the same path. A directory that is gone or unreadable is left alone: the owner's listing meets the same error.
    * @param location where the directory can be reached during this call: `/proc/self/fd/N`, free of any length limit
-   * @returns whether watching begins with this call: that something came or went before it dated the directory, and
-   *   raised no hint, so the owner looks at the directory itself once more
+   * @returns the directory's status after watching began, when that is with this call: what came or went before dated
+   *   the directory and raised no hint; else null
    */
-  directoryFound(path: string, location: string): boolean
+  directoryFound(path: string, location: string): Stats | null
 
   /** This directory and all below are gone, moved away or excluded. Costs what lies below, not what else there is. */
   directoryGone(path: string): void

@@ -141,7 +141,8 @@ export class Owner implements AsyncDisposable {
     let names: string[]
     try {
       const location = this.#directories.locateDirectory(directory)
-      if (this.watcher.directoryFound(directory, location)) this.#lookAgain(directory)
+      const status = this.watcher.directoryFound(directory, location)
+      if (status !== null) this.#picture.set(directory, stateOf(this.at(directory), status))
       names = fs.readdirSync(location)
     } catch (error) {
       if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return
@@ -155,11 +156,6 @@ export class Owner implements AsyncDisposable {
       const isDirectory = this.#status(path)?.isDirectory() === true
       if (!path.includes('\ufffd') && !this.#filter.excludes(path, isDirectory)) this.#look(path, 'subtree')
     }
-  }
-
-  #lookAgain(directory: string): void {
-    const status = this.#status(directory)
-    if (status !== null) this.#picture.set(directory, stateOf(this.at(directory), status))
   }
 
   #status(path: string): fs.Stats | null {
