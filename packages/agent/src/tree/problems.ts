@@ -28,7 +28,8 @@ export class Problems {
   }
 
   clear(path: string): void {
-    this.#byPath.delete(path)
+    // Asked for every path of a scan, and V8 interns a string to look it up.
+    if (this.#byPath.size > 0) this.#byPath.delete(path)
   }
 
   /** A directory is gone, and its problems with it. */

@@ -194,18 +194,20 @@ export class Scanner {
     }
     const { observation } = look
     this.#links.note(path, observation.inode, look.links)
-    this.#removals.delete(path)
-    if (observation.kind !== 'directory') this.#parts.problems.clear(path)
-    if (observation.kind === 'directory') this.#replacing.delete(path)
-    else if (before?.kind === 'directory') {
-      this.#replacing.add(path)
-      this.#removeBelow(before)
-    }
+    // The sizes first: of most paths of most scans there is nothing to forget, and V8 interns a string to look it up.
+    if (this.#removals.size > 0) this.#removals.delete(path)
+    if (observation.kind !== 'directory') {
+      this.#parts.problems.clear(path)
+      if (before?.kind === 'directory') {
+        this.#replacing.add(path)
+        this.#removeBelow(before)
+      }
+    } else if (this.#replacing.size > 0) this.#replacing.delete(path)
     if (before === null && !this.#findings.has(path)) this.#additions += 1
     if (before?.inode !== observation.inode) this.#arrivals?.set(observation.inode, observation)
     switch (differenceOf(before, observation)) {
       case 'same':
-        this.#findings.delete(path)
+        if (this.#findings.size > 0) this.#findings.delete(path)
         if (before?.inode !== observation.inode || before.ctime !== observation.ctime)
           this.#parts.index.refresh(path, observation)
         return
