@@ -5,6 +5,8 @@
  * "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 const FIRST_MS = 250
+/** Less than the usual 2: an agent that is restarted is back after a second or two. */
+const GROWTH = 1.5
 /** An agent that is back is wanted back: a refused attempt costs nearly nothing. */
 const LAST_MS = 5_000
 const HOPELESS_MS = 15_000
@@ -16,6 +18,6 @@ const HOPELESS_MS = 15_000
  * @returns milliseconds
  */
 export function backoffMs(attempts: number, random: number, isHopeless: boolean): number {
-  const range = isHopeless ? HOPELESS_MS : Math.min(LAST_MS, FIRST_MS * 2 ** Math.min(attempts, 20))
+  const range = isHopeless ? HOPELESS_MS : Math.min(LAST_MS, FIRST_MS * GROWTH ** Math.min(attempts, 20))
   return Math.round(range * random)
 }
