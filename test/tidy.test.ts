@@ -120,6 +120,23 @@ function packageRule(name: string): Rule {
   }
 }
 
+/** The entries of threads, and all of their packages' files that they load. */
+function loadedByThreads(files: readonly SourceFile[]): SourceFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const loaded = new Set(files.filter(({ path }) => path.endsWith('/src/root-worker.ts')))
+  for (const file of loaded) {
+    for (const { specifier, isTypeOnly } of importsOf(file)) {
+      const found = isTypeOnly ? undefined : byPath.get(posix.join(dirname(file.path), specifier))
+      if (found !== undefined) loaded.add(found)
+    }
+  }
+  return [...loaded]
+}
+
+function forProcesses({ path }: SourceFile, { specifier, line, isTypeOnly }: Import): string[] {
+  return !isTypeOnly && /^@rootferry\/host\/./.test(specifier) ? [`${path}:${line}: imports ${specifier}`] : []
+}
+
 const IMPURE =
   /(?<![.\w])(?:Date\.now|new Date\(\s*\)|Date\(\s*\)|Math\.random|set(?:Timeout|Interval|Immediate)\b|queueMicrotask\b|performance\b|crypto\b|process\b(?!\s*:)|Temporal\.Now|import\.meta)/g
 
@@ -187,6 +204,21 @@ const RULES: Rule[] = [
     innocent: {
       'packages/agent/src/main.ts': 'process.exit(0)\n',
       'packages/agent/src/a.ts': `// process.env is none of ours\nconst words = \`the process. \${worker.process.pid}\`\n`,
+    },
+  },
+  {
+    rule: "threads of roots load nothing that only a process's main thread needs",
+    faults: (files) =>
+      loadedByThreads(files).flatMap((file) => importsOf(file).flatMap((at) => forProcesses(file, at))),
+    planted: {
+      'packages/agent/src/root-worker.ts': "import { Gauge } from '@rootferry/host/metrics'\n",
+      'packages/receiver/src/root-worker.ts': "import { readConfigFile } from '@rootferry/host/process'\n",
+    },
+    innocent: {
+      'packages/agent/src/root-worker.ts': "import { a } from './a.ts'\nimport type { c } from './c.ts'\n",
+      'packages/agent/src/a.ts':
+        "import type { Logger } from '@rootferry/host/process'\nimport { Failure } from '@rootferry/host'\n",
+      'packages/agent/src/c.ts': "import { createLogger } from '@rootferry/host/process'\n",
     },
   },
   {

@@ -5,7 +5,7 @@
 import { RootFeed } from '../../packages/agent/src/feed/root-feed.ts'
 import type { RootOptions } from '../../packages/agent/src/root-messages.ts'
 import { serveRoot } from '../../packages/agent/src/thread-end.ts'
-import type { Logger } from '../../packages/host/src/index.ts'
+import type { Logger } from '../../packages/host/src/process.ts'
 import { closeText, decodeToAgent, ProtocolError } from '../../packages/protocol/src/index.ts'
 import type { ApplierOptions } from '../../packages/receiver/src/apply/root-applier.ts'
 import { RootThread } from '../../packages/receiver/src/root-thread.ts'

@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { EXIT, errorCode, errorMessage, Failure, type Logger, makeDirectories } from '@rootferry/host'
+import { EXIT, errorCode, errorMessage, Failure, makeDirectories } from '@rootferry/host'
+import type { Logger } from '@rootferry/host/process'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { AgentConfig, RootConfig } from './config.ts'
 import { type Identity, openIdentity } from './door/identity.ts'

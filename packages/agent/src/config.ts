@@ -9,7 +9,7 @@ import {
   parseListenAddress,
   placementFaults,
   readConfigFile,
-} from '@rootferry/host'
+} from '@rootferry/host/process'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { WatchSettings } from './root-messages.ts'

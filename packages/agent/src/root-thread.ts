@@ -6,7 +6,8 @@
  */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { collectGarbage, EXIT, errorCode, errorMessage, Failure, type Logger, RestartPace } from '@rootferry/host'
+import { collectGarbage, EXIT, errorCode, errorMessage, Failure, RestartPace } from '@rootferry/host'
+import type { Logger } from '@rootferry/host/process'
 import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from './root-messages.ts'
 
 export interface RootThreadEvents {

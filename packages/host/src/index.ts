@@ -1,23 +1,15 @@
-/** What both daemons need of the machine they run on. Knows nothing of roots, sequences or messages. */
+/**
+ * What both daemons need of the machine they run on, in each of their threads. Knows nothing of roots, sequences or
+ * messages. What only a process's main thread needs is in `process.ts`: threads of roots need not load it.
+ */
 export * from './accounts.ts'
-export * from './ask-daemon.ts'
 export * from './collect-garbage.ts'
-export * from './command-line.ts'
-export * from './completion.ts'
-export * from './config-file.ts'
 export * from './confined-directories.ts'
 export * from './durable-file.ts'
 export * from './failure.ts'
-export * from './figures.ts'
 export * from './file-lock.ts'
 export * from './free-memory.ts'
-export * from './listen-address.ts'
-export * from './logger.ts'
 export * from './make-directories.ts'
-export * from './placement.ts'
 export * from './printable.ts'
-export * from './problem.ts'
 export * from './remove-tree.ts'
 export * from './retry-delay.ts'
-export * from './schema-faults.ts'
-export * from './table.ts'

@@ -1,5 +1,5 @@
 /** Pure text: the bar of a first sync and the line of a changeset. */
-import { bar, count, duration, size } from '@rootferry/host'
+import { bar, count, duration, size } from '@rootferry/host/process'
 
 export interface Progress {
   name: string

@@ -3,7 +3,8 @@
  * Reads the files that it names; faults are collected with their place.
  */
 import { readFileSync } from 'node:fs'
-import { type ConfigSource, errorMessage, isLoopback } from '@rootferry/host'
+import { errorMessage } from '@rootferry/host'
+import { type ConfigSource, isLoopback } from '@rootferry/host/process'
 import { parseFingerprint } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { Address } from './link/dial.ts'

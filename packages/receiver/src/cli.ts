@@ -1,16 +1,14 @@
 /** The command line of rootferry-receiver: verbs, options, and which of them does what. */
+import { EXIT, EXIT_CODES, errorMessage } from '@rootferry/host'
 import {
   addCompletionCommand,
   askDaemon,
   createLogger,
-  EXIT,
-  EXIT_CODES,
-  errorMessage,
   type LogOptions,
   type Terminal,
   urlOf,
   withLogOptions,
-} from '@rootferry/host'
+} from '@rootferry/host/process'
 import { Command } from 'commander'
 import { readHealthAddress, readReceiverConfig } from './config.ts'
 import { ReceiverStatus } from './http/status-schema.ts'

@@ -6,7 +6,7 @@ import {
   parseListenAddress,
   placementFaults,
   readConfigFile,
-} from '@rootferry/host'
+} from '@rootferry/host/process'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import { AGENT_SETTINGS, agentAddress } from './agent-address.ts'

@@ -10,7 +10,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type Logger, plainMessage, printable } from '@rootferry/host'
+import { plainMessage, printable } from '@rootferry/host'
+import type { Logger } from '@rootferry/host/process'
 
 export interface Hook {
   /** gitignore lines: a commit of a path that they match runs the command. */

@@ -1,5 +1,6 @@
 /** The `join` verb: its options, and where the invitation comes from. */
-import { EXIT, Failure, type Terminal } from '@rootferry/host'
+import { EXIT, Failure } from '@rootferry/host'
+import type { Terminal } from '@rootferry/host/process'
 import type { Command } from 'commander'
 import { joinAgent } from './join.ts'
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** Entry of rootferry-receiver: the only file of the package that touches the process. */
-import { runCommand, tuneCollector } from '@rootferry/host'
+import { tuneCollector } from '@rootferry/host'
+import { runCommand } from '@rootferry/host/process'
 import { receiverCommand } from './cli.ts'
 
 tuneCollector()

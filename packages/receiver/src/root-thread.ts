@@ -5,7 +5,8 @@
  */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { Failure, type Logger, printable, RestartPace } from '@rootferry/host'
+import { Failure, printable, RestartPace } from '@rootferry/host'
+import type { Logger } from '@rootferry/host/process'
 import { MOST_KNOWN } from './apply/problems.ts'
 import type { ApplierEvent, ApplierOptions } from './apply/root-applier.ts'
 import type { TrashStatus } from './apply/trash.ts'

@@ -1,5 +1,6 @@
 /** Pure text: a receiver at a glance, a line for each root, what is in the trash, and why it is not ready. */
-import { type Cell, count, duration, type Page, paint, printable, type Row, size, table } from '@rootferry/host'
+import { printable } from '@rootferry/host'
+import { type Cell, count, duration, type Page, paint, type Row, size, table } from '@rootferry/host/process'
 import type { ReceiverStatus, RootAnswer } from './http/status-schema.ts'
 import { firstJoinLine } from './verify/first-join.ts'
 

@@ -4,7 +4,8 @@
  * Address and token come from what the agent left in its stateDir; ROOTFERRY_TOKEN takes the place of that token, and
  * then the address of the configuration will do.
  */
-import { askDaemon, EXIT, Failure, urlOf } from '@rootferry/host'
+import { EXIT, Failure } from '@rootferry/host'
+import { askDaemon, urlOf } from '@rootferry/host/process'
 import type { Static, TSchema } from 'typebox'
 import { type AdminSecret, readAdminSecret } from '../admin-secret.ts'
 import type { AgentConfig } from '../config.ts'

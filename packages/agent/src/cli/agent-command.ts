@@ -1,14 +1,13 @@
 /** The command line of rootferry-agent: verbs, options, and which of them does what. Knows the terminal, not the disk. */
 
+import { EXIT_CODES, errorMessage } from '@rootferry/host'
 import {
   addCompletionCommand,
   createLogger,
-  EXIT_CODES,
-  errorMessage,
   type LogOptions,
   type Terminal,
   withLogOptions,
-} from '@rootferry/host'
+} from '@rootferry/host/process'
 import { Command } from 'commander'
 import { readAgentConfig } from '../config.ts'
 import { openIdentity } from '../door/identity.ts'

@@ -1,5 +1,6 @@
 /** The verbs that ask the running agent: status, resync, guard accept. */
-import { EXIT, printable, type Terminal } from '@rootferry/host'
+import { EXIT, printable } from '@rootferry/host'
+import type { Terminal } from '@rootferry/host/process'
 import { type Command, Option } from 'commander'
 import { readAgentConfig } from '../config.ts'
 import { Accepted, Resync, Status } from '../http/schemas.ts'

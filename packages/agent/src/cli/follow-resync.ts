@@ -1,6 +1,7 @@
 /** `resync --wait`: looks at a resync until it is over, and on a terminal draws how far each receiver is. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { printable, type Terminal } from '@rootferry/host'
+import { printable } from '@rootferry/host'
+import type { Terminal } from '@rootferry/host/process'
 import { Resync, type ResyncAnswer, Status } from '../http/schemas.ts'
 import type { AdminClient } from './admin-client.ts'
 import { progressLines } from './resync-report.ts'

@@ -1,5 +1,6 @@
 /** Pure text: a resync while it runs, a line for each receiver, and what it found when it is over. */
-import { bar, count, EXIT, type Page, type Row, size, type Tone, table } from '@rootferry/host'
+import { EXIT } from '@rootferry/host'
+import { bar, count, type Page, type Row, size, type Tone, table } from '@rootferry/host/process'
 import type { ResyncAnswer, StatusAnswer } from '../http/schemas.ts'
 
 type Figures = ResyncAnswer['receivers'][string]

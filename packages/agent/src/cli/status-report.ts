@@ -1,5 +1,5 @@
 /** Pure text: the fleet at a glance, roots first, then receivers, and whether anything is the matter. */
-import { type Cell, count, duration, type Page, paint, type Row, size, type Tone, table } from '@rootferry/host'
+import { type Cell, count, duration, type Page, paint, type Row, size, type Tone, table } from '@rootferry/host/process'
 import type { ReceiverAnswer, RootAnswer, StatusAnswer } from '../http/schemas.ts'
 
 const ROOT_TONES: Record<RootAnswer['state'], Tone> = {

@@ -3,7 +3,8 @@
  * stateDir, so they need no running agent, and one that runs follows.
  */
 import { hostname } from 'node:os'
-import { EXIT, Failure, type ListenAddress, type Terminal } from '@rootferry/host'
+import { EXIT, Failure } from '@rootferry/host'
+import type { ListenAddress, Terminal } from '@rootferry/host/process'
 import { encodeInvitation } from '@rootferry/protocol'
 import type { Command } from 'commander'
 import { type AgentConfig, readAgentConfig } from '../config.ts'

@@ -4,7 +4,8 @@
  */
 import { type FSWatcher, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { errorMessage, type Logger } from '@rootferry/host'
+import { errorMessage } from '@rootferry/host'
+import type { Logger } from '@rootferry/host/process'
 import { readTokens, type StoredToken } from './tokens.ts'
 
 export class KnownTokens {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { createLogger } from '@rootferry/host'
+import { createLogger } from '@rootferry/host/process'
 import { LIMITS, SUBPROTOCOLS } from '@rootferry/protocol'
 import WebSocket from 'ws'
 import { StreamServer } from './stream-server.ts'

@@ -9,7 +9,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { errorMessage, isLoopback, type ListenAddress, type Logger } from '@rootferry/host'
+import { errorMessage } from '@rootferry/host'
+import { isLoopback, type ListenAddress, type Logger } from '@rootferry/host/process'
 import {
   chooseSubprotocol,
   closeText,

@@ -4,7 +4,8 @@
  * INVARIANT: one session a receiver; a newer connection takes the older one's place. What a receiver confirmed outlives
  * its session and, through the root's index, the agent.
  */
-import { BufferGarbage, type Logger } from '@rootferry/host'
+import { BufferGarbage } from '@rootferry/host'
+import type { Logger } from '@rootferry/host/process'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { GuardAnswer, RootOptions, RootStatus } from '../root-messages.ts'
 import { RootThread } from '../root-thread.ts'

@@ -1,7 +1,7 @@
 /** The admin API as a client meets it: who may ask what, and what a wrong request is answered. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it, test } from 'node:test'
-import { createLogger, PROBLEMS, Problem, ProblemSchema } from '@rootferry/host'
+import { createLogger, PROBLEMS, Problem, ProblemSchema } from '@rootferry/host/process'
 import { Compile } from 'typebox/compile'
 import { mintToken } from '../door/tokens.ts'
 import { Resyncs } from '../feed/resyncs.ts'

@@ -7,7 +7,7 @@
 
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
-import { installProblems, Problem, refuseConnection, sendProblem } from '@rootferry/host'
+import { installProblems, Problem, refuseConnection, sendProblem } from '@rootferry/host/process'
 import Fastify from 'fastify'
 import type { AdminParts } from './admin-parts.ts'
 import { refusalOf } from './admission.ts'

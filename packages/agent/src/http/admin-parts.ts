@@ -1,5 +1,5 @@
 /** What the admin API needs of the agent: questions it may ask and orders it may give. Knows nothing of HTTP. */
-import type { Logger } from '@rootferry/host'
+import type { Logger } from '@rootferry/host/process'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { StoredToken } from '../door/tokens.ts'
 import type { Resyncs } from '../feed/resyncs.ts'

@@ -1,5 +1,5 @@
 /** The admin API on its listener. */
-import type { ListenAddress } from '@rootferry/host'
+import type { ListenAddress } from '@rootferry/host/process'
 import { buildAdminApi } from './admin-api.ts'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'

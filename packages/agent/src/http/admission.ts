@@ -6,7 +6,7 @@
  * outsider could have made: addresses, names without a dot and the configured name are ours. Pure decisions.
  */
 import { isIP } from 'node:net'
-import { Problem } from '@rootferry/host'
+import { Problem } from '@rootferry/host/process'
 
 export interface RequestOrigin {
   host: string | undefined

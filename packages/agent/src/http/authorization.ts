@@ -1,5 +1,5 @@
 /** Admin tokens at the door of a route: 401 without one that is known, 403 with one of a receiver. */
-import { Problem } from '@rootferry/host'
+import { Problem } from '@rootferry/host/process'
 import type { FastifyRequest } from 'fastify'
 import { bearerOf, type StoredToken } from '../door/tokens.ts'
 

@@ -1,6 +1,6 @@
 /** The fleet as it is: status, its news as a stream, and the word that lets a halted root go on. */
 import type { Readable } from 'node:stream'
-import { Problem } from '@rootferry/host'
+import { Problem } from '@rootferry/host/process'
 import Type from 'typebox'
 import { bearerOf } from '../door/tokens.ts'
 import type { AdminParts } from './admin-parts.ts'

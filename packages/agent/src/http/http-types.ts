@@ -1,6 +1,6 @@
 /** How fastify sees TypeBox: bodies, parameters and answers are typed by their schemas, and checked by them. */
 
-import { Problem, schemaFaults } from '@rootferry/host'
+import { Problem, schemaFaults } from '@rootferry/host/process'
 import type {
   FastifyBaseLogger,
   FastifyInstance,

@@ -4,7 +4,7 @@
  * Looks at the feeds and never changes them, but for a guard that an operator accepts.
  */
 import { randomBytes } from 'node:crypto'
-import { type ListenAddress, type Logger, Problem } from '@rootferry/host'
+import { type ListenAddress, type Logger, Problem } from '@rootferry/host/process'
 import { AdminAccess } from '../admin-secret.ts'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { KnownTokens } from '../door/known-tokens.ts'

@@ -1,5 +1,5 @@
 /** What probes and scrapers ask, without a token: alive, ready, metrics, and the description of the API itself. */
-import { Problem, ProblemSchema } from '@rootferry/host'
+import { Problem, ProblemSchema } from '@rootferry/host/process'
 import Type from 'typebox'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'

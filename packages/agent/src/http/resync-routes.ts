@@ -1,5 +1,5 @@
 /** Full resyncs: order one, look at it while it runs, list them, cancel one. */
-import { Problem } from '@rootferry/host'
+import { Problem } from '@rootferry/host/process'
 import Type from 'typebox'
 import { ResyncRefused, type ResyncRequest } from '../feed/resyncs.ts'
 import type { AdminParts } from './admin-parts.ts'

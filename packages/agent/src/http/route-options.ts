@@ -1,5 +1,5 @@
 /** What routes that need an admin token have in common: the check itself, and its refusals in the API's description. */
-import { PROBLEMS, type ProblemCode, ProblemSchema } from '@rootferry/host'
+import { PROBLEMS, type ProblemCode, ProblemSchema } from '@rootferry/host/process'
 import type { FastifyRequest } from 'fastify'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'

@@ -2,7 +2,7 @@
  * The receiver's health listener: for load balancers, probes and scrapers. Tells what is true here, asks nobody, and
  * needs no token: it is made for loopback or a network of one's own.
  */
-import { installProblems, type ListenAddress, type Logger, Problem, refuseConnection } from '@rootferry/host'
+import { installProblems, type ListenAddress, type Logger, Problem, refuseConnection } from '@rootferry/host/process'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { RootState } from '../root-thread.ts'
 import { notReadyReason } from './readiness.ts'

@@ -4,7 +4,7 @@
  * Found by a comparison that acts on nothing and reads no content, so it goes by size and time: a file of another time
  * may turn out to hold the right content, and one of the same size and time another.
  */
-import { count, size } from '@rootferry/host'
+import { count, size } from '@rootferry/host/process'
 
 export interface FirstJoin {
   right: number
