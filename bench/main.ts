@@ -1,5 +1,6 @@
 /**
  * `npm run bench [-- --quick] [-- --plain] [-- --plots DIRECTORY] [-- ROW…]`: measures Rootferry beside its peers, in the same run.
+ * `-- --runs 9 --files 1000000 --mean 20`: how often, how many files, and of how many bytes on average.
  *
  * Ours and theirs take turns; figures are medians. Trees are generated from a seed on tmpfs (/dev/shm), where the disk
  * does not blur what the programs cost. Prints one table in Markdown.
@@ -46,6 +47,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     files: { type: 'string' },
     runs: { type: 'string' },
+    mean: { type: 'string' },
     plots: { type: 'string' },
     plain: { type: 'boolean', default: false },
   },
@@ -65,7 +67,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 const tree = join(place, 'tree')
 mkdirSync(tree)
 mkdirSync(join(place, 'fleet'))
-const bytes = makeTree(tree, { files, meanBytes: 8_130, seed: 1 })
+const bytes = makeTree(tree, { files, meanBytes: Number(values.mean ?? 8_130), seed: 1 })
 makeTree(join(place, 'fleet'), { files: 100, meanBytes: 8_130, seed: 2 })
 console.log(`${cpus().length} cores, ${cpus()[0]?.model}, Linux ${release()}, ${versions()}`)
 console.log(
