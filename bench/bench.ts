@@ -8,6 +8,8 @@ export interface Bench {
   place: string
   tree: string
   files: number
+  /** Mean bytes of the tree's files. */
+  meanBytes: number
   runs: number
   peers: Peers
   plots: Plots

@@ -54,6 +54,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 })
 const files = Number(values.files ?? (values.quick ? 10_000 : 100_000))
+const meanBytes = Number(values.mean ?? 8_130)
 const runs = Number(values.runs ?? (values.quick ? 1 : 5))
 const names = positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NOT_BY_DEFAULT.has(name))
 for (const name of names) {
@@ -67,7 +68,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 const tree = join(place, 'tree')
 mkdirSync(tree)
 mkdirSync(join(place, 'fleet'))
-const bytes = makeTree(tree, { files, meanBytes: Number(values.mean ?? 8_130), seed: 1 })
+const bytes = makeTree(tree, { files, meanBytes, seed: 1 })
 makeTree(join(place, 'fleet'), { files: 100, meanBytes: 8_130, seed: 2 })
 console.log(`${cpus().length} cores, ${cpus()[0]?.model}, Linux ${release()}, ${versions()}`)
 console.log(
@@ -80,7 +81,9 @@ const plots = new Plots()
   await using peers = await Peers.start(place)
   for (const name of names) {
     console.error(`… ${name}`)
-    rows.push(...((await ROWS[name]?.({ place, tree, files, runs, peers, plots, tls: !values.plain })) ?? []))
+    rows.push(
+      ...((await ROWS[name]?.({ place, tree, files, meanBytes, runs, peers, plots, tls: !values.plain })) ?? []),
+    )
   }
 }
 process.stdout.write(markdown(rows))

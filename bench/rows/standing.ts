@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Bench, MINUTES, runningRig } from '../bench.ts'
 import { ownRow, type Row, residentOf, spread } from '../figures.ts'
 import { saveToVisible } from '../save-to-visible.ts'
+import { makeTree } from '../seeded-tree.ts'
 
 /** Orderly restart of the agent on an unchanged tree: start of the process → ready and receiver live. */
 export async function restart(bench: Bench): Promise<Row[]> {
@@ -19,19 +20,28 @@ export async function restart(bench: Bench): Promise<Row[]> {
   return [ownRow(`agent restart, ${bench.files} files unchanged`, spread(samples, 's'), '≤ 1.5 s')]
 }
 
-/** Resident memory after a first sync and a rest, and after a restart of the agent. */
+/** Resident memory with a tenth of the files, and with all. */
 export async function memory(bench: Bench): Promise<Row[]> {
+  const tenth = { ...bench, files: bench.files / 10, tree: join(bench.place, 'tenth') }
+  makeTree(tenth.tree, { files: tenth.files, meanBytes: bench.meanBytes, seed: 3 })
+  return [...(await memoryWith(tenth)), ...(await memoryWith(bench))]
+}
+
+/** After a first sync and a rest, and after a restart of the agent. */
+async function memoryWith(bench: Bench): Promise<Row[]> {
+  const isLarge = bench.files > 100_000
+  const target = isLarge ? { agent: '≤ 350 MB', receiver: '≤ 200 MB' } : { agent: '≤ 200 MB', receiver: '≤ 150 MB' }
   await using rig = await runningRig(bench, 1)
   await delay(5_000)
   const rows = [
-    memoryRow(bench, 'agent after a first sync', rig.agent?.pid, '≤ 200 MB'),
-    memoryRow(bench, 'receiver after a first sync', rig.receivers[0]?.pid, '≤ 150 MB'),
+    memoryRow(bench, 'agent after a first sync', rig.agent?.pid, target.agent),
+    memoryRow(bench, 'receiver after a first sync', rig.receivers[0]?.pid, target.receiver),
   ]
   await rig.agent?.stop()
   await rig.startAgent()
   await rig.inSync(MINUTES)
   await delay(5_000)
-  return [...rows, memoryRow(bench, 'agent, restarted', rig.agent?.pid, '≤ 200 MB')]
+  return [...rows, memoryRow(bench, 'agent, restarted', rig.agent?.pid, target.agent)]
 }
 
 function memoryRow(bench: Bench, who: string, pid: number | undefined, target: string): Row {
