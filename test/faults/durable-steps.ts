@@ -95,12 +95,12 @@ function byName(points: readonly CrashPoint[], seed: number): CrashPoint[][] {
 /** A call on no path of ours is aimed at by its number, which differs a little from run to run. */
 function nearby({ name, aim }: CrashPoint): CrashPoint[] {
   if (aim.path !== null) return []
-  const numbers = [-1, 1, -2, 2].map((step) => aim.when + step).filter((when) => when > 0)
+  const numbers = [-1, 1, -2, 2, -3, 3, -4, 4].map((step) => aim.when + step).filter((when) => when > 0)
   return numbers.map((when) => ({ name, aim: { ...aim, when } }))
 }
 
 /** How often a short run tries to come to a step of one name: threads of a pool take turns as they like. */
-const MOST_TRIES = 8
+const MOST_TRIES = 16
 const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 
 /** Which steps there are, and which of them a daemon was killed at. */
