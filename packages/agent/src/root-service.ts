@@ -33,7 +33,7 @@ const STATUS_MS = 250
 const IDLE_FLUSH_MS = 200
 const PURGE_MS = 600_000
 /** Work that leaves enough garbage behind to be worth a collection, and the rest it waits for. */
-const BULK_BYTES = 64 * 1024 * 1024
+const BULK_BYTES = 2 * 1024 * 1024
 const REST_MS = 2_000
 /** A receiver that was not heard of for this long no longer keeps tombstones alive: it will have to compare. */
 const FORGOTTEN_MS = 7 * 24 * 3_600_000
@@ -189,7 +189,7 @@ export class RootService {
   async #pack(tree: OpenTree, request: Extract<RootRequest, { type: 'pack' }>) {
     const packed = await tree.packer.pack(request.plan, request.segment, request.compress)
     if (tree.packer.hasLearnt) this.#timers.after('flush', IDLE_FLUSH_MS, () => this.#tree?.packer.flushLearnt())
-    this.#bulkBytes += packed.payload.byteLength
+    this.#bulkBytes += packed.header.length + packed.payload.byteLength
     if (this.#bulkBytes > BULK_BYTES) this.#timers.after('rest', REST_MS, () => this.#rest())
     return packed
   }

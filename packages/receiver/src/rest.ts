@@ -2,7 +2,7 @@
 import { collectGarbage } from '@rootferry/host'
 
 /** Work that leaves enough garbage behind to be worth a collection, and the rest it waits for. */
-const BULK_BYTES = 64 * 1024 * 1024
+const BULK_BYTES = 2 * 1024 * 1024
 const REST_MS = 2_000
 
 export class Rest {

@@ -23,7 +23,11 @@ export async function serveApplier(port: ApplierPort, options: ApplierOptions): 
         if (event.type === 'consumed') rest.worked(event.bytes)
       },
     })
-    port.on('message', (message: ToApplier) => take(port, applier, message))
+    port.on('message', (message: ToApplier) => {
+      // A tree of empty files is nothing but manifests.
+      if (message.type === 'text') rest.worked(message.frame.byteLength)
+      take(port, applier, message)
+    })
     port.postMessage({ type: 'opened' })
   } catch (error) {
     port.postMessage({
