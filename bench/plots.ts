@@ -41,7 +41,7 @@ export class Plots {
   }
 }
 
-function drawn(title: string, xLabel: string, yLabel: string, series: readonly Series[]): string {
+function drawn(heading: string, xLabel: string, yLabel: string, series: readonly Series[]): string {
   const points = series.flatMap((line) => line.points)
   const mostX = roundedUp(Math.max(...points.map(({ x }) => x)))
   const mostY = roundedUp(Math.max(...points.map(({ y }) => y)))
@@ -49,7 +49,7 @@ function drawn(title: string, xLabel: string, yLabel: string, series: readonly S
   const innerHeight = HEIGHT - MARGIN.top - MARGIN.bottom
   const atX = (x: number) => MARGIN.left + (x / mostX) * innerWidth
   const atY = (y: number) => MARGIN.top + innerHeight - (y / mostY) * innerHeight
-  const parts = [text(MARGIN.left, 22, title, 'start', 15)]
+  const parts = [text(MARGIN.left, 22, heading, 'start', 15)]
   for (let step = 0; step <= 4; step += 1) {
     const [x, y] = [(mostX * step) / 4, (mostY * step) / 4]
     parts.push(text(atX(x), HEIGHT - MARGIN.bottom + 18, shortened(x), 'middle', 11))
@@ -65,12 +65,16 @@ function drawn(title: string, xLabel: string, yLabel: string, series: readonly S
   })
   const size = `width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}"`
   const background = `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif">${background}${parts.join('')}</svg>\n`
+  const title = `<title>${escaped(heading)}</title>`
+  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" ${size} font-family="sans-serif">${title}${background}${parts.join('')}</svg>\n`
 }
 
 function text(x: number, y: number, content: string, anchor: string, size: number, colour = '#333'): string {
-  const safe = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}" fill="${colour}">${safe}</text>`
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}" fill="${colour}">${escaped(content)}</text>`
+}
+
+function escaped(content: string): string {
+  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 }
 
 /** The next of 1, 2, 4, 6, 8 times a power of ten. */

@@ -96,6 +96,7 @@ export class RootService {
         return
       case 'recycle':
         this.#tree?.packer.recycle(message.memory)
+        this.#trimLater()
         return
       case 'watermark':
         this.#index.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
@@ -189,6 +190,7 @@ export class RootService {
   async #pack(tree: OpenTree, request: Extract<RootRequest, { type: 'pack' }>) {
     const packed = await tree.packer.pack(request.plan, request.segment, request.compress)
     if (tree.packer.hasLearnt) this.#timers.after('flush', IDLE_FLUSH_MS, () => this.#tree?.packer.flushLearnt())
+    this.#trimLater()
     this.#bulkBytes += packed.header.length + packed.payload.byteLength
     if (this.#bulkBytes > BULK_BYTES) this.#timers.after('rest', REST_MS, () => this.#rest())
     return packed
@@ -352,9 +354,16 @@ export class RootService {
     this.#statusSoon()
   }
 
+  /** As long as segments keep memory, whether the root rests or not. */
+  #trimLater(): void {
+    if (this.#timers.has('trim')) return
+    this.#timers.after('trim', REST_MS, () => {
+      if (this.#tree?.packer.trim() === true) this.#trimLater()
+    })
+  }
+
   #rest(): void {
     this.#bulkBytes = 0
-    this.#tree?.packer.rest()
     collectGarbage()
     this.#post({ type: 'rested' })
   }

@@ -160,9 +160,10 @@ export class Packer {
     this.#slabs.give(memory)
   }
 
-  /** Gives memory back that only more segments would need. */
-  rest(): void {
-    this.#slabs.release()
+  /** Gives memory back that was not needed since the last time. @returns whether some is still kept */
+  trim(): boolean {
+    this.#slabs.trim()
+    return !this.#slabs.isEmpty
   }
 
   /** Writes what packing learnt of files to the index; called when idle and before that is looked up. */

@@ -10,12 +10,16 @@ const SLAB_BYTES = 4 * 1024 * 1024 + 64 * 1024
 const MOST_KEPT = 24
 
 export class SlabPool {
+  /** Last in, first out: what is not needed stays at the bottom. */
   readonly #idle: ArrayBuffer[] = []
+  #leastIdle = 0
 
   /** Memory of at least so many bytes, of any content. */
   take(bytes: number): Buffer<ArrayBuffer> {
     if (bytes > SLAB_BYTES) return Buffer.allocUnsafeSlow(bytes)
-    return Buffer.from(this.#idle.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES).buffer, 0, bytes)
+    const memory = this.#idle.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES).buffer
+    this.#leastIdle = Math.min(this.#leastIdle, this.#idle.length)
+    return Buffer.from(memory, 0, bytes)
   }
 
   /** Takes memory back that nobody uses any more. */
@@ -24,8 +28,13 @@ export class SlabPool {
     else if (!memory.detached) memory.transfer(0)
   }
 
-  /** Keeps none: a thread that rests needs no memory for segments. */
-  release(): void {
-    for (const memory of this.#idle.splice(0)) memory.transfer(0)
+  get isEmpty(): boolean {
+    return this.#idle.length === 0
+  }
+
+  /** Lets go of what nobody needed since the last time. */
+  trim(): void {
+    for (const memory of this.#idle.splice(0, this.#leastIdle)) memory.transfer(0)
+    this.#leastIdle = this.#idle.length
   }
 }
