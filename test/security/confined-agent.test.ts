@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Packer } from '../../packages/agent/src/feed/packer.ts'
 import { TestTree, temporaryRoot } from '../../packages/agent/src/tree/test-tree.ts'
+import { Turn } from '../../packages/agent/src/turn.ts'
 import { Accounts } from '../../packages/host/src/index.ts'
 import { imprint, ROUNDS, Swapper } from '../support/swapper.ts'
 
@@ -28,7 +28,7 @@ test('scans and packing while directories become symlinks and back: nothing outs
     index: tree.index,
     accounts: new Accounts(),
     nowMs: tree.nowMs,
-    pause: () => nextTurn(),
+    turn: new Turn(),
     events: { stale: () => undefined, deferred: () => undefined },
   })
   tree.scanAll()

@@ -3,7 +3,6 @@
  * Makes them and ends them in order; decides nothing.
  */
 import { statfsSync } from 'node:fs'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Accounts, ConfinedDirectories } from '@rootferry/host'
 import { PathFilter } from '@rootferry/protocol'
 import { Packer } from './feed/packer.ts'
@@ -15,6 +14,7 @@ import type { EntryIndex } from './tree/entry-index.ts'
 import type { Problem, Problems } from './tree/problems.ts'
 import { Scanner } from './tree/scanner.ts'
 import type { Watcher, WatcherEvents } from './tree/watcher.ts'
+import { Turn } from './turn.ts'
 
 const POLL_MS = 1_000
 
@@ -23,6 +23,7 @@ export interface OpenTree {
   watcher: Watcher
   scanner: Scanner
   packer: Packer
+  turn: Turn
 }
 
 export interface TreeParts {
@@ -65,15 +66,19 @@ export function openTree(options: RootOptions, parts: TreeParts, events: TreeEve
         problem: events.problem,
       },
     })
+    const turn = new Turn()
     const packer = new Packer({
-      ...reading(directories, parts.accounts),
+      directories,
       index,
+      accounts: parts.accounts,
+      nowMs: Date.now,
+      turn,
       events: {
         stale: events.stale,
         deferred: events.deferred,
       },
     })
-    return { directories, watcher, scanner, packer }
+    return { directories, watcher, scanner, packer, turn }
   } catch (error) {
     directories[Symbol.dispose]()
     throw error
@@ -83,14 +88,10 @@ export function openTree(options: RootOptions, parts: TreeParts, events: TreeEve
 /** Ends the watching first, so that nothing more is hinted at; `settled` resolves when nobody uses the tree any more. */
 export async function closeTree(tree: OpenTree, settled: () => Promise<void>): Promise<void> {
   tree.packer.flushLearnt()
+  tree.turn.close()
   await tree.watcher.close()
   await settled()
   tree.directories[Symbol.dispose]()
-}
-
-/** What packing and listing need to read the disk. */
-export function reading(directories: ConfinedDirectories, accounts: Accounts) {
-  return { directories, accounts, nowMs: Date.now, pause: () => nextTurn() }
 }
 
 function makeWatcher(options: RootOptions, index: EntryIndex, filter: PathFilter, events: WatcherEvents): Watcher {

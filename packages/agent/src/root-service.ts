@@ -17,7 +17,7 @@ import { Accounts, collectGarbage, errorMessage, plainMessage } from '@rootferry
 import type { Hello, Welcome } from '@rootferry/protocol'
 import { answerList } from './feed/listing.ts'
 import { decideStart } from './feed/start-decision.ts'
-import { closeTree, type OpenTree, openTree, reading } from './open-tree.ts'
+import { closeTree, type OpenTree, openTree } from './open-tree.ts'
 import type { FromRoot, GuardAnswer, LogLevel, RootOptions, RootRequest, RootStatus, ToRoot } from './root-messages.ts'
 import { livingEntries, ScanQueue, WHOLE_TREE } from './scan-queue.ts'
 import { Timers } from './timers.ts'
@@ -173,7 +173,8 @@ export class RootService {
     tree.packer.flushLearnt()
     const { head } = this.#index
     if (at !== null && at !== head) return { head, listing: null }
-    const parts = { ...reading(tree.directories, this.#accounts), index: this.#index }
+    const { directories, turn } = tree
+    const parts = { directories, turn, index: this.#index, accounts: this.#accounts, nowMs: Date.now }
     const isUnsettled = (path: string) => this.#scans.isUnsettled(path)
     return { head, listing: await answerList(list, { ...parts, isUnsettled }) }
   }

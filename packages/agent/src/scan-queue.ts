@@ -1,14 +1,14 @@
 /**
  * Hints in, scans out: collects hints until they have settled, and has the scanner follow them, one scan at a time.
  *
- *   hint ─▶ coalescer ─▶ batch ─▶ scan, in slices that give way to packing ─▶ advanced
+ *   hint ─▶ coalescer ─▶ batch ─▶ scan, in turns that give way to packing ─▶ advanced
  *                          ▲        │ the guard says hold: again in a moment, with what else was hinted at
  *                          └────────┤ or halt: only whole scans from now on, until one passes
  *
  * Large files that only their bytes can tell are read in the background, and files whose bytes could not be had are
  * hinted at again later. Knows no receivers, and no states of a root.
  */
-import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { ROOT_PATH } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import type { OpenTree } from './open-tree.ts'
@@ -24,8 +24,8 @@ import { Retries } from './tree/retries.ts'
 import type { Judge } from './tree/scanner.ts'
 import { Unsettled } from './tree/unsettled.ts'
 import type { Hint } from './tree/watcher.ts'
+import { Turn } from './turn.ts'
 
-const SLICE_MS = 10
 /** Deletions that stopped for this long have stopped; and how long they are waited for before another look. */
 const HOLD_QUIET_MS = 300
 const HOLD_LOOK_MS = 1_000
@@ -157,10 +157,7 @@ export class ScanQueue {
         index: this.#index,
         directories: tree.directories,
         nowMs: Date.now,
-        pause: async () => {
-          await nextTurn()
-          if (this.#tree !== tree) throw new RangeError('the root was opened anew')
-        },
+        turn: tree.turn,
         stale: (path) => stale.push({ path, extent: 'entry' }),
         differs: (path, observation, digest) => this.#settle(tree, path, observation, digest),
       }),
@@ -169,7 +166,7 @@ export class ScanQueue {
   }
 
   largeSuspect(path: string): void {
-    void this.#digests.add(() => this.#settleLarge(path))
+    this.#digests.add(() => this.#settleLarge(path)).catch(unlessClosed)
   }
 
   /** The bytes of a file could not be had: looks again when there is a chance. */
@@ -201,15 +198,14 @@ export class ScanQueue {
     const isWhole = hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')
     if (this.#isHalted && !isWhole) return this.#recheckLater()
     let head = this.#index.head
-    let sliceBegan = began
+    const turn = new Turn()
     this.#unsettled.begin(hints)
     const steps = tree.scanner.scan(hints, this.#judge(isWhole))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
-      if (performance.now() - sliceBegan < SLICE_MS) continue
+      if (!turn.isOver) continue
       head = this.#announce(head, seenMs)
-      await nextTurn()
-      sliceBegan = performance.now()
+      await turn.next()
       if (this.#tree !== tree) return
     }
     this.#unsettled.end(step.value.decision === 'pass')
@@ -280,7 +276,7 @@ export class ScanQueue {
       // A directory above it is gone: its own hint is under way.
       return
     }
-    const read = await digestFile(location, () => nextTurn())
+    const read = await digestFile(location, () => tree.turn.next())
     if (read.fault !== null) return this.retry(path, read.fault, '')
     const look = observe(read.stats, null, Date.now())
     if (look.found === 'entry') await this.#settle(tree, path, look.observation, read.digest)
@@ -294,6 +290,11 @@ export class ScanQueue {
       this.#announce(head, Date.now())
     })
   }
+}
+
+/** The next opening of the root begins with a scan of its own. */
+function unlessClosed(error: unknown): void {
+  if (!(error instanceof RangeError)) throw error
 }
 
 /** The root's own row is not counted: it stays. */

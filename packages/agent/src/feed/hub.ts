@@ -3,7 +3,8 @@
  *
  * Sessions at the same cursor get the same plan, and the same bytes of its segments, as long as those are in the cache;
  * one that lags behind the cache has its segments packed again, at its own pace. So memory depends on CACHE_BYTES and
- * not on how many receivers lag. The queue lets live sessions go ahead of bulk work.
+ * not on how many receivers lag. Live sessions do not wait for bulk work: they have a queue of their own, and the thread
+ * does bulk work in short turns.
  */
 
 import type { Want } from '@rootferry/protocol'
@@ -13,11 +14,10 @@ import type { PackedSegment, PlanSummary } from './packer.ts'
 
 /** Segments that other sessions may ask for in a moment. */
 const CACHE_BYTES = 48 * 1024 * 1024
-/** Requests the root's thread works on at once: one packing, one waiting, so that it never idles. */
+/** Requests of a kind that the root's thread works on at once: one packing, one waiting, so that it never idles. */
 const CONCURRENCY = 2
 
 export type Urgency = 'live' | 'bulk'
-const PRIORITY: Record<Urgency, number> = { live: 1, bulk: 0 }
 
 interface SharedPlan {
   summary: Promise<PlanSummary>
@@ -39,7 +39,10 @@ export interface SegmentLease extends PackedSegment {
 
 export class Hub {
   readonly #root: RootThread
-  readonly #queue = new PQueue({ concurrency: CONCURRENCY })
+  readonly #queues: Record<Urgency, PQueue> = {
+    live: new PQueue({ concurrency: CONCURRENCY }),
+    bulk: new PQueue({ concurrency: CONCURRENCY }),
+  }
   /** By cursor: the plan that leads on from there. */
   readonly #plans = new Map<number, SharedPlan>()
   /** By plan, position and encoding; least recently used first. */
@@ -142,7 +145,7 @@ export class Hub {
   }
 
   #enqueue<Result>(urgency: Urgency, work: () => Promise<Result>): Promise<Result> {
-    return this.#queue.add(work, { priority: PRIORITY[urgency] })
+    return this.#queues[urgency].add(work)
   }
 }
 

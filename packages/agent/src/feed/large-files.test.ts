@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Accounts } from '@rootferry/host'
 import { decodeToReceiver, digestOf, type Segment } from '@rootferry/protocol'
 import { seededBytes } from '../delta/test-bytes.ts'
 import { TestTree, temporaryRoot } from '../tree/test-tree.ts'
+import { Turn } from '../turn.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
 import { Packer, type PlanSummary } from './packer.ts'
 
@@ -30,7 +30,7 @@ class Bench implements Disposable {
       index: this.tree.index,
       accounts: new Accounts(),
       nowMs: this.tree.nowMs,
-      pause: () => nextTurn(),
+      turn: new Turn(),
       events: { stale: () => undefined, deferred: (path) => this.deferred.push(path) },
     })
     this.tree.scanAll()

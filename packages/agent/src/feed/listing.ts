@@ -20,6 +20,7 @@ import type { EntryIndex, IndexedEntry } from '../tree/entry-index.ts'
 import { DEFERRED } from '../tree/index-schema.ts'
 import { observe } from '../tree/observe.ts'
 import { isSameVersion } from '../tree/same-version.ts'
+import type { Turn } from '../turn.ts'
 import { OwnerNaming } from './owner-names.ts'
 
 export interface ListingParts {
@@ -27,7 +28,7 @@ export interface ListingParts {
   index: EntryIndex
   accounts: Accounts
   nowMs: () => number
-  pause: () => Promise<void>
+  turn: Turn
   /** Whether a receiver may have been sent something else than the path's row says. */
   isUnsettled: (path: string) => boolean
 }
@@ -93,7 +94,7 @@ async function digestOfEntry(entry: IndexedEntry, parts: ListingParts): Promise<
   } catch {
     return null
   }
-  const read = await digestFile(location, parts.pause)
+  const read = await digestFile(location, () => parts.turn.next())
   if (read.fault !== null) return null
   const look = observe(read.stats, null, parts.nowMs())
   if (look.found !== 'entry' || !isSameVersion(entry, look.observation)) return null

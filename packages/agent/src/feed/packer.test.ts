@@ -17,12 +17,12 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { zstdDecompressSync } from 'node:zlib'
 import { Accounts } from '@rootferry/host'
 import { type Change, decodeToReceiver, digestOf, LIMITS, type Segment } from '@rootferry/protocol'
 import { extract } from 'tar-stream'
 import { TestTree, temporaryRoot } from '../tree/test-tree.ts'
+import { Turn } from '../turn.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
 import { type PackedSegment, Packer, type PlanSummary } from './packer.ts'
 
@@ -33,7 +33,7 @@ interface Setup {
   deferred: [string, string | null][]
 }
 
-function setUp(tree: TestTree): Setup {
+function setUp(tree: TestTree, turn = new Turn()): Setup {
   const stale: string[] = []
   const deferred: [string, string | null][] = []
   const packer = new Packer({
@@ -41,7 +41,7 @@ function setUp(tree: TestTree): Setup {
     index: tree.index,
     accounts: new Accounts(),
     nowMs: tree.nowMs,
-    pause: () => nextTurn(),
+    turn,
     events: { stale: (path) => stale.push(path), deferred: (path, fault) => deferred.push([path, fault]) },
   })
   return { tree, packer, stale, deferred }
@@ -402,4 +402,49 @@ test('a changeset is cut at its limits, and the next one goes on from there', as
   assert.deepEqual([plan.changes, plan.to, plan.head], [10_000, first + 10_000, first + 10_500])
   const rest = await packer.planChangeset(plan.to)
   assert.deepEqual([rest.changes, rest.to], [500, first + 10_500])
+})
+
+test('between two turns the tree may change: what is packed after it is what is there then', async () => {
+  class OneFile extends Turn {
+    meanwhile: () => void = () => undefined
+    override get isOver(): boolean {
+      return true
+    }
+    override async next(): Promise<void> {
+      await super.next()
+      this.meanwhile()
+    }
+  }
+  const turn = new OneFile()
+  using tree = treeWith({ 'd/1': 'one', 'd/2': 'two', 'd/3': 'three' })
+  const { packer, deferred } = setUp(tree, turn)
+  tree.scanAll()
+  const plan = await packer.planChangeset(0)
+  let turns = 0
+  turn.meanwhile = () => {
+    turns += 1
+    if (turns < 3) return
+    // In its new place nobody asked for what is in it.
+    turn.meanwhile = () => undefined
+    renameSync(join(tree.root, 'd'), join(tree.root, 'moved'))
+  }
+  const { contents } = await packAll(packer, plan)
+  assert.ok(turns >= 3)
+  assert.ok(contents.size < 3)
+  assert.deepEqual(deferred.at(-1), ['d/3', 'vanished'])
+})
+
+test('a root that is closed ends what is being packed', async () => {
+  const turn = new Turn()
+  using tree = treeWith({ a: 'a' })
+  const { packer } = setUp(tree, turn)
+  tree.scanAll()
+  const plan = await packer.planChangeset(0)
+  turn.close()
+  writeFileSync(join(tree.root, 'large'), Buffer.alloc(2 * SLICE_BYTES))
+  tree.scanAll()
+  await assert.rejects(
+    packer.planChangeset(plan.to).then((next) => packAll(packer, next)),
+    RangeError,
+  )
 })

@@ -23,6 +23,7 @@ import { type ReadFault, readWhole, type WholeRead } from '../tree/content-reade
 import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
 import { lookAt } from '../tree/observe.ts'
 import { isSameVersion } from '../tree/same-version.ts'
+import type { Turn } from '../turn.ts'
 import { EMPTY_ARCHIVE, layOut, type Planned, type PlannedSegment } from './changeset-plan.ts'
 import { compressSegment } from './compression.ts'
 import { hasChunks, LargeFiles, LEAST_DELTA_BYTES } from './large-files.ts'
@@ -45,8 +46,8 @@ export interface PackerParts {
   accounts: Accounts
   events: PackerEvents
   nowMs: () => number
-  /** Lets the thread do other work between pieces of a long read. */
-  pause: () => Promise<void>
+  /** Shared by all that is packed, planned and listed. */
+  turn: Turn
 }
 
 /** What a session has to know of a changeset before it asks for segments. */
@@ -135,7 +136,7 @@ export class Packer {
     this.#plans.delete(id)
   }
 
-  /** @throws RangeError when the plan was released or has no such segment */
+  /** @throws RangeError when the plan was released or has no such segment, or the root is closed */
   async pack(id: number, position: number, compress: boolean): Promise<PackedSegment> {
     const plan = this.#plans.get(id)
     const segment = plan?.segments[position]
@@ -146,6 +147,7 @@ export class Packer {
     const slice = segment.slice === null ? null : await this.#packSlice(plan, segment.slice, writer, changes)
     if (segment.slice === null) {
       for (let row = segment.first; row < segment.end; row += 1) {
+        if (row > segment.first && this.#parts.turn.isOver) await this.#giveWay()
         const change = this.#pack(plan, row, changes.length, writer, deferred)
         if (change !== null) changes.push(change)
       }
@@ -186,6 +188,7 @@ export class Packer {
     const lost = new Set<Planned>()
     for (const [position, row] of rows.entries()) {
       if (row.kind !== 'file' || held.has(row) || !carries(row, range)) continue
+      if (this.#parts.turn.isOver) await this.#giveWay()
       let origin = this.#copyOf(row, range)
       if (origin === null && row.size >= LEAST_DELTA_BYTES) {
         const large = await this.#attemptLong(row.path, () => this.#large.plan(row, range))
@@ -221,8 +224,8 @@ export class Packer {
   }
 
   #access(path: string): FileAccess {
-    const { directories, nowMs, pause } = this.#parts
-    return { locate: () => directories.locate(path), nowMs, pause }
+    const { directories, nowMs } = this.#parts
+    return { locate: () => directories.locate(path), nowMs, pause: () => this.#giveWay() }
   }
 
   /** Where the receiver holds this content already, when that is known. */
@@ -356,6 +359,12 @@ export class Packer {
     this.#parts.events.deferred(path, fault, message)
   }
 
+  /** Lets the thread do other work. No descriptor outlives a turn: its directory may be moved meanwhile. */
+  async #giveWay(): Promise<void> {
+    this.#parts.directories.release()
+    await this.#parts.turn.next()
+  }
+
   /** Null when a directory above the path is gone or replaced. */
   #attempt<Result>(path: string, work: () => Result): Result | ReadFault | null {
     try {
@@ -376,6 +385,7 @@ export class Packer {
 
 /** @throws what is no fault of the path */
 function pathFaultOf(path: string, error: unknown): ReadFault | null {
+  if (error instanceof RangeError) throw error
   const code = errorCode(error)
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null
   if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: plainMessage(error) }

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { digestOf } from '@rootferry/protocol'
+import { Turn } from '../turn.ts'
 import { checkContent } from './content-check.ts'
 import { TestTree, temporaryRoot } from './test-tree.ts'
 
@@ -15,9 +15,7 @@ async function check(tree: TestTree, within: string) {
     index: tree.index,
     directories: tree.directories,
     nowMs: tree.nowMs,
-    pause: async () => {
-      await nextTurn()
-    },
+    turn: new Turn(),
     stale: (path) => stale.push(path),
     differs: async (path, observation, digest) => {
       differing.push(path)

@@ -7,6 +7,7 @@
  */
 import type { ConfinedDirectories } from '@rootferry/host'
 import { digestOf, ROOT_PATH } from '@rootferry/protocol'
+import type { Turn } from '../turn.ts'
 import { digestFile, type ReadFault, readWhole } from './content-reader.ts'
 import type { EntryIndex, IndexedEntry, Observation } from './entry-index.ts'
 import { observe } from './observe.ts'
@@ -16,8 +17,7 @@ export interface ContentCheckParts {
   index: EntryIndex
   directories: ConfinedDirectories
   nowMs: () => number
-  /** Lets the thread do other work. */
-  pause: () => Promise<void>
+  turn: Turn
   /** The file is not what its row says, which a scan would see as well. */
   stale(path: string): void
   /** The same file by all that its status says, with other bytes. */
@@ -25,16 +25,14 @@ export interface ContentCheckParts {
 }
 
 const PAGE_ENTRIES = 1_000
-const SLICE_MS = 10
 /** Up to this size a file is read at once. */
 const SMALL_BYTES = 256 * 1024
 
 type Look = { fault: null; observation: Observation; digest: string } | ReadFault
 
 export async function checkContent(within: string, parts: ContentCheckParts): Promise<void> {
-  const { index, directories, pause } = parts
+  const { index, directories, turn } = parts
   const scratch = new Uint8Array(SMALL_BYTES)
-  let sliceBegan = performance.now()
   for (let after: string | null | undefined = null; after !== undefined; ) {
     const own = after === null && within !== ROOT_PATH ? index.get(within) : null
     const { entries, next } = index.list(within, after, PAGE_ENTRIES)
@@ -44,10 +42,9 @@ export async function checkContent(within: string, parts: ContentCheckParts): Pr
       if (entry.kind !== 'file') continue
       const digest = await checkFile(entry, scratch, parts)
       if (digest !== null) learnt.push({ path: entry.path, content: entry.content, digest })
-      if (performance.now() - sliceBegan < SLICE_MS) continue
+      if (!turn.isOver) continue
       directories.release()
-      await pause()
-      sliceBegan = performance.now()
+      await turn.next()
     }
     index.learnDigests(learnt)
     after = next ?? undefined
@@ -81,8 +78,8 @@ function readSmall(location: string, scratch: Uint8Array, { nowMs }: ContentChec
   return read.fault === null ? { ...read, digest: digestOf(scratch.subarray(0, read.bytes)) } : read
 }
 
-async function readLarge(location: string, { nowMs, pause }: ContentCheckParts): Promise<Look> {
-  const read = await digestFile(location, pause)
+async function readLarge(location: string, { nowMs, turn }: ContentCheckParts): Promise<Look> {
+  const read = await digestFile(location, () => turn.next())
   if (read.fault !== null) return read
   const look = observe(read.stats, null, nowMs())
   if (look.found !== 'entry') return { fault: 'vanished' }

@@ -62,7 +62,10 @@ export function readSlice(
   })
 }
 
-/** Digest of a file of any size, read in pieces; `pause` is awaited between them so that a thread can do other work. */
+/**
+ * Digest of a file of any size, read in pieces; `pause` is awaited between them so that a thread can do other work.
+ * @throws the RangeError of a pause, which ends the reading
+ */
 export async function digestFile(
   location: string,
   pause: () => Promise<void>,
@@ -87,6 +90,7 @@ export async function digestFile(
     if (digest.bytes !== before.size || !unchanged(before, fstatSync(descriptor))) return { fault: 'unsettled' }
     return { fault: null, stats: before, digest: digest.finish() }
   } catch (error) {
+    if (error instanceof RangeError) throw error
     return { fault: 'unreadable', message: plainMessage(error) }
   } finally {
     closeSync(descriptor)

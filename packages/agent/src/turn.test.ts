@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Turn } from './turn.ts'
+
+test('a turn is over after a while, and what others have to do comes before the next', async () => {
+  const turn = new Turn()
+  assert.equal(turn.isOver, false)
+  while (!turn.isOver);
+  let others = 0
+  setImmediate(() => {
+    others += 1
+  })
+  await turn.next()
+  assert.equal(others, 1)
+  assert.equal(turn.isOver, false)
+})
+
+test('work that waits for its next turn ends with an error when there is none', async () => {
+  const turn = new Turn()
+  const waiting = turn.next()
+  turn.close()
+  await assert.rejects(waiting, RangeError)
+  await nextTurn()
+  await assert.rejects(turn.next(), RangeError)
+})
