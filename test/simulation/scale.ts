@@ -35,6 +35,7 @@ export const SCALE: readonly Replacement[] = [
   bound('agent/src/feed/session-state.ts', 'MOST_UNCONFIRMED', '4'),
   bound('agent/src/feed/slab-pool.ts', 'SLAB_BYTES', '16 * 1024'),
   bound('agent/src/tree/scanner.ts', 'PORTION', '6'),
+  bound('agent/src/turn.ts', 'TURN_MS', '0'),
   bound('agent/src/tree/scanner.ts', 'INLINE_DIGEST_BYTES', '16 * 1024'),
   { file: 'agent/src/tree/index-schema.ts', snippet: 'WHERE size > 8000000', replacement: 'WHERE size > 20000' },
   { file: 'agent/src/tree/index-queries.ts', snippet: 'AND size > 8000000', replacement: 'AND size > 20000' },
