@@ -182,14 +182,21 @@ export async function receiverRun(rig: Rig, runner: string, tick: Tick): Promise
   await lived(receiver, tick, async () => isLive() && (await settled(rig)))
 }
 
-/** The same of an agent; the receiver is there as soon as the agent is. */
+/** The same of an agent; the receiver is there as soon as the agent is, and goes when it is over. */
 export async function agentRun(rig: Rig, runner: string, tick: Tick): Promise<void> {
   const agent = rig.launchAgent(runner)
   let isLive = () => false
+  let isOver = false
   agent.onLine(({ msg }) => {
-    if (msg === 'agent is up') isLive = saysOnce(rig.launchReceiver(0), 'root is live')
+    // What it said last may be read when it is dead.
+    if (msg === 'agent is up' && !isOver) isLive = saysOnce(rig.launchReceiver(0), 'root is live')
   })
-  await lived(agent, tick, async () => isLive() && (await settled(rig)))
+  try {
+    await lived(agent, tick, async () => isLive() && (await settled(rig)))
+  } finally {
+    isOver = true
+    await rig.killReceiver(0)
+  }
 }
 
 /** An agent without receivers. */

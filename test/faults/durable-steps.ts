@@ -71,15 +71,17 @@ export function crashPoints(calls: readonly Call[]): CrashPoint[] {
   const points: CrashPoint[] = []
   const counts = new Map<string, number>()
   for (const call of calls) {
-    const paths = pathsOf(call).filter((path) => /^\/[\w./-]+$/.test(path))
-    for (const path of ['', ...paths]) {
+    // Numbers of descriptors may differ the next time; names do not.
+    const paths = pathsOf(call)
+      .filter((path) => /^\/[\w./-]+$/.test(path))
+      .map((path) => path.replace(/^(\/proc\/self\/fd\/)\d+/, '$1*'))
+    for (const path of new Set(['', ...paths])) {
       const key = `${call.thread} ${call.syscall} ${path}`
       counts.set(key, (counts.get(key) ?? 0) + 1)
     }
     const name = stepName(call)
     if (name === null) continue
-    // Numbers of descriptors may differ the next time; names below our own directories do not.
-    const path = paths.find((at) => !at.startsWith('/proc/')) ?? null
+    const path = paths.find((at) => !at.startsWith('/proc/')) ?? paths[0] ?? null
     const when = counts.get(`${call.thread} ${call.syscall} ${path ?? ''}`) ?? 0
     points.push({ name, aim: { syscall: call.syscall, path, when } })
   }
@@ -92,15 +94,8 @@ function byName(points: readonly CrashPoint[], seed: number): CrashPoint[][] {
   return groups.map((all) => [...all.slice(seed % all.length), ...all.slice(0, seed % all.length)])
 }
 
-/** A call on no path of ours is aimed at by its number, which differs a little from run to run. */
-function nearby({ name, aim }: CrashPoint): CrashPoint[] {
-  if (aim.path !== null) return []
-  const numbers = [-1, 1, -2, 2, -3, 3, -4, 4].map((step) => aim.when + step).filter((when) => when > 0)
-  return numbers.map((when) => ({ name, aim: { ...aim, when } }))
-}
-
 /** How often a short run tries to come to a step of one name: threads of a pool take turns as they like. */
-const MOST_TRIES = 16
+const MOST_TRIES = 8
 const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 
 /** Which steps there are, and which of them a daemon was killed at. */
@@ -122,7 +117,7 @@ export async function killAtEach(
 ): Promise<void> {
   for (const { name } of points) seen.add(name)
   for (const group of byName(points, seed)) {
-    const tries = IS_LONG ? group : [...group, ...group.flatMap(nearby)].slice(0, MOST_TRIES)
+    const tries = IS_LONG ? group : group.slice(0, MOST_TRIES)
     for (const point of tries) {
       if (!IS_LONG && (killed.has(point.name) || !wanted.has(point.name))) break
       const hit = await kill(point)

@@ -16,6 +16,8 @@ const DURABLE_CALLS = [
   ...['chmod', 'fchmod', 'fchmodat', 'chown', 'fchown', 'lchown', 'fchownat', 'utimensat'],
 ]
 const STOP_SECONDS = 120
+/** More than a daemon of these tests ever has. */
+const MOST_DESCRIPTORS = 100
 
 export interface Call {
   thread: string
@@ -29,7 +31,7 @@ export interface Call {
 /** Which call is meant: the `when`-th of its kind that one thread makes. */
 export interface Aim {
   syscall: string
-  /** Only calls on this path or a descriptor of it count; null: all of this syscall. */
+  /** Only calls on this path, in which `*` is any descriptor, or on a descriptor of it count; null: all of this syscall. */
   path: string | null
   when: number
 }
@@ -52,10 +54,7 @@ export function stoppingRunner(at: string, log: string, aim: Aim): string {
     log,
     aim.syscall,
     ['--seccomp-bpf'],
-    [
-      ...(aim.path === null ? [] : ['-P', aim.path]),
-      ...['-e', `inject=${aim.syscall}:delay_enter=${STOP_SECONDS}s:when=${aim.when}`],
-    ],
+    [...pathFilter(aim), ...['-e', `inject=${aim.syscall}:delay_enter=${STOP_SECONDS}s:when=${aim.when}`]],
   )
 }
 
@@ -69,10 +68,7 @@ export function refusingRunner(at: string, log: string, aim: Aim, error: string)
     log,
     aim.syscall,
     ['-I', 'waiting'],
-    [
-      ...(aim.path === null ? [] : ['-P', aim.path]),
-      ...['-e', `inject=${aim.syscall}:error=${error}:when=${aim.when}+`],
-    ],
+    [...pathFilter(aim), ...['-e', `inject=${aim.syscall}:error=${error}:when=${aim.when}+`]],
   )
 }
 
@@ -85,6 +81,13 @@ export function endTracing(daemon: Daemon): void {
 /** How many calls a refusing runner has made fail. */
 export function refusals(log: string): number {
   return existsSync(log) ? readFileSync(log, 'latin1').split('(INJECTED)').length - 1 : 0
+}
+
+/** strace takes a path as it stands in the call. */
+function pathFilter({ path }: Aim): string[] {
+  if (path === null) return []
+  if (!path.includes('*')) return ['-P', path]
+  return Array.from({ length: MOST_DESCRIPTORS }, (_, number) => ['-P', path.replace('*', String(number))]).flat()
 }
 
 function writeRunner(at: string, log: string, syscalls: string, how: string[], more: string[]): string {

@@ -355,3 +355,20 @@ test('a directory that is gone at one look and back at the next is never absent 
   assert.equal(tree.index.get('d')?.kind, 'directory')
   assert.equal(tree.index.get('d/file')?.size, 'made anew'.length)
 })
+
+test('a directory that is gone again amid a scan takes along what was found in it', () => {
+  using tree = treeOf('d/e/file', 'other/file')
+  tree.scanAll()
+  rmSync(join(tree.root, 'd'), { recursive: true })
+  tree.scan('d')
+  const hint = (path: string) => ({ path, extent: 'entry' }) as const
+  mkdirSync(join(tree.root, 'd/e'), { recursive: true })
+  writeFileSync(join(tree.root, 'd/e/file'), 'made anew')
+  const steps = tree.scanner.scan([hint('d'), hint('d/e'), hint('d/e/file'), hint('other')], tree.judge)
+  for (let listed = 0; listed < 2; listed += 1) assert.equal(steps.next().done, false)
+  rmSync(join(tree.root, 'd'), { recursive: true })
+  // As whoever else reads the tree does meanwhile.
+  tree.directories.release()
+  while (steps.next().done !== true);
+  for (const path of ['d', 'd/e', 'd/e/file']) assert.equal(tree.index.get(path), null, path)
+})

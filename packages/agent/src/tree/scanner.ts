@@ -313,6 +313,7 @@ export class Scanner {
    * nothing in it that it would have to take for a stranger's.
    */
   #recordAll(): void {
+    this.#dropOrphans()
     this.#inheritDigests()
     const findings: Finding[] = []
     for (const finding of this.#findings.values()) if (!this.#replacing.has(finding.path)) findings.push(finding)
@@ -327,9 +328,28 @@ export class Scanner {
   #recordPortion(judge: Judge): void {
     this.#isWithheld = judge(this.#loss(), false).decision !== 'pass'
     if (this.#isWithheld) return
+    this.#dropOrphans()
     const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))
     this.#parts.index.record(portion)
     for (const { path } of portion) this.#findings.delete(path)
+  }
+
+  /** What was found in a directory that a later look saw to be gone, or no directory any more, went with it. */
+  #dropOrphans(): void {
+    const sound = new Map([[ROOT_PATH, true]])
+    const isSound = (directory: string): boolean => {
+      let known = sound.get(directory)
+      if (known === undefined) {
+        const found = this.#findings.get(directory)
+        if (found === undefined) known = this.#isIndexedDirectory(directory)
+        else known = found.observation?.kind === 'directory' && isSound(parentPath(directory))
+        sound.set(directory, known)
+      }
+      return known
+    }
+    for (const path of this.#findings.keys()) {
+      if (path !== ROOT_PATH && !isSound(parentPath(path))) this.#findings.delete(path)
+    }
   }
 
   #digestOf(entry: KnownEntry | null): string | null {
