@@ -10,7 +10,7 @@ import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
 const DIRECTORIES = 12
-const FILES = 1_000
+const FILES = 500
 
 /** Several listings and many wants. */
 function fillMany(source: string): void {
