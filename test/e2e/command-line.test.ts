@@ -1,4 +1,5 @@
 /** The commands as a person or a script meets them: exit codes, what goes to stdout, and one clear line when it fails. */
+
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,13 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import * as programs from '../../packages/local/src/programs.ts'
 import { differences } from '../support/compare-trees.ts'
 import { until } from '../support/until.ts'
 
-const program = (name: string) => fileURLToPath(new URL(`../../packages/${name}/src/main.ts`, import.meta.url))
-const LOCAL = program('local')
-const AGENT = program('agent')
-const RECEIVER = program('receiver')
+const LOCAL = fileURLToPath(new URL('../../packages/local/src/main.ts', import.meta.url))
+const AGENT = fileURLToPath(programs.AGENT)
+const RECEIVER = fileURLToPath(programs.RECEIVER)
 
 let place: string
 let number = 0

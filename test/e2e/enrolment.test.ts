@@ -1,4 +1,5 @@
 /** From `token create --join` on one host to a receiver in sync on another, and every way in which that is refused. */
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -7,12 +8,11 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Daemon } from '../../packages/local/src/daemon.ts'
+import { AGENT, RECEIVER } from '../../packages/local/src/programs.ts'
 import { decodeInvitation, encodeInvitation } from '../../packages/protocol/src/index.ts'
 import { differences } from '../support/compare-trees.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
-
-const RECEIVER = new URL('../../packages/receiver/src/main.ts', import.meta.url)
 
 let rig: Rig
 let place: string
@@ -150,7 +150,7 @@ for (const [what, { text, root, status, says }] of Object.entries(REFUSED)) {
 
 test('token create refuses what makes no sense, and leaves no token behind', () => {
   const fails = (...words: string[]) => {
-    const verb = fileURLToPath(new URL('../../packages/agent/src/main.ts', import.meta.url))
+    const verb = fileURLToPath(AGENT)
     const parameters = [verb, 'token', 'create', 'web9', ...words, '--config', join(rig.place, 'agent.yaml')]
     return spawnSync(process.execPath, parameters, { encoding: 'utf8' })
   }

@@ -2,6 +2,7 @@
  * Receivers that come to a target with something on it, lose their memory, or may not come at all; and what of the
  * target is theirs to keep.
  */
+
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -20,11 +21,11 @@ import {
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Daemon } from '../../packages/local/src/daemon.ts'
+import { RECEIVER } from '../../packages/local/src/programs.ts'
 import { Line } from '../support/line.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
-const RECEIVER = new URL('../../packages/receiver/src/main.ts', import.meta.url)
 const FILES = 200
 const FILE_BYTES = 10_000
 /** A listing of the tree, far less than its content. */

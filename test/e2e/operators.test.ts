@@ -1,17 +1,17 @@
 /** What operators use, against real daemons: the verbs that ask the agent, their exit codes, and the event stream. */
+
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { AGENT } from '../../packages/local/src/programs.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
-const AGENT = new URL('../../packages/agent/src/main.ts', import.meta.url).pathname
-
 async function agentVerb(rig: Rig, words: string[], environment: Record<string, string> = {}) {
-  const parameters = [AGENT, ...words, '--config', join(rig.place, 'agent.yaml')]
+  const parameters = [AGENT.pathname, ...words, '--config', join(rig.place, 'agent.yaml')]
   try {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, parameters, {
       env: { ...process.env, ...environment },

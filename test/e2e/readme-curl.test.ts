@@ -1,13 +1,13 @@
 /** The HTTP session of the README, run as it is printed against real daemons; only ports and places are the test's. */
+
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { AGENT } from '../../packages/local/src/programs.ts'
 import { Rig } from '../support/rig.ts'
-
-const AGENT = new URL('../../packages/agent/src/main.ts', import.meta.url).pathname
 
 /** The first shell block of the README that has `curl` in it. */
 function session(): string {
@@ -23,8 +23,8 @@ test('every curl of the README works as printed', async () => {
   await rig.inSync()
   const bin = join(rig.place, 'bin')
   mkdirSync(bin)
-  const revoke = `${process.execPath} ${AGENT} token revoke ops --config ${join(rig.place, 'agent.yaml')}`
-  const program = `#!/bin/sh\nexec ${process.execPath} ${AGENT} "$@" --config ${join(rig.place, 'agent.yaml')}\n`
+  const revoke = `${process.execPath} ${AGENT.pathname} token revoke ops --config ${join(rig.place, 'agent.yaml')}`
+  const program = `#!/bin/sh\nexec ${process.execPath} ${AGENT.pathname} "$@" --config ${join(rig.place, 'agent.yaml')}\n`
   writeFileSync(join(bin, 'rootferry-agent'), program)
   chmodSync(join(bin, 'rootferry-agent'), 0o755)
   const script = session()

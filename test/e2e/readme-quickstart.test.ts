@@ -2,6 +2,7 @@
  * The quick start of the README, run as it is printed: both hosts on this one, with directories of a test in the place
  * of /etc, /var and the docroots, and a port of its own. Where a command relies on default paths it gets them as options.
  */
+
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { AGENT, RECEIVER } from '../../packages/local/src/programs.ts'
 import { differences } from '../support/compare-trees.ts'
 import { freePort } from '../support/rig.ts'
 import { until } from '../support/until.ts'
@@ -43,14 +45,13 @@ class Host implements AsyncDisposable {
     this.docroot = join(this.place, 'var/www/shop')
     const bin = join(this.place, 'bin')
     mkdirSync(bin)
-    const main = (daemon: string) => join(repository, `packages/${daemon}/src/main.ts`)
     const config = (daemon: string) => `--config ${join(this.place, `etc/rootferry/${daemon}.yaml`)}`
     const receiverPlaces = `--state-dir ${join(this.place, 'var/lib/rootferry/receiver')} --health 127.0.0.1:0`
-    this.#program(bin, 'agent', `exec ${process.execPath} ${main('agent')} "$@" ${config('agent')}`)
+    this.#program(bin, 'agent', `exec ${process.execPath} ${AGENT.pathname} "$@" ${config('agent')}`)
     this.#program(
       bin,
       'receiver',
-      `[ "$1" = join ] && more="${receiverPlaces}"\nexec ${process.execPath} ${main('receiver')} "$@" $more ${config('receiver')}`,
+      `[ "$1" = join ] && more="${receiverPlaces}"\nexec ${process.execPath} ${RECEIVER.pathname} "$@" $more ${config('receiver')}`,
     )
     this.#environment = { ...process.env, PATH: `${bin}:${process.env['PATH']}` }
   }

@@ -1,18 +1,24 @@
 /** What an app server says of itself: readiness with its reasons, status, and the verb that shows it. */
+
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { RECEIVER } from '../../packages/local/src/programs.ts'
 import { freePort, Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
-const RECEIVER = new URL('../../packages/receiver/src/main.ts', import.meta.url).pathname
-
 async function statusVerb(config: string, ...words: string[]) {
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [RECEIVER, 'status', ...words, '--config', config])
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      RECEIVER.pathname,
+      'status',
+      ...words,
+      '--config',
+      config,
+    ])
     return { code: 0, stdout, stderr: '' }
   } catch (error) {
     return error as { code: number; stdout: string; stderr: string }

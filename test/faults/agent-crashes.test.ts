@@ -5,12 +5,14 @@
  * In the suite one step of each name, and of SQLite's own names a few, ROOTFERRY_SEED says which; with ROOTFERRY_LONG=1
  * every single one.
  */
+
 import assert from 'node:assert/strict'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createToken, readTokens, revokeToken, tokenFileOf } from '../../packages/agent/src/door/tokens.ts'
 import { Daemon } from '../../packages/local/src/daemon.ts'
+import { AGENT } from '../../packages/local/src/programs.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 import { agentRun, CrashBench, killAt, lonelyRun, type Run, stepsOfRun, type Tick } from './crash-bench.ts'
@@ -95,9 +97,8 @@ test('a command that makes a token is killed at any durable step: the old tokens
   await rig.killAgent()
   let command: Daemon | null = null
   const run = async (_: Rig, runner: string, tick: Tick) => {
-    const program = new URL('../../packages/agent/src/main.ts', import.meta.url)
     const words = ['token', 'create', 'extra', '--config', join(rig.place, 'agent.yaml')]
-    command = new Daemon('command', runner, program, words, process.env)
+    command = new Daemon('command', runner, AGENT, words, process.env)
     let isEnded = false
     void command.ended.then(() => {
       isEnded = true

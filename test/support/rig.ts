@@ -2,6 +2,7 @@
  * A real agent and real receivers on temporary directories, each a process of its own, as tests need them: started,
  * killed and restarted one by one, on ports that stay.
  */
+
 import { execFileSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
@@ -13,11 +14,9 @@ import { readAgentConfig } from '../../packages/agent/src/config.ts'
 import { openIdentity } from '../../packages/agent/src/door/identity.ts'
 import { createToken, tokenFileOf } from '../../packages/agent/src/door/tokens.ts'
 import { Daemon, type LogLine } from '../../packages/local/src/daemon.ts'
+import { AGENT, RECEIVER } from '../../packages/local/src/programs.ts'
 import { differences } from './compare-trees.ts'
 import { until } from './until.ts'
-
-const AGENT = new URL('../../packages/agent/src/main.ts', import.meta.url)
-const RECEIVER = new URL('../../packages/receiver/src/main.ts', import.meta.url)
 
 export interface RigOptions {
   /** Number of receivers: web1, web2, … */

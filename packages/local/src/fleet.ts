@@ -7,9 +7,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Daemon, type LogLine } from './daemon.ts'
+import { AGENT, RECEIVER } from './programs.ts'
 
-const AGENT = new URL('../../agent/src/main.ts', import.meta.url)
-const RECEIVER = new URL('../../receiver/src/main.ts', import.meta.url)
 const ROOT = 'docroot'
 
 export interface FleetOptions {
