@@ -9,13 +9,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import * as programs from '../../packages/local/src/programs.ts'
+import { AGENT, RECEIVER } from '../../packages/local/src/programs.ts'
 import { differences } from '../support/compare-trees.ts'
 import { until } from '../support/until.ts'
 
 const LOCAL = fileURLToPath(new URL('../../packages/local/src/main.ts', import.meta.url))
-const AGENT = fileURLToPath(programs.AGENT)
-const RECEIVER = fileURLToPath(programs.RECEIVER)
 
 let place: string
 let number = 0

@@ -6,7 +6,6 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { Daemon } from '../../packages/local/src/daemon.ts'
 import { AGENT, RECEIVER } from '../../packages/local/src/programs.ts'
 import { decodeInvitation, encodeInvitation } from '../../packages/protocol/src/index.ts'
@@ -38,7 +37,7 @@ function freshConfig(): string {
 }
 
 function joining(text: string, config: string, ...words: string[]) {
-  const parameters = [fileURLToPath(RECEIVER), 'join', text === '' ? '-' : text, '--config', config, ...words]
+  const parameters = [RECEIVER, 'join', text === '' ? '-' : text, '--config', config, ...words]
   const input = text === '' ? `${invitation}\n` : ''
   const { status, stdout, stderr } = spawnSync(process.execPath, parameters, {
     encoding: 'utf8',
@@ -150,7 +149,7 @@ for (const [what, { text, root, status, says }] of Object.entries(REFUSED)) {
 
 test('token create refuses what makes no sense, and leaves no token behind', () => {
   const fails = (...words: string[]) => {
-    const verb = fileURLToPath(AGENT)
+    const verb = AGENT
     const parameters = [verb, 'token', 'create', 'web9', ...words, '--config', join(rig.place, 'agent.yaml')]
     return spawnSync(process.execPath, parameters, { encoding: 'utf8' })
   }

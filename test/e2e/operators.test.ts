@@ -11,7 +11,7 @@ import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
 async function agentVerb(rig: Rig, words: string[], environment: Record<string, string> = {}) {
-  const parameters = [AGENT.pathname, ...words, '--config', join(rig.place, 'agent.yaml')]
+  const parameters = [AGENT, ...words, '--config', join(rig.place, 'agent.yaml')]
   try {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, parameters, {
       env: { ...process.env, ...environment },

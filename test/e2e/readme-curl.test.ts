@@ -23,8 +23,8 @@ test('every curl of the README works as printed', async () => {
   await rig.inSync()
   const bin = join(rig.place, 'bin')
   mkdirSync(bin)
-  const revoke = `${process.execPath} ${AGENT.pathname} token revoke ops --config ${join(rig.place, 'agent.yaml')}`
-  const program = `#!/bin/sh\nexec ${process.execPath} ${AGENT.pathname} "$@" --config ${join(rig.place, 'agent.yaml')}\n`
+  const revoke = `${process.execPath} ${AGENT} token revoke ops --config ${join(rig.place, 'agent.yaml')}`
+  const program = `#!/bin/sh\nexec ${process.execPath} ${AGENT} "$@" --config ${join(rig.place, 'agent.yaml')}\n`
   writeFileSync(join(bin, 'rootferry-agent'), program)
   chmodSync(join(bin, 'rootferry-agent'), 0o755)
   const script = session()

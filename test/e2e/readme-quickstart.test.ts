@@ -47,11 +47,11 @@ class Host implements AsyncDisposable {
     mkdirSync(bin)
     const config = (daemon: string) => `--config ${join(this.place, `etc/rootferry/${daemon}.yaml`)}`
     const receiverPlaces = `--state-dir ${join(this.place, 'var/lib/rootferry/receiver')} --health 127.0.0.1:0`
-    this.#program(bin, 'agent', `exec ${process.execPath} ${AGENT.pathname} "$@" ${config('agent')}`)
+    this.#program(bin, 'agent', `exec ${process.execPath} ${AGENT} "$@" ${config('agent')}`)
     this.#program(
       bin,
       'receiver',
-      `[ "$1" = join ] && more="${receiverPlaces}"\nexec ${process.execPath} ${RECEIVER.pathname} "$@" $more ${config('receiver')}`,
+      `[ "$1" = join ] && more="${receiverPlaces}"\nexec ${process.execPath} ${RECEIVER} "$@" $more ${config('receiver')}`,
     )
     this.#environment = { ...process.env, PATH: `${bin}:${process.env['PATH']}` }
   }

@@ -12,13 +12,7 @@ import { until } from '../support/until.ts'
 
 async function statusVerb(config: string, ...words: string[]) {
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      RECEIVER.pathname,
-      'status',
-      ...words,
-      '--config',
-      config,
-    ])
+    const { stdout } = await promisify(execFile)(process.execPath, [RECEIVER, 'status', ...words, '--config', config])
     return { code: 0, stdout, stderr: '' }
   } catch (error) {
     return error as { code: number; stdout: string; stderr: string }

@@ -28,7 +28,7 @@ test('scans and packing while directories become symlinks and back: nothing outs
     index: tree.index,
     accounts: new Accounts(),
     nowMs: tree.nowMs,
-    turn: new Turn(),
+    turn: new Turn(tree.directories),
     events: { stale: () => undefined, deferred: () => undefined },
   })
   tree.scanAll()

@@ -203,7 +203,7 @@ export class Rig implements AsyncDisposable {
   }
 
   agentVerb(...words: string[]): string {
-    return execFileSync(process.execPath, [AGENT.pathname, ...words, '--config', join(this.place, 'agent.yaml')], {
+    return execFileSync(process.execPath, [AGENT, ...words, '--config', join(this.place, 'agent.yaml')], {
       encoding: 'utf8',
       // Hints for people.
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -273,7 +273,7 @@ export class Rig implements AsyncDisposable {
     rmSync(this.place, { recursive: true, force: true })
   }
 
-  #spawn(name: string, runner: string, program: URL, config: string): Daemon {
+  #spawn(name: string, runner: string, program: string, config: string): Daemon {
     const words = ['run', '--config', config]
     const { user } = this.#options
     const daemon = new Daemon(

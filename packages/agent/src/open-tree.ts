@@ -66,7 +66,7 @@ export function openTree(options: RootOptions, parts: TreeParts, events: TreeEve
         problem: events.problem,
       },
     })
-    const turn = new Turn()
+    const turn = new Turn(directories)
     const packer = new Packer({
       directories,
       index,

@@ -24,7 +24,7 @@ import { Retries } from './tree/retries.ts'
 import type { Judge } from './tree/scanner.ts'
 import { Unsettled } from './tree/unsettled.ts'
 import type { Hint } from './tree/watcher.ts'
-import { Turn } from './turn.ts'
+import { Turn, TurnsEnded } from './turn.ts'
 
 /** Deletions that stopped for this long have stopped; and how long they are waited for before another look. */
 const HOLD_QUIET_MS = 300
@@ -198,7 +198,7 @@ export class ScanQueue {
     const isWhole = hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')
     if (this.#isHalted && !isWhole) return this.#recheckLater()
     let head = this.#index.head
-    const turn = new Turn()
+    const turn = new Turn(tree.directories)
     this.#unsettled.begin(hints)
     const steps = tree.scanner.scan(hints, this.#judge(isWhole))
     let step = steps.next()
@@ -294,7 +294,7 @@ export class ScanQueue {
 
 /** The next opening of the root begins with a scan of its own. */
 function unlessClosed(error: unknown): void {
-  if (!(error instanceof RangeError)) throw error
+  if (!(error instanceof TurnsEnded)) throw error
 }
 
 /** The root's own row is not counted: it stays. */

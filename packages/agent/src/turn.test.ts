@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Turn } from './turn.ts'
+import { Turn, TurnsEnded } from './turn.ts'
+
+const NONE = { release: () => undefined }
 
 test('a turn is over after a while, and what others have to do comes before the next', async () => {
-  const turn = new Turn()
+  const turn = new Turn(NONE)
   assert.equal(turn.isOver, false)
   while (!turn.isOver);
   let others = 0
@@ -18,10 +20,10 @@ test('a turn is over after a while, and what others have to do comes before the 
 })
 
 test('work that waits for its next turn ends with an error when there is none', async () => {
-  const turn = new Turn()
+  const turn = new Turn(NONE)
   const waiting = turn.next()
   turn.close()
-  await assert.rejects(waiting, RangeError)
+  await assert.rejects(waiting, TurnsEnded)
   await nextTurn()
-  await assert.rejects(turn.next(), RangeError)
+  await assert.rejects(turn.next(), TurnsEnded)
 })

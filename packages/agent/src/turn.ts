@@ -1,21 +1,34 @@
 /** Long work on a thread is done in turns: hints, timers and other requests are served between them. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { ConfinedDirectories } from '@rootferry/host'
 
 /** Long enough to be worth the change, and short beside the time that changes take to settle. */
 const TURN_MS = 5
 
+/** Why work that was not done is not gone on with. */
+export class TurnsEnded extends RangeError {
+  override name = 'TurnsEnded'
+}
+
 export class Turn {
+  readonly #directories: Pick<ConfinedDirectories, 'release'>
   #beganMs = performance.now()
   #isClosed = false
+
+  /** @param directories of which no descriptor outlives a turn: a directory may be moved in between */
+  constructor(directories: Pick<ConfinedDirectories, 'release'>) {
+    this.#directories = directories
+  }
 
   get isOver(): boolean {
     return performance.now() - this.#beganMs >= TURN_MS
   }
 
-  /** Resolves when everybody else has had a turn. @throws RangeError when there are no more turns */
+  /** Resolves when everybody else has had a turn. @throws TurnsEnded when there are no more turns */
   async next(): Promise<void> {
+    this.#directories.release()
     await nextTurn()
-    if (this.#isClosed) throw new RangeError('the root was opened anew')
+    if (this.#isClosed) throw new TurnsEnded('the root was opened anew')
     this.#beganMs = performance.now()
   }
 

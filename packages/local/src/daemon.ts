@@ -16,13 +16,13 @@ export class Daemon {
   constructor(
     name: string,
     node: string,
-    program: URL,
+    program: string,
     parameters: string[],
     environment: NodeJS.ProcessEnv,
     spawnOptions: Pick<SpawnOptions, 'uid' | 'gid' | 'detached'> = {},
   ) {
     this.name = name
-    this.#child = spawn(node, [program.pathname, ...parameters], {
+    this.#child = spawn(node, [program, ...parameters], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: environment,
       ...spawnOptions,

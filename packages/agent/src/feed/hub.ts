@@ -3,8 +3,8 @@
  *
  * Sessions at the same cursor get the same plan, and the same bytes of its segments, as long as those are in the cache;
  * one that lags behind the cache has its segments packed again, at its own pace. So memory depends on CACHE_BYTES and
- * not on how many receivers lag. Live sessions do not wait for bulk work: they have a queue of their own, and the thread
- * does bulk work in short turns.
+ * not on how many receivers lag. Who has a few changes to come does not wait for who has many: live work has a queue of
+ * its own, and the thread does all work in short turns.
  */
 
 import type { Want } from '@rootferry/protocol'

@@ -30,7 +30,7 @@ class Bench implements Disposable {
       index: this.tree.index,
       accounts: new Accounts(),
       nowMs: this.tree.nowMs,
-      turn: new Turn(),
+      turn: new Turn(this.tree.directories),
       events: { stale: () => undefined, deferred: (path) => this.deferred.push(path) },
     })
     this.tree.scanAll()

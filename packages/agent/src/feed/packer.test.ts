@@ -33,7 +33,7 @@ interface Setup {
   deferred: [string, string | null][]
 }
 
-function setUp(tree: TestTree, turn = new Turn()): Setup {
+function setUp(tree: TestTree, turn = new Turn(tree.directories)): Setup {
   const stale: string[] = []
   const deferred: [string, string | null][] = []
   const packer = new Packer({
@@ -404,19 +404,21 @@ test('a changeset is cut at its limits, and the next one goes on from there', as
   assert.deepEqual([rest.changes, rest.to], [500, first + 10_500])
 })
 
-test('between two turns the tree may change: what is packed after it is what is there then', async () => {
-  class OneFile extends Turn {
-    meanwhile: () => void = () => undefined
-    override get isOver(): boolean {
-      return true
-    }
-    override async next(): Promise<void> {
-      await super.next()
-      this.meanwhile()
-    }
+/** A turn that is over after each file. */
+class OneFile extends Turn {
+  meanwhile: () => void = () => undefined
+  override get isOver(): boolean {
+    return true
   }
-  const turn = new OneFile()
+  override async next(): Promise<void> {
+    await super.next()
+    this.meanwhile()
+  }
+}
+
+test('between two turns the tree may change: what is packed after it is what is there then', async () => {
   using tree = treeWith({ 'd/1': 'one', 'd/2': 'two', 'd/3': 'three' })
+  const turn = new OneFile(tree.directories)
   const { packer, deferred } = setUp(tree, turn)
   tree.scanAll()
   const plan = await packer.planChangeset(0)
@@ -435,8 +437,8 @@ test('between two turns the tree may change: what is packed after it is what is 
 })
 
 test('a root that is closed ends what is being packed', async () => {
-  const turn = new Turn()
   using tree = treeWith({ a: 'a' })
+  const turn = new Turn(tree.directories)
   const { packer } = setUp(tree, turn)
   tree.scanAll()
   const plan = await packer.planChangeset(0)
@@ -447,4 +449,23 @@ test('a root that is closed ends what is being packed', async () => {
     packer.planChangeset(plan.to).then((next) => packAll(packer, next)),
     RangeError,
   )
+})
+
+test('a file that could not be packed, and was looked at again before the segment ended, comes with that look', async () => {
+  using tree = treeWith({ a: 'a', b: 'b', c: 'c' })
+  const turn = new OneFile(tree.directories)
+  const { packer, deferred } = setUp(tree, turn)
+  tree.scanAll()
+  const plan = await packer.planChangeset(0)
+  rmSync(join(tree.root, 'a'))
+  turn.meanwhile = () => {
+    if (deferred.length === 0) return
+    turn.meanwhile = () => undefined
+    writeFileSync(join(tree.root, 'a'), 'made anew')
+    tree.scan('a')
+  }
+  const { contents } = await packAll(packer, plan)
+  assert.deepEqual([...contents.keys()].sort(), ['b', 'c'])
+  const { contents: next } = await packAll(packer, await packer.planChangeset(plan.to))
+  assert.equal(next.get('a')?.toString(), 'made anew')
 })

@@ -23,7 +23,7 @@ import { type ReadFault, readWhole, type WholeRead } from '../tree/content-reade
 import type { EntryIndex, IndexedEntry, Observation } from '../tree/entry-index.ts'
 import { lookAt } from '../tree/observe.ts'
 import { isSameVersion } from '../tree/same-version.ts'
-import type { Turn } from '../turn.ts'
+import { type Turn, TurnsEnded } from '../turn.ts'
 import { EMPTY_ARCHIVE, layOut, type Planned, type PlannedSegment } from './changeset-plan.ts'
 import { compressSegment } from './compression.ts'
 import { hasChunks, LargeFiles, LEAST_DELTA_BYTES } from './large-files.ts'
@@ -138,22 +138,21 @@ export class Packer {
 
   /** @throws RangeError when the plan was released or has no such segment, or the root is closed */
   async pack(id: number, position: number, compress: boolean): Promise<PackedSegment> {
+    const { directories, turn } = this.#parts
     const plan = this.#plans.get(id)
     const segment = plan?.segments[position]
     if (plan === undefined || segment === undefined) throw new RangeError(`no segment ${position} of plan ${id}`)
     const writer = new SegmentWriter(this.#slabs.take(roomFor(segment)))
     const changes: Change[] = []
-    const deferred: string[] = []
     const slice = segment.slice === null ? null : await this.#packSlice(plan, segment.slice, writer, changes)
     if (segment.slice === null) {
       for (let row = segment.first; row < segment.end; row += 1) {
-        if (row > segment.first && this.#parts.turn.isOver) await this.#giveWay()
-        const change = this.#pack(plan, row, changes.length, writer, deferred)
+        if (row > segment.first && turn.isOver) await turn.next()
+        const change = this.#pack(plan, row, changes.length, writer)
         if (change !== null) changes.push(change)
       }
     }
-    if (deferred.length > 0) this.#parts.index.defer(deferred)
-    this.#parts.directories.release()
+    directories.release()
     return this.#finish(position, await writer.finish(), changes, slice, compress)
   }
 
@@ -186,9 +185,10 @@ export class Packer {
     const sliced = new Map<number, SlicedFile>()
     const copies = new Map<number, string>()
     const lost = new Set<Planned>()
+    const { turn } = this.#parts
     for (const [position, row] of rows.entries()) {
       if (row.kind !== 'file' || held.has(row) || !carries(row, range)) continue
-      if (this.#parts.turn.isOver) await this.#giveWay()
+      if (turn.isOver) await turn.next()
       let origin = this.#copyOf(row, range)
       if (origin === null && row.size >= LEAST_DELTA_BYTES) {
         const large = await this.#attemptLong(row.path, () => this.#large.plan(row, range))
@@ -198,7 +198,7 @@ export class Packer {
       }
       if (origin !== null) copies.set(position, origin)
     }
-    for (const { path } of lost) this.#deferNow(path, 'vanished', '')
+    for (const { path } of lost) this.#defer(path, 'vanished', '')
     const carriesContent = (row: Planned, position: number) =>
       row.kind === 'file' && !held.has(row) && carries(row, range) && !copies.has(position) && !lost.has(row)
     const segments = layOut(rows, carriesContent, (position) => sliced.get(position)?.delta ?? null)
@@ -224,8 +224,8 @@ export class Packer {
   }
 
   #access(path: string): FileAccess {
-    const { directories, nowMs } = this.#parts
-    return { locate: () => directories.locate(path), nowMs, pause: () => this.#giveWay() }
+    const { directories, nowMs, turn } = this.#parts
+    return { locate: () => directories.locate(path), nowMs, pause: () => turn.next() }
   }
 
   /** Where the receiver holds this content already, when that is known. */
@@ -239,7 +239,7 @@ export class Packer {
     return range.to < range.head
   }
 
-  #pack(plan: Plan, position: number, ordinal: number, writer: SegmentWriter, deferred: string[]): Change | null {
+  #pack(plan: Plan, position: number, ordinal: number, writer: SegmentWriter): Change | null {
     const row = plan.rows[position]
     if (row === undefined) return null
     if (row.kind === 'absent') return { path: row.path, kind: 'absent' }
@@ -254,16 +254,10 @@ export class Packer {
     const origin = plan.copies.get(position)
     if (origin !== undefined && row.digest !== null)
       return { ...attributes, digest: row.digest, source: { copy: origin } }
-    return this.#packContent(row, plan.summary, ordinal, writer, deferred)
+    return this.#packContent(row, plan.summary, ordinal, writer)
   }
 
-  #packContent(
-    row: IndexedEntry,
-    range: PlanSummary,
-    ordinal: number,
-    writer: SegmentWriter,
-    deferred: string[],
-  ): Change | null {
+  #packContent(row: IndexedEntry, range: PlanSummary, ordinal: number, writer: SegmentWriter): Change | null {
     const room = writer.room()
     const read: WholeRead | null =
       room === null
@@ -271,8 +265,7 @@ export class Packer {
         : this.#attempt(row.path, () => readWhole(this.#parts.directories.locate(row.path), room, this.#parts.nowMs()))
     if (room === null || read === null || read.fault !== null) {
       const fault = read === null || read.fault === null ? { fault: 'vanished' as const } : read
-      deferred.push(row.path)
-      this.#parts.events.deferred(row.path, fault.fault, fault.fault === 'unreadable' ? fault.message : '')
+      this.#defer(row.path, fault.fault, fault.fault === 'unreadable' ? fault.message : '')
       return null
     }
     const { observation, bytes } = read
@@ -310,7 +303,7 @@ export class Packer {
     const read = await this.#attemptLong(row.path, () => file.read(slice, room, this.#access(row.path)))
     if (read === null || read.fault !== null) {
       file.isLost = true
-      this.#deferNow(row.path, read?.fault ?? 'unsettled', read?.fault === 'unreadable' ? read.message : '')
+      this.#defer(row.path, read?.fault ?? 'unsettled', read?.fault === 'unreadable' ? read.message : '')
       return null
     }
     if (carried > 0) writer.add(SLICE_ENTRY, carried)
@@ -354,15 +347,10 @@ export class Packer {
     return { header, payload: isEmpty ? new Uint8Array(0) : payload }
   }
 
-  #deferNow(path: string, fault: ReadFault['fault'], message: string): void {
+  /** In one step with the hint that looks at it again: a scan in between would have its row deferred, and not looked at. */
+  #defer(path: string, fault: ReadFault['fault'], message: string): void {
     this.#parts.index.defer([path])
     this.#parts.events.deferred(path, fault, message)
-  }
-
-  /** Lets the thread do other work. No descriptor outlives a turn: its directory may be moved meanwhile. */
-  async #giveWay(): Promise<void> {
-    this.#parts.directories.release()
-    await this.#parts.turn.next()
   }
 
   /** Null when a directory above the path is gone or replaced. */
@@ -385,7 +373,7 @@ export class Packer {
 
 /** @throws what is no fault of the path */
 function pathFaultOf(path: string, error: unknown): ReadFault | null {
-  if (error instanceof RangeError) throw error
+  if (error instanceof TurnsEnded) throw error
   const code = errorCode(error)
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null
   if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: plainMessage(error) }

@@ -108,7 +108,7 @@ export class RootFeed implements ResyncRoot {
 
   /** The thread tells of it now and then, of its head at once: no receiver is shown to be ahead of it. */
   get status(): RootStatus | null {
-    return this.#status === null ? null : { ...this.#status, sequence: this.#head }
+    return this.#status === null ? null : { ...this.#status, sequence: Math.max(this.#status.sequence, this.#head) }
   }
 
   get head(): number {

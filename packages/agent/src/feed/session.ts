@@ -29,6 +29,8 @@ import { SessionState } from './session-state.ts'
 
 /** Unsent bytes of a socket above which the loop waits. */
 const MOST_BUFFERED = 2 * LIMITS.frameBytes
+/** With more than that to come, a receiver does not follow: it catches up. */
+const MOST_LIVE_CHANGES = 1_000
 /** Segments asked for ahead of the one that is being sent. */
 const AHEAD = 2
 
@@ -162,7 +164,8 @@ export class Session implements ResyncLine {
   }
 
   async #sendNext(compress: boolean): Promise<void> {
-    const urgency = this.state.isFollowing(this.#head) ? 'live' : 'bulk'
+    // By what there is to do: whoever shares the plan is as near, and one that fell far behind delays nobody.
+    const urgency = this.#head - this.state.cursor <= MOST_LIVE_CHANGES ? 'live' : 'bulk'
     const plan = await this.#hub.join(this.state.cursor, urgency)
     try {
       await this.#sendPlan(plan, compress, urgency)

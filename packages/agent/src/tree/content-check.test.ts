@@ -15,7 +15,7 @@ async function check(tree: TestTree, within: string) {
     index: tree.index,
     directories: tree.directories,
     nowMs: tree.nowMs,
-    turn: new Turn(),
+    turn: new Turn(tree.directories),
     stale: (path) => stale.push(path),
     differs: async (path, observation, digest) => {
       differing.push(path)

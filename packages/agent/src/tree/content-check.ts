@@ -42,9 +42,7 @@ export async function checkContent(within: string, parts: ContentCheckParts): Pr
       if (entry.kind !== 'file') continue
       const digest = await checkFile(entry, scratch, parts)
       if (digest !== null) learnt.push({ path: entry.path, content: entry.content, digest })
-      if (!turn.isOver) continue
-      directories.release()
-      await turn.next()
+      if (turn.isOver) await turn.next()
     }
     index.learnDigests(learnt)
     after = next ?? undefined

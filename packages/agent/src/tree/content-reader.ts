@@ -8,6 +8,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { errorCode, plainMessage } from '@rootferry/host'
 import { DigestStream } from '@rootferry/protocol'
+import { TurnsEnded } from '../turn.ts'
 import type { Observation } from './entry-index.ts'
 import { observe } from './observe.ts'
 
@@ -64,7 +65,7 @@ export function readSlice(
 
 /**
  * Digest of a file of any size, read in pieces; `pause` is awaited between them so that a thread can do other work.
- * @throws the RangeError of a pause, which ends the reading
+ * @throws TurnsEnded of a pause, which ends the reading
  */
 export async function digestFile(
   location: string,
@@ -90,7 +91,7 @@ export async function digestFile(
     if (digest.bytes !== before.size || !unchanged(before, fstatSync(descriptor))) return { fault: 'unsettled' }
     return { fault: null, stats: before, digest: digest.finish() }
   } catch (error) {
-    if (error instanceof RangeError) throw error
+    if (error instanceof TurnsEnded) throw error
     return { fault: 'unreadable', message: plainMessage(error) }
   } finally {
     closeSync(descriptor)

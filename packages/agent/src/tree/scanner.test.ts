@@ -372,3 +372,29 @@ test('a directory that is gone again amid a scan takes along what was found in i
   while (steps.next().done !== true);
   for (const path of ['d', 'd/e', 'd/e/file']) assert.equal(tree.index.get(path), null, path)
 })
+
+test('a directory that is gone and back amid a scan, without what had been found in it, leaves nothing of that', () => {
+  using tree = treeOf('p/x/old', 'p/q/')
+  tree.scanAll()
+  writeFileSync(join(tree.root, 'p/x/new'), 'new')
+  const steps = tree.scanner.scan(
+    [
+      { path: 'p/x', extent: 'subtree' },
+      { path: 'p/x/new', extent: 'entry' },
+      { path: 'p/g/h', extent: 'entry' },
+      { path: 'p/q/f', extent: 'entry' },
+    ],
+    tree.judge,
+  )
+  assert.equal(steps.next().done, false)
+  tree.directories.release()
+  rmSync(join(tree.root, 'p'), { recursive: true })
+  tree.whenGone = (path) => {
+    if (path !== 'p') return
+    mkdirSync(join(tree.root, 'p/q'), { recursive: true })
+    writeFileSync(join(tree.root, 'p/q/f'), 'f')
+  }
+  while (steps.next().done !== true);
+  assert.equal(tree.index.get('p')?.kind, 'directory')
+  for (const path of ['p/x', 'p/x/old', 'p/x/new']) assert.equal(tree.index.get(path), null, path)
+})

@@ -288,11 +288,15 @@ export class Scanner {
     // Of a tree that goes every directory is hinted at: what was removed with one above is not looked up again.
     if (this.#removals.has(entry.path)) return
     if (entry.kind === 'directory') this.#removeBelow(entry)
+    this.#findings.delete(entry.path)
     this.#removals.set(entry.path, entry)
   }
 
   #removeBelow(directory: KnownEntry): void {
-    for (const entry of this.#parts.index.descendants(directory.path)) this.#removals.set(entry.path, entry)
+    for (const entry of this.#parts.index.descendants(directory.path)) {
+      this.#findings.delete(entry.path)
+      this.#removals.set(entry.path, entry)
+    }
     this.#parts.problems.clearBelow(directory.path)
     this.#parts.events.directoryGone(directory.path)
     this.#parts.directories.forget(directory.path)

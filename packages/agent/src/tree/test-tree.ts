@@ -23,6 +23,7 @@ export class TestTree implements Disposable {
   /** What a watcher would say, and what happens right before it watches. */
   beginsWatching = false
   whenFound: (path: string) => void = () => undefined
+  whenGone: (path: string) => void = () => undefined
   /** Added to the clock: files written now look old, and so not racy. */
   clockSkewMs = 1_000
   clock: () => number = Date.now
@@ -43,7 +44,10 @@ export class TestTree implements Disposable {
           this.whenFound(path)
           return this.beginsWatching ? lstatSync(join(root, path)) : null
         },
-        directoryGone: (path) => this.gone.push(path),
+        directoryGone: (path) => {
+          this.gone.push(path)
+          this.whenGone(path)
+        },
         largeSuspect: (path) => this.largeSuspects.push(path),
         problem: () => undefined,
       },
