@@ -103,7 +103,8 @@ export class AgentProcess {
       try {
         const hello = isBinary ? null : decodeToAgent(data)
         if (hello?.type !== 'hello') throw new ProtocolError('unexpected-message', 'a hello was expected')
-        const peer = { socket, receiver, compress: this.#settings.compress, now: new Date(0) }
+        const line = { cork: () => undefined, uncork: () => undefined }
+        const peer = { socket, line, receiver, compress: this.#settings.compress, now: new Date(0) }
         void feed?.serve(peer as unknown as Parameters<RootFeed['serve']>[0], hello)
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error

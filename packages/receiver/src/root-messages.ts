@@ -5,10 +5,15 @@ import type { ApplierEvent } from './apply/root-applier.ts'
 /** What the applier knows of a hello; the link adds the rest. */
 export type Position = Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials'>
 
+export interface Frame {
+  isBinary: boolean
+  data: Uint8Array
+}
+
 export type ToApplier =
   | { type: 'hello' }
-  | { type: 'text'; frame: Uint8Array }
-  | { type: 'bytes'; frame: Uint8Array }
+  /** In the order in which they came. */
+  | { type: 'frames'; frames: Frame[] }
   | { type: 'disconnected' }
   | { type: 'close' }
 

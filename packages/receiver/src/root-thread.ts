@@ -14,7 +14,7 @@ import { type Hook, Hooks } from './hooks.ts'
 import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
 import type { Commit } from './metrics.ts'
-import type { FromApplier, ToApplier } from './root-messages.ts'
+import type { Frame, FromApplier, ToApplier } from './root-messages.ts'
 import { type FirstJoin, firstJoinLine } from './verify/first-join.ts'
 
 export interface RootState {
@@ -63,6 +63,8 @@ export class RootThread {
   readonly #opened = Promise.withResolvers<void>()
   readonly #closed = Promise.withResolvers<void>()
   #worker: Worker
+  /** Read, and about to be handed over. */
+  readonly #frames: Frame[] = []
   readonly #pace = new RestartPace()
   #startedAtMs = 0
   #closing = false
@@ -94,6 +96,7 @@ export class RootThread {
     }
     this.#link = new Link(link, {
       tell: (message) => this.#tell(message),
+      frame: (frame) => this.#pass(frame),
       connected: () => this.#connected(),
       disconnected: (error) => this.#disconnected(error),
     })
@@ -145,10 +148,25 @@ export class RootThread {
   }
 
   #tell(message: ToApplier): void {
-    const transfer = 'frame' in message ? wholeBuffer(message.frame) : null
-    if (transfer !== null) this.#worker.postMessage(message, [transfer])
-    else if ('frame' in message) this.#worker.postMessage({ type: message.type, frame: message.frame.slice() })
-    else this.#worker.postMessage(message)
+    this.#passOn()
+    this.#worker.postMessage(message)
+  }
+
+  /** Frames that were read together are handed over together: each message to a thread may have to wake it. */
+  #pass(frame: Frame): void {
+    if (this.#frames.length === 0) queueMicrotask(() => this.#passOn())
+    this.#frames.push(frame)
+  }
+
+  #passOn(): void {
+    if (this.#frames.length === 0) return
+    const transfers: ArrayBuffer[] = []
+    const frames = this.#frames.splice(0).map(({ isBinary, data }): Frame => {
+      const whole = wholeBuffer(data)
+      if (whole !== null) transfers.push(whole)
+      return { isBinary, data: whole === null ? data.slice() : data }
+    })
+    this.#worker.postMessage({ type: 'frames', frames } satisfies ToApplier, transfers)
   }
 
   #take(message: FromApplier): void {

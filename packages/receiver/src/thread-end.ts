@@ -25,7 +25,9 @@ export async function serveApplier(port: ApplierPort, options: ApplierOptions): 
     })
     port.on('message', (message: ToApplier) => {
       // A tree of empty files is nothing but manifests.
-      if (message.type === 'text') rest.worked(message.frame.byteLength)
+      if (message.type === 'frames') {
+        for (const { isBinary, data } of message.frames) if (!isBinary) rest.worked(data.byteLength)
+      }
       take(port, applier, message)
     })
     port.postMessage({ type: 'opened' })
@@ -43,10 +45,12 @@ function take(port: ApplierPort, applier: RootApplier, message: ToApplier): void
   switch (message.type) {
     case 'hello':
       return port.postMessage({ type: 'hello', position: applier.hello() })
-    case 'text':
-      return applier.receiveText(message.frame)
-    case 'bytes':
-      return applier.receiveBytes(message.frame)
+    case 'frames':
+      for (const { isBinary, data } of message.frames) {
+        if (isBinary) applier.receiveBytes(data)
+        else applier.receiveText(data)
+      }
+      return
     case 'disconnected':
       return applier.disconnected()
     case 'close':

@@ -8,7 +8,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import { errorMessage } from '@rootferry/host'
 import { isLoopback, type ListenAddress, type Logger } from '@rootferry/host/process'
 import {
@@ -33,6 +33,8 @@ import { bearerOf, findToken, grants, type StoredToken } from './tokens.ts'
 
 export interface Peer {
   socket: WebSocket
+  /** What the socket writes to. */
+  line: Pick<Writable, 'cork' | 'uncork'>
   receiver: string
   /** Whether the line to it is worth compressing for. */
   compress: boolean
@@ -183,7 +185,7 @@ export class StreamServer {
       try {
         const hello = this.#helloOf(data, isBinary, token)
         const compress = this.#compressesFor(request.socket.remoteAddress ?? '')
-        this.#parts.serve({ socket, receiver: token.name, compress, now: new Date() }, hello)
+        this.#parts.serve({ socket, line: request.socket, receiver: token.name, compress, now: new Date() }, hello)
         stopCounting()
         this.#doorstep.leave(request.socket)
       } catch (error) {

@@ -5,6 +5,7 @@
  * which it was read from the index. It waits for credit, and for the socket to drain: a
  * receiver that does not read costs a few frames of memory and delays nobody.
  */
+import type { Writable } from 'node:stream'
 import {
   type CancelResync,
   closeText,
@@ -48,6 +49,9 @@ export class Session implements ResyncLine {
   readonly state = new SessionState()
   lastSeenAt: Date
   readonly #socket: WebSocket
+  /** What the socket writes to. */
+  readonly #line: Pick<Writable, 'cork' | 'uncork'>
+  #isGathering = false
   readonly #root: RootThread
   readonly #hub: Hub
   readonly #events: SessionEvents
@@ -60,12 +64,19 @@ export class Session implements ResyncLine {
   #closed = false
 
   constructor(
-    peer: { socket: WebSocket; receiver: string; compress: boolean; now: Date },
+    peer: {
+      socket: WebSocket
+      line: Pick<Writable, 'cork' | 'uncork'>
+      receiver: string
+      compress: boolean
+      now: Date
+    },
     feed: { root: RootThread; hub: Hub },
     events: SessionEvents,
   ) {
     this.receiver = peer.receiver
     this.#socket = peer.socket
+    this.#line = peer.line
     this.connectedAt = peer.now
     this.lastSeenAt = peer.now
     this.#root = feed.root
@@ -175,10 +186,9 @@ export class Session implements ResyncLine {
   }
 
   async #sendPlan(plan: PlanSummary, compress: boolean, urgency: Urgency): Promise<void> {
-    const { from, to, head, request, changes, bytes } = plan
-    await this.#send(encodeMessage({ type: 'changeset', from, to, head, request, changes, bytes }))
     await this.#sendSegments(plan, compress, urgency)
     if (this.#closed) return
+    const { request, to } = plan
     if (request === null) this.state.sentChangeset(to)
     await this.#send(encodeMessage({ type: 'commit', to }))
   }
@@ -194,6 +204,10 @@ export class Session implements ResyncLine {
       ordered.push(lease)
     }
     for (let ahead = 0; ahead <= AHEAD; ahead += 1) order()
+    // Begun when the first segment is there, a small change leaves in one piece.
+    await ordered[0]
+    const { from, to, head, request, changes, bytes } = plan
+    await this.#send(encodeMessage({ type: 'changeset', from, to, head, request, changes, bytes }))
     for (let lease = await ordered.shift(); lease !== undefined; lease = await ordered.shift()) {
       order()
       while (this.state.credit <= 0 && !this.#closed) await this.#sleep()
@@ -248,12 +262,24 @@ export class Session implements ResyncLine {
   /** @param left called when the data was handed to the kernel, or can not be any more */
   async #send(data: string | Uint8Array, left: (() => void) | null = null): Promise<void> {
     if (this.#closed) return
+    this.#gather()
     this.#socket.send(data, () => {
       left?.()
       this.#wakeUp()
     })
     this.#events.sent(data.length)
     while (this.#socket.bufferedAmount > MOST_BUFFERED && !this.#closed) await this.#sleep()
+  }
+
+  /** What is sent at once leaves at once: every write costs a system call here, and wakes the receiver there. */
+  #gather(): void {
+    if (this.#isGathering) return
+    this.#isGathering = true
+    this.#line.cork()
+    setImmediate(() => {
+      this.#isGathering = false
+      this.#line.uncork()
+    })
   }
 
   #sleep(): Promise<void> {

@@ -22,6 +22,7 @@ async function linked() {
       tell: ({ type }) => {
         if (type === 'hello') link.greet({ ...position, partials: [] })
       },
+      frame: () => undefined,
       connected: () => errors.push('connected'),
       disconnected: (error) => errors.push(error),
     },

@@ -19,7 +19,7 @@ import {
   ProtocolError,
 } from '@rootferry/protocol'
 import WebSocket from 'ws'
-import type { Position, ToApplier } from '../root-messages.ts'
+import type { Frame, Position, ToApplier } from '../root-messages.ts'
 import { backoffMs } from './backoff.ts'
 import { CREDIT_BYTES, Credit } from './credit.ts'
 import { type Address, DialFailure, dial } from './dial.ts'
@@ -31,8 +31,9 @@ export interface LinkOptions {
 }
 
 export interface LinkEvents {
-  /** For the disk thread. */
-  tell(message: ToApplier): void
+  /** For the disk thread, as are frames. */
+  tell(message: Exclude<ToApplier, { type: 'frames' }>): void
+  frame(frame: Frame): void
   connected(): void
   /** `error` says why in one line; null when it was asked for. */
   disconnected(error: string | null): void
@@ -168,7 +169,7 @@ export class Link {
       )
     }
     this.#garbage.passed(2 * data.byteLength)
-    this.#events.tell({ type: isBinary ? 'bytes' : 'text', frame: data })
+    this.#events.frame({ isBinary, data })
     if (!this.#isAnnounced) {
       this.#isAnnounced = true
       this.#events.connected()
