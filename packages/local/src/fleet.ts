@@ -129,7 +129,7 @@ export class Fleet {
   }
 
   /** In a group of its own: Ctrl-C is for this program to hear, which then ends its daemons in order. */
-  #spawn(name: string, program: URL, config: string): Daemon {
+  #spawn(name: string, program: string, config: string): Daemon {
     const { node, environment, stop, hurry } = this.#options
     stop.throwIfAborted()
     const daemon = new Daemon(name, node, program, ['run', '--config', config], environment, { detached: true })
@@ -172,7 +172,7 @@ function writeConfig(file: string, config: object): string {
 /** A token of this name, in place of the one that an earlier run may have made. */
 async function freshToken({ node, environment }: FleetOptions, config: string, name: string): Promise<string> {
   const verb = async (...words: string[]) => {
-    const parameters = [AGENT.pathname, 'token', ...words, '--config', config]
+    const parameters = [AGENT, 'token', ...words, '--config', config]
     try {
       return (await promisify(execFile)(node, parameters, { env: environment })).stdout
     } catch (error) {
