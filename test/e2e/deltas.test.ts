@@ -21,7 +21,7 @@ import { until } from '../support/until.ts'
 
 const MEGABYTE = 1024 * 1024
 const isLong = process.env['ROOTFERRY_LONG'] === '1'
-const SIZE = (isLong ? 1024 : 100) * MEGABYTE
+const SIZE = (isLong ? 1024 : 80) * MEGABYTE
 const MINUTES = 60_000
 
 function writeLarge(path: string, bytes: number): void {

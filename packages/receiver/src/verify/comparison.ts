@@ -23,7 +23,7 @@ import { isDiskTrouble, isRace, isSystemError } from '../apply/disk-errors.ts'
 import type { AttributeChange, DiskObject } from '../apply/disk-object.ts'
 import { FileReading } from '../apply/file-digest.ts'
 import type { Owner } from '../apply/owner.ts'
-import { Removal } from '../apply/removal.ts'
+import { Removal, StaysError } from '../apply/removal.ts'
 import { LEAVE } from '../apply/staged-change.ts'
 import type { Target } from '../apply/target.ts'
 import type { Difference } from './findings.ts'
@@ -221,10 +221,10 @@ export class Comparison {
     const digest = mustRead ? this.#read(opened, path, size, isDue) : null
     if (digest === undefined) return false
     if (verdict.do === 'want') {
+      // Of a directory the attributes can be set: one that is wanted is to be something else.
+      if (opened.local.entries.get(verdict.name)?.kind === 'directory') this.#leave(path)
       this.#found(path, verdict.difference)
       if (verdict.difference === 'missing') this.#events.lacks(size)
-      // Of a directory the attributes can be set: one that is wanted is to be something else.
-      if (opened.local.entries.get(verdict.name)?.kind === 'directory') this.#events.leaves(path)
       if (!this.#scope.isDryRun) this.#events.want(path, size, digest)
     } else if (digest !== verdict.digest) {
       this.#found(path, 'changed')
@@ -233,6 +233,23 @@ export class Comparison {
       this.#noteSet(path, !this.#scope.isDryRun && this.#set(path, 'file', verdict.attributes))
     }
     return true
+  }
+
+  /**
+   * A directory where something else is to be makes way at once: whatever the agent has there when it answers, nothing or
+   * a directory may be it, nobody compares what is in this one.
+   */
+  #leave(path: string): void {
+    this.#events.leaves(path)
+    if (this.#scope.isDryRun) return
+    const before = this.#lookAt(parentPath(path))
+    try {
+      this.#removal.vacate(path)
+    } catch (error) {
+      // The commit tells that something in it stays.
+      if (!(error instanceof StaysError)) this.#noteFailure(path, error)
+    }
+    if (before !== null) this.#restore(parentPath(path), { mode: null, mtime: before.mtime })
   }
 
   /** @returns the digest; null when it can not be had; undefined when it takes longer */

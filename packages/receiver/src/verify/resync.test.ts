@@ -20,7 +20,11 @@ import fc from 'fast-check'
 import { changeFor, Feed, file, listingOf, Scratch, segmentOf, treeOf, until } from '../apply/test-feed.ts'
 
 /** An agent that answers lists and wants from a real directory until the resync is over. */
-async function resync(feed: Feed, source: string, options: { perListing?: number; welcome?: Partial<Welcome> } = {}) {
+async function resync(
+  feed: Feed,
+  source: string,
+  options: { perListing?: number; welcome?: Partial<Welcome>; beforeAnswer?: () => void } = {},
+) {
   const listed = listingOf(source)
   const perListing = options.perListing ?? 1000
   const parts: ListedChildren[][] = []
@@ -47,6 +51,7 @@ async function resync(feed: Feed, source: string, options: { perListing?: number
     } else if (message.type === 'want') {
       const { request, paths } = message
       wanted.push(...paths.map(([path]) => path))
+      options.beforeAnswer?.()
       await feed.changeset(
         paths.map(([path]) => changeFor(source, path)),
         { request },
@@ -310,4 +315,23 @@ test('any tree becomes any other by a resync', async () => {
     }),
     { numRuns: 30 },
   )
+})
+
+test('a directory in the place of a file goes with all in it, also when the agent has a directory there by then', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  const strange = scratch.at('target', '-odd/f/strange')
+  rmSync(scratch.at('target', '-odd/f'))
+  mkdirSync(strange, { recursive: true })
+  await using feed = await new Feed(scratch).open()
+  const beforeAnswer = () => {
+    rmSync(`${source}/-odd/f`, { recursive: true })
+    mkdirSync(`${source}/-odd/f`)
+  }
+  const { wanted } = await resync(feed, source, { beforeAnswer })
+  assert.deepEqual(wanted, ['-odd/f'])
+  assert.ok(existsSync(scratch.at('target', '-odd/f')))
+  assert.ok(!existsSync(strange))
 })
