@@ -30,6 +30,8 @@ import { SessionState } from './session-state.ts'
 
 /** Unsent bytes of a socket above which the loop waits. */
 const MOST_BUFFERED = 2 * LIMITS.frameBytes
+/** A message or a frame of more bytes leaves by itself. */
+const MOST_GATHERED = 64 * 1024
 /** With more than that to come, a receiver does not follow: it catches up. */
 const MOST_LIVE_CHANGES = 1_000
 /** Segments asked for ahead of the one that is being sent. */
@@ -262,7 +264,7 @@ export class Session implements ResyncLine {
   /** @param left called when the data was handed to the kernel, or can not be any more */
   async #send(data: string | Uint8Array, left: (() => void) | null = null): Promise<void> {
     if (this.#closed) return
-    this.#gather()
+    this.#gather(data.length)
     this.#socket.send(data, () => {
       left?.()
       this.#wakeUp()
@@ -271,15 +273,22 @@ export class Session implements ResyncLine {
     while (this.#socket.bufferedAmount > MOST_BUFFERED && !this.#closed) await this.#sleep()
   }
 
-  /** What is sent at once leaves at once: every write costs a system call here, and wakes the receiver there. */
-  #gather(): void {
+  /**
+   * What is sent at once leaves at once: every write costs a system call here, and wakes the receiver there. Not what is
+   * large: TLS copies all of a write that is of several parts.
+   */
+  #gather(bytes: number): void {
+    if (bytes > MOST_GATHERED) return this.#letGo()
     if (this.#isGathering) return
     this.#isGathering = true
     this.#line.cork()
-    setImmediate(() => {
-      this.#isGathering = false
-      this.#line.uncork()
-    })
+    setImmediate(() => this.#letGo())
+  }
+
+  #letGo(): void {
+    if (!this.#isGathering) return
+    this.#isGathering = false
+    this.#line.uncork()
   }
 
   #sleep(): Promise<void> {
