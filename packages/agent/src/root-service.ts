@@ -365,6 +365,7 @@ export class RootService {
 
   #rest(): void {
     this.#bulkBytes = 0
+    this.#tree?.packer.trim()
     collectGarbage()
     this.#post({ type: 'rested' })
   }
