@@ -6,12 +6,13 @@ import { test } from 'node:test'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
-/** A hook that writes each of its runs, and its environment, into a file of its own. */
+/** A hook that writes each of its runs, and its environment, into a file of its own, which is there when it is whole. */
 const RECORD = `
-const { readdirSync, readFileSync, writeFileSync } = require('node:fs')
+const { readdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs')
 const [, place, ...words] = process.argv
 const run = { paths: readFileSync(0, 'utf8').split('\\0'), words, environment: process.env, umask: process.umask() }
-writeFileSync(place + '/' + readdirSync(place).length, JSON.stringify(run))
+writeFileSync(place + '.new', JSON.stringify(run))
+renameSync(place + '.new', place + '/' + readdirSync(place).length)
 `
 
 interface Run {
