@@ -6,7 +6,7 @@
  */
 import { Buffer } from 'node:buffer'
 import type { Static, TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile, type Validator } from 'typebox/compile'
 import { ProtocolError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 import { TO_AGENT, TO_RECEIVER, type ToAgent, type ToReceiver } from './messages.ts'
@@ -20,13 +20,19 @@ export const decodeToReceiver = decoder<typeof TO_RECEIVER>(TO_RECEIVER)
 
 function decoder<Table extends Record<string, TSchema>>(table: Table) {
   type Message = Static<Table[keyof Table]>
-  const validators = new Map(Object.entries(table).map(([type, schema]) => [type, Compile(schema)]))
+  /** Made when first asked for: no process gets all types, and many threads get none. */
+  const validators = new Map<string, Validator>()
+  const validatorOf = (type: string) => {
+    const schema = Object.hasOwn(table, type) ? table[type] : undefined
+    if (schema !== undefined && !validators.has(type)) validators.set(type, Compile(schema))
+    return validators.get(type)
+  }
 
   /** @throws ProtocolError when the frame is no message that may travel in this direction */
   return (frame: Uint8Array | string): Message => {
     const message = parse(frame)
     const type = typeof message === 'object' && message !== null && 'type' in message ? message.type : undefined
-    const validator = typeof type === 'string' ? validators.get(type) : undefined
+    const validator = typeof type === 'string' ? validatorOf(type) : undefined
     if (validator === undefined) throw new ProtocolError('malformed-message', `unknown message type ${describe(type)}`)
     if (!validator.Check(message)) {
       const fault = validator.Errors(message).find((error) => error.keyword !== 'boolean')
