@@ -47,6 +47,8 @@ export interface PlacedRow {
 }
 
 const ROWS = 'SELECT entries.*, digests.digest FROM entries LEFT JOIN digests ON digests.content = entries.content'
+/** By the directory's path in one statement: who walks a tree asks for each directory once, and none is remembered. */
+const CHILDREN = 'FROM directories JOIN entries ON entries.directory = directories.id WHERE directories.path = ?'
 const MOST_DIRECTORY_IDS = 4_096
 const MOST_SAME_DIGEST = 8
 const MOST_LINKS = 64
@@ -109,8 +111,7 @@ export class IndexQueries {
 
   /** Without digests. */
   children(directory: string): Row[] {
-    const id = this.#findDirectory(directory)
-    return id === null ? [] : this.#rows('SELECT *, NULL FROM entries WHERE directory = ?', id).map(rowOf)
+    return this.#rows(`SELECT entries.*, NULL ${CHILDREN}`, directory).map(rowOf)
   }
 
   digest(content: number): string | null {
@@ -301,8 +302,7 @@ export class IndexQueries {
   }
 
   hasChildren(directory: string): boolean {
-    const id = this.#findDirectory(directory)
-    return id !== null && this.#one('SELECT 1 FROM entries WHERE directory = ? AND kind <> 0 LIMIT 1', id) !== undefined
+    return this.#one(`SELECT 1 ${CHILDREN} AND kind <> 0 LIMIT 1`, directory) !== undefined
   }
 
   hasSettledOfSize(size: number, upTo: number): boolean {

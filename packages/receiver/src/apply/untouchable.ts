@@ -3,7 +3,7 @@
  *
  * INVARIANT: nothing for which `stays` holds is ever removed, moved or written. Knows patterns, not the disk.
  */
-import { isReserved, PathFilter } from '@rootferry/protocol'
+import { isReserved, PathFilter, ROOT_PATH } from '@rootferry/protocol'
 
 export class Untouchable {
   readonly #protect: PathFilter
@@ -27,6 +27,11 @@ export class Untouchable {
   /** Whether changes to the path are to be ignored: it or a directory above it is protected or reserved. */
   protects(path: string, isDirectory: boolean): boolean {
     return isReserved(path) || this.#protect.excludesWithParents(path, isDirectory)
+  }
+
+  /** Whether there can be something for `protects` directly in a directory that is not itself: most hold nothing. */
+  protectsIn(directory: string): boolean {
+    return directory === ROOT_PATH || this.#protect.patterns.length > 0
   }
 
   /** Whether the path must not be removed: protected, reserved, or excluded by the agent. */

@@ -161,7 +161,7 @@ export class Comparison {
     try {
       mode = path === ABOVE_ROOT ? null : this.#openUp(path)
       const local = split?.local ?? this.#scan(path)
-      const relevant = entries.filter(([name, letter]) => this.#isCompared(path, name, letter === 'd'))
+      const relevant = this.#relevant(group)
       const listed = split?.listed ?? new Set()
       for (const [name, letter] of entries) if (!this.#isInTheWay(path, name, letter, local)) listed.add(name)
       this.#events.checked(relevant.length)
@@ -300,10 +300,13 @@ export class Comparison {
   }
 
   #discard(directory: string, isExtraneous: (name: string) => boolean, local: LocalDirectory): void {
+    const extraneous = [...local.entries].filter(
+      ([name]) => isExtraneous(name) && !name.includes('\ufffd') && !this.#touched.has(joinPath(directory, name)),
+    )
+    if (extraneous.length === 0 && local.unspeakable.length === 0) return
     const before = this.#lookAt(directory)
     let hasChanged = false
-    for (const [name, { kind }] of local.entries) {
-      if (!isExtraneous(name) || name.includes('\ufffd') || this.#touched.has(joinPath(directory, name))) continue
+    for (const [name, { kind }] of extraneous) {
       hasChanged = this.#discardOne(joinPath(directory, name), kind === 'directory') || hasChanged
     }
     for (const name of local.unspeakable) {
@@ -395,16 +398,21 @@ export class Comparison {
   /** Whether what is here is of another kind than the agent's, which is protected, while it is not: it goes. */
   #isInTheWay(directory: string, name: string, letter: ListedEntry[1], local: LocalDirectory): boolean {
     const there = local.entries.get(name)
-    if (directory === ABOVE_ROOT || letter === 'u' || there === undefined) return false
-    const path = joinPath(directory, name)
     const { untouchable } = this.#target
+    if (directory === ABOVE_ROOT || letter === 'u' || there === undefined) return false
+    if (!untouchable.protectsIn(directory)) return false
+    const path = joinPath(directory, name)
     return untouchable.protects(path, letter === 'd') && !untouchable.protects(path, there.kind === 'directory')
   }
 
-  #isCompared(directory: string, name: ListedEntry[0], isDirectory: boolean): boolean {
-    if (directory === ABOVE_ROOT) return true
-    const path = joinPath(directory, name)
-    return !this.#touched.has(path) && !this.#target.untouchable.protects(path, isDirectory)
+  /** What is to be compared of a group. */
+  #relevant({ path: directory, entries }: ListedChildren): readonly ListedEntry[] {
+    const { untouchable } = this.#target
+    if (directory === ABOVE_ROOT || (this.#touched.size === 0 && !untouchable.protectsIn(directory))) return entries
+    return entries.filter(([name, letter]) => {
+      const path = joinPath(directory, name)
+      return !this.#touched.has(path) && !untouchable.protects(path, letter === 'd')
+    })
   }
 }
 
