@@ -258,11 +258,12 @@ export class Packer {
   }
 
   #packContent(row: IndexedEntry, range: PlanSummary, ordinal: number, writer: SegmentWriter): Change | null {
+    const { directories, nowMs } = this.#parts
     const room = writer.room()
     const read: WholeRead | null =
       room === null
         ? { fault: 'outgrown' }
-        : this.#attempt(row.path, () => readWhole(this.#parts.directories.locate(row.path), room, this.#parts.nowMs()))
+        : this.#attempt(row.path, () => readWhole(directories.locate(row.path), room, nowMs(), row))
     if (room === null || read === null || read.fault !== null) {
       const fault = read === null || read.fault === null ? { fault: 'vanished' as const } : read
       this.#defer(row.path, fault.fault, fault.fault === 'unreadable' ? fault.message : '')

@@ -55,7 +55,7 @@ async function checkFile(entry: IndexedEntry, scratch: Uint8Array, parts: Conten
   const location = locate(entry.path, parts.directories)
   const isSmall = entry.size <= scratch.byteLength
   const look =
-    location === null ? null : isSmall ? readSmall(location, scratch, parts) : await readLarge(location, parts)
+    location === null ? null : isSmall ? readSmall(location, entry, scratch, parts) : await readLarge(location, parts)
   if (look === null || look.fault === 'vanished' || look.fault === 'unsettled' || look.fault === 'outgrown') {
     parts.stale(entry.path)
     return null
@@ -71,8 +71,8 @@ async function checkFile(entry: IndexedEntry, scratch: Uint8Array, parts: Conten
   return null
 }
 
-function readSmall(location: string, scratch: Uint8Array, { nowMs }: ContentCheckParts): Look {
-  const read = readWhole(location, scratch, nowMs())
+function readSmall(location: string, entry: IndexedEntry, scratch: Uint8Array, { nowMs }: ContentCheckParts): Look {
+  const read = readWhole(location, scratch, nowMs(), entry)
   return read.fault === null ? { ...read, digest: digestOf(scratch.subarray(0, read.bytes)) } : read
 }
 

@@ -9,6 +9,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { errorCode, plainMessage } from '@rootferry/host'
 import { DigestStream } from '@rootferry/protocol'
 import { TurnsEnded } from '../turn.ts'
+import { sameVersion } from './difference.ts'
 import type { Observation } from './entry-index.ts'
 import { observe } from './observe.ts'
 
@@ -29,9 +30,15 @@ export type WholeRead = { fault: null; observation: Observation; bytes: number }
 /**
  * Reads a whole file into `into`.
  * @param location path for the system call, see ConfinedDirectories
+ * @param known an earlier look at it: if it is that version still, it was so before and after the read
  */
-export function readWhole(location: string, into: Uint8Array, nowMs: number): WholeRead {
+export function readWhole(location: string, into: Uint8Array, nowMs: number, known: Observation): WholeRead {
   return withOpenFile(location, (descriptor) => {
+    const bytes = known.size <= into.byteLength ? readIfPossible(descriptor, into, known.size) : null
+    const look = bytes === known.size ? observe(fstatSync(descriptor), null, nowMs) : null
+    if (look?.found === 'entry' && sameVersion(known, look.observation)) {
+      return { fault: null, observation: look.observation, bytes: known.size }
+    }
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
       const before = fstatSync(descriptor)
       if (!before.isFile()) return { fault: 'vanished' }
@@ -118,6 +125,15 @@ function openFault(error: unknown): ReadFault {
   const code = errorCode(error)
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENXIO') return { fault: 'vanished' }
   return { fault: 'unreadable', message: plainMessage(error) }
+}
+
+/** Null when it is nothing that can be read: a directory or a FIFO may have taken the file's place. */
+function readIfPossible(descriptor: number, into: Uint8Array, length: number): number | null {
+  try {
+    return readFully(descriptor, into, length, 0)
+  } catch {
+    return null
+  }
 }
 
 function readFully(descriptor: number, into: Uint8Array, length: number, position: number): number {

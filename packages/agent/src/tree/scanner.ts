@@ -229,7 +229,7 @@ export class Scanner {
       return
     }
     const location = this.#locate(before.path)
-    const read = location === null ? null : readWhole(location, this.#scratch, this.#parts.nowMs())
+    const read = location === null ? null : readWhole(location, this.#scratch, this.#parts.nowMs(), observation)
     if (read !== null && read.fault === null) {
       this.#judgeBytes(before, read.observation, digestOf(this.#scratch.subarray(0, read.bytes)))
     } else {
