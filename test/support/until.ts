@@ -1,7 +1,10 @@
 /** Waits for a condition with a deadline: tests never sleep for a fixed time and hope. */
 import { setTimeout as delay } from 'node:timers/promises'
 
-const POLL_MS = 15
+/** Soon at first, then less often: most of what is awaited needs the processor that asking takes. */
+const FIRST_POLL_MS = 10
+const LAST_POLL_MS = 60
+const SLOWER = 1.3
 
 /**
  * @param attempt what is awaited: returns undefined or false while it does not hold
@@ -13,11 +16,11 @@ export async function until<Result>(
   deadlineMs = 30_000,
 ): Promise<Exclude<Result, false | undefined | null>> {
   const end = performance.now() + deadlineMs
-  for (;;) {
+  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LAST_POLL_MS, pollMs * SLOWER)) {
     const result = await attempt()
     if (result !== undefined && result !== false && result !== null)
       return result as Exclude<Result, false | undefined | null>
     if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${await describe()}`)
-    await delay(POLL_MS)
+    await delay(pollMs)
   }
 }
