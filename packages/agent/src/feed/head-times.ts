@@ -39,16 +39,27 @@ export class HeadTimes {
 
   /** When the first change after that sequence was hinted at; null when there is none. */
   firstAfter(sequence: number): number | null {
-    return this.#times.find(({ head }) => head > sequence)?.seenMs ?? null
+    return this.#times[this.#numberAfter(sequence)]?.seenMs ?? null
   }
 
   /** Times of the heads above `after` and up to `to`. */
   between(after: number, to: number): number[] {
-    return this.#times.filter(({ head }) => head > after && head <= to).map(({ seenMs }) => seenMs)
+    return this.#times.slice(this.#numberAfter(after), this.#numberAfter(to)).map(({ seenMs }) => seenMs)
   }
 
   get all(): readonly HeadTime[] {
     return this.#times
+  }
+
+  /** How many heads are not above the sequence: every commit of every receiver asks. */
+  #numberAfter(sequence: number): number {
+    let [from, to] = [0, this.#times.length]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if ((this.#times[middle]?.head ?? Infinity) > sequence) to = middle
+      else from = middle + 1
+    }
+    return from
   }
 
   #thin(nowMs: number): void {
