@@ -26,6 +26,8 @@ const MOST_STORY = 4_000
 /** Longer than the longest pause between two tries of anything. */
 const PATIENCE_MS = 1_500_000
 const QUIET_MS = 4_000
+/** The heartbeat's patience, and time to dial and to catch up. */
+const UNHEARD_MS = 60_000
 const FEW_BYTES = 4_096
 
 export async function runSeed(seed: number, tell: (line: string) => void = () => undefined): Promise<Outcome> {
@@ -86,7 +88,8 @@ async function inSync(world: World, receivers: readonly ReceiverHost[], guarante
 }
 
 async function quiet(world: World): Promise<void> {
-  await world.advance(QUIET_MS)
+  // The trees may be equal, but for what is protected, while the last change waits on a line that was cut unheard.
+  await world.advance(UNHEARD_MS)
   const before = world.lines.segmentBytes
   await world.advance(QUIET_MS)
   await inSync(world, world.receivers, 'G1')

@@ -24,7 +24,7 @@ export const ListedFile = Type.Tuple([Name, Type.Literal('f'), ...attributes, Co
 export const ListedDirectory = Type.Tuple([Name, Type.Literal('d'), ...attributes])
 /** `[name, 'l', mode, uid, gid, mtime, target]` */
 export const ListedSymlink = Type.Tuple([Name, Type.Literal('l'), ...attributes, LinkTarget])
-/** `[name, 'u']`: something that is changing, or can not be read at present. It is neither missing nor extraneous. */
+/** `[name, 'u']`: no directory, but changing, or not to be read at present. It is neither missing nor extraneous. */
 export const ListedUnsettled = Type.Tuple([Name, Type.Literal('u')])
 export const ListedEntry = Type.Union([ListedFile, ListedDirectory, ListedSymlink, ListedUnsettled])
 export type ListedEntry = Static<typeof ListedEntry>

@@ -78,9 +78,10 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
 
 async function listed(entry: IndexedEntry, list: List, parts: ListingParts): Promise<ListedEntry> {
   const name = entry.path === ROOT_PATH ? ROOT_PATH : baseName(entry.path)
-  if (entry.sequence === DEFERRED || parts.isUnsettled(entry.path)) return [name, 'u']
   const { mode, uid, gid, mtime } = entry
+  // What is in it is listed as well.
   if (entry.kind === 'directory') return [name, 'd', mode, uid, gid, mtime]
+  if (entry.sequence === DEFERRED || parts.isUnsettled(entry.path)) return [name, 'u']
   if (entry.kind === 'symlink') return [name, 'l', mode, uid, gid, mtime, entry.target ?? '']
   const digest = entry.digest ?? (list.digests ? await digestOfEntry(entry, parts) : null)
   return [name, 'f', mode, uid, gid, mtime, entry.size, list.digests ? digest : null]

@@ -216,6 +216,11 @@ export class Comparison {
       else this.#noteSet(path, isRepaired)
       return true
     }
+    if (verdict.do === 'leave') {
+      this.#leave(path)
+      this.#found(path, 'changed')
+      return true
+    }
     const { size } = verdict
     const mustRead = verdict.do === 'read' || (verdict.mayHold && !this.#scope.isDryRun)
     const digest = mustRead ? this.#read(opened, path, size, isDue) : null

@@ -86,5 +86,7 @@ test('what is unsettled is neither missing nor changed', () => {
   for (const check of ['metadata', 'content', 'strict'] as const) {
     assert.deepEqual(reconcile([['n', 'u']], new Map(), same, check), [])
     assert.deepEqual(reconcile([['n', 'u']], found({ size: 7 }), same, check), [])
+    const directory = found({ kind: 'directory', mode: 0o755 })
+    assert.deepEqual(reconcile([['n', 'u']], directory, same, check), [{ name: 'n', do: 'leave' }])
   }
 })

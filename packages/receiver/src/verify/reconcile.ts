@@ -17,10 +17,12 @@ export type Verdict =
   | { name: string; do: 'want'; difference: 'missing' | 'changed'; size: number; mayHold: boolean }
   /** Has to be read: with this digest only `attributes` (null: nothing) has to be set, else it is wanted. */
   | { name: string; do: 'read'; size: number; digest: string; attributes: AttributeChange | null }
+  /** A directory in the way of something that the agent can not tell of at present, but that it is none. */
+  | { name: string; do: 'leave' }
   /** Only attributes differ. */
   | { name: string; do: 'set'; kind: 'file' | 'directory' | 'symlink'; attributes: AttributeChange }
 
-/** @returns nothing for entries that are equal, and for those that the agent does not know at present */
+/** @returns nothing for entries that are equal, and for files that the agent does not know at present */
 export function reconcile(
   listed: readonly ListedEntry[],
   local: ReadonlyMap<string, LocalEntry>,
@@ -29,7 +31,10 @@ export function reconcile(
 ): Verdict[] {
   const verdicts: Verdict[] = []
   for (const entry of listed) {
-    if (entry[1] === 'u') continue
+    if (entry[1] === 'u') {
+      if (local.get(entry[0])?.kind === 'directory') verdicts.push({ name: entry[0], do: 'leave' })
+      continue
+    }
     const [name, , mode, uid, gid, mtime] = entry
     const verdict = compare(entry, local.get(name), { mode, mtime, ...ownerOf(uid, gid) }, check)
     if (verdict !== null) verdicts.push(verdict)

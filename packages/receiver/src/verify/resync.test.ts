@@ -228,6 +228,33 @@ test('a resync that is cut off leaves no position, and the next one ends it', as
   assert.equal(feed.applier.hello().sequence, 40)
 })
 
+test('a directory in the place of what is unsettled makes way: nothing in it is left when a directory comes there', async () => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('target/d/inner'), { recursive: true })
+  writeFileSync(scratch.at('target/d/inner/stranger'), 'unknown to the agent')
+  writeFileSync(scratch.at('target/upload'), 'an earlier version')
+  await using feed = await new Feed(scratch).open()
+  feed.connect({ start: 'resync', sequence: 40, head: 40 })
+  const root: ListedChildren = { path: '', entries: [['.', 'd', 0o755, 0, 0, 0]], complete: true }
+  const unsettled: ListedChildren = {
+    path: '.',
+    complete: true,
+    entries: [
+      ['d', 'u'],
+      ['upload', 'u'],
+    ],
+  }
+  // The first of them tells how much there is to do.
+  for (const number of [0, 1]) {
+    await until(() => feed.allSent('list').length > number, 'a list')
+    feed.text(listing(feed.allSent('list')[number]?.request ?? 0, [root, unsettled], null))
+  }
+  await feed.seen('phase', ({ phase }) => phase === 'replaying')
+  assert.equal(readFileSync(scratch.at('target/upload'), 'utf8'), 'an earlier version')
+  await feed.commit([{ change: { path: 'd', kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 } }])
+  assert.deepEqual(readdirSync(scratch.at('target/d')), [])
+})
+
 test('a first join tells by size and time how much it is going to do, and has done nothing by then', async () => {
   using scratch = new Scratch()
   const source = scratch.at('source')
