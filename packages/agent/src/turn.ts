@@ -12,16 +12,19 @@ export class TurnsEnded extends RangeError {
 
 export class Turn {
   readonly #directories: Pick<ConfinedDirectories, 'release'>
-  #beganMs = performance.now()
+  readonly #nowMs: () => number
+  #beganMs: number
   #isClosed = false
 
   /** @param directories of which no descriptor outlives a turn: a directory may be moved in between */
-  constructor(directories: Pick<ConfinedDirectories, 'release'>) {
+  constructor(directories: Pick<ConfinedDirectories, 'release'>, nowMs = () => performance.now()) {
     this.#directories = directories
+    this.#nowMs = nowMs
+    this.#beganMs = nowMs()
   }
 
   get isOver(): boolean {
-    return performance.now() - this.#beganMs >= TURN_MS
+    return this.#nowMs() - this.#beganMs >= TURN_MS
   }
 
   /** Resolves when everybody else has had a turn. @throws TurnsEnded when there are no more turns */
@@ -29,7 +32,7 @@ export class Turn {
     this.#directories.release()
     await nextTurn()
     if (this.#isClosed) throw new TurnsEnded('the root was opened anew')
-    this.#beganMs = performance.now()
+    this.#beganMs = this.#nowMs()
   }
 
   /** Work that is waiting for its next turn ends where it is. */
