@@ -217,8 +217,7 @@ export class Comparison {
       return true
     }
     if (verdict.do === 'leave') {
-      this.#leave(path)
-      this.#found(path, 'changed')
+      this.#noteSet(path, this.#leave(path))
       return true
     }
     const { size } = verdict
@@ -243,18 +242,23 @@ export class Comparison {
   /**
    * A directory where something else is to be makes way at once: whatever the agent has there when it answers, nothing or
    * a directory may be it, nobody compares what is in this one.
+   * @returns whether it is gone
    */
-  #leave(path: string): void {
+  #leave(path: string): boolean {
+    if (this.#target.untouchable.stays(path, true)) return false
     this.#events.leaves(path)
-    if (this.#scope.isDryRun) return
+    if (this.#scope.isDryRun) return false
+    let isGone = false
     const before = this.#lookAt(parentPath(path))
     try {
       this.#removal.vacate(path)
+      isGone = true
     } catch (error) {
       // The commit tells that something in it stays.
       if (!(error instanceof StaysError)) this.#noteFailure(path, error)
     }
     if (before !== null) this.#restore(parentPath(path), { mode: null, mtime: before.mtime })
+    return isGone
   }
 
   /** @returns the digest; null when it can not be had; undefined when it takes longer */

@@ -251,8 +251,25 @@ test('a directory in the place of what is unsettled makes way: nothing in it is 
   }
   await feed.seen('phase', ({ phase }) => phase === 'replaying')
   assert.equal(readFileSync(scratch.at('target/upload'), 'utf8'), 'an earlier version')
+  const over = feed.all('log').find(({ message }) => message === 'resync is over')
+  assert.deepEqual([over?.details['changed'], over?.details['repaired']], [1, 1])
   await feed.commit([{ change: { path: 'd', kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 } }])
   assert.deepEqual(readdirSync(scratch.at('target/d')), [])
+})
+
+test('a directory that is protected as one stays, also in the place of what is unsettled', async () => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('target/d'), { recursive: true })
+  await using feed = await new Feed(scratch).open({ protect: ['d/'] })
+  feed.connect({ start: 'resync', sequence: 40, head: 40 })
+  const root: ListedChildren = { path: '', entries: [['.', 'd', 0o755, 0, 0, 0]], complete: true }
+  for (const number of [0, 1]) {
+    await until(() => feed.allSent('list').length > number, 'a list')
+    const unsettled: ListedChildren = { path: '.', complete: true, entries: [['d', 'u']] }
+    feed.text(listing(feed.allSent('list')[number]?.request ?? 0, [root, unsettled], null))
+  }
+  await feed.seen('phase', ({ phase }) => phase === 'replaying')
+  assert.ok(existsSync(scratch.at('target/d')))
 })
 
 test('a first join tells by size and time how much it is going to do, and has done nothing by then', async () => {
