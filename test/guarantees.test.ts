@@ -1,4 +1,4 @@
-/** GUARANTEES.md and SECURITY.md name tests: every one has to be there, and every guarantee has to have one. */
+/** docs/guarantees.md and docs/security.md name tests: every one has to be there, and every guarantee has to have one. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,15 +22,15 @@ function hasTest(file: string, name: string): boolean {
   return isBeginning || text.includes(`'${name.replaceAll("'", "\\'")}'`)
 }
 
-test('every test that GUARANTEES.md names exists', () => {
-  const claims = [...readFileSync(join(ROOT, 'GUARANTEES.md'), 'utf8').matchAll(CLAIM)]
+test('every test that docs/guarantees.md names exists', () => {
+  const claims = [...readFileSync(join(ROOT, 'docs/guarantees.md'), 'utf8').matchAll(CLAIM)]
   assert.ok(claims.length > 10)
   const missing = claims.filter(([, file = '', name = '']) => !hasTest(file, name)).map(([line]) => line)
   assert.deepEqual(missing, [])
 })
 
 test('every guarantee names a test', () => {
-  const sections = readFileSync(join(ROOT, 'GUARANTEES.md'), 'utf8')
+  const sections = readFileSync(join(ROOT, 'docs/guarantees.md'), 'utf8')
     .split(/^## (?=G\d)/m)
     .slice(1)
   assert.deepEqual(
@@ -40,8 +40,8 @@ test('every guarantee names a test', () => {
   for (const section of sections) assert.match(section, new RegExp(CLAIM.source, 'm'), section.slice(0, 30))
 })
 
-test('every test file that SECURITY.md names exists', () => {
-  const sections = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8').split(/^## /m).slice(1)
+test('every test file that docs/security.md names exists', () => {
+  const sections = readFileSync(join(ROOT, 'docs/security.md'), 'utf8').split(/^## /m).slice(1)
   const files = sections.flatMap((section) =>
     [...section.matchAll(/`([\w./-]+\.test\.ts)`/g)].map(([, file = '']) => file),
   )

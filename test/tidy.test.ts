@@ -21,7 +21,6 @@ interface Rule {
 const MOST_LINES = 500
 /** Which packages of ours a package may import. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  typebox: [],
   protocol: [],
   host: ['protocol'],
   agent: ['protocol', 'host'],
@@ -31,22 +30,22 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 }
 const PROTOCOL_IMPORTS = new Set(['node:buffer', 'node:crypto', 'ignore', 'typebox', 'typebox/compile'])
 const DECISION_FILES = [
-  'packages/agent/src/tree/coalesce.ts',
-  'packages/agent/src/tree/difference.ts',
-  'packages/agent/src/tree/guard.ts',
-  'packages/agent/src/tree/root-identity.ts',
-  'packages/agent/src/tree/retries.ts',
-  'packages/agent/src/delta/recipe.ts',
-  'packages/agent/src/feed/changeset-plan.ts',
-  'packages/agent/src/feed/session-state.ts',
-  'packages/agent/src/feed/start-decision.ts',
-  'packages/receiver/src/apply/plan.ts',
-  'packages/receiver/src/http/readiness.ts',
-  'packages/receiver/src/link/backoff.ts',
-  'packages/receiver/src/verify/reconcile.ts',
+  'packages/agent/src/root/scan/coalesce.ts',
+  'packages/agent/src/root/scan/difference.ts',
+  'packages/agent/src/root/scan/guard.ts',
+  'packages/agent/src/root/scan/root-identity.ts',
+  'packages/agent/src/root/scan/retries.ts',
+  'packages/agent/src/root/delta/recipe.ts',
+  'packages/agent/src/root/pack/changeset-plan.ts',
+  'packages/agent/src/serve/feed/session-state.ts',
+  'packages/agent/src/root/answer/start-decision.ts',
+  'packages/receiver/src/disk/commit/plan.ts',
+  'packages/receiver/src/serve/http/readiness.ts',
+  'packages/receiver/src/serve/link/backoff.ts',
+  'packages/receiver/src/disk/compare/reconcile.ts',
 ]
 /** Gets the process as an argument from each `main.ts`. */
-const MAY_NAME_PROCESS = 'packages/host/src/command-line.ts'
+const MAY_NAME_PROCESS = 'packages/host/src/daemon/command-line.ts'
 
 const isScript = ({ path }: SourceFile) => path.endsWith('.ts')
 const isTest = ({ path }: SourceFile) => path.endsWith('.test.ts')
@@ -123,7 +122,7 @@ function packageRule(name: string): Rule {
 /** The entries of threads, and all of their packages' files that they load. */
 function loadedByThreads(files: readonly SourceFile[]): SourceFile[] {
   const byPath = new Map(files.map((file) => [file.path, file]))
-  const loaded = new Set(files.filter(({ path }) => path.endsWith('/src/root-worker.ts')))
+  const loaded = new Set(files.filter(({ path }) => /\/src\/(?:root\/root|disk\/disk)-worker\.ts$/.test(path)))
   for (const file of loaded) {
     for (const { specifier, isTypeOnly } of importsOf(file)) {
       const found = isTypeOnly ? undefined : byPath.get(posix.join(dirname(file.path), specifier))
@@ -169,20 +168,20 @@ const RULES: Rule[] = [
       return [...imported, ...matches(decisions, 'code', IMPURE, 'is not pure')]
     },
     planted: {
-      'packages/agent/src/tree/coalesce.ts': "import { statSync } from 'node:fs'\n",
-      'packages/agent/src/tree/difference.ts': 'const now = Date.now()\n',
-      'packages/agent/src/tree/guard.ts': "import { setTimeout } from 'node:timers/promises'\n",
-      'packages/agent/src/tree/retries.ts': 'const now = performance.now()\n',
-      'packages/agent/src/feed/changeset-plan.ts': "import { spawnSync } from 'node:child_process'\n",
-      'packages/agent/src/feed/session-state.ts': 'setTimeout(() => {}, 1)\n',
-      'packages/agent/src/feed/start-decision.ts': 'const now = new Date()\n',
-      'packages/receiver/src/apply/plan.ts': 'const root = process.getuid?.() === 0\n',
-      'packages/receiver/src/http/readiness.ts': 'const id = crypto.randomUUID()\n',
-      'packages/receiver/src/link/backoff.ts': 'const jitter = Math.random()\n',
-      'packages/receiver/src/verify/reconcile.ts': 'const here = import.meta.filename\n',
+      'packages/agent/src/root/scan/coalesce.ts': "import { statSync } from 'node:fs'\n",
+      'packages/agent/src/root/scan/difference.ts': 'const now = Date.now()\n',
+      'packages/agent/src/root/scan/guard.ts': "import { setTimeout } from 'node:timers/promises'\n",
+      'packages/agent/src/root/scan/retries.ts': 'const now = performance.now()\n',
+      'packages/agent/src/root/pack/changeset-plan.ts': "import { spawnSync } from 'node:child_process'\n",
+      'packages/agent/src/serve/feed/session-state.ts': 'setTimeout(() => {}, 1)\n',
+      'packages/agent/src/root/answer/start-decision.ts': 'const now = new Date()\n',
+      'packages/receiver/src/disk/commit/plan.ts': 'const root = process.getuid?.() === 0\n',
+      'packages/receiver/src/serve/http/readiness.ts': 'const id = crypto.randomUUID()\n',
+      'packages/receiver/src/serve/link/backoff.ts': 'const jitter = Math.random()\n',
+      'packages/receiver/src/disk/compare/reconcile.ts': 'const here = import.meta.filename\n',
     },
     innocent: {
-      'packages/receiver/src/link/backoff.ts':
+      'packages/receiver/src/serve/link/backoff.ts':
         "/** No Math.random here. */\nimport type { Stats } from 'node:fs'\nconst at = new Date(0)\nconst s = 'Date.now()'\n",
     },
   },
@@ -198,7 +197,7 @@ const RULES: Rule[] = [
     },
     planted: {
       'packages/agent/src/a.ts': 'const home = process.env\n',
-      'packages/host/src/command-line.ts': "import process from 'node:process'\n",
+      'packages/host/src/daemon/command-line.ts': "import process from 'node:process'\n",
       'packages/local/src/a.ts': 'spawn(process)\n',
     },
     innocent: {
@@ -211,14 +210,14 @@ const RULES: Rule[] = [
     faults: (files) =>
       loadedByThreads(files).flatMap((file) => importsOf(file).flatMap((at) => forProcesses(file, at))),
     planted: {
-      'packages/agent/src/root-worker.ts': "import { Gauge } from '@rootferry/host/metrics'\n",
-      'packages/receiver/src/root-worker.ts': "import { readConfigFile } from '@rootferry/host/process'\n",
+      'packages/agent/src/root/root-worker.ts': "import { Gauge } from '@rootferry/host/daemon/metrics'\n",
+      'packages/receiver/src/disk/disk-worker.ts': "import { readConfigFile } from '@rootferry/host/daemon'\n",
     },
     innocent: {
-      'packages/agent/src/root-worker.ts': "import { a } from './a.ts'\nimport type { c } from './c.ts'\n",
+      'packages/agent/src/root/root-worker.ts': "import { a } from '../a.ts'\nimport type { c } from '../c.ts'\n",
       'packages/agent/src/a.ts':
-        "import type { Logger } from '@rootferry/host/process'\nimport { Failure } from '@rootferry/host'\n",
-      'packages/agent/src/c.ts': "import { createLogger } from '@rootferry/host/process'\n",
+        "import type { Logger } from '@rootferry/host/daemon'\nimport { Failure } from '@rootferry/host/machine'\n",
+      'packages/agent/src/c.ts': "import { createLogger } from '@rootferry/host/daemon'\n",
     },
   },
   {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { AGENT, RECEIVER } from '../../packages/local/src/programs.ts'
+import { AGENT, RECEIVER } from '../../build/programs.ts'
 import { differences } from '../support/compare-trees.ts'
 import { until } from '../support/until.ts'
 

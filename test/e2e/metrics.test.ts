@@ -1,4 +1,4 @@
-/** METRICS.md against what real daemons say, both ways, and the figures that have to move when something happens. */
+/** docs/metrics.md against what real daemons say, both ways, and the figures that have to move when something happens. */
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,9 +22,9 @@ const DAEMONS = {
   Receiver: async () => await (await rig.health(0, '/metrics')).text(),
 }
 
-/** Name → type and labels, from a table of METRICS.md. */
+/** Name → type and labels, from a table of docs/metrics.md. */
 function documented(heading: string): Map<string, string> {
-  const text = readFileSync(new URL('../../METRICS.md', import.meta.url), 'utf8')
+  const text = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
   const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
   const rows = [...section.matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*) \|/gm)]
   return new Map(rows.map(([, name = '', type, labels = '']) => [name, `${type} ${labels.replaceAll(/[` ]/g, '')}`]))
@@ -47,7 +47,7 @@ function value(text: string, sample: string): number {
 }
 
 for (const [name, metrics] of Object.entries(DAEMONS)) {
-  test(`METRICS.md has every metric of the ${name.toLowerCase()}, with its type and labels, and no other`, async () => {
+  test(`docs/metrics.md has every metric of the ${name.toLowerCase()}, with its type and labels, and no other`, async () => {
     writeFileSync(join(rig.source, `${name}.txt`), name)
     const text = await until(
       async () => {

@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { AGENT } from '../../packages/local/src/programs.ts'
+import { AGENT } from '../../build/programs.ts'
 import { Rig } from '../support/rig.ts'
 
 /** The first shell block of the README that has `curl` in it. */

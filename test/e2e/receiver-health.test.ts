@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { RECEIVER } from '../../packages/local/src/programs.ts'
+import { RECEIVER } from '../../build/programs.ts'
 import { freePort, Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 

@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import type { Daemon } from '../../packages/local/src/daemon.ts'
+import type { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
 import { until } from '../support/until.ts'
 import { agentRun, CrashBench, receiverRun, stepsOfRun } from './crash-bench.ts'
 import type { CrashPoint } from './durable-steps.ts'
@@ -117,7 +117,7 @@ test('what can not be removed names the error of the disk', (t) => {
   if (missing !== null) return t.skip(missing)
   const file = join(mkdtempSync(join(tmpdir(), 'rootferry-remove-')), 'x')
   writeFileSync(file, '')
-  const program = `import { removeTree } from ${JSON.stringify(import.meta.resolve('../../packages/host/src/index.ts'))}
+  const program = `import { removeTree } from ${JSON.stringify(import.meta.resolve('../../packages/host/src/machine/index.ts'))}
     try { removeTree(${JSON.stringify(file)}) } catch (error) { console.log(error.code, error.syscall) }`
   for (const error of IS_LONG ? ['EROFS', 'EIO', 'ENOSPC', 'EDQUOT', 'EACCES'] : ['EROFS', 'ENOSPC']) {
     const inject = ['-f', '-o', '/dev/null', '-e', `inject=unlink,unlinkat,rmdir:error=${error}`]

@@ -15,66 +15,70 @@ const CLEANS = 'takes away what nobody names any more'
 
 /** By file below packages/, by call. */
 export const SITES: Record<string, Record<string, Site>> = {
-  'agent/src/admin-secret.ts': { writeDurably: [1, REPLACED('admin-secret')] },
-  'agent/src/door/identity.ts': {
+  'agent/src/serve/http/admin-secret.ts': { writeDurably: [1, REPLACED('admin-secret')] },
+  'agent/src/serve/door/identity.ts': {
     mkdirSync: [1, 'the state directory, which the agent has made by then'],
     writeDurably: [1, REPLACED('identity')],
   },
-  'agent/src/door/tokens.ts': { mkdirSync: [1, ['mkdir state']], writeDurably: [1, REPLACED('tokens')] },
-  'agent/src/tree/entry-index.ts': { COMMIT: [1, ['write index-wal']] },
-  'agent/src/tree/index-queries.ts': { statement: [1, ['write index-wal']] },
-  'agent/src/tree/index-schema.ts': { COMMIT: [2, ['write index-journal', 'write index-wal', 'write index']] },
-  'agent/src/tree/root-index.ts': { mkdirSync: [1, ['mkdir state']], renameSync: [1, DAMAGE], rmSync: [1, DAMAGE] },
-  'host/src/durable-file.ts': {
+  'agent/src/serve/door/tokens.ts': { mkdirSync: [1, ['mkdir state']], writeDurably: [1, REPLACED('tokens')] },
+  'agent/src/root/index/entry-index.ts': { COMMIT: [1, ['write index-wal']] },
+  'agent/src/root/index/index-queries.ts': { statement: [1, ['write index-wal']] },
+  'agent/src/root/index/index-schema.ts': { COMMIT: [2, ['write index-journal', 'write index-wal', 'write index']] },
+  'agent/src/root/index/root-index.ts': {
+    mkdirSync: [1, ['mkdir state']],
+    renameSync: [1, DAMAGE],
+    rmSync: [1, DAMAGE],
+  },
+  'host/src/machine/durable-file.ts': {
     writeFileSync: [1, ['write admin-secret', 'fsync admin-secret']],
     renameSync: [1, ['rename admin-secret to admin-secret']],
     fsyncSync: [1, ['fsync state']],
   },
-  'host/src/file-lock.ts': {
+  'host/src/machine/file-lock.ts': {
     symlinkSync: [1, ['symlink identity', 'symlink tokens']],
     rmSync: [2, ['unlink identity', 'unlink tokens']],
   },
-  'host/src/logger.ts': { writeSync: [1, 'standard output'] },
-  'host/src/make-directories.ts': { mkdirSync: [1, ['mkdir state', 'mkdir trash']] },
-  'host/src/remove-tree.ts': { rmSync: [1, ['unlink probe']] },
-  'receiver/src/apply/attributes.ts': {
+  'host/src/daemon/logger.ts': { writeSync: [1, 'standard output'] },
+  'host/src/machine/make-directories.ts': { mkdirSync: [1, ['mkdir state', 'mkdir trash']] },
+  'host/src/machine/remove-tree.ts': { rmSync: [1, ['unlink probe']] },
+  'receiver/src/disk/files/attributes.ts': {
     chmodSync: [1, ['chmod target']],
     utimesSync: [1, ['utimes target']],
     lutimesSync: [1, ['utimes staging']],
     chownSync: [1, OWNERS],
     lchownSync: [1, OWNERS],
   },
-  'receiver/src/apply/committer.ts': {
+  'receiver/src/disk/commit/committer.ts': {
     chmodSync: [1, 'opens up a directory that is closed to its owner, who is not root'],
     mkdirSync: [1, 'where somebody emptied the place meanwhile'],
     renameSync: [1, ['rename staging to target', 'rename partial to target']],
     unlinkSync: [1, ['unlink target']],
   },
-  'receiver/src/apply/durability.ts': {
+  'receiver/src/disk/commit/durability.ts': {
     'promisify(fsync)': [
       1,
       'comes or not, as `sync -f` was due or not; to a SIGKILL it is the ledger record that follows',
     ],
   },
-  'receiver/src/apply/ledger-file.ts': {
+  'receiver/src/disk/ledger/ledger-file.ts': {
     COMMIT: [2, ['write ledger-journal', 'write ledger-wal', 'write ledger']],
     mkdirSync: [1, 'made with the target by then'],
     renameSync: [1, DAMAGE],
   },
-  'receiver/src/apply/ledger.ts': {
+  'receiver/src/disk/ledger/ledger.ts': {
     run: [1, ['write ledger-wal']],
     transaction: [1, ['write ledger-wal']],
     synced: [1, ['write ledger-wal', 'fsync ledger-wal']],
     checkpoint: [1, ['write ledger', 'fsync ledger']],
     statement: [1, ['write ledger-wal']],
   },
-  'receiver/src/apply/partial-files.ts': {
+  'receiver/src/disk/stage/partial-files.ts': {
     writeSync: [1, ['write partial']],
     ftruncateSync: [2, ['truncate partial']],
     removeTree: [2, CLEANS],
   },
-  'receiver/src/apply/removal.ts': { rmdirSync: [2, ['rmdir target']] },
-  'receiver/src/apply/staging.ts': {
+  'receiver/src/disk/area/removal.ts': { rmdirSync: [2, ['rmdir target']] },
+  'receiver/src/disk/stage/staging.ts': {
     mkdirSync: [1, ['mkdir staging']],
     writeSync: [1, ['write staging']],
     futimesSync: [1, ['utimes staging']],
@@ -85,12 +89,12 @@ export const SITES: Record<string, Record<string, Site>> = {
     copyFileSync: [1, 'where a second name for the same file is refused'],
     removeTree: [7, ['unlink probe']],
   },
-  'receiver/src/apply/target.ts': {
+  'receiver/src/disk/target.ts': {
     writeFileSync: [1, 'an empty probe'],
     renameSync: [1, 'a probe that is always refused'],
     removeTree: [1, ['unlink probe']],
   },
-  'receiver/src/apply/trash.ts': {
+  'receiver/src/disk/area/trash.ts': {
     mkdirSync: [3, ['mkdir target']],
     renameSync: [1, ['rename target to target']],
     removeTree: [2, 'the oldest goes when it is too much or too old'],
@@ -99,13 +103,13 @@ export const SITES: Record<string, Record<string, Site>> = {
     unlinkSync: [1, ACROSS],
     rmdirSync: [1, ACROSS],
   },
-  'receiver/src/apply/work-area.ts': {
+  'receiver/src/disk/area/work-area.ts': {
     mkdirSync: [1, ['mkdir staging', 'mkdir trash']],
     unlinkSync: [1, 'something planted under the reserved name'],
     removeTree: [1, CLEANS],
     rmdirSync: [1, 'the empty area inside a target that is a filesystem of its own'],
   },
-  'receiver/src/join.ts': {
+  'receiver/src/cli/join.ts': {
     mkdirSync: [1, 'a command: what it leaves is whole or not there'],
     writeDurably: [1, 'a command: what it leaves is whole or not there'],
     writeFileSync: [1, 'a trial in a temporary directory'],
@@ -125,7 +129,7 @@ function sqlite(file: string): string[] {
 export const STEPS = {
   agent: [...stepsOf('agent/', 'admin-secret', 'index', 'state'), ...stepsOf('', 'identity'), ...sqlite('index')],
   command: [...stepsOf('', 'tokens'), 'fsync state'],
-  receiver: [...stepsOf('receiver/'), ...stepsOf('host/src/make-directories.ts'), ...sqlite('ledger')],
+  receiver: [...stepsOf('receiver/'), ...stepsOf('host/src/machine/make-directories.ts'), ...sqlite('ledger')],
 }
 
 /** @param places where given, only steps there */

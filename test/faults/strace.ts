@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import type { Daemon } from '../../packages/local/src/daemon.ts'
+import type { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
 
 /** Calls that change something on a disk, or promise that it stays. */
 const DURABLE_CALLS = [

@@ -12,7 +12,7 @@ import {
   MTIME,
   Scratch,
   symlink,
-} from '../../packages/receiver/src/apply/test-feed.ts'
+} from '../../packages/receiver/test-support/test-feed.ts'
 import { imprint, ROUNDS, Swapper } from '../support/swapper.ts'
 
 /** What a swapped directory would be confused with: the same names, of other kinds and content. */

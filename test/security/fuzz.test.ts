@@ -7,9 +7,9 @@ import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { SessionState } from '../../packages/agent/src/feed/session-state.ts'
-import { EXAMPLES_TO_AGENT, EXAMPLES_TO_RECEIVER } from '../../packages/protocol/src/examples.ts'
+import { SessionState } from '../../packages/agent/src/serve/feed/session-state.ts'
 import { decodeToAgent, ProtocolError } from '../../packages/protocol/src/index.ts'
+import { EXAMPLES_TO_AGENT, EXAMPLES_TO_RECEIVER } from '../../packages/protocol/test-support/examples.ts'
 import {
   absent,
   directory,
@@ -18,7 +18,7 @@ import {
   Scratch,
   segmentOf,
   symlink,
-} from '../../packages/receiver/src/apply/test-feed.ts'
+} from '../../packages/receiver/test-support/test-feed.ts'
 import { imprint } from '../support/swapper.ts'
 
 const RUNS = process.env['ROOTFERRY_LONG'] === '1' ? 20_000 : 120

@@ -23,7 +23,7 @@ import {
   Scratch,
   segmentOf,
   tarOf,
-} from '../../packages/receiver/src/apply/test-feed.ts'
+} from '../../packages/receiver/test-support/test-feed.ts'
 import { Rig } from '../support/rig.ts'
 import { imprint } from '../support/swapper.ts'
 import { until } from '../support/until.ts'

@@ -2,22 +2,23 @@
  * The daemons of a simulated farm: the agent's and the receiver's own code for a root, as their main files put it
  * together, less what is HTTP. One object is one life of a process.
  */
-import { RootFeed } from '../../packages/agent/src/feed/root-feed.ts'
+
+import { serveRoot } from '../../packages/agent/src/root/serve-root.ts'
 import type { RootOptions } from '../../packages/agent/src/root-messages.ts'
-import { serveRoot } from '../../packages/agent/src/thread-end.ts'
-import type { Logger } from '../../packages/host/src/process.ts'
+import { RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
+import type { Logger } from '../../packages/host/src/daemon/index.ts'
 import { closeText, decodeToAgent, ProtocolError } from '../../packages/protocol/src/index.ts'
-import type { ApplierOptions } from '../../packages/receiver/src/apply/root-applier.ts'
-import { RootThread } from '../../packages/receiver/src/root-thread.ts'
-import { serveApplier } from '../../packages/receiver/src/thread-end.ts'
+import type { ApplierOptions } from '../../packages/receiver/src/disk/root-disk.ts'
+import { serveApplier } from '../../packages/receiver/src/disk/serve-disk.ts'
+import { RootThread } from '../../packages/receiver/src/serve/root.ts'
 import type { Machine } from './machine.ts'
 import type { Network } from './network.ts'
 import { Process, type Scheduler } from './scheduler.ts'
 import type { SimulatedSocket } from './socket.ts'
 import { registerThread } from './threads.ts'
 
-registerThread('agent/src/root-worker', (port, data) => serveRoot(port, data as RootOptions))
-registerThread('receiver/src/root-worker', (port, data) => void serveApplier(port, data as ApplierOptions))
+registerThread('agent/src/root/root-worker', (port, data) => serveRoot(port, data as RootOptions))
+registerThread('receiver/src/disk/disk-worker', (port, data) => void serveApplier(port, data as ApplierOptions))
 
 export const ROOT = 'shop'
 export const SOURCE = '/srv/shop'

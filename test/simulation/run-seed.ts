@@ -6,10 +6,10 @@
  */
 import { writeFileSync } from './disk-calls.ts'
 import { enter } from './farm.ts'
+import { heal, spoil, strike } from './injected-faults.ts'
 import { owedBy } from './judge-committed.ts'
 import { SOURCE, TARGET } from './processes.ts'
 import { drawSettings } from './settings.ts'
-import { heal, spoil, strike } from './troubles.ts'
 import { type Guarantee, Violation } from './violation.ts'
 import { type ReceiverHost, World } from './world.ts'
 

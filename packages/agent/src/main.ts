@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** Entry of rootferry-agent: the only file of the package that touches the process. */
-import { tuneCollector } from '@rootferry/host'
-import { runCommand } from '@rootferry/host/process'
+import { runCommand } from '@rootferry/host/daemon'
+import { tuneCollector } from '@rootferry/host/machine'
 import { agentCommand } from './cli/agent-command.ts'
 
 tuneCollector()

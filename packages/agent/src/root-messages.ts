@@ -4,11 +4,11 @@
  * Requests carry an id and get one answer or one refusal; everything else is news and needs none.
  */
 import type { Hello, List, Want, Welcome } from '@rootferry/protocol'
-import type { PackedSegment, PlanSummary } from './feed/packer.ts'
-import type { Totals } from './tree/entry-index.ts'
-import type { GuardLimits } from './tree/guard.ts'
-import type { Problem } from './tree/problems.ts'
-import type { WatchBackend } from './tree/watcher.ts'
+import type { Totals } from './root/index/entry-index.ts'
+import type { PackedSegment, PlanSummary } from './root/pack/packer.ts'
+import type { GuardLimits } from './root/scan/guard.ts'
+import type { Problem } from './root/scan/problems.ts'
+import type { WatchBackend } from './root/watch/watcher.ts'
 
 export interface WatchSettings {
   backend: 'auto' | WatchBackend

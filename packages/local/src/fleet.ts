@@ -6,8 +6,8 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { Daemon, type LogLine } from './daemon.ts'
-import { AGENT, RECEIVER } from './programs.ts'
+import { Daemon, type LogLine } from '@rootferry/host/daemon'
+import { AGENT, RECEIVER } from '../../../build/programs.ts'
 
 const ROOT = 'docroot'
 

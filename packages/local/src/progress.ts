@@ -1,5 +1,5 @@
 /** Pure text: the bar of a first sync and the line of a changeset. */
-import { bar, count, duration, size } from '@rootferry/host/process'
+import { bar, count, duration, size } from '@rootferry/host/daemon'
 
 export interface Progress {
   name: string

@@ -6,9 +6,9 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { EXAMPLES_TO_AGENT, EXAMPLES_TO_RECEIVER } from '../test-support/examples.ts'
 import { decodeToAgent, decodeToReceiver } from './codec.ts'
 import { ProtocolError } from './errors.ts'
-import { EXAMPLES_TO_AGENT, EXAMPLES_TO_RECEIVER } from './examples.ts'
 import { LIMITS } from './limits.ts'
 import { TO_AGENT, TO_RECEIVER } from './messages.ts'
 

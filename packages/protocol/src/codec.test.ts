@@ -7,7 +7,12 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { MESSAGES_TO_AGENT, MESSAGES_TO_RECEIVER, messagesToAgent, messagesToReceiver } from './arbitraries.ts'
+import {
+  MESSAGES_TO_AGENT,
+  MESSAGES_TO_RECEIVER,
+  messagesToAgent,
+  messagesToReceiver,
+} from '../test-support/arbitraries.ts'
 import { decodeToAgent, decodeToReceiver, encodeMessage } from './codec.ts'
 import { ProtocolError } from './errors.ts'
 import { LIMITS } from './limits.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { mtimes } from './arbitraries.ts'
+import { mtimes } from '../test-support/arbitraries.ts'
 import { microseconds, sameMtime } from './entry.ts'
 
 const RUNS = 2_000

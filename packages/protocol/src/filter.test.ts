@@ -9,7 +9,7 @@ import { describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { entryPaths } from './arbitraries.ts'
+import { entryPaths } from '../test-support/arbitraries.ts'
 import { PathFilter } from './filter.ts'
 import { parentPath, ROOT_PATH } from './path.ts'
 

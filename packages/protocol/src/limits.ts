@@ -2,7 +2,7 @@
  * Every bound of the wire, in one place, with its unit in the name.
  *
  * Both ends enforce them: the sender never exceeds them and the other side closes the connection when it sees more.
- * PROTOCOL.md lists the same numbers; `protocol-document.test.ts` holds the two against each other.
+ * docs/protocol.md lists the same numbers; `protocol-document.test.ts` holds the two against each other.
  */
 export const LIMITS = {
   /** A binary frame carries at most this much of a segment. */

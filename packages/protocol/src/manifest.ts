@@ -1,7 +1,7 @@
 /**
  * Listings: the agent's index as a receiver reads it during a resync, directory by directory.
  *
- * Entries are tuples because there can be a million of them; the order of the fields is fixed here and in PROTOCOL.md.
+ * Entries are tuples because there can be a million of them; the order of the fields is fixed here and in docs/protocol.md.
  * A directory that does not fit into one listing goes on in the next one; `complete` marks its last part, after which
  * the receiver knows what the directory does not hold.
  */

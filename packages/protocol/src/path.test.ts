@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer'
 import { posix } from 'node:path'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { entryPaths, names, pathsBelowRoot } from './arbitraries.ts'
+import { entryPaths, names, pathsBelowRoot } from '../test-support/arbitraries.ts'
 import { LIMITS } from './limits.ts'
 import { baseName, isEntryPath, isWithin, joinPath, parentPath, pathDepth, pathFault, ROOT_PATH } from './path.ts'
 

@@ -1,5 +1,5 @@
 /**
- * PROTOCOL.md against the code, both ways: every message, field, limit, close reason and version is in its tables, with
+ * docs/protocol.md against the code, both ways: every message, field, limit, close reason and version is in its tables, with
  * the bounds that the schemas have, and the tables name nothing that does not exist.
  *
  * A field's type is written from its schema here, and has to be what its row says, to the letter.
@@ -17,7 +17,7 @@ import { ListedDirectory, ListedFile, ListedSymlink, ListedUnsettled } from './m
 import * as messages from './messages.ts'
 import { HISTORY, STREAM_PATH } from './version.ts'
 
-const TEXT = readFileSync(join(import.meta.dirname, '../../../PROTOCOL.md'), 'utf8')
+const TEXT = readFileSync(join(import.meta.dirname, '../../../docs/protocol.md'), 'utf8')
 
 interface Schema {
   type?: string
@@ -125,7 +125,7 @@ function sectionOf(heading: string): string {
   const level = /^#+/.exec(heading)?.[0].length ?? 0
   const lines = TEXT.split('\n')
   const start = lines.indexOf(heading)
-  assert.ok(start >= 0, `PROTOCOL.md lacks the heading: ${heading}`)
+  assert.ok(start >= 0, `docs/protocol.md lacks the heading: ${heading}`)
   const rest = lines.slice(start + 1)
   const end = rest.findIndex((line) => new RegExp(`^#{1,${level}} `).test(line))
   return rest.slice(0, end < 0 ? rest.length : end).join('\n')
@@ -152,17 +152,17 @@ function headingsOf(text: string, pattern: RegExp): string[] {
 function assertFields(what: string, schema: Schema, section: string): void {
   const rows = new Map(tableOf(section).map(([field = '', type = '']) => [field, type]))
   const fields = fieldsOf(schema)
-  assert.deepEqual([...rows.keys()].sort(), [...fields.keys()].sort(), `the fields of ${what} in PROTOCOL.md`)
+  assert.deepEqual([...rows.keys()].sort(), [...fields.keys()].sort(), `the fields of ${what} in docs/protocol.md`)
   for (const [field, types] of fields) {
     const type = rows.get(field) ?? ''
     assert.ok(
       types.includes(type),
-      `${what} ${field}: PROTOCOL.md says '${type}', its schema '${types.join(`' or '`)}'`,
+      `${what} ${field}: docs/protocol.md says '${type}', its schema '${types.join(`' or '`)}'`,
     )
   }
 }
 
-describe('PROTOCOL.md', () => {
+describe('docs/protocol.md', () => {
   for (const [direction, schemas] of Object.entries(DIRECTIONS)) {
     const section = () => {
       const heading = TEXT.split('\n').find(

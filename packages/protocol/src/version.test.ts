@@ -13,7 +13,7 @@ describe('the history of versions', () => {
     const advice = [
       `a message's schema changed: the schemas are ${schemas}, the last line of HISTORY says ${last?.schemas}.`,
       'A version that was released stays as it is: add a line to HISTORY with the next version and this fingerprint.',
-      'Only while the last version was never released, its fingerprint may be replaced. PROTOCOL.md has to follow.',
+      'Only while the last version was never released, its fingerprint may be replaced. docs/protocol.md has to follow.',
     ].join('\n')
     assert.ok(last?.schemas === schemas, advice)
   })

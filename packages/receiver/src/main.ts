@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** Entry of rootferry-receiver: the only file of the package that touches the process. */
-import { tuneCollector } from '@rootferry/host'
-import { runCommand } from '@rootferry/host/process'
-import { receiverCommand } from './cli.ts'
+import { runCommand } from '@rootferry/host/daemon'
+import { tuneCollector } from '@rootferry/host/machine'
+import { receiverCommand } from './cli/receiver-command.ts'
 
 tuneCollector()
 // Files get the modes they are created with, which are the agent's.

@@ -1,6 +1,6 @@
 /** What the main thread and a root's disk thread say to each other. Frames of segments are transferred, not copied. */
 import type { Hello } from '@rootferry/protocol'
-import type { ApplierEvent } from './apply/root-applier.ts'
+import type { ApplierEvent } from './disk/root-disk.ts'
 
 /** What the applier knows of a hello; the link adds the rest. */
 export type Position = Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials'>

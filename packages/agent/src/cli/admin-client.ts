@@ -4,11 +4,12 @@
  * Address and token come from what the agent left in its stateDir; ROOTFERRY_TOKEN takes the place of that token, and
  * then the address of the configuration will do.
  */
-import { EXIT, Failure } from '@rootferry/host'
-import { askDaemon, urlOf } from '@rootferry/host/process'
+
+import { askDaemon, urlOf } from '@rootferry/host/daemon'
+import { EXIT, Failure } from '@rootferry/host/machine'
 import type { Static, TSchema } from 'typebox'
-import { type AdminSecret, readAdminSecret } from '../admin-secret.ts'
-import type { AgentConfig } from '../config.ts'
+import type { AgentConfig } from '../config/agent-yaml.ts'
+import { type AdminSecret, readAdminSecret } from '../serve/http/admin-secret.ts'
 
 export class AdminClient {
   readonly #way: AdminSecret & { daemon: string }

@@ -1,16 +1,16 @@
 /** The command line of rootferry-agent: verbs, options, and which of them does what. Knows the terminal, not the disk. */
 
-import { EXIT_CODES, errorMessage } from '@rootferry/host'
 import {
   addCompletionCommand,
   createLogger,
   type LogOptions,
   type Terminal,
   withLogOptions,
-} from '@rootferry/host/process'
+} from '@rootferry/host/daemon'
+import { EXIT_CODES, errorMessage } from '@rootferry/host/machine'
 import { Command } from 'commander'
-import { readAgentConfig } from '../config.ts'
-import { openIdentity } from '../door/identity.ts'
+import { readAgentConfig } from '../config/agent-yaml.ts'
+import { openIdentity } from '../serve/door/identity.ts'
 import { VERSION } from '../version.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
 import { addTokenCommand } from './token-command.ts'
@@ -71,7 +71,7 @@ interface RunOptions extends LogOptions {
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const config = readAgentConfig(options.config)
   // Only this verb needs the whole agent: the others are to start fast.
-  const { Agent } = await import('../agent.ts')
+  const { Agent } = await import('../serve/agent.ts')
   const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal.colour)
   const agent = new Agent(config, log)
   const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))

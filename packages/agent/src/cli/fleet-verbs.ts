@@ -1,9 +1,10 @@
 /** The verbs that ask the running agent: status, resync, guard accept. */
-import { EXIT, printable } from '@rootferry/host'
-import type { Terminal } from '@rootferry/host/process'
+
+import type { Terminal } from '@rootferry/host/daemon'
+import { EXIT, printable } from '@rootferry/host/machine'
 import { type Command, Option } from 'commander'
-import { readAgentConfig } from '../config.ts'
-import { Accepted, Resync, Status } from '../http/schemas.ts'
+import { readAgentConfig } from '../config/agent-yaml.ts'
+import { Accepted, Resync, Status } from '../serve/http/schemas.ts'
 import { AdminClient } from './admin-client.ts'
 import { followed } from './follow-resync.ts'
 import { resyncExitCode, resyncReport } from './resync-report.ts'

@@ -1,8 +1,8 @@
 /** `resync --wait`: looks at a resync until it is over, and on a terminal draws how far each receiver is. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { printable } from '@rootferry/host'
-import type { Terminal } from '@rootferry/host/process'
-import { Resync, type ResyncAnswer, Status } from '../http/schemas.ts'
+import type { Terminal } from '@rootferry/host/daemon'
+import { printable } from '@rootferry/host/machine'
+import { Resync, type ResyncAnswer, Status } from '../serve/http/schemas.ts'
 import type { AdminClient } from './admin-client.ts'
 import { progressLines } from './resync-report.ts'
 

@@ -1,7 +1,7 @@
 /** What status and resync say of a fleet, and which exit codes follow from it. */
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import type { ReceiverAnswer, ResyncAnswer, RootAnswer } from '../http/schemas.ts'
+import type { ReceiverAnswer, ResyncAnswer, RootAnswer } from '../serve/http/schemas.ts'
 import { progressLines, resyncExitCode, resyncReport } from './resync-report.ts'
 import { isDegraded, statusReport } from './status-report.ts'
 

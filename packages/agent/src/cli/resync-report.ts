@@ -1,7 +1,8 @@
 /** Pure text: a resync while it runs, a line for each receiver, and what it found when it is over. */
-import { EXIT } from '@rootferry/host'
-import { bar, count, type Page, type Row, size, type Tone, table } from '@rootferry/host/process'
-import type { ResyncAnswer, StatusAnswer } from '../http/schemas.ts'
+
+import { bar, count, type Page, type Row, size, type Tone, table } from '@rootferry/host/daemon'
+import { EXIT } from '@rootferry/host/machine'
+import type { ResyncAnswer, StatusAnswer } from '../serve/http/schemas.ts'
 
 type Figures = ResyncAnswer['receivers'][string]
 

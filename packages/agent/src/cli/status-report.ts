@@ -1,6 +1,6 @@
 /** Pure text: the fleet at a glance, roots first, then receivers, and whether anything is the matter. */
-import { type Cell, count, duration, type Page, paint, type Row, size, type Tone, table } from '@rootferry/host/process'
-import type { ReceiverAnswer, RootAnswer, StatusAnswer } from '../http/schemas.ts'
+import { type Cell, count, duration, type Page, paint, type Row, size, type Tone, table } from '@rootferry/host/daemon'
+import type { ReceiverAnswer, RootAnswer, StatusAnswer } from '../serve/http/schemas.ts'
 
 const ROOT_TONES: Record<RootAnswer['state'], Tone> = {
   ready: 'good',

@@ -3,13 +3,13 @@
  * stateDir, so they need no running agent, and one that runs follows.
  */
 import { hostname } from 'node:os'
-import { EXIT, Failure } from '@rootferry/host'
-import type { ListenAddress, Terminal } from '@rootferry/host/process'
+import type { ListenAddress, Terminal } from '@rootferry/host/daemon'
+import { EXIT, Failure } from '@rootferry/host/machine'
 import { encodeInvitation } from '@rootferry/protocol'
 import type { Command } from 'commander'
-import { type AgentConfig, readAgentConfig } from '../config.ts'
-import { openIdentity } from '../door/identity.ts'
-import { createToken, readTokens, revokeToken, tokenFileOf } from '../door/tokens.ts'
+import { type AgentConfig, readAgentConfig } from '../config/agent-yaml.ts'
+import { openIdentity } from '../serve/door/identity.ts'
+import { createToken, readTokens, revokeToken, tokenFileOf } from '../serve/door/tokens.ts'
 
 interface CreateOptions {
   config: string

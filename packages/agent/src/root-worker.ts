@@ -1,7 +1,0 @@
-/** Entry of a root's thread. */
-import { parentPort, workerData } from 'node:worker_threads'
-import type { RootOptions } from './root-messages.ts'
-import { serveRoot } from './thread-end.ts'
-
-if (parentPort === null) throw new Error('root-worker runs as a worker thread')
-serveRoot(parentPort, workerData as RootOptions)

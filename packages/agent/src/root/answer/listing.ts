@@ -1,0 +1,104 @@
+/**
+ * Answers `list` requests: the index, directory by directory, as `listing` messages.
+ *
+ * Every living directory gets a group, an empty one too, or a receiver would never look for strangers in it. Of a path
+ * that is not the whole tree the first part says whether it is there at all, in an incomplete group of its parent.
+ */
+import type { Accounts, ConfinedDirectories } from '@rootferry/host/machine'
+import {
+  ABOVE_ROOT,
+  baseName,
+  encodeMessage,
+  type List,
+  type ListedChildren,
+  type ListedEntry,
+  parentPath,
+  ROOT_PATH,
+} from '@rootferry/protocol'
+import type { EntryIndex, IndexedEntry } from '../index/entry-index.ts'
+import { DEFERRED } from '../index/index-schema.ts'
+import { OwnerNaming } from '../pack/owner-names.ts'
+import { digestFile } from '../scan/content-reader.ts'
+import { observe } from '../scan/observe.ts'
+import { isSameVersion } from '../scan/same-version.ts'
+import type { Turn } from '../turn.ts'
+
+export interface ListingParts {
+  directories: ConfinedDirectories
+  index: EntryIndex
+  accounts: Accounts
+  nowMs: () => number
+  turn: Turn
+  /** Whether a receiver may have been sent something else than the path's row says. */
+  isUnsettled: (path: string) => boolean
+}
+
+/** Entries of one listing: well below the limits of the protocol, whatever the names. */
+const MOST_ENTRIES = 2_000
+
+/** @returns the `listing` message, encoded */
+export async function answerList(list: List, parts: ListingParts): Promise<string> {
+  const { index } = parts
+  const sequence = index.head
+  const { entries, emptied, next, continues } = index.list(list.within, list.after, MOST_ENTRIES)
+  const naming = new OwnerNaming(parts.accounts)
+  const groups = new Map<string, ListedChildren>()
+  const group = (path: string) => {
+    const known = groups.get(path)
+    if (known !== undefined) return known
+    const made: ListedChildren = { path, entries: [], complete: true }
+    groups.set(path, made)
+    return made
+  }
+  if (continues.before !== null) group(continues.before)
+  if (list.after === null && list.within !== ROOT_PATH) {
+    group(parentPath(list.within)).complete = false
+    const own = index.get(list.within)
+    if (own !== null) entries.unshift(own)
+  }
+  for (const entry of entries) {
+    naming.note(entry)
+    const parent = entry.path === ROOT_PATH ? ABOVE_ROOT : parentPath(entry.path)
+    group(parent).entries.push(await listed(entry, list, parts))
+    if (entry.kind === 'directory' && !index.hasChildren(entry.path)) group(entry.path)
+  }
+  // It may have had children when its own entry was listed.
+  for (const path of emptied) if (index.get(path)?.kind === 'directory') group(path)
+  if (continues.after !== null) group(continues.after).complete = false
+  parts.directories.release()
+  return encodeMessage({
+    type: 'listing',
+    request: list.request,
+    sequence,
+    directories: [...groups.values()],
+    ...naming.names(parts.nowMs()),
+    next,
+  })
+}
+
+async function listed(entry: IndexedEntry, list: List, parts: ListingParts): Promise<ListedEntry> {
+  const name = entry.path === ROOT_PATH ? ROOT_PATH : baseName(entry.path)
+  const { mode, uid, gid, mtime } = entry
+  // What is in it is listed as well.
+  if (entry.kind === 'directory') return [name, 'd', mode, uid, gid, mtime]
+  if (entry.sequence === DEFERRED || parts.isUnsettled(entry.path)) return [name, 'u']
+  if (entry.kind === 'symlink') return [name, 'l', mode, uid, gid, mtime, entry.target ?? '']
+  const digest = entry.digest ?? (list.digests ? await digestOfEntry(entry, parts) : null)
+  return [name, 'f', mode, uid, gid, mtime, entry.size, list.digests ? digest : null]
+}
+
+/** Null when the file is not what its row says: the receiver then asks for it, and gets what it is by now. */
+async function digestOfEntry(entry: IndexedEntry, parts: ListingParts): Promise<string | null> {
+  let location: string
+  try {
+    location = parts.directories.locate(entry.path)
+  } catch {
+    return null
+  }
+  const read = await digestFile(location, () => parts.turn.next())
+  if (read.fault !== null) return null
+  const look = observe(read.stats, null, parts.nowMs())
+  if (look.found !== 'entry' || !isSameVersion(entry, look.observation)) return null
+  parts.index.learnDigests([{ path: entry.path, content: entry.content, digest: read.digest }])
+  return read.digest
+}

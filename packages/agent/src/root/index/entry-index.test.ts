@@ -1,0 +1,273 @@
+/** The index on real SQLite: sequences, tombstones, terms, deferred rows, listings, and opening what is damaged. */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
+import type { Observation } from './entry-index.ts'
+import { closeRootIndex, openRootIndex } from './root-index.ts'
+
+const file: Observation = {
+  kind: 'file',
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  size: 3,
+  mtime: 1,
+  ctime: 2,
+  inode: 3,
+  target: null,
+}
+const finding = (path: string, digest: string | null = null, sameBytes = false) => ({
+  path,
+  observation: file,
+  digest,
+  sameBytes,
+})
+const gone = (path: string) => ({ path, observation: null })
+const digest = (letter: string) => letter.repeat(43)
+
+function emptyTree(): TestTree {
+  return new TestTree(temporaryRoot())
+}
+
+test('what a receiver missed is the rows above its sequence, each path once, deletions as tombstones', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b'), finding('c')])
+  tree.index.record([finding('a'), gone('b')])
+  assert.deepEqual(
+    tree.index.changesAfter(1, 100).map(({ path, kind, sequence }) => [path, kind, sequence]),
+    [
+      ['c', 'file', 3],
+      ['a', 'file', 4],
+      ['b', 'absent', 5],
+    ],
+  )
+})
+
+test('attributes alone keep the content number, which tells that the bytes need not travel', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a', digest('d'))])
+  tree.index.record([finding('a', digest('d'), true)])
+  assert.deepEqual([tree.index.get('a')?.sequence, tree.index.get('a')?.content], [2, 1])
+})
+
+test('content that a row has moved on with is found by the sequence at which it came', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b'), finding('c')])
+  tree.index.record([finding('d'), finding('e')])
+  tree.index.record(['b', 'a'].map((path) => ({ path, observation: file, digest: null, sameBytes: true })))
+  const movedOn = (from: number, to: number) => tree.index.movedOn(from, to, 10).map(({ path }) => path)
+  assert.deepEqual(movedOn(0, 4), ['a', 'b'])
+  assert.deepEqual(movedOn(1, 5), ['b'])
+  assert.deepEqual(movedOn(0, 6), ['a'])
+  assert.deepEqual(movedOn(0, 7), [])
+  assert.deepEqual(movedOn(2, 5), [])
+})
+
+test('a deferred row is in no changeset until it is recorded again, also after a restart', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b')])
+  tree.index.defer(['a'])
+  tree.index.close()
+  tree.index = tree.openIndex('second')
+  assert.deepEqual(tree.index.deferred(), ['a'])
+  assert.deepEqual(
+    tree.index.changesAfter(0, 10).map(({ path }) => path),
+    ['b'],
+  )
+  tree.index.record([finding('a')])
+  assert.deepEqual(
+    tree.index.changesAfter(2, 10).map(({ path }) => path),
+    ['a'],
+  )
+})
+
+test('epoch, head and rows survive a restart; the term is new and the old one still known', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b')])
+  const { epoch } = tree.index
+  tree.index.close()
+  tree.index = tree.openIndex('second')
+  assert.deepEqual([tree.index.epoch, tree.index.head, tree.index.term], [epoch, 2, 'second'])
+  assert.ok(tree.index.knows('first', 2))
+  tree.index.record([finding('c')])
+  assert.ok(tree.index.knows('second', 3))
+})
+
+test('a term in which nothing was recorded is known for ever after, and for less than its first sequence too', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b')])
+  tree.index.close()
+  tree.index = tree.openIndex('idle')
+  tree.index.close()
+  tree.index = tree.openIndex('third')
+  tree.index.record([finding('c')])
+  assert.ok(tree.index.knows('idle', 2))
+  assert.ok(tree.index.knows('idle', 1))
+  assert.ok(!tree.index.knows('idle', 3))
+})
+
+test('a sequence that was given out after the copy this index comes from is not known', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a')])
+  tree.index.close()
+  // The agent went on to sequence 3 in term `first`, then this older state was restored and went on by itself.
+  tree.index = tree.openIndex('restored')
+  tree.index.record([finding('x'), finding('y'), finding('z')])
+  assert.ok(tree.index.knows('first', 1))
+  assert.ok(!tree.index.knows('first', 3))
+  assert.ok(!tree.index.knows('never', 1))
+})
+
+test('content is found where a receiver holds it: at a living path, or at one deleted after its sequence', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a', digest('d')), finding('b', digest('e'))])
+  tree.index.record([gone('b')])
+  assert.equal(tree.index.holderOf(digest('d'), 3, 2), 'a')
+  assert.equal(tree.index.holderOf(digest('d'), 3, 0), null)
+  assert.equal(tree.index.holderOf(digest('e'), 3, 2), 'b')
+  assert.equal(tree.index.holderOf(digest('e'), 3, 3), null)
+  assert.equal(tree.index.holderOf(digest('d'), 4, 2), null)
+})
+
+test('dropping tombstones moves the horizon', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a'), finding('b')])
+  tree.index.record([gone('a'), gone('b')])
+  tree.index.dropTombstones(3)
+  assert.equal(tree.index.horizon, 3)
+  assert.deepEqual(
+    tree.index.changesAfter(0, 10).map(({ path }) => path),
+    ['b'],
+  )
+})
+
+test('listings cover every living entry once, whatever the page size, and say where a directory goes on', () => {
+  using tree = emptyTree()
+  const directory: Observation = { ...file, kind: 'directory' }
+  tree.index.record([{ path: '.', observation: directory, digest: null, sameBytes: false }])
+  const names = Array.from({ length: 23 }, (_, number) => `f${number}`)
+  tree.index.record([
+    ...names.map((name) => finding(name)),
+    { path: 'd', observation: directory, digest: null, sameBytes: false },
+    finding('d/x'),
+  ])
+  tree.index.record([gone('f22'), gone('f3')])
+  for (const limit of [1, 2, 7, 100]) {
+    const seen: string[] = []
+    let after: string | null = null
+    let unfinished: string | null = null
+    do {
+      const { entries, next, continues } = tree.index.list('.', after, limit)
+      assert.equal(continues.before, unfinished)
+      seen.push(...entries.map(({ path }) => path))
+      unfinished = continues.after
+      after = next
+    } while (after !== null)
+    assert.deepEqual(seen.sort(), ['.', 'd', 'd/x', ...names.filter((name) => name !== 'f22' && name !== 'f3')].sort())
+  }
+})
+
+test('a directory that was listed to its end is not listed again, whatever is made in it before the next page', () => {
+  const directory: Observation = { ...file, kind: 'directory' }
+  const made = (path: string) => ({ path, observation: directory, digest: null, sameBytes: false })
+  for (const within of ['.', 'a']) {
+    using tree = emptyTree()
+    tree.index.record(['.', 'a', 'a/b'].map(made))
+    tree.index.record([finding('a/b/1'), finding('a/b/2'), finding('a/c')])
+    const places: string[] = []
+    const { entries, next } = tree.index.list(within, null, within === '.' ? 4 : 2)
+    places.push(...entries.map(({ path }) => path))
+    assert.ok(entries.some(({ path }) => path === 'a/c') && !entries.some(({ path }) => path === 'a/b/1'))
+    tree.index.record([finding('a/d')])
+    const rest = tree.index.list(within, next, 100)
+    assert.equal(rest.continues.before, null)
+    assert.deepEqual(
+      rest.entries.map(({ path }) => path),
+      ['a/b/1', 'a/b/2'],
+    )
+  }
+})
+
+test('the listing of a path has what is below it and nothing beside it, parents first, whatever the page size', () => {
+  using tree = emptyTree()
+  const directory: Observation = { ...file, kind: 'directory' }
+  const made = (path: string) => ({ path, observation: directory, digest: null, sameBytes: false })
+  tree.index.record(['.', 'a', 'a!', 'a/b', 'a/b/c', 'a/b-c', 'a0', 'a/z'].map(made))
+  tree.index.record(
+    ['a!/x', 'a/1', 'a/2', 'a/b/1', 'a/b/c/1', 'a/b-c/1', 'a0/x', 'a/gone'].map((path) => finding(path)),
+  )
+  tree.index.record([gone('a/gone')])
+  const below = ['a/1', 'a/2', 'a/b', 'a/b-c', 'a/z', 'a/b/1', 'a/b/c', 'a/b-c/1', 'a/b/c/1']
+  for (const limit of [1, 2, 3, 100]) {
+    const seen: string[] = []
+    let after: string | null = null
+    do {
+      const listed = tree.index.list('a', after, limit)
+      seen.push(...listed.entries.map(({ path }) => path))
+      after = listed.next
+    } while (after !== null)
+    assert.deepEqual(seen, below)
+  }
+  assert.deepEqual(tree.index.list('a/1', null, 10).entries, [])
+  assert.deepEqual(tree.index.list('nowhere', null, 10).entries, [])
+  const { next } = tree.index.list('a0', null, 1)
+  assert.equal(next, null)
+})
+
+test('times beyond the integers of a double keep their value', () => {
+  using tree = emptyTree()
+  const mtime = 253_402_214_400_000_000
+  tree.index.record([{ path: 'a', observation: { ...file, mtime }, digest: null, sameBytes: false }])
+  assert.equal(tree.index.get('a')?.mtime, mtime)
+})
+
+test('a second agent on the same state is turned away with one line', () => {
+  using tree = emptyTree()
+  assert.throws(() => tree.openIndex('other'), /index\.db: in use by another agent/)
+})
+
+test('a damaged index is set aside and begun anew with another epoch', () => {
+  const place = mkdtempSync(join(tmpdir(), 'rootferry-index-'))
+  try {
+    let id = 0
+    const random = () => `id${id++}`
+    const first = openRootIndex(place, random, 1)
+    first.index.record([finding('a')])
+    const { epoch } = first.index
+    closeRootIndex(first.index)
+    writeFileSync(join(place, 'index.db'), Buffer.alloc(8192, 'damage'))
+    const second = openRootIndex(place, random, 2)
+    assert.match(second.remark ?? '', /damaged/)
+    assert.notEqual(second.index.epoch, epoch)
+    assert.equal(second.index.head, 0)
+    closeRootIndex(second.index)
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+})
+
+test('an index that was not closed before the machine went down gets another epoch', () => {
+  const place = mkdtempSync(join(tmpdir(), 'rootferry-index-'))
+  try {
+    mkdirSync(place, { recursive: true })
+    let id = 0
+    const random = () => `id${id++}`
+    const opened = openRootIndex(place, random, 1)
+    const { epoch } = opened.index
+    opened.index.setMeta('boot', 'another boot')
+    opened.index.close()
+    const after = openRootIndex(place, random, 2)
+    assert.notEqual(after.index.epoch, epoch)
+    after.index.setMeta('boot', 'another boot')
+    const kept = after.index.epoch
+    closeRootIndex(after.index)
+    const orderly = openRootIndex(place, random, 3)
+    assert.equal(orderly.index.epoch, kept)
+    closeRootIndex(orderly.index)
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+})

@@ -1,0 +1,217 @@
+/** Large files that are told in terms of what the receiver has: by real plans and segments of files on a real disk. */
+import assert from 'node:assert/strict'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Accounts } from '@rootferry/host/machine'
+import { decodeToReceiver, digestOf, type Segment } from '@rootferry/protocol'
+import { seededBytes } from '../../../test-support/test-bytes.ts'
+import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
+import { Turn } from '../turn.ts'
+import { SLICE_BYTES } from './changeset-plan.ts'
+import { Packer, type PlanSummary } from './packer.ts'
+
+const MEGABYTE = 1024 * 1024
+const SMALL = 3 * MEGABYTE
+const LARGE = 20 * MEGABYTE
+
+class Bench implements Disposable {
+  readonly tree: TestTree
+  readonly packer: Packer
+  readonly deferred: string[] = []
+  readonly #held = new Map<string, Buffer>()
+
+  constructor(files: Record<string, Buffer>) {
+    const root = temporaryRoot()
+    for (const [path, content] of Object.entries(files)) writeFileSync(join(root, path), content)
+    this.tree = new TestTree(root)
+    this.packer = new Packer({
+      directories: this.tree.directories,
+      index: this.tree.index,
+      accounts: new Accounts(),
+      nowMs: this.tree.nowMs,
+      turn: new Turn(this.tree.directories),
+      events: { stale: () => undefined, deferred: (path) => this.deferred.push(path) },
+    })
+    this.tree.scanAll()
+  }
+
+  at(path: string): string {
+    return join(this.tree.root, path)
+  }
+
+  /** Has a receiver that stands at `from` take what is due. @returns bytes of the archives, and the segments */
+  async take(from: number, held = this.#held): Promise<{ bytes: number; segments: Segment[] }> {
+    return this.takePlan(await this.packer.planChangeset(from), held)
+  }
+
+  async takePlan(plan: PlanSummary, held = this.#held): Promise<{ bytes: number; segments: Segment[] }> {
+    const segments: Segment[] = []
+    const made = new Map<string, Buffer[]>()
+    for (const position of plan.segments.keys()) {
+      const { header, payload } = await this.packer.pack(plan.id, position, false)
+      const segment = decodeToReceiver(header)
+      assert.ok(segment.type === 'segment')
+      segments.push(segment)
+      for (const [path, bytes] of contentsOf(segment, Buffer.from(payload), held)) {
+        made.set(path, [...(made.get(path) ?? []), bytes])
+      }
+    }
+    for (const change of segments.flatMap(({ changes }) => changes)) {
+      const content = Buffer.concat(made.get(change.path) ?? [])
+      if (change.kind === 'file' && change.source !== 'keep' && typeof change.source === 'string') {
+        assert.equal(digestOf(content), change.digest, change.path)
+        held.set(change.path, content)
+      }
+    }
+    return { bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0), segments }
+  }
+
+  [Symbol.dispose](): void {
+    this.tree[Symbol.dispose]()
+  }
+}
+
+/** What a receiver that holds `held` makes of a segment, part by part. */
+function contentsOf({ changes, slice }: Segment, archive: Buffer, held: Map<string, Buffer>): [string, Buffer][] {
+  let at = 512
+  if (slice === null) {
+    return changes.flatMap((change): [string, Buffer][] => {
+      if (change.kind !== 'file' || change.source !== 'tar') return []
+      const start = at
+      at += 512 + 512 * Math.ceil(change.size / 512)
+      return [[change.path, archive.subarray(start, start + change.size)]]
+    })
+  }
+  if (slice.delta === null) return [[slice.path, archive.subarray(at, at + slice.length)]]
+  const base = held.get(slice.path) ?? Buffer.alloc(0)
+  assert.equal(base.length, slice.delta.base)
+  return slice.delta.steps.map(([from, length]): [string, Buffer] => {
+    if (from !== null) return [slice.path, base.subarray(from, from + length)]
+    at += length
+    return [slice.path, archive.subarray(at - length, at)]
+  })
+}
+
+const isTold = (segments: readonly Segment[]) => segments.some(({ slice }) => (slice?.delta ?? null) !== null)
+
+for (const size of [SMALL, LARGE]) {
+  test(`of ${size / MEGABYTE} MiB of which a receiver has most, only the rest is sent`, async () => {
+    const before = seededBytes(1, size)
+    using bench = new Bench({ big: before })
+    assert.ok((await bench.take(0)).bytes >= size)
+    const versions = {
+      changed: Buffer.concat([before.subarray(0, 1_000_000), seededBytes(2, 1_000), before.subarray(1_001_000)]),
+      inserted: Buffer.concat([seededBytes(3, 1_000), before]),
+      appended: Buffer.concat([before, seededBytes(4, 1_000)]),
+      'cut off': before.subarray(0, size - MEGABYTE),
+      back: before,
+    }
+    for (const [edit, version] of Object.entries(versions)) {
+      const from = bench.tree.index.head
+      writeFileSync(bench.at('big'), version)
+      bench.tree.scan('big')
+      const { bytes, segments } = await bench.take(from)
+      assert.ok(isTold(segments), edit)
+      assert.ok(bytes < MEGABYTE + (edit === 'back' ? MEGABYTE : 0), `${edit}: ${bytes} bytes`)
+    }
+    assert.deepEqual(bench.deferred, [])
+  })
+}
+
+test('a receiver that stands further back gets what differs from what it has, one that was never there everything', async () => {
+  using bench = new Bench({ big: seededBytes(1, SMALL) })
+  const lagging = new Map<string, Buffer>()
+  await bench.take(0)
+  await bench.take(0, lagging)
+  const [first] = [bench.tree.index.head]
+  for (const edit of [1, 2, 3]) {
+    const from = bench.tree.index.head
+    appendFileSync(bench.at('big'), seededBytes(edit + 10, 100_000))
+    bench.tree.scan('big')
+    assert.ok((await bench.take(from)).bytes < 110_000)
+  }
+  const { bytes } = await bench.take(first, lagging)
+  assert.ok(bytes > 300_000 && bytes < 310_000, `${bytes}`)
+  assert.ok((await bench.take(0, new Map())).bytes > SMALL)
+})
+
+test('what was learnt outlives a packer, and more versions than are kept make a file go whole', async () => {
+  using bench = new Bench({ big: seededBytes(1, SMALL) })
+  await bench.take(0)
+  bench.packer.flushLearnt()
+  const first = bench.tree.index.head
+  for (const edit of [1, 2, 3, 4]) {
+    const from = bench.tree.index.head
+    appendFileSync(bench.at('big'), seededBytes(edit + 10, 10_000))
+    bench.tree.scan('big')
+    assert.ok(isTold((await bench.take(from)).segments))
+    bench.packer.flushLearnt()
+  }
+  assert.ok(!isTold((await bench.take(first, new Map())).segments))
+})
+
+test('where little matches the file is sent as ever, to the byte', async () => {
+  for (const size of [SMALL, LARGE]) {
+    using bench = new Bench({ big: seededBytes(1, size) })
+    const whole = (await bench.take(0)).bytes
+    const from = bench.tree.index.head
+    writeFileSync(bench.at('big'), Buffer.concat([seededBytes(2, size - 300_000), seededBytes(1, 300_000)]))
+    bench.tree.scan('big')
+    const { bytes, segments } = await bench.take(from)
+    assert.ok(!isTold(segments))
+    assert.equal(bytes, whole)
+  }
+})
+
+test('a want is answered with the whole file, and a path that was something else in between has no base', async () => {
+  using bench = new Bench({ big: seededBytes(1, SMALL) })
+  await bench.take(0)
+  const first = bench.tree.index.head
+  appendFileSync(bench.at('big'), 'more')
+  bench.tree.scan('big')
+  const { segments } = await bench.takePlan(await bench.packer.planRepair(1, [['big', null]]), new Map())
+  assert.ok(!isTold(segments))
+  for (const isDirectory of [false, true]) {
+    rmSync(bench.at('big'))
+    if (isDirectory) mkdirSync(bench.at('big'))
+    bench.tree.scan('big')
+    rmSync(bench.at('big'), { recursive: true, force: true })
+    writeFileSync(bench.at('big'), seededBytes(1, SMALL))
+    bench.tree.scan('big')
+    assert.ok(!isTold((await bench.take(first, new Map())).segments))
+  }
+})
+
+test('a version that comes back is referred to where another path has it, and not told', async () => {
+  using bench = new Bench({ big: seededBytes(1, SMALL), copy: seededBytes(2, SMALL) })
+  await bench.take(0)
+  const from = bench.tree.index.head
+  writeFileSync(bench.at('big'), seededBytes(2, SMALL))
+  bench.tree.scan('big')
+  const { bytes, segments } = await bench.take(from)
+  const change = segments.flatMap(({ changes }) => changes).find(({ path }) => path === 'big')
+  assert.deepEqual(change?.kind === 'file' ? change.source : null, { copy: 'copy' })
+  assert.equal(bytes, 0)
+})
+
+test('a file that changes between the comparison and the sending is deferred', async () => {
+  using bench = new Bench({ big: seededBytes(1, LARGE) })
+  await bench.take(0)
+  const from = bench.tree.index.head
+  appendFileSync(bench.at('big'), seededBytes(2, SLICE_BYTES + 1))
+  bench.tree.scan('big')
+  const plan = await bench.packer.planChangeset(from)
+  truncateSync(bench.at('big'), SMALL)
+  const { segments } = await bench.takePlan(plan)
+  assert.deepEqual(
+    segments.flatMap(({ changes }) => changes.map(({ path }) => path)).filter((path) => path === 'big'),
+    [],
+  )
+  assert.deepEqual(bench.deferred, ['big'])
+  const saved = readFileSync(bench.at('big'))
+  writeFileSync(bench.at('saving'), saved)
+  renameSync(bench.at('saving'), bench.at('big'))
+  bench.tree.scan('big')
+  assert.ok(isTold((await bench.take(plan.to)).segments))
+})

@@ -1,0 +1,110 @@
+/**
+ * How a large file travels: whole in a segment, in slices, or in slices that are told in terms of the version that the
+ * receiver has.
+ *
+ * The receiver of a plan holds, of every path, the last version up to its cursor. Where the chunks of that version are
+ * known, the file is read once before anything of it is sent, and what is found in them is not sent. A wrong guess (the
+ * receiver's file is another one by now) costs little: the receiver checks the digest of the whole and asks for it.
+ */
+import { DigestStream } from '@rootferry/protocol'
+import { ChunkList } from '../delta/chunk-list.ts'
+import { ChunkStream } from '../delta/chunk-stream.ts'
+import { carriedBy } from '../delta/recipe.ts'
+import type { EntryIndex, IndexedEntry, Observation } from '../index/entry-index.ts'
+import { digestFile } from '../scan/content-reader.ts'
+import { observe } from '../scan/observe.ts'
+import { isSameVersion } from '../scan/same-version.ts'
+import { SLICE_BYTES } from './changeset-plan.ts'
+import type { Learnt } from './learnt-content.ts'
+import { type Comparison, type FileAccess, readVersion, SlicedFile } from './sliced-file.ts'
+
+/** From here on a file's chunks are kept. */
+export const LEAST_DELTA_BYTES = 1024 * 1024
+/** And up to here: 16 GiB are 250,000 chunks, a list of 5 MB. */
+const MOST_DELTA_BYTES = 16 * 1024 ** 3
+/** A file of which more than this part would have to be sent is sent whole. */
+const WORTHWHILE = 0.8
+
+/** Whether the chunks of a file of this size are kept. */
+export function hasChunks(size: number): boolean {
+  return size >= LEAST_DELTA_BYTES && size <= MOST_DELTA_BYTES
+}
+
+export interface LargeFileParts {
+  index: EntryIndex
+  learnt: Learnt
+  /** What is at the path now; null when that is no file of the row's size. */
+  look(row: IndexedEntry): Observation | null
+  access(path: string): FileAccess
+  /** The file is not what its row says: look at it again. */
+  stale(path: string): void
+}
+
+export class LargeFiles {
+  readonly #parts: LargeFileParts
+
+  constructor(parts: LargeFileParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Fixes the version that is sent. Learns the digest of `row` when the file has to be read for this.
+   * @returns 'whole': as any other file; 'lost': it can not be had at present
+   */
+  async plan(
+    row: IndexedEntry,
+    range: { from: number; request: number | null },
+  ): Promise<SlicedFile | 'whole' | 'lost'> {
+    const base = this.#baseOf(row, range)
+    const fitsSegment = row.size <= SLICE_BYTES
+    if (base === null && fitsSegment) return 'whole'
+    const version = this.#parts.look(row)
+    if (version === null) return fitsSegment ? 'whole' : 'lost'
+    const isRow = isSameVersion(row, version)
+    if (!isRow) this.#parts.stale(row.path)
+    const compared = base === null ? null : await this.#compare(row, version, base)
+    if (compared !== null && isRow) row.digest = compared.digest
+    if (base === null && range.request === null) await this.#digestOfCopy(row, range.from)
+    if (fitsSegment && (compared?.delta ?? null) === null) return 'whole'
+    const isKnown = isRow && this.#parts.index.hasChunks(row.content)
+    return new SlicedFile(version, compared, hasChunks(version.size) && !isKnown)
+  }
+
+  #baseOf(row: IndexedEntry, { from, request }: { from: number; request: number | null }): ChunkList | null {
+    if (request !== null || from === 0 || !hasChunks(row.size)) return null
+    const chunks = this.#parts.index.chunksAt(row.path, from)
+    return chunks === null ? null : new ChunkList(chunks)
+  }
+
+  /** @returns null when the version can not be read to its end */
+  async #compare(row: IndexedEntry, version: Observation, base: ChunkList): Promise<Comparison | null> {
+    const isRow = isSameVersion(row, version)
+    // The scanner has read it when only the bytes could tell whether it changed.
+    const known = isRow ? row.digest : null
+    const digests = new DigestStream()
+    const chunks = new ChunkStream(base)
+    const read = await readVersion(version, this.#parts.access(row.path), (piece) => {
+      if (known === null) digests.update(piece)
+      chunks.update(piece)
+    })
+    if (read.fault !== null) return null
+    const digest = known ?? digests.finish()
+    const list = chunks.finish()
+    if (isRow) this.#parts.learnt.digest(row, digest)
+    const isWorthwhile = carriedBy(chunks.steps) <= WORTHWHILE * version.size
+    return { digest, chunks: list, delta: isWorthwhile ? { base: base.size, steps: chunks.steps } : null }
+  }
+
+  /** Reads the file when another path may hold the same content, so that it can be referred to. */
+  async #digestOfCopy(row: IndexedEntry, from: number): Promise<void> {
+    const { index, access } = this.#parts
+    if (row.digest !== null || !index.hasOtherOfSize(row.size, from)) return
+    const { locate, nowMs, pause } = access(row.path)
+    const read = await digestFile(locate(), pause)
+    if (read.fault !== null) return
+    const look = observe(read.stats, null, nowMs())
+    if (look.found !== 'entry' || !isSameVersion(row, look.observation)) return
+    index.learnDigests([{ path: row.path, content: row.content, digest: read.digest }])
+    row.digest = read.digest
+  }
+}

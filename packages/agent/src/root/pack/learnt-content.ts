@@ -1,0 +1,26 @@
+/** What packing finds out about files on the way, until there is time to write it to the index. */
+import type { EntryIndex, IndexedEntry } from '../index/entry-index.ts'
+
+export class Learnt {
+  readonly #digests: { path: string; content: number; digest: string }[] = []
+  readonly #chunks: { path: string; content: number; chunks: Uint8Array }[] = []
+
+  get isEmpty(): boolean {
+    return this.#digests.length + this.#chunks.length === 0
+  }
+
+  /** What the row's content is. */
+  digest({ path, content, digest: known }: IndexedEntry, digest: string): void {
+    if (known !== digest) this.#digests.push({ path, content, digest })
+  }
+
+  /** What was sent as the row's content. */
+  chunks({ path, content }: IndexedEntry, chunks: Uint8Array): void {
+    this.#chunks.push({ path, content, chunks })
+  }
+
+  flush(index: EntryIndex): void {
+    if (this.#digests.length > 0) index.learnDigests(this.#digests.splice(0))
+    if (this.#chunks.length > 0) index.learnChunks(this.#chunks.splice(0))
+  }
+}

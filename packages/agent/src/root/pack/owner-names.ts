@@ -1,0 +1,32 @@
+/** Collects the owner numbers that a message uses, and names them where this machine knows a name. */
+import type { Accounts } from '@rootferry/host/machine'
+import type { OwnerNames } from '@rootferry/protocol'
+
+const NAMEABLE = /^[^\u0000-\u0020:]{1,64}$/
+
+export class OwnerNaming {
+  readonly #accounts: Accounts
+  readonly #users = new Set<number>()
+  readonly #groups = new Set<number>()
+
+  constructor(accounts: Accounts) {
+    this.#accounts = accounts
+  }
+
+  note(owner: { uid: number; gid: number }): void {
+    this.#users.add(owner.uid)
+    this.#groups.add(owner.gid)
+  }
+
+  names(nowMs: number): { users: OwnerNames; groups: OwnerNames } {
+    const named = (ids: Set<number>, nameOf: (id: number) => string | null) =>
+      [...ids].slice(0, 1_000).flatMap((id): OwnerNames => {
+        const name = nameOf(id)
+        return name !== null && NAMEABLE.test(name) ? [[id, name]] : []
+      })
+    return {
+      users: named(this.#users, (id) => this.#accounts.users.nameOf(id, nowMs)),
+      groups: named(this.#groups, (id) => this.#accounts.groups.nameOf(id, nowMs)),
+    }
+  }
+}

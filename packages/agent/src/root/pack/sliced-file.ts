@@ -1,0 +1,148 @@
+/**
+ * A file that travels in slices: all of them are of the version that was there when the changeset was planned, and the
+ * digest and the chunks of the whole are taken along the way, unless they are known.
+ *
+ * Sessions may be at different slices, or begin in the middle because their receiver has the first ones: a slice can be
+ * read at any time, and what the digest has not seen by then is read for it.
+ */
+import type { Stats } from 'node:fs'
+import { type Delta, DigestStream, type Step } from '@rootferry/protocol'
+import { ChunkStream } from '../delta/chunk-stream.ts'
+import type { Observation } from '../index/entry-index.ts'
+import { type ReadFault, readSlice } from '../scan/content-reader.ts'
+import { observe } from '../scan/observe.ts'
+import { isSameVersion } from '../scan/same-version.ts'
+import type { PlannedSlice } from './changeset-plan.ts'
+
+const PIECE_BYTES = 4 * 1024 * 1024
+
+/** How the bytes of a version are reached. */
+export interface FileAccess {
+  /** Path for one system call. */
+  locate: () => string
+  nowMs: () => number
+  /** Lets the thread do other work between pieces of a long read. */
+  pause: () => Promise<void>
+}
+
+/** What a pass over a whole version found. `delta`: how it is made of what the receiver has; null: it is sent whole. */
+export interface Comparison {
+  digest: string
+  /** As ChunkList takes them. */
+  chunks: Uint8Array
+  delta: Delta | null
+}
+
+export class SlicedFile {
+  readonly version: Observation
+  readonly delta: Delta | null
+  /** It changed, or can not be read: no further slice of it is sent. */
+  isLost = false
+  readonly #stream = new DigestStream()
+  readonly #chunkStream: ChunkStream | null
+  #chunks: Uint8Array | null
+  #digest: string | null
+
+  /**
+   * @param compared what is known of the version already
+   * @param wantsChunks whether its chunks are to be found where they are not known
+   */
+  constructor(version: Observation, compared: Comparison | null, wantsChunks: boolean) {
+    this.version = version
+    this.delta = compared?.delta ?? null
+    this.#digest = compared?.digest ?? null
+    this.#chunks = compared?.chunks ?? null
+    this.#chunkStream = compared === null && wantsChunks ? new ChunkStream(null) : null
+  }
+
+  /** Reads what a slice carries, and what the digest lacks before it. */
+  async read(slice: PlannedSlice, into: Uint8Array, access: FileAccess): Promise<{ fault: null } | ReadFault> {
+    if (slice.delta !== null) return this.#readCarried(slice.offset, slice.delta.steps, into, access)
+    const read = this.#read(slice, into, access)
+    if (read.fault !== null) return read
+    let piece: Uint8Array | null = null
+    while (this.#digest === null && this.#stream.bytes < slice.offset) {
+      piece ??= new Uint8Array(PIECE_BYTES)
+      const offset = this.#stream.bytes
+      const length = Math.min(PIECE_BYTES, slice.offset - offset)
+      const missed = this.#read({ offset, length }, piece, access)
+      if (missed.fault !== null) return missed
+      this.#update(piece.subarray(0, length))
+      await access.pause()
+    }
+    if (this.#digest === null && this.#stream.bytes === slice.offset) this.#update(into)
+    return { fault: null }
+  }
+
+  /** Digest of the whole, once the last slice was read. */
+  digest(): string {
+    if (this.#digest !== null) return this.#digest
+    this.#chunks = this.#chunkStream?.finish() ?? null
+    this.#digest = this.#stream.finish()
+    return this.#digest
+  }
+
+  /** Chunks of the whole, for the first who asks after the digest was; null when they were not wanted. */
+  takeChunks(): Uint8Array | null {
+    const chunks = this.#chunks
+    this.#chunks = null
+    return chunks
+  }
+
+  #update(piece: Uint8Array): void {
+    this.#stream.update(piece)
+    this.#chunkStream?.update(piece)
+  }
+
+  #readCarried(
+    offset: number,
+    steps: readonly Step[],
+    into: Uint8Array,
+    access: FileAccess,
+  ): { fault: null } | ReadFault {
+    let at = offset
+    let filled = 0
+    for (const [from, length] of steps) {
+      if (from === null) {
+        const read = this.#read({ offset: at, length }, into.subarray(filled, filled + length), access)
+        if (read.fault !== null) return read
+        filled += length
+      }
+      at += length
+    }
+    return { fault: null }
+  }
+
+  #read(range: { offset: number; length: number }, into: Uint8Array, { locate, nowMs }: FileAccess) {
+    return readSlice(locate(), into, range, isVersion(this.version, nowMs))
+  }
+}
+
+/**
+ * Reads a version from start to end.
+ * @param take called with each piece, whose memory is used again
+ */
+export async function readVersion(
+  version: Observation,
+  { locate, nowMs, pause }: FileAccess,
+  take: (piece: Uint8Array) => void,
+): Promise<{ fault: null } | ReadFault> {
+  const memory = new Uint8Array(Math.min(PIECE_BYTES, version.size))
+  for (let offset = 0; offset < version.size; offset += PIECE_BYTES) {
+    const length = Math.min(PIECE_BYTES, version.size - offset)
+    const piece = memory.subarray(0, length)
+    const read = readSlice(locate(), piece, { offset, length }, isVersion(version, nowMs))
+    if (read.fault !== null) return read
+    take(piece)
+    await pause()
+  }
+  return { fault: null }
+}
+
+/** Tells by an open file's status whether it is still that version. */
+function isVersion(version: Observation, nowMs: () => number): (stats: Stats) => boolean {
+  return (stats) => {
+    const look = observe(stats, null, nowMs())
+    return look.found === 'entry' && isSameVersion(version, look.observation)
+  }
+}

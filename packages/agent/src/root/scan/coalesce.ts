@@ -1,0 +1,130 @@
+/**
+ * Pure decision: when hints have settled into a batch, and what is in it.
+ *
+ *   hint ──► waiting, by each path's last hint ──► due ──► taken, but for paths that are still being written
+ *
+ * A batch is due when for `settleMs` no hint came for a path that was not waiting already, and at the latest
+ * `maxWaitMs` after the first hint in it. A path that keeps changing keeps only itself back, up to `maxWaitMs`: a log
+ * that is appended for ever delays nobody. Times are milliseconds of any clock that does not step back.
+ * INVARIANT: what is taken covers what was added, and nothing waits longer than `maxWaitMs` for a punctual owner.
+ */
+import { parentPath, pathDepth, ROOT_PATH } from '@rootferry/protocol'
+import type { Hint } from '../watch/watcher.ts'
+
+const MOST_PATHS = 100_000
+/**
+ * Share of `settleMs` without a hint after which a path counts as quiet. Less than 1, so that the last file of a burst,
+ * created and written within a few milliseconds, goes with the burst and not in a batch of its own right after.
+ */
+const QUIET_SHARE = 0.75
+
+interface Waiting {
+  extent: Hint['extent']
+  readonly firstMs: number
+  lastMs: number
+}
+
+export interface CoalescerOptions {
+  settleMs: number
+  maxWaitMs: number
+  /** Above this many waiting paths all become one hint for the whole root. Default 100,000. */
+  maxPaths?: number
+}
+
+export class Coalescer {
+  readonly #settleMs: number
+  readonly #maxWaitMs: number
+  readonly #maxPaths: number
+  readonly #quietMs: number
+  /** INVARIANT: ordered by lastMs, so the quietest path comes first. */
+  readonly #waiting = new Map<string, Waiting>()
+  /** When the last hint came for a path that was not waiting. */
+  #freshMs = 0
+  /** The earliest firstMs of what waits. */
+  #firstMs = Number.POSITIVE_INFINITY
+
+  constructor(options: CoalescerOptions) {
+    this.#settleMs = options.settleMs
+    this.#maxWaitMs = options.maxWaitMs
+    this.#maxPaths = options.maxPaths ?? MOST_PATHS
+    this.#quietMs = options.settleMs * QUIET_SHARE
+  }
+
+  add(hint: Hint, nowMs: number): void {
+    const known = this.#waiting.get(hint.path)
+    if (known !== undefined) {
+      if (hint.extent === 'subtree') known.extent = 'subtree'
+      this.#moveToEnd(hint.path, known, nowMs)
+      return
+    }
+    this.#freshMs = nowMs
+    if (nowMs < this.#firstMs) this.#firstMs = nowMs
+    if (this.#waiting.size >= this.#maxPaths) this.#collapse(nowMs)
+    else this.#waiting.set(hint.path, { extent: hint.extent, firstMs: nowMs, lastMs: nowMs })
+  }
+
+  /** When `take` will next return something, as far as is known now; null when nothing waits. */
+  dueAt(): number | null {
+    const quietest = this.#waiting.values().next().value
+    if (quietest === undefined) return null
+    const latest = this.#firstMs + this.#maxWaitMs
+    return Math.min(latest, Math.max(this.#freshMs + this.#settleMs, quietest.lastMs + this.#quietMs))
+  }
+
+  /**
+   * The batch: parents before children, no path twice, none below a path whose whole subtree is in it.
+   * @returns nothing when it is not due yet
+   */
+  take(nowMs: number): Hint[] {
+    const due = this.dueAt()
+    if (due === null || nowMs < due) return []
+    const taken: Hint[] = []
+    let firstMs = Number.POSITIVE_INFINITY
+    for (const [path, waiting] of this.#waiting) {
+      if (waiting.lastMs + this.#quietMs <= nowMs || waiting.firstMs + this.#maxWaitMs <= nowMs) {
+        this.#waiting.delete(path)
+        taken.push({ path, extent: waiting.extent })
+      } else if (waiting.firstMs < firstMs) firstMs = waiting.firstMs
+    }
+    this.#firstMs = firstMs
+    return parentsFirst(withoutCovered(taken))
+  }
+
+  #moveToEnd(path: string, waiting: Waiting, nowMs: number): void {
+    if (waiting.lastMs === nowMs) return
+    waiting.lastMs = nowMs
+    this.#waiting.delete(path)
+    this.#waiting.set(path, waiting)
+  }
+
+  #collapse(nowMs: number): void {
+    this.#waiting.clear()
+    this.#waiting.set(ROOT_PATH, { extent: 'subtree', firstMs: this.#firstMs, lastMs: nowMs })
+  }
+}
+
+/** Hints without those below a path whose whole subtree is hinted at. */
+export function withoutCovered(taken: Hint[]): Hint[] {
+  const subtrees = new Set<string>()
+  for (const { path, extent } of taken) if (extent === 'subtree') subtrees.add(path)
+  return subtrees.size === 0 ? taken : taken.filter(({ path }) => !isBelowAny(path, subtrees))
+}
+
+function isBelowAny(path: string, subtrees: ReadonlySet<string>): boolean {
+  for (let above = path; above !== ROOT_PATH; ) {
+    above = parentPath(above)
+    if (subtrees.has(above)) return true
+  }
+  return false
+}
+
+/** By depth, and in the order of the hints within a depth: linear, where sorting 100,000 paths is not. */
+export function parentsFirst(hints: readonly Hint[]): Hint[] {
+  const byDepth: Hint[][] = []
+  for (const hint of hints) {
+    const depth = pathDepth(hint.path)
+    while (byDepth.length <= depth) byDepth.push([])
+    byDepth[depth]?.push(hint)
+  }
+  return byDepth.flat()
+}

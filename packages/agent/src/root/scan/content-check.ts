@@ -1,0 +1,94 @@
+/**
+ * Reads files again whatever their times say, and compares their bytes with the index: finds what no look at the
+ * metadata can.
+ *
+ * Gives way after every few milliseconds, and between the pieces of a large file. What it finds it hands on; it records
+ * nothing but digests that the index had not learnt yet.
+ */
+import type { ConfinedDirectories } from '@rootferry/host/machine'
+import { digestOf, ROOT_PATH } from '@rootferry/protocol'
+import type { EntryIndex, IndexedEntry, Observation } from '../index/entry-index.ts'
+import type { Turn } from '../turn.ts'
+import { digestFile, type ReadFault, readWhole } from './content-reader.ts'
+import { observe } from './observe.ts'
+import { isSameVersion } from './same-version.ts'
+
+export interface ContentCheckParts {
+  index: EntryIndex
+  directories: ConfinedDirectories
+  nowMs: () => number
+  turn: Turn
+  /** The file is not what its row says, which a scan would see as well. */
+  stale(path: string): void
+  /** The same file by all that its status says, with other bytes. */
+  differs(path: string, observation: Observation, digest: string): Promise<void>
+}
+
+const PAGE_ENTRIES = 1_000
+/** Up to this size a file is read at once. */
+const SMALL_BYTES = 256 * 1024
+
+type Look = { fault: null; observation: Observation; digest: string } | ReadFault
+
+export async function checkContent(within: string, parts: ContentCheckParts): Promise<void> {
+  const { index, directories, turn } = parts
+  const scratch = new Uint8Array(SMALL_BYTES)
+  for (let after: string | null | undefined = null; after !== undefined; ) {
+    const own = after === null && within !== ROOT_PATH ? index.get(within) : null
+    const { entries, next } = index.list(within, after, PAGE_ENTRIES)
+    if (own !== null) entries.unshift(own)
+    const learnt: { path: string; content: number; digest: string }[] = []
+    for (const entry of entries) {
+      if (entry.kind !== 'file') continue
+      const digest = await checkFile(entry, scratch, parts)
+      if (digest !== null) learnt.push({ path: entry.path, content: entry.content, digest })
+      if (turn.isOver) await turn.next()
+    }
+    index.learnDigests(learnt)
+    after = next ?? undefined
+  }
+  directories.release()
+}
+
+/** @returns the digest when the index lacks it */
+async function checkFile(entry: IndexedEntry, scratch: Uint8Array, parts: ContentCheckParts): Promise<string | null> {
+  const location = locate(entry.path, parts.directories)
+  const isSmall = entry.size <= scratch.byteLength
+  const look =
+    location === null ? null : isSmall ? readSmall(location, entry, scratch, parts) : await readLarge(location, parts)
+  if (look === null || look.fault === 'vanished' || look.fault === 'unsettled' || look.fault === 'outgrown') {
+    parts.stale(entry.path)
+    return null
+  }
+  // What may not be read is a problem that the scan shows.
+  if (look.fault !== null) return null
+  if (!isSameVersion(entry, look.observation)) {
+    parts.stale(entry.path)
+    return null
+  }
+  if (entry.digest === null) return look.digest
+  if (entry.digest !== look.digest) await parts.differs(entry.path, look.observation, look.digest)
+  return null
+}
+
+function readSmall(location: string, entry: IndexedEntry, scratch: Uint8Array, { nowMs }: ContentCheckParts): Look {
+  const read = readWhole(location, scratch, nowMs(), entry)
+  return read.fault === null ? { ...read, digest: digestOf(scratch.subarray(0, read.bytes)) } : read
+}
+
+async function readLarge(location: string, { nowMs, turn }: ContentCheckParts): Promise<Look> {
+  const read = await digestFile(location, () => turn.next())
+  if (read.fault !== null) return read
+  const look = observe(read.stats, null, nowMs())
+  if (look.found !== 'entry') return { fault: 'vanished' }
+  return { fault: null, observation: look.observation, digest: read.digest }
+}
+
+/** Null when a directory above is gone or may not be entered. */
+function locate(path: string, directories: ConfinedDirectories): string | null {
+  try {
+    return directories.locate(path)
+  } catch {
+    return null
+  }
+}

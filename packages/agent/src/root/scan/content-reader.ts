@@ -1,0 +1,151 @@
+/**
+ * Reads a file's bytes together with the attributes that belong to them.
+ *
+ * INVARIANT: what is returned is a version that the file had: its status is the same before and after the read. A
+ * writer that gets in between leads to another try, and after a few to `unsettled`. The final component is never
+ * followed, and opening never blocks (a FIFO may have taken the file's place).
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { errorCode, plainMessage } from '@rootferry/host/machine'
+import { DigestStream } from '@rootferry/protocol'
+import type { Observation } from '../index/entry-index.ts'
+import { TurnsEnded } from '../turn.ts'
+import { sameVersion } from './difference.ts'
+import { observe } from './observe.ts'
+
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+const TRIES = 3
+const PIECE_BYTES = 4 * 1024 * 1024
+
+export type ReadFault =
+  | { fault: 'vanished' }
+  | { fault: 'unreadable'; message: string }
+  /** Somebody keeps writing. */
+  | { fault: 'unsettled' }
+  /** It has more bytes than there is room for. */
+  | { fault: 'outgrown' }
+
+export type WholeRead = { fault: null; observation: Observation; bytes: number } | ReadFault
+
+/**
+ * Reads a whole file into `into`.
+ * @param location path for the system call, see ConfinedDirectories
+ * @param known an earlier look at it: if it is that version still, it was so before and after the read
+ */
+export function readWhole(location: string, into: Uint8Array, nowMs: number, known: Observation): WholeRead {
+  return withOpenFile(location, (descriptor) => {
+    const bytes = known.size <= into.byteLength ? readIfPossible(descriptor, into, known.size) : null
+    const look = bytes === known.size ? observe(fstatSync(descriptor), null, nowMs) : null
+    if (look?.found === 'entry' && sameVersion(known, look.observation)) {
+      return { fault: null, observation: look.observation, bytes: known.size }
+    }
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const before = fstatSync(descriptor)
+      if (!before.isFile()) return { fault: 'vanished' }
+      if (before.size > into.byteLength) return { fault: 'outgrown' }
+      const bytes = readFully(descriptor, into, before.size, 0)
+      if (bytes === before.size && unchanged(before, fstatSync(descriptor))) {
+        const look = observe(before, null, nowMs)
+        if (look.found === 'entry') return { fault: null, observation: look.observation, bytes }
+      }
+    }
+    return { fault: 'unsettled' }
+  })
+}
+
+/**
+ * Reads `length` bytes at `offset` of a large file whose version is known already.
+ * @returns 'unsettled' when it is no longer that version
+ */
+export function readSlice(
+  location: string,
+  into: Uint8Array,
+  slice: { offset: number; length: number },
+  isVersion: (stats: Stats) => boolean,
+): { fault: null } | ReadFault {
+  return withOpenFile(location, (descriptor) => {
+    if (!isVersion(fstatSync(descriptor))) return { fault: 'unsettled' }
+    const bytes = readFully(descriptor, into, slice.length, slice.offset)
+    return bytes === slice.length && isVersion(fstatSync(descriptor)) ? { fault: null } : { fault: 'unsettled' }
+  })
+}
+
+/**
+ * Digest of a file of any size, read in pieces; `pause` is awaited between them so that a thread can do other work.
+ * @throws TurnsEnded of a pause, which ends the reading
+ */
+export async function digestFile(
+  location: string,
+  pause: () => Promise<void>,
+): Promise<{ fault: null; stats: Stats; digest: string } | ReadFault> {
+  let descriptor: number
+  try {
+    descriptor = openSync(location, FLAGS)
+  } catch (error) {
+    return openFault(error)
+  }
+  try {
+    const before = fstatSync(descriptor)
+    if (!before.isFile()) return { fault: 'vanished' }
+    const digest = new DigestStream()
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, Math.max(before.size, 1)))
+    while (digest.bytes < before.size) {
+      const bytes = readSync(descriptor, piece, 0, piece.byteLength, digest.bytes)
+      if (bytes === 0) break
+      digest.update(piece.subarray(0, bytes))
+      if (digest.bytes < before.size) await pause()
+    }
+    if (digest.bytes !== before.size || !unchanged(before, fstatSync(descriptor))) return { fault: 'unsettled' }
+    return { fault: null, stats: before, digest: digest.finish() }
+  } catch (error) {
+    if (error instanceof TurnsEnded) throw error
+    return { fault: 'unreadable', message: plainMessage(error) }
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function withOpenFile<Result>(location: string, work: (descriptor: number) => Result | ReadFault): Result | ReadFault {
+  let descriptor: number
+  try {
+    descriptor = openSync(location, FLAGS)
+  } catch (error) {
+    return openFault(error)
+  }
+  try {
+    return work(descriptor)
+  } catch (error) {
+    return { fault: 'unreadable', message: plainMessage(error) }
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function openFault(error: unknown): ReadFault {
+  const code = errorCode(error)
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENXIO') return { fault: 'vanished' }
+  return { fault: 'unreadable', message: plainMessage(error) }
+}
+
+/** Null when it is nothing that can be read: a directory or a FIFO may have taken the file's place. */
+function readIfPossible(descriptor: number, into: Uint8Array, length: number): number | null {
+  try {
+    return readFully(descriptor, into, length, 0)
+  } catch {
+    return null
+  }
+}
+
+function readFully(descriptor: number, into: Uint8Array, length: number, position: number): number {
+  let read = 0
+  while (read < length) {
+    const bytes = readSync(descriptor, into, read, length - read, position + read)
+    if (bytes === 0) break
+    read += bytes
+  }
+  return read
+}
+
+function unchanged(before: Stats, after: Stats): boolean {
+  return before.size === after.size && before.mtimeMs === after.mtimeMs && before.ctimeMs === after.ctimeMs
+}

@@ -1,0 +1,27 @@
+/** Paths in doubt: from when they were sent until a scan that began later has ended. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Unsettled } from './doubted-paths.ts'
+
+test('a path is in doubt until the scan that covers it has ended, and again when it was added meanwhile', () => {
+  const unsettled = new Unsettled()
+  for (const path of ['a/b', 'a/c', 'd', 'ab']) unsettled.add(path)
+  unsettled.begin([
+    { path: 'a', extent: 'subtree' },
+    { path: 'd', extent: 'entry' },
+    { path: 'ab/x', extent: 'entry' },
+  ])
+  unsettled.add('d')
+  assert.ok(['a/b', 'a/c', 'd', 'ab'].every((path) => unsettled.has(path)))
+  unsettled.end(true)
+  assert.deepEqual(
+    ['a/b', 'a/c', 'd', 'ab'].map((path) => unsettled.has(path)),
+    [false, false, true, true],
+  )
+  unsettled.begin([{ path: '.', extent: 'subtree' }])
+  unsettled.end(false)
+  assert.ok(unsettled.has('d') && unsettled.has('ab'))
+  unsettled.begin([{ path: '.', extent: 'subtree' }])
+  unsettled.end(true)
+  assert.ok(!unsettled.has('d') && !unsettled.has('ab'))
+})

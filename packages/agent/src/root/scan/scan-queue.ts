@@ -1,0 +1,304 @@
+/**
+ * Hints in, scans out: collects hints until they have settled, and has the scanner follow them, one scan at a time.
+ *
+ *   hint ─▶ coalescer ─▶ batch ─▶ scan, in turns that give way to packing ─▶ advanced
+ *                          ▲        │ the guard says hold: again in a moment, with what else was hinted at
+ *                          └────────┤ or halt: only whole scans from now on, until one passes
+ *
+ * Large files that only their bytes can tell are read in the background, and files whose bytes could not be had are
+ * hinted at again later. Knows no receivers, and no states of a root.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import { ROOT_PATH } from '@rootferry/protocol'
+import PQueue from 'p-queue'
+import type { WatchSettings } from '../../root-messages.ts'
+import type { EntryIndex, Observation } from '../index/entry-index.ts'
+import type { OpenTree } from '../opened-root.ts'
+import type { Timers } from '../timers.ts'
+import { Turn, TurnsEnded } from '../turn.ts'
+import type { Hint } from '../watch/watcher.ts'
+import { Coalescer, parentsFirst, withoutCovered } from './coalesce.ts'
+import { checkContent } from './content-check.ts'
+import { digestFile, type ReadFault } from './content-reader.ts'
+import { Unsettled } from './doubted-paths.ts'
+import { Guard, type GuardLimits, type Verdict } from './guard.ts'
+import { observe } from './observe.ts'
+import { Retries } from './retries.ts'
+import type { Judge } from './scanner.ts'
+
+/** Deletions that stopped for this long have stopped; and how long they are waited for before another look. */
+const HOLD_QUIET_MS = 300
+const HOLD_LOOK_MS = 1_000
+/** Hints above this many are one for the whole tree. */
+const MOST_HELD = 100_000
+/** How often a halted root is scanned when there are hints; a large one less often. */
+const RECHECK_MS = 1_000
+const RECHECK_REST = 10
+export const WHOLE_TREE: Hint = { path: ROOT_PATH, extent: 'subtree' }
+
+export interface ScanSettings {
+  watch: WatchSettings
+  guard: GuardLimits
+}
+
+export interface ScanQueueEvents {
+  /** The index has news; the oldest hint behind them came at `seenMs`. */
+  advanced(seenMs: number): void
+  scanned(tookMs: number): void
+  /** A scan of the whole tree passed the guard: the index is the tree. */
+  passed(tookMs: number): void
+  /** The guard let nothing of a scan be recorded. */
+  halted(reason: string): void
+  /** A file's bytes can not be read, and no retry by time will help. */
+  unreadable(path: string, message: string): void
+}
+
+export class ScanQueue {
+  readonly #index: EntryIndex
+  readonly #timers: Timers
+  readonly #events: ScanQueueEvents
+  readonly #retries = new Retries()
+  readonly #scans = new PQueue({ concurrency: 1 })
+  readonly #digests = new PQueue({ concurrency: 1 })
+  readonly #unsettled = new Unsettled()
+  readonly #guard: Guard
+  #coalescer: Coalescer
+  /** Hints whose scan the guard holds back, and since when they wait for another. */
+  #held: { hints: Hint[]; sinceMs: number } | null = null
+  #isHalted = false
+  #isAccepted = false
+  #lastScanMs = 0
+  #tree: OpenTree | null = null
+  #firstHintMs: number | null = null
+
+  constructor(index: EntryIndex, timers: Timers, settings: ScanSettings, events: ScanQueueEvents) {
+    this.#index = index
+    this.#timers = timers
+    this.#events = events
+    this.#guard = new Guard(settings.guard)
+    this.#coalescer = new Coalescer(settings.watch)
+  }
+
+  /** What waits is dropped: whoever calls this scans the whole tree next. */
+  configure({ watch, guard }: ScanSettings): void {
+    this.#coalescer = new Coalescer(watch)
+    this.#guard.limits = guard
+  }
+
+  /** The next scan of the whole tree, which is the caller's to ask for, is recorded whatever is gone. */
+  accept(): void {
+    this.#isAccepted = true
+  }
+
+  /** Scans run on this tree from now on; with null they end where they are. */
+  use(tree: OpenTree | null): void {
+    this.#tree = tree
+    this.#held = null
+    this.#isHalted = false
+  }
+
+  /** Resolves when no scan and no reading in the background is under way. */
+  async idle(): Promise<void> {
+    await this.#scans.onIdle()
+    await this.#digests.onIdle()
+  }
+
+  /** Resolves when every scan that was asked for so far is done. */
+  scanned(): Promise<void> {
+    return this.#scans.onIdle()
+  }
+
+  hint(hint: Hint): void {
+    this.#firstHintMs ??= Date.now()
+    // Not the wall clock: a step back would keep hints waiting for as long.
+    const now = performance.now()
+    this.#coalescer.add(hint, now)
+    const dueAt = this.#coalescer.dueAt()
+    if (dueAt !== null && !this.#timers.has('batch')) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
+  }
+
+  /** Scans at once, without waiting for more hints; resolves when that is done. */
+  async scan(hints: Hint[]): Promise<void> {
+    const seenMs = this.#firstHintMs ?? Date.now()
+    this.#firstHintMs = null
+    await this.#scans.add(() => this.#runScan(hints, seenMs))
+  }
+
+  /** Scans, and waits for the guard where it wants to look again. @throws RangeError when the root was halted or closed */
+  async rescan(hints: Hint[]): Promise<void> {
+    const tree = this.#tree
+    await this.scan(hints)
+    while (this.#held !== null) {
+      await wait(HOLD_QUIET_MS)
+      await this.#scans.onIdle()
+    }
+    if (this.#isHalted) throw new RangeError('the root is halted')
+    if (this.#tree !== tree) throw new RangeError('the root was opened anew')
+  }
+
+  /** Something else was sent of a file than its row says. */
+  stale(path: string): void {
+    this.#unsettled.add(path)
+    this.hint({ path, extent: 'entry' })
+  }
+
+  /** Whether something else than the path's row may have been sent of it, and no scan has looked since. */
+  isUnsettled(path: string): boolean {
+    return !this.#unsettled.isEmpty && this.#unsettled.has(path)
+  }
+
+  /** Reads all files within a path again; resolves when what differs is in the index. */
+  async readAgain(within: string): Promise<void> {
+    const tree = this.#tree
+    if (tree === null) return
+    const stale: Hint[] = []
+    await this.#digests.add(() =>
+      checkContent(within, {
+        index: this.#index,
+        directories: tree.directories,
+        nowMs: Date.now,
+        turn: tree.turn,
+        stale: (path) => stale.push({ path, extent: 'entry' }),
+        differs: (path, observation, digest) => this.#settle(tree, path, observation, digest),
+      }),
+    )
+    if (stale.length > 0) await this.rescan(stale)
+  }
+
+  largeSuspect(path: string): void {
+    this.#digests.add(() => this.#settleLarge(path)).catch(unlessClosed)
+  }
+
+  /** The bytes of a file could not be had: looks again when there is a chance. */
+  retry(path: string, fault: ReadFault['fault'], message: string): void {
+    const delayMs = this.#retries.delayAfter(path, fault, Date.now())
+    if (delayMs === null) this.#events.unreadable(path, message)
+    else if (delayMs === 0) this.hint({ path, extent: 'entry' })
+    else this.#timers.after(`retry ${path}`, delayMs, () => this.hint({ path, extent: 'entry' }))
+  }
+
+  #takeBatch(): void {
+    const now = performance.now()
+    const batch = this.#coalescer.take(now)
+    if (batch.length > 0) this.#follow(batch)
+    const dueAt = this.#coalescer.dueAt()
+    if (dueAt !== null) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
+  }
+
+  #follow(batch: Hint[]): void {
+    if (this.#isHalted) this.#recheckLater()
+    else if (this.#held !== null) this.#hold(batch)
+    else void this.scan(batch)
+  }
+
+  async #runScan(hints: Hint[], seenMs: number): Promise<void> {
+    const tree = this.#tree
+    if (tree === null) return
+    const began = performance.now()
+    const isWhole = hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')
+    if (this.#isHalted && !isWhole) return this.#recheckLater()
+    let head = this.#index.head
+    const turn = new Turn(tree.directories)
+    this.#unsettled.begin(hints)
+    const steps = tree.scanner.scan(hints, this.#judge(isWhole))
+    let step = steps.next()
+    for (; step.done !== true; step = steps.next()) {
+      if (!turn.isOver) continue
+      head = this.#announce(head, seenMs)
+      await turn.next()
+      if (this.#tree !== tree) return
+    }
+    this.#unsettled.end(step.value.decision === 'pass')
+    this.#lastScanMs = performance.now() - began
+    this.#conclude(step.value, hints, isWhole)
+    this.#announce(head, seenMs)
+    this.#events.scanned(this.#lastScanMs)
+  }
+
+  #judge(isWhole: boolean): Judge {
+    const living = livingEntries(this.#index)
+    return (loss, isComplete) => {
+      const now = performance.now()
+      const isAccepted = isWhole && this.#isAccepted
+      const verdict: Verdict = isAccepted ? { decision: 'pass' } : this.#guard.judge(loss, living, now, isComplete)
+      if (verdict.decision === 'pass' && !isComplete && this.#isHalted) return { decision: 'hold' }
+      if (verdict.decision === 'pass' && isComplete) this.#guard.passed(loss, now)
+      return verdict
+    }
+  }
+
+  #conclude(verdict: Verdict, hints: Hint[], isWhole: boolean): void {
+    if (verdict.decision === 'hold') return this.#hold(hints)
+    // What an earlier scan left held waits for its own look, unless this one has looked at everything.
+    if (isWhole || verdict.decision === 'halt') this.#held = null
+    if (verdict.decision === 'halt') {
+      this.#isHalted = true
+      this.#events.halted(verdict.reason)
+    } else if (isWhole) {
+      if (this.#isAccepted) this.#guard.reset()
+      this.#isAccepted = false
+      this.#isHalted = false
+      this.#events.passed(this.#lastScanMs)
+    }
+  }
+
+  /** Looks again when things were quiet for a while, or at any rate in a second. */
+  #hold(hints: Hint[]): void {
+    const now = performance.now()
+    this.#held ??= { hints: [], sinceMs: now }
+    const { sinceMs } = this.#held
+    if (this.#held.hints.length + hints.length > MOST_HELD) this.#held.hints = [WHOLE_TREE]
+    else this.#held.hints.push(...hints)
+    this.#timers.after('held', Math.min(HOLD_QUIET_MS, sinceMs + HOLD_LOOK_MS - now), () => {
+      const held = this.#held
+      this.#held = null
+      if (held !== null) void this.scan(parentsFirst(withoutCovered(held.hints)))
+    })
+  }
+
+  #recheckLater(): void {
+    const delayMs = Math.max(RECHECK_MS, this.#lastScanMs * RECHECK_REST)
+    if (!this.#timers.has('recheck')) this.#timers.after('recheck', delayMs, () => void this.scan([WHOLE_TREE]))
+  }
+
+  #announce(head: number, seenMs: number): number {
+    if (this.#index.head > head) this.#events.advanced(seenMs)
+    return this.#index.head
+  }
+
+  async #settleLarge(path: string): Promise<void> {
+    const tree = this.#tree
+    if (tree === null) return
+    let location: string
+    try {
+      location = tree.directories.locate(path)
+    } catch {
+      // A directory above it is gone: its own hint is under way.
+      return
+    }
+    const read = await digestFile(location, () => tree.turn.next())
+    if (read.fault !== null) return this.retry(path, read.fault, '')
+    const look = observe(read.stats, null, Date.now())
+    if (look.found === 'entry') await this.#settle(tree, path, look.observation, read.digest)
+  }
+
+  async #settle(tree: OpenTree, path: string, observation: Observation, digest: string): Promise<void> {
+    await this.#scans.add(() => {
+      if (this.#tree !== tree || this.#isHalted) return
+      const head = this.#index.head
+      tree.scanner.settle(path, observation, digest)
+      this.#announce(head, Date.now())
+    })
+  }
+}
+
+/** The next opening of the root begins with a scan of its own. */
+function unlessClosed(error: unknown): void {
+  if (!(error instanceof TurnsEnded)) throw error
+}
+
+/** The root's own row is not counted: it stays. */
+export function livingEntries(index: EntryIndex): number {
+  const { files, directories, symlinks } = index.totals
+  return Math.max(0, files + directories + symlinks - 1)
+}

@@ -1,0 +1,31 @@
+/** The far end of a root's thread: a RootService that takes what comes over the port, until it is told to close. */
+import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import type { FromRoot, RootOptions, ToRoot } from '../root-messages.ts'
+import { RootService } from './root.ts'
+
+/** What is used of a worker's port. */
+export interface RootPort {
+  postMessage(message: FromRoot, transfer: ArrayBuffer[]): void
+  on(event: 'message', listener: (message: ToRoot) => void): void
+  close(): void
+}
+
+export function serveRoot(port: RootPort, options: RootOptions): void {
+  const post = (message: FromRoot, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+  try {
+    const service = new RootService(options, post)
+    port.on('message', (message: ToRoot) => {
+      void service.handle(message).then(() => {
+        if (message.type === 'close') port.close()
+      })
+    })
+    service.start()
+  } catch (error) {
+    post({
+      type: 'failed',
+      message: errorMessage(error),
+      exitCode: error instanceof Failure ? error.exitCode : EXIT.failed,
+    })
+    port.close()
+  }
+}

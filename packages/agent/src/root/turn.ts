@@ -1,0 +1,42 @@
+/** Long work on a thread is done in turns: hints, timers and other requests are served between them. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { ConfinedDirectories } from '@rootferry/host/machine'
+
+/** Long enough to be worth the change, and short beside the time that changes take to settle. */
+const TURN_MS = 5
+
+/** Why work that was not done is not gone on with. */
+export class TurnsEnded extends RangeError {
+  override name = 'TurnsEnded'
+}
+
+export class Turn {
+  readonly #directories: Pick<ConfinedDirectories, 'release'>
+  readonly #nowMs: () => number
+  #beganMs: number
+  #isClosed = false
+
+  /** @param directories of which no descriptor outlives a turn: a directory may be moved in between */
+  constructor(directories: Pick<ConfinedDirectories, 'release'>, nowMs = () => performance.now()) {
+    this.#directories = directories
+    this.#nowMs = nowMs
+    this.#beganMs = nowMs()
+  }
+
+  get isOver(): boolean {
+    return this.#nowMs() - this.#beganMs >= TURN_MS
+  }
+
+  /** Resolves when everybody else has had a turn. @throws TurnsEnded when there are no more turns */
+  async next(): Promise<void> {
+    this.#directories.release()
+    await nextTurn()
+    if (this.#isClosed) throw new TurnsEnded('the root was opened anew')
+    this.#beganMs = this.#nowMs()
+  }
+
+  /** Work that is waiting for its next turn ends where it is. */
+  close(): void {
+    this.#isClosed = true
+  }
+}

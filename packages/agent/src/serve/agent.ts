@@ -1,0 +1,204 @@
+/**
+ * The agent: a feed for every root, the door for receivers, the admin listener, and the tokens that open both.
+ * Owns nothing else; starts and stops them in order, and changes them when the configuration was changed.
+ */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { Logger } from '@rootferry/host/daemon'
+import { EXIT, errorCode, errorMessage, Failure, makeDirectories } from '@rootferry/host/machine'
+import { type Hello, ProtocolError } from '@rootferry/protocol'
+import type { AgentConfig, RootConfig } from '../config/agent-yaml.ts'
+import type { RootOptions } from '../root-messages.ts'
+import { VERSION } from '../version.ts'
+import { type Identity, openIdentity } from './door/identity.ts'
+import { KnownTokens } from './door/known-tokens.ts'
+import { type Peer, StreamServer } from './door/stream-server.ts'
+import { grants, tokenFileOf } from './door/tokens.ts'
+import { RootFeed } from './feed/root-feed.ts'
+import { OperatorDesk } from './operations.ts'
+import { Resyncs } from './resync/resyncs.ts'
+
+/** Before this the certificate's end is nobody's business; after, it is said every day. */
+const EXPIRY_WARNING_MS = 30 * 86_400_000
+const DAY_MS = 86_400_000
+
+export class Agent {
+  #config: AgentConfig
+  readonly #log: Logger
+  readonly #feeds = new Map<string, RootFeed>()
+  readonly #tokens: KnownTokens
+  readonly resyncs: Resyncs
+  readonly #desk: OperatorDesk
+  #identity: Identity | null = null
+  #stream: StreamServer | null = null
+  #expiryCheck: NodeJS.Timeout | null = null
+  #reloading: Promise<void> = Promise.resolve()
+
+  constructor(config: AgentConfig, log: Logger) {
+    this.#config = config
+    this.#log = log
+    this.#tokens = new KnownTokens(tokenFileOf(config), log, (name) => {
+      for (const feed of this.#feeds.values()) feed.forget(name)
+    })
+    this.resyncs = new Resyncs({
+      roots: this.#feeds,
+      receivers: () => this.#tokens.receivers.map(({ name }) => name),
+      isGranted: (receiver, root) =>
+        this.#tokens.receivers.some((token) => token.name === receiver && grants(token, root)),
+      now: () => new Date(),
+      newId: () => randomBytes(8).toString('hex'),
+    })
+    this.#desk = new OperatorDesk({
+      log,
+      stateDir: config.stateDir,
+      listen: config.admin,
+      feeds: this.#feeds,
+      tokens: this.#tokens,
+      resyncs: this.resyncs,
+      certificate: () => this.#identity?.status ?? null,
+    })
+  }
+
+  /** @throws Failure when something the configuration asks for can not be had */
+  async start(): Promise<void> {
+    makeStateDir(this.#config.stateDir)
+    this.#tokens.open()
+    this.#identity = await openIdentity(this.#config, new Date())
+    const door = this.#openDoor(this.#identity)
+    for (const root of this.#config.roots) this.#feeds.set(root.name, this.#newFeed(root))
+    for (const feed of this.#feeds.values()) await feed.start()
+    const resumed = this.resyncs.resume()
+    if (resumed.length > 0) this.#log.info({ resyncs: resumed }, 'resyncs that were not over go on')
+    const { listen, admin } = this.#config
+    const stream = await listening('listen', `${listen.host}:${listen.port}`, door.listen(listen))
+    const api = await listening('admin.listen', `${admin.host}:${admin.port}`, this.#desk.open())
+    const fingerprint = this.#identity?.status.fingerprint ?? null
+    this.#log.info({ stream, fingerprint, admin: api, roots: [...this.#feeds.keys()], version: VERSION }, 'agent is up')
+    this.#warnOfExpiry()
+    this.#expiryCheck = setInterval(() => this.#warnOfExpiry(), DAY_MS)
+  }
+
+  /** Takes over what can change without a restart, and says what can not. One after the other; never rejects. */
+  reload(config: AgentConfig): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload(config))
+    return this.#reloading
+  }
+
+  async close(): Promise<void> {
+    await this.#reloading
+    this.resyncs.close()
+    if (this.#expiryCheck !== null) clearInterval(this.#expiryCheck)
+    this.#tokens.close()
+    await Promise.all([...this.#feeds.values()].map((feed) => feed.close()))
+    await this.#stream?.close()
+    await this.#desk.close()
+    this.#log.info('agent stopped')
+  }
+
+  #openDoor(identity: Identity | null): StreamServer {
+    this.#stream = new StreamServer({
+      log: this.#log,
+      identity,
+      compression: () => this.#config.compression,
+      tokens: () => this.#tokens.all,
+      rootNames: () => [...this.#feeds.keys()],
+      serve: (peer, hello) => this.#serve(peer, hello),
+    })
+    return this.#stream
+  }
+
+  async #reload(config: AgentConfig): Promise<void> {
+    const before = this.#config
+    this.#tokens.read()
+    for (const key of ['stateDir', 'listen', 'admin'] as const) {
+      if (JSON.stringify(before[key]) !== JSON.stringify(config[key]))
+        this.#log.warn({ key }, 'a change of this setting takes a restart')
+    }
+    this.#config = { ...config, stateDir: before.stateDir, listen: before.listen, admin: before.admin }
+    await this.#renewIdentity()
+    await this.#renewRoots(before.roots)
+    this.#log.info('configuration was read again')
+  }
+
+  async #renewIdentity(): Promise<void> {
+    try {
+      const identity = await openIdentity(this.#config, new Date())
+      if ((identity?.clientCa == null) !== (this.#identity?.clientCa == null) || !identity !== !this.#identity) {
+        this.#log.warn('turning TLS or client certificates on or off takes a restart')
+        return
+      }
+      if (identity === null) return
+      this.#stream?.renew(identity)
+      this.#identity = identity
+      this.#warnOfExpiry()
+    } catch (error) {
+      this.#log.error({ error: errorMessage(error) }, 'the certificate can not be used, the old one stays in force')
+    }
+  }
+
+  async #renewRoots(before: readonly RootConfig[]): Promise<void> {
+    const { roots } = this.#config
+    for (const [name, feed] of this.#feeds) {
+      const [was, is] = [before, roots].map((all) => all.find((root) => root.name === name))
+      if (is === undefined || was?.path !== is.path) {
+        feed.abandon()
+        this.#feeds.delete(name)
+        await feed.close()
+        this.#log.info({ root: name }, 'root was taken out of service')
+      } else if (JSON.stringify(was) !== JSON.stringify(is)) {
+        const { exclude, watch, guard } = is
+        feed.thread.tell({ type: 'reconfigure', exclude, watch, guard })
+      }
+    }
+    for (const root of roots) if (!this.#feeds.has(root.name)) await this.#addRoot(root)
+  }
+
+  async #addRoot(root: RootConfig): Promise<void> {
+    const feed = this.#newFeed(root)
+    try {
+      await feed.start()
+      this.#feeds.set(root.name, feed)
+      this.#log.info({ root: root.name }, 'root was taken into service')
+    } catch (error) {
+      this.#log.error({ root: root.name, error: errorMessage(error) }, 'the new root can not be served')
+      await feed.close()
+    }
+  }
+
+  #warnOfExpiry(): void {
+    const status = this.#identity?.status
+    if (status === undefined || Date.parse(status.expiresAt) - Date.now() > EXPIRY_WARNING_MS) return
+    this.#log.warn({ ...status }, 'the certificate expires soon, or has: receivers refuse it then')
+  }
+
+  #serve(peer: Peer, hello: Hello): void {
+    const feed = this.#feeds.get(hello.root)
+    if (feed === undefined) throw new ProtocolError('unknown-root', `there is no root ${hello.root}`)
+    void feed.serve(peer, hello)
+  }
+
+  #newFeed(root: RootConfig): RootFeed {
+    return new RootFeed(rootOptions(root, this.#config), this.#log, this.#desk.eventsOf(root.name))
+  }
+}
+
+function rootOptions({ name, path, exclude, watch, guard }: RootConfig, config: AgentConfig): RootOptions {
+  return { name, path, exclude, watch, guard, stateDir: join(config.stateDir, 'roots', name), software: VERSION }
+}
+
+function makeStateDir(path: string): void {
+  try {
+    makeDirectories(path, 0o700)
+  } catch (error) {
+    throw new Failure(EXIT.failed, `stateDir ${path} can not be made: ${errorMessage(error)}`, { cause: error })
+  }
+}
+
+async function listening(what: string, address: string, attempt: Promise<string>): Promise<string> {
+  try {
+    return await attempt
+  } catch (error) {
+    const why = errorCode(error) === 'EADDRINUSE' ? 'is taken by another process' : errorMessage(error)
+    throw new Failure(EXIT.failed, `${what} ${address} ${why}`, { cause: error })
+  }
+}

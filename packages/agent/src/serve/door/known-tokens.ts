@@ -1,0 +1,61 @@
+/**
+ * The tokens in force: what the token file said when it could last be understood. Follows the file, because creating
+ * and revoking are the command line's, and take effect without a restart.
+ */
+import { type FSWatcher, watch } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import type { Logger } from '@rootferry/host/daemon'
+import { errorMessage } from '@rootferry/host/machine'
+import { readTokens, type StoredToken } from './tokens.ts'
+
+export class KnownTokens {
+  readonly #file: string
+  readonly #log: Logger
+  readonly #revoked: (name: string) => void
+  #tokens: readonly StoredToken[] = []
+  #watcher: FSWatcher | null = null
+
+  /** @param revoked called for each token that is gone */
+  constructor(file: string, log: Logger, revoked: (name: string) => void) {
+    this.#file = file
+    this.#log = log
+    this.#revoked = revoked
+  }
+
+  get all(): readonly StoredToken[] {
+    return this.#tokens
+  }
+
+  /** Those that may receive. */
+  get receivers(): StoredToken[] {
+    return this.#tokens.filter(({ admin }) => !admin)
+  }
+
+  /** Reads the file, and follows it from here on. @throws Failure when it can not be understood */
+  open(): void {
+    this.#tokens = readTokens(this.#file)
+    // The directory is watched, because the file is replaced and not written to.
+    this.#watcher = watch(dirname(this.#file), (_event, name) => {
+      if (name === basename(this.#file)) this.read()
+    })
+  }
+
+  read(): void {
+    try {
+      const before = this.#tokens
+      this.#tokens = readTokens(this.#file)
+      const left = new Set(this.#tokens.map(({ sha256 }) => sha256))
+      for (const { name, sha256 } of before) {
+        if (left.has(sha256)) continue
+        this.#revoked(name)
+        this.#log.info({ token: name }, 'token was revoked')
+      }
+    } catch (error) {
+      this.#log.error({ error: errorMessage(error) }, 'tokens could not be read, the old ones stay in force')
+    }
+  }
+
+  close(): void {
+    this.#watcher?.close()
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The door for receivers: authenticates at the HTTP upgrade, reads the hello, and hands the connection to its root.
+ *
+ * Nobody gets a WebSocket without a receiver's token (401, 403, 429), a common protocol version (426) and the right path
+ * (404). What strangers may cost is bounded by the doorstep. Pings go out on a clock of their own; a connection that
+ * stays silent is dead.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex, Writable } from 'node:stream'
+import { isLoopback, type ListenAddress, type Logger } from '@rootferry/host/daemon'
+import { errorMessage } from '@rootferry/host/machine'
+import {
+  chooseSubprotocol,
+  closeText,
+  decodeToAgent,
+  GRANTS_PATH,
+  type Hello,
+  LIMITS,
+  ProtocolError,
+  STREAM_PATH,
+  SUBPROTOCOLS,
+} from '@rootferry/protocol'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { AgentConfig } from '../../config/agent-yaml.ts'
+import { DOOR } from './door-limits.ts'
+import { FailedAttempts } from './failed-attempts.ts'
+import { type Identity, secureContextOptions } from './identity.ts'
+import { networkOf } from './network-of.ts'
+import { bearerOf, findToken, grants, type StoredToken } from './tokens.ts'
+import { Doorstep } from './unauthenticated.ts'
+
+export interface Peer {
+  socket: WebSocket
+  /** What the socket writes to. */
+  line: Pick<Writable, 'cork' | 'uncork'>
+  receiver: string
+  /** Whether the line to it is worth compressing for. */
+  compress: boolean
+  now: Date
+}
+
+export interface StreamServerParts {
+  log: Logger
+  /** Null: plain text. */
+  identity: Identity | null
+  compression(): AgentConfig['compression']
+  tokens(): readonly StoredToken[]
+  rootNames(): string[]
+  /** Takes a connection with its hello. @throws ProtocolError when there is no such root for it */
+  serve(peer: Peer, hello: Hello): void
+}
+
+/** An answer to whoever is not let in. */
+interface Refusal {
+  status: 401 | 403 | 404 | 426 | 429
+  headers: Record<string, string>
+}
+
+const REASONS: Record<Refusal['status'], string> = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  426: 'Upgrade Required',
+  429: 'Too Many Requests',
+}
+
+export class StreamServer {
+  readonly #parts: StreamServerParts
+  readonly #http: Server | SecureServer
+  readonly #doorstep: Doorstep
+  readonly #failures = new FailedAttempts()
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: LIMITS.messageBytes,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
+  })
+  #pings: NodeJS.Timeout | null = null
+
+  constructor(parts: StreamServerParts) {
+    this.#parts = parts
+    this.#http = serverFor(parts.identity)
+    this.#http.on('request', (request, response) => this.#answer(request, response))
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+    this.#http.on('tlsClientError', (error: Error, socket: { remoteAddress?: string }) => {
+      this.#noteFailure(socket.remoteAddress, `no TLS connection came about: ${errorMessage(error)}`)
+    })
+    this.#doorstep = new Doorstep(this.#http, (network) =>
+      this.#noteFailure(network, 'there are too many connections that have not said hello'),
+    )
+  }
+
+  /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
+  async listen({ host, port }: ListenAddress): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#http.once('error', reject)
+    this.#http.listen({ host, port }, resolve)
+    await promise
+    this.#http.off('error', reject)
+    this.#pings = setInterval(() => this.#ping(), LIMITS.pingMs)
+    const bound = this.#http.address() as AddressInfo
+    const name = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address
+    return `${this.#parts.identity === null ? 'http' : 'https'}://${name}:${bound.port}`
+  }
+
+  /** New connections get this certificate; those that are open stay as they are. */
+  renew(identity: Identity): void {
+    if ('setSecureContext' in this.#http) this.#http.setSecureContext(secureContextOptions(identity))
+  }
+
+  async close(): Promise<void> {
+    if (this.#pings !== null) clearInterval(this.#pings)
+    for (const socket of this.#sockets.clients) socket.terminate()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#http.close(() => resolve())
+    this.#http.closeAllConnections()
+    await promise
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const path = pathOf(request)
+    if (request.method === 'GET' && path === '/livez') return say(response, 200, { status: 'alive' })
+    if (request.method !== 'GET' || path !== GRANTS_PATH) return say(response, 404, { error: REASONS[404] })
+    const token = this.#authenticate(request)
+    if ('status' in token) return say(response, token.status, { error: REASONS[token.status] }, token.headers)
+    const roots = this.#parts.rootNames().filter((root) => grants(token, root))
+    say(response, 200, { name: token.name, roots, protocols: SUBPROTOCOLS })
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // A connection may break before anybody else listens to it.
+    socket.on('error', () => socket.destroy())
+    if (pathOf(request) !== STREAM_PATH) return refuse(socket, { status: 404, headers: {} })
+    const token = this.#authenticate(request)
+    if ('status' in token) return refuse(socket, token)
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+    if (chooseSubprotocol(offered) === null) {
+      this.#parts.log.warn({ receiver: token.name, offered }, 'a receiver of another protocol version was refused')
+      return refuse(socket, { status: 426, headers: { 'Sec-WebSocket-Protocol': SUBPROTOCOLS.join(', ') } })
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#welcome(webSocket, request, token))
+  }
+
+  /** An admin token opens the admin listener and nothing else. */
+  #authenticate(request: IncomingMessage): StoredToken | Refusal {
+    const presented = bearerOf(request.headers.authorization)
+    const token = presented === null ? null : findToken(this.#parts.tokens(), presented)
+    if (token !== null && !token.admin) return token
+    const why = token === null ? 'a connection without a valid token' : 'a connection with an admin token'
+    const isTooMany = this.#noteFailure(request.socket.remoteAddress, `${why} was refused`)
+    if (isTooMany) return { status: 429, headers: { 'Retry-After': String(DOOR.attemptMs / 1000) } }
+    return token === null ? { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } } : { status: 403, headers: {} }
+  }
+
+  /** Counts it, and logs it unless there is too much of it. @returns whether there is too much of it */
+  #noteFailure(address: string | undefined, message: string): boolean {
+    const network = networkOf(address ?? 'unknown')
+    const { isTooMany, report } = this.#failures.note(network, performance.now())
+    if (report !== null) this.#parts.log.warn({ network, attempts: report }, message)
+    return isTooMany
+  }
+
+  #welcome(socket: WebSocket, request: IncomingMessage, token: StoredToken): void {
+    const { log } = this.#parts
+    const refuseWith = (error: ProtocolError) => {
+      stopCounting()
+      this.#doorstep.leave(request.socket)
+      log.warn({ receiver: token.name, code: error.code, error: error.message }, 'a connection was refused')
+      socket.close(error.closeCode, closeText(error.message))
+      const patience = setTimeout(() => socket.terminate(), DOOR.closeMs)
+      socket.once('close', () => clearTimeout(patience))
+    }
+    const stopCounting = countBytes(request.socket, LIMITS.helloBytes, () =>
+      refuseWith(new ProtocolError('limit-exceeded', `more than ${LIMITS.helloBytes} bytes and no hello`)),
+    )
+    this.#doorstep.endWith(request.socket, () => refuseWith(new ProtocolError('hello-timeout', 'no hello came')))
+    socket.on('error', (error) => log.info({ receiver: token.name, error: error.message }, 'connection failed'))
+    for (const sign of ['ping', 'pong', 'message'] as const) socket.on(sign, () => heard.set(socket, Date.now()))
+    heard.set(socket, Date.now())
+    socket.once('message', (data: Buffer, isBinary: boolean) => {
+      // Refused, and not gone yet.
+      if (socket.readyState !== socket.OPEN) return
+      try {
+        const hello = this.#helloOf(data, isBinary, token)
+        const compress = this.#compressesFor(request.socket.remoteAddress ?? '')
+        this.#parts.serve({ socket, line: request.socket, receiver: token.name, compress, now: new Date() }, hello)
+        stopCounting()
+        this.#doorstep.leave(request.socket)
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error
+        refuseWith(error)
+      }
+    })
+  }
+
+  /** @throws ProtocolError when it is none, or asks for what the token does not grant */
+  #helloOf(data: Buffer, isBinary: boolean, token: StoredToken): Hello {
+    const message = isBinary ? null : decodeToAgent(data)
+    if (message?.type !== 'hello') throw new ProtocolError('unexpected-message', 'a hello was expected')
+    // It may have been revoked since the upgrade.
+    if (!this.#parts.tokens().some(({ sha256 }) => sha256 === token.sha256)) {
+      throw new ProtocolError('revoked', 'the token was revoked')
+    }
+    if (!grants(token, message.root)) {
+      throw new ProtocolError('root-not-granted', `the token does not grant ${message.root}`)
+    }
+    return message
+  }
+
+  #compressesFor(address: string): boolean {
+    const compression = this.#parts.compression()
+    return compression === 'auto' ? !isLoopback(address.replace(/^::ffff:/, '')) : compression === 'always'
+  }
+
+  /** Who is silent is told so, should it still listen, and not waited for. */
+  #ping(): void {
+    for (const socket of this.#sockets.clients) {
+      const silentMs = Date.now() - (heard.get(socket) ?? 0)
+      if (silentMs > LIMITS.deadMs) {
+        const { closeCode, message } = new ProtocolError('heartbeat-lost', `nothing was heard for ${silentMs} ms`)
+        socket.close(closeCode, message)
+        socket.terminate()
+      } else if (socket.readyState === socket.OPEN) socket.ping()
+    }
+  }
+}
+
+/** When something last came from each connection. */
+const heard = new WeakMap<WebSocket, number>()
+
+function serverFor(identity: Identity | null): Server | SecureServer {
+  // The doorstep's deadline is for all of it; Node's own would begin anew with each request.
+  const bounds = { maxHeaderSize: DOOR.headerBytes, headersTimeout: LIMITS.helloMs, requestTimeout: LIMITS.helloMs }
+  if (identity === null) return createServer(bounds)
+  return createSecureServer({
+    ...bounds,
+    ...secureContextOptions(identity),
+    handshakeTimeout: LIMITS.helloMs,
+    requestCert: identity.clientCa !== null,
+  })
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').split('?', 1)[0] ?? ''
+}
+
+/** Calls `exceeded` once when more than `most` bytes come. @returns what stops the counting */
+function countBytes(socket: Duplex, most: number, exceeded: () => void): () => void {
+  let bytes = 0
+  const count = (data: Buffer) => {
+    bytes += data.byteLength
+    if (bytes > most) exceeded()
+  }
+  // Ahead of the WebSocket, which may have a whole message when it has heard the last of them.
+  socket.prependListener('data', count)
+  return () => socket.off('data', count)
+}
+
+function say(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { ...headers, 'Content-Type': 'application/json', Connection: 'close' })
+  response.end(`${JSON.stringify(body)}\n`)
+}
+
+function refuse(socket: Duplex, { status, headers }: Refusal): void {
+  const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' }).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
+  socket.end(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join('\r\n')}\r\n\r\n`)
+}

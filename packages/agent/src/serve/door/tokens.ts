@@ -1,0 +1,129 @@
+/**
+ * Bearer tokens: who may connect, and who may administer. The file holds SHA-256 hashes only.
+ *
+ * The file is the truth and small: every change by the command line replaces it in one step, and the running agent
+ * reads it again when it changes. A token is 256 random bits, so a plain hash is no weaker than a slow one.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { EXIT, errorCode, errorMessage, Failure, withFileLock, writeDurably } from '@rootferry/host/machine'
+import { RootName } from '@rootferry/protocol'
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'
+
+const StoredToken = Type.Object(
+  {
+    name: Type.String({ pattern: NAME_PATTERN }),
+    sha256: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+    admin: Type.Boolean(),
+    /** What a receiver may have; null: every root, also those that are added later. */
+    roots: Type.Union([Type.Array(RootName), Type.Null()]),
+    createdAt: Type.String({ maxLength: 40 }),
+  },
+  { additionalProperties: false },
+)
+const TokenFile = Type.Object(
+  { version: Type.Literal(1), tokens: Type.Array(StoredToken) },
+  { additionalProperties: false },
+)
+const validator = Compile(TokenFile)
+
+export type StoredToken = Static<typeof StoredToken>
+
+export function tokenFileOf({ stateDir }: { stateDir: string }): string {
+  return join(stateDir, 'tokens.json')
+}
+
+/** @throws Failure when the file is there and can not be understood */
+export function readTokens(file: string): StoredToken[] {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw new Failure(EXIT.failed, `${file}: ${errorMessage(error)}`, { cause: error })
+  }
+  const value = parse(text)
+  if (!validator.Check(value)) throw new Failure(EXIT.failed, `${file}: is no token file of this version`)
+  return value.tokens
+}
+
+/** An admin token grants no root. */
+export function grants({ admin, roots }: StoredToken, root: string): boolean {
+  return !admin && (roots === null || roots.includes(root))
+}
+
+/** @returns the token, which is stored nowhere. @throws Failure when the name is taken or no name */
+export function createToken(
+  file: string,
+  { name, admin, roots }: Pick<StoredToken, 'name' | 'admin' | 'roots'>,
+  now: Date,
+): string {
+  if (!new RegExp(NAME_PATTERN).test(name)) {
+    throw new Failure(
+      EXIT.usage,
+      `'${name}' is no name: letters, digits, '.', '_' and '-' are accepted, 63 at the most`,
+    )
+  }
+  const { token, sha256 } = mintToken()
+  change(file, (tokens) => {
+    if (tokens.some((known) => known.name === name)) {
+      throw new Failure(EXIT.failed, `a token of the name ${name} exists: revoke it first`)
+    }
+    return [...tokens, { name, sha256, admin, roots, createdAt: now.toISOString() }]
+  })
+  return token
+}
+
+/** @throws Failure when there is none of that name */
+export function revokeToken(file: string, name: string): void {
+  change(file, (tokens) => {
+    const left = tokens.filter((token) => token.name !== name)
+    if (left.length === tokens.length) throw new Failure(EXIT.failed, `there is no token of the name ${name}`)
+    return left
+  })
+}
+
+/** A new token, and what may be stored of it. */
+export function mintToken(): { token: string; sha256: string } {
+  const token = `rf_${randomBytes(32).toString('base64url')}`
+  return { token, sha256: hashOf(token) }
+}
+
+/** The stored token that `presented` is, or null. Takes the same time whichever it is. */
+export function findToken(tokens: readonly StoredToken[], presented: string): StoredToken | null {
+  const hash = Buffer.from(hashOf(presented))
+  let found: StoredToken | null = null
+  for (const token of tokens) if (timingSafeEqual(hash, Buffer.from(token.sha256))) found = token
+  return found
+}
+
+/** The token of an `Authorization: Bearer …` header, or null. */
+export function bearerOf(header: string | undefined): string | null {
+  return /^Bearer ([A-Za-z0-9._~+/-]{1,256}=*)$/i.exec(header ?? '')?.[1] ?? null
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64url')
+}
+
+/** Two commands at once do not undo each other's work. */
+function change(file: string, work: (tokens: StoredToken[]) => StoredToken[]): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  withFileLock(file, () => {
+    const tokens = work(readTokens(file))
+    writeDurably(file, `${JSON.stringify({ version: 1, tokens }, null, 2)}\n`, 0o600)
+  })
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // What is wrong is said by the schema check: this is no token file.
+    return null
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * What all sessions of a root share: plans and packed segments, so that a change is packed once for everybody.
+ *
+ * Sessions at the same cursor get the same plan, and the same bytes of its segments, as long as those are in the cache;
+ * one that lags behind the cache has its segments packed again, at its own pace. So memory depends on CACHE_BYTES and
+ * not on how many receivers lag. Who has a few changes to come does not wait for who has many: live work has a queue of
+ * its own, and the thread does all work in short turns.
+ */
+
+import type { Want } from '@rootferry/protocol'
+import PQueue from 'p-queue'
+import type { PackedSegment, PlanSummary } from '../../root/pack/packer.ts'
+import type { RootThread } from '../root-thread.ts'
+
+/** Segments that other sessions may ask for in a moment. */
+const CACHE_BYTES = 48 * 1024 * 1024
+/** Requests of a kind that the root's thread works on at once: one packing, one waiting, so that it never idles. */
+const CONCURRENCY = 2
+
+export type Urgency = 'live' | 'bulk'
+
+interface SharedPlan {
+  summary: Promise<PlanSummary>
+  users: number
+}
+
+interface SharedSegment {
+  packed: Promise<PackedSegment>
+  bytes: number
+  /** Sessions that are sending it, or about to. */
+  leases: number
+  isCached: boolean
+}
+
+/** A segment that a session may send until it releases it, once. */
+export interface SegmentLease extends PackedSegment {
+  release(): void
+}
+
+export class Hub {
+  readonly #root: RootThread
+  readonly #queues: Record<Urgency, PQueue> = {
+    live: new PQueue({ concurrency: CONCURRENCY }),
+    bulk: new PQueue({ concurrency: CONCURRENCY }),
+  }
+  /** By cursor: the plan that leads on from there. */
+  readonly #plans = new Map<number, SharedPlan>()
+  /** By plan, position and encoding; least recently used first. */
+  readonly #segments = new Map<string, SharedSegment>()
+  #cachedBytes = 0
+  #packedBytes = 0
+
+  constructor(root: RootThread) {
+    this.#root = root
+  }
+
+  /** Bytes packed so far: does not grow with the number of receivers. */
+  get packedBytes(): number {
+    return this.#packedBytes
+  }
+
+  /** A plan from `cursor` on, shared with every session there. Return it with `leave`. */
+  async join(cursor: number, urgency: Urgency): Promise<PlanSummary> {
+    let shared = this.#plans.get(cursor)
+    if (shared === undefined) {
+      shared = { summary: this.#enqueue(urgency, () => this.#root.ask('plan', { from: cursor })), users: 0 }
+      this.#plans.set(cursor, shared)
+      shared.summary.catch(() => this.#plans.delete(cursor))
+    }
+    shared.users += 1
+    return await shared.summary
+  }
+
+  /** The last one to leave drops the plan: whoever comes later to this cursor gets the truth of then. */
+  leave(plan: PlanSummary): void {
+    const shared = this.#plans.get(plan.from)
+    if (shared === undefined) return
+    shared.users -= 1
+    if (shared.users > 0) return
+    this.#plans.delete(plan.from)
+    this.#release(plan.id)
+  }
+
+  /** A plan of one session's own, for a want. Return it with `dismiss`. */
+  repair(request: number, paths: Want['paths']): Promise<PlanSummary> {
+    return this.#enqueue('bulk', () => this.#root.ask('repair', { request, paths }))
+  }
+
+  dismiss(plan: PlanSummary): void {
+    this.#release(plan.id)
+  }
+
+  /** Its memory goes back when it has left the cache and nobody holds a lease. */
+  async segment(plan: PlanSummary, position: number, compress: boolean, urgency: Urgency): Promise<SegmentLease> {
+    const key = `${plan.id}/${position}/${compress}`
+    const shared = this.#segments.get(key) ?? this.#pack(key, plan.id, position, compress, urgency)
+    this.#segments.delete(key)
+    this.#segments.set(key, shared)
+    shared.leases += 1
+    const packed = await shared.packed
+    const release = () => {
+      shared.leases -= 1
+      if (shared.leases === 0 && !shared.isCached) this.#recycle(packed)
+    }
+    return { ...packed, release }
+  }
+
+  #pack(key: string, plan: number, segment: number, compress: boolean, urgency: Urgency): SharedSegment {
+    const packed = this.#enqueue(urgency, () => this.#root.ask('pack', { plan, segment, compress }))
+    const shared: SharedSegment = { packed, bytes: 0, leases: 0, isCached: true }
+    packed.then(
+      ({ payload }) => this.#account(shared, payload.byteLength),
+      () => this.#segments.delete(key),
+    )
+    return shared
+  }
+
+  #account(shared: SharedSegment, bytes: number): void {
+    this.#packedBytes += bytes
+    shared.bytes = bytes
+    if (!shared.isCached) return
+    this.#cachedBytes += bytes
+    for (const [oldest, segment] of this.#segments) {
+      if (this.#cachedBytes <= CACHE_BYTES) return
+      this.#evict(oldest, segment)
+    }
+  }
+
+  #evict(key: string, shared: SharedSegment): void {
+    this.#segments.delete(key)
+    this.#cachedBytes -= shared.bytes
+    shared.isCached = false
+    if (shared.leases > 0) return
+    // One that is still being packed has a lease, or its last one has just ended: its promise is settled.
+    void shared.packed.then((packed) => this.#recycle(packed), ignore)
+  }
+
+  #recycle({ payload }: PackedSegment): void {
+    if (payload.byteLength > 0) this.#root.tell({ type: 'recycle', memory: payload.buffer })
+  }
+
+  #release(plan: number): void {
+    this.#root.tell({ type: 'release', plan })
+    for (const [key, shared] of this.#segments) if (key.startsWith(`${plan}/`)) this.#evict(key, shared)
+  }
+
+  #enqueue<Result>(urgency: Urgency, work: () => Promise<Result>): Promise<Result> {
+    return this.#queues[urgency].add(work)
+  }
+}
+
+/** Whoever holds a lease has been told of the failure. */
+function ignore(): void {
+  return
+}

@@ -1,0 +1,248 @@
+/** The admin API as a client meets it: who may ask what, and what a wrong request is answered. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it, test } from 'node:test'
+import { createLogger, PROBLEMS, Problem, ProblemSchema } from '@rootferry/host/daemon'
+import { Compile } from 'typebox/compile'
+import { mintToken } from '../door/tokens.ts'
+import { Resyncs } from '../resync/resyncs.ts'
+import { buildAdminApi } from './admin-api.ts'
+import { EventLog } from './event-log.ts'
+import type { Http } from './http-types.ts'
+import { Resync, ResyncList, Status } from './schemas.ts'
+
+const isProblem = Compile(ProblemSchema)
+const admin = mintToken()
+const receiver = mintToken()
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const asAdmin = bearer(admin.token)
+
+/** An API over an agent with one root that web1 has. */
+function newApi(): Promise<Http> {
+  const stored = (name: string, sha256: string, isAdmin: boolean) => ({
+    name,
+    sha256,
+    admin: isAdmin,
+    roots: null,
+    createdAt: '',
+  })
+  const known = new Map([
+    [admin.token, stored('ops', admin.sha256, true)],
+    [receiver.token, stored('web1', receiver.sha256, false)],
+  ])
+  const shop = {
+    knows: (name: string) => name === 'web1',
+    resync: () => undefined,
+    cancelResync: () => undefined,
+    keepOrders: () => undefined,
+    keptOrders: [],
+  }
+  return buildAdminApi({
+    version: '1.2.3',
+    log: createLogger('test', 'json', 'silent', false),
+    ownHost: 'admin.example',
+    authenticate: (token) => known.get(token) ?? null,
+    certificate: () => null,
+    roots: () => [
+      {
+        name: 'shop',
+        epoch: 'e',
+        sequence: 7,
+        state: 'halted',
+        reason: 'it is empty',
+        entries: { files: 1, directories: 1, symlinks: 0, bytes: 3 },
+        watch: { backend: null, degraded: null },
+        problems: [{ path: 'a', code: 'unreadable', message: 'no' }],
+        problemCount: 1,
+      },
+    ],
+    receivers: () => [
+      {
+        name: 'web1',
+        root: 'shop',
+        state: 'offline',
+        sequence: 0,
+        durableSequence: 0,
+        lag: { sequences: 7, seconds: 1.5 },
+        connectedAt: null,
+        lastSeenAt: '2026-01-31T08:15:00.000Z',
+        lastError: null,
+      },
+    ],
+    acceptGuard: async (root) => {
+      if (root !== 'shop') throw new Problem('unknown-root', 'no')
+      return 'not-halted'
+    },
+    resyncs: new Resyncs({
+      roots: new Map([['shop', shop]]),
+      receivers: () => ['web1'],
+      isGranted: () => true,
+      now: () => new Date(0),
+      newId: () => 'r1',
+    }),
+    events: new EventLog('life'),
+    metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
+  })
+}
+
+let http: Http
+before(async () => {
+  http = await newApi()
+})
+after(() => http.close())
+
+interface Request {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  url: string
+  headers?: Record<string, string>
+  payload?: string
+}
+
+const json = { 'content-type': 'application/json' }
+const order = (payload: string, headers: Record<string, string> = json): Request => ({
+  method: 'POST',
+  url: '/v1/resyncs',
+  headers: { ...asAdmin, ...headers },
+  payload,
+})
+
+describe('a wrong request is answered by a problem document', () => {
+  const CASES: [what: string, request: Request, code: keyof typeof PROBLEMS, detail?: RegExp][] = [
+    ['no token', { method: 'GET', url: '/v1/status' }, 'unauthorized', /missing/],
+    ['an unknown token', { method: 'GET', url: '/v1/status', headers: bearer('rf_x') }, 'unauthorized', /not known/],
+    ['the token of a receiver', { method: 'GET', url: '/v1/events', headers: bearer(receiver.token) }, 'forbidden'],
+    ['no such route', { method: 'GET', url: '/v2/status' }, 'not-found'],
+    ['no such method', { method: 'PUT', url: '/v1/resyncs/x' }, 'method-not-allowed', /DELETE/],
+    ['no such resync', { method: 'GET', url: '/v1/resyncs/x', headers: asAdmin }, 'unknown-resync'],
+    ['cancelling no such resync', { method: 'DELETE', url: '/v1/resyncs/x', headers: asAdmin }, 'unknown-resync'],
+    ['no such root', { method: 'POST', url: '/v1/roots/x/guard/accept', headers: asAdmin }, 'unknown-root'],
+    [
+      'a root that is not halted',
+      { method: 'POST', url: '/v1/roots/shop/guard/accept', headers: asAdmin },
+      'not-halted',
+    ],
+    ['a URL that is none', { method: 'GET', url: '/%zz' }, 'malformed-request'],
+    ['a body that is no JSON', order('{"root":'), 'malformed-request'],
+    ['a body of another type', order('root=shop', { 'content-type': 'text/plain' }), 'unsupported-media-type'],
+    ['a body that is huge', order(`{"root":"${'x'.repeat(70_000)}"}`), 'body-too-large'],
+    ['a body that is a list', order('[]'), 'invalid-request', /the body must be an object/],
+    ['an unknown key', order('{"rot":"shop"}'), 'invalid-request', /^rot is unknown, known here: root, receivers/],
+    ['an unknown check', order('{"check":"all"}'), 'invalid-request', /^check must be metadata or content$/],
+    ['two faults at once', order('{"receivers":"a","dryRun":1}'), 'invalid-request', /receivers must .*dryRun must/],
+    ['an unknown root in an order', order('{"root":"nope"}'), 'unknown-root', /nope/],
+    ['an unknown receiver in an order', order('{"receivers":["nope"]}'), 'unknown-receiver', /nope/],
+    ['a path out of the root', order('{"paths":["../etc"]}'), 'invalid-path', /etc/],
+    [
+      'a page of another site',
+      { method: 'GET', url: '/livez', headers: { origin: 'http://evil.test' } },
+      'foreign-page',
+    ],
+    ['a name that an outsider made', { method: 'GET', url: '/livez', headers: { host: 'evil.test' } }, 'foreign-host'],
+    ['a halted root', { method: 'GET', url: '/readyz' }, 'not-ready', /^shop: it is empty$/],
+  ]
+  for (const [what, request, code, detail] of CASES) {
+    it(`${what}: ${PROBLEMS[code].status} ${code}`, async () => {
+      const response = await http.inject(request)
+      assert.match(String(response.headers['content-type']), /^application\/problem\+json/)
+      const document: unknown = response.json()
+      assert.ok(isProblem.Check(document), response.body)
+      assert.equal(document.code, code)
+      assert.equal(response.statusCode, PROBLEMS[code].status)
+      assert.equal(document.status, response.statusCode)
+      if (detail !== undefined) assert.match(document.detail, detail)
+    })
+  }
+})
+
+test('a refusal for want of a token names the scheme, and one of a method those that there are', async () => {
+  const stranger = await http.inject({ method: 'GET', url: '/v1/status' })
+  assert.match(String(stranger.headers['www-authenticate']), /^Bearer/)
+  const put = await http.inject({ method: 'PUT', url: '/v1/resyncs' })
+  assert.deepEqual(String(put.headers['allow']).split(', ').sort(), ['GET', 'HEAD', 'POST'])
+})
+
+test('own pages, addresses and short names are let in', async () => {
+  for (const headers of [
+    { host: '127.0.0.1:8731', origin: 'http://127.0.0.1:8731' },
+    { host: '[::1]:8731' },
+    { host: 'localhost' },
+    { host: 'admin1:8731' },
+    { host: 'ADMIN.example:8731' },
+  ]) {
+    assert.equal((await http.inject({ url: '/livez', headers })).statusCode, 200, JSON.stringify(headers))
+  }
+  for (const host of ['evil.test:8731', '127.0.0.1.evil.test', 'a b', 'admin.example.evil.test', '[::1].evil.test']) {
+    assert.equal((await http.inject({ url: '/livez', headers: { host } })).statusCode, 403, host)
+  }
+})
+
+test('probes and metrics need no token', async () => {
+  assert.deepEqual((await http.inject('/livez')).json(), { status: 'alive' })
+  const metrics = await http.inject('/metrics')
+  assert.equal(metrics.body, 'up 1\n')
+  assert.match(String(metrics.headers['content-type']), /^text\/plain; version=0\.0\.4/)
+})
+
+test('answers are what the schemas say', async () => {
+  const status: unknown = (await http.inject({ url: '/v1/status', headers: asAdmin })).json()
+  assert.ok(Compile(Status).Check(status), JSON.stringify(status))
+  const list: unknown = (await http.inject({ url: '/v1/resyncs', headers: asAdmin })).json()
+  assert.ok(Compile(ResyncList).Check(list), JSON.stringify(list))
+})
+
+test('a resync is accepted with a place to look at it; everything in its body, and the body, may be left out', async () => {
+  for (const request of [
+    order('{"root":"shop","receivers":["web1"],"paths":["a b"],"check":"content","dryRun":true}'),
+    order('{}'),
+    order('{"root":null}'),
+    order('null'),
+    order(''),
+    order('{}', { 'content-type': 'application/json; charset=utf-8' }),
+    { method: 'POST' as const, url: '/v1/resyncs', headers: asAdmin },
+  ]) {
+    const response = await http.inject(request)
+    assert.equal(response.statusCode, 202, response.body)
+    const accepted: unknown = response.json()
+    assert.ok(Compile(Resync).Check(accepted), response.body)
+    assert.equal(response.headers['location'], `/v1/resyncs/${accepted.id}`)
+    const found = await http.inject({ url: `/v1/resyncs/${accepted.id}`, headers: asAdmin })
+    assert.deepEqual(found.json(), accepted)
+  }
+})
+
+test('a content type without a body is no fault where no body is expected', async () => {
+  for (const [method, url, status] of [
+    ['DELETE', '/v1/resyncs/r1', 200],
+    ['POST', '/v1/roots/shop/guard/accept', 409],
+  ] as const) {
+    const response = await http.inject({ method, url, headers: { ...asAdmin, ...json } })
+    assert.equal(response.statusCode, status, response.body)
+  }
+})
+
+test('a flood is answered 429 with Retry-After, and does not blind the probes', async () => {
+  const flooded = await newApi()
+  try {
+    const answers: Awaited<ReturnType<Http['inject']>>[] = []
+    while (!answers.some(({ statusCode }) => statusCode === 429)) {
+      assert.ok(answers.length < 5_000, 'no limit was met')
+      const guess = { url: '/v1/status', headers: bearer('rf_guess') }
+      answers.push(...(await Promise.all(Array.from({ length: 50 }, () => flooded.inject(guess)))))
+    }
+    const refused = answers.find(({ statusCode }) => statusCode === 429)
+    assert.ok(Number(refused?.headers['retry-after']) >= 1)
+    assert.equal(refused?.json().code, 'too-many-requests')
+    assert.equal(answers[0]?.statusCode, 401)
+    assert.equal((await flooded.inject('/livez')).statusCode, 200)
+  } finally {
+    await flooded.close()
+  }
+})
+
+test('openapi.json in the repository is what the routes say (write it anew: --test-update-snapshots)', async (t) => {
+  const document: unknown = (await http.inject('/openapi.json')).json()
+  // The version of the software is no part of the interface.
+  const text = JSON.stringify(document, null, 2).replace('"1.2.3"', '"0"')
+  t.assert.fileSnapshot(`${text}\n`, new URL('../../../openapi.json', import.meta.url).pathname, {
+    serializers: [(value) => String(value)],
+  })
+})

@@ -1,0 +1,91 @@
+/**
+ * The admin API put together: admission, then the routes, and their description as OpenAPI.
+ *
+ * Everything that is refused is refused with a problem document. Probes have a limit of their own, so that whoever
+ * floods the API does not blind the monitoring.
+ */
+
+import rateLimit from '@fastify/rate-limit'
+import swagger from '@fastify/swagger'
+import { installProblems, Problem, refuseConnection, sendProblem } from '@rootferry/host/daemon'
+import Fastify from 'fastify'
+import type { AdminParts } from './admin-parts.ts'
+import { refusalOf } from './admission.ts'
+import { fleetRoutes } from './fleet-routes.ts'
+import { checkRequest, type Http } from './http-types.ts'
+import { probeRoutes } from './probe-routes.ts'
+import { resyncRoutes } from './resync-routes.ts'
+
+const BODY_BYTES = 64 * 1024
+/** Of one address, in each second. */
+const MOST_REQUESTS = 200
+const WINDOW_MS = 1_000
+const PROBES = new Set(['/livez', '/readyz', '/metrics'])
+
+/** @returns a listener that does not listen yet */
+export async function buildAdminApi(parts: AdminParts): Promise<Http> {
+  const http: Http = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES,
+    forceCloseConnections: true,
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error, _request, reply) => {
+      void sendProblem(reply, new Problem('malformed-request', error.message))
+    },
+  })
+  installProblems(http, parts.log)
+  acceptBodies(http)
+  http.setValidatorCompiler(checkRequest)
+  http.setSerializerCompiler(() => (value) => JSON.stringify(value))
+  await admit(http, parts)
+  await http.register(swagger, { openapi: description(parts.version) })
+  await http.register(async (routes: Http) => {
+    probeRoutes(routes, parts)
+    fleetRoutes(routes, parts)
+    resyncRoutes(routes, parts)
+    routes.get('/openapi.json', { schema: { hide: true } }, () => http.swagger())
+  })
+  return http
+}
+
+/** JSON and nothing else. Clients that always say Content-Type also say it of a body that is empty: that is none. */
+function acceptBodies(http: Http): void {
+  const parseJson = http.getDefaultJsonParser('error', 'error')
+  http.removeAllContentTypeParsers()
+  http.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parseJson(request, body, done)
+  })
+}
+
+async function admit(http: Http, { ownHost }: AdminParts): Promise<void> {
+  await http.register(rateLimit, {
+    global: false,
+    max: MOST_REQUESTS,
+    timeWindow: WINDOW_MS,
+    keyGenerator: ({ ip, url }) => `${PROBES.has(url.split('?', 1)[0] ?? '') ? 'probe' : 'api'} ${ip}`,
+    errorResponseBuilder: () =>
+      new Problem('too-many-requests', `At most ${MOST_REQUESTS} requests a second are answered.`),
+  })
+  http.addHook('onRequest', http.rateLimit())
+  http.addHook('onRequest', async ({ headers: { host, origin } }) => {
+    const refusal = refusalOf({ host, origin }, ownHost)
+    if (refusal !== null) throw refusal
+  })
+}
+
+function description(version: string) {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Rootferry agent',
+      version,
+      description: 'Status, full resyncs and news of a Rootferry agent. Errors are RFC 9457 problem documents.',
+    },
+    components: {
+      securitySchemes: {
+        adminToken: { type: 'http', scheme: 'bearer', description: 'rootferry-agent token create NAME --admin' },
+      },
+    },
+  } as const
+}

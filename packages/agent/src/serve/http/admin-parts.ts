@@ -1,0 +1,24 @@
+/** What the admin API needs of the agent: questions it may ask and orders it may give. Knows nothing of HTTP. */
+import type { Logger } from '@rootferry/host/daemon'
+import type { CertificateStatus } from '../door/identity.ts'
+import type { StoredToken } from '../door/tokens.ts'
+import type { Resyncs } from '../resync/resyncs.ts'
+import type { EventLog } from './event-log.ts'
+import type { ReceiverAnswer, RootAnswer } from './schemas.ts'
+
+export interface AdminParts {
+  version: string
+  log: Logger
+  /** The host of `admin.listen`. */
+  ownHost: string
+  authenticate(token: string): StoredToken | null
+  /** Of the stream listener; null where that speaks plain text. */
+  certificate(): CertificateStatus | null
+  roots(): RootAnswer[]
+  receivers(): ReceiverAnswer[]
+  /** @throws Problem when there is no such root, or nothing to go on with */
+  acceptGuard(root: string): Promise<'accepted' | 'not-halted'>
+  resyncs: Pick<Resyncs, 'create' | 'list' | 'get' | 'cancel'>
+  events: EventLog
+  metrics(): Promise<{ contentType: string; text: string }>
+}

@@ -1,0 +1,71 @@
+/** The fleet as it is: status, its news as a stream, and the word that lets a halted root go on. */
+import type { Readable } from 'node:stream'
+import { Problem } from '@rootferry/host/daemon'
+import Type from 'typebox'
+import { bearerOf } from '../door/tokens.ts'
+import type { AdminParts } from './admin-parts.ts'
+import { authorized } from './authorization.ts'
+import { eventStream } from './event-stream.ts'
+import type { Http } from './http-types.ts'
+import { refusals, secured } from './route-options.ts'
+import { Accepted, Status } from './schemas.ts'
+
+const MOST_LISTENERS = 100
+
+export function fleetRoutes(http: Http, parts: AdminParts): void {
+  const { version, certificate, roots, receivers } = parts
+  http.get(
+    '/v1/status',
+    secured(parts, {
+      operationId: 'status',
+      summary: 'Every root, and every receiver of it',
+      response: { 200: Status, ...refusals() },
+    }),
+    () => ({ version, certificate: certificate(), roots: roots(), receivers: receivers() }),
+  )
+  http.get(
+    '/v1/events',
+    {
+      ...secured(parts, {
+        operationId: 'events',
+        summary: 'What happens, as server-sent events: changeset, receiver, root, resync',
+        description:
+          'Last-Event-ID brings what came after that event. An event `missed` says that some are lost: ask for the status.',
+        response: {
+          200: {
+            description: 'a stream',
+            content: { 'text/event-stream': { schema: Type.Unsafe<Readable>(Type.String()) } },
+          },
+          ...refusals(),
+        },
+      }),
+      exposeHeadRoute: false,
+    },
+    async (request, reply) => {
+      if (parts.events.listeners >= MOST_LISTENERS) {
+        throw new Problem('too-many-requests', `${MOST_LISTENERS} listeners are connected.`, { 'Retry-After': '60' })
+      }
+      const lastEventId = request.headers['last-event-id']
+      const presented = bearerOf(request.headers.authorization) ?? ''
+      const isWelcome = () => parts.authenticate(presented)?.admin === true
+      const stream = eventStream(parts.events, typeof lastEventId === 'string' ? lastEventId : null, isWelcome)
+      return reply.type('text/event-stream').header('Cache-Control', 'no-store').send(stream)
+    },
+  )
+  http.post(
+    '/v1/roots/:root/guard/accept',
+    secured(parts, {
+      operationId: 'acceptGuard',
+      summary: 'Lets a halted root go on, with all that it has found',
+      params: Type.Object({ root: Type.String() }),
+      response: { 200: Accepted, ...refusals('unknown-root', 'not-halted', 'root-unavailable') },
+    }),
+    async (request) => {
+      const { root } = request.params
+      const outcome = await parts.acceptGuard(root)
+      if (outcome === 'not-halted') throw new Problem('not-halted', `${root} is not halted.`)
+      parts.log.info({ root, by: authorized(request, parts.authenticate).name }, 'an operator lets the root go on')
+      return { root, state: 'accepted' as const }
+    },
+  )
+}

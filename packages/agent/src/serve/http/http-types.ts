@@ -1,0 +1,40 @@
+/** How fastify sees TypeBox: bodies, parameters and answers are typed by their schemas, and checked by them. */
+
+import { Problem, schemaFaults } from '@rootferry/host/daemon'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifySchemaCompiler,
+  FastifyTypeProvider,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import type { Static, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+interface TypeBoxProvider extends FastifyTypeProvider {
+  validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown
+  serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown
+}
+
+/** A fastify whose handlers are typed by the schemas of their routes. */
+export type Http = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxProvider
+>
+
+/** Every fault in one sentence, with what is accepted. Nothing is coerced, filled in or taken out. */
+export const checkRequest: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  const validator = Compile(schema)
+  return (value) => {
+    if (validator.Check(value)) return { value }
+    const faults = schemaFaults(validator.Errors(value), schema).map(({ path, message }) =>
+      [path.length > 0 ? path.join('.') : `the ${httpPart ?? 'request'}`, message].join(' '),
+    )
+    return { error: new Problem('invalid-request', faults.join('; ')) }
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The agent's figures for Prometheus; docs/metrics.md tells what each means, and a test holds the two together.
+ *
+ * What happens is counted as it happens; what is, is looked at when somebody asks. INVARIANT: labels are names of
+ * roots and receivers, and words of fixed lists; never a path.
+ */
+import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
+import { VERSION } from '../../version.ts'
+import type { CertificateStatus } from '../door/identity.ts'
+import type { ReceiverStatus, RootFeed } from '../feed/root-feed.ts'
+import type { ResyncStatus } from '../resync/resyncs.ts'
+
+/** From a settle time of nothing to a minute of lag. */
+const PROPAGATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const SCAN_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60]
+const OUTCOMES = ['done', 'failed', 'cancelled'] as const
+const KINDS = ['files', 'directories', 'symlinks'] as const
+
+type Feeds = ReadonlyMap<string, RootFeed>
+
+export class AgentMetrics {
+  readonly page: MetricsPage
+  readonly #feeds: Feeds
+  readonly #receivers: () => ReceiverStatus[]
+  readonly #certificate: () => CertificateStatus | null
+  readonly #propagation: Histogram<'root'>
+  readonly #scans: Histogram<'root'>
+  readonly #resyncs: Counter<'outcome'>
+  readonly #ofRoots: ReturnType<typeof rootGauges>
+  readonly #ofReceivers: ReturnType<typeof receiverGauges>
+  readonly #expiry: Gauge<'fingerprint'>
+  /** Resyncs that are over and counted: their last figures may come more than once. */
+  readonly #running = new Set<string>()
+
+  constructor(feeds: Feeds, receivers: () => ReceiverStatus[], certificate: () => CertificateStatus | null) {
+    this.#feeds = feeds
+    this.#receivers = receivers
+    this.#certificate = certificate
+    this.page = new MetricsPage(VERSION, () => this.#look())
+    const registers = [this.page.registry]
+    this.#propagation = new Histogram({
+      name: 'rootferry_propagation_seconds',
+      help: 'From the first hint of a change to its commit on a receiver that follows',
+      labelNames: ['root'],
+      buckets: PROPAGATION_SECONDS,
+      registers,
+    })
+    this.#scans = new Histogram({
+      name: 'rootferry_scan_duration_seconds',
+      help: 'Time that scans took, whole ones and those of a few paths',
+      labelNames: ['root'],
+      buckets: SCAN_SECONDS,
+      registers,
+    })
+    this.#resyncs = new Counter({
+      name: 'rootferry_resync_total',
+      help: 'Full resyncs that operators ordered and that are over',
+      labelNames: ['outcome'],
+      registers,
+    })
+    for (const outcome of OUTCOMES) this.#resyncs.inc({ outcome }, 0)
+    this.#ofRoots = rootGauges(registers)
+    this.#ofReceivers = receiverGauges(registers)
+    this.#expiry = new Gauge({
+      name: 'rootferry_certificate_expiry_seconds',
+      help: 'Seconds until the certificate of the stream listener expires; absent without TLS',
+      labelNames: ['fingerprint'],
+      registers,
+    })
+  }
+
+  propagated(root: string, seconds: readonly number[]): void {
+    for (const each of seconds) this.#propagation.observe({ root }, each)
+  }
+
+  scanned(root: string, seconds: number): void {
+    this.#scans.observe({ root }, seconds)
+  }
+
+  resync({ id, state }: ResyncStatus): void {
+    if (state === 'running') this.#running.add(id)
+    else if (this.#running.delete(id)) this.#resyncs.inc({ outcome: state })
+  }
+
+  #look(): void {
+    for (const metric of [...Object.values(this.#ofRoots), ...Object.values(this.#ofReceivers)]) metric.reset()
+    for (const [name, feed] of this.#feeds) this.#lookAtRoot(name, feed)
+    for (const receiver of this.#receivers()) this.#lookAtReceiver(receiver)
+    this.#expiry.reset()
+    const certificate = this.#certificate()
+    if (certificate === null) return
+    const { fingerprint, expiresAt } = certificate
+    this.#expiry.set({ fingerprint }, (Date.parse(expiresAt) - Date.now()) / 1000)
+  }
+
+  #lookAtRoot(root: string, { status, sentBytes, packedBytes, sessions }: RootFeed): void {
+    const { sequence, entries, bytes, ready, halted, problems, degraded, overflows, ...line } = this.#ofRoots
+    line.sent.inc({ root }, sentBytes)
+    line.packed.inc({ root }, packedBytes)
+    line.sessions.set({ root }, sessions)
+    if (status === null) return
+    sequence.set({ root }, status.sequence)
+    for (const kind of KINDS) entries.set({ root, kind }, status.totals[kind])
+    bytes.set({ root }, status.totals.bytes)
+    ready.set({ root }, Number(status.state === 'ready'))
+    halted.set({ root }, Number(status.state === 'halted'))
+    problems.set({ root }, status.problemCount)
+    degraded.set({ root }, Number(status.watch.degraded !== null))
+    overflows.inc({ root }, status.overflows)
+  }
+
+  #lookAtReceiver({ name: receiver, root, state, sequence, durableSequence, lag }: ReceiverStatus): void {
+    const of = this.#ofReceivers
+    of.connected.set({ receiver, root }, Number(state !== 'offline'))
+    of.live.set({ receiver, root }, Number(state === 'live'))
+    of.sequence.set({ receiver, root }, sequence)
+    of.durableSequence.set({ receiver, root }, durableSequence)
+    of.lagSeconds.set({ receiver, root }, lag.seconds)
+    of.lagSequences.set({ receiver, root }, lag.sequences)
+  }
+}
+
+type Registers = MetricsPage['registry'][]
+
+function rootGauges(registers: Registers) {
+  const labelNames = ['root'] as const
+  const gauge = (name: string, help: string) => new Gauge({ name: `rootferry_${name}`, help, labelNames, registers })
+  const counter = (name: string, help: string) =>
+    new Counter({ name: `rootferry_${name}`, help, labelNames, registers })
+  return {
+    sequence: gauge('root_sequence', 'The highest sequence that was given out'),
+    entries: new Gauge({
+      name: 'rootferry_root_entries',
+      help: 'Entries of the index',
+      labelNames: ['root', 'kind'] as const,
+      registers,
+    }),
+    bytes: gauge('root_bytes', 'Content of all files of the index'),
+    ready: gauge('root_ready', '1 when the index is built and the root is served'),
+    halted: gauge('root_halted', '1 when a guard has stopped the root'),
+    problems: gauge('root_problems', 'Paths that can not be synchronized'),
+    degraded: gauge('watch_degraded', '1 when the root can not be watched as a whole and is scanned often instead'),
+    overflows: counter('watch_overflow_total', 'Times that hints may have been lost and the whole root was scanned'),
+    sessions: gauge('sessions', 'Connections of receivers'),
+    sent: counter('sent_bytes_total', 'Bytes sent to receivers, before TLS'),
+    packed: counter('packed_bytes_total', 'Bytes of segments packed; does not grow with the number of receivers'),
+  }
+}
+
+function receiverGauges(registers: Registers) {
+  const labelNames = ['receiver', 'root'] as const
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `rootferry_receiver_${name}`, help, labelNames, registers })
+  return {
+    connected: gauge('connected', '1 when the receiver is connected'),
+    live: gauge('live', '1 when the receiver has caught up and keeps up'),
+    sequence: gauge('sequence', 'The sequence that the receiver has committed'),
+    durableSequence: gauge('durable_sequence', 'The sequence that the receiver has synced to disk'),
+    lagSeconds: gauge('lag_seconds', 'Age of the oldest change that the receiver has not committed'),
+    lagSequences: gauge('lag_sequences', 'Sequences that the receiver has not committed'),
+  }
+}

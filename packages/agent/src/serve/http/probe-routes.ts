@@ -1,0 +1,51 @@
+/** What probes and scrapers ask, without a token: alive, ready, metrics, and the description of the API itself. */
+import { Problem, ProblemSchema } from '@rootferry/host/daemon'
+import Type from 'typebox'
+import type { AdminParts } from './admin-parts.ts'
+import type { Http } from './http-types.ts'
+import { Health } from './schemas.ts'
+
+const text = (contentType: string, description: string) => ({
+  description,
+  content: { [contentType]: { schema: Type.String() } },
+})
+
+export function probeRoutes(http: Http, parts: AdminParts): void {
+  http.get(
+    '/livez',
+    { schema: { operationId: 'livez', summary: 'The process answers', response: { 200: Health } } },
+    () => ({ status: 'alive' }),
+  )
+  http.get(
+    '/readyz',
+    {
+      schema: {
+        operationId: 'readyz',
+        summary: 'Every index is built and no root is halted',
+        response: { 200: Health, 503: ProblemSchema },
+      },
+    },
+    () => {
+      const notReady = parts.roots().filter(({ state }) => state !== 'ready')
+      if (notReady.length === 0) return { status: 'ready' }
+      throw new Problem(
+        'not-ready',
+        notReady.map(({ name, state, reason }) => `${name}: ${reason ?? state}`).join('; '),
+      )
+    },
+  )
+  http.get(
+    '/metrics',
+    {
+      schema: {
+        operationId: 'metrics',
+        summary: 'Figures for Prometheus',
+        response: { 200: text('text/plain', 'Prometheus text format') },
+      },
+    },
+    async (_request, reply) => {
+      const { contentType, text } = await parts.metrics()
+      return reply.type(contentType).send(text)
+    },
+  )
+}

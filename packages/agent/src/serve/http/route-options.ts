@@ -1,0 +1,30 @@
+/** What routes that need an admin token have in common: the check itself, and its refusals in the API's description. */
+import { PROBLEMS, type ProblemCode, ProblemSchema } from '@rootferry/host/daemon'
+import type { FastifyRequest } from 'fastify'
+import type { AdminParts } from './admin-parts.ts'
+import { authorized } from './authorization.ts'
+
+/** Options of a route that only an admin may call. */
+export function secured<Schema extends object>({ authenticate }: AdminParts, schema: Schema) {
+  return {
+    schema: { ...schema, security: [{ adminToken: [] }] },
+    onRequest: async (request: FastifyRequest) => {
+      authorized(request, authenticate)
+    },
+  }
+}
+
+/** Answers of a route that are problems: its own, and those that every such route has. */
+export function refusals(...codes: ProblemCode[]) {
+  const all: ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-requests', ...codes]
+  const byStatus = Object.groupBy(all, (code) => PROBLEMS[code].status)
+  return Object.fromEntries(
+    Object.entries(byStatus).map(([status, group = []]) => [
+      status,
+      {
+        description: group.map((code) => `${code}: ${PROBLEMS[code].title}`).join(' '),
+        content: { 'application/problem+json': { schema: ProblemSchema } },
+      },
+    ]),
+  )
+}

@@ -1,0 +1,80 @@
+/** Which looks at the fleet become events, and which do not. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ReceiverStatus } from '../feed/root-feed.ts'
+import type { ResyncReceiver, ResyncStatus } from '../resync/resyncs.ts'
+import { EventLog } from './event-log.ts'
+import { News } from './status-events.ts'
+
+const receiver: ReceiverStatus = {
+  name: 'web1',
+  root: 'shop',
+  state: 'live',
+  sequence: 1,
+  durableSequence: 1,
+  lag: { sequences: 0, seconds: 0 },
+  connectedAt: 'then',
+  lastSeenAt: 'then',
+  lastError: null,
+}
+const figures: ResyncReceiver = {
+  state: 'running',
+  checked: 0,
+  missing: 1,
+  changed: 0,
+  extraneous: 0,
+  repaired: 0,
+  bytes: 0,
+  differences: [{ path: 'a', kind: 'missing' }],
+  error: null,
+}
+const resync = (state: ResyncStatus['state'], checked: number): ResyncStatus => ({
+  id: 'r1',
+  root: 'shop',
+  check: 'metadata',
+  dryRun: false,
+  state,
+  createdAt: 'then',
+  finishedAt: null,
+  receivers: { web1: { ...figures, checked } },
+})
+
+function newsOf(tell: (news: News) => void): { type: string; data: unknown }[] {
+  const log = new EventLog('a')
+  tell(new News(log))
+  return (log.after('a-0') ?? []).map(({ type, data }) => ({ type, data: JSON.parse(data) }))
+}
+
+test('a receiver is news when its state, its connection or its error changes, and not when it only goes on', () => {
+  const told = newsOf((news) => {
+    news.receiver(receiver)
+    news.receiver({ ...receiver, sequence: 2, lastSeenAt: 'later' })
+    news.receiver({ ...receiver, state: 'failed', lastError: 'ENOSPC' })
+    news.receiver({ ...receiver, state: 'failed', lastError: 'EROFS' })
+    news.receiver({ ...receiver, name: 'web2' })
+  })
+  assert.equal(told.length, 4)
+})
+
+test('a resync is news when it changes state, and once a second while it runs; its paths are left to the API', () => {
+  const told = newsOf((news) => {
+    news.resync(resync('running', 0), 0)
+    news.resync(resync('running', 10), 500)
+    news.resync(resync('running', 20), 1_000)
+    news.resync(resync('done', 30), 1_001)
+  })
+  assert.deepEqual(
+    told.map(({ data }) => (data as ResyncStatus).receivers['web1']?.checked),
+    [0, 20, 30],
+  )
+  assert.ok(!JSON.stringify(told).includes('differences'))
+})
+
+test('a changeset tells the slowest of the changes behind it', () => {
+  const [slow, unknown] = newsOf((news) => {
+    news.changeset('shop', { receiver: 'web1', sequence: 7, seconds: [0.1, 0.4, 0.2] })
+    news.changeset('shop', { receiver: 'web1', sequence: 8, seconds: [] })
+  })
+  assert.deepEqual(slow?.data, { root: 'shop', receiver: 'web1', sequence: 7, propagationSeconds: 0.4 })
+  assert.deepEqual(unknown?.data, { root: 'shop', receiver: 'web1', sequence: 8, propagationSeconds: null })
+})

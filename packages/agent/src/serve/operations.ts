@@ -1,0 +1,123 @@
+/**
+ * What operators see and order: status, news, figures and resyncs of all feeds, behind the admin API.
+ *
+ * Looks at the feeds and never changes them, but for a guard that an operator accepts.
+ */
+import { randomBytes } from 'node:crypto'
+import { type ListenAddress, type Logger, Problem } from '@rootferry/host/daemon'
+import type { RootStatus } from '../root-messages.ts'
+import { VERSION } from '../version.ts'
+import type { CertificateStatus } from './door/identity.ts'
+import type { KnownTokens } from './door/known-tokens.ts'
+import { findToken, grants } from './door/tokens.ts'
+import type { FeedEvents, ReceiverStatus, RootFeed } from './feed/root-feed.ts'
+import { AdminAccess } from './http/admin-secret.ts'
+import { AdminServer } from './http/admin-server.ts'
+import { EventLog } from './http/event-log.ts'
+import { AgentMetrics } from './http/metrics.ts'
+import type { RootAnswer } from './http/schemas.ts'
+import { News } from './http/status-events.ts'
+import type { Resyncs } from './resync/resyncs.ts'
+
+/** How often receivers are looked at that say nothing: time alone makes one late. */
+const SWEEP_MS = 1_000
+
+export interface DeskParts {
+  log: Logger
+  stateDir: string
+  listen: ListenAddress
+  feeds: ReadonlyMap<string, RootFeed>
+  tokens: KnownTokens
+  resyncs: Resyncs
+  /** Of the stream listener; null where that speaks plain text. */
+  certificate(): CertificateStatus | null
+}
+
+export class OperatorDesk {
+  readonly #parts: DeskParts
+  readonly #events = new EventLog(randomBytes(6).toString('hex'))
+  readonly #news = new News(this.#events)
+  readonly #access = new AdminAccess(new Date())
+  readonly #metrics: AgentMetrics
+  readonly #server: AdminServer
+  #sweep: NodeJS.Timeout | null = null
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts
+    const { log, listen, tokens, resyncs, certificate } = parts
+    this.#server = new AdminServer({
+      version: VERSION,
+      log,
+      ownHost: listen.host,
+      authenticate: (token) => findToken([...tokens.all, this.#access.stored], token),
+      certificate,
+      roots: () => this.#roots(),
+      receivers: () => this.#receivers(),
+      acceptGuard: (root) => this.#acceptGuard(root),
+      resyncs,
+      events: this.#events,
+      metrics: () => this.#metrics.page.answer(),
+    })
+    this.#metrics = new AgentMetrics(parts.feeds, () => this.#receivers(), certificate)
+    resyncs.onChange = (status) => {
+      this.#news.resync(status, Date.now())
+      this.#metrics.resync(status)
+    }
+  }
+
+  /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
+  async open(): Promise<string> {
+    const url = await this.#server.listen(this.#parts.listen)
+    this.#access.publish(this.#parts.stateDir, url)
+    this.#sweep = setInterval(() => this.#receivers().forEach((status) => this.#news.receiver(status)), SWEEP_MS)
+    return url
+  }
+
+  async close(): Promise<void> {
+    if (this.#sweep !== null) clearInterval(this.#sweep)
+    await this.#server.close()
+  }
+
+  /** What the feed of that root has to call. */
+  eventsOf(root: string): FeedEvents {
+    return {
+      receiver: (name) => {
+        const status = this.#parts.feeds.get(root)?.receiverStatus(name, new Date())
+        if (status !== undefined) this.#news.receiver(status)
+      },
+      root: (status) => this.#news.root(rootAnswer(status)),
+      scanned: (tookMs) => this.#metrics.scanned(root, tookMs / 1000),
+      committed: (commit) => {
+        this.#news.changeset(root, commit)
+        this.#metrics.propagated(root, commit.seconds)
+      },
+    }
+  }
+
+  #roots(): RootAnswer[] {
+    return [...this.#parts.feeds.values()].flatMap(({ status }) => (status === null ? [] : [rootAnswer(status)]))
+  }
+
+  /** Every receiver that has a token, for every root that it is granted, whether it was ever here or not. */
+  #receivers(): ReceiverStatus[] {
+    const now = new Date()
+    const { tokens, feeds } = this.#parts
+    return tokens.receivers.flatMap((token) =>
+      [...feeds.values()].filter(({ name }) => grants(token, name)).map((feed) => feed.receiverStatus(token.name, now)),
+    )
+  }
+
+  async #acceptGuard(root: string): Promise<'accepted' | 'not-halted'> {
+    const feed = this.#parts.feeds.get(root)
+    if (feed === undefined) throw new Problem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
+    const answer = await feed.acceptGuard()
+    if (answer !== 'root-missing') return answer
+    throw new Problem('root-unavailable', `The directory of ${root} is not there: there is nothing to go on with.`)
+  }
+}
+
+/** A root as the API tells of it. */
+function rootAnswer(status: RootStatus): RootAnswer {
+  const { name, epoch, sequence, state, reason, totals, watch, problems, problemCount } = status
+  return { name, epoch, sequence, state, reason, entries: totals, watch, problems, problemCount }
+}

@@ -1,0 +1,88 @@
+/** Test support: a docroot on disk with an index and a scanner, without threads or watching. */
+import { lstatSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ConfinedDirectories } from '@rootferry/host/machine'
+import { PathFilter } from '@rootferry/protocol'
+import { EntryIndex } from '../src/root/index/entry-index.ts'
+import { openIndexDatabase } from '../src/root/index/index-schema.ts'
+import { Problems } from '../src/root/scan/problems.ts'
+import { type Judge, Scanner } from '../src/root/scan/scanner.ts'
+import type { Hint } from '../src/root/watch/watcher.ts'
+
+export class TestTree implements Disposable {
+  readonly place = mkdtempSync(join(tmpdir(), 'rootferry-tree-'))
+  readonly root: string
+  readonly problems = new Problems()
+  readonly found: string[] = []
+  readonly gone: string[] = []
+  readonly largeSuspects: string[] = []
+  readonly directories: ConfinedDirectories
+  index: EntryIndex
+  readonly scanner: Scanner
+  /** What a watcher would say, and what happens right before it watches. */
+  beginsWatching = false
+  whenFound: (path: string) => void = () => undefined
+  whenGone: (path: string) => void = () => undefined
+  /** Added to the clock: files written now look old, and so not racy. */
+  clockSkewMs = 1_000
+  clock: () => number = Date.now
+
+  constructor(root: string, exclude: readonly string[] = []) {
+    this.root = root
+    this.directories = new ConfinedDirectories(root)
+    this.index = this.openIndex('first')
+    this.scanner = new Scanner({
+      directories: this.directories,
+      index: this.index,
+      filter: new PathFilter(exclude),
+      problems: this.problems,
+      nowMs: this.nowMs,
+      events: {
+        directoryFound: (path) => {
+          this.found.push(path)
+          this.whenFound(path)
+          return this.beginsWatching ? lstatSync(join(root, path)) : null
+        },
+        directoryGone: (path) => {
+          this.gone.push(path)
+          this.whenGone(path)
+        },
+        largeSuspect: (path) => this.largeSuspects.push(path),
+        problem: () => undefined,
+      },
+    })
+  }
+
+  judge: Judge = () => ({ decision: 'pass' })
+
+  readonly nowMs = (): number => this.clock() + this.clockSkewMs
+
+  openIndex(term: string, renewEpoch = false): EntryIndex {
+    return new EntryIndex(openIndexDatabase(join(this.place, 'index.db')), { epoch: `epoch-${term}`, term }, renewEpoch)
+  }
+
+  /** Follows hints to the end. @returns the paths that were recorded, with their kind */
+  scan(...hints: (Hint | string)[]): string[] {
+    const before = this.index.head
+    const all = hints.map((hint): Hint => (typeof hint === 'string' ? { path: hint, extent: 'entry' } : hint))
+    const steps = this.scanner.scan(all, this.judge)
+    while (steps.next().done !== true);
+    return this.index.changesAfter(before, 1e6).map(({ path, kind }) => (kind === 'absent' ? `-${path}` : path))
+  }
+
+  scanAll(): string[] {
+    return this.scan({ path: '.', extent: 'subtree' })
+  }
+
+  [Symbol.dispose](): void {
+    this.index.close()
+    this.directories[Symbol.dispose]()
+    rmSync(this.place, { recursive: true, force: true })
+    rmSync(this.root, { recursive: true, force: true })
+  }
+}
+
+export function temporaryRoot(): string {
+  return mkdtempSync(join(tmpdir(), 'rootferry-root-'))
+}

@@ -1,0 +1,62 @@
+/** The command line as a client of a running daemon: one request, and what its failure means as an exit code. */
+import type { Static, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
+import type { ListenAddress } from './listen-address.ts'
+import { ProblemSchema } from './problem.ts'
+
+const PATIENCE_MS = 10_000
+const isProblem = Compile(ProblemSchema)
+
+export interface DaemonRequest<Schema extends TSchema> {
+  /** As it is called in a message: `the agent`. */
+  daemon: string
+  url: string
+  path: string
+  token?: string
+  /** There makes it a POST; null: one without a body. */
+  body?: object | null
+  answer: Schema
+}
+
+/** @throws Failure: 69 unreachable, 77 not permitted, 1 refused or not understood */
+export async function askDaemon<Schema extends TSchema>(request: DaemonRequest<Schema>): Promise<Static<Schema>> {
+  const { daemon, url, path } = request
+  const response = await send(request)
+  const answer: unknown = await response.json().catch(() => null)
+  if (!response.ok) throw refusal(daemon, response.status, answer)
+  const validator = Compile(request.answer)
+  if (!validator.Check(answer))
+    throw new Failure(EXIT.failed, `${daemon} at ${url}${path} answered what was not understood`)
+  return answer
+}
+
+/** Where a listener is reached from this machine, also one on every address. */
+export function urlOf({ host, port }: ListenAddress): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+async function send({ daemon, url, path, token, body }: DaemonRequest<TSchema>): Promise<Response> {
+  const hasBody = body !== undefined && body !== null
+  try {
+    return await fetch(new URL(path, url), {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+        ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
+      },
+      body: hasBody ? JSON.stringify(body) : null,
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    })
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+    const why = errorCode(cause) === 'ECONNREFUSED' ? 'nobody listens there' : errorMessage(cause)
+    throw new Failure(EXIT.unreachable, `${daemon} can not be reached at ${url}: ${why}`, { cause: error })
+  }
+}
+
+function refusal(daemon: string, status: number, answer: unknown): Failure {
+  const detail = isProblem.Check(answer) ? answer.detail : `${daemon} answered ${status}`
+  return new Failure(status === 401 || status === 403 ? EXIT.notPermitted : EXIT.failed, detail)
+}

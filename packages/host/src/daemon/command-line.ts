@@ -1,0 +1,89 @@
+/**
+ * What the command lines of both daemons share: the terminal they talk to, and how a command ends.
+ *
+ * The process comes in as an argument, so that only a `main.ts` touches it.
+ */
+import { text } from 'node:stream/consumers'
+import { type Command, CommanderError, Option } from 'commander'
+import { EXIT, errorMessage, Failure } from '../machine/failure.ts'
+import { LOG_LEVELS, type LogFormat, type LogLevel } from './logger.ts'
+
+export interface Terminal {
+  /** Data, on stdout. */
+  out(text: string): void
+  /** Talk, on stderr. */
+  say(text: string): void
+  /** All of stdin. */
+  input(): Promise<string>
+  /** Whether stdout is a terminal that wants colours. */
+  colour: boolean
+  /** Columns of stdout; Infinity where it is no terminal. */
+  width: number
+  /** Whether stderr is a terminal, where lines can be drawn over. */
+  isTerminal: boolean
+  columns(): number
+  rows(): number
+  /** The exit code when nothing is thrown: 0 unless told otherwise. */
+  endWith(exitCode: number): void
+  /** Resolves at the first TERM or INT; a second one ends the process at once. `note` learns the signal's name. */
+  stopSignal(note: (signal: string) => void): Promise<void>
+  onHangup(handler: () => void): void
+}
+
+export interface LogOptions {
+  logFormat: LogFormat
+  logLevel: LogLevel
+}
+
+/** The options of `run` that say how it logs. */
+export function withLogOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--log-format <format>', 'how to log').choices(['json', 'pretty']).default('json'))
+    .addOption(new Option('--log-level <level>', 'the least that is logged').choices(LOG_LEVELS).default('info'))
+}
+
+/** Runs a command to its end and exits: 0, or the failure's code with one line on stderr. */
+export async function runCommand(
+  name: string,
+  process: NodeJS.Process,
+  command: (terminal: Terminal) => Command,
+): Promise<never> {
+  let exitCode: number = EXIT.ok
+  try {
+    await command(terminalOf(process, (code) => (exitCode = code))).parseAsync(process.argv)
+    process.exit(exitCode)
+  } catch (error) {
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage)
+    process.stderr.write(`${name}: ${errorMessage(error)}\n`)
+    if (!(error instanceof Failure) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    process.exit(error instanceof Failure ? error.exitCode : EXIT.failed)
+  }
+}
+
+function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void): Terminal {
+  return {
+    out: (text) => process.stdout.write(text),
+    say: (text) => process.stderr.write(text),
+    input: () => text(process.stdin),
+    colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+    width: process.stdout.isTTY === true ? process.stdout.columns : Number.POSITIVE_INFINITY,
+    isTerminal: process.stderr.isTTY === true,
+    columns: () => process.stderr.columns ?? 80,
+    rows: () => process.stderr.rows ?? 24,
+    endWith,
+    stopSignal: (note) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      let isStopping = false
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        process.on(signal, () => {
+          if (isStopping) process.exit(EXIT.failed)
+          isStopping = true
+          note(signal)
+          resolve()
+        })
+      }
+      return promise
+    },
+    onHangup: (handler) => process.on('SIGHUP', handler),
+  }
+}

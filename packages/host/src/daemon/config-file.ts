@@ -1,0 +1,103 @@
+/**
+ * Configuration files: YAML, checked against a TypeBox schema, faults reported as `FILE:line:column: …`.
+ *
+ * Everything wrong in a file is reported at once. Relative paths in a file are relative to the file: the daemons'
+ * config modules resolve them with `besideFile`.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import type { Static, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
+import { schemaFaults } from './schema-faults.ts'
+
+const MOST_BYTES = 1024 * 1024
+const MOST_FAULTS = 20
+
+/** Where a value stands in a file, for faults found after the schema's. */
+export interface ConfigSource {
+  /** A line `FILE:line:column: message` for the value at `path`, its key, or the nearest thing above it. */
+  fault(path: readonly string[], message: string): string
+  besideFile(path: string): string
+}
+
+/** @throws Failure (78) naming every fault, one a line */
+export function readConfigFile<Schema extends TSchema>(
+  file: string,
+  schema: Schema,
+): { value: Static<Schema>; source: ConfigSource } {
+  const lines = new LineCounter()
+  const document = parseDocument(readText(file), { lineCounter: lines, uniqueKeys: true })
+  const at = (offset: number | undefined) => {
+    const { line, col } = lines.linePos(offset ?? 0)
+    return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
+  }
+  if (document.errors.length > 0) {
+    throw badConfiguration(document.errors.map((error) => `${at(error.pos[0])}: ${firstLine(error.message)}`))
+  }
+  const source: ConfigSource = {
+    fault: (path, message) =>
+      `${at(offsetOf(document, path))}: ${path.length > 0 ? `${path.join('.')} ` : ''}${message}`,
+    besideFile: (path) => resolve(dirname(file), path),
+  }
+  const value = contentOf(document, file, at)
+  const validator = Compile(schema)
+  if (!validator.Check(value)) {
+    const faults = schemaFaults(validator.Errors(value), schema)
+    throw badConfiguration(faults.map(({ path, message }) => source.fault(path, message)))
+  }
+  return { value: value as Static<Schema>, source }
+}
+
+/** What the document says, its aliases followed. `*.log` without quotes is an alias too, and the likeliest of them. */
+function contentOf(document: Document, file: string, at: (offset: number | undefined) => string): unknown {
+  const faults: string[] = []
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document) === undefined)
+        faults.push(`${at(alias.range?.[0])}: a text that begins with * is to be quoted: "*${alias.source}"`)
+    },
+  })
+  if (faults.length > 0) throw badConfiguration(faults)
+  try {
+    return document.toJS()
+  } catch (error) {
+    throw new Failure(EXIT.badConfiguration, `${file}:1:1: ${firstLine(errorMessage(error))}`, { cause: error })
+  }
+}
+
+export function badConfiguration(faults: readonly string[]): Failure {
+  return new Failure(EXIT.badConfiguration, faults.slice(0, MOST_FAULTS).join('\n'))
+}
+
+function readText(file: string): string {
+  try {
+    const status = statSync(file)
+    if (status.isDirectory()) throw badConfiguration([`${file}:1:1: is a directory, a YAML file is expected`])
+    if (status.size > MOST_BYTES) throw badConfiguration([`${file}:1:1: is larger than 1 MiB`])
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    const what = errorCode(error) === 'ENOENT' ? 'does not exist' : errorMessage(error)
+    throw new Failure(EXIT.badConfiguration, `${file}:1:1: ${what}`, { cause: error })
+  }
+}
+
+/** Offset of the key at `path` when it is there, else of the nearest value above it. */
+function offsetOf(document: Document, path: readonly string[]): number | undefined {
+  let node: unknown = document.contents
+  let offset = isNode(node) ? node.range?.[0] : 0
+  for (const part of path) {
+    if (!isMap(node)) break
+    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === part)
+    if (pair === undefined) break
+    if (isNode(pair.key)) offset = pair.key.range?.[0] ?? offset
+    node = pair.value
+  }
+  return offset
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? text
+}

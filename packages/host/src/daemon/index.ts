@@ -1,0 +1,12 @@
+/** What a process of ours needs beside its threads: configuration, command line, log, and the ways to ask a daemon. */
+export * from './ask-daemon.ts'
+export * from './command-line.ts'
+export * from './completion.ts'
+export * from './config-file.ts'
+export * from './daemon-process.ts'
+export * from './figures.ts'
+export * from './listen-address.ts'
+export * from './logger.ts'
+export * from './problem.ts'
+export * from './schema-faults.ts'
+export * from './table.ts'

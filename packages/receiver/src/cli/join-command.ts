@@ -1,0 +1,52 @@
+/** The `join` verb: its options, and where the invitation comes from. */
+
+import type { Terminal } from '@rootferry/host/daemon'
+import { EXIT, Failure } from '@rootferry/host/machine'
+import type { Command } from 'commander'
+import { joinAgent } from './join.ts'
+
+interface Options {
+  config: string
+  root: string[]
+  stateDir?: string
+  health?: string
+  cert?: string
+  key?: string
+  allowPlaintext: boolean
+  force: boolean
+}
+
+export function addJoinCommand(program: Command, defaultConfig: string, terminal: Terminal): void {
+  program
+    .command('join <invitation>')
+    .description("take up an invitation of 'rootferry-agent token create NAME --join', or '-' to read it from stdin")
+    .option(
+      '--root <name=directory>',
+      'where a root goes; repeatable',
+      (value, before: string[]) => [...before, value],
+      [],
+    )
+    .option('--config <file>', 'the configuration to write; the token goes beside it', defaultConfig)
+    .option('--state-dir <directory>', 'stateDir of the new configuration')
+    .option('--health <host:port>', 'health.listen of the new configuration')
+    .option('--cert <file>', 'certificate of this host, for an agent that asks for one')
+    .option('--key <file>', 'its key')
+    .option('--allow-plaintext', 'take an invitation without TLS that does not lead to this host', false)
+    .option('--force', 'overwrite a configuration and a token that are there', false)
+    .action(async (invitation: string, options: Options) => {
+      const { config, root, stateDir = null, health = null, cert, key, allowPlaintext, force } = options
+      if ((cert === undefined) !== (key === undefined)) throw new Failure(EXIT.usage, '--cert and --key go together')
+      const certificate = cert === undefined || key === undefined ? null : { cert, key }
+      const text = invitation === '-' ? await terminal.input() : invitation
+      const said = await joinAgent(text, {
+        config,
+        roots: root,
+        stateDir,
+        healthListen: health,
+        certificate,
+        allowPlaintext,
+        force,
+      })
+      terminal.say(`${said}\n`)
+    })
+}

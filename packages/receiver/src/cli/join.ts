@@ -1,0 +1,160 @@
+/**
+ * `rootferry-receiver join`: from an invitation to a configuration that is known to work.
+ *
+ * First the new files are read from a temporary directory as the daemon would read them, then the agent is asked, and only
+ * then they are put in place: a join that fails leaves nothing behind, and overwrites nothing that it was not told to.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { EXIT, errorMessage, Failure, writeDurably } from '@rootferry/host/machine'
+import { decodeInvitation, type Invitation } from '@rootferry/protocol'
+import { readReceiverConfig } from '../config/receiver-yaml.ts'
+import { askGrants } from '../serve/link/ask-grants.ts'
+import { DialFailure } from '../serve/link/dial.ts'
+import { receiverYaml } from './write-receiver-yaml.ts'
+
+export interface JoinOptions {
+  /** Where receiver.yaml is to be; token and authority go beside it. */
+  config: string
+  /** NAME=DIRECTORY */
+  roots: readonly string[]
+  stateDir: string | null
+  healthListen: string | null
+  /** Of this host, for an agent that asks for them. */
+  certificate: { cert: string; key: string } | null
+  allowPlaintext: boolean
+  /** Overwrites a configuration that is there. */
+  force: boolean
+}
+
+/** @returns what was done and what is next, for people. @throws Failure with one line */
+export async function joinAgent(text: string, options: JoinOptions): Promise<string> {
+  const invitation = decodeInvitation(text)
+  if (invitation === null) {
+    throw new Failure(
+      EXIT.usage,
+      "that is no whole invitation: the line that 'rootferry-agent token create NAME --join' prints is expected",
+    )
+  }
+  const roots = wantedRoots(options.roots, invitation)
+  const files = filesFor(invitation, roots, options)
+  if (!options.force) refuseToOverwrite([...files.keys()])
+  tryOut(files, resolve(options.config))
+  await checkWithAgent(invitation, roots, options)
+  install(files)
+  const { name, agent } = invitation
+  const targets = [...roots].map(([root, path]) => `${root} to ${path}`).join(', ')
+  return [
+    `The agent at ${agent} knows ${name}. It will bring ${targets}.`,
+    `Written: ${[...files.keys()].join(', ')}`,
+    `Next: rootferry-receiver run --config ${resolve(options.config)}`,
+  ].join('\n')
+}
+
+function wantedRoots(given: readonly string[], invitation: Invitation): Map<string, string> {
+  const known = invitation.roots.join(', ')
+  if (given.length === 0) {
+    const example = invitation.roots[0] ?? 'NAME'
+    throw new Failure(EXIT.usage, `say where the roots go, as --root ${example}=DIRECTORY; the token grants ${known}`)
+  }
+  const roots = new Map<string, string>()
+  for (const text of given) {
+    const match = /^([^=]+)=(.+)$/.exec(text)
+    const [name, path] = [match?.[1], match?.[2]]
+    if (name === undefined || path === undefined)
+      throw new Failure(EXIT.usage, `--root ${text}: NAME=DIRECTORY is expected`)
+    if (roots.has(name)) throw new Failure(EXIT.usage, `--root ${name} is given twice`)
+    roots.set(name, resolve(path))
+  }
+  return roots
+}
+
+/** @throws Failure 69 when it can not be asked, 77 when it grants less than is wanted, 1 when it can not be trusted */
+async function checkWithAgent(
+  invitation: Invitation,
+  roots: ReadonlyMap<string, string>,
+  { certificate }: JoinOptions,
+): Promise<void> {
+  const { agent, token, fingerprint, ca } = invitation
+  const client = certificate === null ? null : { cert: readText(certificate.cert), key: readText(certificate.key) }
+  try {
+    const grants = await askGrants({ agent, token, trust: { fingerprint, ca, client } })
+    const refused = [...roots.keys()].filter((root) => !grants.roots.includes(root))
+    if (refused.length === 0) return
+    const granted = grants.roots.length === 0 ? 'nothing' : grants.roots.join(', ')
+    throw new Failure(EXIT.notPermitted, `the agent does not grant ${refused.join(', ')}, but ${granted}`)
+  } catch (error) {
+    if (!(error instanceof DialFailure)) throw error
+    const isRefused = /^(unauthorized|forbidden)/.test(error.message)
+    const code = isRefused ? EXIT.notPermitted : error.isHopeless ? EXIT.failed : EXIT.unreachable
+    throw new Failure(code, `${agent}: ${error.message}`, { cause: error })
+  }
+}
+
+interface NewFile {
+  text: string
+  mode: number
+}
+
+/** Path → what is to be there; the configuration comes last, because with it the others are in use. */
+function filesFor(
+  { agent, name, token, fingerprint, ca }: Invitation,
+  roots: ReadonlyMap<string, string>,
+  { config, stateDir, healthListen, certificate, allowPlaintext }: JoinOptions,
+): Map<string, NewFile> {
+  const directory = dirname(resolve(config))
+  const files = new Map<string, NewFile>([[join(directory, 'token'), { text: `${token}\n`, mode: 0o600 }]])
+  if (ca !== null) files.set(join(directory, 'agent-ca.pem'), { text: ca, mode: 0o644 })
+  const text = receiverYaml({
+    name,
+    agent,
+    fingerprint,
+    ca: ca === null ? null : 'agent-ca.pem',
+    certificate: certificate === null ? null : { cert: resolve(certificate.cert), key: resolve(certificate.key) },
+    allowPlaintext,
+    tokenFile: 'token',
+    stateDir: stateDir === null ? null : resolve(stateDir),
+    healthListen,
+    roots,
+  })
+  return files.set(resolve(config), { text, mode: 0o644 })
+}
+
+function refuseToOverwrite(paths: readonly string[]): void {
+  const there = paths.find((path) => existsSync(path))
+  if (there !== undefined) throw new Failure(EXIT.failed, `${there} exists: --force overwrites it`)
+}
+
+/** @throws Failure when the daemon would not take the configuration */
+function tryOut(files: ReadonlyMap<string, NewFile>, config: string): void {
+  const trial = mkdtempSync(join(tmpdir(), 'rootferry-join-'))
+  try {
+    for (const [path, { text }] of files) writeFileSync(join(trial, basename(path)), text, { mode: 0o600 })
+    readReceiverConfig(join(trial, basename(config)), undefined)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new Failure(error.exitCode, error.message.replaceAll(trial, dirname(config)), { cause: error })
+  } finally {
+    rmSync(trial, { recursive: true })
+  }
+}
+
+function install(files: ReadonlyMap<string, NewFile>): void {
+  try {
+    for (const [path, { text, mode }] of files) {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+      writeDurably(path, text, mode)
+    }
+  } catch (error) {
+    throw new Failure(EXIT.failed, errorMessage(error), { cause: error })
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Failure(EXIT.failed, errorMessage(error), { cause: error })
+  }
+}

@@ -1,0 +1,95 @@
+/** The command line of rootferry-receiver: verbs, options, and which of them does what. */
+
+import {
+  addCompletionCommand,
+  askDaemon,
+  createLogger,
+  type LogOptions,
+  type Terminal,
+  urlOf,
+  withLogOptions,
+} from '@rootferry/host/daemon'
+import { EXIT, EXIT_CODES, errorMessage } from '@rootferry/host/machine'
+import { Command } from 'commander'
+import { readHealthAddress, readReceiverConfig } from '../config/receiver-yaml.ts'
+import { ReceiverStatus } from '../serve/http/status-schema.ts'
+import { VERSION } from '../version.ts'
+import { addJoinCommand } from './join-command.ts'
+import { statusReport } from './status-report.ts'
+
+const DEFAULT_CONFIG = '/etc/rootferry/receiver.yaml'
+
+export interface Environment {
+  /** ROOTFERRY_TOKEN. */
+  token: string | undefined
+  /** What the process was started with; by now it is 0. */
+  umask: number
+}
+
+export function receiverCommand(terminal: Terminal, environment: Environment): Command {
+  const environmentToken = environment.token
+  const program = new Command('rootferry-receiver')
+    .description('Keeps docroots identical to those that an agent serves.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
+
+  withLogOptions(program.command('run').description('run the receiver in the foreground'))
+    .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+    .action(async (options: { config: string } & LogOptions) => {
+      const config = readReceiverConfig(options.config, environmentToken)
+      const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal.colour)
+      // Only this verb needs the whole receiver: the others are to start fast.
+      const { Receiver } = await import('../serve/receiver.ts')
+      const receiver = new Receiver(config, log, environment.umask)
+      const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
+      terminal.onHangup(() => {
+        try {
+          void receiver.reload(readReceiverConfig(options.config, environmentToken))
+        } catch (error) {
+          log.error({ error: errorMessage(error) }, 'the new configuration is bad, the old one stays in force')
+        }
+      })
+      await receiver.start()
+      await stopped
+      await receiver.close()
+    })
+  program
+    .command('status')
+    .description('show every root, what is in its trash, and whether this receiver is ready')
+    .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+    .option('--json', 'print the answer of GET /v1/status', false)
+    .addHelpText('after', '\nEnds with 3 when a root is not live, or /readyz would say 503.')
+    .action(async ({ config, json }: { config: string; json: boolean }) => {
+      const url = urlOf(readHealthAddress(config))
+      const status = await askDaemon({ daemon: 'the receiver', url, path: '/v1/status', answer: ReceiverStatus })
+      terminal.out(json ? `${JSON.stringify(status, null, 2)}\n` : statusReport(status, new Date(), terminal))
+      const isWell = status.ready && status.roots.every(({ connected, phase }) => connected && phase === 'live')
+      if (!isWell) terminal.endWith(EXIT.degraded)
+    })
+  addJoinCommand(program, DEFAULT_CONFIG, terminal)
+  program
+    .command('config')
+    .description('work on configuration files')
+    .command('check <file>')
+    .description('say what is wrong with a configuration file')
+    .action((file: string) => {
+      readReceiverConfig(file, environmentToken)
+      terminal.say(`${file}: ok\n`)
+    })
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => terminal.out(`${VERSION}\n`))
+  program.addHelpText('after', HELP)
+  addCompletionCommand(program, terminal.out)
+  return program
+}
+
+const HELP = `
+Examples:
+  rootferry-receiver join rfjoin1_… --root shop=/var/www/shop
+  rootferry-receiver run --log-format pretty
+  rootferry-receiver status
+
+${EXIT_CODES}`

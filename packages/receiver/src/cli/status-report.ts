@@ -1,0 +1,47 @@
+/** Pure text: a receiver at a glance, a line for each root, what is in the trash, and why it is not ready. */
+
+import { type Cell, count, duration, type Page, paint, type Row, size, table } from '@rootferry/host/daemon'
+import { printable } from '@rootferry/host/machine'
+import { firstJoinLine } from '../serve/first-join.ts'
+import type { ReceiverStatus, RootAnswer } from '../serve/http/status-schema.ts'
+
+export function statusReport({ roots, ready, reasons }: ReceiverStatus, now: Date, page: Page): string {
+  const { colour } = page
+  const headings = ['ROOT', 'STATE', 'SEQUENCE', 'BEHIND', 'PROBLEMS', 'TRASH', 'OLDEST IN TRASH']
+  const verdict = ready
+    ? paint('ready', 'good', colour)
+    : `${paint('not ready', 'bad', colour)}: ${printable(reasons.join('; '))}`
+  return `${table(
+    headings,
+    roots.map((root) => rootRow(root, now)),
+    page,
+  )}\n${verdict}\n`
+}
+
+function rootRow(root: RootAnswer, now: Date): Row {
+  const { connected, phase, failing, lastError, sequence, lag, problems, trash, firstJoin } = root
+  const isWell = connected && phase === 'live' && failing === null
+  const [problem] = problems
+  const firstProblem = problem === undefined ? null : `one of its problems: ${problem.path}: ${problem.message}`
+  const joining = phase === 'resyncing' && firstJoin !== null ? firstJoinLine(firstJoin) : null
+  return {
+    cells: [
+      { text: root.root },
+      { text: failing !== null ? 'failed' : connected ? phase : 'offline', tone: isWell ? 'good' : 'bad' },
+      right(String(sequence)),
+      right(lag.sequences === 0 ? '-' : count(lag.sequences)),
+      { ...right(count(problems.length)), ...(problems.length === 0 ? {} : { tone: 'warning' as const }) },
+      right(trash.batches === 0 ? '-' : size(trash.bytes)),
+      { text: trash.oldestAt === null ? '-' : `${ago(trash.oldestAt, now)} ago` },
+    ],
+    note: failing ?? lastError ?? firstProblem ?? joining,
+  }
+}
+
+function ago(time: string, now: Date): string {
+  return duration(Math.max(0, (now.getTime() - Date.parse(time)) / 1000))
+}
+
+function right(text: string): Cell {
+  return { text, right: true }
+}

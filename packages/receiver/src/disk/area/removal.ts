@@ -1,0 +1,115 @@
+/**
+ * Removing directories without harm: what the agent never knew goes to the trash, what must stay stays.
+ *
+ * INVARIANT: only empty directories are removed, and only objects for which nothing inside stays are moved away.
+ * Never led through a symlink: every name is reached through a confined descriptor.
+ */
+import { Buffer } from 'node:buffer'
+import { type Dirent, readdirSync, rmdirSync } from 'node:fs'
+import { type ConfinedDirectories, errorCode } from '@rootferry/host/machine'
+import { joinPath } from '@rootferry/protocol'
+import type { Untouchable } from '../files/untouchable.ts'
+import type { Trash } from './trash.ts'
+
+/** Something protected or excluded is inside a directory that would have to go. */
+export class StaysError extends Error {
+  override name = 'StaysError'
+}
+
+export class Removal {
+  readonly #confined: ConfinedDirectories
+  readonly #trash: Trash
+  readonly #untouchable: Untouchable
+
+  constructor(confined: ConfinedDirectories, trash: Trash, untouchable: Untouchable) {
+    this.#confined = confined
+    this.#trash = trash
+    this.#untouchable = untouchable
+  }
+
+  /** Removes a directory; when something in it stays, so does the directory. @throws the system error */
+  removeDirectory(path: string): void {
+    if (this.#removeEmpty(path)) return
+    if (this.#clear(path)) this.#removeEmpty(path)
+  }
+
+  /** Removes a directory that is in the way. @throws StaysError, and nothing was moved; the system error */
+  vacate(path: string): void {
+    if (this.#removeEmpty(path)) return
+    if (this.#holdsStaying(path)) throw new StaysError('something protected or excluded is inside')
+    this.#clear(path)
+    rmdirSync(this.#confined.locate(path))
+    this.#confined.forget(path)
+  }
+
+  /** What `discard` would move away, topmost first: nothing of what stays, and no directory in which something does. */
+  removable(path: string, isDirectory: boolean): string[] {
+    if (this.#untouchable.stays(path, isDirectory)) return []
+    if (!isDirectory || !this.#holdsStaying(path)) return [path]
+    return this.#children(path).flatMap((child) => {
+      return this.removable(joinPath(path, child.name.toString()), child.isDirectory())
+    })
+  }
+
+  /**
+   * Moves one object away; of a directory in which something stays, the rest.
+   * @returns false when the object itself stays
+   * @throws the system error
+   */
+  discard(path: string, isDirectory: boolean): boolean {
+    if (this.#untouchable.stays(path, isDirectory)) return false
+    if (isDirectory && this.#holdsStaying(path)) {
+      this.#clear(path)
+      return true
+    }
+    this.#trash.take(this.#confined.locate(path), path)
+    if (isDirectory) this.#confined.forget(path)
+    return true
+  }
+
+  /** @returns false when it is not empty */
+  #removeEmpty(path: string): boolean {
+    this.#confined.forget(path)
+    try {
+      rmdirSync(this.#confined.locate(path))
+      return true
+    } catch (error) {
+      if (errorCode(error) === 'ENOTEMPTY' || errorCode(error) === 'EEXIST') return false
+      throw error
+    }
+  }
+
+  /** @returns whether the directory is empty now */
+  #clear(path: string): boolean {
+    let isEmpty = true
+    for (const child of this.#children(path)) {
+      const below = joinPath(path, child.name.toString())
+      const isDirectory = child.isDirectory()
+      if (this.#untouchable.stays(below, isDirectory)) {
+        isEmpty = false
+      } else if (isDirectory && this.#holdsStaying(below)) {
+        this.#clear(below)
+        isEmpty = false
+      } else {
+        // As bytes: a name that is no valid UTF-8 is a name all the same.
+        const location = Buffer.from(`${this.#confined.locateDirectory(path)}/`)
+        this.#trash.take(Buffer.concat([location, child.name]), below)
+        this.#confined.forget(below)
+      }
+    }
+    return isEmpty
+  }
+
+  #holdsStaying(path: string): boolean {
+    if (!this.#untouchable.hasPatterns) return false
+    return this.#children(path).some((child) => {
+      const below = joinPath(path, child.name.toString())
+      const isDirectory = child.isDirectory()
+      return this.#untouchable.stays(below, isDirectory) || (isDirectory && this.#holdsStaying(below))
+    })
+  }
+
+  #children(path: string): Dirent<Buffer<ArrayBuffer>>[] {
+    return readdirSync(this.#confined.locateDirectory(path), { encoding: 'buffer', withFileTypes: true })
+  }
+}

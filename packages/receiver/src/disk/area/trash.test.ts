@@ -1,0 +1,167 @@
+/** The trash: where things lie in it, and for how long. */
+import assert from 'node:assert/strict'
+import {
+  chownSync,
+  existsSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { userInfo } from 'node:os'
+import { test } from 'node:test'
+import { ConfinedDirectories } from '@rootferry/host/machine'
+import { Scratch } from '../../../test-support/test-feed.ts'
+import { probeCreation } from '../stage/staging.ts'
+import { Trash } from './trash.ts'
+import { WorkArea } from './work-area.ts'
+
+const NOW = Date.UTC(2026, 0, 31, 8, 15, 0, 7)
+const clock = { ms: NOW }
+const BATCH = '2026-01-31T08-15-00-007Z'
+
+function open(
+  scratch: Scratch,
+  keepDays: number,
+  maxBytes = 1_000_000,
+): { trash: Trash; confined: ConfinedDirectories } {
+  mkdirSync(scratch.at('root'), { recursive: true })
+  mkdirSync(scratch.at('state'), { recursive: true })
+  const confined = new ConfinedDirectories(scratch.at('root'))
+  const creation = probeCreation(scratch.at('state'))
+  const area = new WorkArea(confined, { guardedRootTime: null, guardRootTime: () => undefined }, creation, {
+    staging: scratch.at('state/staging'),
+    trash: scratch.at('state/trash'),
+  })
+  return { trash: new Trash(area, { keepDays, maxBytes }, () => clock.ms), confined }
+}
+
+test('what is thrown away keeps its path, and a name that is taken gets a suffix', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  for (const content of ['first', 'second']) {
+    mkdirSync(scratch.at('root/a/b'), { recursive: true })
+    writeFileSync(scratch.at('root/a/b/c'), content)
+    trash.take(scratch.at('root/a/b/c'), 'a/b/c')
+  }
+  writeFileSync(scratch.at('root/under'), 'below a file')
+  trash.take(scratch.at('root/under'), 'a/b/c/under')
+  assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'a/b/c'), 'utf8'), 'first')
+  assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'a/b/c~1'), 'utf8'), 'second')
+  assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'displaced'), 'utf8'), 'below a file')
+  confined[Symbol.dispose]()
+})
+
+test('a path too long for the trash is kept under another name', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  writeFileSync(scratch.at('root/x'), 'deep')
+  trash.take(scratch.at('root/x'), Array.from({ length: 40 }, () => 'n'.repeat(100)).join('/'))
+  assert.deepEqual(readdirSync(scratch.at('state/trash', BATCH)), ['displaced'])
+  confined[Symbol.dispose]()
+})
+
+test('batches older than the days to keep go, younger ones stay; with no days nothing is kept', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  for (const [name, days] of [
+    ['old', 7.1],
+    ['young', 6.9],
+  ] as const) {
+    mkdirSync(scratch.at('state/trash', name, 'deep'), { recursive: true })
+    const seconds = NOW / 1000 - days * 86_400
+    utimesSync(scratch.at('state/trash', name), seconds, seconds)
+  }
+  assert.equal(trash.purge(), 1)
+  assert.deepEqual(readdirSync(scratch.at('state/trash')), ['young'])
+  confined[Symbol.dispose]()
+  using another = new Scratch()
+  const { trash: none, confined: others } = open(another, 0)
+  mkdirSync(another.at('root/d/e'), { recursive: true })
+  none.take(another.at('root/d'), 'd')
+  assert.deepEqual(readdirSync(another.at('root')), [])
+  assert.deepEqual(readdirSync(another.at('state/trash')), [])
+  others[Symbol.dispose]()
+})
+
+test('the oldest batches go first when there is too much, the latest one stays; a pause begins a new batch', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7, 2_500)
+  const throwAway = (name: string, bytes: number) => {
+    mkdirSync(scratch.at('root', name))
+    writeFileSync(scratch.at('root', name, 'file'), Buffer.alloc(bytes))
+    trash.take(scratch.at('root', name), name)
+  }
+  const batches = () => readdirSync(scratch.at('state/trash')).sort()
+  assert.equal(trash.status.oldestAt, null)
+  throwAway('a', 1_000)
+  clock.ms += 599_000
+  throwAway('b', 1_000)
+  assert.deepEqual(batches(), [BATCH])
+  clock.ms += 601_000
+  throwAway('c', 400)
+  assert.equal(trash.purge(), 0)
+  const oldestAt = new Date(NOW + 599_000).toISOString()
+  assert.deepEqual(trash.status, { batches: 2, bytes: 2_400, oldestAt })
+  assert.deepEqual(open(scratch, 7).trash.status.bytes, 2_400)
+  throwAway('d', 101)
+  assert.equal(trash.purge(), 1)
+  const { batches: left, bytes } = trash.status
+  assert.deepEqual([left, bytes], [1, 501])
+  throwAway('e', 5_000)
+  assert.equal(trash.purge(), 0)
+  assert.ok(existsSync(scratch.at('state/trash', batches()[0] ?? '', 'e/file')))
+  clock.ms = NOW
+  confined[Symbol.dispose]()
+})
+
+test('a symlink that was thrown away leads nothing that follows out of the trash', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  mkdirSync(scratch.at('outside'))
+  symlinkSync(scratch.at('outside'), scratch.at('root/a'))
+  trash.take(scratch.at('root/a'), 'a')
+  writeFileSync(scratch.at('root/b'), 'of a directory that was called a')
+  trash.take(scratch.at('root/b'), 'a/b')
+  assert.deepEqual(readdirSync(scratch.at('outside')), [])
+  assert.deepEqual(readdirSync(scratch.at('state/trash', BATCH)).sort(), ['a', 'displaced'])
+  confined[Symbol.dispose]()
+})
+
+test('what others have put into the trash takes in nothing: symlinks, files, and directories that are not ours', (t) => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('outside'))
+  mkdirSync(scratch.at('state/trash'), { recursive: true })
+  const later = NOW / 1000 + 86_400
+  symlinkSync(scratch.at('outside'), scratch.at('state/trash/2026-02-01T08-15-00-000Z'))
+  lutimesSync(scratch.at('state/trash/2026-02-01T08-15-00-000Z'), later, later)
+  symlinkSync(scratch.at('outside'), scratch.at('state/trash', BATCH))
+  const { trash, confined } = open(scratch, 7)
+  const throwAway = () => {
+    mkdirSync(scratch.at('root/cron.d'), { recursive: true })
+    writeFileSync(scratch.at('root/cron.d/job'), '* * * * * root id')
+    trash.take(scratch.at('root/cron.d/job'), 'cron.d/job')
+  }
+  assert.throws(throwAway, { code: 'EEXIST' })
+  clock.ms += 1
+  throwAway()
+  const own = BATCH.replace('007', '008')
+  assert.deepEqual(readdirSync(scratch.at('outside')), [])
+  assert.deepEqual(readdirSync(scratch.at('state/trash', own)), ['cron.d'])
+  confined[Symbol.dispose]()
+  clock.ms = NOW
+  if (userInfo().uid !== 0) return t.diagnostic('directories of other users need root')
+  const foreign = '2026-02-02T08-15-00-000Z'
+  mkdirSync(scratch.at('state/trash', foreign))
+  chownSync(scratch.at('state/trash', foreign), 65_534, 65_534)
+  utimesSync(scratch.at('state/trash', foreign), later, later)
+  utimesSync(scratch.at('state/trash', own), NOW / 1000, NOW / 1000)
+  const { trash: next, confined: others } = open(scratch, 7)
+  writeFileSync(scratch.at('root/x'), '')
+  next.take(scratch.at('root/x'), 'x')
+  assert.deepEqual(readdirSync(scratch.at('state/trash', foreign)), [])
+  others[Symbol.dispose]()
+})

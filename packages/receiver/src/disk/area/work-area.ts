@@ -1,0 +1,197 @@
+/**
+ * Where staged files and trash lie: on the target's own filesystem, out of sight of the tree.
+ *
+ *   in the state directory                              when a rename from there into the root works
+ *   <root>/.rootferry/staging, <root>/.rootferry/trash   otherwise; made when needed, removed when empty
+ *
+ * INVARIANT: making and removing `.rootferry` leaves the root's mtime as it was, also across a crash (the time is in
+ * the ledger meanwhile). Inside the root everything goes through descriptors, so a planted symlink leads nowhere; a
+ * planted directory becomes ours, but what is in it is not believed.
+ */
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, type Stats, unlinkSync } from 'node:fs'
+import { type ConfinedDirectories, errorCode, removeTree } from '@rootferry/host/machine'
+import { microseconds, RESERVED_NAME, ROOT_PATH } from '@rootferry/protocol'
+import { readObject, setAttributes } from '../files/attributes.ts'
+import { LEAVE } from '../files/staged-change.ts'
+
+const PRIVATE = 0o700
+/** Linux's O_PATH, which Node does not list. */
+const O_PATH = 0o10000000
+const DIRECTORY_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
+
+/** Keeps the root's mtime over a crash. */
+export interface RootTimeGuard {
+  readonly guardedRootTime: number | null
+  guardRootTime(mtime: number | null): void
+}
+
+export type WorkPlace = 'staging' | 'trash'
+
+export class WorkArea {
+  readonly #confined: ConfinedDirectories
+  readonly #guard: RootTimeGuard
+  readonly #owner: { uid: number; gid: number }
+  /** Absolute paths, or null when the area is inside the root. */
+  readonly #outside: Readonly<Record<WorkPlace, string>> | null
+  readonly #open = new Map<WorkPlace, number>()
+  #names = 0
+
+  /**
+   * @param owner whose files this process makes
+   * @param outside where the places are when renames from there into the root work, else null
+   */
+  constructor(
+    confined: ConfinedDirectories,
+    guard: RootTimeGuard,
+    owner: { uid: number; gid: number },
+    outside: Readonly<Record<WorkPlace, string>> | null,
+  ) {
+    this.#confined = confined
+    this.#guard = guard
+    this.#owner = owner
+    this.#outside = outside
+    if (outside !== null) for (const location of Object.values(outside)) makePrivate(location)
+    if (guard.guardedRootTime !== null) this.#restoreRootTime(guard.guardedRootTime)
+  }
+
+  get isInsideRoot(): boolean {
+    return this.#outside === null
+  }
+
+  /** Whether what `lstat` or `fstat` says of an object is a directory that this process, or an earlier one, made. */
+  isOwnDirectory(status: Stats): boolean {
+    return status.isDirectory() && status.uid === this.#owner.uid
+  }
+
+  /** A name not yet used in staging by this process. */
+  newName(): string {
+    this.#names += 1
+    return String(this.#names)
+  }
+
+  /** Where the place is, for people. */
+  location(place: WorkPlace): string {
+    return this.#outside?.[place] ?? `${this.#confined.rootPath}/${RESERVED_NAME}/${place}`
+  }
+
+  /** Absolute path of the place, made if need be; good until `tidy`. @throws the system error */
+  directory(place: WorkPlace): string {
+    if (this.#outside !== null) return this.#outside[place]
+    return `/proc/self/fd/${this.#open.get(place) ?? this.#make(place)}`
+  }
+
+  /** Removes everything staged but the names in `keep`, and the area itself when it is inside the root and empty. */
+  tidy(keep: ReadonlySet<string>): void {
+    if (this.#outside !== null || this.#exists('staging')) {
+      emptyDirectory(this.directory('staging'), keep)
+    }
+    if (this.#outside === null) this.#leave()
+  }
+
+  /** Whether the place is there: inside the root it is only while it holds something. */
+  exists(place: WorkPlace): boolean {
+    return this.#outside !== null || this.#exists(place)
+  }
+
+  close(): void {
+    for (const descriptor of this.#open.values()) closeSync(descriptor)
+    this.#open.clear()
+  }
+
+  #make(place: WorkPlace): number {
+    const above = this.#confined.locate(RESERVED_NAME)
+    if (readObject(above)?.kind === 'directory') this.#takeOver(above)
+    else this.#keepingRootTime(() => this.#takeOver(above))
+    const location = this.#confined.locateIn(RESERVED_NAME, place)
+    const wasTheirs = this.#takeOver(location)
+    const descriptor = openSync(location, DIRECTORY_FLAGS)
+    this.#open.set(place, descriptor)
+    this.#confined.forget(RESERVED_NAME)
+    if (wasTheirs && place === 'staging') emptyDirectory(`/proc/self/fd/${descriptor}`, new Set())
+    return descriptor
+  }
+
+  /**
+   * Makes it a directory that is ours and closed to others, whoever put what there: the name is reserved.
+   * @returns whether it was somebody else's directory
+   */
+  #takeOver(location: string): boolean {
+    const found = readObject(location)
+    if (found !== null && found.kind !== 'directory') unlinkSync(location)
+    makePrivate(location)
+    const made = readObject(location)
+    if (made === null) return false
+    const { uid, gid } = this.#owner
+    const isTheirs = made.uid !== uid
+    const owner = isTheirs ? { uid, gid } : { uid: LEAVE, gid: LEAVE }
+    if (isTheirs || made.mode !== PRIVATE) {
+      setAttributes(location, 'directory', { ...owner, mode: PRIVATE, mtime: null })
+    }
+    return isTheirs
+  }
+
+  #exists(place: WorkPlace): boolean {
+    if (this.#open.has(place)) return true
+    try {
+      return readObject(this.#confined.locateIn(RESERVED_NAME, place)) !== null
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return false
+      throw error
+    } finally {
+      this.#confined.forget(RESERVED_NAME)
+    }
+  }
+
+  #leave(): void {
+    this.close()
+    const location = this.#confined.locate(RESERVED_NAME)
+    if (readObject(location)?.kind !== 'directory') return
+    for (const place of ['staging', 'trash']) removeIfEmpty(this.#confined.locateIn(RESERVED_NAME, place))
+    this.#confined.forget(RESERVED_NAME)
+    if (readdirSync(location).length > 0) return
+    this.#keepingRootTime(() => removeIfEmpty(location))
+  }
+
+  #keepingRootTime(act: () => void): void {
+    const mtime = microseconds(this.#confined.rootStatus().mtimeMs)
+    this.#guard.guardRootTime(mtime)
+    try {
+      act()
+    } finally {
+      this.#restoreRootTime(mtime)
+    }
+  }
+
+  #restoreRootTime(mtime: number): void {
+    try {
+      setAttributes(this.#confined.locate(ROOT_PATH), 'directory', { ...untouched, mtime })
+    } catch (error) {
+      // Somebody else's directory that this process may write into: its time can not be had back.
+      if (errorCode(error) !== 'EPERM') throw error
+    }
+    this.#guard.guardRootTime(null)
+  }
+}
+
+const untouched = { mode: null, uid: LEAVE, gid: LEAVE, mtime: null }
+
+function makePrivate(location: string): void {
+  try {
+    mkdirSync(location, { mode: PRIVATE })
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+  }
+}
+
+function emptyDirectory(location: string, keep: ReadonlySet<string>): void {
+  for (const name of readdirSync(location)) if (!keep.has(name)) removeTree(`${location}/${name}`)
+}
+
+function removeIfEmpty(location: string): void {
+  try {
+    rmdirSync(location)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code !== 'ENOTEMPTY' && code !== 'ENOENT' && code !== 'EEXIST') throw error
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Carries out plans: the burst that makes a changeset visible.
+ *
+ * Every call goes through a confined descriptor and does not follow the final component. A call that fails because
+ * somebody changed the tree since the plan was made leads to a new plan; one that fails for its path alone is a problem
+ * of that path, whose change stays owed; trouble of the whole disk is thrown, and the burst is run again later.
+ * RACE: between a plan's look and its call a path can change once more; a rename then replaces what it finds, as it
+ * would have done a moment earlier.
+ */
+import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs'
+import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import { parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
+import { Removal, StaysError } from '../area/removal.ts'
+import type { Trash } from '../area/trash.ts'
+import type { WorkArea } from '../area/work-area.ts'
+import { readObject, setAttributes } from '../files/attributes.ts'
+import { isDiskTrouble, isRace, isSystemError, RootGone } from '../files/disk-errors.ts'
+import type { Creation } from '../files/disk-object.ts'
+import type { StagedChange } from '../files/staged-change.ts'
+import type { Untouchable } from '../files/untouchable.ts'
+import type { DirectoryBefore, Finish, Operation, Plan } from '../ledger/operation.ts'
+import { DiskView } from './disk-view.ts'
+import { makePlan } from './plan.ts'
+
+const MOST_ROUNDS = 4
+
+/** Why one path could not be made right. */
+export interface Problem {
+  path: string
+  code: string
+  message: string
+}
+
+export interface BurstOutcome {
+  /** Paths whose content was not here, or not what the agent took it for. */
+  owed: string[]
+  /** Paths whose change met a problem, their own or that of a directory above them. */
+  failed: string[]
+  problems: Problem[]
+  /** Directories whose time or mode could not be given back to them. */
+  unrestored: string[]
+}
+
+export interface CommitterParts {
+  confined: ConfinedDirectories
+  area: WorkArea
+  trash: Trash
+  untouchable: Untouchable
+  creation: Creation
+  /** Called before each call that changes the tree; for fault injection. */
+  beforeStep?(step: string, path: string): void
+}
+
+export class Committer {
+  readonly #parts: CommitterParts
+  readonly #removal: Removal
+  /** What could not be made: nothing below it can. */
+  #failures = new Map<string, Problem>()
+  /** Directories that are there, but without their attributes. */
+  #unfinished = new Map<string, Problem>()
+  #unrestored: string[] = []
+  #raced = false
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts
+    this.#removal = new Removal(parts.confined, parts.trash, parts.untouchable)
+  }
+
+  /** @throws ProtocolError when the changes contradict each other */
+  plan(changes: readonly StagedChange[], before: readonly DirectoryBefore[]): Plan {
+    const { confined, untouchable, creation } = this.#parts
+    const view = new DiskView(confined)
+    return makePlan({ changes, before, untouchable, creation, lookUp: (path) => view.at(path) })
+  }
+
+  /**
+   * Makes the changes visible. May be run again with the same arguments at any time until it has returned.
+   * @param first the plan for the disk as it is, if there is one already
+   * @throws the system error when the disk as a whole is in trouble; RootGone
+   */
+  run(changes: readonly StagedChange[], before: readonly DirectoryBefore[], first: Plan | null): BurstOutcome {
+    const { confined } = this.#parts
+    if (confined.rootStatus().nlink === 0) throw new RootGone('the root was removed while it was served')
+    let plan = first ?? this.plan(changes, before)
+    try {
+      for (let round = 1; ; round += 1) {
+        this.#attempt(plan, round === MOST_ROUNDS)
+        if (!this.#raced) break
+        confined.release()
+        plan = this.plan(changes, before)
+      }
+    } finally {
+      confined.release()
+    }
+    const problems = [...this.#failures.values(), ...this.#unfinished.values()]
+    const failed = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change))
+    return { owed: plan.owed, failed: failed.map(({ path }) => path), problems, unrestored: this.#unrestored }
+  }
+
+  /** @param isLast whether a race now counts as a problem of its path */
+  #attempt(plan: Plan, isLast: boolean): void {
+    this.#failures = new Map()
+    this.#unfinished = new Map()
+    this.#unrestored = []
+    this.#raced = false
+    for (const path of plan.blocked) this.#fail(path, 'protected', 'what is in its place is protected or excluded')
+    for (const operation of plan.operations) {
+      if (this.#isBlocked(operation.path)) continue
+      this.#guarded(operation.path, isLast, () => this.#carryOut(operation))
+    }
+    for (const finish of plan.finish) this.#finish(finish, isLast)
+  }
+
+  #carryOut(operation: Operation): void {
+    const { confined, area } = this.#parts
+    const { path } = operation
+    this.#parts.beforeStep?.(operation.do, path)
+    switch (operation.do) {
+      case 'open':
+        this.#openUp(path, operation.mode)
+        return
+      case 'vacate':
+        this.#removal.vacate(path)
+        return
+      case 'unlink':
+        unlinkSync(confined.locate(path))
+        return
+      case 'trash':
+        this.#removal.discard(path, false)
+        return
+      case 'mkdir':
+        mkdirSync(confined.locate(path), operation.mode)
+        return
+      case 'place':
+        this.#place(operation, `${area.directory('staging')}/${operation.staged}`)
+        return
+      case 'attributes':
+        setAttributes(confined.locate(path), 'file', operation.change)
+        return
+      case 'rmdir':
+        this.#removal.removeDirectory(path)
+    }
+  }
+
+  /** Best effort: what can not be opened shows in the calls that need it. */
+  #openUp(path: string, mode: number): void {
+    try {
+      chmodSync(this.#parts.confined.locateDirectory(path), mode)
+    } catch (error) {
+      if (errorCode(error) !== 'EPERM' && errorCode(error) !== 'EACCES') throw error
+    }
+  }
+
+  #place(operation: Extract<Operation, { do: 'place' }>, staged: string): void {
+    const location = this.#parts.confined.locate(operation.path)
+    try {
+      renameSync(staged, location)
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || lstatSync(staged, { throwIfNoEntry: false }) !== undefined) throw error
+      // Nothing is staged any more: an earlier attempt placed it, or it is lost.
+      const found = readObject(location)
+      const isPlaced =
+        found?.kind === operation.kind &&
+        (found.kind === 'directory' || sameMtime(found.mtime, operation.mtime)) &&
+        (found.kind !== 'file' || found.size === operation.size)
+      if (!isPlaced) this.#fail(operation.path, 'staged-content-lost', 'what was staged for it is gone')
+    }
+  }
+
+  #finish({ path, change, isOwn }: Finish, isLast: boolean): void {
+    if (this.#isBlocked(path)) return
+    try {
+      this.#parts.beforeStep?.('finish', path)
+      setAttributes(this.#parts.confined.locate(path), 'directory', change)
+    } catch (error) {
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      if (!isOwn) this.#unrestored.push(path)
+      else if (isRace(error) && !isLast) this.#raced = true
+      else this.#unfinished.set(path, { path, code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
+    }
+  }
+
+  #guarded(path: string, isLast: boolean, act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      if (error instanceof StaysError) this.#fail(path, 'protected', error.message)
+      else if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      else if (isRace(error) && !isLast) this.#raced = true
+      else this.#fail(path, errorCode(error) ?? 'unknown', plainMessage(error))
+    }
+  }
+
+  #fail(path: string, code: string, message: string): void {
+    this.#failures.set(path, { path, code, message })
+  }
+
+  #isOwed({ path, kind }: StagedChange): boolean {
+    return this.#unfinished.has(path) || (kind === 'absent' ? this.#failures.has(path) : this.#isBlocked(path))
+  }
+
+  /** Whether the path, or a directory above it, could not be made. */
+  #isBlocked(path: string): boolean {
+    if (this.#failures.size === 0) return false
+    for (let at = path; at !== ROOT_PATH; at = parentPath(at)) if (this.#failures.has(at)) return true
+    return false
+  }
+}

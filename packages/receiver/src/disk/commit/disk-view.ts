@@ -1,0 +1,54 @@
+/**
+ * What is on disk at the paths of a changeset, looked up once each.
+ *
+ * Below a directory that is missing, or is a symlink or a file, nothing is there: that is known without a call, which
+ * makes a first copy cheap. A view is a moment's truth: take a new one for every attempt.
+ */
+import { type ConfinedDirectories, errorCode } from '@rootferry/host/machine'
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { diskObject, readObject } from '../files/attributes.ts'
+import { isRace } from '../files/disk-errors.ts'
+import type { DiskObject } from '../files/disk-object.ts'
+
+/**
+ * In a directory that may not be entered yet. As something that has to make way it leads to a call, which fails or
+ * finds the directory opened up; either way the next plan knows more.
+ */
+const UNSEEN: DiskObject = { kind: 'other', size: 0, mode: 0, uid: 0, gid: 0, mtime: 0 }
+
+export class DiskView {
+  readonly #confined: ConfinedDirectories
+  /** Directories seen so far; null: no directory is there. */
+  readonly #directories = new Map<string, DiskObject | null>()
+
+  constructor(confined: ConfinedDirectories) {
+    this.#confined = confined
+  }
+
+  /** The object at the path, or null when there is none. */
+  at(path: string): DiskObject | null {
+    if (path === ROOT_PATH) return diskObject(this.#confined.rootStatus())
+    const known = this.#directories.get(path)
+    if (known !== undefined && known !== null) return known
+    if (this.directory(parentPath(path)) === null) return null
+    try {
+      const found = readObject(this.#confined.locate(path))
+      if (found === null || found.kind === 'directory') this.#directories.set(path, found)
+      return found
+    } catch (error) {
+      if (errorCode(error) === 'EACCES') return UNSEEN
+      if (isRace(error) || errorCode(error) === 'ENAMETOOLONG') return null
+      throw error
+    }
+  }
+
+  /** The same for a path that is asked for often; null also when something else than a directory is there. */
+  directory(path: string): DiskObject | null {
+    const known = this.#directories.get(path)
+    if (known !== undefined) return known
+    const found = this.at(path)
+    const directory = found?.kind === 'directory' ? found : null
+    this.#directories.set(path, directory)
+    return directory
+  }
+}

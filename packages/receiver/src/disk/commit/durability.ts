@@ -1,0 +1,137 @@
+/**
+ * Makes what is committed survive a loss of power, in the background and never on the way to visible.
+ *
+ * A few paths are synced by themselves with their directories, more by one `sync -f` of the filesystem: Node has no
+ * syncfs. One round at a time; what is committed meanwhile goes into the next.
+ */
+import { execFile } from 'node:child_process'
+import { closeSync, constants, fsync, openSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { isRace } from '../files/disk-errors.ts'
+import type { Position } from '../ledger/ledger.ts'
+
+const MOST_SINGLE = 32
+const SETTLE_MS = 200
+const RETRY_MS = 30_000
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+const syncDescriptor = promisify(fsync)
+const run = promisify(execFile)
+
+export interface DurabilityParts {
+  confined: ConfinedDirectories
+  /** Calls back once after so many milliseconds, unless everything is closed by then. */
+  schedule(ms: number, act: () => void): void
+  /** Everything up to here is on disk. */
+  synced(position: Position): void
+  failed(message: string): void
+}
+
+export class Durability {
+  readonly #parts: DurabilityParts
+  #position: Position | null = null
+  /** Paths committed since the last round; null: too many to tell. */
+  #paths: Set<string> | null = new Set()
+  #isScheduled = false
+  #round: Promise<boolean> | null = null
+
+  constructor(parts: DurabilityParts) {
+    this.#parts = parts
+  }
+
+  /** @param position where the target stands now, null when that is no position (a resync under way) */
+  committed(paths: Iterable<string>, position: Position | null): void {
+    for (const path of paths) {
+      if (this.#paths === null) break
+      this.#paths.add(path)
+      if (this.#paths.size > MOST_SINGLE) this.#paths = null
+    }
+    if (position === null) return
+    this.#position = position
+    this.#schedule(SETTLE_MS)
+  }
+
+  /** The tree was changed in more places than are known. */
+  committedMuch(position: Position): void {
+    this.#paths = null
+    this.committed([], position)
+  }
+
+  /** Syncs what is left. @returns whether everything committed is on disk */
+  async flush(): Promise<boolean> {
+    if (this.#round !== null) await this.#round
+    return this.#position === null ? this.#paths?.size === 0 : this.#sync()
+  }
+
+  #schedule(ms: number): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#parts.schedule(ms, () => {
+      this.#isScheduled = false
+      if (this.#round !== null || this.#position === null) return
+      this.#round = this.#sync()
+      void this.#round.then((isSynced) => {
+        this.#round = null
+        if (this.#position !== null) this.#schedule(isSynced ? SETTLE_MS : RETRY_MS)
+      })
+    })
+  }
+
+  /** Never throws: what fails is kept for a later round. */
+  async #sync(): Promise<boolean> {
+    const position = this.#position
+    if (position === null) return true
+    const paths = this.#paths
+    this.#position = null
+    this.#paths = new Set()
+    try {
+      if (paths === null || !(await this.#syncEach(paths))) await this.#syncAll()
+      this.#parts.synced(position)
+      return true
+    } catch (error) {
+      this.#paths = null
+      this.#position ??= position
+      this.#parts.failed(plainMessage(error))
+      return false
+    }
+  }
+
+  async #syncAll(): Promise<void> {
+    // The directory that is held open, wherever its path leads by now: the child enters it before it becomes `sync`.
+    await run('sync', ['-f', '.'], { cwd: this.#parts.confined.locateDirectory(ROOT_PATH) })
+  }
+
+  /** @returns false when one can not be opened to be synced */
+  async #syncEach(paths: ReadonlySet<string>): Promise<boolean> {
+    const targets = new Set(paths)
+    for (const path of paths) if (path !== ROOT_PATH) targets.add(parentPath(path))
+    const descriptors: number[] = []
+    try {
+      for (const path of targets) {
+        const descriptor = this.#open(path)
+        if (descriptor !== null) descriptors.push(descriptor)
+      }
+      // Nobody may find directories open that were opened for this: they can be moved away by then.
+      this.#parts.confined.release()
+      await Promise.all(descriptors.map((descriptor) => syncDescriptor(descriptor)))
+      return true
+    } catch (error) {
+      if (errorCode(error) === 'EACCES') return false
+      throw error
+    } finally {
+      for (const descriptor of descriptors) closeSync(descriptor)
+    }
+  }
+
+  /** @returns null for what has no content to sync: gone by now, a symlink */
+  #open(path: string): number | null {
+    try {
+      return openSync(this.#parts.confined.locate(path), READ_FLAGS)
+    } catch (error) {
+      if (isRace(error) || errorCode(error) === 'ENXIO') return null
+      throw error
+    }
+  }
+}

@@ -1,0 +1,381 @@
+/** Resyncs of real trees against a listing of another real tree. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { ListedChildren, Listing, Welcome } from '@rootferry/protocol'
+import fc from 'fast-check'
+import { changeFor, Feed, file, listingOf, Scratch, segmentOf, treeOf, until } from '../../../test-support/test-feed.ts'
+
+/** An agent that answers lists and wants from a real directory until the resync is over. */
+async function resync(
+  feed: Feed,
+  source: string,
+  options: { perListing?: number; welcome?: Partial<Welcome>; beforeAnswer?: () => void } = {},
+) {
+  const listed = listingOf(source)
+  const perListing = options.perListing ?? 1000
+  const parts: ListedChildren[][] = []
+  for (let at = 0; at < listed.length; at += perListing) parts.push(listed.slice(at, at + perListing))
+  const wanted: string[] = []
+  const start = feed.allSent('resynced').length
+  let answered = feed.sent.length
+  const hello = feed.connect({ start: 'resync', sequence: 40, head: 40, ...options.welcome })
+  const deadline = performance.now() + 20_000
+  while (feed.allSent('resynced').length === start) {
+    assert.ok(performance.now() < deadline, 'the resync does not end')
+    const message = feed.sent[answered]
+    if (message === undefined) {
+      assert.deepEqual(feed.all('broken'), [])
+      await wait(1)
+      continue
+    }
+    answered += 1
+    if (message.type === 'list') {
+      const part = message.after === null ? 0 : Number(message.after)
+      const next = part + 1 < parts.length ? String(part + 1) : null
+      const directories = parts[part] ?? []
+      feed.text(listing(message.request, directories, next))
+    } else if (message.type === 'want') {
+      const { request, paths } = message
+      wanted.push(...paths.map(([path]) => path))
+      options.beforeAnswer?.()
+      await feed.changeset(
+        paths.map(([path]) => changeFor(source, path)),
+        { request },
+      )
+    }
+  }
+  return { wanted, hello }
+}
+
+function listing(request: number, directories: ListedChildren[], next: string | null): Listing {
+  return { type: 'listing', request, sequence: 40, directories, users: [], groups: [], next }
+}
+
+function makeSource(path: string): void {
+  mkdirSync(`${path}/app/etc`, { recursive: true })
+  mkdirSync(`${path}/empty`)
+  mkdirSync(`${path}/-odd`)
+  writeFileSync(`${path}/-odd/f`, 'odd')
+  for (let index = 0; index < 20; index += 1) writeFileSync(`${path}/app/f${index}`, `content ${index}`)
+  writeFileSync(`${path}/app/etc/zero`, '')
+  symlinkSync('app/f1', `${path}/link`)
+  chmodSync(`${path}/app/etc`, 0o555)
+  let time = 1_600_000_000
+  for (const name of ['app/etc/zero', 'app/etc', 'app/f1', 'app', 'empty', '-odd', '.']) {
+    time += 0.123456
+    utimesSync(`${path}/${name}`, time, time)
+  }
+}
+
+function copyTree(from: string, to: string): void {
+  // Not fs.cpSync, which is a microsecond off.
+  execFileSync('cp', ['-a', from, to])
+}
+
+test('an identical tree is adopted without a want, whatever the order of the listing', async () => {
+  using scratch = new Scratch()
+  makeSource(scratch.at('source'))
+  copyTree(scratch.at('source'), scratch.at('target'))
+  await using feed = await new Feed(scratch).open()
+  const { wanted, hello } = await resync(feed, scratch.at('source'))
+  assert.equal(hello.target, 'populated')
+  assert.deepEqual(wanted, [])
+  assert.deepEqual(treeOf(feed.target), treeOf(scratch.at('source')))
+  await feed.seen('phase', ({ phase }) => phase === 'live')
+  assert.deepEqual(
+    feed.all('phase').map(({ phase }) => phase),
+    ['idle', 'resyncing', 'replaying', 'live'],
+  )
+  assert.equal((await feed.seen('durable')).sequence, 40)
+  await feed.close()
+  await feed.open()
+  const { epoch, sequence } = feed.applier.hello()
+  assert.deepEqual({ epoch, sequence }, { epoch: 'epoch-1', sequence: 40 })
+})
+
+test('every kind of drift is put right, and what the agent does not have goes to the trash', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  const at = (name: string) => scratch.at('target', name)
+  const time = 1_600_000_000
+  rmSync(at('app/f0'))
+  appendFileSync(at('app/f1'), 'longer')
+  writeFileSync(at('app/f2'), 'CONTENT 2')
+  chmodSync(at('app/f3'), 0o600)
+  utimesSync(at('app/f4'), time, time)
+  rmSync(at('app/f5'))
+  mkdirSync(at('app/f5'))
+  writeFileSync(at('app/f5/inside'), 'unknown')
+  rmSync(at('link'))
+  symlinkSync('elsewhere', at('link'))
+  rmSync(at('empty'), { recursive: true })
+  symlinkSync('/etc', at('empty'))
+  rmSync(at('-odd'), { recursive: true })
+  mkdirSync(at('unknown/deep'), { recursive: true })
+  writeFileSync(at('unknown/deep/file'), 'mine')
+  writeFileSync(at('app/extra'), 'mine too')
+  writeFileSync(Buffer.concat([Buffer.from(at('app/')), Buffer.from([0xfe, 0x41])]), 'no utf-8')
+  chmodSync(at('.'), 0o700)
+  for (const perListing of [1, 1000]) {
+    await using feed = await new Feed(scratch).open()
+    const { wanted } = await resync(feed, source, { perListing })
+    assert.deepEqual(treeOf(feed.target), treeOf(source))
+    const expected = ['-odd', '-odd/f', 'app/f0', 'app/f1', 'app/f2', 'app/f5', 'empty', 'link']
+    assert.deepEqual(wanted.sort(), perListing === 1 ? expected : [])
+    assert.deepEqual(feed.all('problem'), [])
+  }
+  const kept = readdirSync(scratch.at('state/trash'), { recursive: true }).map(String)
+  for (const name of ['unknown/deep/file', 'app/extra', 'app/f5/inside']) {
+    assert.ok(
+      kept.some((path) => path.endsWith(name)),
+      name,
+    )
+  }
+  assert.equal(kept.filter((path) => path.includes('\ufffdA')).length, 1)
+})
+
+test('protected and excluded paths are neither compared nor removed, even inside what goes', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  const at = (name: string) => scratch.at('target', name)
+  writeFileSync(at('app/f1'), 'my own')
+  writeFileSync(at('debug.log'), 'excluded')
+  mkdirSync(at('local/deep'), { recursive: true })
+  writeFileSync(at('local/deep/a.log'), 'excluded')
+  writeFileSync(at('local/deep/b'), 'unknown')
+  mkdirSync(at('local/all'))
+  await using feed = await new Feed(scratch).open({ protect: ['/app/f1', '/empty/'] })
+  const { wanted } = await resync(feed, source, { welcome: { filter: ['*.log'] } })
+  assert.deepEqual(wanted, [])
+  assert.equal(readFileSync(at('app/f1'), 'utf8'), 'my own')
+  assert.ok(existsSync(at('debug.log')))
+  assert.deepEqual(readdirSync(at('local'), { recursive: true }).sort(), ['deep', 'deep/a.log'])
+})
+
+test('a directory that comes in parts is compared as a whole', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  writeFileSync(scratch.at('target/app/extra'), 'x')
+  rmSync(scratch.at('target/app/f7'))
+  await using feed = await new Feed(scratch).open()
+  feed.connect({ start: 'resync', sequence: 40, head: 40 })
+  const whole = listingOf(source)
+  const app = whole.find(({ path }) => path === 'app')
+  assert.ok(app)
+  const parts = [app.entries.slice(0, 5), app.entries.slice(5, 12), app.entries.slice(12)]
+  // Listed twice: for the first look, and to act.
+  for (let asked = 0; asked < 2 * parts.length; asked += 1) {
+    const index = asked % parts.length
+    await until(() => feed.allSent('list').length > asked, 'a list')
+    const request = feed.allSent('list')[asked]?.request ?? 0
+    const isLast = index === parts.length - 1
+    const part = { path: 'app', entries: parts[index] ?? [], complete: isLast }
+    // An empty directory of the part that was listed may follow it.
+    const between = whole.filter(({ path }) => path === 'empty')
+    const directories = isLast ? [part, ...whole.filter((other) => other !== app)] : [part, ...between]
+    feed.text(listing(request, directories, isLast ? null : `after ${index}`))
+  }
+  const want = await feed.told('want')
+  assert.deepEqual(want.paths, [['app/f7', null]])
+  await feed.changeset([changeFor(source, 'app/f7')], { request: want.request })
+  await feed.told('resynced')
+  assert.deepEqual(treeOf(feed.target), treeOf(source))
+  assert.deepEqual(
+    feed.allSent('list').map(({ after }) => after),
+    [null, 'after 0', 'after 1', null, 'after 0', 'after 1'],
+  )
+})
+
+test('a resync that is cut off leaves no position, and the next one ends it', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  await using feed = await new Feed(scratch).open()
+  feed.connect()
+  await feed.commit([file('some', '1')])
+  const slice = { path: 'big', content: 1, offset: 0, length: 1, size: 5, delta: null }
+  feed.begin(1, 1, 2)
+  feed.segment(await segmentOf([], { slice: { slice, content: Buffer.from('x') } }))
+  await feed.seen('consumed', () => feed.all('consumed').length === 2)
+  feed.applier.disconnected()
+  assert.equal(feed.connect({ start: 'resync', sequence: 9 }).partials.length, 1)
+  await feed.told('list')
+  feed.applier.disconnected()
+  const { epoch, sequence, partials } = feed.applier.hello()
+  assert.deepEqual({ epoch, sequence, partials }, { epoch: null, sequence: 0, partials: [] })
+  await resync(feed, source)
+  assert.deepEqual(treeOf(feed.target), treeOf(source))
+  assert.equal(feed.applier.hello().sequence, 40)
+})
+
+test('a directory in the place of what is unsettled makes way: nothing in it is left when a directory comes there', async () => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('target/d/inner'), { recursive: true })
+  writeFileSync(scratch.at('target/d/inner/stranger'), 'unknown to the agent')
+  writeFileSync(scratch.at('target/upload'), 'an earlier version')
+  await using feed = await new Feed(scratch).open()
+  feed.connect({ start: 'resync', sequence: 40, head: 40 })
+  const root: ListedChildren = { path: '', entries: [['.', 'd', 0o755, 0, 0, 0]], complete: true }
+  const unsettled: ListedChildren = {
+    path: '.',
+    complete: true,
+    entries: [
+      ['d', 'u'],
+      ['upload', 'u'],
+    ],
+  }
+  // The first of them tells how much there is to do.
+  for (const number of [0, 1]) {
+    await until(() => feed.allSent('list').length > number, 'a list')
+    feed.text(listing(feed.allSent('list')[number]?.request ?? 0, [root, unsettled], null))
+  }
+  await feed.seen('phase', ({ phase }) => phase === 'replaying')
+  assert.equal(readFileSync(scratch.at('target/upload'), 'utf8'), 'an earlier version')
+  const over = feed.all('log').find(({ message }) => message === 'resync is over')
+  assert.deepEqual([over?.details['changed'], over?.details['repaired']], [1, 1])
+  await feed.commit([{ change: { path: 'd', kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 } }])
+  assert.deepEqual(readdirSync(scratch.at('target/d')), [])
+})
+
+test('a directory that is protected as one stays, also in the place of what is unsettled', async () => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('target/d'), { recursive: true })
+  await using feed = await new Feed(scratch).open({ protect: ['d/'] })
+  feed.connect({ start: 'resync', sequence: 40, head: 40 })
+  const root: ListedChildren = { path: '', entries: [['.', 'd', 0o755, 0, 0, 0]], complete: true }
+  for (const number of [0, 1]) {
+    await until(() => feed.allSent('list').length > number, 'a list')
+    const unsettled: ListedChildren = { path: '.', complete: true, entries: [['d', 'u']] }
+    feed.text(listing(feed.allSent('list')[number]?.request ?? 0, [root, unsettled], null))
+  }
+  await feed.seen('phase', ({ phase }) => phase === 'replaying')
+  assert.ok(existsSync(scratch.at('target/d')))
+})
+
+test('a first join tells by size and time how much it is going to do, and has done nothing by then', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  const at = (name: string) => scratch.at('target', name)
+  rmSync(at('app/f0'))
+  appendFileSync(at('app/f1'), 'longer')
+  rmSync(at('link'))
+  mkdirSync(at('link'))
+  writeFileSync(at('link/inside'), 'in the way')
+  mkdirSync(at('unknown/deep'), { recursive: true })
+  writeFileSync(at('unknown/deep/file'), 'mine')
+  writeFileSync(at('mine'), 'protected')
+  const before = treeOf(scratch.at('target'))
+  await using joining = await new Feed(scratch).open({ protect: ['/mine', '/app/f2'] })
+  joining.connect({ start: 'resync', sequence: 40, head: 40 })
+  const list = await joining.told('list')
+  assert.equal(list.digests, false)
+  joining.text(listing(list.request, listingOf(source), null))
+  const { plan } = await joining.seen('first-join')
+  const listed = Object.keys(treeOf(source)).length
+  // app/f1 and link differ; extraneous are what is in the place of link, and what is unknown, each with what it holds.
+  const trash = scratch.at('state/trash')
+  assert.deepEqual(plan, {
+    right: listed - ['app/f0', 'app/f1', 'app/f2', 'link'].length,
+    missing: 1,
+    missingBytes: 9,
+    differing: 2,
+    extraneous: 5,
+    trash,
+  })
+  assert.deepEqual(treeOf(scratch.at('target')), before)
+  assert.deepEqual(joining.allSent('want'), [])
+  assert.deepEqual(joining.all('differences'), [])
+})
+
+test('a listing that nobody asked for, or in the wrong place, breaks the connection', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect()
+  feed.text(listing(1, [], null))
+  assert.equal((await feed.seen('broken')).error.code, 'unexpected-message')
+  feed.applier.disconnected()
+  feed.events.length = 0
+  feed.connect({ start: 'resync', sequence: 4, head: 4 })
+  await feed.told('list')
+  feed.text(listing(77, [], null))
+  assert.equal((await feed.seen('broken')).error.code, 'unexpected-message')
+})
+
+test('any tree becomes any other by a resync', async () => {
+  const entry = fc.record({
+    path: fc.array(fc.constantFrom('a', 'b', 'c', '!'), { minLength: 1, maxLength: 3 }),
+    kind: fc.constantFrom('file', 'directory', 'symlink'),
+    text: fc.constantFrom('1', '2', 'long text'),
+    time: fc.integer({ min: 0, max: 2 }),
+  })
+  const trees = fc.array(entry, { maxLength: 10 })
+  type Drawn = typeof trees extends fc.Arbitrary<infer Value> ? Value : never
+  const build = (root: string, drawn: Drawn) => {
+    mkdirSync(root)
+    for (const { path, kind, text, time } of drawn) {
+      const at = `${root}/${path.join('/')}`
+      try {
+        mkdirSync(`${root}/${path.slice(0, -1).join('/')}`, { recursive: true })
+        if (kind === 'directory') mkdirSync(at)
+        else if (kind === 'file') writeFileSync(at, text, { mode: 0o600 + 0o044 * time })
+        else symlinkSync(text, at)
+      } catch {
+        // The names drawn so far do not leave room for this one.
+        continue
+      }
+      if (kind !== 'symlink') utimesSync(at, 1_500_000_000 + time, 1_500_000_000 + time)
+    }
+  }
+  await fc.assert(
+    fc.asyncProperty(trees, trees, fc.integer({ min: 1, max: 4 }), async (wanted, present, perListing) => {
+      using scratch = new Scratch()
+      build(scratch.at('source'), wanted)
+      build(scratch.at('target'), present)
+      await using feed = await new Feed(scratch).open()
+      await resync(feed, scratch.at('source'), { perListing })
+      assert.deepEqual(treeOf(feed.target), treeOf(scratch.at('source')))
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('a directory in the place of a file goes with all in it, also when the agent has a directory there by then', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  const strange = scratch.at('target', '-odd/f/strange')
+  rmSync(scratch.at('target', '-odd/f'))
+  mkdirSync(strange, { recursive: true })
+  await using feed = await new Feed(scratch).open()
+  const beforeAnswer = () => {
+    rmSync(`${source}/-odd/f`, { recursive: true })
+    mkdirSync(`${source}/-odd/f`)
+  }
+  const { wanted } = await resync(feed, source, { beforeAnswer })
+  assert.deepEqual(wanted, ['-odd/f'])
+  assert.ok(existsSync(scratch.at('target', '-odd/f')))
+  assert.ok(!existsSync(strange))
+})

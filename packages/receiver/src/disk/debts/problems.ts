@@ -1,0 +1,58 @@
+/**
+ * The paths of a root that could not be made right, until they are: tells of each when it is met, and when it is over.
+ *
+ * One that a commit met is over when a later commit makes its path right, and also when its path is owed no more; one
+ * that a comparison met, when a later one of the same place does not. Only the last MOST_KNOWN are remembered.
+ */
+import { isWithin } from '@rootferry/protocol'
+import type { ApplierEvent } from '../applier-events.ts'
+import type { Problem } from '../commit/committer.ts'
+
+/** Those that were met last. */
+export const MOST_KNOWN = 100
+
+interface Known {
+  by: 'commit' | 'comparison'
+}
+
+export class Problems {
+  readonly #event: (event: ApplierEvent) => void
+  /** The one met last comes last. */
+  readonly #known = new Map<string, Known>()
+
+  constructor(event: (event: ApplierEvent) => void) {
+    this.#event = event
+  }
+
+  note(problem: Problem, by: Known['by']): void {
+    this.#known.delete(problem.path)
+    this.#known.set(problem.path, { by })
+    const [oldest] = this.#known.keys()
+    if (this.#known.size > MOST_KNOWN && oldest !== undefined) this.#known.delete(oldest)
+    this.#event({ type: 'problem', ...problem })
+  }
+
+  /** These paths are right, or nobody's business any more. */
+  mended(paths: Iterable<string>): void {
+    if (this.#known.size === 0) return
+    const mended: string[] = []
+    for (const path of paths) if (this.#known.delete(path)) mended.push(path)
+    if (mended.length > 0) this.#event({ type: 'mended', paths: mended })
+  }
+
+  /** All is found out anew. */
+  clear(): void {
+    this.mended([...this.#known.keys()])
+  }
+
+  /** A comparison begins. @returns what to call when it has come to its end */
+  compare(within: readonly string[]): () => void {
+    const before = [...this.#known].filter(([, { by }]) => by === 'comparison')
+    return () => {
+      const over = before.filter(([path, known]) => {
+        return this.#known.get(path) === known && within.some((top) => isWithin(path, top))
+      })
+      this.mended(over.map(([path]) => path))
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Asking for what the target owes: paths whose change could not be made from what was sent, or not be made at all.
+ *
+ * What only lacked content is asked for at once; what met a problem on this disk is asked for again after a while, and
+ * less and less often as long as problems last. Shares its questions with a resync. Lives for one connection.
+ */
+import { LIMITS, type ToAgent } from '@rootferry/protocol'
+import type { BurstOutcome } from '../commit/committer.ts'
+import type { Target } from '../target.ts'
+import type { Problems } from './problems.ts'
+import { WantQueue } from './wants.ts'
+
+const FIRST_RETRY_MS = 10_000
+const MOST_RETRY_MS = 600_000
+
+export interface RepairsParts {
+  target: Target
+  problems: Problems
+  send(message: ToAgent): void
+  later(ms: number, act: () => void): void
+}
+
+export class Repairs {
+  readonly #parts: RepairsParts
+  readonly #wants = new WantQueue()
+  #requests = 0
+  /** Owed paths are read from the ledger in order, a page at a time; null: all were. */
+  #readUpTo: string | null = null
+  #isRetryDue = false
+  #retries = 0
+
+  constructor(parts: RepairsParts) {
+    this.#parts = parts
+  }
+
+  get waiting(): number {
+    return this.#wants.waiting
+  }
+
+  /** A request number of this connection that was not used before. */
+  nextRequest(): number {
+    this.#requests += 1
+    return this.#requests
+  }
+
+  isOpen(request: number): boolean {
+    return this.#wants.isOpen(request)
+  }
+
+  /** @returns the paths that the request had asked for */
+  answered(request: number): string[] {
+    return this.#wants.answered(request)
+  }
+
+  /** See WantQueue.add. */
+  want(path: string, digest: string | null, bytes: number): void {
+    this.#wants.add(path, digest, bytes)
+  }
+
+  /** Is not asked for, unless that has happened. */
+  drop(path: string): void {
+    this.#wants.drop(path)
+  }
+
+  /** Asks for everything that the ledger says is owed. */
+  askForOwed(): void {
+    this.#readUpTo = ''
+    this.ask()
+  }
+
+  /** Takes what a burst left owed. What even an answer left owed is not asked for again at once. */
+  add(outcome: BurstOutcome, isAnswer: boolean): void {
+    if (!isAnswer) for (const path of outcome.owed) this.#wants.add(path)
+    if (outcome.failed.length > 0 || (isAnswer && outcome.owed.length > 0)) this.#retryLater()
+    if (this.#parts.target.ledger.owedCount === 0) this.#retries = 0
+    this.ask()
+  }
+
+  /** Sends as many questions as may be open. */
+  ask(): void {
+    if (this.#wants.waiting === 0 && this.#readUpTo !== null) this.#readOwed(this.#readUpTo)
+    while (this.#wants.waiting > 0) {
+      const request = this.#requests + 1
+      const paths = this.#wants.ask(request)
+      if (paths === null) return
+      this.#requests = request
+      this.#parts.send({ type: 'want', request, paths })
+    }
+  }
+
+  #readOwed(after: string): void {
+    const { target, problems } = this.#parts
+    const { ledger, untouchable } = target
+    const paths = ledger.owed(after, LIMITS.wantPaths)
+    // The filter and the protect list can be others than when the debt was made.
+    const isOurs = (path: string) => !untouchable.stays(path, false) && !untouchable.stays(path, true)
+    const dropped = paths.filter((path) => !isOurs(path))
+    if (dropped.length > 0) ledger.dropOwed(dropped)
+    problems.mended(dropped)
+    for (const path of paths) if (isOurs(path)) this.#wants.add(path)
+    this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)
+  }
+
+  #retryLater(): void {
+    if (this.#isRetryDue) return
+    this.#isRetryDue = true
+    const delayMs = Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.#retries, 10))
+    this.#retries += 1
+    this.#parts.later(delayMs, () => {
+      this.#isRetryDue = false
+      this.askForOwed()
+    })
+  }
+}

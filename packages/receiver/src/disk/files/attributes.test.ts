@@ -1,0 +1,42 @@
+/** Attributes are set on the object itself, whatever was put in its place. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, lstatSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { MTIME, Scratch } from '../../../test-support/test-feed.ts'
+import { readObject, setAttributes } from './attributes.ts'
+import { LEAVE } from './staged-change.ts'
+
+const change = { mode: 0o751, uid: LEAVE, gid: LEAVE, mtime: MTIME }
+
+test('a file or directory that became a symlink is not followed, nor a FIFO waited for', () => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('elsewhere'))
+  writeFileSync(scratch.at('elsewhere/f'), 'x')
+  for (const name of ['elsewhere', 'elsewhere/f']) {
+    chmodSync(scratch.at(name), 0o700)
+    utimesSync(scratch.at(name), 1000, 1000)
+  }
+  symlinkSync('elsewhere', scratch.at('d'))
+  symlinkSync('elsewhere/f', scratch.at('f'))
+  execFileSync('mkfifo', [scratch.at('pipe')])
+  const gone = { code: 'ENOENT' }
+  assert.throws(() => setAttributes(scratch.at('d'), 'directory', change), gone)
+  assert.throws(() => setAttributes(scratch.at('f'), 'file', change), gone)
+  assert.throws(() => setAttributes(scratch.at('pipe'), 'file', change), gone)
+  for (const name of ['elsewhere', 'elsewhere/f']) {
+    const { mode, mtimeMs } = lstatSync(scratch.at(name))
+    assert.deepEqual([mode & 0o777, mtimeMs], [0o700, 1_000_000])
+  }
+})
+
+test('what is set is what is read, and what is left is left', () => {
+  using scratch = new Scratch()
+  writeFileSync(scratch.at('f'), 'abc')
+  setAttributes(scratch.at('f'), 'file', change)
+  const { uid, gid } = lstatSync(scratch.at('f'))
+  assert.deepEqual(readObject(scratch.at('f')), { kind: 'file', size: 3, mode: 0o751, uid, gid, mtime: MTIME })
+  setAttributes(scratch.at('f'), 'file', { ...change, mode: null, mtime: -5 })
+  assert.deepEqual(readObject(scratch.at('f')), { kind: 'file', size: 3, mode: 0o751, uid, gid, mtime: -5 })
+  assert.equal(readObject(scratch.at('nothing')), null)
+})

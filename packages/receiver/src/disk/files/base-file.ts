@@ -1,0 +1,67 @@
+/**
+ * The file that a delta builds on: what is at the path before the changeset.
+ *
+ * Nothing is trusted of it but its size, which spares most futile work: the digest of what is made of it decides.
+ */
+import { Buffer } from 'node:buffer'
+import { closeSync, fstatSync, readSync } from 'node:fs'
+import type { ConfinedDirectories } from '@rootferry/host/machine'
+import type { Delta } from '@rootferry/protocol'
+import { isDiskTrouble, isSystemError } from './disk-errors.ts'
+import { openRegular } from './file-digest.ts'
+
+const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
+
+/** What is here is not the base of a delta. */
+export class OtherBase extends Error {}
+
+/**
+ * Bytes of a slice that is made of what is at the path and of `carried`.
+ * @yields pieces in order, each good until the next one
+ * @throws OtherBase; the system error when the disk is in trouble
+ */
+export function* piecesOf(
+  delta: Delta,
+  path: string,
+  carried: Uint8Array,
+  confined: ConfinedDirectories,
+): Generator<Uint8Array> {
+  const base = openBase(path, delta.base, confined)
+  try {
+    let used = 0
+    for (const [from, length] of delta.steps) {
+      if (from === null) yield carried.subarray(used, used + length)
+      else yield* read(base, from, length)
+      if (from === null) used += length
+    }
+  } finally {
+    closeSync(base)
+  }
+}
+
+function openBase(path: string, size: number, confined: ConfinedDirectories): number {
+  const descriptor = regularAt(path, confined)
+  if (descriptor === null) throw new OtherBase('no file is there')
+  if (fstatSync(descriptor).size === size) return descriptor
+  closeSync(descriptor)
+  throw new OtherBase('it has another size')
+}
+
+/** Null when the path does not lead to a file that can be read. @throws the system error when the disk is in trouble */
+export function regularAt(path: string, confined: ConfinedDirectories): number | null {
+  try {
+    return openRegular(confined.locate(path))
+  } catch (error) {
+    if (isDiskTrouble(error) || !isSystemError(error)) throw error
+    return null
+  }
+}
+
+function* read(base: number, from: number, length: number): Generator<Uint8Array> {
+  for (let done = 0; done < length; ) {
+    const bytes = readSync(base, buffer, 0, Math.min(buffer.byteLength, length - done), from + done)
+    if (bytes === 0) throw new OtherBase('it was cut short')
+    yield buffer.subarray(0, bytes)
+    done += bytes
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * What a failed file-system or ledger call means for a changeset: trouble of the whole disk, a race with someone who
+ * changes the tree at the same moment, or a problem of one path.
+ */
+import { errorCode } from '@rootferry/host/machine'
+
+/** Nothing can be written at present, or no descriptor can be had: the whole step is tried again later. */
+const DISK_TROUBLE = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ESTALE',
+  'ENODEV',
+  'ENXIO',
+])
+/** The tree is not what it was when the plan was made. */
+const RACE = new Set(['ENOENT', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ELOOP'])
+/** SQLite's primary codes for: no memory, read-only, I/O error, full, can not open. */
+const LEDGER_TROUBLE = new Set([7, 8, 10, 13, 14])
+
+/** The root's directory itself is gone: nothing can be committed until it is opened anew. */
+export class RootGone extends Error {
+  override name = 'RootGone'
+}
+
+export function isDiskTrouble(error: unknown): boolean {
+  const code = errorCode(error)
+  return (code !== null && DISK_TROUBLE.has(code)) || isLedgerTrouble(error)
+}
+
+export function isRace(error: unknown): boolean {
+  const code = errorCode(error)
+  return code !== null && RACE.has(code)
+}
+
+/** A call of the operating system or of SQLite failed, as opposed to a fault of this program. */
+export function isOperatingError(error: unknown): boolean {
+  return isSystemError(error) || isLedgerTrouble(error)
+}
+
+export function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && errorCode(error) !== null
+}
+
+function isLedgerTrouble(error: unknown): boolean {
+  if (errorCode(error) !== 'ERR_SQLITE_ERROR' || typeof error !== 'object' || error === null) return false
+  return 'errcode' in error && typeof error.errcode === 'number' && LEDGER_TROUBLE.has(error.errcode & 0xff)
+}

@@ -1,0 +1,75 @@
+/**
+ * Trying a step again until the disk allows it, and knowing whether one waits at present.
+ *
+ * Only what the operating system or the ledger refused is tried again; any other error is thrown at once.
+ */
+import { errorCode, plainMessage, retryDelayMs } from '@rootferry/host/machine'
+import { isOperatingError } from './disk-errors.ts'
+
+/** Bounds of the `failing` message. */
+const MOST_CODE = 32
+const MOST_MESSAGE = 1_000
+
+export interface DiskFailure {
+  code: string
+  message: string
+}
+
+/** The wait for a better time ended: nobody needs the step any more. */
+export class Dropped extends Error {
+  override name = 'Dropped'
+}
+
+export class Patience {
+  readonly #delay: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly #changed: (failure: DiskFailure | null) => void
+  #failure: DiskFailure | null = null
+
+  /**
+   * @param delay waits; rejects when the signal fires
+   * @param changed is told of each new failure, and null when steps work again
+   */
+  constructor(
+    delay: (ms: number, signal: AbortSignal) => Promise<void>,
+    changed: (failure: DiskFailure | null) => void,
+  ) {
+    this.#delay = delay
+    this.#changed = changed
+  }
+
+  get failure(): DiskFailure | null {
+    return this.#failure
+  }
+
+  /** Runs the step until it works. @throws Dropped when one of the signals fires while it waits */
+  async persist<T>(step: () => T, signals: AbortSignal[]): Promise<T> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const result = step()
+        this.#note(null)
+        return result
+      } catch (error) {
+        if (!isOperatingError(error)) throw error
+        this.#note(failureOf(error))
+      }
+      try {
+        await this.#delay(retryDelayMs(attempt), AbortSignal.any(signals))
+      } catch (cause) {
+        throw new Dropped('the wait for a better time ended', { cause })
+      }
+    }
+  }
+
+  #note(failure: DiskFailure | null): void {
+    if (failure?.code === this.#failure?.code) return
+    this.#failure = failure
+    this.#changed(failure)
+  }
+}
+
+/** SQLite names neither its file nor an error that says much. */
+function failureOf(error: unknown): DiskFailure {
+  const [code, message] = [errorCode(error) ?? 'unknown', plainMessage(error)]
+  if (code === 'ERR_SQLITE_ERROR') return { code: 'ledger', message: `the ledger in the state directory: ${message}` }
+  return { code: code.slice(0, MOST_CODE), message: message.slice(0, MOST_MESSAGE) }
+}

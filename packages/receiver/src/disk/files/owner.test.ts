@@ -1,0 +1,97 @@
+/** Owners by name, by number, fixed, or not at all. */
+import assert from 'node:assert/strict'
+import { lstatSync, utimesSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { Failure } from '@rootferry/host/machine'
+import { absent, directory, Feed, file, Scratch, symlink } from '../../../test-support/test-feed.ts'
+import { OwnerMap, type OwnerPolicy } from './owner.ts'
+import { LEAVE } from './staged-change.ts'
+
+function open(scratch: Scratch, policy: OwnerPolicy, privileged = true) {
+  writeFileSync(scratch.at('passwd'), 'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/:/bin/false\n')
+  writeFileSync(scratch.at('group'), 'root:x:0:\nwww-data:x:44:\n')
+  const warnings: string[] = []
+  const map = new OwnerMap({
+    policy,
+    privileged,
+    warn: (message) => warnings.push(message),
+    passwdFile: scratch.at('passwd'),
+    groupFile: scratch.at('group'),
+  })
+  return { map, warnings }
+}
+
+test('an owner is mapped by the name that the agent gives, else by number', () => {
+  using scratch = new Scratch()
+  const { map, warnings } = open(scratch, 'preserve')
+  const ownerOf = map.forMessage(
+    [
+      [1000, 'www-data'],
+      [7, 'nobody-here'],
+    ],
+    [[1000, 'www-data']],
+  )
+  assert.deepEqual(ownerOf(1000, 1000), { uid: 33, gid: 44 })
+  assert.deepEqual(ownerOf(7, 8), { uid: 7, gid: 8 })
+  writeFileSync(scratch.at('passwd'), 'www-data:x:55:55::/:/bin/false\n')
+  utimesSync(scratch.at('passwd'), 1, 1)
+  assert.deepEqual(map.forMessage([[1000, 'www-data']], [])(1000, 5), { uid: 55, gid: 5 })
+  assert.deepEqual(warnings, [])
+})
+
+test('a fixed owner is resolved once, by name or number, and refused when unknown', () => {
+  using scratch = new Scratch()
+  const { map } = open(scratch, { user: 'www-data', group: '12' })
+  assert.deepEqual(map.forMessage([], [])(1, 2), { uid: 33, gid: 12 })
+  const refused = (error: unknown) =>
+    error instanceof Failure && error.exitCode === 78 && /no user 'x'/.test(error.message)
+  assert.throws(() => open(scratch, { user: 'x', group: '0' }), refused)
+})
+
+test('owners are left alone when told so, and with one warning when they can not be set', () => {
+  using scratch = new Scratch()
+  const left = { uid: LEAVE, gid: LEAVE }
+  const kept = open(scratch, 'keep')
+  assert.deepEqual(kept.map.forMessage([], [])(1, 2), left)
+  assert.deepEqual(kept.warnings, [])
+  const unprivileged = open(scratch, 'preserve', false)
+  assert.deepEqual(unprivileged.map.forMessage([], [])(1, 2), left)
+  assert.equal(unprivileged.warnings.length, 1)
+  const refused = open(scratch, 'preserve')
+  const ownerOf = refused.map.forMessage([], [])
+  refused.map.refused('EPERM')
+  refused.map.refused('EPERM')
+  assert.deepEqual(ownerOf(1, 2), left)
+  assert.equal(refused.warnings.length, 1)
+})
+
+test('owners and special bits come out on disk as far as this process may set them', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect()
+  const isRoot = lstatSync(scratch.path).uid === 0
+  const owner = { uid: 1234, gid: 4321 }
+  const fed = [
+    directory('d', { ...owner, mode: 0o2750 }),
+    file('d/f', 'x', { ...owner, mode: 0o4755 }),
+    symlink('d/l', 'f', owner),
+    file('own', 'y', { mode: 0o1644 }),
+  ]
+  await feed.commit(fed)
+  const look = (name: string) => {
+    const { uid, gid, mode } = lstatSync(scratch.at('target', name))
+    return [uid, gid, mode & 0o7777]
+  }
+  const { uid, gid } = lstatSync(scratch.at('state'))
+  const ids = isRoot ? [1234, 4321] : [uid, gid]
+  assert.deepEqual(look('d'), [...ids, 0o2750])
+  assert.deepEqual(look('d/f'), [...ids, 0o4755])
+  assert.deepEqual(look('d/l').slice(0, 2), ids)
+  assert.deepEqual(look('own'), [uid, gid, 0o1644])
+  await feed.commit([file('d/f', 'x', { ...owner, uid: 99, mode: 0o4755, source: 'keep' }), directory('d')])
+  assert.deepEqual(look('d/f'), isRoot ? [99, 4321, 0o4755] : [...ids, 0o4755])
+  assert.deepEqual(look('d'), [uid, gid, 0o755])
+  const warnings = feed.all('log').filter(({ level }) => level === 'warn')
+  assert.equal(warnings.length, isRoot ? 0 : 1)
+  await feed.commit([absent('own')])
+})

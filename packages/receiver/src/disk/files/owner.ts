@@ -1,0 +1,125 @@
+/**
+ * From the agent's owner ids to this host's: by name first, then by number; or a fixed owner; or none at all.
+ *
+ * The databases are read as files: a name that only a directory service knows is mapped by number. A process that may
+ * not change owners says so once and then leaves them alone, so that one missing right is not a failure a file.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import type { OwnerNames } from '@rootferry/protocol'
+import { LEAVE } from './staged-change.ts'
+
+export type OwnerPolicy = 'preserve' | 'keep' | { user: string; group: string }
+
+export interface Owner {
+  uid: number
+  gid: number
+}
+
+export interface OwnerMapOptions {
+  policy: OwnerPolicy
+  /** Whether this process may give files away. */
+  privileged: boolean
+  warn(message: string): void
+  passwdFile?: string
+  groupFile?: string
+}
+
+export class OwnerMap {
+  readonly #options: OwnerMapOptions
+  readonly #users: NameDatabase
+  readonly #groups: NameDatabase
+  #fixed: Owner | null = null
+  #able = true
+
+  /** @throws Failure (78) when a fixed owner is unknown on this host */
+  constructor(options: OwnerMapOptions) {
+    this.#options = options
+    this.#users = new NameDatabase(options.passwdFile ?? '/etc/passwd')
+    this.#groups = new NameDatabase(options.groupFile ?? '/etc/group')
+    if (options.policy === 'keep') this.#able = false
+    else if (!options.privileged) this.refused('this process may not change owners')
+    if (typeof options.policy === 'object') this.#fixed = this.#resolveFixed(options.policy)
+  }
+
+  /** Whether owners are set and compared at all. */
+  get able(): boolean {
+    return this.#able
+  }
+
+  /** The kernel refused a change of owner: from now on owners are left alone. */
+  refused(why: string): void {
+    if (!this.#able) return
+    this.#able = false
+    this.#options.warn(`owners are not preserved: ${why}`)
+  }
+
+  /** The mapping for the ids of one message, whose `users` and `groups` name them. */
+  forMessage(users: OwnerNames, groups: OwnerNames): (uid: number, gid: number) => Owner {
+    const left = { uid: LEAVE, gid: LEAVE }
+    const fixed = this.#fixed
+    if (!this.#able) return () => left
+    if (fixed !== null) return () => (this.#able ? fixed : left)
+    const localUsers = this.#users.localIds(users)
+    const localGroups = this.#groups.localIds(groups)
+    return (uid, gid) => (this.#able ? { uid: localUsers.get(uid) ?? uid, gid: localGroups.get(gid) ?? gid } : left)
+  }
+
+  #resolveFixed(policy: { user: string; group: string }): Owner {
+    return {
+      uid: this.#users.idOf(policy.user) ?? unknown('user', policy.user),
+      gid: this.#groups.idOf(policy.group) ?? unknown('group', policy.group),
+    }
+  }
+}
+
+/** `name:x:id:…` lines of /etc/passwd or /etc/group, read again when the file changes. */
+class NameDatabase {
+  readonly #file: string
+  #readAt: number | null = null
+  #ids = new Map<string, number>()
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  /** A name, or a number in digits. */
+  idOf(name: string): number | null {
+    this.#refresh()
+    return this.#ids.get(name) ?? (/^\d{1,10}$/.test(name) ? Number(name) : null)
+  }
+
+  /** From the agent's id to the local one, for the names that this host knows. */
+  localIds(pairs: OwnerNames): Map<number, number> {
+    if (pairs.length > 0) this.#refresh()
+    const found = new Map<number, number>()
+    for (const [id, name] of pairs) {
+      const local = this.#ids.get(name)
+      if (local !== undefined) found.set(id, local)
+    }
+    return found
+  }
+
+  #refresh(): void {
+    const status = statSync(this.#file, { throwIfNoEntry: false })
+    if (status === undefined || status.mtimeMs === this.#readAt) return
+    this.#ids = new Map()
+    this.#readAt = status.mtimeMs
+    for (const line of readText(this.#file).split('\n')) {
+      const [name, , id] = line.split(':', 3)
+      if (name !== undefined && id !== undefined && /^\d{1,10}$/.test(id)) this.#ids.set(name, Number(id))
+    }
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Failure(EXIT.failed, `${file} can not be read: ${errorMessage(error)}`, { cause: error })
+  }
+}
+
+function unknown(what: 'user' | 'group', name: string): never {
+  throw new Failure(EXIT.badConfiguration, `owner: this host has no ${what} '${name}'`)
+}

@@ -1,0 +1,33 @@
+/**
+ * The record of a burst, written before it begins, from which it can be finished by another process.
+ *
+ * It holds what the changes are to be (not how: that is planned against the disk), what touched directories were like,
+ * and what the ledger is to say afterwards.
+ */
+
+import type { StagedChange } from '../files/staged-change.ts'
+import type { Position } from './ledger.ts'
+import type { DirectoryBefore } from './operation.ts'
+
+const VERSION = 1
+
+export interface Intent {
+  changes: readonly StagedChange[]
+  before: readonly DirectoryBefore[]
+  /** Where the target stands afterwards; null for the answer to a want, which moves nothing. */
+  position: Position | null
+  /** Paths that are no longer owed unless the burst fails for them. */
+  cleared: readonly string[]
+  /** Paths that are owed already: their content was not what the agent took it for. */
+  owed: readonly string[]
+}
+
+export function encodeIntent(intent: Intent): string {
+  return JSON.stringify({ version: VERSION, ...intent })
+}
+
+/** @returns null for a record that this version did not write */
+export function decodeIntent(body: string): Intent | null {
+  const { version, ...intent } = JSON.parse(body) as Intent & { version: unknown }
+  return version === VERSION ? intent : null
+}

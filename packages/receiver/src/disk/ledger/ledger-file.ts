@@ -1,0 +1,158 @@
+/**
+ * The SQLite file under the ledger: opening, schema version, setting a damaged one aside, and running statements.
+ * Knows tables and pragmas, not what they mean.
+ */
+import { mkdirSync, readdirSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
+import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+
+const SCHEMA_VERSION = 1
+const FILE = 'ledger.sqlite'
+/** SQLite's codes for: locked by another process, malformed image, not a database. */
+const BUSY = new Set([5, 6])
+const DAMAGED = new Set([11, 26])
+
+const SCHEMA = `
+  CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1), boot_id TEXT, clean INTEGER NOT NULL, root_identity TEXT, root_time INTEGER,
+    epoch TEXT, term TEXT, sequence INTEGER NOT NULL, durable_term TEXT, durable_sequence INTEGER NOT NULL,
+    filter TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO state VALUES (1, NULL, 1, NULL, NULL, NULL, NULL, 0, NULL, 0, '[]');
+  CREATE TABLE intent (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
+  CREATE TABLE owed (path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE partial (
+    path TEXT PRIMARY KEY, epoch TEXT NOT NULL, content INTEGER NOT NULL, staged TEXT NOT NULL, bytes INTEGER NOT NULL,
+    size INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`
+
+export type LedgerLog = (level: 'info' | 'warn', message: string, details: Record<string, unknown>) => void
+export type LedgerRow = Record<string, SQLOutputValue>
+
+export class LedgerFile {
+  readonly #database: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  /**
+   * Opens the ledger in `directory`, or begins a new one; a damaged file is set aside as `ledger.corrupt-<n>`.
+   * @throws Failure when it is in use, from a newer version, or can not be opened
+   */
+  static open(directory: string, log: LedgerLog): LedgerFile {
+    const path = join(directory, FILE)
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      return new LedgerFile(openDatabase(path))
+    } catch (error) {
+      if (error instanceof Failure) throw error
+      if (!DAMAGED.has(sqliteCode(error))) throw cannotOpen(path, error)
+      const aside = setAside(directory)
+      log('warn', 'the ledger was damaged and is set aside: the target will be compared as a whole', { aside })
+    }
+    return new LedgerFile(openDatabase(path))
+  }
+
+  run(sql: string, ...values: SQLInputValue[]): void {
+    this.#statement(sql).run(...values)
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): LedgerRow[] {
+    return this.#statement(sql).all(...values)
+  }
+
+  /** The only row of a query that always has one. */
+  row(sql: string): LedgerRow {
+    const row = this.#statement(sql).get()
+    if (row === undefined) throw new Error('the ledger lost its state row')
+    return row
+  }
+
+  transaction(act: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE')
+    try {
+      act()
+      this.#database.exec('COMMIT')
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  /** What `act` writes, and all that was written before, survives a loss of power. */
+  synced(act: () => void): void {
+    this.#database.exec('PRAGMA synchronous = FULL')
+    try {
+      act()
+    } finally {
+      this.#database.exec('PRAGMA synchronous = NORMAL')
+    }
+  }
+
+  checkpoint(): void {
+    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql)
+    if (known !== undefined) return known
+    const statement = this.#database.prepare(sql)
+    this.#statements.set(sql, statement)
+    return statement
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  const database = new DatabaseSync(path)
+  try {
+    // No second process may use it, which also spares the shared-memory file. Checkpoints are rare and in the
+    // background, for they sync.
+    database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+      PRAGMA wal_autocheckpoint = 8000`)
+    const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
+    if (version > SCHEMA_VERSION) {
+      const known = `this one knows version ${SCHEMA_VERSION}`
+      throw new Failure(
+        EXIT.badConfiguration,
+        `${path} was written by a newer rootferry (version ${version}), ${known}`,
+      )
+    }
+    if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
+    const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
+    if (check !== 'ok') throw Object.assign(new Error(String(check)), { code: 'ERR_SQLITE_ERROR', errcode: 11 })
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function setAside(directory: string): string {
+  const names = new Set(readdirSync(directory))
+  let number = 1
+  while (names.has(`ledger.corrupt-${number}`)) number += 1
+  const aside = `ledger.corrupt-${number}`
+  for (const suffix of ['', '-wal', '-shm', '-journal']) {
+    if (names.has(FILE + suffix)) renameSync(join(directory, FILE + suffix), join(directory, aside + suffix))
+  }
+  return aside
+}
+
+function cannotOpen(path: string, error: unknown): Failure {
+  const why = BUSY.has(sqliteCode(error)) ? 'is in use by another process' : `can not be opened: ${errorMessage(error)}`
+  return new Failure(EXIT.failed, `${path} ${why}`, { cause: error })
+}
+
+function sqliteCode(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('errcode' in error)) return 0
+  return typeof error.errcode === 'number' ? error.errcode & 0xff : 0
+}

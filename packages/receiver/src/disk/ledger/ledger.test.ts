@@ -1,0 +1,135 @@
+/** The ledger over restarts, losses of power and damage. */
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { Failure } from '@rootferry/host/machine'
+import { Scratch } from '../../../test-support/test-feed.ts'
+import { Ledger } from './ledger.ts'
+
+const notes: string[] = []
+const log = (_level: string, message: string) => notes.push(message)
+const at = (sequence: number, term = 't1', epoch = 'e1') => ({ epoch, term, sequence })
+const commit = (ledger: Ledger, sequence: number) =>
+  ledger.recordCommit({ position: at(sequence), cleared: [], owed: [] })
+
+test('a new ledger knows nothing, and a restart knows what was committed', () => {
+  using scratch = new Scratch()
+  let ledger = Ledger.open(scratch.path, 'boot', log)
+  assert.equal(ledger.position, null)
+  ledger.setPosition(at(0))
+  commit(ledger, 5)
+  ledger.recordDurable(at(5))
+  commit(ledger, 7)
+  ledger.close(false)
+  ledger = Ledger.open(scratch.path, 'boot', log)
+  assert.deepEqual(ledger.position, at(7))
+  assert.equal(ledger.durableSequence, 5)
+  ledger.close(true)
+})
+
+test('a loss of power falls back to what was durable, and drops the intent; a clean end or a mere kill does not', () => {
+  for (const [clean, boot, expected] of [
+    [false, 'boot-2', 5],
+    [true, 'boot-2', 7],
+    [false, 'boot-1', 7],
+  ] as const) {
+    using scratch = new Scratch()
+    let ledger = Ledger.open(scratch.path, 'boot-1', log)
+    ledger.setPosition(at(0))
+    commit(ledger, 5)
+    ledger.recordDurable(at(5))
+    ledger.recordCommit({ position: at(7, 't2'), cleared: [], owed: [] })
+    ledger.savePartial({ path: 'p', epoch: 'e1', content: 1, staged: 'p1', bytes: 3, size: 9 })
+    ledger.recordIntent('{}', [])
+    ledger.close(clean)
+    ledger = Ledger.open(scratch.path, boot, log)
+    assert.deepEqual(ledger.position, expected === 5 ? at(5, 't1') : at(7, 't2'))
+    assert.equal(ledger.hasIntent, expected === 7)
+    assert.equal(ledger.intent(), expected === 7 ? '{}' : null)
+    assert.equal(ledger.partials().length, expected === 7 ? 1 : 0)
+    ledger.close(false)
+  }
+})
+
+test('a loss of power before anything was durable leaves no position', () => {
+  using scratch = new Scratch()
+  let ledger = Ledger.open(scratch.path, 'boot-1', log)
+  ledger.setPosition(at(0))
+  commit(ledger, 3)
+  ledger.close(false)
+  ledger = Ledger.open(scratch.path, 'boot-2', log)
+  assert.equal(ledger.position, null)
+  ledger.close(false)
+})
+
+test('a sequence never goes back within an epoch', () => {
+  using scratch = new Scratch()
+  const ledger = Ledger.open(scratch.path, 'boot', log)
+  ledger.setPosition(at(10))
+  commit(ledger, 4)
+  assert.deepEqual(ledger.position, at(10))
+  assert.throws(() => ledger.setPosition(at(9)), RangeError)
+  assert.equal(ledger.recordDurable(at(8)), true)
+  assert.equal(ledger.recordDurable(at(8)), false)
+  assert.equal(ledger.recordDurable(at(6)), false)
+  assert.equal(ledger.recordDurable(at(99, 't', 'another')), false)
+  ledger.setPosition(at(2, 't9', 'e2'))
+  assert.equal(ledger.durableSequence, 0)
+  ledger.close(false)
+})
+
+test('owed paths, the filter and partials outlive a restart; a new epoch drops the partials of the old one', () => {
+  using scratch = new Scratch()
+  let ledger = Ledger.open(scratch.path, 'boot', log)
+  ledger.setPosition(at(1))
+  ledger.setFilter(['*.log'])
+  ledger.savePartial({ path: 'big', epoch: 'e1', content: 4, staged: 'p1', bytes: 100, size: 300 })
+  ledger.recordCommit({ position: at(2), cleared: [], owed: ['b', 'a', 'c'] })
+  ledger.recordCommit({ position: null, cleared: ['b'], owed: ['a'] })
+  ledger.close(false)
+  ledger = Ledger.open(scratch.path, 'boot', log)
+  assert.deepEqual(ledger.position, at(2))
+  assert.equal(ledger.owedCount, 2)
+  assert.deepEqual(ledger.owed('', 1), ['a'])
+  assert.deepEqual(ledger.owed('a', 10), ['c'])
+  assert.deepEqual(ledger.filter, ['*.log'])
+  assert.equal(ledger.partials()[0]?.bytes, 100)
+  ledger.setPosition(at(0, 't', 'e2'))
+  assert.deepEqual(ledger.partials(), [])
+  ledger.close(false)
+})
+
+test('a damaged ledger is set aside and a new one begun', () => {
+  using scratch = new Scratch()
+  for (const number of [1, 2]) {
+    const ledger = Ledger.open(scratch.path, 'boot', log)
+    assert.equal(ledger.position, null)
+    ledger.setPosition(at(4))
+    ledger.close(true)
+    writeFileSync(scratch.at('ledger.sqlite'), 'this is no database '.repeat(500))
+    notes.length = 0
+    const next = Ledger.open(scratch.path, 'boot', log)
+    assert.equal(next.position, null)
+    next.close(true)
+    assert.match(notes.join(), /damaged/)
+    assert.match(readFileSync(scratch.at(`ledger.corrupt-${number}`), 'utf8'), /^this is no database/)
+  }
+  assert.ok(!readdirSync(scratch.path).includes('ledger.corrupt-3'))
+})
+
+test('a ledger of a newer version, in use, or unreadable as a file is refused with one line', () => {
+  using scratch = new Scratch()
+  const ledger = Ledger.open(scratch.path, 'boot', log)
+  const oneLine = (pattern: RegExp, exitCode: number) => (error: unknown) =>
+    error instanceof Failure && error.exitCode === exitCode && pattern.test(error.message) && !/\n/.test(error.message)
+  assert.throws(() => Ledger.open(scratch.path, 'boot', log), oneLine(/in use/, 1))
+  ledger.close(true)
+  const database = new DatabaseSync(scratch.at('ledger.sqlite'))
+  database.exec('PRAGMA user_version = 99')
+  database.close()
+  assert.throws(() => Ledger.open(scratch.path, 'boot', log), oneLine(/newer/, 78))
+  assert.ok(!existsSync(scratch.at('ledger.corrupt-1')))
+  writeFileSync(scratch.at('file'), '')
+  assert.throws(() => Ledger.open(scratch.at('file'), 'boot', log), oneLine(/can not be opened/, 1))
+})

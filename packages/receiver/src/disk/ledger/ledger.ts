@@ -1,0 +1,281 @@
+/**
+ * The receiver's durable record of one root: how far it is, what it still owes, and what it is in the middle of.
+ *
+ * One row of state, the intent of the burst that is under way, the owed paths, the partly received files. There are no
+ * rows for paths: what is on disk is read from the disk. Every method is one transaction.
+ * INVARIANT: after a loss of power the ledger never claims more than was synced: commits are written with
+ * synchronous=NORMAL, which may lose the last ones, and then the durable position counts, which is written with FULL.
+ */
+import { isOperatingError } from '../files/disk-errors.ts'
+import { LedgerFile, type LedgerLog } from './ledger-file.ts'
+
+const CHECKPOINT_BYTES = 1024 * 1024
+
+export interface Position {
+  epoch: string
+  term: string
+  sequence: number
+}
+
+/** A file of which the first `bytes` bytes are in the staging directory under `staged`. */
+export interface PartialRow {
+  path: string
+  epoch: string
+  content: number
+  staged: string
+  bytes: number
+  size: number
+}
+
+/** What a finished burst changes in the record. `position` is null for the answer to a want. */
+export interface CommitRecord {
+  position: Position | null
+  cleared: readonly string[]
+  owed: readonly string[]
+}
+
+export class Ledger {
+  readonly #file: LedgerFile
+  #position: Position | null = null
+  #durable: { term: string; sequence: number } | null = null
+  #owedCount = 0
+  #guardedRootTime: number | null = null
+  #hasIntent = false
+  #unwritten = 0
+
+  private constructor(file: LedgerFile) {
+    this.#file = file
+    this.#load()
+  }
+
+  /**
+   * Opens the ledger in `directory`, or begins a new one; a damaged file is set aside.
+   * @throws Failure when it is in use, from a newer version, or can not be opened
+   */
+  static open(directory: string, bootId: string, log: LedgerLog): Ledger {
+    const ledger = new Ledger(LedgerFile.open(directory, log))
+    ledger.#takeOver(bootId, log)
+    return ledger
+  }
+
+  /** How far the target is, or null when that is not known (first start, resync under way, damaged ledger). */
+  get position(): Position | null {
+    return this.#position
+  }
+
+  /** The sequence that survives a loss of power, in the position's epoch. */
+  get durableSequence(): number {
+    return this.#position === null ? 0 : (this.#durable?.sequence ?? 0)
+  }
+
+  get owedCount(): number {
+    return this.#owedCount
+  }
+
+  /** Whether a burst is under way, or was when the last process ended. */
+  get hasIntent(): boolean {
+    return this.#hasIntent
+  }
+
+  get guardedRootTime(): number | null {
+    return this.#guardedRootTime
+  }
+
+  get rootIdentity(): string | null {
+    const identity = this.#file.row('SELECT root_identity FROM state')['root_identity']
+    return typeof identity === 'string' ? identity : null
+  }
+
+  get filter(): string[] {
+    const parsed: unknown = JSON.parse(String(this.#file.row('SELECT filter FROM state')['filter']))
+    return Array.isArray(parsed) ? parsed.map(String) : []
+  }
+
+  setRootIdentity(identity: string): void {
+    this.#file.run('UPDATE state SET root_identity = ?', identity)
+  }
+
+  setFilter(patterns: readonly string[]): void {
+    this.#file.run('UPDATE state SET filter = ?', JSON.stringify(patterns))
+  }
+
+  guardRootTime(mtime: number | null): void {
+    if (mtime === this.#guardedRootTime) return
+    this.#file.run('UPDATE state SET root_time = ?', mtime)
+    this.#guardedRootTime = mtime
+  }
+
+  /** Takes a position that the agent and the disk agree on: where a replay starts, or where a resync ended. */
+  setPosition(position: Position): void {
+    const { epoch, term, sequence } = position
+    if (this.#position?.epoch === epoch && sequence < this.#position.sequence) {
+      throw new RangeError(`sequence ${sequence} is behind ${this.#position.sequence}`)
+    }
+    const keepDurable = this.#position?.epoch === epoch
+    this.#file.transaction(() => {
+      this.#file.run('UPDATE state SET epoch = ?, term = ?, sequence = ?', epoch, term, sequence)
+      if (!keepDurable) this.#file.run('UPDATE state SET durable_term = NULL, durable_sequence = 0')
+      this.#file.run('DELETE FROM partial WHERE epoch <> ?', epoch)
+    })
+    this.#position = position
+    if (!keepDurable) this.#durable = null
+  }
+
+  /**
+   * The target is about to be, or was found to be, something that no sequence describes. Counts for this process even
+   * where it throws because it could not be written down.
+   */
+  forgetPosition(): void {
+    this.#position = null
+    this.#durable = null
+    this.#file.run(
+      'UPDATE state SET epoch = NULL, term = NULL, sequence = 0, durable_term = NULL, durable_sequence = 0',
+    )
+  }
+
+  /** Everything before the burst. `usedPartials` are now part of the intent. */
+  recordIntent(body: string, usedPartials: readonly string[]): void {
+    this.#file.transaction(() => {
+      this.#file.run('INSERT OR REPLACE INTO intent VALUES (1, ?)', body)
+      for (const path of usedPartials) this.#file.run('DELETE FROM partial WHERE path = ?', path)
+    })
+    this.#hasIntent = true
+    this.#unwritten += body.length
+  }
+
+  /** The burst that was under way when the process ended, or null. */
+  intent(): string | null {
+    const row = this.#file.all('SELECT body FROM intent')[0]
+    return row === undefined ? null : String(row['body'])
+  }
+
+  /** The burst is done. Sequences never go back within an epoch. */
+  recordCommit(record: CommitRecord): void {
+    const { position, cleared, owed } = record
+    const moves = position !== null && isAhead(position, this.#position)
+    this.#file.transaction(() => {
+      this.#file.run('DELETE FROM intent')
+      if (moves) this.#file.run('UPDATE state SET term = ?, sequence = ?', position.term, position.sequence)
+      for (const path of cleared) this.#file.run('DELETE FROM owed WHERE path = ?', path)
+      for (const path of owed) this.#file.run('INSERT OR IGNORE INTO owed VALUES (?)', path)
+    })
+    this.#hasIntent = false
+    if (moves) this.#position = position
+    if (cleared.length + owed.length > 0) this.#countOwed()
+  }
+
+  /** @returns at most `limit` owed paths, in order, after `after` */
+  owed(after: string, limit: number): string[] {
+    const rows = this.#file.all('SELECT path FROM owed WHERE path > ? ORDER BY path LIMIT ?', after, limit)
+    return rows.map((row) => String(row['path']))
+  }
+
+  dropOwed(paths: readonly string[]): void {
+    this.#file.transaction(() => {
+      for (const path of paths) this.#file.run('DELETE FROM owed WHERE path = ?', path)
+    })
+    this.#countOwed()
+  }
+
+  clearOwed(): void {
+    this.#file.run('DELETE FROM owed')
+    this.#owedCount = 0
+  }
+
+  partials(): PartialRow[] {
+    return this.#file.all('SELECT * FROM partial').map((row) => ({
+      path: String(row['path']),
+      epoch: String(row['epoch']),
+      content: Number(row['content']),
+      staged: String(row['staged']),
+      bytes: Number(row['bytes']),
+      size: Number(row['size']),
+    }))
+  }
+
+  savePartial(row: PartialRow): void {
+    const { path, epoch, content, staged, bytes, size } = row
+    this.#file.run(
+      'INSERT OR REPLACE INTO partial VALUES (?, ?, ?, ?, ?, ?)',
+      path,
+      epoch,
+      content,
+      staged,
+      bytes,
+      size,
+    )
+  }
+
+  dropPartial(path: string): void {
+    this.#file.run('DELETE FROM partial WHERE path = ?', path)
+  }
+
+  /** Everything up to `position` was synced to disk. @returns false when that is no news, or of another epoch */
+  recordDurable(position: Position): boolean {
+    if (position.epoch !== this.#position?.epoch || position.sequence <= (this.#durable?.sequence ?? -1)) return false
+    this.#file.synced(() => {
+      this.#file.run('UPDATE state SET durable_term = ?, durable_sequence = ?', position.term, position.sequence)
+    })
+    this.#durable = { term: position.term, sequence: position.sequence }
+    if (this.#unwritten > CHECKPOINT_BYTES) {
+      this.#file.checkpoint()
+      this.#unwritten = 0
+    }
+    return true
+  }
+
+  /** Closes for good. @param clean whether everything committed was synced to disk */
+  close(clean: boolean): void {
+    try {
+      if (clean) this.#file.synced(() => this.#file.run('UPDATE state SET clean = 1'))
+    } catch (error) {
+      // On a full disk it counts as a process that was killed, which is no less safe.
+      if (!isOperatingError(error)) throw error
+    }
+    this.#file.close()
+  }
+
+  #load(): void {
+    const row = this.#file.row('SELECT * FROM state')
+    this.#position = null
+    this.#durable = null
+    const [epoch, term, durableTerm] = [row['epoch'], row['term'], row['durable_term']]
+    if (typeof epoch === 'string' && typeof term === 'string') {
+      this.#position = { epoch, term, sequence: Number(row['sequence']) }
+      if (typeof durableTerm === 'string') {
+        this.#durable = { term: durableTerm, sequence: Number(row['durable_sequence']) }
+      }
+    }
+    const rootTime = row['root_time']
+    this.#guardedRootTime = typeof rootTime === 'number' ? rootTime : null
+    this.#hasIntent = this.intent() !== null
+    this.#countOwed()
+  }
+
+  /** Begins this process's session; falls back to what is durable when the machine lost power in the last one. */
+  #takeOver(bootId: string, log: LedgerLog): void {
+    const { boot_id: lastBoot, clean } = this.#file.row('SELECT boot_id, clean FROM state')
+    if (clean === 0 && lastBoot !== null && lastBoot !== bootId) {
+      const { position } = this
+      this.#file.transaction(() => {
+        this.#file.run('DELETE FROM intent')
+        this.#file.run('DELETE FROM partial')
+        this.#file.run('UPDATE state SET root_time = NULL')
+        if (this.#durable !== null) this.#file.run('UPDATE state SET term = durable_term, sequence = durable_sequence')
+        else this.#file.run('UPDATE state SET epoch = NULL, term = NULL, sequence = 0')
+      })
+      this.#load()
+      const details = { committed: position?.sequence ?? 0, durable: this.durableSequence }
+      log('warn', 'the machine went down without warning: going on from what was synced to disk', details)
+    }
+    this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId)
+  }
+
+  #countOwed(): void {
+    this.#owedCount = Number(this.#file.row('SELECT count(*) AS count FROM owed')['count'])
+  }
+}
+
+function isAhead(position: Position, current: Position | null): boolean {
+  return current !== null && position.epoch === current.epoch && position.sequence >= current.sequence
+}

@@ -1,0 +1,43 @@
+/**
+ * The steps of a burst: what a plan consists of and a committer carries out. Plain data; paths are entry paths.
+ */
+import type { AttributeChange } from '../files/disk-object.ts'
+
+export type Operation =
+  /** Gives the owner of an existing directory access to it. */
+  | { do: 'open'; path: string; mode: number }
+  /** Empties and removes a directory that a file or symlink replaces. */
+  | { do: 'vacate'; path: string }
+  | { do: 'unlink'; path: string }
+  /** Moves away what is where a directory has to be, unknown to the agent. */
+  | { do: 'trash'; path: string }
+  | { do: 'mkdir'; path: string; mode: number }
+  | { do: 'place'; path: string; kind: 'file' | 'directory' | 'symlink'; staged: string; size: number; mtime: number }
+  | { do: 'attributes'; path: string; change: AttributeChange }
+  /** Removes a directory, unless something in it stays. */
+  | { do: 'rmdir'; path: string }
+
+/** `isOwn`: the change names the directory; else it only gets back what it had. */
+export interface Finish {
+  path: string
+  change: AttributeChange
+  isOwn: boolean
+}
+
+/** What a directory had before the burst touched it. */
+export interface DirectoryBefore {
+  path: string
+  mode: number
+  mtime: number
+}
+
+export interface Plan {
+  operations: Operation[]
+  finish: Finish[]
+  before: DirectoryBefore[]
+  /** Files that were to keep their content and are not there, or not of that size. */
+  owed: string[]
+  /** Changes that can not be made because something that stays is in the way. */
+  blocked: string[]
+  tally: { added: number; changed: number; removed: number }
+}

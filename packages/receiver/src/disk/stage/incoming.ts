@@ -1,0 +1,231 @@
+/**
+ * One changeset while it comes in: its segments are checked against its header and staged, its copies at the end.
+ *
+ * INVARIANT: every change is staged completely and verified, or is ignored because it is protected, or is owed because
+ * what it builds on is not here. Staging happens in steps that may be called again after a disk error and then go on
+ * where they were. Nothing in the tree is changed.
+ */
+import { closeSync, fstatSync } from 'node:fs'
+import {
+  type Change,
+  type Changeset,
+  type Commit,
+  digestOf,
+  type FileChange,
+  ProtocolError,
+  type Segment,
+  type Slice,
+} from '@rootferry/protocol'
+import { DiskView } from '../commit/disk-view.ts'
+import { diskObject } from '../files/attributes.ts'
+import { OtherBase, piecesOf, regularAt } from '../files/base-file.ts'
+import { attributeDifference } from '../files/disk-object.ts'
+import { descriptorDigest } from '../files/file-digest.ts'
+import type { Owner } from '../files/owner.ts'
+import type { LocalAttributes, StagedChange } from '../files/staged-change.ts'
+import type { Target } from '../target.ts'
+import { Staging } from './staging.ts'
+import type { Content } from './unpacker.ts'
+
+const NO_BYTES = new Uint8Array(0)
+
+interface PendingCopy {
+  change: FileChange
+  from: string
+  attributes: LocalAttributes
+}
+
+export class Incoming {
+  readonly header: Changeset
+  readonly #target: Target
+  readonly #epoch: string
+  readonly #staging: Staging
+  readonly #view: DiskView
+  readonly #received = new Map<string, Change>()
+  readonly #copies: PendingCopy[] = []
+  /** Paths whose slices build on something else than is here. */
+  readonly #baseless = new Set<string>()
+  readonly staged: StagedChange[] = []
+  readonly owed: string[] = []
+  /** Bytes of content staged. */
+  bytes = 0
+  #nextIndex = 0
+
+  constructor(header: Changeset, target: Target, epoch: string) {
+    this.header = header
+    this.#target = target
+    this.#epoch = epoch
+    this.#view = new DiskView(target.confined)
+    this.#staging = new Staging(target.area, target.creation, (why) => target.owners.refused(why))
+  }
+
+  /** Changes received so far. */
+  get entries(): number {
+    return this.#received.size
+  }
+
+  /** Every path that the changeset has a change for. */
+  get paths(): Iterable<string> {
+    return this.#received.keys()
+  }
+
+  has(path: string): boolean {
+    return this.#received.has(path)
+  }
+
+  /** Takes a segment's manifest. @throws ProtocolError when it does not fit the changeset */
+  describe(segment: Segment): void {
+    // Slices that are here already are left out, and so are their numbers.
+    if (segment.index < this.#nextIndex) {
+      throw new ProtocolError('unexpected-message', `segment ${segment.index} after ${this.#nextIndex - 1}`)
+    }
+    this.#nextIndex = segment.index + 1
+    for (const change of segment.changes) {
+      if (this.#received.has(change.path)) throw new ProtocolError('content-mismatch', 'two changes of one path')
+      this.#received.set(change.path, change)
+    }
+    if (this.#received.size > this.header.changes) {
+      throw new ProtocolError('content-mismatch', 'more changes than the changeset announced')
+    }
+  }
+
+  /** @returns the step that stages a segment; @throws from it ProtocolError, or the system error */
+  stager(segment: Segment, contents: readonly Content[]): () => void {
+    const ownerOf = this.#target.owners.forMessage(segment.users, segment.groups)
+    const { slice, changes } = segment
+    let isSliceDone = slice === null || slice.length === 0
+    let next = 0
+    let used = isSliceDone ? 0 : 1
+    return () => {
+      const first = contents[0]
+      if (!isSliceDone && slice !== null) {
+        this.#append(slice, first?.bytes ?? NO_BYTES)
+        isSliceDone = true
+      }
+      for (let change = changes[next]; change !== undefined; change = changes[next]) {
+        const content = change.kind === 'file' && change.source === 'tar' ? contents[used] : undefined
+        this.#stage(change, ownerOf, content?.bytes ?? null)
+        if (content !== undefined) used += 1
+        next += 1
+      }
+    }
+  }
+
+  /** @returns the step that ends staging. @throws ProtocolError when another changeset is to be committed */
+  completer(commit: Commit): () => void {
+    if (commit.to !== this.header.to) throw new ProtocolError('unexpected-message', 'a commit of another changeset')
+    let next = 0
+    return () => {
+      for (let copy = this.#copies[next]; copy !== undefined; copy = this.#copies[next]) {
+        this.#copy(copy)
+        next += 1
+      }
+    }
+  }
+
+  #append(slice: Slice, carried: Uint8Array): void {
+    if (this.#baseless.has(slice.path)) return
+    const { partials, confined } = this.#target
+    const { path, delta } = slice
+    try {
+      partials.append(this.#epoch, slice, delta === null ? [carried] : piecesOf(delta, path, carried, confined))
+    } catch (error) {
+      if (!(error instanceof OtherBase)) throw error
+      this.#baseless.add(path)
+      partials.discard(path)
+    }
+  }
+
+  #stage(change: Change, ownerOf: (uid: number, gid: number) => Owner, content: Uint8Array | null): void {
+    const { path, kind } = change
+    if (kind === 'absent') {
+      this.staged.push({ kind, path })
+      return
+    }
+    const { untouchable } = this.#target
+    if (untouchable.protects(path, kind === 'directory')) {
+      // What is there may be of another kind, which is not protected: the agent has it no more.
+      const there = this.#view.at(path)
+      if (there !== null && !untouchable.protects(path, there.kind === 'directory')) {
+        this.staged.push({ kind: 'absent', path })
+      }
+      return
+    }
+    const { mode, mtime } = change
+    const attributes = { mode, mtime, ...ownerOf(change.uid, change.gid) }
+    if (kind === 'directory') {
+      const exists = this.#view.at(path)?.kind === 'directory'
+      this.staged.push({ kind, path, ...attributes, staged: exists ? null : this.#staging.directory(path, attributes) })
+    } else if (kind === 'symlink') {
+      this.staged.push({ kind, path, ...attributes, staged: this.#staging.symlink(path, attributes, change.target) })
+    } else this.#stageFile(change, attributes, content)
+  }
+
+  #stageFile(change: FileChange, attributes: LocalAttributes, content: Uint8Array | null): void {
+    const { source, path } = change
+    if (typeof source === 'object') this.#copies.push({ change, from: source.copy, attributes })
+    else if (source === 'keep') this.#add(change, attributes, null)
+    else if (source === 'slices') {
+      const isBaseless = this.#baseless.has(path)
+      const name = isBaseless ? null : this.#target.partials.complete(path, change.size, change.digest)
+      if (name === null) {
+        this.owed.push(path)
+        return
+      }
+      this.#staging.adopt(name, attributes)
+      this.#add(change, attributes, name)
+    } else {
+      if (content === null || digestOf(content) !== change.digest) {
+        throw new ProtocolError('content-mismatch', 'the digest of a file')
+      }
+      this.#add(change, attributes, this.#staging.file(path, attributes, content))
+      this.bytes += change.size
+    }
+  }
+
+  #add({ path, size }: FileChange, attributes: LocalAttributes, staged: string | null): void {
+    this.staged.push({ kind: 'file', path, size, ...attributes, staged })
+  }
+
+  /** What is at the source is used only when it is, to the byte, what the change says. */
+  #copy({ change, from, attributes }: PendingCopy): void {
+    const { confined } = this.#target
+    const source = regularAt(from, confined)
+    if (source === null) {
+      this.owed.push(change.path)
+      return
+    }
+    try {
+      const status = fstatSync(source)
+      if (status.size !== change.size) {
+        this.owed.push(change.path)
+        return
+      }
+      const isSame = attributeDifference(diskObject(status), attributes) === null
+      let staged: string | null = null
+      if (isSame && this.#goesAway(from) && descriptorDigest(source, change.size) === change.digest) {
+        staged = this.#staging.link(change.path, confined.locate(from), source)
+      }
+      staged ??= this.#copyOf(change, attributes, source)
+      if (staged === null) this.owed.push(change.path)
+      else this.#add(change, attributes, staged)
+    } finally {
+      closeSync(source)
+    }
+  }
+
+  /** @returns null when the copy is not what the change says */
+  #copyOf(change: FileChange, attributes: LocalAttributes, source: number): string | null {
+    const staged = this.#staging.copy(change.path, attributes, source)
+    if (this.#staging.digest(staged, change.size) === change.digest) return staged
+    this.#staging.discard(staged)
+    return null
+  }
+
+  /** Whether this changeset removes or replaces the file at the path, so that its inode may be used elsewhere. */
+  #goesAway(path: string): boolean {
+    const change = this.#received.get(path)
+    if (change === undefined || (change.kind === 'file' && change.source === 'keep')) return false
+    return !this.#target.untouchable.stays(path, false)
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * Files too large for one segment, as their slices come in: one staging file each, kept over disconnects and restarts.
+ *
+ *   slice 0 ─▶ p1: [0 … a)   slice a ─▶ p1: [0 … b)   …   change ─▶ size and digest checked, attributes set
+ *
+ * INVARIANT: the ledger's `bytes` of a partial is a boundary between slices up to which the file was written; what lies
+ * beyond it in the file is cut off before more is added. Nothing is trusted before the digest of the whole agrees.
+ */
+import { closeSync, constants, existsSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs'
+import { removeTree } from '@rootferry/host/machine'
+import { DigestStream, LIMITS, type Partial, ProtocolError, type Slice } from '@rootferry/protocol'
+import type { WorkArea } from '../area/work-area.ts'
+import { fileDigest } from '../files/file-digest.ts'
+import type { Ledger, PartialRow } from '../ledger/ledger.ts'
+
+const NEW_MODE = 0o600
+
+interface PartialFile {
+  row: PartialRow
+  /** Digest of all that is there, when all of it came through this process. */
+  digest: DigestStream | null
+  /** Whether a slice of the present changeset went into it. */
+  isCurrent: boolean
+  /** Whether some of it was copied from what is at the path: that may have been something else than the agent knows. */
+  isTold: boolean
+}
+
+export class PartialFiles {
+  readonly #area: WorkArea
+  readonly #ledger: Ledger
+  readonly #files = new Map<string, PartialFile>()
+  #numbers = 0
+
+  /** Takes over what the last process left; what is not whole up to its boundary is dropped. */
+  constructor(area: WorkArea, ledger: Ledger) {
+    this.#area = area
+    this.#ledger = ledger
+    for (const row of ledger.partials()) {
+      this.#numbers = Math.max(this.#numbers, Number(row.staged.slice(1)))
+      const location = area.exists('staging') ? this.#locate(row.staged) : null
+      if (location !== null && existsSync(location) && statSync(location).size >= row.bytes) {
+        this.#files.set(row.path, { row, digest: null, isCurrent: false, isTold: false })
+      } else ledger.dropPartial(row.path)
+    }
+  }
+
+  /** Names in staging that must be kept. */
+  stagedNames(): Set<string> {
+    return new Set([...this.#files.values()].map((file) => file.row.staged))
+  }
+
+  /** What a hello may offer to the agent of this epoch. */
+  offered(epoch: string | null): Partial[] {
+    const ours = [...this.#files.values()].filter((file) => file.row.epoch === epoch && file.row.bytes > 0)
+    return ours.map(({ row }) => ({ path: row.path, content: row.content, bytes: row.bytes }))
+  }
+
+  /** Forgets what belongs to other epochs; the files go with the next tidying. */
+  beginEpoch(epoch: string): void {
+    for (const file of [...this.#files.values()]) if (file.row.epoch !== epoch) this.drop(file.row.path)
+  }
+
+  /**
+   * Adds a slice. May be called again after a failure.
+   * @param pieces its bytes in order; each is used before the next one is asked for
+   * @throws ProtocolError when it does not continue what is there; the system error; what `pieces` throws
+   */
+  append(epoch: string, slice: Slice, pieces: Iterable<Uint8Array>): void {
+    if (slice.offset + slice.length > slice.size) throw mismatch('a slice reaches beyond its file')
+    const file = slice.offset === 0 ? this.#begin(epoch, slice) : this.#files.get(slice.path)
+    if (file === undefined || file.row.content !== slice.content || file.row.size !== slice.size) {
+      throw mismatch('a slice of content that is not under way')
+    }
+    const { row: held } = file
+    if (held.bytes < slice.offset) throw mismatch(`a slice at ${slice.offset}, ${held.bytes} are there`)
+    // The last slice of a file always comes, also to those who have it: it is written over itself.
+    if (held.bytes > slice.offset) file.digest = null
+    if (slice.delta !== null) file.isTold = true
+    // Put back when all of the slice went into it.
+    const { digest } = file
+    file.digest = null
+    this.#write(held, slice.offset, pieces, digest)
+    const row = { ...held, bytes: slice.offset + slice.length }
+    this.#ledger.savePartial(row)
+    file.row = row
+    file.isCurrent = true
+    file.digest = digest
+  }
+
+  /**
+   * Checks the whole file. One that is not what the change says is dropped, so that the next attempt starts anew.
+   * @returns its name in staging; it stays a partial until `release`. Null when what is here was not its base
+   * @throws ProtocolError when all of it came from the agent
+   */
+  complete(path: string, size: number, digest: string): string | null {
+    const file = this.#files.get(path)
+    if (file === undefined || file.row.bytes !== size || file.row.size !== size) {
+      throw mismatch('a sliced file that is not complete')
+    }
+    const location = this.#locate(file.row.staged)
+    if (file.digest === null) this.#cut(location, size)
+    const found = file.digest?.finish() ?? fileDigest(location, size)
+    file.digest = null
+    if (found !== digest) {
+      this.discard(path)
+      if (file.isTold) return null
+      throw mismatch('the digest of a sliced file')
+    }
+    return file.row.staged
+  }
+
+  /** The changeset with these changes is about to be committed. @returns which partials it uses or makes obsolete */
+  release(changedPaths: Iterable<string>): string[] {
+    const released = new Set<string>()
+    for (const path of changedPaths) if (this.#files.has(path)) released.add(path)
+    for (const [path, file] of this.#files) if (file.isCurrent) released.add(path)
+    return [...released]
+  }
+
+  /** The intent that used them is recorded, and with it that they are gone. */
+  released(paths: readonly string[]): void {
+    for (const path of paths) this.#files.delete(path)
+  }
+
+  /** The changeset under way was dropped; its slices stay for the next attempt. */
+  interrupt(): void {
+    for (const file of this.#files.values()) {
+      file.isCurrent = false
+      file.digest = null
+    }
+  }
+
+  /** Drops what there is of a path, and its file. */
+  discard(path: string): void {
+    const file = this.#files.get(path)
+    if (file === undefined) return
+    this.drop(path)
+    removeTree(this.#locate(file.row.staged))
+  }
+
+  drop(path: string): void {
+    this.#files.delete(path)
+    this.#ledger.dropPartial(path)
+  }
+
+  #begin(epoch: string, slice: Slice): PartialFile {
+    this.discard(slice.path)
+    if (this.#files.size >= LIMITS.partials) this.#dropOldest()
+    this.#numbers += 1
+    const { path, content, size } = slice
+    const row = { path, epoch, content, staged: `p${this.#numbers}`, bytes: 0, size }
+    const file = { row, digest: new DigestStream(), isCurrent: true, isTold: false }
+    this.#files.set(path, file)
+    return file
+  }
+
+  #dropOldest(): void {
+    for (const path of this.#files.keys()) {
+      this.drop(path)
+      return
+    }
+  }
+
+  #write({ staged }: PartialRow, offset: number, pieces: Iterable<Uint8Array>, digest: DigestStream | null): void {
+    const location = this.#locate(staged)
+    // Whatever has the name by chance or by malice: neither written to nor waited for.
+    if (offset === 0) removeTree(location)
+    const isNew = offset === 0 ? constants.O_CREAT | constants.O_EXCL : constants.O_NONBLOCK
+    const descriptor = openSync(location, constants.O_WRONLY | constants.O_NOFOLLOW | isNew, NEW_MODE)
+    try {
+      let end = offset
+      for (const piece of pieces) {
+        for (let written = 0; written < piece.byteLength; ) {
+          written += writeSync(descriptor, piece, written, piece.byteLength - written, end + written)
+        }
+        end += piece.byteLength
+        digest?.update(piece)
+      }
+      ftruncateSync(descriptor, end)
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  /** What a process that was killed had written beyond the boundary. */
+  #cut(location: string, size: number): void {
+    const descriptor = openSync(location, constants.O_WRONLY | constants.O_NOFOLLOW)
+    try {
+      ftruncateSync(descriptor, size)
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  #locate(name: string): string {
+    return `${this.#area.directory('staging')}/${name}`
+  }
+}
+
+function mismatch(detail: string): ProtocolError {
+  return new ProtocolError('content-mismatch', detail)
+}

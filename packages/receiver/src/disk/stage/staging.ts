@@ -1,0 +1,223 @@
+/**
+ * The staging of one changeset: each new object made complete, out of sight, with its final attributes.
+ *
+ *   file    open, write, futimes, close       directory   mkdir, with its attributes left to the commit
+ *
+ * What belongs into a directory that is new itself is staged inside it under its own name, so that one rename makes
+ * the directory and all it holds visible. A method that throws leaves nothing of its object behind and may be called
+ * again. Content is taken as verified.
+ */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  futimesSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
+import { errorCode, plainMessage, removeTree } from '@rootferry/host/machine'
+import { baseName, parentPath } from '@rootferry/protocol'
+import type { WorkArea } from '../area/work-area.ts'
+import { readObject, setAttributes, utimesSeconds } from '../files/attributes.ts'
+import { type Creation, creationMode } from '../files/disk-object.ts'
+import { fileDigest } from '../files/file-digest.ts'
+import { LEAVE, type LocalAttributes } from '../files/staged-change.ts'
+
+const PERMISSIONS = 0o777
+const SPECIAL_BITS = 0o7000
+/** Length of a staged directory's name, which holds those of the new directories above it. */
+const MOST_NESTED = 1_000
+const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
+
+export class Staging {
+  readonly #area: WorkArea
+  readonly #creation: Creation
+  readonly #chownRefused: (why: string) => void
+  /** New directories of this changeset, by path, and under which name they are staged. */
+  readonly #homes = new Map<string, string>()
+
+  constructor(area: WorkArea, creation: Creation, chownRefused: (why: string) => void) {
+    this.#area = area
+    this.#creation = creation
+    this.#chownRefused = chownRefused
+  }
+
+  /** Whether the directory is one that this changeset makes. */
+  isNewDirectory(path: string): boolean {
+    return this.#homes.has(path)
+  }
+
+  /** @returns the staged name, as every method here does */
+  directory(path: string, attributes: LocalAttributes): string {
+    const nested = this.#nameFor(path)
+    // A deep tree must not run into the kernel's bound on whole paths.
+    const name = nested.length > MOST_NESTED ? this.#area.newName() : nested
+    const location = this.#locate(name)
+    this.#replacing(location, () => mkdirSync(location, creationMode(attributes.mode)))
+    this.#homes.set(path, name)
+    return name
+  }
+
+  symlink(path: string, attributes: LocalAttributes, target: string): string {
+    const name = this.#nameFor(path)
+    const location = this.#locate(name)
+    this.#replacing(location, () => symlinkSync(target, location))
+    const { uid, gid } = this.#ownerChange(attributes)
+    this.#chowning(() => setAttributes(location, 'symlink', { mode: null, uid, gid, mtime: attributes.mtime }))
+    return name
+  }
+
+  file(path: string, attributes: LocalAttributes, content: Uint8Array): string {
+    const name = this.#nameFor(path)
+    const location = this.#locate(name)
+    const descriptor = this.#create(location, attributes.mode & PERMISSIONS)
+    try {
+      writeAll(descriptor, content)
+      this.#finish(descriptor, attributes)
+    } catch (error) {
+      removeTree(location)
+      throw error
+    } finally {
+      closeSync(descriptor)
+    }
+    return name
+  }
+
+  /** A copy of an open file, sharing its blocks where the filesystem can. Verify what was copied. */
+  copy(path: string, attributes: LocalAttributes, source: number): string {
+    const name = this.#nameFor(path)
+    const location = this.#locate(name)
+    const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
+    this.#replacing(location, () => copyFileSync(`/proc/self/fd/${source}`, location, flags))
+    try {
+      this.adopt(name, attributes)
+    } catch (error) {
+      removeTree(location)
+      throw error
+    }
+    return name
+  }
+
+  /**
+   * The file itself under a second name.
+   * @param location where `source`, the same file, is
+   * @returns null when it is not there any more or may not be linked
+   */
+  link(path: string, location: string, source: number): string | null {
+    const name = this.#nameFor(path)
+    const staged = this.#locate(name)
+    try {
+      this.#replacing(staged, () => linkSync(location, staged))
+    } catch (error) {
+      const code = errorCode(error)
+      if (code === 'EPERM' || code === 'EMLINK' || code === 'ENOENT' || code === 'EXDEV') return null
+      throw error
+    }
+    const descriptor = openSync(staged, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const [ours, theirs] = [fstatSync(descriptor), fstatSync(source)]
+      if (ours.ino === theirs.ino && ours.dev === theirs.dev) return name
+    } finally {
+      closeSync(descriptor)
+    }
+    removeTree(staged)
+    return null
+  }
+
+  /** Gives its attributes to a file that was staged in pieces. */
+  adopt(name: string, attributes: LocalAttributes): void {
+    const { uid, gid } = this.#ownerChange(attributes)
+    const { mode, mtime } = attributes
+    const location = this.#locate(name)
+    this.#chowning(() => setAttributes(location, 'file', { mode: null, uid, gid, mtime: null }))
+    setAttributes(location, 'file', { mode, uid: LEAVE, gid: LEAVE, mtime })
+  }
+
+  /** Digest of a staged file, or null when it is not of that size. */
+  digest(name: string, size: number): string | null {
+    return fileDigest(this.#locate(name), size)
+  }
+
+  discard(name: string): void {
+    removeTree(this.#locate(name))
+  }
+
+  #locate(name: string): string {
+    return `${this.#area.directory('staging')}/${name}`
+  }
+
+  #nameFor(path: string): string {
+    const home = this.#homes.get(parentPath(path))
+    return home === undefined ? this.#area.newName() : `${home}/${baseName(path)}`
+  }
+
+  #create(location: string, mode: number): number {
+    let descriptor = -1
+    this.#replacing(location, () => {
+      descriptor = openSync(location, NEW_FILE, mode)
+    })
+    return descriptor
+  }
+
+  /** A name inside a new directory can be left over from an attempt that could not even clean up after itself. */
+  #replacing(location: string, create: () => void): void {
+    try {
+      create()
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+      removeTree(location)
+      create()
+    }
+  }
+
+  #finish(descriptor: number, attributes: LocalAttributes): void {
+    const { uid, gid } = this.#ownerChange(attributes)
+    const changesOwner = uid !== LEAVE || gid !== LEAVE
+    if (changesOwner) this.#chowning(() => fchownSync(descriptor, uid, gid))
+    // After chown, which clears setuid and setgid.
+    if (changesOwner || !this.#creation.exactModes || (attributes.mode & SPECIAL_BITS) !== 0) {
+      fchmodSync(descriptor, attributes.mode)
+    }
+    const time = utimesSeconds(attributes.mtime)
+    futimesSync(descriptor, time, time)
+  }
+
+  /** LEAVE where a new file has the wanted owner already. */
+  #ownerChange({ uid, gid }: LocalAttributes): { uid: number; gid: number } {
+    return { uid: uid === this.#creation.uid ? LEAVE : uid, gid: gid === this.#creation.gid ? LEAVE : gid }
+  }
+
+  #chowning(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      if (errorCode(error) !== 'EPERM' && errorCode(error) !== 'EINVAL') throw error
+      this.#chownRefused(plainMessage(error))
+    }
+  }
+}
+
+/** @throws the system error, also when the disk takes only a part */
+export function writeAll(descriptor: number, content: Uint8Array): void {
+  let written = 0
+  while (written < content.byteLength) {
+    written += writeSync(descriptor, content, written, content.byteLength - written)
+  }
+}
+
+/** What new files in `location`, a private directory, come out like. */
+export function probeCreation(location: string): Creation {
+  const probe = `${location}/probe`
+  removeTree(probe)
+  closeSync(openSync(probe, NEW_FILE, PERMISSIONS))
+  const made = readObject(probe)
+  removeTree(probe)
+  if (made === null) throw new Error(`${probe} vanished`)
+  return { uid: made.uid, gid: made.gid, exactModes: made.mode === PERMISSIONS, privileged: made.uid === 0 }
+}

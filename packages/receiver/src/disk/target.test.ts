@@ -1,0 +1,127 @@
+/** What is refused at the start, and how a root is taken over: lock, owners, where staging lies. */
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { test } from 'node:test'
+import { Failure } from '@rootferry/host/machine'
+import { directory, Feed, file, Scratch, treeOf } from '../../test-support/test-feed.ts'
+
+function failure(exitCode: number, pattern: RegExp) {
+  return (error: unknown) =>
+    error instanceof Failure && error.exitCode === exitCode && pattern.test(error.message) && !/\n/.test(error.message)
+}
+
+test('the file system root, a state directory inside the target, and a target inside it, are refused', async () => {
+  using scratch = new Scratch()
+  symlinkSync('/', scratch.at('slash'))
+  const open = (path: string, stateDir: string) => new Feed(scratch).open({ path, stateDir })
+  const state = scratch.at('state')
+  await assert.rejects(open('/', state), failure(78, /root of the file system/))
+  await assert.rejects(open(scratch.at('slash'), state), failure(78, /root of the file system/))
+  await assert.rejects(open(scratch.at('t'), scratch.at('t/state')), failure(78, /lies inside the target/))
+  await assert.rejects(open(scratch.at('t'), scratch.at('t')), failure(78, /lies inside the target/))
+  await assert.rejects(open(scratch.at('state/t'), state), failure(78, /inside its own state directory/))
+  writeFileSync(scratch.at('file'), '')
+  await assert.rejects(open(scratch.at('file'), state), failure(1, /is not a directory/))
+  await assert.rejects(open(scratch.at('file/below'), state), failure(1, /is not a directory/))
+})
+
+test('a neighbour whose name begins alike is no part of the target', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open({ path: scratch.at('www'), stateDir: scratch.at('www-state') })
+  assert.equal(feed.applier.hello().target, 'empty')
+})
+
+test('two receivers on one root: the second is refused, also through a symlink, until the first has ended', async () => {
+  using scratch = new Scratch()
+  const first = await new Feed(scratch).open()
+  symlinkSync('target', scratch.at('link'))
+  const other = { stateDir: scratch.at('other'), path: scratch.at('link') }
+  await assert.rejects(new Feed(scratch).open(other), failure(1, /another rootferry receiver/))
+  await first.close()
+  await using second = await new Feed(scratch).open(other)
+  second.connect()
+  await second.commit([file('a', '1')])
+  assert.equal(readFileSync(scratch.at('target/a'), 'utf8'), '1')
+  assert.ok(lstatSync(scratch.at('link')).isSymbolicLink())
+})
+
+test('a missing target is made with mode 0755, the state directory with 0700', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open({ path: scratch.at('deep/target') })
+  assert.equal(feed.applier.hello().target, 'empty')
+  assert.equal(lstatSync(scratch.at('state')).mode & 0o777, 0o700)
+  assert.equal(lstatSync(scratch.at('state/staging')).mode & 0o777, 0o700)
+  const mask = Number.parseInt(execFileSync('sh', ['-c', 'umask']).toString(), 8)
+  assert.equal(lstatSync(scratch.at('deep/target')).mode & 0o777, 0o755 & ~mask)
+})
+
+test('on a file system of its own the target is staged inside, hidden, and looks untouched when nothing goes on', async () => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('target'))
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', scratch.at('target')]).status === 0
+  if (!mounted) {
+    // On one file system nothing is ever made inside; the work area's own test covers the inside.
+    await using feed = await new Feed(scratch).open()
+    assert.deepEqual(readdirSync(feed.target), [])
+    assert.ok(existsSync(scratch.at('state/staging')))
+    return
+  }
+  try {
+    writeFileSync(scratch.at('elsewhere'), 'precious')
+    await using feed = await new Feed(scratch).open()
+    feed.connect()
+    await feed.commit([directory('.', { mtime: 1_500_000_000_123_456 }), directory('d'), file('d/a', '1')])
+    const before = treeOf(feed.target)
+    assert.deepEqual(readdirSync(feed.target), ['d'])
+    await feed.commit([file('d/a', '2')])
+    assert.equal(treeOf(feed.target)['.'], before['.'])
+    // A symlink in the place of the hidden directory leads nowhere.
+    symlinkSync(scratch.path, scratch.at('target/.rootferry'))
+    utimesSync(feed.target, 1_500_000_000.5, 1_500_000_000.5)
+    await feed.commit([file('d/b', '3')])
+    assert.deepEqual(readdirSync(scratch.path).sort(), ['elsewhere', 'state', 'target'])
+    assert.deepEqual(readdirSync(feed.target), ['d'])
+    assert.equal(lstatSync(feed.target).mtimeMs, 1_500_000_000_500)
+    // What was thrown away keeps it there.
+    mkdirSync(scratch.at('target/d/local'))
+    await feed.commit([file('d', 'a file')].concat([{ change: { path: 'd/a', kind: 'absent' } }]))
+    assert.deepEqual(readdirSync(feed.target).sort(), ['.rootferry', 'd'])
+    assert.equal(lstatSync(scratch.at('target/.rootferry')).mode & 0o777, 0o700)
+    assert.equal(lstatSync(feed.target).mtimeMs, 1_500_000_000_500)
+    await feed.close()
+    await feed.open({ trash: { keepDays: 0, maxBytes: 0 } })
+    assert.deepEqual(readdirSync(feed.target), ['d'])
+    assert.equal(lstatSync(feed.target).mtimeMs, 1_500_000_000_500)
+    assert.ok(existsSync(scratch.at('elsewhere')))
+    await feed.close()
+  } finally {
+    execFileSync('umount', ['-l', scratch.at('target')])
+  }
+})
+
+test('a bind mount of the same file system is noticed: a rename into it would fail', async () => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('target'))
+  const mounted = spawnSync('mount', ['--bind', scratch.at('target'), scratch.at('target')]).status === 0
+  try {
+    await using feed = await new Feed(scratch).open()
+    feed.connect()
+    await feed.commit([directory('new'), file('new/a', '1')])
+    assert.deepEqual(feed.all('problem'), [])
+    assert.deepEqual(readdirSync(feed.target), ['new'])
+    assert.equal(existsSync(scratch.at('state/staging')), !mounted)
+    await feed.close()
+  } finally {
+    if (mounted) execFileSync('umount', ['-l', scratch.at('target')])
+  }
+})

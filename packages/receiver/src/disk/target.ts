@@ -1,0 +1,208 @@
+/**
+ * Opening a root for commits: refused when that would be harmful, locked, and all that works on it built.
+ *
+ * A symlink at the configured path is followed, here and only here. The position in the ledger counts only for the
+ * directory it was recorded for: another one at the same path, or an empty one, begins anew.
+ */
+import { readdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:net'
+import { dirname, join } from 'node:path'
+import {
+  ConfinedDirectories,
+  EXIT,
+  errorCode,
+  Failure,
+  makeDirectories,
+  plainMessage,
+  removeTree,
+} from '@rootferry/host/machine'
+import { ROOT_PATH } from '@rootferry/protocol'
+import { lockRoot, unlockRoot } from './area/lock.ts'
+import { Trash, type TrashLimits } from './area/trash.ts'
+import { WorkArea } from './area/work-area.ts'
+import { Committer } from './commit/committer.ts'
+import { isOperatingError } from './files/disk-errors.ts'
+import type { Creation } from './files/disk-object.ts'
+import { HookMatches } from './files/hook-matches.ts'
+import { OwnerMap, type OwnerPolicy } from './files/owner.ts'
+import { Untouchable } from './files/untouchable.ts'
+import { Ledger } from './ledger/ledger.ts'
+import type { LedgerLog } from './ledger/ledger-file.ts'
+import { PartialFiles } from './stage/partial-files.ts'
+import { probeCreation } from './stage/staging.ts'
+
+export interface TargetOptions {
+  /** Absolute; made with mode 0755 when nothing is there. */
+  path: string
+  /** Absolute; this root's own, made with mode 0700. */
+  stateDir: string
+  /** gitignore lines. */
+  protect: readonly string[]
+  owner: OwnerPolicy
+  /** Whether files may have set-user-id and set-group-id bits. */
+  allowSetuid: boolean
+  hookPatterns: readonly (readonly string[])[]
+  /** Absolute; used when it lies on the target's filesystem. */
+  trashDir: string
+  trash: TrashLimits
+  bootId: string
+  now(): number
+  log: LedgerLog
+  beforeStep?(step: string, path: string): void
+}
+
+export interface Target {
+  readonly path: string
+  readonly confined: ConfinedDirectories
+  readonly ledger: Ledger
+  readonly area: WorkArea
+  readonly trash: Trash
+  readonly untouchable: Untouchable
+  readonly hooks: HookMatches
+  readonly allowsSetId: boolean
+  readonly owners: OwnerMap
+  readonly creation: Creation
+  readonly partials: PartialFiles
+  readonly committer: Committer
+  /** Whether the path still leads to the directory that was opened. */
+  isInPlace(): boolean
+  isEmpty(): boolean
+  /** Forgets the position when there is nothing left of what was recorded, if need be in memory only. */
+  doubtPosition(): void
+  /** @param clean whether all that was committed was synced to disk */
+  close(clean: boolean): Promise<void>
+}
+
+/** @throws Failure with one line for the operator */
+export async function openTarget(options: TargetOptions): Promise<Target> {
+  const { path, stateDir, trashDir } = options
+  prepareDirectories(path, stateDir, dirname(trashDir))
+  refuseHarm(realpathSync(path), realpathSync(stateDir), path)
+  const confined = new ConfinedDirectories(path)
+  const identity = confined.rootStatus()
+  let lock: Server | null = null
+  try {
+    lock = await lockRoot(path, identity)
+    return assemble(options, confined, lock)
+  } catch (error) {
+    if (lock !== null) await unlockRoot(lock)
+    confined[Symbol.dispose]()
+    throw error
+  }
+}
+
+function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: Server): Target {
+  const { path, stateDir, now } = options
+  const { ino, dev } = confined.rootStatus()
+  const ledger = Ledger.open(stateDir, options.bootId, options.log)
+  const creation = probeCreation(stateDir)
+  const outside = { staging: join(stateDir, 'staging'), trash: options.trashDir }
+  const area = new WorkArea(confined, ledger, creation, renameWorks(stateDir, path) ? outside : null)
+  const trash = new Trash(area, options.trash, now)
+  const untouchable = new Untouchable(options.protect)
+  untouchable.setExcluded(ledger.filter)
+  const warn = (message: string) => options.log('warn', message, {})
+  const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, warn })
+  // What is protected is not there as far as the agent is concerned.
+  const isEmpty = () =>
+    readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
+      untouchable.protects(entry.name, entry.isDirectory()),
+    )
+  checkIdentity(ledger, String(ino), options.log)
+  doubtEmptied(ledger, isEmpty(), options.log)
+  const step = options.beforeStep
+  const parts = { confined, area, trash, untouchable, creation }
+  return {
+    ...parts,
+    allowsSetId: options.allowSetuid,
+    hooks: new HookMatches(options.hookPatterns),
+    path,
+    ledger,
+    owners,
+    partials: new PartialFiles(area, ledger),
+    committer: new Committer(step === undefined ? parts : { ...parts, beforeStep: step }),
+    isInPlace: () => {
+      const status = statSync(path, { throwIfNoEntry: false })
+      return status !== undefined && status.ino === ino && status.dev === dev
+    },
+    isEmpty,
+    doubtPosition: () => {
+      const emptied = isEmpty()
+      try {
+        doubtEmptied(ledger, emptied, options.log)
+      } catch (error) {
+        // The welcome to come writes it down, as soon as that works, and nothing is committed before.
+        if (!isOperatingError(error)) throw error
+      }
+    },
+    close: async (clean) => {
+      ledger.close(clean)
+      area.close()
+      confined[Symbol.dispose]()
+      await unlockRoot(lock)
+    },
+  }
+}
+
+function prepareDirectories(path: string, ...ours: string[]): void {
+  prepareDirectory(path, 0o755, 'a target')
+  for (const directory of ours) prepareDirectory(directory, 0o700, 'a place for state')
+}
+
+function prepareDirectory(path: string, mode: number, use: string): void {
+  try {
+    makeDirectories(path, mode)
+  } catch (error) {
+    const isOther = errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR'
+    const what = isOther ? 'is not a directory, or below something that is none' : plainMessage(error)
+    throw new Failure(EXIT.failed, `${path} can not be used as ${use}: ${what}`, { cause: error })
+  }
+}
+
+function refuseHarm(root: string, stateDir: string, path: string): void {
+  if (root === '/') throw new Failure(EXIT.badConfiguration, `${path} is the root of the file system, not a docroot`)
+  if (`${stateDir}/`.startsWith(`${root}/`)) {
+    throw new Failure(EXIT.badConfiguration, `the state directory ${stateDir} lies inside the target ${path}`)
+  }
+  if (`${root}/`.startsWith(`${stateDir}/`)) {
+    throw new Failure(EXIT.badConfiguration, `the target ${path} lies inside its own state directory ${stateDir}`)
+  }
+}
+
+/**
+ * Whether what is staged in the state directory can be renamed into the root. A rename onto the root's `.` always
+ * fails, with EXDEV when the two are on different mounts (also bind mounts of one filesystem) and else with EBUSY, so
+ * nothing has to be made in the tree to find out.
+ */
+function renameWorks(stateDir: string, path: string): boolean {
+  const probe = join(stateDir, 'rename-probe')
+  writeFileSync(probe, '')
+  try {
+    renameSync(probe, `${path}/.`)
+  } catch (error) {
+    return errorCode(error) === 'EBUSY' && statSync(stateDir).dev === statSync(path).dev
+  } finally {
+    removeTree(probe)
+  }
+  return false
+}
+
+/** An index begins with the root's own entry: up to there an empty target is as it should be. */
+const ROOT_SEQUENCE = 1
+
+function checkIdentity(ledger: Ledger, identity: string, log: LedgerLog): void {
+  const { rootIdentity, position } = ledger
+  if (rootIdentity === identity) return
+  if (rootIdentity !== null && position !== null) {
+    log('warn', 'the target is another directory than before', {})
+    // First: a process that ends in between must not leave the position to a directory that it is not of.
+    ledger.forgetPosition()
+  }
+  ledger.setRootIdentity(identity)
+}
+
+function doubtEmptied(ledger: Ledger, isEmpty: boolean, log: LedgerLog): void {
+  if (!isEmpty || ledger.position === null || ledger.position.sequence <= ROOT_SEQUENCE) return
+  log('warn', 'the target was emptied', {})
+  ledger.forgetPosition()
+}

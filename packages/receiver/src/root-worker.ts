@@ -1,7 +1,0 @@
-/** Entry of a root's disk thread. */
-import { parentPort, workerData } from 'node:worker_threads'
-import type { ApplierOptions } from './apply/root-applier.ts'
-import { serveApplier } from './thread-end.ts'
-
-if (parentPort === null) throw new Error('root-worker runs as a worker thread')
-await serveApplier(parentPort, workerData as ApplierOptions)

@@ -1,0 +1,65 @@
+/**
+ * The receiver's health listener: for load balancers, probes and scrapers. Tells what is true here, asks nobody, and
+ * needs no token: it is made for loopback or a network of one's own.
+ */
+import { installProblems, type ListenAddress, type Logger, Problem, refuseConnection } from '@rootferry/host/daemon'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { RootState } from '../root.ts'
+import { notReadyReason } from './readiness.ts'
+import type { ReceiverStatus, RootAnswer } from './status-schema.ts'
+
+export interface HealthServerParts {
+  version: string
+  name: string | null
+  log: Logger
+  staleAfterSeconds(): number
+  roots(): RootState[]
+  metrics(): Promise<{ contentType: string; text: string }>
+}
+
+export class HealthServer {
+  readonly #http: FastifyInstance
+  readonly #parts: HealthServerParts
+
+  constructor(parts: HealthServerParts) {
+    this.#parts = parts
+    this.#http = Fastify({ logger: false, forceCloseConnections: true, clientErrorHandler: refuseConnection })
+    installProblems(this.#http, parts.log)
+    this.#http.get('/livez', () => ({ status: 'alive' }))
+    this.#http.get('/readyz', () => {
+      const reasons = this.#reasons()
+      if (reasons.length === 0) return { status: 'ready' }
+      throw new Problem('not-ready', reasons.join('; '))
+    })
+    this.#http.get('/v1/status', () => this.#status())
+    this.#http.get('/metrics', async (_request, reply) => {
+      const { contentType, text } = await parts.metrics()
+      return reply.type(contentType).send(text)
+    })
+  }
+
+  /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
+  async listen({ host, port }: ListenAddress): Promise<string> {
+    return await this.#http.listen({ host, port })
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close()
+  }
+
+  #reasons(): string[] {
+    const { roots, staleAfterSeconds } = this.#parts
+    return roots().flatMap((root) => notReadyReason(root, staleAfterSeconds(), new Date()) ?? [])
+  }
+
+  #status(): ReceiverStatus {
+    const { version, name, roots } = this.#parts
+    const reasons = this.#reasons()
+    return { version, name, ready: reasons.length === 0, reasons, roots: roots().map(rootAnswer) }
+  }
+}
+
+function rootAnswer({ head, disconnectedAt, ...state }: RootState): RootAnswer {
+  const lag = { sequences: Math.max(0, head - state.sequence) }
+  return { ...state, disconnectedAt: disconnectedAt?.toISOString() ?? null, lag }
+}

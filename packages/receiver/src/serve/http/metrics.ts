@@ -1,0 +1,103 @@
+/**
+ * The receiver's figures for Prometheus; docs/metrics.md tells what each means, and a test holds the two together.
+ *
+ * What happens is counted as it happens; what is, is looked at when somebody asks. INVARIANT: labels are names of
+ * roots, and words of fixed lists; never a path.
+ */
+import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
+import type { ApplierEvent } from '../../disk/applier-events.ts'
+import { VERSION } from '../../version.ts'
+import type { RootState } from '../root.ts'
+
+const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
+const KINDS = ['missing', 'changed', 'extraneous'] as const
+
+export type Commit = Extract<ApplierEvent, { type: 'committed' }>
+
+export class ReceiverMetrics {
+  readonly page: MetricsPage
+  readonly #roots: () => readonly RootState[]
+  readonly #isReady: (root: RootState) => boolean
+  readonly #commits: Histogram<'root'>
+  readonly #changesets: Counter<'root'>
+  readonly #bytes: Counter<'root'>
+  readonly #differences: Gauge<'root' | 'kind'>
+  readonly #gauges: ReturnType<typeof rootGauges>
+
+  /** @param isReady whether a load balancer may send visitors to that root */
+  constructor(roots: () => readonly RootState[], isReady: (root: RootState) => boolean) {
+    this.#roots = roots
+    this.#isReady = isReady
+    this.page = new MetricsPage(VERSION, () => this.#look())
+    const registers = [this.page.registry]
+    const labelNames = ['root'] as const
+    this.#commits = new Histogram({
+      name: 'rootferry_commit_duration_seconds',
+      help: 'From the first message of a changeset until all of it is visible',
+      labelNames,
+      buckets: COMMIT_SECONDS,
+      registers,
+    })
+    this.#changesets = new Counter({
+      name: 'rootferry_committed_changesets_total',
+      help: 'Changesets committed, repairs not counted',
+      labelNames,
+      registers,
+    })
+    this.#bytes = new Counter({
+      name: 'rootferry_committed_bytes_total',
+      help: 'Content committed, repairs included',
+      labelNames,
+      registers,
+    })
+    this.#differences = new Gauge({
+      name: 'rootferry_verify_differences',
+      help: 'Differences that resyncs have found since the start',
+      labelNames: ['root', 'kind'],
+      registers,
+    })
+    this.#gauges = rootGauges(registers)
+  }
+
+  committed(root: string, { repair, ms, bytes }: Commit): void {
+    this.#bytes.inc({ root }, bytes)
+    if (repair) return
+    this.#changesets.inc({ root })
+    this.#commits.observe({ root }, ms / 1000)
+  }
+
+  #look(): void {
+    for (const gauge of [this.#differences, ...Object.values(this.#gauges)]) gauge.reset()
+    for (const state of this.#roots()) {
+      const { root, differences, trash } = state
+      this.#changesets.inc({ root }, 0)
+      for (const kind of KINDS) this.#differences.set({ root, kind }, differences[kind])
+      const gauges = this.#gauges
+      gauges.ready.set({ root }, Number(this.#isReady(state)))
+      gauges.connected.set({ root }, Number(state.connected))
+      gauges.live.set({ root }, Number(state.phase === 'live'))
+      gauges.failing.set({ root }, Number(state.failing !== null))
+      gauges.sequence.set({ root }, state.sequence)
+      gauges.durableSequence.set({ root }, state.durableSequence)
+      gauges.problems.set({ root }, state.problems.length)
+      gauges.trashBatches.set({ root }, trash.batches)
+      gauges.trashBytes.set({ root }, trash.bytes)
+    }
+  }
+}
+
+function rootGauges(registers: MetricsPage['registry'][]) {
+  const labelNames = ['root'] as const
+  const gauge = (name: string, help: string) => new Gauge({ name: `rootferry_${name}`, help, labelNames, registers })
+  return {
+    ready: gauge('root_ready', '1 when a load balancer may send visitors, as /readyz has it'),
+    connected: gauge('connected', '1 when connected to the agent'),
+    live: gauge('live', '1 when connected and caught up'),
+    failing: gauge('commit_failing', '1 when nothing can be committed at present'),
+    sequence: gauge('root_sequence', 'The sequence that is committed'),
+    durableSequence: gauge('root_durable_sequence', 'The sequence that is synced to disk'),
+    problems: gauge('root_problems', 'Paths that could not be made right, the last 100'),
+    trashBatches: gauge('trash_batches', 'Occasions at which something was moved to the trash'),
+    trashBytes: gauge('trash_bytes', 'Content of the files in the trash'),
+  }
+}

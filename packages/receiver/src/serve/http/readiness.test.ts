@@ -1,0 +1,50 @@
+/** Whether a load balancer may send visitors: a table of all that speaks against it. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { RootState } from '../root.ts'
+import { notReadyReason } from './readiness.ts'
+
+const NOW = new Date('2026-01-31T08:15:00.000Z')
+const secondsAgo = (seconds: number) => new Date(NOW.getTime() - seconds * 1000)
+
+const live: RootState = {
+  root: 'shop',
+  phase: 'live',
+  connected: true,
+  disconnectedAt: null,
+  synced: true,
+  sequence: 7,
+  durableSequence: 7,
+  head: 7,
+  staged: { entries: 0, bytes: 0 },
+  lastError: null,
+  failing: null,
+  problems: [],
+  trash: { batches: 0, bytes: 0, oldestAt: null },
+  differences: { missing: 0, changed: 0, extraneous: 0 },
+  firstJoin: null,
+}
+
+describe('a root is ready', () => {
+  const CASES: [what: string, change: Partial<RootState>][] = [
+    ['when it is live', {}],
+    ['while it replays what it missed', { phase: 'replaying', sequence: 3 }],
+    ['a while after its connection was lost', { phase: 'idle', connected: false, disconnectedAt: secondsAgo(59) }],
+    ['with a path that could not be made right', { problems: [{ path: 'a', code: 'EPERM', message: 'no' }] }],
+  ]
+  for (const [what, change] of CASES) {
+    it(what, () => assert.equal(notReadyReason({ ...live, ...change }, 60, NOW), null))
+  }
+})
+
+describe('a root is not ready', () => {
+  const CASES: [what: string, change: Partial<RootState>, reason: RegExp][] = [
+    ['before its first sync is complete', { synced: false, phase: 'replaying' }, /^shop: the first sync/],
+    ['when it can not commit', { failing: 'ENOSPC: no space' }, /^shop: ENOSPC/],
+    ['while it is compared as a whole', { phase: 'resyncing' }, /^shop: a resync/],
+    ['too long after its connection was lost', { connected: false, disconnectedAt: secondsAgo(60) }, /for 60 s$/],
+  ]
+  for (const [what, change, reason] of CASES) {
+    it(what, () => assert.match(notReadyReason({ ...live, ...change }, 60, NOW) ?? 'ready', reason))
+  }
+})

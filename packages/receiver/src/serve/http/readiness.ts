@@ -1,0 +1,12 @@
+/** Pure decision: may a load balancer send visitors to this root? */
+import type { RootState } from '../root.ts'
+
+/** @returns why not, in words, or null when it may */
+export function notReadyReason(root: RootState, staleAfterSeconds: number, now: Date): string | null {
+  if (!root.synced) return `${root.root}: the first sync is not complete`
+  if (root.failing !== null) return `${root.root}: ${root.failing}`
+  if (root.phase === 'resyncing') return `${root.root}: a resync is under way`
+  if (root.connected || root.disconnectedAt === null) return null
+  const seconds = (now.getTime() - root.disconnectedAt.getTime()) / 1000
+  return seconds < staleAfterSeconds ? null : `${root.root}: not connected for ${Math.round(seconds)} s`
+}

@@ -1,0 +1,211 @@
+/**
+ * The connection of one root: dials, says hello, passes frames between socket and disk thread, dials again.
+ *
+ *   waiting ──timer──▶ dialling ──open──▶ greeting ──first frame──▶ connected ──close──▶ waiting
+ *      ▲                  └──────refused────────────────────────────────────────────────▲
+ *      └──────────────── renewed: with another address at once ◀── any of them
+ *
+ * Knows nothing of changesets: frames go to the disk thread as they come. What the disk thread wants sent before it
+ * has answered this connection's request for its position belongs to the connection before, and is dropped.
+ */
+import { BufferGarbage } from '@rootferry/host/machine'
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  closeReasonOf,
+  closeText,
+  encodeMessage,
+  LIMITS,
+  ProtocolError,
+} from '@rootferry/protocol'
+import WebSocket from 'ws'
+import type { Frame, Position, ToApplier } from '../../root-messages.ts'
+import { backoffMs } from './backoff.ts'
+import { CREDIT_BYTES, Credit } from './credit.ts'
+import { type Address, DialFailure, dial } from './dial.ts'
+
+export interface LinkOptions {
+  root: string
+  software: string
+  address: Address
+}
+
+export interface LinkEvents {
+  /** For the disk thread, as are frames. */
+  tell(message: Exclude<ToApplier, { type: 'frames' }>): void
+  frame(frame: Frame): void
+  connected(): void
+  /** `error` says why in one line; null when it was asked for. */
+  disconnected(error: string | null): void
+}
+
+export class Link {
+  readonly #options: LinkOptions
+  readonly #events: LinkEvents
+  #address: Address
+  /** Of the attempt that is under way. */
+  #dialling: AbortController | null = null
+  #socket: WebSocket | null = null
+  #credit = new Credit()
+  #greeted = false
+  #isAnnounced = false
+  #attempts = 0
+  #timer: NodeJS.Timeout | null = null
+  #silence: NodeJS.Timeout | null = null
+  #stopped = false
+  /** A frame is read in chunks and then put together. */
+  readonly #garbage = new BufferGarbage()
+
+  constructor(options: LinkOptions, events: LinkEvents) {
+    this.#options = options
+    this.#address = options.address
+    this.#events = events
+  }
+
+  start(): void {
+    void this.#dial()
+  }
+
+  /** Where the agent is, how it is known, or the token has changed: from now on it is dialled like this. */
+  renew(address: Address): void {
+    this.#address = address
+    this.#attempts = 0
+    const isStarted = this.#socket !== null || this.#dialling !== null || this.#timer !== null
+    if (this.#stopped || !isStarted) return
+    this.#leave('the receiver has a new configuration')
+    void this.#dial()
+  }
+
+  /** The disk thread's answer to `hello`: from here on its messages are for this connection. */
+  greet(position: Position): void {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return
+    this.#greeted = true
+    this.#credit = new Credit()
+    const { root, software } = this.#options
+    this.send(
+      encodeMessage({ type: 'hello', software, root, ...position, encodings: ['tar', 'zstd'], credit: CREDIT_BYTES }),
+    )
+  }
+
+  send(message: string): void {
+    if (this.#greeted && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(message)
+  }
+
+  /** Segment bytes were staged: the agent may send as many more. */
+  consumed(bytes: number): void {
+    const given = this.#credit.consumed(bytes)
+    if (given > 0) this.send(encodeMessage({ type: 'credit', bytes: given }))
+  }
+
+  /** Ends the connection because of what came over it; dials again later. */
+  abort(reason: CloseReason, message: string): void {
+    this.#socket?.close(CLOSE_REASONS[reason].closeCode, closeText(message))
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#leave('the receiver is stopping')
+  }
+
+  /** Ends what there is, be it a connection, an attempt or a pause. */
+  #leave(why: string): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    this.#dialling?.abort()
+    this.#dialling = null
+    const socket = this.#socket
+    if (socket === null) return
+    socket.close(1001, why)
+    this.#forget()
+    this.#events.disconnected(null)
+  }
+
+  async #dial(): Promise<void> {
+    this.#timer = null
+    const attempt = new AbortController()
+    this.#dialling = attempt
+    try {
+      const socket = await dial(this.#address, attempt.signal)
+      if (attempt.signal.aborted || socket.readyState !== WebSocket.OPEN) socket.terminate()
+      if (attempt.signal.aborted) return
+      this.#dialling = null
+      if (socket.readyState === WebSocket.OPEN) this.#opened(socket)
+      else this.#failed('the connection was lost', false)
+    } catch (error) {
+      if (attempt.signal.aborted) return
+      if (!(error instanceof DialFailure)) throw error
+      this.#dialling = null
+      this.#failed(error.message, error.isHopeless)
+    }
+  }
+
+  #opened(socket: WebSocket): void {
+    this.#socket = socket
+    let error: string | null = null
+    socket.on('error', (cause) => {
+      error ??= cause.message
+    })
+    socket.on('ping', () => this.#heard(socket))
+    socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(socket, data, isBinary))
+    socket.on('close', (code, reason) => {
+      if (this.#socket !== socket) return
+      this.#forget()
+      const known = closeReasonOf(code)
+      const text = reason.length > 0 ? reason.toString() : (error ?? 'the connection was lost')
+      this.#failed(known === null ? text : `${known}: ${text}`, known !== null && !CLOSE_REASONS[known].retryable)
+    })
+    this.#heard(socket)
+    this.#events.tell({ type: 'hello' })
+  }
+
+  #receive(socket: WebSocket, data: Buffer, isBinary: boolean): void {
+    if (this.#socket !== socket) return
+    this.#heard(socket)
+    this.#attempts = 0
+    if (isBinary && !this.#credit.came(data.byteLength)) {
+      return this.#breakOff(
+        socket,
+        new ProtocolError('credit-exceeded', 'more segment bytes than there was credit for'),
+      )
+    }
+    this.#garbage.passed(2 * data.byteLength)
+    this.#events.frame({ isBinary, data })
+    if (!this.#isAnnounced) {
+      this.#isAnnounced = true
+      this.#events.connected()
+    }
+  }
+
+  /** Ends a connection without waiting for the other side to agree. */
+  #breakOff(socket: WebSocket, error: ProtocolError): void {
+    if (this.#socket !== socket) return
+    socket.close(error.closeCode, closeText(error.message))
+    socket.terminate()
+    this.#forget()
+    this.#failed(`${error.code}: ${error.message}`, !error.retryable)
+  }
+
+  #forget(): void {
+    this.#socket = null
+    this.#greeted = false
+    this.#isAnnounced = false
+    if (this.#silence !== null) clearTimeout(this.#silence)
+    this.#silence = null
+    this.#events.tell({ type: 'disconnected' })
+  }
+
+  #failed(error: string, isHopeless: boolean): void {
+    this.#events.disconnected(error)
+    this.#timer = setTimeout(() => void this.#dial(), backoffMs(this.#attempts, Math.random(), isHopeless))
+    this.#attempts += 1
+  }
+
+  /** The agent pings: silence for longer than the heartbeat allows means that nobody is there. */
+  #heard(socket: WebSocket): void {
+    if (this.#socket !== socket) return
+    if (this.#silence === null) {
+      const error = new ProtocolError('heartbeat-lost', `nothing was heard for ${LIMITS.deadMs / 1000} s`)
+      this.#silence = setTimeout(() => this.#breakOff(socket, error), LIMITS.deadMs)
+    } else this.#silence.refresh()
+  }
+}

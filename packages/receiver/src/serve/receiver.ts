@@ -1,0 +1,133 @@
+/**
+ * The receiver: a disk thread and a link for every root, and the health listener. Starts and stops them in order, and
+ * changes them when the configuration was changed.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Logger } from '@rootferry/host/daemon'
+import { EXIT, errorCode, errorMessage, Failure } from '@rootferry/host/machine'
+import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
+import { VERSION } from '../version.ts'
+import { HealthServer } from './http/health-server.ts'
+import { type Commit, ReceiverMetrics } from './http/metrics.ts'
+import { notReadyReason } from './http/readiness.ts'
+import { type RootState, RootThread } from './root.ts'
+
+export class Receiver {
+  #config: ReceiverConfig
+  readonly #log: Logger
+  readonly #umask: number
+  readonly #roots = new Map<string, RootThread>()
+  readonly #health: HealthServer
+  readonly #metrics: ReceiverMetrics
+  readonly #bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  #reloading: Promise<void> = Promise.resolve()
+
+  /** @param umask what commands after commits are started with */
+  constructor(config: ReceiverConfig, log: Logger, umask: number) {
+    this.#config = config
+    this.#log = log
+    this.#umask = umask
+    const roots = () => [...this.#roots.values()].map(({ state }) => state)
+    const staleAfterSeconds = () => this.#config.staleAfterSeconds
+    this.#metrics = new ReceiverMetrics(roots, (root) => notReadyReason(root, staleAfterSeconds(), new Date()) === null)
+    this.#health = new HealthServer({
+      version: VERSION,
+      name: config.name,
+      log,
+      staleAfterSeconds,
+      roots,
+      metrics: () => this.#metrics.page.answer(),
+    })
+  }
+
+  /** @throws Failure when something the configuration asks for can not be had */
+  async start(): Promise<void> {
+    for (const root of this.#config.roots) this.#roots.set(root.name, this.#threadOf(root))
+    const health = await this.#listen()
+    for (const root of this.#roots.values()) await root.start()
+    this.#log.info({ health, roots: [...this.#roots.keys()], version: VERSION }, 'receiver is up')
+  }
+
+  /** Takes over what can change without a restart, and says what can not. One after the other; never rejects. */
+  reload(config: ReceiverConfig): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload(config))
+    return this.#reloading
+  }
+
+  async close(): Promise<void> {
+    await this.#reloading
+    await Promise.all([...this.#roots.values()].map((root) => root.close()))
+    await this.#health.close()
+    this.#log.info('receiver stopped')
+  }
+
+  async #reload(config: ReceiverConfig): Promise<void> {
+    const before = this.#config
+    for (const key of ['name', 'stateDir', 'health'] as const) {
+      if (!isDeepStrictEqual(before[key], config[key]))
+        this.#log.warn({ key }, 'a change of this setting takes a restart')
+    }
+    const { name, stateDir, health } = before
+    this.#config = { ...config, name, stateDir, health }
+    if (!isDeepStrictEqual(before.address, config.address))
+      for (const root of this.#roots.values()) root.renew(config.address)
+    for (const root of before.roots) {
+      const now = config.roots.find((other) => other.name === root.name)
+      if (!isDeepStrictEqual(root, now)) await this.#replace(root, now ?? null)
+    }
+    for (const root of config.roots) if (!this.#roots.has(root.name)) await this.#add(root, null)
+    this.#log.info('configuration was read again')
+  }
+
+  /** A root with other settings is closed in order and opened anew, which costs it a reconnection. */
+  async #replace(before: ReceiverRoot, now: ReceiverRoot | null): Promise<void> {
+    const thread = this.#roots.get(before.name)
+    await thread?.close()
+    this.#roots.delete(before.name)
+    if (now === null) return this.#log.info({ root: before.name }, 'root was taken out of service')
+    if (await this.#add(now, thread?.state ?? null)) return
+    await this.#add(before, thread?.state ?? null)
+  }
+
+  /** @returns whether the root could be opened */
+  async #add(root: ReceiverRoot, before: RootState | null): Promise<boolean> {
+    const thread = this.#threadOf(root)
+    try {
+      await thread.start()
+      if (before !== null) thread.succeed(before)
+      this.#roots.set(root.name, thread)
+      this.#log.info({ root: root.name }, 'root was taken into service')
+      return true
+    } catch (error) {
+      this.#log.error({ root: root.name, error: errorMessage(error) }, 'the root can not be opened with these settings')
+      return false
+    }
+  }
+
+  #threadOf({ name, hooks, ...root }: ReceiverRoot): RootThread {
+    const { stateDir, address } = this.#config
+    const options = {
+      root: name,
+      ...root,
+      hookPatterns: hooks.map(({ match }) => match),
+      stateDir: join(stateDir, 'roots', name),
+      trashDir: join(stateDir, 'trash', name),
+      bootId: this.#bootId,
+    }
+    const noteCommit = (commit: Commit) => this.#metrics.committed(name, commit)
+    const parts = { hooks, umask: this.#umask, log: this.#log, noteCommit }
+    return new RootThread(options, { root: name, address, software: VERSION }, parts)
+  }
+
+  async #listen(): Promise<string> {
+    const { host, port } = this.#config.health
+    try {
+      return await this.#health.listen({ host, port })
+    } catch (error) {
+      const why = errorCode(error) === 'EADDRINUSE' ? 'is taken by another process' : errorMessage(error)
+      throw new Failure(EXIT.failed, `health.listen ${host}:${port} ${why}`, { cause: error })
+    }
+  }
+}

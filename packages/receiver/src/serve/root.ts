@@ -1,0 +1,323 @@
+/**
+ * One root of the receiver as the main thread sees it: its link, its disk thread, and what both say of themselves.
+ *
+ * A disk thread that dies is started again; its ledger says where it was.
+ */
+
+import { Worker } from 'node:worker_threads'
+import type { Logger } from '@rootferry/host/daemon'
+import { Failure, printable, RestartPace } from '@rootferry/host/machine'
+import type { TrashStatus } from '../disk/area/trash.ts'
+import { MOST_KNOWN } from '../disk/debts/problems.ts'
+import type { ApplierEvent, ApplierOptions } from '../disk/root-disk.ts'
+import { DISK_WORKER } from '../disk-worker-url.ts'
+import type { Frame, FromApplier, ToApplier } from '../root-messages.ts'
+import { type FirstJoin, firstJoinLine } from './first-join.ts'
+import { type Hook, Hooks } from './hooks.ts'
+import type { Commit } from './http/metrics.ts'
+import type { Address } from './link/dial.ts'
+import { Link, type LinkOptions } from './link/link.ts'
+
+export interface RootState {
+  root: string
+  phase: 'idle' | 'resyncing' | 'replaying' | 'live'
+  connected: boolean
+  /** Since when it is not connected. */
+  disconnectedAt: Date | null
+  /** It was live once since this process started. */
+  synced: boolean
+  sequence: number
+  durableSequence: number
+  /** The agent's sequence, as far as it has told. */
+  head: number
+  staged: { entries: number; bytes: number }
+  lastError: string | null
+  failing: string | null
+  problems: { path: string; code: string; message: string }[]
+  trash: TrashStatus
+  /** What resyncs have found since this process started. */
+  differences: { missing: number; changed: number; extraneous: number }
+  /** What the first join was going to do, if there was one since this process started. */
+  firstJoin: FirstJoin | null
+}
+
+export interface RootThreadParts {
+  hooks: readonly Hook[]
+  /** What hooks are started with. */
+  umask: number
+  log: Logger
+  /** Called for each commit. */
+  noteCommit(commit: Commit): void
+}
+
+/** Enough for the garbage of one batch; the default would let it grow to several times that and keep it. */
+const YOUNG_MEGABYTES = 16
+const PROGRESS_LOG_MS = 5_000
+
+export class RootThread {
+  readonly state: RootState
+  readonly #options: ApplierOptions
+  readonly #log: Logger
+  readonly #noteCommit: (commit: Commit) => void
+  readonly #link: Link
+  readonly #hooks: Hooks
+  readonly #opened = Promise.withResolvers<void>()
+  readonly #closed = Promise.withResolvers<void>()
+  #worker: Worker
+  /** Read, and about to be handed over. */
+  readonly #frames: Frame[] = []
+  readonly #pace = new RestartPace()
+  #startedAtMs = 0
+  #closing = false
+  #end: Promise<void> | null = null
+  #hasOpened = false
+  #progressLoggedAt = 0
+
+  constructor(options: ApplierOptions, link: LinkOptions, { hooks, umask, log, noteCommit }: RootThreadParts) {
+    this.#options = options
+    this.#noteCommit = noteCommit
+    this.#log = log.child({ root: options.root })
+    this.#hooks = new Hooks(hooks, { root: options.root, path: options.path, umask }, this.#log)
+    this.state = {
+      root: options.root,
+      phase: 'idle',
+      connected: false,
+      disconnectedAt: new Date(),
+      synced: false,
+      sequence: 0,
+      durableSequence: 0,
+      head: 0,
+      staged: { entries: 0, bytes: 0 },
+      lastError: null,
+      failing: null,
+      problems: [],
+      trash: { batches: 0, bytes: 0, oldestAt: null },
+      differences: { missing: 0, changed: 0, extraneous: 0 },
+      firstJoin: null,
+    }
+    this.#link = new Link(link, {
+      tell: (message) => this.#tell(message),
+      frame: (frame) => this.#pass(frame),
+      connected: () => this.#connected(),
+      disconnected: (error) => this.#disconnected(error),
+    })
+    this.#worker = this.#start()
+  }
+
+  /** Dials once the disk thread is ready. @throws Failure when it can not be: locked, unreadable, refused */
+  async start(): Promise<void> {
+    await this.#opened.promise
+    this.#link.start()
+  }
+
+  /** The agent is to be dialled in another way from now on. */
+  renew(address: Address): void {
+    this.#link.renew(address)
+  }
+
+  /** Takes the place of a thread that was closed for other settings: the root was live before. */
+  succeed(before: RootState): void {
+    this.state.synced = before.synced
+  }
+
+  /** May be called again while it closes. */
+  close(): Promise<void> {
+    this.#end ??= this.#close()
+    return this.#end
+  }
+
+  async #close(): Promise<void> {
+    this.#closing = true
+    this.#link.stop()
+    this.#tell({ type: 'close' })
+    await this.#closed.promise
+    await this.#worker.terminate()
+    await this.#hooks.close()
+  }
+
+  #start(): Worker {
+    this.#startedAtMs = performance.now()
+    const worker = new Worker(DISK_WORKER, {
+      workerData: this.#options,
+      name: `root ${this.#options.root}`,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+    })
+    worker.on('message', (message: FromApplier) => this.#take(message))
+    worker.on('error', (error) => this.#log.error({ err: error }, 'disk thread failed'))
+    worker.on('exit', () => this.#ended())
+    return worker
+  }
+
+  #tell(message: ToApplier): void {
+    this.#passOn()
+    this.#worker.postMessage(message)
+  }
+
+  /** Frames that were read together are handed over together: each message to a thread may have to wake it. */
+  #pass(frame: Frame): void {
+    if (this.#frames.length === 0) queueMicrotask(() => this.#passOn())
+    this.#frames.push(frame)
+  }
+
+  #passOn(): void {
+    if (this.#frames.length === 0) return
+    const transfers: ArrayBuffer[] = []
+    const frames = this.#frames.splice(0).map(({ isBinary, data }): Frame => {
+      const whole = wholeBuffer(data)
+      if (whole !== null) transfers.push(whole)
+      return { isBinary, data: whole === null ? data.slice() : data }
+    })
+    this.#worker.postMessage({ type: 'frames', frames } satisfies ToApplier, transfers)
+  }
+
+  #take(message: FromApplier): void {
+    switch (message.type) {
+      case 'opened':
+        return this.#ready()
+      case 'failed':
+        return this.#failed(new Failure(message.exitCode, `root ${this.#options.root}: ${message.message}`))
+      case 'hello':
+        this.state.sequence = message.position.sequence
+        this.state.durableSequence = message.position.durable
+        return this.#link.greet(message.position)
+      case 'send':
+        return this.#link.send(message.message)
+      case 'event':
+        return this.#note(message.event)
+      case 'closed':
+        return this.#closed.resolve()
+    }
+  }
+
+  /** A thread that was started again knows nothing of the connection: it takes a new one. */
+  #ready(): void {
+    if (this.#hasOpened) this.#link.abort('internal-error', 'the disk thread was restarted')
+    this.#hasOpened = true
+    this.state.failing = null
+    // It finds out anew what is owed, and what is in the way.
+    this.state.problems = []
+    this.#opened.resolve()
+  }
+
+  /** The first start tells whether anything is wrong with the configuration; later ones are tried again and again. */
+  #failed(failure: Failure): void {
+    this.state.failing = failure.message
+    if (this.#hasOpened) {
+      this.#log.error({ error: failure.message }, 'the target can not be opened, trying again')
+      return
+    }
+    this.#closing = true
+    this.#opened.reject(failure)
+  }
+
+  #note(event: ApplierEvent): void {
+    const { state } = this
+    switch (event.type) {
+      case 'committed': {
+        const { type: _, repair, sequence, head, ...figures } = event
+        if (!repair) state.sequence = sequence
+        state.head = head
+        this.#noteCommit(event)
+        this.#log.info({ sequence, ...figures }, repair ? 'repair committed' : 'changeset committed')
+        return
+      }
+      case 'touched':
+        return this.#hooks.committed(event.hook, event.paths)
+      case 'durable':
+        state.durableSequence = event.sequence
+        return
+      case 'phase':
+        return this.#phase(event.phase)
+      case 'trash':
+        state.trash = event.status
+        return
+      case 'differences':
+        state.differences.missing += event.missing
+        state.differences.changed += event.changed
+        state.differences.extraneous += event.extraneous
+        return
+      case 'first-join':
+        state.firstJoin = event.plan
+        this.#log.info(event.plan, firstJoinLine(event.plan))
+        return
+      case 'progress':
+        state.staged = { entries: event.entries, bytes: event.bytes }
+        return this.#logProgress()
+      case 'consumed':
+        return this.#link.consumed(event.bytes)
+      case 'failing':
+        state.failing = event.error === null ? null : `${event.error.code}: ${event.error.message}`
+        if (event.error === null) this.#log.info('commits work again')
+        else this.#log.error({ ...event.error }, 'can not commit, trying again')
+        return
+      case 'problem': {
+        const { type: _, ...problem } = event
+        state.problems = [...state.problems.filter(({ path }) => path !== event.path), problem].slice(-MOST_KNOWN)
+        this.#log.warn(
+          { path: printable(event.path), code: event.code, error: event.message },
+          'a path could not be made right',
+        )
+        return
+      }
+      case 'mended':
+        state.problems = state.problems.filter(({ path }) => !event.paths.includes(path))
+        this.#log.info({ paths: event.paths.map(printable) }, 'paths that could not be made right have no problem now')
+        return
+      case 'log':
+        this.#log[event.level](event.details, event.message)
+        return
+      case 'broken':
+        this.#log.error({ code: event.error.code, error: event.error.message }, 'the agent broke the protocol')
+        return this.#link.abort(event.error.code, event.error.message)
+    }
+  }
+
+  #phase(phase: RootState['phase']): void {
+    this.state.phase = phase
+    if (phase === 'live') this.state.synced = true
+    this.#log.info({ phase, sequence: this.state.sequence }, `root is ${phase}`)
+  }
+
+  #logProgress(): void {
+    const now = Date.now()
+    if (now - this.#progressLoggedAt < PROGRESS_LOG_MS) return
+    this.#progressLoggedAt = now
+    this.#log.info({ ...this.state.staged }, 'synchronizing')
+  }
+
+  #connected(): void {
+    this.state.connected = true
+    this.state.disconnectedAt = null
+    this.state.lastError = null
+    this.#log.info('connected to the agent')
+  }
+
+  #disconnected(error: string | null): void {
+    const isNews = this.state.connected || error !== this.state.lastError
+    this.state.connected = false
+    this.state.disconnectedAt ??= new Date()
+    this.state.lastError = error
+    if (isNews && error !== null) this.#log.warn({ error }, 'not connected to the agent, trying again')
+  }
+
+  #ended(): void {
+    this.#closed.resolve()
+    if (this.#closing) return
+    this.state.failing ??= 'the disk thread died, and is being restarted'
+    this.#link.abort('internal-error', 'the disk thread died')
+    setTimeout(
+      () => {
+        if (!this.#closing) this.#worker = this.#start()
+      },
+      this.#pace.next(performance.now() - this.#startedAtMs),
+    )
+  }
+}
+
+/** The frame's memory when the frame is all of it, so that it can be handed over instead of copied. */
+function wholeBuffer(frame: Uint8Array): ArrayBuffer | null {
+  const { buffer } = frame
+  return buffer instanceof ArrayBuffer && frame.byteOffset === 0 && frame.byteLength === buffer.byteLength
+    ? buffer
+    : null
+}
