@@ -1,5 +1,8 @@
 /**
- * agent.yaml: its schema, its defaults, and the rules that a schema can not say. Faults name line and column.
+ * agent.yaml: its schema, its defaults, and the rules that a schema cannot express. Faults name line and column.
+ *
+ * In the schema `title` says what a setting does, `description` which values are accepted, and `default` what holds
+ * without it. docs/configuration.md is generated from them, and error messages quote the description.
  */
 import {
   badConfiguration,
@@ -14,15 +17,27 @@ import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { GuardLimits } from '../root/scan/guard.ts'
 import type { WatchSettings } from '../root-messages.ts'
-import { PRESETS, type PresetName } from './presets.ts'
+import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts'
 
-const PRESET_NAMES = Object.keys(PRESETS)
+const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'
+const DEFAULT_LISTEN = '0.0.0.0:8730'
+const DEFAULT_ADMIN = '127.0.0.1:8731'
+const DEFAULT_WATCH = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30 } as const
+const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as const
+
 const closed = { additionalProperties: false } as const
-const Listen = Type.String({ pattern: ':\\d{1,5}$', description: 'HOST:PORT, as 0.0.0.0:8730 or [::]:8730' })
-const whole = (minimum: number, maximum: number, unit: string) =>
+const LISTEN = { pattern: ':\\d{1,5}$', description: 'HOST:PORT, as 0.0.0.0:8730 or [::]:8730' }
+const whole = (minimum: number, maximum: number, unit: string, about: { title: string; default: number }) =>
   Type.Optional(
-    Type.Integer({ minimum, maximum, description: `a whole number of ${unit} from ${minimum} to ${maximum}` }),
+    Type.Integer({
+      minimum,
+      maximum,
+      description: `a whole number of ${unit} from ${minimum} to ${maximum}`,
+      ...about,
+    }),
   )
+const pemFile = (title: string) =>
+  Type.Optional(Type.String({ minLength: 1, description: 'the path of a PEM file', title }))
 
 const Watch = Type.Object(
   {
@@ -30,56 +45,130 @@ const Watch = Type.Object(
       Type.Union(
         ['auto', 'chokidar', 'directory', 'polling'].map((name) => Type.Literal(name)),
         {
+          title:
+            'How changes are noticed. auto: chokidar up to 20,000 entries, one watch per directory above, and polling on network filesystems',
           description: 'auto, chokidar, directory or polling',
+          default: DEFAULT_WATCH.backend,
         },
       ),
     ),
-    settleMs: whole(0, 60_000, 'milliseconds'),
-    maxWaitMs: whole(0, 600_000, 'milliseconds'),
-    rescanMinutes: whole(1, 10_080, 'minutes'),
+    settleMs: whole(0, 60_000, 'milliseconds', {
+      title: 'A change is sent once the root has been quiet for this long',
+      default: DEFAULT_WATCH.settleMs,
+    }),
+    maxWaitMs: whole(0, 600_000, 'milliseconds', {
+      title: 'A change is sent after this long even if the root is never quiet; not less than settleMs',
+      default: DEFAULT_WATCH.maxWaitMs,
+    }),
+    rescanMinutes: whole(1, 10_080, 'minutes', {
+      title: 'The whole root is scanned this often, for changes that no event reported',
+      default: DEFAULT_WATCH.rescanMinutes,
+    }),
   },
   closed,
 )
 const Guard = Type.Object(
-  { maxDeletePercent: whole(1, 100, 'percent'), minDeletes: whole(0, 1e9, 'deletions') },
+  {
+    maxDeletePercent: whole(1, 100, 'percent', {
+      title: 'The root halts when more than this share of its entries goes at once or within ten minutes',
+      default: DEFAULT_GUARD.maxDeletePercent,
+    }),
+    minDeletes: whole(0, 1e9, 'deletions', {
+      title: 'The root does not halt for fewer deletions than this, whatever share of its entries they are',
+      default: DEFAULT_GUARD.minDeletes,
+    }),
+  },
   closed,
 )
 const Root = Type.Object(
   {
-    path: Type.String({ minLength: 1, description: 'the path of a directory' }),
+    path: Type.String({
+      minLength: 1,
+      title: 'The docroot that is served',
+      description: 'the path of a directory',
+    }),
     preset: Type.Optional(
       Type.Union(
         PRESET_NAMES.map((name) => Type.Literal(name)),
-        { description: `one of ${PRESET_NAMES.join(', ')}` },
+        {
+          title: 'Exclude patterns that are known for this software, in front of `exclude`',
+          description: `one of ${PRESET_NAMES.join(', ')}`,
+        },
       ),
     ),
     exclude: Type.Optional(
-      Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 900, description: 'a list of gitignore patterns' }),
+      Type.Array(Type.String({ maxLength: 1_000 }), {
+        maxItems: 900,
+        title:
+          'What is neither sent nor deleted on receivers. The last pattern that matches decides, `!` includes again',
+        description: 'a list of gitignore patterns',
+      }),
     ),
     watch: Type.Optional(Watch),
     guard: Type.Optional(Guard),
   },
   closed,
 )
-const PemFile = Type.Optional(Type.String({ minLength: 1, description: 'the path of a PEM file' }))
-const Tls = Type.Object({ cert: PemFile, key: PemFile, ca: PemFile, clientCa: PemFile }, closed)
-const AgentFile = Type.Object(
+const Tls = Type.Object(
   {
-    stateDir: Type.Optional(Type.String({ minLength: 1 })),
-    listen: Type.Optional(Listen),
-    admin: Type.Optional(Type.Object({ listen: Listen }, closed)),
+    cert: pemFile(
+      'The certificate of the stream listener, with its chain; absent: a self-signed one, made in stateDir',
+    ),
+    key: pemFile('The private key of `cert`'),
+    ca: pemFile('The authority that receivers check `cert` against; absent: they pin the certificate itself'),
+    clientCa: pemFile('The authority whose certificates receivers must show, in addition to their token'),
+  },
+  closed,
+)
+export const AgentFile = Type.Object(
+  {
+    stateDir: Type.Optional(
+      Type.String({
+        minLength: 1,
+        title: 'Where the agent keeps its index, tokens and certificate',
+        description: 'the path of a directory',
+        default: DEFAULT_STATE_DIR,
+      }),
+    ),
+    listen: Type.Optional(Type.String({ ...LISTEN, title: 'Where receivers connect', default: DEFAULT_LISTEN })),
+    admin: Type.Optional(
+      Type.Object(
+        {
+          listen: Type.String({
+            ...LISTEN,
+            title: 'Where the HTTP API, status and metrics answer',
+            default: DEFAULT_ADMIN,
+          }),
+        },
+        closed,
+      ),
+    ),
     tls: Type.Optional(
       Type.Union([Type.Literal('off'), Type.Literal(false), Tls], {
-        description: 'off, or {cert: FILE, key: FILE, ca: FILE, clientCa: FILE}, of which none has to be',
+        title:
+          'TLS of the stream listener. Absent: a certificate of its own. off: on loopback only, or with allowPlaintext',
+        description: 'off, or a mapping of cert, key, ca, clientCa, all of them optional',
       }),
     ),
-    allowPlaintext: Type.Optional(Type.Boolean()),
+    allowPlaintext: Type.Optional(
+      Type.Boolean({
+        title: 'Accept `tls: off` on a listener that is not loopback',
+        description: 'true or false',
+        default: false,
+      }),
+    ),
     compression: Type.Optional(
       Type.Union([Type.Literal('auto'), Type.Literal('always'), Type.Literal('never')], {
+        title: 'Compression with zstd. auto: where it saves bytes, and never for receivers on the same machine',
         description: 'auto, always or never',
+        default: 'auto',
       }),
     ),
-    roots: Type.Record(RootName, Root, { minProperties: 1, ...closed }),
+    roots: Type.Record(RootName, Root, {
+      minProperties: 1,
+      title: 'The docroots that are served, by name',
+      ...closed,
+    }),
   },
   closed,
 )
@@ -93,9 +182,9 @@ export interface RootConfig {
 }
 
 export interface TlsConfig {
-  /** Null: a self-signed certificate of its own. `ca`: what receivers verify it against, null: its fingerprint. */
+  /** Null: a self-signed certificate of the agent's own. `ca` is what receivers verify it against; null: they pin it. */
   files: { cert: string; key: string; ca: string | null } | null
-  /** Who has to have signed the certificates of receivers; null: they need none. */
+  /** The authority that must have signed the certificates of receivers; null: they need no certificate. */
   clientCa: string | null
 }
 
@@ -107,10 +196,6 @@ export interface AgentConfig {
   compression: 'auto' | 'always' | 'never'
   roots: RootConfig[]
 }
-
-const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'
-const DEFAULT_LISTEN = '0.0.0.0:8730'
-const DEFAULT_ADMIN = '127.0.0.1:8731'
 
 /** @throws Failure (78) with a line for every fault */
 export function readAgentConfig(file: string): AgentConfig {
@@ -126,14 +211,14 @@ export function readAgentConfig(file: string): AgentConfig {
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
   if (isSamePlace(config.listen, config.admin))
-    faults.push(source.fault(['admin', 'listen'], 'must not be where receivers connect: listen'))
+    faults.push(source.fault(['admin', 'listen'], 'must differ from listen, where receivers connect'))
   for (const { root, message } of placementFaults(config.stateDir, config.roots))
     faults.push(source.fault(['roots', root, 'path'], message))
   if (faults.length > 0) throw badConfiguration(faults)
   return config
 }
 
-/** Port 0 is another one each time. */
+/** Two listeners on port 0 get different ports. */
 function isSamePlace(one: ListenAddress, other: ListenAddress): boolean {
   return one.port !== 0 && one.port === other.port && one.host === other.host
 }
@@ -146,14 +231,14 @@ function tls(
 ): AgentConfig['tls'] {
   if (value.tls === 'off' || value.tls === false) {
     if (!isLoopback(listen.host) && value.allowPlaintext !== true) {
-      faults.push(source.fault(['tls'], 'off is accepted on a loopback listener only, or with allowPlaintext: true'))
+      faults.push(source.fault(['tls'], 'off is accepted only on a loopback listener, or with allowPlaintext: true'))
     }
     return null
   }
   const { cert, key, ca, clientCa } = value.tls ?? {}
   if ((cert === undefined) !== (key === undefined)) faults.push(source.fault(['tls'], 'needs both cert and key'))
   if (ca !== undefined && cert === undefined) {
-    faults.push(source.fault(['tls', 'ca'], 'goes with cert and key: receivers pin a self-signed certificate'))
+    faults.push(source.fault(['tls', 'ca'], 'needs cert and key: receivers pin a self-signed certificate'))
   }
   const beside = (file: string | undefined) => (file === undefined ? null : source.besideFile(file))
   const files =
@@ -164,20 +249,20 @@ function tls(
 }
 
 function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSource, faults: string[]): RootConfig {
-  const watch = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30, ...root.watch } as WatchSettings
+  const watch = { ...DEFAULT_WATCH, ...root.watch } as WatchSettings
   if (watch.maxWaitMs < watch.settleMs) {
     faults.push(
       source.fault(['roots', name, 'watch', 'maxWaitMs'], `must not be less than settleMs (${watch.settleMs})`),
     )
   }
-  const guard = { maxDeletePercent: 50, minDeletes: 1_000, ...root.guard }
-  const preset = root.preset === undefined ? [] : PRESETS[root.preset as PresetName]
+  const guard = { ...DEFAULT_GUARD, ...root.guard }
+  const preset = root.preset === undefined ? [] : Object.keys(PRESETS[root.preset as PresetName])
   const path = source.besideFile(root.path)
   return { name, path, exclude: [...preset, ...(root.exclude ?? [])], watch, guard }
 }
 
 function address(text: string, path: string[], source: ConfigSource, faults: string[]): ListenAddress {
   const parsed = parseListenAddress(text)
-  if (parsed === null) faults.push(source.fault(path, `'${text}' is no address: HOST:PORT is expected`))
+  if (parsed === null) faults.push(source.fault(path, `'${text}' is not a valid address: HOST:PORT is expected`))
   return parsed ?? { host: '', port: 0 }
 }

@@ -1,55 +1,56 @@
 /**
- * What a shop's own software writes for one machine only: exclude patterns by name of the software.
+ * Exclude patterns by name of the shop's software: what that software writes for one machine only. Each pattern comes
+ * with its reason, which docs/configuration.md prints.
  *
  * Conservative on purpose: a pattern is here because every node writes the place itself or must not have it. Media,
- * generated code and generated static content stay in, and so does configuration, which is for a receiver to protect.
- * An excluded directory is not created on the receivers either; where the software does not make it itself, that is
- * said below. Patterns are anchored at the root that the software's documentation calls the installation directory.
+ * generated code and generated static content stay in. So does configuration, which a receiver protects for itself.
+ * An excluded directory is not created on the receivers either; the reason says so where the software does not create
+ * it. Patterns are anchored at the root that the software's documentation calls the installation directory.
  */
 export const PRESETS = {
-  magento2: [
-    '/var/cache/', // file cache of this node; rebuilt on demand
-    '/var/page_cache/', // full-page cache of this node
-    '/var/session/', // sessions in files: written by every request
-    '/var/log/', // each node logs for itself
-    '/var/report/', // error reports, named by the error number the visitor of that node saw
-    '/var/tmp/', // scratch files of imports and exports under way
-    '/var/backups/', // database dumps and code archives: large, and none of a web node's business
-    '/var/.maintenance.flag', // puts the node that has it out of service
-    '/var/.maintenance.ip', // goes with the flag
-  ],
-  openmage: [
-    '/var/cache/', // file cache of this node
-    '/var/full_page_cache/', // full-page cache of this node
-    '/var/session/', // sessions in files
-    '/var/log/', // each node logs for itself
-    '/var/report/', // error reports
-    '/var/locks/', // index and cron locks of this node's processes
-    '/var/tmp/', // scratch files
-    '/var/backups/', // database dumps
-    '/maintenance.flag', // puts the node that has it out of service
-    '/maintenance.ip', // goes with the flag
-  ],
-  shopware6: [
-    '/var/cache/', // compiled container and templates, built per node and tied to its paths
-    '/var/log/', // each node logs for itself
-    '/var/sessions/', // sessions in files
-  ],
-  oxid: [
-    '/source/tmp/', // compiled templates and caches; has to exist on every node
-    '/source/log/', // each node logs for itself
-    '/var/cache/', // compiled container of this node
-  ],
-  wordpress: [
-    '/wp-content/cache/', // page caches of plugins, by each node for itself
-    '/wp-content/upgrade/', // updates while they are being unpacked
-    '/wp-content/upgrade-temp-backup/', // the old version while an update runs
-    '/wp-content/wflogs/', // firewall state that every request of this node locks and writes
-    '/wp-content/uploads/wc-logs/', // WooCommerce logs
-    '/wp-content/debug.log', // each node logs for itself
-    '/.maintenance', // puts the node that has it out of service while an update runs
-  ],
-} as const satisfies Readonly<Record<string, readonly string[]>>
+  magento2: {
+    '/var/cache/': 'file cache of this node; rebuilt on demand',
+    '/var/page_cache/': 'full-page cache of this node',
+    '/var/session/': 'sessions in files: written by every request',
+    '/var/log/': 'each node logs for itself',
+    '/var/report/': 'error reports, named by the number that a visitor of that node saw',
+    '/var/tmp/': 'scratch files of running imports and exports',
+    '/var/backups/': 'database dumps and code archives: large, and of no use on a web node',
+    '/var/.maintenance.flag': 'takes the node that has it out of service',
+    '/var/.maintenance.ip': 'goes with the flag',
+  },
+  openmage: {
+    '/var/cache/': 'file cache of this node',
+    '/var/full_page_cache/': 'full-page cache of this node',
+    '/var/session/': 'sessions in files',
+    '/var/log/': 'each node logs for itself',
+    '/var/report/': 'error reports',
+    '/var/locks/': "index and cron locks of this node's processes",
+    '/var/tmp/': 'scratch files',
+    '/var/backups/': 'database dumps',
+    '/maintenance.flag': 'takes the node that has it out of service',
+    '/maintenance.ip': 'goes with the flag',
+  },
+  shopware6: {
+    '/var/cache/': 'compiled container and templates, built per node and tied to its paths',
+    '/var/log/': 'each node logs for itself',
+    '/var/sessions/': 'sessions in files',
+  },
+  oxid: {
+    '/source/tmp/': 'compiled templates and caches; the directory must exist on every node',
+    '/source/log/': 'each node logs for itself',
+    '/var/cache/': 'compiled container of this node',
+  },
+  wordpress: {
+    '/wp-content/cache/': 'page caches of plugins; each node keeps its own',
+    '/wp-content/upgrade/': 'updates while they are being unpacked',
+    '/wp-content/upgrade-temp-backup/': 'the old version while an update runs',
+    '/wp-content/wflogs/': 'firewall state of Wordfence, which every request of this node locks and writes',
+    '/wp-content/uploads/wc-logs/': 'WooCommerce logs',
+    '/wp-content/debug.log': 'each node logs for itself',
+    '/.maintenance': 'takes the node that has it out of service while an update runs',
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, string>>>>
 
 export type PresetName = keyof typeof PRESETS
 

@@ -1,6 +1,6 @@
 /**
- * The part of receiver.yaml that says where the agent is, how it is known, and what this host shows to it.
- * Reads the files that it names; faults are collected with their place.
+ * The part of receiver.yaml that says where the agent is, how the receiver recognizes it, and which token and
+ * certificate the receiver shows to it. Reads the files that it names; faults are collected with their place.
  */
 import { readFileSync } from 'node:fs'
 import { type ConfigSource, isLoopback } from '@rootferry/host/daemon'
@@ -10,18 +10,45 @@ import Type, { type Static } from 'typebox'
 import type { Address } from '../serve/link/dial.ts'
 import type { Trust } from '../serve/link/secure-connection.ts'
 
-const PemFile = Type.String({ minLength: 1, description: 'the path of a PEM file' })
+const pemFile = (title: string) => Type.String({ minLength: 1, title, description: 'the path of a PEM file' })
 
 /** Keys of receiver.yaml. */
 export const AGENT_SETTINGS = {
-  agent: Type.String({ pattern: '^wss?://[^/]+/?$', description: 'wss://HOST:PORT, or ws://HOST:PORT' }),
+  agent: Type.String({
+    pattern: '^wss?://[^/]+/?$',
+    title: 'Where the agent listens for receivers',
+    description: 'wss://HOST:PORT, or ws://HOST:PORT',
+  }),
   fingerprint: Type.Optional(
-    Type.String({ description: "'sha256:' and the 64 hexadecimal digits of a certificate's SHA-256" }),
+    Type.String({
+      title: 'The certificate that the agent must show. Neither this nor `ca`: the public authorities count',
+      description: "'sha256:' and the 64 hexadecimal digits of a certificate's SHA-256",
+    }),
   ),
-  ca: Type.Optional(Type.String({ minLength: 1, description: 'the path of a PEM file' })),
-  tls: Type.Optional(Type.Object({ cert: PemFile, key: PemFile }, { additionalProperties: false })),
-  tokenFile: Type.Optional(Type.String({ minLength: 1 })),
-  allowPlaintext: Type.Optional(Type.Boolean()),
+  ca: Type.Optional(pemFile('The authority that must have signed the certificate of the agent')),
+  tls: Type.Optional(
+    Type.Object(
+      {
+        cert: pemFile('The certificate of this host, for an agent that asks for one (`tls.clientCa`)'),
+        key: pemFile('The private key of `cert`'),
+      },
+      { additionalProperties: false },
+    ),
+  ),
+  tokenFile: Type.Optional(
+    Type.String({
+      minLength: 1,
+      title: 'The file that holds the token of this host; absent: the environment variable ROOTFERRY_TOKEN',
+      description: 'the path of a file',
+    }),
+  ),
+  allowPlaintext: Type.Optional(
+    Type.Boolean({
+      title: 'Accept a ws:// address that is not loopback',
+      description: 'true or false',
+      default: false,
+    }),
+  ),
 }
 const Settings = Type.Object(AGENT_SETTINGS)
 type AgentSettings = Static<typeof Settings>
@@ -44,9 +71,9 @@ function trust(value: AgentSettings, source: ConfigSource, faults: string[]): Tr
   const { protocol, hostname } = new URL(agent)
   if (protocol === 'ws:') {
     if (!isLoopback(hostname) && allowPlaintext !== true)
-      faults.push(source.fault(['agent'], 'ws: is accepted for a loopback address only, or with allowPlaintext: true'))
+      faults.push(source.fault(['agent'], 'ws: is accepted only for a loopback address, or with allowPlaintext: true'))
     for (const key of ['fingerprint', 'ca', 'tls'] as const)
-      if (value[key] !== undefined) faults.push(source.fault([key], 'is of no use with ws:, wss: is expected'))
+      if (value[key] !== undefined) faults.push(source.fault([key], 'has no effect with ws:, wss: is expected'))
   }
   const pinned = fingerprint === undefined ? null : parseFingerprint(fingerprint)
   if (fingerprint !== undefined && pinned === null)
@@ -54,10 +81,10 @@ function trust(value: AgentSettings, source: ConfigSource, faults: string[]): Tr
       source.fault(['fingerprint'], "must be 'sha256:' and the 64 hexadecimal digits of a certificate's SHA-256"),
     )
   if (fingerprint !== undefined && ca !== undefined)
-    faults.push(source.fault(['ca'], 'and fingerprint exclude each other: one of them says how the agent is known'))
+    faults.push(source.fault(['ca'], 'and fingerprint exclude each other: give one of them'))
   const pem = (path: string[], file: string) => {
     const text = readBeside(path, file, source, faults)
-    if (text !== '' && !text.includes('-----BEGIN ')) faults.push(source.fault(path, `${file} holds no PEM`))
+    if (text !== '' && !text.includes('-----BEGIN ')) faults.push(source.fault(path, `${file} is not a PEM file`))
     return text
   }
   return {
@@ -88,7 +115,7 @@ function readBeside(path: string[], file: string, source: ConfigSource, faults: 
   try {
     return readFileSync(source.besideFile(file), 'utf8')
   } catch (error) {
-    faults.push(source.fault(path, `can not be read: ${errorMessage(error)}`))
+    faults.push(source.fault(path, `cannot be read: ${errorMessage(error)}`))
     return ''
   }
 }

@@ -1,4 +1,9 @@
-/** receiver.yaml: its schema, its defaults, and the rules that a schema can not say. Faults name line and column. */
+/**
+ * receiver.yaml: its schema, its defaults, and the rules that a schema cannot express. Faults name line and column.
+ *
+ * In the schema `title` says what a setting does, `description` which values are accepted, and `default` what holds
+ * without it. docs/configuration.md is generated from them, and error messages quote the description.
+ */
 import {
   badConfiguration,
   type ConfigSource,
@@ -14,10 +19,21 @@ import type { Hook } from '../serve/hooks.ts'
 import type { Address } from '../serve/link/dial.ts'
 import { AGENT_SETTINGS, agentAddress } from './agent-address.ts'
 
+const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
+const DEFAULT_HEALTH = '127.0.0.1:8732'
+const DEFAULT_STALE_SECONDS = 60
+const DEFAULT_HOOK_SECONDS = 60
+const DEFAULT_TRASH = { keepDays: 7, maxBytes: 10 * 1024 ** 3 } as const
+
 const closed = { additionalProperties: false } as const
-const whole = (minimum: number, maximum: number, unit: string) =>
+const whole = (minimum: number, maximum: number, unit: string, about: { title: string; default: number }) =>
   Type.Optional(
-    Type.Integer({ minimum, maximum, description: `a whole number of ${unit} from ${minimum} to ${maximum}` }),
+    Type.Integer({
+      minimum,
+      maximum,
+      description: `a whole number of ${unit} from ${minimum} to ${maximum}`,
+      ...about,
+    }),
   )
 
 const AfterCommit = Type.Object(
@@ -25,54 +41,126 @@ const AfterCommit = Type.Object(
     match: Type.Array(Type.String({ minLength: 1, maxLength: 1_000 }), {
       minItems: 1,
       maxItems: 1_000,
+      title: 'The command runs after a commit in which a path matches one of these',
       description: 'a list of gitignore patterns',
     }),
     command: Type.Array(Type.String({ maxLength: 4_096 }), {
       minItems: 1,
       maxItems: 100,
+      title: 'What runs, without a shell. The matching paths are on its stdin, each ended by a NUL',
       description: 'a list: a program and its arguments, as [/usr/bin/systemctl, reload, php8.2-fpm]',
     }),
-    timeoutSeconds: whole(1, 3_600, 'seconds'),
+    timeoutSeconds: whole(1, 3_600, 'seconds', {
+      title: 'The command is killed after this long',
+      default: DEFAULT_HOOK_SECONDS,
+    }),
   },
   closed,
 )
 const Root = Type.Object(
   {
-    path: Type.String({ minLength: 1, description: 'the path of a directory' }),
+    path: Type.String({
+      minLength: 1,
+      title: 'The docroot that is kept identical to the root of this name on the agent',
+      description: 'the path of a directory',
+    }),
     protect: Type.Optional(
-      Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 1_000, description: 'a list of gitignore patterns' }),
-    ),
-    allowSetuid: Type.Optional(Type.Boolean({ description: 'true or false' })),
-    owner: Type.Optional(Type.String({ minLength: 1, description: 'preserve, keep, or USER:GROUP' })),
-    hooks: Type.Optional(
-      Type.Object({ afterCommit: Type.Optional(Type.Array(AfterCommit, { maxItems: 20 })) }, closed),
-    ),
-    trash: Type.Optional(
-      Type.Object({ keepDays: whole(0, 3_650, 'days'), maxBytes: whole(0, Number.MAX_SAFE_INTEGER, 'bytes') }, closed),
-    ),
-  },
-  closed,
-)
-const ReceiverFile = Type.Object(
-  {
-    name: Type.Optional(
-      Type.String({
-        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
-        description: "a name of letters, digits, '.', '_' and '-'",
+      Type.Array(Type.String({ maxLength: 1_000 }), {
+        maxItems: 1_000,
+        title: 'What is never written, changed or deleted here, whatever the agent has',
+        description: 'a list of gitignore patterns',
       }),
     ),
-    ...AGENT_SETTINGS,
-    stateDir: Type.Optional(Type.String({ minLength: 1 })),
-    health: Type.Optional(
+    allowSetuid: Type.Optional(
+      Type.Boolean({
+        title: 'Let files keep their set-user-id and set-group-id bits',
+        description: 'true or false',
+        default: false,
+      }),
+    ),
+    owner: Type.Optional(
+      Type.String({
+        minLength: 1,
+        title:
+          'Who owns what arrives. preserve: as at the source, by name, then by number. keep: the user of the receiver',
+        description: 'preserve, keep, or USER:GROUP',
+        default: 'preserve',
+      }),
+    ),
+    hooks: Type.Optional(
       Type.Object(
         {
-          listen: Type.Optional(Type.String({ pattern: ':\\d{1,5}$', description: 'HOST:PORT, as 127.0.0.1:8732' })),
-          staleAfterSeconds: whole(0, 86_400, 'seconds'),
+          afterCommit: Type.Optional(
+            Type.Array(AfterCommit, {
+              maxItems: 20,
+              title: 'Commands that run when a commit is visible',
+              description: 'a list of mappings of match, command, timeoutSeconds',
+            }),
+          ),
         },
         closed,
       ),
     ),
-    roots: Type.Record(RootName, Root, { minProperties: 1, ...closed }),
+    trash: Type.Optional(
+      Type.Object(
+        {
+          keepDays: whole(0, 3_650, 'days', {
+            title: 'How long the trash keeps what was moved to it; 0: nothing is kept',
+            default: DEFAULT_TRASH.keepDays,
+          }),
+          maxBytes: whole(0, Number.MAX_SAFE_INTEGER, 'bytes', {
+            title: 'How much the trash keeps. The oldest goes first; the latest batch stays whatever its size',
+            default: DEFAULT_TRASH.maxBytes,
+          }),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+export const ReceiverFile = Type.Object(
+  {
+    name: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
+        title: 'What this host is called in its own status. The agent knows it by the name of its token',
+        description: "a name of letters, digits, '.', '_' and '-'",
+      }),
+    ),
+    ...AGENT_SETTINGS,
+    stateDir: Type.Optional(
+      Type.String({
+        minLength: 1,
+        title: 'Where the receiver keeps its ledger, what it stages, and the trash',
+        description: 'the path of a directory',
+        default: DEFAULT_STATE_DIR,
+      }),
+    ),
+    health: Type.Optional(
+      Type.Object(
+        {
+          listen: Type.Optional(
+            Type.String({
+              pattern: ':\\d{1,5}$',
+              title: 'Where probes, status and metrics answer',
+              description: 'HOST:PORT, as 127.0.0.1:8732',
+              default: DEFAULT_HEALTH,
+            }),
+          ),
+          staleAfterSeconds: whole(0, 86_400, 'seconds', {
+            title: '/readyz is 503 when the receiver has been without the agent for this long',
+            default: DEFAULT_STALE_SECONDS,
+          }),
+        },
+        closed,
+      ),
+    ),
+    roots: Type.Record(RootName, Root, {
+      minProperties: 1,
+      title: 'The docroots that are kept identical, by the name of their root on the agent',
+      ...closed,
+    }),
   },
   closed,
 )
@@ -96,12 +184,7 @@ export interface ReceiverConfig {
   roots: ReceiverRoot[]
 }
 
-const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
-const DEFAULT_HEALTH = '127.0.0.1:8732'
-const HOOK_SECONDS = 60
-const DEFAULT_TRASH_BYTES = 10 * 1024 ** 3
-
-/** Where a receiver of this configuration tells its health: all that `status` needs, and whoever asks may read. */
+/** Where a receiver of this configuration answers for its health. `status` needs no more, and may not be able to read the token. */
 export function readHealthAddress(file: string): ListenAddress {
   const { value, source } = readConfigFile(file, ReceiverFile)
   const faults: string[] = []
@@ -122,7 +205,7 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
     address: agentAddress(value, source, environmentToken, faults),
     stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR),
     health: healthAddress(value, source, faults),
-    staleAfterSeconds: value.health?.staleAfterSeconds ?? 60,
+    staleAfterSeconds: value.health?.staleAfterSeconds ?? DEFAULT_STALE_SECONDS,
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
   for (const { root, message } of placementFaults(config.stateDir, config.roots))
@@ -135,7 +218,7 @@ function healthAddress(value: Static<typeof ReceiverFile>, source: ConfigSource,
   const listen = value.health?.listen ?? DEFAULT_HEALTH
   const health = parseListenAddress(listen)
   if (health === null)
-    faults.push(source.fault(['health', 'listen'], `'${listen}' is no address: HOST:PORT is expected`))
+    faults.push(source.fault(['health', 'listen'], `'${listen}' is not a valid address: HOST:PORT is expected`))
   return health ?? { host: '', port: 0 }
 }
 
@@ -147,8 +230,8 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   if (typeof owner === 'object' && owner.user === '') {
     faults.push(source.fault(['roots', name, 'owner'], `'${text}': preserve, keep, or USER:GROUP are accepted`))
   }
-  const trash = { keepDays: root.trash?.keepDays ?? 7, maxBytes: root.trash?.maxBytes ?? DEFAULT_TRASH_BYTES }
-  const hooks = (root.hooks?.afterCommit ?? []).map(({ timeoutSeconds = HOOK_SECONDS, ...hook }) => ({
+  const trash = { ...DEFAULT_TRASH, ...root.trash }
+  const hooks = (root.hooks?.afterCommit ?? []).map(({ timeoutSeconds = DEFAULT_HOOK_SECONDS, ...hook }) => ({
     ...hook,
     timeoutSeconds,
   }))
