@@ -133,7 +133,7 @@ function loadedByThreads(files: readonly SourceFile[]): SourceFile[] {
 }
 
 function forProcesses({ path }: SourceFile, { specifier, line, isTypeOnly }: Import): string[] {
-  return !isTypeOnly && /^@rootferry\/host\/./.test(specifier) ? [`${path}:${line}: imports ${specifier}`] : []
+  return !isTypeOnly && /^@rootferry\/host\/daemon/.test(specifier) ? [`${path}:${line}: imports ${specifier}`] : []
 }
 
 const IMPURE =
