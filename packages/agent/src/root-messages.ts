@@ -4,11 +4,48 @@
  * Requests carry an id and get one answer or one refusal; everything else is news and needs none.
  */
 import type { Hello, List, Want, Welcome } from '@rootferry/protocol'
-import type { Totals } from './root/index/entry-index.ts'
-import type { PackedSegment, PlanSummary } from './root/pack/packer.ts'
-import type { GuardLimits } from './root/scan/guard.ts'
-import type { Problem } from './root/scan/problems.ts'
-import type { WatchBackend } from './root/watch/watcher.ts'
+
+export interface Totals {
+  files: number
+  directories: number
+  symlinks: number
+  bytes: number
+}
+
+/** What a session has to know of a changeset before it asks for segments. */
+export interface PlanSummary {
+  id: number
+  from: number
+  to: number
+  head: number
+  request: number | null
+  changes: number
+  bytes: number
+  /** For slices: which part of which content, so that a receiver that has it can be spared it. */
+  segments: { slice: { path: string; content: number; end: number; isLast: boolean } | null }[]
+}
+
+export interface PackedSegment {
+  /** The `segment` message. */
+  header: string
+  payload: Uint8Array<ArrayBuffer>
+}
+
+/** A loss above both at once is a mass deletion. */
+export interface GuardLimits {
+  maxDeletePercent: number
+  minDeletes: number
+}
+
+export interface Problem {
+  path: string
+  code: ProblemCode
+  message: string
+}
+
+export type WatchBackend = 'chokidar' | 'directory' | 'polling'
+
+export type ProblemCode = 'unreadable' | 'special-file' | 'invalid-name' | 'reserved-name' | 'unsettled'
 
 export interface WatchSettings {
   backend: 'auto' | WatchBackend
@@ -93,6 +130,8 @@ export type LogLevel = 'info' | 'warn' | 'error'
 export type FromRoot =
   | { type: 'answer'; id: number; value: unknown }
   | { type: 'refusal'; id: number; message: string }
+  /** This program is at fault; the thread has logged it. */
+  | { type: 'fault'; id: number; message: string }
   /** The index reached `head`; the oldest hint behind the newest changes came at `seenMs` (wall clock). */
   | { type: 'advanced'; head: number; seenMs: number }
   | { type: 'status'; status: RootStatus }

@@ -4,6 +4,7 @@
  * It plays the scanner: it looks only at what was hinted at and its parent, and walks only directories that are new to
  * it, that have another inode, or whose whole subtree was hinted at. So what a watcher forgets to hint at stays wrong.
  */
+
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +14,8 @@ import { ConfinedDirectories, errorCode } from '@rootferry/host/machine'
 import { isWithin, joinPath, PathFilter, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { CLOCK_LAG_MS } from '../src/root/watch/chokidar-watcher.ts'
 import { createWatcher } from '../src/root/watch/choose-watcher.ts'
-import type { Hint, WatchBackend, Watcher } from '../src/root/watch/watcher.ts'
+import type { Hint, Watcher } from '../src/root/watch/watcher.ts'
+import type { WatchBackend } from '../src/root-messages.ts'
 
 const DEADLINE_MS = 20_000
 const EXCLUDED = ['cache/', '*.log']

@@ -2,6 +2,7 @@
  * Test support: the agent's side of the wire in miniature. Packs changesets and listings from plain descriptions or
  * from a real directory, feeds them to a RootApplier, and collects what it says.
  */
+
 import { Buffer } from 'node:buffer'
 import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -30,7 +31,8 @@ import {
   type Welcome,
 } from '@rootferry/protocol'
 import { pack } from 'tar-stream'
-import { type ApplierEvent, type ApplierOptions, type ApplierSeams, RootApplier } from '../src/disk/root-disk.ts'
+import { type ApplierSeams, RootApplier } from '../src/disk/root-disk.ts'
+import type { ApplierEvent, ApplierOptions } from '../src/root-messages.ts'
 
 export const EPOCH = 'epoch-1'
 export const TERM = 'term-1'

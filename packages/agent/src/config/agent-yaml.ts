@@ -4,6 +4,7 @@
  * In the schema `title` says what a setting does, `description` which values are accepted, and `default` what holds
  * without it. docs/configuration.md is generated from them, and error messages quote the description.
  */
+
 import {
   badConfiguration,
   type ConfigSource,
@@ -15,8 +16,7 @@ import {
 import { placementFaults } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import type { GuardLimits } from '../root/scan/guard.ts'
-import type { WatchSettings } from '../root-messages.ts'
+import type { GuardLimits, WatchSettings } from '../root-messages.ts'
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts'
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'

@@ -2,14 +2,15 @@
  * All that stands and falls with one opening of the docroot: its descriptor, the watcher, the scanner and the packer.
  * Makes them and ends them in order; decides nothing.
  */
+
 import { statfsSync } from 'node:fs'
 import { type Accounts, ConfinedDirectories } from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
-import type { RootOptions } from '../root-messages.ts'
+import type { Problem, RootOptions } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import { Packer } from './pack/packer.ts'
 import type { ReadFault } from './scan/content-reader.ts'
-import type { Problem, Problems } from './scan/problems.ts'
+import type { Problems } from './scan/problems.ts'
 import { Scanner } from './scan/scanner.ts'
 import { Turn } from './turn.ts'
 import { chooseBackend, createWatcher, MOST_CHOKIDAR_ENTRIES } from './watch/choose-watcher.ts'

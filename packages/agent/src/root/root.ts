@@ -13,15 +13,24 @@
 
 import { randomBytes } from 'node:crypto'
 import { type Stats, statSync } from 'node:fs'
-import { Accounts, collectGarbage, errorMessage, plainMessage } from '@rootferry/host/machine'
+import { Accounts, collectGarbage, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
 import type { Hello, Welcome } from '@rootferry/protocol'
-import type { FromRoot, GuardAnswer, LogLevel, RootOptions, RootRequest, RootStatus, ToRoot } from '../root-messages.ts'
+import type {
+  FromRoot,
+  GuardAnswer,
+  LogLevel,
+  Problem,
+  RootOptions,
+  RootRequest,
+  RootStatus,
+  ToRoot,
+} from '../root-messages.ts'
 import { answerList } from './answer/listing.ts'
 import { decideStart } from './answer/start-decision.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import { bootId, closeRootIndex, openRootIndex } from './index/root-index.ts'
 import { closeTree, type OpenTree, openTree } from './opened-root.ts'
-import { type Problem, Problems } from './scan/problems.ts'
+import { Problems } from './scan/problems.ts'
 import { formatIdentity, parseIdentity, type RootIdentity, replacement } from './scan/root-identity.ts'
 import { livingEntries, ScanQueue, WHOLE_TREE } from './scan/scan-queue.ts'
 import { Timers } from './timers.ts'
@@ -139,9 +148,10 @@ export class RootService {
         payload === null || payload.byteLength === 0 ? [] : [payload],
       )
     } catch (error) {
-      this.#post({ type: 'refusal', id: request.id, message: errorMessage(error) })
-      if (!(error instanceof RangeError))
-        this.#log('error', 'request failed', { request: request.type, error: describe(error) })
+      const { id } = request
+      if (error instanceof Refusal) return this.#post({ type: 'refusal', id, message: error.message })
+      this.#log('error', 'request failed', { request: request.type, error: describe(error) })
+      this.#post({ type: 'fault', id, message: errorMessage(error) })
     }
   }
 
@@ -154,7 +164,7 @@ export class RootService {
     }
     while (this.#state.state === 'halted') await this.#released.promise
     const tree = this.#tree
-    if (tree === null) throw new RangeError(this.#state.reason ?? 'the root is not available')
+    if (tree === null) throw new Refusal(this.#state.reason ?? 'the root is not available')
     switch (request.type) {
       case 'plan':
         return tree.packer.planChangeset(request.from)
@@ -183,7 +193,7 @@ export class RootService {
     await this.#firstScan.promise
     // A root that is back from a halt is being scanned: this waits its turn behind that.
     await this.#scans.rescan(within.map((path): Hint => ({ path, extent: 'subtree' })))
-    if (this.#state.state !== 'ready') throw new RangeError(this.#state.reason ?? 'the root is not ready')
+    if (this.#state.state !== 'ready') throw new Refusal(this.#state.reason ?? 'the root is not ready')
     if (content) for (const path of within) await this.#scans.readAgain(path)
     return { head: this.#index.head }
   }
@@ -200,7 +210,7 @@ export class RootService {
   async #greet(hello: Hello, receiver: string): Promise<Welcome> {
     let decision = decideStart(hello, this.#index)
     if (decision.start === 'resync') {
-      if (this.#state.state === 'unavailable') throw new RangeError(this.#state.reason ?? 'the root is not available')
+      if (this.#state.state === 'unavailable') throw new Refusal(this.#state.reason ?? 'the root is not available')
       await this.#firstScan.promise
       decision = decideStart(hello, this.#index)
     }

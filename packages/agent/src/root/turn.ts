@@ -1,12 +1,14 @@
 /** Long work on a thread is done in turns: hints, timers and other requests are served between them. */
+
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ConfinedDirectories } from '@rootferry/host/machine'
+import { Refusal } from '@rootferry/host/machine'
 
 /** Long enough to be worth the change, and short beside the time that changes take to settle. */
 const TURN_MS = 5
 
 /** Why work that was not done is not gone on with. */
-export class TurnsEnded extends RangeError {
+export class TurnsEnded extends Refusal {
   override name = 'TurnsEnded'
 }
 

@@ -7,7 +7,7 @@
 
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '@rootferry/host/daemon'
-import { collectGarbage, EXIT, errorCode, errorMessage, Failure, RestartPace } from '@rootferry/host/machine'
+import { collectGarbage, EXIT, errorCode, errorMessage, Failure, Refusal, RestartPace } from '@rootferry/host/machine'
 import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from '../root-messages.ts'
 import { ROOT_WORKER } from '../root-worker-url.ts'
 
@@ -58,12 +58,12 @@ export class RootThread {
     return this.#started.promise
   }
 
-  /** @throws RangeError when the root has no answer: unavailable, a plan that was released, a thread that died */
+  /** @throws Refusal when the root has no answer: unavailable, a plan that was released, a thread that died */
   ask<Name extends keyof RootRequests>(
     type: Name,
     request: RootRequests[Name]['takes'],
   ): Promise<RootRequests[Name]['answers']> {
-    if (this.#isDown) return Promise.reject(new RangeError('the root is being restarted'))
+    if (this.#isDown) return Promise.reject(new Refusal('the root is being restarted'))
     const id = this.#nextId++
     const { promise, resolve, reject } = Promise.withResolvers<RootRequests[Name]['answers']>()
     this.#waiting.set(id, { resolve, reject })
@@ -103,6 +103,7 @@ export class RootThread {
     switch (message.type) {
       case 'answer':
       case 'refusal':
+      case 'fault':
         return this.#settle(message)
       case 'advanced':
         this.#hasStarted = true
@@ -141,13 +142,14 @@ export class RootThread {
     const waiting = this.#waiting.get(message.id)
     this.#waiting.delete(message.id)
     if (message.type === 'answer') waiting?.resolve(message.value as never)
-    else waiting?.reject(new RangeError(message.message))
+    else if (message.type === 'refusal') waiting?.reject(new Refusal(message.message))
+    else waiting?.reject(new Error(message.message))
   }
 
   #ended(): void {
     this.#isDown = true
     this.#closed.resolve()
-    for (const { reject } of this.#waiting.values()) reject(new RangeError('the root is being restarted'))
+    for (const { reject } of this.#waiting.values()) reject(new Refusal('the root is being restarted'))
     this.#waiting.clear()
     if (this.#closing) return
     this.#started.reject(new Failure(EXIT.failed, `root ${this.#options.name}: its thread died while starting`))

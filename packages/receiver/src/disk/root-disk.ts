@@ -7,45 +7,21 @@
  * connection that ends drops its part of the queue. The only file here that knows timers. An error that is nobody's
  * but this program's is thrown from the queue, and so ends the thread; the ledger knows where it was.
  */
+
 import { setTimeout as wait } from 'node:timers/promises'
 import { plainMessage } from '@rootferry/host/machine'
 import { type Hello, ProtocolError, type ToAgent } from '@rootferry/protocol'
-import type { ApplierEvent } from './applier-events.ts'
-import type { TrashLimits } from './area/trash.ts'
+import type { ApplierEvent, ApplierOptions } from '../root-messages.ts'
 import { type Persist, recover } from './commit/commit.ts'
 import { Durability } from './commit/durability.ts'
 import { Problems } from './debts/problems.ts'
 import { isOperatingError, RootGone } from './files/disk-errors.ts'
 import { type DiskFailure, Dropped, Patience } from './files/disk-retry.ts'
-import type { OwnerPolicy } from './files/owner.ts'
 import { Exchange, type Greeting, reportProblems } from './session.ts'
 import { openTarget, type Target } from './target.ts'
 
-export type { ApplierEvent } from './applier-events.ts'
-
 const PROGRESS_MS = 100
 const PURGE_MS = 86_400_000
-
-export interface ApplierOptions {
-  /** The root's name. */
-  root: string
-  /** Absolute; made when missing. A symlink here is followed. */
-  path: string
-  /** This root's own state directory, absolute. */
-  stateDir: string
-  /** gitignore lines: never touched, never deleted. */
-  protect: readonly string[]
-  owner: OwnerPolicy
-  /** Whether files may have set-user-id and set-group-id bits. */
-  allowSetuid: boolean
-  /** For each hook its gitignore lines. */
-  hookPatterns: readonly (readonly string[])[]
-  /** Absolute: where this root's trash lies when that is on the target's filesystem. */
-  trashDir: string
-  trash: TrashLimits
-  /** /proc/sys/kernel/random/boot_id */
-  bootId: string
-}
 
 export interface ApplierOutput {
   send(message: ToAgent): void

@@ -1,9 +1,10 @@
 /** The far end of a root's disk thread: a RootApplier that takes what comes over the port, until it is told to close. */
+
 import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
 import { encodeMessage } from '@rootferry/protocol'
-import type { FromApplier, ToApplier } from '../root-messages.ts'
+import type { ApplierOptions, FromApplier, ToApplier } from '../root-messages.ts'
 import { Rest } from './idle-collector.ts'
-import { type ApplierOptions, RootApplier } from './root-disk.ts'
+import { RootApplier } from './root-disk.ts'
 
 /** What is used of a worker's port. */
 export interface ApplierPort {

@@ -7,6 +7,7 @@
  * Every method waits until its step is done, which on a full disk can take long. INVARIANT: `committed` is sent after
  * the ledger says so, and the cursor of a connection moves only by changesets that begin where it stands.
  */
+
 import { Buffer } from 'node:buffer'
 import { freeMemory } from '@rootferry/host/machine'
 import {
@@ -20,7 +21,7 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import type { ApplierEvent, Phase } from './applier-events.ts'
+import type { ApplierEvent, Phase } from '../root-messages.ts'
 import { commitIntent, type Persist } from './commit/commit.ts'
 import type { BurstOutcome } from './commit/committer.ts'
 import type { Durability } from './commit/durability.ts'

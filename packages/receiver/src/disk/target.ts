@@ -4,6 +4,7 @@
  * A symlink at the configured path is followed, here and only here. The position in the ledger counts only for the
  * directory it was recorded for: another one at the same path, or an empty one, begins anew.
  */
+
 import { readdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -17,14 +18,15 @@ import {
   removeTree,
 } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
+import type { OwnerPolicy, TrashLimits } from '../root-messages.ts'
 import { lockRoot, unlockRoot } from './area/lock.ts'
-import { Trash, type TrashLimits } from './area/trash.ts'
+import { Trash } from './area/trash.ts'
 import { WorkArea } from './area/work-area.ts'
 import { Committer } from './commit/committer.ts'
 import { isOperatingError } from './files/disk-errors.ts'
 import type { Creation } from './files/disk-object.ts'
 import { HookMatches } from './files/hook-matches.ts'
-import { OwnerMap, type OwnerPolicy } from './files/owner.ts'
+import { OwnerMap } from './files/owner.ts'
 import { Untouchable } from './files/untouchable.ts'
 import { Ledger } from './ledger/ledger.ts'
 import type { LedgerLog } from './ledger/ledger-file.ts'

@@ -4,19 +4,9 @@
  * Found by a comparison that acts on nothing and reads no content, so it goes by size and time: a file of another time
  * may turn out to hold the right content, and one of the same size and time another.
  */
-import { count, size } from '@rootferry/host/daemon'
 
-export interface FirstJoin {
-  right: number
-  missing: number
-  /** Content of the files that are missing. */
-  missingBytes: number
-  differing: number
-  /** What goes to the trash, with all that directories among it hold. */
-  extraneous: number
-  /** Where the trash is; null: what is extraneous is deleted. */
-  trash: string | null
-}
+import { count, size } from '@rootferry/host/daemon'
+import type { FirstJoin } from '../root-messages.ts'
 
 /** One line without the end. */
 export function firstJoinLine({ right, missing, missingBytes, differing, extraneous, trash }: FirstJoin): string {

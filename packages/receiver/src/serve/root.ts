@@ -7,12 +7,16 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '@rootferry/host/daemon'
 import { Failure, printable, RestartPace } from '@rootferry/host/machine'
-import type { TrashStatus } from '../disk/area/trash.ts'
-import { MOST_KNOWN } from '../disk/debts/problems.ts'
-import type { ApplierEvent, ApplierOptions } from '../disk/root-disk.ts'
 import { DISK_WORKER } from '../disk-worker-url.ts'
 import type { Frame, FromApplier, ToApplier } from '../root-messages.ts'
-import { type FirstJoin, firstJoinLine } from './first-join.ts'
+import {
+  type ApplierEvent,
+  type ApplierOptions,
+  type FirstJoin,
+  MOST_KNOWN,
+  type TrashStatus,
+} from '../root-messages.ts'
+import { firstJoinLine } from './first-join.ts'
 import { type Hook, Hooks } from './hooks.ts'
 import type { Commit } from './http/metrics.ts'
 import type { Address } from './link/dial.ts'

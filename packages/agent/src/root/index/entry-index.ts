@@ -10,8 +10,10 @@
  *
  * One thread owns an index. Everything is synchronous; a write is one transaction.
  */
+
 import type { DatabaseSync } from 'node:sqlite'
 import { ABOVE_ROOT, baseName, type EntryKind, isWithin, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import type { Totals } from '../../root-messages.ts'
 import { IndexQueries, type PlacedRow, type Row } from './index-queries.ts'
 import { DEFERRED } from './index-schema.ts'
 
@@ -58,13 +60,6 @@ export interface Listed {
   emptied: ReadonlySet<string>
   next: string | null
   continues: { before: string | null; after: string | null }
-}
-
-export interface Totals {
-  files: number
-  directories: number
-  symlinks: number
-  bytes: number
 }
 
 const KINDS = { file: 1, directory: 2, symlink: 3 } as const

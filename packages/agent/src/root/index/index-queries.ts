@@ -1,7 +1,8 @@
 /** The index's prepared statements: rows in, rows out. Knows SQL and nothing of what the rows mean. */
+
 import { Buffer } from 'node:buffer'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { Totals } from './entry-index.ts'
+import type { Totals } from '../../root-messages.ts'
 
 /** A row of `entries`, with the digest of its content. */
 export interface Row {

@@ -1,4 +1,5 @@
 /** Large files that are told in terms of what the receiver has: by real plans and segments of files on a real disk. */
+
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,9 +8,10 @@ import { Accounts } from '@rootferry/host/machine'
 import { decodeToReceiver, digestOf, type Segment } from '@rootferry/protocol'
 import { seededBytes } from '../../../test-support/test-bytes.ts'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
+import type { PlanSummary } from '../../root-messages.ts'
 import { Turn } from '../turn.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
-import { Packer, type PlanSummary } from './packer.ts'
+import { Packer } from './packer.ts'
 
 const MEGABYTE = 1024 * 1024
 const SMALL = 3 * MEGABYTE

@@ -1,4 +1,5 @@
 /** The packer on a real tree: what it sends, what it refers to, and what it leaves out when files do not hold still. */
+
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -18,13 +19,14 @@ import {
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { zstdDecompressSync } from 'node:zlib'
-import { Accounts } from '@rootferry/host/machine'
+import { Accounts, Refusal } from '@rootferry/host/machine'
 import { type Change, decodeToReceiver, digestOf, LIMITS, type Segment } from '@rootferry/protocol'
 import { extract } from 'tar-stream'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
+import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
 import { Turn } from '../turn.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
-import { type PackedSegment, Packer, type PlanSummary } from './packer.ts'
+import { Packer } from './packer.ts'
 
 interface Setup {
   tree: TestTree
@@ -447,7 +449,7 @@ test('a root that is closed ends what is being packed', async () => {
   tree.scanAll()
   await assert.rejects(
     packer.planChangeset(plan.to).then((next) => packAll(packer, next)),
-    RangeError,
+    Refusal,
   )
 })
 

@@ -6,8 +6,9 @@
  * somebody keeps writing), its row is deferred: it leaves this changeset and comes again with a later sequence.
  * Plans are shared by all receivers at the same cursor; every segment can be packed again at any time.
  */
+
 import { randomInt } from 'node:crypto'
-import { type Accounts, type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import { type Accounts, type ConfinedDirectories, errorCode, plainMessage, Refusal } from '@rootferry/host/machine'
 import {
   type Change,
   carriedBytes,
@@ -18,6 +19,7 @@ import {
   SLICE_ENTRY,
   type Want,
 } from '@rootferry/protocol'
+import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
 import type { EntryIndex, IndexedEntry, Observation } from '../index/entry-index.ts'
 import { type ReadFault, readWhole, type WholeRead } from '../scan/content-reader.ts'
@@ -48,25 +50,6 @@ export interface PackerParts {
   nowMs: () => number
   /** Shared by all that is packed, planned and listed. */
   turn: Turn
-}
-
-/** What a session has to know of a changeset before it asks for segments. */
-export interface PlanSummary {
-  id: number
-  from: number
-  to: number
-  head: number
-  request: number | null
-  changes: number
-  bytes: number
-  /** For slices: which part of which content, so that a receiver that has it can be spared it. */
-  segments: { slice: { path: string; content: number; end: number; isLast: boolean } | null }[]
-}
-
-export interface PackedSegment {
-  /** The `segment` message. */
-  header: string
-  payload: Uint8Array<ArrayBuffer>
 }
 
 /** Unique beyond one packer and one thread: whoever still holds a plan of another must not be taken for ours. */
@@ -136,12 +119,12 @@ export class Packer {
     this.#plans.delete(id)
   }
 
-  /** @throws RangeError when the plan was released or has no such segment, or the root is closed */
+  /** @throws Refusal when the plan was released or has no such segment, or the root is closed */
   async pack(id: number, position: number, compress: boolean): Promise<PackedSegment> {
     const { directories, turn } = this.#parts
     const plan = this.#plans.get(id)
     const segment = plan?.segments[position]
-    if (plan === undefined || segment === undefined) throw new RangeError(`no segment ${position} of plan ${id}`)
+    if (plan === undefined || segment === undefined) throw new Refusal(`no segment ${position} of plan ${id}`)
     const writer = new SegmentWriter(this.#slabs.take(roomFor(segment)))
     const changes: Change[] = []
     const slice = segment.slice === null ? null : await this.#packSlice(plan, segment.slice, writer, changes)

@@ -10,12 +10,7 @@
  * a slow `rm -rf` adds up, while caches that come and go do not.
  * INVARIANT: with `hold` and `halt` nothing is recorded as deleted, so the next scan finds the whole loss again.
  */
-
-/** A loss above both at once is a mass deletion. */
-export interface GuardLimits {
-  maxDeletePercent: number
-  minDeletes: number
-}
+import type { GuardLimits } from '../../root-messages.ts'
 
 /** What a scan found, in entries. `removals` counts those that were `moved` too; `additions` paths that were not known. */
 export interface Loss {

@@ -4,9 +4,11 @@
  * A file that was written to within the last few milliseconds gets ctime 0: on kernels whose clock ticks coarsely a
  * later write could leave the very same times (git calls such entries racily clean), so the next look will read it.
  */
+
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { errorCode, plainMessage } from '@rootferry/host/machine'
 import { type EntryKind, microseconds } from '@rootferry/protocol'
+import type { ProblemCode } from '../../root-messages.ts'
 import type { Observation } from '../index/entry-index.ts'
 
 /** Longer than the kernel's coarsest tick (10 ms at 100 Hz). */
@@ -18,8 +20,6 @@ export type Look =
   | { found: 'nothing' }
   /** Something is there that can not be sent; `code` and `message` say why. */
   | { found: 'problem'; code: ProblemCode; message: string }
-
-export type ProblemCode = 'unreadable' | 'special-file' | 'invalid-name' | 'reserved-name' | 'unsettled'
 
 /** @param location path for the system call, see ConfinedDirectories */
 export function lookAt(location: string, nowMs: number): Look {

@@ -1,11 +1,5 @@
 /** Paths that can not be synchronized, and why: collected per path and shown, never thrown. Bounded. */
-import type { ProblemCode } from './observe.ts'
-
-export interface Problem {
-  path: string
-  code: ProblemCode
-  message: string
-}
+import type { Problem } from '../../root-messages.ts'
 
 const MOST_KEPT = 1_000
 

@@ -8,10 +8,12 @@
  * Large files that only their bytes can tell are read in the background, and files whose bytes could not be had are
  * hinted at again later. Knows no receivers, and no states of a root.
  */
+
 import { setTimeout as wait } from 'node:timers/promises'
+import { Refusal } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
 import PQueue from 'p-queue'
-import type { WatchSettings } from '../../root-messages.ts'
+import type { GuardLimits, WatchSettings } from '../../root-messages.ts'
 import type { EntryIndex, Observation } from '../index/entry-index.ts'
 import type { OpenTree } from '../opened-root.ts'
 import type { Timers } from '../timers.ts'
@@ -21,7 +23,7 @@ import { Coalescer, parentsFirst, withoutCovered } from './coalesce.ts'
 import { checkContent } from './content-check.ts'
 import { digestFile, type ReadFault } from './content-reader.ts'
 import { Unsettled } from './doubted-paths.ts'
-import { Guard, type GuardLimits, type Verdict } from './guard.ts'
+import { Guard, type Verdict } from './guard.ts'
 import { observe } from './observe.ts'
 import { Retries } from './retries.ts'
 import type { Judge } from './scanner.ts'
@@ -124,7 +126,7 @@ export class ScanQueue {
     await this.#scans.add(() => this.#runScan(hints, seenMs))
   }
 
-  /** Scans, and waits for the guard where it wants to look again. @throws RangeError when the root was halted or closed */
+  /** Scans, and waits for the guard where it wants to look again. @throws Refusal when the root was halted or closed */
   async rescan(hints: Hint[]): Promise<void> {
     const tree = this.#tree
     await this.scan(hints)
@@ -132,8 +134,8 @@ export class ScanQueue {
       await wait(HOLD_QUIET_MS)
       await this.#scans.onIdle()
     }
-    if (this.#isHalted) throw new RangeError('the root is halted')
-    if (this.#tree !== tree) throw new RangeError('the root was opened anew')
+    if (this.#isHalted) throw new Refusal('the root is halted')
+    if (this.#tree !== tree) throw new Refusal('the root was opened anew')
   }
 
   /** Something else was sent of a file than its row says. */

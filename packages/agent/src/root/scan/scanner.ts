@@ -7,9 +7,11 @@
  *
  * Scans are generators that yield between directories: the owner decides when to go on, and runs one at a time.
  */
+
 import { readdirSync, type Stats } from 'node:fs'
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
+import type { Problem } from '../../root-messages.ts'
 import type { EntryIndex, Finding, KnownEntry, Observation } from '../index/entry-index.ts'
 import type { Hint } from '../watch/watcher.ts'
 import { readWhole } from './content-reader.ts'
@@ -17,7 +19,7 @@ import { differenceOf, isMoved, sameAttributes, sameDirectory } from './differen
 import type { Loss, Verdict } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
 import { type Look, lookAt, observe } from './observe.ts'
-import type { Problem, Problems } from './problems.ts'
+import type { Problems } from './problems.ts'
 
 /** Asked before anything is recorded; `isComplete` at the end of a scan. */
 export type Judge = (loss: Loss, isComplete: boolean) => Verdict

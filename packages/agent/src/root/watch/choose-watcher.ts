@@ -4,10 +4,11 @@
  * chokidar holds an entry per file (5 KB) and takes 7 s for 100,000 of them; the directory backend holds one per
  * directory. On a network filesystem the kernel reports only what this machine does, so only polling sees the rest.
  */
+import type { WatchBackend } from '../../root-messages.ts'
 import { ChokidarWatcher } from './chokidar-watcher.ts'
 import { DirectoryWatcher } from './directory-watcher.ts'
 import { PollingWatcher } from './polling-watcher.ts'
-import type { WatchBackend, Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
+import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 
 /** Trees of up to this many entries are left to chokidar. */
 export const MOST_CHOKIDAR_ENTRIES = 20_000

@@ -13,8 +13,10 @@
  *   anybody holds it open, and it may have been mounted over;
  * - while `degraded` says so, and after `overflow`, it scans instead of trusting hints. It scans now and then anyway.
  */
+
 import type { Stats } from 'node:fs'
 import type { PathFilter } from '@rootferry/protocol'
+import type { WatchBackend } from '../../root-messages.ts'
 
 export interface Hint {
   /** Relative to the root, as in the protocol's path.ts. */
@@ -37,8 +39,6 @@ export interface WatcherEvents {
   /** Something unexpected that did not end the watching. */
   error(error: Error): void
 }
-
-export type WatchBackend = 'chokidar' | 'directory' | 'polling'
 
 export interface WatcherOptions {
   /** Absolute. When it is a symlink, where it leads at `start` is what gets watched. */

@@ -9,7 +9,7 @@
 
 import type { Want } from '@rootferry/protocol'
 import PQueue from 'p-queue'
-import type { PackedSegment, PlanSummary } from '../../root/pack/packer.ts'
+import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 
 /** Segments that other sessions may ask for in a moment. */

@@ -5,6 +5,7 @@
  * which it was read from the index. It waits for credit, and for the socket to drain: a
  * receiver that does not read costs a few frames of memory and delays nobody.
  */
+
 import type { Writable } from 'node:stream'
 import {
   type CancelResync,
@@ -22,7 +23,7 @@ import {
   type Welcome,
 } from '@rootferry/protocol'
 import type { WebSocket } from 'ws'
-import type { PlanSummary } from '../../root/pack/packer.ts'
+import type { PlanSummary } from '../../root-messages.ts'
 import type { ResyncLine } from '../resync/resync-queue.ts'
 import type { RootThread } from '../root-thread.ts'
 import type { Hub, SegmentLease, Urgency } from './hub.ts'

@@ -1,6 +1,8 @@
 /** Resyncs from their order to their end, on lines that only note what they are told. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Refusal } from '@rootferry/host/machine'
 import type { ResyncOrder, ResyncProgress } from '@rootferry/protocol'
 import { decodeOrders, encodeOrders, type KeptOrder } from './kept-resyncs.ts'
 import type { ResyncJob } from './resync-job.ts'
@@ -166,7 +168,7 @@ test('when the tree can not be looked at, or the receiver never comes again, it 
   const shop = new FakeRoot('web1', 'web2')
   const { resyncs } = setUp({ shop })
   const failed = resyncs.create(ALL)
-  shop.prepared.reject(new RangeError('the root is halted'))
+  shop.prepared.reject(new Refusal('the root is halted'))
   await shop.prepared.promise.catch(() => null)
   assert.equal(resyncs.get(failed.id)?.state, 'failed')
   assert.equal(resyncs.get(failed.id)?.receivers['web1']?.error, 'the root is halted')
@@ -217,7 +219,7 @@ test('a look that fails amid a comparison ends it', async () => {
   shop.goesFirst = false
   const { resyncs } = setUp({ shop })
   const { id } = resyncs.create(ALL)
-  shop.prepared.reject(new RangeError('the root is halted'))
+  shop.prepared.reject(new Refusal('the root is halted'))
   await shop.prepared.promise.catch(() => null)
   assert.deepEqual([resyncs.get(id)?.state, shop.line('web1').cancelled], ['failed', [shop.line('web1').last]])
   shop.prepared = Promise.withResolvers()

@@ -10,6 +10,7 @@
  * batch, like the root, is entered by descriptors that follow no link; and only one that we made ourselves, because
  * inside the root others may have put something there while it was not ours.
  */
+
 import { Buffer } from 'node:buffer'
 import {
   closeSync,
@@ -28,6 +29,7 @@ import {
 } from 'node:fs'
 import { ConfinedDirectories, errorCode, removeTree } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import type { TrashLimits, TrashStatus } from '../../root-messages.ts'
 import type { WorkArea } from './work-area.ts'
 
 const DAY_MS = 86_400_000
@@ -35,20 +37,6 @@ const OCCASION_MS = 600_000
 const MOST_SUFFIXES = 10_000
 /** Leaves room for a suffix below the 4,096 that Linux takes. */
 const MOST_PATH_BYTES = 4_000
-
-export interface TrashLimits {
-  /** 0: what is thrown away is deleted at once. */
-  keepDays: number
-  maxBytes: number
-}
-
-export interface TrashStatus {
-  batches: number
-  /** Content of the files in it. */
-  bytes: number
-  /** ISO 8601; null when it is empty. */
-  oldestAt: string | null
-}
 
 interface Batch {
   /** When something was last thrown into it. */

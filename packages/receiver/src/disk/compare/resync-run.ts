@@ -4,9 +4,10 @@
  *
  * Knows when, and leaves what to Resync. Every method is called in its turn among the agent's messages.
  */
+
 import { errorCode, plainMessage, printable } from '@rootferry/host/machine'
 import type { Listing, ToAgent } from '@rootferry/protocol'
-import type { ApplierEvent } from '../applier-events.ts'
+import type { ApplierEvent } from '../../root-messages.ts'
 import type { Persist } from '../commit/commit.ts'
 import type { Problems } from '../debts/problems.ts'
 import type { Repairs } from '../debts/repairs.ts'

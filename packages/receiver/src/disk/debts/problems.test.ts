@@ -1,10 +1,11 @@
 /** When a path with a problem is none any more. */
+
 import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { absent, directory, Feed, file, Scratch, symlink } from '../../../test-support/test-feed.ts'
-import type { ApplierEvent } from '../applier-events.ts'
-import { MOST_KNOWN, Problems } from './problems.ts'
+import { type ApplierEvent, MOST_KNOWN } from '../../root-messages.ts'
+import { Problems } from './problems.ts'
 
 function watched() {
   const events: ApplierEvent[] = []

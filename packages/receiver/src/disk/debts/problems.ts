@@ -4,12 +4,10 @@
  * One that a commit met is over when a later commit makes its path right, and also when its path is owed no more; one
  * that a comparison met, when a later one of the same place does not. Only the last MOST_KNOWN are remembered.
  */
-import { isWithin } from '@rootferry/protocol'
-import type { ApplierEvent } from '../applier-events.ts'
-import type { Problem } from '../commit/committer.ts'
 
-/** Those that were met last. */
-export const MOST_KNOWN = 100
+import { isWithin } from '@rootferry/protocol'
+import { type ApplierEvent, MOST_KNOWN } from '../../root-messages.ts'
+import type { Problem } from '../commit/committer.ts'
 
 interface Known {
   by: 'commit' | 'comparison'

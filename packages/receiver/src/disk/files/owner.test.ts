@@ -1,10 +1,12 @@
 /** Owners by name, by number, fixed, or not at all. */
+
 import assert from 'node:assert/strict'
 import { lstatSync, utimesSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Failure } from '@rootferry/host/machine'
 import { absent, directory, Feed, file, Scratch, symlink } from '../../../test-support/test-feed.ts'
-import { OwnerMap, type OwnerPolicy } from './owner.ts'
+import type { OwnerPolicy } from '../../root-messages.ts'
+import { OwnerMap } from './owner.ts'
 import { LEAVE } from './staged-change.ts'
 
 function open(scratch: Scratch, policy: OwnerPolicy, privileged = true) {

@@ -4,12 +4,12 @@
  * The databases are read as files: a name that only a directory service knows is mapped by number. A process that may
  * not change owners says so once and then leaves them alone, so that one missing right is not a failure a file.
  */
+
 import { readFileSync, statSync } from 'node:fs'
 import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
 import type { OwnerNames } from '@rootferry/protocol'
+import type { OwnerPolicy } from '../../root-messages.ts'
 import { LEAVE } from './staged-change.ts'
-
-export type OwnerPolicy = 'preserve' | 'keep' | { user: string; group: string }
 
 export interface Owner {
   uid: number

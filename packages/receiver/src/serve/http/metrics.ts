@@ -4,8 +4,9 @@
  * What happens is counted as it happens; what is, is looked at when somebody asks. INVARIANT: labels are names of
  * roots, and words of fixed lists; never a path.
  */
+
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
-import type { ApplierEvent } from '../../disk/applier-events.ts'
+import type { ApplierEvent } from '../../root-messages.ts'
 import { VERSION } from '../../version.ts'
 import type { RootState } from '../root.ts'
 
