@@ -1,0 +1,30 @@
+/**
+ * A rule of the house: which lines break it, and texts that break it, so that a rule which notices nothing any more is
+ * found out too.
+ */
+import { lineOf, type SourceFile } from '../support/source-tree.ts'
+
+export interface Rule {
+  rule: string
+  /** @returns a line for each fault: `path:line: what` */
+  faults(files: readonly SourceFile[]): string[]
+  /** Files that break it, by path. */
+  planted: Record<string, string>
+  /** Several files that break it only together; the fault may be in any of them. */
+  together?: Record<string, string>
+  /** Files that look like it and do not. */
+  innocent?: Record<string, string>
+}
+
+export const isScript = ({ path }: SourceFile) => path.endsWith('.ts')
+export const isTest = ({ path }: SourceFile) => path.endsWith('.test.ts')
+export const isSource = ({ path }: SourceFile) => /^packages\/[^/]+\/src\/.*\.ts$/.test(path)
+export const isShipped = (file: SourceFile) => isSource(file) && !isTest(file)
+export const packageOf = (path: string) => /^packages\/([^/]+)\//.exec(path)?.[1] ?? null
+
+/** Faults wherever `pattern` matches in the code, or in all of the text. */
+export function matches(files: readonly SourceFile[], part: 'code' | 'text', pattern: RegExp, what: string): string[] {
+  return files.flatMap((file) =>
+    [...file[part].matchAll(pattern)].map((found) => `${file.path}:${lineOf(file.text, found.index)}: ${what}`),
+  )
+}
