@@ -48,7 +48,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     chownSync: [1, OWNERS],
     lchownSync: [1, OWNERS],
   },
-  'receiver/src/disk/commit/committer.ts': {
+  'receiver/src/disk/commit/burst.ts': {
     chmodSync: [1, 'opens up a directory that is closed to its owner, who is not root'],
     mkdirSync: [1, 'where somebody emptied the place meanwhile'],
     renameSync: [1, ['rename staging to target', 'rename partial to target']],

@@ -100,11 +100,11 @@ test(`damaged conversations end with a code, or in a tree, and never outside (se
       await using feed = await new Feed(scratch).open()
       feed.connect()
       for (const frame of damaged(frames, damages)) {
-        if ('text' in frame) feed.applier.receiveText(Buffer.from(frame.text))
-        else feed.applier.receiveBytes(new Uint8Array(frame.bytes))
+        if ('text' in frame) feed.disk.receiveText(Buffer.from(frame.text))
+        else feed.disk.receiveBytes(new Uint8Array(frame.bytes))
       }
       // Whatever was left undamaged ends with this.
-      feed.applier.receiveText(Buffer.from('{'))
+      feed.disk.receiveText(Buffer.from('{'))
       await feed.seen('broken')
       committed += feed.all('committed').length
       await feed.close()

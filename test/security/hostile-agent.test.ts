@@ -46,7 +46,7 @@ function segment(
 }
 
 function raw(feed: Feed, message: object | string): void {
-  feed.applier.receiveText(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)))
+  feed.disk.receiveText(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)))
 }
 
 /** One good change, spoilt in one field. */
@@ -180,7 +180,7 @@ test('whatever an agent sends wrong ends its connection with a code, and changes
         ['malformed-message', 'unexpected-message', 'limit-exceeded', 'content-mismatch'].includes(error.code),
         error.code,
       )
-      feed.applier.disconnected()
+      feed.disk.disconnected()
       assert.equal(feed.all('committed').length, 0)
       assert.deepEqual(imprint(feed.target), before)
       assert.deepEqual(imprint(scratch.at('outside')), outside)

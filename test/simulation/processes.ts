@@ -8,9 +8,9 @@ import type { RootOptions } from '../../packages/agent/src/root-messages.ts'
 import { RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
 import type { Logger } from '../../packages/host/src/daemon/index.ts'
 import { closeText, decodeToAgent, ProtocolError } from '../../packages/protocol/src/index.ts'
-import { serveApplier } from '../../packages/receiver/src/disk/serve-disk.ts'
-import type { ApplierOptions } from '../../packages/receiver/src/root-messages.ts'
-import { RootThread } from '../../packages/receiver/src/serve/root.ts'
+import { serveDisk } from '../../packages/receiver/src/disk/serve-disk.ts'
+import type { DiskOptions } from '../../packages/receiver/src/root-messages.ts'
+import { Root } from '../../packages/receiver/src/serve/root.ts'
 import type { Machine } from './machine.ts'
 import type { Network } from './network.ts'
 import { Process, type Scheduler } from './scheduler.ts'
@@ -18,7 +18,7 @@ import type { SimulatedSocket } from './socket.ts'
 import { registerThread } from './threads.ts'
 
 registerThread('agent/src/root/root-worker', (port, data) => serveRoot(port, data as RootOptions))
-registerThread('receiver/src/disk/disk-worker', (port, data) => void serveApplier(port, data as ApplierOptions))
+registerThread('receiver/src/disk/disk-worker', (port, data) => void serveDisk(port, data as DiskOptions))
 
 export const ROOT = 'shop'
 export const SOURCE = '/srv/shop'
@@ -119,7 +119,7 @@ export class ReceiverProcess {
   readonly process: Process
   readonly #around: Surroundings
   readonly #protect: readonly string[]
-  #root: RootThread | null = null
+  #root: Root | null = null
 
   constructor(machine: Machine, protect: readonly string[], around: Surroundings) {
     this.#around = around
@@ -131,7 +131,7 @@ export class ReceiverProcess {
     const { scheduler, tell } = this.#around
     const { name } = this.process
     await scheduler.run(this.process, () => {
-      const options: ApplierOptions = {
+      const options: DiskOptions = {
         root: ROOT,
         path: TARGET,
         stateDir: `${STATE}/roots/${ROOT}`,
@@ -145,7 +145,7 @@ export class ReceiverProcess {
       }
       const address = { agent: 'ws://agent', token: name, trust: { fingerprint: null, ca: null, client: null } }
       const link = { root: ROOT, software: 'simulated', address }
-      this.#root = new RootThread(options, link, {
+      this.#root = new Root(options, link, {
         hooks: [],
         umask: 0,
         log: logger(name, tell),

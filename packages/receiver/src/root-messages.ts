@@ -20,7 +20,7 @@ export interface TrashStatus {
 
 export type OwnerPolicy = 'preserve' | 'keep' | { user: string; group: string }
 
-export interface ApplierOptions {
+export interface DiskOptions {
   /** The root's name. */
   root: string
   /** Absolute; made when missing. A symlink here is followed. */
@@ -53,9 +53,16 @@ export interface FirstJoin {
   trash: string | null
 }
 
+/** Why one path could not be made right. */
+export interface PathProblem {
+  path: string
+  code: string
+  message: string
+}
+
 export type Phase = 'idle' | 'resyncing' | 'replaying' | 'live'
 
-export type ApplierEvent =
+export type DiskEvent =
   /** `ms`: from the changeset's first message to visible. */
   | {
       type: 'committed'
@@ -86,33 +93,33 @@ export type ApplierEvent =
   /** How much the first join of a target that holds something is going to do. */
   | { type: 'first-join'; plan: FirstJoin }
   /** One path that could not be made right; it stays owed and is tried again. */
-  | { type: 'problem'; path: string; code: string; message: string }
+  | ({ type: 'problem' } & PathProblem)
   /** Paths with problems that have none any more. */
   | { type: 'mended'; paths: string[] }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string; details: Record<string, unknown> }
   /** The agent broke the protocol: the connection has to be closed with that reason. */
   | { type: 'broken'; error: { code: CloseReason; message: string } }
 
-/** What the applier knows of a hello; the link adds the rest. */
-export type Position = Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials'>
+/** What the disk thread knows of a hello; the link adds the rest. */
+export type HelloPosition = Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials'>
 
 export interface Frame {
   isBinary: boolean
   data: Uint8Array
 }
 
-export type ToApplier =
+export type ToDisk =
   | { type: 'hello' }
   /** In the order in which they came. */
   | { type: 'frames'; frames: Frame[] }
   | { type: 'disconnected' }
   | { type: 'close' }
 
-export type FromApplier =
+export type FromDisk =
   | { type: 'opened' }
   | { type: 'failed'; message: string; exitCode: number }
-  | { type: 'hello'; position: Position }
+  | { type: 'hello'; position: HelloPosition }
   /** An encoded message for the agent. */
   | { type: 'send'; message: string }
-  | { type: 'event'; event: ApplierEvent }
+  | { type: 'event'; event: DiskEvent }
   | { type: 'closed' }

@@ -1,6 +1,6 @@
 /**
  * Test support: the agent's side of the wire in miniature. Packs changesets and listings from plain descriptions or
- * from a real directory, feeds them to a RootApplier, and collects what it says.
+ * from a real directory, feeds them to a RootDisk, and collects what it says.
  */
 
 import { Buffer } from 'node:buffer'
@@ -31,8 +31,8 @@ import {
   type Welcome,
 } from '@rootferry/protocol'
 import { pack } from 'tar-stream'
-import { type ApplierSeams, RootApplier } from '../src/disk/root-disk.ts'
-import type { ApplierEvent, ApplierOptions } from '../src/root-messages.ts'
+import { type DiskSeams, RootDisk } from '../src/disk/root-disk.ts'
+import type { DiskEvent, DiskOptions } from '../src/root-messages.ts'
 
 export const EPOCH = 'epoch-1'
 export const TERM = 'term-1'
@@ -44,7 +44,7 @@ export interface Fed {
   change: Change
   content?: Buffer
 }
-export interface Look {
+export interface GivenAttributes {
   mode?: number
   uid?: number
   gid?: number
@@ -53,11 +53,15 @@ export interface Look {
 
 const own = { uid: userInfo().uid, gid: userInfo().gid }
 
-function look(defaults: { mode: number }, given: Look) {
+function look(defaults: { mode: number }, given: GivenAttributes) {
   return { ...defaults, ...own, mtime: MTIME, ...given }
 }
 
-export function file(path: string, content: string | Buffer, given: Look & { source?: ContentSource } = {}): Fed {
+export function file(
+  path: string,
+  content: string | Buffer,
+  given: GivenAttributes & { source?: ContentSource } = {},
+): Fed {
   const bytes = Buffer.from(content)
   const { source = 'tar', ...attributes } = given
   const change: Change = {
@@ -71,11 +75,11 @@ export function file(path: string, content: string | Buffer, given: Look & { sou
   return source === 'tar' ? { change, content: bytes } : { change }
 }
 
-export function directory(path: string, given: Look = {}): Fed {
+export function directory(path: string, given: GivenAttributes = {}): Fed {
   return { change: { path, kind: 'directory', ...look({ mode: 0o755 }, given) } }
 }
 
-export function symlink(path: string, target: string, given: Look = {}): Fed {
+export function symlink(path: string, target: string, given: GivenAttributes = {}): Fed {
   return { change: { path, kind: 'symlink', ...look({ mode: 0o777 }, given), target } }
 }
 
@@ -198,15 +202,15 @@ function makeRemovable(path: string): void {
   }
 }
 
-type EventOf<Type extends ApplierEvent['type']> = Extract<ApplierEvent, { type: Type }>
+type EventOf<Type extends DiskEvent['type']> = Extract<DiskEvent, { type: Type }>
 type SentOf<Type extends ToAgent['type']> = Extract<ToAgent, { type: Type }>
 
-/** A RootApplier on `<scratch>/target` and `<scratch>/state`, with everything it said. */
+/** A RootDisk on `<scratch>/target` and `<scratch>/state`, with everything it said. */
 export class Feed {
   readonly sent: ToAgent[] = []
-  readonly events: ApplierEvent[] = []
+  readonly events: DiskEvent[] = []
   readonly scratch: Scratch
-  #applier: RootApplier | null = null
+  #disk: RootDisk | null = null
   #sequence = 0
 
   constructor(scratch: Scratch) {
@@ -217,13 +221,13 @@ export class Feed {
     return this.scratch.at('target')
   }
 
-  get applier(): RootApplier {
-    if (this.#applier === null) throw new Error('not open')
-    return this.#applier
+  get disk(): RootDisk {
+    if (this.#disk === null) throw new Error('not open')
+    return this.#disk
   }
 
-  async open(options: Partial<ApplierOptions> = {}, seams?: ApplierSeams): Promise<this> {
-    const all: ApplierOptions = {
+  async open(options: Partial<DiskOptions> = {}, seams?: DiskSeams): Promise<this> {
+    const all: DiskOptions = {
       root: 'shop',
       path: this.target,
       stateDir: this.scratch.at('state'),
@@ -238,21 +242,21 @@ export class Feed {
     }
     const out = {
       send: (message: ToAgent) => this.sent.push(message),
-      event: (event: ApplierEvent) => this.events.push(event),
+      event: (event: DiskEvent) => this.events.push(event),
     }
-    this.#applier = seams === undefined ? await RootApplier.open(all, out) : await RootApplier.open(all, out, seams)
+    this.#disk = seams === undefined ? await RootDisk.open(all, out) : await RootDisk.open(all, out, seams)
     return this
   }
 
   async close(): Promise<void> {
-    const applier = this.#applier
-    this.#applier = null
-    await applier?.close()
+    const disk = this.#disk
+    this.#disk = null
+    await disk?.close()
   }
 
-  /** Says hello and answers with a welcome to a replay from where the applier stands, unless told otherwise. */
-  connect(given: Partial<Welcome> = {}): ReturnType<RootApplier['hello']> {
-    const hello = this.applier.hello()
+  /** Says hello and answers with a welcome to a replay from where the root stands, unless told otherwise. */
+  connect(given: Partial<Welcome> = {}): ReturnType<RootDisk['hello']> {
+    const hello = this.disk.hello()
     this.welcome({ sequence: hello.sequence, ...given })
     return hello
   }
@@ -274,13 +278,13 @@ export class Feed {
   }
 
   text(message: ToReceiver): void {
-    this.applier.receiveText(Buffer.from(encodeMessage(message)))
+    this.disk.receiveText(Buffer.from(encodeMessage(message)))
   }
 
   bytes(packed: Buffer, frameBytes: number = LIMITS.frameBytes): void {
     for (let at = 0; at < packed.length; at += frameBytes) {
-      // A copy: the memory of a frame is the applier's from then on.
-      this.applier.receiveBytes(new Uint8Array(packed.subarray(at, at + frameBytes)))
+      // A copy: the memory of a frame is the root's from then on.
+      this.disk.receiveBytes(new Uint8Array(packed.subarray(at, at + frameBytes)))
     }
   }
 
@@ -313,7 +317,7 @@ export class Feed {
     return last
   }
 
-  all<Type extends ApplierEvent['type']>(type: Type): EventOf<Type>[] {
+  all<Type extends DiskEvent['type']>(type: Type): EventOf<Type>[] {
     return this.events.filter((event): event is EventOf<Type> => event.type === type)
   }
 
@@ -321,7 +325,7 @@ export class Feed {
     return this.sent.filter((message): message is SentOf<Type> => message.type === type)
   }
 
-  async seen<Type extends ApplierEvent['type']>(
+  async seen<Type extends DiskEvent['type']>(
     type: Type,
     match: (event: EventOf<Type>) => boolean = () => true,
   ): Promise<EventOf<Type>> {

@@ -14,7 +14,7 @@ import {
 import { placementFaults } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import type { ApplierOptions } from '../root-messages.ts'
+import type { DiskOptions } from '../root-messages.ts'
 import type { Hook } from '../serve/hooks.ts'
 import type { Address } from '../serve/link/dial.ts'
 import { AGENT_SETTINGS, agentAddress } from './agent-address.ts'
@@ -169,9 +169,9 @@ export interface ReceiverRoot {
   name: string
   path: string
   protect: string[]
-  owner: ApplierOptions['owner']
+  owner: DiskOptions['owner']
   allowSetuid: boolean
-  trash: ApplierOptions['trash']
+  trash: DiskOptions['trash']
   hooks: Hook[]
 }
 

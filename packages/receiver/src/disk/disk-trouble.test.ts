@@ -119,7 +119,7 @@ test('a target that was emptied is greeted as empty also when the ledger can not
   feed.connect()
   await feed.commit([file('a', '1')])
   await feed.commit([file('b', '2')])
-  assert.equal(feed.applier.hello().sequence, 2)
+  assert.equal(feed.disk.hello().sequence, 2)
   for (const name of readdirSync(feed.target)) rmSync(join(feed.target, name))
   if (mounted !== null) fill(scratch.at('state/ballast'))
   const { epoch, sequence, target } = feed.connect()
@@ -135,7 +135,7 @@ test('a target that was emptied is greeted as empty also when the ledger can not
   await feed.commit([file('a', 'again')])
   await feed.close()
   await feed.open()
-  assert.equal(feed.applier.hello().sequence, 1)
+  assert.equal(feed.disk.hello().sequence, 1)
   assert.deepEqual(readdirSync(feed.target), ['a'])
 })
 
@@ -159,10 +159,10 @@ test('a burst that the disk interrupts is finished by a retry, or by the next pr
       await feed.close()
       assert.deepEqual(readdirSync(feed.target), ['a'])
       await feed.open()
-      assert.equal(feed.applier.hello().sequence, 1)
+      assert.equal(feed.disk.hello().sequence, 1)
     } else {
       // The connection may end meanwhile: a burst that has begun is carried through.
-      feed.applier.disconnected()
+      feed.disk.disconnected()
       isFull = false
       retries.now()
       await feed.seen('committed')
@@ -182,7 +182,7 @@ test('a connection that ends while staging waits for the disk drops its changese
   await feed.changeset([file('a', 'new')])
   await feed.seen('failing', ({ error }) => error?.code === 'ENOENT')
   renameSync(scratch.at('state/away'), scratch.at('state/staging'))
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   await feed.seen('failing', ({ error }) => error === null)
   assert.deepEqual(readdirSync(feed.target), [])
   feed.connect()

@@ -5,7 +5,7 @@ import { collectGarbage } from '@rootferry/host/machine'
 const BULK_BYTES = 2 * 1024 * 1024
 const REST_MS = 2_000
 
-export class Rest {
+export class IdleCollector {
   #bytes = 0
   #timer: NodeJS.Timeout | null = null
 

@@ -100,11 +100,11 @@ test('what breaks the order of the exchange is answered with the reason to close
   for (const [code, frames] of cases) {
     using scratch = new Scratch()
     await using feed = await new Feed(scratch).open()
-    feed.applier.hello()
+    feed.disk.hello()
     const label = frames.map((frame) => (Buffer.isBuffer(frame) ? 'bytes' : frame.type)).join()
     for (const frame of frames) {
       if (!Buffer.isBuffer(frame)) feed.text(frame)
-      else if (code === 'malformed-message') feed.applier.receiveText(frame)
+      else if (code === 'malformed-message') feed.disk.receiveText(frame)
       else feed.bytes(frame)
     }
     // Would be a whole changeset, if it still counted.
@@ -129,13 +129,13 @@ test('a connection that ends drops what was not committed, and the same changese
   feed.segment(await segmentOf(fed))
   await feed.seen('consumed')
   assert.notDeepEqual(readdirSync(scratch.at('state/staging')), [])
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   await until(() => readdirSync(scratch.at('state/staging')).length === 0, 'a clean staging directory')
   assert.deepEqual(readdirSync(feed.target), [])
   assert.equal(feed.connect().sequence, 0)
   await feed.commit(fed)
   assert.deepEqual(readdirSync(feed.target).sort(), ['b', 'd'])
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   assert.equal(feed.connect({ head: 7 }).sequence, 1)
   await feed.commit([absent('b')], { head: 7 })
   assert.equal(feed.all('phase').at(-1)?.phase, 'replaying')
@@ -151,10 +151,10 @@ test('a position is not believed when the target was emptied or replaced behind 
   await feed.commit([file('a', '2')])
   await feed.close()
   await feed.open()
-  assert.equal(feed.applier.hello().sequence, 2)
+  assert.equal(feed.disk.hello().sequence, 2)
   rmSync(scratch.at('target/a'))
   assert.deepEqual(
-    { ...feed.applier.hello(), partials: null },
+    { ...feed.disk.hello(), partials: null },
     {
       epoch: null,
       term: null,
@@ -170,9 +170,9 @@ test('a position is not believed when the target was emptied or replaced behind 
   await feed.close()
   rmSync(scratch.at('target'), { recursive: true })
   await feed.open()
-  assert.equal(feed.applier.hello().epoch, null)
+  assert.equal(feed.disk.hello().epoch, null)
   rmSync(scratch.at('target'), { recursive: true })
-  assert.throws(() => feed.applier.hello(), /is not the directory that was opened/)
+  assert.throws(() => feed.disk.hello(), /is not the directory that was opened/)
 })
 
 test('what is owed survives a restart and is asked for again', async () => {
@@ -208,7 +208,7 @@ test('an answer that leaves a path out leaves it owed, and what the filter leave
   await feed.changeset([file('c', 'now')], { request: want.request })
   await feed.told('repaired')
   assert.equal(feed.allSent('want').length, 1)
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   feed.connect({ filter: ['*.log'] })
   await until(() => feed.allSent('want').length === 2, 'another want')
   assert.deepEqual(pathsOf(feed.allSent('want')[1]), ['a'])
@@ -220,7 +220,7 @@ test('an owed path that a later changeset brings is not owed any more', async ()
   feed.connect()
   await feed.commit([file('a', 'x', { source: { copy: 'missing' } }), file('b', 'y')])
   await feed.commit([file('a', 'x')])
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   feed.sent.length = 0
   feed.connect()
   await feed.commit([file('b', 'z')])
@@ -232,9 +232,9 @@ test('nothing is said between hello and welcome, and what could not be said then
   await using feed = await new Feed(scratch).open()
   feed.connect()
   await feed.commit([file('a', 'x')])
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   feed.sent.length = 0
-  assert.equal(feed.applier.hello().durable, 0)
+  assert.equal(feed.disk.hello().durable, 0)
   await feed.seen('durable')
   assert.deepEqual(feed.sent, [])
   feed.welcome({ sequence: 1, head: 1 })
@@ -245,9 +245,9 @@ test('a target that holds nothing but what is protected is empty', async () => {
   using scratch = new Scratch()
   mkdirSync(scratch.at('target/var/log'), { recursive: true })
   await using feed = await new Feed(scratch).open({ protect: ['/var/'] })
-  assert.equal(feed.applier.hello().target, 'empty')
+  assert.equal(feed.disk.hello().target, 'empty')
   mkdirSync(scratch.at('target/other'))
-  assert.equal(feed.applier.hello().target, 'populated')
+  assert.equal(feed.disk.hello().target, 'populated')
 })
 
 test('a changeset may hold fewer changes than announced, and segment numbers may have gaps', async () => {
@@ -317,6 +317,6 @@ test('many files, more than are synced one by one, are durable as well, and a cl
   await feed.close()
   assert.equal(feed.all('durable').at(-1)?.sequence, 2)
   await feed.open({ bootId: 'another boot' })
-  const { sequence, durable } = feed.applier.hello()
+  const { sequence, durable } = feed.disk.hello()
   assert.deepEqual({ sequence, durable }, { sequence: 2, durable: 2 })
 })

@@ -1,7 +1,7 @@
 /**
  * One root's disk side as its thread drives it: a queue of what the agent sent, worked off strictly in order.
  *
- *   receiveText, receiveBytes ─▶ queue ─▶ Exchange ─▶ staging, commits ─▶ send, event
+ *   receiveText, receiveBytes ─▶ queue ─▶ Session ─▶ staging, commits ─▶ send, event
  *
  * A disk error holds the queue up and its step is tried again until it works; credit bounds what gathers meanwhile. A
  * connection that ends drops its part of the queue. The only file here that knows timers. An error that is nobody's
@@ -11,56 +11,56 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { plainMessage } from '@rootferry/host/machine'
 import { type Hello, ProtocolError, type ToAgent } from '@rootferry/protocol'
-import type { ApplierEvent, ApplierOptions } from '../root-messages.ts'
-import { type Persist, recover } from './commit/commit.ts'
+import type { DiskEvent, DiskOptions } from '../root-messages.ts'
+import { recover } from './commit/commit.ts'
 import { Durability } from './commit/durability.ts'
 import { Problems } from './debts/problems.ts'
 import { isOperatingError, RootGone } from './files/disk-errors.ts'
-import { type DiskFailure, Dropped, Patience } from './files/disk-retry.ts'
-import { Exchange, type Greeting, reportProblems } from './session.ts'
+import { type DiskFailure, DiskRetry, type DiskSteps, Dropped } from './files/disk-retry.ts'
+import { type Greeting, reportProblems, Session } from './session.ts'
 import { openTarget, type Target } from './target.ts'
 
 const PROGRESS_MS = 100
 const PURGE_MS = 86_400_000
 
-export interface ApplierOutput {
+export interface DiskOutput {
   send(message: ToAgent): void
-  event(event: ApplierEvent): void
+  event(event: DiskEvent): void
 }
 
 /** What a test may replace. */
-export interface ApplierSeams {
+export interface DiskSeams {
   /** Waits before a failed step is tried again; rejects when the signal fires. */
   delay(ms: number, signal: AbortSignal): Promise<void>
   beforeStep?(step: string, path: string): void
 }
 
-/** `exchange` is the connection that the work serves; null: it is done in any case. */
+/** `session` is the connection that the work serves; null: it is done in any case. */
 interface Item {
-  exchange: Exchange | null
+  session: Session | null
   work: () => Promise<void> | void
 }
 
-export class RootApplier {
+export class RootDisk {
   readonly #target: Target
-  readonly #out: ApplierOutput
-  readonly #patience: Patience
+  readonly #out: DiskOutput
+  readonly #retry: DiskRetry
   readonly #durability: Durability
   readonly #problems: Problems
   readonly #closing = new AbortController()
   readonly #timers = new Set<NodeJS.Timeout>()
   #queue: Item[] = []
   #running: Promise<void> | null = null
-  #exchange: Exchange | null = null
+  #session: Session | null = null
   #connection = new AbortController()
   #isBroken = false
   #progressAt = Number.NEGATIVE_INFINITY
   #trashChanges = 0
 
-  private constructor(target: Target, out: ApplierOutput, seams: ApplierSeams) {
+  private constructor(target: Target, out: DiskOutput, seams: DiskSeams) {
     this.#target = target
     this.#out = out
-    this.#patience = new Patience(seams.delay, (failure) => this.#failing(failure))
+    this.#retry = new DiskRetry(seams.delay, (failure) => this.#failing(failure))
     this.#problems = new Problems(out.event)
     this.#durability = new Durability({
       confined: target.confined,
@@ -78,22 +78,18 @@ export class RootApplier {
    * Takes the root over: locks it, finishes what a killed process was in the middle of, cleans up.
    * @throws Failure with one line for the operator
    */
-  static async open(
-    options: ApplierOptions,
-    out: ApplierOutput,
-    seams: ApplierSeams = { delay: pause },
-  ): Promise<RootApplier> {
+  static async open(options: DiskOptions, out: DiskOutput, seams: DiskSeams = { delay: pause }): Promise<RootDisk> {
     const log = (level: 'info' | 'warn', message: string, details: Record<string, unknown>) =>
       out.event({ type: 'log', level, message, details })
     const target = await openTarget({ ...options, ...seams, now: Date.now, log })
-    const applier = new RootApplier(target, out, seams)
-    applier.#purge()
-    await applier.#recover()
+    const disk = new RootDisk(target, out, seams)
+    disk.#purge()
+    await disk.#recover()
     // What a process that was killed had committed may not be synced yet, and it took along what it knew of that.
     const { position } = target.ledger
-    if (position !== null) applier.#durability.committedMuch(position)
+    if (position !== null) disk.#durability.committedMuch(position)
     out.event({ type: 'phase', phase: 'idle' })
-    return applier
+    return disk
   }
 
   /** Begins a connection. @throws RootGone when the path does not lead to the root that was opened any more */
@@ -109,22 +105,22 @@ export class RootApplier {
 
   /** A text frame from the agent; it is decoded in its turn. */
   receiveText(frame: Uint8Array): void {
-    this.#enqueue((exchange) => exchange.text(frame))
+    this.#enqueue((session) => session.text(frame))
   }
 
   /** A binary frame from the agent; its memory is this object's from now on. */
   receiveBytes(frame: Uint8Array): void {
-    this.#enqueue((exchange) => exchange.bytes(frame))
+    this.#enqueue((session) => session.bytes(frame))
   }
 
   disconnected(): void {
-    const ended = this.#exchange
+    const ended = this.#session
     if (ended === null) return
-    this.#exchange = null
+    this.#session = null
     this.#connection.abort()
-    this.#queue = this.#queue.filter((item) => item.exchange !== ended)
+    this.#queue = this.#queue.filter((item) => item.session !== ended)
     this.#out.event({ type: 'phase', phase: 'idle' })
-    this.#add({ exchange: null, work: () => ended.end() })
+    this.#add({ session: null, work: () => ended.end() })
   }
 
   /** Finishes what is in flight and syncs it; what waits in the queue is dropped, and may come again. */
@@ -141,38 +137,38 @@ export class RootApplier {
     this.disconnected()
     this.#connection = new AbortController()
     this.#isBroken = false
-    const ours = new Exchange(
+    const ours = new Session(
       {
         target: this.#target,
         durability: this.#durability,
         problems: this.#problems,
-        persist: this.#persist,
+        steps: this.#steps,
         now: () => performance.now(),
         send: (message) => {
-          if (this.#exchange === ours) this.#out.send(message)
+          if (this.#session === ours) this.#out.send(message)
         },
         welcomed: () => this.#catchUp(durable),
         event: (event) => this.#event(event),
         later: (ms, act) =>
           this.#after(ms, () => {
-            if (this.#exchange === ours) this.#enqueue(act)
+            if (this.#session === ours) this.#enqueue(act)
           }),
         soon: (act) => {
           // Lets the thread hear what has come in.
           setImmediate(() => {
-            if (this.#exchange === ours) this.#enqueue(act)
+            if (this.#session === ours) this.#enqueue(act)
           })
         },
       },
       greeting,
     )
-    this.#exchange = ours
+    this.#session = ours
   }
 
-  #enqueue(work: (exchange: Exchange) => Promise<void> | void): void {
-    const exchange = this.#exchange
-    if (exchange === null || this.#isBroken) return
-    this.#add({ exchange, work: () => work(exchange) })
+  #enqueue(work: (session: Session) => Promise<void> | void): void {
+    const session = this.#session
+    if (session === null || this.#isBroken) return
+    this.#add({ session, work: () => work(session) })
   }
 
   #add(item: Item): void {
@@ -190,11 +186,11 @@ export class RootApplier {
 
   async #workOff(): Promise<void> {
     for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
-      const { exchange, work } = item
+      const { session, work } = item
       try {
-        if (exchange === null || (exchange === this.#exchange && !this.#isBroken)) await work()
+        if (session === null || (session === this.#session && !this.#isBroken)) await work()
       } catch (error) {
-        if (error instanceof ProtocolError) this.#breakOff(error, exchange)
+        if (error instanceof ProtocolError) this.#breakOff(error, session)
         else if (!(error instanceof Dropped)) throw error
       }
       this.#tellTrash()
@@ -209,15 +205,15 @@ export class RootApplier {
     this.#emptyTrash()
   }
 
-  #breakOff(error: ProtocolError, exchange: Exchange | null): void {
-    if (exchange !== this.#exchange) return
+  #breakOff(error: ProtocolError, session: Session | null): void {
+    if (session !== this.#session) return
     this.#isBroken = true
     this.#out.event({ type: 'broken', error: { code: error.code, message: error.message } })
   }
 
-  readonly #persist: Persist = (step, droppable) => {
-    const { signal } = this.#closing
-    return this.#patience.persist(step, droppable ? [this.#connection.signal, signal] : [signal])
+  readonly #steps: DiskSteps = {
+    untilDone: (step) => this.#retry.run(step, [this.#closing.signal]),
+    whileConnected: (step) => this.#retry.run(step, [this.#connection.signal, this.#closing.signal]),
   }
 
   #failing(failure: DiskFailure | null): void {
@@ -226,21 +222,21 @@ export class RootApplier {
   }
 
   #tell(message: ToAgent): void {
-    if (this.#exchange?.isWelcome === true) this.#out.send(message)
+    if (this.#session?.isWelcome === true) this.#out.send(message)
   }
 
   /** Says what could not be said between hello and welcome. */
   #catchUp(durable: number): void {
     const { durableSequence } = this.#target.ledger
     if (durableSequence > durable) this.#tell({ type: 'durable', sequence: durableSequence })
-    const { failure } = this.#patience
+    const { failure } = this.#retry
     if (failure !== null) this.#tell({ type: 'failing', error: failure })
   }
 
   /** At once when the disk allows, else as the first thing in the queue. */
   async #recover(): Promise<void> {
-    const finish = async (persist: Persist) => {
-      const outcome = await recover(this.#target, persist)
+    const finish = async (steps: DiskSteps) => {
+      const outcome = await recover(this.#target, steps)
       if (outcome === null) return
       this.#log('info', 'finished a commit that was interrupted', {})
       reportProblems(outcome, this.#problems, this.#out.event)
@@ -249,16 +245,16 @@ export class RootApplier {
       if (position !== null) this.#durability.committedMuch(position)
     }
     try {
-      await finish(async (step) => step())
+      await finish({ untilDone: async (step) => step(), whileConnected: async (step) => step() })
     } catch (error) {
       if (!isOperatingError(error)) throw error
-      this.#add({ exchange: null, work: () => finish(this.#persist) })
+      this.#add({ session: null, work: () => finish(this.#steps) })
     }
   }
 
   #purge(): void {
     this.#emptyTrash()
-    this.#after(PURGE_MS, () => this.#add({ exchange: null, work: () => this.#purge() }))
+    this.#after(PURGE_MS, () => this.#add({ session: null, work: () => this.#purge() }))
   }
 
   #emptyTrash(): void {
@@ -273,7 +269,7 @@ export class RootApplier {
     }
   }
 
-  #event(event: ApplierEvent): void {
+  #event(event: DiskEvent): void {
     if (event.type === 'progress') {
       const now = performance.now()
       if (now - this.#progressAt < PROGRESS_MS) return

@@ -1,35 +1,35 @@
-/** The far end of a root's disk thread: a RootApplier that takes what comes over the port, until it is told to close. */
+/** The far end of a root's disk thread: a RootDisk that takes what comes over the port, until it is told to close. */
 
 import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
 import { encodeMessage } from '@rootferry/protocol'
-import type { ApplierOptions, FromApplier, ToApplier } from '../root-messages.ts'
-import { Rest } from './idle-collector.ts'
-import { RootApplier } from './root-disk.ts'
+import type { DiskOptions, FromDisk, ToDisk } from '../root-messages.ts'
+import { IdleCollector } from './idle-collector.ts'
+import { RootDisk } from './root-disk.ts'
 
 /** What is used of a worker's port. */
-export interface ApplierPort {
-  postMessage(message: FromApplier): void
-  on(event: 'message', listener: (message: ToApplier) => void): void
+export interface DiskPort {
+  postMessage(message: FromDisk): void
+  on(event: 'message', listener: (message: ToDisk) => void): void
   close(): void
 }
 
 /** Resolves when the root is open, or was refused; what goes wrong later ends the thread. */
-export async function serveApplier(port: ApplierPort, options: ApplierOptions): Promise<void> {
-  const rest = new Rest()
+export async function serveDisk(port: DiskPort, options: DiskOptions): Promise<void> {
+  const collector = new IdleCollector()
   try {
-    const applier = await RootApplier.open(options, {
+    const disk = await RootDisk.open(options, {
       send: (message) => port.postMessage({ type: 'send', message: encodeMessage(message) }),
       event: (event) => {
         port.postMessage({ type: 'event', event })
-        if (event.type === 'consumed') rest.worked(event.bytes)
+        if (event.type === 'consumed') collector.worked(event.bytes)
       },
     })
-    port.on('message', (message: ToApplier) => {
+    port.on('message', (message: ToDisk) => {
       // A tree of empty files is nothing but manifests.
       if (message.type === 'frames') {
-        for (const { isBinary, data } of message.frames) if (!isBinary) rest.worked(data.byteLength)
+        for (const { isBinary, data } of message.frames) if (!isBinary) collector.worked(data.byteLength)
       }
-      take(port, applier, message)
+      take(port, disk, message)
     })
     port.postMessage({ type: 'opened' })
   } catch (error) {
@@ -42,20 +42,20 @@ export async function serveApplier(port: ApplierPort, options: ApplierOptions): 
   }
 }
 
-function take(port: ApplierPort, applier: RootApplier, message: ToApplier): void {
+function take(port: DiskPort, disk: RootDisk, message: ToDisk): void {
   switch (message.type) {
     case 'hello':
-      return port.postMessage({ type: 'hello', position: applier.hello() })
+      return port.postMessage({ type: 'hello', position: disk.hello() })
     case 'frames':
       for (const { isBinary, data } of message.frames) {
-        if (isBinary) applier.receiveBytes(data)
-        else applier.receiveText(data)
+        if (isBinary) disk.receiveBytes(data)
+        else disk.receiveText(data)
       }
       return
     case 'disconnected':
-      return applier.disconnected()
+      return disk.disconnected()
     case 'close':
-      void applier.close().then(() => {
+      void disk.close().then(() => {
         port.postMessage({ type: 'closed' })
         port.close()
       })

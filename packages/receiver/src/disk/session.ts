@@ -21,15 +21,16 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import type { ApplierEvent, Phase } from '../root-messages.ts'
-import { commitIntent, type Persist } from './commit/commit.ts'
-import type { BurstOutcome } from './commit/committer.ts'
+import type { DiskEvent, Phase } from '../root-messages.ts'
+import type { BurstOutcome } from './commit/burst.ts'
+import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
 import type { Findings } from './compare/findings.ts'
 import { type Answered, FIRST_LOOK, type ResyncScope, WHOLE_TARGET } from './compare/resync.ts'
 import { ResyncRun } from './compare/resync-run.ts'
 import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
+import type { DiskSteps } from './files/disk-retry.ts'
 import { stripSetId } from './files/set-id.ts'
 import { Incoming } from './stage/incoming.ts'
 import { FrameCollector, unpackSegment } from './stage/unpacker.ts'
@@ -37,17 +38,17 @@ import type { Target } from './target.ts'
 
 const NO_BYTES = Buffer.alloc(0)
 
-export interface ExchangeParts {
+export interface SessionParts {
   target: Target
   durability: Durability
   problems: Problems
-  persist: Persist
+  steps: DiskSteps
   /** Milliseconds, for durations only. */
   now(): number
   send(message: ToAgent): void
   /** The agent may be told things from now on. */
   welcomed(): void
-  event(event: ApplierEvent): void
+  event(event: DiskEvent): void
   /** Has `act` called in its turn among the messages, unless the connection has ended by then. */
   later(ms: number, act: () => void): void
   /** The same at once, after what has come in meanwhile. */
@@ -61,8 +62,8 @@ export interface Greeting {
   target: 'empty' | 'populated'
 }
 
-export class Exchange {
-  readonly #parts: ExchangeParts
+export class Session {
+  readonly #parts: SessionParts
   readonly #greeting: Greeting
   readonly #frames = new FrameCollector()
   readonly #repairs: Repairs
@@ -76,7 +77,7 @@ export class Exchange {
   #segment: Segment | null = null
   #staged = { entries: 0, bytes: 0 }
 
-  constructor(parts: ExchangeParts, greeting: Greeting) {
+  constructor(parts: SessionParts, greeting: Greeting) {
     this.#parts = parts
     this.#greeting = greeting
     this.#repairs = new Repairs(parts)
@@ -129,24 +130,24 @@ export class Exchange {
 
   /** The connection ended: what it left unfinished goes, but slices stay. */
   async end(): Promise<void> {
-    const { target, persist } = this.#parts
+    const { target, steps } = this.#parts
     this.#incoming = null
     this.#resync?.end()
     target.partials.interrupt()
     target.confined.release()
     // What an unfinished burst has staged is still needed.
-    if (!target.ledger.hasIntent) await persist(() => target.area.tidy(target.partials.stagedNames()), false)
+    if (!target.ledger.hasIntent) await steps.untilDone(() => target.area.tidy(target.partials.stagedNames()))
   }
 
   async #begin(welcome: Welcome): Promise<void> {
-    const { target, problems, persist } = this.#parts
+    const { target, problems, steps } = this.#parts
     const { ledger, untouchable, partials } = target
     const { epoch, term, sequence, head, filter, start } = welcome
     if (head < sequence) throw new ProtocolError('unexpected-message', 'a welcome beyond the head')
     if (start === 'replay') this.#checkReplay(welcome)
     this.#welcome = welcome
     this.#head = head
-    await persist(() => {
+    await steps.whileConnected(() => {
       ledger.setFilter(filter)
       partials.beginEpoch(epoch)
       if (start === 'replay' && ledger.position?.epoch === epoch) return
@@ -155,7 +156,7 @@ export class Exchange {
       ledger.clearOwed()
       problems.clear()
       if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
-    }, true)
+    })
     untouchable.setExcluded(filter)
     this.#parts.welcomed()
     if (start === 'resync') {
@@ -196,13 +197,13 @@ export class Exchange {
   }
 
   async #stage(segment: Segment, packed: Buffer): Promise<void> {
-    const { persist, event } = this.#parts
+    const { steps, event } = this.#parts
     const changeset = this.#incoming?.changeset
     this.#segment = null
     const contents = await unpackSegment(segment, packed)
     if (changeset === undefined) return
     const before = changeset.bytes
-    await persist(changeset.stager(segment, contents), true)
+    await steps.whileConnected(changeset.stager(segment, contents))
     if (segment.encoding === 'zstd') for (const { bytes } of contents) freeMemory(bytes)
     this.#staged.entries += segment.changes.length
     this.#staged.bytes += changeset.bytes - before + (segment.slice?.length ?? 0)
@@ -211,12 +212,12 @@ export class Exchange {
   }
 
   async #commit(commit: Commit, { epoch, term }: Welcome): Promise<void> {
-    const { target, problems, persist } = this.#parts
+    const { target, problems, steps } = this.#parts
     const incoming = this.#incoming
     if (incoming === null) throw new ProtocolError('unexpected-message', 'a commit without a changeset')
     const { changeset } = incoming
     const { request, to } = changeset.header
-    await persist(changeset.completer(commit), true)
+    await steps.whileConnected(changeset.completer(commit))
     target.confined.release()
     const position = request === null ? { epoch, term, sequence: to } : null
     const cleared = request === null ? settledPaths(changeset, target) : this.#repairs.answered(request)
@@ -224,7 +225,7 @@ export class Exchange {
     const unanswered = request === null ? [] : cleared.filter((path) => !changeset.has(path))
     const owed = [...changeset.owed, ...unanswered]
     const intent = { changes: changeset.staged, before: [], position, cleared, owed }
-    const outcome = await commitIntent(target, intent, changeset.paths, persist)
+    const outcome = await commitIntent(target, intent, changeset.paths, steps)
     this.#incoming = null
     if (request === null) this.#cursor = to
     this.#tellCommitted(changeset, outcome.tally, incoming.startedAt)
@@ -291,12 +292,12 @@ export class Exchange {
   }
 
   async #endAutomatic(): Promise<void> {
-    const { target, persist, durability, send } = this.#parts
+    const { target, steps, durability, send } = this.#parts
     if (this.#welcome === null) return
     const { epoch, term, sequence } = this.#welcome
     const position = { epoch, term, sequence }
     await this.#tidy()
-    await persist(() => target.ledger.setPosition(position), true)
+    await steps.whileConnected(() => target.ledger.setPosition(position))
     this.#resync = null
     this.#cursor = sequence
     send({ type: 'resynced', sequence })
@@ -314,8 +315,8 @@ export class Exchange {
 
   /** Unless something is staged that will be needed. */
   async #tidy(): Promise<void> {
-    const { target, persist } = this.#parts
-    if (this.#incoming === null) await persist(() => target.area.tidy(target.partials.stagedNames()), true)
+    const { target, steps } = this.#parts
+    if (this.#incoming === null) await steps.whileConnected(() => target.area.tidy(target.partials.stagedNames()))
   }
 
   #checkLive(): void {
@@ -355,7 +356,7 @@ function settledPaths(changeset: Incoming, { ledger }: Target): string[] {
 const MOST_REPORTED = 100
 
 /** Shows what could not be made right; the paths are owed besides. */
-export function reportProblems(outcome: BurstOutcome, known: Problems, event: (event: ApplierEvent) => void): void {
+export function reportProblems(outcome: BurstOutcome, known: Problems, event: (event: DiskEvent) => void): void {
   for (const problem of outcome.problems.slice(0, MOST_REPORTED)) known.note(problem, 'commit')
   const unreported = outcome.problems.length - MOST_REPORTED
   if (unreported > 0) {

@@ -38,7 +38,7 @@ test('the file system root, a state directory inside the target, and a target in
 test('a neighbour whose name begins alike is no part of the target', async () => {
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open({ path: scratch.at('www'), stateDir: scratch.at('www-state') })
-  assert.equal(feed.applier.hello().target, 'empty')
+  assert.equal(feed.disk.hello().target, 'empty')
 })
 
 test('two receivers on one root: the second is refused, also through a symlink, until the first has ended', async () => {
@@ -58,7 +58,7 @@ test('two receivers on one root: the second is refused, also through a symlink, 
 test('a missing target is made with mode 0755, the state directory with 0700', async () => {
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open({ path: scratch.at('deep/target') })
-  assert.equal(feed.applier.hello().target, 'empty')
+  assert.equal(feed.disk.hello().target, 'empty')
   assert.equal(lstatSync(scratch.at('state')).mode & 0o777, 0o700)
   assert.equal(lstatSync(scratch.at('state/staging')).mode & 0o777, 0o700)
   const mask = Number.parseInt(execFileSync('sh', ['-c', 'umask']).toString(), 8)

@@ -22,7 +22,7 @@ import type { OwnerPolicy, TrashLimits } from '../root-messages.ts'
 import { lockRoot, unlockRoot } from './area/lock.ts'
 import { Trash } from './area/trash.ts'
 import { WorkArea } from './area/work-area.ts'
-import { Committer } from './commit/committer.ts'
+import { Burst } from './commit/burst.ts'
 import { isOperatingError } from './files/disk-errors.ts'
 import type { Creation } from './files/disk-object.ts'
 import { HookMatches } from './files/hook-matches.ts'
@@ -65,7 +65,7 @@ export interface Target {
   readonly owners: OwnerMap
   readonly creation: Creation
   readonly partials: PartialFiles
-  readonly committer: Committer
+  readonly burst: Burst
   /** Whether the path still leads to the directory that was opened. */
   isInPlace(): boolean
   isEmpty(): boolean
@@ -122,7 +122,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
     ledger,
     owners,
     partials: new PartialFiles(area, ledger),
-    committer: new Committer(step === undefined ? parts : { ...parts, beforeStep: step }),
+    burst: new Burst(step === undefined ? parts : { ...parts, beforeStep: step }),
     isInPlace: () => {
       const status = statSync(path, { throwIfNoEntry: false })
       return status !== undefined && status.ino === ino && status.dev === dev

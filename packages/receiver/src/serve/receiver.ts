@@ -10,15 +10,15 @@ import { EXIT, errorCode, errorMessage, Failure } from '@rootferry/host/machine'
 import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
 import { VERSION } from '../version.ts'
 import { HealthServer } from './http/health-server.ts'
-import { type Commit, ReceiverMetrics } from './http/metrics.ts'
+import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
 import { notReadyReason } from './http/readiness.ts'
-import { type RootState, RootThread } from './root.ts'
+import { Root, type RootState } from './root.ts'
 
 export class Receiver {
   #config: ReceiverConfig
   readonly #log: Logger
   readonly #umask: number
-  readonly #roots = new Map<string, RootThread>()
+  readonly #roots = new Map<string, Root>()
   readonly #health: HealthServer
   readonly #metrics: ReceiverMetrics
   readonly #bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
@@ -106,7 +106,7 @@ export class Receiver {
     }
   }
 
-  #threadOf({ name, hooks, ...root }: ReceiverRoot): RootThread {
+  #threadOf({ name, hooks, ...root }: ReceiverRoot): Root {
     const { stateDir, address } = this.#config
     const options = {
       root: name,
@@ -116,9 +116,9 @@ export class Receiver {
       trashDir: join(stateDir, 'trash', name),
       bootId: this.#bootId,
     }
-    const noteCommit = (commit: Commit) => this.#metrics.committed(name, commit)
+    const noteCommit = (commit: CommittedEvent) => this.#metrics.committed(name, commit)
     const parts = { hooks, umask: this.#umask, log: this.#log, noteCommit }
-    return new RootThread(options, { root: name, address, software: VERSION }, parts)
+    return new Root(options, { root: name, address, software: VERSION }, parts)
   }
 
   async #listen(): Promise<string> {

@@ -8,17 +8,11 @@ import { Worker } from 'node:worker_threads'
 import type { Logger } from '@rootferry/host/daemon'
 import { Failure, printable, RestartPace } from '@rootferry/host/machine'
 import { DISK_WORKER } from '../disk-worker-url.ts'
-import type { Frame, FromApplier, ToApplier } from '../root-messages.ts'
-import {
-  type ApplierEvent,
-  type ApplierOptions,
-  type FirstJoin,
-  MOST_KNOWN,
-  type TrashStatus,
-} from '../root-messages.ts'
+import type { Frame, FromDisk, ToDisk } from '../root-messages.ts'
+import { type DiskEvent, type DiskOptions, type FirstJoin, MOST_KNOWN, type TrashStatus } from '../root-messages.ts'
 import { firstJoinLine } from './first-join.ts'
 import { type Hook, Hooks } from './hooks.ts'
-import type { Commit } from './http/metrics.ts'
+import type { CommittedEvent } from './http/metrics.ts'
 import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
 
@@ -45,24 +39,24 @@ export interface RootState {
   firstJoin: FirstJoin | null
 }
 
-export interface RootThreadParts {
+export interface RootParts {
   hooks: readonly Hook[]
   /** What hooks are started with. */
   umask: number
   log: Logger
   /** Called for each commit. */
-  noteCommit(commit: Commit): void
+  noteCommit(commit: CommittedEvent): void
 }
 
 /** Enough for the garbage of one batch; the default would let it grow to several times that and keep it. */
 const YOUNG_MEGABYTES = 16
 const PROGRESS_LOG_MS = 5_000
 
-export class RootThread {
+export class Root {
   readonly state: RootState
-  readonly #options: ApplierOptions
+  readonly #options: DiskOptions
   readonly #log: Logger
-  readonly #noteCommit: (commit: Commit) => void
+  readonly #noteCommit: (commit: CommittedEvent) => void
   readonly #link: Link
   readonly #hooks: Hooks
   readonly #opened = Promise.withResolvers<void>()
@@ -77,7 +71,7 @@ export class RootThread {
   #hasOpened = false
   #progressLoggedAt = 0
 
-  constructor(options: ApplierOptions, link: LinkOptions, { hooks, umask, log, noteCommit }: RootThreadParts) {
+  constructor(options: DiskOptions, link: LinkOptions, { hooks, umask, log, noteCommit }: RootParts) {
     this.#options = options
     this.#noteCommit = noteCommit
     this.#log = log.child({ root: options.root })
@@ -146,13 +140,13 @@ export class RootThread {
       name: `root ${this.#options.root}`,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     })
-    worker.on('message', (message: FromApplier) => this.#take(message))
+    worker.on('message', (message: FromDisk) => this.#take(message))
     worker.on('error', (error) => this.#log.error({ err: error }, 'disk thread failed'))
     worker.on('exit', () => this.#ended())
     return worker
   }
 
-  #tell(message: ToApplier): void {
+  #tell(message: ToDisk): void {
     this.#passOn()
     this.#worker.postMessage(message)
   }
@@ -171,10 +165,10 @@ export class RootThread {
       if (whole !== null) transfers.push(whole)
       return { isBinary, data: whole === null ? data.slice() : data }
     })
-    this.#worker.postMessage({ type: 'frames', frames } satisfies ToApplier, transfers)
+    this.#worker.postMessage({ type: 'frames', frames } satisfies ToDisk, transfers)
   }
 
-  #take(message: FromApplier): void {
+  #take(message: FromDisk): void {
     switch (message.type) {
       case 'opened':
         return this.#ready()
@@ -214,7 +208,7 @@ export class RootThread {
     this.#opened.reject(failure)
   }
 
-  #note(event: ApplierEvent): void {
+  #note(event: DiskEvent): void {
     const { state } = this
     switch (event.type) {
       case 'committed': {

@@ -85,7 +85,7 @@ else {
       using scratch = new Scratch()
       assert.equal((await run(scratch.path, dieAt)).signal, 'SIGKILL')
       await using feed = await new Feed(scratch).open({ bootId: 'boot' })
-      assert.equal(feed.applier.hello().sequence, 2)
+      assert.equal(feed.disk.hello().sequence, 2)
       assert.deepEqual(treeOf(feed.target), expected, `killed before step ${dieAt}`)
       assert.deepEqual(feed.all('problem'), [])
       assert.deepEqual(readdirSync(scratch.at('state/staging')), [])

@@ -14,7 +14,7 @@ import type { DiskObject } from '../files/disk-object.ts'
 import { LEAVE, type StagedChange } from '../files/staged-change.ts'
 import { Untouchable } from '../files/untouchable.ts'
 import { probeCreation, Staging } from '../stage/staging.ts'
-import { Committer } from './committer.ts'
+import { Burst } from './burst.ts'
 import { makePlan } from './plan.ts'
 
 interface Item {
@@ -118,19 +118,19 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         steps -= 1
         if (steps === 0) throw Object.assign(new Error('EIO: injected'), { code: 'EIO', syscall: 'rename' })
       }
-      const committer = new Committer({ confined, area, trash, untouchable, creation, beforeStep })
+      const burst = new Burst({ confined, area, trash, untouchable, creation, beforeStep })
       let present: Model = new Map()
       for (const wanted of [before, after]) {
         const staging = new Staging(area, creation, assert.fail)
         const changes = stageDifference(present, wanted, staging)
-        const plan = committer.plan(changes, [])
+        const plan = burst.plan(changes, [])
         if (wanted === after) steps = interruptAt + 1
         let outcome = null
         try {
-          outcome = committer.run(changes, plan.before, plan)
+          outcome = burst.run(changes, plan.before, plan)
         } catch (error) {
           assert.match(String(error), /EIO: injected/)
-          outcome = committer.run(changes, plan.before, null)
+          outcome = burst.run(changes, plan.before, null)
         }
         steps = Number.POSITIVE_INFINITY
         assert.deepEqual(outcome.problems, [])

@@ -26,9 +26,9 @@ import { FileReading } from '../files/file-digest.ts'
 import type { Owner } from '../files/owner.ts'
 import { LEAVE } from '../files/staged-change.ts'
 import type { Target } from '../target.ts'
-import type { Difference } from './findings.ts'
+import type { ResyncDifference } from './findings.ts'
 import { type LocalDirectory, scanDirectory } from './local-scan.ts'
-import { type Check, reconcile, type Verdict } from './reconcile.ts'
+import { type Check, type Reconciliation, reconcile } from './reconcile.ts'
 
 const OWNER_ACCESS = 0o700
 const MOST_TOUCHED = 20_000
@@ -37,7 +37,7 @@ const MOST_OTHER_TIMES = 10_000
 export interface ComparisonEvents {
   /** What is protected does not count. */
   checked(entries: number): void
-  found(path: string, kind: Difference['kind']): void
+  found(path: string, kind: ResyncDifference['kind']): void
   /** Of what is missing: so much content. */
   lacks(bytes: number): void
   /** What is there goes away with all below it; in a dry run it would, and is still there. */
@@ -66,7 +66,7 @@ interface Opened {
   group: ListedChildren
   local: LocalDirectory
   listed: Set<string>
-  verdicts: Verdict[]
+  verdicts: Reconciliation[]
   next: number
   reading: FileReading | null
   /** The mode to give back to it. */
@@ -209,7 +209,7 @@ export class Comparison {
   }
 
   /** @returns false when it takes longer, and is to be called again */
-  #follow(opened: Opened, path: string, verdict: Verdict, isDue: () => boolean): boolean {
+  #follow(opened: Opened, path: string, verdict: Reconciliation, isDue: () => boolean): boolean {
     if (verdict.do === 'set') {
       const isRepaired = !this.#scope.isDryRun && this.#set(path, verdict.kind, verdict.attributes)
       if (isOnlyTime(verdict) && this.#otherTimes.size < MOST_OTHER_TIMES) this.#otherTimes.set(path, isRepaired)
@@ -289,7 +289,7 @@ export class Comparison {
     if (isRepaired) this.#events.repaired()
   }
 
-  #found(path: string, kind: Difference['kind']): void {
+  #found(path: string, kind: ResyncDifference['kind']): void {
     this.#events.found(path, kind)
     if (path !== ROOT_PATH) this.#otherTimes.delete(parentPath(path))
   }
@@ -426,7 +426,7 @@ export class Comparison {
 }
 
 /** As a directory's time does when something was made or removed in it. */
-function isOnlyTime({ kind, attributes }: Extract<Verdict, { do: 'set' }>): boolean {
+function isOnlyTime({ kind, attributes }: Extract<Reconciliation, { do: 'set' }>): boolean {
   const { mode, uid, gid } = attributes
   return kind === 'directory' && mode === null && uid === LEAVE && gid === LEAVE
 }

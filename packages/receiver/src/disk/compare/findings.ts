@@ -1,7 +1,7 @@
 /** What a resync has found and done so far, and which of its first differences were not reported yet. Pure. */
 import { LIMITS, type ResyncProgress } from '@rootferry/protocol'
 
-export type Difference = ResyncProgress['differences'][number]
+export type ResyncDifference = ResyncProgress['differences'][number]
 
 /** Of one resync; the rest is counted only. */
 const MOST_NAMED = 1_000
@@ -23,9 +23,9 @@ export class Findings {
   #unrepaired = 0
   #firstFailure: string | null = null
   #named = 0
-  #unreported: Difference[] = []
+  #unreported: ResyncDifference[] = []
 
-  note(path: string, kind: Difference['kind']): void {
+  note(path: string, kind: ResyncDifference['kind']): void {
     this[kind] += 1
     if (this.#named >= MOST_NAMED) return
     this.#named += 1

@@ -12,7 +12,7 @@ import type { LocalEntry } from './local-scan.ts'
 
 export type Check = 'metadata' | 'content' | 'strict'
 
-export type Verdict =
+export type Reconciliation =
   /** Has to come from the agent: `size` bytes, but for a file that `mayHold` the content already. */
   | { name: string; do: 'want'; difference: 'missing' | 'changed'; size: number; mayHold: boolean }
   /** Has to be read: with this digest only `attributes` (null: nothing) has to be set, else it is wanted. */
@@ -28,8 +28,8 @@ export function reconcile(
   local: ReadonlyMap<string, LocalEntry>,
   ownerOf: (uid: number, gid: number) => { uid: number; gid: number },
   check: Check,
-): Verdict[] {
-  const verdicts: Verdict[] = []
+): Reconciliation[] {
+  const verdicts: Reconciliation[] = []
   for (const entry of listed) {
     if (entry[1] === 'u') {
       if (local.get(entry[0])?.kind === 'directory') verdicts.push({ name: entry[0], do: 'leave' })
@@ -47,7 +47,7 @@ function compare(
   found: LocalEntry | undefined,
   wanted: LocalAttributes,
   check: Check,
-): Verdict | null {
+): Reconciliation | null {
   const [name, letter] = entry
   const size = letter === 'f' ? entry[6] : 0
   if (found === undefined) return { name, do: 'want', difference: 'missing', size, mayHold: false }
@@ -74,7 +74,7 @@ function compareFile(
   wanted: LocalAttributes,
   digest: string | null,
   check: Check,
-): Verdict | null {
+): Reconciliation | null {
   const attributes = difference(found, wanted)
   const { size } = found
   if (check !== 'metadata' && digest !== null) return { name, do: 'read', size, digest, attributes }

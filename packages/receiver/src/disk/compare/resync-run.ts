@@ -1,5 +1,5 @@
 /**
- * Drives one resync amid an exchange: has listings compared in turns with what else comes in, and reports how far it is
+ * Drives one resync amid a session: has listings compared in turns with what else comes in, and reports how far it is
  * to whoever asked for it.
  *
  * Knows when, and leaves what to Resync. Every method is called in its turn among the agent's messages.
@@ -7,10 +7,10 @@
 
 import { errorCode, plainMessage, printable } from '@rootferry/host/machine'
 import type { Listing, ToAgent } from '@rootferry/protocol'
-import type { ApplierEvent } from '../../root-messages.ts'
-import type { Persist } from '../commit/commit.ts'
+import type { DiskEvent } from '../../root-messages.ts'
 import type { Problems } from '../debts/problems.ts'
 import type { Repairs } from '../debts/repairs.ts'
+import type { DiskSteps } from '../files/disk-retry.ts'
 import type { Target } from '../target.ts'
 import type { Findings } from './findings.ts'
 import { type Answered, FIRST_LOOK, Resync, type ResyncScope } from './resync.ts'
@@ -23,10 +23,10 @@ export interface ResyncRunParts {
   target: Target
   repairs: Repairs
   problems: Problems
-  persist: Persist
+  steps: DiskSteps
   now(): number
   send(message: ToAgent): void
-  event(event: ApplierEvent): void
+  event(event: DiskEvent): void
   /** Has `act` called in its turn after what has come in meanwhile, unless the connection has ended by then. */
   soon(act: () => Promise<void>): void
   /** Everything is compared and repaired, or cancelled. */
@@ -109,12 +109,12 @@ export class ResyncRun {
   async #compare(): Promise<void> {
     this.#isComparing = false
     if (this.#isOver) return
-    const { target, persist, now } = this.#parts
-    await persist(() => {
+    const { target, steps, now } = this.#parts
+    await steps.whileConnected(() => {
       const began = now()
       this.#resync.step(() => now() - began > STEP_MS)
       target.confined.release()
-    }, true)
+    })
     await this.proceed()
   }
 

@@ -103,7 +103,7 @@ test('an identical tree is adopted without a want, whatever the order of the lis
   assert.equal((await feed.seen('durable')).sequence, 40)
   await feed.close()
   await feed.open()
-  const { epoch, sequence } = feed.applier.hello()
+  const { epoch, sequence } = feed.disk.hello()
   assert.deepEqual({ epoch, sequence }, { epoch: 'epoch-1', sequence: 40 })
 })
 
@@ -217,15 +217,15 @@ test('a resync that is cut off leaves no position, and the next one ends it', as
   feed.begin(1, 1, 2)
   feed.segment(await segmentOf([], { slice: { slice, content: Buffer.from('x') } }))
   await feed.seen('consumed', () => feed.all('consumed').length === 2)
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   assert.equal(feed.connect({ start: 'resync', sequence: 9 }).partials.length, 1)
   await feed.told('list')
-  feed.applier.disconnected()
-  const { epoch, sequence, partials } = feed.applier.hello()
+  feed.disk.disconnected()
+  const { epoch, sequence, partials } = feed.disk.hello()
   assert.deepEqual({ epoch, sequence, partials }, { epoch: null, sequence: 0, partials: [] })
   await resync(feed, source)
   assert.deepEqual(treeOf(feed.target), treeOf(source))
-  assert.equal(feed.applier.hello().sequence, 40)
+  assert.equal(feed.disk.hello().sequence, 40)
 })
 
 test('a directory in the place of what is unsettled makes way: nothing in it is left when a directory comes there', async () => {
@@ -315,7 +315,7 @@ test('a listing that nobody asked for, or in the wrong place, breaks the connect
   feed.connect()
   feed.text(listing(1, [], null))
   assert.equal((await feed.seen('broken')).error.code, 'unexpected-message')
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   feed.events.length = 0
   feed.connect({ start: 'resync', sequence: 4, head: 4 })
   await feed.told('list')

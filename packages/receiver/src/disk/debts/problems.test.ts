@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { absent, directory, Feed, file, Scratch, symlink } from '../../../test-support/test-feed.ts'
-import { type ApplierEvent, MOST_KNOWN } from '../../root-messages.ts'
+import { type DiskEvent, MOST_KNOWN } from '../../root-messages.ts'
 import { Problems } from './problems.ts'
 
 function watched() {
-  const events: ApplierEvent[] = []
+  const events: DiskEvent[] = []
   const problems = new Problems((event) => events.push(event))
   const mended = () => events.flatMap((event) => (event.type === 'mended' ? event.paths : []))
   const note = (path: string, by: 'commit' | 'comparison') => problems.note({ path, code: 'EPERM', message: 'no' }, by)

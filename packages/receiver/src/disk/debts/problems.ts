@@ -6,23 +6,22 @@
  */
 
 import { isWithin } from '@rootferry/protocol'
-import { type ApplierEvent, MOST_KNOWN } from '../../root-messages.ts'
-import type { Problem } from '../commit/committer.ts'
+import { type DiskEvent, MOST_KNOWN, type PathProblem } from '../../root-messages.ts'
 
 interface Known {
   by: 'commit' | 'comparison'
 }
 
 export class Problems {
-  readonly #event: (event: ApplierEvent) => void
+  readonly #event: (event: DiskEvent) => void
   /** The one met last comes last. */
   readonly #known = new Map<string, Known>()
 
-  constructor(event: (event: ApplierEvent) => void) {
+  constructor(event: (event: DiskEvent) => void) {
     this.#event = event
   }
 
-  note(problem: Problem, by: Known['by']): void {
+  note(problem: PathProblem, by: Known['by']): void {
     this.#known.delete(problem.path)
     this.#known.set(problem.path, { by })
     const [oldest] = this.#known.keys()

@@ -5,7 +5,7 @@
  * less and less often as long as problems last. Shares its questions with a resync. Lives for one connection.
  */
 import { LIMITS, type ToAgent } from '@rootferry/protocol'
-import type { BurstOutcome } from '../commit/committer.ts'
+import type { BurstOutcome } from '../commit/burst.ts'
 import type { Target } from '../target.ts'
 import type { Problems } from './problems.ts'
 import { WantQueue } from './wants.ts'

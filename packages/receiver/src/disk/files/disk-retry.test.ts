@@ -1,7 +1,7 @@
 /** What a step that is tried again says of its trouble. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DiskFailure, Patience } from './disk-retry.ts'
+import { type DiskFailure, DiskRetry } from './disk-retry.ts'
 
 test('trouble with the ledger says that it is the ledger, and is over when the step works', async () => {
   const said: (DiskFailure | null)[] = []
@@ -11,10 +11,10 @@ test('trouble with the ledger says that it is the ledger, and is over when the s
     attempts += 1
     if (attempts === 1) throw full
   }
-  await new Patience(
+  await new DiskRetry(
     () => Promise.resolve(),
     (failure) => said.push(failure),
-  ).persist(step, [])
+  ).run(step, [])
   const message = 'the ledger in the state directory: database or disk is full'
   assert.deepEqual(said, [{ code: 'ledger', message }, null])
 })

@@ -20,7 +20,15 @@ export class Dropped extends Error {
   override name = 'Dropped'
 }
 
-export class Patience {
+/** Steps that the disk may hold up: each is run until it works. */
+export interface DiskSteps {
+  /** For what has to be finished whoever is connected. @throws Dropped when the root is closed meanwhile */
+  untilDone<T>(step: () => T): Promise<T>
+  /** For what only the present connection needs. @throws Dropped when that has ended, or the root is closed */
+  whileConnected<T>(step: () => T): Promise<T>
+}
+
+export class DiskRetry {
   readonly #delay: (ms: number, signal: AbortSignal) => Promise<void>
   readonly #changed: (failure: DiskFailure | null) => void
   #failure: DiskFailure | null = null
@@ -42,7 +50,7 @@ export class Patience {
   }
 
   /** Runs the step until it works. @throws Dropped when one of the signals fires while it waits */
-  async persist<T>(step: () => T, signals: AbortSignal[]): Promise<T> {
+  async run<T>(step: () => T, signals: AbortSignal[]): Promise<T> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         const result = step()

@@ -1,5 +1,5 @@
 /**
- * The steps of a burst: what a plan consists of and a committer carries out. Plain data; paths are entry paths.
+ * The steps of a burst: what a plan consists of and the burst carries out. Plain data; paths are entry paths.
  */
 import type { AttributeChange } from '../files/disk-object.ts'
 

@@ -48,7 +48,7 @@ async function sendSlices(feed: Feed, from: number, to: number, startIndex = 0):
   }
 }
 
-const partials = (feed: Feed) => feed.applier.hello().partials
+const partials = (feed: Feed) => feed.disk.hello().partials
 
 test('a file that comes in slices becomes visible whole, with its attributes', async () => {
   using scratch = new Scratch()
@@ -91,7 +91,7 @@ test('a cut keeps what came whole, the next connection goes on there, also in an
     feed.begin(1, 1, 2)
     await sendSlices(feed, 0, 2)
     await until(() => feed.all('consumed').length === 2, 'two slices')
-    feed.applier.disconnected()
+    feed.disk.disconnected()
     if (restarts) {
       await feed.close()
       // A process killed amid a write leaves more than it recorded.
@@ -137,7 +137,7 @@ test('the last slice comes also when it is here already, and is written over its
   feed.begin(1, 0, 1)
   await sendSlices(feed, 0, 4)
   await until(() => feed.all('consumed').length === 4, 'all slices')
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   assert.equal(feed.connect().partials[0]?.bytes, big.length)
   feed.begin(1, 0, 1)
   await sendSlices(feed, 3, 4, 3)
@@ -284,9 +284,9 @@ test('a slice at the start replaces what was there, and a changeset that does no
   await sendSlices(feed, 0, 2)
   feed.segment(await segmentOf([], { index: 2, slice: sliceAt(0, 9) }))
   await until(() => feed.all('consumed').length === 3, 'three slices')
-  feed.applier.disconnected()
-  assert.equal(feed.applier.hello().epoch, EPOCH)
-  feed.applier.disconnected()
+  feed.disk.disconnected()
+  assert.equal(feed.disk.hello().epoch, EPOCH)
+  feed.disk.disconnected()
   assert.deepEqual(feed.connect().partials, [{ path: 'dir/big', content: 9, bytes: SLICE }])
   await feed.commit([file('dir/big', 'small by now')])
   assert.deepEqual(partials(feed), [])
@@ -314,7 +314,7 @@ test('a partial file that was cut short on disk, or is of another epoch, is not 
   await feed.open()
   assert.equal(feed.connect({ start: 'resync', epoch: 'another', sequence: 5 }).partials.length, 1)
   await feed.told('list')
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   assert.deepEqual(partials(feed), [])
   await feed.close()
   await feed.open()

@@ -6,14 +6,14 @@
  */
 
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
-import type { ApplierEvent } from '../../root-messages.ts'
+import type { DiskEvent } from '../../root-messages.ts'
 import { VERSION } from '../../version.ts'
 import type { RootState } from '../root.ts'
 
 const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
 const KINDS = ['missing', 'changed', 'extraneous'] as const
 
-export type Commit = Extract<ApplierEvent, { type: 'committed' }>
+export type CommittedEvent = Extract<DiskEvent, { type: 'committed' }>
 
 export class ReceiverMetrics {
   readonly page: MetricsPage
@@ -60,7 +60,7 @@ export class ReceiverMetrics {
     this.#gauges = rootGauges(registers)
   }
 
-  committed(root: string, { repair, ms, bytes }: Commit): void {
+  committed(root: string, { repair, ms, bytes }: CommittedEvent): void {
     this.#bytes.inc({ root }, bytes)
     if (repair) return
     this.#changesets.inc({ root })

@@ -19,7 +19,7 @@ import {
   ProtocolError,
 } from '@rootferry/protocol'
 import WebSocket from 'ws'
-import type { Frame, Position, ToApplier } from '../../root-messages.ts'
+import type { Frame, HelloPosition, ToDisk } from '../../root-messages.ts'
 import { backoffMs } from './backoff.ts'
 import { CREDIT_BYTES, Credit } from './credit.ts'
 import { type Address, DialFailure, dial } from './dial.ts'
@@ -32,7 +32,7 @@ export interface LinkOptions {
 
 export interface LinkEvents {
   /** For the disk thread, as are frames. */
-  tell(message: Exclude<ToApplier, { type: 'frames' }>): void
+  tell(message: Exclude<ToDisk, { type: 'frames' }>): void
   frame(frame: Frame): void
   connected(): void
   /** `error` says why in one line; null when it was asked for. */
@@ -77,7 +77,7 @@ export class Link {
   }
 
   /** The disk thread's answer to `hello`: from here on its messages are for this connection. */
-  greet(position: Position): void {
+  greet(position: HelloPosition): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return
     this.#greeted = true
     this.#credit = new Credit()

@@ -373,7 +373,7 @@ test('a path that can not be written is reported, owed and asked for again, and 
   const problems = feed.all('problem').map(({ path, code }) => `${path} ${code}`)
   assert.deepEqual(problems.sort(), ['locked EPERM', 'locked.php EPERM'])
   assert.deepEqual(feed.allSent('want'), [])
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   assert.equal(feed.connect().sequence, 1)
   const want = await feed.told('want')
   assert.deepEqual(pathsOf(want), ['locked', 'locked.php', 'locked/f'])
@@ -408,7 +408,7 @@ test('staged content that is lost, and attributes that can not be set, leave the
   assert.deepEqual(problems, ['lost staged-content-lost', 'd EPERM'])
   assert.deepEqual(readdirSync(feed.target, { recursive: true }).sort(), ['d', 'd/f', 'fine'])
   isHurt = false
-  feed.applier.disconnected()
+  feed.disk.disconnected()
   feed.connect()
   assert.deepEqual(pathsOf(await feed.told('want')), ['d', 'lost'])
 })

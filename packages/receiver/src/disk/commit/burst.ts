@@ -1,5 +1,5 @@
 /**
- * Carries out plans: the burst that makes a changeset visible.
+ * The burst that makes a changeset visible: carries out plans.
  *
  * Every call goes through a confined descriptor and does not follow the final component. A call that fails because
  * somebody changed the tree since the plan was made leads to a new plan; one that fails for its path alone is a problem
@@ -10,6 +10,7 @@
 import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs'
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
+import type { PathProblem } from '../../root-messages.ts'
 import { Removal, StaysError } from '../area/removal.ts'
 import type { Trash } from '../area/trash.ts'
 import type { WorkArea } from '../area/work-area.ts'
@@ -24,24 +25,17 @@ import { makePlan } from './plan.ts'
 
 const MOST_ROUNDS = 4
 
-/** Why one path could not be made right. */
-export interface Problem {
-  path: string
-  code: string
-  message: string
-}
-
 export interface BurstOutcome {
   /** Paths whose content was not here, or not what the agent took it for. */
   owed: string[]
   /** Paths whose change met a problem, their own or that of a directory above them. */
   failed: string[]
-  problems: Problem[]
+  problems: PathProblem[]
   /** Directories whose time or mode could not be given back to them. */
   unrestored: string[]
 }
 
-export interface CommitterParts {
+export interface BurstParts {
   confined: ConfinedDirectories
   area: WorkArea
   trash: Trash
@@ -51,17 +45,17 @@ export interface CommitterParts {
   beforeStep?(step: string, path: string): void
 }
 
-export class Committer {
-  readonly #parts: CommitterParts
+export class Burst {
+  readonly #parts: BurstParts
   readonly #removal: Removal
   /** What could not be made: nothing below it can. */
-  #failures = new Map<string, Problem>()
+  #failures = new Map<string, PathProblem>()
   /** Directories that are there, but without their attributes. */
-  #unfinished = new Map<string, Problem>()
+  #unfinished = new Map<string, PathProblem>()
   #unrestored: string[] = []
   #raced = false
 
-  constructor(parts: CommitterParts) {
+  constructor(parts: BurstParts) {
     this.#parts = parts
     this.#removal = new Removal(parts.confined, parts.trash, parts.untouchable)
   }
