@@ -1,11 +1,12 @@
 /**
- * Puts the simulated world under the product's own code, which is not changed for it: modules of the machine are
- * replaced as it imports them, and snippets of its source as it is loaded.
+ * Puts the simulated world under the product's own code, which is not changed for it: modules of the machine, and those
+ * that hold bounds, are replaced as it imports them, and snippets of its source as it is loaded.
  *
  * A snippet that is not found exactly once is an error: whoever changes the source has to say anew what is replaced.
  */
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
+import { SCALED_MODULES } from './scale.ts'
 
 /** A replacement of source text, in a file below packages/. */
 export interface Replacement {
@@ -28,6 +29,13 @@ const SIMULATED: Record<string, string> = {
 }
 const PRODUCT = /\/packages\/(?:protocol|host|agent|receiver)\/src\//
 const PACKAGES = new URL('../../packages/', import.meta.url)
+const SCALED = new Map(
+  Object.entries(SCALED_MODULES).map(([file, scaled]) => [
+    new URL(file, PACKAGES).href,
+    new URL(scaled, import.meta.url).href,
+  ]),
+)
+const SCALED_URLS = new Set(SCALED.values())
 
 /** To be called before the product is imported. @throws when a snippet is not found, or more than once */
 export function installHooks(replacements: readonly Replacement[]): void {
@@ -45,8 +53,12 @@ export function installHooks(replacements: readonly Replacement[]): void {
   registerHooks({
     resolve: (specifier, context, next) => {
       const simulated = SIMULATED[specifier]
-      const isOurs = simulated !== undefined && PRODUCT.test(context.parentURL ?? '')
-      return isOurs ? { url: new URL(simulated, import.meta.url).href, shortCircuit: true } : next(specifier, context)
+      const parent = context.parentURL ?? ''
+      if (simulated !== undefined && PRODUCT.test(parent))
+        return { url: new URL(simulated, import.meta.url).href, shortCircuit: true }
+      const resolved = next(specifier, context)
+      const scaled = SCALED_URLS.has(parent) ? undefined : SCALED.get(resolved.url)
+      return scaled === undefined ? resolved : { url: scaled, shortCircuit: true }
     },
     load: (url, context, next) => {
       const source = sources.get(url)

@@ -73,7 +73,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'nobody waits for the socket',
     ['G8'],
     'agent/src/serve/feed/session.ts',
-    'while (this.#socket.bufferedAmount > MOST_BUFFERED && !this.#closed) await this.#sleep()',
+    'while (this.#socket.bufferedAmount > BOUNDS.bufferedBytes && !this.#closed) await this.#sleep()',
     '',
   ),
   mutation(

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { installGlobals } from './globals.ts'
 import { installHooks } from './hooks.ts'
 import { MUTATIONS } from './mutations.ts'
-import { SCALE } from './scale.ts'
+import { SCALED_CONSTANTS } from './scale.ts'
 
 const { values } = parseArgs({
   options: {
@@ -26,7 +26,7 @@ const { values } = parseArgs({
 })
 const mutation = MUTATIONS.find(({ name }) => name === values.mutation)
 if (values.mutation !== undefined && mutation === undefined) throw new Error(`no mutation ${values.mutation}`)
-installHooks([...SCALE, ...(mutation?.replacements ?? [])])
+installHooks([...SCALED_CONSTANTS, ...(mutation?.replacements ?? [])])
 installGlobals()
 const { runSeed } = await import('./run-seed.ts')
 

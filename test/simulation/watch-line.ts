@@ -5,11 +5,10 @@
  *       before, but for a loss of power, and then not less than was durable
  *   G8  never more bytes of segments than there is credit for, and one segment; never more in a socket than two frames
  */
-import { decodeToReceiver } from '../../packages/protocol/src/index.ts'
+import { decodeToReceiver, LIMITS } from '../../packages/protocol/src/index.ts'
 import { positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
 import type { Line } from './network.ts'
-import { SCALED } from './scale.ts'
 import type { Frame } from './socket.ts'
 import { Violation } from './violation.ts'
 
@@ -105,11 +104,11 @@ export class LineWatch {
     const credit = this.#creditOf(line) - frame.data.byteLength
     this.#credit.set(line, credit)
     this.segmentBytes += frame.data.byteLength
-    if (credit < -SCALED.segmentBytes) {
+    if (credit < -LIMITS.segmentBytes) {
       throw new Violation('G8', `${-credit} bytes beyond the credit of ${line.caller.receiver} are under way`)
     }
     const buffered = line.server.bufferedAmount - frame.data.byteLength
-    if (buffered > 2 * SCALED.frameBytes) {
+    if (buffered > 2 * LIMITS.frameBytes) {
       throw new Violation('G8', `${buffered} bytes wait in the socket of ${line.caller.receiver}, and more are sent`)
     }
   }

@@ -1,5 +1,7 @@
 /** The far end of a root's thread: a RootService that takes what comes over the port, until it is told to close. */
+
 import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { FromRoot, RootOptions, ToRoot } from '../root-messages.ts'
 import { RootService } from './root.ts'
 
@@ -13,6 +15,7 @@ export interface RootPort {
 export function serveRoot(port: RootPort, options: RootOptions): void {
   const post = (message: FromRoot, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
   try {
+    assertBounds(BOUNDS)
     const service = new RootService(options, post)
     port.on('message', (message: ToRoot) => {
       void service.handle(message).then(() => {

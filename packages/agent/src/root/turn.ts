@@ -3,9 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ConfinedDirectories } from '@rootferry/host/machine'
 import { Refusal } from '@rootferry/host/machine'
-
-/** Long enough to be worth the change, and short beside the time that changes take to settle. */
-const TURN_MS = 5
+import { BOUNDS } from '../bounds.ts'
 
 /** Why work that was not done is not gone on with. */
 export class TurnsEnded extends Refusal {
@@ -26,7 +24,7 @@ export class Turn {
   }
 
   get isOver(): boolean {
-    return this.#nowMs() - this.#beganMs >= TURN_MS
+    return this.#nowMs() - this.#beganMs >= BOUNDS.turnMs
   }
 
   /** Resolves when everybody else has had a turn. @throws TurnsEnded when there are no more turns */

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Logger } from '@rootferry/host/daemon'
 import { EXIT, errorCode, errorMessage, Failure, makeDirectories } from '@rootferry/host/machine'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
+import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { AgentConfig, RootConfig } from '../config/agent-yaml.ts'
 import type { RootOptions } from '../root-messages.ts'
 import { VERSION } from '../version.ts'
@@ -35,6 +36,7 @@ export class Agent {
   #reloading: Promise<void> = Promise.resolve()
 
   constructor(config: AgentConfig, log: Logger) {
+    assertBounds(BOUNDS)
     this.#config = config
     this.#log = log
     this.#tokens = new KnownTokens(tokenFileOf(config), log, (name) => {

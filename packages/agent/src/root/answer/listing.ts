@@ -15,6 +15,7 @@ import {
   parentPath,
   ROOT_PATH,
 } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import type { EntryIndex, IndexedEntry } from '../index/entry-index.ts'
 import { DEFERRED } from '../index/index-schema.ts'
 import { OwnerNaming } from '../pack/owner-names.ts'
@@ -33,14 +34,11 @@ export interface ListingParts {
   isUnsettled: (path: string) => boolean
 }
 
-/** Entries of one listing: well below the limits of the protocol, whatever the names. */
-const MOST_ENTRIES = 2_000
-
 /** @returns the `listing` message, encoded */
 export async function answerList(list: List, parts: ListingParts): Promise<string> {
   const { index } = parts
   const sequence = index.head
-  const { entries, emptied, next, continues } = index.list(list.within, list.after, MOST_ENTRIES)
+  const { entries, emptied, next, continues } = index.list(list.within, list.after, BOUNDS.listingEntries)
   const naming = new OwnerNaming(parts.accounts)
   const groups = new Map<string, ListedChildren>()
   const group = (path: string) => {

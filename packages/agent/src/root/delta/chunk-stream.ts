@@ -7,11 +7,12 @@
  */
 import { Buffer } from 'node:buffer'
 import type { Step } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import { type ChunkList, ChunkRecorder, chunkHash } from './chunk-list.ts'
-import { chunkLength, MOST_CHUNK_BYTES } from './fast-cdc.ts'
+import { chunkLength } from './fast-cdc.ts'
 import { addStep } from './recipe.ts'
 
-const WINDOW_BYTES = 4 * MOST_CHUNK_BYTES
+const WINDOW_BYTES = 4 * BOUNDS.mostChunkBytes
 
 export class ChunkStream {
   readonly #base: ChunkList | null
@@ -37,7 +38,7 @@ export class ChunkStream {
       this.#window.set(piece.subarray(taken, taken + length), this.#end)
       taken += length
       this.#end += length
-      while (this.#end - this.#start >= MOST_CHUNK_BYTES) this.#take()
+      while (this.#end - this.#start >= BOUNDS.mostChunkBytes) this.#take()
     }
   }
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { digestOf } from '@rootferry/protocol'
 import { seededBytes } from '../../../test-support/test-bytes.ts'
-import { chunkLength, MOST_CHUNK_BYTES } from './fast-cdc.ts'
+import { BOUNDS } from '../../bounds.ts'
+import { chunkLength } from './fast-cdc.ts'
 
 function chunksOf(bytes: Buffer): Buffer[] {
   const chunks: Buffer[] = []
@@ -20,7 +21,8 @@ const MEGABYTE = 1024 * 1024
 test('chunks are 16 to 256 KiB long and about 64 KiB on average, the last one excepted', () => {
   const bytes = seededBytes(1, 32 * MEGABYTE)
   const chunks = chunksOf(bytes)
-  for (const { length } of chunks.slice(0, -1)) assert.ok(length >= 16_384 && length <= MOST_CHUNK_BYTES, `${length}`)
+  for (const { length } of chunks.slice(0, -1))
+    assert.ok(length >= 16_384 && length <= BOUNDS.mostChunkBytes, `${length}`)
   const average = bytes.length / chunks.length
   assert.ok(average > 48 * 1024 && average < 96 * 1024, `${average}`)
 })

@@ -9,14 +9,9 @@
  */
 import { Buffer } from 'node:buffer'
 import { digestOf } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 
-const LEAST_BYTES = 16 * 1024
-const NORMAL_BYTES = 64 * 1024
-export const MOST_CHUNK_BYTES = 256 * 1024
-
-/** The hash's high bits depend on the most bytes (32 of them): 18 or 14 of them have to be zero for a cut. */
-const HARD_SHIFT = 14
-const EASY_SHIFT = 18
+const { leastChunkBytes, normalChunkBytes, mostChunkBytes, hardChunkShift, easyChunkShift } = BOUNDS
 
 const GEAR = Int32Array.from({ length: 256 }, (_, byte) => {
   return Buffer.from(digestOf(Uint8Array.of(byte)), 'base64url').readInt32LE(0)
@@ -24,20 +19,20 @@ const GEAR = Int32Array.from({ length: 256 }, (_, byte) => {
 
 /**
  * Length of the chunk that begins at `start`.
- * @param end where the bytes end: MOST_CHUNK_BYTES behind `start` or later, unless the file ends there
+ * @param end where the bytes end: mostChunkBytes behind `start` or later, unless the file ends there
  */
 export function chunkLength(bytes: Uint8Array, start: number, end: number): number {
-  const normal = Math.min(start + NORMAL_BYTES, end)
-  const most = Math.min(start + MOST_CHUNK_BYTES, end)
+  const normal = Math.min(start + normalChunkBytes, end)
+  const most = Math.min(start + mostChunkBytes, end)
   let hash = 0
-  let at = start + LEAST_BYTES
+  let at = start + leastChunkBytes
   for (; at < normal; at += 1) {
     hash = ((hash << 1) + (GEAR[bytes[at] ?? 0] ?? 0)) | 0
-    if (hash >>> HARD_SHIFT === 0) return at + 1 - start
+    if (hash >>> hardChunkShift === 0) return at + 1 - start
   }
   for (; at < most; at += 1) {
     hash = ((hash << 1) + (GEAR[bytes[at] ?? 0] ?? 0)) | 0
-    if (hash >>> EASY_SHIFT === 0) return at + 1 - start
+    if (hash >>> easyChunkShift === 0) return at + 1 - start
   }
   return most - start
 }

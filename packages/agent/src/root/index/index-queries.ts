@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { BOUNDS } from '../../bounds.ts'
 import type { Totals } from '../../root-messages.ts'
 
 /** A row of `entries`, with the digest of its content. */
@@ -53,10 +54,6 @@ const CHILDREN = 'FROM directories JOIN entries ON entries.directory = directori
 const MOST_DIRECTORY_IDS = 4_096
 const MOST_SAME_DIGEST = 8
 const MOST_LINKS = 64
-/** Versions of a file whose chunks are kept: a receiver that lags behind them gets the file whole. */
-const MOST_VERSIONS = 4
-/** Lives of the agent that are remembered: a receiver that was away for more of them has to compare. */
-const MOST_TERMS = 1_000
 
 export class IndexQueries {
   readonly #database: DatabaseSync
@@ -91,7 +88,7 @@ export class IndexQueries {
 
   beginTerm(term: string, head: number): void {
     this.#run('INSERT INTO terms (term, start) VALUES (?, ?)', term, head)
-    this.#run('DELETE FROM terms WHERE id <= (SELECT max(id) FROM terms) - ?', MOST_TERMS)
+    this.#run('DELETE FROM terms WHERE id <= (SELECT max(id) FROM terms) - ?', BOUNDS.rememberedTerms)
   }
 
   /** The last sequence that was given out in a term, or null for an unknown one. */
@@ -209,7 +206,7 @@ export class IndexQueries {
          SELECT content FROM chunks WHERE directory = ? AND name = ? ORDER BY content DESC LIMIT -1 OFFSET ?)`,
       id,
       name,
-      MOST_VERSIONS,
+      BOUNDS.chunkedVersions,
     )
   }
 
@@ -307,7 +304,7 @@ export class IndexQueries {
   }
 
   hasSettledOfSize(size: number, upTo: number): boolean {
-    const large = 'SELECT 1 FROM entries WHERE size = ? AND size > 8000000 AND content <= ? LIMIT 1'
+    const large = `SELECT 1 FROM entries WHERE size = ? AND size > ${BOUNDS.leastSizedBytes} AND content <= ? LIMIT 1`
     return this.#one(large, size, upTo) !== undefined
   }
 

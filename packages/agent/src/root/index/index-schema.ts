@@ -12,6 +12,7 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import { BOUNDS } from '../../bounds.ts'
 
 export const SCHEMA_VERSION = 1
 
@@ -33,7 +34,7 @@ CREATE TABLE entries (
   PRIMARY KEY (directory, name)
 ) WITHOUT ROWID;
 CREATE INDEX entries_sequence ON entries (sequence);
-CREATE INDEX entries_large ON entries (size) WHERE size > 8000000;
+CREATE INDEX entries_large ON entries (size) WHERE size > ${BOUNDS.leastSizedBytes};
 CREATE INDEX entries_moved_on ON entries (content) WHERE kind = 1 AND content <> sequence;
 CREATE TABLE digests (
   content INTEGER PRIMARY KEY, digest TEXT NOT NULL, bits INTEGER NOT NULL, directory INTEGER NOT NULL, name TEXT NOT NULL

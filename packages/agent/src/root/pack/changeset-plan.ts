@@ -1,11 +1,12 @@
 /**
  * Pure decision: how the changes of a changeset are laid out in segments.
  *
- * Changes keep their order. A segment is filled until its archive would pass TARGET_BYTES or its manifest would get too
+ * Changes keep their order. A segment is filled until its archive would pass BOUNDS.segmentBytes or its manifest would get too
  * long; a file that no segment can hold becomes slices, each a segment of its own, and so does one that is told in
  * terms of what the receiver has. Content that the receiver has already costs a line of manifest only.
  */
 import { type Delta, LIMITS } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import { partsOf } from '../delta/recipe.ts'
 import type { IndexedEntry, Tombstone } from '../index/entry-index.ts'
 
@@ -34,11 +35,8 @@ const TAR_BLOCK = 512
 const TAR_END = 1024
 /** `tarBytes` of a segment without content. */
 export const EMPTY_ARCHIVE = TAR_END
-/** Small enough that a receiver is busy while the next one is under way. */
-const TARGET_BYTES = 4 * 1024 * 1024
 /** A rough upper bound of what the manifest says of a change beside its path. */
 const MANIFEST_LINE_BYTES = 300
-const MANIFEST_BYTES = LIMITS.messageBytes / 4
 
 /** The most content that one segment's archive can hold. */
 export const SLICE_BYTES = LIMITS.segmentBytes - TAR_BLOCK - TAR_END
@@ -77,8 +75,11 @@ export function layOut(
     }
     const bytes = size === null ? 0 : tarBytesOf(size)
     const line = MANIFEST_LINE_BYTES + 2 * row.path.length
-    const full = position - first >= LIMITS.segmentChanges || manifestBytes + line > MANIFEST_BYTES
-    if (position > first && (full || (bytes > 0 && tarBytes + bytes > Math.max(TARGET_BYTES, TAR_END + bytes)))) {
+    const full = position - first >= LIMITS.segmentChanges || manifestBytes + line > BOUNDS.manifestBytes
+    if (
+      position > first &&
+      (full || (bytes > 0 && tarBytes + bytes > Math.max(BOUNDS.segmentBytes, TAR_END + bytes)))
+    ) {
       close(position)
     }
     tarBytes += bytes

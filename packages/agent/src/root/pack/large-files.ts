@@ -7,6 +7,7 @@
  * receiver's file is another one by now) costs little: the receiver checks the digest of the whole and asks for it.
  */
 import { DigestStream } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import { ChunkList } from '../delta/chunk-list.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
 import { carriedBy } from '../delta/recipe.ts'
@@ -18,16 +19,12 @@ import { SLICE_BYTES } from './changeset-plan.ts'
 import type { Learnt } from './learnt-content.ts'
 import { type Comparison, type FileAccess, readVersion, SlicedFile } from './sliced-file.ts'
 
-/** From here on a file's chunks are kept. */
-export const LEAST_DELTA_BYTES = 1024 * 1024
-/** And up to here: 16 GiB are 250,000 chunks, a list of 5 MB. */
-const MOST_DELTA_BYTES = 16 * 1024 ** 3
 /** A file of which more than this part would have to be sent is sent whole. */
 const WORTHWHILE = 0.8
 
 /** Whether the chunks of a file of this size are kept. */
 export function hasChunks(size: number): boolean {
-  return size >= LEAST_DELTA_BYTES && size <= MOST_DELTA_BYTES
+  return size >= BOUNDS.leastDeltaBytes && size <= BOUNDS.mostDeltaBytes
 }
 
 export interface LargeFileParts {

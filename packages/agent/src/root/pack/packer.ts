@@ -19,6 +19,7 @@ import {
   SLICE_ENTRY,
   type Want,
 } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
 import type { EntryIndex, IndexedEntry, Observation } from '../index/entry-index.ts'
@@ -28,7 +29,7 @@ import { isSameVersion } from '../scan/same-version.ts'
 import { type Turn, TurnsEnded } from '../turn.ts'
 import { EMPTY_ARCHIVE, layOut, type Planned, type PlannedSegment } from './changeset-plan.ts'
 import { compressSegment } from './compression.ts'
-import { hasChunks, LargeFiles, LEAST_DELTA_BYTES } from './large-files.ts'
+import { hasChunks, LargeFiles } from './large-files.ts'
 import { Learnt } from './learnt-content.ts'
 import { OwnerNaming } from './owner-names.ts'
 import { SegmentWriter } from './segment-writer.ts'
@@ -65,11 +66,6 @@ interface Plan {
 }
 
 const NONE: ReadonlySet<Planned> = new Set()
-
-/** A log that is written all the time is always longer than it was when it was scanned. */
-const GROWTH_BYTES = 64 * 1024
-/** Bytes of one changeset, unless a single file has more. */
-const MOST_CHANGESET_BYTES = 256 * 1024 * 1024
 
 export class Packer {
   readonly #parts: PackerParts
@@ -173,7 +169,7 @@ export class Packer {
       if (row.kind !== 'file' || held.has(row) || !carries(row, range)) continue
       if (turn.isOver) await turn.next()
       let origin = this.#copyOf(row, range)
-      if (origin === null && row.size >= LEAST_DELTA_BYTES) {
+      if (origin === null && row.size >= BOUNDS.leastDeltaBytes) {
         const large = await this.#attemptLong(row.path, () => this.#large.plan(row, range))
         if (large instanceof SlicedFile) sliced.set(position, large)
         else if (large !== 'whole') lost.add(row)
@@ -367,7 +363,7 @@ function pathFaultOf(path: string, error: unknown): ReadFault | null {
 /** Bytes of memory for the segment's archive, with some for what its files may have grown since they were scanned. */
 function roomFor({ tarBytes, slice }: PlannedSegment): number {
   if (tarBytes === EMPTY_ARCHIVE) return 0
-  return slice === null ? Math.min(tarBytes + GROWTH_BYTES, LIMITS.segmentBytes) : tarBytes
+  return slice === null ? Math.min(tarBytes + BOUNDS.growthBytes, LIMITS.segmentBytes) : tarBytes
 }
 
 /** A receiver at `from` lacks the bytes, or asked for them. */
@@ -379,7 +375,7 @@ function withinBytes(rows: Planned[]): Planned[] {
   let bytes = 0
   const end = rows.findIndex((row, position) => {
     bytes += row.kind === 'file' ? row.size : 0
-    return position > 0 && bytes > MOST_CHANGESET_BYTES
+    return position > 0 && bytes > BOUNDS.changesetBytes
   })
   return end < 0 ? rows : rows.slice(0, end)
 }

@@ -3,11 +3,7 @@
  * allocator keeps of it would stay with the process.
  */
 import { Buffer } from 'node:buffer'
-
-/** Holds every segment that is not of one large file. */
-const SLAB_BYTES = 4 * 1024 * 1024 + 64 * 1024
-/** Twice what the hub's cache holds: the end of a plan gives all of them back at once, when the next has begun. */
-const MOST_KEPT = 24
+import { BOUNDS } from '../../bounds.ts'
 
 export class SlabPool {
   /** Last in, first out: what is not needed stays at the bottom. */
@@ -16,15 +12,15 @@ export class SlabPool {
 
   /** Memory of at least so many bytes, of any content. */
   take(bytes: number): Buffer<ArrayBuffer> {
-    if (bytes > SLAB_BYTES) return Buffer.allocUnsafeSlow(bytes)
-    const memory = this.#idle.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES).buffer
+    if (bytes > BOUNDS.slabBytes) return Buffer.allocUnsafeSlow(bytes)
+    const memory = this.#idle.pop() ?? Buffer.allocUnsafeSlow(BOUNDS.slabBytes).buffer
     this.#leastIdle = Math.min(this.#leastIdle, this.#idle.length)
     return Buffer.from(memory, 0, bytes)
   }
 
   /** Takes memory back that nobody uses any more. */
   give(memory: ArrayBuffer): void {
-    if (memory.byteLength === SLAB_BYTES && this.#idle.length < MOST_KEPT) this.#idle.push(memory)
+    if (memory.byteLength === BOUNDS.slabBytes && this.#idle.length < BOUNDS.idleSlabs) this.#idle.push(memory)
     else if (!memory.detached) memory.transfer(0)
   }
 

@@ -7,14 +7,13 @@
  */
 import type { Stats } from 'node:fs'
 import { type Delta, DigestStream, type Step } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
 import type { Observation } from '../index/entry-index.ts'
 import { type ReadFault, readSlice } from '../scan/content-reader.ts'
 import { observe } from '../scan/observe.ts'
 import { isSameVersion } from '../scan/same-version.ts'
 import type { PlannedSlice } from './changeset-plan.ts'
-
-const PIECE_BYTES = 4 * 1024 * 1024
 
 /** How the bytes of a version are reached. */
 export interface FileAccess {
@@ -62,9 +61,9 @@ export class SlicedFile {
     if (read.fault !== null) return read
     let piece: Uint8Array | null = null
     while (this.#digest === null && this.#stream.bytes < slice.offset) {
-      piece ??= new Uint8Array(PIECE_BYTES)
+      piece ??= new Uint8Array(BOUNDS.pieceBytes)
       const offset = this.#stream.bytes
-      const length = Math.min(PIECE_BYTES, slice.offset - offset)
+      const length = Math.min(BOUNDS.pieceBytes, slice.offset - offset)
       const missed = this.#read({ offset, length }, piece, access)
       if (missed.fault !== null) return missed
       this.#update(piece.subarray(0, length))
@@ -127,9 +126,9 @@ export async function readVersion(
   { locate, nowMs, pause }: FileAccess,
   take: (piece: Uint8Array) => void,
 ): Promise<{ fault: null } | ReadFault> {
-  const memory = new Uint8Array(Math.min(PIECE_BYTES, version.size))
-  for (let offset = 0; offset < version.size; offset += PIECE_BYTES) {
-    const length = Math.min(PIECE_BYTES, version.size - offset)
+  const memory = new Uint8Array(Math.min(BOUNDS.pieceBytes, version.size))
+  for (let offset = 0; offset < version.size; offset += BOUNDS.pieceBytes) {
+    const length = Math.min(BOUNDS.pieceBytes, version.size - offset)
     const piece = memory.subarray(0, length)
     const read = readSlice(locate(), piece, { offset, length }, isVersion(version, nowMs))
     if (read.fault !== null) return read

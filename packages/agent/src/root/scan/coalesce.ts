@@ -9,9 +9,9 @@
  * INVARIANT: what is taken covers what was added, and nothing waits longer than `maxWaitMs` for a punctual owner.
  */
 import { parentPath, pathDepth, ROOT_PATH } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import type { Hint } from '../watch/watcher.ts'
 
-const MOST_PATHS = 100_000
 /**
  * Share of `settleMs` without a hint after which a path counts as quiet. Less than 1, so that the last file of a burst,
  * created and written within a few milliseconds, goes with the burst and not in a batch of its own right after.
@@ -46,7 +46,7 @@ export class Coalescer {
   constructor(options: CoalescerOptions) {
     this.#settleMs = options.settleMs
     this.#maxWaitMs = options.maxWaitMs
-    this.#maxPaths = options.maxPaths ?? MOST_PATHS
+    this.#maxPaths = options.maxPaths ?? BOUNDS.waitingHints
     this.#quietMs = options.settleMs * QUIET_SHARE
   }
 

@@ -8,6 +8,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { errorCode, plainMessage } from '@rootferry/host/machine'
 import { DigestStream } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import type { Observation } from '../index/entry-index.ts'
 import { TurnsEnded } from '../turn.ts'
 import { sameVersion } from './difference.ts'
@@ -15,7 +16,6 @@ import { observe } from './observe.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const TRIES = 3
-const PIECE_BYTES = 4 * 1024 * 1024
 
 export type ReadFault =
   | { fault: 'vanished' }
@@ -88,7 +88,7 @@ export async function digestFile(
     const before = fstatSync(descriptor)
     if (!before.isFile()) return { fault: 'vanished' }
     const digest = new DigestStream()
-    const piece = new Uint8Array(Math.min(PIECE_BYTES, Math.max(before.size, 1)))
+    const piece = new Uint8Array(Math.min(BOUNDS.pieceBytes, Math.max(before.size, 1)))
     while (digest.bytes < before.size) {
       const bytes = readSync(descriptor, piece, 0, piece.byteLength, digest.bytes)
       if (bytes === 0) break

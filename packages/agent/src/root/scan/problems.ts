@@ -1,7 +1,7 @@
 /** Paths that can not be synchronized, and why: collected per path and shown, never thrown. Bounded. */
-import type { Problem } from '../../root-messages.ts'
 
-const MOST_KEPT = 1_000
+import { BOUNDS } from '../../bounds.ts'
+import type { Problem } from '../../root-messages.ts'
 
 export class Problems {
   #byPath = new Map<string, Problem>()
@@ -13,7 +13,7 @@ export class Problems {
   add(problem: Problem): boolean {
     const known = this.#byPath.get(problem.path)
     if (known?.code === problem.code) return false
-    if (known === undefined && this.#byPath.size >= MOST_KEPT) {
+    if (known === undefined && this.#byPath.size >= BOUNDS.namedProblems) {
       this.#dropped += 1
       return false
     }

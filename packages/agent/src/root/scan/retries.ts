@@ -4,11 +4,12 @@
  * Gone or outgrown: at once, the scanner will see why. Somebody keeps writing: later, and later each time, so that a
  * log that never rests does not keep the agent busy. Unreadable: when a hint or a rescan comes by.
  */
+
+import { BOUNDS } from '../../bounds.ts'
 import type { ReadFault } from './content-reader.ts'
 
 const FIRST_MS = 500
 const LAST_MS = 60_000
-const MOST_REMEMBERED = 10_000
 const FORGET_MS = 300_000
 
 export class Retries {
@@ -20,7 +21,7 @@ export class Retries {
     if (fault === 'unreadable') return null
     const known = this.#attempts.get(path)
     const count = known === undefined || nowMs - known.lastMs > FORGET_MS ? 0 : known.count + 1
-    if (known === undefined && this.#attempts.size >= MOST_REMEMBERED) this.#attempts.clear()
+    if (known === undefined && this.#attempts.size >= BOUNDS.rememberedRetries) this.#attempts.clear()
     this.#attempts.set(path, { count, lastMs: nowMs })
     return Math.min(FIRST_MS * 2 ** count, LAST_MS)
   }

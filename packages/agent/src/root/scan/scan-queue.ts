@@ -13,6 +13,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { Refusal } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
 import PQueue from 'p-queue'
+import { BOUNDS } from '../../bounds.ts'
 import type { GuardLimits, WatchSettings } from '../../root-messages.ts'
 import type { EntryIndex, Observation } from '../index/entry-index.ts'
 import type { OpenTree } from '../opened-root.ts'
@@ -31,8 +32,6 @@ import type { Judge } from './scanner.ts'
 /** Deletions that stopped for this long have stopped; and how long they are waited for before another look. */
 const HOLD_QUIET_MS = 300
 const HOLD_LOOK_MS = 1_000
-/** Hints above this many are one for the whole tree. */
-const MOST_HELD = 100_000
 /** How often a halted root is scanned when there are hints; a large one less often. */
 const RECHECK_MS = 1_000
 const RECHECK_REST = 10
@@ -249,7 +248,7 @@ export class ScanQueue {
     const now = performance.now()
     this.#held ??= { hints: [], sinceMs: now }
     const { sinceMs } = this.#held
-    if (this.#held.hints.length + hints.length > MOST_HELD) this.#held.hints = [WHOLE_TREE]
+    if (this.#held.hints.length + hints.length > BOUNDS.waitingHints) this.#held.hints = [WHOLE_TREE]
     else this.#held.hints.push(...hints)
     this.#timers.after('held', Math.min(HOLD_QUIET_MS, sinceMs + HOLD_LOOK_MS - now), () => {
       const held = this.#held

@@ -11,6 +11,7 @@
 import { readdirSync, type Stats } from 'node:fs'
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import type { Problem } from '../../root-messages.ts'
 import type { EntryIndex, Finding, KnownEntry, Observation } from '../index/entry-index.ts'
 import type { Hint } from '../watch/watcher.ts'
@@ -23,11 +24,6 @@ import type { Problems } from './problems.ts'
 
 /** Asked before anything is recorded; `isComplete` at the end of a scan. */
 export type Judge = (loss: Loss, isComplete: boolean) => Verdict
-
-/** Findings are recorded in portions of this many, so that a first scan of a million entries fits into memory. */
-const PORTION = 5_000
-/** A suspect larger than this is read in the background. */
-const INLINE_DIGEST_BYTES = 8 * 1024 * 1024
 
 export interface ScannerEvents {
   /** About to list this directory: watch it now. `location` is good for one system call. @returns as Watcher has it */
@@ -55,7 +51,7 @@ interface Directory {
 
 export class Scanner {
   readonly #parts: ScannerParts
-  readonly #scratch = new Uint8Array(INLINE_DIGEST_BYTES)
+  readonly #scratch = new Uint8Array(BOUNDS.inlineDigestBytes)
   /** By path, in order of discovery. INVARIANT: no path is a finding and a removal at once. */
   #findings = new Map<string, Finding>()
   readonly #links: HardLinks
@@ -138,7 +134,7 @@ export class Scanner {
     const waiting = [top]
     for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
       this.#list(directory, waiting)
-      if (this.#findings.size >= PORTION && !this.#isWithheld) this.#recordPortion(judge)
+      if (this.#findings.size >= BOUNDS.portionFindings && !this.#isWithheld) this.#recordPortion(judge)
       yield
     }
   }
@@ -226,7 +222,7 @@ export class Scanner {
   }
 
   #examineSuspect(before: KnownEntry, observation: Observation): void {
-    if (observation.size > INLINE_DIGEST_BYTES) {
+    if (observation.size > BOUNDS.inlineDigestBytes) {
       this.#parts.events.largeSuspect(before.path)
       return
     }

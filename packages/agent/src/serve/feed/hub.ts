@@ -2,18 +2,17 @@
  * What all sessions of a root share: plans and packed segments, so that a change is packed once for everybody.
  *
  * Sessions at the same cursor get the same plan, and the same bytes of its segments, as long as those are in the cache;
- * one that lags behind the cache has its segments packed again, at its own pace. So memory depends on CACHE_BYTES and
+ * one that lags behind the cache has its segments packed again, at its own pace. So memory depends on the cache's bound and
  * not on how many receivers lag. Who has a few changes to come does not wait for who has many: live work has a queue of
  * its own, and the thread does all work in short turns.
  */
 
 import type { Want } from '@rootferry/protocol'
 import PQueue from 'p-queue'
+import { BOUNDS } from '../../bounds.ts'
 import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 
-/** Segments that other sessions may ask for in a moment. */
-const CACHE_BYTES = 48 * 1024 * 1024
 /** Requests of a kind that the root's thread works on at once: one packing, one waiting, so that it never idles. */
 const CONCURRENCY = 2
 
@@ -121,7 +120,7 @@ export class Hub {
     if (!shared.isCached) return
     this.#cachedBytes += bytes
     for (const [oldest, segment] of this.#segments) {
-      if (this.#cachedBytes <= CACHE_BYTES) return
+      if (this.#cachedBytes <= BOUNDS.segmentCacheBytes) return
       this.#evict(oldest, segment)
     }
   }

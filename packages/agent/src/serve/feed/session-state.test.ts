@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS, ProtocolError, type ResyncProgress, type ToAgent, type Welcome } from '@rootferry/protocol'
-import { LIVE_LAG_SECONDS, MOST_UNCONFIRMED, type Phase, SessionState } from './session-state.ts'
+import { BOUNDS } from '../../bounds.ts'
+import { LIVE_LAG_SECONDS, type Phase, SessionState } from './session-state.ts'
 
 type Message = Exclude<ToAgent, { type: 'hello' }>
 
@@ -123,7 +124,7 @@ test('durable never runs ahead of committed', () => {
 
 test('a receiver that confirms nothing is not fed without end', () => {
   const state = stateIn('feeding')
-  for (let sent = 0; sent < MOST_UNCONFIRMED; sent += 1) {
+  for (let sent = 0; sent < BOUNDS.unconfirmedChangesets; sent += 1) {
     assert.ok(state.mayFeed(1_000))
     state.sentChangeset(11 + sent)
   }
@@ -195,8 +196,8 @@ test('changes and answers take turns, and a listing waits while changes are due'
   state.receive(messages.list)
   assert.equal(state.next(11, true), 'feed')
   assert.equal(state.next(10, true), 'answer')
-  for (let sent = 0; sent < MOST_UNCONFIRMED; sent += 1) state.sentChangeset(11 + sent)
-  assert.equal(state.next(10 + MOST_UNCONFIRMED, false), 'answer')
+  for (let sent = 0; sent < BOUNDS.unconfirmedChangesets; sent += 1) state.sentChangeset(11 + sent)
+  assert.equal(state.next(10 + BOUNDS.unconfirmedChangesets, false), 'answer')
   assert.equal(state.next(1_000, true), 'wait')
   const comparing = stateIn('comparing')
   comparing.receive(messages.list)

@@ -7,11 +7,10 @@
  * Nothing but the hello has a place before the welcome; `list` and `want` are answered ever after. No clock, no socket: `session.ts` drives it.
  */
 import { LIMITS, type List, ProtocolError, type ToAgent, type Want, type Welcome } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 
 export type Phase = 'greeting' | 'comparing' | 'feeding'
 
-/** Changesets that were sent and not confirmed: bounds what a receiver can make us remember. */
-export const MOST_UNCONFIRMED = 64
 /** A receiver that is further behind than this is not live, whatever it was. */
 export const LIVE_LAG_SECONDS = 10
 
@@ -101,7 +100,7 @@ export class SessionState {
 
   /** Whether a changeset may begin now, there being changes above the cursor. */
   mayFeed(head: number): boolean {
-    return this.phase === 'feeding' && head > this.cursor && this.unconfirmed.length < MOST_UNCONFIRMED
+    return this.phase === 'feeding' && head > this.cursor && this.unconfirmed.length < BOUNDS.unconfirmedChangesets
   }
 
   /** As of the last time somebody looked. */

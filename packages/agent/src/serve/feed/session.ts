@@ -23,20 +23,12 @@ import {
   type Welcome,
 } from '@rootferry/protocol'
 import type { WebSocket } from 'ws'
+import { BOUNDS } from '../../bounds.ts'
 import type { PlanSummary } from '../../root-messages.ts'
 import type { ResyncLine } from '../resync/resync-queue.ts'
 import type { RootThread } from '../root-thread.ts'
 import type { Hub, SegmentLease, Urgency } from './hub.ts'
 import { SessionState } from './session-state.ts'
-
-/** Unsent bytes of a socket above which the loop waits. */
-const MOST_BUFFERED = 2 * LIMITS.frameBytes
-/** A message or a frame of more bytes leaves by itself. */
-const MOST_GATHERED = 64 * 1024
-/** With more than that to come, a receiver does not follow: it catches up. */
-const MOST_LIVE_CHANGES = 1_000
-/** Segments asked for ahead of the one that is being sent. */
-const AHEAD = 2
 
 export interface SessionEvents {
   /** Something that status shows has changed. */
@@ -179,7 +171,7 @@ export class Session implements ResyncLine {
 
   async #sendNext(compress: boolean): Promise<void> {
     // By what there is to do: whoever shares the plan is as near, and one that fell far behind delays nobody.
-    const urgency = this.#head - this.state.cursor <= MOST_LIVE_CHANGES ? 'live' : 'bulk'
+    const urgency = this.#head - this.state.cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
     const plan = await this.#hub.join(this.state.cursor, urgency)
     try {
       await this.#sendPlan(plan, compress, urgency)
@@ -206,7 +198,7 @@ export class Session implements ResyncLine {
       lease.catch(() => this.#wakeUp())
       ordered.push(lease)
     }
-    for (let ahead = 0; ahead <= AHEAD; ahead += 1) order()
+    for (let ahead = 0; ahead <= BOUNDS.segmentsAhead; ahead += 1) order()
     // Begun when the first segment is there, a small change leaves in one piece.
     await ordered[0]
     const { from, to, head, request, changes, bytes } = plan
@@ -271,7 +263,7 @@ export class Session implements ResyncLine {
       this.#wakeUp()
     })
     this.#events.sent(data.length)
-    while (this.#socket.bufferedAmount > MOST_BUFFERED && !this.#closed) await this.#sleep()
+    while (this.#socket.bufferedAmount > BOUNDS.bufferedBytes && !this.#closed) await this.#sleep()
   }
 
   /**
@@ -279,7 +271,7 @@ export class Session implements ResyncLine {
    * large: TLS copies all of a write that is of several parts.
    */
   #gather(bytes: number): void {
-    if (bytes > MOST_GATHERED) return this.#letGo()
+    if (bytes > BOUNDS.gatheredBytes) return this.#letGo()
     if (this.#isGathering) return
     this.#isGathering = true
     this.#line.cork()
