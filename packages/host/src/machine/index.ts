@@ -3,6 +3,7 @@
  * messages. What only a process's main thread needs is in `../daemon`: threads of roots need not load it.
  */
 export * from './accounts.ts'
+export * from './borders.ts'
 export * from './collect-garbage.ts'
 export * from './confined-directories.ts'
 export * from './durable-file.ts'

@@ -1,0 +1,112 @@
+/**
+ * The borders below a root: directories in which another filesystem, or another mount of the same one, begins.
+ *
+ * Read from the kernel's list of mounts, because a bind mount has the device number of what it is mounted from. What
+ * lies across a border belongs to somebody else's storage: nobody may move, remove or purge it as a part of what is
+ * above it, and its errors are its own.
+ * INVARIANT: the answers are those of the last `refresh`. RACE: a mount that is made between a `refresh` and a call is
+ * met by the kernel (EBUSY for the mount point itself); its content can still be moved along with a directory above it.
+ */
+import { readFileSync } from 'node:fs'
+import { isWithin, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { errorCode } from './failure.ts'
+
+export interface Border {
+  /** Below the root, never the root itself. */
+  path: string
+  /** `major:minor`, as the kernel names the filesystem. */
+  device: string
+  /** The part of that filesystem that is mounted: `/` when all of it is. */
+  part: string
+  /** `ext4`, `nfs4`, `tmpfs` … */
+  type: string
+}
+
+const MOUNTS = '/proc/self/mountinfo'
+
+export class Borders {
+  readonly #rootPath: string
+  readonly #readMounts: () => string
+  #text = ''
+  #borders = new Map<string, Border>()
+
+  /**
+   * @param rootPath absolute path of the root, symlinks resolved
+   * @param readMounts the kernel's list of mounts, as proc_pid_mountinfo(5) has it
+   */
+  constructor(rootPath: string, readMounts: () => string = mounts) {
+    this.#rootPath = rootPath
+    this.#readMounts = readMounts
+    this.refresh()
+  }
+
+  /** Looks again. @returns whether there are other borders than before. @throws the system error */
+  refresh(): boolean {
+    const text = this.#readMounts()
+    if (text === this.#text) return false
+    this.#text = text
+    const before = [...this.#borders.values()].map(borderId).sort().join()
+    this.#borders = new Map(bordersBelow(this.#rootPath, text).map((border) => [border.path, border]))
+    return [...this.#borders.values()].map(borderId).sort().join() !== before
+  }
+
+  get all(): Iterable<Border> {
+    return this.#borders.values()
+  }
+
+  /** Whether a border is at this very path. */
+  has(path: string): boolean {
+    return this.#borders.has(path)
+  }
+
+  /** Whether there is a border at the path or below it. */
+  isAtOrBelow(path: string): boolean {
+    if (this.#borders.size === 0) return false
+    for (const border of this.#borders.keys()) if (isWithin(border, path)) return true
+    return false
+  }
+
+  /** The border that the path lies across, which may be at the path itself; null: it lies on the root's own mount. */
+  above(path: string): Border | null {
+    if (this.#borders.size === 0) return null
+    for (let at = path; at !== ROOT_PATH; at = parentPath(at)) {
+      const border = this.#borders.get(at)
+      if (border !== undefined) return border
+    }
+    return null
+  }
+}
+
+/** What makes a border the same as one that was there before, also after a reboot: device numbers may change then. */
+export function borderId({ path, part, type }: Border): string {
+  return JSON.stringify([path, part, type])
+}
+
+function mounts(): string {
+  try {
+    return readFileSync(MOUNTS, 'utf8')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return ''
+    throw error
+  }
+}
+
+/** Of several mounts at one place the last is the one that is seen. */
+export function bordersBelow(rootPath: string, text: string): Border[] {
+  const below = rootPath === '/' ? '/' : `${rootPath}/`
+  const found = new Map<string, Border>()
+  for (const line of text.split('\n')) {
+    // 36 35 98:0 /part /place options optional… - type source options
+    const [, , device = '', part = '', place = '', ...rest] = line.split(' ')
+    const location = unescaped(place)
+    if (!location.startsWith(below)) continue
+    const path = location.slice(below.length).split('/').reduce(joinPath, ROOT_PATH)
+    found.set(path, { path, device, part: unescaped(part), type: rest[rest.indexOf('-') + 1] ?? '' })
+  }
+  return [...found.values()]
+}
+
+/** Blanks, tabs, newlines and backslashes are written as octal numbers. */
+function unescaped(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
+}
