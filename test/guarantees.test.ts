@@ -1,4 +1,7 @@
-/** docs/guarantees.md and docs/security.md name tests: every one has to be there, and every guarantee has to have one. */
+/**
+ * docs/guarantees.md and docs/security.md name tests: every named test must exist, and every guarantee must name one and
+ * list its exceptions with their reason and how a person notices them.
+ */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,7 +32,7 @@ test('every test that docs/guarantees.md names exists', () => {
   assert.deepEqual(missing, [])
 })
 
-test('every guarantee names a test', () => {
+test('every guarantee names a test, and its exceptions', () => {
   const sections = readFileSync(join(ROOT, 'docs/guarantees.md'), 'utf8')
     .split(/^## (?=G\d)/m)
     .slice(1)
@@ -38,6 +41,12 @@ test('every guarantee names a test', () => {
     ['G1', 'G2', 'G3', 'G4', 'G5', 'G6', 'G7', 'G8', 'G9'],
   )
   for (const section of sections) assert.match(section, new RegExp(CLAIM.source, 'm'), section.slice(0, 30))
+  for (const section of sections) {
+    const [heading, ...rows] = section.split('\n').filter((line) => line.startsWith('|'))
+    assert.equal(heading, '| exception | why | how you notice |', section.slice(0, 30))
+    assert.ok(rows.length > 1, section.slice(0, 30))
+    for (const row of rows) assert.match(row, /^(?:\| [^|]+ ){3}\|$|^\|---\|---\|---\|$/, row)
+  }
 })
 
 test('every test file that docs/security.md names exists', () => {

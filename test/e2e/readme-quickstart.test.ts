@@ -22,7 +22,7 @@ const repository = fileURLToPath(new URL('../..', import.meta.url))
 function shellBlocks(heading: string): string[] {
   const readme = readFileSync(join(repository, 'README.md'), 'utf8')
   const section = readme.slice(readme.indexOf(`\n${heading}\n`) + 1)
-  const end = section.indexOf('\n#', 1)
+  const end = section.indexOf('\n## ', 1)
   return [...section.slice(0, end).matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '')
 }
 
