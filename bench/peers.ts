@@ -9,7 +9,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { freePort } from '../test/support/rig.ts'
+import { freePort } from '../test/support/free-port.ts'
 import { until } from '../test/support/until.ts'
 
 export const COPIERS = ['rsync over SSH', 'rsync daemon', 'tar to tar'] as const

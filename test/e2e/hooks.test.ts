@@ -46,7 +46,7 @@ test('a hook runs for what it matches, is told the paths on its stdin, and no na
       ],
     },
   }
-  rig.configureReceiver(0, { ...hooked })
+  rig.site.configureReceiver(0, { ...hooked })
   process.env['ROOTFERRY_TOKEN'] = 'rf_not_for_hooks'
   await rig.startReceiver(0)
   delete process.env['ROOTFERRY_TOKEN']

@@ -13,7 +13,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { AGENT, RECEIVER } from '../../build/programs.ts'
 import { differences } from '../support/compare-trees.ts'
-import { freePort } from '../support/rig.ts'
+import { freePort } from '../support/free-port.ts'
 import { until } from '../support/until.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { RECEIVER } from '../../build/programs.ts'
-import { freePort, Rig } from '../support/rig.ts'
+import { freePort } from '../support/free-port.ts'
+import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
 async function statusVerb(config: string, ...words: string[]) {

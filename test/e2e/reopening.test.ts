@@ -23,7 +23,7 @@ test('a new filter takes effect at a HUP, and everything after it still arrives 
     for (let file = 0; file < 6; file += 1) {
       writeFileSync(join(rig.source, `round-${round}`, `f${file}`), Buffer.alloc(1_500_000, round * 10 + file))
     }
-    rig.reconfigure({ exclude: [`*.cache${round}`] })
+    rig.site.reconfigure({ exclude: [`*.cache${round}`] })
     writeFileSync(join(rig.source, `left-out.cache${round}`), '')
     for (let file = 0; file < 6; file += 1) writeFileSync(join(rig.source, `small-${round}-${file}`), `small ${file}`)
     await rig.converged(30_000, (path) => path.includes('.cache'))
@@ -42,7 +42,7 @@ test('a docroot that is a symlink is followed when it is switched to another rel
       symlinkSync(`${source}-one`, source)
     },
   })
-  const same = () => rig.convergedWith(`${rig.source}/.`)
+  const same = () => rig.site.convergedWith(`${rig.source}/.`)
   await same()
   for (const release of ['two', 'one', 'two']) {
     symlinkSync(`${rig.source}-${release}`, `${rig.source}.new`)

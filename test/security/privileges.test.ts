@@ -42,7 +42,7 @@ function withoutSetId(found: Record<string, string>): Record<string, string> {
 
 test('set-id bits of files arrive only where they are allowed; directories keep theirs', async () => {
   await using rig = await Rig.start({ prepare: fill, receiversLater: true })
-  rig.configureReceiver(1, { allowSetuid: true })
+  rig.site.configureReceiver(1, { allowSetuid: true })
   for (const number of [0, 1]) await rig.startReceiver(number)
   await rig.inSync()
   assert.deepEqual(modes(rig.targets[0] ?? ''), withoutSetId(modes(rig.source)))

@@ -1,6 +1,6 @@
 /** Full resyncs as an operator orders them: by HTTP, and followed until they are over. */
 import assert from 'node:assert/strict'
-import type { Rig } from './rig.ts'
+import type { Daemons } from './daemons.ts'
 import { until } from './until.ts'
 
 export interface ResyncReceiverView {
@@ -31,8 +31,8 @@ export interface ResyncBody {
   dryRun?: boolean
 }
 
-export async function orderResync(rig: Rig, body: ResyncBody = {}): Promise<ResyncView> {
-  const response = await rig.admin('/v1/resyncs', {
+export async function orderResync(daemons: Daemons, body: ResyncBody = {}): Promise<ResyncView> {
+  const response = await daemons.admin('/v1/resyncs', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(body),
@@ -44,36 +44,36 @@ export async function orderResync(rig: Rig, body: ResyncBody = {}): Promise<Resy
   return resync
 }
 
-export async function lookAtResync(rig: Rig, id: string): Promise<ResyncView> {
-  return (await (await rig.admin(`/v1/resyncs/${id}`)).json()) as ResyncView
+export async function lookAtResync(daemons: Daemons, id: string): Promise<ResyncView> {
+  return (await (await daemons.admin(`/v1/resyncs/${id}`)).json()) as ResyncView
 }
 
-export async function cancelResync(rig: Rig, id: string): Promise<ResyncView> {
-  return (await (await rig.admin(`/v1/resyncs/${id}`, { method: 'DELETE' })).json()) as ResyncView
+export async function cancelResync(daemons: Daemons, id: string): Promise<ResyncView> {
+  return (await (await daemons.admin(`/v1/resyncs/${id}`, { method: 'DELETE' })).json()) as ResyncView
 }
 
 export function untilResync(
-  rig: Rig,
+  daemons: Daemons,
   id: string,
   holds: (resync: ResyncView) => boolean,
   deadlineMs = 60_000,
 ): Promise<ResyncView> {
   const attempt = async () => {
-    const resync = await lookAtResync(rig, id)
+    const resync = await lookAtResync(daemons, id)
     return holds(resync) ? resync : null
   }
-  return until(attempt, async () => JSON.stringify(await lookAtResync(rig, id)), deadlineMs)
+  return until(attempt, async () => JSON.stringify(await lookAtResync(daemons, id)), deadlineMs)
 }
 
 /** Orders one and waits until it is over. */
-export async function resync(rig: Rig, body: ResyncBody = {}): Promise<ResyncView> {
-  const { id } = await orderResync(rig, body)
-  return untilResync(rig, id, ({ state }) => state !== 'running')
+export async function resync(daemons: Daemons, body: ResyncBody = {}): Promise<ResyncView> {
+  const { id } = await orderResync(daemons, body)
+  return untilResync(daemons, id, ({ state }) => state !== 'running')
 }
 
 /** What one receiver reported, of a resync that is over and done. */
-export async function resyncOf(rig: Rig, name: string, body: ResyncBody = {}): Promise<ResyncReceiverView> {
-  const { receivers } = await resync(rig, body)
+export async function resyncOf(daemons: Daemons, name: string, body: ResyncBody = {}): Promise<ResyncReceiverView> {
+  const { receivers } = await resync(daemons, body)
   const own = receivers[name]
   assert.ok(own)
   assert.equal(own.state, 'done', own.error ?? '')

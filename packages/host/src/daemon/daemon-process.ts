@@ -41,6 +41,10 @@ export class Daemon {
     return this.#child.pid ?? 0
   }
 
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
   onLine(listener: (line: LogLine) => void): void {
     this.#listeners.push(listener)
   }

@@ -1,0 +1,252 @@
+/**
+ * A real agent and real receivers, each a process of its own, as tests need them: started, killed and restarted one by
+ * one, on ports that stay.
+ *
+ * Knows nothing of what is in a root: a `Site` is one root that they serve. Sites come and go while daemons run.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AGENT, RECEIVER } from '../../build/programs.ts'
+import { readAgentConfig } from '../../packages/agent/src/config/agent-yaml.ts'
+import { openIdentity } from '../../packages/agent/src/serve/door/identity.ts'
+import { createToken, tokenFileOf } from '../../packages/agent/src/serve/door/tokens.ts'
+import { Daemon, type LogLine } from '../../packages/host/src/daemon/daemon-process.ts'
+import { freePort } from './free-port.ts'
+import type { ReceiverRootView, StatusView } from './views.ts'
+
+export interface DaemonsOptions {
+  /** Number of receivers: web1, web2, … */
+  receivers?: number
+  /** Merged into agent.yaml. */
+  agentConfig?: object
+  /** Directory for everything, where the default temporary one will not do. */
+  place?: string
+  /** TLS with a certificate of the agent's own, which receivers pin; else plain text. */
+  tls?: boolean
+  /** Number of the user that daemons run as, and whom everything belongs to. */
+  user?: number
+  /** Receivers are started one by one by the test. */
+  receiversLater?: boolean
+}
+
+/** A configuration file as far as tests change it: settings by name, and those of each root. */
+export interface ConfigFile {
+  roots: Record<string, object>
+  [setting: string]: unknown
+}
+
+/** A root in both configurations. */
+export interface ServedRoot {
+  name: string
+  agent: object
+  /** By number. */
+  receivers: readonly object[]
+}
+
+const MOST_LINES = 5_000
+const READ_AGAIN = 'configuration was read again'
+
+export class Daemons implements AsyncDisposable {
+  readonly place: string
+  readonly logs: LogLine[] = []
+  readonly names: readonly string[]
+  agent: Daemon | null = null
+  agentPort = 0
+  readonly receivers: (Daemon | null)[] = []
+  readonly #options: DaemonsOptions
+  readonly #health: string[] = []
+  #adminPort = 0
+  #adminToken = ''
+
+  /** Nothing is written and nothing runs yet: see `serve`. */
+  constructor(options: DaemonsOptions = {}) {
+    this.#options = options
+    this.place = mkdtempSync(join(options.place ?? tmpdir(), 'rootferry-rig-'))
+    this.names = Array.from({ length: options.receivers ?? 2 }, (_, number) => `web${number + 1}`)
+  }
+
+  /** Has all of them serve this root, and none but this: those that run read it, the others are started. */
+  async serve(root: ServedRoot): Promise<void> {
+    if (this.agentPort === 0) await this.#configure(root)
+    else this.#reconfigure(root)
+    await (this.agent?.isRunning === true ? this.hangUp(this.agent) : this.startAgent())
+    if (this.#options.receiversLater === true) return
+    const serving = this.names.map((_, number) => {
+      const receiver = this.receivers[number]
+      return receiver?.isRunning === true ? this.hangUp(receiver) : this.startReceiver(number)
+    })
+    await Promise.all(serving)
+  }
+
+  async startAgent(): Promise<void> {
+    await this.launchAgent().says('agent is up')
+  }
+
+  async startReceiver(number: number): Promise<void> {
+    const up = await this.launchReceiver(number).says('receiver is up')
+    this.#health[number] = String(up['health'])
+  }
+
+  /** Without waiting for it to be up. @param runner what runs the program in the place of Node: a script that calls it */
+  launchAgent(runner: string = process.execPath): Daemon {
+    this.agent = this.#spawn('agent', runner, AGENT, join(this.place, 'agent.yaml'))
+    return this.agent
+  }
+
+  /** The same for a receiver. */
+  launchReceiver(number: number, runner: string = process.execPath): Daemon {
+    const name = this.#nameOf(number)
+    const receiver = this.#spawn(name, runner, RECEIVER, join(this.place, name, 'receiver.yaml'))
+    this.receivers[number] = receiver
+    return receiver
+  }
+
+  async killAgent(): Promise<void> {
+    await this.agent?.kill()
+  }
+
+  async killReceiver(number: number): Promise<void> {
+    await this.receivers[number]?.kill()
+  }
+
+  /** Has a daemon read its files again; resolves when it has said something to that. */
+  async hangUp(daemon: Daemon, message: string = READ_AGAIN): Promise<void> {
+    const said = daemon.says(message)
+    process.kill(daemon.pid, 'SIGHUP')
+    await said
+  }
+
+  async status(): Promise<StatusView> {
+    return (await (await this.admin('/v1/status')).json()) as StatusView
+  }
+
+  /** A request to the admin API, with an admin token. */
+  admin(path: string, request: RequestInit = {}): Promise<Response> {
+    const headers = { Authorization: `Bearer ${this.#adminToken}`, ...request.headers }
+    return fetch(`${this.adminUrl}${path}`, { ...request, headers })
+  }
+
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.#adminPort}`
+  }
+
+  healthUrl(number: number): string {
+    return this.#health[number] ?? ''
+  }
+
+  /** A request to a receiver's health listener. */
+  health(number: number, path: string): Promise<Response> {
+    return fetch(`${this.healthUrl(number)}${path}`)
+  }
+
+  /** What a receiver says of its roots. */
+  async receiverRoots(number: number): Promise<ReceiverRootView[]> {
+    return ((await (await this.health(number, '/v1/status')).json()) as { roots: ReceiverRootView[] }).roots
+  }
+
+  async ready(number: number): Promise<boolean> {
+    return (await this.health(number, '/readyz')).status === 200
+  }
+
+  /** Restarts a receiver with the agent at another port: a Line's. */
+  async redirect(number: number, port: number): Promise<void> {
+    await this.killReceiver(number)
+    this.editReceiver(number, (config) => ({ ...config, agent: this.#url(port) }))
+    await this.startReceiver(number)
+  }
+
+  /** Changes agent.yaml, which nobody reads before a HUP or a start. */
+  editAgent(change: (config: ConfigFile) => object): void {
+    edit(join(this.place, 'agent.yaml'), change)
+  }
+
+  /** The same of a receiver.yaml. */
+  editReceiver(number: number, change: (config: ConfigFile) => object): void {
+    edit(join(this.place, this.#nameOf(number), 'receiver.yaml'), change)
+  }
+
+  agentVerb(...words: string[]): string {
+    return execFileSync(process.execPath, [AGENT, ...words, '--config', join(this.place, 'agent.yaml')], {
+      encoding: 'utf8',
+      // Hints for people.
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.receivers, this.agent].map((daemon) => daemon?.kill()))
+    rmSync(this.place, { recursive: true, force: true })
+  }
+
+  #nameOf(number: number): string {
+    return this.names[number] ?? `web${number + 1}`
+  }
+
+  #url(port: number): string {
+    return `${this.#options.tls === true ? 'wss' : 'ws'}://127.0.0.1:${port}`
+  }
+
+  #spawn(name: string, runner: string, program: string, config: string): Daemon {
+    const { user } = this.#options
+    const as = user === undefined ? {} : { uid: user, gid: user }
+    const daemon = new Daemon(name, runner, program, ['run', '--config', config], process.env, as)
+    daemon.onLine((line) => {
+      this.logs.push(line)
+      if (this.logs.length > MOST_LINES) this.logs.splice(0, MOST_LINES / 5)
+    })
+    return daemon
+  }
+
+  #reconfigure({ name, agent, receivers }: ServedRoot): void {
+    this.editAgent((config) => ({ ...config, roots: { [name]: agent } }))
+    for (const [number, own] of receivers.entries())
+      this.editReceiver(number, (config) => ({ ...config, roots: { [name]: own } }))
+  }
+
+  async #configure({ name, agent, receivers }: ServedRoot): Promise<void> {
+    const { agentConfig = {}, tls, user } = this.#options
+    this.agentPort = await freePort()
+    this.#adminPort = await freePort()
+    const file = join(this.place, 'agent.yaml')
+    writeJson(file, {
+      stateDir: 'agent',
+      listen: `127.0.0.1:${this.agentPort}`,
+      admin: { listen: `127.0.0.1:${this.#adminPort}` },
+      ...(tls === true ? {} : { tls: 'off' }),
+      ...agentConfig,
+      roots: { [name]: agent },
+    })
+    // As `token create` does it, in this process: the suite would start hundreds of commands for it.
+    const config = readAgentConfig(file)
+    const identity = await openIdentity(config, new Date())
+    const fingerprint = identity === null || identity.ca !== null ? null : identity.status.fingerprint
+    const token = (who: string, admin: boolean) =>
+      createToken(tokenFileOf(config), { name: who, admin, roots: null }, new Date())
+    this.#adminToken = token('ops', true)
+    for (const [number, receiver] of this.names.entries()) {
+      mkdirSync(join(this.place, receiver))
+      writeFileSync(join(this.place, receiver, 'token'), token(receiver, false))
+      writeJson(join(this.place, receiver, 'receiver.yaml'), {
+        name: receiver,
+        agent: this.#url(this.agentPort),
+        ...(fingerprint === null ? {} : { fingerprint }),
+        tokenFile: 'token',
+        stateDir: 'state',
+        health: { listen: '127.0.0.1:0' },
+        roots: { [name]: receivers[number] },
+      })
+    }
+    if (user !== undefined) execFileSync('chown', ['-R', `${user}:${user}`, this.place])
+  }
+}
+
+function edit(file: string, change: (config: ConfigFile) => object): void {
+  writeJson(file, change(JSON.parse(readFileSync(file, 'utf8')) as ConfigFile))
+}
+
+/** JSON is YAML. */
+function writeJson(file: string, value: object): void {
+  writeFileSync(file, JSON.stringify(value))
+}

@@ -1,0 +1,24 @@
+/** A port for a daemon that has to be found at the same place again after a restart. */
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+
+/** Below the ports that outgoing connections are given, or one of them could take it before it is listened on. */
+const PORTS = { first: 10_000, last: 32_000 }
+
+/** A port that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(randomInt(PORTS.first, PORTS.last), '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') continue
+      throw error
+    }
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+}

@@ -1,0 +1,35 @@
+/** What daemons tell of themselves over HTTP, as far as tests look at it. */
+export interface ReceiverView {
+  name: string
+  root: string
+  state: string
+  sequence: number
+  durableSequence: number
+  lag: { sequences: number; seconds: number }
+  lastError: string | null
+}
+
+export interface RootView {
+  name: string
+  epoch: string
+  sequence: number
+  state: string
+  reason: string | null
+  entries: { files: number; directories: number; symlinks: number; bytes: number }
+  watch: { backend: string; degraded: string | null }
+  problems: { path: string; code: string }[]
+}
+
+export interface StatusView {
+  roots: RootView[]
+  receivers: ReceiverView[]
+}
+
+export interface ReceiverRootView {
+  phase: string
+  sequence: number
+  trash: { batches: number; bytes: number; oldestAt: string | null }
+  differences: { missing: number; changed: number; extraneous: number }
+  problems: { path: string; code: string }[]
+  firstJoin: { right: number; missing: number; missingBytes: number; differing: number; extraneous: number } | null
+}
