@@ -1,8 +1,9 @@
 /**
- * The bounds of every field of every message: the last value that is accepted on each side, and the first refused.
+ * The bounds of every field of every message: the last value that is accepted on each side, and the first that is
+ * refused.
  *
- * A row names a field by its place in the schema, `*` for any element of an array. A field of a schema that has no row
- * here is a failure, so that no field comes in unbounded.
+ * A row names a field by its place in the schema, with `*` for any element of an array. A schema field without a row
+ * here is a failure, so that no field arrives without bounds.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -18,7 +19,9 @@ interface Bounds {
 }
 type Table = Record<string, Bounds>
 
-/** What no field takes; a string of digits and a fraction among them. NaN and Infinity come as null and 1e999. */
+/**
+ * Values that no field accepts, among them a string of digits and a fraction. NaN travels as null, Infinity as 1e999.
+ */
 const NEVER = [undefined, true, {}, [], '1', 0.5, -0.5, 1e300, 2 ** 53, -(2 ** 53)]
 
 const whole = (minimum: number, maximum: number): Bounds => ({
@@ -40,7 +43,7 @@ const also = (bounds: Bounds, more: Partial<Bounds>): Bounds => ({
 })
 
 const count = whole(0, LIMITS.integer)
-/** Within an array what is undefined travels as null. */
+/** Within an array, undefined travels as null. */
 const countOrNull: Bounds = { accepts: [...count.accepts, null], refuses: [-1, 0.5, 2 ** 53, '1', true, {}] }
 const request = whole(1, 2 ** 31 - 1)
 const id = whole(0, 2 ** 32 - 1)
@@ -76,7 +79,7 @@ const target: Bounds = {
   accepts: ['.', '/', '..', '/etc/passwd', 'a//b', 'x'.repeat(LIMITS.targetBytes), '\u20ac'.repeat(1365)],
   refuses: ['', 'a\0', '\ud800', 'x'.repeat(LIMITS.targetBytes + 1), '\u20ac'.repeat(1366), null, 0],
 }
-/** What a tuple holds in one place, by its kind. */
+/** The value at one place of a tuple, by the kind of its entry. */
 const sizeOrTarget: Bounds = {
   accepts: [...count.accepts, ...target.accepts],
   refuses: target.refuses.filter((value) => value !== 0).concat(-1, 0.5, 2 ** 53),
@@ -247,7 +250,7 @@ function replaced(value: unknown, place: Place, by: unknown): unknown {
   return { ...(value as object), [step]: replaced(inner, rest, by) }
 }
 
-/** Fields of a schema, as the tables name them; not the constants that tell a message or a variant. */
+/** Fields of a schema, as the tables name them, without the constants that name a message or a variant. */
 function fieldsOf(schema: object, field: string): Set<string> {
   const found = new Set<string>()
   const descend = (inner: unknown, name: string) => {

@@ -5,10 +5,10 @@
  *                 │ header: changes, with every attribute (the manifest)
  *                 └ tar archive: the content of those changes that carry any
  *
- * The manifest is the truth: a tar entry's name is the ordinal of its change within the segment's `changes`, and all
- * its other fields are constants (see SEGMENT_TAR). A file too big for one segment travels as slices: segments of one
- * tar entry each, named `slice`, in order of offset; its change comes with the last of them. A slice can be told in
- * terms of the file that the receiver has already: then only what is new in it travels.
+ * The manifest is the authority: a tar entry's name is the ordinal of its change within the segment's `changes`, and
+ * all its other fields are constants (see SEGMENT_TAR). A file too big for one segment travels as slices: segments of
+ * one tar entry each, named `slice`, in order of offset; its change comes with the last of them. A slice can be
+ * described as a delta to the file that the receiver already has: then only its new bytes travel.
  */
 import Type, { type Static } from 'typebox'
 import { Count, Digest, EntryPath, LinkTarget, Mode, MtimeUs, OwnerId, Sequence } from './entry.ts'
@@ -20,10 +20,10 @@ const attributes = { mode: Mode, uid: OwnerId, gid: OwnerId, mtime: MtimeUs }
 /**
  * Where a file's content comes from:
  * - `tar`: an entry of this segment's archive;
- * - `slices`: the slices that went before, of the content number in `slice.content`;
- * - `keep`: it is what the receiver has at this path already, only attributes changed;
- * - `{ copy }`: it is what the receiver has at another path before this changeset.
- * A receiver that finds `keep` or `copy` not to hold (its file is gone or differs) asks for the path with a want.
+ * - `slices`: the slices that came before, of the content number in `slice.content`;
+ * - `keep`: the content that the receiver already has at this path; only attributes changed;
+ * - `{ copy }`: the content that the receiver had at another path before this changeset. When `keep` or `copy` does not
+ *   hold (the receiver's file is gone or differs), the receiver asks for the path with a want.
  */
 export const ContentSource = Type.Union([
   Type.Literal('tar'),
@@ -58,11 +58,17 @@ export type SymlinkChange = Static<typeof SymlinkChange>
 export type FileChange = Static<typeof FileChange>
 export type Change = Static<typeof Change>
 
-/** `[from, length]`: so many bytes of the base from there on; `[null, length]`: the next bytes of the archive's entry. */
+/**
+ * `[from, length]`: `length` bytes of the base, beginning at `from`; `[null, length]`: the next bytes of the archive's
+ * entry.
+ */
 export const Step = Type.Tuple([Type.Union([Count, Type.Null()]), Count])
 export type Step = Static<typeof Step>
 
-/** How a slice is made of `base`, a file of so many bytes: what the receiver has at the path before this changeset. */
+/**
+ * How a slice is made from a base file of `base` bytes: the file that the receiver had at the path before this
+ * changeset.
+ */
 export const Delta = Type.Object(
   { base: Count, steps: Type.Array(Step, { minItems: 1, maxItems: LIMITS.sliceSteps }) },
   closed,
@@ -70,7 +76,7 @@ export const Delta = Type.Object(
 export type Delta = Static<typeof Delta>
 
 /**
- * Which part of which content a slice segment carries. `content` names one version of a file's bytes in an epoch.
+ * The part of a file's content that a slice segment carries. `content` names one version of a file's bytes in an epoch.
  * Without a delta the archive's entry is the part; with one it holds only what the base lacks.
  */
 export const Slice = Type.Object(
@@ -86,7 +92,7 @@ export const Slice = Type.Object(
 )
 export type Slice = Static<typeof Slice>
 
-/** Bytes of the slice that travel: the size of its archive's entry, which there is none of for 0. */
+/** Bytes of the slice that travel, which is the size of its archive entry. With 0 there is no entry. */
 export function carriedBytes({ length, delta }: Pick<Slice, 'length' | 'delta'>): number {
   if (delta === null) return length
   return delta.steps.reduce((sum, [from, bytes]) => sum + (from === null ? bytes : 0), 0)
@@ -95,5 +101,8 @@ export function carriedBytes({ length, delta }: Pick<Slice, 'length' | 'delta'>)
 /** Name of the only tar entry of a slice segment. */
 export const SLICE_ENTRY = 'slice'
 
-/** The fields of every tar entry: constant, because the manifest is the truth and equal content packs to equal bytes. */
+/**
+ * The fields of every tar entry: constant, because the manifest is the authority, and so that equal content packs to
+ * equal bytes.
+ */
 export const SEGMENT_TAR = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0), type: 'file' } as const

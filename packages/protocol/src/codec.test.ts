@@ -1,7 +1,7 @@
 /**
- * The codec's laws: what was encoded decodes to itself, and what is no message is a ProtocolError and nothing else.
- *
- * The bounds of every field are walked one by one: the last value that is accepted, the first that is refused.
+ * The codec's laws: an encoded message decodes to itself, and a frame that is not a message is a ProtocolError and
+ * nothing else. The bounds of every field are walked one by one: the last value that is accepted, the first that is
+ * refused.
  */
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
@@ -26,7 +26,7 @@ const DIRECTIONS = [
   { name: 'to the receiver', decode: decodeToReceiver, messages: messagesToReceiver, opposite: messagesToAgent },
 ]
 
-/** The code with which a frame is refused; null when it is a message. Any other exception goes on. */
+/** The code with which a frame is refused; null when it is a message. Any other exception propagates. */
 function refusal(decode: (frame: string | Uint8Array) => unknown, frame: string | Uint8Array): string | null {
   try {
     decode(frame)
@@ -72,7 +72,7 @@ describe('a message that was encoded', () => {
   })
 })
 
-describe('a frame that is no message', () => {
+describe('a frame that is not a message', () => {
   for (const { name, decode, messages, opposite } of DIRECTIONS) {
     it(`is refused at every truncation (${name})`, () => {
       const cut = fc.property(
@@ -200,7 +200,7 @@ describe('a frame that is no message', () => {
   })
 })
 
-/** Whether the brace at `index` is one of JSON's own and not part of a string. */
+/** Whether the brace at `index` belongs to JSON itself and not to a string. */
 function isStructural(text: string, index: number): boolean {
   let inString = false
   for (let at = 0; at < index; at += 1) {

@@ -1,8 +1,9 @@
 /**
- * Text frames to messages and back: parse, then validate against the schema of the named type, or a ProtocolError.
+ * Text frames to messages and back: parse, then validate against the schema of the named type, or throw a
+ * ProtocolError.
  *
- * What comes out of decode has exactly the shape of its schema: no unknown fields, every bound held. Nothing is cast
- * before it was checked. Rules that need the exchange's state (order, credit, sums) belong to the sessions.
+ * A decoded message has exactly the shape of its schema: no unknown fields, every bound held. Nothing is cast before it
+ * was checked. Rules that need the state of the exchange (order, credit, sums) belong to the sessions.
  */
 import { Buffer } from 'node:buffer'
 import type { Static, TSchema } from 'typebox'
@@ -20,7 +21,7 @@ export const decodeToReceiver = decoder<typeof TO_RECEIVER>(TO_RECEIVER)
 
 function decoder<Table extends Record<string, TSchema>>(table: Table) {
   type Message = Static<Table[keyof Table]>
-  /** Made when first asked for: no process gets all types, and many threads get none. */
+  /** A validator is compiled on first use: no process receives all types, and many threads receive none. */
   const validators = new Map<string, Validator>()
   const validatorOf = (type: string) => {
     const schema = Object.hasOwn(table, type) ? table[type] : undefined
@@ -28,7 +29,7 @@ function decoder<Table extends Record<string, TSchema>>(table: Table) {
     return validators.get(type)
   }
 
-  /** @throws ProtocolError when the frame is no message that may travel in this direction */
+  /** @throws ProtocolError when the frame is not a message that may travel in this direction */
   return (frame: Uint8Array | string): Message => {
     const message = parse(frame)
     const type = typeof message === 'object' && message !== null && 'type' in message ? message.type : undefined

@@ -1,4 +1,4 @@
-/** Digests: the one spelling, the same whole and in pieces. */
+/** Digests have one spelling, whether the content comes whole or in pieces. */
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'

@@ -1,4 +1,4 @@
-/** SHA-256 of content, in the one spelling that the wire, the index and the logs use: base64url without padding. */
+/** SHA-256 of content, in the only spelling that the wire, the index and the logs use: base64url without padding. */
 import { createHash, hash } from 'node:crypto'
 
 export function digestOf(content: Uint8Array): string {

@@ -1,4 +1,4 @@
-/** Times, as whole microseconds that went through a double of seconds and back. */
+/** Times as whole microseconds that went through a double of seconds and back. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
@@ -9,7 +9,7 @@ const RUNS = 2_000
 const YEAR_US = 365.2425 * 24 * 3600 * 1e6
 const at = (text: string) => Date.parse(text) * 1_000
 
-/** What comes back of a time that was set with `utimes(seconds)` and read with `stat` in milliseconds. */
+/** The time that `stat` returns in milliseconds after `utimes(seconds)` has set it. */
 function throughTheDisk(mtime: number): number {
   const seconds = mtime / 1e6
   const whole = Math.floor(seconds)

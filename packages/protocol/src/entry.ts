@@ -1,8 +1,8 @@
 /**
- * What both ends record of one filesystem object, and the bounds of each field.
+ * What both ends record about one filesystem object, and the bounds of each field.
  *
  * Times are whole microseconds since 1970, negative before it: `fs.utimes` takes a double of seconds, which is not
- * exact below that. Far from now a double holds fewer digits than that, hence `sameMtime`.
+ * exact below a microsecond. Far from today a double holds fewer digits still, which is why `sameMtime` exists.
  */
 import { Buffer } from 'node:buffer'
 import Type, { type Static } from 'typebox'
@@ -10,7 +10,7 @@ import { LIMITS } from './limits.ts'
 import { pathFault } from './path.ts'
 
 const MAX_ID = 2 ** 32 - 1
-/** Year ±8,000 or so: what tmpfs and XFS can hold, and a little more. */
+/** About ±8,000 years: what tmpfs and XFS can hold, and a little more. */
 const MAX_MTIME_US = 3e17
 
 export const Count = Type.Integer({ minimum: 0, maximum: LIMITS.integer })
@@ -18,7 +18,7 @@ export const Sequence = Count
 export const EntryPath = Type.Refine(
   Type.String({ minLength: 1, maxLength: LIMITS.pathBytes }),
   (value: string) => pathFault(value) === null,
-  () => 'is no entry path',
+  () => 'is not an entry path',
 )
 export const Mode = Type.Integer({ minimum: 0, maximum: 0o7777 })
 export const OwnerId = Type.Integer({ minimum: 0, maximum: MAX_ID })
@@ -28,10 +28,10 @@ export const Digest = Type.String({ minLength: 43, maxLength: 43, pattern: '^[A-
 export const LinkTarget = Type.Refine(
   Type.String({ minLength: 1, maxLength: LIMITS.targetBytes }),
   (value: string) => !value.includes('\0') && value.isWellFormed() && Buffer.byteLength(value) <= LIMITS.targetBytes,
-  () => 'is no symlink target',
+  () => 'is not a symlink target',
 )
 
-/** Owner and time, which every kind has. `users` and `groups` of the surrounding message may name the ids. */
+/** Owner and time, which every kind has. `users` and `groups` of the surrounding message may name the numbers. */
 export interface Attributes {
   mode: number
   uid: number
@@ -41,7 +41,7 @@ export interface Attributes {
 
 export type EntryKind = 'file' | 'directory' | 'symlink'
 
-/** `[id, name]` pairs for the ids that a message uses, where the agent knows a name. */
+/** `[id, name]` pairs for the numbers that a message uses, where the agent knows a name. */
 export const OwnerNames = Type.Array(
   Type.Tuple([OwnerId, Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000-\\u0020:]+$' })]),
   { maxItems: 1_000 },

@@ -29,7 +29,7 @@ describe('the close reasons', () => {
       assert.equal(closeReasonOf(code), null)
   })
 
-  it('are retryable unless dialling again unchanged can not help', () => {
+  it('are retryable unless dialling again unchanged cannot help', () => {
     const hopeless = reasons.filter((reason) => !CLOSE_REASONS[reason].retryable)
     assert.deepEqual(hopeless.sort(), [
       'credit-exceeded',

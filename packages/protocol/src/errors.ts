@@ -1,8 +1,8 @@
 /**
- * The table of everything that ends a connection, and the error that carries a row of it.
+ * The table of every reason that ends a connection, and the error that carries a row of it.
  *
- * Codes are stable: logs, status and scripts rely on them. Close codes are in the private range 4000–4999 of RFC 6455;
- * `retryable` says whether dialling again unchanged can help, and so how long the receiver waits.
+ * Codes are stable: logs, status and scripts rely on them. Close codes are in the private range 4000–4999 of RFC 6455.
+ * `retryable` says whether dialling again without a change can help, and so how long the receiver waits.
  */
 import { Buffer } from 'node:buffer'
 
@@ -43,13 +43,13 @@ export const CLOSE_REASONS = {
     sentence: 'Nothing was heard for longer than the heartbeat allows.',
   },
   'internal-error': { closeCode: 4500, retryable: true, sentence: 'A fault of this side; its log says more.' },
-  'root-unavailable': { closeCode: 4503, retryable: true, sentence: 'The root can not be served at the moment.' },
+  'root-unavailable': { closeCode: 4503, retryable: true, sentence: 'The root cannot be served at the moment.' },
   'shutting-down': { closeCode: 1001, retryable: true, sentence: 'The daemon is stopping.' },
 } as const
 
 export type CloseReason = keyof typeof CLOSE_REASONS
 
-/** The peer broke the protocol, or the connection has to end for a reason of the table. */
+/** The peer broke the protocol, or the connection must end for another reason in the table. */
 export class ProtocolError extends Error {
   readonly code: CloseReason
   override name = 'ProtocolError'
@@ -68,7 +68,7 @@ export class ProtocolError extends Error {
   }
 }
 
-/** The row of a close code that a peer sent, or null for a code of no row (1006, 1011, a proxy's own). */
+/** The row of a close code that a peer sent, or null for a code without a row (1006, 1011, a proxy's own). */
 export function closeReasonOf(closeCode: number): CloseReason | null {
   for (const [reason, row] of Object.entries(CLOSE_REASONS)) {
     if (row.closeCode === closeCode) return reason as CloseReason
@@ -76,10 +76,10 @@ export function closeReasonOf(closeCode: number): CloseReason | null {
   return null
 }
 
-/** What RFC 6455 leaves of a control frame's 125 bytes beside the code. */
+/** What RFC 6455 leaves of a control frame's 125 bytes once the code is in it. */
 const CLOSE_TEXT_BYTES = 123
 
-/** A message as the text of a close frame: well-formed, and cut between two characters where it is too long. */
+/** A message as the text of a close frame: well-formed, and cut between two characters if it is too long. */
 export function closeText(message: string): string {
   const bytes = Buffer.from(message)
   let end = Math.min(bytes.byteLength, CLOSE_TEXT_BYTES)

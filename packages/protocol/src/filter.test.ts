@@ -1,7 +1,7 @@
 /**
- * Filters read patterns as git does: the rows below were held against `git check-ignore` when they were written.
+ * Filters read patterns as git does: the rows below were compared with `git check-ignore` when they were written.
  *
- * A row says for each path whether it is left out, alone or through a directory above it; a path that ends with a
+ * A row says for each path whether it is excluded, by itself or through a directory above it; a path that ends with a
  * slash is a directory.
  */
 import assert from 'node:assert/strict'
@@ -181,7 +181,7 @@ describe('a filter', () => {
   })
 })
 
-/** From the top: the directories above a path, without the root. */
+/** The directories above a path, from the top down, without the root. */
 function ancestorsOf(path: string): string[] {
   const parent = parentPath(path)
   return parent === ROOT_PATH ? [] : [...ancestorsOf(parent), parent]

@@ -1,9 +1,10 @@
 /**
- * Which paths a root leaves out, in gitignore syntax: last match wins, `!` re-includes, a directory's exclusion covers
- * all below it. Both ends apply the same patterns: the agent does not index, watch or send what is excluded, and the
- * receiver neither touches nor deletes it. Protect lists are the same thing with other consequences.
+ * Which paths a root excludes, in gitignore syntax: the last match wins, `!` includes again, and an excluded directory
+ * excludes everything below it. Both ends apply the same patterns: the agent does not index, watch or send an excluded
+ * path, and the receiver neither touches nor deletes it. `protect` lists use the same patterns for another purpose.
  *
- * The matching is the `ignore` library's; it caches every path it has seen, so the matcher is made anew now and then.
+ * The `ignore` library does the matching. It caches every path that it has seen, so the matcher is made anew from time
+ * to time.
  */
 import createMatcher, { type Ignore } from 'ignore'
 import { ROOT_PATH } from './path.ts'
@@ -21,8 +22,8 @@ export class PathFilter {
   }
 
   /**
-   * Whether this very path matches, its parents being known to be included. For top-down walks.
-   * The root itself is never excluded.
+   * Whether this very path matches; the caller knows that its parents are included. For top-down walks. The root itself
+   * is never excluded.
    */
   excludes(path: string, isDirectory: boolean): boolean {
     if (this.patterns.length === 0 || path === ROOT_PATH) return false

@@ -1,4 +1,4 @@
-/** Fingerprints of certificates: one spelling out, the usual ones in. */
+/** Fingerprints of certificates: the usual spellings are read, and one is written. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fingerprintOf, parseFingerprint } from './fingerprint.ts'

@@ -1,4 +1,4 @@
-/** What agent and receiver agree on. docs/protocol.md says the same in prose. */
+/** Everything that agent and receiver agree on. docs/protocol.md says the same in prose. */
 export * from './changeset.ts'
 export * from './codec.ts'
 export * from './digest.ts'

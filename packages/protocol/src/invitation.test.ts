@@ -1,4 +1,4 @@
-/** Invitations survive being carried by hand, and are whole or nothing. */
+/** Invitations survive being carried by hand, and are accepted whole or not at all. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -32,7 +32,7 @@ test('it is one line that needs no quoting in a shell', () => {
   assert.match(encodeInvitation(sample), /^rfjoin1_[A-Za-z0-9_-]+$/)
 })
 
-test('cut off anywhere it is no invitation', () => {
+test('cut off anywhere it is not an invitation', () => {
   const text = encodeInvitation(sample)
   for (let length = 0; length < text.length; length += 1) assert.equal(decodeInvitation(text.slice(0, length)), null)
 })

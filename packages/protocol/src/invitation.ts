@@ -1,9 +1,10 @@
 /**
- * An invitation: one line that an operator carries from the agent to a new receiver, with all it needs to join.
+ * An invitation: one line that an operator carries from the agent to a new receiver, with everything that the receiver
+ * needs to join.
  *
  *   rfjoin1_<base64url of a JSON object>
  *
- * It holds a secret token, and how to know the agent before that token is shown to anybody.
+ * It holds a secret token, and says how to recognize the agent before the token is sent.
  */
 import { Buffer } from 'node:buffer'
 import Type, { type Static } from 'typebox'
@@ -16,15 +17,15 @@ const MOST_ROOTS = 1_000
 
 export const Invitation = Type.Object(
   {
-    /** Where the agent listens: wss://HOST:PORT, or ws: where it does without TLS. */
+    /** Where the agent listens: wss://HOST:PORT, or ws: for an agent without TLS. */
     agent: Type.String({ maxLength: 300, pattern: '^wss?://[^/\\s]+$' }),
-    /** Of the agent's certificate, when that is what identifies it. */
+    /** The fingerprint of the agent's certificate, when receivers pin it. */
     fingerprint: Type.Union([Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }), Type.Null()]),
-    /** Certificates of the authority that signed the agent's, PEM, when that is what identifies it. */
+    /** PEM certificates of the authority that signed the agent's certificate, when receivers check that. */
     ca: Type.Union([Type.String({ maxLength: 32 * 1024 }), Type.Null()]),
     name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' }),
     token: Type.String({ minLength: 1, maxLength: 256, pattern: '^[A-Za-z0-9._~+/=-]+$' }),
-    /** The roots that the token granted when it was made, for people: the agent decides. */
+    /** The roots that the token granted when it was made, for people; the agent decides. */
     roots: Type.Array(RootName, { maxItems: MOST_ROOTS }),
   },
   { additionalProperties: false },
@@ -36,7 +37,7 @@ export function encodeInvitation(invitation: Invitation): string {
   return `${PREFIX}${Buffer.from(JSON.stringify(invitation)).toString('base64url')}`
 }
 
-/** @returns null when the text is no whole invitation; what is around it does not matter where it is white space */
+/** @returns null when the text is not a whole invitation; white space around it is ignored */
 export function decodeInvitation(text: string): Invitation | null {
   const line = text.trim()
   if (!line.startsWith(PREFIX) || line.length > MOST_CHARACTERS) return null
@@ -48,7 +49,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // Cut off or mistyped: the caller says what is wrong.
+    // The text is cut off or mistyped; the caller says so.
     return null
   }
 }

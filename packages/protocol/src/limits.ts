@@ -1,15 +1,15 @@
 /**
  * Every bound of the wire, in one place, with its unit in the name.
  *
- * Both ends enforce them: the sender never exceeds them and the other side closes the connection when it sees more.
- * docs/protocol.md lists the same numbers; `protocol-document.test.ts` holds the two against each other.
+ * Both ends enforce them: the sender never exceeds them, and the other side closes the connection when a bound is
+ * exceeded. docs/protocol.md lists the same numbers; `protocol-document.test.ts` compares the two.
  */
 export const LIMITS = {
-  /** A binary frame carries at most this much of a segment. */
+  /** The most bytes of a segment that one binary frame carries. */
   frameBytes: 1024 * 1024,
   /** A text frame, as UTF-8: a segment header or a listing is the largest. */
   messageBytes: 4 * 1024 * 1024,
-  /** A path below the root, as UTF-8; Linux takes 4,096 with the closing zero. */
+  /** A path below the root, as UTF-8; Linux accepts 4,096 with the closing zero. */
   pathBytes: 4095,
   /** One component of a path, as UTF-8. */
   nameBytes: 255,
@@ -17,9 +17,9 @@ export const LIMITS = {
   targetBytes: 4095,
   /** A segment's tar archive before compression. */
   segmentBytes: 8 * 1024 * 1024,
-  /** Bytes of a file that one slice makes out of the file that is there: what a receiver copies in one go. */
+  /** Bytes of a file that one slice with a delta makes: what a receiver copies in one go. */
   sliceBytes: 64 * 1024 * 1024,
-  /** Steps in which one slice does so. */
+  /** Steps of one slice with a delta. */
   sliceSteps: 5_000,
   /** Changes described by one segment. */
   segmentChanges: 2_000,
@@ -39,7 +39,7 @@ export const LIMITS = {
   partials: 16,
   /** Exclude patterns of a root. */
   filterPatterns: 1_000,
-  /** Segment bytes that a receiver may let the agent send ahead of what it has consumed. */
+  /** Segment bytes that a receiver may let the agent send ahead of those that it has consumed. */
   creditBytes: 256 * 1024 * 1024,
   /** A sequence, a size, a count of bytes: exact in a double. */
   integer: Number.MAX_SAFE_INTEGER,
@@ -47,7 +47,7 @@ export const LIMITS = {
   pingMs: 15_000,
   /** A connection on which nothing was heard for this long is dead. */
   deadMs: 45_000,
-  /** From an accepted connection to a valid hello: TLS, HTTP and all. */
+  /** From an accepted connection to a valid hello, TLS and HTTP included. */
   helloMs: 10_000,
   /** Everything that a receiver sends up to the end of its hello: room for `partials` of the longest paths, escaped. */
   helloBytes: 512 * 1024,

@@ -1,9 +1,9 @@
 /**
  * Listings: the agent's index as a receiver reads it during a resync, directory by directory.
  *
- * Entries are tuples because there can be a million of them; the order of the fields is fixed here and in docs/protocol.md.
- * A directory that does not fit into one listing goes on in the next one; `complete` marks its last part, after which
- * the receiver knows what the directory does not hold.
+ * Entries are tuples because there can be a million of them; docs/protocol.md fixes the order of the fields too. A
+ * directory that does not fit into one listing continues in the next one. `complete` marks its last part: from then on
+ * the receiver knows every name that is not in the directory.
  */
 import Type, { type Static } from 'typebox'
 import { Count, Digest, EntryPath, LinkTarget, Mode, MtimeUs, OwnerId } from './entry.ts'
@@ -14,7 +14,7 @@ import { isEntryPath } from './path.ts'
 const Name = Type.Refine(
   Type.String({ minLength: 1, maxLength: LIMITS.nameBytes, pattern: '^[^/\\u0000]+$' }),
   isEntryPath,
-  () => 'is no name',
+  () => 'is not a name',
 )
 const attributes = [Mode, OwnerId, OwnerId, MtimeUs] as const
 
@@ -24,7 +24,7 @@ export const ListedFile = Type.Tuple([Name, Type.Literal('f'), ...attributes, Co
 export const ListedDirectory = Type.Tuple([Name, Type.Literal('d'), ...attributes])
 /** `[name, 'l', mode, uid, gid, mtime, target]` */
 export const ListedSymlink = Type.Tuple([Name, Type.Literal('l'), ...attributes, LinkTarget])
-/** `[name, 'u']`: no directory, but changing, or not to be read at present. It is neither missing nor extraneous. */
+/** `[name, 'u']`: not a directory, but changing, or unreadable for now. It counts as neither missing nor extraneous. */
 export const ListedUnsettled = Type.Tuple([Name, Type.Literal('u')])
 export const ListedEntry = Type.Union([ListedFile, ListedDirectory, ListedSymlink, ListedUnsettled])
 export type ListedEntry = Static<typeof ListedEntry>

@@ -1,5 +1,5 @@
 /**
- * Every message of the protocol, by who sends it. One connection serves one root.
+ * Every message of the protocol, by its sender. One connection serves one root.
  *
  *   receiver                             agent
  *   hello ─────────────────────────────▶
@@ -26,11 +26,11 @@ export const RootName = Type.String({ minLength: 1, maxLength: 63, pattern: '^[A
 const RequestId = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })
 const Cursor = Type.Union([Type.String({ minLength: 1, maxLength: LIMITS.pathBytes }), Type.Null()])
 
-/** A file of which the receiver holds the first `bytes` already, verified against nothing yet. */
+/** A file of which the receiver already holds the first `bytes`, not verified yet. */
 export const Partial = Type.Object({ path: EntryPath, content: Sequence, bytes: Count }, closed)
 export type Partial = Static<typeof Partial>
 
-/** First message of a connection: who the receiver was talking to last and how far it got. */
+/** First message of a connection: which index the receiver last followed, and how far it got. */
 export const Hello = Type.Object(
   {
     type: Type.Literal('hello'),
@@ -56,12 +56,12 @@ export const Credit = Type.Object(
 export const Committed = Type.Object({ type: Type.Literal('committed'), sequence: Sequence }, closed)
 /** Everything up to `sequence` survives a loss of power. */
 export const Durable = Type.Object({ type: Type.Literal('durable'), sequence: Sequence }, closed)
-/** Asks for the next listing of `within` and all below it, after `after` (null: from the start). */
+/** Asks for the next part of the listing of `within` and everything below it, after `after` (null: from the start). */
 export const List = Type.Object(
   { type: Type.Literal('list'), request: RequestId, within: EntryPath, after: Cursor, digests: Type.Boolean() },
   closed,
 )
-/** Asks for the present state of paths, with the content of those that do not hold the named digest already. */
+/** Asks for the present state of paths, with the content of those that do not already hold the named digest. */
 export const Want = Type.Object(
   {
     type: Type.Literal('want'),
@@ -77,7 +77,7 @@ export const Want = Type.Object(
 export const Repaired = Type.Object({ type: Type.Literal('repaired'), request: RequestId }, closed)
 /** The resync is over: the receiver stands at the sequence that welcome named. */
 export const Resynced = Type.Object({ type: Type.Literal('resynced'), sequence: Sequence }, closed)
-/** The receiver can not commit at present (full disk, read-only…) and tries again by itself; null: it can again. */
+/** The receiver cannot commit (full disk, read-only…) and tries again by itself; null: it works again. */
 export const Failing = Type.Object(
   {
     type: Type.Literal('failing'),
@@ -89,8 +89,8 @@ export const Failing = Type.Object(
   closed,
 )
 /**
- * How far a resync is that the agent asked for. `differences`: those found since the last report, and of the whole
- * resync the first ones only. With any state but `running` it is over.
+ * Progress of a resync that the agent asked for. `differences` are those found since the last report, and only the
+ * first ones of the whole resync. Any state but `running` ends it.
  */
 export const ResyncProgress = Type.Object(
   {
@@ -124,8 +124,8 @@ export const ResyncProgress = Type.Object(
 )
 
 /**
- * Answer to hello. `sequence`: where the replay starts, or where the resync will have led. `total`: what the root holds
- * now, for progress. `filter`: the root's exclude patterns.
+ * Answer to hello. `sequence`: where the replay starts, or where the resync will have led. `total`: the present size of
+ * the root, for progress. `filter`: the root's exclude patterns.
  */
 export const Welcome = Type.Object(
   {
@@ -143,7 +143,7 @@ export const Welcome = Type.Object(
   closed,
 )
 /**
- * Begins the changeset of (from, to]; `head` is how far the agent's index is. With `request` it answers a want: the
+ * Begins the changeset of (from, to]; `head` is the head of the agent's index. With `request` it answers a want: the
  * receiver commits it but does not move its sequence, and from = to = the sequence at which the answer was made.
  */
 export const Changeset = Type.Object(
@@ -158,7 +158,7 @@ export const Changeset = Type.Object(
   },
   closed,
 )
-/** Manifest of a segment, and how many bytes of binary frames follow (`bytes`), which decode to `tarBytes` of tar. */
+/** Manifest of a segment. `bytes` is how many bytes of binary frames follow, which decode to `tarBytes` of tar. */
 export const Segment = Type.Object(
   {
     type: Type.Literal('segment'),
@@ -175,7 +175,7 @@ export const Segment = Type.Object(
 )
 /** All content of the changeset was sent: make it visible. */
 export const Commit = Type.Object({ type: Type.Literal('commit'), to: Sequence }, closed)
-/** One part of the index, as of sequence `sequence`; `next` is the `after` of the following one, null at the end. */
+/** One part of the index, as of `sequence`; `next` is the `after` of the following one, null at the end. */
 export const Listing = Type.Object(
   {
     type: Type.Literal('listing'),
@@ -188,7 +188,7 @@ export const Listing = Type.Object(
   },
   closed,
 )
-/** Has the receiver compare what is `within` these paths with the agent's index, and repair it unless `dryRun`. */
+/** Makes the receiver compare everything within these paths with the agent's index, and repair it unless `dryRun`. */
 export const ResyncOrder = Type.Object(
   {
     type: Type.Literal('resync'),
@@ -199,7 +199,7 @@ export const ResyncOrder = Type.Object(
   },
   closed,
 )
-/** Ends a resync before its time, if it is still under way. */
+/** Ends a resync early, if it is still running. */
 export const CancelResync = Type.Object({ type: Type.Literal('cancel-resync'), id: RequestId }, closed)
 
 export const TO_AGENT = {

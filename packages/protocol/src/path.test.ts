@@ -1,4 +1,4 @@
-/** Entry paths: what is one and what is not, by laws and by every hostile example we know. */
+/** Which strings are entry paths and which are not, by laws and by every hostile example we know. */
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { posix } from 'node:path'
@@ -12,7 +12,7 @@ const RUNS = 1_000
 /** 4,093 bytes in a third as many characters. */
 const WIDE = `${`${'\u20ac'.repeat(84)}/`.repeat(16)}${'\u20ac'.repeat(15)}`
 
-/** A path of exactly so many bytes, of components as long as they may be. */
+/** A path of exactly that many bytes, whose components are as long as they may be. */
 function pathOfBytes(bytes: number): string {
   const path = `${'d'.repeat(LIMITS.nameBytes)}/`.repeat(Math.ceil(bytes / (LIMITS.nameBytes + 1))).slice(0, bytes)
   return path.endsWith('/') ? `${path.slice(0, -1)}e` : path
@@ -35,7 +35,7 @@ describe('an entry path', () => {
     'terminal escapes': '\u001b[2J',
     'a leading dash': '-rf',
     'shell and glob characters': '$(id)`id`;*?[]{}~!',
-    'percent encoding that nobody decodes': '%2e%2e/%00',
+    'percent encoding, which is never decoded': '%2e%2e/%00',
     'a URL': 'http:/evil',
     'two spellings of the same letter': '\u00e9/e\u0301',
     'the replacement character itself': '\ufffd',

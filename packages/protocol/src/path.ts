@@ -1,10 +1,11 @@
 /**
  * Entry paths: how both ends name a place below a root.
  *
- * Relative, components separated by one `/`, no `.` or `..`, no NUL, valid Unicode, bounded in UTF-8 bytes. Any other
- * byte a Linux file name can hold is allowed, the backslash and control characters among them. The root itself is `.`.
- * INVARIANT: a valid path joined to a root lies below it, as long as no component of it is a symlink; that part is the
- * disk's business, not this file's.
+ * An entry path is relative, its components are separated by one `/`, it has no `.`, `..` or NUL, is valid Unicode, and
+ * is bounded in UTF-8 bytes. Every other byte that a Linux file name can hold is allowed, the backslash and control
+ * characters among them. The root itself is `.`.
+ * INVARIANT: a valid path joined to a root lies below it, as long as no component of it is a symlink; the code that
+ * touches the disk ensures that part.
  */
 import { Buffer } from 'node:buffer'
 import { LIMITS } from './limits.ts'
@@ -12,10 +13,12 @@ import { LIMITS } from './limits.ts'
 /** The root's own entry. */
 export const ROOT_PATH = '.'
 
-/** At the top of a root this name is ours: a receiver may stage and keep its trash there, and no agent speaks of it. */
+/**
+ * This name at the top of a root is reserved: a receiver may stage and keep its trash there, and no agent mentions it.
+ */
 export const RESERVED_NAME = '.rootferry'
 
-/** Why a string is no entry path, or null when it is one. */
+/** Why a string is not an entry path, or null when it is one. */
 export function pathFault(path: string): string | null {
   if (path === ROOT_PATH) return null
   if (path === '') return 'is empty'
@@ -36,7 +39,9 @@ export function isEntryPath(path: string): boolean {
   return pathFault(path) === null
 }
 
-/** The directory that holds `path`; the root holds the first level. The root itself has no parent: do not ask. */
+/**
+ * The directory that holds `path`; the root holds the first level. The root itself has no parent, so never ask for it.
+ */
 export function parentPath(path: string): string {
   const slash = path.lastIndexOf('/')
   return slash < 0 ? ROOT_PATH : path.slice(0, slash)

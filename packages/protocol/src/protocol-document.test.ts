@@ -2,7 +2,7 @@
  * docs/protocol.md against the code, both ways: every message, field, limit, close reason and version is in its tables, with
  * the bounds that the schemas have, and the tables name nothing that does not exist.
  *
- * A field's type is written from its schema here, and has to be what its row says, to the letter.
+ * The test writes a field's type from its schema, and the row in the document must say the same to the letter.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ interface Schema {
 }
 
 const hello = messages.Hello.properties
-/** Named types, by what they are called in the document. Some are the same to a machine and not to a reader. */
+/** Named types, by their name in the document. Some are the same to a machine and not to a reader. */
 const NAMED: Record<string, Schema> = {
   count: entry.Count,
   sequence: entry.Sequence,
@@ -69,7 +69,7 @@ function elementOf(schema: Schema, place: number): Schema {
 }
 
 const key = (schema: Schema) => JSON.stringify(schema)
-/** The same refinement makes two strings the same type, and its absence makes them two. */
+/** Two strings with the same refinement are the same type; a string without it is another type. */
 const namesOf = (schema: Schema) => Object.keys(NAMED).filter((name) => key(NAMED[name] ?? {}) === key(schema))
 
 /** Every way in which the document may write a schema's type. */

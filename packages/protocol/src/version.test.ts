@@ -1,4 +1,6 @@
-/** The version: its history is in order, its schemas are what the last line says, and two ends find the newest. */
+/**
+ * The version: its history is in order, its schemas are those of the last line, and two ends find the newest in common.
+ */
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { describe, it } from 'node:test'
@@ -13,7 +15,7 @@ describe('the history of versions', () => {
     const advice = [
       `a message's schema changed: the schemas are ${schemas}, the last line of HISTORY says ${last?.schemas}.`,
       'A version that was released stays as it is: add a line to HISTORY with the next version and this fingerprint.',
-      'Only while the last version was never released, its fingerprint may be replaced. docs/protocol.md has to follow.',
+      'Only while the last version was never released, its fingerprint may be replaced. docs/protocol.md must follow.',
     ].join('\n')
     assert.ok(last?.schemas === schemas, advice)
   })

@@ -1,13 +1,16 @@
 /**
  * The protocol's version and how two ends agree on one.
  *
- * A version is a WebSocket subprotocol name. The receiver offers every version it speaks, the agent picks the newest
- * it knows, and answers 426 at the upgrade when there is none, so that a mismatch is an HTTP error and never a
- * misunderstood frame. A change of any message's schema needs a new line in HISTORY; `version.test.ts` holds the
- * schemas' fingerprint against the last line.
+ * A version is a WebSocket subprotocol name. The receiver offers every version that it speaks. The agent picks the
+ * newest that it knows, and answers 426 at the upgrade when there is none, so that a mismatch is an HTTP error and
+ * never a misunderstood frame. A change of any message's schema needs a new line in HISTORY; `version.test.ts` compares
+ * the schemas' fingerprint with the last line.
  */
 
-/** One line for every version; the last one is what this code speaks. `schemas` is the SHA-256 of all message schemas. */
+/**
+ * One line for every version; the last one is the version that this code speaks. `schemas` is the SHA-256 of all
+ * message schemas.
+ */
 export const HISTORY = [
   {
     version: 1,
@@ -22,9 +25,9 @@ export const PROTOCOL_VERSION = 1
 /** Newest first: what a receiver offers in `Sec-WebSocket-Protocol`. */
 export const SUBPROTOCOLS: readonly string[] = HISTORY.map((line) => line.subprotocol).reverse()
 
-/** Where the agent takes WebSocket upgrades. */
+/** The path at which the agent accepts WebSocket upgrades. */
 export const STREAM_PATH = '/v1/stream'
-/** Of the same listener: tells the owner of a token what it grants. */
+/** On the same listener: tells the owner of a token which roots it grants. */
 export const GRANTS_PATH = '/v1/grants'
 
 /** The newest subprotocol that both ends know, or null when there is none. */

@@ -1,8 +1,8 @@
 /**
- * Test support: an arbitrary of every message, built from what the schemas mean and not from the schemas.
+ * Test support: an arbitrary of every message, built from the meaning of the schemas and not from the schemas.
  *
- * Every value generated here is valid; the extremes of each bound come up often. Knows nothing of the exchange: the
- * messages are legal one by one, not as a conversation.
+ * Every generated value is valid; the extremes of each bound come up often. Knows nothing of the exchange: each message
+ * is legal by itself, but they do not form a conversation.
  */
 import fc from 'fast-check'
 import type { Change, FileChange, Slice } from '../src/changeset.ts'
@@ -116,7 +116,7 @@ type ArbitraryOf<Message extends { type: string }> = {
   [Type in Message['type']]: fc.Arbitrary<Extract<Message, { type: Type }>>
 }
 
-/** By type: what a receiver may send. */
+/** The messages that a receiver may send, by type. */
 export const MESSAGES_TO_AGENT: ArbitraryOf<ToAgent> = {
   hello: record({
     type: fc.constant('hello' as const),
@@ -169,7 +169,7 @@ export const MESSAGES_TO_AGENT: ArbitraryOf<ToAgent> = {
   }),
 }
 
-/** By type: what an agent may send. */
+/** The messages that an agent may send, by type. */
 export const MESSAGES_TO_RECEIVER: ArbitraryOf<ToReceiver> = {
   welcome: record({
     type: fc.constant('welcome' as const),

@@ -1,7 +1,7 @@
 /**
- * Test support: one example of every message, and of every alternative within one. Whoever adds a field adds it here.
+ * Test support: one example of every message, and of every alternative within one. A new field must be added here too.
  *
- * The golden bytes are these examples encoded; the bounds are walked by changing one field of them at a time.
+ * The golden bytes are these examples encoded; the test of bounds changes one field of an example at a time.
  */
 import type { FileChange } from '../src/changeset.ts'
 import { digestOf } from '../src/digest.ts'

@@ -1,8 +1,8 @@
 /**
- * Golden bytes: every example message against the very text that was committed for it.
+ * Golden bytes: every example message compared with the exact text that was committed for it.
  *
- * A receiver in another language is written against these bytes. When they change, that is a decision and not an
- * accident, so nothing refreshes them by itself: the failure says which line to put where.
+ * A receiver in another language is written against these bytes. A change of them is a decision and not an accident, so
+ * nothing refreshes them automatically: the failure says which line to put where.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -30,7 +30,7 @@ const DIRECTIONS = [
 
 function advice(type: string, position: number, text: string): string {
   return [
-    `${type} is no longer what was committed as golden bytes.`,
+    `${type} no longer equals the committed golden bytes.`,
     `If the wire was meant to change: give it a new line in HISTORY (version.ts) once a version was released,`,
     `say it in docs/protocol.md, and make this number ${position} of '${type}' in golden.ts:`,
     `    ${JSON.stringify(text)}`,

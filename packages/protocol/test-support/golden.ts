@@ -1,7 +1,7 @@
 /**
  * Test fixture: every example message as the exact text that goes over the wire. Written once, changed by hand only.
  *
- * `golden.test.ts` says when a line has to change and what it has to become.
+ * `golden.test.ts` says when a line must change, and to what.
  */
 export const GOLDEN_TO_AGENT: Readonly<Record<string, readonly string[]>> = {
   hello: [
