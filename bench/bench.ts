@@ -1,4 +1,4 @@
-/** What every row works with. */
+/** The settings that every row works with. */
 import { Rig } from '../test/support/rig.ts'
 import { until } from '../test/support/until.ts'
 import type { Peers } from './peers.ts'
@@ -13,7 +13,7 @@ export interface Bench {
   runs: number
   peers: Peers
   plots: Plots
-  /** Encrypted, as it is by default; without it to see what that costs. */
+  /** Whether the connection is encrypted, as it is by default; without encryption to see its cost. */
   tls: boolean
 }
 
@@ -27,7 +27,7 @@ export async function runningRig(bench: Bench, receivers: number): Promise<Rig> 
   return rig
 }
 
-/** The agent ready, its receivers not yet started. */
+/** The agent is ready, its receivers are not started yet. */
 export async function waitingRig(bench: Bench, receivers: number): Promise<Rig> {
   const rig = await Rig.start({
     receivers,

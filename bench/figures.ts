@@ -1,4 +1,4 @@
-/** Figures and how they are printed. */
+/** The rows of the result, and how they are printed. */
 import { readFileSync } from 'node:fs'
 
 export interface Row {
@@ -14,7 +14,7 @@ export function ownRow(what: string, ours: string, target: string): Row {
   return { what, ours, peer: '', ratio: '', target }
 }
 
-/** A row beside a peer, of seconds. */
+/** A row compared with a peer, in seconds. */
 export function pairedRow(what: string, ours: readonly number[], peer: readonly number[], target: string): Row {
   const ratio = `${(median(ours) / median(peer)).toFixed(2)}×`
   return { what, ours: spread(ours, 's'), peer: spread(peer, 's'), ratio, target }

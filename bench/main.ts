@@ -1,9 +1,9 @@
 /**
- * `npm run bench [-- --quick] [-- --plain] [-- --plots DIRECTORY] [-- ROW…]`: measures Rootferry beside its peers, in the same run.
- * `-- --runs 9 --files 1000000 --mean 20`: how often, how many files, and of how many bytes on average.
+ * `npm run bench [-- --quick] [-- --plain] [-- --plots DIRECTORY] [-- ROW…]`: measures Rootferry and its peers in the
+ * same run. `-- --runs 9 --files 1000000 --mean 20`: how often, how many files, and of how many bytes on average.
  *
- * Ours and theirs take turns; figures are medians. Trees are generated from a seed on tmpfs (/dev/shm), where the disk
- * does not blur what the programs cost. Prints one table in Markdown.
+ * Rootferry and its peers take turns; numbers are medians. Trees are generated from a seed on tmpfs (/dev/shm), where
+ * the disk does not blur the cost of the programs. Prints one table in Markdown.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -39,7 +39,7 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   memory,
   soak,
 }
-/** Takes long, so it has to be asked for. */
+/** Takes long, so it must be asked for by name. */
 const NOT_BY_DEFAULT = new Set(['soak'])
 
 const { values, positionals } = parseArgs({
@@ -94,7 +94,7 @@ function versions(): string {
     try {
       return pattern.exec(execFileSync(program, [option], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))?.[1]
     } catch {
-      // Not installed: it is not among the peers either.
+      // Not installed, so it is not among the peers either.
       return undefined
     }
   }

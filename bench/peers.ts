@@ -1,6 +1,6 @@
 /**
- * What we are compared with, as far as it is installed: tar, an rsync daemon, rsync over an sshd of our own, and lsyncd,
- * all on loopback, with keys made for the run.
+ * The programs that Rootferry is compared with, if they are installed: tar, an rsync daemon, rsync over an sshd of the
+ * bench's own, and lsyncd, all on loopback, with keys made for the run.
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -45,7 +45,7 @@ export class Peers implements AsyncDisposable {
     return this.#daemonPort > 0 && existsSync('/usr/bin/lsyncd')
   }
 
-  /** The servers among them: what a copy costs on the other side is theirs. */
+  /** The servers among the peers: the cost of a copy on the other side is theirs. */
   get pids(): number[] {
     return this.#processes.flatMap(({ pid }) => (pid === undefined ? [] : [pid]))
   }

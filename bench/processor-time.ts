@@ -1,9 +1,9 @@
-/** What work cost in processor time, which a busy machine blurs less than the clock does. */
+/** The processor time that work took, which a busy machine blurs less than the clock does. */
 import { readFileSync } from 'node:fs'
 
 const TICKS_A_SECOND = 100
 
-/** Seconds that the processes have used, user and system, and with them their children that have ended. */
+/** Seconds that the processes have used, user and system, including their children that have ended. */
 export function processorSeconds(pids: readonly (number | undefined)[]): number {
   let ticks = 0
   for (const pid of pids) {

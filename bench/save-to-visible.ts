@@ -1,4 +1,4 @@
-/** One save, as an editor does it, and how long it takes to be seen on the other side. */
+/** One save, as an editor does it, and how long it takes until the other side shows it. */
 import { mkdirSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -12,7 +12,7 @@ export async function saveToVisible(source: string, targets: string[], path: str
   return Math.max(...(await Promise.all(waiting))) - saved
 }
 
-/** @returns when, on the clock of `performance.now()` */
+/** @returns the time at which it was seen, on the clock of `performance.now()` */
 async function contentSeen(file: string, content: string): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()
   mkdirSync(dirname(file), { recursive: true })

@@ -1,5 +1,5 @@
 /**
- * Makes a docroot that looks like a shop's: many small files of code and text, some images, directories of about eight
+ * Makes a docroot that resembles a shop's: many small files of code and text, some images, directories of about eight
  * files, a few levels deep. The same seed gives the same tree.
  */
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 export interface TreeShape {
   files: number
-  /** Mean bytes of a file; 0 makes them all empty. */
+  /** Mean bytes of a file; 0 makes all files empty. */
   meanBytes: number
   seed: number
 }
@@ -45,7 +45,7 @@ export function makeTree(root: string, { files, meanBytes, seed }: TreeShape): n
   return bytes
 }
 
-/** Long-tailed, as docroots are: half of the files are below a third of the mean. */
+/** A long-tailed distribution, as in real docroots: half of the files are smaller than a third of the mean. */
 function sizeOf(random: number, meanBytes: number): number {
   return Math.max(24, Math.min(Math.round((-Math.log(1 - random)) ** 1.6 * meanBytes * 0.7) || 24, 2_000_000))
 }

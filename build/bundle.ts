@@ -1,23 +1,23 @@
 /**
- * Makes one program of each daemon and its thread, where a source has changed since: `npm run bundle`.
+ * Makes one program of each daemon and its thread, if a source has changed since: `npm run bundle`.
  *
- * Others may be starting daemons meanwhile: each file takes its place whole, main.js last, and parts whose names tell
- * their content stay for those who run already.
+ * Other processes may be starting daemons meanwhile. So each file takes its place whole, main.js last, and parts whose
+ * names depend on their content stay for the daemons that already run.
  */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { bundleOf, DAEMONS, isFresh, sourcesOf } from './programs.ts'
 
-/** Entry of each daemon's second thread, below its sources. */
+/** The entry of each daemon's second thread, below its sources. */
 const WORKERS = { agent: 'root/root-worker.ts', receiver: 'disk/disk-worker.ts' }
 
-/** What is written in CommonJS asks for Node's own modules in this way. */
+/** CommonJS code needs `require` for Node's own modules. */
 const REQUIRE = `import { createRequire as requireIn } from 'node:module'; const require = requireIn(import.meta.url)`
 
 /**
- * Who imports Node's HTTP as an ES module makes it load all that it exports, its WebSocket among it, and with that a
- * whole HTTP client: a tenth of a start. Who requires it loads what he uses.
+ * A module that imports Node's HTTP as an ES module makes Node load all of its exports, its WebSocket among them, and
+ * with that a whole HTTP client: a tenth of a start. A module that requires it loads only the parts that it uses.
  */
 const HTTP_AS_NEEDED: Plugin = {
   name: 'http-as-needed',
@@ -41,7 +41,7 @@ async function bundle(daemon: (typeof DAEMONS)[number]): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'esnext',
-    // Reading less is starting sooner. Names and lines stay, for the traces of errors.
+    // The less there is to read, the sooner a daemon starts. Names and lines stay, for the traces of errors.
     minifyWhitespace: true,
     lineLimit: 160,
     legalComments: 'linked',

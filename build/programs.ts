@@ -1,6 +1,6 @@
 /**
- * The programs of the daemons: the bundles, which start in two thirds of the time and are what is published, unless a
- * source has changed since they were made; then the sources.
+ * The programs of the daemons: the bundles, which are published and start in two thirds of the time; or the sources,
+ * when a source has changed since the bundles were made.
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,7 +26,7 @@ export function sourcesOf(name: string): string {
   return join(REPOSITORY, 'packages', name, 'src')
 }
 
-/** Nothing that goes into its bundle is newer than that, other packages' versions included. */
+/** Whether nothing that goes into its bundle is newer than the bundle, other packages' versions included. */
 export function isFresh(daemon: Daemon): boolean {
   const sources = ['protocol', 'host', daemon].flatMap((name) => {
     return readdirSync(sourcesOf(name), { recursive: true, encoding: 'utf8' }).map((file) =>
@@ -37,7 +37,7 @@ export function isFresh(daemon: Daemon): boolean {
   return modifiedMs(join(bundleOf(daemon), 'main.js')) >= newestMs
 }
 
-/** 0: there is none. */
+/** 0 when there is no such file. */
 function modifiedMs(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }

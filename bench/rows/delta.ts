@@ -1,4 +1,4 @@
-/** A large file that changes a little: what it takes until the target has it, and what travels. */
+/** A large file that changes a little: how long it takes until the target has it, and how many bytes travel. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
@@ -14,7 +14,7 @@ const FILE_BYTES = 1024 ** 3
 const CHANGED_BYTES = 1_000_000
 const PIECE_BYTES = 16 * 1024 * 1024
 
-/** How rsync gets there: as a delta over SSH (its way between hosts), as a delta between paths, or as a whole. */
+/** How rsync does it: as a delta over SSH (its way between hosts), as a delta between paths, or as a whole file. */
 const PEERS = {
   'rsync over SSH': (bench: Bench) => ['-e', bench.peers.sshCommand],
   'rsync --no-whole-file': () => ['--no-whole-file'],

@@ -1,4 +1,4 @@
-/** First sync of empty targets, beside as many rsyncs at once. */
+/** First sync of empty targets, compared with as many rsyncs at once. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Bench, MINUTES, waitingRig } from '../bench.ts'
@@ -13,7 +13,7 @@ interface Cost {
 
 const TARGETS: Record<number, string> = { 1: '≤ 0.8× SSH', 4: '≤ 0.4× SSH' }
 
-/** From the start of the receivers' processes, the agent running, to all of them live. */
+/** From the start of the receivers' processes, with the agent running, until all of them are live. */
 export function firstSync(receivers: number) {
   return async (bench: Bench): Promise<Row[]> => {
     const ours: Cost = { seconds: [], processor: [] }
@@ -29,7 +29,7 @@ export function firstSync(receivers: number) {
     for (const [name, cost] of [['Rootferry', ours] as const, ...theirs]) {
       bench.plots.point('First sync by number of receivers', axes, name, { x: receivers, y: median(cost.seconds) })
     }
-    // What an rsync daemon's children used is told to nobody.
+    // No process can tell what the children of an rsync daemon used.
     const ssh = theirs.get('rsync over SSH')
     const processor = pairedRow(`${what}, processor time, to rsync over SSH`, ours.processor, ssh?.processor ?? [], '')
     return [

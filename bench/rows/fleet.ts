@@ -1,4 +1,4 @@
-/** What more receivers cost, and one that comes back. */
+/** The cost of more receivers, and of a receiver that comes back. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Bench, MINUTES, runningRig } from '../bench.ts'
@@ -9,7 +9,7 @@ import { saveToVisible } from '../save-to-visible.ts'
 const CHANGES = 100
 const FLEET_FILES = 'fleet'
 
-/** Processor time of the agent for a change, by the number of live receivers. */
+/** Processor time of the agent per change, by the number of live receivers. */
 export function fleet(sizes: readonly number[]) {
   return async (bench: Bench): Promise<Row[]> => {
     const costs: { size: number; milliseconds: number }[] = []
@@ -20,7 +20,7 @@ export function fleet(sizes: readonly number[]) {
     const added = (100 * (last.milliseconds - one.milliseconds)) / (last.size - one.size) / one.milliseconds
     const figures = costs.map(({ size, milliseconds }) => `${size}: ${milliseconds.toFixed(2)} ms`).join(' · ')
     return [
-      ownRow('agent processor time a change, by receivers', figures, ''),
+      ownRow('agent processor time per change, by receivers', figures, ''),
       ownRow('added by each further receiver', `${added.toFixed(1)} % of the first`, '≤ 10 %'),
     ]
   }

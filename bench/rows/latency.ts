@@ -1,4 +1,4 @@
-/** From a save to its content on the other side: one file at a time, with others at work, and thousands at once. */
+/** From a save to its content on the other side: one file at a time, while others are busy, and thousands at once. */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -27,7 +27,9 @@ export function latency(receivers: number) {
   }
 }
 
-/** The same to a live receiver, once idle and once while another one makes its first sync. */
+/**
+ * The same to a live receiver, once while nothing else happens and once while another receiver makes its first sync.
+ */
 export async function busyLatency(bench: Bench): Promise<Row[]> {
   await using rig = await runningRig(bench, 2)
   const [first = '', second = ''] = rig.targets
@@ -91,7 +93,7 @@ async function withLsyncd<Result>(
 ): Promise<Result> {
   const target = join(bench.place, 'lsyncd-target')
   await using _ = await bench.peers.lsyncd(bench.tree, target)
-  // Its first act is another full run, which has to be over.
+  // lsyncd begins with another full run, which must be over first.
   await saveToVisible(bench.tree, [target], 'vendor0/lsyncd-is-here', String(Date.now()))
   const result = await work(bench.tree, target)
   rmSync(target, { recursive: true, force: true })

@@ -1,4 +1,7 @@
-/** What a slow and a flapping receiver among eight cost the other six, beside the same fleet with good lines. */
+/**
+ * The cost that a slow and a flapping receiver among eight have for the other six, compared with the same fleet on good
+ * lines.
+ */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Line } from '../../test/support/line.ts'
@@ -8,12 +11,12 @@ import { saveToVisible } from '../save-to-visible.ts'
 
 const RECEIVERS = 8
 const SLOW_BYTES_A_SECOND = 10_000
-/** More a save than the slow line carries until the next one. */
+/** More bytes per save than the slow line carries until the next save. */
 const SAVED_BYTES = 4_000
 const FLAP_MS = 300
 const SAVES_A_TURN = 50
 
-/** Turns with good and with bad neighbours alternate; measured are the six that are well in both. */
+/** Turns with good and with bad neighbours alternate; the six receivers that are well in both are measured. */
 export async function neighbours(bench: Bench): Promise<Row[]> {
   await using rig = await runningRig(bench, RECEIVERS)
   await using slow = await Line.to(rig.agentPort)
@@ -47,7 +50,7 @@ export async function neighbours(bench: Bench): Promise<Row[]> {
 function row(name: string, { good, bad }: { good: number[]; bad: number[] }, share: number): Row {
   const [ours, peer] = [percentile(bad, share), percentile(good, share)]
   return {
-    what: `save → visible on six beside a slow and a flapping receiver, to the six without, ${name}`,
+    what: `save → visible on six alongside a slow and a flapping receiver, to the six without, ${name}`,
     ours: `${ours.toFixed(1)} ms`,
     peer: `${peer.toFixed(1)} ms`,
     ratio: `${(ours / peer).toFixed(2)}×`,

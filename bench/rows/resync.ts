@@ -1,4 +1,7 @@
-/** Full resyncs of a tree that is identical already: by metadata beside `rsync -a`, and to the byte beside `rsync -ac`. */
+/**
+ * Full resyncs of a tree that is identical already: by metadata compared with `rsync -a`, and to the byte compared with
+ * `rsync -ac`.
+ */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Line } from '../../test/support/line.ts'

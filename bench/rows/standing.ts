@@ -1,4 +1,4 @@
-/** What an agent and a receiver cost while nothing much happens: restart, memory, a long soak. */
+/** The cost of an agent and a receiver while little happens: restart, memory, a long soak. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Bench, MINUTES, runningRig } from '../bench.ts'

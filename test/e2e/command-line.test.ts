@@ -156,7 +156,7 @@ const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }
   'a pattern without quotes': {
     text: 'tls: off\nroots:\n  s: {path: /srv/s, exclude: [a, *.log]}\n',
     at: '3:34',
-    says: /to be quoted: "\*\.log"/,
+    says: /must be quoted: "\*\.log"/,
   },
   'no mapping where one belongs': {
     text: 'tls: off\nroots: {s: /srv/s}\n',

@@ -52,7 +52,7 @@ test('status: 0 when all are live, 3 when a receiver is not, 69 without an agent
   await rig.killAgent()
   const unreachable = await agentVerb(rig, ['status'])
   assert.equal(unreachable.code, 69)
-  assert.match(unreachable.stderr, /^rootferry-agent: the agent can not be reached at http:[^\n]*\n$/)
+  assert.match(unreachable.stderr, /^rootferry-agent: the agent cannot be reached at http:[^\n]*\n$/)
 })
 
 test('a receiver that has a token and was never here is shown as offline', async () => {

@@ -1,6 +1,6 @@
 /**
- * Starts an agent and one receiver a target on loopback, with configuration files and tokens of their own, exactly as
- * an operator would on real hosts, and asks the agent how they are.
+ * Starts an agent and one receiver for each target on loopback, with configuration files and tokens of their own,
+ * exactly as an operator would on real hosts, and asks the agent for their status.
  */
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -18,16 +18,16 @@ export interface FleetOptions {
   node: string
   environment: NodeJS.ProcessEnv
   onLine(receiver: string, line: LogLine): void
-  /** Ends what has been started when it comes before the start is over. */
+  /** Aborted during the start, it stops the daemons that have been started. */
   stop: AbortSignal
-  /** Kills what still runs, at once. */
+  /** Kills the daemons that still run, at once. */
   hurry: AbortSignal
 }
 
 export interface FleetStatus {
-  /** The source is read and every target has all of it. */
+  /** The source has been scanned, and every target has all of it. */
   inSync: boolean
-  /** Problems of the source, of the agent, or of a receiver that can not commit. */
+  /** Problems of the source, of the agent, or of a receiver that cannot commit. */
   troubles: string[]
   entries: number
   bytes: number
@@ -54,7 +54,7 @@ export class Fleet {
     this.#options = options
   }
 
-  /** @throws Error when a daemon does not come up, or it is stopped before; those that did are stopped */
+  /** @throws Error when a daemon does not start, or when `stop` comes first; daemons that did start are stopped */
   static async start(options: FleetOptions): Promise<Fleet> {
     const { stateDir } = options
     mkdirSync(stateDir, { recursive: true, mode: 0o700 })
@@ -128,7 +128,7 @@ export class Fleet {
     await Promise.all(receivers.map((receiver, position) => this.#addReceiver(receiver, tokens[position] ?? '', url)))
   }
 
-  /** In a group of its own: Ctrl-C is for this program to hear, which then ends its daemons in order. */
+  /** In a process group of its own, so that Ctrl-C reaches this program alone, which then ends its daemons in order. */
   #spawn(name: string, program: string, config: string): Daemon {
     const { node, environment, stop, hurry } = this.#options
     stop.throwIfAborted()
@@ -148,7 +148,7 @@ export class Fleet {
       tokenFile: join(directory, 'token'),
       stateDir: join(directory, 'state'),
       health: { listen: '127.0.0.1:0' },
-      // The same machine: its files keep every bit.
+      // The target is on the same machine, so its files keep every bit.
       roots: { [ROOT]: { path: target, allowSetuid: true } },
     })
     const receiver = this.#spawn(name, RECEIVER, config)
@@ -163,20 +163,20 @@ function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))))
 }
 
-/** JSON is YAML. */
+/** JSON is valid YAML. */
 function writeConfig(file: string, config: object): string {
   writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 })
   return file
 }
 
-/** A token of this name, in place of the one that an earlier run may have made. */
+/** A token of this name, in place of the token that an earlier run may have made. */
 async function freshToken({ node, environment }: FleetOptions, config: string, name: string): Promise<string> {
   const verb = async (...words: string[]) => {
     const parameters = [AGENT, 'token', ...words, '--config', config]
     try {
       return (await promisify(execFile)(node, parameters, { env: environment })).stdout
     } catch (error) {
-      // What the command said of it, instead of its command line.
+      // The error message of the command, instead of its command line.
       const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : ''
       throw said === '' ? error : new Error(said, { cause: error })
     }

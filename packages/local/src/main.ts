@@ -6,7 +6,7 @@ import { run } from './run.ts'
 const workingDirectory = process.env['INIT_CWD'] ?? process.cwd()
 const stop = new AbortController()
 const hurry = new AbortController()
-// HUP: the terminal is closed. Daemons take that for a wish to reload, and would stay.
+// HUP means that the terminal is closed. The daemons would take HUP for a reload, and would stay.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (stop.signal.aborted) {

@@ -29,7 +29,7 @@ export function changesetLine(
   return `#${sequence} ${name} +${added} ~${changed} -${removed} ${size(bytes)} in ${Math.round(ms)} ms`
 }
 
-/** Bytes tell more than files, where there are any. */
+/** Bytes measure progress better than files, where there are any. */
 function shareOf({ entries, totalEntries, bytes, totalBytes }: Progress): number {
   if (totalBytes > 0) return Math.min(1, bytes / totalBytes)
   return totalEntries > 0 ? Math.min(1, entries / totalEntries) : 0

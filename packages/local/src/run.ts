@@ -19,7 +19,7 @@ export interface Surroundings {
   node: string
   environment: NodeJS.ProcessEnv
   stop: AbortSignal
-  /** Comes after `stop`, right before the process is ended. */
+  /** Comes after `stop`, right before the process ends. */
   hurry: AbortSignal
 }
 
@@ -66,7 +66,7 @@ export async function run(request: Request, around: Surroundings): Promise<numbe
       await fleet.stop()
     }
   } catch (error) {
-    // Whoever stops it wants no other answer, whatever was under way.
+    // A person who stops it expects exit code 0, whatever was in progress.
     if (around.stop.aborted) return 0
     throw error
   } finally {
@@ -74,7 +74,7 @@ export async function run(request: Request, around: Surroundings): Promise<numbe
   }
 }
 
-/** @returns the status when everything is in sync, or null when it was stopped before */
+/** @returns the status when everything is in sync, or null when `stop` came first */
 async function firstSync(fleet: Fleet, around: Surroundings, began: number): Promise<FleetStatus | null> {
   let drawn = 0
   let saidAt = 0

@@ -1,4 +1,4 @@
-/** A small docroot and two empty targets, for somebody who just wants to see it work. */
+/** A small docroot and two empty targets, for a first look. */
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -34,5 +34,5 @@ function wayTo({ admin, stateDir }: AgentConfig, environmentToken: string | unde
   if (environmentToken !== undefined && environmentToken !== '') return { url: urlOf(admin), token: environmentToken }
   const secret = readAdminSecret(stateDir)
   if (secret !== null) return secret
-  throw new Failure(EXIT.unreachable, `the agent can not be reached: none was ever running with ${stateDir}`)
+  throw new Failure(EXIT.unreachable, `the agent cannot be reached: none ever ran with ${stateDir}`)
 }

@@ -1,4 +1,4 @@
-/** The command line as a client of a running daemon: one request, and what its failure means as an exit code. */
+/** The command line as a client of a running daemon: one request, and the exit code that its failure means. */
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
@@ -9,17 +9,17 @@ const PATIENCE_MS = 10_000
 const isProblem = Compile(ProblemSchema)
 
 export interface DaemonRequest<Schema extends TSchema> {
-  /** As it is called in a message: `the agent`. */
+  /** The daemon's name in a message: `the agent`. */
   daemon: string
   url: string
   path: string
   token?: string
-  /** There makes it a POST; null: one without a body. */
+  /** With a body the request is a POST; null: a POST without a body. */
   body?: object | null
   answer: Schema
 }
 
-/** @throws Failure: 69 unreachable, 77 not permitted, 1 refused or not understood */
+/** @throws Failure: 69 unreachable, 77 not permitted, 1 when the daemon refused, or its answer was not understood */
 export async function askDaemon<Schema extends TSchema>(request: DaemonRequest<Schema>): Promise<Static<Schema>> {
   const { daemon, url, path } = request
   const response = await send(request)
@@ -31,7 +31,7 @@ export async function askDaemon<Schema extends TSchema>(request: DaemonRequest<S
   return answer
 }
 
-/** Where a listener is reached from this machine, also one on every address. */
+/** The URL of a listener from this machine, also of a listener on every address. */
 export function urlOf({ host, port }: ListenAddress): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
@@ -51,8 +51,8 @@ async function send({ daemon, url, path, token, body }: DaemonRequest<TSchema>):
     })
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-    const why = errorCode(cause) === 'ECONNREFUSED' ? 'nobody listens there' : errorMessage(cause)
-    throw new Failure(EXIT.unreachable, `${daemon} can not be reached at ${url}: ${why}`, { cause: error })
+    const why = errorCode(cause) === 'ECONNREFUSED' ? 'connection refused' : errorMessage(cause)
+    throw new Failure(EXIT.unreachable, `${daemon} cannot be reached at ${url}: ${why}`, { cause: error })
   }
 }
 

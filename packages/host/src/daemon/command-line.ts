@@ -1,7 +1,7 @@
 /**
  * What the command lines of both daemons share: the terminal they talk to, and how a command ends.
  *
- * The process comes in as an argument, so that only a `main.ts` touches it.
+ * The process is an argument, so that only a `main.ts` touches it.
  */
 import { text } from 'node:stream/consumers'
 import { type Command, CommanderError, Option } from 'commander'
@@ -11,21 +11,23 @@ import { LOG_LEVELS, type LogFormat, type LogLevel } from './logger.ts'
 export interface Terminal {
   /** Data, on stdout. */
   out(text: string): void
-  /** Talk, on stderr. */
+  /** Messages to the person, on stderr. */
   say(text: string): void
   /** All of stdin. */
   input(): Promise<string>
   /** Whether stdout is a terminal that wants colours. */
   colour: boolean
-  /** Columns of stdout; Infinity where it is no terminal. */
+  /** Columns of stdout; Infinity when stdout is not a terminal. */
   width: number
-  /** Whether stderr is a terminal, where lines can be drawn over. */
+  /** Whether stderr is a terminal, where a line can be overwritten. */
   isTerminal: boolean
   columns(): number
   rows(): number
-  /** The exit code when nothing is thrown: 0 unless told otherwise. */
+  /** Sets the exit code of a command that throws nothing; otherwise it is 0. */
   endWith(exitCode: number): void
-  /** Resolves at the first TERM or INT; a second one ends the process at once. `note` learns the signal's name. */
+  /**
+   * Resolves at the first TERM or INT; a second one ends the process at once. `note` is called with the signal's name.
+   */
   stopSignal(note: (signal: string) => void): Promise<void>
   onHangup(handler: () => void): void
 }
@@ -35,7 +37,7 @@ export interface LogOptions {
   logLevel: LogLevel
 }
 
-/** The options of `run` that say how it logs. */
+/** The options of `run` that say how the daemon logs. */
 export function withLogOptions(command: Command): Command {
   return command
     .addOption(new Option('--log-format <format>', 'how to log').choices(['json', 'pretty']).default('json'))

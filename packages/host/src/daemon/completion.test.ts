@@ -1,4 +1,4 @@
-/** Completion as the shell does it: bash itself is asked what it would offer. */
+/** Completion as the shell does it: the test asks bash itself what it would offer. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
@@ -17,7 +17,7 @@ function sample(): Command {
   return program
 }
 
-/** What bash offers for the last of `words`. */
+/** The completions that bash offers for the last of `words`. */
 function offered(...words: string[]): string[] {
   const script = `${completionScript(sample(), 'bash')}
 COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})

@@ -1,8 +1,9 @@
 /**
- * Shell completion, made from the verbs and options that the command line has, so that it never falls behind them.
+ * Shell completion, generated from the verbs and options of the command line, so that it is never out of date.
  *
- * bash walks the words before the cursor down the tree of verbs and offers what is below; zsh runs the same script in
- * its bash mode; fish gets a line for each offer. Where nothing is known, the shell completes file names. Pure.
+ * bash follows the words before the cursor down the tree of verbs and offers the verbs and options below; zsh runs the
+ * same script in its bash mode; fish gets a line for each offer. Where there is nothing to offer, the shell completes
+ * file names. Pure.
  */
 import { Argument, type Command, InvalidArgumentError } from 'commander'
 
@@ -10,15 +11,15 @@ const SHELLS = ['bash', 'zsh', 'fish'] as const
 type Shell = (typeof SHELLS)[number]
 
 interface Place {
-  /** Verbs on the way, separated by a space; empty at the top. */
+  /** Verbs on the way to this place, separated by a space; empty at the top. */
   path: string
   verbs: { name: string; description: string }[]
   options: { name: string; description: string; takesValue: boolean; choices: readonly string[] }[]
-  /** What its first argument may be, where that is one of a few words. */
+  /** The accepted values of its first argument, where those are a few words. */
   words: readonly string[]
 }
 
-/** Adds the verb `completion`; to be called when all others are there. */
+/** Adds the verb `completion`; call it when all other verbs have been added. */
 export function addCompletionCommand(program: Command, out: (text: string) => void): void {
   program
     .command('completion')
@@ -56,7 +57,7 @@ function bashScript(name: string, places: readonly Place[]): string {
     const all = [...words, ...[...verbs, ...options].map((offer) => offer.name), '--help']
     return `    '${path}') words='${all.join(' ')}' ;;`
   })
-  // Where nothing is known of a value, nothing is offered: then the shell takes file names.
+  // A value without known words gets no offer: then the shell completes file names.
   const values = places.flatMap(({ path, options }) =>
     options
       .filter(({ takesValue }) => takesValue)

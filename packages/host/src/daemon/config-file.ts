@@ -1,8 +1,8 @@
 /**
  * Configuration files: YAML, checked against a TypeBox schema, faults reported as `FILE:line:column: …`.
  *
- * Everything wrong in a file is reported at once. Relative paths in a file are relative to the file: the daemons'
- * config modules resolve them with `besideFile`.
+ * All faults of a file are reported at once. Relative paths in a file are relative to the file: the daemons' config
+ * modules resolve them with `besideFile`.
  */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
@@ -15,7 +15,7 @@ import { schemaFaults } from './schema-faults.ts'
 const MOST_BYTES = 1024 * 1024
 const MOST_FAULTS = 20
 
-/** Where a value stands in a file, for faults found after the schema's. */
+/** The place of a value in a file, for faults that are found after the schema's. */
 export interface ConfigSource {
   /** A line `FILE:line:column: message` for the value at `path`, its key, or the nearest thing above it. */
   fault(path: readonly string[], message: string): string
@@ -50,13 +50,13 @@ export function readConfigFile<Schema extends TSchema>(
   return { value: value as Static<Schema>, source }
 }
 
-/** What the document says, its aliases followed. `*.log` without quotes is an alias too, and the likeliest of them. */
+/** The content of the document, with aliases followed. An unquoted `*.log` is an alias too, and the most likely one. */
 function contentOf(document: Document, file: string, at: (offset: number | undefined) => string): unknown {
   const faults: string[] = []
   visit(document, {
     Alias: (_key, alias) => {
       if (alias.resolve(document) === undefined)
-        faults.push(`${at(alias.range?.[0])}: a text that begins with * is to be quoted: "*${alias.source}"`)
+        faults.push(`${at(alias.range?.[0])}: a text that begins with * must be quoted: "*${alias.source}"`)
     },
   })
   if (faults.length > 0) throw badConfiguration(faults)
@@ -84,7 +84,7 @@ function readText(file: string): string {
   }
 }
 
-/** Offset of the key at `path` when it is there, else of the nearest value above it. */
+/** Offset of the key at `path` if the key is there, else of the nearest value above it. */
 function offsetOf(document: Document, path: readonly string[]): number | undefined {
   let node: unknown = document.contents
   let offset = isNode(node) ? node.range?.[0] : 0

@@ -59,7 +59,7 @@ export class Daemon {
     return await promise
   }
 
-  /** Ends it as a crash would; harmless when it has ended. */
+  /** Ends the process as a crash would; harmless when the process has ended. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.ended

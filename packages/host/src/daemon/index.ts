@@ -1,4 +1,7 @@
-/** What a process of ours needs beside its threads: configuration, command line, log, and the ways to ask a daemon. */
+/**
+ * What a daemon's main thread needs: configuration, command line, log, and the ways to ask a running daemon. Threads of
+ * roots load none of it.
+ */
 export * from './ask-daemon.ts'
 export * from './command-line.ts'
 export * from './completion.ts'

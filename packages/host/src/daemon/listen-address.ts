@@ -1,10 +1,10 @@
-/** `HOST:PORT` and `[IPv6]:PORT`, as the configuration files spell where to listen. */
+/** `HOST:PORT` and `[IPv6]:PORT`, the spelling of a listener in the configuration files. */
 export interface ListenAddress {
   host: string
   port: number
 }
 
-/** @returns null when the text is no address */
+/** @returns null when the text is not an address */
 export function parseListenAddress(text: string): ListenAddress | null {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text)
   const host = match?.[1] ?? match?.[2]

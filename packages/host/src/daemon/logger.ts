@@ -7,11 +7,11 @@ import { printable } from '../machine/printable.ts'
 export type { Logger } from 'pino'
 export type LogFormat = 'json' | 'pretty'
 
-/** From the most to the least that is logged. */
+/** From the level that logs most to the level that logs least. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** @param colour only for `pretty` */
+/** @param colour has an effect on `pretty` only */
 export function createLogger(name: string, format: LogFormat, level: LogLevel, colour: boolean): Logger {
   const options = {
     name,
@@ -20,7 +20,7 @@ export function createLogger(name: string, format: LogFormat, level: LogLevel, c
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  // Synchronous writes: the last words of a daemon that is about to exit are the ones that matter.
+  // Synchronous writes, because the last words of a daemon that is about to exit matter most.
   return format === 'json' ? pino(options, destination({ dest: 1, sync: true })) : pino(options, prettyStream(colour))
 }
 

@@ -1,14 +1,14 @@
 /**
- * The figures of a daemon for Prometheus: a registry, the process's own figures beside ours, and the text of both.
+ * The metrics of a daemon for Prometheus: a registry, with our metrics and those of the process, and the text of both.
  *
- * The figures of the process are collected from the first time somebody asks: a daemon that nobody scrapes does not
- * pay for them. Not in the index of this package, because commands that end at once need not load it.
+ * The metrics of the process are collected from the first scrape on: a daemon that is not scraped does not pay for
+ * them. This file is not in the index of the package, because commands that end at once need not load it.
  */
 import { collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client'
 
 export * from '@prometheus-io/client'
 
-/** How long the share of busy time is measured: it holds a scrape up. */
+/** How long the share of busy time is measured; it delays a scrape. */
 const UTILIZATION_MS = 10
 const DELAY_SAMPLE_MS = 100
 
@@ -17,7 +17,7 @@ export class MetricsPage {
   readonly #refresh: () => void
   #hasDefaults = false
 
-  /** @param refresh called before each answer: sets what is only known when one looks */
+  /** @param refresh called before each answer; sets the metrics that are read only on demand */
   constructor(version: string, refresh: () => void) {
     this.#refresh = refresh
     const info = new Gauge({

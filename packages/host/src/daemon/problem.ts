@@ -1,8 +1,8 @@
 /**
- * What both HTTP listeners answer when something is wrong: RFC 9457 problem documents with a stable `code`.
+ * The answers of both HTTP listeners when something is wrong: RFC 9457 problem documents with a stable `code`.
  *
- * Every code stands in one table with its status; a listener says nothing that is not in it. `installProblems` turns
- * fastify's own errors, unknown routes and methods into the same documents.
+ * One table holds every code with its status, and a listener uses no other. `installProblems` turns fastify's own
+ * errors, unknown routes and methods into the same documents.
  */
 import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -25,16 +25,16 @@ export const PROBLEMS = {
   'body-too-large': { status: 413, title: 'The body is too large.' },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json.' },
   'invalid-request': { status: 422, title: 'The request says something that is not accepted.' },
-  'invalid-path': { status: 422, title: 'This is no path below a root.' },
+  'invalid-path': { status: 422, title: 'This is not a path below a root.' },
   'too-many-requests': { status: 429, title: 'Too many requests.' },
   'internal-error': { status: 500, title: 'A fault of this side; its log says more.' },
   'not-ready': { status: 503, title: 'Not ready.' },
-  'root-unavailable': { status: 503, title: 'The root can not be served at the moment.' },
+  'root-unavailable': { status: 503, title: 'The root cannot be served at the moment.' },
 } as const satisfies Record<string, { status: number; title: string }>
 
 export type ProblemCode = keyof typeof PROBLEMS
 
-/** Thrown by a handler: becomes the answer. */
+/** A handler throws it, and it becomes the answer. */
 export class Problem extends Error {
   readonly code: ProblemCode
   readonly headers: Readonly<Record<string, string>>
@@ -65,7 +65,7 @@ export function problemDocument({ code, message }: Problem): ProblemDocument {
   return { type: `urn:rootferry:problem:${code}`, ...PROBLEMS[code], code, detail: message }
 }
 
-/** To be called before the first route: it learns which methods each has. */
+/** Call it before the first route is added: it learns which methods each route has. */
 export function installProblems(http: FastifyInstance, log: Logger): void {
   const methods = new Map<string, string[]>()
   http.addHook('onRoute', ({ url, method }) => {
@@ -81,10 +81,13 @@ export function installProblems(http: FastifyInstance, log: Logger): void {
   http.setNotFoundHandler((request, reply) => sendProblem(reply, strayProblem(request, methods)))
 }
 
-/** For what is no HTTP at all: fastify's `clientErrorHandler`. */
+/** For bytes that are not HTTP at all: fastify's `clientErrorHandler`. */
 export function refuseConnection(error: Error, socket: Duplex): void {
   if (errorCode(error) === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const problem = new Problem('malformed-request', 'This is no HTTP request, or its headers are too large or too slow.')
+  const problem = new Problem(
+    'malformed-request',
+    'This is not an HTTP request, or its headers are too large or too slow.',
+  )
   const body = JSON.stringify(problemDocument(problem))
   const head = [
     'HTTP/1.1 400 Bad Request',
@@ -103,7 +106,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
     .send(problemDocument(problem))
 }
 
-/** Fastify's own errors by what they mean to the client. */
+/** Fastify's own errors, by their meaning to the client. */
 export function problemOf(error: FastifyError): Problem {
   if (error instanceof Problem) return error
   switch (error.code) {
@@ -129,7 +132,7 @@ function strayProblem(request: FastifyRequest, methods: ReadonlyMap<string, stri
   return new Problem('not-found', 'There is nothing at this address.')
 }
 
-/** Whether a path is one of a route such as `/v1/roots/:root`. */
+/** Whether a path matches the pattern of a route such as `/v1/roots/:root`. */
 function matches(pattern: string, path: string): boolean {
   const expected = pattern.split('/')
   const parts = path.split('/')

@@ -1,7 +1,8 @@
 /**
- * What a TypeBox schema has against a value, as a person wants to read it: where, what is wrong, what is accepted.
+ * The faults that a TypeBox schema finds in a value, as a person wants to read them: where, what is wrong, what is
+ * accepted.
  *
- * What is accepted is the `description` of the schema at that place, where it has one. Pure.
+ * What is accepted is the `description` of the schema at that place, if it has one. Pure.
  */
 import type { TSchema } from 'typebox'
 
@@ -15,11 +16,11 @@ interface RawFault {
 
 export interface SchemaFault {
   path: string[]
-  /** Goes on after the path: `is unknown`, `must be …`. */
+  /** Continues a sentence that begins with the path: `is unknown`, `must be …`. */
   message: string
 }
 
-/** One fault a place. A union reports what every branch missed; the sentence of its description says it better. */
+/** One fault per place. A union reports the faults of every branch; the sentence of its description says it better. */
 export function schemaFaults(faults: readonly RawFault[], schema: TSchema): SchemaFault[] {
   const seen = new Map<string, SchemaFault>()
   const unions = faults.filter((fault) => fault.keyword === 'anyOf').map((fault) => fault.instancePath)

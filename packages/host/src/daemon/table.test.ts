@@ -1,4 +1,4 @@
-/** Tables: columns stand below each other, names can not break out of their place, colours are for those who want them. */
+/** Tables: columns are aligned, a name cannot break out of its cell, and colours appear only where they are wanted. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bar, duration, size } from './figures.ts'

@@ -1,6 +1,6 @@
 /**
- * Tables for a terminal: columns as wide as what is in them, numbers to the right, a line of explanation below a row
- * where there is something to explain. Pure; what is shown is escaped by `printable` here, so nobody forgets it.
+ * Tables for a terminal: columns as wide as their content, numbers aligned to the right, and an explanation below a row
+ * that needs one. Pure. This file escapes everything that it shows with `printable`, so that no caller can forget to.
  */
 import { printable } from '../machine/printable.ts'
 
@@ -9,20 +9,20 @@ export type Tone = 'good' | 'bad' | 'warning' | 'quiet'
 export interface Cell {
   text: string
   tone?: Tone
-  /** Numbers stand at the right. */
+  /** Aligned to the right, for numbers. */
   right?: boolean
 }
 
 export interface Row {
   cells: readonly Cell[]
-  /** Below the row, indented. */
+  /** A line below the row, indented. */
   note?: string | null
 }
 
-/** Where a table is shown. */
+/** The place where a table is shown. */
 export interface Page {
   colour: boolean
-  /** Columns; Infinity where lines may be as long as they like. */
+  /** Columns; Infinity where lines may be of any length. */
   width: number
 }
 
@@ -35,7 +35,7 @@ const PAINT: Record<Tone, string> = {
 const PLAIN = '\u001b[0m'
 const GAP = '  '
 
-/** Lines with a line break each; empty where there are no rows. Where lines would wrap, a line for each cell instead. */
+/** The lines, each with a line break; empty for no rows. Where lines would wrap, a line for each cell instead. */
 export function table(headings: readonly string[], rows: readonly Row[], { colour, width }: Page): string {
   if (rows.length === 0) return ''
   const texts = rows.map(({ cells }) => cells.map(({ text }) => printable(text)))
@@ -62,7 +62,7 @@ function grid(headings: readonly string[], rows: readonly Row[], widths: readonl
   return [heading, ...rows.flatMap((row) => [line(row.cells), ...note(row, colour)])]
 }
 
-/** Row by row, with an empty line between them. */
+/** One record per row, with an empty line between them. */
 function records(headings: readonly string[], rows: readonly Row[], colour: boolean): string[] {
   const width = Math.max(...headings.map((heading) => heading.length))
   return rows.flatMap((row, at) => [

@@ -1,7 +1,7 @@
 /**
  * Users and groups of this machine by name and number, from /etc/passwd and /etc/group.
  *
- * The files are read again when they change. Accounts that only a directory service knows (LDAP) are not seen: their
+ * The files are read again when they change. Accounts that only a directory service (LDAP) knows are not seen: their
  * numbers are used as they are.
  */
 import { readFileSync, statSync } from 'node:fs'
@@ -16,7 +16,7 @@ export class Accounts {
   }
 }
 
-/** One of the two files: `name:password:number:…` a line. */
+/** One of the two files, with a line `name:password:number:…` for each account. */
 export class AccountFile {
   readonly #file: string
   #version = -1
@@ -28,7 +28,7 @@ export class AccountFile {
     this.#file = file
   }
 
-  /** @param nowMs any monotonic or wall clock: the file is looked at once a second at most */
+  /** @param nowMs any monotonic or wall clock: the file is checked at most once a second */
   nameOf(id: number, nowMs: number): string | null {
     this.#refresh(nowMs)
     return this.#byId.get(id) ?? null

@@ -1,4 +1,4 @@
-/** Borders against lists as the kernel writes them, and against a real bind mount in a mount namespace. */
+/** Borders, compared with lists as the kernel writes them and with a real bind mount in a mount namespace. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'

@@ -1,11 +1,12 @@
 /**
  * The borders below a root: directories in which another filesystem, or another mount of the same one, begins.
  *
- * Read from the kernel's list of mounts, because a bind mount has the device number of what it is mounted from. What
- * lies across a border belongs to somebody else's storage: nobody may move, remove or purge it as a part of what is
- * above it, and its errors are its own.
- * INVARIANT: the answers are those of the last `refresh`. RACE: a mount that is made between a `refresh` and a call is
- * met by the kernel (EBUSY for the mount point itself); its content can still be moved along with a directory above it.
+ * Borders are read from the kernel's list of mounts, because a bind mount has the device number of the filesystem that
+ * it comes from. A path across a border belongs to other storage: it must never be moved, removed or purged as part of
+ * a directory above it, and its errors are its own.
+ * INVARIANT: the answers are those of the last `refresh`. RACE: when a mount is made between a `refresh` and a call,
+ * the kernel protects the mount point itself (EBUSY), but its content can still be moved along with a directory above
+ * it.
  */
 import { readFileSync } from 'node:fs'
 import { isWithin, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
@@ -16,7 +17,7 @@ export interface Border {
   path: string
   /** `major:minor`, as the kernel names the filesystem. */
   device: string
-  /** The part of that filesystem that is mounted: `/` when all of it is. */
+  /** The part of that filesystem that is mounted: `/` when the whole of it is. */
   part: string
   /** `ext4`, `nfs4`, `tmpfs` … */
   type: string
@@ -32,7 +33,7 @@ export class Borders {
 
   /**
    * @param rootPath absolute path of the root, symlinks resolved
-   * @param readMounts the kernel's list of mounts, as proc_pid_mountinfo(5) has it
+   * @param readMounts the kernel's list of mounts, in the form of proc_pid_mountinfo(5)
    */
   constructor(rootPath: string, readMounts: () => string = mounts) {
     this.#rootPath = rootPath
@@ -40,7 +41,7 @@ export class Borders {
     this.refresh()
   }
 
-  /** Looks again. @returns whether there are other borders than before. @throws the system error */
+  /** Reads the list again. @returns whether the borders have changed. @throws the system error */
   refresh(): boolean {
     const text = this.#readMounts()
     if (text === this.#text) return false
@@ -66,7 +67,10 @@ export class Borders {
     return false
   }
 
-  /** The border that the path lies across, which may be at the path itself; null: it lies on the root's own mount. */
+  /**
+   * The border that the path lies across, which may be at the path itself; null when the path is on the root's own
+   * mount.
+   */
   above(path: string): Border | null {
     if (this.#borders.size === 0) return null
     for (let at = path; at !== ROOT_PATH; at = parentPath(at)) {
@@ -77,7 +81,7 @@ export class Borders {
   }
 }
 
-/** What makes a border the same as one that was there before, also after a reboot: device numbers may change then. */
+/** Identifies a border, also across a reboot, when device numbers may change. */
 export function borderId({ path, part, type }: Border): string {
   return JSON.stringify([path, part, type])
 }
@@ -91,7 +95,7 @@ function mounts(): string {
   }
 }
 
-/** Of several mounts at one place the last is the one that is seen. */
+/** When several mounts are at one place, the last one is visible. */
 export function bordersBelow(rootPath: string, text: string): Border[] {
   const below = rootPath === '/' ? '/' : `${rootPath}/`
   const found = new Map<string, Border>()
@@ -106,7 +110,7 @@ export function bordersBelow(rootPath: string, text: string): Border[] {
   return [...found.values()]
 }
 
-/** Blanks, tabs, newlines and backslashes are written as octal numbers. */
+/** The kernel writes blanks, tabs, newlines and backslashes as octal numbers. */
 function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

@@ -1,23 +1,25 @@
 /**
- * Directory descriptors below a root, for file-system calls that can not be led out of it.
+ * Directory descriptors below a root, for file-system calls that cannot be led out of it.
  *
  * Each directory is opened from its parent's descriptor with O_NOFOLLOW, component by component, and a child is then
- * named `/proc/self/fd/<descriptor>/<name>`. A symlink planted or swapped in anywhere above the child makes the open
- * fail (ENOTDIR) instead of leading elsewhere. It also lifts the 4,096-byte limit on whole paths.
+ * named `/proc/self/fd/<descriptor>/<name>`. A symlink that is planted or swapped in anywhere above the child makes the
+ * open fail (ENOTDIR) instead of leading elsewhere. Such names also avoid the 4,096-byte limit on whole paths.
  *
- * RACE: a directory that is moved elsewhere while its descriptor is open takes later calls along. So descriptors live
- * for one changeset or one scan: call `release` at its end.
- * Not covered: the final component. Use calls that do not follow it (lstat, lchown, lutimes, rename, unlink, open with
- * O_NOFOLLOW).
+ * RACE: a directory that is moved elsewhere while its descriptor is open takes later calls with it. So descriptors live
+ * for one changeset or one scan: call `release` at its end. Not covered: the final component. Use calls that do not
+ * follow it (lstat, lchown, lutimes, rename, unlink, open with O_NOFOLLOW).
  */
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { descriptorLimit } from './descriptor-limit.ts'
 
-/** Linux's O_PATH, which Node does not list: a descriptor for naming only, so an unreadable directory can be passed. */
+/**
+ * Linux's O_PATH, which Node does not list: a descriptor for naming only, so that a path can lead through an unreadable
+ * directory.
+ */
 const O_PATH = 0o10000000
 const OPEN_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
-/** Where descriptors are few, most of them are left to everybody else. */
+/** Where descriptors are few, most of them are left to the rest of the process. */
 const MOST_OPEN = Math.max(8, Math.min(256, Math.floor(descriptorLimit() / 8)))
 
 export class ConfinedDirectories implements Disposable {
@@ -28,22 +30,23 @@ export class ConfinedDirectories implements Disposable {
 
   /**
    * @param rootPath absolute path of the root
-   * @param link whether a symlink there, and only there, is followed: an operator's is, what others may have put is not
-   * @throws the system error when it is missing or no directory
+   * @param link whether a symlink at `rootPath`, and only there, is followed: yes for a path from an operator, no for a
+   * place that others may have written to
+   * @throws the system error when the root is missing or not a directory
    */
   constructor(rootPath: string, link: 'followed' | 'refused' = 'followed') {
     this.rootPath = rootPath
     this.#root = openSync(rootPath, link === 'followed' ? O_PATH | constants.O_DIRECTORY : OPEN_FLAGS)
   }
 
-  /** Status of the root directory that is held open, wherever `rootPath` leads by now. */
+  /** Status of the root directory that is held open, even if `rootPath` leads elsewhere by now. */
   rootStatus(): Stats {
     return fstatSync(this.#root)
   }
 
   /**
    * Path of the entry `path` for one file-system call; its parent is opened if need be.
-   * @throws ENOENT, ENOTDIR, EACCES when the parent is no directory that can be reached
+   * @throws ENOENT, ENOTDIR, EACCES when the parent is not a reachable directory
    */
   locate(path: string): string {
     if (path === ROOT_PATH) return `/proc/self/fd/${this.#root}/.`
@@ -55,12 +58,12 @@ export class ConfinedDirectories implements Disposable {
     return `/proc/self/fd/${this.#descriptor(directory)}/${name}`
   }
 
-  /** Path of the directory itself, for readdir and watching: it must be a real directory. */
+  /** Path of the directory itself, for readdir and watching; it must be a real directory. */
   locateDirectory(directory: string): string {
     return `/proc/self/fd/${this.#descriptor(directory)}`
   }
 
-  /** Forgets a directory that was removed or replaced, and all below it. */
+  /** Forgets a directory that was removed or replaced, and everything below it. */
   forget(directory: string): void {
     for (const [path, descriptor] of this.#open) {
       if (path === directory || path.startsWith(`${directory}/`)) {

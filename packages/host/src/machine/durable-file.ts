@@ -1,4 +1,6 @@
-/** Small files that must be whole whenever they are read: written beside their place, synced, renamed, synced again. */
+/**
+ * Small files that must be whole whenever they are read: written alongside their place, synced, renamed, synced again.
+ */
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 

@@ -38,8 +38,8 @@ export function errorMessage(error: unknown): string {
 }
 
 /**
- * The same without the path of the call: confined calls name descriptors (`/proc/self/fd/N/…`), which say nothing to a
- * person and are another number every time. Whoever shows it knows the path.
+ * The same without the path of the call: confined calls name descriptors (`/proc/self/fd/N/…`), which mean nothing to a
+ * person and differ every time. The caller that shows the message knows the path.
  */
 export function plainMessage(error: unknown): string {
   return errorMessage(error).replace(/, \w+(?: '.*')?$/s, '')

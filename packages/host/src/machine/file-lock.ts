@@ -1,9 +1,10 @@
 /**
- * A lock for commands that change a file: read, change, write, one at a time. For moments, not for daemons.
+ * A lock for commands that change a file: read, change and write, one command at a time. It is held for moments, not
+ * for the life of a daemon.
  *
- * The lock is a symlink beside it that only one process can create, and that leads to the number of its process. One
- * that was left behind by a crash names a process that is gone, or is older than any honest holder keeps it, and is
- * taken away.
+ * The lock is a symlink alongside the file, which only one process can create, and its target is the number of that
+ * process. A lock that a crash left behind names a process that is gone, or is older than any holder keeps it, and is
+ * removed.
  */
 import { existsSync, lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
 import { EXIT, errorCode, errorMessage, Failure } from './failure.ts'
@@ -12,7 +13,7 @@ const PATIENCE_MS = 10_000
 const STALE_MS = 30_000
 const PAUSE_MS = 20
 
-/** @throws Failure when the lock can not be had within ten seconds, or not at all */
+/** @throws Failure when the lock cannot be taken within ten seconds, or not at all */
 export function withFileLock<Result>(file: string, work: () => Result): Result {
   const lock = `${file}.lock`
   acquire(lock)
@@ -39,14 +40,17 @@ function acquire(lock: string): void {
   }
 }
 
-/** RACE: two that find it so at once may both take it away, the second one the first's new lock. */
+/**
+ * RACE: two processes that find the lock left behind at the same moment may both remove it, and the second one then
+ * removes the first one's new lock.
+ */
 function isLeftBehind(lock: string): boolean {
   const found = lstatSync(lock, { throwIfNoEntry: false })
   if (found === undefined) return false
   return Date.now() - found.mtimeMs > STALE_MS || (found.isSymbolicLink() && !existsSync(`/proc/${readLink(lock)}`))
 }
 
-/** @returns this process, which lives, when the lock has just gone */
+/** @returns the number of this process, which is alive, when the lock has just gone */
 function readLink(lock: string): string {
   try {
     return readlinkSync(lock)

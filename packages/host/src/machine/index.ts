@@ -1,6 +1,6 @@
 /**
- * What both daemons need of the machine they run on, in each of their threads. Knows nothing of roots, sequences or
- * messages. What only a process's main thread needs is in `../daemon`: threads of roots need not load it.
+ * What both daemons need of the machine they run on, in any thread. Knows nothing of roots, sequences or messages.
+ * Things that only a main thread needs are in `../daemon`, so that threads of roots need not load them.
  */
 export * from './accounts.ts'
 export * from './borders.ts'

@@ -1,4 +1,4 @@
-/** Directories are made with all above them, and where that can not be it is said, and soon. */
+/** Directories are made with everything above them, and where that is impossible the call fails, and soon. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,12 +1,12 @@
 /**
- * `mkdir -p` that ends. Node's own goes round for ever, at full speed and without a word, where a directory that is
- * there can not hold another one and says that it is not there: /proc, and mount points of autofs.
+ * A `mkdir -p` that ends. Node's own loops for ever, at full speed and without a word, at an existing directory that
+ * cannot hold another one and reports ENOENT: /proc, and mount points of autofs.
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errorCode } from './failure.ts'
 
-/** @param mode of every directory that is made, less the umask. @throws the system error */
+/** @param mode of every directory that is made, minus the umask. @throws the system error */
 export function makeDirectories(path: string, mode: number): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
   const parent = dirname(path)
@@ -14,7 +14,7 @@ export function makeDirectories(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode })
   } catch (error) {
-    // Somebody else made it meanwhile.
+    // Another process made it meanwhile.
     if (errorCode(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error
   }
 }

@@ -1,4 +1,4 @@
-/** Which places of roots and state directories exclude each other, symlinks followed. */
+/** Which places of roots and state directories exclude each other, with symlinks followed. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'

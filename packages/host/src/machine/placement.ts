@@ -1,6 +1,6 @@
 /**
- * Where a daemon's directories may lie: no root in another, none in the state directory, nor that in a root; and no root
- * that is the whole file system. Anything else would have one of them deliver, delete or overwrite the other.
+ * Where a daemon's directories may lie: no root in another root or in the state directory, no state directory in a
+ * root, and no root that is the whole file system. Otherwise one of them would deliver, delete or overwrite the other.
  */
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -11,7 +11,7 @@ export interface PlacementFault {
   message: string
 }
 
-/** Symlinks are followed as far as there is anything; what does not exist yet is taken by its name. */
+/** Symlinks are followed as far as the path exists; the rest is taken by its name. */
 export function placementFaults(stateDir: string, roots: readonly { name: string; path: string }[]): PlacementFault[] {
   const state = realPlace(stateDir)
   const places = roots.map(({ name, path }) => ({ name, place: realPlace(path) }))
@@ -29,7 +29,7 @@ export function placementFaults(stateDir: string, roots: readonly { name: string
   })
 }
 
-/** Whether the one is the other, or lies in it. */
+/** Whether `path` is `above` or lies in it. */
 function isBelow(path: string, above: string): boolean {
   return path === above || above === '/' || path.startsWith(`${above}/`)
 }
@@ -38,7 +38,7 @@ function realPlace(path: string): string {
   try {
     return realpathSync(path)
   } catch {
-    // Missing, or not ours to look at: its directory may be.
+    // Missing, or not readable for us: the directory above may be.
     return path === dirname(path) ? path : join(realPlace(dirname(path)), basename(path))
   }
 }

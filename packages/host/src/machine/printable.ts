@@ -1,6 +1,6 @@
 /**
  * File names for people: a name may hold newlines, escape sequences and quotes, and none of them may reach a terminal,
- * a log line or a page as they are.
+ * a log line or a page unescaped.
  */
 
 /** The name with control characters, line separators, bidirectional controls and backslashes escaped as in JSON. */

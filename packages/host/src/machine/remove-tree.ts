@@ -1,11 +1,12 @@
 /**
- * Removing a file or a directory with all in it, with errors that say which one they are: what Node 26's own `rmSync`
- * throws has an empty code unless it is one of the few that it knows, and a full or read-only disk is none of them.
+ * Removes a file, or a directory with everything in it, with errors that have a code. Node 26's own `rmSync` throws
+ * errors with an empty code unless it is one of the few that it knows, and those of a full or read-only disk are not
+ * among them.
  */
 import { rmSync } from 'node:fs'
 import { errorCode, errorMessage } from './failure.ts'
 
-/** The words of the C library, in English whatever the locale: nobody sets one here. */
+/** The messages of the C library, in English whatever the locale, because a daemon never sets one. */
 const CODES: [string, string][] = [
   ['Read-only file system', 'EROFS'],
   ['Input/output error', 'EIO'],
@@ -16,7 +17,7 @@ const CODES: [string, string][] = [
   ['Stale file handle', 'ESTALE'],
 ]
 
-/** Nothing there is fine. Symlinks are removed, not followed. @throws the system error */
+/** It is no error when nothing is there. Symlinks are removed, not followed. @throws the system error */
 export function removeTree(location: string): void {
   try {
     rmSync(location, { recursive: true, force: true })

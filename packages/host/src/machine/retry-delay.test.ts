@@ -1,4 +1,4 @@
-/** Waiting longer and longer, up to a bound. */
+/** Delays grow, up to a bound. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RestartPace, retryDelayMs } from './retry-delay.ts'

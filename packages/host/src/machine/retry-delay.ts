@@ -1,7 +1,7 @@
-/** How long to wait before what failed is tried again: 1 s, 2 s, 4 s … 30 s. Pure: durations come in. */
+/** How long to wait before a failed operation is tried again: 1 s, 2 s, 4 s … 30 s. Pure: durations are arguments. */
 const FIRST_MS = 1_000
 const MOST_MS = 30_000
-/** What ran for this long is not failing again and again. */
+/** Something that ran for this long is not failing again and again. */
 const STEADY_MS = 60_000
 
 /** @param attempt 0 after the first failure */
@@ -9,7 +9,7 @@ export function retryDelayMs(attempt: number): number {
   return Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(attempt, 16))
 }
 
-/** The pace at which something that ends on its own is started again: slower each time, unless it ran for a while. */
+/** The pace at which something that ends by itself is started again: slower each time, unless it ran for a while. */
 export class RestartPace {
   #early = 0
 
