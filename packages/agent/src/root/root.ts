@@ -13,7 +13,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { type Stats, statSync } from 'node:fs'
-import { Accounts, collectGarbage, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
+import { Accounts, bootId, collectGarbage, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
 import type { Hello, Welcome } from '@rootferry/protocol'
 import type {
   FromRoot,
@@ -28,7 +28,7 @@ import type {
 import { answerList } from './answer/listing.ts'
 import { decideStart } from './answer/start-decision.ts'
 import type { EntryIndex } from './index/entry-index.ts'
-import { bootId, closeRootIndex, openRootIndex } from './index/root-index.ts'
+import { closeRootIndex, openRootIndex } from './index/root-index.ts'
 import { closeTree, type OpenTree, openTree } from './opened-root.ts'
 import { Problems } from './scan/problems.ts'
 import { formatIdentity, parseIdentity, type RootIdentity, replacement } from './scan/root-identity.ts'

@@ -3,6 +3,7 @@
  * Things that only a main thread needs are in `../daemon`, so that threads of roots need not load them.
  */
 export * from './accounts.ts'
+export * from './boot-id.ts'
 export * from './borders.ts'
 export * from './collect-garbage.ts'
 export * from './confined-directories.ts'
@@ -16,3 +17,4 @@ export * from './printable.ts'
 export * from './refusal.ts'
 export * from './remove-tree.ts'
 export * from './retry-delay.ts'
+export * from './sqlite-errors.ts'

@@ -2,11 +2,10 @@
  * The receiver: a disk thread and a link for every root, and the health listener. Starts and stops them in order, and
  * changes them when the configuration was changed.
  */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from '@rootferry/host/daemon'
-import { EXIT, errorCode, errorMessage, Failure } from '@rootferry/host/machine'
+import { bootId, EXIT, errorCode, errorMessage, Failure } from '@rootferry/host/machine'
 import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
 import { VERSION } from '../version.ts'
 import { HealthServer } from './http/health-server.ts'
@@ -21,7 +20,7 @@ export class Receiver {
   readonly #roots = new Map<string, Root>()
   readonly #health: HealthServer
   readonly #metrics: ReceiverMetrics
-  readonly #bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  readonly #bootId = bootId()
   #reloading: Promise<void> = Promise.resolve()
 
   /** @param umask what commands after commits are started with */

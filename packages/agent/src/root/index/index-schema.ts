@@ -11,7 +11,7 @@
  * `chunks` says what the last versions of a large file held, so that the next one can be sent as what differs.
  */
 import { DatabaseSync } from 'node:sqlite'
-import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import { EXIT, Failure, isDatabaseHeld } from '@rootferry/host/machine'
 import { BOUNDS } from '../../bounds.ts'
 
 export const SCHEMA_VERSION = 1
@@ -73,7 +73,7 @@ function lock(database: DatabaseSync, file: string): void {
   try {
     database.exec('BEGIN EXCLUSIVE; COMMIT;')
   } catch (error) {
-    if (!errorMessage(error).includes('locked')) throw error
+    if (!isDatabaseHeld(error)) throw error
     throw new Failure(EXIT.failed, `${file}: in use by another agent`, { cause: error })
   }
 }

@@ -5,10 +5,10 @@
  * in order, so that damage which is met in the middle of the work ends one life and not all of them. So is the epoch after a loss of power: the last
  * transactions may be missing, and receivers may have seen what they said.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { EXIT, errorCode, errorMessage, Failure } from '@rootferry/host/machine'
+import { bootId, databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged } from '@rootferry/host/machine'
 import { EntryIndex } from './entry-index.ts'
 import { openIndexDatabase } from './index-schema.ts'
 
@@ -26,7 +26,7 @@ export function openRootIndex(stateDir: string, randomId: () => string, nowMs: n
     return open(file, randomId)
   } catch (error) {
     if (error instanceof Failure) throw error
-    if (!isDamage(error))
+    if (!isDatabaseDamaged(error))
       throw new Failure(EXIT.failed, `${file} can not be opened: ${errorMessage(error)}`, { cause: error })
     const aside = `${file}.damaged-${nowMs}`
     renameSync(file, aside)
@@ -69,14 +69,5 @@ function open(file: string, randomId: () => string): OpenedIndex {
 /** After a life that did not end in order: a damaged page may be what ended it. */
 function check(database: DatabaseSync): void {
   const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
-  if (found !== 'ok') throw Object.assign(new Error(`malformed: ${String(found)}`), { code: 'ERR_SQLITE_ERROR' })
-}
-
-/** Differs after every start of the machine. */
-export function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-}
-
-function isDamage(error: unknown): boolean {
-  return errorCode(error) === 'ERR_SQLITE_ERROR' && /malformed|not a database|corrupt/.test(errorMessage(error))
+  if (found !== 'ok') throw databaseDamage(String(found))
 }

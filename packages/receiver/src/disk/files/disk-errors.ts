@@ -2,7 +2,7 @@
  * What a failed file-system or ledger call means for a changeset: trouble of the whole disk, a race with someone who
  * changes the tree at the same moment, or a problem of one path.
  */
-import { errorCode } from '@rootferry/host/machine'
+import { errorCode, sqliteCode } from '@rootferry/host/machine'
 
 /** Nothing can be written at present, or no descriptor can be had: the whole step is tried again later. */
 const DISK_TROUBLE = new Set([
@@ -47,6 +47,6 @@ export function isSystemError(error: unknown): boolean {
 }
 
 function isLedgerTrouble(error: unknown): boolean {
-  if (errorCode(error) !== 'ERR_SQLITE_ERROR' || typeof error !== 'object' || error === null) return false
-  return 'errcode' in error && typeof error.errcode === 'number' && LEDGER_TROUBLE.has(error.errcode & 0xff)
+  const code = sqliteCode(error)
+  return code !== null && LEDGER_TROUBLE.has(code)
 }

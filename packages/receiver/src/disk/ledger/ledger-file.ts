@@ -5,13 +5,10 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
-import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatabaseHeld } from '@rootferry/host/machine'
 
 const SCHEMA_VERSION = 1
 const FILE = 'ledger.sqlite'
-/** SQLite's codes for: locked by another process, malformed image, not a database. */
-const BUSY = new Set([5, 6])
-const DAMAGED = new Set([11, 26])
 
 const SCHEMA = `
   CREATE TABLE state (
@@ -51,7 +48,7 @@ export class LedgerFile {
       return new LedgerFile(openDatabase(path))
     } catch (error) {
       if (error instanceof Failure) throw error
-      if (!DAMAGED.has(sqliteCode(error))) throw cannotOpen(path, error)
+      if (!isDatabaseDamaged(error)) throw cannotOpen(path, error)
       const aside = setAside(directory)
       log('warn', 'the ledger was damaged and is set aside: the target will be compared as a whole', { aside })
     }
@@ -128,7 +125,7 @@ function openDatabase(path: string): DatabaseSync {
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
-    if (check !== 'ok') throw Object.assign(new Error(String(check)), { code: 'ERR_SQLITE_ERROR', errcode: 11 })
+    if (check !== 'ok') throw databaseDamage(String(check))
     return database
   } catch (error) {
     database.close()
@@ -148,11 +145,6 @@ function setAside(directory: string): string {
 }
 
 function cannotOpen(path: string, error: unknown): Failure {
-  const why = BUSY.has(sqliteCode(error)) ? 'is in use by another process' : `can not be opened: ${errorMessage(error)}`
+  const why = isDatabaseHeld(error) ? 'is in use by another process' : `can not be opened: ${errorMessage(error)}`
   return new Failure(EXIT.failed, `${path} ${why}`, { cause: error })
-}
-
-function sqliteCode(error: unknown): number {
-  if (typeof error !== 'object' || error === null || !('errcode' in error)) return 0
-  return typeof error.errcode === 'number' ? error.errcode & 0xff : 0
 }
