@@ -50,7 +50,7 @@ test('every link between documents leads to a file, and to a heading of it', () 
   assert.deepEqual(broken, [])
 })
 
-/** Anchors as they are made of headings: lower case, without punctuation, hyphens for spaces. */
+/** Anchors as web pages make them from headings: lower case, without punctuation, hyphens for spaces. */
 function headingsOf(path: string): string[] {
   return [...readFileSync(path, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading

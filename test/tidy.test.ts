@@ -1,7 +1,7 @@
 /**
- * The rules of the house, as far as a machine can hold them. Each says file and line of what breaks it.
+ * The rules of the house, as far as a machine can hold them. Each names file and line of a fault.
  *
- * Every rule brings text that breaks it along, so that a rule which notices nothing any more is found out too.
+ * Every rule brings text that breaks it, so that a rule which no longer notices anything is found out too.
  */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { MAY_NAME_PROCESS, RULES_OF_TEXTS } from './tidy/texts.ts'
 
 const RULES = [...RULES_OF_PLACES, ...RULES_OF_SHAPE, ...RULES_OF_TEXTS]
 
-/** Files that are being split; each goes from here when its rule holds. */
+/** Files that are still to be split; each is removed from here when its rule holds. */
 const AWAITED = [
   'root/opened-root.ts',
   'root/index/entry-index.ts',

@@ -1,4 +1,4 @@
-/** The commands as a person or a script meets them: exit codes, what goes to stdout, and one clear line when it fails. */
+/** The commands as a person or a script meets them: exit codes, stdout, and one clear line for a failure. */
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -101,7 +101,8 @@ for (const [what, signal] of [
       await until(() => /^#\d+ web1 \+1 ~\d+ -0 13 B in \d+ ms$/m.test(said()), said)
       const daemons = childrenOf(child.pid)
       assert.equal(daemons.length, 2)
-      // A terminal tells all of the group. Daemons that heard it too would take the TERM that follows for a second one.
+      // A terminal sends the signal to the whole group. Daemons that received it too would take the TERM that follows
+      // for a second signal.
       for (const daemon of daemons) assert.notEqual(groupOf(daemon), child.pid)
       process.kill(-(child.pid ?? 0), signal)
       const [code] = await once(child, 'close')
@@ -150,7 +151,7 @@ const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }
   'an impossible value': {
     text: 'tls: off\nlisten: 127.0.0.1:99999\nroots: {s: {path: /srv/s}}\n',
     at: '2:1',
-    says: /is no address/,
+    says: /is not a valid address/,
   },
   'the same key twice': { text: 'tls: off\ntls: off\nroots: {s: {path: /srv/s}}\n', at: '2:1', says: /unique/ },
   'a pattern without quotes': {
@@ -166,7 +167,7 @@ const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }
   'one address for both listeners': {
     text: 'listen: 127.0.0.1:8731\nroots: {s: {path: /srv/s}}\n',
     at: '1:1',
-    says: /admin\.listen must not be where receivers connect/,
+    says: /admin\.listen must differ from listen/,
   },
   'no YAML at all': { text: 'tls: off\nroots: {s: {path: [\n', at: '', says: /./ },
   'a tab for indentation': { text: 'tls: off\nroots:\n\ts: {path: /srv/s}\n', at: '', says: /[Tt]ab/ },

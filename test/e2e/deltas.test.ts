@@ -1,4 +1,4 @@
-/** Large files that change a little: what travels is what changed, and whatever goes wrong the trees become equal. */
+/** Large files that change a little: only the changed bytes travel, and the trees become equal whatever goes wrong. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import {
@@ -37,7 +37,7 @@ function overwrite(path: string, offset: number, bytes: Buffer): void {
   closeSync(descriptor)
 }
 
-/** A rig with a large file that every receiver has, the first one behind a line. */
+/** A rig with a large file that every receiver has; the first receiver is behind a line. */
 async function synced(options: RigOptions = {}): Promise<{ rig: Rig; line: Line; big: string }> {
   const prepare = (source: string) => writeLarge(join(source, 'big'), SIZE)
   const rig = await Rig.start({ receivers: 1, ...options, prepare })
@@ -47,7 +47,7 @@ async function synced(options: RigOptions = {}): Promise<{ rig: Rig; line: Line;
   return { rig, line, big: join(rig.source, 'big') }
 }
 
-/** Makes an edit and waits for it. @returns bytes that the agent sent for it */
+/** Makes an edit and waits until it has arrived. @returns bytes that the agent sent for it */
 async function costOf(rig: Rig, line: Line, edit: () => void): Promise<number> {
   const before = line.received
   const sequence = (await rig.status()).roots[0]?.sequence ?? 0
@@ -57,7 +57,8 @@ async function costOf(rig: Rig, line: Line, edit: () => void): Promise<number> {
     () => 'the edit is not in the index',
     MINUTES,
   )
-  // By its time first: comparing the bytes holds up the line, which is of this process, and looks live amid a repair.
+  // Compares the time first: comparing the bytes holds up the line, which belongs to this process, and would look at a
+  // file in the middle of a repair.
   const timeOf = (root: string) => statSync(join(root, 'big')).mtimeMs
   await until(
     () => Math.abs(timeOf(rig.targets[0] ?? '') - timeOf(rig.source)) < 0.01,
@@ -143,7 +144,7 @@ test('a receiver that is killed amid a delta, and an agent after it, go on to th
   for (const restart of restarts) {
     line.received = 0
     overwrite(big, SIZE / 3, randomBytes(30 * MEGABYTE))
-    // Somewhere in the middle of what is to come.
+    // Somewhere in the middle of the bytes that are to come.
     await until(
       () => line.received > 10 * MEGABYTE,
       () => 'nothing comes',
@@ -155,7 +156,7 @@ test('a receiver that is killed amid a delta, and an agent after it, go on to th
   }
 })
 
-/** Whether the target holds what the source does, for a little after `offset`. */
+/** Whether the target holds the source's bytes, for a little after `offset`. */
 function equalAt(rig: Rig, number: number, offset: number): boolean {
   const [ours, theirs] = [rig.source, rig.targets[number] ?? ''].map((root) => {
     const descriptor = openSync(join(root, 'big'), 'r')

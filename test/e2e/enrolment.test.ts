@@ -1,4 +1,6 @@
-/** From `token create --join` on one host to a receiver in sync on another, and every way in which that is refused. */
+/**
+ * From `token create --join` on one host to a receiver in sync on another, and every way in which joining is refused.
+ */
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-/** A source that is emptied, gone, unmounted or another one leaves receivers untouched, and the agent halted. */
+/** A source that is emptied, gone, unmounted or replaced leaves receivers untouched, and the agent's root halted. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
@@ -28,7 +28,7 @@ async function halted(rig: Rig, reason: RegExp): Promise<void> {
   )
 }
 
-/** Copies of what the targets hold now. */
+/** Copies of the present targets. */
 function copies(rig: Rig): string[] {
   return rig.targets.map((target, number) => {
     const copy = join(rig.place, `copy${number}`)
@@ -41,7 +41,7 @@ function run(...[command = '', ...words]: string[]): void {
   execFileSync(command, words, { stdio: 'pipe' })
 }
 
-/** Receivers are there, or come back from the tree that was closed, nothing was sent, and targets are what they were. */
+/** Receivers are connected, or come back from the tree that was closed; nothing was sent, and targets are unchanged. */
 async function untouched(rig: Rig, before: string[]): Promise<void> {
   const all = async () => (await rig.status()).receivers
   await until(
@@ -114,7 +114,7 @@ test('a moved directory is no deletion', async () => {
   await rig.converged()
 })
 
-test('a source that is gone halts the root, can not be accepted, and goes on when it is back', async () => {
+test('a source that is gone halts the root, cannot be accepted, and goes on when it is back', async () => {
   await using rig = await Rig.start({ prepare: (source) => fill(source) })
   await rig.converged()
   const before = copies(rig)

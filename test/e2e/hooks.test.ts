@@ -1,4 +1,7 @@
-/** Commands after commits: which run, what they are told, and what names, failures and slowness can not do. */
+/**
+ * Commands after commits: which of them run, what is on their stdin, and that names, failures and slow commands do no
+ * harm.
+ */
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +9,9 @@ import { test } from 'node:test'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
-/** A hook that writes each of its runs, and its environment, into a file of its own, which is there when it is whole. */
+/**
+ * A hook that writes each of its runs, with its environment, into a file of its own, which appears when it is whole.
+ */
 const RECORD = `
 const { readdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs')
 const [, place, ...words] = process.argv
@@ -89,7 +94,7 @@ test('hooks that fail, hang, flood or are not there hold up no commit, and say s
       hooks: {
         afterCommit: [
           { match: ['*'], command: command("process.stderr.write('no \\x1b[31m luck'); process.exit(7)") },
-          // Both end by themselves when the receiver is killed before their time is over.
+          // Both commands end by themselves if the receiver is killed before their time is over.
           { match: ['*'], command: ['sleep', '60'], timeoutSeconds: 1 },
           { match: ['*'], command: ['yes'], timeoutSeconds: 1 },
           { match: ['*'], command: ['/nowhere/at-all'] },

@@ -1,4 +1,6 @@
-/** Whoever can not prove to be the agent sees no byte of a request, and the receiver says why it does not connect. */
+/**
+ * A server that cannot prove to be the agent sees no byte of a request, and the receiver says why it does not connect.
+ */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 /**
- * Receivers that come to a target with something on it, lose their memory, or may not come at all; and what of the
- * target is theirs to keep.
+ * Receivers that meet a target with content, lose their memory, or are refused; and which paths of a target they leave
+ * alone.
  */
 
 import assert from 'node:assert/strict'
@@ -28,7 +28,7 @@ import { until } from '../support/until.ts'
 
 const FILES = 200
 const FILE_BYTES = 10_000
-/** A listing of the tree, far less than its content. */
+/** More than a listing of the tree, and far less than its content. */
 const LISTING_BYTES = 200_000
 
 function fill(source: string): void {
@@ -43,7 +43,7 @@ function fillBoth(source: string, targets: string[]): void {
   for (const target of targets) execFileSync('cp', ['-a', source, target])
 }
 
-/** The rig's only receiver on a line that counts, after the first sync. */
+/** Starts the rig's only receiver on a line that counts bytes, after the first sync. */
 async function joined(rig: Rig, line: Line): Promise<void> {
   await rig.redirect(0, line.port)
   await rig.converged()
@@ -106,7 +106,7 @@ test('a first join says how much it is going to do before it does anything', asy
   await rig.converged()
   const said = rig.logs.map(({ msg }) => msg).filter((msg) => /first join|committed|resync is over/.test(msg))
   const trash = join(rig.place, 'web1/state/trash/site')
-  // Right are the root, app, app/deep and its file, and all of app but three.
+  // Right are the root, app, app/deep with its file, and all files of app but three.
   const right = FILES + 1
   assert.equal(
     said[0],
@@ -210,7 +210,7 @@ test('a second receiver on a target ends with 1 and says why; the first is not d
   await rig.converged()
 })
 
-test('a revoked token loses its connection at once; whoever comes with it again is not let in', async () => {
+test('a revoked token loses its connection at once; a later connection with it is refused', async () => {
   await using rig = await Rig.start({ receivers: 1, prepare: fill })
   await rig.converged()
   assert.equal(await rig.ready(0), true)

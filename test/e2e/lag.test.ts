@@ -1,4 +1,7 @@
-/** How far behind a receiver is, as status and metrics tell it: from the change it misses first, whoever is restarted. */
+/**
+ * How far behind a receiver is, according to status and metrics: counted from the first change that it misses,
+ * whichever daemon is restarted.
+ */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +9,9 @@ import { test } from 'node:test'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
-/** Between when and when the oldest change that web1 lacks was made, by what the agent tells; null: it lacks none. */
+/**
+ * Bounds of the time at which the oldest change that web1 lacks was made, according to the agent; null: it lacks none.
+ */
 async function missedSinceMs(rig: Rig): Promise<{ earliest: number; latest: number } | null> {
   const askedMs = Date.now()
   const { receivers } = await rig.status()

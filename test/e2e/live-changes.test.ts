@@ -1,8 +1,8 @@
 /**
- * What people and programs do to a docroot, one thing at a time: after each both targets equal the source.
+ * Operations of people and programs on a docroot, one at a time: after each of them both targets equal the source.
  *
- * One agent and two receivers live through all of it, so that each step starts from what the one before left. The steps
- * are independent of each other's names.
+ * One agent and two receivers live through all steps, so that each step starts from the tree that the step before left.
+ * The steps use different names and do not depend on each other.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -32,7 +32,7 @@ let rig: Rig
 let outside: string
 
 before(async () => {
-  // Some operations here remove most of the tree, which a guard would halt.
+  // Some operations here remove most of the tree, which would halt a guarded root.
   rig = await Rig.start({
     prepare: fill,
     root: { guard: { maxDeletePercent: 100 } },
@@ -59,7 +59,7 @@ function fill(source: string): void {
   symlinkSync('../app/code', join(source, 'pub/code'))
 }
 
-/** A step: what happens on the admin server, then the wait for both targets. */
+/** A step: the change on the admin server, then the wait for both targets. */
 function step(name: string, happen: (at: (path: string) => string) => void): void {
   test(name, async () => {
     happen((path) => join(rig.source, path))
@@ -198,7 +198,8 @@ step('files and directories without any permission', (at) => {
 })
 step('a change within a read-only directory', (at) => writeFileSync(at('closed/file'), 'closed again'))
 step('a pair of hard links', (at) => linkSync(at('app/code/file-17.php'), at('app/linked')))
-// Linux tells of a write only under the name that was written through: the other is found when it is touched, or by a rescan.
+// Linux reports a write only under the name that was written through. The other name is found when it is touched, or by
+// a rescan.
 step('an edit through one of two hard links', (at) => appendFileSync(at('app/linked'), 'through the second name'))
 step('a hard link broken', (at) => {
   unlinkSync(at('app/linked'))

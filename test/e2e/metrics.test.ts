@@ -1,4 +1,7 @@
-/** docs/metrics.md against what real daemons say, both ways, and the figures that have to move when something happens. */
+/**
+ * docs/metrics.md compared with the metrics of real daemons, both ways, and the metrics that must change when something
+ * happens.
+ */
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,7 +33,7 @@ function documented(heading: string): Map<string, string> {
   return new Map(rows.map(([, name = '', type, labels = '']) => [name, `${type} ${labels.replaceAll(/[` ]/g, '')}`]))
 }
 
-/** The same from what a daemon says. */
+/** The same, from a daemon's answer. */
 function exposed(text: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const [, name = '', type] of text.matchAll(/^# TYPE (rootferry_\w+) (\w+)$/gm)) {

@@ -1,7 +1,8 @@
 /**
- * Every name, time and link that a filesystem allows reaches the target as it is; what can not travel is reported.
+ * Every name, time and link that a filesystem allows reaches the target unchanged; paths that cannot travel are
+ * reported.
  *
- * Each kind is made twice: before the first sync, in `first`, and on the living fleet, in `later`.
+ * Each kind is made twice: before the first sync, in `first`, and while the receivers are live, in `later`.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -68,7 +69,7 @@ const NAMES = [
   'pax_global_header',
 ]
 
-/** Seconds; what the filesystem made of them is what the target must have. */
+/** Seconds; the target must have the time that the filesystem made of them. */
 const TIMES = [
   0,
   -1,
@@ -137,7 +138,7 @@ function makeLinks(at: string): void {
   for (const [name, target] of Object.entries(LINKS)) symlinkSync(target, join(at, name))
 }
 
-/** 100 levels; made bottom up by moving, because no single path of the way down would be short enough. */
+/** 100 levels; made from the bottom up by moving, because no single path from the top down would be short enough. */
 function makeDepth(at: string): void {
   const levels = 95
   const length = Math.floor((3_900 - at.length) / levels) - 1
@@ -202,7 +203,7 @@ test('twins that differ in case or in Unicode form are two files, and swap', asy
 })
 
 for (const when of ['first seen alone', 'among others that are fine'] as const) {
-  test(`what can not travel is a problem in the status, ${when}: everything else is synchronized`, async () => {
+  test(`a path that cannot travel is a problem in the status, ${when}: everything else is synchronized`, async () => {
     const place = join(rig.source, when === 'first seen alone' ? 'odd' : 'odd-too')
     mkdirSync(place)
     const badName = Buffer.concat([Buffer.from(`${place}/bad-`), Buffer.from([0xff, 0xfe])])
@@ -243,14 +244,14 @@ for (const when of ['first seen alone', 'among others that are fine'] as const) 
   })
 }
 
-/** A character and a block device, by name; none where the kernel does not let us make any. */
+/** A character and a block device, by name; none where the kernel does not allow us to make any. */
 function makeDevices(place: string): string[] {
   try {
     execFileSync('mknod', [join(place, 'null'), 'c', '1', '3'], { stdio: 'ignore' })
     execFileSync('mknod', [join(place, 'tape'), 'b', '7', '250'], { stdio: 'ignore' })
     return ['null', 'tape']
   } catch {
-    // Not root, or a container that may not.
+    // The test does not run as root, or runs in a container that may not make devices.
     return []
   }
 }

@@ -131,7 +131,7 @@ interface ServerEvent {
   data: Record<string, unknown>
 }
 
-/** A connection to /v1/events; `next` waits for an event of that type. */
+/** A connection to /v1/events; `next` waits for an event of the given type. */
 async function listen(rig: Rig, headers: Record<string, string>) {
   const ending = new AbortController()
   const response = await rig.admin('/v1/events', { headers, signal: ending.signal })

@@ -1,9 +1,9 @@
 /**
  * Random operations against a real agent and two real receivers: after every run both targets equal the source.
  *
- * One agent and two receivers live through all runs, each run goes on from the tree that the one before left. While
- * operations happen, receivers lose their line, are killed and restarted, and the agent is killed and restarted.
- * ROOTFERRY_RUNS and ROOTFERRY_SEED change how many and which.
+ * One agent and two receivers live through all runs; each run continues from the tree that the run before left. During
+ * the operations receivers lose their line, and agent and receivers are killed and restarted. ROOTFERRY_RUNS and
+ * ROOTFERRY_SEED say how many runs, and which.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
@@ -63,7 +63,7 @@ for (const backend of ['chokidar', 'directory'] as const) {
   })
 }
 
-/** Makes trouble now; what it returns makes it good again. */
+/** Makes trouble now. @returns a function that repairs it */
 async function strike(what: Trouble, rig: Rig, lines: Line[]): Promise<() => Promise<void>> {
   const nothing = () => Promise.resolve()
   switch (what.kind) {

@@ -1,4 +1,7 @@
-/** Whoever reads a target, as a web server does all the time, sees whole versions only: also while everybody is killed. */
+/**
+ * A program that reads a target all the time, as a web server does, sees whole versions only, also while all daemons
+ * are killed.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +16,7 @@ const READER = new URL('../support/hashing-reader.ts', import.meta.url).pathname
 const ROUNDS = 4
 const FILES = 20
 
-/** A look at a target that goes on until it is asked what it saw. */
+/** Reads a target until it is asked what it saw. */
 class Reader {
   readonly #process
   readonly #said: Promise<string>
@@ -29,7 +32,10 @@ class Reader {
   }
 }
 
-/** Files of many sizes, each replaced as editors do it: what is read while it is written would be no version at all. */
+/**
+ * Files of many sizes, each replaced as editors do it: a file that is read while it is written would be no version at
+ * all.
+ */
 function writeRound(rig: Rig, round: number): void {
   for (let number = 0; number < FILES; number += 1) {
     const path = join(rig.source, 'pages', `page-${number}`)
@@ -47,7 +53,7 @@ function writeRound(rig: Rig, round: number): void {
 test('a reader of the targets sees whole versions only, while agent and receivers are killed', async () => {
   await using rig = await Rig.start({
     prepare: (source) => mkdirSync(join(source, 'pages')),
-    // Every round removes some.
+    // Every round removes some files.
     root: { guard: { maxDeletePercent: 100 } },
   })
   await rig.converged()
@@ -55,7 +61,7 @@ test('a reader of the targets sees whole versions only, while agent and receiver
   for (let round = 0; round < ROUNDS; round += 1) {
     const { sequence = 0 } = (await rig.status()).roots[0] ?? {}
     writeRound(rig, round)
-    // Killed when the first of it is on its way, the rest is not.
+    // Killed when the first bytes are on their way and the rest is not.
     await until(
       async () => ((await rig.status()).roots[0]?.sequence ?? 0) > sequence,
       () => `nothing of round ${round} was found`,

@@ -1,6 +1,7 @@
 /**
- * The quick start of the README, run as it is printed: both hosts on this one, with directories of a test in the place
- * of /etc, /var and the docroots, and a port of its own. Where a command relies on default paths it gets them as options.
+ * The quick start of the README, run as it is printed: both hosts are this one, with directories of the test in place
+ * of /etc, /var and the docroots, and a port of the test's own. Commands that rely on default paths get these paths as
+ * options.
  */
 
 import assert from 'node:assert/strict'
@@ -26,7 +27,7 @@ function shellBlocks(heading: string): string[] {
   return [...section.slice(0, end).matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '')
 }
 
-/** The last line of a block starts a daemon and does not come back. */
+/** The last line of a block starts a daemon and does not return. */
 function splitOffRun(block: string): { script: string; run: string } {
   const lines = block.trimEnd().split('\n')
   const run = lines.pop() ?? ''
@@ -61,7 +62,7 @@ class Host implements AsyncDisposable {
     chmodSync(join(bin, `rootferry-${daemon}`), 0o755)
   }
 
-  /** @returns what it printed on stdout */
+  /** @returns its stdout */
   runs(script: string): string {
     const options = { encoding: 'utf8', env: this.#environment, timeout: 30_000 } as const
     const { status, stdout, stderr } = spawnSync('bash', ['-ec', this.#here(script)], options)

@@ -1,4 +1,4 @@
-/** What an app server says of itself: readiness with its reasons, status, and the verb that shows it. */
+/** What an app server reports about itself: readiness with its reasons, status, and the verb that shows it. */
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'

@@ -1,4 +1,7 @@
-/** HUP: what a changed configuration, token or certificate does to daemons that run, and that a bad one does nothing. */
+/**
+ * HUP: the effect of a changed configuration, token or certificate on running daemons, and that a bad one has no
+ * effect.
+ */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
@@ -20,7 +23,7 @@ function edit<Shape>(file: string, change: (config: Shape) => Shape): void {
   writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, 'utf8')) as Shape)))
 }
 
-/** Sends HUP and waits for what the daemon says to it. */
+/** Sends HUP and waits for the daemon's answer in its log. */
 async function hangUp(rig: Rig, who: 'agent' | 'web1', message: string): Promise<void> {
   const daemon = who === 'agent' ? rig.agent : rig.receivers[0]
   assert.ok(daemon)
@@ -55,7 +58,7 @@ test('another certificate is shown after a HUP, sessions go on; one that is bad 
   await hangUp(rig, 'agent', READ)
   assert.equal(await shownFingerprint(rig.agentPort), fingerprintIn(pem))
   writeFileSync(join(rig.place, 'pair.pem'), 'nothing')
-  await hangUp(rig, 'agent', 'the certificate can not be used, the old one stays in force')
+  await hangUp(rig, 'agent', 'the certificate cannot be used, the old one stays in force')
   assert.equal(await shownFingerprint(rig.agentPort), fingerprintIn(pem))
   writeFileSync(join(rig.source, 'a'), 'still there')
   await rig.converged()
@@ -90,7 +93,7 @@ test('a receiver takes a new token at a HUP and is back at once', async () => {
   await rig.converged()
 })
 
-test('a receiver protects and takes in roots at a HUP, and stays ready; a root that can not be opened changes nothing', async () => {
+test('a receiver protects and takes in roots at a HUP, and stays ready; a root that cannot be opened changes nothing', async () => {
   await using rig = await Rig.start({ receivers: 1 })
   const other = join(rig.place, 'other')
   mkdirSync(other)
@@ -129,7 +132,7 @@ test('a receiver protects and takes in roots at a HUP, and stays ready; a root t
     ...config,
     roots: { site: { ...site, path: join(rig.place, 'a-file') } },
   }))
-  await hangUp(rig, 'web1', 'the root can not be opened with these settings')
+  await hangUp(rig, 'web1', 'the root cannot be opened with these settings')
   writeFileSync(join(rig.source, 'later'), 'still served')
   await until(
     () => existsSync(join(target, 'later')),

@@ -1,4 +1,4 @@
-/** What the agent does when it opens its docroot anew while receivers are connected, and over lines worth compressing for. */
+/** The agent opens its docroot anew while receivers are connected, also over lines that are worth compressing for. */
 import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

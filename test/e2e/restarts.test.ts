@@ -1,5 +1,6 @@
 /**
- * Either side killed or stopped at an awkward moment: it converges afterwards, and what is sent again is what was missed.
+ * Either side is killed or stopped at an awkward moment: afterwards the trees become equal, and only what was missed is
+ * sent again.
  */
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -98,7 +99,7 @@ test('a large file cut in the middle goes on where it was', async () => {
   line.received = 0
   const content = Buffer.alloc(size)
   for (let at = 0; at + 4 <= size; at += 4) content.writeUInt32LE(Math.imul(at, 2_654_435_761) >>> 0, at)
-  // Written elsewhere: what is in the middle of being written is another version, of which nothing is resumed.
+  // Written elsewhere and moved in: a file that is still being written is another version, which is not resumed.
   writeFileSync(join(rig.place, 'large'), content)
   renameSync(join(rig.place, 'large'), join(rig.source, 'large'))
   await until(
@@ -108,6 +109,6 @@ test('a large file cut in the middle goes on where it was', async () => {
   line.cut()
   await rig.converged()
   assert.ok(line.received > size, 'the cut came in the middle of a transfer')
-  // What was on its way and not staged comes again: at the most the credit, 24 MiB.
+  // Bytes that were on their way and not staged come again: at most the credit, 24 MiB.
   assert.ok(line.received < size + 26_000_000, `${line.received} bytes came for ${size}`)
 })

@@ -1,4 +1,7 @@
-/** Full resyncs beside everything else that happens: changes, first syncs, other resyncs, lines that break, receivers that are away. */
+/**
+ * Full resyncs while everything else happens: changes, first syncs, other resyncs, lines that break, receivers that are
+ * away.
+ */
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +15,7 @@ import { until } from '../support/until.ts'
 const DIRECTORIES = 12
 const FILES = 500
 
-/** Several listings and many wants. */
+/** Enough for several listings and many wants. */
 function fillMany(source: string): void {
   for (let directory = 0; directory < DIRECTORIES; directory += 1) {
     mkdirSync(join(source, `d${directory}`), { recursive: true })

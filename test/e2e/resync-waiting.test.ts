@@ -1,4 +1,4 @@
-/** Resyncs that can not begin at once: what they wait for, and that a restart of the agent does not lose them. */
+/** Resyncs that cannot begin at once: what they wait for, and that a restart of the agent does not lose them. */
 import assert from 'node:assert/strict'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
 test('one that an offline receiver owes is run when it is back, though the agent was restarted meanwhile', async () => {
-  // A target that is empty would begin anew.
+  // An empty target would begin anew.
   const prepare = (source: string) => ['a', 'b'].forEach((name) => writeFileSync(join(source, name), name))
   await using rig = await Rig.start({ receivers: 2, prepare })
   await rig.inSync()
@@ -34,7 +34,7 @@ test('one that an offline receiver owes is run when it is back, though the agent
 })
 
 test('one of a halted root is run when the source is back', async () => {
-  // So many that a scan takes more than one turn of its thread.
+  // So many files that a scan takes more than one turn of its thread.
   const names = ['a', ...Array.from({ length: 3_000 }, (_, number) => `f${number}`)]
   const prepare = (source: string) => names.forEach((name) => writeFileSync(join(source, name), name))
   await using rig = await Rig.start({ receivers: 1, prepare })

@@ -1,4 +1,4 @@
-/** Full resyncs, as operators order them: what they find, what they repair, and what they leave alone. */
+/** Full resyncs that operators order: what they find, what they repair, and what they leave alone. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -32,7 +32,7 @@ function fill(source: string): void {
   symlinkSync('app/f1', join(source, 'link'))
 }
 
-/** Writes other content and leaves size and times as they were. */
+/** Writes other content, and leaves size and times unchanged. */
 function editUnseen(file: string, content: string): void {
   const { atimeMs, mtimeMs, size } = statSync(file)
   assert.equal(content.length, size)
@@ -40,7 +40,7 @@ function editUnseen(file: string, content: string): void {
   utimesSync(file, atimeMs / 1000, mtimeMs / 1000)
 }
 
-/** Changes a directory's content and gives it its time back: only what was done in it is drift. */
+/** Changes a directory's content and restores the directory's time, so that only the change in it is drift. */
 function within(directory: string, act: () => void): void {
   const { atimeMs, mtimeMs } = statSync(directory)
   act()
@@ -58,7 +58,7 @@ test('drift of every kind is found exactly, then repaired with nothing sent that
   const [target = ''] = rig.targets
   const at = (path: string) => join(target, path)
   const expected: string[] = []
-  // The times of the directories they are in differ then too, which is nothing to be named.
+  // The times of the directories above differ too, and are not among the named differences.
   const drift = (what: string, act: () => void) => {
     act()
     expected.push(what)

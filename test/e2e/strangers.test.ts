@@ -1,6 +1,6 @@
 /**
- * What whoever has no token, or does not get on with it, may cost an agent: every connection ends in time, there are
- * only so many of them, and nobody who belongs here notices.
+ * The cost of clients without a token, or without a proper hello, for an agent: every connection ends in time, their
+ * number is bounded, and receivers do not notice them.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -87,7 +87,7 @@ const hello = (root: string) =>
     ...{ partials: [], encodings: ['tar'], credit: 1_000_000 },
   })
 
-test('grants are told to the owner of a receiver’s token and to nobody else', async () => {
+test('grants are told to the owner of a receiver’s token and to no one else', async () => {
   const told = await ask('/v1/grants', limitedToken)
   assert.deepEqual(JSON.parse(told.body), { name: 'limited', roots: ['site'], protocols: [...SUBPROTOCOLS] })
   assert.equal((await ask('/v1/grants', null)).status, 401)
@@ -103,7 +103,7 @@ test('an admin token receives nothing', async () => {
   response.destroy()
 })
 
-test('the first frame has to be a whole hello, for a root that is there', async () => {
+test('the first frame must be a whole hello, for a root that is there', async () => {
   assert.equal(await closeCodeAfter(token, 'nonsense'), 4400)
   assert.equal(await closeCodeAfter(token, JSON.stringify({ type: 'committed', sequence: 1 })), 4401)
   assert.equal(await closeCodeAfter(token, Buffer.alloc(10)), 4401)
@@ -185,7 +185,7 @@ test('a network may leave only so many connections before a hello; they cost oth
   for (const socket of sockets) socket.destroy()
   await until(
     async () => (await ask('/livez', null).catch(() => null))?.status === 200,
-    () => 'nobody gets in any more',
+    () => 'no client is admitted any more',
   )
   assert.equal((await rig.status()).receivers.find(({ name }) => name === 'web1')?.state, 'live')
   const lines = rig.logs.filter(({ msg }) => /have not said hello/.test(msg))

@@ -1,4 +1,7 @@
-/** What somebody on the line between agent and receiver can read: with TLS nothing, and the recording is proved without. */
+/**
+ * What an eavesdropper between agent and receiver can read: nothing with TLS; a recording without TLS proves that the
+ * test would see it.
+ */
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

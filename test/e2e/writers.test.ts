@@ -1,6 +1,6 @@
 /**
- * Real programs at work in the docroot: logs that never end, uploads that take their time, editors, git, installers, and
- * writers that are in the middle of it while the agent starts.
+ * Real programs at work in the docroot: logs that never end, slow uploads, editors, git, installers, and programs that
+ * are writing while the agent starts.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
@@ -24,7 +24,7 @@ import { until } from '../support/until.ts'
 let rig: Rig
 
 before(async () => {
-  // A checkout and an install remove more than a guard lets pass.
+  // A checkout and an install remove more than the guard lets pass.
   rig = await Rig.start({ root: { guard: { maxDeletePercent: 100 } } })
   await rig.converged()
 })
@@ -32,7 +32,7 @@ after(() => rig[Symbol.asyncDispose]())
 
 const at = (path: string) => join(rig.source, path)
 
-/** Resolves when every target has this content at a path, whatever else is not there yet. */
+/** Resolves when every target has this content at a path, whatever else is still missing. */
 async function arrived(path: string, content: string): Promise<void> {
   await until(
     () => rig.targets.every((target) => contentOf(join(target, path)) === content),
@@ -44,7 +44,7 @@ function contentOf(path: string): string | null {
   return existsSync(path) ? readFileSync(path, 'utf8') : null
 }
 
-/** A shell of its own that works in the source until it is told to stop. */
+/** A shell of its own that works in the source until it is stopped. */
 function shell(script: string, directory: string): ChildProcess & AsyncDisposable {
   const child = spawn('sh', ['-c', script], { cwd: directory, stdio: ['ignore', 'ignore', 'inherit'], detached: true })
   return Object.assign(child, {
@@ -73,7 +73,7 @@ test('a log that is written without end does not keep the rest from coming, and 
     )
     const source = readFileSync(at('endless.log'), 'utf8')
     for (const target of rig.targets)
-      assert.ok(source.startsWith(readFileSync(join(target, 'endless.log'), 'utf8')), 'a log that nobody wrote')
+      assert.ok(source.startsWith(readFileSync(join(target, 'endless.log'), 'utf8')), 'a log that was never written')
   }
   await rig.converged()
   rmSync(at('endless.log'))
@@ -98,7 +98,7 @@ test('what editors do when they save: rename over, backup and anew, in place', a
   await rig.converged()
   execFileSync('sed', ['-i', 's/first/second/', at('edited')])
   await arrived('edited', 'second\n')
-  // vim with backupcopy=no: the file becomes its own backup, and the text is written anew.
+  // vim with backupcopy=no: the file becomes its own backup, and the text is written to a new file.
   renameSync(at('edited'), at('edited~'))
   writeFileSync(at('edited'), 'third\n')
   rmSync(at('edited~'))
@@ -109,7 +109,7 @@ test('what editors do when they save: rename over, backup and anew, in place', a
   await rig.converged()
 })
 
-/** A repository with two releases, one thousand files each: some the same, some edited, some of one of them only. */
+/** A repository with two releases, one thousand files each: some equal, some edited, some in one release only. */
 function makeRepository(directory: string): (...words: string[]) => void {
   const git = (...words: string[]) =>
     execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...words], {
@@ -127,7 +127,7 @@ function makeRepository(directory: string): (...words: string[]) => void {
     for (let number = 0; number < (release - 1) * 600; number += 1)
       rmSync(join(directory, `lib/part-${number % 40}/${number}.php`), { force: true })
     if (release === 2) {
-      // What was a directory is a link in the second release, and what was a file a directory.
+      // A directory of the first release is a link in the second, and a file is a directory.
       rmSync(join(directory, 'lib/part-7'), { recursive: true })
       execFileSync('ln', ['-s', 'part-8', join(directory, 'lib/part-7')])
     }
@@ -182,7 +182,7 @@ for (const backend of ['chokidar', 'directory']) {
     const folders = 60
     await using own = await Rig.start({
       receivers: 1,
-      // Nothing but the watches finds it afterwards.
+      // Nothing but the watches finds the change afterwards.
       root: { watch: { backend, rescanMinutes: 1_000 } },
       prepare: (source) => {
         for (let folder = 0; folder < folders; folder += 1) {

@@ -1,9 +1,9 @@
 /**
- * An agent killed at every durable step of its life, and a command of its own that was: the index never knows less
- * than a receiver was told, the epoch stays, identity and tokens are whole, and the next start makes everybody equal.
+ * An agent, and the command that makes tokens, killed at every durable step: the index never knows less than a receiver
+ * was told, the epoch stays, identity and tokens are whole, and the next start makes all trees equal.
  *
- * In the suite one step of each name, and of SQLite's own names a few, ROOTFERRY_SEED says which; with ROOTFERRY_LONG=1
- * every single one.
+ * The suite takes one step of each name, and a few of SQLite's own, which ROOTFERRY_SEED selects; ROOTFERRY_LONG=1
+ * takes every step.
  */
 
 import assert from 'node:assert/strict'

@@ -1,8 +1,8 @@
 /**
- * A rig whose states can be set back, for killing a daemon again and again on the same way.
+ * A rig whose states can be set back, to kill a daemon again and again on the same way.
  *
  * The source went from one tree to another while everything was recorded; `rewind` puts the daemons back before the
- * change. What is left behind by a crash is read here from copies, so that looking changes nothing.
+ * change. The remains of a crash are read from copies, so that looking at them changes nothing.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -33,7 +33,7 @@ export class CrashBench implements AsyncDisposable {
   readonly agentState: string
   /** The target before the change. */
   readonly before: string
-  /** Where the receiver stood before the change, and after it. */
+  /** The receiver's sequence before the change, and after it. */
   readonly sequences: { before: number; after: number }
   readonly #saved: string
 
@@ -47,7 +47,10 @@ export class CrashBench implements AsyncDisposable {
     this.sequences = sequences
   }
 
-  /** @param keepsAgent whether the agent stays up, with the change recorded; else it is down, and has yet to find it */
+  /**
+   * @param keepsAgent whether the agent stays up, with the change recorded; otherwise it is down, and has yet to find
+   * the change
+   */
   static async start(keepsAgent: boolean): Promise<CrashBench> {
     const rig = await Rig.start({ receivers: 1, prepare: makeBefore })
     const [receiver, agent] = [rig.receivers[0], rig.agent]
@@ -80,7 +83,7 @@ export class CrashBench implements AsyncDisposable {
     replaceTree(join(this.#saved, 'agent'), this.agentState)
   }
 
-  /** What the receiver's ledger says, read from a copy. */
+  /** The content of the receiver's ledger, read from a copy. */
   ledger(): Record | null {
     return this.#read(join(this.receiverState, 'roots/site'), 'ledger.sqlite', (database) => {
       const row = database.prepare('SELECT epoch, sequence FROM state').get()
@@ -102,7 +105,7 @@ export class CrashBench implements AsyncDisposable {
     })
   }
 
-  /** Files of the target that are neither what they were nor what they are to be. */
+  /** Files of the target that hold neither the old nor the new version. */
   torn(): string[] {
     const known = new Set([...digests(this.before).values(), ...digests(this.rig.source).values()])
     return [...digests(this.target)].filter(([, digest]) => !known.has(digest)).map(([path]) => path)
@@ -112,7 +115,7 @@ export class CrashBench implements AsyncDisposable {
     return differences(from, this.target, { ignore: (path) => path.startsWith('.rootferry') })
   }
 
-  /** Staged files that nobody needs any more. */
+  /** Staged files that are not needed any more. */
   leftovers(): string[] {
     const staging = join(this.receiverState, 'roots/site/staging')
     return existsSync(staging) ? readdirSync(staging) : []
@@ -142,10 +145,10 @@ export class CrashBench implements AsyncDisposable {
 /** Called again and again while a run goes on. @returns false when it is over */
 export type Tick = () => Promise<boolean>
 
-/** A life of a daemon under `runner`, until it ends by itself or `tick` says so. */
+/** One life of a daemon under `runner`, until it ends by itself or `tick` returns false. */
 export type Run = (rig: Rig, runner: string, tick: Tick) => Promise<void>
 
-/** Every step of a run that nobody disturbs. */
+/** Every step of an undisturbed run. */
 export async function stepsOfRun(rig: Rig, run: Run): Promise<CrashPoint[]> {
   const log = join(rig.place, 'calls.log')
   await run(rig, tracingRunner(join(rig.place, 'runner'), log), async () => true)
@@ -154,7 +157,7 @@ export async function stepsOfRun(rig: Rig, run: Run): Promise<CrashPoint[]> {
 
 /**
  * Kills the daemon right before a step.
- * @returns the step that it was killed at, or null when the run ended without coming there
+ * @returns the step that it was killed at, or null when the run ended without reaching the step
  */
 export async function killAt(
   rig: Rig,
@@ -175,20 +178,20 @@ export async function killAt(
   return hit
 }
 
-/** A receiver's way from its start to everything durable, and to an orderly end. */
+/** A receiver from its start until everything is durable, and to an orderly end. */
 export async function receiverRun(rig: Rig, runner: string, tick: Tick): Promise<void> {
   const receiver = rig.launchReceiver(0, runner)
   const isLive = saysOnce(receiver, 'root is live')
   await lived(receiver, tick, async () => isLive() && (await settled(rig)))
 }
 
-/** The same of an agent; the receiver is there as soon as the agent is, and goes when it is over. */
+/** The same for an agent; the receiver starts as soon as the agent is up, and is stopped at the end. */
 export async function agentRun(rig: Rig, runner: string, tick: Tick): Promise<void> {
   const agent = rig.launchAgent(runner)
   let isLive = () => false
   let isOver = false
   agent.onLine(({ msg }) => {
-    // What it said last may be read when it is dead.
+    // The last log lines may be read after the daemon is dead.
     if (msg === 'agent is up' && !isOver) isLive = saysOnce(rig.launchReceiver(0), 'root is live')
   })
   try {
@@ -206,7 +209,7 @@ export async function lonelyRun(rig: Rig, runner: string, tick: Tick): Promise<v
   await lived(agent, tick, async () => isUp() && (await rig.status()).roots[0]?.state === 'ready')
 }
 
-/** Whether the daemon has said it since. */
+/** Whether the daemon has logged the message since this call. */
 function saysOnce(daemon: Daemon, message: string): () => boolean {
   let isSaid = false
   daemon.onLine(({ msg }) => {
@@ -215,7 +218,7 @@ function saysOnce(daemon: Daemon, message: string): () => boolean {
   return () => isSaid
 }
 
-/** Lets it live until it is `done`, then stops it, until it has ended or `tick` says that it is over. */
+/** Lets the daemon live until `done` holds, then stops it, and returns when it has ended or `tick` returns false. */
 async function lived(daemon: Daemon, tick: Tick, done: () => Promise<boolean>): Promise<void> {
   let ended: string | null = null
   void daemon.ended.then((how) => {
@@ -239,7 +242,7 @@ async function lived(daemon: Daemon, tick: Tick, done: () => Promise<boolean>): 
   assert.ok(isStopping || isOver, ended ?? '')
 }
 
-/** Everything is visible and durable. An agent that is down or busy is not that far. */
+/** Whether everything is visible and durable. While the agent is down or busy the answer is no. */
 async function settled(rig: Rig): Promise<boolean> {
   try {
     const { roots, receivers } = await rig.status()
@@ -252,7 +255,7 @@ async function settled(rig: Rig): Promise<boolean> {
   }
 }
 
-/** @returns the sequence up to which all is durable */
+/** @returns the sequence up to which everything is durable */
 async function durable(rig: Rig): Promise<number> {
   await until(
     () => settled(rig),
@@ -261,7 +264,7 @@ async function durable(rig: Rig): Promise<number> {
   return (await rig.status()).roots[0]?.sequence ?? Number.NaN
 }
 
-/** Contents, by path. */
+/** Digests of contents, by path. */
 function digests(root: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const path of readdirSync(root, { recursive: true }).map(String)) {
@@ -281,7 +284,7 @@ function copyTree(from: string, to: string): void {
   execFileSync('cp', ['-a', `${from}/.`, `${to}/`])
 }
 
-/** The directory itself stays the one that it is. */
+/** Replaces the content; the directory itself stays the same one. */
 export function replaceTree(from: string, to: string): void {
   emptyTree(to)
   copyTree(from, to)

@@ -1,8 +1,8 @@
 /**
  * The kernel refuses steps of a daemon with the errors of full, broken and read-only disks, for as long as the test
- * likes: the daemon says so, tries again by itself, and needs no restart; no file of the target is torn meanwhile.
+ * wants. The daemon reports it, tries again by itself, and needs no restart; meanwhile no file of the target is torn.
  *
- * In the suite a sample, ROOTFERRY_SEED says which; with ROOTFERRY_LONG=1 every kind of step.
+ * The suite takes a sample that ROOTFERRY_SEED selects; ROOTFERRY_LONG=1 takes every kind of step.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -37,7 +37,7 @@ const RECEIVER: [step: string, error: string][] = [
   ['utimes target', 'EIO'],
 ]
 
-/** In the middle of its kind: what begins and ends a life is not meant here. */
+/** A point in the middle of its kind, which belongs neither to the start nor to the end of a life. */
 function middleOf(points: readonly CrashPoint[], step: string): CrashPoint {
   const all = points.filter(({ name }) => name === step)
   const point = all[Math.floor(all.length / 2)]
@@ -45,7 +45,7 @@ function middleOf(points: readonly CrashPoint[], step: string): CrashPoint {
   return point
 }
 
-/** Has the daemon refused until it said `complaint`, then lets it have its way. */
+/** Refuses the step until the daemon has logged `complaint`, then lets it succeed. */
 async function refuse(
   bench: CrashBench,
   point: CrashPoint,
@@ -84,7 +84,7 @@ test('a receiver whose disk refuses a step says so, keeps what was there, and go
   for (const [step, error] of [...RECEIVER.slice(from), ...RECEIVER.slice(0, from)].slice(0, SAMPLE)) {
     bench.rewindReceiver()
     const launch = (runner: string) => rig.launchReceiver(0, runner)
-    await refuse(bench, middleOf(points, step), error, launch, 'can not commit, trying again')
+    await refuse(bench, middleOf(points, step), error, launch, 'cannot commit, trying again')
     assert.deepEqual(bench.leftovers(), [], step)
     await rig.killReceiver(0)
     t.diagnostic(`${error} at ${step}`)
@@ -112,7 +112,7 @@ test('an agent whose disk is full says so, and goes on by itself', async (t) => 
   assert.equal((await rig.status()).roots[0]?.epoch, epoch)
 })
 
-test('what can not be removed names the error of the disk', (t) => {
+test('a removal that fails names the error of the disk', (t) => {
   const missing = straceIsMissing()
   if (missing !== null) return t.skip(missing)
   const file = join(mkdtempSync(join(tmpdir(), 'rootferry-remove-')), 'x')

@@ -1,4 +1,7 @@
-/** Holds the table of durable sites against the sources: a new one without a row fails, and so does a row without one. */
+/**
+ * Compares the table of durable sites with the sources: a new site without a row fails, and so does a row without a
+ * site.
+ */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +12,7 @@ const PACKAGES = join(import.meta.dirname, '../../packages')
 const CALLS =
   /\b(?<fs>(?:rename|mkdir|rmdir|unlink|rm|link|symlink|cp|copyFile|write|writeFile|appendFile|truncate|ftruncate|fsync|fdatasync|chmod|fchmod|chown|fchown|lchown|utimes|futimes|lutimes)Sync)\(|(?<!function )\b(?<ours>writeDurably|removeTree)\(|#file\.(?<ledger>run|transaction|synced|checkpoint)\(|\.exec\((?<commit>['`](?:BEGIN[^'`]*)?COMMIT)|['`](?<statement>INSERT|UPDATE|DELETE) |(?<promised>promisify\(fsync\))/g
 
-/** @returns how often each call occurs in a text; statements of a database are one step, however many */
+/** @returns how often each call occurs in a text; any number of database statements is one step */
 function durableCalls(text: string): Record<string, number> {
   const found: Record<string, number> = {}
   for (const { groups = {} } of text.replaceAll(/^\s*(?:\/\/|\*|\/\*\*).*$/gm, '').matchAll(CALLS)) {

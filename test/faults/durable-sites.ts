@@ -1,19 +1,20 @@
 /**
- * Every place in the sources that makes a change on a disk, and the steps of `durable-steps.ts` as which it is seen at
- * run time: crash tests kill the daemons at each of those. A sentence instead says why none is needed.
+ * Every place in the sources that changes something on a disk, and the steps of `durable-steps.ts` that are seen there
+ * at run time: crash tests kill the daemons at each of those steps. A place without a step has a sentence that says
+ * why.
  *
- * Held in both directions: `durable-sites.test.ts` finds a call that has no row here, the crash tests find a step that
- * no row names, and one at which nothing was killed.
+ * The table is checked in both directions: `durable-sites.test.ts` finds a call without a row, and the crash tests find
+ * a step that no row names, and a step at which no daemon was killed.
  */
 export type Site = [calls: number, steps: readonly string[] | string]
 
 const REPLACED = (what: string) => [`write ${what}`, `fsync ${what}`, `rename ${what} to ${what}`, 'fsync state']
 const DAMAGE = 'sets a damaged file aside before anything else is done: the next start does it again'
-const OWNERS = 'root only, and beside the modes in the same step'
+const OWNERS = 'root only, and together with the modes in the same step'
 const ACROSS = 'trash on another filesystem than what goes there: piece by piece, the original last'
-const CLEANS = 'takes away what nobody names any more'
+const CLEANS = 'removes files that are not referenced any more'
 
-/** By file below packages/, by call. */
+/** By file below packages/, then by call. */
 export const SITES: Record<string, Record<string, Site>> = {
   'agent/src/serve/http/admin-secret.ts': { writeDurably: [1, REPLACED('admin-secret')] },
   'agent/src/serve/door/identity.ts': {
@@ -84,7 +85,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     futimesSync: [1, ['utimes staging']],
     symlinkSync: [1, ['symlink staging']],
     linkSync: [1, ['link target to staging']],
-    fchmodSync: [1, 'a new file with special bits, beside its times'],
+    fchmodSync: [1, 'a new file with special bits, together with its times'],
     fchownSync: [1, OWNERS],
     copyFileSync: [1, 'where a second name for the same file is refused'],
     removeTree: [7, ['unlink probe']],
@@ -117,7 +118,7 @@ export const SITES: Record<string, Record<string, Site>> = {
   },
 }
 
-/** What SQLite does by itself, to finish what our statements began. */
+/** The steps of SQLite itself, which finish what our statements began. */
 function sqlite(file: string): string[] {
   const [wal, journal] = [`${file}-wal`, `${file}-journal`]
   const ofWal = [`chown ${wal}`, `write ${wal}`, `fsync ${wal}`, `unlink ${wal}`]
@@ -125,14 +126,14 @@ function sqlite(file: string): string[] {
   return [...ofWal, ...ofJournal, `write ${file}`, `fsync ${file}`, `truncate ${file}`, 'fsync state']
 }
 
-/** The steps at which a test has to kill: of the agent, of its commands, of the receiver. */
+/** The steps at which a test must kill: steps of the agent, of its commands, of the receiver. */
 export const STEPS = {
   agent: [...stepsOf('agent/', 'admin-secret', 'index', 'state'), ...stepsOf('', 'identity'), ...sqlite('index')],
   command: [...stepsOf('', 'tokens'), 'fsync state'],
   receiver: [...stepsOf('receiver/'), ...stepsOf('host/src/machine/make-directories.ts'), ...sqlite('ledger')],
 }
 
-/** @param places where given, only steps there */
+/** @param places when given, only steps at these places */
 function stepsOf(prefix: string, ...places: string[]): string[] {
   const sites = Object.entries(SITES).filter(([file]) => file.startsWith(prefix))
   const steps = sites.flatMap(([, calls]) =>
@@ -145,8 +146,8 @@ const OF_SQLITE = 3
 const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 
 /**
- * Which steps of a daemon a run of the tests kills at: all that are ours, and of those that are SQLite's alone, whose
- * crash safety is its own, a few that the seed chooses; in a long run all.
+ * The steps of a daemon at which a test run kills: all of our own steps, and of SQLite's own, whose crash safety is
+ * SQLite's business, a few that the seed selects; in a long run all.
  */
 export function wantedSteps(known: readonly string[], seed: number): Set<string> {
   const ours = new Set(stepsOf(''))
@@ -157,5 +158,5 @@ export function wantedSteps(known: readonly string[], seed: number): Set<string>
   return new Set([...own, ...some])
 }
 
-/** Not asked for, for it takes two commits in one life; where it is seen it is no surprise. */
+/** Not required, because it takes two commits in one life; it is no surprise where it is seen. */
 export const SOMETIMES = ['fsync target']

@@ -1,8 +1,8 @@
 /**
- * Names for what the daemons do to disks: a step is a kind of call and the kind of place it works on.
+ * Names for the daemons' operations on disks: a step is a kind of call and the kind of place that it works on.
  *
- * The names are what crash tests enumerate, what `durable-sites.ts` says of every call in the sources, and what is
- * printed when one of them is not covered.
+ * Crash tests enumerate these names, `durable-sites.ts` assigns them to every call in the sources, and a test prints
+ * those that are not covered.
  */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
@@ -28,7 +28,9 @@ const KINDS: Record<string, string> = {
   utimensat: 'utimes',
 }
 
-/** The first that matches names the place. What no pattern matches is none of the product's: pipes, caches. */
+/**
+ * The first pattern that matches names the place. A path that no pattern matches is not the product's: pipes, caches.
+ */
 const PLACES: [RegExp, string][] = [
   [/\/ledger\.sqlite-wal$/, 'ledger-wal'],
   [/\/ledger\.sqlite-journal$/, 'ledger-journal'],
@@ -44,18 +46,18 @@ const PLACES: [RegExp, string][] = [
   [/\/trash(?:\/|$)/, 'trash'],
   [/\/(?:rename-)?probe$/, 'probe'],
   [/\/(?:web\d+\/state|agent)(?:\/|$)/, 'state'],
-  // What is reached through a descriptor: the target, and the trash, which is entered in the same way.
+  // Paths through a descriptor: the target, and the trash, which is entered in the same way.
   [/^\/proc\/self\/fd\/|\/target\d+(?:\/|$)/, 'target'],
 ]
 
-/** @returns null when the call failed or does not touch what the product keeps */
+/** @returns null when the call failed or does not touch a file of the product */
 export function stepName(call: Call): string | null {
   if (call.result !== null && call.result < 0) return null
   const places = pathsOf(call).map((path) => PLACES.find(([pattern]) => pattern.test(path))?.[1])
   const [from, to] = places
   const kind = KINDS[call.syscall] ?? call.syscall
   if (kind === 'unlink' && call.parameters.includes('AT_REMOVEDIR')) return from === undefined ? null : `rmdir ${from}`
-  // Where a symlink points is no place of ours.
+  // The target of a symlink is not a place that the call changes.
   if (kind === 'symlink') return places.at(-1) === undefined ? null : `symlink ${places.at(-1)}`
   if (from === undefined) return null
   return kind === 'rename' || kind === 'link' ? `${kind} ${from} to ${to}` : `${kind} ${from}`
@@ -66,7 +68,7 @@ export interface CrashPoint {
   aim: Aim
 }
 
-/** Every step of a run, in order, each with what to say to strace to stop before it in another run. */
+/** Every step of a run, in order, each with the aim that makes strace stop before it in another run. */
 export function crashPoints(calls: readonly Call[]): CrashPoint[] {
   const points: CrashPoint[] = []
   const counts = new Map<string, number>()
@@ -88,17 +90,17 @@ export function crashPoints(calls: readonly Call[]): CrashPoint[] {
   return points
 }
 
-/** The points of each name, beginning at one that the seed chooses. */
+/** The points of each name, beginning at one that the seed selects. */
 function byName(points: readonly CrashPoint[], seed: number): CrashPoint[][] {
   const groups = [...Map.groupBy(points, ({ name }) => name).values()]
   return groups.map((all) => [...all.slice(seed % all.length), ...all.slice(0, seed % all.length)])
 }
 
-/** How often a short run tries to come to a step of one name: threads of a pool take turns as they like. */
+/** How often a short run tries to reach a step of one name: threads of a pool take turns as they like. */
 const MOST_TRIES = 8
 const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 
-/** Which steps there are, and which of them a daemon was killed at. */
+/** The known steps, and those at which a daemon was killed. */
 export interface Coverage {
   seen: Set<string>
   wanted: ReadonlySet<string>
@@ -106,7 +108,7 @@ export interface Coverage {
 }
 
 /**
- * Has `kill` kill at one step of each wanted name that it was not killed at yet, or, in a long run, at every step.
+ * Calls `kill` for one step of each wanted name at which it has not killed yet, or, in a long run, for every step.
  * @param kill returns the name of the step at which it really killed
  */
 export async function killAtEach(
@@ -126,12 +128,12 @@ export async function killAtEach(
   }
 }
 
-/** Every known step is there in some run, and the daemon was killed at all that were wanted. */
+/** Every known step occurred in some run, and the daemon was killed at all wanted ones. */
 export function assertCovered(t: TestContext, seed: number, known: Iterable<string>, coverage: Coverage): void {
   const { seen, wanted, killed } = coverage
   t.diagnostic(`seed ${seed}: killed at ${[...killed].sort().join(', ')}`)
   const missing = [...new Set(known)].filter((name) => !seen.has(name))
-  assert.deepEqual(missing, [], 'steps that nobody makes')
+  assert.deepEqual(missing, [], 'steps that never happen')
   assert.deepEqual(
     [...wanted].filter((name) => !killed.has(name)),
     [],

@@ -1,6 +1,6 @@
 /**
- * What goes wrong on a rig in a soak: lines, processes and a disk, each trouble for a while, several at a time.
- * Receivers 0 and 1 are behind lines, 1 is killed as well, 2 has the disk that can become full.
+ * The faults of a rig in a soak: lines, processes and a disk, each fault for a while, several at a time. Receivers 0
+ * and 1 are behind lines, 1 is killed as well, and 2 has the disk that can become full.
  */
 import fc from 'fast-check'
 import { Line } from '../support/line.ts'
@@ -10,12 +10,12 @@ import type { SmallDisk } from './small-disk.ts'
 const KINDS = ['cut', 'block', 'stall', 'throttle', 'mute', 'fill', 'killReceiver', 'killAgent', 'none'] as const
 const SLOW_BYTES_A_SECOND = 20_000
 const MORTAL = 1
-/** Longer than anything lasts in the suite, so that a long soak has stalls beyond the heartbeat. */
+/** Longer than any fault lasts in the suite, so that a long soak has stalls beyond the heartbeat. */
 const MOST_EPISODES = process.env['ROOTFERRY_LONG'] === '1' ? 40 : 6
 
 export interface Trouble {
   kind: (typeof KINDS)[number]
-  /** Whose line. */
+  /** The receiver whose line it is. */
   receiver: number
   /** How long it lasts. */
   episodes: number
@@ -32,7 +32,7 @@ export class Troubles implements AsyncDisposable {
   readonly #disk: SmallDisk | null
   readonly #lines: readonly Line[]
   readonly #counts = new Map<string, number>()
-  /** What makes each good again, and in how many episodes. */
+  /** The function that repairs each fault, and in how many episodes. */
   readonly #open = new Map<string, { left: number; heal: () => unknown }>()
 
   private constructor(rig: Rig, disk: SmallDisk | null, lines: readonly Line[]) {
@@ -47,7 +47,7 @@ export class Troubles implements AsyncDisposable {
     return new Troubles(rig, disk, lines)
   }
 
-  /** How often what went wrong. */
+  /** How often each fault happened. */
   get story(): string {
     return JSON.stringify(Object.fromEntries(this.#counts))
   }
@@ -74,7 +74,7 @@ export class Troubles implements AsyncDisposable {
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1)
   }
 
-  /** An episode is over: what has lasted its time is made good. */
+  /** An episode is over: faults that have lasted their time are repaired. */
   async pass(): Promise<void> {
     for (const [key, one] of this.#open) {
       one.left -= 1
@@ -84,7 +84,7 @@ export class Troubles implements AsyncDisposable {
     }
   }
 
-  /** All is made good. */
+  /** Repairs every fault. */
   async end(): Promise<void> {
     for (const { heal } of this.#open.values()) await heal()
     this.#open.clear()
@@ -95,7 +95,7 @@ export class Troubles implements AsyncDisposable {
     this.#disk?.[Symbol.dispose]()
   }
 
-  /** @returns false when it can not be done here */
+  /** @returns false when this machine cannot do it */
   async #strikeMachine(kind: Trouble['kind'], lasts: (heal: () => unknown) => unknown): Promise<boolean> {
     const disk = this.#disk
     if (kind === 'fill' && disk !== null) {

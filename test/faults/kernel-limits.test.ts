@@ -1,4 +1,7 @@
-/** What the kernel grants runs out: room for watch events, watches, descriptors. All converges, and what is degraded says so. */
+/**
+ * The kernel's resources run out: room for watch events, watches, descriptors. All trees become equal, and degraded
+ * operation is reported.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -32,7 +35,7 @@ for (const backend of ['chokidar', 'directory']) {
     await using rig = await Rig.start({ receivers: 1, prepare: makeDirectories, root: { watch: { backend } } })
     await rig.converged()
     const pid = rig.agent?.pid ?? 0
-    // Nobody reads the queue: it overflows for sure.
+    // The stopped process does not read the queue: it is certain to overflow.
     process.kill(pid, 'SIGSTOP')
     try {
       for (let number = 0; number < OPERATIONS; number += 1)

@@ -1,4 +1,4 @@
-/** A large file, cut in the middle of its way: of what a receiver has, at most one segment comes again. */
+/** A large file whose transfer is cut in the middle: at most one segment of what the receiver has comes again. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { closeSync, cpSync, ftruncateSync, mkdtempSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
@@ -14,7 +14,7 @@ const SEGMENT_BYTES = 8 * 1024 * 1024
 /** Messages, frame headers, tar headers. */
 const OVERHEAD = 1.001
 
-/** Mostly holes: what has to come is zeros, and random bytes here and there that a mistaken offset would shift. */
+/** Mostly holes: the content is zeros, with random bytes here and there that a mistaken offset would shift. */
 function makeLarge(path: string): void {
   const file = openSync(path, 'w')
   ftruncateSync(file, SIZE)
@@ -22,7 +22,7 @@ function makeLarge(path: string): void {
   closeSync(file)
 }
 
-/** How much of the file the receiver has, by a copy of its ledger. */
+/** How much of the file the receiver has, according to a copy of its ledger. */
 function heldBytes(rig: Rig): number {
   const copy = mkdtempSync(join(rig.place, 'look-'))
   const state = join(rig.place, 'web1/state/roots/site')

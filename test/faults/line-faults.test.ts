@@ -1,7 +1,7 @@
 /**
  * Lines that break: at every frame of a changeset and within it, during the upgrade, after the commit but before its
- * acknowledgement; lines that are slow, or silent for longer than the heartbeat allows; and one that stalls and one that
- * flaps beside others that do not.
+ * acknowledgement; lines that are slow, or silent for longer than the heartbeat allows; and a line that stalls and a
+ * line that flaps alongside good ones.
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -138,7 +138,7 @@ test('a line that is silent for longer than the heartbeat allows is given up by 
   await rig.converged()
 })
 
-test('beside a line that stalls and one that flaps the others go on', async () => {
+test('alongside a line that stalls and one that flaps the others continue', async () => {
   await using rig = await Rig.start({ receivers: 4 })
   await using slow = await Line.to(rig.agentPort)
   await using flapping = await Line.to(rig.agentPort)

@@ -1,9 +1,9 @@
 /**
- * A receiver killed at every durable step of its life: what it then claims is true, no file is torn, and the next
- * start makes the whole right. The steps are those that strace sees in a run that nobody disturbs.
+ * A receiver killed at every durable step of its life: its claims are then true, no file is torn, and the next start
+ * makes the target right. The steps are those that strace sees in an undisturbed run.
  *
- * In the suite one step of each name, and of SQLite's own names a few, ROOTFERRY_SEED says which; with ROOTFERRY_LONG=1
- * every single one.
+ * The suite takes one step of each name, and a few of SQLite's own, which ROOTFERRY_SEED selects; ROOTFERRY_LONG=1
+ * takes every step.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -35,7 +35,7 @@ const WAYS: Way[] = [
   },
 ]
 
-/** @returns the step at which it was killed, null when it did not come there this time */
+/** @returns the step at which it was killed, null when it did not reach the step this time */
 async function crashAndRecover(bench: CrashBench, way: Way, point: CrashPoint): Promise<string | null> {
   const { rig } = bench
   way.begin(bench)
@@ -52,7 +52,10 @@ async function crashAndRecover(bench: CrashBench, way: Way, point: CrashPoint): 
   return hit
 }
 
-/** Unless it is in the middle of a burst, it has either all of the change or nothing of it, and says which. */
+/**
+ * Unless it is in the middle of a burst, the target holds either all of the change or nothing of it, and the ledger
+ * says which.
+ */
 function assertClaim(bench: CrashBench, at: string): void {
   const { sequences, rig } = bench
   const claimed = bench.ledger()

@@ -1,4 +1,4 @@
-/** A target on a filesystem of its own that can become full, where mounting is allowed. */
+/** A target on a filesystem of its own that can become full, where mounting is permitted. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, statfsSync } from 'node:fs'
 
@@ -12,14 +12,14 @@ export class SmallDisk implements Disposable {
     this.#at = at
   }
 
-  /** Mounts at a directory, which is made. @returns null where that is not allowed */
+  /** Makes a directory and mounts the filesystem there. @returns null where that is not permitted */
   static at(path: string): SmallDisk | null {
     mkdirSync(path, { recursive: true })
     const words = ['-t', 'tmpfs', '-o', `size=${ROOMY_BYTES}`, 'tmpfs', path]
     return spawnSync('mount', words).status === 0 ? new SmallDisk(path) : null
   }
 
-  /** Leaves no room beyond what is there, and a page. */
+  /** Leaves no room beyond the present content and one page. */
   fill(): void {
     const { blocks, bfree, bsize } = statfsSync(this.#at)
     this.#resize((blocks - bfree) * bsize + PAGE_BYTES)
@@ -33,7 +33,7 @@ export class SmallDisk implements Disposable {
     spawnSync('umount', ['-l', this.#at])
   }
 
-  /** Something may have been written since the size was asked for: then it stays as roomy as it was. */
+  /** Something may have been written since the size was read: then the filesystem keeps its size. */
   #resize(bytes: number): void {
     spawnSync('mount', ['-o', `remount,size=${bytes}`, this.#at])
   }

@@ -2,9 +2,9 @@
  * Churn and random faults for a long time: three receivers, one behind a line that is cut, blocked, stalled, slowed and
  * muted, one that is also killed, one whose disk becomes full; and an agent that is killed in the first half.
  *
- * Every round ends with everybody well: trees are equal, nothing is left in staging, nothing went to the trash, and
- * nobody has more memory, descriptors or watches than before. The second half leaves the agent alone, for what it leaks
- * has to show. One minute in the suite, half an hour with ROOTFERRY_LONG=1, or ROOTFERRY_SOAK_MINUTES; ROOTFERRY_SEED.
+ * Every round ends with all daemons well: trees are equal, staging is empty, nothing went to the trash, and no process
+ * has more memory, descriptors or watches than before. The second half leaves the agent alone, so that its leaks would
+ * show. One minute in the suite, half an hour with ROOTFERRY_LONG=1, or ROOTFERRY_SOAK_MINUTES; ROOTFERRY_SEED.
  */
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
@@ -23,10 +23,10 @@ const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 const MINUTES = Number(process.env['ROOTFERRY_SOAK_MINUTES'] ?? (IS_LONG ? 30 : 1))
 const SEED = Number(process.env['ROOTFERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const BACKEND = SEED % 2 === 0 ? 'chokidar' : 'directory'
-/** The receiver that nobody kills: what it leaks has to show. */
+/** The receiver that is never killed, so that its leaks would show. */
 const STEADY = 0
 const EPISODES_A_ROUND = 15
-/** Of a heap that is collected when it likes. */
+/** Megabytes by which a heap may vary, because V8 chooses when to collect it. */
 const MEMORY_SLACK = 40
 const DESCRIPTOR_SLACK = 8
 
@@ -36,13 +36,13 @@ const episode = fc.record({
   after: fc.array(operation, { maxLength: 10 }),
 })
 
-/** Changes that are there for sure, so that an agent that is up has something to say. */
+/** Changes that certainly happen, so that a running agent has something to report. */
 function mark(rig: Rig, number: number): void {
   mkdirSync(join(rig.source, 'marks'), { recursive: true })
   writeFileSync(join(rig.source, 'marks', `${number % 50}`), `${number}\n`.repeat(number % 3_000))
 }
 
-/** Staged files that nobody needs any more, wherever the receiver stages. */
+/** Staged files that are not needed any more, wherever the receiver stages. */
 function staged(rig: Rig): string[] {
   return rig.targets.flatMap((target, number) => {
     const places = [join(rig.place, `web${number + 1}/state/roots/site/staging`), join(target, '.rootferry/staging')]
@@ -58,7 +58,7 @@ async function assertWell(rig: Rig, at: string): Promise<void> {
   }
 }
 
-/** The vital signs of one that is at rest: what it opened for its last work is closed by then. */
+/** The vital signs of a daemon at rest: descriptors of its last work are closed by then. */
 async function atRest(daemon: Daemon | null | undefined, descriptors: number, at: string): Promise<VitalSigns> {
   const signs = () => vitalSigns(daemon?.pid ?? 0)
   return await until(
@@ -67,7 +67,7 @@ async function atRest(daemon: Daemon | null | undefined, descriptors: number, at
   )
 }
 
-/** What a long life has at its end it had at its beginning. */
+/** At the end of a long life a daemon uses no more than at its beginning. */
 function assertFlat(who: string, signs: readonly VitalSigns[]): void {
   const third = Math.ceil(signs.length / 3)
   const most = (part: readonly VitalSigns[]) => Math.max(...part.map(({ memory }) => memory))

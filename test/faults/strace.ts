@@ -1,9 +1,9 @@
 /**
- * Daemons under strace: what they ask of the kernel, stopped before a chosen call, or refused one.
+ * Daemons under strace: their system calls, a stop before a chosen call, or the refusal of one.
  *
  * A daemon is stopped by a delay on entry: the call is in the log and has not happened, so that a SIGKILL sent now is a
  * crash right before it. (strace's own `signal=` injection does nothing together with --seccomp-bpf, without which a
- * daemon starts at half the speed.) Counting is strace's: per thread, over the calls that match the path.
+ * daemon starts at half the speed.) strace does the counting: per thread, over the calls that match the path.
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ const DURABLE_CALLS = [
   ...['chmod', 'fchmod', 'fchmodat', 'chown', 'fchown', 'lchown', 'fchownat', 'utimensat'],
 ]
 const STOP_SECONDS = 120
-/** More than a daemon of these tests ever has. */
+/** More descriptors than a daemon of these tests ever has. */
 const MOST_DESCRIPTORS = 100
 
 export interface Call {
@@ -28,26 +28,29 @@ export interface Call {
   result: number | null
 }
 
-/** Which call is meant: the `when`-th of its kind that one thread makes. */
+/** The call that is meant: the `when`-th of its kind that one thread makes. */
 export interface Aim {
   syscall: string
-  /** Only calls on this path, in which `*` is any descriptor, or on a descriptor of it count; null: all of this syscall. */
+  /**
+   * Only calls on this path, in which `*` stands for any descriptor, or on a descriptor of it count; null: all calls of
+   * this kind.
+   */
   path: string | null
   when: number
 }
 
-/** Why daemons can not be run under strace here, or null when they can. */
+/** Why daemons cannot be run under strace here, or null when they can. */
 export function straceIsMissing(): string | null {
   const { status } = spawnSync('strace', ['-D', '-f', '--seccomp-bpf', '-o', '/dev/null', 'true'])
   return status === 0 ? null : 'needs strace (5.3 or newer), and to be allowed to trace'
 }
 
-/** @returns what runs a program in the place of Node: a script, with its calls in `log` */
+/** @returns a script that runs a program in place of Node, and writes its calls to `log` */
 export function tracingRunner(at: string, log: string): string {
   return writeRunner(at, log, DURABLE_CALLS.join(','), ['--seccomp-bpf'], [])
 }
 
-/** The same, and it stops before the call. */
+/** The same; it also stops before the call. */
 export function stoppingRunner(at: string, log: string, aim: Aim): string {
   return writeRunner(
     at,
@@ -59,8 +62,8 @@ export function stoppingRunner(at: string, log: string, aim: Aim): string {
 }
 
 /**
- * The same, and the call aimed at fails, and all of its kind on that path after it, until `endTracing`. Without
- * --seccomp-bpf: its filter would stay, and answer ENOSYS where no tracer is left.
+ * The same, but the call that is aimed at fails, and every later call of its kind on that path, until `endTracing`. It
+ * runs without --seccomp-bpf, whose filter would stay and answer ENOSYS when no tracer is left.
  */
 export function refusingRunner(at: string, log: string, aim: Aim, error: string): string {
   return writeRunner(
@@ -72,7 +75,7 @@ export function refusingRunner(at: string, log: string, aim: Aim, error: string)
   )
 }
 
-/** Ends strace; the daemon goes on, and nothing is refused any more. */
+/** Ends strace; the daemon continues, and no call is refused any more. */
 export function endTracing(daemon: Daemon): void {
   const tracer = tracerOf(daemon)
   if (tracer !== 0) process.kill(tracer, 'SIGTERM')
@@ -83,7 +86,7 @@ export function refusals(log: string): number {
   return existsSync(log) ? readFileSync(log, 'latin1').split('(INJECTED)').length - 1 : 0
 }
 
-/** strace takes a path as it stands in the call. */
+/** strace compares a path as it stands in the call. */
 function pathFilter({ path }: Aim): string[] {
   if (path === null) return []
   if (!path.includes('*')) return ['-P', path]
@@ -92,7 +95,7 @@ function pathFilter({ path }: Aim): string[] {
 
 function writeRunner(at: string, log: string, syscalls: string, how: string[], more: string[]): string {
   rmSync(log, { force: true })
-  // -D: the daemon is this script's process, and strace its child, so that signals reach whom they are for.
+  // -D: the daemon is this script's process and strace its child, so that signals reach the daemon.
   const words = ['strace', '-D', '-f', ...how, '-qq', '-y', '-s', '300', '-o', log]
   const all = [...words, '-e', `trace=${syscalls}`, ...more, process.execPath]
   writeFileSync(at, `#!/bin/sh\nexec ${all.map(quoted).join(' ')} "$@"\n`)
@@ -121,7 +124,7 @@ export function readCalls(log: string): Call[] {
   return calls
 }
 
-/** The call at which a daemon with a stopping runner stands, once it does. */
+/** The call before which a daemon with a stopping runner stands, once it does. */
 export function stoppedAt(log: string, aim: Aim): Call | null {
   const counts = new Map<string, number>()
   for (const call of readCalls(log)) {
@@ -133,7 +136,7 @@ export function stoppedAt(log: string, aim: Aim): Call | null {
   return null
 }
 
-/** Kills a daemon that stands before a call, and its strace, which would sit the delay out. */
+/** Kills a daemon that stands before a call, and its strace, which would otherwise wait for the end of the delay. */
 export async function killStopped(daemon: Daemon): Promise<void> {
   const tracer = tracerOf(daemon)
   const dead = daemon.kill()

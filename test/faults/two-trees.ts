@@ -1,9 +1,9 @@
-/** A docroot before and after a change that takes every road through a commit: what crash and disk tests send. */
+/** A docroot before and after a change that uses every way through a commit; crash and disk tests send it. */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** More than a segment holds: it travels in slices. */
+/** More than a segment holds, so that it travels in slices. */
 const LARGE_BYTES = 9_000_000
 
 export function makeBefore(root: string): void {

@@ -1,11 +1,11 @@
-/** What the kernel says of a process that must not leak: its memory, its descriptors, its watches. */
+/** The kernel's view of a process that must not leak: its memory, its descriptors, its watches. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 export interface VitalSigns {
-  /** Resident, in MB. */
+  /** Resident memory in MB. */
   memory: number
   descriptors: number
-  /** Of inotify. */
+  /** inotify watches. */
   watches: number
 }
 
@@ -17,7 +17,7 @@ export function vitalSigns(pid: number): VitalSigns {
   return { memory: Math.round(memory), descriptors: infos.length, watches }
 }
 
-/** What its descriptors are of. */
+/** The files that its descriptors refer to. */
 export function openFiles(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).map((name) => unlessClosed(() => readlinkSync(`/proc/${pid}/fd/${name}`)))
 }
@@ -26,7 +26,7 @@ function infoOf(pid: number, name: string): string {
   return unlessClosed(() => readFileSync(`/proc/${pid}/fdinfo/${name}`, 'latin1'))
 }
 
-/** A descriptor that was closed since is none. */
+/** A descriptor that was closed meanwhile does not count. */
 function unlessClosed(read: () => string): string {
   try {
     return read()

@@ -1,4 +1,4 @@
-/** While directories of the source are swapped for symlinks, nothing that lies outside is indexed or packed. */
+/** While directories of the source are swapped for symlinks, nothing outside the root is indexed or packed. */
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** While its parent directories are swapped for symlinks, a commit changes nothing that lies outside the root. */
+/** While its parent directories are swapped for symlinks, a commit changes nothing outside the root. */
 import assert from 'node:assert/strict'
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ import {
 } from '../../packages/receiver/test-support/test-feed.ts'
 import { imprint, ROUNDS, Swapper } from '../support/swapper.ts'
 
-/** What a swapped directory would be confused with: the same names, of other kinds and content. */
+/** The content that a swapped directory leads to: the same names, of other kinds and with other content. */
 function fillOutside(place: string): void {
   mkdirSync(join(place, 'deep/inner'), { recursive: true })
   for (const name of ['f', 'g', 'deep/f', 'deep/inner/f']) writeFileSync(join(place, name), 'SECRET outside')
@@ -23,7 +23,7 @@ function fillOutside(place: string): void {
   mkdirSync(join(place, 'empty'))
 }
 
-/** Every operation below `d`: made, replaced, changed in its attributes only, copied from, taken away. */
+/** Every operation below `d`: created, replaced, changed in its attributes only, copied from, removed. */
 function changesOf(round: number): Fed[] {
   const mode = round % 2 === 0 ? 0o640 : 0o604
   const mtime = MTIME + round * 1_000_000

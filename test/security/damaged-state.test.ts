@@ -28,7 +28,7 @@ function withFile(file: string, work: (descriptor: number) => void): void {
   }
 }
 
-/** The database alone: what a clean end leaves. */
+/** Keeps the database alone, which is what a clean end leaves. */
 function dropLog(file: string): void {
   for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })
 }
@@ -98,7 +98,7 @@ test('state of a newer version is left alone: one line, and an exit code', async
   }
 })
 
-test('a state directory that can not be written ends a start with one line', async () => {
+test('a state directory that cannot be written ends a start with one line', async () => {
   await using rig = await Rig.start({ receivers: 1, receiversLater: true, prepare: fill })
   await until(
     async () => (await rig.status()).roots[0]?.state === 'ready',

@@ -35,7 +35,7 @@ const damage: fc.Arbitrary<Damage> = fc.record({
   value: fc.nat(VALUES.length - 1),
 })
 
-/** Replaces the scalar value of that number in a JSON text. */
+/** Replaces the `place`-th scalar value in a JSON text. */
 function replaceValue(text: string, place: number, value: number): string {
   const values = [...text.matchAll(/(?<=[:[,])(?:"(?:[^"\\]|\\.)*"(?!:)|-?\d+|null|true|false)/g)]
   const chosen = values[place % Math.max(values.length, 1)]
@@ -103,7 +103,7 @@ test(`damaged conversations end with a code, or in a tree, and never outside (se
         if ('text' in frame) feed.disk.receiveText(Buffer.from(frame.text))
         else feed.disk.receiveBytes(new Uint8Array(frame.bytes))
       }
-      // Whatever was left undamaged ends with this.
+      // A conversation that was left undamaged ends with this.
       feed.disk.receiveText(Buffer.from('{'))
       await feed.seen('broken')
       committed += feed.all('committed').length

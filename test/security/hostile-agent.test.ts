@@ -1,6 +1,6 @@
 /**
- * An agent that breaks the protocol in every way it can think of, against the receiver's disk side and against a real
- * receiver process: every connection ends with a code, nothing changes in the target or outside of it, and the honest
+ * An agent that breaks the protocol in every way we can think of, against the receiver's disk side and against a real
+ * receiver process: every connection ends with a code, nothing changes in the target or outside it, and the honest
  * agent that comes next finds a receiver that works.
  */
 import assert from 'node:assert/strict'
@@ -30,7 +30,7 @@ import { until } from '../support/until.ts'
 
 type Attack = (feed: Feed) => Promise<void> | void
 
-/** A changeset of one segment whose header, bytes or both are not what they should be. */
+/** A changeset of one segment whose header, bytes or both are wrong. */
 function segment(
   fed: readonly Fed[],
   spoil: (segment: Segment, bytes: Buffer) => [object, Buffer],
@@ -193,7 +193,7 @@ test('whatever an agent sends wrong ends its connection with a code, and changes
   assert.equal(readFileSync(join(feed.target, 'protected/f'), 'utf8'), 'precious')
 })
 
-/** What a real process is sent in place of a welcome or after one. */
+/** What a real process receives in place of a welcome or after one. */
 const ON_THE_LINE: Record<string, { say: (socket: WebSocket) => void; code: number }> = {
   'a message of five megabytes': { say: (socket) => socket.send(`"${'x'.repeat(5e6)}"`), code: 1009 },
   'a message in endless fragments': {

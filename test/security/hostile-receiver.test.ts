@@ -1,5 +1,5 @@
 /**
- * A receiver with a good token that breaks the protocol in every way it can think of: it is closed with a code and one
+ * A receiver with a valid token that breaks the protocol in every way we can think of: it is closed with a code and one
  * log line, learns nothing that is not in the index, and an honest receiver of the same agent does not notice.
  */
 import assert from 'node:assert/strict'
@@ -52,7 +52,7 @@ before(async () => {
 })
 after(() => rig[Symbol.asyncDispose]())
 
-/** An honest receiver of the same agent still gets what changes, and the agent is the process that it was. */
+/** An honest receiver of the same agent still gets changes, and the agent is still the same process. */
 async function honestIsServed(): Promise<void> {
   writeFileSync(join(rig.source, 'honest'), `round ${++round}`)
   const left = () => differences(rig.source, rig.targets[0] ?? '', { ignore: (path) => path === EXCLUDED })
@@ -82,7 +82,7 @@ class HostileReceiver implements Disposable {
     })
   }
 
-  /** Connected, and fed up to the first commit if it asks nicely. */
+  /** Connected, and fed up to the first commit if its hello is valid. */
   static async fed(hello: ToAgent = HELLO): Promise<HostileReceiver> {
     const receiver = new HostileReceiver()
     await once(receiver.socket, 'open')
@@ -130,14 +130,14 @@ const VIOLATIONS: Record<string, { does: (receiver: HostileReceiver) => void; co
     code: 4400,
   },
   'a negative sequence': { does: (receiver) => receiver.say({ type: 'committed', sequence: -1 }), code: 4400 },
-  'a sequence that is no number': {
+  'a sequence that is not a number': {
     does: (receiver) => receiver.say('{"type":"committed","sequence":NaN}'),
     code: 4400,
   },
   'durable before committed': { does: (receiver) => receiver.say({ type: 'durable', sequence: 5 }), code: 4401 },
   'negative credit': { does: (receiver) => receiver.say({ type: 'credit', bytes: -1 }), code: 4400 },
   'endless credit': { does: (receiver) => receiver.say({ type: 'credit', bytes: 2 ** 53 }), code: 4400 },
-  'a repair that nobody asked for': { does: (receiver) => receiver.say({ type: 'repaired', request: 7 }), code: 4401 },
+  'a repair that was not asked for': { does: (receiver) => receiver.say({ type: 'repaired', request: 7 }), code: 4401 },
   'the end of a resync that is none': {
     does: (receiver) => receiver.say({ type: 'resynced', sequence: 1 }),
     code: 4401,
@@ -238,7 +238,7 @@ test('a hello of nonsense gets nothing; one of another root gets a code', async 
   }
 })
 
-test('one that never reads costs little memory, and delays nobody', async () => {
+test('a receiver that never reads costs little memory, and delays no other', async () => {
   const memory = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${rig.agent?.pid}/status`, 'utf8'))?.[1]) / 1024
   const lazy = Array.from({ length: 4 }, () => new HostileReceiver())
   try {

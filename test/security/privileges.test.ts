@@ -1,4 +1,4 @@
-/** Daemons without privileges, and what they leave alone: owners, set-id bits, umasks, what they may not read. */
+/** Daemons without privileges, and what they leave alone: owners, set-id bits, umasks, unreadable paths. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -56,7 +56,7 @@ test('set-id bits of files arrive only where they are allowed; directories keep 
     () => modes(rig.targets[0] ?? '')['d/f0'] === '755',
     () => JSON.stringify(modes(rig.targets[0] ?? '')['d/f0']),
   )
-  // A comparison finds nothing to mend.
+  // A comparison finds nothing to repair.
   await rig.killReceiver(0)
   const logged = rig.logs.length
   rmSync(join(rig.place, 'web1/state'), { recursive: true })
@@ -86,15 +86,15 @@ for (const umask of [0o077, 0o000]) {
   })
 }
 
-/** A rig whose daemons run as nobody. */
+/** A rig whose daemons run as the user nobody. */
 async function unprivileged(t: TestContext, options: RigOptions): Promise<Rig | null> {
   if (!isRoot) {
-    t.skip('takes root to become nobody')
+    t.skip('needs root to become the user nobody')
     return null
   }
   const reads = spawnSync(process.execPath, ['--check', import.meta.filename], { uid: NOBODY, gid: NOBODY })
   if (reads.status !== 0) {
-    t.skip('nobody can not read this checkout')
+    t.skip('the user nobody cannot read this checkout')
     return null
   }
   return await Rig.start({ ...options, user: NOBODY })

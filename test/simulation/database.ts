@@ -3,7 +3,7 @@
  *
  *   SAVEPOINT synced … SAVEPOINT transaction … RELEASE transaction        what a loss of power takes: all after `synced`
  *
- * What is committed survives the end of a process; a transaction under way does not. A loss of power may take what was
+ * A committed transaction survives the end of a process; an unfinished one does not. A loss of power may take what was
  * committed since the last commit with synchronous=FULL, or checkpoint. One process at a time, as in exclusive mode.
  */
 import { DatabaseSync as Engine, type StatementSync as EngineStatement, type SQLInputValue } from 'node:sqlite'
@@ -20,7 +20,7 @@ const KEPT_OUT =
   /PRAGMA (?:synchronous|locking_mode|journal_mode|wal_autocheckpoint|busy_timeout|cache_size)\s*=\s*[\w-]+\s*;?/gi
 const WRITES = /^\s*(?:INSERT|UPDATE|DELETE|REPLACE)/i
 
-/** The file: outlives the processes that open it. */
+/** The file, which outlives the processes that open it. */
 export class StoredDatabase {
   readonly engine = new Engine(':memory:')
   readonly #statements = new Map<string, EngineStatement>()
@@ -60,7 +60,10 @@ export class StoredDatabase {
   }
 }
 
-/** Rows of a database of a machine, for whoever looks on; none when it is not there yet, or amid a transaction. */
+/**
+ * Rows of a database of a machine, for an observer; none when the database does not exist yet, or in the middle of a
+ * transaction.
+ */
 export function rowsOf(machine: Machine, path: string, sql: string, ...values: SQLInputValue[]) {
   const stored = machine.disk.find(path)?.attached
   if (!(stored instanceof StoredDatabase) || stored.isInTransaction || !stored.hasTables) return []
@@ -133,7 +136,7 @@ export class DatabaseSync {
     return act()
   }
 
-  /** A statement that is a transaction of its own, unless one is under way. */
+  /** Runs a statement as a transaction of its own, unless one is open. */
   #writing<Result>(act: () => Result): Result {
     this.#machine.step('reads')
     if (this.#stored.isInTransaction) return act()
@@ -156,7 +159,10 @@ export class DatabaseSync {
 
 type Around = <Result>(act: () => Result) => Result
 
-/** The engine's statements serve everybody who prepares the same text: what one of them asked for is its own. */
+/**
+ * The engine's statements are shared by all callers that prepare the same text, so each caller's settings are kept
+ * here.
+ */
 export class StatementSync {
   readonly #prepared: (asArrays: boolean) => EngineStatement
   readonly #around: Around

@@ -1,6 +1,6 @@
 /**
- * node:fs for code under simulation: the calls that change what is where, and the ones that read it. Content and
- * descriptors are in disk-files.ts. Held against the real calls by disk.test.ts.
+ * node:fs for code under simulation: the calls that change or read the tree. Content and descriptors are in
+ * disk-files.ts. disk.test.ts compares these calls with the real ones.
  */
 import {
   enterCall,
@@ -149,7 +149,7 @@ export function renameSync(from: PathLike, to: PathLike): void {
   machine.disk.attach(target.directory, target.name, machine.disk.detach(source.directory, source.name))
 }
 
-/** In the order in which Linux looks. */
+/** The checks in the order in which Linux makes them. */
 function renameFault(source: Place, target: Place): string | null {
   if (source.directory.device !== target.directory.device) return 'EXDEV'
   if (source.name === '.' || target.name === '.') return 'EBUSY'

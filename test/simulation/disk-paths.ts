@@ -1,6 +1,7 @@
 /**
  * From a path, or a descriptor, of the present process to an object on its machine's disk, as Linux would find it:
- * symlinks are followed on the way and, where asked, at the end; `/proc/self/fd/<n>` is what the descriptor holds.
+ * symlinks are followed on the way and, if asked, at the end; `/proc/self/fd/<n>` is the object that the descriptor
+ * holds.
  */
 import { constants } from 'node:fs'
 import { constants as system } from 'node:os'
@@ -9,7 +10,7 @@ import type { Attributes, Inode } from './inode.ts'
 import type { Effect, Machine } from './machine.ts'
 import type { Process } from './scheduler.ts'
 
-/** Where a path leads: `inode` is null when nothing is at its last component. */
+/** The place that a path leads to: `inode` is null when nothing is at its last component. */
 export interface Place {
   directory: Inode
   name: string
@@ -31,13 +32,13 @@ const MOST_NAME_BYTES = 255
 const FIRST_DESCRIPTOR = 3
 
 const tables = new WeakMap<object, Map<number, OpenFile>>()
-/** Owner of what a test opens without a process. */
+/** The owner of descriptors that a test opens without a process. */
 const NOBODY = {}
 
 export function fault(code: string, syscall: string, path: PathLike | number): Error {
   const numbers: Record<string, number> = system.errno
   const message = `${code}: simulated, ${syscall} '${text(path)}'`
-  // Where it came from interests nobody, and takes longer than all the rest of a call.
+  // No stack trace is made: nothing reads it, and it takes longer than the rest of a call.
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 0
   const error = new Error(message)
@@ -45,7 +46,7 @@ export function fault(code: string, syscall: string, path: PathLike | number): E
   return Object.assign(error, { code, syscall, errno: -(numbers[code] ?? 0) })
 }
 
-/** A call begins. @throws the system error that it is to meet, Killed */
+/** Begins a call. @throws the system error that the call is to meet, Killed */
 export function enterCall(effect: Effect, syscall: string, path: PathLike | number): Machine {
   const machine = presentMachine()
   const code = machine.step(effect)
@@ -144,7 +145,7 @@ export const O_PATH = 0o10000000
 export const OPEN = constants
 export const UMASK = 0o022
 
-/** What lies on it may be gone: gives its number back. */
+/** The content of a freed object may be gone: its number can be used again. */
 export function freed(machine: Machine, inode: Inode): void {
   if (inode.places.length > 0) return
   const isOpen = [...openFiles().values()].some((file) => file.inode === inode)

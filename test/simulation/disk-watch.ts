@@ -1,7 +1,7 @@
 /**
- * fs.watch for code under simulation: one directory, by what it is and not by its path. As with inotify, a process has
- * one queue, equal events in a row are one, all that wait are delivered in one turn, and what comes while the queue is
- * full is dropped without a word.
+ * fs.watch for code under simulation: it watches one directory as an object, not as a path. As with inotify, a process
+ * has one queue, equal events in a row are one event, all waiting events are delivered in one turn, and events that
+ * come while the queue is full are dropped without a word.
  */
 import { EventEmitter } from 'node:events'
 import { enterCall, inodeAt, type PathLike } from './disk-paths.ts'

@@ -1,5 +1,5 @@
 /**
- * Which simulation the replaced modules (node:fs, node:sqlite, ws …) work on at present. There is one at a time: the
+ * The simulation that the replaced modules (node:fs, node:sqlite, ws …) work on at present. There is one at a time: the
  * code under test imports those modules once, and runs come one after the other.
  */
 import { Machine } from './machine.ts'
@@ -30,15 +30,15 @@ export function isUnderWay(): boolean {
 }
 
 /**
- * Whether code under simulation may set real timers: a simulation that is there, but has given nobody a turn, would
- * never hear of them.
- * @throws when there is one
+ * Refuses real timers to code under simulation when a simulation exists but no process has its turn: the simulation
+ * would never hear of them.
+ * @throws when there is such a simulation
  */
 export function refuseBetweenTurns(what: string): void {
   if (present !== null && present.scheduler.current === null) throw new Error(`${what} outside of any turn`)
 }
 
-/** Whose turn it is. */
+/** The process that has its turn. */
 export function presentProcess(): Process | null {
   return farm().scheduler.current
 }

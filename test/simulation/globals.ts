@@ -43,7 +43,7 @@ class SimulatedTimeout {
 
 type Act = (...words: unknown[]) => void
 
-/** To be called once, before any code under simulation runs. */
+/** Call it once, before any code under simulation runs. */
 export function installGlobals(): void {
   const real = { ...globalThis, setTimeout, setInterval, setImmediate, clearTimeout, clearInterval }
   const now = Date.now

@@ -1,8 +1,8 @@
 /**
- * Puts the simulated world under the product's own code, which is not changed for it: modules of the machine, and those
- * that hold bounds, are replaced as it imports them, and snippets of its source as it is loaded.
+ * Puts the simulated world under the product's own code without changing that code: modules of the machine, and those
+ * that hold bounds, are replaced as the product imports them, and snippets of its source as they are loaded.
  *
- * A snippet that is not found exactly once is an error: whoever changes the source has to say anew what is replaced.
+ * A snippet that is not found exactly once is an error: a change of the source must also update the snippet.
  */
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
@@ -37,7 +37,7 @@ const SCALED = new Map(
 )
 const SCALED_URLS = new Set(SCALED.values())
 
-/** To be called before the product is imported. @throws when a snippet is not found, or more than once */
+/** Call it before the product is imported. @throws when a snippet is not found, or more than once */
 export function installHooks(replacements: readonly Replacement[]): void {
   const sources = new Map<string, string>()
   for (const { file, snippet, replacement } of replacements) {

@@ -1,4 +1,4 @@
-/** What goes wrong in a simulated farm, one thing at a time, and how it all ends. */
+/** The faults of a simulated farm, one at a time, and how each ends. */
 import { GOOD } from './network.ts'
 import type { Chance } from './random.ts'
 import type { Host, ReceiverHost, World } from './world.ts'
@@ -15,7 +15,7 @@ const TROUBLES: Record<string, { weight: number; strike: Trouble }> = {
     strike: (world, { machine }, chance) => {
       const isSilent = chance.oneIn(4)
       world.network.cut(chance.oneIn(3) ? null : machine.name, isSilent)
-      return `a line of ${machine.name} is cut${isSilent ? ', and nobody hears of it' : ''}`
+      return `a line of ${machine.name} is cut${isSilent ? ', and neither end hears of it' : ''}`
     },
   },
   killReceiver: { weight: 5, strike: (_world, host, chance) => kill(host, chance) },
@@ -89,7 +89,7 @@ export async function strike(world: World): Promise<void> {
   world.tell(`— ${told}`)
 }
 
-/** Nothing goes wrong any more, but for the receivers that are given. */
+/** Ends all faults, except those of the given receivers. */
 export function heal(world: World, but: readonly ReceiverHost[]): void {
   world.agent.machine.recover()
   for (const host of world.receivers) {
@@ -102,7 +102,7 @@ export function heal(world: World, but: readonly ReceiverHost[]): void {
   world.tell('— everything works again')
 }
 
-/** One that is of no use until it is healed, and must not be in the way of the others. */
+/** Makes one receiver useless until it is healed; it must not hold up the others. */
 export function spoil(world: World, host: ReceiverHost): void {
   const { chance } = world
   const { caller, machine } = host

@@ -1,4 +1,4 @@
-/** One object of a simulated disk, and what `stat` says of it. Knows nothing of paths or processes. */
+/** One object of a simulated disk, and its `stat`. Knows nothing of paths or processes. */
 
 export type Kind = 'file' | 'directory' | 'symlink'
 
@@ -20,11 +20,11 @@ export class Inode {
   attributes: Attributes
   content = new Uint8Array(0)
   readonly entries = new Map<string, Inode>()
-  /** Of a symlink. */
+  /** The target of a symlink. */
   target = ''
-  /** Where it is: one place for a directory, any number for others. */
+  /** The places of the object: one for a directory, any number for others. */
   readonly places: { directory: Inode; name: string }[] = []
-  /** Something else than bytes is stored here (a database). */
+  /** An object other than bytes that is stored here (a database). */
   attached: unknown = null
 
   constructor(number: number, kind: Kind, device: number, attributes: Attributes) {
@@ -57,7 +57,7 @@ export class Inode {
   }
 }
 
-/** As node:fs has it, as far as anybody looks. */
+/** The fields of node:fs's Stats that are used. */
 export class SimulatedStats {
   readonly dev: number
   readonly ino: number

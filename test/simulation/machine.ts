@@ -1,19 +1,19 @@
 /**
- * A machine of the simulated farm: its disk, its clock, and the troubles that its disk calls meet.
+ * A machine of the simulated farm: its disk, its clock, and the faults that its disk calls meet.
  *
- * Every call of a process on it goes through `step`, which is where a process is killed between two calls, a disk is
- * full, or a call simply takes its time.
+ * Every disk call of a process goes through `step`, where a process is killed between two calls, a disk is full, or a
+ * call simply takes its time.
  */
 import { Disk, type DiskOptions } from './disk.ts'
 import type { Chance } from './random.ts'
 import { Killed, type Process, type Scheduler } from './scheduler.ts'
 
-/** What a call does to the disk: nothing, changes it without new room, or needs room. */
+/** The effect of a call on the disk: none, a change that needs no room, or a change that needs room. */
 export type Effect = 'reads' | 'changes' | 'allocates'
 
 /** 2027-01-15, far from any edge. */
 const BEGINNING_MS = 1_800_000_000_000
-/** What still hurts after a trouble is over. */
+/** How long a fault has effects after its end. */
 const AFTERMATH_MS = 5_000
 
 export class Machine {
@@ -21,15 +21,15 @@ export class Machine {
   readonly disk: Disk
   readonly chance: Chance
   readonly #scheduler: Scheduler
-  /** What the wall clock is off by. */
+  /** How far the wall clock is off. */
   clockSkewMs = 0
   /** Changes of the disk, and commits of databases, until the process that makes them is killed; null: never. */
   stepsToDeath: number | null = null
-  /** Nothing that needs room works. */
+  /** No call that needs room succeeds. */
   isFull = false
   /** A system error that the next changing call meets, once. */
   nextFault: string | null = null
-  /** What a call costs at the most, milliseconds. */
+  /** The most milliseconds that a call takes. */
   mostCallMs = 0
   boots = 0
   #troubledUntil = 0
@@ -42,12 +42,12 @@ export class Machine {
     this.boot()
   }
 
-  /** Something is wrong with its disk, or was a moment ago. */
+  /** Whether its disk has a fault, or had one a moment ago. */
   get isInTrouble(): boolean {
     return this.isFull || this.#scheduler.now < this.#troubledUntil
   }
 
-  /** Nothing is wrong with it any more. Its clock stays what it is. */
+  /** Ends all faults. The clock stays as it is. */
   recover(): void {
     this.#troubledUntil = this.#scheduler.now + AFTERMATH_MS
     this.isFull = false

@@ -1,6 +1,6 @@
 /**
- * Deliberate bugs, each in the product's own code, and the oracles that catch them. A mutation that nobody catches, or
- * whose snippet is not there any more, fails the suite: the simulation proves with them that it would see the real thing.
+ * Deliberate bugs, each in the product's own code, and the oracles that catch them. A mutation that is not caught, or
+ * whose snippet is gone, fails the suite: with the mutations the simulation proves that it would see a real bug.
  */
 import type { Replacement } from './hooks.ts'
 import type { Guarantee } from './violation.ts'
@@ -70,7 +70,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'this.#consumed += 0 * bytes',
   ),
   mutation(
-    'nobody waits for the socket',
+    'a session does not wait for the socket',
     ['G8'],
     'agent/src/serve/feed/session.ts',
     'while (this.#socket.bufferedAmount > BOUNDS.bufferedBytes && !this.#closed) await this.#sleep()',

@@ -1,6 +1,6 @@
 /**
- * Lines between receivers and the agent: each way in order, late, slow, and cut at any moment. What was under way when
- * a line is cut is lost, and each end hears of it in its own time, or not at all (half-open) until it gives up.
+ * Lines between receivers and the agent: each way in order, late, slow, and cut at any moment. Frames on a line that is
+ * cut are lost, and each end hears of the cut in its own time, or not at all (half-open) until it gives up.
  *
  *   Socket ─send─▶ Line ─after latency, bytes ÷ rate─▶ Socket 'message'
  */
@@ -9,23 +9,23 @@ import type { Process, Scheduler } from './scheduler.ts'
 import { type Frame, SimulatedSocket } from './socket.ts'
 
 export interface LineQuality {
-  /** Most milliseconds that a frame is under way. */
+  /** The most milliseconds that a frame travels. */
   latencyMs: number
-  /** Bytes a millisecond. */
+  /** Bytes per millisecond. */
   rate: number
-  /** One in so many frames comes twice; 0: none. */
+  /** One in this many frames comes twice; 0: none. */
   repeatsOneIn: number
 }
 
-/** A line that is as good as it gets. */
+/** A line as good as possible. */
 export const GOOD: LineQuality = { latencyMs: 2, rate: Number.POSITIVE_INFINITY, repeatsOneIn: 0 }
 
 export interface Caller {
   receiver: string
   quality: LineQuality
-  /** Nobody gets through. */
+  /** No connection gets through. */
   isBlocked: boolean
-  /** Frames to the receiver wait until this is over. */
+  /** Frames to the receiver wait until the stall is over. */
   isStalled: boolean
 }
 
@@ -44,7 +44,7 @@ export class Network {
   readonly #chance: Chance
   readonly callers = new Map<string, Caller>()
   readonly lines = new Set<Line>()
-  /** Told of every message when it is sent, and of every one that arrives. */
+  /** Called for every message when it is sent, and when it arrives. */
   onFrame: (way: 'sent' | 'arrived', line: Line, toAgent: boolean, frame: Frame) => void = () => undefined
   listening: Listening | null = null
 
@@ -82,9 +82,9 @@ export class Line {
   readonly #network: Network
   readonly #scheduler: Scheduler
   readonly #chance: Chance
-  /** When the last frame of each way arrives: none overtakes another. */
+  /** When the last frame of each direction arrives, so that none overtakes another. */
   readonly #arrivals = new Map<SimulatedSocket, number>()
-  /** What waits for the end of a stall, oldest first. */
+  /** Frames that wait for the end of a stall, oldest first. */
   #stalled: (() => void)[] = []
   isCut = false
 
@@ -111,7 +111,7 @@ export class Line {
     this.#pingLater()
   }
 
-  /** @param left the frame is out of the sender's hands: it has arrived, or never will */
+  /** @param left called when the frame is out of the sender's hands: it has arrived, or never will */
   carry(from: SimulatedSocket, frame: Frame, left: () => void): void {
     this.#network.onFrame('sent', this, from === this.client, frame)
     const bytes = frame.kind === 'close' ? 0 : frame.data.byteLength
@@ -125,7 +125,7 @@ export class Line {
     })
   }
 
-  /** One end is gone at once; the other one hears of it. */
+  /** One end is gone at once; the other end hears of it. */
   abandon(from: SimulatedSocket): void {
     const to = this.#otherEnd(from)
     this.isCut = true
@@ -133,7 +133,7 @@ export class Line {
     this.#scheduler.after(this.#scheduler.soon(MOST_NOTICE_MS), to.owner, () => to.end(ABNORMAL, ''))
   }
 
-  /** Both ends have said goodbye. */
+  /** Both ends have closed. */
   closed(): void {
     this.#forget()
   }

@@ -1,6 +1,6 @@
 /**
- * The rest of Node that code under simulation must not have for real: chance, time, other processes, sockets of the
- * host. Each export stands for the one of the same name in the module that hooks.ts puts it in the place of.
+ * The other parts of Node that code under simulation must not use for real: chance, time, other processes, sockets of
+ * the host. Each export replaces the export of the same name in the module for which hooks.ts substitutes this one.
  */
 import { EventEmitter } from 'node:events'
 import { farm, isUnderWay, presentMachine, presentProcess } from './farm.ts'
@@ -15,7 +15,7 @@ export function randomBytes(bytes: number): Buffer {
 }
 
 export function randomInt(end: number): number {
-  // What is drawn when a module is loaded is drawn before any simulation.
+  // A number that is drawn while a module is loaded is drawn before any simulation.
   return isUnderWay() ? presentMachine().chance.below(end) : 1
 }
 
@@ -61,7 +61,7 @@ export function spawn(command: string): never {
   throw new Error(`${command} is not simulated`)
 }
 
-/** collect-garbage.ts of host: the garbage of thousands of farms is V8's own business. */
+/** collect-garbage.ts of host: V8 collects the garbage of thousands of farms as it likes. */
 export function collectGarbage(): void {
   return
 }

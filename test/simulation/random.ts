@@ -1,4 +1,4 @@
-/** Seeded chance: the same seed draws the same numbers for ever. Source: Chris Doty-Humphrey's SFC32 (PractRand). */
+/** Seeded chance: the same seed always draws the same numbers. Source: Chris Doty-Humphrey's SFC32 (PractRand). */
 export class Chance {
   #a: number
   #b: number
@@ -12,7 +12,7 @@ export class Chance {
     for (let round = 0; round < 12; round += 1) this.#next()
   }
 
-  /** A chance of its own, so that more draws here do not change what is drawn there. */
+  /** An independent chance, so that more draws from one do not change the draws from the other. */
   fork(): Chance {
     return new Chance(this.#next())
   }
@@ -32,7 +32,7 @@ export class Chance {
     return least + this.fraction() * (most - least)
   }
 
-  /** True in one of so many cases. */
+  /** True in one of this many cases. */
   oneIn(cases: number): boolean {
     return this.below(cases) === 0
   }

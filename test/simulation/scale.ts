@@ -1,19 +1,20 @@
 /**
  * The product at a small scale: bounds that a real tree meets at thousands of entries and megabytes are met by a
- * handful of entries and kilobytes, so that a short run cuts changesets, slices files, waits for credit and fills caches.
+ * handful of entries and kilobytes, so that a short run cuts changesets, slices files, waits for credit and fills
+ * caches.
  *
- * Each side keeps its bounds in one module, and a module of `scaled/` takes its place with the shipped numbers, some of
- * them smaller; the relations that the product asserts of its bounds hold for these as well.
+ * Each side keeps its bounds in one module, and a module of `scaled/` replaces it with the shipped numbers, some of
+ * them smaller. The relations that the product asserts between its bounds hold for these as well.
  */
 import type { Replacement } from './hooks.ts'
 
-/** A module below packages/ → the module that takes its place. */
+/** A module below packages/ → the module that replaces it. */
 export const SCALED_MODULES: Readonly<Record<string, string>> = {
   'protocol/src/limits.ts': './scaled/protocol-limits.ts',
   'agent/src/bounds.ts': './scaled/agent-bounds.ts',
 }
 
-/** `const name = value` takes another value, whatever it has. */
+/** `const name = value` gets another value, whatever its value is. */
 function bound(file: string, name: string, value: string): Replacement {
   return { file, snippet: new RegExp(`(?<=^(?:export )?const ${name} = )[^\\n]+`, 'm'), replacement: value }
 }

@@ -1,28 +1,28 @@
 /**
  * Time and turns of a simulated farm: one queue of events, each of which belongs to a process.
  *
- * INVARIANT: between two events everything that the first has set going has come to rest (microtasks and next ticks are
- * drained), so whatever happens in between belongs to the process whose event it was. An event of a process that has
- * died is dropped. Time passes by going to the next event, and by what disk calls cost (`spend`).
+ * INVARIANT: between two events everything that the first one started has come to rest (microtasks and next ticks are
+ * drained), so everything in between belongs to the process of that event. An event of a process that has died is
+ * dropped. Time passes with each next event, and with the cost of disk calls (`spend`).
  */
 import type { Chance } from './random.ts'
 
-/** What a call of a dead process throws: nobody is there to see it. */
+/** Thrown by a call of a dead process; no code of the process sees it. */
 export class Killed extends Error {
   override name = 'Killed'
 }
 
-/** A process, or a thread of one: what dies as a whole. */
+/** A process, or a thread of one: the unit that dies as a whole. */
 export class Process {
   readonly name: string
   readonly machine: object
   readonly parent: Process | null
   isDead = false
-  /** Called when it dies, however it does. */
+  /** Called when it dies, for whatever reason. */
   readonly atDeath: (() => void)[] = []
-  /** Called with an error that nothing in it has caught; it is dead then. */
+  /** Called with an error that no code of the process caught; the process is dead then. */
   onError: (error: unknown) => void = () => undefined
-  /** Called with an error that has ended one of its threads. */
+  /** Called with an error that ended one of its threads. */
   onThreadError: (error: unknown) => void = () => undefined
 
   constructor(name: string, machine: object, parent: Process | null = null) {
@@ -32,7 +32,7 @@ export class Process {
     parent?.atDeath.push(() => this.kill())
   }
 
-  /** The process that it is, or is a thread of. */
+  /** The process itself, or the process that this thread belongs to. */
   get whole(): Process {
     return this.parent === null ? this : this.parent.whole
   }
@@ -68,12 +68,12 @@ export class Scheduler {
     this.#chance = chance
   }
 
-  /** Time goes by while the present event is under way. */
+  /** Time passes during the present event. */
   spend(ms: number): void {
     this.now += ms
   }
 
-  /** @param owner null: nobody's, it happens in any case */
+  /** @param owner null: the event belongs to no process and happens in any case */
   after(ms: number, owner: Process | null, act: () => void): Timer {
     const timer = { due: this.now + ms, order: this.#orders, owner, act, isCancelled: false }
     this.#orders += 1
@@ -81,7 +81,7 @@ export class Scheduler {
     return timer
   }
 
-  /** A short while that is different every time. */
+  /** A short time that differs with every call. */
   soon(most: number): number {
     return this.#chance.between(0, most)
   }
@@ -99,7 +99,7 @@ export class Scheduler {
     return true
   }
 
-  /** Has a process do something now, and waits until it rests. */
+  /** Runs `act` as the process now, and waits until the process rests. */
   async run(owner: Process | null, act: () => void): Promise<void> {
     this.current = owner
     try {
@@ -111,7 +111,7 @@ export class Scheduler {
     this.current = null
   }
 
-  /** Nothing has caught this error of the present event. */
+  /** The present event failed with an error that was not caught. */
   failed(error: unknown): void {
     const { current } = this
     if (current === null) throw error

@@ -1,6 +1,6 @@
 /**
  * The simulation as part of the suite: seeds that must hold, the same story for the same seed, and deliberate bugs that
- * must be seen. More of it: ROOTFERRY_LONG=1, or ROOTFERRY_SEEDS=5000; another beginning: ROOTFERRY_SEED=1000.
+ * must be caught. More of it: ROOTFERRY_LONG=1, or ROOTFERRY_SEEDS=5000; another beginning: ROOTFERRY_SEED=1000.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -59,7 +59,7 @@ describe('deliberate bugs', { concurrency: 2 }, () => {
     it(`would notice: ${name}`, async () => {
       const lines = await simulate('--from', '1', '--count', String(SEEDS_A_MUTATION), '--mutation', name)
       const [caught] = lines.filter(({ guarantee }) => guarantee !== undefined)
-      assert.ok(caught?.guarantee, `nobody noticed in ${SEEDS_A_MUTATION} runs`)
+      assert.ok(caught?.guarantee, `not noticed in ${SEEDS_A_MUTATION} runs`)
       assert.ok(
         caughtBy.some((guarantee) => guarantee === caught.guarantee),
         caught.message ?? '',

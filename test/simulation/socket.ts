@@ -1,7 +1,8 @@
 /**
- * ws for code under simulation: one end of a line, as a receiver's link and an agent's session know it.
+ * ws for code under simulation: one end of a line, with the interface that a receiver's link and an agent's session
+ * use.
  *
- * Events come in turns of their owner's. What was sent and has not arrived is `bufferedAmount`.
+ * Events come in turns of the socket's owner. `bufferedAmount` is what was sent and has not arrived.
  */
 import { EventEmitter } from 'node:events'
 import { farm, presentProcess } from './farm.ts'
@@ -21,7 +22,7 @@ export class SimulatedSocket extends EventEmitter {
   readyState = CONNECTING
   bufferedAmount = 0
   #line: Line | null = null
-  /** Told when what they sent is out of hand. */
+  /** Called when the frame that they sent is out of the sender's hands. */
   readonly #leaving = new Set<() => void>()
 
   constructor(owner: Process | null) {
@@ -46,7 +47,7 @@ export class SimulatedSocket extends EventEmitter {
       this.#later(() => done(new Error('not open, simulated')))
       return
     }
-    // A copy: the sender may use its memory again once the callback has come, and the frame is the taker's.
+    // A copy: the sender may reuse its memory once the callback was called, and the frame belongs to its taker.
     const bytes = Buffer.from(new Uint8Array(Buffer.from(data)).buffer)
     this.bufferedAmount += bytes.byteLength
     const leave = () => {
@@ -110,12 +111,12 @@ export class SimulatedSocket extends EventEmitter {
     })
   }
 
-  /** What was under way will not arrive any more. */
+  /** Frames on their way will not arrive any more. */
   drop(): void {
     for (const leave of [...this.#leaving]) leave()
   }
 
-  /** Its process has died: nobody is told anything. */
+  /** The process has died: no handler is called. */
   vanish(): void {
     this.readyState = CLOSED
     this.removeAllListeners()
@@ -126,7 +127,7 @@ export class SimulatedSocket extends EventEmitter {
   }
 }
 
-/** What code under simulation imports as `ws`: dials by itself; the token says who it is. */
+/** The `ws` module for code under simulation: it dials by itself, and the token says which receiver it is. */
 export default class WebSocket extends SimulatedSocket {
   static readonly OPEN = OPEN
   static readonly CONNECTING = CONNECTING

@@ -1,9 +1,9 @@
 /**
- * node:worker_threads for code under simulation: a root's thread is a process within its process, and what the two say
- * to each other is cloned, in order, and comes in a turn of its own.
+ * node:worker_threads for code under simulation: a root's thread is a process within its process. Messages between the
+ * two are cloned, keep their order, and come in a turn of their own.
  *
- * What an entry file would run is registered by processes.ts: a real thread loads its file once, a simulation has
- * thousands of threads.
+ * processes.ts registers what an entry file would run: a real thread loads its file once, a simulation has thousands of
+ * threads.
  */
 import { EventEmitter } from 'node:events'
 import { farm, presentProcess } from './farm.ts'
@@ -19,7 +19,7 @@ export function registerThread(entry: string, body: Body): void {
   bodies.set(entry, body)
 }
 
-/** A thread's end. What comes before somebody listens waits. */
+/** One end of a thread's port. Messages that come before there is a listener wait. */
 export class Port extends EventEmitter {
   readonly thread: Process
   readonly #toMain: (message: unknown) => void
@@ -98,6 +98,6 @@ export class Worker extends EventEmitter {
   }
 }
 
-/** Of the main thread, which code under simulation always is in. */
+/** null, because code under simulation always counts as the main thread. */
 export const parentPort = null
 export const workerData = null

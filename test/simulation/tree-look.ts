@@ -1,11 +1,11 @@
-/** What a simulated tree looks like: one line for each path, in which everything is that makes two trees equal. */
+/** The look of a simulated tree: one line for each path, with everything that makes two trees equal. */
 import { digestOf } from '../../packages/protocol/src/index.ts'
 import type { Inode } from './inode.ts'
 
 export interface Look {
   /** Kind, attributes, size, target. */
   outside: string
-  /** Of a file's content; else empty. */
+  /** Digest of a file's content; otherwise empty. */
   digest: string
 }
 
@@ -43,7 +43,7 @@ export function outside(
   return `${kind} ${mode === null ? '-' : mode.toString(8)} ${uid}:${gid} ${mtime} ${rest}`
 }
 
-/** Everything at and below a directory; `.` is itself. */
+/** Everything at and below a directory; `.` is the directory itself. */
 export function treeOf(top: Inode, leavesOut: (path: string, isDirectory: boolean) => boolean): Map<string, Look> {
   const found = new Map<string, Look>([['.', lookOf(top)]])
   const walk = (directory: Inode, above: string) => {
@@ -76,7 +76,7 @@ export function treeDifferences(wanted: ReadonlyMap<string, Look>, found: Readon
   return differences
 }
 
-/** Paths at and above what must stay: where something else should be, that can not be made. */
+/** Paths at and above a path that must stay: nothing else can be made there. */
 export function pathsInTheWay(top: Inode, stays: (path: string, isDirectory: boolean) => boolean): Set<string> {
   const found = new Set<string>()
   const walk = (directory: Inode, above: string): boolean => {

@@ -5,7 +5,7 @@ export class Violation extends Error {
   override name = 'Violation'
   readonly guarantee: Guarantee
 
-  /** @param guarantee `sound`: no thread ends of a fault of the program */
+  /** @param guarantee `sound`: no thread ends by a fault of the program */
   constructor(guarantee: Guarantee, what: string) {
     super(`${guarantee}: ${what}`)
     this.guarantee = guarantee

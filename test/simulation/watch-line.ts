@@ -1,8 +1,8 @@
 /**
- * Oracle for what goes over the lines.
+ * Oracle for everything that goes over the lines.
  *
  *   G4  `committed` and `durable` say no more than the ledger does; no hello of the same epoch says less than was said
- *       before, but for a loss of power, and then not less than was durable
+ *       before, except after a loss of power, and then not less than was durable
  *   G8  never more bytes of segments than there is credit for, and one segment; never more in a socket than two frames
  */
 import { decodeToReceiver, LIMITS } from '../../packages/protocol/src/index.ts'
@@ -24,9 +24,9 @@ export class LineWatch {
   readonly #credit = new WeakMap<Line, number>()
   /** By receiver and path: the sequence of a listing that called the path unsettled, so that it is not compared yet. */
   readonly #unsettled = new Map<string, Map<string, number>>()
-  /** Bytes of segments that were sent to anybody. */
+  /** Bytes of segments that were sent to all receivers together. */
   segmentBytes = 0
-  /** Changes of changesets that were sent to anybody. */
+  /** Changes of changesets that were sent to all receivers together. */
   changes = 0
   resyncs = 0
 
@@ -34,13 +34,13 @@ export class LineWatch {
     this.#receivers = receivers
   }
 
-  /** The machine of a receiver lost power: it is back at what was durable. */
+  /** The machine of a receiver lost power: it is back at its durable sequence. */
   lostPower(receiver: string): void {
     const said = this.#said.get(receiver)
     if (said !== undefined) said.committed = said.durable
   }
 
-  /** Up to which sequence of a path the receiver need not have it. */
+  /** For each path, the sequence up to which the receiver need not have it. */
   unsettled(receiver: string): ReadonlyMap<string, number> {
     return this.#unsettled.get(receiver) ?? new Map()
   }
@@ -87,7 +87,7 @@ export class LineWatch {
     const { receiver } = line.caller
     this.#credit.set(line, Number(message['credit']))
     const said = this.#said.get(receiver)
-    // A target that somebody emptied begins anew, whatever was said of it.
+    // A target that was emptied begins anew, whatever was reported before.
     if (message['target'] === 'empty') this.#said.delete(receiver)
     if (said === undefined || message['target'] === 'empty') return
     const { epoch, sequence } = message

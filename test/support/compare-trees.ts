@@ -1,13 +1,13 @@
 /**
- * Compares two directory trees entry by entry, by code that shares nothing with the product: what a target must equal.
- * Paths are handled as bytes, so that any name can be compared.
+ * Compares two directory trees entry by entry, with code that shares nothing with the product: what a target must
+ * equal. Paths are handled as bytes, so that any name can be compared.
  */
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs'
 
 const PIECE_BYTES = 1 << 18
 
 export interface CompareOptions {
-  /** Relative paths (as latin1 text of their bytes) to leave out, with all below. */
+  /** Relative paths (as latin1 text of their bytes) that are left out, with everything below. */
   ignore?: (path: string) => boolean
 }
 
@@ -61,7 +61,7 @@ function compareEntry(
   }
 }
 
-/** In pieces: a file may be larger than memory. */
+/** Compares in pieces: a file may be larger than memory. */
 function hasSameContent(source: Buffer, target: Buffer): boolean {
   const [ours, theirs] = [openSync(source, 'r'), openSync(target, 'r')]
   try {

@@ -2,7 +2,7 @@
  * A real agent and real receivers, each a process of its own, as tests need them: started, killed and restarted one by
  * one, on ports that stay.
  *
- * Knows nothing of what is in a root: a `Site` is one root that they serve. Sites come and go while daemons run.
+ * Knows nothing of the content of a root: a `Site` is one root that they serve. Sites come and go while daemons run.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,17 +21,17 @@ export interface DaemonsOptions {
   receivers?: number
   /** Merged into agent.yaml. */
   agentConfig?: object
-  /** Directory for everything, where the default temporary one will not do. */
+  /** Directory for everything, when the default temporary one does not suit. */
   place?: string
   /** TLS with a certificate of the agent's own, which receivers pin; else plain text. */
   tls?: boolean
-  /** Number of the user that daemons run as, and whom everything belongs to. */
+  /** Number of the user that daemons run as and that owns everything. */
   user?: number
   /** Receivers are started one by one by the test. */
   receiversLater?: boolean
 }
 
-/** A configuration file as far as tests change it: settings by name, and those of each root. */
+/** The part of a configuration file that tests change: settings by name, and those of each root. */
 export interface ConfigFile {
   roots: Record<string, object>
   [setting: string]: unknown
@@ -60,14 +60,16 @@ export class Daemons implements AsyncDisposable {
   #adminPort = 0
   #adminToken = ''
 
-  /** Nothing is written and nothing runs yet: see `serve`. */
+  /** Writes nothing and starts nothing yet: see `serve`. */
   constructor(options: DaemonsOptions = {}) {
     this.#options = options
     this.place = mkdtempSync(join(options.place ?? tmpdir(), 'rootferry-rig-'))
     this.names = Array.from({ length: options.receivers ?? 2 }, (_, number) => `web${number + 1}`)
   }
 
-  /** Has all of them serve this root, and none but this: those that run read it, the others are started. */
+  /**
+   * Makes all daemons serve this root and no other: those that run read the new configuration, the others are started.
+   */
   async serve(root: ServedRoot): Promise<void> {
     if (this.agentPort === 0) await this.#configure(root)
     else this.#reconfigure(root)
@@ -89,7 +91,9 @@ export class Daemons implements AsyncDisposable {
     this.#health[number] = String(up['health'])
   }
 
-  /** Without waiting for it to be up. @param runner what runs the program in the place of Node: a script that calls it */
+  /**
+   * Starts the agent without waiting for it. @param runner runs the program in place of Node: a script that calls it
+   */
   launchAgent(runner: string = process.execPath): Daemon {
     this.agent = this.#spawn('agent', runner, AGENT, join(this.place, 'agent.yaml'))
     return this.agent
@@ -111,7 +115,7 @@ export class Daemons implements AsyncDisposable {
     await this.receivers[number]?.kill()
   }
 
-  /** Has a daemon read its files again; resolves when it has said something to that. */
+  /** Sends HUP; resolves when the daemon has logged its answer. */
   async hangUp(daemon: Daemon, message: string = READ_AGAIN): Promise<void> {
     const said = daemon.says(message)
     process.kill(daemon.pid, 'SIGHUP')
@@ -141,7 +145,7 @@ export class Daemons implements AsyncDisposable {
     return fetch(`${this.healthUrl(number)}${path}`)
   }
 
-  /** What a receiver says of its roots. */
+  /** The receiver's status of its roots. */
   async receiverRoots(number: number): Promise<ReceiverRootView[]> {
     return ((await (await this.health(number, '/v1/status')).json()) as { roots: ReceiverRootView[] }).roots
   }
@@ -150,19 +154,19 @@ export class Daemons implements AsyncDisposable {
     return (await this.health(number, '/readyz')).status === 200
   }
 
-  /** Restarts a receiver with the agent at another port: a Line's. */
+  /** Restarts a receiver with the agent at another port, that of a Line. */
   async redirect(number: number, port: number): Promise<void> {
     await this.killReceiver(number)
     this.editReceiver(number, (config) => ({ ...config, agent: this.#url(port) }))
     await this.startReceiver(number)
   }
 
-  /** Changes agent.yaml, which nobody reads before a HUP or a start. */
+  /** Changes agent.yaml, which takes effect with the next HUP or start. */
   editAgent(change: (config: ConfigFile) => object): void {
     edit(join(this.place, 'agent.yaml'), change)
   }
 
-  /** The same of a receiver.yaml. */
+  /** The same for a receiver.yaml. */
   editReceiver(number: number, change: (config: ConfigFile) => object): void {
     edit(join(this.place, this.#nameOf(number), 'receiver.yaml'), change)
   }
@@ -170,7 +174,7 @@ export class Daemons implements AsyncDisposable {
   agentVerb(...words: string[]): string {
     return execFileSync(process.execPath, [AGENT, ...words, '--config', join(this.place, 'agent.yaml')], {
       encoding: 'utf8',
-      // Hints for people.
+      // stderr has hints for people.
       stdio: ['ignore', 'pipe', 'pipe'],
     })
   }
@@ -218,7 +222,7 @@ export class Daemons implements AsyncDisposable {
       ...agentConfig,
       roots: { [name]: agent },
     })
-    // As `token create` does it, in this process: the suite would start hundreds of commands for it.
+    // Does the same as `token create`, in this process: the suite would otherwise start hundreds of commands.
     const config = readAgentConfig(file)
     const identity = await openIdentity(config, new Date())
     const fingerprint = identity === null || identity.ca !== null ? null : identity.status.fingerprint
@@ -246,7 +250,7 @@ function edit(file: string, change: (config: ConfigFile) => object): void {
   writeJson(file, change(JSON.parse(readFileSync(file, 'utf8')) as ConfigFile))
 }
 
-/** JSON is YAML. */
+/** JSON is valid YAML. */
 function writeJson(file: string, value: object): void {
   writeFileSync(file, JSON.stringify(value))
 }

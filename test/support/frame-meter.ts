@@ -1,6 +1,9 @@
-/** Where WebSocket frames end in a stream of bytes from an agent: after the answer to the upgrade, unmasked, RFC 6455. */
+/**
+ * Finds the ends of WebSocket frames in a stream of bytes from an agent: after the answer to the upgrade, unmasked, RFC
+ * 6455.
+ */
 const HEADER_END = Buffer.from('\r\n\r\n')
-/** As an answer begins that is not encrypted. */
+/** The beginning of an answer that is not encrypted. */
 const PLAIN = Buffer.from('HTTP')
 
 export class FrameMeter {
@@ -11,12 +14,12 @@ export class FrameMeter {
   #missing = 0
 
   /**
-   * @param chunk what comes next
+   * @param chunk the next bytes of the stream
    * @returns for each frame that begins in this chunk the place just behind its header, and for each that ends, its end
    */
   feed(chunk: Buffer): { begins: number[]; ends: number[] } {
     const found = { begins: [] as number[], ends: [] as number[] }
-    // Within TLS there is nothing to be seen.
+    // Frames cannot be seen inside TLS.
     this.#isOpaque ||= this.#pending.byteLength === 0 && !this.#isUpgraded && !chunk.subarray(0, 4).equals(PLAIN)
     if (this.#isOpaque) return found
     for (let at = 0; at < chunk.byteLength; ) {

@@ -1,12 +1,12 @@
-/** A port for a daemon that has to be found at the same place again after a restart. */
+/** A port for a daemon that must be found at the same place again after a restart. */
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 
-/** Below the ports that outgoing connections are given, or one of them could take it before it is listened on. */
+/** Below the ports of outgoing connections, one of which could otherwise take the port before the daemon does. */
 const PORTS = { first: 10_000, last: 32_000 }
 
-/** A port that nobody listens on at the moment. */
+/** A port on which nothing listens at the moment. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const server = createServer().listen(randomInt(PORTS.first, PORTS.last), '127.0.0.1')

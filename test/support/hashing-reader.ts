@@ -1,26 +1,26 @@
 /**
- * Reads every file of a directory over and over, as a program of its own, and says of each whether it is whole: a file's
- * first line is the digest of the rest, so that nothing but a version that somebody wrote passes.
+ * Reads every file of a directory over and over, as a separate program, and reports for each whether it is whole: a
+ * file's first line is the digest of the rest, so that only a version that was written as such passes.
  *
- * `node hashing-reader.ts DIRECTORY`: until its input ends; then prints what it saw, as JSON.
+ * `node hashing-reader.ts DIRECTORY`: runs until its input ends; then prints what it saw, as JSON.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { digestOf } from '../../packages/protocol/src/digest.ts'
 
-/** Between two rounds: others need the processor too. */
+/** Pause between two rounds: other processes need the processor too. */
 const PAUSE_MS = 3
 
 export interface Seen {
   looks: number
-  /** Different contents. */
+  /** Number of different contents. */
   versions: number
   /** Names of files that were neither one version nor another. */
   broken: string[]
 }
 
-/** What a file has to hold. */
+/** Content in the form that the reader checks. */
 export function sealed(body: string): string {
   return `${digestOf(Buffer.from(body))}\n${body}`
 }

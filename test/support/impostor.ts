@@ -1,4 +1,4 @@
-/** A TLS server that is not the agent, or is: it says which bytes it saw of what came inside of TLS. */
+/** A TLS server that may or may not be the agent, and reports which bytes it received inside TLS. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
@@ -6,7 +6,7 @@ import { createServer, type TLSSocket } from 'node:tls'
 export class Impostor implements AsyncDisposable {
   readonly #server
   readonly #sockets = new Set<TLSSocket>()
-  /** What was sent to it, decrypted. */
+  /** The bytes that were sent to it, decrypted. */
   seen = ''
   connections = 0
 

@@ -1,12 +1,12 @@
 /**
- * A TCP line between receiver and agent that a test can cut, block, stall, slow down and open again: at once, during the
- * upgrade, at a chosen frame of the agent's or within one, or so that what the receiver says is lost.
+ * A TCP line between receiver and agent that a test can cut, block, stall, slow down and open again: at once, during
+ * the upgrade, at or within a chosen frame of the agent's, or so that everything from the receiver is lost.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { FrameMeter } from './frame-meter.ts'
 
-/** Of the answer to an upgrade this much arrives when the line breaks in it. */
+/** When the line breaks in the answer to an upgrade, this many bytes of it arrive. */
 const UPGRADE_BYTES = 20
 
 /** The frame, counted from 1, after which the line breaks, or within which; 0 is the answer to the upgrade. */
@@ -33,7 +33,7 @@ export class Line implements AsyncDisposable {
     this.#server = createServer((near) => this.#join(near, agentPort))
   }
 
-  /** @param options `records`: keeps all that passes */
+  /** @param options `records`: keeps all bytes that pass */
   static async to(agentPort: number, options: { records?: boolean } = {}): Promise<Line> {
     const line = new Line(agentPort, options.records === true)
     line.#server.listen(0, '127.0.0.1')
@@ -45,22 +45,22 @@ export class Line implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** What passed in both directions, a character a byte. */
+  /** The bytes that passed in both directions, one character per byte. */
   get recording(): string {
     return Buffer.concat(this.#recorded).toString('latin1')
   }
 
-  /** Whether a break that was asked for has yet to come. */
+  /** Whether a requested break has yet to come. */
   get isBreakDue(): boolean {
     return this.#break !== null
   }
 
-  /** Breaks once, counting the agent's frames from now on. What comes before the break arrives. */
+  /** Breaks once, counting the agent's frames from now on. Everything before the break arrives. */
   breakAt(place: Break): void {
     this.#break = { ...place }
   }
 
-  /** Ends every connection at once; new ones are taken unless it is blocked. */
+  /** Ends every connection at once; new connections are accepted unless the line is blocked. */
   cut(): void {
     for (const socket of this.#open) socket.resetAndDestroy()
   }
@@ -74,7 +74,7 @@ export class Line implements AsyncDisposable {
     this.#blocked = false
   }
 
-  /** Nothing passes any more, and nobody is told. */
+  /** Nothing passes any more, and neither side is told. */
   stall(): void {
     this.#stalled = true
     for (const socket of this.#open) socket.pause()
@@ -85,12 +85,12 @@ export class Line implements AsyncDisposable {
     for (const socket of this.#open) socket.resume()
   }
 
-  /** No more than so many bytes a second pass in either direction, until it is told to be fast again. */
+  /** No more than this many bytes a second pass in either direction, until the line is made fast again. */
   throttle(bytesPerSecond: number): void {
     this.#bytesPerSecond = bytesPerSecond
   }
 
-  /** What receivers say from now on is lost, until the next connection. */
+  /** Everything from receivers is lost from now on, until the next connection. */
   mute(): void {
     this.#muted = true
   }
@@ -125,7 +125,7 @@ export class Line implements AsyncDisposable {
     })
   }
 
-  /** @returns the first byte that does not arrive, or null when all do */
+  /** @returns the place of the first byte that does not arrive, or null when all do */
   #placeOfBreak({ begins, ends }: { begins: number[]; ends: number[] }): number | null {
     const due = this.#break
     if (due === null) return null
@@ -139,7 +139,7 @@ export class Line implements AsyncDisposable {
   #pipe(from: Socket, to: Socket, filter: (data: Buffer) => Buffer | null): void {
     this.#open.add(from)
     if (this.#stalled) from.pause()
-    /** What was read has not had its time on a slow line yet. */
+    /** These bytes have not taken their time on a slow line yet. */
     let isHeld = false
     const goOn = () => {
       if (!this.#stalled && !isHeld && !to.writableNeedDrain) from.resume()

@@ -2,7 +2,7 @@
  * Random operations on a docroot: fast-check makes them from a seed, `perform` carries them out on the disk.
  *
  * Names come from a small pool so that operations meet: renames hit existing names, types swap, directories are
- * recreated. What can not be done on the present tree (removing what is not there) is simply nothing.
+ * recreated. An operation that is impossible on the present tree (removing something that does not exist) does nothing.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -72,10 +72,10 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('move-in' as const), path }) },
 )
 
-/** Names what was moved out. */
+/** Number in the names of moved objects. */
 let moved = 0
 
-/** @param outside a directory beside the docroot, on the same filesystem, for what is moved out and in */
+/** @param outside a directory alongside the docroot, on the same filesystem, for moves out of it and into it */
 export function perform(root: string, outside: string, step: Operation): void {
   const at = join(root, step.path)
   if (!hasRealParents(root, step.path)) return
@@ -156,7 +156,7 @@ function rewriteUnderTheSameTimes(at: string): void {
   utimesSync(at, atimeMs / 1000, mtimeMs / 1000)
 }
 
-/** All parents are real directories or nothing yet: operations stay inside the docroot. */
+/** Whether all parents are real directories or missing, so that operations stay inside the docroot. */
 function hasRealParents(root: string, below: string): boolean {
   let at = root
   for (const part of below.split('/').slice(0, -1)) {

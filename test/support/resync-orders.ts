@@ -1,4 +1,4 @@
-/** Full resyncs as an operator orders them: by HTTP, and followed until they are over. */
+/** Full resyncs ordered by HTTP, as operators do, and followed to their end. */
 import assert from 'node:assert/strict'
 import type { Daemons } from './daemons.ts'
 import { until } from './until.ts'
@@ -65,13 +65,13 @@ export function untilResync(
   return until(attempt, async () => JSON.stringify(await lookAtResync(daemons, id)), deadlineMs)
 }
 
-/** Orders one and waits until it is over. */
+/** Orders a resync and waits for its end. */
 export async function resync(daemons: Daemons, body: ResyncBody = {}): Promise<ResyncView> {
   const { id } = await orderResync(daemons, body)
   return untilResync(daemons, id, ({ state }) => state !== 'running')
 }
 
-/** What one receiver reported, of a resync that is over and done. */
+/** The report of one receiver on a resync that is done. */
 export async function resyncOf(daemons: Daemons, name: string, body: ResyncBody = {}): Promise<ResyncReceiverView> {
   const { receivers } = await resync(daemons, body)
   const own = receivers[name]

@@ -1,4 +1,4 @@
-/** Daemons of a test's own with the one root that they serve: for what is about the daemons, or spoils them. */
+/** Daemons of a test's own with one root: for tests that are about the daemons, or that spoil them. */
 import { Daemons, type DaemonsOptions } from './daemons.ts'
 import { Site, type SiteOptions } from './site.ts'
 
@@ -12,7 +12,7 @@ export class Rig extends Daemons {
     this.site = new Site(this, 'site', this.place, options.sourceAt)
   }
 
-  /** Everything running, the first sync not awaited. */
+  /** Starts everything, without waiting for the first sync. */
   static async start(options: RigOptions = {}): Promise<Rig> {
     const rig = new Rig(options)
     try {

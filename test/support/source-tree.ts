@@ -1,8 +1,9 @@
 /**
- * The checkout as text: every file that git would track, and the code of a TypeScript file without what only talks.
+ * The checkout as text: every file that git would track, and the code of a TypeScript file without comments and
+ * strings.
  *
- * Walks the disk under the patterns of .gitignore instead of asking git, which need not be there.
- * `codeOf` knows the shape of tokens and no grammar: enough to tell code from comments, strings and regular expressions.
+ * Reads the disk under the patterns of .gitignore instead of asking git, which may be missing. `codeOf` knows the shape
+ * of tokens and no grammar: enough to tell code from comments, strings and regular expressions.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

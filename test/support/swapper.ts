@@ -1,6 +1,6 @@
 /**
- * A process that keeps swapping directories for symlinks that lead elsewhere, as fast as it can: what a web process that
- * was taken over could do while files are read or written.
+ * A process that keeps swapping directories for symlinks that lead elsewhere, as fast as it can: what a captured web
+ * process could do while files are read or written.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Rounds of a test: more where there is time. */
+/** Rounds of a test: more in a long run. */
 export const ROUNDS = process.env['ROOTFERRY_LONG'] === '1' ? 5_000 : 60
 
 const SCRIPT = `
@@ -36,7 +36,7 @@ export class Swapper implements AsyncDisposable {
     })
   }
 
-  /** Each directory is a symlink to `outside` about half of the time from now on. */
+  /** From now on each directory is a symlink to `outside` about half of the time. */
   static async start(outside: string, ...directories: string[]): Promise<Swapper> {
     const swapper = new Swapper(outside, directories)
     if (swapper.#child.stdout !== null) await once(swapper.#child.stdout, 'data')
@@ -49,7 +49,7 @@ export class Swapper implements AsyncDisposable {
   }
 }
 
-/** Everything about a tree that a change would leave a trace in, ctimes and inodes included. */
+/** Everything about a tree in which a change would leave a trace, ctimes and inodes included. */
 export function imprint(root: string): string[] {
   const lines: string[] = []
   const visit = (path: string) => {

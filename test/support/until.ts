@@ -1,14 +1,14 @@
 /** Waits for a condition with a deadline: tests never sleep for a fixed time and hope. */
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Soon at first, then less often: most of what is awaited needs the processor that asking takes. */
+/** Soon at first, then less often, because the awaited work needs the same processor. */
 const FIRST_POLL_MS = 10
 const LAST_POLL_MS = 60
 const SLOWER = 1.3
 
 /**
- * @param attempt what is awaited: returns undefined or false while it does not hold
- * @param describe what is said when it never came
+ * @param attempt the awaited condition: returns undefined or false while it does not hold
+ * @param describe the message when the condition never held
  */
 export async function until<Result>(
   attempt: () => Result | Promise<Result>,

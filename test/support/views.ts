@@ -1,4 +1,4 @@
-/** What daemons tell of themselves over HTTP, as far as tests look at it. */
+/** The parts of the daemons' HTTP answers that tests look at. */
 export interface ReceiverView {
   name: string
   root: string

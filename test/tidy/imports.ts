@@ -1,4 +1,4 @@
-/** What a file imports, read from its text: specifiers, lines, and whether only types come along. */
+/** The imports of a file, read from its text: specifiers, lines, and whether only types are imported. */
 import { dirname, posix } from 'node:path'
 import { lineOf, type SourceFile } from '../support/source-tree.ts'
 import { packageOf } from './rule.ts'
@@ -26,7 +26,7 @@ export function importedPackage(file: SourceFile, specifier: string): string | n
   return specifier.startsWith('.') ? packageOf(posix.join(dirname(file.path), specifier)) : null
 }
 
-/** Where an import of the same package leads, or null. */
+/** The file that an import of the same package leads to, or null. */
 export function targetOf(file: SourceFile, specifier: string): string | null {
   return specifier.startsWith('.') ? posix.join(dirname(file.path), specifier) : null
 }

@@ -1,6 +1,6 @@
 /**
- * Rules by path: which package may import which, where the wall between two threads is, which folder lies above which.
- * From a path anybody can tell which thread runs the code.
+ * Rules by path: which package may import which, where the wall between two threads is, and which folder lies above
+ * which. So a path alone tells which thread runs the code.
  */
 import { dirname } from 'node:path'
 import { lineOf, type SourceFile } from '../support/source-tree.ts'
@@ -13,16 +13,16 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   host: ['protocol'],
   agent: ['protocol', 'host'],
   receiver: ['protocol', 'host'],
-  // It spawns both ends and knows them by their command lines only.
+  // It spawns both daemons and knows them by their command lines only.
   local: ['host'],
 }
 const PROTOCOL_IMPORTS = new Set(['node:buffer', 'node:crypto', 'ignore', 'typebox', 'typebox/compile'])
-/** Threads of one package: what runs on one never imports what runs on another, and both may import the wall. */
+/** Threads of one package: code of one thread never imports code of the other, and both may import the wall. */
 const THREADS: Record<string, readonly [string, string]> = { agent: ['serve', 'root'], receiver: ['serve', 'disk'] }
 const WALL = 'root-messages.ts'
 /**
- * Places of a thread from the ground up: a file imports only what lies lower, or beside it in the same place. A place is
- * a folder, or a file that lies loose in the thread's own folder.
+ * Places of a thread from the ground up: a file imports only from lower places, or from its own. A place is a folder,
+ * or a file that lies loose in the thread's own folder.
  */
 const FLOORS: Record<string, readonly (readonly string[])[]> = {
   'packages/agent/src/root': [
@@ -70,7 +70,7 @@ function packageRule(name: string): Rule {
   }
 }
 
-/** `serve`, `root`, `cli` …: the first folder below a package's sources; null: a file that lies loose there. */
+/** `serve`, `root`, `cli` …: the first folder below a package's sources; null for a loose file. */
 function wingOf(path: string): string | null {
   return /^packages\/[^/]+\/src\/([^/]+)\//.exec(path)?.[1] ?? null
 }
@@ -86,7 +86,7 @@ function throughTheWall(file: SourceFile): string[] {
   })
 }
 
-/** The floor of a path below `base`, from 0; the places that no floor names lie above all of them. */
+/** The floor of a path below `base`, from 0; places that no floor names lie above all of them. */
 function floorOf(base: string, path: string): number | null {
   if (!path.startsWith(`${base}/`)) return null
   const floors = FLOORS[base] ?? []
@@ -109,13 +109,13 @@ function importsUpwards(base: string, file: SourceFile): string[] {
   })
 }
 
-/** A folder; a file that lies in a folder which has folders is a place of its own. */
+/** A folder; a file in a folder that has subfolders is a place of its own. */
 function placeOf(path: string): string {
   const folder = dirname(path)
   return /^packages\/[^/]+\/src(?:\/(?:root|disk|serve))?$/.test(folder) ? path : folder
 }
 
-/** Each circle of places once, by the import that closes it. */
+/** Each circle of places once, with the import that closes it. */
 function circles(files: readonly SourceFile[]): string[] {
   const arrows = new Map<string, Map<string, string>>()
   for (const file of files) {

@@ -1,6 +1,6 @@
 /**
- * A rule of the house: which lines break it, and texts that break it, so that a rule which notices nothing any more is
- * found out too.
+ * A rule of the house: the lines that break it, and texts that break it, so that a rule which no longer notices
+ * anything is found out too.
  */
 import { lineOf, type SourceFile } from '../support/source-tree.ts'
 
@@ -12,7 +12,7 @@ export interface Rule {
   planted: Record<string, string>
   /** Several files that break it only together; the fault may be in any of them. */
   together?: Record<string, string>
-  /** Files that look like it and do not. */
+  /** Files that resemble a breach and are none. */
   innocent?: Record<string, string>
 }
 
@@ -22,7 +22,7 @@ export const isSource = ({ path }: SourceFile) => /^packages\/[^/]+\/src\/.*\.ts
 export const isShipped = (file: SourceFile) => isSource(file) && !isTest(file)
 export const packageOf = (path: string) => /^packages\/([^/]+)\//.exec(path)?.[1] ?? null
 
-/** Faults wherever `pattern` matches in the code, or in all of the text. */
+/** A fault wherever `pattern` matches, in the code only or in the whole text. */
 export function matches(files: readonly SourceFile[], part: 'code' | 'text', pattern: RegExp, what: string): string[] {
   return files.flatMap((file) =>
     [...file[part].matchAll(pattern)].map((found) => `${file.path}:${lineOf(file.text, found.index)}: ${what}`),

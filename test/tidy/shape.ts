@@ -1,9 +1,9 @@
 /**
- * Rules of size and of names: how long a function may be, how much a class may hold, and that an exported type's name
- * means one thing in its package.
+ * Rules of size and of names: how long a function may be, how much a class may hold, and that the name of an exported
+ * type has one meaning in its package.
  *
  * Knows the shape of declarations in this code and no grammar: Biome formats every file, so a body ends at the first
- * closing brace that is indented like the line that opened it.
+ * closing brace with the indentation of the line that opened it.
  */
 import { lineOf, type SourceFile } from '../support/source-tree.ts'
 import { isShipped, packageOf, type Rule } from './rule.ts'
@@ -19,7 +19,7 @@ interface Body {
   lines: readonly string[]
 }
 
-/** What `opening` begins, to the closing brace of the same indentation. */
+/** The bodies that `opening` begins, each to the closing brace of the same indentation. */
 function bodies({ code }: SourceFile, opening: RegExp): Body[] {
   const lines = code.split('\n')
   return lines.flatMap((text, at) => {

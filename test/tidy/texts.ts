@@ -1,18 +1,18 @@
-/** Rules that hold for the text of each file by itself: what it may say, and what it may not leave out. */
+/** Rules that hold for the text of each file by itself: what the text may say, and what it must say. */
 import { lineOf, type SourceFile } from '../support/source-tree.ts'
 import { importsOf } from './imports.ts'
 import { isScript, isShipped, isSource, isTest, matches, type Rule } from './rule.ts'
 
 const MOST_LINES = 500
-/** Gets the process as an argument from each `main.ts`. */
+/** Receives the process as an argument from each `main.ts`. */
 export const MAY_NAME_PROCESS = 'packages/host/src/daemon/command-line.ts'
 
-/** Files whose header says so. */
+/** Whether the header says "Pure". */
 function isPure({ text }: SourceFile): boolean {
   return /\bPure\b/.test(/^(?:#![^\n]*\n)?\/\*\*[\s\S]*?\*\//.exec(text)?.[0] ?? '')
 }
 
-/** Of node:net a pure file may take what tells addresses apart. */
+/** The functions of node:net that a pure file may import: they tell addresses apart. */
 const ONLY_ADDRESSES = /^import \{ (?:(?:isIP|isIPv4|isIPv6|BlockList)(?:, | \}))+ from 'node:net'/m
 const IMPURE =
   /(?<![.\w])(?:Date\.now|new Date\(\s*\)|Date\(\s*\)|Math\.random|set(?:Timeout|Interval|Immediate)\b|queueMicrotask\b|performance\b|crypto\b|process\b(?!\s*:)|Temporal\.Now|import\.meta)/g
@@ -210,7 +210,7 @@ export const RULES_OF_TEXTS: readonly Rule[] = [
     innocent: { 'README.md': '`<stateDir>/roots/shop`, a/work/b, ../root/x\n' },
   },
   {
-    rule: 'the lockfile holds no address: a package comes from the registry of whoever installs',
+    rule: 'the lockfile holds no address: a package comes from the registry that the installer uses',
     faults: (files) =>
       matches(
         files.filter(({ path }) => path === 'pnpm-lock.yaml'),

@@ -1,4 +1,4 @@
-/** The agent's bounds at a small scale; stands in the place of its bounds.ts. */
+/** The agent's bounds at a small scale; replaces its bounds.ts. */
 import { type AgentBounds, BOUNDS as SHIPPED } from '../../../packages/agent/src/bounds.ts'
 import { LIMITS } from './protocol-limits.ts'
 

@@ -1,4 +1,4 @@
-/** The bounds of the wire at a small scale; stands in the place of the protocol's limits.ts. */
+/** The bounds of the wire at a small scale; replaces the protocol's limits.ts. */
 import { LIMITS as SHIPPED } from '../../../packages/protocol/src/limits.ts'
 
 export const LIMITS: Record<keyof typeof SHIPPED, number> = {

@@ -44,7 +44,7 @@ function progress(figures: Figures): string {
   return `${count(checked)} compared, ${count(drift(figures))} differ, ${count(repaired)} repaired, ${size(bytes)}`
 }
 
-/** @returns null where it can not be known */
+/** @returns null where it cannot be known */
 function shareOf(name: string, { state, checked }: Figures, resync: ResyncAnswer, status: StatusAnswer): number | null {
   if (state === 'done') return 1
   const roots = status.receivers.filter((part) => part.name === name && covers(resync, part.root))

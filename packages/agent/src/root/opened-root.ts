@@ -45,7 +45,7 @@ export interface TreeEvents extends WatcherEvents {
 
 /**
  * Opens the docroot; nothing is watched and nothing scanned yet.
- * @throws the system error when the root can not be opened
+ * @throws the system error when the root cannot be opened
  */
 export function openTree(options: RootOptions, parts: TreeParts, events: TreeEvents): OpenTree {
   const { path, exclude } = options

@@ -346,7 +346,7 @@ export class RootService {
 
   #noteProblem(problem: Problem, isNew = false): void {
     if (isNew && !this.#problems.add(problem)) return
-    this.#log('warn', 'path can not be synchronized', { ...problem })
+    this.#log('warn', 'path cannot be synchronized', { ...problem })
     this.#statusSoon()
   }
 

@@ -61,7 +61,7 @@ export class Agent {
     })
   }
 
-  /** @throws Failure when something the configuration asks for can not be had */
+  /** @throws Failure when something the configuration asks for cannot be had */
   async start(): Promise<void> {
     makeStateDir(this.#config.stateDir)
     this.#tokens.open()
@@ -80,7 +80,7 @@ export class Agent {
     this.#expiryCheck = setInterval(() => this.#warnOfExpiry(), DAY_MS)
   }
 
-  /** Takes over what can change without a restart, and says what can not. One after the other; never rejects. */
+  /** Takes over what can change without a restart, and says what cannot. One after the other; never rejects. */
   reload(config: AgentConfig): Promise<void> {
     this.#reloading = this.#reloading.then(() => this.#reload(config))
     return this.#reloading
@@ -134,7 +134,7 @@ export class Agent {
       this.#identity = identity
       this.#warnOfExpiry()
     } catch (error) {
-      this.#log.error({ error: errorMessage(error) }, 'the certificate can not be used, the old one stays in force')
+      this.#log.error({ error: errorMessage(error) }, 'the certificate cannot be used, the old one stays in force')
     }
   }
 
@@ -162,7 +162,7 @@ export class Agent {
       this.#feeds.set(root.name, feed)
       this.#log.info({ root: root.name }, 'root was taken into service')
     } catch (error) {
-      this.#log.error({ root: root.name, error: errorMessage(error) }, 'the new root can not be served')
+      this.#log.error({ root: root.name, error: errorMessage(error) }, 'the new root cannot be served')
       await feed.close()
     }
   }
@@ -192,7 +192,7 @@ function makeStateDir(path: string): void {
   try {
     makeDirectories(path, 0o700)
   } catch (error) {
-    throw new Failure(EXIT.failed, `stateDir ${path} can not be made: ${errorMessage(error)}`, { cause: error })
+    throw new Failure(EXIT.failed, `stateDir ${path} cannot be made: ${errorMessage(error)}`, { cause: error })
   }
 }
 

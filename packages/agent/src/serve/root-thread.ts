@@ -53,7 +53,7 @@ export class RootThread {
     this.#worker = this.#start()
   }
 
-  /** Resolves when the thread has opened its index. @throws Failure when it can not */
+  /** Resolves when the thread has opened its index. @throws Failure when it cannot */
   get started(): Promise<void> {
     return this.#started.promise
   }
@@ -131,7 +131,7 @@ export class RootThread {
   #failed(failure: Failure): void {
     this.#lastFailure = failure.message
     if (this.#hasStarted) {
-      this.#log.error({ root: this.#options.name, error: failure.message }, 'a root can not be opened, trying again')
+      this.#log.error({ root: this.#options.name, error: failure.message }, 'a root cannot be opened, trying again')
       return
     }
     this.#closing = true

@@ -70,7 +70,7 @@ function wantedRoots(given: readonly string[], invitation: Invitation): Map<stri
   return roots
 }
 
-/** @throws Failure 69 when it can not be asked, 77 when it grants less than is wanted, 1 when it can not be trusted */
+/** @throws Failure 69 when it cannot be asked, 77 when it grants less than is wanted, 1 when it cannot be trusted */
 async function checkWithAgent(
   invitation: Invitation,
   roots: ReadonlyMap<string, string>,

@@ -111,7 +111,7 @@ test('a full disk holds a changeset up, old files intact, until there is room; a
   assert.deepEqual(readdirSync(feed.target).sort(), ['a', 'c'])
 })
 
-test('a target that was emptied is greeted as empty also when the ledger can not be written, and committed to later', async () => {
+test('a target that was emptied is greeted as empty also when the ledger cannot be written, and committed to later', async () => {
   using scratch = new Scratch()
   using mounted = mountSmall(scratch.at('state'))
   const retries = new Retries()

@@ -24,7 +24,7 @@ export interface Hook {
 export const MOST_PATHS = 10_000
 const MOST_OUTPUT = 4_096
 const LAST_WAIT_MS = 5_000
-/** What a shell ends with when it can not become the command. */
+/** What a shell ends with when it cannot become the command. */
 const NOT_STARTED = new Set([126, 127])
 const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 

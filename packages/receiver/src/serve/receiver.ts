@@ -41,7 +41,7 @@ export class Receiver {
     })
   }
 
-  /** @throws Failure when something the configuration asks for can not be had */
+  /** @throws Failure when something the configuration asks for cannot be had */
   async start(): Promise<void> {
     for (const root of this.#config.roots) this.#roots.set(root.name, this.#threadOf(root))
     const health = await this.#listen()
@@ -49,7 +49,7 @@ export class Receiver {
     this.#log.info({ health, roots: [...this.#roots.keys()], version: VERSION }, 'receiver is up')
   }
 
-  /** Takes over what can change without a restart, and says what can not. One after the other; never rejects. */
+  /** Takes over what can change without a restart, and says what cannot. One after the other; never rejects. */
   reload(config: ReceiverConfig): Promise<void> {
     this.#reloading = this.#reloading.then(() => this.#reload(config))
     return this.#reloading
@@ -100,7 +100,7 @@ export class Receiver {
       this.#log.info({ root: root.name }, 'root was taken into service')
       return true
     } catch (error) {
-      this.#log.error({ root: root.name, error: errorMessage(error) }, 'the root can not be opened with these settings')
+      this.#log.error({ root: root.name, error: errorMessage(error) }, 'the root cannot be opened with these settings')
       return false
     }
   }

@@ -102,7 +102,7 @@ export class Root {
     this.#worker = this.#start()
   }
 
-  /** Dials once the disk thread is ready. @throws Failure when it can not be: locked, unreadable, refused */
+  /** Dials once the disk thread is ready. @throws Failure when it cannot be: locked, unreadable, refused */
   async start(): Promise<void> {
     await this.#opened.promise
     this.#link.start()
@@ -201,7 +201,7 @@ export class Root {
   #failed(failure: Failure): void {
     this.state.failing = failure.message
     if (this.#hasOpened) {
-      this.#log.error({ error: failure.message }, 'the target can not be opened, trying again')
+      this.#log.error({ error: failure.message }, 'the target cannot be opened, trying again')
       return
     }
     this.#closing = true
@@ -246,7 +246,7 @@ export class Root {
       case 'failing':
         state.failing = event.error === null ? null : `${event.error.code}: ${event.error.message}`
         if (event.error === null) this.#log.info('commits work again')
-        else this.#log.error({ ...event.error }, 'can not commit, trying again')
+        else this.#log.error({ ...event.error }, 'cannot commit, trying again')
         return
       case 'problem': {
         const { type: _, ...problem } = event

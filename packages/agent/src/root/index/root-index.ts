@@ -27,7 +27,7 @@ export function openRootIndex(stateDir: string, randomId: () => string, nowMs: n
   } catch (error) {
     if (error instanceof Failure) throw error
     if (!isDatabaseDamaged(error))
-      throw new Failure(EXIT.failed, `${file} can not be opened: ${errorMessage(error)}`, { cause: error })
+      throw new Failure(EXIT.failed, `${file} cannot be opened: ${errorMessage(error)}`, { cause: error })
     const aside = `${file}.damaged-${nowMs}`
     renameSync(file, aside)
     for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })

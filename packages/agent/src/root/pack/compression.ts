@@ -14,7 +14,7 @@ export interface EncodedSegment {
 /** @param wanted whether the line is slow enough to be worth any of this */
 export function compressSegment(archive: Buffer<ArrayBuffer>, wanted: boolean): EncodedSegment {
   if (!wanted || archive.byteLength === 0 || !shrinks(archive)) return { encoding: 'tar', payload: archive }
-  // A copy: small results are parts of a pool, whose memory can not be handed to another thread.
+  // A copy: small results are parts of a pool, whose memory cannot be handed to another thread.
   const payload = new Uint8Array(zstdCompressSync(archive, OPTIONS))
   return payload.byteLength < archive.byteLength * WORTHWHILE
     ? { encoding: 'zstd', payload }

@@ -46,7 +46,7 @@ export class LargeFiles {
 
   /**
    * Fixes the version that is sent. Learns the digest of `row` when the file has to be read for this.
-   * @returns 'whole': as any other file; 'lost': it can not be had at present
+   * @returns 'whole': as any other file; 'lost': it cannot be had at present
    */
   async plan(
     row: IndexedEntry,
@@ -73,7 +73,7 @@ export class LargeFiles {
     return chunks === null ? null : new ChunkList(chunks)
   }
 
-  /** @returns null when the version can not be read to its end */
+  /** @returns null when the version cannot be read to its end */
   async #compare(row: IndexedEntry, version: Observation, base: ChunkList): Promise<Comparison | null> {
     const isRow = isSameVersion(row, version)
     // The scanner has read it when only the bytes could tell whether it changed.

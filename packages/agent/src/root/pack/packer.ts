@@ -2,7 +2,7 @@
  * The packer turns index rows into changesets: it plans one, then packs its segments when somebody asks for them.
  *
  * INVARIANT: what is sent of a file is a version the file had, attributes and bytes together. When a file is no longer
- * what the index says, the present version is sent and a hint raised; when its bytes can not be had (gone, unreadable,
+ * what the index says, the present version is sent and a hint raised; when its bytes cannot be had (gone, unreadable,
  * somebody keeps writing), its row is deferred: it leaves this changeset and comes again with a later sequence.
  * Plans are shared by all receivers at the same cursor; every segment can be packed again at any time.
  */

@@ -35,7 +35,7 @@ export interface Comparison {
 export class SlicedFile {
   readonly version: Observation
   readonly delta: Delta | null
-  /** It changed, or can not be read: no further slice of it is sent. */
+  /** It changed, or cannot be read: no further slice of it is sent. */
   isLost = false
   readonly #stream = new DigestStream()
   readonly #chunkStream: ChunkStream | null

@@ -1,4 +1,4 @@
-/** Paths that can not be synchronized, and why: collected per path and shown, never thrown. Bounded. */
+/** Paths that cannot be synchronized, and why: collected per path and shown, never thrown. Bounded. */
 
 import { BOUNDS } from '../../bounds.ts'
 import type { Problem } from '../../root-messages.ts'

@@ -50,7 +50,7 @@ export interface ScanQueueEvents {
   passed(tookMs: number): void
   /** The guard let nothing of a scan be recorded. */
   halted(reason: string): void
-  /** A file's bytes can not be read, and no retry by time will help. */
+  /** A file's bytes cannot be read, and no retry by time will help. */
   unreadable(path: string, message: string): void
 }
 

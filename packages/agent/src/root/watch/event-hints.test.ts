@@ -38,7 +38,7 @@ describe('what an event is worth', () => {
     assert.deepEqual(hintsOf('d', null, 'change'), ['subtree d'])
   })
 
-  it('is the directory too when the name can not be told', () => {
+  it('is the directory too when the name cannot be told', () => {
     assert.deepEqual(hintsOf('d', 'a\ufffd', 'rename'), ['entry d/a\ufffd', 'entry d'])
   })
 

@@ -96,7 +96,7 @@ for (const backend of BACKENDS) {
 }
 
 describe('without enough watches', () => {
-  it('the directory watcher counts what it can not watch, names the limit, and is whole again when it can', (t) => {
+  it('the directory watcher counts what it cannot watch, names the limit, and is whole again when it can', (t) => {
     using root = temporaryRoot()
     const account = inCrowdedNamespace(root.path, 'directory')
     if (account === null) return t.skip('user namespaces are not allowed here')

@@ -34,7 +34,7 @@ export interface WatcherEvents {
   hint(hint: Hint): void
   /** Hints may have been lost, nobody knows which: the owner rescans everything. May be said twice. */
   overflow(reason: string): void
-  /** Part of the tree can not be watched: why, and what an operator can do. null: it is whole again. */
+  /** Part of the tree cannot be watched: why, and what an operator can do. null: it is whole again. */
   degraded(reason: string | null): void
   /** Something unexpected that did not end the watching. */
   error(error: Error): void
@@ -55,7 +55,7 @@ export interface Watcher {
   /**
    * Resolves when hints flow for everything that is watched so far. That is the whole tree for chokidar, so a scan
    * that starts then misses nothing; nothing yet for `directory`, which is fed by that scan.
-   * @throws the system error when the root can not be reached
+   * @throws the system error when the root cannot be reached
    */
   start(): Promise<void>
 

@@ -58,7 +58,7 @@ test('plain text has no identity', async () => {
   assert.deepEqual(readdirSync(dir.path), [])
 })
 
-test('a certificate, key or authority that can not be used is named with its file', async () => {
+test('a certificate, key or authority that cannot be used is named with its file', async () => {
   using dir = place()
   const file = (name: string, text: string) => {
     writeFileSync(join(dir.path, name), text)

@@ -31,7 +31,7 @@ export class KnownTokens {
     return this.#tokens.filter(({ admin }) => !admin)
   }
 
-  /** Reads the file, and follows it from here on. @throws Failure when it can not be understood */
+  /** Reads the file, and follows it from here on. @throws Failure when it cannot be understood */
   open(): void {
     this.#tokens = readTokens(this.#file)
     // The directory is watched, because the file is replaced and not written to.

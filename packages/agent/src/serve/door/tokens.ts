@@ -37,7 +37,7 @@ export function tokenFileOf({ stateDir }: { stateDir: string }): string {
   return join(stateDir, 'tokens.json')
 }
 
-/** @throws Failure when the file is there and can not be understood */
+/** @throws Failure when the file is there and cannot be understood */
 export function readTokens(file: string): StoredToken[] {
   let text: string
   try {

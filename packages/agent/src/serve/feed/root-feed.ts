@@ -96,7 +96,7 @@ export class RootFeed implements ResyncRoot {
     this.#keepHeads = setInterval(() => this.#saveHeads(), SAVE_HEADS_MS)
   }
 
-  /** @throws Failure when the root's index can not be opened */
+  /** @throws Failure when the root's index cannot be opened */
   async start(): Promise<void> {
     await this.thread.started
     const { watermarks, headTimes, resyncs } = await this.thread.ask('memory', {})

@@ -254,7 +254,7 @@ export class Session implements ResyncLine {
     this.lastSeenAt = new Date()
   }
 
-  /** @param left called when the data was handed to the kernel, or can not be any more */
+  /** @param left called when the data was handed to the kernel, or cannot be any more */
   async #send(data: string | Uint8Array, left: (() => void) | null = null): Promise<void> {
     if (this.#closed) return
     this.#gather(data.length)

@@ -41,10 +41,7 @@ export function readAdminSecret(stateDir: string): AdminSecret | null {
     if (code === 'ENOENT') return null
     if (error instanceof SyntaxError) return null
     const exitCode = code === 'EACCES' || code === 'EPERM' ? EXIT.notPermitted : EXIT.failed
-    throw new Failure(
-      exitCode,
-      `${file} can not be read (${errorMessage(error)}): be its owner, or set ROOTFERRY_TOKEN`,
-    )
+    throw new Failure(exitCode, `${file} cannot be read (${errorMessage(error)}): be its owner, or set ROOTFERRY_TOKEN`)
   }
 }
 

@@ -40,7 +40,7 @@ export class EventLog {
     for (const listener of this.#listeners) listener(event)
   }
 
-  /** What came after the event of that id; null when that can not be said any more. */
+  /** What came after the event of that id; null when that cannot be said any more. */
   after(id: string): Event[] | null {
     const [life, number] = splitId(id)
     const first = this.#number - this.#events.length

@@ -164,7 +164,7 @@ test('one that is cancelled is over at once, and the receiver is free when it ha
   assert.equal(resyncs.cancel(second.id)?.state, 'done')
 })
 
-test('when the tree can not be looked at, or the receiver never comes again, it has failed', async () => {
+test('when the tree cannot be looked at, or the receiver never comes again, it has failed', async () => {
   const shop = new FakeRoot('web1', 'web2')
   const { resyncs } = setUp({ shop })
   const failed = resyncs.create(ALL)
@@ -256,7 +256,7 @@ test('where there are several roots, differences and errors name theirs', async 
   assert.equal(error, 'blog: x: EACCES')
 })
 
-test('what can not be carried out is refused with a code', () => {
+test('what cannot be carried out is refused with a code', () => {
   const { resyncs } = setUp({ shop: new FakeRoot('web1') })
   const refused = (given: Partial<ResyncRequest>) => {
     try {

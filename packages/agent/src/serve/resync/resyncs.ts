@@ -56,7 +56,7 @@ export interface ResyncStatus {
 
 export type ResyncFault = 'unknown-root' | 'unknown-receiver' | 'invalid-path'
 
-/** A request that can not be carried out as it is. */
+/** A request that cannot be carried out as it is. */
 export class ResyncRefused extends Error {
   readonly code: ResyncFault
   override name = 'ResyncRefused'

@@ -166,7 +166,7 @@ export class WorkArea {
     try {
       setAttributes(this.#confined.locate(ROOT_PATH), 'directory', { ...untouched, mtime })
     } catch (error) {
-      // Somebody else's directory that this process may write into: its time can not be had back.
+      // Somebody else's directory that this process may write into: its time cannot be had back.
       if (errorCode(error) !== 'EPERM') throw error
     }
     this.#guard.guardRootTime(null)

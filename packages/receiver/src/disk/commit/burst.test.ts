@@ -353,7 +353,7 @@ test('a tree that changes under the burst is planned for again, and nothing is w
   assert.equal(readFileSync(scratch.at('target/d/x'), 'utf8'), 'new')
 })
 
-test('a path that can not be written is reported, owed and asked for again, and the rest is committed', async () => {
+test('a path that cannot be written is reported, owed and asked for again, and the rest is committed', async () => {
   using scratch = new Scratch()
   let refuses = true
   await using feed = await new Feed(scratch).open(
@@ -387,7 +387,7 @@ test('a path that can not be written is reported, owed and asked for again, and 
   assert.deepEqual(readdirSync(scratch.at('target/locked')), ['f'])
 })
 
-test('staged content that is lost, and attributes that can not be set, leave their paths owed', async () => {
+test('staged content that is lost, and attributes that cannot be set, leave their paths owed', async () => {
   using scratch = new Scratch()
   let isHurt = true
   await using feed = await new Feed(scratch).open(

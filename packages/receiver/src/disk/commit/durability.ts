@@ -103,7 +103,7 @@ export class Durability {
     await run('sync', ['-f', '.'], { cwd: this.#parts.confined.locateDirectory(ROOT_PATH) })
   }
 
-  /** @returns false when one can not be opened to be synced */
+  /** @returns false when one cannot be opened to be synced */
   async #syncEach(paths: ReadonlySet<string>): Promise<boolean> {
     const targets = new Set(paths)
     for (const path of paths) if (path !== ROOT_PATH) targets.add(parentPath(path))

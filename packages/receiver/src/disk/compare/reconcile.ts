@@ -17,7 +17,7 @@ export type Reconciliation =
   | { name: string; do: 'want'; difference: 'missing' | 'changed'; size: number; mayHold: boolean }
   /** Has to be read: with this digest only `attributes` (null: nothing) has to be set, else it is wanted. */
   | { name: string; do: 'read'; size: number; digest: string; attributes: AttributeChange | null }
-  /** A directory in the way of something that the agent can not tell of at present, but that it is none. */
+  /** A directory in the way of something that the agent cannot tell of at present, but that it is none. */
   | { name: string; do: 'leave' }
   /** Only attributes differ. */
   | { name: string; do: 'set'; kind: 'file' | 'directory' | 'symlink'; attributes: AttributeChange }

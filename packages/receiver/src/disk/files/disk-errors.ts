@@ -19,7 +19,7 @@ const DISK_TROUBLE = new Set([
 ])
 /** The tree is not what it was when the plan was made. */
 const RACE = new Set(['ENOENT', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ELOOP'])
-/** SQLite's primary codes for: no memory, read-only, I/O error, full, can not open. */
+/** SQLite's primary codes for: no memory, read-only, I/O error, full, cannot open. */
 const LEDGER_TROUBLE = new Set([7, 8, 10, 13, 14])
 
 /** The root's directory itself is gone: nothing can be committed until it is opened anew. */

@@ -50,7 +50,7 @@ test('a fixed owner is resolved once, by name or number, and refused when unknow
   assert.throws(() => open(scratch, { user: 'x', group: '0' }), refused)
 })
 
-test('owners are left alone when told so, and with one warning when they can not be set', () => {
+test('owners are left alone when told so, and with one warning when they cannot be set', () => {
   using scratch = new Scratch()
   const left = { uid: LEAVE, gid: LEAVE }
   const kept = open(scratch, 'keep')

@@ -116,7 +116,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new Failure(EXIT.failed, `${file} can not be read: ${errorMessage(error)}`, { cause: error })
+    throw new Failure(EXIT.failed, `${file} cannot be read: ${errorMessage(error)}`, { cause: error })
   }
 }
 

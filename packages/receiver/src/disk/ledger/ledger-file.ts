@@ -39,7 +39,7 @@ export class LedgerFile {
 
   /**
    * Opens the ledger in `directory`, or begins a new one; a damaged file is set aside as `ledger.corrupt-<n>`.
-   * @throws Failure when it is in use, from a newer version, or can not be opened
+   * @throws Failure when it is in use, from a newer version, or cannot be opened
    */
   static open(directory: string, log: LedgerLog): LedgerFile {
     const path = join(directory, FILE)
@@ -145,6 +145,6 @@ function setAside(directory: string): string {
 }
 
 function cannotOpen(path: string, error: unknown): Failure {
-  const why = isDatabaseHeld(error) ? 'is in use by another process' : `can not be opened: ${errorMessage(error)}`
+  const why = isDatabaseHeld(error) ? 'is in use by another process' : `cannot be opened: ${errorMessage(error)}`
   return new Failure(EXIT.failed, `${path} ${why}`, { cause: error })
 }

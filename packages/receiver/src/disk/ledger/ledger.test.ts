@@ -131,5 +131,5 @@ test('a ledger of a newer version, in use, or unreadable as a file is refused wi
   assert.throws(() => Ledger.open(scratch.path, 'boot', log), oneLine(/newer/, 78))
   assert.ok(!existsSync(scratch.at('ledger.corrupt-1')))
   writeFileSync(scratch.at('file'), '')
-  assert.throws(() => Ledger.open(scratch.at('file'), 'boot', log), oneLine(/can not be opened/, 1))
+  assert.throws(() => Ledger.open(scratch.at('file'), 'boot', log), oneLine(/cannot be opened/, 1))
 })

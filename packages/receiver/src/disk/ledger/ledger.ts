@@ -50,7 +50,7 @@ export class Ledger {
 
   /**
    * Opens the ledger in `directory`, or begins a new one; a damaged file is set aside.
-   * @throws Failure when it is in use, from a newer version, or can not be opened
+   * @throws Failure when it is in use, from a newer version, or cannot be opened
    */
   static open(directory: string, bootId: string, log: LedgerLog): Ledger {
     const ledger = new Ledger(LedgerFile.open(directory, log))

@@ -40,7 +40,7 @@ describe('a root is ready', () => {
 describe('a root is not ready', () => {
   const CASES: [what: string, change: Partial<RootState>, reason: RegExp][] = [
     ['before its first sync is complete', { synced: false, phase: 'replaying' }, /^shop: the first sync/],
-    ['when it can not commit', { failing: 'ENOSPC: no space' }, /^shop: ENOSPC/],
+    ['when it cannot commit', { failing: 'ENOSPC: no space' }, /^shop: ENOSPC/],
     ['while it is compared as a whole', { phase: 'resyncing' }, /^shop: a resync/],
     ['too long after its connection was lost', { connected: false, disconnectedAt: secondsAgo(60) }, /for 60 s$/],
   ]
