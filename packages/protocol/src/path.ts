@@ -18,6 +18,9 @@ export const ROOT_PATH = '.'
  */
 export const RESERVED_NAME = '.rootferry'
 
+/** Names that begin like this are ours in every directory: what is about to take its place on another filesystem. */
+export const PLACING_PREFIX = '.rootferry-placing-'
+
 /** Why a string is not an entry path, or null when it is one. */
 export function pathFault(path: string): string | null {
   if (path === ROOT_PATH) return null
@@ -61,9 +64,9 @@ export function isWithin(path: string, ancestor: string): boolean {
   return path.length > ancestor.length && path.startsWith(ancestor) && path[ancestor.length] === '/'
 }
 
-/** Whether the path is the reserved name of its root, or lies below it. */
+/** Whether the path is the reserved name of its root or lies below it, or a name in it is a temporary one of ours. */
 export function isReserved(path: string): boolean {
-  return isWithin(path, RESERVED_NAME)
+  return isWithin(path, RESERVED_NAME) || path.startsWith(PLACING_PREFIX) || path.includes(`/${PLACING_PREFIX}`)
 }
 
 /** Components of a path; the root has depth 0. */

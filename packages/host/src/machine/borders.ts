@@ -81,6 +81,16 @@ export class Borders {
   }
 }
 
+/** The mount point that a path lies on, or would if it were made: `/` when nothing nearer is mounted. */
+export function mountPointOf(path: string, text: string = mounts()): string {
+  let nearest = '/'
+  for (const line of text.split('\n')) {
+    const place = unescaped(line.split(' ')[4] ?? '')
+    if (place.length > nearest.length && (path === place || path.startsWith(`${place}/`))) nearest = place
+  }
+  return nearest
+}
+
 /** Identifies a border, also across a reboot, when device numbers may change. */
 export function borderId({ path, part, type }: Border): string {
   return JSON.stringify([path, part, type])

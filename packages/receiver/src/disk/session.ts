@@ -367,4 +367,9 @@ export function reportProblems(outcome: BurstOutcome, known: Problems, event: (e
     const message = 'directories of other owners keep the time that the commit left them with'
     event({ type: 'log', level: 'warn', message, details: { directories: outcome.unrestored.length, path } })
   }
+  const [border] = outcome.bordered
+  if (border !== undefined) {
+    const message = 'directories that the agent has no more stay, because other filesystems are mounted in them'
+    event({ type: 'log', level: 'warn', message, details: { directories: outcome.bordered.length, path: border } })
+  }
 }

@@ -9,11 +9,13 @@ import { readdirSync, realpathSync, renameSync, statSync, writeFileSync } from '
 import type { Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import {
+  Borders,
   ConfinedDirectories,
   EXIT,
   errorCode,
   Failure,
   makeDirectories,
+  mountPointOf,
   plainMessage,
   removeTree,
 } from '@rootferry/host/machine'
@@ -101,7 +103,8 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
   const outside = { staging: join(stateDir, 'staging'), trash: options.trashDir }
   const area = new WorkArea(confined, ledger, creation, renameWorks(stateDir, path) ? outside : null)
   const trash = new Trash(area, options.trash, now)
-  const untouchable = new Untouchable(options.protect)
+  const borders = new Borders(realpathSync(path))
+  const untouchable = new Untouchable(options.protect, borders)
   untouchable.setExcluded(ledger.filter)
   const warn = (message: string) => options.log('warn', message, {})
   const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, warn })
@@ -110,10 +113,14 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
       untouchable.protects(entry.name, entry.isDirectory()),
     )
-  checkIdentity(ledger, String(ino), options.log)
+  checkIdentity(ledger, identityOf(path, ino), options.log)
   doubtEmptied(ledger, isEmpty(), options.log)
   const step = options.beforeStep
-  const parts = { confined, area, trash, untouchable, creation }
+  const isInPlace = () => {
+    const status = statSync(path, { throwIfNoEntry: false })
+    return status !== undefined && status.ino === ino && status.dev === dev
+  }
+  const parts = { confined, area, trash, untouchable, creation, isInPlace }
   return {
     ...parts,
     allowsSetId: options.allowSetuid,
@@ -123,10 +130,6 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
     owners,
     partials: new PartialFiles(area, ledger),
     burst: new Burst(step === undefined ? parts : { ...parts, beforeStep: step }),
-    isInPlace: () => {
-      const status = statSync(path, { throwIfNoEntry: false })
-      return status !== undefined && status.ino === ino && status.dev === dev
-    },
     isEmpty,
     doubtPosition: () => {
       const emptied = isEmpty()
@@ -192,15 +195,42 @@ function renameWorks(stateDir: string, path: string): boolean {
 /** An index begins with the root's own entry: up to there an empty target is as it should be. */
 const ROOT_SEQUENCE = 1
 
-function checkIdentity(ledger: Ledger, identity: string, log: LedgerLog): void {
+/** Which directory the position in the ledger is of. */
+interface TargetIdentity {
+  inode: string
+  /** As configured. */
+  path: string
+  /** Where the filesystem is mounted that it lies on. */
+  mount: string
+}
+
+function identityOf(path: string, inode: number): TargetIdentity {
+  return { inode: String(inode), path, mount: mountPointOf(realpathSync(path)) }
+}
+
+/** Earlier versions recorded the inode alone. */
+function parseIdentity(text: string, present: TargetIdentity): TargetIdentity {
+  return text.startsWith('{') ? { ...present, ...JSON.parse(text) } : { ...present, inode: text }
+}
+
+/** @throws Failure when the filesystem that the target lay on is not mounted: nobody would see what is written here */
+function checkIdentity(ledger: Ledger, present: TargetIdentity, log: LedgerLog): void {
   const { rootIdentity, position } = ledger
-  if (rootIdentity === identity) return
-  if (rootIdentity !== null && position !== null) {
+  const known = rootIdentity === null ? null : parseIdentity(rootIdentity, present)
+  if (known !== null && position !== null && known.path === present.path) refuseBareMountPoint(known, present)
+  if (known !== null && known.inode !== present.inode && position !== null) {
     log('warn', 'the target is another directory than before', {})
     // First: a process that ends in between must not leave the position to a directory that it is not of.
     ledger.forgetPosition()
   }
-  ledger.setRootIdentity(identity)
+  const text = JSON.stringify(present)
+  if (text !== rootIdentity) ledger.setRootIdentity(text)
+}
+
+function refuseBareMountPoint({ path, mount }: TargetIdentity, present: TargetIdentity): void {
+  if (mount === present.mount || mount === '/' || mountPointOf(mount) === mount) return
+  const remedy = 'mount it, or remove the state directory of this root to begin anew with what is there'
+  throw new Failure(EXIT.failed, `${path}: the filesystem that was mounted at ${mount} is not there: ${remedy}`)
 }
 
 function doubtEmptied(ledger: Ledger, isEmpty: boolean, log: LedgerLog): void {

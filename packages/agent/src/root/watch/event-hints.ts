@@ -5,7 +5,7 @@
  * written as both. All that is taken from them is whether a name can have come or gone, which dates its parent.
  * INVARIANT: no path at or below the agent's own directory or an excluded one gets a hint.
  */
-import { joinPath, type PathFilter, RESERVED_NAME } from '@rootferry/protocol'
+import { isReserved, joinPath, type PathFilter } from '@rootferry/protocol'
 import type { WatcherEvents } from './watcher.ts'
 
 /** The name by which a directory's own events go here. */
@@ -51,7 +51,7 @@ export class EventHints {
 
   /** As PathFilter's `excludes`, and the staging directory. */
   excludes(path: string, isDirectory: boolean): boolean {
-    return path === RESERVED_NAME || this.#filter.excludes(path, isDirectory)
+    return isReserved(path) || this.#filter.excludes(path, isDirectory)
   }
 
   #hint(path: string, kind: 'rename' | 'change'): void {

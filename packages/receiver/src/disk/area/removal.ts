@@ -1,7 +1,8 @@
 /**
  * Removing directories without harm: what the agent never knew goes to the trash, what must stay stays.
  *
- * INVARIANT: only empty directories are removed, and only objects for which nothing inside stays are moved away.
+ * INVARIANT: only empty directories are removed, and only objects for which nothing inside stays are moved away. What
+ * lies across a border is not moved away at all.
  * Never led through a symlink: every name is reached through a confined descriptor.
  */
 import { Buffer } from 'node:buffer'
@@ -11,7 +12,7 @@ import { joinPath } from '@rootferry/protocol'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Trash } from './trash.ts'
 
-/** Something protected or excluded is inside a directory that would have to go. */
+/** Something protected or excluded, or another filesystem, is inside a directory that would have to go. */
 export class StaysError extends Error {
   override name = 'StaysError'
 }
@@ -36,7 +37,8 @@ export class Removal {
   /** Removes a directory that is in the way. @throws StaysError, and nothing was moved; the system error */
   vacate(path: string): void {
     if (this.#removeEmpty(path)) return
-    if (this.#holdsStaying(path)) throw new StaysError('something protected or excluded is inside')
+    if (this.#holdsStaying(path))
+      throw new StaysError('something protected or excluded, or another filesystem, is inside')
     this.#clear(path)
     rmdirSync(this.#confined.locate(path))
     this.#confined.forget(path)
@@ -44,7 +46,7 @@ export class Removal {
 
   /** What `discard` would move away, topmost first: nothing of what stays, and no directory in which something does. */
   removable(path: string, isDirectory: boolean): string[] {
-    if (this.#untouchable.stays(path, isDirectory)) return []
+    if (this.#staysHere(path, isDirectory)) return []
     if (!isDirectory || !this.#holdsStaying(path)) return [path]
     return this.#children(path).flatMap((child) => {
       return this.removable(joinPath(path, child.name.toString()), child.isDirectory())
@@ -57,7 +59,7 @@ export class Removal {
    * @throws the system error
    */
   discard(path: string, isDirectory: boolean): boolean {
-    if (this.#untouchable.stays(path, isDirectory)) return false
+    if (this.#staysHere(path, isDirectory)) return false
     if (isDirectory && this.#holdsStaying(path)) {
       this.#clear(path)
       return true
@@ -85,7 +87,7 @@ export class Removal {
     for (const child of this.#children(path)) {
       const below = joinPath(path, child.name.toString())
       const isDirectory = child.isDirectory()
-      if (this.#untouchable.stays(below, isDirectory)) {
+      if (this.#staysHere(below, isDirectory)) {
         isEmpty = false
       } else if (isDirectory && this.#holdsStaying(below)) {
         this.#clear(below)
@@ -101,12 +103,17 @@ export class Removal {
   }
 
   #holdsStaying(path: string): boolean {
-    if (!this.#untouchable.hasPatterns) return false
+    if (this.#untouchable.isAcrossBorder(path)) return this.#children(path).length > 0
+    if (!this.#untouchable.mayHoldStaying(path)) return false
     return this.#children(path).some((child) => {
       const below = joinPath(path, child.name.toString())
       const isDirectory = child.isDirectory()
-      return this.#untouchable.stays(below, isDirectory) || (isDirectory && this.#holdsStaying(below))
+      return this.#staysHere(below, isDirectory) || (isDirectory && this.#holdsStaying(below))
     })
+  }
+
+  #staysHere(path: string, isDirectory: boolean): boolean {
+    return this.#untouchable.stays(path, isDirectory) || this.#untouchable.isAcrossBorder(path)
   }
 
   #children(path: string): Dirent<Buffer<ArrayBuffer>>[] {

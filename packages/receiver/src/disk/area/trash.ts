@@ -22,12 +22,13 @@ import {
   openSync,
   readdirSync,
   readlinkSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
-import { ConfinedDirectories, errorCode, removeTree } from '@rootferry/host/machine'
+import { Borders, ConfinedDirectories, errorCode, removeTree } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { TrashLimits, TrashStatus } from '../../root-messages.ts'
 import type { WorkArea } from './work-area.ts'
@@ -94,16 +95,21 @@ export class Trash {
     batches.set(name, { lastMs: this.#now(), bytes, isOwn: true })
   }
 
-  /** Deletes what is too old, and the oldest of what is too much. @returns how many batches went */
+  /**
+   * Deletes what is too old, and the oldest of what is too much; never a batch in which another filesystem is mounted.
+   * @returns how many batches went
+   */
   purge(): number {
     const batches = this.#read()
     const horizon = this.#now() - this.#limits.keepDays * DAY_MS
     let bytes = [...batches.values()].reduce((sum, batch) => sum + batch.bytes, 0)
     let left = batches.size
     let purged = 0
+    const mounted = batches.size === 0 ? null : new Borders(realpathSync(this.#area.directory('trash')))
     for (const [name, batch] of batches) {
       left -= 1
       if (batch.lastMs > horizon && (bytes <= this.#limits.maxBytes || left === 0)) continue
+      if (mounted?.isAtOrBelow(name) === true) continue
       removeTree(`${this.#area.directory('trash')}/${name}`)
       batches.delete(name)
       bytes -= batch.bytes

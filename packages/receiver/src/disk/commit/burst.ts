@@ -15,6 +15,7 @@ import { Removal, StaysError } from '../area/removal.ts'
 import type { Trash } from '../area/trash.ts'
 import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
+import { placeAcross } from '../files/copy-object.ts'
 import { isDiskTrouble, isRace, isSystemError, RootGone } from '../files/disk-errors.ts'
 import type { Creation } from '../files/disk-object.ts'
 import type { StagedChange } from '../files/staged-change.ts'
@@ -33,6 +34,8 @@ export interface BurstOutcome {
   problems: PathProblem[]
   /** Directories whose time or mode could not be given back to them. */
   unrestored: string[]
+  /** Directories that the agent has no more, and that stay because another filesystem is mounted there or below. */
+  bordered: string[]
 }
 
 export interface BurstParts {
@@ -40,6 +43,8 @@ export interface BurstParts {
   area: WorkArea
   trash: Trash
   untouchable: Untouchable
+  /** Whether the root's path still leads to the directory that was opened. */
+  isInPlace(): boolean
   creation: Creation
   /** Called before each call that changes the tree; for fault injection. */
   beforeStep?(step: string, path: string): void
@@ -63,7 +68,8 @@ export class Burst {
   /** @throws ProtocolError when the changes contradict each other */
   plan(changes: readonly StagedChange[], before: readonly DirectoryBefore[]): Plan {
     const { confined, untouchable, creation } = this.#parts
-    const view = new DiskView(confined)
+    untouchable.refreshBorders()
+    const view = new DiskView(confined, (path) => untouchable.isAcrossBorder(path))
     return makePlan({ changes, before, untouchable, creation, lookUp: (path) => view.at(path) })
   }
 
@@ -74,7 +80,7 @@ export class Burst {
    */
   run(changes: readonly StagedChange[], before: readonly DirectoryBefore[], first: Plan | null): BurstOutcome {
     const { confined } = this.#parts
-    if (confined.rootStatus().nlink === 0) throw new RootGone('the root was removed while it was served')
+    this.#insistOnPlace()
     let plan = first ?? this.plan(changes, before)
     try {
       for (let round = 1; ; round += 1) {
@@ -86,9 +92,30 @@ export class Burst {
     } finally {
       confined.release()
     }
+    // What was placed in a directory that nobody sees any more is not committed.
+    this.#insistOnPlace()
     const problems = [...this.#failures.values(), ...this.#unfinished.values()]
     const failed = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change))
-    return { owed: plan.owed, failed: failed.map(({ path }) => path), problems, unrestored: this.#unrestored }
+    return {
+      owed: plan.owed,
+      failed: failed.map(({ path }) => path),
+      problems,
+      unrestored: this.#unrestored,
+      bordered: this.#leftForBorders(changes),
+    }
+  }
+
+  #insistOnPlace(): void {
+    const { confined, isInPlace } = this.#parts
+    if (confined.rootStatus().nlink === 0) throw new RootGone('the root was removed while it was served')
+    if (!isInPlace()) throw new RootGone(`${confined.rootPath} leads to another directory than the one that was opened`)
+  }
+
+  #leftForBorders(changes: readonly StagedChange[]): string[] {
+    const { untouchable } = this.#parts
+    return changes
+      .filter(({ kind, path }) => kind === 'absent' && untouchable.holdsBorder(path))
+      .map(({ path }) => path)
   }
 
   /** @param isLast whether a race now counts as a problem of its path */
@@ -150,6 +177,7 @@ export class Burst {
     try {
       renameSync(staged, location)
     } catch (error) {
+      if (errorCode(error) === 'EXDEV') return placeAcross(staged, location)
       if (errorCode(error) !== 'ENOENT' || lstatSync(staged, { throwIfNoEntry: false }) !== undefined) throw error
       // Nothing is staged any more: an earlier attempt placed it, or it is lost.
       const found = readObject(location)
@@ -167,7 +195,7 @@ export class Burst {
       this.#parts.beforeStep?.('finish', path)
       setAttributes(this.#parts.confined.locate(path), 'directory', change)
     } catch (error) {
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      if (this.#isTroubleOfAll(path, error) || !isSystemError(error)) throw error
       if (!isOwn) this.#unrestored.push(path)
       else if (isRace(error) && !isLast) this.#raced = true
       else this.#unfinished.set(path, { path, code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
@@ -179,10 +207,15 @@ export class Burst {
       act()
     } catch (error) {
       if (error instanceof StaysError) this.#fail(path, 'protected', error.message)
-      else if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      else if (this.#isTroubleOfAll(path, error) || !isSystemError(error)) throw error
       else if (isRace(error) && !isLast) this.#raced = true
       else this.#fail(path, errorCode(error) ?? 'unknown', plainMessage(error))
     }
+  }
+
+  /** A filesystem that is mounted below the root has its own troubles: they are problems of its paths. */
+  #isTroubleOfAll(path: string, error: unknown): boolean {
+    return isDiskTrouble(error) && !this.#parts.untouchable.isAcrossBorder(path)
   }
 
   #fail(path: string, code: string, message: string): void {

@@ -7,22 +7,25 @@
 import { type ConfinedDirectories, errorCode } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { diskObject, readObject } from '../files/attributes.ts'
-import { isRace } from '../files/disk-errors.ts'
+import { isDiskTrouble, isRace } from '../files/disk-errors.ts'
 import type { DiskObject } from '../files/disk-object.ts'
 
 /**
- * In a directory that may not be entered yet. As something that has to make way it leads to a call, which fails or
+ * In a directory that may not be entered yet, or on another filesystem that is in trouble. As something that has to make way it leads to a call, which fails or
  * finds the directory opened up; either way the next plan knows more.
  */
 const UNSEEN: DiskObject = { kind: 'other', size: 0, mode: 0, uid: 0, gid: 0, mtime: 0 }
 
 export class DiskView {
   readonly #confined: ConfinedDirectories
+  readonly #isAcrossBorder: (path: string) => boolean
   /** Directories seen so far; null: no directory is there. */
   readonly #directories = new Map<string, DiskObject | null>()
 
-  constructor(confined: ConfinedDirectories) {
+  /** @param isAcrossBorder whether the path lies on a filesystem whose trouble is its own */
+  constructor(confined: ConfinedDirectories, isAcrossBorder: (path: string) => boolean) {
     this.#confined = confined
+    this.#isAcrossBorder = isAcrossBorder
   }
 
   /** The object at the path, or null when there is none. */
@@ -36,7 +39,7 @@ export class DiskView {
       if (found === null || found.kind === 'directory') this.#directories.set(path, found)
       return found
     } catch (error) {
-      if (errorCode(error) === 'EACCES') return UNSEEN
+      if (errorCode(error) === 'EACCES' || (isDiskTrouble(error) && this.#isAcrossBorder(path))) return UNSEEN
       if (isRace(error) || errorCode(error) === 'ENAMETOOLONG') return null
       throw error
     }

@@ -118,7 +118,10 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         steps -= 1
         if (steps === 0) throw Object.assign(new Error('EIO: injected'), { code: 'EIO', syscall: 'rename' })
       }
-      const burst = new Burst({ confined, area, trash, untouchable, creation, beforeStep })
+      const burst = new Burst({
+        ...{ confined, area, trash, untouchable, creation, beforeStep },
+        isInPlace: () => true,
+      })
       let present: Model = new Map()
       for (const wanted of [before, after]) {
         const staging = new Staging(area, creation, assert.fail)

@@ -124,6 +124,7 @@ export class Comparison {
    * @throws the system error when the disk as a whole is in trouble
    */
   step(isDue: () => boolean): void {
+    this.#target.untouchable.refreshBorders()
     const mayPause = () => this.#touched.size < MOST_TOUCHED && isDue()
     for (let page = this.#pages[0]; page !== undefined; page = this.#pages[0]) {
       while (this.#opened !== null || page.next < page.directories.length) {

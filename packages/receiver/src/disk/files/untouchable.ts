@@ -1,17 +1,25 @@
 /**
- * What the receiver must leave alone below its root: its own directory, the protect list, and what the agent excludes.
+ * What the receiver must leave alone below its root: its own directory, the protect list, what the agent excludes, and
+ * the places where other filesystems are mounted.
  *
- * INVARIANT: nothing for which `stays` holds is ever removed, moved or written. Knows patterns, not the disk.
+ * INVARIANT: nothing for which `stays` holds is ever removed or moved, and nothing across a border is moved away as
+ * extraneous or along with a directory above it. Knows patterns and mounts, not the tree.
  */
+import type { Borders } from '@rootferry/host/machine'
 import { isReserved, PathFilter, ROOT_PATH } from '@rootferry/protocol'
 
 export class Untouchable {
   readonly #protect: PathFilter
+  readonly #borders: Pick<Borders, 'has' | 'above' | 'isAtOrBelow' | 'refresh'> | null
   #exclude = new PathFilter([])
 
   /** @param protect gitignore lines */
-  constructor(protect: readonly string[]) {
+  constructor(
+    protect: readonly string[],
+    borders: Pick<Borders, 'has' | 'above' | 'isAtOrBelow' | 'refresh'> | null = null,
+  ) {
     this.#protect = new PathFilter(protect)
+    this.#borders = borders
   }
 
   /** The agent's exclude patterns, as its welcome names them. */
@@ -19,9 +27,24 @@ export class Untouchable {
     this.#exclude = new PathFilter(patterns)
   }
 
-  /** Whether a directory other than the root can hold anything that stays: without patterns none does. */
-  get hasPatterns(): boolean {
-    return this.#protect.patterns.length > 0 || this.#exclude.patterns.length > 0
+  /** Looks where other filesystems are mounted now: before anything is removed or moved. @throws the system error */
+  refreshBorders(): void {
+    this.#borders?.refresh()
+  }
+
+  /** Whether a directory other than the root can hold anything that stays: most farms have neither patterns nor mounts. */
+  mayHoldStaying(directory: string): boolean {
+    return this.#protect.patterns.length > 0 || this.#exclude.patterns.length > 0 || this.holdsBorder(directory)
+  }
+
+  /** Whether another filesystem is mounted at the path or below it. */
+  holdsBorder(path: string): boolean {
+    return this.#borders?.isAtOrBelow(path) ?? false
+  }
+
+  /** Whether the path lies on another mount than the root: it is written, but never moved away. */
+  isAcrossBorder(path: string): boolean {
+    return this.#borders !== null && this.#borders.above(path) !== null
   }
 
   /** Whether changes to the path are to be ignored: it or a directory above it is protected or reserved. */
@@ -34,8 +57,13 @@ export class Untouchable {
     return directory === ROOT_PATH || this.#protect.patterns.length > 0
   }
 
-  /** Whether the path must not be removed: protected, reserved, or excluded by the agent. */
-  stays(path: string, isDirectory: boolean): boolean {
+  /** Whether the path is this host's own business: protected, reserved, or excluded by the agent. */
+  isLocal(path: string, isDirectory: boolean): boolean {
     return this.protects(path, isDirectory) || this.#exclude.excludesWithParents(path, isDirectory)
+  }
+
+  /** Whether the path must not be removed: it is this host's own, or a mount point. */
+  stays(path: string, isDirectory: boolean): boolean {
+    return this.isLocal(path, isDirectory) || (this.#borders?.has(path) ?? false)
   }
 }

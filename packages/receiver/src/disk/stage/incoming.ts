@@ -55,7 +55,7 @@ export class Incoming {
     this.header = header
     this.#target = target
     this.#epoch = epoch
-    this.#view = new DiskView(target.confined)
+    this.#view = new DiskView(target.confined, (path) => target.untouchable.isAcrossBorder(path))
     this.#staging = new Staging(target.area, target.creation, (why) => target.owners.refused(why))
   }
 

@@ -1,0 +1,207 @@
+/**
+ * Other filesystems inside a target: nothing across a border is moved, removed or taken for extraneous; content below a
+ * border arrives; a border that refuses is a problem of its paths and of nothing else.
+ */
+import assert from 'node:assert/strict'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Mounts } from '../support/mounts.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+const NO_MOUNTS = 'nothing can be mounted here'
+
+function put(directory: string, files: Record<string, string>): void {
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(directory, path, '..'), { recursive: true })
+    writeFileSync(join(directory, path), content)
+  }
+}
+
+const read = (...parts: string[]) => readFileSync(join(...parts), 'utf8')
+
+/** A whole resync of every receiver, to its end; what it finds does not matter here. */
+async function resync(rig: Rig): Promise<void> {
+  const started = await rig.admin('/v1/resyncs', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: '{}',
+  })
+  const place = started.headers.get('Location') ?? ''
+  const state = async () => ((await (await rig.admin(place)).json()) as { state: string }).state
+  await until(async () => (await state()) !== 'running', state)
+}
+
+function targetOf(rig: Rig, number = 0): string {
+  return rig.targets[number] ?? ''
+}
+
+test('a directory that goes away leaves the mount in it, and what that holds', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  await using rig = await Rig.start({
+    prepare: (source) => put(source, { 'app/a.php': 'a', 'app/etc/b.php': 'b', 'c.php': 'c' }),
+  })
+  using _mounted = mounts
+  await rig.converged()
+  const target = targetOf(rig)
+  put(mounts.tmpfs(join(target, 'app/etc/data')), { 'own.txt': 'of web1' })
+  rmSync(join(rig.source, 'app'), { recursive: true })
+  put(rig.source, { 'd.php': 'd' })
+  await rig.inSync()
+  await until(
+    () => !existsSync(join(target, 'app/a.php')) && existsSync(join(target, 'd.php')),
+    () => readdirSync(target).join(),
+  )
+  assert.equal(read(target, 'app/etc/data/own.txt'), 'of web1')
+  assert.equal(existsSync(join(target, 'app/etc/b.php')), false)
+})
+
+test('what is extraneous at a first join stays when a mount is in it', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  await using rig = await Rig.start({
+    prepare: (source, [target = '']) => {
+      put(source, { 'a.php': 'a' })
+      put(target, { 'shared/left.txt': 'extraneous', 'gone/b.txt': 'extraneous' })
+      put(mounts.tmpfs(join(target, 'shared/deep/volume')), { 'own.txt': 'of web1' })
+    },
+  })
+  using _mounted = mounts
+  await rig.inSync()
+  const target = targetOf(rig)
+  assert.equal(read(target, 'shared/deep/volume/own.txt'), 'of web1')
+  assert.deepEqual([existsSync(join(target, 'shared/left.txt')), existsSync(join(target, 'gone'))], [false, false])
+})
+
+test('content arrives on a volume inside the target: new, changed, renamed, deleted, whole directories', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  await using rig = await Rig.start({
+    prepare: (source, [target = '']) => {
+      put(source, { 'pub/media/a.jpg': 'a', 'pub/media/d/b.jpg': 'b', 'e.php': 'e' })
+      put(mounts.tmpfs(join(target, 'pub/media')), { 'own.jpg': 'uploaded here', 'a.jpg': 'another' })
+    },
+  })
+  using _mounted = mounts
+  await rig.inSync()
+  const target = targetOf(rig)
+  assert.deepEqual(
+    [read(target, 'pub/media/a.jpg'), read(target, 'pub/media/d/b.jpg'), read(target, 'e.php')],
+    ['a', 'b', 'e'],
+  )
+  assert.equal(read(target, 'pub/media/own.jpg'), 'uploaded here', 'across a border nothing is extraneous')
+  put(rig.source, { 'pub/media/a.jpg': 'newer', 'pub/media/new/x/y.jpg': 'y' })
+  renameSync(join(rig.source, 'pub/media/d'), join(rig.source, 'pub/media/f'))
+  rmSync(join(rig.source, 'e.php'))
+  await rig.inSync()
+  await rig.converged(30_000, (path) => path === 'pub/media/own.jpg')
+  // Moved over the border, both ways.
+  renameSync(join(rig.source, 'pub/media/new'), join(rig.source, 'new'))
+  renameSync(join(rig.source, 'pub/media/f/b.jpg'), join(rig.source, 'b.jpg'))
+  await rig.converged(30_000, (path) => path === 'pub/media/own.jpg')
+})
+
+test('a border that is read-only is a problem of its paths and holds up nothing else', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  await using rig = await Rig.start({
+    prepare: (source) => put(source, { 'app/etc/a.php': 'a', 'app/etc/b.php': 'b', 'c.php': 'c' }),
+  })
+  using _mounted = mounts
+  await rig.converged()
+  const target = targetOf(rig)
+  mounts.bind(join(target, 'app/etc'), join(target, 'app/etc'), true)
+  rmSync(join(rig.source, 'app/etc/a.php'))
+  put(rig.source, { 'app/etc/b.php': 'newer', 'c.php': 'newer' })
+  await until(
+    () => read(target, 'c.php') === 'newer',
+    () => 'the other path did not arrive',
+  )
+  const problems = async () => (await rig.receiverRoots(0))[0]?.problems ?? []
+  await until(
+    async () => (await problems()).some(({ path, code }) => path === 'app/etc/b.php' && code === 'EROFS'),
+    async () => JSON.stringify(await problems()),
+  )
+  put(rig.source, { 'd.php': 'd' })
+  await until(
+    () => existsSync(join(target, 'd.php')),
+    () => 'a later change did not arrive',
+  )
+  // Started anew it asks at once for what it owes.
+  await rig.killReceiver(0)
+  mounts.unmount(join(target, 'app/etc'))
+  await rig.startReceiver(0)
+  await rig.converged()
+})
+
+test('one volume below the source and below targets: no upload is lost, resyncs or not', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  await using rig = await Rig.start({
+    receivers: 2,
+    receiversLater: true,
+    prepare: (source, targets) => {
+      put(source, { 'a.php': 'a' })
+      mounts.tmpfs(join(source, '../volume'))
+      for (const root of [source, ...targets]) mounts.bind(join(source, '../volume'), join(root, 'media'))
+      put(join(source, 'media'), { 'first.jpg': 'first' })
+    },
+  })
+  using _mounted = mounts
+  await rig.startReceiver(0)
+  await rig.startReceiver(1)
+  await rig.inSync()
+  for (let upload = 0; upload < 300; upload += 1) {
+    put(join(targetOf(rig, upload % 2), 'media'), { [`${upload % 7}/u${upload}.jpg`]: `upload ${upload}` })
+    if (upload % 60 === 0) await resync(rig)
+  }
+  await resync(rig)
+  await rig.inSync()
+  const missing = Array.from({ length: 300 }, (_, upload) =>
+    join(rig.source, 'media', `${upload % 7}/u${upload}.jpg`),
+  ).filter((path) => !existsSync(path))
+  assert.deepEqual(missing, [])
+})
+
+test('a target that is replaced while it is served is noticed before anything more is said to be committed', async () => {
+  await using rig = await Rig.start({
+    receivers: 1,
+    prepare: (source) => put(source, { 'a.php': 'a', 'b/c.php': 'c' }),
+  })
+  await rig.converged()
+  const target = targetOf(rig)
+  renameSync(target, `${target}.old`)
+  cpSync(`${target}.old`, target, { recursive: true, preserveTimestamps: true })
+  put(rig.source, { 'a.php': 'newer' })
+  await until(
+    () => read(target, 'a.php') === 'newer',
+    () => 'what is visible stayed old',
+  )
+  await rig.converged()
+  assert.equal(read(`${target}.old`, 'b/c.php'), 'c')
+})
+
+test('a target whose filesystem is not mounted takes nothing, and goes on when it is', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  await using rig = await Rig.start({
+    receivers: 1,
+    prepare: (source, [target = '']) => {
+      put(source, { 'a.php': 'a' })
+      mounts.tmpfs(`${target}.volume`)
+      mounts.bind(`${target}.volume`, target)
+    },
+  })
+  using _mounted = mounts
+  await rig.converged()
+  const target = targetOf(rig)
+  await rig.killReceiver(0)
+  mounts.unmount(target)
+  assert.match(await rig.launchReceiver(0).ended, /the filesystem that was mounted at .* is not there: mount it/)
+  assert.deepEqual(readdirSync(target), [])
+  mounts.bind(`${target}.volume`, target)
+  await rig.startReceiver(0)
+  await rig.converged()
+})

@@ -1,0 +1,45 @@
+/** Mounts that a test makes and that are gone when it ends, where mounting is allowed. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+
+export class Mounts implements Disposable {
+  readonly #places: string[] = []
+
+  /** Whether this process may mount at all. */
+  static isAllowed(): boolean {
+    return spawnSync('unshare', ['-m', 'true']).status === 0
+  }
+
+  /** A filesystem of its own at a directory, which is made. */
+  tmpfs(place: string, options = 'size=64m'): string {
+    return this.#mount(place, ['-t', 'tmpfs', '-o', options, 'tmpfs'])
+  }
+
+  /** The same directory at another place. */
+  bind(from: string, place: string, isReadOnly = false): string {
+    this.#mount(place, ['--bind', from])
+    if (isReadOnly) run('mount', ['-o', 'remount,ro,bind', place])
+    return place
+  }
+
+  unmount(place: string): void {
+    run('umount', ['-l', place])
+    this.#places.splice(this.#places.lastIndexOf(place), 1)
+  }
+
+  [Symbol.dispose](): void {
+    for (const place of this.#places.toReversed()) spawnSync('umount', ['-l', place])
+  }
+
+  #mount(place: string, words: readonly string[]): string {
+    mkdirSync(place, { recursive: true })
+    run('mount', [...words, place])
+    this.#places.push(place)
+    return place
+  }
+}
+
+function run(command: string, words: readonly string[]): void {
+  const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${command} ${words.join(' ')}: ${stderr}`)
+}
