@@ -13,6 +13,7 @@ const DAMAGE = 'sets a damaged file aside before anything else is done: the next
 const OWNERS = 'root only, and together with the modes in the same step'
 const ACROSS = 'trash on another filesystem than what goes there: piece by piece, the original last'
 const CLEANS = 'removes files that are not referenced any more'
+const PLACES = 'on another filesystem: made complete beside its place, which the next attempt makes again'
 
 /** By file below packages/, then by call. */
 export const SITES: Record<string, Record<string, Site>> = {
@@ -48,6 +49,13 @@ export const SITES: Record<string, Record<string, Site>> = {
     lutimesSync: [1, ['utimes staging']],
     chownSync: [1, OWNERS],
     lchownSync: [1, OWNERS],
+  },
+  'receiver/src/disk/files/copy-object.ts': {
+    copyFileSync: [1, PLACES],
+    mkdirSync: [1, PLACES],
+    removeTree: [3, PLACES],
+    renameSync: [1, PLACES],
+    symlinkSync: [1, PLACES],
   },
   'receiver/src/disk/commit/burst.ts': {
     chmodSync: [1, 'opens up a directory that is closed to its owner, who is not root'],

@@ -64,6 +64,7 @@ export class RootDisk {
     this.#problems = new Problems(out.event)
     this.#durability = new Durability({
       confined: target.confined,
+      borders: () => target.untouchable.borders,
       schedule: (ms, act) => this.#after(ms, act),
       synced: (position) => {
         if (!target.ledger.recordDurable(position)) return

@@ -29,6 +29,7 @@ test('what is synced file by file leaves no directory open, which somebody could
     const synced: number[] = []
     const durability = new Durability({
       confined,
+      borders: () => [],
       schedule: () => undefined,
       synced: ({ sequence }) => synced.push(sequence),
       failed: (message) => assert.fail(message),

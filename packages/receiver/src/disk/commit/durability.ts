@@ -22,6 +22,8 @@ const run = promisify(execFile)
 
 export interface DurabilityParts {
   confined: ConfinedDirectories
+  /** Where other filesystems are mounted below the root: each is synced by itself. */
+  borders(): Iterable<string>
   /** Calls back once after so many milliseconds, unless everything is closed by then. */
   schedule(ms: number, act: () => void): void
   /** Everything up to here is on disk. */
@@ -99,8 +101,11 @@ export class Durability {
   }
 
   async #syncAll(): Promise<void> {
-    // The directory that is held open, wherever its path leads by now: the child enters it before it becomes `sync`.
-    await run('sync', ['-f', '.'], { cwd: this.#parts.confined.locateDirectory(ROOT_PATH) })
+    // A directory that is held open, wherever its path leads by now: the child enters it before it becomes `sync`.
+    const { confined, borders } = this.#parts
+    for (const directory of [ROOT_PATH, ...borders()]) {
+      await run('sync', ['-f', '.'], { cwd: confined.locateDirectory(directory) })
+    }
   }
 
   /** @returns false when one cannot be opened to be synced */

@@ -10,14 +10,11 @@ import { isReserved, PathFilter, ROOT_PATH } from '@rootferry/protocol'
 
 export class Untouchable {
   readonly #protect: PathFilter
-  readonly #borders: Pick<Borders, 'has' | 'above' | 'isAtOrBelow' | 'refresh'> | null
+  readonly #borders: Borders | null
   #exclude = new PathFilter([])
 
   /** @param protect gitignore lines */
-  constructor(
-    protect: readonly string[],
-    borders: Pick<Borders, 'has' | 'above' | 'isAtOrBelow' | 'refresh'> | null = null,
-  ) {
+  constructor(protect: readonly string[], borders: Borders | null = null) {
     this.#protect = new PathFilter(protect)
     this.#borders = borders
   }
@@ -30,6 +27,11 @@ export class Untouchable {
   /** Looks where other filesystems are mounted now: before anything is removed or moved. @throws the system error */
   refreshBorders(): void {
     this.#borders?.refresh()
+  }
+
+  /** Where other filesystems are mounted. */
+  get borders(): string[] {
+    return [...(this.#borders?.all ?? [])].map(({ path }) => path)
   }
 
   /** Whether a directory other than the root can hold anything that stays: most farms have neither patterns nor mounts. */
