@@ -27,7 +27,6 @@ const AWAITED = [
   'root/watch/directory-watcher.ts',
   'serve/door/failed-attempts.ts',
   'serve/feed/root-feed.ts',
-  'serve/feed/session.ts',
   'serve/resync/resyncs.ts',
   'serve/root-thread.ts',
   'disk/commit/commit.ts',

@@ -72,8 +72,8 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation(
     'a session does not wait for the socket',
     ['G8'],
-    'agent/src/serve/feed/session.ts',
-    'while (this.#socket.bufferedAmount > BOUNDS.bufferedBytes && !this.#closed) await this.#sleep()',
+    'agent/src/serve/feed/paced-socket.ts',
+    'while (this.#socket.bufferedAmount > BOUNDS.bufferedBytes && !this.#isClosed) await this.sleep()',
     '',
   ),
   mutation(

@@ -130,8 +130,8 @@ export type LogLevel = 'info' | 'warn' | 'error'
 export type FromRoot =
   | { type: 'answer'; id: number; value: unknown }
   | { type: 'refusal'; id: number; message: string }
-  /** This program is at fault; the thread has logged it. */
-  | { type: 'fault'; id: number; message: string }
+  /** This program is at fault: who asked logs it, with the stack of the thread. */
+  | { type: 'fault'; id: number; message: string; stack: string }
   /** The index reached `head`; the oldest hint behind the newest changes came at `seenMs` (wall clock). */
   | { type: 'advanced'; head: number; seenMs: number }
   | { type: 'status'; status: RootStatus }

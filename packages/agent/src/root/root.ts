@@ -150,8 +150,7 @@ export class RootService {
     } catch (error) {
       const { id } = request
       if (error instanceof Refusal) return this.#post({ type: 'refusal', id, message: error.message })
-      this.#log('error', 'request failed', { request: request.type, error: describe(error) })
-      this.#post({ type: 'fault', id, message: errorMessage(error) })
+      this.#post({ type: 'fault', id, message: errorMessage(error), stack: describe(error) })
     }
   }
 

@@ -143,7 +143,7 @@ export class RootThread {
     this.#waiting.delete(message.id)
     if (message.type === 'answer') waiting?.resolve(message.value as never)
     else if (message.type === 'refusal') waiting?.reject(new Refusal(message.message))
-    else waiting?.reject(new Error(message.message))
+    else waiting?.reject(Object.assign(new Error(message.message), { stack: message.stack }))
   }
 
   #ended(): void {

@@ -37,7 +37,7 @@ export interface SegmentLease extends PackedSegment {
 }
 
 export class Hub {
-  readonly #root: RootThread
+  readonly #root: Pick<RootThread, 'ask' | 'tell'>
   readonly #queues: Record<Urgency, PQueue> = {
     live: new PQueue({ concurrency: CONCURRENCY }),
     bulk: new PQueue({ concurrency: CONCURRENCY }),
@@ -49,7 +49,7 @@ export class Hub {
   #cachedBytes = 0
   #packedBytes = 0
 
-  constructor(root: RootThread) {
+  constructor(root: Pick<RootThread, 'ask' | 'tell'>) {
     this.#root = root
   }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Logger } from '@rootferry/host/daemon'
-import { BufferGarbage } from '@rootferry/host/machine'
+import { BufferGarbage, Refusal } from '@rootferry/host/machine'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { GuardAnswer, RootOptions, RootStatus } from '../../root-messages.ts'
 import { decodeOrders, encodeOrders, type KeptOrder } from '../resync/kept-resyncs.ts'
@@ -16,7 +16,7 @@ import type { ResyncRoot } from '../resync/resyncs.ts'
 import { RootThread } from '../root-thread.ts'
 import { decodeHeadTimes, encodeHeadTimes, HeadTimes } from './head-times.ts'
 import { Hub } from './hub.ts'
-import { Session } from './session.ts'
+import { Session, type SessionPeer } from './session.ts'
 
 export interface ReceiverStatus {
   name: string
@@ -125,12 +125,12 @@ export class RootFeed implements ResyncRoot {
   }
 
   /** Serves a connection whose hello has come; resolves when it has ended. */
-  async serve(peer: ConstructorParameters<typeof Session>[0], hello: Hello): Promise<void> {
+  async serve(peer: SessionPeer, hello: Hello): Promise<void> {
     const { receiver, socket } = peer
     this.#sessions.get(receiver)?.close(new ProtocolError('superseded', 'a newer connection of this receiver'))
     const session = new Session(
       peer,
-      { root: this.thread, hub: this.#hub },
+      { root: this.thread, hub: this.#hub, log: this.#log },
       {
         changed: () => {
           this.#noteProgress(receiver, session)
@@ -183,6 +183,9 @@ export class RootFeed implements ResyncRoot {
     const order = jobs[0]?.order
     if (order === undefined) return
     const looked = this.thread.ask('rescan', { within: order.paths, content: order.check === 'content' })
+    looked.catch((error: unknown) => {
+      if (!(error instanceof Refusal)) this.#log.error({ err: error }, 'a resync failed')
+    })
     this.#resyncs.add(jobs, looked, this.#status?.state !== 'ready')
   }
 

@@ -1,0 +1,102 @@
+/**
+ * A receiver's WebSocket as its session writes to it: nobody writes faster than the receiver reads, and what is written
+ * at once leaves at once.
+ *
+ * INVARIANT: above BOUNDS.bufferedBytes of unsent data a `send` waits, so that a receiver which does not read costs a few
+ * frames of memory. Knows nothing of messages.
+ */
+import type { Writable } from 'node:stream'
+import { closeText, type ProtocolError } from '@rootferry/protocol'
+import type { WebSocket } from 'ws'
+import { BOUNDS } from '../../bounds.ts'
+
+export interface PacedSocketEvents {
+  message(data: Buffer, isBinary: boolean): void
+  sent(bytes: number): void
+  closed(): void
+}
+
+export class PacedSocket {
+  lastHeardAt: Date
+  readonly #socket: WebSocket
+  /** What the socket writes to. */
+  readonly #line: Pick<Writable, 'cork' | 'uncork'>
+  readonly #events: PacedSocketEvents
+  #isGathering = false
+  #isClosed = false
+  #wake = Promise.withResolvers<void>()
+
+  constructor(
+    peer: { socket: WebSocket; line: Pick<Writable, 'cork' | 'uncork'>; now: Date },
+    events: PacedSocketEvents,
+  ) {
+    this.#socket = peer.socket
+    this.#line = peer.line
+    this.lastHeardAt = peer.now
+    this.#events = events
+    this.#socket.on('message', (data: Buffer, isBinary: boolean) => {
+      this.lastHeardAt = new Date()
+      if (!this.#isClosed) events.message(data, isBinary)
+    })
+    this.#socket.on('pong', () => {
+      this.lastHeardAt = new Date()
+    })
+    this.#socket.on('close', () => this.#end())
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** @param left called when the data was handed to the kernel, or cannot be any more */
+  async send(data: string | Uint8Array, left: (() => void) | null = null): Promise<void> {
+    if (this.#isClosed) return
+    this.#gather(data.length)
+    this.#socket.send(data, () => {
+      left?.()
+      this.wakeUp()
+    })
+    this.#events.sent(data.length)
+    while (this.#socket.bufferedAmount > BOUNDS.bufferedBytes && !this.#isClosed) await this.sleep()
+  }
+
+  /** Resolves at the next `wakeUp`, when data has left, or when the connection ends. */
+  sleep(): Promise<void> {
+    return this.#wake.promise
+  }
+
+  wakeUp(): void {
+    this.#wake.resolve()
+    this.#wake = Promise.withResolvers()
+  }
+
+  close(error: ProtocolError): void {
+    this.#isClosed = true
+    this.wakeUp()
+    this.#socket.close(error.closeCode, closeText(error.message))
+  }
+
+  #end(): void {
+    this.#isClosed = true
+    this.wakeUp()
+    this.#events.closed()
+  }
+
+  /**
+   * Every write costs a system call here and wakes the receiver there, so small writes of one turn leave as one. Large
+   * data leaves by itself, because TLS copies all of a write that has several parts.
+   */
+  #gather(bytes: number): void {
+    if (bytes > BOUNDS.gatheredBytes) return this.#letGo()
+    if (this.#isGathering) return
+    this.#isGathering = true
+    this.#line.cork()
+    setImmediate(() => this.#letGo())
+  }
+
+  #letGo(): void {
+    if (!this.#isGathering) return
+    this.#isGathering = false
+    this.#line.uncork()
+  }
+}

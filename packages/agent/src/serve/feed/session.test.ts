@@ -1,0 +1,103 @@
+/** A session on a real WebSocket, with a stub in the place of the root's thread: what it tells of faults. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { Writable } from 'node:stream'
+import { test } from 'node:test'
+import { Refusal } from '@rootferry/host/machine'
+import { CLOSE_REASONS, type Hello, ProtocolError, type Welcome } from '@rootferry/protocol'
+import { pino } from 'pino'
+import { WebSocket, WebSocketServer } from 'ws'
+import type { RootThread } from '../root-thread.ts'
+import { Hub } from './hub.ts'
+import { Session } from './session.ts'
+
+const HELLO: Hello = {
+  type: 'hello',
+  software: 'test',
+  root: 'shop',
+  epoch: 'e',
+  term: 't',
+  sequence: 0,
+  durable: 0,
+  target: 'empty',
+  encodings: ['tar'],
+  credit: 1_000_000,
+  partials: [],
+}
+const WELCOME: Welcome = {
+  type: 'welcome',
+  software: 'test',
+  epoch: 'e',
+  term: 't',
+  head: 7,
+  start: 'replay',
+  sequence: 0,
+  reason: 'test',
+  total: { entries: 0, bytes: 0 },
+  filter: [],
+}
+
+interface LogLine {
+  level: number
+  receiver?: string
+  err?: { message: string; stack: string }
+}
+
+/** Runs a session whose root greets, and then answers every question with that error. */
+async function sessionEndingWith(error: Error): Promise<{ code: number; reason: string; lines: LogLine[] }> {
+  const lines: LogLine[] = []
+  const log = pino(
+    new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        lines.push(JSON.parse(chunk.toString()))
+        done()
+      },
+    }),
+  )
+  const root: Pick<RootThread, 'ask' | 'tell'> = {
+    ask: async (type) => {
+      if (type === 'greet') return WELCOME as never
+      throw error
+    },
+    tell: () => undefined,
+  }
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  try {
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const client = new WebSocket(`ws://127.0.0.1:${port}`)
+    const [socket, request] = await once(server, 'connection')
+    const closed = once(client, 'close')
+    const peer = { socket, line: request.socket, receiver: 'web1', compress: false, now: new Date() }
+    const ignore = () => undefined
+    const events = { changed: ignore, committed: ignore, sent: ignore, resync: ignore }
+    const session = new Session(peer, { root, hub: new Hub(root), log }, events)
+    await session.run(HELLO, 7)
+    const [code, reason] = await closed
+    return { code, reason: String(reason), lines }
+  } finally {
+    server.close()
+  }
+}
+
+test('a fault in the work for a session is logged with its stack, and is no fault of the root', async () => {
+  const fault = new RangeError('The value of "size" is out of range')
+  const { code, lines } = await sessionEndingWith(fault)
+  assert.equal(code, CLOSE_REASONS['internal-error'].closeCode)
+  assert.equal(lines.length, 1)
+  assert.equal(lines[0]?.level, 50)
+  assert.equal(lines[0]?.err?.stack, fault.stack)
+})
+
+test('a refusal is an answer: it closes with root-unavailable, and nobody is alarmed', async () => {
+  const { code, reason, lines } = await sessionEndingWith(new Refusal('the root is being restarted'))
+  assert.deepEqual([code, reason], [CLOSE_REASONS['root-unavailable'].closeCode, 'the root is being restarted'])
+  assert.deepEqual(lines, [])
+})
+
+test('what breaks the protocol closes with its own code', async () => {
+  const { code, lines } = await sessionEndingWith(new ProtocolError('limit-exceeded', 'too much'))
+  assert.equal(code, CLOSE_REASONS['limit-exceeded'].closeCode)
+  assert.deepEqual(lines, [])
+})
