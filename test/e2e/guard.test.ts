@@ -53,7 +53,7 @@ async function untouched(rig: Rig, before: string[]): Promise<void> {
   for (const [number, target] of rig.targets.entries()) assert.deepEqual(differences(before[number] ?? '', target), [])
 }
 
-test('an emptied source halts the root, over a restart too; put back, it goes on by itself', async () => {
+test('an emptied source halts the root, over a restart too; put back, it continues by itself', async () => {
   await using rig = await Rig.start({ prepare: (source) => fill(source) })
   await rig.converged()
   const before = copies(rig)
@@ -114,7 +114,7 @@ test('a moved directory is no deletion', async () => {
   await rig.converged()
 })
 
-test('a source that is gone halts the root, cannot be accepted, and goes on when it is back', async () => {
+test('a source that is gone halts the root, cannot be accepted, and continues when it is back', async () => {
   await using rig = await Rig.start({ prepare: (source) => fill(source) })
   await rig.converged()
   const before = copies(rig)
@@ -152,7 +152,7 @@ test('a wrong path after a restart halts the root until it is accepted or put ri
   await rig.site.convergedWith(other)
 })
 
-test('an unmounted source halts the root, and goes on when it is mounted again', async (t) => {
+test('an unmounted source halts the root, and continues when it is mounted again', async (t) => {
   const place = mkdtempSync(join(tmpdir(), 'rootferry-mount-'))
   const source = join(place, 'source')
   const kept = join(place, 'kept')

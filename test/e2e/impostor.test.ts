@@ -133,7 +133,7 @@ test('a server without TLS gets no token either', async () => {
   assert.ok(!seen.includes('GET ') && !seen.includes(TOKEN))
 })
 
-test('a receiver whose agent was replaced by an impostor says so, sends nothing, and goes on when the agent is back', async () => {
+test('a receiver whose agent was replaced by an impostor says so, sends nothing, and continues when the agent is back', async () => {
   await using rig = await Rig.start({ receivers: 1, tls: true })
   await rig.converged()
   await rig.agent?.stop()

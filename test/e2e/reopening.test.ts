@@ -51,7 +51,7 @@ test('a docroot that is a symlink is followed when it is switched to another rel
   }
 })
 
-test('a docroot that is away deletes nothing, is reported, and goes on when it is back', async () => {
+test('a docroot that is away deletes nothing, is reported, and continues when it is back', async () => {
   await using rig = await Rig.start()
   writeFileSync(join(rig.source, 'kept'), 'kept')
   await rig.converged()

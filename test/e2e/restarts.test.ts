@@ -31,7 +31,7 @@ async function rootOf(rig: Rig) {
   return root
 }
 
-test('an agent killed in a burst goes on with its epoch, and finds what changed while it was away', async () => {
+test('an agent killed in a burst continues with its epoch, and finds what changed while it was away', async () => {
   await using rig = await Rig.start({ prepare: fill })
   await rig.converged()
   const before = await rootOf(rig)
@@ -90,7 +90,7 @@ test('a receiver that was away gets what it missed and no more', async () => {
   assert.ok(line.received < 1.2 * missed + SLACK_BYTES, `${line.received} bytes came for ${missed}`)
 })
 
-test('a large file cut in the middle goes on where it was', async () => {
+test('a large file cut in the middle continues where it was', async () => {
   const size = 60_000_000
   await using rig = await Rig.start({ receivers: 1 })
   await using line = await Line.to(rig.agentPort)

@@ -43,7 +43,7 @@ function nothingCovered(known: readonly string[]): Coverage {
   return { seen: new Set(), wanted: wantedSteps(known, SEED), killed: new Set() }
 }
 
-test('an agent that is killed at any durable step goes on where it was', async (t) => {
+test('an agent that is killed at any durable step continues where it was', async (t) => {
   const missing = straceIsMissing()
   if (missing !== null) return t.skip(missing)
   const coverage = nothingCovered(STEPS.agent)

@@ -142,7 +142,7 @@ export class CrashBench implements AsyncDisposable {
   }
 }
 
-/** Called again and again while a run goes on. @returns false when it is over */
+/** Called again and again during a run. @returns false when it is over */
 export type Tick = () => Promise<boolean>
 
 /** One life of a daemon under `runner`, until it ends by itself or `tick` returns false. */

@@ -73,7 +73,7 @@ async function refuse(
   assert.equal(ended, null, at)
 }
 
-test('a receiver whose disk refuses a step says so, keeps what was there, and goes on by itself', async (t) => {
+test('a receiver whose disk refuses a step says so, keeps what was there, and continues by itself', async (t) => {
   const missing = straceIsMissing()
   if (missing !== null) return t.skip(missing)
   await using bench = await CrashBench.start(true)
@@ -91,7 +91,7 @@ test('a receiver whose disk refuses a step says so, keeps what was there, and go
   }
 })
 
-test('an agent whose disk is full says so, and goes on by itself', async (t) => {
+test('an agent whose disk is full says so, and continues by itself', async (t) => {
   const missing = straceIsMissing()
   if (missing !== null) return t.skip(missing)
   await using bench = await CrashBench.start(false)

@@ -33,7 +33,7 @@ function heldBytes(rig: Rig): number {
   return held
 }
 
-test('a large sparse file that is cut on its way goes on where the receiver has it', async () => {
+test('a large sparse file that is cut on its way continues where the receiver has it', async () => {
   await using rig = await Rig.start({ receivers: 1, agentConfig: { compression: 'never' } })
   await using line = await Line.to(rig.agentPort)
   await rig.redirect(0, line.port)

@@ -207,7 +207,7 @@ const ON_THE_LINE: Record<string, { say: (socket: WebSocket) => void; code: numb
   nonsense: { say: (socket) => socket.send('hello?'), code: 4400 },
 }
 
-test('a real receiver closes, logs, stays, and goes on with an honest agent', async () => {
+test('a real receiver closes, logs, stays, and continues with an honest agent', async () => {
   await using rig = await Rig.start({ receivers: 1, prepare: (source) => writeFileSync(join(source, 'a'), 'a') })
   await rig.converged()
   const before = imprint(rig.targets[0] ?? '')

@@ -1,7 +1,7 @@
 /**
- * What the main thread and a root's thread say to each other. Segment payloads are transferred, never copied.
+ * The messages between the main thread and a root's thread. Segment payloads are transferred, never copied.
  *
- * Requests carry an id and get one answer or one refusal; everything else is news and needs none.
+ * A request carries an id and gets one answer or one refusal; every other message is an event and needs no answer.
  */
 import type { Hello, List, Want, Welcome } from '@rootferry/protocol'
 
@@ -12,7 +12,7 @@ export interface Totals {
   bytes: number
 }
 
-/** What a session has to know of a changeset before it asks for segments. */
+/** What a session must know about a changeset before it asks for segments. */
 export interface PlanSummary {
   id: number
   from: number
@@ -21,7 +21,7 @@ export interface PlanSummary {
   request: number | null
   changes: number
   bytes: number
-  /** For slices: which part of which content, so that a receiver that has it can be spared it. */
+  /** For slices: which part of which content, so that a receiver that has it is not sent it again. */
   segments: { slice: { path: string; content: number; end: number; isLast: boolean } | null }[]
 }
 
@@ -31,7 +31,7 @@ export interface PackedSegment {
   payload: Uint8Array<ArrayBuffer>
 }
 
-/** A loss above both at once is a mass deletion. */
+/** A loss above both limits at once is a mass deletion. */
 export interface GuardLimits {
   maxDeletePercent: number
   minDeletes: number
@@ -54,7 +54,7 @@ export interface WatchSettings {
   rescanMinutes: number
 }
 
-/** `root-missing`: there is nothing that could be accepted. */
+/** `root-missing`: there is no directory that could be accepted. */
 export type GuardAnswer = 'accepted' | 'not-halted' | 'root-missing'
 
 export interface RootOptions {
@@ -71,21 +71,21 @@ export interface RootOptions {
 
 /** Name of a request → what it takes and what it answers. */
 export interface RootRequests {
-  /** Decides where a receiver begins; waits for the first scan where that needs it. */
+  /** Decides where a receiver begins; waits for the first scan if the decision needs it. */
   greet: { takes: { hello: Hello; receiver: string }; answers: Welcome }
   plan: { takes: { from: number }; answers: PlanSummary }
   repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
   /**
-   * With `at` it is answered only as long as the index is no further than that; `head` says how far it is. Files whose
-   * digest is asked for and was never learnt are read for it.
+   * With `at`, a listing is answered only while the index is no further than that; `head` is the index's head. Files
+   * without a known digest are read when their digest is asked for.
    */
   list: { takes: { list: List; at: number | null }; answers: { head: number; listing: string | null } }
-  /** Has the index be what is on disk at and below some paths now, with `content` to the byte. */
+  /** Makes the index equal the disk at and below some paths, with `content` to the byte. */
   rescan: { takes: { within: string[]; content: boolean }; answers: { head: number } }
-  /** Lets a halted root go on as it is found, deletions included. */
+  /** Lets a halted root continue as it is, deletions included. */
   'accept-guard': { takes: object; answers: GuardAnswer }
-  /** What an earlier life of the agent knew of its receivers, and of when there was something new for them. */
+  /** What an earlier life of the agent knew about its receivers, and about when changes for them were found. */
   memory: {
     takes: object
     answers: {
@@ -138,8 +138,8 @@ export type FromRoot =
   | { type: 'scanned'; tookMs: number }
   | { type: 'log'; level: LogLevel; message: string; details: Record<string, unknown> }
   | { type: 'failed'; message: string; exitCode: number }
-  /** The tree was closed, to be opened again: sessions that were welcomed before are void. */
+  /** The tree was closed, and will be opened again: sessions that were welcomed before are void. */
   | { type: 'interrupted' }
-  /** Bulk work is over: a good moment to give memory back. */
+  /** Bulk work is over: a good moment to free memory. */
   | { type: 'rested' }
   | { type: 'closed' }

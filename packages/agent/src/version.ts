@@ -1,4 +1,4 @@
-/** This software's version, as package.json has it. */
+/** The version of this software, as in package.json. */
 import { readFileSync } from 'node:fs'
 
 const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))

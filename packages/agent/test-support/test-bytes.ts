@@ -1,4 +1,4 @@
-/** Test support: bytes from a seed, as good as random and the same every time. */
+/** Test support: bytes from a seed, as good as random and always the same. */
 import { Buffer } from 'node:buffer'
 import { createCipheriv } from 'node:crypto'
 

@@ -20,11 +20,11 @@ export class TestTree implements Disposable {
   readonly directories: ConfinedDirectories
   index: EntryIndex
   readonly scanner: Scanner
-  /** What a watcher would say, and what happens right before it watches. */
+  /** The hints of a watcher, and what happens right before it watches. */
   beginsWatching = false
   whenFound: (path: string) => void = () => undefined
   whenGone: (path: string) => void = () => undefined
-  /** Added to the clock: files written now look old, and so not racy. */
+  /** Added to the clock: files that are written now look old, and so not racy. */
   clockSkewMs = 1_000
   clock: () => number = Date.now
 

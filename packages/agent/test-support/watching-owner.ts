@@ -1,8 +1,9 @@
 /**
- * For tests of watchers: an owner that knows the disk by hints alone, and can tell whether it knows it right.
+ * For tests of watchers: an owner that knows the disk by hints alone, and can tell whether its picture is right.
  *
- * It plays the scanner: it looks only at what was hinted at and its parent, and walks only directories that are new to
- * it, that have another inode, or whose whole subtree was hinted at. So what a watcher forgets to hint at stays wrong.
+ * It plays the scanner: it looks only at hinted paths and their parents, and walks only directories that are new to it,
+ * that have another inode, or whose whole subtree was hinted at. So a change that a watcher forgets to hint at stays
+ * wrong.
  */
 
 import assert from 'node:assert/strict'
@@ -21,14 +22,14 @@ const DEADLINE_MS = 20_000
 const EXCLUDED = ['cache/', '*.log']
 
 interface Seen {
-  /** What it is; a directory that was replaced may have it in common with its predecessor. */
+  /** Identifies the object; a directory that was replaced may share it with its predecessor. */
   identity: string
-  /** Differs when anything about it does. */
+  /** Differs when anything about the object differs. */
   state: string
 }
 type Picture = Map<string, Seen>
 
-/** A real tree, a real watcher, and a picture of the one kept by the other. */
+/** A real tree, a real watcher, and a picture of the tree that the watcher keeps up to date. */
 export class Owner implements AsyncDisposable {
   readonly #place = fs.mkdtempSync(join(tmpdir(), 'rootferry-watch-'))
   readonly rootPath = join(this.#place, 'root')
@@ -60,7 +61,7 @@ export class Owner implements AsyncDisposable {
     })
   }
 
-  /** @param prepare makes what is there before watching begins */
+  /** @param prepare makes the objects that exist before watching begins */
   static async of(backend: WatchBackend, prepare: (owner: Owner) => void = () => undefined): Promise<Owner> {
     const owner = new Owner(backend)
     prepare(owner)
@@ -69,7 +70,7 @@ export class Owner implements AsyncDisposable {
   }
 
   async watch(): Promise<void> {
-    // What is there must be older than the start, or the chokidar backend would not leave it to chokidar.
+    // Existing objects must be older than the start, or the chokidar backend would not leave them to chokidar.
     const preparedMs = Date.now()
     while (this.watcher.backend === 'chokidar' && Date.now() <= preparedMs + CLOCK_LAG_MS) await pause(5)
     await this.watcher.start()
@@ -86,7 +87,7 @@ export class Owner implements AsyncDisposable {
     fs.writeFileSync(this.at(path), content)
   }
 
-  /** Waits until the picture is the disk. */
+  /** Waits until the picture equals the disk. */
   async knows(): Promise<void> {
     const deadline = Date.now() + DEADLINE_MS
     let wrong = this.#differences()

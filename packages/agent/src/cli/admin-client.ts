@@ -1,8 +1,8 @@
 /**
- * The way from the command line to the running agent: where it is, and who asks.
+ * The way from the command line to the running agent: its address, and the token to ask with.
  *
- * Address and token come from what the agent left in its stateDir; ROOTFERRY_TOKEN takes the place of that token, and
- * then the address of the configuration will do.
+ * Address and token are in the file that the agent leaves in its stateDir. ROOTFERRY_TOKEN replaces that token, and
+ * then the address comes from the configuration.
  */
 
 import { askDaemon, urlOf } from '@rootferry/host/daemon'
@@ -14,7 +14,7 @@ import { type AdminSecret, readAdminSecret } from '../serve/http/admin-secret.ts
 export class AdminClient {
   readonly #way: AdminSecret & { daemon: string }
 
-  /** @throws Failure (69, 77) when there is no way to the agent */
+  /** @throws Failure (69, 77) when the agent cannot be found or the token cannot be read */
   constructor(config: AgentConfig, environmentToken: string | undefined) {
     this.#way = { daemon: 'the agent', ...wayTo(config, environmentToken) }
   }
@@ -24,7 +24,7 @@ export class AdminClient {
     return askDaemon({ ...this.#way, path, answer })
   }
 
-  /** @param body null: none is sent. @throws Failure */
+  /** @param body null: the request has no body. @throws Failure */
   post<Schema extends TSchema>(path: string, body: object | null, answer: Schema): Promise<Static<Schema>> {
     return askDaemon({ ...this.#way, path, body, answer })
   }

@@ -1,4 +1,7 @@
-/** The command line of rootferry-agent: verbs, options, and which of them does what. Knows the terminal, not the disk. */
+/**
+ * The command line of rootferry-agent: its verbs and options, and the code behind each. Knows the terminal, not the
+ * disk.
+ */
 
 import {
   addCompletionCommand,
@@ -17,7 +20,7 @@ import { addTokenCommand } from './token-command.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
 
-/** @param environmentToken what ROOTFERRY_TOKEN holds: an admin token, in place of the one in stateDir */
+/** @param environmentToken the value of ROOTFERRY_TOKEN: an admin token, in place of the one in stateDir */
 export function agentCommand(terminal: Terminal, environmentToken: string | undefined): Command {
   const program = new Command('rootferry-agent')
     .description('Watches docroots and feeds their changes to any number of receivers.')
@@ -40,7 +43,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
     .description('say what is wrong with a configuration file')
     .action(async (file: string) => {
       const config = readAgentConfig(file)
-      // A certificate of the agent's own would be made here, which is not for a check to do.
+      // Without files of its own this would make the agent's certificate, which a check must not do.
       if (config.tls?.files != null) await openIdentity(config, new Date())
       terminal.say(`${file}: ok\n`)
     })
@@ -70,7 +73,7 @@ interface RunOptions extends LogOptions {
 
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const config = readAgentConfig(options.config)
-  // Only this verb needs the whole agent: the others are to start fast.
+  // Only this verb loads the whole agent, so that the other verbs start fast.
   const { Agent } = await import('../serve/agent.ts')
   const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal.colour)
   const agent = new Agent(config, log)

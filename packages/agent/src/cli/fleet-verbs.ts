@@ -59,7 +59,7 @@ export function addFleetVerbs(
       .description('let a halted root go on as it is, deletions included'),
   ).action(async (root: string, { config }: { config: string }) => {
     await client(config).post(`/v1/roots/${encodeURIComponent(root)}/guard/accept`, null, Accepted)
-    terminal.say(`${printable(root)} goes on\n`)
+    terminal.say(`${printable(root)} continues\n`)
   })
 }
 
@@ -81,13 +81,13 @@ async function resync(client: AdminClient, options: ResyncOptions, terminal: Ter
     terminal.out(options.json ? document(ordered) : `${ordered.id}\n`)
     return
   }
-  terminal.say(`resync ${ordered.id}; it goes on when this command is interrupted\n`)
+  terminal.say(`resync ${ordered.id}; it continues when this command is interrupted\n`)
   const over = await followed(client, ordered, paths.length === 0, terminal)
   terminal.out(options.json ? document(over) : resyncReport(over, terminal))
   terminal.endWith(resyncExitCode(over))
 }
 
-/** As shells complete it: `./media/` is `media`. */
+/** A path as shells complete it: `./media/` is `media`. */
 function typedPath(path: string): string {
   return path.replace(/^(?:\.\/+)+(?=.)/, '').replace(/(?<=[^/])\/+$/, '')
 }

@@ -1,4 +1,4 @@
-/** `resync --wait`: looks at a resync until it is over, and on a terminal draws how far each receiver is. */
+/** `resync --wait`: polls a resync until it is over, and on a terminal draws the progress of each receiver. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Terminal } from '@rootferry/host/daemon'
 import { printable } from '@rootferry/host/machine'
@@ -8,7 +8,7 @@ import { progressLines } from './resync-report.ts'
 
 const POLL_MS = 250
 
-/** @param isWhole whether all entries are compared: then it can be said how far it is. @throws Failure */
+/** @param isWhole whether all entries are compared: only then the share that is done is known. @throws Failure */
 export async function followed(
   client: AdminClient,
   ordered: ResyncAnswer,
@@ -30,7 +30,7 @@ export async function followed(
   }
 }
 
-/** What is drawn over has to be on the screen: lines that wrap, or have scrolled away, are not. */
+/** Lines that are drawn over must be on the screen: lines that wrap, or have scrolled away, are not. */
 function fitted(lines: readonly string[], terminal: Terminal): string[] {
   const most = Math.max(1, terminal.rows() - 2)
   const shown = lines.length <= most ? lines : [...lines.slice(0, most - 1), `and ${lines.length - most + 1} more`]

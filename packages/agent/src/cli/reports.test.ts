@@ -1,4 +1,4 @@
-/** What status and resync say of a fleet, and which exit codes follow from it. */
+/** The reports of status and resync, and the exit codes that follow from them. */
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import type { ReceiverAnswer, ResyncAnswer, RootAnswer } from '../serve/http/schemas.ts'
@@ -46,7 +46,7 @@ describe('a fleet is degraded', () => {
   for (const state of ['halted', 'unavailable'] as const) {
     it(`when a root is ${state}`, () => assert.ok(isDegraded(fleet([root({ state })], [receiver()]))))
   }
-  it('but not when all are live, nor when there is nobody yet', () => {
+  it('but not when all are live, nor when there is no receiver yet', () => {
     assert.ok(!isDegraded(fleet([root()], [receiver()])))
     assert.ok(!isDegraded(fleet([root({ state: 'scanning' })], [])))
   })

@@ -1,4 +1,4 @@
-/** Pure text: a resync while it runs, a line for each receiver, and what it found when it is over. */
+/** Pure text: a resync while it runs, with a line for each receiver, and its findings when it is over. */
 
 import { bar, count, type Page, type Row, size, type Tone, table } from '@rootferry/host/daemon'
 import { EXIT } from '@rootferry/host/machine'
@@ -6,7 +6,7 @@ import type { ResyncAnswer, StatusAnswer } from '../serve/http/schemas.ts'
 
 type Figures = ResyncAnswer['receivers'][string]
 
-/** Differences that are shown of each receiver; `--json` has more. */
+/** Differences that are shown for each receiver; `--json` has more. */
 const MOST_SHOWN = 20
 
 const TONES: Record<Figures['state'], Tone> = {
@@ -17,13 +17,13 @@ const TONES: Record<Figures['state'], Tone> = {
   cancelled: 'bad',
 }
 
-/** 1 when it did not come to its end, 3 when anything differed, mended or not. */
+/** 1 when it did not reach its end, 3 when anything differed, repaired or not. */
 export function resyncExitCode({ state, receivers }: ResyncAnswer): number {
   if (state !== 'done') return EXIT.failed
   return Object.values(receivers).some((figures) => drift(figures) > 0) ? EXIT.degraded : EXIT.ok
 }
 
-/** One line a receiver, those that are under way first. @param isWhole whether each compares all its entries */
+/** One line per receiver, the running ones first. @param isWhole whether each receiver compares all entries */
 export function progressLines(resync: ResyncAnswer, status: StatusAnswer, isWhole: boolean): string[] {
   const all = Object.entries(resync.receivers)
   const width = Math.max(0, ...all.map(([name]) => name.length))
@@ -58,7 +58,7 @@ function covers(resync: ResyncAnswer, root: string): boolean {
   return resync.root === null || resync.root === root
 }
 
-/** What stands between a receiver and its resync: the root, the receiver, or only others that came before. */
+/** The reason why a receiver's part has not begun: the root, the receiver, or only others that come first. */
 function whyPending(name: string, resync: ResyncAnswer, { roots, receivers }: StatusAnswer): string {
   const parts = receivers.filter((part) => part.name === name && covers(resync, part.root))
   const stopped = roots.find(

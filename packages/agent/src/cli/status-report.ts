@@ -1,4 +1,4 @@
-/** Pure text: the fleet at a glance, roots first, then receivers, and whether anything is the matter. */
+/** Pure text: the fleet at a glance, roots first, then receivers, and whether anything is wrong. */
 import { type Cell, count, duration, type Page, paint, type Row, size, type Tone, table } from '@rootferry/host/daemon'
 import type { ReceiverAnswer, RootAnswer, StatusAnswer } from '../serve/http/schemas.ts'
 
@@ -39,7 +39,7 @@ export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page
   return `${rootTable}\n${receiverTable}\n${verdict(receivers, page.colour)}\n`
 }
 
-/** Of a fleet that fills more than a screen, the last line is the one that is seen. */
+/** When a fleet fills more than a screen, the last line is the one that is seen. */
 function verdict(receivers: readonly ReceiverAnswer[], colour: boolean): string {
   const counts = new Map<ReceiverAnswer['state'], number>()
   for (const { state } of receivers) counts.set(state, (counts.get(state) ?? 0) + 1)

@@ -1,6 +1,6 @@
 /**
- * The `token` verbs: who may connect, and the invitation that lets a new receiver join. They work on the files of
- * stateDir, so they need no running agent, and one that runs follows.
+ * The `token` verbs: who may connect, and the invitation that lets a new receiver join. They work on the files in
+ * stateDir, so they need no running agent, and a running agent follows the change.
  */
 import { hostname } from 'node:os'
 import type { ListenAddress, Terminal } from '@rootferry/host/daemon'
@@ -52,7 +52,7 @@ async function create(name: string, options: CreateOptions, terminal: Terminal):
   if (unknown !== undefined) throw usage(`there is no root ${unknown} in ${options.config}, but ${served.join(', ')}`)
   const roots = root.length === 0 ? null : [...new Set(root)]
   const agent = join ? agentUrl(config, options.url) : ''
-  // First what can fail without leaving a token behind.
+  // First do everything that can fail, so that a failure leaves no token behind.
   const identity = join ? await openIdentity(config, new Date()) : null
   const token = createToken(tokenFileOf(config), { name, admin, roots }, new Date())
   if (!join) {
@@ -75,7 +75,7 @@ function hints(config: AgentConfig, agent: string, url: string | undefined, name
   return lines
 }
 
-/** @throws Failure when nobody can say where receivers are to connect */
+/** @throws Failure when no address is known at which receivers can connect */
 function agentUrl({ listen, tls }: AgentConfig, given: string | undefined): string {
   const scheme = tls === null ? 'ws' : 'wss'
   if (given === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The agent: a feed for every root, the door for receivers, the admin listener, and the tokens that open both.
- * Owns nothing else; starts and stops them in order, and changes them when the configuration was changed.
+ * The agent: a feed for every root, the door for receivers, the admin listener, and the tokens that open both. Starts
+ * and stops them in order, changes them when the configuration has changed, and owns nothing else.
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ import { RootFeed } from './feed/root-feed.ts'
 import { OperatorDesk } from './operations.ts'
 import { Resyncs } from './resync/resyncs.ts'
 
-/** Before this the certificate's end is nobody's business; after, it is said every day. */
+/** From this long before its end on, an expiring certificate is logged every day. */
 const EXPIRY_WARNING_MS = 30 * 86_400_000
 const DAY_MS = 86_400_000
 
@@ -61,7 +61,7 @@ export class Agent {
     })
   }
 
-  /** @throws Failure when something the configuration asks for cannot be had */
+  /** @throws Failure when something that the configuration asks for is not available */
   async start(): Promise<void> {
     makeStateDir(this.#config.stateDir)
     this.#tokens.open()
@@ -80,7 +80,10 @@ export class Agent {
     this.#expiryCheck = setInterval(() => this.#warnOfExpiry(), DAY_MS)
   }
 
-  /** Takes over what can change without a restart, and says what cannot. One after the other; never rejects. */
+  /**
+   * Takes over the settings that can change without a restart, and logs those that cannot. One reload at a time; never
+   * rejects.
+   */
   reload(config: AgentConfig): Promise<void> {
     this.#reloading = this.#reloading.then(() => this.#reload(config))
     return this.#reloading

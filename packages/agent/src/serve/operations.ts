@@ -1,7 +1,7 @@
 /**
- * What operators see and order: status, news, figures and resyncs of all feeds, behind the admin API.
+ * What operators see and order: status, status events, metrics and resyncs of all feeds, behind the admin API.
  *
- * Looks at the feeds and never changes them, but for a guard that an operator accepts.
+ * Reads the feeds and never changes them, except for a guard that an operator accepts.
  */
 import { randomBytes } from 'node:crypto'
 import { type ListenAddress, type Logger, Problem } from '@rootferry/host/daemon'
@@ -19,7 +19,7 @@ import type { RootAnswer } from './http/schemas.ts'
 import { News } from './http/status-events.ts'
 import type { Resyncs } from './resync/resyncs.ts'
 
-/** How often receivers are looked at that say nothing: time alone makes one late. */
+/** How often silent receivers are looked at, because time alone makes a receiver late. */
 const SWEEP_MS = 1_000
 
 export interface DeskParts {
@@ -29,7 +29,7 @@ export interface DeskParts {
   feeds: ReadonlyMap<string, RootFeed>
   tokens: KnownTokens
   resyncs: Resyncs
-  /** Of the stream listener; null where that speaks plain text. */
+  /** The certificate of the stream listener; null when that speaks plain text. */
   certificate(): CertificateStatus | null
 }
 
@@ -78,7 +78,7 @@ export class OperatorDesk {
     await this.#server.close()
   }
 
-  /** What the feed of that root has to call. */
+  /** The events that the feed of that root calls. */
   eventsOf(root: string): FeedEvents {
     return {
       receiver: (name) => {
@@ -98,7 +98,7 @@ export class OperatorDesk {
     return [...this.#parts.feeds.values()].flatMap(({ status }) => (status === null ? [] : [rootAnswer(status)]))
   }
 
-  /** Every receiver that has a token, for every root that it is granted, whether it was ever here or not. */
+  /** Every receiver with a token, for every root that the token grants, whether or not the receiver ever connected. */
   #receivers(): ReceiverStatus[] {
     const now = new Date()
     const { tokens, feeds } = this.#parts
@@ -112,11 +112,11 @@ export class OperatorDesk {
     if (feed === undefined) throw new Problem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
     const answer = await feed.acceptGuard()
     if (answer !== 'root-missing') return answer
-    throw new Problem('root-unavailable', `The directory of ${root} is not there: there is nothing to go on with.`)
+    throw new Problem('root-unavailable', `The directory of ${root} is missing: the root cannot continue.`)
   }
 }
 
-/** A root as the API tells of it. */
+/** A root's status in the form of the API. */
 function rootAnswer(status: RootStatus): RootAnswer {
   const { name, epoch, sequence, state, reason, totals, watch, problems, problemCount } = status
   return { name, epoch, sequence, state, reason, entries: totals, watch, problems, problemCount }

@@ -1,8 +1,8 @@
 /**
- * The main thread's end of a root's thread: requests with answers, and the news it sends.
+ * The main thread's end of a root's thread: requests with answers, and the events that the thread sends.
  *
- * A thread that dies takes its requests with it (they are refused) and is started again after a pause, longer each time; `onLost` tells
- * the feed to close its sessions, whose receivers come back by themselves.
+ * When a thread dies, its open requests are refused, and it is started again after a pause, longer each time; `lost`
+ * tells the feed to close its sessions, whose receivers come back by themselves.
  */
 
 import { Worker } from 'node:worker_threads'
@@ -15,13 +15,15 @@ export interface RootThreadEvents {
   advanced(head: number, seenMs: number): void
   status(status: RootStatus): void
   scanned(tookMs: number): void
-  /** Sessions are void. */
+  /** All sessions are void. */
   lost(why: string): void
   /** There is no thread for a while. */
   down(why: string): void
 }
 
-/** Enough for the garbage of one batch; the default would let it grow to several times that and keep it. */
+/**
+ * Enough for the garbage of one batch; the default would let the young space grow to several times that and keep it.
+ */
 const YOUNG_MEGABYTES = 16
 
 interface Waiting {
@@ -58,7 +60,7 @@ export class RootThread {
     return this.#started.promise
   }
 
-  /** @throws Refusal when the root has no answer: unavailable, a plan that was released, a thread that died */
+  /** @throws Refusal when the root has no answer: it is unavailable, the plan was released, or the thread died */
   ask<Name extends keyof RootRequests>(
     type: Name,
     request: RootRequests[Name]['takes'],
@@ -127,7 +129,10 @@ export class RootThread {
     }
   }
 
-  /** The first start tells whether anything is wrong with the configuration; later ones are tried again and again. */
+  /**
+   * The first start shows whether anything is wrong with the configuration; later starts are repeated until one
+   * succeeds.
+   */
   #failed(failure: Failure): void {
     this.#lastFailure = failure.message
     if (this.#hasStarted) {

@@ -65,7 +65,7 @@ test('a missing target is made with mode 0755, the state directory with 0700', a
   assert.equal(lstatSync(scratch.at('deep/target')).mode & 0o777, 0o755 & ~mask)
 })
 
-test('on a file system of its own the target is staged inside, hidden, and looks untouched when nothing goes on', async () => {
+test('on a file system of its own the target is staged inside, hidden, and looks untouched when nothing happens', async () => {
   using scratch = new Scratch()
   mkdirSync(scratch.at('target'))
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', scratch.at('target')]).status === 0

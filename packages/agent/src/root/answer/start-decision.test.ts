@@ -40,7 +40,7 @@ const cases: [string, Partial<Hello>, 'replay' | 'resync', number][] = [
     0,
   ],
   ['another epoch on an emptied target replays everything', { epoch: 'other', target: 'empty' }, 'replay', 0],
-  ['an emptied target with a good position goes on from it', { target: 'empty' }, 'replay', 80],
+  ['an emptied target with a good position continues from it', { target: 'empty' }, 'replay', 80],
 ]
 for (const [name, change, start, sequence] of cases) {
   test(name, () => {

@@ -37,7 +37,7 @@ test('the parts of a recipe are the recipe, each within its bounds', () => {
   )
 })
 
-test('a step that goes on where the last one ended lengthens it', () => {
+test('a step that continues where the last one ended lengthens it', () => {
   const steps: Step[] = []
   addStep(steps, 0, 10)
   addStep(steps, 10, 5)

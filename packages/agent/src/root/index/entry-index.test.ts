@@ -144,7 +144,7 @@ test('dropping tombstones moves the horizon', () => {
   )
 })
 
-test('listings cover every living entry once, whatever the page size, and say where a directory goes on', () => {
+test('listings cover every living entry once, whatever the page size, and say where a directory continues', () => {
   using tree = emptyTree()
   const directory: Observation = { ...file, kind: 'directory' }
   tree.index.record([{ path: '.', observation: directory, digest: null, sameBytes: false }])

@@ -385,7 +385,7 @@ test('content that the receiver says it has, and rightly, does not travel', asyn
   assert.ok(kept?.kind === 'file' && kept.source === 'keep' && kept.digest === held)
 })
 
-test('a changeset is cut at its limits, and the next one goes on from there', async () => {
+test('a changeset is cut at its limits, and the next one continues from there', async () => {
   using tree = treeWith({ a: 'x' })
   tree.scanAll()
   const observation = tree.index.get('a')

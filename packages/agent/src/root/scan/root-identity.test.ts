@@ -16,7 +16,7 @@ const CASES: [string, Partial<RootIdentity>, RegExp | null][] = [
   ['another directory at another path', { path: '/srv/b', inode: 13 }, /another directory, \/srv\/a shop/],
 ]
 for (const [what, change, says] of CASES) {
-  it(`${what}: ${says === null ? 'goes on' : 'is another root'}`, () => {
+  it(`${what}: ${says === null ? 'continues' : 'is another root'}`, () => {
     const fault = replacement(KNOWN, { ...KNOWN, ...change })
     if (says === null) assert.equal(fault, null)
     else assert.match(fault ?? '', says)

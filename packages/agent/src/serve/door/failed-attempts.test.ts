@@ -1,4 +1,4 @@
-/** What wrong tokens cost is bounded: answers, log lines, memory. */
+/** The cost of wrong tokens is bounded: answers, log lines, memory. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DOOR } from './door-limits.ts'

@@ -1,9 +1,9 @@
 /**
- * Pure decision: what happens to connections that could not prove who they are, and which of them are worth a log line.
+ * Pure decision: how connections with a wrong token are answered, and which of them are worth a log line.
  *
- * Each network has a bucket of attempts that fills up again with time. A token that is right is never counted, nor held
- * up by wrong ones of the same address: 256 random bits are not found by trying, and a neighbour behind the same
- * gateway must not be able to lock a receiver out. What is bounded is what the wrong ones cost: memory, and log lines.
+ * Each network has a bucket of attempts that fills up again with time. A right token is never counted, nor delayed by
+ * wrong tokens from the same address: 256 random bits cannot be found by trying, and a neighbour behind the same
+ * gateway must not be able to lock a receiver out. The bounds apply to the cost of wrong tokens: memory, and log lines.
  */
 import { DOOR } from './door-limits.ts'
 
@@ -22,7 +22,7 @@ interface Bucket {
 export interface Verdict {
   /** The network tries too often. */
   isTooMany: boolean
-  /** How many attempts a log line is to speak for; null: none is to be written. */
+  /** How many attempts a log line speaks for; null: no line is written. */
   report: number | null
 }
 
@@ -31,7 +31,7 @@ export class FailedAttempts {
   readonly #networks = new Map<string, NetworkRecord>()
   readonly #reports: Bucket = { left: DOOR.reports, atMs: 0 }
 
-  /** @param nowMs of a clock that does not go back */
+  /** @param nowMs of a monotonic clock */
   note(network: string, nowMs: number): Verdict {
     const record = this.#networks.get(network) ?? {
       attempts: { left: DOOR.attempts, atMs: nowMs },
@@ -61,7 +61,7 @@ export class FailedAttempts {
   }
 }
 
-/** @returns whether there was one to take */
+/** @returns whether the bucket held an attempt to take */
 function take(bucket: Bucket, most: number, refillMs: number, nowMs: number): boolean {
   bucket.left = Math.min(most, bucket.left + (nowMs - bucket.atMs) / refillMs)
   bucket.atMs = nowMs

@@ -1,4 +1,4 @@
-/** Certificates that the agent makes and that it is given. */
+/** Certificates that the agent makes, and certificates that it is given. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ function config(stateDir: string, tls: TlsConfig | null, host = '0.0.0.0'): Agen
   return { stateDir, tls, listen, admin: listen, compression: 'auto', roots: [] }
 }
 
-test('the first run makes a certificate that the later ones find, readable by nobody else', async () => {
+test('the first run makes a certificate that the later ones find, readable by its owner only', async () => {
   using dir = place()
   const first = await openIdentity(config(join(dir.path, 'state'), OWN), NOW)
   const second = await openIdentity(config(join(dir.path, 'state'), OWN), new Date('2030-01-01T00:00:00Z'))

@@ -1,9 +1,9 @@
 /**
- * What the agent proves with who it is: the certificate and key that its configuration names, or else a self-signed
- * pair of its own in stateDir, made once.
+ * The agent's identity: the certificate and key that its configuration names, or else a self-signed pair of its own in
+ * stateDir, made once.
  *
- * The pair is one file, so that it is whole or not there. Everything is checked before a server sees it: a key that
- * does not belong, a certificate that is none.
+ * The pair is one file, so that it is whole or absent. Everything is checked before a server uses it, such as a key
+ * that does not belong to its certificate, or a file that holds no certificate.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
@@ -20,18 +20,18 @@ export interface CertificateStatus {
 }
 
 export interface Identity {
-  /** PEM: the certificate, and those between it and the authority. */
+  /** PEM: the certificate, and the certificates between it and the authority. */
   cert: string
   key: string
-  /** PEM: who has to have signed the certificates of receivers; null: none are asked for. */
+  /** PEM: the authority that must have signed the certificates of receivers; null: they need no certificate. */
   clientCa: string | null
-  /** PEM: what receivers verify the certificate against; null: they pin it. */
+  /** PEM: the authority that receivers verify the certificate against; null: they pin the certificate. */
   ca: string | null
   status: CertificateStatus
 }
 
 /**
- * Null where the agent is to speak plain text. Makes the self-signed pair when there is none.
+ * Null when the agent speaks plain text. Makes the self-signed pair when there is none.
  * @throws Failure (78) with a line that names the file
  */
 export async function openIdentity({ tls, stateDir, listen }: AgentConfig, now: Date): Promise<Identity | null> {
@@ -46,13 +46,13 @@ export async function openIdentity({ tls, stateDir, listen }: AgentConfig, now: 
   return identity(file, file, null, clientCa)
 }
 
-/** The servers' part of an identity. TLS 1.3 only. */
+/** The part of an identity that servers need. TLS 1.3 only. */
 export function secureContextOptions({ cert, key, clientCa }: Identity) {
   return { cert, key, minVersion: 'TLSv1.3' as const, ...(clientCa === null ? {} : { ca: clientCa }) }
 }
 
 async function makeIdentity(file: string, names: string[], now: Date): Promise<void> {
-  // Needed once in the life of an agent, and not small.
+  // Loaded on demand: needed once in the life of an agent, and not small.
   const { makeSelfSigned } = await import('./self-signed.ts')
   const pair = await makeSelfSigned(names, now)
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
@@ -80,7 +80,7 @@ function identity(certFile: string, keyFile: string, ca: string | null, clientCa
   return { cert, key, ca, clientCa, status: { fingerprint: fingerprintOf(certificate.raw), expiresAt } }
 }
 
-/** The certificates of a PEM file, without anything else that is in it. */
+/** The certificates of a PEM file, without anything else in it. */
 function certificatesIn(what: string, file: string): string {
   const blocks = textOf(what, file).match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
   if (blocks.length === 0) throw bad(what, file, new Error('holds no PEM certificate'))

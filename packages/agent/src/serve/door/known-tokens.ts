@@ -1,6 +1,6 @@
 /**
- * The tokens in force: what the token file said when it could last be understood. Follows the file, because creating
- * and revoking are the command line's, and take effect without a restart.
+ * The tokens in force: the content of the token file when it could last be understood. The file is followed, because
+ * the command line creates and revokes tokens, and both take effect without a restart.
  */
 import { type FSWatcher, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -26,7 +26,7 @@ export class KnownTokens {
     return this.#tokens
   }
 
-  /** Those that may receive. */
+  /** The tokens of receivers. */
   get receivers(): StoredToken[] {
     return this.#tokens.filter(({ admin }) => !admin)
   }

@@ -1,4 +1,4 @@
-/** Which addresses count as one. */
+/** Which addresses count as one network. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { networkOf } from './network-of.ts'

@@ -1,9 +1,9 @@
-/** Pure decision: which addresses are counted as one stranger. */
+/** Pure decision: which addresses are counted as one network. */
 import { isIPv6 } from 'node:net'
 
 /**
- * An IPv4 address itself; of an IPv6 address the first 64 bits, which are one customer's or one machine's.
- * @param address as node:net says it
+ * An IPv4 address itself; the first 64 bits of an IPv6 address, which belong to one customer or one machine.
+ * @param address as node:net spells it
  */
 export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')

@@ -1,8 +1,9 @@
 /**
- * Makes a self-signed certificate: an ECDSA key on P-256, valid for ten years, for the names an agent is reached by.
+ * Makes a self-signed certificate: an ECDSA key on P-256, valid for ten years, for the names by which the agent is
+ * reached.
  *
- * Receivers pin it by its fingerprint, so it is never renewed by itself: another certificate is another agent to them.
- * It is no authority: it can sign nothing but itself.
+ * Receivers pin it by its fingerprint, so it is never renewed by itself: to them another certificate is another agent.
+ * It is not an authority: it can sign nothing but itself.
  */
 import { KeyObject, randomBytes, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -18,7 +19,7 @@ const IP_ADDRESS = 7
 
 const DAY_MS = 86_400_000
 const VALID_DAYS = 3_650
-/** Clocks of app servers may be behind. */
+/** The clocks of app servers may be behind. */
 const BACKDATED_DAYS = 1
 
 /** @returns private key and certificate, PEM, one after the other */
@@ -53,7 +54,7 @@ function generalName(name: string): GeneralName {
   return new GeneralName({ type: IP_ADDRESS, value: new OctetString({ valueHex: addressBytes(name).buffer }) })
 }
 
-/** Positive, and of the same length whatever the chance: the first bit is 0 and the second 1. */
+/** Positive, and always of the same length: the first bit is 0 and the second 1. */
 function serialNumber(): ArrayBuffer {
   const bytes = new Uint8Array(randomBytes(16))
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40
@@ -63,7 +64,7 @@ function serialNumber(): ArrayBuffer {
 /** 4 bytes of an IPv4, 16 of an IPv6 address. */
 function addressBytes(address: string): Uint8Array<ArrayBuffer> {
   if (isIP(address) === 4) return new Uint8Array(address.split('.').map(Number))
-  // The URL parser writes every form of an IPv6 address in the same way, without an IPv4 part.
+  // The URL parser writes every form of an IPv6 address in one way, without an IPv4 part.
   const [head = '', tail = ''] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
   const groupsOf = (text: string) => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)))
   const [first, last] = [groupsOf(head), groupsOf(tail)]

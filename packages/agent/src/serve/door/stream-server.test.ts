@@ -1,4 +1,6 @@
-/** The listener's own clock: who is silent is told so and dropped. What else it does is tested against a whole agent. */
+/**
+ * The listener's own clock: a silent connection is told so and dropped. Its other duties are tested with a whole agent.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'

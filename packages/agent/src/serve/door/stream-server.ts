@@ -1,9 +1,9 @@
 /**
  * The door for receivers: authenticates at the HTTP upgrade, reads the hello, and hands the connection to its root.
  *
- * Nobody gets a WebSocket without a receiver's token (401, 403, 429), a common protocol version (426) and the right path
- * (404). What strangers may cost is bounded by the doorstep. Pings go out on a clock of their own; a connection that
- * stays silent is dead.
+ * A client gets a WebSocket only with a receiver's token (else 401, 403, 429), a protocol version in common (else 426)
+ * and the right path (else 404). `unauthenticated.ts` bounds the cost of clients before that. Pings go out on a clock
+ * of their own; a connection that stays silent is dead.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
@@ -33,10 +33,10 @@ import { Doorstep } from './unauthenticated.ts'
 
 export interface Peer {
   socket: WebSocket
-  /** What the socket writes to. */
+  /** The stream that the socket writes to. */
   line: Pick<Writable, 'cork' | 'uncork'>
   receiver: string
-  /** Whether the line to it is worth compressing for. */
+  /** Whether compression pays on the line to this receiver. */
   compress: boolean
   now: Date
 }
@@ -48,11 +48,11 @@ export interface StreamServerParts {
   compression(): AgentConfig['compression']
   tokens(): readonly StoredToken[]
   rootNames(): string[]
-  /** Takes a connection with its hello. @throws ProtocolError when there is no such root for it */
+  /** Takes a connection with its hello. @throws ProtocolError when the receiver has no such root */
   serve(peer: Peer, hello: Hello): void
 }
 
-/** An answer to whoever is not let in. */
+/** The answer to a client that is not admitted. */
 interface Refusal {
   status: 401 | 403 | 404 | 426 | 429
   headers: Record<string, string>
@@ -105,7 +105,7 @@ export class StreamServer {
     return `${this.#parts.identity === null ? 'http' : 'https'}://${name}:${bound.port}`
   }
 
-  /** New connections get this certificate; those that are open stay as they are. */
+  /** New connections get this certificate; open connections stay as they are. */
   renew(identity: Identity): void {
     if ('setSecureContext' in this.#http) this.#http.setSecureContext(secureContextOptions(identity))
   }
@@ -130,7 +130,7 @@ export class StreamServer {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // A connection may break before anybody else listens to it.
+    // A connection may break before it has any other listener.
     socket.on('error', () => socket.destroy())
     if (pathOf(request) !== STREAM_PATH) return refuse(socket, { status: 404, headers: {} })
     const token = this.#authenticate(request)
@@ -154,7 +154,7 @@ export class StreamServer {
     return token === null ? { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } } : { status: 403, headers: {} }
   }
 
-  /** Counts it, and logs it unless there is too much of it. @returns whether there is too much of it */
+  /** Counts the failure, and logs it unless there are too many. @returns whether there are too many */
   #noteFailure(address: string | undefined, message: string): boolean {
     const network = networkOf(address ?? 'unknown')
     const { isTooMany, report } = this.#failures.note(network, performance.now())
@@ -180,7 +180,7 @@ export class StreamServer {
     for (const sign of ['ping', 'pong', 'message'] as const) socket.on(sign, () => heard.set(socket, Date.now()))
     heard.set(socket, Date.now())
     socket.once('message', (data: Buffer, isBinary: boolean) => {
-      // Refused, and not gone yet.
+      // The connection was refused, and is not closed yet.
       if (socket.readyState !== socket.OPEN) return
       try {
         const hello = this.#helloOf(data, isBinary, token)
@@ -195,11 +195,11 @@ export class StreamServer {
     })
   }
 
-  /** @throws ProtocolError when it is none, or asks for what the token does not grant */
+  /** @throws ProtocolError when the frame is not a hello, or asks for a root that the token does not grant */
   #helloOf(data: Buffer, isBinary: boolean, token: StoredToken): Hello {
     const message = isBinary ? null : decodeToAgent(data)
     if (message?.type !== 'hello') throw new ProtocolError('unexpected-message', 'a hello was expected')
-    // It may have been revoked since the upgrade.
+    // The token may have been revoked since the upgrade.
     if (!this.#parts.tokens().some(({ sha256 }) => sha256 === token.sha256)) {
       throw new ProtocolError('revoked', 'the token was revoked')
     }
@@ -214,7 +214,7 @@ export class StreamServer {
     return compression === 'auto' ? !isLoopback(address.replace(/^::ffff:/, '')) : compression === 'always'
   }
 
-  /** Who is silent is told so, should it still listen, and not waited for. */
+  /** A silent receiver is told so, in case it still listens, and its answer is not awaited. */
   #ping(): void {
     for (const socket of this.#sockets.clients) {
       const silentMs = Date.now() - (heard.get(socket) ?? 0)
@@ -227,11 +227,11 @@ export class StreamServer {
   }
 }
 
-/** When something last came from each connection. */
+/** When each connection was last heard. */
 const heard = new WeakMap<WebSocket, number>()
 
 function serverFor(identity: Identity | null): Server | SecureServer {
-  // The doorstep's deadline is for all of it; Node's own would begin anew with each request.
+  // The deadline of unauthenticated.ts covers everything; Node's own would begin anew with each request.
   const bounds = { maxHeaderSize: DOOR.headerBytes, headersTimeout: LIMITS.helloMs, requestTimeout: LIMITS.helloMs }
   if (identity === null) return createServer(bounds)
   return createSecureServer({
@@ -246,14 +246,14 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '').split('?', 1)[0] ?? ''
 }
 
-/** Calls `exceeded` once when more than `most` bytes come. @returns what stops the counting */
+/** Calls `exceeded` once when more than `most` bytes come. @returns a function that stops the counting */
 function countBytes(socket: Duplex, most: number, exceeded: () => void): () => void {
   let bytes = 0
   const count = (data: Buffer) => {
     bytes += data.byteLength
     if (bytes > most) exceeded()
   }
-  // Ahead of the WebSocket, which may have a whole message when it has heard the last of them.
+  // Before the WebSocket, which may have a whole message when it reads the last of these bytes.
   socket.prependListener('data', count)
   return () => socket.off('data', count)
 }

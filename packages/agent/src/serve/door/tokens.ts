@@ -1,7 +1,7 @@
 /**
- * Bearer tokens: who may connect, and who may administer. The file holds SHA-256 hashes only.
+ * Bearer tokens: which clients may connect, and which may administer. The file holds SHA-256 hashes only.
  *
- * The file is the truth and small: every change by the command line replaces it in one step, and the running agent
+ * The file is the authority and small: every change by the command line replaces it in one step, and the running agent
  * reads it again when it changes. A token is 256 random bits, so a plain hash is no weaker than a slow one.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
@@ -19,7 +19,7 @@ const StoredToken = Type.Object(
     name: Type.String({ pattern: NAME_PATTERN }),
     sha256: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
     admin: Type.Boolean(),
-    /** What a receiver may have; null: every root, also those that are added later. */
+    /** The roots that a receiver may have; null: every root, including roots that are added later. */
     roots: Type.Union([Type.Array(RootName), Type.Null()]),
     createdAt: Type.String({ maxLength: 40 }),
   },
@@ -37,7 +37,7 @@ export function tokenFileOf({ stateDir }: { stateDir: string }): string {
   return join(stateDir, 'tokens.json')
 }
 
-/** @throws Failure when the file is there and cannot be understood */
+/** @throws Failure when the file exists and cannot be understood */
 export function readTokens(file: string): StoredToken[] {
   let text: string
   try {
@@ -47,7 +47,7 @@ export function readTokens(file: string): StoredToken[] {
     throw new Failure(EXIT.failed, `${file}: ${errorMessage(error)}`, { cause: error })
   }
   const value = parse(text)
-  if (!validator.Check(value)) throw new Failure(EXIT.failed, `${file}: is no token file of this version`)
+  if (!validator.Check(value)) throw new Failure(EXIT.failed, `${file}: is not a token file of this version`)
   return value.tokens
 }
 
@@ -56,7 +56,7 @@ export function grants({ admin, roots }: StoredToken, root: string): boolean {
   return !admin && (roots === null || roots.includes(root))
 }
 
-/** @returns the token, which is stored nowhere. @throws Failure when the name is taken or no name */
+/** @returns the token, which is stored nowhere. @throws Failure when the name is taken or not a valid name */
 export function createToken(
   file: string,
   { name, admin, roots }: Pick<StoredToken, 'name' | 'admin' | 'roots'>,
@@ -65,7 +65,7 @@ export function createToken(
   if (!new RegExp(NAME_PATTERN).test(name)) {
     throw new Failure(
       EXIT.usage,
-      `'${name}' is no name: letters, digits, '.', '_' and '-' are accepted, 63 at the most`,
+      `'${name}' is not a valid name: letters, digits, '.', '_' and '-' are accepted, at most 63`,
     )
   }
   const { token, sha256 } = mintToken()
@@ -78,22 +78,22 @@ export function createToken(
   return token
 }
 
-/** @throws Failure when there is none of that name */
+/** @throws Failure when there is no token of that name */
 export function revokeToken(file: string, name: string): void {
   change(file, (tokens) => {
     const left = tokens.filter((token) => token.name !== name)
-    if (left.length === tokens.length) throw new Failure(EXIT.failed, `there is no token of the name ${name}`)
+    if (left.length === tokens.length) throw new Failure(EXIT.failed, `there is no token named ${name}`)
     return left
   })
 }
 
-/** A new token, and what may be stored of it. */
+/** A new token, and the hash of it that may be stored. */
 export function mintToken(): { token: string; sha256: string } {
   const token = `rf_${randomBytes(32).toString('base64url')}`
   return { token, sha256: hashOf(token) }
 }
 
-/** The stored token that `presented` is, or null. Takes the same time whichever it is. */
+/** The stored token that equals `presented`, or null. Takes the same time whichever it is. */
 export function findToken(tokens: readonly StoredToken[], presented: string): StoredToken | null {
   const hash = Buffer.from(hashOf(presented))
   let found: StoredToken | null = null
@@ -110,7 +110,7 @@ function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('base64url')
 }
 
-/** Two commands at once do not undo each other's work. */
+/** Two commands at once do not undo each other's change. */
 function change(file: string, work: (tokens: StoredToken[]) => StoredToken[]): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   withFileLock(file, () => {
@@ -123,7 +123,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // What is wrong is said by the schema check: this is no token file.
+    // The schema check reports it: this is not a token file.
     return null
   }
 }

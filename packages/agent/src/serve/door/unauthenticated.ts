@@ -1,9 +1,10 @@
 /**
- * Connections that have not said who they are: bounded in number, for each network and in all, and in time.
+ * Pre-authentication limits: connections without a hello are bounded in number, for each network and in all, and in
+ * time.
  *
  * The clock of a connection starts when it is accepted and stops at its hello: a handshake, a header or a hello that
- * drips in byte by byte gains nothing. Below TLS on purpose, so that a flood costs no handshakes. A connection is known
- * here by its addresses and ports, because the secure socket and the plain one below it are two objects.
+ * comes byte by byte gains nothing. The limits lie below TLS on purpose, so that a flood costs no handshakes. Here a
+ * connection is known by its addresses and ports, because the secure socket and the plain one below it are two objects.
  */
 import type { Server, Socket } from 'node:net'
 import { LIMITS } from '@rootferry/protocol'
@@ -13,11 +14,11 @@ import { networkOf } from './network-of.ts'
 interface Stranger {
   network: string
   deadline: NodeJS.Timeout
-  /** Ends it when its time is over. */
+  /** Ends the connection when its time is over. */
   end: () => void
 }
 
-/** What both kinds of sockets know of where they lead. */
+/** The addresses that both kinds of sockets know. */
 type Addressed = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress'>
 
 export class Doorstep {
@@ -36,19 +37,19 @@ export class Doorstep {
     return this.#strangers.size
   }
 
-  /** From here on, when its time is over, the connection is ended in this way. */
+  /** From now on, the connection is ended in this way when its time is over. */
   endWith(socket: Addressed, end: () => void): void {
     const stranger = this.#strangers.get(keyOf(socket))
     if (stranger !== undefined) stranger.end = end
   }
 
-  /** It has said who it is, or is gone. */
+  /** The connection has said hello, or is closed. */
   leave(socket: Addressed): void {
     this.#remove(keyOf(socket))
   }
 
   #arrive(socket: Socket): void {
-    // Gone before it was looked at.
+    // Closed before it was looked at.
     if (socket.remoteAddress === undefined) return void socket.destroy()
     const network = networkOf(socket.remoteAddress)
     const count = this.#ofNetwork.get(network) ?? 0

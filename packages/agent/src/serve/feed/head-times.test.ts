@@ -1,4 +1,7 @@
-/** How old a lag is: told rightly for a receiver that misses little, and much, and over a restart, in bounded memory. */
+/**
+ * The age of a lag is right for a receiver that misses little, for one that misses much, and across a restart, in
+ * bounded memory.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { COARSENESS, decodeHeadTimes, encodeHeadTimes, HeadTimes, MOST_TIMES } from './head-times.ts'
@@ -41,7 +44,7 @@ test('a clock that was set back does not make it grow', () => {
   assert.notEqual(times.firstAfter(0), null)
 })
 
-test('a later life goes on with what an earlier one kept, without the heads that were lost', () => {
+test('a later life continues with what an earlier one kept, without the heads that were lost', () => {
   const before = new HeadTimes()
   for (const head of [1, 5, 9]) before.add(head, head * 100)
   const kept = encodeHeadTimes(before.all)

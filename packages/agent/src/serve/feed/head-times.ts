@@ -1,15 +1,15 @@
 /**
- * When the index reached its heads: says how old the oldest change is that a receiver has not committed, be it a minute
- * or a month, also after a restart of the agent.
+ * The times at which the index reached its heads. They tell the age of the oldest change that a receiver has not
+ * committed, be it a minute or a month, also after a restart of the agent.
  *
- * Memory is bounded: beyond MOST_TIMES, neighbours become one where that says a time wrong by COARSENESS of its age at
- * the most. INVARIANT: heads ascend, and a time is never later than that of the first change it stands for: lag is
- * rather told too long than too short. Pure.
+ * Memory is bounded: beyond MOST_TIMES, neighbours are merged where that changes a time by at most COARSENESS of its
+ * age. INVARIANT: heads ascend, and a time is never later than that of the first change it stands for: a lag is
+ * reported too long rather than too short. Pure.
  */
 
 export interface HeadTime {
   head: number
-  /** Wall clock, of the first hint of what led to that head. */
+  /** Wall clock, of the first hint of a change that led to that head. */
   seenMs: number
 }
 
@@ -19,7 +19,7 @@ export const COARSENESS = 0.1
 export class HeadTimes {
   #times: HeadTime[] = []
 
-  /** A head that is known already says nothing new; one that is lower is of another index. */
+  /** A known head is ignored; a lower head belongs to another index. */
   add(head: number, seenMs: number): void {
     const last = this.#times.at(-1)
     if (last !== undefined && head === last.head) return
@@ -28,7 +28,7 @@ export class HeadTimes {
     if (this.#times.length > MOST_TIMES) this.#thin(seenMs)
   }
 
-  /** What an earlier life of the agent knew, put before what this one has seen; heads that the index lost are left out. */
+  /** The times of an earlier life of the agent go before those of this life; heads that the index lost are left out. */
   restore(earlier: readonly HeadTime[]): void {
     const last = this.#times.at(-1)
     if (last === undefined) return
@@ -37,7 +37,7 @@ export class HeadTimes {
     this.#times = [...known, ...this.#times.filter(({ head }) => head > upTo)]
   }
 
-  /** When the first change after that sequence was hinted at; null when there is none. */
+  /** When the first change after that sequence was hinted at; null when there is no such change. */
   firstAfter(sequence: number): number | null {
     return this.#times[this.#numberAfter(sequence)]?.seenMs ?? null
   }
@@ -51,7 +51,7 @@ export class HeadTimes {
     return this.#times
   }
 
-  /** How many heads are not above the sequence: every commit of every receiver asks. */
+  /** How many heads are not above the sequence. Every commit of every receiver asks for it. */
   #numberAfter(sequence: number): number {
     let [from, to] = [0, this.#times.length]
     while (from < to) {
@@ -66,13 +66,13 @@ export class HeadTimes {
     const kept: HeadTime[] = []
     for (const [at, time] of this.#times.entries()) {
       const before = kept.at(-1)
-      // All that it stands for came before the next one did.
+      // Every change that this time stands for came before the next time.
       const endMs = this.#times[at + 1]?.seenMs ?? nowMs
       const isNear = before !== undefined && endMs - before.seenMs < COARSENESS * (nowMs - endMs)
       if (isNear) before.head = time.head
       else kept.push({ ...time })
     }
-    // Only a clock that was set leaves too many.
+    // Only a clock that was set can leave too many.
     while (kept.length > MOST_TIMES) kept.splice(0, 2, merged(kept))
     this.#times = kept
   }
@@ -82,12 +82,12 @@ function merged([first, second]: readonly HeadTime[]): HeadTime {
   return { head: second?.head ?? 0, seenMs: Math.min(first?.seenMs ?? 0, second?.seenMs ?? 0) }
 }
 
-/** As the index keeps it. */
+/** The form in which the index keeps them. */
 export function encodeHeadTimes(times: readonly HeadTime[]): string {
   return JSON.stringify(times.map(({ head, seenMs }) => [head, seenMs]))
 }
 
-/** Of what is no such text nothing is known. */
+/** A text of another form counts as empty. */
 export function decodeHeadTimes(text: string | null): HeadTime[] {
   const pairs: unknown = text === null ? [] : parsed(text)
   if (!Array.isArray(pairs)) return []

@@ -1,10 +1,10 @@
 /**
- * What all sessions of a root share: plans and packed segments, so that a change is packed once for everybody.
+ * What all sessions of a root share: plans and packed segments, so that a change is packed once for all receivers.
  *
- * Sessions at the same cursor get the same plan, and the same bytes of its segments, as long as those are in the cache;
- * one that lags behind the cache has its segments packed again, at its own pace. So memory depends on the cache's bound and
- * not on how many receivers lag. Who has a few changes to come does not wait for who has many: live work has a queue of
- * its own, and the thread does all work in short turns.
+ * Sessions at the same cursor get the same plan and the same bytes of its segments, as long as those are in the cache.
+ * A session that lags behind the cache has its segments packed again, at its own pace. So memory depends on the cache's
+ * bound and not on how many receivers lag. A session with few changes to come does not wait for one with many: live
+ * work has a queue of its own, and the thread does all work in short turns.
  */
 
 import type { Want } from '@rootferry/protocol'
@@ -13,7 +13,10 @@ import { BOUNDS } from '../../bounds.ts'
 import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 
-/** Requests of a kind that the root's thread works on at once: one packing, one waiting, so that it never idles. */
+/**
+ * Requests of one kind that the root's thread works on at once: one is packed and one waits, so that the thread never
+ * idles.
+ */
 const CONCURRENCY = 2
 
 export type Urgency = 'live' | 'bulk'
@@ -26,12 +29,12 @@ interface SharedPlan {
 interface SharedSegment {
   packed: Promise<PackedSegment>
   bytes: number
-  /** Sessions that are sending it, or about to. */
+  /** Sessions that are sending the segment, or about to. */
   leases: number
   isCached: boolean
 }
 
-/** A segment that a session may send until it releases it, once. */
+/** A segment that a session may send until it releases the lease, once. */
 export interface SegmentLease extends PackedSegment {
   release(): void
 }
@@ -42,7 +45,7 @@ export class Hub {
     live: new PQueue({ concurrency: CONCURRENCY }),
     bulk: new PQueue({ concurrency: CONCURRENCY }),
   }
-  /** By cursor: the plan that leads on from there. */
+  /** By cursor: the plan that begins there. */
   readonly #plans = new Map<number, SharedPlan>()
   /** By plan, position and encoding; least recently used first. */
   readonly #segments = new Map<string, SharedSegment>()
@@ -58,7 +61,7 @@ export class Hub {
     return this.#packedBytes
   }
 
-  /** A plan from `cursor` on, shared with every session there. Return it with `leave`. */
+  /** A plan that begins at `cursor`, shared with every session there. Return it with `leave`. */
   async join(cursor: number, urgency: Urgency): Promise<PlanSummary> {
     let shared = this.#plans.get(cursor)
     if (shared === undefined) {
@@ -70,7 +73,7 @@ export class Hub {
     return await shared.summary
   }
 
-  /** The last one to leave drops the plan: whoever comes later to this cursor gets the truth of then. */
+  /** The last session to leave drops the plan: a later session at this cursor gets a plan of its own time. */
   leave(plan: PlanSummary): void {
     const shared = this.#plans.get(plan.from)
     if (shared === undefined) return
@@ -80,7 +83,7 @@ export class Hub {
     this.#release(plan.id)
   }
 
-  /** A plan of one session's own, for a want. Return it with `dismiss`. */
+  /** A plan for one session alone, for a want. Return it with `dismiss`. */
   repair(request: number, paths: Want['paths']): Promise<PlanSummary> {
     return this.#enqueue('bulk', () => this.#root.ask('repair', { request, paths }))
   }
@@ -89,7 +92,7 @@ export class Hub {
     this.#release(plan.id)
   }
 
-  /** Its memory goes back when it has left the cache and nobody holds a lease. */
+  /** The segment's memory goes back when it has left the cache and has no lease. */
   async segment(plan: PlanSummary, position: number, compress: boolean, urgency: Urgency): Promise<SegmentLease> {
     const key = `${plan.id}/${position}/${compress}`
     const shared = this.#segments.get(key) ?? this.#pack(key, plan.id, position, compress, urgency)
@@ -130,7 +133,7 @@ export class Hub {
     this.#cachedBytes -= shared.bytes
     shared.isCached = false
     if (shared.leases > 0) return
-    // One that is still being packed has a lease, or its last one has just ended: its promise is settled.
+    // A segment that is still being packed has a lease, or its last lease has just ended: its promise is settled.
     void shared.packed.then((packed) => this.#recycle(packed), ignore)
   }
 
@@ -148,7 +151,7 @@ export class Hub {
   }
 }
 
-/** Whoever holds a lease has been told of the failure. */
+/** The holder of a lease has received the failure. */
 function ignore(): void {
   return
 }

@@ -1,8 +1,8 @@
 /**
  * One root as the main thread sees it: its thread, its hub, its sessions, and how far each receiver is.
  *
- * INVARIANT: one session a receiver; a newer connection takes the older one's place. What a receiver confirmed outlives
- * its session and, through the root's index, the agent.
+ * INVARIANT: one session per receiver; a newer connection replaces the older one. The sequence that a receiver
+ * confirmed outlives its session and, through the root's index, the agent.
  */
 
 import type { Logger } from '@rootferry/host/daemon'
@@ -30,13 +30,15 @@ export interface ReceiverStatus {
   lastError: string | null
 }
 
-/** What the feed tells of itself, as it happens. */
+/** The events of a feed. */
 export interface FeedEvents {
-  /** Something that a receiver's status shows may have changed. */
+  /** A part of the receiver's status may have changed. */
   receiver(name: string): void
   root(status: RootStatus): void
   scanned(tookMs: number): void
-  /** A receiver that follows has committed; `seconds` since each of the changes behind it was first hinted at. */
+  /**
+   * A receiver that follows has committed; `seconds` since each of the changes behind the commit was first hinted at.
+   */
   committed(commit: { receiver: string; sequence: number; seconds: number[] }): void
 }
 
@@ -48,14 +50,17 @@ interface Watermark {
 }
 
 const SAVE_MS = 500
-/** How often it is saved that a receiver is here: by that much a killed agent is wrong of when it was last seen. */
+/**
+ * How often the index records that a receiver is connected: after a kill, the time it was last seen is wrong by that
+ * much.
+ */
 const SEEN_MS = 60_000
-/** How often the times of heads are saved: that much of a lag's age a killed agent forgets. */
+/** How often the times of heads are saved: a killed agent forgets that much of a lag's age. */
 const SAVE_HEADS_MS = 10_000
 
 export class RootFeed implements ResyncRoot {
   readonly name: string
-  /** Resyncs that an earlier life of the agent has left. */
+  /** Resyncs that an earlier life of the agent left unfinished. */
   keptOrders: readonly KeptOrder[] = []
   readonly thread: RootThread
   readonly #log: Logger
@@ -91,7 +96,7 @@ export class RootFeed implements ResyncRoot {
     }
     this.thread = new RootThread(options, threadEvents, log)
     this.#hub = new Hub(this.thread)
-    // A receiver that is connected is heard of, though it may have nothing to confirm for weeks.
+    // A connected receiver counts as seen, though it may have nothing to confirm for weeks.
     this.#keepSeen = setInterval(() => [...this.#sessions.keys()].forEach((name) => this.#save(name)), SEEN_MS)
     this.#keepHeads = setInterval(() => this.#saveHeads(), SAVE_HEADS_MS)
   }
@@ -107,7 +112,7 @@ export class RootFeed implements ResyncRoot {
     }
   }
 
-  /** The thread tells of it now and then, of its head at once: no receiver is shown to be ahead of it. */
+  /** The thread sends its status now and then, and its head at once: no receiver is shown to be ahead of the root. */
   get status(): RootStatus | null {
     return this.#status === null ? null : { ...this.#status, sequence: Math.max(this.#status.sequence, this.#head) }
   }
@@ -166,7 +171,7 @@ export class RootFeed implements ResyncRoot {
     this.#sessions.get(receiver)?.close(error)
   }
 
-  /** The receiver's token is gone for good: nothing waits for it any more. */
+  /** The receiver's token is revoked for good: nothing waits for the receiver any more. */
   forget(receiver: string): void {
     this.disconnect(receiver, new ProtocolError('revoked', 'the token was revoked'))
     this.#watermarks.delete(receiver)
@@ -178,7 +183,7 @@ export class RootFeed implements ResyncRoot {
     return this.#watermarks.has(receiver) || this.#sessions.has(receiver)
   }
 
-  /** The tree is looked at once for all of them. */
+  /** The tree is scanned once for all of the jobs. */
   resync(jobs: readonly ResyncJob[]): void {
     const order = jobs[0]?.order
     if (order === undefined) return
@@ -202,7 +207,7 @@ export class RootFeed implements ResyncRoot {
     this.#resyncs.abandon('the root was taken out of service')
   }
 
-  /** An operator lets a halted root go on as it is found, deletions included. */
+  /** An operator lets a halted root continue as it is, deletions included. */
   acceptGuard(): Promise<GuardAnswer> {
     return this.thread.ask('accept-guard', {})
   }
@@ -257,7 +262,8 @@ export class RootFeed implements ResyncRoot {
 
   #noteCommit(receiver: string, session: Session, sequence: number): void {
     const before = this.#watermark(receiver).committed
-    // What it missed while it was away, or before its first sync, says nothing of how fast changes travel.
+    // Changes that a receiver missed while it was away, or before its first sync, do not measure how fast changes
+    // travel.
     const times = session.state.hasCaughtUp ? this.#headTimes.between(before, sequence) : []
     this.#noteProgress(receiver, session)
     const now = Date.now()

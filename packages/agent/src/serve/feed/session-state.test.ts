@@ -55,7 +55,7 @@ const messages: Record<Message['type'], Message> = {
   failing: { type: 'failing', error: { code: 'ENOSPC', message: 'full' } },
   'resync-progress': REPORT,
 }
-/** What each message does in each phase, nothing being under way. */
+/** The effect of each message in each phase, while nothing is in progress. */
 const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
   greeting: {
     credit: 'refused',

@@ -1,22 +1,24 @@
 /**
- * Pure bookkeeping of one receiver's session: what may be sent, what it has confirmed, and what breaks the protocol.
+ * Pure bookkeeping of one receiver's session: what may be sent, what the receiver has confirmed, and what breaks the
+ * protocol.
  *
  *   greeting ──hello, start replay──▶ feeding ──committed = head──▶ feeding (live)
  *       └──────hello, start resync──▶ comparing ──resynced──▶ feeding
  *
- * Nothing but the hello has a place before the welcome; `list` and `want` are answered ever after. No clock, no socket: `session.ts` drives it.
+ * Only the hello has a place before the welcome; `list` and `want` are answered at any time after it. No clock, no
+ * socket: `session.ts` drives it.
  */
 import { LIMITS, type List, ProtocolError, type ToAgent, type Want, type Welcome } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 
 export type Phase = 'greeting' | 'comparing' | 'feeding'
 
-/** A receiver that is further behind than this is not live, whatever it was. */
+/** A receiver that is further behind than this is not live, whatever it was before. */
 export const LIVE_LAG_SECONDS = 10
 
 export class SessionState {
   phase: Phase = 'greeting'
-  /** Everything up to here was sent, or the receiver had it. */
+  /** Everything up to here was sent, or the receiver already had it. */
   cursor = 0
   committed = 0
   durable = 0
@@ -28,7 +30,7 @@ export class SessionState {
   readonly #repairs = new Set<number>()
   #comparedTo = 0
   #hasCaughtUp = false
-  /** Of the resync that was asked for and has not reported its end. */
+  /** Id of the resync that was ordered and has not reported its end. */
   resync: number | null = null
   failing: { code: string; message: string } | null = null
 
@@ -42,7 +44,7 @@ export class SessionState {
     this.durable = Math.min(hello.durable, welcome.sequence)
   }
 
-  /** @throws ProtocolError when the message has no place here */
+  /** @throws ProtocolError when the message has no place in this phase */
   receive(message: Exclude<ToAgent, { type: 'hello' }>): void {
     if (this.phase === 'greeting') throw unexpected(`${message.type} before welcome`)
     switch (message.type) {
@@ -87,8 +89,8 @@ export class SessionState {
   }
 
   /**
-   * What goes next: live changes and answers take turns. A listing has to be of what the receiver stands at when it
-   * comes, so while changes flow it waits until none is due.
+   * What is sent next: live changes and answers take turns. A listing must be of the sequence at which the receiver
+   * stands when it arrives, so while changes flow it waits until no change is due.
    */
   next(head: number, hasJustFed: boolean): 'answer' | 'feed' | 'wait' {
     const [request] = this.requests
@@ -98,23 +100,26 @@ export class SessionState {
     return isDue && !hasJustFed ? 'feed' : 'answer'
   }
 
-  /** Whether a changeset may begin now, there being changes above the cursor. */
+  /** Whether a changeset may begin now, when there are changes above the cursor. */
   mayFeed(head: number): boolean {
     return this.phase === 'feeding' && head > this.cursor && this.unconfirmed.length < BOUNDS.unconfirmedChangesets
   }
 
-  /** As of the last time somebody looked. */
+  /** As of the last call of `statusAt`. */
   get hasCaughtUp(): boolean {
     return this.#hasCaughtUp
   }
 
-  /** It had everything once on this connection, and so waits for changes as they come. */
+  /** The receiver had everything once on this connection, and so waits for changes as they come. */
   isFollowing(head: number): boolean {
     if (this.phase === 'feeding' && this.committed >= head) this.#hasCaughtUp = true
     return this.#hasCaughtUp
   }
 
-  /** Status word. @param behindSeconds age of the oldest change that it has not committed, 0 where there is none */
+  /**
+   * Status word. @param behindSeconds age of the oldest change that the receiver has not committed, 0 where there is
+   * none
+   */
   statusAt(head: number, behindSeconds: number): 'resyncing' | 'replaying' | 'live' | 'failed' {
     if (this.failing !== null) return 'failed'
     if (this.phase !== 'feeding') return 'resyncing'

@@ -34,7 +34,7 @@ import { PacedSocket } from './paced-socket.ts'
 import { SessionState } from './session-state.ts'
 
 export interface SessionEvents {
-  /** Something that status shows has changed. */
+  /** A part of the receiver's status has changed. */
   changed(): void
   committed(sequence: number): void
   sent(bytes: number): void
@@ -83,7 +83,7 @@ export class Session implements ResyncLine {
     })
   }
 
-  /** Takes the connection over after its hello. Resolves when it is closed; never rejects. */
+  /** Takes over the connection after its hello. Resolves when the connection is closed; never rejects. */
   async run(hello: Hello, head: number): Promise<void> {
     this.#head = head
     try {
@@ -109,7 +109,7 @@ export class Session implements ResyncLine {
     this.#socket.wakeUp()
   }
 
-  /** Caught up, and no resync under way. */
+  /** Whether the receiver has caught up and no resync is running. */
   get isResyncFree(): boolean {
     return !this.#socket.isClosed && this.state.resync === null && this.state.isFollowing(this.#head)
   }
@@ -150,7 +150,7 @@ export class Session implements ResyncLine {
     }
   }
 
-  /** The request stays when the index has moved on: first the changes, then the listing. */
+  /** The request stays queued when the index has moved on: first the changes, then the listing. */
   async #answerList(list: List): Promise<void> {
     const at = this.state.phase === 'feeding' ? this.state.cursor : null
     const { head, listing } = await this.#feed.root.ask('list', { list, at })
@@ -172,7 +172,8 @@ export class Session implements ResyncLine {
   }
 
   async #sendNext(compress: boolean): Promise<void> {
-    // By what there is to do: whoever shares the plan is as near, and one that fell far behind delays nobody.
+    // The urgency depends on how much is to come: sessions that share the plan are equally near, and a receiver that
+    // fell far behind delays no other.
     const urgency = this.#head - this.state.cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
     const plan = await this.#feed.hub.join(this.state.cursor, urgency)
     try {
@@ -213,7 +214,10 @@ export class Session implements ResyncLine {
     }
   }
 
-  /** The lease ends when the last byte has left for the kernel; with a connection that breaks it is left to rot. */
+  /**
+   * The lease ends when the last byte was handed to the kernel. When the connection breaks, the lease is never
+   * returned, and its memory is left to the garbage collector.
+   */
   async #sendSegment({ header, payload, release }: SegmentLease): Promise<void> {
     await this.#socket.send(header)
     this.state.credit -= payload.byteLength
@@ -224,7 +228,7 @@ export class Session implements ResyncLine {
     }
   }
 
-  /** All segments, less the slices that the receiver said it has. */
+  /** All segments, minus the slices that the receiver already has. */
   #positionsOf(plan: PlanSummary): number[] {
     const positions: number[] = []
     plan.segments.forEach(({ slice }, position) => {

@@ -1,4 +1,4 @@
-/** The admin API as a client meets it: who may ask what, and what a wrong request is answered. */
+/** The admin API as a client meets it: which client may ask what, and the answers to wrong requests. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it, test } from 'node:test'
 import { createLogger, PROBLEMS, Problem, ProblemSchema } from '@rootferry/host/daemon'
@@ -16,7 +16,7 @@ const receiver = mintToken()
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const asAdmin = bearer(admin.token)
 
-/** An API over an agent with one root that web1 has. */
+/** An API over an agent with one root, which web1 receives. */
 function newApi(): Promise<Http> {
   const stored = (name: string, sha256: string, isAdmin: boolean) => ({
     name,
@@ -121,7 +121,7 @@ describe('a wrong request is answered by a problem document', () => {
       'not-halted',
     ],
     ['a URL that is none', { method: 'GET', url: '/%zz' }, 'malformed-request'],
-    ['a body that is no JSON', order('{"root":'), 'malformed-request'],
+    ['a body that is not JSON', order('{"root":'), 'malformed-request'],
     ['a body of another type', order('root=shop', { 'content-type': 'text/plain' }), 'unsupported-media-type'],
     ['a body that is huge', order(`{"root":"${'x'.repeat(70_000)}"}`), 'body-too-large'],
     ['a body that is a list', order('[]'), 'invalid-request', /the body must be an object/],
@@ -209,7 +209,7 @@ test('a resync is accepted with a place to look at it; everything in its body, a
   }
 })
 
-test('a content type without a body is no fault where no body is expected', async () => {
+test('a content type without a body is accepted where no body is expected', async () => {
   for (const [method, url, status] of [
     ['DELETE', '/v1/resyncs/r1', 200],
     ['POST', '/v1/roots/shop/guard/accept', 409],
@@ -240,7 +240,7 @@ test('a flood is answered 429 with Retry-After, and does not blind the probes', 
 
 test('openapi.json in the repository is what the routes say (write it anew: --test-update-snapshots)', async (t) => {
   const document: unknown = (await http.inject('/openapi.json')).json()
-  // The version of the software is no part of the interface.
+  // The version of the software is not part of the interface.
   const text = JSON.stringify(document, null, 2).replace('"1.2.3"', '"0"')
   t.assert.fileSnapshot(`${text}\n`, new URL('../../../openapi.json', import.meta.url).pathname, {
     serializers: [(value) => String(value)],

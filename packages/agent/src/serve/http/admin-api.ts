@@ -1,8 +1,8 @@
 /**
  * The admin API put together: admission, then the routes, and their description as OpenAPI.
  *
- * Everything that is refused is refused with a problem document. Probes have a limit of their own, so that whoever
- * floods the API does not blind the monitoring.
+ * Every refusal is a problem document. Probes have a limit of their own, so that a flood on the API does not blind the
+ * monitoring.
  */
 
 import rateLimit from '@fastify/rate-limit'
@@ -17,12 +17,12 @@ import { probeRoutes } from './probe-routes.ts'
 import { resyncRoutes } from './resync-routes.ts'
 
 const BODY_BYTES = 64 * 1024
-/** Of one address, in each second. */
+/** Requests of one address in each second. */
 const MOST_REQUESTS = 200
 const WINDOW_MS = 1_000
 const PROBES = new Set(['/livez', '/readyz', '/metrics'])
 
-/** @returns a listener that does not listen yet */
+/** @returns a server that does not listen yet */
 export async function buildAdminApi(parts: AdminParts): Promise<Http> {
   const http: Http = Fastify({
     logger: false,
@@ -48,7 +48,10 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
   return http
 }
 
-/** JSON and nothing else. Clients that always say Content-Type also say it of a body that is empty: that is none. */
+/**
+ * Accepts JSON and nothing else. Some clients always send a Content-Type, also with an empty body, which counts as no
+ * body.
+ */
 function acceptBodies(http: Http): void {
   const parseJson = http.getDefaultJsonParser('error', 'error')
   http.removeAllContentTypeParsers()

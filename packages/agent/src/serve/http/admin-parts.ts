@@ -1,4 +1,6 @@
-/** What the admin API needs of the agent: questions it may ask and orders it may give. Knows nothing of HTTP. */
+/**
+ * What the admin API needs of the agent: the questions it may ask and the orders it may give. Knows nothing of HTTP.
+ */
 import type { Logger } from '@rootferry/host/daemon'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { StoredToken } from '../door/tokens.ts'
@@ -12,11 +14,11 @@ export interface AdminParts {
   /** The host of `admin.listen`. */
   ownHost: string
   authenticate(token: string): StoredToken | null
-  /** Of the stream listener; null where that speaks plain text. */
+  /** The certificate of the stream listener; null when that speaks plain text. */
   certificate(): CertificateStatus | null
   roots(): RootAnswer[]
   receivers(): ReceiverAnswer[]
-  /** @throws Problem when there is no such root, or nothing to go on with */
+  /** @throws Problem when there is no such root, or its directory is missing */
   acceptGuard(root: string): Promise<'accepted' | 'not-halted'>
   resyncs: Pick<Resyncs, 'create' | 'list' | 'get' | 'cancel'>
   events: EventLog

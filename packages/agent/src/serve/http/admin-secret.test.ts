@@ -1,4 +1,6 @@
-/** The way that a running agent leaves for its command line: for its owner alone, and good for one life. */
+/**
+ * The address and token that a running agent leaves for its command line: for its owner alone, and valid for one life.
+ */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
  * How the command line reaches a running agent without a token: the agent leaves its address and a token of this life
- * in stateDir. Whoever may read that directory owns the agent anyway.
+ * in stateDir. A user who may read that directory controls the agent anyway.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,13 +24,13 @@ export class AdminAccess {
     this.stored = { name: 'command-line', sha256, admin: true, roots: null, createdAt: now.toISOString() }
   }
 
-  /** Leaves the secret for the command line. @param url where the admin API listens */
+  /** Writes the secret for the command line. @param url where the admin API listens */
   publish(stateDir: string, url: string): void {
     writeDurably(fileOf(stateDir), `${JSON.stringify({ url, token: this.#token })}\n`, 0o600)
   }
 }
 
-/** @returns null when no agent has ever been running here. @throws Failure (77) when it may not be read */
+/** @returns null when no agent ever ran here. @throws Failure (77) when the file may not be read */
 export function readAdminSecret(stateDir: string): AdminSecret | null {
   const file = fileOf(stateDir)
   try {

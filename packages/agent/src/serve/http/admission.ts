@@ -1,8 +1,9 @@
 /**
- * Who may ask at all, before any route: not too often, under a name that is ours, and no page of another site.
+ * Which requests are admitted at all, before any route: not too many, under a name of ours, and from no page of another
+ * site.
  *
- * A browser can be talked into sending requests to a loopback port, and, by a name that changes its address, even into
- * reading the answers. So a request that names another origin is refused, and so is one for a host name that an
+ * A browser can be tricked into sending requests to a loopback port, and, by a name that changes its address, even into
+ * reading the answers. So a request that names another origin is refused, and so is a request for a host name that an
  * outsider could have made: addresses, names without a dot and the configured name are ours. Pure decisions.
  */
 import { isIP } from 'node:net'
@@ -30,7 +31,7 @@ function isOwnHost(name: string, ownHost: string): boolean {
   return isIP(name) !== 0 || !name.includes('.')
 }
 
-/** `[::1]:8731` → `::1`, `localhost:8731` → `localhost`; empty when it is neither. */
+/** `[::1]:8731` → `::1`, `localhost:8731` → `localhost`; empty when the header has neither form. */
 function hostName(header: string): string {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+))(?::\d{1,5})?$/.exec(header)
   return match?.[1] ?? match?.[2] ?? ''

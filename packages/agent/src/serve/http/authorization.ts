@@ -1,9 +1,9 @@
-/** Admin tokens at the door of a route: 401 without one that is known, 403 with one of a receiver. */
+/** Admin tokens at a route: 401 without a known token, 403 with a receiver's token. */
 import { Problem } from '@rootferry/host/daemon'
 import type { FastifyRequest } from 'fastify'
 import { bearerOf, type StoredToken } from '../door/tokens.ts'
 
-/** @returns the token that was presented. @throws Problem when it is none, or not an admin's */
+/** @returns the token that was presented. @throws Problem when it is missing, unknown or not an admin's */
 export function authorized(request: FastifyRequest, authenticate: (token: string) => StoredToken | null): StoredToken {
   const presented = bearerOf(request.headers.authorization)
   const token = presented === null ? null : authenticate(presented)

@@ -1,4 +1,4 @@
-/** The ring of news: what a listener that comes back is told, and that it never grows without end. */
+/** The ring of status events: what a listener gets when it comes back, and that the ring never grows without end. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { EventLog, MOST_CHARACTERS, MOST_EVENTS } from './event-log.ts'
 import { eventStream } from './event-stream.ts'
 
-test('whoever comes back gets what came after the last event that it saw, in order', () => {
+test('a listener that comes back gets the events after the last one that it saw, in order', () => {
   const log = new EventLog('a')
   for (let number = 1; number <= 3; number += 1) log.append('root', { number })
   assert.deepEqual(
@@ -38,7 +38,7 @@ test('large events push the old ones out by their size', () => {
   assert.equal(log.after('a-7')?.length, 3)
 })
 
-/** All that waits to be read. */
+/** All text that waits to be read. */
 function textOf(stream: Readable): string {
   let text = ''
   for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk)

@@ -1,8 +1,8 @@
 /**
- * The news of the last while, numbered, for whoever listens: a ring of bounded length.
+ * The recent status events, numbered, for every listener: a ring of bounded length.
  *
- * An id is `<life>-<number>`: a listener that comes back with an id of another life, or of one that has left the ring,
- * is told that it missed something. Knows nothing of HTTP.
+ * An id is `<life>-<number>`: a listener that comes back with an id of another life, or with one that has left the
+ * ring, is told that it missed events. Knows nothing of HTTP.
  */
 export type EventType = 'changeset' | 'receiver' | 'root' | 'resync'
 
@@ -14,7 +14,7 @@ export interface Event {
 }
 
 export const MOST_EVENTS = 1_000
-/** Of the data of all of them. */
+/** Characters of the data of all events together. */
 export const MOST_CHARACTERS = 4 * 1024 * 1024
 
 export class EventLog {
@@ -24,7 +24,7 @@ export class EventLog {
   #number = 0
   #characters = 0
 
-  /** @param life another one for each start of the agent */
+  /** @param life a different text for each start of the agent */
   constructor(life: string) {
     this.#life = life
   }
@@ -40,7 +40,7 @@ export class EventLog {
     for (const listener of this.#listeners) listener(event)
   }
 
-  /** What came after the event of that id; null when that cannot be said any more. */
+  /** The events after the event of that id; null when they are not all known any more. */
   after(id: string): Event[] | null {
     const [life, number] = splitId(id)
     const first = this.#number - this.#events.length
@@ -48,7 +48,7 @@ export class EventLog {
     return this.#events.slice(number - first)
   }
 
-  /** @returns what ends it */
+  /** @returns a function that ends the listening */
   listen(listener: (event: Event) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

@@ -1,4 +1,4 @@
-/** The fleet as it is: status, its news as a stream, and the word that lets a halted root go on. */
+/** The fleet as it is: status, its events as a stream, and the order that lets a halted root continue. */
 import type { Readable } from 'node:stream'
 import { Problem } from '@rootferry/host/daemon'
 import Type from 'typebox'
@@ -28,7 +28,7 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
     {
       ...secured(parts, {
         operationId: 'events',
-        summary: 'What happens, as server-sent events: changeset, receiver, root, resync',
+        summary: 'Status events as server-sent events: changeset, receiver, root, resync',
         description:
           'Last-Event-ID brings what came after that event. An event `missed` says that some are lost: ask for the status.',
         response: {

@@ -1,4 +1,4 @@
-/** How fastify sees TypeBox: bodies, parameters and answers are typed by their schemas, and checked by them. */
+/** How fastify uses TypeBox: schemas type and check bodies, parameters and answers. */
 
 import { Problem, schemaFaults } from '@rootferry/host/daemon'
 import type {
@@ -27,7 +27,7 @@ export type Http = FastifyInstance<
   TypeBoxProvider
 >
 
-/** Every fault in one sentence, with what is accepted. Nothing is coerced, filled in or taken out. */
+/** Every fault in one sentence, with what is accepted. Nothing is coerced, filled in or removed. */
 export const checkRequest: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema)
   return (value) => {

@@ -1,8 +1,8 @@
 /**
- * The agent's figures for Prometheus; docs/metrics.md tells what each means, and a test holds the two together.
+ * The agent's metrics for Prometheus; docs/metrics.md says what each means, and a test compares the two.
  *
- * What happens is counted as it happens; what is, is looked at when somebody asks. INVARIANT: labels are names of
- * roots and receivers, and words of fixed lists; never a path.
+ * Events are counted as they happen; states are read on demand. INVARIANT: labels are names of roots and receivers, and
+ * words of fixed lists; never a path.
  */
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
 import { VERSION } from '../../version.ts'
@@ -29,7 +29,7 @@ export class AgentMetrics {
   readonly #ofRoots: ReturnType<typeof rootGauges>
   readonly #ofReceivers: ReturnType<typeof receiverGauges>
   readonly #expiry: Gauge<'fingerprint'>
-  /** Resyncs that are over and counted: their last figures may come more than once. */
+  /** Resyncs that are not counted yet: the last report of a resync may come more than once. */
   readonly #running = new Set<string>()
 
   constructor(feeds: Feeds, receivers: () => ReceiverStatus[], certificate: () => CertificateStatus | null) {

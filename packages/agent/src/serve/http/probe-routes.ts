@@ -1,4 +1,6 @@
-/** What probes and scrapers ask, without a token: alive, ready, metrics, and the description of the API itself. */
+/**
+ * The routes for probes and scrapers, without a token: alive, ready, metrics, and the description of the API itself.
+ */
 import { Problem, ProblemSchema } from '@rootferry/host/daemon'
 import Type from 'typebox'
 import type { AdminParts } from './admin-parts.ts'

@@ -1,4 +1,4 @@
-/** Full resyncs: order one, look at it while it runs, list them, cancel one. */
+/** Full resyncs: order one, read its progress, list them, cancel one. */
 import { Problem } from '@rootferry/host/daemon'
 import Type from 'typebox'
 import { ResyncRefused, type ResyncRequest } from '../resync/resyncs.ts'
@@ -90,6 +90,6 @@ function created({ resyncs }: AdminParts, order: ResyncRequest) {
 }
 
 function known<Found>(found: Found | null, id: string): Found {
-  if (found === null) throw new Problem('unknown-resync', `There is no resync ${id}, or it is long over.`)
+  if (found === null) throw new Problem('unknown-resync', `There is no resync ${id}, or it was forgotten.`)
   return found
 }

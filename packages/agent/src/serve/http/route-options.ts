@@ -1,4 +1,6 @@
-/** What routes that need an admin token have in common: the check itself, and its refusals in the API's description. */
+/**
+ * The common part of routes that need an admin token: the check itself, and its refusals in the description of the API.
+ */
 import { PROBLEMS, type ProblemCode, ProblemSchema } from '@rootferry/host/daemon'
 import type { FastifyRequest } from 'fastify'
 import type { AdminParts } from './admin-parts.ts'
@@ -14,7 +16,7 @@ export function secured<Schema extends object>({ authenticate }: AdminParts, sch
   }
 }
 
-/** Answers of a route that are problems: its own, and those that every such route has. */
+/** Answers of a route that are problems: its own, and those of every such route. */
 export function refusals(...codes: ProblemCode[]) {
   const all: ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-requests', ...codes]
   const byStatus = Object.groupBy(all, (code) => PROBLEMS[code].status)

@@ -1,6 +1,6 @@
 /**
- * What the admin API takes and answers, as TypeBox schemas: they check requests, type the handlers, and make
- * openapi.json. Closed: an unknown key of a body is refused, and an answer holds nothing that is not here.
+ * Requests and answers of the admin API as TypeBox schemas: they check requests, type the handlers, and make
+ * openapi.json. Closed: an unknown key of a body is refused, and an answer holds no key that is not here.
  */
 import Type, { type Static, type TSchema } from 'typebox'
 

@@ -45,7 +45,7 @@ function newsOf(tell: (news: News) => void): { type: string; data: unknown }[] {
   return (log.after('a-0') ?? []).map(({ type, data }) => ({ type, data: JSON.parse(data) }))
 }
 
-test('a receiver is news when its state, its connection or its error changes, and not when it only goes on', () => {
+test('a receiver is an event when its state, its connection or its error changes, and not when it only makes progress', () => {
   const told = newsOf((news) => {
     news.receiver(receiver)
     news.receiver({ ...receiver, sequence: 2, lastSeenAt: 'later' })

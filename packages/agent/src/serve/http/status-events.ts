@@ -1,8 +1,8 @@
 /**
- * What is worth telling: turns status that was looked at again into events where it has really changed.
+ * Status events: compares each status with the one before it, and makes an event of a real change.
  *
- * A receiver's figures change with every changeset; only a change of its state is news. The progress of a resync is
- * told once a second. Times come in as arguments.
+ * A receiver's numbers change with every changeset, but only a change of its state is an event. The progress of a
+ * resync is an event once a second. Times are arguments.
  */
 
 import type { FeedEvents, ReceiverStatus } from '../feed/root-feed.ts'
@@ -28,7 +28,7 @@ export class News {
     if (isNew) this.#log.append('receiver', status)
   }
 
-  /** The paths of its problems are left to the status. */
+  /** The event leaves out the paths of problems; the status has them. */
   root({ problems: _, ...status }: RootAnswer): void {
     const { name, epoch, state, reason, watch, problemCount } = status
     if (changed(this.#roots, name, [epoch, state, reason, watch, problemCount])) this.#log.append('root', status)
@@ -39,7 +39,7 @@ export class News {
     this.#log.append('changeset', { root, receiver, sequence, propagationSeconds })
   }
 
-  /** The differences are left to the resync itself. */
+  /** The event leaves out the differences; the resync itself has them. */
   resync(status: ResyncStatus, nowMs: number): void {
     const entries = Object.entries(status.receivers)
     const states = JSON.stringify([status.state, entries.map(([, { state }]) => state)])

@@ -1,6 +1,7 @@
 /**
- * Orders of resyncs as a root's index keeps them, so that a restart of the agent does not forget what was promised to an
- * operator: which receivers of that root are still to be compared, and how. Figures are not kept. Pure.
+ * Orders of resyncs in the form in which a root's index keeps them, so that a restart of the agent does not forget what
+ * an operator was promised: which receivers of that root must still be compared, and how. Their numbers are not kept.
+ * Pure.
  */
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -8,12 +9,12 @@ import { Compile } from 'typebox/compile'
 const KeptOrder = Type.Object({
   id: Type.String(),
   createdAt: Type.String(),
-  /** Whether it covers other roots too. */
+  /** Whether the resync covers other roots too. */
   isOfSeveral: Type.Boolean(),
   paths: Type.Array(Type.String()),
   check: Type.Enum(['metadata', 'content']),
   dryRun: Type.Boolean(),
-  /** Those that are not over. */
+  /** The receivers whose part is not over. */
   receivers: Type.Array(Type.String()),
 })
 const validator = Compile(Type.Array(KeptOrder))
@@ -24,7 +25,7 @@ export function encodeOrders(orders: readonly KeptOrder[]): string {
   return JSON.stringify(orders)
 }
 
-/** Of what is no such text, nothing was kept. */
+/** A text of another form counts as empty. */
 export function decodeOrders(text: string | null): KeptOrder[] {
   if (text === null) return []
   try {

@@ -1,9 +1,11 @@
-/** One receiver's part of a resync, for one root: what is to be done, and the figures it has reported so far. Pure. */
+/**
+ * One receiver's part of a resync for one root: its order, and the numbers that the receiver has reported so far. Pure.
+ */
 import type { ResyncReceiver } from './resyncs.ts'
 
-/** What is the same for all receivers. */
+/** The part of the order that is the same for all receivers. */
 export interface ResyncScope {
-  /** None lies below another one. */
+  /** No path lies below another one. */
   paths: string[]
   check: 'metadata' | 'content'
   dryRun: boolean
@@ -14,11 +16,11 @@ export interface ResyncJob {
   readonly receiver: string
   readonly order: ResyncScope
   figures: ResyncReceiver
-  /** To be called whenever the figures have changed. */
+  /** Call it whenever the numbers have changed. */
   onChange(): void
 }
 
-/** Of a job that has not begun. */
+/** The numbers of a job that has not begun. */
 export function noFigures(): ResyncReceiver {
   const counts = { checked: 0, missing: 0, changed: 0, extraneous: 0, repaired: 0, bytes: 0 }
   return { state: 'pending', ...counts, differences: [], error: null }
@@ -30,7 +32,9 @@ export function isOver({ figures }: ResyncJob): boolean {
   return figures.state !== 'pending' && figures.state !== 'running'
 }
 
-/** Its figures with its root named wherever a path is: beside those of other roots they would say nothing. */
+/**
+ * The job's numbers, with the root named at every path: next to those of other roots a path alone would be ambiguous.
+ */
 export function named({ root, figures }: ResyncJob): ResyncReceiver {
   const { differences, error } = figures
   return {
@@ -40,7 +44,7 @@ export function named({ root, figures }: ResyncJob): ResyncReceiver {
   }
 }
 
-/** The figures of one receiver over several roots. */
+/** The numbers of one receiver over several roots. */
 export function summed(parts: readonly ResyncReceiver[]): ResyncReceiver {
   const sum = (of: (part: ResyncReceiver) => number) => parts.reduce((total, part) => total + of(part), 0)
   return {
@@ -56,7 +60,7 @@ export function summed(parts: readonly ResyncReceiver[]): ResyncReceiver {
   }
 }
 
-/** Pending until one begins, running until the last one ends, and then the worst of what they ended with. */
+/** Pending until one job begins, running until the last one ends, and then the worst of their outcomes. */
 function stateOf(states: readonly ResyncReceiver['state'][]): ResyncReceiver['state'] {
   if (states.every((state) => state === 'pending')) return 'pending'
   if (states.some((state) => state === 'pending' || state === 'running')) return 'running'

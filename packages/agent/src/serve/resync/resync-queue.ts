@@ -1,20 +1,20 @@
 /**
- * The resyncs of one root: which wait for which receiver, and which is under way where.
+ * The resyncs of one root: which job waits for which receiver, and which is running where.
  *
- *   waiting ──receiver live, nothing else under way──▶ comparing ──last report──▶ ending ──committed what ──▶ over
- *      ▲                                                   │                         │    the look found
- *      └──────────────────connection ended─────────────────┴─────────────────────────┘
+ *   waiting ──receiver live, nothing else running──▶ comparing ──last report──▶ ending ──committed what ──▶ over
+ *      ▲                                                 │                         │   the scan found
+ *      └─────────────────connection ended────────────────┴─────────────────────────┘
  *
- * The agent's look at its own tree goes on beside the comparison: receivers compare with the index as it was when they
- * were told to, and what the look finds is a change that reaches them like any other. So a resync is over when both are,
- * and the receiver has committed what the look has found. Jobs of a tree that may not be listed yet wait for the look.
- * A receiver runs one at a time, in the order in which they were asked for. INVARIANT: a job that is over is in neither
- * place; one that was cancelled keeps its receiver busy until that has said so.
+ * The agent scans its own tree while receivers compare: receivers compare with the index as it was when they were told
+ * to, and whatever the scan finds is a change that reaches them like any other. So a resync is over when comparison and
+ * scan are over, and the receiver has committed what the scan has found. Jobs of a tree that may not be listed yet wait
+ * for the scan. A receiver runs one job at a time, in the order in which they were requested. INVARIANT: a job that is
+ * over neither waits nor runs; a cancelled job keeps its receiver busy until the receiver has confirmed the end.
  */
 import type { ResyncOrder, ResyncProgress } from '@rootferry/protocol'
 import { isOver, MOST_DIFFERENCES, noFigures, type ResyncJob } from './resync-job.ts'
 
-/** A receiver's connection, as far as resyncs are concerned. */
+/** A receiver's connection, as far as resyncs need it. */
 export interface ResyncLine {
   /** Whether a resync may begin now. */
   readonly isResyncFree: boolean
@@ -23,10 +23,13 @@ export interface ResyncLine {
   cancelResync(id: number): void
 }
 
-/** The agent's look at its tree for a group of jobs; `head` is what the index has reached by it, null until it is over. */
+/**
+ * The agent's scan of its tree for a group of jobs; `head` is the head that the index reached by it, null until it is
+ * over.
+ */
 interface Look {
   head: number | null
-  /** Jobs have to wait for it. */
+  /** The jobs must wait for the scan. */
   goesFirst: boolean
 }
 
@@ -38,7 +41,7 @@ interface Waiting {
 interface Running extends Waiting {
   id: number
   line: ResyncLine
-  /** What the receiver reported at its end. */
+  /** The last state that the receiver reported. */
   outcome: Exclude<ResyncProgress['state'], 'running'> | null
 }
 
@@ -55,7 +58,7 @@ export class ResyncQueue {
   }
 
   /**
-   * @param looked resolves with the head when the index is what is on disk; when it rejects, so fail the jobs
+   * @param looked resolves with the head when the index equals the disk; when it rejects, the jobs fail
    * @param goesFirst whether the jobs wait for that
    */
   add(jobs: readonly ResyncJob[], looked: Promise<{ head: number }>, goesFirst: boolean): void {
@@ -75,7 +78,10 @@ export class ResyncQueue {
     for (const { receiver } of jobs) this.pump(receiver)
   }
 
-  /** Ends what has ended and begins what can begin. To be called whenever that may have become possible. */
+  /**
+   * Ends the jobs that have ended, and begins the next one if it can begin. Call it whenever that may have become
+   * possible.
+   */
   pump(receiver: string): void {
     this.#conclude(receiver)
     const waiting = this.#waiting.get(receiver)
@@ -117,7 +123,7 @@ export class ResyncQueue {
     job.onChange()
   }
 
-  /** The connection is gone: what ran on it begins anew on the next one. */
+  /** The connection is gone: its running job begins anew on the next connection. */
   ended(receiver: string, line: ResyncLine): void {
     const running = this.#running.get(receiver)
     if (running?.line !== line) return
@@ -143,14 +149,14 @@ export class ResyncQueue {
     for (const job of jobs) this.#finish(job, 'failed', 'the token of this receiver was revoked')
   }
 
-  /** None of them will run any more. */
+  /** No job will run any more. */
   abandon(why: string): void {
     const jobs = [...this.#waiting.values()].flatMap((waiting) => waiting.map(({ job }) => job))
     jobs.push(...[...this.#running.values()].map(({ job }) => job))
     for (const job of jobs) this.#finish(job, 'failed', why)
   }
 
-  /** Before its time: a receiver that is at it is told to leave off. */
+  /** Ends a job early: a receiver that is running it is told to cancel. */
   #end(job: ResyncJob, state: 'failed' | 'cancelled', error: string | null): void {
     const running = this.#running.get(job.receiver)
     if (running?.job === job && running.outcome === null) running.line.cancelResync(running.id)

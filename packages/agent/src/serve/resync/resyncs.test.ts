@@ -1,4 +1,4 @@
-/** Resyncs from their order to their end, on lines that only note what they are told. */
+/** Resyncs from their order to their end, on lines that only record what they are told. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -29,7 +29,7 @@ class FakeLine implements ResyncLine {
   }
 }
 
-/** A root whose receivers web1 and web2 were here before. */
+/** A root that the receivers web1 and web2 have connected to before. */
 class FakeRoot {
   readonly lines = new Map<string, FakeLine>()
   readonly queue = new ResyncQueue((receiver) => this.lines.get(receiver))
@@ -178,7 +178,7 @@ test('when the tree cannot be looked at, or the receiver never comes again, it h
   assert.equal(resyncs.get(other.id)?.state, 'failed')
 })
 
-test('the look goes on beside the comparison, and it is over when the receiver has what the look has found', async () => {
+test('the scan runs alongside the comparison, and the resync is over when the receiver has what the scan has found', async () => {
   const shop = new FakeRoot('web1', 'web2')
   shop.goesFirst = false
   const { resyncs } = setUp({ shop })
@@ -287,7 +287,7 @@ test('only so many are remembered: the oldest that is over goes first, then the 
   assert.equal(resyncs.get(waiting.id), null)
 })
 
-test('what is not over goes on in the next life of the agent, under its id, for the receivers that it is still due to', async () => {
+test('an unfinished resync continues in the next life of the agent, under its id, for the receivers that it is still due to', async () => {
   const before = { shop: new FakeRoot('web1', 'web2'), blog: new FakeRoot('web2') }
   const first = setUp(before).resyncs
   const whole = first.create({ ...ALL, check: 'content' })
@@ -320,7 +320,7 @@ test('what is not over goes on in the next life of the agent, under its id, for 
   assert.deepEqual([next.get(part.id)?.state, after.shop.keptOrders, after.blog.keptOrders], ['done', [], []])
 })
 
-test('of a receiver whose token is gone, and of what is no order, nothing is resumed', () => {
+test('nothing is resumed for a receiver whose token is gone, nor from a text that is not an order', () => {
   const shop = new FakeRoot('web9')
   const kept = {
     id: 'r1',

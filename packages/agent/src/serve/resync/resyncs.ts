@@ -1,10 +1,10 @@
 /**
- * The full resyncs that operators asked for: what each covers, how far it is, and what it found.
+ * The full resyncs that operators ordered: what each covers, its progress, and its findings.
  *
  * A resync is one job for each root and receiver that it covers; the jobs run by themselves (see `resync-queue.ts`),
- * this file adds their figures up. Figures live in memory; what is not over is kept by the roots, and begins anew when
- * the agent is restarted. INVARIANT: at most MOST_REMEMBERED are known; the oldest that has finished goes first, and
- * where none has, the oldest is cancelled.
+ * and this file adds their numbers up. Numbers live in memory; the roots keep the unfinished orders, which begin anew
+ * when the agent is restarted. INVARIANT: at most MOST_REMEMBERED resyncs are known; the oldest that is over goes
+ * first, and when none is over, the oldest is cancelled.
  */
 import { isWithin, LIMITS, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import type { KeptOrder } from './kept-resyncs.ts'
@@ -13,7 +13,7 @@ import { isOver, named, noFigures, type ResyncJob, type ResyncScope, summed } fr
 export interface ResyncRequest {
   /** null: every root. */
   root: string | null
-  /** Empty: every receiver that was ever here. */
+  /** Empty: every receiver that ever connected. */
   receivers: string[]
   /** Entry paths; empty: the whole tree. */
   paths: string[]
@@ -24,7 +24,7 @@ export interface ResyncRequest {
 export interface Difference {
   path: string
   kind: 'missing' | 'changed' | 'extraneous'
-  /** Where the resync covers several. */
+  /** Set when the resync covers several roots. */
   root?: string
 }
 
@@ -35,9 +35,9 @@ export interface ResyncReceiver {
   changed: number
   extraneous: number
   repaired: number
-  /** Of content that was received. */
+  /** Bytes of content that was received. */
   bytes: number
-  /** The first 1,000. */
+  /** The first 1,000 differences. */
   differences: Difference[]
   error: string | null
 }
@@ -56,7 +56,7 @@ export interface ResyncStatus {
 
 export type ResyncFault = 'unknown-root' | 'unknown-receiver' | 'invalid-path'
 
-/** A request that cannot be carried out as it is. */
+/** A request that cannot be carried out as it stands. */
 export class ResyncRefused extends Error {
   readonly code: ResyncFault
   override name = 'ResyncRefused'
@@ -69,21 +69,21 @@ export class ResyncRefused extends Error {
 
 /** A root as resyncs see it. */
 export interface ResyncRoot {
-  /** Whether the receiver was ever here. */
+  /** Whether the receiver ever connected. */
   knows(receiver: string): boolean
-  /** Has the jobs, which differ in their receiver only, run when their receivers can. */
+  /** Runs the jobs, which differ in their receiver only, as soon as their receivers can. */
   resync(jobs: readonly ResyncJob[]): void
   cancelResync(job: ResyncJob): void
-  /** What is not over in this root, oldest first: it is given back to the next life of the agent. */
+  /** The unfinished orders of this root, oldest first; the next life of the agent gets them back. */
   keepOrders(orders: readonly KeptOrder[]): void
   readonly keptOrders: readonly KeptOrder[]
 }
 
 export interface ResyncsParts {
   roots: ReadonlyMap<string, ResyncRoot>
-  /** Names of all receivers that may come. */
+  /** Names of all receivers that may connect. */
   receivers(): string[]
-  /** Whether its token is good for that root. */
+  /** Whether the receiver's token grants that root. */
   isGranted(receiver: string, root: string): boolean
   now(): Date
   newId(): string
@@ -99,7 +99,7 @@ interface Resync {
   finishedAt: Date | null
   isCancelled: boolean
   jobs: ResyncJob[]
-  /** Jobs that are not over, as the roots keep them. */
+  /** The number of unfinished jobs, which the roots keep. */
   kept: number
 }
 
@@ -145,7 +145,10 @@ export class Resyncs {
     return statusOf(resync)
   }
 
-  /** Has what an earlier life of the agent left begin anew; receivers whose token is gone are left out. @returns ids */
+  /**
+   * Begins the unfinished resyncs of an earlier life of the agent anew; receivers whose token is gone are left out.
+   * @returns ids
+   */
   resume(): string[] {
     const known = this.#parts.receivers()
     const left = [...this.#parts.roots].flatMap(([root, { keptOrders }]) => keptOrders.map((kept) => ({ root, kept })))
@@ -177,7 +180,7 @@ export class Resyncs {
     this.#changed(resync)
   }
 
-  /** What ends from now on ends with the agent, and is to go on in its next life. */
+  /** From now on, jobs end because the agent ends, and must continue in its next life. */
   close(): void {
     this.#isClosing = true
   }
@@ -192,7 +195,7 @@ export class Resyncs {
     return resync === undefined ? null : statusOf(resync)
   }
 
-  /** What was repaired stays repaired. @returns null for an unknown id; one that is over stays what it is */
+  /** Repairs that were made stay. @returns null for an unknown id; a resync that is over stays as it is */
   cancel(id: string): ResyncStatus | null {
     const resync = this.#resyncs.get(id)
     if (resync === undefined) return null
@@ -268,7 +271,7 @@ export class Resyncs {
   }
 }
 
-/** A receiver need not have every root: it takes part where it was before, or where it was asked for by name. */
+/** A receiver need not have every root: it takes part where it has connected before, or where it was named. */
 function covers(roots: ReadonlyMap<string, ResyncRoot>, name: string, receiver: string, isNamed: boolean): boolean {
   if (roots.get(name)?.knows(receiver) === true) return true
   return isNamed && ![...roots.values()].some((root) => root.knows(receiver))
@@ -278,7 +281,7 @@ function newJob(root: string, receiver: string, order: ResyncScope, changed: () 
   return { root, receiver, order, onChange: changed, figures: noFigures() }
 }
 
-/** Without what lies below another one of them; the whole tree when there are none. */
+/** The paths without those that lie below another one; the whole tree when there are none. */
 function topmost(paths: readonly string[]): string[] {
   const unique = [...new Set(paths)]
   const top = unique.filter((path) => !unique.some((other) => other !== path && isWithin(path, other)))

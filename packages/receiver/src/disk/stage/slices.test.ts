@@ -82,7 +82,7 @@ test('what somebody put where a large file is to be staged is neither written to
   assert.equal(readFileSync(scratch.at('outside'), 'utf8'), 'of somebody else')
 })
 
-test('a cut keeps what came whole, the next connection goes on there, also in another process', async () => {
+test('a cut keeps what came whole, the next connection continues there, also in another process', async () => {
   for (const restarts of [false, true]) {
     using scratch = new Scratch()
     await using feed = await new Feed(scratch).open()
