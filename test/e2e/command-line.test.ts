@@ -159,6 +159,11 @@ const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }
     at: '3:34',
     says: /must be quoted: "\*\.log"/,
   },
+  'an exclude pattern that leads out of the root': {
+    text: 'tls: off\nroots:\n  s:\n    path: /srv/s\n    exclude:\n      - a\n      - ../b\n',
+    at: '7:9',
+    says: /roots\.s\.exclude\.1 '\.\.\/b' can match nothing/,
+  },
   'no mapping where one belongs': {
     text: 'tls: off\nroots: {s: /srv/s}\n',
     at: '2:9',
@@ -220,6 +225,19 @@ const BAD_RECEIVER_ROOTS: Record<string, { root: string; says: RegExp }> = {
   'a hook that matches nothing': {
     root: '{path: x, hooks: {afterCommit: [{match: [], command: [x]}]}}',
     says: /match must be a list of gitignore patterns/,
+  },
+  'a directory of the machine for a target': {
+    root: '{path: /etc}',
+    says: /path must not be \/etc, a directory of the/,
+  },
+  'a protect pattern with the path of the root in it': {
+    root: '{path: /srv/no-such/shop, protect: [a, /srv/no-such/shop/app/etc/env.php]}',
+    says: /roots\.s\.protect\.1 '.*' begins with the root's own path .*: '\/app\/etc\/env\.php' is meant/,
+  },
+  'a protect pattern that leads nowhere': { root: '{path: x, protect: [./a]}', says: /protect\.0 .*'\/a' is meant/ },
+  'a match that leads nowhere': {
+    root: '{path: x, hooks: {afterCommit: [{match: [~/a], command: [x]}]}}',
+    says: /afterCommit\.0\.match\.0 .*'\/a' is meant/,
   },
   'the whole filesystem for a target': { root: '{path: /}', says: /path must not be the whole filesystem/ },
 }

@@ -52,15 +52,14 @@ export function judgeCommitted(
   if (position === null || isAmidBurst(receiver) || position.epoch !== epochOf(agent)) return
   const owed = owedBy(receiver)
   const target = receiver.disk.find(TARGET)
-  const inTheWay =
-    target === null ? null : pathsInTheWay(target, (path, isDirectory) => untouchable.excludes(path, isDirectory))
+  const inTheWay = target === null ? null : pathsInTheWay(target, (path, kind) => untouchable.excludes(path, kind))
   // Amid making or removing the staging directory the root's time is in the ledger.
   const isRootTimeKept = rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM state WHERE root_time IS NOT NULL').length > 0
   for (const row of rowsUpTo(agent, position.sequence)) {
     if (row.path === '.' && isRootTimeKept) continue
     if (row.sequence <= (unsettled.get(row.path) ?? -1)) continue
     if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue
-    if (untouchable.excludesWithParents(row.path, true)) continue
+    if (untouchable.excludesWithParents(row.path, 'directory')) continue
     const fault = faultOf(row, lookAt(receiver, row.path), workload.history(row.path))
     if (fault !== null) {
       throw new Violation('G4', `${receiver.name} committed ${position.sequence}, but ${row.path} ${fault}`)

@@ -106,7 +106,7 @@ function owesNothing({ receivers }: World): boolean {
 function areFilled({ receivers }: World): boolean {
   return receivers.every(({ machine, untouchable }) => {
     const entries = [...(machine.disk.find(TARGET)?.entries ?? [])]
-    return entries.some(([name, { kind }]) => !untouchable.excludes(name, kind === 'directory'))
+    return entries.some(([name, { kind }]) => !untouchable.excludes(name, kind))
   })
 }
 

@@ -1,6 +1,6 @@
 /** The look of a simulated tree: one line for each path, with everything that makes two trees equal. */
 import { digestOf } from '../../packages/protocol/src/index.ts'
-import type { Inode } from './inode.ts'
+import type { Inode, Kind } from './inode.ts'
 
 export interface Look {
   /** Kind, attributes, size, target. */
@@ -44,13 +44,13 @@ export function outside(
 }
 
 /** Everything at and below a directory; `.` is the directory itself. */
-export function treeOf(top: Inode, leavesOut: (path: string, isDirectory: boolean) => boolean): Map<string, Look> {
+export function treeOf(top: Inode, leavesOut: (path: string, kind: Kind) => boolean): Map<string, Look> {
   const found = new Map<string, Look>([['.', lookOf(top)]])
   const walk = (directory: Inode, above: string) => {
     for (const [name, inode] of directory.entries) {
       const path = above === '' ? name : `${above}/${name}`
       const isDirectory = inode.kind === 'directory'
-      if (leavesOut(path, isDirectory)) continue
+      if (leavesOut(path, inode.kind)) continue
       found.set(path, lookOf(inode))
       if (isDirectory) walk(inode, path)
     }
@@ -77,14 +77,14 @@ export function treeDifferences(wanted: ReadonlyMap<string, Look>, found: Readon
 }
 
 /** Paths at and above a path that must stay: nothing else can be made there. */
-export function pathsInTheWay(top: Inode, stays: (path: string, isDirectory: boolean) => boolean): Set<string> {
+export function pathsInTheWay(top: Inode, stays: (path: string, kind: Kind) => boolean): Set<string> {
   const found = new Set<string>()
   const walk = (directory: Inode, above: string): boolean => {
     let holdsSome = false
     for (const [name, inode] of directory.entries) {
       const path = above === '' ? name : `${above}/${name}`
       const isDirectory = inode.kind === 'directory'
-      if (!stays(path, isDirectory) && !(isDirectory && walk(inode, path))) continue
+      if (!stays(path, inode.kind) && !(isDirectory && walk(inode, path))) continue
       found.add(path)
       holdsSome = true
     }

@@ -61,7 +61,7 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
   if (change === 'content') throw new Violation('G2', `${path} is written to where everybody sees it`)
   // Making and removing the staging directory must not change the root's time.
   if (path === '.' && change === 'attributes') return
-  if (parts.untouchable.excludesWithParents(path, inode.kind === 'directory')) {
+  if (parts.untouchable.excludesWithParents(path, inode.kind)) {
     throw new Violation('G6', `${change} of ${path}, which is protected or excluded`)
   }
   if (!isAmidBurst(machine) && positionOf(machine) !== null)

@@ -5,7 +5,7 @@
 import { PathFilter } from '../../packages/protocol/src/index.ts'
 import { StoredDatabase } from './database.ts'
 import { enter } from './farm.ts'
-import type { Inode } from './inode.ts'
+import type { Inode, Kind } from './inode.ts'
 import { epochOf, headOf, judgeCommitted, owedBy, positionOf } from './judge-committed.ts'
 import { Machine } from './machine.ts'
 import { type Caller, Network } from './network.ts'
@@ -131,7 +131,7 @@ export class World {
     const head = headOf(this.agent.machine)
     if (position === null || position.epoch !== epochOf(this.agent.machine)) return ['it has no position']
     if (position.sequence < head) return [`it is at ${position.sequence} of ${head}`]
-    const stays = (path: string, isDirectory: boolean) => host.untouchable.excludes(path, isDirectory)
+    const stays = (path: string, kind: Kind) => host.untouchable.excludes(path, kind)
     const wanted = treeOf(source, stays)
     const inTheWay = pathsInTheWay(target, stays)
     // What is protected can be where something else should be; then it stays, and so does the directory that holds it.
@@ -143,7 +143,7 @@ export class World {
       )
     const owed = [...owedBy(machine)].filter((path) => !isBlocked(path))
     if (owed.length > 0) return [`it owes ${owed.join(', ')}`]
-    const found = treeOf(target, (path, isDirectory) => path === RESERVED || stays(path, isDirectory))
+    const found = treeOf(target, (path, kind) => path === RESERVED || stays(path, kind))
     return treeDifferences(wanted, found)
       .filter((line) => !isBlocked(line.path))
       .map(({ what }) => what)

@@ -28,7 +28,7 @@ export function readSourceTree(checkout: string): SourceFile[] {
   const walk = (directory: string) => {
     for (const entry of readdirSync(join(checkout, directory), { withFileTypes: true })) {
       const path = joinPath(directory, entry.name)
-      if (ignored.excludes(path, entry.isDirectory())) continue
+      if (ignored.excludes(path, entry.isDirectory() ? 'directory' : 'file')) continue
       if (entry.isDirectory()) walk(path)
       else if (entry.isFile()) files.push(sourceFile(path, readFileSync(join(checkout, path), 'utf8')))
     }

@@ -11,7 +11,7 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ConfinedDirectories, errorCode } from '@rootferry/host/machine'
+import { ConfinedDirectories, errorCode, kindOf } from '@rootferry/host/machine'
 import { isWithin, joinPath, PathFilter, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { CLOCK_LAG_MS } from '../src/root/watch/chokidar-watcher.ts'
 import { createWatcher } from '../src/root/watch/choose-watcher.ts'
@@ -120,7 +120,8 @@ export class Owner implements AsyncDisposable {
     const hints = this.#waiting
     this.#waiting = []
     for (const { path, extent } of hints) {
-      if (this.#filter.excludesWithParents(path, false) || this.#filter.excludesWithParents(path, true)) continue
+      if (this.#filter.excludesWithParents(path, 'file') || this.#filter.excludesWithParents(path, 'directory'))
+        continue
       this.#look(path, extent)
       if (path !== ROOT_PATH) this.#look(parentPath(path), 'entry')
     }
@@ -156,8 +157,9 @@ export class Owner implements AsyncDisposable {
       if (path !== ROOT_PATH && parentPath(path) === directory && !present.has(path)) this.#forget(path)
     }
     for (const path of present) {
-      const isDirectory = this.#status(path)?.isDirectory() === true
-      if (!path.includes('\ufffd') && !this.#filter.excludes(path, isDirectory)) this.#look(path, 'subtree')
+      const status = this.#status(path)
+      const kind = status === null ? 'absent' : kindOf(status)
+      if (!path.includes('\ufffd') && !this.#filter.excludes(path, kind)) this.#look(path, 'subtree')
     }
   }
 
@@ -210,7 +212,7 @@ function pictureOf(rootPath: string, filter: PathFilter): Picture {
     if (!status.isDirectory()) return
     for (const item of fs.readdirSync(join(rootPath, path), { withFileTypes: true })) {
       const child = joinPath(path, item.name)
-      if (!item.name.includes('\ufffd') && !filter.excludes(child, item.isDirectory())) visit(child)
+      if (!item.name.includes('\ufffd') && !filter.excludes(child, kindOf(item))) visit(child)
     }
   }
   visit(ROOT_PATH)

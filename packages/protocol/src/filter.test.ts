@@ -2,7 +2,7 @@
  * Filters read patterns as git does: the rows below were compared with `git check-ignore` when they were written.
  *
  * A row says for each path whether it is excluded, by itself or through a directory above it; a path that ends with a
- * slash is a directory.
+ * slash is a directory, one that ends with an @ a symlink, for which git's answer is another on purpose.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -47,10 +47,16 @@ const ROWS: Row[] = [
     stays: ['a/var/cache'],
   },
   {
-    rule: 'a trailing slash matches directories only',
+    rule: 'a trailing slash matches directories, and symlinks in their place',
     patterns: ['cache/'],
-    out: ['cache/', 'a/cache/', 'cache/x', 'cache/x/y'],
+    out: ['cache/', 'a/cache/', 'cache/x', 'cache/x/y', 'cache@', 'a/cache@'],
     stays: ['cache', 'a/cache'],
+  },
+  {
+    rule: 'a trailing slash takes symlinks back in, as it takes directories',
+    patterns: ['/var/*', '!/var/keep/'],
+    out: ['var/a@', 'var/keep'],
+    stays: ['var/keep/', 'var/keep@'],
   },
   {
     rule: 'a star stays within a component',
@@ -118,22 +124,24 @@ const ROWS: Row[] = [
   },
 ]
 
-const bare = (path: string) => (path.endsWith('/') ? path.slice(0, -1) : path)
+const kinds = fc.constantFrom('file', 'directory', 'symlink')
+const bare = (path: string) => path.replace(/[/@]$/, '')
+const kindOf = (path: string) => (path.endsWith('/') ? 'directory' : path.endsWith('@') ? 'symlink' : 'file')
 
 describe('a filter', () => {
   for (const { rule, patterns, out, stays } of ROWS) {
     it(rule, () => {
       const filter = new PathFilter(patterns)
-      for (const path of out) assert.ok(filter.excludesWithParents(bare(path), path.endsWith('/')), `${path} stays`)
-      for (const path of stays) assert.ok(!filter.excludesWithParents(bare(path), path.endsWith('/')), `${path} is out`)
+      for (const path of out) assert.ok(filter.excludesWithParents(bare(path), kindOf(path)), `${path} stays`)
+      for (const path of stays) assert.ok(!filter.excludesWithParents(bare(path), kindOf(path)), `${path} is out`)
     })
   }
 
   it('never leaves out the root', () => {
     for (const pattern of ['*', '/', '.', '**', './', '/*', '/**']) {
       const filter = new PathFilter([pattern])
-      assert.equal(filter.excludes(ROOT_PATH, true), false)
-      assert.equal(filter.excludesWithParents(ROOT_PATH, true), false)
+      assert.equal(filter.excludes(ROOT_PATH, 'directory'), false)
+      assert.equal(filter.excludesWithParents(ROOT_PATH, 'directory'), false)
     }
   })
 
@@ -143,9 +151,9 @@ describe('a filter', () => {
   })
 
   it('takes any entry path, whatever is in its name', () => {
-    const law = fc.property(entryPaths, fc.boolean(), (path, isDirectory) => {
+    const law = fc.property(entryPaths, kinds, (path, kind) => {
       const filter = new PathFilter(['*.log', '!x', '/a/'])
-      assert.equal(typeof filter.excludesWithParents(path, isDirectory), 'boolean')
+      assert.equal(typeof filter.excludesWithParents(path, kind), 'boolean')
     })
     fc.assert(law, { numRuns: 500 })
   })
@@ -154,12 +162,12 @@ describe('a filter', () => {
     const component = fc.constantFrom('a', 'b', 'cache', 'x.log', 'keep.log')
     const paths = fc.array(component, { minLength: 1, maxLength: 4 }).map((names) => names.join('/'))
     const pattern = fc.constantFrom('a', '!a', 'cache/', '/a/*', '!/a/b', '*.log', '!keep.log', 'a/**/b', '**/cache')
-    const law = fc.property(fc.array(pattern, { maxLength: 5 }), paths, fc.boolean(), (patterns, path, isDirectory) => {
+    const law = fc.property(fc.array(pattern, { maxLength: 5 }), paths, kinds, (patterns, path, kind) => {
       const filter = new PathFilter(patterns)
       let isOut = false
-      for (const ancestor of ancestorsOf(path)) isOut ||= filter.excludes(ancestor, true)
-      isOut ||= filter.excludes(path, isDirectory)
-      assert.equal(new PathFilter(patterns).excludesWithParents(path, isDirectory), isOut)
+      for (const ancestor of ancestorsOf(path)) isOut ||= filter.excludes(ancestor, 'directory')
+      isOut ||= filter.excludes(path, kind)
+      assert.equal(new PathFilter(patterns).excludesWithParents(path, kind), isOut)
     })
     fc.assert(law, { numRuns: 2_000 })
   })
@@ -172,12 +180,12 @@ describe('a filter', () => {
       collect()
       return process.memoryUsage().heapUsed
     }
-    filter.excludes('a', false)
+    filter.excludes('a', 'file')
     const before = heap()
-    for (let at = 0; at < 200_000; at += 1) filter.excludes(`${'d'.repeat(100)}${at}`, false)
+    for (let at = 0; at < 200_000; at += 1) filter.excludes(`${'d'.repeat(100)}${at}`, 'file')
     const grown = (heap() - before) / 1e6
     assert.ok(grown < 15, `${grown.toFixed(1)} MB for 200,000 paths`)
-    assert.equal(filter.excludes('a.log', false), true)
+    assert.equal(filter.excludes('a.log', 'file'), true)
   })
 })
 

@@ -2,11 +2,21 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { posix } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, test } from 'node:test'
 import fc from 'fast-check'
 import { entryPaths, names, pathsBelowRoot } from '../test-support/arbitraries.ts'
 import { LIMITS } from './limits.ts'
-import { baseName, isEntryPath, isWithin, joinPath, parentPath, pathDepth, pathFault, ROOT_PATH } from './path.ts'
+import {
+  baseName,
+  isEntryPath,
+  isReserved,
+  isWithin,
+  joinPath,
+  parentPath,
+  pathDepth,
+  pathFault,
+  ROOT_PATH,
+} from './path.ts'
 
 const RUNS = 1_000
 /** 4,093 bytes in a third as many characters. */
@@ -158,4 +168,11 @@ describe('being within', () => {
     assert.equal(isWithin(ROOT_PATH, 'www'), false)
     assert.equal(isWithin('.htaccess', ROOT_PATH), true)
   })
+})
+
+test('reserved are our own name at the top, lost+found anywhere, and what is below them', () => {
+  for (const path of ['.rootferry', '.rootferry/a', 'lost+found', 'lost+found/#1', 'a/b/lost+found', 'a/lost+found/c'])
+    assert.equal(isReserved(path), true, path)
+  for (const path of ['.', 'a/.rootferry', '.rootferry2', 'lost+found2', 'my-lost+found/a', 'a/lost+founds'])
+    assert.equal(isReserved(path), false, path)
 })

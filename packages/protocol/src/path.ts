@@ -21,6 +21,9 @@ export const RESERVED_NAME = '.rootferry'
 /** Names that begin like this are ours in every directory: what is about to take its place on another filesystem. */
 export const PLACING_PREFIX = '.rootferry-placing-'
 
+/** At the top of many filesystems, which can begin anywhere below a root: it belongs to the filesystem, not to the tree. */
+const FILESYSTEM_NAME = 'lost+found'
+
 /** Why a string is not an entry path, or null when it is one. */
 export function pathFault(path: string): string | null {
   if (path === ROOT_PATH) return null
@@ -64,9 +67,14 @@ export function isWithin(path: string, ancestor: string): boolean {
   return path.length > ancestor.length && path.startsWith(ancestor) && path[ancestor.length] === '/'
 }
 
-/** Whether the path is the reserved name of its root or lies below it, or a name in it is a temporary one of ours. */
+/**
+ * Whether the path is none of anybody's: the reserved name at the top of its root, a temporary name of ours, a
+ * `lost+found` anywhere, or something below one of them. Neither end indexes, sends, changes or removes it.
+ */
 export function isReserved(path: string): boolean {
-  return isWithin(path, RESERVED_NAME) || path.startsWith(PLACING_PREFIX) || path.includes(`/${PLACING_PREFIX}`)
+  if (isWithin(path, RESERVED_NAME) || path.startsWith(PLACING_PREFIX) || path.includes(`/${PLACING_PREFIX}`))
+    return true
+  return path.includes(FILESYSTEM_NAME) && path.split('/').includes(FILESYSTEM_NAME)
 }
 
 /** Components of a path; the root has depth 0. */

@@ -11,6 +11,7 @@ import {
   isLoopback,
   type ListenAddress,
   parseListenAddress,
+  patternFaults,
   readConfigFile,
 } from '@rootferry/host/daemon'
 import { placementFaults } from '@rootferry/host/machine'
@@ -258,6 +259,7 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   const guard = { ...DEFAULT_GUARD, ...root.guard }
   const preset = root.preset === undefined ? [] : Object.keys(PRESETS[root.preset as PresetName])
   const path = source.besideFile(root.path)
+  faults.push(...patternFaults(root.exclude, { path: ['roots', name, 'exclude'], rootPath: path }, source))
   return { name, path, exclude: [...preset, ...(root.exclude ?? [])], watch, guard }
 }
 

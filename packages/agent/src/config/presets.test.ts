@@ -74,8 +74,8 @@ for (const [name, cases] of Object.entries(CASES)) {
 
     for (const [pattern, { out, stays }] of Object.entries(cases)) {
       it(`excludes by ${pattern} the path it is meant for, and nothing that only looks like it`, () => {
-        assert.equal(new PathFilter([pattern]).excludesWithParents(out, false), true, out)
-        assert.equal(new PathFilter(patterns).excludesWithParents(stays, false), false, stays)
+        assert.equal(new PathFilter([pattern]).excludesWithParents(out, 'file'), true, out)
+        assert.equal(new PathFilter(patterns).excludesWithParents(stays, 'file'), false, stays)
       })
     }
   })

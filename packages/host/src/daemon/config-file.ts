@@ -8,8 +8,9 @@ import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
+import { patternFault } from './pattern-fault.ts'
 import { schemaFaults } from './schema-faults.ts'
 
 const MOST_BYTES = 1024 * 1024
@@ -20,6 +21,18 @@ export interface ConfigSource {
   /** A line `FILE:line:column: message` for the value at `path`, its key, or the nearest thing above it. */
   fault(path: readonly string[], message: string): string
   besideFile(path: string): string
+}
+
+/** The fault of each pattern at `path` that can match nothing below the root. */
+export function patternFaults(
+  patterns: readonly string[] | undefined,
+  { path, rootPath }: { path: readonly string[]; rootPath: string },
+  source: ConfigSource,
+): string[] {
+  return (patterns ?? []).flatMap((pattern, position) => {
+    const fault = patternFault(pattern, rootPath)
+    return fault === null ? [] : [source.fault([...path, String(position)], fault)]
+  })
 }
 
 /** @throws Failure (78) naming every fault, one a line */
@@ -89,6 +102,11 @@ function offsetOf(document: Document, path: readonly string[]): number | undefin
   let node: unknown = document.contents
   let offset = isNode(node) ? node.range?.[0] : 0
   for (const part of path) {
+    if (isSeq(node)) {
+      node = node.items[Number(part)]
+      if (isNode(node)) offset = node.range?.[0] ?? offset
+      continue
+    }
     if (!isMap(node)) break
     const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === part)
     if (pair === undefined) break

@@ -9,6 +9,7 @@ import {
   type ConfigSource,
   type ListenAddress,
   parseListenAddress,
+  patternFaults,
   readConfigFile,
 } from '@rootferry/host/daemon'
 import { placementFaults } from '@rootferry/host/machine'
@@ -18,6 +19,7 @@ import type { DiskOptions } from '../root-messages.ts'
 import type { Hook } from '../serve/hooks.ts'
 import type { Address } from '../serve/link/dial.ts'
 import { AGENT_SETTINGS, agentAddress } from './agent-address.ts'
+import { systemDirectory } from './system-directory.ts'
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
@@ -208,8 +210,8 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
     staleAfterSeconds: value.health?.staleAfterSeconds ?? DEFAULT_STALE_SECONDS,
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
-  for (const { root, message } of placementFaults(config.stateDir, config.roots))
-    faults.push(source.fault(['roots', root, 'path'], message))
+  const misplaced = placementFaults(config.stateDir, config.roots)
+  for (const { root, message } of misplaced) faults.push(source.fault(['roots', root, 'path'], message))
   if (faults.length > 0) throw badConfiguration(faults)
   return config
 }
@@ -229,6 +231,15 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   const owner = text === 'preserve' || text === 'keep' ? text : { user: match?.[1] ?? '', group: match?.[2] ?? '' }
   if (typeof owner === 'object' && owner.user === '') {
     faults.push(source.fault(['roots', name, 'owner'], `'${text}': preserve, keep, or USER:GROUP are accepted`))
+  }
+  const at = ['roots', name]
+  const system = systemDirectory(path)
+  if (system !== null && system !== '/')
+    faults.push(source.fault([...at, 'path'], `must not be ${system}, a directory of the machine: name the docroot`))
+  faults.push(...patternFaults(root.protect, { path: [...at, 'protect'], rootPath: path }, source))
+  for (const [position, { match }] of (root.hooks?.afterCommit ?? []).entries()) {
+    const place = [...at, 'hooks', 'afterCommit', String(position), 'match']
+    faults.push(...patternFaults(match, { path: place, rootPath: path }, source))
   }
   const trash = { ...DEFAULT_TRASH, ...root.trash }
   const hooks = (root.hooks?.afterCommit ?? []).map(({ timeoutSeconds = DEFAULT_HOOK_SECONDS, ...hook }) => ({

@@ -14,6 +14,7 @@ import {
   EXIT,
   errorCode,
   Failure,
+  kindOf,
   makeDirectories,
   mountPointOf,
   plainMessage,
@@ -111,7 +112,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
   // What is protected is not there as far as the agent is concerned.
   const isEmpty = () =>
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
-      untouchable.protects(entry.name, entry.isDirectory()),
+      untouchable.protects(entry.name, kindOf(entry)),
     )
   checkIdentity(ledger, identityOf(path, ino), options.log)
   doubtEmptied(ledger, isEmpty(), options.log)

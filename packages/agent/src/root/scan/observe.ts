@@ -7,7 +7,7 @@
 
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { errorCode, plainMessage } from '@rootferry/host/machine'
-import { type EntryKind, microseconds } from '@rootferry/protocol'
+import { type EntryKind, type MatchedKind, microseconds } from '@rootferry/protocol'
 import type { ProblemCode } from '../../root-messages.ts'
 import type { Observation } from '../index/entry-index.ts'
 
@@ -59,6 +59,13 @@ export function observe(stats: Stats, target: string | null, nowMs: number): Loo
       target,
     },
   }
+}
+
+/** What patterns see there. */
+export function seenKind(look: Look): MatchedKind {
+  if (look.found === 'entry') return look.observation.kind
+  if (look.found === 'nothing') return 'absent'
+  return look.code === 'invalid-name' ? 'symlink' : 'other'
 }
 
 /** A directory's ctime moves with every child: together with the inode its birth says whether it is the same one. */

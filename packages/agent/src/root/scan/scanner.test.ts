@@ -260,6 +260,20 @@ test('a file that becomes a FIFO is removed, and the FIFO is a problem', () => {
   assert.deepEqual(tree.scan('f').sort(), ['-f', '.'])
 })
 
+test('a pattern for a directory excludes a symlink in its place', () => {
+  using tree = new TestTree(temporaryRoot(), ['var/session/'])
+  mkdirSync(join(tree.root, 'var'))
+  symlinkSync('/mnt/sessions', join(tree.root, 'var/session'))
+  assert.deepEqual(tree.scanAll().sort(), ['.', 'var'])
+  assert.deepEqual(tree.scan('var/session'), [])
+})
+
+test('lost+found is not recorded, and is no problem when it cannot be read', () => {
+  using tree = treeOf('lost+found/#12', 'volume/lost+found/', 'volume/a')
+  assert.deepEqual(tree.scanAll().sort(), ['.', 'volume', 'volume/a'])
+  assert.deepEqual(tree.problems.list(), [])
+})
+
 test('what a filter excludes is not recorded, and what it begins to exclude is forgotten without a tombstone', () => {
   const root = temporaryRoot()
   mkdirSync(join(root, 'var/cache'), { recursive: true })

@@ -19,7 +19,7 @@ import { readWhole } from './content-reader.ts'
 import { differenceOf, isMoved, sameAttributes, sameDirectory } from './difference.ts'
 import type { Loss, Verdict } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
-import { type Look, lookAt, observe } from './observe.ts'
+import { type Look, lookAt, observe, seenKind } from './observe.ts'
 import type { Problems } from './problems.ts'
 
 /** Asked before anything is recorded; `isComplete` at the end of a scan. */
@@ -111,7 +111,7 @@ export class Scanner {
     if (path !== ROOT_PATH) this.#parents.add(parentPath(path))
     const look = lookAt(location, this.#parts.nowMs())
     const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
-    if (isReserved(path) || filter.excludesWithParents(path, isDirectory)) return
+    if (isReserved(path) || filter.excludesWithParents(path, seenKind(look))) return
     const before = index.get(path)
     if (look.found === 'entry' && path !== ROOT_PATH && !this.#isIndexedDirectory(parentPath(path))) {
       yield* this.#follow({ path: parentPath(path), extent: 'entry' }, judge)
@@ -164,7 +164,7 @@ export class Scanner {
       if (before === null && !this.#isSpeakable(path, name)) continue
       const look = lookAt(`${location}/${name}`, nowMs())
       const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
-      if (isReserved(path) || this.#parts.filter.excludes(path, isDirectory)) continue
+      if (isReserved(path) || this.#parts.filter.excludes(path, seenKind(look))) continue
       known.delete(name)
       this.#compare(path, before, look)
       if (!isDirectory || look.found !== 'entry') continue
@@ -173,7 +173,7 @@ export class Scanner {
     }
     for (const [name, entry] of known) {
       const path = joinPath(directory, name)
-      if (this.#parts.filter.excludes(path, entry.kind === 'directory') || isReserved(path)) this.#forget(entry)
+      if (this.#parts.filter.excludes(path, entry.kind) || isReserved(path)) this.#forget(entry)
       else this.#remove(entry)
     }
   }

@@ -15,7 +15,7 @@
  */
 import { lstatSync, realpathSync, type Stats } from 'node:fs'
 import { basename } from 'node:path'
-import { errorCode } from '@rootferry/host/machine'
+import { errorCode, kindOf } from '@rootferry/host/machine'
 import { baseName, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { type FSWatcher, watch } from 'chokidar'
 import { DirectoryWatcher } from './directory-watcher.ts'
@@ -112,7 +112,7 @@ export class ChokidarWatcher implements Watcher {
     const path = this.#relative(location)
     if (path === null || location.endsWith('/')) return true
     // Asked once without a status and again with one; only then is it known which patterns apply.
-    return status !== undefined && (isAnother(location, status) || this.#hints.excludes(path, status.isDirectory()))
+    return status !== undefined && (isAnother(location, status) || this.#hints.excludes(path, kindOf(status)))
   }
 
   /** What `details` holds is no documented part of chokidar: anything unexpected is left to its own events. */

@@ -5,7 +5,7 @@
  * written as both. All that is taken from them is whether a name can have come or gone, which dates its parent.
  * INVARIANT: no path at or below the agent's own directory or an excluded one gets a hint.
  */
-import { isReserved, joinPath, type PathFilter } from '@rootferry/protocol'
+import { isReserved, joinPath, type MatchedKind, type PathFilter } from '@rootferry/protocol'
 import type { WatcherEvents } from './watcher.ts'
 
 /** The name by which a directory's own events go here. */
@@ -40,7 +40,7 @@ export class EventHints {
       return
     }
     const path = joinPath(directory, name)
-    if (this.excludes(path, false) && this.excludes(path, true)) {
+    if (this.excludes(path, 'file') && this.excludes(path, 'directory')) {
       if (kind === 'rename') this.#events.hint({ path: directory, extent: 'entry' })
       return
     }
@@ -49,9 +49,9 @@ export class EventHints {
     if (name.includes(REPLACEMENT)) this.#events.hint({ path: directory, extent: 'entry' })
   }
 
-  /** As PathFilter's `excludes`, and the staging directory. */
-  excludes(path: string, isDirectory: boolean): boolean {
-    return isReserved(path) || this.#filter.excludes(path, isDirectory)
+  /** As PathFilter's `excludes`, and reserved names. */
+  excludes(path: string, kind: MatchedKind): boolean {
+    return isReserved(path) || this.#filter.excludes(path, kind)
   }
 
   #hint(path: string, kind: 'rename' | 'change'): void {

@@ -7,7 +7,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { type Dirent, readdirSync, rmdirSync } from 'node:fs'
-import { type ConfinedDirectories, errorCode } from '@rootferry/host/machine'
+import { type ConfinedDirectories, type DiskKind, errorCode, kindOf } from '@rootferry/host/machine'
 import { joinPath } from '@rootferry/protocol'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Trash } from './trash.ts'
@@ -45,11 +45,11 @@ export class Removal {
   }
 
   /** What `discard` would move away, topmost first: nothing of what stays, and no directory in which something does. */
-  removable(path: string, isDirectory: boolean): string[] {
-    if (this.#staysHere(path, isDirectory)) return []
-    if (!isDirectory || !this.#holdsStaying(path)) return [path]
+  removable(path: string, kind: DiskKind): string[] {
+    if (this.#staysHere(path, kind)) return []
+    if (kind !== 'directory' || !this.#holdsStaying(path)) return [path]
     return this.#children(path).flatMap((child) => {
-      return this.removable(joinPath(path, child.name.toString()), child.isDirectory())
+      return this.removable(joinPath(path, child.name.toString()), kindOf(child))
     })
   }
 
@@ -58,14 +58,14 @@ export class Removal {
    * @returns false when the object itself stays
    * @throws the system error
    */
-  discard(path: string, isDirectory: boolean): boolean {
-    if (this.#staysHere(path, isDirectory)) return false
-    if (isDirectory && this.#holdsStaying(path)) {
+  discard(path: string, kind: DiskKind): boolean {
+    if (this.#staysHere(path, kind)) return false
+    if (kind === 'directory' && this.#holdsStaying(path)) {
       this.#clear(path)
       return true
     }
     this.#trash.take(this.#confined.locate(path), path)
-    if (isDirectory) this.#confined.forget(path)
+    if (kind === 'directory') this.#confined.forget(path)
     return true
   }
 
@@ -86,10 +86,9 @@ export class Removal {
     let isEmpty = true
     for (const child of this.#children(path)) {
       const below = joinPath(path, child.name.toString())
-      const isDirectory = child.isDirectory()
-      if (this.#staysHere(below, isDirectory)) {
+      if (this.#staysHere(below, kindOf(child))) {
         isEmpty = false
-      } else if (isDirectory && this.#holdsStaying(below)) {
+      } else if (child.isDirectory() && this.#holdsStaying(below)) {
         this.#clear(below)
         isEmpty = false
       } else {
@@ -104,16 +103,14 @@ export class Removal {
 
   #holdsStaying(path: string): boolean {
     if (this.#untouchable.isAcrossBorder(path)) return this.#children(path).length > 0
-    if (!this.#untouchable.mayHoldStaying(path)) return false
     return this.#children(path).some((child) => {
       const below = joinPath(path, child.name.toString())
-      const isDirectory = child.isDirectory()
-      return this.#staysHere(below, isDirectory) || (isDirectory && this.#holdsStaying(below))
+      return this.#staysHere(below, kindOf(child)) || (child.isDirectory() && this.#holdsStaying(below))
     })
   }
 
-  #staysHere(path: string, isDirectory: boolean): boolean {
-    return this.#untouchable.stays(path, isDirectory) || this.#untouchable.isAcrossBorder(path)
+  #staysHere(path: string, kind: DiskKind): boolean {
+    return this.#untouchable.stays(path, kind) || this.#untouchable.isAcrossBorder(path)
   }
 
   #children(path: string): Dirent<Buffer<ArrayBuffer>>[] {

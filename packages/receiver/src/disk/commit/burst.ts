@@ -147,7 +147,7 @@ export class Burst {
         unlinkSync(confined.locate(path))
         return
       case 'trash':
-        this.#removal.discard(path, false)
+        this.#removal.discard(path, operation.kind)
         return
       case 'mkdir':
         mkdirSync(confined.locate(path), operation.mode)

@@ -66,7 +66,7 @@ export async function recover(
   const intent = body === null ? null : decodeIntent(body)
   if (intent !== null) {
     // The protect list may be another one by now.
-    const changes = intent.changes.filter(({ path, kind }) => !untouchable.protects(path, kind === 'directory'))
+    const changes = intent.changes.filter(({ path, kind }) => !untouchable.protects(path, kind))
     return { ...(await carryThrough(target, { ...intent, changes }, null, steps)), changes }
   }
   if (body !== null) {

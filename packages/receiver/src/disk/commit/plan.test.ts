@@ -180,7 +180,7 @@ test('a plan names no path outside the root, nor one that is protected or reserv
           if (kind === 'file') return { ...base, kind, size: 3, staged: keeps ? null : base.staged }
           return kind === 'directory' ? { ...base, kind } : { ...base, kind: 'symlink' }
         })
-        const allowed = changes.filter(({ path, kind }) => kind === 'absent' || !untouchable.protects(path, false))
+        const allowed = changes.filter(({ path, kind }) => kind === 'absent' || !untouchable.protects(path, 'file'))
         const lookUp = (path: string): DiskObject | null => {
           if (path === ROOT_PATH) return { kind: 'directory', size: 0, mode: 0o755, uid: 0, gid: 0, mtime: MTIME }
           return lookUp(parentPath(path))?.kind === 'directory' ? (disk[path] ?? null) : null
@@ -194,7 +194,10 @@ test('a plan names no path outside the root, nor one that is protected or reserv
         }
         for (const operation of plan.operations) {
           assert.ok(isEntryPath(operation.path) && operation.path !== ROOT_PATH, operation.path)
-          assert.ok(!untouchable.protects(operation.path, true) || operation.do === 'open', JSON.stringify(operation))
+          assert.ok(
+            !untouchable.protects(operation.path, 'directory') || operation.do === 'open',
+            JSON.stringify(operation),
+          )
         }
         const finished = plan.finish.map(({ path }) => path)
         assert.equal(new Set(finished).size, finished.length)

@@ -162,7 +162,7 @@ class Planner {
     // A directory's own change makes it, in its turn, and the directories above it.
     if (this.#byPath.has(parent) || found?.kind === 'directory') return
     this.#needParent(parent)
-    if (found !== null) this.#way.push({ do: 'trash', path: parent })
+    if (found !== null) this.#way.push({ do: 'trash', path: parent, kind: found.kind })
     this.#made.set(parent, null)
     this.#touched.add(parentPath(parent))
     this.#directories.push({ do: 'mkdir', path: parent, mode: IMPLIED_MODE })
@@ -238,7 +238,7 @@ class Planner {
   }
 
   #stays(path: string, found: DiskObject): boolean {
-    return this.#input.untouchable.stays(path, found.kind === 'directory')
+    return this.#input.untouchable.stays(path, found.kind)
   }
 }
 

@@ -8,6 +8,7 @@
  * INVARIANT: a directory that something is taken out of gets its time back within the same step.
  */
 import { Buffer } from 'node:buffer'
+import type { DiskKind } from '@rootferry/host/machine'
 import {
   ABOVE_ROOT,
   baseName,
@@ -30,6 +31,8 @@ import type { ResyncDifference } from './findings.ts'
 import { type LocalDirectory, scanDirectory } from './local-scan.ts'
 import { type Check, type Reconciliation, reconcile } from './reconcile.ts'
 
+/** What is unsettled may become anything but a directory. */
+const KINDS = { f: 'file', d: 'directory', l: 'symlink', u: 'file' } as const
 const OWNER_ACCESS = 0o700
 const MOST_TOUCHED = 20_000
 const MOST_OTHER_TIMES = 10_000
@@ -153,7 +156,7 @@ export class Comparison {
     page.next += 1
     if (group === undefined) return null
     const { path, entries } = group
-    if (path !== ABOVE_ROOT && this.#target.untouchable.protects(path, true)) {
+    if (path !== ABOVE_ROOT && this.#target.untouchable.protects(path, 'directory')) {
       this.#conclude(path)
       return null
     }
@@ -246,7 +249,7 @@ export class Comparison {
    * @returns whether it is gone
    */
   #leave(path: string): boolean {
-    if (this.#target.untouchable.stays(path, true)) return false
+    if (this.#target.untouchable.stays(path, 'directory')) return false
     this.#events.leaves(path)
     if (this.#scope.isDryRun) return false
     let isGone = false
@@ -317,7 +320,7 @@ export class Comparison {
     const before = this.#lookAt(directory)
     let hasChanged = false
     for (const [name, { kind }] of extraneous) {
-      hasChanged = this.#discardOne(joinPath(directory, name), kind === 'directory') || hasChanged
+      hasChanged = this.#discardOne(joinPath(directory, name), kind) || hasChanged
     }
     for (const name of local.unspeakable) {
       const path = joinPath(directory, name.toString())
@@ -329,10 +332,10 @@ export class Comparison {
   }
 
   /** Of a directory in which something stays, the rest goes. */
-  #discardOne(path: string, isDirectory: boolean): boolean {
+  #discardOne(path: string, kind: DiskKind): boolean {
     try {
-      const removable = this.#removal.removable(path, isDirectory)
-      return removable.length > 0 && this.#discardAll(removable, () => this.#removal.discard(path, isDirectory))
+      const removable = this.#removal.removable(path, kind)
+      return removable.length > 0 && this.#discardAll(removable, () => this.#removal.discard(path, kind))
     } catch (error) {
       this.#noteFailure(path, error)
       return false
@@ -412,7 +415,7 @@ export class Comparison {
     if (directory === ABOVE_ROOT || letter === 'u' || there === undefined) return false
     if (!untouchable.protectsIn(directory)) return false
     const path = joinPath(directory, name)
-    return untouchable.protects(path, letter === 'd') && !untouchable.protects(path, there.kind === 'directory')
+    return untouchable.protects(path, KINDS[letter]) && !untouchable.protects(path, there.kind)
   }
 
   /** What is to be compared of a group. */
@@ -421,7 +424,7 @@ export class Comparison {
     if (directory === ABOVE_ROOT || (this.#touched.size === 0 && !untouchable.protectsIn(directory))) return entries
     return entries.filter(([name, letter]) => {
       const path = joinPath(directory, name)
-      return !this.#touched.has(path) && !untouchable.protects(path, letter === 'd')
+      return !this.#touched.has(path) && !untouchable.protects(path, KINDS[letter])
     })
   }
 }

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -168,6 +169,37 @@ test('protected and excluded paths are neither compared nor removed, even inside
   assert.equal(readFileSync(at('app/f1'), 'utf8'), 'my own')
   assert.ok(existsSync(at('debug.log')))
   assert.deepEqual(readdirSync(at('local'), { recursive: true }).sort(), ['deep', 'deep/a.log'])
+})
+
+test('a pattern for a directory covers a symlink in its place, in protect and in the exclude list', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  mkdirSync(`${source}/var`)
+  writeFileSync(`${source}/var/of-the-agent`, 'not for here')
+  symlinkSync('/mnt/shared/var', scratch.at('target', 'var'))
+  symlinkSync('/mnt/shared/session', scratch.at('target', 'session'))
+  await using feed = await new Feed(scratch).open({ protect: ['var/'] })
+  const { wanted } = await resync(feed, source, { welcome: { filter: ['session/'] } })
+  assert.deepEqual(wanted, [])
+  assert.equal(readlinkSync(scratch.at('target', 'var')), '/mnt/shared/var')
+  assert.equal(readlinkSync(scratch.at('target', 'session')), '/mnt/shared/session')
+})
+
+test('lost+found stays wherever it is, also in a directory that goes, and is no difference', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  mkdirSync(scratch.at('target/lost+found/#12'), { recursive: true })
+  mkdirSync(scratch.at('target/volume/deep/lost+found'), { recursive: true })
+  writeFileSync(scratch.at('target/volume/deep/mine'), 'unknown to the agent')
+  await using feed = await new Feed(scratch).open()
+  await resync(feed, source)
+  assert.deepEqual(readdirSync(scratch.at('target/lost+found')), ['#12'])
+  assert.deepEqual(readdirSync(scratch.at('target/volume/deep')), ['lost+found'])
+  assert.deepEqual(feed.all('problem'), [])
 })
 
 test('a directory that comes in parts is compared as a whole', async () => {

@@ -93,7 +93,7 @@ export class Repairs {
     const { ledger, untouchable } = target
     const paths = ledger.owed(after, LIMITS.wantPaths)
     // The filter and the protect list can be others than when the debt was made.
-    const isOurs = (path: string) => !untouchable.isLocal(path, false) && !untouchable.isLocal(path, true)
+    const isOurs = (path: string) => !untouchable.isLocal(path, 'file') && !untouchable.isLocal(path, 'directory')
     const dropped = paths.filter((path) => !isOurs(path))
     if (dropped.length > 0) ledger.dropOwed(dropped)
     problems.mended(dropped)

@@ -17,8 +17,9 @@ import {
   type Stats,
   utimesSync,
 } from 'node:fs'
+import { kindOf } from '@rootferry/host/machine'
 import { microseconds } from '@rootferry/protocol'
-import type { AttributeChange, DiskKind, DiskObject } from './disk-object.ts'
+import type { AttributeChange, DiskObject } from './disk-object.ts'
 import { LEAVE } from './staged-change.ts'
 
 /** Linux's O_PATH, which Node does not list. */
@@ -68,12 +69,6 @@ export function setAttributes(location: string, kind: 'file' | 'directory' | 'sy
   } finally {
     closeSync(descriptor)
   }
-}
-
-function kindOf(status: Stats): DiskKind {
-  if (status.isFile()) return 'file'
-  if (status.isDirectory()) return 'directory'
-  return status.isSymbolicLink() ? 'symlink' : 'other'
 }
 
 function replacedError(location: string): Error {

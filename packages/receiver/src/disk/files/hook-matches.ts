@@ -15,7 +15,7 @@ export class HookMatches {
   /** For each hook that at least one change concerns: its number and those paths. */
   of(changes: readonly StagedChange[]): { hook: number; paths: string[] }[] {
     return this.#filters.flatMap((filter, hook) => {
-      const concerned = changes.filter(({ path, kind }) => filter.excludesWithParents(path, kind === 'directory'))
+      const concerned = changes.filter(({ path, kind }) => filter.excludesWithParents(path, kind))
       return concerned.length === 0 ? [] : [{ hook, paths: concerned.map(({ path }) => path) }]
     })
   }

@@ -6,7 +6,7 @@
  * extraneous or along with a directory above it. Knows patterns and mounts, not the tree.
  */
 import type { Borders } from '@rootferry/host/machine'
-import { isReserved, PathFilter, ROOT_PATH } from '@rootferry/protocol'
+import { isReserved, type MatchedKind, PathFilter, ROOT_PATH } from '@rootferry/protocol'
 
 export class Untouchable {
   readonly #protect: PathFilter
@@ -34,11 +34,6 @@ export class Untouchable {
     return [...(this.#borders?.all ?? [])].map(({ path }) => path)
   }
 
-  /** Whether a directory other than the root can hold anything that stays: most farms have neither patterns nor mounts. */
-  mayHoldStaying(directory: string): boolean {
-    return this.#protect.patterns.length > 0 || this.#exclude.patterns.length > 0 || this.holdsBorder(directory)
-  }
-
   /** Whether another filesystem is mounted at the path or below it. */
   holdsBorder(path: string): boolean {
     return this.#borders?.isAtOrBelow(path) ?? false
@@ -50,8 +45,8 @@ export class Untouchable {
   }
 
   /** Whether changes to the path are to be ignored: it or a directory above it is protected or reserved. */
-  protects(path: string, isDirectory: boolean): boolean {
-    return isReserved(path) || this.#protect.excludesWithParents(path, isDirectory)
+  protects(path: string, kind: MatchedKind): boolean {
+    return isReserved(path) || this.#protect.excludesWithParents(path, kind)
   }
 
   /** Whether there can be something for `protects` directly in a directory that is not itself: most hold nothing. */
@@ -60,12 +55,12 @@ export class Untouchable {
   }
 
   /** Whether the path is this host's own business: protected, reserved, or excluded by the agent. */
-  isLocal(path: string, isDirectory: boolean): boolean {
-    return this.protects(path, isDirectory) || this.#exclude.excludesWithParents(path, isDirectory)
+  isLocal(path: string, kind: MatchedKind): boolean {
+    return this.protects(path, kind) || this.#exclude.excludesWithParents(path, kind)
   }
 
   /** Whether the path must not be removed: it is this host's own, or a mount point. */
-  stays(path: string, isDirectory: boolean): boolean {
-    return this.isLocal(path, isDirectory) || (this.#borders?.has(path) ?? false)
+  stays(path: string, kind: MatchedKind): boolean {
+    return this.isLocal(path, kind) || (this.#borders?.has(path) ?? false)
   }
 }

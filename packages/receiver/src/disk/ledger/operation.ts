@@ -1,6 +1,7 @@
 /**
  * The steps of a burst: what a plan consists of and the burst carries out. Plain data; paths are entry paths.
  */
+import type { DiskKind } from '@rootferry/host/machine'
 import type { AttributeChange } from '../files/disk-object.ts'
 
 export type Operation =
@@ -10,7 +11,7 @@ export type Operation =
   | { do: 'vacate'; path: string }
   | { do: 'unlink'; path: string }
   /** Moves away what is where a directory has to be, unknown to the agent. */
-  | { do: 'trash'; path: string }
+  | { do: 'trash'; path: string; kind: DiskKind }
   | { do: 'mkdir'; path: string; mode: number }
   | { do: 'place'; path: string; kind: 'file' | 'directory' | 'symlink'; staged: string; size: number; mtime: number }
   | { do: 'attributes'; path: string; change: AttributeChange }

@@ -143,10 +143,10 @@ export class Incoming {
       return
     }
     const { untouchable } = this.#target
-    if (untouchable.protects(path, kind === 'directory')) {
+    if (untouchable.protects(path, kind)) {
       // What is there may be of another kind, which is not protected: the agent has it no more.
       const there = this.#view.at(path)
-      if (there !== null && !untouchable.protects(path, there.kind === 'directory')) {
+      if (there !== null && !untouchable.protects(path, there.kind)) {
         this.staged.push({ kind: 'absent', path })
       }
       return
@@ -226,6 +226,6 @@ export class Incoming {
   #goesAway(path: string): boolean {
     const change = this.#received.get(path)
     if (change === undefined || (change.kind === 'file' && change.source === 'keep')) return false
-    return !this.#target.untouchable.stays(path, false)
+    return !this.#target.untouchable.stays(path, 'file')
   }
 }

@@ -1,0 +1,83 @@
+/** Patterns that match nothing are told from those that match, and the pattern that was meant is named. */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { patternFault } from './pattern-fault.ts'
+
+const place = mkdtempSync(join(tmpdir(), 'rootferry-patterns-'))
+after(() => rmSync(place, { recursive: true, force: true }))
+const root = join(place, 'shop')
+mkdirSync(root)
+symlinkSync(root, join(place, 'link'))
+
+const NEVER: [pattern: string, says: string][] = [
+  [`${root}/app/etc/env.php`, `'/app/etc/env.php' is meant`],
+  [`${root.slice(1)}/app/etc/env.php`, `'/app/etc/env.php' is meant`],
+  [`!${root}/pub/*.txt`, `'!/pub/*.txt' is meant`],
+  [`${root}/var/`, `'/var/' is meant`],
+  [`${root}`, `'*' is everything`],
+  [`${root}/`, `'*' is everything`],
+  ['./x', `'/x' is meant`],
+  ['./var/', `'/var/' is meant`],
+  ['a/./b', `'/a/b' is meant`],
+  ['a//b', `'/a/b' is meant`],
+  ['//a', `'/a' is meant`],
+  ['.', `'*' is everything`],
+  ['/', `'*' is everything`],
+  ['./', `'*' is everything`],
+  ['~/x', `'/x' is meant`],
+  ['../x', 'none leads out of the root'],
+  ['a/../x', 'cannot lead upwards'],
+  ['!../x', 'none leads out of the root'],
+  ['app\\etc\\env.php', `'app/etc/env.php' is meant`],
+]
+const CAN = [
+  'app/etc/env.php',
+  '/app/etc/env.php',
+  'var/',
+  '*.log',
+  '**/cache/',
+  '/var/*',
+  '!keep',
+  '',
+  '   ',
+  '# a note',
+  '\\#b',
+  '\\!a',
+  '\\*b',
+  'b\\ ',
+  '.htaccess',
+  '..a',
+  'a..b',
+  '~backup',
+  '*~',
+  '/.git/',
+  '[ab]*',
+  'a/**',
+  `${root}-other`,
+]
+
+describe('a pattern that can never match is refused with the one that was meant', () => {
+  for (const [pattern, says] of NEVER) {
+    it(pattern.replace(place, '…'), () =>
+      assert.ok(patternFault(pattern, root)?.includes(says), String(patternFault(pattern, root))),
+    )
+  }
+  it('by the real path, where the root is reached by a symlink', () => {
+    assert.match(patternFault(`${root}/a`, join(place, 'link')) ?? '', /'\/a' is meant/)
+  })
+})
+
+describe('a pattern that can match is accepted', () => {
+  for (const pattern of CAN) it(`'${pattern}'`, () => assert.equal(patternFault(pattern, root), null))
+  it('also one that looks like the path of the root, where the root holds that very path', () => {
+    mkdirSync(join(root, root), { recursive: true })
+    assert.equal(patternFault(`${root}/a`, root), null)
+    rmSync(join(root, root), { recursive: true })
+  })
+  it('also where the path of the root is a single name, which may come to be in it', () => {
+    assert.equal(patternFault('/rootferry-no-such-root/etc/env.php', '/rootferry-no-such-root'), null)
+  })
+})
