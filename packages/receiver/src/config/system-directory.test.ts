@@ -14,7 +14,7 @@ it('refuses the directories of the machine', () => {
 
 it('accepts docroots', () => {
   const paths =
-    '/var/www /var/www/html /srv /srv/shop /opt/sites /usr/share/wordpress /home/shop /root/demo /app /tmp/x /dev/shm/a'
+    '/var/www /var/www/html /srv /srv/shop /opt/sites /usr/share/wordpress /home/shop /app /tmp/x /dev/shm/a'
   for (const path of paths.split(' ')) assert.equal(systemDirectory(path), null, path)
 })
 
