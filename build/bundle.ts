@@ -1,13 +1,15 @@
 /**
  * Makes one program of each daemon and its thread, if a source has changed since: `npm run bundle`.
  *
- * Other processes may be starting daemons meanwhile. So each file takes its place whole, main.js last, and parts whose
- * names depend on their content stay for the daemons that already run.
+ * The same sources make the same bytes, wherever the checkout lies. Other processes may be starting daemons meanwhile. So
+ * each file takes its place whole, main.js last, and parts whose names depend on their content stay for the daemons that
+ * already run.
  */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { build, type Plugin } from 'esbuild'
-import { bundleOf, DAEMONS, isFresh, sourcesOf } from './programs.ts'
+import { bundleOf, DAEMONS, type DaemonName, isFresh, REPOSITORY, sourcesOf } from './programs.ts'
+import { versionOfCheckout } from './version.ts'
 
 /** The entry of each daemon's second thread, below its sources. */
 const WORKERS = { agent: 'root/root-worker.ts', receiver: 'disk/disk-worker.ts' }
@@ -29,10 +31,28 @@ const HTTP_AS_NEEDED: Plugin = {
   },
 }
 
-for (const daemon of DAEMONS) if (!isFresh(daemon)) await bundle(daemon)
+/** Of the repository's package.json a daemon needs the version. */
+function versionOnly(version: string): Plugin {
+  return {
+    name: 'version-only',
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /\/package\.json$/ }, ({ path }) =>
+        path === join(REPOSITORY, 'package.json') ? { contents: JSON.stringify({ version }), loader: 'json' } : null,
+      ),
+  }
+}
 
-async function bundle(daemon: (typeof DAEMONS)[number]): Promise<void> {
-  const { outputFiles } = await build({
+export interface Bundle {
+  /** Sorted by path, which is relative to the bundle. */
+  files: { path: string; contents: Uint8Array }[]
+  /** Every file that went in, relative to the checkout. */
+  inputs: string[]
+}
+
+/** @param version what the daemon says that it is */
+export async function bundle(daemon: DaemonName, version: string): Promise<Bundle> {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: REPOSITORY,
     entryPoints: ['main.ts', WORKERS[daemon]].map((name) => join(sourcesOf(daemon), name)),
     outbase: sourcesOf(daemon),
     outdir: bundleOf(daemon),
@@ -44,16 +64,31 @@ async function bundle(daemon: (typeof DAEMONS)[number]): Promise<void> {
     // The less there is to read, the sooner a daemon starts. Names and lines stay, for the traces of errors.
     minifyWhitespace: true,
     lineLimit: 160,
-    legalComments: 'linked',
+    legalComments: 'none',
     banner: { js: REQUIRE },
-    plugins: [HTTP_AS_NEEDED],
+    plugins: [HTTP_AS_NEEDED, versionOnly(version)],
     logLevel: 'warning',
+    metafile: true,
     write: false,
   })
-  const isMain = ({ path }: { path: string }) => basename(path) === 'main.js'
-  for (const { path, contents } of outputFiles.sort((one, other) => Number(isMain(one)) - Number(isMain(other)))) {
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(`${path}.new`, contents)
-    renameSync(`${path}.new`, path)
+  const files = outputFiles.map(({ path, contents }) => ({ path: relative(bundleOf(daemon), path), contents }))
+  return {
+    files: files.sort((one, other) => (one.path < other.path ? -1 : 1)),
+    inputs: Object.keys(metafile.inputs).sort(),
   }
+}
+
+/** Into its place in the checkout. */
+function put(daemon: DaemonName, { files }: Bundle): void {
+  const isMain = ({ path }: { path: string }) => basename(path) === 'main.js'
+  for (const { path, contents } of files.toSorted((one, other) => Number(isMain(one)) - Number(isMain(other)))) {
+    const file = join(bundleOf(daemon), path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(`${file}.new`, contents)
+    renameSync(`${file}.new`, file)
+  }
+}
+
+if (import.meta.main) {
+  for (const daemon of DAEMONS) if (!isFresh(daemon)) put(daemon, await bundle(daemon, versionOfCheckout()))
 }

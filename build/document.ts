@@ -31,7 +31,7 @@ export function withTables(page: string): string {
   return text
 }
 
-interface Setting {
+export interface Setting {
   path: string
   title: string
   accepts: string
@@ -39,10 +39,15 @@ interface Setting {
 }
 
 function settingsTable(schema: object): string {
-  const rows = settings(schema, '', true).map(
+  const rows = settingsOf(schema).map(
     ({ path, title, accepts, fallback }) => `| \`${path}\` | ${cell(title)} | ${cell(accepts)} | ${fallback} |\n`,
   )
   return `| setting | what it does | accepts | default |\n|---|---|---|---|\n${rows.join('')}`
+}
+
+/** Every setting of a configuration file, parents first. */
+export function settingsOf(schema: object): Setting[] {
+  return settings(schema, '', true)
 }
 
 /** A row for every schema with a title, parents first. */

@@ -6,19 +6,22 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 export const DAEMONS = ['agent', 'receiver'] as const
-type Daemon = (typeof DAEMONS)[number]
+export type DaemonName = (typeof DAEMONS)[number]
 
-const REPOSITORY = join(import.meta.dirname, '..')
+export const REPOSITORY = join(import.meta.dirname, '..')
+
+/** They say which version this is, and which versions of others go in. */
+const MANIFESTS = ['package.json', 'pnpm-lock.yaml'].map((file) => join(REPOSITORY, file))
 
 /** Paths of the programs. */
 export const AGENT = programOf('agent')
 export const RECEIVER = programOf('receiver')
 
-function programOf(daemon: Daemon): string {
+function programOf(daemon: DaemonName): string {
   return isFresh(daemon) ? join(bundleOf(daemon), 'main.js') : join(sourcesOf(daemon), 'main.ts')
 }
 
-export function bundleOf(daemon: Daemon): string {
+export function bundleOf(daemon: DaemonName): string {
   return join(REPOSITORY, 'packages', daemon, 'bundle')
 }
 
@@ -27,13 +30,13 @@ export function sourcesOf(name: string): string {
 }
 
 /** Whether nothing that goes into its bundle is newer than the bundle, other packages' versions included. */
-export function isFresh(daemon: Daemon): boolean {
+export function isFresh(daemon: DaemonName): boolean {
   const sources = ['protocol', 'host', daemon].flatMap((name) => {
     return readdirSync(sourcesOf(name), { recursive: true, encoding: 'utf8' }).map((file) =>
       join(sourcesOf(name), file),
     )
   })
-  const newestMs = Math.max(...[...sources, join(REPOSITORY, 'pnpm-lock.yaml')].map(modifiedMs))
+  const newestMs = Math.max(...[...sources, ...MANIFESTS].map(modifiedMs))
   return modifiedMs(join(bundleOf(daemon), 'main.js')) >= newestMs
 }
 

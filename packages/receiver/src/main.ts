@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** Entry of rootferry-receiver: the only file of the package that touches the process. */
 import { runCommand } from '@rootferry/host/daemon'
 import { tuneCollector } from '@rootferry/host/machine'

@@ -8,13 +8,13 @@ import {
   createLogger,
   type LogOptions,
   type Terminal,
+  VERSION,
   withLogOptions,
 } from '@rootferry/host/daemon'
 import { EXIT_CODES, errorMessage } from '@rootferry/host/machine'
 import { Command } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { openIdentity } from '../serve/door/identity.ts'
-import { VERSION } from '../version.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
 import { addTokenCommand } from './token-command.ts'
 

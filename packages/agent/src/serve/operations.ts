@@ -4,9 +4,8 @@
  * Reads the feeds and never changes them, except for a guard that an operator accepts.
  */
 import { randomBytes } from 'node:crypto'
-import { type ListenAddress, type Logger, Problem } from '@rootferry/host/daemon'
+import { type ListenAddress, type Logger, Problem, VERSION } from '@rootferry/host/daemon'
 import type { RootStatus } from '../root-messages.ts'
-import { VERSION } from '../version.ts'
 import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
 import { findToken, grants } from './door/tokens.ts'

@@ -7,13 +7,13 @@ import {
   type LogOptions,
   type Terminal,
   urlOf,
+  VERSION,
   withLogOptions,
 } from '@rootferry/host/daemon'
 import { EXIT, EXIT_CODES, errorMessage } from '@rootferry/host/machine'
 import { Command } from 'commander'
 import { readHealthAddress, readReceiverConfig } from '../config/receiver-yaml.ts'
 import { ReceiverStatus } from '../serve/http/status-schema.ts'
-import { VERSION } from '../version.ts'
 import { addJoinCommand } from './join-command.ts'
 import { statusReport } from './status-report.ts'
 

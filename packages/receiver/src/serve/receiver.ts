@@ -4,10 +4,9 @@
  */
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { Logger } from '@rootferry/host/daemon'
+import { type Logger, VERSION } from '@rootferry/host/daemon'
 import { bootId, EXIT, errorCode, errorMessage, Failure } from '@rootferry/host/machine'
 import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
-import { VERSION } from '../version.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
 import { notReadyReason } from './http/readiness.ts'

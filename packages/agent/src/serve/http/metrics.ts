@@ -4,8 +4,8 @@
  * Events are counted as they happen; states are read on demand. INVARIANT: labels are names of roots and receivers, and
  * words of fixed lists; never a path.
  */
+import { VERSION } from '@rootferry/host/daemon'
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
-import { VERSION } from '../../version.ts'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { ReceiverStatus, RootFeed } from '../feed/root-feed.ts'
 import type { ResyncStatus } from '../resync/resyncs.ts'

