@@ -29,6 +29,10 @@ const PACKAGING = join(REPOSITORY, 'packaging')
 const DOCUMENTS = 'usr/share/doc/rootferry'
 const LIBRARY = 'usr/lib/rootferry'
 
+const WHERE_TEXTS_ARE = `Their texts: /${DOCUMENTS}/third-party.txt
+On Debian the Apache License 2.0 is also in /usr/share/common-licenses/Apache-2.0.
+`
+
 /** Sorted by path. Directories are those that the paths have, and `EMPTY_DIRECTORIES`. */
 export function hostFiles(release: Release, runtime: Runtime): PackageFile[] {
   const inputs = DAEMONS.flatMap((daemon) => release.bundles[daemon].inputs)
@@ -51,7 +55,7 @@ export function hostFiles(release: Release, runtime: Runtime): PackageFile[] {
     ...below(join(REPOSITORY, 'docs'))
       .filter((path) => path.endsWith('.md'))
       .map((path) => file(`${DOCUMENTS}/${path}`, readFileSync(join(REPOSITORY, 'docs', path)))),
-    file(`${DOCUMENTS}/copyright`, `${licences.summary}\nTheir texts: /${DOCUMENTS}/third-party.txt\n`),
+    file(`${DOCUMENTS}/copyright`, `${licences.summary}\n${WHERE_TEXTS_ARE}`),
     file(`${DOCUMENTS}/third-party.txt`, licences.texts),
     file('usr/share/lintian/overrides/rootferry', packaged('lintian-overrides')),
     file(`${DOCUMENTS}/changelog.gz`, zipped(release.changelog)),
