@@ -1,8 +1,9 @@
 /**
  * Answers `list` requests: the index, directory by directory, as `listing` messages.
  *
- * Every living directory gets a group, an empty one too, or a receiver would never look for strangers in it. Of a path
- * that is not the whole tree the first part says whether it is there at all, in an incomplete group of its parent.
+ * Every living directory gets a group, even an empty one, or a receiver would never look for extraneous entries in it.
+ * When the path is not the whole tree, the first part says whether the path exists at all, in an incomplete group of
+ * its parent.
  */
 import type { Accounts, ConfinedDirectories } from '@rootferry/host/machine'
 import {
@@ -30,7 +31,7 @@ export interface ListingParts {
   accounts: Accounts
   nowMs: () => number
   turn: Turn
-  /** Whether a receiver may have been sent something else than the path's row says. */
+  /** Whether the content that a receiver was sent may differ from the path's row. */
   isUnsettled: (path: string) => boolean
 }
 
@@ -60,7 +61,7 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
     group(parent).entries.push(await listed(entry, list, parts))
     if (entry.kind === 'directory' && !index.hasChildren(entry.path)) group(entry.path)
   }
-  // It may have had children when its own entry was listed.
+  // The directory may have had children when its own entry was listed.
   for (const path of emptied) if (index.get(path)?.kind === 'directory') group(path)
   if (continues.after !== null) group(continues.after).complete = false
   parts.directories.release()
@@ -77,7 +78,7 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
 async function listed(entry: IndexedEntry, list: List, parts: ListingParts): Promise<ListedEntry> {
   const name = entry.path === ROOT_PATH ? ROOT_PATH : baseName(entry.path)
   const { mode, uid, gid, mtime } = entry
-  // What is in it is listed as well.
+  // The entries in it are listed as well.
   if (entry.kind === 'directory') return [name, 'd', mode, uid, gid, mtime]
   if (entry.sequence === DEFERRED || parts.isUnsettled(entry.path)) return [name, 'u']
   if (entry.kind === 'symlink') return [name, 'l', mode, uid, gid, mtime, entry.target ?? '']
@@ -85,7 +86,7 @@ async function listed(entry: IndexedEntry, list: List, parts: ListingParts): Pro
   return [name, 'f', mode, uid, gid, mtime, entry.size, list.digests ? digest : null]
 }
 
-/** Null when the file is not what its row says: the receiver then asks for it, and gets what it is by now. */
+/** Null when the file differs from its row: the receiver then asks for it, and gets the present version. */
 async function digestOfEntry(entry: IndexedEntry, parts: ListingParts): Promise<string | null> {
   let location: string
   try {

@@ -1,9 +1,9 @@
 /**
- * Pure decision: can a receiver go on from where it is (replay), or has it to compare whole trees (resync)?
+ * Pure decision: can a receiver continue from its position (replay), or must it compare whole trees (resync)?
  *
- * Replay is only right when the receiver's sequence means the same to both: the same epoch, a term and sequence that
- * this index remembers giving out, and no tombstone dropped above it. An empty target can always replay from 0: there
- * is nothing on it that a lost tombstone would have to delete.
+ * A replay is right only when the receiver's sequence has the same meaning for both sides: the same epoch, a term and
+ * sequence that this index remembers giving out, and no tombstone dropped above it. An empty target can always replay
+ * from 0: it holds nothing that a lost tombstone would have to delete.
  */
 import type { Hello } from '@rootferry/protocol'
 

@@ -1,6 +1,6 @@
 /**
- * The chunks of one version of a file, in order: how long each is and what it holds. What the index keeps of a version
- * that was sent, so that the next one can be told in its terms.
+ * The chunks of one version of a file, in order: the length of each and the hash of its content. The index keeps such a
+ * list for a version that was sent, so that the next version can be described as a delta to it.
  *
  *   list := (length: u32 little-endian, first 16 bytes of the chunk's SHA-256)…      about 20 bytes for 64 KiB
  */
@@ -9,7 +9,7 @@ import { hash } from 'node:crypto'
 
 const HASH_BYTES = 16
 const RECORD_BYTES = 4 + HASH_BYTES
-/** Bytes of a hash that are looked up as a number; the rest is compared. */
+/** Bytes of a hash that are looked up as a number; the other bytes are compared. */
 const KEY_BYTES = 6
 const FIRST_RECORDS = 64
 
@@ -21,10 +21,10 @@ export class ChunkList {
   readonly #records: Buffer
   /** Where each chunk begins; one more for the end. */
   readonly #offsets: Float64Array
-  /** Chunk by key of its hash; of equal ones the first. */
+  /** Chunk by the key of its hash; of equal chunks the first. */
   #byKey: Map<number, number> | null = null
 
-  /** @param records as `ChunkRecorder` made them; not copied */
+  /** @param records in the form that `ChunkRecorder` makes; not copied */
   constructor(records: Uint8Array) {
     this.#records = Buffer.from(records.buffer, records.byteOffset, records.byteLength)
     const count = Math.floor(records.byteLength / RECORD_BYTES)
@@ -75,7 +75,7 @@ export class ChunkList {
   }
 }
 
-/** Writes a list down, chunk by chunk. */
+/** Builds a list, chunk by chunk. */
 export class ChunkRecorder {
   #records = Buffer.alloc(FIRST_RECORDS * RECORD_BYTES)
   #used = 0
@@ -89,7 +89,7 @@ export class ChunkRecorder {
     this.#used += RECORD_BYTES
   }
 
-  /** A copy: what was recorded so far. */
+  /** A copy of the records so far. */
   records(): Uint8Array {
     return new Uint8Array(this.#records.subarray(0, this.#used))
   }

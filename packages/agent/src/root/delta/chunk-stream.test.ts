@@ -1,4 +1,4 @@
-/** The law of deltas: what is made of the base by the steps, and of what they carry, is the new version. */
+/** The law of deltas: the steps, applied to the base and to the bytes that they carry, make the new version. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Step } from '@rootferry/protocol'
@@ -35,7 +35,7 @@ const edits = fc.array(
     at: fc.double({ min: 0, max: 1, noNaN: true }),
     removed: fc.nat({ max: 200_000 }),
     added: fc.nat({ max: 200_000 }),
-    /** Of what is added: from another seed, from the base itself, or zeros. */
+    /** The kind of the bytes that are added: from another seed, from the base itself, or zeros. */
     kind: fc.constantFrom('new', 'moved', 'zeros'),
   }),
   { maxLength: 4 },

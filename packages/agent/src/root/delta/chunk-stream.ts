@@ -1,9 +1,10 @@
 /**
- * Cuts a file that comes in pieces into chunks, and finds those that a base holds as well.
+ * Cuts a file that comes in pieces into chunks, and finds the chunks that a base also holds.
  *
  * Most versions of a large file are the base with little changed. So after a chunk of the base its next one is tried
  * first, which spares the search for a cut; the cut would be at the same place, since the bytes are the same. Only at
- * the base's end it may not be: a file that was appended to has the base's last chunk as the beginning of a longer one.
+ * the base's end it may be elsewhere: a file that was appended to has the base's last chunk as the beginning of a
+ * longer one.
  */
 import { Buffer } from 'node:buffer'
 import type { Step } from '@rootferry/protocol'
@@ -17,13 +18,13 @@ const WINDOW_BYTES = 4 * BOUNDS.mostChunkBytes
 export class ChunkStream {
   readonly #base: ChunkList | null
   readonly #recorder = new ChunkRecorder()
-  /** How the file is made of the base; without one a single step of content. */
+  /** How the file is made from the base; without a base, one step of content. */
   readonly steps: Step[] = []
-  /** Bytes that came and are in no chunk yet: [start, end). */
+  /** Bytes that have come and are not in a chunk yet: [start, end). */
   #window = Buffer.alloc(0)
   #start = 0
   #end = 0
-  /** The base's chunk that would come next if the file went on like the base; null: nobody knows. */
+  /** The base's chunk that comes next if the file continues like the base; null: unknown. */
   #expected: number | null = 0
 
   constructor(base: ChunkList | null) {
@@ -42,7 +43,7 @@ export class ChunkStream {
     }
   }
 
-  /** Ends the stream. @returns the chunks, as ChunkList takes them */
+  /** Ends the stream. @returns the chunks, in the form that ChunkList takes */
   finish(): Uint8Array {
     while (this.#end > this.#start) this.#take()
     this.#window = Buffer.alloc(0)
@@ -64,11 +65,11 @@ export class ChunkStream {
     this.#expected = found === null ? null : found + 1
   }
 
-  /** @returns whether the file goes on with the base's next chunk */
+  /** @returns whether the file continues with the base's next chunk */
   #takeExpected(): boolean {
     const base = this.#base
     const expected = this.#expected
-    // The last chunk ends where the base ended, not where it would be cut.
+    // The last chunk ends where the base ended, not where a cut would be.
     if (base === null || expected === null || expected >= base.count - 1) return false
     const length = base.length(expected)
     if (length > this.#end - this.#start) return false
@@ -90,7 +91,7 @@ export class ChunkStream {
     this.#start += length
   }
 
-  /** How many bytes at the start of a chunk that the base lacks are the base's last chunk. */
+  /** How many bytes at the start of a chunk that the base lacks equal the base's last chunk. */
   #baseEnding(length: number): number {
     const base = this.#base
     if (base === null || base.count === 0 || this.#expected !== base.count - 1) return 0

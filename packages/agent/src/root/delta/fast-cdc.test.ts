@@ -1,4 +1,4 @@
-/** Where files are cut: within bounds, by content, and for ever alike. */
+/** Where files are cut: within bounds, by content, and always alike. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { digestOf } from '@rootferry/protocol'

@@ -1,11 +1,12 @@
 /**
- * Where a file is cut into chunks, by what it holds and not by how far from its start that is. An insertion moves
- * the chunks behind it and leaves them what they are.
+ * Where a file is cut into chunks, depending on its content and not on the distance from its start. An insertion moves
+ * the chunks behind it and leaves them unchanged.
  *
  * After Wen Xia et al., "FastCDC: a Fast and Efficient Content-Defined Chunking Approach for Data Deduplication",
- * USENIX ATC 2016: a gear hash, no look at what lies below the least size, and a mask that is hard to meet before the
+ * USENIX ATC 2016: a gear hash, no look at bytes below the minimum size, and a mask that is hard to meet before the
  * normal size and easy after it.
- * INVARIANT: the same bytes are cut alike by every release, because chunk lists are kept in the index.
+ *
+ * INVARIANT: every release cuts the same bytes alike, because chunk lists are kept in the index.
  */
 import { Buffer } from 'node:buffer'
 import { digestOf } from '@rootferry/protocol'
@@ -19,7 +20,7 @@ const GEAR = Int32Array.from({ length: 256 }, (_, byte) => {
 
 /**
  * Length of the chunk that begins at `start`.
- * @param end where the bytes end: mostChunkBytes behind `start` or later, unless the file ends there
+ * @param end where the bytes end: at least mostChunkBytes behind `start`, unless the file ends there
  */
 export function chunkLength(bytes: Uint8Array, start: number, end: number): number {
   const normal = Math.min(start + normalChunkBytes, end)

@@ -1,14 +1,14 @@
 /**
- * Pure: how a file is made of a base and of bytes that are sent along, and how that is cut into slices.
+ * Pure: how a file is made from a base and from bytes that are sent along, and how this recipe is cut into slices.
  *
  *   steps  [from, length]   `length` bytes of the base, from there on
  *          [null, length]   the next `length` of the bytes that are sent
  *
- * INVARIANT: the steps' lengths sum up to the file's size; what a slice's steps make is contiguous.
+ * INVARIANT: the steps' lengths add up to the file's size, and the steps of one slice make a contiguous part of it.
  */
 import { LIMITS, type Step } from '@rootferry/protocol'
 
-/** A part of a recipe that one slice can hold. */
+/** A part of a recipe that fits into one slice. */
 export interface RecipePart {
   offset: number
   length: number
@@ -17,7 +17,7 @@ export interface RecipePart {
   steps: Step[]
 }
 
-/** Adds a step, or lengthens the last one where it goes on from there. */
+/** Adds a step, or lengthens the last step where the new one continues it. */
 export function addStep(steps: Step[], from: number | null, length: number): void {
   if (length === 0) return
   const last = steps.at(-1)
@@ -27,12 +27,12 @@ export function addStep(steps: Step[], from: number | null, length: number): voi
   else steps.push([from, length])
 }
 
-/** Bytes that have to be sent. */
+/** Bytes that must be sent. */
 export function carriedBy(steps: readonly Step[]): number {
   return steps.reduce((sum, [from, length]) => sum + (from === null ? length : 0), 0)
 }
 
-/** @param mostCarried bytes of content that one segment has room for */
+/** @param mostCarried bytes of content that fit into one segment */
 export function partsOf(steps: readonly Step[], mostCarried: number): RecipePart[] {
   const parts: RecipePart[] = []
   let part: RecipePart = { offset: 0, length: 0, carried: 0, steps: [] }

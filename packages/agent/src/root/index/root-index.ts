@@ -1,9 +1,10 @@
 /**
- * Opens a root's index from its state directory, and decides what can be trusted of it.
+ * Opens a root's index from its state directory, and decides how far the index can be trusted.
  *
- * A damaged index is set aside and begun anew, with a new epoch. It is checked as a whole after a life that did not end
- * in order, so that damage which is met in the middle of the work ends one life and not all of them. So is the epoch after a loss of power: the last
- * transactions may be missing, and receivers may have seen what they said.
+ * A damaged index is set aside and begun anew, with a new epoch. The index is checked as a whole after a life that did
+ * not end in order, so that damage that is met in the middle of the work ends one life and not all of them. The epoch
+ * is also renewed after a loss of power, because the last transactions may be missing although receivers have seen
+ * their sequences.
  */
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +15,7 @@ import { openIndexDatabase } from './index-schema.ts'
 
 export interface OpenedIndex {
   index: EntryIndex
-  /** What an operator should know of how it was opened, or null. */
+  /** What an operator should know about how the index was opened, or null. */
   remark: string | null
 }
 
@@ -38,7 +39,7 @@ export function openRootIndex(stateDir: string, randomId: () => string, nowMs: n
   }
 }
 
-/** To be called last: without it the next start takes the machine to have lost power, should it have rebooted. */
+/** Call it last: without it, a start after a reboot assumes that the machine lost power. */
 export function closeRootIndex(index: EntryIndex): void {
   index.setMeta('closed', 'yes')
   index.close()
@@ -52,7 +53,8 @@ function open(file: string, randomId: () => string): OpenedIndex {
       database.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.['value'] ?? null
     if (meta('closed') === 'no') check(database)
     const lostPower = meta('boot') !== null && meta('boot') !== boot && meta('closed') !== 'yes'
-    // On the disk before anything of this life is: lost with it, they would leave an index that looks closed.
+    // On the disk before any other write of this life: if the marks were lost together with it, the index would look
+    // closed.
     database.exec('PRAGMA synchronous = FULL')
     const index = new EntryIndex(database, { epoch: randomId(), term: randomId() }, lostPower)
     index.setMeta('boot', boot)
@@ -66,7 +68,7 @@ function open(file: string, randomId: () => string): OpenedIndex {
   }
 }
 
-/** After a life that did not end in order: a damaged page may be what ended it. */
+/** Runs after a life that did not end in order, which a damaged page may have ended. */
 function check(database: DatabaseSync): void {
   const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
   if (found !== 'ok') throw databaseDamage(String(found))

@@ -1,17 +1,16 @@
 /**
- * chokidar as a source of hints: it walks and watches the tree itself, and holds an entry for every file of it.
+ * chokidar as a source of hints: it walks and watches the tree itself, and holds an entry for every file in it.
  *
- * Two streams of it are used. `raw` is what the kernel said of one watched directory: it comes at once and for every
- * write, where chokidar's own events leave out what has the same mtime. Those events in turn tell what chokidar found
- * when it began to watch a new directory, which the kernel had nobody to tell.
+ * Two of its streams are used. `raw` is the kernel's report on one watched directory: it comes at once and for every
+ * write, while chokidar's own events leave out writes that keep the mtime. chokidar's own events in turn tell what it
+ * found when it began to watch a new directory, which the kernel could not report because nothing watched yet.
  *
- * RACE: chokidar 6 knows directories by path. One that is moved, or deleted and made anew, while it is busy with the
- * predecessor may end up without a live watch, for good. So two things are done besides: a directory that has a recent
- * ctime is hinted at with all its subtree, once more a moment later; and what the owner then finds there is watched
- * directly as well, as in the directory backend. The kernel shares one watch between the two.
- * What has a backslash in its path is watched directly only.
- * Weaker than the directory backend: a path of more than 4,096 bytes, root included, that was there at the start is
- * not watched (an error says so).
+ * RACE: chokidar 6 knows directories by path. A directory that is moved, or deleted and made anew, while chokidar is
+ * busy with its predecessor may end up without a live watch, for good. So two more things are done: a directory with a
+ * recent ctime is hinted at with its whole subtree, and once more a moment later; and a directory that the owner then
+ * finds there is also watched directly, as in the directory backend. The kernel shares one watch between the two. A
+ * path with a backslash is watched directly only. This backend is weaker than the directory backend: a path of more
+ * than 4,096 bytes, root included, that existed at the start is not watched (an error says so).
  */
 import { lstatSync, realpathSync, type Stats } from 'node:fs'
 import { basename } from 'node:path'
@@ -25,9 +24,9 @@ import { OverflowMeter } from './overflow-meter.ts'
 import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 
 const SECOND_LOOK_MS = 250
-/** Up to this long after its last change of place, name or attributes a directory may be another than it was. */
+/** For this long after its place, name or attributes last changed, a directory may be another one than before. */
 const UNSETTLED_MS = 5_000
-/** Times of files come from the kernel's tick, so what changes now may be dated this much earlier. */
+/** Times of files come from the kernel's tick, so a change may be dated this much too early. */
 export const CLOCK_LAG_MS = 20
 
 export class ChokidarWatcher implements Watcher {
@@ -53,7 +52,7 @@ export class ChokidarWatcher implements Watcher {
     this.#direct = new DirectoryWatcher(options, {
       hint: (hint) => events.hint(hint),
       overflow: (reason) => events.overflow(reason),
-      // It is whole again only if chokidar is, which never says so.
+      // The tree is watched as a whole again only if chokidar's part is, and chokidar never says so.
       degraded: (reason) => {
         if (reason !== null || this.#refused === 0) events.degraded(reason)
       },
@@ -61,7 +60,7 @@ export class ChokidarWatcher implements Watcher {
     })
   }
 
-  /** As chokidar counts: it keeps the odd name that is gone. */
+  /** chokidar's count, which keeps a few names that are gone. */
   get watchedDirectories(): number {
     let directories = 0
     for (const location of Object.keys(this.#chokidar?.getWatched() ?? {})) {
@@ -73,7 +72,7 @@ export class ChokidarWatcher implements Watcher {
   async start(): Promise<void> {
     if (this.#closed) return
     this.#startedMs = Date.now()
-    // It must not follow symlinks, and would take a root that is one for just that: a link.
+    // chokidar must not follow symlinks, and would take a root that is a symlink for just a link.
     this.#rootPath = realpathSync(this.#options.rootPath)
     this.#chokidar = watch(this.#rootPath, {
       backend: 'native',
@@ -92,7 +91,7 @@ export class ChokidarWatcher implements Watcher {
   }
 
   directoryFound(path: string, location: string): Stats | null {
-    // Of the others chokidar says on its own that it found them, when it watches them.
+    // chokidar reports the other directories by itself, when it watches them.
     const isDirect = path.includes('\\') || changedSince(`${location}/.`, this.#startedMs)
     return isDirect ? this.#direct.directoryFound(path, location) : null
   }
@@ -115,7 +114,10 @@ export class ChokidarWatcher implements Watcher {
     return status !== undefined && (isAnother(location, status) || this.#hints.excludes(path, kindOf(status)))
   }
 
-  /** What `details` holds is no documented part of chokidar: anything unexpected is left to its own events. */
+  /**
+   * The content of `details` is not a documented part of chokidar: anything unexpected is left to chokidar's own
+   * events.
+   */
   #onRaw(kind: string, name: unknown, details: unknown): void {
     this.#meter.count()
     if (typeof details !== 'object' || details === null || !('watchedPath' in details)) return
@@ -166,7 +168,7 @@ export class ChokidarWatcher implements Watcher {
       return
     }
     this.#refused += 1
-    // Thousands may follow: a report each time their number has doubled.
+    // Thousands may follow: one report each time their number has doubled.
     if ((this.#refused & (this.#refused - 1)) === 0) this.#events.degraded(watchLimitReason(code, this.#refused))
   }
 
@@ -178,25 +180,25 @@ export class ChokidarWatcher implements Watcher {
 }
 
 /**
- * Whether the status is not of what is at the location. chokidar writes a backslash in a name as a slash when it asks
- * what to ignore; watching such an entry leads it in circles until the stack ends.
+ * Whether the status belongs to another object than the one at the location. chokidar writes a backslash in a name as a
+ * slash when it asks what to ignore; watching such an entry leads it in circles until the stack ends.
  */
 function isAnother(location: string, status: Stats): boolean {
   try {
     return lstatSync(location, { throwIfNoEntry: false })?.ino !== status.ino
   } catch (error) {
-    // Not to be reached by path (EACCES, ENAMETOOLONG): chokidar meets the same error.
+    // Not reachable by path (EACCES, ENAMETOOLONG): chokidar meets the same error.
     return errorCode(error) === null
   }
 }
 
-/** Whether a directory is there whose ctime is not older than that. */
+/** Whether a directory is there whose ctime is not older than `sinceMs`. */
 function changedSince(location: string, sinceMs: number): boolean {
   try {
     const status = lstatSync(location, { throwIfNoEntry: false })
     return status?.isDirectory() === true && status.ctimeMs >= sinceMs - CLOCK_LAG_MS
   } catch (error) {
-    // Too long to be reached by path, so not to be ruled out. What else can be wrong, the owner meets itself.
+    // Too long to be reached by path, so it cannot be ruled out. Any other fault is one that the owner meets itself.
     return errorCode(error) === 'ENAMETOOLONG'
   }
 }

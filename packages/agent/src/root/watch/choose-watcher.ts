@@ -1,8 +1,9 @@
 /**
- * Which backend watches a root: the operator's choice, or what its filesystem and its size call for.
+ * Which backend watches a root: the operator's choice, or the one that suits its filesystem and its size.
  *
  * chokidar holds an entry per file (5 KB) and takes 7 s for 100,000 of them; the directory backend holds one per
- * directory. On a network filesystem the kernel reports only what this machine does, so only polling sees the rest.
+ * directory. On a network filesystem the kernel reports only changes made on this machine, so only polling sees the
+ * others.
  */
 import type { WatchBackend } from '../../root-messages.ts'
 import { ChokidarWatcher } from './chokidar-watcher.ts'

@@ -1,4 +1,4 @@
-/** How large a tree is, roughly and fast: decides how it is watched before anything else is known of it. */
+/** How large a tree is, roughly and fast: decides how it is watched while nothing else is known about it. */
 import { readdirSync } from 'node:fs'
 
 /** Entries below a directory, or `enough` when there are that many. */
@@ -12,7 +12,7 @@ export function countEntries(path: string, enough: number): number {
         if (entry.isDirectory()) waiting.push(`${directory}/${entry.name}`)
       }
     } catch (error) {
-      // Unreadable or gone: the scan will say so, this is an estimate.
+      // Unreadable or gone: the scan will report it, and this is an estimate.
       if (!(error instanceof Error)) throw error
     }
   }

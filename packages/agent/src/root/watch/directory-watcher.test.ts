@@ -1,4 +1,4 @@
-/** What the directory backend holds in the kernel: one handle a directory, given back when the directory goes. */
+/** The kernel resources of the directory backend: one handle per directory, given back when the directory goes. */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { PathFilter } from '@rootferry/protocol'
 import { DirectoryWatcher } from './directory-watcher.ts'
 
-/** Handles that are being closed count until the loop has come round. */
+/** Handles that are being closed count until the loop has turned once. */
 async function handles(): Promise<number> {
   await nextTurn()
   await nextTurn()

@@ -1,11 +1,11 @@
 /**
- * One `fs.watch` per directory, set by the owner's own scan: the backend for big trees. It walks nothing itself and
- * keeps for each directory a path, a handle, its identity and its children, nothing per file.
+ * One `fs.watch` per directory, set by the owner's own scan: the backend for big trees. It walks nothing itself, and
+ * keeps for each directory a path, a handle, its identity and its children, and nothing per file.
  *
- * A directory is watched by inode, through `<location>/.`: so no path is too long for it, no symlink can be in the way,
- * and events of the directory itself come under the name `.`, which no entry can have.
- * Two paths may hold the same inode for a while (a rename of which only one half was seen): libuv then shares one
- * kernel watch and both handles hear it, and closing either leaves the other.
+ * A directory is watched by inode, through `<location>/.`: so no path is too long, no symlink can be in the way, and
+ * events of the directory itself come under the name `.`, which no entry can have. Two paths may hold the same inode
+ * for a while (a rename of which only one half was seen): libuv then shares one kernel watch, both handles receive its
+ * events, and closing one leaves the other.
  */
 import { type FSWatcher, lstatSync, type Stats, watch } from 'node:fs'
 import { join } from 'node:path'
@@ -21,15 +21,15 @@ interface Directory {
   /** null until the first child: most directories have none. */
   children: Set<Directory> | null
   handle: FSWatcher | null
-  /** Inode and birth of what the owner was about to list: the two of them are given once. */
+  /** Inode and birth of the directory that the owner was about to list; only the two together are unique. */
   inode: number
   bornMs: number
-  /** Why it has no handle, when a limit of the kernel is the reason. */
+  /** Why the directory has no handle, when a limit of the kernel is the reason. */
   refused: string | null
 }
 
 const WATCH_OPTIONS = { persistent: true } as const
-/** The owner's listing of the same directory fails in the same way, and it is the owner who reports that. */
+/** The owner's listing of the same directory fails in the same way, and the owner reports it. */
 const OWNER_SEES = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP'])
 
 export class DirectoryWatcher implements Watcher {
@@ -67,7 +67,7 @@ export class DirectoryWatcher implements Watcher {
     const previous = directory.handle
     const refusedBefore = directory.refused !== null
     const status = this.#watch(directory, location)
-    // Closed last: if it is the same inode, the kernel's watch goes on without a gap.
+    // Closed last: if the inode is the same, the kernel's watch continues without a gap.
     if (directory.handle !== previous) previous?.close()
     this.#watched += Number(directory.handle !== null) - Number(previous !== null)
     this.#refused += Number(directory.refused !== null) - Number(refusedBefore)
@@ -116,9 +116,9 @@ export class DirectoryWatcher implements Watcher {
   }
 
   /**
-   * Sees to it that the directory has a handle, or knows why not. One of the very directory stays: a scan finds all of
-   * them again.
-   * @returns its status with a new handle in force, else null
+   * Gives the directory a handle, or records why it has none. A handle of this very directory stays: a scan finds all
+   * of them again.
+   * @returns its status once a new handle is in force, else null
    */
   #watch(directory: Directory, location: string): Stats | null {
     directory.refused = null
@@ -158,7 +158,7 @@ export class DirectoryWatcher implements Watcher {
       return !isSame(directory, status)
     } catch (error) {
       const code = errorCode(error)
-      // Not to be reached by path, being too long; by descriptor the owner can. Of the rest the owner will hear.
+      // The path is too long; the owner can reach it by descriptor. The owner meets the other errors itself.
       return code === 'ENAMETOOLONG'
     }
   }
@@ -167,7 +167,7 @@ export class DirectoryWatcher implements Watcher {
     if (!this.#closed) this.#events.error(error instanceof Error ? error : new Error(String(error)))
   }
 
-  /** A scan that meets the limit meets it for every directory that follows: one report says it all. */
+  /** A scan that meets the limit meets it for every directory that follows: one report covers them all. */
   #reportSoon(): void {
     if (this.#reportDue) return
     this.#reportDue = true
@@ -184,7 +184,10 @@ function isSame({ inode, bornMs: born }: Directory, status: Stats): boolean {
   return status.ino === inode && bornMs(status) === born
 }
 
-/** Where the filesystem keeps no time of birth, the ctime, which says "another" too often but not too seldom. */
+/**
+ * Where the filesystem keeps no time of birth, the ctime, which says "another directory" too often but never too
+ * rarely.
+ */
 function bornMs(status: Stats): number {
   return status.birthtimeMs === 0 ? status.ctimeMs : status.birthtimeMs
 }

@@ -1,4 +1,4 @@
-/** What one event of a watched directory becomes. */
+/** The hints that one event of a watched directory becomes. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { PathFilter } from '@rootferry/protocol'
@@ -7,7 +7,7 @@ import type { Hint } from './watcher.ts'
 
 type Note = Parameters<EventHints['note']>
 
-/** What hints one event gives; `replaced` is a directory that took the place of another. */
+/** The hints of one event; `replaced` is a directory that replaced another one. */
 function hintsOf(...note: Note): string[] {
   const hints: string[] = []
   const hint = ({ path, extent }: Hint) => hints.push(`${extent} ${path}`)

@@ -1,17 +1,18 @@
 /**
- * From what `fs.watch` says of one directory to hints.
+ * From the events that `fs.watch` reports for one directory to hints.
  *
  * The events' own kinds are of little use: attributes of a directory come as `rename`, and a file that is created and
- * written as both. All that is taken from them is whether a name can have come or gone, which dates its parent.
+ * written as both. They are used only to tell whether a name can have come or gone, which changes the time of its
+ * parent.
  * INVARIANT: no path at or below the agent's own directory or an excluded one gets a hint.
  */
 import { isReserved, joinPath, type MatchedKind, type PathFilter } from '@rootferry/protocol'
 import type { WatcherEvents } from './watcher.ts'
 
-/** The name by which a directory's own events go here. */
+/** The name by which a directory's own events are passed here. */
 export const ITSELF = '.'
 
-/** U+FFFD: what bytes that are no UTF-8 were decoded to, or a legal character of a name. */
+/** U+FFFD: either bytes that are not UTF-8 were decoded to it, or it is a legal character of a name. */
 const REPLACEMENT = '\ufffd'
 
 export class EventHints {
@@ -19,7 +20,7 @@ export class EventHints {
   readonly #events: WatcherEvents
   readonly #isReplaced: (path: string) => boolean
 
-  /** @param isReplaced whether a directory at the path may not be the one that was there: when in doubt, yes */
+  /** @param isReplaced whether the directory at the path may be another one than before: when in doubt, yes */
   constructor(filter: PathFilter, events: WatcherEvents, isReplaced: (path: string) => boolean) {
     this.#filter = filter
     this.#events = events
@@ -45,7 +46,7 @@ export class EventHints {
       return
     }
     this.#hint(path, kind)
-    // The path may be one that does not exist, and the entry that changed one that can not be named.
+    // The path may be one that does not exist, and the entry that changed may have a name that cannot be written.
     if (name.includes(REPLACEMENT)) this.#events.hint({ path: directory, extent: 'entry' })
   }
 

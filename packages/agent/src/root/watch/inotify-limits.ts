@@ -1,7 +1,7 @@
-/** The kernel's limits on watching, and what to tell an operator who meets one. */
+/** The kernel's limits on watching, and the advice for an operator who meets one. */
 import { readFileSync } from 'node:fs'
 
-/** The kernel's own default for a queue, for where /proc does not tell. */
+/** The kernel's own default for a queue, for systems where /proc does not tell. */
 const USUAL_QUEUE = 16_384
 
 /** Events that one watcher's queue in the kernel holds before it drops some. */
@@ -9,12 +9,12 @@ export function inotifyQueueLimit(): number {
   return readLimit('max_queued_events') ?? USUAL_QUEUE
 }
 
-/** Whether a system error means that a limit on watches or on watching processes was met. */
+/** Whether a system error means that a limit on watches or on watching processes was reached. */
 export function isWatchLimit(code: string | null): boolean {
   return code === 'ENOSPC' || code === 'EMFILE'
 }
 
-/** @param unwatched directories that are not watched for it, so far */
+/** @param unwatched directories that are not watched because of the limit, so far */
 export function watchLimitReason(code: string | null, unwatched: number): string {
   const name = code === 'EMFILE' ? 'max_user_instances' : 'max_user_watches'
   const limit = readLimit(name)
@@ -32,7 +32,7 @@ function readLimit(name: string): number | null {
     const limit = Number.parseInt(readFileSync(`/proc/sys/fs/inotify/${name}`, 'latin1'), 10)
     return Number.isNaN(limit) ? null : limit
   } catch {
-    // A container may hide /proc/sys: the sentence is then less exact, that is all.
+    // A container may hide /proc/sys: then the sentence is only less exact.
     return null
   }
 }

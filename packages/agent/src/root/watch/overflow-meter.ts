@@ -1,9 +1,9 @@
 /**
  * Tells when the kernel has probably dropped watch events.
  *
- * inotify announces a full queue with IN_Q_OVERFLOW, but libuv swallows that. What can be seen is how many events one
- * turn of the event loop delivered: the queue is drained in one go, so a number near its size means that it was full
- * when the turn began. Half of the size is taken as the mark, for events that libuv drops or the kernel merges.
+ * inotify announces a full queue with IN_Q_OVERFLOW, but libuv swallows that. The number of events that one turn of the
+ * event loop delivered can be seen: the queue is drained in one go, so a number near its size means that it was full
+ * when the turn began. Half of the size is the mark, because libuv drops some events and the kernel merges others.
  */
 export class OverflowMeter {
   readonly #mark: number
@@ -17,7 +17,7 @@ export class OverflowMeter {
     this.#overflow = overflow
   }
 
-  /** One raw event was delivered. Calls back when it is the one that reaches the mark, so once a turn. */
+  /** One raw event was delivered. Calls back at the event that reaches the mark, so once per turn. */
   count(): void {
     this.#events += 1
     if (!this.#armed) {

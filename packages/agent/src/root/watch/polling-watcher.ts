@@ -1,6 +1,6 @@
 /**
- * No kernel events at all: every so often, anything may have changed. For network filesystems, where a change made on
- * another machine raises no event here. The scanner does the comparing, as exactly as at start.
+ * No kernel events at all: at intervals, anything may have changed. For network filesystems, where a change on another
+ * machine raises no event here. The scanner compares, as exactly as at the start.
  */
 import { ROOT_PATH } from '@rootferry/protocol'
 import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
@@ -18,7 +18,7 @@ export class PollingWatcher implements Watcher {
   }
 
   start(): Promise<void> {
-    // A round that comes while the last is still waiting or being scanned costs nothing: it is one and the same hint.
+    // A round that comes while the last one is still waiting or being scanned costs nothing: it is the same hint.
     this.#timer ??= setInterval(() => this.#events.hint({ path: ROOT_PATH, extent: 'subtree' }), this.#pollMs).unref()
     return Promise.resolve()
   }

@@ -1,5 +1,5 @@
 /**
- * What the watchers say when the kernel stops telling them everything: a full event queue, and no watches left.
+ * The reports of watchers when the kernel no longer tells them everything: a full event queue, and no watches left.
  *
  * The watch limit is the real one, lowered for a child in a user namespace of its own; where such namespaces are
  * forbidden those tests are skipped.
@@ -19,7 +19,10 @@ import { inotifyQueueLimit } from './inotify-limits.ts'
 const BACKENDS = ['chokidar', 'directory'] as const
 const DEADLINE_MS = 20_000
 
-/** Watches seven directories of which four can be; three go, a refused one among them; the rest is found again. */
+/**
+ * Watches seven directories, of which the kernel allows four; then three go, a refused one among them, and the others
+ * are found again.
+ */
 const CROWDED = `
   import fs from 'node:fs'
   import { PathFilter } from ${JSON.stringify(import.meta.resolve('@rootferry/protocol'))}
@@ -54,7 +57,7 @@ interface Account {
   watched: number
 }
 
-/** @returns null where the kernel allows no user namespaces */
+/** @returns null when the kernel allows no user namespaces */
 function inCrowdedNamespace(rootPath: string, backend: string): { crowded: Account; relieved: Account } | null {
   const limit = '/proc/sys/user/max_inotify_watches'
   const script = `test -w ${limit} && echo 4 > ${limit} && exec "$0" --input-type=module -e "$1" "$2" "$3"`
@@ -82,9 +85,9 @@ for (const backend of BACKENDS) {
     }
     const watcher = createWatcher(backend, { rootPath: root.path, filter: new PathFilter([]), pollMs: 1_000 }, events)
     await watcher.start()
-    // Not for chokidar, which would watch it directly as well.
+    // Not for chokidar, which would then watch it directly as well.
     if (backend === 'directory') watcher.directoryFound('.', root.path)
-    // All within one turn of this loop, and no event like the one before it, or the kernel would merge them.
+    // All events within one turn of this loop, each different from the one before, or the kernel would merge them.
     for (let event = 0; event < inotifyQueueLimit(); event += 1) {
       fs.utimesSync(join(root.path, event % 2 === 0 ? 'a' : 'b'), 1, event)
     }

@@ -1,8 +1,8 @@
 /**
- * One suite for every backend: an owner that knows the disk by hints alone must come to know what the disk is.
+ * One suite for every backend: an owner that knows the disk by hints alone must come to know the real disk.
  *
  * After each operation the owner's picture must become equal to a walk of the real tree, or the test fails at the
- * owner's deadline. What is asserted is never which hints came, only that they were enough.
+ * owner's deadline. The tests never assert which hints came, only that they were enough.
  */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -15,7 +15,7 @@ import { Owner } from '../../../test-support/watching-owner.ts'
 
 const BACKENDS = ['chokidar', 'directory', 'polling'] as const
 
-/** By name: what is there before, and what is done to it. */
+/** By name: the objects that exist before, and the operation on them. */
 const OPERATIONS: Record<string, { before?: (owner: Owner) => void; change: (owner: Owner) => void }> = {
   'a file is created': { change: (owner) => owner.write('new') },
   'a file is written anew': {
@@ -258,7 +258,7 @@ for (const backend of BACKENDS) {
           for (const directory of directoriesOf(owner.rootPath)) fs.writeFileSync(join(directory, 'after'), 'the storm')
           await owner.knows()
         }),
-        // Each try at shrinking would wait for the deadline.
+        // Each attempt at shrinking would wait for the deadline.
         { numRuns: 15, endOnFailure: true },
       )
     })
@@ -302,7 +302,7 @@ const operation: fc.Arbitrary<Operation> = fc.record({
   breathes: fc.boolean(),
 })
 
-/** What is impossible just now is left undone: the storm is random. */
+/** An operation that is impossible at the moment is skipped: the storm is random. */
 function attempt(owner: Owner, { what, from, to }: Operation): void {
   const impossible = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY', 'EINVAL'])
   try {

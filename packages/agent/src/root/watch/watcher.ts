@@ -1,5 +1,5 @@
 /**
- * What the agent asks of anything that watches a root: hints, and honesty about hints that were lost.
+ * What the agent demands of everything that watches a root: hints, and honesty about hints that were lost.
  *
  * A hint is never a fact. It carries no kind of change, may come twice, late, or for nothing; the owner looks at the
  * disk and decides. INVARIANT: after every change below a watched directory a hint that covers it follows, or
@@ -7,10 +7,10 @@
  *
  * The owner is the scanner, in the same thread. Its side of the bargain:
  * - it calls `directoryFound` before it lists a directory, parents before children, so what is created meanwhile is
- *   either listed or hinted at, or both; and takes the directory itself for what that says it is;
+ * either listed or hinted at, or both; and takes the directory itself for what that says it is;
  * - it takes a directory that it does not know, or knows by another inode number, for news with all that is in it;
  * - it checks now and then that the root is still the same: that the root itself was deleted raises no event while
- *   anybody holds it open, and it may have been mounted over;
+ * anybody holds it open, and it may have been mounted over;
  * - while `degraded` says so, and after `overflow`, it scans instead of trusting hints. It scans now and then anyway.
  */
 
@@ -29,23 +29,27 @@ export interface Hint {
   extent: 'entry' | 'subtree'
 }
 
-/** None is called after `close` was. All but `error` come from the event loop, never from within a call. */
+/** No event comes after `close` was called. All but `error` come from the event loop, never from within a call. */
 export interface WatcherEvents {
   hint(hint: Hint): void
-  /** Hints may have been lost, nobody knows which: the owner rescans everything. May be said twice. */
+  /** Hints may have been lost, and which ones is unknown: the owner rescans everything. May come twice. */
   overflow(reason: string): void
-  /** Part of the tree cannot be watched: why, and what an operator can do. null: it is whole again. */
+  /**
+   * Part of the tree cannot be watched: the reason, and what an operator can do. null: the whole tree is watched again.
+   */
   degraded(reason: string | null): void
-  /** Something unexpected that did not end the watching. */
+  /** An unexpected error that did not end the watching. */
   error(error: Error): void
 }
 
 export interface WatcherOptions {
-  /** Absolute. When it is a symlink, where it leads at `start` is what gets watched. */
+  /** Absolute path. When it is a symlink, the place that it leads to at `start` is watched. */
   rootPath: string
-  /** What it excludes is not watched and gives no hints, but a name that comes or goes dates its parent. */
+  /**
+   * An excluded path is not watched and gives no hints, but a name that comes or goes changes the time of its parent.
+   */
   filter: PathFilter
-  /** Only for polling: from one round of hints to the next. */
+  /** For polling only: the time from one round of hints to the next. */
   pollMs: number
 }
 
@@ -68,7 +72,10 @@ export interface Watcher {
    */
   directoryFound(path: string, location: string): Stats | null
 
-  /** This directory and all below are gone, moved away or excluded. Costs what lies below, not what else there is. */
+  /**
+   * This directory and everything below it are gone, moved away or excluded. The cost depends on what lies below, not
+   * on the rest of the tree.
+   */
   directoryGone(path: string): void
 
   /** Ends all watching; idempotent. A `start` under way resolves. */
