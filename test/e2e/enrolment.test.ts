@@ -99,8 +99,8 @@ test('a configuration or a token that is there stays as it is, unless it is told
 
 const otherPin = `sha256:${'0'.repeat(64)}`
 const REFUSED: Record<string, { text: () => string; root?: string; status: number; says: RegExp }> = {
-  'a line that is none': { text: () => 'rfjoin1_abc', status: 2, says: /no whole invitation/ },
-  'a line that was cut off': { text: () => invitation.slice(0, -9), status: 2, says: /no whole invitation/ },
+  'a line that is none': { text: () => 'rfjoin1_abc', status: 2, says: /not a whole invitation/ },
+  'a line that was cut off': { text: () => invitation.slice(0, -9), status: 2, says: /not a whole invitation/ },
   'another certificate': {
     text: () => changed({ fingerprint: otherPin }),
     status: 1,

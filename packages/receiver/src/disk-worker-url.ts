@@ -1,6 +1,6 @@
 /**
- * Where the entry of a root's disk thread lies: at the same place below the sources and below the bundle. Beside
- * `main.ts`, because a bundle keeps its parts there, whichever file they come from.
+ * The place of the entry of a root's disk thread: the same below the sources and below the bundle. This file lies next
+ * to `main.ts`, because a bundle keeps its parts there, whichever file they come from.
  */
 import { extname } from 'node:path'
 

@@ -1,20 +1,20 @@
-/** What the main thread and a root's disk thread say to each other. Frames of segments are transferred, not copied. */
+/** The messages between the main thread and a root's disk thread. Frames of segments are transferred, not copied. */
 import type { CloseReason, Hello } from '@rootferry/protocol'
 
-/** A root's status names this many of its problems: those that were met last. */
+/** A root's status names this many of its problems: the latest ones. */
 export const MOST_KNOWN = 100
 
 export interface TrashLimits {
-  /** 0: what is thrown away is deleted at once. */
+  /** 0: objects are deleted at once instead of being kept. */
   keepDays: number
   maxBytes: number
 }
 
 export interface TrashStatus {
   batches: number
-  /** Content of the files in it. */
+  /** Bytes of the files in the trash. */
   bytes: number
-  /** ISO 8601; null when it is empty. */
+  /** ISO 8601; null when the trash is empty. */
   oldestAt: string | null
 }
 
@@ -23,18 +23,18 @@ export type OwnerPolicy = 'preserve' | 'keep' | { user: string; group: string }
 export interface DiskOptions {
   /** The root's name. */
   root: string
-  /** Absolute; made when missing. A symlink here is followed. */
+  /** Absolute path; made when missing. A symlink here is followed. */
   path: string
   /** This root's own state directory, absolute. */
   stateDir: string
-  /** gitignore lines: never touched, never deleted. */
+  /** gitignore lines of paths that are never touched and never deleted. */
   protect: readonly string[]
   owner: OwnerPolicy
   /** Whether files may have set-user-id and set-group-id bits. */
   allowSetuid: boolean
-  /** For each hook its gitignore lines. */
+  /** The gitignore lines of each hook. */
   hookPatterns: readonly (readonly string[])[]
-  /** Absolute: where this root's trash lies when that is on the target's filesystem. */
+  /** Absolute path: the place of this root's trash when it is on the target's filesystem. */
   trashDir: string
   trash: TrashLimits
   /** /proc/sys/kernel/random/boot_id */
@@ -44,12 +44,12 @@ export interface DiskOptions {
 export interface FirstJoin {
   right: number
   missing: number
-  /** Content of the files that are missing. */
+  /** Bytes of the files that are missing. */
   missingBytes: number
   differing: number
-  /** What goes to the trash, with all that directories among it hold. */
+  /** Entries that go to the trash, including everything in directories among them. */
   extraneous: number
-  /** Where the trash is; null: what is extraneous is deleted. */
+  /** The place of the trash; null: extraneous entries are deleted. */
   trash: string | null
 }
 
@@ -63,11 +63,11 @@ export interface PathProblem {
 export type Phase = 'idle' | 'resyncing' | 'replaying' | 'live'
 
 export type DiskEvent =
-  /** `ms`: from the changeset's first message to visible. */
+  /** `ms`: from the changeset's first message until it is visible. */
   | {
       type: 'committed'
       sequence: number
-      /** The agent's, when it sent this. */
+      /** The agent's head when it sent the changeset. */
       head: number
       repair: boolean
       added: number
@@ -77,30 +77,30 @@ export type DiskEvent =
       entries: number
       ms: number
     }
-  /** A commit changed paths that the hook of that number matches. */
+  /** A commit changed paths that match the hook of that number. */
   | { type: 'touched'; hook: number; paths: string[] }
   | { type: 'durable'; sequence: number }
   | { type: 'phase'; phase: Phase }
   | { type: 'trash'; status: TrashStatus }
   /** Differences found since the last event. */
   | { type: 'differences'; missing: number; changed: number; extraneous: number }
-  /** Staged since welcome; at most some ten a second. */
+  /** Staged since welcome; comes at most about ten times a second. */
   | { type: 'progress'; entries: number; bytes: number }
-  /** Segment bytes that need no memory any more: credit for the agent. */
+  /** Segment bytes whose memory is free again: credit for the agent. */
   | { type: 'consumed'; bytes: number }
-  /** Nothing can be committed at present, and it is tried again; null: it can again. */
+  /** Nothing can be committed, and the commit is tried again; null: commits work again. */
   | { type: 'failing'; error: { code: string; message: string; path: string | null } | null }
-  /** How much the first join of a target that holds something is going to do. */
+  /** How much the first join of a target with content is going to do. */
   | { type: 'first-join'; plan: FirstJoin }
-  /** One path that could not be made right; it stays owed and is tried again. */
+  /** A path that could not be made right; it stays owed and is tried again. */
   | ({ type: 'problem' } & PathProblem)
-  /** Paths with problems that have none any more. */
+  /** Paths whose problems are over. */
   | { type: 'mended'; paths: string[] }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string; details: Record<string, unknown> }
-  /** The agent broke the protocol: the connection has to be closed with that reason. */
+  /** The agent broke the protocol: the connection must be closed with that reason. */
   | { type: 'broken'; error: { code: CloseReason; message: string } }
 
-/** What the disk thread knows of a hello; the link adds the rest. */
+/** The part of a hello that the disk thread knows; the link adds the rest. */
 export type HelloPosition = Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials'>
 
 export interface Frame {
@@ -110,7 +110,7 @@ export interface Frame {
 
 export type ToDisk =
   | { type: 'hello' }
-  /** In the order in which they came. */
+  /** Frames in the order in which they came. */
   | { type: 'frames'; frames: Frame[] }
   | { type: 'disconnected' }
   | { type: 'close' }

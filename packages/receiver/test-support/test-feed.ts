@@ -1,6 +1,6 @@
 /**
  * Test support: the agent's side of the wire in miniature. Packs changesets and listings from plain descriptions or
- * from a real directory, feeds them to a RootDisk, and collects what it says.
+ * from a real directory, feeds them to a RootDisk, and collects its messages and events.
  */
 
 import { Buffer } from 'node:buffer'
@@ -125,7 +125,7 @@ export async function segmentOf(fed: readonly Fed[], options: PackOptions = {}):
   return [segment, packed]
 }
 
-/** What an agent would list of a real directory. */
+/** The listing that an agent would make of a real directory. */
 export function listingOf(root: string): ListedChildren[] {
   const listed: ListedChildren[] = [{ path: ABOVE_ROOT, entries: [listedEntry(root, '', ROOT_PATH)], complete: true }]
   const walk = (path: string) => {
@@ -147,7 +147,7 @@ function listedEntry(root: string, path: string, name: string): ListedEntry {
   return [name, 'f', mode, uid, gid, mtime, size, digestOf(readFileSync(location))]
 }
 
-/** What an agent would answer for a path of a real directory. */
+/** The change that an agent would send for a path of a real directory. */
 export function changeFor(root: string, path: string): Fed {
   const location = join(root, path)
   const status = lstatSync(location, { throwIfNoEntry: false })
@@ -167,7 +167,7 @@ export function treeOf(root: string): Record<string, string> {
   return tree
 }
 
-/** What a want asks for. */
+/** The paths that a want asks for. */
 export function pathsOf(want: Want | undefined): string[] {
   return (want?.paths ?? []).map(([path]) => path)
 }
@@ -205,7 +205,7 @@ function makeRemovable(path: string): void {
 type EventOf<Type extends DiskEvent['type']> = Extract<DiskEvent, { type: Type }>
 type SentOf<Type extends ToAgent['type']> = Extract<ToAgent, { type: Type }>
 
-/** A RootDisk on `<scratch>/target` and `<scratch>/state`, with everything it said. */
+/** A RootDisk on `<scratch>/target` and `<scratch>/state`, with all of its messages and events. */
 export class Feed {
   readonly sent: ToAgent[] = []
   readonly events: DiskEvent[] = []
@@ -254,7 +254,7 @@ export class Feed {
     await disk?.close()
   }
 
-  /** Says hello and answers with a welcome to a replay from where the root stands, unless told otherwise. */
+  /** Says hello and answers with a welcome to a replay from the root's position, unless told otherwise. */
   connect(given: Partial<Welcome> = {}): ReturnType<RootDisk['hello']> {
     const hello = this.disk.hello()
     this.welcome({ sequence: hello.sequence, ...given })
@@ -283,7 +283,7 @@ export class Feed {
 
   bytes(packed: Buffer, frameBytes: number = LIMITS.frameBytes): void {
     for (let at = 0; at < packed.length; at += frameBytes) {
-      // A copy: the memory of a frame is the root's from then on.
+      // A copy, because the memory of a frame belongs to the root from then on.
       this.disk.receiveBytes(new Uint8Array(packed.subarray(at, at + frameBytes)))
     }
   }

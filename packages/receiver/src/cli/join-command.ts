@@ -1,4 +1,4 @@
-/** The `join` verb: its options, and where the invitation comes from. */
+/** The `join` verb: its options, and the source of the invitation. */
 
 import type { Terminal } from '@rootferry/host/daemon'
 import { EXIT, Failure } from '@rootferry/host/machine'
@@ -26,7 +26,7 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
       (value, before: string[]) => [...before, value],
       [],
     )
-    .option('--config <file>', 'the configuration to write; the token goes beside it', defaultConfig)
+    .option('--config <file>', 'the configuration to write; the token goes into the same directory', defaultConfig)
     .option('--state-dir <directory>', 'stateDir of the new configuration')
     .option('--health <host:port>', 'health.listen of the new configuration')
     .option('--cert <file>', 'certificate of this host, for an agent that asks for one')

@@ -1,8 +1,9 @@
 /**
  * `rootferry-receiver join`: from an invitation to a configuration that is known to work.
  *
- * First the new files are read from a temporary directory as the daemon would read them, then the agent is asked, and only
- * then they are put in place: a join that fails leaves nothing behind, and overwrites nothing that it was not told to.
+ * First the new files are read from a temporary directory as the daemon would read them, then the agent is asked, and
+ * only then are the files put in place. A join that fails leaves nothing behind, and overwrites only files that it was
+ * told to overwrite.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,26 +16,26 @@ import { DialFailure } from '../serve/link/dial.ts'
 import { receiverYaml } from './write-receiver-yaml.ts'
 
 export interface JoinOptions {
-  /** Where receiver.yaml is to be; token and authority go beside it. */
+  /** The place of the new receiver.yaml; token and authority go into the same directory. */
   config: string
   /** NAME=DIRECTORY */
   roots: readonly string[]
   stateDir: string | null
   healthListen: string | null
-  /** Of this host, for an agent that asks for them. */
+  /** The certificate of this host, for an agent that asks for one. */
   certificate: { cert: string; key: string } | null
   allowPlaintext: boolean
-  /** Overwrites a configuration that is there. */
+  /** Overwrites an existing configuration. */
   force: boolean
 }
 
-/** @returns what was done and what is next, for people. @throws Failure with one line */
+/** @returns a text for people: what was done and what is next. @throws Failure with one line */
 export async function joinAgent(text: string, options: JoinOptions): Promise<string> {
   const invitation = decodeInvitation(text)
   if (invitation === null) {
     throw new Failure(
       EXIT.usage,
-      "that is no whole invitation: the line that 'rootferry-agent token create NAME --join' prints is expected",
+      "that is not a whole invitation: the line that 'rootferry-agent token create NAME --join' prints is expected",
     )
   }
   const roots = wantedRoots(options.roots, invitation)
@@ -70,7 +71,9 @@ function wantedRoots(given: readonly string[], invitation: Invitation): Map<stri
   return roots
 }
 
-/** @throws Failure 69 when it cannot be asked, 77 when it grants less than is wanted, 1 when it cannot be trusted */
+/**
+ * @throws Failure 69 when the agent cannot be asked, 77 when it grants less than is wanted, 1 when it cannot be trusted
+ */
 async function checkWithAgent(
   invitation: Invitation,
   roots: ReadonlyMap<string, string>,
@@ -97,7 +100,7 @@ interface NewFile {
   mode: number
 }
 
-/** Path → what is to be there; the configuration comes last, because with it the others are in use. */
+/** Path → file to be written; the configuration comes last, because with it the other files are in use. */
 function filesFor(
   { agent, name, token, fingerprint, ca }: Invitation,
   roots: ReadonlyMap<string, string>,
@@ -126,7 +129,7 @@ function refuseToOverwrite(paths: readonly string[]): void {
   if (there !== undefined) throw new Failure(EXIT.failed, `${there} exists: --force overwrites it`)
 }
 
-/** @throws Failure when the daemon would not take the configuration */
+/** @throws Failure when the daemon would not accept the configuration */
 function tryOut(files: ReadonlyMap<string, NewFile>, config: string): void {
   const trial = mkdtempSync(join(tmpdir(), 'rootferry-join-'))
   try {

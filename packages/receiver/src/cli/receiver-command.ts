@@ -1,4 +1,4 @@
-/** The command line of rootferry-receiver: verbs, options, and which of them does what. */
+/** The command line of rootferry-receiver: its verbs and options, and the code behind each. */
 
 import {
   addCompletionCommand,
@@ -20,9 +20,9 @@ import { statusReport } from './status-report.ts'
 const DEFAULT_CONFIG = '/etc/rootferry/receiver.yaml'
 
 export interface Environment {
-  /** ROOTFERRY_TOKEN. */
+  /** The value of ROOTFERRY_TOKEN. */
   token: string | undefined
-  /** What the process was started with; by now it is 0. */
+  /** The umask that the process was started with; by now it is 0. */
   umask: number
 }
 
@@ -39,7 +39,7 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
     .action(async (options: { config: string } & LogOptions) => {
       const config = readReceiverConfig(options.config, environmentToken)
       const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal.colour)
-      // Only this verb needs the whole receiver: the others are to start fast.
+      // Only this verb loads the whole receiver, so that the other verbs start fast.
       const { Receiver } = await import('../serve/receiver.ts')
       const receiver = new Receiver(config, log, environment.umask)
       const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))

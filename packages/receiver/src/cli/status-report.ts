@@ -1,4 +1,4 @@
-/** Pure text: a receiver at a glance, a line for each root, what is in the trash, and why it is not ready. */
+/** Pure text: a receiver at a glance, with a line for each root, the size of its trash, and why it is not ready. */
 
 import { type Cell, count, duration, type Page, paint, type Row, size, table } from '@rootferry/host/daemon'
 import { printable } from '@rootferry/host/machine'

@@ -1,4 +1,4 @@
-/** What join writes reads back as it was meant. */
+/** A receiver.yaml that join writes reads back with the same values. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

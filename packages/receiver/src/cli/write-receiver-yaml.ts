@@ -1,4 +1,4 @@
-/** Writes a receiver.yaml as a person would. Pure: the text of a file, from the values that are to be in it. */
+/** Writes a receiver.yaml as a person would. Pure: makes the text of the file from its values. */
 
 export interface ReceiverYaml {
   name: string
@@ -37,7 +37,7 @@ function setting(key: string, value: string | null): string[] {
   return value === null ? [] : [`${key}: ${scalar(value)}`]
 }
 
-/** As it is where YAML reads it as the same text in any place, and else quoted: JSON strings are YAML. */
+/** Unquoted where YAML reads the same text in any place, and quoted otherwise: JSON strings are YAML. */
 function scalar(text: string): string {
   return /^[A-Za-z/][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*$/.test(text) &&
     !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text)

@@ -186,7 +186,10 @@ export interface ReceiverConfig {
   roots: ReceiverRoot[]
 }
 
-/** Where a receiver of this configuration answers for its health. `status` needs no more, and may not be able to read the token. */
+/**
+ * Where a receiver of this configuration answers for its health. `status` needs no more, and a user who asks may not be
+ * able to read the token.
+ */
 export function readHealthAddress(file: string): ListenAddress {
   const { value, source } = readConfigFile(file, ReceiverFile)
   const faults: string[] = []
@@ -196,7 +199,7 @@ export function readHealthAddress(file: string): ListenAddress {
 }
 
 /**
- * @param environmentToken what ROOTFERRY_TOKEN holds, for a file without tokenFile
+ * @param environmentToken the value of ROOTFERRY_TOKEN, for a file without tokenFile
  * @throws Failure (78) with a line for every fault
  */
 export function readReceiverConfig(file: string, environmentToken: string | undefined): ReceiverConfig {

@@ -1,4 +1,4 @@
-/** Directories of the machine are told from those in which people keep docroots. */
+/** Directories of the machine are distinguished from those in which people keep docroots. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
  * Directories of the machine itself, which are never a docroot: as a target nearly everything in one would go to the
- * trash, and the host with it. What lies below them may be a target, as /var/www or /usr/share/wordpress are.
+ * trash, and the host with it. A directory below them may be a target, such as /var/www or /usr/share/wordpress.
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,12 +18,12 @@ const DIRECTORIES = new Set([
   ...TOP.split(' ').map((name) => `/${name}`),
   ...Object.entries(BELOW).flatMap(([above, names]) => names.split(' ').map((name) => `/${above}/${name}`)),
 ])
-/** The kernel's own: no file in them is one. */
+/** The kernel's own directories: nothing in them is a docroot. */
 const KERNEL = /^\/(?:proc|sys|dev)\/(?!shm\/)/
 
 /**
  * @param path absolute; need not exist
- * @returns which directory of the system it is, by its name, through symlinks or as another mount of it; null: none
+ * @returns the system directory that it is, by its name, through symlinks or as another mount of it; null: none
  */
 export function systemDirectory(path: string): string | null {
   const place = realPath(path)
@@ -43,7 +43,7 @@ function realPath(path: string): string {
   try {
     return realpathSync(path)
   } catch {
-    // Not there yet: its name has to do.
+    // The directory does not exist yet: its name decides.
     return join(path)
   }
 }

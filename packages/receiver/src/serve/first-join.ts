@@ -1,14 +1,14 @@
 /**
- * What the first join of a target that holds something is going to do, told before it does it. Pure.
+ * What the first join of a target with content is going to do, told before it does it. Pure.
  *
- * Found by a comparison that acts on nothing and reads no content, so it goes by size and time: a file of another time
- * may turn out to hold the right content, and one of the same size and time another.
+ * A comparison that changes nothing and reads no content finds it out, so it goes by size and time: a file with another
+ * time may turn out to hold the right content, and a file of the same size and time may hold the wrong content.
  */
 
 import { count, size } from '@rootferry/host/daemon'
 import type { FirstJoin } from '../root-messages.ts'
 
-/** One line without the end. */
+/** One line without a line break. */
 export function firstJoinLine({ right, missing, missingBytes, differing, extraneous, trash }: FirstJoin): string {
   const fate = trash === null ? 'will be deleted (keepDays of its trash is 0)' : `will go to the trash at ${trash}`
   return (

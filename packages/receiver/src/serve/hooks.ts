@@ -3,10 +3,10 @@
  *
  *   paths ─▶ waiting ─ none is running ─▶ command, waiting paths on stdin ─▶ exit logged ─▶ again if more are waiting
  *
- * A command is an argument vector that no shell parses; paths go to its stdin, each ended by a NUL, and nowhere else. So
- * no file name can be taken for an option or a command. Its environment is made here: tokens of this process are not in
- * it. This process has umask 0; the command gets another one from a shell that then becomes it, because a umask belongs
- * to a whole process with all its threads.
+ * A command is an argument vector that no shell parses; paths go to its stdin, each ended by a NUL, and nowhere else.
+ * So no file name can be taken for an option or a command. Its environment is made here and holds no token of this
+ * process. This process has umask 0. The command gets its umask from a shell that then becomes the command, because a
+ * umask belongs to a whole process with all its threads.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,17 +14,17 @@ import type { Logger } from '@rootferry/host/daemon'
 import { plainMessage, printable } from '@rootferry/host/machine'
 
 export interface Hook {
-  /** gitignore lines: a commit of a path that they match runs the command. */
+  /** gitignore lines: a commit of a matching path runs the command. */
   match: readonly string[]
   command: readonly string[]
   timeoutSeconds: number
 }
 
-/** Paths that wait for a command that is still running; how many more there were is in its environment. */
+/** Paths that wait for a command that is still running; its environment says how many more there were. */
 export const MOST_PATHS = 10_000
 const MOST_OUTPUT = 4_096
 const LAST_WAIT_MS = 5_000
-/** What a shell ends with when it cannot become the command. */
+/** Exit codes of a shell that cannot become the command. */
 const NOT_STARTED = new Set([126, 127])
 const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
@@ -53,7 +53,7 @@ export class Hooks {
     this.#log = log
   }
 
-  /** A commit changed these paths, which the hook of that number matches. */
+  /** A commit changed these paths, which match the hook of that number. */
   committed(number: number, paths: readonly string[]): void {
     const lane = this.#lanes[number]
     if (lane === undefined) return
@@ -64,7 +64,7 @@ export class Hooks {
     this.#next(lane)
   }
 
-  /** Starts no more, and gives what is running a moment to end. */
+  /** Starts no more commands, and gives running ones a moment to end. */
   async close(): Promise<void> {
     this.#isClosed = true
     const running = this.#lanes.flatMap(({ running }) => (running === null ? [] : [running]))
@@ -108,7 +108,7 @@ export class Hooks {
         said.output = (said.output + text).slice(0, MOST_OUTPUT)
       })
     }
-    // A command need not read what it is told.
+    // A command need not read its stdin.
     child.stdin?.on('error', () => undefined)
     child.stdin?.end([...paths].map((path) => `${path}\0`).join(''))
     let fault: string | null = null

@@ -1,6 +1,6 @@
 /**
- * The receiver's health listener: for load balancers, probes and scrapers. Tells what is true here, asks nobody, and
- * needs no token: it is made for loopback or a network of one's own.
+ * The receiver's health listener: for load balancers, probes and scrapers. Tells what is true on this host, asks no
+ * other, and needs no token: it belongs on loopback or a private network.
  */
 import { installProblems, type ListenAddress, type Logger, Problem, refuseConnection } from '@rootferry/host/daemon'
 import Fastify, { type FastifyInstance } from 'fastify'

@@ -1,8 +1,8 @@
 /**
- * The receiver's figures for Prometheus; docs/metrics.md tells what each means, and a test holds the two together.
+ * The receiver's metrics for Prometheus; docs/metrics.md says what each means, and a test compares the two.
  *
- * What happens is counted as it happens; what is, is looked at when somebody asks. INVARIANT: labels are names of
- * roots, and words of fixed lists; never a path.
+ * Events are counted as they happen; states are read on demand. INVARIANT: labels are names of roots, and words of
+ * fixed lists; never a path.
  */
 
 import { VERSION } from '@rootferry/host/daemon'
@@ -94,7 +94,7 @@ function rootGauges(registers: MetricsPage['registry'][]) {
     ready: gauge('root_ready', '1 when a load balancer may send visitors, as /readyz has it'),
     connected: gauge('connected', '1 when connected to the agent'),
     live: gauge('live', '1 when connected and caught up'),
-    failing: gauge('commit_failing', '1 when nothing can be committed at present'),
+    failing: gauge('commit_failing', '1 when nothing can be committed'),
     sequence: gauge('root_sequence', 'The sequence that is committed'),
     durableSequence: gauge('root_durable_sequence', 'The sequence that is synced to disk'),
     problems: gauge('root_problems', 'Paths that could not be made right, the last 100'),

@@ -1,4 +1,4 @@
-/** Whether a load balancer may send visitors: a table of all that speaks against it. */
+/** Whether a load balancer may send visitors: a table of every reason against it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { RootState } from '../root.ts'

@@ -1,7 +1,7 @@
 /** Pure decision: may a load balancer send visitors to this root? */
 import type { RootState } from '../root.ts'
 
-/** @returns why not, in words, or null when it may */
+/** @returns the reason why it may not, or null when it may */
 export function notReadyReason(root: RootState, staleAfterSeconds: number, now: Date): string | null {
   if (!root.synced) return `${root.root}: the first sync is not complete`
   if (root.failing !== null) return `${root.root}: ${root.failing}`

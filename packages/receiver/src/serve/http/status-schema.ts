@@ -1,4 +1,4 @@
-/** What `GET /v1/status` of a receiver answers: the command line reads it again. */
+/** The answer of a receiver's `GET /v1/status`; the command line reads it with the same schema. */
 import Type, { type Static, type TSchema } from 'typebox'
 
 const closed = { additionalProperties: false } as const
@@ -43,7 +43,7 @@ export const ReceiverStatus = Type.Object(
     version: Type.String(),
     name: OrNull(Type.String()),
     ready: Type.Boolean(),
-    /** Why not. */
+    /** The reasons why it is not ready. */
     reasons: Type.Array(Type.String()),
     roots: Type.Array(Root),
   },

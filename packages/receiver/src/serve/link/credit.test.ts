@@ -1,4 +1,4 @@
-/** Flow control as the receiver keeps account of it. */
+/** Flow control in the receiver's account. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@rootferry/protocol'

@@ -1,5 +1,5 @@
 /**
- * Pure bookkeeping of flow control: what the agent may still send, and when it is told that it may send more.
+ * Pure bookkeeping of flow control: how much the agent may still send, and when it is told that it may send more.
  *
  * Credit is given back in portions, not for every small change.
  */
@@ -10,7 +10,7 @@ export const CREDIT_BYTES = 24 * 1024 * 1024
 const PORTION_BYTES = 2 * 1024 * 1024
 
 export class Credit {
-  /** Bytes the agent may send at present; it may overdraw by less than one segment. */
+  /** Bytes that the agent may send now; it may overdraw by less than one segment. */
   #left = CREDIT_BYTES
   #consumed = 0
 

@@ -1,4 +1,6 @@
-/** The link against a server that misbehaves: what it says when it ends a connection, and that it comes again. */
+/**
+ * The link against a server that misbehaves: the reason it gives when it ends a connection, and that it dials again.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -7,7 +9,7 @@ import { LIMITS } from '@rootferry/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Link } from './link.ts'
 
-/** An agent that takes every connection, and a link to it whose disk thread greets at once. */
+/** An agent that accepts every connection, and a link to it whose disk thread greets at once. */
 async function linked() {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: ([first]) => first ?? false })
   await once(server, 'listening')

@@ -1,32 +1,32 @@
 /**
- * Opens the connection to an agent, and hands it out only when the agent has proved who it is.
+ * Opens the connection to an agent, and hands it out only when the agent has proved its identity.
  *
- * INVARIANT: whoever gets a socket from here may send a secret over it. Nothing is written before that but the TLS
- * handshake, so an impostor sees no byte of HTTP. Knows nothing of tokens and requests.
+ * INVARIANT: a secret may be sent over any socket that comes from here. Only the TLS handshake is written before the
+ * proof, so an impostor sees no byte of HTTP. Knows nothing of tokens and requests.
  */
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectSecure, TLSSocket } from 'node:tls'
 import { errorCode } from '@rootferry/host/machine'
 import { fingerprintOf } from '@rootferry/protocol'
 
-/** How an agent is known, and how it knows this host. */
+/** How the receiver recognizes the agent, and which certificate it shows. */
 export interface Trust {
   /** `sha256:…` of the only certificate that is accepted, whatever name it carries; null: names and issuers count. */
   fingerprint: string | null
-  /** PEM of the authorities that count; null: those that Node knows. */
+  /** PEM of the accepted authorities; null: those that Node knows. */
   ca: string | null
-  /** PEM, for agents that ask for a certificate; null: none. */
+  /** PEM, for agents that ask for a certificate; null: the receiver shows none. */
   client: { cert: string; key: string } | null
 }
 
-/** The agent could not prove who it is. Trying again does not help. */
+/** The agent could not prove its identity. Trying again does not help. */
 export class Distrust extends Error {
   override name = 'Distrust'
 }
 
 /**
  * @param agent ws: or wss: address
- * @param signal gives up
+ * @param signal ends the attempt
  * @throws Distrust; Error with one line that says why there is no connection
  */
 export async function openConnection(agent: URL, trust: Trust, signal: AbortSignal): Promise<Socket> {
@@ -51,7 +51,7 @@ export async function openConnection(agent: URL, trust: Trust, signal: AbortSign
   } finally {
     signal.removeEventListener('abort', giveUp)
     socket.off('error', reject)
-    // What happens to it from here on is the next owner's to hear; one that was given up has nobody.
+    // From here on the next owner listens for errors; a socket that was given up has no other listener.
     socket.on('error', () => socket.destroy())
   }
 }
@@ -62,7 +62,7 @@ function tlsOptions(host: string, { fingerprint, ca, client }: Trust) {
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(ca === null ? {} : { ca }),
     ...client,
-    // A pinned certificate need not be signed by anybody: it is compared before the socket is handed out.
+    // A pinned certificate need not be signed by an authority: it is compared before the socket is handed out.
     rejectUnauthorized: fingerprint === null,
   }
 }
