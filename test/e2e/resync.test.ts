@@ -1,14 +1,14 @@
-/** Full resyncs that operators order: what they find, what they repair, and what they leave alone. */
+/**
+ * Full resyncs as operators order them, by HTTP, on disks; what they wait for and leave alone is in
+ * `test/scenes/resync.test.ts` and `resync-live.test.ts`.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
   chownSync,
-  existsSync,
   mkdirSync,
-  readdirSync,
-  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { namesOf, resync, resyncOf } from '../support/resync-orders.ts'
+import { cancelResync, namesOf, orderResync, resync, resyncOf, untilResync } from '../support/resync-orders.ts'
 import { Rig } from '../support/rig.ts'
 
 const FILES = 40
@@ -30,26 +30,6 @@ function fill(source: string): void {
   writeFileSync(join(source, 'app/deep/er/file'), 'deep')
   writeFileSync(join(source, 'lib/large'), Buffer.alloc(3_000_000, 'large '))
   symlinkSync('app/f1', join(source, 'link'))
-}
-
-/** Writes other content, and leaves size and times unchanged. */
-function editUnseen(file: string, content: string): void {
-  const { atimeMs, mtimeMs, size } = statSync(file)
-  assert.equal(content.length, size)
-  writeFileSync(file, content)
-  utimesSync(file, atimeMs / 1000, mtimeMs / 1000)
-}
-
-/** Changes a directory's content and restores the directory's time, so that only the change in it is drift. */
-function within(directory: string, act: () => void): void {
-  const { atimeMs, mtimeMs } = statSync(directory)
-  act()
-  utimesSync(directory, atimeMs / 1000, mtimeMs / 1000)
-}
-
-function trashOf(rig: Rig): string[] {
-  const trash = join(rig.place, 'web1/state/trash/site')
-  return readdirSync(trash, { recursive: true, encoding: 'utf8' }).map((path) => path.replace(/^[^/]*\/?/, ''))
 }
 
 test('drift of every kind is found exactly, then repaired with nothing sent that was right, then gone', async () => {
@@ -109,7 +89,7 @@ test('drift of every kind is found exactly, then repaired with nothing sent that
     sent.reduce((sum, size) => sum + size),
   )
   await rig.converged()
-  const trash = trashOf(rig)
+  const trash = rig.site.trashOf(0)
   for (const path of ['app/stranger', 'strange/place/file', 'app/f4/inside']) assert.ok(trash.includes(path), path)
   for (const check of ['metadata', 'content'] as const) {
     assert.deepEqual(namesOf(await resyncOf(rig, 'web1', { dryRun: true, check })), [])
@@ -120,72 +100,32 @@ test('drift of every kind is found exactly, then repaired with nothing sent that
   assert.equal(differences?.missing, 2 * 4)
 })
 
-test('a content check finds what size and time hide, also of a file that is read in pieces', async () => {
-  await using rig = await Rig.start({ receivers: 1, prepare: fill })
+test('one that an absent receiver owes outlives the agent, is cancelled by HTTP, and fails when the token is revoked', async () => {
+  await using rig = await Rig.start({ receivers: 2, prepare: fill })
   await rig.converged()
   const [target = ''] = rig.targets
-  editUnseen(join(target, 'app/f7'), 'CONTENT 7')
-  editUnseen(join(target, 'lib/large'), 'LARGE '.repeat(500_000))
-  assert.deepEqual(namesOf(await resyncOf(rig, 'web1', { check: 'metadata' })), [])
-  const expected = ['changed app/f7', 'changed lib/large']
-  assert.deepEqual(namesOf(await resyncOf(rig, 'web1', { check: 'content', dryRun: true })), expected)
-  const { bytes, repaired } = await resyncOf(rig, 'web1', { check: 'content' })
-  assert.deepEqual([bytes, repaired], [3_000_009, 2])
-  assert.deepEqual(namesOf(await resyncOf(rig, 'web1', { check: 'content', dryRun: true })), [])
-  await rig.converged()
-})
+  await rig.killReceiver(0)
+  rmSync(join(target, 'app/f1'))
+  const { id } = await orderResync(rig, { check: 'content' })
+  await untilResync(rig, id, ({ receivers }) => receivers['web2']?.state === 'done')
+  await rig.agent?.stop()
+  await rig.startAgent()
+  const waiting = await untilResync(rig, id, ({ receivers }) => receivers['web1']?.state === 'pending')
+  assert.deepEqual([waiting.state, Object.keys(waiting.receivers)], ['running', ['web1']])
+  const other = await orderResync(rig, { receivers: ['web1'] })
+  const cancelled = await cancelResync(rig, other.id)
+  assert.equal(cancelled.state, 'cancelled')
+  assert.equal((await cancelResync(rig, other.id)).finishedAt, cancelled.finishedAt)
 
-test('only what was asked for by path is compared, and a path that the source lacks is extraneous', async () => {
-  await using rig = await Rig.start({ receivers: 1, prepare: fill })
+  await rig.startReceiver(0)
+  const over = await untilResync(rig, id, ({ state }) => state !== 'running')
+  const { state, missing, repaired } = over.receivers['web1'] ?? {}
+  assert.deepEqual([over.state, state, missing, repaired], ['done', 'done', 1, 1])
   await rig.converged()
-  const [target = ''] = rig.targets
-  const at = (path: string) => join(target, path)
-  rmSync(at('app'), { recursive: true })
-  rmSync(at('lib/large'))
-  writeFileSync(at('lib/stranger'), 'x')
-  mkdirSync(at('other/deep'), { recursive: true })
-  writeFileSync(at('other/deep/file'), 'x')
-  const only = async (...paths: string[]) => namesOf(await resyncOf(rig, 'web1', { paths, dryRun: true }))
-  assert.deepEqual(await only('lib/stranger'), ['extraneous lib/stranger'])
-  assert.deepEqual(await only('lib/large', 'lib/nothing'), ['missing lib/large'])
-  assert.deepEqual(await only('lib', 'lib/large'), ['extraneous lib/stranger', 'missing lib/large'])
-  assert.deepEqual(await only('other/deep'), ['extraneous other/deep'])
-  assert.deepEqual(await only('empty', 'media', 'link'), [])
-  const { repaired } = await resyncOf(rig, 'web1', { paths: ['app/deep/er', 'other/deep/file'] })
-  assert.equal(readFileSync(at('app/deep/er/file'), 'utf8'), 'deep')
-  assert.ok(repaired >= 3)
-  assert.deepEqual(
-    [existsSync(at('app/f1')), existsSync(at('other/deep/file')), existsSync(at('lib/large'))],
-    [false, false, false],
-  )
-  await resyncOf(rig, 'web1')
-  await rig.converged()
-})
 
-test('what is protected or excluded is neither reported nor touched, also inside of what goes', async () => {
-  await using rig = await Rig.start({
-    receivers: 1,
-    root: { exclude: ['*.log'] },
-    receiverRoot: { protect: ['/app/f1', '/local/keep/'] },
-    prepare: fill,
-  })
-  await rig.inSync()
-  const [target = ''] = rig.targets
-  const at = (path: string) => join(target, path)
-  within(at('app'), () => {
-    writeFileSync(at('app/f1'), 'my own')
-    writeFileSync(at('app/debug.log'), 'excluded')
-  })
-  within(at('.'), () => mkdirSync(at('local/keep'), { recursive: true }))
-  writeFileSync(at('local/keep/file'), 'mine')
-  writeFileSync(at('local/stranger'), 'unknown')
-  assert.deepEqual(namesOf(await resyncOf(rig, 'web1', { dryRun: true })), ['extraneous local/stranger'])
-  assert.deepEqual(namesOf(await resyncOf(rig, 'web1', { check: 'content' })), ['extraneous local/stranger'])
-  assert.deepEqual(namesOf(await resyncOf(rig, 'web1', { check: 'content' })), [])
-  assert.deepEqual(namesOf(await resyncOf(rig, 'web1', { paths: ['app/f1', 'local/keep', 'app/debug.log'] })), [])
-  assert.deepEqual(
-    [readFileSync(at('app/f1'), 'utf8'), readFileSync(at('local/keep/file'), 'utf8')],
-    ['my own', 'mine'],
-  )
-  assert.ok(existsSync(at('app/debug.log')) && !existsSync(at('local/stranger')))
+  await rig.killReceiver(0)
+  const never = await orderResync(rig, { receivers: ['web1'] })
+  rig.agentVerb('token', 'revoke', 'web1')
+  const refused = await untilResync(rig, never.id, ({ state }) => state !== 'running')
+  assert.equal(refused.receivers['web1']?.state, 'failed')
 })

@@ -92,6 +92,12 @@ export class Disk {
     return at ?? null
   }
 
+  /** The same where the path itself may be a symlink to an absolute one. */
+  reach(path: string): Inode | null {
+    const inode = this.find(path)
+    return inode?.kind === 'symlink' ? this.reach(inode.target) : inode
+  }
+
   attach(directory: Inode, name: string, inode: Inode): void {
     this.observe('attach', inode, directory, name)
     const place = { directory, name }

@@ -9,7 +9,7 @@
 import type { PathFilter } from '../../packages/protocol/src/index.ts'
 import { rowsOf } from './database.ts'
 import type { Machine } from './machine.ts'
-import { INDEX_FILE, LEDGER_FILE, TARGET } from './processes.ts'
+import { INDEX_FILE, LEDGER_FILE, TARGET } from './places.ts'
 import { ABSENT, type Look, lookOf, outside, pathsInTheWay } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import type { Workload } from './workload.ts'

@@ -4,28 +4,23 @@
  */
 
 import { serveRoot } from '../../packages/agent/src/root/serve-root.ts'
-import type { RootOptions } from '../../packages/agent/src/root-messages.ts'
-import { RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
+import type { RootOptions, RootStatus } from '../../packages/agent/src/root-messages.ts'
+import { type ReceiverStatus, RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
+import { Resyncs } from '../../packages/agent/src/serve/resync/resyncs.ts'
 import type { Logger } from '../../packages/host/src/daemon/index.ts'
 import { closeText, decodeToAgent, ProtocolError } from '../../packages/protocol/src/index.ts'
 import { serveDisk } from '../../packages/receiver/src/disk/serve-disk.ts'
 import type { DiskOptions } from '../../packages/receiver/src/root-messages.ts'
-import { Root } from '../../packages/receiver/src/serve/root.ts'
+import { Root, type RootState } from '../../packages/receiver/src/serve/root.ts'
 import type { Machine } from './machine.ts'
 import type { Network } from './network.ts'
+import { ROOT, STATE, TARGET } from './places.ts'
 import { Process, type Scheduler } from './scheduler.ts'
 import type { SimulatedSocket } from './socket.ts'
 import { registerThread } from './threads.ts'
 
 registerThread('agent/src/root/root-worker', (port, data) => serveRoot(port, data as RootOptions))
 registerThread('receiver/src/disk/disk-worker', (port, data) => void serveDisk(port, data as DiskOptions))
-
-export const ROOT = 'shop'
-export const SOURCE = '/srv/shop'
-export const TARGET = '/srv/shop'
-export const STATE = '/var/lib/rootferry'
-export const INDEX_FILE = `${STATE}/roots/${ROOT}/index.db`
-export const LEDGER_FILE = `${STATE}/roots/${ROOT}/ledger.sqlite`
 
 const OPERATOR_MS = 3_000
 
@@ -39,41 +34,90 @@ export interface Surroundings {
   broke: (who: string, error: unknown) => void
 }
 
-export type AgentSettings = Pick<RootOptions, 'exclude' | 'watch'> & { compress: boolean }
+export type AgentSettings = Pick<RootOptions, 'path' | 'exclude' | 'watch' | 'guard'> & {
+  compress: boolean
+  /** Somebody accepts what the guard halts for, some seconds later. */
+  isAttended: boolean
+}
 
 export class AgentProcess {
   readonly process: Process
   readonly #around: Surroundings
-  readonly #settings: AgentSettings
+  readonly #settings: () => AgentSettings
+  readonly #machine: Machine
+  readonly #resyncs: Resyncs
+  readonly #roots = new Map<string, RootFeed>()
+  /** Seconds that changes took to reach a receiver which followed. */
+  readonly propagations: number[] = []
   #feed: RootFeed | null = null
 
-  constructor(machine: Machine, settings: AgentSettings, around: Surroundings) {
+  /** @param settings what its configuration says whenever it is read */
+  constructor(machine: Machine, settings: () => AgentSettings, around: Surroundings) {
     this.#around = around
     this.#settings = settings
+    this.#machine = machine
     this.process = newProcess(machine, around)
+    const { callers } = around.network
+    let orders = 0
+    this.#resyncs = new Resyncs({
+      roots: this.#roots,
+      receivers: () => [...callers.keys()],
+      isGranted: () => true,
+      now: () => this.#now(),
+      newId: () => `${around.scheduler.turns}.${orders++}`,
+    })
+  }
+
+  /** @throws when it is not up */
+  get feed(): RootFeed {
+    const feed = this.#roots.get(ROOT)
+    if (feed === undefined) throw new Error('the agent is not up')
+    return feed
+  }
+
+  /** What the root's thread told last; null: it is not up, or nothing was told yet. */
+  get status(): RootStatus | null {
+    return this.#roots.get(ROOT)?.status ?? null
+  }
+
+  get resyncs(): Resyncs {
+    return this.#resyncs
+  }
+
+  receiver(name: string): ReceiverStatus {
+    return this.feed.receiverStatus(name, this.#now())
+  }
+
+  /** As after a HUP. */
+  reconfigure(): void {
+    const { exclude, watch, guard } = this.#settings()
+    this.feed.thread.tell({ type: 'reconfigure', exclude, watch, guard })
   }
 
   async start(): Promise<void> {
     const { scheduler, network, tell } = this.#around
-    const { exclude, watch } = this.#settings
+    const { path, exclude, watch, guard, isAttended } = this.#settings()
     await scheduler.run(this.process, () => {
       const options = {
         name: ROOT,
-        path: SOURCE,
+        path,
         stateDir: `${STATE}/roots/${ROOT}`,
         exclude,
         watch,
-        guard: { maxDeletePercent: 100, minDeletes: 1_000_000 },
+        guard,
         software: 'simulated',
       }
       const feed = new RootFeed(options, logger(this.process.name, tell), {
-        root: ({ state }) => state === 'halted' && this.#acceptLater(),
-        receiver: () => undefined,
+        root: ({ state }) => isAttended && state === 'halted' && this.#acceptLater(),
+        // As the admin API does, which shows it to whoever follows.
+        receiver: (name) => void feed.receiverStatus(name, this.#now()),
         scanned: () => undefined,
-        committed: () => undefined,
+        committed: ({ seconds }) => this.propagations.push(...seconds),
       })
       this.#feed = feed
       const listen = () => {
+        this.#roots.set(ROOT, feed)
+        this.#resyncs.resume()
         network.listening = { process: this.process, accept: (socket, receiver) => this.#accept(socket, receiver) }
       }
       // A root that can not be opened is what an operator reads about, and the service is started again.
@@ -87,8 +131,13 @@ export class AgentProcess {
     if (feed === null) return this.process.kill()
     await this.#around.scheduler.run(this.process, () => {
       this.#around.network.listening = null
+      this.#resyncs.close()
       void feed.close().then(() => this.process.kill())
     })
+  }
+
+  #now(): Date {
+    return new Date(this.#machine.wallClock())
   }
 
   /** An operator has a look, and finds that all is as it should be. */
@@ -105,7 +154,7 @@ export class AgentProcess {
         const hello = isBinary ? null : decodeToAgent(data)
         if (hello?.type !== 'hello') throw new ProtocolError('unexpected-message', 'a hello was expected')
         const line = { cork: () => undefined, uncork: () => undefined }
-        const peer = { socket, line, receiver, compress: this.#settings.compress, now: new Date(0) }
+        const peer = { socket, line, receiver, compress: this.#settings().compress, now: new Date(0) }
         void feed?.serve(peer as unknown as Parameters<RootFeed['serve']>[0], hello)
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error
@@ -125,6 +174,12 @@ export class ReceiverProcess {
     this.#around = around
     this.#protect = protect
     this.process = newProcess(machine, around)
+  }
+
+  /** What it says of itself. @throws when it is not up */
+  get state(): RootState {
+    if (this.#root === null) throw new Error(`${this.process.name} is not up`)
+    return this.#root.state
   }
 
   async start(bootId: string): Promise<void> {

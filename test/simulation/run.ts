@@ -9,10 +9,8 @@
  */
 import { hash } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { installGlobals } from './globals.ts'
-import { installHooks } from './hooks.ts'
+import { installSimulation } from './install.ts'
 import { MUTATIONS } from './mutations.ts'
-import { SCALED_CONSTANTS } from './scale.ts'
 
 const { values } = parseArgs({
   options: {
@@ -26,8 +24,7 @@ const { values } = parseArgs({
 })
 const mutation = MUTATIONS.find(({ name }) => name === values.mutation)
 if (values.mutation !== undefined && mutation === undefined) throw new Error(`no mutation ${values.mutation}`)
-installHooks([...SCALED_CONSTANTS, ...(mutation?.replacements ?? [])])
-installGlobals()
+installSimulation(mutation?.replacements)
 const { runSeed } = await import('./run-seed.ts')
 
 if (values.seed !== undefined) {

@@ -1,5 +1,7 @@
 /** What a run is like, all of it drawn from its seed. */
+import type { GuardLimits } from '../../packages/agent/src/root-messages.ts'
 import { GOOD, type LineQuality } from './network.ts'
+import { SOURCE } from './places.ts'
 import type { Chance } from './random.ts'
 
 export interface ReceiverSettings {
@@ -14,10 +16,16 @@ export interface ReceiverSettings {
 }
 
 export interface Settings {
+  /** The docroot, for the agent's next start. */
+  path: string
   backend: 'directory' | 'polling'
   /** Events that the kernel's queue holds. */
   watchQueue: number
   exclude: readonly string[]
+  guard: GuardLimits
+  isAttended: boolean
+  /** Targets are changed by others than receivers: what these have committed need not be there. */
+  isDrifting: boolean
   compress: boolean
   tickMs: number
   reusesNumbers: boolean
@@ -34,6 +42,10 @@ const REPEATING: LineQuality = { latencyMs: 5, rate: 1_000, repeatsOneIn: 40 }
 export function drawSettings(chance: Chance): Settings {
   const count = chance.pick([1, 1, 2, 2, 3])
   return {
+    path: SOURCE,
+    guard: { maxDeletePercent: 100, minDeletes: 1_000_000 },
+    isAttended: true,
+    isDrifting: false,
     backend: chance.pick(['directory', 'directory', 'polling']),
     watchQueue: chance.pick([16_384, 24]),
     exclude: chance.pick([[], [], ['*.log', '/keep/e/']]),

@@ -11,7 +11,7 @@ import { presentProcess } from './farm.ts'
 import type { Inode } from './inode.ts'
 import { isAmidBurst, positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
-import { STATE, TARGET } from './processes.ts'
+import { STATE, TARGET } from './places.ts'
 import { digestOfInode } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import type { Workload } from './workload.ts'
@@ -21,7 +21,10 @@ const RESERVED = '.rootferry'
 export interface WatchTargetParts {
   machine: Machine
   workload: Workload
-  untouchable: PathFilter
+  /** What is protected or excluded at the moment. */
+  untouchable(): PathFilter
+  /** Others change the tree too, so that a resync puts right what was committed. */
+  isDrifting: boolean
   /** The tree, or something else of the receiver, is not what it was. */
   changed: () => void
   violated: (violation: Violation) => void
@@ -61,10 +64,10 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
   if (change === 'content') throw new Violation('G2', `${path} is written to where everybody sees it`)
   // Making and removing the staging directory must not change the root's time.
   if (path === '.' && change === 'attributes') return
-  if (parts.untouchable.excludesWithParents(path, inode.kind)) {
+  if (parts.untouchable().excludesWithParents(path, inode.kind)) {
     throw new Violation('G6', `${change} of ${path}, which is protected or excluded`)
   }
-  if (!isAmidBurst(machine) && positionOf(machine) !== null)
+  if (!parts.isDrifting && !isAmidBurst(machine) && positionOf(machine) !== null)
     throw new Violation('G3', `${change} of ${path} without an intent`)
   if (change === 'attach') refuseStrangers(parts, path, inode)
 }

@@ -21,7 +21,7 @@ import {
   writeSync,
 } from './disk-calls.ts'
 import { OPEN } from './disk-paths.ts'
-import { SOURCE } from './processes.ts'
+import { SOURCE } from './places.ts'
 import type { Chance } from './random.ts'
 import { ABSENT, type Look, treeOf } from './tree-look.ts'
 
@@ -51,12 +51,15 @@ const DEEDS = Object.entries(WEIGHTS).flatMap(([deed, weight]) => Array<Deed>(we
 export class Workload {
   readonly #chance: Chance
   readonly #disk: Disk
+  readonly #place: () => string
   /** By path: every state it was seen in, in order. */
   readonly #history = new Map<string, Look[]>()
   #present = new Map<string, Look>()
   #contents = 0
 
-  constructor(disk: Disk, chance: Chance) {
+  /** @param place where the docroot is at the moment */
+  constructor(disk: Disk, chance: Chance, place: () => string) {
+    this.#place = place
     this.#chance = chance
     this.#disk = disk
     disk.makePath(SOURCE)
@@ -226,7 +229,7 @@ export class Workload {
   }
 
   #remember(): void {
-    const top = this.#disk.find(SOURCE)
+    const top = this.#disk.reach(this.#place())
     if (top === null) return
     const found = treeOf(top, () => false)
     for (const [path, look] of found) {

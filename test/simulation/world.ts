@@ -9,7 +9,8 @@ import type { Inode, Kind } from './inode.ts'
 import { epochOf, headOf, judgeCommitted, owedBy, positionOf } from './judge-committed.ts'
 import { Machine } from './machine.ts'
 import { type Caller, Network } from './network.ts'
-import { AgentProcess, ReceiverProcess, SOURCE, STATE, type Surroundings, TARGET } from './processes.ts'
+import { STATE, TARGET } from './places.ts'
+import { AgentProcess, ReceiverProcess, type Surroundings } from './processes.ts'
 import { Chance } from './random.ts'
 import { type Process, Scheduler } from './scheduler.ts'
 import type { ReceiverSettings, Settings } from './settings.ts'
@@ -61,8 +62,8 @@ export class World {
     this.network = new Network(this.scheduler, this.chance.fork())
     this.#tell = tell
     this.agent = { machine: this.#agentMachine(), daemon: null, startAt: 0 }
-    enter({ scheduler: this.scheduler, network: this.network, bystander: this.agent.machine })
-    this.workload = new Workload(this.agent.machine.disk, this.chance.fork())
+    this.#enter(this.agent.machine)
+    this.workload = new Workload(this.agent.machine.disk, this.chance.fork(), () => this.settings.path)
     this.receivers = this.settings.receivers.map((one) => this.#receiverHost(one))
     this.lines = new LineWatch(new Map(this.receivers.map(({ machine }) => [machine.name, machine])))
     this.network.onFrame = (way, line, toAgent, frame) => {
@@ -123,7 +124,7 @@ export class World {
   /** Whether a receiver is where the agent is, and looks like it. @returns what is missing; none: it is in sync */
   shortcomings(host: ReceiverHost): string[] {
     const { machine } = host
-    const source = this.agent.machine.disk.find(SOURCE)
+    const source = this.agent.machine.disk.reach(this.settings.path)
     const target = machine.disk.find(TARGET)
     if (source === null || target === null) return ['there is no tree']
     if (this.agent.daemon?.process.isDead !== false || host.daemon?.process.isDead !== false) return ['it is down']
@@ -149,9 +150,28 @@ export class World {
       .map(({ what }) => what)
   }
 
+  /** Somebody at a machine does something there: calls of the disk that no process makes. */
+  at<Result>(host: Host, act: () => Result): Result {
+    this.#enter(host.machine)
+    try {
+      return act()
+    } finally {
+      this.#enter(this.agent.machine)
+    }
+  }
+
+  /** The settings have changed: paths stay from now on that did not. */
+  renewFilters(): void {
+    for (const host of this.receivers) host.untouchable = this.#untouchable(host.settings)
+  }
+
+  #enter(bystander: Machine): void {
+    enter({ scheduler: this.scheduler, network: this.network, bystander })
+  }
+
   #look(): void {
     for (const host of this.receivers) {
-      if (!host.isChanged || host.isUnread) continue
+      if (!host.isChanged || host.isUnread || this.settings.isDrifting) continue
       host.isChanged = false
       const { machine, untouchable } = host
       const unsettled = this.lines.unsettled(machine.name)
@@ -182,9 +202,9 @@ export class World {
       host.startAt = null
       this.tell(`${host.machine.name}: starts`)
       if (host === this.agent) {
-        const { exclude, compress, backend } = this.settings
+        const { backend } = this.settings
         const watch = { backend, settleMs: 20, maxWaitMs: 500, rescanMinutes: 1 }
-        const daemon = new AgentProcess(host.machine, { exclude, compress, watch }, this.#around)
+        const daemon = new AgentProcess(host.machine, () => ({ ...this.settings, watch }), this.#around)
         this.#supervise(host, daemon.process)
         host.daemon = daemon
         await daemon.start()
@@ -228,12 +248,11 @@ export class World {
     if (settings.isPopulated) this.#populate(machine)
     const caller = { receiver: settings.name, quality: settings.quality, isBlocked: false, isStalled: false }
     this.network.callers.set(settings.name, caller)
-    const untouchable = new PathFilter([...this.settings.exclude, ...settings.protect])
     const host: ReceiverHost = {
       machine,
       settings,
       caller,
-      untouchable,
+      untouchable: this.#untouchable(settings),
       isChanged: false,
       isUnread: false,
       daemon: null,
@@ -242,7 +261,8 @@ export class World {
     watchTarget({
       machine,
       workload: this.workload,
-      untouchable,
+      untouchable: () => host.untouchable,
+      isDrifting: this.settings.isDrifting,
       changed: () => {
         host.isChanged = true
       },
@@ -251,6 +271,10 @@ export class World {
       },
     })
     return host
+  }
+
+  #untouchable({ protect }: ReceiverSettings): PathFilter {
+    return new PathFilter([...this.settings.exclude, ...protect])
   }
 
   #populate({ disk }: Machine): void {

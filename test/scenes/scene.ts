@@ -1,0 +1,266 @@
+/**
+ * A story on the simulated farm, told step by step: a tree, an agent and receivers, what somebody does, and what is
+ * there when the farm has come to rest. Same code as in daemons, with disks, lines, processes and time of its own.
+ *
+ * Every scene is played under some seeds, which draw in what order and how late things happen. INVARIANT: the oracles
+ * of the simulation look on (see `world.ts`), but for what a scene that changes targets itself takes away from them.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ReceiverStatus } from '../../packages/agent/src/serve/feed/root-feed.ts'
+import type { ResyncRequest, ResyncStatus } from '../../packages/agent/src/serve/resync/resyncs.ts'
+import { enter } from '../simulation/farm.ts'
+import { installSimulation } from '../simulation/install.ts'
+import { GOOD, type LineQuality } from '../simulation/network.ts'
+import { ROOT, SOURCE, STATE, TARGET } from '../simulation/places.ts'
+import type { Chance } from '../simulation/random.ts'
+import type { ReceiverSettings, Settings } from '../simulation/settings.ts'
+import type { Host, ReceiverHost, World } from '../simulation/world.ts'
+import { Tree } from './tree.ts'
+
+installSimulation()
+const { World: Farm } = await import('../simulation/world.ts')
+const { AgentProcess, ReceiverProcess } = await import('../simulation/processes.ts')
+type Agent = InstanceType<typeof AgentProcess>
+
+export interface SceneOptions {
+  /** Number of receivers: web1, web2, … */
+  receivers?: number
+  settings?: Partial<Omit<Settings, 'receivers' | 'steps'>>
+  receiver?: Partial<Omit<ReceiverSettings, 'name'>>
+  /** Puts something on the disks before anything starts. */
+  prepare?: (scene: Scene) => void
+  /** Receivers are started by the scene. */
+  receiversLater?: boolean
+}
+
+const SEEDS = [1, 2, 3]
+/** Longer than the longest pause between two tries of anything. */
+const PATIENCE_MS = 1_500_000
+const LOOK_MS = 20
+const REST_MS = 5_000
+const NEVER = Number.POSITIVE_INFINITY
+
+/** @param story is played once for each seed */
+export function scene(name: string, options: SceneOptions, story: (scene: Scene) => Promise<void>): void {
+  test(name, async () => {
+    for (const seed of SEEDS) {
+      const played = new Scene(seed, options)
+      try {
+        await story(played)
+      } catch (error) {
+        if (error instanceof Error) error.message += `\nseed ${seed}:\n${played.said.slice(-40).join('\n')}`
+        throw error
+      } finally {
+        played.end()
+      }
+    }
+  })
+}
+
+export class Scene {
+  readonly world: World
+  readonly source: Tree
+  readonly targets: readonly Tree[]
+  /** What everybody said and sent, oldest first: `<ms> <who>: <level> <message> <details>`. */
+  readonly said: string[] = []
+  /** Draws what is left open, from the seed. */
+  readonly chance: Chance
+
+  constructor(seed: number, { receivers = 2, settings, receiver, prepare, receiversLater = false }: SceneOptions) {
+    const all: Settings = {
+      path: SOURCE,
+      backend: 'directory',
+      watchQueue: 16_384,
+      exclude: [],
+      guard: { maxDeletePercent: 50, minDeletes: 100 },
+      isAttended: false,
+      isDrifting: false,
+      compress: false,
+      tickMs: 0.001,
+      reusesNumbers: false,
+      mostCallMs: 0,
+      ...settings,
+      steps: 0,
+      receivers: Array.from({ length: receivers }, (_, number) => ({
+        quality: GOOD,
+        stagesInside: false,
+        protect: [],
+        isPopulated: false,
+        mostCallMs: 0,
+        ...receiver,
+        name: `web${number + 1}`,
+      })),
+    }
+    this.world = new Farm(
+      seed,
+      () => all,
+      (line) => this.said.push(line),
+    )
+    const { world } = this
+    this.chance = world.chance.fork()
+    this.source = new Tree(world, world.agent, SOURCE)
+    this.targets = world.receivers.map((host) => new Tree(world, host, TARGET))
+    prepare?.(this)
+    world.workload.noteChange()
+    if (receiversLater) for (const host of world.receivers) host.startAt = NEVER
+  }
+
+  get target(): Tree {
+    return this.targets[0] ?? assert.fail('there is no receiver')
+  }
+
+  /** Another place on the agent's machine. */
+  elsewhere(top: string): Tree {
+    return new Tree(this.world, this.world.agent, top)
+  }
+
+  /** Everything is told, and everybody is where the agent is and looks like it. */
+  async inSync(receivers: readonly ReceiverHost[] = this.world.receivers): Promise<void> {
+    const faults = () => receivers.flatMap((host) => this.world.shortcomings(host))
+    let checkedAt = 0
+    const isInSync = () => {
+      // Looking at whole trees is dear: often enough is every few milliseconds of a farm's time.
+      if (this.root.state !== 'ready' || this.world.scheduler.now < checkedAt + LOOK_MS) return false
+      checkedAt = this.world.scheduler.now
+      return faults().length === 0
+    }
+    await this.until(isInSync, () => faults().join('\n'))
+  }
+
+  /** Time goes on until something holds, which is looked at after each step of anybody. */
+  async until(holds: () => boolean, describe: () => string = () => ''): Promise<void> {
+    const { world } = this
+    const isUp = () => world.agent.daemon !== null
+    if (await world.advance(PATIENCE_MS, () => isUp() && holds())) return
+    assert.fail(`not within ${PATIENCE_MS / 60_000} minutes: ${describe()}`)
+  }
+
+  /** Goes on for so long; by default until whatever was set going is over. */
+  async rest(ms = REST_MS): Promise<void> {
+    await this.world.advance(ms)
+  }
+
+  get agent(): Agent {
+    const { daemon } = this.world.agent
+    return daemon instanceof AgentProcess ? daemon : assert.fail('the agent was not started')
+  }
+
+  /** What the agent says of the root; not there before its first scan began. */
+  get root() {
+    const { daemon } = this.world.agent
+    const status = daemon instanceof AgentProcess && !daemon.process.isDead ? daemon.status : null
+    return status ?? { state: 'down', reason: null, epoch: '', sequence: -1 }
+  }
+
+  receiver(number: number): ReceiverStatus {
+    return this.agent.receiver(`web${number + 1}`)
+  }
+
+  /** What a receiver says of itself. */
+  receiverState(number: number) {
+    const daemon = this.host(number).daemon
+    return daemon instanceof ReceiverProcess ? daemon.state : assert.fail('the receiver was not started')
+  }
+
+  host(number: number): ReceiverHost {
+    return this.world.receivers[number] ?? assert.fail(`there is no receiver ${number}`)
+  }
+
+  /** Paths in a receiver's trash, without the batch that they are in. */
+  trashOf(number: number): string[] {
+    const trash = new Tree(this.world, this.host(number), `${STATE}/trash/${ROOT}`)
+    return trash.has('.') ? trash.below().map((path) => path.split('/').slice(1).join('/')) : []
+  }
+
+  /** Somebody has ended it, as a crash would, and nobody starts it again. */
+  kill(host: Host): void {
+    host.startAt = NEVER
+    this.world.kill(host)
+  }
+
+  /** The same in an orderly way. */
+  async stop(host: Host): Promise<void> {
+    host.startAt = NEVER
+    await this.world.stop(host)
+    await this.until(() => host.daemon?.process.isDead === true)
+  }
+
+  /** Ends it in an orderly way and starts it. */
+  async restart(host: Host): Promise<void> {
+    await this.stop(host)
+    this.start(host)
+  }
+
+  start(host: Host): void {
+    host.startAt = this.world.scheduler.now
+  }
+
+  /** Others' settings for the agent, from its next start on. */
+  configure(settings: Partial<Settings>): void {
+    Object.assign(this.world.settings, settings)
+    this.world.workload.noteChange()
+    this.world.renewFilters()
+  }
+
+  /** The same at once, as after a HUP. */
+  async reconfigure(settings: Partial<Settings>): Promise<void> {
+    this.configure(settings)
+    await this.ask((agent) => agent.reconfigure())
+  }
+
+  lineOf(number: number, quality: LineQuality): void {
+    this.host(number).caller.quality = quality
+  }
+
+  /** Has the agent do something, and waits for its answer. */
+  async ask<Answer>(act: (agent: Agent) => Answer | Promise<Answer>): Promise<Answer> {
+    const { agent } = this
+    const answers: Answer[] = []
+    const errors: unknown[] = []
+    await this.world.scheduler.run(agent.process, () => {
+      Promise.try(act, agent).then(
+        (answer) => answers.push(answer),
+        (error: unknown) => errors.push(error),
+      )
+    })
+    await this.until(() => answers.length + errors.length > 0)
+    if (errors.length > 0) throw errors[0]
+    return answers[0] as Answer
+  }
+
+  order(request: Partial<ResyncRequest> = {}): Promise<ResyncStatus> {
+    return this.ask(({ resyncs }) =>
+      resyncs.create({ root: ROOT, receivers: [], paths: [], check: 'metadata', dryRun: false, ...request }),
+    )
+  }
+
+  lookAt(id: string): ResyncStatus {
+    return this.agent.resyncs.get(id) ?? assert.fail(`no resync ${id}`)
+  }
+
+  /** Orders one and waits until it is over. @returns what `web1` reported */
+  async resync(request: Partial<ResyncRequest> = {}) {
+    const { id } = await this.order(request)
+    await this.until(
+      () => this.lookAt(id).state !== 'running',
+      () => JSON.stringify(this.lookAt(id)),
+    )
+    const own = this.lookAt(id).receivers['web1'] ?? assert.fail('web1 took no part')
+    assert.equal(own.state, 'done', own.error ?? '')
+    return own
+  }
+
+  end(): void {
+    for (const host of this.world.hosts) {
+      host.startAt = NEVER
+      this.world.kill(host)
+    }
+    enter(null)
+  }
+}
+
+/** `kind path`, sorted. */
+export function namesOf({ differences }: { differences: readonly { path: string; kind: string }[] }): string[] {
+  return differences.map(({ path, kind }) => `${kind} ${path}`).sort()
+}

@@ -1,0 +1,10 @@
+/** Makes this process one in which the product runs under simulation; before the product is imported. */
+import { installGlobals } from './globals.ts'
+import { installHooks, type Replacement } from './hooks.ts'
+import { SCALED_CONSTANTS } from './scale.ts'
+
+/** @throws when a snippet is not found, or more than once */
+export function installSimulation(replacements: readonly Replacement[] = []): void {
+  installHooks([...SCALED_CONSTANTS, ...replacements])
+  installGlobals()
+}
