@@ -41,7 +41,7 @@ async function restart(scene: Scene): Promise<void> {
   scene.start(scene.world.agent)
 }
 
-scene('an emptied source halts the root, over a restart too; put back, it continues', { prepare }, async (scene) => {
+scene('an emptied source halts the root, over a restart too; put back, it continues by itself', { prepare }, async (scene) => {
   await scene.inSync()
   const before = looks(scene)
   scene.source.empty()
