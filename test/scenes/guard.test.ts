@@ -41,24 +41,28 @@ async function restart(scene: Scene): Promise<void> {
   scene.start(scene.world.agent)
 }
 
-scene('an emptied source halts the root, over a restart too; put back, it continues by itself', { prepare }, async (scene) => {
-  await scene.inSync()
-  const before = looks(scene)
-  scene.source.empty()
-  await halted(scene, /^emptied: all 70 entries are gone/)
-  await untouched(scene, before)
-  assert.ok(scene.said.some((line) => /agent: error .*halted/.test(line)))
+scene(
+  'an emptied source halts the root, over a restart too; put back, it continues by itself',
+  { prepare },
+  async (scene) => {
+    await scene.inSync()
+    const before = looks(scene)
+    scene.source.empty()
+    await halted(scene, /^emptied: all 70 entries are gone/)
+    await untouched(scene, before)
+    assert.ok(scene.said.some((line) => /agent: error .*halted/.test(line)))
 
-  scene.source.write('meanwhile', 'a halted root feeds nothing new')
-  await restart(scene)
-  await halted(scene, /70 entries/)
-  await untouched(scene, before)
+    scene.source.write('meanwhile', 'a halted root feeds nothing new')
+    await restart(scene)
+    await halted(scene, /70 entries/)
+    await untouched(scene, before)
 
-  fill(scene.source)
-  await scene.inSync()
-  assert.ok(scene.said.some((line) => line.includes('root is no longer halted')))
-  assert.ok(scene.target.has('meanwhile'))
-})
+    fill(scene.source)
+    await scene.inSync()
+    assert.ok(scene.said.some((line) => line.includes('root is no longer halted')))
+    assert.ok(scene.target.has('meanwhile'))
+  },
+)
 
 scene('an accepted loss is carried out, and the guard begins anew', { prepare }, async (scene) => {
   await scene.inSync()
