@@ -1,4 +1,4 @@
-/** Timers by name, one of each at a time: a new one takes the old one's place, and none fires after the end. */
+/** Timers by name, one of each name at a time: a new timer replaces the old one, and none fires after the end. */
 export class Timers {
   readonly #running = new Map<string, NodeJS.Timeout>()
   #isClosed = false

@@ -5,7 +5,7 @@ import type { ConfinedDirectories } from '@rootferry/host/machine'
 import { Refusal } from '@rootferry/host/machine'
 import { BOUNDS } from '../bounds.ts'
 
-/** Why work that was not done is not gone on with. */
+/** Why unfinished work is not continued. */
 export class TurnsEnded extends Refusal {
   override name = 'TurnsEnded'
 }
@@ -16,7 +16,7 @@ export class Turn {
   #beganMs: number
   #isClosed = false
 
-  /** @param directories of which no descriptor outlives a turn: a directory may be moved in between */
+  /** @param directories whose descriptors do not outlive a turn: a directory may be moved in between */
   constructor(directories: Pick<ConfinedDirectories, 'release'>, nowMs = () => performance.now()) {
     this.#directories = directories
     this.#nowMs = nowMs
@@ -27,7 +27,7 @@ export class Turn {
     return this.#nowMs() - this.#beganMs >= BOUNDS.turnMs
   }
 
-  /** Resolves when everybody else has had a turn. @throws TurnsEnded when there are no more turns */
+  /** Resolves when all other work has had a turn. @throws TurnsEnded when there are no more turns */
   async next(): Promise<void> {
     this.#directories.release()
     await nextTurn()
@@ -35,7 +35,7 @@ export class Turn {
     this.#beganMs = this.#nowMs()
   }
 
-  /** Work that is waiting for its next turn ends where it is. */
+  /** Work that waits for its next turn ends where it is. */
   close(): void {
     this.#isClosed = true
   }

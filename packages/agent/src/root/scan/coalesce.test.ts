@@ -1,4 +1,7 @@
-/** When batches are due and what is in them: examples by hand, and laws over random schedules with a punctual owner. */
+/**
+ * When batches are due and which hints they hold: examples by hand, and laws over random schedules with a punctual
+ * owner.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isWithin, pathDepth, ROOT_PATH } from '@rootferry/protocol'
@@ -118,7 +121,7 @@ const gaps = fc.oneof(fc.nat(5), fc.nat(2 * SETTLE_MS), fc.nat(2 * MAX_WAIT_MS))
 const schedule = (extent: fc.Arbitrary<Hint['extent']>) =>
   fc.array(fc.record({ afterMs: gaps, hint: fc.record({ path: paths, extent }) }), { maxLength: 120 })
 
-/** Adds the steps, and takes every batch at the very moment it is due. */
+/** Adds the steps, and takes every batch at the very moment when it is due. */
 function run(steps: readonly Step[], maxPaths = 1_000): { added: { atMs: number; hint: Hint }[]; batches: Batch[] } {
   const coalescer = new Coalescer({ ...OPTIONS, maxPaths })
   const added: { atMs: number; hint: Hint }[] = []
@@ -224,7 +227,7 @@ describe('laws of the coalescer', () => {
         for (const { atMs, hints } of batches) {
           for (const { path } of hints) {
             const since = takenBefore.get(path) ?? Number.NEGATIVE_INFINITY
-            // What is hinted at the very moment of a batch is added after it.
+            // A hint at the very moment of a batch is added after the batch.
             const own = added.filter((one) => one.hint.path === path && one.atMs >= since && one.atMs < atMs)
             const first = own[0]?.atMs ?? Number.NaN
             const last = own.at(-1)?.atMs ?? Number.NaN

@@ -1,12 +1,13 @@
 /**
- * Pure decision: when hints have settled into a batch, and what is in it.
+ * Pure decision: when hints have settled into a batch, and which hints are in it.
  *
  *   hint ──► waiting, by each path's last hint ──► due ──► taken, but for paths that are still being written
  *
  * A batch is due when for `settleMs` no hint came for a path that was not waiting already, and at the latest
- * `maxWaitMs` after the first hint in it. A path that keeps changing keeps only itself back, up to `maxWaitMs`: a log
- * that is appended for ever delays nobody. Times are milliseconds of any clock that does not step back.
- * INVARIANT: what is taken covers what was added, and nothing waits longer than `maxWaitMs` for a punctual owner.
+ * `maxWaitMs` after the first hint in it. A path that keeps changing holds only itself back, up to `maxWaitMs`: a log
+ * that is appended to for ever delays no other path. Times are milliseconds of any clock that does not step back.
+ * INVARIANT: the hints that are taken cover the hints that were added, and none waits longer than `maxWaitMs` for a
+ * punctual owner.
  */
 import { parentPath, pathDepth, ROOT_PATH } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
@@ -14,7 +15,7 @@ import type { Hint } from '../watch/watcher.ts'
 
 /**
  * Share of `settleMs` without a hint after which a path counts as quiet. Less than 1, so that the last file of a burst,
- * created and written within a few milliseconds, goes with the burst and not in a batch of its own right after.
+ * created and written within a few milliseconds, belongs to the burst and not to a batch of its own right after it.
  */
 const QUIET_SHARE = 0.75
 
@@ -27,7 +28,7 @@ interface Waiting {
 export interface CoalescerOptions {
   settleMs: number
   maxWaitMs: number
-  /** Above this many waiting paths all become one hint for the whole root. Default 100,000. */
+  /** Above this many waiting paths, all become one hint for the whole root. Default 100,000. */
   maxPaths?: number
 }
 
@@ -40,7 +41,7 @@ export class Coalescer {
   readonly #waiting = new Map<string, Waiting>()
   /** When the last hint came for a path that was not waiting. */
   #freshMs = 0
-  /** The earliest firstMs of what waits. */
+  /** The earliest firstMs of the waiting paths. */
   #firstMs = Number.POSITIVE_INFINITY
 
   constructor(options: CoalescerOptions) {
@@ -63,7 +64,7 @@ export class Coalescer {
     else this.#waiting.set(hint.path, { extent: hint.extent, firstMs: nowMs, lastMs: nowMs })
   }
 
-  /** When `take` will next return something, as far as is known now; null when nothing waits. */
+  /** When `take` will next return a batch, as far as is known now; null when nothing waits. */
   dueAt(): number | null {
     const quietest = this.#waiting.values().next().value
     if (quietest === undefined) return null
@@ -118,7 +119,7 @@ function isBelowAny(path: string, subtrees: ReadonlySet<string>): boolean {
   return false
 }
 
-/** By depth, and in the order of the hints within a depth: linear, where sorting 100,000 paths is not. */
+/** By depth, and in the order of the hints within a depth: linear, while sorting 100,000 paths is not. */
 export function parentsFirst(hints: readonly Hint[]): Hint[] {
   const byDepth: Hint[][] = []
   for (const hint of hints) {

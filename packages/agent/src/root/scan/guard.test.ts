@@ -1,4 +1,4 @@
-/** What the guard lets pass, holds and halts: case by case, over time, and as a law. */
+/** What the guard passes, holds and halts: case by case, over time, and as a law. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
@@ -79,7 +79,9 @@ describe('the guard, of a burst of deletions', () => {
 })
 
 describe('the guard, of what is gone bit by bit', () => {
-  /** Deletes `each` at a time, a second apart. @returns how many were recorded before it halted, or null */
+  /**
+   * Deletes `each` entries at a time, a second apart. @returns how many were recorded before the guard halted, or null
+   */
   function trickle(guard: Guard, living: number, each: number, came = 0): number | null {
     for (let left = living, now = 0; left > 0; left += came - each, now += 1_000) {
       const found = loss(Math.min(each, left), 0, came)

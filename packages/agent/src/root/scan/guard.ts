@@ -1,18 +1,21 @@
 /**
- * Pure decision: whether what a scan found missing may be recorded as deleted.
+ * Pure decision: whether entries that a scan found missing may be recorded as deleted.
  *
- *   nothing much is gone ──────────────▶ pass
- *   considerably much is gone ─────────▶ hold: look again when deletions have stopped, then judge all of them at once
+ *   few entries are gone ──────────────▶ pass
+ *   many entries are gone ─────────────▶ hold: look again when deletions have stopped, then judge all of them at once
  *   all of it, or above both limits ───▶ halt: nothing is recorded until the tree is back or an operator accepts
  *
- * A loss is counted in two ways, and the greater counts. In one scan: entries that are gone and were not found
- * elsewhere (a move is no deletion). Over the last ten minutes: what the tree has shrunk by from its highest, so that
- * a slow `rm -rf` adds up, while caches that come and go do not.
+ * A loss is counted in two ways, and the greater number decides. In one scan: entries that are gone and were not found
+ * elsewhere (a move is not a deletion). Over the last ten minutes: how far the tree has shrunk from its largest size,
+ * so that a slow `rm -rf` adds up, while caches that come and go do not.
  * INVARIANT: with `hold` and `halt` nothing is recorded as deleted, so the next scan finds the whole loss again.
  */
 import type { GuardLimits } from '../../root-messages.ts'
 
-/** What a scan found, in entries. `removals` counts those that were `moved` too; `additions` paths that were not known. */
+/**
+ * The findings of a scan, in entries. `removals` includes the `moved` ones; `additions` counts paths that were not
+ * known.
+ */
 export interface Loss {
   removals: number
   moved: number
@@ -21,11 +24,11 @@ export interface Loss {
 
 export type Verdict = { decision: 'pass' } | { decision: 'hold' } | { decision: 'halt'; reason: string }
 
-/** Of a burst of deletions that does not end, this much time is waited for. */
+/** The longest time that the guard waits for the end of a burst of deletions. */
 export const LONGEST_HOLD_MS = 30_000
 const WINDOW_MINUTES = 10
 const MINUTE_MS = 60_000
-/** A tree that shrank to nothing bit by bit was worth a guard when it had this many entries. */
+/** A tree that shrank to nothing bit by bit is guarded if it had at least this many entries. */
 const FEW = 10
 
 const PASS: Verdict = { decision: 'pass' }
@@ -33,11 +36,11 @@ const HOLD: Verdict = { decision: 'hold' }
 
 export class Guard {
   limits: GuardLimits
-  /** Entries that came less entries that went, since this guard was made. */
+  /** Entries that came minus entries that went, since this guard was made. */
   #level = 0
   /** The highest level of each recent minute, oldest first. */
   #highs: { minute: number; level: number }[] = []
-  /** A hold that is on: since when, and what was gone at the last look. */
+  /** The present hold: since when, and how many entries were gone at the last look. */
   #held: { sinceMs: number; deletions: number } | null = null
 
   constructor(limits: GuardLimits) {
@@ -45,9 +48,9 @@ export class Guard {
   }
 
   /**
-   * @param living entries of the index below the root, as if the scan had not been
-   * @param isComplete whether the scan is over; before that, whether it may record what it has found so far
-   * @param nowMs of a clock that does not step back
+   * @param living entries of the index below the root, as before the scan
+   * @param isComplete whether the scan is over; before that, whether it may record its findings so far
+   * @param nowMs of a monotonic clock
    */
   judge(loss: Loss, living: number, nowMs: number, isComplete: boolean): Verdict {
     const deletions = loss.removals - loss.moved
@@ -76,7 +79,7 @@ export class Guard {
     this.#noteHigh(nowMs)
   }
 
-  /** What was lost so far is accepted: the tree is as large as it should be. */
+  /** The loss so far is accepted: the tree has the size that it should have. */
   reset(): void {
     this.#held = null
     this.#highs = []
@@ -89,7 +92,7 @@ export class Guard {
     return HOLD
   }
 
-  /** So many deletions at once that more may be on their way: a hundredth of the tree, or a twentieth of the minimum. */
+  /** So many deletions at once that more may follow: a hundredth of the tree, or a twentieth of the minimum. */
   #considerable(living: number): number {
     return Math.max(2, Math.min(living / 100, this.limits.minDeletes / 20))
   }

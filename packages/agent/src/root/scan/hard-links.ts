@@ -2,8 +2,8 @@
  * Which indexed paths are names of the same file. The kernel reports a write only under the name that was used, so a
  * hint for one of them is a hint for all.
  *
- * Names are noted as scans meet them. A file that gets its second name later is looked up in the index, once for every
- * number of names it has. Only files with several names cost anything.
+ * Scans record names as they meet them. A file that gets its second name later is looked up in the index, once for
+ * every number of names that it has. Only files with several names cost anything.
  */
 export class HardLinks {
   readonly #names = new Map<number, Set<string>>()
@@ -11,12 +11,12 @@ export class HardLinks {
   readonly #searched = new Map<number, number>()
   readonly #search: (inode: number) => string[]
 
-  /** @param search paths that the index has for an inode */
+  /** @param search returns the paths that the index has for an inode */
   constructor(search: (inode: number) => string[]) {
     this.#search = search
   }
 
-  /** A look at a path showed this inode, with so many names. */
+  /** A look at a path showed this inode, with this many names. */
   note(path: string, inode: number, links: number): void {
     if (links < 2) return
     const names = this.#names.get(inode)
@@ -24,7 +24,7 @@ export class HardLinks {
     else names.add(path)
   }
 
-  /** The other names known of a file that has so many; some may be out of date. */
+  /** The other known names of a file with this many names; some may be out of date. */
   others(path: string, inode: number, links: number): string[] {
     const names = this.#names.get(inode) ?? new Set()
     if (names.size < links && this.#searched.get(inode) !== links) {
@@ -34,7 +34,7 @@ export class HardLinks {
     return [...(this.#names.get(inode) ?? names)].filter((name) => name !== path)
   }
 
-  /** The path is no name of that file any more. */
+  /** The path is not a name of that file any more. */
   forget(path: string, inode: number): void {
     const names = this.#names.get(inode)
     if (names?.delete(path) !== true || names.size > 0) return

@@ -1,4 +1,4 @@
-/** Which directory counts as the one that an index was made of. */
+/** Which directory counts as the one that the index describes. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { formatIdentity, parseIdentity, type RootIdentity, replacement } from './root-identity.ts'

@@ -1,19 +1,19 @@
 /**
  * Pure decision: whether the directory at a root's path is the one that the index describes.
  *
- * Another directory at the same path of the same device is a restored or redeployed docroot: the guard looks at what is
- * missing in it. Another device is an unmounted or overmounted one, and another path with another directory a slip of
- * the configuration: those are not even scanned. Device numbers are given out anew at every boot.
+ * Another directory at the same path of the same device is a restored or redeployed docroot: the guard judges what is
+ * missing in it. Another device means an unmounted or overmounted docroot, and another path with another directory a
+ * slip in the configuration: neither is even scanned. Device numbers are assigned anew at every boot.
  */
 export interface RootIdentity {
   path: string
   device: number
   inode: number
-  /** The machine's boot id when it was seen. */
+  /** The machine's boot id when the directory was seen. */
   boot: string
 }
 
-/** Why `found` must be taken for another root than `known`, or null when it need not. */
+/** Why `found` must be taken for another root than `known`, or null if it need not. */
 export function replacement(known: RootIdentity, found: RootIdentity): string | null {
   const isSameInode = known.inode === found.inode
   if (isSameInode && known.device === found.device) return null
@@ -22,7 +22,7 @@ export function replacement(known: RootIdentity, found: RootIdentity): string | 
   return 'replaced: another device is there (was it unmounted?)'
 }
 
-/** @returns null for a text that is none, as an index of an earlier version has it */
+/** @returns null for a text of another form, as an index of an earlier version has it */
 export function parseIdentity(text: string | null): RootIdentity | null {
   if (text === null) return null
   const [device, inode, boot, ...path] = text.split(' ')

@@ -1,7 +1,7 @@
 /**
- * The file that a delta builds on: what is at the path before the changeset.
+ * The base of a delta: the file that is at the path before the changeset.
  *
- * Nothing is trusted of it but its size, which spares most futile work: the digest of what is made of it decides.
+ * Nothing about it is trusted but its size, which avoids most futile work: the digest of the finished file decides.
  */
 import { Buffer } from 'node:buffer'
 import { closeSync, fstatSync, readSync } from 'node:fs'
@@ -12,12 +12,12 @@ import { openRegular } from './file-digest.ts'
 
 const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
 
-/** What is here is not the base of a delta. */
+/** The file at the path is not the base of the delta. */
 export class OtherBase extends Error {}
 
 /**
- * Bytes of a slice that is made of what is at the path and of `carried`.
- * @yields pieces in order, each good until the next one
+ * Bytes of a slice that is made from the file at the path and from `carried`.
+ * @yields pieces in order, each valid until the next one
  * @throws OtherBase; the system error when the disk is in trouble
  */
 export function* piecesOf(
@@ -47,7 +47,7 @@ function openBase(path: string, size: number, confined: ConfinedDirectories): nu
   throw new OtherBase('it has another size')
 }
 
-/** Null when the path does not lead to a file that can be read. @throws the system error when the disk is in trouble */
+/** Null when the path does not lead to a readable file. @throws the system error when the disk is in trouble */
 export function regularAt(path: string, confined: ConfinedDirectories): number | null {
   try {
     return openRegular(confined.locate(path))

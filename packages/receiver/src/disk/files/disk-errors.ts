@@ -1,10 +1,10 @@
 /**
- * What a failed file-system or ledger call means for a changeset: trouble of the whole disk, a race with someone who
- * changes the tree at the same moment, or a problem of one path.
+ * What a failed file-system or ledger call means for a changeset: trouble of the whole disk, a race with another
+ * program that changes the tree at the same moment, or a problem of one path.
  */
 import { errorCode, sqliteCode } from '@rootferry/host/machine'
 
-/** Nothing can be written at present, or no descriptor can be had: the whole step is tried again later. */
+/** Nothing can be written, or no descriptor is available: the whole step is tried again later. */
 const DISK_TROUBLE = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -17,12 +17,12 @@ const DISK_TROUBLE = new Set([
   'ENODEV',
   'ENXIO',
 ])
-/** The tree is not what it was when the plan was made. */
+/** The tree has changed since the plan was made. */
 const RACE = new Set(['ENOENT', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ELOOP'])
 /** SQLite's primary codes for: no memory, read-only, I/O error, full, cannot open. */
 const LEDGER_TROUBLE = new Set([7, 8, 10, 13, 14])
 
-/** The root's directory itself is gone: nothing can be committed until it is opened anew. */
+/** The root's directory itself is gone: nothing can be committed until the root is opened anew. */
 export class RootGone extends Error {
   override name = 'RootGone'
 }

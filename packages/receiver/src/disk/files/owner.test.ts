@@ -1,4 +1,4 @@
-/** Owners by name, by number, fixed, or not at all. */
+/** Owners by name, by number, fixed, or not set at all. */
 
 import assert from 'node:assert/strict'
 import { lstatSync, utimesSync, writeFileSync } from 'node:fs'

@@ -1,8 +1,9 @@
 /**
- * From the agent's owner ids to this host's: by name first, then by number; or a fixed owner; or none at all.
+ * From the agent's numbers of users and groups to this host's: by name first, then by number; or a fixed owner; or
+ * none.
  *
  * The databases are read as files: a name that only a directory service knows is mapped by number. A process that may
- * not change owners says so once and then leaves them alone, so that one missing right is not a failure a file.
+ * not change owners says so once and then leaves them alone, so that one missing right does not make every file fail.
  */
 
 import { readFileSync, statSync } from 'node:fs'
@@ -54,7 +55,7 @@ export class OwnerMap {
     this.#options.warn(`owners are not preserved: ${why}`)
   }
 
-  /** The mapping for the ids of one message, whose `users` and `groups` name them. */
+  /** The mapping for the numbers of one message, whose `users` and `groups` name them. */
   forMessage(users: OwnerNames, groups: OwnerNames): (uid: number, gid: number) => Owner {
     const left = { uid: LEAVE, gid: LEAVE }
     const fixed = this.#fixed
@@ -89,7 +90,7 @@ class NameDatabase {
     return this.#ids.get(name) ?? (/^\d{1,10}$/.test(name) ? Number(name) : null)
   }
 
-  /** From the agent's id to the local one, for the names that this host knows. */
+  /** From the agent's number to the local one, for the names that this host knows. */
   localIds(pairs: OwnerNames): Map<number, number> {
     if (pairs.length > 0) this.#refresh()
     const found = new Map<number, number>()

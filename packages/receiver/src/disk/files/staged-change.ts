@@ -1,12 +1,12 @@
 /**
- * A change as this receiver will commit it: owners are local ids, content is verified and lies in the staging
- * directory under `staged`. This is what an intent records, so it is plain data that survives JSON.
+ * A change in the form in which this receiver commits it: owners are local numbers, and the content is verified and
+ * lies in the staging directory under `staged`. An intent records it, so it is plain data that survives JSON.
  *
- * A staged name is a number, or `<number>/<name>` for an entry inside a directory that is new itself: such a directory
- * is made visible with all it holds by one rename.
+ * A staged name is a number, or `<number>/<name>` for an entry inside a directory that is new itself: one rename makes
+ * such a directory visible with everything in it.
  */
 
-/** In place of a uid or gid: leave it as it is. */
+/** In place of a uid or gid: leave the owner as it is. */
 export const LEAVE = -1
 
 export interface LocalAttributes {
@@ -21,7 +21,7 @@ export interface StagedAbsence {
   kind: 'absent'
   path: string
 }
-/** `staged` is null when the directory was on disk already. */
+/** `staged` is null when the directory is on disk already. */
 export interface StagedDirectory extends LocalAttributes {
   kind: 'directory'
   path: string

@@ -1,8 +1,8 @@
 /**
- * The record of a burst, written before it begins, from which it can be finished by another process.
+ * The record of a burst, written before it begins, from which another process can finish the burst.
  *
- * It holds what the changes are to be (not how: that is planned against the disk), what touched directories were like,
- * and what the ledger is to say afterwards.
+ * It holds the wanted changes (not how to make them: that is planned against the disk), what the touched directories
+ * were like, and what the ledger records afterwards.
  */
 
 import type { StagedChange } from '../files/staged-change.ts'
@@ -14,11 +14,11 @@ const VERSION = 1
 export interface Intent {
   changes: readonly StagedChange[]
   before: readonly DirectoryBefore[]
-  /** Where the target stands afterwards; null for the answer to a want, which moves nothing. */
+  /** The target's position afterwards; null for the answer to a want, which does not move it. */
   position: Position | null
   /** Paths that are no longer owed unless the burst fails for them. */
   cleared: readonly string[]
-  /** Paths that are owed already: their content was not what the agent took it for. */
+  /** Paths that are owed already: their content differs from what the agent assumed. */
   owed: readonly string[]
 }
 

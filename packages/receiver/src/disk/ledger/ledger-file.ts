@@ -1,6 +1,6 @@
 /**
- * The SQLite file under the ledger: opening, schema version, setting a damaged one aside, and running statements.
- * Knows tables and pragmas, not what they mean.
+ * The SQLite file under the ledger: opening it, its schema version, setting a damaged one aside, and running
+ * statements. Knows tables and pragmas, not their meaning.
  */
 import { mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -81,7 +81,7 @@ export class LedgerFile {
     }
   }
 
-  /** What `act` writes, and all that was written before, survives a loss of power. */
+  /** Everything that `act` writes, and everything written before, survives a loss of power. */
   synced(act: () => void): void {
     this.#database.exec('PRAGMA synchronous = FULL')
     try {
@@ -111,8 +111,8 @@ export class LedgerFile {
 function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path)
   try {
-    // No second process may use it, which also spares the shared-memory file. Checkpoints are rare and in the
-    // background, for they sync.
+    // No second process may use the file, which also avoids the shared-memory file. Checkpoints are rare and run in the
+    // background, because they sync.
     database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
       PRAGMA wal_autocheckpoint = 8000`)
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
