@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { type Logger, VERSION } from '@rootferry/host/daemon'
-import { EXIT, errorCode, errorMessage, Failure, makeDirectories } from '@rootferry/host/machine'
+import { type Logger, listening, VERSION } from '@rootferry/host/daemon'
+import { EXIT, errorMessage, Failure, makeDirectories } from '@rootferry/host/machine'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { AgentConfig, RootConfig } from '../config/agent-yaml.ts'
@@ -71,8 +71,8 @@ export class Agent {
     const resumed = this.resyncs.resume()
     if (resumed.length > 0) this.#log.info({ resyncs: resumed }, 'resyncs that were not over go on')
     const { listen, admin } = this.#config
-    const stream = await listening('listen', `${listen.host}:${listen.port}`, door.listen(listen))
-    const api = await listening('admin.listen', `${admin.host}:${admin.port}`, this.#desk.open())
+    const stream = await listening('listen', listen, door.listen(listen))
+    const api = await listening('admin.listen', admin, this.#desk.open())
     const fingerprint = this.#identity?.status.fingerprint ?? null
     this.#log.info({ stream, fingerprint, admin: api, roots: [...this.#feeds.keys()], version: VERSION }, 'agent is up')
     this.#warnOfExpiry()
@@ -195,14 +195,5 @@ function makeStateDir(path: string): void {
     makeDirectories(path, 0o700)
   } catch (error) {
     throw new Failure(EXIT.failed, `stateDir ${path} cannot be made: ${errorMessage(error)}`, { cause: error })
-  }
-}
-
-async function listening(what: string, address: string, attempt: Promise<string>): Promise<string> {
-  try {
-    return await attempt
-  } catch (error) {
-    const why = errorCode(error) === 'EADDRINUSE' ? 'is taken by another process' : errorMessage(error)
-    throw new Failure(EXIT.failed, `${what} ${address} ${why}`, { cause: error })
   }
 }

@@ -12,12 +12,9 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { descriptorLimit } from './descriptor-limit.ts'
+import { O_PATH } from './open-flags.ts'
 
-/**
- * Linux's O_PATH, which Node does not list: a descriptor for naming only, so that a path can lead through an unreadable
- * directory.
- */
-const O_PATH = 0o10000000
+/** With O_PATH a path can lead through an unreadable directory. */
 const OPEN_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 /** Where descriptors are few, most of them are left to the rest of the process. */
 const MOST_OPEN = Math.max(8, Math.min(256, Math.floor(descriptorLimit() / 8)))

@@ -1,9 +1,8 @@
 /** The far end of a root's disk thread: a RootDisk that takes what comes over the port, until it is told to close. */
 
-import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import { EXIT, errorMessage, Failure, IdleCollector } from '@rootferry/host/machine'
 import { encodeMessage } from '@rootferry/protocol'
 import type { DiskOptions, FromDisk, ToDisk } from '../root-messages.ts'
-import { IdleCollector } from './idle-collector.ts'
 import { RootDisk } from './root-disk.ts'
 
 /** What is used of a worker's port. */

@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type Logger, VERSION } from '@rootferry/host/daemon'
-import { bootId, EXIT, errorCode, errorMessage, Failure } from '@rootferry/host/machine'
+import { type Logger, listening, VERSION } from '@rootferry/host/daemon'
+import { bootId, errorMessage } from '@rootferry/host/machine'
 import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
@@ -43,7 +43,7 @@ export class Receiver {
   /** @throws Failure when something the configuration asks for cannot be had */
   async start(): Promise<void> {
     for (const root of this.#config.roots) this.#roots.set(root.name, this.#threadOf(root))
-    const health = await this.#listen()
+    const health = await listening('health.listen', this.#config.health, this.#health.listen(this.#config.health))
     for (const root of this.#roots.values()) await root.start()
     this.#log.info({ health, roots: [...this.#roots.keys()], version: VERSION }, 'receiver is up')
   }
@@ -117,15 +117,5 @@ export class Receiver {
     const noteCommit = (commit: CommittedEvent) => this.#metrics.committed(name, commit)
     const parts = { hooks, umask: this.#umask, log: this.#log, noteCommit }
     return new Root(options, { root: name, address, software: VERSION }, parts)
-  }
-
-  async #listen(): Promise<string> {
-    const { host, port } = this.#config.health
-    try {
-      return await this.#health.listen({ host, port })
-    } catch (error) {
-      const why = errorCode(error) === 'EADDRINUSE' ? 'is taken by another process' : errorMessage(error)
-      throw new Failure(EXIT.failed, `health.listen ${host}:${port} ${why}`, { cause: error })
-    }
   }
 }

@@ -5,11 +5,11 @@
  * log that never rests does not keep the agent busy. Unreadable: when a hint or a rescan comes by.
  */
 
+import { backoffMs } from '@rootferry/host/machine'
 import { BOUNDS } from '../../bounds.ts'
 import type { ReadFault } from './content-reader.ts'
 
-const FIRST_MS = 500
-const LAST_MS = 60_000
+const LOOKS = { firstMs: 500, mostMs: 60_000 }
 const FORGET_MS = 300_000
 
 export class Retries {
@@ -23,6 +23,6 @@ export class Retries {
     const count = known === undefined || nowMs - known.lastMs > FORGET_MS ? 0 : known.count + 1
     if (known === undefined && this.#attempts.size >= BOUNDS.rememberedRetries) this.#attempts.clear()
     this.#attempts.set(path, { count, lastMs: nowMs })
-    return Math.min(FIRST_MS * 2 ** count, LAST_MS)
+    return backoffMs(count, LOOKS)
   }
 }

@@ -11,6 +11,7 @@
  * for the scan. A receiver runs one job at a time, in the order in which they were requested. INVARIANT: a job that is
  * over neither waits nor runs; a cancelled job keeps its receiver busy until the receiver has confirmed the end.
  */
+import { errorMessage } from '@rootferry/host/machine'
 import type { ResyncOrder, ResyncProgress } from '@rootferry/protocol'
 import { isOver, MOST_DIFFERENCES, noFigures, type ResyncJob } from './resync-job.ts'
 
@@ -72,7 +73,7 @@ export class ResyncQueue {
         for (const { receiver } of jobs) this.pump(receiver)
       },
       (error: unknown) => {
-        for (const job of jobs) this.#end(job, 'failed', error instanceof Error ? error.message : String(error))
+        for (const job of jobs) this.#end(job, 'failed', errorMessage(error))
       },
     )
     for (const { receiver } of jobs) this.pump(receiver)

@@ -9,14 +9,12 @@
  * planted directory becomes ours, but what is in it is not believed.
  */
 import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, type Stats, unlinkSync } from 'node:fs'
-import { type ConfinedDirectories, errorCode, removeTree } from '@rootferry/host/machine'
+import { type ConfinedDirectories, errorCode, O_PATH, removeTree } from '@rootferry/host/machine'
 import { microseconds, RESERVED_NAME, ROOT_PATH } from '@rootferry/protocol'
 import { readObject, setAttributes } from '../files/attributes.ts'
 import { LEAVE } from '../files/staged-change.ts'
 
 const PRIVATE = 0o700
-/** Linux's O_PATH, which Node does not list. */
-const O_PATH = 0o10000000
 const DIRECTORY_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 
 /** Keeps the root's mtime over a crash. */

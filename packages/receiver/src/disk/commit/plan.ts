@@ -8,13 +8,13 @@
  * that was interrupted, or raced by someone else, goes on. No operation names a path that is reserved or protected.
  * A directory that is touched but has no change of its own gets back the time and mode that it had before.
  */
+import { OWNER_ACCESS } from '@rootferry/host/machine'
 import { ProtocolError, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { attributeDifference, type Creation, creationMode, type DiskObject } from '../files/disk-object.ts'
 import { LEAVE, type StagedChange, type StagedDirectory, type StagedFile } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { DirectoryBefore, Operation, Plan } from '../ledger/operation.ts'
 
-const OWNER_ACCESS = 0o700
 /** Of a directory that no change described: its parents were not in the changeset. */
 const IMPLIED_MODE = 0o755
 

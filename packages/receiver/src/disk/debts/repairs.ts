@@ -4,14 +4,14 @@
  * What only lacked content is asked for at once; what met a problem on this disk is asked for again after a while, and
  * less and less often as long as problems last. Shares its questions with a resync. Lives for one connection.
  */
+import { backoffMs } from '@rootferry/host/machine'
 import { LIMITS, type ToAgent } from '@rootferry/protocol'
 import type { BurstOutcome } from '../commit/burst.ts'
 import type { Target } from '../target.ts'
 import type { Problems } from './problems.ts'
 import { WantQueue } from './wants.ts'
 
-const FIRST_RETRY_MS = 10_000
-const MOST_RETRY_MS = 600_000
+const RETRIES = { firstMs: 10_000, mostMs: 600_000 }
 
 export interface RepairsParts {
   target: Target
@@ -104,7 +104,7 @@ export class Repairs {
   #retryLater(): void {
     if (this.#isRetryDue) return
     this.#isRetryDue = true
-    const delayMs = Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.#retries, 10))
+    const delayMs = backoffMs(this.#retries, RETRIES)
     this.#retries += 1
     this.#parts.later(delayMs, () => {
       this.#isRetryDue = false

@@ -17,13 +17,11 @@ import {
   type Stats,
   utimesSync,
 } from 'node:fs'
-import { kindOf } from '@rootferry/host/machine'
+import { kindOf, O_PATH } from '@rootferry/host/machine'
 import { microseconds } from '@rootferry/protocol'
 import type { AttributeChange, DiskObject } from './disk-object.ts'
 import { LEAVE } from './staged-change.ts'
 
-/** Linux's O_PATH, which Node does not list. */
-const O_PATH = 0o10000000
 const MODE_BITS = 0o7777
 
 /**

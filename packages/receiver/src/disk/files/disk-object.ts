@@ -1,11 +1,8 @@
 /**
  * What is known of one object on disk, and what has to be set to make it what it should be. Pure.
  */
-import type { DiskKind } from '@rootferry/host/machine'
+import { type DiskKind, OWNER_ACCESS, PERMISSIONS } from '@rootferry/host/machine'
 import { LEAVE, type LocalAttributes } from './staged-change.ts'
-
-const PERMISSIONS = 0o777
-const OWNER_ACCESS = 0o700
 
 export interface DiskObject {
   kind: DiskKind

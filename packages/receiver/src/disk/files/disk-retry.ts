@@ -3,7 +3,7 @@
  *
  * Only what the operating system or the ledger refused is tried again; any other error is thrown at once.
  */
-import { errorCode, plainMessage, retryDelayMs } from '@rootferry/host/machine'
+import { backoffMs, errorCode, plainMessage, RESTARTS } from '@rootferry/host/machine'
 import { isOperatingError } from './disk-errors.ts'
 
 /** Bounds of the `failing` message. */
@@ -61,7 +61,7 @@ export class DiskRetry {
         this.#note(failureOf(error))
       }
       try {
-        await this.#delay(retryDelayMs(attempt), AbortSignal.any(signals))
+        await this.#delay(backoffMs(attempt, RESTARTS), AbortSignal.any(signals))
       } catch (cause) {
         throw new Dropped('the wait for a better time ended', { cause })
       }

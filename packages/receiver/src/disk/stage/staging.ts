@@ -21,7 +21,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs'
-import { errorCode, plainMessage, removeTree } from '@rootferry/host/machine'
+import { errorCode, PERMISSIONS, plainMessage, removeTree } from '@rootferry/host/machine'
 import { baseName, parentPath } from '@rootferry/protocol'
 import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes, utimesSeconds } from '../files/attributes.ts'
@@ -29,7 +29,6 @@ import { type Creation, creationMode } from '../files/disk-object.ts'
 import { fileDigest } from '../files/file-digest.ts'
 import { LEAVE, type LocalAttributes } from '../files/staged-change.ts'
 
-const PERMISSIONS = 0o777
 const SPECIAL_BITS = 0o7000
 /** Length of a staged directory's name, which holds those of the new directories above it. */
 const MOST_NESTED = 1_000

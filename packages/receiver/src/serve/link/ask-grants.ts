@@ -1,6 +1,7 @@
 /** Asks an agent what a token is good for, over a connection that is trusted: how `join` finds out before it writes. */
 import { get, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { errorMessage } from '@rootferry/host/machine'
 import { GRANTS_PATH, RootName, SUBPROTOCOLS } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -43,7 +44,7 @@ export async function askGrants({ agent, token, trust }: Address): Promise<Grant
     return grantsOf(await text(bounded(response)))
   } catch (error) {
     if (error instanceof DialFailure) throw error
-    const why = error instanceof Error ? error.message : String(error)
+    const why = errorMessage(error)
     const message = signal.aborted ? `no answer within ${DEADLINE_MS / 1000} s` : why
     throw new DialFailure(message, error instanceof Distrust, { cause: error })
   }

@@ -2,6 +2,7 @@
  * One attempt at a WebSocket to the agent: a connection that is trusted, then the upgrade with the token.
  * Either there is an open WebSocket within the deadline, or an error that says why not.
  */
+import { errorMessage } from '@rootferry/host/machine'
 import { LIMITS, STREAM_PATH, SUBPROTOCOLS } from '@rootferry/protocol'
 import WebSocket from 'ws'
 import { Distrust, openConnection, type Trust } from './secure-connection.ts'
@@ -44,7 +45,7 @@ export async function dial({ agent, token, trust }: Address, signal: AbortSignal
     return await opened(socket, either)
   } catch (error) {
     if (error instanceof DialFailure) throw error
-    const why = error instanceof Error ? error.message : String(error)
+    const why = errorMessage(error)
     const message = deadline.aborted ? `no answer within ${DEADLINE_MS / 1000} s` : why
     throw new DialFailure(message, error instanceof Distrust, { cause: error })
   }

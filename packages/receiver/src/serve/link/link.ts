@@ -20,9 +20,9 @@ import {
 } from '@rootferry/protocol'
 import WebSocket from 'ws'
 import type { Frame, HelloPosition, ToDisk } from '../../root-messages.ts'
-import { backoffMs } from './backoff.ts'
 import { CREDIT_BYTES, Credit } from './credit.ts'
 import { type Address, DialFailure, dial } from './dial.ts'
+import { redialMs } from './redial.ts'
 
 export interface LinkOptions {
   root: string
@@ -196,7 +196,7 @@ export class Link {
 
   #failed(error: string, isHopeless: boolean): void {
     this.#events.disconnected(error)
-    this.#timer = setTimeout(() => void this.#dial(), backoffMs(this.#attempts, Math.random(), isHopeless))
+    this.#timer = setTimeout(() => void this.#dial(), redialMs(this.#attempts, Math.random(), isHopeless))
     this.#attempts += 1
   }
 

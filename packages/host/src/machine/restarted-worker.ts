@@ -1,0 +1,127 @@
+/**
+ * A worker thread that is started again when it dies, after a pause that grows (see RestartPace).
+ *
+ *   opening ──noteOpened──▶ open ──exit──▶ down ──pause──▶ opening again
+ *      └──refused, exit──▶ ended
+ *
+ * The first start tells whether anything is wrong with the configuration: when it fails, the worker ends for good, and
+ * `opened` says why. Later starts are tried again for ever. Knows nothing of what the messages mean.
+ */
+import { Worker } from 'node:worker_threads'
+import { RestartPace } from './backoff.ts'
+import { EXIT, Failure } from './failure.ts'
+
+/** Enough for the garbage of one batch; V8's default would let it grow to several times that and keep it. */
+const YOUNG_MEGABYTES = 16
+
+export interface RestartedWorkerParts<FromWorker> {
+  entry: URL
+  /** `root shop`: the name of the thread, and of what failed in a message. */
+  name: string
+  /** Cloned at each start. */
+  data: object
+  message(message: FromWorker): void
+  /** The worker threw what nobody caught. `down` follows. */
+  threw(error: unknown): void
+  /** The worker is gone. It is started again, unless it is being closed or has never opened. */
+  down(isFinal: boolean): void
+}
+
+export class RestartedWorker<ToWorker extends object, FromWorker> {
+  readonly #parts: RestartedWorkerParts<FromWorker>
+  readonly #pace = new RestartPace()
+  readonly #opened = Promise.withResolvers<void>()
+  /** Of the present life of the worker. */
+  #closed = Promise.withResolvers<void>()
+  #worker: Worker
+  #startedAtMs = 0
+  #hasOpened = false
+  #isDown = false
+  #isClosing = false
+
+  constructor(parts: RestartedWorkerParts<FromWorker>) {
+    this.#parts = parts
+    // Whoever waits for it is told; while nobody does, the failure must not end the process.
+    this.#opened.promise.catch(nothing)
+    this.#worker = this.#start()
+  }
+
+  /** Resolves when the worker has opened for the first time. @throws Failure when it cannot */
+  get opened(): Promise<void> {
+    return this.#opened.promise
+  }
+
+  /** Between the death of a worker and the next start. */
+  get isDown(): boolean {
+    return this.#isDown
+  }
+
+  post(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer)
+  }
+
+  /** The worker says that it is open. @returns whether it was open before, in an earlier life */
+  noteOpened(): boolean {
+    const wasOpen = this.#hasOpened
+    this.#hasOpened = true
+    this.#opened.resolve()
+    return wasOpen
+  }
+
+  /** The worker says that it cannot open, and ends. @returns whether it is started again */
+  noteRefused(failure: Failure): boolean {
+    if (this.#hasOpened) return true
+    this.#isClosing = true
+    this.#opened.reject(failure)
+    return false
+  }
+
+  /** The worker says that it has closed. */
+  noteClosed(): void {
+    this.#closed.resolve()
+  }
+
+  /** Says farewell, waits until the worker has closed or died, and ends it. */
+  async close(farewell: ToWorker): Promise<void> {
+    this.#isClosing = true
+    if (!this.#isDown) this.post(farewell)
+    await this.#closed.promise
+    await this.#worker.terminate()
+  }
+
+  #start(): Worker {
+    this.#startedAtMs = performance.now()
+    this.#closed = Promise.withResolvers()
+    const { entry, name, data } = this.#parts
+    const worker = new Worker(entry, {
+      workerData: data,
+      name,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+    })
+    worker.on('message', (message: FromWorker) => this.#parts.message(message))
+    worker.on('error', (error) => this.#parts.threw(error))
+    worker.on('exit', () => this.#exited())
+    return worker
+  }
+
+  #exited(): void {
+    this.#isDown = true
+    if (!this.#hasOpened && !this.#isClosing) {
+      this.#isClosing = true
+      this.#opened.reject(new Failure(EXIT.failed, `${this.#parts.name}: its thread died while starting`))
+    }
+    this.#closed.resolve()
+    this.#parts.down(this.#isClosing)
+    if (!this.#isClosing) setTimeout(() => this.#startAgain(), this.#pace.next(performance.now() - this.#startedAtMs))
+  }
+
+  #startAgain(): void {
+    if (this.#isClosing) return
+    this.#isDown = false
+    this.#worker = this.#start()
+  }
+}
+
+function nothing(): void {
+  return
+}
