@@ -28,7 +28,6 @@ const AWAITED = [
   'serve/door/failed-attempts.ts',
   'serve/feed/root-feed.ts',
   'serve/resync/resyncs.ts',
-  'serve/root-thread.ts',
   'disk/commit/commit.ts',
   'disk/compare/comparison.ts',
   'disk/compare/resync-run.ts',

@@ -1,13 +1,12 @@
 /**
- * The main thread's end of a root's thread: requests with answers, and the events that the thread sends.
+ * The main thread's end of a root's thread: requests with answers, and the events that the thread reports.
  *
- * When a thread dies, its open requests are refused, and it is started again after a pause, longer each time; `lost`
- * tells the feed to close its sessions, whose receivers come back by themselves.
+ * A thread that dies takes its requests with it, which are refused, and is started again after a pause (see
+ * RestartedWorker). `lost` and `down` tell the feed to close its sessions, whose receivers come back by themselves.
  */
 
-import { Worker } from 'node:worker_threads'
 import type { Logger } from '@rootferry/host/daemon'
-import { collectGarbage, EXIT, errorCode, errorMessage, Failure, Refusal, RestartPace } from '@rootferry/host/machine'
+import { collectGarbage, errorMessage, Failure, Refusal, RestartedWorker, sqliteCode } from '@rootferry/host/machine'
 import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from '../root-messages.ts'
 import { ROOT_WORKER } from '../root-worker-url.ts'
 
@@ -21,43 +20,39 @@ export interface RootThreadEvents {
   down(why: string): void
 }
 
-/**
- * Enough for the garbage of one batch; the default would let the young space grow to several times that and keep it.
- */
-const YOUNG_MEGABYTES = 16
-
 interface Waiting {
   resolve(value: never): void
   reject(error: Error): void
 }
+
+const DIED = 'its thread died, and is being restarted'
 
 export class RootThread {
   readonly #options: RootOptions
   readonly #events: RootThreadEvents
   readonly #log: Logger
   readonly #waiting = new Map<number, Waiting>()
-  #worker: Worker
+  readonly #worker: RestartedWorker<ToRoot, FromRoot>
   #nextId = 1
-  readonly #pace = new RestartPace()
-  #startedAtMs = 0
-  #closing = false
-  /** Between the death of a thread and the start of the next. */
-  #isDown = false
-  #hasStarted = false
-  #lastFailure = 'its thread died, and is being restarted'
-  #closed = Promise.withResolvers<void>()
-  #started = Promise.withResolvers<void>()
+  #lastFailure = DIED
 
   constructor(options: RootOptions, events: RootThreadEvents, log: Logger) {
     this.#options = options
     this.#events = events
     this.#log = log
-    this.#worker = this.#start()
+    this.#worker = new RestartedWorker({
+      entry: ROOT_WORKER,
+      name: `root ${options.name}`,
+      data: options,
+      message: (message) => this.#receive(message),
+      threw: (error) => this.#threw(error),
+      down: (isFinal) => this.#down(isFinal),
+    })
   }
 
   /** Resolves when the thread has opened its index. @throws Failure when it cannot */
   get started(): Promise<void> {
-    return this.#started.promise
+    return this.#worker.opened
   }
 
   /** @throws Refusal when the root has no answer: it is unavailable, the plan was released, or the thread died */
@@ -65,85 +60,56 @@ export class RootThread {
     type: Name,
     request: RootRequests[Name]['takes'],
   ): Promise<RootRequests[Name]['answers']> {
-    if (this.#isDown) return Promise.reject(new Refusal('the root is being restarted'))
+    if (this.#worker.isDown) return Promise.reject(new Refusal('the root is being restarted'))
     const id = this.#nextId++
     const { promise, resolve, reject } = Promise.withResolvers<RootRequests[Name]['answers']>()
     this.#waiting.set(id, { resolve, reject })
-    this.#worker.postMessage({ type, id, ...request })
+    this.#worker.post({ type, id, ...request } as ToRoot)
     return promise
   }
 
   tell(message: Exclude<ToRoot, { id: number }>): void {
-    this.#worker.postMessage(message, message.type === 'recycle' ? [message.memory] : [])
+    this.#worker.post(message, message.type === 'recycle' ? [message.memory] : [])
   }
 
-  async close(): Promise<void> {
-    this.#closing = true
-    this.tell({ type: 'close' })
-    await this.#closed.promise
-    await this.#worker.terminate()
+  close(): Promise<void> {
+    return this.#worker.close({ type: 'close' })
   }
 
-  #start(): Worker {
-    this.#startedAtMs = performance.now()
-    const worker = new Worker(ROOT_WORKER, {
-      workerData: this.#options,
-      name: `root ${this.#options.name}`,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
-    })
-    worker.on('message', (message: FromRoot) => this.#take(message))
-    worker.on('error', (error) => {
-      const where = errorCode(error) === 'ERR_SQLITE_ERROR' ? `the index in ${this.#options.stateDir}: ` : ''
-      this.#lastFailure = `its thread died (${where}${errorMessage(error)}), and is being restarted`
-      this.#log.error({ root: this.#options.name, err: error }, 'thread of a root failed')
-    })
-    worker.on('exit', () => this.#ended())
-    return worker
-  }
-
-  #take(message: FromRoot): void {
+  #receive(message: FromRoot): void {
     switch (message.type) {
       case 'answer':
       case 'refusal':
       case 'fault':
-        return this.#settle(message)
+        return this.#answered(message)
       case 'advanced':
-        this.#hasStarted = true
-        this.#started.resolve()
+        this.#worker.noteOpened()
         return this.#events.advanced(message.head, message.seenMs)
       case 'status':
         return this.#events.status(message.status)
       case 'scanned':
         return this.#events.scanned(message.tookMs)
       case 'log':
-        this.#log[message.level]({ root: this.#options.name, ...message.details }, message.message)
+        this.#log[message.level](message.details, message.message)
         return
       case 'failed':
-        return this.#failed(new Failure(message.exitCode, `root ${this.#options.name}: ${message.message}`))
+        return this.#refused(new Failure(message.exitCode, `root ${this.#options.name}: ${message.message}`))
       case 'interrupted':
         return this.#events.lost('the root was opened anew')
       case 'rested':
         return collectGarbage()
       case 'closed':
-        return this.#closed.resolve()
+        return this.#worker.noteClosed()
     }
   }
 
-  /**
-   * The first start shows whether anything is wrong with the configuration; later starts are repeated until one
-   * succeeds.
-   */
-  #failed(failure: Failure): void {
+  #refused(failure: Failure): void {
     this.#lastFailure = failure.message
-    if (this.#hasStarted) {
-      this.#log.error({ root: this.#options.name, error: failure.message }, 'a root cannot be opened, trying again')
-      return
-    }
-    this.#closing = true
-    this.#started.reject(failure)
+    const isRetried = this.#worker.noteRefused(failure)
+    if (isRetried) this.#log.error({ error: failure.message }, 'a root cannot be opened, trying again')
   }
 
-  #settle(message: Extract<FromRoot, { id: number }>): void {
+  #answered(message: Extract<FromRoot, { id: number }>): void {
     const waiting = this.#waiting.get(message.id)
     this.#waiting.delete(message.id)
     if (message.type === 'answer') waiting?.resolve(message.value as never)
@@ -151,22 +117,17 @@ export class RootThread {
     else waiting?.reject(Object.assign(new Error(message.message), { stack: message.stack }))
   }
 
-  #ended(): void {
-    this.#isDown = true
-    this.#closed.resolve()
+  #threw(error: unknown): void {
+    const where = sqliteCode(error) === null ? '' : `the index in ${this.#options.stateDir}: `
+    this.#lastFailure = `its thread died (${where}${errorMessage(error)}), and is being restarted`
+    this.#log.error({ err: error }, 'thread of a root failed')
+  }
+
+  #down(isFinal: boolean): void {
     for (const { reject } of this.#waiting.values()) reject(new Refusal('the root is being restarted'))
     this.#waiting.clear()
-    if (this.#closing) return
-    this.#started.reject(new Failure(EXIT.failed, `root ${this.#options.name}: its thread died while starting`))
+    if (isFinal) return
     this.#events.down(this.#lastFailure)
-    this.#lastFailure = 'its thread died, and is being restarted'
-    setTimeout(
-      () => {
-        if (this.#closing) return
-        this.#isDown = false
-        this.#worker = this.#start()
-      },
-      this.#pace.next(performance.now() - this.#startedAtMs),
-    )
+    this.#lastFailure = DIED
   }
 }

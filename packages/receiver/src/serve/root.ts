@@ -4,9 +4,8 @@
  * A disk thread that dies is started again; its ledger says where it was.
  */
 
-import { Worker } from 'node:worker_threads'
 import type { Logger } from '@rootferry/host/daemon'
-import { Failure, printable, RestartPace } from '@rootferry/host/machine'
+import { Failure, printable, RestartedWorker } from '@rootferry/host/machine'
 import { DISK_WORKER } from '../disk-worker-url.ts'
 import type { Frame, FromDisk, ToDisk } from '../root-messages.ts'
 import { type DiskEvent, type DiskOptions, type FirstJoin, MOST_KNOWN, type TrashStatus } from '../root-messages.ts'
@@ -48,8 +47,6 @@ export interface RootParts {
   noteCommit(commit: CommittedEvent): void
 }
 
-/** Enough for the garbage of one batch; the default would let it grow to several times that and keep it. */
-const YOUNG_MEGABYTES = 16
 const PROGRESS_LOG_MS = 5_000
 
 export class Root {
@@ -59,16 +56,10 @@ export class Root {
   readonly #noteCommit: (commit: CommittedEvent) => void
   readonly #link: Link
   readonly #hooks: Hooks
-  readonly #opened = Promise.withResolvers<void>()
-  readonly #closed = Promise.withResolvers<void>()
-  #worker: Worker
+  readonly #worker: RestartedWorker<ToDisk, FromDisk>
   /** Read, and about to be handed over. */
   readonly #frames: Frame[] = []
-  readonly #pace = new RestartPace()
-  #startedAtMs = 0
-  #closing = false
   #end: Promise<void> | null = null
-  #hasOpened = false
   #progressLoggedAt = 0
 
   constructor(options: DiskOptions, link: LinkOptions, { hooks, umask, log, noteCommit }: RootParts) {
@@ -99,12 +90,19 @@ export class Root {
       connected: () => this.#connected(),
       disconnected: (error) => this.#disconnected(error),
     })
-    this.#worker = this.#start()
+    this.#worker = new RestartedWorker({
+      entry: DISK_WORKER,
+      name: `root ${options.root}`,
+      data: options,
+      message: (message) => this.#take(message),
+      threw: (error) => this.#log.error({ err: error }, 'disk thread failed'),
+      down: (isFinal) => this.#down(isFinal),
+    })
   }
 
   /** Dials once the disk thread is ready. @throws Failure when it cannot be: locked, unreadable, refused */
   async start(): Promise<void> {
-    await this.#opened.promise
+    await this.#worker.opened
     this.#link.start()
   }
 
@@ -125,30 +123,15 @@ export class Root {
   }
 
   async #close(): Promise<void> {
-    this.#closing = true
     this.#link.stop()
-    this.#tell({ type: 'close' })
-    await this.#closed.promise
-    await this.#worker.terminate()
+    this.#passOn()
+    await this.#worker.close({ type: 'close' })
     await this.#hooks.close()
-  }
-
-  #start(): Worker {
-    this.#startedAtMs = performance.now()
-    const worker = new Worker(DISK_WORKER, {
-      workerData: this.#options,
-      name: `root ${this.#options.root}`,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
-    })
-    worker.on('message', (message: FromDisk) => this.#take(message))
-    worker.on('error', (error) => this.#log.error({ err: error }, 'disk thread failed'))
-    worker.on('exit', () => this.#ended())
-    return worker
   }
 
   #tell(message: ToDisk): void {
     this.#passOn()
-    this.#worker.postMessage(message)
+    this.#worker.post(message)
   }
 
   /** Frames that were read together are handed over together: each message to a thread may have to wake it. */
@@ -165,7 +148,7 @@ export class Root {
       if (whole !== null) transfers.push(whole)
       return { isBinary, data: whole === null ? data.slice() : data }
     })
-    this.#worker.postMessage({ type: 'frames', frames } satisfies ToDisk, transfers)
+    this.#worker.post({ type: 'frames', frames }, transfers)
   }
 
   #take(message: FromDisk): void {
@@ -173,7 +156,7 @@ export class Root {
       case 'opened':
         return this.#ready()
       case 'failed':
-        return this.#failed(new Failure(message.exitCode, `root ${this.#options.root}: ${message.message}`))
+        return this.#refused(new Failure(message.exitCode, `root ${this.#options.root}: ${message.message}`))
       case 'hello':
         this.state.sequence = message.position.sequence
         this.state.durableSequence = message.position.durable
@@ -183,29 +166,23 @@ export class Root {
       case 'event':
         return this.#note(message.event)
       case 'closed':
-        return this.#closed.resolve()
+        return this.#worker.noteClosed()
     }
   }
 
   /** A thread that was started again knows nothing of the connection: it takes a new one. */
   #ready(): void {
-    if (this.#hasOpened) this.#link.abort('internal-error', 'the disk thread was restarted')
-    this.#hasOpened = true
+    const wasOpen = this.#worker.noteOpened()
+    if (wasOpen) this.#link.abort('internal-error', 'the disk thread was restarted')
     this.state.failing = null
     // It finds out anew what is owed, and what is in the way.
     this.state.problems = []
-    this.#opened.resolve()
   }
 
-  /** The first start tells whether anything is wrong with the configuration; later ones are tried again and again. */
-  #failed(failure: Failure): void {
+  #refused(failure: Failure): void {
     this.state.failing = failure.message
-    if (this.#hasOpened) {
-      this.#log.error({ error: failure.message }, 'the target cannot be opened, trying again')
-      return
-    }
-    this.#closing = true
-    this.#opened.reject(failure)
+    const isRetried = this.#worker.noteRefused(failure)
+    if (isRetried) this.#log.error({ error: failure.message }, 'the target cannot be opened, trying again')
   }
 
   #note(event: DiskEvent): void {
@@ -298,17 +275,10 @@ export class Root {
     if (isNews && error !== null) this.#log.warn({ error }, 'not connected to the agent, trying again')
   }
 
-  #ended(): void {
-    this.#closed.resolve()
-    if (this.#closing) return
+  #down(isFinal: boolean): void {
+    if (isFinal) return
     this.state.failing ??= 'the disk thread died, and is being restarted'
     this.#link.abort('internal-error', 'the disk thread died')
-    setTimeout(
-      () => {
-        if (!this.#closing) this.#worker = this.#start()
-      },
-      this.#pace.next(performance.now() - this.#startedAtMs),
-    )
   }
 }
 

@@ -94,7 +94,7 @@ export class RootFeed implements ResyncRoot {
         this.#closeSessions(new ProtocolError('root-unavailable', why))
       },
     }
-    this.thread = new RootThread(options, threadEvents, log)
+    this.thread = new RootThread(options, threadEvents, this.#log)
     this.#hub = new Hub(this.thread)
     // A connected receiver counts as seen, though it may have nothing to confirm for weeks.
     this.#keepSeen = setInterval(() => [...this.#sessions.keys()].forEach((name) => this.#save(name)), SEEN_MS)
