@@ -11,6 +11,7 @@ const NOBODY: Terminal = {
   say: nothing,
   input: () => Promise.resolve(''),
   colour: false,
+  isJournal: false,
   width: Number.POSITIVE_INFINITY,
   isTerminal: false,
   columns: () => 80,

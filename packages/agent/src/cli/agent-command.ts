@@ -75,7 +75,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const config = readAgentConfig(options.config)
   // Only this verb loads the whole agent, so that the other verbs start fast.
   const { Agent } = await import('../serve/agent.ts')
-  const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal.colour)
+  const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal)
   const agent = new Agent(config, log)
   const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
   terminal.onHangup(() => {

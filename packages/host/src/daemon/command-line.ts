@@ -3,6 +3,7 @@
  *
  * The process is an argument, so that only a `main.ts` touches it.
  */
+import { fstatSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { type Command, CommanderError, Option } from 'commander'
 import { EXIT, errorMessage, Failure } from '../machine/failure.ts'
@@ -17,6 +18,8 @@ export interface Terminal {
   input(): Promise<string>
   /** Whether stdout is a terminal that wants colours. */
   colour: boolean
+  /** Whether stdout is the journal of systemd. */
+  isJournal: boolean
   /** Columns of stdout; Infinity when stdout is not a terminal. */
   width: number
   /** Whether stderr is a terminal, where a line can be overwritten. */
@@ -51,6 +54,9 @@ export async function runCommand(
   command: (terminal: Terminal) => Command,
 ): Promise<never> {
   let exitCode: number = EXIT.ok
+  process.title = titleOf(name, process.argv.slice(2))
+  // Node would open its debugger to every user of this machine.
+  process.on('SIGUSR1', () => undefined)
   try {
     await command(terminalOf(process, (code) => (exitCode = code))).parseAsync(process.argv)
     process.exit(exitCode)
@@ -62,12 +68,25 @@ export async function runCommand(
   }
 }
 
+/** With its options for a daemon; of other verbs the name alone, because an invitation may follow. */
+function titleOf(name: string, words: readonly string[]): string {
+  return words[0] === 'run' ? [name, ...words].join(' ') : [name, ...words.slice(0, 1)].join(' ')
+}
+
+/** @param told JOURNAL_STREAM: device and inode of the journal, for whom stdout was not led elsewhere since */
+function isJournal(told: string | undefined): boolean {
+  if (told === undefined) return false
+  const { dev, ino } = fstatSync(1, { bigint: true })
+  return told === `${dev}:${ino}`
+}
+
 function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void): Terminal {
   return {
     out: (text) => process.stdout.write(text),
     say: (text) => process.stderr.write(text),
     input: () => text(process.stdin),
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+    isJournal: isJournal(process.env['JOURNAL_STREAM']),
     width: process.stdout.isTTY === true ? process.stdout.columns : Number.POSITIVE_INFINITY,
     isTerminal: process.stderr.isTTY === true,
     columns: () => process.stderr.columns ?? 80,

@@ -1,8 +1,12 @@
-/** The daemons' logger: pino JSON lines on stdout, or coloured lines for a person. */
-import { writeSync } from 'node:fs'
-import { Writable } from 'node:stream'
-import { destination, type Logger, pino } from 'pino'
+/**
+ * The daemons' logger: pino JSON lines on stdout, or coloured lines for a person.
+ *
+ * Where stdout is the journal of systemd, each line begins with its priority, `<4>` for a warning. The journal takes that
+ * off and keeps it, so that `journalctl -p warning` finds what it should.
+ */
+import { type Logger, pino, symbols } from 'pino'
 import { printable } from '../machine/printable.ts'
+import { LogOutput } from './log-output.ts'
 
 export type { Logger } from 'pino'
 export type LogFormat = 'json' | 'pretty'
@@ -11,8 +15,19 @@ export type LogFormat = 'json' | 'pretty'
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** @param colour has an effect on `pretty` only */
-export function createLogger(name: string, format: LogFormat, level: LogLevel, colour: boolean): Logger {
+/** What the logger asks about stdout. */
+export interface LogStyle {
+  /** Has an effect on `pretty` only. */
+  colour: boolean
+  isJournal: boolean
+}
+
+export function createLogger(
+  name: string,
+  format: LogFormat,
+  level: LogLevel,
+  { colour, isJournal }: LogStyle,
+): Logger {
   const options = {
     name,
     level,
@@ -20,23 +35,36 @@ export function createLogger(name: string, format: LogFormat, level: LogLevel, c
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  // Synchronous writes, because the last words of a daemon that is about to exit matter most.
-  return format === 'json' ? pino(options, destination({ dest: 1, sync: true })) : pino(options, prettyStream(colour))
+  const output = new LogOutput()
+  const target = {
+    [symbols.needsMetadataGsym]: true,
+    lastLevel: 0,
+    write(line: string) {
+      const text = format === 'pretty' ? prettyLine(line, colour) : line
+      const lost = output.write(isJournal ? `<${priorityOf(this.lastLevel)}>${text}` : text)
+      if (lost > 0) logger.warn({ lines: lost }, 'log lines before this one could not be written')
+    },
+  }
+  const logger = pino(options, target)
+  return logger
+}
+
+/** As syslog numbers them, from pino's numbers. */
+function priorityOf(level: number): number {
+  if (level >= 60) return 2
+  if (level >= 50) return 3
+  if (level >= 40) return 4
+  return level >= 30 ? 6 : 7
 }
 
 const COLOURS: Record<string, string> = { warn: '\u001b[33m', error: '\u001b[31m', fatal: '\u001b[31;1m' }
 
-function prettyStream(colour: boolean): Writable {
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      const { level, time, name, msg, ...rest } = JSON.parse(chunk.toString()) as Record<string, unknown>
-      const details = Object.entries(rest).map(([key, value]) => ` ${key}=${printable(stringify(value))}`)
-      const line = `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(name)}: ${String(msg)}${details.join('')}`
-      const paint = colour ? COLOURS[String(level)] : undefined
-      writeSync(1, paint === undefined ? `${line}\n` : `${paint}${line}\u001b[0m\n`)
-      done()
-    },
-  })
+function prettyLine(json: string, colour: boolean): string {
+  const { level, time, name, msg, ...rest } = JSON.parse(json) as Record<string, unknown>
+  const details = Object.entries(rest).map(([key, value]) => ` ${key}=${printable(stringify(value))}`)
+  const line = `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(name)}: ${String(msg)}${details.join('')}`
+  const paint = colour ? COLOURS[String(level)] : undefined
+  return paint === undefined ? `${line}\n` : `${paint}${line}\u001b[0m\n`
 }
 
 function stringify(value: unknown): string {

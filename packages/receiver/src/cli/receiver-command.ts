@@ -38,7 +38,7 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
     .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
     .action(async (options: { config: string } & LogOptions) => {
       const config = readReceiverConfig(options.config, environmentToken)
-      const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal.colour)
+      const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal)
       // Only this verb loads the whole receiver, so that the other verbs start fast.
       const { Receiver } = await import('../serve/receiver.ts')
       const receiver = new Receiver(config, log, environment.umask)

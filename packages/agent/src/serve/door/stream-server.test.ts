@@ -15,7 +15,7 @@ test('a receiver that answers no ping is closed with heartbeat-lost; one that an
   const { token, sha256 } = mintToken()
   const stored = { name: 'web1', sha256, admin: false, roots: null, createdAt: '' }
   const server = new StreamServer({
-    log: createLogger('test', 'json', 'silent', false),
+    log: createLogger('test', 'json', 'silent', { colour: false, isJournal: false }),
     identity: null,
     compression: () => 'never',
     tokens: () => [stored],

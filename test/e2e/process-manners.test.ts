@@ -1,0 +1,128 @@
+/** A daemon as its machine sees it: signals, its name, and where its log lines go. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { AGENT } from '../../build/programs.ts'
+import { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
+import { until } from '../support/until.ts'
+
+const place = mkdtempSync(join(tmpdir(), 'rootferry-manners-'))
+after(() => rmSync(place, { recursive: true, force: true }))
+
+let number = 0
+
+function agentYaml(): string {
+  const directory = join(place, String(++number))
+  mkdirSync(join(directory, 'docroot'), { recursive: true })
+  const file = join(directory, 'agent.yaml')
+  const config = {
+    stateDir: join(directory, 'state'),
+    listen: '127.0.0.1:0',
+    admin: { listen: '127.0.0.1:0' },
+    tls: 'off',
+    roots: { shop: { path: join(directory, 'docroot') } },
+  }
+  writeFileSync(file, JSON.stringify(config))
+  return file
+}
+
+test('USR1 opens no debugger and ends nothing; the process has its own name', async () => {
+  const config = agentYaml()
+  const agent = new Daemon('agent', process.execPath, AGENT, ['run', '--config', config], process.env)
+  try {
+    const up = await agent.says('agent is up')
+    process.kill(agent.pid, 'SIGUSR1')
+    // It answers, so it lives.
+    assert.equal((await fetch(`${up['admin']}/livez`)).status, 200)
+    assert.ok(!listensOn(agent.pid, 9229), 'a debugger listens on port 9229')
+    assert.equal(readFileSync(`/proc/${agent.pid}/comm`, 'utf8').trim(), 'rootferry-agent')
+    assert.match(readFileSync(`/proc/${agent.pid}/cmdline`, 'utf8'), /^rootferry-agent run --config /)
+  } finally {
+    await agent.stop()
+  }
+})
+
+test('a log that cannot be written any more does not end the daemon', async () => {
+  const full = openSync('/dev/full', 'w')
+  const config = agentYaml()
+  const child = spawn(process.execPath, [AGENT, 'run', '--config', config], { stdio: ['ignore', full, 'pipe'] })
+  try {
+    const secret = join(config, '../state/admin.json')
+    await until(
+      () => existsSync(secret) || child.exitCode !== null,
+      () => 'it is not up',
+    )
+    assert.equal(child.exitCode, null)
+    child.kill('SIGHUP')
+  } finally {
+    child.kill('SIGTERM')
+    const [code] = await once(child, 'close')
+    assert.equal(code, 0)
+  }
+})
+
+test('lines for the journal begin with their priority, and only for the journal', async () => {
+  const file = join(place, 'journal')
+  const journal = openSync(file, 'w')
+  const { dev, ino } = fstatSync(journal)
+  const told = { ...process.env, JOURNAL_STREAM: `${dev}:${ino}` }
+  const config = agentYaml()
+  rmSync(join(config, '../docroot'), { recursive: true })
+  const child = spawn(process.execPath, [AGENT, 'run', '--config', config], {
+    stdio: ['ignore', journal, 2],
+    env: told,
+  })
+  await until(
+    () => readFileSync(file, 'utf8').includes('agent is up'),
+    () => 'it did not log',
+  )
+  child.kill('SIGTERM')
+  await once(child, 'close')
+  const lines = readFileSync(file, 'utf8').trim().split('\n')
+  const priorities = { info: '6', warn: '4', error: '3' }
+  for (const line of lines) {
+    const [, priority = '', json = ''] = /^<(\d)>(\{.*\})$/.exec(line) ?? []
+    const { level } = JSON.parse(json) as { level: keyof typeof priorities }
+    assert.equal(priority, priorities[level], line)
+  }
+  assert.ok(
+    lines.some((line) => !line.startsWith('<6>')),
+    'a root without a docroot is worth a warning',
+  )
+  const other = spawn(process.execPath, [AGENT, 'run', '--config', agentYaml()], {
+    stdio: ['ignore', 'pipe', 2],
+    env: told,
+  })
+  const [first] = (await once(other.stdout ?? other, 'data')) as [Buffer]
+  other.kill('SIGTERM')
+  await once(other, 'close')
+  assert.equal(first.toString()[0], '{')
+})
+
+/** Whether a socket of this process listens on a port; other processes may have theirs. */
+function listensOn(pid: number, port: number): boolean {
+  const own = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]
+    return inode === undefined ? [] : [inode]
+  })
+  const hexadecimal = port.toString(16).toUpperCase().padStart(4, '0')
+  return readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .some(([, local, , , , , , , , inode]) => local?.endsWith(`:${hexadecimal}`) && own.includes(inode ?? ''))
+}
