@@ -12,6 +12,7 @@ const REPLACED = (what: string) => [`write ${what}`, `fsync ${what}`, `rename ${
 const DAMAGE = 'sets a damaged file aside before anything else is done: the next start does it again'
 const OWNERS = 'root only, and together with the modes in the same step'
 const ACROSS = 'trash on another filesystem than what goes there: piece by piece, the original last'
+const DOOMED = 'deletes what is too old or too much: the next start finds the rest by its name'
 const CLEANS = 'removes files that are not referenced any more'
 const PLACES = 'on another filesystem: made complete beside its place, which the next attempt makes again'
 
@@ -86,7 +87,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     ftruncateSync: [2, ['truncate partial']],
     removeTree: [2, CLEANS],
   },
-  'receiver/src/disk/area/removal.ts': { rmdirSync: [2, ['rmdir target']] },
+  'receiver/src/disk/area/removal.ts': { rmdirSync: [1, ['rmdir target']] },
   'receiver/src/disk/stage/staging.ts': {
     mkdirSync: [1, ['mkdir staging']],
     writeSync: [1, ['write staging']],
@@ -103,10 +104,17 @@ export const SITES: Record<string, Record<string, Site>> = {
     renameSync: [1, 'a probe that is always refused'],
     removeTree: [1, ['unlink probe']],
   },
-  'receiver/src/disk/area/trash.ts': {
-    mkdirSync: [3, ['mkdir target']],
+  'receiver/src/disk/area/demolition.ts': {
+    renameSync: [2, DOOMED],
+    unlinkSync: [2, DOOMED],
+    rmdirSync: [1, DOOMED],
+    chmodSync: [1, DOOMED],
+  },
+  'receiver/src/disk/area/trash.ts': { mkdirSync: [1, ['mkdir target']] },
+  'receiver/src/disk/area/place-in-batch.ts': { mkdirSync: [1, ['mkdir target']] },
+  'receiver/src/disk/area/move.ts': {
+    mkdirSync: [1, ACROSS],
     renameSync: [1, ['rename target to target']],
-    removeTree: [2, 'the oldest goes when it is too much or too old'],
     copyFileSync: [1, ACROSS],
     symlinkSync: [1, ACROSS],
     unlinkSync: [1, ACROSS],

@@ -172,6 +172,11 @@ export function pathsOf(want: Want | undefined): string[] {
   return (want?.paths ?? []).map(([path]) => path)
 }
 
+/** A walk without giving way. */
+export function atOnce<Result>(walk: Generator<void, Result, void>): Result {
+  for (let at = walk.next(); ; at = walk.next()) if (at.done === true) return at.value
+}
+
 /** Waits for a condition, with a deadline instead of a sleep. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + 10_000

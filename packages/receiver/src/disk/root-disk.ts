@@ -4,21 +4,24 @@
  *   receiveText, receiveBytes ─▶ queue ─▶ Session ─▶ staging, commits ─▶ send, event
  *
  * A disk error holds the queue up and its step is tried again until it works; credit bounds what gathers meanwhile. A
- * connection that ends drops its part of the queue. The only file here that knows timers. An error that is nobody's
- * but this program's is thrown from the queue, and so ends the thread; the ledger knows where it was.
+ * connection that ends drops its part of the queue. An error that is nobody's but this program's is thrown from the
+ * queue, and so ends the thread; the ledger knows where it was.
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
-import { plainMessage } from '@rootferry/host/machine'
-import { type Hello, ProtocolError, type ToAgent } from '@rootferry/protocol'
-import type { DiskEvent, DiskOptions } from '../root-messages.ts'
+import { ProtocolError, type ToAgent } from '@rootferry/protocol'
+import type { DiskEvent, DiskOptions, HelloPosition } from '../root-messages.ts'
 import { recover } from './commit/commit.ts'
 import { Durability } from './commit/durability.ts'
 import { Problems } from './debts/problems.ts'
 import { isOperatingError, RootGone } from './files/disk-errors.ts'
-import { type DiskFailure, DiskRetry, type DiskSteps, Dropped } from './files/disk-retry.ts'
-import { type Greeting, reportProblems, Session } from './session.ts'
+import { type DiskFailure, DiskRetry, type DiskSteps, once } from './files/disk-retry.ts'
+import { Dropped } from './files/give-way.ts'
+import { type Greeting, Session } from './session.ts'
 import { openTarget, type Target } from './target.ts'
+import { Timers } from './timers.ts'
+import { TrashKeeper } from './trash-keeper.ts'
+import { WorkQueue } from './work-queue.ts'
 
 const PROGRESS_MS = 100
 const PURGE_MS = 86_400_000
@@ -35,10 +38,11 @@ export interface DiskSeams {
   beforeStep?(step: string, path: string): void
 }
 
-/** `session` is the connection that the work serves; null: it is done in any case. */
-interface Item {
-  session: Session | null
-  work: () => Promise<void> | void
+interface Connection {
+  session: Session
+  ended: AbortController
+  /** The agent broke the protocol: nothing that it has sent counts any more. */
+  isBroken: boolean
 }
 
 export class RootDisk {
@@ -47,25 +51,31 @@ export class RootDisk {
   readonly #retry: DiskRetry
   readonly #durability: Durability
   readonly #problems: Problems
+  readonly #trash: TrashKeeper
+  readonly #timers = new Timers()
   readonly #closing = new AbortController()
-  readonly #timers = new Set<NodeJS.Timeout>()
-  #queue: Item[] = []
-  #running: Promise<void> | null = null
-  #session: Session | null = null
-  #connection = new AbortController()
-  #isBroken = false
+  readonly #queue: WorkQueue<Session>
+  #connection: Connection | null = null
   #progressAt = Number.NEGATIVE_INFINITY
-  #trashChanges = 0
 
   private constructor(target: Target, out: DiskOutput, seams: DiskSeams) {
     this.#target = target
     this.#out = out
     this.#retry = new DiskRetry(seams.delay, (failure) => this.#failing(failure))
     this.#problems = new Problems(out.event)
+    this.#trash = new TrashKeeper({ trash: target.trash, area: target.area, event: out.event })
+    this.#queue = new WorkQueue({
+      isWanted: (session) => session === this.#connection?.session && !this.#connection.isBroken,
+      failed: (error, session) => {
+        if (error instanceof ProtocolError) this.#breakOff(error, session)
+        else if (!(error instanceof Dropped)) throw error
+      },
+      done: () => this.#trash.look(),
+    })
     this.#durability = new Durability({
       confined: target.confined,
       borders: () => target.untouchable.borders,
-      schedule: (ms, act) => this.#after(ms, act),
+      schedule: (ms, act) => this.#timers.after(ms, act),
       synced: (position) => {
         if (!target.ledger.recordDurable(position)) return
         this.#tell({ type: 'durable', sequence: position.sequence })
@@ -79,13 +89,17 @@ export class RootDisk {
    * Takes the root over: locks it, finishes what a killed process was in the middle of, cleans up.
    * @throws Failure with one line for the operator
    */
-  static async open(options: DiskOptions, out: DiskOutput, seams: DiskSeams = { delay: pause }): Promise<RootDisk> {
+  static async open(
+    options: DiskOptions,
+    out: DiskOutput,
+    seams: DiskSeams = { delay: (ms, signal) => wait(ms, undefined, { signal }) },
+  ): Promise<RootDisk> {
     const log = (level: 'info' | 'warn', message: string, details: Record<string, unknown>) =>
       out.event({ type: 'log', level, message, details })
     const target = await openTarget({ ...options, ...seams, now: Date.now, log })
     const disk = new RootDisk(target, out, seams)
-    disk.#purge()
     await disk.#recover()
+    disk.#purgeDaily()
     // What a process that was killed had committed may not be synced yet, and it took along what it knew of that.
     const { position } = target.ledger
     if (position !== null) disk.#durability.committedMuch(position)
@@ -94,7 +108,7 @@ export class RootDisk {
   }
 
   /** Begins a connection. @throws RootGone when the path does not lead to the root that was opened any more */
-  hello(): Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials'> {
+  hello(): HelloPosition {
     const { ledger, partials } = this.#target
     if (!this.#target.isInPlace()) throw new RootGone(`${this.#target.path} is not the directory that was opened`)
     this.#target.doubtPosition()
@@ -115,106 +129,76 @@ export class RootDisk {
   }
 
   disconnected(): void {
-    const ended = this.#session
-    if (ended === null) return
-    this.#session = null
-    this.#connection.abort()
-    this.#queue = this.#queue.filter((item) => item.session !== ended)
+    if (this.#connection === null) return
+    const { session, ended } = this.#connection
+    this.#connection = null
+    ended.abort()
+    this.#queue.drop(session)
     this.#out.event({ type: 'phase', phase: 'idle' })
-    this.#add({ session: null, work: () => ended.end() })
+    this.#queue.push(null, () => session.end())
   }
 
   /** Finishes what is in flight and syncs it; what waits in the queue is dropped, and may come again. */
   async close(): Promise<void> {
     this.disconnected()
     this.#closing.abort()
-    if (this.#running !== null) await this.#running
-    for (const timer of this.#timers) clearTimeout(timer)
+    await this.#queue.rest()
+    await this.#trash.close()
+    this.#timers.clear()
     const isClean = (await this.#durability.flush()) && !this.#target.ledger.hasIntent
     await this.#target.close(isClean)
   }
 
   #begin(greeting: Greeting, durable: number): void {
     this.disconnected()
-    this.#connection = new AbortController()
-    this.#isBroken = false
-    const ours = new Session(
+    const ended = new AbortController()
+    const isOurs = () => this.#connection?.session === session
+    const session: Session = new Session(
       {
         target: this.#target,
         durability: this.#durability,
         problems: this.#problems,
-        steps: this.#steps,
+        steps: this.#stepsUntil(ended.signal),
         now: () => performance.now(),
         send: (message) => {
-          if (this.#session === ours) this.#out.send(message)
+          if (isOurs()) this.#out.send(message)
         },
         welcomed: () => this.#catchUp(durable),
         event: (event) => this.#event(event),
         later: (ms, act) =>
-          this.#after(ms, () => {
-            if (this.#session === ours) this.#enqueue(act)
+          this.#timers.after(ms, () => {
+            if (isOurs()) this.#enqueue(act)
           }),
         soon: (act) => {
           // Lets the thread hear what has come in.
           setImmediate(() => {
-            if (this.#session === ours) this.#enqueue(act)
+            if (isOurs()) this.#enqueue(act)
           })
         },
       },
       greeting,
     )
-    this.#session = ours
+    this.#connection = { session, ended, isBroken: false }
   }
 
   #enqueue(work: (session: Session) => Promise<void> | void): void {
-    const session = this.#session
-    if (session === null || this.#isBroken) return
-    this.#add({ session, work: () => work(session) })
-  }
-
-  #add(item: Item): void {
-    this.#queue.push(item)
-    this.#run()
-  }
-
-  #run(): void {
-    this.#running ??= this.#workOff().then(() => {
-      this.#running = null
-      // What was queued while the last item ended.
-      if (this.#queue.length > 0) this.#run()
-    })
-  }
-
-  async #workOff(): Promise<void> {
-    for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
-      const { session, work } = item
-      try {
-        if (session === null || (session === this.#session && !this.#isBroken)) await work()
-      } catch (error) {
-        if (error instanceof ProtocolError) this.#breakOff(error, session)
-        else if (!(error instanceof Dropped)) throw error
-      }
-      this.#tellTrash()
-    }
-  }
-
-  /** When it holds other things than before. */
-  #tellTrash(): void {
-    const { trash } = this.#target
-    if (trash.changes === this.#trashChanges) return
-    this.#trashChanges = trash.changes
-    this.#emptyTrash()
+    if (this.#connection === null || this.#connection.isBroken) return
+    const { session } = this.#connection
+    this.#queue.push(session, () => work(session))
   }
 
   #breakOff(error: ProtocolError, session: Session | null): void {
-    if (session !== this.#session) return
-    this.#isBroken = true
+    if (this.#connection === null || session !== this.#connection.session) return
+    this.#connection.isBroken = true
     this.#out.event({ type: 'broken', error: { code: error.code, message: error.message } })
   }
 
-  readonly #steps: DiskSteps = {
-    untilDone: (step) => this.#retry.run(step, [this.#closing.signal]),
-    whileConnected: (step) => this.#retry.run(step, [this.#connection.signal, this.#closing.signal]),
+  #stepsUntil(disconnected: AbortSignal): DiskSteps {
+    const { signal } = this.#closing
+    return {
+      untilDone: (step) => this.#retry.run(step, [signal]),
+      whileConnected: (step) => this.#retry.run(step, [disconnected, signal]),
+    }
   }
 
   #failing(failure: DiskFailure | null): void {
@@ -223,7 +207,7 @@ export class RootDisk {
   }
 
   #tell(message: ToAgent): void {
-    if (this.#session?.isWelcome === true) this.#out.send(message)
+    if (this.#connection?.session.isWelcome === true) this.#out.send(message)
   }
 
   /** Says what could not be said between hello and welcome. */
@@ -236,38 +220,29 @@ export class RootDisk {
 
   /** At once when the disk allows, else as the first thing in the queue. */
   async #recover(): Promise<void> {
-    const finish = async (steps: DiskSteps) => {
-      const outcome = await recover(this.#target, steps)
-      if (outcome === null) return
-      this.#log('info', 'finished a commit that was interrupted', {})
-      reportProblems(outcome, this.#problems, this.#out.event)
-      for (const touched of this.#target.hooks.of(outcome.changes)) this.#out.event({ type: 'touched', ...touched })
-      const { position } = this.#target.ledger
-      if (position !== null) this.#durability.committedMuch(position)
-    }
+    const { signal } = this.#closing
+    const untilDone: DiskSteps['untilDone'] = (step) => once(step, [signal])
     try {
-      await finish({ untilDone: async (step) => step(), whileConnected: async (step) => step() })
+      await this.#finishInterrupted({ untilDone, whileConnected: untilDone })
     } catch (error) {
       if (!isOperatingError(error)) throw error
-      this.#add({ session: null, work: () => finish(this.#steps) })
+      this.#queue.push(null, () => this.#finishInterrupted(this.#stepsUntil(signal)))
     }
   }
 
-  #purge(): void {
-    this.#emptyTrash()
-    this.#after(PURGE_MS, () => this.#add({ session: null, work: () => this.#purge() }))
+  async #finishInterrupted(steps: DiskSteps): Promise<void> {
+    const { ledger, burst, area, partials, untouchable, hooks } = this.#target
+    const outcome = await recover({ ledger, burst, area, partials, untouchable, steps })
+    if (outcome === null) return
+    this.#log('info', 'finished a commit that was interrupted', {})
+    this.#problems.burstEnded(outcome)
+    for (const touched of hooks.of(outcome.changes)) this.#out.event({ type: 'touched', ...touched })
+    if (ledger.position !== null) this.#durability.committedMuch(ledger.position)
   }
 
-  #emptyTrash(): void {
-    const { trash } = this.#target
-    try {
-      const batches = trash.purge()
-      if (batches > 0) this.#log('info', 'emptied the trash', { batches })
-      this.#out.event({ type: 'trash', status: trash.status })
-    } catch (error) {
-      if (!isOperatingError(error)) throw error
-      this.#log('warn', 'the trash could not be emptied', { error: plainMessage(error) })
-    }
+  #purgeDaily(): void {
+    this.#trash.purge()
+    this.#timers.after(PURGE_MS, () => this.#purgeDaily())
   }
 
   #event(event: DiskEvent): void {
@@ -279,20 +254,7 @@ export class RootDisk {
     this.#out.event(event)
   }
 
-  #after(ms: number, act: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      act()
-    }, ms)
-    timer.unref()
-    this.#timers.add(timer)
-  }
-
   #log(level: 'info' | 'warn' | 'error', message: string, details: Record<string, unknown>): void {
     this.#out.event({ type: 'log', level, message, details })
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await wait(ms, undefined, { signal })
 }

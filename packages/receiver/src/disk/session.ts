@@ -8,35 +8,29 @@
  * the ledger says so, and the cursor of a connection moves only by changesets that begin where it stands.
  */
 
-import { Buffer } from 'node:buffer'
-import { freeMemory } from '@rootferry/host/machine'
 import {
   type Changeset,
   type Commit,
   decodeToReceiver,
   type Listing,
   ProtocolError,
-  type ResyncOrder,
-  type Segment,
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
 import type { DiskEvent, Phase } from '../root-messages.ts'
-import type { BurstOutcome } from './commit/burst.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
 import type { Findings } from './compare/findings.ts'
-import { type Answered, FIRST_LOOK, type ResyncScope, WHOLE_TARGET } from './compare/resync.ts'
-import { ResyncRun } from './compare/resync-run.ts'
+import { FIRST_LOOK, Resync, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
 import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
+import { dueDebts, settlement } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
 import { stripSetId } from './files/set-id.ts'
-import { Incoming } from './stage/incoming.ts'
-import { FrameCollector, unpackSegment } from './stage/unpacker.ts'
+import type { Plan } from './ledger/operation.ts'
+import type { Incoming } from './stage/incoming.ts'
+import { Intake } from './stage/intake.ts'
 import type { Target } from './target.ts'
-
-const NO_BYTES = Buffer.alloc(0)
 
 export interface SessionParts {
   target: Target
@@ -65,22 +59,21 @@ export interface Greeting {
 export class Session {
   readonly #parts: SessionParts
   readonly #greeting: Greeting
-  readonly #frames = new FrameCollector()
+  readonly #intake: Intake
   readonly #repairs: Repairs
   #welcome: Welcome | null = null
-  #resync: ResyncRun | null = null
+  #resync: Resync | null = null
   /** Where the next changeset has to begin; null while an automatic resync is under way. */
   #cursor: number | null = null
   #head = 0
   #isLive = false
-  #incoming: { changeset: Incoming; startedAt: number } | null = null
-  #segment: Segment | null = null
-  #staged = { entries: 0, bytes: 0 }
 
   constructor(parts: SessionParts, greeting: Greeting) {
     this.#parts = parts
     this.#greeting = greeting
-    this.#repairs = new Repairs(parts)
+    this.#intake = new Intake({ ...parts, disk: parts.target })
+    const { ledger, untouchable } = parts.target
+    this.#repairs = new Repairs({ ...parts, ledger, untouchable })
   }
 
   /** Whether welcome has come: before it nothing may be sent but the hello. */
@@ -90,8 +83,7 @@ export class Session {
 
   /** @throws ProtocolError when the agent broke the protocol */
   async text(frame: Uint8Array): Promise<void> {
-    if (this.#frames.isCollecting)
-      throw new ProtocolError('unexpected-message', 'a message amid the bytes of a segment')
+    this.#intake.refuseMessages()
     const message = decodeToReceiver(frame)
     if (!this.#parts.target.allowsSetId) stripSetId(message)
     if (this.#welcome === null) {
@@ -106,7 +98,7 @@ export class Session {
         this.#beginChangeset(message, this.#welcome)
         return
       case 'segment':
-        await this.#beginSegment(message)
+        await this.#intake.segment(message)
         return
       case 'commit':
         await this.#commit(message, this.#welcome)
@@ -115,23 +107,22 @@ export class Session {
         await this.#listing(message, this.#welcome)
         return
       case 'resync':
-        this.#beginResync(message)
+        this.#beginResync({ id: message.id, paths: message.within, check: message.check, dryRun: message.dryRun })
         return
       case 'cancel-resync':
-        if (this.#resync?.scope.id === message.id) await this.#resync.cancel()
+        if (this.#resync?.order.id === message.id) await this.#resync.cancel()
     }
   }
 
   /** @throws ProtocolError when the agent broke the protocol */
   async bytes(frame: Uint8Array): Promise<void> {
-    const packed = this.#frames.add(frame)
-    if (packed !== null && this.#segment !== null) await this.#stage(this.#segment, packed)
+    await this.#intake.frame(frame)
   }
 
   /** The connection ended: what it left unfinished goes, but slices stay. */
   async end(): Promise<void> {
     const { target, steps } = this.#parts
-    this.#incoming = null
+    this.#intake.end()
     this.#resync?.end()
     target.partials.interrupt()
     target.confined.release()
@@ -178,83 +169,56 @@ export class Session {
   }
 
   #beginChangeset(header: Changeset, { epoch }: Welcome): void {
-    if (this.#incoming !== null) throw new ProtocolError('unexpected-message', 'a changeset within another')
+    if (this.#intake.changeset !== null) throw new ProtocolError('unexpected-message', 'a changeset within another')
     if (header.request === null ? header.from !== this.#cursor : !this.#repairs.isOpen(header.request)) {
       throw new ProtocolError('unexpected-message', `a changeset from ${header.from} that was not due`)
     }
     if (header.to < header.from) throw new ProtocolError('unexpected-message', 'a changeset that goes back')
     this.#head = Math.max(this.#head, header.head)
-    const changeset = new Incoming(header, this.#parts.target, epoch)
-    this.#incoming = { changeset, startedAt: this.#parts.now() }
-  }
-
-  async #beginSegment(segment: Segment): Promise<void> {
-    if (this.#incoming === null) throw new ProtocolError('unexpected-message', 'a segment without a changeset')
-    this.#incoming.changeset.describe(segment)
-    this.#segment = segment
-    this.#frames.begin(segment.bytes)
-    if (segment.bytes === 0) await this.#stage(segment, NO_BYTES)
-  }
-
-  async #stage(segment: Segment, packed: Buffer): Promise<void> {
-    const { steps, event } = this.#parts
-    const changeset = this.#incoming?.changeset
-    this.#segment = null
-    const contents = await unpackSegment(segment, packed)
-    if (changeset === undefined) return
-    const before = changeset.bytes
-    await steps.whileConnected(changeset.stager(segment, contents))
-    if (segment.encoding === 'zstd') for (const { bytes } of contents) freeMemory(bytes)
-    this.#staged.entries += segment.changes.length
-    this.#staged.bytes += changeset.bytes - before + (segment.slice?.length ?? 0)
-    event({ type: 'progress', ...this.#staged })
-    if (segment.bytes > 0) event({ type: 'consumed', bytes: segment.bytes })
+    this.#intake.begin(header, epoch)
   }
 
   async #commit(commit: Commit, { epoch, term }: Welcome): Promise<void> {
-    const { target, problems, steps } = this.#parts
-    const incoming = this.#incoming
-    if (incoming === null) throw new ProtocolError('unexpected-message', 'a commit without a changeset')
-    const { changeset } = incoming
+    const { target, problems, steps, event } = this.#parts
+    const { changeset } = this.#intake
+    if (changeset === null) throw new ProtocolError('unexpected-message', 'a commit without a changeset')
     const { request, to } = changeset.header
     await steps.whileConnected(changeset.completer(commit))
     target.confined.release()
+    const { staged, owed } = changeset
+    const paths = [...changeset.paths]
+    const arrival = { paths, staged, owed, asked: request === null ? null : this.#repairs.answered(request) }
+    const due = dueDebts(arrival, target.ledger.owedCount > 0)
     const position = request === null ? { epoch, term, sequence: to } : null
-    const cleared = request === null ? settledPaths(changeset, target) : this.#repairs.answered(request)
-    // What an answer left out could not be read by the agent just now.
-    const unanswered = request === null ? [] : cleared.filter((path) => !changeset.has(path))
-    const owed = [...changeset.owed, ...unanswered]
-    const intent = { changes: changeset.staged, before: [], position, cleared, owed }
-    const outcome = await commitIntent(target, intent, changeset.paths, steps)
-    this.#incoming = null
+    const intent = { changes: staged, before: [], position, ...due }
+    const { ledger, burst, area, partials } = target
+    const outcome = await commitIntent({ ledger, burst, area, partials, steps }, intent, paths)
+    this.#intake.end()
     if (request === null) this.#cursor = to
-    this.#tellCommitted(changeset, outcome.tally, incoming.startedAt)
-    for (const touched of target.hooks.of(changeset.staged)) this.#parts.event({ type: 'touched', ...touched })
-    reportProblems(outcome, this.#parts.problems, this.#parts.event)
-    problems.mended(rightPaths(changeset.paths, owed, outcome))
-    this.#repairs.add(outcome, request !== null)
-    this.#resync?.committed(changeset.paths, request === null ? null : answerOf(cleared, changeset, owed, outcome))
+    this.#tellCommitted(changeset, outcome.tally)
+    for (const touched of target.hooks.of(staged)) event({ type: 'touched', ...touched })
+    problems.burstEnded(outcome)
+    const { right, answered } = settlement(arrival, due, outcome)
+    problems.mended(right)
+    this.#repairs.burstEnded(outcome, request !== null)
+    this.#resync?.committed(paths, answered)
     await this.#resync?.proceed()
     this.#checkLive()
   }
 
-  #tellCommitted(
-    changeset: Incoming,
-    tally: { added: number; changed: number; removed: number },
-    startedAt: number,
-  ): void {
+  #tellCommitted(changeset: Incoming, tally: Plan['tally']): void {
     const { target, durability, send, event, now } = this.#parts
     const { request, to, head } = changeset.header
     if (request === null) send({ type: 'committed', sequence: to })
     else send({ type: 'repaired', request })
     const { bytes, entries } = changeset
-    const ms = now() - startedAt
+    const ms = now() - this.#intake.startedAt
     event({ type: 'committed', sequence: to, head, repair: request !== null, ...tally, bytes, entries, ms })
     durability.committed(changeset.paths, target.ledger.position)
   }
 
   async #listing(listing: Listing, welcome: Welcome): Promise<void> {
-    if (this.#incoming !== null) throw new ProtocolError('unexpected-message', 'a listing within a changeset')
+    if (this.#intake.changeset !== null) throw new ProtocolError('unexpected-message', 'a listing within a changeset')
     if (this.#resync === null) throw new ProtocolError('unexpected-message', 'a listing without a resync')
     if (this.#cursor !== null && listing.sequence > this.#cursor) {
       throw new ProtocolError('unexpected-message', 'a listing ahead of the changes that lead to it')
@@ -264,19 +228,21 @@ export class Session {
     this.#checkLive()
   }
 
-  #beginResync({ id, within, check, dryRun }: ResyncOrder): void {
-    if (this.#cursor === null || this.#resync !== null || this.#incoming !== null) {
+  #beginResync(order: ResyncOrder): void {
+    if (this.#cursor === null || this.#resync !== null || this.#intake.changeset !== null) {
       throw new ProtocolError('unexpected-message', 'a resync amid something else')
     }
-    this.#resync = this.#startResync({ id, within, check, isDryRun: dryRun })
+    this.#resync = this.#startResync(order)
   }
 
-  #startResync(scope: ResyncScope): ResyncRun {
+  #startResync(order: ResyncOrder): Resync {
+    const { confined, removal, creation, owners, untouchable } = this.#parts.target
     const over = (findings: Findings) => {
-      if (scope === FIRST_LOOK) return this.#endFirstLook(findings)
-      return scope.id === null ? this.#endAutomatic() : this.#endAskedFor(scope)
+      if (order === FIRST_LOOK) return this.#endFirstLook(findings)
+      return order.id === null ? this.#endAutomatic() : this.#endOrdered(order)
     }
-    return new ResyncRun({ ...this.#parts, repairs: this.#repairs, over }, scope)
+    const disk = { confined, removal, creation, owners, untouchable }
+    return new Resync({ ...this.#parts, ...disk, repairs: this.#repairs, over }, order)
   }
 
   /** Tells what is going to be done, and goes about it. */
@@ -306,17 +272,18 @@ export class Session {
     this.#checkLive()
   }
 
-  async #endAskedFor({ isDryRun }: ResyncScope): Promise<void> {
+  async #endOrdered({ dryRun }: ResyncOrder): Promise<void> {
     const { target, durability } = this.#parts
     this.#resync = null
     await this.#tidy()
-    if (!isDryRun && target.ledger.position !== null) durability.committedMuch(target.ledger.position)
+    if (!dryRun && target.ledger.position !== null) durability.committedMuch(target.ledger.position)
   }
 
   /** Unless something is staged that will be needed. */
   async #tidy(): Promise<void> {
     const { target, steps } = this.#parts
-    if (this.#incoming === null) await steps.whileConnected(() => target.area.tidy(target.partials.stagedNames()))
+    if (this.#intake.changeset === null)
+      await steps.whileConnected(() => target.area.tidy(target.partials.stagedNames()))
   }
 
   #checkLive(): void {
@@ -328,48 +295,5 @@ export class Session {
 
   #phase(phase: Phase): void {
     this.#parts.event({ type: 'phase', phase })
-  }
-}
-
-/** What an answer brought, and what of it is not right yet. */
-function answerOf(paths: string[], changeset: Incoming, owed: readonly string[], outcome: BurstOutcome): Answered {
-  const unrepaired = new Map([...outcome.owed, ...outcome.failed].map((path) => [path, 'could not be made right']))
-  for (const { path, message } of outcome.problems) unrepaired.set(path, message)
-  for (const path of owed) unrepaired.set(path, '')
-  const received = changeset.staged.filter((change) => change.kind === 'file' && change.staged !== null)
-  const bytes = received.reduce((sum, change) => sum + (change.kind === 'file' ? change.size : 0), 0)
-  return { paths, unrepaired, bytes }
-}
-
-/** Paths of a changeset that are as it says now. */
-function rightPaths(paths: Iterable<string>, owed: readonly string[], outcome: BurstOutcome): string[] {
-  const wrong = new Set([...owed, ...outcome.owed, ...outcome.failed, ...outcome.problems.map(({ path }) => path)])
-  return [...paths].filter((path) => !wrong.has(path))
-}
-
-/** Owed paths that the changeset makes right; one that keeps its content does not. */
-function settledPaths(changeset: Incoming, { ledger }: Target): string[] {
-  if (ledger.owedCount === 0) return []
-  return changeset.staged.filter((change) => change.kind !== 'file' || change.staged !== null).map(({ path }) => path)
-}
-
-const MOST_REPORTED = 100
-
-/** Shows what could not be made right; the paths are owed besides. */
-export function reportProblems(outcome: BurstOutcome, known: Problems, event: (event: DiskEvent) => void): void {
-  for (const problem of outcome.problems.slice(0, MOST_REPORTED)) known.note(problem, 'commit')
-  const unreported = outcome.problems.length - MOST_REPORTED
-  if (unreported > 0) {
-    event({ type: 'log', level: 'warn', message: 'more paths could not be made right', details: { unreported } })
-  }
-  const [path] = outcome.unrestored
-  if (path !== undefined) {
-    const message = 'directories of other owners keep the time that the commit left them with'
-    event({ type: 'log', level: 'warn', message, details: { directories: outcome.unrestored.length, path } })
-  }
-  const [border] = outcome.bordered
-  if (border !== undefined) {
-    const message = 'directories that the agent has no more stay, because other filesystems are mounted in them'
-    event({ type: 'log', level: 'warn', message, details: { directories: outcome.bordered.length, path: border } })
   }
 }

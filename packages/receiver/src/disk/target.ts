@@ -21,8 +21,9 @@ import {
   removeTree,
 } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
-import type { OwnerPolicy, TrashLimits } from '../root-messages.ts'
+import type { DiskOptions } from '../root-messages.ts'
 import { lockRoot, unlockRoot } from './area/lock.ts'
+import { Removal } from './area/removal.ts'
 import { Trash } from './area/trash.ts'
 import { WorkArea } from './area/work-area.ts'
 import { Burst } from './commit/burst.ts'
@@ -36,21 +37,7 @@ import type { LedgerLog } from './ledger/ledger-file.ts'
 import { PartialFiles } from './stage/partial-files.ts'
 import { probeCreation } from './stage/staging.ts'
 
-export interface TargetOptions {
-  /** Absolute; made with mode 0755 when nothing is there. */
-  path: string
-  /** Absolute; this root's own, made with mode 0700. */
-  stateDir: string
-  /** gitignore lines. */
-  protect: readonly string[]
-  owner: OwnerPolicy
-  /** Whether files may have set-user-id and set-group-id bits. */
-  allowSetuid: boolean
-  hookPatterns: readonly (readonly string[])[]
-  /** Absolute; used when it lies on the target's filesystem. */
-  trashDir: string
-  trash: TrashLimits
-  bootId: string
+export interface TargetOptions extends DiskOptions {
   now(): number
   log: LedgerLog
   beforeStep?(step: string, path: string): void
@@ -61,7 +48,9 @@ export interface Target {
   readonly confined: ConfinedDirectories
   readonly ledger: Ledger
   readonly area: WorkArea
-  readonly trash: Trash
+  /** What takes things away goes through `removal`. */
+  readonly trash: Omit<Trash, 'throwAway'>
+  readonly removal: Removal
   readonly untouchable: Untouchable
   readonly hooks: HookMatches
   readonly allowsSetId: boolean
@@ -121,11 +110,13 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
     const status = statSync(path, { throwIfNoEntry: false })
     return status !== undefined && status.ino === ino && status.dev === dev
   }
-  const parts = { confined, area, trash, untouchable, creation, isInPlace }
+  const removal = new Removal({ confined, trash, untouchable })
+  const parts = { confined, area, removal, untouchable, creation, isInPlace }
   return {
     ...parts,
     allowsSetId: options.allowSetuid,
     hooks: new HookMatches(options.hookPatterns),
+    trash,
     path,
     ledger,
     owners,

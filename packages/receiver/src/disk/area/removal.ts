@@ -1,79 +1,123 @@
 /**
- * Removing directories without harm: what the agent never knew goes to the trash, what must stay stays.
+ * The only way to take away what others built: it asks first whether anything in there has to stay.
  *
+ * What the agent never knew goes to the trash, what must stay stays. All walks are iterative and give way.
  * INVARIANT: only empty directories are removed, and only objects for which nothing inside stays are moved away. What
  * lies across a border is not moved away at all.
- * Never led through a symlink: every name is reached through a confined descriptor.
+ * SAFETY: never led through a symlink, because every name is reached through a confined descriptor. A name that is no
+ * valid UTF-8 is a name all the same: it travels as bytes.
  */
 import { Buffer } from 'node:buffer'
-import { type Dirent, readdirSync, rmdirSync } from 'node:fs'
-import { type ConfinedDirectories, type DiskKind, errorCode, kindOf } from '@rootferry/host/machine'
-import { joinPath } from '@rootferry/protocol'
+import { closeSync, constants, openSync, readdirSync, rmdirSync } from 'node:fs'
+import { ConfinedDirectories, type DiskKind, errorCode, kindOf } from '@rootferry/host/machine'
+import { joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { Untouchable } from '../files/untouchable.ts'
+import type { Walk } from '../files/walk.ts'
 import type { Trash } from './trash.ts'
+
+/** Directories with names that are no valid UTF-8, one inside the other, into which a walk looks. */
+const MOST_UNSPEAKABLE = 16
+/** Linux's O_PATH, which Node does not list. */
+const DIRECTORY_FLAGS = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW
 
 /** Something protected or excluded, or another filesystem, is inside a directory that would have to go. */
 export class StaysError extends Error {
   override name = 'StaysError'
 }
 
-export class Removal {
-  readonly #confined: ConfinedDirectories
-  readonly #trash: Trash
-  readonly #untouchable: Untouchable
+/** An object that may be moved away with all it holds. Made by `removable` alone. */
+export interface Removable {
+  /** For people: bytes that are no valid UTF-8 are replaced. */
+  readonly path: string
+  readonly directory: string
+  readonly name: Buffer
+}
 
-  constructor(confined: ConfinedDirectories, trash: Trash, untouchable: Untouchable) {
-    this.#confined = confined
-    this.#trash = trash
-    this.#untouchable = untouchable
+interface Child extends Removable {
+  isDirectory: boolean
+  stays: boolean
+}
+
+export interface RemovalParts {
+  confined: ConfinedDirectories
+  trash: Pick<Trash, 'throwAway'>
+  untouchable: Untouchable
+}
+
+export class Removal {
+  readonly #parts: RemovalParts
+
+  constructor(parts: RemovalParts) {
+    this.#parts = parts
+  }
+
+  /** Whether the object is one that must not be removed, whatever is in it. */
+  stays(path: string, kind: DiskKind): boolean {
+    const { untouchable } = this.#parts
+    return untouchable.stays(path, kind) || untouchable.isAcrossBorder(path)
   }
 
   /** Removes a directory; when something in it stays, so does the directory. @throws the system error */
-  removeDirectory(path: string): void {
-    if (this.#removeEmpty(path)) return
-    if (this.#clear(path)) this.#removeEmpty(path)
+  *removeDirectory(path: string): Walk<void> {
+    if (this.#parts.untouchable.stays(path, 'directory') || this.#removeEmpty(path)) return
+    const holding = yield* this.#holding(path)
+    yield* this.#clear(path, holding)
+    if (holding.size === 0) this.#removeEmpty(path)
   }
 
   /** Removes a directory that is in the way. @throws StaysError, and nothing was moved; the system error */
-  vacate(path: string): void {
-    if (this.#removeEmpty(path)) return
-    if (this.#holdsStaying(path))
-      throw new StaysError('something protected or excluded, or another filesystem, is inside')
-    this.#clear(path)
-    rmdirSync(this.#confined.locate(path))
-    this.#confined.forget(path)
+  *vacate(path: string): Walk<void> {
+    yield* this.empty(path)
+    this.removeEmptied(path)
   }
 
-  /** What `discard` would move away, topmost first: nothing of what stays, and no directory in which something does. */
-  removable(path: string, kind: DiskKind): string[] {
-    if (this.#staysHere(path, kind)) return []
-    if (kind !== 'directory' || !this.#holdsStaying(path)) return [path]
-    return this.#children(path).flatMap((child) => {
-      return this.removable(joinPath(path, child.name.toString()), kindOf(child))
-    })
+  /** Moves all away that a directory holds. @throws StaysError, and nothing was moved; the system error */
+  *empty(path: string): Walk<void> {
+    const holding = yield* this.#holding(path)
+    if (holding.size > 0 || this.#parts.untouchable.stays(path, 'directory')) {
+      throw new StaysError('something protected or excluded, or another filesystem, is inside')
+    }
+    yield* this.#clear(path, holding)
+  }
+
+  /** Removes a directory that `empty` has emptied. @throws ENOTEMPTY when something came in since; the system error */
+  removeEmptied(path: string): void {
+    const { confined } = this.#parts
+    confined.forget(path)
+    rmdirSync(confined.locate(path))
   }
 
   /**
-   * Moves one object away; of a directory in which something stays, the rest.
-   * @returns false when the object itself stays
+   * What of an object may be moved away: the object itself, or when something in it stays the rest, topmost first.
    * @throws the system error
    */
-  discard(path: string, kind: DiskKind): boolean {
-    if (this.#staysHere(path, kind)) return false
-    if (kind === 'directory' && this.#holdsStaying(path)) {
-      this.#clear(path)
-      return true
+  *removable(directory: string, name: Buffer, kind: DiskKind): Walk<Removable[]> {
+    const path = joinPath(directory, name.toString())
+    const top: Removable = { path, directory, name }
+    if (this.stays(path, kind)) return []
+    const holding = kind === 'directory' ? yield* this.#holdingIn(top) : new Set<string>()
+    if (holding.size === 0) return [top]
+    const found: Removable[] = []
+    if (!isSpeakable(name)) return found
+    for (const child of this.#topmost(path, holding)) {
+      if (child !== null) found.push(child)
+      yield
     }
-    this.#trash.take(this.#confined.locate(path), path)
-    if (kind === 'directory') this.#confined.forget(path)
-    return true
+    return found
+  }
+
+  /** Moves to the trash what `removable` has named. @throws the system error */
+  throwAway({ path, directory, name }: Removable): void {
+    const { confined, trash } = this.#parts
+    const parent = Buffer.from(`${confined.locateDirectory(directory)}/`)
+    trash.throwAway(Buffer.concat([parent, name]), path)
+    confined.forget(path)
   }
 
   /** @returns false when it is not empty */
   #removeEmpty(path: string): boolean {
-    this.#confined.forget(path)
     try {
-      rmdirSync(this.#confined.locate(path))
+      this.removeEmptied(path)
       return true
     } catch (error) {
       if (errorCode(error) === 'ENOTEMPTY' || errorCode(error) === 'EEXIST') return false
@@ -81,39 +125,117 @@ export class Removal {
     }
   }
 
-  /** @returns whether the directory is empty now */
-  #clear(path: string): boolean {
-    let isEmpty = true
-    for (const child of this.#children(path)) {
-      const below = joinPath(path, child.name.toString())
-      if (this.#staysHere(below, kindOf(child))) {
-        isEmpty = false
-      } else if (child.isDirectory() && this.#holdsStaying(below)) {
-        this.#clear(below)
-        isEmpty = false
-      } else {
-        // As bytes: a name that is no valid UTF-8 is a name all the same.
-        const location = Buffer.from(`${this.#confined.locateDirectory(path)}/`)
-        this.#trash.take(Buffer.concat([location, child.name]), below)
-        this.#confined.forget(below)
+  *#clear(path: string, holding: ReadonlySet<string>): Walk<void> {
+    for (const child of this.#topmost(path, holding)) {
+      if (child !== null) this.throwAway(child)
+      yield
+    }
+  }
+
+  /** What is not in the way of anything that stays, topmost first; null where nothing is, to give way. */
+  *#topmost(top: string, holding: ReadonlySet<string>): Generator<Child | null, void, void> {
+    const waiting = [top]
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      yield null
+      for (const child of this.#children(this.#parts.confined, path, path)) {
+        if (child.stays) continue
+        if (!holding.has(child.path)) yield child
+        else if (isSpeakable(child.name)) waiting.push(child.path)
       }
     }
-    return isEmpty
   }
 
-  #holdsStaying(path: string): boolean {
-    if (this.#untouchable.isAcrossBorder(path)) return this.#children(path).length > 0
-    return this.#children(path).some((child) => {
-      const below = joinPath(path, child.name.toString())
-      return this.#staysHere(below, kindOf(child)) || (child.isDirectory() && this.#holdsStaying(below))
+  /** The directory and those below it in which something stays. */
+  #holding(path: string): Walk<ReadonlySet<string>> {
+    const name = Buffer.from(path === ROOT_PATH ? '.' : path.slice(path.lastIndexOf('/') + 1))
+    return this.#holdingIn({ path, directory: parentPath(path), name })
+  }
+
+  *#holdingIn(top: Removable): Walk<ReadonlySet<string>> {
+    const holding = new Set<string>()
+    using ways = new Ways(this.#parts.confined, top)
+    for (let place = ways.next(); place !== null; place = ways.next()) {
+      yield
+      for (const child of this.#children(place.confined, place.at, place.path)) {
+        const isLeft = child.stays || (child.isDirectory && !ways.enter(place, child))
+        for (let at = place.path; isLeft && !holding.has(at); at = parentPath(at)) {
+          holding.add(at)
+          if (at === top.path) break
+        }
+      }
+    }
+    return holding
+  }
+
+  /** @param at where it is below `confined`. @param path what it is called below the root */
+  #children(confined: ConfinedDirectories, at: string, path: string): Child[] {
+    const entries = readdirSync(confined.locateDirectory(at), { encoding: 'buffer', withFileTypes: true })
+    return entries.map((entry) => {
+      const below = joinPath(path, entry.name.toString())
+      const kind = kindOf(entry)
+      const stays = this.stays(below, kind)
+      return { path: below, directory: path, name: entry.name, isDirectory: kind === 'directory', stays }
     })
   }
+}
 
-  #staysHere(path: string, kind: DiskKind): boolean {
-    return this.#untouchable.stays(path, kind) || this.#untouchable.isAcrossBorder(path)
+interface Place {
+  confined: ConfinedDirectories
+  at: string
+  path: string
+  /** How many names that are no valid UTF-8 led here. */
+  unspeakable: number
+}
+
+/** Directories into which a walk has still to look, the last found first. */
+class Ways implements Disposable {
+  readonly #waiting: { from: Place; child: Removable }[] = []
+  /** Those with unspeakable names, one inside the other, and how many waited when each was opened. */
+  readonly #opened: { confined: ConfinedDirectories; waiting: number }[] = []
+
+  constructor(confined: ConfinedDirectories, top: Removable) {
+    const { directory } = top
+    this.enter({ confined, at: directory, path: directory, unspeakable: 0 }, top)
   }
 
-  #children(path: string): Dirent<Buffer<ArrayBuffer>>[] {
-    return readdirSync(this.#confined.locateDirectory(path), { encoding: 'buffer', withFileTypes: true })
+  /** @returns false when it is not going to be looked into */
+  enter(from: Place, child: Removable): boolean {
+    if (from.unspeakable >= MOST_UNSPEAKABLE && !isSpeakable(child.name)) return false
+    this.#waiting.push({ from, child })
+    return true
   }
+
+  next(): Place | null {
+    for (let last = this.#opened.at(-1); last !== undefined; last = this.#opened.at(-1)) {
+      if (this.#waiting.length > last.waiting) break
+      last.confined[Symbol.dispose]()
+      this.#opened.pop()
+    }
+    const next = this.#waiting.pop()
+    if (next === undefined) return null
+    const { from, child } = next
+    const { path, name } = child
+    if (isSpeakable(name)) return { ...from, at: joinPath(from.at, name.toString()), path }
+    const confined = openUnspeakable(from, name)
+    this.#opened.push({ confined, waiting: this.#waiting.length })
+    return { confined, at: ROOT_PATH, path, unspeakable: from.unspeakable + 1 }
+  }
+
+  [Symbol.dispose](): void {
+    for (const { confined } of this.#opened) confined[Symbol.dispose]()
+  }
+}
+
+function openUnspeakable({ confined, at }: Place, name: Buffer): ConfinedDirectories {
+  const parent = Buffer.from(`${confined.locateDirectory(at)}/`)
+  const descriptor = openSync(Buffer.concat([parent, name]), DIRECTORY_FLAGS)
+  try {
+    return new ConfinedDirectories(`/proc/self/fd/${descriptor}/.`, 'refused')
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function isSpeakable(name: Buffer): boolean {
+  return Buffer.from(name.toString()).equals(name)
 }

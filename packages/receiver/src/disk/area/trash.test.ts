@@ -14,7 +14,7 @@ import {
 import { userInfo } from 'node:os'
 import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host/machine'
-import { Scratch } from '../../../test-support/test-feed.ts'
+import { atOnce, Scratch } from '../../../test-support/test-feed.ts'
 import { probeCreation } from '../stage/staging.ts'
 import { Trash } from './trash.ts'
 import { WorkArea } from './work-area.ts'
@@ -45,10 +45,10 @@ test('what is thrown away keeps its path, and a name that is taken gets a suffix
   for (const content of ['first', 'second']) {
     mkdirSync(scratch.at('root/a/b'), { recursive: true })
     writeFileSync(scratch.at('root/a/b/c'), content)
-    trash.take(scratch.at('root/a/b/c'), 'a/b/c')
+    trash.throwAway(scratch.at('root/a/b/c'), 'a/b/c')
   }
   writeFileSync(scratch.at('root/under'), 'below a file')
-  trash.take(scratch.at('root/under'), 'a/b/c/under')
+  trash.throwAway(scratch.at('root/under'), 'a/b/c/under')
   assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'a/b/c'), 'utf8'), 'first')
   assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'a/b/c~1'), 'utf8'), 'second')
   assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'displaced'), 'utf8'), 'below a file')
@@ -59,7 +59,7 @@ test('a path too long for the trash is kept under another name', () => {
   using scratch = new Scratch()
   const { trash, confined } = open(scratch, 7)
   writeFileSync(scratch.at('root/x'), 'deep')
-  trash.take(scratch.at('root/x'), Array.from({ length: 40 }, () => 'n'.repeat(100)).join('/'))
+  trash.throwAway(scratch.at('root/x'), Array.from({ length: 40 }, () => 'n'.repeat(100)).join('/'))
   assert.deepEqual(readdirSync(scratch.at('state/trash', BATCH)), ['displaced'])
   confined[Symbol.dispose]()
 })
@@ -75,14 +75,16 @@ test('batches older than the days to keep go, younger ones stay; with no days no
     const seconds = NOW / 1000 - days * 86_400
     utimesSync(scratch.at('state/trash', name), seconds, seconds)
   }
-  assert.equal(trash.purge(), 1)
+  assert.equal(atOnce(trash.purge()).batches, 1)
   assert.deepEqual(readdirSync(scratch.at('state/trash')), ['young'])
   confined[Symbol.dispose]()
   using another = new Scratch()
   const { trash: none, confined: others } = open(another, 0)
   mkdirSync(another.at('root/d/e'), { recursive: true })
-  none.take(another.at('root/d'), 'd')
+  none.throwAway(another.at('root/d'), 'd')
   assert.deepEqual(readdirSync(another.at('root')), [])
+  assert.deepEqual(none.status, { batches: 0, bytes: 0, oldestAt: null })
+  atOnce(none.purge())
   assert.deepEqual(readdirSync(another.at('state/trash')), [])
   others[Symbol.dispose]()
 })
@@ -93,7 +95,7 @@ test('the oldest batches go first when there is too much, the latest one stays; 
   const throwAway = (name: string, bytes: number) => {
     mkdirSync(scratch.at('root', name))
     writeFileSync(scratch.at('root', name, 'file'), Buffer.alloc(bytes))
-    trash.take(scratch.at('root', name), name)
+    trash.throwAway(scratch.at('root', name), name)
   }
   const batches = () => readdirSync(scratch.at('state/trash')).sort()
   assert.equal(trash.status.oldestAt, null)
@@ -103,16 +105,18 @@ test('the oldest batches go first when there is too much, the latest one stays; 
   assert.deepEqual(batches(), [BATCH])
   clock.ms += 601_000
   throwAway('c', 400)
-  assert.equal(trash.purge(), 0)
+  assert.equal(atOnce(trash.purge()).batches, 0)
   const oldestAt = new Date(NOW + 599_000).toISOString()
   assert.deepEqual(trash.status, { batches: 2, bytes: 2_400, oldestAt })
-  assert.deepEqual(open(scratch, 7).trash.status.bytes, 2_400)
+  const { trash: other } = open(scratch, 7)
+  atOnce(other.measure())
+  assert.equal(other.status.bytes, 2_400)
   throwAway('d', 101)
-  assert.equal(trash.purge(), 1)
+  assert.equal(atOnce(trash.purge()).batches, 1)
   const { batches: left, bytes } = trash.status
   assert.deepEqual([left, bytes], [1, 501])
   throwAway('e', 5_000)
-  assert.equal(trash.purge(), 0)
+  assert.equal(atOnce(trash.purge()).batches, 0)
   assert.ok(existsSync(scratch.at('state/trash', batches()[0] ?? '', 'e/file')))
   clock.ms = NOW
   confined[Symbol.dispose]()
@@ -123,9 +127,9 @@ test('a symlink that was thrown away leads nothing that follows out of the trash
   const { trash, confined } = open(scratch, 7)
   mkdirSync(scratch.at('outside'))
   symlinkSync(scratch.at('outside'), scratch.at('root/a'))
-  trash.take(scratch.at('root/a'), 'a')
+  trash.throwAway(scratch.at('root/a'), 'a')
   writeFileSync(scratch.at('root/b'), 'of a directory that was called a')
-  trash.take(scratch.at('root/b'), 'a/b')
+  trash.throwAway(scratch.at('root/b'), 'a/b')
   assert.deepEqual(readdirSync(scratch.at('outside')), [])
   assert.deepEqual(readdirSync(scratch.at('state/trash', BATCH)).sort(), ['a', 'displaced'])
   confined[Symbol.dispose]()
@@ -143,7 +147,7 @@ test('what others have put into the trash takes in nothing: symlinks, files, and
   const throwAway = () => {
     mkdirSync(scratch.at('root/cron.d'), { recursive: true })
     writeFileSync(scratch.at('root/cron.d/job'), '* * * * * root id')
-    trash.take(scratch.at('root/cron.d/job'), 'cron.d/job')
+    trash.throwAway(scratch.at('root/cron.d/job'), 'cron.d/job')
   }
   assert.throws(throwAway, { code: 'EEXIST' })
   clock.ms += 1
@@ -161,7 +165,7 @@ test('what others have put into the trash takes in nothing: symlinks, files, and
   utimesSync(scratch.at('state/trash', own), NOW / 1000, NOW / 1000)
   const { trash: next, confined: others } = open(scratch, 7)
   writeFileSync(scratch.at('root/x'), '')
-  next.take(scratch.at('root/x'), 'x')
+  next.throwAway(scratch.at('root/x'), 'x')
   assert.deepEqual(readdirSync(scratch.at('state/trash', foreign)), [])
   others[Symbol.dispose]()
 })

@@ -52,10 +52,6 @@ export class WorkArea {
     if (guard.guardedRootTime !== null) this.#restoreRootTime(guard.guardedRootTime)
   }
 
-  get isInsideRoot(): boolean {
-    return this.#outside === null
-  }
-
   /** Whether what `lstat` or `fstat` says of an object is a directory that this process, or an earlier one, made. */
   isOwnDirectory(status: Stats): boolean {
     return status.isDirectory() && status.uid === this.#owner.uid
@@ -83,7 +79,12 @@ export class WorkArea {
     if (this.#outside !== null || this.#exists('staging')) {
       emptyDirectory(this.directory('staging'), keep)
     }
-    if (this.#outside === null) this.#leave()
+    this.leave()
+  }
+
+  /** Removes the area when it is inside the root and holds nothing. */
+  leave(): void {
+    if (this.#outside === null) this.#removeWhatIsEmpty()
   }
 
   /** Whether the place is there: inside the root it is only while it holds something. */
@@ -140,7 +141,7 @@ export class WorkArea {
     }
   }
 
-  #leave(): void {
+  #removeWhatIsEmpty(): void {
     this.close()
     const location = this.#confined.locate(RESERVED_NAME)
     if (readObject(location)?.kind !== 'directory') return

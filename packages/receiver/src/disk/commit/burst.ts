@@ -7,12 +7,12 @@
  * RACE: between a plan's look and its call a path can change once more; a rename then replaces what it finds, as it
  * would have done a moment earlier.
  */
+import { Buffer } from 'node:buffer'
 import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs'
-import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
-import { parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
+import { type ConfinedDirectories, type DiskKind, errorCode, plainMessage } from '@rootferry/host/machine'
+import { baseName, parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
 import type { PathProblem } from '../../root-messages.ts'
-import { Removal, StaysError } from '../area/removal.ts'
-import type { Trash } from '../area/trash.ts'
+import { type Removal, StaysError } from '../area/removal.ts'
 import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
 import { placeAcross } from '../files/copy-object.ts'
@@ -20,28 +20,17 @@ import { isDiskTrouble, isRace, isSystemError, RootGone } from '../files/disk-er
 import type { Creation } from '../files/disk-object.ts'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
-import type { DirectoryBefore, Finish, Operation, Plan } from '../ledger/operation.ts'
+import type { Walk } from '../files/walk.ts'
+import type { BurstOutcome, DirectoryBefore, Finish, Operation, Plan } from '../ledger/operation.ts'
 import { DiskView } from './disk-view.ts'
 import { makePlan } from './plan.ts'
 
 const MOST_ROUNDS = 4
 
-export interface BurstOutcome {
-  /** Paths whose content was not here, or not what the agent took it for. */
-  owed: string[]
-  /** Paths whose change met a problem, their own or that of a directory above them. */
-  failed: string[]
-  problems: PathProblem[]
-  /** Directories whose time or mode could not be given back to them. */
-  unrestored: string[]
-  /** Directories that the agent has no more, and that stay because another filesystem is mounted there or below. */
-  bordered: string[]
-}
-
 export interface BurstParts {
   confined: ConfinedDirectories
   area: WorkArea
-  trash: Trash
+  removal: Removal
   untouchable: Untouchable
   /** Whether the root's path still leads to the directory that was opened. */
   isInPlace(): boolean
@@ -52,7 +41,6 @@ export interface BurstParts {
 
 export class Burst {
   readonly #parts: BurstParts
-  readonly #removal: Removal
   /** What could not be made: nothing below it can. */
   #failures = new Map<string, PathProblem>()
   /** Directories that are there, but without their attributes. */
@@ -62,7 +50,6 @@ export class Burst {
 
   constructor(parts: BurstParts) {
     this.#parts = parts
-    this.#removal = new Removal(parts.confined, parts.trash, parts.untouchable)
   }
 
   /** @throws ProtocolError when the changes contradict each other */
@@ -74,17 +61,17 @@ export class Burst {
   }
 
   /**
-   * Makes the changes visible. May be run again with the same arguments at any time until it has returned.
+   * Makes the changes visible; gives way only in what others built. May be run again with the same arguments at any time until it has returned.
    * @param first the plan for the disk as it is, if there is one already
    * @throws the system error when the disk as a whole is in trouble; RootGone
    */
-  run(changes: readonly StagedChange[], before: readonly DirectoryBefore[], first: Plan | null): BurstOutcome {
+  *run(changes: readonly StagedChange[], before: readonly DirectoryBefore[], first: Plan | null): Walk<BurstOutcome> {
     const { confined } = this.#parts
     this.#insistOnPlace()
     let plan = first ?? this.plan(changes, before)
     try {
       for (let round = 1; ; round += 1) {
-        this.#attempt(plan, round === MOST_ROUNDS)
+        yield* this.#attempt(plan, round === MOST_ROUNDS)
         if (!this.#raced) break
         confined.release()
         plan = this.plan(changes, before)
@@ -119,7 +106,7 @@ export class Burst {
   }
 
   /** @param isLast whether a race now counts as a problem of its path */
-  #attempt(plan: Plan, isLast: boolean): void {
+  *#attempt(plan: Plan, isLast: boolean): Walk<void> {
     this.#failures = new Map()
     this.#unfinished = new Map()
     this.#unrestored = []
@@ -127,13 +114,13 @@ export class Burst {
     for (const path of plan.blocked) this.#fail(path, 'protected', 'what is in its place is protected or excluded')
     for (const operation of plan.operations) {
       if (this.#isBlocked(operation.path)) continue
-      this.#guarded(operation.path, isLast, () => this.#carryOut(operation))
+      yield* this.#guarded(operation, isLast)
     }
     for (const finish of plan.finish) this.#finish(finish, isLast)
   }
 
-  #carryOut(operation: Operation): void {
-    const { confined, area } = this.#parts
+  *#carryOut(operation: Operation): Walk<void> {
+    const { confined, area, removal } = this.#parts
     const { path } = operation
     this.#parts.beforeStep?.(operation.do, path)
     switch (operation.do) {
@@ -141,13 +128,13 @@ export class Burst {
         this.#openUp(path, operation.mode)
         return
       case 'vacate':
-        this.#removal.vacate(path)
+        yield* removal.vacate(path)
         return
       case 'unlink':
         unlinkSync(confined.locate(path))
         return
       case 'trash':
-        this.#removal.discard(path, operation.kind)
+        yield* this.#discard(path, operation.kind)
         return
       case 'mkdir':
         mkdirSync(confined.locate(path), operation.mode)
@@ -159,11 +146,18 @@ export class Burst {
         setAttributes(confined.locate(path), 'file', operation.change)
         return
       case 'rmdir':
-        this.#removal.removeDirectory(path)
+        yield* removal.removeDirectory(path)
     }
   }
 
-  /** Best effort: what can not be opened shows in the calls that need it. */
+  /** What is where a directory has to be, and is none. */
+  *#discard(path: string, kind: DiskKind): Walk<void> {
+    const { removal } = this.#parts
+    const name = Buffer.from(baseName(path))
+    for (const removable of yield* removal.removable(parentPath(path), name, kind)) removal.throwAway(removable)
+  }
+
+  /** Best effort: what cannot be opened shows in the calls that need it. */
   #openUp(path: string, mode: number): void {
     try {
       chmodSync(this.#parts.confined.locateDirectory(path), mode)
@@ -202,9 +196,10 @@ export class Burst {
     }
   }
 
-  #guarded(path: string, isLast: boolean, act: () => void): void {
+  *#guarded(operation: Operation, isLast: boolean): Walk<void> {
+    const { path } = operation
     try {
-      act()
+      yield* this.#carryOut(operation)
     } catch (error) {
       if (error instanceof StaysError) this.#fail(path, 'protected', error.message)
       else if (this.#isTroubleOfAll(path, error) || !isSystemError(error)) throw error

@@ -8,21 +8,40 @@
  * else happens to the tree.
  */
 
+import type { WorkArea } from '../area/work-area.ts'
 import type { DiskSteps } from '../files/disk-retry.ts'
 import type { StagedChange } from '../files/staged-change.ts'
+import type { Untouchable } from '../files/untouchable.ts'
 import { decodeIntent, encodeIntent, type Intent } from '../ledger/intent.ts'
-import type { Plan } from '../ledger/operation.ts'
-import type { Target } from '../target.ts'
-import type { BurstOutcome } from './burst.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { BurstOutcome, Plan } from '../ledger/operation.ts'
+import type { Burst } from './burst.ts'
+
+/** Files of which a part is staged, as far as a commit uses them up. */
+export interface StagedPartials {
+  /** @returns which of them a changeset with these changes uses or makes obsolete */
+  release(changedPaths: Iterable<string>): string[]
+  /** The intent says that they are gone. */
+  released(paths: readonly string[]): void
+  /** Names in staging that must be kept. */
+  stagedNames(): Set<string>
+}
+
+export interface CommitParts {
+  ledger: Ledger
+  burst: Burst
+  area: WorkArea
+  partials: StagedPartials
+  steps: DiskSteps
+}
 
 /** @param changedPaths every path of the changeset, also those that were not staged */
 export async function commitIntent(
-  target: Target,
+  parts: CommitParts,
   intent: Intent,
   changedPaths: Iterable<string>,
-  steps: DiskSteps,
 ): Promise<BurstOutcome & { tally: Plan['tally'] }> {
-  const { ledger, partials, burst } = target
+  const { ledger, partials, burst, steps } = parts
   const used = partials.release(changedPaths)
   const plan = await steps.whileConnected(() => {
     const first = burst.plan(intent.changes, [])
@@ -30,18 +49,13 @@ export async function commitIntent(
     return first
   })
   partials.released(used)
-  const outcome = await carryThrough(target, { ...intent, before: plan.before }, plan, steps)
+  const outcome = await carryThrough(parts, { ...intent, before: plan.before }, plan)
   return { ...outcome, tally: plan.tally }
 }
 
 /** Finishes the burst of an intent that is in the ledger. */
-export async function carryThrough(
-  target: Target,
-  intent: Intent,
-  first: Plan | null,
-  steps: DiskSteps,
-): Promise<BurstOutcome> {
-  const { ledger, burst, area, partials } = target
+async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | null): Promise<BurstOutcome> {
+  const { ledger, burst, area, partials, steps } = parts
   let plan = first
   const outcome = await steps.untilDone(() => {
     const present = plan
@@ -58,16 +72,15 @@ export async function carryThrough(
 
 /** Finishes what the last process was in the middle of, if anything. @returns its outcome, null when there was none */
 export async function recover(
-  target: Target,
-  steps: DiskSteps,
+  parts: CommitParts & { untouchable: Untouchable },
 ): Promise<(BurstOutcome & { changes: readonly StagedChange[] }) | null> {
-  const { ledger, untouchable, area, partials } = target
+  const { ledger, untouchable, area, partials, steps } = parts
   const body = ledger.intent()
   const intent = body === null ? null : decodeIntent(body)
   if (intent !== null) {
     // The protect list may be another one by now.
     const changes = intent.changes.filter(({ path, kind }) => !untouchable.protects(path, kind))
-    return { ...(await carryThrough(target, { ...intent, changes }, null, steps)), changes }
+    return { ...(await carryThrough(parts, { ...intent, changes }, null)), changes }
   }
   if (body !== null) {
     // Of an unknown form: what it began is replayed or compared anew.

@@ -7,7 +7,8 @@ import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host/machine'
 import { isEntryPath, isWithin, joinPath, microseconds, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import fc from 'fast-check'
-import { MTIME, Scratch } from '../../../test-support/test-feed.ts'
+import { atOnce, MTIME, Scratch } from '../../../test-support/test-feed.ts'
+import { Removal } from '../area/removal.ts'
 import { Trash } from '../area/trash.ts'
 import { WorkArea } from '../area/work-area.ts'
 import type { DiskObject } from '../files/disk-object.ts'
@@ -118,8 +119,9 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         steps -= 1
         if (steps === 0) throw Object.assign(new Error('EIO: injected'), { code: 'EIO', syscall: 'rename' })
       }
+      const removal = new Removal({ confined, trash, untouchable })
       const burst = new Burst({
-        ...{ confined, area, trash, untouchable, creation, beforeStep },
+        ...{ confined, area, removal, untouchable, creation, beforeStep },
         isInPlace: () => true,
       })
       let present: Model = new Map()
@@ -130,10 +132,10 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         if (wanted === after) steps = interruptAt + 1
         let outcome = null
         try {
-          outcome = burst.run(changes, plan.before, plan)
+          outcome = atOnce(burst.run(changes, plan.before, plan))
         } catch (error) {
           assert.match(String(error), /EIO: injected/)
-          outcome = burst.run(changes, plan.before, null)
+          outcome = atOnce(burst.run(changes, plan.before, null))
         }
         steps = Number.POSITIVE_INFINITY
         assert.deepEqual(outcome.problems, [])
@@ -194,10 +196,7 @@ test('a plan names no path outside the root, nor one that is protected or reserv
         }
         for (const operation of plan.operations) {
           assert.ok(isEntryPath(operation.path) && operation.path !== ROOT_PATH, operation.path)
-          assert.ok(
-            !untouchable.protects(operation.path, 'directory') || operation.do === 'open',
-            JSON.stringify(operation),
-          )
+          assert.ok(!untouchable.protects(operation.path, 'directory') || operation.do === 'open', JSON.stringify(operation))
         }
         const finished = plan.finish.map(({ path }) => path)
         assert.equal(new Set(finished).size, finished.length)

@@ -22,14 +22,12 @@ export class Findings {
   bytes = 0
   #unrepaired = 0
   #firstFailure: string | null = null
-  #named = 0
   #unreported: ResyncDifference[] = []
+  #told = { missing: 0, changed: 0, extraneous: 0 }
 
-  note(path: string, kind: ResyncDifference['kind']): void {
+  differs(path: string, kind: ResyncDifference['kind']): void {
     this[kind] += 1
-    if (this.#named >= MOST_NAMED) return
-    this.#named += 1
-    this.#unreported.push({ path, kind })
+    if (this.missing + this.changed + this.extraneous <= MOST_NAMED) this.#unreported.push({ path, kind })
   }
 
   /** Something could not be put right, or not be looked at. */
@@ -44,6 +42,19 @@ export class Findings {
 
   get hasUnreported(): boolean {
     return this.#unreported.length > LIMITS.reportedDifferences
+  }
+
+  /** How many differences were found since this was asked last; null: none. */
+  news(): { missing: number; changed: number; extraneous: number } | null {
+    const { missing, changed, extraneous } = this
+    const told = this.#told
+    if (missing === told.missing && changed === told.changed && extraneous === told.extraneous) return null
+    this.#told = { missing, changed, extraneous }
+    return {
+      missing: missing - told.missing,
+      changed: changed - told.changed,
+      extraneous: extraneous - told.extraneous,
+    }
   }
 
   /** Everything but the differences that a report holds; those it returns are reported with it. */

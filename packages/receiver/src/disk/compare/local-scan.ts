@@ -1,11 +1,15 @@
 /** One local directory as it is: names and what each of them is. Never follows a symlink, never opens a file. */
 import { Buffer } from 'node:buffer'
 import { readdirSync, readlinkSync } from 'node:fs'
-import type { ConfinedDirectories } from '@rootferry/host/machine'
+import { type ConfinedDirectories, type DiskKind, kindOf } from '@rootferry/host/machine'
 import { joinPath } from '@rootferry/protocol'
 import { readObject } from '../files/attributes.ts'
 import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
 import type { DiskObject } from '../files/disk-object.ts'
+import type { Walk } from '../files/walk.ts'
+
+/** Names that are looked at between two yields. */
+const PORTION = 64
 
 export interface LocalEntry extends DiskObject {
   /** Of a symlink. */
@@ -14,43 +18,54 @@ export interface LocalEntry extends DiskObject {
 
 export interface LocalDirectory {
   entries: Map<string, LocalEntry>
-  /** Names that are no valid UTF-8, which the agent can not have either. */
-  unspeakable: Buffer[]
+  /** Names that are no valid UTF-8, which the agent cannot have either. */
+  unspeakable: { name: Buffer; kind: DiskKind }[]
 }
 
-/** @returns null when there is no such directory. @throws the system error when it can not be read */
-export function scanDirectory(confined: ConfinedDirectories, directory: string): LocalDirectory | null {
+/** @returns null when there is no such directory. @throws the system error when it cannot be read */
+export function* scanDirectory(confined: ConfinedDirectories, directory: string): Walk<LocalDirectory | null> {
   try {
-    const location = confined.locateDirectory(directory)
+    const names = readdirSync(confined.locateDirectory(directory))
     const entries = new Map<string, LocalEntry>()
-    let isDoubtful = false
-    for (const name of readdirSync(location)) {
-      if (name.includes('\ufffd')) isDoubtful = true
-      const object = readObject(`${location}/${name}`)
-      if (object === null) continue
-      entries.set(name, object.kind === 'symlink' ? { ...object, target: readlinkSync(`${location}/${name}`) } : object)
+    for (let at = 0; at < names.length; at += PORTION) {
+      const location = confined.locateDirectory(directory)
+      for (const name of names.slice(at, at + PORTION)) addEntry(entries, location, name)
+      yield
     }
-    return { entries, unspeakable: isDoubtful ? unspeakableNames(location) : [] }
+    const isDoubtful = names.some((name) => name.includes('\ufffd'))
+    return { entries, unspeakable: isDoubtful ? unspeakableNames(confined.locateDirectory(directory)) : [] }
   } catch (error) {
     if (isRace(error)) return null
     throw error
   }
 }
 
-/** How many objects there are at the path and below it; what can not be looked at counts as one. */
-export function countObjects(confined: ConfinedDirectories, path: string): number {
-  try {
-    const children = readdirSync(confined.locateDirectory(path), { withFileTypes: true })
-    return children.reduce(
-      (sum, child) => sum + (child.isDirectory() ? countObjects(confined, joinPath(path, child.name)) : 1),
-      1,
-    )
-  } catch (error) {
-    if (isDiskTrouble(error) || !isSystemError(error)) throw error
-    return 1
-  }
+function addEntry(entries: Map<string, LocalEntry>, location: string, name: string): void {
+  const object = readObject(`${location}/${name}`)
+  if (object === null) return
+  entries.set(name, object.kind === 'symlink' ? { ...object, target: readlinkSync(`${location}/${name}`) } : object)
 }
 
-function unspeakableNames(location: string): Buffer[] {
-  return readdirSync(location, { encoding: 'buffer' }).filter((name) => !Buffer.from(name.toString()).equals(name))
+/** How many objects there are at the path and below it; what cannot be looked into counts as one. */
+export function* countObjects(confined: ConfinedDirectories, top: string): Walk<number> {
+  let objects = 1
+  const waiting = [top]
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    yield
+    try {
+      const children = readdirSync(confined.locateDirectory(path), { withFileTypes: true })
+      objects += children.length
+      for (const child of children) if (child.isDirectory()) waiting.push(joinPath(path, child.name))
+    } catch (error) {
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+    }
+  }
+  return objects
+}
+
+function unspeakableNames(location: string): LocalDirectory['unspeakable'] {
+  const children = readdirSync(location, { encoding: 'buffer', withFileTypes: true })
+  return children
+    .filter(({ name }) => !Buffer.from(name.toString()).equals(name))
+    .map((child) => ({ name: child.name, kind: kindOf(child) }))
 }

@@ -2,58 +2,63 @@
  * A resync: reads the agent's listing, part by part, has it compared with the target, and asks for what has to come
  * from the agent.
  *
- *   advance ─▶ list ─▶ listing ─▶ Comparison, step by step ─▶ wants ─▶ answers ─▶ over
+ *   proceed ─▶ list ─▶ listing ─▶ Comparison, step by step ─▶ wants ─▶ answers ─▶ over
  *
- * An automatic one takes the target from nothing known to the position of the welcome. One that the agent asked for
- * runs while changesets come in, and reports. Memory does not grow with the tree: the next listing is only asked for
- * when few wants and listings wait.
+ * An automatic one takes the target from nothing known to the position of the welcome. One that the agent ordered runs
+ * while changesets come in, and reports. Every method is called in its turn among the agent's messages. Memory does not
+ * grow with the tree: the next listing is only asked for when few wants and listings wait.
  */
 
-import { plainMessage } from '@rootferry/host/machine'
-import { type List, type Listing, ProtocolError, type ResyncProgress, ROOT_PATH } from '@rootferry/protocol'
+import { errorCode, plainMessage, printable } from '@rootferry/host/machine'
+import { type Listing, ProtocolError, type ResyncProgress, ROOT_PATH, type ToAgent } from '@rootferry/protocol'
+import type { DiskEvent } from '../../root-messages.ts'
+import type { Problems } from '../debts/problems.ts'
 import type { Repairs } from '../debts/repairs.ts'
-import type { Target } from '../target.ts'
-import { Comparison } from './comparison.ts'
+import type { Answered } from '../debts/settlement.ts'
+import type { DiskSteps } from '../files/disk-retry.ts'
+import { Comparison, type ComparisonParts } from './comparison.ts'
 import { Findings } from './findings.ts'
-import { countObjects } from './local-scan.ts'
 import type { Check } from './reconcile.ts'
 
 const MOST_WAITING = 4_000
 const MOST_PAGES = 2
+/** Long enough to get on with it, short enough to be no delay for a change. */
+const STEP_MS = 15
+const REPORT_MS = 250
 
-export interface ResyncScope {
+export interface ResyncOrder {
   /** By which the agent calls it; null: automatic, and as a dry run the first look before that. */
   id: number | null
-  within: readonly string[]
+  paths: readonly string[]
   check: Check
-  isDryRun: boolean
+  dryRun: boolean
 }
 
 /** Before a first join does anything: how much that will be, from size and time alone. */
-export const FIRST_LOOK: ResyncScope = { id: null, within: [ROOT_PATH], check: 'metadata', isDryRun: true }
+export const FIRST_LOOK: ResyncOrder = { id: null, paths: [ROOT_PATH], check: 'metadata', dryRun: true }
 
-export const WHOLE_TARGET: ResyncScope = { id: null, within: [ROOT_PATH], check: 'strict', isDryRun: false }
+export const WHOLE_TARGET: ResyncOrder = { id: null, paths: [ROOT_PATH], check: 'strict', dryRun: false }
 
-export interface ResyncOutput {
-  send(message: List): void
-  problem(path: string, error: unknown): void
-}
-
-/** How an answer to a want ended. */
-export interface Answered {
-  /** What it had been asked for. */
-  paths: readonly string[]
-  /** Those that are not right yet, and why if that is known. */
-  unrepaired: ReadonlyMap<string, string>
-  bytes: number
+export interface ResyncParts extends ComparisonParts {
+  repairs: Repairs
+  problems: Problems
+  steps: DiskSteps
+  now(): number
+  send(message: ToAgent): void
+  event(event: DiskEvent): void
+  /** Has `act` called in its turn after what has come in meanwhile, unless the connection has ended by then. */
+  soon(act: () => Promise<void>): void
+  /** Everything is compared and repaired, or cancelled. */
+  over(findings: Findings): Promise<void>
 }
 
 export class Resync {
-  readonly scope: ResyncScope
-  readonly findings = new Findings()
-  readonly #repairs: Repairs
-  readonly #out: ResyncOutput
+  readonly order: ResyncOrder
+  readonly #parts: ResyncParts
+  readonly #findings = new Findings()
   readonly #comparison: Comparison
+  /** Called when the comparison has come to its end: what it did not meet again is no problem any more. */
+  readonly #endProblems: () => void
   /** What was asked for and has not come. */
   readonly #wanted = new Set<string>()
   /** The list request that is open, or null. */
@@ -61,114 +66,175 @@ export class Resync {
   /** Where the next list request begins; null: the listings are at their end. */
   #next: { path: number; after: string | null } | null = { path: 0, after: null }
   #isCancelled = false
+  #isComparing = false
+  #isOver = false
+  #reportedAt: number
 
-  constructor(target: Target, repairs: Repairs, out: ResyncOutput, scope: ResyncScope) {
-    this.scope = scope
-    this.#repairs = repairs
-    this.#out = out
-    const { findings } = this
-    this.#comparison = new Comparison(target, scope, {
-      checked: (entries) => {
-        findings.checked += entries
-      },
-      found: (path, kind) => findings.note(path, kind),
-      lacks: (bytes) => {
-        findings.missingBytes += bytes
-      },
-      leaves: (path) => {
-        if (scope === FIRST_LOOK) findings.leaving += countObjects(target.confined, path)
-      },
-      want: (path, size, digest) => {
-        this.#wanted.add(path)
-        repairs.want(path, digest, size)
-      },
-      repaired: () => {
-        findings.repaired += 1
-      },
-      failed: (path, error) => {
-        findings.fail(path, plainMessage(error))
-        out.problem(path, error)
-      },
-    })
-    this.advance()
+  constructor(parts: ResyncParts, order: ResyncOrder) {
+    this.#parts = parts
+    this.order = order
+    this.#reportedAt = parts.now()
+    this.#endProblems = parts.problems.compare(order.paths)
+    this.#comparison = this.#newComparison()
+    this.#ask()
   }
 
-  /** Whether a listing waits to be compared. */
-  get hasWork(): boolean {
-    return this.#comparison.hasWork
-  }
-
-  /** Asks for more, as far as it may. @returns whether everything is compared and repaired */
-  advance(): boolean {
-    this.#repairs.ask()
-    const path = this.#next === null ? undefined : this.scope.within[this.#next.path]
-    if (this.#next !== null && path !== undefined && this.#request === null && this.#hasRoom()) {
-      const number = this.#repairs.nextRequest()
-      const { after } = this.#next
-      this.#request = { number, top: after === null && path !== ROOT_PATH ? path : null }
-      const digests = this.scope.check !== 'metadata'
-      this.#out.send({ type: 'list', request: number, within: path, after, digests })
-    }
-    return this.#next === null && this.#request === null && !this.hasWork && this.#wanted.size === 0
-  }
-
-  /** Takes a listing, to be compared by `step`; asks for the next one. @throws ProtocolError when it was not asked for */
-  take(listing: Listing): void {
+  /** @throws ProtocolError when it was not asked for */
+  async listing(listing: Listing): Promise<void> {
     const request = this.#request
     if (request?.number !== listing.request) throw new ProtocolError('unexpected-message', 'a listing not asked for')
     this.#request = null
-    if (this.#isCancelled || this.#next === null) return
-    const { path } = this.#next
-    if (listing.next !== null) this.#next = { path, after: listing.next }
-    else this.#next = path + 1 < this.scope.within.length ? { path: path + 1, after: null } : null
-    this.#comparison.take(listing, request.top)
-    this.advance()
+    if (!this.#isCancelled && this.#next !== null) {
+      const { path } = this.#next
+      if (listing.next !== null) this.#next = { path, after: listing.next }
+      else this.#next = path + 1 < this.order.paths.length ? { path: path + 1, after: null } : null
+      this.#comparison.listing(listing, request.top)
+    }
+    await this.proceed()
   }
 
-  /** Compares for a while; may be called again after a disk error. @throws the system error */
-  step(isDue: () => boolean): void {
-    this.#comparison.step(isDue)
-  }
-
-  /** A commit has changed these paths. */
-  touch(paths: Iterable<string>): void {
+  /** A changeset, or the answer to a want, is visible. */
+  committed(paths: Iterable<string>, answered: Answered | null): void {
     this.#comparison.touch(paths)
+    if (answered !== null) this.#answered(answered)
   }
 
-  answered({ paths, unrepaired, bytes }: Answered): void {
+  /** Nothing more is begun; what is being answered is still taken. */
+  async cancel(): Promise<void> {
+    this.#isCancelled = true
+    this.#next = null
+    this.#comparison.end()
+    for (const path of this.#wanted) this.#parts.repairs.drop(path)
+    this.#wanted.clear()
+    await this.proceed()
+  }
+
+  /** The connection has ended. */
+  end(): void {
+    this.#isOver = true
+    this.#comparison.end()
+  }
+
+  /** Goes on as far as it can. */
+  async proceed(): Promise<void> {
+    if (this.#isOver) return
+    this.#ask()
+    const { hasWork } = this.#comparison
+    if (hasWork && !this.#isComparing) {
+      this.#isComparing = true
+      this.#parts.soon(() => this.#compare())
+    }
+    const isDone = this.#next === null && this.#request === null && !hasWork && this.#wanted.size === 0
+    if (!isDone) return this.#reportSometimes()
+    this.#isOver = true
+    if (this.order !== FIRST_LOOK) this.#close()
+    await this.#parts.over(this.#findings)
+  }
+
+  #newComparison(): Comparison {
+    const { repairs, problems } = this.#parts
+    const findings = this.#findings
+    const { check, dryRun } = this.order
+    const counts = this.order === FIRST_LOOK
+    return new Comparison(
+      this.#parts,
+      { check, dryRun, counts },
+      {
+        checked: (entries) => {
+          findings.checked += entries
+        },
+        found: (path, kind) => findings.differs(path, kind),
+        lacks: (bytes) => {
+          findings.missingBytes += bytes
+        },
+        leaves: (objects) => {
+          findings.leaving += objects
+        },
+        want: (path, size, digest) => {
+          this.#wanted.add(path)
+          repairs.want(path, digest, size)
+        },
+        repaired: () => {
+          findings.repaired += 1
+        },
+        failed: (path, error) => {
+          const message = plainMessage(error)
+          findings.fail(path, message)
+          // The comparison that follows a first look meets it again.
+          if (!counts) problems.met({ path, code: errorCode(error) ?? 'unknown', message }, 'comparison')
+        },
+      },
+    )
+  }
+
+  /** Asks for more, as far as it may. */
+  #ask(): void {
+    const { repairs, send } = this.#parts
+    repairs.ask()
+    const path = this.#next === null ? undefined : this.order.paths[this.#next.path]
+    const hasRoom = repairs.waiting < MOST_WAITING && this.#comparison.pages < MOST_PAGES
+    if (this.#next === null || path === undefined || this.#request !== null || !hasRoom) return
+    const number = repairs.nextRequest()
+    const { after } = this.#next
+    this.#request = { number, top: after === null && path !== ROOT_PATH ? path : null }
+    send({ type: 'list', request: number, within: path, after, digests: this.order.check !== 'metadata' })
+  }
+
+  #answered({ paths, unrepaired, bytes }: Answered): void {
     let isOurs = false
     for (const path of paths) {
       if (!this.#wanted.delete(path)) continue
       isOurs = true
       const why = unrepaired.get(path)
-      if (why === undefined) this.findings.repaired += 1
+      if (why === undefined) this.#findings.repaired += 1
       // What the agent could not read comes as a change when it can.
-      else if (why !== '') this.findings.fail(path, why)
+      else if (why !== null) this.#findings.fail(path, why)
     }
-    if (isOurs) this.findings.bytes += bytes
+    if (isOurs) this.#findings.bytes += bytes
   }
 
-  /** Nothing more is begun; what is being answered is still taken. */
-  cancel(): void {
-    this.#isCancelled = true
-    this.#next = null
-    this.end()
-    for (const path of this.#wanted) this.#repairs.drop(path)
-    this.#wanted.clear()
+  async #compare(): Promise<void> {
+    this.#isComparing = false
+    if (this.#isOver) return
+    const { confined, steps, now } = this.#parts
+    await steps.whileConnected(() => {
+      const began = now()
+      this.#comparison.step(() => now() - began > STEP_MS)
+      confined.release()
+    })
+    await this.proceed()
   }
 
-  /** Lets go of what a comparison holds. */
-  end(): void {
-    this.#comparison.end()
+  #close(): void {
+    this.#report(true)
+    if (!this.#isCancelled) this.#endProblems()
+    const { differences: _, error, ...counts } = this.#findings.report()
+    const { check, dryRun } = this.order
+    const outcome = this.#outcome()
+    const details = { outcome, check, isDryRun: dryRun, ...counts, error: error === null ? null : printable(error) }
+    this.#parts.event({ type: 'log', level: 'info', message: 'resync is over', details })
   }
 
-  /** The end, once `advance` has said so. */
-  get outcome(): Exclude<ResyncProgress['state'], 'running'> {
+  #outcome(): Exclude<ResyncProgress['state'], 'running'> {
     if (this.#isCancelled) return 'cancelled'
-    return this.findings.hasFailed ? 'failed' : 'done'
+    return this.#findings.hasFailed ? 'failed' : 'done'
   }
 
-  #hasRoom(): boolean {
-    return this.#repairs.waiting < MOST_WAITING && this.#comparison.pages < MOST_PAGES
+  #reportSometimes(): void {
+    if (this.order === FIRST_LOOK) return
+    if (this.#parts.now() - this.#reportedAt >= REPORT_MS || this.#findings.hasUnreported) this.#report(false)
+  }
+
+  #report(isLast: boolean): void {
+    const { event, now, send } = this.#parts
+    const news = this.#findings.news()
+    if (news !== null) event({ type: 'differences', ...news })
+    this.#reportedAt = now()
+    const { id } = this.order
+    if (id === null) return
+    const say = (state: ResyncProgress['state']) =>
+      send({ type: 'resync-progress', id, state, ...this.#findings.report() })
+    while (this.#findings.hasUnreported) say('running')
+    say(isLast ? this.#outcome() : 'running')
   }
 }

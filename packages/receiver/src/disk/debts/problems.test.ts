@@ -11,7 +11,7 @@ function watched() {
   const events: DiskEvent[] = []
   const problems = new Problems((event) => events.push(event))
   const mended = () => events.flatMap((event) => (event.type === 'mended' ? event.paths : []))
-  const note = (path: string, by: 'commit' | 'comparison') => problems.note({ path, code: 'EPERM', message: 'no' }, by)
+  const note = (path: string, by: 'commit' | 'comparison') => problems.met({ path, code: 'EPERM', message: 'no' }, by)
   return { problems, events, mended, note }
 }
 

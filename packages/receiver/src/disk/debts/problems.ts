@@ -7,6 +7,10 @@
 
 import { isWithin } from '@rootferry/protocol'
 import { type DiskEvent, MOST_KNOWN, type PathProblem } from '../../root-messages.ts'
+import type { BurstOutcome } from '../ledger/operation.ts'
+
+/** Of one burst; the rest is counted. */
+const MOST_REPORTED = 100
 
 interface Known {
   by: 'commit' | 'comparison'
@@ -21,12 +25,21 @@ export class Problems {
     this.#event = event
   }
 
-  note(problem: PathProblem, by: Known['by']): void {
+  met(problem: PathProblem, by: Known['by']): void {
     this.#known.delete(problem.path)
     this.#known.set(problem.path, { by })
     const [oldest] = this.#known.keys()
     if (this.#known.size > MOST_KNOWN && oldest !== undefined) this.#known.delete(oldest)
     this.#event({ type: 'problem', ...problem })
+  }
+
+  /** Shows what a burst could not make right; the paths are owed besides. */
+  burstEnded({ problems, unrestored, bordered }: BurstOutcome): void {
+    for (const problem of problems.slice(0, MOST_REPORTED)) this.met(problem, 'commit')
+    const unreported = problems.length - MOST_REPORTED
+    if (unreported > 0) this.#warn('more paths could not be made right', { unreported })
+    this.#warnOf(unrestored, 'directories of other owners keep the time that the commit left them with')
+    this.#warnOf(bordered, 'directories that the agent has no more stay, because other filesystems are mounted in them')
   }
 
   /** These paths are right, or nobody's business any more. */
@@ -51,5 +64,13 @@ export class Problems {
       })
       this.mended(over.map(([path]) => path))
     }
+  }
+
+  #warnOf([path, ...others]: readonly string[], message: string): void {
+    if (path !== undefined) this.#warn(message, { directories: others.length + 1, path })
+  }
+
+  #warn(message: string, details: Record<string, unknown>): void {
+    this.#event({ type: 'log', level: 'warn', message, details })
   }
 }

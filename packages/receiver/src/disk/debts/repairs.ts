@@ -6,15 +6,17 @@
  */
 import { backoffMs } from '@rootferry/host/machine'
 import { LIMITS, type ToAgent } from '@rootferry/protocol'
-import type { BurstOutcome } from '../commit/burst.ts'
-import type { Target } from '../target.ts'
+import type { Untouchable } from '../files/untouchable.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { BurstOutcome } from '../ledger/operation.ts'
 import type { Problems } from './problems.ts'
 import { WantQueue } from './wants.ts'
 
 const RETRIES = { firstMs: 10_000, mostMs: 600_000 }
 
 export interface RepairsParts {
-  target: Target
+  ledger: Ledger
+  untouchable: Untouchable
   problems: Problems
   send(message: ToAgent): void
   later(ms: number, act: () => void): void
@@ -52,9 +54,9 @@ export class Repairs {
     return this.#wants.answered(request)
   }
 
-  /** See WantQueue.add. */
+  /** See WantQueue.want. */
   want(path: string, digest: string | null, bytes: number): void {
-    this.#wants.add(path, digest, bytes)
+    this.#wants.want(path, digest, bytes)
   }
 
   /** Is not asked for, unless that has happened. */
@@ -69,10 +71,10 @@ export class Repairs {
   }
 
   /** Takes what a burst left owed. What even an answer left owed is not asked for again at once. */
-  add(outcome: BurstOutcome, isAnswer: boolean): void {
-    if (!isAnswer) for (const path of outcome.owed) this.#wants.add(path)
+  burstEnded(outcome: BurstOutcome, isAnswer: boolean): void {
+    if (!isAnswer) for (const path of outcome.owed) this.#wants.want(path)
     if (outcome.failed.length > 0 || (isAnswer && outcome.owed.length > 0)) this.#retryLater()
-    if (this.#parts.target.ledger.owedCount === 0) this.#retries = 0
+    if (this.#parts.ledger.owedCount === 0) this.#retries = 0
     this.ask()
   }
 
@@ -89,15 +91,14 @@ export class Repairs {
   }
 
   #readOwed(after: string): void {
-    const { target, problems } = this.#parts
-    const { ledger, untouchable } = target
+    const { ledger, untouchable, problems } = this.#parts
     const paths = ledger.owed(after, LIMITS.wantPaths)
     // The filter and the protect list can be others than when the debt was made.
     const isOurs = (path: string) => !untouchable.isLocal(path, 'file') && !untouchable.isLocal(path, 'directory')
     const dropped = paths.filter((path) => !isOurs(path))
     if (dropped.length > 0) ledger.dropOwed(dropped)
     problems.mended(dropped)
-    for (const path of paths) if (isOurs(path)) this.#wants.add(path)
+    for (const path of paths) if (isOurs(path)) this.#wants.want(path)
     this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)
   }
 

@@ -12,9 +12,9 @@ test('every path is asked for once, in questions of bounded size and number', ()
       fc.nat({ max: 3 }),
       (drawn, answers) => {
         const queue = new WantQueue()
-        for (const number of drawn) queue.add(`p${number}`)
+        for (const number of drawn) queue.want(`p${number}`)
         const asked: string[] = []
-        for (let request = 1; !queue.isIdle; request += 1) {
+        for (let request = 1; queue.waiting + queue.open > 0; request += 1) {
           const paths = queue.ask(request)
           if (paths !== null) {
             assert.ok(paths.length > 0 && paths.length <= LIMITS.wantPaths)
@@ -34,9 +34,9 @@ test('every path is asked for once, in questions of bounded size and number', ()
 
 test('a path that is answered can be asked for again, and an answer to nothing holds nothing', () => {
   const queue = new WantQueue()
-  queue.add('a')
+  queue.want('a')
   assert.deepEqual(queue.ask(1), [['a', null]])
-  queue.add('a')
+  queue.want('a')
   assert.deepEqual(queue.ask(2), [['a', null]])
   assert.deepEqual(queue.answered(1), ['a'])
   assert.deepEqual(queue.answered(1), [])
@@ -47,7 +47,7 @@ test('a path that is answered can be asked for again, and an answer to nothing h
 test('a question asks for little more content than the next one may wait for, but always for something', () => {
   const queue = new WantQueue()
   for (const [path, megabytes] of Object.entries({ a: 10, b: 5, c: 2, d: 50, e: 0 })) {
-    queue.add(path, null, megabytes * 1024 * 1024)
+    queue.want(path, null, megabytes * 1024 * 1024)
   }
   queue.drop('b')
   const asked = [1, 2, 3, 4].map((request) => queue.ask(request)?.map(([path]) => path))

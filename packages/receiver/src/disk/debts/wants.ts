@@ -28,15 +28,11 @@ export class WantQueue {
     return this.#open.size
   }
 
-  get isIdle(): boolean {
-    return this.#waiting.size === 0 && this.#open.size === 0
-  }
-
   /**
    * @param digest of what is there and may be right
    * @param bytes what the answer will probably bring, 0 when that is not known
    */
-  add(path: string, digest: string | null = null, bytes = 0): void {
+  want(path: string, digest: string | null = null, bytes = 0): void {
     this.#waiting.set(path, { digest, bytes })
   }
 

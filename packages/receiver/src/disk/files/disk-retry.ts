@@ -5,6 +5,8 @@
  */
 import { backoffMs, errorCode, plainMessage, RESTARTS } from '@rootferry/host/machine'
 import { isOperatingError } from './disk-errors.ts'
+import { Dropped, finish } from './give-way.ts'
+import { isWalk, type Step } from './walk.ts'
 
 /** Bounds of the `failing` message. */
 const MOST_CODE = 32
@@ -15,17 +17,12 @@ export interface DiskFailure {
   message: string
 }
 
-/** The wait for a better time ended: nobody needs the step any more. */
-export class Dropped extends Error {
-  override name = 'Dropped'
-}
-
-/** Steps that the disk may hold up: each is run until it works. */
+/** Steps that the disk may hold up: each is run until it works; one that is a walk gives way. */
 export interface DiskSteps {
   /** For what has to be finished whoever is connected. @throws Dropped when the root is closed meanwhile */
-  untilDone<T>(step: () => T): Promise<T>
+  untilDone<T>(step: Step<T>): Promise<T>
   /** For what only the present connection needs. @throws Dropped when that has ended, or the root is closed */
-  whileConnected<T>(step: () => T): Promise<T>
+  whileConnected<T>(step: Step<T>): Promise<T>
 }
 
 export class DiskRetry {
@@ -49,16 +46,16 @@ export class DiskRetry {
     return this.#failure
   }
 
-  /** Runs the step until it works. @throws Dropped when one of the signals fires while it waits */
-  async run<T>(step: () => T, signals: AbortSignal[]): Promise<T> {
+  /** Runs the step until it works. @throws Dropped when one of the signals fires while it waits or gives way */
+  async run<T>(step: Step<T>, signals: AbortSignal[]): Promise<T> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const result = step()
-        this.#note(null)
+        const result = await once(step, signals)
+        this.#failed(null)
         return result
       } catch (error) {
         if (!isOperatingError(error)) throw error
-        this.#note(failureOf(error))
+        this.#failed(failureOf(error))
       }
       try {
         await this.#delay(backoffMs(attempt, RESTARTS), AbortSignal.any(signals))
@@ -68,11 +65,17 @@ export class DiskRetry {
     }
   }
 
-  #note(failure: DiskFailure | null): void {
+  #failed(failure: DiskFailure | null): void {
     if (failure?.code === this.#failure?.code) return
     this.#failure = failure
     this.#changed(failure)
   }
+}
+
+/** Runs the step for once. @throws Dropped when one of the signals fires while it gives way; what the step throws */
+export async function once<T>(step: Step<T>, signals: readonly AbortSignal[]): Promise<T> {
+  const begun = step()
+  return isWalk(begun) ? await finish(begun, signals) : begun
 }
 
 /** SQLite names neither its file nor an error that says much. */

@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { DigestStream, digestOf } from '@rootferry/protocol'
+import type { Walk } from './walk.ts'
 
 const BUFFER_BYTES = 1024 * 1024
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -16,19 +17,8 @@ export function openRegular(location: string): number | null {
   return null
 }
 
-/** Digest of a regular file of exactly `size` bytes, or null when it is not one. @throws the system error */
-export function fileDigest(location: string, size: number): string | null {
-  const descriptor = openRegular(location)
-  if (descriptor === null) return null
-  try {
-    return descriptorDigest(descriptor, size)
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
-/** The same for an open file, from its start. */
-export function descriptorDigest(descriptor: number, size: number): string | null {
+/** Digest of an open file of exactly `size` bytes, from its start, or null when it has another size. */
+function descriptorDigest(descriptor: number, size: number): string | null {
   const first = fill(descriptor, 0)
   if (first < BUFFER_BYTES) return first === size ? digestOf(buffer.subarray(0, first)) : null
   const stream = new DigestStream()
@@ -40,6 +30,27 @@ export function descriptorDigest(descriptor: number, size: number): string | nul
     length = length < BUFFER_BYTES ? 0 : fill(descriptor, position)
   }
   return position === size ? stream.finish() : null
+}
+
+/** The same as a walk: a file may be large. */
+export function* digestInTurns(descriptor: number, size: number): Walk<string | null> {
+  const reading = FileReading.of(descriptor, size)
+  for (;;) {
+    const digest = reading.advance(() => true)
+    if (digest !== undefined) return digest
+    yield
+  }
+}
+
+/** Digest of a regular file of exactly `size` bytes, or null when it is not one. @throws the system error */
+export function* fileDigest(location: string, size: number): Walk<string | null> {
+  const descriptor = openRegular(location)
+  if (descriptor === null) return null
+  try {
+    return yield* digestInTurns(descriptor, size)
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 /** The same for a file that may be large, in pieces. To be closed. */
@@ -57,6 +68,11 @@ export class FileReading {
   static open(location: string, size: number): FileReading | null {
     const descriptor = openRegular(location)
     return descriptor === null ? null : new FileReading(descriptor, size)
+  }
+
+  /** The descriptor stays the caller's. */
+  static of(descriptor: number, size: number): FileReading {
+    return new FileReading(descriptor, size)
   }
 
   /** @returns the digest; null when the size is another; undefined when it was time to give way before the end */

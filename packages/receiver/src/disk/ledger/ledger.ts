@@ -6,6 +6,7 @@
  * INVARIANT: after a loss of power the ledger never claims more than was synced: commits are written with
  * synchronous=NORMAL, which may lose the last ones, and then the durable position counts, which is written with FULL.
  */
+import assert from 'node:assert/strict'
 import { isOperatingError } from '../files/disk-errors.ts'
 import { LedgerFile, type LedgerLog } from './ledger-file.ts'
 
@@ -108,10 +109,9 @@ export class Ledger {
   /** Takes a position that the agent and the disk agree on: where a replay starts, or where a resync ended. */
   setPosition(position: Position): void {
     const { epoch, term, sequence } = position
-    if (this.#position?.epoch === epoch && sequence < this.#position.sequence) {
-      throw new RangeError(`sequence ${sequence} is behind ${this.#position.sequence}`)
-    }
     const keepDurable = this.#position?.epoch === epoch
+    const reached = keepDurable ? (this.#position?.sequence ?? 0) : 0
+    assert.ok(sequence >= reached, `sequence ${sequence} is behind ${reached}`)
     this.#file.transaction(() => {
       this.#file.run('UPDATE state SET epoch = ?, term = ?, sequence = ?', epoch, term, sequence)
       if (!keepDurable) this.#file.run('UPDATE state SET durable_term = NULL, durable_sequence = 0')

@@ -2,6 +2,7 @@
  * The steps of a burst: what a plan consists of and the burst carries out. Plain data; paths are entry paths.
  */
 import type { DiskKind } from '@rootferry/host/machine'
+import type { PathProblem } from '../../root-messages.ts'
 import type { AttributeChange } from '../files/disk-object.ts'
 
 export type Operation =
@@ -41,4 +42,17 @@ export interface Plan {
   /** Changes that can not be made because something that stays is in the way. */
   blocked: string[]
   tally: { added: number; changed: number; removed: number }
+}
+
+/** What of a burst could not be made right. */
+export interface BurstOutcome {
+  /** Paths whose content was not here, or not what the agent took it for. */
+  owed: string[]
+  /** Paths whose change met a problem, their own or that of a directory above them. */
+  failed: string[]
+  problems: PathProblem[]
+  /** Directories whose time or mode could not be given back to them. */
+  unrestored: string[]
+  /** Directories that the agent has no more, and that stay because another filesystem is mounted there or below. */
+  bordered: string[]
 }

@@ -6,6 +6,7 @@
  * where they were. Nothing in the tree is changed.
  */
 import { closeSync, fstatSync } from 'node:fs'
+import type { ConfinedDirectories } from '@rootferry/host/machine'
 import {
   type Change,
   type Changeset,
@@ -16,18 +17,30 @@ import {
   type Segment,
   type Slice,
 } from '@rootferry/protocol'
+import type { WorkArea } from '../area/work-area.ts'
 import { DiskView } from '../commit/disk-view.ts'
 import { diskObject } from '../files/attributes.ts'
 import { OtherBase, piecesOf, regularAt } from '../files/base-file.ts'
-import { attributeDifference } from '../files/disk-object.ts'
-import { descriptorDigest } from '../files/file-digest.ts'
-import type { Owner } from '../files/owner.ts'
+import { attributeDifference, type Creation } from '../files/disk-object.ts'
+import { digestInTurns } from '../files/file-digest.ts'
+import type { Owner, OwnerMap } from '../files/owner.ts'
 import type { LocalAttributes, StagedChange } from '../files/staged-change.ts'
-import type { Target } from '../target.ts'
+import type { Untouchable } from '../files/untouchable.ts'
+import type { Walk } from '../files/walk.ts'
+import type { PartialFiles } from './partial-files.ts'
 import { Staging } from './staging.ts'
 import type { Content } from './unpacker.ts'
 
 const NO_BYTES = new Uint8Array(0)
+
+export interface IncomingParts {
+  confined: ConfinedDirectories
+  area: WorkArea
+  creation: Creation
+  owners: OwnerMap
+  partials: PartialFiles
+  untouchable: Untouchable
+}
 
 interface PendingCopy {
   change: FileChange
@@ -37,7 +50,7 @@ interface PendingCopy {
 
 export class Incoming {
   readonly header: Changeset
-  readonly #target: Target
+  readonly #parts: IncomingParts
   readonly #epoch: string
   readonly #staging: Staging
   readonly #view: DiskView
@@ -51,12 +64,12 @@ export class Incoming {
   bytes = 0
   #nextIndex = 0
 
-  constructor(header: Changeset, target: Target, epoch: string) {
+  constructor(header: Changeset, parts: IncomingParts, epoch: string) {
     this.header = header
-    this.#target = target
+    this.#parts = parts
     this.#epoch = epoch
-    this.#view = new DiskView(target.confined, (path) => target.untouchable.isAcrossBorder(path))
-    this.#staging = new Staging(target.area, target.creation, (why) => target.owners.refused(why))
+    this.#view = new DiskView(parts.confined, (path) => parts.untouchable.isAcrossBorder(path))
+    this.#staging = new Staging(parts.area, parts.creation, (why) => parts.owners.refused(why))
   }
 
   /** Changes received so far. */
@@ -90,13 +103,13 @@ export class Incoming {
   }
 
   /** @returns the step that stages a segment; @throws from it ProtocolError, or the system error */
-  stager(segment: Segment, contents: readonly Content[]): () => void {
-    const ownerOf = this.#target.owners.forMessage(segment.users, segment.groups)
+  stager(segment: Segment, contents: readonly Content[]): () => Walk<void> {
+    const ownerOf = this.#parts.owners.forMessage(segment.users, segment.groups)
     const { slice, changes } = segment
     let isSliceDone = slice === null || slice.length === 0
     let next = 0
     let used = isSliceDone ? 0 : 1
-    return () => {
+    return function* (this: Incoming): Walk<void> {
       const first = contents[0]
       if (!isSliceDone && slice !== null) {
         this.#append(slice, first?.bytes ?? NO_BYTES)
@@ -104,28 +117,30 @@ export class Incoming {
       }
       for (let change = changes[next]; change !== undefined; change = changes[next]) {
         const content = change.kind === 'file' && change.source === 'tar' ? contents[used] : undefined
-        this.#stage(change, ownerOf, content?.bytes ?? null)
+        yield* this.#stage(change, ownerOf, content?.bytes ?? null)
         if (content !== undefined) used += 1
         next += 1
+        yield
       }
-    }
+    }.bind(this)
   }
 
   /** @returns the step that ends staging. @throws ProtocolError when another changeset is to be committed */
-  completer(commit: Commit): () => void {
+  completer(commit: Commit): () => Walk<void> {
     if (commit.to !== this.header.to) throw new ProtocolError('unexpected-message', 'a commit of another changeset')
     let next = 0
-    return () => {
+    return function* (this: Incoming): Walk<void> {
       for (let copy = this.#copies[next]; copy !== undefined; copy = this.#copies[next]) {
-        this.#copy(copy)
+        yield* this.#copy(copy)
         next += 1
+        yield
       }
-    }
+    }.bind(this)
   }
 
   #append(slice: Slice, carried: Uint8Array): void {
     if (this.#baseless.has(slice.path)) return
-    const { partials, confined } = this.#target
+    const { partials, confined } = this.#parts
     const { path, delta } = slice
     try {
       partials.append(this.#epoch, slice, delta === null ? [carried] : piecesOf(delta, path, carried, confined))
@@ -136,13 +151,13 @@ export class Incoming {
     }
   }
 
-  #stage(change: Change, ownerOf: (uid: number, gid: number) => Owner, content: Uint8Array | null): void {
+  *#stage(change: Change, ownerOf: (uid: number, gid: number) => Owner, content: Uint8Array | null): Walk<void> {
     const { path, kind } = change
     if (kind === 'absent') {
       this.staged.push({ kind, path })
       return
     }
-    const { untouchable } = this.#target
+    const { untouchable } = this.#parts
     if (untouchable.protects(path, kind)) {
       // What is there may be of another kind, which is not protected: the agent has it no more.
       const there = this.#view.at(path)
@@ -158,38 +173,38 @@ export class Incoming {
       this.staged.push({ kind, path, ...attributes, staged: exists ? null : this.#staging.directory(path, attributes) })
     } else if (kind === 'symlink') {
       this.staged.push({ kind, path, ...attributes, staged: this.#staging.symlink(path, attributes, change.target) })
-    } else this.#stageFile(change, attributes, content)
+    } else yield* this.#stageFile(change, attributes, content)
   }
 
-  #stageFile(change: FileChange, attributes: LocalAttributes, content: Uint8Array | null): void {
+  *#stageFile(change: FileChange, attributes: LocalAttributes, content: Uint8Array | null): Walk<void> {
     const { source, path } = change
     if (typeof source === 'object') this.#copies.push({ change, from: source.copy, attributes })
-    else if (source === 'keep') this.#add(change, attributes, null)
+    else if (source === 'keep') this.#fileIsStaged(change, attributes, null)
     else if (source === 'slices') {
       const isBaseless = this.#baseless.has(path)
-      const name = isBaseless ? null : this.#target.partials.complete(path, change.size, change.digest)
+      const name = isBaseless ? null : yield* this.#parts.partials.complete(path, change.size, change.digest)
       if (name === null) {
         this.owed.push(path)
         return
       }
       this.#staging.adopt(name, attributes)
-      this.#add(change, attributes, name)
+      this.#fileIsStaged(change, attributes, name)
     } else {
       if (content === null || digestOf(content) !== change.digest) {
         throw new ProtocolError('content-mismatch', 'the digest of a file')
       }
-      this.#add(change, attributes, this.#staging.file(path, attributes, content))
+      this.#fileIsStaged(change, attributes, this.#staging.file(path, attributes, content))
       this.bytes += change.size
     }
   }
 
-  #add({ path, size }: FileChange, attributes: LocalAttributes, staged: string | null): void {
+  #fileIsStaged({ path, size }: FileChange, attributes: LocalAttributes, staged: string | null): void {
     this.staged.push({ kind: 'file', path, size, ...attributes, staged })
   }
 
   /** What is at the source is used only when it is, to the byte, what the change says. */
-  #copy({ change, from, attributes }: PendingCopy): void {
-    const { confined } = this.#target
+  *#copy({ change, from, attributes }: PendingCopy): Walk<void> {
+    const { confined } = this.#parts
     const source = regularAt(from, confined)
     if (source === null) {
       this.owed.push(change.path)
@@ -203,21 +218,21 @@ export class Incoming {
       }
       const isSame = attributeDifference(diskObject(status), attributes) === null
       let staged: string | null = null
-      if (isSame && this.#goesAway(from) && descriptorDigest(source, change.size) === change.digest) {
+      if (isSame && this.#goesAway(from) && (yield* digestInTurns(source, change.size)) === change.digest) {
         staged = this.#staging.link(change.path, confined.locate(from), source)
       }
-      staged ??= this.#copyOf(change, attributes, source)
+      staged ??= yield* this.#copyOf(change, attributes, source)
       if (staged === null) this.owed.push(change.path)
-      else this.#add(change, attributes, staged)
+      else this.#fileIsStaged(change, attributes, staged)
     } finally {
       closeSync(source)
     }
   }
 
   /** @returns null when the copy is not what the change says */
-  #copyOf(change: FileChange, attributes: LocalAttributes, source: number): string | null {
+  *#copyOf(change: FileChange, attributes: LocalAttributes, source: number): Walk<string | null> {
     const staged = this.#staging.copy(change.path, attributes, source)
-    if (this.#staging.digest(staged, change.size) === change.digest) return staged
+    if ((yield* this.#staging.digest(staged, change.size)) === change.digest) return staged
     this.#staging.discard(staged)
     return null
   }
@@ -226,6 +241,6 @@ export class Incoming {
   #goesAway(path: string): boolean {
     const change = this.#received.get(path)
     if (change === undefined || (change.kind === 'file' && change.source === 'keep')) return false
-    return !this.#target.untouchable.stays(path, 'file')
+    return !this.#parts.untouchable.stays(path, 'file')
   }
 }

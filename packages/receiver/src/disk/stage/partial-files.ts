@@ -11,6 +11,7 @@ import { removeTree } from '@rootferry/host/machine'
 import { DigestStream, LIMITS, type Partial, ProtocolError, type Slice } from '@rootferry/protocol'
 import type { WorkArea } from '../area/work-area.ts'
 import { fileDigest } from '../files/file-digest.ts'
+import type { Walk } from '../files/walk.ts'
 import type { Ledger, PartialRow } from '../ledger/ledger.ts'
 
 const NEW_MODE = 0o600
@@ -92,14 +93,14 @@ export class PartialFiles {
    * @returns its name in staging; it stays a partial until `release`. Null when what is here was not its base
    * @throws ProtocolError when all of it came from the agent
    */
-  complete(path: string, size: number, digest: string): string | null {
+  *complete(path: string, size: number, digest: string): Walk<string | null> {
     const file = this.#files.get(path)
     if (file === undefined || file.row.bytes !== size || file.row.size !== size) {
       throw mismatch('a sliced file that is not complete')
     }
     const location = this.#locate(file.row.staged)
     if (file.digest === null) this.#cut(location, size)
-    const found = file.digest?.finish() ?? fileDigest(location, size)
+    const found = file.digest?.finish() ?? (yield* fileDigest(location, size))
     file.digest = null
     if (found !== digest) {
       this.discard(path)

@@ -28,6 +28,7 @@ import { readObject, setAttributes, utimesSeconds } from '../files/attributes.ts
 import { type Creation, creationMode } from '../files/disk-object.ts'
 import { fileDigest } from '../files/file-digest.ts'
 import { LEAVE, type LocalAttributes } from '../files/staged-change.ts'
+import type { Walk } from '../files/walk.ts'
 
 const SPECIAL_BITS = 0o7000
 /** Length of a staged directory's name, which holds those of the new directories above it. */
@@ -45,11 +46,6 @@ export class Staging {
     this.#area = area
     this.#creation = creation
     this.#chownRefused = chownRefused
-  }
-
-  /** Whether the directory is one that this changeset makes. */
-  isNewDirectory(path: string): boolean {
-    return this.#homes.has(path)
   }
 
   /** @returns the staged name, as every method here does */
@@ -139,7 +135,7 @@ export class Staging {
   }
 
   /** Digest of a staged file, or null when it is not of that size. */
-  digest(name: string, size: number): string | null {
+  digest(name: string, size: number): Walk<string | null> {
     return fileDigest(this.#locate(name), size)
   }
 
@@ -203,7 +199,7 @@ export class Staging {
 }
 
 /** @throws the system error, also when the disk takes only a part */
-export function writeAll(descriptor: number, content: Uint8Array): void {
+function writeAll(descriptor: number, content: Uint8Array): void {
   let written = 0
   while (written < content.byteLength) {
     written += writeSync(descriptor, content, written, content.byteLength - written)

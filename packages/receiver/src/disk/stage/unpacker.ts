@@ -56,7 +56,7 @@ export class FrameCollector {
    * @returns all bytes of the segment with its last frame, else null; they are good until the next segment begins
    * @throws ProtocolError
    */
-  add(frame: Uint8Array): Buffer | null {
+  frame(frame: Uint8Array): Buffer | null {
     const missing = this.#total - this.#collected
     if (missing === 0) throw new ProtocolError('unexpected-message', 'a binary frame that no segment announced')
     if (frame.byteLength > LIMITS.frameBytes) {
@@ -70,10 +70,6 @@ export class FrameCollector {
     this.#collected += frame.byteLength
     freeMemory(frame)
     return this.isCollecting ? null : this.#memory.subarray(0, this.#total)
-  }
-
-  reset(): void {
-    this.begin(0)
   }
 }
 

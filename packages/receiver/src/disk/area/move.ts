@@ -1,0 +1,64 @@
+/** Moves an object with all below it, also to another filesystem. Never follows a symlink, not even one that is moved. */
+import { Buffer } from 'node:buffer'
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs'
+import { errorCode } from '@rootferry/host/machine'
+
+/** @throws the system error; on another filesystem a part may have been moved by then */
+export function move(from: string | Buffer, to: string | Buffer): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if (errorCode(error) !== 'EXDEV') throw error
+    moveAcross(from, to)
+  }
+}
+
+/** For what lies on a filesystem of its own, or in a lower layer of an overlay: piece by piece, links not followed. */
+function moveAcross(from: string | Buffer, to: string | Buffer): void {
+  const status = lstatSync(from)
+  if (status.isDirectory()) {
+    mkdirSync(to, { mode: 0o700 })
+    pinned(from, constants.O_DIRECTORY, (directory) => {
+      pinned(to, constants.O_DIRECTORY, (place) => {
+        for (const name of readdirSync(directory, { encoding: 'buffer' })) {
+          move(below(directory, name), below(place, name))
+        }
+      })
+    })
+    rmdirSync(from)
+    return
+  }
+  if (status.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
+  else if (status.isFile())
+    pinned(from, constants.O_NONBLOCK, (file) => copyFileSync(file, to, constants.COPYFILE_EXCL))
+  unlinkSync(from)
+}
+
+/** @param work gets a path that leads to the very object, whatever takes its name meanwhile */
+function pinned(location: string | Buffer, flag: number, work: (path: string) => void): void {
+  const descriptor = openSync(location, constants.O_RDONLY | constants.O_NOFOLLOW | flag)
+  try {
+    if (flag === constants.O_NONBLOCK && !fstatSync(descriptor).isFile()) return
+    work(`/proc/self/fd/${descriptor}`)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function below(directory: string | Buffer, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(directory), Buffer.from('/'), name])
+}

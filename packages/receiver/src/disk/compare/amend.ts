@@ -1,0 +1,172 @@
+/**
+ * The hands of a comparison: puts right what needs nothing from the agent, and in a dry run says what it would do.
+ *
+ * Attributes are set, and what the agent does not have goes to the trash. Walks over what others built give way, and a
+ * commit may come in between: `isOutdated` then ends them, because the agent has something there by now.
+ * INVARIANT: a directory that something is taken out of gets its time back within the same step.
+ */
+import type { Buffer } from 'node:buffer'
+import type { ConfinedDirectories, DiskKind } from '@rootferry/host/machine'
+import { joinPath, parentPath } from '@rootferry/protocol'
+import { type Removable, type Removal, StaysError } from '../area/removal.ts'
+import { readObject, setAttributes } from '../files/attributes.ts'
+import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
+import type { AttributeChange, Creation, DiskObject } from '../files/disk-object.ts'
+import { LEAVE } from '../files/staged-change.ts'
+import type { Walk } from '../files/walk.ts'
+import type { ResyncDifference } from './findings.ts'
+import { countObjects } from './local-scan.ts'
+
+const OWNER_ACCESS = 0o700
+
+export interface AmendParts {
+  confined: ConfinedDirectories
+  removal: Removal
+  creation: Creation
+}
+
+export interface AmendEvents {
+  found(path: string, kind: ResyncDifference['kind']): void
+  /** So many objects go away, or would in a dry run. */
+  leaves(objects: number): void
+  repaired(): void
+  failed(path: string, error: unknown): void
+  /** Whether a commit has changed something at the path or below it since its directory was looked at. */
+  isOutdated(path: string): boolean
+}
+
+export interface AmendOrder {
+  dryRun: boolean
+  /** Whether all that goes away is counted, with what is below it. */
+  counts: boolean
+}
+
+export class Amend {
+  readonly #parts: AmendParts
+  readonly #order: AmendOrder
+  readonly #events: AmendEvents
+
+  constructor(parts: AmendParts, order: AmendOrder, events: AmendEvents) {
+    this.#parts = parts
+    this.#order = order
+    this.#events = events
+  }
+
+  /** @returns whether it was set: not in a dry run, and not where it cannot be */
+  set(path: string, kind: 'file' | 'directory' | 'symlink', attributes: AttributeChange): 'set' | 'refused' | 'dry' {
+    if (this.#order.dryRun) return 'dry'
+    try {
+      setAttributes(this.#parts.confined.locate(path), kind, attributes)
+      return 'set'
+    } catch (error) {
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      return 'refused'
+    }
+  }
+
+  /**
+   * A directory where something else is to be makes way at once: whatever the agent has there when it answers, nothing
+   * or a directory may be it, nobody compares what is in this one.
+   * @returns whether it is gone
+   */
+  *makeWay(path: string): Walk<boolean> {
+    if (this.#parts.removal.stays(path, 'directory')) return false
+    this.#events.leaves(this.#order.counts ? yield* countObjects(this.#parts.confined, path) : 1)
+    if (this.#order.dryRun) return false
+    try {
+      for (const _ of this.#parts.removal.empty(path)) {
+        yield
+        if (this.#events.isOutdated(path)) return false
+      }
+      this.#keepingTime(parentPath(path), () => this.#parts.removal.removeEmptied(path))
+      return true
+    } catch (error) {
+      // The commit tells that something in it stays.
+      if (!(error instanceof StaysError)) this.noteFailure(path, error)
+      return false
+    }
+  }
+
+  /** Moves away what the agent does not have; of a directory in which something stays, the rest. */
+  *discard(directory: string, name: Buffer, kind: DiskKind): Walk<void> {
+    const path = joinPath(directory, name.toString())
+    try {
+      for (const removable of yield* this.#parts.removal.removable(directory, name, kind)) {
+        if (this.#events.isOutdated(path)) return
+        const objects = this.#order.counts ? yield* countObjects(this.#parts.confined, removable.path) : 1
+        this.#discardOne(removable, objects)
+        yield
+      }
+    } catch (error) {
+      this.noteFailure(path, error)
+    }
+  }
+
+  /** Gives this process access to a directory if need be. @returns the mode to give back to it afterwards */
+  openUp(path: string): number | null {
+    const { confined, creation } = this.#parts
+    if (creation.privileged) return null
+    const before = this.#lookAt(path)
+    const needed = this.#order.dryRun ? OWNER_ACCESS & 0o555 : OWNER_ACCESS
+    if (before?.kind !== 'directory' || (before.mode & needed) === needed) return null
+    const change = { mode: before.mode | needed, uid: LEAVE, gid: LEAVE, mtime: null }
+    try {
+      setAttributes(confined.locate(path), 'directory', change)
+      return before.mode
+    } catch (error) {
+      // Of another owner: what cannot be read shows next.
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      return null
+    }
+  }
+
+  /** Gives a directory back what it had. */
+  restore(path: string, change: Pick<AttributeChange, 'mode' | 'mtime'>): void {
+    try {
+      setAttributes(this.#parts.confined.locate(path), 'directory', { ...change, uid: LEAVE, gid: LEAVE })
+    } catch (error) {
+      // Of another owner, or gone by now.
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+    }
+  }
+
+  /** A problem of one path; what went away meanwhile is none. @throws what is no problem of one path */
+  noteFailure(path: string, error: unknown): void {
+    if (isDiskTrouble(error) || !isSystemError(error)) throw error
+    if (!isRace(error)) this.#events.failed(path, error)
+  }
+
+  #discardOne(removable: Removable, objects: number): void {
+    const { path } = removable
+    if (!this.#order.dryRun) {
+      try {
+        this.#keepingTime(removable.directory, () => this.#parts.removal.throwAway(removable))
+        this.#events.repaired()
+      } catch (error) {
+        // Somebody was faster.
+        if (isRace(error)) return
+        this.noteFailure(path, error)
+      }
+    }
+    this.#events.found(path, 'extraneous')
+    this.#events.leaves(objects)
+  }
+
+  #keepingTime(directory: string, act: () => void): void {
+    const before = this.#lookAt(directory)
+    try {
+      act()
+    } finally {
+      if (before !== null) this.restore(directory, { mode: null, mtime: before.mtime })
+    }
+  }
+
+  #lookAt(path: string): DiskObject | null {
+    try {
+      return readObject(this.#parts.confined.locate(path))
+    } catch (error) {
+      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      return null
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Directories that differ from the listing in nothing but their time, until it is known why. Pure.
+ *
+ * A directory's time changes when something is made or removed in it, so a difference below it explains it, and is
+ * reported instead. INVARIANT: a time is a difference of its own only when all of the directory was compared and
+ * nothing in it differed.
+ */
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { LEAVE } from '../files/staged-change.ts'
+import type { Reconciliation } from './reconcile.ts'
+
+const MOST_WAITING = 10_000
+
+export class DirectoryTimes {
+  /** By path, whether the time was set. */
+  readonly #waiting = new Map<string, boolean>()
+
+  /** @returns false when too many wait: the difference has to be reported as one */
+  wait(path: string, isRepaired: boolean): boolean {
+    if (this.#waiting.size >= MOST_WAITING) return false
+    this.#waiting.set(path, isRepaired)
+    return true
+  }
+
+  /** The path differs, which explains the time of the directory above it. */
+  explain(path: string): void {
+    if (path !== ROOT_PATH) this.#waiting.delete(parentPath(path))
+  }
+
+  /** All of the directory was compared. @returns whether its unexplained time was set; null when nothing is unexplained */
+  conclude(path: string): boolean | null {
+    const isRepaired = this.#waiting.get(path) ?? null
+    this.#waiting.delete(path)
+    return isRepaired
+  }
+
+  clear(): void {
+    this.#waiting.clear()
+  }
+}
+
+/** Whether only the time of a directory is to be set. */
+export function isOnlyTime({ kind, attributes }: Extract<Reconciliation, { do: 'set' }>): boolean {
+  const { mode, uid, gid } = attributes
+  return kind === 'directory' && mode === null && uid === LEAVE && gid === LEAVE
+}

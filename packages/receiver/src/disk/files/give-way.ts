@@ -1,0 +1,31 @@
+/** Drives a walk to its end, and lets the thread hear what has come in whenever some milliseconds have passed. */
+import type { Walk } from './walk.ts'
+
+/** As long as nobody notices. */
+const TURN_MS = 10
+
+/** Nobody needs the work any more. */
+export class Dropped extends Error {
+  override name = 'Dropped'
+}
+
+/** @throws Dropped when one of the signals has fired by the time it gives way; what the walk throws */
+export async function finish<Result>(walk: Walk<Result>, signals: readonly AbortSignal[]): Promise<Result> {
+  let begun = performance.now()
+  for (let at = walk.next(); ; at = walk.next()) {
+    if (at.done === true) return at.value
+    if (performance.now() - begun < TURN_MS) continue
+    await othersTurn()
+    if (signals.some(({ aborted }) => aborted)) {
+      walk.return(undefined as never)
+      throw new Dropped('nobody needs the walk any more')
+    }
+    begun = performance.now()
+  }
+}
+
+async function othersTurn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  setImmediate(resolve)
+  await promise
+}

@@ -1,0 +1,91 @@
+/**
+ * What comes in of the changeset that is under way: its segments, each with its frames, are collected, unpacked and
+ * staged as they come.
+ *
+ *   begin ─▶ segment ─▶ frame … ─▶ staged ─▶ segment … ─▶ end, with the commit or the connection
+ *
+ * INVARIANT: at most one changeset is under way, and in it at most one segment.
+ */
+import { Buffer } from 'node:buffer'
+import { freeMemory } from '@rootferry/host/machine'
+import { type Changeset, ProtocolError, type Segment } from '@rootferry/protocol'
+import type { DiskEvent } from '../../root-messages.ts'
+import type { DiskSteps } from '../files/disk-retry.ts'
+import { Incoming, type IncomingParts } from './incoming.ts'
+import { FrameCollector, unpackSegment } from './unpacker.ts'
+
+const NO_BYTES = Buffer.alloc(0)
+
+export interface IntakeParts {
+  disk: IncomingParts
+  steps: DiskSteps
+  /** Milliseconds, for durations only. */
+  now(): number
+  event(event: DiskEvent): void
+}
+
+export class Intake {
+  readonly #parts: IntakeParts
+  readonly #frames = new FrameCollector()
+  #changeset: Incoming | null = null
+  #segment: Segment | null = null
+  /** When the last changeset began. */
+  startedAt = 0
+  /** In all since the session began. */
+  #staged = { entries: 0, bytes: 0 }
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts
+  }
+
+  /** What is under way. */
+  get changeset(): Incoming | null {
+    return this.#changeset
+  }
+
+  begin(header: Changeset, epoch: string): void {
+    this.#changeset = new Incoming(header, this.#parts.disk, epoch)
+    this.startedAt = this.#parts.now()
+  }
+
+  /** @throws ProtocolError when frames of a segment are outstanding */
+  refuseMessages(): void {
+    if (this.#frames.isCollecting)
+      throw new ProtocolError('unexpected-message', 'a message amid the bytes of a segment')
+  }
+
+  /** @throws ProtocolError when it does not fit what is under way */
+  async segment(segment: Segment): Promise<void> {
+    if (this.#changeset === null) throw new ProtocolError('unexpected-message', 'a segment without a changeset')
+    this.#changeset.describe(segment)
+    this.#segment = segment
+    this.#frames.begin(segment.bytes)
+    if (segment.bytes === 0) await this.#stage(segment, NO_BYTES)
+  }
+
+  /** @throws ProtocolError when no segment has announced it, or all of them are not what the segment says */
+  async frame(frame: Uint8Array): Promise<void> {
+    const packed = this.#frames.frame(frame)
+    if (packed !== null && this.#segment !== null) await this.#stage(this.#segment, packed)
+  }
+
+  /** The changeset is committed, or never will be. */
+  end(): void {
+    this.#changeset = null
+  }
+
+  async #stage(segment: Segment, packed: Buffer): Promise<void> {
+    const { steps, event } = this.#parts
+    const changeset = this.#changeset
+    this.#segment = null
+    const contents = await unpackSegment(segment, packed)
+    if (changeset === null) return
+    const before = changeset.bytes
+    await steps.whileConnected(changeset.stager(segment, contents))
+    if (segment.encoding === 'zstd') for (const { bytes } of contents) freeMemory(bytes)
+    this.#staged.entries += segment.changes.length
+    this.#staged.bytes += changeset.bytes - before + (segment.slice?.length ?? 0)
+    event({ type: 'progress', ...this.#staged })
+    if (segment.bytes > 0) event({ type: 'consumed', bytes: segment.bytes })
+  }
+}

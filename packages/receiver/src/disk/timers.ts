@@ -1,0 +1,18 @@
+/** Timers that go with the root: none keeps the process, and none fires after it was closed. */
+export class Timers {
+  readonly #waiting = new Set<NodeJS.Timeout>()
+
+  after(ms: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.#waiting.delete(timer)
+      act()
+    }, ms)
+    timer.unref()
+    this.#waiting.add(timer)
+  }
+
+  clear(): void {
+    for (const timer of this.#waiting) clearTimeout(timer)
+    this.#waiting.clear()
+  }
+}
