@@ -196,7 +196,10 @@ test('a plan names no path outside the root, nor one that is protected or reserv
         }
         for (const operation of plan.operations) {
           assert.ok(isEntryPath(operation.path) && operation.path !== ROOT_PATH, operation.path)
-          assert.ok(!untouchable.protects(operation.path, 'directory') || operation.do === 'open', JSON.stringify(operation))
+          assert.ok(
+            !untouchable.protects(operation.path, 'directory') || operation.do === 'open',
+            JSON.stringify(operation),
+          )
         }
         const finished = plan.finish.map(({ path }) => path)
         assert.equal(new Set(finished).size, finished.length)
