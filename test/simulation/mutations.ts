@@ -45,8 +45,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'a deletion leaves no tombstone',
     ['G1', 'G4', 'G9'],
     'agent/src/root/index/entry-index.ts',
-    'this.#queries.bury(directory, name, ++this.#head)',
-    'this.#queries.remove(directory, name)',
+    'this.#entries.bury(directory, name, ++this.#head)',
+    'this.#entries.remove(directory, name)',
   ),
   mutation(
     'the cursor of a session runs ahead',

@@ -108,13 +108,13 @@ export class RootService {
         this.#trimLater()
         return
       case 'watermark':
-        this.#index.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
+        this.#index.memory.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
         return
       case 'remember':
-        this.#index.setMeta(message.key, message.text)
+        this.#index.memory.setNote(message.key, message.text)
         return
       case 'forget':
-        this.#index.forgetReceiver(message.receiver)
+        this.#index.memory.forgetReceiver(message.receiver)
         return
       case 'reconfigure':
         this.#options.exclude = message.exclude
@@ -158,8 +158,8 @@ export class RootService {
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'accept-guard') return this.#acceptGuard()
     if (request.type === 'memory') {
-      const [headTimes, resyncs] = [this.#index.meta('head-times'), this.#index.meta('resyncs')]
-      return { watermarks: this.#index.watermarks(), headTimes, resyncs }
+      const [headTimes, resyncs] = [this.#index.memory.note('head-times'), this.#index.memory.note('resyncs')]
+      return { watermarks: this.#index.memory.watermarks(), headTimes, resyncs }
     }
     while (this.#state.state === 'halted') await this.#released.promise
     const tree = this.#tree
@@ -184,8 +184,8 @@ export class RootService {
     if (at !== null && at !== head) return { head, listing: null }
     const { directories, turn } = tree
     const parts = { directories, turn, index: this.#index, accounts: this.#accounts, nowMs: Date.now }
-    const isUnsettled = (path: string) => this.#scans.isUnsettled(path)
-    return { head, listing: await answerList(list, { ...parts, isUnsettled }) }
+    const isDoubted = (path: string) => this.#scans.isDoubted(path)
+    return { head, listing: await answerList(list, { ...parts, isDoubted }) }
   }
 
   async #rescan({ within, content }: Extract<RootRequest, { type: 'rescan' }>) {
@@ -215,7 +215,7 @@ export class RootService {
     }
     // From now on tombstones are kept for it.
     const durable = decision.start === 'resync' ? decision.sequence : Math.min(hello.durable, decision.sequence)
-    this.#index.saveWatermark(receiver, decision.sequence, durable, Date.now())
+    this.#index.memory.saveWatermark(receiver, decision.sequence, durable, Date.now())
     const { files, directories, symlinks, bytes } = this.#index.totals
     return {
       type: 'welcome',
@@ -254,7 +254,7 @@ export class RootService {
 
   async #openIfKnown(found: RootIdentity): Promise<void> {
     this.#isMissing = false
-    const known = parseIdentity(this.#index.meta(IDENTITY))
+    const known = parseIdentity(this.#index.memory.note(IDENTITY))
     const fault = known === null || livingEntries(this.#index) === 0 ? null : replacement(known, found)
     if (fault !== null && !this.#isReplacementAccepted) return this.#halt(fault)
     this.#isReplacementAccepted = false
@@ -316,7 +316,7 @@ export class RootService {
 
   #passed(tookMs: number): void {
     if (this.#tree === null || this.#identity === null || this.#state.state === 'ready') return
-    this.#index.setMeta(IDENTITY, formatIdentity(this.#identity))
+    this.#index.memory.setNote(IDENTITY, formatIdentity(this.#identity))
     this.#setState({ state: 'ready', reason: null })
     this.#log('info', 'root is ready', {
       ...this.#index.totals,
@@ -388,7 +388,7 @@ export class RootService {
   }
 
   #purge(): void {
-    const known = this.#index.watermarks().filter(({ seen }) => Date.now() - seen < FORGOTTEN_MS)
+    const known = this.#index.memory.watermarks().filter(({ seen }) => Date.now() - seen < FORGOTTEN_MS)
     this.#index.dropTombstones(Math.min(this.#index.head, ...known.map(({ durable }) => durable)))
   }
 

@@ -17,8 +17,9 @@ import {
   ROOT_PATH,
 } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
-import type { EntryIndex, IndexedEntry } from '../index/entry-index.ts'
+import type { EntryIndex } from '../index/entry-index.ts'
 import { DEFERRED } from '../index/index-schema.ts'
+import type { IndexedEntry } from '../index/indexed-entry.ts'
 import { OwnerNaming } from '../pack/owner-names.ts'
 import { digestFile } from '../scan/content-reader.ts'
 import { observe } from '../scan/observe.ts'
@@ -32,14 +33,17 @@ export interface ListingParts {
   nowMs: () => number
   turn: Turn
   /** Whether the content that a receiver was sent may differ from the path's row. */
-  isUnsettled: (path: string) => boolean
+  isDoubted: (path: string) => boolean
 }
 
 /** @returns the `listing` message, encoded */
 export async function answerList(list: List, parts: ListingParts): Promise<string> {
   const { index } = parts
   const sequence = index.head
-  const { entries, emptied, next, continues } = index.list(list.within, list.after, BOUNDS.listingEntries)
+  const { entries, emptied, next, continues } = index.list(list.within, list.after, {
+    entries: BOUNDS.listingEntries,
+    bytes: BOUNDS.manifestBytes,
+  })
   const naming = new OwnerNaming(parts.accounts)
   const groups = new Map<string, ListedChildren>()
   const group = (path: string) => {
@@ -80,7 +84,7 @@ async function listed(entry: IndexedEntry, list: List, parts: ListingParts): Pro
   const { mode, uid, gid, mtime } = entry
   // The entries in it are listed as well.
   if (entry.kind === 'directory') return [name, 'd', mode, uid, gid, mtime]
-  if (entry.sequence === DEFERRED || parts.isUnsettled(entry.path)) return [name, 'u']
+  if (entry.sequence === DEFERRED || parts.isDoubted(entry.path)) return [name, 'u']
   if (entry.kind === 'symlink') return [name, 'l', mode, uid, gid, mtime, entry.target ?? '']
   const digest = entry.digest ?? (list.digests ? await digestOfEntry(entry, parts) : null)
   return [name, 'f', mode, uid, gid, mtime, entry.size, list.digests ? digest : null]

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
-import type { Observation } from './entry-index.ts'
+import type { Observation } from './indexed-entry.ts'
 import { closeRootIndex, openRootIndex } from './root-index.ts'
 
 const file: Observation = {
@@ -27,6 +27,9 @@ const finding = (path: string, digest: string | null = null, sameBytes = false) 
 })
 const gone = (path: string) => ({ path, observation: null })
 const digest = (letter: string) => letter.repeat(43)
+
+const list = (tree: TestTree, within: string, after: string | null, entries: number) =>
+  tree.index.list(within, after, { entries, bytes: 1e9 })
 
 function emptyTree(): TestTree {
   return new TestTree(temporaryRoot())
@@ -160,7 +163,7 @@ test('listings cover every living entry once, whatever the page size, and say wh
     let after: string | null = null
     let unfinished: string | null = null
     do {
-      const { entries, next, continues } = tree.index.list('.', after, limit)
+      const { entries, next, continues } = list(tree, '.', after, limit)
       assert.equal(continues.before, unfinished)
       seen.push(...entries.map(({ path }) => path))
       unfinished = continues.after
@@ -178,11 +181,11 @@ test('a directory that was listed to its end is not listed again, whatever is ma
     tree.index.record(['.', 'a', 'a/b'].map(made))
     tree.index.record([finding('a/b/1'), finding('a/b/2'), finding('a/c')])
     const places: string[] = []
-    const { entries, next } = tree.index.list(within, null, within === '.' ? 4 : 2)
+    const { entries, next } = list(tree, within, null, within === '.' ? 4 : 2)
     places.push(...entries.map(({ path }) => path))
     assert.ok(entries.some(({ path }) => path === 'a/c') && !entries.some(({ path }) => path === 'a/b/1'))
     tree.index.record([finding('a/d')])
-    const rest = tree.index.list(within, next, 100)
+    const rest = list(tree, within, next, 100)
     assert.equal(rest.continues.before, null)
     assert.deepEqual(
       rest.entries.map(({ path }) => path),
@@ -205,15 +208,15 @@ test('the listing of a path has what is below it and nothing beside it, parents 
     const seen: string[] = []
     let after: string | null = null
     do {
-      const listed = tree.index.list('a', after, limit)
+      const listed = list(tree, 'a', after, limit)
       seen.push(...listed.entries.map(({ path }) => path))
       after = listed.next
     } while (after !== null)
     assert.deepEqual(seen, below)
   }
-  assert.deepEqual(tree.index.list('a/1', null, 10).entries, [])
-  assert.deepEqual(tree.index.list('nowhere', null, 10).entries, [])
-  const { next } = tree.index.list('a0', null, 1)
+  assert.deepEqual(list(tree, 'a/1', null, 10).entries, [])
+  assert.deepEqual(list(tree, 'nowhere', null, 10).entries, [])
+  const { next } = list(tree, 'a0', null, 1)
   assert.equal(next, null)
 })
 
@@ -257,11 +260,11 @@ test('an index that was not closed before the machine went down gets another epo
     const random = () => `id${id++}`
     const opened = openRootIndex(place, random, 1)
     const { epoch } = opened.index
-    opened.index.setMeta('boot', 'another boot')
+    opened.index.memory.setNote('boot', 'another boot')
     opened.index.close()
     const after = openRootIndex(place, random, 2)
     assert.notEqual(after.index.epoch, epoch)
-    after.index.setMeta('boot', 'another boot')
+    after.index.memory.setNote('boot', 'another boot')
     const kept = after.index.epoch
     closeRootIndex(after.index)
     const orderly = openRootIndex(place, random, 3)

@@ -12,65 +12,37 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { ABOVE_ROOT, baseName, type EntryKind, isWithin, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { baseName, joinPath } from '@rootferry/protocol'
 import type { Totals } from '../../root-messages.ts'
-import { IndexQueries, type PlacedRow, type Row } from './index-queries.ts'
+import { ContentRows } from './content-rows.ts'
+import { EntryRows } from './entry-rows.ts'
 import { DEFERRED } from './index-schema.ts'
-
-/** What `lstat` says of an object that can be sent, and for a symlink where it leads. */
-export interface Observation {
-  kind: EntryKind
-  mode: number
-  uid: number
-  gid: number
-  size: number
-  mtime: number
-  /** Microseconds; 0 when it is too fresh to tell a later write from this one. Of a directory: its birth. */
-  ctime: number
-  inode: number
-  target: string | null
-}
-
-/** A row, but for its digest: most who look at rows do not need it, and it stands in a table of its own. */
-export interface KnownEntry extends Observation {
-  path: string
-  sequence: number
-  /** Sequence at which the bytes last changed: names this version of the content within the epoch. */
-  content: number
-}
-
-export interface IndexedEntry extends KnownEntry {
-  digest: string | null
-}
-
-export interface Tombstone {
-  path: string
-  kind: 'absent'
-  sequence: number
-}
-
-/** What a scan found at a path: `digest` null where it is not known; `sameBytes` keeps the content number. */
-export type Finding =
-  | { path: string; observation: Observation; digest: string | null; sameBytes: boolean }
-  | { path: string; observation: null }
-
-export interface Listed {
-  entries: IndexedEntry[]
-  /** Directories in which something was deleted: it may have been all that was in them. */
-  emptied: ReadonlySet<string>
-  next: string | null
-  continues: { before: string | null; after: string | null }
-}
-
-const KINDS = { file: 1, directory: 2, symlink: 3 } as const
-const KIND_NAMES: readonly (EntryKind | null)[] = [null, 'file', 'directory', 'symlink']
-const TOMBSTONE = 0
+import {
+  childPath,
+  type Finding,
+  type IndexedEntry,
+  KINDS,
+  type KnownEntry,
+  type Observation,
+  parentOf,
+  TOMBSTONE,
+  type Tombstone,
+  toEntry,
+  toKnown,
+} from './indexed-entry.ts'
+import { type Listed, pageOf } from './listed-page.ts'
+import { MemoryRows } from './memory-rows.ts'
+import { Statements } from './statements.ts'
 
 export class EntryIndex {
   readonly epoch: string
   readonly term: string
+  /** Notes, terms and receivers. */
+  readonly memory: MemoryRows
   readonly #database: DatabaseSync
-  readonly #queries: IndexQueries
+  readonly #sql: Statements
+  readonly #entries: EntryRows
+  readonly #contents: ContentRows
   readonly #totals: Totals
   #head: number
   #horizon: number
@@ -81,15 +53,18 @@ export class EntryIndex {
    */
   constructor(database: DatabaseSync, identity: { epoch: string; term: string }, renewEpoch: boolean) {
     this.#database = database
-    this.#queries = new IndexQueries(database)
-    this.epoch = (renewEpoch ? null : this.#queries.meta('epoch')) ?? identity.epoch
+    this.#sql = new Statements(database)
+    this.memory = new MemoryRows(this.#sql)
+    this.#entries = new EntryRows(this.#sql)
+    this.#contents = new ContentRows(this.#sql, this.#entries)
+    this.epoch = (renewEpoch ? null : this.memory.note('epoch')) ?? identity.epoch
     this.term = identity.term
-    this.#head = Number(this.#queries.meta('head') ?? 0)
-    this.#horizon = Number(this.#queries.meta('horizon') ?? 0)
-    this.#totals = this.#queries.totals()
-    this.#transaction(() => {
-      this.#queries.setMeta('epoch', this.epoch)
-      this.#queries.beginTerm(this.term, this.#head)
+    this.#head = Number(this.memory.note('head') ?? 0)
+    this.#horizon = Number(this.memory.note('horizon') ?? 0)
+    this.#totals = this.#entries.totals()
+    this.#sql.transaction(() => {
+      this.memory.setNote('epoch', this.epoch)
+      this.memory.beginTerm(this.term, this.#head)
     })
   }
 
@@ -107,19 +82,19 @@ export class EntryIndex {
 
   /** Whether a receiver that was told `sequence` in `term` was told what this index remembers. */
   knows(term: string, sequence: number): boolean {
-    const end = this.#queries.endOfTerm(term, this.#head)
+    const end = this.memory.endOfTerm(term, this.#head)
     return end !== null && sequence <= end
   }
 
   get(path: string): IndexedEntry | null {
-    const row = this.#queries.entry(parentOf(path), baseName(path))
+    const row = this.#entries.entry(parentOf(path), baseName(path))
     return row === null || row.kind === TOMBSTONE ? null : toEntry(path, row)
   }
 
   /** Living children of a directory, by name. */
   children(directory: string): Map<string, KnownEntry> {
     const found = new Map<string, KnownEntry>()
-    for (const row of this.#queries.children(directory)) {
+    for (const row of this.#entries.children(directory)) {
       if (row.kind !== TOMBSTONE) found.set(row.name, toKnown(joinPath(directory, row.name), row))
     }
     return found
@@ -127,7 +102,7 @@ export class EntryIndex {
 
   /** Digest of a content number, where it was learnt. */
   digest(content: number): string | null {
-    return this.#queries.digest(content)
+    return this.#contents.digest(content)
   }
 
   /** Living entries below a directory, parents before children. */
@@ -143,74 +118,74 @@ export class EntryIndex {
    * @returns the new head
    */
   record(findings: readonly Finding[]): number {
-    this.#transaction(() => {
+    this.#sql.transaction(() => {
       for (const finding of findings) this.#recordOne(finding)
-      this.#queries.setMeta('head', String(this.#head))
+      this.memory.setNote('head', String(this.#head))
     })
     return this.#head
   }
 
   /** Notes a new ctime or inode of an entry whose attributes and bytes are what they were: not a change. */
   refresh(path: string, observation: Observation): void {
-    this.#queries.refresh(parentOf(path), baseName(path), observation.ctime, observation.inode)
+    this.#entries.refresh(parentOf(path), baseName(path), observation.ctime, observation.inode)
   }
 
   /** Drops rows without a tombstone: the path is no longer ours to speak of (a filter now excludes it). */
   forget(paths: readonly string[]): void {
-    this.#transaction(() => {
+    this.#sql.transaction(() => {
       for (const path of paths) {
         const entry = this.get(path)
         if (entry === null) continue
         this.#count(entry, -1)
-        this.#queries.remove(parentOf(path), baseName(path))
-        this.#queries.removeDigest(entry.content)
-        this.#queries.removeChunks(parentOf(path), baseName(path))
+        this.#entries.remove(parentOf(path), baseName(path))
+        this.#contents.removeDigest(entry.content)
+        this.#contents.removeChunks(parentOf(path), baseName(path))
       }
     })
   }
 
   /** Takes entries out of every changeset until they are recorded again: their bytes could not be had. */
   defer(paths: readonly string[]): void {
-    this.#transaction(() => {
-      for (const path of paths) this.#queries.setSequence(parentOf(path), baseName(path), DEFERRED)
+    this.#sql.transaction(() => {
+      for (const path of paths) this.#entries.setSequence(parentOf(path), baseName(path), DEFERRED)
     })
   }
 
   /** Paths whose rows are deferred: after a restart they have to be looked at again. */
   deferred(): string[] {
-    return this.#queries.withSequence(DEFERRED).map(({ directory, row }) => childPath(directory, row.name))
+    return this.#entries.withSequence(DEFERRED).map(({ directory, row }) => childPath(directory, row.name))
   }
 
   /** Digests learnt while packing: kept only where the row is still the one that was packed. */
   learnDigests(learnt: readonly { path: string; content: number; digest: string }[]): void {
-    this.#transaction(() => {
+    this.#sql.transaction(() => {
       for (const { path, content, digest } of learnt) {
-        this.#queries.setDigest(parentOf(path), baseName(path), content, digest)
+        this.#contents.setDigest(parentOf(path), baseName(path), content, digest)
       }
     })
   }
 
   /** Chunks of versions that were sent, as ChunkList reads them. */
   learnChunks(learnt: readonly { path: string; content: number; chunks: Uint8Array }[]): void {
-    this.#transaction(() => {
+    this.#sql.transaction(() => {
       for (const { path, content, chunks } of learnt) {
-        this.#queries.setChunks(parentOf(path), baseName(path), content, chunks)
+        this.#contents.setChunks(parentOf(path), baseName(path), content, chunks)
       }
     })
   }
 
   hasChunks(content: number): boolean {
-    return this.#queries.hasChunks(content)
+    return this.#contents.hasChunks(content)
   }
 
   /** Chunks of the version of a file that a receiver holds that committed `from`, and nothing later; or null. */
   chunksAt(path: string, from: number): Uint8Array | null {
-    return this.#queries.chunksUpTo(parentOf(path), baseName(path), from)
+    return this.#contents.chunksUpTo(parentOf(path), baseName(path), from)
   }
 
   /** Rows above `from` in order of sequence, at most `limit`. */
   changesAfter(from: number, limit: number): (IndexedEntry | Tombstone)[] {
-    return this.#queries.after(from, this.#head, limit).map(({ directory, row }) => {
+    return this.#entries.after(from, this.#head, limit).map(({ directory, row }) => {
       const path = childPath(directory, row.name)
       return row.kind === TOMBSTONE ? { path, kind: 'absent', sequence: row.sequence } : toEntry(path, row)
     })
@@ -221,127 +196,73 @@ export class EntryIndex {
    * `to`, and who is told later that the content stays has to have it by then. In order of their content.
    */
   movedOn(from: number, to: number, limit: number): IndexedEntry[] {
-    const rows = this.#queries.movedOn(from, to, this.#head, limit)
+    const rows = this.#entries.movedOn(from, to, this.#head, limit)
     return rows.map(({ directory, row }) => toEntry(childPath(directory, row.name), row))
   }
 
   /** A path at which a receiver that committed `from`, and nothing later, holds content of this digest; or null. */
   holderOf(digest: string, size: number, from: number): string | null {
-    for (const { directory, row } of this.#queries.byDigest(digest, from)) {
+    for (const { directory, row } of this.#entries.byDigest(digest, from)) {
       const stillThere = row.kind === KINDS.file || (row.kind === TOMBSTONE && row.sequence > from)
       if (stillThere && row.size === size) return childPath(directory, row.name)
     }
     return null
   }
 
-  /**
-   * Living entries within a path from a cursor on, grouped by directory, parents first; `next` is null at the end.
-   * `continues` names the directory that the previous part, or this one, left unfinished. The path's own entry is among
-   * them only when it is the root's.
-   */
-  list(within: string, after: string | null, limit: number): Listed {
-    const from = parseCursor(after)
-    const rows =
-      within === ROOT_PATH
-        ? this.#queries.from(from.directory, from.name, limit + 1)
-        : this.#rowsWithin(within, after === null ? null : from, limit + 1)
-    const beyond = rows.length > limit ? rows.pop() : undefined
-    const last = rows.at(-1)
-    const isUnfinished = beyond !== undefined && beyond.row.directory === last?.row.directory
-    const first = rows[0]
-    // A directory that was told to be complete is not gone on with, whatever is made in it until the next page.
-    const reached = beyond === undefined || isUnfinished ? last?.row : { directory: beyond.row.directory, name: '' }
-    return {
-      entries: rows
-        .filter(({ row }) => row.kind !== TOMBSTONE)
-        .map(({ directory, row }) => toEntry(childPath(directory, row.name), row)),
-      emptied: new Set(rows.filter(({ row }) => row.kind === TOMBSTONE).map(({ directory }) => directory)),
-      next: beyond === undefined || reached === undefined ? null : `${reached.directory}/${reached.name}`,
-      continues: {
-        before: from.name !== '' && first?.row.directory === from.directory ? first.directory : null,
-        after: isUnfinished ? beyond.directory : null,
-      },
-    }
+  /** A page of the living entries within a path, see pageOf. */
+  list(within: string, after: string | null, most: { entries: number; bytes: number }): Listed {
+    return pageOf(this.#entries, within, after, most)
   }
 
   /** Paths of files that were seen with this inode. Costs a pass over the whole index. */
   pathsOfInode(inode: number): string[] {
-    return this.#queries.byInode(inode).map(({ directory, row }) => childPath(directory, row.name))
+    return this.#entries.byInode(inode).map(({ directory, row }) => childPath(directory, row.name))
   }
 
   hasChildren(directory: string): boolean {
-    return this.#queries.hasChildren(directory)
+    return this.#entries.hasChildren(directory)
   }
 
   /** Whether any path holds, or held until after `from`, a large file of this size. */
   hasOtherOfSize(size: number, from: number): boolean {
-    return this.#queries.hasSettledOfSize(size, from)
-  }
-
-  /** Persists how far a receiver is; creates its row. */
-  saveWatermark(receiver: string, committed: number, durable: number, seenMs: number): void {
-    this.#queries.saveReceiver(receiver, committed, durable, seenMs)
-  }
-
-  watermarks(): { name: string; committed: number; durable: number; seen: number }[] {
-    return this.#queries.receivers()
-  }
-
-  forgetReceiver(receiver: string): void {
-    this.#queries.removeReceiver(receiver)
+    return this.#entries.hasSettledOfSize(size, from)
   }
 
   /** Drops tombstones up to a sequence that every known receiver is durably past. */
   dropTombstones(upTo: number): void {
     if (upTo <= this.#horizon) return
-    this.#transaction(() => {
-      this.#queries.dropTombstones(upTo)
+    this.#sql.transaction(() => {
+      this.#entries.dropTombstones(upTo)
       this.#horizon = upTo
-      this.#queries.setMeta('horizon', String(upTo))
+      this.memory.setNote('horizon', String(upTo))
     })
-  }
-
-  meta(name: string): string | null {
-    return this.#queries.meta(name)
-  }
-
-  setMeta(name: string, value: string): void {
-    this.#queries.setMeta(name, value)
   }
 
   close(): void {
     this.#database.close()
   }
 
-  #rowsWithin(within: string, from: { directory: number; name: string } | null, limit: number): PlacedRow[] {
-    const directory = from === null ? within : this.#queries.pathOfDirectory(from.directory)
-    if (directory === null || !isWithin(directory, within)) return []
-    const rows = this.#queries.rest(directory, from?.name ?? '', limit)
-    if (rows.length < limit) rows.push(...this.#queries.below(within, directory, limit - rows.length))
-    return rows
-  }
-
   #recordOne(finding: Finding): void {
     const { path } = finding
     const directory = parentOf(path)
     const name = baseName(path)
-    const row = this.#queries.entry(directory, name)
+    const row = this.#entries.entry(directory, name)
     const before = row === null || row.kind === TOMBSTONE ? null : toEntry(path, row)
     if (finding.observation === null) {
       if (before === null) return
       this.#count(before, -1)
-      this.#queries.bury(directory, name, ++this.#head)
-      this.#queries.removeChunks(directory, name)
+      this.#entries.bury(directory, name, ++this.#head)
+      this.#contents.removeChunks(directory, name)
       return
     }
     if (before !== null) this.#count(before, -1)
     const sequence = ++this.#head
     const { observation } = finding
     const content = finding.sameBytes && before !== null ? before.content : sequence
-    if (row !== null && row.content !== content) this.#queries.removeDigest(row.content)
-    this.#queries.put(directory, name, { ...observation, kind: KINDS[observation.kind], sequence, content })
-    if (finding.digest !== null) this.#queries.setDigest(directory, name, content, finding.digest)
-    if (before !== null && observation.kind !== before.kind) this.#queries.removeChunks(directory, name)
+    if (row !== null && row.content !== content) this.#contents.removeDigest(row.content)
+    this.#entries.put(directory, name, { ...observation, kind: KINDS[observation.kind], sequence, content })
+    if (finding.digest !== null) this.#contents.setDigest(directory, name, content, finding.digest)
+    if (before !== null && observation.kind !== before.kind) this.#contents.removeChunks(directory, name)
     this.#count(observation, 1)
   }
 
@@ -352,55 +273,5 @@ export class EntryIndex {
       this.#totals.files += sign
       this.#totals.bytes += sign * entry.size
     }
-  }
-
-  #transaction(work: () => void): void {
-    this.#database.exec('BEGIN')
-    try {
-      work()
-      this.#database.exec('COMMIT')
-    } catch (error) {
-      // SQLite has rolled back by itself when the disk is full.
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-      throw error
-    }
-  }
-}
-
-/** The root's own row stands in a directory of its own, above the root. */
-function parentOf(path: string): string {
-  return path === ROOT_PATH ? ABOVE_ROOT : parentPath(path)
-}
-
-function childPath(directory: string, name: string): string {
-  return directory === ABOVE_ROOT ? ROOT_PATH : joinPath(directory, name)
-}
-
-function parseCursor(cursor: string | null): { directory: number; name: string } {
-  if (cursor === null) return { directory: 0, name: '' }
-  const slash = cursor.indexOf('/')
-  return { directory: Number(cursor.slice(0, slash)), name: cursor.slice(slash + 1) }
-}
-
-function toEntry(path: string, row: Row): IndexedEntry {
-  return { ...toKnown(path, row), digest: row.digest }
-}
-
-function toKnown(path: string, row: Row): KnownEntry {
-  const kind = KIND_NAMES[row.kind]
-  if (kind === null || kind === undefined) throw new Error(`index row of kind ${row.kind}`)
-  return {
-    path,
-    kind,
-    mode: row.mode,
-    uid: row.uid,
-    gid: row.gid,
-    size: row.size,
-    mtime: row.mtime,
-    ctime: row.ctime,
-    inode: row.inode,
-    target: row.target,
-    sequence: row.sequence,
-    content: row.content,
   }
 }

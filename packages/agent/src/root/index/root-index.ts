@@ -41,7 +41,7 @@ export function openRootIndex(stateDir: string, randomId: () => string, nowMs: n
 
 /** Call it last: without it, a start after a reboot assumes that the machine lost power. */
 export function closeRootIndex(index: EntryIndex): void {
-  index.setMeta('closed', 'yes')
+  index.memory.setNote('closed', 'yes')
   index.close()
 }
 
@@ -57,8 +57,8 @@ function open(file: string, randomId: () => string): OpenedIndex {
     // closed.
     database.exec('PRAGMA synchronous = FULL')
     const index = new EntryIndex(database, { epoch: randomId(), term: randomId() }, lostPower)
-    index.setMeta('boot', boot)
-    index.setMeta('closed', 'no')
+    index.memory.setNote('boot', boot)
+    index.memory.setNote('closed', 'no')
     database.exec('PRAGMA synchronous = NORMAL')
     const remark = lostPower ? 'the machine stopped without closing the index: new epoch, receivers compare' : null
     return { index, remark }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { carriedBytes, LIMITS, type Step } from '@rootferry/protocol'
 import fc from 'fast-check'
-import type { IndexedEntry, Tombstone } from '../index/entry-index.ts'
+import type { IndexedEntry, Tombstone } from '../index/indexed-entry.ts'
 import { layOut, SLICE_BYTES, tarBytesOf } from './changeset-plan.ts'
 
 const common = {

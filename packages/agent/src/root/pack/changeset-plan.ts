@@ -8,7 +8,7 @@
 import { type Delta, LIMITS } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import { partsOf } from '../delta/recipe.ts'
-import type { IndexedEntry, Tombstone } from '../index/entry-index.ts'
+import type { IndexedEntry, Tombstone } from '../index/indexed-entry.ts'
 
 export type Planned = IndexedEntry | Tombstone
 

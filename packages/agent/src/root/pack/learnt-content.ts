@@ -1,5 +1,6 @@
 /** What packing finds out about files on the way, until there is time to write it to the index. */
-import type { EntryIndex, IndexedEntry } from '../index/entry-index.ts'
+import type { EntryIndex } from '../index/entry-index.ts'
+import type { IndexedEntry } from '../index/indexed-entry.ts'
 
 export class Learnt {
   readonly #digests: { path: string; content: number; digest: string }[] = []

@@ -7,7 +7,8 @@
  */
 import type { ConfinedDirectories } from '@rootferry/host/machine'
 import { digestOf, ROOT_PATH } from '@rootferry/protocol'
-import type { EntryIndex, IndexedEntry, Observation } from '../index/entry-index.ts'
+import type { EntryIndex } from '../index/entry-index.ts'
+import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
 import type { Turn } from '../turn.ts'
 import { digestFile, type ReadFault, readWhole } from './content-reader.ts'
 import { observe } from './observe.ts'
@@ -35,7 +36,7 @@ export async function checkContent(within: string, parts: ContentCheckParts): Pr
   const scratch = new Uint8Array(SMALL_BYTES)
   for (let after: string | null | undefined = null; after !== undefined; ) {
     const own = after === null && within !== ROOT_PATH ? index.get(within) : null
-    const { entries, next } = index.list(within, after, PAGE_ENTRIES)
+    const { entries, next } = index.list(within, after, { entries: PAGE_ENTRIES, bytes: Number.POSITIVE_INFINITY })
     if (own !== null) entries.unshift(own)
     const learnt: { path: string; content: number; digest: string }[] = []
     for (const entry of entries) {

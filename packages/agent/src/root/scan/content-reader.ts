@@ -9,7 +9,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { errorCode, plainMessage } from '@rootferry/host/machine'
 import { DigestStream } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
-import type { Observation } from '../index/entry-index.ts'
+import type { Observation } from '../index/indexed-entry.ts'
 import { TurnsEnded } from '../turn.ts'
 import { sameVersion } from './difference.ts'
 import { observe } from './observe.ts'

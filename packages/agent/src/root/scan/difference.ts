@@ -8,8 +8,9 @@
  *               their digest was never learnt they must be taken to be others.
  *               Catches edits that restore size and mtime (touch -r, an old file renamed over).
  */
-import type { KnownEntry, Observation } from '../index/entry-index.ts'
+
 import { DEFERRED } from '../index/index-schema.ts'
+import type { KnownEntry, Observation } from '../index/indexed-entry.ts'
 
 export type Difference = 'same' | 'attributes' | 'content' | 'suspect'
 

@@ -9,7 +9,7 @@ import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { errorCode, plainMessage } from '@rootferry/host/machine'
 import { type EntryKind, type MatchedKind, microseconds } from '@rootferry/protocol'
 import type { ProblemCode } from '../../root-messages.ts'
-import type { Observation } from '../index/entry-index.ts'
+import type { Observation } from '../index/indexed-entry.ts'
 
 /** Longer than the kernel's coarsest tick (10 ms at 100 Hz). */
 const RACY_MS = 12

@@ -1,6 +1,6 @@
 /** Pure decision: whether two looks at a file saw the same version of it, as far as both can tell. */
 
-import type { Observation } from '../index/entry-index.ts'
+import type { Observation } from '../index/indexed-entry.ts'
 import { sameVersion } from './difference.ts'
 
 /** As sameVersion, but a ctime that is too fresh to tell anything (0) does not count against it. */

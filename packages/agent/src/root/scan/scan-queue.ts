@@ -15,7 +15,8 @@ import { ROOT_PATH } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import { BOUNDS } from '../../bounds.ts'
 import type { GuardLimits, WatchSettings } from '../../root-messages.ts'
-import type { EntryIndex, Observation } from '../index/entry-index.ts'
+import type { EntryIndex } from '../index/entry-index.ts'
+import type { Observation } from '../index/indexed-entry.ts'
 import type { OpenTree } from '../opened-root.ts'
 import type { Timers } from '../timers.ts'
 import { Turn, TurnsEnded } from '../turn.ts'
@@ -144,7 +145,7 @@ export class ScanQueue {
   }
 
   /** Whether something else than the path's row may have been sent of it, and no scan has looked since. */
-  isUnsettled(path: string): boolean {
+  isDoubted(path: string): boolean {
     return !this.#unsettled.isEmpty && this.#unsettled.has(path)
   }
 

@@ -1,9 +1,12 @@
-/** The index's prepared statements: rows in, rows out. Knows SQL and nothing of what the rows mean. */
-
+/**
+ * The rows of entries and of their directories: rows in, rows out. Knows SQL, and of what a row means only that kind 0
+ * is a tombstone and kind 1 a file.
+ */
 import { Buffer } from 'node:buffer'
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { SQLInputValue } from 'node:sqlite'
 import { BOUNDS } from '../../bounds.ts'
 import type { Totals } from '../../root-messages.ts'
+import type { Statements } from './statements.ts'
 
 /** A row of `entries`, with the digest of its content. */
 export interface Row {
@@ -55,28 +58,18 @@ const MOST_DIRECTORY_IDS = 4_096
 const MOST_SAME_DIGEST = 8
 const MOST_LINKS = 64
 
-export class IndexQueries {
-  readonly #database: DatabaseSync
-  readonly #statements = new Map<string, StatementSync>()
+export class EntryRows {
+  readonly #sql: Statements
   /** Recently used directory numbers; the table is the truth. */
   readonly #directoryIds = new Map<string, number>()
 
-  constructor(database: DatabaseSync) {
-    this.#database = database
-  }
-
-  meta(name: string): string | null {
-    const row = this.#one('SELECT value FROM meta WHERE name = ?', name)
-    return row === undefined ? null : String(row['value'])
-  }
-
-  setMeta(name: string, value: string): void {
-    this.#run('INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
+  constructor(sql: Statements) {
+    this.#sql = sql
   }
 
   totals(): Totals {
     const totals: Totals = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
-    for (const row of this.#all('SELECT kind, count(*) AS n, sum(size) AS bytes FROM entries GROUP BY kind')) {
+    for (const row of this.#sql.all('SELECT kind, count(*) AS n, sum(size) AS bytes FROM entries GROUP BY kind')) {
       if (row['kind'] === 1) {
         totals.files = Number(row['n'])
         totals.bytes = Number(row['bytes'])
@@ -86,41 +79,22 @@ export class IndexQueries {
     return totals
   }
 
-  beginTerm(term: string, head: number): void {
-    this.#run('INSERT INTO terms (term, start) VALUES (?, ?)', term, head)
-    this.#run('DELETE FROM terms WHERE id <= (SELECT max(id) FROM terms) - ?', BOUNDS.rememberedTerms)
-  }
-
-  /** The last sequence that was given out in a term, or null for an unknown one. */
-  endOfTerm(term: string, head: number): number | null {
-    const row = this.#one(
-      'SELECT (SELECT min(start) FROM terms AS later WHERE later.id > terms.id) AS next FROM terms WHERE term = ?',
-      term,
-    )
-    return row === undefined ? null : Number(row['next'] ?? head)
-  }
-
   entry(directory: string, name: string): Row | null {
-    const id = this.#findDirectory(directory)
+    const id = this.findDirectory(directory)
     if (id === null) return null
-    const [values] = this.#rows(`${ROWS} WHERE entries.directory = ? AND entries.name = ?`, id, name)
+    const [values] = this.#sql.arrays<RowValues>(`${ROWS} WHERE entries.directory = ? AND entries.name = ?`, id, name)
     return values === undefined ? null : rowOf(values)
   }
 
   /** Without digests. */
   children(directory: string): Row[] {
-    return this.#rows(`SELECT entries.*, NULL ${CHILDREN}`, directory).map(rowOf)
-  }
-
-  digest(content: number): string | null {
-    const row = this.#one('SELECT digest FROM digests WHERE content = ?', content)
-    return row === undefined ? null : String(row['digest'])
+    return this.#sql.arrays<RowValues>(`SELECT entries.*, NULL ${CHILDREN}`, directory).map(rowOf)
   }
 
   put(directory: string, name: string, row: Omit<Row, 'directory' | 'name' | 'digest'>): void {
-    this.#run(
+    this.#sql.run(
       'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      this.#directoryId(directory),
+      this.directoryId(directory),
       name,
       row.sequence,
       row.content,
@@ -138,94 +112,35 @@ export class IndexQueries {
 
   /** Turns a row into a tombstone; size, content and digest stay, to say what a receiver may still hold there. */
   bury(directory: string, name: string, sequence: number): void {
-    this.#run(
+    this.#sql.run(
       'UPDATE entries SET kind = 0, sequence = ? WHERE directory = ? AND name = ?',
       sequence,
-      this.#directoryId(directory),
+      this.directoryId(directory),
       name,
     )
   }
 
   remove(directory: string, name: string): void {
-    this.#run('DELETE FROM entries WHERE directory = ? AND name = ?', this.#directoryId(directory), name)
+    this.#sql.run('DELETE FROM entries WHERE directory = ? AND name = ?', this.directoryId(directory), name)
   }
 
   refresh(directory: string, name: string, ctime: number, inode: number): void {
-    this.#run(
+    this.#sql.run(
       'UPDATE entries SET ctime = ?, inode = ? WHERE directory = ? AND name = ?',
       ctime,
       inode,
-      this.#directoryId(directory),
+      this.directoryId(directory),
       name,
     )
   }
 
   setSequence(directory: string, name: string, sequence: number): void {
-    this.#run(
+    this.#sql.run(
       'UPDATE entries SET sequence = ? WHERE directory = ? AND name = ? AND kind <> 0',
       sequence,
-      this.#directoryId(directory),
+      this.directoryId(directory),
       name,
     )
-  }
-
-  /**
-   * Keeps the digest when the path still holds that content. The first one stands: a later one is of bytes that took
-   * their place and looked the same from outside, which the scanner has yet to find.
-   */
-  setDigest(directory: string, name: string, content: number, digest: string): void {
-    this.#run(
-      `INSERT OR IGNORE INTO digests SELECT content, ?, ?, directory, name FROM entries
-       WHERE directory = ? AND name = ? AND content = ? AND kind = 1`,
-      digest,
-      firstBits(digest),
-      this.#directoryId(directory),
-      name,
-      content,
-    )
-  }
-
-  removeDigest(content: number): void {
-    this.#run('DELETE FROM digests WHERE content = ?', content)
-  }
-
-  /** Keeps the chunks of a version while the path is a file, and drops all but the last few versions'. */
-  setChunks(directory: string, name: string, content: number, list: Uint8Array): void {
-    const id = this.#directoryId(directory)
-    this.#run(
-      `INSERT OR REPLACE INTO chunks SELECT ?, directory, name, ? FROM entries
-       WHERE directory = ? AND name = ? AND content >= ? AND kind = 1`,
-      content,
-      list,
-      id,
-      name,
-      content,
-    )
-    this.#run(
-      `DELETE FROM chunks WHERE content IN (
-         SELECT content FROM chunks WHERE directory = ? AND name = ? ORDER BY content DESC LIMIT -1 OFFSET ?)`,
-      id,
-      name,
-      BOUNDS.chunkedVersions,
-    )
-  }
-
-  hasChunks(content: number): boolean {
-    return this.#one('SELECT 1 FROM chunks WHERE content = ?', content) !== undefined
-  }
-
-  /** Chunks of the last version at or below a content number. */
-  chunksUpTo(directory: string, name: string, content: number): Uint8Array | null {
-    const id = this.#findDirectory(directory)
-    if (id === null) return null
-    const last =
-      'SELECT list FROM chunks WHERE directory = ? AND name = ? AND content <= ? ORDER BY content DESC LIMIT 1'
-    const list = this.#one(last, id, name, content)?.['list']
-    return list instanceof Uint8Array ? list : null
-  }
-
-  removeChunks(directory: string, name: string): void {
-    this.#run('DELETE FROM chunks WHERE directory = ? AND name = ?', this.#directoryId(directory), name)
   }
 
   withSequence(sequence: number): PlacedRow[] {
@@ -270,7 +185,7 @@ export class IndexQueries {
   }
 
   pathOfDirectory(id: number): string | null {
-    const row = this.#one('SELECT path FROM directories WHERE id = ?', id)
+    const row = this.#sql.one('SELECT path FROM directories WHERE id = ?', id)
     return row === undefined ? null : String(row['path'])
   }
 
@@ -300,39 +215,22 @@ export class IndexQueries {
   }
 
   hasChildren(directory: string): boolean {
-    return this.#one(`SELECT 1 ${CHILDREN} AND kind <> 0 LIMIT 1`, directory) !== undefined
+    return this.#sql.one(`SELECT 1 ${CHILDREN} AND kind <> 0 LIMIT 1`, directory) !== undefined
   }
 
   hasSettledOfSize(size: number, upTo: number): boolean {
     const large = `SELECT 1 FROM entries WHERE size = ? AND size > ${BOUNDS.leastSizedBytes} AND content <= ? LIMIT 1`
-    return this.#one(large, size, upTo) !== undefined
-  }
-
-  saveReceiver(name: string, committed: number, durable: number, seen: number): void {
-    this.#run('INSERT OR REPLACE INTO receivers VALUES (?, ?, ?, ?)', name, committed, durable, seen)
-  }
-
-  receivers(): { name: string; committed: number; durable: number; seen: number }[] {
-    return this.#all('SELECT * FROM receivers').map((row) => ({
-      name: String(row['name']),
-      committed: Number(row['committed']),
-      durable: Number(row['durable']),
-      seen: Number(row['seen']),
-    }))
-  }
-
-  removeReceiver(name: string): void {
-    this.#run('DELETE FROM receivers WHERE name = ?', name)
+    return this.#sql.one(large, size, upTo) !== undefined
   }
 
   dropTombstones(upTo: number): void {
     const dropped = 'FROM entries WHERE kind = 0 AND sequence <= ?'
-    this.#run(`DELETE FROM digests WHERE content IN (SELECT content ${dropped})`, upTo)
-    this.#run(`DELETE ${dropped}`, upTo)
+    this.#sql.run(`DELETE FROM digests WHERE content IN (SELECT content ${dropped})`, upTo)
+    this.#sql.run(`DELETE ${dropped}`, upTo)
   }
 
   #placed(clause: string, ...values: SQLInputValue[]): PlacedRow[] {
-    const rows = this.#rows(
+    const rows = this.#sql.arrays<RowValues>(
       `SELECT entries.*, digests.digest, directories.path AS parent FROM entries
        JOIN directories ON directories.id = entries.directory
        LEFT JOIN digests ON digests.content = entries.content ${clause}`,
@@ -341,17 +239,19 @@ export class IndexQueries {
     return rows.map((values) => ({ directory: values[14] ?? '', row: rowOf(values) }))
   }
 
-  #findDirectory(path: string): number | null {
+  /** The number of a directory that ever had a row in it, or null. */
+  findDirectory(path: string): number | null {
     const known = this.#directoryIds.get(path)
     if (known !== undefined) return known
-    const row = this.#one('SELECT id FROM directories WHERE path = ?', path)
+    const row = this.#sql.one('SELECT id FROM directories WHERE path = ?', path)
     return row === undefined ? null : this.#rememberDirectory(path, Number(row['id']))
   }
 
-  #directoryId(path: string): number {
-    const known = this.#findDirectory(path)
+  /** The same, given out where there was none. */
+  directoryId(path: string): number {
+    const known = this.findDirectory(path)
     if (known !== null) return known
-    const { lastInsertRowid } = this.#run('INSERT INTO directories (path) VALUES (?)', path)
+    const { lastInsertRowid } = this.#sql.run('INSERT INTO directories (path) VALUES (?)', path)
     return this.#rememberDirectory(path, Number(lastInsertRowid))
   }
 
@@ -360,42 +260,14 @@ export class IndexQueries {
     this.#directoryIds.set(path, id)
     return id
   }
-
-  #one(sql: string, ...values: SQLInputValue[]) {
-    return this.#statement(sql).get(...values)
-  }
-
-  #all(sql: string, ...values: SQLInputValue[]) {
-    return this.#statement(sql).all(...values)
-  }
-
-  /** For statements that select what RowValues says. */
-  #rows(sql: string, ...values: SQLInputValue[]): RowValues[] {
-    const statement = this.#statement(sql)
-    statement.setReturnArrays(true)
-    return statement.all(...values) as unknown as RowValues[]
-  }
-
-  #run(sql: string, ...values: SQLInputValue[]) {
-    return this.#statement(sql).run(...values)
-  }
-
-  #statement(sql: string): StatementSync {
-    let statement = this.#statements.get(sql)
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql)
-      this.#statements.set(sql, statement)
-    }
-    return statement
-  }
-}
-
-/** A digest's first 48 bits. */
-function firstBits(digest: string): number {
-  return Buffer.from(digest.slice(0, 8), 'base64url').readUIntBE(0, 6)
 }
 
 function rowOf(values: RowValues): Row {
   const [directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target, digest] = values
   return { directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target, digest }
+}
+
+/** A digest's first 48 bits, by which the table of digests is searched. */
+export function firstBits(digest: string): number {
+  return Buffer.from(digest.slice(0, 8), 'base64url').readUIntBE(0, 6)
 }

@@ -1,0 +1,67 @@
+/** Listings of trees whose names and targets are as long as they may be: every message fits, every entry comes once. */
+import assert from 'node:assert/strict'
+import { Buffer } from 'node:buffer'
+import { test } from 'node:test'
+import { Accounts } from '@rootferry/host/machine'
+import { decodeToReceiver, LIMITS, type List } from '@rootferry/protocol'
+import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
+import type { Observation } from '../index/indexed-entry.ts'
+import { Turn } from '../turn.ts'
+import { answerList } from './listing.ts'
+
+const link: Observation = {
+  kind: 'symlink',
+  mode: 0o777,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: 1,
+  ctime: 2,
+  inode: 3,
+  target: 'x',
+}
+const directory: Observation = { ...link, kind: 'directory', target: null }
+const found = (path: string, observation: Observation) => ({ path, observation, digest: null, sameBytes: false })
+
+async function listAll(tree: TestTree): Promise<{ paths: string[]; largest: number }> {
+  const { directories, index } = tree
+  const turn = new Turn(directories)
+  const parts = { directories, index, turn, accounts: new Accounts(), nowMs: Date.now, isDoubted: () => false }
+  const paths: string[] = []
+  let largest = 0
+  for (let after: string | null | undefined = null; after !== undefined; ) {
+    const list: List = { type: 'list', request: 1, within: '.', after, digests: false }
+    const text = await answerList(list, parts)
+    largest = Math.max(largest, Buffer.byteLength(text))
+    const message = decodeToReceiver(text)
+    assert.equal(message.type, 'listing')
+    for (const { path, entries } of message.directories) paths.push(...entries.map(([name]) => `${path}/${name}`))
+    after = message.next ?? undefined
+  }
+  return { paths, largest }
+}
+
+test('1,300 symlinks with targets of 4 kB are listed in messages that fit', async () => {
+  using tree = new TestTree(temporaryRoot())
+  // Every character of these takes two in a message.
+  const target = '"'.repeat(LIMITS.targetBytes)
+  tree.index.record([found('.', directory)])
+  tree.index.record(Array.from({ length: 1_300 }, (_, number) => found(`l${number}`, { ...link, target })))
+  const { paths, largest } = await listAll(tree)
+  assert.ok(largest <= LIMITS.messageBytes, `${largest} bytes`)
+  assert.equal(new Set(paths).size, 1_301)
+  assert.equal(paths.length, 1_301)
+})
+
+test('deep directories, each of which is named by its whole path, are listed in messages that fit', async () => {
+  using tree = new TestTree(temporaryRoot())
+  const parts = Array.from({ length: 15 }, (_, depth) => `${depth}`.padEnd(250, '\\'))
+  const above = parts.map((_, depth) => parts.slice(0, depth + 1).join('/'))
+  const deep = above.at(-1) ?? ''
+  const leaves = Array.from({ length: 2_000 }, (_, number) => `${deep}/d${number}`)
+  tree.index.record(['.', ...above, ...leaves].map((path) => found(path, directory)))
+  const { paths, largest } = await listAll(tree)
+  assert.ok(largest <= LIMITS.messageBytes, `${largest} bytes`)
+  assert.equal(new Set(paths).size, 2_016)
+  assert.equal(paths.length, 2_016)
+})

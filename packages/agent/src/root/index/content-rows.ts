@@ -1,0 +1,82 @@
+/**
+ * What is known of contents, by content number: the digest of each, and the chunks of the last versions of large files.
+ * A content is learnt while its path holds it; whoever learns too late teaches nothing.
+ */
+import { BOUNDS } from '../../bounds.ts'
+import { type EntryRows, firstBits } from './entry-rows.ts'
+import type { Statements } from './statements.ts'
+
+export class ContentRows {
+  readonly #sql: Statements
+  readonly #entries: EntryRows
+
+  constructor(sql: Statements, entries: EntryRows) {
+    this.#sql = sql
+    this.#entries = entries
+  }
+
+  digest(content: number): string | null {
+    const row = this.#sql.one('SELECT digest FROM digests WHERE content = ?', content)
+    return row === undefined ? null : String(row['digest'])
+  }
+
+  /**
+   * Keeps the digest when the path still holds that content. The first one stands: a later one is of bytes that took
+   * their place and looked the same from outside, which the scanner has yet to find.
+   */
+  setDigest(directory: string, name: string, content: number, digest: string): void {
+    this.#sql.run(
+      `INSERT OR IGNORE INTO digests SELECT content, ?, ?, directory, name FROM entries
+       WHERE directory = ? AND name = ? AND content = ? AND kind = 1`,
+      digest,
+      firstBits(digest),
+      this.#entries.directoryId(directory),
+      name,
+      content,
+    )
+  }
+
+  removeDigest(content: number): void {
+    this.#sql.run('DELETE FROM digests WHERE content = ?', content)
+  }
+
+  /** Keeps the chunks of a version while the path is a file, and drops all but the last few versions'. */
+  setChunks(directory: string, name: string, content: number, list: Uint8Array): void {
+    const id = this.#entries.directoryId(directory)
+    this.#sql.run(
+      `INSERT OR REPLACE INTO chunks SELECT ?, directory, name, ? FROM entries
+       WHERE directory = ? AND name = ? AND content >= ? AND kind = 1`,
+      content,
+      list,
+      id,
+      name,
+      content,
+    )
+    this.#sql.run(
+      `DELETE FROM chunks WHERE content IN (
+         SELECT content FROM chunks WHERE directory = ? AND name = ? ORDER BY content DESC LIMIT -1 OFFSET ?)`,
+      id,
+      name,
+      BOUNDS.chunkedVersions,
+    )
+  }
+
+  hasChunks(content: number): boolean {
+    return this.#sql.one('SELECT 1 FROM chunks WHERE content = ?', content) !== undefined
+  }
+
+  /** Chunks of the last version at or below a content number, as ChunkList reads them. */
+  chunksUpTo(directory: string, name: string, content: number): Uint8Array | null {
+    const id = this.#entries.findDirectory(directory)
+    if (id === null) return null
+    const last =
+      'SELECT list FROM chunks WHERE directory = ? AND name = ? AND content <= ? ORDER BY content DESC LIMIT 1'
+    const list = this.#sql.one(last, id, name, content)?.['list']
+    return list instanceof Uint8Array ? list : null
+  }
+
+  removeChunks(directory: string, name: string): void {
+    const id = this.#entries.directoryId(directory)
+    this.#sql.run('DELETE FROM chunks WHERE directory = ? AND name = ?', id, name)
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What the index holds of a path, as the rest of the thread sees it, and how that is read from a row.
+ *
+ * A row of kind 0 is a tombstone. The root's own row stands in a directory of its own, above the root.
+ */
+import { ABOVE_ROOT, type EntryKind, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import type { Row } from './entry-rows.ts'
+
+/** What `lstat` says of an object that can be sent, and for a symlink where it leads. */
+export interface Observation {
+  kind: EntryKind
+  mode: number
+  uid: number
+  gid: number
+  size: number
+  mtime: number
+  /** Microseconds; 0 when it is too fresh to tell a later write from this one. Of a directory: its birth. */
+  ctime: number
+  inode: number
+  target: string | null
+}
+
+/** A row, but for its digest: most who look at rows do not need it, and it stands in a table of its own. */
+export interface KnownEntry extends Observation {
+  path: string
+  sequence: number
+  /** Sequence at which the bytes last changed: names this version of the content within the epoch. */
+  content: number
+}
+
+export interface IndexedEntry extends KnownEntry {
+  digest: string | null
+}
+
+export interface Tombstone {
+  path: string
+  kind: 'absent'
+  sequence: number
+}
+
+/** What a scan found at a path: `digest` null where it is not known; `sameBytes` keeps the content number. */
+export type Finding =
+  | { path: string; observation: Observation; digest: string | null; sameBytes: boolean }
+  | { path: string; observation: null }
+
+export const KINDS = { file: 1, directory: 2, symlink: 3 } as const
+const KIND_NAMES: readonly (EntryKind | null)[] = [null, 'file', 'directory', 'symlink']
+export const TOMBSTONE = 0
+
+/** The root's own row stands in a directory of its own, above the root. */
+export function parentOf(path: string): string {
+  return path === ROOT_PATH ? ABOVE_ROOT : parentPath(path)
+}
+
+export function childPath(directory: string, name: string): string {
+  return directory === ABOVE_ROOT ? ROOT_PATH : joinPath(directory, name)
+}
+
+export function toEntry(path: string, row: Row): IndexedEntry {
+  return { ...toKnown(path, row), digest: row.digest }
+}
+
+export function toKnown(path: string, row: Row): KnownEntry {
+  const kind = KIND_NAMES[row.kind]
+  if (kind === null || kind === undefined) throw new Error(`index row of kind ${row.kind}`)
+  return {
+    path,
+    kind,
+    mode: row.mode,
+    uid: row.uid,
+    gid: row.gid,
+    size: row.size,
+    mtime: row.mtime,
+    ctime: row.ctime,
+    inode: row.inode,
+    target: row.target,
+    sequence: row.sequence,
+    content: row.content,
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * A page of the index: living entries within a path from a cursor on, grouped by directory, parents first.
+ *
+ * INVARIANT: the entries of a page, and the paths of their directories, encode to less than the page's bytes, unless
+ * the page has a single entry; what does not fit begins the next page.
+ */
+import { Buffer } from 'node:buffer'
+import { isWithin, ROOT_PATH } from '@rootferry/protocol'
+import type { EntryRows, PlacedRow } from './entry-rows.ts'
+import { childPath, type IndexedEntry, KINDS, TOMBSTONE, toEntry } from './indexed-entry.ts'
+
+export interface Listed {
+  entries: IndexedEntry[]
+  /** Directories in which something was deleted: it may have been all that was in them. */
+  emptied: ReadonlySet<string>
+  next: string | null
+  continues: { before: string | null; after: string | null }
+}
+
+/** What a listing says of an entry beside names, paths and targets: numbers, a digest, brackets. */
+const ENTRY_BYTES = 200
+
+/**
+ * `next` is null at the end. `continues` names the directory that the previous page, or this one, left unfinished. The
+ * path's own entry is among the entries only when the path is the root's.
+ */
+export function pageOf(
+  rows: EntryRows,
+  within: string,
+  after: string | null,
+  most: { entries: number; bytes: number },
+): Listed {
+  const from = parseCursor(after)
+  const limit = most.entries + 1
+  const found =
+    within === ROOT_PATH
+      ? rows.from(from.directory, from.name, limit)
+      : rowsWithin(rows, within, after === null ? null : from, limit)
+  const count = Math.min(most.entries, fitting(found, most.bytes))
+  const beyond = found[count]
+  const page = found.slice(0, count)
+  const last = page.at(-1)
+  const isUnfinished = beyond !== undefined && beyond.row.directory === last?.row.directory
+  const [first] = page
+  // A directory that was told to be complete is not continued, whatever is made in it until the next page.
+  const reached = beyond === undefined || isUnfinished ? last?.row : { directory: beyond.row.directory, name: '' }
+  return {
+    entries: page
+      .filter(({ row }) => row.kind !== TOMBSTONE)
+      .map(({ directory, row }) => toEntry(childPath(directory, row.name), row)),
+    emptied: new Set(page.filter(({ row }) => row.kind === TOMBSTONE).map(({ directory }) => directory)),
+    next: beyond === undefined || reached === undefined ? null : `${reached.directory}/${reached.name}`,
+    continues: {
+      before: from.name !== '' && first?.row.directory === from.directory ? first.directory : null,
+      after: isUnfinished ? beyond.directory : null,
+    },
+  }
+}
+
+/** How many of the rows fit into so many bytes; at least one. */
+function fitting(rows: readonly PlacedRow[], bytes: number): number {
+  let used = 0
+  let directory = -1
+  const end = rows.findIndex(({ directory: path, row }, position) => {
+    // A directory has a group of its own, named by its path: for its children, or to say that it has none.
+    if (row.directory !== directory) used += encodedBytes(path)
+    if (row.kind === KINDS.directory) used += encodedBytes(childPath(path, row.name))
+    directory = row.directory
+    used += ENTRY_BYTES + encodedBytes(row.name) + (row.target === null ? 0 : encodedBytes(row.target))
+    return position > 0 && used > bytes
+  })
+  return end < 0 ? rows.length : end
+}
+
+/** Bytes of a text in a message. */
+export function encodedBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text))
+}
+
+function rowsWithin(
+  rows: EntryRows,
+  within: string,
+  from: { directory: number; name: string } | null,
+  limit: number,
+): PlacedRow[] {
+  const directory = from === null ? within : rows.pathOfDirectory(from.directory)
+  if (directory === null || !isWithin(directory, within)) return []
+  const found = rows.rest(directory, from?.name ?? '', limit)
+  if (found.length < limit) found.push(...rows.below(within, directory, limit - found.length))
+  return found
+}
+
+function parseCursor(cursor: string | null): { directory: number; name: string } {
+  if (cursor === null) return { directory: 0, name: '' }
+  const slash = cursor.indexOf('/')
+  return { directory: Number(cursor.slice(0, slash)), name: cursor.slice(slash + 1) }
+}

@@ -1,0 +1,63 @@
+/**
+ * What the agent remembers beside the tree, in the index's database: notes by name, its own lives (terms), and how far
+ * each receiver is. The only tables of the index that know of receivers.
+ */
+import { BOUNDS } from '../../bounds.ts'
+import type { Statements } from './statements.ts'
+
+export interface Watermark {
+  name: string
+  committed: number
+  durable: number
+  /** Milliseconds of the wall clock. */
+  seen: number
+}
+
+export class MemoryRows {
+  readonly #sql: Statements
+
+  constructor(sql: Statements) {
+    this.#sql = sql
+  }
+
+  note(name: string): string | null {
+    const row = this.#sql.one('SELECT value FROM meta WHERE name = ?', name)
+    return row === undefined ? null : String(row['value'])
+  }
+
+  setNote(name: string, value: string): void {
+    this.#sql.run('INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
+  }
+
+  beginTerm(term: string, head: number): void {
+    this.#sql.run('INSERT INTO terms (term, start) VALUES (?, ?)', term, head)
+    this.#sql.run('DELETE FROM terms WHERE id <= (SELECT max(id) FROM terms) - ?', BOUNDS.rememberedTerms)
+  }
+
+  /** The last sequence that was given out in a term, or null for an unknown one. */
+  endOfTerm(term: string, head: number): number | null {
+    const row = this.#sql.one(
+      'SELECT (SELECT min(start) FROM terms AS later WHERE later.id > terms.id) AS next FROM terms WHERE term = ?',
+      term,
+    )
+    return row === undefined ? null : Number(row['next'] ?? head)
+  }
+
+  /** Persists how far a receiver is; creates its row. */
+  saveWatermark(receiver: string, committed: number, durable: number, seenMs: number): void {
+    this.#sql.run('INSERT OR REPLACE INTO receivers VALUES (?, ?, ?, ?)', receiver, committed, durable, seenMs)
+  }
+
+  watermarks(): Watermark[] {
+    return this.#sql.all('SELECT * FROM receivers').map((row) => ({
+      name: String(row['name']),
+      committed: Number(row['committed']),
+      durable: Number(row['durable']),
+      seen: Number(row['seen']),
+    }))
+  }
+
+  forgetReceiver(receiver: string): void {
+    this.#sql.run('DELETE FROM receivers WHERE name = ?', receiver)
+  }
+}
