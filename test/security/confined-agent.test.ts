@@ -29,7 +29,7 @@ test('scans and packing while directories become symlinks and back: nothing outs
     accounts: new Accounts(),
     nowMs: tree.nowMs,
     turn: new Turn(tree.directories),
-    events: { stale: () => undefined, deferred: () => undefined },
+    scans: { doubt: () => undefined, retry: () => undefined },
   })
   tree.scanAll()
   let deferred = 0

@@ -29,6 +29,8 @@ export interface PackedSegment {
   /** The `segment` message. */
   header: string
   payload: Uint8Array<ArrayBuffer>
+  /** Whether every row was sent as it is in the index: else who gets it holds something else than others at its cursor. */
+  isAsPlanned: boolean
 }
 
 /** A loss above both limits at once is a mass deletion. */
@@ -37,7 +39,7 @@ export interface GuardLimits {
   minDeletes: number
 }
 
-export interface Problem {
+export interface PathProblem {
   path: string
   code: ProblemCode
   message: string
@@ -120,7 +122,7 @@ export interface RootStatus {
   reason: string | null
   totals: Totals
   watch: { backend: WatchBackend | null; degraded: string | null }
-  problems: Problem[]
+  problems: PathProblem[]
   problemCount: number
   overflows: number
 }

@@ -6,14 +6,14 @@ import { ConfinedDirectories } from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
 import { EntryIndex } from '../src/root/index/entry-index.ts'
 import { openIndexDatabase } from '../src/root/index/index-schema.ts'
-import { Problems } from '../src/root/scan/problems.ts'
+import { PathProblems } from '../src/root/scan/path-problems.ts'
 import { type Judge, Scanner } from '../src/root/scan/scanner.ts'
 import type { Hint } from '../src/root/watch/watcher.ts'
 
 export class TestTree implements Disposable {
   readonly place = mkdtempSync(join(tmpdir(), 'rootferry-tree-'))
   readonly root: string
-  readonly problems = new Problems()
+  readonly problems = new PathProblems(() => undefined)
   readonly found: string[] = []
   readonly gone: string[] = []
   readonly largeSuspects: string[] = []
@@ -38,7 +38,8 @@ export class TestTree implements Disposable {
       filter: new PathFilter(exclude),
       problems: this.problems,
       nowMs: this.nowMs,
-      events: {
+      scans: { readSuspect: (path) => this.largeSuspects.push(path) },
+      watcher: {
         directoryFound: (path) => {
           this.found.push(path)
           this.whenFound(path)
@@ -48,8 +49,6 @@ export class TestTree implements Disposable {
           this.gone.push(path)
           this.whenGone(path)
         },
-        largeSuspect: (path) => this.largeSuspects.push(path),
-        problem: () => undefined,
       },
     })
   }

@@ -19,7 +19,7 @@ import type {
   FromRoot,
   GuardAnswer,
   LogLevel,
-  Problem,
+  PathProblem,
   RootOptions,
   RootRequest,
   RootStatus,
@@ -29,8 +29,8 @@ import { answerList } from './answer/listing.ts'
 import { decideStart } from './answer/start-decision.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import { closeRootIndex, openRootIndex } from './index/root-index.ts'
-import { closeTree, type OpenTree, openTree } from './opened-root.ts'
-import { Problems } from './scan/problems.ts'
+import { closeRoot, type OpenedRoot, openRoot } from './opened-root.ts'
+import { PathProblems } from './scan/path-problems.ts'
 import { formatIdentity, parseIdentity, type RootIdentity, replacement } from './scan/root-identity.ts'
 import { livingEntries, ScanQueue, WHOLE_TREE } from './scan/scan-queue.ts'
 import { Timers } from './timers.ts'
@@ -56,12 +56,12 @@ export class RootService {
   readonly #options: RootOptions
   readonly #post: (message: FromRoot, transfer?: ArrayBuffer[]) => void
   readonly #index: EntryIndex
-  readonly #problems = new Problems()
+  readonly #problems = new PathProblems((problem) => this.#showProblem(problem))
   readonly #accounts = new Accounts()
   readonly #timers = new Timers()
   readonly #scans: ScanQueue
   readonly #firstScan = Promise.withResolvers<void>()
-  #tree: OpenTree | null = null
+  #tree: OpenedRoot | null = null
   #state: State = { state: 'scanning', reason: null }
   #degraded: string | null = null
   #overflows = 0
@@ -79,7 +79,7 @@ export class RootService {
     this.#post = post
     const { index, remark } = openRootIndex(options.stateDir, () => randomBytes(12).toString('base64url'), Date.now())
     this.#index = index
-    this.#scans = new ScanQueue(index, this.#timers, options, {
+    this.#scans = new ScanQueue(index, this.#timers, this.#problems, options, {
       advanced: (seenMs) => this.#advanced(seenMs),
       scanned: (tookMs) => {
         this.#post({ type: 'scanned', tookMs })
@@ -87,7 +87,6 @@ export class RootService {
       },
       passed: (tookMs) => this.#passed(tookMs),
       halted: (reason) => this.#halt(reason),
-      unreadable: (path, message) => this.#noteProblem({ path, code: 'unreadable', message }, true),
     })
     if (remark !== null) this.#log('warn', remark)
   }
@@ -178,9 +177,11 @@ export class RootService {
     }
   }
 
-  async #list(tree: OpenTree, { list, at }: Extract<RootRequest, { type: 'list' }>) {
+  async #list(tree: OpenedRoot, { list, at }: Extract<RootRequest, { type: 'list' }>) {
     tree.packer.flushLearnt()
     const { head } = this.#index
+    // A receiver that is not at the head is told what there is now, and nothing of what it missed.
+    if (at === null) this.#index.noteCut()
     if (at !== null && at !== head) return { head, listing: null }
     const { directories, turn } = tree
     const parts = { directories, turn, index: this.#index, accounts: this.#accounts, nowMs: Date.now }
@@ -197,7 +198,7 @@ export class RootService {
     return { head: this.#index.head }
   }
 
-  async #pack(tree: OpenTree, request: Extract<RootRequest, { type: 'pack' }>) {
+  async #pack(tree: OpenedRoot, request: Extract<RootRequest, { type: 'pack' }>) {
     const packed = await tree.packer.pack(request.plan, request.segment, request.compress)
     if (tree.packer.hasLearnt) this.#timers.after('flush', IDLE_FLUSH_MS, () => this.#tree?.packer.flushLearnt())
     this.#trimLater()
@@ -289,16 +290,16 @@ export class RootService {
   async #openTree(identity: RootIdentity): Promise<void> {
     this.#setState({ state: 'scanning', reason: null })
     this.#identity = identity
-    const parts = { index: this.#index, problems: this.#problems, accounts: this.#accounts }
-    const tree = openTree(this.#options, parts, {
-      hint: (hint) => this.#scans.hint(hint),
-      overflow: (reason) => this.#overflow(reason),
-      degraded: (reason) => this.#setDegraded(reason),
-      error: (error) => this.#log('warn', 'watching', { error: errorMessage(error) }),
-      problem: (problem) => this.#noteProblem(problem),
-      largeSuspect: (path) => this.#scans.largeSuspect(path),
-      deferred: (path, fault, message) => this.#scans.retry(path, fault, message),
-      stale: (path) => this.#scans.stale(path),
+    const tree = openRoot(this.#options, {
+      index: this.#index,
+      problems: this.#problems,
+      accounts: this.#accounts,
+      scans: this.#scans,
+      watching: {
+        overflow: (reason) => this.#overflow(reason),
+        degraded: (reason) => this.#setDegraded(reason),
+        error: (error) => this.#log('warn', 'watching', { error: errorMessage(error) }),
+      },
     })
     const { watcher } = tree
     this.#tree = tree
@@ -335,7 +336,7 @@ export class RootService {
     // What was welcomed to the old tree, with its filter, has to say hello again.
     this.#post({ type: 'interrupted' })
     this.#scans.use(null)
-    await closeTree(tree, () => this.#scans.idle())
+    await closeRoot(tree, () => this.#scans.idle())
   }
 
   #advanced(seenMs: number): void {
@@ -343,8 +344,7 @@ export class RootService {
     this.#statusSoon()
   }
 
-  #noteProblem(problem: Problem, isNew = false): void {
-    if (isNew && !this.#problems.add(problem)) return
+  #showProblem(problem: PathProblem): void {
     this.#log('warn', 'path cannot be synchronized', { ...problem })
     this.#statusSoon()
   }

@@ -22,8 +22,8 @@ import { DEFERRED } from '../index/index-schema.ts'
 import type { IndexedEntry } from '../index/indexed-entry.ts'
 import { OwnerNaming } from '../pack/owner-names.ts'
 import { digestFile } from '../scan/content-reader.ts'
+import { isNotProvenOther } from '../scan/difference.ts'
 import { observe } from '../scan/observe.ts'
-import { isSameVersion } from '../scan/same-version.ts'
 import type { Turn } from '../turn.ts'
 
 export interface ListingParts {
@@ -60,7 +60,7 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
     if (own !== null) entries.unshift(own)
   }
   for (const entry of entries) {
-    naming.note(entry)
+    naming.noteOwner(entry)
     const parent = entry.path === ROOT_PATH ? ABOVE_ROOT : parentPath(entry.path)
     group(parent).entries.push(await listed(entry, list, parts))
     if (entry.kind === 'directory' && !index.hasChildren(entry.path)) group(entry.path)
@@ -101,7 +101,7 @@ async function digestOfEntry(entry: IndexedEntry, parts: ListingParts): Promise<
   const read = await digestFile(location, () => parts.turn.next())
   if (read.fault !== null) return null
   const look = observe(read.stats, null, parts.nowMs())
-  if (look.found !== 'entry' || !isSameVersion(entry, look.observation)) return null
+  if (look.found !== 'entry' || !isNotProvenOther(entry, look.observation)) return null
   parts.index.learnDigests([{ path: entry.path, content: entry.content, digest: read.digest }])
   return read.digest
 }

@@ -4,6 +4,7 @@
  */
 import { BOUNDS } from '../../bounds.ts'
 import { type EntryRows, firstBits } from './entry-rows.ts'
+import { DEFERRED } from './index-schema.ts'
 import type { Statements } from './statements.ts'
 
 export class ContentRows {
@@ -22,12 +23,12 @@ export class ContentRows {
 
   /**
    * Keeps the digest when the path still holds that content. The first one stands: a later one is of bytes that took
-   * their place and looked the same from outside, which the scanner has yet to find.
+   * their place and looked the same from outside, which the scanner has yet to find. A deferred row learns none.
    */
   setDigest(directory: string, name: string, content: number, digest: string): void {
     this.#sql.run(
       `INSERT OR IGNORE INTO digests SELECT content, ?, ?, directory, name FROM entries
-       WHERE directory = ? AND name = ? AND content = ? AND kind = 1`,
+       WHERE directory = ? AND name = ? AND content = ? AND kind = 1 AND sequence < ${DEFERRED}`,
       digest,
       firstBits(digest),
       this.#entries.directoryId(directory),

@@ -72,7 +72,7 @@ test('content that a row has moved on with is found by the sequence at which it 
 test('a deferred row is in no changeset until it is recorded again, also after a restart', () => {
   using tree = emptyTree()
   tree.index.record([finding('a'), finding('b')])
-  tree.index.defer(['a'])
+  tree.index.defer('a', 1)
   tree.index.close()
   tree.index = tree.openIndex('second')
   assert.deepEqual(tree.index.deferred(), ['a'])

@@ -46,6 +46,7 @@ export class EntryIndex {
   readonly #totals: Totals
   #head: number
   #horizon: number
+  #cut: number
 
   /**
    * @param identity random and new: this life's term, and the epoch of an index that has none yet
@@ -61,6 +62,7 @@ export class EntryIndex {
     this.term = identity.term
     this.#head = Number(this.memory.note('head') ?? 0)
     this.#horizon = Number(this.memory.note('horizon') ?? 0)
+    this.#cut = this.#head
     this.#totals = this.#entries.totals()
     this.#sql.transaction(() => {
       this.memory.setNote('epoch', this.epoch)
@@ -144,11 +146,28 @@ export class EntryIndex {
     })
   }
 
-  /** Takes entries out of every changeset until they are recorded again: their bytes could not be had. */
-  defer(paths: readonly string[]): void {
+  /**
+   * The content of a path left a changeset: its bytes could not be had. The row is in no changeset until it is recorded
+   * again, and neither it nor a tombstone in its place says any more that receivers hold that content.
+   */
+  defer(path: string, content: number): void {
     this.#sql.transaction(() => {
-      for (const path of paths) this.#entries.setSequence(parentOf(path), baseName(path), DEFERRED)
+      this.#entries.defer(parentOf(path), baseName(path), content)
+      this.#contents.removeDigest(content)
     })
+  }
+
+  /** Receivers may have got something else than this content: nothing is a copy of it, nor told to stay as it is. */
+  forgetDigest(content: number): void {
+    this.#contents.removeDigest(content)
+  }
+
+  /**
+   * Somebody below the head was told a part of what there is: whoever goes on from there need not hold what was deleted
+   * before now. INVARIANT: tombstones up to the last cut prove nothing; after a start none of earlier lives do.
+   */
+  noteCut(): void {
+    this.#cut = this.#head
   }
 
   /** Paths whose rows are deferred: after a restart they have to be looked at again. */
@@ -200,11 +219,11 @@ export class EntryIndex {
     return rows.map(({ directory, row }) => toEntry(childPath(directory, row.name), row))
   }
 
-  /** A path at which a receiver that committed `from`, and nothing later, holds content of this digest; or null. */
+  /** A path at which a receiver that committed `from`, and nothing later, provably holds this content; or null. */
   holderOf(digest: string, size: number, from: number): string | null {
     for (const { directory, row } of this.#entries.byDigest(digest, from)) {
-      const stillThere = row.kind === KINDS.file || (row.kind === TOMBSTONE && row.sequence > from)
-      if (stillThere && row.size === size) return childPath(directory, row.name)
+      const isDeletedSince = row.kind === TOMBSTONE && row.sequence > Math.max(from, this.#cut)
+      if ((row.kind === KINDS.file || isDeletedSince) && row.size === size) return childPath(directory, row.name)
     }
     return null
   }

@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer'
 import type { SQLInputValue } from 'node:sqlite'
 import { BOUNDS } from '../../bounds.ts'
 import type { Totals } from '../../root-messages.ts'
+import { DEFERRED } from './index-schema.ts'
 import type { Statements } from './statements.ts'
 
 /** A row of `entries`, with the digest of its content. */
@@ -134,12 +135,16 @@ export class EntryRows {
     )
   }
 
-  setSequence(directory: string, name: string, sequence: number): void {
+  /** A row of this content gets the sequence DEFERRED; a tombstone of it takes its own sequence for its content. */
+  defer(directory: string, name: string, content: number): void {
     this.#sql.run(
-      'UPDATE entries SET sequence = ? WHERE directory = ? AND name = ? AND kind <> 0',
-      sequence,
+      `UPDATE entries SET content = CASE kind WHEN 0 THEN sequence ELSE content END,
+         sequence = CASE kind WHEN 0 THEN sequence ELSE ? END
+       WHERE directory = ? AND name = ? AND content = ?`,
+      DEFERRED,
       this.directoryId(directory),
       name,
+      content,
     )
   }
 

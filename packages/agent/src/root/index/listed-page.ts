@@ -73,7 +73,7 @@ function fitting(rows: readonly PlacedRow[], bytes: number): number {
 }
 
 /** Bytes of a text in a message. */
-export function encodedBytes(text: string): number {
+function encodedBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text))
 }
 

@@ -1,10 +1,10 @@
 /** The layout of changesets in segments, as laws over random sizes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { carriedBytes, LIMITS, type Step } from '@rootferry/protocol'
+import { carriedBytes, type Delta, LIMITS, type Step } from '@rootferry/protocol'
 import fc from 'fast-check'
 import type { IndexedEntry, Tombstone } from '../index/indexed-entry.ts'
-import { layOut, SLICE_BYTES, tarBytesOf } from './changeset-plan.ts'
+import { layOut, type Planned, type PlannedRow, SLICE_BYTES, tarBytesOf } from './changeset-plan.ts'
 
 const common = {
   mode: 0o644,
@@ -19,7 +19,15 @@ const common = {
   digest: null,
 }
 const file = (path: string, size: number): IndexedEntry => ({ ...common, path, kind: 'file', size })
-const whole = () => null
+type Sent = PlannedRow<{ delta: Delta | null }>
+const inFull = (row: IndexedEntry): Sent => ({
+  row,
+  travel: row.size > SLICE_BYTES ? { by: 'slices', file: { delta: null } } : { by: 'tar' },
+})
+const inManifest = (row: Planned): Sent => ({
+  row,
+  travel: row.kind === 'absent' ? { by: 'manifest' } : { by: 'keep', digest: 'd' },
+})
 const absent = (path: string): Tombstone => ({ path, kind: 'absent', sequence: 1 })
 
 const rows = fc.array(
@@ -35,7 +43,7 @@ test('every row is described exactly once and in order, every slice covers its f
   fc.assert(
     fc.property(rows, fc.boolean(), (sizes, carried) => {
       const all = sizes.map((size, position) => (size === null ? absent(`p${position}`) : file(`p${position}`, size)))
-      const segments = layOut(all, () => carried, whole)
+      const segments = layOut(all.map((row) => (carried && row.kind === 'file' ? inFull(row) : inManifest(row))))
       let next = 0
       const sliced = new Map<number, number>()
       for (const segment of segments) {
@@ -57,7 +65,7 @@ test('every row is described exactly once and in order, every slice covers its f
 
 test('a segment announces enough room for every file in it', () => {
   const all = Array.from({ length: 1_000 }, (_, position) => file(`f${position}`, position * 37))
-  for (const { first, end, tarBytes } of layOut(all, () => true, whole)) {
+  for (const { first, end, tarBytes } of layOut(all.map(inFull))) {
     const needed = all.slice(first, end).reduce((sum, { size }) => sum + tarBytesOf(size), 1_024)
     assert.ok(tarBytes >= needed)
   }
@@ -65,7 +73,7 @@ test('a segment announces enough room for every file in it', () => {
 
 test('long paths make shorter segments, so that a manifest fits into a message', () => {
   const all = Array.from({ length: 2_000 }, (_, position) => absent(`${'x'.repeat(4_000)}${position}`))
-  for (const { first, end } of layOut(all, () => false, whole)) {
+  for (const { first, end } of layOut(all.map(inManifest))) {
     assert.ok(JSON.stringify(all.slice(first, end)).length < LIMITS.messageBytes / 2)
   }
 })
@@ -78,17 +86,16 @@ test('a file that is told in terms of a base is a segment of its own, or several
     [200_001_000, 80_000_000],
   ]
   const all = [file('a', 10), file('b', size), file('c', 10)]
+  const told = { delta: { base: size, steps } }
   const segments = layOut(
-    all,
-    () => true,
-    (position) => (position === 1 ? { base: size, steps } : null),
+    all.map((row): Sent => (row.path === 'b' ? { row, travel: { by: 'slices', file: told } } : inFull(row))),
   )
   assert.deepEqual([segments[0]?.slice, segments.at(-1)?.slice], [null, null])
-  const told = segments.slice(1, -1)
-  assert.ok(told.length >= 5)
+  const slices = segments.slice(1, -1)
+  assert.ok(slices.length >= 5)
   let end = 0
   let sent = 0
-  for (const { first, tarBytes, slice } of told) {
+  for (const { first, tarBytes, slice } of slices) {
     assert.ok(slice !== null && slice.delta !== null && first === 1)
     assert.equal(slice.offset, end)
     assert.equal(

@@ -4,13 +4,28 @@
  * Changes keep their order. A segment is filled until its archive would pass BOUNDS.segmentBytes or its manifest would get too
  * long; a file that no segment can hold becomes slices, each a segment of its own, and so does one that is told in
  * terms of what the receiver has. Content that the receiver has already costs a line of manifest only.
+ * INVARIANT: the manifest of a segment encodes to less than BOUNDS.manifestBytes, unless it is of a single change.
  */
+import { Buffer } from 'node:buffer'
 import { type Delta, LIMITS } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import { partsOf } from '../delta/recipe.ts'
 import type { IndexedEntry, Tombstone } from '../index/indexed-entry.ts'
 
 export type Planned = IndexedEntry | Tombstone
+
+/** How a row travels, as planner.ts tells. */
+export type Travel<File extends { delta: Delta | null }> =
+  | { by: 'manifest' }
+  | { by: 'keep'; digest: string }
+  | { by: 'copy'; from: string; digest: string }
+  | { by: 'tar' }
+  | { by: 'slices'; file: File }
+
+export interface PlannedRow<File extends { delta: Delta | null }> {
+  row: Planned
+  travel: Travel<File>
+}
 
 export interface PlannedSlice {
   /** Position of the file in the changeset's rows. */
@@ -35,8 +50,8 @@ const TAR_BLOCK = 512
 const TAR_END = 1024
 /** `tarBytes` of a segment without content. */
 export const EMPTY_ARCHIVE = TAR_END
-/** A rough upper bound of what the manifest says of a change beside its path. */
-const MANIFEST_LINE_BYTES = 300
+/** What the manifest says of a change beside paths and targets: numbers, a digest, names of fields. */
+const CHANGE_BYTES = 300
 
 /** The most content that one segment's archive can hold. */
 export const SLICE_BYTES = LIMITS.segmentBytes - TAR_BLOCK - TAR_END
@@ -45,15 +60,12 @@ export function tarBytesOf(size: number): number {
   return TAR_BLOCK + Math.ceil(size / TAR_BLOCK) * TAR_BLOCK
 }
 
-/**
- * @param carries whether the row's content has to travel
- * @param deltaOf how it is made of what the receiver has, or null
- */
-export function layOut(
-  rows: readonly Planned[],
-  carries: (row: Planned, position: number) => boolean,
-  deltaOf: (position: number) => Delta | null,
-): PlannedSegment[] {
+/** What a text takes in a message: a quote takes two bytes there, and a control character six. */
+export function encodedBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text))
+}
+
+export function layOut<File extends { delta: Delta | null }>(rows: readonly PlannedRow<File>[]): PlannedSegment[] {
   const segments: PlannedSegment[] = []
   let first = 0
   let tarBytes = TAR_END
@@ -64,17 +76,17 @@ export function layOut(
     tarBytes = TAR_END
     manifestBytes = 0
   }
-  rows.forEach((row, position) => {
-    const size = row.kind === 'file' && carries(row, position) ? row.size : null
-    const delta = size === null ? null : deltaOf(position)
-    if (size !== null && (size > SLICE_BYTES || delta !== null)) {
+  rows.forEach(({ row, travel }, position) => {
+    const size = row.kind === 'file' ? row.size : 0
+    if (travel.by === 'slices') {
+      const { delta } = travel.file
       close(position)
       segments.push(...(delta === null ? slicesOf(size, position) : toldSlicesOf(delta, position)))
       first = position + 1
       return
     }
-    const bytes = size === null ? 0 : tarBytesOf(size)
-    const line = MANIFEST_LINE_BYTES + 2 * row.path.length
+    const bytes = travel.by === 'tar' ? tarBytesOf(size) : 0
+    const line = lineBytes(row, travel)
     const full = position - first >= LIMITS.segmentChanges || manifestBytes + line > BOUNDS.manifestBytes
     if (
       position > first &&
@@ -87,6 +99,12 @@ export function layOut(
   })
   close(rows.length)
   return segments
+}
+
+function lineBytes<File extends { delta: Delta | null }>(row: Planned, travel: Travel<File>): number {
+  const target = row.kind === 'symlink' && row.target !== null ? encodedBytes(row.target) : 0
+  const origin = travel.by === 'copy' ? encodedBytes(travel.from) : 0
+  return CHANGE_BYTES + encodedBytes(row.path) + target + origin
 }
 
 function slicesOf(size: number, row: number): PlannedSegment[] {

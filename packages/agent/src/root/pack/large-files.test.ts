@@ -33,7 +33,7 @@ class Bench implements Disposable {
       accounts: new Accounts(),
       nowMs: this.tree.nowMs,
       turn: new Turn(this.tree.directories),
-      events: { stale: () => undefined, deferred: (path) => this.deferred.push(path) },
+      scans: { doubt: () => undefined, retry: (path) => this.deferred.push(path) },
     })
     this.tree.scanAll()
   }

@@ -14,11 +14,13 @@ import { carriedBy } from '../delta/recipe.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
 import { digestFile } from '../scan/content-reader.ts'
+import { isNotProvenOther } from '../scan/difference.ts'
 import { observe } from '../scan/observe.ts'
-import { isSameVersion } from '../scan/same-version.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
-import type { Learnt } from './learnt-content.ts'
-import { type Comparison, type FileAccess, readVersion, SlicedFile } from './sliced-file.ts'
+import type { LearntContent } from './learnt-content.ts'
+import { readVersion, SlicedFile, type VersionPass } from './sliced-file.ts'
+import type { SourceFiles } from './source-files.ts'
+import type { UnprovenRows } from './unproven-rows.ts'
 
 /** A file of which more than this part would have to be sent is sent whole. */
 const WORTHWHILE = 0.8
@@ -30,12 +32,9 @@ export function hasChunks(size: number): boolean {
 
 export interface LargeFileParts {
   index: EntryIndex
-  learnt: Learnt
-  /** What is at the path now; null when that is no file of the row's size. */
-  look(row: IndexedEntry): Observation | null
-  access(path: string): FileAccess
-  /** The file is not what its row says: look at it again. */
-  stale(path: string): void
+  learnt: LearntContent
+  files: SourceFiles
+  unproven: UnprovenRows
 }
 
 export class LargeFiles {
@@ -56,10 +55,10 @@ export class LargeFiles {
     const base = this.#baseOf(row, range)
     const fitsSegment = row.size <= SLICE_BYTES
     if (base === null && fitsSegment) return 'whole'
-    const version = this.#parts.look(row)
+    const version = this.#parts.files.look(row)
     if (version === null) return fitsSegment ? 'whole' : 'lost'
-    const isRow = isSameVersion(row, version)
-    if (!isRow) this.#parts.stale(row.path)
+    const isRow = isNotProvenOther(row, version)
+    if (!isRow) this.#parts.unproven.doubt(row)
     const compared = base === null ? null : await this.#compare(row, version, base)
     if (compared !== null && isRow) row.digest = compared.digest
     if (base === null && range.request === null) await this.#digestOfCopy(row, range.from)
@@ -75,13 +74,13 @@ export class LargeFiles {
   }
 
   /** @returns null when the version cannot be read to its end */
-  async #compare(row: IndexedEntry, version: Observation, base: ChunkList): Promise<Comparison | null> {
-    const isRow = isSameVersion(row, version)
+  async #compare(row: IndexedEntry, version: Observation, base: ChunkList): Promise<VersionPass | null> {
+    const isRow = isNotProvenOther(row, version)
     // The scanner has read it when only the bytes could tell whether it changed.
     const known = isRow ? row.digest : null
     const digests = new DigestStream()
     const chunks = new ChunkStream(base)
-    const read = await readVersion(version, this.#parts.access(row.path), (piece) => {
+    const read = await readVersion(version, this.#parts.files.access(row.path), (piece) => {
       if (known === null) digests.update(piece)
       chunks.update(piece)
     })
@@ -95,13 +94,13 @@ export class LargeFiles {
 
   /** Reads the file when another path may hold the same content, so that it can be referred to. */
   async #digestOfCopy(row: IndexedEntry, from: number): Promise<void> {
-    const { index, access } = this.#parts
+    const { index, files } = this.#parts
     if (row.digest !== null || !index.hasOtherOfSize(row.size, from)) return
-    const { locate, nowMs, pause } = access(row.path)
+    const { locate, nowMs, pause } = files.access(row.path)
     const read = await digestFile(locate(), pause)
     if (read.fault !== null) return
     const look = observe(read.stats, null, nowMs())
-    if (look.found !== 'entry' || !isSameVersion(row, look.observation)) return
+    if (look.found !== 'entry' || !isNotProvenOther(row, look.observation)) return
     index.learnDigests([{ path: row.path, content: row.content, digest: read.digest }])
     row.digest = read.digest
   }

@@ -2,7 +2,7 @@
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry } from '../index/indexed-entry.ts'
 
-export class Learnt {
+export class LearntContent {
   readonly #digests: { path: string; content: number; digest: string }[] = []
   readonly #chunks: { path: string; content: number; chunks: Uint8Array }[] = []
 

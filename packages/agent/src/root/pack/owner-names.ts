@@ -13,7 +13,7 @@ export class OwnerNaming {
     this.#accounts = accounts
   }
 
-  note(owner: { uid: number; gid: number }): void {
+  noteOwner(owner: { uid: number; gid: number }): void {
     this.#users.add(owner.uid)
     this.#groups.add(owner.gid)
   }

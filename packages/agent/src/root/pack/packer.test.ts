@@ -32,12 +32,12 @@ import { Packer } from './packer.ts'
 interface Setup {
   tree: TestTree
   packer: Packer
-  stale: string[]
+  doubted: string[]
   deferred: [string, string | null][]
 }
 
 function setUp(tree: TestTree, turn = new Turn(tree.directories)): Setup {
-  const stale: string[] = []
+  const doubted: string[] = []
   const deferred: [string, string | null][] = []
   const packer = new Packer({
     directories: tree.directories,
@@ -45,9 +45,9 @@ function setUp(tree: TestTree, turn = new Turn(tree.directories)): Setup {
     accounts: new Accounts(),
     nowMs: tree.nowMs,
     turn,
-    events: { stale: (path) => stale.push(path), deferred: (path, fault) => deferred.push([path, fault]) },
+    scans: { doubt: (path) => doubted.push(path), retry: (path, fault) => deferred.push([path, fault]) },
   })
-  return { tree, packer, stale, deferred }
+  return { tree, packer, doubted, deferred }
 }
 
 function treeWith(files: Record<string, string | Buffer>): TestTree {
@@ -207,7 +207,7 @@ for (const [what, after] of [
 ] as const) {
   test(`a file ${what} since it was scanned is sent as it is now, and looked at again`, async () => {
     using tree = treeWith({ a: 'before', b: 'stays' })
-    const { packer, stale } = setUp(tree)
+    const { packer, doubted } = setUp(tree)
     tree.scanAll()
     const plan = await packer.planChangeset(0)
     writeFileSync(join(tree.root, 'a'), after)
@@ -217,7 +217,7 @@ for (const [what, after] of [
     assert.ok(change?.kind === 'file' && change.mode === 0o640)
     assert.equal(contents.get('a')?.toString(), after)
     assert.equal(contents.get('b')?.toString(), 'stays')
-    assert.deepEqual(stale, ['a'])
+    assert.deepEqual(doubted, ['a'])
   })
 }
 
@@ -288,7 +288,7 @@ test('a receiver that has the first slices gets the digest of the whole all the 
 test('of another version than the row describes no digest is learnt: the scanner still sees that it is another', async () => {
   const size = SLICE_BYTES + 5_000
   using tree = treeWith({ large: Buffer.alloc(size, 1), twin: Buffer.alloc(size, 2) })
-  const { packer, stale } = setUp(tree)
+  const { packer, doubted } = setUp(tree)
   tree.scanAll()
   const { mtimeMs } = statSync(join(tree.root, 'large'))
   writeFileSync(join(tree.root, 'large'), Buffer.alloc(size, 3))
@@ -303,7 +303,7 @@ test('of another version than the row describes no digest is learnt: the scanner
     packer.flushLearnt()
     assert.equal(tree.index.get('large')?.digest, null)
   }
-  assert.ok(stale.includes('large'))
+  assert.ok(doubted.includes('large'))
   const { head } = tree.index
   tree.scanAll()
   assert.equal(tree.index.get('large')?.content, head + 1)

@@ -1,14 +1,14 @@
 /**
- * The packer turns index rows into changesets: it plans one, then packs its segments when somebody asks for them.
+ * The packer packs the segments of plans when somebody asks for them; how each row travels, the planner has decided.
  *
  * INVARIANT: what is sent of a file is a version the file had, attributes and bytes together. When a file is no longer
  * what the index says, the present version is sent and a hint raised; when its bytes cannot be had (gone, unreadable,
  * somebody keeps writing), its row is deferred: it leaves this changeset and comes again with a later sequence.
  * Plans are shared by all receivers at the same cursor; every segment can be packed again at any time.
  */
-
-import { randomInt } from 'node:crypto'
-import { type Accounts, type ConfinedDirectories, errorCode, plainMessage, Refusal } from '@rootferry/host/machine'
+import assert from 'node:assert/strict'
+import type { Buffer } from 'node:buffer'
+import { type Accounts, type ConfinedDirectories, Refusal } from '@rootferry/host/machine'
 import {
   type Change,
   carriedBytes,
@@ -23,93 +23,70 @@ import { BOUNDS } from '../../bounds.ts'
 import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
-import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
-import { type ReadFault, readWhole, type WholeRead } from '../scan/content-reader.ts'
-import { lookAt } from '../scan/observe.ts'
-import { isSameVersion } from '../scan/same-version.ts'
-import { type Turn, TurnsEnded } from '../turn.ts'
-import { EMPTY_ARCHIVE, layOut, type Planned, type PlannedSegment } from './changeset-plan.ts'
+import type { IndexedEntry } from '../index/indexed-entry.ts'
+import type { ReadFault } from '../scan/content-reader.ts'
+import { isNotProvenOther } from '../scan/difference.ts'
+import type { ScanRequests } from '../scan/scan-requests.ts'
+import type { Turn } from '../turn.ts'
+import { EMPTY_ARCHIVE, encodedBytes, type PlannedRow, type PlannedSegment } from './changeset-plan.ts'
 import { compressSegment } from './compression.ts'
 import { hasChunks, LargeFiles } from './large-files.ts'
-import { Learnt } from './learnt-content.ts'
+import { LearntContent } from './learnt-content.ts'
 import { OwnerNaming } from './owner-names.ts'
+import { type ChangesetPlan, Planner } from './planner.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { SlabPool } from './slab-pool.ts'
-import { type FileAccess, SlicedFile } from './sliced-file.ts'
-
-export interface PackerEvents {
-  /** A file is not what its row says: look at it again. */
-  stale(path: string): void
-  /** A row was deferred; `fault` says when to try again. */
-  deferred(path: string, fault: ReadFault['fault'], message: string): void
-}
+import type { SlicedFile } from './sliced-file.ts'
+import { attemptLong, SourceFiles } from './source-files.ts'
+import { UnprovenRows } from './unproven-rows.ts'
 
 export interface PackerParts {
   directories: ConfinedDirectories
   index: EntryIndex
   accounts: Accounts
-  events: PackerEvents
+  scans: Pick<ScanRequests, 'doubt' | 'retry'>
   nowMs: () => number
   /** Shared by all that is packed, planned and listed. */
   turn: Turn
 }
 
-/** Unique beyond one packer and one thread: whoever still holds a plan of another must not be taken for ours. */
-let nextPlanId = randomInt(2 ** 40)
-
-interface Plan {
-  summary: PlanSummary
-  rows: Planned[]
-  segments: PlannedSegment[]
-  sliced: Map<number, SlicedFile>
-  copies: Map<number, string>
-  held: ReadonlySet<Planned>
+/** A segment that is being packed. */
+interface OpenSegment {
+  plan: ChangesetPlan
+  writer: SegmentWriter
+  changes: Change[]
+  /** Encoded bytes of paths at which receivers hold content, found while packing: the plan has not counted them. */
+  unplannedBytes: number
 }
-
-const NONE: ReadonlySet<Planned> = new Set()
 
 export class Packer {
   readonly #parts: PackerParts
-  readonly #plans = new Map<number, Plan>()
-  readonly #learnt = new Learnt()
-  readonly #large: LargeFiles
+  readonly #plans = new Map<number, ChangesetPlan>()
+  readonly #learnt = new LearntContent()
+  readonly #files: SourceFiles
+  readonly #unproven: UnprovenRows
+  readonly #planner: Planner
   readonly #slabs = new SlabPool()
 
   constructor(parts: PackerParts) {
+    const { index, scans, turn } = parts
     this.#parts = parts
-    this.#large = new LargeFiles({
-      index: parts.index,
-      learnt: this.#learnt,
-      look: (row) => this.#look(row),
-      access: (path) => this.#access(path),
-      stale: (path) => parts.events.stale(path),
-    })
+    this.#files = new SourceFiles(parts)
+    this.#unproven = new UnprovenRows({ index, scans, learnt: this.#learnt })
+    const large = new LargeFiles({ index, learnt: this.#learnt, files: this.#files, unproven: this.#unproven })
+    this.#planner = new Planner({ index, large, unproven: this.#unproven, turn })
   }
 
   /** Plans what a receiver that committed `from` misses next. Release it when nobody needs it any more. */
   async planChangeset(from: number): Promise<PlanSummary> {
-    const { index } = this.#parts
     this.flushLearnt()
-    const head = index.head
-    const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges)
-    const all = rows.length < LIMITS.changesetChanges
-    const kept = withinBytes(rows)
-    if (all && kept.length === rows.length) return this.#plan(kept, { from, to: head, head, request: null })
-    const part = partWithContent(index, from, kept)
-    return this.#plan(part.rows, { from, to: part.to, head, request: null })
+    return this.#keep(await this.#planner.planChangeset(from))
   }
 
-  /** Plans the answer to a want: the present state of paths, with the content that the receiver does not say it has. */
+  /** Plans the answer to a want. Release it when nobody needs it any more. */
   async planRepair(request: number, paths: Want['paths']): Promise<PlanSummary> {
-    const { index } = this.#parts
     this.flushLearnt()
-    const held = new Set<Planned>()
-    const rows = paths.map(([path, digest]): Planned => {
-      const row = index.get(path) ?? ({ path, kind: 'absent', sequence: 0 } as const)
-      if (row.kind === 'file' && digest !== null && row.digest === digest) held.add(row)
-      return row
-    })
-    return this.#plan(rows, { from: index.head, to: index.head, head: index.head, request }, held)
+    return this.#keep(await this.#planner.planRepair(request, paths))
   }
 
   release(id: number): void {
@@ -122,18 +99,20 @@ export class Packer {
     const plan = this.#plans.get(id)
     const segment = plan?.segments[position]
     if (plan === undefined || segment === undefined) throw new Refusal(`no segment ${position} of plan ${id}`)
+    const unproven = this.#unproven.count
     const writer = new SegmentWriter(this.#slabs.take(roomFor(segment)))
-    const changes: Change[] = []
-    const slice = segment.slice === null ? null : await this.#packSlice(plan, segment.slice, writer, changes)
+    const open: OpenSegment = { plan, writer, changes: [], unplannedBytes: 0 }
+    const slice = segment.slice === null ? null : await this.#packSlice(open, segment.slice)
     if (segment.slice === null) {
-      for (let row = segment.first; row < segment.end; row += 1) {
-        if (row > segment.first && turn.isOver) await turn.next()
-        const change = this.#pack(plan, row, changes.length, writer)
-        if (change !== null) changes.push(change)
+      for (const [offset, planned] of plan.rows.slice(segment.first, segment.end).entries()) {
+        if (offset > 0 && turn.isOver) await turn.next()
+        const change = this.#changeOf(planned, open)
+        if (change !== null) open.changes.push(change)
       }
     }
     directories.release()
-    return this.#finish(position, await writer.finish(), changes, slice, compress)
+    const packed = await this.#finish(position, await writer.finish(), open.changes, slice, compress)
+    return { ...packed, isAsPlanned: this.#unproven.count === unproven }
   }
 
   /** Memory of a payload that has been sent. */
@@ -156,110 +135,61 @@ export class Packer {
     return !this.#learnt.isEmpty
   }
 
-  /** @param held rows whose content the receiver said it has, of a want */
-  async #plan(
-    rows: Planned[],
-    range: Pick<PlanSummary, 'from' | 'to' | 'head' | 'request'>,
-    held: ReadonlySet<Planned> = NONE,
-  ): Promise<PlanSummary> {
-    const sliced = new Map<number, SlicedFile>()
-    const copies = new Map<number, string>()
-    const lost = new Set<Planned>()
-    const { turn } = this.#parts
-    for (const [position, row] of rows.entries()) {
-      if (row.kind !== 'file' || held.has(row) || !carries(row, range)) continue
-      if (turn.isOver) await turn.next()
-      let origin = this.#copyOf(row, range)
-      if (origin === null && row.size >= BOUNDS.leastDeltaBytes) {
-        const large = await this.#attemptLong(row.path, () => this.#large.plan(row, range))
-        if (large instanceof SlicedFile) sliced.set(position, large)
-        else if (large !== 'whole') lost.add(row)
-        origin = this.#copyOf(row, range)
-      }
-      if (origin !== null) copies.set(position, origin)
-    }
-    for (const { path } of lost) this.#defer(path, 'vanished', '')
-    const carriesContent = (row: Planned, position: number) =>
-      row.kind === 'file' && !held.has(row) && carries(row, range) && !copies.has(position) && !lost.has(row)
-    const segments = layOut(rows, carriesContent, (position) => sliced.get(position)?.delta ?? null)
-    const id = nextPlanId++
-    const summary: PlanSummary = {
-      id,
-      ...range,
-      changes: rows.length,
-      bytes: segments.reduce((sum, segment) => sum + segment.tarBytes, 0),
-      segments: segments.map(({ slice }) => ({ slice: slice === null ? null : sliceLabel(rows[slice.row], slice) })),
-    }
-    this.#plans.set(id, { summary, rows, segments, sliced, copies, held })
-    return summary
+  #keep(plan: ChangesetPlan): PlanSummary {
+    this.#plans.set(plan.summary.id, plan)
+    return plan.summary
   }
 
-  /** What is at the row's path now, when that is a file of its size. */
-  #look(row: IndexedEntry): Observation | null {
-    const { directories, nowMs } = this.#parts
-    const look = this.#attempt(row.path, () => lookAt(directories.locate(row.path), nowMs()))
-    if (look === null || 'fault' in look || look.found !== 'entry') return null
-    const { observation } = look
-    return observation.kind === 'file' && observation.size === row.size ? observation : null
-  }
-
-  #access(path: string): FileAccess {
-    const { directories, nowMs, turn } = this.#parts
-    return { locate: () => directories.locate(path), nowMs, pause: () => turn.next() }
-  }
-
-  /** Where the receiver holds this content already, when that is known. */
-  #copyOf(row: IndexedEntry, range: { from: number; request: number | null }): string | null {
-    if (range.request !== null || range.from === 0 || row.digest === null || row.size === 0) return null
-    return this.#parts.index.holderOf(row.digest, row.size, range.from)
-  }
-
-  /** In a long replay a lookup for every file costs more than the few copies it finds would save. */
-  #isBulk(range: PlanSummary): boolean {
-    return range.to < range.head
-  }
-
-  #pack(plan: Plan, position: number, ordinal: number, writer: SegmentWriter): Change | null {
-    const row = plan.rows[position]
-    if (row === undefined) return null
+  /** Null when nothing is sent of the row now. */
+  #changeOf({ row, travel }: PlannedRow<SlicedFile>, open: OpenSegment): Change | null {
     if (row.kind === 'absent') return { path: row.path, kind: 'absent' }
     const { path, mode, uid, gid, mtime } = row
     if (row.kind === 'directory') return { path, kind: 'directory', mode, uid, gid, mtime }
     if (row.kind === 'symlink') {
-      return row.target === null ? null : { path, kind: 'symlink', mode, uid, gid, mtime, target: row.target }
+      assert.ok(row.target !== null, 'a row of a symlink has a target')
+      return { path, kind: 'symlink', mode, uid, gid, mtime, target: row.target }
     }
     const attributes = { path, kind: 'file', mode, uid, gid, mtime, size: row.size } as const
-    const keeps = plan.held.has(row) || !carries(row, plan.summary)
-    if (keeps && row.digest !== null) return { ...attributes, digest: row.digest, source: 'keep' }
-    const origin = plan.copies.get(position)
-    if (origin !== undefined && row.digest !== null)
-      return { ...attributes, digest: row.digest, source: { copy: origin } }
-    return this.#packContent(row, plan.summary, ordinal, writer)
+    if (travel.by === 'keep') return { ...attributes, digest: travel.digest, source: 'keep' }
+    if (travel.by === 'copy') return { ...attributes, digest: travel.digest, source: { copy: travel.from } }
+    assert.equal(travel.by, 'tar', 'a segment of several rows carries content in its archive')
+    return this.#packContent(row, open)
   }
 
-  #packContent(row: IndexedEntry, range: PlanSummary, ordinal: number, writer: SegmentWriter): Change | null {
-    const { directories, nowMs } = this.#parts
+  #packContent(row: IndexedEntry, open: OpenSegment): Change | null {
+    const { writer, changes } = open
     const room = writer.room()
-    const read: WholeRead | null =
-      room === null
-        ? { fault: 'outgrown' }
-        : this.#attempt(row.path, () => readWhole(directories.locate(row.path), room, nowMs(), row))
-    if (room === null || read === null || read.fault !== null) {
-      const fault = read === null || read.fault === null ? { fault: 'vanished' as const } : read
-      this.#defer(row.path, fault.fault, fault.fault === 'unreadable' ? fault.message : '')
+    const read = room === null ? ({ fault: 'outgrown' } as const) : this.#files.read(row, room)
+    if (room === null || read.fault !== null) {
+      this.#unproven.defer(row, read.fault ?? 'outgrown', messageOf(read))
       return null
     }
     const { observation, bytes } = read
     const digest = digestOf(room.subarray(0, bytes))
-    if (isSameVersion(row, observation) && row.mode === observation.mode) this.#learnt.digest(row, digest)
-    else this.#parts.events.stale(row.path)
+    if (isNotProvenOther(row, observation) && row.mode === observation.mode) this.#learnt.digest(row, digest)
+    else this.#unproven.doubt(row)
     this.#learnChunks(row, room.subarray(0, bytes))
     const { mode, uid, gid, mtime } = observation
     const change = { path: row.path, kind: 'file', mode, uid, gid, mtime, size: bytes, digest } as const
-    const origin = this.#isBulk(range) ? null : this.#copyOf({ ...row, digest, size: bytes }, range)
-    if (origin !== null && origin !== row.path) return { ...change, source: { copy: origin } }
-    writer.add(String(ordinal), bytes)
+    const origin = this.#unplannedCopy({ ...row, digest, size: bytes }, open)
+    if (origin !== null) return { ...change, source: { copy: origin } }
+    writer.append(String(changes.length), bytes)
     return { ...change, source: 'tar' }
+  }
+
+  /**
+   * Where the receivers hold what was just read. In a long replay a lookup for every file costs more than the few copies
+   * it finds would save.
+   */
+  #unplannedCopy(row: IndexedEntry, open: OpenSegment): string | null {
+    const { summary } = open.plan
+    if (summary.to < summary.head) return null
+    const origin = this.#planner.copyOf(row, summary)
+    if (origin === null || origin === row.path) return null
+    const bytes = encodedBytes(origin)
+    if (open.unplannedBytes + bytes > BOUNDS.manifestBytes) return null
+    open.unplannedBytes += bytes
+    return origin
   }
 
   #learnChunks(row: IndexedEntry, content: Uint8Array): void {
@@ -270,29 +200,29 @@ export class Packer {
   }
 
   async #packSlice(
-    plan: Plan,
+    { plan, writer, changes }: OpenSegment,
     slice: NonNullable<PlannedSegment['slice']>,
-    writer: SegmentWriter,
-    changes: Change[],
   ): Promise<Segment['slice']> {
-    const row = plan.rows[slice.row]
-    const file = plan.sliced.get(slice.row)
-    if (row?.kind !== 'file' || file === undefined || file.isLost) return null
+    const planned = plan.rows[slice.row]
+    assert.ok(planned?.row.kind === 'file' && planned.travel.by === 'slices', 'a slice is of a file that is sliced')
+    const { row } = planned
+    const { file } = planned.travel
+    if (file.isLost) return null
     const { offset, length, delta } = slice
     const carried = carriedBytes(slice)
     const room = writer.room()?.subarray(0, carried) ?? new Uint8Array(0)
-    const read = await this.#attemptLong(row.path, () => file.read(slice, room, this.#access(row.path)))
-    if (read === null || read.fault !== null) {
+    const read = await attemptLong(row.path, () => file.read(slice, room, this.#files.access(row.path)))
+    if (read.fault !== null) {
       file.isLost = true
-      this.#defer(row.path, read?.fault ?? 'unsettled', read?.fault === 'unreadable' ? read.message : '')
+      this.#unproven.defer(row, read.fault, messageOf(read))
       return null
     }
-    if (carried > 0) writer.add(SLICE_ENTRY, carried)
+    if (carried > 0) writer.append(SLICE_ENTRY, carried)
     const { mode, uid, gid, mtime, size } = file.version
     if (slice.last) {
       const digest = file.digest()
       // Of another version it would have the scanner take that one for the row's content.
-      if (isSameVersion(row, file.version)) this.#learnt.digest(row, digest)
+      if (isNotProvenOther(row, file.version)) this.#learnt.digest(row, digest)
       const chunks = file.takeChunks()
       if (chunks !== null) this.#learnt.chunks(row, chunks)
       changes.push({ path: row.path, kind: 'file', mode, uid, gid, mtime, size, digest, source: 'slices' })
@@ -306,9 +236,9 @@ export class Packer {
     changes: Change[],
     slice: Segment['slice'],
     compress: boolean,
-  ): Promise<PackedSegment> {
+  ): Promise<Pick<PackedSegment, 'header' | 'payload'>> {
     const naming = new OwnerNaming(this.#parts.accounts)
-    for (const change of changes) if (change.kind !== 'absent') naming.note(change)
+    for (const change of changes) if (change.kind !== 'absent') naming.noteOwner(change)
     // Asked now: memory that is given back has no length any more.
     const tarBytes = archive.byteLength
     const { encoding, payload } = compressSegment(archive, compress)
@@ -327,78 +257,14 @@ export class Packer {
     // An empty view would take the memory along that it is a view of.
     return { header, payload: isEmpty ? new Uint8Array(0) : payload }
   }
-
-  /** In one step with the hint that looks at it again: a scan in between would have its row deferred, and not looked at. */
-  #defer(path: string, fault: ReadFault['fault'], message: string): void {
-    this.#parts.index.defer([path])
-    this.#parts.events.deferred(path, fault, message)
-  }
-
-  /** Null when a directory above the path is gone or replaced. */
-  #attempt<Result>(path: string, work: () => Result): Result | ReadFault | null {
-    try {
-      return work()
-    } catch (error) {
-      return pathFaultOf(path, error)
-    }
-  }
-
-  async #attemptLong<Result>(path: string, work: () => Promise<Result>): Promise<Result | ReadFault | null> {
-    try {
-      return await work()
-    } catch (error) {
-      return pathFaultOf(path, error)
-    }
-  }
 }
 
-/** @throws what is no fault of the path */
-function pathFaultOf(path: string, error: unknown): ReadFault | null {
-  if (error instanceof TurnsEnded) throw error
-  const code = errorCode(error)
-  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null
-  if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: plainMessage(error) }
-  throw new Error(`packing ${path}`, { cause: error })
+function messageOf(read: ReadFault | { fault: null }): string {
+  return read.fault === 'unreadable' ? read.message : ''
 }
 
 /** Bytes of memory for the segment's archive, with some for what its files may have grown since they were scanned. */
 function roomFor({ tarBytes, slice }: PlannedSegment): number {
   if (tarBytes === EMPTY_ARCHIVE) return 0
   return slice === null ? Math.min(tarBytes + BOUNDS.growthBytes, LIMITS.segmentBytes) : tarBytes
-}
-
-/** A receiver at `from` lacks the bytes, or asked for them. */
-function carries(row: IndexedEntry, range: { from: number; request: number | null }): boolean {
-  return range.request !== null || row.content > range.from || row.digest === null
-}
-
-function withinBytes(rows: Planned[]): Planned[] {
-  let bytes = 0
-  const end = rows.findIndex((row, position) => {
-    bytes += row.kind === 'file' ? row.size : 0
-    return position > 0 && bytes > BOUNDS.changesetBytes
-  })
-  return end < 0 ? rows : rows.slice(0, end)
-}
-
-/**
- * A part of a replay, and where it ends: rows up to there, and files whose content is of before its end although their
- * row has moved on beyond it. Without those a later part would say of them that the content stays as it is, to a
- * receiver that never got it.
- */
-function partWithContent(index: EntryIndex, from: number, rows: Planned[]): { rows: Planned[]; to: number } {
-  for (let part = rows; ; part = part.slice(0, Math.ceil(part.length / 2))) {
-    const to = part.at(-1)?.sequence ?? from
-    const moved = index.movedOn(from, to, LIMITS.changesetChanges)
-    const all = [...part, ...moved]
-    if (all.length <= LIMITS.changesetChanges && withinBytes(all).length === all.length) return { rows: all, to }
-    if (part.length > 1) continue
-    const some: IndexedEntry[] = moved.slice(0, Math.max(1, withinBytes(moved).length))
-    return { rows: some, to: some.at(-1)?.content ?? to }
-  }
-}
-
-function sliceLabel(row: Planned | undefined, slice: { offset: number; length: number; last: boolean }) {
-  if (row?.kind !== 'file') return null
-  return { path: row.path, content: row.content, end: slice.offset + slice.length, isLast: slice.last }
 }

@@ -22,14 +22,14 @@ export class SegmentWriter {
     this.#archive = archive
   }
 
-  /** Where the next entry's content belongs: write it there, then `add` it. Null when not even an empty one fits. */
+  /** Where the next entry's content belongs: write it there, then `append` it. Null when not even an empty one fits. */
   room(): Buffer | null {
     const start = this.#used + TAR_BLOCK
     const left = this.#archive.byteLength - TAR_END - start
     return left < 0 ? null : this.#archive.subarray(start, start + Math.floor(left / TAR_BLOCK) * TAR_BLOCK)
   }
 
-  add(name: string, bytes: number): void {
+  append(name: string, bytes: number): void {
     this.#entries.push({ name, start: this.#used + TAR_BLOCK, bytes })
     this.#used += tarBytesOf(bytes)
   }

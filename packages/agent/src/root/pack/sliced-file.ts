@@ -11,8 +11,8 @@ import { BOUNDS } from '../../bounds.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 import { type ReadFault, readSlice } from '../scan/content-reader.ts'
+import { isNotProvenOther } from '../scan/difference.ts'
 import { observe } from '../scan/observe.ts'
-import { isSameVersion } from '../scan/same-version.ts'
 import type { PlannedSlice } from './changeset-plan.ts'
 
 /** How the bytes of a version are reached. */
@@ -25,7 +25,7 @@ export interface FileAccess {
 }
 
 /** What a pass over a whole version found. `delta`: how it is made of what the receiver has; null: it is sent whole. */
-export interface Comparison {
+export interface VersionPass {
   digest: string
   /** As ChunkList takes them. */
   chunks: Uint8Array
@@ -46,7 +46,7 @@ export class SlicedFile {
    * @param compared what is known of the version already
    * @param wantsChunks whether its chunks are to be found where they are not known
    */
-  constructor(version: Observation, compared: Comparison | null, wantsChunks: boolean) {
+  constructor(version: Observation, compared: VersionPass | null, wantsChunks: boolean) {
     this.version = version
     this.delta = compared?.delta ?? null
     this.#digest = compared?.digest ?? null
@@ -142,6 +142,6 @@ export async function readVersion(
 function isVersion(version: Observation, nowMs: () => number): (stats: Stats) => boolean {
   return (stats) => {
     const look = observe(stats, null, nowMs())
-    return look.found === 'entry' && isSameVersion(version, look.observation)
+    return look.found === 'entry' && isNotProvenOther(version, look.observation)
   }
 }

@@ -11,8 +11,8 @@ import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
 import type { Turn } from '../turn.ts'
 import { digestFile, type ReadFault, readWhole } from './content-reader.ts'
+import { isNotProvenOther } from './difference.ts'
 import { observe } from './observe.ts'
-import { isSameVersion } from './same-version.ts'
 
 export interface ContentCheckParts {
   index: EntryIndex
@@ -63,7 +63,7 @@ async function checkFile(entry: IndexedEntry, scratch: Uint8Array, parts: Conten
   }
   // What may not be read is a problem that the scan shows.
   if (look.fault !== null) return null
-  if (!isSameVersion(entry, look.observation)) {
+  if (!isNotProvenOther(entry, look.observation)) {
     parts.stale(entry.path)
     return null
   }

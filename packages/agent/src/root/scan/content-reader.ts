@@ -11,7 +11,7 @@ import { DigestStream } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 import { TurnsEnded } from '../turn.ts'
-import { sameVersion } from './difference.ts'
+import { isProvenSame } from './difference.ts'
 import { observe } from './observe.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -36,7 +36,7 @@ export function readWhole(location: string, into: Uint8Array, nowMs: number, kno
   return withOpenFile(location, (descriptor) => {
     const bytes = known.size <= into.byteLength ? readIfPossible(descriptor, into, known.size) : null
     const look = bytes === known.size ? observe(fstatSync(descriptor), null, nowMs) : null
-    if (look?.found === 'entry' && sameVersion(known, look.observation)) {
+    if (look?.found === 'entry' && isProvenSame(known, look.observation)) {
       return { fault: null, observation: look.observation, bytes: known.size }
     }
     for (let attempt = 0; attempt < TRIES; attempt += 1) {

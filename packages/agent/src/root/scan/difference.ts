@@ -12,18 +12,21 @@
 import { DEFERRED } from '../index/index-schema.ts'
 import type { KnownEntry, Observation } from '../index/indexed-entry.ts'
 
-export type Difference = 'same' | 'attributes' | 'content' | 'suspect'
+export type RowDifference = 'same' | 'attributes' | 'content' | 'suspect'
 
-export function differenceOf(before: KnownEntry | null, now: Observation): Difference {
+export function differenceOf(before: KnownEntry | null, now: Observation): RowDifference {
   if (before === null || before.kind !== now.kind || before.sequence === DEFERRED) return 'content'
   if (now.kind !== 'file') return sameAttributes(before, now) && before.target === now.target ? 'same' : 'attributes'
   if (before.size !== now.size) return 'content'
-  if (sameVersion(before, now)) return sameAttributes(before, now) ? 'same' : 'attributes'
+  if (isProvenSame(before, now)) return sameAttributes(before, now) ? 'same' : 'attributes'
   return 'suspect'
 }
 
-/** Whether nobody can have written to the file between the two looks. A ctime of 0 is never the same as any. */
-export function sameVersion(before: Observation, now: Observation): boolean {
+/**
+ * Whether two looks at a file provably saw the same version: nobody can have written to it in between. A ctime of 0 is
+ * too fresh to prove anything.
+ */
+export function isProvenSame(before: Observation, now: Observation): boolean {
   return (
     before.inode === now.inode &&
     before.size === now.size &&
@@ -31,6 +34,12 @@ export function sameVersion(before: Observation, now: Observation): boolean {
     before.ctime === now.ctime &&
     now.ctime !== 0
   )
+}
+
+/** Whether nothing proves that two looks at a file saw different versions: a ctime of 0 does not count against it. */
+export function isNotProvenOther(a: Observation, b: Observation): boolean {
+  const isTold = a.ctime !== 0 && b.ctime !== 0
+  return isTold ? isProvenSame(a, b) : isProvenSame({ ...a, ctime: 1 }, { ...b, ctime: 1 })
 }
 
 /** Whether two looks at a directory saw the same one: inode numbers are reused at once by some filesystems. */

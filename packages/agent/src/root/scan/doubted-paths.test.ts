@@ -1,17 +1,17 @@
 /** Paths in doubt: from when they were sent until a scan that began later has ended. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Unsettled } from './doubted-paths.ts'
+import { DoubtedPaths } from './doubted-paths.ts'
 
 test('a path is in doubt until the scan that covers it has ended, and again when it was added meanwhile', () => {
-  const unsettled = new Unsettled()
-  for (const path of ['a/b', 'a/c', 'd', 'ab']) unsettled.add(path)
+  const unsettled = new DoubtedPaths()
+  for (const path of ['a/b', 'a/c', 'd', 'ab']) unsettled.doubt(path)
   unsettled.begin([
     { path: 'a', extent: 'subtree' },
     { path: 'd', extent: 'entry' },
     { path: 'ab/x', extent: 'entry' },
   ])
-  unsettled.add('d')
+  unsettled.doubt('d')
   assert.ok(['a/b', 'a/c', 'd', 'ab'].every((path) => unsettled.has(path)))
   unsettled.end(true)
   assert.deepEqual(

@@ -5,12 +5,12 @@
 import { isWithin } from '@rootferry/protocol'
 import type { Hint } from '../watch/watcher.ts'
 
-export class Unsettled {
+export class DoubtedPaths {
   readonly #waiting = new Set<string>()
   /** Covered by the scan that is under way. */
   readonly #looking = new Set<string>()
 
-  add(path: string): void {
+  doubt(path: string): void {
     this.#waiting.add(path)
   }
 

@@ -18,7 +18,7 @@ export type Look =
   /** `links`: names the file has, on the whole filesystem. */
   | { found: 'entry'; observation: Observation; links: number }
   | { found: 'nothing' }
-  /** Something is there that can not be sent; `code` and `message` say why. */
+  /** Something is there that cannot be sent; `code` and `message` say why. */
   | { found: 'problem'; code: ProblemCode; message: string }
 
 /** @param location path for the system call, see ConfinedDirectories */

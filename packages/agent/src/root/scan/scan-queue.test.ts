@@ -8,10 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Accounts } from '@rootferry/host/machine'
 import { EntryIndex } from '../index/entry-index.ts'
 import { openIndexDatabase } from '../index/index-schema.ts'
-import { closeTree, openTree } from '../opened-root.ts'
+import { closeRoot, openRoot } from '../opened-root.ts'
 import { Timers } from '../timers.ts'
 import type { Hint } from '../watch/watcher.ts'
-import { Problems } from './problems.ts'
+import { PathProblems } from './path-problems.ts'
 import { ScanQueue, WHOLE_TREE } from './scan-queue.ts'
 
 const DEADLINE_MS = 20_000
@@ -29,17 +29,15 @@ test('deletions that the guard holds back are looked at again, though a scan tha
   const timers = new Timers()
   const never = (...what: unknown[]) => assert.fail(String(what))
   const nothing = () => undefined
-  const queue = new ScanQueue(index, timers, options, {
+  const problems = new PathProblems(never)
+  const queue = new ScanQueue(index, timers, problems, options, {
     advanced: nothing,
     scanned: nothing,
     passed: nothing,
     halted: never,
-    unreadable: never,
   })
-  const events = { hint: never, overflow: never, degraded: never, error: never, problem: never }
-  const packing = { largeSuspect: never, deferred: never, stale: never }
-  const parts = { index, problems: new Problems(), accounts: new Accounts() }
-  const tree = openTree(options, parts, { ...events, ...packing })
+  const watching = { overflow: never, degraded: never, error: never }
+  const tree = openRoot(options, { index, problems, accounts: new Accounts(), scans: queue, watching })
   try {
     queue.use(tree)
     await queue.scan([WHOLE_TREE])
@@ -58,7 +56,7 @@ test('deletions that the guard holds back are looked at again, though a scan tha
   } finally {
     timers.close()
     queue.use(null)
-    await closeTree(tree, () => queue.idle())
+    await closeRoot(tree, () => queue.idle())
     index.close()
     rmSync(place, { recursive: true, force: true })
   }

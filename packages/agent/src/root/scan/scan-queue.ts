@@ -10,25 +10,26 @@
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
-import { Refusal } from '@rootferry/host/machine'
+import { type ConfinedDirectories, Refusal } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import { BOUNDS } from '../../bounds.ts'
 import type { GuardLimits, WatchSettings } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Observation } from '../index/indexed-entry.ts'
-import type { OpenTree } from '../opened-root.ts'
 import type { Timers } from '../timers.ts'
 import { Turn, TurnsEnded } from '../turn.ts'
 import type { Hint } from '../watch/watcher.ts'
 import { Coalescer, parentsFirst, withoutCovered } from './coalesce.ts'
 import { checkContent } from './content-check.ts'
 import { digestFile, type ReadFault } from './content-reader.ts'
-import { Unsettled } from './doubted-paths.ts'
+import { DoubtedPaths } from './doubted-paths.ts'
 import { Guard, type Verdict } from './guard.ts'
 import { observe } from './observe.ts'
+import type { PathProblems } from './path-problems.ts'
 import { Retries } from './retries.ts'
-import type { Judge } from './scanner.ts'
+import type { ScanRequests } from './scan-requests.ts'
+import type { Judge, Scanner } from './scanner.ts'
 
 /** Deletions that stopped for this long have stopped; and how long they are waited for before another look. */
 const HOLD_QUIET_MS = 300
@@ -37,6 +38,13 @@ const HOLD_LOOK_MS = 1_000
 const RECHECK_MS = 1_000
 const RECHECK_REST = 10
 export const WHOLE_TREE: Hint = { path: ROOT_PATH, extent: 'subtree' }
+
+/** What scans need of the root that is open. */
+export interface ScannedRoot {
+  directories: ConfinedDirectories
+  scanner: Scanner
+  turn: Turn
+}
 
 export interface ScanSettings {
   watch: WatchSettings
@@ -51,18 +59,17 @@ export interface ScanQueueEvents {
   passed(tookMs: number): void
   /** The guard let nothing of a scan be recorded. */
   halted(reason: string): void
-  /** A file's bytes cannot be read, and no retry by time will help. */
-  unreadable(path: string, message: string): void
 }
 
-export class ScanQueue {
+export class ScanQueue implements ScanRequests {
   readonly #index: EntryIndex
   readonly #timers: Timers
+  readonly #problems: PathProblems
   readonly #events: ScanQueueEvents
   readonly #retries = new Retries()
   readonly #scans = new PQueue({ concurrency: 1 })
   readonly #digests = new PQueue({ concurrency: 1 })
-  readonly #unsettled = new Unsettled()
+  readonly #doubted = new DoubtedPaths()
   readonly #guard: Guard
   #coalescer: Coalescer
   /** Hints whose scan the guard holds back, and since when they wait for another. */
@@ -70,11 +77,18 @@ export class ScanQueue {
   #isHalted = false
   #isAccepted = false
   #lastScanMs = 0
-  #tree: OpenTree | null = null
+  #tree: ScannedRoot | null = null
   #firstHintMs: number | null = null
 
-  constructor(index: EntryIndex, timers: Timers, settings: ScanSettings, events: ScanQueueEvents) {
+  constructor(
+    index: EntryIndex,
+    timers: Timers,
+    problems: PathProblems,
+    settings: ScanSettings,
+    events: ScanQueueEvents,
+  ) {
     this.#index = index
+    this.#problems = problems
     this.#timers = timers
     this.#events = events
     this.#guard = new Guard(settings.guard)
@@ -93,7 +107,7 @@ export class ScanQueue {
   }
 
   /** Scans run on this tree from now on; with null they end where they are. */
-  use(tree: OpenTree | null): void {
+  use(tree: ScannedRoot | null): void {
     this.#tree = tree
     this.#held = null
     this.#isHalted = false
@@ -138,15 +152,14 @@ export class ScanQueue {
     if (this.#tree !== tree) throw new Refusal('the root was opened anew')
   }
 
-  /** Something else was sent of a file than its row says. */
-  stale(path: string): void {
-    this.#unsettled.add(path)
+  doubt(path: string): void {
+    this.#doubted.doubt(path)
     this.hint({ path, extent: 'entry' })
   }
 
   /** Whether something else than the path's row may have been sent of it, and no scan has looked since. */
   isDoubted(path: string): boolean {
-    return !this.#unsettled.isEmpty && this.#unsettled.has(path)
+    return !this.#doubted.isEmpty && this.#doubted.has(path)
   }
 
   /** Reads all files within a path again; resolves when what differs is in the index. */
@@ -167,14 +180,13 @@ export class ScanQueue {
     if (stale.length > 0) await this.rescan(stale)
   }
 
-  largeSuspect(path: string): void {
+  readSuspect(path: string): void {
     this.#digests.add(() => this.#settleLarge(path)).catch(unlessClosed)
   }
 
-  /** The bytes of a file could not be had: looks again when there is a chance. */
   retry(path: string, fault: ReadFault['fault'], message: string): void {
     const delayMs = this.#retries.delayAfter(path, fault, Date.now())
-    if (delayMs === null) this.#events.unreadable(path, message)
+    if (delayMs === null) this.#problems.found({ path, code: 'unreadable', message })
     else if (delayMs === 0) this.hint({ path, extent: 'entry' })
     else this.#timers.after(`retry ${path}`, delayMs, () => this.hint({ path, extent: 'entry' }))
   }
@@ -201,7 +213,7 @@ export class ScanQueue {
     if (this.#isHalted && !isWhole) return this.#recheckLater()
     let head = this.#index.head
     const turn = new Turn(tree.directories)
-    this.#unsettled.begin(hints)
+    this.#doubted.begin(hints)
     const steps = tree.scanner.scan(hints, this.#judge(isWhole))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
@@ -210,7 +222,7 @@ export class ScanQueue {
       await turn.next()
       if (this.#tree !== tree) return
     }
-    this.#unsettled.end(step.value.decision === 'pass')
+    this.#doubted.end(step.value.decision === 'pass')
     this.#lastScanMs = performance.now() - began
     this.#conclude(step.value, hints, isWhole)
     this.#announce(head, seenMs)
@@ -284,7 +296,7 @@ export class ScanQueue {
     if (look.found === 'entry') await this.#settle(tree, path, look.observation, read.digest)
   }
 
-  async #settle(tree: OpenTree, path: string, observation: Observation, digest: string): Promise<void> {
+  async #settle(tree: ScannedRoot, path: string, observation: Observation, digest: string): Promise<void> {
     await this.#scans.add(() => {
       if (this.#tree !== tree || this.#isHalted) return
       const head = this.#index.head

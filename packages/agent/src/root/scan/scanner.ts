@@ -1,7 +1,7 @@
 /**
  * The scanner decides what changed: it looks at the paths that were hinted at, compares with the index and records.
  *
- * A hint is never believed, only followed. A listing that fails is never an empty directory, and what can not be read
+ * A hint is never believed, only followed. A listing that fails is never an empty directory, and what cannot be read
  * is never a deletion: both become problems of their path, and the rows stay. Removals are recorded at the end of a
  * scan, when the guard has seen all of them; what it does not let pass is dropped, for the next scan to find again.
  *
@@ -12,35 +12,27 @@ import { readdirSync, type Stats } from 'node:fs'
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
-import type { Problem } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Finding, KnownEntry, Observation } from '../index/indexed-entry.ts'
-import type { Hint } from '../watch/watcher.ts'
+import type { Hint, Watcher } from '../watch/watcher.ts'
 import { readWhole } from './content-reader.ts'
 import { differenceOf, isMoved, sameAttributes, sameDirectory } from './difference.ts'
 import type { Loss, Verdict } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
 import { type Look, lookAt, observe, seenKind } from './observe.ts'
-import type { Problems } from './problems.ts'
+import type { PathProblems } from './path-problems.ts'
+import type { ScanRequests } from './scan-requests.ts'
 
 /** Asked before anything is recorded; `isComplete` at the end of a scan. */
 export type Judge = (loss: Loss, isComplete: boolean) => Verdict
-
-export interface ScannerEvents {
-  /** About to list this directory: watch it now. `location` is good for one system call. @returns as Watcher has it */
-  directoryFound(path: string, location: string): Stats | null
-  directoryGone(path: string): void
-  /** Same size, other times, too large to read here: find its digest and call `settle`. */
-  largeSuspect(path: string): void
-  problem(problem: Problem): void
-}
 
 export interface ScannerParts {
   directories: ConfinedDirectories
   index: EntryIndex
   filter: PathFilter
-  problems: Problems
-  events: ScannerEvents
+  problems: PathProblems
+  watcher: Pick<Watcher, 'directoryFound' | 'directoryGone'>
+  scans: Pick<ScanRequests, 'readSuspect'>
   nowMs: () => number
 }
 
@@ -123,7 +115,7 @@ export class Scanner {
     if (!isDirectory || look.found !== 'entry') return
     const isOther = before?.kind === 'directory' && !sameDirectory(before, look.observation)
     if (isOther) {
-      this.#parts.events.directoryGone(path)
+      this.#parts.watcher.directoryGone(path)
       directories.forget(path)
     }
     if (isOther || before?.kind !== 'directory' || hint.extent === 'subtree')
@@ -141,19 +133,19 @@ export class Scanner {
   }
 
   #list({ path: directory, seen }: Directory, waiting: Directory[]): void {
-    const { directories, events, index, nowMs } = this.#parts
+    const { directories, watcher, index, nowMs } = this.#parts
     let location: string
     let names: string[]
     try {
       location = directories.locateDirectory(directory)
-      const status = events.directoryFound(directory, location)
+      const status = watcher.directoryFound(directory, location)
       if (status !== null) this.#dated(directory, seen, status)
       names = readdirSync(location)
     } catch (error) {
       const code = errorCode(error)
       // Gone or replaced since it was looked at: there is a hint under way.
       if (code === 'ENOENT' || code === 'ENOTDIR') return
-      this.#addProblem({ path: directory, code: 'unreadable', message: plainMessage(error) })
+      this.#parts.problems.found({ path: directory, code: 'unreadable', message: plainMessage(error) })
       return
     }
     this.#parts.problems.clear(directory)
@@ -169,7 +161,7 @@ export class Scanner {
       known.delete(name)
       this.#compare(path, before, look)
       if (!isDirectory || look.found !== 'entry') continue
-      if (before !== null && !sameDirectory(before, look.observation)) events.directoryGone(path)
+      if (before !== null && !sameDirectory(before, look.observation)) watcher.directoryGone(path)
       waiting.push({ path, seen: look.observation })
     }
     for (const [name, entry] of known) {
@@ -181,7 +173,7 @@ export class Scanner {
 
   #compare(path: string, before: KnownEntry | null, look: Look): void {
     if (look.found === 'problem') {
-      this.#addProblem({ path, code: look.code, message: look.message })
+      this.#parts.problems.found({ path, code: look.code, message: look.message })
       if (before !== null && look.code !== 'unreadable') this.#remove(before)
       return
     }
@@ -224,7 +216,7 @@ export class Scanner {
 
   #examineSuspect(before: KnownEntry, observation: Observation): void {
     if (observation.size > BOUNDS.inlineDigestBytes) {
-      this.#parts.events.largeSuspect(before.path)
+      this.#parts.scans.readSuspect(before.path)
       return
     }
     const location = this.#locate(before.path)
@@ -297,7 +289,7 @@ export class Scanner {
       this.#removals.set(entry.path, entry)
     }
     this.#parts.problems.clearBelow(directory.path)
-    this.#parts.events.directoryGone(directory.path)
+    this.#parts.watcher.directoryGone(directory.path)
     this.#parts.directories.forget(directory.path)
   }
 
@@ -305,7 +297,7 @@ export class Scanner {
     const paths = [entry.path]
     if (entry.kind === 'directory') {
       for (const below of this.#parts.index.descendants(entry.path)) paths.push(below.path)
-      this.#parts.events.directoryGone(entry.path)
+      this.#parts.watcher.directoryGone(entry.path)
     }
     this.#parts.index.forget(paths)
   }
@@ -379,7 +371,7 @@ export class Scanner {
       return this.#parts.directories.locate(path)
     } catch (error) {
       const code = errorCode(error)
-      if (code === 'EACCES') this.#addProblem({ path, code: 'unreadable', message: plainMessage(error) })
+      if (code === 'EACCES') this.#parts.problems.found({ path, code: 'unreadable', message: plainMessage(error) })
       else if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error
       return null
     }
@@ -391,10 +383,10 @@ export class Scanner {
     return !this.#removals.has(path) && this.#parts.index.get(path)?.kind === 'directory'
   }
 
-  /** Whether the name can travel; what can not is a problem of its directory. */
+  /** Whether the name can travel; what cannot is a problem of its directory. */
   #isSpeakable(path: string, name: string): boolean {
     if (name.includes('\ufffd') || pathFault(path) !== null) {
-      this.#addProblem({
+      this.#parts.problems.found({
         path,
         code: 'invalid-name',
         message: `the name ${name.includes('\ufffd') ? 'is not valid UTF-8' : pathFault(path)}`,
@@ -402,9 +394,5 @@ export class Scanner {
       return false
     }
     return true
-  }
-
-  #addProblem(problem: Problem): void {
-    if (this.#parts.problems.add(problem)) this.#parts.events.problem(problem)
   }
 }

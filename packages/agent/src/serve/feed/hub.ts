@@ -45,8 +45,10 @@ export class Hub {
     live: new PQueue({ concurrency: CONCURRENCY }),
     bulk: new PQueue({ concurrency: CONCURRENCY }),
   }
-  /** By cursor: the plan that begins there. */
+  /** By cursor: the plan that begins there, for those who come to it now. */
   readonly #plans = new Map<number, SharedPlan>()
+  /** By id: every shared plan that somebody is at. */
+  readonly #joined = new Map<number, SharedPlan>()
   /** By plan, position and encoding; least recently used first. */
   readonly #segments = new Map<string, SharedSegment>()
   #cachedBytes = 0
@@ -67,19 +69,25 @@ export class Hub {
     if (shared === undefined) {
       shared = { summary: this.#enqueue(urgency, () => this.#root.ask('plan', { from: cursor })), users: 0 }
       this.#plans.set(cursor, shared)
-      shared.summary.catch(() => this.#plans.delete(cursor))
+      const made = shared
+      shared.summary.catch(() => {
+        if (this.#plans.get(cursor) === made) this.#plans.delete(cursor)
+      })
     }
     shared.users += 1
-    return await shared.summary
+    const summary = await shared.summary
+    this.#joined.set(summary.id, shared)
+    return summary
   }
 
   /** The last session to leave drops the plan: a later session at this cursor gets a plan of its own time. */
   leave(plan: PlanSummary): void {
-    const shared = this.#plans.get(plan.from)
+    const shared = this.#joined.get(plan.id)
     if (shared === undefined) return
     shared.users -= 1
     if (shared.users > 0) return
-    this.#plans.delete(plan.from)
+    this.#joined.delete(plan.id)
+    if (this.#plans.get(plan.from) === shared) this.#plans.delete(plan.from)
     this.#release(plan.id)
   }
 
@@ -111,7 +119,11 @@ export class Hub {
     const packed = this.#enqueue(urgency, () => this.#root.ask('pack', { plan, segment, compress }))
     const shared: SharedSegment = { packed, bytes: 0, leases: 0, isCached: true }
     packed.then(
-      ({ payload }) => this.#account(shared, payload.byteLength),
+      ({ payload, isAsPlanned }) => {
+        // Plans of before may count on what this segment does not bring: they stay with those who are at them.
+        if (!isAsPlanned) this.#plans.clear()
+        this.#account(shared, payload.byteLength)
+      },
       () => this.#segments.delete(key),
     )
     return shared

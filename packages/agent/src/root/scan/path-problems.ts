@@ -1,24 +1,29 @@
 /** Paths that cannot be synchronized, and why: collected per path and shown, never thrown. Bounded. */
 
 import { BOUNDS } from '../../bounds.ts'
-import type { Problem } from '../../root-messages.ts'
+import type { PathProblem } from '../../root-messages.ts'
 
-export class Problems {
-  #byPath = new Map<string, Problem>()
+export class PathProblems {
+  readonly #report: (problem: PathProblem) => void
+  #byPath = new Map<string, PathProblem>()
   /** As of the scan before: what is found again is no news. */
-  #before = new Map<string, Problem>()
+  #before = new Map<string, PathProblem>()
   #dropped = 0
 
-  /** @returns whether it is news: the path had no problem, or another one */
-  add(problem: Problem): boolean {
+  /** @param report told of a problem that is news: its path had none, or another one */
+  constructor(report: (problem: PathProblem) => void) {
+    this.#report = report
+  }
+
+  found(problem: PathProblem): void {
     const known = this.#byPath.get(problem.path)
-    if (known?.code === problem.code) return false
+    if (known?.code === problem.code) return
     if (known === undefined && this.#byPath.size >= BOUNDS.namedProblems) {
       this.#dropped += 1
-      return false
+      return
     }
     this.#byPath.set(problem.path, problem)
-    return this.#before.get(problem.path)?.code !== problem.code
+    if (this.#before.get(problem.path)?.code !== problem.code) this.#report(problem)
   }
 
   clear(path: string): void {
@@ -43,7 +48,7 @@ export class Problems {
     return this.#byPath.size + this.#dropped
   }
 
-  list(): Problem[] {
+  list(): PathProblem[] {
     return [...this.#byPath.values()]
   }
 }

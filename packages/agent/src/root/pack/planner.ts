@@ -1,0 +1,164 @@
+/**
+ * The planner decides, once for each row of a changeset, how it travels, and lays the rows out in segments.
+ *
+ *   manifest  all that there is of it stands in the manifest: a deletion, a directory, a symlink
+ *   keep      the receiver holds the content at the path already; only attributes changed
+ *   copy      the receiver holds the content at another path
+ *   tar       the content is in the segment's archive
+ *   slices    the file is too large for one segment, or is told in terms of what the receiver holds
+ *
+ * INVARIANT: `keep` and `copy` are planned only of what every receiver at the plan's cursor provably holds. A row whose
+ * bytes cannot be had is not planned: it is deferred, and comes again with a later sequence.
+ */
+import { randomInt } from 'node:crypto'
+import { LIMITS, type Want } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
+import type { PlanSummary } from '../../root-messages.ts'
+import type { EntryIndex } from '../index/entry-index.ts'
+import type { IndexedEntry } from '../index/indexed-entry.ts'
+import type { Turn } from '../turn.ts'
+import { layOut, type Planned, type PlannedRow, type PlannedSegment, type Travel } from './changeset-plan.ts'
+import type { LargeFiles } from './large-files.ts'
+import { SlicedFile } from './sliced-file.ts'
+import { attemptLong } from './source-files.ts'
+import type { UnprovenRows } from './unproven-rows.ts'
+
+export interface PlannerParts {
+  index: EntryIndex
+  large: LargeFiles
+  unproven: UnprovenRows
+  turn: Turn
+}
+
+/** From where to where a plan leads its receivers; `request` is the want that it answers, or null. */
+export type PlanRange = Pick<PlanSummary, 'from' | 'to' | 'head' | 'request'>
+
+export interface ChangesetPlan {
+  summary: PlanSummary
+  rows: PlannedRow<SlicedFile>[]
+  segments: PlannedSegment[]
+}
+
+const NONE: ReadonlySet<Planned> = new Set()
+
+/** Unique beyond one planner and one thread: whoever still holds a plan of another must not be taken for ours. */
+let nextPlanId = randomInt(2 ** 40)
+
+export class Planner {
+  readonly #parts: PlannerParts
+
+  constructor(parts: PlannerParts) {
+    this.#parts = parts
+  }
+
+  /** What a receiver that committed `from` misses next. */
+  planChangeset(from: number): Promise<ChangesetPlan> {
+    const { index } = this.#parts
+    const head = index.head
+    const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges)
+    const kept = withinBytes(rows)
+    if (rows.length < LIMITS.changesetChanges && kept.length === rows.length)
+      return this.#plan(kept, { from, to: head, head, request: null })
+    const part = partWithContent(index, from, kept)
+    index.noteCut()
+    return this.#plan(part.rows, { from, to: part.to, head, request: null })
+  }
+
+  /** The answer to a want: the present state of paths, with the content that the receiver does not say it has. */
+  planRepair(request: number, paths: Want['paths']): Promise<ChangesetPlan> {
+    const { index } = this.#parts
+    const held = new Set<Planned>()
+    const rows = paths.map(([path, digest]): Planned => {
+      const row = index.get(path) ?? ({ path, kind: 'absent', sequence: 0 } as const)
+      if (row.kind === 'file' && digest !== null && row.digest === digest) held.add(row)
+      return row
+    })
+    return this.#plan(rows, { from: index.head, to: index.head, head: index.head, request }, held)
+  }
+
+  /** Where every receiver at the plan's cursor holds this content, when that is known. */
+  copyOf(row: IndexedEntry, range: PlanRange): string | null {
+    if (range.request !== null || range.from === 0 || row.digest === null || row.size === 0) return null
+    return this.#parts.index.holderOf(row.digest, row.size, range.from)
+  }
+
+  /** @param held rows whose content the receiver said it has, of a want */
+  async #plan(all: Planned[], range: PlanRange, held: ReadonlySet<Planned> = NONE): Promise<ChangesetPlan> {
+    const rows: PlannedRow<SlicedFile>[] = []
+    for (const row of all) {
+      const travel = await this.#travelOf(row, range, held)
+      if (travel !== null) rows.push({ row, travel })
+    }
+    const segments = layOut(rows)
+    const summary: PlanSummary = {
+      id: nextPlanId++,
+      ...range,
+      changes: rows.length,
+      bytes: segments.reduce((sum, segment) => sum + segment.tarBytes, 0),
+      segments: segments.map(({ slice }) => ({ slice: slice === null ? null : sliceLabel(rows[slice.row], slice) })),
+    }
+    return { summary, rows, segments }
+  }
+
+  /** Null when nothing can be had of the row at present. */
+  async #travelOf(row: Planned, range: PlanRange, held: ReadonlySet<Planned>): Promise<Travel<SlicedFile> | null> {
+    if (row.kind !== 'file') return { by: 'manifest' }
+    const { digest } = row
+    if (digest !== null && (held.has(row) || !carries(row, range))) return { by: 'keep', digest }
+    const { turn, large, unproven } = this.#parts
+    if (turn.isOver) await turn.next()
+    const known = this.#copyTravel(row, range)
+    if (known !== null || row.size < BOUNDS.leastDeltaBytes) return known ?? { by: 'tar' }
+    const planned = await attemptLong(row.path, () => large.plan(row, range))
+    if (planned === 'lost' || (planned !== 'whole' && !(planned instanceof SlicedFile))) {
+      unproven.defer(row, 'vanished')
+      return null
+    }
+    // Its digest may be known by now.
+    const found = this.#copyTravel(row, range)
+    if (found !== null) return found
+    return planned === 'whole' ? { by: 'tar' } : { by: 'slices', file: planned }
+  }
+
+  #copyTravel(row: IndexedEntry, range: PlanRange): Travel<SlicedFile> | null {
+    const from = this.copyOf(row, range)
+    return from === null || row.digest === null ? null : { by: 'copy', from, digest: row.digest }
+  }
+}
+
+/** A receiver at `from` lacks the bytes, or asked for them. */
+function carries(row: IndexedEntry, { request, from }: PlanRange): boolean {
+  return request !== null || row.content > from
+}
+
+function withinBytes(rows: Planned[]): Planned[] {
+  let bytes = 0
+  const end = rows.findIndex((row, position) => {
+    bytes += row.kind === 'file' ? row.size : 0
+    return position > 0 && bytes > BOUNDS.changesetBytes
+  })
+  return end < 0 ? rows : rows.slice(0, end)
+}
+
+/**
+ * A part of a replay, and where it ends: rows up to there, and files whose content is of before its end although their
+ * row has moved on beyond it. Without those a later part would say of them that the content stays as it is, to a
+ * receiver that never got it.
+ */
+function partWithContent(index: EntryIndex, from: number, rows: Planned[]): { rows: Planned[]; to: number } {
+  for (let part = rows; ; part = part.slice(0, Math.ceil(part.length / 2))) {
+    const to = part.at(-1)?.sequence ?? from
+    const moved = index.movedOn(from, to, LIMITS.changesetChanges)
+    const all = [...part, ...moved]
+    if (all.length <= LIMITS.changesetChanges && withinBytes(all).length === all.length) return { rows: all, to }
+    if (part.length > 1) continue
+    const some: IndexedEntry[] = moved.slice(0, Math.max(1, withinBytes(moved).length))
+    return { rows: some, to: some.at(-1)?.content ?? to }
+  }
+}
+
+function sliceLabel(planned: PlannedRow<SlicedFile> | undefined, slice: NonNullable<PlannedSegment['slice']>) {
+  if (planned?.row.kind !== 'file') return null
+  const { path, content } = planned.row
+  return { path, content, end: slice.offset + slice.length, isLast: slice.last }
+}

@@ -1,0 +1,70 @@
+/**
+ * How files of the docroot are reached for packing. What is wrong with a path (gone, unreadable, a directory above it
+ * replaced) is a fault that is returned; anything else is thrown.
+ */
+import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
+import { type ReadFault, readWhole, type WholeRead } from '../scan/content-reader.ts'
+import { lookAt } from '../scan/observe.ts'
+import { type Turn, TurnsEnded } from '../turn.ts'
+import type { FileAccess } from './sliced-file.ts'
+
+export interface SourceFilesParts {
+  directories: ConfinedDirectories
+  nowMs: () => number
+  /** Shared by all that is packed, planned and listed. */
+  turn: Turn
+}
+
+export class SourceFiles {
+  readonly #parts: SourceFilesParts
+
+  constructor(parts: SourceFilesParts) {
+    this.#parts = parts
+  }
+
+  /** What is at the row's path now, when that is a file of its size. */
+  look(row: IndexedEntry): Observation | null {
+    const { directories, nowMs } = this.#parts
+    const look = attempt(row.path, () => lookAt(directories.locate(row.path), nowMs()))
+    if ('fault' in look || look.found !== 'entry') return null
+    const { observation } = look
+    return observation.kind === 'file' && observation.size === row.size ? observation : null
+  }
+
+  /** Reads the whole file. */
+  read(row: IndexedEntry, into: Uint8Array): WholeRead {
+    const { directories, nowMs } = this.#parts
+    return attempt(row.path, () => readWhole(directories.locate(row.path), into, nowMs(), row))
+  }
+
+  access(path: string): FileAccess {
+    const { directories, nowMs, turn } = this.#parts
+    return { locate: () => directories.locate(path), nowMs, pause: () => turn.next() }
+  }
+}
+
+function attempt<Result>(path: string, work: () => Result): Result | ReadFault {
+  try {
+    return work()
+  } catch (error) {
+    return pathFaultOf(path, error)
+  }
+}
+
+/** The same for work that gives way to others. @throws TurnsEnded, and what is no fault of the path */
+export async function attemptLong<Result>(path: string, work: () => Promise<Result>): Promise<Result | ReadFault> {
+  try {
+    return await work()
+  } catch (error) {
+    return pathFaultOf(path, error)
+  }
+}
+
+function pathFaultOf(path: string, error: unknown): ReadFault {
+  if (error instanceof TurnsEnded) throw error
+  const code = errorCode(error)
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return { fault: 'vanished' }
+  if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: plainMessage(error) }
+  throw new Error(`packing ${path}`, { cause: error })
+}

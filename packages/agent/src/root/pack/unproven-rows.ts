@@ -1,0 +1,51 @@
+/**
+ * Rows that were not sent as they are in the index: a receiver got another version of the file, or nothing of it.
+ *
+ * INVARIANT: from then on nothing is told to be a copy of such a row's content, nor to stay as it is, before a scan has
+ * recorded the path anew: a receiver that went past the row need not hold what it says. The index is changed in one step
+ * with the request for that scan; a scan in between would leave the row as it is for good.
+ */
+import type { EntryIndex } from '../index/entry-index.ts'
+import type { IndexedEntry } from '../index/indexed-entry.ts'
+import type { ReadFault } from '../scan/content-reader.ts'
+import type { ScanRequests } from '../scan/scan-requests.ts'
+import type { LearntContent } from './learnt-content.ts'
+
+export interface UnprovenRowsParts {
+  index: EntryIndex
+  learnt: LearntContent
+  scans: Pick<ScanRequests, 'doubt' | 'retry'>
+}
+
+export class UnprovenRows {
+  readonly #parts: UnprovenRowsParts
+  #count = 0
+
+  constructor(parts: UnprovenRowsParts) {
+    this.#parts = parts
+  }
+
+  /** How often a row was not sent as it is. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Another version than the row's is sent. */
+  doubt({ path, content }: IndexedEntry): void {
+    const { index, learnt, scans } = this.#parts
+    this.#count += 1
+    // What was learnt of the content before this would make it known again.
+    learnt.flush(index)
+    index.forgetDigest(content)
+    scans.doubt(path)
+  }
+
+  /** Nothing is sent of the row: it leaves the changeset, and comes again with a later sequence. */
+  defer({ path, content }: IndexedEntry, fault: ReadFault['fault'], message = ''): void {
+    const { index, learnt, scans } = this.#parts
+    this.#count += 1
+    learnt.flush(index)
+    index.defer(path, content)
+    scans.retry(path, fault, message)
+  }
+}
