@@ -1,0 +1,64 @@
+/** What sessions share: a plan for everybody at a cursor, until a segment brings something else than was planned. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { PackedSegment, PlanSummary, ToRoot } from '../../root-messages.ts'
+import type { RootThread } from '../root-thread.ts'
+import { Hub } from './hub.ts'
+
+/** A root's thread that answers at once: each plan is another one, and a segment is as planned unless it says so. */
+class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
+  readonly told: ToRoot['type'][] = []
+  isAsPlanned = true
+  #plans = 0
+
+  async ask(type: string, request: object): Promise<never> {
+    const from = 'from' in request ? Number(request.from) : 0
+    this.#plans += type === 'plan' ? 1 : 0
+    const plan: PlanSummary = {
+      id: this.#plans,
+      from,
+      to: from + 1,
+      head: from + 1,
+      request: null,
+      changes: 1,
+      bytes: 0,
+      segments: [{ slice: null }],
+    }
+    const segment: PackedSegment = { header: '', payload: new Uint8Array(0), isAsPlanned: this.isAsPlanned }
+    return (type === 'plan' ? plan : segment) as never
+  }
+
+  tell(message: { type: ToRoot['type'] }): void {
+    this.told.push(message.type)
+  }
+}
+
+test('sessions at a cursor share a plan, and the last one to leave drops it', async () => {
+  const root = new AnsweringRoot()
+  const hub = new Hub(root)
+  const [one, other] = await Promise.all([hub.join(5, 'live'), hub.join(5, 'bulk')])
+  assert.equal(one.id, other.id)
+  hub.leave(one)
+  assert.equal((await hub.join(5, 'live')).id, one.id)
+  hub.leave(one)
+  assert.deepEqual(root.told, [])
+  hub.leave(one)
+  assert.deepEqual(root.told, ['release'])
+  assert.notEqual((await hub.join(5, 'live')).id, one.id)
+})
+
+test('who gets a segment that is not as planned shares no plan of before: it may count on what the segment lacked', async () => {
+  const root = new AnsweringRoot()
+  const hub = new Hub(root)
+  const behind = await hub.join(4, 'live')
+  const ahead = await hub.join(5, 'live')
+  root.isAsPlanned = false
+  const lease = await hub.segment(behind, 0, false, 'live')
+  lease.release()
+  hub.leave(behind)
+  const fresh = await hub.join(5, 'live')
+  assert.notEqual(fresh.id, ahead.id)
+  // Those who were at the old one end it undisturbed, and the fresh one stays.
+  hub.leave(ahead)
+  assert.equal((await hub.join(5, 'live')).id, fresh.id)
+})
