@@ -138,7 +138,7 @@ export class EntryIndex {
       for (const path of paths) {
         const entry = this.get(path)
         if (entry === null) continue
-        this.#count(entry, -1)
+        count(this.#totals, entry, -1)
         this.#entries.remove(parentOf(path), baseName(path))
         this.#contents.removeDigest(entry.content)
         this.#contents.removeChunks(parentOf(path), baseName(path))
@@ -269,12 +269,12 @@ export class EntryIndex {
     const before = row === null || row.kind === TOMBSTONE ? null : toEntry(path, row)
     if (finding.observation === null) {
       if (before === null) return
-      this.#count(before, -1)
+      count(this.#totals, before, -1)
       this.#entries.bury(directory, name, ++this.#head)
       this.#contents.removeChunks(directory, name)
       return
     }
-    if (before !== null) this.#count(before, -1)
+    if (before !== null) count(this.#totals, before, -1)
     const sequence = ++this.#head
     const { observation } = finding
     const content = finding.sameBytes && before !== null ? before.content : sequence
@@ -282,15 +282,15 @@ export class EntryIndex {
     this.#entries.put(directory, name, { ...observation, kind: KINDS[observation.kind], sequence, content })
     if (finding.digest !== null) this.#contents.setDigest(directory, name, content, finding.digest)
     if (before !== null && observation.kind !== before.kind) this.#contents.removeChunks(directory, name)
-    this.#count(observation, 1)
+    count(this.#totals, observation, 1)
   }
+}
 
-  #count(entry: Observation, sign: 1 | -1): void {
-    if (entry.kind === 'directory') this.#totals.directories += sign
-    else if (entry.kind === 'symlink') this.#totals.symlinks += sign
-    else {
-      this.#totals.files += sign
-      this.#totals.bytes += sign * entry.size
-    }
+function count(totals: Totals, entry: Observation, sign: 1 | -1): void {
+  if (entry.kind === 'directory') totals.directories += sign
+  else if (entry.kind === 'symlink') totals.symlinks += sign
+  else {
+    totals.files += sign
+    totals.bytes += sign * entry.size
   }
 }

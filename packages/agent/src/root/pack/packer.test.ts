@@ -1,5 +1,4 @@
 /** The packer on a real tree: what it sends, what it refers to, and what it leaves out when files do not hold still. */
-
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -18,87 +17,11 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { zstdDecompressSync } from 'node:zlib'
-import { Accounts, Refusal } from '@rootferry/host/machine'
-import { type Change, decodeToReceiver, digestOf, LIMITS, type Segment } from '@rootferry/protocol'
-import { extract } from 'tar-stream'
-import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
-import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
-import type { Observation } from '../index/indexed-entry.ts'
+import { Refusal } from '@rootferry/host/machine'
+import { digestOf, LIMITS } from '@rootferry/protocol'
+import { byPath, decodeHeader, packAll, setUp, treeWith } from '../../../test-support/packing.ts'
 import { Turn } from '../turn.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
-import { Packer } from './packer.ts'
-
-interface Setup {
-  tree: TestTree
-  packer: Packer
-  doubted: string[]
-  deferred: [string, string | null][]
-}
-
-function setUp(tree: TestTree, turn = new Turn(tree.directories)): Setup {
-  const doubted: string[] = []
-  const deferred: [string, string | null][] = []
-  const packer = new Packer({
-    directories: tree.directories,
-    index: tree.index,
-    accounts: new Accounts(),
-    nowMs: tree.nowMs,
-    turn,
-    scans: { doubt: (path) => doubted.push(path), retry: (path, fault) => deferred.push([path, fault]) },
-  })
-  return { tree, packer, doubted, deferred }
-}
-
-function treeWith(files: Record<string, string | Buffer>): TestTree {
-  const root = temporaryRoot()
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(join(root, path, '..'), { recursive: true })
-    writeFileSync(join(root, path), content)
-  }
-  return new TestTree(root)
-}
-
-/** Everything a plan leads to: the changes, and the content by path. */
-async function packAll(packer: Packer, plan: PlanSummary, compress = false) {
-  const changes: Change[] = []
-  const contents = new Map<string, Buffer>()
-  const segments: Segment[] = []
-  for (const position of plan.segments.keys()) {
-    const segment = await packer.pack(plan.id, position, compress)
-    const header = decodeHeader(segment)
-    segments.push(header)
-    changes.push(...header.changes)
-    for (const [name, content] of await entriesOf(segment, header)) {
-      const path = header.slice?.path ?? header.changes[Number(name)]?.path ?? ''
-      contents.set(path, Buffer.concat([contents.get(path) ?? Buffer.alloc(0), content]))
-    }
-  }
-  return { changes, contents, segments }
-}
-
-function decodeHeader({ header }: PackedSegment): Segment {
-  const message = decodeToReceiver(header)
-  assert.equal(message.type, 'segment')
-  return message
-}
-
-async function entriesOf({ payload }: PackedSegment, header: Segment): Promise<[string, Buffer][]> {
-  assert.equal(payload.byteLength, header.bytes)
-  const archive = header.encoding === 'zstd' ? zstdDecompressSync(payload) : payload
-  assert.equal(archive.byteLength, header.tarBytes)
-  const found: [string, Buffer][] = []
-  const reader = extract()
-  reader.end(Buffer.from(archive))
-  for await (const entry of reader) {
-    const pieces: Buffer[] = []
-    for await (const piece of entry) pieces.push(piece as Buffer)
-    found.push([entry.header.name, Buffer.concat(pieces)])
-  }
-  return found
-}
-
-const byPath = (changes: Change[], path: string) => changes.find((change) => change.path === path)
 
 test('a first changeset carries every file with its digest, empty ones too, and teaches the index', async () => {
   using tree = treeWith({ 'a/one': 'first', two: '', three: 'x'.repeat(5_000) })
@@ -471,97 +394,4 @@ test('a file that could not be packed, and was looked at again before the segmen
   assert.deepEqual([...contents.keys()].sort(), ['b', 'c'])
   const { contents: next } = await packAll(packer, await packer.planChangeset(plan.to))
   assert.equal(next.get('a')?.toString(), 'made anew')
-})
-
-/** Two receivers are at the same changeset: one got it while the file was there, the other asks for it later. */
-for (const scanned of ['before', 'after'] as const) {
-  test(`a copy is not named where a receiver never got the file: its name went ${scanned} the segment was packed`, async () => {
-    using tree = treeWith({ old: 'what both have', other: 'x' })
-    const { packer } = setUp(tree)
-    tree.scanAll()
-    const first = await packer.planChangeset(0)
-    await packAll(packer, first)
-    writeFileSync(join(tree.root, 'old'), 'what only one gets')
-    tree.scan('old')
-    const plan = await packer.planChangeset(first.to)
-    const { contents: got } = await packAll(packer, plan)
-    assert.equal(got.get('old')?.toString(), 'what only one gets')
-    packer.flushLearnt()
-    renameSync(join(tree.root, 'old'), join(tree.root, 'new'))
-    if (scanned === 'before') tree.scan('old', 'new')
-    const { changes: missed } = await packAll(packer, plan)
-    assert.equal(byPath(missed, 'old'), undefined)
-    if (scanned === 'after') tree.scan('old', 'new')
-    const { changes, contents } = await packAll(packer, await packer.planChangeset(plan.to))
-    const named = byPath(changes, 'new')
-    assert.ok(named?.kind === 'file')
-    assert.equal(named.source, 'tar')
-    assert.equal(contents.get('new')?.toString(), 'what only one gets')
-    assert.equal(byPath(changes, 'old')?.kind, 'absent')
-  })
-}
-
-test('a copy is not named at a path that was gone before a receiver in the middle of a replay came to it', async () => {
-  using tree = treeWith({ a: 'content that moves' })
-  const { packer } = setUp(tree)
-  tree.scanAll()
-  await packAll(packer, await packer.planChangeset(0))
-  packer.flushLearnt()
-  const link = { ...tree.index.get('a'), kind: 'symlink', target: 'x', size: 0 } as Observation
-  tree.index.record(
-    Array.from({ length: LIMITS.changesetChanges + 10 }, (_, number) => ({
-      path: `n${number}`,
-      observation: link,
-      digest: null,
-      sameBytes: false,
-    })),
-  )
-  renameSync(join(tree.root, 'a'), join(tree.root, 'b'))
-  tree.scan('a', 'b')
-  // A receiver that begins now is told nothing of `a` in the first part.
-  const part = await packer.planChangeset(0)
-  assert.ok(part.to < part.head)
-  const { changes: begun } = await packAll(packer, part)
-  assert.equal(byPath(begun, 'a'), undefined)
-  const { changes, contents } = await packAll(packer, await packer.planChangeset(part.to))
-  const named = byPath(changes, 'b')
-  assert.ok(named?.kind === 'file' && named.source === 'tar')
-  assert.equal(contents.get('b')?.toString(), 'content that moves')
-})
-
-test('content that was sent in the place of a row is no proof of the row: nothing is a copy of it', async () => {
-  using tree = treeWith({ a: 'the first bytes', z: 'z' })
-  const { packer } = setUp(tree)
-  tree.scanAll()
-  const plan = await packer.planChangeset(0)
-  await packAll(packer, plan)
-  packer.flushLearnt()
-  writeFileSync(join(tree.root, 'a'), 'some other bytes')
-  // Whoever gets it now gets the other bytes; then the first ones are back.
-  const { contents: got } = await packAll(packer, plan)
-  assert.equal(got.get('a')?.toString(), 'some other bytes')
-  writeFileSync(join(tree.root, 'a'), 'the first bytes')
-  writeFileSync(join(tree.root, 'twin'), 'the first bytes')
-  tree.scan('a', 'twin')
-  const { contents } = await packAll(packer, await packer.planChangeset(plan.to))
-  assert.deepEqual([...contents.keys()].sort(), ['a', 'twin'])
-})
-
-test('every segment message fits, whatever the targets of its symlinks and the paths of its copies', async () => {
-  using tree = treeWith({ a: 'x' })
-  tree.scanAll()
-  const first = tree.index.head
-  const target = '"'.repeat(LIMITS.targetBytes)
-  const link = { ...tree.index.get('a'), kind: 'symlink', target, size: 0 } as Observation
-  tree.index.record(
-    Array.from({ length: 1_300 }, (_, number) => ({
-      path: `l${number}`,
-      observation: link,
-      digest: null,
-      sameBytes: false,
-    })),
-  )
-  const { packer } = setUp(tree)
-  const { changes } = await packAll(packer, await packer.planChangeset(first))
-  assert.equal(changes.length, 1_300)
 })

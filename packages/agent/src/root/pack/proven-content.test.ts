@@ -1,0 +1,101 @@
+/** What receivers at a cursor provably hold: copies are named there only, whatever happened to files on the way. */
+import assert from 'node:assert/strict'
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { LIMITS } from '@rootferry/protocol'
+import { byPath, packAll, setUp, treeWith } from '../../../test-support/packing.ts'
+import type { Observation } from '../index/indexed-entry.ts'
+
+/** Two receivers are at the same changeset: one got it while the file was there, the other asks for it later. */
+for (const scanned of ['before', 'after'] as const) {
+  test(`a copy is not named where a receiver never got the file: its name went ${scanned} the segment was packed`, async () => {
+    using tree = treeWith({ old: 'what both have', other: 'x' })
+    const { packer } = setUp(tree)
+    tree.scanAll()
+    const first = await packer.planChangeset(0)
+    await packAll(packer, first)
+    writeFileSync(join(tree.root, 'old'), 'what only one gets')
+    tree.scan('old')
+    const plan = await packer.planChangeset(first.to)
+    const { contents: got } = await packAll(packer, plan)
+    assert.equal(got.get('old')?.toString(), 'what only one gets')
+    packer.flushLearnt()
+    renameSync(join(tree.root, 'old'), join(tree.root, 'new'))
+    if (scanned === 'before') tree.scan('old', 'new')
+    const { changes: missed } = await packAll(packer, plan)
+    assert.equal(byPath(missed, 'old'), undefined)
+    if (scanned === 'after') tree.scan('old', 'new')
+    const { changes, contents } = await packAll(packer, await packer.planChangeset(plan.to))
+    const named = byPath(changes, 'new')
+    assert.ok(named?.kind === 'file')
+    assert.equal(named.source, 'tar')
+    assert.equal(contents.get('new')?.toString(), 'what only one gets')
+    assert.equal(byPath(changes, 'old')?.kind, 'absent')
+  })
+}
+
+test('a copy is not named at a path that was gone before a receiver in the middle of a replay came to it', async () => {
+  using tree = treeWith({ a: 'content that moves' })
+  const { packer } = setUp(tree)
+  tree.scanAll()
+  await packAll(packer, await packer.planChangeset(0))
+  packer.flushLearnt()
+  const link = { ...tree.index.get('a'), kind: 'symlink', target: 'x', size: 0 } as Observation
+  tree.index.record(
+    Array.from({ length: LIMITS.changesetChanges + 10 }, (_, number) => ({
+      path: `n${number}`,
+      observation: link,
+      digest: null,
+      sameBytes: false,
+    })),
+  )
+  renameSync(join(tree.root, 'a'), join(tree.root, 'b'))
+  tree.scan('a', 'b')
+  // A receiver that begins now is told nothing of `a` in the first part.
+  const part = await packer.planChangeset(0)
+  assert.ok(part.to < part.head)
+  const { changes: begun } = await packAll(packer, part)
+  assert.equal(byPath(begun, 'a'), undefined)
+  const { changes, contents } = await packAll(packer, await packer.planChangeset(part.to))
+  const named = byPath(changes, 'b')
+  assert.ok(named?.kind === 'file' && named.source === 'tar')
+  assert.equal(contents.get('b')?.toString(), 'content that moves')
+})
+
+test('content that was sent in the place of a row is no proof of the row: nothing is a copy of it', async () => {
+  using tree = treeWith({ a: 'the first bytes', z: 'z' })
+  const { packer } = setUp(tree)
+  tree.scanAll()
+  const plan = await packer.planChangeset(0)
+  await packAll(packer, plan)
+  packer.flushLearnt()
+  writeFileSync(join(tree.root, 'a'), 'some other bytes')
+  // Whoever gets it now gets the other bytes; then the first ones are back.
+  const { contents: got } = await packAll(packer, plan)
+  assert.equal(got.get('a')?.toString(), 'some other bytes')
+  writeFileSync(join(tree.root, 'a'), 'the first bytes')
+  writeFileSync(join(tree.root, 'twin'), 'the first bytes')
+  tree.scan('a', 'twin')
+  const { contents } = await packAll(packer, await packer.planChangeset(plan.to))
+  assert.deepEqual([...contents.keys()].sort(), ['a', 'twin'])
+})
+
+test('every segment message fits, whatever the targets of its symlinks and the paths of its copies', async () => {
+  using tree = treeWith({ a: 'x' })
+  tree.scanAll()
+  const first = tree.index.head
+  const target = '"'.repeat(LIMITS.targetBytes)
+  const link = { ...tree.index.get('a'), kind: 'symlink', target, size: 0 } as Observation
+  tree.index.record(
+    Array.from({ length: 1_300 }, (_, number) => ({
+      path: `l${number}`,
+      observation: link,
+      digest: null,
+      sameBytes: false,
+    })),
+  )
+  const { packer } = setUp(tree)
+  const { changes } = await packAll(packer, await packer.planChangeset(first))
+  assert.equal(changes.length, 1_300)
+})
