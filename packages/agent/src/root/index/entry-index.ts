@@ -46,6 +46,7 @@ export class EntryIndex {
   readonly #totals: Totals
   #head: number
   #horizon: number
+  /** INVARIANT: tombstones up to here prove nothing of what receivers hold; nor do those of earlier lives. */
   #cut: number
 
   /**
@@ -162,10 +163,7 @@ export class EntryIndex {
     this.#contents.removeDigest(content)
   }
 
-  /**
-   * Somebody below the head was told a part of what there is: whoever goes on from there need not hold what was deleted
-   * before now. INVARIANT: tombstones up to the last cut prove nothing; after a start none of earlier lives do.
-   */
+  /** Somebody below the head was told a part of what there is, and need not hold what was deleted before now. */
   noteCut(): void {
     this.#cut = this.#head
   }
