@@ -1,4 +1,4 @@
-/** The version of this checkout: package.json at the top is the one place where it stands. */
+/** The version of this checkout, from package.json at the top, which is the only place that states it. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REPOSITORY } from './programs.ts'

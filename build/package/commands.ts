@@ -1,11 +1,11 @@
-/** The command lines of the daemons as trees to read: what manual pages and completions are made from. */
+/** The command lines of the daemons as trees to read: manual pages and completions are made from them. */
 import type { Command } from 'commander'
 import { agentCommand } from '../../packages/agent/src/cli/agent-command.ts'
 import type { Terminal } from '../../packages/host/src/daemon/command-line.ts'
 import { receiverCommand } from '../../packages/receiver/src/cli/receiver-command.ts'
 import type { DaemonName } from '../programs.ts'
 
-/** Nobody sits at it: the trees are read and never run. */
+/** A terminal without a person: the trees are read and never run. */
 const NOBODY: Terminal = {
   out: nothing,
   say: nothing,
@@ -26,5 +26,5 @@ export function commandOf(daemon: DaemonName): Command {
 }
 
 function nothing(): void {
-  // Nothing is to be said.
+  // Says nothing.
 }

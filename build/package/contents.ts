@@ -1,5 +1,5 @@
 /**
- * What is in a package for a host, file by file: the one description that the .deb and the .rpm are made from.
+ * The files of a package for a host: the one description from which the .deb and the .rpm are made.
  *
  * Everything here is a function of the checkout, the version and the runtime, so the same input makes the same files.
  */
@@ -19,7 +19,7 @@ import type { Release } from './release.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface PackageFile {
-  /** From the root of the filesystem, without a leading slash. */
+  /** Path from the root of the filesystem, without a leading slash. */
   path: string
   isExecutable: boolean
   contents: Buffer
@@ -33,7 +33,7 @@ const WHERE_TEXTS_ARE = `Their texts: /${DOCUMENTS}/third-party.txt
 On Debian the Apache License 2.0 is also in /usr/share/common-licenses/Apache-2.0.
 `
 
-/** Sorted by path. Directories are those that the paths have, and `EMPTY_DIRECTORIES`. */
+/** Sorted by path. Directories are those of the paths, and `EMPTY_DIRECTORIES`. */
 export function hostFiles(release: Release, runtime: Runtime): PackageFile[] {
   const inputs = DAEMONS.flatMap((daemon) => release.bundles[daemon].inputs)
   const licences = licencesOf(inputs, runtime)
@@ -92,7 +92,7 @@ export function manPages({ version, date }: Release): { path: string; contents: 
   ]
 }
 
-/** The runtime's own debugger stays shut, and the process is the daemon's from its first moment. */
+/** The runtime's own debugger stays shut, and the process has the daemon's name from its first moment. */
 function launcher(daemon: string): string {
   return `#!/bin/sh
 exec /${LIBRARY}/node --disable-sigusr1 /${LIBRARY}/${daemon}/main.js "$@"
@@ -102,7 +102,7 @@ exec /${LIBRARY}/node --disable-sigusr1 /${LIBRARY}/${daemon}/main.js "$@"
 function completions(program: Command): PackageFile[] {
   const name = program.name()
   const step = `_${name.replaceAll('-', '_')}`
-  // zsh loads the file as the function that completes: the first time it has to answer at once, too.
+  // zsh loads the file as the completing function: it must answer the first request at once, too.
   const zsh = `#compdef ${name}\n${completionScript(program, 'zsh')}_bash_complete -o default -F ${step}\n`
   return [
     file(`usr/share/bash-completion/completions/${name}`, completionScript(program, 'bash')),
@@ -115,7 +115,7 @@ function packaged(path: string): Buffer {
   return readFileSync(join(PACKAGING, path))
 }
 
-/** Files below a directory, relative to it, sorted; none where there is no such directory. */
+/** Files below a directory, relative to it, sorted; none when there is no such directory. */
 function below(directory: string): string[] {
   try {
     const entries = readdirSync(directory, { recursive: true, withFileTypes: true })

@@ -1,6 +1,6 @@
 /**
- * The .deb: the files of `contents.ts` with what dpkg has to know. `dpkg-deb` builds it, which every Debian has; times
- * and owners are set to be the same wherever it is built.
+ * The .deb: the files of `contents.ts` with the metadata that dpkg needs. `dpkg-deb`, which every Debian has, builds
+ * it; times and owners are fixed, so that every machine builds the same bytes.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -48,7 +48,7 @@ export function buildDeb(
   }
 }
 
-/** Files and directories as they are to be on a host, with modes that do not depend on the umask. */
+/** Writes files and directories as they will be on a host, with modes that do not depend on the umask. */
 export function layOut(place: string, files: readonly PackageFile[]): void {
   for (const { path, isExecutable, contents } of files) putFile(place, path, contents, isExecutable ? 0o755 : 0o644)
   for (const path of EMPTY_DIRECTORIES) mkdirSync(join(place, path), { recursive: true })

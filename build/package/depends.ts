@@ -1,14 +1,16 @@
-/** Which Debian packages a program needs, from the libraries it loads and the versions of their symbols. Pure. */
+/**
+ * The Debian packages that a program needs, from the libraries that it loads and the versions of their symbols. Pure.
+ */
 import type { Needs } from './elf.ts'
 
-/** Debian's package of each library, and how it says the version that brought a version of symbols. */
+/** Debian's package of each library, and how it names the release that brought a version of symbols. */
 const PACKAGES: Readonly<Record<string, { name: string; prefix: string; since?: Readonly<Record<string, string>> }>> = {
   'libc.so.6': { name: 'libc6', prefix: 'GLIBC_' },
   'libm.so.6': { name: 'libc6', prefix: 'GLIBC_' },
   'libdl.so.2': { name: 'libc6', prefix: 'GLIBC_' },
   'libpthread.so.0': { name: 'libc6', prefix: 'GLIBC_' },
   'libatomic.so.1': { name: 'libatomic1', prefix: 'LIBATOMIC_', since: { '1.0': '4.8' } },
-  // The libraries of GCC count their symbols by themselves: GCC's own documents say which release brought which.
+  // The libraries of GCC count their symbols by themselves: GCC's documents say which release brought which.
   'libstdc++.so.6': {
     name: 'libstdc++6',
     prefix: 'GLIBCXX_',
@@ -61,7 +63,7 @@ export function debianDepends({ libraries, versions }: Needs): string[] {
   return [...least].map(([name, version]) => (version === null ? name : `${name} (>= ${version})`)).sort()
 }
 
-/** As of a version like 3.4.21 that is older than the table there is nothing to ask for. */
+/** A version older than the table, such as 3.4.21, needs no minimum. */
 function releaseOf(symbols: string, since: Readonly<Record<string, string>> | undefined): string | null {
   if (since === undefined) return symbols
   const release = since[symbols]

@@ -1,12 +1,12 @@
 /**
- * As much of ELF as a package needs to know of a program: which libraries it loads, which versions of their symbols it
- * asks for, and the program without what only debuggers read. Little-endian, 64 bits, as all our targets are. Pure.
+ * The parts of ELF that a package needs: which libraries a program loads, which versions of their symbols it asks for,
+ * and the program without the sections that only debuggers read. Little-endian, 64 bits, as all our targets are. Pure.
  */
 
 export interface Needs {
-  /** As `libstdc++.so.6`, in the program's order. */
+  /** Names such as `libstdc++.so.6`, in the program's order. */
   libraries: string[]
-  /** For each library the versions of its symbols, as `GLIBC_2.28`. */
+  /** The versions of each library's symbols, such as `GLIBC_2.28`. */
   versions: Map<string, string[]>
 }
 
@@ -16,7 +16,7 @@ interface Section {
   offset: number
   size: number
   link: number
-  /** Where its header stands in the file. */
+  /** Place of its header in the file. */
   header: number
 }
 
@@ -57,12 +57,12 @@ function versionsOf(program: Buffer, sections: readonly Section[]): Map<string, 
   return found
 }
 
-/** The program as it is loaded, byte for byte, without symbols and debugging information: a quarter less. */
+/** The program as it is loaded, byte for byte, without symbols and debugging information: a quarter smaller. */
 export function stripped(program: Buffer): Buffer {
   const sections = sectionsOf(program)
   const namesIndex = program.readUInt16LE(HEADER.namesIndex)
   const names = sections[namesIndex]
-  // Those that are loaded come first: so sections that name each other by number still do.
+  // Loaded sections come first, so that sections that refer to each other by number still do.
   const loaded = sections.findLastIndex(({ flags }) => (flags & FLAG_LOADED) !== 0n)
   if (names === undefined || names.type !== SECTION.strings || namesIndex <= loaded) {
     throw new Error('the program names its sections in a way that is not understood')

@@ -1,6 +1,6 @@
 /**
- * The licences of all that is inside a package: ours, those of the npm packages whose files are in the bundles, and what
- * Node brings along. What is bundled is what the bundler says that it read, so nothing is left out.
+ * The licences of everything inside a package: ours, those of the npm packages whose files are in the bundles, and
+ * those of Node. The bundler says which files it read, so nothing is left out.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,9 +8,9 @@ import { REPOSITORY } from '../programs.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface Licences {
-  /** Our licence, and a line for everything else that is inside. */
+  /** Our licence, and a line for everything else inside. */
   summary: string
-  /** The whole text of each. */
+  /** The whole text of each licence. */
   texts: string
 }
 
@@ -23,7 +23,7 @@ interface Part {
 
 const RULE = `\n${'-'.repeat(78)}\n\n`
 
-/** @param runtime null: for a package that brings no Node along. @throws Error for a package without a licence */
+/** @param runtime null for a package without a Node of its own. @throws Error for a package without a licence */
 export function licencesOf(inputs: readonly string[], runtime: Runtime | null): Licences {
   const directories = new Set(inputs.map(directoryOf).filter((directory) => directory !== null))
   const parts = [...directories].map(readPart)
@@ -40,7 +40,9 @@ export function licencesOf(inputs: readonly string[], runtime: Runtime | null): 
   }
 }
 
-/** Of the npm package that a file belongs to; null for our own files and for what is no file. */
+/**
+ * The directory of the npm package that a file belongs to; null for our own files and for inputs that are not files.
+ */
 function directoryOf(input: string): string | null {
   return /^(.*\bnode_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? null
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run package`: what is installed on hosts, into dist/.
+ * `npm run package`: makes the packages for hosts in dist/.
  *
  * `--arch amd64` builds for one architecture, `--version` names another version (to try an upgrade), `--out` another
  * directory, `--fast` compresses little: the same files in a larger package, for tests.
@@ -15,7 +15,7 @@ import { buildNpmArchive } from './npm-archive.ts'
 import { readRelease } from './release.ts'
 import { ARCHITECTURES, runtimeFor } from './runtime.ts'
 
-/** zstd is not for Debian's archive, and this is what apt downloads: xz is a tenth smaller. */
+/** Debian's archive does not accept zstd, and apt downloads this file: xz is a tenth smaller. */
 const SMALL: Compression = { type: 'xz', level: 6 }
 const FAST: Compression = { type: 'zstd', level: 1 }
 

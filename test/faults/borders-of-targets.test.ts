@@ -1,6 +1,6 @@
 /**
  * Other filesystems inside a target: nothing across a border is moved, removed or taken for extraneous; content below a
- * border arrives; a border that refuses is a problem of its paths and of nothing else.
+ * border arrives; a border that refuses writes is a problem of its own paths only.
  */
 import assert from 'node:assert/strict'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ function put(directory: string, files: Record<string, string>): void {
 
 const read = (...parts: string[]) => readFileSync(join(...parts), 'utf8')
 
-/** A whole resync of every receiver, to its end; what it finds does not matter here. */
+/** A whole resync of every receiver, to its end; the findings do not matter here. */
 async function resync(rig: Rig): Promise<void> {
   const started = await rig.admin('/v1/resyncs', {
     method: 'POST',
@@ -129,7 +129,7 @@ test('a border that is read-only is a problem of its paths and holds up nothing 
     () => existsSync(join(target, 'd.php')),
     () => 'a later change did not arrive',
   )
-  // Started anew it asks at once for what it owes.
+  // A receiver that was started anew asks at once for the paths that it owes.
   await rig.killReceiver(0)
   mounts.unmount(join(target, 'app/etc'))
   await rig.startReceiver(0)
@@ -183,7 +183,7 @@ test('a target that is replaced while it is served is noticed before anything mo
   assert.equal(read(`${target}.old`, 'b/c.php'), 'c')
 })
 
-test('a target whose filesystem is not mounted takes nothing, and goes on when it is', async (t) => {
+test('a target whose filesystem is not mounted takes nothing, and continues when it is', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
   const mounts = new Mounts()
   await using rig = await Rig.start({

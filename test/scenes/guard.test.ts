@@ -97,7 +97,7 @@ scene(
 )
 
 scene(
-  'a moved directory is no deletion',
+  'a moved directory is not a deletion',
   { prepare, settings: { guard: { maxDeletePercent: 5, minDeletes: 1 } } },
   async (scene) => {
     await scene.inSync()

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type Scene, type SceneOptions, scene } from './scene.ts'
 
-// What scenes have in its place: loaded when these are installed.
+// The bound that scenes use; loaded after the simulation is installed.
 const { CREDIT_BYTES } = await import('../../packages/receiver/src/serve/link/credit.ts')
 
 const FILES = 40
@@ -25,7 +25,7 @@ const filled: SceneOptions = {
   },
 }
 
-/** What goes over the lines while something is done. */
+/** The bytes and messages on the lines during `act`. */
 async function sentBy({ world: { lines } }: Scene, act: () => Promise<void>) {
   const { segmentBytes, changes, resyncs } = lines
   await act()
@@ -95,7 +95,7 @@ scene('a receiver that was away gets what it missed and no more', filled, async 
     scene.start(scene.host(0))
     await scene.inSync()
   })
-  // The file that is gone, and the directory that it was in.
+  // The file that is gone, and the directory that held it.
   assert.deepEqual([changes, resyncs], [missed + 2, 0])
   assert.ok(bytes < 1.2 * missed * 2_048, `${bytes} bytes came`)
 })

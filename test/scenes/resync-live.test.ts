@@ -9,7 +9,7 @@ const MOST_PAUSE_MS = 200
 const BUSY = { latencyMs: 5, rate: 200, repeatsOneIn: 0 }
 const SLOW = { latencyMs: 5, rate: 20, repeatsOneIn: 0 }
 
-/** Several listings and many wants. */
+/** Enough for several listings and many wants. */
 function fillMany({ source }: Scene): void {
   for (let directory = 0; directory < DIRECTORIES; directory += 1) {
     for (let number = 0; number < FILES; number += 1)
@@ -40,7 +40,7 @@ scene('while changes flow a dry run finds nothing, and a repair undoes none of t
     writtenAt = scene.world.scheduler.now
     writeRound(scene, written)
   }
-  /** Writes until the order is over, and sees that the counter never goes back. */
+  /** Writes until the resync is over, and checks that its counter never goes back. */
   const follow = async (id: string) => {
     const before = written
     await scene.until(() => {

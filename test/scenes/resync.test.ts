@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { namesOf, type Scene, type SceneOptions, scene } from './scene.ts'
 
 const FILES = 40
-/** Read in pieces. */
+/** Large enough to be read in pieces. */
 const LARGE = 60_000
 
 function fill({ source }: Scene): void {

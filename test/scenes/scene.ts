@@ -1,9 +1,10 @@
 /**
- * A story on the simulated farm, told step by step: a tree, an agent and receivers, what somebody does, and what is
- * there when the farm has come to rest. Same code as in daemons, with disks, lines, processes and time of its own.
+ * A story on the simulated farm, told step by step: a tree, an agent and receivers, the actions of people, and the
+ * state of the farm when it has come to rest. The code is that of the daemons, with simulated disks, lines, processes
+ * and time.
  *
- * Every scene is played under some seeds, which draw in what order and how late things happen. INVARIANT: the oracles
- * of the simulation look on (see `world.ts`), but for what a scene that changes targets itself takes away from them.
+ * Every scene is played under several seeds, which draw the order and the delays of events. INVARIANT: the oracles of
+ * the simulation watch (see `world.ts`), except for those that a scene which changes targets itself has to switch off.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -28,14 +29,14 @@ export interface SceneOptions {
   receivers?: number
   settings?: Partial<Omit<Settings, 'receivers' | 'steps'>>
   receiver?: Partial<Omit<ReceiverSettings, 'name'>>
-  /** Puts something on the disks before anything starts. */
+  /** Puts objects on the disks before anything starts. */
   prepare?: (scene: Scene) => void
-  /** Receivers are started by the scene. */
+  /** The scene starts the receivers. */
   receiversLater?: boolean
 }
 
 const SEEDS = [1, 2, 3]
-/** Longer than the longest pause between two tries of anything. */
+/** Longer than the longest pause between two attempts of anything. */
 const PATIENCE_MS = 1_500_000
 const LOOK_MS = 20
 const REST_MS = 5_000
@@ -62,9 +63,9 @@ export class Scene {
   readonly world: World
   readonly source: Tree
   readonly targets: readonly Tree[]
-  /** What everybody said and sent, oldest first: `<ms> <who>: <level> <message> <details>`. */
+  /** Everything that was logged and sent, oldest first: `<ms> <who>: <level> <message> <details>`. */
   readonly said: string[] = []
-  /** Draws what is left open, from the seed. */
+  /** Draws what the scene leaves open, from the seed. */
   readonly chance: Chance
 
   constructor(seed: number, { receivers = 2, settings, receiver, prepare, receiversLater = false }: SceneOptions) {
@@ -115,12 +116,12 @@ export class Scene {
     return new Tree(this.world, this.world.agent, top)
   }
 
-  /** Everything is told, and everybody is where the agent is and looks like it. */
+  /** Resolves when every change was reported, and every receiver has the agent's sequence and tree. */
   async inSync(receivers: readonly ReceiverHost[] = this.world.receivers): Promise<void> {
     const faults = () => receivers.flatMap((host) => this.world.shortcomings(host))
     let checkedAt = 0
     const isInSync = () => {
-      // Looking at whole trees is dear: often enough is every few milliseconds of a farm's time.
+      // Comparing whole trees is expensive: every few milliseconds of a farm's time are often enough.
       if (this.root.state !== 'ready' || this.world.scheduler.now < checkedAt + LOOK_MS) return false
       checkedAt = this.world.scheduler.now
       return faults().length === 0
@@ -128,7 +129,7 @@ export class Scene {
     await this.until(isInSync, () => faults().join('\n'))
   }
 
-  /** Time goes on until something holds, which is looked at after each step of anybody. */
+  /** Lets time pass until a condition holds, which is checked after every step. */
   async until(holds: () => boolean, describe: () => string = () => ''): Promise<void> {
     const { world } = this
     const isUp = () => world.agent.daemon !== null
@@ -136,7 +137,7 @@ export class Scene {
     assert.fail(`not within ${PATIENCE_MS / 60_000} minutes: ${describe()}`)
   }
 
-  /** Goes on for so long; by default until whatever was set going is over. */
+  /** Lets this much time pass; by default, until everything that was started is over. */
   async rest(ms = REST_MS): Promise<void> {
     await this.world.advance(ms)
   }
@@ -146,7 +147,7 @@ export class Scene {
     return daemon instanceof AgentProcess ? daemon : assert.fail('the agent was not started')
   }
 
-  /** What the agent says of the root; not there before its first scan began. */
+  /** The agent's status of the root; undefined before its first scan began. */
   get root() {
     const { daemon } = this.world.agent
     const status = daemon instanceof AgentProcess && !daemon.process.isDead ? daemon.status : null
@@ -157,7 +158,7 @@ export class Scene {
     return this.agent.receiver(`web${number + 1}`)
   }
 
-  /** What a receiver says of itself. */
+  /** A receiver's own state. */
   receiverState(number: number) {
     const daemon = this.host(number).daemon
     return daemon instanceof ReceiverProcess ? daemon.state : assert.fail('the receiver was not started')
@@ -167,13 +168,13 @@ export class Scene {
     return this.world.receivers[number] ?? assert.fail(`there is no receiver ${number}`)
   }
 
-  /** Paths in a receiver's trash, without the batch that they are in. */
+  /** Paths in a receiver's trash, without the batch that holds them. */
   trashOf(number: number): string[] {
     const trash = new Tree(this.world, this.host(number), `${STATE}/trash/${ROOT}`)
     return trash.has('.') ? trash.below().map((path) => path.split('/').slice(1).join('/')) : []
   }
 
-  /** Somebody has ended it, as a crash would, and nobody starts it again. */
+  /** Ends a daemon as a crash would, and leaves it down. */
   kill(host: Host): void {
     host.startAt = NEVER
     this.world.kill(host)
@@ -196,7 +197,7 @@ export class Scene {
     host.startAt = this.world.scheduler.now
   }
 
-  /** Others' settings for the agent, from its next start on. */
+  /** Other settings for the agent, from its next start on. */
   configure(settings: Partial<Settings>): void {
     Object.assign(this.world.settings, settings)
     this.world.workload.noteChange()
@@ -213,7 +214,7 @@ export class Scene {
     this.host(number).caller.quality = quality
   }
 
-  /** Has the agent do something, and waits for its answer. */
+  /** Runs `act` in the agent, and waits for its answer. */
   async ask<Answer>(act: (agent: Agent) => Answer | Promise<Answer>): Promise<Answer> {
     const { agent } = this
     const answers: Answer[] = []
@@ -239,7 +240,7 @@ export class Scene {
     return this.agent.resyncs.get(id) ?? assert.fail(`no resync ${id}`)
   }
 
-  /** Orders one and waits until it is over. @returns what `web1` reported */
+  /** Orders a resync and waits until it is over. @returns the report of `web1` */
   async resync(request: Partial<ResyncRequest> = {}) {
     const { id } = await this.order(request)
     await this.until(

@@ -1,4 +1,4 @@
-/** A tree on a machine of the simulated farm, for whoever works there: everything by path below its top. */
+/** A tree on a machine of the simulated farm, for actions by path below its top. */
 import {
   chmodSync,
   closeSync,
@@ -45,7 +45,7 @@ export class Tree {
     })
   }
 
-  /** Other content of the same size, and the times are what they were. */
+  /** Writes other content of the same size, and restores the times. */
   editUnseen(path: string, content: string): void {
     this.#change(() => {
       const before = lstatSync(this.#at(path))
@@ -83,7 +83,7 @@ export class Tree {
     this.remove(...this.names())
   }
 
-  /** Does something within a directory, whose time stays: only what was done in it is drift. */
+  /** Acts within a directory and restores its time, so that only the action itself is drift. */
   within(path: string, act: () => void): void {
     const mtimeMs = this.#world.at(this.#host, () => lstatSync(this.#at(path)))?.mtimeMs ?? 0
     act()
@@ -102,14 +102,14 @@ export class Tree {
     return this.#world.at(this.#host, () => readdirSync(this.#at(path)).map(String))
   }
 
-  /** Every path below another one, its own left out. */
+  /** Every path below another one, without that one. */
   below(path = '.'): string[] {
     return this.look(path)
       .slice(1)
       .map((line) => line.split(' ')[0] ?? '')
   }
 
-  /** A line for everything below its top: path, attributes, content. Equal trees give equal lines. */
+  /** A line for everything below the top: path, attributes, content. Equal trees give equal lines. */
   look(path = '.'): string[] {
     const found = this.#world.at(this.#host, () => lstatSync(this.#at(path)))
     if (found === undefined) return []

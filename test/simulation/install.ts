@@ -1,4 +1,4 @@
-/** Makes this process one in which the product runs under simulation; before the product is imported. */
+/** Installs the simulation in this process, before the product is imported. */
 import { installGlobals } from './globals.ts'
 import { installHooks, type Replacement } from './hooks.ts'
 import { SCALED_CONSTANTS } from './scale.ts'

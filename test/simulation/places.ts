@@ -1,4 +1,4 @@
-/** Where things are on the machines of a simulated farm. */
+/** The paths on the machines of a simulated farm. */
 export const ROOT = 'shop'
 export const SOURCE = '/srv/shop'
 export const TARGET = '/srv/shop'

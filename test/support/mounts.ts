@@ -1,4 +1,4 @@
-/** Mounts that a test makes and that are gone when it ends, where mounting is allowed. */
+/** Mounts that a test makes and that are removed when it ends, where mounting is permitted. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 
@@ -10,12 +10,12 @@ export class Mounts implements Disposable {
     return spawnSync('unshare', ['-m', 'true']).status === 0
   }
 
-  /** A filesystem of its own at a directory, which is made. */
+  /** Makes a directory with a filesystem of its own. */
   tmpfs(place: string, options = 'size=64m'): string {
     return this.#mount(place, ['-t', 'tmpfs', '-o', options, 'tmpfs'])
   }
 
-  /** The same directory at another place. */
+  /** Mounts a directory at another place too. */
   bind(from: string, place: string, isReadOnly = false): string {
     this.#mount(place, ['--bind', from])
     if (isReadOnly) run('mount', ['-o', 'remount,ro,bind', place])

@@ -1,8 +1,8 @@
 /**
  * One root that daemons serve, with its source and targets: what a test changes, waits for and compares.
  *
- * A case gets a site of its own by `Site.on`, which takes the place of the one before: its daemons go on, its trees,
- * index and ledgers are new. INVARIANT: daemons serve one site at a time, so what they say is about this one.
+ * A case gets a site of its own by `Site.on`, which replaces the site before it: the daemons continue to run, its
+ * trees, index and ledgers are new. INVARIANT: daemons serve one site at a time, so their answers are about this one.
  */
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -42,7 +42,7 @@ export class Site {
     this.targets = daemons.names.map((_, number) => join(place, `target${number + 1}`))
   }
 
-  /** A new root in the place of the one that the daemons served; those that are down are started. */
+  /** A new root in place of the one that the daemons served; daemons that are down are started. */
   static async on(daemons: Daemons, options: SiteOptions = {}): Promise<Site> {
     made += 1
     const site = new Site(daemons, `site${made}`, join(daemons.place, `place${made}`), options.sourceAt)
@@ -50,7 +50,7 @@ export class Site {
     return site
   }
 
-  /** Resolves when the daemons serve it; the first sync is not awaited. */
+  /** Resolves when the daemons serve the site; the first sync is not awaited. */
   async begin({ root = {}, receiverRoot = {}, prepare }: SiteOptions): Promise<void> {
     mkdirSync(this.source, { recursive: true })
     prepare?.(this.source, this.targets)
@@ -61,17 +61,17 @@ export class Site {
     })
   }
 
-  /** What the agent says of it. */
+  /** The agent's status of the root. */
   async root(): Promise<RootView | undefined> {
     return (await this.#daemons.status()).roots.find(({ name }) => name === this.name)
   }
 
-  /** What a receiver says of it. */
+  /** A receiver's status of the root. */
   async receiverRoot(number: number): Promise<ReceiverRootView | undefined> {
     return (await this.#daemons.receiverRoots(number))[0]
   }
 
-  /** What an operator does about a halted root. @returns the status of the answer */
+  /** Accepts a halted root, as an operator does. @returns the status of the answer */
   async acceptGuard(): Promise<number> {
     const response = await this.#daemons.admin(`/v1/roots/${this.name}/guard/accept`, { method: 'POST' })
     return response.status
@@ -94,17 +94,17 @@ export class Site {
     }))
   }
 
-  /** The state directory of the agent for it. */
+  /** The agent's state directory for this root. */
   get agentState(): string {
     return join(this.#daemons.place, 'agent/roots', this.name)
   }
 
-  /** Of a receiver: `roots`, its state for this one, and `trash`. */
+  /** A receiver's state directories: `roots` holds its state of this root, and `trash` its trash. */
   receiverState(number: number, part: 'roots' | 'trash' = 'roots'): string {
     return join(this.#daemons.place, `web${number + 1}/state`, part, this.name)
   }
 
-  /** Paths in a receiver's trash, without the batch that they are in. */
+  /** Paths in a receiver's trash, without the batch that holds them. */
   trashOf(number: number): string[] {
     const paths = readdirSync(this.receiverState(number, 'trash'), { recursive: true, encoding: 'utf8' })
     return paths.map((path) => path.replace(/^[^/]*\/?/, ''))
@@ -115,7 +115,7 @@ export class Site {
     return this.convergedWith(this.source, deadlineMs, ignore)
   }
 
-  /** The same where the source is to be reached by another path. */
+  /** The same when the source is reached by another path. */
   async convergedWith(source: string, deadlineMs = 30_000, ignore?: (path: string) => boolean): Promise<void> {
     const options = ignore === undefined ? {} : { ignore }
     const faults = () =>

@@ -1,4 +1,4 @@
-/** The relations of the agent's bounds: they hold, and a bound that breaks one is told. */
+/** The relations of the agent's bounds hold, and a bound that breaks one is reported. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AgentBounds, assertBounds, BOUNDS } from './bounds.ts'

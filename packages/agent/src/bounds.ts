@@ -1,87 +1,89 @@
 /**
- * Every bound of the agent on what it holds at once, with its unit in the name. Both threads go by these, so the file
- * stands at the wall beside root-messages.ts and imports the protocol only.
+ * Every bound of the agent on what it holds at once, with its unit in the name. Both threads use these bounds, so the
+ * file lies at the wall, next to root-messages.ts, and imports the protocol only.
  *
- * INVARIANT: the relations in `assertBounds` hold; each thread asserts them when it starts. The simulation puts other
- * numbers in this module's place, so that a handful of entries meets every bound, and asserts the same relations.
- * How long something is waited for is no bound of this kind: such times stand with those who wait.
+ * INVARIANT: the relations in `assertBounds` hold; each thread asserts them when it starts. The simulation replaces
+ * this module by one with other numbers, so that a handful of entries meets every bound, and asserts the same
+ * relations. A time that code waits for is not a bound of this kind: such times are with the code that waits.
  */
 import assert from 'node:assert/strict'
 import { LIMITS } from '@rootferry/protocol'
 
 export const BOUNDS = {
-  /** A thread does other work after so much of the same. */
+  /** A thread gives way to other work after this long. */
   turnMs: 5,
 
   /** Findings are recorded in portions of this many, so that a first scan of a million entries fits into memory. */
   portionFindings: 5_000,
-  /** A suspect that is larger is read in the background. */
+  /** A larger suspect is read in the background. */
   inlineDigestBytes: 8 * 1024 * 1024,
   /** Large files are read in pieces of this size. */
   pieceBytes: 4 * 1024 * 1024,
-  /** Hints that wait, or that the guard holds back; above this many they are one for the whole tree. */
+  /** Hints that wait, or that the guard holds back; above this many they become one hint for the whole tree. */
   waitingHints: 100_000,
-  /** Problems of paths that are named; the others are counted. */
+  /** Problems of paths that are named; further ones are counted. */
   namedProblems: 1_000,
-  /** Files whose bytes could not be had, and how often. */
+  /** Files whose bytes could not be read, with the number of attempts. */
   rememberedRetries: 10_000,
 
-  /** A file that is larger is looked up by its size, to find another path that holds the same content. */
+  /** A larger file is looked up by its size, to find another path that holds the same content. */
   leastSizedBytes: 8_000_000,
   /** Versions of a file whose chunks are kept: a receiver that lags behind them gets the file whole. */
   chunkedVersions: 4,
-  /** Lives of the agent that are remembered: a receiver that was away for more of them has to compare. */
+  /** Lives of the agent that are remembered: a receiver that was away for more of them must compare. */
   rememberedTerms: 1_000,
 
   /** Where a file is cut into chunks. INVARIANT: the same in every release, because chunk lists are kept in the index. */
   leastChunkBytes: 16 * 1024,
   normalChunkBytes: 64 * 1024,
   mostChunkBytes: 256 * 1024,
-  /** The gear hash's high bits depend on the most bytes: 32 less so many of them have to be zero for a cut. */
+  /** The gear hash's high bits depend on the most bytes: 32 minus this many of them must be zero for a cut. */
   hardChunkShift: 14,
   easyChunkShift: 18,
 
-  /** From here on a file's chunks are kept. */
+  /** The size from which a file's chunks are kept. */
   leastDeltaBytes: 1024 * 1024,
-  /** And up to here: 16 GiB are 250,000 chunks, a list of 5 MB. */
+  /** The size up to which they are kept: 16 GiB are 250,000 chunks, a list of 5 MB. */
   mostDeltaBytes: 16 * 1024 ** 3,
   /** Content of one changeset, unless a single file has more. */
   changesetBytes: 256 * 1024 * 1024,
-  /** A segment's archive, unless a single file has more: a receiver is busy while the next one is under way. */
+  /**
+   * A segment's archive, unless a single file has more: a receiver works on one segment while the next is on its way.
+   */
   segmentBytes: 4 * 1024 * 1024,
-  /** Room for what files may have grown since they were scanned: a log that is always written is always longer. */
+  /** Room for the growth of files since they were scanned: a log that is written all the time is always longer. */
   growthBytes: 64 * 1024,
-  /** The changes of a segment, or the entries of a listing, encoded: leaves most of a message for what is beside them. */
+  /** The changes of a segment, or the entries of a listing, encoded: leaves most of a message for the other fields. */
   manifestBytes: LIMITS.messageBytes / 4,
-  /** Memory for a segment, used again and again. */
+  /** Memory for one segment, reused. */
   slabBytes: 4 * 1024 * 1024 + 64 * 1024,
-  /** Slabs that are kept though nobody uses them. */
+  /** Slabs that are kept while they are not in use. */
   idleSlabs: 24,
   /** Entries of one listing. */
   listingEntries: 2_000,
 
   /** Segments that other sessions may ask for in a moment. */
   segmentCacheBytes: 48 * 1024 * 1024,
-  /** Changesets that were sent and not confirmed: bounds what a receiver can make the agent remember. */
+  /** Changesets that were sent and not confirmed: bounds how much a receiver can make the agent remember. */
   unconfirmedChangesets: 64,
-  /** Segments that a session asks for ahead of the one that it sends. */
+  /** Segments that a session asks for ahead of the one that it is sending. */
   segmentsAhead: 2,
   /** Unsent bytes of a socket above which a session waits. */
   bufferedBytes: 2 * LIMITS.frameBytes,
-  /** A message or a frame of more bytes leaves by itself. */
+  /** A message or a frame with more bytes leaves by itself. */
   gatheredBytes: 64 * 1024,
-  /** With more changes than these to come, a receiver does not follow: it catches up. */
+  /** With more changes than this to come, a receiver catches up instead of following. */
   liveChanges: 1_000,
 }
 
 export type AgentBounds = typeof BOUNDS
 
-/** The relations that the agent's code counts on. @throws AssertionError */
+/** The relations that the agent's code relies on. @throws AssertionError */
 export function assertBounds(bounds: AgentBounds): void {
   const { leastChunkBytes, normalChunkBytes, mostChunkBytes, hardChunkShift, easyChunkShift } = bounds
   assert.ok(bounds.slabBytes >= Math.min(bounds.segmentBytes + bounds.growthBytes, LIMITS.segmentBytes), 'slab')
   assert.ok(bounds.segmentBytes <= LIMITS.segmentBytes, 'a segment')
-  // The end of a plan gives all of its segments back at once, when the next one has begun.
+  // The end of a plan gives all of its segments back at once, when the next plan has begun.
   assert.ok(bounds.idleSlabs * bounds.slabBytes >= 2 * bounds.segmentCacheBytes, 'slabs for two plans')
   assert.ok(bounds.manifestBytes + LARGEST_LINE_BYTES <= LIMITS.messageBytes / 2, 'a manifest')
   assert.ok(bounds.listingEntries + 1 <= LIMITS.listingEntries, 'a listing and the entry of its path')
@@ -92,5 +94,5 @@ export function assertBounds(bounds: AgentBounds): void {
   assert.ok(bounds.portionFindings > 0 && bounds.segmentsAhead > 0 && bounds.chunkedVersions > 0, 'more than nothing')
 }
 
-/** What a manifest says of the longest paths: each byte of a path may take six characters, and a copy has two paths. */
+/** The manifest line of the longest paths: each byte of a path may take six characters, and a copy has two paths. */
 const LARGEST_LINE_BYTES = 12 * LIMITS.pathBytes + 512

@@ -1,4 +1,4 @@
-/** Opening a listener that a setting names: what fails is said in one line that names the setting. */
+/** Opens a listener that a setting names. A failure is one line that names the setting. */
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
 import type { ListenAddress } from './listen-address.ts'
 

@@ -1,4 +1,4 @@
-/** What happens to log lines that cannot be written, on a real pipe that is full. */
+/** Log lines that cannot be written, on a real pipe that is full. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
@@ -16,7 +16,7 @@ test('lines that cannot be written are lost, and counted when a line can be writ
     const output = new LogOutput(file)
     const line = `${'x'.repeat(4_095)}\n`
     let written = 0
-    // A pipe that nobody reads takes 64 KiB.
+    // A pipe that is not read holds 64 KiB.
     while (written < 16) written += output.write(line) === 0 ? 1 : 0
     assert.equal(output.write(line), 0)
     assert.equal(output.write(line), 0)

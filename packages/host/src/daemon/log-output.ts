@@ -1,14 +1,14 @@
 /**
  * Where log lines go: stdout, at once, because the last words of a daemon that is about to exit matter most.
  *
- * A line that cannot be written, to a full disk or to a reader that has gone, is lost, and the daemon goes on. The next
- * line that can be written is followed by the number of those that were not.
+ * A line that cannot be written, because the disk is full or the reader has gone, is lost, and the daemon continues.
+ * The next line that can be written is followed by the number of lost lines.
  */
 import { writeSync } from 'node:fs'
 import { errorCode } from '../machine/failure.ts'
 
 const STDOUT = 1
-/** For a reader that is slow, where writes do not wait by themselves. */
+/** For a slow reader, where writes do not wait by themselves. */
 const PAUSE_MS = 10
 const MOST_PAUSES = 50
 
@@ -20,7 +20,7 @@ export class LogOutput {
     this.#file = file
   }
 
-  /** @returns how many lines before this one were lost, and have not been told yet */
+  /** @returns how many lines before this one were lost and have not been reported yet */
   write(line: string): number {
     if (!this.#isWritten(Buffer.from(line))) {
       this.#lost += 1
@@ -32,7 +32,7 @@ export class LogOutput {
   }
 
   #isWritten(bytes: Buffer): boolean {
-    // Once is enough: a reader that has stopped must not stop the daemon at every line.
+    // One pause is enough: a reader that has stopped must not stop the daemon at every line.
     let pausesLeft = this.#lost === 0 ? MOST_PAUSES : 0
     for (let done = 0; done < bytes.length; ) {
       try {

@@ -1,4 +1,4 @@
-/** Patterns that match nothing are told from those that match, and the pattern that was meant is named. */
+/** Patterns that match nothing are distinguished from those that match, and the intended pattern is named. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'

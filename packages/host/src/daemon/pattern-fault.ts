@@ -1,16 +1,16 @@
 /**
  * Patterns that can never match what their author meant, and the pattern that does.
  *
- * A pattern is read below its root, as a line of a .gitignore there. An absolute path, `./x`, `~/x`, `../x` and
- * `app\etc` are accepted by the matcher and match nothing, so a file that was to be protected would be overwritten.
- * Knows single patterns only: whether several of them make sense together is not its question.
+ * A pattern is read below its root, as a line of a .gitignore there. The matcher accepts an absolute path, `./x`,
+ * `~/x`, `../x` and `app\etc`, and they match nothing, so a file that should be protected would be overwritten. Knows
+ * single patterns only, not whether several of them make sense together.
  */
 import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
  * @param pattern a line of gitignore
- * @param rootPath absolute path of the root that it is for; need not exist
+ * @param rootPath absolute path of the root that it applies to; need not exist
  * @returns what is wrong and what was meant, to follow the place of the pattern; null when nothing is wrong
  */
 export function patternFault(pattern: string, rootPath: string): string | null {
@@ -34,7 +34,7 @@ export function patternFault(pattern: string, rootPath: string): string | null {
 
 /**
  * The rest of a pattern that begins with the path of its own root. Where the root holds such a path the pattern means
- * that; and of a root like /app nobody can tell before there is anything in it.
+ * that path; for a root such as /app the two cannot be told apart while the root is empty.
  */
 function belowRoot(text: string, rootPath: string): string | null {
   for (const path of new Set([rootPath, realPath(rootPath)])) {
@@ -67,7 +67,7 @@ function realPath(path: string): string {
   try {
     return realpathSync(path)
   } catch {
-    // It does not exist yet, or cannot be looked at: the configured path has to do.
+    // It does not exist yet, or cannot be read: the configured path is used.
     return path
   }
 }

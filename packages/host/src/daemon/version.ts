@@ -1,4 +1,7 @@
-/** The version of this software: package.json of the repository is the one place where it stands. Bundles carry it. */
+/**
+ * The version of this software, from package.json of the repository, which is the only place that states it. Bundles
+ * carry it.
+ */
 import manifest from '../../../../package.json' with { type: 'json' }
 
 export const VERSION: string = manifest.version

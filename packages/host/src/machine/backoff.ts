@@ -1,9 +1,9 @@
-/** How long to wait before something that failed is tried again: longer each time, up to a bound. Pure. */
+/** How long to wait before a failed operation is tried again: longer each time, up to a bound. Pure. */
 
 export interface BackoffRange {
   firstMs: number
   mostMs: number
-  /** How many times longer each wait is than the one before; 2 when it is absent. */
+  /** How many times longer each wait is than the one before; 2 when absent. */
   growth?: number
 }
 

@@ -1,4 +1,4 @@
-/** Which start of the machine this is: what was not synced before the last one may be lost. */
+/** Identifies the present start of the machine: writes that were not synced before it may be lost. */
 import { readFileSync } from 'node:fs'
 
 /** A different text after every start of the machine. */

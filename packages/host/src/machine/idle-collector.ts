@@ -13,7 +13,7 @@ export class IdleCollector {
   #bytes = 0
   #timer: NodeJS.Timeout | null = null
 
-  /** @param resting called when the thread rests, before the collection: the last chance to let go of memory */
+  /** @param resting called when the thread rests, before the collection: the last chance to free memory */
   constructor(resting: () => void = nothing) {
     this.#resting = resting
   }

@@ -6,7 +6,7 @@ import { RestartedWorker } from './restarted-worker.ts'
 
 type Order = 'die' | 'throw' | 'close'
 
-/** Says `open`, and then does as it is told; closing takes it a turn in which it says `tidied`. */
+/** Says `open`, and then obeys; closing takes one turn, in which it says `tidied`. */
 const SCRIPT = `
 import { parentPort, workerData } from 'node:worker_threads'
 parentPort.postMessage(workerData.greeting)

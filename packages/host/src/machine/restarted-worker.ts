@@ -4,24 +4,26 @@
  *   opening ──noteOpened──▶ open ──exit──▶ down ──pause──▶ opening again
  *      └──refused, exit──▶ ended
  *
- * The first start tells whether anything is wrong with the configuration: when it fails, the worker ends for good, and
- * `opened` says why. Later starts are tried again for ever. Knows nothing of what the messages mean.
+ * The first start shows whether anything is wrong with the configuration: when it fails, the worker ends for good, and
+ * `opened` rejects with the reason. Later starts are repeated for ever. Knows nothing of the meaning of messages.
  */
 import { Worker } from 'node:worker_threads'
 import { RestartPace } from './backoff.ts'
 import { EXIT, Failure } from './failure.ts'
 
-/** Enough for the garbage of one batch; V8's default would let it grow to several times that and keep it. */
+/**
+ * Enough for the garbage of one batch; V8's default would let the young space grow to several times that and keep it.
+ */
 const YOUNG_MEGABYTES = 16
 
 export interface RestartedWorkerParts<FromWorker> {
   entry: URL
-  /** `root shop`: the name of the thread, and of what failed in a message. */
+  /** `root shop`: the name of the thread in messages. */
   name: string
   /** Cloned at each start. */
   data: object
   message(message: FromWorker): void
-  /** The worker threw what nobody caught. `down` follows. */
+  /** The worker threw an error that it did not catch. `down` follows. */
   threw(error: unknown): void
   /** The worker is gone. It is started again, unless it is being closed or has never opened. */
   down(isFinal: boolean): void
@@ -31,7 +33,7 @@ export class RestartedWorker<ToWorker extends object, FromWorker> {
   readonly #parts: RestartedWorkerParts<FromWorker>
   readonly #pace = new RestartPace()
   readonly #opened = Promise.withResolvers<void>()
-  /** Of the present life of the worker. */
+  /** Resolves with the present life of the worker. */
   #closed = Promise.withResolvers<void>()
   #worker: Worker
   #startedAtMs = 0
@@ -41,7 +43,7 @@ export class RestartedWorker<ToWorker extends object, FromWorker> {
 
   constructor(parts: RestartedWorkerParts<FromWorker>) {
     this.#parts = parts
-    // Whoever waits for it is told; while nobody does, the failure must not end the process.
+    // Callers that wait for it receive the failure; while there is none, the failure must not end the process.
     this.#opened.promise.catch(nothing)
     this.#worker = this.#start()
   }
@@ -60,7 +62,7 @@ export class RestartedWorker<ToWorker extends object, FromWorker> {
     this.#worker.postMessage(message, transfer)
   }
 
-  /** The worker says that it is open. @returns whether it was open before, in an earlier life */
+  /** Called when the worker is open. @returns whether it was open before, in an earlier life */
   noteOpened(): boolean {
     const wasOpen = this.#hasOpened
     this.#hasOpened = true
@@ -68,7 +70,7 @@ export class RestartedWorker<ToWorker extends object, FromWorker> {
     return wasOpen
   }
 
-  /** The worker says that it cannot open, and ends. @returns whether it is started again */
+  /** Called when the worker cannot open, and ends. @returns whether it is started again */
   noteRefused(failure: Failure): boolean {
     if (this.#hasOpened) return true
     this.#isClosing = true
@@ -76,12 +78,12 @@ export class RestartedWorker<ToWorker extends object, FromWorker> {
     return false
   }
 
-  /** The worker says that it has closed. */
+  /** Called when the worker has closed. */
   noteClosed(): void {
     this.#closed.resolve()
   }
 
-  /** Says farewell, waits until the worker has closed or died, and ends it. */
+  /** Sends farewell, waits until the worker has closed or died, and ends it. */
   async close(farewell: ToWorker): Promise<void> {
     this.#isClosing = true
     if (!this.#isDown) this.post(farewell)

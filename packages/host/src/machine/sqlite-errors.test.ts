@@ -1,4 +1,4 @@
-/** Errors of the real SQLite are told apart by their codes, whatever their texts say. */
+/** Errors of the real SQLite are told apart by their codes, whatever their texts are. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

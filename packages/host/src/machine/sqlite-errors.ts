@@ -1,7 +1,4 @@
-/**
- * SQLite's errors by their result codes (sqlite.org/rescode.html). Their texts are for people, and nothing is decided
- * by them.
- */
+/** SQLite's errors by their result codes (sqlite.org/rescode.html). Their texts are for people, and decide nothing. */
 
 const BUSY = 5
 const LOCKED = 6

@@ -1,9 +1,9 @@
 /**
- * A receiver's WebSocket as its session writes to it: nobody writes faster than the receiver reads, and what is written
- * at once leaves at once.
+ * A receiver's WebSocket as its session writes to it: never faster than the receiver reads, and with the small writes
+ * of one turn sent together.
  *
- * INVARIANT: above BOUNDS.bufferedBytes of unsent data a `send` waits, so that a receiver which does not read costs a few
- * frames of memory. Knows nothing of messages.
+ * INVARIANT: above BOUNDS.bufferedBytes of unsent data a `send` waits, so that a receiver that does not read costs a
+ * few frames of memory. Knows nothing of messages.
  */
 import type { Writable } from 'node:stream'
 import { closeText, type ProtocolError } from '@rootferry/protocol'
@@ -19,7 +19,7 @@ export interface PacedSocketEvents {
 export class PacedSocket {
   lastHeardAt: Date
   readonly #socket: WebSocket
-  /** What the socket writes to. */
+  /** The stream that the socket writes to. */
   readonly #line: Pick<Writable, 'cork' | 'uncork'>
   readonly #events: PacedSocketEvents
   #isGathering = false
@@ -48,7 +48,7 @@ export class PacedSocket {
     return this.#isClosed
   }
 
-  /** @param left called when the data was handed to the kernel, or cannot be any more */
+  /** @param left called when the data was handed to the kernel, or when that cannot happen any more */
   async send(data: string | Uint8Array, left: (() => void) | null = null): Promise<void> {
     if (this.#isClosed) return
     this.#gather(data.length)
@@ -84,7 +84,7 @@ export class PacedSocket {
 
   /**
    * Every write costs a system call here and wakes the receiver there, so small writes of one turn leave as one. Large
-   * data leaves by itself, because TLS copies all of a write that has several parts.
+   * data leaves by itself, because TLS copies a write that has several parts.
    */
   #gather(bytes: number): void {
     if (bytes > BOUNDS.gatheredBytes) return this.#letGo()

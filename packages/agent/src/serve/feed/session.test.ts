@@ -1,4 +1,4 @@
-/** A session on a real WebSocket, with a stub in the place of the root's thread: what it tells of faults. */
+/** A session on a real WebSocket, with a stub in place of the root's thread: how it reports faults. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -81,7 +81,7 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
   }
 }
 
-test('a fault in the work for a session is logged with its stack, and is no fault of the root', async () => {
+test('a fault in the work for a session is logged with its stack, and is not a fault of the root', async () => {
   const fault = new RangeError('The value of "size" is out of range')
   const { code, lines } = await sessionEndingWith(fault)
   assert.equal(code, CLOSE_REASONS['internal-error'].closeCode)
@@ -90,7 +90,7 @@ test('a fault in the work for a session is logged with its stack, and is no faul
   assert.equal(lines[0]?.err?.stack, fault.stack)
 })
 
-test('a refusal is an answer: it closes with root-unavailable, and nobody is alarmed', async () => {
+test('a refusal is an answer: it closes with root-unavailable, and nothing is logged as an error', async () => {
   const { code, reason, lines } = await sessionEndingWith(new Refusal('the root is being restarted'))
   assert.deepEqual([code, reason], [CLOSE_REASONS['root-unavailable'].closeCode, 'the root is being restarted'])
   assert.deepEqual(lines, [])

@@ -1,10 +1,10 @@
 /**
- * Moving one object, with all below it, to where a rename cannot lead: another filesystem, another mount of the same
- * one, or a directory with a quota of its own. Owners, modes and times come along; symlinks are not followed.
+ * Moves one object, with everything below it, to a place that a rename cannot reach: another filesystem, another mount
+ * of the same one, or a directory with a quota of its own. Owners, modes and times are kept; symlinks are not followed.
  *
- * INVARIANT: under its new name there is nothing, the old object, or all of the new one. It is made complete under a
- * reserved name beside its place, which a call that was interrupted leaves behind and the next one with the same
- * arguments replaces.
+ * INVARIANT: under its new name there is nothing, the old object, or all of the new one. The new object is completed
+ * under a reserved name in the same directory; an interrupted call leaves that name behind, and the next call with the
+ * same arguments replaces it.
  */
 import {
   constants,
