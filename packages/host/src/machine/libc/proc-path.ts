@@ -1,0 +1,22 @@
+/**
+ * Paths of `/proc/self/fd`, by which node:fs reaches an entry of an open directory. The part in front of the name is a
+ * descriptor, so no symlink that is planted above the entry can lead the call elsewhere.
+ */
+import type { Name } from './system-calls.ts'
+import { badName } from './system-error.ts'
+
+const SLASH = 0x2f
+const PARENT = Buffer.from('..')
+
+/** @throws EINVAL for a name that is not one component */
+export function procPath(directory: number, name: Name, syscall: string): string | Buffer {
+  if (typeof name !== 'string') return bytesPath(directory, name, syscall)
+  if (name === '' || name === '..' || name.includes('/') || name.includes('\0')) throw badName(syscall, name)
+  return `/proc/self/fd/${directory}/${name}`
+}
+
+function bytesPath(directory: number, name: Uint8Array, syscall: string): Buffer {
+  const isOne = name.byteLength > 0 && !name.includes(SLASH) && !name.includes(0) && !PARENT.equals(name)
+  if (!isOne) throw badName(syscall, name)
+  return Buffer.concat([Buffer.from(`/proc/self/fd/${directory}/`), name])
+}

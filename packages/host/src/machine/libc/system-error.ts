@@ -1,0 +1,34 @@
+/** Errors of system calls in the shape of Node's own, and what is wrong with a name. */
+import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
+import type { Name } from './system-calls.ts'
+
+const KNOWN = getSystemErrorMap()
+/** libuv has no words for all that Linux says (EDQUOT, ESTALE). */
+const FURTHER = new Map(Object.entries(constants.errno).map(([code, errno]) => [errno, code]))
+
+export interface SystemError extends Error {
+  code: string
+  errno: number
+  syscall: string
+  path?: string
+}
+
+/** @param errno a positive number, as the kernel has it */
+export function systemError(errno: number, syscall: string, name?: Name): SystemError {
+  const [code, text] = KNOWN.get(-errno) ?? [FURTHER.get(errno) ?? `E${errno}`, 'system error']
+  const details = { errno: -errno, code, syscall }
+  if (name === undefined) return Object.assign(new Error(`${code}: ${text}, ${syscall}`), details)
+  const path = typeof name === 'string' ? name : Buffer.from(name).toString()
+  return Object.assign(new Error(`${code}: ${text}, ${syscall} '${path}'`), { ...details, path })
+}
+
+/** A call that an implementation does not have. */
+export function notImplemented(syscall: string): SystemError {
+  return systemError(constants.errno.ENOSYS, syscall)
+}
+
+/** A name that is not one component. */
+export function badName(syscall: string, name: Name): SystemError {
+  return systemError(constants.errno.EINVAL, syscall, name)
+}
