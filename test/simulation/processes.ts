@@ -106,6 +106,7 @@ export class AgentProcess {
         watch,
         guard,
         software: 'simulated',
+        systemCalls: 'portable' as const,
       }
       const feed = new RootFeed(options, logger(this.process.name, tell), {
         root: ({ state }) => isAttended && state === 'halted' && this.#acceptLater(),

@@ -59,6 +59,9 @@ export interface WatchSettings {
 /** `root-missing`: there is no directory that could be accepted. */
 export type GuardAnswer = 'accepted' | 'not-halted' | 'root-missing'
 
+/** As the setting of this name. */
+export type SystemCallsChoice = 'auto' | 'libc' | 'portable'
+
 export interface RootOptions {
   name: string
   /** Absolute path of the docroot; it may be a symlink. */
@@ -69,6 +72,7 @@ export interface RootOptions {
   watch: WatchSettings
   guard: GuardLimits
   software: string
+  systemCalls: SystemCallsChoice
 }
 
 /** Name of a request → what it takes and what it answers. */

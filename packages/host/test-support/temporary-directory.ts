@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { libcCalls, portableCalls } from '../src/machine/libc/choose-system-calls.ts'
+import { libcCalls, portableCalls } from '../src/machine/choose-system-calls.ts'
 import type { SystemCalls } from '../src/machine/libc/system-calls.ts'
 
 export class TemporaryDirectory implements Disposable {

@@ -14,7 +14,7 @@ import {
   patternFaults,
   readConfigFile,
 } from '@rootferry/host/daemon'
-import { placementFaults } from '@rootferry/host/machine'
+import { placementFaults, type SystemCallsSetting } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { GuardLimits, WatchSettings } from '../root-messages.ts'
@@ -165,6 +165,14 @@ export const AgentFile = Type.Object(
         default: 'auto',
       }),
     ),
+    systemCalls: Type.Optional(
+      Type.Union([Type.Literal('auto'), Type.Literal('libc'), Type.Literal('portable')], {
+        title:
+          'How the kernel is called. libc: directly, which costs half as much and can do more. portable: through Node only. auto: libc where the runtime can',
+        description: 'auto, libc or portable',
+        default: 'auto',
+      }),
+    ),
     roots: Type.Record(RootName, Root, {
       minProperties: 1,
       title: 'The docroots that are served, by name',
@@ -195,6 +203,7 @@ export interface AgentConfig {
   admin: ListenAddress
   tls: TlsConfig | null
   compression: 'auto' | 'always' | 'never'
+  systemCalls: SystemCallsSetting
   roots: RootConfig[]
 }
 
@@ -209,6 +218,7 @@ export function readAgentConfig(file: string): AgentConfig {
     admin: address(value.admin?.listen ?? DEFAULT_ADMIN, ['admin', 'listen'], source, faults),
     tls: tls(value, listen, source, faults),
     compression: value.compression ?? 'auto',
+    systemCalls: value.systemCalls ?? 'auto',
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
   if (isSamePlace(config.listen, config.admin))

@@ -5,7 +5,14 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type Logger, listening, VERSION } from '@rootferry/host/daemon'
-import { EXIT, errorMessage, Failure, makeDirectories } from '@rootferry/host/machine'
+import {
+  chooseSystemCalls,
+  EXIT,
+  errorMessage,
+  Failure,
+  makeDirectories,
+  PORTABLE_CALLS,
+} from '@rootferry/host/machine'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { AgentConfig, RootConfig } from '../config/agent-yaml.ts'
@@ -49,8 +56,11 @@ export class Agent {
       now: () => new Date(),
       newId: () => randomBytes(8).toString('hex'),
     })
+    const { calls, fault } = chooseSystemCalls(config.systemCalls)
+    if (fault !== null) log.warn({ reason: fault }, PORTABLE_CALLS)
     this.#desk = new OperatorDesk({
       log,
+      systemCalls: calls.kind,
       stateDir: config.stateDir,
       listen: config.admin,
       feeds: this.#feeds,
@@ -114,11 +124,12 @@ export class Agent {
   async #reload(config: AgentConfig): Promise<void> {
     const before = this.#config
     this.#tokens.read()
-    for (const key of ['stateDir', 'listen', 'admin'] as const) {
+    for (const key of ['stateDir', 'listen', 'admin', 'systemCalls'] as const) {
       if (JSON.stringify(before[key]) !== JSON.stringify(config[key]))
         this.#log.warn({ key }, 'a change of this setting takes a restart')
     }
-    this.#config = { ...config, stateDir: before.stateDir, listen: before.listen, admin: before.admin }
+    const { stateDir, listen, admin, systemCalls } = before
+    this.#config = { ...config, stateDir, listen, admin, systemCalls }
     await this.#renewIdentity()
     await this.#renewRoots(before.roots)
     this.#log.info('configuration was read again')
@@ -187,7 +198,8 @@ export class Agent {
 }
 
 function rootOptions({ name, path, exclude, watch, guard }: RootConfig, config: AgentConfig): RootOptions {
-  return { name, path, exclude, watch, guard, stateDir: join(config.stateDir, 'roots', name), software: VERSION }
+  const { stateDir, systemCalls } = config
+  return { name, path, exclude, watch, guard, stateDir: join(stateDir, 'roots', name), software: VERSION, systemCalls }
 }
 
 function makeStateDir(path: string): void {

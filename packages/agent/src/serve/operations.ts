@@ -3,8 +3,10 @@
  *
  * Reads the feeds and never changes them, except for a guard that an operator accepts.
  */
+
 import { randomBytes } from 'node:crypto'
 import { type ListenAddress, type Logger, Problem, VERSION } from '@rootferry/host/daemon'
+import type { SystemCalls } from '@rootferry/host/machine'
 import type { RootStatus } from '../root-messages.ts'
 import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
@@ -30,6 +32,7 @@ export interface DeskParts {
   resyncs: Resyncs
   /** The certificate of the stream listener; null when that speaks plain text. */
   certificate(): CertificateStatus | null
+  systemCalls: SystemCalls['kind']
 }
 
 export class OperatorDesk {
@@ -43,7 +46,7 @@ export class OperatorDesk {
 
   constructor(parts: DeskParts) {
     this.#parts = parts
-    const { log, listen, tokens, resyncs, certificate } = parts
+    const { log, listen, tokens, resyncs, certificate, systemCalls } = parts
     this.#server = new AdminServer({
       version: VERSION,
       log,
@@ -57,7 +60,7 @@ export class OperatorDesk {
       events: this.#events,
       metrics: () => this.#metrics.page.answer(),
     })
-    this.#metrics = new AgentMetrics(parts.feeds, () => this.#receivers(), certificate)
+    this.#metrics = new AgentMetrics(parts.feeds, () => this.#receivers(), certificate, systemCalls)
     resyncs.onChange = (status) => {
       this.#news.resync(status, Date.now())
       this.#metrics.resync(status)

@@ -18,15 +18,15 @@ export class MetricsPage {
   #hasDefaults = false
 
   /** @param refresh called before each answer; sets the metrics that are read only on demand */
-  constructor(version: string, refresh: () => void) {
+  constructor(build: { version: string; systemCalls: string }, refresh: () => void) {
     this.#refresh = refresh
     const info = new Gauge({
       name: 'rootferry_build_info',
-      help: 'Always 1; the version of this daemon',
-      labelNames: ['version'],
+      help: 'Always 1; the version of this daemon, and how it makes system calls',
+      labelNames: ['version', 'system_calls'],
       registers: [this.registry],
     })
-    info.set({ version }, 1)
+    info.set({ version: build.version, system_calls: build.systemCalls }, 1)
   }
 
   async answer(): Promise<{ contentType: string; text: string }> {

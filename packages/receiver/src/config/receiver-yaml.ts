@@ -12,7 +12,7 @@ import {
   patternFaults,
   readConfigFile,
 } from '@rootferry/host/daemon'
-import { placementFaults } from '@rootferry/host/machine'
+import { placementFaults, type SystemCallsSetting } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { DiskOptions } from '../root-messages.ts'
@@ -158,6 +158,14 @@ export const ReceiverFile = Type.Object(
         closed,
       ),
     ),
+    systemCalls: Type.Optional(
+      Type.Union([Type.Literal('auto'), Type.Literal('libc'), Type.Literal('portable')], {
+        title:
+          'How the kernel is called. libc: directly, which costs half as much and can do more. portable: through Node only. auto: libc where the runtime can',
+        description: 'auto, libc or portable',
+        default: 'auto',
+      }),
+    ),
     roots: Type.Record(RootName, Root, {
       minProperties: 1,
       title: 'The docroots that are kept identical, by the name of their root on the agent',
@@ -183,6 +191,7 @@ export interface ReceiverConfig {
   stateDir: string
   health: ListenAddress
   staleAfterSeconds: number
+  systemCalls: SystemCallsSetting
   roots: ReceiverRoot[]
 }
 
@@ -211,6 +220,7 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
     stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR),
     health: healthAddress(value, source, faults),
     staleAfterSeconds: value.health?.staleAfterSeconds ?? DEFAULT_STALE_SECONDS,
+    systemCalls: value.systemCalls ?? 'auto',
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
   const misplaced = placementFaults(config.stateDir, config.roots)

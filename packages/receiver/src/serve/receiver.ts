@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Logger, listening, VERSION } from '@rootferry/host/daemon'
-import { bootId, errorMessage } from '@rootferry/host/machine'
+import { bootId, chooseSystemCalls, errorMessage, PORTABLE_CALLS } from '@rootferry/host/machine'
 import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
@@ -29,7 +29,10 @@ export class Receiver {
     this.#umask = umask
     const roots = () => [...this.#roots.values()].map(({ state }) => state)
     const staleAfterSeconds = () => this.#config.staleAfterSeconds
-    this.#metrics = new ReceiverMetrics(roots, (root) => notReadyReason(root, staleAfterSeconds(), new Date()) === null)
+    const { calls, fault } = chooseSystemCalls(config.systemCalls)
+    if (fault !== null) log.warn({ reason: fault }, PORTABLE_CALLS)
+    const isReady = (root: RootState) => notReadyReason(root, staleAfterSeconds(), new Date()) === null
+    this.#metrics = new ReceiverMetrics(roots, isReady, calls.kind)
     this.#health = new HealthServer({
       version: VERSION,
       name: config.name,
@@ -63,12 +66,12 @@ export class Receiver {
 
   async #reload(config: ReceiverConfig): Promise<void> {
     const before = this.#config
-    for (const key of ['name', 'stateDir', 'health'] as const) {
+    for (const key of ['name', 'stateDir', 'health', 'systemCalls'] as const) {
       if (!isDeepStrictEqual(before[key], config[key]))
         this.#log.warn({ key }, 'a change of this setting takes a restart')
     }
-    const { name, stateDir, health } = before
-    this.#config = { ...config, name, stateDir, health }
+    const { name, stateDir, health, systemCalls } = before
+    this.#config = { ...config, name, stateDir, health, systemCalls }
     if (!isDeepStrictEqual(before.address, config.address))
       for (const root of this.#roots.values()) root.renew(config.address)
     for (const root of before.roots) {

@@ -24,7 +24,16 @@ test('deletions that the guard holds back are looked at again, though a scan tha
   for (const name of names) writeFileSync(join(root, name), name)
   const watch = { backend: 'polling', settleMs: 1, maxWaitMs: 10, rescanMinutes: 30 } as const
   const guard = { maxDeletePercent: 50, minDeletes: 1_000 }
-  const options = { name: 'site', path: root, stateDir: place, exclude: [], watch, guard, software: 'test' }
+  const options = {
+    name: 'site',
+    path: root,
+    stateDir: place,
+    exclude: [],
+    watch,
+    guard,
+    software: 'test',
+    systemCalls: 'auto' as const,
+  }
   const index = new EntryIndex(openIndexDatabase(join(place, 'index.db')), { epoch: 'e', term: 't' }, false)
   const timers = new Timers()
   const never = (...what: unknown[]) => assert.fail(String(what))

@@ -19,7 +19,7 @@ function place() {
 
 function config(stateDir: string, tls: TlsConfig | null, host = '0.0.0.0'): AgentConfig {
   const listen = { host, port: 8730 }
-  return { stateDir, tls, listen, admin: listen, compression: 'auto', roots: [] }
+  return { stateDir, tls, listen, admin: listen, compression: 'auto', systemCalls: 'auto', roots: [] }
 }
 
 test('the first run makes a certificate that the later ones find, readable by its owner only', async () => {

@@ -4,8 +4,10 @@
  * Events are counted as they happen; states are read on demand. INVARIANT: labels are names of roots and receivers, and
  * words of fixed lists; never a path.
  */
+
 import { VERSION } from '@rootferry/host/daemon'
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
+import type { SystemCalls } from '@rootferry/host/machine'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { ReceiverStatus, RootFeed } from '../feed/root-feed.ts'
 import type { ResyncStatus } from '../resync/resyncs.ts'
@@ -32,11 +34,16 @@ export class AgentMetrics {
   /** Resyncs that are not counted yet: the last report of a resync may come more than once. */
   readonly #running = new Set<string>()
 
-  constructor(feeds: Feeds, receivers: () => ReceiverStatus[], certificate: () => CertificateStatus | null) {
+  constructor(
+    feeds: Feeds,
+    receivers: () => ReceiverStatus[],
+    certificate: () => CertificateStatus | null,
+    systemCalls: SystemCalls['kind'],
+  ) {
     this.#feeds = feeds
     this.#receivers = receivers
     this.#certificate = certificate
-    this.page = new MetricsPage(VERSION, () => this.#look())
+    this.page = new MetricsPage({ version: VERSION, systemCalls }, () => this.#look())
     const registers = [this.page.registry]
     this.#propagation = new Histogram({
       name: 'rootferry_propagation_seconds',

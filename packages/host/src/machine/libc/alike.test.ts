@@ -4,8 +4,8 @@ import fs from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { libc, TemporaryDirectory } from '../../../test-support/temporary-directory.ts'
+import { portableCalls } from '../choose-system-calls.ts'
 import { errorCode } from '../failure.ts'
-import { portableCalls } from './choose-system-calls.ts'
 import type { Name, PathCalls, Status } from './system-calls.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = fs.constants

@@ -8,7 +8,6 @@
  * If a later runtime warns in another way, the warning is seen again, and nothing else happens.
  */
 import { createRequire } from 'node:module'
-import { errorMessage } from '../failure.ts'
 
 export type Ffi = typeof import('node:ffi')
 
@@ -20,7 +19,7 @@ export function loadFfi(): { ffi: Ffi; fault: null } | { ffi: null; fault: strin
   try {
     return { ffi: requireHere('node:ffi') as Ffi, fault: null }
   } catch (error) {
-    return { ffi: null, fault: `this runtime has no node:ffi (${errorMessage(error)})` }
+    return { ffi: null, fault: `this runtime has no node:ffi (${error instanceof Error ? error.message : error})` }
   } finally {
     process.emitWarning = emitWarning
   }

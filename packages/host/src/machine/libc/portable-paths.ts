@@ -25,11 +25,13 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
+import { constants as systemConstants } from 'node:os'
 import { kindOfMode } from './libc-status.ts'
 import { procPath } from './proc-path.ts'
 import type { DirectoryEntry, Filesystem, Instant, Name, PathCalls, Status } from './system-calls.ts'
-import { badName, notImplemented } from './system-error.ts'
+import { badName, notImplemented, systemError } from './system-error.ts'
 
+const { ENOENT } = systemConstants.errno
 /** Linux's O_PATH, which Node does not list. */
 const O_PATH = 0o10000000
 const MODE_BITS = 0o7777n
@@ -62,10 +64,10 @@ export class PortablePaths implements PathCalls {
     const flags = constants.O_DIRECTORY | constants.O_NOFOLLOW
     const descriptor = openSync(procPath(directory, name, 'scandir'), flags)
     try {
-      return readdirSync(`/proc/self/fd/${descriptor}`, { ...BYTES, withFileTypes: true }).map((entry) => ({
-        name: decoded(entry.name),
-        kind: kindOfEntry(entry),
-      }))
+      const entries = readdirSync(`/proc/self/fd/${descriptor}`, { ...BYTES, withFileTypes: true })
+      // glibc's readdir hides that a directory was removed after it was opened.
+      if (entries.length === 0 && fstatSync(descriptor).nlink === 0) throw systemError(ENOENT, 'scandir', name)
+      return entries.map((entry) => ({ name: decoded(entry.name), kind: kindOfEntry(entry) }))
     } finally {
       closeSync(descriptor)
     }

@@ -6,7 +6,7 @@ import type { Name } from './system-calls.ts'
 import { badName } from './system-error.ts'
 
 const SLASH = 0x2f
-const PARENT = Buffer.from('..')
+const DOT = 0x2e
 
 /** @throws EINVAL for a name that is not one component */
 export function procPath(directory: number, name: Name, syscall: string): string | Buffer {
@@ -16,7 +16,8 @@ export function procPath(directory: number, name: Name, syscall: string): string
 }
 
 function bytesPath(directory: number, name: Uint8Array, syscall: string): Buffer {
-  const isOne = name.byteLength > 0 && !name.includes(SLASH) && !name.includes(0) && !PARENT.equals(name)
+  const isParent = name.byteLength === 2 && name.every((byte) => byte === DOT)
+  const isOne = name.byteLength > 0 && !name.includes(SLASH) && !name.includes(0) && !isParent
   if (!isOne) throw badName(syscall, name)
   return Buffer.concat([Buffer.from(`/proc/self/fd/${directory}/`), name])
 }

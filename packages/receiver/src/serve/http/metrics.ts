@@ -7,6 +7,7 @@
 
 import { VERSION } from '@rootferry/host/daemon'
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
+import type { SystemCalls } from '@rootferry/host/machine'
 import type { DiskEvent } from '../../root-messages.ts'
 import type { RootState } from '../root.ts'
 
@@ -26,10 +27,14 @@ export class ReceiverMetrics {
   readonly #gauges: ReturnType<typeof rootGauges>
 
   /** @param isReady whether a load balancer may send visitors to that root */
-  constructor(roots: () => readonly RootState[], isReady: (root: RootState) => boolean) {
+  constructor(
+    roots: () => readonly RootState[],
+    isReady: (root: RootState) => boolean,
+    systemCalls: SystemCalls['kind'],
+  ) {
     this.#roots = roots
     this.#isReady = isReady
-    this.page = new MetricsPage(VERSION, () => this.#look())
+    this.page = new MetricsPage({ version: VERSION, systemCalls }, () => this.#look())
     const registers = [this.page.registry]
     const labelNames = ['root'] as const
     this.#commits = new Histogram({

@@ -7,22 +7,24 @@
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs'
 import { arch, endianness } from 'node:os'
-import { EXIT, errorMessage, Failure } from '../failure.ts'
-import { LibcAccounts } from './libc-accounts.ts'
-import { LibcAttributes } from './libc-attributes.ts'
-import { LibcLibrary } from './libc-library.ts'
-import { LibcLocks } from './libc-locks.ts'
-import { LibcMemory } from './libc-memory.ts'
-import { LibcPaths } from './libc-paths.ts'
-import { LibcRanges } from './libc-ranges.ts'
-import { LibcWatches } from './libc-watches.ts'
-import { loadFfi } from './load-ffi.ts'
-import { PortablePaths } from './portable-paths.ts'
-import type { SystemCalls } from './system-calls.ts'
+import { EXIT, errorMessage, Failure } from './failure.ts'
+import { LibcAccounts } from './libc/libc-accounts.ts'
+import { LibcAttributes } from './libc/libc-attributes.ts'
+import { LibcLibrary } from './libc/libc-library.ts'
+import { LibcLocks } from './libc/libc-locks.ts'
+import { LibcMemory } from './libc/libc-memory.ts'
+import { LibcPaths } from './libc/libc-paths.ts'
+import { LibcRanges } from './libc/libc-ranges.ts'
+import { LibcWatches } from './libc/libc-watches.ts'
+import { loadFfi } from './libc/load-ffi.ts'
+import { PortablePaths } from './libc/portable-paths.ts'
+import type { SystemCalls } from './libc/system-calls.ts'
 
 /** The setting `systemCalls` of both daemons. */
-export const SYSTEM_CALLS = ['auto', 'libc', 'portable'] as const
-export type SystemCallsSetting = (typeof SYSTEM_CALLS)[number]
+export type SystemCallsSetting = 'auto' | 'libc' | 'portable'
+
+/** What a daemon logs once when libc was wanted and cannot be had. */
+export const PORTABLE_CALLS = 'system calls go through Node only, which is slower, because libc cannot be called'
 
 const ARCHITECTURES = new Set(['x64', 'arm64'])
 
