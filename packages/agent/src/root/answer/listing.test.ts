@@ -1,4 +1,6 @@
-/** Listings of trees whose names and targets are as long as they may be: every message fits, every entry comes once. */
+/**
+ * Listings of trees whose names and targets are as long as possible: every message fits, and every entry comes once.
+ */
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { test } from 'node:test'
@@ -43,7 +45,7 @@ async function listAll(tree: TestTree): Promise<{ paths: string[]; largest: numb
 
 test('1,300 symlinks with targets of 4 kB are listed in messages that fit', async () => {
   using tree = new TestTree(temporaryRoot())
-  // Every character of these takes two in a message.
+  // Every character of these takes two bytes in a message.
   const target = '"'.repeat(LIMITS.targetBytes)
   tree.index.record([found('.', directory)])
   tree.index.record(Array.from({ length: 1_300 }, (_, number) => found(`l${number}`, { ...link, target })))

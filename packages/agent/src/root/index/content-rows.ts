@@ -1,6 +1,6 @@
 /**
- * What is known of contents, by content number: the digest of each, and the chunks of the last versions of large files.
- * A content is learnt while its path holds it; whoever learns too late teaches nothing.
+ * What is known about contents, by content number: the digest of each, and the chunks of the last versions of large
+ * files. Facts about a content are accepted only while its path holds it.
  */
 import { BOUNDS } from '../../bounds.ts'
 import { type EntryRows, firstBits } from './entry-rows.ts'
@@ -22,8 +22,8 @@ export class ContentRows {
   }
 
   /**
-   * Keeps the digest when the path still holds that content. The first one stands: a later one is of bytes that took
-   * their place and looked the same from outside, which the scanner has yet to find. A deferred row learns none.
+   * Keeps the digest if the path still holds that content. The first digest stands: a later one belongs to bytes that
+   * replaced the content and look the same from outside, which the scanner has yet to find. A deferred row learns none.
    */
   setDigest(directory: string, name: string, content: number, digest: string): void {
     this.#sql.run(
@@ -41,7 +41,7 @@ export class ContentRows {
     this.#sql.run('DELETE FROM digests WHERE content = ?', content)
   }
 
-  /** Keeps the chunks of a version while the path is a file, and drops all but the last few versions'. */
+  /** Keeps the chunks of a version while the path is a file, and drops those of all but the last few versions. */
   setChunks(directory: string, name: string, content: number, list: Uint8Array): void {
     const id = this.#entries.directoryId(directory)
     this.#sql.run(
@@ -66,7 +66,7 @@ export class ContentRows {
     return this.#sql.one('SELECT 1 FROM chunks WHERE content = ?', content) !== undefined
   }
 
-  /** Chunks of the last version at or below a content number, as ChunkList reads them. */
+  /** Chunks of the last version at or below a content number, in the form that ChunkList reads. */
   chunksUpTo(directory: string, name: string, content: number): Uint8Array | null {
     const id = this.#entries.findDirectory(directory)
     if (id === null) return null

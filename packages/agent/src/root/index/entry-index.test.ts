@@ -1,4 +1,4 @@
-/** The index on real SQLite: sequences, tombstones, terms, deferred rows, listings, and opening what is damaged. */
+/** The index on real SQLite: sequences, tombstones, terms, deferred rows, listings, and opening a damaged one. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -194,7 +194,7 @@ test('a directory that was listed to its end is not listed again, whatever is ma
   }
 })
 
-test('the listing of a path has what is below it and nothing beside it, parents first, whatever the page size', () => {
+test('the listing of a path has everything below it and nothing else, parents first, whatever the page size', () => {
   using tree = emptyTree()
   const directory: Observation = { ...file, kind: 'directory' }
   const made = (path: string) => ({ path, observation: directory, digest: null, sameBytes: false })

@@ -1,12 +1,13 @@
 /**
- * The index: what the docroot was when it was last looked at, and at which sequence each path last changed.
+ * The index: the docroot as it was when it was last looked at, and the sequence at which each path last changed.
  *
  * INVARIANT: a receiver that committed sequence S of this epoch holds, for every row with sequence ≤ S, what the row
- * says. So what it missed is the rows above S, and nothing else has to be remembered about it. Deletions stay as
+ * says. So it misses exactly the rows above S, and nothing else must be remembered about it. Deletions stay as
  * tombstones until every known receiver is durably past them (`horizon` is the highest that was dropped).
  *
- * A *term* is one life of the agent within an epoch. A receiver names the term of its sequence; one that saw changes
- * which this index never recorded (it was restored from a backup, or copied) is found out by that. See `knows`.
+ * A *term* is one life of the agent within an epoch. A receiver names the term of its sequence. A receiver that saw
+ * changes which this index never recorded (because the index was restored from a backup, or copied) is found out by
+ * that. See `knows`.
  *
  * One thread owns an index. Everything is synchronous; a write is one transaction.
  */
@@ -46,12 +47,12 @@ export class EntryIndex {
   readonly #totals: Totals
   #head: number
   #horizon: number
-  /** INVARIANT: tombstones up to here prove nothing of what receivers hold; nor do those of earlier lives. */
+  /** INVARIANT: tombstones up to here, and those of earlier lives, prove nothing about what receivers hold. */
   #cut: number
 
   /**
    * @param identity random and new: this life's term, and the epoch of an index that has none yet
-   * @param renewEpoch takes the new epoch in any case: rows may have been lost, so receivers have to compare
+   * @param renewEpoch takes the new epoch in any case: rows may have been lost, so receivers must compare
    */
   constructor(database: DatabaseSync, identity: { epoch: string; term: string }, renewEpoch: boolean) {
     this.#database = database
@@ -83,7 +84,7 @@ export class EntryIndex {
     return this.#totals
   }
 
-  /** Whether a receiver that was told `sequence` in `term` was told what this index remembers. */
+  /** Whether a receiver that was told `sequence` in `term` was told the history that this index remembers. */
   knows(term: string, sequence: number): boolean {
     const end = this.memory.endOfTerm(term, this.#head)
     return end !== null && sequence <= end
@@ -103,7 +104,7 @@ export class EntryIndex {
     return found
   }
 
-  /** Digest of a content number, where it was learnt. */
+  /** Digest of a content number, if it was learnt. */
   digest(content: number): string | null {
     return this.#contents.digest(content)
   }
@@ -117,7 +118,7 @@ export class EntryIndex {
   }
 
   /**
-   * Records what a scan found, each finding at the next sequence, in one transaction.
+   * Records the findings of a scan, each at the next sequence, in one transaction.
    * @returns the new head
    */
   record(findings: readonly Finding[]): number {
@@ -128,12 +129,12 @@ export class EntryIndex {
     return this.#head
   }
 
-  /** Notes a new ctime or inode of an entry whose attributes and bytes are what they were: not a change. */
+  /** Records a new ctime or inode of an entry with the same attributes and bytes: not a change. */
   refresh(path: string, observation: Observation): void {
     this.#entries.refresh(parentOf(path), baseName(path), observation.ctime, observation.inode)
   }
 
-  /** Drops rows without a tombstone: the path is no longer ours to speak of (a filter now excludes it). */
+  /** Drops rows without a tombstone: a filter excludes the paths now, so the agent no longer speaks for them. */
   forget(paths: readonly string[]): void {
     this.#sql.transaction(() => {
       for (const path of paths) {
@@ -148,8 +149,8 @@ export class EntryIndex {
   }
 
   /**
-   * The content of a path left a changeset: its bytes could not be had. The row is in no changeset until it is recorded
-   * again, and neither it nor a tombstone in its place says any more that receivers hold that content.
+   * The content of a path left a changeset, because its bytes could not be read. The row is in no changeset until it is
+   * recorded again, and neither it nor a tombstone in its place proves any more that receivers hold that content.
    */
   defer(path: string, content: number): void {
     this.#sql.transaction(() => {
@@ -158,22 +159,22 @@ export class EntryIndex {
     })
   }
 
-  /** Receivers may have got something else than this content: nothing is a copy of it, nor told to stay as it is. */
+  /** Receivers may have got other bytes than this content: no change refers to it any more. */
   forgetDigest(content: number): void {
     this.#contents.removeDigest(content)
   }
 
-  /** Somebody below the head was told a part of what there is, and need not hold what was deleted before now. */
+  /** A receiver below the head was told a part of the present state, and need not hold what was deleted before now. */
   noteCut(): void {
     this.#cut = this.#head
   }
 
-  /** Paths whose rows are deferred: after a restart they have to be looked at again. */
+  /** Paths whose rows are deferred: after a restart they must be looked at again. */
   deferred(): string[] {
     return this.#entries.withSequence(DEFERRED).map(({ directory, row }) => childPath(directory, row.name))
   }
 
-  /** Digests learnt while packing: kept only where the row is still the one that was packed. */
+  /** Digests learnt while packing, kept only if the row is still the one that was packed. */
   learnDigests(learnt: readonly { path: string; content: number; digest: string }[]): void {
     this.#sql.transaction(() => {
       for (const { path, content, digest } of learnt) {
@@ -182,7 +183,7 @@ export class EntryIndex {
     })
   }
 
-  /** Chunks of versions that were sent, as ChunkList reads them. */
+  /** Chunks of versions that were sent, in the form that ChunkList reads. */
   learnChunks(learnt: readonly { path: string; content: number; chunks: Uint8Array }[]): void {
     this.#sql.transaction(() => {
       for (const { path, content, chunks } of learnt) {
@@ -195,7 +196,7 @@ export class EntryIndex {
     return this.#contents.hasChunks(content)
   }
 
-  /** Chunks of the version of a file that a receiver holds that committed `from`, and nothing later; or null. */
+  /** Chunks of the version of a file that a receiver holds which committed `from` and nothing later; or null. */
   chunksAt(path: string, from: number): Uint8Array | null {
     return this.#contents.chunksUpTo(parentOf(path), baseName(path), from)
   }
@@ -209,8 +210,9 @@ export class EntryIndex {
   }
 
   /**
-   * Files that changed within (from, to], and whose attributes alone did after it: they are not among the rows up to
-   * `to`, and who is told later that the content stays has to have it by then. In order of their content.
+   * Files whose content changed within (from, to] and whose attributes alone changed after it: they are not among the
+   * rows up to `to`, and a receiver that is told later that the content stays must have it by then. In order of their
+   * content.
    */
   movedOn(from: number, to: number, limit: number): IndexedEntry[] {
     const rows = this.#entries.movedOn(from, to, this.#head, limit)

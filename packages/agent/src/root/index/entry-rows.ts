@@ -1,6 +1,6 @@
 /**
- * The rows of entries and of their directories: rows in, rows out. Knows SQL, and of what a row means only that kind 0
- * is a tombstone and kind 1 a file.
+ * The rows of entries and of their directories: rows in, rows out. Knows SQL, and about the meaning of a row only that
+ * kind 0 is a tombstone and kind 1 a file.
  */
 import { Buffer } from 'node:buffer'
 import type { SQLInputValue } from 'node:sqlite'
@@ -27,7 +27,7 @@ export interface Row {
   digest: string | null
 }
 
-/** The same as SQLite returns it: arrays are made, and read, several times as fast as objects. */
+/** The same as SQLite returns it: arrays are made and read several times as fast as objects. */
 type RowValues = [
   directory: number,
   name: string,
@@ -53,7 +53,7 @@ export interface PlacedRow {
 }
 
 const ROWS = 'SELECT entries.*, digests.digest FROM entries LEFT JOIN digests ON digests.content = entries.content'
-/** By the directory's path in one statement: who walks a tree asks for each directory once, and none is remembered. */
+/** By the directory's path in one statement: a walk asks for each directory once, and remembers none. */
 const CHILDREN = 'FROM directories JOIN entries ON entries.directory = directories.id WHERE directories.path = ?'
 const MOST_DIRECTORY_IDS = 4_096
 const MOST_SAME_DIGEST = 8
@@ -61,7 +61,7 @@ const MOST_LINKS = 64
 
 export class EntryRows {
   readonly #sql: Statements
-  /** Recently used directory numbers; the table is the truth. */
+  /** Recently used directory numbers; the table is the authority. */
   readonly #directoryIds = new Map<string, number>()
 
   constructor(sql: Statements) {
@@ -87,7 +87,7 @@ export class EntryRows {
     return values === undefined ? null : rowOf(values)
   }
 
-  /** Without digests. */
+  /** Rows without digests. */
   children(directory: string): Row[] {
     return this.#sql.arrays<RowValues>(`SELECT entries.*, NULL ${CHILDREN}`, directory).map(rowOf)
   }
@@ -135,7 +135,10 @@ export class EntryRows {
     )
   }
 
-  /** A row of this content gets the sequence DEFERRED; a tombstone of it takes its own sequence for its content. */
+  /**
+   * A row of this content gets the sequence DEFERRED; a tombstone of this content takes its own sequence as its
+   * content.
+   */
   defer(directory: string, name: string, content: number): void {
     this.#sql.run(
       `UPDATE entries SET content = CASE kind WHEN 0 THEN sequence ELSE content END,
@@ -156,7 +159,7 @@ export class EntryRows {
     return this.#placed('WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?', from, head, limit)
   }
 
-  /** Files whose content is of (from, to] and that moved on beyond `to` since, in order of their content. */
+  /** Files whose content dates from (from, to] and whose rows have moved on beyond `to`, in order of their content. */
   movedOn(from: number, to: number, head: number, limit: number): PlacedRow[] {
     return this.#placed(
       `WHERE kind = 1 AND entries.content <> sequence AND entries.content > ? AND entries.content <= ?
@@ -169,7 +172,10 @@ export class EntryRows {
     )
   }
 
-  /** Rows of a digest whose content is of `upTo` or before. Asked for every file: SQLite plans a `LIMIT ?` each time. */
+  /**
+   * Rows of a digest whose content dates from `upTo` or before. Asked for every file, and SQLite plans a `LIMIT ?` each
+   * time.
+   */
   byDigest(digest: string, upTo: number): PlacedRow[] {
     return this.#placed(
       `JOIN digests AS found USING (directory, name, content)
@@ -214,7 +220,7 @@ export class EntryRows {
     )
   }
 
-  /** Reads all rows: there is no index for a question that is asked so rarely. */
+  /** Reads all rows: a question that is asked so rarely has no index. */
   byInode(inode: number): PlacedRow[] {
     return this.#placed('WHERE inode = ? AND kind = 1 LIMIT ?', inode, MOST_LINKS)
   }
@@ -252,7 +258,7 @@ export class EntryRows {
     return row === undefined ? null : this.#rememberDirectory(path, Number(row['id']))
   }
 
-  /** The same, given out where there was none. */
+  /** The same; assigns a number if there was none. */
   directoryId(path: string): number {
     const known = this.findDirectory(path)
     if (known !== null) return known

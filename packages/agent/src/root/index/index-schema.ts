@@ -1,5 +1,5 @@
 /**
- * The index's tables and what is prepared on them.
+ * The index's tables, and the opening of its database.
  *
  * `directories` gives every directory that ever had children a number, so that a path costs its name only. `entries`
  * is clustered by (directory, name): listing one directory is one contiguous read. Kind 0 is a tombstone. Times are
@@ -8,7 +8,7 @@
  * Digests have a table of their own, by content number: they are learnt in that order, so a first sync appends. They
  * are found by the first bits as an integer; an index of the random texts themselves cost four times as much to fill.
  *
- * `chunks` says what the last versions of a large file held, so that the next one can be sent as what differs.
+ * `chunks` holds the chunks of the last versions of a large file, so that the next version can be sent as a delta.
  */
 import { DatabaseSync } from 'node:sqlite'
 import { EXIT, Failure, isDatabaseHeld } from '@rootferry/host/machine'
@@ -16,7 +16,10 @@ import { BOUNDS } from '../../bounds.ts'
 
 export const SCHEMA_VERSION = 1
 
-/** A row that waits for its file to become readable or still: it belongs to no changeset until it is looked at again. */
+/**
+ * The sequence of a row that waits for its file to become readable or still: it belongs to no changeset until the file
+ * is looked at again.
+ */
 export const DEFERRED = Number.MAX_SAFE_INTEGER
 
 const TABLES = `

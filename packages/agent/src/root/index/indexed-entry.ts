@@ -1,12 +1,12 @@
 /**
- * What the index holds of a path, as the rest of the thread sees it, and how that is read from a row.
+ * The index's record of a path as the rest of the thread sees it, and how it is read from a row.
  *
- * A row of kind 0 is a tombstone. The root's own row stands in a directory of its own, above the root.
+ * A row of kind 0 is a tombstone. The root's own row is in a directory of its own, above the root.
  */
 import { ABOVE_ROOT, type EntryKind, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { Row } from './entry-rows.ts'
 
-/** What `lstat` says of an object that can be sent, and for a symlink where it leads. */
+/** The status of an object that can be sent, and the target of a symlink. */
 export interface Observation {
   kind: EntryKind
   mode: number
@@ -14,13 +14,13 @@ export interface Observation {
   gid: number
   size: number
   mtime: number
-  /** Microseconds; 0 when it is too fresh to tell a later write from this one. Of a directory: its birth. */
+  /** Microseconds; 0 when it is too recent to tell a later write from this one. For a directory: its birth. */
   ctime: number
   inode: number
   target: string | null
 }
 
-/** A row, but for its digest: most who look at rows do not need it, and it stands in a table of its own. */
+/** A row without its digest, which most callers do not need and which is in a table of its own. */
 export interface KnownEntry extends Observation {
   path: string
   sequence: number
@@ -38,7 +38,7 @@ export interface Tombstone {
   sequence: number
 }
 
-/** What a scan found at a path: `digest` null where it is not known; `sameBytes` keeps the content number. */
+/** A scan's finding at a path: `digest` is null when unknown; `sameBytes` keeps the content number. */
 export type Finding =
   | { path: string; observation: Observation; digest: string | null; sameBytes: boolean }
   | { path: string; observation: null }
@@ -47,7 +47,7 @@ export const KINDS = { file: 1, directory: 2, symlink: 3 } as const
 const KIND_NAMES: readonly (EntryKind | null)[] = [null, 'file', 'directory', 'symlink']
 export const TOMBSTONE = 0
 
-/** The root's own row stands in a directory of its own, above the root. */
+/** The root's own row is in a directory of its own, above the root. */
 export function parentOf(path: string): string {
   return path === ROOT_PATH ? ABOVE_ROOT : parentPath(path)
 }

@@ -2,7 +2,7 @@
  * A page of the index: living entries within a path from a cursor on, grouped by directory, parents first.
  *
  * INVARIANT: the entries of a page, and the paths of their directories, encode to less than the page's bytes, unless
- * the page has a single entry; what does not fit begins the next page.
+ * the page has a single entry; the first entry that does not fit begins the next page.
  */
 import { Buffer } from 'node:buffer'
 import { isWithin, ROOT_PATH } from '@rootferry/protocol'
@@ -11,13 +11,13 @@ import { childPath, type IndexedEntry, KINDS, TOMBSTONE, toEntry } from './index
 
 export interface Listed {
   entries: IndexedEntry[]
-  /** Directories in which something was deleted: it may have been all that was in them. */
+  /** Directories in which something was deleted, which may have been their last entry. */
   emptied: ReadonlySet<string>
   next: string | null
   continues: { before: string | null; after: string | null }
 }
 
-/** What a listing says of an entry beside names, paths and targets: numbers, a digest, brackets. */
+/** The size of an entry in a listing without names, paths and targets: numbers, a digest, brackets. */
 const ENTRY_BYTES = 200
 
 /**
@@ -42,7 +42,7 @@ export function pageOf(
   const last = page.at(-1)
   const isUnfinished = beyond !== undefined && beyond.row.directory === last?.row.directory
   const [first] = page
-  // A directory that was told to be complete is not continued, whatever is made in it until the next page.
+  // A directory that was declared complete is not continued, whatever is created in it until the next page.
   const reached = beyond === undefined || isUnfinished ? last?.row : { directory: beyond.row.directory, name: '' }
   return {
     entries: page
@@ -57,12 +57,12 @@ export function pageOf(
   }
 }
 
-/** How many of the rows fit into so many bytes; at least one. */
+/** How many of the rows fit into this many bytes; at least one. */
 function fitting(rows: readonly PlacedRow[], bytes: number): number {
   let used = 0
   let directory = -1
   const end = rows.findIndex(({ directory: path, row }, position) => {
-    // A directory has a group of its own, named by its path: for its children, or to say that it has none.
+    // A directory has a group of its own, named by its path: for its children, or to show that it has none.
     if (row.directory !== directory) used += encodedBytes(path)
     if (row.kind === KINDS.directory) used += encodedBytes(childPath(path, row.name))
     directory = row.directory

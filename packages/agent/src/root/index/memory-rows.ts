@@ -1,6 +1,6 @@
 /**
- * What the agent remembers beside the tree, in the index's database: notes by name, its own lives (terms), and how far
- * each receiver is. The only tables of the index that know of receivers.
+ * What the agent remembers apart from the tree, in the index's database: notes by name, its own lives (terms), and how
+ * far each receiver is. Only these tables of the index know receivers.
  */
 import { BOUNDS } from '../../bounds.ts'
 import type { Statements } from './statements.ts'
@@ -34,7 +34,7 @@ export class MemoryRows {
     this.#sql.run('DELETE FROM terms WHERE id <= (SELECT max(id) FROM terms) - ?', BOUNDS.rememberedTerms)
   }
 
-  /** The last sequence that was given out in a term, or null for an unknown one. */
+  /** The last sequence that was assigned in a term, or null for an unknown term. */
   endOfTerm(term: string, head: number): number | null {
     const row = this.#sql.one(
       'SELECT (SELECT min(start) FROM terms AS later WHERE later.id > terms.id) AS next FROM terms WHERE term = ?',

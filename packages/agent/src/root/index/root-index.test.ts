@@ -1,4 +1,4 @@
-/** Opening an index: what cannot be opened says which file it is. */
+/** Opening an index: an index that cannot be opened is reported with its file. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

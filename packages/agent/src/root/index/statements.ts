@@ -1,4 +1,4 @@
-/** Prepared statements of one database, made once each. Knows SQL by its text only. */
+/** The prepared statements of one database, each made once. Knows SQL as text only. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
 export class Statements {
@@ -17,7 +17,10 @@ export class Statements {
     return this.#statement(sql).all(...values)
   }
 
-  /** Rows as arrays, which are made, and read, several times as fast as objects. `Values` is what the SQL selects. */
+  /**
+   * Rows as arrays, which are made and read several times as fast as objects. `Values` is the tuple that the SQL
+   * selects.
+   */
   arrays<Values extends readonly unknown[]>(sql: string, ...values: SQLInputValue[]): Values[] {
     const statement = this.#statement(sql)
     statement.setReturnArrays(true)
@@ -28,7 +31,7 @@ export class Statements {
     return this.#statement(sql).run(...values)
   }
 
-  /** One transaction; what `work` throws undoes it. */
+  /** One transaction; an error that `work` throws undoes it. */
   transaction(work: () => void): void {
     this.#database.exec('BEGIN')
     try {

@@ -1,10 +1,10 @@
 /**
  * Pure decision: how the changes of a changeset are laid out in segments.
  *
- * Changes keep their order. A segment is filled until its archive would pass BOUNDS.segmentBytes or its manifest would get too
- * long; a file that no segment can hold becomes slices, each a segment of its own, and so does one that is told in
- * terms of what the receiver has. Content that the receiver has already costs a line of manifest only.
- * INVARIANT: the manifest of a segment encodes to less than BOUNDS.manifestBytes, unless it is of a single change.
+ * Changes keep their order. A segment is filled until its archive would exceed BOUNDS.segmentBytes or its manifest
+ * would become too long. A file that no segment can hold becomes slices, each a segment of its own, and so does a file
+ * that is sent as a delta. Content that the receiver already has costs only a line of the manifest.
+ * INVARIANT: the manifest of a segment encodes to less than BOUNDS.manifestBytes, unless it holds a single change.
  */
 import { Buffer } from 'node:buffer'
 import { type Delta, LIMITS } from '@rootferry/protocol'
@@ -14,7 +14,7 @@ import type { IndexedEntry, Tombstone } from '../index/indexed-entry.ts'
 
 export type Planned = IndexedEntry | Tombstone
 
-/** How a row travels, as planner.ts tells. */
+/** How a row travels, as planner.ts decides. */
 export type Travel<File extends { delta: Delta | null }> =
   | { by: 'manifest' }
   | { by: 'keep'; digest: string }
@@ -33,7 +33,7 @@ export interface PlannedSlice {
   offset: number
   length: number
   last: boolean
-  /** How it is made of what the receiver has; null: its archive holds all of it. */
+  /** How the slice is made from the receiver's version; null: the archive holds all of it. */
   delta: Delta | null
 }
 
@@ -41,7 +41,7 @@ export interface PlannedSegment {
   /** Rows [first, end) are described here; none for a slice that is not the last of its file. */
   first: number
   end: number
-  /** Upper bound of the archive's size, should every file be what the index says. */
+  /** Upper bound of the archive's size, if every file is as the index says. */
   tarBytes: number
   slice: PlannedSlice | null
 }
@@ -50,7 +50,7 @@ const TAR_BLOCK = 512
 const TAR_END = 1024
 /** `tarBytes` of a segment without content. */
 export const EMPTY_ARCHIVE = TAR_END
-/** What the manifest says of a change beside paths and targets: numbers, a digest, names of fields. */
+/** The size of a change in the manifest without paths and targets: numbers, a digest, names of fields. */
 const CHANGE_BYTES = 300
 
 /** The most content that one segment's archive can hold. */
@@ -60,7 +60,7 @@ export function tarBytesOf(size: number): number {
   return TAR_BLOCK + Math.ceil(size / TAR_BLOCK) * TAR_BLOCK
 }
 
-/** What a text takes in a message: a quote takes two bytes there, and a control character six. */
+/** The size of a text in a message: a quote takes two bytes there, and a control character six. */
 export function encodedBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text))
 }

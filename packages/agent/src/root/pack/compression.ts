@@ -1,4 +1,7 @@
-/** Compresses a segment where that pays: judged by a sample, because most of a docroot's bytes are images already. */
+/**
+ * Compresses a segment where that pays. A sample decides, because most of a docroot's bytes are images, which are
+ * compressed already.
+ */
 import type { Buffer } from 'node:buffer'
 import { constants, zstdCompressSync } from 'node:zlib'
 
@@ -11,10 +14,10 @@ export interface EncodedSegment {
   payload: Uint8Array<ArrayBuffer>
 }
 
-/** @param wanted whether the line is slow enough to be worth any of this */
+/** @param wanted whether the line is slow enough for compression to pay */
 export function compressSegment(archive: Buffer<ArrayBuffer>, wanted: boolean): EncodedSegment {
   if (!wanted || archive.byteLength === 0 || !shrinks(archive)) return { encoding: 'tar', payload: archive }
-  // A copy: small results are parts of a pool, whose memory cannot be handed to another thread.
+  // A copy: small results are parts of a pool, whose memory cannot be transferred to another thread.
   const payload = new Uint8Array(zstdCompressSync(archive, OPTIONS))
   return payload.byteLength < archive.byteLength * WORTHWHILE
     ? { encoding: 'zstd', payload }

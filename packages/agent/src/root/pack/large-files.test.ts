@@ -1,4 +1,4 @@
-/** Large files that are told in terms of what the receiver has: by real plans and segments of files on a real disk. */
+/** Large files that are sent as deltas: real plans and segments of files on a real disk. */
 
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
@@ -42,7 +42,10 @@ class Bench implements Disposable {
     return join(this.tree.root, path)
   }
 
-  /** Has a receiver that stands at `from` take what is due. @returns bytes of the archives, and the segments */
+  /**
+   * Feeds a receiver that stands at `from` with the changes that are due. @returns bytes of the archives, and the
+   * segments
+   */
   async take(from: number, held = this.#held): Promise<{ bytes: number; segments: Segment[] }> {
     return this.takePlan(await this.packer.planChangeset(from), held)
   }
@@ -74,7 +77,7 @@ class Bench implements Disposable {
   }
 }
 
-/** What a receiver that holds `held` makes of a segment, part by part. */
+/** The content that a receiver with `held` makes from a segment, part by part. */
 function contentsOf({ changes, slice }: Segment, archive: Buffer, held: Map<string, Buffer>): [string, Buffer][] {
   let at = 512
   if (slice === null) {

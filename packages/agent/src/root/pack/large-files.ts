@@ -1,10 +1,11 @@
 /**
- * How a large file travels: whole in a segment, in slices, or in slices that are told in terms of the version that the
+ * How a large file travels: whole in a segment, in slices, or in slices that are deltas to the version that the
  * receiver has.
  *
- * The receiver of a plan holds, of every path, the last version up to its cursor. Where the chunks of that version are
- * known, the file is read once before anything of it is sent, and what is found in them is not sent. A wrong guess (the
- * receiver's file is another one by now) costs little: the receiver checks the digest of the whole and asks for it.
+ * The receiver of a plan holds, at every path, the last version up to its cursor. Where the chunks of that version are
+ * known, the file is read once before anything of it is sent, and the chunks that it shares with that version are not
+ * sent. A wrong guess (the receiver's file has changed meanwhile) costs little: the receiver checks the digest of the
+ * whole and asks for the file.
  */
 import { DigestStream } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
@@ -22,7 +23,7 @@ import { readVersion, SlicedFile, type VersionPass } from './sliced-file.ts'
 import type { SourceFiles } from './source-files.ts'
 import type { UnprovenRows } from './unproven-rows.ts'
 
-/** A file of which more than this part would have to be sent is sent whole. */
+/** A file is sent whole when more than this share of it would have to be sent. */
 const WORTHWHILE = 0.8
 
 /** Whether the chunks of a file of this size are kept. */
@@ -45,8 +46,8 @@ export class LargeFiles {
   }
 
   /**
-   * Fixes the version that is sent. Learns the digest of `row` when the file has to be read for this.
-   * @returns 'whole': as any other file; 'lost': it cannot be had at present
+   * Fixes the version that is sent. Learns the digest of `row` if the file must be read for this.
+   * @returns 'whole': like any other file; 'lost': its bytes cannot be read now
    */
   async plan(
     row: IndexedEntry,
@@ -76,7 +77,7 @@ export class LargeFiles {
   /** @returns null when the version cannot be read to its end */
   async #compare(row: IndexedEntry, version: Observation, base: ChunkList): Promise<VersionPass | null> {
     const isRow = isNotProvenOther(row, version)
-    // The scanner has read it when only the bytes could tell whether it changed.
+    // The scanner has read the file if only the bytes could tell whether it changed.
     const known = isRow ? row.digest : null
     const digests = new DigestStream()
     const chunks = new ChunkStream(base)
@@ -92,7 +93,7 @@ export class LargeFiles {
     return { digest, chunks: list, delta: isWorthwhile ? { base: base.size, steps: chunks.steps } : null }
   }
 
-  /** Reads the file when another path may hold the same content, so that it can be referred to. */
+  /** Reads the file when another path may hold the same content, so that the change can refer to that path. */
   async #digestOfCopy(row: IndexedEntry, from: number): Promise<void> {
     const { index, files } = this.#parts
     if (row.digest !== null || !index.hasOtherOfSize(row.size, from)) return

@@ -1,4 +1,4 @@
-/** What packing finds out about files on the way, until there is time to write it to the index. */
+/** What packing learns about files on the way, kept until there is time to write it to the index. */
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry } from '../index/indexed-entry.ts'
 
@@ -10,12 +10,12 @@ export class LearntContent {
     return this.#digests.length + this.#chunks.length === 0
   }
 
-  /** What the row's content is. */
+  /** The digest of the row's content. */
   digest({ path, content, digest: known }: IndexedEntry, digest: string): void {
     if (known !== digest) this.#digests.push({ path, content, digest })
   }
 
-  /** What was sent as the row's content. */
+  /** The chunks of the content that was sent for the row. */
   chunks({ path, content }: IndexedEntry, chunks: Uint8Array): void {
     this.#chunks.push({ path, content, chunks })
   }

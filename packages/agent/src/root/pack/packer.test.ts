@@ -1,4 +1,4 @@
-/** The packer on a real tree: what it sends, what it refers to, and what it leaves out when files do not hold still. */
+/** The packer on a real tree: what it sends, what it refers to, and what it leaves out when files change meanwhile. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -216,7 +216,7 @@ test('of another version than the row describes no digest is learnt: the scanner
   const { mtimeMs } = statSync(join(tree.root, 'large'))
   writeFileSync(join(tree.root, 'large'), Buffer.alloc(size, 3))
   utimesSync(join(tree.root, 'large'), mtimeMs / 1000, mtimeMs / 1000)
-  // Once as content that is sent, once as what another path may hold already.
+  // Once as content that is sent, once as content that another path may already hold.
   for (const from of [0, 1]) {
     const plan = await packer.planChangeset(from)
     const { changes } = await packAll(packer, plan)
@@ -352,7 +352,7 @@ test('between two turns the tree may change: what is packed after it is what is 
   turn.meanwhile = () => {
     turns += 1
     if (turns < 3) return
-    // In its new place nobody asked for what is in it.
+    // In its new place its content was not asked for.
     turn.meanwhile = () => undefined
     renameSync(join(tree.root, 'd'), join(tree.root, 'moved'))
   }

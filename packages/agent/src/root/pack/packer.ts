@@ -1,10 +1,10 @@
 /**
- * The packer packs the segments of plans when somebody asks for them; how each row travels, the planner has decided.
+ * The packer packs the segments of plans on demand; the planner has decided how each row travels.
  *
- * INVARIANT: what is sent of a file is a version the file had, attributes and bytes together. When a file is no longer
- * what the index says, the present version is sent and a hint raised; when its bytes cannot be had (gone, unreadable,
- * somebody keeps writing), its row is deferred: it leaves this changeset and comes again with a later sequence.
- * Plans are shared by all receivers at the same cursor; every segment can be packed again at any time.
+ * INVARIANT: the content that is sent for a file is a version that the file had, attributes and bytes together. When a
+ * file differs from the index, its present version is sent and a hint is raised; when its bytes cannot be read (gone,
+ * unreadable, written to all the time), its row is deferred: it leaves this changeset and comes again with a later
+ * sequence. Plans are shared by all receivers at the same cursor; every segment can be packed again at any time.
  */
 import assert from 'node:assert/strict'
 import type { Buffer } from 'node:buffer'
@@ -46,7 +46,7 @@ export interface PackerParts {
   accounts: Accounts
   scans: Pick<ScanRequests, 'doubt' | 'retry'>
   nowMs: () => number
-  /** Shared by all that is packed, planned and listed. */
+  /** Shared by packing, planning and listing. */
   turn: Turn
 }
 
@@ -55,7 +55,9 @@ interface OpenSegment {
   plan: ChangesetPlan
   writer: SegmentWriter
   changes: Change[]
-  /** Encoded bytes of paths at which receivers hold content, found while packing: the plan has not counted them. */
+  /**
+   * Encoded bytes of paths at which receivers hold content, found while packing, so that the plan has not counted them.
+   */
   unplannedBytes: number
 }
 
@@ -77,13 +79,13 @@ export class Packer {
     this.#planner = new Planner({ index, large, unproven: this.#unproven, turn })
   }
 
-  /** Plans what a receiver that committed `from` misses next. Release it when nobody needs it any more. */
+  /** Plans what a receiver that committed `from` misses next. Release the plan when it is no longer needed. */
   async planChangeset(from: number): Promise<PlanSummary> {
     this.flushLearnt()
     return this.#keep(await this.#planner.planChangeset(from))
   }
 
-  /** Plans the answer to a want. Release it when nobody needs it any more. */
+  /** Plans the answer to a want. Release the plan when it is no longer needed. */
   async planRepair(request: number, paths: Want['paths']): Promise<PlanSummary> {
     this.flushLearnt()
     return this.#keep(await this.#planner.planRepair(request, paths))
@@ -120,13 +122,13 @@ export class Packer {
     this.#slabs.give(memory)
   }
 
-  /** Gives memory back that was not needed since the last time. @returns whether some is still kept */
+  /** Frees memory that was not needed since the last call. @returns whether some is still kept */
   trim(): boolean {
     this.#slabs.trim()
     return !this.#slabs.isEmpty
   }
 
-  /** Writes what packing learnt of files to the index; called when idle and before that is looked up. */
+  /** Writes what packing learnt about files to the index; called at rest, and before such facts are looked up. */
   flushLearnt(): void {
     this.#learnt.flush(this.#parts.index)
   }
@@ -140,7 +142,7 @@ export class Packer {
     return plan.summary
   }
 
-  /** Null when nothing is sent of the row now. */
+  /** Null when nothing is sent for the row now. */
   #changeOf({ row, travel }: PlannedRow<SlicedFile>, open: OpenSegment): Change | null {
     if (row.kind === 'absent') return { path: row.path, kind: 'absent' }
     const { path, mode, uid, gid, mtime } = row
@@ -178,8 +180,8 @@ export class Packer {
   }
 
   /**
-   * Where the receivers hold what was just read. In a long replay a lookup for every file costs more than the few copies
-   * it finds would save.
+   * The path at which receivers hold the content that was just read. In a long replay, a lookup for every file costs
+   * more than the few copies that it finds would save.
    */
   #unplannedCopy(row: IndexedEntry, open: OpenSegment): string | null {
     const { summary } = open.plan
@@ -221,7 +223,7 @@ export class Packer {
     const { mode, uid, gid, mtime, size } = file.version
     if (slice.last) {
       const digest = file.digest()
-      // Of another version it would have the scanner take that one for the row's content.
+      // A digest of another version would make the scanner take that version for the row's content.
       if (isNotProvenOther(row, file.version)) this.#learnt.digest(row, digest)
       const chunks = file.takeChunks()
       if (chunks !== null) this.#learnt.chunks(row, chunks)
@@ -239,7 +241,7 @@ export class Packer {
   ): Promise<Pick<PackedSegment, 'header' | 'payload'>> {
     const naming = new OwnerNaming(this.#parts.accounts)
     for (const change of changes) if (change.kind !== 'absent') naming.noteOwner(change)
-    // Asked now: memory that is given back has no length any more.
+    // Asked for now: memory that is given back has no length any more.
     const tarBytes = archive.byteLength
     const { encoding, payload } = compressSegment(archive, compress)
     const isEmpty = tarBytes === 0
@@ -254,7 +256,7 @@ export class Packer {
       slice,
       ...naming.names(this.#parts.nowMs()),
     })
-    // An empty view would take the memory along that it is a view of.
+    // An empty view would take the memory behind it along.
     return { header, payload: isEmpty ? new Uint8Array(0) : payload }
   }
 }
@@ -263,7 +265,7 @@ function messageOf(read: ReadFault | { fault: null }): string {
   return read.fault === 'unreadable' ? read.message : ''
 }
 
-/** Bytes of memory for the segment's archive, with some for what its files may have grown since they were scanned. */
+/** Bytes of memory for the segment's archive, with some room for the growth of its files since they were scanned. */
 function roomFor({ tarBytes, slice }: PlannedSegment): number {
   if (tarBytes === EMPTY_ARCHIVE) return 0
   return slice === null ? Math.min(tarBytes + BOUNDS.growthBytes, LIMITS.segmentBytes) : tarBytes

@@ -1,14 +1,14 @@
 /**
  * The planner decides, once for each row of a changeset, how it travels, and lays the rows out in segments.
  *
- *   manifest  all that there is of it stands in the manifest: a deletion, a directory, a symlink
+ *   manifest  the manifest says everything about it: a deletion, a directory, a symlink
  *   keep      the receiver holds the content at the path already; only attributes changed
  *   copy      the receiver holds the content at another path
  *   tar       the content is in the segment's archive
- *   slices    the file is too large for one segment, or is told in terms of what the receiver holds
+ *   slices    the file is too large for one segment, or is sent as a delta to the receiver's version
  *
- * INVARIANT: `keep` and `copy` are planned only of what every receiver at the plan's cursor provably holds. A row whose
- * bytes cannot be had is not planned: it is deferred, and comes again with a later sequence.
+ * INVARIANT: `keep` and `copy` are planned only for content that every receiver at the plan's cursor provably holds. A
+ * row whose bytes cannot be read is not planned: it is deferred, and comes again with a later sequence.
  */
 import { randomInt } from 'node:crypto'
 import { LIMITS, type Want } from '@rootferry/protocol'
@@ -30,7 +30,7 @@ export interface PlannerParts {
   turn: Turn
 }
 
-/** From where to where a plan leads its receivers; `request` is the want that it answers, or null. */
+/** The range over which a plan leads its receivers; `request` is the want that it answers, or null. */
 export type PlanRange = Pick<PlanSummary, 'from' | 'to' | 'head' | 'request'>
 
 export interface ChangesetPlan {
@@ -41,7 +41,7 @@ export interface ChangesetPlan {
 
 const NONE: ReadonlySet<Planned> = new Set()
 
-/** Unique beyond one planner and one thread: whoever still holds a plan of another must not be taken for ours. */
+/** Unique beyond one planner and one thread: a plan of another one, held by a session, must not be taken for ours. */
 let nextPlanId = randomInt(2 ** 40)
 
 export class Planner {
@@ -64,7 +64,7 @@ export class Planner {
     return this.#plan(part.rows, { from, to: part.to, head, request: null })
   }
 
-  /** The answer to a want: the present state of paths, with the content that the receiver does not say it has. */
+  /** The answer to a want: the present state of paths, with the content that the receiver does not claim to have. */
   planRepair(request: number, paths: Want['paths']): Promise<ChangesetPlan> {
     const { index } = this.#parts
     const held = new Set<Planned>()
@@ -76,13 +76,13 @@ export class Planner {
     return this.#plan(rows, { from: index.head, to: index.head, head: index.head, request }, held)
   }
 
-  /** Where every receiver at the plan's cursor holds this content, when that is known. */
+  /** A path at which every receiver at the plan's cursor holds this content, when one is known. */
   copyOf(row: IndexedEntry, range: PlanRange): string | null {
     if (range.request !== null || range.from === 0 || row.digest === null || row.size === 0) return null
     return this.#parts.index.holderOf(row.digest, row.size, range.from)
   }
 
-  /** @param held rows whose content the receiver said it has, of a want */
+  /** @param held rows of a want whose content the receiver claims to have */
   async #plan(all: Planned[], range: PlanRange, held: ReadonlySet<Planned> = NONE): Promise<ChangesetPlan> {
     const rows: PlannedRow<SlicedFile>[] = []
     for (const row of all) {
@@ -100,7 +100,7 @@ export class Planner {
     return { summary, rows, segments }
   }
 
-  /** Null when nothing can be had of the row at present. */
+  /** Null when the row's content cannot be read now. */
   async #travelOf(row: Planned, range: PlanRange, held: ReadonlySet<Planned>): Promise<Travel<SlicedFile> | null> {
     if (row.kind !== 'file') return { by: 'manifest' }
     const { digest } = row
@@ -114,7 +114,7 @@ export class Planner {
       unproven.defer(row, 'vanished')
       return null
     }
-    // Its digest may be known by now.
+    // The digest of the row may be known by now.
     const found = this.#copyTravel(row, range)
     if (found !== null) return found
     return planned === 'whole' ? { by: 'tar' } : { by: 'slices', file: planned }
@@ -126,7 +126,7 @@ export class Planner {
   }
 }
 
-/** A receiver at `from` lacks the bytes, or asked for them. */
+/** Whether a receiver at `from` lacks the bytes, or asked for them. */
 function carries(row: IndexedEntry, { request, from }: PlanRange): boolean {
   return request !== null || row.content > from
 }
@@ -141,9 +141,9 @@ function withinBytes(rows: Planned[]): Planned[] {
 }
 
 /**
- * A part of a replay, and where it ends: rows up to there, and files whose content is of before its end although their
- * row has moved on beyond it. Without those a later part would say of them that the content stays as it is, to a
- * receiver that never got it.
+ * A part of a replay, and its end: the rows up to there, and the files whose content dates from before its end although
+ * their rows have moved on beyond it. Without those, a later part would say that their content stays, to a receiver
+ * that never got it.
  */
 function partWithContent(index: EntryIndex, from: number, rows: Planned[]): { rows: Planned[]; to: number } {
   for (let part = rows; ; part = part.slice(0, Math.ceil(part.length / 2))) {

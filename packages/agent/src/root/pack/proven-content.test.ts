@@ -1,4 +1,6 @@
-/** What receivers at a cursor provably hold: copies are named there only, whatever happened to files on the way. */
+/**
+ * The content that receivers at a cursor provably hold: copies name that only, whatever happened to files on the way.
+ */
 import assert from 'node:assert/strict'
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +9,7 @@ import { LIMITS } from '@rootferry/protocol'
 import { byPath, packAll, setUp, treeWith } from '../../../test-support/packing.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 
-/** Two receivers are at the same changeset: one got it while the file was there, the other asks for it later. */
+/** Two receivers are at the same changeset: one got it while the file existed, the other asks for it later. */
 for (const scanned of ['before', 'after'] as const) {
   test(`a copy is not named where a receiver never got the file: its name went ${scanned} the segment was packed`, async () => {
     using tree = treeWith({ old: 'what both have', other: 'x' })
@@ -52,7 +54,7 @@ test('a copy is not named at a path that was gone before a receiver in the middl
   )
   renameSync(join(tree.root, 'a'), join(tree.root, 'b'))
   tree.scan('a', 'b')
-  // A receiver that begins now is told nothing of `a` in the first part.
+  // For a receiver that begins now, the first part says nothing about `a`.
   const part = await packer.planChangeset(0)
   assert.ok(part.to < part.head)
   const { changes: begun } = await packAll(packer, part)
@@ -63,7 +65,7 @@ test('a copy is not named at a path that was gone before a receiver in the middl
   assert.equal(contents.get('b')?.toString(), 'content that moves')
 })
 
-test('content that was sent in the place of a row is no proof of the row: nothing is a copy of it', async () => {
+test('content that was sent in place of a row does not prove the row: nothing is a copy of it', async () => {
   using tree = treeWith({ a: 'the first bytes', z: 'z' })
   const { packer } = setUp(tree)
   tree.scanAll()
@@ -71,7 +73,7 @@ test('content that was sent in the place of a row is no proof of the row: nothin
   await packAll(packer, plan)
   packer.flushLearnt()
   writeFileSync(join(tree.root, 'a'), 'some other bytes')
-  // Whoever gets it now gets the other bytes; then the first ones are back.
+  // A receiver that gets it now gets the other bytes; then the first bytes are back.
   const { contents: got } = await packAll(packer, plan)
   assert.equal(got.get('a')?.toString(), 'some other bytes')
   writeFileSync(join(tree.root, 'a'), 'the first bytes')

@@ -1,8 +1,8 @@
 /**
  * Builds one segment's tar archive in one buffer.
  *
- * Content is read straight to the place where it will stand in the archive; tar-stream then writes the headers around
- * it. What it hands out for content is the very same memory, already in place, so only headers and padding are copied.
+ * Content is read straight to its final place in the archive; tar-stream then writes the headers around it. The chunks
+ * that tar-stream emits for content are the very same memory, already in place, so only headers and padding are copied.
  */
 import type { Buffer } from 'node:buffer'
 import { SEGMENT_TAR } from '@rootferry/protocol'
@@ -17,12 +17,14 @@ export class SegmentWriter {
   readonly #entries: { name: string; start: number; bytes: number }[] = []
   #used = 0
 
-  /** @param archive memory for the finished archive; it is the writer's until `finish` has returned it */
+  /** @param archive memory for the finished archive; it belongs to the writer until `finish` has returned it */
   constructor(archive: Buffer<ArrayBuffer>) {
     this.#archive = archive
   }
 
-  /** Where the next entry's content belongs: write it there, then `append` it. Null when not even an empty one fits. */
+  /**
+   * The place for the next entry's content: write it there, then `append` it. Null when not even an empty entry fits.
+   */
   room(): Buffer | null {
     const start = this.#used + TAR_BLOCK
     const left = this.#archive.byteLength - TAR_END - start

@@ -1,4 +1,4 @@
-/** Which memory is kept, and which is let go. */
+/** Which memory is kept, and which is freed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SlabPool } from './slab-pool.ts'

@@ -1,9 +1,9 @@
 /**
- * A file that travels in slices: all of them are of the version that was there when the changeset was planned, and the
- * digest and the chunks of the whole are taken along the way, unless they are known.
+ * A file that travels in slices. All slices belong to the version that existed when the changeset was planned, and the
+ * digest and the chunks of the whole are computed on the way, unless they are known.
  *
  * Sessions may be at different slices, or begin in the middle because their receiver has the first ones: a slice can be
- * read at any time, and what the digest has not seen by then is read for it.
+ * read at any time, and bytes that the digest has not seen by then are read for it.
  */
 import type { Stats } from 'node:fs'
 import { type Delta, DigestStream, type Step } from '@rootferry/protocol'
@@ -24,10 +24,13 @@ export interface FileAccess {
   pause: () => Promise<void>
 }
 
-/** What a pass over a whole version found. `delta`: how it is made of what the receiver has; null: it is sent whole. */
+/**
+ * The result of a pass over a whole version. `delta`: how it is made from the receiver's version; null: it is sent
+ * whole.
+ */
 export interface VersionPass {
   digest: string
-  /** As ChunkList takes them. */
+  /** In the form that ChunkList takes. */
   chunks: Uint8Array
   delta: Delta | null
 }
@@ -35,7 +38,7 @@ export interface VersionPass {
 export class SlicedFile {
   readonly version: Observation
   readonly delta: Delta | null
-  /** It changed, or cannot be read: no further slice of it is sent. */
+  /** The file changed, or cannot be read: no further slice of it is sent. */
   isLost = false
   readonly #stream = new DigestStream()
   readonly #chunkStream: ChunkStream | null
@@ -43,8 +46,8 @@ export class SlicedFile {
   #digest: string | null
 
   /**
-   * @param compared what is known of the version already
-   * @param wantsChunks whether its chunks are to be found where they are not known
+   * @param compared the facts that are already known about the version
+   * @param wantsChunks whether its chunks are to be found if they are not known
    */
   constructor(version: Observation, compared: VersionPass | null, wantsChunks: boolean) {
     this.version = version
@@ -54,7 +57,7 @@ export class SlicedFile {
     this.#chunkStream = compared === null && wantsChunks ? new ChunkStream(null) : null
   }
 
-  /** Reads what a slice carries, and what the digest lacks before it. */
+  /** Reads the bytes that a slice carries, and those before it that the digest lacks. */
   async read(slice: PlannedSlice, into: Uint8Array, access: FileAccess): Promise<{ fault: null } | ReadFault> {
     if (slice.delta !== null) return this.#readCarried(slice.offset, slice.delta.steps, into, access)
     const read = this.#read(slice, into, access)
@@ -81,7 +84,7 @@ export class SlicedFile {
     return this.#digest
   }
 
-  /** Chunks of the whole, for the first who asks after the digest was; null when they were not wanted. */
+  /** Chunks of the whole, for the first caller after `digest`; null when they were not wanted. */
   takeChunks(): Uint8Array | null {
     const chunks = this.#chunks
     this.#chunks = null
@@ -119,7 +122,7 @@ export class SlicedFile {
 
 /**
  * Reads a version from start to end.
- * @param take called with each piece, whose memory is used again
+ * @param take called with each piece, whose memory is reused
  */
 export async function readVersion(
   version: Observation,

@@ -1,6 +1,6 @@
 /**
- * How files of the docroot are reached for packing. What is wrong with a path (gone, unreadable, a directory above it
- * replaced) is a fault that is returned; anything else is thrown.
+ * How packing reaches the files of the docroot. A problem with a path (gone, unreadable, a directory above it replaced)
+ * is a fault that is returned; any other error is thrown.
  */
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
@@ -12,7 +12,7 @@ import type { FileAccess } from './sliced-file.ts'
 export interface SourceFilesParts {
   directories: ConfinedDirectories
   nowMs: () => number
-  /** Shared by all that is packed, planned and listed. */
+  /** Shared by packing, planning and listing. */
   turn: Turn
 }
 
@@ -23,7 +23,7 @@ export class SourceFiles {
     this.#parts = parts
   }
 
-  /** What is at the row's path now, when that is a file of its size. */
+  /** The file at the row's path now, if it is a file of the row's size. */
   look(row: IndexedEntry): Observation | null {
     const { directories, nowMs } = this.#parts
     const look = attempt(row.path, () => lookAt(directories.locate(row.path), nowMs()))
@@ -52,7 +52,7 @@ function attempt<Result>(path: string, work: () => Result): Result | ReadFault {
   }
 }
 
-/** The same for work that gives way to others. @throws TurnsEnded, and what is no fault of the path */
+/** The same for work that gives way to other work. @throws TurnsEnded, and any error that is not a fault of the path */
 export async function attemptLong<Result>(path: string, work: () => Promise<Result>): Promise<Result | ReadFault> {
   try {
     return await work()

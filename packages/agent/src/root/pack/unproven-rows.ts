@@ -1,9 +1,9 @@
 /**
- * Rows that were not sent as they are in the index: a receiver got another version of the file, or nothing of it.
+ * Rows that were not sent as they are in the index: receivers got another version of the file, or nothing for it.
  *
- * INVARIANT: from then on nothing is told to be a copy of such a row's content, nor to stay as it is, before a scan has
- * recorded the path anew: a receiver that went past the row need not hold what it says. The index is changed in one step
- * with the request for that scan; a scan in between would leave the row as it is for good.
+ * INVARIANT: from then on no change refers to such a row's content, neither as a copy nor as content that stays, until
+ * a scan has recorded the path anew: a receiver that went past the row need not hold what it says. The index is changed
+ * in one step with the request for that scan, because a scan in between would leave the row as it is for good.
  */
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry } from '../index/indexed-entry.ts'
@@ -34,13 +34,13 @@ export class UnprovenRows {
   doubt({ path, content }: IndexedEntry): void {
     const { index, learnt, scans } = this.#parts
     this.#count += 1
-    // What was learnt of the content before this would make it known again.
+    // Facts that were learnt about the content before this would make it known again.
     learnt.flush(index)
     index.forgetDigest(content)
     scans.doubt(path)
   }
 
-  /** Nothing is sent of the row: it leaves the changeset, and comes again with a later sequence. */
+  /** Nothing is sent for the row: it leaves the changeset, and comes again with a later sequence. */
   defer({ path, content }: IndexedEntry, fault: ReadFault['fault'], message = ''): void {
     const { index, learnt, scans } = this.#parts
     this.#count += 1

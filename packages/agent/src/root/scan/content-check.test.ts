@@ -1,4 +1,4 @@
-/** The content check on a real tree, with an index that was made to say something wrong. */
+/** The content check on a real tree, with an index that was made wrong on purpose. */
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,9 +1,9 @@
 /**
- * Reads files again whatever their times say, and compares their bytes with the index: finds what no look at the
- * metadata can.
+ * Reads files again whatever their times are, and compares their bytes with the index: finds changes that the metadata
+ * cannot show.
  *
- * Gives way after every few milliseconds, and between the pieces of a large file. What it finds it hands on; it records
- * nothing but digests that the index had not learnt yet.
+ * Gives way every few milliseconds, and between the pieces of a large file. It hands its findings on, and records only
+ * digests that the index had not learnt yet.
  */
 import type { ConfinedDirectories } from '@rootferry/host/machine'
 import { digestOf, ROOT_PATH } from '@rootferry/protocol'
@@ -19,14 +19,14 @@ export interface ContentCheckParts {
   directories: ConfinedDirectories
   nowMs: () => number
   turn: Turn
-  /** The file is not what its row says, which a scan would see as well. */
+  /** The file differs from its row, which a scan would see as well. */
   stale(path: string): void
-  /** The same file by all that its status says, with other bytes. */
+  /** By its status the same file, with other bytes. */
   differs(path: string, observation: Observation, digest: string): Promise<void>
 }
 
 const PAGE_ENTRIES = 1_000
-/** Up to this size a file is read at once. */
+/** A file up to this size is read at once. */
 const SMALL_BYTES = 256 * 1024
 
 type Look = { fault: null; observation: Observation; digest: string } | ReadFault
@@ -61,7 +61,7 @@ async function checkFile(entry: IndexedEntry, scratch: Uint8Array, parts: Conten
     parts.stale(entry.path)
     return null
   }
-  // What may not be read is a problem that the scan shows.
+  // The scan shows an unreadable file as a problem.
   if (look.fault !== null) return null
   if (!isNotProvenOther(entry, look.observation)) {
     parts.stale(entry.path)

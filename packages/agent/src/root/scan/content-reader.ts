@@ -1,9 +1,9 @@
 /**
  * Reads a file's bytes together with the attributes that belong to them.
  *
- * INVARIANT: what is returned is a version that the file had: its status is the same before and after the read. A
- * writer that gets in between leads to another try, and after a few to `unsettled`. The final component is never
- * followed, and opening never blocks (a FIFO may have taken the file's place).
+ * INVARIANT: the bytes that are returned are a version that the file had: its status is the same before and after the
+ * read. A writer in between leads to another attempt, and after a few attempts to `unsettled`. The final component is
+ * never followed, and opening never blocks (a FIFO may have taken the file's place).
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { errorCode, plainMessage } from '@rootferry/host/machine'
@@ -20,9 +20,9 @@ const TRIES = 3
 export type ReadFault =
   | { fault: 'vanished' }
   | { fault: 'unreadable'; message: string }
-  /** Somebody keeps writing. */
+  /** The file is written to all the time. */
   | { fault: 'unsettled' }
-  /** It has more bytes than there is room for. */
+  /** The file has more bytes than there is room for. */
   | { fault: 'outgrown' }
 
 export type WholeRead = { fault: null; observation: Observation; bytes: number } | ReadFault
@@ -30,7 +30,7 @@ export type WholeRead = { fault: null; observation: Observation; bytes: number }
 /**
  * Reads a whole file into `into`.
  * @param location path for the system call, see ConfinedDirectories
- * @param known an earlier look at it: if it is that version still, it was so before and after the read
+ * @param known an earlier look at the file: if it still is that version, it was so before and after the read
  */
 export function readWhole(location: string, into: Uint8Array, nowMs: number, known: Observation): WholeRead {
   return withOpenFile(location, (descriptor) => {
@@ -54,8 +54,8 @@ export function readWhole(location: string, into: Uint8Array, nowMs: number, kno
 }
 
 /**
- * Reads `length` bytes at `offset` of a large file whose version is known already.
- * @returns 'unsettled' when it is no longer that version
+ * Reads `length` bytes at `offset` of a large file whose version is already known.
+ * @returns 'unsettled' when the file is no longer that version
  */
 export function readSlice(
   location: string,
@@ -71,8 +71,8 @@ export function readSlice(
 }
 
 /**
- * Digest of a file of any size, read in pieces; `pause` is awaited between them so that a thread can do other work.
- * @throws TurnsEnded of a pause, which ends the reading
+ * Digest of a file of any size, read in pieces; `pause` is awaited between them so that the thread can do other work.
+ * @throws TurnsEnded from a pause, which ends the reading
  */
 export async function digestFile(
   location: string,
@@ -127,7 +127,7 @@ function openFault(error: unknown): ReadFault {
   return { fault: 'unreadable', message: plainMessage(error) }
 }
 
-/** Null when it is nothing that can be read: a directory or a FIFO may have taken the file's place. */
+/** Null when it cannot be read: a directory or a FIFO may have taken the file's place. */
 function readIfPossible(descriptor: number, into: Uint8Array, length: number): number | null {
   try {
     return readFully(descriptor, into, length, 0)

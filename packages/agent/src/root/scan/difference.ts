@@ -1,10 +1,10 @@
 /**
- * Pure decision: how an object on disk differs from what the index says of its path.
+ * Pure decision: how an object on disk differs from the index's record of its path.
  *
  *   same        nothing to record
- *   attributes  mode, owner, time or link target: recorded, the bytes stay what they are
+ *   attributes  mode, owner, time or link target: recorded; the bytes are unchanged
  *   content     the bytes are others
- *   suspect     the same size, but ctime, mtime or inode say somebody was there: only the bytes can tell, and where
+ *   suspect     the same size, but ctime, mtime or inode show that something happened: only the bytes can tell, and where
  *               their digest was never learnt they must be taken to be others.
  *               Catches edits that restore size and mtime (touch -r, an old file renamed over).
  */
@@ -23,8 +23,8 @@ export function differenceOf(before: KnownEntry | null, now: Observation): RowDi
 }
 
 /**
- * Whether two looks at a file provably saw the same version: nobody can have written to it in between. A ctime of 0 is
- * too fresh to prove anything.
+ * Whether two looks at a file provably saw the same version, with no write in between. A ctime of 0 is too recent to
+ * prove anything.
  */
 export function isProvenSame(before: Observation, now: Observation): boolean {
   return (
@@ -36,18 +36,18 @@ export function isProvenSame(before: Observation, now: Observation): boolean {
   )
 }
 
-/** Whether nothing proves that two looks at a file saw different versions: a ctime of 0 does not count against it. */
+/** Whether nothing proves that two looks at a file saw different versions: a ctime of 0 proves nothing. */
 export function isNotProvenOther(a: Observation, b: Observation): boolean {
   const isTold = a.ctime !== 0 && b.ctime !== 0
   return isTold ? isProvenSame(a, b) : isProvenSame({ ...a, ctime: 1 }, { ...b, ctime: 1 })
 }
 
-/** Whether two looks at a directory saw the same one: inode numbers are reused at once by some filesystems. */
+/** Whether two looks saw the same directory: some filesystems reuse inode numbers at once. */
 export function sameDirectory(before: Observation, now: Observation): boolean {
   return before.inode === now.inode && before.ctime === now.ctime && now.ctime !== 0
 }
 
-/** Whether an object of the same inode is the one that was at another path: filesystems give inode numbers out again. */
+/** Whether an object with the same inode is the one that was at another path: filesystems reuse inode numbers. */
 export function isMoved(before: Observation, now: Observation): boolean {
   if (before.kind !== now.kind) return false
   if (now.kind === 'directory') return sameDirectory(before, now)

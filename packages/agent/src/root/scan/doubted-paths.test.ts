@@ -1,4 +1,4 @@
-/** Paths in doubt: from when they were sent until a scan that began later has ended. */
+/** Doubted paths: from the moment when other content was sent until a scan that began later has ended. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DoubtedPaths } from './doubted-paths.ts'

@@ -1,13 +1,13 @@
 /**
- * Paths of which receivers were sent something that the index does not say: the file was not what its row said when it
- * was packed. They are in doubt until the scan that was asked for has looked at them. Pure bookkeeping.
+ * Paths for which receivers were sent content that differs from the index: the file did not match its row when it was
+ * packed. They are in doubt until the requested scan has looked at them. Pure bookkeeping.
  */
 import { isWithin } from '@rootferry/protocol'
 import type { Hint } from '../watch/watcher.ts'
 
 export class DoubtedPaths {
   readonly #waiting = new Set<string>()
-  /** Covered by the scan that is under way. */
+  /** Paths that the running scan covers. */
   readonly #looking = new Set<string>()
 
   doubt(path: string): void {
@@ -23,7 +23,7 @@ export class DoubtedPaths {
     return this.#waiting.has(path) || this.#looking.has(path)
   }
 
-  /** A scan begins; what is added from now on is not covered by it. */
+  /** A scan begins; paths that are added from now on are not covered by it. */
   begin(hints: readonly Hint[]): void {
     for (const { path, extent } of hints) {
       if (extent === 'entry') {
@@ -38,7 +38,7 @@ export class DoubtedPaths {
     }
   }
 
-  /** The scan has ended. @param isRecorded whether what it saw is in the index */
+  /** The scan has ended. @param isRecorded whether its findings are in the index */
   end(isRecorded: boolean): void {
     if (!isRecorded) for (const path of this.#looking) this.#waiting.add(path)
     this.#looking.clear()

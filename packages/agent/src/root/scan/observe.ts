@@ -1,8 +1,8 @@
 /**
- * One look at a place on disk: what is there, as the index records it.
+ * One look at a place on disk: the object there, in the form in which the index records it.
  *
- * A file that was written to within the last few milliseconds gets ctime 0: on kernels whose clock ticks coarsely a
- * later write could leave the very same times (git calls such entries racily clean), so the next look will read it.
+ * A file that was written to within the last few milliseconds gets ctime 0: on kernels with a coarse clock a later
+ * write could leave the very same times (git calls such entries racily clean), so the next look will read the file.
  */
 
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
@@ -15,10 +15,10 @@ import type { Observation } from '../index/indexed-entry.ts'
 const RACY_MS = 12
 
 export type Look =
-  /** `links`: names the file has, on the whole filesystem. */
+  /** `links`: the number of names of the file, on the whole filesystem. */
   | { found: 'entry'; observation: Observation; links: number }
   | { found: 'nothing' }
-  /** Something is there that cannot be sent; `code` and `message` say why. */
+  /** An object that cannot be sent; `code` and `message` say why. */
   | { found: 'problem'; code: ProblemCode; message: string }
 
 /** @param location path for the system call, see ConfinedDirectories */
@@ -40,7 +40,7 @@ export function lookAt(location: string, nowMs: number): Look {
   return observe(stats, target, nowMs)
 }
 
-/** The same for status that is at hand already, of an open file say. */
+/** The same for a status that is already known, for example of an open file. */
 export function observe(stats: Stats, target: string | null, nowMs: number): Look {
   const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : target !== null ? 'symlink' : null
   if (kind === null) return { found: 'problem', code: 'special-file', message: specialKind(stats) }
@@ -61,14 +61,17 @@ export function observe(stats: Stats, target: string | null, nowMs: number): Loo
   }
 }
 
-/** What patterns see there. */
+/** The kind that patterns see there. */
 export function seenKind(look: Look): MatchedKind {
   if (look.found === 'entry') return look.observation.kind
   if (look.found === 'nothing') return 'absent'
   return look.code === 'invalid-name' ? 'symlink' : 'other'
 }
 
-/** A directory's ctime moves with every child: together with the inode its birth says whether it is the same one. */
+/**
+ * A directory's ctime changes with every child: its birth, together with the inode, tells whether it is the same
+ * directory.
+ */
 function identityTime(kind: EntryKind, stats: Stats, nowMs: number): number {
   if (kind === 'directory') return microseconds(stats.birthtimeMs)
   return kind === 'file' && nowMs - stats.ctimeMs < RACY_MS ? 0 : microseconds(stats.ctimeMs)

@@ -6,11 +6,11 @@ import type { PathProblem } from '../../root-messages.ts'
 export class PathProblems {
   readonly #report: (problem: PathProblem) => void
   #byPath = new Map<string, PathProblem>()
-  /** As of the scan before: what is found again is no news. */
+  /** The problems of the scan before: finding one of them again is not new. */
   #before = new Map<string, PathProblem>()
   #dropped = 0
 
-  /** @param report told of a problem that is news: its path had none, or another one */
+  /** @param report called for a new problem: the path had none, or a different one */
   constructor(report: (problem: PathProblem) => void) {
     this.#report = report
   }
@@ -31,13 +31,13 @@ export class PathProblems {
     if (this.#byPath.size > 0) this.#byPath.delete(path)
   }
 
-  /** A directory is gone, and its problems with it. */
+  /** A directory is gone, and so are its problems. */
   clearBelow(directory: string): void {
     const prefix = `${directory}/`
     for (const path of this.#byPath.keys()) if (path.startsWith(prefix)) this.#byPath.delete(path)
   }
 
-  /** A full scan begins: it will find again what still holds. */
+  /** A full scan begins: it will find the remaining problems again. */
   clearAll(): void {
     this.#before = this.#byPath
     this.#byPath = new Map()

@@ -1,8 +1,8 @@
 /**
- * Pure bookkeeping: when to look again at files whose bytes could not be had.
+ * Pure bookkeeping: when to look again at files whose bytes could not be read.
  *
- * Gone or outgrown: at once, the scanner will see why. Somebody keeps writing: later, and later each time, so that a
- * log that never rests does not keep the agent busy. Unreadable: when a hint or a rescan comes by.
+ * Gone or outgrown: at once, and the scanner will see why. Written to all the time: later, and later each time, so that
+ * a log that never rests does not keep the agent busy. Unreadable: at the next hint or rescan.
  */
 
 import { backoffMs } from '@rootferry/host/machine'
@@ -15,7 +15,7 @@ const FORGET_MS = 300_000
 export class Retries {
   readonly #attempts = new Map<string, { count: number; lastMs: number }>()
 
-  /** @returns milliseconds until the next look, or null for: not by time */
+  /** @returns milliseconds until the next look, or null when no time is set for it */
   delayAfter(path: string, fault: ReadFault['fault'], nowMs: number): number | null {
     if (fault === 'vanished' || fault === 'outgrown') return 0
     if (fault === 'unreadable') return null

@@ -1,4 +1,4 @@
-/** The queue of scans over a real tree that nobody watches: what the guard holds back is not lost. */
+/** The queue of scans over a real tree without a watcher: deletions that the guard holds back are not lost. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

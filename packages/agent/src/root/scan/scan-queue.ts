@@ -34,12 +34,12 @@ import type { Judge, Scanner } from './scanner.ts'
 /** Deletions that stopped for this long have stopped; and how long they are waited for before another look. */
 const HOLD_QUIET_MS = 300
 const HOLD_LOOK_MS = 1_000
-/** How often a halted root is scanned when there are hints; a large one less often. */
+/** How often a halted root is scanned when there are hints; a large root less often. */
 const RECHECK_MS = 1_000
 const RECHECK_REST = 10
 export const WHOLE_TREE: Hint = { path: ROOT_PATH, extent: 'subtree' }
 
-/** What scans need of the root that is open. */
+/** What scans need of the open root. */
 export interface ScannedRoot {
   directories: ConfinedDirectories
   scanner: Scanner
@@ -52,12 +52,12 @@ export interface ScanSettings {
 }
 
 export interface ScanQueueEvents {
-  /** The index has news; the oldest hint behind them came at `seenMs`. */
+  /** The index has a new head; the oldest hint behind it came at `seenMs`. */
   advanced(seenMs: number): void
   scanned(tookMs: number): void
-  /** A scan of the whole tree passed the guard: the index is the tree. */
+  /** A scan of the whole tree passed the guard: the index equals the tree. */
   passed(tookMs: number): void
-  /** The guard let nothing of a scan be recorded. */
+  /** The guard halted a scan: none of its deletions is recorded. */
   halted(reason: string): void
 }
 
@@ -72,7 +72,7 @@ export class ScanQueue implements ScanRequests {
   readonly #doubted = new DoubtedPaths()
   readonly #guard: Guard
   #coalescer: Coalescer
-  /** Hints whose scan the guard holds back, and since when they wait for another. */
+  /** Hints whose scan the guard holds back, and since when they wait for another look. */
   #held: { hints: Hint[]; sinceMs: number } | null = null
   #isHalted = false
   #isAccepted = false
@@ -95,13 +95,13 @@ export class ScanQueue implements ScanRequests {
     this.#coalescer = new Coalescer(settings.watch)
   }
 
-  /** What waits is dropped: whoever calls this scans the whole tree next. */
+  /** Waiting hints are dropped: the caller scans the whole tree next. */
   configure({ watch, guard }: ScanSettings): void {
     this.#coalescer = new Coalescer(watch)
     this.#guard.limits = guard
   }
 
-  /** The next scan of the whole tree, which is the caller's to ask for, is recorded whatever is gone. */
+  /** The next scan of the whole tree, which the caller must request, is recorded whatever is gone. */
   accept(): void {
     this.#isAccepted = true
   }
@@ -113,34 +113,34 @@ export class ScanQueue implements ScanRequests {
     this.#isHalted = false
   }
 
-  /** Resolves when no scan and no reading in the background is under way. */
+  /** Resolves when no scan and no background reading is running. */
   async idle(): Promise<void> {
     await this.#scans.onIdle()
     await this.#digests.onIdle()
   }
 
-  /** Resolves when every scan that was asked for so far is done. */
+  /** Resolves when every scan that was requested so far is done. */
   scanned(): Promise<void> {
     return this.#scans.onIdle()
   }
 
   hint(hint: Hint): void {
     this.#firstHintMs ??= Date.now()
-    // Not the wall clock: a step back would keep hints waiting for as long.
+    // Not the wall clock: a step back would make hints wait for as long.
     const now = performance.now()
     this.#coalescer.add(hint, now)
     const dueAt = this.#coalescer.dueAt()
     if (dueAt !== null && !this.#timers.has('batch')) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
   }
 
-  /** Scans at once, without waiting for more hints; resolves when that is done. */
+  /** Scans at once, without waiting for more hints; resolves when the scan is done. */
   async scan(hints: Hint[]): Promise<void> {
     const seenMs = this.#firstHintMs ?? Date.now()
     this.#firstHintMs = null
     await this.#scans.add(() => this.#runScan(hints, seenMs))
   }
 
-  /** Scans, and waits for the guard where it wants to look again. @throws Refusal when the root was halted or closed */
+  /** Scans, and waits while the guard wants to look again. @throws Refusal when the root was halted or closed */
   async rescan(hints: Hint[]): Promise<void> {
     const tree = this.#tree
     await this.scan(hints)
@@ -157,12 +157,12 @@ export class ScanQueue implements ScanRequests {
     this.hint({ path, extent: 'entry' })
   }
 
-  /** Whether something else than the path's row may have been sent of it, and no scan has looked since. */
+  /** Whether other content than the path's row may have been sent, and no scan has looked since. */
   isDoubted(path: string): boolean {
     return !this.#doubted.isEmpty && this.#doubted.has(path)
   }
 
-  /** Reads all files within a path again; resolves when what differs is in the index. */
+  /** Reads all files within a path again; resolves when the differences are in the index. */
   async readAgain(within: string): Promise<void> {
     const tree = this.#tree
     if (tree === null) return
@@ -243,7 +243,7 @@ export class ScanQueue implements ScanRequests {
 
   #conclude(verdict: Verdict, hints: Hint[], isWhole: boolean): void {
     if (verdict.decision === 'hold') return this.#hold(hints)
-    // What an earlier scan left held waits for its own look, unless this one has looked at everything.
+    // Deletions that an earlier scan left held wait for their own look, unless this scan has looked at everything.
     if (isWhole || verdict.decision === 'halt') this.#held = null
     if (verdict.decision === 'halt') {
       this.#isHalted = true
@@ -256,7 +256,7 @@ export class ScanQueue implements ScanRequests {
     }
   }
 
-  /** Looks again when things were quiet for a while, or at any rate in a second. */
+  /** Looks again when the root was quiet for a while, or after a second at the latest. */
   #hold(hints: Hint[]): void {
     const now = performance.now()
     this.#held ??= { hints: [], sinceMs: now }
@@ -287,7 +287,7 @@ export class ScanQueue implements ScanRequests {
     try {
       location = tree.directories.locate(path)
     } catch {
-      // A directory above it is gone: its own hint is under way.
+      // A directory above it is gone: its own hint will come.
       return
     }
     const read = await digestFile(location, () => tree.turn.next())
@@ -311,7 +311,7 @@ function unlessClosed(error: unknown): void {
   if (!(error instanceof TurnsEnded)) throw error
 }
 
-/** The root's own row is not counted: it stays. */
+/** Living entries without the root's own row, which always stays. */
 export function livingEntries(index: EntryIndex): number {
   const { files, directories, symlinks } = index.totals
   return Math.max(0, files + directories + symlinks - 1)

@@ -1,13 +1,13 @@
-/** What others ask of the scans: to look at a path again, now or later. None of it waits for the look. */
+/** The requests of other parts to the scans: to look at a path again, now or later. No caller waits for the look. */
 import type { Hint } from '../watch/watcher.ts'
 import type { ReadFault } from './content-reader.ts'
 
 export interface ScanRequests {
   hint(hint: Hint): void
-  /** Something else was sent of a file than its row says: receivers are not told of it before a scan has looked. */
+  /** Other content than the file's row was sent: the row proves nothing until a scan has looked. */
   doubt(path: string): void
-  /** The bytes of a file could not be had; `fault` says when there is a chance. */
+  /** The bytes of a file could not be read; `fault` says when another attempt may succeed. */
   retry(path: string, fault: ReadFault['fault'], message: string): void
-  /** Same size, other times, and too large to be read by a scan: only its bytes can tell, in the background. */
+  /** Same size, other times, and too large for a scan to read: the bytes are compared in the background. */
   readSuspect(path: string): void
 }

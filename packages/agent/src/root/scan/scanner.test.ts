@@ -32,7 +32,7 @@ function treeOf(...paths: string[]): TestTree {
   return new TestTree(root)
 }
 
-/** What packing would have told the index. */
+/** Teaches the index what packing would have learnt. */
 function learn(tree: TestTree, ...paths: string[]): void {
   for (const path of paths) {
     const entry = tree.index.get(path)
@@ -108,7 +108,7 @@ test('what was in a directory is removed before it, and before what takes its pl
     ['-a/f', '-a'],
     ['-g/h/i', '-g/h'],
     ['-g/h', 'g'],
-    // What was moved is still there for a reference.
+    // The moved content is still there, so that a change can refer to it.
     ['new', '-a/b/c/d'],
   ] as const)
     assert.ok(recorded.indexOf(below) < recorded.indexOf(above), `${below} before ${above}: ${recorded.join()}`)
@@ -126,7 +126,7 @@ test('an edit that restores size and mtime is found by its ctime', () => {
   assert.notEqual(tree.index.get('f')?.content, before?.content)
 })
 
-test('chmod and touch keep the content number; an untouched rewrite of the same bytes is no change', () => {
+test('chmod and touch keep the content number; an untouched rewrite of the same bytes is not a change', () => {
   using tree = treeOf('f')
   tree.scanAll()
   learn(tree, 'f')
@@ -268,7 +268,7 @@ test('a pattern for a directory excludes a symlink in its place', () => {
   assert.deepEqual(tree.scan('var/session'), [])
 })
 
-test('lost+found is not recorded, and is no problem when it cannot be read', () => {
+test('lost+found is not recorded, and is not a problem when it cannot be read', () => {
   using tree = treeOf('lost+found/#12', 'volume/lost+found/', 'volume/a')
   assert.deepEqual(tree.scanAll().sort(), ['.', 'volume', 'volume/a'])
   assert.deepEqual(tree.problems.list(), [])
@@ -324,7 +324,7 @@ test('a scan tells the guard what is gone and what was moved, and records nothin
   }
   renameSync(join(tree.root, 'a'), join(tree.root, 'g'))
   rmSync(join(tree.root, 'd'), { recursive: true })
-  // As filesystems do: the number of a deleted file is another one's.
+  // As filesystems do: another file gets the number of a deleted one.
   rmSync(join(tree.root, 'f'))
   writeFileSync(join(tree.root, 'h'), 'other content')
   assert.deepEqual(tree.scanAll(), [])
@@ -333,7 +333,7 @@ test('a scan tells the guard what is gone and what was moved, and records nothin
   assert.deepEqual(tree.scanAll().sort(), ['-a', '-a/b', '-a/c', '-d', '-d/e', '-f', '.', 'g', 'g/b', 'g/c', 'h'])
 })
 
-test('a scan that is broken off leaves nothing below what is no directory any more', () => {
+test('a scan that is broken off leaves nothing below a path that is not a directory any more', () => {
   using tree = treeOf('a/below', 'z/')
   tree.scanAll()
   rmSync(join(tree.root, 'a'), { recursive: true })
@@ -381,7 +381,7 @@ test('a directory that is gone again amid a scan takes along what was found in i
   const steps = tree.scanner.scan([hint('d'), hint('d/e'), hint('d/e/file'), hint('other')], tree.judge)
   for (let listed = 0; listed < 2; listed += 1) assert.equal(steps.next().done, false)
   rmSync(join(tree.root, 'd'), { recursive: true })
-  // As whoever else reads the tree does meanwhile.
+  // Another reader of the tree does this meanwhile.
   tree.directories.release()
   while (steps.next().done !== true);
   for (const path of ['d', 'd/e', 'd/e/file']) assert.equal(tree.index.get(path), null, path)

@@ -1,11 +1,12 @@
 /**
- * The scanner decides what changed: it looks at the paths that were hinted at, compares with the index and records.
+ * The scanner decides what changed: it looks at the hinted paths, compares them with the index and records differences.
  *
- * A hint is never believed, only followed. A listing that fails is never an empty directory, and what cannot be read
- * is never a deletion: both become problems of their path, and the rows stay. Removals are recorded at the end of a
- * scan, when the guard has seen all of them; what it does not let pass is dropped, for the next scan to find again.
+ * A hint is never believed, only followed. A listing that fails is never an empty directory, and an unreadable path is
+ * never a deletion: both become problems of their path, and the rows stay. Removals are recorded at the end of a scan,
+ * when the guard has seen all of them; removals that the guard does not pass are dropped, and the next scan finds them
+ * again.
  *
- * Scans are generators that yield between directories: the owner decides when to go on, and runs one at a time.
+ * Scans are generators that yield between directories: the owner decides when to continue, and runs one at a time.
  */
 
 import { readdirSync, type Stats } from 'node:fs'
@@ -23,7 +24,7 @@ import { type Look, lookAt, observe, seenKind } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
 import type { ScanRequests } from './scan-requests.ts'
 
-/** Asked before anything is recorded; `isComplete` at the end of a scan. */
+/** Asked before anything is recorded; `isComplete` is true at the end of a scan. */
 export type Judge = (loss: Loss, isComplete: boolean) => Verdict
 
 export interface ScannerParts {
@@ -36,7 +37,7 @@ export interface ScannerParts {
   nowMs: () => number
 }
 
-/** One that is to be listed, and what the look at it saw. */
+/** A directory that is still to be listed, and the look at it. */
 interface Directory {
   path: string
   seen: Observation
@@ -48,16 +49,19 @@ export class Scanner {
   /** By path, in order of discovery. INVARIANT: no path is a finding and a removal at once. */
   #findings = new Map<string, Finding>()
   readonly #links: HardLinks
-  /** Directories that hold something that was looked at. */
+  /** Directories that hold an entry that was looked at. */
   readonly #parents = new Set<string>()
-  /** What the index holds at paths that are gone. */
+  /** The index's records of paths that are gone. */
   #removals = new Map<string, KnownEntry>()
-  /** By inode, what is at paths that had another one, or none; null while the index is empty and nothing can have moved. */
+  /**
+   * By inode, the objects at paths that had another inode, or none; null while the index is empty and nothing can have
+   * moved.
+   */
   #arrivals: Map<number, Observation> | null = null
   #additions = 0
-  /** Findings that take a directory's place: only together with the removal of all below it do they make sense. */
+  /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
   readonly #replacing = new Set<string>()
-  /** The guard may have something against this scan: nothing is recorded before its end. */
+  /** The guard may object to this scan: nothing is recorded before its end. */
   #isWithheld = false
 
   constructor(parts: ScannerParts) {
@@ -65,7 +69,9 @@ export class Scanner {
     this.#links = new HardLinks((inode) => parts.index.pathsOfInode(inode))
   }
 
-  /** Follows hints, parents first. @returns (at its end) what the guard said: all was recorded, or no deletion */
+  /**
+   * Follows hints, parents first. @returns (at its end) the guard's verdict: everything was recorded, or no deletion
+   */
   *scan(hints: readonly Hint[], judge: Judge): Generator<undefined, Verdict> {
     const { index, directories, problems } = this.#parts
     this.#arrivals = index.totals.files + index.totals.directories > 0 ? new Map() : null
@@ -97,7 +103,7 @@ export class Scanner {
     const path = hint.path
     const location = this.#locate(path)
     if (location === null) {
-      // Something above it went away or is no directory any more: that is where the change is.
+      // A directory above it is gone or not a directory any more: the change is there.
       if (path !== ROOT_PATH) yield* this.#follow({ path: parentPath(path), extent: 'entry' }, judge)
       return
     }
@@ -122,7 +128,7 @@ export class Scanner {
       yield* this.#walk({ path, seen: look.observation }, judge)
   }
 
-  /** Lists a directory and all below it. */
+  /** Lists a directory and everything below it. */
   *#walk(top: Directory, judge: Judge): Generator<undefined> {
     const waiting = [top]
     for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
@@ -143,7 +149,7 @@ export class Scanner {
       names = readdirSync(location)
     } catch (error) {
       const code = errorCode(error)
-      // Gone or replaced since it was looked at: there is a hint under way.
+      // Gone or replaced since the look: a hint will come.
       if (code === 'ENOENT' || code === 'ENOTDIR') return
       this.#parts.problems.found({ path: directory, code: 'unreadable', message: plainMessage(error) })
       return
@@ -153,7 +159,7 @@ export class Scanner {
     for (const name of names) {
       const path = joinPath(directory, name)
       const before = known.get(name) ?? null
-      // What is in the index was looked at then.
+      // The name of an indexed entry was checked when the entry was recorded.
       if (before === null && !this.#isSpeakable(path, name)) continue
       const look = lookAt(`${location}/${name}`, nowMs())
       const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
@@ -185,7 +191,7 @@ export class Scanner {
     }
     const { observation } = look
     this.#links.note(path, observation.inode, look.links)
-    // The sizes first: of most paths of most scans there is nothing to forget, and V8 interns a string to look it up.
+    // The size first: for most paths of most scans there is nothing to forget, and V8 interns a string to look it up.
     if (this.#removals.size > 0) this.#removals.delete(path)
     if (observation.kind !== 'directory') {
       this.#parts.problems.clear(path)
@@ -224,7 +230,7 @@ export class Scanner {
     if (read !== null && read.fault === null) {
       this.#judgeBytes(before, read.observation, digestOf(this.#scratch.subarray(0, read.bytes)))
     } else {
-      // Whoever packs it meets the same trouble and knows what to do about it.
+      // The packer meets the same trouble and knows what to do about it.
       this.#find({ path: before.path, observation, digest: null, sameBytes: false })
     }
   }
@@ -246,7 +252,7 @@ export class Scanner {
     }
   }
 
-  /** A change in a directory changes the directory's own times; no hint tells of that. */
+  /** A change in a directory changes the directory's own times, and no hint reports that. */
   #lookAtParent(path: string): void {
     const before = this.#parts.index.get(path)
     if (before?.kind !== 'directory' || this.#removals.has(path) || this.#findings.has(path)) return
@@ -255,7 +261,7 @@ export class Scanner {
     if (look?.found === 'entry' && look.observation.kind === 'directory') this.#compare(path, before, look)
   }
 
-  /** What came into a directory, or went, between the look at it and its watch changed its times. */
+  /** An entry that came or went between the look at a directory and its watch changed the directory's times. */
   #dated(directory: string, seen: Observation, status: Stats): void {
     const look = observe(status, null, this.#parts.nowMs())
     if (look.found !== 'entry' || sameAttributes(seen, look.observation)) return
@@ -276,7 +282,8 @@ export class Scanner {
   }
 
   #remove(entry: KnownEntry): void {
-    // Of a tree that goes every directory is hinted at: what was removed with one above is not looked up again.
+    // Every directory of a tree that goes is hinted at: an entry that was removed with one above is not looked up
+    // again.
     if (this.#removals.has(entry.path)) return
     if (entry.kind === 'directory') this.#removeBelow(entry)
     this.#findings.delete(entry.path)
@@ -303,9 +310,9 @@ export class Scanner {
   }
 
   /**
-   * Removals last: when a long replay is cut, what was moved is still where a reference can find it. Children before
-   * their directory, and before what takes its place: wherever it is cut, a receiver finds the directory empty, and
-   * nothing in it that it would have to take for a stranger's.
+   * Removals come last: when a long replay is cut, moved content is still where a change can refer to it. Children come
+   * before their directory, and before the entry that takes its place: wherever the replay is cut, a receiver finds the
+   * directory empty, without entries that it would have to take for extraneous ones.
    */
   #recordAll(): void {
     this.#dropOrphans()
@@ -329,7 +336,7 @@ export class Scanner {
     for (const { path } of portion) this.#findings.delete(path)
   }
 
-  /** What was found in a directory that a later look saw to be gone, or no directory any more, went with it. */
+  /** Findings in a directory that a later look found to be gone, or not a directory any more, are dropped with it. */
   #dropOrphans(): void {
     const sound = new Map([[ROOT_PATH, true]])
     const isSound = (directory: string): boolean => {
@@ -351,7 +358,7 @@ export class Scanner {
     return entry?.kind === 'file' ? this.#parts.index.digest(entry.content) : null
   }
 
-  /** A file that was moved with its directory is the same inode, untouched: its digest is known without reading. */
+  /** A file that moved with its directory has the same inode, untouched: its digest is known without reading. */
   #inheritDigests(): void {
     if (this.#removals.size === 0) return
     const gone = new Map<number, KnownEntry>()
@@ -377,13 +384,13 @@ export class Scanner {
     }
   }
 
-  /** Or about to be; one that this scan saw to be gone may be back, and then has to be looked at first. */
+  /** Indexed, or about to be; a directory that this scan saw gone may be back, and must then be looked at first. */
   #isIndexedDirectory(path: string): boolean {
     if (this.#findings.has(path)) return true
     return !this.#removals.has(path) && this.#parts.index.get(path)?.kind === 'directory'
   }
 
-  /** Whether the name can travel; what cannot is a problem of its directory. */
+  /** Whether the name can travel; a name that cannot is a problem of its directory. */
   #isSpeakable(path: string, name: string): boolean {
     if (name.includes('\ufffd') || pathFault(path) !== null) {
       this.#parts.problems.found({
