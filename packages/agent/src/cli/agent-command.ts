@@ -14,8 +14,9 @@ import {
 import { EXIT_CODES, errorMessage } from '@rootferry/host/machine'
 import { Command } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
-import { openIdentity } from '../serve/door/identity.ts'
+import { addConfigCommand } from './config-command.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
+import { addInitCommand } from './init-command.ts'
 import { addTokenCommand } from './token-command.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
@@ -36,17 +37,8 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
   addFleetVerbs(program, withConfig, terminal, environmentToken)
   addTokenCommand(program, DEFAULT_CONFIG, terminal)
 
-  program
-    .command('config')
-    .description('work on configuration files')
-    .command('check <file>')
-    .description('say what is wrong with a configuration file')
-    .action(async (file: string) => {
-      const config = readAgentConfig(file)
-      // Without files of its own this would make the agent's certificate, which a check must not do.
-      if (config.tls?.files != null) await openIdentity(config, new Date())
-      terminal.say(`${file}: ok\n`)
-    })
+  addInitCommand(program, withConfig, terminal)
+  addConfigCommand(program, withConfig, terminal)
   program
     .command('version')
     .description('print the version')
@@ -58,6 +50,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
 
 const HELP = `
 Examples:
+  rootferry-agent init --root shop=/var/www/shop --preset magento2
   rootferry-agent run --log-format pretty
   rootferry-agent status
   rootferry-agent resync --dry-run --wait

@@ -21,7 +21,7 @@ import type { GuardLimits, WatchSettings } from '../root-messages.ts'
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts'
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'
-const DEFAULT_LISTEN = '0.0.0.0:8730'
+export const DEFAULT_LISTEN = '0.0.0.0:8730'
 const DEFAULT_ADMIN = '127.0.0.1:8731'
 const DEFAULT_WATCH = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30 } as const
 const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as const

@@ -14,6 +14,7 @@ import { EXIT, EXIT_CODES, errorMessage } from '@rootferry/host/machine'
 import { Command } from 'commander'
 import { readHealthAddress, readReceiverConfig } from '../config/receiver-yaml.ts'
 import { ReceiverStatus } from '../serve/http/status-schema.ts'
+import { addConfigCommand } from './config-command.ts'
 import { addJoinCommand } from './join-command.ts'
 import { statusReport } from './status-report.ts'
 
@@ -68,15 +69,7 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
       if (!isWell) terminal.endWith(EXIT.degraded)
     })
   addJoinCommand(program, DEFAULT_CONFIG, terminal)
-  program
-    .command('config')
-    .description('work on configuration files')
-    .command('check <file>')
-    .description('say what is wrong with a configuration file')
-    .action((file: string) => {
-      readReceiverConfig(file, environmentToken)
-      terminal.say(`${file}: ok\n`)
-    })
+  addConfigCommand(program, terminal, environmentToken)
   program
     .command('version')
     .description('print the version')

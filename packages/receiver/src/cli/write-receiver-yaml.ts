@@ -1,4 +1,5 @@
 /** Writes a receiver.yaml as a person would. Pure: makes the text of the file from its values. */
+import { yamlScalar } from '@rootferry/host/daemon'
 
 export interface ReceiverYaml {
   name: string
@@ -18,29 +19,23 @@ export function receiverYaml(values: ReceiverYaml): string {
   const { certificate, roots } = values
   const lines = [
     '# Written by rootferry-receiver join; yours to edit. HUP makes a running receiver read it again.',
-    `name: ${scalar(values.name)}`,
-    `agent: ${scalar(values.agent)}`,
+    `name: ${yamlScalar(values.name)}`,
+    `agent: ${yamlScalar(values.agent)}`,
     ...setting('fingerprint', values.fingerprint),
     ...setting('ca', values.ca),
-    ...(certificate === null ? [] : [`tls: {cert: ${scalar(certificate.cert)}, key: ${scalar(certificate.key)}}`]),
+    ...(certificate === null
+      ? []
+      : [`tls: {cert: ${yamlScalar(certificate.cert)}, key: ${yamlScalar(certificate.key)}}`]),
     ...(values.allowPlaintext ? ['allowPlaintext: true'] : []),
-    `tokenFile: ${scalar(values.tokenFile)}`,
+    `tokenFile: ${yamlScalar(values.tokenFile)}`,
     ...setting('stateDir', values.stateDir),
-    ...(values.healthListen === null ? [] : [`health: {listen: ${scalar(values.healthListen)}}`]),
+    ...(values.healthListen === null ? [] : [`health: {listen: ${yamlScalar(values.healthListen)}}`]),
     'roots:',
-    ...[...roots].flatMap(([name, path]) => [`  ${scalar(name)}:`, `    path: ${scalar(path)}`]),
+    ...[...roots].flatMap(([name, path]) => [`  ${yamlScalar(name)}:`, `    path: ${yamlScalar(path)}`]),
   ]
   return `${lines.join('\n')}\n`
 }
 
 function setting(key: string, value: string | null): string[] {
-  return value === null ? [] : [`${key}: ${scalar(value)}`]
-}
-
-/** Unquoted where YAML reads the same text in any place, and quoted otherwise: JSON strings are YAML. */
-function scalar(text: string): string {
-  return /^[A-Za-z/][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*$/.test(text) &&
-    !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text)
-    ? text
-    : JSON.stringify(text)
+  return value === null ? [] : [`${key}: ${yamlScalar(value)}`]
 }

@@ -1,0 +1,107 @@
+/** The `config` verbs: what is wrong with a file, what takes effect, which pattern decides about a path. */
+import { lstatSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
+import { effectiveYaml, readConfigFile, type Terminal } from '@rootferry/host/daemon'
+import { EXIT, errorCode, Failure, printable } from '@rootferry/host/machine'
+import { isReserved, isWithin, type MatchedKind, pathFault } from '@rootferry/protocol'
+import type { Command } from 'commander'
+import { AgentFile, readAgentConfig } from '../config/agent-yaml.ts'
+import { explainPath, type NamedPattern } from '../config/explain-path.ts'
+import { PRESETS } from '../config/presets.ts'
+import { openIdentity } from '../serve/door/identity.ts'
+
+export function addConfigCommand(
+  program: Command,
+  withConfig: (command: Command) => Command,
+  terminal: Terminal,
+): void {
+  const config = program.command('config').description('work on configuration files')
+  config
+    .command('check <file>')
+    .description('say what is wrong with a configuration file')
+    .action(async (file: string) => {
+      const checked = readAgentConfig(file)
+      // Without files of its own this would make the agent's certificate, which a check must not do.
+      if (checked.tls?.files != null) await openIdentity(checked, new Date())
+      terminal.say(`${file}: ok\n`)
+    })
+  withConfig(config.command('show').description('print what takes effect: the file, with presets and defaults')).action(
+    (options: { config: string }) => terminal.out(shown(options.config)),
+  )
+  withConfig(
+    config
+      .command('explain <root> <path>')
+      .description('say whether a path of a root is sent, and which pattern decides')
+      .addHelpText(
+        'after',
+        '\nThe path is relative to the root, or absolute and inside it. A / at its end: a directory.',
+      ),
+  ).action((root: string, path: string, options: { config: string }) =>
+    terminal.out(explained(options.config, root, path)),
+  )
+  config
+    .command('schema')
+    .description('print the JSON Schema of agent.yaml')
+    .action(() => terminal.out(`${JSON.stringify({ title: 'agent.yaml', ...AgentFile }, null, 2)}\n`))
+}
+
+/** @throws Failure (78) with a line for every fault */
+function shown(file: string): string {
+  readAgentConfig(file)
+  const { value } = readConfigFile(file, AgentFile)
+  const notes = new Map<string, string>()
+  const roots = Object.entries(value.roots).map(([name, root]) => {
+    const exclude = patternsOf(root)
+    exclude.forEach(({ source, isPreset }, index) => {
+      if (isPreset) notes.set(`roots/${name}/exclude/${index}`, source)
+    })
+    return [name, exclude.length === 0 ? root : { ...root, exclude: exclude.map(({ pattern }) => pattern) }] as const
+  })
+  return `# ${file} as it takes effect\n${effectiveYaml(AgentFile, { ...value, roots: Object.fromEntries(roots) }, notes)}`
+}
+
+/** In the order in which they count. */
+function patternsOf(root: { preset?: string; exclude?: string[] }): (NamedPattern & { isPreset: boolean })[] {
+  const [name, preset] = Object.entries(PRESETS).find(([known]) => known === root.preset) ?? ['', {}]
+  return [
+    ...Object.entries(preset).map(([pattern, why]) => ({ pattern, source: `preset ${name}: ${why}`, isPreset: true })),
+    ...(root.exclude ?? []).map((pattern) => ({ pattern, source: 'exclude', isPreset: false })),
+  ]
+}
+
+/** @throws Failure: 2 for a root or path that cannot be meant, 78 for a bad file */
+function explained(file: string, name: string, typed: string): string {
+  const served = readAgentConfig(file).roots.find((root) => root.name === name)
+  const root = readConfigFile(file, AgentFile).value.roots[name]
+  if (served === undefined || root === undefined) throw new Failure(EXIT.usage, `there is no root ${name} in ${file}`)
+  const path = pathInRoot(typed, served.path)
+  const shownPath = printable(path)
+  if (isReserved(path)) return `${shownPath} is not sent: the name is reserved, on both ends\n`
+  const { isExcluded, decidedAt, pattern } = explainPath(patternsOf(root), path, kindAt(served.path, path, typed))
+  if (pattern === null) return `${shownPath} is sent: no pattern matches\n`
+  const by = `${printable(pattern.pattern)} (${pattern.source})`
+  if (!isExcluded) return `${shownPath} is sent: ${by} includes it again\n`
+  return decidedAt === path
+    ? `${shownPath} is excluded by ${by}\n`
+    : `${shownPath} is excluded, because ${printable(decidedAt)} is, by ${by}\n`
+}
+
+function pathInRoot(typed: string, root: string): string {
+  const path = relative(root, resolve(root, typed))
+  if (path === '') throw new Failure(EXIT.usage, 'the root itself is always sent: name a path inside it')
+  const fault = isWithin(resolve(root, typed), root) ? pathFault(path) : `lies outside ${root}`
+  if (fault !== null) throw new Failure(EXIT.usage, `${printable(typed)} ${fault}`)
+  return path
+}
+
+/** What is there decides; else what the person typed. */
+function kindAt(root: string, path: string, typed: string): MatchedKind {
+  try {
+    const status = lstatSync(resolve(root, path))
+    if (status.isSymbolicLink()) return 'symlink'
+    return status.isDirectory() ? 'directory' : 'file'
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') throw error
+    return typed.endsWith('/') ? 'directory' : 'file'
+  }
+}

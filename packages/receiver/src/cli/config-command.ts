@@ -1,0 +1,19 @@
+/** The `config` verbs: what is wrong with a file, and what a file may say. */
+import type { Terminal } from '@rootferry/host/daemon'
+import type { Command } from 'commander'
+import { ReceiverFile, readReceiverConfig } from '../config/receiver-yaml.ts'
+
+export function addConfigCommand(program: Command, terminal: Terminal, environmentToken: string | undefined): void {
+  const config = program.command('config').description('work on configuration files')
+  config
+    .command('check <file>')
+    .description('say what is wrong with a configuration file')
+    .action((file: string) => {
+      readReceiverConfig(file, environmentToken)
+      terminal.say(`${file}: ok\n`)
+    })
+  config
+    .command('schema')
+    .description('print the JSON Schema of receiver.yaml')
+    .action(() => terminal.out(`${JSON.stringify({ title: 'receiver.yaml', ...ReceiverFile }, null, 2)}\n`))
+}

@@ -1,0 +1,125 @@
+/** From nothing to a configuration, and what the `config` verbs say of it. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { AGENT, RECEIVER } from '../../build/programs.ts'
+import { readAgentConfig } from '../../packages/agent/src/config/agent-yaml.ts'
+
+const place = mkdtempSync(join(tmpdir(), 'rootferry-first-'))
+const docroot = join(place, 'www')
+mkdirSync(join(docroot, 'wp-content/cache'), { recursive: true })
+after(() => rmSync(place, { recursive: true, force: true }))
+
+function run(program: string, ...words: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...words], { encoding: 'utf8' })
+  return { status, stdout, stderr }
+}
+
+test('init writes a configuration that everybody may read, in a directory that it makes', () => {
+  const file = join(place, 'etc/rootferry/agent.yaml')
+  const { status, stdout, stderr } = run(
+    AGENT,
+    'init',
+    '--root',
+    `shop=${docroot}`,
+    '--preset',
+    'wordpress',
+    '--config',
+    file,
+  )
+  assert.equal(status, 0, stderr)
+  assert.equal(stdout, '')
+  assert.match(stderr, /token create NAME --join/)
+  const { roots, listen } = readAgentConfig(file)
+  assert.equal(roots[0]?.path, docroot)
+  assert.ok(roots[0]?.exclude.includes('/wp-content/cache/'))
+  assert.equal(listen.port, 8730)
+  assert.equal(statSync(file).mode & 0o777, 0o644)
+  assert.equal(statSync(join(place, 'etc/rootferry')).mode & 0o777, 0o755)
+  assert.deepEqual(readdirSync(join(place, 'etc/rootferry')), ['agent.yaml'])
+})
+
+test('init never writes over a file', () => {
+  const file = join(place, 'mine.yaml')
+  writeFileSync(file, '# mine\n')
+  const { status, stderr } = run(AGENT, 'init', '--root', `shop=${docroot}`, '--config', file)
+  assert.equal(status, 1)
+  assert.match(stderr, /mine\.yaml is there already, and stays as it is\n$/)
+  assert.equal(readFileSync(file, 'utf8'), '# mine\n')
+})
+
+test('init says in one line what is wrong, and writes nothing', () => {
+  const file = join(place, 'none.yaml')
+  const cases: [string[], RegExp][] = [
+    [[], /name a docroot: --root shop=\/var\/www\/shop/],
+    [['--root', 'shop'], /--root shop: NAME=DIRECTORY is expected/],
+    [['--root', `my shop=${docroot}`], /'my shop' is not a valid name/],
+    [['--root', `a=${docroot}`, '--root', `a=${docroot}`], /a is given twice/],
+    [['--root', 'shop=/'], /roots\.shop\.path must not be the whole filesystem/],
+    [['--root', `shop=${docroot}`, '--listen', 'here'], /listen must be HOST:PORT/],
+    [['--root', `shop=${docroot}`, '--preset', 'none'], /preset.*magento2/],
+  ]
+  for (const [words, expected] of cases) {
+    const { status, stderr } = run(AGENT, 'init', '--config', file, ...words)
+    assert.equal(status, 2, stderr)
+    assert.match(stderr, expected)
+    assert.ok(!stderr.includes('.init-'), stderr)
+  }
+  assert.ok(!existsSync(file))
+  assert.ok(!readdirSync(place).some((name) => name.startsWith('.init-')))
+})
+
+test('config show prints a configuration of the same meaning, with presets and defaults', () => {
+  const file = join(place, 'short.yaml')
+  writeFileSync(file, `roots: {shop: {path: ${docroot}, preset: wordpress, exclude: ["*.log"]}}\n`)
+  const { status, stdout } = run(AGENT, 'config', 'show', '--config', file)
+  assert.equal(status, 0)
+  assert.match(stdout, /^stateDir: \/var\/lib\/rootferry\/agent # default$/m)
+  assert.match(stdout, /^ {6}- \/wp-content\/cache\/ # preset wordpress: ./m)
+  assert.match(stdout, /^ {6}settleMs: 20 # default$/m)
+  const again = join(place, 'shown.yaml')
+  writeFileSync(again, stdout)
+  const [given, shown] = [file, again].map((path) => readAgentConfig(path))
+  const distinct = (patterns: string[] | undefined) => [...new Set(patterns)]
+  assert.deepEqual(distinct(shown?.roots[0]?.exclude), given?.roots[0]?.exclude)
+  assert.deepEqual({ ...shown, roots: [] }, { ...given, roots: [] })
+  assert.equal(run(AGENT, 'config', 'show', '--config', join(place, 'missing.yaml')).status, 78)
+})
+
+test('config explain names the pattern that decides and where it comes from', () => {
+  const file = join(place, 'explained.yaml')
+  writeFileSync(file, `roots: {shop: {path: ${docroot}, preset: wordpress, exclude: ["*.log", "!keep.log"]}}\n`)
+  const explain = (path: string) => run(AGENT, 'config', 'explain', 'shop', path, '--config', file)
+  const cases: [string, RegExp][] = [
+    ['index.php', /^index\.php is sent: no pattern matches\n$/],
+    ['a/b.log', /^a\/b\.log is excluded by \*\.log \(exclude\)\n$/],
+    ['a/keep.log', /is sent: !keep\.log \(exclude\) includes it again/],
+    ['wp-content/cache', /is excluded by \/wp-content\/cache\/ \(preset wordpress: ./],
+    [
+      join(docroot, 'wp-content/cache/a.html'),
+      /^wp-content\/cache\/a\.html is excluded, because wp-content\/cache is, by/,
+    ],
+    ['.rootferry/a', /reserved/],
+  ]
+  for (const [path, expected] of cases) {
+    const { status, stdout } = explain(path)
+    assert.equal(status, 0, path)
+    assert.match(stdout, expected)
+  }
+  assert.equal(explain('/etc/passwd').status, 2)
+  assert.equal(explain('').status, 2)
+  assert.match(run(AGENT, 'config', 'explain', 'other', 'a', '--config', file).stderr, /there is no root other/)
+})
+
+test('config schema is the JSON Schema of the file', () => {
+  for (const [program, title] of [[AGENT, 'agent.yaml'] as const, [RECEIVER, 'receiver.yaml'] as const]) {
+    const { status, stdout } = run(program, 'config', 'schema')
+    assert.equal(status, 0)
+    const schema = JSON.parse(stdout) as { title: string; properties: Record<string, unknown> }
+    assert.equal(schema.title, title)
+    assert.ok('roots' in schema.properties)
+  }
+})
