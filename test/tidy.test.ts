@@ -24,9 +24,6 @@ const AWAITED = [
   'serve/door/failed-attempts.ts',
   'serve/feed/root-feed.ts',
   'serve/resync/resyncs.ts',
-  'receiver/src/root-messages.ts',
-  'serve/link/link.ts',
-  'receiver/src/serve/root.ts',
 ]
 
 describe('the house', () => {

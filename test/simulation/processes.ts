@@ -11,7 +11,8 @@ import type { Logger } from '../../packages/host/src/daemon/index.ts'
 import { closeText, decodeToAgent, ProtocolError } from '../../packages/protocol/src/index.ts'
 import { serveDisk } from '../../packages/receiver/src/disk/serve-disk.ts'
 import type { DiskOptions } from '../../packages/receiver/src/root-messages.ts'
-import { Root, type RootState } from '../../packages/receiver/src/serve/root.ts'
+import { Root } from '../../packages/receiver/src/serve/root.ts'
+import type { RootState } from '../../packages/receiver/src/serve/root-state.ts'
 import type { Machine } from './machine.ts'
 import type { Network } from './network.ts'
 import { ROOT, STATE, TARGET } from './places.ts'
@@ -205,7 +206,7 @@ export class ReceiverProcess {
         hooks: [],
         umask: 0,
         log: logger(name, tell),
-        noteCommit: () => undefined,
+        committed: () => undefined,
       })
       // The same holds for a target.
       void this.#root.start().catch(() => this.process.kill())

@@ -89,7 +89,7 @@ async function checkWithAgent(
     throw new Failure(EXIT.notPermitted, `the agent does not grant ${refused.join(', ')}, but ${granted}`)
   } catch (error) {
     if (!(error instanceof DialFailure)) throw error
-    const isRefused = /^(unauthorized|forbidden)/.test(error.message)
+    const isRefused = error.code === 'unauthorized' || error.code === 'forbidden'
     const code = isRefused ? EXIT.notPermitted : error.isHopeless ? EXIT.failed : EXIT.unreachable
     throw new Failure(code, `${agent}: ${error.message}`, { cause: error })
   }

@@ -10,7 +10,8 @@ import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
 import { notReadyReason } from './http/readiness.ts'
-import { Root, type RootState } from './root.ts'
+import { Root } from './root.ts'
+import type { RootState } from './root-state.ts'
 
 export class Receiver {
   #config: ReceiverConfig
@@ -117,8 +118,8 @@ export class Receiver {
       trashDir: join(stateDir, 'trash', name),
       bootId: this.#bootId,
     }
-    const noteCommit = (commit: CommittedEvent) => this.#metrics.committed(name, commit)
-    const parts = { hooks, umask: this.#umask, log: this.#log, noteCommit }
+    const committed = (commit: CommittedEvent) => this.#metrics.committed(name, commit)
+    const parts = { hooks, umask: this.#umask, log: this.#log, committed }
     return new Root(options, { root: name, address, software: VERSION }, parts)
   }
 }

@@ -4,7 +4,7 @@
  */
 import { installProblems, type ListenAddress, type Logger, Problem, refuseConnection } from '@rootferry/host/daemon'
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { RootState } from '../root.ts'
+import type { RootState } from '../root-state.ts'
 import { notReadyReason } from './readiness.ts'
 import type { ReceiverStatus, RootAnswer } from './status-schema.ts'
 
@@ -61,5 +61,5 @@ export class HealthServer {
 
 function rootAnswer({ head, disconnectedAt, ...state }: RootState): RootAnswer {
   const lag = { sequences: Math.max(0, head - state.sequence) }
-  return { ...state, disconnectedAt: disconnectedAt?.toISOString() ?? null, lag }
+  return { ...state, problems: [...state.problems], disconnectedAt: disconnectedAt?.toISOString() ?? null, lag }
 }

@@ -9,7 +9,7 @@ import { VERSION } from '@rootferry/host/daemon'
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
 import type { SystemCalls } from '@rootferry/host/machine'
 import type { DiskEvent } from '../../root-messages.ts'
-import type { RootState } from '../root.ts'
+import type { RootState } from '../root-state.ts'
 
 const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
 const KINDS = ['missing', 'changed', 'extraneous'] as const

@@ -1,7 +1,7 @@
 /** Whether a load balancer may send visitors: a table of every reason against it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { RootState } from '../root.ts'
+import type { RootState } from '../root-state.ts'
 import { notReadyReason } from './readiness.ts'
 
 const NOW = new Date('2026-01-31T08:15:00.000Z')

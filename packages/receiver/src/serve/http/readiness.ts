@@ -1,5 +1,5 @@
 /** Pure decision: may a load balancer send visitors to this root? */
-import type { RootState } from '../root.ts'
+import type { RootState } from '../root-state.ts'
 
 /** @returns the reason why it may not, or null when it may */
 export function notReadyReason(root: RootState, staleAfterSeconds: number, now: Date): string | null {

@@ -1,12 +1,11 @@
 /** Asks an agent what a token is good for, over a connection that is trusted: how `join` finds out before it writes. */
 import { get, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { errorMessage } from '@rootferry/host/machine'
 import { GRANTS_PATH, RootName, SUBPROTOCOLS } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { type Address, DialFailure, refusal } from './dial.ts'
-import { Distrust, openConnection } from './secure-connection.ts'
+import { type Address, DialFailure, noConnection, refusal } from './dial.ts'
+import { openConnection } from './secure-connection.ts'
 
 const Grants = Type.Object({
   name: Type.String({ maxLength: 63 }),
@@ -39,14 +38,12 @@ export async function askGrants({ agent, token, trust }: Address): Promise<Grant
     const status = response.statusCode ?? 0
     if (status !== 200) {
       response.destroy()
-      throw new DialFailure(refusal(status, response.statusMessage ?? ''), true)
+      throw refusal(status, response.statusMessage ?? '', true)
     }
     return grantsOf(await text(bounded(response)))
   } catch (error) {
     if (error instanceof DialFailure) throw error
-    const why = errorMessage(error)
-    const message = signal.aborted ? `no answer within ${DEADLINE_MS / 1000} s` : why
-    throw new DialFailure(message, error instanceof Distrust, { cause: error })
+    throw noConnection(error, signal, DEADLINE_MS)
   }
 }
 
@@ -63,7 +60,8 @@ function grantsOf(body: string): Grants {
   const value = parse(body)
   if (!validator.Check(value)) throw new Error('what answers there is no Rootferry agent')
   if (!value.protocols.some((name) => SUBPROTOCOLS.includes(name))) {
-    throw new DialFailure(`the agent speaks ${value.protocols.join(', ')}, and not ${SUBPROTOCOLS.join(', ')}`, true)
+    const message = `the agent speaks ${value.protocols.join(', ')}, and not ${SUBPROTOCOLS.join(', ')}`
+    throw new DialFailure('no-common-version', message, true)
   }
   return value
 }

@@ -14,14 +14,30 @@ export interface Address {
   trust: Trust
 }
 
+export type DialCode =
+  /** The agent does not know the token, or has turned down too many. */
+  | 'unauthorized'
+  /** The token is for something else. */
+  | 'forbidden'
+  /** The agent speaks no version of the protocol that this receiver does. */
+  | 'no-common-version'
+  /** The agent answers something else than was asked for. */
+  | 'refused'
+  /** It could not prove who it is. */
+  | 'untrusted'
+  /** Nobody answers there, or not in time. */
+  | 'unreachable'
+
 /** Why there is no connection. */
 export class DialFailure extends Error {
   override name = 'DialFailure'
+  readonly code: DialCode
   /** Nothing changes unless an operator does something. */
   readonly isHopeless: boolean
 
-  constructor(message: string, isHopeless: boolean, options?: ErrorOptions) {
+  constructor(code: DialCode, message: string, isHopeless: boolean, options?: ErrorOptions) {
     super(message, options)
+    this.code = code
     this.isHopeless = isHopeless
   }
 }
@@ -45,9 +61,7 @@ export async function dial({ agent, token, trust }: Address, signal: AbortSignal
     return await opened(socket, either)
   } catch (error) {
     if (error instanceof DialFailure) throw error
-    const why = errorMessage(error)
-    const message = deadline.aborted ? `no answer within ${DEADLINE_MS / 1000} s` : why
-    throw new DialFailure(message, error instanceof Distrust, { cause: error })
+    throw noConnection(error, deadline, DEADLINE_MS)
   }
 }
 
@@ -60,7 +74,7 @@ async function opened(socket: WebSocket, signal: AbortSignal): Promise<WebSocket
   socket.on('unexpected-response', (_request, response) => {
     const status = response.statusCode ?? 0
     response.destroy()
-    reject(new DialFailure(refusal(status, response.statusMessage ?? ''), HOPELESS.has(status)))
+    reject(refusal(status, response.statusMessage ?? '', HOPELESS.has(status)))
   })
   socket.on('error', reject)
   try {
@@ -75,11 +89,21 @@ async function opened(socket: WebSocket, signal: AbortSignal): Promise<WebSocket
 
 const HOPELESS: ReadonlySet<number> = new Set([401, 403, 429])
 
-/** Answers of the agent to an upgrade or to a question about grants, in words. */
-export function refusal(status: number, text: string): string {
-  if (status === 401) return 'unauthorized: the agent does not know this token'
-  if (status === 403) return 'forbidden: an admin token receives nothing'
-  if (status === 429) return 'unauthorized: the agent does not know this token, and was asked too often'
-  if (status === 426) return `the agent speaks none of ${SUBPROTOCOLS.join(', ')}`
-  return `the agent answered ${status} ${text}`.trimEnd()
+/** An answer of the agent to an upgrade, or to a question about grants, that is none. */
+export function refusal(status: number, text: string, isHopeless: boolean): DialFailure {
+  const failure = (code: DialCode, message: string) => new DialFailure(code, message, isHopeless)
+  if (status === 401) return failure('unauthorized', 'unauthorized: the agent does not know this token')
+  if (status === 403) return failure('forbidden', 'forbidden: an admin token receives nothing')
+  if (status === 429) {
+    return failure('unauthorized', 'unauthorized: the agent does not know this token, and was asked too often')
+  }
+  if (status === 426) return failure('no-common-version', `the agent speaks none of ${SUBPROTOCOLS.join(', ')}`)
+  return failure('refused', `the agent answered ${status} ${text}`.trimEnd())
+}
+
+/** @param deadline the signal that fires after `deadlineMs` */
+export function noConnection(cause: unknown, deadline: AbortSignal, deadlineMs: number): DialFailure {
+  const message = deadline.aborted ? `no answer within ${deadlineMs / 1000} s` : errorMessage(cause)
+  const isUntrusted = cause instanceof Distrust
+  return new DialFailure(isUntrusted ? 'untrusted' : 'unreachable', message, isUntrusted, { cause })
 }

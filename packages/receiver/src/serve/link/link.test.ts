@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { LIMITS } from '@rootferry/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Link } from './link.ts'
@@ -40,7 +40,7 @@ async function linked() {
     server.close()
     await once(server, 'close')
   }
-  return { link, errors, next, address, [Symbol.asyncDispose]: close }
+  return { link, errors, next, address, server, [Symbol.asyncDispose]: close }
 }
 
 test('an agent that sends more segment bytes than it has credit for is closed with credit-exceeded', async () => {
@@ -81,4 +81,37 @@ test('a link that is given another address leaves the one it has and dials at on
   assert.equal((await closed)[0], 1001)
   await arrived
   assert.deepEqual(first.errors, [null])
+})
+
+/** What the link waits between its attempts, without waiting: its waits are over at once. */
+function redials(t: TestContext): number[] {
+  const waits: number[] = []
+  const original = globalThis.setTimeout
+  t.mock.method(Math, 'random', () => 1)
+  t.mock.method(globalThis, 'setTimeout', (act: () => void, ms: number) => {
+    // Other timers are those of sockets and deadlines.
+    if (!(ms >= 250 && ms <= 5_000)) return original(act, ms)
+    waits.push(ms)
+    return original(act, 0)
+  })
+  return waits
+}
+
+test('an agent that ends every connection after its first frame is dialled less and less often', async (t) => {
+  await using agent = await linked()
+  const waits = redials(t)
+  agent.link.start()
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const socket = await agent.next()
+    socket.send('{}')
+    socket.close(4500)
+  }
+  await agent.next()
+  assert.equal(waits.length, 5)
+  for (const [at, ms] of waits.entries()) if (at > 0) assert.ok(ms > (waits[at - 1] ?? 0), waits.join())
+  // A commit shows that it works.
+  agent.link.worked()
+  for (const socket of agent.server.clients) socket.close(4500)
+  await agent.next()
+  assert.equal(waits.at(-1), waits[0])
 })

@@ -5,6 +5,8 @@
  *      ▲                  └──────refused────────────────────────────────────────────────▲
  *      └──────────────── renewed: with another address at once ◀── any of them
  *
+ * Attempts are counted until a connection was of use: something was committed, or it lived for a while. An agent that
+ * ends every connection in the same way is dialled less and less often, however far each of them came.
  * Knows nothing of changesets: frames go to the disk thread as they come. What the disk thread wants sent before it
  * has answered this connection's request for its position belongs to the connection before, and is dropped.
  */
@@ -39,16 +41,27 @@ export interface LinkEvents {
   disconnected(error: string | null): void
 }
 
+/** A connection that lived for so long has worked, also when there was nothing to commit. */
+const STEADY_MS = 5_000
+
+interface Connection {
+  readonly socket: WebSocket
+  readonly openedAtMs: number
+  credit: Credit
+  /** The disk thread has answered, and hello is said. */
+  isGreeted: boolean
+  /** A frame has come. */
+  isAnnounced: boolean
+}
+
 export class Link {
   readonly #options: LinkOptions
   readonly #events: LinkEvents
   #address: Address
   /** Of the attempt that is under way. */
   #dialling: AbortController | null = null
-  #socket: WebSocket | null = null
-  #credit = new Credit()
-  #greeted = false
-  #isAnnounced = false
+  #connection: Connection | null = null
+  /** Since a connection was of use. */
   #attempts = 0
   #timer: NodeJS.Timeout | null = null
   #silence: NodeJS.Timeout | null = null
@@ -70,7 +83,7 @@ export class Link {
   renew(address: Address): void {
     this.#address = address
     this.#attempts = 0
-    const isStarted = this.#socket !== null || this.#dialling !== null || this.#timer !== null
+    const isStarted = this.#connection !== null || this.#dialling !== null || this.#timer !== null
     if (this.#stopped || !isStarted) return
     this.#leave('the receiver has a new configuration')
     void this.#dial()
@@ -78,9 +91,10 @@ export class Link {
 
   /** The disk thread's answer to `hello`: from here on its messages are for this connection. */
   greet(position: HelloPosition): void {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return
-    this.#greeted = true
-    this.#credit = new Credit()
+    const connection = this.#connection
+    if (connection?.socket.readyState !== WebSocket.OPEN) return
+    connection.isGreeted = true
+    connection.credit = new Credit()
     const { root, software } = this.#options
     this.send(
       encodeMessage({ type: 'hello', software, root, ...position, encodings: ['tar', 'zstd'], credit: CREDIT_BYTES }),
@@ -88,18 +102,25 @@ export class Link {
   }
 
   send(message: string): void {
-    if (this.#greeted && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(message)
+    if (this.#connection === null) return
+    const { socket, isGreeted } = this.#connection
+    if (isGreeted && socket.readyState === WebSocket.OPEN) socket.send(message)
+  }
+
+  /** Something was committed that came over this connection. */
+  worked(): void {
+    this.#attempts = 0
   }
 
   /** Segment bytes were staged: the agent may send as many more. */
   consumed(bytes: number): void {
-    const given = this.#credit.consumed(bytes)
+    const given = this.#connection?.credit.consumed(bytes) ?? 0
     if (given > 0) this.send(encodeMessage({ type: 'credit', bytes: given }))
   }
 
   /** Ends the connection because of what came over it; dials again later. */
   abort(reason: CloseReason, message: string): void {
-    this.#socket?.close(CLOSE_REASONS[reason].closeCode, closeText(message))
+    this.#connection?.socket.close(CLOSE_REASONS[reason].closeCode, closeText(message))
   }
 
   stop(): void {
@@ -113,9 +134,8 @@ export class Link {
     this.#timer = null
     this.#dialling?.abort()
     this.#dialling = null
-    const socket = this.#socket
-    if (socket === null) return
-    socket.close(1001, why)
+    if (this.#connection === null) return
+    this.#connection.socket.close(1001, why)
     this.#forget()
     this.#events.disconnected(null)
   }
@@ -140,7 +160,8 @@ export class Link {
   }
 
   #opened(socket: WebSocket): void {
-    this.#socket = socket
+    const openedAtMs = performance.now()
+    this.#connection = { socket, openedAtMs, credit: new Credit(), isGreeted: false, isAnnounced: false }
     let error: string | null = null
     socket.on('error', (cause) => {
       error ??= cause.message
@@ -148,7 +169,7 @@ export class Link {
     socket.on('ping', () => this.#heard(socket))
     socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(socket, data, isBinary))
     socket.on('close', (code, reason) => {
-      if (this.#socket !== socket) return
+      if (this.#connection?.socket !== socket) return
       this.#forget()
       const known = closeReasonOf(code)
       const text = reason.length > 0 ? reason.toString() : (error ?? 'the connection was lost')
@@ -159,10 +180,10 @@ export class Link {
   }
 
   #receive(socket: WebSocket, data: Buffer, isBinary: boolean): void {
-    if (this.#socket !== socket) return
+    const connection = this.#connection
+    if (connection?.socket !== socket) return
     this.#heard(socket)
-    this.#attempts = 0
-    if (isBinary && !this.#credit.came(data.byteLength)) {
+    if (isBinary && !connection.credit.came(data.byteLength)) {
       return this.#breakOff(
         socket,
         new ProtocolError('credit-exceeded', 'more segment bytes than there was credit for'),
@@ -170,15 +191,14 @@ export class Link {
     }
     this.#garbage.passed(2 * data.byteLength)
     this.#events.frame({ isBinary, data })
-    if (!this.#isAnnounced) {
-      this.#isAnnounced = true
-      this.#events.connected()
-    }
+    if (connection.isAnnounced) return
+    connection.isAnnounced = true
+    this.#events.connected()
   }
 
   /** Ends a connection without waiting for the other side to agree. */
   #breakOff(socket: WebSocket, error: ProtocolError): void {
-    if (this.#socket !== socket) return
+    if (this.#connection?.socket !== socket) return
     socket.close(error.closeCode, closeText(error.message))
     socket.terminate()
     this.#forget()
@@ -186,9 +206,8 @@ export class Link {
   }
 
   #forget(): void {
-    this.#socket = null
-    this.#greeted = false
-    this.#isAnnounced = false
+    if (this.#connection !== null && performance.now() - this.#connection.openedAtMs >= STEADY_MS) this.worked()
+    this.#connection = null
     if (this.#silence !== null) clearTimeout(this.#silence)
     this.#silence = null
     this.#events.tell({ type: 'disconnected' })
@@ -202,7 +221,7 @@ export class Link {
 
   /** The agent pings: silence for longer than the heartbeat allows means that nobody is there. */
   #heard(socket: WebSocket): void {
-    if (this.#socket !== socket) return
+    if (this.#connection?.socket !== socket) return
     if (this.#silence === null) {
       const error = new ProtocolError('heartbeat-lost', `nothing was heard for ${LIMITS.deadMs / 1000} s`)
       this.#silence = setTimeout(() => this.#breakOff(socket, error), LIMITS.deadMs)

@@ -1,0 +1,53 @@
+/** What the log says when something happens to a root: a line, or none. Pure. */
+import { printable } from '@rootferry/host/machine'
+import { firstJoinLine } from './first-join.ts'
+import type { RootEvent, RootState } from './root-state.ts'
+
+export interface LogLine {
+  level: 'info' | 'warn' | 'error'
+  details: Record<string, unknown>
+  message: string
+}
+
+/** @param before the state that the event meets */
+export function logLine(event: RootEvent, before: RootState): LogLine | null {
+  switch (event.type) {
+    case 'committed': {
+      const { type: _, repair, head: __, ...details } = event
+      return line('info', repair ? 'repair committed' : 'changeset committed', details)
+    }
+    case 'phase':
+      return line('info', `root is ${event.phase}`, { phase: event.phase, sequence: before.sequence })
+    case 'first-join':
+      return line('info', firstJoinLine(event.plan), { ...event.plan })
+    case 'failing':
+      return event.error === null
+        ? line('info', 'commits work again')
+        : line('error', 'cannot commit, trying again', { ...event.error })
+    case 'problem': {
+      const { path, code, message: error } = event
+      return line('warn', 'a path could not be made right', { path: printable(path), code, error })
+    }
+    case 'mended': {
+      const paths = event.paths.map(printable)
+      return line('info', 'paths that could not be made right have no problem now', { paths })
+    }
+    case 'log':
+      return line(event.level, event.message, event.details)
+    case 'broken':
+      return line('error', 'the agent broke the protocol', { code: event.error.code, error: event.error.message })
+    case 'connected':
+      return line('info', 'connected to the agent')
+    case 'disconnected': {
+      const { error } = event
+      const isNews = error !== null && (before.connected || error !== before.lastError)
+      return isNews ? line('warn', 'not connected to the agent, trying again', { error }) : null
+    }
+    default:
+      return null
+  }
+}
+
+function line(level: LogLine['level'], message: string, details: Record<string, unknown> = {}): LogLine {
+  return { level, details, message }
+}

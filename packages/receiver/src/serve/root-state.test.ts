@@ -1,0 +1,74 @@
+/** What each event makes of a root: a table of the fields that it changes, and of no other. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { MOST_KNOWN } from '../root-messages.ts'
+import { newRootState, nextRootState, type RootEvent, type RootState } from './root-state.ts'
+
+const AT = new Date(0)
+const LATER = new Date(1_000)
+const problem = (path: string, message = 'no') => ({ path, code: 'EPERM', message })
+const commit = { type: 'committed', head: 9, added: 1, changed: 1, removed: 1, bytes: 5, entries: 3, ms: 7 } as const
+const position = { epoch: 'e', term: 't', sequence: 4, durable: 3, target: 'populated', partials: [] } as const
+const plan = { right: 1, missing: 2, missingBytes: 3, differing: 4, extraneous: 5, trash: null }
+const status = { batches: 1, bytes: 2, oldestAt: null }
+const fresh = newRootState('shop', AT)
+
+describe('an event changes', () => {
+  const CASES: [event: RootEvent, before: Partial<RootState>, after: Partial<RootState>][] = [
+    [{ type: 'opened' }, { failing: 'x', problems: [problem('a')] }, { failing: null, problems: [] }],
+    [{ type: 'refused', message: 'in use' }, {}, { failing: 'in use' }],
+    [{ type: 'died' }, {}, { failing: 'the disk thread died, and is being restarted' }],
+    [{ type: 'died' }, { failing: 'EIO: broken' }, { failing: 'EIO: broken' }],
+    [{ type: 'position', position: { ...position, partials: [] } }, {}, { sequence: 4, durableSequence: 3 }],
+    [{ type: 'connected' }, { lastError: 'x' }, { connected: true, disconnectedAt: null, lastError: null }],
+    [
+      { type: 'disconnected', error: 'lost', at: LATER },
+      { connected: true, disconnectedAt: null },
+      { connected: false, disconnectedAt: LATER, lastError: 'lost' },
+    ],
+    [{ type: 'disconnected', error: 'refused', at: LATER }, {}, { disconnectedAt: AT, lastError: 'refused' }],
+    [{ type: 'succeeded', before: { ...fresh, synced: true, sequence: 5 } }, {}, { synced: true }],
+    [{ ...commit, sequence: 8, repair: false }, { sequence: 7 }, { sequence: 8, head: 9 }],
+    [{ ...commit, sequence: 8, repair: true }, { sequence: 7 }, { sequence: 7, head: 9 }],
+    [{ type: 'durable', sequence: 6 }, {}, { durableSequence: 6 }],
+    [{ type: 'phase', phase: 'live' }, {}, { phase: 'live', synced: true }],
+    [
+      { type: 'phase', phase: 'idle' },
+      { phase: 'live', synced: true },
+      { phase: 'idle', synced: true },
+    ],
+    [{ type: 'phase', phase: 'replaying' }, {}, { phase: 'replaying', synced: false }],
+    [{ type: 'trash', status }, {}, { trash: status }],
+    [
+      { type: 'differences', missing: 1, changed: 2, extraneous: 3 },
+      { differences: { missing: 1, changed: 1, extraneous: 1 } },
+      { differences: { missing: 2, changed: 3, extraneous: 4 } },
+    ],
+    [{ type: 'first-join', plan }, {}, { firstJoin: plan }],
+    [{ type: 'progress', entries: 2, bytes: 3 }, {}, { staged: { entries: 2, bytes: 3 } }],
+    [{ type: 'failing', error: { code: 'ENOSPC', message: 'full', path: null } }, {}, { failing: 'ENOSPC: full' }],
+    [{ type: 'failing', error: null }, { failing: 'x' }, { failing: null }],
+    [
+      { type: 'problem', ...problem('a', 'still no') },
+      { problems: [problem('a'), problem('b')] },
+      { problems: [problem('b'), problem('a', 'still no')] },
+    ],
+    [{ type: 'mended', paths: ['a', 'c'] }, { problems: [problem('a'), problem('b')] }, { problems: [problem('b')] }],
+    [{ type: 'touched', hook: 0, paths: ['a'] }, {}, {}],
+    [{ type: 'consumed', bytes: 1 }, {}, {}],
+    [{ type: 'log', level: 'info', message: 'x', details: {} }, {}, {}],
+    [{ type: 'broken', error: { code: 'content-mismatch', message: 'x' } }, {}, {}],
+  ]
+  for (const [event, before, after] of CASES) {
+    it(`${event.type}: ${Object.keys(after).join(', ') || 'nothing'}`, () => {
+      const state = { ...fresh, ...before }
+      assert.deepEqual(nextRootState(state, event), { ...state, ...after })
+    })
+  }
+})
+
+it('of many problems the last are known', () => {
+  const problems = Array.from({ length: MOST_KNOWN }, (_, number) => problem(`p${number}`))
+  const state = nextRootState({ ...fresh, problems }, { type: 'problem', ...problem('new') })
+  assert.deepEqual([state.problems.length, state.problems[0]?.path, state.problems.at(-1)?.path], [100, 'p1', 'new'])
+})

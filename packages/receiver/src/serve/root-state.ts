@@ -1,0 +1,140 @@
+/**
+ * What one root is like, as status, readiness and metrics tell it: a value that each event replaces. Pure.
+ *
+ * Events come from the disk thread, from the link, and from those who start and stop both. INVARIANT: nobody but
+ * `nextRootState` makes a state from another.
+ */
+import {
+  type DiskEvent,
+  type FirstJoin,
+  type HelloPosition,
+  MOST_KNOWN,
+  type PathProblem,
+  type Phase,
+  type TrashStatus,
+} from '../root-messages.ts'
+
+export interface RootState {
+  readonly root: string
+  readonly phase: Phase
+  readonly connected: boolean
+  /** Since when it is not connected. */
+  readonly disconnectedAt: Date | null
+  /** It was live once since this process started. */
+  readonly synced: boolean
+  readonly sequence: number
+  readonly durableSequence: number
+  /** The agent's sequence, as far as it has told. */
+  readonly head: number
+  readonly staged: { readonly entries: number; readonly bytes: number }
+  readonly lastError: string | null
+  readonly failing: string | null
+  readonly problems: readonly PathProblem[]
+  readonly trash: TrashStatus
+  /** What resyncs have found since this process started. */
+  readonly differences: { readonly missing: number; readonly changed: number; readonly extraneous: number }
+  /** What the first join was going to do, if there was one since this process started. */
+  readonly firstJoin: FirstJoin | null
+}
+
+export type RootEvent =
+  | DiskEvent
+  /** The disk thread is ready; what an earlier one said of failures and problems is found out anew. */
+  | { type: 'opened' }
+  /** The target cannot be opened. */
+  | { type: 'refused'; message: string }
+  | { type: 'died' }
+  /** The disk thread has told its position for a new connection. */
+  | { type: 'position'; position: HelloPosition }
+  | { type: 'connected' }
+  /** `error` is null when it was asked for. */
+  | { type: 'disconnected'; error: string | null; at: Date }
+  /** It takes the place of a root that was closed for other settings. */
+  | { type: 'succeeded'; before: RootState }
+
+export function newRootState(root: string, now: Date): RootState {
+  return {
+    root,
+    phase: 'idle',
+    connected: false,
+    disconnectedAt: now,
+    synced: false,
+    sequence: 0,
+    durableSequence: 0,
+    head: 0,
+    staged: { entries: 0, bytes: 0 },
+    lastError: null,
+    failing: null,
+    problems: [],
+    trash: { batches: 0, bytes: 0, oldestAt: null },
+    differences: { missing: 0, changed: 0, extraneous: 0 },
+    firstJoin: null,
+  }
+}
+
+export function nextRootState(state: RootState, event: RootEvent): RootState {
+  switch (event.type) {
+    case 'opened':
+      return { ...state, failing: null, problems: [] }
+    case 'refused':
+      return { ...state, failing: event.message }
+    case 'died':
+      return { ...state, failing: state.failing ?? 'the disk thread died, and is being restarted' }
+    case 'position':
+      return { ...state, sequence: event.position.sequence, durableSequence: event.position.durable }
+    case 'connected':
+      return { ...state, connected: true, disconnectedAt: null, lastError: null }
+    case 'disconnected':
+      return {
+        ...state,
+        connected: false,
+        disconnectedAt: state.disconnectedAt ?? event.at,
+        lastError: event.error,
+      }
+    case 'succeeded':
+      return { ...state, synced: event.before.synced }
+    default:
+      return afterDiskEvent(state, event)
+  }
+}
+
+function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
+  switch (event.type) {
+    case 'committed':
+      return { ...state, sequence: event.repair ? state.sequence : event.sequence, head: event.head }
+    case 'durable':
+      return { ...state, durableSequence: event.sequence }
+    case 'phase':
+      return { ...state, phase: event.phase, synced: state.synced || event.phase === 'live' }
+    case 'trash':
+      return { ...state, trash: event.status }
+    case 'differences':
+      return { ...state, differences: sum(state.differences, event) }
+    case 'first-join':
+      return { ...state, firstJoin: event.plan }
+    case 'progress':
+      return { ...state, staged: { entries: event.entries, bytes: event.bytes } }
+    case 'failing':
+      return { ...state, failing: event.error === null ? null : `${event.error.code}: ${event.error.message}` }
+    case 'problem': {
+      const { path, code, message } = event
+      const others = state.problems.filter((problem) => problem.path !== path)
+      return { ...state, problems: [...others, { path, code, message }].slice(-MOST_KNOWN) }
+    }
+    case 'mended':
+      return { ...state, problems: state.problems.filter(({ path }) => !event.paths.includes(path)) }
+    case 'touched':
+    case 'consumed':
+    case 'log':
+    case 'broken':
+      return state
+  }
+}
+
+function sum(one: RootState['differences'], other: RootState['differences']): RootState['differences'] {
+  return {
+    missing: one.missing + other.missing,
+    changed: one.changed + other.changed,
+    extraneous: one.extraneous + other.extraneous,
+  }
+}
