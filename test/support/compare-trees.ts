@@ -5,6 +5,8 @@
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs'
 
 const PIECE_BYTES = 1 << 18
+/** Pieces of either side are read into the same memory, for thousands of files: comparisons are synchronous. */
+const PIECES = { ours: Buffer.alloc(PIECE_BYTES), theirs: Buffer.alloc(PIECE_BYTES) }
 
 export interface CompareOptions {
   /** Relative paths (as latin1 text of their bytes) that are left out, with everything below. */
@@ -14,7 +16,9 @@ export interface CompareOptions {
 /** @returns one line for every difference: nothing when the trees are equal in types, bytes, modes, owners and times */
 export function differences(source: string, target: string, { ignore = () => false }: CompareOptions = {}): string[] {
   const found: string[] = []
-  compareDirectory(Buffer.from(source), Buffer.from(target), '', found, ignore)
+  const [ours, theirs] = [Buffer.from(source), Buffer.from(target)]
+  compareAttributes(lstatSync(ours), lstatSync(theirs), '.', found)
+  compareDirectory(ours, theirs, '', found, ignore)
   return found
 }
 
@@ -25,7 +29,6 @@ function compareDirectory(
   found: string[],
   ignore: (path: string) => boolean,
 ): void {
-  compareAttributes(lstatSync(source), lstatSync(target), path === '' ? '.' : path, found)
   const ours = namesIn(source)
   const theirs = new Set(namesIn(target))
   for (const name of ours) {
@@ -51,10 +54,9 @@ function compareEntry(
   const theirs = lstatSync(target)
   if (kindOf(ours) !== kindOf(theirs)) {
     found.push(`kind: ${path} is ${kindOf(theirs)}, should be ${kindOf(ours)}`)
-  } else if (ours.isDirectory()) {
-    compareDirectory(source, target, path, found, ignore)
   } else {
     compareAttributes(ours, theirs, path, found)
+    if (ours.isDirectory()) compareDirectory(source, target, path, found, ignore)
     if (ours.isSymbolicLink() && !readlinkSync(source, 'buffer').equals(readlinkSync(target, 'buffer')))
       found.push(`link: ${path}`)
     if (ours.isFile() && (ours.size !== theirs.size || !hasSameContent(source, target))) found.push(`content: ${path}`)
@@ -65,11 +67,11 @@ function compareEntry(
 function hasSameContent(source: Buffer, target: Buffer): boolean {
   const [ours, theirs] = [openSync(source, 'r'), openSync(target, 'r')]
   try {
-    const [a, b] = [Buffer.allocUnsafe(PIECE_BYTES), Buffer.allocUnsafe(PIECE_BYTES)]
+    const { ours: a, theirs: b } = PIECES
     for (;;) {
       const [read, readTheirs] = [readSync(ours, a), readSync(theirs, b)]
       if (read !== readTheirs || !a.subarray(0, read).equals(b.subarray(0, read))) return false
-      if (read === 0) return true
+      if (read < PIECE_BYTES) return true
     }
   } finally {
     closeSync(ours)

@@ -154,11 +154,11 @@ export class Daemons implements AsyncDisposable {
     return (await this.health(number, '/readyz')).status === 200
   }
 
-  /** Restarts a receiver with the agent at another port, that of a Line. */
+  /** Has a receiver dial the agent at another port, that of a Line; a receiver that is down is started. */
   async redirect(number: number, port: number): Promise<void> {
-    await this.killReceiver(number)
     this.editReceiver(number, (config) => ({ ...config, agent: this.#url(port) }))
-    await this.startReceiver(number)
+    const receiver = this.receivers[number]
+    await (receiver?.isRunning === true ? this.hangUp(receiver) : this.startReceiver(number))
   }
 
   /** Changes agent.yaml, which takes effect with the next HUP or start. */

@@ -1,7 +1,7 @@
 /** Waits for a condition with a deadline: tests never sleep for a fixed time and hope. */
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Soon at first, then less often, because the awaited work needs the same processor. */
+/** Soon at first, then less often, and at most half of the time: the awaited work needs the same processor. */
 const FIRST_POLL_MS = 10
 const LAST_POLL_MS = 60
 const SLOWER = 1.3
@@ -17,10 +17,12 @@ export async function until<Result>(
 ): Promise<Exclude<Result, false | undefined | null>> {
   const end = performance.now() + deadlineMs
   for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LAST_POLL_MS, pollMs * SLOWER)) {
+    const askedAt = performance.now()
     const result = await attempt()
     if (result !== undefined && result !== false && result !== null)
       return result as Exclude<Result, false | undefined | null>
-    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${await describe()}`)
-    await delay(pollMs)
+    const now = performance.now()
+    if (now > end) throw new Error(`not within ${deadlineMs} ms: ${await describe()}`)
+    await delay(Math.max(pollMs, now - askedAt))
   }
 }
