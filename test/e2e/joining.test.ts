@@ -10,7 +10,6 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -19,11 +18,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { RECEIVER } from '../../build/programs.ts'
 import { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
+import { Daemons } from '../support/daemons.ts'
 import { Line } from '../support/line.ts'
-import { Rig } from '../support/rig.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
 const FILES = 200
@@ -43,30 +43,32 @@ function fillBoth(source: string, targets: string[]): void {
   for (const target of targets) execFileSync('cp', ['-a', source, target])
 }
 
-/** Starts the rig's only receiver on a line that counts bytes, after the first sync. */
-async function joined(rig: Rig, line: Line): Promise<void> {
-  await rig.redirect(0, line.port)
-  await rig.converged()
-}
+const daemons = new Daemons({ receivers: 1 })
+/** The receiver's way to the agent, which counts. */
+let line: Line
 
-function trashOf(rig: Rig): string[] {
-  const trash = join(rig.place, 'web1/state/trash/site')
-  return readdirSync(trash, { recursive: true, encoding: 'utf8' }).map((path) => path.replace(/^[^/]*\/?/, ''))
-}
+before(async () => {
+  await Site.on(daemons)
+  line = await Line.to(daemons.agentPort)
+  await daemons.redirect(0, line.port)
+})
+after(async () => {
+  await daemons[Symbol.asyncDispose]()
+  await line[Symbol.asyncDispose]()
+})
 
 test('a target that is identical already is adopted without a transfer, and is live', async () => {
-  await using rig = await Rig.start({ receivers: 1, receiversLater: true, prepare: fillBoth })
-  await using line = await Line.to(rig.agentPort)
-  await joined(rig, line)
+  line.received = 0
+  const site = await Site.on(daemons, { prepare: fillBoth })
+  await site.converged()
   assert.ok(line.received < LISTING_BYTES, `${line.received} bytes came`)
-  writeFileSync(join(rig.source, 'app/new'), 'new')
-  await rig.converged()
+  writeFileSync(join(site.source, 'app/new'), 'new')
+  await site.converged()
 })
 
 test('a target with other content, modes and times is repaired; strangers go to the trash, and are not lost', async () => {
-  await using rig = await Rig.start({
-    receivers: 1,
-    receiversLater: true,
+  line.received = 0
+  const site = await Site.on(daemons, {
     prepare: (source, targets) => {
       fillBoth(source, targets)
       const at = (path: string) => join(targets[0] ?? '', path)
@@ -81,17 +83,15 @@ test('a target with other content, modes and times is repaired; strangers go to 
       writeFileSync(at('app/stranger'), 'precious too')
     },
   })
-  await using line = await Line.to(rig.agentPort)
-  await joined(rig, line)
+  await site.converged()
   assert.ok(line.received < 2 * LISTING_BYTES + 5 * FILE_BYTES, `${line.received} bytes came`)
-  const trash = trashOf(rig)
+  const trash = site.trashOf(0)
   for (const path of ['strange/place/file', 'app/stranger']) assert.ok(trash.includes(path), `${path}: ${trash}`)
 })
 
 test('a first join says how much it is going to do before it does anything', async () => {
-  await using rig = await Rig.start({
-    receivers: 1,
-    receiversLater: true,
+  line.received = 0
+  const site = await Site.on(daemons, {
     prepare: (source, targets) => {
       fillBoth(source, targets)
       const at = (path: string) => join(targets[0] ?? '', path)
@@ -102,10 +102,10 @@ test('a first join says how much it is going to do before it does anything', asy
       writeFileSync(at('strange/place/file'), 'precious')
     },
   })
-  await rig.startReceiver(0)
-  await rig.converged()
-  const said = rig.logs.map(({ msg }) => msg).filter((msg) => /first join|committed|resync is over/.test(msg))
-  const trash = join(rig.place, 'web1/state/trash/site')
+  await site.converged()
+  const ofIt = daemons.logs.filter(({ root }) => root === site.name)
+  const said = ofIt.map(({ msg }) => msg).filter((msg) => /first join|committed|resync is over/.test(msg))
+  const trash = site.receiverState(0, 'trash')
   // Right are the root, app, app/deep with its file, and all files of app but three.
   const right = FILES + 1
   assert.equal(
@@ -113,43 +113,45 @@ test('a first join says how much it is going to do before it does anything', asy
     `first join, by size and time: ${right} entries are right, 2 missing (20.0 kB), 1 differ, 3 extraneous will go to the trash at ${trash}`,
   )
   assert.ok(said.length > 1)
-  const [root] = await rig.receiverRoots(0)
+  const root = await site.receiverRoot(0)
   const plan = { right, missing: 2, missingBytes: 2 * FILE_BYTES, differing: 1, extraneous: 3, trash }
   assert.deepEqual(root?.firstJoin, plan)
-  await rig.killReceiver(0)
-  await rig.startReceiver(0)
-  await rig.converged()
-  assert.equal((await rig.receiverRoots(0))[0]?.firstJoin, null)
+  await daemons.killReceiver(0)
+  await daemons.startReceiver(0)
+  await site.converged()
+  assert.equal((await site.receiverRoot(0))?.firstJoin, null)
 })
 
 test('a receiver that lost its state adopts what it has', async () => {
-  await using rig = await Rig.start({ receivers: 1, prepare: fill })
-  await rig.converged()
-  await rig.killReceiver(0)
-  rmSync(join(rig.place, 'web1/state'), { recursive: true })
-  await using line = await Line.to(rig.agentPort)
-  await joined(rig, line)
+  const site = await Site.on(daemons, { prepare: fill })
+  await site.converged()
+  await daemons.killReceiver(0)
+  rmSync(join(daemons.place, 'web1/state'), { recursive: true })
+  line.received = 0
+  await daemons.startReceiver(0)
+  await site.converged()
   assert.ok(line.received < LISTING_BYTES, `${line.received} bytes came`)
 })
 
 test('an agent that lost its index begins another epoch; receivers compare, and nothing is transferred', async () => {
-  await using rig = await Rig.start({ receivers: 1, prepare: fill })
-  await using line = await Line.to(rig.agentPort)
-  await joined(rig, line)
-  const before = (await rig.status()).roots[0]?.epoch
-  await rig.killAgent()
-  rmSync(join(rig.place, 'agent/roots'), { recursive: true })
+  const site = await Site.on(daemons, { prepare: fill })
+  await site.converged()
+  const epoch = (await site.root())?.epoch
+  await daemons.killAgent()
+  rmSync(site.agentState, { recursive: true })
   line.received = 0
-  await rig.startAgent()
-  await rig.converged()
-  assert.notEqual((await rig.status()).roots[0]?.epoch, before)
+  await daemons.startAgent()
+  await site.converged()
+  assert.notEqual((await site.root())?.epoch, epoch)
   assert.ok(line.received < LISTING_BYTES, `${line.received} bytes came`)
 })
 
 test('a receiver joins while changes flow', async () => {
-  await using rig = await Rig.start({ receivers: 2, receiversLater: true, prepare: fill })
-  await rig.startReceiver(0)
-  const joining = rig.startReceiver(1)
+  const site = await Site.on(daemons, { prepare: fill })
+  await daemons.killReceiver(0)
+  for (const directory of [site.targets[0] ?? '', join(daemons.place, 'web1/state')])
+    rmSync(directory, { recursive: true, force: true })
+  const joining = daemons.startReceiver(0)
   let isJoined = false
   void joining.then(() => {
     isJoined = true
@@ -157,22 +159,21 @@ test('a receiver joins while changes flow', async () => {
   let number = 0
   await until(
     () => {
-      appendFileSync(join(rig.source, 'app', `file-${number % FILES}`), 'more')
-      renameSync(join(rig.source, 'app/deep'), join(rig.source, 'app/deeper'))
-      renameSync(join(rig.source, 'app/deeper'), join(rig.source, 'app/deep'))
+      appendFileSync(join(site.source, 'app', `file-${number % FILES}`), 'more')
+      renameSync(join(site.source, 'app/deep'), join(site.source, 'app/deeper'))
+      renameSync(join(site.source, 'app/deeper'), join(site.source, 'app/deep'))
       number += 1
       return isJoined && number > 50
     },
     () => 'it did not come up',
   )
   await joining
-  await rig.converged()
+  await site.converged()
 })
 
 test('protected and excluded paths stay as they are, also in a directory that goes', async () => {
   const kept = { 'app/env.php': 'local', 'gone/local.conf': 'local', 'gone/cache/file': 'cached', 'var.log': 'log' }
-  await using rig = await Rig.start({
-    receivers: 1,
+  const site = await Site.on(daemons, {
     root: { exclude: ['cache/', '*.log'] },
     receiverRoot: { protect: ['app/env.php', 'local.conf'] },
     prepare: (source, targets) => {
@@ -188,55 +189,57 @@ test('protected and excluded paths stay as they are, also in a directory that go
     },
   })
   const ignore = (path: string) => /(^|\/)(env\.php|local\.conf|cache|var\.log)$/.test(path)
-  await rig.converged(30_000, ignore)
-  rmSync(join(rig.source, 'gone'), { recursive: true })
-  rmSync(join(rig.source, 'app/env.php'))
-  await rig.converged(30_000, (path) => ignore(path) || path === 'gone')
+  await site.converged(30_000, ignore)
+  rmSync(join(site.source, 'gone'), { recursive: true })
+  rmSync(join(site.source, 'app/env.php'))
+  await site.converged(30_000, (path) => ignore(path) || path === 'gone')
   for (const [path, content] of Object.entries(kept))
-    assert.equal(readFileSync(join(rig.targets[0] ?? '', path), 'utf8'), content, path)
+    assert.equal(readFileSync(join(site.targets[0] ?? '', path), 'utf8'), content, path)
   for (const path of ['gone/file', 'gone/cache/secret'])
-    assert.equal(existsSync(join(rig.targets[0] ?? '', path)), false, path)
+    assert.equal(existsSync(join(site.targets[0] ?? '', path)), false, path)
 })
 
 test('a second receiver on a target ends with 1 and says why; the first is not disturbed', async () => {
-  await using rig = await Rig.start({ receivers: 1, prepare: fill })
-  const file = join(rig.place, 'web1/receiver.yaml')
+  const site = await Site.on(daemons, { prepare: fill })
+  const file = join(daemons.place, 'web1/receiver.yaml')
   const config = JSON.parse(readFileSync(file, 'utf8')) as object
-  const other = join(rig.place, 'web1/second.yaml')
+  const other = join(daemons.place, 'web1/second.yaml')
   writeFileSync(other, JSON.stringify({ ...config, stateDir: 'second' }))
   const second = new Daemon('second', process.execPath, RECEIVER, ['run', '--config', other], process.env)
   const how = await second.ended
-  assert.match(how, /exit code 1\): rootferry-receiver: root site: .*target1 is served by another rootferry receiver/)
-  await rig.converged()
+  assert.match(how, /exit code 1\): rootferry-receiver: root \S+: .*target1 is served by another rootferry receiver/)
+  await site.converged()
 })
 
 test('a revoked token loses its connection at once; a later connection with it is refused', async () => {
-  await using rig = await Rig.start({ receivers: 1, prepare: fill })
-  await rig.converged()
-  assert.equal(await rig.ready(0), true)
-  rig.agentVerb('token', 'revoke', 'web1')
+  const site = await Site.on(daemons, { prepare: fill })
+  await site.converged()
+  assert.equal(await daemons.ready(0), true)
+  daemons.agentVerb('token', 'revoke', 'web1')
   await until(
     () =>
-      rig.logs.some(
+      daemons.logs.some(
         (line) => line.msg === 'not connected to the agent, trying again' && /revoked/.test(String(line['error'])),
       ),
-    () => JSON.stringify(rig.logs.slice(-10)),
+    () => JSON.stringify(daemons.logs.slice(-10)),
   )
-  const isUnauthorized = () => rig.logs.some(({ error }) => /unauthorized/.test(String(error)))
-  await until(isUnauthorized, () => JSON.stringify(rig.logs.slice(-10)))
+  const isUnauthorized = () => daemons.logs.some(({ error }) => /unauthorized/.test(String(error)))
+  await until(isUnauthorized, () => JSON.stringify(daemons.logs.slice(-10)))
+  // For the next case.
+  writeFileSync(join(daemons.place, 'web1/token'), daemons.agentVerb('token', 'create', 'web1'))
 })
 
 test('a receiver is not ready before its first sync, ready after it, and ends with 0 when told', async () => {
-  await using rig = await Rig.start({ receivers: 1, prepare: fill })
-  await rig.killReceiver(0)
-  await rig.killAgent()
-  rmSync(join(rig.place, 'web1/state'), { recursive: true, force: true })
-  await rig.startReceiver(0)
-  assert.equal(await rig.ready(0), false)
-  await rig.startAgent()
-  await rig.converged()
-  assert.equal(await rig.ready(0), true)
-  for (const daemon of [rig.receivers[0], rig.agent]) {
+  const site = await Site.on(daemons, { prepare: fill })
+  await daemons.killReceiver(0)
+  await daemons.killAgent()
+  rmSync(join(daemons.place, 'web1/state'), { recursive: true, force: true })
+  await daemons.startReceiver(0)
+  assert.equal(await daemons.ready(0), false)
+  await daemons.startAgent()
+  await site.converged()
+  assert.equal(await daemons.ready(0), true)
+  for (const daemon of [daemons.receivers[0], daemons.agent]) {
     void daemon?.stop()
     assert.match((await daemon?.ended) ?? '', /\(exit code 0\)/)
   }

@@ -45,6 +45,7 @@ export class Site {
   /** A new root in place of the one that the daemons served; daemons that are down are started. */
   static async on(daemons: Daemons, options: SiteOptions = {}): Promise<Site> {
     made += 1
+    daemons.logs.length = 0
     const site = new Site(daemons, `site${made}`, join(daemons.place, `place${made}`), options.sourceAt)
     await site.begin(options)
     return site
