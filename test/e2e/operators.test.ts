@@ -4,14 +4,18 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { AGENT } from '../../build/programs.ts'
-import { Rig } from '../support/rig.ts'
+import { Daemons } from '../support/daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-async function agentVerb(rig: Rig, words: string[], environment: Record<string, string> = {}) {
-  const parameters = [AGENT, ...words, '--config', join(rig.place, 'agent.yaml')]
+const daemons = new Daemons()
+after(() => daemons[Symbol.asyncDispose]())
+
+async function agentVerb(words: string[], environment: Record<string, string> = {}) {
+  const parameters = [AGENT, ...words, '--config', join(daemons.place, 'agent.yaml')]
   try {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, parameters, {
       env: { ...process.env, ...environment },
@@ -23,23 +27,93 @@ async function agentVerb(rig: Rig, words: string[], environment: Record<string, 
   }
 }
 
-test('status: 0 when all are live, 3 when a receiver is not, 69 without an agent, 77 without a right', async () => {
-  await using rig = await Rig.start({ receivers: 2, prepare: (source) => writeFileSync(join(source, 'a'), 'a') })
-  await rig.inSync()
-  const well = await agentVerb(rig, ['status'])
-  assert.equal(well.code, 0, well.stdout + well.stderr)
-  assert.match(well.stdout, /^site +ready +/m)
-  assert.match(well.stdout, /^web2 +site +live +/m)
-  assert.ok(!well.stdout.includes('\u001b'), 'no colours where there is no terminal')
-  assert.equal((await agentVerb(rig, ['guard', 'accept', 'site'])).code, 1)
-  assert.equal((await agentVerb(rig, ['status'], { ROOTFERRY_TOKEN: 'rf_wrong' })).code, 77)
+test('a receiver that has a token and was never here is shown as offline', async () => {
+  await Site.on(daemons)
+  daemons.agentVerb('token', 'create', 'late')
+  const late = await until(
+    async () => (await daemons.status()).receivers.find(({ name }) => name === 'late'),
+    () => 'the token was not noticed',
+  )
+  assert.equal(late.state, 'offline')
+  assert.equal(
+    (await daemons.status()).receivers.find(({ name }) => name === 'stranger'),
+    undefined,
+  )
+  daemons.agentVerb('token', 'revoke', 'late')
+})
 
-  await rig.killReceiver(1)
+test('resync without --wait prints an id that the API knows', async () => {
+  const site = await Site.on(daemons)
+  await site.inSync()
+  const { code, stdout } = await agentVerb(['resync', '--dry-run'])
+  assert.equal(code, 0)
+  assert.match(stdout, /^[0-9a-f]{16}\n$/)
+  assert.equal((await daemons.admin(`/v1/resyncs/${stdout.trim()}`)).status, 200)
+  const unknown = await agentVerb(['resync', '--receiver', 'nobody'])
+  assert.equal(unknown.code, 1)
+  assert.match(unknown.stderr, /^rootferry-agent: there is no receiver "nobody"\n$/)
+})
+
+test('resync --wait: 3 and the paths when anything differs, mended or not; 0 when nothing does', async () => {
+  const site = await Site.on(daemons, {
+    prepare: (source) => ['a', 'b', 'c'].forEach((name) => writeFileSync(join(source, name), name)),
+  })
+  await site.inSync()
+  const [target = ''] = site.targets
+  writeFileSync(join(target, 'a'), 'edited')
+  rmSync(join(target, 'b'))
+  writeFileSync(join(target, 'stranger'), '')
+  const dry = await agentVerb(['resync', '--wait', '--dry-run', '--json'])
+  assert.equal(dry.code, 3, dry.stderr)
+  const found = JSON.parse(dry.stdout) as { receivers: { web1: { differences: { path: string; kind: string }[] } } }
+  const kinds = new Map(found.receivers.web1.differences.map(({ path, kind }) => [path, kind]))
+  assert.deepEqual([kinds.get('a'), kinds.get('b'), kinds.get('stranger')], ['changed', 'missing', 'extraneous'])
+  const real = await agentVerb(['resync', '--wait'])
+  assert.equal(real.code, 3)
+  assert.match(real.stdout, /^web1 +missing +b$/m)
+  assert.match(real.stdout, /^resync [0-9a-f]+ is done\n$/m)
+  assert.ok(!/[\u001b█]/.test(real.stdout + real.stderr), 'a bar where there is no terminal')
+  await site.converged()
+  assert.equal((await agentVerb(['resync', '--wait', '--check', 'content', '--root', site.name])).code, 0)
+  const typed = await agentVerb(['resync', '--wait', '--path', './a/', '--path', './'])
+  assert.equal(typed.code, 0, typed.stderr)
+})
+
+test('events tell of changesets and of receivers that come and go; Last-Event-ID brings what was missed', async () => {
+  const site = await Site.on(daemons)
+  await site.inSync()
+  await using first = await listen({})
+  mkdirSync(join(site.source, 'new'))
+  const changeset = await first.next('changeset')
+  assert.equal(changeset.data['receiver'], 'web1')
+  assert.ok(Number(changeset.data['propagationSeconds']) >= 0)
+  await daemons.killReceiver(0)
+  const gone = await first.next('receiver')
+  assert.deepEqual([gone.data['name'], gone.data['state']], ['web1', 'offline'])
+
+  await using second = await listen({ 'Last-Event-ID': changeset.id })
+  assert.equal((await second.next('receiver')).id, gone.id)
+  await using stale = await listen({ 'Last-Event-ID': 'another-1' })
+  await stale.next('missed')
+})
+
+test('status: 0 when all are live, 3 when a receiver is not, 69 without an agent, 77 without a right', async () => {
+  const site = await Site.on(daemons, { prepare: (source) => writeFileSync(join(source, 'a'), 'a') })
+  await site.inSync()
+  const well = await agentVerb(['status'])
+  assert.equal(well.code, 0, well.stdout + well.stderr)
+  assert.match(well.stdout, new RegExp(`^${site.name} +ready +`, 'm'))
+  assert.match(well.stdout, new RegExp(`^web2 +${site.name} +live +`, 'm'))
+  assert.ok(!well.stdout.includes('\u001b'), 'no colours where there is no terminal')
+  assert.equal((await agentVerb(['guard', 'accept', site.name])).code, 1)
+  assert.equal((await agentVerb(['status'], { ROOTFERRY_TOKEN: 'rf_wrong' })).code, 77)
+
+  await daemons.killReceiver(1)
   await until(
-    async () => (await agentVerb(rig, ['status'])).code === 3,
+    async () => (await agentVerb(['status'])).code === 3,
     () => 'status did not notice',
   )
-  const json = await agentVerb(rig, ['status', '--json'])
+  const json = await agentVerb(['status', '--json'])
   const { receivers } = JSON.parse(json.stdout) as { receivers: { name: string; state: string }[] }
   assert.deepEqual(
     receivers.map(({ name, state }) => [name, state]),
@@ -49,80 +123,10 @@ test('status: 0 when all are live, 3 when a receiver is not, 69 without an agent
     ],
   )
 
-  await rig.killAgent()
-  const unreachable = await agentVerb(rig, ['status'])
+  await daemons.killAgent()
+  const unreachable = await agentVerb(['status'])
   assert.equal(unreachable.code, 69)
   assert.match(unreachable.stderr, /^rootferry-agent: the agent cannot be reached at http:[^\n]*\n$/)
-})
-
-test('a receiver that has a token and was never here is shown as offline', async () => {
-  await using rig = await Rig.start({ receivers: 1 })
-  rig.agentVerb('token', 'create', 'late')
-  const late = await until(
-    async () => (await rig.status()).receivers.find(({ name }) => name === 'late'),
-    () => 'the token was not noticed',
-  )
-  assert.equal(late.state, 'offline')
-  assert.equal(
-    (await rig.status()).receivers.find(({ name }) => name === 'stranger'),
-    undefined,
-  )
-})
-
-test('resync without --wait prints an id that the API knows', async () => {
-  await using rig = await Rig.start({ receivers: 1 })
-  await rig.inSync()
-  const { code, stdout } = await agentVerb(rig, ['resync', '--dry-run'])
-  assert.equal(code, 0)
-  assert.match(stdout, /^[0-9a-f]{16}\n$/)
-  assert.equal((await rig.admin(`/v1/resyncs/${stdout.trim()}`)).status, 200)
-  const unknown = await agentVerb(rig, ['resync', '--receiver', 'nobody'])
-  assert.equal(unknown.code, 1)
-  assert.match(unknown.stderr, /^rootferry-agent: there is no receiver "nobody"\n$/)
-})
-
-test('resync --wait: 3 and the paths when anything differs, mended or not; 0 when nothing does', async () => {
-  await using rig = await Rig.start({
-    receivers: 1,
-    prepare: (source) => ['a', 'b', 'c'].forEach((name) => writeFileSync(join(source, name), name)),
-  })
-  await rig.inSync()
-  const [target = ''] = rig.targets
-  writeFileSync(join(target, 'a'), 'edited')
-  rmSync(join(target, 'b'))
-  writeFileSync(join(target, 'stranger'), '')
-  const dry = await agentVerb(rig, ['resync', '--wait', '--dry-run', '--json'])
-  assert.equal(dry.code, 3, dry.stderr)
-  const found = JSON.parse(dry.stdout) as { receivers: { web1: { differences: { path: string; kind: string }[] } } }
-  const kinds = new Map(found.receivers.web1.differences.map(({ path, kind }) => [path, kind]))
-  assert.deepEqual([kinds.get('a'), kinds.get('b'), kinds.get('stranger')], ['changed', 'missing', 'extraneous'])
-  const real = await agentVerb(rig, ['resync', '--wait'])
-  assert.equal(real.code, 3)
-  assert.match(real.stdout, /^web1 +missing +b$/m)
-  assert.match(real.stdout, /^resync [0-9a-f]+ is done\n$/m)
-  assert.ok(!/[\u001b█]/.test(real.stdout + real.stderr), 'a bar where there is no terminal')
-  await rig.converged()
-  assert.equal((await agentVerb(rig, ['resync', '--wait', '--check', 'content', '--root', 'site'])).code, 0)
-  const typed = await agentVerb(rig, ['resync', '--wait', '--path', './a/', '--path', './'])
-  assert.equal(typed.code, 0, typed.stderr)
-})
-
-test('events tell of changesets and of receivers that come and go; Last-Event-ID brings what was missed', async () => {
-  await using rig = await Rig.start({ receivers: 1 })
-  await rig.inSync()
-  await using first = await listen(rig, {})
-  mkdirSync(join(rig.source, 'new'))
-  const changeset = await first.next('changeset')
-  assert.equal(changeset.data['receiver'], 'web1')
-  assert.ok(Number(changeset.data['propagationSeconds']) >= 0)
-  await rig.killReceiver(0)
-  const gone = await first.next('receiver')
-  assert.deepEqual([gone.data['name'], gone.data['state']], ['web1', 'offline'])
-
-  await using second = await listen(rig, { 'Last-Event-ID': changeset.id })
-  assert.equal((await second.next('receiver')).id, gone.id)
-  await using stale = await listen(rig, { 'Last-Event-ID': 'another-1' })
-  await stale.next('missed')
 })
 
 interface ServerEvent {
@@ -132,9 +136,9 @@ interface ServerEvent {
 }
 
 /** A connection to /v1/events; `next` waits for an event of the given type. */
-async function listen(rig: Rig, headers: Record<string, string>) {
+async function listen(headers: Record<string, string>) {
   const ending = new AbortController()
-  const response = await rig.admin('/v1/events', { headers, signal: ending.signal })
+  const response = await daemons.admin('/v1/events', { headers, signal: ending.signal })
   assert.match(response.headers.get('content-type') ?? '', /^text\/event-stream/)
   const events: ServerEvent[] = []
   let text = ''

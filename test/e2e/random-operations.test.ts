@@ -8,11 +8,12 @@
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import fc from 'fast-check'
+import { Daemons } from '../support/daemons.ts'
 import { Line } from '../support/line.ts'
 import { operation, perform } from '../support/operations.ts'
-import { Rig } from '../support/rig.ts'
+import { Site } from '../support/site.ts'
 
 const RUNS = Number(process.env['ROOTFERRY_RUNS'] ?? 200)
 const SEED = Number(process.env['ROOTFERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
@@ -33,27 +34,30 @@ const run = fc.record({
   after: fc.array(operation, { maxLength: 12 }),
 })
 
+const daemons = new Daemons()
+after(() => daemons[Symbol.asyncDispose]())
+
 for (const backend of ['chokidar', 'directory'] as const) {
   test(`random operations converge (${backend} watcher, ${RUNS / 2} runs, seed ${SEED})`, async () => {
     const lines: Line[] = []
-    await using rig = await Rig.start({ root: { watch: { backend } }, receiverRoot: { allowSetuid: true } })
+    const site = await Site.on(daemons, { root: { watch: { backend } }, receiverRoot: { allowSetuid: true } })
     await using links = new AsyncDisposableStack()
     for (const number of [0, 1]) {
-      const line = links.use(await Line.to(rig.agentPort))
+      const line = links.use(await Line.to(daemons.agentPort))
       lines.push(line)
-      await rig.redirect(number, line.port)
+      await daemons.redirect(number, line.port)
     }
-    const outside = join(rig.place, 'outside')
+    const outside = join(site.place, 'outside')
     mkdirSync(outside)
-    await rig.converged()
+    await site.converged()
     const samples = fc.sample(run, { numRuns: Math.ceil(RUNS / 2), seed: SEED })
     for (const [number, { before, trouble: what, after }] of samples.entries()) {
-      for (const step of before) perform(rig.source, outside, step)
-      const recover = await strike(what, rig, lines)
-      for (const step of after) perform(rig.source, outside, step)
+      for (const step of before) perform(site.source, outside, step)
+      const recover = await strike(what, lines)
+      for (const step of after) perform(site.source, outside, step)
       await recover()
       try {
-        await rig.converged()
+        await site.converged()
       } catch (error) {
         assert.fail(
           `seed ${SEED}, run ${number}: ${JSON.stringify(samples[number])}\n${error instanceof Error ? error.message : ''}`,
@@ -64,7 +68,7 @@ for (const backend of ['chokidar', 'directory'] as const) {
 }
 
 /** Makes trouble now. @returns a function that repairs it */
-async function strike(what: Trouble, rig: Rig, lines: Line[]): Promise<() => Promise<void>> {
+async function strike(what: Trouble, lines: Line[]): Promise<() => Promise<void>> {
   const nothing = () => Promise.resolve()
   switch (what.kind) {
     case 'none':
@@ -76,10 +80,10 @@ async function strike(what: Trouble, rig: Rig, lines: Line[]): Promise<() => Pro
       lines[what.receiver]?.block()
       return async () => lines[what.receiver]?.unblock()
     case 'kill-receiver':
-      await rig.killReceiver(what.receiver)
-      return () => rig.startReceiver(what.receiver)
+      await daemons.killReceiver(what.receiver)
+      return () => daemons.startReceiver(what.receiver)
     case 'kill-agent':
-      await rig.killAgent()
-      return () => rig.startAgent()
+      await daemons.killAgent()
+      return () => daemons.startAgent()
   }
 }

@@ -7,12 +7,17 @@ import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { connect } from 'node:tls'
 import { makeSelfSigned } from '../../packages/agent/src/serve/door/self-signed.ts'
 import { fingerprintOf } from '../../packages/protocol/src/index.ts'
+import { Daemons } from '../support/daemons.ts'
 import { Rig } from '../support/rig.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+
+const daemons = new Daemons({ receivers: 1, tls: true })
+after(() => daemons[Symbol.asyncDispose]())
 
 interface ReceiverFile {
   fingerprint?: string
@@ -24,12 +29,10 @@ function edit<Shape>(file: string, change: (config: Shape) => Shape): void {
 }
 
 /** Sends HUP and waits for the daemon's answer in its log. */
-async function hangUp(rig: Rig, who: 'agent' | 'web1', message: string): Promise<void> {
-  const daemon = who === 'agent' ? rig.agent : rig.receivers[0]
+async function hangUp(daemons: Daemons, who: 'agent' | 'web1', message: string): Promise<void> {
+  const daemon = who === 'agent' ? daemons.agent : daemons.receivers[0]
   assert.ok(daemon)
-  const said = daemon.says(message)
-  process.kill(daemon.pid, 'SIGHUP')
-  await said
+  await daemons.hangUp(daemon, message)
 }
 const READ = 'configuration was read again'
 const BAD = 'the new configuration is bad, the old one stays in force'
@@ -46,51 +49,51 @@ function fingerprintIn(pem: string): string {
   return fingerprintOf(new X509Certificate(pem.slice(pem.indexOf('-----BEGIN CERT'))).raw)
 }
 
-test('another certificate is shown after a HUP, sessions go on; one that is bad is not taken', async () => {
-  await using rig = await Rig.start({ receivers: 1, tls: true })
-  await rig.converged()
-  const agentFile = join(rig.place, 'agent.yaml')
-  const pem = await makeSelfSigned(['127.0.0.1'], new Date())
-  writeFileSync(join(rig.place, 'pair.pem'), pem)
-  edit<object>(agentFile, (config) => ({ ...config, tls: { cert: 'pair.pem', key: 'pair.pem' } }))
-  const connectedAt = async () => (await rig.status()).receivers.map((receiver) => JSON.stringify(receiver)).join()
-  const before = /"connectedAt":"([^"]+)"/.exec(await connectedAt())?.[1]
-  await hangUp(rig, 'agent', READ)
-  assert.equal(await shownFingerprint(rig.agentPort), fingerprintIn(pem))
-  writeFileSync(join(rig.place, 'pair.pem'), 'nothing')
-  await hangUp(rig, 'agent', 'the certificate cannot be used, the old one stays in force')
-  assert.equal(await shownFingerprint(rig.agentPort), fingerprintIn(pem))
-  writeFileSync(join(rig.source, 'a'), 'still there')
-  await rig.converged()
-  assert.equal(/"connectedAt":"([^"]+)"/.exec(await connectedAt())?.[1], before)
-})
-
 test('a receiver takes a new pin at a HUP; a bad file changes nothing', async () => {
-  await using rig = await Rig.start({ receivers: 1, tls: true })
-  await rig.converged()
-  const file = join(rig.place, 'web1/receiver.yaml')
+  const site = await Site.on(daemons)
+  await site.converged()
+  const file = join(daemons.place, 'web1/receiver.yaml')
   const good = readFileSync(file, 'utf8')
   const wrong = `sha256:${'0'.repeat(64)}`
-  edit<ReceiverFile>(file, (config) => ({ ...config, fingerprint: wrong }))
-  await hangUp(rig, 'web1', 'not connected to the agent, trying again')
+  daemons.editReceiver(0, (config) => ({ ...config, fingerprint: wrong }))
+  await hangUp(daemons, 'web1', 'not connected to the agent, trying again')
   writeFileSync(file, good.replace('sha256:', 'sha512:'))
-  await hangUp(rig, 'web1', BAD)
-  assert.equal((await rig.status()).receivers[0]?.state, 'offline')
+  await hangUp(daemons, 'web1', BAD)
+  assert.equal((await daemons.status()).receivers[0]?.state, 'offline')
   writeFileSync(file, good)
-  await hangUp(rig, 'web1', READ)
-  await rig.converged()
+  await hangUp(daemons, 'web1', READ)
+  await site.converged()
 })
 
 test('a receiver takes a new token at a HUP and is back at once', async () => {
-  await using rig = await Rig.start({ receivers: 1, tls: true })
-  await rig.converged()
-  const lost = rig.receivers[0]?.says('not connected to the agent, trying again')
-  rig.agentVerb('token', 'revoke', 'web1')
+  const site = await Site.on(daemons)
+  await site.converged()
+  const lost = daemons.receivers[0]?.says('not connected to the agent, trying again')
+  daemons.agentVerb('token', 'revoke', 'web1')
   await lost
-  writeFileSync(join(rig.place, 'web1/token'), rig.agentVerb('token', 'create', 'web1'))
-  await hangUp(rig, 'web1', READ)
-  writeFileSync(join(rig.source, 'a'), 'with the new token')
-  await rig.converged()
+  writeFileSync(join(daemons.place, 'web1/token'), daemons.agentVerb('token', 'create', 'web1'))
+  await hangUp(daemons, 'web1', READ)
+  writeFileSync(join(site.source, 'a'), 'with the new token')
+  await site.converged()
+})
+
+test('another certificate is shown after a HUP, sessions go on; one that is bad is not taken', async () => {
+  const site = await Site.on(daemons)
+  await site.converged()
+  const agentFile = join(daemons.place, 'agent.yaml')
+  const pem = await makeSelfSigned(['127.0.0.1'], new Date())
+  writeFileSync(join(daemons.place, 'pair.pem'), pem)
+  edit<object>(agentFile, (config) => ({ ...config, tls: { cert: 'pair.pem', key: 'pair.pem' } }))
+  const connectedAt = async () => (await daemons.status()).receivers.map((receiver) => JSON.stringify(receiver)).join()
+  const before = /"connectedAt":"([^"]+)"/.exec(await connectedAt())?.[1]
+  await hangUp(daemons, 'agent', READ)
+  assert.equal(await shownFingerprint(daemons.agentPort), fingerprintIn(pem))
+  writeFileSync(join(daemons.place, 'pair.pem'), 'nothing')
+  await hangUp(daemons, 'agent', 'the certificate cannot be used, the old one stays in force')
+  assert.equal(await shownFingerprint(daemons.agentPort), fingerprintIn(pem))
+  writeFileSync(join(site.source, 'a'), 'still there')
+  await site.converged()
+  assert.equal(/"connectedAt":"([^"]+)"/.exec(await connectedAt())?.[1], before)
 })
 
 test('a receiver protects and takes in roots at a HUP, and stays ready; a root that cannot be opened changes nothing', async () => {

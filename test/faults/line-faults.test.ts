@@ -7,11 +7,17 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { differences } from '../support/compare-trees.ts'
+import { Daemons } from '../support/daemons.ts'
 import { Line } from '../support/line.ts'
-import { Rig } from '../support/rig.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+
+/** One receiver behind a line, and several of which some are. */
+const pair = new Daemons({ receivers: 1, agentConfig: { compression: 'never' } })
+const many = new Daemons({ receivers: 4, agentConfig: { compression: 'never' } })
+after(() => Promise.all([pair, many].map((daemons) => daemons[Symbol.asyncDispose]())))
 
 /** changeset, segment, its bytes, commit. */
 const FRAMES = 4
@@ -26,60 +32,60 @@ function change(source: string, number: number): void {
   for (const name of ['a', 'b', 'c']) writeFileSync(join(directory, name), `${name} of ${number}\n`.repeat(200))
 }
 
-async function sequenceOf(rig: Rig): Promise<number> {
-  return (await rig.status()).receivers[0]?.sequence ?? Number.NaN
+async function sequenceOf(): Promise<number> {
+  return (await pair.status()).receivers[0]?.sequence ?? Number.NaN
 }
 
 test('a line that breaks after any frame of a changeset, or within it: the target becomes right, and no sequence goes back', async () => {
-  await using rig = await Rig.start({ receivers: 1, agentConfig: { compression: 'never' } })
-  await using line = await Line.to(rig.agentPort)
-  await rig.redirect(0, line.port)
-  await rig.converged()
+  const site = await Site.on(pair)
+  await using line = await Line.to(pair.agentPort)
+  await pair.redirect(0, line.port)
+  await site.converged()
   let number = 0
   for (let round = 0; round < ROUNDS; round += 1) {
     for (let frame = 1; frame <= FRAMES; frame += 1) {
       for (const isInside of [false, true]) {
-        const before = await sequenceOf(rig)
+        const before = await sequenceOf()
         line.breakAt({ frame, isInside })
-        change(rig.source, number)
+        change(site.source, number)
         number += 1
         await until(
           () => !line.isBreakDue,
           () => `no frame ${frame} came`,
         )
-        await rig.converged()
-        assert.ok((await sequenceOf(rig)) > before, `frame ${frame}`)
+        await site.converged()
+        assert.ok((await sequenceOf()) > before, `frame ${frame}`)
       }
     }
   }
 })
 
 test('a commit whose acknowledgement is lost is not done again', async () => {
-  await using rig = await Rig.start({ receivers: 1 })
-  await using line = await Line.to(rig.agentPort)
-  await rig.redirect(0, line.port)
-  await rig.converged()
+  const site = await Site.on(pair)
+  await using line = await Line.to(pair.agentPort)
+  await pair.redirect(0, line.port)
+  await site.converged()
   const content = 'x'.repeat(300_000)
   line.mute()
-  writeFileSync(join(rig.source, 'page'), content)
+  writeFileSync(join(site.source, 'page'), content)
   await until(
-    () => rig.logs.some(({ msg, added }) => msg === 'changeset committed' && added === 1),
+    () => pair.logs.some(({ msg, added }) => msg === 'changeset committed' && added === 1),
     () => 'it was not committed',
   )
-  assert.equal(readFileSync(join(rig.targets[0] ?? '', 'page'), 'utf8'), content)
+  assert.equal(readFileSync(join(site.targets[0] ?? '', 'page'), 'utf8'), content)
   line.received = 0
   line.cut()
-  await rig.converged()
+  await site.converged()
   assert.ok(line.received < 8_192, `${line.received} bytes came again`)
 })
 
 test('a line that is reset during the upgrade, or in the welcome, again and again: it is dialled until it holds', async () => {
-  await using rig = await Rig.start({ receivers: 1 })
-  await using line = await Line.to(rig.agentPort)
-  await rig.redirect(0, line.port)
-  await rig.converged()
+  const site = await Site.on(pair)
+  await using line = await Line.to(pair.agentPort)
+  await pair.redirect(0, line.port)
+  await site.converged()
   line.block()
-  change(rig.source, 1)
+  change(site.source, 1)
   for (const frame of [0, 1, 0]) {
     line.breakAt({ frame, isInside: true })
     line.unblock()
@@ -88,38 +94,38 @@ test('a line that is reset during the upgrade, or in the welcome, again and agai
       () => 'it did not come back',
     )
   }
-  await rig.converged()
+  await site.converged()
 })
 
 test('over a slow line a change comes whole, and the other receiver does not wait for it', async () => {
-  await using rig = await Rig.start({ receivers: 2, agentConfig: { compression: 'never' } })
-  await using line = await Line.to(rig.agentPort)
-  await rig.redirect(0, line.port)
-  await rig.converged()
+  const site = await Site.on(many)
+  await using line = await Line.to(many.agentPort)
+  await many.redirect(0, line.port)
+  await site.converged()
   line.throttle(SLOW_BYTES)
-  writeFileSync(join(rig.source, 'large'), randomBytes(3 * SLOW_BYTES))
+  writeFileSync(join(site.source, 'large'), randomBytes(3 * SLOW_BYTES))
   await until(
-    () => isEqual(rig, 1),
+    () => isEqual(site, 1),
     () => 'it did not come over the other line',
   )
-  assert.ok(!isEqual(rig, 0), 'the line was not slow')
-  writeFileSync(join(rig.source, 'small'), 'on the way meanwhile')
+  assert.ok(!isEqual(site, 0), 'the line was not slow')
+  writeFileSync(join(site.source, 'small'), 'on the way meanwhile')
   await until(
-    () => isEqual(rig, 1),
+    () => isEqual(site, 1),
     () => 'a second change did not come over the other line',
   )
-  await rig.converged()
+  await site.converged()
 })
 
 test('a line that is silent for longer than the heartbeat allows is given up by both ends, and dialled anew', async (t) => {
   if (!IS_LONG) return t.skip('waits for the heartbeat, a minute: ROOTFERRY_LONG=1')
-  await using rig = await Rig.start({ receivers: 1 })
-  await using line = await Line.to(rig.agentPort)
-  await rig.redirect(0, line.port)
-  await rig.converged()
+  const site = await Site.on(pair)
+  await using line = await Line.to(pair.agentPort)
+  await pair.redirect(0, line.port)
+  await site.converged()
   line.stall()
-  change(rig.source, 1)
-  const lost = async () => (await rig.status()).receivers[0]
+  change(site.source, 1)
+  const lost = async () => (await pair.status()).receivers[0]
   const { lastError } = await until(
     async () => {
       const receiver = await lost()
@@ -130,38 +136,38 @@ test('a line that is silent for longer than the heartbeat allows is given up by 
   )
   t.diagnostic(`the agent says: ${lastError}`)
   await until(
-    () => rig.logs.some(({ error }) => String(error).startsWith('heartbeat-lost')),
+    () => pair.logs.some(({ error }) => String(error).startsWith('heartbeat-lost')),
     () => 'the receiver did not say so',
     90_000,
   )
   line.flow()
-  await rig.converged()
+  await site.converged()
 })
 
 test('alongside a line that stalls and one that flaps the others continue', async () => {
-  await using rig = await Rig.start({ receivers: 4 })
-  await using slow = await Line.to(rig.agentPort)
-  await using flapping = await Line.to(rig.agentPort)
-  await rig.redirect(0, slow.port)
-  await rig.redirect(1, flapping.port)
-  await rig.converged()
+  const site = await Site.on(many)
+  await using slow = await Line.to(many.agentPort)
+  await using flapping = await Line.to(many.agentPort)
+  await many.redirect(0, slow.port)
+  await many.redirect(1, flapping.port)
+  await site.converged()
   slow.stall()
   for (let number = 0; number < 10; number += 1) {
-    change(rig.source, number)
+    change(site.source, number)
     flapping.cut()
     await until(
-      () => [2, 3].every((healthy) => isEqual(rig, healthy)),
+      () => [2, 3].every((healthy) => isEqual(site, healthy)),
       () => `change ${number} did not come to the healthy ones`,
     )
-    assert.ok(!isEqual(rig, 0), 'the stalled line let something through')
+    assert.ok(!isEqual(site, 0), 'the stalled line let something through')
   }
   slow.flow()
-  await rig.converged()
+  await site.converged()
 })
 
-function isEqual(rig: Rig, number: number): boolean {
+function isEqual({ source, targets }: Site, number: number): boolean {
   try {
-    return differences(rig.source, rig.targets[number] ?? '').length === 0
+    return differences(source, targets[number] ?? '').length === 0
   } catch {
     // Something went away while it was compared: not equal yet.
     return false

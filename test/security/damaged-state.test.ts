@@ -3,9 +3,13 @@ import assert from 'node:assert/strict'
 import { closeSync, ftruncateSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { test } from 'node:test'
-import { Rig } from '../support/rig.ts'
+import { after, test } from 'node:test'
+import { Daemons } from '../support/daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+
+const daemons = new Daemons({ receivers: 1 })
+after(() => daemons[Symbol.asyncDispose]())
 
 const DAMAGES: Record<string, (file: string) => void> = {
   'overwritten with garbage': (file) => writeFileSync(file, Buffer.alloc(40_000, 'garbage ')),
@@ -40,17 +44,17 @@ const fill = (source: string) => {
 test('a damaged index is set aside and begun anew; receivers compare, and nothing is lost or deleted', async (t) => {
   for (const [what, damage] of Object.entries(DAMAGES)) {
     await t.test(what, async () => {
-      await using rig = await Rig.start({ receivers: 1, prepare: fill })
-      await rig.converged()
-      const { epoch } = (await rig.status()).roots[0] ?? {}
-      await rig.agent?.stop()
-      const file = join(rig.place, 'agent/roots/site/index.db')
+      const site = await Site.on(daemons, { prepare: fill })
+      await site.converged()
+      const { epoch } = (await site.root()) ?? {}
+      await daemons.agent?.stop()
+      const file = join(site.agentState, 'index.db')
       dropLog(file)
       damage(file)
-      await rig.startAgent()
-      writeFileSync(join(rig.source, 'later'), 'later')
-      await rig.converged()
-      assert.notEqual((await rig.status()).roots[0]?.epoch, epoch)
+      await daemons.startAgent()
+      writeFileSync(join(site.source, 'later'), 'later')
+      await site.converged()
+      assert.notEqual((await site.root())?.epoch, epoch)
     })
   }
 })
@@ -58,28 +62,28 @@ test('a damaged index is set aside and begun anew; receivers compare, and nothin
 test('a damaged ledger is set aside, and the target compared', async (t) => {
   for (const [what, damage] of Object.entries(DAMAGES)) {
     await t.test(what, async () => {
-      await using rig = await Rig.start({ receivers: 1, prepare: fill })
-      await rig.converged()
-      await rig.receivers[0]?.stop()
-      const file = join(rig.place, 'web1/state/roots/site/ledger.sqlite')
+      const site = await Site.on(daemons, { prepare: fill })
+      await site.converged()
+      await daemons.receivers[0]?.stop()
+      const file = join(site.receiverState(0), 'ledger.sqlite')
       dropLog(file)
       damage(file)
-      rmSync(join(rig.targets[0] ?? '', 'file-7'))
-      writeFileSync(join(rig.targets[0] ?? '', 'file-8'), 'changed meanwhile')
-      await rig.startReceiver(0)
-      await rig.converged()
+      rmSync(join(site.targets[0] ?? '', 'file-7'))
+      writeFileSync(join(site.targets[0] ?? '', 'file-8'), 'changed meanwhile')
+      await daemons.startReceiver(0)
+      await site.converged()
     })
   }
 })
 
 test('state of a newer version is left alone: one line, and an exit code', async () => {
-  await using rig = await Rig.start({ receivers: 1, prepare: fill })
-  await rig.converged()
-  await rig.receivers[0]?.stop()
-  await rig.agent?.stop()
+  const site = await Site.on(daemons, { prepare: fill })
+  await site.converged()
+  await daemons.receivers[0]?.stop()
+  await daemons.agent?.stop()
   for (const [file, start] of [
-    [join(rig.place, 'agent/roots/site/index.db'), () => rig.startAgent()],
-    [join(rig.place, 'web1/state/roots/site/ledger.sqlite'), () => rig.startReceiver(0)],
+    [join(site.agentState, 'index.db'), () => daemons.startAgent()],
+    [join(site.receiverState(0), 'ledger.sqlite'), () => daemons.startReceiver(0)],
   ] as const) {
     using database = new DatabaseSync(file)
     database.exec('PRAGMA user_version = 99')
@@ -99,16 +103,17 @@ test('state of a newer version is left alone: one line, and an exit code', async
 })
 
 test('a state directory that cannot be written ends a start with one line', async () => {
-  await using rig = await Rig.start({ receivers: 1, receiversLater: true, prepare: fill })
+  const site = await Site.on(daemons, { prepare: fill })
   await until(
-    async () => (await rig.status()).roots[0]?.state === 'ready',
+    async () => (await site.root())?.state === 'ready',
     () => 'the agent is not ready',
   )
-  await rig.agent?.stop()
+  await daemons.agent?.stop()
+  await daemons.receivers[0]?.stop()
   for (const name of ['agent', 'web1/state']) {
-    rmSync(join(rig.place, name), { recursive: true, force: true })
-    writeFileSync(join(rig.place, name), 'a file where a directory should be')
+    rmSync(join(daemons.place, name), { recursive: true, force: true })
+    writeFileSync(join(daemons.place, name), 'a file where a directory should be')
   }
-  await assert.rejects(rig.startAgent(), /ended \(exit code (?:1|78)\): rootferry-agent: [^\n]*agent[^\n]*$/)
-  await assert.rejects(rig.startReceiver(0), /ended \(exit code (?:1|78)\): rootferry-receiver: [^\n]*state[^\n]*$/)
+  await assert.rejects(daemons.startAgent(), /ended \(exit code (?:1|78)\): rootferry-agent: [^\n]*agent[^\n]*$/)
+  await assert.rejects(daemons.startReceiver(0), /ended \(exit code (?:1|78)\): rootferry-receiver: [^\n]*state[^\n]*$/)
 })
