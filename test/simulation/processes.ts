@@ -122,7 +122,7 @@ export class AgentProcess {
         this.#resyncs.resume()
         network.listening = { process: this.process, accept: (socket, receiver) => this.#accept(socket, receiver) }
       }
-      // A root that can not be opened is what an operator reads about, and the service is started again.
+      // A root that cannot be opened is reported to an operator, and the service is started again.
       void feed.start().then(listen, () => this.process.kill())
     })
   }

@@ -1,4 +1,7 @@
-/** Disks that are full, read-only or gone for a while: real ones where this process may mount, else what it may break. */
+/**
+ * Disks that are full, read-only or gone for a while: real ones where this process may mount, otherwise simulated by
+ * what it may break.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -17,7 +20,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { directory, Feed, file, Scratch, treeOf, until } from '../../test-support/test-feed.ts'
 
-/** A retry happens when the test says so. */
+/** A retry happens when the test wants it. */
 class Retries {
   #waiting: (() => void) | null = null
   count = 0
@@ -42,7 +45,7 @@ function mountSmall(at: string): Disposable | null {
   return { [Symbol.dispose]: () => void execFileSync('umount', ['-l', at]) }
 }
 
-/** Takes every block that is left. */
+/** Uses every block that is left. */
 function fill(ballast: string): void {
   const block = Buffer.alloc(4096)
   try {
@@ -88,7 +91,7 @@ test('a full disk holds a changeset up, old files intact, until there is room; a
     assert.deepEqual(readdirSync(feed.target), ['a'])
     return
   }
-  // On a filesystem of its own the target is staged inside it, and looks as if it were not when nothing is under way.
+  // On a filesystem of its own the target is staged inside it, and looks untouched when nothing is in progress.
   assert.deepEqual(readdirSync(scratch.at('state')).sort().slice(0, 1), ['ledger.sqlite'])
   assert.deepEqual(readdirSync(feed.target), ['a'])
   writeFileSync(scratch.at('target/ballast'), randomBytes(900_000))
@@ -126,7 +129,7 @@ test('a target that was emptied is greeted as empty also when the ledger cannot 
   assert.deepEqual([epoch, sequence, target], [null, 0, 'empty'])
   if (mounted !== null) {
     await feed.seen('failing', ({ error }) => error !== null)
-    // The next connection finds it the same way.
+    // The next connection finds it in the same state.
     assert.deepEqual(feed.connect(), { epoch, sequence, target, term: null, durable: 0, partials: [] })
     await until(() => retries.count === 2, 'a second failure')
     rmSync(scratch.at('state/ballast'))

@@ -1,4 +1,4 @@
-/** One root's disk side, driven through its queue as its thread does it. */
+/** One root's disk side, driven through its queue as its thread does. */
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { test } from 'node:test'

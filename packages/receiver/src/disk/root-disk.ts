@@ -1,11 +1,11 @@
 /**
- * One root's disk side as its thread drives it: a queue of what the agent sent, worked off strictly in order.
+ * One root's disk side as its thread drives it: a queue of the agent's frames, handled strictly in order.
  *
  *   receiveText, receiveBytes ─▶ queue ─▶ Session ─▶ staging, commits ─▶ send, event
  *
- * A disk error holds the queue up and its step is tried again until it works; credit bounds what gathers meanwhile. A
- * connection that ends drops its part of the queue. An error that is nobody's but this program's is thrown from the
- * queue, and so ends the thread; the ledger knows where it was.
+ * A disk error holds up the queue, and its step is tried again until it works; credit bounds the frames that gather
+ * meanwhile. A connection that ends drops its part of the queue. A fault of this program is thrown from the queue, and
+ * so ends the thread; the ledger has its position.
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
@@ -31,7 +31,7 @@ export interface DiskOutput {
   event(event: DiskEvent): void
 }
 
-/** What a test may replace. */
+/** Parts that a test may replace. */
 export interface DiskSeams {
   /** Waits before a failed step is tried again; rejects when the signal fires. */
   delay(ms: number, signal: AbortSignal): Promise<void>
@@ -41,7 +41,7 @@ export interface DiskSeams {
 interface Connection {
   session: Session
   ended: AbortController
-  /** The agent broke the protocol: nothing that it has sent counts any more. */
+  /** The agent broke the protocol: its frames do not count any more. */
   isBroken: boolean
 }
 
@@ -86,7 +86,7 @@ export class RootDisk {
   }
 
   /**
-   * Takes the root over: locks it, finishes what a killed process was in the middle of, cleans up.
+   * Takes over the root: locks it, finishes the commit that a killed process had begun, cleans up.
    * @throws Failure with one line for the operator
    */
   static async open(
@@ -100,14 +100,14 @@ export class RootDisk {
     const disk = new RootDisk(target, out, seams)
     await disk.#recover()
     disk.#purgeDaily()
-    // What a process that was killed had committed may not be synced yet, and it took along what it knew of that.
+    // Commits of a killed process may not be synced yet, and its knowledge of them is lost.
     const { position } = target.ledger
     if (position !== null) disk.#durability.committedMuch(position)
     out.event({ type: 'phase', phase: 'idle' })
     return disk
   }
 
-  /** Begins a connection. @throws RootGone when the path does not lead to the root that was opened any more */
+  /** Begins a connection. @throws RootGone when the path does not lead to the opened root any more */
   hello(): HelloPosition {
     const { ledger, partials } = this.#target
     if (!this.#target.isInPlace()) throw new RootGone(`${this.#target.path} is not the directory that was opened`)
@@ -123,7 +123,7 @@ export class RootDisk {
     this.#enqueue((session) => session.text(frame))
   }
 
-  /** A binary frame from the agent; its memory is this object's from now on. */
+  /** A binary frame from the agent; its memory belongs to this object from now on. */
   receiveBytes(frame: Uint8Array): void {
     this.#enqueue((session) => session.bytes(frame))
   }
@@ -138,7 +138,7 @@ export class RootDisk {
     this.#queue.push(null, () => session.end())
   }
 
-  /** Finishes what is in flight and syncs it; what waits in the queue is dropped, and may come again. */
+  /** Finishes the step in progress and syncs it; the rest of the queue is dropped, and may come again. */
   async close(): Promise<void> {
     this.disconnected()
     this.#closing.abort()
@@ -170,7 +170,7 @@ export class RootDisk {
             if (isOurs()) this.#enqueue(act)
           }),
         soon: (act) => {
-          // Lets the thread hear what has come in.
+          // Lets the thread receive messages.
           setImmediate(() => {
             if (isOurs()) this.#enqueue(act)
           })
@@ -210,7 +210,7 @@ export class RootDisk {
     if (this.#connection?.session.isWelcome === true) this.#out.send(message)
   }
 
-  /** Says what could not be said between hello and welcome. */
+  /** Sends the messages that could not be sent between hello and welcome. */
   #catchUp(durable: number): void {
     const { durableSequence } = this.#target.ledger
     if (durableSequence > durable) this.#tell({ type: 'durable', sequence: durableSequence })
@@ -218,7 +218,7 @@ export class RootDisk {
     if (failure !== null) this.#tell({ type: 'failing', error: failure })
   }
 
-  /** At once when the disk allows, else as the first thing in the queue. */
+  /** At once when the disk allows it, else as the first step of the queue. */
   async #recover(): Promise<void> {
     const { signal } = this.#closing
     const untilDone: DiskSteps['untilDone'] = (step) => once(step, [signal])

@@ -1,18 +1,18 @@
-/** The far end of a root's disk thread: a RootDisk that takes what comes over the port, until it is told to close. */
+/** The far end of a root's disk thread: a RootDisk that takes messages from the port until it is told to close. */
 
 import { EXIT, errorMessage, Failure, IdleCollector } from '@rootferry/host/machine'
 import { encodeMessage } from '@rootferry/protocol'
 import type { DiskOptions, FromDisk, ToDisk } from '../root-messages.ts'
 import { RootDisk } from './root-disk.ts'
 
-/** What is used of a worker's port. */
+/** The part of a worker's port that is used. */
 export interface DiskPort {
   postMessage(message: FromDisk): void
   on(event: 'message', listener: (message: ToDisk) => void): void
   close(): void
 }
 
-/** Resolves when the root is open, or was refused; what goes wrong later ends the thread. */
+/** Resolves when the root is open, or was refused; a later error ends the thread. */
 export async function serveDisk(port: DiskPort, options: DiskOptions): Promise<void> {
   const collector = new IdleCollector()
   try {
@@ -24,7 +24,7 @@ export async function serveDisk(port: DiskPort, options: DiskOptions): Promise<v
       },
     })
     port.on('message', (message: ToDisk) => {
-      // A tree of empty files is nothing but manifests.
+      // A tree of empty files consists of manifests only.
       if (message.type === 'frames') {
         for (const { isBinary, data } of message.frames) if (!isBinary) collector.worked(data.byteLength)
       }

@@ -4,8 +4,9 @@
  *   waiting ─ welcome(replay) ─▶ replaying ─ committed ≥ head, nothing owed ─▶ live
  *      └───── welcome(resync) ─▶ resyncing ─ all compared and repaired ─▶ replaying
  *
- * Every method waits until its step is done, which on a full disk can take long. INVARIANT: `committed` is sent after
- * the ledger says so, and the cursor of a connection moves only by changesets that begin where it stands.
+ * Every method waits until its step is done, which can take long on a full disk. INVARIANT: `committed` is sent after
+ * the ledger has recorded the commit, and the cursor of a connection moves only by changesets that begin where it
+ * stands.
  */
 
 import {
@@ -40,16 +41,16 @@ export interface SessionParts {
   /** Milliseconds, for durations only. */
   now(): number
   send(message: ToAgent): void
-  /** The agent may be told things from now on. */
+  /** From now on messages may be sent to the agent. */
   welcomed(): void
   event(event: DiskEvent): void
-  /** Has `act` called in its turn among the messages, unless the connection has ended by then. */
+  /** Calls `act` in its turn among the messages, unless the connection has ended by then. */
   later(ms: number, act: () => void): void
-  /** The same at once, after what has come in meanwhile. */
+  /** The same at once, after the messages that have come meanwhile. */
   soon(act: () => Promise<void>): void
 }
 
-/** What a hello told the agent: the answer is held against it. */
+/** The content of the hello, with which the welcome is compared. */
 export interface Greeting {
   epoch: string | null
   sequence: number
@@ -63,7 +64,7 @@ export class Session {
   readonly #repairs: Repairs
   #welcome: Welcome | null = null
   #resync: Resync | null = null
-  /** Where the next changeset has to begin; null while an automatic resync is under way. */
+  /** Where the next changeset must begin; null during an automatic resync. */
   #cursor: number | null = null
   #head = 0
   #isLive = false
@@ -76,7 +77,7 @@ export class Session {
     this.#repairs = new Repairs({ ...parts, ledger, untouchable })
   }
 
-  /** Whether welcome has come: before it nothing may be sent but the hello. */
+  /** Whether the welcome has come: before it only the hello may be sent. */
   get isWelcome(): boolean {
     return this.#welcome !== null
   }
@@ -119,14 +120,14 @@ export class Session {
     await this.#intake.frame(frame)
   }
 
-  /** The connection ended: what it left unfinished goes, but slices stay. */
+  /** The connection ended: unfinished work is dropped, but slices stay. */
   async end(): Promise<void> {
     const { target, steps } = this.#parts
     this.#intake.end()
     this.#resync?.end()
     target.partials.interrupt()
     target.confined.release()
-    // What an unfinished burst has staged is still needed.
+    // Objects that an unfinished burst has staged are still needed.
     if (!target.ledger.hasIntent) await steps.untilDone(() => target.area.tidy(target.partials.stagedNames()))
   }
 
@@ -142,7 +143,7 @@ export class Session {
       ledger.setFilter(filter)
       partials.beginEpoch(epoch)
       if (start === 'replay' && ledger.position?.epoch === epoch) return
-      // What is owed was owed to what the target was; a comparison or a copy from nothing finds out anew.
+      // Debts belong to the former target; a comparison, or a copy from nothing, finds them out anew.
       ledger.forgetPosition()
       ledger.clearOwed()
       problems.clear()
@@ -161,7 +162,7 @@ export class Session {
     this.#checkLive()
   }
 
-  /** A replay has to go on where the target stands; into another epoch only from nothing. */
+  /** A replay must continue at the target's position; into another epoch it must begin from nothing. */
   #checkReplay({ epoch, sequence }: Welcome): void {
     const { epoch: ours, sequence: reached, target } = this.#greeting
     const goesOn = epoch === ours ? sequence === reached : target === 'empty' && sequence === 0
@@ -245,7 +246,7 @@ export class Session {
     return new Resync({ ...this.#parts, ...disk, repairs: this.#repairs, over }, order)
   }
 
-  /** Tells what is going to be done, and goes about it. */
+  /** Reports what the first join is going to do, and begins it. */
   async #endFirstLook({ checked, missing, changed, missingBytes, leaving }: Findings): Promise<void> {
     const { target, event } = this.#parts
     const right = checked - missing - changed

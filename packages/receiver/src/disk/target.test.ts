@@ -1,4 +1,4 @@
-/** What is refused at the start, and how a root is taken over: lock, owners, where staging lies. */
+/** What is refused at the start, and how a root is taken over: lock, owners, place of staging. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
@@ -35,7 +35,7 @@ test('the file system root, a state directory inside the target, and a target in
   await assert.rejects(open(scratch.at('file/below'), state), failure(1, /is not a directory/))
 })
 
-test('a neighbour whose name begins alike is no part of the target', async () => {
+test('a neighbour whose name begins alike is not part of the target', async () => {
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open({ path: scratch.at('www'), stateDir: scratch.at('www-state') })
   assert.equal(feed.disk.hello().target, 'empty')
@@ -70,7 +70,7 @@ test('on a file system of its own the target is staged inside, hidden, and looks
   mkdirSync(scratch.at('target'))
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', scratch.at('target')]).status === 0
   if (!mounted) {
-    // On one file system nothing is ever made inside; the work area's own test covers the inside.
+    // On one file system nothing is ever made inside the root; the work area's own test covers that case.
     await using feed = await new Feed(scratch).open()
     assert.deepEqual(readdirSync(feed.target), [])
     assert.ok(existsSync(scratch.at('state/staging')))
@@ -85,14 +85,14 @@ test('on a file system of its own the target is staged inside, hidden, and looks
     assert.deepEqual(readdirSync(feed.target), ['d'])
     await feed.commit([file('d/a', '2')])
     assert.equal(treeOf(feed.target)['.'], before['.'])
-    // A symlink in the place of the hidden directory leads nowhere.
+    // A symlink in place of the hidden directory leads nowhere.
     symlinkSync(scratch.path, scratch.at('target/.rootferry'))
     utimesSync(feed.target, 1_500_000_000.5, 1_500_000_000.5)
     await feed.commit([file('d/b', '3')])
     assert.deepEqual(readdirSync(scratch.path).sort(), ['elsewhere', 'state', 'target'])
     assert.deepEqual(readdirSync(feed.target), ['d'])
     assert.equal(lstatSync(feed.target).mtimeMs, 1_500_000_000_500)
-    // What was thrown away keeps it there.
+    // A thrown-away object keeps the hidden directory there.
     mkdirSync(scratch.at('target/d/local'))
     await feed.commit([file('d', 'a file')].concat([{ change: { path: 'd/a', kind: 'absent' } }]))
     assert.deepEqual(readdirSync(feed.target).sort(), ['.rootferry', 'd'])

@@ -1,8 +1,8 @@
 /**
- * Opening a root for commits: refused when that would be harmful, locked, and all that works on it built.
+ * Opens a root for commits: refuses it when that would be harmful, locks it, and builds everything that works on it.
  *
  * A symlink at the configured path is followed, here and only here. The position in the ledger counts only for the
- * directory it was recorded for: another one at the same path, or an empty one, begins anew.
+ * directory for which it was recorded: another directory at the same path, or an empty one, begins anew.
  */
 
 import { readdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
@@ -48,7 +48,7 @@ export interface Target {
   readonly confined: ConfinedDirectories
   readonly ledger: Ledger
   readonly area: WorkArea
-  /** What takes things away goes through `removal`. */
+  /** Objects are thrown away through `removal` only. */
   readonly trash: Omit<Trash, 'throwAway'>
   readonly removal: Removal
   readonly untouchable: Untouchable
@@ -61,9 +61,9 @@ export interface Target {
   /** Whether the path still leads to the directory that was opened. */
   isInPlace(): boolean
   isEmpty(): boolean
-  /** Forgets the position when there is nothing left of what was recorded, if need be in memory only. */
+  /** Forgets the position when nothing of the recorded tree is left, if need be in memory only. */
   doubtPosition(): void
-  /** @param clean whether all that was committed was synced to disk */
+  /** @param clean whether everything committed was synced to disk */
   close(clean: boolean): Promise<void>
 }
 
@@ -98,7 +98,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
   untouchable.setExcluded(ledger.filter)
   const warn = (message: string) => options.log('warn', message, {})
   const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, warn })
-  // What is protected is not there as far as the agent is concerned.
+  // For the agent, a protected path does not exist.
   const isEmpty = () =>
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
       untouchable.protects(entry.name, kindOf(entry)),
@@ -128,7 +128,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
       try {
         doubtEmptied(ledger, emptied, options.log)
       } catch (error) {
-        // The welcome to come writes it down, as soon as that works, and nothing is committed before.
+        // The next welcome writes it down, as soon as that works, and nothing is committed before.
         if (!isOperatingError(error)) throw error
       }
     },
@@ -152,7 +152,7 @@ function prepareDirectory(path: string, mode: number, use: string): void {
   } catch (error) {
     const isOther = errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR'
     const what = isOther ? 'is not a directory, or below something that is none' : plainMessage(error)
-    throw new Failure(EXIT.failed, `${path} can not be used as ${use}: ${what}`, { cause: error })
+    throw new Failure(EXIT.failed, `${path} cannot be used as ${use}: ${what}`, { cause: error })
   }
 }
 
@@ -167,9 +167,9 @@ function refuseHarm(root: string, stateDir: string, path: string): void {
 }
 
 /**
- * Whether what is staged in the state directory can be renamed into the root. A rename onto the root's `.` always
+ * Whether objects staged in the state directory can be renamed into the root. A rename onto the root's `.` always
  * fails, with EXDEV when the two are on different mounts (also bind mounts of one filesystem) and else with EBUSY, so
- * nothing has to be made in the tree to find out.
+ * nothing must be made in the tree to find out.
  */
 function renameWorks(stateDir: string, path: string): boolean {
   const probe = join(stateDir, 'rename-probe')
@@ -187,12 +187,12 @@ function renameWorks(stateDir: string, path: string): boolean {
 /** An index begins with the root's own entry: up to there an empty target is as it should be. */
 const ROOT_SEQUENCE = 1
 
-/** Which directory the position in the ledger is of. */
+/** The directory that the position in the ledger belongs to. */
 interface TargetIdentity {
   inode: string
   /** As configured. */
   path: string
-  /** Where the filesystem is mounted that it lies on. */
+  /** The mount point of its filesystem. */
   mount: string
 }
 
@@ -205,14 +205,14 @@ function parseIdentity(text: string, present: TargetIdentity): TargetIdentity {
   return text.startsWith('{') ? { ...present, ...JSON.parse(text) } : { ...present, inode: text }
 }
 
-/** @throws Failure when the filesystem that the target lay on is not mounted: nobody would see what is written here */
+/** @throws Failure when the target's filesystem is not mounted, because files written here would never be visible */
 function checkIdentity(ledger: Ledger, present: TargetIdentity, log: LedgerLog): void {
   const { rootIdentity, position } = ledger
   const known = rootIdentity === null ? null : parseIdentity(rootIdentity, present)
   if (known !== null && position !== null && known.path === present.path) refuseBareMountPoint(known, present)
   if (known !== null && known.inode !== present.inode && position !== null) {
     log('warn', 'the target is another directory than before', {})
-    // First: a process that ends in between must not leave the position to a directory that it is not of.
+    // First of all: a process that ends in between must not leave the position to another directory.
     ledger.forgetPosition()
   }
   const text = JSON.stringify(present)

@@ -1,4 +1,4 @@
-/** Timers that go with the root: none keeps the process, and none fires after it was closed. */
+/** Timers that belong to the root: none keeps the process alive, and none fires after the root was closed. */
 export class Timers {
   readonly #waiting = new Set<NodeJS.Timeout>()
 

@@ -1,6 +1,6 @@
 /**
- * Keeps the trash within its limits and tells what it holds, beside the work of the queue and never in its way: how
- * much others threw in decides how long that takes. One walk at a time.
+ * Keeps the trash within its limits and reports its content, alongside the work of the queue and never in its way: the
+ * amount that others threw in decides how long that takes. One walk at a time.
  */
 import { plainMessage, printable } from '@rootferry/host/machine'
 import type { DiskEvent } from '../root-messages.ts'
@@ -44,7 +44,7 @@ export class TrashKeeper {
   }
 
   async #run(): Promise<void> {
-    // What made this due is over by then.
+    // The work that made this due is over by then.
     await null
     const { trash, area, event } = this.#parts
     while (this.#isDue && !this.#closing.signal.aborted) {

@@ -1,11 +1,11 @@
 /**
- * What a root's disk thread has to do, strictly in order and one after the other.
+ * The work of a root's disk thread, strictly in order and one piece after the other.
  *
- * Work belongs to a session or to nobody: what belongs to one that ended is dropped. INVARIANT: two pieces of work are
- * never under way at the same time.
+ * A piece of work belongs to a session or to none; the work of a session that ended is dropped. INVARIANT: two pieces
+ * of work never run at the same time.
  */
 export interface Work<Owner> {
-  /** null: it is done in any case. */
+  /** null: the work is done in any case. */
   owner: Owner | null
   act(): Promise<void> | void
 }
@@ -13,7 +13,7 @@ export interface Work<Owner> {
 export interface WorkQueueEvents<Owner> {
   /** Whether work of that owner still counts. */
   isWanted(owner: Owner): boolean
-  /** Work has thrown. What this throws again ends the thread. */
+  /** A piece of work has thrown. An error that this throws again ends the thread. */
   failed(error: unknown, owner: Owner | null): void
   /** A piece of work is over. */
   done(): void
@@ -37,7 +37,7 @@ export class WorkQueue<Owner> {
     this.#waiting = this.#waiting.filter((work) => work.owner !== owner)
   }
 
-  /** Resolves when all is done that waits at present. */
+  /** Resolves when all work that waits now is done. */
   async rest(): Promise<void> {
     if (this.#running !== null) await this.#running
   }
@@ -45,7 +45,7 @@ export class WorkQueue<Owner> {
   #run(): void {
     this.#running ??= this.#workOff().then(() => {
       this.#running = null
-      // What was queued while the last work ended.
+      // Work that was queued while the last piece ended.
       if (this.#waiting.length > 0) this.#run()
     })
   }

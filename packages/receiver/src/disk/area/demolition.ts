@@ -1,11 +1,11 @@
 /**
  * Deletes directories however large, deep and locked they are, and gives way.
  *
- *   doomed-1/a/b/c  ─▶  doomed-1, doomed-2 (was a), …  ─▶  each emptied of what is no directory, and removed
+ *   doomed-1/a/b/c  ─▶  doomed-1, doomed-2 (was a), …  ─▶  each emptied of its files, and removed
  *
- * A directory inside is moved up beside its parent before its turn comes: nothing nests, no path gets long, and what a
- * killed process left is found by its name. SAFETY: the place is private, and only the last component of a path is
- * anybody else's, which no call here follows.
+ * A directory inside another is moved up next to its parent before its turn comes: nothing nests, no path becomes long,
+ * and directories that a killed process left are found by their names. SAFETY: the place is private; only the last
+ * component of a path may belong to others, and no call here follows it.
  */
 import { Buffer } from 'node:buffer'
 import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
@@ -20,23 +20,25 @@ export class Demolition {
   #names = 0
   readonly #doomed: string[] = []
 
-  /** @param directory absolute path of a private place that holds what is to be deleted; good until the next yield */
+  /**
+   * @param directory absolute path of a private place that holds the objects to be deleted; valid until the next yield
+   */
   constructor(directory: () => string) {
     this.#directory = directory
   }
 
-  /** Whether a name in the place is one that was doomed. */
+  /** Whether a name in the place was given by `doom`. */
   static isDoomed(name: string): boolean {
     return name.startsWith(PREFIX)
   }
 
-  /** What an earlier process had doomed. */
+  /** Takes over an object that an earlier process had doomed. */
   takeOver(name: string): void {
     this.#doomed.push(name)
     this.#names = Math.max(this.#names, Number(name.slice(PREFIX.length)) || 0)
   }
 
-  /** From now on the object with this name in the place is going to be deleted. @throws the system error */
+  /** From now on the object with this name in the place will be deleted. @throws the system error */
   doom(name: string): void {
     this.#names += 1
     const doomed = `${PREFIX}${this.#names}`
@@ -45,8 +47,8 @@ export class Demolition {
   }
 
   /**
-   * Deletes what is doomed.
-   * @returns what withstood, which is tried again the next time
+   * Deletes the doomed objects.
+   * @returns those that could not be deleted, which are tried again the next time
    * @throws the system error when the disk as a whole is in trouble
    */
   *run(): Walk<{ name: string; error: unknown }[]> {
@@ -100,7 +102,7 @@ export class Demolition {
   }
 }
 
-/** A directory that is closed to its own owner is opened first. */
+/** Opens a directory first that is closed to its own owner. */
 function unlocking<Result>(directory: Buffer, act: () => Result): Result {
   try {
     return act()

@@ -1,4 +1,6 @@
-/** Moves an object with all below it, also to another filesystem. Never follows a symlink, not even one that is moved. */
+/**
+ * Moves an object with everything below it, also to another filesystem. Never follows a symlink, not even a moved one.
+ */
 import { Buffer } from 'node:buffer'
 import {
   closeSync,
@@ -27,7 +29,10 @@ export function move(from: string | Buffer, to: string | Buffer): void {
   }
 }
 
-/** For what lies on a filesystem of its own, or in a lower layer of an overlay: piece by piece, links not followed. */
+/**
+ * For objects on a filesystem of their own, or in a lower layer of an overlay: moves piece by piece, without following
+ * links.
+ */
 function moveAcross(from: string | Buffer, to: string | Buffer): void {
   const status = lstatSync(from)
   if (status.isDirectory()) {
@@ -48,7 +53,7 @@ function moveAcross(from: string | Buffer, to: string | Buffer): void {
   unlinkSync(from)
 }
 
-/** @param work gets a path that leads to the very object, whatever takes its name meanwhile */
+/** @param work gets a path that leads to this very object, whatever takes its name meanwhile */
 function pinned(location: string | Buffer, flag: number, work: (path: string) => void): void {
   const descriptor = openSync(location, constants.O_RDONLY | constants.O_NOFOLLOW | flag)
   try {

@@ -1,8 +1,8 @@
 /**
- * Under which name something lies in a batch of the trash: its own path, or one that comes near to it.
+ * The name of an object in a batch of the trash: its own path, or one close to it.
  *
- * INVARIANT: a name that is taken is never used, and the kernel takes every name that is given here: one that is too
- * long, or too long together with its suffix, is shortened between two characters.
+ * INVARIANT: a taken name is never used, and the kernel accepts every name that is given here: a name that is too long,
+ * or too long with its suffix, is shortened between two characters.
  */
 import { Buffer } from 'node:buffer'
 import { lstatSync, mkdirSync } from 'node:fs'
@@ -10,12 +10,12 @@ import { type ConfinedDirectories, errorCode } from '@rootferry/host/machine'
 import { baseName, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
 
 const MOST_SUFFIXES = 10_000
-/** Leaves room for a suffix below the 4,096 that Linux takes. */
+/** Leaves room for a suffix below the 4,096 bytes that Linux accepts. */
 const MOST_PATH_BYTES = 4_000
-/** Linux takes no longer name. */
+/** The longest name that Linux accepts. */
 const MOST_NAME_BYTES = 255
 
-/** Where `path` is to be put, its parents made: the first free one of place, place~1, place~2 … Below the batch. */
+/** The place for `path` below the batch, with its parents made: the first free one of place, place~1, place~2 … */
 export function freePlace(batch: ConfinedDirectories, path: string): string {
   const wanted = makeParents(batch, path) ? path : 'displaced'
   for (let number = 0; number < MOST_SUFFIXES; number += 1) {
@@ -29,7 +29,7 @@ export function freePlace(batch: ConfinedDirectories, path: string): string {
   })
 }
 
-/** The name with its suffix, shortened if need be. */
+/** The name with its suffix, shortened if needed. */
 export function suffixed(name: string, suffix: string): string {
   const room = MOST_NAME_BYTES - Buffer.byteLength(suffix)
   if (Buffer.byteLength(name) <= room) return name + suffix
@@ -43,7 +43,7 @@ export function suffixed(name: string, suffix: string): string {
   return short + suffix
 }
 
-/** @returns false when the whole is too long a path, or a parent's name is taken by something else of the same batch */
+/** @returns false when the whole path is too long, or when another object of the same batch has the name of a parent */
 function makeParents(batch: ConfinedDirectories, path: string): boolean {
   if (Buffer.byteLength(`${batch.rootPath}/${path}`) > MOST_PATH_BYTES) return false
   try {
@@ -56,7 +56,7 @@ function makeParents(batch: ConfinedDirectories, path: string): boolean {
   }
 }
 
-/** @throws ENOTDIR when one of them is something else, a symlink to a directory for one */
+/** @throws ENOTDIR when one of them is not a directory, for example a symlink to a directory */
 function makeDirectory(batch: ConfinedDirectories, path: string): void {
   if (path === ROOT_PATH) return
   makeDirectory(batch, parentPath(path))

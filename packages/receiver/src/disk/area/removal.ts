@@ -1,11 +1,14 @@
 /**
- * The only way to take away what others built: it asks first whether anything in there has to stay.
+ * The only way to remove objects that others made: it asks first whether anything inside must stay.
  *
- * What the agent never knew goes to the trash, what must stay stays. All walks are iterative and give way.
- * INVARIANT: only empty directories are removed, and only objects for which nothing inside stays are moved away. What
- * lies across a border is not moved away at all.
- * SAFETY: never led through a symlink, because every name is reached through a confined descriptor. A name that is no
- * valid UTF-8 is a name all the same: it travels as bytes.
+ * Objects that the agent never knew go to the trash, and objects that must stay are left. All walks are iterative and
+ * give way.
+ *
+ * INVARIANT: only empty directories are removed, and only objects with nothing inside that stays are moved away. An
+ * object across a border is never moved away.
+ *
+ * SAFETY: never led through a symlink, because every name is reached through a confined descriptor. A name that is not
+ * valid UTF-8 is handled as well: it travels as bytes.
  */
 import { Buffer } from 'node:buffer'
 import { closeSync, constants, openSync, readdirSync, rmdirSync } from 'node:fs'
@@ -15,19 +18,19 @@ import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import type { Trash } from './trash.ts'
 
-/** Directories with names that are no valid UTF-8, one inside the other, into which a walk looks. */
+/** How many directories with names that are not valid UTF-8, one inside the other, a walk looks into. */
 const MOST_UNSPEAKABLE = 16
 /** Linux's O_PATH, which Node does not list. */
 const DIRECTORY_FLAGS = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW
 
-/** Something protected or excluded, or another filesystem, is inside a directory that would have to go. */
+/** A protected or excluded object, or another filesystem, is inside a directory that would have to go. */
 export class StaysError extends Error {
   override name = 'StaysError'
 }
 
-/** An object that may be moved away with all it holds. Made by `removable` alone. */
+/** An object that may be moved away with everything in it. Only `removable` makes one. */
 export interface Removable {
-  /** For people: bytes that are no valid UTF-8 are replaced. */
+  /** For people: bytes that are not valid UTF-8 are replaced. */
   readonly path: string
   readonly directory: string
   readonly name: Buffer
@@ -51,13 +54,13 @@ export class Removal {
     this.#parts = parts
   }
 
-  /** Whether the object is one that must not be removed, whatever is in it. */
+  /** Whether the object itself must not be removed, whatever is in it. */
   stays(path: string, kind: DiskKind): boolean {
     const { untouchable } = this.#parts
     return untouchable.stays(path, kind) || untouchable.isAcrossBorder(path)
   }
 
-  /** Removes a directory; when something in it stays, so does the directory. @throws the system error */
+  /** Removes a directory; when something in it stays, the directory stays too. @throws the system error */
   *removeDirectory(path: string): Walk<void> {
     if (this.#parts.untouchable.stays(path, 'directory') || this.#removeEmpty(path)) return
     const holding = yield* this.#holding(path)
@@ -65,13 +68,13 @@ export class Removal {
     if (holding.size === 0) this.#removeEmpty(path)
   }
 
-  /** Removes a directory that is in the way. @throws StaysError, and nothing was moved; the system error */
+  /** Removes a directory that is in the way. @throws StaysError, and then nothing was moved; the system error */
   *vacate(path: string): Walk<void> {
     yield* this.empty(path)
     this.removeEmptied(path)
   }
 
-  /** Moves all away that a directory holds. @throws StaysError, and nothing was moved; the system error */
+  /** Moves away everything in a directory. @throws StaysError, and then nothing was moved; the system error */
   *empty(path: string): Walk<void> {
     const holding = yield* this.#holding(path)
     if (holding.size > 0 || this.#parts.untouchable.stays(path, 'directory')) {
@@ -80,7 +83,10 @@ export class Removal {
     yield* this.#clear(path, holding)
   }
 
-  /** Removes a directory that `empty` has emptied. @throws ENOTEMPTY when something came in since; the system error */
+  /**
+   * Removes a directory that `empty` has emptied. @throws ENOTEMPTY when something was created in it since; the system
+   * error
+   */
   removeEmptied(path: string): void {
     const { confined } = this.#parts
     confined.forget(path)
@@ -88,7 +94,8 @@ export class Removal {
   }
 
   /**
-   * What of an object may be moved away: the object itself, or when something in it stays the rest, topmost first.
+   * The part of an object that may be moved away: the object itself, or, when something in it stays, the rest, topmost
+   * first.
    * @throws the system error
    */
   *removable(directory: string, name: Buffer, kind: DiskKind): Walk<Removable[]> {
@@ -106,7 +113,7 @@ export class Removal {
     return found
   }
 
-  /** Moves to the trash what `removable` has named. @throws the system error */
+  /** Moves an object that `removable` has named to the trash. @throws the system error */
   throwAway({ path, directory, name }: Removable): void {
     const { confined, trash } = this.#parts
     const parent = Buffer.from(`${confined.locateDirectory(directory)}/`)
@@ -132,7 +139,9 @@ export class Removal {
     }
   }
 
-  /** What is not in the way of anything that stays, topmost first; null where nothing is, to give way. */
+  /**
+   * The objects that are not in the way of anything that stays, topmost first; null, where there is none, to give way.
+   */
   *#topmost(top: string, holding: ReadonlySet<string>): Generator<Child | null, void, void> {
     const waiting = [top]
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
@@ -145,7 +154,7 @@ export class Removal {
     }
   }
 
-  /** The directory and those below it in which something stays. */
+  /** The directory, and the directories below it, in which something stays. */
   #holding(path: string): Walk<ReadonlySet<string>> {
     const name = Buffer.from(path === ROOT_PATH ? '.' : path.slice(path.lastIndexOf('/') + 1))
     return this.#holdingIn({ path, directory: parentPath(path), name })
@@ -167,7 +176,7 @@ export class Removal {
     return holding
   }
 
-  /** @param at where it is below `confined`. @param path what it is called below the root */
+  /** @param at its place below `confined`. @param path its name below the root */
   #children(confined: ConfinedDirectories, at: string, path: string): Child[] {
     const entries = readdirSync(confined.locateDirectory(at), { encoding: 'buffer', withFileTypes: true })
     return entries.map((entry) => {
@@ -183,14 +192,16 @@ interface Place {
   confined: ConfinedDirectories
   at: string
   path: string
-  /** How many names that are no valid UTF-8 led here. */
+  /** How many names on the way here are not valid UTF-8. */
   unspeakable: number
 }
 
-/** Directories into which a walk has still to look, the last found first. */
+/** Directories that a walk has yet to look into, the last found first. */
 class Ways implements Disposable {
   readonly #waiting: { from: Place; child: Removable }[] = []
-  /** Those with unspeakable names, one inside the other, and how many waited when each was opened. */
+  /**
+   * Directories with names that are not valid UTF-8, one inside the other, and how many waited when each was opened.
+   */
   readonly #opened: { confined: ConfinedDirectories; waiting: number }[] = []
 
   constructor(confined: ConfinedDirectories, top: Removable) {
@@ -198,7 +209,7 @@ class Ways implements Disposable {
     this.enter({ confined, at: directory, path: directory, unspeakable: 0 }, top)
   }
 
-  /** @returns false when it is not going to be looked into */
+  /** @returns false when the walk will not look into it */
   enter(from: Place, child: Removable): boolean {
     if (from.unspeakable >= MOST_UNSPEAKABLE && !isSpeakable(child.name)) return false
     this.#waiting.push({ from, child })

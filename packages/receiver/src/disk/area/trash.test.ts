@@ -1,4 +1,4 @@
-/** The trash: where things lie in it, and for how long. */
+/** The trash: the places of objects in it, and how long they stay. */
 import assert from 'node:assert/strict'
 import {
   chownSync,

@@ -1,15 +1,15 @@
 /**
- * Where local objects go that the agent never knew: moved, not deleted, and kept for some days.
+ * The trash: local objects that the agent never knew are moved here instead of being deleted, and kept for some days.
  *
  *   <trash>/2026-01-31T08-15-00-000Z/<path below the root>
  *
- * What is thrown away without a pause of OCCASION_MS lies in one directory, a batch; a name that is taken there gets a
- * suffix. Batches go when they are older than `keepDays`, and the oldest go first when all together hold more than
- * `maxBytes`. The latest batch stays whatever it holds: a mistake that empties a whole target can be undone.
- * Throwing away is one rename; how much that was is found out afterwards, by a walk that gives way.
- * SAFETY: what is thrown away can be a symlink that somebody planted, and later things may belong below its name. So a
- * batch, like the root, is entered by descriptors that follow no link; and only one that we made ourselves, because
- * inside the root others may have put something there while it was not ours.
+ * Objects that are thrown away without a pause of OCCASION_MS are in one directory, a batch; a name that is taken there
+ * gets a suffix. Batches are deleted when they are older than `keepDays`, and the oldest go first when all together
+ * hold more than `maxBytes`. The latest batch stays whatever its size, so that a mistake that empties a whole target
+ * can be undone. Throwing away is one rename; its size is measured afterwards, by a walk that gives way.
+ * SAFETY: a planted symlink may be thrown away, and later objects may belong below its name. So a batch, like the root,
+ * is entered by descriptors that follow no link; and only a batch that this receiver made itself, because inside the
+ * root others may have put something there before.
  */
 
 import { Buffer } from 'node:buffer'
@@ -27,17 +27,17 @@ const DAY_MS = 86_400_000
 const OCCASION_MS = 600_000
 
 interface Batch {
-  /** When something was last thrown into it. */
+  /** When the last object was thrown into it. */
   lastMs: number
-  /** As far as it was measured. */
+  /** Bytes, as far as they were measured. */
   bytes: number
   isOwn: boolean
 }
 
 export interface Purged {
-  /** That are gone. */
+  /** How many batches were deleted. */
   batches: number
-  /** What could not be deleted, by its name in the trash; it is tried again with the next purge. */
+  /** Objects that could not be deleted, by their names in the trash; the next purge tries again. */
   withstood: PathProblem[]
 }
 
@@ -46,11 +46,11 @@ export class Trash {
   readonly #limits: TrashLimits
   readonly #now: () => number
   readonly #demolition: Demolition
-  /** By name, oldest first; null: not looked at yet. */
+  /** By name, oldest first; null: not read yet. */
   #batches: Map<string, Batch> | null = null
-  /** Of which the content was not counted yet; `place` is below the trash. */
+  /** Objects whose size was not measured yet; `place` is below the trash. */
   #unmeasured: { batch: string; place: Buffer }[] = []
-  /** Grows with everything that is thrown away. */
+  /** Counts every object that was thrown away. */
   changes = 0
 
   constructor(area: WorkArea, limits: TrashLimits, now: () => number) {
@@ -60,12 +60,12 @@ export class Trash {
     this.#demolition = new Demolition(() => area.directory('trash'))
   }
 
-  /** Absolute path of it all, whether it is there or not; null: what is thrown away is deleted. */
+  /** Absolute path of the trash, whether or not it exists; null: thrown-away objects are deleted. */
   get location(): string | null {
     return this.#limits.keepDays === 0 ? null : this.#area.location('trash')
   }
 
-  /** As far as it was measured. @throws the system error */
+  /** As far as the trash was measured. @throws the system error */
   get status(): TrashStatus {
     const batches = [...this.#read().values()]
     const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0)
@@ -74,9 +74,9 @@ export class Trash {
   }
 
   /**
-   * Moves the object at `location` away, with all below it.
-   * @param path what it was called below the root; only for finding it again
-   * @throws the system error; the object is then still where it was, or in part when it spans filesystems
+   * Moves the object at `location` away, with everything below it.
+   * @param path its name below the root; used only to find it again
+   * @throws the system error; the object is then still in its place, or partly so when it spans filesystems
    */
   throwAway(location: string | Buffer, path: string): void {
     const batches = this.#read()
@@ -91,7 +91,9 @@ export class Trash {
     if (this.#limits.keepDays === 0) this.#doom(name, batches)
   }
 
-  /** Counts what was not counted yet. @throws the system error when the disk as a whole is in trouble */
+  /**
+   * Measures the objects that were not measured yet. @throws the system error when the disk as a whole is in trouble
+   */
   *measure(): Walk<void> {
     this.#read()
     for (let next = this.#unmeasured[0]; next !== undefined; next = this.#unmeasured[0]) {
@@ -103,8 +105,8 @@ export class Trash {
   }
 
   /**
-   * Deletes what is too old, and the oldest of what is too much; never a batch in which another filesystem is mounted.
-   * A batch that cannot be deleted holds up no other.
+   * Deletes batches that are too old, and the oldest while there is too much; never a batch in which another filesystem
+   * is mounted. A batch that cannot be deleted holds up no other.
    * @throws the system error when the disk as a whole is in trouble
    */
   *purge(): Walk<Purged> {
@@ -149,7 +151,7 @@ export class Trash {
     return new Date(now).toISOString().replaceAll(/[:.]/g, '-')
   }
 
-  /** Makes the directory if need be. @throws EEXIST when something else has the name */
+  /** Makes the directory if needed. @throws EEXIST when another object has the name */
   #enter(location: string): ConfinedDirectories {
     try {
       mkdirSync(location, { mode: 0o700 })
@@ -175,7 +177,7 @@ export class Trash {
     return this.#batches
   }
 
-  /** Content of a file, or of all files below a directory that can be read. */
+  /** Bytes of a file, or of all readable files below a directory. */
   *#bytesOf(place: Buffer): Walk<number> {
     let bytes = 0
     const waiting = [place]

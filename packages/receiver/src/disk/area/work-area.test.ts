@@ -60,7 +60,7 @@ test('a time that a killed process could not give back is given back by the next
   assert.equal(guard.guardedRootTime, null)
 })
 
-test('what others put in its place leads nowhere and lets nobody in', () => {
+test('an object that others put in its place leads nowhere and admits no one', () => {
   using scratch = new Scratch()
   using confined = makeRoot(scratch)
   const area = new WorkArea(confined, new Guard(), owner, null)

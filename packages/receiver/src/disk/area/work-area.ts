@@ -1,12 +1,12 @@
 /**
- * Where staged files and trash lie: on the target's own filesystem, out of sight of the tree.
+ * The place of staged files and trash: on the target's own filesystem, out of sight of the tree.
  *
  *   in the state directory                              when a rename from there into the root works
  *   <root>/.rootferry/staging, <root>/.rootferry/trash   otherwise; made when needed, removed when empty
  *
  * INVARIANT: making and removing `.rootferry` leaves the root's mtime as it was, also across a crash (the time is in
- * the ledger meanwhile). Inside the root everything goes through descriptors, so a planted symlink leads nowhere; a
- * planted directory becomes ours, but what is in it is not believed.
+ * the ledger meanwhile). Inside the root everything goes through descriptors, so a planted symlink leads nowhere. A
+ * planted directory is taken over, but its content is not trusted.
  */
 import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, type Stats, unlinkSync } from 'node:fs'
 import { type ConfinedDirectories, errorCode, O_PATH, removeTree } from '@rootferry/host/machine'
@@ -17,7 +17,7 @@ import { LEAVE } from '../files/staged-change.ts'
 const PRIVATE = 0o700
 const DIRECTORY_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 
-/** Keeps the root's mtime over a crash. */
+/** Keeps the root's mtime across a crash. */
 export interface RootTimeGuard {
   readonly guardedRootTime: number | null
   guardRootTime(mtime: number | null): void
@@ -35,8 +35,8 @@ export class WorkArea {
   #names = 0
 
   /**
-   * @param owner whose files this process makes
-   * @param outside where the places are when renames from there into the root work, else null
+   * @param owner the user whose files this process makes
+   * @param outside the places, when renames from there into the root work, else null
    */
   constructor(
     confined: ConfinedDirectories,
@@ -52,29 +52,29 @@ export class WorkArea {
     if (guard.guardedRootTime !== null) this.#restoreRootTime(guard.guardedRootTime)
   }
 
-  /** Whether what `lstat` or `fstat` says of an object is a directory that this process, or an earlier one, made. */
+  /** Whether a status from `lstat` or `fstat` describes a directory that this process, or an earlier one, made. */
   isOwnDirectory(status: Stats): boolean {
     return status.isDirectory() && status.uid === this.#owner.uid
   }
 
-  /** A name not yet used in staging by this process. */
+  /** A name in staging that this process has not used yet. */
   newName(): string {
     this.#names += 1
     return String(this.#names)
   }
 
-  /** Where the place is, for people. */
+  /** The place, for people. */
   location(place: WorkPlace): string {
     return this.#outside?.[place] ?? `${this.#confined.rootPath}/${RESERVED_NAME}/${place}`
   }
 
-  /** Absolute path of the place, made if need be; good until `tidy`. @throws the system error */
+  /** Absolute path of the place, made if needed; valid until `tidy`. @throws the system error */
   directory(place: WorkPlace): string {
     if (this.#outside !== null) return this.#outside[place]
     return `/proc/self/fd/${this.#open.get(place) ?? this.#make(place)}`
   }
 
-  /** Removes everything staged but the names in `keep`, and the area itself when it is inside the root and empty. */
+  /** Removes everything staged except the names in `keep`, and the area itself when it is inside the root and empty. */
   tidy(keep: ReadonlySet<string>): void {
     if (this.#outside !== null || this.#exists('staging')) {
       emptyDirectory(this.directory('staging'), keep)
@@ -87,7 +87,7 @@ export class WorkArea {
     if (this.#outside === null) this.#removeWhatIsEmpty()
   }
 
-  /** Whether the place is there: inside the root it is only while it holds something. */
+  /** Whether the place exists: inside the root it exists only while it holds something. */
   exists(place: WorkPlace): boolean {
     return this.#outside !== null || this.#exists(place)
   }
@@ -111,8 +111,9 @@ export class WorkArea {
   }
 
   /**
-   * Makes it a directory that is ours and closed to others, whoever put what there: the name is reserved.
-   * @returns whether it was somebody else's directory
+   * Makes it a directory that belongs to this process and is closed to others, whoever made the object there: the name
+   * is reserved.
+   * @returns whether it was another user's directory
    */
   #takeOver(location: string): boolean {
     const found = readObject(location)
@@ -165,7 +166,7 @@ export class WorkArea {
     try {
       setAttributes(this.#confined.locate(ROOT_PATH), 'directory', { ...untouched, mtime })
     } catch (error) {
-      // Somebody else's directory that this process may write into: its time cannot be had back.
+      // Another user's directory that this process may write into: its time cannot be restored.
       if (errorCode(error) !== 'EPERM') throw error
     }
     this.#guard.guardRootTime(null)

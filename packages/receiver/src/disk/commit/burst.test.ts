@@ -1,4 +1,4 @@
-/** The burst on a real disk: kinds, names, times, renames, what stays and what is thrown away. */
+/** The burst on a real disk: kinds, names, times, renames, objects that stay and objects that are thrown away. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -32,7 +32,7 @@ import {
   until,
 } from '../../../test-support/test-feed.ts'
 
-/** Each kind of object at the path `x`, with what has to go when it is replaced. */
+/** Each kind of object at the path `x`, with the paths that must be removed when it is replaced. */
 const kinds: Record<string, { make: Fed[]; remove: Fed[]; kind: string }> = {
   nothing: { make: [], remove: [], kind: 'none' },
   file: { make: [file('x', 'text')], remove: [absent('x')], kind: 'f' },
@@ -258,12 +258,12 @@ test('a renamed directory moves its files without copying them, and a copy keeps
   assert.notEqual(statSync(scratch.at('target/twin')).ino, statSync(scratch.at('target/new/f1')).ino)
 })
 
-test('a copy whose source differs, is gone, or is no file is asked for', async () => {
+test('a copy whose source differs, is gone, or is not a file is asked for', async () => {
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open()
   feed.connect()
   await feed.commit([file('a', 'aaa'), file('b', 'bbb'), directory('d')])
-  // To be told by its content alone, for its time is what it was.
+  // Only its content shows the difference, because its time is unchanged.
   writeFileSync(scratch.at('target/a'), 'AAA')
   utimesSync(scratch.at('target/a'), MTIME / 1e6, MTIME / 1e6)
   execFileSync('mkfifo', [scratch.at('target/pipe')])
@@ -334,7 +334,7 @@ test('a tree that changes under the burst is planned for again, and nothing is w
     {},
     {
       delay: () => new Promise(() => undefined),
-      // Somebody who may write to the docroot swaps the directory for a symlink right before each kind of call.
+      // A user who may write to the docroot swaps the directory for a symlink right before each kind of call.
       beforeStep: (step, path) => {
         if (path !== 'd/x' && path !== 'd/y') return
         if (!['place', 'unlink'].includes(step) || swaps >= 2) return
@@ -360,7 +360,7 @@ test('a path that cannot be written is reported, owed and asked for again, and t
     {},
     {
       delay: () => new Promise(() => undefined),
-      // As for an immutable file.
+      // As with an immutable file.
       beforeStep: (step, path) => {
         const refused = { code: 'EPERM', syscall: 'rename' }
         if (refuses && step === 'place' && path.startsWith('locked')) throw Object.assign(new Error('EPERM'), refused)

@@ -1,11 +1,11 @@
 /**
  * The burst that makes a changeset visible: carries out plans.
  *
- * Every call goes through a confined descriptor and does not follow the final component. A call that fails because
- * somebody changed the tree since the plan was made leads to a new plan; one that fails for its path alone is a problem
- * of that path, whose change stays owed; trouble of the whole disk is thrown, and the burst is run again later.
- * RACE: between a plan's look and its call a path can change once more; a rename then replaces what it finds, as it
- * would have done a moment earlier.
+ * Every call goes through a confined descriptor and does not follow the final component. A call that fails because the
+ * tree has changed since the plan was made leads to a new plan. A call that fails for its path alone is a problem of
+ * that path, whose change stays owed. Trouble of the whole disk is thrown, and the burst is run again later.
+ * RACE: between a plan's look and its call a path can change once more; a rename then replaces the object that it
+ * finds, as it would have done a moment earlier.
  */
 import { Buffer } from 'node:buffer'
 import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs'
@@ -41,9 +41,9 @@ export interface BurstParts {
 
 export class Burst {
   readonly #parts: BurstParts
-  /** What could not be made: nothing below it can. */
+  /** Changes that could not be made: nothing below their paths can be made either. */
   #failures = new Map<string, PathProblem>()
-  /** Directories that are there, but without their attributes. */
+  /** Directories that exist, but without their attributes. */
   #unfinished = new Map<string, PathProblem>()
   #unrestored: string[] = []
   #raced = false
@@ -61,8 +61,9 @@ export class Burst {
   }
 
   /**
-   * Makes the changes visible; gives way only in what others built. May be run again with the same arguments at any time until it has returned.
-   * @param first the plan for the disk as it is, if there is one already
+   * Makes the changes visible; gives way only in directories that others filled. May be run again with the same
+   * arguments at any time until it has returned.
+   * @param first the plan for the present disk, if there is one already
    * @throws the system error when the disk as a whole is in trouble; RootGone
    */
   *run(changes: readonly StagedChange[], before: readonly DirectoryBefore[], first: Plan | null): Walk<BurstOutcome> {
@@ -79,7 +80,7 @@ export class Burst {
     } finally {
       confined.release()
     }
-    // What was placed in a directory that nobody sees any more is not committed.
+    // Objects that were placed in a directory which is no longer visible are not committed.
     this.#insistOnPlace()
     const problems = [...this.#failures.values(), ...this.#unfinished.values()]
     const failed = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change))
@@ -150,14 +151,14 @@ export class Burst {
     }
   }
 
-  /** What is where a directory has to be, and is none. */
+  /** Discards the object that is where a directory must be. */
   *#discard(path: string, kind: DiskKind): Walk<void> {
     const { removal } = this.#parts
     const name = Buffer.from(baseName(path))
     for (const removable of yield* removal.removable(parentPath(path), name, kind)) removal.throwAway(removable)
   }
 
-  /** Best effort: what cannot be opened shows in the calls that need it. */
+  /** Best effort: a directory that cannot be opened shows in the calls that need it. */
   #openUp(path: string, mode: number): void {
     try {
       chmodSync(this.#parts.confined.locateDirectory(path), mode)

@@ -1,6 +1,6 @@
 /**
- * The commit of what was staged: intent, burst, record, tidying; from a changeset, or from an intent that a process
- * which was killed left behind.
+ * The commit of a staged changeset: intent, burst, record, tidying. It begins with a changeset, or with an intent that
+ * a killed process left behind.
  *
  *   intent in the ledger ─▶ burst ─▶ ledger: position, owed, no intent ─▶ staging tidied
  *
@@ -17,11 +17,11 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { BurstOutcome, Plan } from '../ledger/operation.ts'
 import type { Burst } from './burst.ts'
 
-/** Files of which a part is staged, as far as a commit uses them up. */
+/** Partly staged files, as far as a commit uses them up. */
 export interface StagedPartials {
-  /** @returns which of them a changeset with these changes uses or makes obsolete */
+  /** @returns those that a changeset with these changes uses or makes obsolete */
   release(changedPaths: Iterable<string>): string[]
-  /** The intent says that they are gone. */
+  /** The intent records that they are gone. */
   released(paths: readonly string[]): void
   /** Names in staging that must be kept. */
   stagedNames(): Set<string>
@@ -35,7 +35,7 @@ export interface CommitParts {
   steps: DiskSteps
 }
 
-/** @param changedPaths every path of the changeset, also those that were not staged */
+/** @param changedPaths every path of the changeset, including those that were not staged */
 export async function commitIntent(
   parts: CommitParts,
   intent: Intent,
@@ -59,7 +59,7 @@ async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | nu
   let plan = first
   const outcome = await steps.untilDone(() => {
     const present = plan
-    // A second attempt finds another disk than the first.
+    // A second attempt finds the disk changed by the first.
     plan = null
     return burst.run(intent.changes, intent.before, present)
   })
@@ -70,7 +70,7 @@ async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | nu
   return { ...outcome, owed }
 }
 
-/** Finishes what the last process was in the middle of, if anything. @returns its outcome, null when there was none */
+/** Finishes the burst that the last process began, if any. @returns its outcome, null when there was none */
 export async function recover(
   parts: CommitParts & { untouchable: Untouchable },
 ): Promise<(BurstOutcome & { changes: readonly StagedChange[] }) | null> {
@@ -78,12 +78,12 @@ export async function recover(
   const body = ledger.intent()
   const intent = body === null ? null : decodeIntent(body)
   if (intent !== null) {
-    // The protect list may be another one by now.
+    // The protect list may have changed since.
     const changes = intent.changes.filter(({ path, kind }) => !untouchable.protects(path, kind))
     return { ...(await carryThrough(parts, { ...intent, changes }, null)), changes }
   }
   if (body !== null) {
-    // Of an unknown form: what it began is replayed or compared anew.
+    // An intent of an unknown form: what it began is replayed or compared anew.
     await steps.untilDone(() => ledger.forgetPosition())
     await steps.untilDone(() => ledger.recordCommit({ position: null, cleared: [], owed: [] }))
   }

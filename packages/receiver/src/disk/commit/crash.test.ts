@@ -1,4 +1,4 @@
-/** Real processes, killed with SIGKILL right before a chosen call of a burst, and what the next one makes of it. */
+/** Real processes, killed with SIGKILL right before a chosen call of a burst, and how the next one recovers. */
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -53,7 +53,7 @@ async function child(path: string, dieAt: number): Promise<void> {
   const feed = await new Feed(scratch).open({ bootId: 'boot' }, { delay: async () => undefined, beforeStep })
   feed.connect()
   await feed.commit(BEFORE)
-  // What a web process left behind: it goes to the trash, whatever happens meanwhile.
+  // A file that a web process left behind: it goes to the trash, whatever happens meanwhile.
   writeFileSync(scratch.at('target/swapped/local'), 'unknown')
   symlinkSync('nowhere', scratch.at('target/gone/local'))
   steps = -1
@@ -99,7 +99,7 @@ else {
         `killed before step ${dieAt}`,
       )
     }
-    // Every single step is interrupted by the property test of the plan; here it is real, and so it is a sample.
+    // The property test of the plan interrupts every single step; this test is real, and so takes a sample.
     const sample = Array.from({ length: 8 }, (_, index) => Math.round((index * (steps - 1)) / 7))
     for (const dieAt of sample.filter((_, index) => index % 2 === 0)) {
       const next = sample[sample.indexOf(dieAt) + 1] ?? dieAt

@@ -1,8 +1,8 @@
 /**
- * What is on disk at the paths of a changeset, looked up once each.
+ * The objects on disk at the paths of a changeset, looked up once each.
  *
- * Below a directory that is missing, or is a symlink or a file, nothing is there: that is known without a call, which
- * makes a first copy cheap. A view is a moment's truth: take a new one for every attempt.
+ * Below a directory that is missing, or is a symlink or a file, nothing exists: that is known without a call, which
+ * makes a first copy cheap. A view is true for a moment only: take a new one for every attempt.
  */
 import { type ConfinedDirectories, errorCode } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
@@ -11,15 +11,16 @@ import { isDiskTrouble, isRace } from '../files/disk-errors.ts'
 import type { DiskObject } from '../files/disk-object.ts'
 
 /**
- * In a directory that may not be entered yet, or on another filesystem that is in trouble. As something that has to make way it leads to a call, which fails or
- * finds the directory opened up; either way the next plan knows more.
+ * An object in a directory that may not be entered yet, or on another filesystem that is in trouble. Treated as an
+ * object that must make way, it leads to a call, which fails or finds the directory opened up; either way the next plan
+ * knows more.
  */
 const UNSEEN: DiskObject = { kind: 'other', size: 0, mode: 0, uid: 0, gid: 0, mtime: 0 }
 
 export class DiskView {
   readonly #confined: ConfinedDirectories
   readonly #isAcrossBorder: (path: string) => boolean
-  /** Directories seen so far; null: no directory is there. */
+  /** Directories seen so far; null: there is no directory. */
   readonly #directories = new Map<string, DiskObject | null>()
 
   /** @param isAcrossBorder whether the path lies on a filesystem whose trouble is its own */
@@ -45,7 +46,7 @@ export class DiskView {
     }
   }
 
-  /** The same for a path that is asked for often; null also when something else than a directory is there. */
+  /** The same for a path that is asked for often; null also when the object there is not a directory. */
   directory(path: string): DiskObject | null {
     const known = this.#directories.get(path)
     if (known !== undefined) return known

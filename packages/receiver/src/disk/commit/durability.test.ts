@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host/machine'
 import { Durability } from './durability.ts'
 
-/** What this process holds open below a directory. */
+/** The paths that this process holds open below a directory. */
 function heldBelow(directory: string): string[] {
   const links = readdirSync('/proc/self/fd').map((descriptor) => {
     try {

@@ -1,8 +1,8 @@
 /**
- * Makes what is committed survive a loss of power, in the background and never on the way to visible.
+ * Makes committed changes survive a loss of power, in the background and never on the way to visible.
  *
- * A few paths are synced by themselves with their directories, more by one `sync -f` of the filesystem: Node has no
- * syncfs. One round at a time; what is committed meanwhile goes into the next.
+ * A few paths are synced one by one with their directories, more by one `sync -f` of the filesystem, because Node has
+ * no syncfs. One round at a time; commits made meanwhile go into the next round.
  */
 import { execFile } from 'node:child_process'
 import { closeSync, constants, fsync, openSync } from 'node:fs'
@@ -22,9 +22,9 @@ const run = promisify(execFile)
 
 export interface DurabilityParts {
   confined: ConfinedDirectories
-  /** Where other filesystems are mounted below the root: each is synced by itself. */
+  /** The places where other filesystems are mounted below the root: each is synced by itself. */
   borders(): Iterable<string>
-  /** Calls back once after so many milliseconds, unless everything is closed by then. */
+  /** Calls back once after this many milliseconds, unless everything is closed by then. */
   schedule(ms: number, act: () => void): void
   /** Everything up to here is on disk. */
   synced(position: Position): void
@@ -34,7 +34,7 @@ export interface DurabilityParts {
 export class Durability {
   readonly #parts: DurabilityParts
   #position: Position | null = null
-  /** Paths committed since the last round; null: too many to tell. */
+  /** Paths committed since the last round; null: too many to list. */
   #paths: Set<string> | null = new Set()
   #isScheduled = false
   #round: Promise<boolean> | null = null
@@ -43,7 +43,7 @@ export class Durability {
     this.#parts = parts
   }
 
-  /** @param position where the target stands now, null when that is no position (a resync under way) */
+  /** @param position the target's position now, null when it has none (during a resync) */
   committed(paths: Iterable<string>, position: Position | null): void {
     for (const path of paths) {
       if (this.#paths === null) break
@@ -61,7 +61,7 @@ export class Durability {
     this.committed([], position)
   }
 
-  /** Syncs what is left. @returns whether everything committed is on disk */
+  /** Syncs the rest. @returns whether everything committed is on disk */
   async flush(): Promise<boolean> {
     if (this.#round !== null) await this.#round
     return this.#position === null ? this.#paths?.size === 0 : this.#sync()
@@ -81,7 +81,7 @@ export class Durability {
     })
   }
 
-  /** Never throws: what fails is kept for a later round. */
+  /** Never throws: paths that fail are kept for a later round. */
   async #sync(): Promise<boolean> {
     const position = this.#position
     if (position === null) return true
@@ -118,7 +118,7 @@ export class Durability {
         const descriptor = this.#open(path)
         if (descriptor !== null) descriptors.push(descriptor)
       }
-      // Nobody may find directories open that were opened for this: they can be moved away by then.
+      // Directories that were opened for this must not stay open: they may be moved away by then.
       this.#parts.confined.release()
       await Promise.all(descriptors.map((descriptor) => syncDescriptor(descriptor)))
       return true
@@ -130,7 +130,7 @@ export class Durability {
     }
   }
 
-  /** @returns null for what has no content to sync: gone by now, a symlink */
+  /** @returns null for a path without content to sync: gone by now, or a symlink */
   #open(path: string): number | null {
     try {
       return openSync(this.#parts.confined.locate(path), READ_FLAGS)

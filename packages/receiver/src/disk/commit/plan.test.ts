@@ -53,12 +53,12 @@ function put(model: Model, path: string, item: Item): void {
   if (item.kind !== 'directory') for (const below of [...model.keys()]) if (isWithin(below, path)) model.delete(below)
   const isFile = item.kind === 'file'
   const mode = item.kind === 'symlink' ? 0o777 : item.mode
-  // Not root, this test has to be able to look into its directories.
+  // Without root, this test must be able to look into its directories.
   const usual = isFile ? mode & 0o777 : item.kind === 'directory' ? mode | 0o500 : mode
   model.set(path, { ...item, mode: usual, text: item.kind === 'directory' ? '' : item.text })
 }
 
-/** What an agent would send to turn one into the other; the content is staged as it goes. */
+/** The changes that an agent would send to turn one model into the other; contents are staged on the way. */
 function stageDifference(from: Model, to: Model, staging: Staging): StagedChange[] {
   const changes: StagedChange[] = []
   for (const [path, item] of to) {
@@ -191,7 +191,7 @@ test('a plan names no path outside the root, nor one that is protected or reserv
         try {
           plan = makePlan({ changes: allowed, lookUp, before: [], untouchable, creation })
         } catch (error) {
-          assert.match(String(error), /can not hold together/)
+          assert.match(String(error), /contradict each other/)
           return
         }
         for (const operation of plan.operations) {
@@ -231,6 +231,6 @@ test('changes that contradict each other are refused', () => {
   ]
   for (const changes of sets) {
     const input = { changes, before: [], untouchable, creation, lookUp: () => null }
-    assert.throws(() => makePlan(input), /can not hold together/)
+    assert.throws(() => makePlan(input), /contradict each other/)
   }
 })

@@ -1,12 +1,12 @@
 /**
- * From a changeset's changes and what is on disk to the calls that make it true, in their order. Pure.
+ * From a changeset's changes and the objects on disk to the calls that carry the changes out, in their order. Pure.
  *
  *   open up ─▶ make way ─▶ directories ─▶ files and symlinks ─▶ attributes ─▶ removals ─▶ directories' attributes
  *   (modes)    (kinds)     parents first   renames              of files      deepest     deepest first, root last
  *
  * INVARIANT: planning again after any part of a plan was carried out yields a plan for the rest; that is how a burst
- * that was interrupted, or raced by someone else, goes on. No operation names a path that is reserved or protected.
- * A directory that is touched but has no change of its own gets back the time and mode that it had before.
+ * continues that was interrupted, or raced by another program. No operation names a path that is reserved or protected.
+ * A directory that is touched without a change of its own gets back the time and mode that it had before.
  */
 import { OWNER_ACCESS } from '@rootferry/host/machine'
 import { ProtocolError, parentPath, ROOT_PATH } from '@rootferry/protocol'
@@ -15,13 +15,13 @@ import { LEAVE, type StagedChange, type StagedDirectory, type StagedFile } from 
 import type { Untouchable } from '../files/untouchable.ts'
 import type { DirectoryBefore, Operation, Plan } from '../ledger/operation.ts'
 
-/** Of a directory that no change described: its parents were not in the changeset. */
+/** The mode of a directory that no change described, because its parents were not in the changeset. */
 const IMPLIED_MODE = 0o755
 
 export interface PlanInput {
   changes: readonly StagedChange[]
   lookUp(path: string): DiskObject | null
-  /** What was recorded before an earlier attempt; it counts more than what is on disk now. */
+  /** Recorded before an earlier attempt; it takes precedence over the present disk. */
   before: readonly DirectoryBefore[]
   untouchable: Untouchable
   creation: Creation
@@ -37,7 +37,7 @@ class Planner {
   readonly #byPath = new Map<string, StagedChange>()
   readonly #before: Map<string, DirectoryBefore>
   readonly #touched = new Set<string>()
-  /** Directories that this plan makes, with their staged name if they have one. */
+  /** Directories that this plan makes, with their staged names if they have one. */
   readonly #made = new Map<string, string | null>()
   readonly #vacated = new Set<string>()
   readonly #way: Operation[] = []
@@ -154,7 +154,7 @@ class Planner {
     if (difference !== null) this.#settings.push({ do: 'attributes', path: change.path, change: difference })
   }
 
-  /** Sees to it that the parent will be a directory; its own change counts, else it is implied. */
+  /** Ensures that the parent will be a directory, by its own change if it has one, else by an implied directory. */
   #needParent(path: string): void {
     const parent = parentPath(path)
     if (parent === ROOT_PATH || this.#made.has(parent)) return
@@ -168,7 +168,7 @@ class Planner {
     this.#directories.push({ do: 'mkdir', path: parent, mode: IMPLIED_MODE })
   }
 
-  /** Those below a directory that is replaced come before it makes way, the others at the end; deepest first. */
+  /** Removals below a directory that is replaced come before it makes way, the others at the end; deepest first. */
   #removalsInOrder(): [Operation[], Operation[]] {
     const all = this.#removals.sort(descending)
     if (this.#vacated.size === 0) return [[], all]
@@ -188,7 +188,7 @@ class Planner {
     for (const path of this.#touched) {
       const change = this.#byPath.get(path)
       if (change === undefined) this.#finish(path, null, openings)
-      // One that goes away, or makes way for a file, needs no time any more, but access.
+      // A directory that goes away, or makes way for a file, needs access and no time.
       else this.#finish(path, change.kind === 'directory' ? change : null, openings)
     }
     this.#plan.finish.sort((a, b) => (a.path === ROOT_PATH ? 1 : b.path === ROOT_PATH ? -1 : descending(a, b)))
@@ -242,7 +242,7 @@ class Planner {
   }
 }
 
-/** A child of what is to be absent or no directory, or a root that is to be anything else than a directory. */
+/** A child of a path that becomes absent or not a directory, or a root that becomes anything but a directory. */
 function refuseContradictions(changes: readonly StagedChange[], byPath: ReadonlyMap<string, StagedChange>): void {
   const sound = new Set([ROOT_PATH])
   for (const { path, kind } of changes) {
@@ -257,7 +257,7 @@ function refuseContradictions(changes: readonly StagedChange[], byPath: Readonly
 }
 
 function contradiction(): ProtocolError {
-  return new ProtocolError('content-mismatch', 'changes that can not hold together')
+  return new ProtocolError('content-mismatch', 'changes that contradict each other')
 }
 
 function ascending(a: { path: string }, b: { path: string }): number {

@@ -1,9 +1,11 @@
 /**
- * The hands of a comparison: puts right what needs nothing from the agent, and in a dry run says what it would do.
+ * The hands of a comparison: repairs differences that need nothing from the agent, and in a dry run counts them only.
  *
- * Attributes are set, and what the agent does not have goes to the trash. Walks over what others built give way, and a
- * commit may come in between: `isOutdated` then ends them, because the agent has something there by now.
- * INVARIANT: a directory that something is taken out of gets its time back within the same step.
+ * Attributes are set, and objects that the agent does not have go to the trash. Walks over directories that others
+ * filled give way, and a commit may come in between: `isOutdated` then ends them, because the agent has something at
+ * that path by now.
+ *
+ * INVARIANT: a directory that an object is taken out of gets its time back within the same step.
  */
 import type { Buffer } from 'node:buffer'
 import type { ConfinedDirectories, DiskKind } from '@rootferry/host/machine'
@@ -27,17 +29,17 @@ export interface AmendParts {
 
 export interface AmendEvents {
   found(path: string, kind: ResyncDifference['kind']): void
-  /** So many objects go away, or would in a dry run. */
+  /** This many objects go away, or would in a dry run. */
   leaves(objects: number): void
   repaired(): void
   failed(path: string, error: unknown): void
-  /** Whether a commit has changed something at the path or below it since its directory was looked at. */
+  /** Whether a commit has changed the path, or something below it, since its directory was looked at. */
   isOutdated(path: string): boolean
 }
 
 export interface AmendOrder {
   dryRun: boolean
-  /** Whether all that goes away is counted, with what is below it. */
+  /** Whether all objects that go away are counted, with everything below them. */
   counts: boolean
 }
 
@@ -52,7 +54,7 @@ export class Amend {
     this.#events = events
   }
 
-  /** @returns whether it was set: not in a dry run, and not where it cannot be */
+  /** @returns whether the attributes were set: not in a dry run, and not where they cannot be */
   set(path: string, kind: 'file' | 'directory' | 'symlink', attributes: AttributeChange): 'set' | 'refused' | 'dry' {
     if (this.#order.dryRun) return 'dry'
     try {
@@ -65,8 +67,8 @@ export class Amend {
   }
 
   /**
-   * A directory where something else is to be makes way at once: whatever the agent has there when it answers, nothing
-   * or a directory may be it, nobody compares what is in this one.
+   * A directory where the agent has another object makes way at once: the agent's answer may be nothing or a directory
+   * by then, and the content of this one would never be compared.
    * @returns whether it is gone
    */
   *makeWay(path: string): Walk<boolean> {
@@ -81,13 +83,13 @@ export class Amend {
       this.#keepingTime(parentPath(path), () => this.#parts.removal.removeEmptied(path))
       return true
     } catch (error) {
-      // The commit tells that something in it stays.
+      // The commit reports that something in it stays.
       if (!(error instanceof StaysError)) this.noteFailure(path, error)
       return false
     }
   }
 
-  /** Moves away what the agent does not have; of a directory in which something stays, the rest. */
+  /** Moves away an object that the agent does not have; of a directory in which something stays, the rest. */
   *discard(directory: string, name: Buffer, kind: DiskKind): Walk<void> {
     const path = joinPath(directory, name.toString())
     try {
@@ -102,7 +104,7 @@ export class Amend {
     }
   }
 
-  /** Gives this process access to a directory if need be. @returns the mode to give back to it afterwards */
+  /** Gives this process access to a directory if needed. @returns the mode to restore afterwards */
   openUp(path: string): number | null {
     const { confined, creation } = this.#parts
     if (creation.privileged) return null
@@ -114,23 +116,26 @@ export class Amend {
       setAttributes(confined.locate(path), 'directory', change)
       return before.mode
     } catch (error) {
-      // Of another owner: what cannot be read shows next.
+      // The directory belongs to another owner: reading it will show what cannot be read.
       if (isDiskTrouble(error) || !isSystemError(error)) throw error
       return null
     }
   }
 
-  /** Gives a directory back what it had. */
+  /** Restores a directory's mode and time. */
   restore(path: string, change: Pick<AttributeChange, 'mode' | 'mtime'>): void {
     try {
       setAttributes(this.#parts.confined.locate(path), 'directory', { ...change, uid: LEAVE, gid: LEAVE })
     } catch (error) {
-      // Of another owner, or gone by now.
+      // The directory belongs to another owner, or is gone by now.
       if (isDiskTrouble(error) || !isSystemError(error)) throw error
     }
   }
 
-  /** A problem of one path; what went away meanwhile is none. @throws what is no problem of one path */
+  /**
+   * Records a problem of one path; an object that went away meanwhile is not a problem. @throws any error that is not a
+   * problem of one path
+   */
   noteFailure(path: string, error: unknown): void {
     if (isDiskTrouble(error) || !isSystemError(error)) throw error
     if (!isRace(error)) this.#events.failed(path, error)
@@ -143,7 +148,7 @@ export class Amend {
         this.#keepingTime(removable.directory, () => this.#parts.removal.throwAway(removable))
         this.#events.repaired()
       } catch (error) {
-        // Somebody was faster.
+        // Another program was faster.
         if (isRace(error)) return
         this.noteFailure(path, error)
       }

@@ -1,9 +1,10 @@
 /**
- * Compares listings with the disk, a little at a time; Amend puts right what needs nothing from the agent.
+ * Compares listings with the disk, a little at a time; Amend repairs differences that need nothing from the agent.
  *
- * Changesets may be committed between two steps: `touch` says what they changed, and that is left out of the listings
- * that have come before. A step gives way after some milliseconds, but not while much was touched, which bounds what
- * has to be remembered. Memory does not grow with the tree: nothing is kept of a directory once it is compared.
+ * Changesets may be committed between two steps: `touch` names the paths that they changed, which are left out of the
+ * listings that have already come. A step gives way after some milliseconds, but not while many paths were touched,
+ * which bounds the number that must be remembered. Memory does not grow with the tree: nothing about a directory is
+ * kept once it is compared.
  */
 import { Buffer } from 'node:buffer'
 import type { ConfinedDirectories } from '@rootferry/host/machine'
@@ -30,7 +31,7 @@ import type { ResyncDifference } from './findings.ts'
 import { type LocalDirectory, scanDirectory } from './local-scan.ts'
 import { type Check, type Reconciliation, reconcile } from './reconcile.ts'
 
-/** What is unsettled may become anything but a directory. */
+/** An unsettled entry may become anything but a directory. */
 const KINDS = { f: 'file', d: 'directory', l: 'symlink', u: 'file' } as const
 const MOST_TOUCHED = 20_000
 
@@ -41,11 +42,11 @@ export interface ComparisonParts extends AmendParts {
 }
 
 export interface ComparisonEvents extends Omit<AmendEvents, 'isOutdated'> {
-  /** What is protected does not count. */
+  /** Protected entries do not count. */
   checked(entries: number): void
-  /** Of what is missing: so much content. */
+  /** Bytes of content that are missing. */
   lacks(bytes: number): void
-  /** Has to come from the agent. `digest`: of what is there and may be right. Not called in a dry run. */
+  /** Must come from the agent. `digest`: of the present file, which may be right. Not called in a dry run. */
   want(path: string, size: number, digest: string | null): void
 }
 
@@ -56,7 +57,7 @@ export interface ComparisonOrder extends AmendOrder {
 interface Page {
   directories: readonly ListedChildren[]
   ownerOf: (uid: number, gid: number) => Owner
-  /** The path that the listing began with, when it may not be in it. */
+  /** The path that the listing began with, when it may not be in the listing. */
   top: string | null
   next: number
 }
@@ -69,7 +70,7 @@ interface Opened {
   verdicts: Reconciliation[]
   next: number
   reading: FileReading | null
-  /** The mode to give back to it. */
+  /** The mode to restore afterwards. */
   mode: number | null
 }
 
@@ -79,10 +80,10 @@ export class Comparison {
   readonly #events: ComparisonEvents
   readonly #amend: Amend
   readonly #pages: Page[] = []
-  /** What is under way, until it gives way or is done. */
+  /** The present work, until it gives way or is done. */
   #work: Walk<void> | null = null
   #opened: Opened | null = null
-  /** A directory whose listing goes on: what was there, and what was listed of it so far. */
+  /** A directory whose listing continues: its local entries, and the names that were listed so far. */
   #split: { path: string; local: LocalDirectory; listed: Set<string> } | null = null
   readonly #touched = new Set<string>()
   #lastAsked = { path: '', touched: 0, answer: false }
@@ -114,7 +115,7 @@ export class Comparison {
     this.#pages.push({ directories, ownerOf: this.#parts.owners.forMessage(users, groups), top, next: 0 })
   }
 
-  /** A commit has changed these paths: listings that are here already say nothing of them any more. */
+  /** A commit has changed these paths: listings that have already come no longer apply to them. */
   touch(paths: Iterable<string>): void {
     if (this.#pages.length === 0 && this.#split === null) return
     for (const path of paths) {
@@ -125,7 +126,7 @@ export class Comparison {
   }
 
   /**
-   * Compares for a while; may be called again after a disk error, and goes on where it was.
+   * Compares for a while; may be called again after a disk error, and continues where it was.
    * @param isDue whether it is time to give way
    * @throws the system error when the disk as a whole is in trouble
    */
@@ -239,7 +240,7 @@ export class Comparison {
     const mustRead = verdict.do === 'read' || (verdict.mayHold && !this.#order.dryRun)
     const digest = mustRead ? yield* this.#read(opened, path, size) : null
     if (verdict.do === 'want') {
-      // The attributes of a directory can be set: where one is wanted anew, something else is to be there.
+      // The attributes of a directory can be set; so when a directory is wanted, the agent has another kind there.
       if (opened.local.entries.get(verdict.name)?.kind === 'directory') yield* this.#amend.makeWay(path)
       this.#found(path, verdict.difference)
       if (verdict.difference === 'missing') this.#events.lacks(size)
@@ -250,7 +251,7 @@ export class Comparison {
     } else if (verdict.attributes !== null) this.#noteSet(path, this.#set(path, 'file', verdict.attributes))
   }
 
-  /** @returns the digest; null when it cannot be had */
+  /** @returns the digest; null when the file cannot be read */
   *#read(opened: Opened, path: string, size: number): Walk<string | null> {
     try {
       opened.reading ??= FileReading.open(this.#parts.confined.locate(path), size)
@@ -265,7 +266,7 @@ export class Comparison {
     }
   }
 
-  /** What cannot be set here is asked for: its commit then tells the problem, and tries again. */
+  /** Attributes that cannot be set here are asked for: their commit then reports the problem, and tries again. */
   #set(...[path, kind, attributes]: Parameters<Amend['set']>): boolean {
     const outcome = this.#amend.set(path, kind, attributes)
     if (outcome === 'refused') this.#events.want(path, 0, null)
@@ -282,7 +283,7 @@ export class Comparison {
     this.#times.explain(path)
   }
 
-  /** All of the directory is compared. */
+  /** The whole directory is compared. */
   #conclude(path: string): void {
     const isRepaired = this.#times.conclude(path)
     if (isRepaired !== null) this.#noteSet(path, isRepaired)
@@ -309,7 +310,7 @@ export class Comparison {
     if (mode !== null && !this.#touched.has(group.path)) this.#amend.restore(group.path, { mode, mtime: null })
   }
 
-  /** Asked for the same path again and again, and the answer changes only when more was touched. */
+  /** Asked for the same path again and again, and the answer changes only when more paths were touched. */
   #isTouched(top: string): boolean {
     const { path, touched, answer } = this.#lastAsked
     if (path === top && touched === this.#touched.size) return answer
@@ -319,7 +320,7 @@ export class Comparison {
   }
 }
 
-/** Whether what is here is of another kind than the agent's, which is protected, while it is not: it goes. */
+/** Whether an unprotected local object of another kind is in the way of the agent's, which is protected: it goes. */
 function isInTheWay(
   untouchable: Untouchable,
   directory: string,
@@ -333,7 +334,9 @@ function isInTheWay(
   return untouchable.protects(path, KINDS[letter]) && !untouchable.protects(path, there.kind)
 }
 
-/** What is to be compared of a group: nothing that is protected, and nothing that was changed since it was listed. */
+/**
+ * The entries of a group that are compared: not the protected ones, and not those that were changed since the listing.
+ */
 function relevantEntries(
   untouchable: Untouchable,
   touched: ReadonlySet<string>,

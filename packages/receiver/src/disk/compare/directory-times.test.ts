@@ -25,7 +25,7 @@ test('what differs explains the time of the directory that holds it, and of no o
   assert.equal(times.conclude(ROOT_PATH), null)
 })
 
-test('of too many that wait the rest has to be reported at once', () => {
+test('when too many wait, the others must be reported at once', () => {
   const times = new DirectoryTimes()
   for (let number = 0; number < 10_000; number += 1) assert.ok(times.wait(`d${number}`, true))
   assert.equal(times.wait('one more', true), false)

@@ -1,9 +1,9 @@
 /**
- * Directories that differ from the listing in nothing but their time, until it is known why. Pure.
+ * Directories that differ from the listing only in their time, until the reason is known. Pure.
  *
- * A directory's time changes when something is made or removed in it, so a difference below it explains it, and is
- * reported instead. INVARIANT: a time is a difference of its own only when all of the directory was compared and
- * nothing in it differed.
+ * A directory's time changes when an entry is made or removed in it, so a difference below it explains its time, and is
+ * reported instead. INVARIANT: a time is a difference of its own only when the whole directory was compared and nothing
+ * in it differed.
  */
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { LEAVE } from '../files/staged-change.ts'
@@ -15,7 +15,7 @@ export class DirectoryTimes {
   /** By path, whether the time was set. */
   readonly #waiting = new Map<string, boolean>()
 
-  /** @returns false when too many wait: the difference has to be reported as one */
+  /** @returns false when too many wait: the difference must be reported at once */
   wait(path: string, isRepaired: boolean): boolean {
     if (this.#waiting.size >= MOST_WAITING) return false
     this.#waiting.set(path, isRepaired)
@@ -27,7 +27,9 @@ export class DirectoryTimes {
     if (path !== ROOT_PATH) this.#waiting.delete(parentPath(path))
   }
 
-  /** All of the directory was compared. @returns whether its unexplained time was set; null when nothing is unexplained */
+  /**
+   * The whole directory was compared. @returns whether its unexplained time was set; null when nothing is unexplained
+   */
   conclude(path: string): boolean | null {
     const isRepaired = this.#waiting.get(path) ?? null
     this.#waiting.delete(path)
@@ -39,7 +41,7 @@ export class DirectoryTimes {
   }
 }
 
-/** Whether only the time of a directory is to be set. */
+/** Whether only the time of a directory must be set. */
 export function isOnlyTime({ kind, attributes }: Extract<Reconciliation, { do: 'set' }>): boolean {
   const { mode, uid, gid } = attributes
   return kind === 'directory' && mode === null && uid === LEAVE && gid === LEAVE

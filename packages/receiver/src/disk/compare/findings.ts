@@ -1,11 +1,11 @@
-/** What a resync has found and done so far, and which of its first differences were not reported yet. Pure. */
+/** The findings and repairs of a resync so far, and which of its first differences were not reported yet. Pure. */
 import { LIMITS, type ResyncProgress } from '@rootferry/protocol'
 
 export type ResyncDifference = ResyncProgress['differences'][number]
 
-/** Of one resync; the rest is counted only. */
+/** Differences that one resync names; further ones are only counted. */
 const MOST_NAMED = 1_000
-/** Bound of the report's text. */
+/** The bound of the report's text. */
 const MOST_MESSAGE = 1_000
 
 export class Findings {
@@ -13,12 +13,12 @@ export class Findings {
   missing = 0
   changed = 0
   extraneous = 0
-  /** Content of what is missing. */
+  /** Bytes of missing files. */
   missingBytes = 0
-  /** What goes away, with all below it; only a first look counts it. */
+  /** Objects that go away, with everything below them; only a first look counts them. */
   leaving = 0
   repaired = 0
-  /** Of content received. */
+  /** Bytes of content received. */
   bytes = 0
   #unrepaired = 0
   #firstFailure: string | null = null
@@ -30,7 +30,7 @@ export class Findings {
     if (this.missing + this.changed + this.extraneous <= MOST_NAMED) this.#unreported.push({ path, kind })
   }
 
-  /** Something could not be put right, or not be looked at. */
+  /** A path could not be repaired, or not be looked at. */
   fail(path: string, why: string): void {
     this.#unrepaired += 1
     this.#firstFailure ??= `${path}: ${why}`
@@ -44,7 +44,7 @@ export class Findings {
     return this.#unreported.length > LIMITS.reportedDifferences
   }
 
-  /** How many differences were found since this was asked last; null: none. */
+  /** How many differences were found since the last call; null: none. */
   news(): { missing: number; changed: number; extraneous: number } | null {
     const { missing, changed, extraneous } = this
     const told = this.#told
@@ -57,7 +57,7 @@ export class Findings {
     }
   }
 
-  /** Everything but the differences that a report holds; those it returns are reported with it. */
+  /** Everything in a report but its state; the differences that it returns count as reported. */
   report(): Omit<ResyncProgress, 'type' | 'id' | 'state'> {
     const { checked, missing, changed, extraneous, repaired, bytes } = this
     const differences = this.#unreported.splice(0, LIMITS.reportedDifferences)

@@ -1,4 +1,4 @@
-/** One local directory as it is: names and what each of them is. Never follows a symlink, never opens a file. */
+/** One local directory: its names and the object behind each. Never follows a symlink, never opens a file. */
 import { Buffer } from 'node:buffer'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type ConfinedDirectories, type DiskKind, kindOf } from '@rootferry/host/machine'
@@ -12,13 +12,13 @@ import type { Walk } from '../files/walk.ts'
 const PORTION = 64
 
 export interface LocalEntry extends DiskObject {
-  /** Of a symlink. */
+  /** The target of a symlink. */
   target?: string
 }
 
 export interface LocalDirectory {
   entries: Map<string, LocalEntry>
-  /** Names that are no valid UTF-8, which the agent cannot have either. */
+  /** Names that are not valid UTF-8, which the agent cannot have either. */
   unspeakable: { name: Buffer; kind: DiskKind }[]
 }
 
@@ -46,7 +46,7 @@ function addEntry(entries: Map<string, LocalEntry>, location: string, name: stri
   entries.set(name, object.kind === 'symlink' ? { ...object, target: readlinkSync(`${location}/${name}`) } : object)
 }
 
-/** How many objects there are at the path and below it; what cannot be looked into counts as one. */
+/** How many objects there are at the path and below it; an unreadable directory counts as one. */
 export function* countObjects(confined: ConfinedDirectories, top: string): Walk<number> {
   let objects = 1
   const waiting = [top]

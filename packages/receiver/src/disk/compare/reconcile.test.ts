@@ -1,4 +1,4 @@
-/** What a comparison says of each kind of difference. */
+/** The verdicts of a comparison on each kind of difference. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { digestOf, type ListedEntry } from '@rootferry/protocol'
@@ -74,7 +74,7 @@ test('without digests size and time decide; a time alone says that the content m
   }
 })
 
-test('a content check reads where there is a digest, and goes by size and time where there is none', () => {
+test('a content check reads where there is a digest, and otherwise goes by size and time', () => {
   const read = { name: 'n', do: 'read', size: 1, digest, attributes: null }
   assert.deepEqual(reconcile([listedFile], found({}), same, 'content'), [read])
   const unknown: ListedEntry = ['n', 'f', 0o644, 1, 2, 1000, 1, null]

@@ -1,9 +1,9 @@
 /**
- * Compares a part of the agent's listing of one directory with what is there, and says what has to be done. Pure.
+ * Compares a part of the agent's listing of one directory with the local entries, and says what must be done. Pure.
  *
- * What tells the content of a file of equal size apart depends on the check. `content`: its digest where the listing
- * has one, else its time. `strict`: its digest, and one that the agent does not know is taken to be another.
- * `metadata`: its time. Owners are compared as they would be set here; LEAVE compares equal to everything.
+ * Files of equal size are told apart as the check says. `content`: by the digest if the listing has one, else by time.
+ * `strict`: by the digest, and a file whose digest the agent does not know counts as different. `metadata`: by time.
+ * Owners are compared as they would be set here; LEAVE compares equal to everything.
  */
 import { type ListedEntry, sameMtime } from '@rootferry/protocol'
 import { type AttributeChange, attributeDifference, type DiskObject } from '../files/disk-object.ts'
@@ -13,16 +13,16 @@ import type { LocalEntry } from './local-scan.ts'
 export type Check = 'metadata' | 'content' | 'strict'
 
 export type Reconciliation =
-  /** Has to come from the agent: `size` bytes, but for a file that `mayHold` the content already. */
+  /** Must come from the agent: `size` bytes, except for a file that `mayHold` the content already. */
   | { name: string; do: 'want'; difference: 'missing' | 'changed'; size: number; mayHold: boolean }
-  /** Has to be read: with this digest only `attributes` (null: nothing) has to be set, else it is wanted. */
+  /** Must be read: with this digest only `attributes` (null: nothing) must be set, else the file is wanted. */
   | { name: string; do: 'read'; size: number; digest: string; attributes: AttributeChange | null }
-  /** A directory in the way of something that the agent cannot tell of at present, but that it is none. */
+  /** A directory in the way of an entry that the agent cannot describe now, except that it is not a directory. */
   | { name: string; do: 'leave' }
   /** Only attributes differ. */
   | { name: string; do: 'set'; kind: 'file' | 'directory' | 'symlink'; attributes: AttributeChange }
 
-/** @returns nothing for entries that are equal, and for files that the agent does not know at present */
+/** @returns nothing for equal entries, nor for files that the agent cannot describe now */
 export function reconcile(
   listed: readonly ListedEntry[],
   local: ReadonlyMap<string, LocalEntry>,
@@ -62,7 +62,7 @@ function compare(
     return attributes === null ? null : { name, do: 'set', kind: 'directory', attributes }
   }
   if (found.kind !== 'symlink' || found.target !== entry[6]) return changed
-  // A symlink's mode is not its own to set.
+  // A symlink has no mode of its own.
   const attributes = difference(found, { ...wanted, mode: found.mode })
   return attributes === null ? null : { name, do: 'set', kind: 'symlink', attributes: { ...attributes, mode: null } }
 }

@@ -187,7 +187,7 @@ test('a pattern for a directory covers a symlink in its place, in protect and in
   assert.equal(readlinkSync(scratch.at('target', 'session')), '/mnt/shared/session')
 })
 
-test('lost+found stays wherever it is, also in a directory that goes, and is no difference', async () => {
+test('lost+found stays wherever it is, also in a directory that goes, and is not a difference', async () => {
   using scratch = new Scratch()
   const source = scratch.at('source')
   makeSource(source)
@@ -215,14 +215,14 @@ test('a directory that comes in parts is compared as a whole', async () => {
   const app = whole.find(({ path }) => path === 'app')
   assert.ok(app)
   const parts = [app.entries.slice(0, 5), app.entries.slice(5, 12), app.entries.slice(12)]
-  // Listed twice: for the first look, and to act.
+  // Listed twice: for the first look, and for the repair.
   for (let asked = 0; asked < 2 * parts.length; asked += 1) {
     const index = asked % parts.length
     await until(() => feed.allSent('list').length > asked, 'a list')
     const request = feed.allSent('list')[asked]?.request ?? 0
     const isLast = index === parts.length - 1
     const part = { path: 'app', entries: parts[index] ?? [], complete: isLast }
-    // An empty directory of the part that was listed may follow it.
+    // An empty directory of the listed part may follow it.
     const between = whole.filter(({ path }) => path === 'empty')
     const directories = isLast ? [part, ...whole.filter((other) => other !== app)] : [part, ...between]
     feed.text(listing(request, directories, isLast ? null : `after ${index}`))
@@ -276,7 +276,7 @@ test('a directory in the place of what is unsettled makes way: nothing in it is 
       ['upload', 'u'],
     ],
   }
-  // The first of them tells how much there is to do.
+  // The first of them reports how much there is to do.
   for (const number of [0, 1]) {
     await until(() => feed.allSent('list').length > number, 'a list')
     feed.text(listing(feed.allSent('list')[number]?.request ?? 0, [root, unsettled], null))
@@ -326,7 +326,8 @@ test('a first join tells by size and time how much it is going to do, and has do
   joining.text(listing(list.request, listingOf(source), null))
   const { plan } = await joining.seen('first-join')
   const listed = Object.keys(treeOf(source)).length
-  // app/f1 and link differ; extraneous are what is in the place of link, and what is unknown, each with what it holds.
+  // app/f1 and link differ; extraneous are the object in the place of link, and the unknown ones, each with its
+  // content.
   const trash = scratch.at('state/trash')
   assert.deepEqual(plan, {
     right: listed - ['app/f0', 'app/f1', 'app/f2', 'link'].length,
@@ -341,7 +342,7 @@ test('a first join tells by size and time how much it is going to do, and has do
   assert.deepEqual(joining.all('differences'), [])
 })
 
-test('a listing that nobody asked for, or in the wrong place, breaks the connection', async () => {
+test('a listing that was not asked for, or in the wrong place, breaks the connection', async () => {
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open()
   feed.connect()
@@ -374,7 +375,7 @@ test('any tree becomes any other by a resync', async () => {
         else if (kind === 'file') writeFileSync(at, text, { mode: 0o600 + 0o044 * time })
         else symlinkSync(text, at)
       } catch {
-        // The names drawn so far do not leave room for this one.
+        // The names drawn so far leave no room for this one.
         continue
       }
       if (kind !== 'symlink') utimesSync(at, 1_500_000_000 + time, 1_500_000_000 + time)

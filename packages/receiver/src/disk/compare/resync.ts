@@ -1,12 +1,12 @@
 /**
- * A resync: reads the agent's listing, part by part, has it compared with the target, and asks for what has to come
- * from the agent.
+ * A resync: reads the agent's listing part by part, compares it with the target, and asks for the content that must
+ * come from the agent.
  *
  *   proceed ─▶ list ─▶ listing ─▶ Comparison, step by step ─▶ wants ─▶ answers ─▶ over
  *
- * An automatic one takes the target from nothing known to the position of the welcome. One that the agent ordered runs
- * while changesets come in, and reports. Every method is called in its turn among the agent's messages. Memory does not
- * grow with the tree: the next listing is only asked for when few wants and listings wait.
+ * An automatic resync takes the target from an unknown state to the position of the welcome. A resync that the agent
+ * ordered runs while changesets come in, and reports. Every method is called in its turn among the agent's messages.
+ * Memory does not grow with the tree: the next listing is asked for only when few wants and listings wait.
  */
 
 import { errorCode, plainMessage, printable } from '@rootferry/host/machine'
@@ -22,19 +22,19 @@ import type { Check } from './reconcile.ts'
 
 const MOST_WAITING = 4_000
 const MOST_PAGES = 2
-/** Long enough to get on with it, short enough to be no delay for a change. */
+/** Long enough to make progress, short enough not to delay a change. */
 const STEP_MS = 15
 const REPORT_MS = 250
 
 export interface ResyncOrder {
-  /** By which the agent calls it; null: automatic, and as a dry run the first look before that. */
+  /** The agent's id of it; null: automatic, and as a dry run the first look before that. */
   id: number | null
   paths: readonly string[]
   check: Check
   dryRun: boolean
 }
 
-/** Before a first join does anything: how much that will be, from size and time alone. */
+/** Finds out how much a first join will do, by size and time alone, before it does anything. */
 export const FIRST_LOOK: ResyncOrder = { id: null, paths: [ROOT_PATH], check: 'metadata', dryRun: true }
 
 export const WHOLE_TARGET: ResyncOrder = { id: null, paths: [ROOT_PATH], check: 'strict', dryRun: false }
@@ -46,9 +46,9 @@ export interface ResyncParts extends ComparisonParts {
   now(): number
   send(message: ToAgent): void
   event(event: DiskEvent): void
-  /** Has `act` called in its turn after what has come in meanwhile, unless the connection has ended by then. */
+  /** Calls `act` in its turn after the messages that have come meanwhile, unless the connection has ended by then. */
   soon(act: () => Promise<void>): void
-  /** Everything is compared and repaired, or cancelled. */
+  /** Everything is compared and repaired, or the resync was cancelled. */
   over(findings: Findings): Promise<void>
 }
 
@@ -57,13 +57,13 @@ export class Resync {
   readonly #parts: ResyncParts
   readonly #findings = new Findings()
   readonly #comparison: Comparison
-  /** Called when the comparison has come to its end: what it did not meet again is no problem any more. */
+  /** Called at the end of the comparison: a problem that it did not meet again is over. */
   readonly #endProblems: () => void
-  /** What was asked for and has not come. */
+  /** Paths that were asked for and have not come. */
   readonly #wanted = new Set<string>()
   /** The list request that is open, or null. */
   #request: { number: number; top: string | null } | null = null
-  /** Where the next list request begins; null: the listings are at their end. */
+  /** The place where the next list request begins; null: the listings are at their end. */
   #next: { path: number; after: string | null } | null = { path: 0, after: null }
   #isCancelled = false
   #isComparing = false
@@ -79,7 +79,7 @@ export class Resync {
     this.#ask()
   }
 
-  /** @throws ProtocolError when it was not asked for */
+  /** @throws ProtocolError when the listing was not asked for */
   async listing(listing: Listing): Promise<void> {
     const request = this.#request
     if (request?.number !== listing.request) throw new ProtocolError('unexpected-message', 'a listing not asked for')
@@ -99,7 +99,7 @@ export class Resync {
     if (answered !== null) this.#answered(answered)
   }
 
-  /** Nothing more is begun; what is being answered is still taken. */
+  /** No further step begins; an answer that is on its way is still accepted. */
   async cancel(): Promise<void> {
     this.#isCancelled = true
     this.#next = null
@@ -115,7 +115,7 @@ export class Resync {
     this.#comparison.end()
   }
 
-  /** Goes on as far as it can. */
+  /** Continues as far as it can. */
   async proceed(): Promise<void> {
     if (this.#isOver) return
     this.#ask()
@@ -160,7 +160,7 @@ export class Resync {
         failed: (path, error) => {
           const message = plainMessage(error)
           findings.fail(path, message)
-          // The comparison that follows a first look meets it again.
+          // The comparison that follows a first look meets the problem again.
           if (!counts) problems.met({ path, code: errorCode(error) ?? 'unknown', message }, 'comparison')
         },
       },
@@ -187,7 +187,7 @@ export class Resync {
       isOurs = true
       const why = unrepaired.get(path)
       if (why === undefined) this.#findings.repaired += 1
-      // What the agent could not read comes as a change when it can.
+      // A file that the agent could not read comes as a change when it can.
       else if (why !== null) this.#findings.fail(path, why)
     }
     if (isOurs) this.#findings.bytes += bytes

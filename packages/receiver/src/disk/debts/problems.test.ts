@@ -1,4 +1,4 @@
-/** When a path with a problem is none any more. */
+/** When a problem of a path is over. */
 
 import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'

@@ -1,15 +1,17 @@
 /**
- * The paths of a root that could not be made right, until they are: tells of each when it is met, and when it is over.
+ * The paths of a root that could not be made right, until they are: reports each problem when it is met, and when it is
+ * over.
  *
- * One that a commit met is over when a later commit makes its path right, and also when its path is owed no more; one
- * that a comparison met, when a later one of the same place does not. Only the last MOST_KNOWN are remembered.
+ * A problem that a commit met is over when a later commit makes its path right, and also when the path is no longer
+ * owed. A problem that a comparison met is over when a later comparison of the same place does not meet it. Only the
+ * last MOST_KNOWN are remembered.
  */
 
 import { isWithin } from '@rootferry/protocol'
 import { type DiskEvent, MOST_KNOWN, type PathProblem } from '../../root-messages.ts'
 import type { BurstOutcome } from '../ledger/operation.ts'
 
-/** Of one burst; the rest is counted. */
+/** Problems of one burst that are reported; further ones are counted. */
 const MOST_REPORTED = 100
 
 interface Known {
@@ -18,7 +20,7 @@ interface Known {
 
 export class Problems {
   readonly #event: (event: DiskEvent) => void
-  /** The one met last comes last. */
+  /** The latest problem comes last. */
   readonly #known = new Map<string, Known>()
 
   constructor(event: (event: DiskEvent) => void) {
@@ -33,7 +35,7 @@ export class Problems {
     this.#event({ type: 'problem', ...problem })
   }
 
-  /** Shows what a burst could not make right; the paths are owed besides. */
+  /** Reports what a burst could not make right; the paths are also owed. */
   burstEnded({ problems, unrestored, bordered }: BurstOutcome): void {
     for (const problem of problems.slice(0, MOST_REPORTED)) this.met(problem, 'commit')
     const unreported = problems.length - MOST_REPORTED
@@ -42,7 +44,7 @@ export class Problems {
     this.#warnOf(bordered, 'directories that the agent has no more stay, because other filesystems are mounted in them')
   }
 
-  /** These paths are right, or nobody's business any more. */
+  /** These paths are right, or no longer the receiver's concern. */
   mended(paths: Iterable<string>): void {
     if (this.#known.size === 0) return
     const mended: string[] = []
@@ -50,12 +52,12 @@ export class Problems {
     if (mended.length > 0) this.#event({ type: 'mended', paths: mended })
   }
 
-  /** All is found out anew. */
+  /** All problems are found out anew. */
   clear(): void {
     this.mended([...this.#known.keys()])
   }
 
-  /** A comparison begins. @returns what to call when it has come to its end */
+  /** A comparison begins. @returns a function to call when it has come to its end */
   compare(within: readonly string[]): () => void {
     const before = [...this.#known].filter(([, { by }]) => by === 'comparison')
     return () => {

@@ -1,8 +1,10 @@
 /**
- * Asking for what the target owes: paths whose change could not be made from what was sent, or not be made at all.
+ * Asks for what the target owes: paths whose change could not be made from the content that was sent, or not be made at
+ * all.
  *
- * What only lacked content is asked for at once; what met a problem on this disk is asked for again after a while, and
- * less and less often as long as problems last. Shares its questions with a resync. Lives for one connection.
+ * A path that only lacked content is asked for at once. A path that met a problem on this disk is asked for again after
+ * a while, and less and less often as long as problems last. Shares its requests with a resync. Lives for one
+ * connection.
  */
 import { backoffMs } from '@rootferry/host/machine'
 import { LIMITS, type ToAgent } from '@rootferry/protocol'
@@ -26,7 +28,7 @@ export class Repairs {
   readonly #parts: RepairsParts
   readonly #wants = new WantQueue()
   #requests = 0
-  /** Owed paths are read from the ledger in order, a page at a time; null: all were. */
+  /** Owed paths are read from the ledger in order, a page at a time; null: all were read. */
   #readUpTo: string | null = null
   #isRetryDue = false
   #retries = 0
@@ -39,7 +41,7 @@ export class Repairs {
     return this.#wants.waiting
   }
 
-  /** A request number of this connection that was not used before. */
+  /** A request number that this connection has not used before. */
   nextRequest(): number {
     this.#requests += 1
     return this.#requests
@@ -49,7 +51,7 @@ export class Repairs {
     return this.#wants.isOpen(request)
   }
 
-  /** @returns the paths that the request had asked for */
+  /** @returns the paths of the request */
   answered(request: number): string[] {
     return this.#wants.answered(request)
   }
@@ -59,18 +61,18 @@ export class Repairs {
     this.#wants.want(path, digest, bytes)
   }
 
-  /** Is not asked for, unless that has happened. */
+  /** The path will not be asked for, unless it has been already. */
   drop(path: string): void {
     this.#wants.drop(path)
   }
 
-  /** Asks for everything that the ledger says is owed. */
+  /** Asks for every path that the ledger says is owed. */
   askForOwed(): void {
     this.#readUpTo = ''
     this.ask()
   }
 
-  /** Takes what a burst left owed. What even an answer left owed is not asked for again at once. */
+  /** Takes the paths that a burst left owed. Paths that an answer left owed are not asked for again at once. */
   burstEnded(outcome: BurstOutcome, isAnswer: boolean): void {
     if (!isAnswer) for (const path of outcome.owed) this.#wants.want(path)
     if (outcome.failed.length > 0 || (isAnswer && outcome.owed.length > 0)) this.#retryLater()
@@ -78,7 +80,7 @@ export class Repairs {
     this.ask()
   }
 
-  /** Sends as many questions as may be open. */
+  /** Sends as many requests as may be open. */
   ask(): void {
     if (this.#wants.waiting === 0 && this.#readUpTo !== null) this.#readOwed(this.#readUpTo)
     while (this.#wants.waiting > 0) {
@@ -93,7 +95,7 @@ export class Repairs {
   #readOwed(after: string): void {
     const { ledger, untouchable, problems } = this.#parts
     const paths = ledger.owed(after, LIMITS.wantPaths)
-    // The filter and the protect list can be others than when the debt was made.
+    // The filter and the protect list may have changed since the debt was made.
     const isOurs = (path: string) => !untouchable.isLocal(path, 'file') && !untouchable.isLocal(path, 'directory')
     const dropped = paths.filter((path) => !isOurs(path))
     if (dropped.length > 0) ledger.dropOwed(dropped)

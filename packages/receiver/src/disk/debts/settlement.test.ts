@@ -1,4 +1,4 @@
-/** What a commit means for the debts: a table of what came, what the burst made of it, and what follows. */
+/** The effect of a commit on the debts: a table of what came, the outcome of the burst, and the consequences. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { StagedChange } from '../files/staged-change.ts'
@@ -40,7 +40,7 @@ describe('before the burst', () => {
       [],
     ],
     [
-      'what an answer leaves out is owed again, beside what builds on something else',
+      'a path that an answer leaves out is owed again, as is one that builds on something else',
       arrival({ staged: [whole('a')], paths: ['a', 'b'], owed: ['b'], asked: ['a', 'b', 'c'] }),
       true,
       ['a', 'b', 'c'],
@@ -59,7 +59,7 @@ const COULD_NOT = 'could not be made right'
 describe('after the burst', () => {
   const CASES: [what: string, arrival: Arrival, outcome: Partial<BurstOutcome>, after: Settlement][] = [
     [
-      'all is right, and answers nothing, when nobody had asked',
+      'all is right, and answers nothing, when nothing was asked for',
       arrival({ staged: [whole('a'), kept('b')] }),
       {},
       { right: ['a', 'b'], answered: null },

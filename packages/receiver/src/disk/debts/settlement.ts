@@ -1,9 +1,9 @@
 /**
- * What one commit means for the debts: which it clears, which it makes, and what it answers. Pure.
+ * The effect of one commit on the debts: which it clears, which it makes, and which request it answers. Pure.
  *
  * A debt is a path that the target owes: its change could not be made. A changeset clears the debts of paths that it
- * brings whole; the answer to a want clears all that the want had asked for. Neither clears a path whose content was
- * not here, and whatever the burst could not make right is owed again.
+ * brings whole; the answer to a want clears all paths of that want. Neither clears a path whose content was missing
+ * here, and every path that the burst could not make right is owed again.
  *
  *   changeset ─▶ dueDebts ─▶ intent ─▶ burst ─▶ settlement ─▶ problems mended, wants, resync
  */
@@ -12,16 +12,16 @@ import type { BurstOutcome } from '../ledger/operation.ts'
 
 /** A changeset that is staged. */
 export interface Arrival {
-  /** Every path that it has a change for. */
+  /** Every path for which it has a change. */
   paths: readonly string[]
   staged: readonly StagedChange[]
-  /** Paths whose content was not here, or not what the agent took it for. */
+  /** Paths whose content was not here, or differed from what the agent assumed. */
   owed: readonly string[]
-  /** What the want had asked for that this answers; null: it is a changeset of its own. */
+  /** The paths of the want that this answers; null: it is not an answer. */
   asked: readonly string[] | null
 }
 
-/** What the intent says of debts, before the burst. */
+/** The intent's record of debts, before the burst. */
 export interface DueDebts {
   cleared: readonly string[]
   owed: readonly string[]
@@ -29,26 +29,26 @@ export interface DueDebts {
 
 /** How an answer to a want ended. */
 export interface Answered {
-  /** What it had been asked for. */
+  /** The paths of the want. */
   paths: readonly string[]
-  /** Those that are not right yet, and why; null: the agent could not read it just now. */
+  /** Paths that are not right yet, with the reason; null: the agent could not read the path just now. */
   unrepaired: ReadonlyMap<string, string | null>
-  /** Content that came. */
+  /** Bytes of content that came. */
   bytes: number
 }
 
 export interface Settlement {
-  /** Paths that are as the changeset says now. */
+  /** Paths that are now as the changeset says. */
   right: string[]
-  /** Null for a changeset that nothing had asked for. */
+  /** Null for a changeset that was not asked for. */
   answered: Answered | null
 }
 
-/** @param hasDebts whether anything is owed at all: mostly nothing is */
+/** @param hasDebts whether anything is owed at all: usually nothing is */
 export function dueDebts({ paths, staged, owed, asked }: Arrival, hasDebts: boolean): DueDebts {
   if (asked === null) return { cleared: hasDebts ? broughtWhole(staged) : [], owed }
   const came = new Set(paths)
-  // What an answer leaves out could not be read by the agent just now.
+  // A path that an answer leaves out could not be read by the agent just now.
   return { cleared: asked, owed: [...owed, ...asked.filter((path) => !came.has(path))] }
 }
 

@@ -1,4 +1,4 @@
-/** The queue of paths to ask for: no path twice, bounded questions. */
+/** The queue of paths to ask for: no path twice, bounded requests. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@rootferry/protocol'

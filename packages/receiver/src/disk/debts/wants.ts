@@ -1,8 +1,8 @@
 /**
- * Paths to ask the agent for, and which questions are open. Pure bookkeeping of one connection.
+ * The paths to ask the agent for, and the open requests. Pure bookkeeping of one connection.
  *
- * INVARIANT: a path waits at most once; at most MOST_OPEN questions are open, of at most LIMITS.wantPaths paths and of
- * little more content than MOST_BYTES, so that an answer does not hold up what comes after it for long.
+ * INVARIANT: a path waits at most once; at most MOST_OPEN requests are open, of at most LIMITS.wantPaths paths and
+ * little more content than MOST_BYTES, so that an answer does not hold up later messages for long.
  */
 import { LIMITS, type Want } from '@rootferry/protocol'
 
@@ -29,19 +29,19 @@ export class WantQueue {
   }
 
   /**
-   * @param digest of what is there and may be right
-   * @param bytes what the answer will probably bring, 0 when that is not known
+   * @param digest of the present file, which may be right
+   * @param bytes that the answer will probably bring, 0 when unknown
    */
   want(path: string, digest: string | null = null, bytes = 0): void {
     this.#waiting.set(path, { digest, bytes })
   }
 
-  /** Is not asked for, unless that has happened. */
+  /** The path will not be asked for, unless it has been already. */
   drop(path: string): void {
     this.#waiting.delete(path)
   }
 
-  /** The next question, which is open from now on, or null when none is to be asked at present. */
+  /** The next request, which is open from now on, or null when none may be sent now. */
   ask(request: number): Want['paths'] | null {
     if (this.#waiting.size === 0 || this.#open.size >= MOST_OPEN) return null
     const asked: Want['paths'] = []
@@ -63,7 +63,7 @@ export class WantQueue {
     return this.#open.has(request)
   }
 
-  /** The question was answered. @returns what it had asked for */
+  /** The request was answered. @returns its paths */
   answered(request: number): string[] {
     const paths = this.#open.get(request) ?? []
     this.#open.delete(request)

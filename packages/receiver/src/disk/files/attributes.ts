@@ -1,8 +1,8 @@
 /**
- * Reading and setting mode, owner and mtime of one filesystem object, never of what a symlink leads to.
+ * Reads and sets mode, owner and mtime of one filesystem object, never of the target of a symlink.
  *
  * Files and directories are changed through an O_PATH descriptor: it needs no read permission, opens a FIFO without
- * waiting, and pins the object, so that one swapped in between is not touched.
+ * waiting, and pins the object, so that an object swapped in meanwhile is not touched.
  */
 import {
   chmodSync,
@@ -25,14 +25,14 @@ import { LEAVE } from './staged-change.ts'
 const MODE_BITS = 0o7777
 
 /**
- * A time as the `utimes` family takes it, in seconds.
- * Node replaces a negative number by the present time, but not a negative number that is spelt out.
+ * A time in the form that the `utimes` family accepts, in seconds. Node replaces a negative number by the present time,
+ * but not a negative number as a string.
  */
 export function utimesSeconds(mtime: number): number | string {
   return mtime < 0 ? String(mtime / 1e6) : mtime / 1e6
 }
 
-/** @returns null when nothing is there. @throws the system error when it can not be known */
+/** @returns null when nothing is there. @throws the system error when the status cannot be read */
 export function readObject(location: string): DiskObject | null {
   const status = lstatSync(location, { throwIfNoEntry: false })
   return status === undefined ? null : diskObject(status)

@@ -1,6 +1,4 @@
-/**
- * What is known of one object on disk, and what has to be set to make it what it should be. Pure.
- */
+/** The facts about one object on disk, and the attributes that must be set to make it what it should be. Pure. */
 import { type DiskKind, OWNER_ACCESS, PERMISSIONS } from '@rootferry/host/machine'
 import { LEAVE, type LocalAttributes } from './staged-change.ts'
 
@@ -14,7 +12,7 @@ export interface DiskObject {
   mtime: number
 }
 
-/** What is to be set; null and LEAVE leave a field as it is. */
+/** Attributes to be set; null and LEAVE leave a field as it is. */
 export interface AttributeChange {
   mode: number | null
   uid: number
@@ -22,21 +20,23 @@ export interface AttributeChange {
   mtime: number | null
 }
 
-/** What this process makes of a new file: its owner, and whether a mode comes out as asked for (umask 0). */
+/**
+ * The properties of a new file of this process: its owner, and whether its mode is exactly the requested one (umask 0).
+ */
 export interface Creation {
   uid: number
   gid: number
   exactModes: boolean
-  /** May give files away and is not held up by permissions. */
+  /** The process may give files away and is not stopped by permissions. */
   privileged: boolean
 }
 
-/** The mode with which a directory is made: its owner can work in it until the commit gives it its own. */
+/** The mode with which a directory is made: its owner can work in it until the commit sets the final mode. */
 export function creationMode(mode: number): number {
   return (mode & PERMISSIONS) | OWNER_ACCESS
 }
 
-/** What has to be set to turn one into the other, or null when nothing has. */
+/** The attributes that must be set to turn one into the other, or null when there are none. */
 export function attributeDifference(found: DiskObject, wanted: LocalAttributes): AttributeChange | null {
   const uid = wanted.uid === found.uid ? LEAVE : wanted.uid
   const gid = wanted.gid === found.gid ? LEAVE : wanted.gid

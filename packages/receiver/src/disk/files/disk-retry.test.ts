@@ -1,4 +1,4 @@
-/** What a step that is tried again says of its trouble. */
+/** The reports of a step that is tried again. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DiskFailure, DiskRetry } from './disk-retry.ts'

@@ -1,14 +1,14 @@
 /**
- * Trying a step again until the disk allows it, and knowing whether one waits at present.
+ * Tries a step again until the disk allows it, and knows whether a step is waiting.
  *
- * Only what the operating system or the ledger refused is tried again; any other error is thrown at once.
+ * Only errors of the operating system or the ledger are retried; any other error is thrown at once.
  */
 import { backoffMs, errorCode, plainMessage, RESTARTS } from '@rootferry/host/machine'
 import { isOperatingError } from './disk-errors.ts'
 import { Dropped, finish } from './give-way.ts'
 import { isWalk, type Step } from './walk.ts'
 
-/** Bounds of the `failing` message. */
+/** The bounds of the `failing` message. */
 const MOST_CODE = 32
 const MOST_MESSAGE = 1_000
 
@@ -17,11 +17,14 @@ export interface DiskFailure {
   message: string
 }
 
-/** Steps that the disk may hold up: each is run until it works; one that is a walk gives way. */
+/** Steps that the disk may hold up: each is run until it works; a step that is a walk gives way. */
 export interface DiskSteps {
-  /** For what has to be finished whoever is connected. @throws Dropped when the root is closed meanwhile */
+  /**
+   * For steps that must be finished whether or not there is a connection. @throws Dropped when the root is closed
+   * meanwhile
+   */
   untilDone<T>(step: Step<T>): Promise<T>
-  /** For what only the present connection needs. @throws Dropped when that has ended, or the root is closed */
+  /** For steps that only the present connection needs. @throws Dropped when that has ended, or the root is closed */
   whileConnected<T>(step: Step<T>): Promise<T>
 }
 
@@ -32,7 +35,7 @@ export class DiskRetry {
 
   /**
    * @param delay waits; rejects when the signal fires
-   * @param changed is told of each new failure, and null when steps work again
+   * @param changed called with each new failure, and with null when steps work again
    */
   constructor(
     delay: (ms: number, signal: AbortSignal) => Promise<void>,
@@ -72,13 +75,13 @@ export class DiskRetry {
   }
 }
 
-/** Runs the step for once. @throws Dropped when one of the signals fires while it gives way; what the step throws */
+/** Runs the step once. @throws Dropped when one of the signals fires while it gives way; any error of the step */
 export async function once<T>(step: Step<T>, signals: readonly AbortSignal[]): Promise<T> {
   const begun = step()
   return isWalk(begun) ? await finish(begun, signals) : begun
 }
 
-/** SQLite names neither its file nor an error that says much. */
+/** SQLite's errors name neither its file nor much else. */
 function failureOf(error: unknown): DiskFailure {
   const [code, message] = [errorCode(error) ?? 'unknown', plainMessage(error)]
   if (code === 'ERR_SQLITE_ERROR') return { code: 'ledger', message: `the ledger in the state directory: ${message}` }

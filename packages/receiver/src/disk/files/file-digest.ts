@@ -1,4 +1,4 @@
-/** Digests of files on disk, read through a buffer that is kept, and never waiting on a FIFO. */
+/** Digests of files on disk, read through a reused buffer, and never waiting on a FIFO. */
 import { Buffer } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { DigestStream, digestOf } from '@rootferry/protocol'
@@ -9,7 +9,7 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
 
-/** Opens a regular file for reading. @returns null when it is something else. @throws the system error */
+/** Opens a regular file for reading. @returns null when it is not a regular file. @throws the system error */
 export function openRegular(location: string): number | null {
   const descriptor = openSync(location, READ_FLAGS)
   if (fstatSync(descriptor).isFile()) return descriptor
@@ -53,7 +53,7 @@ export function* fileDigest(location: string, size: number): Walk<string | null>
   }
 }
 
-/** The same for a file that may be large, in pieces. To be closed. */
+/** The same for a file that may be large, in pieces. Close it after use. */
 export class FileReading {
   readonly #descriptor: number
   readonly #size: number
@@ -64,18 +64,18 @@ export class FileReading {
     this.#size = size
   }
 
-  /** @returns null when it is no regular file. @throws the system error */
+  /** @returns null when it is not a regular file. @throws the system error */
   static open(location: string, size: number): FileReading | null {
     const descriptor = openRegular(location)
     return descriptor === null ? null : new FileReading(descriptor, size)
   }
 
-  /** The descriptor stays the caller's. */
+  /** The descriptor still belongs to the caller. */
   static of(descriptor: number, size: number): FileReading {
     return new FileReading(descriptor, size)
   }
 
-  /** @returns the digest; null when the size is another; undefined when it was time to give way before the end */
+  /** @returns the digest; null when the size differs; undefined when it was time to give way before the end */
   advance(isDue: () => boolean): string | null | undefined {
     if (this.#size < BUFFER_BYTES) return descriptorDigest(this.#descriptor, this.#size)
     this.#stream ??= new DigestStream()

@@ -1,15 +1,15 @@
-/** Drives a walk to its end, and lets the thread hear what has come in whenever some milliseconds have passed. */
+/** Drives a walk to its end, and lets the thread receive messages whenever some milliseconds have passed. */
 import type { Walk } from './walk.ts'
 
-/** As long as nobody notices. */
+/** Too short to be noticed. */
 const TURN_MS = 10
 
-/** Nobody needs the work any more. */
+/** The work is not needed any more. */
 export class Dropped extends Error {
   override name = 'Dropped'
 }
 
-/** @throws Dropped when one of the signals has fired by the time it gives way; what the walk throws */
+/** @throws Dropped when one of the signals has fired by the time it gives way; any error of the walk */
 export async function finish<Result>(walk: Walk<Result>, signals: readonly AbortSignal[]): Promise<Result> {
   let begun = performance.now()
   for (let at = walk.next(); ; at = walk.next()) {
@@ -18,7 +18,7 @@ export async function finish<Result>(walk: Walk<Result>, signals: readonly Abort
     await othersTurn()
     if (signals.some(({ aborted }) => aborted)) {
       walk.return(undefined as never)
-      throw new Dropped('nobody needs the walk any more')
+      throw new Dropped('the walk is not needed any more')
     }
     begun = performance.now()
   }

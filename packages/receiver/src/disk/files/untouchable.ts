@@ -1,6 +1,6 @@
 /**
- * What the receiver must leave alone below its root: its own directory, the protect list, what the agent excludes, and
- * the places where other filesystems are mounted.
+ * The paths that the receiver must leave alone below its root: its own directory, the protect list, the agent's
+ * excludes, and the places where other filesystems are mounted.
  *
  * INVARIANT: nothing for which `stays` holds is ever removed or moved, and nothing across a border is moved away as
  * extraneous or along with a directory above it. Knows patterns and mounts, not the tree.
@@ -19,17 +19,19 @@ export class Untouchable {
     this.#borders = borders
   }
 
-  /** The agent's exclude patterns, as its welcome names them. */
+  /** The agent's exclude patterns, from its welcome. */
   setExcluded(patterns: readonly string[]): void {
     this.#exclude = new PathFilter(patterns)
   }
 
-  /** Looks where other filesystems are mounted now: before anything is removed or moved. @throws the system error */
+  /**
+   * Reads where other filesystems are mounted now; called before anything is removed or moved. @throws the system error
+   */
   refreshBorders(): void {
     this.#borders?.refresh()
   }
 
-  /** Where other filesystems are mounted. */
+  /** The places where other filesystems are mounted. */
   get borders(): string[] {
     return [...(this.#borders?.all ?? [])].map(({ path }) => path)
   }
@@ -44,22 +46,24 @@ export class Untouchable {
     return this.#borders !== null && this.#borders.above(path) !== null
   }
 
-  /** Whether changes to the path are to be ignored: it or a directory above it is protected or reserved. */
+  /** Whether changes to the path must be ignored: it or a directory above it is protected or reserved. */
   protects(path: string, kind: MatchedKind): boolean {
     return isReserved(path) || this.#protect.excludesWithParents(path, kind)
   }
 
-  /** Whether there can be something for `protects` directly in a directory that is not itself: most hold nothing. */
+  /**
+   * Whether `protects` can hold for an entry directly in a directory that is not protected itself: usually it cannot.
+   */
   protectsIn(directory: string): boolean {
     return directory === ROOT_PATH || this.#protect.patterns.length > 0
   }
 
-  /** Whether the path is this host's own business: protected, reserved, or excluded by the agent. */
+  /** Whether the path belongs to this host alone: protected, reserved, or excluded by the agent. */
   isLocal(path: string, kind: MatchedKind): boolean {
     return this.protects(path, kind) || this.#exclude.excludesWithParents(path, kind)
   }
 
-  /** Whether the path must not be removed: it is this host's own, or a mount point. */
+  /** Whether the path must not be removed: it belongs to this host alone, or is a mount point. */
   stays(path: string, kind: MatchedKind): boolean {
     return this.isLocal(path, kind) || (this.#borders?.has(path) ?? false)
   }

@@ -1,8 +1,8 @@
 /**
- * The receiver's durable record of one root: how far it is, what it still owes, and what it is in the middle of.
+ * The receiver's durable record of one root: its position, the paths that it owes, and the commit in progress.
  *
- * One row of state, the intent of the burst that is under way, the owed paths, the partly received files. There are no
- * rows for paths: what is on disk is read from the disk. Every method is one transaction.
+ * The ledger holds one row of state, the intent of the burst in progress, the owed paths, and the partly received
+ * files. There are no rows for other paths: the disk itself is the record of the tree. Every method is one transaction.
  * INVARIANT: after a loss of power the ledger never claims more than was synced: commits are written with
  * synchronous=NORMAL, which may lose the last ones, and then the durable position counts, which is written with FULL.
  */
@@ -59,7 +59,7 @@ export class Ledger {
     return ledger
   }
 
-  /** How far the target is, or null when that is not known (first start, resync under way, damaged ledger). */
+  /** The target's position, or null when it is unknown (first start, during a resync, damaged ledger). */
   get position(): Position | null {
     return this.#position
   }
@@ -73,7 +73,7 @@ export class Ledger {
     return this.#owedCount
   }
 
-  /** Whether a burst is under way, or was when the last process ended. */
+  /** Whether a burst is in progress, or was when the last process ended. */
   get hasIntent(): boolean {
     return this.#hasIntent
   }
@@ -106,7 +106,7 @@ export class Ledger {
     this.#guardedRootTime = mtime
   }
 
-  /** Takes a position that the agent and the disk agree on: where a replay starts, or where a resync ended. */
+  /** Takes a position that agent and disk agree on: the start of a replay, or the end of a resync. */
   setPosition(position: Position): void {
     const { epoch, term, sequence } = position
     const keepDurable = this.#position?.epoch === epoch
@@ -122,8 +122,8 @@ export class Ledger {
   }
 
   /**
-   * The target is about to be, or was found to be, something that no sequence describes. Counts for this process even
-   * where it throws because it could not be written down.
+   * No sequence describes the target any more. Takes effect in this process even when it throws because it could not be
+   * written down.
    */
   forgetPosition(): void {
     this.#position = null
@@ -133,7 +133,7 @@ export class Ledger {
     )
   }
 
-  /** Everything before the burst. `usedPartials` are now part of the intent. */
+  /** Recorded before the burst. `usedPartials` are now part of the intent. */
   recordIntent(body: string, usedPartials: readonly string[]): void {
     this.#file.transaction(() => {
       this.#file.run('INSERT OR REPLACE INTO intent VALUES (1, ?)', body)
@@ -143,7 +143,7 @@ export class Ledger {
     this.#unwritten += body.length
   }
 
-  /** The burst that was under way when the process ended, or null. */
+  /** The burst that was in progress when the process ended, or null. */
   intent(): string | null {
     const row = this.#file.all('SELECT body FROM intent')[0]
     return row === undefined ? null : String(row['body'])
@@ -210,7 +210,9 @@ export class Ledger {
     this.#file.run('DELETE FROM partial WHERE path = ?', path)
   }
 
-  /** Everything up to `position` was synced to disk. @returns false when that is no news, or of another epoch */
+  /**
+   * Everything up to `position` was synced to disk. @returns false when that is not new, or belongs to another epoch
+   */
   recordDurable(position: Position): boolean {
     if (position.epoch !== this.#position?.epoch || position.sequence <= (this.#durable?.sequence ?? -1)) return false
     this.#file.synced(() => {
@@ -229,7 +231,7 @@ export class Ledger {
     try {
       if (clean) this.#file.synced(() => this.#file.run('UPDATE state SET clean = 1'))
     } catch (error) {
-      // On a full disk it counts as a process that was killed, which is no less safe.
+      // On a full disk this counts as a killed process, which is no less safe.
       if (!isOperatingError(error)) throw error
     }
     this.#file.close()
@@ -252,7 +254,7 @@ export class Ledger {
     this.#countOwed()
   }
 
-  /** Begins this process's session; falls back to what is durable when the machine lost power in the last one. */
+  /** Begins this process's session; falls back to the durable position when the machine lost power in the last one. */
   #takeOver(bootId: string, log: LedgerLog): void {
     const { boot_id: lastBoot, clean } = this.#file.row('SELECT boot_id, clean FROM state')
     if (clean === 0 && lastBoot !== null && lastBoot !== bootId) {

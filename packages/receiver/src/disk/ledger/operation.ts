@@ -1,6 +1,4 @@
-/**
- * The steps of a burst: what a plan consists of and the burst carries out. Plain data; paths are entry paths.
- */
+/** The steps of a burst, which a plan consists of and the burst carries out. Plain data; paths are entry paths. */
 import type { DiskKind } from '@rootferry/host/machine'
 import type { PathProblem } from '../../root-messages.ts'
 import type { AttributeChange } from '../files/disk-object.ts'
@@ -11,7 +9,7 @@ export type Operation =
   /** Empties and removes a directory that a file or symlink replaces. */
   | { do: 'vacate'; path: string }
   | { do: 'unlink'; path: string }
-  /** Moves away what is where a directory has to be, unknown to the agent. */
+  /** Moves away an object, unknown to the agent, that is where a directory must be. */
   | { do: 'trash'; path: string; kind: DiskKind }
   | { do: 'mkdir'; path: string; mode: number }
   | { do: 'place'; path: string; kind: 'file' | 'directory' | 'symlink'; staged: string; size: number; mtime: number }
@@ -19,14 +17,14 @@ export type Operation =
   /** Removes a directory, unless something in it stays. */
   | { do: 'rmdir'; path: string }
 
-/** `isOwn`: the change names the directory; else it only gets back what it had. */
+/** `isOwn`: the change names the directory; otherwise the directory only gets back its former attributes. */
 export interface Finish {
   path: string
   change: AttributeChange
   isOwn: boolean
 }
 
-/** What a directory had before the burst touched it. */
+/** The attributes of a directory before the burst touched it. */
 export interface DirectoryBefore {
   path: string
   mode: number
@@ -37,22 +35,22 @@ export interface Plan {
   operations: Operation[]
   finish: Finish[]
   before: DirectoryBefore[]
-  /** Files that were to keep their content and are not there, or not of that size. */
+  /** Files whose content should have stayed and that are missing, or of another size. */
   owed: string[]
-  /** Changes that can not be made because something that stays is in the way. */
+  /** Changes that cannot be made because something that stays is in the way. */
   blocked: string[]
   tally: { added: number; changed: number; removed: number }
 }
 
-/** What of a burst could not be made right. */
+/** The parts of a burst that could not be made right. */
 export interface BurstOutcome {
-  /** Paths whose content was not here, or not what the agent took it for. */
+  /** Paths whose content was missing here, or differed from what the agent assumed. */
   owed: string[]
   /** Paths whose change met a problem, their own or that of a directory above them. */
   failed: string[]
   problems: PathProblem[]
-  /** Directories whose time or mode could not be given back to them. */
+  /** Directories whose time or mode could not be restored. */
   unrestored: string[]
-  /** Directories that the agent has no more, and that stay because another filesystem is mounted there or below. */
+  /** Directories that the agent no longer has, and that stay because another filesystem is mounted there or below. */
   bordered: string[]
 }

@@ -2,7 +2,7 @@
  * One changeset while it comes in: its segments are checked against its header and staged, its copies at the end.
  *
  * INVARIANT: every change is staged completely and verified, or is ignored because it is protected, or is owed because
- * what it builds on is not here. Staging happens in steps that may be called again after a disk error and then go on
+ * its base is missing here. Staging happens in steps that may be called again after a disk error and then continue
  * where they were. Nothing in the tree is changed.
  */
 import { closeSync, fstatSync } from 'node:fs'
@@ -56,7 +56,7 @@ export class Incoming {
   readonly #view: DiskView
   readonly #received = new Map<string, Change>()
   readonly #copies: PendingCopy[] = []
-  /** Paths whose slices build on something else than is here. */
+  /** Paths whose slices build on another base than the one that is here. */
   readonly #baseless = new Set<string>()
   readonly staged: StagedChange[] = []
   readonly owed: string[] = []
@@ -77,7 +77,7 @@ export class Incoming {
     return this.#received.size
   }
 
-  /** Every path that the changeset has a change for. */
+  /** Every path for which the changeset has a change. */
   get paths(): Iterable<string> {
     return this.#received.keys()
   }
@@ -88,7 +88,7 @@ export class Incoming {
 
   /** Takes a segment's manifest. @throws ProtocolError when it does not fit the changeset */
   describe(segment: Segment): void {
-    // Slices that are here already are left out, and so are their numbers.
+    // Slices that the receiver already has are left out, and so are their numbers.
     if (segment.index < this.#nextIndex) {
       throw new ProtocolError('unexpected-message', `segment ${segment.index} after ${this.#nextIndex - 1}`)
     }
@@ -159,7 +159,7 @@ export class Incoming {
     }
     const { untouchable } = this.#parts
     if (untouchable.protects(path, kind)) {
-      // What is there may be of another kind, which is not protected: the agent has it no more.
+      // The local object may be of another, unprotected kind, which the agent no longer has.
       const there = this.#view.at(path)
       if (there !== null && !untouchable.protects(path, there.kind)) {
         this.staged.push({ kind: 'absent', path })
@@ -202,7 +202,7 @@ export class Incoming {
     this.staged.push({ kind: 'file', path, size, ...attributes, staged })
   }
 
-  /** What is at the source is used only when it is, to the byte, what the change says. */
+  /** The file at the source is used only if it is, to the byte, the file of the change. */
   *#copy({ change, from, attributes }: PendingCopy): Walk<void> {
     const { confined } = this.#parts
     const source = regularAt(from, confined)
@@ -229,7 +229,7 @@ export class Incoming {
     }
   }
 
-  /** @returns null when the copy is not what the change says */
+  /** @returns null when the copy differs from the change */
   *#copyOf(change: FileChange, attributes: LocalAttributes, source: number): Walk<string | null> {
     const staged = this.#staging.copy(change.path, attributes, source)
     if ((yield* this.#staging.digest(staged, change.size)) === change.digest) return staged

@@ -1,10 +1,9 @@
 /**
- * What comes in of the changeset that is under way: its segments, each with its frames, are collected, unpacked and
- * staged as they come.
+ * Takes in a changeset: its segments, each with its frames, are collected, unpacked and staged as they come.
  *
  *   begin ─▶ segment ─▶ frame … ─▶ staged ─▶ segment … ─▶ end, with the commit or the connection
  *
- * INVARIANT: at most one changeset is under way, and in it at most one segment.
+ * INVARIANT: at most one changeset is being taken in, and at most one segment of it.
  */
 import { Buffer } from 'node:buffer'
 import { freeMemory } from '@rootferry/host/machine'
@@ -31,14 +30,14 @@ export class Intake {
   #segment: Segment | null = null
   /** When the last changeset began. */
   startedAt = 0
-  /** In all since the session began. */
+  /** In total since the session began. */
   #staged = { entries: 0, bytes: 0 }
 
   constructor(parts: IntakeParts) {
     this.#parts = parts
   }
 
-  /** What is under way. */
+  /** The changeset that is being taken in. */
   get changeset(): Incoming | null {
     return this.#changeset
   }
@@ -54,7 +53,7 @@ export class Intake {
       throw new ProtocolError('unexpected-message', 'a message amid the bytes of a segment')
   }
 
-  /** @throws ProtocolError when it does not fit what is under way */
+  /** @throws ProtocolError when the segment has no place in the changeset */
   async segment(segment: Segment): Promise<void> {
     if (this.#changeset === null) throw new ProtocolError('unexpected-message', 'a segment without a changeset')
     this.#changeset.describe(segment)
@@ -63,7 +62,9 @@ export class Intake {
     if (segment.bytes === 0) await this.#stage(segment, NO_BYTES)
   }
 
-  /** @throws ProtocolError when no segment has announced it, or all of them are not what the segment says */
+  /**
+   * @throws ProtocolError when no segment has announced it, or when all frames together are not what the segment says
+   */
   async frame(frame: Uint8Array): Promise<void> {
     const packed = this.#frames.frame(frame)
     if (packed !== null && this.#segment !== null) await this.#stage(this.#segment, packed)

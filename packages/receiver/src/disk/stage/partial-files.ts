@@ -1,10 +1,11 @@
 /**
- * Files too large for one segment, as their slices come in: one staging file each, kept over disconnects and restarts.
+ * Files too large for one segment, while their slices come in: one staging file each, kept across disconnects and
+ * restarts.
  *
  *   slice 0 ─▶ p1: [0 … a)   slice a ─▶ p1: [0 … b)   …   change ─▶ size and digest checked, attributes set
  *
- * INVARIANT: the ledger's `bytes` of a partial is a boundary between slices up to which the file was written; what lies
- * beyond it in the file is cut off before more is added. Nothing is trusted before the digest of the whole agrees.
+ * INVARIANT: the ledger's `bytes` of a partial is a boundary between slices up to which the file was written; bytes
+ * beyond it are cut off before more are added. Nothing is trusted before the digest of the whole agrees.
  */
 import { closeSync, constants, existsSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs'
 import { removeTree } from '@rootferry/host/machine'
@@ -18,11 +19,11 @@ const NEW_MODE = 0o600
 
 interface PartialFile {
   row: PartialRow
-  /** Digest of all that is there, when all of it came through this process. */
+  /** Digest of all bytes so far, when all of them came through this process. */
   digest: DigestStream | null
   /** Whether a slice of the present changeset went into it. */
   isCurrent: boolean
-  /** Whether some of it was copied from what is at the path: that may have been something else than the agent knows. */
+  /** Whether some of it was copied from the file at the path, which may differ from the file that the agent knows. */
   isTold: boolean
 }
 
@@ -32,7 +33,7 @@ export class PartialFiles {
   readonly #files = new Map<string, PartialFile>()
   #numbers = 0
 
-  /** Takes over what the last process left; what is not whole up to its boundary is dropped. */
+  /** Takes over the files of the last process; files that are not whole up to their boundary are dropped. */
   constructor(area: WorkArea, ledger: Ledger) {
     this.#area = area
     this.#ledger = ledger
@@ -50,13 +51,13 @@ export class PartialFiles {
     return new Set([...this.#files.values()].map((file) => file.row.staged))
   }
 
-  /** What a hello may offer to the agent of this epoch. */
+  /** The partials that a hello may offer to the agent of this epoch. */
   offered(epoch: string | null): Partial[] {
     const ours = [...this.#files.values()].filter((file) => file.row.epoch === epoch && file.row.bytes > 0)
     return ours.map(({ row }) => ({ path: row.path, content: row.content, bytes: row.bytes }))
   }
 
-  /** Forgets what belongs to other epochs; the files go with the next tidying. */
+  /** Forgets the partials of other epochs; their files go with the next tidying. */
   beginEpoch(epoch: string): void {
     for (const file of [...this.#files.values()]) if (file.row.epoch !== epoch) this.drop(file.row.path)
   }
@@ -64,7 +65,7 @@ export class PartialFiles {
   /**
    * Adds a slice. May be called again after a failure.
    * @param pieces its bytes in order; each is used before the next one is asked for
-   * @throws ProtocolError when it does not continue what is there; the system error; what `pieces` throws
+   * @throws ProtocolError when it does not continue the file so far; the system error; any error that `pieces` throws
    */
   append(epoch: string, slice: Slice, pieces: Iterable<Uint8Array>): void {
     if (slice.offset + slice.length > slice.size) throw mismatch('a slice reaches beyond its file')
@@ -74,10 +75,10 @@ export class PartialFiles {
     }
     const { row: held } = file
     if (held.bytes < slice.offset) throw mismatch(`a slice at ${slice.offset}, ${held.bytes} are there`)
-    // The last slice of a file always comes, also to those who have it: it is written over itself.
+    // The last slice of a file always comes, also to receivers that have it: it is written over itself.
     if (held.bytes > slice.offset) file.digest = null
     if (slice.delta !== null) file.isTold = true
-    // Put back when all of the slice went into it.
+    // Restored when the whole slice was written.
     const { digest } = file
     file.digest = null
     this.#write(held, slice.offset, pieces, digest)
@@ -89,8 +90,8 @@ export class PartialFiles {
   }
 
   /**
-   * Checks the whole file. One that is not what the change says is dropped, so that the next attempt starts anew.
-   * @returns its name in staging; it stays a partial until `release`. Null when what is here was not its base
+   * Checks the whole file. A file that differs from the change is dropped, so that the next attempt starts anew.
+   * @returns its name in staging; it stays a partial until `release`. Null when the local file was not its base
    * @throws ProtocolError when all of it came from the agent
    */
   *complete(path: string, size: number, digest: string): Walk<string | null> {
@@ -110,7 +111,7 @@ export class PartialFiles {
     return file.row.staged
   }
 
-  /** The changeset with these changes is about to be committed. @returns which partials it uses or makes obsolete */
+  /** The changeset with these changes is about to be committed. @returns the partials that it uses or makes obsolete */
   release(changedPaths: Iterable<string>): string[] {
     const released = new Set<string>()
     for (const path of changedPaths) if (this.#files.has(path)) released.add(path)
@@ -118,12 +119,12 @@ export class PartialFiles {
     return [...released]
   }
 
-  /** The intent that used them is recorded, and with it that they are gone. */
+  /** The intent that used them is recorded, and so is their end. */
   released(paths: readonly string[]): void {
     for (const path of paths) this.#files.delete(path)
   }
 
-  /** The changeset under way was dropped; its slices stay for the next attempt. */
+  /** The changeset in progress was dropped; its slices stay for the next attempt. */
   interrupt(): void {
     for (const file of this.#files.values()) {
       file.isCurrent = false
@@ -131,7 +132,7 @@ export class PartialFiles {
     }
   }
 
-  /** Drops what there is of a path, and its file. */
+  /** Drops the partial of a path, and its file. */
   discard(path: string): void {
     const file = this.#files.get(path)
     if (file === undefined) return
@@ -164,7 +165,7 @@ export class PartialFiles {
 
   #write({ staged }: PartialRow, offset: number, pieces: Iterable<Uint8Array>, digest: DigestStream | null): void {
     const location = this.#locate(staged)
-    // Whatever has the name by chance or by malice: neither written to nor waited for.
+    // An object that has the name by chance or by malice: neither written to nor waited for.
     if (offset === 0) removeTree(location)
     const isNew = offset === 0 ? constants.O_CREAT | constants.O_EXCL : constants.O_NONBLOCK
     const descriptor = openSync(location, constants.O_WRONLY | constants.O_NOFOLLOW | isNew, NEW_MODE)
@@ -183,7 +184,7 @@ export class PartialFiles {
     }
   }
 
-  /** What a process that was killed had written beyond the boundary. */
+  /** Cuts off the bytes that a killed process had written beyond the boundary. */
   #cut(location: string, size: number): void {
     const descriptor = openSync(location, constants.O_WRONLY | constants.O_NOFOLLOW)
     try {

@@ -57,7 +57,7 @@ test('a file that comes in slices becomes visible whole, with its attributes', a
   feed.begin(2, 0, 1)
   feed.segment(await segmentOf([directory('dir')], { index: 0 }))
   await sendSlices(feed, 0, 2, 1)
-  // One of them twice.
+  // One of them comes twice.
   await sendSlices(feed, 1, 4, 3)
   feed.text({ type: 'commit', to: 1 })
   await feed.seen('committed')
@@ -94,7 +94,7 @@ test('a cut keeps what came whole, the next connection continues there, also in 
     feed.disk.disconnected()
     if (restarts) {
       await feed.close()
-      // A process killed amid a write leaves more than it recorded.
+      // A process killed during a write leaves more than it recorded.
       const [name] = readdirSync(scratch.at('state/staging'))
       appendFileSync(scratch.at('state/staging', name ?? ''), 'half a slice')
       await feed.open()
@@ -146,7 +146,7 @@ test('the last slice comes also when it is here already, and is written over its
   assert.deepEqual(readFileSync(scratch.at('target/dir/big')), big)
 })
 
-/** Slices that make `big` of `old`: its first half is there, at another place; what comes then is sent. */
+/** Slices that make `big` from `old`: its first half exists, at another place; the rest is sent. */
 const HALF = 200_000
 const old = Buffer.concat([randomBytes(5_000), big.subarray(0, HALF)])
 
@@ -165,7 +165,7 @@ async function toldSlices(feed: Feed, startIndex = 0): Promise<void> {
   feed.segment(await segmentOf([toldChange], { index: startIndex + 1, slice: { slice: second, content: sent } }))
 }
 
-/** The ten bytes in the middle are the beginning of what was there. */
+/** The ten bytes in the middle are the beginning of the old file. */
 const toldBig = Buffer.concat([big.subarray(0, HALF + 100_000), old.subarray(0, 10), big.subarray(HALF + 100_010)])
 const toldChange = file('dir/big', toldBig, { source: 'slices', mode: 0o640, mtime: MTIME + 3 })
 

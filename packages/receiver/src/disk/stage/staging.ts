@@ -3,9 +3,9 @@
  *
  *   file    open, write, futimes, close       directory   mkdir, with its attributes left to the commit
  *
- * What belongs into a directory that is new itself is staged inside it under its own name, so that one rename makes
- * the directory and all it holds visible. A method that throws leaves nothing of its object behind and may be called
- * again. Content is taken as verified.
+ * An object that belongs into a new directory is staged inside it under its own name, so that one rename makes the
+ * directory and everything in it visible. A method that throws leaves nothing of its object behind and may be called
+ * again. Content is assumed to be verified.
  */
 import {
   closeSync,
@@ -31,7 +31,7 @@ import { LEAVE, type LocalAttributes } from '../files/staged-change.ts'
 import type { Walk } from '../files/walk.ts'
 
 const SPECIAL_BITS = 0o7000
-/** Length of a staged directory's name, which holds those of the new directories above it. */
+/** The longest name of a staged directory, which includes those of the new directories above it. */
 const MOST_NESTED = 1_000
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
 
@@ -39,7 +39,7 @@ export class Staging {
   readonly #area: WorkArea
   readonly #creation: Creation
   readonly #chownRefused: (why: string) => void
-  /** New directories of this changeset, by path, and under which name they are staged. */
+  /** New directories of this changeset, by path, with the names under which they are staged. */
   readonly #homes = new Map<string, string>()
 
   constructor(area: WorkArea, creation: Creation, chownRefused: (why: string) => void) {
@@ -84,7 +84,7 @@ export class Staging {
     return name
   }
 
-  /** A copy of an open file, sharing its blocks where the filesystem can. Verify what was copied. */
+  /** A copy of an open file, which shares its blocks where the filesystem can. The caller must verify the copy. */
   copy(path: string, attributes: LocalAttributes, source: number): string {
     const name = this.#nameFor(path)
     const location = this.#locate(name)
@@ -101,7 +101,7 @@ export class Staging {
 
   /**
    * The file itself under a second name.
-   * @param location where `source`, the same file, is
+   * @param location the place of `source`, the same file
    * @returns null when it is not there any more or may not be linked
    */
   link(path: string, location: string, source: number): string | null {
@@ -134,7 +134,7 @@ export class Staging {
     setAttributes(location, 'file', { mode, uid: LEAVE, gid: LEAVE, mtime })
   }
 
-  /** Digest of a staged file, or null when it is not of that size. */
+  /** Digest of a staged file, or null when it has another size. */
   digest(name: string, size: number): Walk<string | null> {
     return fileDigest(this.#locate(name), size)
   }
@@ -160,7 +160,7 @@ export class Staging {
     return descriptor
   }
 
-  /** A name inside a new directory can be left over from an attempt that could not even clean up after itself. */
+  /** A name inside a new directory may be left from an attempt that could not even clean up after itself. */
   #replacing(location: string, create: () => void): void {
     try {
       create()
@@ -183,7 +183,7 @@ export class Staging {
     futimesSync(descriptor, time, time)
   }
 
-  /** LEAVE where a new file has the wanted owner already. */
+  /** LEAVE where a new file already has the wanted owner. */
   #ownerChange({ uid, gid }: LocalAttributes): { uid: number; gid: number } {
     return { uid: uid === this.#creation.uid ? LEAVE : uid, gid: gid === this.#creation.gid ? LEAVE : gid }
   }
@@ -198,7 +198,7 @@ export class Staging {
   }
 }
 
-/** @throws the system error, also when the disk takes only a part */
+/** @throws the system error, also when the disk accepts only a part */
 function writeAll(descriptor: number, content: Uint8Array): void {
   let written = 0
   while (written < content.byteLength) {
@@ -206,7 +206,7 @@ function writeAll(descriptor: number, content: Uint8Array): void {
   }
 }
 
-/** What new files in `location`, a private directory, come out like. */
+/** The properties of new files in `location`, a private directory. */
 export function probeCreation(location: string): Creation {
   const probe = `${location}/probe`
   removeTree(probe)

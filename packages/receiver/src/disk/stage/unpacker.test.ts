@@ -1,4 +1,4 @@
-/** Archives as the agent makes them, and every way in which they can be something else. */
+/** Archives as the agent makes them, and every way in which they can differ from that. */
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
@@ -43,7 +43,7 @@ test('a segment without content has no bytes, and none are taken', async () => {
   const [segment, packed] = await segmentOf([absent('x'), symlink('l', 't')])
   assert.equal(packed.length, 0)
   assert.deepEqual(await unpackSegment(segment, packed), [])
-  await refused({ ...segment, bytes: 512, tarBytes: 512 }, Buffer.alloc(512), 'bytes nobody announced')
+  await refused({ ...segment, bytes: 512, tarBytes: 512 }, Buffer.alloc(512), 'bytes that were not announced')
 })
 
 test('a slice segment holds one entry, and nothing at all when the slice is empty', async () => {

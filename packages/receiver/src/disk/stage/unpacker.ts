@@ -1,6 +1,6 @@
 /**
- * From the binary frames of a segment to the content of its files: collected, decompressed, unpacked, and refused
- * unless they are exactly what the segment's manifest says.
+ * From the binary frames of a segment to the content of its files: the frames are collected, decompressed and unpacked,
+ * and refused unless they are exactly what the segment's manifest says.
  *
  *   tar := (header, content padded to 512)…, 1,024 zero bytes      one entry for each content, nothing between
  *
@@ -15,7 +15,7 @@ import { extract, type Header } from 'tar-stream'
 
 const BLOCK = 512
 const TRAILER = 2 * BLOCK
-/** Holds every segment that is not of one large file. */
+/** Holds every segment except those of one large file. */
 const FIRST_MEMORY = 4 * 1024 * 1024 + 64 * 1024
 
 /** One file's content: a view into the segment's buffer. `ordinal` is its change's index, or null for a slice. */
@@ -31,8 +31,8 @@ interface ExpectedEntry {
 }
 
 /**
- * Collects the frames of one segment at a time, always in the same memory: fresh memory for every segment costs more
- * than the copy does.
+ * Collects the frames of one segment at a time, always in the same memory: new memory for every segment costs more than
+ * the copy.
  */
 export class FrameCollector {
   #memory = Buffer.alloc(0)
@@ -44,7 +44,7 @@ export class FrameCollector {
     return this.#collected < this.#total
   }
 
-  /** Begins a segment of so many bytes. */
+  /** Begins a segment of this many bytes. */
   begin(bytes: number): void {
     this.#collected = 0
     this.#total = bytes
@@ -52,8 +52,8 @@ export class FrameCollector {
   }
 
   /**
-   * Takes a frame, whose memory is given back.
-   * @returns all bytes of the segment with its last frame, else null; they are good until the next segment begins
+   * Takes a frame, whose memory is then freed.
+   * @returns all bytes of the segment with its last frame, else null; they are valid until the next segment begins
    * @throws ProtocolError
    */
   frame(frame: Uint8Array): Buffer | null {
@@ -75,7 +75,7 @@ export class FrameCollector {
 
 /**
  * Unpacks a segment.
- * @param packed all its bytes; the contents returned may be views into them
+ * @param packed all bytes of the segment; the returned contents may be views into them
  * @throws ProtocolError (content-mismatch) when they are not what the segment says
  */
 export async function unpackSegment(segment: Segment, packed: Buffer): Promise<Content[]> {
@@ -97,10 +97,10 @@ function expectedEntries(segment: Segment): ExpectedEntry[] {
   const { slice } = segment
   if (slice !== null) {
     for (const change of segment.changes) {
-      if (change.kind === 'file' && change.source === 'tar') throw mismatch('a file beside a slice')
+      if (change.kind === 'file' && change.source === 'tar') throw mismatch('a file together with a slice')
     }
     if (slice.delta !== null) checkDelta(slice.length, slice.delta)
-    // The last segment of a file that was received before a cut needs no bytes, nor does one that only copies.
+    // The last segment of a file that was received before a cut needs no bytes, nor does a segment that only copies.
     const size = carriedBytes(slice)
     return size === 0 ? [] : [{ name: SLICE_ENTRY, ordinal: null, size }]
   }
@@ -113,7 +113,7 @@ function expectedEntries(segment: Segment): ExpectedEntry[] {
   return expected
 }
 
-/** Sums first: nothing of a delta that does not add up is carried out. */
+/** Sums first: no step of a delta is carried out unless its sums are right. */
 function checkDelta(length: number, { base, steps }: Delta): void {
   if (length > LIMITS.sliceBytes) throw mismatch(`a delta that makes ${length} bytes`)
   let sum = 0
@@ -126,7 +126,7 @@ function checkDelta(length: number, { base, steps }: Delta): void {
 
 function decompress(packed: Buffer, length: number): Buffer {
   try {
-    // `info` tells how much of the input was used: the library ignores what follows the end of the data.
+    // `info` tells how much of the input was used: the library ignores bytes behind the end of the data.
     const { buffer, engine } = zstdDecompressSync(packed, { maxOutputLength: length, info: true }) as unknown as {
       buffer: Buffer
       engine: { bytesWritten: number }
@@ -146,13 +146,13 @@ function readArchive(tar: Buffer, expected: readonly ExpectedEntry[]): Promise<C
   archive.on('entry', (header, stream, next) => {
     const entry = expected[contents.length]
     const start = position + BLOCK
-    // An entry's stream fails along with its archive, whose own error is the one that counts.
+    // An entry's stream fails along with its archive, whose own error is reported.
     stream.on('error', reject)
     if (entry === undefined || !isExpected(header, entry, start)) {
       archive.destroy(mismatch(`the archive's entry ${contents.length} is not the one expected`))
       return
     }
-    // The content is taken from the buffer itself, the stream only has to run dry.
+    // The content is taken from the buffer itself; the stream only has to run dry.
     contents.push({ ordinal: entry.ordinal, bytes: tar.subarray(start, start + entry.size) })
     position = start + padded(entry.size)
     stream.on('end', next)
