@@ -92,7 +92,7 @@ export function mountPointOf(path: string, text: string = mounts()): string {
 }
 
 /** Identifies a border, also across a reboot, when device numbers may change. */
-export function borderId({ path, part, type }: Border): string {
+export function borderId({ path, part, type }: Pick<Border, 'path' | 'part' | 'type'>): string {
   return JSON.stringify([path, part, type])
 }
 

@@ -1,0 +1,75 @@
+/** Which filesystems below a root are missing, told from those that were there. */
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import type { Border } from '@rootferry/host/machine'
+import { KnownBorders } from './known-borders.ts'
+
+const MEDIA: Border = { path: 'pub/media', device: '0:7', part: '/', type: 'nfs4' }
+const VAR: Border = { path: 'var', device: '0:8', part: '/', type: 'tmpfs' }
+
+function world(mounted: Border[], remembered: string | null = null, empty: string[] = []) {
+  const notes = { mounted, text: remembered }
+  const known = new KnownBorders({
+    borders: {
+      refresh: () => true,
+      get all() {
+        return notes.mounted
+      },
+    },
+    remembered,
+    remember: (text) => {
+      notes.text = text
+    },
+    holdsEntries: (path) => !empty.includes(path),
+  })
+  return { known, notes }
+}
+
+it('knows nothing of a root that it sees for the first time', () => {
+  const { known } = world([])
+  assert.equal(known.missing(), null)
+})
+
+it('misses a filesystem that was there when a scan passed, also in the next life', () => {
+  const { known, notes } = world([MEDIA, VAR])
+  known.passed()
+  notes.mounted = [VAR]
+  assert.match(known.missing() ?? '', /^pub\/media: the filesystem \(nfs4\)/)
+  assert.match(world([VAR], notes.text).known.missing() ?? '', /^pub\/media: /)
+  notes.mounted = [MEDIA, VAR]
+  assert.equal(known.missing(), null)
+})
+
+it('misses nothing behind which the index has no entries, and forgets it', () => {
+  const { known, notes } = world([MEDIA], null, ['pub/media'])
+  known.passed()
+  notes.mounted = []
+  assert.equal(known.missing(), null)
+})
+
+it('takes another filesystem at the same place for a missing one', () => {
+  const { known, notes } = world([MEDIA])
+  known.passed()
+  notes.mounted = [{ ...MEDIA, type: 'ext4' }]
+  assert.match(known.missing() ?? '', /nfs4/)
+})
+
+it('a device number that a boot gave out anew is the same filesystem', () => {
+  const { known, notes } = world([MEDIA])
+  known.passed()
+  notes.mounted = [{ ...MEDIA, device: '0:99' }]
+  assert.equal(known.missing(), null)
+})
+
+it('forgets what an operator says is gone', () => {
+  const { known, notes } = world([MEDIA])
+  known.passed()
+  notes.mounted = []
+  known.accept()
+  assert.equal(known.missing(), null)
+  assert.equal(world([], notes.text).known.missing(), null)
+})
+
+it('reads notes of no known form as none', () => {
+  assert.equal(world([], '[1, {"path": "a"}, null]').known.missing(), null)
+})

@@ -1,0 +1,68 @@
+/**
+ * The filesystems that are known to be mounted below a root, and which of them are missing.
+ *
+ * What lies across a border is served like everything else. But when a border vanishes (it was unmounted, or is not
+ * mounted yet after a boot), the entries behind it are not deleted: their storage is away. The root then halts like one
+ * that is away itself, until the filesystem is back or an operator accepts that it is gone.
+ * INVARIANT: a border is forgotten only when nothing of the index lies behind it, or by `accept`.
+ */
+import { type Border, borderId } from '@rootferry/host/machine'
+
+export interface KnownBordersParts {
+  borders: { refresh(): boolean; readonly all: Iterable<Border> }
+  /** What an earlier life of the agent wrote down; null: nothing yet. */
+  remembered: string | null
+  remember(text: string): void
+  /** Whether the index has entries below a path. */
+  holdsEntries(path: string): boolean
+}
+
+type KnownBorder = Pick<Border, 'path' | 'part' | 'type'>
+
+export class KnownBorders {
+  readonly #parts: KnownBordersParts
+  #known: Map<string, KnownBorder>
+
+  constructor(parts: KnownBordersParts) {
+    this.#parts = parts
+    const remembered: unknown = parts.remembered === null ? [] : JSON.parse(parts.remembered)
+    const entries = Array.isArray(remembered) ? remembered.filter(isKnownBorder) : []
+    this.#known = new Map(entries.map((border) => [borderId(border), border]))
+  }
+
+  /** Why nothing may be taken for deleted at present, or null. Looks at what is mounted now. @throws the system error */
+  missing(): string | null {
+    const { borders, holdsEntries } = this.#parts
+    borders.refresh()
+    const present = new Set([...borders.all].map(borderId))
+    for (const [id, { path, type }] of this.#known) {
+      if (present.has(id)) continue
+      if (holdsEntries(path)) return `${path}: the filesystem (${type}) that was mounted there is missing`
+      this.#known.delete(id)
+    }
+    return null
+  }
+
+  /** A scan of the whole tree has passed: what is mounted now is known from here on. */
+  passed(): void {
+    this.#know([...this.#known.values(), ...this.#parts.borders.all])
+  }
+
+  /** What is missing stays away: an operator said so. */
+  accept(): void {
+    this.#parts.borders.refresh()
+    this.#know([...this.#parts.borders.all])
+  }
+
+  #know(borders: readonly KnownBorder[]): void {
+    const before = JSON.stringify([...this.#known.keys()])
+    this.#known = new Map(borders.map(({ path, part, type }) => [borderId({ path, part, type }), { path, part, type }]))
+    const isOther = JSON.stringify([...this.#known.keys()]) !== before
+    if (isOther) this.#parts.remember(JSON.stringify([...this.#known.values()]))
+  }
+}
+
+function isKnownBorder(value: unknown): value is KnownBorder {
+  if (typeof value !== 'object' || value === null) return false
+  return ['path', 'part', 'type'].every((key) => typeof Reflect.get(value, key) === 'string')
+}

@@ -1,0 +1,74 @@
+/** A filesystem below the source that goes away deletes nothing: the root halts, names it, and goes on when it is back. */
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Mounts } from '../support/mounts.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+const NO_MOUNTS = 'nothing can be mounted here'
+const FILES = 200
+
+/** A source with a volume at pub/media, which holds less than the guard would halt for. */
+async function shopWithVolume(mounts: Mounts): Promise<{ rig: Rig; media: string; volume: string }> {
+  const rig = await Rig.start({
+    receivers: 1,
+    prepare: (source) => {
+      const volume = mounts.tmpfs(`${source}.volume`)
+      mkdirSync(join(source, 'app'))
+      for (let file = 0; file < FILES; file += 1) {
+        writeFileSync(join(source, 'app', `${file}.php`), `code ${file}`)
+        if (file % 4 === 0) writeFileSync(join(volume, `${file}.jpg`), `picture ${file}`)
+      }
+      mounts.bind(volume, join(source, 'pub/media'))
+    },
+  })
+  return { rig, media: join(rig.source, 'pub/media'), volume: `${rig.source}.volume` }
+}
+
+const root = async (rig: Rig) => (await rig.status()).roots[0]
+
+async function halted(rig: Rig): Promise<void> {
+  await until(
+    async () => (await root(rig))?.state === 'halted' && /^pub\/media: .*missing/.test((await root(rig))?.reason ?? ''),
+    async () => JSON.stringify(await root(rig)),
+  )
+}
+
+const picture = (rig: Rig) => readFileSync(join(rig.targets[0] ?? '', 'pub/media/4.jpg'), 'utf8')
+
+test('a volume that is unmounted under a running agent', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  const { rig, media, volume } = await shopWithVolume(mounts)
+  await using _rig = rig
+  using _mounted = mounts
+  await rig.converged()
+  mounts.unmount(media)
+  writeFileSync(join(rig.source, 'app/0.php'), 'changed meanwhile')
+  await halted(rig)
+  assert.equal(picture(rig), 'picture 4')
+  mounts.bind(volume, media)
+  await rig.converged()
+})
+
+test('a volume that is not mounted yet when the agent starts, and one that an operator gives up', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  const { rig, media, volume } = await shopWithVolume(mounts)
+  await using _rig = rig
+  using _mounted = mounts
+  await rig.converged()
+  await rig.killAgent()
+  mounts.unmount(media)
+  await rig.startAgent()
+  await halted(rig)
+  assert.equal(picture(rig), 'picture 4')
+  mounts.bind(volume, media)
+  await rig.converged()
+  mounts.unmount(media)
+  await halted(rig)
+  assert.equal(await rig.acceptGuard(), 204)
+  await rig.converged()
+})
