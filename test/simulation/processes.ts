@@ -197,6 +197,7 @@ export class ReceiverProcess {
         owner: 'preserve',
         trash: { keepDays: 7, maxBytes: 2 ** 40 },
         allowSetuid: true,
+        mode: 'preserve',
         hookPatterns: [],
         bootId,
       }

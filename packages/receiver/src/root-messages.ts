@@ -32,6 +32,8 @@ export interface DiskOptions {
   owner: OwnerPolicy
   /** Whether files may have set-user-id and set-group-id bits. */
   allowSetuid: boolean
+  /** `preserve`, or changes as of rsync's --chmod. */
+  mode: string
   /** The gitignore lines of each hook. */
   hookPatterns: readonly (readonly string[])[]
   /** Absolute path: the place of this root's trash when it is on the target's filesystem. */

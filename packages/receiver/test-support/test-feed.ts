@@ -239,6 +239,7 @@ export class Feed {
       protect: [],
       owner: 'preserve',
       allowSetuid: true,
+      mode: 'preserve',
       hookPatterns: [],
       trashDir: this.scratch.at('state/trash'),
       trash: { keepDays: 7, maxBytes: 1_000_000 },

@@ -15,6 +15,7 @@ import {
 import { placementFaults, type SystemCallsSetting } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
+import { MODE_MAP_ACCEPTED, parseModeMap } from '../mode-map.ts'
 import type { DiskOptions } from '../root-messages.ts'
 import type { Hook } from '../serve/hooks.ts'
 import type { Address } from '../serve/link/dial.ts'
@@ -86,6 +87,14 @@ const Root = Type.Object(
         title:
           'Who owns what arrives. preserve: as at the source, by name, then by number. keep: the user of the receiver',
         description: 'preserve, keep, or USER:GROUP',
+        default: 'preserve',
+      }),
+    ),
+    mode: Type.Optional(
+      Type.String({
+        minLength: 1,
+        title: 'Which modes files and directories get. preserve: as at the source',
+        description: "preserve, or changes as of rsync's --chmod: D755,F644 or g+r",
         default: 'preserve',
       }),
     ),
@@ -181,6 +190,7 @@ export interface ReceiverRoot {
   protect: string[]
   owner: DiskOptions['owner']
   allowSetuid: boolean
+  mode: string
   trash: DiskOptions['trash']
   hooks: Hook[]
 }
@@ -259,5 +269,9 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
     ...hook,
     timeoutSeconds,
   }))
-  return { name, path, protect: root.protect ?? [], owner, allowSetuid: root.allowSetuid ?? false, trash, hooks }
+  const mode = root.mode ?? 'preserve'
+  if (parseModeMap(mode) === null)
+    faults.push(source.fault([...at, 'mode'], `'${mode}': ${MODE_MAP_ACCEPTED} are accepted`))
+  const { protect = [], allowSetuid = false } = root
+  return { name, path, protect, owner, allowSetuid, mode, trash, hooks }
 }

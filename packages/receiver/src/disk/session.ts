@@ -27,7 +27,7 @@ import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
 import { dueDebts, settlement } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
-import { stripSetId } from './files/set-id.ts'
+import { setLocalModes } from './files/local-modes.ts'
 import type { Plan } from './ledger/operation.ts'
 import type { Incoming } from './stage/incoming.ts'
 import { Intake } from './stage/intake.ts'
@@ -86,7 +86,7 @@ export class Session {
   async text(frame: Uint8Array): Promise<void> {
     this.#intake.refuseMessages()
     const message = decodeToReceiver(frame)
-    if (!this.#parts.target.allowsSetId) stripSetId(message)
+    setLocalModes(message, this.#parts.target.modeOf)
     if (this.#welcome === null) {
       if (message.type !== 'welcome') throw new ProtocolError('unexpected-message', `${message.type} before welcome`)
       await this.#begin(message)

@@ -21,6 +21,7 @@ import {
   removeTree,
 } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
+import type { ModeMap } from '../mode-map.ts'
 import type { DiskOptions } from '../root-messages.ts'
 import { lockRoot, unlockRoot } from './area/lock.ts'
 import { Removal } from './area/removal.ts'
@@ -30,6 +31,7 @@ import { Burst } from './commit/burst.ts'
 import { isOperatingError } from './files/disk-errors.ts'
 import type { Creation } from './files/disk-object.ts'
 import { HookMatches } from './files/hook-matches.ts'
+import { localModes } from './files/local-modes.ts'
 import { OwnerMap } from './files/owner.ts'
 import { Untouchable } from './files/untouchable.ts'
 import { Ledger } from './ledger/ledger.ts'
@@ -53,7 +55,8 @@ export interface Target {
   readonly removal: Removal
   readonly untouchable: Untouchable
   readonly hooks: HookMatches
-  readonly allowsSetId: boolean
+  /** The modes that what arrives gets here. */
+  readonly modeOf: ModeMap
   readonly owners: OwnerMap
   readonly creation: Creation
   readonly partials: PartialFiles
@@ -114,7 +117,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
   const parts = { confined, area, removal, untouchable, creation, isInPlace }
   return {
     ...parts,
-    allowsSetId: options.allowSetuid,
+    modeOf: localModes(options.allowSetuid, options.mode),
     hooks: new HookMatches(options.hookPatterns),
     trash,
     path,

@@ -17,7 +17,7 @@ const UMASK = 0o022
 const WHO_BITS = { u: 0o4700, g: 0o2070, o: 0o1007 } as const
 const ANY_EXECUTE = 0o111
 
-export const MODE_MAP_ACCEPTED = "preserve, or changes of modes as rsync's --chmod takes them, D755,F644 or g+r say"
+export const MODE_MAP_ACCEPTED = "preserve, or changes as of rsync's --chmod (D755,F644 or g+r, say)"
 
 /** @returns null for a text that is neither */
 export function parseModeMap(text: string): ModeMap | null {
