@@ -2,12 +2,13 @@
  * All that stands and falls with one opening of the docroot: its descriptor, the watcher, the scanner and the packer.
  * Makes them and ends them in order; decides nothing.
  */
-import { statfsSync } from 'node:fs'
-import { type Accounts, ConfinedDirectories } from '@rootferry/host/machine'
+import { realpathSync, statfsSync } from 'node:fs'
+import { type Accounts, Borders, ConfinedDirectories } from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
 import type { RootOptions } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import { Packer } from './pack/packer.ts'
+import { KnownBorders } from './scan/known-borders.ts'
 import type { PathProblems } from './scan/path-problems.ts'
 import type { ScanRequests } from './scan/scan-requests.ts'
 import { Scanner } from './scan/scanner.ts'
@@ -17,6 +18,8 @@ import { countEntries } from './watch/count-entries.ts'
 import type { Hint, Watcher, WatcherEvents } from './watch/watcher.ts'
 
 const POLL_MS = 1_000
+/** In the index's notes: which filesystems are mounted below the root. */
+const BORDERS = 'borders'
 
 export interface OpenedRoot {
   directories: ConfinedDirectories
@@ -24,6 +27,7 @@ export interface OpenedRoot {
   scanner: Scanner
   packer: Packer
   turn: Turn
+  borders: KnownBorders
 }
 
 export interface OpenedRootParts {
@@ -50,7 +54,7 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
     const scanner = new Scanner({ directories, index, filter, problems, watcher, scans, nowMs: Date.now })
     const turn = new Turn(directories)
     const packer = new Packer({ directories, index, accounts, scans, turn, nowMs: Date.now })
-    return { directories, watcher, scanner, packer, turn }
+    return { directories, watcher, scanner, packer, turn, borders: bordersOf(path, index) }
   } catch (error) {
     directories[Symbol.dispose]()
     throw error
@@ -64,6 +68,15 @@ export async function closeRoot(opened: OpenedRoot, settled: () => Promise<void>
   await opened.watcher.close()
   await settled()
   opened.directories[Symbol.dispose]()
+}
+
+function bordersOf(path: string, index: EntryIndex): KnownBorders {
+  return new KnownBorders({
+    borders: new Borders(realpathSync(path)),
+    remembered: index.memory.note(BORDERS),
+    remember: (text) => index.memory.setNote(BORDERS, text),
+    holdsEntries: (border) => index.hasChildren(border),
+  })
 }
 
 function makeWatcher(options: RootOptions, filter: PathFilter, { index, scans, watching }: OpenedRootParts): Watcher {

@@ -69,6 +69,8 @@ export class RootService {
   /** Of the tree that is open. */
   #identity: RootIdentity | null = null
   #isMissing = false
+  /** What the last look at the borders missed. */
+  #missingBorder: string | null = null
   #isReplacementAccepted = false
   /** Settled when the root is no longer halted. */
   #released = Promise.withResolvers<void>()
@@ -239,11 +241,20 @@ export class RootService {
       if (held !== undefined && (held.ino !== found.ino || held.dev !== found.dev)) await this.#closeTree()
       if (!found.isDirectory()) throw new Error('is no directory')
       if (this.#tree === null) await this.#openIfKnown(this.#identityOf(found))
+      else await this.#checkBorders(this.#tree)
     } catch (error) {
       await this.#closeTree()
       this.#missing(`${this.#options.path}: ${plainMessage(error)}`)
     }
     this.#timers.after('root', ROOT_CHECK_MS, () => void this.#checkRoot())
+  }
+
+  /** Nothing else tells of a filesystem that is unmounted below the root, or mounted again. */
+  async #checkBorders({ borders }: OpenedRoot): Promise<void> {
+    const missing = borders.missing()
+    if (missing === this.#missingBorder) return
+    this.#missingBorder = missing
+    await this.#scans.scan([WHOLE_TREE])
   }
 
   #missing(reason: string): void {

@@ -25,6 +25,7 @@ import { checkContent } from './content-check.ts'
 import { digestFile, type ReadFault } from './content-reader.ts'
 import { DoubtedPaths } from './doubted-paths.ts'
 import { Guard, type Verdict } from './guard.ts'
+import type { KnownBorders } from './known-borders.ts'
 import { observe } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
 import { Retries } from './retries.ts'
@@ -44,6 +45,7 @@ export interface ScannedRoot {
   directories: ConfinedDirectories
   scanner: Scanner
   turn: Turn
+  borders: KnownBorders
 }
 
 export interface ScanSettings {
@@ -214,7 +216,7 @@ export class ScanQueue implements ScanRequests {
     let head = this.#index.head
     const turn = new Turn(tree.directories)
     this.#doubted.begin(hints)
-    const steps = tree.scanner.scan(hints, this.#judge(isWhole))
+    const steps = tree.scanner.scan(hints, this.#judge(tree, isWhole))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
       if (!turn.isOver) continue
@@ -224,16 +226,20 @@ export class ScanQueue implements ScanRequests {
     }
     this.#doubted.end(step.value.decision === 'pass')
     this.#lastScanMs = performance.now() - began
+    if (isWhole && step.value.decision === 'pass') tree.borders.passed()
     this.#conclude(step.value, hints, isWhole)
     this.#announce(head, seenMs)
     this.#events.scanned(this.#lastScanMs)
   }
 
-  #judge(isWhole: boolean): Judge {
+  #judge({ borders }: ScannedRoot, isWhole: boolean): Judge {
     const living = livingEntries(this.#index)
     return (loss, isComplete) => {
       const now = performance.now()
       const isAccepted = isWhole && this.#isAccepted
+      if (isAccepted) borders.accept()
+      const missing = borders.missing()
+      if (missing !== null) return isComplete ? { decision: 'halt', reason: missing } : { decision: 'hold' }
       const verdict: Verdict = isAccepted ? { decision: 'pass' } : this.#guard.judge(loss, living, now, isComplete)
       if (verdict.decision === 'pass' && !isComplete && this.#isHalted) return { decision: 'hold' }
       if (verdict.decision === 'pass' && isComplete) this.#guard.passed(loss, now)
