@@ -69,6 +69,6 @@ test('a volume that is not mounted yet when the agent starts, and one that an op
   await rig.converged()
   mounts.unmount(media)
   await halted(rig)
-  assert.equal(await rig.site.acceptGuard(), 204)
+  assert.equal(await rig.site.acceptGuard(), 200)
   await rig.converged()
 })

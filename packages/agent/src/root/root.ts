@@ -69,8 +69,6 @@ export class RootService {
   /** Of the tree that is open. */
   #identity: RootIdentity | null = null
   #isMissing = false
-  /** What the last look at the borders missed. */
-  #missingBorder: string | null = null
   #isReplacementAccepted = false
   /** Settled when the root is no longer halted. */
   #released = Promise.withResolvers<void>()
@@ -251,10 +249,8 @@ export class RootService {
 
   /** Nothing else tells of a filesystem that is unmounted below the root, or mounted again. */
   async #checkBorders({ borders }: OpenedRoot): Promise<void> {
-    const missing = borders.missing()
-    if (missing === this.#missingBorder) return
-    this.#missingBorder = missing
-    await this.#scans.scan([WHOLE_TREE])
+    const isGone = this.#state.state === 'ready' && borders.missing() !== null
+    if (isGone || borders.isBack()) await this.#scans.scan([WHOLE_TREE])
   }
 
   #missing(reason: string): void {

@@ -36,8 +36,10 @@ it('misses a filesystem that was there when a scan passed, also in the next life
   notes.mounted = [VAR]
   assert.match(known.missing() ?? '', /^pub\/media: the filesystem \(nfs4\)/)
   assert.match(world([VAR], notes.text).known.missing() ?? '', /^pub\/media: /)
+  assert.equal(known.isBack(), false)
   notes.mounted = [MEDIA, VAR]
   assert.equal(known.missing(), null)
+  assert.deepEqual([known.isBack(), known.isBack()], [true, false])
 })
 
 it('misses nothing behind which the index has no entries, and forgets it', () => {

@@ -22,6 +22,7 @@ type KnownBorder = Pick<Border, 'path' | 'part' | 'type'>
 export class KnownBorders {
   readonly #parts: KnownBordersParts
   #known: Map<string, KnownBorder>
+  #isAwaited = false
 
   constructor(parts: KnownBordersParts) {
     this.#parts = parts
@@ -37,10 +38,20 @@ export class KnownBorders {
     const present = new Set([...borders.all].map(borderId))
     for (const [id, { path, type }] of this.#known) {
       if (present.has(id)) continue
-      if (holdsEntries(path)) return `${path}: the filesystem (${type}) that was mounted there is missing`
-      this.#known.delete(id)
+      if (!holdsEntries(path)) this.#known.delete(id)
+      else {
+        this.#isAwaited = true
+        return `${path}: the filesystem (${type}) that was mounted there is missing`
+      }
     }
     return null
+  }
+
+  /** Whether a filesystem that was missing is mounted again; says so once. */
+  isBack(): boolean {
+    if (!this.#isAwaited || this.missing() !== null) return false
+    this.#isAwaited = false
+    return true
   }
 
   /** A scan of the whole tree has passed: what is mounted now is known from here on. */
