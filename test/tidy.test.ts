@@ -21,9 +21,6 @@ const AWAITED = [
   'root/scan/scanner.ts',
   'root/watch/chokidar-watcher.ts',
   'root/watch/directory-watcher.ts',
-  'serve/door/failed-attempts.ts',
-  'serve/feed/root-feed.ts',
-  'serve/resync/resyncs.ts',
 ]
 
 describe('the house', () => {

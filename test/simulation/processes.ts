@@ -5,7 +5,8 @@
 
 import { serveRoot } from '../../packages/agent/src/root/serve-root.ts'
 import type { RootOptions, RootStatus } from '../../packages/agent/src/root-messages.ts'
-import { type ReceiverStatus, RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
+import type { ReceiverStatus } from '../../packages/agent/src/serve/api-schemas.ts'
+import { RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
 import { Resyncs } from '../../packages/agent/src/serve/resync/resyncs.ts'
 import type { Logger } from '../../packages/host/src/daemon/index.ts'
 import { closeText, decodeToAgent, ProtocolError } from '../../packages/protocol/src/index.ts'
@@ -66,6 +67,7 @@ export class AgentProcess {
       isGranted: () => true,
       now: () => this.#now(),
       newId: () => `${around.scheduler.turns}.${orders++}`,
+      changed: () => undefined,
     })
   }
 
@@ -114,6 +116,7 @@ export class AgentProcess {
         // As the admin API does, which shows it to whoever follows.
         receiver: (name) => void feed.receiverStatus(name, this.#now()),
         scanned: () => undefined,
+        resync: (job) => this.#resyncs.jobChanged(job),
         committed: ({ seconds }) => this.propagations.push(...seconds),
       })
       this.#feed = feed

@@ -41,13 +41,13 @@ export interface GuardLimits {
 
 export interface PathProblem {
   path: string
-  code: ProblemCode
+  code: PathProblemCode
   message: string
 }
 
 export type WatchBackend = 'chokidar' | 'directory' | 'polling'
 
-export type ProblemCode = 'unreadable' | 'special-file' | 'invalid-name' | 'reserved-name' | 'unsettled'
+export type PathProblemCode = 'unreadable' | 'special-file' | 'invalid-name' | 'reserved-name' | 'unsettled'
 
 export interface WatchSettings {
   backend: 'auto' | WatchBackend

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Terminal } from '@rootferry/host/daemon'
 import { printable } from '@rootferry/host/machine'
-import { Resync, type ResyncAnswer, Status } from '../serve/http/schemas.ts'
+import { Resync, type ResyncStatus, Status } from '../serve/api-schemas.ts'
 import type { AdminClient } from './admin-client.ts'
 import { progressLines } from './resync-report.ts'
 
@@ -11,10 +11,10 @@ const POLL_MS = 250
 /** @param isWhole whether all entries are compared: only then the share that is done is known. @throws Failure */
 export async function followed(
   client: AdminClient,
-  ordered: ResyncAnswer,
+  ordered: ResyncStatus,
   isWhole: boolean,
   terminal: Terminal,
-): Promise<ResyncAnswer> {
+): Promise<ResyncStatus> {
   let drawn = 0
   for (let resync = ordered; ; resync = await client.get(`/v1/resyncs/${ordered.id}`, Resync)) {
     if (terminal.isTerminal) {

@@ -1,7 +1,7 @@
 /** The reports of status and resync, and the exit codes that follow from them. */
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import type { ReceiverAnswer, ResyncAnswer, RootAnswer } from '../serve/http/schemas.ts'
+import type { ReceiverStatus, ResyncStatus, RootAnswer } from '../serve/api-schemas.ts'
 import { progressLines, resyncExitCode, resyncReport } from './resync-report.ts'
 import { isDegraded, statusReport } from './status-report.ts'
 
@@ -20,7 +20,7 @@ const root = (change: Partial<RootAnswer> = {}): RootAnswer => ({
   problemCount: 0,
   ...change,
 })
-const receiver = (change: Partial<ReceiverAnswer> = {}): ReceiverAnswer => ({
+const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
   name: 'web1',
   root: 'shop',
   state: 'live',
@@ -32,7 +32,7 @@ const receiver = (change: Partial<ReceiverAnswer> = {}): ReceiverAnswer => ({
   lastError: null,
   ...change,
 })
-const fleet = (roots: RootAnswer[], receivers: ReceiverAnswer[]) => ({
+const fleet = (roots: RootAnswer[], receivers: ReceiverStatus[]) => ({
   version: '1',
   certificate: null,
   roots,
@@ -76,7 +76,7 @@ receivers: 1 live, 1 offline
   )
 })
 
-const figures = (change: Partial<ResyncAnswer['receivers'][string]> = {}): ResyncAnswer['receivers'][string] => ({
+const figures = (change: Partial<ResyncStatus['receivers'][string]> = {}): ResyncStatus['receivers'][string] => ({
   state: 'done',
   checked: 100,
   missing: 0,
@@ -88,7 +88,7 @@ const figures = (change: Partial<ResyncAnswer['receivers'][string]> = {}): Resyn
   error: null,
   ...change,
 })
-const resync = (receivers: ResyncAnswer['receivers'], state: ResyncAnswer['state'] = 'done'): ResyncAnswer => ({
+const resync = (receivers: ResyncStatus['receivers'], state: ResyncStatus['state'] = 'done'): ResyncStatus => ({
   id: 'r1',
   root: 'shop',
   check: 'metadata',
@@ -144,7 +144,7 @@ test('progress has a bar where all entries are compared, and those that are unde
 
 describe('a resync that has not begun says what it waits for:', () => {
   const pending = resync({ web1: figures({ state: 'pending' }) }, 'running')
-  const waits = (roots: RootAnswer[], receivers: ReceiverAnswer[]) =>
+  const waits = (roots: RootAnswer[], receivers: ReceiverStatus[]) =>
     progressLines(pending, fleet(roots, receivers), false)
   it('a root', () =>
     assert.deepEqual(waits([root({ state: 'halted' })], [receiver()]), ['web1  waits: root shop is halted']))

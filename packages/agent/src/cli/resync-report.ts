@@ -2,9 +2,9 @@
 
 import { bar, count, type Page, type Row, size, type Tone, table } from '@rootferry/host/daemon'
 import { EXIT } from '@rootferry/host/machine'
-import type { ResyncAnswer, StatusAnswer } from '../serve/http/schemas.ts'
+import type { ResyncStatus, StatusAnswer } from '../serve/api-schemas.ts'
 
-type Figures = ResyncAnswer['receivers'][string]
+type Figures = ResyncStatus['receivers'][string]
 
 /** Differences that are shown for each receiver; `--json` has more. */
 const MOST_SHOWN = 20
@@ -18,13 +18,13 @@ const TONES: Record<Figures['state'], Tone> = {
 }
 
 /** 1 when it did not reach its end, 3 when anything differed, repaired or not. */
-export function resyncExitCode({ state, receivers }: ResyncAnswer): number {
+export function resyncExitCode({ state, receivers }: ResyncStatus): number {
   if (state !== 'done') return EXIT.failed
   return Object.values(receivers).some((figures) => drift(figures) > 0) ? EXIT.degraded : EXIT.ok
 }
 
 /** One line per receiver, the running ones first. @param isWhole whether each receiver compares all entries */
-export function progressLines(resync: ResyncAnswer, status: StatusAnswer, isWhole: boolean): string[] {
+export function progressLines(resync: ResyncStatus, status: StatusAnswer, isWhole: boolean): string[] {
   const all = Object.entries(resync.receivers)
   const width = Math.max(0, ...all.map(([name]) => name.length))
   return all
@@ -45,7 +45,7 @@ function progress(figures: Figures): string {
 }
 
 /** @returns null where it cannot be known */
-function shareOf(name: string, { state, checked }: Figures, resync: ResyncAnswer, status: StatusAnswer): number | null {
+function shareOf(name: string, { state, checked }: Figures, resync: ResyncStatus, status: StatusAnswer): number | null {
   if (state === 'done') return 1
   const roots = status.receivers.filter((part) => part.name === name && covers(resync, part.root))
   const entries = status.roots
@@ -54,12 +54,12 @@ function shareOf(name: string, { state, checked }: Figures, resync: ResyncAnswer
   return entries === 0 ? null : Math.min(1, checked / entries)
 }
 
-function covers(resync: ResyncAnswer, root: string): boolean {
+function covers(resync: ResyncStatus, root: string): boolean {
   return resync.root === null || resync.root === root
 }
 
 /** The reason why a receiver's part has not begun: the root, the receiver, or only others that come first. */
-function whyPending(name: string, resync: ResyncAnswer, { roots, receivers }: StatusAnswer): string {
+function whyPending(name: string, resync: ResyncStatus, { roots, receivers }: StatusAnswer): string {
   const parts = receivers.filter((part) => part.name === name && covers(resync, part.root))
   const stopped = roots.find(
     (root) =>
@@ -72,7 +72,7 @@ function whyPending(name: string, resync: ResyncAnswer, { roots, receivers }: St
   return 'waits for the look at the source, or for another resync'
 }
 
-export function resyncReport(resync: ResyncAnswer, page: Page): string {
+export function resyncReport(resync: ResyncStatus, page: Page): string {
   const headings = ['RECEIVER', 'STATE', 'COMPARED', 'MISSING', 'CHANGED', 'EXTRANEOUS', 'REPAIRED', 'RECEIVED']
   const rows = Object.entries(resync.receivers).map(([name, figures]): Row => {
     const { state, checked, missing, changed, extraneous, repaired, bytes, error } = figures
@@ -91,7 +91,7 @@ export function resyncReport(resync: ResyncAnswer, page: Page): string {
   return `${table(headings, rows, page)}${differences(resync, page.colour)}resync ${resync.id} is ${resync.state}${kind}\n`
 }
 
-function differences({ receivers }: ResyncAnswer, colour: boolean): string {
+function differences({ receivers }: ResyncStatus, colour: boolean): string {
   const rows = Object.entries(receivers).flatMap(([name, figures]) => {
     const shown = figures.differences.slice(0, MOST_SHOWN)
     const left = drift(figures) - shown.length

@@ -1,6 +1,6 @@
 /** Pure text: the fleet at a glance, roots first, then receivers, and whether anything is wrong. */
 import { type Cell, count, duration, type Page, paint, type Row, size, type Tone, table } from '@rootferry/host/daemon'
-import type { ReceiverAnswer, RootAnswer, StatusAnswer } from '../serve/http/schemas.ts'
+import type { ReceiverStatus, RootAnswer, StatusAnswer } from '../serve/api-schemas.ts'
 
 const ROOT_TONES: Record<RootAnswer['state'], Tone> = {
   ready: 'good',
@@ -8,7 +8,7 @@ const ROOT_TONES: Record<RootAnswer['state'], Tone> = {
   halted: 'bad',
   unavailable: 'bad',
 }
-const RECEIVER_TONES: Record<ReceiverAnswer['state'], Tone> = {
+const RECEIVER_TONES: Record<ReceiverStatus['state'], Tone> = {
   live: 'good',
   replaying: 'warning',
   resyncing: 'warning',
@@ -40,10 +40,10 @@ export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page
 }
 
 /** When a fleet fills more than a screen, the last line is the one that is seen. */
-function verdict(receivers: readonly ReceiverAnswer[], colour: boolean): string {
-  const counts = new Map<ReceiverAnswer['state'], number>()
+function verdict(receivers: readonly ReceiverStatus[], colour: boolean): string {
+  const counts = new Map<ReceiverStatus['state'], number>()
   for (const { state } of receivers) counts.set(state, (counts.get(state) ?? 0) + 1)
-  const parts = (Object.keys(RECEIVER_TONES) as ReceiverAnswer['state'][]).flatMap((state) => {
+  const parts = (Object.keys(RECEIVER_TONES) as ReceiverStatus['state'][]).flatMap((state) => {
     const number = counts.get(state)
     return number === undefined ? [] : [paint(`${count(number)} ${state}`, RECEIVER_TONES[state], colour)]
   })
@@ -68,7 +68,7 @@ function rootRow({ name, state, reason, sequence, entries, watch, problems, prob
   }
 }
 
-function receiverRow({ name, root, state, sequence, lag, lastSeenAt, lastError }: ReceiverAnswer, now: Date): Row {
+function receiverRow({ name, root, state, sequence, lag, lastSeenAt, lastError }: ReceiverStatus, now: Date): Row {
   const behind = lag.sequences === 0 ? '-' : `${count(lag.sequences)}, ${duration(lag.seconds)}`
   return {
     cells: [
@@ -83,7 +83,7 @@ function receiverRow({ name, root, state, sequence, lag, lastSeenAt, lastError }
   }
 }
 
-function seen(state: ReceiverAnswer['state'], lastSeenAt: string | null, now: Date): string {
+function seen(state: ReceiverStatus['state'], lastSeenAt: string | null, now: Date): string {
   if (state !== 'offline') return 'connected'
   if (lastSeenAt === null) return 'never'
   return `${duration(Math.max(0, (now.getTime() - Date.parse(lastSeenAt)) / 1000))} ago`

@@ -22,7 +22,7 @@ import { KnownTokens } from './door/known-tokens.ts'
 import { type Peer, StreamServer } from './door/stream-server.ts'
 import { grants, tokenFileOf } from './door/tokens.ts'
 import { RootFeed } from './feed/root-feed.ts'
-import { OperatorDesk } from './operations.ts'
+import { Operations } from './operations.ts'
 import { Resyncs } from './resync/resyncs.ts'
 
 /** From this long before its end on, an expiring certificate is logged every day. */
@@ -35,7 +35,7 @@ export class Agent {
   readonly #feeds = new Map<string, RootFeed>()
   readonly #tokens: KnownTokens
   readonly resyncs: Resyncs
-  readonly #desk: OperatorDesk
+  readonly #operations: Operations
   #identity: Identity | null = null
   #stream: StreamServer | null = null
   #expiryCheck: NodeJS.Timeout | null = null
@@ -55,10 +55,11 @@ export class Agent {
         this.#tokens.receivers.some((token) => token.name === receiver && grants(token, root)),
       now: () => new Date(),
       newId: () => randomBytes(8).toString('hex'),
+      changed: (status) => this.#operations.resyncChanged(status),
     })
     const { calls, fault } = chooseSystemCalls(config.systemCalls)
     if (fault !== null) log.warn({ reason: fault }, PORTABLE_CALLS)
-    this.#desk = new OperatorDesk({
+    this.#operations = new Operations({
       log,
       systemCalls: calls.kind,
       stateDir: config.stateDir,
@@ -82,7 +83,7 @@ export class Agent {
     if (resumed.length > 0) this.#log.info({ resyncs: resumed }, 'resyncs that were not over go on')
     const { listen, admin } = this.#config
     const stream = await listening('listen', listen, door.listen(listen))
-    const api = await listening('admin.listen', admin, this.#desk.open())
+    const api = await listening('admin.listen', admin, this.#operations.open())
     const fingerprint = this.#identity?.status.fingerprint ?? null
     this.#log.info({ stream, fingerprint, admin: api, roots: [...this.#feeds.keys()], version: VERSION }, 'agent is up')
     this.#warnOfExpiry()
@@ -105,7 +106,7 @@ export class Agent {
     this.#tokens.close()
     await Promise.all([...this.#feeds.values()].map((feed) => feed.close()))
     await this.#stream?.close()
-    await this.#desk.close()
+    await this.#operations.close()
     this.#log.info('agent stopped')
   }
 
@@ -193,7 +194,7 @@ export class Agent {
   }
 
   #newFeed(root: RootConfig): RootFeed {
-    return new RootFeed(rootOptions(root, this.#config), this.#log, this.#desk.eventsOf(root.name))
+    return new RootFeed(rootOptions(root, this.#config), this.#log, this.#operations.eventsOf(root.name))
   }
 }
 

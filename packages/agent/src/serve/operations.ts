@@ -5,25 +5,25 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { type ListenAddress, type Logger, Problem, VERSION } from '@rootferry/host/daemon'
+import { HttpProblem, type ListenAddress, type Logger, VERSION } from '@rootferry/host/daemon'
 import type { SystemCalls } from '@rootferry/host/machine'
 import type { RootStatus } from '../root-messages.ts'
+import type { ReceiverStatus, ResyncStatus, RootAnswer } from './api-schemas.ts'
 import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
 import { findToken, grants } from './door/tokens.ts'
-import type { FeedEvents, ReceiverStatus, RootFeed } from './feed/root-feed.ts'
+import type { FeedEvents, RootFeed } from './feed/root-feed.ts'
 import { AdminAccess } from './http/admin-secret.ts'
 import { AdminServer } from './http/admin-server.ts'
 import { EventLog } from './http/event-log.ts'
 import { AgentMetrics } from './http/metrics.ts'
-import type { RootAnswer } from './http/schemas.ts'
-import { News } from './http/status-events.ts'
+import { StatusEvents } from './http/status-events.ts'
 import type { Resyncs } from './resync/resyncs.ts'
 
 /** How often silent receivers are looked at, because time alone makes a receiver late. */
 const SWEEP_MS = 1_000
 
-export interface DeskParts {
+export interface OperationsParts {
   log: Logger
   stateDir: string
   listen: ListenAddress
@@ -35,16 +35,16 @@ export interface DeskParts {
   systemCalls: SystemCalls['kind']
 }
 
-export class OperatorDesk {
-  readonly #parts: DeskParts
+export class Operations {
+  readonly #parts: OperationsParts
   readonly #events = new EventLog(randomBytes(6).toString('hex'))
-  readonly #news = new News(this.#events)
+  readonly #statusEvents = new StatusEvents(this.#events)
   readonly #access = new AdminAccess(new Date())
   readonly #metrics: AgentMetrics
   readonly #server: AdminServer
   #sweep: NodeJS.Timeout | null = null
 
-  constructor(parts: DeskParts) {
+  constructor(parts: OperationsParts) {
     this.#parts = parts
     const { log, listen, tokens, resyncs, certificate, systemCalls } = parts
     this.#server = new AdminServer({
@@ -61,17 +61,16 @@ export class OperatorDesk {
       metrics: () => this.#metrics.page.answer(),
     })
     this.#metrics = new AgentMetrics(parts.feeds, () => this.#receivers(), certificate, systemCalls)
-    resyncs.onChange = (status) => {
-      this.#news.resync(status, Date.now())
-      this.#metrics.resync(status)
-    }
   }
 
   /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
   async open(): Promise<string> {
     const url = await this.#server.listen(this.#parts.listen)
     this.#access.publish(this.#parts.stateDir, url)
-    this.#sweep = setInterval(() => this.#receivers().forEach((status) => this.#news.receiver(status)), SWEEP_MS)
+    this.#sweep = setInterval(
+      () => this.#receivers().forEach((status) => this.#statusEvents.receiver(status)),
+      SWEEP_MS,
+    )
     return url
   }
 
@@ -80,17 +79,23 @@ export class OperatorDesk {
     await this.#server.close()
   }
 
+  resyncChanged(status: ResyncStatus): void {
+    this.#statusEvents.resync(status, performance.now())
+    this.#metrics.resync(status)
+  }
+
   /** The events that the feed of that root calls. */
   eventsOf(root: string): FeedEvents {
     return {
       receiver: (name) => {
         const status = this.#parts.feeds.get(root)?.receiverStatus(name, new Date())
-        if (status !== undefined) this.#news.receiver(status)
+        if (status !== undefined) this.#statusEvents.receiver(status)
       },
-      root: (status) => this.#news.root(rootAnswer(status)),
+      root: (status) => this.#statusEvents.root(rootAnswer(status)),
+      resync: (job) => this.#parts.resyncs.jobChanged(job),
       scanned: (tookMs) => this.#metrics.scanned(root, tookMs / 1000),
       committed: (commit) => {
-        this.#news.changeset(root, commit)
+        this.#statusEvents.changeset(root, commit)
         this.#metrics.propagated(root, commit.seconds)
       },
     }
@@ -111,10 +116,10 @@ export class OperatorDesk {
 
   async #acceptGuard(root: string): Promise<'accepted' | 'not-halted'> {
     const feed = this.#parts.feeds.get(root)
-    if (feed === undefined) throw new Problem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
+    if (feed === undefined) throw new HttpProblem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
     const answer = await feed.acceptGuard()
     if (answer !== 'root-missing') return answer
-    throw new Problem('root-unavailable', `The directory of ${root} is missing: the root cannot continue.`)
+    throw new HttpProblem('root-unavailable', `The directory of ${root} is missing: the root cannot continue.`)
   }
 }
 

@@ -2,8 +2,8 @@
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
+import { ProblemSchema } from './http-problem.ts'
 import type { ListenAddress } from './listen-address.ts'
-import { ProblemSchema } from './problem.ts'
 
 const PATIENCE_MS = 10_000
 const isProblem = Compile(ProblemSchema)

@@ -8,7 +8,7 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { errorCode, plainMessage } from '@rootferry/host/machine'
 import { type EntryKind, type MatchedKind, microseconds } from '@rootferry/protocol'
-import type { ProblemCode } from '../../root-messages.ts'
+import type { PathProblemCode } from '../../root-messages.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 
 /** Longer than the kernel's coarsest tick (10 ms at 100 Hz). */
@@ -19,7 +19,7 @@ export type Look =
   | { found: 'entry'; observation: Observation; links: number }
   | { found: 'nothing' }
   /** An object that cannot be sent; `code` and `message` say why. */
-  | { found: 'problem'; code: ProblemCode; message: string }
+  | { found: 'problem'; code: PathProblemCode; message: string }
 
 /** @param location path for the system call, see ConfinedDirectories */
 export function lookAt(location: string, nowMs: number): Look {

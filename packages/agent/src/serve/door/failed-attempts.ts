@@ -19,7 +19,7 @@ interface Bucket {
   atMs: number
 }
 
-export interface Verdict {
+export interface AttemptVerdict {
   /** The network tries too often. */
   isTooMany: boolean
   /** How many attempts a log line speaks for; null: no line is written. */
@@ -32,7 +32,7 @@ export class FailedAttempts {
   readonly #reports: Bucket = { left: DOOR.reports, atMs: 0 }
 
   /** @param nowMs of a monotonic clock */
-  note(network: string, nowMs: number): Verdict {
+  failed(network: string, nowMs: number): AttemptVerdict {
     const record = this.#networks.get(network) ?? {
       attempts: { left: DOOR.attempts, atMs: nowMs },
       reports: { left: 1, atMs: nowMs },
@@ -42,9 +42,10 @@ export class FailedAttempts {
     this.#networks.set(network, record)
     this.#forgetOldest()
     record.unreported += 1
-    const isTooMany = !take(record.attempts, DOOR.attempts, DOOR.attemptMs, nowMs)
+    const isTooMany = !takeOne(record.attempts, DOOR.attempts, DOOR.attemptMs, nowMs)
     const mayReport =
-      take(record.reports, 1, DOOR.networkReportMs, nowMs) && take(this.#reports, DOOR.reports, DOOR.reportMs, nowMs)
+      takeOne(record.reports, 1, DOOR.networkReportMs, nowMs) &&
+      takeOne(this.#reports, DOOR.reports, DOOR.reportMs, nowMs)
     const report = mayReport ? record.unreported : null
     if (mayReport) record.unreported = 0
     return { isTooMany, report }
@@ -62,7 +63,7 @@ export class FailedAttempts {
 }
 
 /** @returns whether the bucket held an attempt to take */
-function take(bucket: Bucket, most: number, refillMs: number, nowMs: number): boolean {
+function takeOne(bucket: Bucket, most: number, refillMs: number, nowMs: number): boolean {
   bucket.left = Math.min(most, bucket.left + (nowMs - bucket.atMs) / refillMs)
   bucket.atMs = nowMs
   if (bucket.left < 1) return false

@@ -29,7 +29,7 @@ import { FailedAttempts } from './failed-attempts.ts'
 import { type Identity, secureContextOptions } from './identity.ts'
 import { networkOf } from './network-of.ts'
 import { bearerOf, findToken, grants, type StoredToken } from './tokens.ts'
-import { Doorstep } from './unauthenticated.ts'
+import { UnauthenticatedConnections } from './unauthenticated.ts'
 
 export interface Peer {
   socket: WebSocket
@@ -69,7 +69,7 @@ const REASONS: Record<Refusal['status'], string> = {
 export class StreamServer {
   readonly #parts: StreamServerParts
   readonly #http: Server | SecureServer
-  readonly #doorstep: Doorstep
+  readonly #unauthenticated: UnauthenticatedConnections
   readonly #failures = new FailedAttempts()
   readonly #sockets = new WebSocketServer({
     noServer: true,
@@ -87,7 +87,7 @@ export class StreamServer {
     this.#http.on('tlsClientError', (error: Error, socket: { remoteAddress?: string }) => {
       this.#noteFailure(socket.remoteAddress, `no TLS connection came about: ${errorMessage(error)}`)
     })
-    this.#doorstep = new Doorstep(this.#http, (network) =>
+    this.#unauthenticated = new UnauthenticatedConnections(this.#http, (network) =>
       this.#noteFailure(network, 'there are too many connections that have not said hello'),
     )
   }
@@ -157,7 +157,7 @@ export class StreamServer {
   /** Counts the failure, and logs it unless there are too many. @returns whether there are too many */
   #noteFailure(address: string | undefined, message: string): boolean {
     const network = networkOf(address ?? 'unknown')
-    const { isTooMany, report } = this.#failures.note(network, performance.now())
+    const { isTooMany, report } = this.#failures.failed(network, performance.now())
     if (report !== null) this.#parts.log.warn({ network, attempts: report }, message)
     return isTooMany
   }
@@ -166,7 +166,7 @@ export class StreamServer {
     const { log } = this.#parts
     const refuseWith = (error: ProtocolError) => {
       stopCounting()
-      this.#doorstep.leave(request.socket)
+      this.#unauthenticated.leave(request.socket)
       log.warn({ receiver: token.name, code: error.code, error: error.message }, 'a connection was refused')
       socket.close(error.closeCode, closeText(error.message))
       const patience = setTimeout(() => socket.terminate(), DOOR.closeMs)
@@ -175,7 +175,7 @@ export class StreamServer {
     const stopCounting = countBytes(request.socket, LIMITS.helloBytes, () =>
       refuseWith(new ProtocolError('limit-exceeded', `more than ${LIMITS.helloBytes} bytes and no hello`)),
     )
-    this.#doorstep.endWith(request.socket, () => refuseWith(new ProtocolError('hello-timeout', 'no hello came')))
+    this.#unauthenticated.endWith(request.socket, () => refuseWith(new ProtocolError('hello-timeout', 'no hello came')))
     socket.on('error', (error) => log.info({ receiver: token.name, error: error.message }, 'connection failed'))
     for (const sign of ['ping', 'pong', 'message'] as const) socket.on(sign, () => heard.set(socket, Date.now()))
     heard.set(socket, Date.now())
@@ -187,7 +187,7 @@ export class StreamServer {
         const compress = this.#compressesFor(request.socket.remoteAddress ?? '')
         this.#parts.serve({ socket, line: request.socket, receiver: token.name, compress, now: new Date() }, hello)
         stopCounting()
-        this.#doorstep.leave(request.socket)
+        this.#unauthenticated.leave(request.socket)
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error
         refuseWith(error)

@@ -21,7 +21,7 @@ interface Stranger {
 /** The addresses that both kinds of sockets know. */
 type Addressed = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress'>
 
-export class Doorstep {
+export class UnauthenticatedConnections {
   readonly #strangers = new Map<string, Stranger>()
   readonly #ofNetwork = new Map<string, number>()
   readonly #crowded: (network: string) => void

@@ -8,10 +8,10 @@ import { COARSENESS, decodeHeadTimes, encodeHeadTimes, HeadTimes, MOST_TIMES } f
 
 test('a lag is as old as the first change that was missed', () => {
   const times = new HeadTimes()
-  times.add(10, 1_000)
-  times.add(10, 1_500)
-  times.add(20, 2_000)
-  times.add(30, 3_000)
+  times.reached(10, 1_000)
+  times.reached(10, 1_500)
+  times.reached(20, 2_000)
+  times.reached(30, 3_000)
   assert.deepEqual(
     [0, 9, 10, 25, 30].map((sequence) => times.firstAfter(sequence)),
     [1_000, 1_000, 2_000, 3_000, null],
@@ -26,7 +26,7 @@ test('however many heads come, memory is bounded and no age is told too short, n
   for (let head = 1; head <= 100_000; head += 1) {
     nowMs += 20 + ((head * 7_919) % 400)
     seen.push(nowMs)
-    times.add(head, nowMs)
+    times.reached(head, nowMs)
   }
   assert.ok(times.all.length <= MOST_TIMES, `${times.all.length}`)
   for (let sequence = 0; sequence < 100_000; sequence += 37) {
@@ -39,37 +39,37 @@ test('however many heads come, memory is bounded and no age is told too short, n
 
 test('a clock that was set back does not make it grow', () => {
   const times = new HeadTimes()
-  for (let head = 1; head <= 5_000; head += 1) times.add(head, 1_000_000 - head * 10)
+  for (let head = 1; head <= 5_000; head += 1) times.reached(head, 1_000_000 - head * 10)
   assert.ok(times.all.length <= MOST_TIMES)
   assert.notEqual(times.firstAfter(0), null)
 })
 
 test('a later life continues with what an earlier one kept, without the heads that were lost', () => {
   const before = new HeadTimes()
-  for (const head of [1, 5, 9]) before.add(head, head * 100)
+  for (const head of [1, 5, 9]) before.reached(head, head * 100)
   const kept = encodeHeadTimes(before.all)
   const same = new HeadTimes()
-  same.add(9, 5_000)
+  same.reached(9, 5_000)
   same.restore(decodeHeadTimes(kept))
   assert.deepEqual(
     [0, 5, 9].map((sequence) => same.firstAfter(sequence)),
     [100, 900, null],
   )
   const ahead = new HeadTimes()
-  ahead.add(12, 5_000)
+  ahead.reached(12, 5_000)
   ahead.restore(decodeHeadTimes(kept))
   assert.deepEqual(
     [5, 9].map((sequence) => ahead.firstAfter(sequence)),
     [900, 5_000],
   )
   const lost = new HeadTimes()
-  lost.add(6, 5_000)
+  lost.reached(6, 5_000)
   lost.restore(decodeHeadTimes(kept))
   assert.deepEqual(
     [1, 5, 6].map((sequence) => lost.firstAfter(sequence)),
     [500, 5_000, null],
   )
-  lost.add(2, 6_000)
+  lost.reached(2, 6_000)
   assert.deepEqual(lost.all, [{ head: 2, seenMs: 6_000 }])
   for (const damaged of [null, '', '{}', '[1,["a",2],[3,"x"]]', '[[']) assert.deepEqual(decodeHeadTimes(damaged), [])
 })

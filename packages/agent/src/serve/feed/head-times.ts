@@ -20,7 +20,7 @@ export class HeadTimes {
   #times: HeadTime[] = []
 
   /** A known head is ignored; a lower head belongs to another index. */
-  add(head: number, seenMs: number): void {
+  reached(head: number, seenMs: number): void {
     const last = this.#times.at(-1)
     if (last !== undefined && head === last.head) return
     if (last !== undefined && head < last.head) this.#times = []

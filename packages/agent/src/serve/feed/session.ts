@@ -11,7 +11,6 @@ import type { Writable } from 'node:stream'
 import type { Logger } from '@rootferry/host/daemon'
 import { errorMessage, Refusal } from '@rootferry/host/machine'
 import {
-  type CancelResync,
   decodeToAgent,
   encodeMessage,
   type Hello,
@@ -19,14 +18,15 @@ import {
   type List,
   type Partial,
   ProtocolError,
-  type ResyncOrder,
   type ResyncProgress,
+  type ToReceiver,
   type Want,
   type Welcome,
 } from '@rootferry/protocol'
 import type { WebSocket } from 'ws'
 import { BOUNDS } from '../../bounds.ts'
 import type { PlanSummary } from '../../root-messages.ts'
+import type { ResyncOrder } from '../resync/resync-job.ts'
 import type { ResyncLine } from '../resync/resync-queue.ts'
 import type { RootThread } from '../root-thread.ts'
 import type { Hub, SegmentLease, Urgency } from './hub.ts'
@@ -103,7 +103,7 @@ export class Session implements ResyncLine {
     return this.#socket.lastHeardAt
   }
 
-  /** The index has news. */
+  /** The index has reached `head`. */
   advanced(head: number): void {
     this.#head = head
     this.#socket.wakeUp()
@@ -118,9 +118,9 @@ export class Session implements ResyncLine {
     return this.state.committed
   }
 
-  startResync(order: ResyncOrder): void {
-    this.state.resync = order.id
-    this.#announce(order)
+  startResync(id: number, { paths, check, dryRun }: ResyncOrder): void {
+    this.state.resync = id
+    this.#announce({ type: 'resync', id, within: paths, check, dryRun })
   }
 
   cancelResync(id: number): void {
@@ -131,7 +131,7 @@ export class Session implements ResyncLine {
     this.#socket.close(error)
   }
 
-  #announce(message: ResyncOrder | CancelResync): void {
+  #announce(message: ToReceiver): void {
     this.#announcements.push(encodeMessage(message))
     this.#socket.wakeUp()
   }

@@ -1,14 +1,14 @@
 /** The admin API as a client meets it: which client may ask what, and the answers to wrong requests. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it, test } from 'node:test'
-import { createLogger, PROBLEMS, Problem, ProblemSchema } from '@rootferry/host/daemon'
+import { createLogger, HttpProblem, PROBLEMS, ProblemSchema } from '@rootferry/host/daemon'
 import { Compile } from 'typebox/compile'
+import { Resync, ResyncList, Status } from '../api-schemas.ts'
 import { mintToken } from '../door/tokens.ts'
 import { Resyncs } from '../resync/resyncs.ts'
 import { buildAdminApi } from './admin-api.ts'
 import { EventLog } from './event-log.ts'
 import type { Http } from './http-types.ts'
-import { Resync, ResyncList, Status } from './schemas.ts'
 
 const isProblem = Compile(ProblemSchema)
 const admin = mintToken()
@@ -33,8 +33,8 @@ function newApi(): Promise<Http> {
     knows: (name: string) => name === 'web1',
     resync: () => undefined,
     cancelResync: () => undefined,
-    keepOrders: () => undefined,
-    keptOrders: [],
+    keepResyncs: () => undefined,
+    keptResyncs: [],
   }
   return buildAdminApi({
     version: '1.2.3',
@@ -69,7 +69,7 @@ function newApi(): Promise<Http> {
       },
     ],
     acceptGuard: async (root) => {
-      if (root !== 'shop') throw new Problem('unknown-root', 'no')
+      if (root !== 'shop') throw new HttpProblem('unknown-root', 'no')
       return 'not-halted'
     },
     resyncs: new Resyncs({
@@ -78,6 +78,7 @@ function newApi(): Promise<Http> {
       isGranted: () => true,
       now: () => new Date(0),
       newId: () => 'r1',
+      changed: () => undefined,
     }),
     events: new EventLog('life'),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),

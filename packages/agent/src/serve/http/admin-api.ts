@@ -7,7 +7,7 @@
 
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
-import { installProblems, Problem, refuseConnection, sendProblem } from '@rootferry/host/daemon'
+import { HttpProblem, installProblems, refuseConnection, sendProblem } from '@rootferry/host/daemon'
 import Fastify from 'fastify'
 import type { AdminParts } from './admin-parts.ts'
 import { refusalOf } from './admission.ts'
@@ -30,7 +30,7 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
     forceCloseConnections: true,
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, _request, reply) => {
-      void sendProblem(reply, new Problem('malformed-request', error.message))
+      void sendProblem(reply, new HttpProblem('malformed-request', error.message))
     },
   })
   installProblems(http, parts.log)
@@ -68,7 +68,7 @@ async function admit(http: Http, { ownHost }: AdminParts): Promise<void> {
     timeWindow: WINDOW_MS,
     keyGenerator: ({ ip, url }) => `${PROBES.has(url.split('?', 1)[0] ?? '') ? 'probe' : 'api'} ${ip}`,
     errorResponseBuilder: () =>
-      new Problem('too-many-requests', `At most ${MOST_REQUESTS} requests a second are answered.`),
+      new HttpProblem('too-many-requests', `At most ${MOST_REQUESTS} requests a second are answered.`),
   })
   http.addHook('onRequest', http.rateLimit())
   http.addHook('onRequest', async ({ headers: { host, origin } }) => {
@@ -83,7 +83,7 @@ function description(version: string) {
     info: {
       title: 'Rootferry agent',
       version,
-      description: 'Status, full resyncs and news of a Rootferry agent. Errors are RFC 9457 problem documents.',
+      description: 'Status, full resyncs and events of a Rootferry agent. Errors are RFC 9457 problem documents.',
     },
     components: {
       securitySchemes: {

@@ -2,11 +2,11 @@
  * What the admin API needs of the agent: the questions it may ask and the orders it may give. Knows nothing of HTTP.
  */
 import type { Logger } from '@rootferry/host/daemon'
+import type { ReceiverStatus, RootAnswer } from '../api-schemas.ts'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { StoredToken } from '../door/tokens.ts'
 import type { Resyncs } from '../resync/resyncs.ts'
 import type { EventLog } from './event-log.ts'
-import type { ReceiverAnswer, RootAnswer } from './schemas.ts'
 
 export interface AdminParts {
   version: string
@@ -17,8 +17,8 @@ export interface AdminParts {
   /** The certificate of the stream listener; null when that speaks plain text. */
   certificate(): CertificateStatus | null
   roots(): RootAnswer[]
-  receivers(): ReceiverAnswer[]
-  /** @throws Problem when there is no such root, or its directory is missing */
+  receivers(): ReceiverStatus[]
+  /** @throws HttpProblem when there is no such root, or its directory is missing */
   acceptGuard(root: string): Promise<'accepted' | 'not-halted'>
   resyncs: Pick<Resyncs, 'create' | 'list' | 'get' | 'cancel'>
   events: EventLog

@@ -7,7 +7,7 @@
  * outsider could have made: addresses, names without a dot and the configured name are ours. Pure decisions.
  */
 import { isIP } from 'node:net'
-import { Problem } from '@rootferry/host/daemon'
+import { HttpProblem } from '@rootferry/host/daemon'
 
 export interface RequestOrigin {
   host: string | undefined
@@ -15,13 +15,13 @@ export interface RequestOrigin {
 }
 
 /** @returns why the request is refused, or null. @param ownHost host of `admin.listen` */
-export function refusalOf({ host, origin }: RequestOrigin, ownHost: string): Problem | null {
+export function refusalOf({ host, origin }: RequestOrigin, ownHost: string): HttpProblem | null {
   if (!isOwnHost(hostName(host ?? ''), ownHost)) {
     const accepted = 'an IP address, localhost, a name without a dot, or the host of admin.listen'
-    return new Problem('foreign-host', `The Host header must be ${accepted}.`)
+    return new HttpProblem('foreign-host', `The Host header must be ${accepted}.`)
   }
   if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
-    return new Problem('foreign-page', 'Pages of another origin may not use this API.')
+    return new HttpProblem('foreign-page', 'Pages of another origin may not use this API.')
   }
   return null
 }

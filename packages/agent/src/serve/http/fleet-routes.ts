@@ -1,14 +1,14 @@
 /** The fleet as it is: status, its events as a stream, and the order that lets a halted root continue. */
 import type { Readable } from 'node:stream'
-import { Problem } from '@rootferry/host/daemon'
+import { HttpProblem } from '@rootferry/host/daemon'
 import Type from 'typebox'
+import { Accepted, Status } from '../api-schemas.ts'
 import { bearerOf } from '../door/tokens.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 import { eventStream } from './event-stream.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'
-import { Accepted, Status } from './schemas.ts'
 
 const MOST_LISTENERS = 100
 
@@ -43,7 +43,9 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
     },
     async (request, reply) => {
       if (parts.events.listeners >= MOST_LISTENERS) {
-        throw new Problem('too-many-requests', `${MOST_LISTENERS} listeners are connected.`, { 'Retry-After': '60' })
+        throw new HttpProblem('too-many-requests', `${MOST_LISTENERS} listeners are connected.`, {
+          'Retry-After': '60',
+        })
       }
       const lastEventId = request.headers['last-event-id']
       const presented = bearerOf(request.headers.authorization) ?? ''
@@ -63,7 +65,7 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
     async (request) => {
       const { root } = request.params
       const outcome = await parts.acceptGuard(root)
-      if (outcome === 'not-halted') throw new Problem('not-halted', `${root} is not halted.`)
+      if (outcome === 'not-halted') throw new HttpProblem('not-halted', `${root} is not halted.`)
       parts.log.info({ root, by: authorized(request, parts.authenticate).name }, 'an operator lets the root go on')
       return { root, state: 'accepted' as const }
     },

@@ -1,6 +1,6 @@
 /** How fastify uses TypeBox: schemas type and check bodies, parameters and answers. */
 
-import { Problem, schemaFaults } from '@rootferry/host/daemon'
+import { HttpProblem, schemaFaults } from '@rootferry/host/daemon'
 import type {
   FastifyBaseLogger,
   FastifyInstance,
@@ -35,6 +35,6 @@ export const checkRequest: FastifySchemaCompiler<TSchema> = ({ schema, httpPart 
     const faults = schemaFaults(validator.Errors(value), schema).map(({ path, message }) =>
       [path.length > 0 ? path.join('.') : `the ${httpPart ?? 'request'}`, message].join(' '),
     )
-    return { error: new Problem('invalid-request', faults.join('; ')) }
+    return { error: new HttpProblem('invalid-request', faults.join('; ')) }
   }
 }

@@ -8,9 +8,10 @@
 import { VERSION } from '@rootferry/host/daemon'
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
 import type { SystemCalls } from '@rootferry/host/machine'
+import type { ReceiverStatus, ResyncStatus } from '../api-schemas.ts'
 import type { CertificateStatus } from '../door/identity.ts'
-import type { ReceiverStatus, RootFeed } from '../feed/root-feed.ts'
-import type { ResyncStatus } from '../resync/resyncs.ts'
+
+import type { RootFeed } from '../feed/root-feed.ts'
 
 /** From a settle time of nothing to a minute of lag. */
 const PROPAGATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]

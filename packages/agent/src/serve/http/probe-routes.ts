@@ -1,11 +1,11 @@
 /**
  * The routes for probes and scrapers, without a token: alive, ready, metrics, and the description of the API itself.
  */
-import { Problem, ProblemSchema } from '@rootferry/host/daemon'
+import { HttpProblem, ProblemSchema } from '@rootferry/host/daemon'
 import Type from 'typebox'
+import { Health } from '../api-schemas.ts'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'
-import { Health } from './schemas.ts'
 
 const text = (contentType: string, description: string) => ({
   description,
@@ -30,7 +30,7 @@ export function probeRoutes(http: Http, parts: AdminParts): void {
     () => {
       const notReady = parts.roots().filter(({ state }) => state !== 'ready')
       if (notReady.length === 0) return { status: 'ready' }
-      throw new Problem(
+      throw new HttpProblem(
         'not-ready',
         notReady.map(({ name, state, reason }) => `${name}: ${reason ?? state}`).join('; '),
       )

@@ -1,12 +1,12 @@
 /** Full resyncs: order one, read its progress, list them, cancel one. */
-import { Problem } from '@rootferry/host/daemon'
+import { HttpProblem } from '@rootferry/host/daemon'
 import Type from 'typebox'
-import { ResyncRefused, type ResyncRequest } from '../resync/resyncs.ts'
+import { Resync, ResyncBody, ResyncList } from '../api-schemas.ts'
+import { ResyncRefused, type ResyncRequest } from '../resync/resync-request.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'
-import { Resync, ResyncBody, ResyncList } from './schemas.ts'
 
 const ById = Type.Object({ id: Type.String() })
 
@@ -85,11 +85,11 @@ function created({ resyncs }: AdminParts, order: ResyncRequest) {
   try {
     return resyncs.create(order)
   } catch (error) {
-    throw error instanceof ResyncRefused ? new Problem(error.code, error.message) : error
+    throw error instanceof ResyncRefused ? new HttpProblem(error.code, error.message) : error
   }
 }
 
 function known<Found>(found: Found | null, id: string): Found {
-  if (found === null) throw new Problem('unknown-resync', `There is no resync ${id}, or it was forgotten.`)
+  if (found === null) throw new HttpProblem('unknown-resync', `There is no resync ${id}, or it was forgotten.`)
   return found
 }

@@ -1,7 +1,7 @@
 /**
  * The common part of routes that need an admin token: the check itself, and its refusals in the description of the API.
  */
-import { PROBLEMS, type ProblemCode, ProblemSchema } from '@rootferry/host/daemon'
+import { type HttpProblemCode, PROBLEMS, ProblemSchema } from '@rootferry/host/daemon'
 import type { FastifyRequest } from 'fastify'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
@@ -17,8 +17,8 @@ export function secured<Schema extends object>({ authenticate }: AdminParts, sch
 }
 
 /** Answers of a route that are problems: its own, and those of every such route. */
-export function refusals(...codes: ProblemCode[]) {
-  const all: ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-requests', ...codes]
+export function refusals(...codes: HttpProblemCode[]) {
+  const all: HttpProblemCode[] = ['unauthorized', 'forbidden', 'too-many-requests', ...codes]
   const byStatus = Object.groupBy(all, (code) => PROBLEMS[code].status)
   return Object.fromEntries(
     Object.entries(byStatus).map(([status, group = []]) => [

@@ -1,10 +1,9 @@
 /** Which looks at the fleet become events, and which do not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ReceiverStatus } from '../feed/root-feed.ts'
-import type { ResyncReceiver, ResyncStatus } from '../resync/resyncs.ts'
+import type { ReceiverStatus, ResyncReceiver, ResyncStatus } from '../api-schemas.ts'
 import { EventLog } from './event-log.ts'
-import { News } from './status-events.ts'
+import { StatusEvents } from './status-events.ts'
 
 const receiver: ReceiverStatus = {
   name: 'web1',
@@ -39,29 +38,29 @@ const resync = (state: ResyncStatus['state'], checked: number): ResyncStatus => 
   receivers: { web1: { ...figures, checked } },
 })
 
-function newsOf(tell: (news: News) => void): { type: string; data: unknown }[] {
+function eventsOf(tell: (events: StatusEvents) => void): { type: string; data: unknown }[] {
   const log = new EventLog('a')
-  tell(new News(log))
+  tell(new StatusEvents(log))
   return (log.after('a-0') ?? []).map(({ type, data }) => ({ type, data: JSON.parse(data) }))
 }
 
 test('a receiver is an event when its state, its connection or its error changes, and not when it only makes progress', () => {
-  const told = newsOf((news) => {
-    news.receiver(receiver)
-    news.receiver({ ...receiver, sequence: 2, lastSeenAt: 'later' })
-    news.receiver({ ...receiver, state: 'failed', lastError: 'ENOSPC' })
-    news.receiver({ ...receiver, state: 'failed', lastError: 'EROFS' })
-    news.receiver({ ...receiver, name: 'web2' })
+  const told = eventsOf((events) => {
+    events.receiver(receiver)
+    events.receiver({ ...receiver, sequence: 2, lastSeenAt: 'later' })
+    events.receiver({ ...receiver, state: 'failed', lastError: 'ENOSPC' })
+    events.receiver({ ...receiver, state: 'failed', lastError: 'EROFS' })
+    events.receiver({ ...receiver, name: 'web2' })
   })
   assert.equal(told.length, 4)
 })
 
-test('a resync is news when it changes state, and once a second while it runs; its paths are left to the API', () => {
-  const told = newsOf((news) => {
-    news.resync(resync('running', 0), 0)
-    news.resync(resync('running', 10), 500)
-    news.resync(resync('running', 20), 1_000)
-    news.resync(resync('done', 30), 1_001)
+test('a resync is an event when it changes state, and once a second while it runs; its paths are left to the API', () => {
+  const told = eventsOf((events) => {
+    events.resync(resync('running', 0), 0)
+    events.resync(resync('running', 10), 500)
+    events.resync(resync('running', 20), 1_000)
+    events.resync(resync('done', 30), 1_001)
   })
   assert.deepEqual(
     told.map(({ data }) => (data as ResyncStatus).receivers['web1']?.checked),
@@ -71,9 +70,9 @@ test('a resync is news when it changes state, and once a second while it runs; i
 })
 
 test('a changeset tells the slowest of the changes behind it', () => {
-  const [slow, unknown] = newsOf((news) => {
-    news.changeset('shop', { receiver: 'web1', sequence: 7, seconds: [0.1, 0.4, 0.2] })
-    news.changeset('shop', { receiver: 'web1', sequence: 8, seconds: [] })
+  const [slow, unknown] = eventsOf((events) => {
+    events.changeset('shop', { receiver: 'web1', sequence: 7, seconds: [0.1, 0.4, 0.2] })
+    events.changeset('shop', { receiver: 'web1', sequence: 8, seconds: [] })
   })
   assert.deepEqual(slow?.data, { root: 'shop', receiver: 'web1', sequence: 7, propagationSeconds: 0.4 })
   assert.deepEqual(unknown?.data, { root: 'shop', receiver: 'web1', sequence: 8, propagationSeconds: null })

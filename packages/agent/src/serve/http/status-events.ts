@@ -5,14 +5,14 @@
  * resync is an event once a second. Times are arguments.
  */
 
-import type { FeedEvents, ReceiverStatus } from '../feed/root-feed.ts'
-import type { ResyncStatus } from '../resync/resyncs.ts'
+import type { ReceiverStatus, ResyncStatus, RootAnswer } from '../api-schemas.ts'
+import type { FeedEvents } from '../feed/root-feed.ts'
+import { summaryOf } from '../resync/resync-status.ts'
 import type { EventLog } from './event-log.ts'
-import type { RootAnswer } from './schemas.ts'
 
 const RESYNC_PROGRESS_MS = 1_000
 
-export class News {
+export class StatusEvents {
   readonly #log: EventLog
   readonly #receivers = new Map<string, string>()
   readonly #roots = new Map<string, string>()
@@ -41,14 +41,12 @@ export class News {
 
   /** The event leaves out the differences; the resync itself has them. */
   resync(status: ResyncStatus, nowMs: number): void {
-    const entries = Object.entries(status.receivers)
-    const states = JSON.stringify([status.state, entries.map(([, { state }]) => state)])
+    const states = JSON.stringify([status.state, Object.values(status.receivers).map(({ state }) => state)])
     const told = this.#resyncs.get(status.id)
     if (told?.states === states && nowMs - told.toldMs < RESYNC_PROGRESS_MS) return
     if (status.state === 'running') this.#resyncs.set(status.id, { states, toldMs: nowMs })
     else this.#resyncs.delete(status.id)
-    const receivers = Object.fromEntries(entries.map(([name, { differences: _, ...figures }]) => [name, figures]))
-    this.#log.append('resync', { ...status, receivers })
+    this.#log.append('resync', summaryOf(status))
   }
 }
 

@@ -6,7 +6,7 @@
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 
-const KeptOrder = Type.Object({
+const KeptResync = Type.Object({
   id: Type.String(),
   createdAt: Type.String(),
   /** Whether the resync covers other roots too. */
@@ -17,16 +17,16 @@ const KeptOrder = Type.Object({
   /** The receivers whose part is not over. */
   receivers: Type.Array(Type.String()),
 })
-const validator = Compile(Type.Array(KeptOrder))
+const validator = Compile(Type.Array(KeptResync))
 
-export type KeptOrder = Static<typeof KeptOrder>
+export type KeptResync = Static<typeof KeptResync>
 
-export function encodeOrders(orders: readonly KeptOrder[]): string {
+export function encodeKeptResyncs(orders: readonly KeptResync[]): string {
   return JSON.stringify(orders)
 }
 
 /** A text of another form counts as empty. */
-export function decodeOrders(text: string | null): KeptOrder[] {
+export function decodeKeptResyncs(text: string | null): KeptResync[] {
   if (text === null) return []
   try {
     const orders: unknown = JSON.parse(text)

@@ -12,15 +12,15 @@
  * over neither waits nor runs; a cancelled job keeps its receiver busy until the receiver has confirmed the end.
  */
 import { errorMessage } from '@rootferry/host/machine'
-import type { ResyncOrder, ResyncProgress } from '@rootferry/protocol'
-import { isOver, MOST_DIFFERENCES, noFigures, type ResyncJob } from './resync-job.ts'
+import type { ResyncProgress } from '@rootferry/protocol'
+import { isOver, noFigures, type ResyncJob, type ResyncOrder } from './resync-job.ts'
 
 /** A receiver's connection, as far as resyncs need it. */
 export interface ResyncLine {
   /** Whether a resync may begin now. */
   readonly isResyncFree: boolean
   readonly committed: number
-  startResync(order: ResyncOrder): void
+  startResync(id: number, order: ResyncOrder): void
   cancelResync(id: number): void
 }
 
@@ -46,23 +46,29 @@ interface Running extends Waiting {
   outcome: Exclude<ResyncProgress['state'], 'running'> | null
 }
 
+export interface ResyncQueueParts {
+  /** The receiver's connection, if it has one. */
+  lineOf(receiver: string): ResyncLine | undefined
+  /** The numbers of a job have changed. */
+  changed(job: ResyncJob): void
+}
+
 export class ResyncQueue {
   /** By receiver, in order. */
   readonly #waiting = new Map<string, Waiting[]>()
   readonly #running = new Map<string, Running>()
-  readonly #lineOf: (receiver: string) => ResyncLine | undefined
+  readonly #parts: ResyncQueueParts
   #ids = 0
 
-  /** @param lineOf the receiver's connection, if it has one */
-  constructor(lineOf: (receiver: string) => ResyncLine | undefined) {
-    this.#lineOf = lineOf
+  constructor(parts: ResyncQueueParts) {
+    this.#parts = parts
   }
 
   /**
    * @param looked resolves with the head when the index equals the disk; when it rejects, the jobs fail
    * @param goesFirst whether the jobs wait for that
    */
-  add(jobs: readonly ResyncJob[], looked: Promise<{ head: number }>, goesFirst: boolean): void {
+  enqueue(jobs: readonly ResyncJob[], looked: Promise<{ head: number }>, goesFirst: boolean): void {
     const look: Look = { head: null, goesFirst }
     for (const job of jobs) {
       this.#waiting.set(job.receiver, [...(this.#waiting.get(job.receiver) ?? []), { job, look }])
@@ -87,17 +93,16 @@ export class ResyncQueue {
     this.#conclude(receiver)
     const waiting = this.#waiting.get(receiver)
     const next = waiting?.[0]
-    const line = this.#lineOf(receiver)
+    const line = this.#parts.lineOf(receiver)
     if (next === undefined || this.#running.has(receiver) || line?.isResyncFree !== true) return
     if (next.look.goesFirst && next.look.head === null) return
     waiting?.shift()
     const { job } = next
-    const { paths, check, dryRun } = job.order
     this.#ids += 1
     this.#running.set(receiver, { ...next, id: this.#ids, line, outcome: null })
     job.figures = { ...noFigures(), state: 'running' }
-    line.startResync({ type: 'resync', id: this.#ids, within: paths, check, dryRun })
-    job.onChange()
+    line.startResync(this.#ids, job.order)
+    this.#parts.changed(job)
   }
 
   progress(receiver: string, report: ResyncProgress): void {
@@ -106,9 +111,9 @@ export class ResyncQueue {
     const { job } = running
     const { type: _, id: __, state, differences, ...counts } = report
     const known = job.figures.differences
-    job.figures = { ...job.figures, ...counts, differences: [...known, ...differences].slice(0, MOST_DIFFERENCES) }
+    job.figures = { ...job.figures, ...counts, differences: [...known, ...differences].slice(0, job.mostDifferences) }
     if (state !== 'running') running.outcome = state
-    job.onChange()
+    this.#parts.changed(job)
     this.pump(receiver)
   }
 
@@ -121,7 +126,7 @@ export class ResyncQueue {
     this.#running.delete(receiver)
     if (isOver(job)) return
     job.figures = { ...job.figures, state: outcome }
-    job.onChange()
+    this.#parts.changed(job)
   }
 
   /** The connection is gone: its running job begins anew on the next connection. */
@@ -133,7 +138,7 @@ export class ResyncQueue {
     if (isOver(job)) return
     job.figures = noFigures()
     this.#waiting.set(receiver, [{ job, look }, ...(this.#waiting.get(receiver) ?? [])])
-    job.onChange()
+    this.#parts.changed(job)
     this.pump(receiver)
   }
 
@@ -170,7 +175,7 @@ export class ResyncQueue {
     else this.#waiting.set(job.receiver, left)
     if (isOver(job)) return
     job.figures = { ...job.figures, state, error }
-    job.onChange()
+    this.#parts.changed(job)
     this.pump(job.receiver)
   }
 }

@@ -3,21 +3,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Refusal } from '@rootferry/host/machine'
-import type { ResyncOrder, ResyncProgress } from '@rootferry/protocol'
-import { decodeOrders, encodeOrders, type KeptOrder } from './kept-resyncs.ts'
-import type { ResyncJob } from './resync-job.ts'
+import type { ResyncProgress } from '@rootferry/protocol'
+import type { ResyncStatus } from '../api-schemas.ts'
+import { MOST_KEPT_CHARACTERS } from './kept-differences.ts'
+import { decodeKeptResyncs, encodeKeptResyncs, type KeptResync } from './kept-resyncs.ts'
+import type { ResyncJob, ResyncOrder } from './resync-job.ts'
 import { type ResyncLine, ResyncQueue } from './resync-queue.ts'
-import { MOST_REMEMBERED, ResyncRefused, type ResyncRequest, type ResyncStatus, Resyncs } from './resyncs.ts'
+import { ResyncRefused, type ResyncRequest } from './resync-request.ts'
+import { MOST_REMEMBERED, Resyncs } from './resyncs.ts'
 
 class FakeLine implements ResyncLine {
   isResyncFree = true
   committed = 0
-  readonly orders: ResyncOrder[] = []
+  readonly orders: ({ id: number } & ResyncOrder)[] = []
   readonly cancelled: number[] = []
 
-  startResync(order: ResyncOrder): void {
+  startResync(id: number, order: ResyncOrder): void {
     this.isResyncFree = false
-    this.orders.push(order)
+    this.orders.push({ id, ...order })
   }
 
   cancelResync(id: number): void {
@@ -32,7 +35,12 @@ class FakeLine implements ResyncLine {
 /** A root that the receivers web1 and web2 have connected to before. */
 class FakeRoot {
   readonly lines = new Map<string, FakeLine>()
-  readonly queue = new ResyncQueue((receiver) => this.lines.get(receiver))
+  /** Set when it belongs to resyncs. */
+  jobChanged: (job: ResyncJob) => void = () => undefined
+  readonly queue = new ResyncQueue({
+    lineOf: (receiver) => this.lines.get(receiver),
+    changed: (job) => this.jobChanged(job),
+  })
   readonly known: readonly string[]
   prepared = Promise.withResolvers<{ head: number }>()
   goesFirst = true
@@ -47,13 +55,13 @@ class FakeRoot {
   }
 
   resync(jobs: readonly ResyncJob[]): void {
-    this.queue.add(jobs, this.prepared.promise, this.goesFirst)
+    this.queue.enqueue(jobs, this.prepared.promise, this.goesFirst)
   }
 
-  keptOrders: readonly KeptOrder[] = []
+  keptResyncs: readonly KeptResync[] = []
 
-  keepOrders(orders: readonly KeptOrder[]): void {
-    this.keptOrders = orders
+  keepResyncs(orders: readonly KeptResync[]): void {
+    this.keptResyncs = orders
   }
 
   cancelResync(job: ResyncJob): void {
@@ -75,17 +83,18 @@ class FakeRoot {
 
 const ALL: ResyncRequest = { root: null, receivers: [], paths: [], check: 'metadata', dryRun: false }
 
-function setUp(roots: Record<string, FakeRoot>) {
+function setUp(roots: Record<string, FakeRoot>, receivers: readonly string[] = ['web1', 'web2', 'web3']) {
   let ids = 0
+  const changes: ResyncStatus[] = []
   const resyncs = new Resyncs({
     roots: new Map(Object.entries(roots)),
-    receivers: () => ['web1', 'web2', 'web3'],
+    receivers: () => [...receivers],
     isGranted: (receiver, root) => receiver !== 'web1' || root !== 'blog',
     now: () => new Date(1_700_000_000_000 + ids),
     newId: () => `r${++ids}`,
+    changed: (status) => changes.push(status),
   })
-  const changes: ResyncStatus[] = []
-  resyncs.onChange = (status) => changes.push(status)
+  for (const root of Object.values(roots)) root.jobChanged = (job) => resyncs.jobChanged(job)
   return { resyncs, changes }
 }
 
@@ -106,7 +115,7 @@ test('it waits for the look at the tree, then runs where a receiver is free, one
   assert.equal(shop.line('web1').orders.length, 0)
   await prepare(shop)
   const { id: _, ...order } = shop.line('web1').orders[0] ?? assert.fail()
-  assert.deepEqual(order, { type: 'resync', within: ['a', 'c'], check: 'metadata', dryRun: false })
+  assert.deepEqual(order, { paths: ['a', 'c'], check: 'metadata', dryRun: false })
   assert.deepEqual(statesOf(resyncs.get(first.id) ?? assert.fail()), ['running', 'pending'])
   shop.report('web1', 'running', { differences: [{ path: 'a', kind: 'missing' }] })
   shop.report('web1', 'done', { differences: [{ path: 'b', kind: 'changed' }] })
@@ -301,8 +310,8 @@ test('an unfinished resync continues in the next life of the agent, under its id
   before.blog.queue.abandon('the agent stops')
 
   const after = { shop: new FakeRoot('web1', 'web2'), blog: new FakeRoot('web2') }
-  after.shop.keptOrders = decodeOrders(encodeOrders(before.shop.keptOrders))
-  after.blog.keptOrders = decodeOrders(encodeOrders(before.blog.keptOrders))
+  after.shop.keptResyncs = decodeKeptResyncs(encodeKeptResyncs(before.shop.keptResyncs))
+  after.blog.keptResyncs = decodeKeptResyncs(encodeKeptResyncs(before.blog.keptResyncs))
   const next = setUp(after).resyncs
   assert.deepEqual(next.resume().sort(), [whole.id, part.id].sort())
   const again = next.get(whole.id) ?? assert.fail()
@@ -315,9 +324,9 @@ test('an unfinished resync continues in the next life of the agent, under its id
   await prepare(after.blog)
   for (const root of [after.shop, after.blog]) root.report('web2', 'done')
   assert.equal(next.get(whole.id)?.state, 'done')
-  assert.deepEqual(after.shop.line('web2').orders.at(-1)?.within, ['a'])
+  assert.deepEqual(after.shop.line('web2').orders.at(-1)?.paths, ['a'])
   after.shop.report('web2', 'done')
-  assert.deepEqual([next.get(part.id)?.state, after.shop.keptOrders, after.blog.keptOrders], ['done', [], []])
+  assert.deepEqual([next.get(part.id)?.state, after.shop.keptResyncs, after.blog.keptResyncs], ['done', [], []])
 })
 
 test('nothing is resumed for a receiver whose token is gone, nor from a text that is not an order', () => {
@@ -330,9 +339,48 @@ test('nothing is resumed for a receiver whose token is gone, nor from a text tha
     check: 'metadata' as const,
     dryRun: false,
   }
-  shop.keptOrders = [{ ...kept, receivers: ['web9'] }]
+  shop.keptResyncs = [{ ...kept, receivers: ['web9'] }]
   assert.deepEqual(setUp({ shop }).resyncs.resume(), [])
-  assert.deepEqual(shop.keptOrders, [])
-  for (const damaged of [null, '', '{}', '[{"id":1}]', encodeOrders([{ ...kept, createdAt: 'then', receivers: [] }])])
-    assert.deepEqual(decodeOrders(damaged), [])
+  assert.deepEqual(shop.keptResyncs, [])
+  for (const damaged of [
+    null,
+    '',
+    '{}',
+    '[{"id":1}]',
+    encodeKeptResyncs([{ ...kept, createdAt: 'then', receivers: [] }]),
+  ])
+    assert.deepEqual(decodeKeptResyncs(damaged), [])
+})
+
+test('a hundred dry runs with a thousand differences each: lists name none, and what is kept of them is bounded', async () => {
+  const shop = new FakeRoot('web1')
+  const { resyncs } = setUp({ shop })
+  await prepare(shop)
+  for (let number = 0; number < MOST_REMEMBERED; number += 1) {
+    resyncs.create({ ...ALL, dryRun: true })
+    const differences = Array.from({ length: 1_000 }, (_, at) => ({
+      path: `media/catalog/product/${number}/${at}`.padEnd(500, 'x'),
+      kind: 'missing' as const,
+    }))
+    await shop.prepared.promise
+    shop.report('web1', 'done', { missing: 1_000, differences })
+  }
+  const list = resyncs.list()
+  assert.ok(JSON.stringify(list).length < 100 * MOST_REMEMBERED * 10)
+  const kept = list.map(({ id }) => resyncs.get(id)?.receivers['web1'] ?? assert.fail())
+  assert.deepEqual([kept[0]?.differences.length, kept.at(-1)?.differences.length], [1_000, 0])
+  assert.ok(kept.every(({ missing }) => missing === 1_000))
+  assert.ok(JSON.stringify(kept).length < 2 * MOST_KEPT_CHARACTERS)
+})
+
+test('a resync of many receivers names only so many differences of each', async () => {
+  const names = Array.from({ length: 1_000 }, (_, number) => `web${number}`)
+  const shop = new FakeRoot(...names)
+  const { resyncs } = setUp({ shop }, names)
+  const { id } = resyncs.create(ALL)
+  await prepare(shop)
+  const differences = Array.from({ length: 1_000 }, (_, at) => ({ path: `a${at}`, kind: 'changed' as const }))
+  for (const name of names) shop.report(name, 'done', { changed: 1_000, differences })
+  const receivers = Object.values(resyncs.get(id)?.receivers ?? {})
+  assert.deepEqual([receivers.length, receivers[7]?.differences.length, receivers[7]?.changed], [1_000, 20, 1_000])
 })

@@ -2,7 +2,7 @@
  * The receiver's health listener: for load balancers, probes and scrapers. Tells what is true on this host, asks no
  * other, and needs no token: it belongs on loopback or a private network.
  */
-import { installProblems, type ListenAddress, type Logger, Problem, refuseConnection } from '@rootferry/host/daemon'
+import { HttpProblem, installProblems, type ListenAddress, type Logger, refuseConnection } from '@rootferry/host/daemon'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { RootState } from '../root-state.ts'
 import { notReadyReason } from './readiness.ts'
@@ -29,7 +29,7 @@ export class HealthServer {
     this.#http.get('/readyz', () => {
       const reasons = this.#reasons()
       if (reasons.length === 0) return { status: 'ready' }
-      throw new Problem('not-ready', reasons.join('; '))
+      throw new HttpProblem('not-ready', reasons.join('; '))
     })
     this.#http.get('/v1/status', () => this.#status())
     this.#http.get('/metrics', async (_request, reply) => {

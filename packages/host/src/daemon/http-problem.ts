@@ -32,16 +32,16 @@ export const PROBLEMS = {
   'root-unavailable': { status: 503, title: 'The root cannot be served at the moment.' },
 } as const satisfies Record<string, { status: number; title: string }>
 
-export type ProblemCode = keyof typeof PROBLEMS
+export type HttpProblemCode = keyof typeof PROBLEMS
 
 /** A handler throws it, and it becomes the answer. */
-export class Problem extends Error {
-  readonly code: ProblemCode
+export class HttpProblem extends Error {
+  readonly code: HttpProblemCode
   readonly headers: Readonly<Record<string, string>>
-  override name = 'Problem'
+  override name = 'HttpProblem'
 
   /** @param detail one sentence for the person: what is wrong, where, what is accepted */
-  constructor(code: ProblemCode, detail: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(code: HttpProblemCode, detail: string, headers: Readonly<Record<string, string>> = {}) {
     super(detail)
     this.code = code
     this.headers = headers
@@ -61,7 +61,7 @@ export const ProblemSchema = Type.Object(
 
 export type ProblemDocument = Static<typeof ProblemSchema>
 
-export function problemDocument({ code, message }: Problem): ProblemDocument {
+export function problemDocument({ code, message }: HttpProblem): ProblemDocument {
   return { type: `urn:rootferry:problem:${code}`, ...PROBLEMS[code], code, detail: message }
 }
 
@@ -84,7 +84,7 @@ export function installProblems(http: FastifyInstance, log: Logger): void {
 /** For bytes that are not HTTP at all: fastify's `clientErrorHandler`. */
 export function refuseConnection(error: Error, socket: Duplex): void {
   if (errorCode(error) === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const problem = new Problem(
+  const problem = new HttpProblem(
     'malformed-request',
     'This is not an HTTP request, or its headers are too large or too slow.',
   )
@@ -98,7 +98,7 @@ export function refuseConnection(error: Error, socket: Duplex): void {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
-export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+export function sendProblem(reply: FastifyReply, problem: HttpProblem): FastifyReply {
   return reply
     .code(PROBLEMS[problem.code].status)
     .headers({ ...problem.headers })
@@ -107,29 +107,31 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
 }
 
 /** Fastify's own errors, by their meaning to the client. */
-export function problemOf(error: FastifyError): Problem {
-  if (error instanceof Problem) return error
+export function problemOf(error: FastifyError): HttpProblem {
+  if (error instanceof HttpProblem) return error
   switch (error.code) {
     case 'FST_ERR_VALIDATION':
-      return new Problem('invalid-request', error.message)
+      return new HttpProblem('invalid-request', error.message)
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new Problem('unsupported-media-type', 'Content-Type: application/json is accepted.')
+      return new HttpProblem('unsupported-media-type', 'Content-Type: application/json is accepted.')
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Problem('body-too-large', 'A body of at most 64 KiB is accepted.')
+      return new HttpProblem('body-too-large', 'A body of at most 64 KiB is accepted.')
   }
   const status = error.statusCode ?? 500
-  if (status >= 400 && status < 500) return new Problem('malformed-request', errorMessage(error))
-  return new Problem('internal-error', PROBLEMS['internal-error'].title)
+  if (status >= 400 && status < 500) return new HttpProblem('malformed-request', errorMessage(error))
+  return new HttpProblem('internal-error', PROBLEMS['internal-error'].title)
 }
 
-function strayProblem(request: FastifyRequest, methods: ReadonlyMap<string, string[]>): Problem {
+function strayProblem(request: FastifyRequest, methods: ReadonlyMap<string, string[]>): HttpProblem {
   const path = request.url.split('?', 1)[0] ?? ''
   for (const [pattern, known] of methods) {
     if (!matches(pattern, path)) continue
     const allow = [...new Set(known)].join(', ')
-    return new Problem('method-not-allowed', `${request.method} has no meaning here: ${allow} have.`, { Allow: allow })
+    return new HttpProblem('method-not-allowed', `${request.method} has no meaning here: ${allow} have.`, {
+      Allow: allow,
+    })
   }
-  return new Problem('not-found', 'There is nothing at this address.')
+  return new HttpProblem('not-found', 'There is nothing at this address.')
 }
 
 /** Whether a path matches the pattern of a route such as `/v1/roots/:root`. */

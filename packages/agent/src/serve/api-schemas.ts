@@ -2,6 +2,7 @@
  * Requests and answers of the admin API as TypeBox schemas: they check requests, type the handlers, and make
  * openapi.json. Closed: an unknown key of a body is refused, and an answer holds no key that is not here.
  */
+import { ResyncProgress } from '@rootferry/protocol'
 import Type, { type Static, type TSchema } from 'typebox'
 
 const closed = { additionalProperties: false } as const
@@ -88,49 +89,57 @@ export const ResyncBody = Type.Object(
   { ...closed, description: 'an object' },
 )
 
-const ResyncReceiver = Type.Object(
+/** The numbers that a receiver reports, under the names of the protocol. */
+const { checked, missing, changed, extraneous, repaired, bytes } = ResyncProgress.properties
+const Figures = {
+  state: words('pending', 'running', 'done', 'failed', 'cancelled'),
+  checked,
+  missing,
+  changed,
+  extraneous,
+  repaired,
+  bytes,
+  error: OrNull(Type.String()),
+}
+const Difference = Type.Object(
   {
-    state: words('pending', 'running', 'done', 'failed', 'cancelled'),
-    checked: Count,
-    missing: Count,
-    changed: Count,
-    extraneous: Count,
-    repaired: Count,
-    bytes: Count,
-    differences: Type.Array(
-      Type.Object(
-        {
-          path: Type.String(),
-          kind: words('missing', 'changed', 'extraneous'),
-          root: Type.Optional(Type.String({ description: 'where the resync covers several roots' })),
-        },
-        closed,
-      ),
-      { maxItems: 1_000, description: 'the first 1,000' },
-    ),
-    error: OrNull(Type.String()),
+    path: Type.String(),
+    kind: words('missing', 'changed', 'extraneous'),
+    root: Type.Optional(Type.String({ description: 'where the resync covers several roots' })),
   },
   closed,
 )
-
-export const Resync = Type.Object(
-  {
-    id: Type.String(),
-    root: OrNull(Name),
-    check: words('metadata', 'content'),
-    dryRun: Type.Boolean(),
-    state: words('running', 'done', 'failed', 'cancelled'),
-    createdAt: Time,
-    finishedAt: OrNull(Time),
-    receivers: Type.Record(Type.String(), ResyncReceiver),
-  },
-  closed,
+const Receivers = Type.Record(
+  Type.String(),
+  Type.Object(
+    {
+      ...Figures,
+      differences: Type.Array(Difference, {
+        maxItems: 1_000,
+        description: 'the first 1,000, or fewer when there are many receivers; none once newer resyncs need the memory',
+      }),
+    },
+    closed,
+  ),
 )
+const Head = {
+  id: Type.String(),
+  root: OrNull(Name),
+  check: words('metadata', 'content'),
+  dryRun: Type.Boolean(),
+  state: words('running', 'done', 'failed', 'cancelled'),
+  createdAt: Time,
+  finishedAt: OrNull(Time),
+}
 
-export const ResyncList = Type.Object({ resyncs: Type.Array(Resync) }, closed)
+export const Resync = Type.Object({ ...Head, receivers: Receivers }, closed)
+const Summary = Type.Object({ ...Head, receivers: Type.Record(Type.String(), Type.Object(Figures, closed)) }, closed)
+export const ResyncList = Type.Object({ resyncs: Type.Array(Summary) }, closed)
 export const Accepted = Type.Object({ root: Name, state: Type.Literal('accepted') }, closed)
 
 export type StatusAnswer = Static<typeof Status>
 export type RootAnswer = Static<typeof Root>
-export type ReceiverAnswer = Static<typeof Receiver>
-export type ResyncAnswer = Static<typeof Resync>
+export type ReceiverStatus = Static<typeof Receiver>
+export type ResyncStatus = Static<typeof Resync>
+export type ResyncReceiver = ResyncStatus['receivers'][string]
+export type ResyncSummary = Static<typeof Summary>

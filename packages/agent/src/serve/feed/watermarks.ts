@@ -1,0 +1,152 @@
+/**
+ * How far each receiver of a root is, and since when there is something newer: what outlives a session and, through the
+ * root's index, the agent.
+ *
+ * INVARIANT: what a receiver has confirmed is in the index within SAVE_MS. Knows nothing of connections, except who has
+ * one: a receiver that is connected counts as seen, though it may have nothing to confirm for weeks.
+ */
+import type { RootRequests } from '../../root-messages.ts'
+import type { RootThread } from '../root-thread.ts'
+import { decodeHeadTimes, encodeHeadTimes, HeadTimes } from './head-times.ts'
+
+interface Watermark {
+  committed: number
+  durable: number
+  seenAt: Date | null
+  lastError: string | null
+}
+
+export interface WatermarksParts {
+  tell: RootThread['tell']
+  /** Names of the receivers that have a connection. */
+  connected(): Iterable<string>
+}
+
+const SAVE_MS = 500
+/**
+ * How often the index records that a receiver is connected: after a kill, the time it was last seen is wrong by that
+ * much.
+ */
+const SEEN_MS = 60_000
+/** How often the times of heads are saved: a killed agent forgets that much of a lag's age. */
+const SAVE_HEADS_MS = 10_000
+
+export class Watermarks {
+  readonly #parts: WatermarksParts
+  readonly #byReceiver = new Map<string, Watermark>()
+  readonly #unsaved = new Set<string>()
+  readonly #headTimes = new HeadTimes()
+  readonly #intervals: readonly NodeJS.Timeout[]
+  #head = 0
+  #savedHead = 0
+  #saveTimer: NodeJS.Timeout | null = null
+
+  constructor(parts: WatermarksParts) {
+    this.#parts = parts
+    this.#intervals = [
+      setInterval(() => [...parts.connected()].forEach((receiver) => this.#saveSoon(receiver)), SEEN_MS),
+      setInterval(() => this.#saveHeads(), SAVE_HEADS_MS),
+    ]
+  }
+
+  /** Takes over what an earlier life of the agent knew. */
+  restore({ watermarks, headTimes }: RootRequests['memory']['answers']): void {
+    this.#headTimes.restore(decodeHeadTimes(headTimes))
+    for (const { name, committed, durable, seen } of watermarks) {
+      this.#byReceiver.set(name, { committed, durable, seenAt: new Date(seen), lastError: null })
+    }
+  }
+
+  /** The sequence that the index has reached. */
+  get head(): number {
+    return this.#head
+  }
+
+  headReached(head: number, seenMs: number): void {
+    this.#head = head
+    this.#headTimes.reached(head, seenMs)
+  }
+
+  of(receiver: string): Readonly<Watermark> | null {
+    return this.#byReceiver.get(receiver) ?? null
+  }
+
+  /** How much the receiver has not committed, and the age of the oldest change of that. */
+  lagOf(receiver: string, now: Date): { sequences: number; seconds: number } {
+    const committed = this.of(receiver)?.committed ?? 0
+    const sequences = Math.max(0, this.#head - committed)
+    const firstMissedMs = sequences === 0 ? null : this.#headTimes.firstAfter(committed)
+    return { sequences, seconds: firstMissedMs === null ? 0 : secondsBetween(firstMissedMs, now) }
+  }
+
+  /** Seconds since each of the changes between two sequences was first hinted at. */
+  agesBetween(after: number, to: number, now: Date): number[] {
+    return this.#headTimes.between(after, to).map((seenMs) => secondsBetween(seenMs, now))
+  }
+
+  /** The receiver works on this connection: its last error is over. */
+  recovered(receiver: string): void {
+    this.#known(receiver).lastError = null
+  }
+
+  confirmed(receiver: string, { committed, durable }: { committed: number; durable: number }, seenAt: Date): void {
+    const watermark = this.#known(receiver)
+    if (watermark.committed === committed && watermark.durable === durable) return
+    Object.assign(watermark, { committed, durable, seenAt })
+    this.#saveSoon(receiver)
+  }
+
+  disconnected(receiver: string, lastError: string | null): void {
+    Object.assign(this.#known(receiver), { lastError, seenAt: new Date() })
+    this.#saveSoon(receiver)
+  }
+
+  forget(receiver: string): void {
+    this.#byReceiver.delete(receiver)
+    this.#unsaved.delete(receiver)
+  }
+
+  /** Saves everything; to be called while the connections still count. */
+  close(): void {
+    for (const receiver of this.#parts.connected()) this.#unsaved.add(receiver)
+    if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)
+    for (const interval of this.#intervals) clearInterval(interval)
+    this.#save()
+    this.#saveHeads()
+  }
+
+  #known(receiver: string): Watermark {
+    let watermark = this.#byReceiver.get(receiver)
+    if (watermark === undefined) {
+      watermark = { committed: 0, durable: 0, seenAt: null, lastError: null }
+      this.#byReceiver.set(receiver, watermark)
+    }
+    return watermark
+  }
+
+  #saveSoon(receiver: string): void {
+    this.#unsaved.add(receiver)
+    this.#saveTimer ??= setTimeout(() => {
+      this.#saveTimer = null
+      this.#save()
+    }, SAVE_MS)
+  }
+
+  #save(): void {
+    for (const receiver of this.#unsaved) {
+      const { committed, durable } = this.#known(receiver)
+      this.#parts.tell({ type: 'watermark', receiver, committed, durable })
+    }
+    this.#unsaved.clear()
+  }
+
+  #saveHeads(): void {
+    if (this.#savedHead === this.#head) return
+    this.#savedHead = this.#head
+    this.#parts.tell({ type: 'remember', key: 'head-times', text: encodeHeadTimes(this.#headTimes.all) })
+  }
+}
+
+function secondsBetween(seenMs: number, now: Date): number {
+  return Math.max(0, (now.getTime() - seenMs) / 1000)
+}
