@@ -25,6 +25,7 @@ const SIMULATED: Record<string, string> = {
   'node:net': './platform.ts',
   './secure-connection.ts': './platform.ts',
   './collect-garbage.ts': './platform.ts',
+  './root-lock.ts': './platform.ts',
   ws: './socket.ts',
 }
 const PRODUCT = /\/packages\/(?:protocol|host|agent|receiver)\/src\//

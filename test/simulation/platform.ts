@@ -76,6 +76,13 @@ export class BufferGarbage {
   }
 }
 
+/** root-lock.ts of host: a simulated machine runs one daemon. */
+export class RootLock {
+  [Symbol.dispose](): void {
+    return
+  }
+}
+
 /** secure-connection.ts of the receiver: the simulated WebSocket needs no connection beneath it. */
 export function openConnection(): Promise<null> {
   return Promise.resolve(null)

@@ -203,6 +203,7 @@ export class ReceiverProcess {
         mode: 'preserve',
         hookPatterns: [],
         bootId,
+        systemCalls: 'portable',
       }
       const address = { agent: 'ws://agent', token: name, trust: { fingerprint: null, ca: null, client: null } }
       const link = { root: ROOT, software: 'simulated', address }

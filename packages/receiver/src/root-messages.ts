@@ -41,6 +41,8 @@ export interface DiskOptions {
   trash: TrashLimits
   /** /proc/sys/kernel/random/boot_id */
   bootId: string
+  /** As the setting of this name. */
+  systemCalls: 'auto' | 'libc' | 'portable'
 }
 
 export interface FirstJoin {

@@ -244,6 +244,7 @@ export class Feed {
       trashDir: this.scratch.at('state/trash'),
       trash: { keepDays: 7, maxBytes: 1_000_000 },
       bootId: 'boot-1',
+      systemCalls: 'auto',
       ...options,
     }
     const out = {

@@ -3,7 +3,7 @@
  * Makes them and ends them in order; decides nothing.
  */
 import { realpathSync, statfsSync } from 'node:fs'
-import { type Accounts, Borders, ConfinedDirectories } from '@rootferry/host/machine'
+import { type Accounts, Borders, ConfinedDirectories, RootLock } from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
 import type { RootOptions } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
@@ -22,6 +22,7 @@ const POLL_MS = 1_000
 const BORDERS = 'borders'
 
 export interface OpenedRoot {
+  lock: RootLock
   directories: ConfinedDirectories
   watcher: Watcher
   scanner: Scanner
@@ -38,25 +39,30 @@ export interface OpenedRootParts {
   scans: ScanRequests
   /** How the watching fares. */
   watching: Omit<WatcherEvents, 'hint'>
+  /** Something that the operator should know, and that keeps nobody from working. */
+  warn(message: string, details: Record<string, unknown>): void
 }
 
 /**
  * Opens the docroot; nothing is watched and nothing scanned yet.
- * @throws the system error when the root cannot be opened
+ * @throws Failure when a receiver is in the way; the system error when the root cannot be opened
  */
 export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRoot {
-  const { path, exclude } = options
-  const { index, problems, accounts, scans } = parts
-  const directories = new ConfinedDirectories(path)
+  const { path, exclude, systemCalls } = options
+  const { index, problems, accounts, scans, warn } = parts
+  const lock = new RootLock(path, { role: 'agent', systemCalls, warn })
+  let directories: ConfinedDirectories | null = null
   try {
+    directories = new ConfinedDirectories(path)
     const filter = new PathFilter(exclude)
     const watcher = makeWatcher(options, filter, parts)
     const scanner = new Scanner({ directories, index, filter, problems, watcher, scans, nowMs: Date.now })
     const turn = new Turn(directories)
     const packer = new Packer({ directories, index, accounts, scans, turn, nowMs: Date.now })
-    return { directories, watcher, scanner, packer, turn, borders: bordersOf(path, index) }
+    return { lock, directories, watcher, scanner, packer, turn, borders: bordersOf(path, index) }
   } catch (error) {
-    directories[Symbol.dispose]()
+    directories?.[Symbol.dispose]()
+    lock[Symbol.dispose]()
     throw error
   }
 }
@@ -68,6 +74,7 @@ export async function closeRoot(opened: OpenedRoot, settled: () => Promise<void>
   await opened.watcher.close()
   await settled()
   opened.directories[Symbol.dispose]()
+  opened.lock[Symbol.dispose]()
 }
 
 function bordersOf(path: string, index: EntryIndex): KnownBorders {

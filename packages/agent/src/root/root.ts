@@ -295,13 +295,12 @@ export class RootService {
   }
 
   async #openTree(identity: RootIdentity): Promise<void> {
-    this.#setState({ state: 'scanning', reason: null })
-    this.#identity = identity
     const tree = openRoot(this.#options, {
       index: this.#index,
       problems: this.#problems,
       accounts: this.#accounts,
       scans: this.#scans,
+      warn: (message, details) => this.#log('warn', message, details),
       watching: {
         overflow: (reason) => this.#overflow(reason),
         degraded: (reason) => this.#setDegraded(reason),
@@ -310,6 +309,8 @@ export class RootService {
     })
     const { watcher } = tree
     this.#tree = tree
+    this.#identity = identity
+    this.#setState({ state: 'scanning', reason: null })
     this.#scans.use(tree)
     if (watcher.backend === 'directory') await watcher.start()
     const late = this.#index.deferred().map((path): Hint => ({ path, extent: 'entry' }))

@@ -8,42 +8,33 @@
  * the kernel protects the mount point itself (EBUSY), but its content can still be moved along with a directory above
  * it.
  */
-import { readFileSync } from 'node:fs'
 import { isWithin, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
-import { errorCode } from './failure.ts'
+import { type Mount, parseMounts, readMounts } from './mounts.ts'
 
-export interface Border {
+export interface Border extends Omit<Mount, 'place'> {
   /** Below the root, never the root itself. */
   path: string
-  /** `major:minor`, as the kernel names the filesystem. */
-  device: string
-  /** The part of that filesystem that is mounted: `/` when the whole of it is. */
-  part: string
-  /** `ext4`, `nfs4`, `tmpfs` … */
-  type: string
 }
-
-const MOUNTS = '/proc/self/mountinfo'
 
 export class Borders {
   readonly #rootPath: string
-  readonly #readMounts: () => string
+  readonly #list: () => string
   #text = ''
   #borders = new Map<string, Border>()
 
   /**
    * @param rootPath absolute path of the root, symlinks resolved
-   * @param readMounts the kernel's list of mounts, in the form of proc_pid_mountinfo(5)
+   * @param list the kernel's list of mounts, in the form of proc_pid_mountinfo(5)
    */
-  constructor(rootPath: string, readMounts: () => string = mounts) {
+  constructor(rootPath: string, list: () => string = readMounts) {
     this.#rootPath = rootPath
-    this.#readMounts = readMounts
+    this.#list = list
     this.refresh()
   }
 
   /** Reads the list again. @returns whether the borders have changed. @throws the system error */
   refresh(): boolean {
-    const text = this.#readMounts()
+    const text = this.#list()
     if (text === this.#text) return false
     this.#text = text
     const before = [...this.#borders.values()].map(borderId).sort().join()
@@ -82,10 +73,9 @@ export class Borders {
 }
 
 /** The mount point that a path lies on, or would if it were made: `/` when nothing nearer is mounted. */
-export function mountPointOf(path: string, text: string = mounts()): string {
+export function mountPointOf(path: string, text: string = readMounts()): string {
   let nearest = '/'
-  for (const line of text.split('\n')) {
-    const place = unescaped(line.split(' ')[4] ?? '')
+  for (const { place } of parseMounts(text)) {
     if (place.length > nearest.length && (path === place || path.startsWith(`${place}/`))) nearest = place
   }
   return nearest
@@ -96,31 +86,14 @@ export function borderId({ path, part, type }: Pick<Border, 'path' | 'part' | 't
   return JSON.stringify([path, part, type])
 }
 
-function mounts(): string {
-  try {
-    return readFileSync(MOUNTS, 'utf8')
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return ''
-    throw error
-  }
-}
-
 /** When several mounts are at one place, the last one is visible. */
 export function bordersBelow(rootPath: string, text: string): Border[] {
   const below = rootPath === '/' ? '/' : `${rootPath}/`
   const found = new Map<string, Border>()
-  for (const line of text.split('\n')) {
-    // 36 35 98:0 /part /place options optional… - type source options
-    const [, , device = '', part = '', place = '', ...rest] = line.split(' ')
-    const location = unescaped(place)
-    if (!location.startsWith(below)) continue
-    const path = location.slice(below.length).split('/').reduce(joinPath, ROOT_PATH)
-    found.set(path, { path, device, part: unescaped(part), type: rest[rest.indexOf('-') + 1] ?? '' })
+  for (const { place, ...mount } of parseMounts(text)) {
+    if (!place.startsWith(below)) continue
+    const path = place.slice(below.length).split('/').reduce(joinPath, ROOT_PATH)
+    found.set(path, { path, ...mount })
   }
   return [...found.values()]
-}
-
-/** The kernel writes blanks, tabs, newlines and backslashes as octal numbers. */
-function unescaped(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

@@ -46,7 +46,7 @@ test('two receivers on one root: the second is refused, also through a symlink, 
   const first = await new Feed(scratch).open()
   symlinkSync('target', scratch.at('link'))
   const other = { stateDir: scratch.at('other'), path: scratch.at('link') }
-  await assert.rejects(new Feed(scratch).open(other), failure(1, /another rootferry receiver/))
+  await assert.rejects(new Feed(scratch).open(other), failure(1, /served by another rootferry daemon/))
   await first.close()
   await using second = await new Feed(scratch).open(other)
   second.connect()

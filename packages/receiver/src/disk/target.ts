@@ -5,8 +5,7 @@
  * directory for which it was recorded: another directory at the same path, or an empty one, begins anew.
  */
 
-import { readdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import type { Server } from 'node:net'
+import { existsSync, readdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
   Borders,
@@ -18,12 +17,12 @@ import {
   makeDirectories,
   mountPointOf,
   plainMessage,
+  RootLock,
   removeTree,
 } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
 import type { ModeMap } from '../mode-map.ts'
 import type { DiskOptions } from '../root-messages.ts'
-import { lockRoot, unlockRoot } from './area/lock.ts'
 import { Removal } from './area/removal.ts'
 import { Trash } from './area/trash.ts'
 import { WorkArea } from './area/work-area.ts'
@@ -73,22 +72,28 @@ export interface Target {
 /** @throws Failure with one line for the operator */
 export async function openTarget(options: TargetOptions): Promise<Target> {
   const { path, stateDir, trashDir } = options
+  const parts = {
+    role: 'receiver' as const,
+    systemCalls: options.systemCalls,
+    warn: (message: string, details: Record<string, unknown>) => options.log('warn', message, details),
+  }
+  // Nothing is made in somebody else's root.
+  if (!existsSync(path)) new RootLock(path, parts)[Symbol.dispose]()
   prepareDirectories(path, stateDir, dirname(trashDir))
   refuseHarm(realpathSync(path), realpathSync(stateDir), path)
   const confined = new ConfinedDirectories(path)
-  const identity = confined.rootStatus()
-  let lock: Server | null = null
+  let lock: RootLock | null = null
   try {
-    lock = await lockRoot(path, identity)
+    lock = new RootLock(path, parts)
     return assemble(options, confined, lock)
   } catch (error) {
-    if (lock !== null) await unlockRoot(lock)
+    lock?.[Symbol.dispose]()
     confined[Symbol.dispose]()
     throw error
   }
 }
 
-function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: Server): Target {
+function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: RootLock): Target {
   const { path, stateDir, now } = options
   const { ino, dev } = confined.rootStatus()
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
@@ -139,7 +144,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: S
       ledger.close(clean)
       area.close()
       confined[Symbol.dispose]()
-      await unlockRoot(lock)
+      lock[Symbol.dispose]()
     },
   }
 }

@@ -109,7 +109,7 @@ export class Receiver {
   }
 
   #threadOf({ name, hooks, ...root }: ReceiverRoot): Root {
-    const { stateDir, address } = this.#config
+    const { stateDir, address, systemCalls } = this.#config
     const options = {
       root: name,
       ...root,
@@ -117,6 +117,7 @@ export class Receiver {
       stateDir: join(stateDir, 'roots', name),
       trashDir: join(stateDir, 'trash', name),
       bootId: this.#bootId,
+      systemCalls,
     }
     const committed = (commit: CommittedEvent) => this.#metrics.committed(name, commit)
     const parts = { hooks, umask: this.#umask, log: this.#log, committed }

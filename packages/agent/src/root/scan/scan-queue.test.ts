@@ -46,7 +46,7 @@ test('deletions that the guard holds back are looked at again, though a scan tha
     halted: never,
   })
   const watching = { overflow: never, degraded: never, error: never }
-  const tree = openRoot(options, { index, problems, accounts: new Accounts(), scans: queue, watching })
+  const tree = openRoot(options, { index, problems, accounts: new Accounts(), scans: queue, watching, warn: never })
   try {
     queue.use(tree)
     await queue.scan([WHOLE_TREE])

@@ -1,0 +1,78 @@
+/**
+ * Who holds a lock on a directory, as far as this process may see, and whether the holder counts.
+ *
+ * Anybody who may read a directory can lock it. So a holder counts when it runs as root, as ourselves or as the owner of
+ * the directory, or when its command is one of our daemons; any other is a stranger, who must not be able to keep a
+ * daemon from starting. A holder in another container cannot be seen, and counts.
+ * The kernel names the process that called flock. Where that was a `flock` command it has ended, so our daemons are
+ * found by their command, and by the directory that they hold open.
+ */
+import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
+import { errorCode } from './failure.ts'
+
+export interface LockHolder {
+  process: number
+  uid: number
+  role: 'agent' | 'receiver' | null
+  /** Whether it has to be respected. */
+  counts: boolean
+}
+
+const OUR_COMMAND = /rootferry-(agent|receiver)|\/(agent|receiver)\/(?:src|bundle|dist)\/main\.[jt]s/
+
+/** Without this process. Empty: no holder can be seen. Looks at every process of the machine. */
+export function lockHolders(directory: Pick<Stats, 'dev' | 'ino' | 'uid'>): LockHolder[] {
+  const respected = [0, statSync('/proc/self').uid, directory.uid]
+  const named = namedByKernel(textOf('/proc/locks'), directory.ino)
+  const ourselves = readlinkSync('/proc/self')
+  const processes = namesIn('/proc').filter((name) => /^\d+$/.test(name) && name !== ourselves)
+  return processes.map(Number).flatMap((process) => {
+    const role = roleOf(process)
+    const holds = named.has(process) || (role !== null && hasOpen(process, directory))
+    const uid = holds ? statSync(`/proc/${process}`, { throwIfNoEntry: false })?.uid : undefined
+    return uid === undefined ? [] : [{ process, uid, role, counts: role !== null || respected.includes(uid) }]
+  })
+}
+
+function roleOf(process: number): LockHolder['role'] {
+  const match = OUR_COMMAND.exec(textOf(`/proc/${process}/cmdline`))
+  const name = match?.[1] ?? match?.[2]
+  return name === 'agent' || name === 'receiver' ? name : null
+}
+
+/** The device is left out: some filesystems give directories another one than their locks. */
+function namedByKernel(locks: string, inode: number): Set<number> {
+  const found = locks.split('\n').flatMap((line) => {
+    // 1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF
+    const [, kind, , , process, place] = line.split(/\s+/)
+    return kind === 'FLOCK' && place?.split(':')[2] === String(inode) ? [Number(process)] : []
+  })
+  return new Set(found)
+}
+
+function hasOpen(process: number, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): boolean {
+  const descriptors = `/proc/${process}/fd`
+  return namesIn(descriptors).some((name) => {
+    const status = statSync(`${descriptors}/${name}`, { throwIfNoEntry: false })
+    return status?.ino === ino && status.dev === dev
+  })
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    return []
+  }
+}
+
+/** Empty when it cannot be read, or is gone: nothing is known then. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    return ''
+  }
+}
