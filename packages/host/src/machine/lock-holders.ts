@@ -11,7 +11,7 @@ import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'n
 import { errorCode } from './failure.ts'
 
 export interface LockHolder {
-  process: number
+  pid: number
   uid: number
   role: 'agent' | 'receiver' | null
   /** Whether it has to be respected. */
@@ -26,16 +26,16 @@ export function lockHolders(directory: Pick<Stats, 'dev' | 'ino' | 'uid'>): Lock
   const named = namedByKernel(textOf('/proc/locks'), directory.ino)
   const ourselves = readlinkSync('/proc/self')
   const processes = namesIn('/proc').filter((name) => /^\d+$/.test(name) && name !== ourselves)
-  return processes.map(Number).flatMap((process) => {
-    const role = roleOf(process)
-    const holds = named.has(process) || (role !== null && hasOpen(process, directory))
-    const uid = holds ? statSync(`/proc/${process}`, { throwIfNoEntry: false })?.uid : undefined
-    return uid === undefined ? [] : [{ process, uid, role, counts: role !== null || respected.includes(uid) }]
+  return processes.map(Number).flatMap((pid) => {
+    const role = roleOf(pid)
+    const holds = named.has(pid) || (role !== null && hasOpen(pid, directory))
+    const uid = holds ? statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid : undefined
+    return uid === undefined ? [] : [{ pid, uid, role, counts: role !== null || respected.includes(uid) }]
   })
 }
 
-function roleOf(process: number): LockHolder['role'] {
-  const match = OUR_COMMAND.exec(textOf(`/proc/${process}/cmdline`))
+function roleOf(pid: number): LockHolder['role'] {
+  const match = OUR_COMMAND.exec(textOf(`/proc/${pid}/cmdline`))
   const name = match?.[1] ?? match?.[2]
   return name === 'agent' || name === 'receiver' ? name : null
 }
@@ -44,14 +44,14 @@ function roleOf(process: number): LockHolder['role'] {
 function namedByKernel(locks: string, inode: number): Set<number> {
   const found = locks.split('\n').flatMap((line) => {
     // 1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF
-    const [, kind, , , process, place] = line.split(/\s+/)
-    return kind === 'FLOCK' && place?.split(':')[2] === String(inode) ? [Number(process)] : []
+    const [, kind, , , pid, place] = line.split(/\s+/)
+    return kind === 'FLOCK' && place?.split(':')[2] === String(inode) ? [Number(pid)] : []
   })
   return new Set(found)
 }
 
-function hasOpen(process: number, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): boolean {
-  const descriptors = `/proc/${process}/fd`
+function hasOpen(pid: number, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): boolean {
+  const descriptors = `/proc/${pid}/fd`
   return namesIn(descriptors).some((name) => {
     const status = statSync(`${descriptors}/${name}`, { throwIfNoEntry: false })
     return status?.ino === ino && status.dev === dev

@@ -18,7 +18,6 @@ after(() => rmSync(place, { recursive: true, force: true }))
 chmodSync(place, 0o755)
 const PRIVILEGED =
   statSync('/proc/self').uid === 0 && spawnSync('unshare', ['-mnpf', '--mount-proc', 'true']).status === 0
-const NEEDS_ROOT = PRIVILEGED ? false : 'needs root and namespaces'
 const NOBODY = 65_534
 
 let systemCalls: 'auto' | 'portable' = 'auto'
@@ -118,20 +117,23 @@ for (const calls of ['auto', 'portable'] as const) {
     })
 
     describe('namespaces and mounts', () => {
-      it('a holder in another network and process namespace is met', { skip: NEEDS_ROOT }, async () => {
+      it('a holder in another network and process namespace is met', async (t) => {
+        if (!PRIVILEGED) return t.skip('needs root and namespaces')
         const path = at('spaces/root')
         await using _ = await holder(path, 'receiver', ['unshare', '-mnpf', '--mount-proc'])
         assert.throws(() => lock(path, 'receiver'), refused(/is served by another rootferry receiver/))
         assert.throws(() => lock(at('spaces'), 'agent'), refused(/is served by/))
       })
 
-      it('a holder that cannot be seen is met', { skip: NEEDS_ROOT }, async () => {
+      it('a holder that cannot be seen is met', async (t) => {
+        if (!PRIVILEGED) return t.skip('needs root and namespaces')
         const path = at('unseen')
         using _ = lock(path, 'agent')
         await assert.rejects(holder(path, 'receiver', ['unshare', '-mnpf', '--mount-proc']))
       })
 
-      it('a bind mount of the root, of a part of it, and of what is above it', { skip: NEEDS_ROOT }, async () => {
+      it('a bind mount of the root, of a part of it, and of what is above it', async (t) => {
+        if (!PRIVILEGED) return t.skip('needs root and namespaces')
         const [outer, root, inner, mounted] = [at('b/up'), at('b/up/root'), at('b/up/root/in'), at('mounted')]
         for (const [bound, second] of [
           [root, mounted],
@@ -156,7 +158,8 @@ for (const calls of ['auto', 'portable'] as const) {
           }),
         )
 
-      it('cannot keep a daemon away by locking its root, nor a directory above it', { skip: NEEDS_ROOT }, async () => {
+      it('cannot keep a daemon away by locking its root, nor a directory above it', async (t) => {
+        if (!PRIVILEGED) return t.skip('needs root and namespaces')
         const path = at('squat/root')
         await using _root = await squat(path)
         await using _above = await squat(at('squat'))

@@ -102,8 +102,8 @@ export class RootLock implements Disposable {
     const holders = lockHolders(status)
     const counting = holders.filter((holder) => holder.counts)
     if (holders.length > 0 && counting.length === 0) {
-      for (const { process, uid } of holders)
-        warn('a process of another user holds a lock on a directory, which is passed over', { directory, process, uid })
+      for (const { pid, uid } of holders)
+        warn('a process of another user holds a lock on a directory, which is passed over', { directory, pid, uid })
       return
     }
     const minding = counting.filter((holder) => role === 'receiver' || holder.role !== 'agent')
@@ -116,7 +116,7 @@ function conflict(
   { path, directory, manner }: { path: string; directory: string; manner: string },
   holder: LockHolder | null,
 ): string {
-  const who = holder === null ? 'a process in another container' : `process ${holder.process}`
+  const who = holder === null ? 'a process in another container' : `process ${holder.pid}`
   const other = `another rootferry ${holder?.role ?? 'daemon'} on this host (${who})`
   const is =
     manner === 'shared'
