@@ -1,7 +1,7 @@
 /**
- * The quick start of the README, run as it is printed: both hosts are this one, with directories of the test in place
- * of /etc, /var and the docroots, and a port of the test's own. Commands that rely on default paths get these paths as
- * options.
+ * The quick start of the README, run as it is printed, line by line: both hosts are this one, with directories of the
+ * test in place of /etc, /var and the docroots, and ports of the test's own. The package is not installed and systemd
+ * not asked: instead the test runs the program that the package and the unit run.
  */
 
 import assert from 'node:assert/strict'
@@ -27,12 +27,13 @@ function shellBlocks(heading: string): string[] {
   return [...section.slice(0, end).matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '')
 }
 
-/** The last line of a block starts a daemon and does not return. */
-function splitOffRun(block: string): { script: string; run: string } {
+/** The commands of a block between installing the package and enabling the unit. */
+function commandsOf(block: string): { commands: string[]; daemon: string } {
   const lines = block.trimEnd().split('\n')
-  const run = lines.pop() ?? ''
-  assert.match(run, /^rootferry-(agent|receiver) run$/)
-  return { script: lines.join('\n'), run }
+  assert.equal(lines.shift(), 'apt install ./rootferry_*.deb')
+  const daemon = /^systemctl enable --now (rootferry-(?:agent|receiver))$/.exec(lines.pop() ?? '')?.[1]
+  assert.ok(daemon !== undefined, block)
+  return { commands: lines, daemon }
 }
 
 class Host implements AsyncDisposable {
@@ -70,6 +71,15 @@ class Host implements AsyncDisposable {
     return stdout
   }
 
+  /** Gives the agent.yaml that `init` wrote ports of the test's own, and a state directory below this place. */
+  moves(port: number, adminPort: number): void {
+    const file = join(this.place, 'etc/rootferry/agent.yaml')
+    const text = readFileSync(file, 'utf8')
+      .replace('0.0.0.0:8730', `127.0.0.1:${port}`)
+      .replace('127.0.0.1:8731', `127.0.0.1:${adminPort}`)
+    writeFileSync(file, `stateDir: ${join(this.place, 'var/lib/rootferry/agent')}\n${text}`)
+  }
+
   starts(command: string): void {
     this.#daemon = spawn('bash', ['-c', `exec ${command}`], { env: this.#environment, stdio: 'ignore' })
   }
@@ -96,25 +106,24 @@ test('the commands of the quick start, as printed, make a pair in sync over TLS'
   mkdirSync(join(admin.docroot, 'app'), { recursive: true })
   writeFileSync(join(admin.docroot, 'app/index.php'), '<?php')
   const [port, adminPort] = [await freePort(), await freePort()]
-  const local = (text: string) =>
-    text
-      .replace('listen: 0.0.0.0:8730', `listen: 127.0.0.1:${port}`)
-      .replace('127.0.0.1:8731', `127.0.0.1:${adminPort}`)
-      .replaceAll('admin.internal:8730', `127.0.0.1:${port}`)
 
-  const onAdmin = splitOffRun(local(blocks[0] ?? ''))
-  const invitation = admin.runs(onAdmin.script).trim()
+  const onAdmin = commandsOf((blocks[0] ?? '').replaceAll('admin.internal:8730', `127.0.0.1:${port}`))
+  let invitation = ''
+  for (const command of onAdmin.commands) {
+    invitation = admin.runs(command).trim()
+    if (/^\S+ init /.test(command)) admin.moves(port, adminPort)
+  }
   assert.match(invitation, /^rfjoin1_\S+$/)
-  admin.starts(onAdmin.run)
+  admin.starts(`${onAdmin.daemon} run`)
   const livez = () => fetch(`http://127.0.0.1:${adminPort}/livez`).then((answer) => answer.ok)
   await until(
     () => livez().catch(() => false),
     () => 'the agent is not up',
   )
 
-  const onWeb1 = splitOffRun((blocks[1] ?? '').replace('INVITATION', invitation))
-  web1.runs(onWeb1.script)
-  web1.starts(onWeb1.run)
+  const onWeb1 = commandsOf((blocks[1] ?? '').replace('INVITATION', invitation))
+  for (const command of onWeb1.commands) web1.runs(command)
+  web1.starts(`${onWeb1.daemon} run`)
   const faults = () => (existsSync(web1.docroot) ? differences(admin.docroot, web1.docroot) : ['no target'])
   await until(
     () => faults().length === 0,
