@@ -190,6 +190,10 @@ step('a setgid directory with what is made in it', (at) => {
   writeFileSync(at('setgid/below/file'), 'file')
 })
 step('another owner', (at) => execFileSync('chown', ['-R', '33:33', at('setgid')]))
+step('a copy of a file that belongs to somebody else belongs to who made it', (at) => {
+  execFileSync('chown', ['33:33', at('pub/media/image.jpg')])
+  execFileSync('cp', [at('pub/media/image.jpg'), at('pub/media/copy.jpg')])
+})
 step('files and directories without any permission', (at) => {
   mkdirSync(at('closed'))
   writeFileSync(at('closed/file'), 'closed')

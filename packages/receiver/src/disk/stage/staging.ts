@@ -91,7 +91,8 @@ export class Staging {
     const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
     this.#replacing(location, () => copyFileSync(`/proc/self/fd/${source}`, location, flags))
     try {
-      this.adopt(name, attributes)
+      // The copy belongs to whom the original belongs to: libuv gives it away, others do not.
+      this.#adopt(name, attributes, attributes)
     } catch (error) {
       removeTree(location)
       throw error
@@ -127,8 +128,10 @@ export class Staging {
 
   /** Gives its attributes to a file that was staged in pieces. */
   adopt(name: string, attributes: LocalAttributes): void {
-    const { uid, gid } = this.#ownerChange(attributes)
-    const { mode, mtime } = attributes
+    this.#adopt(name, attributes, this.#ownerChange(attributes))
+  }
+
+  #adopt(name: string, { mode, mtime }: LocalAttributes, { uid, gid }: { uid: number; gid: number }): void {
     const location = this.#locate(name)
     this.#chowning(() => setAttributes(location, 'file', { mode: null, uid, gid, mtime: null }))
     setAttributes(location, 'file', { mode, uid: LEAVE, gid: LEAVE, mtime })
