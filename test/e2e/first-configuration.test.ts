@@ -1,4 +1,4 @@
-/** From nothing to a configuration, and what the `config` verbs say of it. */
+/** From nothing to a configuration, and the answers of the `config` verbs about it. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** A filesystem below the source that goes away deletes nothing: the root halts, names it, and goes on when it is back. */
+/**
+ * A filesystem below the source that goes away deletes nothing: the root halts, names it, and continues when it is
+ * back.
+ */
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +13,7 @@ import { until } from '../support/until.ts'
 const NO_MOUNTS = 'nothing can be mounted here'
 const FILES = 200
 
-/** A source with a volume at pub/media, which holds less than the guard would halt for. */
+/** A source with a volume at pub/media, which holds fewer entries than the guard would halt for. */
 async function shopWithVolume(mounts: Mounts): Promise<{ rig: Rig; media: string; volume: string }> {
   const rig = await Rig.start({
     receivers: 1,

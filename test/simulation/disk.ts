@@ -3,7 +3,7 @@
  *
  *   call (disk-calls.ts) ─▶ attach | detach | change | write ─▶ undo log, observer, watches
  *
- * After a loss of power names and attributes are what they were at some moment since the last sync of anything, as with
+ * After a loss of power, names and attributes are as they were at some moment since the last sync of anything, as with
  * a journal that is written in order; bytes that no sync has reached may be gone. Knows neither processes nor errors.
  */
 import { type Attributes, Inode, type Kind } from './inode.ts'
@@ -14,11 +14,11 @@ export type DiskChange = 'attach' | 'detach' | 'attributes' | 'content'
 export interface DiskOptions {
   /** Wall clock of the machine, milliseconds. */
   clock: () => number
-  /** Times are cut to so many milliseconds, as kernels do. */
+  /** Times are truncated to this many milliseconds, as in kernels. */
   tickMs: number
-  /** Numbers of objects that are gone are given out again at once. */
+  /** Numbers of freed objects are reused at once. */
   reusesNumbers: boolean
-  /** Whether what is not synced can be lost. */
+  /** Whether unsynced changes can be lost. */
   isVolatile: boolean
 }
 
@@ -28,13 +28,13 @@ const DIRECTORY_MODE = 0o755
 
 export class Disk {
   readonly root: Inode
-  /** Told before each change; throws to say that it must not be. */
+  /** Called before each change; throws to forbid it. */
   observe: (change: DiskChange, inode: Inode, directory: Inode | null, name: string) => void = () => undefined
   readonly #options: DiskOptions
   readonly #watches = new Map<Inode, Set<WatchListener>>()
   readonly #unsynced = new Set<Inode>()
   readonly #freeNumbers: number[] = []
-  /** One list for each call, newest last: what undoes it, newest last. */
+  /** One list for each call, newest last, of the functions that undo it, newest last. */
   readonly #undo: (() => void)[][] = []
   #numbers = 1
 
@@ -49,7 +49,7 @@ export class Disk {
     return Math.floor(clock() / tickMs) * tickMs
   }
 
-  /** A call begins: what it changes is lost as a whole or not at all. */
+  /** A call begins: its changes are lost as a whole or not at all. */
   begin(): void {
     if (this.#options.isVolatile) this.#undo.push([])
   }
@@ -92,7 +92,7 @@ export class Disk {
     return at ?? null
   }
 
-  /** The same where the path itself may be a symlink to an absolute one. */
+  /** The same, when the path itself may be a symlink to an absolute path. */
   reach(path: string): Inode | null {
     const inode = this.find(path)
     return inode?.kind === 'symlink' ? this.reach(inode.target) : inode
@@ -127,7 +127,7 @@ export class Disk {
     return inode
   }
 
-  /** Nobody holds it any more. */
+  /** No process holds it any more. */
   free(inode: Inode): void {
     if (this.#options.reusesNumbers && !this.#freeNumbers.includes(inode.number)) this.#freeNumbers.push(inode.number)
   }
@@ -138,7 +138,7 @@ export class Disk {
     this.#notifyAt(inode, inode.kind === 'directory' ? 'rename' : 'change')
   }
 
-  /** The new content is this disk's from now on. */
+  /** The new content belongs to this disk from now on. */
   write(inode: Inode, content: Uint8Array<ArrayBuffer>): void {
     this.observe('content', inode, null, '')
     const before = inode.content
@@ -173,7 +173,7 @@ export class Disk {
     this.#watches.clear()
   }
 
-  /** @returns ends it */
+  /** @returns a function that ends the watch */
   watch(directory: Inode, listener: WatchListener): () => void {
     const listeners = this.#watches.get(directory) ?? new Set()
     this.#watches.set(directory, listeners)

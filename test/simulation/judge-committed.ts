@@ -1,10 +1,10 @@
 /**
- * Oracle for what a receiver has recorded as committed: G4, never claimed before it is true, and the half of G3 that
- * says that a changeset is whole.
+ * Oracle for committed changes: G4, a commit is never claimed before it is true, and the half of G3 that says that a
+ * changeset is whole.
  *
- * For every row of the agent's index up to the committed sequence the target holds what the row says, or a state that
- * the path had later (a file that changed while it was packed is sent as it then is). Not for what the receiver owes,
- * nor for what a listing called unsettled until it has another sequence.
+ * For every row of the agent's index up to the committed sequence, the target holds the row's state, or a state that
+ * the path had later (a file that changed while it was packed is sent in its later version). Owed paths are excepted,
+ * and so are paths that a listing called unsettled, until they have another sequence.
  */
 import type { PathFilter } from '../../packages/protocol/src/index.ts'
 import { rowsOf } from './database.ts'
@@ -19,11 +19,11 @@ const KINDS = ['absent', 'file', 'directory', 'symlink']
 interface Row {
   path: string
   sequence: number
-  /** `digest` empty: not known. */
+  /** `digest` is empty when unknown. */
   look: Look
 }
 
-/** How far a receiver's ledger says it is; null: nowhere. */
+/** The position in a receiver's ledger; null: none. */
 export function positionOf(receiver: Machine): { epoch: string; sequence: number; durable: number } | null {
   const [state] = rowsOf(receiver, LEDGER_FILE, 'SELECT epoch, sequence, durable_sequence FROM state')
   const epoch = state?.['epoch']
@@ -36,7 +36,7 @@ export function owedBy(receiver: Machine): Set<string> {
   return new Set(rowsOf(receiver, LEDGER_FILE, 'SELECT path FROM owed').map((row) => String(row['path'])))
 }
 
-/** Whether a commit is recorded as under way. */
+/** Whether the ledger records a commit in progress. */
 export function isAmidBurst(receiver: Machine): boolean {
   return rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM intent').length > 0
 }
@@ -53,7 +53,7 @@ export function judgeCommitted(
   const owed = owedBy(receiver)
   const target = receiver.disk.find(TARGET)
   const inTheWay = target === null ? null : pathsInTheWay(target, (path, kind) => untouchable.excludes(path, kind))
-  // Amid making or removing the staging directory the root's time is in the ledger.
+  // While the staging directory is made or removed, the root's time is in the ledger.
   const isRootTimeKept = rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM state WHERE root_time IS NOT NULL').length > 0
   for (const row of rowsUpTo(agent, position.sequence)) {
     if (row.path === '.' && isRootTimeKept) continue
@@ -72,7 +72,7 @@ export function epochOf(agent: Machine): string | null {
   return typeof value === 'string' ? value : null
 }
 
-/** The highest sequence that the agent's index has given out. */
+/** The highest sequence of the agent's index. */
 export function headOf(agent: Machine): number {
   return Number(rowsOf(agent, INDEX_FILE, "SELECT value FROM meta WHERE name = 'head'")[0]?.['value'] ?? 0)
 }

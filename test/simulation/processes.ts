@@ -1,6 +1,6 @@
 /**
- * The daemons of a simulated farm: the agent's and the receiver's own code for a root, as their main files put it
- * together, less what is HTTP. One object is one life of a process.
+ * The daemons of a simulated farm: the agent's and the receiver's own code for a root, put together as in their main
+ * files, without HTTP. One object is one life of a process.
  */
 
 import { serveRoot } from '../../packages/agent/src/root/serve-root.ts'
@@ -32,13 +32,13 @@ export interface Surroundings {
   scheduler: Scheduler
   network: Network
   tell: Tell
-  /** Something of the product threw what nobody caught. */
+  /** The product threw an error that it did not catch. */
   broke: (who: string, error: unknown) => void
 }
 
 export type AgentSettings = Pick<RootOptions, 'path' | 'exclude' | 'watch' | 'guard'> & {
   compress: boolean
-  /** Somebody accepts what the guard halts for, some seconds later. */
+  /** Whether an operator accepts the guard's halts, some seconds later. */
   isAttended: boolean
 }
 
@@ -49,11 +49,11 @@ export class AgentProcess {
   readonly #machine: Machine
   readonly #resyncs: Resyncs
   readonly #roots = new Map<string, RootFeed>()
-  /** Seconds that changes took to reach a receiver which followed. */
+  /** Seconds that changes took to reach a receiver that follows. */
   readonly propagations: number[] = []
   #feed: RootFeed | null = null
 
-  /** @param settings what its configuration says whenever it is read */
+  /** @param settings returns the configuration whenever it is read */
   constructor(machine: Machine, settings: () => AgentSettings, around: Surroundings) {
     this.#around = around
     this.#settings = settings
@@ -71,14 +71,14 @@ export class AgentProcess {
     })
   }
 
-  /** @throws when it is not up */
+  /** @throws when the agent is not up */
   get feed(): RootFeed {
     const feed = this.#roots.get(ROOT)
     if (feed === undefined) throw new Error('the agent is not up')
     return feed
   }
 
-  /** What the root's thread told last; null: it is not up, or nothing was told yet. */
+  /** The last status of the root's thread; null: it is not up, or has reported nothing yet. */
   get status(): RootStatus | null {
     return this.#roots.get(ROOT)?.status ?? null
   }
@@ -113,7 +113,7 @@ export class AgentProcess {
       }
       const feed = new RootFeed(options, logger(this.process.name, tell), {
         root: ({ state }) => isAttended && state === 'halted' && this.#acceptLater(),
-        // As the admin API does, which shows it to whoever follows.
+        // The admin API does the same for its listeners.
         receiver: (name) => void feed.receiverStatus(name, this.#now()),
         scanned: () => undefined,
         resync: (job) => this.#resyncs.jobChanged(job),
@@ -150,7 +150,7 @@ export class AgentProcess {
     setTimeout(() => void this.#feed?.thread.ask('accept-guard', {}).catch(() => undefined), OPERATOR_MS)
   }
 
-  /** What the stream server does with an upgraded connection. */
+  /** Does what the stream server does with an upgraded connection. */
   #accept(socket: SimulatedSocket, receiver: string): void {
     const feed = this.#feed
     socket.on('error', () => undefined)
@@ -181,7 +181,7 @@ export class ReceiverProcess {
     this.process = newProcess(machine, around)
   }
 
-  /** What it says of itself. @throws when it is not up */
+  /** The receiver's own state. @throws when it is not up */
   get state(): RootState {
     if (this.#root === null) throw new Error(`${this.process.name} is not up`)
     return this.#root.state
@@ -236,7 +236,7 @@ function newProcess(machine: Machine, { tell, broke }: Surroundings): Process {
   return process
 }
 
-/** The daemons' logger, as far as they use it: into the story of the run. */
+/** The part of the daemons' logger that they use: it writes into the story of the run. */
 function logger(who: string, tell: Tell): Logger {
   const line = (level: string) => (details: unknown, message?: string) => {
     if (typeof details === 'string') tell(who, `${level} ${details}`)

@@ -1,5 +1,5 @@
 /**
- * One run: a farm is set up, things go wrong for a while, then nothing goes wrong any more; and at the end all is well.
+ * One run: a farm is set up, faults happen for a while, then they end, and finally everything must be well.
  *
  *   troubles ─▶ heal all but one ─▶ the others get in sync (G9) ─▶ heal it ─▶ in sync (G1) ─▶ quiet ─▶ restarted: nothing
  *   is sent (G5) ─▶ one change: little is sent (G5)
@@ -16,14 +16,14 @@ import { type ReceiverHost, World } from './world.ts'
 export interface Outcome {
   seed: number
   violation: { guarantee: Guarantee; message: string } | null
-  /** The last things that happened. */
+  /** The last events of the run. */
   story: string[]
   turns: number
   simulatedMs: number
 }
 
 const MOST_STORY = 4_000
-/** Longer than the longest pause between two tries of anything. */
+/** Longer than the longest pause between two attempts of anything. */
 const PATIENCE_MS = 1_500_000
 const QUIET_MS = 4_000
 /** The heartbeat's patience, and time to dial and to catch up. */
@@ -77,7 +77,7 @@ async function inSync(world: World, receivers: readonly ReceiverHost[], guarante
   const isSynced = () => receivers.every((host) => world.shortcomings(host).length === 0)
   let checkedAt = 0
   const check = () => {
-    // Looking at whole trees is dear: often enough is every few milliseconds of a farm's time.
+    // Comparing whole trees is expensive: every few milliseconds of a farm's time are often enough.
     if (world.scheduler.now < checkedAt + 20) return false
     checkedAt = world.scheduler.now
     return isSynced()
@@ -88,7 +88,7 @@ async function inSync(world: World, receivers: readonly ReceiverHost[], guarante
 }
 
 async function quiet(world: World): Promise<void> {
-  // The trees may be equal, but for what is protected, while the last change waits on a line that was cut unheard.
+  // The trees may be equal, except for protected paths, while the last change waits on a line that was cut unheard.
   await world.advance(UNHEARD_MS)
   const before = world.lines.segmentBytes
   await world.advance(QUIET_MS)
@@ -97,12 +97,12 @@ async function quiet(world: World): Promise<void> {
     throw new Violation('G5', 'content is sent though nothing happens any more')
 }
 
-/** What is owed for good, because something protected is in its place, is asked for now and then. */
+/** A path that is owed for good, because something protected is in its place, is asked for now and then. */
 function owesNothing({ receivers }: World): boolean {
   return receivers.every(({ machine }) => owedBy(machine).size === 0)
 }
 
-/** A target that has nothing but what is protected looks like one that was emptied, and begins anew. */
+/** A target with nothing but protected paths looks like an emptied one, and begins anew. */
 function areFilled({ receivers }: World): boolean {
   return receivers.every(({ machine, untouchable }) => {
     const entries = [...(machine.disk.find(TARGET)?.entries ?? [])]
@@ -110,7 +110,7 @@ function areFilled({ receivers }: World): boolean {
   })
 }
 
-/** A restart of everybody costs nothing. */
+/** A restart of all daemons costs nothing. */
 async function restarted(world: World): Promise<void> {
   const { segmentBytes, resyncs } = world.lines
   for (const host of world.hosts) world.kill(host)

@@ -1,5 +1,5 @@
 /**
- * Runs seeds of the simulation, in a process of its own, for the product's modules are replaced in it.
+ * Runs seeds of the simulation, in a separate process, because the product's modules are replaced in it.
  *
  *   node test/simulation/run.ts --seed 17            tells the whole story of one seed
  *   node test/simulation/run.ts --from 1 --count 50  prints one line of JSON for each that fails, and one at the end

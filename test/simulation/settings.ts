@@ -1,4 +1,4 @@
-/** What a run is like, all of it drawn from its seed. */
+/** The settings of a run, all of them drawn from its seed. */
 import type { GuardLimits } from '../../packages/agent/src/root-messages.ts'
 import { GOOD, type LineQuality } from './network.ts'
 import { SOURCE } from './places.ts'
@@ -7,10 +7,10 @@ import type { Chance } from './random.ts'
 export interface ReceiverSettings {
   name: string
   quality: LineQuality
-  /** Its state directory is on another filesystem: it stages inside of the root. */
+  /** Its state directory is on another filesystem, so that it stages inside the root. */
   stagesInside: boolean
   protect: readonly string[]
-  /** Something is in the target before it first starts. */
+  /** The target has content before the receiver first starts. */
   isPopulated: boolean
   mostCallMs: number
 }
@@ -24,13 +24,13 @@ export interface Settings {
   exclude: readonly string[]
   guard: GuardLimits
   isAttended: boolean
-  /** Targets are changed by others than receivers: what these have committed need not be there. */
+  /** Others than receivers change the targets: committed changes need not be there. */
   isDrifting: boolean
   compress: boolean
   tickMs: number
   reusesNumbers: boolean
   mostCallMs: number
-  /** Steps of the part in which things go wrong. */
+  /** Steps of the part with faults. */
   steps: number
   receivers: ReceiverSettings[]
 }

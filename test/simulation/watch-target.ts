@@ -1,7 +1,7 @@
 /**
- * Oracle for every single change of a receiver's disk, at the moment at which it is made.
+ * Oracle for every single change of a receiver's disk, at the moment when it is made.
  *
- *   G2  no byte of a visible file is written; what becomes visible is a version that the source had at that path
+ *   G2  no byte of a visible file is written; a file that becomes visible is a version that the source had at that path
  *   G3  the tree changes only while an intent is recorded, or while a resync is under way (no position)
  *   G6  nothing outside the root and the state directory changes, nothing that is protected or excluded does
  */
@@ -21,11 +21,11 @@ const RESERVED = '.rootferry'
 export interface WatchTargetParts {
   machine: Machine
   workload: Workload
-  /** What is protected or excluded at the moment. */
+  /** The paths that are protected or excluded now. */
   untouchable(): PathFilter
-  /** Others change the tree too, so that a resync puts right what was committed. */
+  /** Others change the tree too, so that a resync repairs committed changes. */
   isDrifting: boolean
-  /** The tree, or something else of the receiver, is not what it was. */
+  /** The tree, or another part of the receiver, has changed. */
   changed: () => void
   violated: (violation: Violation) => void
 }
@@ -50,7 +50,7 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
   const { machine } = parts
   const [target, state] = [machine.disk.find(TARGET), machine.disk.find(STATE)]
   const where = directory ?? inode
-  // A file that lost its last name while somebody holds it open is nobody's business.
+  // A file that lost its last name while a process holds it open is not checked.
   if (inode.places.length === 0 && directory === null) return
   if (target === null || !where.isWithin(target)) {
     if (state !== null && !where.isWithin(state) && inode !== state) {

@@ -1,6 +1,6 @@
 /**
- * What happens to the docroot: random operations on a small pool of names, so that they meet. Remembers every state
- * that each path ever had, which is what an oracle holds targets against.
+ * The changes of the docroot: random operations on a small pool of names, so that they meet. Remembers every state that
+ * each path ever had, with which an oracle compares targets.
  */
 
 import { createHash } from 'node:crypto'
@@ -57,7 +57,7 @@ export class Workload {
   #present = new Map<string, Look>()
   #contents = 0
 
-  /** @param place where the docroot is at the moment */
+  /** @param place returns the present path of the docroot */
   constructor(disk: Disk, chance: Chance, place: () => string) {
     this.#place = place
     this.#chance = chance
@@ -168,7 +168,7 @@ export class Workload {
     return true
   }
 
-  /** A few bytes amid a file become others: most of a large one stays. */
+  /** Changes a few bytes within a file: most of a large file stays. */
   #edit(at: string): boolean {
     const size = lstatSync(at)?.size ?? 0
     if (size === 0) return false
@@ -178,7 +178,7 @@ export class Workload {
     return true
   }
 
-  /** Other content under the same size and mtime. */
+  /** Other content with the same size and mtime. */
   #sneak(at: string): boolean {
     const before = lstatSync(at)
     if (before === undefined || before.size === 0) return false
@@ -197,7 +197,7 @@ export class Workload {
     const sort = this.#chance.below(20)
     const size = sort === 0 ? 0 : sort < 14 ? this.#chance.below(1_500) : this.#chance.below(14_000)
     const bytes = sort >= 18 ? this.#chance.below(BEYOND_INLINE) : size
-    // Now and then what another file had: such content need not travel twice.
+    // Now and then the content of another file: such content need not travel twice.
     this.#contents += this.#chance.oneIn(5) ? 0 : 1
     return createHash('shake256', { outputLength: bytes }).update(`content ${this.#contents}`).digest()
   }
@@ -223,7 +223,7 @@ export class Workload {
     return true
   }
 
-  /** Somebody else has changed the docroot. */
+  /** Another program has changed the docroot. */
   noteChange(): void {
     this.#remember()
   }

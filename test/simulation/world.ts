@@ -1,6 +1,6 @@
 /**
- * One simulated farm: an agent's machine, its docroot and those who change it, the machines of some receivers, and the
- * lines between. Starts and stops processes, moves time on, and has the oracles look at every step.
+ * One simulated farm: an agent's machine, its docroot and its changes, the machines of some receivers, and the lines
+ * between them. Starts and stops processes, advances time, and calls the oracles at every step.
  */
 import { PathFilter } from '../../packages/protocol/src/index.ts'
 import { StoredDatabase } from './database.ts'
@@ -29,7 +29,7 @@ const TARGET_DEVICE = 2
 export interface Host {
   machine: Machine
   daemon: AgentProcess | ReceiverProcess | null
-  /** When its supervisor starts it again; null: it runs, or is to stay down. */
+  /** When its supervisor starts it again; null: it runs, or stays down. */
   startAt: number | null
 }
 
@@ -38,7 +38,7 @@ export interface ReceiverHost extends Host {
   caller: Caller
   untouchable: PathFilter
   isChanged: boolean
-  /** It lost power, and nobody has read its ledger since: what it says is not in effect. */
+  /** The machine lost power, and no process has read its ledger since: its content is not in effect. */
   isUnread: boolean
 }
 
@@ -88,7 +88,7 @@ export class World {
     this.#tell(`${this.scheduler.now.toFixed(1).padStart(10)}  ${what}`)
   }
 
-  /** Goes on for so long, or until a condition holds. @returns whether it held. @throws Violation */
+  /** Advances for this long, or until a condition holds. @returns whether it held. @throws Violation */
   async advance(ms: number, until: () => boolean = () => false): Promise<boolean> {
     const end = this.scheduler.now + ms
     for (;;) {
@@ -121,7 +121,7 @@ export class World {
     this.lines.lostPower(machine.name)
   }
 
-  /** Whether a receiver is where the agent is, and looks like it. @returns what is missing; none: it is in sync */
+  /** Compares a receiver with the agent. @returns what is missing; empty: it is in sync */
   shortcomings(host: ReceiverHost): string[] {
     const { machine } = host
     const source = this.agent.machine.disk.reach(this.settings.path)
@@ -135,7 +135,7 @@ export class World {
     const stays = (path: string, kind: Kind) => host.untouchable.excludes(path, kind)
     const wanted = treeOf(source, stays)
     const inTheWay = pathsInTheWay(target, stays)
-    // What is protected can be where something else should be; then it stays, and so does the directory that holds it.
+    // A protected path can be where another object should be; then it stays, and so does the directory that holds it.
     const isBlocked = (path: string) =>
       [...inTheWay].some(
         (above) =>
@@ -150,7 +150,7 @@ export class World {
       .map(({ what }) => what)
   }
 
-  /** Somebody at a machine does something there: calls of the disk that no process makes. */
+  /** A person works at a machine: disk calls that no process makes. */
   at<Result>(host: Host, act: () => Result): Result {
     this.#enter(host.machine)
     try {
@@ -160,7 +160,7 @@ export class World {
     }
   }
 
-  /** The settings have changed: paths stay from now on that did not. */
+  /** The settings have changed: other paths stay from now on. */
   renewFilters(): void {
     for (const host of this.receivers) host.untouchable = this.#untouchable(host.settings)
   }
@@ -190,7 +190,7 @@ export class World {
   }
 
   #broke(who: string, error: unknown): void {
-    // An agent whose own disk is full may fall, as long as it gets up again.
+    // An agent whose own disk is full may fail, as long as it recovers.
     if (who === 'agent' && this.agent.machine.isInTrouble) return
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#violation ??= new Violation('sound', `a thread of ${who} ended: ${what}`)

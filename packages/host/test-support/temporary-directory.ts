@@ -9,7 +9,7 @@ export class TemporaryDirectory implements Disposable {
   readonly path: string
   readonly descriptor: number
 
-  /** @param parent on which filesystem */
+  /** @param parent a directory on the wanted filesystem */
   constructor(parent = tmpdir()) {
     this.path = fs.mkdtempSync(join(parent, 'rootferry-calls-'))
     this.descriptor = fs.openSync(this.path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
@@ -29,7 +29,7 @@ export class TemporaryDirectory implements Disposable {
   }
 }
 
-/** @throws where this runtime has no node:ffi: the pinned runtime does */
+/** @throws when this runtime has no node:ffi; the pinned runtime has it */
 export function libc(): SystemCalls {
   const { calls, fault } = libcCalls()
   if (calls === null) throw new Error(fault)

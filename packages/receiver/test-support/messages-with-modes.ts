@@ -1,4 +1,4 @@
-/** A segment and a listing of a file, a directory and a symlink with given modes. */
+/** Test support: a segment and a listing of a file, a directory and a symlink with given modes. */
 import type { Listing, Segment } from '@rootferry/protocol'
 
 const MTIME = 1_800_000_000_000_000

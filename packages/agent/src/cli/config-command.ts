@@ -1,4 +1,7 @@
-/** The `config` verbs: what is wrong with a file, what takes effect, which pattern decides about a path. */
+/**
+ * The `config` verbs: the faults of a file, the configuration that takes effect, and the pattern that decides about a
+ * path.
+ */
 import { lstatSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { effectiveYaml, readConfigFile, type Terminal } from '@rootferry/host/daemon'
@@ -60,7 +63,7 @@ function shown(file: string): string {
   return `# ${file} as it takes effect\n${effectiveYaml(AgentFile, { ...value, roots: Object.fromEntries(roots) }, notes)}`
 }
 
-/** In the order in which they count. */
+/** The patterns in the order in which they count. */
 function patternsOf(root: { preset?: string; exclude?: string[] }): (NamedPattern & { isPreset: boolean })[] {
   const [name, preset] = Object.entries(PRESETS).find(([known]) => known === root.preset) ?? ['', {}]
   return [
@@ -69,7 +72,7 @@ function patternsOf(root: { preset?: string; exclude?: string[] }): (NamedPatter
   ]
 }
 
-/** @throws Failure: 2 for a root or path that cannot be meant, 78 for a bad file */
+/** @throws Failure: 2 for an unknown root or a path outside it, 78 for a bad file */
 function explained(file: string, name: string, typed: string): string {
   const served = readAgentConfig(file).roots.find((root) => root.name === name)
   const root = readConfigFile(file, AgentFile).value.roots[name]
@@ -94,7 +97,7 @@ function pathInRoot(typed: string, root: string): string {
   return path
 }
 
-/** What is there decides; else what the person typed. */
+/** The object on disk decides; if there is none, the path as it was typed. */
 function kindAt(root: string, path: string, typed: string): MatchedKind {
   try {
     const status = lstatSync(resolve(root, path))

@@ -1,4 +1,4 @@
-/** The `init` verb: a first agent.yaml, checked before it takes its place, and never in the place of one that is there. */
+/** The `init` verb: writes a first agent.yaml, which is checked first and never replaces an existing file. */
 import { chmodSync, existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Terminal } from '@rootferry/host/daemon'
@@ -71,7 +71,7 @@ function writeNew(file: string, text: string): void {
   try {
     const isThere = existsSync(directory)
     makeDirectories(directory, 0o755)
-    // The umask keeps what the daemon makes from others; a configuration is for everybody to read.
+    // The umask hides the daemon's own files from others, but everybody may read the configuration.
     if (!isThere) chmodSync(directory, 0o755)
     const trial = mkdtempSync(join(directory, '.init-'))
     try {
@@ -79,7 +79,7 @@ function writeNew(file: string, text: string): void {
       writeFileSync(draft, text)
       chmodSync(draft, 0o644)
       check(draft)
-      // A link does not replace what is there.
+      // A link does not replace an existing file.
       linkSync(draft, file)
     } finally {
       rmSync(trial, { recursive: true })
@@ -91,7 +91,7 @@ function writeNew(file: string, text: string): void {
   }
 }
 
-/** Faults are those of the words on the command line: the file is not for anybody to see. */
+/** Faults are reported for the words of the command line, because the draft is not shown to anyone. */
 function check(draft: string): void {
   try {
     readAgentConfig(draft)

@@ -1,4 +1,4 @@
-/** What decides about a path is told as the filter decides it. */
+/** The explanation of a path names the pattern by which the filter decides. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PathFilter } from '@rootferry/protocol'

@@ -1,18 +1,18 @@
 /**
  * Which pattern decides whether a path is sent: for `config explain`. The rule is that of `PathFilter`: an excluded
- * directory excludes what is below it, and of the patterns that match a path the last one decides. Pure.
+ * directory excludes everything below it, and the last pattern that matches a path decides. Pure.
  */
 import { type MatchedKind, PathFilter } from '@rootferry/protocol'
 
 export interface NamedPattern {
   pattern: string
-  /** As a sentence goes on: `in exclude`, `of the preset wordpress (page caches of plugins)`. */
+  /** A part of a sentence: `in exclude`, `of the preset wordpress (page caches of plugins)`. */
   source: string
 }
 
 export interface PathExplanation {
   isExcluded: boolean
-  /** The path itself, or the directory above it that is excluded. */
+  /** The path itself, or the excluded directory above it. */
   decidedAt: string
   /** Null: no pattern matches. */
   pattern: NamedPattern | null
@@ -37,7 +37,7 @@ function lastMatch(patterns: readonly NamedPattern[], path: string, kind: Matche
   return patterns.findLast(matches) ?? null
 }
 
-/** The directories above a path, from the top. */
+/** The directories above a path, from the top down. */
 function ancestors(path: string): string[] {
   const parts = path.split('/')
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'))

@@ -4,7 +4,7 @@ import { PRESET_NAMES } from './presets.ts'
 
 export interface NewAgentYaml {
   listen: string
-  /** Null: none. */
+  /** Null: no preset. */
   preset: string | null
   /** Name → directory. */
   roots: ReadonlyMap<string, string>

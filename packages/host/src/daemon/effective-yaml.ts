@@ -1,7 +1,8 @@
 /**
- * A configuration as it takes effect, as YAML: what a file says, with the default of every setting that it leaves out.
+ * A configuration as it takes effect, as YAML: the settings of a file, with the default of every setting that it leaves
+ * out.
  *
- * Defaults come from the schema's `default`, so a setting with another source of its value is not added. The result is a
+ * Defaults come from the schema's `default`, so a setting whose value has another source is not added. The result is a
  * configuration file of the same meaning. Pure.
  */
 import { Document, isCollection, isNode } from 'yaml'
@@ -40,7 +41,7 @@ function completed(schema: unknown, value: unknown, path: readonly string[], com
     const child = completed(object(properties)[key] ?? every, given[key], [...path, key], comments)
     return child === undefined ? [] : [[key, child] as const]
   })
-  // A mapping that is neither there nor has a default inside stays away.
+  // A mapping that is absent and has no default inside is left out.
   return value === undefined && all.length === 0 ? undefined : Object.fromEntries(all)
 }
 

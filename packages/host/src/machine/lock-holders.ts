@@ -1,11 +1,11 @@
 /**
- * Who holds a lock on a directory, as far as this process may see, and whether the holder counts.
+ * The holders of a lock on a directory, as far as this process may see them, and whether each of them counts.
  *
- * Anybody who may read a directory can lock it. So a holder counts when it runs as root, as ourselves or as the owner of
- * the directory, or when its command is one of our daemons; any other is a stranger, who must not be able to keep a
- * daemon from starting. A holder in another container cannot be seen, and counts.
- * The kernel names the process that called flock. Where that was a `flock` command it has ended, so our daemons are
- * found by their command, and by the directory that they hold open.
+ * Any user who may read a directory can lock it. So a holder counts when it runs as root, as our own user or as the
+ * owner of the directory, or when its command is one of our daemons. Any other holder is a stranger, who must not be
+ * able to keep a daemon from starting. A holder in another container cannot be seen, and counts. The kernel names the
+ * process that called flock; a `flock` command has ended by then, so our daemons are found by their command and by the
+ * directory that they hold open.
  */
 import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { errorCode } from './failure.ts'
@@ -14,7 +14,7 @@ export interface LockHolder {
   pid: number
   uid: number
   role: 'agent' | 'receiver' | null
-  /** Whether it has to be respected. */
+  /** Whether the holder must be respected. */
   counts: boolean
 }
 
@@ -40,7 +40,7 @@ function roleOf(pid: number): LockHolder['role'] {
   return name === 'agent' || name === 'receiver' ? name : null
 }
 
-/** The device is left out: some filesystems give directories another one than their locks. */
+/** The device is left out: on some filesystems directories have another device number than their locks. */
 function namedByKernel(locks: string, inode: number): Set<number> {
   const found = locks.split('\n').flatMap((line) => {
     // 1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF
@@ -67,7 +67,7 @@ function namesIn(directory: string): string[] {
   }
 }
 
-/** Empty when it cannot be read, or is gone: nothing is known then. */
+/** Empty when the file cannot be read, or is gone: then nothing is known. */
 function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8')

@@ -1,4 +1,4 @@
-/** The kernel's list of mounts, as proc_pid_mountinfo(5) has it. */
+/** The kernel's list of mounts, in the form of proc_pid_mountinfo(5). */
 import { readFileSync } from 'node:fs'
 import { errorCode } from './failure.ts'
 
@@ -7,7 +7,7 @@ export interface Mount {
   device: string
   /** The part of that filesystem that is mounted: `/` when all of it is. */
   part: string
-  /** Absolute path of the place where it is seen. */
+  /** Absolute path of the mount point. */
   place: string
   /** `ext4`, `nfs4`, `tmpfs` … */
   type: string
@@ -15,7 +15,7 @@ export interface Mount {
 
 const MOUNTS = '/proc/self/mountinfo'
 
-/** @returns an empty text where there is no such list. @throws the system error */
+/** @returns an empty text when there is no such list. @throws the system error */
 export function readMounts(): string {
   try {
     return readFileSync(MOUNTS, 'utf8')
@@ -25,7 +25,7 @@ export function readMounts(): string {
   }
 }
 
-/** In the order of the list: of several mounts at one place the last is the one that is seen. */
+/** In the order of the list: when several mounts are at one place, the last one is visible. */
 export function parseMounts(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     // 36 35 98:0 /part /place options optional… - type source options
@@ -35,7 +35,7 @@ export function parseMounts(text: string): Mount[] {
   })
 }
 
-/** Blanks, tabs, newlines and backslashes are written as octal numbers. */
+/** The kernel writes blanks, tabs, newlines and backslashes as octal numbers. */
 function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

@@ -1,7 +1,7 @@
 /**
- * Roots that are, hold or lie in each other are told apart from neighbours, whichever comes first, across namespaces and
- * mounts, and a stranger cannot take their place. Other processes are real ones; what needs a privilege is skipped
- * without it.
+ * Roots that equal, contain or lie in each other are told apart from neighbours, whichever comes first, across
+ * namespaces and mounts, and a stranger cannot block them. Other processes are real; a case that needs a privilege is
+ * skipped without it.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'

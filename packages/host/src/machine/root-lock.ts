@@ -1,15 +1,16 @@
 /**
- * Keeps daemons of one machine apart that would harm each other: two receivers on one target, and a target that is, holds
- * or lies in the root of an agent or of another receiver, whichever starts second.
+ * Keeps daemons of one machine apart that would harm each other: two receivers on one target, and a target that equals,
+ * contains or lies in the root of an agent or of another receiver, whichever starts second.
  *
  *   the root itself       locked exclusively
  *   directories above it  locked shared, by every path and mount by which they can be seen
  *
- * So whoever is a root conflicts with whoever has that directory above or in its place, and neighbours do not. The locks
- * are those of `tryLock`: nothing is written, nothing is left behind, and a container that shares the volume is bound too.
- * Agents read, so agents do not mind each other. A stranger's lock is passed over with a warning, see LockHolder.
- * Not covered: other machines that mount the same network filesystem; a root in which another filesystem is mounted
- * whose own directories are a root elsewhere; holders that came when a stranger's lock had been passed over.
+ * So a root conflicts with every daemon that has the same directory as its root or above its root, and neighbours do
+ * not conflict. The locks are those of `tryLock`: nothing is written, nothing is left behind, and a container that
+ * shares the volume is bound too. Agents only read, so agents do not conflict with each other. A stranger's lock is
+ * ignored with a warning, see LockHolder. Not covered: other machines that mount the same network filesystem; a root in
+ * which another filesystem is mounted whose own directories are a root elsewhere; holders that came after a stranger's
+ * lock was ignored.
  */
 import { closeSync, constants, existsSync, fstatSync, openSync, realpathSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
@@ -21,7 +22,7 @@ import { type Mount, parseMounts, readMounts } from './mounts.ts'
 import { tryLock } from './try-lock.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK
-/** Of directories as /tmp, which others lock for a moment to clean them up. */
+/** Directories such as /tmp, which others lock for a moment to clean them up. */
 const STICKY_FOR_ALL = 0o1002
 
 export type RootRole = 'agent' | 'receiver'
@@ -29,7 +30,7 @@ export type RootRole = 'agent' | 'receiver'
 export interface RootLockParts {
   role: RootRole
   systemCalls: SystemCallsSetting
-  /** Something that the operator should know, and that keeps nobody from working. */
+  /** Something that the operator should know, and that does not stop the daemon. */
   warn(message: string, details: Record<string, unknown>): void
 }
 
@@ -40,7 +41,7 @@ export class RootLock implements Disposable {
   readonly #locks: LockCalls | null
 
   /**
-   * @param path absolute; of one that is not there yet only what is above it is locked
+   * @param path absolute; when it does not exist yet, only the directories above it are locked
    * @throws Failure with one line when another daemon is in the way; the system error when it cannot be opened
    */
   constructor(path: string, parts: RootLockParts) {
@@ -68,7 +69,8 @@ export class RootLock implements Disposable {
     try {
       this.#hold(directory, 'shared', seen)
     } catch (error) {
-      // One that may not be read, or a place that a later mount covers: no other daemon of ours is harmed by that.
+      // A directory that may not be read, or a place that a later mount covers: no other daemon of ours is harmed by
+      // that.
       if (error instanceof Failure || errorCode(error) === undefined) throw error
     }
   }
@@ -90,13 +92,13 @@ export class RootLock implements Disposable {
         this.#parts.warn('nothing keeps another daemon away from this root', { path: this.#path, why })
       }
     } finally {
-      // Whoever has a directory open is taken for a holder of its lock.
+      // A process that has a directory open is taken for a holder of its lock.
       if (isHeld) this.#descriptors.push(descriptor)
       else closeSync(descriptor)
     }
   }
 
-  /** @throws Failure, unless none of the holders minds, or counts */
+  /** @throws Failure, unless no holder conflicts, or none counts */
   #refuse(directory: string, manner: 'shared' | 'exclusive', status: Stats): void {
     const { role, warn } = this.#parts
     const holders = lockHolders(status)
@@ -135,7 +137,7 @@ function identityOf({ dev, ino }: Stats): string {
 }
 
 /**
- * Every directory above `path` but `/`, by all mounts in which it can be seen; some may not be there.
+ * Every directory above `path` except `/`, by all mounts through which it is visible; some may not exist.
  * @param path absolute, symlinks resolved
  */
 export function directoriesAbove(path: string, mounts: readonly Mount[]): string[] {

@@ -1,9 +1,10 @@
 /**
  * flock(2) on an open file or directory. Where libc cannot be called, util-linux's or BusyBox's `flock` locks a
- * descriptor that it inherits, and the lock stays with our descriptor when that command has ended.
+ * descriptor that it inherits, and the lock stays with our descriptor after that command has ended.
  *
- * The kernel keeps such a lock with the inode, so it holds in every namespace and through every mount of the machine,
- * needs no more than the permission to read, changes nothing on disk, and goes when the process ends, however it ends.
+ * The kernel keeps such a lock with the inode, so it holds in every namespace and through every mount of the machine.
+ * It needs only the permission to read, changes nothing on disk, and is released when the process ends, however it
+ * ends.
  */
 import { spawnSync } from 'node:child_process'
 import { errorCode } from './failure.ts'
@@ -15,7 +16,7 @@ export type LockOutcome = 'locked' | 'held' | 'impossible'
 const HELD = 1
 const PATIENCE_MS = 10_000
 
-/** Does not wait for a lock that somebody else holds. Takes some milliseconds without libc. */
+/** Does not wait for a lock that another process holds. Takes some milliseconds without libc. */
 export function tryLock(descriptor: number, manner: 'shared' | 'exclusive', locks: LockCalls | null): LockOutcome {
   return locks === null ? byCommand(descriptor, manner) : byLibc(descriptor, manner, locks)
 }

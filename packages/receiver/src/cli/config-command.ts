@@ -1,4 +1,4 @@
-/** The `config` verbs: what is wrong with a file, and what a file may say. */
+/** The `config` verbs: the faults of a file, and the schema of a file. */
 import type { Terminal } from '@rootferry/host/daemon'
 import type { Command } from 'commander'
 import { ReceiverFile, readReceiverConfig } from '../config/receiver-yaml.ts'

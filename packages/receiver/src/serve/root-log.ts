@@ -1,4 +1,4 @@
-/** What the log says when something happens to a root: a line, or none. Pure. */
+/** The log line for each event of a root, or none. Pure. */
 import { printable } from '@rootferry/host/machine'
 import { firstJoinLine } from './first-join.ts'
 import type { RootEvent, RootState } from './root-state.ts'

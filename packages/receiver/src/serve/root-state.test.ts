@@ -1,4 +1,4 @@
-/** What each event makes of a root: a table of the fields that it changes, and of no other. */
+/** The effect of each event on a root: a table of the fields that it changes, and of no others. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MOST_KNOWN } from '../root-messages.ts'

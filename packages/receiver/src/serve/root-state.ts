@@ -1,7 +1,7 @@
 /**
- * What one root is like, as status, readiness and metrics tell it: a value that each event replaces. Pure.
+ * The state of one root for status, readiness and metrics: a value that each event replaces. Pure.
  *
- * Events come from the disk thread, from the link, and from those who start and stop both. INVARIANT: nobody but
+ * Events come from the disk thread, from the link, and from the code that starts and stops both. INVARIANT: only
  * `nextRootState` makes a state from another.
  */
 import {
@@ -18,38 +18,38 @@ export interface RootState {
   readonly root: string
   readonly phase: Phase
   readonly connected: boolean
-  /** Since when it is not connected. */
+  /** The time since which it is not connected. */
   readonly disconnectedAt: Date | null
-  /** It was live once since this process started. */
+  /** The root was live once since this process started. */
   readonly synced: boolean
   readonly sequence: number
   readonly durableSequence: number
-  /** The agent's sequence, as far as it has told. */
+  /** The agent's head, as far as the agent has reported it. */
   readonly head: number
   readonly staged: { readonly entries: number; readonly bytes: number }
   readonly lastError: string | null
   readonly failing: string | null
   readonly problems: readonly PathProblem[]
   readonly trash: TrashStatus
-  /** What resyncs have found since this process started. */
+  /** Differences that resyncs have found since this process started. */
   readonly differences: { readonly missing: number; readonly changed: number; readonly extraneous: number }
-  /** What the first join was going to do, if there was one since this process started. */
+  /** The plan of the first join, if there was one since this process started. */
   readonly firstJoin: FirstJoin | null
 }
 
 export type RootEvent =
   | DiskEvent
-  /** The disk thread is ready; what an earlier one said of failures and problems is found out anew. */
+  /** The disk thread is ready; failures and problems that an earlier thread reported are found out anew. */
   | { type: 'opened' }
   /** The target cannot be opened. */
   | { type: 'refused'; message: string }
   | { type: 'died' }
-  /** The disk thread has told its position for a new connection. */
+  /** The disk thread has reported its position for a new connection. */
   | { type: 'position'; position: HelloPosition }
   | { type: 'connected' }
-  /** `error` is null when it was asked for. */
+  /** `error` is null when the disconnection was requested. */
   | { type: 'disconnected'; error: string | null; at: Date }
-  /** It takes the place of a root that was closed for other settings. */
+  /** This root replaces one that was closed for other settings. */
   | { type: 'succeeded'; before: RootState }
 
 export function newRootState(root: string, now: Date): RootState {

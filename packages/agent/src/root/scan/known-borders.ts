@@ -1,16 +1,16 @@
 /**
  * The filesystems that are known to be mounted below a root, and which of them are missing.
  *
- * What lies across a border is served like everything else. But when a border vanishes (it was unmounted, or is not
- * mounted yet after a boot), the entries behind it are not deleted: their storage is away. The root then halts like one
- * that is away itself, until the filesystem is back or an operator accepts that it is gone.
+ * Entries across a border are served like all others. But when a border vanishes (the filesystem was unmounted, or is
+ * not mounted yet after a boot), the entries behind it are not deleted: their storage is away. The root then halts as
+ * if it were away itself, until the filesystem is back or an operator accepts that it is gone.
  * INVARIANT: a border is forgotten only when nothing of the index lies behind it, or by `accept`.
  */
 import { type Border, borderId } from '@rootferry/host/machine'
 
 export interface KnownBordersParts {
   borders: { refresh(): boolean; readonly all: Iterable<Border> }
-  /** What an earlier life of the agent wrote down; null: nothing yet. */
+  /** The borders that an earlier life of the agent recorded; null: none yet. */
   remembered: string | null
   remember(text: string): void
   /** Whether the index has entries below a path. */
@@ -31,7 +31,7 @@ export class KnownBorders {
     this.#known = new Map(entries.map((border) => [borderId(border), border]))
   }
 
-  /** Why nothing may be taken for deleted at present, or null. Looks at what is mounted now. @throws the system error */
+  /** Why no entry may be taken for deleted now, or null. Reads the present mounts. @throws the system error */
   missing(): string | null {
     const { borders, holdsEntries } = this.#parts
     borders.refresh()
@@ -47,19 +47,19 @@ export class KnownBorders {
     return null
   }
 
-  /** Whether a filesystem that was missing is mounted again; says so once. */
+  /** Whether a missing filesystem is mounted again; true once. */
   isBack(): boolean {
     if (!this.#isAwaited || this.missing() !== null) return false
     this.#isAwaited = false
     return true
   }
 
-  /** A scan of the whole tree has passed: what is mounted now is known from here on. */
+  /** A scan of the whole tree has passed: the present mounts are known from now on. */
   passed(): void {
     this.#know([...this.#known.values(), ...this.#parts.borders.all])
   }
 
-  /** What is missing stays away: an operator said so. */
+  /** An operator has accepted that the missing filesystems stay away. */
   accept(): void {
     this.#parts.borders.refresh()
     this.#know([...this.#parts.borders.all])

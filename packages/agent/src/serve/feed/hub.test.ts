@@ -1,11 +1,13 @@
-/** What sessions share: a plan for everybody at a cursor, until a segment brings something else than was planned. */
+/** What sessions share: one plan for all sessions at a cursor, until a segment differs from its plan. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PackedSegment, PlanSummary, ToRoot } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 import { Hub } from './hub.ts'
 
-/** A root's thread that answers at once: each plan is another one, and a segment is as planned unless it says so. */
+/**
+ * A root's thread that answers at once: each plan is new, and a segment is as planned unless the test says otherwise.
+ */
 class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
   readonly told: ToRoot['type'][] = []
   isAsPlanned = true
@@ -58,7 +60,7 @@ test('who gets a segment that is not as planned shares no plan of before: it may
   hub.leave(behind)
   const fresh = await hub.join(5, 'live')
   assert.notEqual(fresh.id, ahead.id)
-  // Those who were at the old one end it undisturbed, and the fresh one stays.
+  // Sessions at the old plan finish it undisturbed, and the new plan stays.
   hub.leave(ahead)
   assert.equal((await hub.join(5, 'live')).id, fresh.id)
 })

@@ -1,9 +1,9 @@
 /**
- * How far each receiver of a root is, and since when there is something newer: what outlives a session and, through the
- * root's index, the agent.
+ * How far each receiver of a root is, and since when there are newer changes: the part of a receiver that outlives its
+ * session and, through the root's index, the agent.
  *
- * INVARIANT: what a receiver has confirmed is in the index within SAVE_MS. Knows nothing of connections, except who has
- * one: a receiver that is connected counts as seen, though it may have nothing to confirm for weeks.
+ * INVARIANT: a confirmed sequence is in the index within SAVE_MS. Knows nothing of connections, except which receivers
+ * have one: a connected receiver counts as seen, though it may have nothing to confirm for weeks.
  */
 import type { RootRequests } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
@@ -49,7 +49,7 @@ export class Watermarks {
     ]
   }
 
-  /** Takes over what an earlier life of the agent knew. */
+  /** Takes over the knowledge of an earlier life of the agent. */
   restore({ watermarks, headTimes }: RootRequests['memory']['answers']): void {
     this.#headTimes.restore(decodeHeadTimes(headTimes))
     for (const { name, committed, durable, seen } of watermarks) {
@@ -71,7 +71,7 @@ export class Watermarks {
     return this.#byReceiver.get(receiver) ?? null
   }
 
-  /** How much the receiver has not committed, and the age of the oldest change of that. */
+  /** How much the receiver has not committed, and the age of the oldest of these changes. */
   lagOf(receiver: string, now: Date): { sequences: number; seconds: number } {
     const committed = this.of(receiver)?.committed ?? 0
     const sequences = Math.max(0, this.#head - committed)
@@ -106,7 +106,7 @@ export class Watermarks {
     this.#unsaved.delete(receiver)
   }
 
-  /** Saves everything; to be called while the connections still count. */
+  /** Saves everything; call it while the connections still count. */
   close(): void {
     for (const receiver of this.#parts.connected()) this.#unsaved.add(receiver)
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)

@@ -1,6 +1,6 @@
 /**
- * Bounds the memory of the differences that resyncs have named: all jobs together keep at most MOST_KEPT_CHARACTERS, and
- * when there are more, the jobs that reported first lose theirs. The numbers of a job always stay. Pure.
+ * Bounds the memory of the differences that resyncs have named: all jobs together keep at most MOST_KEPT_CHARACTERS,
+ * and beyond that the jobs that reported first lose theirs. The numbers of a job always stay. Pure.
  */
 import type { ResyncJob } from './resync-job.ts'
 import { MOST_DIFFERENCES } from './resync-status.ts'
@@ -12,17 +12,17 @@ const LEAST_OF_JOB = 10
 /** A difference without its path. */
 const RECORD_CHARACTERS = 64
 
-/** How many differences each of so many jobs may name. */
+/** How many differences each of this many jobs may name. */
 export function shareOf(jobs: number): number {
   return Math.min(MOST_DIFFERENCES, Math.max(LEAST_OF_JOB, Math.floor(MOST_OF_RESYNC / Math.max(1, jobs))))
 }
 
 export class KeptDifferences {
-  /** Characters of each job that has named any, the job that reported first in front. */
+  /** Characters of each job that has named differences, the job that reported first in front. */
   readonly #characters = new Map<ResyncJob, number>()
   #total = 0
 
-  /** To be called when the numbers of the job have changed. */
+  /** Call it when the numbers of the job have changed. */
   weigh(job: ResyncJob): void {
     const { differences } = job.figures
     this.#count(

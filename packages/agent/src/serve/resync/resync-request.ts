@@ -1,6 +1,6 @@
 /**
- * What an operator's request for a resync means for this agent: which roots and which receivers it covers, and whether
- * it can be carried out. Pure.
+ * The meaning of an operator's request for a resync: which roots and which receivers it covers, and whether it can be
+ * carried out. Pure.
  */
 import { isWithin, LIMITS, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import type { ResyncOrder } from './resync-job.ts'
@@ -27,7 +27,7 @@ export class ResyncRefused extends Error {
   }
 }
 
-/** What the agent knows of its receivers. */
+/** The agent's knowledge of its receivers. */
 export interface Grants {
   /** Names of all receivers that may connect. */
   receivers(): string[]
@@ -61,8 +61,8 @@ export function rootsOf<Root>({ root }: ResyncRequest, roots: ReadonlyMap<string
 }
 
 /**
- * Root and receiver of each job. A receiver need not have every root: it takes part for the roots that it was connected
- * to before, and for those that it was named for.
+ * Root and receiver of each job. A receiver need not have every root: it takes part in the roots that it has connected
+ * to before, and in those for which it was named.
  * @throws ResyncRefused
  */
 export function coverageOf(

@@ -2,7 +2,7 @@
 import type { ResyncReceiver, ResyncStatus, ResyncSummary } from '../api-schemas.ts'
 import type { ResyncJob, ResyncOrder } from './resync-job.ts'
 
-/** Differences that are named of each receiver. */
+/** Differences that are named for each receiver. */
 export const MOST_DIFFERENCES = 1_000
 
 export interface Resync {

@@ -1,4 +1,6 @@
-/** Both implementations, driven through the same random operations in trees of their own: they do and say the same. */
+/**
+ * Both implementations, driven through the same random operations in trees of their own: results and errors are equal.
+ */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { test } from 'node:test'
@@ -66,7 +68,7 @@ test('libc and portable do the same and say the same, whatever is done', () => {
   )
 })
 
-/** A tree with a directory `d`, and an implementation at work in it. */
+/** A tree with a directory `d`, and an implementation that works in it. */
 class Driven implements Disposable {
   readonly #place = new TemporaryDirectory()
   readonly #paths: PathCalls
@@ -91,7 +93,7 @@ class Driven implements Disposable {
   picture(): unknown[] {
     const seen: unknown[] = []
     for (const directory of [this.#place.descriptor, this.#below]) {
-      // It may have been removed.
+      // The directory may have been removed.
       if (this.#paths.statusOf(directory).links === 0) continue
       const names = this.#paths.list(directory, '.').map((entry) => entry.name)
       for (const each of names.sort(byText)) seen.push([String(each), told(this.#paths.status(directory, each))])
@@ -150,7 +152,7 @@ function byText(one: Name, other: Name): number {
   return String(one) < String(other) ? -1 : 1
 }
 
-/** What must be alike in two trees: times only where they were set. */
+/** The part of a status that must be equal in two trees: times only where they were set. */
 function told(status: Status): unknown {
   const { kind, mode, uid, gid, size, links, device, mtimeSeconds, mtimeNanoseconds } = status
   const wasSet = mtimeSeconds < 1_000_000

@@ -4,7 +4,7 @@
  *   struct passwd  name* · password* · uid(32) · gid(32) · …
  *   struct group   name* · password* · gid(32) · …
  *
- * What the pointers point to lies in `bulk`, which is given to the call for that; a pointer elsewhere is not followed.
+ * The pointers lead into `bulk`, which the call gets for that purpose; a pointer elsewhere is not followed.
  */
 import { constants } from 'node:os'
 import type { LibcFunctions } from './libc-library.ts'
@@ -14,11 +14,14 @@ import { systemError } from './system-error.ts'
 
 const { ENOENT, ESRCH, EBADF, EPERM } = constants.errno
 const ROOM = BigInt(BULK_BYTES)
-/** In 64-bit words, behind the struct itself: where the call puts the pointer that is null when there is no such account. */
+/**
+ * Index of the 64-bit word behind the struct in which the call puts its result pointer, null when there is no such
+ * account.
+ */
 const RESULT_INDEX = 32
-/** What these calls may say instead of finding nothing; see getpwnam(3). */
+/** Errors that mean that there is no such account; see getpwnam(3). */
 const NOT_FOUND = new Set([0, ENOENT, ESRCH, EBADF, EPERM])
-/** In 32-bit words. */
+/** Index of a 32-bit word. */
 const ID_INDEX = 4
 
 export class LibcAccounts implements AccountCalls {

@@ -32,7 +32,7 @@ export class LibcAttributes implements AttributeCalls {
         : this.#calls.llistxattr(this.#memory.location(descriptor, name, 'llistxattr'), bulk, ROOM),
     )
     if (bytes < 0) throw this.#failure('listxattr', name)
-    // Each name ends with NUL.
+    // Each name ends with a NUL.
     return bytes === 0 ? [] : bulkBytes.toString('utf8', 0, bytes - 1).split('\0')
   }
 

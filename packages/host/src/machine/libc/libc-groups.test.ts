@@ -1,4 +1,4 @@
-/** Attributes, ranges, watches, accounts and locks by libc, held against the programs that everybody uses for them. */
+/** Attributes, ranges, watches, accounts and locks by libc, compared with the usual programs for them. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -28,7 +28,7 @@ class OpenFile implements Disposable {
   }
 }
 
-/** @returns whether the program is here; where it is not, the test says so */
+/** @returns whether the program is installed; if not, the test says so */
 function has(t: TestContext, program: string): boolean {
   if (spawnSync(program, ['--version']).error === undefined) return true
   t.skip(`no ${program} here`)

@@ -3,8 +3,8 @@
  *
  * All functions exist in glibc 2.30 and later under these names on amd64 and arm64, where `int`, `mode_t`, `uid_t` have
  * 32 bits and `long`, `off_t`, `size_t` 64. Arguments that C calls variadic (`open`'s mode, `ioctl`'s pointer) are
- * passed like others on both. INVARIANT: every pointer that is passed is of LibcMemory, so it is good for as long as
- * this library is.
+ * passed like others on both. INVARIANT: every pointer that is passed belongs to LibcMemory, so it is valid for as long
+ * as this library exists.
  */
 import type { Ffi } from './load-ffi.ts'
 import type { Name } from './system-calls.ts'
@@ -16,7 +16,7 @@ const I64 = 'i64'
 const U64 = 'u64'
 const POINTER = 'pointer'
 
-/** Grouped as the interface is. */
+/** Grouped as in the interface. */
 export const SIGNATURES = {
   openat: { arguments: [I32, POINTER, I32, U32], return: I32 },
   close: { arguments: [I32], return: I32 },
@@ -80,11 +80,11 @@ export class LibcLibrary {
   constructor(ffi: Ffi) {
     this.#ffi = ffi
     this.functions = bindFunctions(ffi)
-    // A thread's errno stays where it is for the life of the thread.
+    // The address of a thread's errno stays the same for the life of the thread.
     this.#errno = this.functions.__errno_location()
   }
 
-  /** Right after a call that failed: the engine may make calls of its own at any time. */
+  /** Read right after a call that failed: the engine may make calls of its own at any time. */
   errno(): number {
     return this.#ffi.getInt32(this.#errno)
   }

@@ -1,10 +1,10 @@
 /**
  * The memory that is passed to libc: one piece for the life of a thread, so that no call allocates and no pointer
- * outlives what it points to.
+ * outlives its memory.
  *
  *   first │ second │ struct │ bulk
  *
- * `first` and `second` take names and paths, `struct` what a call fills in, `bulk` listings, values and events.
+ * `first` and `second` hold names and paths, `struct` the results of a call, `bulk` listings, values and events.
  * INVARIANT: every name in `first` and `second` ends with NUL and has no other.
  */
 import { constants } from 'node:os'
@@ -12,7 +12,7 @@ import type { Ffi } from './load-ffi.ts'
 import type { Name } from './system-calls.ts'
 import { badName, systemError } from './system-error.ts'
 
-/** The longest path that the kernel takes, its NUL included. */
+/** The longest path that the kernel accepts, its NUL included. */
 const PATH_BYTES = 4096
 const SECOND = PATH_BYTES
 const STRUCT = 2 * PATH_BYTES
@@ -92,7 +92,7 @@ export class LibcMemory {
     if (length === 0 || isParent || this.#hasSlash(at, length)) throw badName(syscall, name)
   }
 
-  /** One pass for what nearly all names are. @returns false for a name that wants a closer look */
+  /** One pass, which is enough for nearly all names. @returns false for a name that needs a closer look */
   #writePlain(name: string, at: number): boolean {
     const { length } = name
     if (length === 0 || length >= PATH_BYTES || name === '..') return false

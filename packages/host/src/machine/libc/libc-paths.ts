@@ -7,7 +7,7 @@ import { readFilesystem, readStatus, STATX_MASK } from './libc-status.ts'
 import { PortablePaths } from './portable-paths.ts'
 import type { DirectoryEntry, FileKind, Filesystem, Instant, Name, PathCalls, Status } from './system-calls.ts'
 
-/** Linux's, which Node does not list; the same on amd64 and arm64. */
+/** A flag of Linux that Node does not list; the same on amd64 and arm64. */
 const O_CLOEXEC = 0o2000000
 const LIST_FLAGS = O_CLOEXEC | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const AT_SYMLINK_NOFOLLOW = 0x100
@@ -64,7 +64,7 @@ export class LibcPaths implements PathCalls {
     const { first, struct } = this.#named(name, 'statx')
     if (this.#calls.statx(directory, first, AT_SYMLINK_NOFOLLOW, STATX_MASK, struct) === 0)
       return readStatus(this.#memory)
-    // "Nothing is there" deletes files elsewhere: a second witness, which does not depend on errno.
+    // "Nothing is there" deletes files elsewhere, so a second witness is asked, which does not depend on errno.
     return this.#portable.statusIfAny(directory, name)
   }
 

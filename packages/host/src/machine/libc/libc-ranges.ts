@@ -6,14 +6,14 @@ import type { RangeCalls } from './system-calls.ts'
 import { systemError } from './system-error.ts'
 
 const { EINVAL, ENXIO } = constants.errno
-/** Linux's, the same on amd64 and arm64. */
+/** A request of Linux, the same on amd64 and arm64. */
 const FICLONERANGE = 0x4020940dn
 const FALLOC_KEEP_SIZE = 1
 const FALLOC_PUNCH_HOLE = 2
 const MANNERS = { reserve: FALLOC_KEEP_SIZE, punch: FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE } as const
 const WHENCE = { data: 3, hole: 4 } as const
 const ADVICE = { sequential: 2, 'will-need': 3, 'dont-need': 4 } as const
-/** Where copy_file_range finds the second of its two offsets, in `struct`. */
+/** The place in `struct` of the second of copy_file_range's two offsets. */
 const SECOND_OFFSET = BigInt(STRUCT_BYTES / 2)
 
 export class LibcRanges implements RangeCalls {
@@ -60,7 +60,7 @@ export class LibcRanges implements RangeCalls {
   advise(descriptor: number, advice: keyof typeof ADVICE, begin: number, length: number): void {
     const [from, wanted] = [offset(begin, 'posix_fadvise'), offset(length, 'posix_fadvise')]
     const errno = this.#calls.posix_fadvise(descriptor, from, wanted, ADVICE[advice])
-    // Of all these calls only this one returns its error.
+    // Unlike the other calls, this one returns its error.
     if (errno !== 0) throw systemError(errno, 'posix_fadvise')
   }
 
@@ -73,7 +73,7 @@ export class LibcRanges implements RangeCalls {
   }
 }
 
-/** @throws EINVAL for what is no whole number from 0 to 2^53 - 1 */
+/** @throws EINVAL unless the value is a whole number from 0 to 2^53 - 1 */
 function offset(value: number, syscall: string): bigint {
   if (!Number.isSafeInteger(value) || value < 0) throw systemError(EINVAL, syscall)
   return BigInt(value)

@@ -9,7 +9,7 @@
 import type { LibcMemory } from './libc-memory.ts'
 import type { FileKind, Filesystem, Status } from './system-calls.ts'
 
-/** What is asked of statx: the basic fields, the time of birth and the mount's id. */
+/** The fields that statx is asked for: the basic ones, the time of birth and the mount's id. */
 export const STATX_MASK = 0x7ff | 0x800 | 0x1000
 const HAS_BIRTH = 0x800
 const HAS_MOUNT = 0x1000
@@ -34,7 +34,7 @@ export function kindOfMode(mode: number): FileKind {
   return KINDS.get(mode & TYPE_BITS) ?? 'file'
 }
 
-/** Reads what statx has written. Fields are indexes of 32-bit words. */
+/** Reads the result of statx. Fields are indexes of 32-bit words. */
 export function readStatus({ words, signedWords, longs }: LibcMemory): Status {
   const word = (index: number) => words[index] ?? 0
   const long = (index: number) => word(index + 1) * TWO_32 + word(index)

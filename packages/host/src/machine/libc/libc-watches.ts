@@ -1,4 +1,4 @@
-/** WatchCalls by glibc: inotify without a thread and without an object for each watch. */
+/** WatchCalls by glibc: inotify without a thread, and without an object for each watch. */
 import { constants } from 'node:os'
 import type { LibcFunctions, LibcLibrary } from './libc-library.ts'
 import { BULK_BYTES, type LibcMemory } from './libc-memory.ts'

@@ -1,11 +1,11 @@
 /**
  * node:ffi of this runtime, or the reason why there is none.
  *
- * The module is experimental, and Node says so on stderr when it is first loaded, in every thread. A daemon's log is no
- * place for that, and of the ways to keep it out only this one covers every start: an option of the command line is
- * lost with `node main.js` and costs a second process in a wrapper, NODE_OPTIONS reaches hooks, and a worker's execArgv
- * does not help the main thread. So `process.emitWarning` is put aside for this one call, which is synchronous.
- * If a later runtime warns in another way, the warning is seen again, and nothing else happens.
+ * The module is experimental, and Node says so on stderr in every thread that loads it. That does not belong into a
+ * daemon's log, and only this way keeps it out at every start: an option of the command line is lost with `node
+ * main.js` and costs a second process in a wrapper, NODE_OPTIONS reaches hooks, and a worker's execArgv does not help
+ * the main thread. So `process.emitWarning` is put aside for this one synchronous call. If a later runtime warns in
+ * another way, the warning appears again, and nothing else happens.
  */
 import { createRequire } from 'node:module'
 

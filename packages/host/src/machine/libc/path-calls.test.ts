@@ -1,4 +1,4 @@
-/** What holds for the calls on paths, whichever implementation makes them; and what GNU's `stat` says of the same. */
+/** Laws of the calls on paths, for both implementations, and a comparison with GNU's `stat`. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'

@@ -1,5 +1,5 @@
 /**
- * PathCalls by node:fs through `/proc/self/fd`: what a runtime without node:ffi has. Costs about twice as much.
+ * PathCalls by node:fs through `/proc/self/fd`, for a runtime without node:ffi. They cost about twice as much.
  *
  * Weaker than libc: times are set to the microsecond only, and both or neither; `no-replace` and `exchange` throw
  * ENOSYS; a mount is known by its device only.
@@ -117,7 +117,7 @@ export class PortablePaths implements PathCalls {
   }
 
   setMode(directory: number, name: Name, mode: number): void {
-    // The descriptor pins the entry, so that chmod, which follows symlinks, meets it and nothing that it leads to.
+    // The descriptor pins the entry, so that chmod, which follows symlinks, changes it and not the target of a link.
     const descriptor = openSync(procPath(directory, name, 'chmod'), O_PATH | constants.O_NOFOLLOW)
     try {
       chmodSync(`/proc/self/fd/${descriptor}`, mode)
@@ -169,7 +169,7 @@ function nanosecondsOf(nanoseconds: bigint): number {
   return Number(((nanoseconds % BILLION) + BILLION) % BILLION)
 }
 
-/** Node replaces a negative number by the present time, but not a negative number that is spelt out. */
+/** Node replaces a negative number by the present time, but not a negative number as a string. */
 function utimeSeconds({ seconds, nanoseconds }: Instant): number | string {
   const time = seconds + nanoseconds / 1e9
   return time < 0 ? String(time) : time

@@ -1,6 +1,6 @@
 /**
  * Paths of `/proc/self/fd`, by which node:fs reaches an entry of an open directory. The part in front of the name is a
- * descriptor, so no symlink that is planted above the entry can lead the call elsewhere.
+ * descriptor, so a symlink that is planted above the entry cannot lead the call elsewhere.
  */
 import type { Name } from './system-calls.ts'
 import { badName } from './system-error.ts'

@@ -1,6 +1,7 @@
 /**
- * What the code expects of the runtime's node:ffi, which is experimental. When this fails after an update of the
- * runtime, look at libc-library.ts and libc-memory.ts before anything else; daemons fall back to `portable` meanwhile.
+ * The behaviour of the runtime's experimental node:ffi that the code relies on. When this test fails after an update of
+ * the runtime, look at libc-library.ts and libc-memory.ts before anything else; meanwhile daemons fall back to
+ * `portable`.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -17,7 +18,7 @@ const tell = (setting: string) => `import { chooseSystemCalls } from ${JSON.stri
 const { calls, fault } = chooseSystemCalls('${setting}')
 console.log(calls.kind, fault)`
 
-/** What a process of its own says of the choice. */
+/** Runs a separate process that reports its choice. */
 function run(setting: string, ...options: string[]): { out: string; error: string } {
   const words = [...options, '--input-type=module-typescript', '--eval', tell(setting)]
   const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' })

@@ -1,6 +1,6 @@
 /**
  * The system calls that Node lacks, or that cost half as much when they go through a descriptor: one interface, which
- * `libc` implements by calling glibc, and `portable` by way of node:fs and `/proc/self/fd`.
+ * `libc` implements by calling glibc, and `portable` by node:fs and `/proc/self/fd`.
  *
  * Every call names a file as (descriptor of its directory, name in that directory), and no call follows a symlink in
  * that place. A name is one component: no slash, no NUL, not empty, not `..`; any other name is refused with EINVAL
@@ -9,7 +9,7 @@
  * A group of calls that an implementation does not have at all is null; a single call that it does not have throws
  * ENOSYS. Descriptors that `open` returned are closed by `close` of the same implementation, because Node warns about a
  * descriptor that a worker thread closes and that Node did not open.
- * INVARIANT: nothing that is returned refers to memory that a later call overwrites.
+ * INVARIANT: no result refers to memory that a later call overwrites.
  */
 
 /** A string when the bytes are valid UTF-8; a call takes either form. */
@@ -27,11 +27,11 @@ export interface Status {
   links: number
   /** Units of 512 bytes that are allocated. */
   blocks: number
-  /** Filesystems give out numbers above 2^53, where neighbours are equal as doubles. */
+  /** Filesystems assign numbers above 2^53, where neighbours are equal as doubles. */
   inode: bigint
   /** As `dev` in fs.Stats: the kernel's device numbers have 32 bits. */
   device: number
-  /** Differs where a mount begins, also a bind mount of the same filesystem; null where it is not known. */
+  /** Differs where a mount begins, also a bind mount of the same filesystem; null where it is unknown. */
   mountId: bigint | null
   mtimeSeconds: number
   /** From 0 to 999,999,999, also before 1970. */
@@ -60,7 +60,7 @@ export interface Filesystem {
   type: number
   blockBytes: number
   blocks: number
-  /** What an ordinary user may still allocate. */
+  /** Blocks that an ordinary user may still allocate. */
   availableBlocks: number
   inodes: number
   freeInodes: number
@@ -85,9 +85,9 @@ export interface PathCalls {
   link(from: number, name: Name, to: number, newName: Name): void
   symlink(target: Name, directory: number, name: Name): void
   readLink(directory: number, name: Name): Name
-  /** null leaves a time as it is. `portable` is exact to the microsecond only, and sets both or neither. */
+  /** null leaves a time unchanged. `portable` is exact to the microsecond only, and sets both or neither. */
   setTimes(directory: number, name: Name, atime: Instant | null, mtime: Instant | null): void
-  /** 2^32 - 1 leaves an owner as it is. */
+  /** 2^32 - 1 leaves an owner unchanged. */
   setOwner(directory: number, name: Name, uid: number, gid: number): void
   /** A symlink has no mode: ENOTSUP. */
   setMode(directory: number, name: Name, mode: number): void
@@ -95,28 +95,30 @@ export interface PathCalls {
 }
 
 /**
- * Extended attributes, POSIX ACLs (`system.posix_acl_access`) and security labels among them. With a name they are those
- * of that entry of the directory, which need not be readable; with null those of the open file itself.
+ * Extended attributes, POSIX ACLs (`system.posix_acl_access`) and security labels among them. With a name, the
+ * attributes of that entry of the directory, which need not be readable; with null, those of the open file itself.
  */
 export interface AttributeCalls {
-  /** Names without an order. */
+  /** The names, in no order. */
   list(descriptor: number, name: Name | null): string[]
   /** null when there is no such attribute. */
   get(descriptor: number, name: Name | null, attribute: string): Uint8Array | null
   set(descriptor: number, name: Name | null, attribute: string, value: Uint8Array, manner: 'any' | 'new' | 'old'): void
-  /** No such attribute is no error. */
+  /** It is no error when there is no such attribute. */
   remove(descriptor: number, name: Name | null, attribute: string): void
 }
 
 /** Ranges of open files, in bytes. */
 export interface RangeCalls {
-  /** Copies within the kernel. @returns how much, which may be less; 0 at the end of the source */
+  /**
+   * Copies within the kernel. @returns the number of bytes, which may be smaller than asked; 0 at the end of the source
+   */
   copy(from: number, fromOffset: number, to: number, toOffset: number, length: number): number
-  /** Shares the blocks; a length of 0 means to the end. ENOTSUP, EXDEV or EINVAL where that cannot be. */
+  /** Shares the blocks; a length of 0 means to the end. ENOTSUP, EXDEV or EINVAL where that is impossible. */
   clone(from: number, fromOffset: number, to: number, toOffset: number, length: number): void
   /** `reserve` keeps the size, `punch` makes a hole. */
   allocate(descriptor: number, manner: 'reserve' | 'punch', offset: number, length: number): void
-  /** Where the next data or hole at or behind the offset begins; null: nothing but a hole follows, or the end. */
+  /** The place of the next data or hole at or behind the offset; null: only a hole follows, or the end. */
   seek(descriptor: number, what: 'data' | 'hole', offset: number): number | null
   /** A length of 0 means to the end. */
   advise(descriptor: number, advice: 'sequential' | 'will-need' | 'dont-need', offset: number, length: number): void
@@ -124,16 +126,16 @@ export interface RangeCalls {
   syncFilesystem(descriptor: number): void
 }
 
-/** inotify: a descriptor that tells of changes in directories. The mask's bits are in inotify-events.ts. */
+/** inotify: a descriptor that reports changes in directories. The mask's bits are in inotify-events.ts. */
 export interface WatchCalls {
   open(): number
   /** @param location a path: inotify has no call by descriptor. @returns the watch's number, the same for the same inode */
   add(descriptor: number, location: string, mask: number): number
-  /** No such watch is no error: the kernel ends one by itself when its directory is deleted. */
+  /** It is no error when there is no such watch: the kernel ends one by itself when its directory is deleted. */
   remove(descriptor: number, watch: number): void
   /** Blocks the thread. @returns whether there is something to read */
   wait(descriptor: number, timeoutMs: number): boolean
-  /** @returns whole events, a copy; empty when there is none now */
+  /** @returns whole events, a copy; empty when there are none now */
   read(descriptor: number): Uint8Array<ArrayBuffer>
 }
 

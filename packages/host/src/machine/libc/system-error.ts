@@ -1,10 +1,10 @@
-/** Errors of system calls in the shape of Node's own, and what is wrong with a name. */
+/** Errors of system calls in the shape of Node's own, and errors for invalid names. */
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import type { Name } from './system-calls.ts'
 
 const KNOWN = getSystemErrorMap()
-/** libuv has no words for all that Linux says (EDQUOT, ESTALE). */
+/** libuv has no names for some of Linux's errors (EDQUOT, ESTALE). */
 const FURTHER = new Map(Object.entries(constants.errno).map(([code, errno]) => [errno, code]))
 
 export interface SystemError extends Error {
@@ -14,7 +14,7 @@ export interface SystemError extends Error {
   path?: string
 }
 
-/** @param errno a positive number, as the kernel has it */
+/** @param errno a positive number, as in the kernel */
 export function systemError(errno: number, syscall: string, name?: Name): SystemError {
   const [code, text] = KNOWN.get(-errno) ?? [FURTHER.get(errno) ?? `E${errno}`, 'system error']
   const details = { errno: -errno, code, syscall }

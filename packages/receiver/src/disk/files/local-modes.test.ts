@@ -1,4 +1,4 @@
-/** The modes of a message as this host is to have them. */
+/** The modes of a message as this host will have them. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { listingWith, segmentWith } from '../../../test-support/messages-with-modes.ts'

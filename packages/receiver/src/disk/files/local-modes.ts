@@ -1,6 +1,6 @@
 /**
- * Gives files and directories the modes that they are to have here, before any other code sees a message: without the
- * set-user-id and set-group-id bits of files unless those are allowed, and then changed as the operator's `mode` says.
+ * Gives files and directories the modes that they will have here, before any other code sees a message: without the
+ * set-user-id and set-group-id bits of files unless those are allowed, and then changed by the operator's `mode`.
  *
  * A captured agent could otherwise plant a program that gives every local user another user's rights. Directories keep
  * set-group-id, which only hands the group down. Symlinks have no mode of their own.
@@ -10,7 +10,7 @@ import { type ModeMap, parseModeMap } from '../../mode-map.ts'
 
 const PLAIN_BITS = 0o1777
 
-/** @param mode as receiver.yaml has it, checked. @returns what the modes of a message become */
+/** @param mode from receiver.yaml, checked. @returns the function that maps the modes of a message */
 export function localModes(allowSetuid: boolean, mode: string): ModeMap {
   const change = parseModeMap(mode)
   return (kind, given) => {
