@@ -71,9 +71,14 @@ export const SITES: Record<string, Record<string, Site>> = {
     ],
   },
   'receiver/src/disk/ledger/ledger-file.ts': {
-    COMMIT: [2, ['write ledger-journal', 'write ledger-wal', 'write ledger']],
+    COMMIT: [3, ['write ledger-journal', 'write ledger-wal', 'write ledger']],
     mkdirSync: [1, 'made with the target by then'],
     renameSync: [1, DAMAGE],
+  },
+  'receiver/src/disk/ledger/debt-rows.ts': {
+    run: [1, ['write ledger-wal']],
+    transaction: [1, ['write ledger-wal']],
+    statement: [1, ['write ledger-wal']],
   },
   'receiver/src/disk/ledger/ledger.ts': {
     run: [1, ['write ledger-wal']],

@@ -76,8 +76,9 @@ export class RootDisk {
       confined: target.confined,
       borders: () => target.untouchable.borders,
       schedule: (ms, act) => this.#timers.after(ms, act),
-      synced: (position) => {
-        if (!target.ledger.recordDurable(position)) return
+      commits: () => target.ledger.debts.commits,
+      synced: (position, commits) => {
+        if (!target.ledger.recordDurable(position, commits)) return
         this.#tell({ type: 'durable', sequence: position.sequence })
         out.event({ type: 'durable', sequence: position.sequence })
       },

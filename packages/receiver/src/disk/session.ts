@@ -145,7 +145,7 @@ export class Session {
       if (start === 'replay' && ledger.position?.epoch === epoch) return
       // Debts belong to the former target; a comparison, or a copy from nothing, finds them out anew.
       ledger.forgetPosition()
-      ledger.clearOwed()
+      ledger.debts.clear()
       problems.clear()
       if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
     })
@@ -189,7 +189,7 @@ export class Session {
     const { staged, owed } = changeset
     const paths = [...changeset.paths]
     const arrival = { paths, staged, owed, asked: request === null ? null : this.#repairs.answered(request) }
-    const due = dueDebts(arrival, target.ledger.owedCount > 0)
+    const due = dueDebts(arrival, target.ledger.debts.count > 0)
     const position = request === null ? { epoch, term, sequence: to } : null
     const intent = { changes: staged, before: [], position, ...due }
     const { ledger, burst, area, partials } = target
@@ -289,7 +289,7 @@ export class Session {
 
   #checkLive(): void {
     if (this.#isLive || this.#cursor === null) return
-    if (this.#cursor < this.#head || this.#parts.target.ledger.owedCount > 0) return
+    if (this.#cursor < this.#head || this.#parts.target.ledger.debts.count > 0) return
     this.#isLive = true
     this.#phase('live')
   }

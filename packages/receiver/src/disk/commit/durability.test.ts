@@ -31,6 +31,7 @@ test('what is synced file by file leaves no directory open, which somebody could
       confined,
       borders: () => [],
       schedule: () => undefined,
+      commits: () => 1,
       synced: ({ sequence }) => synced.push(sequence),
       failed: (message) => assert.fail(message),
     })

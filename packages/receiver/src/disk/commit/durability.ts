@@ -26,8 +26,10 @@ export interface DurabilityParts {
   borders(): Iterable<string>
   /** Calls back once after this many milliseconds, unless everything is closed by then. */
   schedule(ms: number, act: () => void): void
-  /** Everything up to here is on disk. */
-  synced(position: Position): void
+  /** How many commits the ledger has recorded. */
+  commits(): number
+  /** Everything up to here is on disk, with all that the first so many commits had changed. */
+  synced(position: Position, commits: number): void
   failed(message: string): void
 }
 
@@ -36,6 +38,8 @@ export class Durability {
   #position: Position | null = null
   /** Paths committed since the last round; null: too many to list. */
   #paths: Set<string> | null = new Set()
+  /** Commits of which the paths are known here. */
+  #commits = 0
   #isScheduled = false
   #round: Promise<boolean> | null = null
 
@@ -50,6 +54,7 @@ export class Durability {
       this.#paths.add(path)
       if (this.#paths.size > MOST_SINGLE) this.#paths = null
     }
+    this.#commits = this.#parts.commits()
     if (position === null) return
     this.#position = position
     this.#schedule(SETTLE_MS)
@@ -86,11 +91,12 @@ export class Durability {
     const position = this.#position
     if (position === null) return true
     const paths = this.#paths
+    const commits = this.#commits
     this.#position = null
     this.#paths = new Set()
     try {
       if (paths === null || !(await this.#syncEach(paths))) await this.#syncAll()
-      this.#parts.synced(position)
+      this.#parts.synced(position, commits)
       return true
     } catch (error) {
       this.#paths = null

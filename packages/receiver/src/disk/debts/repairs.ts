@@ -76,7 +76,7 @@ export class Repairs {
   burstEnded(outcome: BurstOutcome, isAnswer: boolean): void {
     if (!isAnswer) for (const path of outcome.owed) this.#wants.want(path)
     if (outcome.failed.length > 0 || (isAnswer && outcome.owed.length > 0)) this.#retryLater()
-    if (this.#parts.ledger.owedCount === 0) this.#retries = 0
+    if (this.#parts.ledger.debts.count === 0) this.#retries = 0
     this.ask()
   }
 
@@ -94,11 +94,11 @@ export class Repairs {
 
   #readOwed(after: string): void {
     const { ledger, untouchable, problems } = this.#parts
-    const paths = ledger.owed(after, LIMITS.wantPaths)
+    const paths = ledger.debts.owed(after, LIMITS.wantPaths)
     // The filter and the protect list may have changed since the debt was made.
     const isOurs = (path: string) => !untouchable.isLocal(path, 'file') && !untouchable.isLocal(path, 'directory')
     const dropped = paths.filter((path) => !isOurs(path))
-    if (dropped.length > 0) ledger.dropOwed(dropped)
+    if (dropped.length > 0) ledger.debts.drop(dropped)
     problems.mended(dropped)
     for (const path of paths) if (isOurs(path)) this.#wants.want(path)
     this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)

@@ -7,8 +7,11 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatabaseHeld } from '@rootferry/host/machine'
 
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 const FILE = 'ledger.sqlite'
+
+/** Came with version 2. */
+const REPAIRED = 'CREATE TABLE repaired (path TEXT PRIMARY KEY, commits INTEGER NOT NULL) STRICT, WITHOUT ROWID;'
 
 const SCHEMA = `
   CREATE TABLE state (
@@ -19,6 +22,7 @@ const SCHEMA = `
   INSERT INTO state VALUES (1, NULL, 1, NULL, NULL, NULL, NULL, 0, NULL, 0, '[]');
   CREATE TABLE intent (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
   CREATE TABLE owed (path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  ${REPAIRED}
   CREATE TABLE partial (
     path TEXT PRIMARY KEY, epoch TEXT NOT NULL, content INTEGER NOT NULL, staged TEXT NOT NULL, bytes INTEGER NOT NULL,
     size INTEGER NOT NULL
@@ -124,6 +128,7 @@ function openDatabase(path: string): DatabaseSync {
       )
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
+    if (version === 1) database.exec(`BEGIN; ${REPAIRED} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
     if (check !== 'ok') throw databaseDamage(String(check))
     return database

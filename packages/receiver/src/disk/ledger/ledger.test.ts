@@ -19,7 +19,7 @@ test('a new ledger knows nothing, and a restart knows what was committed', () =>
   assert.equal(ledger.position, null)
   ledger.setPosition(at(0))
   commit(ledger, 5)
-  ledger.recordDurable(at(5))
+  ledger.recordDurable(at(5), ledger.debts.commits)
   commit(ledger, 7)
   ledger.close(false)
   ledger = Ledger.open(scratch.path, 'boot', log)
@@ -38,7 +38,7 @@ test('a loss of power falls back to what was durable, and drops the intent; a cl
     let ledger = Ledger.open(scratch.path, 'boot-1', log)
     ledger.setPosition(at(0))
     commit(ledger, 5)
-    ledger.recordDurable(at(5))
+    ledger.recordDurable(at(5), ledger.debts.commits)
     ledger.recordCommit({ position: at(7, 't2'), cleared: [], owed: [] })
     ledger.savePartial({ path: 'p', epoch: 'e1', content: 1, staged: 'p1', bytes: 3, size: 9 })
     ledger.recordIntent('{}', [])
@@ -63,6 +63,43 @@ test('a loss of power before anything was durable leaves no position', () => {
   ledger.close(false)
 })
 
+test('a repair that was not synced yet is owed again after a loss of power, and not after a mere kill', () => {
+  for (const [synced, boot, owed] of [
+    [false, 'boot-2', ['b', 'c']],
+    [false, 'boot-1', ['c']],
+    [true, 'boot-2', ['c']],
+  ] as const) {
+    using scratch = new Scratch()
+    let ledger = Ledger.open(scratch.path, 'boot-1', log)
+    ledger.setPosition(at(5))
+    ledger.recordCommit({ position: at(5), cleared: [], owed: ['a', 'b', 'c'] })
+    ledger.recordCommit({ position: null, cleared: ['a'], owed: [] })
+    ledger.recordDurable(at(5), ledger.debts.commits)
+    const mark = ledger.debts.commits
+    ledger.recordCommit({ position: null, cleared: ['b'], owed: [] })
+    // A round that began before the repair says nothing of it.
+    ledger.recordDurable(at(5), synced ? ledger.debts.commits : mark)
+    assert.deepEqual(ledger.debts.owed('', 10), ['c'])
+    ledger.close(false)
+    ledger = Ledger.open(scratch.path, boot, log)
+    assert.deepEqual(ledger.debts.owed('', 10), owed)
+    assert.equal(ledger.debts.count, owed.length)
+    ledger.close(false)
+  }
+})
+
+test('a ledger of the version before is taken over with what it owes', () => {
+  using scratch = new Scratch()
+  Ledger.open(scratch.path, 'boot', log).close(true)
+  const database = new DatabaseSync(scratch.at('ledger.sqlite'))
+  database.exec("DROP TABLE repaired; INSERT INTO owed VALUES ('a'); PRAGMA user_version = 1")
+  database.close()
+  const ledger = Ledger.open(scratch.path, 'boot', log)
+  ledger.recordCommit({ position: null, cleared: ['a'], owed: ['b'] })
+  assert.deepEqual(ledger.debts.owed('', 10), ['b'])
+  ledger.close(true)
+})
+
 test('a sequence never goes back within an epoch', () => {
   using scratch = new Scratch()
   const ledger = Ledger.open(scratch.path, 'boot', log)
@@ -70,10 +107,10 @@ test('a sequence never goes back within an epoch', () => {
   commit(ledger, 4)
   assert.deepEqual(ledger.position, at(10))
   assert.throws(() => ledger.setPosition(at(9)), assert.AssertionError)
-  assert.equal(ledger.recordDurable(at(8)), true)
-  assert.equal(ledger.recordDurable(at(8)), false)
-  assert.equal(ledger.recordDurable(at(6)), false)
-  assert.equal(ledger.recordDurable(at(99, 't', 'another')), false)
+  assert.equal(ledger.recordDurable(at(8), ledger.debts.commits), true)
+  assert.equal(ledger.recordDurable(at(8), ledger.debts.commits), false)
+  assert.equal(ledger.recordDurable(at(6), ledger.debts.commits), false)
+  assert.equal(ledger.recordDurable(at(99, 't', 'another'), ledger.debts.commits), false)
   ledger.setPosition(at(2, 't9', 'e2'))
   assert.equal(ledger.durableSequence, 0)
   ledger.close(false)
@@ -90,9 +127,9 @@ test('owed paths, the filter and partials outlive a restart; a new epoch drops t
   ledger.close(false)
   ledger = Ledger.open(scratch.path, 'boot', log)
   assert.deepEqual(ledger.position, at(2))
-  assert.equal(ledger.owedCount, 2)
-  assert.deepEqual(ledger.owed('', 1), ['a'])
-  assert.deepEqual(ledger.owed('a', 10), ['c'])
+  assert.equal(ledger.debts.count, 2)
+  assert.deepEqual(ledger.debts.owed('', 1), ['a'])
+  assert.deepEqual(ledger.debts.owed('a', 10), ['c'])
   assert.deepEqual(ledger.filter, ['*.log'])
   assert.equal(ledger.partials()[0]?.bytes, 100)
   ledger.setPosition(at(0, 't', 'e2'))

@@ -4,10 +4,12 @@
  * The ledger holds one row of state, the intent of the burst in progress, the owed paths, and the partly received
  * files. There are no rows for other paths: the disk itself is the record of the tree. Every method is one transaction.
  * INVARIANT: after a loss of power the ledger never claims more than was synced: commits are written with
- * synchronous=NORMAL, which may lose the last ones, and then the durable position counts, which is written with FULL.
+ * synchronous=NORMAL, which may lose the last ones, and then the durable position counts, which is written with FULL. A
+ * debt that was paid is remembered as repaired until what paid it is synced, and else is owed again.
  */
 import assert from 'node:assert/strict'
 import { isOperatingError } from '../files/disk-errors.ts'
+import { DebtRows } from './debt-rows.ts'
 import { LedgerFile, type LedgerLog } from './ledger-file.ts'
 
 const CHECKPOINT_BYTES = 1024 * 1024
@@ -36,16 +38,17 @@ export interface CommitRecord {
 }
 
 export class Ledger {
+  readonly debts: DebtRows
   readonly #file: LedgerFile
   #position: Position | null = null
   #durable: { term: string; sequence: number } | null = null
-  #owedCount = 0
   #guardedRootTime: number | null = null
   #hasIntent = false
   #unwritten = 0
 
   private constructor(file: LedgerFile) {
     this.#file = file
+    this.debts = new DebtRows(file)
     this.#load()
   }
 
@@ -67,10 +70,6 @@ export class Ledger {
   /** The sequence that survives a loss of power, in the position's epoch. */
   get durableSequence(): number {
     return this.#position === null ? 0 : (this.#durable?.sequence ?? 0)
-  }
-
-  get owedCount(): number {
-    return this.#owedCount
   }
 
   /** Whether a burst is in progress, or was when the last process ended. */
@@ -150,36 +149,16 @@ export class Ledger {
   }
 
   /** The burst is done. Sequences never go back within an epoch. */
-  recordCommit(record: CommitRecord): void {
-    const { position, cleared, owed } = record
+  recordCommit({ position, cleared, owed }: CommitRecord): void {
     const moves = position !== null && isAhead(position, this.#position)
     this.#file.transaction(() => {
       this.#file.run('DELETE FROM intent')
       if (moves) this.#file.run('UPDATE state SET term = ?, sequence = ?', position.term, position.sequence)
-      for (const path of cleared) this.#file.run('DELETE FROM owed WHERE path = ?', path)
-      for (const path of owed) this.#file.run('INSERT OR IGNORE INTO owed VALUES (?)', path)
+      this.debts.record(cleared, owed)
     })
+    this.debts.recorded(cleared, owed)
     this.#hasIntent = false
     if (moves) this.#position = position
-    if (cleared.length + owed.length > 0) this.#countOwed()
-  }
-
-  /** @returns at most `limit` owed paths, in order, after `after` */
-  owed(after: string, limit: number): string[] {
-    const rows = this.#file.all('SELECT path FROM owed WHERE path > ? ORDER BY path LIMIT ?', after, limit)
-    return rows.map((row) => String(row['path']))
-  }
-
-  dropOwed(paths: readonly string[]): void {
-    this.#file.transaction(() => {
-      for (const path of paths) this.#file.run('DELETE FROM owed WHERE path = ?', path)
-    })
-    this.#countOwed()
-  }
-
-  clearOwed(): void {
-    this.#file.run('DELETE FROM owed')
-    this.#owedCount = 0
   }
 
   partials(): PartialRow[] {
@@ -211,25 +190,37 @@ export class Ledger {
   }
 
   /**
-   * Everything up to `position` was synced to disk. @returns false when that is not new, or belongs to another epoch
+   * Everything up to `position` was synced to disk, with all that the first so many commits had changed.
+   * @returns false when the position is not new, or belongs to another epoch
    */
-  recordDurable(position: Position): boolean {
-    if (position.epoch !== this.#position?.epoch || position.sequence <= (this.#durable?.sequence ?? -1)) return false
+  recordDurable({ epoch, term, sequence }: Position, commits: number): boolean {
+    const isNews = epoch === this.#position?.epoch && sequence > (this.#durable?.sequence ?? -1)
+    if (!isNews && !this.debts.hasRepaired) return false
     this.#file.synced(() => {
-      this.#file.run('UPDATE state SET durable_term = ?, durable_sequence = ?', position.term, position.sequence)
+      this.#file.transaction(() => {
+        if (isNews) this.#file.run('UPDATE state SET durable_term = ?, durable_sequence = ?', term, sequence)
+        this.debts.synced(commits)
+      })
     })
-    this.#durable = { term: position.term, sequence: position.sequence }
+    if (isNews) this.#durable = { term, sequence }
     if (this.#unwritten > CHECKPOINT_BYTES) {
       this.#file.checkpoint()
       this.#unwritten = 0
     }
-    return true
+    return isNews
   }
 
   /** Closes for good. @param clean whether everything committed was synced to disk */
   close(clean: boolean): void {
     try {
-      if (clean) this.#file.synced(() => this.#file.run('UPDATE state SET clean = 1'))
+      if (clean) {
+        this.#file.synced(() => {
+          this.#file.transaction(() => {
+            this.debts.synced(this.debts.commits)
+            this.#file.run('UPDATE state SET clean = 1')
+          })
+        })
+      }
     } catch (error) {
       // On a full disk this counts as a killed process, which is no less safe.
       if (!isOperatingError(error)) throw error
@@ -251,7 +242,7 @@ export class Ledger {
     const rootTime = row['root_time']
     this.#guardedRootTime = typeof rootTime === 'number' ? rootTime : null
     this.#hasIntent = this.intent() !== null
-    this.#countOwed()
+    this.debts.load()
   }
 
   /** Begins this process's session; falls back to the durable position when the machine lost power in the last one. */
@@ -262,6 +253,7 @@ export class Ledger {
       this.#file.transaction(() => {
         this.#file.run('DELETE FROM intent')
         this.#file.run('DELETE FROM partial')
+        this.debts.recall()
         this.#file.run('UPDATE state SET root_time = NULL')
         if (this.#durable !== null) this.#file.run('UPDATE state SET term = durable_term, sequence = durable_sequence')
         else this.#file.run('UPDATE state SET epoch = NULL, term = NULL, sequence = 0')
@@ -271,10 +263,6 @@ export class Ledger {
       log('warn', 'the machine went down without warning: going on from what was synced to disk', details)
     }
     this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId)
-  }
-
-  #countOwed(): void {
-    this.#owedCount = Number(this.#file.row('SELECT count(*) AS count FROM owed')['count'])
   }
 }
 

@@ -1,0 +1,102 @@
+/**
+ * The rows of a ledger about owed paths: what is owed, and what was repaired but may not be on disk yet.
+ *
+ *   owed ─ a commit makes it right ─▶ repaired ─ synced ─▶ gone
+ *     ◀──────── loss of power ────────┘
+ *
+ * INVARIANT: a path leaves these rows only when what made it right survives a loss of power. The caller wraps `record`,
+ * `synced` and `recall` into its own transactions.
+ */
+import type { LedgerFile } from './ledger-file.ts'
+
+export class DebtRows {
+  readonly #file: LedgerFile
+  #count = 0
+  #commits = 0
+  #hasRepaired = false
+
+  constructor(file: LedgerFile) {
+    this.#file = file
+  }
+
+  load(): void {
+    this.#commits = Number(this.#file.row('SELECT coalesce(max(commits), 0) AS commits FROM repaired')['commits'])
+    this.#hasRepaired = this.#commits > 0
+    this.#countOwed()
+  }
+
+  /** Owed paths. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Grows with every commit. */
+  get commits(): number {
+    return this.#commits
+  }
+
+  get hasRepaired(): boolean {
+    return this.#hasRepaired
+  }
+
+  /** @returns at most `limit` owed paths, in order, after `after` */
+  owed(after: string, limit: number): string[] {
+    const rows = this.#file.all('SELECT path FROM owed WHERE path > ? ORDER BY path LIMIT ?', after, limit)
+    return rows.map((row) => String(row['path']))
+  }
+
+  /** Whether they are right or not: these paths are nobody's business any more. */
+  drop(paths: readonly string[]): void {
+    this.#file.transaction(() => {
+      for (const path of paths) {
+        this.#file.run('DELETE FROM owed WHERE path = ?', path)
+        this.#file.run('DELETE FROM repaired WHERE path = ?', path)
+      }
+    })
+    this.#countOwed()
+  }
+
+  /** All is found out anew. */
+  clear(): void {
+    this.#file.transaction(() => {
+      this.#file.run('DELETE FROM owed')
+      this.#file.run('DELETE FROM repaired')
+    })
+    this.#count = 0
+    this.#hasRepaired = false
+  }
+
+  /** Part of the record of a commit. */
+  record(cleared: readonly string[], owed: readonly string[]): void {
+    const commits = this.#commits + 1
+    for (const path of cleared) {
+      this.#file.run('INSERT OR REPLACE INTO repaired SELECT path, ? FROM owed WHERE path = ?', commits, path)
+      this.#file.run('DELETE FROM owed WHERE path = ?', path)
+    }
+    for (const path of owed) this.#file.run('INSERT OR IGNORE INTO owed VALUES (?)', path)
+  }
+
+  /** The record is written. */
+  recorded(cleared: readonly string[], owed: readonly string[]): void {
+    this.#commits += 1
+    if (cleared.length > 0) this.#hasRepaired = true
+    if (cleared.length + owed.length > 0) this.#countOwed()
+  }
+
+  /** All that the first so many commits had changed is on disk. */
+  synced(commits: number): void {
+    if (!this.#hasRepaired) return
+    this.#file.run('DELETE FROM repaired WHERE commits <= ?', commits)
+    this.#hasRepaired = this.#file.all('SELECT path FROM repaired LIMIT 1').length > 0
+  }
+
+  /** What was not synced is lost: it is owed again. */
+  recall(): void {
+    this.#file.run('INSERT OR IGNORE INTO owed SELECT path FROM repaired')
+    this.#file.run('DELETE FROM repaired')
+  }
+
+  #countOwed(): void {
+    this.#count = Number(this.#file.row('SELECT count(*) AS count FROM owed')['count'])
+  }
+}
