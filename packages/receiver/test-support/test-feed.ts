@@ -200,10 +200,10 @@ export class Scratch implements Disposable {
   }
 }
 
-function makeRemovable(path: string): void {
+function makeRemovable(path: string | Buffer): void {
   if ((lstatSync(path).mode & 0o700) !== 0o700) chmodSync(path, 0o700)
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) makeRemovable(join(path, entry.name))
+  for (const entry of readdirSync(path, { withFileTypes: true, encoding: 'buffer' })) {
+    if (entry.isDirectory()) makeRemovable(Buffer.concat([Buffer.from(path), Buffer.from('/'), entry.name]))
   }
 }
 

@@ -1,6 +1,8 @@
 /** The trash: the places of objects in it, and how long they stay. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import {
+  chmodSync,
   chownSync,
   existsSync,
   lutimesSync,
@@ -12,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host/machine'
 import { atOnce, Scratch } from '../../../test-support/test-feed.ts'
@@ -168,4 +171,82 @@ test('what others have put into the trash takes in nothing: symlinks, files, and
   next.throwAway(scratch.at('root/x'), 'x')
   assert.deepEqual(readdirSync(scratch.at('state/trash', foreign)), [])
   others[Symbol.dispose]()
+})
+
+test('names at the limit of the kernel do not collide, and are shortened between two characters', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  const names = ['n'.repeat(255), 'ü'.repeat(127)]
+  for (const name of names) {
+    for (const content of ['first', 'second', 'third']) {
+      writeFileSync(scratch.at('root', name), content)
+      trash.throwAway(scratch.at('root', name), name)
+    }
+  }
+  const batch = scratch.at('state/trash', BATCH)
+  const kept = readdirSync(batch)
+  assert.deepEqual(
+    kept.sort(),
+    [
+      ...['n'.repeat(253), 'n'.repeat(253)].map((name, number) => `${name}~${number + 1}`),
+      'n'.repeat(255),
+      'ü'.repeat(126).concat('~1'),
+      'ü'.repeat(126).concat('~2'),
+      'ü'.repeat(127),
+    ].sort(),
+  )
+  // Bytes that are no valid UTF-8 take three each when they are replaced.
+  const strange = Buffer.concat([Buffer.from(`${scratch.at('root')}/`), Buffer.alloc(255, 0xfc)])
+  for (const content of ['fourth', 'fifth']) {
+    writeFileSync(strange, content)
+    trash.throwAway(strange, '\ufffd'.repeat(255))
+  }
+  assert.equal(readdirSync(batch).length, 8)
+  confined[Symbol.dispose]()
+})
+
+test('a batch that cannot be deleted holds up no other, and is tried again', (t) => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 7)
+  for (const name of ['a', 'b', 'c']) {
+    mkdirSync(scratch.at('root', name))
+    writeFileSync(scratch.at('root', name, 'file'), name)
+    trash.throwAway(scratch.at('root', name), name)
+    clock.ms += 601_000
+  }
+  const [oldest = ''] = readdirSync(scratch.at('state/trash')).sort()
+  const stubborn = scratch.at('state/trash', oldest, 'a/file')
+  if (spawnSync('chattr', ['+i', stubborn]).status !== 0) return t.skip('no file can be made immutable here')
+  clock.ms += 8 * 86_400_000
+  const { batches, withstood } = atOnce(trash.purge())
+  const [left = ''] = readdirSync(scratch.at('state/trash'))
+  assert.equal(batches, 3)
+  assert.deepEqual(
+    withstood.map(({ code }) => code),
+    ['EPERM'],
+  )
+  assert.deepEqual(readdirSync(scratch.at('state/trash')), [left])
+  assert.equal(trash.status.batches, 0)
+  // Another process finds it by its name.
+  const { trash: other } = open(scratch, 7)
+  assert.equal(atOnce(other.purge()).withstood.length, 1)
+  assert.equal(spawnSync('chattr', ['-i', scratch.at('state/trash', left, 'file')]).status, 0)
+  assert.deepEqual(atOnce(trash.purge()), { batches: 0, withstood: [] })
+  assert.deepEqual(readdirSync(scratch.at('state/trash')), [])
+  clock.ms = NOW
+  confined[Symbol.dispose]()
+})
+
+test('what is deleted may be deep, and closed to its own owner', () => {
+  using scratch = new Scratch()
+  const { trash, confined } = open(scratch, 0)
+  let at = scratch.at('root/deep')
+  for (let depth = 0; depth < 300; depth += 1, at = join(at, 'd')) mkdirSync(at)
+  writeFileSync(join(at, '..', 'file'), '')
+  chmodSync(scratch.at('root/deep/d'), 0o500)
+  chmodSync(scratch.at('root/deep'), 0o500)
+  trash.throwAway(scratch.at('root/deep'), 'deep')
+  assert.deepEqual(atOnce(trash.purge()), { batches: 0, withstood: [] })
+  assert.deepEqual(readdirSync(scratch.at('state/trash')), [])
+  confined[Symbol.dispose]()
 })

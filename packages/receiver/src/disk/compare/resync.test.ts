@@ -18,7 +18,18 @@ import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ListedChildren, Listing, Welcome } from '@rootferry/protocol'
 import fc from 'fast-check'
-import { changeFor, Feed, file, listingOf, Scratch, segmentOf, treeOf, until } from '../../../test-support/test-feed.ts'
+import {
+  absent,
+  changeFor,
+  directory,
+  Feed,
+  file,
+  listingOf,
+  Scratch,
+  segmentOf,
+  treeOf,
+  until,
+} from '../../../test-support/test-feed.ts'
 
 /** An agent that answers lists and wants from a real directory until the resync is over. */
 async function resync(
@@ -411,4 +422,54 @@ test('a directory in the place of a file goes with all in it, also when the agen
   assert.deepEqual(wanted, ['-odd/f'])
   assert.ok(existsSync(scratch.at('target', '-odd/f')))
   assert.ok(!existsSync(strange))
+})
+
+test('what is protected stays under a name that is no valid UTF-8 too, also inside a directory of such a name', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  const strange = (...names: string[]) => Buffer.from(`${scratch.at('target')}/${names.join('/')}`, 'latin1')
+  mkdirSync(strange('app', 'caf\xe9'))
+  mkdirSync(strange('app', 'caf\xe8'))
+  mkdirSync(strange('app', 'caf\xe8', '\xfcber', 'deep'), { recursive: true })
+  for (const path of ['caf\xe9.bak', 'caf\xe9.php', 'caf\xe9/gone', 'caf\xe8/\xfcber/deep/mine.bak']) {
+    writeFileSync(strange('app', path), 'of the app server')
+  }
+  await using feed = await new Feed(scratch).open({ protect: ['*.bak'] })
+  await resync(feed, source)
+  const left = readdirSync(scratch.at('target/app'), { encoding: 'latin1' }).filter((name) => name.startsWith('caf'))
+  assert.deepEqual(left.sort(), ['caf\xe8', 'caf\xe9.bak'])
+  assert.ok(existsSync(strange('app', 'caf\xe8', '\xfcber', 'deep', 'mine.bak')))
+  assert.deepEqual(feed.all('problem'), [])
+})
+
+test('while a tree of others is looked through, the thread hears what comes in', async () => {
+  using scratch = new Scratch()
+  let turns = 0
+  let isDone = false
+  const turn = () => {
+    turns += 1
+    if (!isDone) setImmediate(turn)
+  }
+  await using feed = await new Feed(scratch).open(
+    { protect: ['*.bak'] },
+    {
+      delay: () => Promise.reject(new Error('no trouble is expected')),
+      beforeStep: (step) => {
+        if (step === 'rmdir') turn()
+      },
+    },
+  )
+  feed.connect()
+  await feed.commit([directory('theirs')])
+  for (let number = 0; number < 3_000; number += 1) {
+    mkdirSync(scratch.at('target/theirs', String(number % 50), String(number)), { recursive: true })
+  }
+  writeFileSync(scratch.at('target/theirs/0/kept.bak'), '')
+  await feed.changeset([absent('theirs')])
+  await feed.seen('committed', ({ sequence }) => sequence === 2)
+  isDone = true
+  assert.ok(turns > 5, `${turns} turns`)
+  assert.deepEqual(readdirSync(scratch.at('target/theirs'), { recursive: true }), ['0', '0/kept.bak'])
 })
