@@ -1,8 +1,9 @@
 /**
  * Which paths a root excludes, in gitignore syntax: the last match wins, `!` includes again, and an excluded directory
- * excludes everything below it. One thing differs from git: a pattern that ends in `/` matches directories and symlinks,
- * because a directory that one host has is often a symlink on another, which leads out of the docroot to shared storage. Both ends apply the same patterns: the agent does not index, watch or send an excluded
- * path, and the receiver neither touches nor deletes it. `protect` lists use the same patterns for another purpose.
+ * excludes everything below it. One thing differs from git: a pattern that ends in `/` matches directories and
+ * symlinks, because a directory of one host is often a symlink on another, which leads out of the docroot to shared
+ * storage. Both ends apply the same patterns: the agent does not index, watch or send an excluded path, and the
+ * receiver neither touches nor deletes it. `protect` lists use the same patterns for another purpose.
  *
  * The `ignore` library does the matching. It caches every path that it has seen, so the matcher is made anew from time
  * to time.
@@ -13,7 +14,7 @@ import { ROOT_PATH } from './path.ts'
 
 const TESTS_PER_MATCHER = 20_000
 
-/** What is at a path, as far as patterns ask. */
+/** The kind of object at a path, as far as patterns need it. */
 export type MatchedKind = EntryKind | 'other' | 'absent'
 
 export class PathFilter {

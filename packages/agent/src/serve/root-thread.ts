@@ -1,8 +1,8 @@
 /**
  * The main thread's end of a root's thread: requests with answers, and the events that the thread reports.
  *
- * A thread that dies takes its requests with it, which are refused, and is started again after a pause (see
- * RestartedWorker). `lost` and `down` tell the feed to close its sessions, whose receivers come back by themselves.
+ * When a thread dies, its open requests are refused, and it is started again after a pause (see RestartedWorker).
+ * `lost` and `down` tell the feed to close its sessions, whose receivers come back by themselves.
  */
 
 import type { Logger } from '@rootferry/host/daemon'

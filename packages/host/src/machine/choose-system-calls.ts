@@ -1,9 +1,10 @@
 /**
- * Which implementation a thread uses: libc where it is there and tells the truth, else today's way through node:fs.
+ * Which implementation a thread uses: libc where it is available and tells the truth, else the portable one through
+ * node:fs.
  *
  * Each thread has its own, because memory and errno belong to a thread. Before libc is used, statx and a listing are
- * compared with what Node says of the same directory: a struct that is laid out otherwise, or an interface of node:ffi
- * that has changed, is found here and not in a docroot.
+ * compared with Node's results for the same directory: a struct with another layout, or a changed interface of
+ * node:ffi, is found here and not in a docroot.
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs'
 import { arch, endianness } from 'node:os'
@@ -23,18 +24,18 @@ import type { SystemCalls } from './libc/system-calls.ts'
 /** The setting `systemCalls` of both daemons. */
 export type SystemCallsSetting = 'auto' | 'libc' | 'portable'
 
-/** What a daemon logs once when libc was wanted and cannot be had. */
+/** The log line, written once, when libc was wanted and is not available. */
 export const PORTABLE_CALLS = 'system calls go through Node only, which is slower, because libc cannot be called'
 
 const ARCHITECTURES = new Set(['x64', 'arm64'])
 
 export interface ChosenCalls {
   calls: SystemCalls
-  /** Why they are portable though libc was wanted; else null. */
+  /** Why the calls are portable although libc was wanted; else null. */
   fault: string | null
 }
 
-/** @throws Failure when `libc` is asked for by name and cannot be had */
+/** @throws Failure when `libc` is asked for by name and is not available */
 export function chooseSystemCalls(setting: SystemCallsSetting): ChosenCalls {
   if (setting === 'portable') return { calls: portableCalls(), fault: null }
   const { calls, fault } = libcCalls()
@@ -48,7 +49,7 @@ export function portableCalls(): SystemCalls {
   return { kind: 'portable', paths: new PortablePaths(), ...none }
 }
 
-/** `calls` is null when libc cannot be used, and `fault` says why. */
+/** `calls` is null when libc cannot be used, and `fault` is the reason. */
 export function libcCalls(): { calls: SystemCalls; fault: null } | { calls: null; fault: string } {
   if (!ARCHITECTURES.has(arch()) || endianness() !== 'LE') return { calls: null, fault: `not made for ${arch()}` }
   const { ffi, fault } = loadFfi()
@@ -72,7 +73,7 @@ export function libcCalls(): { calls: SystemCalls; fault: null } | { calls: null
   }
 }
 
-/** What libc says otherwise than Node of a directory that every machine has; null when they agree. */
+/** How libc and Node differ about a directory that every machine has; null when they agree. */
 function disagreement({ paths }: SystemCalls): string | null {
   const descriptor = openSync('/proc/self', constants.O_RDONLY | constants.O_DIRECTORY)
   try {

@@ -1,8 +1,8 @@
 /**
  * One root of the receiver as the main thread sees it: its link, its disk thread, and its hooks, wired together.
  *
- * A disk thread that dies is started again; its ledger says where it was. Knows what to do on an event, and leaves to
- * root-state.ts what the root is like afterwards, and to root-log.ts what the log says of it.
+ * A disk thread that dies is started again; its ledger has its position. Knows what to do on an event. The root's state
+ * afterwards is root-state.ts's concern, and the log line root-log.ts's.
  */
 
 import type { Logger } from '@rootferry/host/daemon'
@@ -17,7 +17,7 @@ import { newRootState, nextRootState, type RootEvent, type RootState } from './r
 
 export interface RootParts {
   hooks: readonly Hook[]
-  /** What hooks are started with. */
+  /** The umask of hooks. */
   umask: number
   log: Logger
   committed(commit: Extract<DiskEvent, { type: 'committed' }>): void
@@ -32,7 +32,7 @@ export class Root {
   readonly #link: Link
   readonly #hooks: Hooks
   readonly #worker: RestartedWorker<ToDisk, FromDisk>
-  /** Read, and about to be handed over. */
+  /** Frames that were read, and will be handed over together. */
   readonly #frames: Frame[] = []
   #state: RootState
   #end: Promise<void> | null = null
@@ -65,18 +65,18 @@ export class Root {
     return this.#state
   }
 
-  /** Dials once the disk thread is ready. @throws Failure when it cannot be: locked, unreadable, refused */
+  /** Dials once the disk thread is ready. @throws Failure when it cannot become ready: locked, unreadable, refused */
   async start(): Promise<void> {
     await this.#worker.opened
     this.#link.start()
   }
 
-  /** The agent is to be dialled in another way from now on. */
+  /** From now on the agent is dialled with this address. */
   renew(address: Address): void {
     this.#link.renew(address)
   }
 
-  /** Takes the place of a root that was closed for other settings. */
+  /** This root replaces one that was closed for other settings. */
   succeed(before: RootState): void {
     this.#happened({ type: 'succeeded', before })
   }
@@ -99,7 +99,7 @@ export class Root {
     this.#worker.post(message)
   }
 
-  /** Frames that were read together are handed over together: each message to a thread may have to wake it. */
+  /** Frames that were read together are handed over together: each message may have to wake the thread. */
   #pass(frame: Frame): void {
     if (this.#frames.length === 0) queueMicrotask(() => this.#passOn())
     this.#frames.push(frame)
@@ -119,7 +119,7 @@ export class Root {
   #receive(message: FromDisk): void {
     switch (message.type) {
       case 'opened':
-        // A thread that was started again knows nothing of the connection: it takes a new one.
+        // A thread that was started again knows nothing of the connection: it needs a new one.
         if (this.#worker.noteOpened()) this.#link.abort('internal-error', 'the disk thread was restarted')
         return this.#happened({ type: 'opened' })
       case 'failed':
@@ -149,7 +149,7 @@ export class Root {
     if (line !== null) this.#log[line.level](line.details, line.message)
   }
 
-  /** What an event is to set off, beside what it says. */
+  /** The actions that an event causes, apart from the change of state. */
   #act(event: DiskEvent): void {
     switch (event.type) {
       case 'committed':
@@ -180,7 +180,7 @@ export class Root {
   }
 }
 
-/** The frame's memory when the frame is all of it, so that it can be handed over instead of copied. */
+/** The frame's memory when the frame is all of it, so that it can be transferred instead of copied. */
 function wholeBuffer(frame: Uint8Array): ArrayBuffer | null {
   const { buffer } = frame
   return buffer instanceof ArrayBuffer && frame.byteOffset === 0 && frame.byteLength === buffer.byteLength

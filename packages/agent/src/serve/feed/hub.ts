@@ -45,9 +45,9 @@ export class Hub {
     live: new PQueue({ concurrency: CONCURRENCY }),
     bulk: new PQueue({ concurrency: CONCURRENCY }),
   }
-  /** By cursor: the plan that begins there, for those who come to it now. */
+  /** By cursor: the plan that begins there, for sessions that come to it now. */
   readonly #plans = new Map<number, SharedPlan>()
-  /** By id: every shared plan that somebody is at. */
+  /** By id: every shared plan that has sessions. */
   readonly #joined = new Map<number, SharedPlan>()
   /** By plan, position and encoding; least recently used first. */
   readonly #segments = new Map<string, SharedSegment>()
@@ -120,7 +120,7 @@ export class Hub {
     const shared: SharedSegment = { packed, bytes: 0, leases: 0, isCached: true }
     packed.then(
       ({ payload, isAsPlanned }) => {
-        // Plans of before may count on what this segment does not bring: they stay with those who are at them.
+        // Earlier plans may rely on content that this segment does not bring: only their present sessions keep them.
         if (!isAsPlanned) this.#plans.clear()
         this.#account(shared, payload.byteLength)
       },

@@ -215,7 +215,8 @@ export class RootFeed implements ResyncRoot {
 
   #committed(receiver: string, session: Session, sequence: number): void {
     const before = this.#watermarks.of(receiver)?.committed ?? 0
-    // What it missed while it was away, or before its first sync, says nothing of how fast changes travel.
+    // Changes that a receiver missed while it was away, or before its first sync, do not measure how fast changes
+    // travel.
     const isFollowing = session.state.hasCaughtUp
     this.#progressed(receiver, session)
     const seconds = isFollowing ? this.#watermarks.agesBetween(before, sequence, new Date()) : []

@@ -1,8 +1,8 @@
 /**
  * One connection: a receiver and one root. Drives SessionState over a WebSocket.
  *
- * A single loop decides what is sent next (see SessionState.next), so that everything on the line is in the order in
- * which it was read from the index. The loop waits for credit and for the socket, and delays nobody else.
+ * A single loop decides what is sent next (see SessionState.next), so that everything on the line has the order in
+ * which it was read from the index. The loop waits for credit and for the socket, and delays no other session.
  * INVARIANT: every session that ends by an error has a code. A refusal of the root and a breach of the protocol are
  * answers; everything else is a fault of this program, which is logged with its stack.
  */
@@ -41,10 +41,10 @@ export interface SessionEvents {
   resync(report: ResyncProgress): void
 }
 
-/** What a session is made for: a connection whose hello has come. */
+/** A connection whose hello has come. */
 export interface SessionPeer {
   socket: WebSocket
-  /** What the socket writes to. */
+  /** The stream that the socket writes to. */
   line: Pick<Writable, 'cork' | 'uncork'>
   receiver: string
   compress: boolean
@@ -67,7 +67,7 @@ export class Session implements ResyncLine {
   readonly #compress: boolean
   #head = 0
   #partials: readonly Partial[] = []
-  /** Encoded, to be sent when no segment is under way. */
+  /** Encoded announcements, sent when no segment is being sent. */
   readonly #announcements: string[] = []
 
   constructor(peer: SessionPeer, feed: SessionFeed, events: SessionEvents) {
@@ -202,7 +202,7 @@ export class Session implements ResyncLine {
       leases.push(lease)
     }
     for (let ahead = 0; ahead <= BOUNDS.segmentsAhead; ahead += 1) leaseNext()
-    // Begun when the first segment is there, a small change leaves in one piece.
+    // The changeset begins when its first segment is packed, so that a small change leaves in one piece.
     await leases[0]
     const { from, to, head, request, changes, bytes } = plan
     await this.#socket.send(encodeMessage({ type: 'changeset', from, to, head, request, changes, bytes }))

@@ -1,4 +1,4 @@
-/** Asks an agent what a token is good for, over a connection that is trusted: how `join` finds out before it writes. */
+/** Asks an agent which roots a token grants, over a trusted connection: `join` does so before it writes anything. */
 import { get, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { GRANTS_PATH, RootName, SUBPROTOCOLS } from '@rootferry/protocol'
@@ -18,7 +18,7 @@ const validator = Compile(Grants)
 const DEADLINE_MS = 10_000
 const MOST_BYTES = 256 * 1024
 
-/** @throws DialFailure: `isHopeless` when the agent was reached, and refuses or is refused */
+/** @throws DialFailure: `isHopeless` when the agent was reached, and refuses the token or cannot be trusted */
 export async function askGrants({ agent, token, trust }: Address): Promise<Grants> {
   const signal = AbortSignal.timeout(DEADLINE_MS)
   try {
@@ -51,14 +51,14 @@ async function* bounded(response: IncomingMessage): AsyncIterable<Buffer> {
   let bytes = 0
   for await (const piece of response) {
     bytes += piece.byteLength
-    if (bytes > MOST_BYTES) throw new Error('what answers there is no Rootferry agent')
+    if (bytes > MOST_BYTES) throw new Error('the server at this address is not a Rootferry agent')
     yield piece
   }
 }
 
 function grantsOf(body: string): Grants {
   const value = parse(body)
-  if (!validator.Check(value)) throw new Error('what answers there is no Rootferry agent')
+  if (!validator.Check(value)) throw new Error('the server at this address is not a Rootferry agent')
   if (!value.protocols.some((name) => SUBPROTOCOLS.includes(name))) {
     const message = `the agent speaks ${value.protocols.join(', ')}, and not ${SUBPROTOCOLS.join(', ')}`
     throw new DialFailure('no-common-version', message, true)
@@ -70,7 +70,7 @@ function parse(body: string): unknown {
   try {
     return JSON.parse(body)
   } catch {
-    // Some other server: the schema check says so.
+    // Another server: the schema check reports it.
     return null
   }
 }

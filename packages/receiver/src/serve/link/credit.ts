@@ -5,7 +5,7 @@
  */
 import { LIMITS } from '@rootferry/protocol'
 
-/** Segment bytes the agent may send ahead of what is staged. */
+/** Segment bytes that the agent may send ahead of those that are staged. */
 export const CREDIT_BYTES = 24 * 1024 * 1024
 const PORTION_BYTES = 2 * 1024 * 1024
 

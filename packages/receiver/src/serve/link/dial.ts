@@ -1,6 +1,6 @@
 /**
- * One attempt at a WebSocket to the agent: a connection that is trusted, then the upgrade with the token.
- * Either there is an open WebSocket within the deadline, or an error that says why not.
+ * One attempt at a WebSocket to the agent: a trusted connection, then the upgrade with the token. The result is an open
+ * WebSocket within the deadline, or an error that gives the reason.
  */
 import { errorMessage } from '@rootferry/host/machine'
 import { LIMITS, STREAM_PATH, SUBPROTOCOLS } from '@rootferry/protocol'
@@ -15,17 +15,17 @@ export interface Address {
 }
 
 export type DialCode =
-  /** The agent does not know the token, or has turned down too many. */
+  /** The agent does not know the token, or was asked too often. */
   | 'unauthorized'
-  /** The token is for something else. */
+  /** The token does not grant this. */
   | 'forbidden'
-  /** The agent speaks no version of the protocol that this receiver does. */
+  /** Agent and receiver have no version of the protocol in common. */
   | 'no-common-version'
-  /** The agent answers something else than was asked for. */
+  /** The agent gives an unexpected answer. */
   | 'refused'
-  /** It could not prove who it is. */
+  /** The agent could not prove its identity. */
   | 'untrusted'
-  /** Nobody answers there, or not in time. */
+  /** Connection refused, or no answer in time. */
   | 'unreachable'
 
 /** Why there is no connection. */
@@ -89,7 +89,7 @@ async function opened(socket: WebSocket, signal: AbortSignal): Promise<WebSocket
 
 const HOPELESS: ReadonlySet<number> = new Set([401, 403, 429])
 
-/** An answer of the agent to an upgrade, or to a question about grants, that is none. */
+/** The agent's answer to an upgrade, or to a question about grants, when it is a refusal. */
 export function refusal(status: number, text: string, isHopeless: boolean): DialFailure {
   const failure = (code: DialCode, message: string) => new DialFailure(code, message, isHopeless)
   if (status === 401) return failure('unauthorized', 'unauthorized: the agent does not know this token')

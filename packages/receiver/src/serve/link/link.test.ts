@@ -83,7 +83,7 @@ test('a link that is given another address leaves the one it has and dials at on
   assert.deepEqual(first.errors, [null])
 })
 
-/** What the link waits between its attempts, without waiting: its waits are over at once. */
+/** Records how long the link waits between its attempts; the waits are over at once. */
 function redials(t: TestContext): number[] {
   const waits: number[] = []
   const original = globalThis.setTimeout
@@ -109,7 +109,7 @@ test('an agent that ends every connection after its first frame is dialled less 
   await agent.next()
   assert.equal(waits.length, 5)
   for (const [at, ms] of waits.entries()) if (at > 0) assert.ok(ms > (waits[at - 1] ?? 0), waits.join())
-  // A commit shows that it works.
+  // A commit shows that the connection works.
   agent.link.worked()
   for (const socket of agent.server.clients) socket.close(4500)
   await agent.next()

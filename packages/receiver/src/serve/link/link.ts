@@ -5,10 +5,10 @@
  *      ▲                  └──────refused────────────────────────────────────────────────▲
  *      └──────────────── renewed: with another address at once ◀── any of them
  *
- * Attempts are counted until a connection was of use: something was committed, or it lived for a while. An agent that
- * ends every connection in the same way is dialled less and less often, however far each of them came.
- * Knows nothing of changesets: frames go to the disk thread as they come. What the disk thread wants sent before it
- * has answered this connection's request for its position belongs to the connection before, and is dropped.
+ * Attempts are counted until a connection was useful: a changeset was committed, or the connection lived for a while.
+ * An agent that ends every connection in the same way is dialled less and less often, however far each connection came.
+ * Knows nothing of changesets: frames go to the disk thread as they come. A message that the disk thread sends before
+ * it has answered this connection's request for its position belongs to the former connection, and is dropped.
  */
 import { BufferGarbage } from '@rootferry/host/machine'
 import {
@@ -37,18 +37,18 @@ export interface LinkEvents {
   tell(message: Exclude<ToDisk, { type: 'frames' }>): void
   frame(frame: Frame): void
   connected(): void
-  /** `error` says why in one line; null when it was asked for. */
+  /** `error` is the reason in one line; null when the end was requested. */
   disconnected(error: string | null): void
 }
 
-/** A connection that lived for so long has worked, also when there was nothing to commit. */
+/** A connection that lived for this long has worked, even when there was nothing to commit. */
 const STEADY_MS = 5_000
 
 interface Connection {
   readonly socket: WebSocket
   readonly openedAtMs: number
   credit: Credit
-  /** The disk thread has answered, and hello is said. */
+  /** The disk thread has answered, and hello was sent. */
   isGreeted: boolean
   /** A frame has come. */
   isAnnounced: boolean
@@ -58,10 +58,10 @@ export class Link {
   readonly #options: LinkOptions
   readonly #events: LinkEvents
   #address: Address
-  /** Of the attempt that is under way. */
+  /** The attempt that is running. */
   #dialling: AbortController | null = null
   #connection: Connection | null = null
-  /** Since a connection was of use. */
+  /** Attempts since a connection was useful. */
   #attempts = 0
   #timer: NodeJS.Timeout | null = null
   #silence: NodeJS.Timeout | null = null
@@ -79,7 +79,7 @@ export class Link {
     void this.#dial()
   }
 
-  /** Where the agent is, how it is known, or the token has changed: from now on it is dialled like this. */
+  /** The agent's address, its identity or the token has changed: from now on the agent is dialled with these. */
   renew(address: Address): void {
     this.#address = address
     this.#attempts = 0
@@ -107,7 +107,7 @@ export class Link {
     if (isGreeted && socket.readyState === WebSocket.OPEN) socket.send(message)
   }
 
-  /** Something was committed that came over this connection. */
+  /** A changeset that came over this connection was committed. */
   worked(): void {
     this.#attempts = 0
   }
@@ -118,7 +118,7 @@ export class Link {
     if (given > 0) this.send(encodeMessage({ type: 'credit', bytes: given }))
   }
 
-  /** Ends the connection because of what came over it; dials again later. */
+  /** Ends the connection because of its content; dials again later. */
   abort(reason: CloseReason, message: string): void {
     this.#connection?.socket.close(CLOSE_REASONS[reason].closeCode, closeText(message))
   }
@@ -128,7 +128,7 @@ export class Link {
     this.#leave('the receiver is stopping')
   }
 
-  /** Ends what there is, be it a connection, an attempt or a pause. */
+  /** Ends the present connection, attempt or pause. */
   #leave(why: string): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
@@ -219,7 +219,7 @@ export class Link {
     this.#attempts += 1
   }
 
-  /** The agent pings: silence for longer than the heartbeat allows means that nobody is there. */
+  /** The agent pings: silence for longer than the heartbeat allows means that the connection is dead. */
   #heard(socket: WebSocket): void {
     if (this.#connection?.socket !== socket) return
     if (this.#silence === null) {

@@ -16,7 +16,7 @@ const HOPELESS_MS = 15_000
 /**
  * @param attempts failed attempts since the last connection that worked
  * @param random in [0, 1)
- * @param isHopeless nothing changes unless an operator does something: a longer range at once
+ * @param isHopeless only an operator can change the outcome: a longer range at once
  * @returns milliseconds
  */
 export function redialMs(attempts: number, random: number, isHopeless: boolean): number {
