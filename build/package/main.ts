@@ -2,7 +2,8 @@
  * `npm run package`: makes the packages for hosts in dist/.
  *
  * `--arch amd64` builds for one architecture, `--version` names another version (to try an upgrade), `--out` another
- * directory, `--fast` compresses little: the same files in a larger package, for tests.
+ * directory, `--fast` compresses little: the same files in a larger package, for tests. Where rpmbuild is installed, an
+ * .rpm is made as well.
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -13,6 +14,7 @@ import { hostFiles } from './contents.ts'
 import { buildDeb, type Compression } from './deb.ts'
 import { buildNpmArchive } from './npm-archive.ts'
 import { readRelease } from './release.ts'
+import { buildRpm, canBuildRpm } from './rpm.ts'
 import { ARCHITECTURES, runtimeFor } from './runtime.ts'
 
 /** Debian's archive does not accept zstd, and apt downloads this file: xz is a tenth smaller. */
@@ -25,9 +27,10 @@ export interface PackageOrder {
   directory: string
   compression: Compression
   epoch: string | undefined
+  withRpm: boolean
 }
 
-/** @returns the files, in the order in which they were made */
+/** @param made learns of each file when it is there */
 export async function buildPackages(order: PackageOrder, made: (file: string) => void): Promise<void> {
   const { version, directory, compression } = order
   mkdirSync(directory, { recursive: true })
@@ -36,6 +39,7 @@ export async function buildPackages(order: PackageOrder, made: (file: string) =>
   for (const architecture of order.architectures) {
     const files = hostFiles(release, await runtimeFor(architecture))
     made(buildDeb(files, architecture, release, compression, directory))
+    if (order.withRpm) made(buildRpm(files, architecture, release, directory))
   }
 }
 
@@ -56,6 +60,7 @@ if (import.meta.main) {
     directory: resolve(values.out),
     compression: values.fast ? FAST : SMALL,
     epoch: process.env['SOURCE_DATE_EPOCH'],
+    withRpm: canBuildRpm() && !values.fast,
   }
   await buildPackages(order, (file) => {
     const megabytes = (statSync(file).size / 1_000_000).toFixed(1)

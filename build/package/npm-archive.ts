@@ -28,7 +28,9 @@ export async function buildNpmArchive(daemon: DaemonName, release: Release, dire
   const { version, date } = release
   const name = `rootferry-${daemon}`
   const licences = licencesOf(release.bundles[daemon].inputs, null)
-  const pages = manPages(release).filter(({ path }) => path.includes(`/${name}.`))
+  const pages = manPages(release)
+    .filter(({ path }) => path.includes(`/${name}.`))
+    .map(({ path, contents }) => ({ path: `man/${path}`, contents }))
   const manifest = {
     name,
     version,

@@ -1,0 +1,208 @@
+/**
+ * What `npm run package` makes, installed as far as that goes without a host of its own: unpacked, run, upgraded.
+ *
+ * Packages are compressed little here, which changes no file in them. On whole hosts: `hosts.test.ts`.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { buildPackages } from '../../build/package/main.ts'
+import type { Architecture } from '../../build/package/runtime.ts'
+import { DAEMONS, REPOSITORY } from '../../build/programs.ts'
+import { versionOfCheckout } from '../../build/version.ts'
+import { differences } from '../support/compare-trees.ts'
+import { type Installed, PackageTrial } from './package-trial.ts'
+
+const VERSION = versionOfCheckout()
+const NEXT = VERSION.replace(/\d+$/, (patch) => String(Number(patch) + 1))
+/** The bundles and the runtime are the same for both: one is unpacked and run. */
+const HERE: Architecture = process.arch === 'arm64' ? 'arm64' : 'amd64'
+const OTHER: Architecture = HERE === 'amd64' ? 'arm64' : 'amd64'
+
+const place = mkdtempSync(join(tmpdir(), 'rootferry-packages-'))
+const made = join(place, 'made')
+const unpacked = join(place, 'unpacked')
+const installed = program(unpacked)
+
+before(async () => {
+  await build(made, VERSION, [HERE, OTHER])
+  execFileSync('dpkg-deb', ['-x', join(made, `rootferry_${VERSION}_${HERE}.deb`), unpacked])
+})
+after(() => rmSync(place, { recursive: true, force: true }))
+
+async function build(directory: string, version: string, architectures: readonly Architecture[]): Promise<void> {
+  const compression = { type: 'zstd', level: 1 } as const
+  const order = { architectures, version, directory, compression, epoch: undefined, withRpm: false }
+  await buildPackages(order, () => undefined)
+}
+
+/** Of an unpacked .deb. Its launchers name the place where dpkg would put it, so they are left out. */
+function program(root: string): Readonly<Record<(typeof DAEMONS)[number], Installed>> {
+  const at = (daemon: string): Installed => [
+    join(root, 'usr/lib/rootferry/node'),
+    join(root, 'usr/lib/rootferry', daemon, 'main.js'),
+  ]
+  return { agent: at('agent'), receiver: at('receiver') }
+}
+
+function listed(file: string): { path: string; mode: string; owner: string }[] {
+  const lines = execFileSync('dpkg-deb', ['-c', file], { encoding: 'utf8' }).trim().split('\n')
+  return lines.map((line) => {
+    const [mode = '', owner = '', , , , path = ''] = line.split(/\s+/)
+    return { path: path.slice(1), mode, owner }
+  })
+}
+
+test('a .deb for each architecture has everything that a host needs, and belongs to root', () => {
+  for (const architecture of [HERE, OTHER]) {
+    const file = join(made, `rootferry_${VERSION}_${architecture}.deb`)
+    const entries = listed(file)
+    const paths = entries.map(({ path }) => path)
+    for (const daemon of DAEMONS) {
+      const name = `rootferry-${daemon}`
+      for (const path of [
+        `/usr/bin/${name}`,
+        `/usr/lib/systemd/system/${name}.service`,
+        `/usr/share/man/man1/${name}.1.gz`,
+        `/usr/share/man/man5/${name}.yaml.5.gz`,
+        `/usr/share/bash-completion/completions/${name}`,
+        `/usr/share/zsh/vendor-completions/_${name}`,
+        `/usr/share/fish/vendor_completions.d/${name}.fish`,
+      ])
+        assert.ok(paths.includes(path), `${architecture} lacks ${path}`)
+    }
+    for (const path of [
+      '/etc/rootferry/',
+      '/usr/lib/rootferry/node',
+      '/usr/lib/sysctl.d/50-rootferry.conf',
+      '/usr/share/doc/rootferry/copyright',
+      '/usr/share/doc/rootferry/third-party.txt',
+      '/usr/share/doc/rootferry/changelog.gz',
+    ])
+      assert.ok(paths.includes(path), `${architecture} lacks ${path}`)
+    const executables = entries.filter(({ mode }) => /^-..x/.test(mode)).map(({ path }) => path)
+    assert.deepEqual(executables, [
+      '/usr/bin/rootferry-agent',
+      '/usr/bin/rootferry-receiver',
+      '/usr/lib/rootferry/node',
+    ])
+    assert.deepEqual(
+      entries.filter(({ owner, mode }) => owner !== 'root/root' || !/^(?:-rw.r-.r-.|drwxr-xr-x)$/.test(mode)),
+      [],
+    )
+    const control = execFileSync('dpkg-deb', ['-f', file], { encoding: 'utf8' })
+    assert.match(control, new RegExp(`^Architecture: ${architecture}$`, 'm'))
+    assert.match(control, /^Depends: .*libatomic1.*libc6 \(>= 2\.\d+\).*libstdc\+\+6/m)
+  }
+})
+
+test('the same checkout makes the same bytes, whatever the umask', async () => {
+  const again = join(place, 'again')
+  const umask = process.umask(0o077)
+  try {
+    await build(again, VERSION, [HERE])
+  } finally {
+    process.umask(umask)
+  }
+  for (const name of [
+    `rootferry_${VERSION}_${HERE}.deb`,
+    `rootferry-agent-${VERSION}.tgz`,
+    `rootferry-receiver-${VERSION}.tgz`,
+  ])
+    assert.ok(readFileSync(join(made, name)).equals(readFileSync(join(again, name))), name)
+})
+
+test('what the runtime links is what the package depends on', () => {
+  const linked = execFileSync('ldd', [join(unpacked, 'usr/lib/rootferry/node')], { encoding: 'utf8' })
+  const known = /linux-vdso|ld-linux|lib(?:atomic|dl|m|stdc\+\+|gcc_s|pthread|c)\.so/
+  assert.deepEqual(
+    linked.split('\n').filter((line) => line.trim() !== '' && !known.test(line)),
+    [],
+  )
+})
+
+test('every licence is there with its text, and nothing is bundled that names none', () => {
+  const documents = join(unpacked, 'usr/share/doc/rootferry')
+  const summary = readFileSync(join(documents, 'copyright'), 'utf8')
+  const texts = readFileSync(join(documents, 'third-party.txt'), 'utf8')
+  const parts = [...summary.matchAll(/^ {2}(\S+ [\d.]+): (.+)$/gm)]
+  assert.ok(parts.length > 40, summary)
+  for (const [, part = ''] of parts) assert.ok(texts.includes(`${part}\n\n`), `${part} has no text`)
+  assert.match(summary, /^ {2}node 26\./m)
+})
+
+test('manual pages are valid and know every verb', (t) => {
+  if (spawnSync('man', ['--version']).status !== 0) return t.skip('man is not installed')
+  for (const page of ['man1/rootferry-agent.1', 'man1/rootferry-receiver.1', 'man5/rootferry-agent.yaml.5']) {
+    const file = join(unpacked, 'usr/share/man', `${page}.gz`)
+    const { stdout, stderr } = spawnSync('man', ['--warnings', '-l', file], {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C.UTF-8', MANWIDTH: '100' },
+    })
+    assert.equal(stderr, '')
+    if (page === 'man1/rootferry-agent.1')
+      for (const verb of verbs()) assert.match(stdout, new RegExp(`^ {3}${verb}`, 'm'))
+  }
+})
+
+/** As the agent itself names them. */
+function verbs(): string[] {
+  const [node, agent] = installed.agent
+  const help = execFileSync(node, [agent, '--help'], { encoding: 'utf8' })
+  return [...help.matchAll(/^ {2}([a-z]+) .* {2}\S/gm)].map(([, verb = '']) => verb).filter((verb) => verb !== 'help')
+}
+
+test('from npm, the .tgz gives the command and fetches nothing', async () => {
+  const prefix = join(place, 'prefix')
+  for (const daemon of DAEMONS) {
+    const archive = join(made, `rootferry-${daemon}-${VERSION}.tgz`)
+    const words = ['install', '-g', '--offline', '--no-audit', '--no-fund', '--prefix', prefix, archive]
+    const cache = join(place, 'npm-cache')
+    const { status, stderr } = spawnSync('npm', words, {
+      encoding: 'utf8',
+      env: { ...process.env, npm_config_cache: cache },
+    })
+    assert.equal(status, 0, stderr)
+    const command = join(prefix, 'bin', `rootferry-${daemon}`)
+    assert.equal(execFileSync(command, ['version'], { encoding: 'utf8' }), `${VERSION}\n`)
+    assert.ok(existsSync(join(prefix, 'lib/node_modules', `rootferry-${daemon}`, 'man/man1', `rootferry-${daemon}.1`)))
+  }
+})
+
+test('daemons of two versions, one apart, sync a real tree in either order of their upgrades', async () => {
+  const later = join(place, 'later')
+  await build(join(place, 'next'), NEXT, [HERE])
+  execFileSync('dpkg-deb', ['-x', join(place, 'next', `rootferry_${NEXT}_${HERE}.deb`), later])
+  const [old, next] = [installed, program(later)]
+  for (const order of ['the receiver first', 'the agent first']) {
+    await using trial = new PackageTrial()
+    cpSync(join(REPOSITORY, 'packages'), trial.source, {
+      recursive: true,
+      filter: (path) => !path.includes('node_modules'),
+    })
+    await trial.startAgent(old.agent)
+    await trial.join(old.receiver)
+    const before = await trial.inSync()
+    assert.deepEqual(differences(trial.source, trial.target), [])
+    assert.equal(before.version, VERSION)
+    for (const step of order === 'the receiver first' ? ['receiver', 'agent'] : ['agent', 'receiver']) {
+      if (step === 'receiver') {
+        await trial.stopReceiver()
+        writeFileSync(join(trial.source, `missed-${step}`), order)
+        await trial.startReceiver(next.receiver)
+      } else {
+        await trial.stopAgent()
+        writeFileSync(join(trial.source, `missed-${step}`), order)
+        await trial.startAgent(next.agent)
+      }
+      const now = await trial.inSync()
+      assert.equal(now.epoch, before.epoch, `${order}: the index is the same`)
+      assert.ok(now.sequence > before.sequence, `${order}: its count goes on`)
+      assert.deepEqual(differences(trial.source, trial.target), [])
+    }
+    assert.equal((await trial.inSync()).version, NEXT)
+  }
+})
