@@ -11,8 +11,11 @@ import { build, type Plugin } from 'esbuild'
 import { bundleOf, DAEMONS, type DaemonName, isFresh, REPOSITORY, sourcesOf } from './programs.ts'
 import { versionOfCheckout } from './version.ts'
 
-/** The entry of each daemon's second thread, below its sources. */
-const WORKERS = { agent: 'root/root-worker.ts', receiver: 'disk/disk-worker.ts' }
+/** The entries of each daemon's further threads, below its sources. */
+const WORKERS = {
+  agent: ['root/root-worker.ts', 'root/watch/inotify-reader-worker.ts'],
+  receiver: ['disk/disk-worker.ts'],
+}
 
 /** CommonJS code needs `require` for Node's own modules. */
 const REQUIRE = `import { createRequire as requireIn } from 'node:module'; const require = requireIn(import.meta.url)`
@@ -53,7 +56,7 @@ export interface Bundle {
 export async function bundle(daemon: DaemonName, version: string): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: REPOSITORY,
-    entryPoints: ['main.ts', WORKERS[daemon]].map((name) => join(sourcesOf(daemon), name)),
+    entryPoints: ['main.ts', ...WORKERS[daemon]].map((name) => join(sourcesOf(daemon), name)),
     outbase: sourcesOf(daemon),
     outdir: bundleOf(daemon),
     bundle: true,

@@ -11,7 +11,7 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ConfinedDirectories, errorCode, kindOf } from '@rootferry/host/machine'
+import { ConfinedDirectories, chooseSystemCalls, errorCode, kindOf } from '@rootferry/host/machine'
 import { isWithin, joinPath, PathFilter, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { CLOCK_LAG_MS } from '../src/root/watch/chokidar-watcher.ts'
 import { createWatcher } from '../src/root/watch/choose-watcher.ts'
@@ -29,6 +29,9 @@ interface Seen {
 }
 type Picture = Map<string, Seen>
 
+/** `inotify`: the directory backend with libc's calls. */
+export type TestedBackend = WatchBackend | 'inotify'
+
 /** A real tree, a real watcher, and a picture of the tree that the watcher keeps up to date. */
 export class Owner implements AsyncDisposable {
   readonly #place = fs.mkdtempSync(join(tmpdir(), 'rootferry-watch-'))
@@ -44,25 +47,27 @@ export class Owner implements AsyncDisposable {
   #waiting: Hint[] = []
 
   /** @param rootIsSymlink whether the watcher is given a symlink to the root instead of the root */
-  constructor(backend: WatchBackend, rootIsSymlink = false) {
+  constructor(backend: TestedBackend, rootIsSymlink = false) {
     fs.mkdirSync(this.rootPath)
     fs.symlinkSync('root', join(this.#place, 'link'))
     this.#directories = new ConfinedDirectories(this.rootPath)
     const rootPath = rootIsSymlink ? join(this.#place, 'link') : this.rootPath
     const options = { rootPath, filter: new PathFilter(EXCLUDED), pollMs: 10 }
-    this.watcher = createWatcher(backend, options, {
-      hint: (hint) => {
+    const watches = backend === 'inotify' ? chooseSystemCalls('libc').calls.watches : null
+    const events = {
+      hint: (hint: Hint) => {
         this.hints.push(hint)
         if (this.#waiting.push(hint) === 1) setImmediate(() => this.#followAll())
       },
-      overflow: (reason) => this.faults.push(`overflow: ${reason}`),
-      degraded: (reason) => this.faults.push(`degraded: ${reason}`),
-      error: (error) => this.faults.push(`error: ${error.message}`),
-    })
+      overflow: (reason: string) => this.faults.push(`overflow: ${reason}`),
+      degraded: (reason: string | null) => this.faults.push(`degraded: ${reason}`),
+      error: (error: Error) => this.faults.push(`error: ${error.message}`),
+    }
+    this.watcher = createWatcher(backend === 'inotify' ? 'directory' : backend, options, events, watches)
   }
 
   /** @param prepare makes the objects that exist before watching begins */
-  static async of(backend: WatchBackend, prepare: (owner: Owner) => void = () => undefined): Promise<Owner> {
+  static async of(backend: TestedBackend, prepare: (owner: Owner) => void = () => undefined): Promise<Owner> {
     const owner = new Owner(backend)
     prepare(owner)
     await owner.watch()

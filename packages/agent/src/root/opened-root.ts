@@ -3,7 +3,7 @@
  * Makes them and ends them in order; decides nothing.
  */
 import { realpathSync, statfsSync } from 'node:fs'
-import { type Accounts, Borders, ConfinedDirectories, RootLock } from '@rootferry/host/machine'
+import { type Accounts, Borders, ConfinedDirectories, chooseSystemCalls, RootLock } from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
 import type { RootOptions } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
@@ -92,5 +92,6 @@ function makeWatcher(options: RootOptions, filter: PathFilter, { index, scans, w
   const entries = known > 0 ? known : countEntries(path, MOST_CHOKIDAR_ENTRIES + 1)
   const backend = chooseBackend(watch.backend, entries, statfsSync(path).type)
   const events = { ...watching, hint: (hint: Hint) => scans.hint(hint) }
-  return createWatcher(backend, { rootPath: path, filter, pollMs: POLL_MS }, events)
+  const { calls } = chooseSystemCalls(options.systemCalls)
+  return createWatcher(backend, { rootPath: path, filter, pollMs: POLL_MS }, events, calls.watches)
 }

@@ -5,9 +5,11 @@
  * directory. On a network filesystem the kernel reports only changes made on this machine, so only polling sees the
  * others.
  */
+import type { WatchCalls } from '@rootferry/host/machine'
 import type { WatchBackend } from '../../root-messages.ts'
 import { ChokidarWatcher } from './chokidar-watcher.ts'
 import { DirectoryWatcher } from './directory-watcher.ts'
+import { InotifyWatcher } from './inotify-watcher.ts'
 import { PollingWatcher } from './polling-watcher.ts'
 import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 
@@ -51,12 +53,18 @@ export function chooseBackend(
   return entryCount <= MOST_CHOKIDAR_ENTRIES ? 'chokidar' : 'directory'
 }
 
-export function createWatcher(backend: WatchBackend, options: WatcherOptions, events: WatcherEvents): Watcher {
+/** @param watches libc's calls, or null where the runtime cannot call libc */
+export function createWatcher(
+  backend: WatchBackend,
+  options: WatcherOptions,
+  events: WatcherEvents,
+  watches: WatchCalls | null,
+): Watcher {
   switch (backend) {
     case 'chokidar':
       return new ChokidarWatcher(options, events)
     case 'directory':
-      return new DirectoryWatcher(options, events)
+      return watches === null ? new DirectoryWatcher(options, events) : new InotifyWatcher(watches, options, events)
     case 'polling':
       return new PollingWatcher(options, events)
   }

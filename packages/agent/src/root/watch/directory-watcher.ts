@@ -12,8 +12,9 @@ import { join } from 'node:path'
 import { errorCode } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { EventHints } from './event-hints.ts'
-import { inotifyQueueLimit, isWatchLimit, watchLimitReason } from './inotify-limits.ts'
+import { inotifyQueueLimit, isWatchLimit, OWNER_SEES } from './inotify-limits.ts'
 import { OverflowMeter } from './overflow-meter.ts'
+import { RefusedWatches } from './refused-watches.ts'
 import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 
 interface Directory {
@@ -29,8 +30,6 @@ interface Directory {
 }
 
 const WATCH_OPTIONS = { persistent: true } as const
-/** The owner's listing of the same directory fails in the same way, and the owner reports it. */
-const OWNER_SEES = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP'])
 
 export class DirectoryWatcher implements Watcher {
   readonly backend = 'directory'
@@ -40,15 +39,14 @@ export class DirectoryWatcher implements Watcher {
   readonly #meter: OverflowMeter
   readonly #directories = new Map<string, Directory>()
   #watched = 0
+  readonly #refusedWatches: RefusedWatches
   #refused = 0
-  #reportedRefused = 0
-  #lastRefusal: string | null = null
-  #reportDue = false
   #closed = false
 
   constructor(options: Pick<WatcherOptions, 'rootPath' | 'filter'>, events: WatcherEvents) {
     this.#rootPath = options.rootPath
     this.#events = events
+    this.#refusedWatches = new RefusedWatches(events)
     this.#hints = new EventHints(options.filter, events, (path) => this.#isReplaced(path))
     this.#meter = new OverflowMeter(inotifyQueueLimit(), (reason) => events.overflow(reason))
   }
@@ -71,7 +69,7 @@ export class DirectoryWatcher implements Watcher {
     if (directory.handle !== previous) previous?.close()
     this.#watched += Number(directory.handle !== null) - Number(previous !== null)
     this.#refused += Number(directory.refused !== null) - Number(refusedBefore)
-    if (this.#refused !== this.#reportedRefused) this.#reportSoon()
+    this.#refusedWatches.now(this.#refused)
     return status
   }
 
@@ -84,11 +82,12 @@ export class DirectoryWatcher implements Watcher {
       this.#drop(next)
       if (next.children !== null) leaving.push(...next.children)
     }
-    if (this.#refused !== this.#reportedRefused) this.#reportSoon()
+    this.#refusedWatches.now(this.#refused)
   }
 
   close(): Promise<void> {
     this.#closed = true
+    this.#refusedWatches.close()
     for (const directory of this.#directories.values()) directory.handle?.close()
     this.#directories.clear()
     this.#watched = 0
@@ -141,7 +140,7 @@ export class DirectoryWatcher implements Watcher {
       const code = errorCode(error)
       if (isWatchLimit(code)) {
         directory.refused = code
-        this.#lastRefusal = code
+        this.#refusedWatches.because(code)
       } else if (code === null || !OWNER_SEES.has(code)) {
         this.#onError(error)
       }
@@ -165,18 +164,6 @@ export class DirectoryWatcher implements Watcher {
 
   readonly #onError = (error: unknown): void => {
     if (!this.#closed) this.#events.error(error instanceof Error ? error : new Error(String(error)))
-  }
-
-  /** A scan that meets the limit meets it for every directory that follows: one report covers them all. */
-  #reportSoon(): void {
-    if (this.#reportDue) return
-    this.#reportDue = true
-    setImmediate(() => {
-      this.#reportDue = false
-      if (this.#closed || this.#refused === this.#reportedRefused) return
-      this.#reportedRefused = this.#refused
-      this.#events.degraded(this.#refused === 0 ? null : watchLimitReason(this.#lastRefusal, this.#refused))
-    })
   }
 }
 

@@ -1,6 +1,12 @@
 /** The kernel's limits on watching, and the advice for an operator who meets one. */
 import { readFileSync } from 'node:fs'
 
+/**
+ * Codes of a directory that cannot be watched: the owner's listing of the same directory fails in the same way, and the
+ * owner reports that.
+ */
+export const OWNER_SEES = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP'])
+
 /** The kernel's own default for a queue, for systems where /proc does not tell. */
 const USUAL_QUEUE = 16_384
 

@@ -13,7 +13,7 @@ import { errorCode } from '@rootferry/host/machine'
 import fc from 'fast-check'
 import { Owner } from '../../../test-support/watching-owner.ts'
 
-const BACKENDS = ['chokidar', 'directory', 'polling'] as const
+const BACKENDS = ['chokidar', 'directory', 'inotify', 'polling'] as const
 
 /** By name: the objects that exist before, and the operation on them. */
 const OPERATIONS: Record<string, { before?: (owner: Owner) => void; change: (owner: Owner) => void }> = {

@@ -37,7 +37,7 @@ test(`${CALLS} calls leave nothing behind`, () => {
   const before = usage()
   for (let done = 0; done < rounds; done += 1) round()
   const after = usage()
-  paths.close(inotify)
+  fs.closeSync(inotify)
   assert.equal(after.descriptors, before.descriptors)
   assert.ok(after.bytes - before.bytes < MOST_BYTES, `${after.bytes - before.bytes} bytes more`)
 })

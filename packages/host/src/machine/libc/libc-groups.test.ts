@@ -188,7 +188,7 @@ describe('watches', () => {
     watches.remove(descriptor, watch)
     watches.remove(descriptor, watch)
     assert.throws(() => watches.add(descriptor, place.at('none'), IN_CREATE), named('ENOENT'))
-    calls.paths.close(descriptor)
+    fs.closeSync(descriptor)
   })
 })
 

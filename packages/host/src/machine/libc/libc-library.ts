@@ -49,6 +49,7 @@ export const SIGNATURES = {
   posix_fadvise: { arguments: [I32, I64, I64, I32], return: I32 },
   syncfs: { arguments: [I32], return: I32 },
 
+  dup3: { arguments: [I32, I32, I32], return: I32 },
   inotify_init1: { arguments: [I32], return: I32 },
   inotify_add_watch: { arguments: [I32, POINTER, U32], return: I32 },
   inotify_rm_watch: { arguments: [I32, I32], return: I32 },

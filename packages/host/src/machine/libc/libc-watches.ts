@@ -1,4 +1,5 @@
 /** WatchCalls by glibc: inotify without a thread, and without an object for each watch. */
+import { openSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { LibcFunctions, LibcLibrary } from './libc-library.ts'
 import { BULK_BYTES, type LibcMemory } from './libc-memory.ts'
@@ -6,7 +7,9 @@ import type { WatchCalls } from './system-calls.ts'
 import { systemError } from './system-error.ts'
 
 const { EAGAIN, EINTR, EINVAL } = constants.errno
-/** IN_CLOEXEC and IN_NONBLOCK; the same on amd64 and arm64. */
+/** Linux's; the same on amd64 and arm64. */
+const O_CLOEXEC = 0o2000000
+/** IN_CLOEXEC and IN_NONBLOCK. */
 const FLAGS = 0o2004000
 const POLLIN = 1
 const ROOM = BigInt(BULK_BYTES)
@@ -23,9 +26,16 @@ export class LibcWatches implements WatchCalls {
   }
 
   open(): number {
-    const descriptor = this.#calls.inotify_init1(FLAGS)
-    if (descriptor === -1) throw this.#library.failure('inotify_init1')
-    return descriptor
+    const made = this.#calls.inotify_init1(FLAGS)
+    if (made === -1) throw this.#library.failure('inotify_init1')
+    try {
+      // Node closes what it opened when the thread ends in whatever way, and thousands of watches with it.
+      const descriptor = openSync('/dev/null', 'r')
+      if (this.#calls.dup3(made, descriptor, O_CLOEXEC) === -1) throw this.#library.failure('dup3')
+      return descriptor
+    } finally {
+      this.#calls.close(made)
+    }
   }
 
   add(descriptor: number, location: string, mask: number): number {

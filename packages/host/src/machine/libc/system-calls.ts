@@ -128,6 +128,7 @@ export interface RangeCalls {
 
 /** inotify: a descriptor that reports changes in directories. The mask's bits are in inotify-events.ts. */
 export interface WatchCalls {
+  /** The descriptor is Node's own: closeSync of node:fs closes it, or the end of the thread. */
   open(): number
   /** @param location a path: inotify has no call by descriptor. @returns the watch's number, the same for the same inode */
   add(descriptor: number, location: string, mask: number): number
