@@ -58,11 +58,15 @@ export const SITES: Record<string, Record<string, Site>> = {
     renameSync: [1, PLACES],
     symlinkSync: [1, PLACES],
   },
+  'receiver/src/disk/commit/kept-files.ts': {
+    linkSync: [1, ['link target to staging']],
+    renameSync: [1, ['rename target to staging']],
+    unlinkSync: [1, ['unlink target']],
+  },
   'receiver/src/disk/commit/burst.ts': {
     chmodSync: [1, 'opens up a directory that is closed to its owner, who is not root'],
     mkdirSync: [1, 'where somebody emptied the place meanwhile'],
     renameSync: [1, ['rename staging to target', 'rename partial to target']],
-    unlinkSync: [1, ['unlink target']],
   },
   'receiver/src/disk/commit/durability.ts': {
     'promisify(fsync)': [

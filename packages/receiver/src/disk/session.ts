@@ -197,6 +197,7 @@ export class Session {
     this.#intake.end()
     if (request === null) this.#cursor = to
     this.#tellCommitted(changeset, outcome.tally)
+    await steps.untilDone(() => area.tidy(partials.stagedNames()))
     for (const touched of target.hooks.of(staged)) event({ type: 'touched', ...touched })
     problems.burstEnded(outcome)
     const { right, answered } = settlement(arrival, due, outcome)

@@ -3,11 +3,14 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  closeSync,
   existsSync,
+  fstatSync,
   linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -450,4 +453,28 @@ test('times before 1970, beyond 2038 and to the microsecond come out as they wen
     }
   })
   lutimesSync(scratch.at('target/l0'), 5, 5)
+})
+
+test('files that a large burst replaces or removes keep a name until it is over, and are freed then', async () => {
+  using scratch = new Scratch()
+  const names = Array.from({ length: 60 }, (_, number) => `f${number}`)
+  const held: number[] = []
+  const links: number[] = []
+  const beforeStep = (step: string) => {
+    if (step === 'finish') links.push(...held.map((descriptor) => fstatSync(descriptor).nlink))
+  }
+  await using feed = await new Feed(scratch).open({}, { delay: async () => undefined, beforeStep })
+  feed.connect()
+  await feed.commit([directory('.'), ...names.map((name) => file(name, `old ${name}`))])
+  held.push(...names.map((name) => openSync(scratch.at('target', name), 'r')))
+  await feed.commit(names.map((name, number) => (number < 50 ? file(name, `new ${name}`) : absent(name))))
+  await until(() => readdirSync(scratch.at('state/staging')).length === 0, 'staging to be tidied')
+  assert.equal(links.length, names.length)
+  assert.ok(links.every((count) => count === 1))
+  for (const descriptor of held) {
+    assert.equal(fstatSync(descriptor).nlink, 0)
+    closeSync(descriptor)
+  }
+  assert.equal(readFileSync(scratch.at('target/f49'), 'utf8'), 'new f49')
+  assert.equal(existsSync(scratch.at('target/f50')), false)
 })

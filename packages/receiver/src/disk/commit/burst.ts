@@ -8,7 +8,7 @@
  * finds, as it would have done a moment earlier.
  */
 import { Buffer } from 'node:buffer'
-import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, renameSync } from 'node:fs'
 import { type ConfinedDirectories, type DiskKind, errorCode, plainMessage } from '@rootferry/host/machine'
 import { baseName, parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
 import type { PathProblem } from '../../root-messages.ts'
@@ -23,6 +23,7 @@ import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import type { BurstOutcome, DirectoryBefore, Finish, Operation, Plan } from '../ledger/operation.ts'
 import { DiskView } from './disk-view.ts'
+import { KeptFiles } from './kept-files.ts'
 import { makePlan } from './plan.ts'
 
 const MOST_ROUNDS = 4
@@ -41,6 +42,7 @@ export interface BurstParts {
 
 export class Burst {
   readonly #parts: BurstParts
+  readonly #kept: KeptFiles
   /** Changes that could not be made: nothing below their paths can be made either. */
   #failures = new Map<string, PathProblem>()
   /** Directories that exist, but without their attributes. */
@@ -50,6 +52,7 @@ export class Burst {
 
   constructor(parts: BurstParts) {
     this.#parts = parts
+    this.#kept = new KeptFiles(parts.area)
   }
 
   /** @throws ProtocolError when the changes contradict each other */
@@ -71,6 +74,7 @@ export class Burst {
     this.#insistOnPlace()
     let plan = first ?? this.plan(changes, before)
     try {
+      this.#kept.begin(plan, (path) => confined.locate(path))
       for (let round = 1; ; round += 1) {
         yield* this.#attempt(plan, round === MOST_ROUNDS)
         if (!this.#raced) break
@@ -132,7 +136,7 @@ export class Burst {
         yield* removal.vacate(path)
         return
       case 'unlink':
-        unlinkSync(confined.locate(path))
+        this.#kept.unlink(confined.locate(path))
         return
       case 'trash':
         yield* this.#discard(path, operation.kind)

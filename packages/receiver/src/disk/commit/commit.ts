@@ -1,8 +1,8 @@
 /**
- * The commit of a staged changeset: intent, burst, record, tidying. It begins with a changeset, or with an intent that
+ * The commit of a staged changeset: intent, burst, record. It begins with a changeset, or with an intent that
  * a killed process left behind.
  *
- *   intent in the ledger ─▶ burst ─▶ ledger: position, owed, no intent ─▶ staging tidied
+ *   staged content synced ─▶ intent in the ledger ─▶ burst ─▶ ledger: position, owed, no intent
  *
  * INVARIANT: once the intent is recorded the burst is carried through, by this process or the next, before anything
  * else happens to the tree.
@@ -16,6 +16,7 @@ import { decodeIntent, encodeIntent, type Intent } from '../ledger/intent.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { BurstOutcome, Plan } from '../ledger/operation.ts'
 import type { Burst } from './burst.ts'
+import { presync } from './presync.ts'
 
 /** Partly staged files, as far as a commit uses them up. */
 export interface StagedPartials {
@@ -35,16 +36,21 @@ export interface CommitParts {
   steps: DiskSteps
 }
 
-/** @param changedPaths every path of the changeset, including those that were not staged */
+/**
+ * The caller tidies staging when it has told others of the commit: what the burst replaced is freed then.
+ * @param changedPaths every path of the changeset, including those that were not staged
+ */
 export async function commitIntent(
   parts: CommitParts,
   intent: Intent,
   changedPaths: Iterable<string>,
 ): Promise<BurstOutcome & { tally: Plan['tally'] }> {
-  const { ledger, partials, burst, steps } = parts
+  const { ledger, partials, burst, area, steps } = parts
   const used = partials.release(changedPaths)
+  const draft = await steps.whileConnected(() => burst.plan(intent.changes, []))
+  const hasWaited = await presync(draft, area.directory('staging'))
   const plan = await steps.whileConnected(() => {
-    const first = burst.plan(intent.changes, [])
+    const first = hasWaited ? burst.plan(intent.changes, []) : draft
     ledger.recordIntent(encodeIntent({ ...intent, before: first.before }), used)
     return first
   })
@@ -55,7 +61,7 @@ export async function commitIntent(
 
 /** Finishes the burst of an intent that is in the ledger. */
 async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | null): Promise<BurstOutcome> {
-  const { ledger, burst, area, partials, steps } = parts
+  const { ledger, burst, steps } = parts
   let plan = first
   const outcome = await steps.untilDone(() => {
     const present = plan
@@ -66,7 +72,6 @@ async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | nu
   const owed = [...intent.owed, ...outcome.owed]
   const record = { position: intent.position, cleared: intent.cleared, owed: [...owed, ...outcome.failed] }
   await steps.untilDone(() => ledger.recordCommit(record))
-  await steps.untilDone(() => area.tidy(partials.stagedNames()))
   return { ...outcome, owed }
 }
 
@@ -80,7 +85,9 @@ export async function recover(
   if (intent !== null) {
     // The protect list may have changed since.
     const changes = intent.changes.filter(({ path, kind }) => !untouchable.protects(path, kind))
-    return { ...(await carryThrough(parts, { ...intent, changes }, null)), changes }
+    const outcome = await carryThrough(parts, { ...intent, changes }, null)
+    await steps.untilDone(() => area.tidy(partials.stagedNames()))
+    return { ...outcome, changes }
   }
   if (body !== null) {
     // An intent of an unknown form: what it began is replayed or compared anew.

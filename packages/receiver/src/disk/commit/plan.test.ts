@@ -234,3 +234,23 @@ test('changes that contradict each other are refused', () => {
     assert.throws(() => makePlan(input), /contradict each other/)
   }
 })
+
+test('new objects are placed before replaced ones, and a symlink that is replaced comes last', () => {
+  const creation = { uid: 0, gid: 0, exactModes: true, privileged: true }
+  const base = { mode: 0o644, uid: 0, gid: 0, mtime: 0, size: 1 }
+  const changes: StagedChange[] = [
+    { kind: 'symlink', path: 'current', ...base, staged: '1' },
+    { kind: 'file', path: 'index.php', ...base, staged: '2' },
+    { kind: 'symlink', path: 'newest', ...base, staged: '3' },
+    { kind: 'file', path: 'new.php', ...base, staged: '4' },
+    { kind: 'absent', path: 'old.php' },
+  ]
+  const there = new Set(['.', 'current', 'index.php', 'old.php'])
+  const lookUp = (path: string): DiskObject | null =>
+    there.has(path) ? { kind: path === '.' ? 'directory' : path === 'current' ? 'symlink' : 'file', ...base } : null
+  const { operations } = makePlan({ changes, before: [], untouchable: new Untouchable([]), creation, lookUp })
+  assert.deepEqual(
+    operations.map(({ path }) => path),
+    ['new.php', 'newest', 'index.php', 'current', 'old.php'],
+  )
+})

@@ -18,6 +18,8 @@ import type { DirectoryBefore, Operation, Plan } from '../ledger/operation.ts'
 /** The mode of a directory that no change described, because its parents were not in the changeset. */
 const IMPLIED_MODE = 0o755
 
+type Placing = Extract<Operation, { do: 'place' }>
+
 export interface PlanInput {
   changes: readonly StagedChange[]
   lookUp(path: string): DiskObject | null
@@ -42,7 +44,7 @@ class Planner {
   readonly #vacated = new Set<string>()
   readonly #way: Operation[] = []
   readonly #directories: Operation[] = []
-  readonly #placings: Operation[] = []
+  readonly #placings: Placing[] = []
   readonly #settings: Operation[] = []
   readonly #removals: Operation[] = []
   readonly #plan: Plan = {
@@ -82,7 +84,7 @@ class Planner {
       ...early,
       ...this.#way.sort(descending),
       ...makings,
-      ...this.#placings,
+      ...this.#placings.sort(newBeforeReplaced),
       ...this.#settings,
       ...late,
     ]
@@ -115,7 +117,7 @@ class Planner {
     this.#directories.push(
       staged === null
         ? { do: 'mkdir', path, mode: creationMode(change.mode) }
-        : { do: 'place', path, kind: 'directory', staged, size: 0, mtime: change.mtime },
+        : { do: 'place', path, kind: 'directory', staged, size: 0, mtime: change.mtime, replaces: false },
     )
   }
 
@@ -134,7 +136,8 @@ class Planner {
     this.#needParent(path)
     this.#touched.add(parentPath(path))
     if (this.#comesWithParent(path, staged)) return
-    this.#placings.push({ do: 'place', path, kind, staged, size: kind === 'file' ? change.size : 0, mtime })
+    const size = kind === 'file' ? change.size : 0
+    this.#placings.push({ do: 'place', path, kind, staged, size, mtime, replaces: found !== null })
   }
 
   /** Whether it is staged inside its parent, which this plan places. */
@@ -258,6 +261,18 @@ function refuseContradictions(changes: readonly StagedChange[], byPath: Readonly
 
 function contradiction(): ProtocolError {
   return new ProtocolError('content-mismatch', 'changes that contradict each other')
+}
+
+/**
+ * Nobody refers to new objects yet, so they come first; a symlink may lead to files of the same changeset, so it comes
+ * behind them, and one that is replaced (`current`) at the very end. The sort is stable.
+ */
+function newBeforeReplaced(a: Placing, b: Placing): number {
+  return placingRank(a) - placingRank(b)
+}
+
+function placingRank({ kind, replaces }: Placing): number {
+  return (replaces ? 2 : 0) + (kind === 'symlink' ? 1 : 0)
 }
 
 function ascending(a: { path: string }, b: { path: string }): number {

@@ -12,7 +12,16 @@ export type Operation =
   /** Moves away an object, unknown to the agent, that is where a directory must be. */
   | { do: 'trash'; path: string; kind: DiskKind }
   | { do: 'mkdir'; path: string; mode: number }
-  | { do: 'place'; path: string; kind: 'file' | 'directory' | 'symlink'; staged: string; size: number; mtime: number }
+  /** `replaces`: something is there that the rename puts an end to. */
+  | {
+      do: 'place'
+      path: string
+      kind: 'file' | 'directory' | 'symlink'
+      staged: string
+      size: number
+      mtime: number
+      replaces: boolean
+    }
   | { do: 'attributes'; path: string; change: AttributeChange }
   /** Removes a directory, unless something in it stays. */
   | { do: 'rmdir'; path: string }

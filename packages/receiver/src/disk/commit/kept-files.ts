@@ -1,0 +1,75 @@
+/**
+ * Keeps the files that a burst replaces or removes until it is over: to free an old file's blocks takes a disk longer
+ * than the rename that replaces it, and visitors would see the tree half old and half new for as long as that takes.
+ *
+ *   before the burst   a hard link in staging to each file that is going to be replaced
+ *   in the burst       a removal is a rename into staging
+ *   afterwards         staging is tidied, and the old files are freed
+ *
+ * INVARIANT: what is kept is litter. A burst that is interrupted does not need it, and every start tidies it. A file
+ * that cannot be kept (another filesystem, too many links, no right to link it) is replaced or removed directly.
+ */
+import { linkSync, renameSync, unlinkSync } from 'node:fs'
+import { errorCode } from '@rootferry/host/machine'
+import type { WorkArea } from '../area/work-area.ts'
+import type { Operation, Plan } from '../ledger/operation.ts'
+
+/** Below this number of files the links would take longer than they save. */
+const FEWEST = 32
+/** Reasons of one file, or of this place, not to be kept. */
+const NOT_KEPT = new Set([
+  'ENOENT',
+  'EXDEV',
+  'EPERM',
+  'EMLINK',
+  'ENOTDIR',
+  'EACCES',
+  'EEXIST',
+  'EOPNOTSUPP',
+  'ENOSPC',
+  'EDQUOT',
+])
+
+export class KeptFiles {
+  readonly #area: WorkArea
+  #isWorthIt = false
+
+  constructor(area: WorkArea) {
+    this.#area = area
+  }
+
+  /** Links what the plan replaces, if that is enough to be worth it. @throws the system error when the disk is in trouble */
+  begin(plan: Plan, locate: (path: string) => string): void {
+    const replaced = plan.operations.filter(replacesFile)
+    const removed = plan.operations.filter(({ do: step }) => step === 'unlink')
+    this.#isWorthIt = replaced.length + removed.length >= FEWEST
+    if (!this.#isWorthIt) return
+    for (const { path } of replaced) {
+      this.#unlessRefused(() => linkSync(locate(path), this.#newPlace()))
+    }
+  }
+
+  /** Takes a file or symlink out of the tree. @throws the system error */
+  unlink(location: string): void {
+    if (this.#isWorthIt && this.#unlessRefused(() => renameSync(location, this.#newPlace()))) return
+    unlinkSync(location)
+  }
+
+  #newPlace(): string {
+    return `${this.#area.directory('staging')}/kept-${this.#area.newName()}`
+  }
+
+  #unlessRefused(act: () => void): boolean {
+    try {
+      act()
+      return true
+    } catch (error) {
+      if (!NOT_KEPT.has(errorCode(error) ?? '')) throw error
+      return false
+    }
+  }
+}
+
+function replacesFile(operation: Operation): boolean {
+  return operation.do === 'place' && operation.kind === 'file' && operation.replaces
+}

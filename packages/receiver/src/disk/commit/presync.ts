@@ -1,0 +1,34 @@
+/**
+ * Writes staged content to the disk before a large burst: where a rename replaces a file, ext4 first writes the new
+ * content, which then happens amid the burst, file by file.
+ */
+import { execFile } from 'node:child_process'
+import { setTimeout as wait } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import type { Plan } from '../ledger/operation.ts'
+
+const FEWEST_REPLACED = 50
+/** Others may have much to write to that disk: the burst does not wait for them. */
+const LONGEST_MS = 300
+
+const run = promisify(execFile)
+
+/**
+ * Only helps: it is over after a moment whatever happens.
+ * @param staging the directory that content is staged in
+ * @returns whether it took time, in which the tree may have changed
+ */
+export async function presync(plan: Plan, staging: string): Promise<boolean> {
+  const replaced = plan.operations.filter((operation) => operation.do === 'place' && operation.replaces)
+  if (replaced.length < FEWEST_REPLACED) return false
+  const over = new AbortController()
+  const synced = run('sync', ['-f', '.'], { cwd: staging }).then(
+    () => true,
+    // The sync that makes the commit durable says what is wrong.
+    () => false,
+  )
+  const late = wait(LONGEST_MS, false, { signal: over.signal }).catch(() => false)
+  await Promise.race([synced, late])
+  over.abort()
+  return true
+}
