@@ -23,6 +23,27 @@ function open(scratch: Scratch, policy: OwnerPolicy, privileged = true) {
   return { map, warnings }
 }
 
+test('an owner that this user namespace does not have is left alone, and no other one', () => {
+  using scratch = new Scratch()
+  writeFileSync(scratch.at('map'), '         0     100000      65536\n')
+  const warnings: string[] = []
+  const map = new OwnerMap({
+    policy: 'preserve',
+    privileged: true,
+    warn: (message) => warnings.push(message),
+    uidMapFile: scratch.at('map'),
+    gidMapFile: scratch.at('map'),
+  })
+  const ownerOf = map.forMessage([], [])
+  assert.deepEqual(ownerOf(70_000, 33), { uid: LEAVE, gid: 33 })
+  assert.deepEqual(ownerOf(65_535, 65_536), { uid: 65_535, gid: LEAVE })
+  assert.deepEqual(ownerOf(70_000, 33), { uid: LEAVE, gid: 33 })
+  assert.deepEqual(
+    warnings.map((text) => text.split(' does')[0]),
+    ['user 70000', 'group 65536'],
+  )
+})
+
 test('an owner is mapped by the name that the agent gives, else by number', () => {
   using scratch = new Scratch()
   const { map, warnings } = open(scratch, 'preserve')

@@ -10,7 +10,10 @@ import { readFileSync, statSync } from 'node:fs'
 import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
 import type { OwnerNames } from '@rootferry/protocol'
 import type { OwnerPolicy } from '../../root-messages.ts'
+import { readIdMap } from './id-map.ts'
 import { LEAVE } from './staged-change.ts'
+
+const MOST_WARNINGS = 20
 
 export interface Owner {
   uid: number
@@ -24,20 +27,28 @@ export interface OwnerMapOptions {
   warn(message: string): void
   passwdFile?: string
   groupFile?: string
+  uidMapFile?: string
+  gidMapFile?: string
 }
 
 export class OwnerMap {
   readonly #options: OwnerMapOptions
   readonly #users: NameDatabase
   readonly #groups: NameDatabase
+  readonly #hasUser: (uid: number) => boolean
+  readonly #hasGroup: (gid: number) => boolean
   #fixed: Owner | null = null
   #able = true
+  /** Numbers that do not exist here, and were told of. */
+  readonly #strange = new Set<string>()
 
   /** @throws Failure (78) when a fixed owner is unknown on this host */
   constructor(options: OwnerMapOptions) {
     this.#options = options
     this.#users = new NameDatabase(options.passwdFile ?? '/etc/passwd')
     this.#groups = new NameDatabase(options.groupFile ?? '/etc/group')
+    this.#hasUser = readIdMap(options.uidMapFile ?? '/proc/self/uid_map')
+    this.#hasGroup = readIdMap(options.gidMapFile ?? '/proc/self/gid_map')
     if (options.policy === 'keep') this.#able = false
     else if (!options.privileged) this.refused('this process may not change owners')
     if (typeof options.policy === 'object') this.#fixed = this.#resolveFixed(options.policy)
@@ -63,7 +74,21 @@ export class OwnerMap {
     if (fixed !== null) return () => (this.#able ? fixed : left)
     const localUsers = this.#users.localIds(users)
     const localGroups = this.#groups.localIds(groups)
-    return (uid, gid) => (this.#able ? { uid: localUsers.get(uid) ?? uid, gid: localGroups.get(gid) ?? gid } : left)
+    return (uid, gid) => (this.#able ? this.#possible(localUsers.get(uid) ?? uid, localGroups.get(gid) ?? gid) : left)
+  }
+
+  /** The owner, with LEAVE for a number that this user namespace does not have. */
+  #possible(uid: number, gid: number): Owner {
+    const owner = { uid: this.#hasUser(uid) ? uid : LEAVE, gid: this.#hasGroup(gid) ? gid : LEAVE }
+    if (owner.uid !== uid) this.#warnOf(`user ${uid}`)
+    if (owner.gid !== gid) this.#warnOf(`group ${gid}`)
+    return owner
+  }
+
+  #warnOf(who: string): void {
+    if (this.#strange.has(who) || this.#strange.size >= MOST_WARNINGS) return
+    this.#strange.add(who)
+    this.#options.warn(`${who} does not exist in this user namespace: what belongs to it keeps the receiver's`)
   }
 
   #resolveFixed(policy: { user: string; group: string }): Owner {

@@ -195,7 +195,7 @@ export class Staging {
     try {
       act()
     } catch (error) {
-      if (errorCode(error) !== 'EPERM' && errorCode(error) !== 'EINVAL') throw error
+      if (errorCode(error) !== 'EPERM') throw error
       this.#chownRefused(plainMessage(error))
     }
   }
