@@ -8,7 +8,7 @@ import { Line } from '../../test/support/line.ts'
 import { Rig } from '../../test/support/rig.ts'
 import { until } from '../../test/support/until.ts'
 import { type Bench, MINUTES } from '../bench.ts'
-import { median, pairedRow, type Row } from '../figures.ts'
+import { median, pairedRow, type Row } from '../result-rows.ts'
 
 const FILE_BYTES = 1024 ** 3
 const CHANGED_BYTES = 1_000_000

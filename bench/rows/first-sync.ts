@@ -2,9 +2,9 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Bench, MINUTES, waitingRig } from '../bench.ts'
-import { median, pairedRow, type Row } from '../figures.ts'
 import { COPIERS, type Copier } from '../peers.ts'
 import { processorSeconds } from '../processor-time.ts'
+import { median, pairedRow, type Row } from '../result-rows.ts'
 
 interface Cost {
   seconds: number[]

@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Bench, MINUTES, runningRig } from '../bench.ts'
-import { ownRow, type Row, spread } from '../figures.ts'
 import { processorSeconds } from '../processor-time.ts'
+import { ownRow, type Row, spread } from '../result-rows.ts'
 import { saveToVisible } from '../save-to-visible.ts'
 
 const CHANGES = 100

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../test/support/until.ts'
 import { type Bench, MINUTES, runningRig } from '../bench.ts'
-import { median, ownRow, pairedRow, percentile, type Row } from '../figures.ts'
+import { median, ownRow, pairedRow, percentile, type Row } from '../result-rows.ts'
 import { saveToVisible } from '../save-to-visible.ts'
 
 const SETTLE_MS = 20

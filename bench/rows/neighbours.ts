@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Line } from '../../test/support/line.ts'
 import { type Bench, MINUTES, runningRig } from '../bench.ts'
-import { percentile, type Row } from '../figures.ts'
+import { percentile, type Row } from '../result-rows.ts'
 import { saveToVisible } from '../save-to-visible.ts'
 
 const RECEIVERS = 8

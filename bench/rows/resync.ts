@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { Line } from '../../test/support/line.ts'
 import { resyncOf } from '../../test/support/resync-orders.ts'
 import { type Bench, MINUTES, runningRig } from '../bench.ts'
-import { ownRow, pairedRow, type Row, spread } from '../figures.ts'
+import { ownRow, pairedRow, type Row, spread } from '../result-rows.ts'
 
 const run = promisify(execFile)
 const NOTHING = { missing: 0, changed: 0, extraneous: 0 }

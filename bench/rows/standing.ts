@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Bench, MINUTES, runningRig } from '../bench.ts'
-import { ownRow, type Row, residentOf, spread } from '../figures.ts'
+import { ownRow, type Row, residentOf, spread } from '../result-rows.ts'
 import { saveToVisible } from '../save-to-visible.ts'
 import { makeTree } from '../seeded-tree.ts'
 

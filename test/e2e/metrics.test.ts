@@ -65,7 +65,7 @@ for (const [name, metrics] of Object.entries(DAEMONS)) {
   })
 }
 
-test('the figures of the agent follow what happens', async () => {
+test('the metrics of the agent follow what happens', async () => {
   writeFileSync(join(rig.source, 'new.txt'), 'new')
   await rig.converged()
   const { roots } = await rig.status()
@@ -87,7 +87,7 @@ test('the figures of the agent follow what happens', async () => {
   )
 })
 
-test('the figures of the receiver follow what happens', async () => {
+test('the metrics of the receiver follow what happens', async () => {
   const text = await DAEMONS.Receiver()
   const { receivers } = await rig.status()
   assert.equal(value(text, 'rootferry_root_sequence{root="site"}'), receivers[0]?.sequence)

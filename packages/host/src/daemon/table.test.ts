@@ -1,7 +1,7 @@
 /** Tables: columns are aligned, a name cannot break out of its cell, and colours appear only where they are wanted. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bar, duration, size } from './figures.ts'
+import { bar, duration, size } from './numbers.ts'
 import { table } from './table.ts'
 
 const PLAIN = { colour: false, width: Number.POSITIVE_INFINITY }
@@ -60,7 +60,7 @@ test('colours paint the cell and do not move the columns', () => {
   assert.equal(painted.replaceAll(/\u001b\[\d+m/g, ''), table(['STATE', 'Y'], rows, PLAIN))
 })
 
-test('figures are short and keep their unit', () => {
+test('numbers are short and keep their unit', () => {
   assert.deepEqual([0, 999, 1000, 999_960, 1.5e9].map(size), ['0 B', '999 B', '1.0 kB', '1.0 MB', '1.5 GB'])
   assert.deepEqual([0.2, 59, 59.7, 61, 119.8, 3_700, 7_199, 200_000].map(duration), [
     '1 s',

@@ -41,7 +41,7 @@ export function probeRoutes(http: Http, parts: AdminParts): void {
     {
       schema: {
         operationId: 'metrics',
-        summary: 'Figures for Prometheus',
+        summary: 'Metrics for Prometheus',
         response: { 200: text('text/plain', 'Prometheus text format') },
       },
     },
