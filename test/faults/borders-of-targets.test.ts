@@ -199,7 +199,7 @@ test('a target whose filesystem is not mounted takes nothing, and continues when
   const target = targetOf(rig)
   await rig.killReceiver(0)
   mounts.unmount(target)
-  assert.match(await rig.launchReceiver(0).ended, /the filesystem that was mounted at .* is not there: mount it/)
+  assert.match(await rig.launchReceiver(0).ended, /the filesystem that was mounted at .* is not mounted: mount it/)
   assert.deepEqual(readdirSync(target), [])
   mounts.bind(`${target}.volume`, target)
   await rig.startReceiver(0)

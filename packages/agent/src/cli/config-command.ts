@@ -21,7 +21,7 @@ export function addConfigCommand(
   const config = program.command('config').description('work on configuration files')
   config
     .command('check <file>')
-    .description('say what is wrong with a configuration file')
+    .description('report the faults of a configuration file')
     .action(async (file: string) => {
       const checked = readAgentConfig(file)
       // Without files of its own this would make the agent's certificate, which a check must not do.

@@ -41,22 +41,22 @@ export function addFleetVerbs(
 
   const collect = (value: string, before: string[]) => [...before, value]
   withConfig(program.command('resync').description('compare receivers with the agent, and repair what differs'))
-    .option('--root <root>', 'this root only')
-    .option('--receiver <name>', 'this receiver; may be given again', collect, [])
-    .option('--path <path>', 'what is at and below this path of the root; may be given again', collect, [])
+    .option('--root <root>', 'only this root')
+    .option('--receiver <name>', 'only this receiver; repeatable', collect, [])
+    .option('--path <path>', 'only this path of the root and everything below it; repeatable', collect, [])
     .addOption(new Option('--check <what>', 'what is compared').choices(['metadata', 'content']).default('metadata'))
     .option('--dry-run', 'compare, and change nothing', false)
     .option('--wait', 'wait until it is over, and show what was found', false)
-    .option('--json', 'print the resync as the API tells it', false)
+    .option('--json', 'print the resync as the API returns it', false)
     .addHelpText('after', RESYNC_HELP)
     .action((options: ResyncOptions) => resync(client(options.config), options, terminal))
 
   withConfig(
     program
       .command('guard')
-      .description('decide on what a guard has stopped')
+      .description('decide about a root that the guard has halted')
       .command('accept <root>')
-      .description('let a halted root go on as it is, deletions included'),
+      .description('let a halted root continue as it is, deletions included'),
   ).action(async (root: string, { config }: { config: string }) => {
     await client(config).post(`/v1/roots/${encodeURIComponent(root)}/guard/accept`, null, Accepted)
     terminal.say(`${printable(root)} continues\n`)

@@ -20,7 +20,7 @@ interface CreateOptions {
 }
 
 export function addTokenCommand(program: Command, defaultConfig: string, terminal: Terminal): void {
-  const token = program.command('token').description('say who may connect')
+  const token = program.command('token').description('manage who may connect')
   const verb = (text: string, description: string) =>
     token.command(text).description(description).option('--config <file>', 'configuration file', defaultConfig)
   const listed = (value: string, before: string[]) => [...before, value]

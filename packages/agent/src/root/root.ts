@@ -366,7 +366,7 @@ export class RootService {
   #setDegraded(reason: string | null): void {
     if (this.#degraded === reason) return
     this.#degraded = reason
-    if (reason === null) this.#log('info', 'watching is whole again')
+    if (reason === null) this.#log('info', 'the whole root is watched again')
     else this.#log('error', 'watching is degraded, scanning often instead', { reason })
     this.#rescanLater()
     this.#statusSoon()

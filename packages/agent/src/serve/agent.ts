@@ -184,7 +184,7 @@ export class Agent {
   #warnOfExpiry(): void {
     const status = this.#identity?.status
     if (status === undefined || Date.parse(status.expiresAt) - Date.now() > EXPIRY_WARNING_MS) return
-    this.#log.warn({ ...status }, 'the certificate expires soon, or has: receivers refuse it then')
+    this.#log.warn({ ...status }, 'the certificate expires soon or has expired; receivers refuse an expired one')
   }
 
   #serve(peer: Peer, hello: Hello): void {

@@ -20,7 +20,7 @@ export const PROBLEMS = {
   'unknown-root': { status: 404, title: 'There is no such root.' },
   'unknown-receiver': { status: 404, title: 'There is no such receiver.' },
   'unknown-resync': { status: 404, title: 'There is no such resync.' },
-  'method-not-allowed': { status: 405, title: 'This method has no meaning here.' },
+  'method-not-allowed': { status: 405, title: 'This method is not allowed here.' },
   'not-halted': { status: 409, title: 'The root is not halted.' },
   'body-too-large': { status: 413, title: 'The body is too large.' },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json.' },
@@ -127,7 +127,7 @@ function strayProblem(request: FastifyRequest, methods: ReadonlyMap<string, stri
   for (const [pattern, known] of methods) {
     if (!matches(pattern, path)) continue
     const allow = [...new Set(known)].join(', ')
-    return new HttpProblem('method-not-allowed', `${request.method} has no meaning here: ${allow} have.`, {
+    return new HttpProblem('method-not-allowed', `${request.method} is not allowed here; accepted: ${allow}.`, {
       Allow: allow,
     })
   }

@@ -40,7 +40,7 @@ export function chooseSystemCalls(setting: SystemCallsSetting): ChosenCalls {
   if (setting === 'portable') return { calls: portableCalls(), fault: null }
   const { calls, fault } = libcCalls()
   if (calls !== null) return { calls, fault: null }
-  if (setting === 'libc') throw new Failure(EXIT.badConfiguration, `systemCalls: libc cannot be had: ${fault}`)
+  if (setting === 'libc') throw new Failure(EXIT.badConfiguration, `systemCalls: libc is not available: ${fault}`)
   return { calls: portableCalls(), fault }
 }
 

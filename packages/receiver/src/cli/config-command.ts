@@ -7,7 +7,7 @@ export function addConfigCommand(program: Command, terminal: Terminal, environme
   const config = program.command('config').description('work on configuration files')
   config
     .command('check <file>')
-    .description('say what is wrong with a configuration file')
+    .description('report the faults of a configuration file')
     .action((file: string) => {
       readReceiverConfig(file, environmentToken)
       terminal.say(`${file}: ok\n`)

@@ -19,7 +19,7 @@ interface Options {
 export function addJoinCommand(program: Command, defaultConfig: string, terminal: Terminal): void {
   program
     .command('join <invitation>')
-    .description("take up an invitation of 'rootferry-agent token create NAME --join', or '-' to read it from stdin")
+    .description("accept an invitation from 'rootferry-agent token create NAME --join', or '-' to read it from stdin")
     .option(
       '--root <name=directory>',
       'where a root goes; repeatable',
@@ -31,7 +31,7 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
     .option('--health <host:port>', 'health.listen of the new configuration')
     .option('--cert <file>', 'certificate of this host, for an agent that asks for one')
     .option('--key <file>', 'its key')
-    .option('--allow-plaintext', 'take an invitation without TLS that does not lead to this host', false)
+    .option('--allow-plaintext', 'accept an invitation without TLS that does not lead to this host', false)
     .option('--force', 'overwrite a configuration and a token that are there', false)
     .action(async (invitation: string, options: Options) => {
       const { config, root, stateDir = null, health = null, cert, key, allowPlaintext, force } = options

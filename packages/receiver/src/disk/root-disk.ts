@@ -82,7 +82,7 @@ export class RootDisk {
         this.#tell({ type: 'durable', sequence: position.sequence })
         out.event({ type: 'durable', sequence: position.sequence })
       },
-      failed: (message) => this.#log('error', 'what was committed could not be synced to disk', { error: message }),
+      failed: (message) => this.#log('error', 'committed changes could not be synced to disk', { error: message }),
     })
   }
 

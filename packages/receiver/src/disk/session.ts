@@ -166,7 +166,11 @@ export class Session {
   #checkReplay({ epoch, sequence }: Welcome): void {
     const { epoch: ours, sequence: reached, target } = this.#greeting
     const goesOn = epoch === ours ? sequence === reached : target === 'empty' && sequence === 0
-    if (!goesOn) throw new ProtocolError('unexpected-message', `a replay from ${sequence} does not start where we are`)
+    if (!goesOn)
+      throw new ProtocolError(
+        'unexpected-message',
+        `a replay from ${sequence} does not start at the position of this target`,
+      )
   }
 
   #beginChangeset(header: Changeset, { epoch }: Welcome): void {
@@ -232,7 +236,7 @@ export class Session {
 
   #beginResync(order: ResyncOrder): void {
     if (this.#cursor === null || this.#resync !== null || this.#intake.changeset !== null) {
-      throw new ProtocolError('unexpected-message', 'a resync amid something else')
+      throw new ProtocolError('unexpected-message', 'a resync during something else')
     }
     this.#resync = this.#startResync(order)
   }

@@ -230,7 +230,7 @@ function checkIdentity(ledger: Ledger, present: TargetIdentity, log: LedgerLog):
 function refuseBareMountPoint({ path, mount }: TargetIdentity, present: TargetIdentity): void {
   if (mount === present.mount || mount === '/' || mountPointOf(mount) === mount) return
   const remedy = 'mount it, or remove the state directory of this root to begin anew with what is there'
-  throw new Failure(EXIT.failed, `${path}: the filesystem that was mounted at ${mount} is not there: ${remedy}`)
+  throw new Failure(EXIT.failed, `${path}: the filesystem that was mounted at ${mount} is not mounted: ${remedy}`)
 }
 
 function doubtEmptied(ledger: Ledger, isEmpty: boolean, log: LedgerLog): void {

@@ -71,7 +71,7 @@ export function createToken(
   const { token, sha256 } = mintToken()
   change(file, (tokens) => {
     if (tokens.some((known) => known.name === name)) {
-      throw new Failure(EXIT.failed, `a token of the name ${name} exists: revoke it first`)
+      throw new Failure(EXIT.failed, `a token named ${name} exists already: revoke it first`)
     }
     return [...tokens, { name, sha256, admin, roots, createdAt: now.toISOString() }]
   })

@@ -92,7 +92,10 @@ describe('the choice of system calls', () => {
   })
 
   it('refuses to start where libc is asked for by name and cannot be had', () => {
-    assert.match(run('libc', '--no-experimental-ffi').error, /Failure: systemCalls: libc cannot be had: this runtime/)
+    assert.match(
+      run('libc', '--no-experimental-ffi').error,
+      /Failure: systemCalls: libc is not available: this runtime/,
+    )
   })
 
   it('works in a thread', async () => {

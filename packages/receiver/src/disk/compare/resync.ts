@@ -82,7 +82,8 @@ export class Resync {
   /** @throws ProtocolError when the listing was not asked for */
   async listing(listing: Listing): Promise<void> {
     const request = this.#request
-    if (request?.number !== listing.request) throw new ProtocolError('unexpected-message', 'a listing not asked for')
+    if (request?.number !== listing.request)
+      throw new ProtocolError('unexpected-message', 'a listing that was not asked for')
     this.#request = null
     if (!this.#isCancelled && this.#next !== null) {
       const { path } = this.#next

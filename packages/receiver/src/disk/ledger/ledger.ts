@@ -260,7 +260,7 @@ export class Ledger {
       })
       this.#load()
       const details = { committed: position?.sequence ?? 0, durable: this.durableSequence }
-      log('warn', 'the machine went down without warning: going on from what was synced to disk', details)
+      log('warn', 'the machine went down without warning: continuing from the state that was synced to disk', details)
     }
     this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId)
   }

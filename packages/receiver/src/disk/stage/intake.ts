@@ -49,8 +49,7 @@ export class Intake {
 
   /** @throws ProtocolError when frames of a segment are outstanding */
   refuseMessages(): void {
-    if (this.#frames.isCollecting)
-      throw new ProtocolError('unexpected-message', 'a message amid the bytes of a segment')
+    if (this.#frames.isCollecting) throw new ProtocolError('unexpected-message', 'a message in the middle of a segment')
   }
 
   /** @throws ProtocolError when the segment has no place in the changeset */
