@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { connect } from 'node:tls'
@@ -151,4 +151,28 @@ test('a receiver protects and takes in roots at a HUP, and stays ready; a root t
     (await rig.status()).roots.map(({ name }) => name),
     ['site'],
   )
+})
+
+test('a root that a HUP adds and that cannot be opened is in status with the reason, not ready, and comes when it can', async () => {
+  await using rig = await Rig.start({ receivers: 1 })
+  await rig.converged()
+  const place = join(rig.place, 'occupied')
+  writeFileSync(place, 'a file where the target is to be')
+  const file = join(rig.place, 'web1/receiver.yaml')
+  edit<ReceiverFile>(file, (config) => ({ ...config, roots: { ...config.roots, other: { path: place } } }))
+  await hangUp(rig, 'web1', READ)
+  const health = async (path: string) => await (await fetch(`${rig.healthUrl(0)}${path}`)).json()
+  const { roots } = (await health('/v1/status')) as { roots: { root: string; failing: string | null }[] }
+  assert.deepEqual(
+    roots.map(({ root }) => root),
+    ['site', 'other'],
+  )
+  assert.match(roots[1]?.failing ?? '', /occupied cannot be used as a target/)
+  assert.equal(await rig.ready(0), false)
+  assert.match(((await health('/readyz')) as { detail: string }).detail, /other: .*occupied cannot be used as a target/)
+  writeFileSync(join(rig.source, 'a'), 'the other root is served')
+  await rig.converged()
+  const taken = rig.receivers[0]?.says('root was taken into service')
+  rmSync(place)
+  await taken
 })

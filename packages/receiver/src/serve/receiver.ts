@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Logger, listening, VERSION } from '@rootferry/host/daemon'
-import { bootId, chooseSystemCalls, errorMessage, PORTABLE_CALLS } from '@rootferry/host/machine'
+import { backoffMs, bootId, chooseSystemCalls, errorMessage, PORTABLE_CALLS, RESTARTS } from '@rootferry/host/machine'
 import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
@@ -21,6 +21,8 @@ export class Receiver {
   readonly #health: HealthServer
   readonly #metrics: ReceiverMetrics
   readonly #bootId = bootId()
+  /** Roots that could not be opened at a reload: they are tried again, less and less often. */
+  readonly #refused = new Map<string, { root: ReceiverRoot; attempt: number }>()
   #reloading: Promise<void> = Promise.resolve()
 
   /** @param umask what commands after commits are started with */
@@ -59,7 +61,9 @@ export class Receiver {
   }
 
   async close(): Promise<void> {
+    this.#refused.clear()
     await this.#reloading
+    this.#refused.clear()
     await Promise.all([...this.#roots.values()].map((root) => root.close()))
     await this.#health.close()
     this.#log.info('receiver stopped')
@@ -67,6 +71,7 @@ export class Receiver {
 
   async #reload(config: ReceiverConfig): Promise<void> {
     const before = this.#config
+    const refused = [...this.#refused.values()]
     for (const key of ['name', 'stateDir', 'health', 'systemCalls'] as const) {
       if (!isDeepStrictEqual(before[key], config[key]))
         this.#log.warn({ key }, 'a change of this setting takes a restart')
@@ -80,32 +85,60 @@ export class Receiver {
       if (!isDeepStrictEqual(root, now)) await this.#replace(root, now ?? null)
     }
     for (const root of config.roots) if (!this.#roots.has(root.name)) await this.#add(root, null)
+    for (const earlier of refused) await this.#retry(earlier)
     this.#log.info('configuration was read again')
   }
 
   /** A root with other settings is closed in order and opened anew, which costs it a reconnection. */
   async #replace(before: ReceiverRoot, now: ReceiverRoot | null): Promise<void> {
-    const thread = this.#roots.get(before.name)
-    await thread?.close()
-    this.#roots.delete(before.name)
-    if (now === null) return this.#log.info({ root: before.name }, 'root was taken out of service')
-    if (await this.#add(now, thread?.state ?? null)) return
-    await this.#add(before, thread?.state ?? null)
+    const { name } = before
+    const state = this.#roots.get(name)?.state ?? null
+    await this.#roots.get(name)?.close()
+    this.#roots.delete(name)
+    this.#refused.delete(name)
+    if (now === null) return this.#log.info({ root: name }, 'root was taken out of service')
+    if (await this.#open(now, state)) return
+    if (!(await this.#open(before, state))) this.#retryLater(now, 0)
   }
 
-  /** @returns whether the root could be opened */
-  async #add(root: ReceiverRoot, before: RootState | null): Promise<boolean> {
-    const thread = this.#threadOf(root)
+  async #add(root: ReceiverRoot, before: RootState | null): Promise<void> {
+    if (!(await this.#open(root, before))) this.#retryLater(root, 0)
+  }
+
+  /** @returns whether it could be opened; one that could not is in status with the reason, and not ready */
+  async #open(root: ReceiverRoot, before: RootState | null): Promise<boolean> {
+    const { name } = root
+    const opened = this.#threadOf(root)
+    let isOpen = true
     try {
-      await thread.start()
-      if (before !== null) thread.succeed(before)
-      this.#roots.set(root.name, thread)
-      this.#log.info({ root: root.name }, 'root was taken into service')
-      return true
+      await opened.start()
+      if (before !== null) opened.succeed(before)
+      this.#log.info({ root: name }, 'root was taken into service')
     } catch (error) {
-      this.#log.error({ root: root.name, error: errorMessage(error) }, 'the root cannot be opened with these settings')
-      return false
+      isOpen = false
+      this.#log.error({ root: name, error: errorMessage(error) }, 'the root cannot be opened with these settings')
     }
+    // One that was refused earlier.
+    await this.#roots.get(name)?.close()
+    this.#roots.set(name, opened)
+    return isOpen
+  }
+
+  #retryLater(root: ReceiverRoot, attempt: number): void {
+    const refused = { root, attempt }
+    this.#refused.set(root.name, refused)
+    const retry = () => {
+      this.#reloading = this.#reloading.then(() => this.#retry(refused))
+    }
+    setTimeout(retry, backoffMs(attempt, RESTARTS)).unref()
+  }
+
+  /** Unless another configuration has come, or another attempt. */
+  async #retry(refused: { root: ReceiverRoot; attempt: number }): Promise<void> {
+    const { root, attempt } = refused
+    if (this.#refused.get(root.name) !== refused) return
+    this.#refused.delete(root.name)
+    if (!(await this.#open(root, null))) this.#retryLater(root, attempt + 1)
   }
 
   #threadOf({ name, hooks, ...root }: ReceiverRoot): Root {

@@ -3,8 +3,8 @@ import type { RootState } from '../root-state.ts'
 
 /** @returns the reason why it may not, or null when it may */
 export function notReadyReason(root: RootState, staleAfterSeconds: number, now: Date): string | null {
-  if (!root.synced) return `${root.root}: the first sync is not complete`
   if (root.failing !== null) return `${root.root}: ${root.failing}`
+  if (!root.synced) return `${root.root}: the first sync is not complete`
   if (root.phase === 'resyncing') return `${root.root}: a resync is under way`
   if (root.connected || root.disconnectedAt === null) return null
   const seconds = (now.getTime() - root.disconnectedAt.getTime()) / 1000
