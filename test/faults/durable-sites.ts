@@ -13,6 +13,8 @@ const DAMAGE = 'sets a damaged file aside before anything else is done: the next
 const OWNERS = 'root only, and together with the modes in the same step'
 const ACROSS = 'trash on another filesystem than what goes there: piece by piece, the original last'
 const DOOMED = 'deletes what is too old or too much: the next start finds the rest by its name'
+const DRAFT = 'a draft next to the new file, linked into place when it is whole; a person runs the command again'
+const UNUSED = 'no daemon changes a disk by these calls yet'
 const CLEANS = 'removes files that are not referenced any more'
 const PLACES = 'on another filesystem: made complete beside its place, which the next attempt makes again'
 
@@ -24,8 +26,16 @@ export const SITES: Record<string, Record<string, Site>> = {
     writeDurably: [1, REPLACED('identity')],
   },
   'agent/src/serve/door/tokens.ts': { mkdirSync: [1, ['mkdir state']], writeDurably: [1, REPLACED('tokens')] },
-  'agent/src/root/index/entry-index.ts': { COMMIT: [1, ['write index-wal']] },
-  'agent/src/root/index/index-queries.ts': { statement: [1, ['write index-wal']] },
+  'agent/src/cli/init-command.ts': {
+    chmodSync: [2, DRAFT],
+    linkSync: [1, DRAFT],
+    rmSync: [1, DRAFT],
+    writeFileSync: [1, DRAFT],
+  },
+  'agent/src/root/index/content-rows.ts': { statement: [1, ['write index-wal']] },
+  'agent/src/root/index/entry-rows.ts': { statement: [1, ['write index-wal']] },
+  'agent/src/root/index/memory-rows.ts': { statement: [1, ['write index-wal']] },
+  'agent/src/root/index/statements.ts': { COMMIT: [1, ['write index-wal']] },
   'agent/src/root/index/index-schema.ts': { COMMIT: [2, ['write index-journal', 'write index-wal', 'write index']] },
   'agent/src/root/index/root-index.ts': {
     mkdirSync: [1, ['mkdir state']],
@@ -41,9 +51,20 @@ export const SITES: Record<string, Record<string, Site>> = {
     symlinkSync: [1, ['symlink identity', 'symlink tokens']],
     rmSync: [2, ['unlink identity', 'unlink tokens']],
   },
-  'host/src/daemon/logger.ts': { writeSync: [1, 'standard output'] },
+  'host/src/daemon/log-output.ts': { writeSync: [1, 'standard output'] },
   'host/src/machine/make-directories.ts': { mkdirSync: [1, ['mkdir state', 'mkdir trash']] },
   'host/src/machine/remove-tree.ts': { rmSync: [1, ['unlink probe']] },
+  'host/src/machine/libc/portable-paths.ts': {
+    chmodSync: [1, UNUSED],
+    lchownSync: [1, UNUSED],
+    linkSync: [1, UNUSED],
+    lutimesSync: [1, UNUSED],
+    mkdirSync: [1, UNUSED],
+    renameSync: [1, UNUSED],
+    rmdirSync: [1, UNUSED],
+    symlinkSync: [1, UNUSED],
+    unlinkSync: [1, UNUSED],
+  },
   'receiver/src/disk/files/attributes.ts': {
     chmodSync: [1, ['chmod target']],
     utimesSync: [1, ['utimes target']],
