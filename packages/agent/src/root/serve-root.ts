@@ -1,9 +1,9 @@
-/** The far end of a root's thread: a RootService that takes what comes over the port, until it is told to close. */
+/** The far end of a root's thread: a Root that takes what comes over the port, until it is told to close. */
 
 import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { FromRoot, RootOptions, ToRoot } from '../root-messages.ts'
-import { RootService } from './root.ts'
+import { Root } from './root.ts'
 
 /** What is used of a worker's port. */
 export interface RootPort {
@@ -16,13 +16,13 @@ export function serveRoot(port: RootPort, options: RootOptions): void {
   const post = (message: FromRoot, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
   try {
     assertBounds(BOUNDS)
-    const service = new RootService(options, post)
+    const root = new Root(options, post)
     port.on('message', (message: ToRoot) => {
-      void service.handle(message).then(() => {
+      void root.handle(message).then(() => {
         if (message.type === 'close') port.close()
       })
     })
-    service.start()
+    root.start()
   } catch (error) {
     post({
       type: 'failed',

@@ -122,6 +122,7 @@ export class EntryIndex {
    * @returns the new head
    */
   record(findings: readonly Finding[]): number {
+    if (findings.length === 0) return this.#head
     this.#sql.transaction(() => {
       for (const finding of findings) this.#recordOne(finding)
       this.memory.setNote('head', String(this.#head))

@@ -20,38 +20,38 @@ describe('the coalescer', () => {
   it('has nothing due before the first hint and after the last batch', () => {
     const coalescer = new Coalescer(OPTIONS)
     assert.equal(coalescer.dueAt(), null)
-    coalescer.add(entry('a'), 100)
-    assert.deepEqual(coalescer.take(120), [entry('a')])
+    coalescer.collect(entry('a'), 100)
+    assert.deepEqual(coalescer.takeBatch(120), [entry('a')])
     assert.equal(coalescer.dueAt(), null)
-    assert.deepEqual(coalescer.take(1_000), [])
+    assert.deepEqual(coalescer.takeBatch(1_000), [])
   })
 
   it('waits until no new path was hinted at for the settle time', () => {
     const coalescer = new Coalescer(OPTIONS)
-    coalescer.add(entry('a'), 100)
-    coalescer.add(entry('b'), 110)
+    coalescer.collect(entry('a'), 100)
+    coalescer.collect(entry('b'), 110)
     assert.equal(coalescer.dueAt(), 130)
-    assert.deepEqual(coalescer.take(129), [])
-    assert.deepEqual(coalescer.take(130), [entry('a'), entry('b')])
+    assert.deepEqual(coalescer.takeBatch(129), [])
+    assert.deepEqual(coalescer.takeBatch(130), [entry('a'), entry('b')])
   })
 
   it('gives up waiting when the first hint is as old as the maximum', () => {
     const coalescer = new Coalescer(OPTIONS)
-    for (let at = 0; at <= 490; at += 10) coalescer.add(entry(`f${at}`), at)
+    for (let at = 0; at <= 490; at += 10) coalescer.collect(entry(`f${at}`), at)
     assert.equal(coalescer.dueAt(), 500)
-    const batch = coalescer.take(500)
+    const batch = coalescer.takeBatch(500)
     assert.equal(batch[0]?.path, 'f0')
-    assert.deepEqual(coalescer.take(500), [])
+    assert.deepEqual(coalescer.takeBatch(500), [])
     assert.equal(coalescer.dueAt(), 510, 'the file that was new 10 ms ago is left for the next batch')
   })
 
   it('keeps back a path that is still being written, and only that path', () => {
     const coalescer = new Coalescer(OPTIONS)
-    coalescer.add(entry('log'), 0)
-    coalescer.add(entry('page'), 1)
-    for (let at = 2; at <= 21; at += 1) coalescer.add(entry('log'), at)
+    coalescer.collect(entry('log'), 0)
+    coalescer.collect(entry('page'), 1)
+    for (let at = 2; at <= 21; at += 1) coalescer.collect(entry('log'), at)
     assert.equal(coalescer.dueAt(), 21)
-    assert.deepEqual(coalescer.take(21), [entry('page')])
+    assert.deepEqual(coalescer.takeBatch(21), [entry('page')])
     assert.equal(coalescer.dueAt(), 36, 'the log, when it has been quiet')
   })
 
@@ -59,49 +59,49 @@ describe('the coalescer', () => {
     const coalescer = new Coalescer(OPTIONS)
     const taken: number[] = []
     for (let at = 0; at <= 2_000; at += 1) {
-      if (coalescer.take(at).length > 0) taken.push(at)
-      coalescer.add(entry('log'), at)
+      if (coalescer.takeBatch(at).length > 0) taken.push(at)
+      coalescer.collect(entry('log'), at)
     }
     assert.deepEqual(taken, [500, 1_000, 1_500, 2_000])
   })
 
   it('takes the last file of a burst with the burst, though it was written a moment after it was made', () => {
     const coalescer = new Coalescer(OPTIONS)
-    coalescer.add(entry('a'), 0)
-    coalescer.add(entry('b'), 1)
-    coalescer.add(entry('b'), 3)
-    assert.deepEqual(coalescer.take(21), [entry('a'), entry('b')])
+    coalescer.collect(entry('a'), 0)
+    coalescer.collect(entry('b'), 1)
+    coalescer.collect(entry('b'), 3)
+    assert.deepEqual(coalescer.takeBatch(21), [entry('a'), entry('b')])
   })
 
   it('gives parents before children and drops what a subtree covers', () => {
     const coalescer = new Coalescer(OPTIONS)
     for (const hint of [entry('a/b/c/d'), entry('x/y'), subtree('a/b'), entry('a'), entry('a/bc'), subtree('a/b/e')]) {
-      coalescer.add(hint, 0)
+      coalescer.collect(hint, 0)
     }
-    assert.deepEqual(coalescer.take(20), [entry('a'), entry('x/y'), subtree('a/b'), entry('a/bc')])
+    assert.deepEqual(coalescer.takeBatch(20), [entry('a'), entry('x/y'), subtree('a/b'), entry('a/bc')])
   })
 
   it('makes one hint of two for the same path, the wider one', () => {
     const coalescer = new Coalescer(OPTIONS)
-    coalescer.add(subtree('a'), 0)
-    coalescer.add(entry('a'), 0)
-    coalescer.add(entry('b'), 0)
-    coalescer.add(subtree('b'), 0)
-    assert.deepEqual(coalescer.take(20), [subtree('a'), subtree('b')])
+    coalescer.collect(subtree('a'), 0)
+    coalescer.collect(entry('a'), 0)
+    coalescer.collect(entry('b'), 0)
+    coalescer.collect(subtree('b'), 0)
+    assert.deepEqual(coalescer.takeBatch(20), [subtree('a'), subtree('b')])
   })
 
   it('forgets the paths and remembers the root when there are too many', () => {
     const coalescer = new Coalescer({ ...OPTIONS, maxPaths: 10 })
-    for (let count = 0; count <= 10; count += 1) coalescer.add(entry(`f${count}`), count)
-    coalescer.add(entry('late'), 11)
+    for (let count = 0; count <= 10; count += 1) coalescer.collect(entry(`f${count}`), count)
+    coalescer.collect(entry('late'), 11)
     assert.equal(coalescer.dueAt(), 31)
-    assert.deepEqual(coalescer.take(31), [subtree(ROOT_PATH)])
+    assert.deepEqual(coalescer.takeBatch(31), [subtree(ROOT_PATH)])
     assert.equal(coalescer.dueAt(), null)
   })
 
   it('holds the age of the oldest path when it collapses', () => {
     const coalescer = new Coalescer({ ...OPTIONS, maxPaths: 10 })
-    for (let count = 0; count <= 30; count += 1) coalescer.add(entry(`f${count}`), count * 19)
+    for (let count = 0; count <= 30; count += 1) coalescer.collect(entry(`f${count}`), count * 19)
     assert.equal(coalescer.dueAt(), MAX_WAIT_MS)
   })
 })
@@ -128,8 +128,8 @@ function run(steps: readonly Step[], maxPaths = 1_000): { added: { atMs: number;
   const batches: Batch[] = []
   const takeUntil = (nowMs: number) => {
     for (let due = coalescer.dueAt(); due !== null && due <= nowMs; due = coalescer.dueAt()) {
-      assert.deepEqual(coalescer.take(due - 0.001), [], 'nothing comes early')
-      const hints = coalescer.take(due)
+      assert.deepEqual(coalescer.takeBatch(due - 0.001), [], 'nothing comes early')
+      const hints = coalescer.takeBatch(due)
       assert.notEqual(hints.length, 0, 'what is due is there')
       batches.push({ atMs: due, hints })
     }
@@ -138,7 +138,7 @@ function run(steps: readonly Step[], maxPaths = 1_000): { added: { atMs: number;
   for (const { afterMs, hint } of steps) {
     nowMs += afterMs
     takeUntil(nowMs)
-    coalescer.add(hint, nowMs)
+    coalescer.collect(hint, nowMs)
     added.push({ atMs: nowMs, hint })
   }
   takeUntil(Number.POSITIVE_INFINITY)

@@ -51,7 +51,7 @@ export class Coalescer {
     this.#quietMs = options.settleMs * QUIET_SHARE
   }
 
-  add(hint: Hint, nowMs: number): void {
+  collect(hint: Hint, nowMs: number): void {
     const known = this.#waiting.get(hint.path)
     if (known !== undefined) {
       if (hint.extent === 'subtree') known.extent = 'subtree'
@@ -64,7 +64,7 @@ export class Coalescer {
     else this.#waiting.set(hint.path, { extent: hint.extent, firstMs: nowMs, lastMs: nowMs })
   }
 
-  /** When `take` will next return a batch, as far as is known now; null when nothing waits. */
+  /** When `takeBatch` will next return a batch, as far as is known now; null when nothing waits. */
   dueAt(): number | null {
     const quietest = this.#waiting.values().next().value
     if (quietest === undefined) return null
@@ -76,7 +76,7 @@ export class Coalescer {
    * The batch: parents before children, no path twice, none below a path whose whole subtree is in it.
    * @returns nothing when it is not due yet
    */
-  take(nowMs: number): Hint[] {
+  takeBatch(nowMs: number): Hint[] {
     const due = this.dueAt()
     if (due === null || nowMs < due) return []
     const taken: Hint[] = []

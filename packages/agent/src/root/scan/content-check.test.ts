@@ -19,7 +19,7 @@ async function check(tree: TestTree, within: string) {
     stale: (path) => stale.push(path),
     differs: async (path, observation, digest) => {
       differing.push(path)
-      tree.scanner.settle(path, observation, digest)
+      tree.scanner.decideSuspect(path, observation, digest)
     },
   })
   return { stale, differing }

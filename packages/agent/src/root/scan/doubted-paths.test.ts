@@ -6,22 +6,22 @@ import { DoubtedPaths } from './doubted-paths.ts'
 test('a path is in doubt until the scan that covers it has ended, and again when it was added meanwhile', () => {
   const unsettled = new DoubtedPaths()
   for (const path of ['a/b', 'a/c', 'd', 'ab']) unsettled.doubt(path)
-  unsettled.begin([
+  unsettled.beginLook([
     { path: 'a', extent: 'subtree' },
     { path: 'd', extent: 'entry' },
     { path: 'ab/x', extent: 'entry' },
   ])
   unsettled.doubt('d')
   assert.ok(['a/b', 'a/c', 'd', 'ab'].every((path) => unsettled.has(path)))
-  unsettled.end(true)
+  unsettled.endLook(true)
   assert.deepEqual(
     ['a/b', 'a/c', 'd', 'ab'].map((path) => unsettled.has(path)),
     [false, false, true, true],
   )
-  unsettled.begin([{ path: '.', extent: 'subtree' }])
-  unsettled.end(false)
+  unsettled.beginLook([{ path: '.', extent: 'subtree' }])
+  unsettled.endLook(false)
   assert.ok(unsettled.has('d') && unsettled.has('ab'))
-  unsettled.begin([{ path: '.', extent: 'subtree' }])
-  unsettled.end(true)
+  unsettled.beginLook([{ path: '.', extent: 'subtree' }])
+  unsettled.endLook(true)
   assert.ok(!unsettled.has('d') && !unsettled.has('ab'))
 })

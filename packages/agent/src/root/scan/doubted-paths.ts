@@ -24,7 +24,7 @@ export class DoubtedPaths {
   }
 
   /** A scan begins; paths that are added from now on are not covered by it. */
-  begin(hints: readonly Hint[]): void {
+  beginLook(hints: readonly Hint[]): void {
     for (const { path, extent } of hints) {
       if (extent === 'entry') {
         if (this.#waiting.delete(path)) this.#looking.add(path)
@@ -39,7 +39,7 @@ export class DoubtedPaths {
   }
 
   /** The scan has ended. @param isRecorded whether its findings are in the index */
-  end(isRecorded: boolean): void {
+  endLook(isRecorded: boolean): void {
     if (!isRecorded) for (const path of this.#looking) this.#waiting.add(path)
     this.#looking.clear()
   }

@@ -123,7 +123,7 @@ describe('the guard, of what is gone bit by bit', () => {
     const guard = new Guard(LIMITS)
     guard.passed(loss(9_000), 0)
     assert.equal(guard.judge(loss(1), 1_000, 1, true).decision, 'halt')
-    guard.reset()
+    guard.accept()
     assert.equal(guard.judge(loss(1), 1_000, 1, true).decision, 'pass')
   })
 })

@@ -22,7 +22,7 @@ export interface Loss {
   additions: number
 }
 
-export type Verdict = { decision: 'pass' } | { decision: 'hold' } | { decision: 'halt'; reason: string }
+export type GuardVerdict = { decision: 'pass' } | { decision: 'hold' } | { decision: 'halt'; reason: string }
 
 /** The longest time that the guard waits for the end of a burst of deletions. */
 export const LONGEST_HOLD_MS = 30_000
@@ -31,8 +31,8 @@ const MINUTE_MS = 60_000
 /** A tree that shrank to nothing bit by bit is guarded if it had at least this many entries. */
 const FEW = 10
 
-const PASS: Verdict = { decision: 'pass' }
-const HOLD: Verdict = { decision: 'hold' }
+const PASS: GuardVerdict = { decision: 'pass' }
+const HOLD: GuardVerdict = { decision: 'hold' }
 
 export class Guard {
   limits: GuardLimits
@@ -52,7 +52,7 @@ export class Guard {
    * @param isComplete whether the scan is over; before that, whether it may record its findings so far
    * @param nowMs of a monotonic clock
    */
-  judge(loss: Loss, living: number, nowMs: number, isComplete: boolean): Verdict {
+  judge(loss: Loss, living: number, nowMs: number, isComplete: boolean): GuardVerdict {
     const deletions = loss.removals - loss.moved
     if (deletions === 0) return PASS
     const left = living - loss.removals + loss.additions
@@ -71,21 +71,31 @@ export class Guard {
   }
 
   /** The loss was recorded. */
-  passed({ removals, additions }: Loss, nowMs: number): void {
-    this.#held = null
+  passed({ removals, moved, additions }: Loss, nowMs: number): void {
+    if (removals > moved) this.#held = null
     if (removals === 0 && additions === 0) return
     this.#noteHigh(nowMs)
     this.#level += additions - removals
     this.#noteHigh(nowMs)
   }
 
+  /** Additions were recorded while the deletions of the same scan are held. */
+  grew(additions: number, nowMs: number): void {
+    this.passed({ removals: 0, moved: 0, additions }, nowMs)
+  }
+
+  /** Nothing is held any more: its deletions were recorded, or what was gone is back. */
+  endHold(): void {
+    this.#held = null
+  }
+
   /** The loss so far is accepted: the tree has the size that it should have. */
-  reset(): void {
+  accept(): void {
     this.#held = null
     this.#highs = []
   }
 
-  #hold(deletions: number, nowMs: number): Verdict {
+  #hold(deletions: number, nowMs: number): GuardVerdict {
     const held = this.#held ?? { sinceMs: nowMs, deletions: 0 }
     if (deletions <= held.deletions || nowMs - held.sinceMs >= LONGEST_HOLD_MS) return PASS
     this.#held = { sinceMs: held.sinceMs, deletions }
@@ -115,6 +125,6 @@ export class Guard {
   }
 }
 
-function halt(reason: string): Verdict {
+function halt(reason: string): GuardVerdict {
   return { decision: 'halt', reason }
 }

@@ -17,7 +17,7 @@ export class HardLinks {
   }
 
   /** A look at a path showed this inode, with this many names. */
-  note(path: string, inode: number, links: number): void {
+  addName(path: string, inode: number, links: number): void {
     if (links < 2) return
     const names = this.#names.get(inode)
     if (names === undefined) this.#names.set(inode, new Set([path]))
@@ -29,13 +29,13 @@ export class HardLinks {
     const names = this.#names.get(inode) ?? new Set()
     if (names.size < links && this.#searched.get(inode) !== links) {
       this.#searched.set(inode, links)
-      for (const found of this.#search(inode)) this.note(found, inode, links)
+      for (const found of this.#search(inode)) this.addName(found, inode, links)
     }
     return [...(this.#names.get(inode) ?? names)].filter((name) => name !== path)
   }
 
   /** The path is not a name of that file any more. */
-  forget(path: string, inode: number): void {
+  forgetName(path: string, inode: number): void {
     const names = this.#names.get(inode)
     if (names?.delete(path) !== true || names.size > 0) return
     this.#names.delete(inode)

@@ -1,14 +1,14 @@
-/** The queue of scans over a real tree without a watcher: deletions that the guard holds back are not lost. */
+/** The queue of scans over a real tree that nobody watches: deletions that the guard holds back are not lost. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Accounts } from '@rootferry/host/machine'
 import { EntryIndex } from '../index/entry-index.ts'
 import { openIndexDatabase } from '../index/index-schema.ts'
-import { closeRoot, openRoot } from '../opened-root.ts'
+import { closeRoot, type OpenedRoot, openRoot } from '../opened-root.ts'
 import { Timers } from '../timers.ts'
 import type { Hint } from '../watch/watcher.ts'
 import { PathProblems } from './path-problems.ts'
@@ -16,57 +16,120 @@ import { ScanQueue, WHOLE_TREE } from './scan-queue.ts'
 
 const DEADLINE_MS = 20_000
 
-test('deletions that the guard holds back are looked at again, though a scan that was waiting passes meanwhile', async () => {
-  const place = mkdtempSync(join(tmpdir(), 'rootferry-queue-'))
-  const root = join(place, 'root')
-  mkdirSync(join(root, 'd'), { recursive: true })
-  const names = Array.from({ length: 20 }, (_, number) => `d/f${number}`)
-  for (const name of names) writeFileSync(join(root, name), name)
-  const watch = { backend: 'polling', settleMs: 1, maxWaitMs: 10, rescanMinutes: 30 } as const
-  const guard = { maxDeletePercent: 50, minDeletes: 1_000 }
-  const options = {
-    name: 'site',
-    path: root,
-    stateDir: place,
-    exclude: [],
-    watch,
-    guard,
-    software: 'test',
-    systemCalls: 'auto' as const,
-  }
-  const index = new EntryIndex(openIndexDatabase(join(place, 'index.db')), { epoch: 'e', term: 't' }, false)
-  const timers = new Timers()
-  const never = (...what: unknown[]) => assert.fail(String(what))
-  const nothing = () => undefined
-  const problems = new PathProblems(never)
-  const queue = new ScanQueue(index, timers, problems, options, {
-    advanced: nothing,
-    scanned: nothing,
-    passed: nothing,
-    halted: never,
-  })
-  const watching = { overflow: never, degraded: never, error: never }
-  const tree = openRoot(options, { index, problems, accounts: new Accounts(), scans: queue, watching, warn: never })
-  try {
-    queue.use(tree)
-    await queue.scan([WHOLE_TREE])
-    const gone = names.slice(0, 8)
-    for (const name of gone) rmSync(join(root, name))
-    writeFileSync(join(root, 'other'), 'new')
-    // The second one is waiting when the guard holds the first one back.
-    const held = queue.scan(gone.map((path): Hint => ({ path, extent: 'entry' })))
-    await Promise.all([held, queue.scan([{ path: 'other', extent: 'entry' }])])
-    assert.notEqual(index.get('other'), null)
-    assert.notEqual(index.get('d/f0'), null, 'held back')
-    for (const end = Date.now() + DEADLINE_MS; index.get('d/f0') !== null; await delay(10)) {
-      assert.ok(Date.now() < end, 'what was held back is never looked at again')
+/** A docroot that nobody watches, with its queue of scans. */
+class Bench implements AsyncDisposable {
+  readonly #place = mkdtempSync(join(tmpdir(), 'rootferry-queue-'))
+  readonly root = join(this.#place, 'root')
+  readonly index = new EntryIndex(openIndexDatabase(join(this.#place, 'index.db')), { epoch: 'e', term: 't' }, false)
+  readonly queue: ScanQueue
+  readonly #timers = new Timers()
+  readonly #opened: OpenedRoot
+
+  constructor(files: readonly string[]) {
+    for (const path of files) this.write(path)
+    const watch = { backend: 'polling', settleMs: 1, maxWaitMs: 10, rescanMinutes: 30 } as const
+    const guard = { maxDeletePercent: 50, minDeletes: 1_000 }
+    const options = {
+      name: 'site',
+      path: this.root,
+      stateDir: this.#place,
+      exclude: [],
+      watch,
+      guard,
+      software: 'test',
+      systemCalls: 'auto' as const,
     }
-    for (const name of gone) assert.equal(index.get(name), null)
-  } finally {
-    timers.close()
-    queue.use(null)
-    await closeRoot(tree, () => queue.idle())
-    index.close()
-    rmSync(place, { recursive: true, force: true })
+    const never = (...what: unknown[]) => assert.fail(String(what))
+    const nothing = () => undefined
+    const { index } = this
+    const problems = new PathProblems(never)
+    this.queue = new ScanQueue({
+      index,
+      timers: this.#timers,
+      problems,
+      settings: options,
+      mode: () => 'judged',
+      events: { advanced: nothing, scanned: nothing, passed: nothing, stopped: never },
+    })
+    const watching = { overflow: never, degraded: never, error: never }
+    this.#opened = openRoot(options, { index, problems, accounts: new Accounts(), scans: this.queue, watching, warn: never })
+    this.queue.use(this.#opened)
   }
+
+  write(path: string): void {
+    mkdirSync(dirname(join(this.root, path)), { recursive: true })
+    writeFileSync(join(this.root, path), path)
+  }
+
+  remove(...paths: string[]): Hint[] {
+    for (const path of paths) rmSync(join(this.root, path))
+    return hintsAt(...paths)
+  }
+
+  async until(isTrue: () => boolean, otherwise: string, meanwhile: () => void = () => undefined): Promise<void> {
+    for (const end = performance.now() + DEADLINE_MS; !isTrue(); await delay(10)) {
+      assert.ok(performance.now() < end, otherwise)
+      meanwhile()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timers.close()
+    this.queue.use(null)
+    await closeRoot(this.#opened, () => this.queue.idle())
+    this.index.close()
+    rmSync(this.#place, { recursive: true, force: true })
+  }
+}
+
+const hintsAt = (...paths: string[]) => paths.map((path): Hint => ({ path, extent: 'entry' }))
+const numbered = (count: number) => Array.from({ length: count }, (_, number) => `d/f${number}`)
+
+test('deletions that the guard holds back are looked at again, though a scan that was waiting passes meanwhile', async () => {
+  const names = numbered(20)
+  await using bench = new Bench(names)
+  const { queue, index } = bench
+  await queue.scan([WHOLE_TREE])
+  const gone = names.slice(0, 8)
+  const hints = bench.remove(...gone)
+  bench.write('other')
+  // The second one is waiting when the guard holds the first one back.
+  await Promise.all([queue.scan(hints), queue.scan(hintsAt('other'))])
+  assert.notEqual(index.get('other'), null)
+  assert.notEqual(index.get('d/f0'), null, 'held back')
+  await bench.until(() => index.get('d/f0') === null, 'held deletions are never looked at again')
+  for (const name of gone) assert.equal(index.get(name), null)
+})
+
+test('only deletions wait for the guard: a save of the same scan and a later one are recorded while more is deleted', async () => {
+  const names = numbered(3_000)
+  await using bench = new Bench(names)
+  const { queue, index } = bench
+  await queue.scan([WHOLE_TREE])
+  const hints = bench.remove(...names.splice(0, 60))
+  bench.write('with')
+  await queue.scan([...hints, ...hintsAt('with')])
+  assert.notEqual(index.get('with'), null, 'the save of the same scan')
+  assert.notEqual(index.get('d/f0'), null, 'held back')
+  bench.write('later')
+  for (const hint of hintsAt('later')) queue.hint(hint)
+  const deleteMore = () => bench.remove(...names.splice(0, 10)).forEach((hint) => queue.hint(hint))
+  await bench.until(() => index.get('later') !== null, 'a save waits for the guard', deleteMore)
+  assert.notEqual(index.get('d/f0'), null, 'still held back')
+  await bench.until(() => index.get('d/f0') === null, 'held deletions are never looked at again')
+})
+
+test('both halves of a move wait with the deletions of their scan, and are no deletion when they are looked at again', async () => {
+  const names = numbered(100)
+  await using bench = new Bench([...names, 'old/a', 'old/b'])
+  const { queue, index } = bench
+  await queue.scan([WHOLE_TREE])
+  const hints = bench.remove(...names.slice(0, 20))
+  renameSync(join(bench.root, 'old'), join(bench.root, 'new'))
+  bench.write('new/c')
+  await queue.scan([...hints, ...hintsAt('old', 'new')])
+  for (const path of ['new', 'new/a', 'new/c']) assert.equal(index.get(path), null, path)
+  assert.notEqual(index.get('old/a'), null)
+  await bench.until(() => index.get('new/c') !== null, 'the move is never recorded')
+  assert.equal(index.get('old'), null)
 })

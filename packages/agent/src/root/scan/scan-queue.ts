@@ -2,15 +2,16 @@
  * Hints in, scans out: collects hints until they have settled, and has the scanner follow them, one scan at a time.
  *
  *   hint ─▶ coalescer ─▶ batch ─▶ scan, in turns that give way to packing ─▶ advanced
- *                          ▲        │ the guard says hold: again in a moment, with what else was hinted at
- *                          └────────┤ or halt: only whole scans from now on, until one passes
+ *                                   │ the guard says hold: all but deletions is recorded, and the scan's hints wait for
+ *                                   │ another look; deletions of later batches join them, saves do not wait
+ *                                   └ or halt: nothing is recorded, and only whole scans run until one passes
  *
  * Large files that only their bytes can tell are read in the background, and files whose bytes could not be had are
- * hinted at again later. Knows no receivers, and no states of a root.
+ * hinted at again later. How scans are run is the root's life's to say (`mode`). Knows no receivers.
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
-import { type ConfinedDirectories, Refusal } from '@rootferry/host/machine'
+import { Refusal } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import { BOUNDS } from '../../bounds.ts'
@@ -18,19 +19,18 @@ import type { GuardLimits, WatchSettings } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 import type { Timers } from '../timers.ts'
-import { Turn, TurnsEnded } from '../turn.ts'
+import { Turn } from '../turn.ts'
 import type { Hint } from '../watch/watcher.ts'
 import { Coalescer, parentsFirst, withoutCovered } from './coalesce.ts'
-import { checkContent } from './content-check.ts'
-import { digestFile, type ReadFault } from './content-reader.ts'
+import { ContentQueue, type ReadRoot } from './content-queue.ts'
+import type { ReadFault } from './content-reader.ts'
 import { DoubtedPaths } from './doubted-paths.ts'
-import { Guard, type Verdict } from './guard.ts'
+import { Guard, type Loss } from './guard.ts'
 import type { KnownBorders } from './known-borders.ts'
-import { observe } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
 import { Retries } from './retries.ts'
 import type { ScanRequests } from './scan-requests.ts'
-import type { Judge, Scanner } from './scanner.ts'
+import type { Judge, Scanner, ScanVerdict } from './scanner.ts'
 
 /** Deletions that stopped for this long have stopped; and how long they are waited for before another look. */
 const HOLD_QUIET_MS = 300
@@ -41,10 +41,8 @@ const RECHECK_REST = 10
 export const WHOLE_TREE: Hint = { path: ROOT_PATH, extent: 'subtree' }
 
 /** What scans need of the open root. */
-export interface ScannedRoot {
-  directories: ConfinedDirectories
+export interface ScannedRoot extends ReadRoot {
   scanner: Scanner
-  turn: Turn
   borders: KnownBorders
 }
 
@@ -53,48 +51,49 @@ export interface ScanSettings {
   guard: GuardLimits
 }
 
+export interface ScanQueueParts {
+  index: EntryIndex
+  timers: Timers
+  problems: PathProblems
+  settings: ScanSettings
+  /** How scans are run at present: see root-life.ts. */
+  mode: () => 'none' | 'judged' | 'accepted' | 'halted'
+  events: ScanQueueEvents
+}
+
 export interface ScanQueueEvents {
   /** The index has a new head; the oldest hint behind it came at `seenMs`. */
   advanced(seenMs: number): void
   scanned(tookMs: number): void
-  /** A scan of the whole tree passed the guard: the index equals the tree. */
+  /** A scan of the whole tree was recorded: the index equals the tree. */
   passed(tookMs: number): void
   /** The guard halted a scan: none of its deletions is recorded. */
-  halted(reason: string): void
+  stopped(reason: string): void
 }
 
 export class ScanQueue implements ScanRequests {
-  readonly #index: EntryIndex
-  readonly #timers: Timers
-  readonly #problems: PathProblems
-  readonly #events: ScanQueueEvents
+  readonly #parts: ScanQueueParts
   readonly #retries = new Retries()
   readonly #scans = new PQueue({ concurrency: 1 })
-  readonly #digests = new PQueue({ concurrency: 1 })
+  readonly #contents: ContentQueue<ScannedRoot>
   readonly #doubted = new DoubtedPaths()
   readonly #guard: Guard
   #coalescer: Coalescer
-  /** Hints whose scan the guard holds back, and since when they wait for another look. */
+  /** Hints whose deletions the guard holds back, and since when they wait for another look. */
   #held: { hints: Hint[]; sinceMs: number } | null = null
-  #isHalted = false
-  #isAccepted = false
   #lastScanMs = 0
-  #tree: ScannedRoot | null = null
+  #root: ScannedRoot | null = null
   #firstHintMs: number | null = null
 
-  constructor(
-    index: EntryIndex,
-    timers: Timers,
-    problems: PathProblems,
-    settings: ScanSettings,
-    events: ScanQueueEvents,
-  ) {
-    this.#index = index
-    this.#problems = problems
-    this.#timers = timers
-    this.#events = events
-    this.#guard = new Guard(settings.guard)
-    this.#coalescer = new Coalescer(settings.watch)
+  constructor(parts: ScanQueueParts) {
+    this.#parts = parts
+    this.#guard = new Guard(parts.settings.guard)
+    this.#coalescer = new Coalescer(parts.settings.watch)
+    this.#contents = new ContentQueue({
+      index: parts.index,
+      scans: this,
+      decide: (root, path, observation, digest) => this.#decideSuspect(root, path, observation, digest),
+    })
   }
 
   /** Waiting hints are dropped: the caller scans the whole tree next. */
@@ -103,36 +102,24 @@ export class ScanQueue implements ScanRequests {
     this.#guard.limits = guard
   }
 
-  /** The next scan of the whole tree, which the caller must request, is recorded whatever is gone. */
-  accept(): void {
-    this.#isAccepted = true
-  }
-
-  /** Scans run on this tree from now on; with null they end where they are. */
-  use(tree: ScannedRoot | null): void {
-    this.#tree = tree
+  /** Scans run on this root from now on; with null they end where they are. What was held is the next scan's to find. */
+  use(root: ScannedRoot | null): void {
+    this.#root = root
     this.#held = null
-    this.#isHalted = false
   }
 
   /** Resolves when no scan and no background reading is running. */
   async idle(): Promise<void> {
     await this.#scans.onIdle()
-    await this.#digests.onIdle()
-  }
-
-  /** Resolves when every scan that was requested so far is done. */
-  scanned(): Promise<void> {
-    return this.#scans.onIdle()
+    await this.#contents.idle()
   }
 
   hint(hint: Hint): void {
     this.#firstHintMs ??= Date.now()
     // Not the wall clock: a step back would make hints wait for as long.
     const now = performance.now()
-    this.#coalescer.add(hint, now)
-    const dueAt = this.#coalescer.dueAt()
-    if (dueAt !== null && !this.#timers.has('batch')) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
+    this.#coalescer.collect(hint, now)
+    if (!this.#parts.timers.has('batch')) this.#awaitBatch(now)
   }
 
   /** Scans at once, without waiting for more hints; resolves when the scan is done. */
@@ -144,14 +131,14 @@ export class ScanQueue implements ScanRequests {
 
   /** Scans, and waits while the guard wants to look again. @throws Refusal when the root was halted or closed */
   async rescan(hints: Hint[]): Promise<void> {
-    const tree = this.#tree
+    const root = this.#root
     await this.scan(hints)
     while (this.#held !== null) {
       await wait(HOLD_QUIET_MS)
       await this.#scans.onIdle()
     }
-    if (this.#isHalted) throw new Refusal('the root is halted')
-    if (this.#tree !== tree) throw new Refusal('the root was opened anew')
+    if (this.#parts.mode() === 'halted') throw new Refusal('the root is halted')
+    if (this.#root !== root) throw new Refusal('the root was opened anew')
   }
 
   doubt(path: string): void {
@@ -166,99 +153,95 @@ export class ScanQueue implements ScanRequests {
 
   /** Reads all files within a path again; resolves when the differences are in the index. */
   async readAgain(within: string): Promise<void> {
-    const tree = this.#tree
-    if (tree === null) return
-    const stale: Hint[] = []
-    await this.#digests.add(() =>
-      checkContent(within, {
-        index: this.#index,
-        directories: tree.directories,
-        nowMs: Date.now,
-        turn: tree.turn,
-        stale: (path) => stale.push({ path, extent: 'entry' }),
-        differs: (path, observation, digest) => this.#settle(tree, path, observation, digest),
-      }),
-    )
+    if (this.#root === null) return
+    const stale = await this.#contents.readAgain(this.#root, within)
     if (stale.length > 0) await this.rescan(stale)
   }
 
   readSuspect(path: string): void {
-    this.#digests.add(() => this.#settleLarge(path)).catch(unlessClosed)
+    if (this.#root !== null) this.#contents.readSuspect(this.#root, path)
   }
 
   retry(path: string, fault: ReadFault['fault'], message: string): void {
+    const { problems, timers } = this.#parts
     const delayMs = this.#retries.delayAfter(path, fault, Date.now())
-    if (delayMs === null) this.#problems.found({ path, code: 'unreadable', message })
+    if (delayMs === null) problems.found({ path, code: 'unreadable', message })
     else if (delayMs === 0) this.hint({ path, extent: 'entry' })
-    else this.#timers.after(`retry ${path}`, delayMs, () => this.hint({ path, extent: 'entry' }))
+    else timers.after(`retry ${path}`, delayMs, () => this.hint({ path, extent: 'entry' }))
   }
 
-  #takeBatch(): void {
-    const now = performance.now()
-    const batch = this.#coalescer.take(now)
-    if (batch.length > 0) this.#follow(batch)
+  #awaitBatch(nowMs: number): void {
     const dueAt = this.#coalescer.dueAt()
-    if (dueAt !== null) this.#timers.after('batch', dueAt - now, () => this.#takeBatch())
+    if (dueAt !== null) this.#parts.timers.after('batch', dueAt - nowMs, () => this.#followBatch())
   }
 
-  #follow(batch: Hint[]): void {
-    if (this.#isHalted) this.#recheckLater()
-    else if (this.#held !== null) this.#hold(batch)
-    else void this.scan(batch)
+  #followBatch(): void {
+    const now = performance.now()
+    const batch = this.#coalescer.takeBatch(now)
+    if (batch.length > 0) {
+      if (this.#parts.mode() === 'halted') this.#recheckLater()
+      else void this.scan(batch)
+    }
+    this.#awaitBatch(now)
   }
 
   async #runScan(hints: Hint[], seenMs: number): Promise<void> {
-    const tree = this.#tree
-    if (tree === null) return
+    const root = this.#root
+    if (root === null) return
+    const { index, mode, events } = this.#parts
     const began = performance.now()
     const isWhole = hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')
-    if (this.#isHalted && !isWhole) return this.#recheckLater()
-    let head = this.#index.head
-    const turn = new Turn(tree.directories)
-    this.#doubted.begin(hints)
-    const steps = tree.scanner.scan(hints, this.#judge(tree, isWhole))
+    if (mode() === 'halted' && !isWhole) return this.#recheckLater()
+    let head = index.head
+    const living = livingEntries(index)
+    const turn = new Turn(root.directories)
+    this.#doubted.beginLook(hints)
+    const steps = root.scanner.scan(hints, this.#judge(root, isWhole, living))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
       if (!turn.isOver) continue
       head = this.#announce(head, seenMs)
       await turn.next()
-      if (this.#tree !== tree) return
+      if (this.#root !== root) return
     }
-    this.#doubted.end(step.value.decision === 'pass')
+    this.#doubted.endLook(step.value.decision === 'pass')
     this.#lastScanMs = performance.now() - began
-    if (isWhole && step.value.decision === 'pass') tree.borders.passed()
+    if (isWhole && step.value.decision === 'pass') root.borders.passed()
+    // Deletions wait, but additions do not: the tree has grown by those.
+    if (step.value.decision === 'hold') this.#guard.grew(livingEntries(index) - living, performance.now())
     this.#conclude(step.value, hints, isWhole)
     this.#announce(head, seenMs)
-    this.#events.scanned(this.#lastScanMs)
+    events.scanned(this.#lastScanMs)
   }
 
-  #judge({ borders }: ScannedRoot, isWhole: boolean): Judge {
-    const living = livingEntries(this.#index)
+  #judge({ borders }: ScannedRoot, isWhole: boolean, living: number): Judge {
     return (loss, isComplete) => {
       const now = performance.now()
-      const isAccepted = isWhole && this.#isAccepted
+      const mode = this.#parts.mode()
+      const isAccepted = isWhole && mode === 'accepted'
       if (isAccepted) borders.accept()
       const missing = borders.missing()
-      if (missing !== null) return isComplete ? { decision: 'halt', reason: missing } : { decision: 'hold' }
-      const verdict: Verdict = isAccepted ? { decision: 'pass' } : this.#guard.judge(loss, living, now, isComplete)
-      if (verdict.decision === 'pass' && !isComplete && this.#isHalted) return { decision: 'hold' }
-      if (verdict.decision === 'pass' && isComplete) this.#guard.passed(loss, now)
+      if (missing !== null) return isComplete ? { decision: 'halt', reason: missing } : { decision: 'withhold' }
+      const verdict: ScanVerdict = isAccepted ? { decision: 'pass' } : this.#guard.judge(loss, living, now, isComplete)
+      // The index of a halted root stays as it is until a scan of the whole tree passes.
+      if (mode === 'halted' && (verdict.decision === 'hold' || !isComplete)) return { decision: 'withhold' }
+      if (verdict.decision !== 'pass' || !isComplete) return verdict
+      if (!isWhole && this.#held !== null && deletionsOf(loss) > 0) return { decision: 'hold' }
+      this.#guard.passed(loss, now)
       return verdict
     }
   }
 
-  #conclude(verdict: Verdict, hints: Hint[], isWhole: boolean): void {
-    if (verdict.decision === 'hold') return this.#hold(hints)
+  #conclude(verdict: ScanVerdict, hints: Hint[], isWhole: boolean): void {
+    const { mode, events } = this.#parts
+    if (verdict.decision === 'hold' || verdict.decision === 'withhold') return this.#hold(hints)
     // Deletions that an earlier scan left held wait for their own look, unless this scan has looked at everything.
     if (isWhole || verdict.decision === 'halt') this.#held = null
-    if (verdict.decision === 'halt') {
-      this.#isHalted = true
-      this.#events.halted(verdict.reason)
-    } else if (isWhole) {
-      if (this.#isAccepted) this.#guard.reset()
-      this.#isAccepted = false
-      this.#isHalted = false
-      this.#events.passed(this.#lastScanMs)
+    if (this.#held === null) this.#guard.endHold()
+    if (verdict.decision === 'halt') events.stopped(verdict.reason)
+    else if (isWhole) {
+      if (mode() === 'accepted') this.#guard.accept()
+      events.passed(this.#lastScanMs)
     }
   }
 
@@ -269,52 +252,41 @@ export class ScanQueue implements ScanRequests {
     const { sinceMs } = this.#held
     if (this.#held.hints.length + hints.length > BOUNDS.waitingHints) this.#held.hints = [WHOLE_TREE]
     else this.#held.hints.push(...hints)
-    this.#timers.after('held', Math.min(HOLD_QUIET_MS, sinceMs + HOLD_LOOK_MS - now), () => {
-      const held = this.#held
-      this.#held = null
-      if (held !== null) void this.scan(parentsFirst(withoutCovered(held.hints)))
-    })
+    const delayMs = Math.min(HOLD_QUIET_MS, sinceMs + HOLD_LOOK_MS - now)
+    this.#parts.timers.after('held', delayMs, () => void this.#scans.add(() => this.#lookAtHeld()))
+  }
+
+  /** Held until the look begins: a scan before it must not take the hold for over. */
+  async #lookAtHeld(): Promise<void> {
+    const held = this.#held
+    this.#held = null
+    if (held !== null) await this.#runScan(parentsFirst(withoutCovered(held.hints)), Date.now())
   }
 
   #recheckLater(): void {
+    const { timers } = this.#parts
     const delayMs = Math.max(RECHECK_MS, this.#lastScanMs * RECHECK_REST)
-    if (!this.#timers.has('recheck')) this.#timers.after('recheck', delayMs, () => void this.scan([WHOLE_TREE]))
+    if (!timers.has('recheck')) timers.after('recheck', delayMs, () => void this.scan([WHOLE_TREE]))
   }
 
   #announce(head: number, seenMs: number): number {
-    if (this.#index.head > head) this.#events.advanced(seenMs)
-    return this.#index.head
+    const { index, events } = this.#parts
+    if (index.head > head) events.advanced(seenMs)
+    return index.head
   }
 
-  async #settleLarge(path: string): Promise<void> {
-    const tree = this.#tree
-    if (tree === null) return
-    let location: string
-    try {
-      location = tree.directories.locate(path)
-    } catch {
-      // A directory above it is gone: its own hint will come.
-      return
-    }
-    const read = await digestFile(location, () => tree.turn.next())
-    if (read.fault !== null) return this.retry(path, read.fault, '')
-    const look = observe(read.stats, null, Date.now())
-    if (look.found === 'entry') await this.#settle(tree, path, look.observation, read.digest)
-  }
-
-  async #settle(tree: ScannedRoot, path: string, observation: Observation, digest: string): Promise<void> {
+  async #decideSuspect(root: ScannedRoot, path: string, observation: Observation, digest: string): Promise<void> {
     await this.#scans.add(() => {
-      if (this.#tree !== tree || this.#isHalted) return
-      const head = this.#index.head
-      tree.scanner.settle(path, observation, digest)
+      if (this.#root !== root || this.#parts.mode() === 'halted') return
+      const head = this.#parts.index.head
+      root.scanner.decideSuspect(path, observation, digest)
       this.#announce(head, Date.now())
     })
   }
 }
 
-/** The next opening of the root begins with a scan of its own. */
-function unlessClosed(error: unknown): void {
-  if (!(error instanceof TurnsEnded)) throw error
+function deletionsOf({ removals, moved }: Loss): number {
+  return removals - moved
 }
 
 /** Living entries without the root's own row, which always stays. */

@@ -296,7 +296,7 @@ test('a large file with other times is left to the background, and settled by it
   assert.deepEqual(tree.largeSuspects, ['large'])
   const before = tree.index.get('large')
   assert.ok(before)
-  tree.scanner.settle('large', { ...before, mtime: 1_000e6 }, before.digest ?? '')
+  tree.scanner.decideSuspect('large', { ...before, mtime: 1_000e6 }, before.digest ?? '')
   assert.equal(tree.index.get('large')?.content, before.content)
   assert.equal(tree.index.get('large')?.mtime, 1_000e6)
 })

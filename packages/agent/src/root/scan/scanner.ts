@@ -3,7 +3,7 @@
  *
  * A hint is never believed, only followed. A listing that fails is never an empty directory, and an unreadable path is
  * never a deletion: both become problems of their path, and the rows stay. Removals are recorded at the end of a scan,
- * when the guard has seen all of them; removals that the guard does not pass are dropped, and the next scan finds them
+ * when the guard has seen all of them; removals that the guard holds back are dropped, and the next scan finds them
  * again.
  *
  * Scans are generators that yield between directories: the owner decides when to continue, and runs one at a time.
@@ -14,18 +14,22 @@ import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/ho
 import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
-import type { Finding, KnownEntry, Observation } from '../index/indexed-entry.ts'
+import type { KnownEntry, Observation } from '../index/indexed-entry.ts'
 import type { Hint, Watcher } from '../watch/watcher.ts'
 import { readWhole } from './content-reader.ts'
-import { differenceOf, isMoved, sameAttributes, sameDirectory } from './difference.ts'
-import type { Loss, Verdict } from './guard.ts'
+import { differenceOf, sameAttributes, sameDirectory } from './difference.ts'
+import type { GuardVerdict, Loss } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
 import { type Look, lookAt, observe, seenKind } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
+import { ScanFindings } from './scan-findings.ts'
 import type { ScanRequests } from './scan-requests.ts'
 
+/** What of a scan is recorded: with `pass` all of it, with `hold` all but deletions, else nothing. */
+export type ScanVerdict = GuardVerdict | { decision: 'withhold' }
+
 /** Asked before anything is recorded; `isComplete` is true at the end of a scan. */
-export type Judge = (loss: Loss, isComplete: boolean) => Verdict
+export type Judge = (loss: Loss, isComplete: boolean) => ScanVerdict
 
 export interface ScannerParts {
   directories: ConfinedDirectories
@@ -37,6 +41,8 @@ export interface ScannerParts {
   nowMs: () => number
 }
 
+const OTHER_BYTES = { digest: null, sameBytes: false } as const
+
 /** A directory that is still to be listed, and the look at it. */
 interface Directory {
   path: string
@@ -46,56 +52,43 @@ interface Directory {
 export class Scanner {
   readonly #parts: ScannerParts
   readonly #scratch = new Uint8Array(BOUNDS.inlineDigestBytes)
-  /** By path, in order of discovery. INVARIANT: no path is a finding and a removal at once. */
-  #findings = new Map<string, Finding>()
+  readonly #found: ScanFindings
   readonly #links: HardLinks
   /** Directories that hold an entry that was looked at. */
   readonly #parents = new Set<string>()
-  /** The index's records of paths that are gone. */
-  #removals = new Map<string, KnownEntry>()
-  /**
-   * By inode, the objects at paths that had another inode, or none; null while the index is empty and nothing can have
-   * moved.
-   */
-  #arrivals: Map<number, Observation> | null = null
-  #additions = 0
-  /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
-  readonly #replacing = new Set<string>()
   /** The guard may object to this scan: nothing is recorded before its end. */
   #isWithheld = false
 
   constructor(parts: ScannerParts) {
     this.#parts = parts
+    this.#found = new ScanFindings(parts.index)
     this.#links = new HardLinks((inode) => parts.index.pathsOfInode(inode))
   }
 
-  /**
-   * Follows hints, parents first. @returns (at its end) the guard's verdict: everything was recorded, or no deletion
-   */
-  *scan(hints: readonly Hint[], judge: Judge): Generator<undefined, Verdict> {
+  /** Follows hints, parents first. @returns (at its end) what was decided of it */
+  *scan(hints: readonly Hint[], judge: Judge): Generator<undefined, ScanVerdict> {
     const { index, directories, problems } = this.#parts
-    this.#arrivals = index.totals.files + index.totals.directories > 0 ? new Map() : null
-    this.#additions = 0
+    this.#found.begin()
     this.#isWithheld = false
     if (hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')) problems.clearAll()
     for (const hint of hints) yield* this.#follow(hint, judge)
     for (const parent of this.#parents) this.#lookAtParent(parent)
     this.#parents.clear()
-    const verdict = judge(this.#loss(), true)
-    if (verdict.decision === 'pass') this.#recordAll()
-    this.#findings.clear()
-    this.#removals.clear()
-    this.#replacing.clear()
+    const verdict = judge(this.#found.loss(), true)
+    if (verdict.decision === 'pass') index.record(this.#found.takeAll())
+    else if (verdict.decision === 'hold') index.record(this.#found.takeUnheld())
+    this.#found.clear()
     directories.release()
     return verdict
   }
 
   /** The background has read a large suspect: the same bytes or others. */
-  settle(path: string, observation: Observation, digest: string): void {
+  decideSuspect(path: string, observation: Observation, digest: string): void {
     const before = this.#parts.index.get(path)
     if (before === null || before.kind !== 'file') return
+    this.#found.begin()
     this.#judgeBytes(before, observation, digest)
-    this.#recordAll()
+    this.#parts.index.record(this.#found.takeAll())
   }
 
   *#follow(hint: Hint, judge: Judge): Generator<undefined> {
@@ -112,7 +105,7 @@ export class Scanner {
     const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
     if (isReserved(path) || filter.excludesWithParents(path, seenKind(look))) return
     const before = index.get(path)
-    if (look.found === 'entry' && path !== ROOT_PATH && !this.#isIndexedDirectory(parentPath(path))) {
+    if (look.found === 'entry' && path !== ROOT_PATH && !this.#found.isIndexedDirectory(parentPath(path))) {
       yield* this.#follow({ path: parentPath(path), extent: 'entry' }, judge)
       return
     }
@@ -133,7 +126,10 @@ export class Scanner {
     const waiting = [top]
     for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
       this.#list(directory, waiting)
-      if (this.#findings.size >= BOUNDS.portionFindings && !this.#isWithheld) this.#recordPortion(judge)
+      if (this.#found.count >= BOUNDS.portionFindings && !this.#isWithheld) {
+        this.#isWithheld = judge(this.#found.loss(), false).decision !== 'pass'
+        if (!this.#isWithheld) this.#parts.index.record(this.#found.takePortion())
+      }
       yield
     }
   }
@@ -160,7 +156,11 @@ export class Scanner {
       const path = joinPath(directory, name)
       const before = known.get(name) ?? null
       // The name of an indexed entry was checked when the entry was recorded.
-      if (before === null && !this.#isSpeakable(path, name)) continue
+      const fault = before === null ? nameFault(path, name) : null
+      if (fault !== null) {
+        this.#parts.problems.found({ path, code: 'invalid-name', message: `the name ${fault}` })
+        continue
+      }
       const look = lookAt(`${location}/${name}`, nowMs())
       const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
       if (isReserved(path) || this.#parts.filter.excludes(path, seenKind(look))) continue
@@ -184,39 +184,33 @@ export class Scanner {
       return
     }
     if (look.found === 'nothing') {
-      this.#findings.delete(path)
+      this.#found.drop(path)
       this.#parts.problems.clear(path)
       if (before !== null) this.#remove(before)
       return
     }
     const { observation } = look
-    this.#links.note(path, observation.inode, look.links)
-    // The size first: for most paths of most scans there is nothing to forget, and V8 interns a string to look it up.
-    if (this.#removals.size > 0) this.#removals.delete(path)
+    this.#links.addName(path, observation.inode, look.links)
+    this.#found.sees(path, before, observation)
     if (observation.kind !== 'directory') {
       this.#parts.problems.clear(path)
-      if (before?.kind === 'directory') {
-        this.#replacing.add(path)
-        this.#removeBelow(before)
-      }
-    } else if (this.#replacing.size > 0) this.#replacing.delete(path)
-    if (before === null && !this.#findings.has(path)) this.#additions += 1
-    if (before?.inode !== observation.inode) this.#arrivals?.set(observation.inode, observation)
+      if (before?.kind === 'directory') this.#removeBelow(before)
+    }
     switch (differenceOf(before, observation)) {
       case 'same':
-        if (this.#findings.size > 0) this.#findings.delete(path)
+        this.#found.drop(path)
         if (before?.inode !== observation.inode || before.ctime !== observation.ctime)
           this.#parts.index.refresh(path, observation)
         return
       case 'attributes':
-        this.#find({ path, observation, digest: this.#digestOf(before), sameBytes: true })
+        this.#found.find(path, observation, { digest: this.#digestOf(before), sameBytes: true })
         return
       case 'content':
-        this.#find({ path, observation, digest: null, sameBytes: false })
+        this.#found.find(path, observation, OTHER_BYTES)
         return
       case 'suspect':
         if (before !== null && this.#digestOf(before) !== null) this.#examineSuspect(before, observation)
-        else this.#find({ path, observation, digest: null, sameBytes: false })
+        else this.#found.find(path, observation, OTHER_BYTES)
     }
   }
 
@@ -231,14 +225,14 @@ export class Scanner {
       this.#judgeBytes(before, read.observation, digestOf(this.#scratch.subarray(0, read.bytes)))
     } else {
       // The packer meets the same trouble and knows what to do about it.
-      this.#find({ path: before.path, observation, digest: null, sameBytes: false })
+      this.#found.find(before.path, observation, OTHER_BYTES)
     }
   }
 
   #judgeBytes(before: KnownEntry, observation: Observation, digest: string): void {
     const sameBytes = this.#digestOf(before) === digest
     if (sameBytes && sameAttributes(before, observation)) this.#parts.index.refresh(before.path, observation)
-    else this.#find({ path: before.path, observation, digest, sameBytes })
+    else this.#found.find(before.path, observation, { digest, sameBytes })
   }
 
   /** The other names of a hard-linked file changed along with this one. */
@@ -247,7 +241,7 @@ export class Scanner {
       const before = this.#parts.index.get(other)
       const location = this.#locate(other)
       const look = location === null ? null : lookAt(location, this.#parts.nowMs())
-      if (look?.found !== 'entry' || look.observation.inode !== inode) this.#links.forget(other, inode)
+      if (look?.found !== 'entry' || look.observation.inode !== inode) this.#links.forgetName(other, inode)
       else if (before !== null) this.#compare(other, before, look)
     }
   }
@@ -255,7 +249,7 @@ export class Scanner {
   /** A change in a directory changes the directory's own times, and no hint reports that. */
   #lookAtParent(path: string): void {
     const before = this.#parts.index.get(path)
-    if (before?.kind !== 'directory' || this.#removals.has(path) || this.#findings.has(path)) return
+    if (before?.kind !== 'directory' || this.#found.isRemoved(path) || this.#found.has(path)) return
     const location = this.#locate(path)
     const look = location === null ? null : lookAt(location, this.#parts.nowMs())
     if (look?.found === 'entry' && look.observation.kind === 'directory') this.#compare(path, before, look)
@@ -268,33 +262,16 @@ export class Scanner {
     this.#compare(directory, this.#parts.index.get(directory), look)
   }
 
-  #loss(): Loss {
-    let moved = 0
-    for (const entry of this.#removals.values()) {
-      const arrival = this.#arrivals?.get(entry.inode)
-      if (arrival !== undefined && isMoved(entry, arrival)) moved += 1
-    }
-    return { removals: this.#removals.size, moved, additions: this.#additions }
-  }
-
-  #find(finding: Finding): void {
-    this.#findings.set(finding.path, finding)
-  }
-
   #remove(entry: KnownEntry): void {
     // Every directory of a tree that goes is hinted at: an entry that was removed with one above is not looked up
     // again.
-    if (this.#removals.has(entry.path)) return
+    if (this.#found.isRemoved(entry.path)) return
     if (entry.kind === 'directory') this.#removeBelow(entry)
-    this.#findings.delete(entry.path)
-    this.#removals.set(entry.path, entry)
+    this.#found.remove(entry)
   }
 
   #removeBelow(directory: KnownEntry): void {
-    for (const entry of this.#parts.index.descendants(directory.path)) {
-      this.#findings.delete(entry.path)
-      this.#removals.set(entry.path, entry)
-    }
+    for (const entry of this.#parts.index.descendants(directory.path)) this.#found.remove(entry)
     this.#parts.problems.clearBelow(directory.path)
     this.#parts.watcher.directoryGone(directory.path)
     this.#parts.directories.forget(directory.path)
@@ -309,68 +286,8 @@ export class Scanner {
     this.#parts.index.forget(paths)
   }
 
-  /**
-   * Removals come last: when a long replay is cut, moved content is still where a change can refer to it. Children come
-   * before their directory, and before the entry that takes its place: wherever the replay is cut, a receiver finds the
-   * directory empty, without entries that it would have to take for extraneous ones.
-   */
-  #recordAll(): void {
-    this.#dropOrphans()
-    this.#inheritDigests()
-    const findings: Finding[] = []
-    for (const finding of this.#findings.values()) if (!this.#replacing.has(finding.path)) findings.push(finding)
-    // A path sorts behind the path of its directory.
-    for (const path of [...this.#removals.keys()].sort().reverse()) findings.push({ path, observation: null })
-    for (const finding of this.#findings.values()) if (this.#replacing.has(finding.path)) findings.push(finding)
-    this.#removals.clear()
-    this.#findings.clear()
-    if (findings.length > 0) this.#parts.index.record(findings)
-  }
-
-  #recordPortion(judge: Judge): void {
-    this.#isWithheld = judge(this.#loss(), false).decision !== 'pass'
-    if (this.#isWithheld) return
-    this.#dropOrphans()
-    const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))
-    this.#parts.index.record(portion)
-    for (const { path } of portion) this.#findings.delete(path)
-  }
-
-  /** Findings in a directory that a later look found to be gone, or not a directory any more, are dropped with it. */
-  #dropOrphans(): void {
-    const sound = new Map([[ROOT_PATH, true]])
-    const isSound = (directory: string): boolean => {
-      let known = sound.get(directory)
-      if (known === undefined) {
-        const found = this.#findings.get(directory)
-        if (found === undefined) known = this.#isIndexedDirectory(directory)
-        else known = found.observation?.kind === 'directory' && isSound(parentPath(directory))
-        sound.set(directory, known)
-      }
-      return known
-    }
-    for (const path of this.#findings.keys()) {
-      if (path !== ROOT_PATH && !isSound(parentPath(path))) this.#findings.delete(path)
-    }
-  }
-
   #digestOf(entry: KnownEntry | null): string | null {
     return entry?.kind === 'file' ? this.#parts.index.digest(entry.content) : null
-  }
-
-  /** A file that moved with its directory has the same inode, untouched: its digest is known without reading. */
-  #inheritDigests(): void {
-    if (this.#removals.size === 0) return
-    const gone = new Map<number, KnownEntry>()
-    for (const entry of this.#removals.values()) if (entry.kind === 'file') gone.set(entry.inode, entry)
-    for (const finding of this.#findings.values()) {
-      if (finding.observation === null || finding.digest !== null || finding.observation.kind !== 'file') continue
-      const origin = gone.get(finding.observation.inode)
-      const { size, mtime, ctime } = finding.observation
-      if (origin?.size === size && origin.mtime === mtime && origin.ctime === ctime && ctime !== 0) {
-        finding.digest = this.#digestOf(origin)
-      }
-    }
   }
 
   #locate(path: string): string | null {
@@ -383,23 +300,9 @@ export class Scanner {
       return null
     }
   }
+}
 
-  /** Indexed, or about to be; a directory that this scan saw gone may be back, and must then be looked at first. */
-  #isIndexedDirectory(path: string): boolean {
-    if (this.#findings.has(path)) return true
-    return !this.#removals.has(path) && this.#parts.index.get(path)?.kind === 'directory'
-  }
-
-  /** Whether the name can travel; a name that cannot is a problem of its directory. */
-  #isSpeakable(path: string, name: string): boolean {
-    if (name.includes('\ufffd') || pathFault(path) !== null) {
-      this.#parts.problems.found({
-        path,
-        code: 'invalid-name',
-        message: `the name ${name.includes('\ufffd') ? 'is not valid UTF-8' : pathFault(path)}`,
-      })
-      return false
-    }
-    return true
-  }
+/** Why a name cannot travel, or null. */
+function nameFault(path: string, name: string): string | null {
+  return name.includes('\ufffd') ? 'is not valid UTF-8' : pathFault(path)
 }

@@ -1,0 +1,133 @@
+/**
+ * Answers what the main thread asks of a root: where a receiver begins, plans and segments, listings, and scans on
+ * demand. While the root is halted whoever asks for content waits; what it lives through is root-life's to say.
+ */
+import { type Accounts, Refusal } from '@rootferry/host/machine'
+import type { Hello, Welcome } from '@rootferry/protocol'
+import type { RootOptions, RootRequest } from '../root-messages.ts'
+import { answerList } from './answer/listing.ts'
+import { decideStart } from './answer/start-decision.ts'
+import type { EntryIndex } from './index/entry-index.ts'
+import type { OpenedRoot } from './opened-root.ts'
+import { type RootLife, statusOf } from './root-life.ts'
+import type { ScanQueue } from './scan/scan-queue.ts'
+import type { Upkeep } from './upkeep.ts'
+import type { Hint } from './watch/watcher.ts'
+
+export interface RequestAnswersParts {
+  options: RootOptions
+  index: EntryIndex
+  accounts: Accounts
+  scans: ScanQueue
+  upkeep: Upkeep
+  life: () => RootLife
+  opened: () => OpenedRoot | null
+}
+
+export class RequestAnswers {
+  readonly #parts: RequestAnswersParts
+  readonly #firstScan = Promise.withResolvers<void>()
+  #released = Promise.withResolvers<void>()
+
+  constructor(parts: RequestAnswersParts) {
+    this.#parts = parts
+  }
+
+  /** A scan of the whole tree was recorded: the index says what there is. */
+  scanned(): void {
+    this.#firstScan.resolve()
+  }
+
+  /** The root is not halted any more. */
+  release(): void {
+    this.#released.resolve()
+    this.#released = Promise.withResolvers()
+  }
+
+  /** @throws Refusal when the root is not there, or was closed or opened anew meanwhile */
+  async answer(request: Exclude<RootRequest, { type: 'accept-guard' }>) {
+    if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
+    if (request.type === 'memory') return this.#memory()
+    const { life, opened } = this.#parts
+    while (life().at === 'halted') await this.#released.promise
+    const root = opened()
+    if (root === null) throw this.#refusal('the root is not available')
+    switch (request.type) {
+      case 'plan':
+        return root.packer.planChangeset(request.from)
+      case 'repair':
+        return root.packer.planRepair(request.request, request.paths)
+      case 'pack':
+        return this.#pack(root, request)
+      case 'list':
+        return this.#list(root, request)
+      case 'rescan':
+        return this.#rescan(request)
+    }
+  }
+
+  #memory() {
+    const { memory } = this.#parts.index
+    return {
+      watermarks: memory.watermarks(),
+      headTimes: memory.note('head-times'),
+      resyncs: memory.note('resyncs'),
+    }
+  }
+
+  async #greet(hello: Hello, receiver: string): Promise<Welcome> {
+    const { index, options, life } = this.#parts
+    let decision = decideStart(hello, index)
+    if (decision.start === 'resync') {
+      if (life().at === 'unavailable') throw this.#refusal('the root is not available')
+      await this.#firstScan.promise
+      decision = decideStart(hello, index)
+    }
+    // From now on tombstones are kept for it.
+    const durable = decision.start === 'resync' ? decision.sequence : Math.min(hello.durable, decision.sequence)
+    index.memory.saveWatermark(receiver, decision.sequence, durable, Date.now())
+    const { files, directories, symlinks, bytes } = index.totals
+    return {
+      type: 'welcome',
+      software: options.software,
+      epoch: index.epoch,
+      term: index.term,
+      head: index.head,
+      ...decision,
+      total: { entries: files + directories + symlinks, bytes },
+      filter: [...options.exclude],
+    }
+  }
+
+  async #pack(root: OpenedRoot, request: Extract<RootRequest, { type: 'pack' }>) {
+    const packed = await root.packer.pack(request.plan, request.segment, request.compress)
+    this.#parts.upkeep.packed(packed.header.length + packed.payload.byteLength)
+    return packed
+  }
+
+  async #list(root: OpenedRoot, { list, at }: Extract<RootRequest, { type: 'list' }>) {
+    const { index, accounts, scans } = this.#parts
+    root.packer.flushLearnt()
+    const { head } = index
+    // A receiver that is not at the head is told what there is now, and nothing of what it missed.
+    if (at === null) index.noteCut()
+    if (at !== null && at !== head) return { head, listing: null }
+    const { directories, turn } = root
+    const isDoubted = (path: string) => scans.isDoubted(path)
+    return { head, listing: await answerList(list, { directories, turn, index, accounts, nowMs: Date.now, isDoubted }) }
+  }
+
+  async #rescan({ within, content }: Extract<RootRequest, { type: 'rescan' }>) {
+    const { index, scans, life } = this.#parts
+    await this.#firstScan.promise
+    // A root that is back from a halt is being scanned: this waits its turn behind that.
+    await scans.rescan(within.map((path): Hint => ({ path, extent: 'subtree' })))
+    if (life().at !== 'ready') throw this.#refusal('the root is not ready')
+    if (content) for (const path of within) await scans.readAgain(path)
+    return { head: index.head }
+  }
+
+  #refusal(otherwise: string): Refusal {
+    return new Refusal(statusOf(this.#parts.life()).reason ?? otherwise)
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What a root tells the main thread of itself: its status, soon after anything in it changes, and lines for the log.
+ * Holds what only status shows: how the watching fares.
+ */
+import type { FromRoot, LogLevel, PathProblem, RootOptions, RootStatus } from '../root-messages.ts'
+import type { EntryIndex } from './index/entry-index.ts'
+import { BORN, type RootLife, statusOf } from './root-life.ts'
+import type { PathProblems } from './scan/path-problems.ts'
+import type { Timers } from './timers.ts'
+
+const STATUS_MS = 250
+const MOST_PROBLEMS = 100
+
+export interface RootReportParts {
+  options: RootOptions
+  index: EntryIndex
+  problems: PathProblems
+  timers: Timers
+  post: (message: FromRoot, transfer?: ArrayBuffer[]) => void
+  backend: () => RootStatus['watch']['backend']
+}
+
+export class RootReport {
+  readonly #parts: RootReportParts
+  #life: RootLife = BORN
+  #degraded: string | null = null
+  #overflows = 0
+
+  constructor(parts: RootReportParts) {
+    this.#parts = parts
+  }
+
+  get isDegraded(): boolean {
+    return this.#degraded !== null
+  }
+
+  log(level: LogLevel, message: string, details: Record<string, unknown> = {}): void {
+    this.#parts.post({ type: 'log', level, message, details })
+  }
+
+  /** The index has news; the oldest hint behind them came at `seenMs`. */
+  advanced(seenMs: number): void {
+    this.#parts.post({ type: 'advanced', head: this.#parts.index.head, seenMs })
+    this.statusSoon()
+  }
+
+  scanned(tookMs: number): void {
+    this.#parts.post({ type: 'scanned', tookMs })
+    this.statusSoon()
+  }
+
+  problem(problem: PathProblem): void {
+    this.log('warn', 'path cannot be synchronized', { ...problem })
+    this.statusSoon()
+  }
+
+  overflowed(reason: string): void {
+    this.#overflows += 1
+    this.log('warn', 'hints may have been lost, scanning', { reason })
+  }
+
+  /** @returns whether that is news */
+  degraded(reason: string | null): boolean {
+    if (this.#degraded === reason) return false
+    this.#degraded = reason
+    if (reason === null) this.log('info', 'watching is whole again')
+    else this.log('error', 'watching is degraded, scanning often instead', { reason })
+    this.statusSoon()
+    return true
+  }
+
+  lives(life: RootLife): void {
+    this.#life = life
+    this.#sendStatus()
+  }
+
+  statusSoon(): void {
+    const { timers } = this.#parts
+    if (!timers.has('status')) timers.after('status', STATUS_MS, () => this.#sendStatus())
+  }
+
+  #sendStatus(): void {
+    const { options, index, problems, post, backend } = this.#parts
+    post({
+      type: 'status',
+      status: {
+        name: options.name,
+        epoch: index.epoch,
+        sequence: index.head,
+        ...statusOf(this.#life),
+        totals: { ...index.totals },
+        watch: { backend: backend(), degraded: this.#degraded },
+        problems: problems.list().slice(0, MOST_PROBLEMS),
+        problemCount: problems.count,
+        overflows: this.#overflows,
+      },
+    })
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * What one scan has found and not recorded yet: findings by path, what is gone, and what turned up elsewhere.
+ *
+ * Removals come last: when a long replay is cut, moved content is still where a change can refer to it. Children come
+ * before their directory, and before the entry that takes its place: wherever the replay is cut, a receiver finds the
+ * directory empty, without entries that it would have to take for extraneous ones.
+ * INVARIANT: no path is a finding and a removal at once. Looks at no disk, and records nothing.
+ */
+import assert from 'node:assert/strict'
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import type { EntryIndex } from '../index/entry-index.ts'
+import type { Finding, KnownEntry, Observation } from '../index/indexed-entry.ts'
+import { isMoved, isProvenSame } from './difference.ts'
+import type { Loss } from './guard.ts'
+
+type Found = Extract<Finding, { observation: Observation }>
+
+export class ScanFindings {
+  readonly #index: Pick<EntryIndex, 'get' | 'digest' | 'totals'>
+  /** In order of discovery. */
+  readonly #findings = new Map<string, Found>()
+  /** The index's records of paths that are gone. */
+  readonly #removals = new Map<string, KnownEntry>()
+  /**
+   * By inode, the objects at paths that had another inode, or none; null while the index is empty and nothing can have
+   * moved.
+   */
+  #arrivals: Map<number, Observation> | null = null
+  #additions = 0
+  /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
+  readonly #replacing = new Set<string>()
+
+  constructor(index: Pick<EntryIndex, 'get' | 'digest' | 'totals'>) {
+    this.#index = index
+  }
+
+  /** A scan begins, and what an earlier one left is dropped. */
+  begin(): void {
+    this.clear()
+    this.#arrivals = this.#index.totals.files + this.#index.totals.directories > 0 ? new Map() : null
+    this.#additions = 0
+  }
+
+  clear(): void {
+    this.#findings.clear()
+    this.#removals.clear()
+    this.#replacing.clear()
+  }
+
+  get count(): number {
+    return this.#findings.size
+  }
+
+  /** Whether the scan has found something new at the path. */
+  has(path: string): boolean {
+    return this.#findings.has(path)
+  }
+
+  isRemoved(path: string): boolean {
+    return this.#removals.has(path)
+  }
+
+  /** Something is at the path. */
+  sees(path: string, before: KnownEntry | null, observation: Observation): void {
+    // The size first: for most paths of most scans there is nothing to forget, and V8 interns a string to look it up.
+    if (this.#removals.size > 0) this.#removals.delete(path)
+    if (observation.kind === 'directory') {
+      if (this.#replacing.size > 0) this.#replacing.delete(path)
+    } else if (before?.kind === 'directory') this.#replacing.add(path)
+    if (before === null && !this.#findings.has(path)) this.#additions += 1
+    if (before?.inode !== observation.inode) this.#arrivals?.set(observation.inode, observation)
+  }
+
+  find(path: string, observation: Observation, content: { digest: string | null; sameBytes: boolean }): void {
+    assert.ok(!this.#removals.has(path), 'what is found was seen')
+    this.#findings.set(path, { path, observation, ...content })
+  }
+
+  /** There is nothing new at the path. */
+  drop(path: string): void {
+    if (this.#findings.size > 0) this.#findings.delete(path)
+  }
+
+  remove(entry: KnownEntry): void {
+    this.#findings.delete(entry.path)
+    this.#removals.set(entry.path, entry)
+  }
+
+  loss(): Loss {
+    let moved = 0
+    for (const entry of this.#removals.values()) {
+      const arrival = this.#arrivals?.get(entry.inode)
+      if (arrival !== undefined && isMoved(entry, arrival)) moved += 1
+    }
+    return { removals: this.#removals.size, moved, additions: this.#additions }
+  }
+
+  /** All that there is to record, in order. */
+  takeAll(): Finding[] {
+    this.#dropOrphans()
+    this.#inheritDigests()
+    const findings = [...this.#findings.values()]
+    // A path sorts behind the path of its directory.
+    const removals = [...this.#removals.keys()].sort().reverse()
+    const all = [
+      ...findings.filter(({ path }) => !this.#replacing.has(path)),
+      ...removals.map((path): Finding => ({ path, observation: null })),
+      ...findings.filter(({ path }) => this.#replacing.has(path)),
+    ]
+    this.clear()
+    return all
+  }
+
+  /** What needs no removal, to be recorded before the scan is over. */
+  takePortion(): Finding[] {
+    this.#dropOrphans()
+    const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))
+    for (const { path } of portion) this.#findings.delete(path)
+    return portion
+  }
+
+  /**
+   * What is recorded though the removals are held back. Both halves of a move wait: without the arrival the removal
+   * would count as a deletion when it is looked at again. So does all that lies in a directory that waits.
+   */
+  takeUnheld(): Finding[] {
+    this.#dropOrphans()
+    this.#inheritDigests()
+    const gone = new Map([...this.#removals.values()].map((entry) => [entry.inode, entry]))
+    const taken: Finding[] = []
+    const waiting = new Set<string>()
+    for (const finding of this.#findings.values()) {
+      const { path, observation } = finding
+      const origin = gone.get(observation.inode)
+      const isArrival = origin !== undefined && isMoved(origin, observation) && this.#index.get(path) === null
+      // Parents are discovered before what is in them.
+      if (isArrival || this.#replacing.has(path) || waiting.has(parentPath(path))) waiting.add(path)
+      else taken.push(finding)
+    }
+    this.clear()
+    return taken
+  }
+
+  /** Indexed, or about to be; a directory that this scan saw gone may be back, and must then be looked at first. */
+  isIndexedDirectory(path: string): boolean {
+    if (this.#findings.has(path)) return true
+    return !this.#removals.has(path) && this.#index.get(path)?.kind === 'directory'
+  }
+
+  /** Findings in a directory that a later look found to be gone, or not a directory any more, are dropped with it. */
+  #dropOrphans(): void {
+    const sound = new Map([[ROOT_PATH, true]])
+    const isSound = (directory: string): boolean => {
+      let known = sound.get(directory)
+      if (known === undefined) {
+        const found = this.#findings.get(directory)
+        if (found === undefined) known = this.isIndexedDirectory(directory)
+        else known = found.observation.kind === 'directory' && isSound(parentPath(directory))
+        sound.set(directory, known)
+      }
+      return known
+    }
+    for (const path of this.#findings.keys()) {
+      if (path !== ROOT_PATH && !isSound(parentPath(path))) this.#findings.delete(path)
+    }
+  }
+
+  /** A file that moved with its directory has the same inode, untouched: its digest is known without reading. */
+  #inheritDigests(): void {
+    if (this.#removals.size === 0) return
+    const gone = new Map<number, KnownEntry>()
+    for (const entry of this.#removals.values()) if (entry.kind === 'file') gone.set(entry.inode, entry)
+    for (const finding of this.#findings.values()) {
+      if (finding.observation.kind !== 'file' || finding.digest !== null) continue
+      const origin = gone.get(finding.observation.inode)
+      if (origin !== undefined && isProvenSame(origin, finding.observation))
+        finding.digest = this.#index.digest(origin.content)
+    }
+  }
+}
