@@ -10,6 +10,7 @@ import {
   scanModeOf,
   statusOf,
   step,
+  wantsDocroot,
 } from './root-life.ts'
 
 const LIVES = {
@@ -47,7 +48,7 @@ const RELEASED: [LifeName, ...LifeEffect[]] = ['closed', 'release']
 
 const TABLE: Record<LifeName, Row> = {
   starting: {
-    found: ['scanning', 'open-docroot'],
+    found: ['scanning', 'watch-docroot'],
     'another found': ['halted, closed', 'tell-halted'],
     missing: ['halted, missing', 'tell-halted'],
     'missing, nothing known': ['unavailable', 'tell-unavailable'],
@@ -58,7 +59,7 @@ const TABLE: Record<LifeName, Row> = {
     closed: ['closed'],
   },
   unavailable: {
-    found: ['scanning', 'open-docroot'],
+    found: ['scanning', 'watch-docroot'],
     'another found': ['halted, closed', 'tell-halted'],
     missing: ['halted, missing', 'tell-halted'],
     'missing, nothing known': ['unavailable'],
@@ -113,7 +114,7 @@ const TABLE: Record<LifeName, Row> = {
     closed: ['closed', 'close-docroot', 'release'],
   },
   'halted, closed': {
-    found: ['scanning', 'open-docroot', 'release'],
+    found: ['scanning', 'watch-docroot', 'release'],
     'another found': ['halted, closed'],
     missing: ['halted, missing', 'tell-halted'],
     'missing, nothing known': ['unavailable', 'tell-unavailable', 'release'],
@@ -124,8 +125,8 @@ const TABLE: Record<LifeName, Row> = {
     closed: RELEASED,
   },
   'halted, closed, accepted': {
-    found: ['scanning, accepted', 'open-docroot', 'release'],
-    'another found': ['scanning, accepted', 'open-docroot', 'release'],
+    found: ['scanning, accepted', 'watch-docroot', 'release'],
+    'another found': ['scanning, accepted', 'watch-docroot', 'release'],
     missing: ['halted, missing', 'tell-halted'],
     'missing, nothing known': ['unavailable', 'tell-unavailable', 'release'],
     displaced: ['halted, closed, accepted'],
@@ -135,7 +136,7 @@ const TABLE: Record<LifeName, Row> = {
     closed: RELEASED,
   },
   'halted, missing': {
-    found: ['scanning', 'open-docroot', 'release'],
+    found: ['scanning', 'watch-docroot', 'release'],
     'another found': ['halted, closed', 'tell-halted'],
     missing: ['halted, missing'],
     'missing, nothing known': ['unavailable', 'tell-unavailable', 'release'],
@@ -166,6 +167,20 @@ for (const [from, row] of Object.entries(TABLE) as [LifeName, Row][]) {
     }
   })
 }
+
+test('a directory is opened where the life goes on with it', () => {
+  const wanting = Object.entries(LIVES).flatMap(([name, life]) =>
+    [null, 'replaced'].flatMap((fault) => (wantsDocroot(life, fault) ? [`${name}: ${fault}`] : [])),
+  )
+  assert.deepEqual(wanting, [
+    'starting: null',
+    'unavailable: null',
+    'halted, closed: null',
+    'halted, closed, accepted: null',
+    'halted, closed, accepted: replaced',
+    'halted, missing: null',
+  ])
+})
 
 test('a reason that changes is told, and the root stays halted', () => {
   const halted = LIVES['halted, open']

@@ -42,7 +42,8 @@ export type LifeEvent =
   | { type: 'closed' }
 
 export type LifeEffect =
-  | 'open-docroot'
+  /** Watches and scans the docroot, which was opened for it. */
+  | 'watch-docroot'
   | 'close-docroot'
   /** A scan of the whole tree. */
   | 'scan-whole'
@@ -97,7 +98,7 @@ function found(life: RootLife, fault: string | null): LifeStep {
   if (isOpen(life)) return stay(life)
   const isAccepted = life.at === 'halted' && life.isAccepted
   if (fault !== null && !isAccepted) return halt(life, fault, 'closed')
-  return { life: { at: 'scanning', isAccepted }, effects: ['open-docroot'] }
+  return { life: { at: 'scanning', isAccepted }, effects: ['watch-docroot'] }
 }
 
 function missing(life: RootLife, reason: string, isIndexEmpty: boolean): LifeStep {
@@ -124,6 +125,11 @@ function halt(life: RootLife, reason: string, docroot: 'open' | 'closed' | 'miss
 
 function stay(life: RootLife): LifeStep {
   return { life, effects: [] }
+}
+
+/** Whether a directory that is found would be opened. */
+export function wantsDocroot(life: RootLife, fault: string | null): boolean {
+  return !isOpen(life) && isOpen(step(life, { type: 'found', fault }).life)
 }
 
 export function isOpen(life: RootLife): boolean {

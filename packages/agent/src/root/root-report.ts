@@ -49,6 +49,12 @@ export class RootReport {
     this.statusSoon()
   }
 
+  ready(tookMs: number): void {
+    const { index, backend } = this.#parts
+    const { totals, head } = index
+    this.log('info', 'root is ready', { ...totals, sequence: head, backend: backend(), ms: Math.round(tookMs) })
+  }
+
   problem(problem: PathProblem): void {
     this.log('warn', 'path cannot be synchronized', { ...problem })
     this.statusSoon()

@@ -5,7 +5,7 @@
  * done. Decides nothing about files: that is the scanner's, the guard's and the packer's.
  */
 
-import { AssertionError } from 'node:assert'
+import assert, { AssertionError } from 'node:assert'
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { Accounts, bootId, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
@@ -23,6 +23,7 @@ import {
   scanModeOf,
   statusOf,
   step,
+  wantsDocroot,
 } from './root-life.ts'
 import { RootReport } from './root-report.ts'
 import { PathProblems } from './scan/path-problems.ts'
@@ -38,6 +39,10 @@ const DEGRADED_RESCAN_MS = 30_000
 /** In the index's notes: which directory it describes. */
 const IDENTITY = 'root'
 
+interface IdentifiedRoot extends OpenedRoot {
+  identity: RootIdentity
+}
+
 export class Root {
   readonly #options: RootOptions
   readonly #post: (message: FromRoot, transfer?: ArrayBuffer[]) => void
@@ -50,7 +55,7 @@ export class Root {
   readonly #upkeep: Upkeep
   readonly #answers: RequestAnswers
   #life: RootLife = BORN
-  #opened: (OpenedRoot & { identity: RootIdentity }) | null = null
+  #opened: IdentifiedRoot | null = null
 
   constructor(options: RootOptions, post: (message: FromRoot, transfer?: ArrayBuffer[]) => void) {
     this.#options = options
@@ -152,8 +157,7 @@ export class Root {
   #acceptGuard(): GuardAnswer {
     const answer = answerToAcceptance(this.#life)
     if (answer !== 'accepted') return answer
-    const { reason } = statusOf(this.#life)
-    this.#report.log('warn', 'an operator accepted the root as it is', { reason })
+    this.#report.log('warn', 'an operator accepted the root as it is', { reason: statusOf(this.#life).reason })
     void this.#step({ type: 'accepted' })
     return answer
   }
@@ -168,9 +172,12 @@ export class Root {
       if (open !== undefined && (open.ino !== found.ino || open.dev !== found.dev))
         await this.#step({ type: 'displaced' })
       if (!found.isDirectory()) throw new Error('is no directory')
-      if (this.#opened === null)
-        await this.#step({ type: 'found', fault: this.#replacementBy(this.#identityOf(found)) })
-      else await this.#checkBorders(this.#opened)
+      if (this.#opened === null) {
+        const fault = replacementIn(this.#index, identityOf(path, found))
+        // Opened before the step: a directory that cannot be opened is missing, and nothing else has happened.
+        if (wantsDocroot(this.#life, fault)) this.#opened = this.#openDocroot()
+        await this.#step({ type: 'found', fault })
+      } else await this.#checkBorders(this.#opened)
     } catch (error) {
       if (error instanceof AssertionError) throw error
       const isIndexEmpty = livingEntries(this.#index) === 0
@@ -183,15 +190,6 @@ export class Root {
   async #checkBorders({ borders }: OpenedRoot): Promise<void> {
     const isGone = this.#life.at === 'ready' && borders.missing() !== null
     if (isGone || borders.isBack()) await this.#scans.scan([WHOLE_TREE])
-  }
-
-  #identityOf({ dev, ino }: { dev: number; ino: number }): RootIdentity {
-    return { path: this.#options.path, device: dev, inode: ino, boot: bootId() }
-  }
-
-  #replacementBy(found: RootIdentity): string | null {
-    const known = parseIdentity(this.#index.memory.note(IDENTITY))
-    return known === null || livingEntries(this.#index) === 0 ? null : replacement(known, found)
   }
 
   async #step(event: LifeEvent): Promise<void> {
@@ -207,8 +205,8 @@ export class Root {
   async #do(effect: LifeEffect, reasonBefore: string | null): Promise<void> {
     const { reason } = statusOf(this.#life)
     switch (effect) {
-      case 'open-docroot':
-        return await this.#openDocroot()
+      case 'watch-docroot':
+        return await this.#watchDocroot()
       case 'close-docroot':
         return await this.#closeDocroot()
       case 'scan-whole':
@@ -231,7 +229,7 @@ export class Root {
     }
   }
 
-  async #openDocroot(): Promise<void> {
+  #openDocroot(): IdentifiedRoot {
     const opened = openRoot(this.#options, {
       index: this.#index,
       problems: this.#problems,
@@ -249,8 +247,13 @@ export class Root {
       },
       warn: (message, details) => this.#report.log('warn', message, details),
     })
-    const { watcher, directories } = opened
-    this.#opened = { ...opened, identity: this.#identityOf(directories.rootStatus()) }
+    return { ...opened, identity: identityOf(this.#options.path, opened.directories.rootStatus()) }
+  }
+
+  async #watchDocroot(): Promise<void> {
+    const opened = this.#opened
+    assert.ok(opened !== null, 'the docroot was opened for this')
+    const { watcher } = opened
     this.#scans.use(opened)
     if (watcher.backend === 'directory') await watcher.start()
     const late = this.#index.deferred().map((path): Hint => ({ path, extent: 'entry' }))
@@ -278,12 +281,7 @@ export class Root {
     if (opened === null || this.#life.at === 'ready') return
     this.#index.memory.setNote(IDENTITY, formatIdentity(opened.identity))
     void this.#step({ type: 'passed' })
-    this.#report.log('info', 'root is ready', {
-      ...this.#index.totals,
-      sequence: this.#index.head,
-      backend: opened.watcher.backend,
-      ms: Math.round(tookMs),
-    })
+    this.#report.ready(tookMs)
     this.#upkeep.scannedAll()
   }
 
@@ -294,6 +292,16 @@ export class Root {
       this.#rescanLater()
     })
   }
+}
+
+function identityOf(path: string, { dev, ino }: { dev: number; ino: number }): RootIdentity {
+  return { path, device: dev, inode: ino, boot: bootId() }
+}
+
+/** Why a directory must be taken for another root than the index describes, or null. */
+function replacementIn(index: EntryIndex, found: RootIdentity): string | null {
+  const known = parseIdentity(index.memory.note(IDENTITY))
+  return known === null || livingEntries(index) === 0 ? null : replacement(known, found)
 }
 
 function describe(error: unknown): string {

@@ -16,7 +16,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { baseName, joinPath } from '@rootferry/protocol'
 import type { Totals } from '../../root-messages.ts'
 import { ContentRows } from './content-rows.ts'
-import { EntryRows } from './entry-rows.ts'
+import { EntryRows, type PlacedRow } from './entry-rows.ts'
 import { DEFERRED } from './index-schema.ts'
 import {
   childPath,
@@ -216,8 +216,7 @@ export class EntryIndex {
    * content.
    */
   movedOn(from: number, to: number, limit: number): IndexedEntry[] {
-    const rows = this.#entries.movedOn(from, to, this.#head, limit)
-    return rows.map(({ directory, row }) => toEntry(childPath(directory, row.name), row))
+    return this.#entries.movedOn(from, to, this.#head, limit).map(toPlacedEntry)
   }
 
   /** A path at which a receiver that committed `from`, and nothing later, provably holds this content; or null. */
@@ -294,4 +293,8 @@ function count(totals: Totals, entry: Observation, sign: 1 | -1): void {
     totals.files += sign
     totals.bytes += sign * entry.size
   }
+}
+
+function toPlacedEntry({ directory, row }: PlacedRow): IndexedEntry {
+  return toEntry(childPath(directory, row.name), row)
 }

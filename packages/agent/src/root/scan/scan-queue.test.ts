@@ -52,7 +52,14 @@ class Bench implements AsyncDisposable {
       events: { advanced: nothing, scanned: nothing, passed: nothing, stopped: never },
     })
     const watching = { overflow: never, degraded: never, error: never }
-    this.#opened = openRoot(options, { index, problems, accounts: new Accounts(), scans: this.queue, watching, warn: never })
+    this.#opened = openRoot(options, {
+      index,
+      problems,
+      accounts: new Accounts(),
+      scans: this.queue,
+      watching,
+      warn: never,
+    })
     this.queue.use(this.#opened)
   }
 

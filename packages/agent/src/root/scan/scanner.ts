@@ -203,13 +203,13 @@ export class Scanner {
           this.#parts.index.refresh(path, observation)
         return
       case 'attributes':
-        this.#found.find(path, observation, { digest: this.#digestOf(before), sameBytes: true })
+        this.#found.find(path, observation, { digest: digestIn(this.#parts.index, before), sameBytes: true })
         return
       case 'content':
         this.#found.find(path, observation, OTHER_BYTES)
         return
       case 'suspect':
-        if (before !== null && this.#digestOf(before) !== null) this.#examineSuspect(before, observation)
+        if (before !== null && digestIn(this.#parts.index, before) !== null) this.#examineSuspect(before, observation)
         else this.#found.find(path, observation, OTHER_BYTES)
     }
   }
@@ -230,7 +230,7 @@ export class Scanner {
   }
 
   #judgeBytes(before: KnownEntry, observation: Observation, digest: string): void {
-    const sameBytes = this.#digestOf(before) === digest
+    const sameBytes = digestIn(this.#parts.index, before) === digest
     if (sameBytes && sameAttributes(before, observation)) this.#parts.index.refresh(before.path, observation)
     else this.#found.find(before.path, observation, { digest, sameBytes })
   }
@@ -286,10 +286,6 @@ export class Scanner {
     this.#parts.index.forget(paths)
   }
 
-  #digestOf(entry: KnownEntry | null): string | null {
-    return entry?.kind === 'file' ? this.#parts.index.digest(entry.content) : null
-  }
-
   #locate(path: string): string | null {
     try {
       return this.#parts.directories.locate(path)
@@ -305,4 +301,8 @@ export class Scanner {
 /** Why a name cannot travel, or null. */
 function nameFault(path: string, name: string): string | null {
   return name.includes('\ufffd') ? 'is not valid UTF-8' : pathFault(path)
+}
+
+function digestIn(index: EntryIndex, entry: KnownEntry | null): string | null {
+  return entry?.kind === 'file' ? index.digest(entry.content) : null
 }
