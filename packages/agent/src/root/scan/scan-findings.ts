@@ -121,12 +121,14 @@ export class ScanFindings {
 
   /**
    * What is recorded though the removals are held back. Both halves of a move wait: without the arrival the removal
-   * would count as a deletion when it is looked at again. So does all that lies in a directory that waits.
+   * would count as a deletion when it is looked at again. So does all that lies in a directory that waits, and the times
+   * of a directory from which something may have been deleted.
    */
   takeUnheld(): Finding[] {
     this.#dropOrphans()
     this.#inheritDigests()
     const gone = new Map([...this.#removals.values()].map((entry) => [entry.inode, entry]))
+    const dated = new Set([...this.#removals.keys()].map(parentPath))
     const taken: Finding[] = []
     const waiting = new Set<string>()
     for (const finding of this.#findings.values()) {
@@ -135,7 +137,7 @@ export class ScanFindings {
       const isArrival = origin !== undefined && isMoved(origin, observation) && this.#index.get(path) === null
       // Parents are discovered before what is in them.
       if (isArrival || this.#replacing.has(path) || waiting.has(parentPath(path))) waiting.add(path)
-      else taken.push(finding)
+      else if (!dated.has(path) || this.#index.get(path) === null) taken.push(finding)
     }
     this.clear()
     return taken

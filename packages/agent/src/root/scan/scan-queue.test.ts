@@ -113,11 +113,13 @@ test('only deletions wait for the guard: a save of the same scan and a later one
   await using bench = new Bench(names)
   const { queue, index } = bench
   await queue.scan([WHOLE_TREE])
+  const before = index.get('d')
   const hints = bench.remove(...names.splice(0, 60))
   bench.write('with')
   await queue.scan([...hints, ...hintsAt('with')])
   assert.notEqual(index.get('with'), null, 'the save of the same scan')
   assert.notEqual(index.get('d/f0'), null, 'held back')
+  assert.deepEqual(index.get('d'), before, 'the directory has the times of a deletion that may be none')
   bench.write('later')
   for (const hint of hintsAt('later')) queue.hint(hint)
   const deleteMore = () => bench.remove(...names.splice(0, 10)).forEach((hint) => queue.hint(hint))
