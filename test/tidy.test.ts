@@ -15,10 +15,7 @@ import { MAY_NAME_PROCESS, RULES_OF_TEXTS } from './tidy/texts.ts'
 const RULES = [...RULES_OF_PLACES, ...RULES_OF_SHAPE, ...RULES_OF_TEXTS]
 
 /** Files that are still to be split; each is removed from here when its rule holds. */
-const AWAITED = [
-  'root/watch/chokidar-watcher.ts',
-  'root/watch/directory-watcher.ts',
-]
+const AWAITED = ['root/watch/chokidar-watcher.ts', 'root/watch/directory-watcher.ts']
 
 describe('the house', () => {
   const files = readSourceTree(join(import.meta.dirname, '..'))

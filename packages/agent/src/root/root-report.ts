@@ -69,7 +69,7 @@ export class RootReport {
   degraded(reason: string | null): boolean {
     if (this.#degraded === reason) return false
     this.#degraded = reason
-    if (reason === null) this.log('info', 'watching is whole again')
+    if (reason === null) this.log('info', 'the whole root is watched again')
     else this.log('error', 'watching is degraded, scanning often instead', { reason })
     this.statusSoon()
     return true
