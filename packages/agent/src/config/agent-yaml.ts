@@ -24,6 +24,7 @@ const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'
 export const DEFAULT_LISTEN = '0.0.0.0:8730'
 const DEFAULT_ADMIN = '127.0.0.1:8731'
 const DEFAULT_WATCH = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30 } as const
+const DEFAULT_LIMITS = { maxConnections: 16_384 } as const
 const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as const
 
 const closed = { additionalProperties: false } as const
@@ -110,6 +111,15 @@ const Root = Type.Object(
   },
   closed,
 )
+const Limits = Type.Object(
+  {
+    maxConnections: whole(1, 1_000_000, 'connections', {
+      title: 'The most connections that `listen` holds at once; more are reset, which the log and a metric report',
+      default: DEFAULT_LIMITS.maxConnections,
+    }),
+  },
+  closed,
+)
 const Tls = Type.Object(
   {
     cert: pemFile(
@@ -173,6 +183,7 @@ export const AgentFile = Type.Object(
         default: 'auto',
       }),
     ),
+    limits: Type.Optional(Limits),
     roots: Type.Record(RootName, Root, {
       minProperties: 1,
       title: 'The docroots that are served, by name',
@@ -203,6 +214,7 @@ export interface AgentConfig {
   admin: ListenAddress
   tls: TlsConfig | null
   compression: 'auto' | 'always' | 'never'
+  limits: { maxConnections: number }
   systemCalls: SystemCallsSetting
   roots: RootConfig[]
 }
@@ -218,6 +230,7 @@ export function readAgentConfig(file: string): AgentConfig {
     admin: address(value.admin?.listen ?? DEFAULT_ADMIN, ['admin', 'listen'], source, faults),
     tls: tls(value, listen, source, faults),
     compression: value.compression ?? 'auto',
+    limits: { ...DEFAULT_LIMITS, ...value.limits },
     systemCalls: value.systemCalls ?? 'auto',
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }

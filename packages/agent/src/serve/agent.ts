@@ -68,6 +68,7 @@ export class Agent {
       tokens: this.#tokens,
       resyncs: this.resyncs,
       certificate: () => this.#identity?.status ?? null,
+      dropped: () => this.#stream?.dropped ?? 0,
     })
   }
 
@@ -114,6 +115,7 @@ export class Agent {
     this.#stream = new StreamServer({
       log: this.#log,
       identity,
+      maxConnections: this.#config.limits.maxConnections,
       compression: () => this.#config.compression,
       tokens: () => this.#tokens.all,
       rootNames: () => [...this.#feeds.keys()],
@@ -125,12 +127,12 @@ export class Agent {
   async #reload(config: AgentConfig): Promise<void> {
     const before = this.#config
     this.#tokens.read()
-    for (const key of ['stateDir', 'listen', 'admin', 'systemCalls'] as const) {
+    for (const key of ['stateDir', 'listen', 'admin', 'limits', 'systemCalls'] as const) {
       if (JSON.stringify(before[key]) !== JSON.stringify(config[key]))
         this.#log.warn({ key }, 'a change of this setting takes a restart')
     }
-    const { stateDir, listen, admin, systemCalls } = before
-    this.#config = { ...config, stateDir, listen, admin, systemCalls }
+    const { stateDir, listen, admin, limits, systemCalls } = before
+    this.#config = { ...config, stateDir, listen, admin, limits, systemCalls }
     await this.#renewIdentity()
     await this.#renewRoots(before.roots)
     this.#log.info('configuration was read again')

@@ -32,6 +32,8 @@ export interface OperationsParts {
   resyncs: Resyncs
   /** The certificate of the stream listener; null when that speaks plain text. */
   certificate(): CertificateStatus | null
+  /** Connections that the stream listener refused because there were too many. */
+  dropped(): number
   systemCalls: SystemCalls['kind']
 }
 
@@ -60,7 +62,13 @@ export class Operations {
       events: this.#events,
       metrics: () => this.#metrics.page.answer(),
     })
-    this.#metrics = new AgentMetrics(parts.feeds, () => this.#receivers(), certificate, systemCalls)
+    this.#metrics = new AgentMetrics({
+      feeds: parts.feeds,
+      receivers: () => this.#receivers(),
+      certificate,
+      dropped: () => ({ stream: parts.dropped(), admin: this.#server.dropped }),
+      systemCalls,
+    })
   }
 
   /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */

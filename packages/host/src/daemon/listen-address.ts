@@ -1,4 +1,6 @@
 /** `HOST:PORT` and `[IPv6]:PORT`, the spelling of a listener in the configuration files. */
+import { BlockList, isIP } from 'node:net'
+
 export interface ListenAddress {
   host: string
   port: number
@@ -12,6 +14,13 @@ export function parseListenAddress(text: string): ListenAddress | null {
   return host !== undefined && port <= 65535 ? { host, port } : null
 }
 
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
+LOOPBACK.addAddress('::1', 'ipv6')
+
+/** @param host a name or an address in any spelling, also with the brackets that a URL has around IPv6 */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+  const plain = host.replace(/^\[(.*)\]$/, '$1')
+  const version = isIP(plain)
+  return version === 0 ? plain.toLowerCase() === 'localhost' : LOOPBACK.check(plain, version === 4 ? 'ipv4' : 'ipv6')
 }

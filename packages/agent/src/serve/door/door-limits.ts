@@ -3,8 +3,6 @@
  * that are part of the protocol (`helloMs`, `helloBytes`) are in the protocol's own table.
  */
 export const DOOR = {
-  /** Connections in all; the server drops more of them before anything is read. */
-  connections: 4_096,
   /** Connections without a hello, from all networks together. */
   strangers: 512,
   /** Connections without a hello from one address, or from one IPv6 network of 64 bits. */

@@ -19,7 +19,8 @@ function place() {
 
 function config(stateDir: string, tls: TlsConfig | null, host = '0.0.0.0'): AgentConfig {
   const listen = { host, port: 8730 }
-  return { stateDir, tls, listen, admin: listen, compression: 'auto', systemCalls: 'auto', roots: [] }
+  const limits = { maxConnections: 10 }
+  return { stateDir, tls, listen, admin: listen, compression: 'auto', limits, systemCalls: 'auto', roots: [] }
 }
 
 test('the first run makes a certificate that the later ones find, readable by its owner only', async () => {

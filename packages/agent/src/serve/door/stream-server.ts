@@ -9,7 +9,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
-import { isLoopback, type ListenAddress, type Logger } from '@rootferry/host/daemon'
+import { ConnectionBound, isLoopback, type ListenAddress, type Logger } from '@rootferry/host/daemon'
 import { errorMessage } from '@rootferry/host/machine'
 import {
   chooseSubprotocol,
@@ -45,6 +45,7 @@ export interface StreamServerParts {
   log: Logger
   /** Null: plain text. */
   identity: Identity | null
+  maxConnections: number
   compression(): AgentConfig['compression']
   tokens(): readonly StoredToken[]
   rootNames(): string[]
@@ -77,11 +78,13 @@ export class StreamServer {
     perMessageDeflate: false,
     handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
   })
+  readonly #bound: ConnectionBound
   #pings: NodeJS.Timeout | null = null
 
   constructor(parts: StreamServerParts) {
     this.#parts = parts
     this.#http = serverFor(parts.identity)
+    this.#bound = new ConnectionBound(this.#http, 'listen', parts.maxConnections, parts.log)
     this.#http.on('request', (request, response) => this.#answer(request, response))
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
     this.#http.on('tlsClientError', (error: Error, socket: { remoteAddress?: string }) => {
@@ -105,6 +108,11 @@ export class StreamServer {
     return `${this.#parts.identity === null ? 'http' : 'https'}://${name}:${bound.port}`
   }
 
+  /** Connections that were refused because there were too many. */
+  get dropped(): number {
+    return this.#bound.dropped
+  }
+
   /** New connections get this certificate; open connections stay as they are. */
   renew(identity: Identity): void {
     if ('setSecureContext' in this.#http) this.#http.setSecureContext(secureContextOptions(identity))
@@ -121,8 +129,9 @@ export class StreamServer {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const path = pathOf(request)
-    if (request.method === 'GET' && path === '/livez') return say(response, 200, { status: 'alive' })
-    if (request.method !== 'GET' || path !== GRANTS_PATH) return say(response, 404, { error: REASONS[404] })
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (isRead && path === '/livez') return say(response, 200, { status: 'alive' })
+    if (!isRead || path !== GRANTS_PATH) return say(response, 404, { error: REASONS[404] })
     const token = this.#authenticate(request)
     if ('status' in token) return say(response, token.status, { error: REASONS[token.status] }, token.headers)
     const roots = this.#parts.rootNames().filter((root) => grants(token, root))
@@ -177,8 +186,7 @@ export class StreamServer {
     )
     this.#unauthenticated.endWith(request.socket, () => refuseWith(new ProtocolError('hello-timeout', 'no hello came')))
     socket.on('error', (error) => log.info({ receiver: token.name, error: error.message }, 'connection failed'))
-    for (const sign of ['ping', 'pong', 'message'] as const) socket.on(sign, () => heard.set(socket, Date.now()))
-    heard.set(socket, Date.now())
+    for (const sign of ['ping', 'pong', 'message'] as const) socket.on(sign, () => unanswered.delete(socket))
     socket.once('message', (data: Buffer, isBinary: boolean) => {
       // The connection was refused, and is not closed yet.
       if (socket.readyState !== socket.OPEN) return
@@ -211,24 +219,31 @@ export class StreamServer {
 
   #compressesFor(address: string): boolean {
     const compression = this.#parts.compression()
-    return compression === 'auto' ? !isLoopback(address.replace(/^::ffff:/, '')) : compression === 'always'
+    return compression === 'auto' ? !isLoopback(address) : compression === 'always'
   }
 
   /** A silent receiver is told so, in case it still listens, and its answer is not awaited. */
   #ping(): void {
     for (const socket of this.#sockets.clients) {
-      const silentMs = Date.now() - (heard.get(socket) ?? 0)
-      if (silentMs > LIMITS.deadMs) {
+      const pings = unanswered.get(socket) ?? 0
+      const silentMs = pings * LIMITS.pingMs
+      if (silentMs >= LIMITS.deadMs) {
         const { closeCode, message } = new ProtocolError('heartbeat-lost', `nothing was heard for ${silentMs} ms`)
         socket.close(closeCode, message)
         socket.terminate()
-      } else if (socket.readyState === socket.OPEN) socket.ping()
+      } else if (socket.readyState === socket.OPEN) {
+        unanswered.set(socket, pings + 1)
+        socket.ping()
+      }
     }
   }
 }
 
-/** When each connection was last heard. */
-const heard = new WeakMap<WebSocket, number>()
+/**
+ * The pings to each connection since it was last heard. Counted instead of timed: neither a clock that is set nor a
+ * pause of the whole process makes a receiver silent.
+ */
+const unanswered = new WeakMap<WebSocket, number>()
 
 function serverFor(identity: Identity | null): Server | SecureServer {
   // The deadline of unauthenticated.ts covers everything; Node's own would begin anew with each request.

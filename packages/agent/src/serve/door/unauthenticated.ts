@@ -29,7 +29,6 @@ export class UnauthenticatedConnections {
   /** @param crowded called for each connection that finds no room */
   constructor(server: Server, crowded: (network: string) => void) {
     this.#crowded = crowded
-    server.maxConnections = DOOR.connections
     server.on('connection', (socket) => this.#arrive(socket))
   }
 

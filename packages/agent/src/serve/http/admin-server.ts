@@ -1,19 +1,32 @@
 /** The admin API on its listener. */
-import type { ListenAddress } from '@rootferry/host/daemon'
+import { ConnectionBound, type ListenAddress } from '@rootferry/host/daemon'
 import { buildAdminApi } from './admin-api.ts'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'
 
+/** Browsers, scrapers, scripts and the listeners of events. */
+const MOST_CONNECTIONS = 500
+
 export class AdminServer {
+  readonly #parts: AdminParts
   readonly #http: Promise<Http>
+  #bound: ConnectionBound | null = null
 
   constructor(parts: AdminParts) {
+    this.#parts = parts
     this.#http = buildAdminApi(parts)
   }
 
   /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
   async listen({ host, port }: ListenAddress): Promise<string> {
-    return await (await this.#http).listen({ host, port })
+    const http = await this.#http
+    this.#bound = new ConnectionBound(http.server, 'admin.listen', MOST_CONNECTIONS, this.#parts.log)
+    return await http.listen({ host, port })
+  }
+
+  /** Connections that were refused because there were too many. */
+  get dropped(): number {
+    return this.#bound?.dropped ?? 0
   }
 
   async close(): Promise<void> {

@@ -17,34 +17,34 @@ import type { RootFeed } from '../feed/root-feed.ts'
 const PROPAGATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const SCAN_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60]
 const OUTCOMES = ['done', 'failed', 'cancelled'] as const
+const LISTENERS = ['stream', 'admin'] as const
 const KINDS = ['files', 'directories', 'symlinks'] as const
 
-type Feeds = ReadonlyMap<string, RootFeed>
+export interface AgentMetricsParts {
+  feeds: ReadonlyMap<string, RootFeed>
+  receivers(): ReceiverStatus[]
+  certificate(): CertificateStatus | null
+  /** Connections that each listener refused because there were too many. */
+  dropped(): Record<(typeof LISTENERS)[number], number>
+  systemCalls: SystemCalls['kind']
+}
 
 export class AgentMetrics {
   readonly page: MetricsPage
-  readonly #feeds: Feeds
-  readonly #receivers: () => ReceiverStatus[]
-  readonly #certificate: () => CertificateStatus | null
+  readonly #parts: AgentMetricsParts
   readonly #propagation: Histogram<'root'>
   readonly #scans: Histogram<'root'>
   readonly #resyncs: Counter<'outcome'>
   readonly #ofRoots: ReturnType<typeof rootGauges>
   readonly #ofReceivers: ReturnType<typeof receiverGauges>
   readonly #expiry: Gauge<'fingerprint'>
+  readonly #dropped: Counter<'listener'>
   /** Resyncs that are not counted yet: the last report of a resync may come more than once. */
   readonly #running = new Set<string>()
 
-  constructor(
-    feeds: Feeds,
-    receivers: () => ReceiverStatus[],
-    certificate: () => CertificateStatus | null,
-    systemCalls: SystemCalls['kind'],
-  ) {
-    this.#feeds = feeds
-    this.#receivers = receivers
-    this.#certificate = certificate
-    this.page = new MetricsPage({ version: VERSION, systemCalls }, () => this.#look())
+  constructor(parts: AgentMetricsParts) {
+    this.#parts = parts
+    this.page = new MetricsPage({ version: VERSION, systemCalls: parts.systemCalls }, () => this.#look())
     const registers = [this.page.registry]
     this.#propagation = new Histogram({
       name: 'rootferry_propagation_seconds',
@@ -69,6 +69,12 @@ export class AgentMetrics {
     for (const outcome of OUTCOMES) this.#resyncs.inc({ outcome }, 0)
     this.#ofRoots = rootGauges(registers)
     this.#ofReceivers = receiverGauges(registers)
+    this.#dropped = new Counter({
+      name: 'rootferry_dropped_connections_total',
+      help: 'Connections that a listener refused because there were too many',
+      labelNames: ['listener'],
+      registers,
+    })
     this.#expiry = new Gauge({
       name: 'rootferry_certificate_expiry_seconds',
       help: 'Seconds until the certificate of the stream listener expires; absent without TLS',
@@ -92,10 +98,12 @@ export class AgentMetrics {
 
   #look(): void {
     for (const metric of [...Object.values(this.#ofRoots), ...Object.values(this.#ofReceivers)]) metric.reset()
-    for (const [name, feed] of this.#feeds) this.#lookAtRoot(name, feed)
-    for (const receiver of this.#receivers()) this.#lookAtReceiver(receiver)
+    for (const [name, feed] of this.#parts.feeds) this.#lookAtRoot(name, feed)
+    for (const receiver of this.#parts.receivers()) this.#lookAtReceiver(receiver)
+    this.#dropped.reset()
+    for (const listener of LISTENERS) this.#dropped.inc({ listener }, this.#parts.dropped()[listener])
     this.#expiry.reset()
-    const certificate = this.#certificate()
+    const certificate = this.#parts.certificate()
     if (certificate === null) return
     const { fingerprint, expiresAt } = certificate
     this.#expiry.set({ fingerprint }, (Date.parse(expiresAt) - Date.now()) / 1000)

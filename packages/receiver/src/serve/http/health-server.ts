@@ -2,7 +2,14 @@
  * The receiver's health listener: for load balancers, probes and scrapers. Tells what is true on this host, asks no
  * other, and needs no token: it belongs on loopback or a private network.
  */
-import { HttpProblem, installProblems, type ListenAddress, type Logger, refuseConnection } from '@rootferry/host/daemon'
+import {
+  ConnectionBound,
+  HttpProblem,
+  installProblems,
+  type ListenAddress,
+  type Logger,
+  refuseConnection,
+} from '@rootferry/host/daemon'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { RootState } from '../root-state.ts'
 import { notReadyReason } from './readiness.ts'
@@ -17,6 +24,9 @@ export interface HealthServerParts {
   metrics(): Promise<{ contentType: string; text: string }>
 }
 
+/** Probes, scrapers and people. */
+const MOST_CONNECTIONS = 500
+
 export class HealthServer {
   readonly #http: FastifyInstance
   readonly #parts: HealthServerParts
@@ -25,6 +35,7 @@ export class HealthServer {
     this.#parts = parts
     this.#http = Fastify({ logger: false, forceCloseConnections: true, clientErrorHandler: refuseConnection })
     installProblems(this.#http, parts.log)
+    new ConnectionBound(this.#http.server, 'health.listen', MOST_CONNECTIONS, parts.log)
     this.#http.get('/livez', () => ({ status: 'alive' }))
     this.#http.get('/readyz', () => {
       const reasons = this.#reasons()
