@@ -1,7 +1,7 @@
 /**
- * The .rpm, from the same files as the .deb, where `rpmbuild` is there. Debian has it, so one machine makes both.
+ * The .rpm, from the same files as the .deb, if `rpmbuild` is installed. Debian has it, so one machine makes both.
  *
- * It is built here and looked into; nobody has installed it yet.
+ * The .rpm is built here and its content is checked; it has never been installed.
  */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { MAINTAINER, type Release } from './release.ts'
 import type { Architecture } from './runtime.ts'
 
 const MACHINES: Readonly<Record<Architecture, string>> = { amd64: 'x86_64', arm64: 'aarch64' }
-/** As it is, without a look into our programs, and compressed as the .deb is. */
+/** Programs are packed unchanged, and compressed as in the .deb. */
 const MACROS: Readonly<Record<string, string>> = {
   debug_package: '%{nil}',
   __os_install_post: '%{nil}',

@@ -10,14 +10,14 @@ import { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { until } from '../support/until.ts'
 
-/** How a daemon of an installation is called: the words in front of its verb. */
+/** The command of a daemon of an installation: the words in front of its verb. */
 export type Installed = readonly [node: string, program: string]
 
 export interface TrialStatus {
   version: string
   epoch: string
   sequence: number
-  /** Of the one receiver: null before it has connected. */
+  /** The state of the only receiver: null before it has connected. */
   receiver: { state: string; sequence: number } | null
 }
 

@@ -1,7 +1,7 @@
 /**
- * What `npm run package` makes, installed as far as that goes without a host of its own: unpacked, run, upgraded.
+ * The products of `npm run package`, installed as far as possible without a host of its own: unpacked, run, upgraded.
  *
- * Packages are compressed little here, which changes no file in them. On whole hosts: `hosts.test.ts`.
+ * Packages are compressed little here, which changes no file in them. Tests on whole hosts: `hosts.test.ts`.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -39,7 +39,7 @@ async function build(directory: string, version: string, architectures: readonly
   await buildPackages(order, () => undefined)
 }
 
-/** Of an unpacked .deb. Its launchers name the place where dpkg would put it, so they are left out. */
+/** The programs of an unpacked .deb. Its launchers name the place where dpkg would put it, so they are left out. */
 function program(root: string): Readonly<Record<(typeof DAEMONS)[number], Installed>> {
   const at = (daemon: string): Installed => [
     join(root, 'usr/lib/rootferry/node'),
@@ -148,7 +148,7 @@ test('manual pages are valid and know every verb', (t) => {
   }
 })
 
-/** As the agent itself names them. */
+/** The verbs, as the agent itself names them. */
 function verbs(): string[] {
   const [node, agent] = installed.agent
   const help = execFileSync(node, [agent, '--help'], { encoding: 'utf8' })
@@ -200,7 +200,7 @@ test('daemons of two versions, one apart, sync a real tree in either order of th
       }
       const now = await trial.inSync()
       assert.equal(now.epoch, before.epoch, `${order}: the index is the same`)
-      assert.ok(now.sequence > before.sequence, `${order}: its count goes on`)
+      assert.ok(now.sequence > before.sequence, `${order}: its count continues`)
       assert.deepEqual(differences(trial.source, trial.target), [])
     }
     assert.equal((await trial.inSync()).version, NEXT)

@@ -1,15 +1,15 @@
 /**
  * A hash table of small whole numbers in one flat array: four bytes a place and no object for an entry.
  *
- * It holds the numbers only; the caller keeps what they stand for elsewhere, and compares:
+ * It holds the numbers only; the caller keeps the objects that they stand for elsewhere, and compares:
  *
  *   for (let at = index.first(hash); index.at(at) !== NONE; at = index.after(at)) if (…index.at(at)…) …
  *
- * Open addressing with linear probing; what is deleted leaves no mark, because its followers move up.
+ * Open addressing with linear probing; a deleted entry leaves no mark, because its followers move up.
  * INVARIANT: at most half of the places are taken.
  */
 
-/** No number: what an empty place holds. */
+/** The content of an empty place. */
 export const NONE = -1
 
 const FIRST_PLACES = 64
@@ -19,7 +19,7 @@ export class FlatIndex {
   #places = new Int32Array(FIRST_PLACES).fill(NONE)
   #size = 0
 
-  /** @param hashOf the hash of a number that is in the table, as it was when it was added */
+  /** @param hashOf returns the hash of a number in the table, as it was when the number was added */
   constructor(hashOf: (value: number) => number) {
     this.#hashOf = hashOf
   }
@@ -76,7 +76,7 @@ export class FlatIndex {
   }
 }
 
-/** Neighbouring hashes go far apart. */
+/** Spreads neighbouring hashes far apart. */
 function spread(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b)
   return (mixed ^ (mixed >>> 15)) >>> 0

@@ -1,10 +1,10 @@
 /**
- * inotify's events as the kernel writes them, and what of them is of interest. Pure.
+ * inotify's events as the kernel writes them, and the parts of them that are used. Pure.
  *
  *   watch(32) · mask(32) · cookie(32) · length(32) · name, filled up with NUL to `length`
  *
- * The numbers are little-endian, as on every architecture for which there are libc calls. A name that is no valid UTF-8
- * is decoded with U+FFFD, as node:fs does.
+ * The numbers are little-endian, as on every architecture for which there are libc calls. A name that is not valid
+ * UTF-8 is decoded with U+FFFD, as in node:fs.
  */
 
 const HEADER_BYTES = 16
@@ -20,9 +20,9 @@ export const EVENT = {
   selfMoved: 0x800,
   /** The filesystem was unmounted. */
   unmounted: 0x2000,
-  /** The queue was full: events are lost, and it is not known of which watch. */
+  /** The queue was full: events of unknown watches are lost. */
   overflow: 0x4000,
-  /** The watch is no more: it was removed, or its directory was. */
+  /** The watch has ended: it was removed, or its directory was. */
   ignored: 0x8000,
   /** The event is about a directory. */
   directory: 0x40000000,
@@ -30,7 +30,7 @@ export const EVENT = {
 
 const ONLY_DIRECTORIES = 0x01000000
 
-/** What is asked of a watch; a file that is held open and written to says `modified` each time. */
+/** The events that a watch asks for; a file that is held open reports `modified` for each write. */
 export const WATCH_MASK =
   EVENT.modified |
   EVENT.attributes |

@@ -1,16 +1,16 @@
 /**
- * Entry of the thread that reads a root's watch events, so that the kernel's queue is emptied while the root's thread is
- * busy. It hands on what it reads and knows nothing of its meaning.
+ * Entry of the thread that reads a root's watch events, so that the kernel's queue is emptied while the root's thread
+ * is busy. It hands the events on and knows nothing of their meaning.
  *
- * The first event after a rest is handed on at once. While events keep coming, they are collected for some milliseconds,
- * because a message costs more than an event. What the root's thread has not taken yet is bounded: beyond that nothing is
- * read, the kernel's queue fills, and the kernel says that it overflowed.
+ * The first event after a rest is handed on at once. While events keep coming, they are collected for some
+ * milliseconds, because a message costs more than an event. The bytes that the root's thread has not taken yet are
+ * bounded: beyond that nothing is read, the kernel's queue fills, and the kernel reports the overflow.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { libcCalls } from '@rootferry/host/machine/system-calls'
 import { CLOSING, type ReaderData, WAITING_BYTES } from './inotify-reader.ts'
 
-/** How long the end of the thread may take when nobody wakes it. */
+/** How long the end of the thread may take when nothing wakes it. */
 const LOOK_MS = 500
 const COLLECT_MS = 4
 const MOST_WAITING_BYTES = 16 * 1024 * 1024

@@ -1,6 +1,6 @@
 /**
- * The near end of the thread that reads watch events (inotify-reader-worker.ts): starts it, takes over what it has read,
- * and ends it. INVARIANT: the descriptor stays open for as long as the thread may read it.
+ * The near end of the thread that reads watch events (inotify-reader-worker.ts): starts it, takes over the events that
+ * it has read, and ends it. INVARIANT: the descriptor stays open for as long as the thread may read it.
  */
 import { Worker } from 'node:worker_threads'
 import { INOTIFY_READER } from '../../inotify-reader-url.ts'
@@ -11,14 +11,14 @@ export interface ReaderData {
   control: Int32Array<SharedArrayBuffer>
 }
 
-/** 1: the reader is to end. */
+/** 1: the reader must end. */
 export const CLOSING = 0
-/** Read, and not taken over yet. */
+/** Bytes that were read, and not taken over yet. */
 export const WAITING_BYTES = 1
 
 export interface ReaderEvents {
   read(events: Uint8Array<ArrayBuffer>): void
-  /** The thread ended though nobody closed it: nothing is read any more. */
+  /** The thread ended by itself: nothing is read any more. */
   ended(error: Error): void
 }
 
@@ -48,7 +48,7 @@ export class InotifyReader {
     })
   }
 
-  /** @param wake makes the descriptor readable. Resolves when the thread is gone; nothing is handed on from now on */
+  /** @param wake makes the descriptor readable. Resolves when the thread is gone; from now on no event is handed on */
   close(wake: () => void): Promise<void> {
     Atomics.store(this.#control, CLOSING, 1)
     Atomics.notify(this.#control, CLOSING)

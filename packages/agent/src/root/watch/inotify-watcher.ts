@@ -1,13 +1,13 @@
 /**
  * One inotify descriptor for a whole root: the `directory` backend where libc can be called.
  *
- * As in directory-watcher.ts the owner's scan sets the watches; what is better here is that the kernel says when its
+ * As in directory-watcher.ts, the owner's scan sets the watches. The advantages are that the kernel reports when its
  * queue was full, that a directory costs a hundred bytes instead of an object with a handle, and that a watch's number
- * says exactly which directory it is of. The queue is emptied by a thread of its own.
+ * identifies its directory exactly. A thread of its own empties the queue.
  *
- * INVARIANT: a watch is removed when no path in the table has it, and its number is never given out again, so what is
- * still in the queue of a removed watch meets nothing. A directory is watched by inode, through `<location>/.`: no path is
- * too long, and no symlink can be in the way.
+ * INVARIANT: a watch is removed when no path in the table has it, and its number is never used again, so events of a
+ * removed watch that are still in the queue find no directory. A directory is watched by inode, through `<location>/.`:
+ * no path is too long, and no symlink can be in the way.
  */
 import { closeSync, lstatSync, type Stats } from 'node:fs'
 import { errorCode, type WatchCalls } from '@rootferry/host/machine'
@@ -24,7 +24,7 @@ import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 const ARRIVED = EVENT.created | EVENT.movedTo
 const NAMES_CHANGED = ARRIVED | EVENT.deleted | EVENT.movedFrom
 const ITSELF_GONE = EVENT.selfDeleted | EVENT.selfMoved
-/** A directory that is always there, to be watched for a moment. */
+/** A directory that always exists, to be watched for a moment. */
 const ALWAYS_THERE = '/'
 
 export class InotifyWatcher implements Watcher {
@@ -36,7 +36,7 @@ export class InotifyWatcher implements Watcher {
   /** null when the kernel allows no further instance. */
   readonly #descriptor: number | null
   #reader: InotifyReader | null = null
-  /** Whether the event that is being followed brought a directory. */
+  /** Whether the present event brought a directory. */
   #isArrival = false
   readonly #refused: RefusedWatches
   #closed: Promise<void> | null = null
@@ -66,7 +66,7 @@ export class InotifyWatcher implements Watcher {
     if (this.#closed !== null) return null
     const slot = this.#table.add(path)
     const watch = this.#watch(`${location}/.`)
-    // The same number is the same directory, which was watched all along.
+    // The same number is the same directory, which was watched all the time.
     if (watch > UNWATCHED && watch === this.#table.watchOf(slot)) return null
     const unused = this.#table.setWatch(slot, watch)
     if (unused !== UNWATCHED) this.#unwatch(unused)
@@ -107,7 +107,7 @@ export class InotifyWatcher implements Watcher {
     try {
       this.#calls.remove(descriptor, this.#calls.add(descriptor, ALWAYS_THERE, WATCH_MASK))
     } catch {
-      // No watch is left: the reader looks by itself every now and then.
+      // No watch is left: the reader looks by itself from time to time.
       return
     }
   }
@@ -159,7 +159,7 @@ export class InotifyWatcher implements Watcher {
   }
 
   #noteEntry(directory: string, mask: number, name: string): void {
-    // A directory of this path that the table has is not the one that has come, or was elsewhere in between.
+    // A directory that the table has at this path is not the one that has come, or was elsewhere in between.
     this.#isArrival = (mask & ARRIVED) !== 0 && (mask & EVENT.directory) !== 0
     this.#hints.note(directory, name, (mask & NAMES_CHANGED) === 0 ? 'change' : 'rename')
     this.#isArrival = false

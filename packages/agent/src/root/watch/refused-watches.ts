@@ -1,4 +1,4 @@
-/** Directories that the kernel's limits keep from being watched, and the word to the owner about them. */
+/** Directories that are not watched because of the kernel's limits, and the report to the owner about them. */
 import { watchLimitReason } from './inotify-limits.ts'
 import type { WatcherEvents } from './watcher.ts'
 
@@ -19,7 +19,7 @@ export class RefusedWatches {
     this.#lastCode = code
   }
 
-  /** A scan that meets the limit meets it for every directory that follows: one report says it all. */
+  /** A scan that meets the limit meets it for every directory that follows: one report covers them all. */
   now(count: number): void {
     this.#count = count
     if (this.#isDue || count === this.#reported) return

@@ -22,7 +22,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), path }) },
 )
 
-/** What the table should hold: by path the watch, with every directory above. */
+/** The expected content of the table: the watch of each path, with every directory above. */
 class Expected {
   readonly watches = new Map<string, number>()
 

@@ -1,26 +1,26 @@
 /**
- * Which directory each of the kernel's watches is: a tree in flat arrays, about a hundred bytes a directory.
+ * The directory of each of the kernel's watches: a tree in flat arrays, about a hundred bytes per directory.
  *
  * A directory is a number here, its *slot*. Several slots may have the same watch: inotify has one for an inode, and an
  * inode may be at two paths, for as long as only one half of a rename was seen, or for good with a bind mount.
- * INVARIANT: the directories above one that is in the table are in the table.
+ * INVARIANT: with a directory, all directories above it are in the table.
  */
 import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { FlatIndex, NONE } from './flat-index.ts'
 
-/** The watch of a directory that has none, and of one that the kernel refused. */
+/** The watch of a directory that has none, and of a directory that the kernel refused. */
 export const UNWATCHED = 0
 export const REFUSED = -1
 
 const ROOT_SLOT = 0
 const FIRST_SLOTS = 64
-/** V8 copies parts of strings that are shorter; longer ones keep the whole string alive. */
+/** V8 copies shorter parts of strings; a longer part keeps the whole string alive. */
 const SLICED_LENGTH = 13
 
 export class WatchTable {
   #parent = new Int32Array(FIRST_SLOTS)
   #firstChild = new Int32Array(FIRST_SLOTS)
-  /** Of the same parent; of a free slot the next free one. */
+  /** The next slot of the same parent; for a free slot, the next free one. */
   #next = new Int32Array(FIRST_SLOTS)
   #previous = new Int32Array(FIRST_SLOTS)
   #watch = new Int32Array(FIRST_SLOTS)
@@ -44,7 +44,7 @@ export class WatchTable {
     return slot
   }
 
-  /** The slot of the path, which is made if need be. */
+  /** The slot of the path, made if needed. */
   add(path: string): number {
     const known = this.find(path)
     if (known !== NONE) return known
@@ -73,7 +73,10 @@ export class WatchTable {
     return slots
   }
 
-  /** @param watch of the kernel, UNWATCHED or REFUSED. @returns the watch before if no slot has it any more, or UNWATCHED */
+  /**
+   * @param watch a number of the kernel, UNWATCHED or REFUSED. @returns the watch before if no slot has it any more, or
+   * UNWATCHED
+   */
   setWatch(slot: number, watch: number): number {
     const before = this.watchOf(slot)
     if (before === watch) return UNWATCHED
@@ -85,7 +88,7 @@ export class WatchTable {
     return before > UNWATCHED && this.slotsOf(before).length === 0 ? before : UNWATCHED
   }
 
-  /** Takes out the path and all below it. @param unused called with each watch that no slot has any more */
+  /** Removes the path and everything below it. @param unused called with each watch that no slot has any more */
   remove(path: string, unused: (watch: number) => void): void {
     const top = this.find(path)
     if (top === NONE) return

@@ -1,13 +1,13 @@
 /**
- * Keeps the files that a burst replaces or removes until it is over: to free an old file's blocks takes a disk longer
- * than the rename that replaces it, and visitors would see the tree half old and half new for as long as that takes.
+ * Keeps the files that a burst replaces or removes until the burst is over. Freeing an old file's blocks takes a disk
+ * longer than the rename that replaces the file, and meanwhile visitors would see the tree half old and half new.
  *
- *   before the burst   a hard link in staging to each file that is going to be replaced
+ *   before the burst   a hard link in staging to each file that will be replaced
  *   in the burst       a removal is a rename into staging
  *   afterwards         staging is tidied, and the old files are freed
  *
- * INVARIANT: what is kept is litter. A burst that is interrupted does not need it, and every start tidies it. A file
- * that cannot be kept (another filesystem, too many links, no right to link it) is replaced or removed directly.
+ * INVARIANT: a kept file is litter. An interrupted burst does not need it, and every start removes it. A file that
+ * cannot be kept (another filesystem, too many links, no right to link it) is replaced or removed directly.
  */
 import { linkSync, renameSync, unlinkSync } from 'node:fs'
 import { errorCode } from '@rootferry/host/machine'
@@ -16,7 +16,7 @@ import type { Operation, Plan } from '../ledger/operation.ts'
 
 /** Below this number of files the links would take longer than they save. */
 const FEWEST = 32
-/** Reasons of one file, or of this place, not to be kept. */
+/** Errors that concern one file, or this place, only: the file is not kept. */
 const NOT_KEPT = new Set([
   'ENOENT',
   'EXDEV',
@@ -38,7 +38,10 @@ export class KeptFiles {
     this.#area = area
   }
 
-  /** Links what the plan replaces, if that is enough to be worth it. @throws the system error when the disk is in trouble */
+  /**
+   * Links the files that the plan replaces, if there are enough of them. @throws the system error when the disk is in
+   * trouble
+   */
   begin(plan: Plan, locate: (path: string) => string): void {
     const replaced = plan.operations.filter(replacesFile)
     const removed = plan.operations.filter(({ do: step }) => step === 'unlink')
@@ -49,7 +52,7 @@ export class KeptFiles {
     }
   }
 
-  /** Takes a file or symlink out of the tree. @throws the system error */
+  /** Removes a file or symlink from the tree. @throws the system error */
   unlink(location: string): void {
     if (this.#isWorthIt && this.#unlessRefused(() => renameSync(location, this.#newPlace()))) return
     unlinkSync(location)

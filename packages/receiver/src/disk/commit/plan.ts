@@ -264,8 +264,8 @@ function contradiction(): ProtocolError {
 }
 
 /**
- * Nobody refers to new objects yet, so they come first; a symlink may lead to files of the same changeset, so it comes
- * behind them, and one that is replaced (`current`) at the very end. The sort is stable.
+ * New objects come first, because nothing refers to them yet. A symlink may lead to files of the same changeset, so it
+ * comes after them, and a replaced symlink (`current`) comes last. The sort is stable.
  */
 function newBeforeReplaced(a: Placing, b: Placing): number {
   return placingRank(a) - placingRank(b)

@@ -1,6 +1,6 @@
 /**
- * Writes staged content to the disk before a large burst: where a rename replaces a file, ext4 first writes the new
- * content, which then happens amid the burst, file by file.
+ * Writes staged content to the disk before a large burst: when a rename replaces a file, ext4 first writes the new
+ * content, which would otherwise happen in the middle of the burst, file by file.
  */
 import { execFile } from 'node:child_process'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -8,14 +8,14 @@ import { promisify } from 'node:util'
 import type { Plan } from '../ledger/operation.ts'
 
 const FEWEST_REPLACED = 50
-/** Others may have much to write to that disk: the burst does not wait for them. */
+/** Other programs may have much to write to that disk: the burst does not wait for them. */
 const LONGEST_MS = 300
 
 const run = promisify(execFile)
 
 /**
- * Only helps: it is over after a moment whatever happens.
- * @param staging the directory that content is staged in
+ * An optimization only: it is over after a moment whatever happens.
+ * @param staging the directory in which content is staged
  * @returns whether it took time, in which the tree may have changed
  */
 export async function presync(plan: Plan, staging: string): Promise<boolean> {
@@ -24,7 +24,7 @@ export async function presync(plan: Plan, staging: string): Promise<boolean> {
   const over = new AbortController()
   const synced = run('sync', ['-f', '.'], { cwd: staging }).then(
     () => true,
-    // The sync that makes the commit durable says what is wrong.
+    // The sync that makes the commit durable reports the fault.
     () => false,
   )
   const late = wait(LONGEST_MS, false, { signal: over.signal }).catch(() => false)

@@ -39,7 +39,7 @@ export class OwnerMap {
   readonly #hasGroup: (gid: number) => boolean
   #fixed: Owner | null = null
   #able = true
-  /** Numbers that do not exist here, and were told of. */
+  /** Numbers that do not exist here and were reported. */
   readonly #strange = new Set<string>()
 
   /** @throws Failure (78) when a fixed owner is unknown on this host */
@@ -77,7 +77,7 @@ export class OwnerMap {
     return (uid, gid) => (this.#able ? this.#possible(localUsers.get(uid) ?? uid, localGroups.get(gid) ?? gid) : left)
   }
 
-  /** The owner, with LEAVE for a number that this user namespace does not have. */
+  /** The owner, with LEAVE for a number that does not exist in this user namespace. */
   #possible(uid: number, gid: number): Owner {
     const owner = { uid: this.#hasUser(uid) ? uid : LEAVE, gid: this.#hasGroup(gid) ? gid : LEAVE }
     if (owner.uid !== uid) this.#warnOf(`user ${uid}`)

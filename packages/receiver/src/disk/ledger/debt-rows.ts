@@ -1,10 +1,10 @@
 /**
- * The rows of a ledger about owed paths: what is owed, and what was repaired but may not be on disk yet.
+ * The rows of a ledger about owed paths: the owed ones, and those whose repair may not be on disk yet.
  *
  *   owed ─ a commit makes it right ─▶ repaired ─ synced ─▶ gone
  *     ◀──────── loss of power ────────┘
  *
- * INVARIANT: a path leaves these rows only when what made it right survives a loss of power. The caller wraps `record`,
+ * INVARIANT: a path leaves these rows only when its repair survives a loss of power. The caller wraps `record`,
  * `synced` and `recall` into its own transactions.
  */
 import type { LedgerFile } from './ledger-file.ts'
@@ -30,7 +30,7 @@ export class DebtRows {
     return this.#count
   }
 
-  /** Grows with every commit. */
+  /** Counts the commits. */
   get commits(): number {
     return this.#commits
   }
@@ -45,7 +45,7 @@ export class DebtRows {
     return rows.map((row) => String(row['path']))
   }
 
-  /** Whether they are right or not: these paths are nobody's business any more. */
+  /** These paths are no longer the receiver's concern, whether they are right or not. */
   drop(paths: readonly string[]): void {
     this.#file.transaction(() => {
       for (const path of paths) {
@@ -56,7 +56,7 @@ export class DebtRows {
     this.#countOwed()
   }
 
-  /** All is found out anew. */
+  /** All debts are found out anew. */
   clear(): void {
     this.#file.transaction(() => {
       this.#file.run('DELETE FROM owed')
@@ -83,14 +83,14 @@ export class DebtRows {
     if (cleared.length + owed.length > 0) this.#countOwed()
   }
 
-  /** All that the first so many commits had changed is on disk. */
+  /** All changes of the first `commits` commits are on disk. */
   synced(commits: number): void {
     if (!this.#hasRepaired) return
     this.#file.run('DELETE FROM repaired WHERE commits <= ?', commits)
     this.#hasRepaired = this.#file.all('SELECT path FROM repaired LIMIT 1').length > 0
   }
 
-  /** What was not synced is lost: it is owed again. */
+  /** Repairs that were not synced are lost: their paths are owed again. */
   recall(): void {
     this.#file.run('INSERT OR IGNORE INTO owed SELECT path FROM repaired')
     this.#file.run('DELETE FROM repaired')

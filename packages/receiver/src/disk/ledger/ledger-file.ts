@@ -10,7 +10,7 @@ import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatab
 const SCHEMA_VERSION = 2
 const FILE = 'ledger.sqlite'
 
-/** Came with version 2. */
+/** Added in version 2. */
 const REPAIRED = 'CREATE TABLE repaired (path TEXT PRIMARY KEY, commits INTEGER NOT NULL) STRICT, WITHOUT ROWID;'
 
 const SCHEMA = `

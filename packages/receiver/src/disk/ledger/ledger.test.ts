@@ -77,7 +77,7 @@ test('a repair that was not synced yet is owed again after a loss of power, and 
     ledger.recordDurable(at(5), ledger.debts.commits)
     const mark = ledger.debts.commits
     ledger.recordCommit({ position: null, cleared: ['b'], owed: [] })
-    // A round that began before the repair says nothing of it.
+    // A round that began before the repair does not cover it.
     ledger.recordDurable(at(5), synced ? ledger.debts.commits : mark)
     assert.deepEqual(ledger.debts.owed('', 10), ['c'])
     ledger.close(false)

@@ -5,7 +5,7 @@
  * files. There are no rows for other paths: the disk itself is the record of the tree. Every method is one transaction.
  * INVARIANT: after a loss of power the ledger never claims more than was synced: commits are written with
  * synchronous=NORMAL, which may lose the last ones, and then the durable position counts, which is written with FULL. A
- * debt that was paid is remembered as repaired until what paid it is synced, and else is owed again.
+ * paid debt is remembered as repaired until its repair is synced; after a loss of power it is owed again.
  */
 import assert from 'node:assert/strict'
 import { isOperatingError } from '../files/disk-errors.ts'
@@ -190,7 +190,7 @@ export class Ledger {
   }
 
   /**
-   * Everything up to `position` was synced to disk, with all that the first so many commits had changed.
+   * Everything up to `position` was synced to disk, with all changes of the first `commits` commits.
    * @returns false when the position is not new, or belongs to another epoch
    */
   recordDurable({ epoch, term, sequence }: Position, commits: number): boolean {

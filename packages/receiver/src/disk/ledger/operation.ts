@@ -12,7 +12,7 @@ export type Operation =
   /** Moves away an object, unknown to the agent, that is where a directory must be. */
   | { do: 'trash'; path: string; kind: DiskKind }
   | { do: 'mkdir'; path: string; mode: number }
-  /** `replaces`: something is there that the rename puts an end to. */
+  /** `replaces`: the rename replaces an existing object. */
   | {
       do: 'place'
       path: string
