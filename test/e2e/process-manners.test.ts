@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { AGENT } from '../../build/programs.ts'
+import { AGENT, RECEIVER } from '../../build/programs.ts'
 import { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
 import { until } from '../support/until.ts'
 
@@ -41,6 +41,22 @@ function agentYaml(): string {
   return file
 }
 
+function receiverYaml(): string {
+  const directory = join(place, String(++number))
+  mkdirSync(directory)
+  const file = join(directory, 'receiver.yaml')
+  writeFileSync(join(directory, 'token'), 'rf_token', { mode: 0o600 })
+  const config = {
+    agent: 'ws://127.0.0.1:9',
+    tokenFile: join(directory, 'token'),
+    stateDir: join(directory, 'state'),
+    health: { listen: '127.0.0.1:0' },
+    roots: { shop: { path: join(directory, 'docroot') } },
+  }
+  writeFileSync(file, JSON.stringify(config))
+  return file
+}
+
 test('USR1 opens no debugger and ends nothing; the process has its own name', async () => {
   const config = agentYaml()
   const agent = new Daemon('agent', process.execPath, AGENT, ['run', '--config', config], process.env)
@@ -54,6 +70,41 @@ test('USR1 opens no debugger and ends nothing; the process has its own name', as
     assert.match(readFileSync(`/proc/${agent.pid}/cmdline`, 'utf8'), /^rootferry-agent run --config /)
   } finally {
     await agent.stop()
+  }
+})
+
+/** Sends HUP to its own process at each module that is loaded after the program's main file. */
+const HUP_AT_EACH_LOAD = `
+import { registerHooks } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
+let isLoading = false
+if (isMainThread) registerHooks({
+  load: (url, context, next) => {
+    if (isLoading) process.kill(process.pid, 'SIGHUP')
+    if (/\\/main\\.(js|ts)$/.test(url)) isLoading = true
+    return next(url, context)
+  },
+})`
+
+test('a HUP while a daemon is starting does not end it, and it reads its configuration once it is up', async () => {
+  const hook = `data:text/javascript,${encodeURIComponent(HUP_AT_EACH_LOAD)}`
+  const env = { ...process.env, NODE_OPTIONS: `--import=${hook}` }
+  const config = agentYaml()
+  const agent = new Daemon('agent', process.execPath, AGENT, ['run', '--config', config], env)
+  const again = agent.says('configuration was read again')
+  try {
+    const up = await agent.says('agent is up')
+    assert.equal((await fetch(`${up['admin']}/livez`)).status, 200)
+    process.kill(agent.pid, 'SIGHUP')
+    await again
+  } finally {
+    await agent.stop()
+  }
+  const receiver = new Daemon('receiver', process.execPath, RECEIVER, ['run', '--config', receiverYaml()], env)
+  try {
+    await receiver.says('receiver is up')
+  } finally {
+    await receiver.stop()
   }
 })
 

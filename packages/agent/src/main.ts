@@ -1,7 +1,12 @@
 /** Entry of rootferry-agent: the only file of the package that touches the process. */
-import { runCommand } from '@rootferry/host/daemon'
-import { tuneCollector } from '@rootferry/host/machine'
-import { agentCommand } from './cli/agent-command.ts'
+
+// A HUP may come while a daemon is starting, and would end it: everything else is loaded after this line. What is read
+// later is read in its present state, so such a HUP needs no other answer.
+if (process.argv[2] === 'run') process.on('SIGHUP', () => undefined)
+
+const { runCommand } = await import('@rootferry/host/daemon')
+const { tuneCollector } = await import('@rootferry/host/machine')
+const { agentCommand } = await import('./cli/agent-command.ts')
 
 tuneCollector()
 process.umask(0o077)

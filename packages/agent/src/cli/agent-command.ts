@@ -65,11 +65,13 @@ interface RunOptions extends LogOptions {
 }
 
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
-  const config = readAgentConfig(options.config)
   // Only this verb loads the whole agent, so that the other verbs start fast.
   const { Agent } = await import('../serve/agent.ts')
+  // Nothing is waited for from here until HUP has its answer: a change of the file is read now, or by a reload.
+  const config = readAgentConfig(options.config)
   const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal)
   const agent = new Agent(config, log)
+  const started = agent.start()
   const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
   terminal.onHangup(() => {
     try {
@@ -78,7 +80,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
       log.error({ error: errorMessage(error) }, 'the new configuration is bad, the old one stays in force')
     }
   })
-  await agent.start()
+  await started
   await stopped
   await agent.close()
 }

@@ -72,8 +72,14 @@ export class Agent {
     })
   }
 
-  /** @throws Failure when something that the configuration asks for is not available */
-  async start(): Promise<void> {
+  /** Reloads wait for its end. @throws Failure when something that the configuration asks for is not available */
+  start(): Promise<void> {
+    const started = this.#start()
+    this.#reloading = started.catch(toldToCaller)
+    return started
+  }
+
+  async #start(): Promise<void> {
     makeStateDir(this.#config.stateDir)
     this.#tokens.open()
     this.#identity = await openIdentity(this.#config, new Date())
@@ -198,6 +204,11 @@ export class Agent {
   #newFeed(root: RootConfig): RootFeed {
     return new RootFeed(rootOptions(root, this.#config), this.#log, this.#operations.eventsOf(root.name))
   }
+}
+
+/** Whoever started the agent has got the error. */
+function toldToCaller(): void {
+  return
 }
 
 function rootOptions({ name, path, exclude, watch, guard }: RootConfig, config: AgentConfig): RootOptions {

@@ -38,11 +38,13 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
   withLogOptions(program.command('run').description('run the receiver in the foreground'))
     .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
     .action(async (options: { config: string } & LogOptions) => {
-      const config = readReceiverConfig(options.config, environmentToken)
       const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal)
       // Only this verb loads the whole receiver, so that the other verbs start fast.
       const { Receiver } = await import('../serve/receiver.ts')
+      // Nothing is waited for from here until HUP has its answer: a change of the file is read now, or by a reload.
+      const config = readReceiverConfig(options.config, environmentToken)
       const receiver = new Receiver(config, log, environment.umask)
+      const started = receiver.start()
       const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
       terminal.onHangup(() => {
         try {
@@ -51,7 +53,7 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
           log.error({ error: errorMessage(error) }, 'the new configuration is bad, the old one stays in force')
         }
       })
-      await receiver.start()
+      await started
       await stopped
       await receiver.close()
     })

@@ -46,8 +46,14 @@ export class Receiver {
     })
   }
 
-  /** @throws Failure when something the configuration asks for cannot be had */
-  async start(): Promise<void> {
+  /** Reloads wait for its end. @throws Failure when something the configuration asks for cannot be had */
+  start(): Promise<void> {
+    const started = this.#start()
+    this.#reloading = started.catch(toldToCaller)
+    return started
+  }
+
+  async #start(): Promise<void> {
     for (const root of this.#config.roots) this.#roots.set(root.name, this.#threadOf(root))
     const health = await listening('health.listen', this.#config.health, this.#health.listen(this.#config.health))
     for (const root of this.#roots.values()) await root.start()
@@ -156,4 +162,9 @@ export class Receiver {
     const parts = { hooks, umask: this.#umask, log: this.#log, committed }
     return new Root(options, { root: name, address, software: VERSION }, parts)
   }
+}
+
+/** Whoever started the receiver has got the error. */
+function toldToCaller(): void {
+  return
 }
