@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { type Scene, type SceneOptions, scene } from './scene.ts'
 
 // The bound that scenes use; loaded after the simulation is installed.
-const { CREDIT_BYTES } = await import('../../packages/receiver/src/serve/link/credit.ts')
+const { BOUNDS } = await import('../../packages/receiver/src/bounds.ts')
 
 const FILES = 40
 const BURST = 60
@@ -114,6 +114,6 @@ scene('a large file cut in the middle continues where it was', filled, async (sc
   })
   assert.ok(bytes > size, 'the cut came in the middle of a transfer')
   // Bytes that were on their way and not staged come again: at most the credit.
-  const again = CREDIT_BYTES
+  const again = BOUNDS.creditBytes
   assert.ok(bytes < size * 1.04 + again, `${bytes} bytes came for ${size}`)
 })

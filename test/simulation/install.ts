@@ -1,10 +1,9 @@
 /** Installs the simulation in this process, before the product is imported. */
 import { installGlobals } from './globals.ts'
 import { installHooks, type Replacement } from './hooks.ts'
-import { SCALED_CONSTANTS } from './scale.ts'
 
 /** @throws when a snippet is not found, or more than once */
 export function installSimulation(replacements: readonly Replacement[] = []): void {
-  installHooks([...SCALED_CONSTANTS, ...replacements])
+  installHooks(replacements)
   installGlobals()
 }

@@ -2,6 +2,7 @@
 
 import { EXIT, errorMessage, Failure, IdleCollector } from '@rootferry/host/machine'
 import { encodeMessage } from '@rootferry/protocol'
+import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { DiskOptions, FromDisk, ToDisk } from '../root-messages.ts'
 import { RootDisk } from './root-disk.ts'
 
@@ -16,6 +17,7 @@ export interface DiskPort {
 export async function serveDisk(port: DiskPort, options: DiskOptions): Promise<void> {
   const collector = new IdleCollector()
   try {
+    assertBounds(BOUNDS)
     const disk = await RootDisk.open(options, {
       send: (message) => port.postMessage({ type: 'send', message: encodeMessage(message) }),
       event: (event) => {

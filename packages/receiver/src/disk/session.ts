@@ -9,6 +9,7 @@
  * stands.
  */
 
+import assert from 'node:assert/strict'
 import {
   type Changeset,
   type Commit,
@@ -187,7 +188,8 @@ export class Session {
     const { target, problems, steps, event } = this.#parts
     const { changeset } = this.#intake
     if (changeset === null) throw new ProtocolError('unexpected-message', 'a commit without a changeset')
-    const { request, to } = changeset.header
+    const { request, from, to } = changeset.header
+    assert.ok(request !== null || from === this.#cursor, 'a changeset that does not begin where the connection is')
     await steps.whileConnected(changeset.completer(commit))
     target.confined.release()
     const { staged, owed } = changeset

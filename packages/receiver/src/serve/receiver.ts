@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Logger, listening, VERSION } from '@rootferry/host/daemon'
 import { backoffMs, bootId, chooseSystemCalls, errorMessage, PORTABLE_CALLS, RESTARTS } from '@rootferry/host/machine'
+import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
@@ -27,6 +28,7 @@ export class Receiver {
 
   /** @param umask what commands after commits are started with */
   constructor(config: ReceiverConfig, log: Logger, umask: number) {
+    assertBounds(BOUNDS)
     this.#config = config
     this.#log = log
     this.#umask = umask

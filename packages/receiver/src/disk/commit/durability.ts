@@ -9,10 +9,10 @@ import { closeSync, constants, fsync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import { isRace } from '../files/disk-errors.ts'
 import type { Position } from '../ledger/ledger.ts'
 
-const MOST_SINGLE = 32
 const SETTLE_MS = 200
 const RETRY_MS = 30_000
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -52,7 +52,7 @@ export class Durability {
     for (const path of paths) {
       if (this.#paths === null) break
       this.#paths.add(path)
-      if (this.#paths.size > MOST_SINGLE) this.#paths = null
+      if (this.#paths.size > BOUNDS.singleSyncs) this.#paths = null
     }
     this.#commits = this.#parts.commits()
     if (position === null) return

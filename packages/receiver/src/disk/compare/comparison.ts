@@ -19,6 +19,7 @@ import {
   parentPath,
   ROOT_PATH,
 } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import { readObject } from '../files/attributes.ts'
 import { isDiskTrouble, isSystemError } from '../files/disk-errors.ts'
 import { FileReading } from '../files/file-digest.ts'
@@ -33,7 +34,6 @@ import { type Check, type Reconciliation, reconcile } from './reconcile.ts'
 
 /** An unsettled entry may become anything but a directory. */
 const KINDS = { f: 'file', d: 'directory', l: 'symlink', u: 'file' } as const
-const MOST_TOUCHED = 20_000
 
 export interface ComparisonParts extends AmendParts {
   confined: ConfinedDirectories
@@ -136,7 +136,7 @@ export class Comparison {
     // A walk that has thrown is over.
     this.#work = null
     while (work.next().done !== true) {
-      if (this.#touched.size >= MOST_TOUCHED || !isDue()) continue
+      if (this.#touched.size >= BOUNDS.touchedPaths || !isDue()) continue
       this.#work = work
       return
     }

@@ -6,10 +6,9 @@
  * in it differed.
  */
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import { LEAVE } from '../files/staged-change.ts'
 import type { Reconciliation } from './reconcile.ts'
-
-const MOST_WAITING = 10_000
 
 export class DirectoryTimes {
   /** By path, whether the time was set. */
@@ -17,7 +16,7 @@ export class DirectoryTimes {
 
   /** @returns false when too many wait: the difference must be reported at once */
   wait(path: string, isRepaired: boolean): boolean {
-    if (this.#waiting.size >= MOST_WAITING) return false
+    if (this.#waiting.size >= BOUNDS.waitingTimes) return false
     this.#waiting.set(path, isRepaired)
     return true
   }

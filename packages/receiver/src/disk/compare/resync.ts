@@ -11,6 +11,7 @@
 
 import { errorCode, plainMessage, printable } from '@rootferry/host/machine'
 import { type Listing, ProtocolError, type ResyncProgress, ROOT_PATH, type ToAgent } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import type { DiskEvent } from '../../root-messages.ts'
 import type { Problems } from '../debts/problems.ts'
 import type { Repairs } from '../debts/repairs.ts'
@@ -20,8 +21,6 @@ import { Comparison, type ComparisonParts } from './comparison.ts'
 import { Findings } from './findings.ts'
 import type { Check } from './reconcile.ts'
 
-const MOST_WAITING = 4_000
-const MOST_PAGES = 2
 /** Long enough to make progress, short enough not to delay a change. */
 const STEP_MS = 15
 const REPORT_MS = 250
@@ -173,7 +172,7 @@ export class Resync {
     const { repairs, send } = this.#parts
     repairs.ask()
     const path = this.#next === null ? undefined : this.order.paths[this.#next.path]
-    const hasRoom = repairs.waiting < MOST_WAITING && this.#comparison.pages < MOST_PAGES
+    const hasRoom = repairs.waiting < BOUNDS.waitingWants && this.#comparison.pages < BOUNDS.waitingListings
     if (this.#next === null || path === undefined || this.#request !== null || !hasRoom) return
     const number = repairs.nextRequest()
     const { after } = this.#next

@@ -1,14 +1,11 @@
 /**
  * The paths to ask the agent for, and the open requests. Pure bookkeeping of one connection.
  *
- * INVARIANT: a path waits at most once; at most MOST_OPEN requests are open, of at most LIMITS.wantPaths paths and
- * little more content than MOST_BYTES, so that an answer does not hold up later messages for long.
+ * INVARIANT: a path waits at most once; at most `openWants` requests are open, of at most LIMITS.wantPaths paths and
+ * little more content than `wantBytes`.
  */
 import { LIMITS, type Want } from '@rootferry/protocol'
-
-/** Leaves room among the open requests for listings. */
-const MOST_OPEN = 4
-const MOST_BYTES = 16 * 1024 * 1024
+import { BOUNDS } from '../../bounds.ts'
 
 interface Waiting {
   digest: string | null
@@ -43,11 +40,11 @@ export class WantQueue {
 
   /** The next request, which is open from now on, or null when none may be sent now. */
   ask(request: number): Want['paths'] | null {
-    if (this.#waiting.size === 0 || this.#open.size >= MOST_OPEN) return null
+    if (this.#waiting.size === 0 || this.#open.size >= BOUNDS.openWants) return null
     const asked: Want['paths'] = []
     let content = 0
     for (const [path, { digest, bytes }] of this.#waiting) {
-      if (asked.length === LIMITS.wantPaths || (asked.length > 0 && content + bytes > MOST_BYTES)) break
+      if (asked.length === LIMITS.wantPaths || (asked.length > 0 && content + bytes > BOUNDS.wantBytes)) break
       asked.push([path, digest])
       content += bytes
       this.#waiting.delete(path)

@@ -5,6 +5,7 @@
  *
  * INVARIANT: at most one changeset is being taken in, and at most one segment of it.
  */
+import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { freeMemory } from '@rootferry/host/machine'
 import { type Changeset, ProtocolError, type Segment } from '@rootferry/protocol'
@@ -43,6 +44,7 @@ export class Intake {
   }
 
   begin(header: Changeset, epoch: string): void {
+    assert.equal(this.#changeset, null, 'a changeset within another')
     this.#changeset = new Incoming(header, this.#parts.disk, epoch)
     this.startedAt = this.#parts.now()
   }

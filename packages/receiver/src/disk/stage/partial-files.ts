@@ -7,6 +7,7 @@
  * INVARIANT: the ledger's `bytes` of a partial is a boundary between slices up to which the file was written; bytes
  * beyond it are cut off before more are added. Nothing is trusted before the digest of the whole agrees.
  */
+import assert from 'node:assert/strict'
 import { closeSync, constants, existsSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs'
 import { removeTree } from '@rootferry/host/machine'
 import { DigestStream, LIMITS, type Partial, ProtocolError, type Slice } from '@rootferry/protocol'
@@ -83,6 +84,7 @@ export class PartialFiles {
     file.digest = null
     this.#write(held, slice.offset, pieces, digest)
     const row = { ...held, bytes: slice.offset + slice.length }
+    assert.ok(row.bytes <= row.size, 'a boundary beyond the end of its file')
     this.#ledger.savePartial(row)
     file.row = row
     file.isCurrent = true

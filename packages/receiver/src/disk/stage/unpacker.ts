@@ -12,11 +12,10 @@ import { zstdDecompressSync } from 'node:zlib'
 import { freeMemory } from '@rootferry/host/machine'
 import { carriedBytes, type Delta, LIMITS, ProtocolError, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
 import { extract, type Header } from 'tar-stream'
+import { BOUNDS } from '../../bounds.ts'
 
 const BLOCK = 512
 const TRAILER = 2 * BLOCK
-/** Holds every segment except those of one large file. */
-const FIRST_MEMORY = 4 * 1024 * 1024 + 64 * 1024
 
 /** One file's content: a view into the segment's buffer. `ordinal` is its change's index, or null for a slice. */
 export interface Content {
@@ -48,7 +47,8 @@ export class FrameCollector {
   begin(bytes: number): void {
     this.#collected = 0
     this.#total = bytes
-    if (this.#memory.byteLength < bytes) this.#memory = Buffer.allocUnsafeSlow(Math.max(bytes, FIRST_MEMORY))
+    if (this.#memory.byteLength < bytes)
+      this.#memory = Buffer.allocUnsafeSlow(Math.max(bytes, BOUNDS.segmentMemoryBytes))
   }
 
   /**

@@ -4,14 +4,13 @@
  * Credit is given back in portions, not for every small change.
  */
 import { LIMITS } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 
 /** Segment bytes that the agent may send ahead of those that are staged. */
-export const CREDIT_BYTES = 24 * 1024 * 1024
-const PORTION_BYTES = 2 * 1024 * 1024
 
 export class Credit {
   /** Bytes that the agent may send now; it may overdraw by less than one segment. */
-  #left = CREDIT_BYTES
+  #left = BOUNDS.creditBytes
   #consumed = 0
 
   /** Segment bytes came. @returns whether the agent was allowed to send them */
@@ -23,7 +22,7 @@ export class Credit {
   /** Segment bytes were staged. @returns how much credit to give now, or 0 */
   consumed(bytes: number): number {
     this.#consumed += bytes
-    if (this.#consumed < PORTION_BYTES) return 0
+    if (this.#consumed < BOUNDS.creditPortionBytes) return 0
     const given = this.#consumed
     this.#consumed = 0
     this.#left += given

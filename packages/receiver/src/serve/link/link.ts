@@ -21,8 +21,9 @@ import {
   ProtocolError,
 } from '@rootferry/protocol'
 import WebSocket from 'ws'
+import { BOUNDS } from '../../bounds.ts'
 import type { Frame, HelloPosition, ToDisk } from '../../root-messages.ts'
-import { CREDIT_BYTES, Credit } from './credit.ts'
+import { Credit } from './credit.ts'
 import { type Address, DialFailure, dial } from './dial.ts'
 import { redialMs } from './redial.ts'
 
@@ -97,7 +98,14 @@ export class Link {
     connection.credit = new Credit()
     const { root, software } = this.#options
     this.send(
-      encodeMessage({ type: 'hello', software, root, ...position, encodings: ['tar', 'zstd'], credit: CREDIT_BYTES }),
+      encodeMessage({
+        type: 'hello',
+        software,
+        root,
+        ...position,
+        encodings: ['tar', 'zstd'],
+        credit: BOUNDS.creditBytes,
+      }),
     )
   }
 
