@@ -12,6 +12,7 @@ import { BOUNDS } from '../../bounds.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 import { TurnsEnded } from '../turn.ts'
 import { isProvenSame } from './difference.ts'
+import { withExactInode } from './inode-number.ts'
 import { observe } from './observe.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -35,16 +36,16 @@ export type WholeRead = { fault: null; observation: Observation; bytes: number }
 export function readWhole(location: string, into: Uint8Array, nowMs: number, known: Observation): WholeRead {
   return withOpenFile(location, (descriptor) => {
     const bytes = known.size <= into.byteLength ? readIfPossible(descriptor, into, known.size) : null
-    const look = bytes === known.size ? observe(fstatSync(descriptor), null, nowMs) : null
+    const look = bytes === known.size ? observe(statusOf(descriptor), null, nowMs) : null
     if (look?.found === 'entry' && isProvenSame(known, look.observation)) {
       return { fault: null, observation: look.observation, bytes: known.size }
     }
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
-      const before = fstatSync(descriptor)
+      const before = statusOf(descriptor)
       if (!before.isFile()) return { fault: 'vanished' }
       if (before.size > into.byteLength) return { fault: 'outgrown' }
       const bytes = readFully(descriptor, into, before.size, 0)
-      if (bytes === before.size && unchanged(before, fstatSync(descriptor))) {
+      if (bytes === before.size && unchanged(before, statusOf(descriptor))) {
         const look = observe(before, null, nowMs)
         if (look.found === 'entry') return { fault: null, observation: look.observation, bytes }
       }
@@ -64,9 +65,9 @@ export function readSlice(
   isVersion: (stats: Stats) => boolean,
 ): { fault: null } | ReadFault {
   return withOpenFile(location, (descriptor) => {
-    if (!isVersion(fstatSync(descriptor))) return { fault: 'unsettled' }
+    if (!isVersion(statusOf(descriptor))) return { fault: 'unsettled' }
     const bytes = readFully(descriptor, into, slice.length, slice.offset)
-    return bytes === slice.length && isVersion(fstatSync(descriptor)) ? { fault: null } : { fault: 'unsettled' }
+    return bytes === slice.length && isVersion(statusOf(descriptor)) ? { fault: null } : { fault: 'unsettled' }
   })
 }
 
@@ -85,7 +86,7 @@ export async function digestFile(
     return openFault(error)
   }
   try {
-    const before = fstatSync(descriptor)
+    const before = statusOf(descriptor)
     if (!before.isFile()) return { fault: 'vanished' }
     const digest = new DigestStream()
     const piece = new Uint8Array(Math.min(BOUNDS.pieceBytes, Math.max(before.size, 1)))
@@ -95,7 +96,7 @@ export async function digestFile(
       digest.update(piece.subarray(0, bytes))
       if (digest.bytes < before.size) await pause()
     }
-    if (digest.bytes !== before.size || !unchanged(before, fstatSync(descriptor))) return { fault: 'unsettled' }
+    if (digest.bytes !== before.size || !unchanged(before, statusOf(descriptor))) return { fault: 'unsettled' }
     return { fault: null, stats: before, digest: digest.finish() }
   } catch (error) {
     if (error instanceof TurnsEnded) throw error
@@ -148,4 +149,8 @@ function readFully(descriptor: number, into: Uint8Array, length: number, positio
 
 function unchanged(before: Stats, after: Stats): boolean {
   return before.size === after.size && before.mtimeMs === after.mtimeMs && before.ctimeMs === after.ctimeMs
+}
+
+function statusOf(descriptor: number): Stats {
+  return withExactInode(fstatSync(descriptor), () => fstatSync(descriptor, { bigint: true }).ino)
 }

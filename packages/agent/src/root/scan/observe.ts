@@ -10,6 +10,7 @@ import { errorCode, plainMessage } from '@rootferry/host/machine'
 import { type EntryKind, type MatchedKind, microseconds } from '@rootferry/protocol'
 import type { PathProblemCode } from '../../root-messages.ts'
 import type { Observation } from '../index/indexed-entry.ts'
+import { withExactInode } from './inode-number.ts'
 
 /** Longer than the kernel's coarsest tick (10 ms at 100 Hz). */
 const RACY_MS = 12
@@ -27,6 +28,7 @@ export function lookAt(location: string, nowMs: number): Look {
   let target: string | null = null
   try {
     stats = lstatSync(location, { throwIfNoEntry: false })
+    if (stats !== undefined) withExactInode(stats, () => lstatSync(location, { bigint: true }).ino)
     if (stats?.isSymbolicLink() === true) target = readlinkSync(location)
   } catch (error) {
     const code = errorCode(error)
@@ -40,7 +42,7 @@ export function lookAt(location: string, nowMs: number): Look {
   return observe(stats, target, nowMs)
 }
 
-/** The same for a status that is already known, for example of an open file. */
+/** The same for a status that is already known, for example of an open file; its inode number is exact. */
 export function observe(stats: Stats, target: string | null, nowMs: number): Look {
   const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : target !== null ? 'symlink' : null
   if (kind === null) return { found: 'problem', code: 'special-file', message: specialKind(stats) }

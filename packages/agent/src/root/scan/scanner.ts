@@ -9,7 +9,7 @@
  * Scans are generators that yield between directories: the owner decides when to continue, and runs one at a time.
  */
 
-import { readdirSync, type Stats } from 'node:fs'
+import { readdirSync, type Stats, statSync } from 'node:fs'
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import { digestOf, isReserved, joinPath, type PathFilter, parentPath, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
@@ -20,6 +20,7 @@ import { readWhole } from './content-reader.ts'
 import { differenceOf, sameAttributes, sameDirectory } from './difference.ts'
 import type { GuardVerdict, Loss } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
+import { withExactInode } from './inode-number.ts'
 import { type Look, lookAt, observe, seenKind } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
 import { ScanFindings } from './scan-findings.ts'
@@ -41,6 +42,7 @@ export interface ScannerParts {
   nowMs: () => number
 }
 
+const EXACT = { bigint: true } as const
 const OTHER_BYTES = { digest: null, sameBytes: false } as const
 
 /** A directory that is still to be listed, and the look at it. */
@@ -141,7 +143,12 @@ export class Scanner {
     try {
       location = directories.locateDirectory(directory)
       const status = watcher.directoryFound(directory, location)
-      if (status !== null) this.#dated(directory, seen, status)
+      if (status !== null)
+        this.#dated(
+          directory,
+          seen,
+          withExactInode(status, () => statSync(location, EXACT).ino),
+        )
       names = readdirSync(location)
     } catch (error) {
       const code = errorCode(error)

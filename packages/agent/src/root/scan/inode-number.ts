@@ -1,0 +1,22 @@
+/**
+ * Inode numbers as the index keeps them. Gluster, NFS and stacked filesystems give out numbers up to 2^64; a double
+ * holds them exactly up to 2^53, and beyond that neighbours would become equal. Only such a number costs a second call.
+ */
+import type { Stats } from 'node:fs'
+
+const LOW_BITS = 53
+
+/** @param exactly the status' inode number, asked for only where the double does not hold it */
+export function withExactInode(stats: Stats, exactly: () => bigint): Stats {
+  if (!Number.isSafeInteger(stats.ino)) stats.ino = foldInode(exactly())
+  return stats
+}
+
+/**
+ * A number that a double holds: the high bits, in which filesystems put layers and bricks, are laid over the low ones.
+ * Numbers that differ in their low 53 bits alone, as those of neighbours do, stay different.
+ */
+export function foldInode(inode: bigint): number {
+  const unsigned = BigInt.asUintN(64, inode)
+  return Number(BigInt.asUintN(LOW_BITS, unsigned) ^ (unsigned >> BigInt(LOW_BITS)))
+}
