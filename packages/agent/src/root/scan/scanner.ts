@@ -143,12 +143,7 @@ export class Scanner {
     try {
       location = directories.locateDirectory(directory)
       const status = watcher.directoryFound(directory, location)
-      if (status !== null)
-        this.#dated(
-          directory,
-          seen,
-          withExactInode(status, () => statSync(location, EXACT).ino),
-        )
+      if (status !== null) this.#dated({ path: directory, seen }, location, status)
       names = readdirSync(location)
     } catch (error) {
       const code = errorCode(error)
@@ -263,10 +258,11 @@ export class Scanner {
   }
 
   /** An entry that came or went between the look at a directory and its watch changed the directory's times. */
-  #dated(directory: string, seen: Observation, status: Stats): void {
-    const look = observe(status, null, this.#parts.nowMs())
+  #dated({ path, seen }: Directory, location: string, status: Stats): void {
+    const exact = withExactInode(status, () => statSync(location, EXACT).ino)
+    const look = observe(exact, null, this.#parts.nowMs())
     if (look.found !== 'entry' || sameAttributes(seen, look.observation)) return
-    this.#compare(directory, this.#parts.index.get(directory), look)
+    this.#compare(path, this.#parts.index.get(path), look)
   }
 
   #remove(entry: KnownEntry): void {
