@@ -29,7 +29,10 @@ export interface PackedSegment {
   /** The `segment` message. */
   header: string
   payload: Uint8Array<ArrayBuffer>
-  /** Whether every row was sent as it is in the index: else who gets it holds something else than others at its cursor. */
+  /**
+   * Whether every row was sent as it is in the index; otherwise a receiver of the segment holds something else than
+   * others at its cursor.
+   */
   isAsPlanned: boolean
 }
 
@@ -59,7 +62,7 @@ export interface WatchSettings {
 /** `root-missing`: there is no directory that could be accepted. */
 export type GuardAnswer = 'accepted' | 'not-halted' | 'root-missing'
 
-/** As the setting of this name. */
+/** The setting of this name. */
 export type SystemCallsChoice = 'auto' | 'libc' | 'portable'
 
 export interface RootOptions {
@@ -136,7 +139,7 @@ export type LogLevel = 'info' | 'warn' | 'error'
 export type FromRoot =
   | { type: 'answer'; id: number; value: unknown }
   | { type: 'refusal'; id: number; message: string }
-  /** This program is at fault: who asked logs it, with the stack of the thread. */
+  /** A fault of this program: the caller logs it, with the stack of the thread. */
   | { type: 'fault'; id: number; message: string; stack: string }
   /** The index reached `head`; the oldest hint behind the newest changes came at `seenMs` (wall clock). */
   | { type: 'advanced'; head: number; seenMs: number }

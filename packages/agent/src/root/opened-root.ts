@@ -1,6 +1,6 @@
 /**
- * All that stands and falls with one opening of the docroot: its descriptor, the watcher, the scanner and the packer.
- * Makes them and ends them in order; decides nothing.
+ * The parts that belong to one opening of the docroot: its descriptor, the watcher, the scanner and the packer. Makes
+ * them and ends them in order; decides nothing.
  */
 import { realpathSync, statfsSync } from 'node:fs'
 import { type Accounts, Borders, ConfinedDirectories, chooseSystemCalls, RootLock } from '@rootferry/host/machine'
@@ -18,7 +18,7 @@ import { countEntries } from './watch/count-entries.ts'
 import type { Hint, Watcher, WatcherEvents } from './watch/watcher.ts'
 
 const POLL_MS = 1_000
-/** In the index's notes: which filesystems are mounted below the root. */
+/** The name of the index's note that lists the filesystems mounted below the root. */
 const BORDERS = 'borders'
 
 export interface OpenedRoot {
@@ -35,11 +35,11 @@ export interface OpenedRootParts {
   index: EntryIndex
   problems: PathProblems
   accounts: Accounts
-  /** Takes what the watcher hints at, and what the scanner and the packer have it look at again. */
+  /** Takes the watcher's hints, and the requests of scanner and packer to look again. */
   scans: ScanRequests
-  /** How the watching fares. */
+  /** Reports on the watching. */
   watching: Omit<WatcherEvents, 'hint'>
-  /** Something that the operator should know, and that keeps nobody from working. */
+  /** Something that the operator should know, and that does not stop the root. */
   warn(message: string, details: Record<string, unknown>): void
 }
 
@@ -67,7 +67,7 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
   }
 }
 
-/** Ends the watching first, so that nothing more is hinted at; `settled` resolves when nobody uses the root any more. */
+/** Ends the watching first, so that no more hints come; `settled` resolves when the root is not in use any more. */
 export async function closeRoot(opened: OpenedRoot, settled: () => Promise<void>): Promise<void> {
   opened.packer.flushLearnt()
   opened.turn.close()

@@ -1,6 +1,6 @@
 /**
- * Answers what the main thread asks of a root: where a receiver begins, plans and segments, listings, and scans on
- * demand. While the root is halted whoever asks for content waits; what it lives through is root-life's to say.
+ * Answers the main thread's requests to a root: where a receiver begins, plans and segments, listings, and scans on
+ * demand. While the root is halted, requests for content wait; root-life.ts decides about the root's state.
  */
 import { type Accounts, Refusal } from '@rootferry/host/machine'
 import type { Hello, Welcome } from '@rootferry/protocol'
@@ -33,7 +33,7 @@ export class RequestAnswers {
     this.#parts = parts
   }
 
-  /** A scan of the whole tree was recorded: the index says what there is. */
+  /** A scan of the whole tree was recorded: the index is complete. */
   scanned(): void {
     this.#firstScan.resolve()
   }
@@ -44,7 +44,7 @@ export class RequestAnswers {
     this.#released = Promise.withResolvers()
   }
 
-  /** @throws Refusal when the root is not there, or was closed or opened anew meanwhile */
+  /** @throws Refusal when the root is not available, or was closed or opened anew meanwhile */
   async answer(request: Exclude<RootRequest, { type: 'accept-guard' }>) {
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'memory') return this.#memory()
@@ -83,7 +83,7 @@ export class RequestAnswers {
       await this.#firstScan.promise
       decision = decideStart(hello, index)
     }
-    // From now on tombstones are kept for it.
+    // From now on tombstones are kept for this receiver.
     const durable = decision.start === 'resync' ? decision.sequence : Math.min(hello.durable, decision.sequence)
     index.memory.saveWatermark(receiver, decision.sequence, durable, Date.now())
     const { files, directories, symlinks, bytes } = index.totals
@@ -109,7 +109,7 @@ export class RequestAnswers {
     const { index, accounts, scans } = this.#parts
     root.packer.flushLearnt()
     const { head } = index
-    // A receiver that is not at the head is told what there is now, and nothing of what it missed.
+    // A receiver that is not at the head is told the present state, and nothing about what it missed.
     if (at === null) index.noteCut()
     if (at !== null && at !== head) return { head, listing: null }
     const { directories, turn } = root
@@ -120,7 +120,7 @@ export class RequestAnswers {
   async #rescan({ within, content }: Extract<RootRequest, { type: 'rescan' }>) {
     const { index, scans, life } = this.#parts
     await this.#firstScan.promise
-    // A root that is back from a halt is being scanned: this waits its turn behind that.
+    // A root that is back from a halt is being scanned: this scan waits its turn behind that.
     await scans.rescan(within.map((path): Hint => ({ path, extent: 'subtree' })))
     if (life().at !== 'ready') throw this.#refusal('the root is not ready')
     if (content) for (const path of within) await scans.readAgain(path)

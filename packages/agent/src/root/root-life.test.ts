@@ -1,4 +1,6 @@
-/** The life of a root: the complete table of states and events, and what each state means to scans and operators. */
+/**
+ * The life of a root: the complete table of states and events, and the meaning of each state for scans and operators.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
@@ -168,7 +170,7 @@ for (const [from, row] of Object.entries(TABLE) as [LifeName, Row][]) {
   })
 }
 
-test('a directory is opened where the life goes on with it', () => {
+test('a directory is opened where the life continues with it', () => {
   const wanting = Object.entries(LIVES).flatMap(([name, life]) =>
     [null, 'replaced'].flatMap((fault) => (wantsDocroot(life, fault) ? [`${name}: ${fault}`] : [])),
   )

@@ -1,6 +1,6 @@
 /**
- * Pure: the life of one root. `step` is total, and its table stands complete in the test; whoever drives it begins the
- * effects in their order.
+ * Pure: the life of one root. `step` is total, and the test has its complete table; the caller begins the effects in
+ * their order.
  *
  *   starting ───found───▶ scanning ──a whole scan passes the guard──▶ ready
  *      │ ▲                  │ ▲ ▲                                      │
@@ -9,35 +9,39 @@
  *      ▼                      └──────── the guard says halt ─────▶ halted ◀── missing, replaced, or the guard says halt
  *   unavailable ──found──▶ scanning
  *
- * A halted root feeds nothing: its index stays as it is, receivers stay connected where they are, and what they ask for
- * waits. `unavailable` is a root that is not there and of which the index knows nothing. An acceptance is of what the
- * operator saw: it lasts for one scan of the whole tree, and ends with the directory that it was given for.
- * INVARIANT: the docroot is open exactly in `scanning`, `ready`, and `halted` where `docroot` says so.
+ * A halted root feeds nothing: its index stays as it is, receivers stay connected where they are, and their requests
+ * wait. `unavailable` is a root that does not exist and of which the index knows nothing. An acceptance applies to what
+ * the operator saw: it lasts for one scan of the whole tree, and ends with the directory for which it was given.
+ * INVARIANT: the docroot is open in `scanning`, in `ready`, and in `halted` if `docroot` says so, and in no other
+ * state.
  */
 import type { GuardAnswer, RootStatus } from '../root-messages.ts'
 
 export type RootLife =
-  /** Nobody has looked for the directory yet, or it is about to be opened anew. */
+  /** The directory was not looked for yet, or is about to be opened anew. */
   | { at: 'starting' }
   | { at: 'unavailable'; reason: string }
-  /** The index may not be the tree yet. With `isAccepted` the next scan of the whole tree is not judged. */
+  /** The index may differ from the tree. With `isAccepted`, the next scan of the whole tree is not judged. */
   | { at: 'scanning'; isAccepted: boolean }
   | { at: 'ready' }
   | { at: 'halted'; reason: string; docroot: 'open' | 'closed' | 'missing'; isAccepted: boolean }
   | { at: 'closed' }
 
 export type LifeEvent =
-  /** A directory is at the root's path, and none is open; `fault`: why it must be taken for another one, or null. */
+  /**
+   * A directory is at the root's path, and none is open; `fault` is the reason why it must be taken for another one, or
+   * null.
+   */
   | { type: 'found'; fault: string | null }
   /** There is no directory that could be opened. */
   | { type: 'missing'; reason: string; isIndexEmpty: boolean }
-  /** The directory that is open is no longer the one to watch, or has to be watched in another way. */
+  /** The open directory is no longer the one to watch, or must be watched in another way. */
   | { type: 'displaced' }
   /** A scan of the whole tree was recorded. */
   | { type: 'passed' }
-  /** The guard let nothing of a scan be recorded. */
+  /** The guard halted a scan: none of it was recorded. */
   | { type: 'stopped'; reason: string }
-  /** An operator takes the root as it is. */
+  /** An operator accepts the root as it is. */
   | { type: 'accepted' }
   | { type: 'closed' }
 
@@ -53,7 +57,7 @@ export type LifeEffect =
   | 'tell-ready'
   | 'tell-halted'
   | 'tell-unavailable'
-  /** The root is not halted any more: whoever waited for that may go on. */
+  /** The root is not halted any more: waiting requests continue. */
   | 'release'
 
 export interface LifeStep {
@@ -61,7 +65,9 @@ export interface LifeStep {
   effects: LifeEffect[]
 }
 
-/** How scans are run: none, judged by the guard, one of the whole tree not judged, or of the whole tree only. */
+/**
+ * How scans run: not at all, judged by the guard, one of the whole tree without a judgement, or of the whole tree only.
+ */
 export type ScanMode = 'none' | 'judged' | 'accepted' | 'halted'
 
 export const BORN: RootLife = { at: 'starting' }
@@ -127,7 +133,7 @@ function stay(life: RootLife): LifeStep {
   return { life, effects: [] }
 }
 
-/** Whether a directory that is found would be opened. */
+/** Whether a directory that was found would be opened. */
 export function wantsDocroot(life: RootLife, fault: string | null): boolean {
   return !isOpen(life) && isOpen(step(life, { type: 'found', fault }).life)
 }
@@ -142,7 +148,7 @@ export function scanModeOf(life: RootLife): ScanMode {
   return life.at === 'scanning' && life.isAccepted ? 'accepted' : 'judged'
 }
 
-/** What an operator is answered who accepts the root as it is. */
+/** The answer to an operator who accepts the root as it is. */
 export function answerToAcceptance(life: RootLife): GuardAnswer {
   if (life.at !== 'halted') return 'not-halted'
   return life.docroot === 'missing' ? 'root-missing' : 'accepted'

@@ -1,6 +1,6 @@
 /**
- * What a root tells the main thread of itself: its status, soon after anything in it changes, and lines for the log.
- * Holds what only status shows: how the watching fares.
+ * What a root reports to the main thread: its status, soon after any part of it changes, and lines for the log. Keeps
+ * the parts that only status shows, such as the state of the watching.
  */
 import type { FromRoot, LogLevel, PathProblem, RootOptions, RootStatus } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
@@ -38,7 +38,7 @@ export class RootReport {
     this.#parts.post({ type: 'log', level, message, details })
   }
 
-  /** The index has news; the oldest hint behind them came at `seenMs`. */
+  /** The index has a new head; the oldest hint behind it came at `seenMs`. */
   advanced(seenMs: number): void {
     this.#parts.post({ type: 'advanced', head: this.#parts.index.head, seenMs })
     this.statusSoon()
@@ -65,7 +65,7 @@ export class RootReport {
     this.log('warn', 'hints may have been lost, scanning', { reason })
   }
 
-  /** @returns whether that is news */
+  /** @returns whether the reason is new */
   degraded(reason: string | null): boolean {
     if (this.#degraded === reason) return false
     this.#degraded = reason

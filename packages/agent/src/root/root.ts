@@ -1,8 +1,8 @@
 /**
- * One root's thread: watcher → coalescer → scanner → index, and packing for whoever asks.
+ * One root's thread: watcher → coalescer → scanner → index, and packing on demand.
  *
- * Drives the root's life (root-life.ts): sees whether the docroot is there, and does what each step of the life wants
- * done. Decides nothing about files: that is the scanner's, the guard's and the packer's.
+ * Drives the root's life (root-life.ts): looks whether the docroot is there, and carries out the effects of each step.
+ * Decides nothing about files: scanner, guard and packer do.
  */
 
 import assert, { AssertionError } from 'node:assert'
@@ -36,7 +36,7 @@ import type { Hint } from './watch/watcher.ts'
 const ROOT_CHECK_MS = 1_000
 const DEGRADED_RESCAN_MS = 30_000
 
-/** In the index's notes: which directory it describes. */
+/** The name of the index's note that says which directory it describes. */
 const IDENTITY = 'root'
 
 interface IdentifiedRoot extends OpenedRoot {
@@ -162,7 +162,7 @@ export class Root {
     return answer
   }
 
-  /** Sees whether the docroot is there, and still the one that is open; again in a second. */
+  /** Looks whether the docroot is there, and is still the open one; again in a second. */
   async #lookForDocroot(): Promise<void> {
     if (this.#life.at === 'closed') return
     const { path } = this.#options
@@ -186,7 +186,7 @@ export class Root {
     this.#timers.after('root', ROOT_CHECK_MS, () => void this.#lookForDocroot())
   }
 
-  /** Nothing else tells of a filesystem that is unmounted below the root, or mounted again. */
+  /** Nothing else reports that a filesystem below the root was unmounted, or mounted again. */
   async #checkBorders({ borders }: OpenedRoot): Promise<void> {
     const isGone = this.#life.at === 'ready' && borders.missing() !== null
     if (isGone || borders.isBack()) await this.#scans.scan([WHOLE_TREE])
@@ -197,11 +197,12 @@ export class Root {
     const { life, effects } = step(before, event)
     this.#life = life
     if (life !== before && life.at !== 'closed') this.#report.lives(life)
-    // All are begun at once: who is released finds the docroot open, and one that fails keeps none from being done.
+    // All effects begin at once: a released request finds the docroot open, and an effect that fails keeps no other
+    // from being done.
     await Promise.all(effects.map((effect) => this.#do(effect, statusOf(before).reason)))
   }
 
-  /** @param reasonBefore why the root was halted, should it have been */
+  /** @param reasonBefore the reason of the halt that ends, if there was one */
   async #do(effect: LifeEffect, reasonBefore: string | null): Promise<void> {
     const { reason } = statusOf(this.#life)
     switch (effect) {
@@ -270,7 +271,7 @@ export class Root {
     const opened = this.#opened
     if (opened === null) return
     this.#opened = null
-    // Sessions that were welcomed to the old docroot, with its filter, have to say hello again.
+    // Sessions that were welcomed to the old docroot, with its filter, must say hello again.
     this.#post({ type: 'interrupted' })
     this.#scans.use(null)
     await closeRoot(opened, () => this.#scans.idle())

@@ -1,11 +1,11 @@
-/** The far end of a root's thread: a Root that takes what comes over the port, until it is told to close. */
+/** The far end of a root's thread: a Root that takes messages from the port until it is told to close. */
 
 import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { FromRoot, RootOptions, ToRoot } from '../root-messages.ts'
 import { Root } from './root.ts'
 
-/** What is used of a worker's port. */
+/** The part of a worker's port that is used. */
 export interface RootPort {
   postMessage(message: FromRoot, transfer: ArrayBuffer[]): void
   on(event: 'message', listener: (message: ToRoot) => void): void

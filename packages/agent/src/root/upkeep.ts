@@ -1,6 +1,6 @@
 /**
- * What a root's thread does beside its work, by time: writes down what packing learnt, gives memory back when nobody
- * needs it, and drops the tombstones that every receiver is past.
+ * The timed side work of a root's thread: writes down what packing learnt, frees memory that is not needed, and drops
+ * the tombstones that every receiver is past.
  */
 import { IdleCollector } from '@rootferry/host/machine'
 import type { FromRoot } from '../root-messages.ts'
@@ -11,13 +11,13 @@ import type { Timers } from './timers.ts'
 const IDLE_FLUSH_MS = 200
 const TRIM_MS = 2_000
 const PURGE_MS = 600_000
-/** A receiver that was not heard of for this long no longer keeps tombstones alive: it will have to compare. */
+/** A receiver that was not seen for this long no longer keeps tombstones alive: it will have to compare. */
 const FORGOTTEN_MS = 7 * 24 * 3_600_000
 
 export interface UpkeepParts {
   index: EntryIndex
   timers: Timers
-  /** Of the docroot that is open. */
+  /** The packer of the open docroot. */
   packer: () => Packer | null
   post: (message: FromRoot) => void
 }
@@ -55,7 +55,7 @@ export class Upkeep {
     this.#collector.collectSoon()
   }
 
-  /** As long as segments keep memory, whether the root rests or not. */
+  /** For as long as segments keep memory, whether or not the root rests. */
   trimLater(): void {
     const { timers, packer } = this.#parts
     if (timers.has('trim')) return

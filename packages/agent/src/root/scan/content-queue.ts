@@ -1,6 +1,6 @@
 /**
- * Reads files in the background, one at a time: large suspects, which only their bytes can tell, and all files of a
- * check to the byte. What differs goes back to whoever records it; what cannot be read is asked for again.
+ * Reads files in the background, one at a time: large suspects, whose bytes must be compared, and all files of a check
+ * to the byte. Differences go back to the caller that records them; files that cannot be read are asked for again.
  */
 import type { ConfinedDirectories } from '@rootferry/host/machine'
 import PQueue from 'p-queue'
@@ -13,7 +13,7 @@ import { digestFile } from './content-reader.ts'
 import { observe } from './observe.ts'
 import type { ScanRequests } from './scan-requests.ts'
 
-/** What is read of the root that is open. */
+/** The parts of the open root that are read. */
 export interface ReadRoot {
   directories: ConfinedDirectories
   turn: Turn
@@ -22,7 +22,7 @@ export interface ReadRoot {
 export interface ContentQueueParts<Root extends ReadRoot> {
   index: EntryIndex
   scans: Pick<ScanRequests, 'retry'>
-  /** The bytes of a file are read: records what they tell of its path, unless the root is another one by then. */
+  /** The bytes of a file were read: records the result for its path, unless the root is another one by then. */
   decide(root: Root, path: string, observation: Observation, digest: string): Promise<void>
 }
 
@@ -43,7 +43,7 @@ export class ContentQueue<Root extends ReadRoot> {
     this.#reads.add(() => this.#readSuspect(root, path)).catch(unlessClosed)
   }
 
-  /** Reads all files within a path again. @returns hints at those that are not what their rows say */
+  /** Reads all files within a path again. @returns hints at those that differ from their rows */
   async readAgain(root: Root, within: string): Promise<Hint[]> {
     const { index, decide } = this.#parts
     const stale: Hint[] = []

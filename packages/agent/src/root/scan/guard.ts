@@ -84,7 +84,7 @@ export class Guard {
     this.passed({ removals: 0, moved: 0, additions }, nowMs)
   }
 
-  /** Nothing is held any more: its deletions were recorded, or what was gone is back. */
+  /** No deletions are held any more: they were recorded, or the missing entries are back. */
   endHold(): void {
     this.#held = null
   }

@@ -1,9 +1,11 @@
 /**
- * What one scan has found and not recorded yet: findings by path, what is gone, and what turned up elsewhere.
+ * The findings of one scan that are not recorded yet: findings by path, paths that are gone, and objects that turned up
+ * elsewhere.
  *
  * Removals come last: when a long replay is cut, moved content is still where a change can refer to it. Children come
  * before their directory, and before the entry that takes its place: wherever the replay is cut, a receiver finds the
  * directory empty, without entries that it would have to take for extraneous ones.
+ *
  * INVARIANT: no path is a finding and a removal at once. Looks at no disk, and records nothing.
  */
 import assert from 'node:assert/strict'
@@ -34,7 +36,7 @@ export class ScanFindings {
     this.#index = index
   }
 
-  /** A scan begins, and what an earlier one left is dropped. */
+  /** A scan begins; findings that an earlier one left are dropped. */
   begin(): void {
     this.clear()
     this.#arrivals = this.#index.totals.files + this.#index.totals.directories > 0 ? new Map() : null
@@ -60,7 +62,7 @@ export class ScanFindings {
     return this.#removals.has(path)
   }
 
-  /** Something is at the path. */
+  /** An object is at the path. */
   sees(path: string, before: KnownEntry | null, observation: Observation): void {
     // The size first: for most paths of most scans there is nothing to forget, and V8 interns a string to look it up.
     if (this.#removals.size > 0) this.#removals.delete(path)
@@ -95,7 +97,7 @@ export class ScanFindings {
     return { removals: this.#removals.size, moved, additions: this.#additions }
   }
 
-  /** All that there is to record, in order. */
+  /** All findings and removals, in the order in which they are recorded. */
   takeAll(): Finding[] {
     this.#dropOrphans()
     this.#inheritDigests()
@@ -111,7 +113,7 @@ export class ScanFindings {
     return all
   }
 
-  /** What needs no removal, to be recorded before the scan is over. */
+  /** Findings that need no removal, to be recorded before the scan is over. */
   takePortion(): Finding[] {
     this.#dropOrphans()
     const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))
@@ -120,9 +122,9 @@ export class ScanFindings {
   }
 
   /**
-   * What is recorded though the removals are held back. Both halves of a move wait: without the arrival the removal
-   * would count as a deletion when it is looked at again. So does all that lies in a directory that waits, and the times
-   * of a directory from which something may have been deleted.
+   * The findings that are recorded although the removals are held back. Both halves of a move wait: without the
+   * arrival, the removal would count as a deletion at the next look. Everything in a directory that waits also waits,
+   * and so do the times of a directory from which an entry may have been deleted.
    */
   takeUnheld(): Finding[] {
     this.#dropOrphans()
@@ -135,7 +137,7 @@ export class ScanFindings {
       const { path, observation } = finding
       const origin = gone.get(observation.inode)
       const isArrival = origin !== undefined && isMoved(origin, observation) && this.#index.get(path) === null
-      // Parents are discovered before what is in them.
+      // Parents are discovered before their entries.
       if (isArrival || this.#replacing.has(path) || waiting.has(parentPath(path))) waiting.add(path)
       else if (!dated.has(path) || this.#index.get(path) === null) taken.push(finding)
     }

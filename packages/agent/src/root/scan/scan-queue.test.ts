@@ -1,4 +1,4 @@
-/** The queue of scans over a real tree that nobody watches: deletions that the guard holds back are not lost. */
+/** The queue of scans over a real tree without a watcher: deletions that the guard holds back are not lost. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ import { ScanQueue, WHOLE_TREE } from './scan-queue.ts'
 
 const DEADLINE_MS = 20_000
 
-/** A docroot that nobody watches, with its queue of scans. */
+/** A docroot without a watcher, with its queue of scans. */
 class Bench implements AsyncDisposable {
   readonly #place = mkdtempSync(join(tmpdir(), 'rootferry-queue-'))
   readonly root = join(this.#place, 'root')

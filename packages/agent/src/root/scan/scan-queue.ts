@@ -1,13 +1,13 @@
 /**
- * Hints in, scans out: collects hints until they have settled, and has the scanner follow them, one scan at a time.
+ * Hints in, scans out: collects hints until they have settled, and lets the scanner follow them, one scan at a time.
  *
  *   hint ─▶ coalescer ─▶ batch ─▶ scan, in turns that give way to packing ─▶ advanced
  *                                   │ the guard says hold: all but deletions is recorded, and the scan's hints wait for
  *                                   │ another look; deletions of later batches join them, saves do not wait
  *                                   └ or halt: nothing is recorded, and only whole scans run until one passes
  *
- * Large files that only their bytes can tell are read in the background, and files whose bytes could not be had are
- * hinted at again later. How scans are run is the root's life's to say (`mode`). Knows no receivers.
+ * Large files whose bytes must be compared are read in the background, and files whose bytes could not be read are
+ * hinted at again later. The root's life decides how scans run (`mode`). Knows no receivers.
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
@@ -32,7 +32,7 @@ import { Retries } from './retries.ts'
 import type { ScanRequests } from './scan-requests.ts'
 import type { Judge, Scanner, ScanVerdict } from './scanner.ts'
 
-/** Deletions that stopped for this long have stopped; and how long they are waited for before another look. */
+/** Deletions count as over when none came for this long; and after this long the root is looked at again anyway. */
 const HOLD_QUIET_MS = 300
 const HOLD_LOOK_MS = 1_000
 /** How often a halted root is scanned when there are hints; a large root less often. */
@@ -56,7 +56,7 @@ export interface ScanQueueParts {
   timers: Timers
   problems: PathProblems
   settings: ScanSettings
-  /** How scans are run at present: see root-life.ts. */
+  /** How scans run now: see root-life.ts. */
   mode: () => 'none' | 'judged' | 'accepted' | 'halted'
   events: ScanQueueEvents
 }
@@ -102,7 +102,9 @@ export class ScanQueue implements ScanRequests {
     this.#guard.limits = guard
   }
 
-  /** Scans run on this root from now on; with null they end where they are. What was held is the next scan's to find. */
+  /**
+   * Scans run on this root from now on; with null they end where they are. The next scan finds held deletions again.
+   */
   use(root: ScannedRoot | null): void {
     this.#root = root
     this.#held = null
@@ -207,7 +209,7 @@ export class ScanQueue implements ScanRequests {
     this.#doubted.endLook(step.value.decision === 'pass')
     this.#lastScanMs = performance.now() - began
     if (isWhole && step.value.decision === 'pass') root.borders.passed()
-    // Deletions wait, but additions do not: the tree has grown by those.
+    // Deletions wait, but additions do not: the tree has grown by the additions.
     if (step.value.decision === 'hold') this.#guard.grew(livingEntries(index) - living, performance.now())
     this.#conclude(step.value, hints, isWhole)
     this.#announce(head, seenMs)
@@ -256,7 +258,7 @@ export class ScanQueue implements ScanRequests {
     this.#parts.timers.after('held', delayMs, () => void this.#scans.add(() => this.#lookAtHeld()))
   }
 
-  /** Held until the look begins: a scan before it must not take the hold for over. */
+  /** The hints count as held until the look begins: an earlier scan must not take the hold for over. */
   async #lookAtHeld(): Promise<void> {
     const held = this.#held
     this.#held = null

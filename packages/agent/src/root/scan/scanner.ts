@@ -26,7 +26,7 @@ import type { PathProblems } from './path-problems.ts'
 import { ScanFindings } from './scan-findings.ts'
 import type { ScanRequests } from './scan-requests.ts'
 
-/** What of a scan is recorded: with `pass` all of it, with `hold` all but deletions, else nothing. */
+/** How much of a scan is recorded: everything with `pass`, all but deletions with `hold`, else nothing. */
 export type ScanVerdict = GuardVerdict | { decision: 'withhold' }
 
 /** Asked before anything is recorded; `isComplete` is true at the end of a scan. */
@@ -67,7 +67,7 @@ export class Scanner {
     this.#links = new HardLinks((inode) => parts.index.pathsOfInode(inode))
   }
 
-  /** Follows hints, parents first. @returns (at its end) what was decided of it */
+  /** Follows hints, parents first. @returns (at its end) the verdict on it */
   *scan(hints: readonly Hint[], judge: Judge): Generator<undefined, ScanVerdict> {
     const { index, directories, problems } = this.#parts
     this.#found.begin()
