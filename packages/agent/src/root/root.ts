@@ -197,8 +197,7 @@ export class Root {
     const { life, effects } = step(before, event)
     this.#life = life
     if (life !== before && life.at !== 'closed') this.#report.lives(life)
-    // All effects begin at once: a released request finds the docroot open, and an effect that fails keeps no other
-    // from being done.
+    // All begin at once: a released request finds the docroot open, and a failure keeps no other from being done.
     await Promise.all(effects.map((effect) => this.#do(effect, statusOf(before).reason)))
   }
 
