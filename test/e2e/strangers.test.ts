@@ -175,7 +175,7 @@ test('connections that do not come to a hello are ended when their time is over,
 })
 
 test('a network may leave only so many connections before a hello; they cost others nothing, and few log lines', async () => {
-  const sockets = Array.from({ length: DOOR.strangersOfNetwork + 40 }, plainSocket)
+  const sockets = Array.from({ length: DOOR.unauthenticatedOfNetwork + 40 }, plainSocket)
   const gone = () => sockets.filter((socket) => socket.destroyed).length
   await until(
     () => gone() >= 40,

@@ -19,6 +19,7 @@ const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 /** More than the usual queue of 16,384 events. */
 const OPERATIONS = IS_LONG ? 200_000 : 20_000
 const WATCH_LIMIT = '/proc/sys/user/max_inotify_watches'
+const INSTANCE_LIMIT = '/proc/sys/user/max_inotify_instances'
 
 /** @returns a script that runs a program in the place of Node after `preparation`, a shell command */
 function runnerAfter(preparation: string, wrapper = ''): string {
@@ -68,6 +69,28 @@ test('without enough watches the agent says so, and finds changes by scanning', 
   assert.match(degraded, /max_user_watches/)
   for (let number = 0; number < 40; number += 1) writeFileSync(join(site.source, `dir-${number}/deep/deeper/file`), 'x')
   await site.converged(90_000)
+})
+
+test('without an inotify instance the agent runs, says so, and follows its tokens by looking at them', async (t) => {
+  if (spawnSync('unshare', ['-Ur', 'test', '-w', INSTANCE_LIMIT]).status !== 0)
+    return t.skip('user namespaces are not allowed here')
+  const site = await Site.on(daemons, { prepare: makeDirectories })
+  await site.converged()
+  await daemons.killAgent()
+  await daemons.launchAgent(runnerAfter(`echo 0 > ${INSTANCE_LIMIT}`, 'unshare -Ur')).says('agent is up')
+  const degraded = await until(
+    async () => (await site.root())?.watch.degraded,
+    () => 'it does not say so',
+  )
+  assert.match(degraded, /max_user_instances/)
+  daemons.agentVerb('token', 'create', 'late')
+  const isKnown = async () => (await daemons.status()).receivers.some(({ name }) => name === 'late')
+  await until(isKnown, () => 'the token was not noticed')
+  daemons.agentVerb('token', 'revoke', 'late')
+  await until(
+    async () => !(await isKnown()),
+    () => 'the revocation was not noticed',
+  )
 })
 
 test('with few descriptors both daemons do all of their work', async () => {

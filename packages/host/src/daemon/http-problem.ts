@@ -59,9 +59,9 @@ export const ProblemSchema = Type.Object(
   { additionalProperties: false, description: 'RFC 9457 problem document' },
 )
 
-export type ProblemDocument = Static<typeof ProblemSchema>
+type ProblemDocument = Static<typeof ProblemSchema>
 
-export function problemDocument({ code, message }: HttpProblem): ProblemDocument {
+function problemDocument({ code, message }: HttpProblem): ProblemDocument {
   return { type: `urn:rootferry:problem:${code}`, ...PROBLEMS[code], code, detail: message }
 }
 
@@ -107,7 +107,7 @@ export function sendProblem(reply: FastifyReply, problem: HttpProblem): FastifyR
 }
 
 /** Fastify's own errors, by their meaning to the client. */
-export function problemOf(error: FastifyError): HttpProblem {
+function problemOf(error: FastifyError): HttpProblem {
   if (error instanceof HttpProblem) return error
   switch (error.code) {
     case 'FST_ERR_VALIDATION':

@@ -4,9 +4,9 @@
  */
 export const DOOR = {
   /** Connections without a hello, from all networks together. */
-  strangers: 512,
+  unauthenticated: 512,
   /** Connections without a hello from one address, or from one IPv6 network of 64 bits. */
-  strangersOfNetwork: 64,
+  unauthenticatedOfNetwork: 64,
   /** An HTTP request's line and headers. */
   headerBytes: 8 * 1024,
   /** How long a connection that was told to close may take to do so. */

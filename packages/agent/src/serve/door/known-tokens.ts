@@ -2,10 +2,9 @@
  * The tokens in force: the content of the token file when it could last be understood. The file is followed, because
  * the command line creates and revokes tokens, and both take effect without a restart.
  */
-import { type FSWatcher, watch } from 'node:fs'
-import { basename, dirname } from 'node:path'
 import type { Logger } from '@rootferry/host/daemon'
 import { errorMessage } from '@rootferry/host/machine'
+import { FollowedFile } from './followed-file.ts'
 import { readTokens, type StoredToken } from './tokens.ts'
 
 export class KnownTokens {
@@ -13,13 +12,14 @@ export class KnownTokens {
   readonly #log: Logger
   readonly #revoked: (name: string) => void
   #tokens: readonly StoredToken[] = []
-  #watcher: FSWatcher | null = null
+  readonly #following: FollowedFile
 
   /** @param revoked called for each token that is gone */
   constructor(file: string, log: Logger, revoked: (name: string) => void) {
     this.#file = file
     this.#log = log
     this.#revoked = revoked
+    this.#following = new FollowedFile(file, log, () => this.read())
   }
 
   get all(): readonly StoredToken[] {
@@ -33,11 +33,8 @@ export class KnownTokens {
 
   /** Reads the file, and follows it from here on. @throws Failure when it cannot be understood */
   open(): void {
+    this.#following.open()
     this.#tokens = readTokens(this.#file)
-    // The directory is watched, because the file is replaced and not written to.
-    this.#watcher = watch(dirname(this.#file), (_event, name) => {
-      if (name === basename(this.#file)) this.read()
-    })
   }
 
   read(): void {
@@ -56,6 +53,6 @@ export class KnownTokens {
   }
 
   close(): void {
-    this.#watcher?.close()
+    this.#following.close()
   }
 }

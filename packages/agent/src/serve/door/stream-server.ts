@@ -54,12 +54,12 @@ export interface StreamServerParts {
 }
 
 /** The answer to a client that is not admitted. */
-interface Refusal {
+interface HttpRefusal {
   status: 401 | 403 | 404 | 426 | 429
   headers: Record<string, string>
 }
 
-const REASONS: Record<Refusal['status'], string> = {
+const REASONS: Record<HttpRefusal['status'], string> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
@@ -153,7 +153,7 @@ export class StreamServer {
   }
 
   /** An admin token opens the admin listener and nothing else. */
-  #authenticate(request: IncomingMessage): StoredToken | Refusal {
+  #authenticate(request: IncomingMessage): StoredToken | HttpRefusal {
     const presented = bearerOf(request.headers.authorization)
     const token = presented === null ? null : findToken(this.#parts.tokens(), presented)
     if (token !== null && !token.admin) return token
@@ -278,7 +278,7 @@ function say(response: ServerResponse, status: number, body: object, headers: Re
   response.end(`${JSON.stringify(body)}\n`)
 }
 
-function refuse(socket: Duplex, { status, headers }: Refusal): void {
+function refuse(socket: Duplex, { status, headers }: HttpRefusal): void {
   const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' }).map(
     ([name, value]) => `${name}: ${value}`,
   )

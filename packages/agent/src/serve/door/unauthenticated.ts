@@ -11,7 +11,7 @@ import { LIMITS } from '@rootferry/protocol'
 import { DOOR } from './door-limits.ts'
 import { networkOf } from './network-of.ts'
 
-interface Stranger {
+interface Unauthenticated {
   network: string
   deadline: NodeJS.Timeout
   /** Ends the connection when its time is over. */
@@ -22,7 +22,7 @@ interface Stranger {
 type Addressed = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress'>
 
 export class UnauthenticatedConnections {
-  readonly #strangers = new Map<string, Stranger>()
+  readonly #connections = new Map<string, Unauthenticated>()
   readonly #ofNetwork = new Map<string, number>()
   readonly #crowded: (network: string) => void
 
@@ -32,14 +32,10 @@ export class UnauthenticatedConnections {
     server.on('connection', (socket) => this.#arrive(socket))
   }
 
-  get size(): number {
-    return this.#strangers.size
-  }
-
   /** From now on, the connection is ended in this way when its time is over. */
   endWith(socket: Addressed, end: () => void): void {
-    const stranger = this.#strangers.get(keyOf(socket))
-    if (stranger !== undefined) stranger.end = end
+    const connection = this.#connections.get(keyOf(socket))
+    if (connection !== undefined) connection.end = end
   }
 
   /** The connection has said hello, or is closed. */
@@ -52,33 +48,33 @@ export class UnauthenticatedConnections {
     if (socket.remoteAddress === undefined) return void socket.destroy()
     const network = networkOf(socket.remoteAddress)
     const count = this.#ofNetwork.get(network) ?? 0
-    if (count >= DOOR.strangersOfNetwork || this.#strangers.size >= DOOR.strangers) {
+    if (count >= DOOR.unauthenticatedOfNetwork || this.#connections.size >= DOOR.unauthenticated) {
       socket.resetAndDestroy()
       this.#crowded(network)
       return
     }
     const key = keyOf(socket)
-    const stranger: Stranger = {
+    const connection: Unauthenticated = {
       network,
       end: () => socket.destroy(),
-      deadline: setTimeout(() => stranger.end(), LIMITS.helloMs),
+      deadline: setTimeout(() => connection.end(), LIMITS.helloMs),
     }
     this.#remove(key)
-    this.#strangers.set(key, stranger)
+    this.#connections.set(key, connection)
     this.#ofNetwork.set(network, (this.#ofNetwork.get(network) ?? 0) + 1)
     socket.once('close', () => {
-      if (this.#strangers.get(key) === stranger) this.#remove(key)
+      if (this.#connections.get(key) === connection) this.#remove(key)
     })
   }
 
   #remove(key: string): void {
-    const stranger = this.#strangers.get(key)
-    if (stranger === undefined) return
-    this.#strangers.delete(key)
-    clearTimeout(stranger.deadline)
-    const left = (this.#ofNetwork.get(stranger.network) ?? 1) - 1
-    if (left > 0) this.#ofNetwork.set(stranger.network, left)
-    else this.#ofNetwork.delete(stranger.network)
+    const connection = this.#connections.get(key)
+    if (connection === undefined) return
+    this.#connections.delete(key)
+    clearTimeout(connection.deadline)
+    const left = (this.#ofNetwork.get(connection.network) ?? 1) - 1
+    if (left > 0) this.#ofNetwork.set(connection.network, left)
+    else this.#ofNetwork.delete(connection.network)
   }
 }
 
