@@ -90,6 +90,9 @@ export function openConnection(): Promise<null> {
 
 export class Distrust extends Error {}
 
+/** node:net: addresses are only compared, as they are outside. */
+export { BlockList, isIP } from 'node:net'
+
 /** node:net: only the abstract socket by which a receiver locks its root. */
 export function createServer(): LockServer {
   return new LockServer()
