@@ -6,7 +6,6 @@ import {
   closeSync,
   openSync,
   readFileSync,
-  readSync,
   renameSync,
   statSync,
   truncateSync,
@@ -14,9 +13,9 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { Line } from '../support/line.ts'
-import { Rig, type RigOptions } from '../support/rig.ts'
+import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -37,23 +36,35 @@ function overwrite(path: string, offset: number, bytes: Buffer): void {
   closeSync(descriptor)
 }
 
-/** A rig with a large file that every receiver has; the first receiver is behind a line. */
-async function synced(options: RigOptions = {}): Promise<{ rig: Rig; line: Line; big: string }> {
+/** The receiver has what the source has when a case begins: each goes on from the file that the one before left. */
+let rig: Rig
+let line: Line
+let big: string
+
+before(async () => {
   const prepare = (source: string) => writeLarge(join(source, 'big'), SIZE)
-  const rig = await Rig.start({ receivers: 1, ...options, prepare })
-  const line = await Line.to(rig.agentPort)
+  rig = await Rig.start({ receivers: 1, prepare })
+  line = await Line.to(rig.agentPort)
   await rig.redirect(0, line.port)
+  big = join(rig.source, 'big')
   await rig.converged(2 * MINUTES)
-  return { rig, line, big: join(rig.source, 'big') }
+})
+after(async () => {
+  await rig[Symbol.asyncDispose]()
+  await line[Symbol.asyncDispose]()
+})
+
+async function sequenceOf(): Promise<number> {
+  return (await rig.site.root())?.sequence ?? 0
 }
 
 /** Makes an edit and waits until it has arrived. @returns bytes that the agent sent for it */
-async function costOf(rig: Rig, line: Line, edit: () => void): Promise<number> {
+async function costOf(edit: () => void): Promise<number> {
   const before = line.received
-  const sequence = (await rig.status()).roots[0]?.sequence ?? 0
+  const sequence = await sequenceOf()
   edit()
   await until(
-    async () => ((await rig.status()).roots[0]?.sequence ?? 0) > sequence,
+    async () => (await sequenceOf()) > sequence,
     () => 'the edit is not in the index',
     MINUTES,
   )
@@ -70,32 +81,27 @@ async function costOf(rig: Rig, line: Line, edit: () => void): Promise<number> {
 }
 
 test('of a large file that changes a little only that is sent', async (t) => {
-  const { rig, line, big } = await synced()
-  await using _rig = rig
-  await using _line = line
   const edits: [string, number, () => void][] = [
     ['1 MB changed in the middle', 3e6, () => overwrite(big, SIZE / 2 + 12_345, randomBytes(1_000_000))],
     ['an insertion at the front', 1e6, () => insertAtFront(big)],
     ['an append', 1.2e6, () => appendFileSync(big, randomBytes(1_000_000))],
-    ['a cut-off end', 1e6, () => truncateSync(big, SIZE - 5 * MEGABYTE + 77)],
+    ['a cut-off end', 1e6, () => truncateSync(big, statSync(big).size - 5 * MEGABYTE + 77)],
   ]
   for (const [edit, most, act] of edits) {
-    const bytes = await costOf(rig, line, act)
+    const bytes = await costOf(act)
     t.diagnostic(`${edit}: ${bytes} bytes`)
     assert.ok(bytes <= most, `${edit} cost ${bytes} bytes`)
   }
 })
 
 test('a receiver that was away for two versions gets what differs from the one it has', async () => {
-  const { rig, line, big } = await synced({ receivers: 2 })
-  await using _rig = rig
-  await using _line = line
   await rig.killReceiver(0)
   for (const edit of [1, 2]) {
+    const sequence = await sequenceOf()
     overwrite(big, edit * 20 * MEGABYTE, randomBytes(10_000))
     await until(
-      async () => (await rig.status()).receivers[1]?.lag.sequences === 0 && equalAt(rig, 1, edit * 20 * MEGABYTE),
-      () => 'the other one lags',
+      async () => (await sequenceOf()) > sequence,
+      () => 'the edit is not in the index',
       MINUTES,
     )
   }
@@ -106,21 +112,16 @@ test('a receiver that was away for two versions gets what differs from the one i
 })
 
 test('a receiver whose file somebody changed gets it whole, and then again what changed only', async () => {
-  const { rig, line, big } = await synced()
-  await using _rig = rig
-  await using _line = line
   overwrite(join(rig.targets[0] ?? '', 'big'), SIZE / 2, Buffer.from('somebody was here'))
-  const bytes = await costOf(rig, line, () => overwrite(big, 1_000, Buffer.from('an edit')))
-  assert.ok(bytes > SIZE && bytes < SIZE * 1.02 + MEGABYTE, `${bytes} bytes`)
-  const again = await costOf(rig, line, () => overwrite(big, 2_000, Buffer.from('another')))
+  const bytes = await costOf(() => overwrite(big, 1_000, Buffer.from('an edit')))
+  const { size } = statSync(big)
+  assert.ok(bytes > size && bytes < size * 1.02 + MEGABYTE, `${bytes} bytes`)
+  const again = await costOf(() => overwrite(big, 2_000, Buffer.from('another')))
   assert.ok(again < MEGABYTE, `${again} bytes`)
 })
 
 test('where nothing matches it costs what the file costs', async () => {
-  const { rig, line, big } = await synced()
-  await using _rig = rig
-  await using _line = line
-  const bytes = await costOf(rig, line, () => {
+  const bytes = await costOf(() => {
     writeLarge(join(rig.place, 'other'), SIZE)
     renameSync(join(rig.place, 'other'), big)
   })
@@ -128,9 +129,6 @@ test('where nothing matches it costs what the file costs', async () => {
 })
 
 test('a receiver that is killed amid a delta, and an agent after it, go on to the same end', async () => {
-  const { rig, line, big } = await synced()
-  await using _rig = rig
-  await using _line = line
   const restarts = [
     async () => {
       await rig.killReceiver(0)
@@ -155,18 +153,6 @@ test('a receiver that is killed amid a delta, and an agent after it, go on to th
     assert.ok(line.received < SIZE * 0.8, `${line.received} bytes`)
   }
 })
-
-/** Whether the target holds the source's bytes, for a little after `offset`. */
-function equalAt(rig: Rig, number: number, offset: number): boolean {
-  const [ours, theirs] = [rig.source, rig.targets[number] ?? ''].map((root) => {
-    const descriptor = openSync(join(root, 'big'), 'r')
-    const bytes = Buffer.alloc(10_000)
-    readSync(descriptor, bytes, 0, bytes.length, offset)
-    closeSync(descriptor)
-    return bytes
-  })
-  return ours?.equals(theirs ?? Buffer.alloc(0)) === true
-}
 
 function insertAtFront(path: string): void {
   const before = readFileSync(path)

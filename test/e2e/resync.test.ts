@@ -16,9 +16,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
+import { Daemons } from '../support/daemons.ts'
 import { cancelResync, namesOf, orderResync, resync, resyncOf, untilResync } from '../support/resync-orders.ts'
-import { Rig } from '../support/rig.ts'
+import { Site } from '../support/site.ts'
+
+const daemons = new Daemons()
+after(() => daemons[Symbol.asyncDispose]())
 
 const FILES = 40
 
@@ -33,9 +37,9 @@ function fill(source: string): void {
 }
 
 test('drift of every kind is found exactly, then repaired with nothing sent that was right, then gone', async () => {
-  await using rig = await Rig.start({ receivers: 2, prepare: fill })
-  await rig.converged()
-  const [target = ''] = rig.targets
+  const site = await Site.on(daemons, { prepare: fill })
+  await site.converged()
+  const [target = ''] = site.targets
   const at = (path: string) => join(target, path)
   const expected: string[] = []
   // The times of the directories above differ too, and are not among the named differences.
@@ -71,61 +75,61 @@ test('drift of every kind is found exactly, then repaired with nothing sent that
   if (process.getuid?.() === 0) drift('changed app/f5', () => chownSync(at('app/f5'), 12, 34))
   const state = execFileSync('find', [target, '-printf', '%p %m %T@ %C@ %s\\n'], { encoding: 'utf8' })
 
-  const seen = await resync(rig, { dryRun: true, check: 'metadata' })
+  const seen = await resync(daemons, { dryRun: true, check: 'metadata' })
   const [web1, web2] = [seen.receivers['web1'], seen.receivers['web2']]
-  assert.ok(web1 !== undefined && web2 !== undefined && seen.root === 'site')
+  assert.ok(web1 !== undefined && web2 !== undefined && seen.root === site.name)
   assert.deepEqual(namesOf(web1), expected.sort())
   assert.deepEqual(namesOf(web2), [])
   assert.deepEqual([web1.missing + web1.changed + web1.extraneous, web1.repaired], [expected.length, 0])
   assert.equal(web1.checked, FILES + 11)
   assert.equal(execFileSync('find', [target, '-printf', '%p %m %T@ %C@ %s\\n'], { encoding: 'utf8' }), state)
 
-  const mended = await resyncOf(rig, 'web1', { receivers: ['web1'] })
+  const mended = await resyncOf(daemons, 'web1', { receivers: ['web1'] })
   assert.deepEqual(namesOf(mended), expected.sort())
   assert.equal(mended.repaired, expected.length)
-  const sent = ['app/f0', 'app/f1', 'app/f4', 'app/deep/er/file'].map((path) => statSync(join(rig.source, path)).size)
+  const sent = ['app/f0', 'app/f1', 'app/f4', 'app/deep/er/file'].map((path) => statSync(join(site.source, path)).size)
   assert.equal(
     mended.bytes,
     sent.reduce((sum, size) => sum + size),
   )
-  await rig.converged()
-  const trash = rig.site.trashOf(0)
+  await site.converged()
+  const trash = site.trashOf(0)
   for (const path of ['app/stranger', 'strange/place/file', 'app/f4/inside']) assert.ok(trash.includes(path), path)
   for (const check of ['metadata', 'content'] as const) {
-    assert.deepEqual(namesOf(await resyncOf(rig, 'web1', { dryRun: true, check })), [])
+    assert.deepEqual(namesOf(await resyncOf(daemons, 'web1', { dryRun: true, check })), [])
   }
-  const { trash: told, differences } = (await rig.receiverRoots(0))[0] ?? {}
+  const { trash: told, differences } = (await site.receiverRoot(0)) ?? {}
   assert.equal(told?.batches, 1)
   assert.ok((told?.bytes ?? 0) > 20 && told?.oldestAt !== null)
   assert.equal(differences?.missing, 2 * 4)
 })
 
 test('one that an absent receiver owes outlives the agent, is cancelled by HTTP, and fails when the token is revoked', async () => {
-  await using rig = await Rig.start({ receivers: 2, prepare: fill })
-  await rig.converged()
-  const [target = ''] = rig.targets
-  await rig.killReceiver(0)
+  const site = await Site.on(daemons, { prepare: fill })
+  await site.converged()
+  const [target = ''] = site.targets
+  await daemons.killReceiver(0)
   rmSync(join(target, 'app/f1'))
-  const { id } = await orderResync(rig, { check: 'content' })
-  await untilResync(rig, id, ({ receivers }) => receivers['web2']?.state === 'done')
-  await rig.agent?.stop()
-  await rig.startAgent()
-  const waiting = await untilResync(rig, id, ({ receivers }) => receivers['web1']?.state === 'pending')
+  const { id } = await orderResync(daemons, { check: 'content' })
+  await untilResync(daemons, id, ({ receivers }) => receivers['web2']?.state === 'done')
+  await daemons.agent?.stop()
+  await daemons.startAgent()
+  const waiting = await untilResync(daemons, id, ({ receivers }) => receivers['web1']?.state === 'pending')
   assert.deepEqual([waiting.state, Object.keys(waiting.receivers)], ['running', ['web1']])
-  const other = await orderResync(rig, { receivers: ['web1'] })
-  const cancelled = await cancelResync(rig, other.id)
+  const other = await orderResync(daemons, { receivers: ['web1'] })
+  const cancelled = await cancelResync(daemons, other.id)
   assert.equal(cancelled.state, 'cancelled')
-  assert.equal((await cancelResync(rig, other.id)).finishedAt, cancelled.finishedAt)
+  assert.equal((await cancelResync(daemons, other.id)).finishedAt, cancelled.finishedAt)
 
-  await rig.startReceiver(0)
-  const over = await untilResync(rig, id, ({ state }) => state !== 'running')
+  await daemons.startReceiver(0)
+  const over = await untilResync(daemons, id, ({ state }) => state !== 'running')
   const { state, missing, repaired } = over.receivers['web1'] ?? {}
   assert.deepEqual([over.state, state, missing, repaired], ['done', 'done', 1, 1])
-  await rig.converged()
+  await site.converged()
 
-  await rig.killReceiver(0)
-  const never = await orderResync(rig, { receivers: ['web1'] })
-  rig.agentVerb('token', 'revoke', 'web1')
-  const refused = await untilResync(rig, never.id, ({ state }) => state !== 'running')
+  await daemons.killReceiver(0)
+  const never = await orderResync(daemons, { receivers: ['web1'] })
+  daemons.agentVerb('token', 'revoke', 'web1')
+  const refused = await untilResync(daemons, never.id, ({ state }) => state !== 'running')
   assert.equal(refused.receivers['web1']?.state, 'failed')
 })

@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { Rig } from '../support/rig.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
 let rig: Rig
@@ -180,8 +181,7 @@ test('an installer that unpacks beside, renames into place, removes the old one 
 for (const backend of ['chokidar', 'directory']) {
   test(`what is written while the agent starts is not missed (${backend})`, async () => {
     const folders = 60
-    await using own = await Rig.start({
-      receivers: 1,
+    const own = await Site.on(rig, {
       // Nothing but the watches finds the change afterwards.
       root: { watch: { backend, rescanMinutes: 1_000 } },
       prepare: (source) => {
@@ -192,7 +192,7 @@ for (const backend of ['chokidar', 'directory']) {
       },
     })
     await own.converged()
-    await own.agent?.stop()
+    await rig.agent?.stop()
     {
       await using _ = shell(
         `i=0; while :; do i=$((i+1)); f=f$((i % ${folders}))
@@ -200,7 +200,7 @@ for (const backend of ['chokidar', 'directory']) {
         done`,
         own.source,
       )
-      await own.startAgent()
+      await rig.startAgent()
     }
     await own.converged()
   })
