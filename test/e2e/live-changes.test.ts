@@ -24,6 +24,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { diskPlace } from '../support/disk-place.ts'
 import { Rig } from '../support/rig.ts'
 
 const MANY_FILES = 3_000
@@ -34,6 +35,7 @@ let outside: string
 before(async () => {
   // Some operations here remove most of the tree, which would halt a guarded root.
   rig = await Rig.start({
+    place: diskPlace(),
     prepare: fill,
     root: { guard: { maxDeletePercent: 100 } },
     receiverRoot: { allowSetuid: true },

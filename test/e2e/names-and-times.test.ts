@@ -20,6 +20,7 @@ import {
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { diskPlace } from '../support/disk-place.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
@@ -99,7 +100,7 @@ const LINKS: Record<string, string> = {
 let rig: Rig
 
 before(async () => {
-  rig = await Rig.start({ receivers: 1, prepare: (source) => makeAll(join(source, 'first')) })
+  rig = await Rig.start({ receivers: 1, place: diskPlace(), prepare: (source) => makeAll(join(source, 'first')) })
   await rig.converged()
 })
 after(() => rig[Symbol.asyncDispose]())

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
 import { Daemons } from '../support/daemons.ts'
+import { diskPlace } from '../support/disk-place.ts'
 import { Line } from '../support/line.ts'
 import { operation, perform } from '../support/operations.ts'
 import { Site } from '../support/site.ts'
@@ -34,7 +35,7 @@ const run = fc.record({
   after: fc.array(operation, { maxLength: 12 }),
 })
 
-const daemons = new Daemons()
+const daemons = new Daemons({ place: diskPlace() })
 after(() => daemons[Symbol.asyncDispose]())
 
 for (const backend of ['chokidar', 'directory'] as const) {

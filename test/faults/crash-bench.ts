@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
 import { differences } from '../support/compare-trees.ts'
+import { diskPlace } from '../support/disk-place.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 import { type CrashPoint, crashPoints, stepName } from './durable-steps.ts'
@@ -52,7 +53,7 @@ export class CrashBench implements AsyncDisposable {
    * the change
    */
   static async start(keepsAgent: boolean): Promise<CrashBench> {
-    const rig = await Rig.start({ receivers: 1, prepare: makeBefore })
+    const rig = await Rig.start({ receivers: 1, place: diskPlace(), prepare: makeBefore })
     const [receiver, agent] = [rig.receivers[0], rig.agent]
     assert.ok(receiver && agent)
     await rig.converged()

@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
+import { diskPlace } from '../support/disk-place.ts'
 import { operation, perform } from '../support/operations.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
@@ -81,7 +82,7 @@ test('churn and random faults for a while: everybody converges, and nothing leak
     disk = SmallDisk.at(targets[2] ?? '')
   }
   const settings = { root: { watch: { backend: BACKEND } }, receiverRoot: { allowSetuid: true } }
-  await using rig = await Rig.start({ receivers: 3, prepare, ...settings })
+  await using rig = await Rig.start({ receivers: 3, place: diskPlace(), prepare, ...settings })
   await using troubles = await Troubles.start(rig, disk)
   const outside = join(rig.place, 'outside')
   mkdirSync(outside)

@@ -364,7 +364,7 @@ test('between two turns the tree may change: what is packed after it is what is 
 
 test('a root that is closed ends what is being packed', async () => {
   using tree = treeWith({ a: 'a' })
-  const turn = new Turn(tree.directories)
+  const turn = new OneFile(tree.directories)
   const { packer } = setUp(tree, turn)
   tree.scanAll()
   const plan = await packer.planChangeset(0)

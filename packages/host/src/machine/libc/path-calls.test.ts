@@ -223,7 +223,8 @@ describe('paths by libc only', () => {
     if (spawnSync('findmnt', ['--version']).status !== 0) return t.skip('no findmnt here')
     using place = new TemporaryDirectory()
     const id = execFileSync('findmnt', ['--noheadings', '--output', 'ID', '--target', place.path], { encoding: 'utf8' })
-    assert.equal(String(paths.statusOf(place.descriptor).mountId), id.trim())
+    // Of several mounts at one place the last is on top.
+    assert.equal(String(paths.statusOf(place.descriptor).mountId), id.trim().split('\n').at(-1)?.trim())
   })
 })
 

@@ -21,7 +21,7 @@ function heldBelow(directory: string): string[] {
 }
 
 test('what is synced file by file leaves no directory open, which somebody could move away', async () => {
-  const root = mkdtempSync(join(tmpdir(), 'rootferry-durability-'))
+  const root = mkdtempSync(join(process.env['ROOTFERRY_DISK'] ?? tmpdir(), 'rootferry-durability-'))
   try {
     mkdirSync(join(root, 'a/b'), { recursive: true })
     writeFileSync(join(root, 'a/b/f'), 'content')

@@ -1,0 +1,64 @@
+/**
+ * Runs every test of the checkout, as `npm run test:all` does: what takes longest first, so that no processor waits for
+ * it at the end, and small unit tests one after the other in one process, whose start takes longer than most of them.
+ *
+ *   node test/all.ts            runs them
+ *   node test/all.ts --starts   and says how many daemons were started
+ *
+ * Files that tests make are in memory where there is enough: nothing that they show depends on a disk, but for those
+ * that are given `ROOTFERRY_DISK` (see `support/disk-place.ts`).
+ */
+import { existsSync, globSync, statfsSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { StartCounter } from './support/start-counter.ts'
+
+const CHECKOUT = join(import.meta.dirname, '..')
+const MEMORY = '/dev/shm'
+const ENOUGH_BYTES = 4 * 1024 ** 3
+/** Most tests wait for half of their time. */
+const AT_ONCE = availableParallelism() + 2
+/** The longest, longest first. */
+const LONGEST = [
+  'test/faults/soak.test.ts',
+  'test/faults/receiver-crashes.test.ts',
+  'test/faults/agent-crashes.test.ts',
+  'test/e2e/random-operations.test.ts',
+  'test/e2e/writers.test.ts',
+  'test/e2e/joining.test.ts',
+  'test/e2e/deltas.test.ts',
+  'test/simulation/simulation.test.ts',
+  'test/unit.test.ts',
+  'test/e2e/live-changes.test.ts',
+  'test/faults/disk-faults.test.ts',
+  'test/e2e/guard.test.ts',
+  'test/security/damaged-state.test.ts',
+]
+
+function isRoomyMemory(): boolean {
+  if (!existsSync(MEMORY)) return false
+  const { bavail, bsize } = statfsSync(MEMORY)
+  return bavail * bsize >= ENOUGH_BYTES
+}
+
+const missing = LONGEST.filter((file) => !existsSync(join(CHECKOUT, file)))
+if (missing.length > 0) throw new Error(`test/all.ts names files that are not there: ${missing}`)
+const others = globSync('test/**/*.test.ts', { cwd: CHECKOUT }).filter((file) => !LONGEST.includes(file))
+
+const counter = process.argv.includes('--starts') ? StartCounter.begin() : null
+process.env['ROOTFERRY_DISK'] ??= tmpdir()
+if (process.env['TMPDIR'] === undefined && isRoomyMemory()) process.env['TMPDIR'] = MEMORY
+const results = run({
+  cwd: CHECKOUT,
+  files: [...LONGEST, ...others.sort()].map((file) => join(CHECKOUT, file)),
+  concurrency: AT_ONCE,
+})
+results.on('test:fail', () => {
+  process.exitCode = 1
+})
+results.compose(new spec()).pipe(process.stdout)
+results.on('end', () => {
+  if (counter !== null) process.on('exit', () => process.stdout.write(`daemons started: ${counter.end()}\n`))
+})

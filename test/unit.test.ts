@@ -1,0 +1,11 @@
+/**
+ * The unit tests of all packages in one process: to start one for each takes longer than most of them run.
+ *
+ * They are found here, and run by their own files too: `node --test packages/agent/src/root/turn.test.ts`.
+ */
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+
+const CHECKOUT = join(import.meta.dirname, '..')
+
+for (const file of globSync('packages/*/src/**/*.test.ts', { cwd: CHECKOUT }).sort()) await import(join(CHECKOUT, file))
