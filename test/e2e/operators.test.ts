@@ -84,15 +84,14 @@ test('events tell of changesets and of receivers that come and go; Last-Event-ID
   await site.inSync()
   await using first = await listen({})
   mkdirSync(join(site.source, 'new'))
-  let changeset = await first.next('changeset')
-  while (changeset.data['receiver'] !== 'web1') changeset = await first.next('changeset')
+  const changeset = await first.next('changeset', ({ receiver }) => receiver === 'web1')
   assert.ok(Number(changeset.data['propagationSeconds']) >= 0)
   await daemons.killReceiver(0)
-  const gone = await first.next('receiver')
-  assert.deepEqual([gone.data['name'], gone.data['state']], ['web1', 'offline'])
+  const isGone = ({ name, state }: ServerEvent['data']) => name === 'web1' && state === 'offline'
+  const gone = await first.next('receiver', isGone)
 
   await using second = await listen({ 'Last-Event-ID': changeset.id })
-  assert.equal((await second.next('receiver')).id, gone.id)
+  assert.equal((await second.next('receiver', isGone)).id, gone.id)
   await using stale = await listen({ 'Last-Event-ID': 'another-1' })
   await stale.next('missed')
 })
@@ -135,7 +134,7 @@ interface ServerEvent {
   data: Record<string, unknown>
 }
 
-/** A connection to /v1/events; `next` waits for an event of the given type. */
+/** A connection to /v1/events; `next` waits for an event of the given type whose data is wanted. */
 async function listen(headers: Record<string, string>) {
   const ending = new AbortController()
   const response = await daemons.admin('/v1/events', { headers, signal: ending.signal })
@@ -155,10 +154,10 @@ async function listen(headers: Record<string, string>) {
     }
   })().catch(() => 'it was ended')
   return {
-    next: (type: string) =>
+    next: (type: string, isWanted: (data: ServerEvent['data']) => boolean = () => true) =>
       until(
         () => {
-          const at = events.findIndex((event) => event.type === type)
+          const at = events.findIndex((event) => event.type === type && isWanted(event.data))
           return at < 0 ? false : events.splice(at, 1)[0]
         },
         () => `no ${type} came: ${JSON.stringify(events)}`,
