@@ -223,6 +223,7 @@ test('a real receiver closes, logs, stays, and continues with an honest agent', 
         socket.once('message', () => say(socket))
       })
       const logged = rig.logs.length
+      await rig.killReceiver(0)
       await rig.redirect(0, port)
       assert.equal(await promise, code, what)
       assert.ok(process.kill(rig.receivers[0]?.pid ?? 0, 0), what)

@@ -104,7 +104,8 @@ test('a full disk holds a changeset up, old files intact, until there is room; a
   await until(() => feed.all('committed').length === 2, 'the commit')
   assert.deepEqual(readFileSync(scratch.at('target/a')), big)
   const before = treeOf(feed.target)
-  execFileSync('mount', ['-o', 'remount,ro', feed.target])
+  // The commit is still being made durable, perhaps: what is open for that keeps the mount busy.
+  await until(() => spawnSync('mount', ['-o', 'remount,ro', feed.target]).status === 0, 'the mount to be idle')
   await feed.changeset([file('c', 'c'), directory('.')])
   await feed.seen('failing', ({ error }) => error?.code === 'EROFS')
   assert.deepEqual(treeOf(feed.target), before)
