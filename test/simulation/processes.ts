@@ -204,6 +204,8 @@ export class ReceiverProcess {
         hookPatterns: [],
         bootId,
         systemCalls: 'portable',
+        guard: { maxPercent: 100, minEntries: 1e9 },
+        extraneous: 'trash',
       }
       const address = { agent: 'ws://agent', token: name, trust: { fingerprint: null, ca: null, client: null } }
       const link = { root: ROOT, software: 'simulated', address }

@@ -4,7 +4,7 @@
  *
  * Knows nothing of the content of a root: a `Site` is one root that they serve. Sites come and go while daemons run.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -177,6 +177,12 @@ export class Daemons implements AsyncDisposable {
       // stderr has hints for people.
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+  }
+
+  /** A verb of a receiver, as an operator types it. @returns its exit code, and what it printed */
+  receiverVerb(number: number, ...words: string[]): { status: number | null; stdout: string; stderr: string } {
+    const config = join(this.place, this.#nameOf(number), 'receiver.yaml')
+    return spawnSync(process.execPath, [RECEIVER, ...words, '--config', config], { encoding: 'utf8' })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -27,6 +27,7 @@ export interface StatusView {
 
 export interface ReceiverRootView {
   phase: string
+  connected: boolean
   sequence: number
   trash: { batches: number; bytes: number; oldestAt: string | null }
   differences: { missing: number; changed: number; extraneous: number }

@@ -20,6 +20,13 @@ export interface TrashStatus {
 
 export type OwnerPolicy = 'preserve' | 'keep' | { user: string; group: string }
 
+/** What a first join may replace and remove without an operator's yes: less than one of the two. */
+export interface JoinGuard {
+  /** Share of the target's entries. */
+  maxPercent: number
+  minEntries: number
+}
+
 export interface DiskOptions {
   /** The root's name. */
   root: string
@@ -39,6 +46,9 @@ export interface DiskOptions {
   /** Absolute path: the place of this root's trash when it is on the target's filesystem. */
   trashDir: string
   trash: TrashLimits
+  guard: JoinGuard
+  /** What an automatic resync does, after the agent has begun a new index, with what the agent does not have. */
+  extraneous: 'report' | 'trash'
   /** /proc/sys/kernel/random/boot_id */
   bootId: string
   /** As the setting of this name. */
@@ -46,15 +56,21 @@ export interface DiskOptions {
 }
 
 export interface FirstJoin {
+  /** What is in the target, protected entries not counted. */
+  entries: number
   right: number
   missing: number
   /** Bytes of the files that are missing. */
   missingBytes: number
   differing: number
+  /** Those of `differing` whose content is replaced, or is of another kind. */
+  replaced: number
   /** Entries that go to the trash, including everything in directories among them. */
   extraneous: number
   /** The place of the trash; null: extraneous entries are deleted. */
   trash: string | null
+  /** The first of what is replaced or goes. */
+  paths: { path: string; kind: 'changed' | 'extraneous' }[]
 }
 
 /** Why one path could not be made right. */
@@ -64,7 +80,7 @@ export interface PathProblem {
   message: string
 }
 
-export type Phase = 'idle' | 'resyncing' | 'replaying' | 'live'
+export type Phase = 'idle' | 'resyncing' | 'awaiting-accept' | 'replaying' | 'live'
 
 export type DiskEvent =
   /** `ms`: from the changeset's first message until it is visible. */
@@ -117,6 +133,8 @@ export type ToDisk =
   /** Frames in the order in which they came. */
   | { type: 'frames'; frames: Frame[] }
   | { type: 'disconnected' }
+  /** An operator says yes to the first join that waits. */
+  | { type: 'accept' }
   | { type: 'close' }
 
 export type FromDisk =

@@ -245,6 +245,8 @@ export class Feed {
       trash: { keepDays: 7, maxBytes: 1_000_000 },
       bootId: 'boot-1',
       systemCalls: 'auto',
+      guard: { maxPercent: 100, minEntries: 1e9 },
+      extraneous: 'report',
       ...options,
     }
     const out = {

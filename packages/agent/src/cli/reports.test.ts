@@ -40,7 +40,7 @@ const fleet = (roots: RootAnswer[], receivers: ReceiverStatus[]) => ({
 })
 
 describe('a fleet is degraded', () => {
-  for (const state of ['offline', 'resyncing', 'replaying', 'failed'] as const) {
+  for (const state of ['offline', 'resyncing', 'replaying', 'awaiting-accept', 'failed'] as const) {
     it(`when a receiver is ${state}`, () => assert.ok(isDegraded(fleet([root()], [receiver(), receiver({ state })]))))
   }
   for (const state of ['halted', 'unavailable'] as const) {

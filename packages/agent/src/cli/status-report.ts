@@ -12,6 +12,7 @@ const RECEIVER_TONES: Record<ReceiverStatus['state'], Tone> = {
   live: 'good',
   replaying: 'warning',
   resyncing: 'warning',
+  'awaiting-accept': 'bad',
   offline: 'bad',
   failed: 'bad',
 }

@@ -40,7 +40,7 @@ const Receiver = Type.Object(
   {
     name: Name,
     root: Name,
-    state: words('offline', 'resyncing', 'replaying', 'live', 'failed'),
+    state: words('offline', 'resyncing', 'replaying', 'live', 'awaiting-accept', 'failed'),
     sequence: Count,
     durableSequence: Count,
     lag: Type.Object({ sequences: Count, seconds: Type.Number({ minimum: 0 }) }, closed),

@@ -21,6 +21,7 @@ export const PROBLEMS = {
   'unknown-receiver': { status: 404, title: 'There is no such receiver.' },
   'unknown-resync': { status: 404, title: 'There is no such resync.' },
   'method-not-allowed': { status: 405, title: 'This method is not allowed here.' },
+  'not-awaiting-accept': { status: 409, title: 'The first join of this root does not wait to be accepted.' },
   'not-halted': { status: 409, title: 'The root is not halted.' },
   'body-too-large': { status: 413, title: 'The body is too large.' },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json.' },

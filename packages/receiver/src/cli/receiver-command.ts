@@ -12,8 +12,9 @@ import {
 } from '@rootferry/host/daemon'
 import { EXIT, EXIT_CODES, errorMessage } from '@rootferry/host/machine'
 import { Command } from 'commander'
-import { readHealthAddress, readReceiverConfig } from '../config/receiver-yaml.ts'
+import { readLocalPlace, readReceiverConfig } from '../config/receiver-yaml.ts'
 import { ReceiverStatus } from '../serve/http/status-schema.ts'
+import { addAcceptCommand } from './accept-command.ts'
 import { addConfigCommand } from './config-command.ts'
 import { addJoinCommand } from './join-command.ts'
 import { statusReport } from './status-report.ts'
@@ -64,12 +65,13 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
     .option('--json', 'print the answer of GET /v1/status', false)
     .addHelpText('after', '\nEnds with 3 when a root is not live, or /readyz would say 503.')
     .action(async ({ config, json }: { config: string; json: boolean }) => {
-      const url = urlOf(readHealthAddress(config))
+      const url = urlOf(readLocalPlace(config).health)
       const status = await askDaemon({ daemon: 'the receiver', url, path: '/v1/status', answer: ReceiverStatus })
       terminal.out(json ? `${JSON.stringify(status, null, 2)}\n` : statusReport(status, new Date(), terminal))
       const isWell = status.ready && status.roots.every(({ connected, phase }) => connected && phase === 'live')
       if (!isWell) terminal.endWith(EXIT.degraded)
     })
+  addAcceptCommand(program, DEFAULT_CONFIG, terminal)
   addJoinCommand(program, DEFAULT_CONFIG, terminal)
   addConfigCommand(program, terminal, environmentToken)
   program

@@ -2,7 +2,7 @@
 
 import { type Cell, count, duration, type Page, paint, type Row, size, table } from '@rootferry/host/daemon'
 import { printable } from '@rootferry/host/machine'
-import { firstJoinLine } from '../serve/first-join.ts'
+import { awaitingText, firstJoinLine } from '../serve/first-join.ts'
 import type { ReceiverStatus, RootAnswer } from '../serve/http/status-schema.ts'
 
 export function statusReport({ roots, ready, reasons }: ReceiverStatus, now: Date, page: Page): string {
@@ -24,18 +24,25 @@ function rootRow(root: RootAnswer, now: Date): Row {
   const [problem] = problems
   const firstProblem = problem === undefined ? null : `one of its problems: ${problem.path}: ${problem.message}`
   const joining = phase === 'resyncing' && firstJoin !== null ? firstJoinLine(firstJoin) : null
+  const waiting = root.awaitsAccept ? awaitingText(root) : null
   return {
     cells: [
       { text: root.root },
-      { text: failing !== null ? 'failed' : connected ? phase : 'offline', tone: isWell ? 'good' : 'bad' },
+      { text: stateWord(root), tone: isWell ? 'good' : 'bad' },
       right(String(sequence)),
       right(lag.sequences === 0 ? '-' : count(lag.sequences)),
       { ...right(count(problems.length)), ...(problems.length === 0 ? {} : { tone: 'warning' as const }) },
       right(trash.batches === 0 ? '-' : size(trash.bytes)),
       { text: trash.oldestAt === null ? '-' : `${ago(trash.oldestAt, now)} ago` },
     ],
-    note: failing ?? lastError ?? firstProblem ?? joining,
+    note: waiting ?? failing ?? lastError ?? firstProblem ?? joining,
   }
+}
+
+function stateWord({ failing, connected, phase, awaitsAccept }: RootAnswer): string {
+  if (awaitsAccept) return 'awaiting-accept'
+  if (failing !== null) return 'failed'
+  return connected ? phase : 'offline'
 }
 
 function ago(time: string, now: Date): string {

@@ -26,6 +26,7 @@ const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
 const DEFAULT_STALE_SECONDS = 60
 const DEFAULT_HOOK_SECONDS = 60
+const DEFAULT_GUARD = { maxPercent: 10, minEntries: 100 } as const
 const DEFAULT_TRASH = { keepDays: 7, maxBytes: 10 * 1024 ** 3 } as const
 
 const closed = { additionalProperties: false } as const
@@ -112,6 +113,30 @@ const Root = Type.Object(
         closed,
       ),
     ),
+    guard: Type.Optional(
+      Type.Object(
+        {
+          maxPercent: whole(0, 100, 'percent', {
+            title:
+              'A first join waits for `rootferry-receiver accept` when it would replace or remove more than this share of the target, and more than minEntries',
+            default: DEFAULT_GUARD.maxPercent,
+          }),
+          minEntries: whole(0, 1e9, 'entries', {
+            title: 'A first join does not wait for fewer entries than this',
+            default: DEFAULT_GUARD.minEntries,
+          }),
+        },
+        closed,
+      ),
+    ),
+    extraneous: Type.Optional(
+      Type.Union([Type.Literal('report'), Type.Literal('trash')], {
+        title:
+          'What happens to entries that the agent does not have, when it has begun a new index. report: they stay, and a resync removes them',
+        description: 'report or trash',
+        default: 'report',
+      }),
+    ),
     trash: Type.Optional(
       Type.Object(
         {
@@ -191,6 +216,8 @@ export interface ReceiverRoot {
   owner: DiskOptions['owner']
   allowSetuid: boolean
   mode: string
+  guard: DiskOptions['guard']
+  extraneous: DiskOptions['extraneous']
   trash: DiskOptions['trash']
   hooks: Hook[]
 }
@@ -205,16 +232,21 @@ export interface ReceiverConfig {
   roots: ReceiverRoot[]
 }
 
+export interface LocalPlace {
+  stateDir: string
+  health: ListenAddress
+}
+
 /**
- * Where a receiver of this configuration answers for its health. `status` needs no more, and a user who asks may not be
- * able to read the token.
+ * Where a receiver of this configuration is found on this host: for verbs that need no more, because a user who asks may
+ * not be able to read the token.
  */
-export function readHealthAddress(file: string): ListenAddress {
+export function readLocalPlace(file: string): LocalPlace {
   const { value, source } = readConfigFile(file, ReceiverFile)
   const faults: string[] = []
   const health = healthAddress(value, source, faults)
   if (faults.length > 0) throw badConfiguration(faults)
-  return health
+  return { stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR), health }
 }
 
 /**
@@ -273,5 +305,7 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   if (parseModeMap(mode) === null)
     faults.push(source.fault([...at, 'mode'], `'${mode}': ${MODE_MAP_ACCEPTED} are accepted`))
   const { protect = [], allowSetuid = false } = root
-  return { name, path, protect, owner, allowSetuid, mode, trash, hooks }
+  const guard = { ...DEFAULT_GUARD, ...root.guard }
+  const { extraneous = 'report' } = root
+  return { name, path, protect, owner, allowSetuid, mode, guard, extraneous, trash, hooks }
 }

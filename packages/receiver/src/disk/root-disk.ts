@@ -129,6 +129,15 @@ export class RootDisk {
     this.#enqueue((session) => session.bytes(frame))
   }
 
+  /** An operator says yes to the first join that waits, or that will wait when the connection is back. */
+  accept(): void {
+    const { signal } = this.#closing
+    this.#queue.push(null, async () => {
+      await this.#stepsUntil(signal).untilDone(() => this.#target.acceptance.give())
+      this.#enqueue((session) => session.accepted())
+    })
+  }
+
   disconnected(): void {
     if (this.#connection === null) return
     const { session, ended } = this.#connection

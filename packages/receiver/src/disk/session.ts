@@ -19,11 +19,12 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import type { DiskEvent, Phase } from '../root-messages.ts'
+import type { DiskEvent, FirstJoin, Phase } from '../root-messages.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
 import type { Findings } from './compare/findings.ts'
-import { FIRST_LOOK, Resync, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
+import { judgeJoin } from './compare/join-guard.ts'
+import { CLOSER_LOOK, FIRST_LOOK, NEW_INDEX, Resync, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
 import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
 import { dueDebts, settlement } from './debts/settlement.ts'
@@ -69,6 +70,7 @@ export class Session {
   #cursor: number | null = null
   #head = 0
   #isLive = false
+  #isAwaitingAccept = false
 
   constructor(parts: SessionParts, greeting: Greeting) {
     this.#parts = parts
@@ -109,7 +111,13 @@ export class Session {
         await this.#listing(message, this.#welcome)
         return
       case 'resync':
-        this.#beginResync({ id: message.id, paths: message.within, check: message.check, dryRun: message.dryRun })
+        this.#beginResync({
+          id: message.id,
+          paths: message.within,
+          check: message.check,
+          dryRun: message.dryRun,
+          extraneous: 'trash',
+        })
         return
       case 'cancel-resync':
         if (this.#resync?.order.id === message.id) await this.#resync.cancel()
@@ -154,13 +162,19 @@ export class Session {
     this.#parts.welcomed()
     if (start === 'resync') {
       this.#phase('resyncing')
-      this.#resync = this.#startResync(this.#greeting.epoch === null ? FIRST_LOOK : WHOLE_TARGET)
+      this.#resync = this.#startResync(this.#firstOrder(epoch))
       return
     }
     this.#cursor = sequence
     this.#phase('replaying')
     this.#repairs.askForOwed()
     this.#checkLive()
+  }
+
+  #firstOrder(epoch: string): ResyncOrder {
+    if (this.#greeting.epoch === null) return FIRST_LOOK
+    const isNewIndex = this.#greeting.epoch !== epoch && this.#parts.target.extraneous === 'report'
+    return isNewIndex ? NEW_INDEX : WHOLE_TARGET
   }
 
   /** A replay must continue at the target's position; into another epoch it must begin from nothing. */
@@ -246,22 +260,39 @@ export class Session {
   #startResync(order: ResyncOrder): Resync {
     const { confined, removal, creation, owners, untouchable } = this.#parts.target
     const over = (findings: Findings) => {
-      if (order === FIRST_LOOK) return this.#endFirstLook(findings)
+      if (order === FIRST_LOOK || order === CLOSER_LOOK) return this.#endLook(order, findings)
       return order.id === null ? this.#endAutomatic() : this.#endOrdered(order)
     }
     const disk = { confined, removal, creation, owners, untouchable }
     return new Resync({ ...this.#parts, ...disk, repairs: this.#repairs, over }, order)
   }
 
-  /** Reports what the first join is going to do, and begins it. */
-  async #endFirstLook({ checked, missing, changed, missingBytes, leaving }: Findings): Promise<void> {
-    const { target, event } = this.#parts
-    const right = checked - missing - changed
-    const trash = target.trash.location
-    event({
-      type: 'first-join',
-      plan: { right, missing, missingBytes, differing: changed, extraneous: leaving, trash },
-    })
+  /** Reports what the first join is going to do, and begins it, or waits for an operator to accept it. */
+  async #endLook(order: ResyncOrder, findings: Findings): Promise<void> {
+    const { target, event, send } = this.#parts
+    const plan = firstJoin(findings, target.trash.location)
+    const verdict = target.acceptance.isGiven ? 'go' : judgeJoin(plan, findings.doubtful, target.guard)
+    if (verdict === 'closer' && order === FIRST_LOOK) {
+      this.#resync = this.#startResync(CLOSER_LOOK)
+      return
+    }
+    event({ type: 'first-join', plan })
+    if (verdict === 'go') {
+      this.#resync = this.#startResync(WHOLE_TARGET)
+      return
+    }
+    this.#resync = null
+    this.#isAwaitingAccept = true
+    send({ type: 'failing', error: { code: 'awaiting-accept', message: awaitingLine(plan) } })
+    this.#phase('awaiting-accept')
+  }
+
+  /** An operator has said yes. */
+  accepted(): void {
+    if (!this.#isAwaitingAccept) return
+    this.#isAwaitingAccept = false
+    this.#parts.send({ type: 'failing', error: null })
+    this.#phase('resyncing')
     this.#resync = this.#startResync(WHOLE_TARGET)
   }
 
@@ -271,7 +302,10 @@ export class Session {
     const { epoch, term, sequence } = this.#welcome
     const position = { epoch, term, sequence }
     await this.#tidy()
-    await steps.whileConnected(() => target.ledger.setPosition(position))
+    await steps.whileConnected(() => {
+      target.ledger.setPosition(position)
+      target.acceptance.settle()
+    })
     this.#resync = null
     this.#cursor = sequence
     send({ type: 'resynced', sequence })
@@ -304,4 +338,16 @@ export class Session {
   #phase(phase: Phase): void {
     this.#parts.event({ type: 'phase', phase })
   }
+}
+
+function firstJoin(findings: Findings, trash: string | null): FirstJoin {
+  const { checked, missing, changed, missingBytes, leaving, replaced, affected } = findings
+  const right = checked - missing - changed
+  const entries = right + changed + leaving
+  const figures = { entries, right, missing, missingBytes, differing: changed, replaced, extraneous: leaving }
+  return { ...figures, trash, paths: affected }
+}
+
+function awaitingLine({ entries, replaced, extraneous }: FirstJoin): string {
+  return `the first join would replace or remove ${replaced + extraneous} of ${entries} entries, and waits for an operator`
 }

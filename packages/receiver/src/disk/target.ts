@@ -22,7 +22,8 @@ import {
 } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
 import type { ModeMap } from '../mode-map.ts'
-import type { DiskOptions } from '../root-messages.ts'
+import type { DiskOptions, JoinGuard } from '../root-messages.ts'
+import { Acceptance } from './acceptance.ts'
 import { Removal } from './area/removal.ts'
 import { Trash } from './area/trash.ts'
 import { WorkArea } from './area/work-area.ts'
@@ -60,6 +61,9 @@ export interface Target {
   readonly creation: Creation
   readonly partials: PartialFiles
   readonly burst: Burst
+  readonly acceptance: Acceptance
+  readonly guard: JoinGuard
+  readonly extraneous: DiskOptions['extraneous']
   /** Whether the path still leads to the directory that was opened. */
   isInPlace(): boolean
   isEmpty(): boolean
@@ -130,6 +134,9 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     owners,
     partials: new PartialFiles(area, ledger),
     burst: new Burst(step === undefined ? parts : { ...parts, beforeStep: step }),
+    acceptance: new Acceptance(stateDir, `${dev} ${ino} ${path}`),
+    guard: options.guard,
+    extraneous: options.extraneous,
     isEmpty,
     doubtPosition: () => {
       const emptied = isEmpty()

@@ -7,6 +7,7 @@
 
 import { count, size } from '@rootferry/host/daemon'
 import type { FirstJoin } from '../root-messages.ts'
+import type { RootState } from './root-state.ts'
 
 /** One line without a line break. */
 export function firstJoinLine({ right, missing, missingBytes, differing, extraneous, trash }: FirstJoin): string {
@@ -15,5 +16,14 @@ export function firstJoinLine({ right, missing, missingBytes, differing, extrane
     `first join, by size and time: ${count(right)} entries are right, ${count(missing)} missing ` +
     `(${size(missingBytes)}), ${count(differing)} differ, ` +
     (extraneous === 0 ? 'none is extraneous' : `${count(extraneous)} extraneous ${fate}`)
+  )
+}
+
+/** Why the root waits, and what an operator can do. */
+export function awaitingText({ root, firstJoin }: Pick<RootState, 'root' | 'firstJoin'>): string {
+  const { entries, replaced, extraneous } = firstJoin ?? { entries: 0, replaced: 0, extraneous: 0 }
+  return (
+    `the first join would replace ${count(replaced)} and remove ${count(extraneous)} of the target's ${count(entries)} ` +
+    `entries, and waits: correct the path, or run rootferry-receiver accept ${root}`
   )
 }

@@ -8,6 +8,7 @@ import { type Logger, listening, VERSION } from '@rootferry/host/daemon'
 import { backoffMs, bootId, chooseSystemCalls, errorMessage, PORTABLE_CALLS, RESTARTS } from '@rootferry/host/machine'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
+import { ControlSecret } from './http/control-secret.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
 import { notReadyReason } from './http/readiness.ts'
@@ -21,6 +22,7 @@ export class Receiver {
   readonly #roots = new Map<string, Root>()
   readonly #health: HealthServer
   readonly #metrics: ReceiverMetrics
+  readonly #secret = new ControlSecret()
   readonly #bootId = bootId()
   /** Roots that could not be opened at a reload: they are tried again, less and less often. */
   readonly #refused = new Map<string, { root: ReceiverRoot; attempt: number }>()
@@ -44,6 +46,8 @@ export class Receiver {
       log,
       staleAfterSeconds,
       roots,
+      secret: this.#secret,
+      accept: (root) => this.#roots.get(root)?.accept(),
       metrics: () => this.#metrics.page.answer(),
     })
   }
@@ -59,6 +63,7 @@ export class Receiver {
     for (const root of this.#config.roots) this.#roots.set(root.name, this.#threadOf(root))
     const health = await listening('health.listen', this.#config.health, this.#health.listen(this.#config.health))
     for (const root of this.#roots.values()) await root.start()
+    this.#secret.write(this.#config.stateDir, health)
     this.#log.info({ health, roots: [...this.#roots.keys()], version: VERSION }, 'receiver is up')
   }
 

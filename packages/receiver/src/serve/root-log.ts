@@ -1,6 +1,7 @@
 /** The log line for each event of a root, or none. Pure. */
 import { printable } from '@rootferry/host/machine'
-import { firstJoinLine } from './first-join.ts'
+import type { FirstJoin } from '../root-messages.ts'
+import { awaitingText, firstJoinLine } from './first-join.ts'
 import type { RootEvent, RootState } from './root-state.ts'
 
 export interface LogLine {
@@ -16,10 +17,13 @@ export function logLine(event: RootEvent, before: RootState): LogLine | null {
       const { type: _, repair, head: __, ...details } = event
       return line('info', repair ? 'repair committed' : 'changeset committed', details)
     }
+    case 'accepted':
+      return line('warn', 'an operator accepted the first join')
     case 'phase':
+      if (event.phase === 'awaiting-accept') return line('warn', awaitingText(before), { phase: event.phase })
       return line('info', `root is ${event.phase}`, { phase: event.phase, sequence: before.sequence })
     case 'first-join':
-      return line('info', firstJoinLine(event.plan), { ...event.plan })
+      return line('info', firstJoinLine(event.plan), firstJoinDetails(event.plan))
     case 'failing':
       return event.error === null
         ? line('info', 'commits work again')
@@ -46,6 +50,12 @@ export function logLine(event: RootEvent, before: RootState): LogLine | null {
     default:
       return null
   }
+}
+
+const MOST_NAMED = 10
+
+function firstJoinDetails({ paths, ...figures }: FirstJoin): Record<string, unknown> {
+  return { ...figures, paths: paths.slice(0, MOST_NAMED).map(({ path }) => printable(path)) }
 }
 
 function line(level: LogLine['level'], message: string, details: Record<string, unknown> = {}): LogLine {

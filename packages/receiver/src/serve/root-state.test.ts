@@ -9,7 +9,17 @@ const LATER = new Date(1_000)
 const problem = (path: string, message = 'no') => ({ path, code: 'EPERM', message })
 const commit = { type: 'committed', head: 9, added: 1, changed: 1, removed: 1, bytes: 5, entries: 3, ms: 7 } as const
 const position = { epoch: 'e', term: 't', sequence: 4, durable: 3, target: 'populated', partials: [] } as const
-const plan = { right: 1, missing: 2, missingBytes: 3, differing: 4, extraneous: 5, trash: null }
+const plan = {
+  right: 1,
+  missing: 2,
+  missingBytes: 3,
+  differing: 4,
+  extraneous: 5,
+  trash: null,
+  entries: 9,
+  replaced: 1,
+  paths: [],
+}
 const status = { batches: 1, bytes: 2, oldestAt: null }
 const fresh = newRootState('shop', AT)
 
@@ -38,6 +48,11 @@ describe('an event changes', () => {
       { phase: 'idle', synced: true },
     ],
     [{ type: 'phase', phase: 'replaying' }, {}, { phase: 'replaying', synced: false }],
+    [{ type: 'phase', phase: 'awaiting-accept' }, {}, { phase: 'awaiting-accept', awaitsAccept: true }],
+    [{ type: 'phase', phase: 'idle' }, { awaitsAccept: true }, { phase: 'idle', awaitsAccept: true }],
+    [{ type: 'phase', phase: 'resyncing' }, { awaitsAccept: true }, { phase: 'resyncing', awaitsAccept: true }],
+    [{ type: 'phase', phase: 'replaying' }, { awaitsAccept: true }, { phase: 'replaying', awaitsAccept: false }],
+    [{ type: 'accepted' }, { awaitsAccept: true }, { awaitsAccept: false }],
     [{ type: 'trash', status }, {}, { trash: status }],
     [
       { type: 'differences', missing: 1, changed: 2, extraneous: 3 },

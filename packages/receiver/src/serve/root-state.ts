@@ -35,6 +35,8 @@ export interface RootState {
   readonly differences: { readonly missing: number; readonly changed: number; readonly extraneous: number }
   /** The plan of the first join, if there was one since this process started. */
   readonly firstJoin: FirstJoin | null
+  /** The first join waits for an operator; so it does while the agent is away. */
+  readonly awaitsAccept: boolean
 }
 
 export type RootEvent =
@@ -43,6 +45,8 @@ export type RootEvent =
   | { type: 'opened' }
   /** The target cannot be opened. */
   | { type: 'refused'; message: string }
+  /** An operator said yes to the first join. */
+  | { type: 'accepted' }
   | { type: 'died' }
   /** The disk thread has reported its position for a new connection. */
   | { type: 'position'; position: HelloPosition }
@@ -69,6 +73,7 @@ export function newRootState(root: string, now: Date): RootState {
     trash: { batches: 0, bytes: 0, oldestAt: null },
     differences: { missing: 0, changed: 0, extraneous: 0 },
     firstJoin: null,
+    awaitsAccept: false,
   }
 }
 
@@ -78,6 +83,8 @@ export function nextRootState(state: RootState, event: RootEvent): RootState {
       return { ...state, failing: null, problems: [] }
     case 'refused':
       return { ...state, failing: event.message }
+    case 'accepted':
+      return { ...state, awaitsAccept: false }
     case 'died':
       return { ...state, failing: state.failing ?? 'the disk thread died, and is being restarted' }
     case 'position':
@@ -105,7 +112,7 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
     case 'durable':
       return { ...state, durableSequence: event.sequence }
     case 'phase':
-      return { ...state, phase: event.phase, synced: state.synced || event.phase === 'live' }
+      return afterPhase(state, event.phase)
     case 'trash':
       return { ...state, trash: event.status }
     case 'differences':
@@ -129,6 +136,13 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
     case 'broken':
       return state
   }
+}
+
+function afterPhase(state: RootState, phase: Phase): RootState {
+  // A look that is repeated, and the time without the agent, leave the question open.
+  const staysOpen = phase === 'idle' || phase === 'resyncing'
+  const awaitsAccept = phase === 'awaiting-accept' || (staysOpen && state.awaitsAccept)
+  return { ...state, phase, synced: state.synced || phase === 'live', awaitsAccept }
 }
 
 function sum(one: RootState['differences'], other: RootState['differences']): RootState['differences'] {

@@ -76,6 +76,14 @@ export class Root {
     this.#link.renew(address)
   }
 
+  /** An operator says yes to the first join. @returns false when it does not wait for that */
+  accept(): boolean {
+    if (!this.#state.awaitsAccept) return false
+    this.#happened({ type: 'accepted' })
+    this.#tell({ type: 'accept' })
+    return true
+  }
+
   /** This root replaces one that was closed for other settings. */
   succeed(before: RootState): void {
     this.#happened({ type: 'succeeded', before })

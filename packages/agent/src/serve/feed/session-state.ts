@@ -16,6 +16,11 @@ export type Phase = 'greeting' | 'comparing' | 'feeding'
 /** A receiver that is further behind than this is not live, whatever it was before. */
 export const LIVE_LAG_SECONDS = 10
 
+/** The code by which a receiver says that its first join waits for an operator there. */
+const AWAITING_ACCEPT = 'awaiting-accept'
+
+export type ReceiverWord = 'resyncing' | 'replaying' | 'live' | 'failed' | typeof AWAITING_ACCEPT
+
 export class SessionState {
   phase: Phase = 'greeting'
   /** Everything up to here was sent, or the receiver already had it. */
@@ -120,8 +125,8 @@ export class SessionState {
    * Status word. @param behindSeconds age of the oldest change that the receiver has not committed, 0 where there is
    * none
    */
-  statusAt(head: number, behindSeconds: number): 'resyncing' | 'replaying' | 'live' | 'failed' {
-    if (this.failing !== null) return 'failed'
+  statusAt(head: number, behindSeconds: number): ReceiverWord {
+    if (this.failing !== null) return this.failing.code === AWAITING_ACCEPT ? AWAITING_ACCEPT : 'failed'
     if (this.phase !== 'feeding') return 'resyncing'
     return this.isFollowing(head) && behindSeconds <= LIVE_LAG_SECONDS ? 'live' : 'replaying'
   }

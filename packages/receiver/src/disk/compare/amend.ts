@@ -41,6 +41,8 @@ export interface AmendOrder {
   dryRun: boolean
   /** Whether all objects that go away are counted, with everything below them. */
   counts: boolean
+  /** What the agent does not have goes to the trash, or is only reported. */
+  extraneous: 'trash' | 'report'
 }
 
 export class Amend {
@@ -143,7 +145,7 @@ export class Amend {
 
   #discardOne(removable: Removable, objects: number): void {
     const { path } = removable
-    if (!this.#order.dryRun) {
+    if (!this.#order.dryRun && this.#order.extraneous === 'trash') {
       try {
         this.#keepingTime(removable.directory, () => this.#parts.removal.throwAway(removable))
         this.#events.repaired()

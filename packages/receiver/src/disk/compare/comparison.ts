@@ -46,6 +46,8 @@ export interface ComparisonEvents extends Omit<AmendEvents, 'isOutdated'> {
   checked(entries: number): void
   /** Bytes of content that are missing. */
   lacks(bytes: number): void
+  /** The content of the object is replaced. `isDoubtful`: it is a file of the right size. */
+  replaces(path: string, isDoubtful: boolean): void
   /** Must come from the agent. `digest`: of the present file, which may be right. Not called in a dry run. */
   want(path: string, size: number, digest: string | null): void
 }
@@ -244,9 +246,11 @@ export class Comparison {
       if (opened.local.entries.get(verdict.name)?.kind === 'directory') yield* this.#amend.makeWay(path)
       this.#found(path, verdict.difference)
       if (verdict.difference === 'missing') this.#events.lacks(size)
+      else this.#events.replaces(path, verdict.mayHold)
       if (!this.#order.dryRun) this.#events.want(path, size, digest)
     } else if (digest !== verdict.digest) {
       this.#found(path, 'changed')
+      this.#events.replaces(path, false)
       if (!this.#order.dryRun) this.#events.want(path, size, null)
     } else if (verdict.attributes !== null) this.#noteSet(path, this.#set(path, 'file', verdict.attributes))
   }

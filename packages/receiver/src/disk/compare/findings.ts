@@ -6,6 +6,8 @@ export type ResyncDifference = ResyncProgress['differences'][number]
 /** Differences that one resync names; further ones are only counted. */
 const MOST_NAMED = 1_000
 /** The bound of the report's text. */
+/** Affected paths that a first look names. */
+const MOST_AFFECTED = 100
 const MOST_MESSAGE = 1_000
 
 export class Findings {
@@ -17,6 +19,11 @@ export class Findings {
   missingBytes = 0
   /** Objects that go away, with everything below them; only a first look counts them. */
   leaving = 0
+  /** Files and symlinks whose content is replaced, and how many of them are files of the right size. */
+  replaced = 0
+  doubtful = 0
+  /** The first paths that are replaced or go. */
+  readonly affected: { path: string; kind: 'changed' | 'extraneous' }[] = []
   repaired = 0
   /** Bytes of content received. */
   bytes = 0
@@ -28,6 +35,11 @@ export class Findings {
   differs(path: string, kind: ResyncDifference['kind']): void {
     this[kind] += 1
     if (this.missing + this.changed + this.extraneous <= MOST_NAMED) this.#unreported.push({ path, kind })
+  }
+
+  /** The object at the path is replaced, or goes. */
+  affects(path: string, kind: 'changed' | 'extraneous'): void {
+    if (this.affected.length < MOST_AFFECTED) this.affected.push({ path, kind })
   }
 
   /** A path could not be repaired, or not be looked at. */

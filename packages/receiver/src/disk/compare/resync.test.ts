@@ -341,6 +341,13 @@ test('a first join tells by size and time how much it is going to do, and has do
   // content.
   const trash = scratch.at('state/trash')
   assert.deepEqual(plan, {
+    entries: listed - 4 + 2 + 5,
+    replaced: 2,
+    paths: [
+      { path: 'link', kind: 'changed' },
+      { path: 'unknown', kind: 'extraneous' },
+      { path: 'app/f1', kind: 'changed' },
+    ],
     right: listed - ['app/f0', 'app/f1', 'app/f2', 'link'].length,
     missing: 1,
     missingBytes: 9,

@@ -24,6 +24,8 @@ import type { Check } from './reconcile.ts'
 /** Long enough to make progress, short enough not to delay a change. */
 const STEP_MS = 15
 const REPORT_MS = 250
+/** Extraneous paths that the log names. */
+const MOST_LEFT = 10
 
 export interface ResyncOrder {
   /** The agent's id of it; null: automatic, and as a dry run the first look before that. */
@@ -31,12 +33,25 @@ export interface ResyncOrder {
   paths: readonly string[]
   check: Check
   dryRun: boolean
+  /** `report`: what the agent does not have stays. */
+  extraneous: 'trash' | 'report'
 }
 
-/** Finds out how much a first join will do, by size and time alone, before it does anything. */
-export const FIRST_LOOK: ResyncOrder = { id: null, paths: [ROOT_PATH], check: 'metadata', dryRun: true }
+const WHOLE = { id: null, paths: [ROOT_PATH], extraneous: 'trash' } as const
 
-export const WHOLE_TARGET: ResyncOrder = { id: null, paths: [ROOT_PATH], check: 'strict', dryRun: false }
+/** Finds out how much a first join will do, by size and time alone, before it does anything. */
+export const FIRST_LOOK: ResyncOrder = { ...WHOLE, check: 'metadata', dryRun: true }
+/** The same by content, as far as the agent knows digests. */
+export const CLOSER_LOOK: ResyncOrder = { ...WHOLE, check: 'content', dryRun: true }
+
+export const WHOLE_TARGET: ResyncOrder = { ...WHOLE, check: 'strict', dryRun: false }
+/** After the agent has begun a new index: what is extraneous may be content of this host that the old index allowed. */
+export const NEW_INDEX: ResyncOrder = { ...WHOLE_TARGET, extraneous: 'report' }
+
+/** Whether nothing is changed, and nothing is reported but the sum. */
+function isLook(order: ResyncOrder): boolean {
+  return order === FIRST_LOOK || order === CLOSER_LOOK
+}
 
 export interface ResyncParts extends ComparisonParts {
   repairs: Repairs
@@ -127,23 +142,31 @@ export class Resync {
     const isDone = this.#next === null && this.#request === null && !hasWork && this.#wanted.size === 0
     if (!isDone) return this.#reportSometimes()
     this.#isOver = true
-    if (this.order !== FIRST_LOOK) this.#close()
+    if (!isLook(this.order)) this.#close()
     await this.#parts.over(this.#findings)
   }
 
   #newComparison(): Comparison {
     const { repairs, problems } = this.#parts
     const findings = this.#findings
-    const { check, dryRun } = this.order
-    const counts = this.order === FIRST_LOOK
+    const { check, dryRun, extraneous } = this.order
+    const counts = isLook(this.order)
     return new Comparison(
       this.#parts,
-      { check, dryRun, counts },
+      { check, dryRun, counts, extraneous },
       {
         checked: (entries) => {
           findings.checked += entries
         },
-        found: (path, kind) => findings.differs(path, kind),
+        found: (path, kind) => {
+          findings.differs(path, kind)
+          if (kind === 'extraneous') findings.affects(path, kind)
+        },
+        replaces: (path, isDoubtful) => {
+          findings.replaced += 1
+          if (isDoubtful) findings.doubtful += 1
+          findings.affects(path, 'changed')
+        },
         lacks: (bytes) => {
           findings.missingBytes += bytes
         },
@@ -213,6 +236,19 @@ export class Resync {
     const outcome = this.#outcome()
     const details = { outcome, check, isDryRun: dryRun, ...counts, error: error === null ? null : printable(error) }
     this.#parts.event({ type: 'log', level: 'info', message: 'resync is over', details })
+    if (this.order.extraneous === 'report' && this.#findings.extraneous > 0) this.#tellOfLeft()
+  }
+
+  #tellOfLeft(): void {
+    const { extraneous, affected } = this.#findings
+    const paths = affected.filter(({ kind }) => kind === 'extraneous').map(({ path }) => printable(path))
+    const message = 'the agent has begun a new index, and what it does not have was left in place: a resync removes it'
+    this.#parts.event({
+      type: 'log',
+      level: 'warn',
+      message,
+      details: { extraneous, paths: paths.slice(0, MOST_LEFT) },
+    })
   }
 
   #outcome(): Exclude<ResyncProgress['state'], 'running'> {
@@ -221,7 +257,7 @@ export class Resync {
   }
 
   #reportSometimes(): void {
-    if (this.order === FIRST_LOOK) return
+    if (isLook(this.order)) return
     if (this.#parts.now() - this.#reportedAt >= REPORT_MS || this.#findings.hasUnreported) this.#report(false)
   }
 

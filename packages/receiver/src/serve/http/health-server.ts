@@ -1,6 +1,7 @@
 /**
  * The receiver's health listener: for load balancers, probes and scrapers. Tells what is true on this host, asks no
- * other, and needs no token: it belongs on loopback or a private network.
+ * other, and needs no token: it belongs on loopback or a private network. What changes something needs the secret that
+ * the receiver leaves in its stateDir.
  */
 import {
   ConnectionBound,
@@ -12,6 +13,7 @@ import {
 } from '@rootferry/host/daemon'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { RootState } from '../root-state.ts'
+import type { ControlSecret } from './control-secret.ts'
 import { notReadyReason } from './readiness.ts'
 import type { ReceiverStatus, RootAnswer } from './status-schema.ts'
 
@@ -21,6 +23,9 @@ export interface HealthServerParts {
   log: Logger
   staleAfterSeconds(): number
   roots(): RootState[]
+  secret: ControlSecret
+  /** @returns false when its first join does not wait; undefined: there is no such root */
+  accept(root: string): boolean | undefined
   metrics(): Promise<{ contentType: string; text: string }>
 }
 
@@ -43,6 +48,14 @@ export class HealthServer {
       throw new HttpProblem('not-ready', reasons.join('; '))
     })
     this.#http.get('/v1/status', () => this.#status())
+    this.#http.post<{ Params: { root: string } }>('/v1/roots/:root/accept', ({ headers, params }) => {
+      if (!parts.secret.isShownBy(headers.authorization))
+        throw new HttpProblem('unauthorized', 'the token in control.json of the stateDir is needed')
+      const accepted = parts.accept(params.root)
+      if (accepted === undefined) throw new HttpProblem('unknown-root', `there is no root '${params.root}'`)
+      if (!accepted) throw new HttpProblem('not-awaiting-accept', `the first join of ${params.root} does not wait`)
+      return { accepted: params.root }
+    })
     this.#http.get('/metrics', async (_request, reply) => {
       const { contentType, text } = await parts.metrics()
       return reply.type(contentType).send(text)

@@ -82,6 +82,7 @@ export class ReceiverMetrics {
       gauges.ready.set({ root }, Number(this.#isReady(state)))
       gauges.connected.set({ root }, Number(state.connected))
       gauges.live.set({ root }, Number(state.phase === 'live'))
+      gauges.awaitingAccept.set({ root }, Number(state.awaitsAccept))
       gauges.failing.set({ root }, Number(state.failing !== null))
       gauges.sequence.set({ root }, state.sequence)
       gauges.durableSequence.set({ root }, state.durableSequence)
@@ -99,6 +100,7 @@ function rootGauges(registers: MetricsPage['registry'][]) {
     ready: gauge('root_ready', '1 when a load balancer may send visitors, as /readyz has it'),
     connected: gauge('connected', '1 when connected to the agent'),
     live: gauge('live', '1 when connected and caught up'),
+    awaitingAccept: gauge('root_awaiting_accept', '1 while the first join waits for an operator to accept it'),
     failing: gauge('commit_failing', '1 when nothing can be committed'),
     sequence: gauge('root_sequence', 'The sequence that is committed'),
     durableSequence: gauge('root_durable_sequence', 'The sequence that is synced to disk'),

@@ -23,6 +23,7 @@ const live: RootState = {
   trash: { batches: 0, bytes: 0, oldestAt: null },
   differences: { missing: 0, changed: 0, extraneous: 0 },
   firstJoin: null,
+  awaitsAccept: false,
 }
 
 describe('a root is ready', () => {
@@ -41,6 +42,11 @@ describe('a root is not ready', () => {
   const CASES: [what: string, change: Partial<RootState>, reason: RegExp][] = [
     ['before its first sync is complete', { synced: false, phase: 'replaying' }, /^shop: the first sync/],
     ['when it cannot commit', { failing: 'ENOSPC: no space' }, /^shop: ENOSPC/],
+    [
+      'while its first join waits to be accepted',
+      { synced: false, awaitsAccept: true },
+      /rootferry-receiver accept shop$/,
+    ],
     ['while it is compared as a whole', { phase: 'resyncing' }, /^shop: a resync/],
     ['too long after its connection was lost', { connected: false, disconnectedAt: secondsAgo(60) }, /for 60 s$/],
   ]

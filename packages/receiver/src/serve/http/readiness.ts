@@ -1,8 +1,10 @@
 /** Pure decision: may a load balancer send visitors to this root? */
+import { awaitingText } from '../first-join.ts'
 import type { RootState } from '../root-state.ts'
 
 /** @returns the reason why it may not, or null when it may */
 export function notReadyReason(root: RootState, staleAfterSeconds: number, now: Date): string | null {
+  if (root.awaitsAccept) return `${root.root}: ${awaitingText(root)}`
   if (root.failing !== null) return `${root.root}: ${root.failing}`
   if (!root.synced) return `${root.root}: the first sync is not complete`
   if (root.phase === 'resyncing') return `${root.root}: a resync is under way`

@@ -8,7 +8,7 @@ const Count = Type.Integer({ minimum: 0 })
 const Root = Type.Object(
   {
     root: Type.String(),
-    phase: Type.Enum(['idle', 'resyncing', 'replaying', 'live']),
+    phase: Type.Enum(['idle', 'resyncing', 'awaiting-accept', 'replaying', 'live']),
     connected: Type.Boolean(),
     disconnectedAt: OrNull(Type.String()),
     synced: Type.Boolean(),
@@ -21,15 +21,19 @@ const Root = Type.Object(
     problems: Type.Array(Type.Object({ path: Type.String(), code: Type.String(), message: Type.String() }, closed)),
     trash: Type.Object({ batches: Count, bytes: Count, oldestAt: OrNull(Type.String()) }, closed),
     differences: Type.Object({ missing: Count, changed: Count, extraneous: Count }, closed),
+    awaitsAccept: Type.Boolean(),
     firstJoin: OrNull(
       Type.Object(
         {
+          entries: Count,
           right: Count,
           missing: Count,
           missingBytes: Count,
           differing: Count,
+          replaced: Count,
           extraneous: Count,
           trash: OrNull(Type.String()),
+          paths: Type.Array(Type.Object({ path: Type.String(), kind: Type.Enum(['changed', 'extraneous']) }, closed)),
         },
         closed,
       ),
