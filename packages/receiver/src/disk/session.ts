@@ -19,12 +19,12 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import type { DiskEvent, FirstJoin, Phase } from '../root-messages.ts'
+import type { DiskEvent, Phase } from '../root-messages.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
 import type { Findings } from './compare/findings.ts'
-import { judgeJoin } from './compare/join-guard.ts'
-import { CLOSER_LOOK, FIRST_LOOK, NEW_INDEX, Resync, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
+import { JoinQuestion } from './compare/join-question.ts'
+import { FIRST_LOOK, isLook, NEW_INDEX, Resync, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
 import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
 import { dueDebts, settlement } from './debts/settlement.ts'
@@ -64,19 +64,20 @@ export class Session {
   readonly #greeting: Greeting
   readonly #intake: Intake
   readonly #repairs: Repairs
+  readonly #join: JoinQuestion
   #welcome: Welcome | null = null
   #resync: Resync | null = null
   /** Where the next changeset must begin; null during an automatic resync. */
   #cursor: number | null = null
   #head = 0
   #isLive = false
-  #isAwaitingAccept = false
 
   constructor(parts: SessionParts, greeting: Greeting) {
     this.#parts = parts
     this.#greeting = greeting
     this.#intake = new Intake({ ...parts, disk: parts.target })
     const { ledger, untouchable } = parts.target
+    this.#join = new JoinQuestion({ ...parts.target, ...parts })
     this.#repairs = new Repairs({ ...parts, ledger, untouchable })
   }
 
@@ -145,7 +146,7 @@ export class Session {
     const { ledger, untouchable, partials } = target
     const { epoch, term, sequence, head, filter, start } = welcome
     if (head < sequence) throw new ProtocolError('unexpected-message', 'a welcome beyond the head')
-    if (start === 'replay') this.#checkReplay(welcome)
+    if (start === 'replay') checkReplay(this.#greeting, welcome)
     this.#welcome = welcome
     this.#head = head
     await steps.whileConnected(() => {
@@ -162,30 +163,13 @@ export class Session {
     this.#parts.welcomed()
     if (start === 'resync') {
       this.#phase('resyncing')
-      this.#resync = this.#startResync(this.#firstOrder(epoch))
+      this.#resync = this.#startResync(firstOrder(this.#greeting.epoch, epoch, target.extraneous))
       return
     }
     this.#cursor = sequence
     this.#phase('replaying')
     this.#repairs.askForOwed()
     this.#checkLive()
-  }
-
-  #firstOrder(epoch: string): ResyncOrder {
-    if (this.#greeting.epoch === null) return FIRST_LOOK
-    const isNewIndex = this.#greeting.epoch !== epoch && this.#parts.target.extraneous === 'report'
-    return isNewIndex ? NEW_INDEX : WHOLE_TARGET
-  }
-
-  /** A replay must continue at the target's position; into another epoch it must begin from nothing. */
-  #checkReplay({ epoch, sequence }: Welcome): void {
-    const { epoch: ours, sequence: reached, target } = this.#greeting
-    const goesOn = epoch === ours ? sequence === reached : target === 'empty' && sequence === 0
-    if (!goesOn)
-      throw new ProtocolError(
-        'unexpected-message',
-        `a replay from ${sequence} does not start at the position of this target`,
-      )
   }
 
   #beginChangeset(header: Changeset, { epoch }: Welcome): void {
@@ -260,40 +244,22 @@ export class Session {
   #startResync(order: ResyncOrder): Resync {
     const { confined, removal, creation, owners, untouchable } = this.#parts.target
     const over = (findings: Findings) => {
-      if (order === FIRST_LOOK || order === CLOSER_LOOK) return this.#endLook(order, findings)
+      if (isLook(order)) return this.#endLook(order, findings)
       return order.id === null ? this.#endAutomatic() : this.#endOrdered(order)
     }
     const disk = { confined, removal, creation, owners, untouchable }
     return new Resync({ ...this.#parts, ...disk, repairs: this.#repairs, over }, order)
   }
 
-  /** Reports what the first join is going to do, and begins it, or waits for an operator to accept it. */
-  async #endLook(order: ResyncOrder, findings: Findings): Promise<void> {
-    const { target, event, send } = this.#parts
-    const plan = firstJoin(findings, target.trash.location)
-    const verdict = target.acceptance.isGiven ? 'go' : judgeJoin(plan, findings.doubtful, target.guard)
-    if (verdict === 'closer' && order === FIRST_LOOK) {
-      this.#resync = this.#startResync(CLOSER_LOOK)
-      return
-    }
-    event({ type: 'first-join', plan })
-    if (verdict === 'go') {
-      this.#resync = this.#startResync(WHOLE_TARGET)
-      return
-    }
-    this.#resync = null
-    this.#isAwaitingAccept = true
-    send({ type: 'failing', error: { code: 'awaiting-accept', message: awaitingLine(plan) } })
-    this.#phase('awaiting-accept')
+  /** An operator has said yes to the first join. */
+  accepted(): void {
+    const order = this.#join.accepted()
+    if (order !== null) this.#resync = this.#startResync(order)
   }
 
-  /** An operator has said yes. */
-  accepted(): void {
-    if (!this.#isAwaitingAccept) return
-    this.#isAwaitingAccept = false
-    this.#parts.send({ type: 'failing', error: null })
-    this.#phase('resyncing')
-    this.#resync = this.#startResync(WHOLE_TARGET)
+  async #endLook(look: ResyncOrder, findings: Findings): Promise<void> {
+    const order = this.#join.decide(look, findings)
+    this.#resync = order === null ? null : this.#startResync(order)
   }
 
   async #endAutomatic(): Promise<void> {
@@ -323,9 +289,8 @@ export class Session {
 
   /** Unless something is staged that will be needed. */
   async #tidy(): Promise<void> {
-    const { target, steps } = this.#parts
-    if (this.#intake.changeset === null)
-      await steps.whileConnected(() => target.area.tidy(target.partials.stagedNames()))
+    const { area, partials } = this.#parts.target
+    if (this.#intake.changeset === null) await this.#parts.steps.whileConnected(() => area.tidy(partials.stagedNames()))
   }
 
   #checkLive(): void {
@@ -340,14 +305,14 @@ export class Session {
   }
 }
 
-function firstJoin(findings: Findings, trash: string | null): FirstJoin {
-  const { checked, missing, changed, missingBytes, leaving, replaced, affected } = findings
-  const right = checked - missing - changed
-  const entries = right + changed + leaving
-  const figures = { entries, right, missing, missingBytes, differing: changed, replaced, extraneous: leaving }
-  return { ...figures, trash, paths: affected }
+/** @param known the epoch that the target followed, null: none */
+function firstOrder(known: string | null, epoch: string, extraneous: Target['extraneous']): ResyncOrder {
+  if (known === null) return FIRST_LOOK
+  return known !== epoch && extraneous === 'report' ? NEW_INDEX : WHOLE_TARGET
 }
 
-function awaitingLine({ entries, replaced, extraneous }: FirstJoin): string {
-  return `the first join would replace or remove ${replaced + extraneous} of ${entries} entries, and waits for an operator`
+/** A replay must continue at the target's position; into another epoch it must begin from nothing. */
+function checkReplay({ epoch: ours, sequence: reached, target }: Greeting, { epoch, sequence }: Welcome): void {
+  const goesOn = epoch === ours ? sequence === reached : target === 'empty' && sequence === 0
+  if (!goesOn) throw new ProtocolError('unexpected-message', `a replay from ${sequence} does not start where we are`)
 }

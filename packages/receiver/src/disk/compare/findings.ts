@@ -10,20 +10,29 @@ const MOST_NAMED = 1_000
 const MOST_AFFECTED = 100
 const MOST_MESSAGE = 1_000
 
-export class Findings {
-  checked = 0
-  missing = 0
-  changed = 0
-  extraneous = 0
+export class Look {
   /** Bytes of missing files. */
   missingBytes = 0
-  /** Objects that go away, with everything below them; only a first look counts them. */
+  /** Objects that go away, with everything below them. */
   leaving = 0
   /** Files and symlinks whose content is replaced, and how many of them are files of the right size. */
   replaced = 0
   doubtful = 0
   /** The first paths that are replaced or go. */
   readonly affected: { path: string; kind: 'changed' | 'extraneous' }[] = []
+
+  affects(path: string, kind: 'changed' | 'extraneous'): void {
+    if (this.affected.length < MOST_AFFECTED) this.affected.push({ path, kind })
+  }
+}
+
+export class Findings {
+  checked = 0
+  missing = 0
+  changed = 0
+  extraneous = 0
+  /** What only a look before a first join asks for. */
+  readonly look = new Look()
   repaired = 0
   /** Bytes of content received. */
   bytes = 0
@@ -35,11 +44,6 @@ export class Findings {
   differs(path: string, kind: ResyncDifference['kind']): void {
     this[kind] += 1
     if (this.missing + this.changed + this.extraneous <= MOST_NAMED) this.#unreported.push({ path, kind })
-  }
-
-  /** The object at the path is replaced, or goes. */
-  affects(path: string, kind: 'changed' | 'extraneous'): void {
-    if (this.affected.length < MOST_AFFECTED) this.affected.push({ path, kind })
   }
 
   /** A path could not be repaired, or not be looked at. */

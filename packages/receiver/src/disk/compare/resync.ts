@@ -49,7 +49,7 @@ export const WHOLE_TARGET: ResyncOrder = { ...WHOLE, check: 'strict', dryRun: fa
 export const NEW_INDEX: ResyncOrder = { ...WHOLE_TARGET, extraneous: 'report' }
 
 /** Whether nothing is changed, and nothing is reported but the sum. */
-function isLook(order: ResyncOrder): boolean {
+export function isLook(order: ResyncOrder): boolean {
   return order === FIRST_LOOK || order === CLOSER_LOOK
 }
 
@@ -160,18 +160,18 @@ export class Resync {
         },
         found: (path, kind) => {
           findings.differs(path, kind)
-          if (kind === 'extraneous') findings.affects(path, kind)
+          if (kind === 'extraneous') findings.look.affects(path, kind)
         },
         replaces: (path, isDoubtful) => {
-          findings.replaced += 1
-          if (isDoubtful) findings.doubtful += 1
-          findings.affects(path, 'changed')
+          findings.look.replaced += 1
+          if (isDoubtful) findings.look.doubtful += 1
+          findings.look.affects(path, 'changed')
         },
         lacks: (bytes) => {
-          findings.missingBytes += bytes
+          findings.look.missingBytes += bytes
         },
         leaves: (objects) => {
-          findings.leaving += objects
+          findings.look.leaving += objects
         },
         want: (path, size, digest) => {
           this.#wanted.add(path)
@@ -240,8 +240,8 @@ export class Resync {
   }
 
   #tellOfLeft(): void {
-    const { extraneous, affected } = this.#findings
-    const paths = affected.filter(({ kind }) => kind === 'extraneous').map(({ path }) => printable(path))
+    const { extraneous, look } = this.#findings
+    const paths = look.affected.filter(({ kind }) => kind === 'extraneous').map(({ path }) => printable(path))
     const message = 'the agent has begun a new index, and what it does not have was left in place: a resync removes it'
     this.#parts.event({
       type: 'log',
