@@ -314,5 +314,9 @@ function firstOrder(known: string | null, epoch: string, extraneous: Target['ext
 /** A replay must continue at the target's position; into another epoch it must begin from nothing. */
 function checkReplay({ epoch: ours, sequence: reached, target }: Greeting, { epoch, sequence }: Welcome): void {
   const goesOn = epoch === ours ? sequence === reached : target === 'empty' && sequence === 0
-  if (!goesOn) throw new ProtocolError('unexpected-message', `a replay from ${sequence} does not start where we are`)
+  if (!goesOn)
+    throw new ProtocolError(
+      'unexpected-message',
+      `a replay from ${sequence} does not start at the position of this target`,
+    )
 }
