@@ -50,7 +50,18 @@ export function portableCalls(): SystemCalls {
 }
 
 /** `calls` is null when libc cannot be used, and `fault` is the reason. */
-export function libcCalls(): { calls: SystemCalls; fault: null } | { calls: null; fault: string } {
+type LibcAnswer = { calls: SystemCalls; fault: null } | { calls: null; fault: string }
+
+/** Of this thread. */
+let known: LibcAnswer | null = null
+
+/** The same answer in every call of a thread. */
+export function libcCalls(): LibcAnswer {
+  known ??= openLibc()
+  return known
+}
+
+function openLibc(): LibcAnswer {
   if (!ARCHITECTURES.has(arch()) || endianness() !== 'LE') return { calls: null, fault: `not made for ${arch()}` }
   const { ffi, fault } = loadFfi()
   if (ffi === null) return { calls: null, fault }
