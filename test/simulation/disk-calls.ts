@@ -15,7 +15,7 @@ import {
   text,
   UMASK,
 } from './disk-paths.ts'
-import { type Attributes, SimulatedStats } from './inode.ts'
+import { type Attributes, SimulatedBigStats, SimulatedStats } from './inode.ts'
 
 export { constants } from 'node:fs'
 export * from './disk-files.ts'
@@ -40,8 +40,13 @@ export function statSync(path: PathLike, options?: { throwIfNoEntry?: boolean })
   return stat(path, true, options)
 }
 
-export function lstatSync(path: PathLike, options?: { throwIfNoEntry?: boolean }): SimulatedStats | undefined {
-  return stat(path, false, options)
+type StatOptions = { throwIfNoEntry?: boolean; bigint?: boolean }
+
+export function lstatSync(path: PathLike, options: StatOptions & { bigint: true }): SimulatedBigStats | undefined
+export function lstatSync(path: PathLike, options?: { throwIfNoEntry?: boolean }): SimulatedStats | undefined
+export function lstatSync(path: PathLike, options: StatOptions = {}): SimulatedStats | SimulatedBigStats | undefined {
+  const stats = stat(path, false, options)
+  return stats !== undefined && options.bigint === true ? new SimulatedBigStats(stats) : stats
 }
 
 export function existsSync(path: PathLike): boolean {
@@ -57,10 +62,12 @@ export function statfsSync(): { type: number } {
   return { type: EXT4 }
 }
 
-export function readlinkSync(path: PathLike): string {
+export function readlinkSync(path: PathLike): string
+export function readlinkSync(path: PathLike, options: { encoding: 'buffer' }): Buffer
+export function readlinkSync(path: PathLike, options?: { encoding: 'buffer' }): string | Buffer {
   const inode = inodeAt(enterCall('reads', 'readlink', path), path, 'readlink', false)
   if (inode.kind !== 'symlink') throw fault('EINVAL', 'readlink', path)
-  return inode.target
+  return options === undefined ? inode.target : Buffer.from(inode.target)
 }
 
 export function realpathSync(path: PathLike): string {

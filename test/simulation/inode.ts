@@ -102,3 +102,35 @@ export class SimulatedStats {
     return false
   }
 }
+
+/** The fields of node:fs's BigIntStats that are used. */
+export class SimulatedBigStats {
+  readonly dev: bigint
+  readonly ino: bigint
+  readonly mode: bigint
+  readonly nlink: bigint
+  readonly uid: bigint
+  readonly gid: bigint
+  readonly size: bigint
+  readonly blocks = 0n
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  readonly birthtimeNs: bigint
+
+  constructor(stats: SimulatedStats) {
+    this.dev = BigInt(stats.dev)
+    this.ino = BigInt(stats.ino)
+    this.mode = BigInt(stats.mode)
+    this.nlink = BigInt(stats.nlink)
+    this.uid = BigInt(stats.uid)
+    this.gid = BigInt(stats.gid)
+    this.size = BigInt(stats.size)
+    this.mtimeNs = nanoseconds(stats.mtimeMs)
+    this.ctimeNs = nanoseconds(stats.ctimeMs)
+    this.birthtimeNs = nanoseconds(stats.birthtimeMs)
+  }
+}
+
+function nanoseconds(milliseconds: number): bigint {
+  return BigInt(Math.round(milliseconds * 1_000)) * 1_000n
+}

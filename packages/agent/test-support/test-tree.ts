@@ -2,7 +2,7 @@
 import { lstatSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ConfinedDirectories } from '@rootferry/host/machine'
+import { ConfinedDirectories, chooseSystemCalls } from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
 import { EntryIndex } from '../src/root/index/entry-index.ts'
 import { openIndexDatabase } from '../src/root/index/index-schema.ts'
@@ -30,7 +30,7 @@ export class TestTree implements Disposable {
 
   constructor(root: string, exclude: readonly string[] = []) {
     this.root = root
-    this.directories = new ConfinedDirectories(root)
+    this.directories = new ConfinedDirectories(root, 'followed', chooseSystemCalls('auto').calls.paths)
     this.index = this.openIndex('first')
     this.scanner = new Scanner({
       directories: this.directories,

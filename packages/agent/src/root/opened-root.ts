@@ -3,7 +3,14 @@
  * them and ends them in order; decides nothing.
  */
 import { realpathSync, statfsSync } from 'node:fs'
-import { type Accounts, Borders, ConfinedDirectories, chooseSystemCalls, RootLock } from '@rootferry/host/machine'
+import {
+  type Accounts,
+  Borders,
+  ConfinedDirectories,
+  chooseSystemCalls,
+  RootLock,
+  type WatchCalls,
+} from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
 import type { RootOptions } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
@@ -53,9 +60,10 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
   const lock = new RootLock(path, { role: 'agent', systemCalls, warn })
   let directories: ConfinedDirectories | null = null
   try {
-    directories = new ConfinedDirectories(path)
+    const { calls } = chooseSystemCalls(systemCalls)
+    directories = new ConfinedDirectories(path, 'followed', calls.paths)
     const filter = new PathFilter(exclude)
-    const watcher = makeWatcher(options, filter, parts)
+    const watcher = makeWatcher(options, filter, calls.watches, parts)
     const scanner = new Scanner({ directories, index, filter, problems, watcher, scans, nowMs: Date.now })
     const turn = new Turn(directories)
     const packer = new Packer({ directories, index, accounts, scans, turn, nowMs: Date.now })
@@ -86,12 +94,15 @@ function bordersOf(path: string, index: EntryIndex): KnownBorders {
   })
 }
 
-function makeWatcher(options: RootOptions, filter: PathFilter, { index, scans, watching }: OpenedRootParts): Watcher {
-  const { path, watch } = options
+function makeWatcher(
+  { path, watch }: RootOptions,
+  filter: PathFilter,
+  watches: WatchCalls | null,
+  { index, scans, watching }: OpenedRootParts,
+): Watcher {
   const known = index.totals.files + index.totals.directories
   const entries = known > 0 ? known : countEntries(path, MOST_CHOKIDAR_ENTRIES + 1)
   const backend = chooseBackend(watch.backend, entries, statfsSync(path).type)
   const events = { ...watching, hint: (hint: Hint) => scans.hint(hint) }
-  const { calls } = chooseSystemCalls(options.systemCalls)
-  return createWatcher(backend, { rootPath: path, filter, pollMs: POLL_MS }, events, calls.watches)
+  return createWatcher(backend, { rootPath: path, filter, pollMs: POLL_MS }, events, watches)
 }

@@ -12,6 +12,8 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { descriptorLimit } from './descriptor-limit.ts'
+import { PortablePaths } from './libc/portable-paths.ts'
+import type { Name, PathCalls, Status } from './libc/system-calls.ts'
 import { O_PATH } from './open-flags.ts'
 
 /** With O_PATH a path can lead through an unreadable directory. */
@@ -22,6 +24,7 @@ const MOST_OPEN = Math.max(8, Math.min(256, Math.floor(descriptorLimit() / 8)))
 export class ConfinedDirectories implements Disposable {
   readonly rootPath: string
   readonly #root: number
+  readonly #paths: PathCalls
   /** Least recently used first. */
   readonly #open = new Map<string, number>()
 
@@ -29,10 +32,12 @@ export class ConfinedDirectories implements Disposable {
    * @param rootPath absolute path of the root
    * @param link whether a symlink at `rootPath`, and only there, is followed: yes for a path from an operator, no for a
    * place that others may have written to
+   * @param paths the implementation that makes the calls of this class
    * @throws the system error when the root is missing or not a directory
    */
-  constructor(rootPath: string, link: 'followed' | 'refused' = 'followed') {
+  constructor(rootPath: string, link: 'followed' | 'refused' = 'followed', paths: PathCalls = new PortablePaths()) {
     this.rootPath = rootPath
+    this.#paths = paths
     this.#root = openSync(rootPath, link === 'followed' ? O_PATH | constants.O_DIRECTORY : OPEN_FLAGS)
   }
 
@@ -58,6 +63,19 @@ export class ConfinedDirectories implements Disposable {
   /** Path of the directory itself, for readdir and watching; it must be a real directory. */
   locateDirectory(directory: string): string {
     return `/proc/self/fd/${this.#descriptor(directory)}`
+  }
+
+  /**
+   * Status of the child `name` of `directory`; null when nothing is there.
+   * @throws as `locate` does, and the system error
+   */
+  statusIn(directory: string, name: string): Status | null {
+    return this.#paths.statusIfAny(this.#descriptor(directory), name)
+  }
+
+  /** Target of the symlink `name` in `directory`; bytes when they are not valid UTF-8. */
+  readLinkIn(directory: string, name: string): Name {
+    return this.#paths.readLink(this.#descriptor(directory), name)
   }
 
   /** Forgets a directory that was removed or replaced, and everything below it. */

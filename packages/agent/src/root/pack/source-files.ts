@@ -26,7 +26,7 @@ export class SourceFiles {
   /** The file at the row's path now, if it is a file of the row's size. */
   look(row: IndexedEntry): Observation | null {
     const { directories, nowMs } = this.#parts
-    const look = attempt(row.path, () => lookAt(directories.locate(row.path), nowMs()))
+    const look = attempt(row.path, () => lookAt(directories, row.path, nowMs()))
     if ('fault' in look || look.found !== 'entry') return null
     const { observation } = look
     return observation.kind === 'file' && observation.size === row.size ? observation : null

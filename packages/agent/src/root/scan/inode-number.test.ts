@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { lstatSync } from 'node:fs'
 import { test } from 'node:test'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
-import { foldInode, withExactInode } from './inode-number.ts'
+import { foldInode, inodeNumber, withExactInode } from './inode-number.ts'
 import { observe } from './observe.ts'
 
 const LARGE = [2n ** 53n, 2n ** 53n + 1n, 2n ** 60n + 1n, 2n ** 60n + 2n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 64n - 1n]
@@ -12,6 +12,8 @@ test('neighbours beyond doubles stay different, and a number that a double holds
   const folded = LARGE.map(foldInode)
   assert.equal(new Set(folded).size, LARGE.length)
   assert.ok(folded.every((inode) => Number.isSafeInteger(inode) && inode >= 0))
+  assert.deepEqual(LARGE.map(inodeNumber), folded)
+  assert.equal(inodeNumber(2n ** 53n - 1n), 2 ** 53 - 1)
   const stats = lstatSync('.')
   const { ino } = stats
   assert.equal(withExactInode(stats, () => assert.fail('is exact already')).ino, ino)

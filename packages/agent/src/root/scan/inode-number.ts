@@ -12,6 +12,12 @@ export function withExactInode(stats: Stats, exactly: () => bigint): Stats {
   return stats
 }
 
+/** The number itself where a double holds it. */
+export function inodeNumber(inode: bigint): number {
+  const number = Number(inode)
+  return Number.isSafeInteger(number) ? number : foldInode(inode)
+}
+
 /**
  * A number that a double holds: the high bits, in which filesystems put layers and bricks, are laid over the low ones.
  * Numbers that differ in their low 53 bits alone, as those of neighbours do, stay different.

@@ -5,15 +5,29 @@
  * write could leave the very same times (git calls such entries racily clean), so the next look will read the file.
  */
 
-import { lstatSync, readlinkSync, type Stats } from 'node:fs'
-import { errorCode, plainMessage } from '@rootferry/host/machine'
-import { type EntryKind, type MatchedKind, microseconds } from '@rootferry/protocol'
+import type { Stats } from 'node:fs'
+import {
+  type ConfinedDirectories,
+  errorCode,
+  type FileKind,
+  type Name,
+  plainMessage,
+  type Status,
+} from '@rootferry/host/machine'
+import { baseName, type EntryKind, type MatchedKind, microseconds, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { PathProblemCode } from '../../root-messages.ts'
 import type { Observation } from '../index/indexed-entry.ts'
-import { withExactInode } from './inode-number.ts'
+import { inodeNumber } from './inode-number.ts'
 
 /** Longer than the kernel's coarsest tick (10 ms at 100 Hz). */
 const RACY_MS = 12
+
+const SPECIAL = {
+  fifo: 'a FIFO: not synchronized',
+  socket: 'a socket: not synchronized',
+  'character-device': 'a device: not synchronized',
+  'block-device': 'a device: not synchronized',
+} as const
 
 export type Look =
   /** `links`: the number of names of the file, on the whole filesystem. */
@@ -22,45 +36,93 @@ export type Look =
   /** An object that cannot be sent; `code` and `message` say why. */
   | { found: 'problem'; code: PathProblemCode; message: string }
 
-/** @param location path for the system call, see ConfinedDirectories */
-export function lookAt(location: string, nowMs: number): Look {
-  let stats: Stats | undefined
-  let target: string | null = null
+/** @param path of the root, or of an entry whose parent can be reached */
+export function lookAt(directories: ConfinedDirectories, path: string, nowMs: number): Look {
+  if (path === ROOT_PATH) return observe(directories.rootStatus(), null, nowMs)
+  return lookIn(directories, parentPath(path), baseName(path), nowMs)
+}
+
+/** The same for the child `name` of `directory`; cheaper in a walk. */
+export function lookIn(directories: ConfinedDirectories, directory: string, name: string, nowMs: number): Look {
+  let status: Status | null
+  let target: Name | null = null
   try {
-    stats = lstatSync(location, { throwIfNoEntry: false })
-    if (stats !== undefined) withExactInode(stats, () => lstatSync(location, { bigint: true }).ino)
-    if (stats?.isSymbolicLink() === true) target = readlinkSync(location)
+    status = directories.statusIn(directory, name)
+    if (status?.kind === 'symlink') target = directories.readLinkIn(directory, name)
   } catch (error) {
     const code = errorCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL') return { found: 'nothing' }
     return { found: 'problem', code: 'unreadable', message: plainMessage(error) }
   }
-  if (stats === undefined) return { found: 'nothing' }
-  if (target?.includes('\ufffd') === true) {
+  if (status === null) return { found: 'nothing' }
+  if (target !== null && typeof target !== 'string') {
     return { found: 'problem', code: 'invalid-name', message: 'a symlink whose target is not valid UTF-8' }
   }
-  return observe(stats, target, nowMs)
+  return found(status.kind, target, nowMs, {
+    mode: status.mode,
+    uid: status.uid,
+    gid: status.gid,
+    size: status.size,
+    links: status.links,
+    inode: inodeNumber(status.inode),
+    mtimeMs: milliseconds(status.mtimeSeconds, status.mtimeNanoseconds),
+    ctimeMs: milliseconds(status.ctimeSeconds, status.ctimeNanoseconds),
+    birthMs: milliseconds(status.birthSeconds ?? 0, status.birthNanoseconds),
+  })
 }
 
-/** The same for a status that is already known, for example of an open file; its inode number is exact. */
+/** The same for a status that is already known, of an open file or directory; its inode number is exact. */
 export function observe(stats: Stats, target: string | null, nowMs: number): Look {
-  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : target !== null ? 'symlink' : null
-  if (kind === null) return { found: 'problem', code: 'special-file', message: specialKind(stats) }
+  return found(kindOfStats(stats), target, nowMs, {
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    size: stats.size,
+    links: stats.nlink,
+    inode: stats.ino,
+    mtimeMs: stats.mtimeMs,
+    ctimeMs: stats.ctimeMs,
+    birthMs: stats.birthtimeMs,
+  })
+}
+
+interface Seen {
+  mode: number
+  uid: number
+  gid: number
+  size: number
+  links: number
+  inode: number
+  mtimeMs: number
+  ctimeMs: number
+  birthMs: number
+}
+
+function found(kind: FileKind, target: string | null, nowMs: number, seen: Seen): Look {
+  if (kind !== 'file' && kind !== 'directory' && kind !== 'symlink')
+    return { found: 'problem', code: 'special-file', message: SPECIAL[kind] }
+  const { mode, uid, gid, inode } = seen
+  const isFile = kind === 'file'
   return {
     found: 'entry',
-    links: kind === 'file' ? stats.nlink : 1,
+    links: isFile ? seen.links : 1,
     observation: {
       kind,
-      mode: stats.mode & 0o7777,
-      uid: stats.uid,
-      gid: stats.gid,
-      size: kind === 'file' ? stats.size : 0,
-      mtime: microseconds(stats.mtimeMs),
-      ctime: identityTime(kind, stats, nowMs),
-      inode: stats.ino,
+      mode,
+      uid,
+      gid,
+      size: isFile ? seen.size : 0,
+      mtime: microseconds(seen.mtimeMs),
+      ctime: identityTime(kind, seen, nowMs),
+      inode,
       target,
     },
   }
+}
+
+/** By the formula of node:fs, so that both ways to look at a file see the same time to the last bit. */
+function milliseconds(seconds: number, nanoseconds: number): number {
+  return seconds * 1_000 + nanoseconds / 1_000_000
 }
 
 /** The kind that patterns see there. */
@@ -74,13 +136,15 @@ export function seenKind(look: Look): MatchedKind {
  * A directory's ctime changes with every child: its birth, together with the inode, tells whether it is the same
  * directory.
  */
-function identityTime(kind: EntryKind, stats: Stats, nowMs: number): number {
-  if (kind === 'directory') return microseconds(stats.birthtimeMs)
-  return kind === 'file' && nowMs - stats.ctimeMs < RACY_MS ? 0 : microseconds(stats.ctimeMs)
+function identityTime(kind: EntryKind, { birthMs, ctimeMs }: Seen, nowMs: number): number {
+  if (kind === 'directory') return microseconds(birthMs)
+  return kind === 'file' && nowMs - ctimeMs < RACY_MS ? 0 : microseconds(ctimeMs)
 }
 
-function specialKind(stats: Stats): string {
-  if (stats.isFIFO()) return 'a FIFO: not synchronized'
-  if (stats.isSocket()) return 'a socket: not synchronized'
-  return 'a device: not synchronized'
+function kindOfStats(stats: Stats): FileKind {
+  if (stats.isFile()) return 'file'
+  if (stats.isDirectory()) return 'directory'
+  if (stats.isSymbolicLink()) return 'symlink'
+  if (stats.isFIFO()) return 'fifo'
+  return stats.isSocket() ? 'socket' : 'character-device'
 }

@@ -21,7 +21,7 @@ import { differenceOf, sameAttributes, sameDirectory } from './difference.ts'
 import type { GuardVerdict, Loss } from './guard.ts'
 import { HardLinks } from './hard-links.ts'
 import { withExactInode } from './inode-number.ts'
-import { type Look, lookAt, observe, seenKind } from './observe.ts'
+import { type Look, lookAt, lookIn, observe, seenKind } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
 import { ScanFindings } from './scan-findings.ts'
 import type { ScanRequests } from './scan-requests.ts'
@@ -96,14 +96,13 @@ export class Scanner {
   *#follow(hint: Hint, judge: Judge): Generator<undefined> {
     const { directories, filter, index } = this.#parts
     const path = hint.path
-    const location = this.#locate(path)
-    if (location === null) {
+    if (this.#locate(path) === null) {
       // A directory above it is gone or not a directory any more: the change is there.
       if (path !== ROOT_PATH) yield* this.#follow({ path: parentPath(path), extent: 'entry' }, judge)
       return
     }
     if (path !== ROOT_PATH) this.#parents.add(parentPath(path))
-    const look = lookAt(location, this.#parts.nowMs())
+    const look = lookAt(directories, path, this.#parts.nowMs())
     const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
     if (isReserved(path) || filter.excludesWithParents(path, seenKind(look))) return
     const before = index.get(path)
@@ -163,7 +162,7 @@ export class Scanner {
         this.#parts.problems.found({ path, code: 'invalid-name', message: `the name ${fault}` })
         continue
       }
-      const look = lookAt(`${location}/${name}`, nowMs())
+      const look = lookIn(directories, directory, name, nowMs())
       const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
       if (isReserved(path) || this.#parts.filter.excludes(path, seenKind(look))) continue
       known.delete(name)
@@ -241,8 +240,8 @@ export class Scanner {
   #lookAtOtherNames(path: string, inode: number, links: number): void {
     for (const other of this.#links.others(path, inode, links)) {
       const before = this.#parts.index.get(other)
-      const location = this.#locate(other)
-      const look = location === null ? null : lookAt(location, this.#parts.nowMs())
+      const { directories, nowMs } = this.#parts
+      const look = this.#locate(other) === null ? null : lookAt(directories, other, nowMs())
       if (look?.found !== 'entry' || look.observation.inode !== inode) this.#links.forgetName(other, inode)
       else if (before !== null) this.#compare(other, before, look)
     }
@@ -252,8 +251,8 @@ export class Scanner {
   #lookAtParent(path: string): void {
     const before = this.#parts.index.get(path)
     if (before?.kind !== 'directory' || this.#found.isRemoved(path) || this.#found.has(path)) return
-    const location = this.#locate(path)
-    const look = location === null ? null : lookAt(location, this.#parts.nowMs())
+    const { directories, nowMs } = this.#parts
+    const look = this.#locate(path) === null ? null : lookAt(directories, path, nowMs())
     if (look?.found === 'entry' && look.observation.kind === 'directory') this.#compare(path, before, look)
   }
 
