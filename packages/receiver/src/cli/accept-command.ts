@@ -10,7 +10,7 @@ const Accepted = Type.Object({ accepted: Type.String() })
 export function addAcceptCommand(program: Command, defaultConfig: string, terminal: Terminal): void {
   program
     .command('accept <root>')
-    .description('let a first join go on that waits because it would replace or remove much of the target')
+    .description('let a waiting first join continue, although it replaces or removes much of the target')
     .option('--config <file>', 'configuration file', defaultConfig)
     .addHelpText('after', "\nWhat is replaced or removed goes to the trash. 'status' says how much that is.")
     .action(async (root: string, { config }: { config: string }) => {
