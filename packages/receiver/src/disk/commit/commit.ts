@@ -48,7 +48,9 @@ export async function commitIntent(
   const { ledger, partials, burst, area, steps } = parts
   const used = partials.release(changedPaths)
   const draft = await steps.whileConnected(() => burst.plan(intent.changes, []))
-  const hasWaited = await presync(draft, area.directory('staging'))
+  // Inside the root the place may have to be made, which a disk in trouble refuses.
+  const staging = await steps.whileConnected(() => area.directory('staging'))
+  const hasWaited = await presync(draft, staging)
   const plan = await steps.whileConnected(() => {
     const first = hasWaited ? burst.plan(intent.changes, []) : draft
     ledger.recordIntent(encodeIntent({ ...intent, before: first.before }), used)
