@@ -25,7 +25,7 @@ export function withFileLock<Result>(file: string, work: () => Result): Result {
 }
 
 function acquire(lock: string): void {
-  const end = Date.now() + PATIENCE_MS
+  const endMs = performance.now() + PATIENCE_MS
   for (;;) {
     try {
       symlinkSync(readlinkSync('/proc/self'), lock)
@@ -35,7 +35,7 @@ function acquire(lock: string): void {
         throw new Failure(EXIT.failed, `${lock}: ${errorMessage(error)}`, { cause: error })
     }
     if (isLeftBehind(lock)) rmSync(lock, { force: true })
-    else if (Date.now() > end) throw new Failure(EXIT.failed, `${lock}: held by another command`)
+    else if (performance.now() > endMs) throw new Failure(EXIT.failed, `${lock}: held by another command`)
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
   }
 }
