@@ -8,7 +8,7 @@
  * INVARIANT: a directory that an object is taken out of gets its time back within the same step.
  */
 import type { Buffer } from 'node:buffer'
-import type { ConfinedDirectories, DiskKind } from '@rootferry/host/machine'
+import { type ConfinedDirectories, type DiskKind, OWNER_ACCESS } from '@rootferry/host/machine'
 import { joinPath, parentPath } from '@rootferry/protocol'
 import { type Removable, type Removal, StaysError } from '../area/removal.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
@@ -18,8 +18,6 @@ import { LEAVE } from '../files/staged-change.ts'
 import type { Walk } from '../files/walk.ts'
 import type { ResyncDifference } from './findings.ts'
 import { countObjects } from './local-scan.ts'
-
-const OWNER_ACCESS = 0o700
 
 export interface AmendParts {
   confined: ConfinedDirectories

@@ -5,6 +5,7 @@
  * its base is missing here. Staging happens in steps that may be called again after a disk error and then continue
  * where they were. Nothing in the tree is changed.
  */
+import { Buffer } from 'node:buffer'
 import { closeSync, fstatSync } from 'node:fs'
 import type { ConfinedDirectories } from '@rootferry/host/machine'
 import {
@@ -31,7 +32,7 @@ import type { PartialFiles } from './partial-files.ts'
 import { Staging } from './staging.ts'
 import type { Content } from './unpacker.ts'
 
-const NO_BYTES = new Uint8Array(0)
+export const NO_BYTES = Buffer.alloc(0)
 
 export interface IncomingParts {
   confined: ConfinedDirectories

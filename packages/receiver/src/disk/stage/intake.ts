@@ -6,15 +6,13 @@
  * INVARIANT: at most one changeset is being taken in, and at most one segment of it.
  */
 import assert from 'node:assert/strict'
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { freeMemory } from '@rootferry/host/machine'
 import { type Changeset, ProtocolError, type Segment } from '@rootferry/protocol'
 import type { DiskEvent } from '../../root-messages.ts'
 import type { DiskSteps } from '../files/disk-retry.ts'
-import { Incoming, type IncomingParts } from './incoming.ts'
+import { Incoming, type IncomingParts, NO_BYTES } from './incoming.ts'
 import { FrameCollector, unpackSegment } from './unpacker.ts'
-
-const NO_BYTES = Buffer.alloc(0)
 
 export interface IntakeParts {
   disk: IncomingParts
