@@ -201,6 +201,7 @@ export class ReceiverProcess {
         trash: { keepDays: 7, maxBytes: 2 ** 40 },
         allowSetuid: true,
         mode: 'preserve',
+        minFreePercent: 1,
         hookPatterns: [],
         bootId,
         systemCalls: 'portable',

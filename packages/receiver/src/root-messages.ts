@@ -49,6 +49,8 @@ export interface DiskOptions {
   guard: JoinGuard
   /** What an automatic resync does, after the agent has begun a new index, with what the agent does not have. */
   extraneous: 'report' | 'trash'
+  /** Of the target's filesystem: so much stays free. */
+  minFreePercent: number
   /** /proc/sys/kernel/random/boot_id */
   bootId: string
   /** As the setting of this name. */

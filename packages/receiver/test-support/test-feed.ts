@@ -240,6 +240,7 @@ export class Feed {
       owner: 'preserve',
       allowSetuid: true,
       mode: 'preserve',
+      minFreePercent: 1,
       hookPatterns: [],
       trashDir: this.scratch.at('state/trash'),
       trash: { keepDays: 7, maxBytes: 1_000_000 },

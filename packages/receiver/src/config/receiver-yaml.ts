@@ -27,6 +27,7 @@ const DEFAULT_HEALTH = '127.0.0.1:8732'
 const DEFAULT_STALE_SECONDS = 60
 const DEFAULT_HOOK_SECONDS = 60
 const DEFAULT_GUARD = { maxPercent: 10, minEntries: 100 } as const
+const DEFAULT_MIN_FREE_PERCENT = 1
 const DEFAULT_TRASH = { keepDays: 7, maxBytes: 10 * 1024 ** 3 } as const
 
 const closed = { additionalProperties: false } as const
@@ -99,6 +100,10 @@ const Root = Type.Object(
         default: 'preserve',
       }),
     ),
+    minFreePercent: whole(0, 90, 'percent', {
+      title: 'How much of the filesystem stays free: a file that does not fit beside that waits, and is a problem',
+      default: DEFAULT_MIN_FREE_PERCENT,
+    }),
     hooks: Type.Optional(
       Type.Object(
         {
@@ -218,6 +223,7 @@ export interface ReceiverRoot {
   mode: string
   guard: DiskOptions['guard']
   extraneous: DiskOptions['extraneous']
+  minFreePercent: number
   trash: DiskOptions['trash']
   hooks: Hook[]
 }
@@ -304,8 +310,7 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   const mode = root.mode ?? 'preserve'
   if (parseModeMap(mode) === null)
     faults.push(source.fault([...at, 'mode'], `'${mode}': ${MODE_MAP_ACCEPTED} are accepted`))
-  const { protect = [], allowSetuid = false } = root
+  const { protect = [], allowSetuid = false, minFreePercent = DEFAULT_MIN_FREE_PERCENT, extraneous = 'report' } = root
   const guard = { ...DEFAULT_GUARD, ...root.guard }
-  const { extraneous = 'report' } = root
-  return { name, path, protect, owner, allowSetuid, mode, guard, extraneous, trash, hooks }
+  return { name, path, protect, owner, allowSetuid, mode, minFreePercent, guard, extraneous, trash, hooks }
 }

@@ -7,6 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   appendFileSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -18,7 +19,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { directory, Feed, file, Scratch, treeOf, until } from '../../test-support/test-feed.ts'
+import { absent, directory, Feed, file, Scratch, treeOf, until } from '../../test-support/test-feed.ts'
 
 /** A retry happens when the test wants it. */
 class Retries {
@@ -192,4 +193,36 @@ test('a connection that ends while staging waits for the disk drops its changese
   feed.connect()
   await feed.commit([file('a', 'newer')])
   assert.equal(readFileSync(scratch.at('target/a'), 'utf8'), 'newer')
+})
+
+test('a file that does not fit is a problem of its path, with numbers; nothing else waits for it, and it comes when there is room', async () => {
+  using scratch = new Scratch()
+  using mounted = mountSmall(scratch.at('target'))
+  if (mounted === null) return
+  const retries = new Retries()
+  await using feed = await new Feed(scratch).open({ minFreePercent: 10 }, { delay: retries.delay })
+  feed.connect()
+  await feed.commit([directory('.'), file('old', 'old')])
+  writeFileSync(scratch.at('target/ballast'), randomBytes(600_000))
+  const big = randomBytes(400_000)
+  await feed.changeset([file('big', big), file('small', 'small'), absent('old'), directory('.')])
+  for (let failures = 1; failures <= 5; failures += 1) {
+    await until(() => retries.count === failures, `failure ${failures}`)
+    retries.now()
+  }
+  await until(() => feed.all('committed').length === 2, 'the commit of everything else')
+  assert.deepEqual(readdirSync(feed.target).sort(), ['ballast', 'small'])
+  const problem = await feed.seen('problem', ({ path }) => path === 'big')
+  assert.match(problem.message, /needs 0\.4 MB, 0\.\d MB are free, 0\.1 MB \(10 %\) are kept free/)
+  assert.equal(feed.all('failing').at(-1)?.error, null)
+  // Asked for again, it is not even sent as long as there is no room.
+  await feed.close()
+  feed.sent.length = 0
+  await feed.open({ minFreePercent: 10 }, { delay: retries.delay })
+  rmSync(scratch.at('target/ballast'))
+  feed.connect()
+  const { request } = await feed.told('want')
+  await feed.changeset([file('big', big)], { request })
+  await until(() => existsSync(scratch.at('target/big')), 'the file')
+  assert.deepEqual(readFileSync(scratch.at('target/big')), big)
 })

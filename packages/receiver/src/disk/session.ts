@@ -27,7 +27,7 @@ import { JoinQuestion } from './compare/join-question.ts'
 import { FIRST_LOOK, isLook, NEW_INDEX, Resync, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
 import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
-import { dueDebts, settlement } from './debts/settlement.ts'
+import { dueDebts, settlement, withUnfit } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
 import { setLocalModes } from './files/local-modes.ts'
 import type { Plan } from './ledger/operation.ts'
@@ -76,9 +76,10 @@ export class Session {
     this.#parts = parts
     this.#greeting = greeting
     this.#intake = new Intake({ ...parts, disk: parts.target })
-    const { ledger, untouchable } = parts.target
+    const { ledger, untouchable, room } = parts.target
+    const mayFit = (path: string) => room.mayFit(path)
     this.#join = new JoinQuestion({ ...parts.target, ...parts })
-    this.#repairs = new Repairs({ ...parts, ledger, untouchable })
+    this.#repairs = new Repairs({ ...parts, ledger, untouchable, mayFit })
   }
 
   /** Whether the welcome has come: before it only the hello may be sent. */
@@ -190,14 +191,15 @@ export class Session {
     assert.ok(request !== null || from === this.#cursor, 'a changeset that does not begin where the connection is')
     await steps.whileConnected(changeset.completer(commit))
     target.confined.release()
-    const { staged, owed } = changeset
+    const { staged, unfit } = changeset
+    const owed = [...changeset.owed, ...unfit.map(({ path }) => path)]
     const paths = [...changeset.paths]
     const arrival = { paths, staged, owed, asked: request === null ? null : this.#repairs.answered(request) }
     const due = dueDebts(arrival, target.ledger.debts.count > 0)
     const position = request === null ? { epoch, term, sequence: to } : null
     const intent = { changes: staged, before: [], position, ...due }
     const { ledger, burst, area, partials } = target
-    const outcome = await commitIntent({ ledger, burst, area, partials, steps }, intent, paths)
+    const outcome = withUnfit(await commitIntent({ ledger, burst, area, partials, steps }, intent, paths), unfit)
     this.#intake.end()
     if (request === null) this.#cursor = to
     this.#tellCommitted(changeset, outcome.tally)

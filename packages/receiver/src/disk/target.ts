@@ -37,6 +37,7 @@ import { Acceptance } from './ledger/acceptance.ts'
 import { Ledger } from './ledger/ledger.ts'
 import type { LedgerLog } from './ledger/ledger-file.ts'
 import { PartialFiles } from './stage/partial-files.ts'
+import { Room } from './stage/room.ts'
 import { probeCreation } from './stage/staging.ts'
 
 export interface TargetOptions extends DiskOptions {
@@ -64,6 +65,7 @@ export interface Target {
   readonly acceptance: Acceptance
   readonly guard: JoinGuard
   readonly extraneous: DiskOptions['extraneous']
+  readonly room: Room
   /** Whether the path still leads to the directory that was opened. */
   isInPlace(): boolean
   isEmpty(): boolean
@@ -133,6 +135,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     ledger,
     owners,
     partials: new PartialFiles(area, ledger),
+    room: new Room(() => area.filesystem, options.minFreePercent),
     burst: new Burst(step === undefined ? parts : { ...parts, beforeStep: step }),
     acceptance: new Acceptance(stateDir, `${dev} ${ino} ${path}`),
     guard: options.guard,

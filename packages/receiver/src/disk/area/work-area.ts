@@ -68,6 +68,11 @@ export class WorkArea {
     return this.#outside?.[place] ?? `${this.#confined.rootPath}/${RESERVED_NAME}/${place}`
   }
 
+  /** A directory of the filesystem that objects are staged on. */
+  get filesystem(): string {
+    return this.#outside?.staging ?? this.#confined.locateDirectory(ROOT_PATH)
+  }
+
   /** Absolute path of the place, made if needed; valid until `tidy`. @throws the system error */
   directory(place: WorkPlace): string {
     if (this.#outside !== null) return this.#outside[place]

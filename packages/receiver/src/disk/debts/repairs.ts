@@ -20,6 +20,8 @@ export interface RepairsParts {
   ledger: Ledger
   untouchable: Untouchable
   problems: Problems
+  /** Whether there is room for a path whose content did not fit. */
+  mayFit(path: string): boolean
   send(message: ToAgent): void
   later(ms: number, act: () => void): void
 }
@@ -93,14 +95,18 @@ export class Repairs {
   }
 
   #readOwed(after: string): void {
-    const { ledger, untouchable, problems } = this.#parts
+    const { ledger, untouchable, problems, mayFit } = this.#parts
     const paths = ledger.debts.owed(after, LIMITS.wantPaths)
     // The filter and the protect list may have changed since the debt was made.
     const isOurs = (path: string) => !untouchable.isLocal(path, 'file') && !untouchable.isLocal(path, 'directory')
     const dropped = paths.filter((path) => !isOurs(path))
     if (dropped.length > 0) ledger.debts.drop(dropped)
     problems.mended(dropped)
-    for (const path of paths) if (isOurs(path)) this.#wants.want(path)
+    for (const path of paths) {
+      if (!isOurs(path)) continue
+      if (mayFit(path)) this.#wants.want(path)
+      else this.#retryLater()
+    }
     this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)
   }
 

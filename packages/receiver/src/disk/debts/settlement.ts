@@ -7,6 +7,7 @@
  *
  *   changeset ─▶ dueDebts ─▶ intent ─▶ burst ─▶ settlement ─▶ problems mended, wants, resync
  */
+import type { PathProblem } from '../../root-messages.ts'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { BurstOutcome } from '../ledger/operation.ts'
 
@@ -62,6 +63,18 @@ export function settlement({ paths, staged, asked }: Arrival, due: DueDebts, out
   for (const { path, message } of problems) unrepaired.set(path, message)
   for (const path of due.owed) unrepaired.set(path, null)
   return { right, answered: { paths: asked, unrepaired, bytes: bytesOf(staged) } }
+}
+
+/** What does not fit is no lack of content, which would be asked for at once, but a problem that lasts for a while. */
+export function withUnfit<Outcome extends BurstOutcome>(outcome: Outcome, unfit: readonly PathProblem[]): Outcome {
+  if (unfit.length === 0) return outcome
+  const paths = new Set(unfit.map(({ path }) => path))
+  return {
+    ...outcome,
+    owed: outcome.owed.filter((path) => !paths.has(path)),
+    failed: [...outcome.failed, ...paths],
+    problems: [...outcome.problems, ...unfit],
+  }
 }
 
 /** A file that keeps its content brings nothing that could be owed. */

@@ -2,12 +2,12 @@
  * One changeset while it comes in: its segments are checked against its header and staged, its copies at the end.
  *
  * INVARIANT: every change is staged completely and verified, or is ignored because it is protected, or is owed because
- * its base is missing here. Staging happens in steps that may be called again after a disk error and then continue
+ * its base is missing here or because the disk has no room for its content. Staging happens in steps that may be called again after a disk error and then continue
  * where they were. Nothing in the tree is changed.
  */
 import { Buffer } from 'node:buffer'
 import { closeSync, fstatSync } from 'node:fs'
-import type { ConfinedDirectories } from '@rootferry/host/machine'
+import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import {
   type Change,
   type Changeset,
@@ -18,6 +18,7 @@ import {
   type Segment,
   type Slice,
 } from '@rootferry/protocol'
+import type { PathProblem } from '../../root-messages.ts'
 import type { WorkArea } from '../area/work-area.ts'
 import { DiskView } from '../commit/disk-view.ts'
 import { diskObject } from '../files/attributes.ts'
@@ -29,10 +30,13 @@ import type { LocalAttributes, StagedChange } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import type { PartialFiles } from './partial-files.ts'
+import type { LackOfRoom, Room } from './room.ts'
 import { Staging } from './staging.ts'
 import type { Content } from './unpacker.ts'
 
 export const NO_BYTES = Buffer.alloc(0)
+/** With the pauses between them half a minute. */
+const MOST_TRIES = 5
 
 export interface IncomingParts {
   confined: ConfinedDirectories
@@ -41,6 +45,7 @@ export interface IncomingParts {
   owners: OwnerMap
   partials: PartialFiles
   untouchable: Untouchable
+  room: Room
 }
 
 interface PendingCopy {
@@ -61,6 +66,9 @@ export class Incoming {
   readonly #baseless = new Set<string>()
   readonly staged: StagedChange[] = []
   readonly owed: string[] = []
+  /** Paths whose content the disk has no room for; they are owed too. */
+  readonly unfit: PathProblem[] = []
+  readonly #lacking = new Map<string, LackOfRoom>()
   /** Bytes of content staged. */
   bytes = 0
   #nextIndex = 0
@@ -110,17 +118,31 @@ export class Incoming {
     let isSliceDone = slice === null || slice.length === 0
     let next = 0
     let used = isSliceDone ? 0 : 1
+    let tries = 0
     return function* (this: Incoming): Walk<void> {
-      const first = contents[0]
+      const isTight = this.#parts.room.isTight(segment.tarBytes)
       if (!isSliceDone && slice !== null) {
-        this.#append(slice, first?.bytes ?? NO_BYTES)
+        try {
+          this.#append(slice, contents[0]?.bytes ?? NO_BYTES)
+        } catch (error) {
+          this.#giveUp(slice.path, error, ++tries)
+          this.#parts.partials.discard(slice.path)
+        }
         isSliceDone = true
+        tries = 0
       }
       for (let change = changes[next]; change !== undefined; change = changes[next]) {
         const content = change.kind === 'file' && change.source === 'tar' ? contents[used] : undefined
-        yield* this.#stage(change, ownerOf, content?.bytes ?? null)
+        try {
+          if (content !== undefined && isTight) this.#insistOnRoom(change.path, content.bytes.byteLength)
+          yield* this.#stage(change, ownerOf, content?.bytes ?? null)
+        } catch (error) {
+          this.#giveUp(change.path, error, ++tries)
+          if (content !== undefined) this.#owesForRoom(change.path)
+        }
         if (content !== undefined) used += 1
         next += 1
+        tries = 0
         yield
       }
     }.bind(this)
@@ -130,19 +152,57 @@ export class Incoming {
   completer(commit: Commit): () => Walk<void> {
     if (commit.to !== this.header.to) throw new ProtocolError('unexpected-message', 'a commit of another changeset')
     let next = 0
+    let tries = 0
     return function* (this: Incoming): Walk<void> {
       for (let copy = this.#copies[next]; copy !== undefined; copy = this.#copies[next]) {
-        yield* this.#copy(copy)
+        try {
+          yield* this.#copy(copy)
+        } catch (error) {
+          this.#giveUp(copy.change.path, error, ++tries)
+          this.#owesForRoom(copy.change.path)
+        }
         next += 1
+        tries = 0
         yield
       }
     }.bind(this)
   }
 
+  /** @throws ENOSPC when the file would go into the reserve */
+  #insistOnRoom(path: string, bytes: number): void {
+    const lack = this.#parts.room.lackFor(path, bytes)
+    if (lack !== null) throw Object.assign(new Error(`ENOSPC: ${lack.message}`), { code: 'ENOSPC', syscall: 'write' })
+  }
+
+  /**
+   * The content of a path could not be staged because the disk is full. It is tried for a while; then the path is owed,
+   * so that everything else, deletions among it, does not wait for it.
+   * @throws the error, to be tried again
+   */
+  #giveUp(path: string, error: unknown, tries: number): void {
+    const code = errorCode(error)
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+    if (tries <= MOST_TRIES && this.#lacking.size === 0) throw error
+    this.#lacking.set(path, { code, message: plainMessage(error) })
+  }
+
+  /** @returns whether the path is owed because there is no room for it */
+  #owesForRoom(path: string): boolean {
+    const lack = this.#lacking.get(path)
+    if (lack !== undefined) this.unfit.push({ path, ...lack })
+    return lack !== undefined
+  }
+
   #append(slice: Slice, carried: Uint8Array): void {
-    if (this.#baseless.has(slice.path)) return
-    const { partials, confined } = this.#parts
+    if (this.#baseless.has(slice.path) || this.#lacking.has(slice.path)) return
+    const { partials, confined, room } = this.#parts
     const { path, delta } = slice
+    const lack = slice.offset === 0 ? room.lackFor(path, slice.size) : null
+    if (lack !== null) {
+      this.#lacking.set(path, lack)
+      partials.discard(path)
+      return
+    }
     try {
       partials.append(this.#epoch, slice, delta === null ? [carried] : piecesOf(delta, path, carried, confined))
     } catch (error) {
@@ -182,6 +242,7 @@ export class Incoming {
     if (typeof source === 'object') this.#copies.push({ change, from: source.copy, attributes })
     else if (source === 'keep') this.#fileIsStaged(change, attributes, null)
     else if (source === 'slices') {
+      if (this.#owesForRoom(path)) return
       const isBaseless = this.#baseless.has(path)
       const name = isBaseless ? null : yield* this.#parts.partials.complete(path, change.size, change.digest)
       if (name === null) {

@@ -1,0 +1,53 @@
+/**
+ * How much more may be staged: the free space of the filesystem, less a reserve that stays free for everybody else on
+ * this host. A file that does not fit is a problem of its path, with numbers, and the disk is never filled to the end.
+ */
+import { statfsSync } from 'node:fs'
+
+/** The free space is too small for a file. */
+export interface LackOfRoom {
+  code: 'ENOSPC' | 'EDQUOT'
+  message: string
+}
+
+export class Room {
+  readonly #directory: () => string
+  readonly #minFreePercent: number
+  /** Files that did not fit, by path, with the bytes that they need. */
+  readonly #needs = new Map<string, number>()
+
+  /** @param directory where files are staged; any directory of that filesystem will do */
+  constructor(directory: () => string, minFreePercent: number) {
+    this.#directory = directory
+    this.#minFreePercent = minFreePercent
+  }
+
+  /** Why so many more bytes of a file may not be staged now, or null. @throws the system error */
+  lackFor(path: string, bytes: number): LackOfRoom | null {
+    const { bavail, blocks, bsize } = statfsSync(this.#directory())
+    const [free, reserve] = [bavail * bsize, Math.floor((blocks * bsize * this.#minFreePercent) / 100)]
+    if (bytes <= Math.max(0, free - reserve)) {
+      this.#needs.delete(path)
+      return null
+    }
+    this.#needs.set(path, bytes)
+    const kept = `${megabytes(reserve)} (${this.#minFreePercent} %) are kept free`
+    return { code: 'ENOSPC', message: `needs ${megabytes(bytes)}, ${megabytes(free)} are free, ${kept}` }
+  }
+
+  /** Whether so many more bytes would go into the reserve. @throws the system error */
+  isTight(bytes: number): boolean {
+    const { bavail, blocks, bsize } = statfsSync(this.#directory())
+    return bytes > bavail * bsize - (blocks * bsize * this.#minFreePercent) / 100
+  }
+
+  /** Whether it is of use to ask for the path again: it never lacked room, or there is enough now. */
+  mayFit(path: string): boolean {
+    const bytes = this.#needs.get(path)
+    return bytes === undefined || this.lackFor(path, bytes) === null
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`
+}
