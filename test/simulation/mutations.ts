@@ -24,8 +24,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'acknowledged before the commit',
     ['G4'],
     'receiver/src/disk/session.ts',
-    '    const outcome = await commitIntent(',
-    "    if (request === null) this.#parts.send({ type: 'committed', sequence: to })\n    const outcome = await commitIntent(",
+    '    const outcome = withUnfit(await commitIntent(',
+    "    if (request === null) this.#parts.send({ type: 'committed', sequence: to })\n    const outcome = withUnfit(await commitIntent(",
   ),
   mutation(
     'a changeset is made visible without an intent',

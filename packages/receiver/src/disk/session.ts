@@ -147,7 +147,7 @@ export class Session {
     const { ledger, untouchable, partials } = target
     const { epoch, term, sequence, head, filter, start } = welcome
     if (head < sequence) throw new ProtocolError('unexpected-message', 'a welcome beyond the head')
-    if (start === 'replay') checkReplay(this.#greeting, welcome)
+    if (start === 'replay') checkReplay(welcome, this.#greeting)
     this.#welcome = welcome
     this.#head = head
     await steps.whileConnected(() => {
@@ -202,7 +202,7 @@ export class Session {
     const outcome = withUnfit(await commitIntent({ ledger, burst, area, partials, steps }, intent, paths), unfit)
     this.#intake.end()
     if (request === null) this.#cursor = to
-    this.#tellCommitted(changeset, outcome.tally)
+    tellCommitted(this.#parts, changeset, outcome.tally, this.#intake.startedAt)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
     for (const touched of target.hooks.of(staged)) event({ type: 'touched', ...touched })
     problems.burstEnded(outcome)
@@ -212,17 +212,6 @@ export class Session {
     this.#resync?.committed(paths, answered)
     await this.#resync?.proceed()
     this.#checkLive()
-  }
-
-  #tellCommitted(changeset: Incoming, tally: Plan['tally']): void {
-    const { target, durability, send, event, now } = this.#parts
-    const { request, to, head } = changeset.header
-    if (request === null) send({ type: 'committed', sequence: to })
-    else send({ type: 'repaired', request })
-    const { bytes, entries } = changeset
-    const ms = now() - this.#intake.startedAt
-    event({ type: 'committed', sequence: to, head, repair: request !== null, ...tally, bytes, entries, ms })
-    durability.committed(changeset.paths, target.ledger.position)
   }
 
   async #listing(listing: Listing, welcome: Welcome): Promise<void> {
@@ -314,11 +303,28 @@ function firstOrder(known: string | null, epoch: string, extraneous: Target['ext
 }
 
 /** A replay must continue at the target's position; into another epoch it must begin from nothing. */
-function checkReplay({ epoch: ours, sequence: reached, target }: Greeting, { epoch, sequence }: Welcome): void {
-  const goesOn = epoch === ours ? sequence === reached : target === 'empty' && sequence === 0
-  if (!goesOn)
-    throw new ProtocolError(
-      'unexpected-message',
-      `a replay from ${sequence} does not start at the position of this target`,
-    )
+function checkReplay({ epoch, sequence }: Welcome, greeting: Greeting): void {
+  const continues =
+    epoch === greeting.epoch ? sequence === greeting.sequence : greeting.target === 'empty' && sequence === 0
+  const detail = `a replay from ${sequence} does not start at the position of this target`
+  if (!continues) throw new ProtocolError('unexpected-message', detail)
+}
+
+function tellCommitted(parts: SessionParts, changeset: Incoming, tally: Plan['tally'], startedAt: number): void {
+  const { target, durability, send, event, now } = parts
+  const { request, to, head } = changeset.header
+  if (request === null) send({ type: 'committed', sequence: to })
+  else send({ type: 'repaired', request })
+  const { bytes, entries } = changeset
+  event({
+    type: 'committed',
+    sequence: to,
+    head,
+    repair: request !== null,
+    ...tally,
+    bytes,
+    entries,
+    ms: now() - startedAt,
+  })
+  durability.committed(changeset.paths, target.ledger.position)
 }

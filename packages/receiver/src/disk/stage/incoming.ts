@@ -2,12 +2,12 @@
  * One changeset while it comes in: its segments are checked against its header and staged, its copies at the end.
  *
  * INVARIANT: every change is staged completely and verified, or is ignored because it is protected, or is owed because
- * its base is missing here or because the disk has no room for its content. Staging happens in steps that may be called again after a disk error and then continue
- * where they were. Nothing in the tree is changed.
+ * its base is missing here or because the disk has no room for its content. Staging happens in steps that may be called
+ * again after a disk error and then continue where they were. Nothing in the tree is changed.
  */
 import { Buffer } from 'node:buffer'
 import { closeSync, fstatSync } from 'node:fs'
-import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import type { ConfinedDirectories } from '@rootferry/host/machine'
 import {
   type Change,
   type Changeset,
@@ -29,14 +29,13 @@ import type { Owner, OwnerMap } from '../files/owner.ts'
 import type { LocalAttributes, StagedChange } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
+import { LackingRoom } from './lacking-room.ts'
 import type { PartialFiles } from './partial-files.ts'
-import type { LackOfRoom, Room } from './room.ts'
+import type { Room } from './room.ts'
 import { Staging } from './staging.ts'
 import type { Content } from './unpacker.ts'
 
 export const NO_BYTES = Buffer.alloc(0)
-/** With the pauses between them half a minute. */
-const MOST_TRIES = 5
 
 export interface IncomingParts {
   confined: ConfinedDirectories
@@ -56,8 +55,7 @@ interface PendingCopy {
 
 export class Incoming {
   readonly header: Changeset
-  readonly #parts: IncomingParts
-  readonly #epoch: string
+  readonly #parts: IncomingParts & { epoch: string }
   readonly #staging: Staging
   readonly #view: DiskView
   readonly #received = new Map<string, Change>()
@@ -66,19 +64,22 @@ export class Incoming {
   readonly #baseless = new Set<string>()
   readonly staged: StagedChange[] = []
   readonly owed: string[] = []
-  /** Paths whose content the disk has no room for; they are owed too. */
-  readonly unfit: PathProblem[] = []
-  readonly #lacking = new Map<string, LackOfRoom>()
+  readonly #lacking: LackingRoom
   /** Bytes of content staged. */
   bytes = 0
   #nextIndex = 0
 
   constructor(header: Changeset, parts: IncomingParts, epoch: string) {
     this.header = header
-    this.#parts = parts
-    this.#epoch = epoch
+    this.#parts = { ...parts, epoch }
+    this.#lacking = new LackingRoom(parts.room)
     this.#view = new DiskView(parts.confined, (path) => parts.untouchable.isAcrossBorder(path))
     this.#staging = new Staging(parts.area, parts.creation, (why) => parts.owners.refused(why))
+  }
+
+  /** Paths whose content the disk has no room for; they are owed too. */
+  get unfit(): readonly PathProblem[] {
+    return this.#lacking.unfit
   }
 
   /** Changes received so far. */
@@ -125,7 +126,7 @@ export class Incoming {
         try {
           this.#append(slice, contents[0]?.bytes ?? NO_BYTES)
         } catch (error) {
-          this.#giveUp(slice.path, error, ++tries)
+          this.#lacking.giveUp(slice.path, error, ++tries)
           this.#parts.partials.discard(slice.path)
         }
         isSliceDone = true
@@ -134,11 +135,11 @@ export class Incoming {
       for (let change = changes[next]; change !== undefined; change = changes[next]) {
         const content = change.kind === 'file' && change.source === 'tar' ? contents[used] : undefined
         try {
-          if (content !== undefined && isTight) this.#insistOnRoom(change.path, content.bytes.byteLength)
+          if (content !== undefined && isTight) this.#lacking.insist(change.path, content.bytes.byteLength)
           yield* this.#stage(change, ownerOf, content?.bytes ?? null)
         } catch (error) {
-          this.#giveUp(change.path, error, ++tries)
-          if (content !== undefined) this.#owesForRoom(change.path)
+          this.#lacking.giveUp(change.path, error, ++tries)
+          if (content !== undefined) this.#lacking.owes(change.path)
         }
         if (content !== undefined) used += 1
         next += 1
@@ -158,8 +159,8 @@ export class Incoming {
         try {
           yield* this.#copy(copy)
         } catch (error) {
-          this.#giveUp(copy.change.path, error, ++tries)
-          this.#owesForRoom(copy.change.path)
+          this.#lacking.giveUp(copy.change.path, error, ++tries)
+          this.#lacking.owes(copy.change.path)
         }
         next += 1
         tries = 0
@@ -168,43 +169,13 @@ export class Incoming {
     }.bind(this)
   }
 
-  /** @throws ENOSPC when the file would go into the reserve */
-  #insistOnRoom(path: string, bytes: number): void {
-    const lack = this.#parts.room.lackFor(path, bytes)
-    if (lack !== null) throw Object.assign(new Error(`ENOSPC: ${lack.message}`), { code: 'ENOSPC', syscall: 'write' })
-  }
-
-  /**
-   * The content of a path could not be staged because the disk is full. It is tried for a while; then the path is owed,
-   * so that everything else, deletions among it, does not wait for it.
-   * @throws the error, to be tried again
-   */
-  #giveUp(path: string, error: unknown, tries: number): void {
-    const code = errorCode(error)
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
-    if (tries <= MOST_TRIES && this.#lacking.size === 0) throw error
-    this.#lacking.set(path, { code, message: plainMessage(error) })
-  }
-
-  /** @returns whether the path is owed because there is no room for it */
-  #owesForRoom(path: string): boolean {
-    const lack = this.#lacking.get(path)
-    if (lack !== undefined) this.unfit.push({ path, ...lack })
-    return lack !== undefined
-  }
-
   #append(slice: Slice, carried: Uint8Array): void {
     if (this.#baseless.has(slice.path) || this.#lacking.has(slice.path)) return
-    const { partials, confined, room } = this.#parts
+    const { partials, confined, epoch } = this.#parts
     const { path, delta } = slice
-    const lack = slice.offset === 0 ? room.lackFor(path, slice.size) : null
-    if (lack !== null) {
-      this.#lacking.set(path, lack)
-      partials.discard(path)
-      return
-    }
+    if (slice.offset === 0 && this.#lacking.giveUpUnlessFits(path, slice.size)) return partials.discard(path)
     try {
-      partials.append(this.#epoch, slice, delta === null ? [carried] : piecesOf(delta, path, carried, confined))
+      partials.append(epoch, slice, delta === null ? [carried] : piecesOf(delta, path, carried, confined))
     } catch (error) {
       if (!(error instanceof OtherBase)) throw error
       this.#baseless.add(path)
@@ -242,7 +213,7 @@ export class Incoming {
     if (typeof source === 'object') this.#copies.push({ change, from: source.copy, attributes })
     else if (source === 'keep') this.#fileIsStaged(change, attributes, null)
     else if (source === 'slices') {
-      if (this.#owesForRoom(path)) return
+      if (this.#lacking.owes(path)) return
       const isBaseless = this.#baseless.has(path)
       const name = isBaseless ? null : yield* this.#parts.partials.complete(path, change.size, change.digest)
       if (name === null) {
