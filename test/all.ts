@@ -1,12 +1,12 @@
 /**
- * Runs every test of the checkout, as `npm run test:all` does: what takes longest first, so that no processor waits for
- * it at the end, and small unit tests one after the other in one process, whose start takes longer than most of them.
+ * Runs every test of the checkout, as `npm run test:all` does: the longest files first, so that no processor waits for
+ * them at the end, and small unit tests one after the other in one process, whose start takes longer than most of them.
  *
  *   node test/all.ts            runs them
  *   node test/all.ts --starts   and says how many daemons were started
  *
- * Files that tests make are in memory where there is enough: nothing that they show depends on a disk, but for those
- * that are given `ROOTFERRY_DISK` (see `support/disk-place.ts`).
+ * Files that tests make are in memory if there is enough of it: no result depends on a disk, except in tests that are
+ * given `ROOTFERRY_DISK` (see `support/disk-place.ts`).
  */
 import { existsSync, globSync, statfsSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ const MEMORY = '/dev/shm'
 const ENOUGH_BYTES = 4 * 1024 ** 3
 /** Most tests wait for half of their time. */
 const AT_ONCE = availableParallelism() + 2
-/** The longest, longest first. */
+/** The longest files, longest first. */
 const LONGEST = [
   'test/faults/soak.test.ts',
   'test/faults/receiver-crashes.test.ts',

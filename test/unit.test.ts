@@ -1,7 +1,7 @@
 /**
- * The unit tests of all packages in one process: to start one for each takes longer than most of them run.
+ * The unit tests of all packages in one process: starting a process for each takes longer than most of them run.
  *
- * They are found here, and run by their own files too: `node --test packages/agent/src/root/turn.test.ts`.
+ * They are found by this file, and can also be run by themselves: `node --test packages/agent/src/root/turn.test.ts`.
  */
 import { globSync } from 'node:fs'
 import { join } from 'node:path'

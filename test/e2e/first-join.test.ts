@@ -13,7 +13,7 @@ before(async () => {
 })
 after(() => daemons[Symbol.asyncDispose]())
 
-/** A docroot, and a target that is the directory above three of them: a typo. */
+/** A docroot, and a target that is the directory above three docroots: a typo. */
 function typo(source: string, targets: string[]): void {
   const sites = ['shop', 'blog', 'intranet'].map((name) => join(targets[0] ?? '', name))
   for (const root of [source, ...sites]) {
@@ -48,7 +48,7 @@ test('a wrong target waits: nothing is changed, and everybody is told; accept le
     async () => JSON.stringify((await daemons.status()).receivers),
   )
   assert.equal(daemons.receiverVerb(0, 'accept', 'another').status, 1)
-  assert.match(daemons.receiverVerb(0, 'accept', site.name).stderr, /the first join goes on/)
+  assert.match(daemons.receiverVerb(0, 'accept', site.name).stderr, /the first join continues/)
   await site.converged()
   assert.ok(site.trashOf(0).includes('blog/app/file-0.php'))
   const again = daemons.receiverVerb(0, 'accept', site.name)

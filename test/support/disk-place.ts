@@ -1,4 +1,4 @@
-/** Where a test makes its files when it is about disks: `test/all.ts` has all others in memory. */
+/** The place for the files of a test that is about disks: `test/all.ts` keeps those of all others in memory. */
 import { tmpdir } from 'node:os'
 
 export function diskPlace(): string {

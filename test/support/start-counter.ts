@@ -1,6 +1,6 @@
 /**
  * Counts the daemons that a run of tests starts, however they are started: every process of Node loads this file first
- * and says so if it is one.
+ * and reports if it is a daemon.
  */
 import { appendFileSync, chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ export class StartCounter {
     this.#file = file
   }
 
-  /** From now on this process and all below count. */
+  /** From now on this process and all processes below it count. */
   static begin(): StartCounter {
     const place = mkdtempSync(join(tmpdir(), 'rootferry-starts-'))
     const file = join(place, 'starts')

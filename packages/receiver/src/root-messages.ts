@@ -20,7 +20,7 @@ export interface TrashStatus {
 
 export type OwnerPolicy = 'preserve' | 'keep' | { user: string; group: string }
 
-/** What a first join may replace and remove without an operator's yes: less than one of the two. */
+/** How much a first join may replace and remove without an operator's consent: less than one of the two. */
 export interface JoinGuard {
   /** Share of the target's entries. */
   maxPercent: number
@@ -47,31 +47,31 @@ export interface DiskOptions {
   trashDir: string
   trash: TrashLimits
   guard: JoinGuard
-  /** What an automatic resync does, after the agent has begun a new index, with what the agent does not have. */
+  /** What an automatic resync does with objects that the agent does not have, after the agent has begun a new index. */
   extraneous: 'report' | 'trash'
   /** Of the target's filesystem: so much stays free. */
   minFreePercent: number
   /** /proc/sys/kernel/random/boot_id */
   bootId: string
-  /** As the setting of this name. */
+  /** The setting of this name. */
   systemCalls: 'auto' | 'libc' | 'portable'
 }
 
 export interface FirstJoin {
-  /** What is in the target, protected entries not counted. */
+  /** Entries in the target, without protected ones. */
   entries: number
   right: number
   missing: number
   /** Bytes of the files that are missing. */
   missingBytes: number
   differing: number
-  /** Those of `differing` whose content is replaced, or is of another kind. */
+  /** Those of `differing` whose content is replaced, or which are of another kind. */
   replaced: number
   /** Entries that go to the trash, including everything in directories among them. */
   extraneous: number
   /** The place of the trash; null: extraneous entries are deleted. */
   trash: string | null
-  /** The first of what is replaced or goes. */
+  /** The first paths that are replaced or removed. */
   paths: { path: string; kind: 'changed' | 'extraneous' }[]
 }
 
@@ -135,7 +135,7 @@ export type ToDisk =
   /** Frames in the order in which they came. */
   | { type: 'frames'; frames: Frame[] }
   | { type: 'disconnected' }
-  /** An operator says yes to the first join that waits. */
+  /** An operator accepts the waiting first join. */
   | { type: 'accept' }
   | { type: 'close' }
 

@@ -1,4 +1,7 @@
-/** Resyncs of real trees against a listing of another real tree: an agent that answers from a directory. */
+/**
+ * Test support: resyncs of real trees against a listing of another real tree, by an agent that answers from a
+ * directory.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** The `accept` verb: an operator's yes to a first join that waits, because of what it would replace and remove. */
+/** The `accept` verb: an operator's consent to a first join that waits because of what it would replace and remove. */
 import { askDaemon, type Terminal } from '@rootferry/host/daemon'
 import type { Command } from 'commander'
 import Type from 'typebox'
@@ -18,6 +18,6 @@ export function addAcceptCommand(program: Command, defaultConfig: string, termin
       const path = `/v1/roots/${encodeURIComponent(root)}/accept`
       const control = readControlFile(stateDir)
       await askDaemon({ daemon: 'the receiver', ...control, path, body: null, answer: Accepted })
-      terminal.say(`${root}: the first join goes on\n`)
+      terminal.say(`${root}: the first join continues\n`)
     })
 }

@@ -242,7 +242,7 @@ export class Session {
     return new Resync({ ...this.#parts, ...disk, repairs: this.#repairs, over }, order)
   }
 
-  /** An operator has said yes to the first join. */
+  /** An operator has accepted the first join. */
   accepted(): void {
     const order = this.#join.accepted()
     if (order !== null) this.#resync = this.#startResync(order)
@@ -296,7 +296,7 @@ export class Session {
   }
 }
 
-/** @param known the epoch that the target followed, null: none */
+/** @param known the epoch that the target followed; null: none */
 function firstOrder(known: string | null, epoch: string, extraneous: Target['extraneous']): ResyncOrder {
   if (known === null) return FIRST_LOOK
   return known !== epoch && extraneous === 'report' ? NEW_INDEX : WHOLE_TARGET

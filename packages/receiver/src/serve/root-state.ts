@@ -35,7 +35,7 @@ export interface RootState {
   readonly differences: { readonly missing: number; readonly changed: number; readonly extraneous: number }
   /** The plan of the first join, if there was one since this process started. */
   readonly firstJoin: FirstJoin | null
-  /** The first join waits for an operator; so it does while the agent is away. */
+  /** The first join waits for an operator, also while the agent is away. */
   readonly awaitsAccept: boolean
 }
 
@@ -45,7 +45,7 @@ export type RootEvent =
   | { type: 'opened' }
   /** The target cannot be opened. */
   | { type: 'refused'; message: string }
-  /** An operator said yes to the first join. */
+  /** An operator accepted the first join. */
   | { type: 'accepted' }
   | { type: 'died' }
   /** The disk thread has reported its position for a new connection. */
@@ -139,7 +139,7 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
 }
 
 function afterPhase(state: RootState, phase: Phase): RootState {
-  // A look that is repeated, and the time without the agent, leave the question open.
+  // A repeated look, and time without the agent, leave the question open.
   const staysOpen = phase === 'idle' || phase === 'resyncing'
   const awaitsAccept = phase === 'awaiting-accept' || (staysOpen && state.awaitsAccept)
   return { ...state, phase, synced: state.synced || phase === 'live', awaitsAccept }

@@ -1,18 +1,18 @@
 /**
- * Inode numbers as the index keeps them. Gluster, NFS and stacked filesystems give out numbers up to 2^64; a double
+ * Inode numbers in the form that the index keeps. Gluster, NFS and stacked filesystems use numbers up to 2^64; a double
  * holds them exactly up to 2^53, and beyond that neighbours would become equal. Only such a number costs a second call.
  */
 import type { Stats } from 'node:fs'
 
 const LOW_BITS = 53
 
-/** @param exactly the status' inode number, asked for only where the double does not hold it */
+/** @param exactly returns the status' exact inode number, asked for only where the double does not hold it */
 export function withExactInode(stats: Stats, exactly: () => bigint): Stats {
   if (!Number.isSafeInteger(stats.ino)) stats.ino = foldInode(exactly())
   return stats
 }
 
-/** The number itself where a double holds it. */
+/** The number itself if a double holds it. */
 export function inodeNumber(inode: bigint): number {
   const number = Number(inode)
   return Number.isSafeInteger(number) ? number : foldInode(inode)

@@ -1,8 +1,8 @@
 /**
- * Follows a file that other processes replace: tells when it may be another one.
+ * Follows a file that other processes replace, and reports when it may have changed.
  *
- * The directory is watched, because the file is replaced and not written to. Where the kernel grants no watch (its
- * limits are for all processes of a user together), or takes one away, the file is looked at every LOOK_MS instead.
+ * The directory is watched, because the file is replaced and not written to. If the kernel grants no watch (its limits
+ * apply to all processes of a user together), or takes one away, the file is looked at every LOOK_MS instead.
  */
 import { type FSWatcher, statSync, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -25,7 +25,7 @@ export class FollowedFile {
     this.#changed = changed
   }
 
-  /** Follows the file from here on. */
+  /** Follows the file from now on. */
   open(): void {
     try {
       this.#watcher = watch(dirname(this.#file), (_event, name) => {
@@ -54,13 +54,13 @@ export class FollowedFile {
     }, LOOK_MS)
   }
 
-  /** @returns another text for another file, or another content of the same */
+  /** @returns a different text for a different file, or for different content of the same file */
   #look(): string {
     try {
       const { ino, mtimeMs, size } = statSync(this.#file)
       return `${ino} ${mtimeMs} ${size}`
     } catch (error) {
-      // Whoever reads the file says what is wrong with it.
+      // The reader of the file reports what is wrong with it.
       return errorMessage(error)
     }
   }

@@ -39,7 +39,7 @@ export interface AmendOrder {
   dryRun: boolean
   /** Whether all objects that go away are counted, with everything below them. */
   counts: boolean
-  /** What the agent does not have goes to the trash, or is only reported. */
+  /** Whether objects that the agent does not have go to the trash, or are only reported. */
   extraneous: 'trash' | 'report'
 }
 

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { Feed, listingOf, Scratch, treeOf, until } from '../../../test-support/test-feed.ts'
 import { listing, makeSource, resync } from '../../../test-support/test-resync.ts'
 
-/** Source and target have ten names in common, of which some differ, and the target has others besides. */
+/** Source and target have ten names in common, of which some differ, and the target has others as well. */
 function fillForJoin(scratch: Scratch, differing: number, extraneous: number): string {
   const [source, target] = [scratch.at('source'), scratch.at('target')]
   for (const root of [source, target]) mkdirSync(root)

@@ -1,14 +1,15 @@
 /**
- * Pure decision: whether a first join would replace or remove so much of a target that an operator has to say yes.
+ * Pure decision: whether a first join would replace or remove so much of a target that an operator must consent.
  *
- * A wrong path in receiver.yaml looks like this: nearly everything in the target is unknown to the agent, or other there.
+ * A wrong path in receiver.yaml looks like this: nearly everything in the target is unknown to the agent, or different
+ * there.
  */
 import type { FirstJoin, JoinGuard } from '../../root-messages.ts'
 
-/** `closer`: only if files of the same size with another time differ in content; their digests tell. */
+/** `closer`: it waits only if files of the same size with another time differ in content, which their digests tell. */
 export type JoinVerdict = 'go' | 'wait' | 'closer'
 
-/** @param doubtful how many of the replaced files are of the same size as the agent's */
+/** @param doubtful how many of the replaced files have the same size as the agent's */
 export function judgeJoin(plan: FirstJoin, doubtful: number, guard: JoinGuard): JoinVerdict {
   const isTooMuch = (objects: number) =>
     objects > guard.minEntries && objects * 100 > guard.maxPercent * Math.max(plan.entries, 1)

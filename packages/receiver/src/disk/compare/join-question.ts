@@ -1,6 +1,6 @@
 /**
- * The question that a first join may put to an operator: tells what the join is going to do, and either lets it go on, or
- * waits until an operator has accepted it.
+ * The question that a first join may put to an operator: reports what the join is going to do, and either lets it
+ * continue, or waits until an operator has accepted it.
  *
  *   first look ─▶ (closer look) ─▶ whole target
  *                      └─▶ awaiting accept ─▶ whole target
@@ -29,7 +29,7 @@ export class JoinQuestion {
     this.#parts = parts
   }
 
-  /** @param order the look that has ended. @returns what comes next; null: the operator is awaited */
+  /** @param order the look that has ended. @returns the next order; null: an operator is awaited */
   decide(order: ResyncOrder, findings: Findings): ResyncOrder | null {
     const { acceptance, guard, trash, send, event } = this.#parts
     const plan = firstJoin(findings, trash.location)
@@ -43,7 +43,7 @@ export class JoinQuestion {
     return null
   }
 
-  /** @returns what comes next; null when nothing was asked */
+  /** @returns the next order; null when nothing was asked */
   accepted(): ResyncOrder | null {
     if (!this.#isOpen) return null
     this.#isOpen = false

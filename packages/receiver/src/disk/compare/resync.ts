@@ -33,7 +33,7 @@ export interface ResyncOrder {
   paths: readonly string[]
   check: Check
   dryRun: boolean
-  /** `report`: what the agent does not have stays. */
+  /** `report`: objects that the agent does not have stay. */
   extraneous: 'trash' | 'report'
 }
 
@@ -45,10 +45,10 @@ export const FIRST_LOOK: ResyncOrder = { ...WHOLE, check: 'metadata', dryRun: tr
 export const CLOSER_LOOK: ResyncOrder = { ...WHOLE, check: 'content', dryRun: true }
 
 export const WHOLE_TARGET: ResyncOrder = { ...WHOLE, check: 'strict', dryRun: false }
-/** After the agent has begun a new index: what is extraneous may be content of this host that the old index allowed. */
+/** After the agent has begun a new index: extraneous objects may be content of this host that the old index allowed. */
 export const NEW_INDEX: ResyncOrder = { ...WHOLE_TARGET, extraneous: 'report' }
 
-/** Whether nothing is changed, and nothing is reported but the sum. */
+/** Whether it changes nothing, and reports only the sum. */
 export function isLook(order: ResyncOrder): boolean {
   return order === FIRST_LOOK || order === CLOSER_LOOK
 }

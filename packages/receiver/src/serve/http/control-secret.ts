@@ -1,5 +1,5 @@
 /**
- * The secret of those who may change something through the health listener: a file in the state directory that only the
+ * The secret that authorizes changes through the health listener: a file in the state directory that only the
  * receiver's own user, and root, can read. It is made anew at every start.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
