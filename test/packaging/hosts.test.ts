@@ -1,0 +1,194 @@
+/**
+ * The life of an installation on whole Debian hosts, an admin server and an app server: install, init, join, first sync,
+ * a reload with a bad file, reboot, an upgrade amid a first sync, a downgrade, purge.
+ *
+ * Runs when ROOTFERRY_HOSTS names suites of Debian, as `ROOTFERRY_HOSTS=bookworm,trixie`: it needs root, debootstrap,
+ * systemd-nspawn, and a mirror for the first run.
+ */
+import assert from 'node:assert/strict'
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { buildPackages } from '../../build/package/main.ts'
+import { REPOSITORY } from '../../build/programs.ts'
+import { versionOfCheckout } from '../../build/version.ts'
+import { differences } from '../support/compare-trees.ts'
+import { until } from '../support/until.ts'
+import { BootedHost, whyNoHosts } from './booted-host.ts'
+
+const SUITES = (process.env['ROOTFERRY_HOSTS'] ?? '').split(',').filter((suite) => suite !== '')
+const VERSION = versionOfCheckout()
+const NEXT = VERSION.replace(/\d+$/, (patch) => String(Number(patch) + 1))
+const DOCROOT = '/var/www/shop'
+const DEADLINE_MS = 120_000
+
+interface Status {
+  version: string
+  roots: { epoch: string; sequence: number }[]
+  receivers: { state: string; sequence: number }[]
+}
+
+for (const suite of SUITES) describe(`on ${suite}`, () => life(suite))
+if (SUITES.length === 0)
+  it('hosts are booted when ROOTFERRY_HOSTS names suites of Debian', (t) => t.skip('not asked for'))
+
+function life(suite: string): void {
+  const place = mkdtempSync(join(tmpdir(), 'rootferry-hosts-'))
+  let admin: BootedHost
+  let web: BootedHost
+  const deb = (version: string) => `rootferry_${version}_amd64.deb`
+
+  before(async () => {
+    assert.equal(whyNoHosts(), null)
+    for (const version of [VERSION, NEXT]) {
+      const order = { architectures: ['amd64'] as const, version, directory: place, epoch: undefined, withRpm: false }
+      await buildPackages({ ...order, compression: { type: 'zstd', level: 1 } }, () => undefined)
+    }
+    admin = await BootedHost.boot('admin', suite)
+    web = await BootedHost.boot('web1', suite)
+    admin.run('apt-get', 'update')
+    web.run('apt-get', 'update')
+    for (const host of [admin, web])
+      for (const version of [VERSION, NEXT])
+        copyFileSync(join(place, deb(version)), join(host.root, 'var', deb(version)))
+    cpSync(join(REPOSITORY, 'packages'), join(admin.root, DOCROOT), {
+      recursive: true,
+      filter: (path) => !path.includes('node_modules'),
+    })
+  })
+  after(async () => {
+    await web?.[Symbol.asyncDispose]()
+    await admin?.[Symbol.asyncDispose]()
+    rmSync(place, { recursive: true, force: true })
+  })
+
+  const install = (host: BootedHost, version: string) =>
+    host.run('apt-get', 'install', '-y', '--allow-downgrades', `/var/${deb(version)}`)
+  const status = () => {
+    // 3: a receiver is behind or away, which is an answer.
+    const { stdout } = admin.tryTo('rootferry-agent', 'status', '--json')
+    return (stdout.startsWith('{') ? JSON.parse(stdout) : { version: '', roots: [], receivers: [] }) as Status
+  }
+  const inSync = async () => {
+    const current = () => {
+      const now = status()
+      const [root, receiver] = [now.roots[0], now.receivers[0]]
+      return receiver?.state === 'live' && receiver.sequence === root?.sequence
+        ? { ...now, epoch: root.epoch }
+        : undefined
+    }
+    return await until(current, () => JSON.stringify(status()), DEADLINE_MS)
+  }
+  const equal = () => assert.deepEqual(differences(join(admin.root, DOCROOT), join(web.root, DOCROOT)), [])
+  const show = (host: BootedHost, unit: string, property: string) =>
+    host.run('systemctl', 'show', '--value', '-p', property, unit).trim()
+
+  it('two commands install it, start nothing and need no Node', () => {
+    for (const host of [admin, web]) {
+      install(host, VERSION)
+      assert.equal(host.tryTo('which', 'node').status, 1)
+      for (const unit of ['rootferry-agent', 'rootferry-receiver']) {
+        assert.equal(host.tryTo('systemctl', 'is-enabled', unit).stdout.trim(), 'disabled')
+        assert.equal(host.tryTo('systemctl', 'is-active', unit).stdout.trim(), 'inactive')
+      }
+    }
+  })
+
+  it('init, token, join: the first sync is complete', async () => {
+    admin.run('rootferry-agent', 'init', '--root', `shop=${DOCROOT}`)
+    admin.run('systemctl', 'enable', '--now', 'rootferry-agent')
+    const url = ['--url', 'wss://127.0.0.1:8730']
+    const invitation = admin.run('rootferry-agent', 'token', 'create', 'web1', '--join', ...url).trim()
+    web.run('rootferry-receiver', 'join', invitation, '--root', `shop=${DOCROOT}`)
+    web.run('systemctl', 'enable', '--now', 'rootferry-receiver')
+    await inSync()
+    equal()
+  })
+
+  it('a reload with a bad file fails, and the daemon goes on; a start with one is not tried again', async () => {
+    const file = join(admin.root, 'etc/rootferry/agent.yaml')
+    const good = join(place, 'good.yaml')
+    copyFileSync(file, good)
+    const pid = show(admin, 'rootferry-agent', 'MainPID')
+    writeFileSync(file, 'nonsense: true\n')
+    assert.notEqual(admin.tryTo('systemctl', 'reload', 'rootferry-agent').status, 0)
+    assert.equal(show(admin, 'rootferry-agent', 'MainPID'), pid)
+    admin.tryTo('systemctl', 'restart', 'rootferry-agent')
+    await until(
+      () => show(admin, 'rootferry-agent', 'ActiveState') === 'failed',
+      () => 'it does not fail',
+    )
+    assert.equal(show(admin, 'rootferry-agent', 'ExecMainStatus'), '78')
+    assert.equal(show(admin, 'rootferry-agent', 'NRestarts'), '0')
+    copyFileSync(good, file)
+    admin.run('systemctl', 'restart', 'rootferry-agent')
+    await inSync()
+    admin.run('systemctl', 'reload', 'rootferry-agent')
+    web.run('systemctl', 'reload', 'rootferry-receiver')
+  })
+
+  it('the journal knows which lines are warnings', async () => {
+    admin.run('systemctl', 'stop', 'rootferry-agent')
+    const warnings = () => web.run('journalctl', '-u', 'rootferry-receiver', '-p', 'warning', '-o', 'cat')
+    await until(
+      () => warnings().includes('not connected to the agent'),
+      () => warnings(),
+    )
+    assert.ok(!warnings().includes('"level":"info"'))
+    admin.run('systemctl', 'start', 'rootferry-agent')
+    await inSync()
+  })
+
+  it('both hosts reboot, and what was missed comes', async () => {
+    const before = await inSync()
+    await web.reboot()
+    writeFileSync(join(admin.root, DOCROOT, 'while-it-was-away'), 'x')
+    await admin.reboot()
+    const now = await inSync()
+    assert.ok((now.roots[0]?.sequence ?? 0) > (before.roots[0]?.sequence ?? 0))
+    equal()
+  })
+
+  it('an upgrade of the agent amid a first sync, then of the receiver: nothing is lost or begun anew', async () => {
+    const before = await inSync()
+    cpSync(join(REPOSITORY, 'docs'), join(admin.root, DOCROOT, 'more'), { recursive: true })
+    for (let copy = 0; copy < 20; copy += 1)
+      cpSync(join(REPOSITORY, 'packages/agent/src'), join(admin.root, DOCROOT, `copy${copy}`), { recursive: true })
+    install(admin, NEXT)
+    install(web, NEXT)
+    const now = await inSync()
+    assert.equal(now.version, NEXT)
+    assert.equal(now.epoch, before.epoch)
+    equal()
+  })
+
+  it('a downgrade goes on where the other version ended', async () => {
+    const before = await inSync()
+    install(web, VERSION)
+    install(admin, VERSION)
+    const now = await inSync()
+    assert.equal(now.version, VERSION)
+    assert.equal(now.epoch, before.epoch)
+    equal()
+  })
+
+  it('purge removes what the package made, keeps what was moved out of the docroot, and no docroot', async () => {
+    rmSync(join(admin.root, DOCROOT, 'more'), { recursive: true })
+    await inSync()
+    const content = readdirSync(join(web.root, DOCROOT))
+    const trash = join(web.root, 'var/lib/rootferry/receiver/trash')
+    mkdirSync(join(trash, 'shop/2026-01-01'), { recursive: true })
+    writeFileSync(join(trash, 'shop/2026-01-01/kept'), 'x')
+    for (const host of [admin, web]) {
+      host.run('apt-get', 'purge', '-y', 'rootferry')
+      for (const path of ['etc/rootferry', 'var/lib/rootferry', 'var/cache/rootferry', 'usr/lib/rootferry'])
+        assert.ok(!existsSync(join(host.root, path)), `${host.name}: /${path} is still there`)
+      // It ends with 1 when there are none.
+      assert.equal(host.tryTo('systemctl', 'list-unit-files', '--no-legend', 'rootferry*').stdout.trim(), '')
+    }
+    assert.deepEqual(readdirSync(join(web.root, DOCROOT)), content)
+    const kept = readdirSync(join(web.root, 'var/backups')).find((name) => name.startsWith('rootferry-trash-'))
+    assert.ok(existsSync(join(web.root, 'var/backups', kept ?? '', 'trash/shop/2026-01-01/kept')))
+  })
+}
