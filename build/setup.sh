@@ -27,4 +27,6 @@ if [ -x "$node" ]; then
 elif [ "$(uname -s)" = Linux ]; then
     is_there || missing
 fi
+# `npm run --silent` would hide why it fails, too.
+export npm_config_loglevel=error
 cmp -s pnpm-lock.yaml node_modules/.pnpm/lock.yaml || npx -y pnpm@12 install --frozen-lockfile 1>&2
