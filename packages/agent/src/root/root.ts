@@ -8,7 +8,7 @@
 import assert, { AssertionError } from 'node:assert'
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { Accounts, bootId, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
+import { Accounts, bootId, chooseSystemCalls, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
 import type { FromRoot, GuardAnswer, RootOptions, RootRequest, ToRoot } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import { closeRootIndex, openRootIndex } from './index/root-index.ts'
@@ -48,7 +48,7 @@ export class Root {
   readonly #post: (message: FromRoot, transfer?: ArrayBuffer[]) => void
   readonly #index: EntryIndex
   readonly #problems: PathProblems
-  readonly #accounts = new Accounts()
+  readonly #accounts: Accounts
   readonly #timers = new Timers()
   readonly #report: RootReport
   readonly #scans: ScanQueue
@@ -59,12 +59,12 @@ export class Root {
 
   constructor(options: RootOptions, post: (message: FromRoot, transfer?: ArrayBuffer[]) => void) {
     this.#options = options
+    this.#accounts = new Accounts(chooseSystemCalls(options.systemCalls).calls.accounts)
     this.#post = post
     const { index, remark } = openRootIndex(options.stateDir, () => randomBytes(12).toString('base64url'), Date.now())
-    const timers = this.#timers
     this.#index = index
     this.#problems = new PathProblems((problem) => this.#report.problem(problem))
-    const problems = this.#problems
+    const [timers, problems] = [this.#timers, this.#problems]
     const backend = () => this.#opened?.watcher.backend ?? null
     this.#report = new RootReport({ options, index, problems, timers, post, backend })
     this.#upkeep = new Upkeep({ index, timers, post, packer: () => this.#opened?.packer ?? null })

@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import {
   Borders,
   ConfinedDirectories,
+  chooseSystemCalls,
   EXIT,
   errorCode,
   Failure,
@@ -111,7 +112,8 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const untouchable = new Untouchable(options.protect, borders)
   untouchable.setExcluded(ledger.filter)
   const warn = (message: string) => options.log('warn', message, {})
-  const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, warn })
+  const { accounts } = chooseSystemCalls(options.systemCalls).calls
+  const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, accounts, warn })
   // For the agent, a protected path does not exist.
   const isEmpty = () =>
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>

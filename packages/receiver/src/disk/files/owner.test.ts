@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { lstatSync, utimesSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { Failure } from '@rootferry/host/machine'
+import { chooseSystemCalls, Failure } from '@rootferry/host/machine'
 import { absent, directory, Feed, file, Scratch, symlink } from '../../../test-support/test-feed.ts'
 import type { OwnerPolicy } from '../../root-messages.ts'
 import { OwnerMap } from './owner.ts'
@@ -117,4 +117,23 @@ test('owners and special bits come out on disk as far as this process may set th
   const warnings = feed.all('log').filter(({ level }) => level === 'warn')
   assert.equal(warnings.length, isRoot ? 0 : 1)
   await feed.commit([absent('own')])
+})
+
+test('a name that the files do not have is asked of the directory service', () => {
+  using scratch = new Scratch()
+  for (const name of ['passwd', 'group']) writeFileSync(scratch.at(name), 'www-data:x:33:\n')
+  const { accounts } = chooseSystemCalls('libc').calls
+  const files = { passwdFile: scratch.at('passwd'), groupFile: scratch.at('group') }
+  const map = new OwnerMap({ policy: 'preserve', privileged: true, warn: assert.fail, accounts, ...files })
+  const ownerOf = map.forMessage(
+    [
+      [1000, 'www-data'],
+      [1001, 'root'],
+      [1002, 'nobody-has-this-name'],
+    ],
+    [[1001, 'root']],
+  )
+  assert.deepEqual(ownerOf(1000, 1001), { uid: 33, gid: 0 })
+  assert.deepEqual(ownerOf(1001, 5), { uid: 0, gid: 5 })
+  assert.deepEqual(ownerOf(1002, 5), { uid: 1002, gid: 5 })
 })

@@ -2,12 +2,12 @@
  * From the agent's numbers of users and groups to this host's: by name first, then by number; or a fixed owner; or
  * none.
  *
- * The databases are read as files: a name that only a directory service knows is mapped by number. A process that may
+ * A name is looked up in the files first, and where libc can be called in the directory service behind them. A process that may
  * not change owners says so once and then leaves them alone, so that one missing right does not make every file fail.
  */
 
 import { readFileSync, statSync } from 'node:fs'
-import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import { type AccountCalls, EXIT, errorMessage, Failure, ServiceAnswers } from '@rootferry/host/machine'
 import type { OwnerNames } from '@rootferry/protocol'
 import type { OwnerPolicy } from '../../root-messages.ts'
 import { readIdMap } from './id-map.ts'
@@ -25,6 +25,8 @@ export interface OwnerMapOptions {
   /** Whether this process may give files away. */
   privileged: boolean
   warn(message: string): void
+  /** How a directory service is asked; null or absent: only the files are. */
+  accounts?: AccountCalls | null
   passwdFile?: string
   groupFile?: string
   uidMapFile?: string
@@ -45,8 +47,11 @@ export class OwnerMap {
   /** @throws Failure (78) when a fixed owner is unknown on this host */
   constructor(options: OwnerMapOptions) {
     this.#options = options
-    this.#users = new NameDatabase(options.passwdFile ?? '/etc/passwd')
-    this.#groups = new NameDatabase(options.groupFile ?? '/etc/group')
+    const calls = options.accounts ?? null
+    const users = calls === null ? null : new ServiceAnswers((name: string) => calls.userId(name))
+    const groups = calls === null ? null : new ServiceAnswers((name: string) => calls.groupId(name))
+    this.#users = new NameDatabase(options.passwdFile ?? '/etc/passwd', users)
+    this.#groups = new NameDatabase(options.groupFile ?? '/etc/group', groups)
     this.#hasUser = readIdMap(options.uidMapFile ?? '/proc/self/uid_map')
     this.#hasGroup = readIdMap(options.gidMapFile ?? '/proc/self/gid_map')
     if (options.policy === 'keep') this.#able = false
@@ -102,17 +107,19 @@ export class OwnerMap {
 /** `name:x:id:…` lines of /etc/passwd or /etc/group, read again when the file changes. */
 class NameDatabase {
   readonly #file: string
+  readonly #service: ServiceAnswers<string, number> | null
   #readAt: number | null = null
   #ids = new Map<string, number>()
 
-  constructor(file: string) {
+  constructor(file: string, service: ServiceAnswers<string, number> | null) {
     this.#file = file
+    this.#service = service
   }
 
   /** A name, or a number in digits. */
   idOf(name: string): number | null {
     this.#refresh()
-    return this.#ids.get(name) ?? (/^\d{1,10}$/.test(name) ? Number(name) : null)
+    return this.#known(name) ?? (/^\d{1,10}$/.test(name) ? Number(name) : null)
   }
 
   /** From the agent's number to the local one, for the names that this host knows. */
@@ -120,10 +127,14 @@ class NameDatabase {
     if (pairs.length > 0) this.#refresh()
     const found = new Map<number, number>()
     for (const [id, name] of pairs) {
-      const local = this.#ids.get(name)
-      if (local !== undefined) found.set(id, local)
+      const local = this.#known(name)
+      if (local !== null) found.set(id, local)
     }
     return found
+  }
+
+  #known(name: string): number | null {
+    return this.#ids.get(name) ?? this.#service?.of(name) ?? null
   }
 
   #refresh(): void {
