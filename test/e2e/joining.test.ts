@@ -110,7 +110,7 @@ test('a first join says how much it is going to do before it does anything', asy
   const right = FILES + 1
   assert.equal(
     said[0],
-    `first join, by size and time: ${right} entries are right, 2 missing (20.0 kB), 1 differ, 3 extraneous will go to the trash at ${trash}`,
+    `first join, by size and time: ${right} entries are right, 2 missing (20.0 kB), 1 differ, 3 extraneous; what is replaced or extraneous goes to the trash at ${trash}`,
   )
   assert.ok(said.length > 1)
   const root = await site.receiverRoot(0)

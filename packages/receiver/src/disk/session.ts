@@ -197,7 +197,8 @@ export class Session {
     const arrival = { paths, staged, owed, asked: request === null ? null : this.#repairs.answered(request) }
     const due = dueDebts(arrival, target.ledger.debts.count > 0)
     const position = request === null ? { epoch, term, sequence: to } : null
-    const intent = { changes: staged, before: [], position, ...due }
+    const keepsReplaced = request !== null && this.#resync !== null
+    const intent = { changes: staged, before: [], position, keepsReplaced, ...due }
     const { ledger, burst, area, partials } = target
     const outcome = withUnfit(await commitIntent({ ledger, burst, area, partials, steps }, intent, paths), unfit)
     this.#intake.end()

@@ -127,7 +127,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     return status !== undefined && status.ino === ino && status.dev === dev
   }
   const removal = new Removal({ confined, trash, untouchable })
-  const parts = { confined, area, removal, untouchable, creation, isInPlace }
+  const parts = { confined, area, removal, trash, untouchable, creation, isInPlace }
   return {
     ...parts,
     modeOf: localModes(options.allowSetuid, options.mode),

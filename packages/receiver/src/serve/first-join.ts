@@ -11,11 +11,11 @@ import type { RootState } from './root-state.ts'
 
 /** One line without a line break. */
 export function firstJoinLine({ right, missing, missingBytes, differing, extraneous, trash }: FirstJoin): string {
-  const fate = trash === null ? 'will be deleted (keepDays of its trash is 0)' : `will go to the trash at ${trash}`
+  const fate = trash === null ? 'is deleted (keepDays of its trash is 0)' : `goes to the trash at ${trash}`
   return (
     `first join, by size and time: ${count(right)} entries are right, ${count(missing)} missing ` +
-    `(${size(missingBytes)}), ${count(differing)} differ, ` +
-    (extraneous === 0 ? 'none is extraneous' : `${count(extraneous)} extraneous ${fate}`)
+    `(${size(missingBytes)}), ${count(differing)} differ, ${count(extraneous)} extraneous; ` +
+    `what is replaced or extraneous ${fate}`
   )
 }
 

@@ -7,6 +7,7 @@ import {
   constants,
   copyFileSync,
   fstatSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -26,6 +27,36 @@ export function move(from: string | Buffer, to: string | Buffer): void {
   } catch (error) {
     if (errorCode(error) !== 'EXDEV') throw error
     moveAcross(from, to)
+  }
+}
+
+/** Errors that say that one object cannot be linked there. */
+const NOT_LINKED = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EACCES', 'EOPNOTSUPP', 'ENOSYS'])
+
+/**
+ * Puts a file or symlink in another place too: by a hard link, else by a copy, else it is moved.
+ * @throws the system error
+ */
+export function keepObject(from: string, to: string): void {
+  try {
+    linkSync(from, to)
+  } catch (error) {
+    if (!NOT_LINKED.has(errorCode(error) ?? '')) throw error
+    if (!copied(from, to)) move(from, to)
+  }
+}
+
+/** @returns false when it cannot be read */
+function copied(from: string, to: string): boolean {
+  const status = lstatSync(from)
+  if (status.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
+  if (!status.isFile()) return true
+  try {
+    pinned(from, constants.O_NONBLOCK, (file) => copyFileSync(file, to, constants.COPYFILE_EXCL))
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') return false
+    throw error
   }
 }
 

@@ -19,7 +19,7 @@ import type { PathProblem, TrashLimits, TrashStatus } from '../../root-messages.
 import { isDiskTrouble, isSystemError } from '../files/disk-errors.ts'
 import type { Walk } from '../files/walk.ts'
 import { Demolition } from './demolition.ts'
-import { move } from './move.ts'
+import { keepObject, move } from './move.ts'
 import { freePlace } from './place-in-batch.ts'
 import type { WorkArea } from './work-area.ts'
 
@@ -79,12 +79,25 @@ export class Trash {
    * @throws the system error; the object is then still in its place, or partly so when it spans filesystems
    */
   throwAway(location: string | Buffer, path: string): void {
+    this.#take(path, (place) => move(location, place))
+  }
+
+  /**
+   * Keeps the file or symlink at `location`, which is about to be replaced: it stays where it is until then, unless there
+   * is no other way than to move it. An object of another kind is not kept.
+   * @throws the system error
+   */
+  keep(location: string, path: string): void {
+    if (this.#limits.keepDays > 0) this.#take(path, (place) => keepObject(location, place))
+  }
+
+  #take(path: string, put: (place: string) => void): void {
     const batches = this.#read()
     const base = this.#area.directory('trash')
     const name = this.#batchNow(batches)
     using batch = this.#enter(`${base}/${name}`)
     const place = freePlace(batch, path)
-    move(location, batch.locate(place))
+    put(batch.locate(place))
     this.changes += 1
     batches.set(name, { lastMs: this.#now(), bytes: batches.get(name)?.bytes ?? 0, isOwn: true })
     this.#unmeasured.push({ batch: name, place: Buffer.from(`${name}/${place}`) })

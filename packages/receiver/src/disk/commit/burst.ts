@@ -13,6 +13,7 @@ import { type ConfinedDirectories, type DiskKind, errorCode, plainMessage } from
 import { baseName, parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
 import type { PathProblem } from '../../root-messages.ts'
 import { type Removal, StaysError } from '../area/removal.ts'
+import type { Trash } from '../area/trash.ts'
 import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
 import { placeAcross } from '../files/copy-object.ts'
@@ -21,6 +22,7 @@ import type { Creation } from '../files/disk-object.ts'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
+import type { Intent } from '../ledger/intent.ts'
 import type { BurstOutcome, DirectoryBefore, Finish, Operation, Plan } from '../ledger/operation.ts'
 import { DiskView } from './disk-view.ts'
 import { KeptFiles } from './kept-files.ts'
@@ -32,6 +34,7 @@ export interface BurstParts {
   confined: ConfinedDirectories
   area: WorkArea
   removal: Removal
+  trash: Pick<Trash, 'keep' | 'throwAway'>
   untouchable: Untouchable
   /** Whether the root's path still leads to the directory that was opened. */
   isInPlace(): boolean
@@ -39,6 +42,8 @@ export interface BurstParts {
   /** Called before each call that changes the tree; for fault injection. */
   beforeStep?(step: string, path: string): void
 }
+
+export type BurstOrder = Pick<Intent, 'changes' | 'before' | 'keepsReplaced'>
 
 export class Burst {
   readonly #parts: BurstParts
@@ -49,6 +54,7 @@ export class Burst {
   #unfinished = new Map<string, PathProblem>()
   #unrestored: string[] = []
   #raced = false
+  #keepsReplaced = false
 
   constructor(parts: BurstParts) {
     this.#parts = parts
@@ -69,8 +75,9 @@ export class Burst {
    * @param first the plan for the present disk, if there is one already
    * @throws the system error when the disk as a whole is in trouble; RootGone
    */
-  *run(changes: readonly StagedChange[], before: readonly DirectoryBefore[], first: Plan | null): Walk<BurstOutcome> {
+  *run({ changes, before, keepsReplaced }: BurstOrder, first: Plan | null): Walk<BurstOutcome> {
     const { confined } = this.#parts
+    this.#keepsReplaced = keepsReplaced
     this.#insistOnPlace()
     let plan = first ?? this.plan(changes, before)
     try {
@@ -136,7 +143,8 @@ export class Burst {
         yield* removal.vacate(path)
         return
       case 'unlink':
-        this.#kept.unlink(confined.locate(path))
+        if (this.#keepsReplaced) this.#parts.trash.throwAway(confined.locate(path), path)
+        else this.#kept.unlink(confined.locate(path))
         return
       case 'trash':
         yield* this.#discard(path, operation.kind)
@@ -172,7 +180,11 @@ export class Burst {
   }
 
   #place(operation: Extract<Operation, { do: 'place' }>, staged: string): void {
-    const location = this.#parts.confined.locate(operation.path)
+    const { confined, trash } = this.#parts
+    const location = confined.locate(operation.path)
+    const isKept = this.#keepsReplaced && operation.replaces && operation.kind !== 'directory'
+    // Without a staged object an earlier attempt has placed it already.
+    if (isKept && lstatSync(staged, { throwIfNoEntry: false }) !== undefined) trash.keep(location, operation.path)
     try {
       renameSync(staged, location)
     } catch (error) {

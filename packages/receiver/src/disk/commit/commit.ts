@@ -69,7 +69,7 @@ async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | nu
     const present = plan
     // A second attempt finds the disk changed by the first.
     plan = null
-    return burst.run(intent.changes, intent.before, present)
+    return burst.run(intent, present)
   })
   const owed = [...intent.owed, ...outcome.owed]
   const record = { position: intent.position, cleared: intent.cleared, owed: [...owed, ...outcome.failed] }

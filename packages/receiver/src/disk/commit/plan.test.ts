@@ -121,7 +121,7 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
       }
       const removal = new Removal({ confined, trash, untouchable })
       const burst = new Burst({
-        ...{ confined, area, removal, untouchable, creation, beforeStep },
+        ...{ confined, area, removal, trash, untouchable, creation, beforeStep },
         isInPlace: () => true,
       })
       let present: Model = new Map()
@@ -132,10 +132,10 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         if (wanted === after) steps = interruptAt + 1
         let outcome = null
         try {
-          outcome = atOnce(burst.run(changes, plan.before, plan))
+          outcome = atOnce(burst.run({ changes, before: plan.before, keepsReplaced: false }, plan))
         } catch (error) {
           assert.match(String(error), /EIO: injected/)
-          outcome = atOnce(burst.run(changes, plan.before, null))
+          outcome = atOnce(burst.run({ changes, before: plan.before, keepsReplaced: false }, null))
         }
         steps = Number.POSITIVE_INFINITY
         assert.deepEqual(outcome.problems, [])

@@ -1,10 +1,20 @@
 /** First joins of populated targets: when they wait for an operator, and what they may remove. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { test } from 'node:test'
-import { Feed, listingOf, Scratch, treeOf, until } from '../../../test-support/test-feed.ts'
-import { listing, makeSource, resync } from '../../../test-support/test-resync.ts'
+import { Feed, file, listingOf, Scratch, treeOf, until } from '../../../test-support/test-feed.ts'
+import { copyTree, listing, makeSource, resync } from '../../../test-support/test-resync.ts'
 
 /** Source and target have ten names in common, of which some differ, and the target has others as well. */
 function fillForJoin(scratch: Scratch, differing: number, extraneous: number): string {
@@ -112,6 +122,32 @@ test('files of the same size with other times are read before a first join waits
   const { plan } = await feed.seen('first-join')
   assert.equal(plan.replaced, 0)
   await until(() => feed.allSent('list').length > 2, 'the comparison')
+})
+
+test('what a repair replaces goes to the trash, each file in full; what a changeset replaces does not', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  const at = (name: string) => scratch.at('target', name)
+  writeFileSync(at('app/f1'), 'of this host, and longer')
+  writeFileSync(at('app/f2'), 'CONTENT 2')
+  rmSync(at('link'))
+  symlinkSync('elsewhere', at('link'))
+  rmSync(at('empty'), { recursive: true })
+  writeFileSync(at('empty'), 'where a directory has to be')
+  await using feed = await new Feed(scratch).open()
+  await resync(feed, source)
+  assert.deepEqual(treeOf(feed.target), treeOf(source))
+  await feed.seen('phase', ({ phase }) => phase === 'live')
+  await feed.commit([file('app/f3', 'a new version')])
+  const [batch = ''] = readdirSync(scratch.at('state/trash'))
+  const kept = (name: string) => scratch.at('state/trash', batch, name)
+  assert.equal(readFileSync(kept('app/f1'), 'utf8'), 'of this host, and longer')
+  assert.equal(readFileSync(kept('app/f2'), 'utf8'), 'CONTENT 2')
+  assert.equal(readlinkSync(kept('link')), 'elsewhere')
+  assert.equal(readFileSync(kept('empty'), 'utf8'), 'where a directory has to be')
+  assert.ok(!existsSync(kept('app/f3')))
 })
 
 test('after the agent has begun a new index nothing extraneous goes by itself; an order removes it', async () => {

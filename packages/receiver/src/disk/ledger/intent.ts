@@ -20,6 +20,8 @@ export interface Intent {
   cleared: readonly string[]
   /** Paths that are owed already: their content differs from what the agent assumed. */
   owed: readonly string[]
+  /** Files and symlinks that are replaced or removed go to the trash: they may be this host's own. */
+  keepsReplaced: boolean
 }
 
 export function encodeIntent(intent: Intent): string {
