@@ -15,8 +15,6 @@ import { MAY_NAME_PROCESS, RULES_OF_TEXTS } from './tidy/texts.ts'
 const RULES = [...RULES_OF_PLACES, ...RULES_OF_SHAPE, ...RULES_OF_TEXTS]
 
 /** Files that are still to be split; each is removed from here when its rule holds. */
-const AWAITED = ['root/watch/chokidar-watcher.ts', 'root/watch/directory-watcher.ts']
-
 describe('the house', () => {
   const files = readSourceTree(join(import.meta.dirname, '..'))
   const sources = (texts: Record<string, string>) => Object.entries(texts).map(([path, text]) => sourceFile(path, text))
@@ -33,7 +31,7 @@ describe('the house', () => {
 
   for (const { rule, faults, planted, together, innocent } of RULES) {
     it(rule, () => {
-      const found = faults(files).filter((fault) => !AWAITED.some((awaited) => fault.split(':')[0]?.endsWith(awaited)))
+      const found = faults(files)
       assert.equal(found.length, 0, `\n${found.join('\n')}\n`)
     })
 

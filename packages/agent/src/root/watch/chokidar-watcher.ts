@@ -21,9 +21,9 @@ import { DirectoryWatcher } from './directory-watcher.ts'
 import { EventHints, ITSELF } from './event-hints.ts'
 import { inotifyQueueLimit, isWatchLimit, watchLimitReason } from './inotify-limits.ts'
 import { OverflowMeter } from './overflow-meter.ts'
+import { SecondLooks } from './second-looks.ts'
 import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 
-const SECOND_LOOK_MS = 250
 /** For this long after its place, name or attributes last changed, a directory may be another one than before. */
 const UNSETTLED_MS = 5_000
 /** Times of files come from the kernel's tick, so a change may be dated this much too early. */
@@ -31,21 +31,23 @@ export const CLOCK_LAG_MS = 20
 
 export class ChokidarWatcher implements Watcher {
   readonly backend = 'chokidar'
-  readonly #options: Pick<WatcherOptions, 'rootPath' | 'filter'>
   readonly #events: WatcherEvents
   readonly #hints: EventHints
   readonly #meter: OverflowMeter
   readonly #ready = Promise.withResolvers<void>()
   readonly #direct: DirectoryWatcher
-  readonly #secondLooks = new Set<string>()
+  readonly #secondLooks: SecondLooks
   #startedMs = 0
-  #rootPath = ''
+  #rootPath: string
   #chokidar: FSWatcher | null = null
   #refused = 0
   #closed = false
 
   constructor(options: Pick<WatcherOptions, 'rootPath' | 'filter'>, events: WatcherEvents) {
-    this.#options = options
+    this.#rootPath = options.rootPath
+    this.#secondLooks = new SecondLooks((directory) => {
+      if (this.#isUnsettled(directory)) events.hint({ path: directory, extent: 'subtree' })
+    })
     this.#events = events
     this.#hints = new EventHints(options.filter, events, (path) => this.#isUnsettled(path))
     this.#meter = new OverflowMeter(inotifyQueueLimit(), (reason) => events.overflow(reason))
@@ -73,7 +75,7 @@ export class ChokidarWatcher implements Watcher {
     if (this.#closed) return
     this.#startedMs = Date.now()
     // chokidar must not follow symlinks, and would take a root that is a symlink for just a link.
-    this.#rootPath = realpathSync(this.#options.rootPath)
+    this.#rootPath = realpathSync(this.#rootPath)
     this.#chokidar = watch(this.#rootPath, {
       backend: 'native',
       ignored: (location, status) => this.#ignores(location, status),
@@ -145,15 +147,7 @@ export class ChokidarWatcher implements Watcher {
 
   /** A directory's own `rename` comes when it is deleted, but also when its attributes change. */
   #lookAgain(directory: string): void {
-    if (this.#secondLooks.size === 0) setTimeout(this.#takeSecondLooks, SECOND_LOOK_MS).unref()
-    this.#secondLooks.add(directory)
-  }
-
-  readonly #takeSecondLooks = (): void => {
-    for (const directory of this.#secondLooks) {
-      if (this.#isUnsettled(directory)) this.#events.hint({ path: directory, extent: 'subtree' })
-    }
-    this.#secondLooks.clear()
+    this.#secondLooks.schedule(directory)
   }
 
   #isUnsettled(path: string): boolean {
