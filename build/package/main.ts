@@ -18,7 +18,7 @@ import { buildRpm, canBuildRpm } from './rpm.ts'
 import { ARCHITECTURES, runtimeFor } from './runtime.ts'
 
 /** Debian's archive does not accept zstd, and apt downloads this file: xz is a tenth smaller. */
-const SMALL: Compression = { type: 'xz', level: 6 }
+export const SMALL: Compression = { type: 'xz', level: 6 }
 const FAST: Compression = { type: 'zstd', level: 1 }
 
 export interface PackageOrder {
