@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LogLine } from '@rootferry/host/daemon'
-import { count, size } from '@rootferry/host/daemon'
 import { printable } from '@rootferry/host/machine'
 import type { Request } from './arguments.ts'
 import { Fleet, type FleetStatus } from './fleet.ts'
-import { changesetLine, progressLine } from './progress.ts'
+import { changesetLine, inSyncLine, progressLine } from './progress.ts'
 import { makeSample, sampleAdvice } from './sample.ts'
 
 export interface Surroundings {
@@ -54,10 +53,8 @@ export async function run(request: Request, around: Surroundings): Promise<numbe
       const first = await Promise.race([firstSync(fleet, around, began), lost])
       isSynced = true
       if (first === null) return 0
-      const seconds = ((performance.now() - began) / 1000).toFixed(1)
-      around.out(
-        `in sync: ${count(first.entries)} entries, ${size(first.bytes)}, ${targets.length} target(s), ${seconds} s\n`,
-      )
+      const seconds = (performance.now() - began) / 1000
+      around.out(`${inSyncLine({ ...first, targets: targets.length, seconds })}\n`)
       if (request.once) return 0
       around.say('watching; Ctrl-C ends\n')
       await Promise.race([stopped(around.stop), lost])
@@ -83,9 +80,8 @@ async function firstSync(fleet: Fleet, around: Surroundings, began: number): Pro
     const status = await fleet.status()
     const seconds = (performance.now() - began) / 1000
     const lines = status.receivers.map(({ name, entries, bytes, inSync }) => {
-      const done = inSync ? { entries: status.entries, bytes: status.bytes } : { entries, bytes }
       return progressLine(
-        { name, ...done, totalEntries: status.entries, totalBytes: status.bytes, seconds },
+        { name, entries, bytes, inSync, totalEntries: status.entries, totalBytes: status.bytes, seconds },
         around.isTerminal ? around.columns() : Number.POSITIVE_INFINITY,
       )
     })

@@ -15,7 +15,7 @@ export function logLine(event: RootEvent, before: RootState): LogLine | null {
   switch (event.type) {
     case 'committed': {
       const { type: _, repair, head: __, ...details } = event
-      return line('info', repair ? 'repair committed' : 'changeset committed', details)
+      return line('info', repair ? 'repair committed' : 'changeset committed', { ...details, ms: Math.round(event.ms) })
     }
     case 'accepted':
       return line('warn', 'an operator accepted the first join')
