@@ -17,6 +17,8 @@ export class TestTree implements Disposable {
   readonly found: string[] = []
   readonly gone: string[] = []
   readonly largeSuspects: string[] = []
+  /** How often the scanner asked for the status of an entry. */
+  looks = 0
   readonly directories: ConfinedDirectories
   index: EntryIndex
   readonly scanner: Scanner
@@ -31,6 +33,11 @@ export class TestTree implements Disposable {
   constructor(root: string, exclude: readonly string[] = []) {
     this.root = root
     this.directories = new ConfinedDirectories(root, 'followed', chooseSystemCalls('auto').calls.paths)
+    const statusIn = this.directories.statusIn.bind(this.directories)
+    this.directories.statusIn = (directory, name) => {
+      this.looks += 1
+      return statusIn(directory, name)
+    }
     this.index = this.openIndex('first')
     this.scanner = new Scanner({
       directories: this.directories,

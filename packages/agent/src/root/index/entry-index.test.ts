@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
+import { openIndexDatabase } from './index-schema.ts'
 import type { Observation } from './indexed-entry.ts'
 import { closeRootIndex, openRootIndex } from './root-index.ts'
 
@@ -273,4 +274,17 @@ test('an index that was not closed before the machine went down gets another epo
   } finally {
     rmSync(place, { recursive: true, force: true })
   }
+})
+
+test('files are found by inode, and old tombstones by sequence, without a pass over all rows', () => {
+  const database = openIndexDatabase(':memory:')
+  const planOf = (where: string) =>
+    database
+      .prepare(`EXPLAIN QUERY PLAN SELECT * FROM entries WHERE ${where}`)
+      .all(0)
+      .map((step) => String(step['detail']))
+      .join()
+  assert.match(planOf('inode = ? AND kind = 1'), /USING INDEX entries_inode/)
+  assert.match(planOf('kind = 0 AND sequence <= ?'), /USING INDEX entries_gone/)
+  database.close()
 })

@@ -233,7 +233,7 @@ export class EntryIndex {
     return pageOf(this.#entries, within, after, most)
   }
 
-  /** Paths of files that were seen with this inode. Costs a pass over the whole index. */
+  /** Paths of files that were seen with this inode. */
   pathsOfInode(inode: number): string[] {
     return this.#entries.byInode(inode).map(({ directory, row }) => childPath(directory, row.name))
   }

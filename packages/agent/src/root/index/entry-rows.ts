@@ -57,7 +57,6 @@ const ROWS = 'SELECT entries.*, digests.digest FROM entries LEFT JOIN digests ON
 const CHILDREN = 'FROM directories JOIN entries ON entries.directory = directories.id WHERE directories.path = ?'
 const MOST_DIRECTORY_IDS = 4_096
 const MOST_SAME_DIGEST = 8
-const MOST_LINKS = 64
 
 export class EntryRows {
   readonly #sql: Statements
@@ -220,9 +219,9 @@ export class EntryRows {
     )
   }
 
-  /** Reads all rows: a question that is asked so rarely has no index. */
+  /** Files only. */
   byInode(inode: number): PlacedRow[] {
-    return this.#placed('WHERE inode = ? AND kind = 1 LIMIT ?', inode, MOST_LINKS)
+    return this.#placed('WHERE inode = ? AND kind = 1', inode)
   }
 
   hasChildren(directory: string): boolean {

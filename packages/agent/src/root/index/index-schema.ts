@@ -47,6 +47,12 @@ CREATE TABLE chunks (content INTEGER PRIMARY KEY, directory INTEGER NOT NULL, na
 CREATE INDEX chunks_path ON chunks (directory, name);
 `
 
+/** Made in an index of an earlier agent as well. */
+const LATER_INDEXES = `
+CREATE INDEX IF NOT EXISTS entries_inode ON entries (inode) WHERE kind = 1;
+CREATE INDEX IF NOT EXISTS entries_gone ON entries (sequence) WHERE kind = 0;
+`
+
 /**
  * Opens the index's database, making the tables in an empty one.
  * @throws Failure when another agent holds it or it comes from a newer version; the SQLite error when it is damaged
@@ -65,6 +71,7 @@ export function openIndexDatabase(file: string): DatabaseSync {
       )
     }
     if (version === 0) database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`)
+    database.exec(LATER_INDEXES)
     return database
   } catch (error) {
     database.close()

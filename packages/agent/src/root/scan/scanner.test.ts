@@ -314,6 +314,23 @@ test('a write through one name of a hard-linked file is found under the other', 
   assert.deepEqual(tree.scan('two'), ['two'])
 })
 
+test('a change of a file with many names costs two looks a name, whether the names are inside or outside of the root', () => {
+  const names = 300
+  using tree = treeOf('d/0', 'elsewhere/')
+  for (let number = 1; number < names; number += 1) linkSync(join(tree.root, 'd/0'), join(tree.root, `d/${number}`))
+  tree.scanAll()
+  learn(tree, ...Array.from({ length: names }, (_, number) => `d/${number}`))
+  chmodSync(join(tree.root, 'd/0'), 0o600)
+  tree.looks = 0
+  const recorded = tree.scan(...Array.from({ length: names }, (_, number) => `d/${number}`))
+  assert.equal(recorded.length, names)
+  assert.ok(tree.looks <= 2 * names + 2, `${tree.looks} looks at ${names} names`)
+  chmodSync(join(tree.root, 'd/0'), 0o640)
+  tree.looks = 0
+  assert.equal(tree.scan('d/7').length, names, 'every name is found by a hint at one of them')
+  assert.ok(tree.looks <= names + 2, `${tree.looks} looks at ${names} names`)
+})
+
 test('a scan tells the guard what is gone and what was moved, and records nothing that it does not let pass', () => {
   using tree = treeOf('a/b', 'a/c', 'd/e', 'f')
   tree.scanAll()

@@ -19,7 +19,6 @@ import type { Hint, Watcher } from '../watch/watcher.ts'
 import { readWhole } from './content-reader.ts'
 import { differenceOf, sameAttributes, sameDirectory } from './difference.ts'
 import type { GuardVerdict, Loss } from './guard.ts'
-import { HardLinks } from './hard-links.ts'
 import { withExactInode } from './inode-number.ts'
 import { type Look, lookAt, lookIn, observe, seenKind } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
@@ -55,7 +54,8 @@ export class Scanner {
   readonly #parts: ScannerParts
   readonly #scratch = new Uint8Array(BOUNDS.inlineDigestBytes)
   readonly #found: ScanFindings
-  readonly #links: HardLinks
+  /** Inodes of files with several names at all of which this scan has looked. */
+  readonly #resolved = new Set<number>()
   /** Directories that hold an entry that was looked at. */
   readonly #parents = new Set<string>()
   /** The guard may object to this scan: nothing is recorded before its end. */
@@ -64,13 +64,13 @@ export class Scanner {
   constructor(parts: ScannerParts) {
     this.#parts = parts
     this.#found = new ScanFindings(parts.index)
-    this.#links = new HardLinks((inode) => parts.index.pathsOfInode(inode))
   }
 
   /** Follows hints, parents first. @returns (at its end) the verdict on it */
   *scan(hints: readonly Hint[], judge: Judge): Generator<undefined, ScanVerdict> {
     const { index, directories, problems } = this.#parts
     this.#found.begin()
+    this.#resolved.clear()
     this.#isWithheld = false
     if (hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')) problems.clearAll()
     for (const hint of hints) yield* this.#follow(hint, judge)
@@ -96,7 +96,7 @@ export class Scanner {
   *#follow(hint: Hint, judge: Judge): Generator<undefined> {
     const { directories, filter, index } = this.#parts
     const path = hint.path
-    if (this.#locate(path) === null) {
+    if (reachable(this.#parts, path) === null) {
       // A directory above it is gone or not a directory any more: the change is there.
       if (path !== ROOT_PATH) yield* this.#follow({ path: parentPath(path), extent: 'entry' }, judge)
       return
@@ -111,7 +111,7 @@ export class Scanner {
       return
     }
     this.#compare(path, before, look)
-    if (look.found === 'entry' && look.links > 1) this.#lookAtOtherNames(path, look.observation.inode, look.links)
+    if (look.found === 'entry' && look.links > 1) this.#lookAtOtherNames(path, look.observation.inode)
     if (!isDirectory || look.found !== 'entry') return
     const isOther = before?.kind === 'directory' && !sameDirectory(before, look.observation)
     if (isOther) {
@@ -191,7 +191,6 @@ export class Scanner {
       return
     }
     const { observation } = look
-    this.#links.addName(path, observation.inode, look.links)
     this.#found.sees(path, before, observation)
     if (observation.kind !== 'directory') {
       this.#parts.problems.clear(path)
@@ -220,7 +219,7 @@ export class Scanner {
       this.#parts.scans.readSuspect(before.path)
       return
     }
-    const location = this.#locate(before.path)
+    const location = reachable(this.#parts, before.path)
     const read = location === null ? null : readWhole(location, this.#scratch, this.#parts.nowMs(), observation)
     if (read !== null && read.fault === null) {
       this.#judgeBytes(before, read.observation, digestOf(this.#scratch.subarray(0, read.bytes)))
@@ -236,14 +235,20 @@ export class Scanner {
     else this.#found.find(before.path, observation, { digest, sameBytes })
   }
 
-  /** The other names of a hard-linked file changed along with this one. */
-  #lookAtOtherNames(path: string, inode: number, links: number): void {
-    for (const other of this.#links.others(path, inode, links)) {
+  /**
+   * The other names of a hard-linked file changed along with this one, and the kernel reports a write only under the
+   * name that was used. Once a scan is enough: a change that comes later has a hint of its own.
+   */
+  #lookAtOtherNames(path: string, inode: number): void {
+    if (this.#resolved.has(inode)) return
+    this.#resolved.add(inode)
+    for (const other of this.#parts.index.pathsOfInode(inode)) {
+      if (other === path) continue
       const before = this.#parts.index.get(other)
       const { directories, nowMs } = this.#parts
-      const look = this.#locate(other) === null ? null : lookAt(directories, other, nowMs())
-      if (look?.found !== 'entry' || look.observation.inode !== inode) this.#links.forgetName(other, inode)
-      else if (before !== null) this.#compare(other, before, look)
+      const look = reachable(this.#parts, other) === null ? null : lookAt(directories, other, nowMs())
+      const isName = look?.found === 'entry' && look.observation.inode === inode
+      if (isName && before !== null) this.#compare(other, before, look)
     }
   }
 
@@ -252,7 +257,7 @@ export class Scanner {
     const before = this.#parts.index.get(path)
     if (before?.kind !== 'directory' || this.#found.isRemoved(path) || this.#found.has(path)) return
     const { directories, nowMs } = this.#parts
-    const look = this.#locate(path) === null ? null : lookAt(directories, path, nowMs())
+    const look = reachable(this.#parts, path) === null ? null : lookAt(directories, path, nowMs())
     if (look?.found === 'entry' && look.observation.kind === 'directory') this.#compare(path, before, look)
   }
 
@@ -287,17 +292,6 @@ export class Scanner {
     }
     this.#parts.index.forget(paths)
   }
-
-  #locate(path: string): string | null {
-    try {
-      return this.#parts.directories.locate(path)
-    } catch (error) {
-      const code = errorCode(error)
-      if (code === 'EACCES') this.#parts.problems.found({ path, code: 'unreadable', message: plainMessage(error) })
-      else if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error
-      return null
-    }
-  }
 }
 
 /** Why a name cannot travel, or null. */
@@ -307,4 +301,16 @@ function nameFault(path: string, name: string): string | null {
 
 function digestIn(index: EntryIndex, entry: KnownEntry | null): string | null {
   return entry?.kind === 'file' ? index.digest(entry.content) : null
+}
+
+/** The path for system calls, or null when a directory above is gone or may not be entered. */
+function reachable({ directories, problems }: ScannerParts, path: string): string | null {
+  try {
+    return directories.locate(path)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'EACCES') problems.found({ path, code: 'unreadable', message: plainMessage(error) })
+    else if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error
+    return null
+  }
 }
