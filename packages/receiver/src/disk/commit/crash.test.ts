@@ -16,7 +16,11 @@ import {
   treeOf,
 } from '../../../test-support/test-feed.ts'
 
+/** Enough for the burst to keep what it replaces and removes until it is over. */
+const MANY = Array.from({ length: 40 }, (_, number) => `many/${number}`)
 const BEFORE: Fed[] = [
+  directory('many'),
+  ...MANY.map((path) => file(path, path)),
   directory('.', { mtime: MTIME + 1 }),
   directory('kept', { mtime: MTIME + 2 }),
   file('kept/a', 'old a'),
@@ -40,6 +44,7 @@ const AFTER: Fed[] = [
   directory('plain/new', { mtime: MTIME + 14 }),
   symlink('link', 'kept/a'),
   file('copied', 'x', { source: { copy: 'gone/x' } }),
+  ...MANY.map((path, number) => (number % 2 === 0 ? absent(path) : file(path, `new ${path}`))),
 ]
 
 /** Runs as a child: commits BEFORE, then AFTER, and dies at the given step of AFTER. */
