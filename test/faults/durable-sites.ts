@@ -15,7 +15,6 @@ const ACROSS = 'trash on another filesystem than what goes there: piece by piece
 const DOOMED = 'deletes what is too old or too much: the next start finds the rest by its name'
 const DRAFT = 'a draft next to the new file, linked into place when it is whole; a person runs the command again'
 const UNUSED = 'no daemon changes a disk by these calls yet'
-const COPIED = 'a second name in the trash for what is about to be replaced: litter when nothing replaces it'
 const ANSWER = "an operator's answer: without it the root waits, or asks, once more"
 const CLEANS = 'removes files that are not referenced any more'
 const PLACES = 'on another filesystem: made complete beside its place, which the next attempt makes again'
@@ -149,12 +148,12 @@ export const SITES: Record<string, Record<string, Site>> = {
     renameSync: [1, ['rename target to target']],
     copyFileSync: [2, ACROSS],
     symlinkSync: [2, ACROSS],
-    linkSync: [1, COPIED],
+    linkSync: [1, ['link target to target']],
     unlinkSync: [1, ACROSS],
     rmdirSync: [1, ACROSS],
   },
   'receiver/src/disk/ledger/acceptance.ts': { rmSync: [1, ANSWER], writeDurably: [1, ANSWER] },
-  'receiver/src/serve/http/control-secret.ts': { writeDurably: [1, 'a secret of this life, made anew at each start'] },
+  'receiver/src/serve/http/control-secret.ts': { writeDurably: [1, REPLACED('control-secret')] },
   'receiver/src/disk/area/work-area.ts': {
     mkdirSync: [1, ['mkdir staging', 'mkdir trash']],
     unlinkSync: [1, 'something planted under the reserved name'],

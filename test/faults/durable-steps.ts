@@ -40,6 +40,7 @@ const PLACES: [RegExp, string][] = [
   [/\/index\.db$/, 'index'],
   [/\/identity\.pem/, 'identity'],
   [/\/admin\.json/, 'admin-secret'],
+  [/\/control\.json/, 'control-secret'],
   [/\/tokens\.json/, 'tokens'],
   [/\/staging\/p\d+$/, 'partial'],
   [/\/staging(?:\/|$)/, 'staging'],
