@@ -38,7 +38,7 @@ export async function askGrants({ agent, token, trust }: Address): Promise<Grant
     const status = response.statusCode ?? 0
     if (status !== 200) {
       response.destroy()
-      throw refusal(status, response.statusMessage ?? '', true)
+      throw refusal(status, response, true)
     }
     return grantsOf(await text(bounded(response)))
   } catch (error) {

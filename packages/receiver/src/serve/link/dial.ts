@@ -2,10 +2,12 @@
  * One attempt at a WebSocket to the agent: a trusted connection, then the upgrade with the token. The result is an open
  * WebSocket within the deadline, or an error that gives the reason.
  */
+import type { IncomingMessage } from 'node:http'
 import { errorMessage } from '@rootferry/host/machine'
 import { LIMITS, STREAM_PATH, SUBPROTOCOLS } from '@rootferry/protocol'
 import WebSocket from 'ws'
 import { Distrust, openConnection, type Trust } from './secure-connection.ts'
+import { versionMismatch } from './version-mismatch.ts'
 
 export interface Address {
   /** ws: or wss: address of the agent, without a path. */
@@ -74,7 +76,7 @@ async function opened(socket: WebSocket, signal: AbortSignal): Promise<WebSocket
   socket.on('unexpected-response', (_request, response) => {
     const status = response.statusCode ?? 0
     response.destroy()
-    reject(refusal(status, response.statusMessage ?? '', HOPELESS.has(status)))
+    reject(refusal(status, response, HOPELESS.has(status)))
   })
   socket.on('error', reject)
   try {
@@ -90,15 +92,18 @@ async function opened(socket: WebSocket, signal: AbortSignal): Promise<WebSocket
 const HOPELESS: ReadonlySet<number> = new Set([401, 403, 429])
 
 /** The agent's answer to an upgrade, or to a question about grants, when it is a refusal. */
-export function refusal(status: number, text: string, isHopeless: boolean): DialFailure {
+export function refusal(status: number, answer: IncomingMessage, isHopeless: boolean): DialFailure {
   const failure = (code: DialCode, message: string) => new DialFailure(code, message, isHopeless)
   if (status === 401) return failure('unauthorized', 'unauthorized: the agent does not know this token')
   if (status === 403) return failure('forbidden', 'forbidden: an admin token receives nothing')
   if (status === 429) {
     return failure('unauthorized', 'unauthorized: the agent does not know this token, and was asked too often')
   }
-  if (status === 426) return failure('no-common-version', `the agent speaks none of ${SUBPROTOCOLS.join(', ')}`)
-  return failure('refused', `the agent answered ${status} ${text}`.trimEnd())
+  if (status === 426) {
+    const theirs = answer.headers['sec-websocket-protocol'] ?? ''
+    return failure('no-common-version', versionMismatch(theirs, SUBPROTOCOLS))
+  }
+  return failure('refused', `the agent answered ${status} ${answer.statusMessage ?? ''}`.trimEnd())
 }
 
 /** @param deadline the signal that fires after `deadlineMs` */
