@@ -86,6 +86,43 @@ test('an accepted first join does not ask again, though the receiver is killed b
   await site.converged()
 })
 
+test('what was replaced and removed is listed, and comes back when it is asked for', async () => {
+  const site = await Site.on(daemons, {
+    prepare: (source, targets) => {
+      const [target = ''] = targets
+      for (const root of [source, target]) mkdirSync(join(root, 'app'), { recursive: true })
+      writeFileSync(join(source, 'app/env.php'), 'of the admin server')
+      writeFileSync(join(target, 'app/env.php'), 'of this host alone')
+      mkdirSync(join(target, 'uploads/2026'), { recursive: true })
+      writeFileSync(join(target, 'uploads/2026/a.jpg'), 'a picture')
+    },
+  })
+  const [target = ''] = site.targets
+  await site.converged()
+  const list = daemons.receiverVerb(0, 'trash', 'list', site.name)
+  assert.match(list.stdout, /18 B.*app\/env\.php/)
+  assert.match(list.stdout, /9 B.*uploads\/2026\/a\.jpg/)
+  const json = JSON.parse(daemons.receiverVerb(0, 'trash', 'list', '--json').stdout) as { path: string }[]
+  assert.deepEqual(json.map(({ path }) => path).sort(), ['app/env.php', 'uploads/2026/a.jpg'])
+  const refused = daemons.receiverVerb(0, 'trash', 'restore', site.name, 'app/env.php')
+  assert.equal(refused.status, 1)
+  assert.match(refused.stderr, /app\/env\.php is there: --replace moves it/)
+  const time = statSync(join(target, 'app')).mtimeMs
+  assert.equal(daemons.receiverVerb(0, 'trash', 'restore', site.name, 'app/env.php', '--replace').status, 0)
+  assert.equal(readFileSync(join(target, 'app/env.php'), 'utf8'), 'of this host alone')
+  assert.equal(statSync(join(target, 'app')).mtimeMs, time)
+  assert.match(daemons.receiverVerb(0, 'trash', 'list', site.name).stdout, /19 B.*app\/env\.php/)
+  assert.equal(daemons.receiverVerb(0, 'trash', 'restore', site.name, 'uploads').status, 0)
+  assert.equal(readFileSync(join(target, 'uploads/2026/a.jpg'), 'utf8'), 'a picture')
+  for (const [path, status] of [
+    ['nothing', 1],
+    ['../x', 2],
+    ['.', 2],
+  ] as const)
+    assert.equal(daemons.receiverVerb(0, 'trash', 'restore', site.name, path).status, status, path)
+  assert.equal(daemons.receiverVerb(0, 'trash', 'list', 'another').status, 2)
+})
+
 test('a corrected path needs no accept', async () => {
   const site = await Site.on(daemons, { prepare: typo })
   await waits(site)

@@ -8,6 +8,8 @@ import { joinAgent } from './join.ts'
 interface Options {
   config: string
   root: string[]
+  protect: string[]
+  owner?: string
   stateDir?: string
   health?: string
   cert?: string
@@ -26,6 +28,13 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
       (value, before: string[]) => [...before, value],
       [],
     )
+    .option(
+      '--protect <pattern>',
+      'what is never touched in any of the roots; repeatable',
+      (value, before: string[]) => [...before, value],
+      [],
+    )
+    .option('--owner <owner>', 'who owns what arrives: preserve, keep, or USER:GROUP')
     .option('--config <file>', 'the configuration to write; the token goes into the same directory', defaultConfig)
     .option('--state-dir <directory>', 'stateDir of the new configuration')
     .option('--health <host:port>', 'health.listen of the new configuration')
@@ -34,13 +43,26 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
     .option('--allow-plaintext', 'accept an invitation without TLS that does not lead to this host', false)
     .option('--force', 'overwrite a configuration and a token that are there', false)
     .action(async (invitation: string, options: Options) => {
-      const { config, root, stateDir = null, health = null, cert, key, allowPlaintext, force } = options
+      const {
+        config,
+        root,
+        protect,
+        owner = null,
+        stateDir = null,
+        health = null,
+        cert,
+        key,
+        allowPlaintext,
+        force,
+      } = options
       if ((cert === undefined) !== (key === undefined)) throw new Failure(EXIT.usage, '--cert and --key go together')
       const certificate = cert === undefined || key === undefined ? null : { cert, key }
       const text = invitation === '-' ? await terminal.input() : invitation
       const said = await joinAgent(text, {
         config,
         roots: root,
+        protect,
+        owner,
         stateDir,
         healthListen: health,
         certificate,

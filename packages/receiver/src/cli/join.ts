@@ -20,6 +20,9 @@ export interface JoinOptions {
   config: string
   /** NAME=DIRECTORY */
   roots: readonly string[]
+  /** gitignore lines for every root. */
+  protect: readonly string[]
+  owner: string | null
   stateDir: string | null
   healthListen: string | null
   /** The certificate of this host, for an agent that asks for one. */
@@ -104,7 +107,7 @@ interface NewFile {
 function filesFor(
   { agent, name, token, fingerprint, ca }: Invitation,
   roots: ReadonlyMap<string, string>,
-  { config, stateDir, healthListen, certificate, allowPlaintext }: JoinOptions,
+  { config, protect, owner, stateDir, healthListen, certificate, allowPlaintext }: JoinOptions,
 ): Map<string, NewFile> {
   const directory = dirname(resolve(config))
   const files = new Map<string, NewFile>([[join(directory, 'token'), { text: `${token}\n`, mode: 0o600 }]])
@@ -120,6 +123,8 @@ function filesFor(
     stateDir: stateDir === null ? null : resolve(stateDir),
     healthListen,
     roots,
+    protect,
+    owner,
   })
   return files.set(resolve(config), { text, mode: 0o644 })
 }

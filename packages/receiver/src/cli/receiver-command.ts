@@ -18,6 +18,7 @@ import { addAcceptCommand } from './accept-command.ts'
 import { addConfigCommand } from './config-command.ts'
 import { addJoinCommand } from './join-command.ts'
 import { statusReport } from './status-report.ts'
+import { addTrashCommand } from './trash-command.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/receiver.yaml'
 
@@ -73,6 +74,7 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
     })
   addAcceptCommand(program, DEFAULT_CONFIG, terminal)
   addJoinCommand(program, DEFAULT_CONFIG, terminal)
+  addTrashCommand(program, DEFAULT_CONFIG, terminal)
   addConfigCommand(program, terminal, environmentToken)
   program
     .command('version')

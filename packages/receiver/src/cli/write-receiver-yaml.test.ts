@@ -32,11 +32,20 @@ test('any name and any directory comes back from the file as it went in', () => 
         }
         const fingerprint = `sha256:${'0'.repeat(64)}`
         const rest = { fingerprint, allowPlaintext: false, stateDir: `/state${path}`, healthListen: '[::1]:0' }
-        writeFileSync(file, receiverYaml({ ...values, ...rest, roots: new Map([[name, `/target${path}`]]) }))
+        writeFileSync(
+          file,
+          receiverYaml({
+            ...values,
+            ...rest,
+            roots: new Map([[name, `/target${path}`]]),
+            protect: ['*.log', '!a "b"'],
+            owner: 'root:www-data',
+          }),
+        )
         const config = readReceiverConfig(file, undefined)
         assert.deepEqual(
-          config.roots.map((root) => [root.name, root.path]),
-          [[name, resolve(`/target${path}`)]],
+          config.roots.map((root) => [root.name, root.path, root.protect, root.owner]),
+          [[name, resolve(`/target${path}`), ['*.log', '!a "b"'], { user: 'root', group: 'www-data' }]],
         )
         assert.deepEqual(config.health, { host: '::1', port: 0 })
         assert.equal(config.address.trust.fingerprint, fingerprint)

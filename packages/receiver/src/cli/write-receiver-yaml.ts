@@ -13,10 +13,17 @@ export interface ReceiverYaml {
   healthListen: string | null
   /** Name → directory. */
   roots: ReadonlyMap<string, string>
+  /** For every root. */
+  protect: readonly string[]
+  owner: string | null
 }
 
 export function receiverYaml(values: ReceiverYaml): string {
-  const { certificate, roots } = values
+  const { certificate, roots, protect, owner } = values
+  const settings = [
+    ...(protect.length === 0 ? [] : [`    protect: [${protect.map((pattern) => JSON.stringify(pattern)).join(', ')}]`]),
+    ...(owner === null ? [] : [`    owner: ${yamlScalar(owner)}`]),
+  ]
   const lines = [
     '# Written by rootferry-receiver join; yours to edit. HUP makes a running receiver read it again.',
     `name: ${yamlScalar(values.name)}`,
@@ -31,7 +38,7 @@ export function receiverYaml(values: ReceiverYaml): string {
     ...setting('stateDir', values.stateDir),
     ...(values.healthListen === null ? [] : [`health: {listen: ${yamlScalar(values.healthListen)}}`]),
     'roots:',
-    ...[...roots].flatMap(([name, path]) => [`  ${yamlScalar(name)}:`, `    path: ${yamlScalar(path)}`]),
+    ...[...roots].flatMap(([name, path]) => [`  ${yamlScalar(name)}:`, `    path: ${yamlScalar(path)}`, ...settings]),
   ]
   return `${lines.join('\n')}\n`
 }

@@ -241,6 +241,8 @@ export interface ReceiverConfig {
 export interface LocalPlace {
   stateDir: string
   health: ListenAddress
+  /** Name and absolute path of each. */
+  roots: { name: string; path: string }[]
 }
 
 /**
@@ -252,7 +254,8 @@ export function readLocalPlace(file: string): LocalPlace {
   const faults: string[] = []
   const health = healthAddress(value, source, faults)
   if (faults.length > 0) throw badConfiguration(faults)
-  return { stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR), health }
+  const roots = Object.entries(value.roots).map(([name, { path }]) => ({ name, path: source.besideFile(path) }))
+  return { stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR), health, roots }
 }
 
 /**
