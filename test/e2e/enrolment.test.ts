@@ -49,6 +49,46 @@ function joining(text: string, config: string, ...words: string[]) {
   return { status, stdout, stderr }
 }
 
+test('a dry run says what the first join would do, and writes nothing', () => {
+  const config = freshConfig()
+  const target = join(place, 'populated')
+  mkdirSync(join(target, 'app'), { recursive: true })
+  writeFileSync(join(target, 'app/index.php'), '<?php // of this host')
+  for (let file = 0; file < 120; file += 1) writeFileSync(join(target, `app/own-${file}`), 'x')
+  writeFileSync(join(target, 'env.php'), 'protected')
+  const words = ['--root', `site=${target}`, '--protect', '/env.php', '--dry-run']
+  const { status, stdout, stderr } = joining(invitation, config, ...words)
+  assert.equal(status, 0, stderr)
+  const lines = stdout.trim().split('\n')
+  assert.match(lines[0] ?? '', /^site: first join, .* 2 differ, 120 extraneous; .* goes to the trash at /)
+  assert.match(lines[1] ?? '', /would wait for rootferry-receiver accept site$/)
+  assert.ok(lines.includes('site: changed app/index.php'), stdout)
+  assert.equal(lines.length, 2 + 100)
+  assert.ok(!existsSync(config))
+  assert.deepEqual(readdirSync(target).sort(), ['app', 'env.php'])
+  const missing = joining(invitation, config, '--root', `site=${join(place, 'not-there')}`, '--dry-run')
+  assert.match(missing.stdout, /is not there, so the first join replaces and removes nothing/)
+  const wrong = joining(invitation, config, '--root', `site=${target}`, '--protect', `${target}/env.php`, '--dry-run')
+  assert.equal(wrong.status, 78)
+  assert.match(wrong.stderr, /'\/env\.php' is meant/)
+})
+
+test('join writes what is protected, and the owner', () => {
+  const config = freshConfig()
+  const words = [
+    '--root',
+    `site=${join(place, 'mine')}`,
+    '--protect',
+    'app/etc/env.php',
+    '--protect',
+    'var/',
+    '--owner',
+    'keep',
+  ]
+  assert.equal(joining(invitation, config, ...words).status, 0)
+  assert.match(readFileSync(config, 'utf8'), /protect: \["app\/etc\/env\.php", "var\/"\]\n {4}owner: keep/)
+})
+
 test('an invitation, taken up, is a receiver in sync', async () => {
   const config = freshConfig()
   const target = join(place, 'target')

@@ -53,6 +53,8 @@ export interface DiskOptions {
   minFreePercent: number
   /** /proc/sys/kernel/random/boot_id */
   bootId: string
+  /** The thread only compares and reports, for `join --dry-run`. */
+  looksOnly?: boolean
   /** The setting of this name. */
   systemCalls: 'auto' | 'libc' | 'portable'
 }

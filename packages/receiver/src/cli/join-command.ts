@@ -16,6 +16,7 @@ interface Options {
   key?: string
   allowPlaintext: boolean
   force: boolean
+  dryRun: boolean
 }
 
 export function addJoinCommand(program: Command, defaultConfig: string, terminal: Terminal): void {
@@ -41,6 +42,7 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
     .option('--cert <file>', 'certificate of this host, for an agent that asks for one')
     .option('--key <file>', 'its key')
     .option('--allow-plaintext', 'accept an invitation without TLS that does not lead to this host', false)
+    .option('--dry-run', 'say what the first join would replace and remove, and write nothing', false)
     .option('--force', 'overwrite a configuration and a token that are there', false)
     .action(async (invitation: string, options: Options) => {
       const {
@@ -54,6 +56,7 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
         key,
         allowPlaintext,
         force,
+        dryRun,
       } = options
       if ((cert === undefined) !== (key === undefined)) throw new Failure(EXIT.usage, '--cert and --key go together')
       const certificate = cert === undefined || key === undefined ? null : { cert, key }
@@ -68,7 +71,9 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
         certificate,
         allowPlaintext,
         force,
+        dryRun,
       })
-      terminal.say(`${said}\n`)
+      if (dryRun) terminal.out(`${said}\n`)
+      else terminal.say(`${said}\n`)
     })
 }

@@ -8,9 +8,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { EXIT, errorMessage, Failure, writeDurably } from '@rootferry/host/machine'
+import { EXIT, errorMessage, Failure, printable, writeDurably } from '@rootferry/host/machine'
 import { decodeInvitation, type Invitation } from '@rootferry/protocol'
-import { readReceiverConfig } from '../config/receiver-yaml.ts'
+import { type ReceiverConfig, readReceiverConfig } from '../config/receiver-yaml.ts'
+import { diskOptions } from '../serve/disk-options.ts'
+import { firstJoinLine } from '../serve/first-join.ts'
 import { askGrants } from '../serve/link/ask-grants.ts'
 import { DialFailure } from '../serve/link/dial.ts'
 import { receiverYaml } from './write-receiver-yaml.ts'
@@ -28,6 +30,8 @@ export interface JoinOptions {
   /** The certificate of this host, for an agent that asks for one. */
   certificate: { cert: string; key: string } | null
   allowPlaintext: boolean
+  /** Says what the first join would do, and joins nothing. */
+  dryRun: boolean
   /** Overwrites an existing configuration. */
   force: boolean
 }
@@ -43,9 +47,10 @@ export async function joinAgent(text: string, options: JoinOptions): Promise<str
   }
   const roots = wantedRoots(options.roots, invitation)
   const files = filesFor(invitation, roots, options)
-  if (!options.force) refuseToOverwrite([...files.keys()])
-  tryOut(files, resolve(options.config))
+  if (!options.force && !options.dryRun) refuseToOverwrite([...files.keys()])
+  const config = tryOut(files, resolve(options.config))
   await checkWithAgent(invitation, roots, options)
+  if (options.dryRun) return await lookAll(config)
   install(files)
   const { name, agent } = invitation
   const targets = [...roots].map(([root, path]) => `${root} to ${path}`).join(', ')
@@ -54,6 +59,26 @@ export async function joinAgent(text: string, options: JoinOptions): Promise<str
     `Written: ${[...files.keys()].join(', ')}`,
     `Next: rootferry-receiver run --config ${resolve(options.config)}`,
   ].join('\n')
+}
+
+/** @returns a text for people: what each first join would do, and to which paths */
+async function lookAll(config: ReceiverConfig): Promise<string> {
+  // Only a look needs the comparison.
+  const { lookAtTarget } = await import('./join-look.ts')
+  const lines: string[] = []
+  for (const root of config.roots) {
+    if (!existsSync(root.path)) {
+      lines.push(`${root.name}: ${root.path} is not there, so the first join replaces and removes nothing`)
+      continue
+    }
+    const { plan, wouldWait } = await lookAtTarget(config.address, diskOptions(root, config))
+    lines.push(`${root.name}: ${firstJoinLine(plan)}`)
+    if (wouldWait) {
+      lines.push(`${root.name}: that is so much that it would wait for rootferry-receiver accept ${root.name}`)
+    }
+    for (const { path, kind } of plan.paths) lines.push(`${root.name}: ${kind} ${printable(path)}`)
+  }
+  return lines.join('\n')
 }
 
 function wantedRoots(given: readonly string[], invitation: Invitation): Map<string, string> {
@@ -135,11 +160,11 @@ function refuseToOverwrite(paths: readonly string[]): void {
 }
 
 /** @throws Failure when the daemon would not accept the configuration */
-function tryOut(files: ReadonlyMap<string, NewFile>, config: string): void {
+function tryOut(files: ReadonlyMap<string, NewFile>, config: string): ReceiverConfig {
   const trial = mkdtempSync(join(tmpdir(), 'rootferry-join-'))
   try {
     for (const [path, { text }] of files) writeFileSync(join(trial, basename(path)), text, { mode: 0o600 })
-    readReceiverConfig(join(trial, basename(config)), undefined)
+    return readReceiverConfig(join(trial, basename(config)), undefined)
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     throw new Failure(error.exitCode, error.message.replaceAll(trial, dirname(config)), { cause: error })

@@ -89,6 +89,9 @@ const HELP = `
 Examples:
   rootferry-receiver join rfjoin1_… --root shop=/var/www/shop
   rootferry-receiver run --log-format pretty
+  rootferry-receiver join rfjoin1_… --root shop=/var/www/shop --protect app/etc/env.php --dry-run
   rootferry-receiver status
+  rootferry-receiver accept shop
+  rootferry-receiver trash restore shop app/etc/env.php --replace
 
 ${EXIT_CODES}`

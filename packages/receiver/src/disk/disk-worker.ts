@@ -3,6 +3,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { DiskOptions } from '../root-messages.ts'
 import { serveDisk } from './serve-disk.ts'
+import { serveLook } from './serve-look.ts'
 
 if (parentPort === null) throw new Error('root-worker runs as a worker thread')
-await serveDisk(parentPort, workerData as DiskOptions)
+const options = workerData as DiskOptions
+if (options.looksOnly === true) serveLook(parentPort, options)
+else await serveDisk(parentPort, options)

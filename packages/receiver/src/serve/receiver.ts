@@ -2,12 +2,12 @@
  * The receiver: a disk thread and a link for every root, and the health listener. Starts and stops them in order, and
  * changes them when the configuration was changed.
  */
-import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Logger, listening, VERSION } from '@rootferry/host/daemon'
-import { backoffMs, bootId, chooseSystemCalls, errorMessage, PORTABLE_CALLS, RESTARTS } from '@rootferry/host/machine'
+import { backoffMs, chooseSystemCalls, errorMessage, PORTABLE_CALLS, RESTARTS } from '@rootferry/host/machine'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { ReceiverConfig, ReceiverRoot } from '../config/receiver-yaml.ts'
+import { diskOptions } from './disk-options.ts'
 import { ControlSecret } from './http/control-secret.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
@@ -23,7 +23,6 @@ export class Receiver {
   readonly #health: HealthServer
   readonly #metrics: ReceiverMetrics
   readonly #secret = new ControlSecret()
-  readonly #bootId = bootId()
   /** Roots that could not be opened at a reload: they are tried again, less and less often. */
   readonly #refused = new Map<string, { root: ReceiverRoot; attempt: number }>()
   #reloading: Promise<void> = Promise.resolve()
@@ -154,17 +153,10 @@ export class Receiver {
     if (!(await this.#open(root, null))) this.#retryLater(root, attempt + 1)
   }
 
-  #threadOf({ name, hooks, ...root }: ReceiverRoot): Root {
-    const { stateDir, address, systemCalls } = this.#config
-    const options = {
-      root: name,
-      ...root,
-      hookPatterns: hooks.map(({ match }) => match),
-      stateDir: join(stateDir, 'roots', name),
-      trashDir: join(stateDir, 'trash', name),
-      bootId: this.#bootId,
-      systemCalls,
-    }
+  #threadOf(root: ReceiverRoot): Root {
+    const { name, hooks } = root
+    const { address } = this.#config
+    const options = diskOptions(root, this.#config)
     const committed = (commit: CommittedEvent) => this.#metrics.committed(name, commit)
     const parts = { hooks, umask: this.#umask, log: this.#log, committed }
     return new Root(options, { root: name, address, software: VERSION }, parts)

@@ -54,8 +54,8 @@ export function isLook(order: ResyncOrder): boolean {
 }
 
 export interface ResyncParts extends ComparisonParts {
-  repairs: Repairs
-  problems: Problems
+  repairs: Pick<Repairs, 'waiting' | 'nextRequest' | 'ask' | 'want' | 'drop'>
+  problems: Pick<Problems, 'compare' | 'met'>
   steps: DiskSteps
   now(): number
   send(message: ToAgent): void
