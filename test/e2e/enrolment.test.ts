@@ -99,7 +99,7 @@ test('an invitation, taken up, is a receiver in sync', async () => {
   assert.equal(stdout, '')
   assert.match(
     stderr,
-    /knows web7\. It will bring site to .*target\.\nWritten: .*\nNext: rootferry-receiver run --config /,
+    /knows web7\. It will bring site to .*target\.\nWritten: .*\nNext: systemctl enable --now rootferry-receiver \(or: rootferry-receiver run --config /,
   )
   assert.equal(statSync(join(config, '../token')).mode & 0o777, 0o600)
   const token = decodeInvitation(invitation)?.token ?? ''

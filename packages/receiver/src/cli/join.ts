@@ -57,7 +57,7 @@ export async function joinAgent(text: string, options: JoinOptions): Promise<str
   return [
     `The agent at ${agent} knows ${name}. It will bring ${targets}.`,
     `Written: ${[...files.keys()].join(', ')}`,
-    `Next: rootferry-receiver run --config ${resolve(options.config)}`,
+    `Next: systemctl enable --now rootferry-receiver (or: rootferry-receiver run --config ${resolve(options.config)})`,
   ].join('\n')
 }
 
