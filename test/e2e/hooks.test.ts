@@ -47,7 +47,11 @@ test('a hook runs for what it matches, is told the paths on its stdin, and no na
   const hooked = {
     hooks: {
       afterCommit: [
-        { match: ['*.php', '!cache/'], command: [process.execPath, '-e', RECORD, place.hook, '-x', '$(id)'] },
+        {
+          match: ['*.php', '!cache/'],
+          command: [process.execPath, '-e', RECORD, place.hook, '-x', '$(id)'],
+          onFirstSync: true,
+        },
       ],
     },
   }

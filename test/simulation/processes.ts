@@ -202,7 +202,7 @@ export class ReceiverProcess {
         allowSetuid: true,
         mode: 'preserve',
         minFreePercent: 1,
-        hookPatterns: [],
+        hooks: [],
         bootId,
         systemCalls: 'portable',
         guard: { maxPercent: 100, minEntries: 1e9 },

@@ -8,6 +8,9 @@ const MOST_LINES = 500
 export const MAY_NAME_PROCESS = 'packages/host/src/daemon/command-line.ts'
 /** Keeps the runtime's word about an experimental module from a daemon's log, in every thread. */
 const MAY_MUTE_PROCESS = 'packages/host/src/machine/libc/load-ffi.ts'
+/** A whole process group can be killed through the process only. */
+const MAY_KILL_GROUPS = 'packages/host/src/daemon/command-run.ts'
+const EXCEPTIONS = new Set([MAY_NAME_PROCESS, MAY_MUTE_PROCESS, MAY_KILL_GROUPS])
 
 /** Whether the header says "Pure". */
 function isPure({ text }: SourceFile): boolean {
@@ -61,7 +64,7 @@ export const RULES_OF_TEXTS: readonly Rule[] = [
     rule: 'only a main.ts touches the process',
     faults: (files) => {
       const others = files.filter((file) => isShipped(file) && !file.path.endsWith('/main.ts'))
-      const named = others.filter(({ path }) => path !== MAY_NAME_PROCESS && path !== MAY_MUTE_PROCESS)
+      const named = others.filter(({ path }) => !EXCEPTIONS.has(path))
       return [
         ...matches(named, 'code', /(?<![.\w])process\b(?=\s*(?:[.,)[;]|\?\.))/g, 'touches the process'),
         ...matches(others, 'text', /\bfrom 'node:process'/g, 'imports the process'),

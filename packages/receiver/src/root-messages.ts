@@ -4,6 +4,34 @@ import type { CloseReason, Hello } from '@rootferry/protocol'
 /** A root's status names this many of its problems: the latest ones. */
 export const MOST_KNOWN = 100
 
+/** Paths that wait for one hook; it is told how many more there were. */
+export const MOST_HOOK_PATHS = 10_000
+
+/** Why a commit happens, for hooks. */
+export type CommitReason = 'first-sync' | 'replay' | 'change' | 'resync'
+
+/** A hook as the disk thread knows it. */
+export interface HookPatterns {
+  /** The same as long as the hook's settings are the same; no other hook of the root has it. */
+  key: string
+  /** gitignore lines. */
+  match: readonly string[]
+  /** Whether commits of a first sync count. */
+  onFirstSync: boolean
+}
+
+/** A run of a hook that commits have made necessary. */
+export interface DueRun {
+  /** The hook's place in the configuration. */
+  hook: number
+  /** When the command ended well, everything up to here is done. */
+  stamp: number
+  reason: CommitReason
+  paths: string[]
+  /** Further paths that found no room. */
+  omitted: number
+}
+
 export interface TrashLimits {
   /** 0: objects are deleted at once instead of being kept. */
   keepDays: number
@@ -41,8 +69,7 @@ export interface DiskOptions {
   allowSetuid: boolean
   /** `preserve`, or changes as of rsync's --chmod. */
   mode: string
-  /** The gitignore lines of each hook. */
-  hookPatterns: readonly (readonly string[])[]
+  hooks: readonly HookPatterns[]
   /** Absolute path: the place of this root's trash when it is on the target's filesystem. */
   trashDir: string
   trash: TrashLimits
@@ -101,8 +128,10 @@ export type DiskEvent =
       entries: number
       ms: number
     }
-  /** A commit changed paths that match the hook of that number. */
-  | { type: 'touched'; hook: number; paths: string[] }
+  /** A commit changed paths that match a hook, or an earlier process did not come to run it. */
+  | ({ type: 'due' } & DueRun)
+  /** Whether the target once held everything that its agent had, and is still the same directory. */
+  | { type: 'complete'; isComplete: boolean }
   | { type: 'durable'; sequence: number }
   | { type: 'phase'; phase: Phase }
   | { type: 'trash'; status: TrashStatus }
@@ -137,6 +166,8 @@ export type ToDisk =
   /** Frames in the order in which they came. */
   | { type: 'frames'; frames: Frame[] }
   | { type: 'disconnected' }
+  /** The command of a hook ended well, and was told of everything up to that stamp. */
+  | { type: 'hook-ran'; hook: number; stamp: number }
   /** An operator accepts the waiting first join. */
   | { type: 'accept' }
   | { type: 'close' }

@@ -241,7 +241,7 @@ export class Feed {
       allowSetuid: true,
       mode: 'preserve',
       minFreePercent: 1,
-      hookPatterns: [],
+      hooks: [],
       trashDir: this.scratch.at('state/trash'),
       trash: { keepDays: 7, maxBytes: 1_000_000 },
       bootId: 'boot-1',

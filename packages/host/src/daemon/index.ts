@@ -4,6 +4,7 @@
  */
 export * from './ask-daemon.ts'
 export * from './command-line.ts'
+export * from './command-run.ts'
 export * from './completion.ts'
 export * from './config-file.ts'
 export * from './connection-bound.ts'

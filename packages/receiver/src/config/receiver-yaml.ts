@@ -25,7 +25,7 @@ import { systemDirectory } from './system-directory.ts'
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
 const DEFAULT_STALE_SECONDS = 60
-const DEFAULT_HOOK_SECONDS = 60
+const DEFAULT_HOOK = { timeoutSeconds: 60, minIntervalSeconds: 1, onFirstSync: false, readyAfter: false } as const
 const DEFAULT_GUARD = { maxPercent: 10, minEntries: 100 } as const
 const DEFAULT_MIN_FREE_PERCENT = 1
 const DEFAULT_TRASH = { keepDays: 7, maxBytes: 10 * 1024 ** 3 } as const
@@ -57,8 +57,26 @@ const AfterCommit = Type.Object(
     }),
     timeoutSeconds: whole(1, 3_600, 'seconds', {
       title: 'The command is killed after this long',
-      default: DEFAULT_HOOK_SECONDS,
+      default: DEFAULT_HOOK.timeoutSeconds,
     }),
+    minIntervalSeconds: whole(0, 3_600, 'seconds', {
+      title: 'The next run begins no sooner after the last one began. Commits that come meanwhile join it',
+      default: DEFAULT_HOOK.minIntervalSeconds,
+    }),
+    onFirstSync: Type.Optional(
+      Type.Boolean({
+        title: 'Run for the commits of a first sync too',
+        description: 'true or false',
+        default: DEFAULT_HOOK.onFirstSync,
+      }),
+    ),
+    readyAfter: Type.Optional(
+      Type.Boolean({
+        title: '/readyz is 503 while a run of this hook is due',
+        description: 'true or false',
+        default: DEFAULT_HOOK.readyAfter,
+      }),
+    ),
   },
   closed,
 )
@@ -111,7 +129,8 @@ const Root = Type.Object(
             Type.Array(AfterCommit, {
               maxItems: 20,
               title: 'Commands that run when a commit is visible',
-              description: 'a list of mappings of match, command, timeoutSeconds',
+              description:
+                'a list of mappings of match, command, timeoutSeconds, minIntervalSeconds, onFirstSync, readyAfter',
             }),
           ),
         },
@@ -306,10 +325,7 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
     faults.push(...patternFaults(match, { path: place, rootPath: path }, source))
   }
   const trash = { ...DEFAULT_TRASH, ...root.trash }
-  const hooks = (root.hooks?.afterCommit ?? []).map(({ timeoutSeconds = DEFAULT_HOOK_SECONDS, ...hook }) => ({
-    ...hook,
-    timeoutSeconds,
-  }))
+  const hooks = (root.hooks?.afterCommit ?? []).map((hook) => ({ ...DEFAULT_HOOK, ...hook }))
   const mode = root.mode ?? 'preserve'
   if (parseModeMap(mode) === null)
     faults.push(source.fault([...at, 'mode'], `'${mode}': ${MODE_MAP_ACCEPTED} are accepted`))

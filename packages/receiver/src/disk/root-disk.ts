@@ -99,6 +99,7 @@ export class RootDisk {
       out.event({ type: 'log', level, message, details })
     const target = await openTarget({ ...options, ...seams, now: Date.now, log })
     const disk = new RootDisk(target, out, seams)
+    disk.#tellDue()
     await disk.#recover()
     disk.#purgeDaily()
     // Commits of a killed process may not be synced yet, and its knowledge of them is lost.
@@ -113,6 +114,7 @@ export class RootDisk {
     const { ledger, partials } = this.#target
     if (!this.#target.isInPlace()) throw new RootGone(`${this.#target.path} is not the directory that was opened`)
     this.#target.doubtPosition()
+    this.#out.event({ type: 'complete', isComplete: ledger.isComplete })
     const { epoch, term, sequence } = ledger.position ?? { epoch: null, term: null, sequence: 0 }
     const target = this.#target.isEmpty() ? 'empty' : 'populated'
     this.#begin({ epoch, sequence, target }, ledger.durableSequence)
@@ -136,6 +138,14 @@ export class RootDisk {
       await this.#stepsUntil(signal).untilDone(() => this.#target.acceptance.give())
       this.#enqueue((session) => session.accepted())
     })
+  }
+
+  /** The command of a hook ended well. @param stamp of the last run that was due when it began */
+  hookRan(hook: number, stamp: number): void {
+    const { hooks, ledger } = this.#target
+    const key = hooks.keys[hook]
+    if (key === undefined) return
+    this.#queue.push(null, () => this.#stepsUntil(this.#closing.signal).untilDone(() => ledger.hooks.ran(key, stamp)))
   }
 
   disconnected(): void {
@@ -228,6 +238,17 @@ export class RootDisk {
     if (failure !== null) this.#tell({ type: 'failing', error: failure })
   }
 
+  /** The runs of hooks that an earlier process did not come to. */
+  #tellDue(): void {
+    const { ledger, hooks } = this.#target
+    ledger.hooks.keep(hooks.keys)
+    hooks.keys.forEach((key, hook) => {
+      const due = ledger.hooks.due(hook, key)
+      if (due !== null) this.#out.event({ type: 'due', ...due })
+    })
+    this.#out.event({ type: 'complete', isComplete: ledger.isComplete })
+  }
+
   /** At once when the disk allows it, else as the first step of the queue. */
   async #recover(): Promise<void> {
     const { signal } = this.#closing
@@ -241,12 +262,13 @@ export class RootDisk {
   }
 
   async #finishInterrupted(steps: DiskSteps): Promise<void> {
-    const { ledger, burst, area, partials, untouchable, hooks } = this.#target
-    const outcome = await recover({ ledger, burst, area, partials, untouchable, steps })
+    const { ledger } = this.#target
+    const reason = ledger.isComplete ? 'replay' : 'first-sync'
+    const outcome = await recover({ ...this.#target, steps, reason })
     if (outcome === null) return
     this.#log('info', 'finished a commit that was interrupted', {})
     this.#problems.burstEnded(outcome)
-    for (const touched of hooks.of(outcome.changes)) this.#out.event({ type: 'touched', ...touched })
+    for (const due of outcome.due) this.#out.event({ type: 'due', ...due })
     if (ledger.position !== null) this.#durability.committedMuch(ledger.position)
   }
 

@@ -53,6 +53,8 @@ function take(port: DiskPort, disk: RootDisk, message: ToDisk): void {
         else disk.receiveText(data)
       }
       return
+    case 'hook-ran':
+      return disk.hookRan(message.hook, message.stamp)
     case 'accept':
       return disk.accept()
     case 'disconnected':

@@ -19,7 +19,7 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import type { DiskEvent, Phase } from '../root-messages.ts'
+import type { CommitReason, DiskEvent, Phase } from '../root-messages.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
 import type { Findings } from './compare/findings.ts'
@@ -170,7 +170,7 @@ export class Session {
     this.#cursor = sequence
     this.#phase('replaying')
     this.#repairs.askForOwed()
-    this.#checkLive()
+    await this.#checkLive()
   }
 
   #beginChangeset(header: Changeset, { epoch }: Welcome): void {
@@ -199,20 +199,28 @@ export class Session {
     const position = request === null ? { epoch, term, sequence: to } : null
     const keepsReplaced = request !== null && this.#resync !== null
     const intent = { changes: staged, before: [], position, keepsReplaced, ...due }
-    const { ledger, burst, area, partials } = target
-    const outcome = withUnfit(await commitIntent({ ledger, burst, area, partials, steps }, intent, paths), unfit)
+    const { area, partials } = target
+    const parts = { ...target, steps, reason: this.#reason(request) }
+    const outcome = withUnfit(await commitIntent(parts, intent, paths), unfit)
     this.#intake.end()
     if (request === null) this.#cursor = to
     tellCommitted(this.#parts, changeset, outcome.tally, this.#intake.startedAt)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
-    for (const touched of target.hooks.of(staged)) event({ type: 'touched', ...touched })
+    for (const run of outcome.due) event({ type: 'due', ...run })
     problems.burstEnded(outcome)
     const { right, answered } = settlement(arrival, due, outcome)
     problems.mended(right)
     this.#repairs.burstEnded(outcome, request !== null)
     this.#resync?.committed(paths, answered)
     await this.#resync?.proceed()
-    this.#checkLive()
+    await this.#checkLive()
+  }
+
+  /** Why a commit happens. @param request the want that it answers */
+  #reason(request: number | null): CommitReason {
+    if (!this.#parts.target.ledger.isComplete) return 'first-sync'
+    if (this.#cursor === null || (request !== null && this.#resync !== null)) return 'resync'
+    return this.#isLive ? 'change' : 'replay'
   }
 
   async #listing(listing: Listing, welcome: Welcome): Promise<void> {
@@ -223,7 +231,7 @@ export class Session {
     }
     this.#head = Math.max(this.#head, listing.sequence, welcome.head)
     await this.#resync.listing(listing)
-    this.#checkLive()
+    await this.#checkLive()
   }
 
   #beginResync(order: ResyncOrder): void {
@@ -269,7 +277,7 @@ export class Session {
     send({ type: 'resynced', sequence })
     durability.committedMuch(position)
     this.#phase('replaying')
-    this.#checkLive()
+    await this.#checkLive()
   }
 
   async #endOrdered({ dryRun }: ResyncOrder): Promise<void> {
@@ -285,10 +293,13 @@ export class Session {
     if (this.#intake.changeset === null) await this.#parts.steps.whileConnected(() => area.tidy(partials.stagedNames()))
   }
 
-  #checkLive(): void {
+  async #checkLive(): Promise<void> {
     if (this.#isLive || this.#cursor === null) return
     if (this.#cursor < this.#head || this.#parts.target.ledger.debts.count > 0) return
+    const { target, steps, event } = this.#parts
+    await steps.whileConnected(() => target.ledger.complete())
     this.#isLive = true
+    event({ type: 'complete', isComplete: true })
     this.#phase('live')
   }
 

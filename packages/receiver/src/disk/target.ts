@@ -131,7 +131,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   return {
     ...parts,
     modeOf: localModes(options.allowSetuid, options.mode),
-    hooks: new HookMatches(options.hookPatterns),
+    hooks: new HookMatches(options.hooks),
     trash,
     path,
     ledger,
@@ -233,7 +233,7 @@ function checkIdentity(ledger: Ledger, present: TargetIdentity, log: LedgerLog):
   if (known !== null && known.inode !== present.inode && position !== null) {
     log('warn', 'the target is another directory than before', {})
     // First of all: a process that ends in between must not leave the position to another directory.
-    ledger.forgetPosition()
+    ledger.forgetTarget()
   }
   const text = JSON.stringify(present)
   if (text !== rootIdentity) ledger.setRootIdentity(text)
@@ -248,5 +248,5 @@ function refuseBareMountPoint({ path, mount }: TargetIdentity, present: TargetId
 function doubtEmptied(ledger: Ledger, isEmpty: boolean, log: LedgerLog): void {
   if (!isEmpty || ledger.position === null || ledger.position.sequence <= ROOT_SEQUENCE) return
   log('warn', 'the target was emptied', {})
-  ledger.forgetPosition()
+  ledger.forgetTarget()
 }

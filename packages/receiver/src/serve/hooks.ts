@@ -1,32 +1,42 @@
 /**
  * The commands that run after commits: never two of one hook at a time, and never in the way of a commit.
  *
- *   paths ─▶ waiting ─ none is running ─▶ command, waiting paths on stdin ─▶ exit logged ─▶ again if more are waiting
+ *   due ─▶ waiting ─ none runs, the interval is over ─▶ running ─ ended well ─▶ told to the ledger
+ *             ▲                                            └──── failed ───▶ waits, longer each time
+ *             └───────────────── with what was committed meanwhile ◀─────────────┘
  *
- * A command is an argument vector that no shell parses; paths go to its stdin, each ended by a NUL, and nowhere else.
- * So no file name can be taken for an option or a command. Its environment is made here and holds no token of this
- * process. This process has umask 0. The command gets its umask from a shell that then becomes the command, because a
- * umask belongs to a whole process with all its threads.
+ * INVARIANT: the ledger learns of a run when its command has ended well, and not before; a receiver that stops or
+ * crashes leaves the run to the next one.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import type { Logger } from '@rootferry/host/daemon'
-import { plainMessage, printable } from '@rootferry/host/machine'
+import { CommandRun, type Logger, type RunResult } from '@rootferry/host/daemon'
+import { type BackoffRange, backoffMs } from '@rootferry/host/machine'
+import { type CommitReason, type DueRun, MOST_HOOK_PATHS } from '../root-messages.ts'
 
 export interface Hook {
   /** gitignore lines: a commit of a matching path runs the command. */
   match: readonly string[]
   command: readonly string[]
   timeoutSeconds: number
+  /** From the start of a run to the start of the next one. */
+  minIntervalSeconds: number
+  /** Whether commits of a first sync count. */
+  onFirstSync: boolean
+  /** Whether the root is not ready while a run is due. */
+  readyAfter: boolean
 }
 
-/** Paths that wait for a command that is still running; its environment says how many more there were. */
-export const MOST_PATHS = 10_000
-const MOST_OUTPUT = 4_096
-const LAST_WAIT_MS = 5_000
-/** Exit codes of a shell that cannot become the command. */
-const NOT_STARTED = new Set([126, 127])
-const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** A hook in the status of its root. */
+export interface HookStatus {
+  readonly command: string
+  readonly readyAfter: boolean
+  /** A run is due or in progress. */
+  readonly isDue: boolean
+  /** Since the start of this process. */
+  readonly runs: number
+  readonly failures: number
+  /** Why the last run failed; null when it ended well. */
+  readonly lastError: string | null
+}
 
 export interface HookSetting {
   root: string
@@ -34,105 +44,167 @@ export interface HookSetting {
   umask: number
 }
 
+export interface HookEvents {
+  changed(hooks: readonly HookStatus[]): void
+  /** A command ended well, and was told of everything up to that stamp. */
+  ran(hook: number, stamp: number): void
+}
+
+const RETRIES: BackoffRange = { firstMs: 1_000, mostMs: 60_000 }
+/** How long a command may go on when the receiver stops, and how long its end is awaited after that. */
+const LAST_WAIT_MS = 2_000
+const KILLED_WAIT_MS = 500
+/** A run for several commits names the reason that comes first here. */
+const REASONS: readonly CommitReason[] = ['first-sync', 'resync', 'replay', 'change']
+
 interface Lane {
   readonly hook: Hook
+  readonly number: number
   waiting: Set<string>
   omitted: number
-  running: ChildProcess | null
+  reasons: Set<CommitReason>
+  stamp: number
+  running: CommandRun | null
+  timer: NodeJS.Timeout | null
+  /** The earliest start of the next run. */
+  notBeforeMs: number
+  failedInARow: number
+  runs: number
+  failures: number
+  lastError: string | null
 }
 
 export class Hooks {
   readonly #lanes: readonly Lane[]
   readonly #setting: HookSetting
+  readonly #events: HookEvents
   readonly #log: Logger
   #isClosed = false
 
-  constructor(hooks: readonly Hook[], setting: HookSetting, log: Logger) {
-    this.#lanes = hooks.map((hook) => ({ hook, waiting: new Set(), omitted: 0, running: null }))
+  constructor(hooks: readonly Hook[], setting: HookSetting, events: HookEvents, log: Logger) {
+    this.#lanes = hooks.map(newLane)
     this.#setting = setting
+    this.#events = events
     this.#log = log
   }
 
-  /** A commit changed these paths, which match the hook of that number. */
-  committed(number: number, paths: readonly string[]): void {
-    const lane = this.#lanes[number]
-    if (lane === undefined) return
-    for (const path of paths) {
-      if (lane.waiting.size < MOST_PATHS || lane.waiting.has(path)) lane.waiting.add(path)
-      else lane.omitted += 1
-    }
-    this.#next(lane)
+  get status(): HookStatus[] {
+    return this.#lanes.map(({ hook, running, waiting, omitted, runs, failures, lastError }) => {
+      const isDue = running !== null || waiting.size > 0 || omitted > 0
+      return { command: hook.command.join(' '), readyAfter: hook.readyAfter, isDue, runs, failures, lastError }
+    })
   }
 
-  /** Starts no more commands, and gives running ones a moment to end. */
+  /** Commits have made a run necessary. */
+  due({ hook, stamp, reason, paths, omitted }: DueRun): void {
+    const lane = this.#lanes[hook]
+    if (lane === undefined) return
+    lane.stamp = stamp
+    lane.omitted += omitted
+    lane.reasons.add(reason)
+    for (const path of paths) addPath(lane, path)
+    this.#next(lane)
+    this.#events.changed(this.status)
+  }
+
+  /** Starts no more commands; running ones have a moment to end, and are killed then. */
   async close(): Promise<void> {
     this.#isClosed = true
-    const running = this.#lanes.flatMap(({ running }) => (running === null ? [] : [running]))
     await Promise.all(
-      running.map(async (child) => {
-        const timer = setTimeout(() => child.kill('SIGKILL'), LAST_WAIT_MS)
-        await once(child, 'close')
-        clearTimeout(timer)
+      this.#lanes.map(async ({ timer, running }) => {
+        if (timer !== null) clearTimeout(timer)
+        if (running === null || (await within(LAST_WAIT_MS, running.ended))) return
+        running.kill('the receiver is stopping')
+        await within(KILLED_WAIT_MS, running.ended)
       }),
     )
   }
 
   #next(lane: Lane): void {
-    if (lane.running !== null || lane.waiting.size === 0 || this.#isClosed) return
-    const { waiting, omitted, hook } = lane
-    lane.waiting = new Set()
-    lane.omitted = 0
-    const { root, path, umask } = this.#setting
-    const child = spawn('/bin/sh', ['-c', 'umask "$0" && exec "$@"', umask.toString(8), ...hook.command], {
-      cwd: '/',
-      env: {
-        PATH: SEARCH_PATH,
-        LANG: 'C.UTF-8',
-        ROOTFERRY_ROOT: root,
-        ROOTFERRY_PATH: path,
-        ROOTFERRY_OMITTED: String(omitted),
-      },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      timeout: hook.timeoutSeconds * 1_000,
-      killSignal: 'SIGKILL',
-    })
-    lane.running = child
-    this.#follow(lane, child, waiting)
+    const isDue = lane.waiting.size > 0 || lane.omitted > 0
+    if (lane.running !== null || lane.timer !== null || !isDue || this.#isClosed) return
+    const waitMs = lane.notBeforeMs - performance.now()
+    if (waitMs <= 0) return void this.#run(lane)
+    lane.timer = setTimeout(() => {
+      lane.timer = null
+      this.#next(lane)
+    }, waitMs)
   }
 
-  #follow(lane: Lane, child: ChildProcess, paths: ReadonlySet<string>): void {
-    const began = performance.now()
-    const said = { output: '' }
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        said.output = (said.output + text).slice(0, MOST_OUTPUT)
-      })
+  async #run(lane: Lane): Promise<void> {
+    const { hook, waiting, omitted, stamp, reasons, number } = lane
+    const reason = REASONS.find((one) => reasons.has(one)) ?? 'change'
+    lane.waiting = new Set()
+    lane.omitted = 0
+    lane.reasons = new Set()
+    lane.notBeforeMs = performance.now() + hook.minIntervalSeconds * 1_000
+    const { root, path, umask } = this.#setting
+    const environment = {
+      ROOTFERRY_ROOT: root,
+      ROOTFERRY_PATH: path,
+      ROOTFERRY_REASON: reason,
+      ROOTFERRY_OMITTED: String(omitted),
     }
-    // A command need not read its stdin.
-    child.stdin?.on('error', () => undefined)
-    child.stdin?.end([...paths].map((path) => `${path}\0`).join(''))
-    let fault: string | null = null
-    child.on('error', (error) => {
-      fault = plainMessage(error)
-    })
-    child.on('close', (code, signal) => {
-      const ms = Math.round(performance.now() - began)
-      const details = {
-        command: lane.hook.command.join(' '),
-        paths: paths.size,
-        code,
-        signal,
-        ms,
-        output: printable(said.output),
-      }
-      if (code === 0) this.#log.info(details, 'hook ran')
-      else if (fault !== null) this.#log.error({ ...details, error: fault }, 'hook could not be started')
-      else if (NOT_STARTED.has(code ?? 0)) this.#log.error(details, 'hook could not be started')
-      else if (signal !== null)
-        this.#log.error(details, 'hook was killed: it took too long, or the receiver is stopping')
-      else this.#log.error(details, 'hook failed')
-      lane.running = null
-      this.#next(lane)
-    })
+    const { command, timeoutSeconds } = hook
+    lane.running = new CommandRun({ command, paths: [...waiting], environment, umask, timeoutSeconds })
+    const result = await lane.running.ended
+    lane.running = null
+    this.#tell(hook, result, { paths: waiting.size, reason })
+    lane.runs += 1
+    lane.lastError = result.failure
+    if (result.failure === null) {
+      lane.failedInARow = 0
+      this.#events.ran(number, stamp)
+    } else {
+      lane.failures += 1
+      const pauseMs = backoffMs(lane.failedInARow, RETRIES)
+      lane.notBeforeMs = Math.max(lane.notBeforeMs, performance.now() + pauseMs)
+      lane.failedInARow += 1
+      lane.omitted += omitted
+      lane.reasons.add(reason)
+      for (const each of waiting) addPath(lane, each)
+    }
+    this.#next(lane)
+    this.#events.changed(this.status)
   }
+
+  #tell({ command }: Hook, result: RunResult, about: { paths: number; reason: CommitReason }): void {
+    const { failure, ...rest } = result
+    const details = { command: command.join(' '), ...about, ...rest }
+    if (failure === null) this.#log.info(details, 'hook ran')
+    else this.#log.error(details, `hook ${failure}`)
+  }
+}
+
+function newLane(hook: Hook, number: number): Lane {
+  return {
+    hook,
+    number,
+    waiting: new Set(),
+    omitted: 0,
+    reasons: new Set(),
+    stamp: 0,
+    running: null,
+    timer: null,
+    notBeforeMs: Number.NEGATIVE_INFINITY,
+    failedInARow: 0,
+    runs: 0,
+    failures: 0,
+    lastError: null,
+  }
+}
+
+function addPath(lane: Lane, path: string): void {
+  if (lane.waiting.size < MOST_HOOK_PATHS || lane.waiting.has(path)) lane.waiting.add(path)
+  else lane.omitted += 1
+}
+
+/** @returns whether it ended in that time */
+async function within(ms: number, ended: Promise<unknown>): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => resolve(false), ms)
+  void ended.then(() => resolve(true))
+  const isOver = await promise
+  clearTimeout(timer)
+  return isOver
 }

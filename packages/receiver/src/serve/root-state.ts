@@ -14,6 +14,8 @@ import {
   type TrashStatus,
 } from '../root-messages.ts'
 
+import type { HookStatus } from './hooks.ts'
+
 export interface RootState {
   readonly root: string
   readonly phase: Phase
@@ -37,6 +39,9 @@ export interface RootState {
   readonly firstJoin: FirstJoin | null
   /** The first join waits for an operator, also while the agent is away. */
   readonly awaitsAccept: boolean
+  readonly hooks: readonly HookStatus[]
+  /** The target once held everything that its agent had; also after a restart, and while the agent is away. */
+  readonly wasComplete: boolean
 }
 
 export type RootEvent =
@@ -48,6 +53,8 @@ export type RootEvent =
   /** An operator accepted the first join. */
   | { type: 'accepted' }
   | { type: 'died' }
+  /** A hook ran, or is to run. */
+  | { type: 'hooks'; hooks: readonly HookStatus[] }
   /** The disk thread has reported its position for a new connection. */
   | { type: 'position'; position: HelloPosition }
   | { type: 'connected' }
@@ -74,6 +81,8 @@ export function newRootState(root: string, now: Date): RootState {
     differences: { missing: 0, changed: 0, extraneous: 0 },
     firstJoin: null,
     awaitsAccept: false,
+    hooks: [],
+    wasComplete: false,
   }
 }
 
@@ -98,6 +107,8 @@ export function nextRootState(state: RootState, event: RootEvent): RootState {
         disconnectedAt: state.disconnectedAt ?? event.at,
         lastError: event.error,
       }
+    case 'hooks':
+      return { ...state, hooks: event.hooks }
     case 'succeeded':
       return { ...state, synced: event.before.synced }
     default:
@@ -113,6 +124,8 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
       return { ...state, durableSequence: event.sequence }
     case 'phase':
       return afterPhase(state, event.phase)
+    case 'complete':
+      return { ...state, wasComplete: event.isComplete }
     case 'trash':
       return { ...state, trash: event.status }
     case 'differences':
@@ -130,7 +143,7 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
     }
     case 'mended':
       return { ...state, problems: state.problems.filter(({ path }) => !event.paths.includes(path)) }
-    case 'touched':
+    case 'due':
     case 'consumed':
     case 'log':
     case 'broken':

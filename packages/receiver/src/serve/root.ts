@@ -9,7 +9,7 @@ import type { Logger } from '@rootferry/host/daemon'
 import { Failure, RestartedWorker } from '@rootferry/host/machine'
 import { DISK_WORKER } from '../disk-worker-url.ts'
 import type { DiskEvent, DiskOptions, Frame, FromDisk, ToDisk } from '../root-messages.ts'
-import { type Hook, Hooks } from './hooks.ts'
+import { type Hook, type HookStatus, Hooks } from './hooks.ts'
 import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
 import { logLine } from './root-log.ts'
@@ -43,8 +43,14 @@ export class Root {
     this.#parts = parts
     this.#name = options.root
     this.#log = log.child({ root: options.root })
-    this.#hooks = new Hooks(hooks, { root: options.root, path: options.path, umask }, this.#log)
     this.#state = newRootState(options.root, new Date())
+    const setting = { root: options.root, path: options.path, umask }
+    const events = {
+      changed: (status: readonly HookStatus[]) => this.#happened({ type: 'hooks', hooks: status }),
+      ran: (hook: number, stamp: number) => this.#tell({ type: 'hook-ran', hook, stamp }),
+    }
+    this.#hooks = new Hooks(hooks, setting, events, this.#log)
+    this.#happened({ type: 'hooks', hooks: this.#hooks.status })
     this.#link = new Link(link, {
       tell: (message) => this.#tell(message),
       frame: (frame) => this.#pass(frame),
@@ -98,8 +104,9 @@ export class Root {
   async #close(): Promise<void> {
     this.#link.stop()
     this.#passOn()
-    await this.#worker.close({ type: 'close' })
+    // Before the disk thread: the ledger learns of runs that end now.
     await this.#hooks.close()
+    await this.#worker.close({ type: 'close' })
   }
 
   #tell(message: ToDisk): void {
@@ -163,8 +170,8 @@ export class Root {
       case 'committed':
         this.#link.worked()
         return this.#parts.committed(event)
-      case 'touched':
-        return this.#hooks.committed(event.hook, event.paths)
+      case 'due':
+        return this.#hooks.due(event)
       case 'progress':
         return this.#logProgress()
       case 'consumed':

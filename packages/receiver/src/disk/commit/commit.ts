@@ -8,9 +8,10 @@
  * else happens to the tree.
  */
 
+import type { CommitReason, DueRun } from '../../root-messages.ts'
 import type { WorkArea } from '../area/work-area.ts'
 import type { DiskSteps } from '../files/disk-retry.ts'
-import type { StagedChange } from '../files/staged-change.ts'
+import type { HookMatches } from '../files/hook-matches.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import { decodeIntent, encodeIntent, type Intent } from '../ledger/intent.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -34,7 +35,13 @@ export interface CommitParts {
   area: WorkArea
   partials: StagedPartials
   steps: DiskSteps
+  hooks: HookMatches
+  /** Why the commit happens. */
+  reason: CommitReason
 }
+
+/** The outcome of a burst whose commit is recorded, and the runs of hooks that are due now. */
+export type CommitOutcome = BurstOutcome & { due: DueRun[] }
 
 /**
  * The caller tidies staging when it has told others of the commit: what the burst replaced is freed then.
@@ -44,7 +51,7 @@ export async function commitIntent(
   parts: CommitParts,
   intent: Intent,
   changedPaths: Iterable<string>,
-): Promise<BurstOutcome & { tally: Plan['tally'] }> {
+): Promise<CommitOutcome & { tally: Plan['tally'] }> {
   const { ledger, partials, burst, area, steps } = parts
   const used = partials.release(changedPaths)
   const draft = await steps.whileConnected(() => burst.plan(intent.changes, []))
@@ -62,8 +69,8 @@ export async function commitIntent(
 }
 
 /** Finishes the burst of an intent that is in the ledger. */
-async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | null): Promise<BurstOutcome> {
-  const { ledger, burst, steps } = parts
+async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | null): Promise<CommitOutcome> {
+  const { ledger, burst, steps, hooks, reason } = parts
   let plan = first
   const outcome = await steps.untilDone(() => {
     const present = plan
@@ -73,14 +80,13 @@ async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | nu
   })
   const owed = [...intent.owed, ...outcome.owed]
   const record = { position: intent.position, cleared: intent.cleared, owed: [...owed, ...outcome.failed] }
-  await steps.untilDone(() => ledger.recordCommit(record))
-  return { ...outcome, owed }
+  const matches = hooks.of(intent.changes, reason)
+  const due = await steps.untilDone(() => ledger.recordCommit({ ...record, hooks: { matches, reason } }))
+  return { ...outcome, owed, due }
 }
 
 /** Finishes the burst that the last process began, if any. @returns its outcome, null when there was none */
-export async function recover(
-  parts: CommitParts & { untouchable: Untouchable },
-): Promise<(BurstOutcome & { changes: readonly StagedChange[] }) | null> {
+export async function recover(parts: CommitParts & { untouchable: Untouchable }): Promise<CommitOutcome | null> {
   const { ledger, untouchable, area, partials, steps } = parts
   const body = ledger.intent()
   const intent = body === null ? null : decodeIntent(body)
@@ -89,7 +95,7 @@ export async function recover(
     const changes = intent.changes.filter(({ path, kind }) => !untouchable.protects(path, kind))
     const outcome = await carryThrough(parts, { ...intent, changes }, null)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
-    return { ...outcome, changes }
+    return outcome
   }
   if (body !== null) {
     // An intent of an unknown form: what it began is replayed or compared anew.

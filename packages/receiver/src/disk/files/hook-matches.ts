@@ -2,21 +2,34 @@
  * Which hooks a commit concerns, by the patterns of their configuration, and the paths for each. Knows no processes.
  */
 import { PathFilter } from '@rootferry/protocol'
+import type { CommitReason, HookPatterns } from '../../root-messages.ts'
 import type { StagedChange } from './staged-change.ts'
 
-export class HookMatches {
-  readonly #filters: readonly PathFilter[]
+/** A hook that a commit concerns. */
+export interface HookMatch {
+  /** Its place in the configuration. */
+  hook: number
+  key: string
+  paths: string[]
+}
 
-  /** @param patterns the gitignore lines of each hook */
-  constructor(patterns: readonly (readonly string[])[]) {
-    this.#filters = patterns.map((lines) => new PathFilter(lines))
+export class HookMatches {
+  readonly #hooks: readonly (HookPatterns & { filter: PathFilter })[]
+
+  constructor(hooks: readonly HookPatterns[]) {
+    this.#hooks = hooks.map((hook) => ({ ...hook, filter: new PathFilter(hook.match) }))
   }
 
-  /** For each hook that at least one change concerns: its number and these paths. */
-  of(changes: readonly StagedChange[]): { hook: number; paths: string[] }[] {
-    return this.#filters.flatMap((filter, hook) => {
+  get keys(): string[] {
+    return this.#hooks.map(({ key }) => key)
+  }
+
+  /** Every hook that at least one change concerns. */
+  of(changes: readonly StagedChange[], reason: CommitReason): HookMatch[] {
+    return this.#hooks.flatMap(({ filter, key, onFirstSync }, hook) => {
+      if (reason === 'first-sync' && !onFirstSync) return []
       const concerned = changes.filter(({ path, kind }) => filter.excludesWithParents(path, kind))
-      return concerned.length === 0 ? [] : [{ hook, paths: concerned.map(({ path }) => path) }]
+      return concerned.length === 0 ? [] : [{ hook, key, paths: concerned.map(({ path }) => path) }]
     })
   }
 }

@@ -7,11 +7,20 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatabaseHeld } from '@rootferry/host/machine'
 
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 const FILE = 'ledger.sqlite'
 
 /** Added in version 2. */
 const REPAIRED = 'CREATE TABLE repaired (path TEXT PRIMARY KEY, commits INTEGER NOT NULL) STRICT, WITHOUT ROWID;'
+/** Added in version 3. A target that had a position counts as complete: it is compared or replayed before it is trusted. */
+const HOOK_PATH = `
+  CREATE TABLE hook_path (
+    hook TEXT, path TEXT, stamp INTEGER NOT NULL, reason TEXT NOT NULL, omitted INTEGER NOT NULL,
+    PRIMARY KEY (hook, path)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE state ADD COLUMN complete INTEGER NOT NULL DEFAULT 0;
+  UPDATE state SET complete = epoch IS NOT NULL;
+`
 
 const SCHEMA = `
   CREATE TABLE state (
@@ -27,6 +36,7 @@ const SCHEMA = `
     path TEXT PRIMARY KEY, epoch TEXT NOT NULL, content INTEGER NOT NULL, staged TEXT NOT NULL, bytes INTEGER NOT NULL,
     size INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  ${HOOK_PATH}
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
@@ -128,7 +138,8 @@ function openDatabase(path: string): DatabaseSync {
       )
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
-    if (version === 1) database.exec(`BEGIN; ${REPAIRED} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
+    const added = { 1: REPAIRED + HOOK_PATH, 2: HOOK_PATH }[version]
+    if (added !== undefined) database.exec(`BEGIN; ${added} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
     if (check !== 'ok') throw databaseDamage(String(check))
     return database

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { Failure } from '@rootferry/host/machine'
 import { Scratch } from '../../../test-support/test-feed.ts'
+import { MOST_HOOK_PATHS } from '../../root-messages.ts'
 import { Ledger } from './ledger.ts'
 
 const notes: string[] = []
@@ -92,7 +93,8 @@ test('a ledger of the version before is taken over with what it owes', () => {
   using scratch = new Scratch()
   Ledger.open(scratch.path, 'boot', log).close(true)
   const database = new DatabaseSync(scratch.at('ledger.sqlite'))
-  database.exec("DROP TABLE repaired; INSERT INTO owed VALUES ('a'); PRAGMA user_version = 1")
+  database.exec(`DROP TABLE repaired; DROP TABLE hook_path; ALTER TABLE state DROP COLUMN complete;
+    INSERT INTO owed VALUES ('a'); PRAGMA user_version = 1`)
   database.close()
   const ledger = Ledger.open(scratch.path, 'boot', log)
   ledger.recordCommit({ position: null, cleared: ['a'], owed: ['b'] })
@@ -169,4 +171,61 @@ test('a ledger of a newer version, in use, or unreadable as a file is refused wi
   assert.ok(!existsSync(scratch.at('ledger.corrupt-1')))
   writeFileSync(scratch.at('file'), '')
   assert.throws(() => Ledger.open(scratch.at('file'), 'boot', log), oneLine(/cannot be opened/, 1))
+})
+
+test('a ledger of version 2 goes on: a target with a position counts as complete', () => {
+  for (const isKnown of [true, false]) {
+    using scratch = new Scratch()
+    const ledger = Ledger.open(scratch.path, 'boot', log)
+    if (isKnown) ledger.setPosition(at(4))
+    ledger.close(true)
+    const database = new DatabaseSync(scratch.at('ledger.sqlite'))
+    database.exec('DROP TABLE hook_path; ALTER TABLE state DROP COLUMN complete; PRAGMA user_version = 2')
+    database.close()
+    const next = Ledger.open(scratch.path, 'boot', log)
+    assert.equal(next.isComplete, isKnown)
+    next.close(true)
+  }
+})
+
+test('a target stays complete without a position, until it is another one or was lost with the power', () => {
+  using scratch = new Scratch()
+  let ledger = Ledger.open(scratch.path, 'boot', log)
+  ledger.complete()
+  ledger.forgetPosition()
+  ledger.close(false)
+  ledger = Ledger.open(scratch.path, 'boot', log)
+  assert.ok(ledger.isComplete)
+  ledger.forgetTarget()
+  assert.ok(!ledger.isComplete)
+  ledger.complete()
+  ledger.close(false)
+  ledger = Ledger.open(scratch.path, 'boot-2', log)
+  assert.ok(!ledger.isComplete, 'nothing was synced')
+  ledger.close(true)
+})
+
+test('runs of hooks are due until the ledger learns that they ended well, also after a restart', () => {
+  using scratch = new Scratch()
+  let ledger = Ledger.open(scratch.path, 'boot', log)
+  const touched = (paths: string[]) => {
+    const hooks = { matches: [{ hook: 0, key: 'purge', paths }], reason: 'change' as const }
+    return ledger.recordCommit({ position: null, cleared: [], owed: [], hooks })[0]?.stamp ?? 0
+  }
+  const first = touched(['a', 'b'])
+  touched(['b', 'c'])
+  ledger.hooks.ran('purge', first)
+  ledger.close(false)
+  ledger = Ledger.open(scratch.path, 'boot', log)
+  assert.deepEqual(ledger.hooks.due(0, 'purge')?.paths, ['b', 'c'])
+  ledger.hooks.keep(['another'])
+  assert.equal(ledger.hooks.due(0, 'purge'), null)
+  const many = Array.from({ length: MOST_HOOK_PATHS + 2 }, (_, number) => `p${number}`)
+  const last = touched(many)
+  touched(['p1', 'new'])
+  const due = ledger.hooks.due(0, 'purge')
+  assert.deepEqual([due?.paths.length, due?.omitted], [MOST_HOOK_PATHS, 3])
+  ledger.hooks.ran('purge', last)
+  assert.deepEqual(ledger.hooks.due(0, 'purge')?.paths, ['p1'])
+  ledger.close(true)
 })

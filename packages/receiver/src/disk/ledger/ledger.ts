@@ -8,8 +8,11 @@
  * paid debt is remembered as repaired until its repair is synced; after a loss of power it is owed again.
  */
 import assert from 'node:assert/strict'
+import type { CommitReason, DueRun } from '../../root-messages.ts'
 import { isOperatingError } from '../files/disk-errors.ts'
+import type { HookMatch } from '../files/hook-matches.ts'
 import { DebtRows } from './debt-rows.ts'
+import { HookRows } from './hook-rows.ts'
 import { LedgerFile, type LedgerLog } from './ledger-file.ts'
 
 const CHECKPOINT_BYTES = 1024 * 1024
@@ -35,20 +38,25 @@ export interface CommitRecord {
   position: Position | null
   cleared: readonly string[]
   owed: readonly string[]
+  /** The hooks that it concerns, and why it happens. */
+  hooks?: { matches: readonly HookMatch[]; reason: CommitReason }
 }
 
 export class Ledger {
   readonly debts: DebtRows
+  readonly hooks: HookRows
   readonly #file: LedgerFile
   #position: Position | null = null
   #durable: { term: string; sequence: number } | null = null
   #guardedRootTime: number | null = null
   #hasIntent = false
+  #isComplete = false
   #unwritten = 0
 
   private constructor(file: LedgerFile) {
     this.#file = file
     this.debts = new DebtRows(file)
+    this.hooks = new HookRows(file)
     this.#load()
   }
 
@@ -77,6 +85,11 @@ export class Ledger {
     return this.#hasIntent
   }
 
+  /** Whether the target once held everything that its agent had; also while its position is unknown. */
+  get isComplete(): boolean {
+    return this.#isComplete
+  }
+
   get guardedRootTime(): number | null {
     return this.#guardedRootTime
   }
@@ -93,6 +106,13 @@ export class Ledger {
 
   setRootIdentity(identity: string): void {
     this.#file.run('UPDATE state SET root_identity = ?', identity)
+  }
+
+  /** The target holds everything that its agent has. */
+  complete(): void {
+    if (this.#isComplete) return
+    this.#file.run('UPDATE state SET complete = 1')
+    this.#isComplete = true
   }
 
   setFilter(patterns: readonly string[]): void {
@@ -132,6 +152,13 @@ export class Ledger {
     )
   }
 
+  /** The target is another directory, or was emptied. Takes effect as `forgetPosition` does. */
+  forgetTarget(): void {
+    this.#isComplete = false
+    this.forgetPosition()
+    this.#file.run('UPDATE state SET complete = 0')
+  }
+
   /** Recorded before the burst. `usedPartials` are now part of the intent. */
   recordIntent(body: string, usedPartials: readonly string[]): void {
     this.#file.transaction(() => {
@@ -148,17 +175,20 @@ export class Ledger {
     return row === undefined ? null : String(row['body'])
   }
 
-  /** The burst is done. Sequences never go back within an epoch. */
-  recordCommit({ position, cleared, owed }: CommitRecord): void {
+  /** The burst is done. Sequences never go back within an epoch. @returns the runs of hooks that are due now */
+  recordCommit({ position, cleared, owed, hooks }: CommitRecord): DueRun[] {
+    let due: DueRun[] = []
     const moves = position !== null && isAhead(position, this.#position)
     this.#file.transaction(() => {
       this.#file.run('DELETE FROM intent')
       if (moves) this.#file.run('UPDATE state SET term = ?, sequence = ?', position.term, position.sequence)
       this.debts.record(cleared, owed)
+      if (hooks !== undefined) due = this.hooks.record(hooks.matches, hooks.reason)
     })
     this.debts.recorded(cleared, owed)
     this.#hasIntent = false
     if (moves) this.#position = position
+    return due
   }
 
   partials(): PartialRow[] {
@@ -174,15 +204,8 @@ export class Ledger {
 
   savePartial(row: PartialRow): void {
     const { path, epoch, content, staged, bytes, size } = row
-    this.#file.run(
-      'INSERT OR REPLACE INTO partial VALUES (?, ?, ?, ?, ?, ?)',
-      path,
-      epoch,
-      content,
-      staged,
-      bytes,
-      size,
-    )
+    const values = [path, epoch, content, staged, bytes, size]
+    this.#file.run('INSERT OR REPLACE INTO partial VALUES (?, ?, ?, ?, ?, ?)', ...values)
   }
 
   dropPartial(path: string): void {
@@ -242,6 +265,7 @@ export class Ledger {
     const rootTime = row['root_time']
     this.#guardedRootTime = typeof rootTime === 'number' ? rootTime : null
     this.#hasIntent = this.intent() !== null
+    this.#isComplete = row['complete'] === 1
     this.debts.load()
   }
 
@@ -256,7 +280,7 @@ export class Ledger {
         this.debts.recall()
         this.#file.run('UPDATE state SET root_time = NULL')
         if (this.#durable !== null) this.#file.run('UPDATE state SET term = durable_term, sequence = durable_sequence')
-        else this.#file.run('UPDATE state SET epoch = NULL, term = NULL, sequence = 0')
+        else this.#file.run('UPDATE state SET epoch = NULL, term = NULL, sequence = 0, complete = 0')
       })
       this.#load()
       const details = { committed: position?.sequence ?? 0, durable: this.durableSequence }

@@ -85,5 +85,12 @@ export class HealthServer {
 
 function rootAnswer({ head, disconnectedAt, ...state }: RootState): RootAnswer {
   const lag = { sequences: Math.max(0, head - state.sequence) }
-  return { ...state, problems: [...state.problems], disconnectedAt: disconnectedAt?.toISOString() ?? null, lag }
+  const { problems, hooks } = state
+  return {
+    ...state,
+    problems: [...problems],
+    hooks: [...hooks],
+    disconnectedAt: disconnectedAt?.toISOString() ?? null,
+    lag,
+  }
 }

@@ -24,6 +24,7 @@ export class ReceiverMetrics {
   readonly #changesets: Counter<'root'>
   readonly #bytes: Counter<'root'>
   readonly #differences: Gauge<'root' | 'kind'>
+  readonly #hooks: ReturnType<typeof hookGauges>
   readonly #gauges: ReturnType<typeof rootGauges>
 
   /** @param isReady whether a load balancer may send visitors to that root */
@@ -62,6 +63,7 @@ export class ReceiverMetrics {
       labelNames: ['root', 'kind'],
       registers,
     })
+    this.#hooks = hookGauges(registers)
     this.#gauges = rootGauges(registers)
   }
 
@@ -73,7 +75,8 @@ export class ReceiverMetrics {
   }
 
   #look(): void {
-    for (const gauge of [this.#differences, ...Object.values(this.#gauges)]) gauge.reset()
+    for (const gauge of [this.#differences, ...Object.values(this.#hooks), ...Object.values(this.#gauges)])
+      gauge.reset()
     for (const state of this.#roots()) {
       const { root, differences, trash } = state
       this.#changesets.inc({ root }, 0)
@@ -89,7 +92,29 @@ export class ReceiverMetrics {
       gauges.problems.set({ root }, state.problems.length)
       gauges.trashBatches.set({ root }, trash.batches)
       gauges.trashBytes.set({ root }, trash.bytes)
+      this.#lookAtHooks(state)
     }
+  }
+
+  /** Hooks go by their place in the configuration. */
+  #lookAtHooks({ root, hooks }: RootState): void {
+    const { runs, failures, due } = this.#hooks
+    hooks.forEach((hook, number) => {
+      const labels = { root, hook: String(number) }
+      runs.inc(labels, hook.runs)
+      failures.inc(labels, hook.failures)
+      due.set(labels, Number(hook.isDue))
+    })
+  }
+}
+
+function hookGauges(registers: MetricsPage['registry'][]) {
+  const labelNames = ['root', 'hook'] as const
+  const named = (name: string, help: string) => ({ name: `rootferry_hook_${name}`, help, labelNames, registers })
+  return {
+    runs: new Counter(named('runs_total', 'Runs of the hook that are over')),
+    failures: new Counter(named('failures_total', 'Runs of the hook that did not end well')),
+    due: new Gauge(named('due', '1 while a run of the hook is due or in progress')),
   }
 }
 

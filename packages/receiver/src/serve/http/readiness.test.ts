@@ -24,6 +24,8 @@ const live: RootState = {
   differences: { missing: 0, changed: 0, extraneous: 0 },
   firstJoin: null,
   awaitsAccept: false,
+  hooks: [],
+  wasComplete: true,
 }
 
 describe('a root is ready', () => {

@@ -22,6 +22,20 @@ const Root = Type.Object(
     trash: Type.Object({ batches: Count, bytes: Count, oldestAt: OrNull(Type.String()) }, closed),
     differences: Type.Object({ missing: Count, changed: Count, extraneous: Count }, closed),
     awaitsAccept: Type.Boolean(),
+    wasComplete: Type.Boolean(),
+    hooks: Type.Array(
+      Type.Object(
+        {
+          command: Type.String(),
+          readyAfter: Type.Boolean(),
+          isDue: Type.Boolean(),
+          runs: Count,
+          failures: Count,
+          lastError: OrNull(Type.String()),
+        },
+        closed,
+      ),
+    ),
     firstJoin: OrNull(
       Type.Object(
         {
