@@ -51,6 +51,9 @@ test('a wrong target waits: nothing is changed, and everybody is told; accept le
   assert.match(daemons.receiverVerb(0, 'accept', site.name).stderr, /the first join continues/)
   await site.converged()
   assert.ok(site.trashOf(0).includes('blog/app/file-0.php'))
+  // More than a pipe takes at once, and a reader that begins late.
+  const listed = daemons.receiverVerb(0, 'trash', 'list', '--json').stdout
+  assert.equal((JSON.parse(listed) as object[]).length, 180)
   const again = daemons.receiverVerb(0, 'accept', site.name)
   assert.equal(again.status, 1)
   assert.match(again.stderr, /does not wait/)

@@ -115,8 +115,8 @@ test('a first join says how much it is going to do before it does anything', asy
   assert.ok(said.length > 1)
   const root = await site.receiverRoot(0)
   const paths = [
-    { path: 'app/file-1', kind: 'changed' },
     { path: 'strange', kind: 'extraneous' },
+    { path: 'app/file-1', kind: 'changed' },
   ]
   const figures = { entries: right + 4, replaced: 1, paths }
   const plan = { ...figures, right, missing: 2, missingBytes: 2 * FILE_BYTES, differing: 1, extraneous: 3, trash }

@@ -59,13 +59,24 @@ export async function runCommand(
   process.on('SIGUSR1', () => undefined)
   try {
     await command(terminalOf(process, (code) => (exitCode = code))).parseAsync(process.argv)
-    process.exit(exitCode)
   } catch (error) {
-    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage)
-    process.stderr.write(`${name}: ${errorMessage(error)}\n`)
-    if (!(error instanceof Failure) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
-    process.exit(error instanceof Failure ? error.exitCode : EXIT.failed)
+    if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    else {
+      exitCode = error instanceof Failure ? error.exitCode : EXIT.failed
+      process.stderr.write(`${name}: ${errorMessage(error)}\n`)
+      if (!(error instanceof Failure) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    }
   }
+  for (const stream of [process.stdout, process.stderr]) await written(stream)
+  process.exit(exitCode)
+}
+
+/** A pipe takes what it has room for, and an exit would drop the rest. One that nobody reads any more needs nothing. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  stream.once('error', () => resolve())
+  stream.write('', () => resolve())
+  return promise
 }
 
 /** With its options for a daemon; of other verbs the name alone, because an invitation may follow. */
