@@ -214,6 +214,8 @@ export class ReceiverProcess {
         hooks: [],
         umask: 0,
         log: logger(name, tell),
+        waitForAgentMs: 30_000,
+        changed: () => undefined,
         committed: () => undefined,
       })
       // The same holds for a target.

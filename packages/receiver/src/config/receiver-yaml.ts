@@ -24,7 +24,7 @@ import { systemDirectory } from './system-directory.ts'
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
-const DEFAULT_STALE_SECONDS = 60
+const DEFAULT_WAIT_SECONDS = 30
 const DEFAULT_HOOK = { timeoutSeconds: 60, minIntervalSeconds: 1, onFirstSync: false, readyAfter: false } as const
 const DEFAULT_GUARD = { maxPercent: 10, minEntries: 100 } as const
 const DEFAULT_MIN_FREE_PERCENT = 1
@@ -208,10 +208,39 @@ export const ReceiverFile = Type.Object(
               default: DEFAULT_HEALTH,
             }),
           ),
-          staleAfterSeconds: whole(0, 86_400, 'seconds', {
-            title: '/readyz is 503 when the receiver has been without the agent for this long',
-            default: DEFAULT_STALE_SECONDS,
+          staleAfterSeconds: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              maximum: 86_400,
+              title: '/readyz is 503 when the receiver has been without the agent for this long; absent: it stays 200',
+              description: 'a whole number of seconds from 0 to 86400',
+            }),
+          ),
+          waitForAgentSeconds: whole(0, 86_400, 'seconds', {
+            title:
+              'After a start, a target that was complete before is ready when the agent was not reached for this long',
+            default: DEFAULT_WAIT_SECONDS,
           }),
+          readyFile: Type.Optional(
+            Type.String({
+              minLength: 1,
+              title: 'A file that exists exactly while all roots are ready',
+              description: 'the path of a file',
+            }),
+          ),
+          probe: Type.Optional(
+            Type.Object(
+              {
+                listen: Type.String({
+                  pattern: ':\\d{1,5}$',
+                  title:
+                    'Where /livez and /readyz alone answer, without names and reasons, for a balancer on another host',
+                  description: 'HOST:PORT, as 10.0.0.11:8733',
+                }),
+              },
+              closed,
+            ),
+          ),
         },
         closed,
       ),
@@ -252,7 +281,12 @@ export interface ReceiverConfig {
   address: Address
   stateDir: string
   health: ListenAddress
-  staleAfterSeconds: number
+  /** Answers probes alone; null: there is no such listener. */
+  probe: ListenAddress | null
+  /** Null: none. */
+  staleAfterSeconds: number | null
+  waitForAgentSeconds: number
+  readyFile: string | null
   systemCalls: SystemCallsSetting
   roots: ReceiverRoot[]
 }
@@ -289,7 +323,10 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
     address: agentAddress(value, source, environmentToken, faults),
     stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR),
     health: healthAddress(value, source, faults),
-    staleAfterSeconds: value.health?.staleAfterSeconds ?? DEFAULT_STALE_SECONDS,
+    probe: probeAddress(value, source, faults),
+    staleAfterSeconds: value.health?.staleAfterSeconds ?? null,
+    waitForAgentSeconds: value.health?.waitForAgentSeconds ?? DEFAULT_WAIT_SECONDS,
+    readyFile: value.health?.readyFile === undefined ? null : source.besideFile(value.health.readyFile),
     systemCalls: value.systemCalls ?? 'auto',
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
@@ -297,6 +334,19 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
   for (const { root, message } of misplaced) faults.push(source.fault(['roots', root, 'path'], message))
   if (faults.length > 0) throw badConfiguration(faults)
   return config
+}
+
+function probeAddress(
+  value: Static<typeof ReceiverFile>,
+  source: ConfigSource,
+  faults: string[],
+): ListenAddress | null {
+  const listen = value.health?.probe?.listen
+  if (listen === undefined) return null
+  const address = parseListenAddress(listen)
+  const at = ['health', 'probe', 'listen']
+  if (address === null) faults.push(source.fault(at, `'${listen}' is not a valid address: HOST:PORT is expected`))
+  return address
 }
 
 function healthAddress(value: Static<typeof ReceiverFile>, source: ConfigSource, faults: string[]): ListenAddress {

@@ -12,8 +12,12 @@ import { ControlSecret } from './http/control-secret.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
 import { notReadyReason } from './http/readiness.ts'
+import { ReadyFile } from './http/ready-file.ts'
 import { Root } from './root.ts'
 import type { RootState } from './root-state.ts'
+
+/** How often readiness is looked at besides changes. */
+const READY_CHECK_MS = 1_000
 
 export class Receiver {
   #config: ReceiverConfig
@@ -26,6 +30,9 @@ export class Receiver {
   /** Roots that could not be opened at a reload: they are tried again, less and less often. */
   readonly #refused = new Map<string, { root: ReceiverRoot; attempt: number }>()
   #reloading: Promise<void> = Promise.resolve()
+  readonly #readyFile: ReadyFile
+  #readyCheck: NodeJS.Timeout | null = null
+  #isClosing = false
 
   /** @param umask what commands after commits are started with */
   constructor(config: ReceiverConfig, log: Logger, umask: number) {
@@ -35,6 +42,7 @@ export class Receiver {
     this.#umask = umask
     const roots = () => [...this.#roots.values()].map(({ state }) => state)
     const staleAfterSeconds = () => this.#config.staleAfterSeconds
+    this.#readyFile = new ReadyFile(config.readyFile, log)
     const { calls, fault } = chooseSystemCalls(config.systemCalls)
     if (fault !== null) log.warn({ reason: fault }, PORTABLE_CALLS)
     const isReady = (root: RootState) => notReadyReason(root, staleAfterSeconds(), new Date()) === null
@@ -59,11 +67,18 @@ export class Receiver {
   }
 
   async #start(): Promise<void> {
+    this.#readyFile.show(false)
     for (const root of this.#config.roots) this.#roots.set(root.name, this.#threadOf(root))
     const health = await listening('health.listen', this.#config.health, this.#health.listen(this.#config.health))
     for (const root of this.#roots.values()) await root.start()
+    const { probe } = this.#config
+    const probes =
+      probe === null
+        ? {}
+        : { probe: await listening('health.probe.listen', probe, this.#health.listenForProbes(probe)) }
     this.#secret.write(this.#config.stateDir, health)
-    this.#log.info({ health, roots: [...this.#roots.keys()], version: VERSION }, 'receiver is up')
+    this.#readyCheck = setInterval(() => this.#showReady(), READY_CHECK_MS)
+    this.#log.info({ health, ...probes, roots: [...this.#roots.keys()], version: VERSION }, 'receiver is up')
   }
 
   /** Takes over what can change without a restart, and says what cannot. One after the other; never rejects. */
@@ -76,6 +91,9 @@ export class Receiver {
     this.#refused.clear()
     await this.#reloading
     this.#refused.clear()
+    if (this.#readyCheck !== null) clearInterval(this.#readyCheck)
+    this.#isClosing = true
+    this.#readyFile.show(false)
     await Promise.all([...this.#roots.values()].map((root) => root.close()))
     await this.#health.close()
     this.#log.info('receiver stopped')
@@ -84,12 +102,12 @@ export class Receiver {
   async #reload(config: ReceiverConfig): Promise<void> {
     const before = this.#config
     const refused = [...this.#refused.values()]
-    for (const key of ['name', 'stateDir', 'health', 'systemCalls'] as const) {
+    for (const key of ['name', 'stateDir', 'health', 'probe', 'readyFile', 'systemCalls'] as const) {
       if (!isDeepStrictEqual(before[key], config[key]))
         this.#log.warn({ key }, 'a change of this setting takes a restart')
     }
-    const { name, stateDir, health, systemCalls } = before
-    this.#config = { ...config, name, stateDir, health, systemCalls }
+    const { name, stateDir, health, probe, readyFile, systemCalls } = before
+    this.#config = { ...config, name, stateDir, health, probe, readyFile, systemCalls }
     if (!isDeepStrictEqual(before.address, config.address))
       for (const root of this.#roots.values()) root.renew(config.address)
     for (const root of before.roots) {
@@ -99,6 +117,11 @@ export class Receiver {
     for (const root of config.roots) if (!this.#roots.has(root.name)) await this.#add(root, null)
     for (const earlier of refused) await this.#retry(earlier)
     this.#log.info('configuration was read again')
+  }
+
+  /** Time alone can make a node unready: staleAfterSeconds. */
+  #showReady(): void {
+    if (!this.#isClosing) this.#readyFile.show(this.#roots.size > 0 && this.#health.reasons().length === 0)
   }
 
   /** A root with other settings is closed in order and opened anew, which costs it a reconnection. */
@@ -158,7 +181,9 @@ export class Receiver {
     const { address } = this.#config
     const options = diskOptions(root, this.#config)
     const committed = (commit: CommittedEvent) => this.#metrics.committed(name, commit)
-    const parts = { hooks, umask: this.#umask, log: this.#log, committed }
+    const waitForAgentMs = this.#config.waitForAgentSeconds * 1_000
+    const changed = () => this.#showReady()
+    const parts = { hooks, umask: this.#umask, log: this.#log, committed, waitForAgentMs, changed }
     return new Root(options, { root: name, address, software: VERSION }, parts)
   }
 }

@@ -24,6 +24,8 @@ export interface RootState {
   readonly disconnectedAt: Date | null
   /** The root was live once since this process started. */
   readonly synced: boolean
+  /** It may serve visitors: it was live once, or was complete before and waited for the agent in vain. */
+  readonly isInService: boolean
   readonly sequence: number
   readonly durableSequence: number
   /** The agent's head, as far as the agent has reported it. */
@@ -58,6 +60,8 @@ export type RootEvent =
   /** The disk thread has reported its position for a new connection. */
   | { type: 'position'; position: HelloPosition }
   | { type: 'connected' }
+  /** The agent was not reached for as long as a complete target waits for it. */
+  | { type: 'waited' }
   /** `error` is null when the disconnection was requested. */
   | { type: 'disconnected'; error: string | null; at: Date }
   /** This root replaces one that was closed for other settings. */
@@ -70,6 +74,7 @@ export function newRootState(root: string, now: Date): RootState {
     connected: false,
     disconnectedAt: now,
     synced: false,
+    isInService: false,
     sequence: 0,
     durableSequence: 0,
     head: 0,
@@ -100,6 +105,8 @@ export function nextRootState(state: RootState, event: RootEvent): RootState {
       return { ...state, sequence: event.position.sequence, durableSequence: event.position.durable }
     case 'connected':
       return { ...state, connected: true, disconnectedAt: null, lastError: null }
+    case 'waited':
+      return { ...state, isInService: state.isInService || (state.wasComplete && !state.connected) }
     case 'disconnected':
       return {
         ...state,
@@ -110,7 +117,7 @@ export function nextRootState(state: RootState, event: RootEvent): RootState {
     case 'hooks':
       return { ...state, hooks: event.hooks }
     case 'succeeded':
-      return { ...state, synced: event.before.synced }
+      return { ...state, synced: event.before.synced, isInService: event.before.isInService }
     default:
       return afterDiskEvent(state, event)
   }
@@ -125,7 +132,8 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
     case 'phase':
       return afterPhase(state, event.phase)
     case 'complete':
-      return { ...state, wasComplete: event.isComplete }
+      // Another directory, or one that was emptied, has to be synchronized first.
+      return { ...state, wasComplete: event.isComplete, isInService: state.isInService && event.isComplete }
     case 'trash':
       return { ...state, trash: event.status }
     case 'differences':
@@ -155,7 +163,8 @@ function afterPhase(state: RootState, phase: Phase): RootState {
   // A repeated look, and time without the agent, leave the question open.
   const staysOpen = phase === 'idle' || phase === 'resyncing'
   const awaitsAccept = phase === 'awaiting-accept' || (staysOpen && state.awaitsAccept)
-  return { ...state, phase, synced: state.synced || phase === 'live', awaitsAccept }
+  const isLive = phase === 'live'
+  return { ...state, phase, synced: state.synced || isLive, isInService: state.isInService || isLive, awaitsAccept }
 }
 
 function sum(one: RootState['differences'], other: RootState['differences']): RootState['differences'] {

@@ -20,6 +20,10 @@ export interface RootParts {
   /** The umask of hooks. */
   umask: number
   log: Logger
+  /** A complete target serves visitors when the agent was not reached for this long after a start. */
+  waitForAgentMs: number
+  /** The state is another one. */
+  changed(): void
   committed(commit: Extract<DiskEvent, { type: 'committed' }>): void
 }
 
@@ -36,6 +40,7 @@ export class Root {
   readonly #frames: Frame[] = []
   #state: RootState
   #end: Promise<void> | null = null
+  #patience: NodeJS.Timeout | null = null
   #progressLoggedAt = 0
 
   constructor(options: DiskOptions, link: LinkOptions, parts: RootParts) {
@@ -54,8 +59,8 @@ export class Root {
     this.#link = new Link(link, {
       tell: (message) => this.#tell(message),
       frame: (frame) => this.#pass(frame),
-      connected: () => this.#happened({ type: 'connected' }),
-      disconnected: (error) => this.#happened({ type: 'disconnected', error, at: new Date() }),
+      connected: () => this.#connected(),
+      disconnected: (error) => this.#disconnected(error),
     })
     this.#worker = new RestartedWorker({
       entry: DISK_WORKER,
@@ -75,6 +80,7 @@ export class Root {
   async start(): Promise<void> {
     await this.#worker.opened
     this.#link.start()
+    this.#wait()
   }
 
   /** From now on the agent is dialled with this address. */
@@ -103,10 +109,28 @@ export class Root {
 
   async #close(): Promise<void> {
     this.#link.stop()
+    if (this.#patience !== null) clearTimeout(this.#patience)
     this.#passOn()
     // Before the disk thread: the ledger learns of runs that end now.
     await this.#hooks.close()
     await this.#worker.close({ type: 'close' })
+  }
+
+  #connected(): void {
+    if (this.#patience !== null) clearTimeout(this.#patience)
+    this.#patience = null
+    this.#happened({ type: 'connected' })
+  }
+
+  #disconnected(error: string | null): void {
+    this.#happened({ type: 'disconnected', error, at: new Date() })
+    this.#wait()
+  }
+
+  #wait(): void {
+    if (this.#state.isInService || this.#patience !== null) return
+    this.#patience = setTimeout(() => this.#happened({ type: 'waited' }), this.#parts.waitForAgentMs)
+    this.#patience.unref()
   }
 
   #tell(message: ToDisk): void {
@@ -162,6 +186,7 @@ export class Root {
     const line = logLine(event, this.#state)
     this.#state = nextRootState(this.#state, event)
     if (line !== null) this.#log[line.level](line.details, line.message)
+    this.#parts.changed()
   }
 
   /** The actions that an event causes, apart from the change of state. */

@@ -3,25 +3,19 @@
  * other, and needs no token: it belongs on loopback or a private network. What changes something needs the secret that
  * the receiver leaves in its stateDir.
  */
-import {
-  ConnectionBound,
-  HttpProblem,
-  installProblems,
-  type ListenAddress,
-  type Logger,
-  refuseConnection,
-} from '@rootferry/host/daemon'
-import Fastify, { type FastifyInstance } from 'fastify'
+import { HttpProblem, type ListenAddress, type Logger } from '@rootferry/host/daemon'
+import type { FastifyInstance } from 'fastify'
 import type { RootState } from '../root-state.ts'
 import type { ControlSecret } from './control-secret.ts'
-import { notReadyReason } from './readiness.ts'
+import { probeServer } from './probe-routes.ts'
+import { notReadyReason, staleSince } from './readiness.ts'
 import type { ReceiverStatus, RootAnswer } from './status-schema.ts'
 
 export interface HealthServerParts {
   version: string
   name: string | null
   log: Logger
-  staleAfterSeconds(): number
+  staleAfterSeconds(): number | null
   roots(): RootState[]
   secret: ControlSecret
   /** @returns false when its first join does not wait; undefined: there is no such root */
@@ -34,19 +28,15 @@ const MOST_CONNECTIONS = 500
 
 export class HealthServer {
   readonly #http: FastifyInstance
+  /** Answers probes alone. */
+  readonly #probe: FastifyInstance
   readonly #parts: HealthServerParts
 
   constructor(parts: HealthServerParts) {
     this.#parts = parts
-    this.#http = Fastify({ logger: false, forceCloseConnections: true, clientErrorHandler: refuseConnection })
-    installProblems(this.#http, parts.log)
-    new ConnectionBound(this.#http.server, 'health.listen', MOST_CONNECTIONS, parts.log)
-    this.#http.get('/livez', () => ({ status: 'alive' }))
-    this.#http.get('/readyz', () => {
-      const reasons = this.#reasons()
-      if (reasons.length === 0) return { status: 'ready' }
-      throw new HttpProblem('not-ready', reasons.join('; '))
-    })
+    const probes = { log: parts.log, reasons: () => this.reasons(), staleSince: () => staleSince(parts.roots()) }
+    this.#http = probeServer(probes, 'health.listen', MOST_CONNECTIONS, true)
+    this.#probe = probeServer(probes, 'health.probe.listen', MOST_CONNECTIONS, false)
     this.#http.get('/v1/status', () => this.#status())
     this.#http.post<{ Params: { root: string } }>('/v1/roots/:root/accept', ({ headers, params }) => {
       if (!parts.secret.isShownBy(headers.authorization))
@@ -67,18 +57,24 @@ export class HealthServer {
     return await this.#http.listen({ host, port })
   }
 
-  async close(): Promise<void> {
-    await this.#http.close()
+  /** The same for the listener of probes. */
+  async listenForProbes({ host, port }: ListenAddress): Promise<string> {
+    return await this.#probe.listen({ host, port })
   }
 
-  #reasons(): string[] {
+  async close(): Promise<void> {
+    await Promise.all([this.#http.close(), this.#probe.close()])
+  }
+
+  /** Why it is not ready. */
+  reasons(): string[] {
     const { roots, staleAfterSeconds } = this.#parts
     return roots().flatMap((root) => notReadyReason(root, staleAfterSeconds(), new Date()) ?? [])
   }
 
   #status(): ReceiverStatus {
     const { version, name, roots } = this.#parts
-    const reasons = this.#reasons()
+    const reasons = this.reasons()
     return { version, name, ready: reasons.length === 0, reasons, roots: roots().map(rootAnswer) }
   }
 }

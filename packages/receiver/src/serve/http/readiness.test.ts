@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { RootState } from '../root-state.ts'
-import { notReadyReason } from './readiness.ts'
+import { notReadyReason, staleSince } from './readiness.ts'
 
 const NOW = new Date('2026-01-31T08:15:00.000Z')
 const secondsAgo = (seconds: number) => new Date(NOW.getTime() - seconds * 1000)
@@ -13,6 +13,7 @@ const live: RootState = {
   connected: true,
   disconnectedAt: null,
   synced: true,
+  isInService: true,
   sequence: 7,
   durableSequence: 7,
   head: 7,
@@ -31,6 +32,7 @@ const live: RootState = {
 describe('a root is ready', () => {
   const CASES: [what: string, change: Partial<RootState>][] = [
     ['when it is live', {}],
+    ['while the whole target is compared', { phase: 'resyncing' }],
     ['while it replays what it missed', { phase: 'replaying', sequence: 3 }],
     ['a while after its connection was lost', { phase: 'idle', connected: false, disconnectedAt: secondsAgo(59) }],
     ['with a path that could not be made right', { problems: [{ path: 'a', code: 'EPERM', message: 'no' }] }],
@@ -42,17 +44,44 @@ describe('a root is ready', () => {
 
 describe('a root is not ready', () => {
   const CASES: [what: string, change: Partial<RootState>, reason: RegExp][] = [
-    ['before its first sync is complete', { synced: false, phase: 'replaying' }, /^shop: the first sync/],
+    [
+      'before its first sync is complete',
+      { synced: false, isInService: false, wasComplete: false, phase: 'replaying' },
+      /^shop: the first sync is not complete$/,
+    ],
+    [
+      'after a start until it has caught up',
+      {
+        synced: false,
+        isInService: false,
+        phase: 'replaying',
+        problems: [{ path: 'a', code: 'EPERM', message: 'no' }],
+      },
+      /^shop: the receiver has started, and has not caught up yet; paths that cannot be made right: a \(EPERM\)$/,
+    ],
+    [
+      'while a hook that it waits for is due',
+      {
+        hooks: [{ command: 'reload', readyAfter: true, isDue: true, runs: 1, failures: 1, lastError: 'failed' }],
+      },
+      /^shop: the hook reload has not run: failed$/,
+    ],
     ['when it cannot commit', { failing: 'ENOSPC: no space' }, /^shop: ENOSPC/],
     [
       'while its first join waits to be accepted',
       { synced: false, awaitsAccept: true },
       /rootferry-receiver accept shop$/,
     ],
-    ['while it is compared as a whole', { phase: 'resyncing' }, /^shop: a resync/],
     ['too long after its connection was lost', { connected: false, disconnectedAt: secondsAgo(60) }, /for 60 s$/],
   ]
   for (const [what, change, reason] of CASES) {
     it(what, () => assert.match(notReadyReason({ ...live, ...change }, 60, NOW) ?? 'ready', reason))
   }
+})
+
+it('without a bound, a node stays ready however long its agent is away', () => {
+  const lost = { ...live, connected: false, disconnectedAt: secondsAgo(86_400) }
+  assert.equal(notReadyReason(lost, null, NOW), null)
+  assert.deepEqual(staleSince([live, lost]), secondsAgo(86_400))
+  assert.equal(staleSince([live]), null)
 })

@@ -1,19 +1,51 @@
-/** Pure decision: may a load balancer send visitors to this root? */
+/**
+ * Pure decision: may a load balancer send visitors to this root?
+ *
+ * INVARIANT: what all nodes share does not count. An agent that is away, begins a new index or compares a whole target
+ * makes no node unready that was ready before.
+ */
 import { awaitingText } from '../first-join.ts'
 import type { HookStatus } from '../hooks.ts'
 import type { RootState } from '../root-state.ts'
 
-/** @returns the reason why it may not, or null when it may */
-export function notReadyReason(root: RootState, staleAfterSeconds: number, now: Date): string | null {
-  if (root.awaitsAccept) return `${root.root}: ${awaitingText(root)}`
-  if (root.failing !== null) return `${root.root}: ${root.failing}`
-  const hook = root.hooks.find(({ readyAfter, isDue }) => readyAfter && isDue)
-  if (hook !== undefined) return `${root.root}: ${hookText(hook)}`
-  if (!root.synced) return `${root.root}: the first sync is not complete`
-  if (root.phase === 'resyncing') return `${root.root}: a resync is under way`
-  if (root.connected || root.disconnectedAt === null) return null
-  const seconds = (now.getTime() - root.disconnectedAt.getTime()) / 1000
-  return seconds < staleAfterSeconds ? null : `${root.root}: not connected for ${Math.round(seconds)} s`
+/** @param staleAfterSeconds null: a node without its agent stays ready. @returns why it may not; null: it may */
+export function notReadyReason(root: RootState, staleAfterSeconds: number | null, now: Date): string | null {
+  const reason = reasonOf(root) ?? staleReason(root, staleAfterSeconds, now)
+  return reason === null ? null : `${root.root}: ${reason}`
+}
+
+/** Since when a root has been without its agent; null: it has it. */
+export function staleSince(roots: readonly RootState[]): Date | null {
+  const times = roots.flatMap(({ connected, disconnectedAt }) =>
+    connected || disconnectedAt === null ? [] : [disconnectedAt.getTime()],
+  )
+  return times.length === 0 ? null : new Date(Math.min(...times))
+}
+
+function reasonOf(root: RootState): string | null {
+  const { awaitsAccept, failing, hooks, isInService, wasComplete } = root
+  if (awaitsAccept) return awaitingText(root)
+  if (failing !== null) return failing
+  const hook = hooks.find(({ readyAfter, isDue }) => readyAfter && isDue)
+  if (hook !== undefined) return hookText(hook)
+  if (isInService) return null
+  if (!wasComplete) return `the first sync is not complete${owedText(root)}`
+  return `the receiver has started, and has not caught up yet${owedText(root)}`
+}
+
+function staleReason({ connected, disconnectedAt }: RootState, mostSeconds: number | null, now: Date): string | null {
+  if (connected || disconnectedAt === null || mostSeconds === null) return null
+  const seconds = (now.getTime() - disconnectedAt.getTime()) / 1000
+  return seconds < mostSeconds ? null : `not connected for ${Math.round(seconds)} s`
+}
+
+const MOST_NAMED = 3
+
+function owedText({ problems }: RootState): string {
+  if (problems.length === 0) return ''
+  const named = problems.slice(0, MOST_NAMED).map(({ path, code }) => `${path} (${code})`)
+  const more = problems.length - named.length
+  return `; paths that cannot be made right: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 function hookText({ command, lastError }: HookStatus): string {

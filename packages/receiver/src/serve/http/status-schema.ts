@@ -12,6 +12,7 @@ const Root = Type.Object(
     connected: Type.Boolean(),
     disconnectedAt: OrNull(Type.String()),
     synced: Type.Boolean(),
+    isInService: Type.Boolean(),
     sequence: Count,
     durableSequence: Count,
     lag: Type.Object({ sequences: Count }, closed),
