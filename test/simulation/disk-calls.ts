@@ -96,6 +96,17 @@ export function readdirSync(path: PathLike, options: { withFileTypes?: boolean; 
   })
 }
 
+export function opendirSync(path: PathLike) {
+  const names = readdirSync(path).values()
+  return {
+    readSync() {
+      const { value } = names.next()
+      return value === undefined ? null : { name: String(value) }
+    },
+    closeSync: () => undefined,
+  }
+}
+
 export function mkdirSync(path: PathLike, options: { recursive?: boolean; mode?: number } | number = {}): void {
   const { recursive = false, mode = 0o777 } = typeof options === 'number' ? { mode: options } : options
   if (recursive) {

@@ -7,7 +7,7 @@ import { PathFilter } from '@rootferry/protocol'
 import { EntryIndex } from '../src/root/index/entry-index.ts'
 import { openIndexDatabase } from '../src/root/index/index-schema.ts'
 import { PathProblems } from '../src/root/scan/path-problems.ts'
-import { type Judge, Scanner } from '../src/root/scan/scanner.ts'
+import { type Judge, Scanner, type ScannerParts } from '../src/root/scan/scanner.ts'
 import type { Hint } from '../src/root/watch/watcher.ts'
 
 export class TestTree implements Disposable {
@@ -19,9 +19,13 @@ export class TestTree implements Disposable {
   readonly largeSuspects: string[] = []
   /** How often the scanner asked for the status of an entry. */
   looks = 0
+  readonly looked = new Set<string>()
+  /** The code with which a look fails, or null. */
+  fault: (directory: string, name: string) => string | null = () => null
   readonly directories: ConfinedDirectories
   index: EntryIndex
   readonly scanner: Scanner
+  readonly #scanned: ScannerParts
   /** The hints of a watcher, and what happens right before it watches. */
   beginsWatching = false
   whenFound: (path: string) => void = () => undefined
@@ -36,10 +40,13 @@ export class TestTree implements Disposable {
     const statusIn = this.directories.statusIn.bind(this.directories)
     this.directories.statusIn = (directory, name) => {
       this.looks += 1
+      const code = this.fault(directory, name)
+      if (code !== null) throw Object.assign(new Error(`${code}: injected`), { code })
+      this.looked.add(directory === '.' ? name : `${directory}/${name}`)
       return statusIn(directory, name)
     }
     this.index = this.openIndex('first')
-    this.scanner = new Scanner({
+    this.#scanned = {
       directories: this.directories,
       index: this.index,
       filter: new PathFilter(exclude),
@@ -57,7 +64,13 @@ export class TestTree implements Disposable {
           this.whenGone(path)
         },
       },
-    })
+    }
+    this.scanner = this.another()
+  }
+
+  /** Another scanner of the same tree, which may overtake this one. */
+  another(): Scanner {
+    return new Scanner(this.#scanned)
   }
 
   judge: Judge = () => ({ decision: 'pass' })

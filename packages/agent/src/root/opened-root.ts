@@ -33,6 +33,8 @@ export interface OpenedRoot {
   directories: ConfinedDirectories
   watcher: Watcher
   scanner: Scanner
+  /** For scans that overtake one of the other scanner. */
+  overtaking: Scanner
   packer: Packer
   turn: Turn
   borders: KnownBorders
@@ -64,10 +66,12 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
     directories = new ConfinedDirectories(path, 'followed', calls.paths)
     const filter = new PathFilter(exclude)
     const watcher = makeWatcher(options, filter, calls.watches, parts)
-    const scanner = new Scanner({ directories, index, filter, problems, watcher, scans, nowMs: Date.now })
+    const scanned = { directories, index, filter, problems, watcher, scans, nowMs: Date.now }
+    const scanner = new Scanner(scanned)
+    const overtaking = new Scanner(scanned)
     const turn = new Turn(directories)
     const packer = new Packer({ directories, index, accounts, scans, turn, nowMs: Date.now })
-    return { lock, directories, watcher, scanner, packer, turn, borders: bordersOf(path, index) }
+    return { lock, directories, watcher, scanner, overtaking, packer, turn, borders: bordersOf(path, index) }
   } catch (error) {
     directories?.[Symbol.dispose]()
     lock[Symbol.dispose]()

@@ -13,8 +13,9 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { baseName, joinPath } from '@rootferry/protocol'
+import { baseName } from '@rootferry/protocol'
 import type { Totals } from '../../root-messages.ts'
+import { type ChildrenPage, childrenPage } from './children-page.ts'
 import { ContentRows } from './content-rows.ts'
 import { EntryRows, type PlacedRow } from './entry-rows.ts'
 import { DEFERRED } from './index-schema.ts'
@@ -29,7 +30,6 @@ import {
   TOMBSTONE,
   type Tombstone,
   toEntry,
-  toKnown,
 } from './indexed-entry.ts'
 import { type Listed, pageOf } from './listed-page.ts'
 import { MemoryRows } from './memory-rows.ts'
@@ -95,13 +95,9 @@ export class EntryIndex {
     return row === null || row.kind === TOMBSTONE ? null : toEntry(path, row)
   }
 
-  /** Living children of a directory, by name. */
-  children(directory: string): Map<string, KnownEntry> {
-    const found = new Map<string, KnownEntry>()
-    for (const row of this.#entries.children(directory)) {
-      if (row.kind !== TOMBSTONE) found.set(row.name, toKnown(joinPath(directory, row.name), row))
-    }
-    return found
+  /** The next living children of a directory after a name, in order; `next` is the name to continue after, or null. */
+  childrenAfter(directory: string, name: string): ChildrenPage {
+    return childrenPage(this.#entries, directory, name)
   }
 
   /** Digest of a content number, if it was learnt. */
@@ -111,9 +107,13 @@ export class EntryIndex {
 
   /** Living entries below a directory, parents before children. */
   *descendants(directory: string): Generator<KnownEntry> {
-    for (const entry of this.children(directory).values()) {
-      yield entry
-      if (entry.kind === 'directory') yield* this.descendants(entry.path)
+    for (let after: string | null = ''; after !== null; ) {
+      const page = this.childrenAfter(directory, after)
+      for (const entry of page.entries) {
+        yield entry
+        if (entry.kind === 'directory') yield* this.descendants(entry.path)
+      }
+      after = page.next
     }
   }
 

@@ -86,9 +86,10 @@ export class EntryRows {
     return values === undefined ? null : rowOf(values)
   }
 
-  /** Rows without digests. */
-  children(directory: string): Row[] {
-    return this.#sql.arrays<RowValues>(`SELECT entries.*, NULL ${CHILDREN}`, directory).map(rowOf)
+  /** The next rows of a directory after a name, without digests: at most BOUNDS.listedNames. */
+  childrenAfter(directory: string, name: string): Row[] {
+    const page = `AND entries.name > ? ORDER BY entries.name LIMIT ${BOUNDS.listedNames}`
+    return this.#sql.arrays<RowValues>(`SELECT entries.*, NULL ${CHILDREN} ${page}`, directory, name).map(rowOf)
   }
 
   put(directory: string, name: string, row: Omit<Row, 'directory' | 'name' | 'digest'>): void {

@@ -28,26 +28,31 @@ export interface ContentQueueParts<Root extends ReadRoot> {
 
 export class ContentQueue<Root extends ReadRoot> {
   readonly #parts: ContentQueueParts<Root>
-  readonly #reads = new PQueue({ concurrency: 1 })
+  readonly #checks = new PQueue({ concurrency: 1 })
+  /** Suspects that wait for their turn; a check does not hold them up. */
+  readonly #suspects = new Set<string>()
+  #reading: Promise<void> | null = null
 
   constructor(parts: ContentQueueParts<Root>) {
     this.#parts = parts
   }
 
   /** Resolves when nothing is being read. */
-  idle(): Promise<void> {
-    return this.#reads.onIdle()
+  async idle(): Promise<void> {
+    await this.#checks.onIdle()
+    await this.#reading
   }
 
   readSuspect(root: Root, path: string): void {
-    this.#reads.add(() => this.#readSuspect(root, path)).catch(unlessClosed)
+    this.#suspects.add(path)
+    this.#reading ??= this.#readSuspects(root).catch(unlessClosed)
   }
 
   /** Reads all files within a path again. @returns hints at those that differ from their rows */
   async readAgain(root: Root, within: string): Promise<Hint[]> {
     const { index, decide } = this.#parts
     const stale: Hint[] = []
-    await this.#reads.add(() =>
+    await this.#checks.add(() =>
       checkContent(within, {
         index,
         directories: root.directories,
@@ -58,6 +63,21 @@ export class ContentQueue<Root extends ReadRoot> {
       }),
     )
     return stale
+  }
+
+  /** Gives way between the suspects as well as between the pieces of one. */
+  async #readSuspects(root: Root): Promise<void> {
+    try {
+      await root.turn.next()
+      for (const path of this.#suspects) {
+        this.#suspects.delete(path)
+        await this.#readSuspect(root, path)
+        await root.turn.next()
+      }
+    } finally {
+      this.#reading = null
+      this.#suspects.clear()
+    }
   }
 
   async #readSuspect(root: Root, path: string): Promise<void> {

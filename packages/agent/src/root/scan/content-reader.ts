@@ -14,6 +14,7 @@ import { TurnsEnded } from '../turn.ts'
 import { isProvenSame } from './difference.ts'
 import { withExactInode } from './inode-number.ts'
 import { observe } from './observe.ts'
+import { troubleOf } from './trouble.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const TRIES = 3
@@ -21,6 +22,8 @@ const TRIES = 3
 export type ReadFault =
   | { fault: 'vanished' }
   | { fault: 'unreadable'; message: string }
+  /** Trouble of the process or the filesystem, which passes by itself. */
+  | { fault: 'troubled' }
   /** The file is written to all the time. */
   | { fault: 'unsettled' }
   /** The file has more bytes than there is room for. */
@@ -100,7 +103,7 @@ export async function digestFile(
     return { fault: null, stats: before, digest: digest.finish() }
   } catch (error) {
     if (error instanceof TurnsEnded) throw error
-    return { fault: 'unreadable', message: plainMessage(error) }
+    return unreadable(error)
   } finally {
     closeSync(descriptor)
   }
@@ -116,7 +119,7 @@ function withOpenFile<Result>(location: string, work: (descriptor: number) => Re
   try {
     return work(descriptor)
   } catch (error) {
-    return { fault: 'unreadable', message: plainMessage(error) }
+    return unreadable(error)
   } finally {
     closeSync(descriptor)
   }
@@ -125,7 +128,11 @@ function withOpenFile<Result>(location: string, work: (descriptor: number) => Re
 function openFault(error: unknown): ReadFault {
   const code = errorCode(error)
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENXIO') return { fault: 'vanished' }
-  return { fault: 'unreadable', message: plainMessage(error) }
+  return unreadable(error)
+}
+
+function unreadable(error: unknown): ReadFault {
+  return troubleOf(error) === null ? { fault: 'unreadable', message: plainMessage(error) } : { fault: 'troubled' }
 }
 
 /** Null when it cannot be read: a directory or a FIFO may have taken the file's place. */

@@ -6,22 +6,22 @@ import { DoubtedPaths } from './doubted-paths.ts'
 test('a path is in doubt until the scan that covers it has ended, and again when it was added meanwhile', () => {
   const unsettled = new DoubtedPaths()
   for (const path of ['a/b', 'a/c', 'd', 'ab']) unsettled.doubt(path)
-  unsettled.beginLook([
+  const first = unsettled.beginLook([
     { path: 'a', extent: 'subtree' },
     { path: 'd', extent: 'entry' },
     { path: 'ab/x', extent: 'entry' },
   ])
   unsettled.doubt('d')
   assert.ok(['a/b', 'a/c', 'd', 'ab'].every((path) => unsettled.has(path)))
-  unsettled.endLook(true)
+  unsettled.endLook(first, true)
   assert.deepEqual(
     ['a/b', 'a/c', 'd', 'ab'].map((path) => unsettled.has(path)),
     [false, false, true, true],
   )
-  unsettled.beginLook([{ path: '.', extent: 'subtree' }])
-  unsettled.endLook(false)
+  const second = unsettled.beginLook([{ path: '.', extent: 'subtree' }])
+  unsettled.endLook(second, false)
   assert.ok(unsettled.has('d') && unsettled.has('ab'))
-  unsettled.beginLook([{ path: '.', extent: 'subtree' }])
-  unsettled.endLook(true)
+  const third = unsettled.beginLook([{ path: '.', extent: 'subtree' }])
+  unsettled.endLook(third, true)
   assert.ok(!unsettled.has('d') && !unsettled.has('ab'))
 })

@@ -7,8 +7,8 @@ import type { Hint } from '../watch/watcher.ts'
 
 export class DoubtedPaths {
   readonly #waiting = new Set<string>()
-  /** Paths that the running scan covers. */
-  readonly #looking = new Set<string>()
+  /** Paths that each running scan covers: one scan may overtake another. */
+  readonly #looking = new Set<Set<string>>()
 
   doubt(path: string): void {
     this.#waiting.add(path)
@@ -20,27 +20,32 @@ export class DoubtedPaths {
   }
 
   has(path: string): boolean {
-    return this.#waiting.has(path) || this.#looking.has(path)
+    if (this.#waiting.has(path)) return true
+    for (const covered of this.#looking) if (covered.has(path)) return true
+    return false
   }
 
-  /** A scan begins; paths that are added from now on are not covered by it. */
-  beginLook(hints: readonly Hint[]): void {
+  /** A scan begins; paths that are added from now on are not covered by it. @returns the paths that it covers */
+  beginLook(hints: readonly Hint[]): Set<string> {
+    const covered = new Set<string>()
+    this.#looking.add(covered)
     for (const { path, extent } of hints) {
       if (extent === 'entry') {
-        if (this.#waiting.delete(path)) this.#looking.add(path)
+        if (this.#waiting.delete(path)) covered.add(path)
         continue
       }
       for (const waiting of this.#waiting) {
         if (!isWithin(waiting, path)) continue
         this.#waiting.delete(waiting)
-        this.#looking.add(waiting)
+        covered.add(waiting)
       }
     }
+    return covered
   }
 
   /** The scan has ended. @param isRecorded whether its findings are in the index */
-  endLook(isRecorded: boolean): void {
-    if (!isRecorded) for (const path of this.#looking) this.#waiting.add(path)
-    this.#looking.clear()
+  endLook(covered: Set<string>, isRecorded: boolean): void {
+    if (!isRecorded) for (const path of covered) this.#waiting.add(path)
+    this.#looking.delete(covered)
   }
 }

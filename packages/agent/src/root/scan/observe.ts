@@ -18,6 +18,7 @@ import { baseName, type EntryKind, type MatchedKind, microseconds, parentPath, R
 import type { PathProblemCode } from '../../root-messages.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 import { inodeNumber } from './inode-number.ts'
+import { type Trouble, troubleOf } from './trouble.ts'
 
 /** Longer than the kernel's coarsest tick (10 ms at 100 Hz). */
 const RACY_MS = 12
@@ -34,7 +35,7 @@ export type Look =
   | { found: 'entry'; observation: Observation; links: number }
   | { found: 'nothing' }
   /** An object that cannot be sent; `code` and `message` say why. */
-  | { found: 'problem'; code: PathProblemCode; message: string }
+  | { found: 'problem'; code: PathProblemCode; message: string; trouble: Trouble | null }
 
 /** @param path of the root, or of an entry whose parent can be reached */
 export function lookAt(directories: ConfinedDirectories, path: string, nowMs: number): Look {
@@ -52,11 +53,16 @@ export function lookIn(directories: ConfinedDirectories, directory: string, name
   } catch (error) {
     const code = errorCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL') return { found: 'nothing' }
-    return { found: 'problem', code: 'unreadable', message: plainMessage(error) }
+    return { found: 'problem', code: 'unreadable', message: plainMessage(error), trouble: troubleOf(error) }
   }
   if (status === null) return { found: 'nothing' }
   if (target !== null && typeof target !== 'string') {
-    return { found: 'problem', code: 'invalid-name', message: 'a symlink whose target is not valid UTF-8' }
+    return {
+      found: 'problem',
+      code: 'invalid-name',
+      message: 'a symlink whose target is not valid UTF-8',
+      trouble: null,
+    }
   }
   return found(status.kind, target, nowMs, {
     mode: status.mode,
@@ -100,7 +106,7 @@ interface Seen {
 
 function found(kind: FileKind, target: string | null, nowMs: number, seen: Seen): Look {
   if (kind !== 'file' && kind !== 'directory' && kind !== 'symlink')
-    return { found: 'problem', code: 'special-file', message: SPECIAL[kind] }
+    return { found: 'problem', code: 'special-file', message: SPECIAL[kind], trouble: null }
   const { mode, uid, gid, inode } = seen
   const isFile = kind === 'file'
   return {

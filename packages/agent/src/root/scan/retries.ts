@@ -2,15 +2,16 @@
  * Pure bookkeeping: when to look again at files whose bytes could not be read.
  *
  * Gone or outgrown: at once, and the scanner will see why. Written to all the time: later, and later each time, so that
- * a log that never rests does not keep the agent busy. Unreadable: at the next hint or rescan.
+ * a log that never rests does not keep the agent busy; the same for trouble that is not of the file. Unreadable: at
+ * the next hint or rescan.
  */
 
 import { backoffMs } from '@rootferry/host/machine'
 import { BOUNDS } from '../../bounds.ts'
 import type { ReadFault } from './content-reader.ts'
 
-const LOOKS = { firstMs: 500, mostMs: 60_000 }
-const FORGET_MS = 300_000
+export const LOOKS = { firstMs: 500, mostMs: 60_000 }
+export const FORGET_MS = 300_000
 
 export class Retries {
   readonly #attempts = new Map<string, { count: number; lastMs: number }>()

@@ -16,9 +16,10 @@ import { isMoved, isProvenSame } from './difference.ts'
 import type { Loss } from './guard.ts'
 
 type Found = Extract<Finding, { observation: Observation }>
+type Version = Pick<KnownEntry, 'sequence' | 'inode' | 'ctime'> | null
 
 export class ScanFindings {
-  readonly #index: Pick<EntryIndex, 'get' | 'digest' | 'totals'>
+  readonly #index: Pick<EntryIndex, 'get' | 'digest' | 'totals' | 'head' | 'childrenAfter'>
   /** In order of discovery. */
   readonly #findings = new Map<string, Found>()
   /** The index's records of paths that are gone. */
@@ -29,10 +30,15 @@ export class ScanFindings {
    */
   #arrivals: Map<number, Observation> | null = null
   #additions = 0
+  /** The rows with which the findings were compared. */
+  readonly #compared = new Map<string, Version>()
+  /** The index's head when nobody but this scan had recorded anything. */
+  #head = 0
+  readonly #outdated: string[] = []
   /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
   readonly #replacing = new Set<string>()
 
-  constructor(index: Pick<EntryIndex, 'get' | 'digest' | 'totals'>) {
+  constructor(index: Pick<EntryIndex, 'get' | 'digest' | 'totals' | 'head' | 'childrenAfter'>) {
     this.#index = index
   }
 
@@ -41,10 +47,23 @@ export class ScanFindings {
     this.clear()
     this.#arrivals = this.#index.totals.files + this.#index.totals.directories > 0 ? new Map() : null
     this.#additions = 0
+    this.#head = this.#index.head
+    this.#outdated.length = 0
+  }
+
+  /** What was taken is recorded. */
+  recorded(): void {
+    this.#head = this.#index.head
+  }
+
+  /** Paths whose findings were dropped, because another scan has recorded them meanwhile. */
+  takeOutdated(): string[] {
+    return this.#outdated.splice(0)
   }
 
   clear(): void {
     this.#findings.clear()
+    this.#compared.clear()
     this.#removals.clear()
     this.#replacing.clear()
   }
@@ -73,9 +92,15 @@ export class ScanFindings {
     if (before?.inode !== observation.inode) this.#arrivals?.set(observation.inode, observation)
   }
 
-  find(path: string, observation: Observation, content: { digest: string | null; sameBytes: boolean }): void {
+  find(
+    path: string,
+    before: KnownEntry | null,
+    observation: Observation,
+    content: { digest: string | null; sameBytes: boolean },
+  ): void {
     assert.ok(!this.#removals.has(path), 'what is found was seen')
     this.#findings.set(path, { path, observation, ...content })
+    this.#compared.set(path, before)
   }
 
   /** There is nothing new at the path. */
@@ -99,6 +124,7 @@ export class ScanFindings {
 
   /** All findings and removals, in the order in which they are recorded. */
   takeAll(): Finding[] {
+    this.#dropOutdated()
     this.#dropOrphans()
     this.#inheritDigests()
     const findings = [...this.#findings.values()]
@@ -115,6 +141,7 @@ export class ScanFindings {
 
   /** Findings that need no removal, to be recorded before the scan is over. */
   takePortion(): Finding[] {
+    this.#dropOutdated()
     this.#dropOrphans()
     const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))
     for (const { path } of portion) this.#findings.delete(path)
@@ -127,6 +154,7 @@ export class ScanFindings {
    * and so do the times of a directory from which an entry may have been deleted.
    */
   takeUnheld(): Finding[] {
+    this.#dropOutdated()
     this.#dropOrphans()
     this.#inheritDigests()
     const gone = new Map([...this.#removals.values()].map((entry) => [entry.inode, entry]))
@@ -149,6 +177,41 @@ export class ScanFindings {
   isIndexedDirectory(path: string): boolean {
     if (this.#findings.has(path)) return true
     return !this.#removals.has(path) && this.#index.get(path)?.kind === 'directory'
+  }
+
+  /**
+   * Another scan has overtaken this one, and what it recorded is not older. A directory in which it recorded an entry
+   * is not removed: it is there, or was there later.
+   */
+  #dropOutdated(): void {
+    if (this.#index.head === this.#head) return
+    for (const path of this.#findings.keys()) {
+      if (isSameVersion(this.#compared.get(path) ?? null, this.#index.get(path))) continue
+      this.#findings.delete(path)
+      this.#outdated.push(path)
+    }
+    const downwards = [...this.#removals.values()].sort((a, b) => (a.path < b.path ? 1 : -1))
+    for (const entry of downwards) {
+      const isSame = isSameVersion(entry, this.#index.get(entry.path))
+      if (isSame && (entry.kind !== 'directory' || this.#goesWhole(entry.path))) continue
+      this.#removals.delete(entry.path)
+      this.#outdated.push(entry.path)
+    }
+    for (const path of this.#replacing) {
+      if (this.#goesWhole(path)) continue
+      this.#findings.delete(path)
+      this.#outdated.push(path)
+    }
+    this.#head = this.#index.head
+  }
+
+  #goesWhole(directory: string): boolean {
+    for (let after: string | null = ''; after !== null; ) {
+      const { entries, next } = this.#index.childrenAfter(directory, after)
+      if (entries.some(({ path }) => !this.#removals.has(path))) return false
+      after = next
+    }
+    return true
   }
 
   /** Findings in a directory that a later look found to be gone, or not a directory any more, are dropped with it. */
@@ -181,4 +244,9 @@ export class ScanFindings {
         finding.digest = this.#index.digest(origin.content)
     }
   }
+}
+
+function isSameVersion(a: Version, b: Version): boolean {
+  if (a === null || b === null) return a === b
+  return a.sequence === b.sequence && a.inode === b.inode && a.ctime === b.ctime
 }

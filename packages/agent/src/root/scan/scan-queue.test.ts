@@ -1,11 +1,22 @@
 /** The queue of scans over a real tree without a watcher: deletions that the guard holds back are not lost. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Accounts } from '@rootferry/host/machine'
+import { digestOf } from '@rootferry/protocol'
 import { EntryIndex } from '../index/entry-index.ts'
 import { openIndexDatabase } from '../index/index-schema.ts'
 import { closeRoot, type OpenedRoot, openRoot } from '../opened-root.ts'
@@ -23,7 +34,10 @@ class Bench implements AsyncDisposable {
   readonly index = new EntryIndex(openIndexDatabase(join(this.#place, 'index.db')), { epoch: 'e', term: 't' }, false)
   readonly queue: ScanQueue
   readonly #timers = new Timers()
-  readonly #opened: OpenedRoot
+  readonly opened: OpenedRoot
+  /** What the queue reported, in order. */
+  readonly reports: string[] = []
+  whenScanned: () => void = () => undefined
 
   constructor(files: readonly string[]) {
     for (const path of files) this.write(path)
@@ -40,7 +54,7 @@ class Bench implements AsyncDisposable {
       systemCalls: 'auto' as const,
     }
     const never = (...what: unknown[]) => assert.fail(String(what))
-    const nothing = () => undefined
+    const report = (name: string) => () => void this.reports.push(name)
     const { index } = this
     const problems = new PathProblems(never)
     this.queue = new ScanQueue({
@@ -49,10 +63,18 @@ class Bench implements AsyncDisposable {
       problems,
       settings: options,
       mode: () => 'judged',
-      events: { advanced: nothing, scanned: nothing, passed: nothing, stopped: never },
+      events: {
+        advanced: report('advanced'),
+        scanned: () => {
+          this.reports.push('scanned')
+          this.whenScanned()
+        },
+        passed: report('passed'),
+        stopped: never,
+      },
     })
     const watching = { overflow: never, degraded: never, error: never }
-    this.#opened = openRoot(options, {
+    this.opened = openRoot(options, {
       index,
       problems,
       accounts: new Accounts(),
@@ -60,7 +82,7 @@ class Bench implements AsyncDisposable {
       watching,
       warn: never,
     })
-    this.queue.use(this.#opened)
+    this.queue.use(this.opened)
   }
 
   write(path: string): void {
@@ -83,7 +105,7 @@ class Bench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timers.close()
     this.queue.use(null)
-    await closeRoot(this.#opened, () => this.queue.idle())
+    await closeRoot(this.opened, () => this.queue.idle())
     this.index.close()
     rmSync(this.#place, { recursive: true, force: true })
   }
@@ -141,4 +163,77 @@ test('both halves of a move wait with the deletions of their scan, and are no de
   assert.notEqual(index.get('old/a'), null)
   await bench.until(() => index.get('new/c') !== null, 'the move is never recorded')
   assert.equal(index.get('old'), null)
+})
+
+test('a save overtakes a whole scan; one that comes with a deletion is recorded, and the deletion waits its turn', async () => {
+  await using bench = new Bench([...Array.from({ length: 4_000 }, (_, number) => `d${number % 40}/${number}`), 'old'])
+  const { queue, index } = bench
+  await queue.scan([WHOLE_TREE])
+  for (const isWithDeletion of [false, true]) {
+    const name = `save ${isWithDeletion}`
+    const whole = queue.scan([WHOLE_TREE])
+    await new Promise((resolve) => setImmediate(resolve))
+    bench.write(name)
+    for (const hint of hintsAt(name)) queue.hint(hint)
+    if (isWithDeletion) for (const hint of bench.remove('old')) queue.hint(hint)
+    let wasThere = false
+    bench.whenScanned = () => {
+      wasThere ||= index.get(name) !== null
+      bench.whenScanned = () => undefined
+    }
+    await whole
+    assert.ok(wasThere, 'recorded before the end of the whole scan')
+  }
+  await bench.until(() => index.get('old') === null, 'the deletion is never recorded')
+})
+
+test('one scan serves all orders that wait for it', async () => {
+  await using bench = new Bench(numbered(10))
+  const { queue, reports } = bench
+  await Promise.all(Array.from({ length: 6 }, () => queue.rescan([WHOLE_TREE])))
+  assert.ok(reports.filter((report) => report === 'scanned').length <= 2, reports.join())
+})
+
+test('a scan amid trouble of the process does not pass, and is made again until all is read', async () => {
+  await using bench = new Bench(numbered(3))
+  const { queue, reports, index, opened } = bench
+  const locate = opened.directories.locateDirectory.bind(opened.directories)
+  opened.directories.locateDirectory = (directory) => {
+    if (directory === 'd') throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' })
+    return locate(directory)
+  }
+  await assert.rejects(queue.rescan([WHOLE_TREE]), { name: 'Refusal' })
+  assert.ok(!reports.includes('passed'))
+  assert.equal(index.get('d/f1'), null)
+  opened.directories.locateDirectory = locate
+  await bench.until(() => reports.includes('passed'), 'the tree is never scanned again')
+  assert.notEqual(index.get('d/f1'), null)
+})
+
+test('many suspects are read in the background, and those that have other bytes are recorded', async () => {
+  const names = numbered(30)
+  await using bench = new Bench(names)
+  const { queue, index, root } = bench
+  for (const name of names) writeFileSync(join(root, name), Buffer.alloc(100_000, name))
+  await queue.scan([WHOLE_TREE])
+  const digests = names.map((path) => ({
+    path,
+    content: index.get(path)?.content ?? 0,
+    digest: digestOf(readFileSync(join(root, path))),
+  }))
+  index.learnDigests(digests)
+  const { mtime } = lstatSync(join(root, 'd/f29'))
+  writeFileSync(join(root, 'd/f29'), Buffer.alloc(100_000, 'other'))
+  utimesSync(join(root, 'd/f29'), mtime, mtime)
+  for (const name of names) chmodSync(join(root, name), 0o600)
+  await delay(20)
+  await queue.scan(hintsAt(...names))
+  const isSettled = () =>
+    names.every((name) => (index.get(name)?.ctime ?? 0) >= lstatSync(join(root, name)).ctimeMs * 1_000 - 1)
+  await bench.until(isSettled, 'suspects are never settled')
+  await queue.idle()
+  for (const { path, content } of digests) {
+    assert.equal(index.get(path)?.mode, 0o600, path)
+    assert.equal(index.get(path)?.content === content, path !== 'd/f29', path)
+  }
 })

@@ -6,6 +6,9 @@
  *                                   │ another look; deletions of later batches join them, saves do not wait
  *                                   └ or halt: nothing is recorded, and only whole scans run until one passes
  *
+ * A small batch overtakes the scan that is running, and so does the decision about a suspect. What is overtaking
+ * records no deletion: with one, its hints wait their turn behind the scan.
+ *
  * Large files whose bytes must be compared are read in the background, and files whose bytes could not be read are
  * hinted at again later. The root's life decides how scans run (`mode`). Knows no receivers.
  */
@@ -13,7 +16,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Refusal } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
-import PQueue from 'p-queue'
 import { BOUNDS } from '../../bounds.ts'
 import type { GuardLimits, WatchSettings } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
@@ -21,20 +23,23 @@ import type { Observation } from '../index/indexed-entry.ts'
 import type { Timers } from '../timers.ts'
 import { Turn } from '../turn.ts'
 import type { Hint } from '../watch/watcher.ts'
-import { Coalescer, parentsFirst, withoutCovered } from './coalesce.ts'
+import { Coalescer } from './coalesce.ts'
 import { ContentQueue, type ReadRoot } from './content-queue.ts'
 import type { ReadFault } from './content-reader.ts'
 import { DoubtedPaths } from './doubted-paths.ts'
-import { Guard, type Loss } from './guard.ts'
+import { Guard } from './guard.ts'
+import { HeldHints, HOLD_QUIET_MS } from './held-hints.ts'
 import type { KnownBorders } from './known-borders.ts'
+import { LaterLooks } from './later-looks.ts'
+import { splitBatch } from './overtaking-hints.ts'
+import { overtakingLook } from './overtaking-look.ts'
 import type { PathProblems } from './path-problems.ts'
-import { Retries } from './retries.ts'
+import { scanJudge } from './scan-judge.ts'
+import { ScanLanes } from './scan-lanes.ts'
+import { ScanOrders } from './scan-orders.ts'
 import type { ScanRequests } from './scan-requests.ts'
-import type { Judge, Scanner, ScanVerdict } from './scanner.ts'
+import { isWhole, type Scanner, type ScanVerdict } from './scanner.ts'
 
-/** Deletions count as over when none came for this long; and after this long the root is looked at again anyway. */
-const HOLD_QUIET_MS = 300
-const HOLD_LOOK_MS = 1_000
 /** How often a halted root is scanned when there are hints; a large root less often. */
 const RECHECK_MS = 1_000
 const RECHECK_REST = 10
@@ -43,6 +48,8 @@ export const WHOLE_TREE: Hint = { path: ROOT_PATH, extent: 'subtree' }
 /** What scans need of the open root. */
 export interface ScannedRoot extends ReadRoot {
   scanner: Scanner
+  /** For scans that overtake one of the other scanner. */
+  overtaking: Scanner
   borders: KnownBorders
 }
 
@@ -73,22 +80,24 @@ export interface ScanQueueEvents {
 
 export class ScanQueue implements ScanRequests {
   readonly #parts: ScanQueueParts
-  readonly #retries = new Retries()
-  readonly #scans = new PQueue({ concurrency: 1 })
+  readonly #later: LaterLooks
+  readonly #lanes = new ScanLanes()
   readonly #contents: ContentQueue<ScannedRoot>
   readonly #doubted = new DoubtedPaths()
   readonly #guard: Guard
   #coalescer: Coalescer
-  /** Hints whose deletions the guard holds back, and since when they wait for another look. */
-  #held: { hints: Hint[]; sinceMs: number } | null = null
+  readonly #held = new HeldHints()
   #lastScanMs = 0
   #root: ScannedRoot | null = null
   #firstHintMs: number | null = null
+  readonly #orders = new ScanOrders((hints) => this.#lanes.add(() => this.#runScan(hints(), this.#takeSeenMs())))
 
   constructor(parts: ScanQueueParts) {
     this.#parts = parts
     this.#guard = new Guard(parts.settings.guard)
     this.#coalescer = new Coalescer(parts.settings.watch)
+    const { timers, problems } = parts
+    this.#later = new LaterLooks({ timers, problems, hint: (hint) => this.hint(hint) })
     this.#contents = new ContentQueue({
       index: parts.index,
       scans: this,
@@ -107,13 +116,13 @@ export class ScanQueue implements ScanRequests {
    */
   use(root: ScannedRoot | null): void {
     this.#root = root
-    this.#held = null
+    this.#held.clear()
   }
 
   /** Resolves when no scan and no background reading is running. */
   async idle(): Promise<void> {
-    await this.#scans.onIdle()
     await this.#contents.idle()
+    await this.#lanes.idle()
   }
 
   hint(hint: Hint): void {
@@ -126,18 +135,19 @@ export class ScanQueue implements ScanRequests {
 
   /** Scans at once, without waiting for more hints; resolves when the scan is done. */
   async scan(hints: Hint[]): Promise<void> {
-    const seenMs = this.#firstHintMs ?? Date.now()
-    this.#firstHintMs = null
-    await this.#scans.add(() => this.#runScan(hints, seenMs))
+    await this.#scanInTurn(hints, this.#takeSeenMs())
   }
 
-  /** Scans, and waits while the guard wants to look again. @throws Refusal when the root was halted or closed */
+  /**
+   * Scans, and waits while the guard wants to look again; one scan serves all orders that wait for it.
+   * @throws Refusal when the root was halted or closed, or could not be read
+   */
   async rescan(hints: Hint[]): Promise<void> {
     const root = this.#root
-    await this.scan(hints)
-    while (this.#held !== null) {
+    if (!(await this.#orders.order(hints))) throw new Refusal('parts of the root cannot be read now')
+    while (!this.#held.isEmpty) {
       await wait(HOLD_QUIET_MS)
-      await this.#scans.onIdle()
+      await this.#lanes.idle()
     }
     if (this.#parts.mode() === 'halted') throw new Refusal('the root is halted')
     if (this.#root !== root) throw new Refusal('the root was opened anew')
@@ -165,11 +175,7 @@ export class ScanQueue implements ScanRequests {
   }
 
   retry(path: string, fault: ReadFault['fault'], message: string): void {
-    const { problems, timers } = this.#parts
-    const delayMs = this.#retries.delayAfter(path, fault, Date.now())
-    if (delayMs === null) problems.found({ path, code: 'unreadable', message })
-    else if (delayMs === 0) this.hint({ path, extent: 'entry' })
-    else timers.after(`retry ${path}`, delayMs, () => this.hint({ path, extent: 'entry' }))
+    this.#later.retry(path, fault, message)
   }
 
   #awaitBatch(nowMs: number): void {
@@ -182,64 +188,104 @@ export class ScanQueue implements ScanRequests {
     const batch = this.#coalescer.takeBatch(now)
     if (batch.length > 0) {
       if (this.#parts.mode() === 'halted') this.#recheckLater()
-      else void this.scan(batch)
+      else this.#followHints(batch, this.#takeSeenMs())
     }
     this.#awaitBatch(now)
   }
 
-  async #runScan(hints: Hint[], seenMs: number): Promise<void> {
+  #followHints(batch: Hint[], seenMs: number): void {
+    const isSmall = batch.length <= BOUNDS.overtakingHints
+    const mayOvertake = this.#parts.mode() === 'judged' && (this.#lanes.isBusy || !isSmall)
+    const { overtaking, others } = mayOvertake ? splitBatch(batch) : { overtaking: [], others: batch }
+    if (overtaking.length > 0) void this.#lanes.overtake(() => this.#overtake(overtaking, seenMs))
+    if (others.length > 0) void this.#scanInTurn(others, seenMs)
+  }
+
+  #takeSeenMs(): number {
+    const seenMs = this.#firstHintMs ?? Date.now()
+    this.#firstHintMs = null
+    return seenMs
+  }
+
+  /** @returns whether everything could be looked at */
+  #scanInTurn(hints: readonly Hint[], seenMs: number): Promise<boolean> {
+    return this.#lanes.add(() => this.#runScan(hints, seenMs))
+  }
+
+  async #runScan(hints: readonly Hint[], seenMs: number): Promise<boolean> {
     const root = this.#root
-    if (root === null) return
+    if (root === null) return true
     const { index, mode, events } = this.#parts
     const began = performance.now()
-    const isWhole = hints.some(({ path, extent }) => path === ROOT_PATH && extent === 'subtree')
-    if (mode() === 'halted' && !isWhole) return this.#recheckLater()
+    const isOfAll = hints.some(isWhole)
+    if (mode() === 'halted' && !isOfAll) {
+      this.#recheckLater()
+      return true
+    }
     let head = index.head
     const living = livingEntries(index)
     const turn = new Turn(root.directories)
-    this.#doubted.beginLook(hints)
-    const steps = root.scanner.scan(hints, this.#judge(root, isWhole, living))
+    const covered = this.#doubted.beginLook(hints)
+    const { borders } = root
+    const judging = { guard: this.#guard, borders, mode, isHolding: () => !this.#held.isEmpty }
+    const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll, living))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
       if (!turn.isOver) continue
       head = this.#announce(head, seenMs)
       await turn.next()
-      if (this.#root !== root) return
+      await this.#lanes.giveWay()
+      if (this.#root === root) continue
+      steps.return({ decision: 'withhold' })
+      this.#doubted.endLook(covered, false)
+      return true
     }
-    this.#doubted.endLook(step.value.decision === 'pass')
+    this.#doubted.endLook(covered, step.value.decision === 'pass')
     this.#lastScanMs = performance.now() - began
-    if (isWhole && step.value.decision === 'pass') root.borders.passed()
+    const isTroubled = this.#lookAgain(root.scanner)
+    // A tree of which parts could not be read is not known.
+    if (isOfAll && isTroubled) this.#later.troubled([WHOLE_TREE])
+    const isPassed = isOfAll && !isTroubled
+    if (isPassed && step.value.decision === 'pass') borders.passed()
     // Deletions wait, but additions do not: the tree has grown by the additions.
     if (step.value.decision === 'hold') this.#guard.grew(livingEntries(index) - living, performance.now())
-    this.#conclude(step.value, hints, isWhole)
+    this.#conclude(step.value, hints, isPassed)
     this.#announce(head, seenMs)
     events.scanned(this.#lastScanMs)
+    return !isTroubled
   }
 
-  #judge({ borders }: ScannedRoot, isWhole: boolean, living: number): Judge {
-    return (loss, isComplete) => {
-      const now = performance.now()
-      const mode = this.#parts.mode()
-      const isAccepted = isWhole && mode === 'accepted'
-      if (isAccepted) borders.accept()
-      const missing = borders.missing()
-      if (missing !== null) return isComplete ? { decision: 'halt', reason: missing } : { decision: 'withhold' }
-      const verdict: ScanVerdict = isAccepted ? { decision: 'pass' } : this.#guard.judge(loss, living, now, isComplete)
-      // The index of a halted root stays as it is until a scan of the whole tree passes.
-      if (mode === 'halted' && (verdict.decision === 'hold' || !isComplete)) return { decision: 'withhold' }
-      if (verdict.decision !== 'pass' || !isComplete) return verdict
-      if (!isWhole && this.#held !== null && deletionsOf(loss) > 0) return { decision: 'hold' }
-      this.#guard.passed(loss, now)
-      return verdict
-    }
+  /** A short look while another scan waits: what is longer, or would delete, waits its turn. */
+  async #overtake(hints: Hint[], seenMs: number): Promise<void> {
+    const root = this.#root
+    if (root === null) return
+    const { index } = this.#parts
+    const living = livingEntries(index)
+    const head = index.head
+    const covered = this.#doubted.beginLook(hints)
+    const isRecorded = await overtakingLook(root, hints, () => this.#root === root)
+    this.#doubted.endLook(covered, isRecorded)
+    if (this.#root !== root) return
+    this.#lookAgain(root.overtaking)
+    this.#guard.grew(livingEntries(index) - living, performance.now())
+    this.#announce(head, seenMs)
+    if (!isRecorded) void this.#scanInTurn(hints, seenMs)
   }
 
-  #conclude(verdict: ScanVerdict, hints: Hint[], isWhole: boolean): void {
+  /** @returns whether trouble that is not of a path was in the way of the scanner's last scan */
+  #lookAgain(scanner: Scanner): boolean {
+    for (const path of scanner.takeOutdated()) this.hint({ path, extent: 'entry' })
+    const troubled = scanner.takeTroubled()
+    this.#later.troubled(troubled.map(({ hint }) => hint))
+    return troubled.some(({ hint, trouble }) => trouble === 'process' || hint.path === ROOT_PATH)
+  }
+
+  #conclude(verdict: ScanVerdict, hints: readonly Hint[], isWhole: boolean): void {
     const { mode, events } = this.#parts
     if (verdict.decision === 'hold' || verdict.decision === 'withhold') return this.#hold(hints)
     // Deletions that an earlier scan left held wait for their own look, unless this scan has looked at everything.
-    if (isWhole || verdict.decision === 'halt') this.#held = null
-    if (this.#held === null) this.#guard.endHold()
+    if (isWhole || verdict.decision === 'halt') this.#held.clear()
+    if (this.#held.isEmpty) this.#guard.endHold()
     if (verdict.decision === 'halt') events.stopped(verdict.reason)
     else if (isWhole) {
       if (mode() === 'accepted') this.#guard.accept()
@@ -248,21 +294,14 @@ export class ScanQueue implements ScanRequests {
   }
 
   /** Looks again when the root was quiet for a while, or after a second at the latest. */
-  #hold(hints: Hint[]): void {
-    const now = performance.now()
-    this.#held ??= { hints: [], sinceMs: now }
-    const { sinceMs } = this.#held
-    if (this.#held.hints.length + hints.length > BOUNDS.waitingHints) this.#held.hints = [WHOLE_TREE]
-    else this.#held.hints.push(...hints)
-    const delayMs = Math.min(HOLD_QUIET_MS, sinceMs + HOLD_LOOK_MS - now)
-    this.#parts.timers.after('held', delayMs, () => void this.#scans.add(() => this.#lookAtHeld()))
+  #hold(hints: readonly Hint[]): void {
+    const delayMs = this.#held.hold(hints, WHOLE_TREE, performance.now())
+    this.#parts.timers.after('held', delayMs, () => void this.#lanes.add(() => this.#lookAtHeld()))
   }
 
-  /** The hints count as held until the look begins: an earlier scan must not take the hold for over. */
   async #lookAtHeld(): Promise<void> {
-    const held = this.#held
-    this.#held = null
-    if (held !== null) await this.#runScan(parentsFirst(withoutCovered(held.hints)), Date.now())
+    const held = this.#held.take()
+    if (held !== null) await this.#runScan(held, Date.now())
   }
 
   #recheckLater(): void {
@@ -278,17 +317,13 @@ export class ScanQueue implements ScanRequests {
   }
 
   async #decideSuspect(root: ScannedRoot, path: string, observation: Observation, digest: string): Promise<void> {
-    await this.#scans.add(() => {
+    await this.#lanes.overtake(async () => {
       if (this.#root !== root || this.#parts.mode() === 'halted') return
       const head = this.#parts.index.head
-      root.scanner.decideSuspect(path, observation, digest)
+      if (!root.overtaking.decideSuspect(path, observation, digest)) this.hint({ path, extent: 'entry' })
       this.#announce(head, Date.now())
     })
   }
-}
-
-function deletionsOf({ removals, moved }: Loss): number {
-  return removals - moved
 }
 
 /** Living entries without the root's own row, which always stays. */

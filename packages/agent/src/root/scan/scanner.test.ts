@@ -19,6 +19,7 @@ import { test } from 'node:test'
 import { digestOf } from '@rootferry/protocol'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
 import type { Loss } from './guard.ts'
+import { lookAt } from './observe.ts'
 
 function treeOf(...paths: string[]): TestTree {
   const root = temporaryRoot()
@@ -296,7 +297,11 @@ test('a large file with other times is left to the background, and settled by it
   assert.deepEqual(tree.largeSuspects, ['large'])
   const before = tree.index.get('large')
   assert.ok(before)
-  tree.scanner.decideSuspect('large', { ...before, mtime: 1_000e6 }, before.digest ?? '')
+  const look = lookAt(tree.directories, 'large', tree.nowMs())
+  assert.ok(look.found === 'entry')
+  const { observation } = look
+  assert.equal(tree.scanner.decideSuspect('large', { ...observation, ctime: 1 }, before.digest ?? ''), false, 'other')
+  assert.equal(tree.scanner.decideSuspect('large', observation, before.digest ?? ''), true)
   assert.equal(tree.index.get('large')?.content, before.content)
   assert.equal(tree.index.get('large')?.mtime, 1_000e6)
 })

@@ -1,0 +1,195 @@
+/**
+ * Compares looks at paths with their rows, and collects the differences as findings of one scan.
+ *
+ * An unreadable path is never a deletion: it becomes a problem of its path, and its row stays. Trouble of the process
+ * or of a filesystem is not even that: the path is looked at again later. A suspect's attributes are found at once, and
+ * its bytes are read at once only as long as the scan's allowance lasts; the background reads all others.
+ * Knows neither hints nor listings.
+ */
+import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import { digestOf } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
+import type { EntryIndex } from '../index/entry-index.ts'
+import type { KnownEntry, Observation } from '../index/indexed-entry.ts'
+import type { Hint, Watcher } from '../watch/watcher.ts'
+import { readWhole } from './content-reader.ts'
+import { differenceOf, sameAttributes } from './difference.ts'
+import type { Look } from './observe.ts'
+import type { PathProblems } from './path-problems.ts'
+import type { ScanFindings } from './scan-findings.ts'
+import type { ScanRequests } from './scan-requests.ts'
+import { type Trouble, troubleOf } from './trouble.ts'
+
+export interface ComparisonParts {
+  directories: ConfinedDirectories
+  index: EntryIndex
+  problems: PathProblems
+  watcher: Pick<Watcher, 'directoryFound' | 'directoryGone'>
+  scans: Pick<ScanRequests, 'readSuspect'>
+  nowMs: () => number
+}
+
+/** What could not be looked at, and whose trouble it is. */
+export interface Troubled {
+  hint: Hint
+  trouble: Trouble
+}
+
+const OTHER_BYTES = { digest: null, sameBytes: false } as const
+
+export class EntryComparison {
+  readonly #parts: ComparisonParts
+  readonly #found: ScanFindings
+  readonly #scratch = new Uint8Array(BOUNDS.inlineDigestBytes)
+  /** Bytes that this scan may still read at once. */
+  #allowance = 0
+  /** Directories that are gone, with entries that are still to be removed. */
+  readonly #fallen: KnownEntry[] = []
+  #troubled: Troubled[] = []
+
+  constructor(parts: ComparisonParts, found: ScanFindings) {
+    this.#parts = parts
+    this.#found = found
+  }
+
+  begin(): void {
+    this.#allowance = BOUNDS.inlineDigestBytes
+    this.#fallen.length = 0
+    this.#troubled = []
+  }
+
+  /** What has to be looked at again later. */
+  takeTroubled(): Troubled[] {
+    return this.#troubled.splice(0)
+  }
+
+  /** A directory could not be listed. */
+  unlisted(directory: string, error: unknown): void {
+    const code = errorCode(error)
+    // Gone or replaced since the look: a hint will come.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return
+    this.#unreadable({ path: directory, extent: 'subtree' }, troubleOf(error), plainMessage(error))
+  }
+
+  /** A way that leads to a path could not be opened. */
+  unreachable(path: string, error: unknown): void {
+    this.#unreadable({ path, extent: 'entry' }, troubleOf(error), plainMessage(error))
+  }
+
+  /** Call `settle` after it. */
+  compare(path: string, before: KnownEntry | null, look: Look): void {
+    const { problems, index } = this.#parts
+    if (look.found === 'problem') {
+      if (look.code === 'unreadable') return this.#unreadable({ path, extent: 'entry' }, look.trouble, look.message)
+      problems.found({ path, code: look.code, message: look.message })
+      if (before !== null) this.remove(before)
+      return
+    }
+    if (look.found === 'nothing') {
+      this.#found.drop(path)
+      problems.clear(path)
+      if (before !== null) this.remove(before)
+      return
+    }
+    const { observation } = look
+    this.#found.sees(path, before, observation)
+    if (observation.kind !== 'directory') {
+      problems.clear(path)
+      if (before?.kind === 'directory') this.#fell(before)
+    }
+    switch (differenceOf(before, observation)) {
+      case 'same':
+        this.#found.drop(path)
+        if (before?.inode !== observation.inode || before.ctime !== observation.ctime) index.refresh(path, observation)
+        return
+      case 'attributes':
+        this.#found.find(path, before, observation, { digest: digestIn(index, before), sameBytes: true })
+        return
+      case 'content':
+        this.#found.find(path, before, observation, OTHER_BYTES)
+        return
+      case 'suspect': {
+        const digest = digestIn(index, before)
+        if (before !== null && digest !== null) this.#examine(before, observation, digest)
+        else this.#found.find(path, before, observation, OTHER_BYTES)
+      }
+    }
+  }
+
+  /** The bytes of a suspect are known. */
+  judgeBytes(before: KnownEntry, observation: Observation, digest: string): void {
+    const sameBytes = digestIn(this.#parts.index, before) === digest
+    if (sameBytes && sameAttributes(before, observation)) this.#parts.index.refresh(before.path, observation)
+    else this.#found.find(before.path, before, observation, { digest, sameBytes })
+  }
+
+  /** Call `settle` after it. */
+  remove(entry: KnownEntry): void {
+    // Every directory of a tree that goes is hinted at: an entry that was removed with one above is not looked up
+    // again.
+    if (this.#found.isRemoved(entry.path)) return
+    this.#found.remove(entry)
+    if (entry.kind === 'directory') this.#fell(entry)
+  }
+
+  /** Removes what was in directories that are gone. */
+  *settle(): Generator<undefined> {
+    for (let directory = this.#fallen.pop(); directory !== undefined; directory = this.#fallen.pop()) {
+      for (const entry of this.#parts.index.descendants(directory.path)) {
+        this.#found.remove(entry)
+        yield
+      }
+    }
+  }
+
+  #fell(directory: KnownEntry): void {
+    const { problems, watcher, directories } = this.#parts
+    this.#fallen.push(directory)
+    problems.clearBelow(directory.path)
+    watcher.directoryGone(directory.path)
+    directories.forget(directory.path)
+  }
+
+  /**
+   * What is found before the bytes are read keeps the row's ctime and inode: the file stays a suspect, and its bytes
+   * prove nothing. A new mtime waits for the bytes: caches of programs take a file for unchanged as long as it stays.
+   */
+  #examine(before: KnownEntry, observation: Observation, digest: string): void {
+    const { directories, scans, nowMs } = this.#parts
+    const { path, ctime, inode, mtime } = before
+    if (observation.size > this.#allowance) {
+      if (mtime === observation.mtime && !sameAttributes(before, observation))
+        this.#found.find(path, before, { ...observation, ctime, inode }, { digest, sameBytes: true })
+      else this.#found.drop(path)
+      scans.readSuspect(path)
+      return
+    }
+    this.#allowance -= observation.size
+    const location = locationOf(directories, path)
+    const read = location === null ? null : readWhole(location, this.#scratch, nowMs(), observation)
+    if (read !== null && read.fault === null) {
+      this.judgeBytes(before, read.observation, digestOf(this.#scratch.subarray(0, read.bytes)))
+    } else {
+      // The packer meets the same trouble and knows what to do about it.
+      this.#found.find(path, before, observation, OTHER_BYTES)
+    }
+  }
+
+  #unreadable(hint: Hint, trouble: Trouble | null, message: string): void {
+    if (trouble !== null) this.#troubled.push({ hint, trouble })
+    if (trouble !== 'process') this.#parts.problems.found({ path: hint.path, code: 'unreadable', message })
+  }
+}
+
+/** Null when it cannot be reached now. */
+function locationOf(directories: ConfinedDirectories, path: string): string | null {
+  try {
+    return directories.locate(path)
+  } catch {
+    return null
+  }
+}
+
+function digestIn(index: EntryIndex, entry: KnownEntry | null): string | null {
+  return entry?.kind === 'file' ? index.digest(entry.content) : null
+}

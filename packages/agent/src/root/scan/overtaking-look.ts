@@ -1,0 +1,29 @@
+/**
+ * A short scan that overtakes another: it records what came or changed, and neither deletes nor takes long.
+ *
+ * @returns whether everything is recorded; false when the scan would take too long, has found a deletion, or lost its
+ * root: its hints then wait their turn.
+ */
+import { BOUNDS } from '../../bounds.ts'
+import { Turn } from '../turn.ts'
+import type { Hint } from '../watch/watcher.ts'
+import type { ScannedRoot } from './scan-queue.ts'
+
+export async function overtakingLook(
+  { overtaking, borders, directories }: ScannedRoot,
+  hints: readonly Hint[],
+  isCurrent: () => boolean,
+): Promise<boolean> {
+  const turn = new Turn(directories)
+  const steps = overtaking.scan(hints, ({ removals }) => {
+    if (borders.missing() !== null) return { decision: 'withhold' }
+    return { decision: removals > 0 ? 'hold' : 'pass' }
+  })
+  for (let looks = 0; looks < BOUNDS.overtakingLooks && isCurrent(); looks += 1) {
+    const step = steps.next()
+    if (step.done === true) return step.value.decision === 'pass'
+    if (turn.isOver) await turn.next()
+  }
+  steps.return({ decision: 'withhold' })
+  return false
+}

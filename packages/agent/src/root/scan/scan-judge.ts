@@ -1,0 +1,42 @@
+/** The judgement on a scan: missing filesystems, an operator's acceptance, and the guard, in this order. */
+import type { Guard, Loss } from './guard.ts'
+import type { KnownBorders } from './known-borders.ts'
+import type { Judge, ScanVerdict } from './scanner.ts'
+
+export interface ScanJudgeParts {
+  guard: Guard
+  borders: KnownBorders
+  /** How scans run now: see root-life.ts. */
+  mode: () => 'none' | 'judged' | 'accepted' | 'halted'
+  /** Whether deletions of an earlier scan wait for another look. */
+  isHolding: () => boolean
+}
+
+/**
+ * @param isWhole whether the scan is one of the whole tree
+ * @param living entries of the index before the scan
+ */
+export function scanJudge(
+  { guard, borders, mode, isHolding }: ScanJudgeParts,
+  isWhole: boolean,
+  living: number,
+): Judge {
+  return (loss, isComplete) => {
+    const now = performance.now()
+    const isAccepted = isWhole && mode() === 'accepted'
+    if (isAccepted) borders.accept()
+    const missing = borders.missing()
+    if (missing !== null) return isComplete ? { decision: 'halt', reason: missing } : { decision: 'withhold' }
+    const verdict: ScanVerdict = isAccepted ? { decision: 'pass' } : guard.judge(loss, living, now, isComplete)
+    // The index of a halted root stays as it is until a scan of the whole tree passes.
+    if (mode() === 'halted' && (verdict.decision === 'hold' || !isComplete)) return { decision: 'withhold' }
+    if (verdict.decision !== 'pass' || !isComplete) return verdict
+    if (!isWhole && isHolding() && deletionsOf(loss) > 0) return { decision: 'hold' }
+    guard.passed(loss, now)
+    return verdict
+  }
+}
+
+function deletionsOf({ removals, moved }: Loss): number {
+  return removals - moved
+}

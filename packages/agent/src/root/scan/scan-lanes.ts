@@ -1,0 +1,39 @@
+/**
+ * The order of scans: one after the other, and small work overtakes the scan that is running.
+ *
+ * INVARIANT: no two pieces of work run at once. Overtaking work runs while the running scan waits between two looks
+ * (`giveWay`), or before the next scan begins.
+ */
+import PQueue from 'p-queue'
+
+export class ScanLanes {
+  readonly #scans = new PQueue({ concurrency: 1 })
+  #overtaking: (() => Promise<void>)[] = []
+
+  /** Whether a scan runs or waits. */
+  get isBusy(): boolean {
+    return this.#scans.pending + this.#scans.size > 0
+  }
+
+  add<Result>(scan: () => Promise<Result>): Promise<Result> {
+    return this.#scans.add(scan)
+  }
+
+  /** Resolves when the work is done. It must be short, and must not wait for a scan. */
+  overtake(work: () => Promise<void>): Promise<void> {
+    const done = Promise.withResolvers<void>()
+    this.#overtaking.push(() => work().then(done.resolve, done.reject))
+    void this.#scans.add(() => this.giveWay(), { priority: 1 })
+    return done.promise
+  }
+
+  /** For the running scan, between two looks. */
+  async giveWay(): Promise<void> {
+    for (let work = this.#overtaking.shift(); work !== undefined; work = this.#overtaking.shift()) await work()
+  }
+
+  /** Resolves when nothing runs or waits. */
+  idle(): Promise<void> {
+    return this.#scans.onIdle()
+  }
+}

@@ -1,0 +1,135 @@
+/** The scanner in turns: what it does between two looks, what it leaves to the background, and who may overtake it. */
+import assert from 'node:assert/strict'
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { digestOf } from '@rootferry/protocol'
+import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
+import type { Hint } from '../watch/watcher.ts'
+
+const whole: Hint = { path: '.', extent: 'subtree' }
+
+function treeOf(...paths: string[]): TestTree {
+  const root = temporaryRoot()
+  for (const path of paths) {
+    mkdirSync(join(root, path, path.endsWith('/') ? '.' : '..'), { recursive: true })
+    if (!path.endsWith('/')) writeFileSync(join(root, path), `content of ${path}`)
+  }
+  return new TestTree(root)
+}
+
+/** Teaches the index what packing would have learnt. */
+function learn(tree: TestTree, ...paths: string[]): void {
+  for (const path of paths) {
+    const content = tree.index.get(path)?.content ?? assert.fail(path)
+    tree.index.learnDigests([{ path, content, digest: digestOf(readFileSync(join(tree.root, path))) }])
+  }
+}
+
+test('a scan gives way between any two entries, also inside one directory, one that is gone, and among names of a file', () => {
+  using tree = treeOf('d/', 'gone/')
+  for (let number = 0; number < 1_500; number += 1) {
+    writeFileSync(join(tree.root, `d/${number}`), '')
+    writeFileSync(join(tree.root, `gone/${number}`), '')
+    if (number > 0) linkSync(join(tree.root, 'd/0'), join(tree.root, `d/link${number}`))
+  }
+  const longest = (...hints: Hint[]) => {
+    let most = 0
+    let steps = 0
+    const scan = tree.scanner.scan(hints, tree.judge)
+    for (tree.looks = 0; scan.next().done !== true; tree.looks = 0, steps += 1) most = Math.max(most, tree.looks)
+    return { most, steps }
+  }
+  assert.ok(longest(whole).most <= 2)
+  assert.equal(tree.index.totals.files, 4_499)
+  assert.ok(longest(whole).most <= 2)
+  chmodSync(join(tree.root, 'd/0'), 0o600)
+  assert.ok(longest({ path: 'd/0', extent: 'entry' }).most <= 2)
+  rmSync(join(tree.root, 'gone'), { recursive: true })
+  assert.ok(longest({ path: 'gone', extent: 'entry' }).steps >= 1_500)
+  assert.equal(tree.index.get('gone/7'), null)
+})
+
+test('of many suspects the attributes are recorded at once, and most bytes are left to the background', () => {
+  const paths = Array.from({ length: 20 }, (_, number) => `f${number}`)
+  using tree = treeOf()
+  for (const path of paths) writeFileSync(join(tree.root, path), Buffer.alloc(200_000, path))
+  tree.scanAll()
+  learn(tree, ...paths)
+  const before = paths.map((path) => tree.index.get(path))
+  for (const path of paths) chmodSync(join(tree.root, path), 0o600)
+  assert.deepEqual(tree.scan(...paths).sort(), paths.toSorted())
+  const after = paths.map((path) => tree.index.get(path))
+  assert.ok(after.every((row) => row?.mode === 0o600))
+  assert.deepEqual(
+    after.map((row) => [row?.content, row?.digest]),
+    before.map((row) => [row?.content, row?.digest]),
+  )
+  assert.ok(tree.largeSuspects.length >= 15, `${tree.largeSuspects.length} of 20 wait`)
+  // Until their bytes are known they stay suspects, also for an agent that is started anew.
+  for (const path of tree.largeSuspects) {
+    assert.equal(tree.index.get(path)?.ctime, before[paths.indexOf(path)]?.ctime)
+  }
+})
+
+test('a new mtime of a suspect waits for its bytes: a cache that saw both apart would keep the old ones', () => {
+  using tree = treeOf()
+  writeFileSync(join(tree.root, 'f'), Buffer.alloc(9 * 1024 * 1024, 'x'))
+  tree.scanAll()
+  learn(tree, 'f')
+  writeFileSync(join(tree.root, 'f'), Buffer.alloc(9 * 1024 * 1024, 'y'))
+  chmodSync(join(tree.root, 'f'), 0o600)
+  tree.scan('f')
+  assert.notEqual(tree.index.get('f')?.mode, 0o600)
+  assert.deepEqual(tree.largeSuspects, ['f'])
+})
+
+test('trouble of the process is no property of a path: its row stays, and it is to be looked at again', () => {
+  using tree = treeOf('d/a', 'e/b')
+  tree.scanAll()
+  for (const code of ['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'ESTALE']) {
+    tree.fault = (directory, name) => (directory === '.' && name === 'd' ? code : null)
+    assert.deepEqual(tree.scanAll(), [], code)
+    assert.deepEqual(
+      tree.scanner.takeTroubled().map(({ hint }) => hint.path),
+      ['d'],
+      code,
+    )
+    assert.notEqual(tree.index.get('d/a'), null)
+    assert.equal(tree.problems.count, code === 'EIO' || code === 'ESTALE' ? 1 : 0, code)
+  }
+  tree.fault = () => null
+  assert.deepEqual(tree.scanAll(), [])
+  assert.deepEqual([tree.scanner.takeTroubled(), tree.problems.count], [[], 0])
+})
+
+test('a scan that was overtaken records nothing over what is newer, and asks for another look at it', () => {
+  using tree = treeOf('d/1', 'd/2', 'd/3', 'gone/x')
+  tree.scanAll()
+  rmSync(join(tree.root, 'gone'), { recursive: true })
+  writeFileSync(join(tree.root, 'd/1'), 'first')
+  const other = tree.another()
+  const steps = tree.scanner.scan([whole], tree.judge)
+  tree.looked.clear()
+  const looksAtAll = () => {
+    let found = false
+    while (!found) found = steps.next().done === true || tree.looked.has('d/3')
+  }
+  looksAtAll()
+  writeFileSync(join(tree.root, 'd/1'), 'second, longer')
+  mkdirSync(join(tree.root, 'gone'))
+  writeFileSync(join(tree.root, 'gone/y'), 'y')
+  const overtaking = other.scan(
+    [
+      { path: 'd/1', extent: 'entry' },
+      { path: 'gone', extent: 'entry' },
+    ],
+    tree.judge,
+  )
+  while (overtaking.next().done !== true);
+  while (steps.next().done !== true);
+  assert.equal(tree.index.get('d/1')?.size, 'second, longer'.length)
+  assert.equal(tree.index.get('gone')?.kind, 'directory')
+  assert.equal(tree.index.get('gone/y')?.kind, 'file')
+  assert.ok(tree.scanner.takeOutdated().includes('d/1'))
+})
