@@ -237,3 +237,20 @@ test('many suspects are read in the background, and those that have other bytes 
     assert.equal(index.get(path)?.content === content, path !== 'd/f29', path)
   }
 })
+
+test('what moved into a directory that is new is found by the look that follows a hold', async () => {
+  const names = numbered(20)
+  await using bench = new Bench([...names, 'file', 'tree/file'])
+  const { queue, index } = bench
+  await queue.scan([WHOLE_TREE])
+  const hints = bench.remove(...names.slice(0, 8))
+  mkdirSync(join(bench.root, 'new/deep'), { recursive: true })
+  renameSync(join(bench.root, 'file'), join(bench.root, 'new/deep/file'))
+  renameSync(join(bench.root, 'tree'), join(bench.root, 'new/deep/tree'))
+  // Nothing tells of what is in `new` but `new` itself: its watch began with the look at it.
+  await queue.scan([...hints, ...hintsAt('file', 'tree', 'new')])
+  assert.notEqual(index.get('d/f0'), null, 'held back')
+  await bench.until(() => index.get('d/f0') === null, 'held deletions are never looked at again')
+  for (const path of ['new', 'new/deep', 'new/deep/file', 'new/deep/tree', 'new/deep/tree/file'])
+    assert.notEqual(index.get(path), null, path)
+})

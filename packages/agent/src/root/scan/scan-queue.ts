@@ -249,7 +249,8 @@ export class ScanQueue implements ScanRequests {
     if (isPassed && step.value.decision === 'pass') borders.passed()
     // Deletions wait, but additions do not: the tree has grown by the additions.
     if (step.value.decision === 'hold') this.#guard.grew(livingEntries(index) - living, performance.now())
-    this.#conclude(step.value, hints, isPassed)
+    const walked = root.scanner.walked.map((path): Hint => ({ path, extent: 'subtree' }))
+    this.#conclude(step.value, [...hints, ...walked], isPassed)
     this.#announce(head, seenMs)
     events.scanned(this.#lastScanMs)
     return !isTroubled

@@ -39,6 +39,11 @@ export class Scanner {
   readonly #resolved = new Set<number>()
   /** Directories that hold an entry that was looked at. */
   readonly #parents = new Set<string>()
+  /**
+   * Directories that the scan lists with everything below them. A part of its findings may be recorded while another
+   * waits: the next look must list them again, though by then they may be known.
+   */
+  readonly walked: string[] = []
   #judge: Judge = () => ({ decision: 'withhold' })
   /** The guard may object to this scan: nothing is recorded before its end. */
   #isWithheld = false
@@ -54,6 +59,7 @@ export class Scanner {
   *scan(hints: readonly Hint[], judge: Judge): Generator<undefined, ScanVerdict> {
     const { directories, problems } = this.#parts
     this.#begin(judge)
+    this.walked.length = 0
     if (hints.some(isWhole)) problems.clearAll()
     for (const hint of hints) {
       yield* this.#follow(hint)
@@ -137,8 +143,9 @@ export class Scanner {
       watcher.directoryGone(path)
       directories.forget(path)
     }
-    if (isOther || before?.kind !== 'directory' || hint.extent === 'subtree')
-      yield* this.#walk.walk({ path, seen: look.observation })
+    if (!isOther && before?.kind === 'directory' && hint.extent !== 'subtree') return
+    this.walked.push(path)
+    yield* this.#walk.walk({ path, seen: look.observation })
   }
 
   /**
