@@ -185,7 +185,8 @@ for (const [kind, implementation] of Object.entries(IMPLEMENTATIONS)) {
     })
 
     it('tell of the filesystem what Node tells', () => {
-      const { descriptor, path } = new TemporaryDirectory()
+      using place = new TemporaryDirectory()
+      const { descriptor, path } = place
       const [ours, theirs] = [paths.filesystem(descriptor), fs.statfsSync(path)]
       assert.equal(ours.type, theirs.type >>> 0)
       assert.equal(ours.blockBytes * ours.blocks, theirs.bsize * theirs.blocks)
