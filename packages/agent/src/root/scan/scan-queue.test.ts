@@ -254,3 +254,19 @@ test('what moved into a directory that is new is found by the look that follows 
   for (const path of ['new', 'new/deep', 'new/deep/file', 'new/deep/tree', 'new/deep/tree/file'])
     assert.notEqual(index.get(path), null, path)
 })
+
+test('entries that wait in a directory which does not are found at the next look', async () => {
+  const names = numbered(100)
+  await using bench = new Bench([...names, 'old/a', 'old/deep/b'])
+  const { queue, index } = bench
+  await queue.scan([WHOLE_TREE])
+  const hints = bench.remove(...names.slice(0, 20))
+  renameSync(join(bench.root, 'old'), join(bench.root, 'new'))
+  // There is another directory of the old name, so the moved one is no half of a move, but its entries are.
+  mkdirSync(join(bench.root, 'old'))
+  bench.write('new/c')
+  await queue.scan([...hints, ...hintsAt('old', 'new')])
+  assert.equal(index.get('new/a'), null, 'a half of a move')
+  await bench.until(() => index.get('d/f0') === null, 'held deletions are never looked at again')
+  for (const path of ['new/a', 'new/c', 'new/deep', 'new/deep/b']) assert.notEqual(index.get(path), null, path)
+})
