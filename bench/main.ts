@@ -14,6 +14,7 @@ import type { Bench } from './bench.ts'
 import { Peers } from './peers.ts'
 import { Plots } from './plots.ts'
 import { markdown, type Row } from './result-rows.ts'
+import { beside } from './rows/beside.ts'
 import { delta } from './rows/delta.ts'
 import { firstSync } from './rows/first-sync.ts'
 import { fleet, reconnect } from './rows/fleet.ts'
@@ -36,6 +37,7 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   delta,
   fleet: fleet([1, 8, 50]),
   neighbours,
+  beside,
   memory,
   soak,
 }
