@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
+import { EntryIndex } from './entry-index.ts'
 import { openIndexDatabase } from './index-schema.ts'
 import type { Observation } from './indexed-entry.ts'
 import { closeRootIndex, openRootIndex } from './root-index.ts'
@@ -287,4 +288,23 @@ test('files are found by inode, and old tombstones by sequence, without a pass o
   assert.match(planOf('inode = ? AND kind = 1'), /USING INDEX entries_inode/)
   assert.match(planOf('kind = 0 AND sequence <= ?'), /USING INDEX entries_gone/)
   database.close()
+})
+
+test('a directory of which nothing is left loses its number together with its last tombstone', () => {
+  const database = openIndexDatabase(':memory:')
+  const index = new EntryIndex(database, { epoch: 'e', term: 't' }, false)
+  const numbered = () =>
+    database
+      .prepare('SELECT path FROM directories ORDER BY path')
+      .all()
+      .map((row) => row['path'])
+  index.record([finding('a/b/c'), finding('a/b/d'), finding('e/f')])
+  index.record([gone('a/b/c'), gone('a/b/d'), gone('e/f')])
+  index.record([finding('e/g')])
+  index.dropTombstones(index.head - 2)
+  assert.deepEqual(numbered(), ['e'])
+  index.record([finding('a/b/c')])
+  assert.equal(index.get('a/b/c')?.sequence, index.head)
+  assert.deepEqual(numbered(), ['a/b', 'e'])
+  index.close()
 })

@@ -234,10 +234,17 @@ export class EntryRows {
     return this.#sql.one(large, size, upTo) !== undefined
   }
 
+  /** A directory of which nothing is left loses its number. */
   dropTombstones(upTo: number): void {
     const dropped = 'FROM entries WHERE kind = 0 AND sequence <= ?'
+    const directories = this.#sql
+      .all(`SELECT DISTINCT directory ${dropped}`, upTo)
+      .map((row) => Number(row['directory']))
     this.#sql.run(`DELETE FROM digests WHERE content IN (SELECT content ${dropped})`, upTo)
     this.#sql.run(`DELETE ${dropped}`, upTo)
+    const isEmpty = 'NOT EXISTS (SELECT 1 FROM entries WHERE directory = directories.id)'
+    for (const id of directories) this.#sql.run(`DELETE FROM directories WHERE id = ? AND ${isEmpty}`, id)
+    this.#directoryIds.clear()
   }
 
   #placed(clause: string, ...values: SQLInputValue[]): PlacedRow[] {

@@ -1,9 +1,9 @@
 /**
  * The index's tables, and the opening of its database.
  *
- * `directories` gives every directory that ever had children a number, so that a path costs its name only. `entries`
- * is clustered by (directory, name): listing one directory is one contiguous read. Kind 0 is a tombstone. Times are
- * REAL because microseconds of the far future do not fit an integer that JavaScript can read back.
+ * `directories` gives every directory that has children, or tombstones of some, a number, so that a path costs its name
+ * only. `entries` is clustered by (directory, name): listing one directory is one contiguous read. Kind 0 is a
+ * tombstone. Times are REAL because microseconds of the far future do not fit an integer that JavaScript can read back.
  *
  * Digests have a table of their own, by content number: they are learnt in that order, so a first sync appends. They
  * are found by the first bits as an integer; an index of the random texts themselves cost four times as much to fill.
