@@ -75,6 +75,7 @@ export class Scene {
       watchQueue: 16_384,
       exclude: [],
       guard: { maxDeletePercent: 50, minDeletes: 100 },
+      hold: { while: [], show: false, overdueMinutes: 15 },
       isAttended: false,
       isDrifting: false,
       compress: false,

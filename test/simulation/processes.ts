@@ -36,7 +36,7 @@ export interface Surroundings {
   broke: (who: string, error: unknown) => void
 }
 
-export type AgentSettings = Pick<RootOptions, 'path' | 'exclude' | 'watch' | 'guard'> & {
+export type AgentSettings = Pick<RootOptions, 'path' | 'exclude' | 'watch' | 'guard' | 'hold'> & {
   compress: boolean
   /** Whether an operator accepts the guard's halts, some seconds later. */
   isAttended: boolean
@@ -93,13 +93,13 @@ export class AgentProcess {
 
   /** As after a HUP. */
   reconfigure(): void {
-    const { exclude, watch, guard } = this.#settings()
-    this.feed.thread.tell({ type: 'reconfigure', exclude, watch, guard })
+    const { exclude, watch, guard, hold } = this.#settings()
+    this.feed.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold })
   }
 
   async start(): Promise<void> {
     const { scheduler, network, tell } = this.#around
-    const { path, exclude, watch, guard, isAttended } = this.#settings()
+    const { path, exclude, watch, guard, hold, isAttended } = this.#settings()
     await scheduler.run(this.process, () => {
       const options = {
         name: ROOT,
@@ -108,6 +108,7 @@ export class AgentProcess {
         exclude,
         watch,
         guard,
+        hold,
         software: 'simulated',
         systemCalls: 'portable' as const,
       }

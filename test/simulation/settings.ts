@@ -1,5 +1,5 @@
 /** The settings of a run, all of them drawn from its seed. */
-import type { GuardLimits } from '../../packages/agent/src/root-messages.ts'
+import type { GuardLimits, HoldSettings } from '../../packages/agent/src/root-messages.ts'
 import { GOOD, type LineQuality } from './network.ts'
 import { SOURCE } from './places.ts'
 import type { Chance } from './random.ts'
@@ -23,6 +23,7 @@ export interface Settings {
   watchQueue: number
   exclude: readonly string[]
   guard: GuardLimits
+  hold: HoldSettings
   isAttended: boolean
   /** Others than receivers change the targets: committed changes need not be there. */
   isDrifting: boolean
@@ -44,6 +45,7 @@ export function drawSettings(chance: Chance): Settings {
   return {
     path: SOURCE,
     guard: { maxDeletePercent: 100, minDeletes: 1_000_000 },
+    hold: { while: [], show: false, overdueMinutes: 15 },
     isAttended: true,
     isDrifting: false,
     backend: chance.pick(['directory', 'directory', 'polling']),

@@ -59,6 +59,49 @@ export interface WatchSettings {
   rescanMinutes: number
 }
 
+/** Files of the root, as paths below it, whose existence holds the root. */
+export interface HoldSettings {
+  while: readonly string[]
+  /** Whether the file itself travels: at once when it appears, and last when it goes. */
+  show: boolean
+  overdueMinutes: number
+}
+
+export interface HoldStatus {
+  sequence: number
+  sinceMs: number
+  reason: string
+  by: string
+  overdue: boolean
+  /** Why the root was not released when the files that held it were gone; null: they are there, or there are none. */
+  refused: string | null
+  waiting: { changes: number; bytes: number }
+}
+
+/** How far receivers may be brought; `waitMs`: for that long, those that keep up may still get there. */
+export interface RootGate {
+  limit: number | null
+  waitMs: number | null
+}
+
+export interface ReleaseReport {
+  from: number
+  to: number
+  changes: number
+  bytes: number
+  /** What the guard objects to, or null. */
+  loss: string | null
+  /** The first of the changed paths. */
+  paths: string[]
+}
+
+export type ReleaseAnswer =
+  | ({ outcome: 'released' | 'dry-run' } & ReleaseReport)
+  | { outcome: 'not-held' }
+  | { outcome: 'guard'; reason: string }
+
+export type HoldAnswer = { outcome: 'held'; hold: HoldStatus } | { outcome: 'was-held'; hold: HoldStatus }
+
 /** `root-missing`: there is no directory that could be accepted. */
 export type GuardAnswer = 'accepted' | 'not-halted' | 'root-missing'
 
@@ -74,6 +117,7 @@ export interface RootOptions {
   exclude: readonly string[]
   watch: WatchSettings
   guard: GuardLimits
+  hold: HoldSettings
   software: string
   systemCalls: SystemCallsChoice
 }
@@ -94,6 +138,9 @@ export interface RootRequests {
   rescan: { takes: { within: string[]; content: boolean }; answers: { head: number } }
   /** Lets a halted root continue as it is, deletions included. */
   'accept-guard': { takes: object; answers: GuardAnswer }
+  /** Nothing above the present state leaves the agent from now on. All that was on the disk before is part of it. */
+  hold: { takes: { reason: string; by: string; forMs: number; waitMs: number }; answers: HoldAnswer }
+  'end-hold': { takes: { dryRun: boolean; acceptLosses: boolean; by: string }; answers: ReleaseAnswer }
   /** What an earlier life of the agent knew about its receivers, and about when changes for them were found. */
   memory: {
     takes: object
@@ -118,7 +165,15 @@ export type ToRoot =
   /** Texts that the next life of the agent gets back. */
   | { type: 'remember'; key: 'head-times' | 'resyncs'; text: string }
   | { type: 'forget'; receiver: string }
-  | { type: 'reconfigure'; exclude: readonly string[]; watch: WatchSettings; guard: GuardLimits }
+  /** Receivers had their time to reach the sequence at which the root is held. */
+  | { type: 'shut'; sequence: number }
+  | {
+      type: 'reconfigure'
+      exclude: readonly string[]
+      watch: WatchSettings
+      guard: GuardLimits
+      hold: HoldSettings
+    }
   | { type: 'close' }
 
 export interface RootStatus {
@@ -132,6 +187,7 @@ export interface RootStatus {
   problems: PathProblem[]
   problemCount: number
   overflows: number
+  hold: HoldStatus | null
 }
 
 export type LogLevel = 'info' | 'warn' | 'error'
@@ -144,6 +200,8 @@ export type FromRoot =
   /** The index reached `head`; the oldest hint behind the newest changes came at `seenMs` (wall clock). */
   | { type: 'advanced'; head: number; seenMs: number }
   | { type: 'status'; status: RootStatus }
+  /** Comes before the first `advanced` beyond its limit. */
+  | { type: 'gate'; gate: RootGate }
   | { type: 'scanned'; tookMs: number }
   | { type: 'log'; level: LogLevel; message: string; details: Record<string, unknown> }
   | { type: 'failed'; message: string; exitCode: number }

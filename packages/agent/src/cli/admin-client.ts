@@ -25,8 +25,13 @@ export class AdminClient {
   }
 
   /** @param body null: the request has no body. @throws Failure */
-  post<Schema extends TSchema>(path: string, body: object | null, answer: Schema): Promise<Static<Schema>> {
-    return askDaemon({ ...this.#way, path, body, answer })
+  post<Schema extends TSchema>(
+    path: string,
+    body: object | null,
+    answer: Schema,
+    patienceMs?: number,
+  ): Promise<Static<Schema>> {
+    return askDaemon({ ...this.#way, path, body, answer, ...(patienceMs === undefined ? {} : { patienceMs }) })
   }
 }
 

@@ -16,6 +16,7 @@ import { Command } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { addConfigCommand } from './config-command.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
+import { addHoldVerbs } from './hold-verbs.ts'
 import { addInitCommand } from './init-command.ts'
 import { addTokenCommand } from './token-command.ts'
 
@@ -27,6 +28,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
     .description('Watches docroots and feeds their changes to any number of receivers.')
     .version(VERSION, '-V, --version', 'print the version')
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
   const withConfig = (command: Command) => command.option('--config <file>', 'configuration file', DEFAULT_CONFIG)
 
@@ -35,6 +37,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
   )
 
   addFleetVerbs(program, withConfig, terminal, environmentToken)
+  addHoldVerbs(program, withConfig, terminal, environmentToken)
   addTokenCommand(program, DEFAULT_CONFIG, terminal)
 
   addInitCommand(program, withConfig, terminal)
@@ -54,6 +57,7 @@ Examples:
   rootferry-agent run --log-format pretty
   rootferry-agent status
   rootferry-agent resync --dry-run --wait
+  rootferry-agent deploy shop -- ./deploy.sh
   rootferry-agent token create web1 --join
 
 The running agent is found through --config. Whoever may not read its stateDir sets ROOTFERRY_TOKEN to an admin token.

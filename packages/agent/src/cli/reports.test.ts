@@ -18,6 +18,7 @@ const root = (change: Partial<RootAnswer> = {}): RootAnswer => ({
   watch: { backend: 'directory', degraded: null },
   problems: [],
   problemCount: 0,
+  hold: null,
   ...change,
 })
 const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
@@ -160,4 +161,27 @@ describe('a resync that has not begun says what it waits for:', () => {
       )[0] ?? '',
       /waits for the look/,
     ))
+})
+
+test('a held root says who holds it, why and what waits; overdue or refused it needs somebody', () => {
+  const hold = {
+    sequence: 7,
+    since: '2026-01-31T08:00:00.000Z',
+    reason: 'deploy',
+    by: 'ops',
+    overdue: false,
+    refused: null,
+    waiting: { changes: 1_200, bytes: 3_000_000 },
+  }
+  const held = fleet([root({ hold })], [receiver()])
+  assert.equal(isDegraded(held), false)
+  const report = statusReport(held, NOW, PAGE)
+  assert.match(report, /ready, held/)
+  assert.match(report, /held by ops since 2026-01-31T08:00:00.000Z: deploy; 1,200 changes wait, 3.0 MB/)
+  const overdue = fleet([root({ hold: { ...hold, overdue: true } })], [receiver()])
+  assert.equal(isDegraded(overdue), true)
+  assert.match(statusReport(overdue, NOW, PAGE), /OVERDUE: held by ops/)
+  const refused = fleet([root({ hold: { ...hold, refused: 'mass deletion: 9 of 10' } })], [receiver()])
+  assert.equal(isDegraded(refused), true)
+  assert.match(statusReport(refused, NOW, PAGE), /not released: mass deletion: 9 of 10/)
 })

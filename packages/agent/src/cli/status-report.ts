@@ -17,12 +17,26 @@ const RECEIVER_TONES: Record<ReceiverStatus['state'], Tone> = {
   failed: 'bad',
 }
 
-/** Whether a root stands still, or a receiver is anything but live. */
+/** Whether a root stands still, or a hold waits for an operator, or a receiver is anything but live. */
 export function isDegraded({ roots, receivers }: StatusAnswer): boolean {
   return (
-    roots.some(({ state }) => state === 'halted' || state === 'unavailable') ||
+    roots.some(({ state, hold }) => state === 'halted' || state === 'unavailable' || needsRelease(hold)) ||
     receivers.some(({ state }) => state !== 'live')
   )
+}
+
+function needsRelease(hold: RootAnswer['hold']): boolean {
+  return hold !== null && (hold.overdue || hold.refused !== null)
+}
+
+function holdTone(hold: RootAnswer['hold']): Tone {
+  return needsRelease(hold) ? 'bad' : 'warning'
+}
+
+function holdNote({ since, by, reason, overdue, refused, waiting }: NonNullable<RootAnswer['hold']>): string {
+  const why = refused === null ? reason : `not released: ${refused}`
+  const about = why === '' ? '' : `: ${why}`
+  return `${overdue ? 'OVERDUE: ' : ''}held by ${by} since ${since}${about}; ${count(waiting.changes)} changes wait, ${size(waiting.bytes)}`
 }
 
 export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page: Page): string {
@@ -51,21 +65,21 @@ function verdict(receivers: readonly ReceiverStatus[], colour: boolean): string 
   return `receivers: ${parts.join(', ')}`
 }
 
-function rootRow({ name, state, reason, sequence, entries, watch, problems, problemCount }: RootAnswer): Row {
+function rootRow({ name, state, reason, sequence, entries, watch, problems, problemCount, hold }: RootAnswer): Row {
   const { files, directories, symlinks, bytes } = entries
   const [problem] = problems
   const firstProblem = problem === undefined ? null : `first of its problems: ${problem.path}: ${problem.message}`
   return {
     cells: [
       { text: name },
-      { text: state, tone: ROOT_TONES[state] },
+      { text: hold === null ? state : `${state}, held`, tone: hold === null ? ROOT_TONES[state] : holdTone(hold) },
       right(String(sequence)),
       right(count(files + directories + symlinks)),
       right(size(bytes)),
       { text: watch.backend ?? '-', ...(watch.degraded === null ? {} : { tone: 'bad' as const }) },
       { ...right(count(problemCount)), ...(problemCount === 0 ? {} : { tone: 'warning' as const }) },
     ],
-    note: reason ?? watch.degraded ?? firstProblem,
+    note: reason ?? (hold === null ? null : holdNote(hold)) ?? watch.degraded ?? firstProblem,
   }
 }
 

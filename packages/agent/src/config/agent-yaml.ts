@@ -15,16 +15,17 @@ import {
   readConfigFile,
 } from '@rootferry/host/daemon'
 import { placementFaults, type SystemCallsSetting } from '@rootferry/host/machine'
-import { RootName } from '@rootferry/protocol'
+import { PathFilter, pathFault, RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import type { GuardLimits, WatchSettings } from '../root-messages.ts'
-import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts'
+import type { GuardLimits, HoldSettings, WatchSettings } from '../root-messages.ts'
+import { PRESET_HOLDS, PRESET_NAMES, PRESETS, type PresetName } from './presets.ts'
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'
 export const DEFAULT_LISTEN = '0.0.0.0:8730'
 const DEFAULT_ADMIN = '127.0.0.1:8731'
 const DEFAULT_WATCH = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30 } as const
 const DEFAULT_LIMITS = { maxConnections: 16_384 } as const
+const DEFAULT_HOLD = { while: [], show: false, overdueMinutes: 15 } as const
 const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as const
 
 const closed = { additionalProperties: false } as const
@@ -82,6 +83,31 @@ const Guard = Type.Object(
   },
   closed,
 )
+const Hold = Type.Object(
+  {
+    while: Type.Optional(
+      Type.Array(Type.String({ pattern: '^/[^/]', maxLength: 1_000 }), {
+        maxItems: 20,
+        title:
+          'Nothing is sent while one of these files exists; when all are gone, everything comes as one release. A preset sets it',
+        description: 'a list of paths that begin at the root, as /.maintenance; no patterns',
+      }),
+    ),
+    show: Type.Optional(
+      Type.Boolean({
+        title:
+          'Whether such a file itself travels: at once when it appears, and last when it goes, so that receivers show their maintenance page too. A preset sets it',
+        description: 'true or false',
+        default: DEFAULT_HOLD.show,
+      }),
+    ),
+    overdueMinutes: whole(1, 10_080, 'minutes', {
+      title: 'Status, log and a metric say that a hold is overdue after this long; it is not released by that',
+      default: DEFAULT_HOLD.overdueMinutes,
+    }),
+  },
+  closed,
+)
 const Root = Type.Object(
   {
     path: Type.String({
@@ -108,6 +134,7 @@ const Root = Type.Object(
     ),
     watch: Type.Optional(Watch),
     guard: Type.Optional(Guard),
+    hold: Type.Optional(Hold),
   },
   closed,
 )
@@ -199,6 +226,7 @@ export interface RootConfig {
   exclude: string[]
   watch: WatchSettings
   guard: GuardLimits
+  hold: HoldSettings
 }
 
 export interface TlsConfig {
@@ -283,7 +311,26 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   const preset = root.preset === undefined ? [] : Object.keys(PRESETS[root.preset as PresetName])
   const path = source.besideFile(root.path)
   faults.push(...patternFaults(root.exclude, { path: ['roots', name, 'exclude'], rootPath: path }, source))
-  return { name, path, exclude: [...preset, ...(root.exclude ?? [])], watch, guard }
+  const exclude = [...preset, ...(root.exclude ?? [])]
+  const hold = holdSettings(root, exclude, (message) => faults.push(source.fault(['roots', name, 'hold'], message)))
+  return { name, path, exclude, watch, guard, hold }
+}
+
+function holdSettings(
+  { preset, hold }: Static<typeof Root>,
+  exclude: readonly string[],
+  fault: (message: string) => void,
+): HoldSettings {
+  const ofPreset = preset === undefined ? {} : PRESET_HOLDS[preset as PresetName]
+  const { while: files, ...others } = { ...DEFAULT_HOLD, ...ofPreset, ...hold }
+  for (const file of files) {
+    const path = file.slice(1)
+    const wrong = pathFault(path)
+    if (wrong !== null) fault(`while: '${file}' ${wrong}`)
+    else if (others.show && new PathFilter(exclude).excludesWithParents(path, 'file'))
+      fault(`show: '${file}' is excluded, and does not travel; include it with the pattern '!${file}'`)
+  }
+  return { ...others, while: files.map((file) => file.slice(1)) }
 }
 
 function address(text: string, path: string[], source: ConfigSource, faults: string[]): ListenAddress {

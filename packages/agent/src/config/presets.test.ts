@@ -16,8 +16,6 @@ const CASES: Record<PresetName, Cases> = {
     '/var/report/': { out: 'var/report/12/34', stays: 'pub/errors/report.php' },
     '/var/tmp/': { out: 'var/tmp/import.csv', stays: 'pub/media/tmp/catalog/product/a.jpg' },
     '/var/backups/': { out: 'var/backups/1700000000_db.sql', stays: 'var/view_preprocessed/pub/static/a.phtml' },
-    '/var/.maintenance.flag': { out: 'var/.maintenance.flag', stays: 'pub/media/var/.maintenance.flag' },
-    '/var/.maintenance.ip': { out: 'var/.maintenance.ip', stays: 'var/.maintenance.ip.txt' },
   },
   openmage: {
     '/var/cache/': { out: 'var/cache/mage--0/x', stays: 'media/catalog/product/cache/1/a.jpg' },
@@ -31,8 +29,6 @@ const CASES: Record<PresetName, Cases> = {
     '/var/locks/': { out: 'var/locks/index_process_1.lock', stays: 'lib/var/locks/a' },
     '/var/tmp/': { out: 'var/tmp/a', stays: 'media/tmp/catalog/a.jpg' },
     '/var/backups/': { out: 'var/backups/db.gz', stays: 'app/code/core/Mage/Backup/Model/Backup.php' },
-    '/maintenance.flag': { out: 'maintenance.flag', stays: 'media/maintenance.flag' },
-    '/maintenance.ip': { out: 'maintenance.ip', stays: 'errors/maintenance.ip' },
   },
   shopware6: {
     '/var/cache/': { out: 'var/cache/prod_h1/Container.php', stays: 'public/theme/0a/css/all.css' },

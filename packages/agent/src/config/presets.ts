@@ -16,8 +16,6 @@ export const PRESETS = {
     '/var/report/': 'error reports, named by the number that a visitor of that node saw',
     '/var/tmp/': 'scratch files of running imports and exports',
     '/var/backups/': 'database dumps and code archives: large, and of no use on a web node',
-    '/var/.maintenance.flag': 'takes the node that has it out of service',
-    '/var/.maintenance.ip': 'goes with the flag',
   },
   openmage: {
     '/var/cache/': 'file cache of this node',
@@ -28,8 +26,6 @@ export const PRESETS = {
     '/var/locks/': "index and cron locks of this node's processes",
     '/var/tmp/': 'scratch files',
     '/var/backups/': 'database dumps',
-    '/maintenance.flag': 'takes the node that has it out of service',
-    '/maintenance.ip': 'goes with the flag',
   },
   shopware6: {
     '/var/cache/': 'compiled container and templates, built per node and tied to its paths',
@@ -51,6 +47,19 @@ export const PRESETS = {
     '/.maintenance': 'takes the node that has it out of service while an update runs',
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/**
+ * The maintenance files of the software. With `show` the file travels: software that migrates a database which all
+ * nodes share must show its maintenance page on all of them. WordPress migrates after its files are in place, so the
+ * nodes go on serving the old version whole.
+ */
+export const PRESET_HOLDS: Readonly<Record<PresetName, { while: readonly string[]; show: boolean } | undefined>> = {
+  magento2: { while: ['/var/.maintenance.flag'], show: true },
+  openmage: { while: ['/maintenance.flag'], show: true },
+  shopware6: undefined,
+  oxid: undefined,
+  wordpress: { while: ['/.maintenance'], show: false },
+}
 
 export type PresetName = keyof typeof PRESETS
 

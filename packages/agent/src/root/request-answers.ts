@@ -1,12 +1,14 @@
 /**
  * Answers the main thread's requests to a root: where a receiver begins, plans and segments, listings, and scans on
- * demand. While the root is halted, requests for content wait; root-life.ts decides about the root's state.
+ * demand. While the root is halted or held, requests for content wait; root-life.ts decides about the root's state,
+ * and holding.ts about what a held root still answers.
  */
 import { type Accounts, Refusal } from '@rootferry/host/machine'
 import type { Hello, Welcome } from '@rootferry/protocol'
 import type { RootOptions, RootRequest } from '../root-messages.ts'
 import { answerList } from './answer/listing.ts'
 import { decideStart } from './answer/start-decision.ts'
+import type { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import type { OpenedRoot } from './opened-root.ts'
 import { type RootLife, statusOf } from './root-life.ts'
@@ -19,6 +21,7 @@ export interface RequestAnswersParts {
   index: EntryIndex
   accounts: Accounts
   scans: ScanQueue
+  hold: RootHold
   upkeep: Upkeep
   life: () => RootLife
   opened: () => OpenedRoot | null
@@ -38,7 +41,7 @@ export class RequestAnswers {
     this.#firstScan.resolve()
   }
 
-  /** The root is not halted any more. */
+  /** The root is not halted, or not held, any more. */
   release(): void {
     this.#released.resolve()
     this.#released = Promise.withResolvers()
@@ -46,15 +49,17 @@ export class RequestAnswers {
 
   /** @throws Refusal when the root is not available, or was closed or opened anew meanwhile */
   async answer(request: Exclude<RootRequest, { type: 'accept-guard' }>) {
+    const { hold, opened } = this.#parts
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'memory') return this.#memory()
-    const { life, opened } = this.#parts
-    while (life().at === 'halted') await this.#released.promise
+    if (request.type === 'hold') return hold.hold(request)
+    if (request.type === 'end-hold') return hold.release(request)
+    await this.#open(request)
     const root = opened()
     if (root === null) throw this.#refusal('the root is not available')
     switch (request.type) {
       case 'plan':
-        return root.packer.planChangeset(request.from)
+        return root.packer.planChangeset(request.from, hold.reach)
       case 'repair':
         return root.packer.planRepair(request.request, request.paths)
       case 'pack':
@@ -64,6 +69,13 @@ export class RequestAnswers {
       case 'rescan':
         return this.#rescan(request)
     }
+  }
+
+  /** Resolves when the request may be answered. */
+  async #open(request: RootRequest): Promise<void> {
+    const { life, hold } = this.#parts
+    hold.look()
+    while (life().at === 'halted' || (life().at !== 'closed' && hold.blocks(request))) await this.#released.promise
   }
 
   #memory() {
@@ -76,7 +88,7 @@ export class RequestAnswers {
   }
 
   async #greet(hello: Hello, receiver: string): Promise<Welcome> {
-    const { index, options, life } = this.#parts
+    const { index, options, life, hold } = this.#parts
     let decision = decideStart(hello, index)
     if (decision.start === 'resync') {
       if (life().at === 'unavailable') throw this.#refusal('the root is not available')
@@ -92,7 +104,7 @@ export class RequestAnswers {
       software: options.software,
       epoch: index.epoch,
       term: index.term,
-      head: index.head,
+      head: Math.max(hold.reach, decision.sequence),
       ...decision,
       total: { entries: files + directories + symlinks, bytes },
       filter: [...options.exclude],
@@ -101,6 +113,8 @@ export class RequestAnswers {
 
   async #pack(root: OpenedRoot, request: Extract<RootRequest, { type: 'pack' }>) {
     const packed = await root.packer.pack(request.plan, request.segment, request.compress)
+    // Bytes that were read after a hold began may be of what it holds back.
+    await this.#open(request)
     this.#parts.upkeep.packed(packed.header.length + packed.payload.byteLength)
     return packed
   }

@@ -208,7 +208,8 @@ test('what a state means to scans, to status and to an operator who accepts', ()
     LifeName,
     (typeof MEANING)[LifeName],
   ][]) {
-    assert.equal(scanModeOf(LIVES[name]), mode, name)
+    assert.equal(scanModeOf(LIVES[name], false), mode, name)
+    assert.equal(scanModeOf(LIVES[name], true), mode === 'judged' ? 'held' : mode, name)
     assert.deepEqual(statusOf(LIVES[name]), { state, reason }, name)
     assert.equal(answerToAcceptance(LIVES[name]), answer, name)
   }

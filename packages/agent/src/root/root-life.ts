@@ -66,9 +66,10 @@ export interface LifeStep {
 }
 
 /**
- * How scans run: not at all, judged by the guard, one of the whole tree without a judgement, or of the whole tree only.
+ * How scans run: not at all, judged by the guard, one of the whole tree without a judgement, or of the whole tree only;
+ * or, of a held root, without a judgement: its losses are judged when it is released.
  */
-export type ScanMode = 'none' | 'judged' | 'accepted' | 'halted'
+export type ScanMode = 'none' | 'judged' | 'accepted' | 'halted' | 'held'
 
 export const BORN: RootLife = { at: 'starting' }
 
@@ -142,10 +143,11 @@ export function isOpen(life: RootLife): boolean {
   return life.at === 'scanning' || life.at === 'ready' || (life.at === 'halted' && life.docroot === 'open')
 }
 
-export function scanModeOf(life: RootLife): ScanMode {
+export function scanModeOf(life: RootLife, isHeld: boolean): ScanMode {
   if (!isOpen(life)) return 'none'
   if (life.at === 'halted') return 'halted'
-  return life.at === 'scanning' && life.isAccepted ? 'accepted' : 'judged'
+  if (life.at === 'scanning' && life.isAccepted) return 'accepted'
+  return isHeld ? 'held' : 'judged'
 }
 
 /** The answer to an operator who accepts the root as it is. */

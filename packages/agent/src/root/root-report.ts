@@ -18,6 +18,7 @@ export interface RootReportParts {
   timers: Timers
   post: (message: FromRoot, transfer?: ArrayBuffer[]) => void
   backend: () => RootStatus['watch']['backend']
+  hold: { status(): RootStatus['hold'] }
 }
 
 export class RootReport {
@@ -77,16 +78,16 @@ export class RootReport {
 
   lives(life: RootLife): void {
     this.#life = life
-    this.#sendStatus()
+    this.statusNow()
   }
 
   statusSoon(): void {
     const { timers } = this.#parts
-    if (!timers.has('status')) timers.after('status', STATUS_MS, () => this.#sendStatus())
+    if (!timers.has('status')) timers.after('status', STATUS_MS, () => this.statusNow())
   }
 
-  #sendStatus(): void {
-    const { options, index, problems, post, backend } = this.#parts
+  statusNow(): void {
+    const { options, index, problems, post, backend, hold } = this.#parts
     post({
       type: 'status',
       status: {
@@ -99,6 +100,7 @@ export class RootReport {
         problems: problems.list().slice(0, MOST_PROBLEMS),
         problemCount: problems.count,
         overflows: this.#overflows,
+        hold: hold.status(),
       },
     })
   }

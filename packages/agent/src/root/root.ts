@@ -10,9 +10,11 @@ import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { Accounts, bootId, chooseSystemCalls, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
 import type { FromRoot, GuardAnswer, RootOptions, RootRequest, ToRoot } from '../root-messages.ts'
+import { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
+import type { MemoryRows } from './index/memory-rows.ts'
 import { closeRootIndex, openRootIndex } from './index/root-index.ts'
-import { closeRoot, type OpenedRoot, openRoot } from './opened-root.ts'
+import { closeRoot, type OpenedRoot, type OpenedRootParts, openRoot } from './opened-root.ts'
 import { RequestAnswers } from './request-answers.ts'
 import {
   answerToAcceptance,
@@ -47,11 +49,12 @@ export class Root {
   readonly #options: RootOptions
   readonly #post: (message: FromRoot, transfer?: ArrayBuffer[]) => void
   readonly #index: EntryIndex
-  readonly #problems: PathProblems
-  readonly #accounts: Accounts
+  /** The same for every opening of the docroot. */
+  readonly #shared: Pick<OpenedRootParts, 'index' | 'problems' | 'accounts'>
   readonly #timers = new Timers()
   readonly #report: RootReport
   readonly #scans: ScanQueue
+  readonly #hold: RootHold
   readonly #upkeep: Upkeep
   readonly #answers: RequestAnswers
   #life: RootLife = BORN
@@ -59,21 +62,26 @@ export class Root {
 
   constructor(options: RootOptions, post: (message: FromRoot, transfer?: ArrayBuffer[]) => void) {
     this.#options = options
-    this.#accounts = new Accounts(chooseSystemCalls(options.systemCalls).calls.accounts)
     this.#post = post
     const { index, remark } = openRootIndex(options.stateDir, () => randomBytes(12).toString('base64url'), Date.now())
     this.#index = index
-    this.#problems = new PathProblems((problem) => this.#report.problem(problem))
-    const [timers, problems] = [this.#timers, this.#problems]
+    const accounts = new Accounts(chooseSystemCalls(options.systemCalls).calls.accounts)
+    const problems = new PathProblems((problem) => this.#report.problem(problem))
+    this.#shared = { index, problems, accounts }
+    const timers = this.#timers
     const backend = () => this.#opened?.watcher.backend ?? null
-    this.#report = new RootReport({ options, index, problems, timers, post, backend })
+    const parts = { options, index, timers, post, life: () => this.#life, opened: () => this.#opened }
+    const others = { scans: () => this.#scans, report: () => this.#report, released: () => this.#answers.release() }
+    this.#hold = new RootHold({ ...parts, ...others })
+    this.#report = new RootReport({ ...parts, problems, backend, hold: this.#hold })
     this.#upkeep = new Upkeep({ index, timers, post, packer: () => this.#opened?.packer ?? null })
     this.#scans = new ScanQueue({
       index,
       timers,
       problems,
       settings: options,
-      mode: () => scanModeOf(this.#life),
+      hold: this.#hold,
+      mode: () => scanModeOf(this.#life, this.#hold.isHeld),
       events: {
         advanced: (seenMs) => this.#report.advanced(seenMs),
         scanned: (tookMs) => this.#report.scanned(tookMs),
@@ -81,26 +89,19 @@ export class Root {
         stopped: (reason) => void this.#step({ type: 'stopped', reason }),
       },
     })
-    this.#answers = new RequestAnswers({
-      options,
-      index,
-      accounts: this.#accounts,
-      scans: this.#scans,
-      upkeep: this.#upkeep,
-      life: () => this.#life,
-      opened: () => this.#opened,
-    })
+    const [scans, hold, upkeep] = [this.#scans, this.#hold, this.#upkeep]
+    this.#answers = new RequestAnswers({ ...parts, accounts, scans, hold, upkeep })
     if (remark !== null) this.#report.log('warn', remark)
   }
 
   start(): void {
+    this.#hold.start()
     this.#report.advanced(Date.now())
     void this.#lookForDocroot()
     this.#upkeep.begin()
   }
 
   async handle(message: ToRoot): Promise<void> {
-    const { memory } = this.#index
     switch (message.type) {
       case 'release':
         this.#opened?.packer.release(message.plan)
@@ -110,18 +111,13 @@ export class Root {
         this.#upkeep.trimLater()
         return
       case 'watermark':
-        memory.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
-        return
       case 'remember':
-        memory.setNote(message.key, message.text)
-        return
       case 'forget':
-        memory.forgetReceiver(message.receiver)
-        return
+        return takeNote(this.#index.memory, message)
+      case 'shut':
+        return this.#hold.shut(message.sequence)
       case 'reconfigure':
-        this.#options.exclude = message.exclude
-        this.#options.watch = message.watch
-        this.#options.guard = message.guard
+        Object.assign(this.#options, settingsOf(message))
         this.#scans.configure(message)
         await this.#step({ type: 'displaced' })
         return await this.#lookForDocroot()
@@ -136,6 +132,7 @@ export class Root {
     this.#timers.close()
     this.#upkeep.close()
     await this.#step({ type: 'closed' })
+    this.#answers.release()
     closeRootIndex(this.#index)
     this.#post({ type: 'closed' })
   }
@@ -178,6 +175,7 @@ export class Root {
         if (wantsDocroot(this.#life, fault)) this.#opened = this.#openDocroot()
         await this.#step({ type: 'found', fault })
       } else await this.#checkBorders(this.#opened)
+      this.#hold.look()
     } catch (error) {
       if (error instanceof AssertionError) throw error
       const isIndexEmpty = livingEntries(this.#index) === 0
@@ -231,9 +229,7 @@ export class Root {
 
   #openDocroot(): IdentifiedRoot {
     const opened = openRoot(this.#options, {
-      index: this.#index,
-      problems: this.#problems,
-      accounts: this.#accounts,
+      ...this.#shared,
       scans: this.#scans,
       watching: {
         overflow: (reason) => {
@@ -302,6 +298,16 @@ function identityOf(path: string, { dev, ino }: { dev: number; ino: number }): R
 function replacementIn(index: EntryIndex, found: RootIdentity): string | null {
   const known = parseIdentity(index.memory.note(IDENTITY))
   return known === null || livingEntries(index) === 0 ? null : replacement(known, found)
+}
+
+function takeNote(memory: MemoryRows, message: Extract<ToRoot, { type: 'watermark' | 'remember' | 'forget' }>): void {
+  if (message.type === 'remember') memory.setNote(message.key, message.text)
+  else if (message.type === 'forget') memory.forgetReceiver(message.receiver)
+  else memory.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
+}
+
+function settingsOf({ exclude, watch, guard, hold }: Extract<ToRoot, { type: 'reconfigure' }>) {
+  return { exclude, watch, guard, hold }
 }
 
 function describe(error: unknown): string {

@@ -170,8 +170,8 @@ export class Agent {
         await feed.close()
         this.#log.info({ root: name }, 'root was taken out of service')
       } else if (JSON.stringify(was) !== JSON.stringify(is)) {
-        const { exclude, watch, guard } = is
-        feed.thread.tell({ type: 'reconfigure', exclude, watch, guard })
+        const { exclude, watch, guard, hold } = is
+        feed.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold })
       }
     }
     for (const root of roots) if (!this.#feeds.has(root.name)) await this.#addRoot(root)
@@ -211,9 +211,8 @@ function toldToCaller(): void {
   return
 }
 
-function rootOptions({ name, path, exclude, watch, guard }: RootConfig, config: AgentConfig): RootOptions {
-  const { stateDir, systemCalls } = config
-  return { name, path, exclude, watch, guard, stateDir: join(stateDir, 'roots', name), software: VERSION, systemCalls }
+function rootOptions({ name, ...settings }: RootConfig, { stateDir, systemCalls }: AgentConfig): RootOptions {
+  return { name, ...settings, stateDir: join(stateDir, 'roots', name), software: VERSION, systemCalls }
 }
 
 function makeStateDir(path: string): void {

@@ -16,6 +16,21 @@ const Name = Type.String({ minLength: 1, maxLength: 63, description: 'a name' })
 
 export const Health = Type.Object({ status: Type.String() }, closed)
 
+const Hold = Type.Object(
+  {
+    sequence: Type.Integer({ minimum: 0, description: 'nothing above it leaves the agent' }),
+    since: Time,
+    reason: Type.String(),
+    by: Type.String({ description: 'the name of the token; hold.while: files of that setting' }),
+    overdue: Type.Boolean(),
+    refused: OrNull(
+      Type.String({ description: 'why the root was not released when the files that held it were gone' }),
+    ),
+    waiting: Type.Object({ changes: Count, bytes: Count }, closed),
+  },
+  closed,
+)
+
 const Root = Type.Object(
   {
     name: Name,
@@ -32,6 +47,7 @@ const Root = Type.Object(
       description: 'the first 100',
     }),
     problemCount: Count,
+    hold: OrNull(Hold),
   },
   closed,
 )
@@ -137,7 +153,61 @@ const Summary = Type.Object({ ...Head, receivers: Type.Record(Type.String(), Typ
 export const ResyncList = Type.Object({ resyncs: Type.Array(Summary) }, closed)
 export const Accepted = Type.Object({ root: Name, state: Type.Literal('accepted') }, closed)
 
+const Seconds = (about: string, fallback: number) =>
+  Type.Integer({ minimum: 0, maximum: 604_800, description: `a whole number of seconds: ${about}`, default: fallback })
+export const HoldBody = Type.Object(
+  {
+    reason: Type.Optional(Type.String({ maxLength: 1_000, description: 'a text, for status and log', default: '' })),
+    forSeconds: Type.Optional(Seconds('the hold is overdue after that long', 900)),
+    waitSeconds: Type.Optional(Seconds('receivers have that long to get what was there before', 10)),
+  },
+  { ...closed, description: 'an object' },
+)
+export const Held = Type.Object(
+  {
+    root: Name,
+    sequence: Count,
+    since: Time,
+    behind: Type.Array(Name, { description: 'receivers that were live, and wait for the release with what they have' }),
+  },
+  closed,
+)
+export const ReleaseBody = Type.Object(
+  {
+    dryRun: Type.Optional(Type.Boolean({ description: 'true or false', default: false })),
+    acceptLosses: Type.Optional(Type.Boolean({ description: 'true or false', default: false })),
+    waitSeconds: Type.Optional(Seconds('receivers are waited for that long', 30)),
+  },
+  { ...closed, description: 'an object' },
+)
+export const Released = Type.Object(
+  {
+    root: Name,
+    released: Type.Boolean({ description: 'false: a dry run' }),
+    from: Count,
+    to: Count,
+    changes: Count,
+    bytes: Count,
+    loss: OrNull(Type.String({ description: 'what the guard objects to' })),
+    paths: Type.Array(Type.String(), { description: 'the first 1,000' }),
+    receivers: Type.Array(
+      Type.Object(
+        {
+          name: Name,
+          state: words('committed', 'behind', 'offline'),
+          seconds: OrNull(Type.Number({ minimum: 0, description: 'from the release to the commit' })),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+
 export type StatusAnswer = Static<typeof Status>
+export type RootHoldStatus = Static<typeof Hold>
+export type HeldAnswer = Static<typeof Held>
+export type ReleasedAnswer = Static<typeof Released>
 export type RootAnswer = Static<typeof Root>
 export type ReceiverStatus = Static<typeof Receiver>
 export type ResyncStatus = Static<typeof Resync>

@@ -1,7 +1,7 @@
 /**
  * What operators see and order: status, status events, metrics and resyncs of all feeds, behind the admin API.
  *
- * Reads the feeds and never changes them, except for a guard that an operator accepts.
+ * Reads the feeds and never changes them, except for a guard that an operator accepts, and for holds.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -13,6 +13,7 @@ import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
 import { findToken, grants } from './door/tokens.ts'
 import type { FeedEvents, RootFeed } from './feed/root-feed.ts'
+import { Holds, holdAnswer } from './holds.ts'
 import { AdminAccess } from './http/admin-secret.ts'
 import { AdminServer } from './http/admin-server.ts'
 import { EventLog } from './http/event-log.ts'
@@ -58,6 +59,10 @@ export class Operations {
       roots: () => this.#roots(),
       receivers: () => this.#receivers(),
       acceptGuard: (root) => this.#acceptGuard(root),
+      holds: new Holds({
+        feeds: parts.feeds,
+        receiversOf: (root) => tokens.receivers.filter((token) => grants(token, root)).map(({ name }) => name),
+      }),
       resyncs,
       events: this.#events,
       metrics: () => this.#metrics.page.answer(),
@@ -134,5 +139,6 @@ export class Operations {
 /** A root's status in the form of the API. */
 function rootAnswer(status: RootStatus): RootAnswer {
   const { name, epoch, sequence, state, reason, totals, watch, problems, problemCount } = status
-  return { name, epoch, sequence, state, reason, entries: totals, watch, problems, problemCount }
+  const hold = holdAnswer(status.hold)
+  return { name, epoch, sequence, state, reason, entries: totals, watch, problems, problemCount, hold }
 }

@@ -7,12 +7,13 @@
 
 import type { Logger } from '@rootferry/host/daemon'
 import { collectGarbage, errorMessage, Failure, Refusal, RestartedWorker, sqliteCode } from '@rootferry/host/machine'
-import type { FromRoot, RootOptions, RootRequests, RootStatus, ToRoot } from '../root-messages.ts'
+import type { FromRoot, RootGate, RootOptions, RootRequests, RootStatus, ToRoot } from '../root-messages.ts'
 import { ROOT_WORKER } from '../root-worker-url.ts'
 
 export interface RootThreadEvents {
   advanced(head: number, seenMs: number): void
   status(status: RootStatus): void
+  gate(gate: RootGate): void
   scanned(tookMs: number): void
   /** All sessions are void. */
   lost(why: string): void
@@ -87,6 +88,8 @@ export class RootThread {
         return this.#events.advanced(message.head, message.seenMs)
       case 'status':
         return this.#events.status(message.status)
+      case 'gate':
+        return this.#events.gate(message.gate)
       case 'scanned':
         return this.#events.scanned(message.tookMs)
       case 'log':

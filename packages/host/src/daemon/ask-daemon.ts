@@ -17,6 +17,8 @@ export interface DaemonRequest<Schema extends TSchema> {
   /** With a body the request is a POST; null: a POST without a body. */
   body?: object | null
   answer: Schema
+  /** For an answer that may take longer than most. */
+  patienceMs?: number
 }
 
 /** @throws Failure: 69 unreachable, 77 not permitted, 1 when the daemon refused, or its answer was not understood */
@@ -37,7 +39,14 @@ export function urlOf({ host, port }: ListenAddress): string {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
-async function send({ daemon, url, path, token, body }: DaemonRequest<TSchema>): Promise<Response> {
+async function send({
+  daemon,
+  url,
+  path,
+  token,
+  body,
+  patienceMs = PATIENCE_MS,
+}: DaemonRequest<TSchema>): Promise<Response> {
   const hasBody = body !== undefined && body !== null
   try {
     return await fetch(new URL(path, url), {
@@ -47,7 +56,7 @@ async function send({ daemon, url, path, token, body }: DaemonRequest<TSchema>):
         ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
       },
       body: hasBody ? JSON.stringify(body) : null,
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(patienceMs),
     })
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error

@@ -178,18 +178,16 @@ export class EntryIndex {
   /** Digests learnt while packing, kept only if the row is still the one that was packed. */
   learnDigests(learnt: readonly { path: string; content: number; digest: string }[]): void {
     this.#sql.transaction(() => {
-      for (const { path, content, digest } of learnt) {
+      for (const { path, content, digest } of learnt)
         this.#contents.setDigest(parentOf(path), baseName(path), content, digest)
-      }
     })
   }
 
   /** Chunks of versions that were sent, in the form that ChunkList reads. */
   learnChunks(learnt: readonly { path: string; content: number; chunks: Uint8Array }[]): void {
     this.#sql.transaction(() => {
-      for (const { path, content, chunks } of learnt) {
+      for (const { path, content, chunks } of learnt)
         this.#contents.setChunks(parentOf(path), baseName(path), content, chunks)
-      }
     })
   }
 
@@ -202,12 +200,9 @@ export class EntryIndex {
     return this.#contents.chunksUpTo(parentOf(path), baseName(path), from)
   }
 
-  /** Rows above `from` in order of sequence, at most `limit`. */
-  changesAfter(from: number, limit: number): (IndexedEntry | Tombstone)[] {
-    return this.#entries.after(from, this.#head, limit).map(({ directory, row }) => {
-      const path = childPath(directory, row.name)
-      return row.kind === TOMBSTONE ? { path, kind: 'absent', sequence: row.sequence } : toEntry(path, row)
-    })
+  /** Rows above `from`, and up to `to`, in order of sequence, at most `limit`. */
+  changesAfter(from: number, limit: number, to = this.#head): (IndexedEntry | Tombstone)[] {
+    return this.#entries.after(from, to, limit).map(toChange)
   }
 
   /**
@@ -257,6 +252,11 @@ export class EntryIndex {
     })
   }
 
+  /** How many rows are above `from`, and the bytes of the files among them. */
+  sumAfter(from: number): { changes: number; bytes: number } {
+    return this.#entries.sumAfter(from, this.#head)
+  }
+
   close(): void {
     this.#database.close()
   }
@@ -293,6 +293,11 @@ function count(totals: Totals, entry: Observation, sign: 1 | -1): void {
     totals.files += sign
     totals.bytes += sign * entry.size
   }
+}
+
+function toChange({ directory, row }: PlacedRow): IndexedEntry | Tombstone {
+  const path = childPath(directory, row.name)
+  return row.kind === TOMBSTONE ? { path, kind: 'absent', sequence: row.sequence } : toEntry(path, row)
 }
 
 function toPlacedEntry({ directory, row }: PlacedRow): IndexedEntry {

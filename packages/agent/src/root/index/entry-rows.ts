@@ -159,6 +159,16 @@ export class EntryRows {
     return this.#placed('WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?', from, head, limit)
   }
 
+  sumAfter(from: number, head: number): { changes: number; bytes: number } {
+    const row = this.#sql.one(
+      `SELECT count(*) AS changes, coalesce(sum(CASE kind WHEN 1 THEN size ELSE 0 END), 0) AS bytes
+       FROM entries WHERE sequence > ? AND sequence <= ?`,
+      from,
+      head,
+    )
+    return { changes: Number(row?.['changes'] ?? 0), bytes: Number(row?.['bytes'] ?? 0) }
+  }
+
   /** Files whose content dates from (from, to] and whose rows have moved on beyond `to`, in order of their content. */
   movedOn(from: number, to: number, head: number, limit: number): PlacedRow[] {
     return this.#placed(

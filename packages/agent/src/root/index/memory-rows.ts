@@ -29,6 +29,11 @@ export class MemoryRows {
     this.#sql.run('INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
   }
 
+  /** A note that also a loss of power does not take back. */
+  keepNote(name: string, value: string): void {
+    this.#sql.durably(() => this.setNote(name, value))
+  }
+
   beginTerm(term: string, head: number): void {
     this.#sql.run('INSERT INTO terms (term, start) VALUES (?, ?)', term, head)
     this.#sql.run('DELETE FROM terms WHERE id <= (SELECT max(id) FROM terms) - ?', BOUNDS.rememberedTerms)

@@ -44,6 +44,13 @@ export class Statements {
     }
   }
 
+  /** A write that is on the disk when this returns. */
+  durably(write: () => void): void {
+    this.#database.exec('PRAGMA synchronous = FULL')
+    write()
+    this.#database.exec('PRAGMA synchronous = NORMAL')
+  }
+
   #statement(sql: string): StatementSync {
     let statement = this.#prepared.get(sql)
     if (statement === undefined) {

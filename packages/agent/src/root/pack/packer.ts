@@ -79,10 +79,10 @@ export class Packer {
     this.#planner = new Planner({ index, large, unproven: this.#unproven, turn })
   }
 
-  /** Plans what a receiver that committed `from` misses next. Release the plan when it is no longer needed. */
-  async planChangeset(from: number): Promise<PlanSummary> {
+  /** Plans what a receiver that committed `from` misses next, up to `limit`. Release the plan when it is not needed. */
+  async planChangeset(from: number, limit?: number): Promise<PlanSummary> {
     this.flushLearnt()
-    return this.#keep(await this.#planner.planChangeset(from))
+    return this.#keep(await this.#planner.planChangeset(from, limit))
   }
 
   /** Plans the answer to a want. Release the plan when it is no longer needed. */

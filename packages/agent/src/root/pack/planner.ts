@@ -51,15 +51,15 @@ export class Planner {
     this.#parts = parts
   }
 
-  /** What a receiver that committed `from` misses next. */
-  planChangeset(from: number): Promise<ChangesetPlan> {
+  /** What a receiver that committed `from` misses next, up to `limit`. */
+  planChangeset(from: number, limit = Number.POSITIVE_INFINITY): Promise<ChangesetPlan> {
     const { index } = this.#parts
-    const head = index.head
-    const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges)
+    const head = Math.min(index.head, limit)
+    const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges, head)
     const kept = withinBytes(rows)
-    if (rows.length < LIMITS.changesetChanges && kept.length === rows.length)
-      return this.#plan(kept, { from, to: head, head, request: null })
-    const part = partWithContent(index, from, kept)
+    const isAll = rows.length < LIMITS.changesetChanges && kept.length === rows.length
+    if (isAll && head === index.head) return this.#plan(kept, { from, to: head, head, request: null })
+    const part = partWithContent(index, from, kept, isAll ? head : null)
     index.noteCut()
     return this.#plan(part.rows, { from, to: part.to, head, request: null })
   }
@@ -143,11 +143,17 @@ function withinBytes(rows: Planned[]): Planned[] {
 /**
  * A part of a replay, and its end: the rows up to there, and the files whose content dates from before its end although
  * their rows have moved on beyond it. Without those, a later part would say that their content stays, to a receiver
- * that never got it.
+ * that never got it. @param end where all of the rows together lead; null: to the last of them
  */
-function partWithContent(index: EntryIndex, from: number, rows: Planned[]): { rows: Planned[]; to: number } {
+function partWithContent(
+  index: EntryIndex,
+  from: number,
+  rows: Planned[],
+  end: number | null,
+): { rows: Planned[]; to: number } {
   for (let part = rows; ; part = part.slice(0, Math.ceil(part.length / 2))) {
-    const to = part.at(-1)?.sequence ?? from
+    const isAll = part.length === rows.length && end !== null
+    const to = isAll ? end : (part.at(-1)?.sequence ?? from)
     const moved = index.movedOn(from, to, LIMITS.changesetChanges)
     const all = [...part, ...moved]
     if (all.length <= LIMITS.changesetChanges && withinBytes(all).length === all.length) return { rows: all, to }

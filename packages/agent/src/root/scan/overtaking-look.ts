@@ -12,10 +12,12 @@ import type { ScannedRoot } from './scan-queue.ts'
 export async function overtakingLook(
   { overtaking, borders, directories }: ScannedRoot,
   hints: readonly Hint[],
+  hold: { look(): void },
   isCurrent: () => boolean,
 ): Promise<boolean> {
   const turn = new Turn(directories)
   const steps = overtaking.scan(hints, ({ removals }) => {
+    hold.look()
     if (borders.missing() !== null) return { decision: 'withhold' }
     return { decision: removals > 0 ? 'hold' : 'pass' }
   })

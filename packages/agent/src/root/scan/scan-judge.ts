@@ -1,4 +1,5 @@
 /** The judgement on a scan: missing filesystems, an operator's acceptance, and the guard, in this order. */
+import type { ScanMode } from '../root-life.ts'
 import type { Guard, Loss } from './guard.ts'
 import type { KnownBorders } from './known-borders.ts'
 import type { Judge, ScanVerdict } from './scanner.ts'
@@ -7,7 +8,9 @@ export interface ScanJudgeParts {
   guard: Guard
   borders: KnownBorders
   /** How scans run now: see root-life.ts. */
-  mode: () => 'none' | 'judged' | 'accepted' | 'halted'
+  mode: () => ScanMode
+  /** Looks whether a file holds the root. */
+  hold: { look(): void }
   /** Whether deletions of an earlier scan wait for another look. */
   isHolding: () => boolean
 }
@@ -17,21 +20,25 @@ export interface ScanJudgeParts {
  * @param living entries of the index before the scan
  */
 export function scanJudge(
-  { guard, borders, mode, isHolding }: ScanJudgeParts,
+  { guard, borders, mode, hold, isHolding }: ScanJudgeParts,
   isWhole: boolean,
   living: number,
 ): Judge {
   return (loss, isComplete) => {
+    hold.look()
     const now = performance.now()
     const isAccepted = isWhole && mode() === 'accepted'
     if (isAccepted) borders.accept()
     const missing = borders.missing()
     if (missing !== null) return isComplete ? { decision: 'halt', reason: missing } : { decision: 'withhold' }
-    const verdict: ScanVerdict = isAccepted ? { decision: 'pass' } : guard.judge(loss, living, now, isComplete)
+    // Nothing leaves a held root: its losses are judged together when it is released.
+    const isHeld = mode() === 'held'
+    const verdict: ScanVerdict =
+      isAccepted || isHeld ? { decision: 'pass' } : guard.judge(loss, living, now, isComplete)
     // The index of a halted root stays as it is until a scan of the whole tree passes.
     if (mode() === 'halted' && (verdict.decision === 'hold' || !isComplete)) return { decision: 'withhold' }
     if (verdict.decision !== 'pass' || !isComplete) return verdict
-    if (!isWhole && isHolding() && deletionsOf(loss) > 0) return { decision: 'hold' }
+    if (!isHeld && !isWhole && isHolding() && deletionsOf(loss) > 0) return { decision: 'hold' }
     guard.passed(loss, now)
     return verdict
   }

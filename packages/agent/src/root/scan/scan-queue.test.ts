@@ -50,6 +50,7 @@ class Bench implements AsyncDisposable {
       exclude: [],
       watch,
       guard,
+      hold: { while: [], show: false, overdueMinutes: 15 },
       software: 'test',
       systemCalls: 'auto' as const,
     }
@@ -63,6 +64,7 @@ class Bench implements AsyncDisposable {
       problems,
       settings: options,
       mode: () => 'judged',
+      hold: { hinted: () => undefined, look: () => undefined },
       events: {
         advanced: report('advanced'),
         scanned: () => {

@@ -20,6 +20,7 @@ import { BOUNDS } from '../../bounds.ts'
 import type { GuardLimits, WatchSettings } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Observation } from '../index/indexed-entry.ts'
+import type { ScanMode } from '../root-life.ts'
 import type { Timers } from '../timers.ts'
 import { Turn } from '../turn.ts'
 import type { Hint } from '../watch/watcher.ts'
@@ -63,8 +64,10 @@ export interface ScanQueueParts {
   timers: Timers
   problems: PathProblems
   settings: ScanSettings
+  /** Looks whether a file holds the root: when its path is hinted at, and before findings are recorded. */
+  hold: { hinted(path: string): void; look(): void }
   /** How scans run now: see root-life.ts. */
-  mode: () => 'none' | 'judged' | 'accepted' | 'halted'
+  mode: () => ScanMode
   events: ScanQueueEvents
 }
 
@@ -119,6 +122,11 @@ export class ScanQueue implements ScanRequests {
     this.#held.clear()
   }
 
+  /** The loss so far is accepted: the tree has the size that it should have. */
+  acceptLoss(): void {
+    this.#guard.accept()
+  }
+
   /** Resolves when no scan and no background reading is running. */
   async idle(): Promise<void> {
     await this.#contents.idle()
@@ -126,6 +134,7 @@ export class ScanQueue implements ScanRequests {
   }
 
   hint(hint: Hint): void {
+    this.#parts.hold.hinted(hint.path)
     this.#firstHintMs ??= Date.now()
     // Not the wall clock: a step back would make hints wait for as long.
     const now = performance.now()
@@ -215,7 +224,7 @@ export class ScanQueue implements ScanRequests {
   async #runScan(hints: readonly Hint[], seenMs: number): Promise<boolean> {
     const root = this.#root
     if (root === null) return true
-    const { index, mode, events } = this.#parts
+    const { index, mode, events, hold } = this.#parts
     const began = performance.now()
     const isOfAll = hints.some(isWhole)
     if (mode() === 'halted' && !isOfAll) {
@@ -227,7 +236,7 @@ export class ScanQueue implements ScanRequests {
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
     const { borders } = root
-    const judging = { guard: this.#guard, borders, mode, isHolding: () => !this.#held.isEmpty }
+    const judging = { guard: this.#guard, borders, mode, hold, isHolding: () => !this.#held.isEmpty }
     const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll, living))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
@@ -260,11 +269,11 @@ export class ScanQueue implements ScanRequests {
   async #overtake(hints: Hint[], seenMs: number): Promise<void> {
     const root = this.#root
     if (root === null) return
-    const { index } = this.#parts
+    const { index, hold } = this.#parts
     const living = livingEntries(index)
     const head = index.head
     const covered = this.#doubted.beginLook(hints)
-    const isRecorded = await overtakingLook(root, hints, () => this.#root === root)
+    const isRecorded = await overtakingLook(root, hints, hold, () => this.#root === root)
     this.#doubted.endLook(covered, isRecorded)
     if (this.#root !== root) return
     this.#lookAgain(root.overtaking)
@@ -320,6 +329,7 @@ export class ScanQueue implements ScanRequests {
   async #decideSuspect(root: ScannedRoot, path: string, observation: Observation, digest: string): Promise<void> {
     await this.#lanes.overtake(async () => {
       if (this.#root !== root || this.#parts.mode() === 'halted') return
+      this.#parts.hold.look()
       const head = this.#parts.index.head
       if (!root.overtaking.decideSuspect(path, observation, digest)) this.hint({ path, extent: 'entry' })
       this.#announce(head, Date.now())

@@ -6,16 +6,18 @@
  */
 
 import type { Logger } from '@rootferry/host/daemon'
-import { BufferGarbage, Refusal } from '@rootferry/host/machine'
+import { Refusal } from '@rootferry/host/machine'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
-import type { GuardAnswer, RootOptions, RootStatus } from '../../root-messages.ts'
+import type { GuardAnswer, RootGate, RootOptions, RootStatus } from '../../root-messages.ts'
 import type { ReceiverStatus } from '../api-schemas.ts'
 import { decodeKeptResyncs, encodeKeptResyncs, type KeptResync } from '../resync/kept-resyncs.ts'
 import type { ResyncJob } from '../resync/resync-job.ts'
 import { ResyncQueue } from '../resync/resync-queue.ts'
 import type { ResyncRoot } from '../resync/resyncs.ts'
 import { RootThread } from '../root-thread.ts'
+import { FeedHold } from './feed-hold.ts'
 import { Hub } from './hub.ts'
+import { SentBytes } from './sent-bytes.ts'
 import { Session, type SessionPeer } from './session.ts'
 import { Watermarks } from './watermarks.ts'
 
@@ -43,18 +45,19 @@ export class RootFeed implements ResyncRoot {
   readonly #hub: Hub
   readonly #sessions = new Map<string, Session>()
   readonly #watermarks: Watermarks
+  readonly holds: FeedHold
   readonly #resyncs: ResyncQueue
   #status: RootStatus | null = null
-  sentBytes = 0
-  readonly #garbage = new BufferGarbage()
+  readonly #sent = new SentBytes()
 
   constructor(options: RootOptions, log: Logger, events: FeedEvents) {
     this.name = options.name
     this.#log = log.child({ root: options.name })
     this.#events = events
     const threadEvents = {
-      advanced: (head: number, seenMs: number) => this.#advanced(head, seenMs),
+      advanced: (head: number, seenMs: number) => this.holds.advanced(head, seenMs),
       status: (status: RootStatus) => this.#statusChanged(status),
+      gate: (gate: RootGate) => this.holds.gated(gate),
       scanned: (tookMs: number) => this.#events.scanned(tookMs),
       lost: (why: string) => this.#closeSessions(new ProtocolError('root-unavailable', why)),
       down: (why: string) => {
@@ -68,6 +71,7 @@ export class RootFeed implements ResyncRoot {
       tell: (message) => this.thread.tell(message),
       connected: () => this.#sessions.keys(),
     })
+    this.holds = new FeedHold({ thread: this.thread, sessions: this.#sessions, watermarks: this.#watermarks })
     this.#resyncs = new ResyncQueue({
       lineOf: (receiver) => this.#sessions.get(receiver),
       changed: (job) => events.resync(job),
@@ -87,12 +91,17 @@ export class RootFeed implements ResyncRoot {
     return this.#status === null ? null : { ...this.#status, sequence: Math.max(this.#status.sequence, this.head) }
   }
 
+  /** How far receivers may be fed: below the index's head while the root is held. */
   get head(): number {
     return this.#watermarks.head
   }
 
   get sessions(): number {
     return this.#sessions.size
+  }
+
+  get sentBytes(): number {
+    return this.#sent.total
   }
 
   get packedBytes(): number {
@@ -113,10 +122,7 @@ export class RootFeed implements ResyncRoot {
         },
         resync: (report) => this.#resyncs.progress(receiver, report),
         committed: (sequence) => this.#committed(receiver, session, sequence),
-        sent: (bytes) => {
-          this.sentBytes += bytes
-          this.#garbage.passed(bytes)
-        },
+        sent: (bytes) => this.#sent.sent(bytes),
       },
     )
     this.#sessions.set(receiver, session)
@@ -128,6 +134,7 @@ export class RootFeed implements ResyncRoot {
       const lastError = code === 1000 || code === 1001 ? null : why
       this.#watermarks.disconnected(receiver, lastError)
       this.#events.receiver(receiver)
+      this.holds.receiverChanged()
       this.#log.info({ receiver, code, reason: reason.toString() }, 'receiver disconnected')
     })
     await session.run(hello, this.head)
@@ -203,11 +210,6 @@ export class RootFeed implements ResyncRoot {
     await this.thread.close()
   }
 
-  #advanced(head: number, seenMs: number): void {
-    this.#watermarks.headReached(head, seenMs)
-    for (const session of this.#sessions.values()) session.advanced(head)
-  }
-
   #statusChanged(status: RootStatus): void {
     this.#status = status
     this.#events.root(status)
@@ -229,6 +231,7 @@ export class RootFeed implements ResyncRoot {
     if (state.phase !== 'greeting') this.#watermarks.recovered(receiver)
     if (state.phase !== 'feeding' || this.#sessions.get(receiver) !== session) return
     this.#watermarks.confirmed(receiver, state, lastSeenAt)
+    this.holds.receiverChanged()
   }
 
   #closeSessions(error: ProtocolError): void {

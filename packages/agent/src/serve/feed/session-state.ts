@@ -110,6 +110,11 @@ export class SessionState {
     return this.phase === 'feeding' && head > this.cursor && this.unconfirmed.length < BOUNDS.unconfirmedChangesets
   }
 
+  /** Whether the receiver has caught up on this connection, and can commit. */
+  get keepsUp(): boolean {
+    return this.phase === 'feeding' && this.#hasCaughtUp && this.failing === null
+  }
+
   /** As of the last call of `statusAt`. */
   get hasCaughtUp(): boolean {
     return this.#hasCaughtUp

@@ -53,6 +53,7 @@ function newApi(): Promise<Http> {
         watch: { backend: null, degraded: null },
         problems: [{ path: 'a', code: 'unreadable', message: 'no' }],
         problemCount: 1,
+        hold: null,
       },
     ],
     receivers: () => [
@@ -71,6 +72,14 @@ function newApi(): Promise<Http> {
     acceptGuard: async (root) => {
       if (root !== 'shop') throw new HttpProblem('unknown-root', 'no')
       return 'not-halted'
+    },
+    holds: {
+      hold: async () => {
+        throw new HttpProblem('held', 'shop has been held by ops since noon: deploy.')
+      },
+      release: async () => {
+        throw new HttpProblem('not-held', 'shop is not held.')
+      },
     },
     resyncs: new Resyncs({
       roots: new Map([['shop', shop]]),
@@ -116,6 +125,18 @@ describe('a wrong request is answered by a problem document', () => {
     ['no such resync', { method: 'GET', url: '/v1/resyncs/x', headers: asAdmin }, 'unknown-resync'],
     ['cancelling no such resync', { method: 'DELETE', url: '/v1/resyncs/x', headers: asAdmin }, 'unknown-resync'],
     ['no such root', { method: 'POST', url: '/v1/roots/x/guard/accept', headers: asAdmin }, 'unknown-root'],
+    [
+      'a root that is held already',
+      { method: 'POST', url: '/v1/roots/shop/hold', headers: asAdmin },
+      'held',
+      /by ops since noon: deploy/,
+    ],
+    ['a root that is not held', { method: 'POST', url: '/v1/roots/shop/release', headers: asAdmin }, 'not-held'],
+    [
+      'a hold for ever',
+      { method: 'POST', url: '/v1/roots/shop/hold', headers: { ...asAdmin, ...json }, payload: '{"forSeconds": -1}' },
+      'invalid-request',
+    ],
     [
       'a root that is not halted',
       { method: 'POST', url: '/v1/roots/shop/guard/accept', headers: asAdmin },

@@ -12,6 +12,7 @@ import Fastify from 'fastify'
 import type { AdminParts } from './admin-parts.ts'
 import { refusalOf } from './admission.ts'
 import { fleetRoutes } from './fleet-routes.ts'
+import { holdRoutes } from './hold-routes.ts'
 import { checkRequest, type Http } from './http-types.ts'
 import { probeRoutes } from './probe-routes.ts'
 import { resyncRoutes } from './resync-routes.ts'
@@ -42,6 +43,7 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
   await http.register(async (routes: Http) => {
     probeRoutes(routes, parts)
     fleetRoutes(routes, parts)
+    holdRoutes(routes, parts)
     resyncRoutes(routes, parts)
     routes.get('/openapi.json', { schema: { hide: true } }, () => http.swagger())
   })
@@ -83,7 +85,8 @@ function description(version: string) {
     info: {
       title: 'Rootferry agent',
       version,
-      description: 'Status, full resyncs and events of a Rootferry agent. Errors are RFC 9457 problem documents.',
+      description:
+        'Status, holds, full resyncs and events of a Rootferry agent. Errors are RFC 9457 problem documents.',
     },
     components: {
       securitySchemes: {

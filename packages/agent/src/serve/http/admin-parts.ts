@@ -5,6 +5,7 @@ import type { Logger } from '@rootferry/host/daemon'
 import type { ReceiverStatus, RootAnswer } from '../api-schemas.ts'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { StoredToken } from '../door/tokens.ts'
+import type { Holds } from '../holds.ts'
 import type { Resyncs } from '../resync/resyncs.ts'
 import type { EventLog } from './event-log.ts'
 
@@ -20,6 +21,7 @@ export interface AdminParts {
   receivers(): ReceiverStatus[]
   /** @throws HttpProblem when there is no such root, or its directory is missing */
   acceptGuard(root: string): Promise<'accepted' | 'not-halted'>
+  holds: Pick<Holds, 'hold' | 'release'>
   resyncs: Pick<Resyncs, 'create' | 'list' | 'get' | 'cancel'>
   events: EventLog
   metrics(): Promise<{ contentType: string; text: string }>

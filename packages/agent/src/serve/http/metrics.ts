@@ -110,7 +110,21 @@ export class AgentMetrics {
   }
 
   #lookAtRoot(root: string, { status, sentBytes, packedBytes, sessions }: RootFeed): void {
-    const { sequence, entries, bytes, ready, halted, problems, degraded, overflows, ...line } = this.#ofRoots
+    const {
+      sequence,
+      entries,
+      bytes,
+      ready,
+      halted,
+      problems,
+      degraded,
+      overflows,
+      held,
+      heldSeconds,
+      overdue,
+      waiting,
+      ...line
+    } = this.#ofRoots
     line.sent.inc({ root }, sentBytes)
     line.packed.inc({ root }, packedBytes)
     line.sessions.set({ root }, sessions)
@@ -123,6 +137,11 @@ export class AgentMetrics {
     problems.set({ root }, status.problemCount)
     degraded.set({ root }, Number(status.watch.degraded !== null))
     overflows.inc({ root }, status.overflows)
+    const { hold } = status
+    held.set({ root }, Number(hold !== null))
+    heldSeconds.set({ root }, hold === null ? 0 : Math.max(0, Date.now() - hold.sinceMs) / 1000)
+    overdue.set({ root }, Number(hold?.overdue === true))
+    waiting.set({ root }, hold?.waiting.changes ?? 0)
   }
 
   #lookAtReceiver({ name: receiver, root, state, sequence, durableSequence, lag }: ReceiverStatus): void {
@@ -154,6 +173,10 @@ function rootGauges(registers: Registers) {
     bytes: gauge('root_bytes', 'Content of all files of the index'),
     ready: gauge('root_ready', '1 when the index is built and the root is served'),
     halted: gauge('root_halted', '1 when a guard has stopped the root'),
+    held: gauge('root_held', '1 while nothing is sent before a release'),
+    heldSeconds: gauge('root_held_seconds', 'Age of the present hold, 0 where there is none'),
+    overdue: gauge('root_hold_overdue', '1 when the present hold has lasted longer than it was to last'),
+    waiting: gauge('root_hold_changes', 'Changes that wait for the release'),
     problems: gauge('root_problems', 'Paths that cannot be synchronized'),
     degraded: gauge('watch_degraded', '1 when the root cannot be watched as a whole and is scanned often instead'),
     overflows: counter('watch_overflow_total', 'Times that hints may have been lost and the whole root was scanned'),

@@ -30,8 +30,9 @@ export class StatusEvents {
 
   /** The event leaves out the paths of problems; the status has them. */
   root({ problems: _, ...status }: RootAnswer): void {
-    const { name, epoch, state, reason, watch, problemCount } = status
-    if (changed(this.#roots, name, [epoch, state, reason, watch, problemCount])) this.#log.append('root', status)
+    const { name, epoch, state, reason, watch, problemCount, hold } = status
+    const held = hold === null ? null : [hold.since, hold.overdue, hold.refused]
+    if (changed(this.#roots, name, [epoch, state, reason, watch, problemCount, held])) this.#log.append('root', status)
   }
 
   changeset(root: string, { receiver, sequence, seconds }: Parameters<FeedEvents['committed']>[0]): void {

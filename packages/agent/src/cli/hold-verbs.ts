@@ -1,0 +1,161 @@
+/** The verbs that make a deploy one moment: hold, release, and deploy, which holds, runs a command and releases. */
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { count, size, type Terminal } from '@rootferry/host/daemon'
+import { EXIT, errorMessage, Failure, printable } from '@rootferry/host/machine'
+import { type Command, InvalidArgumentError } from 'commander'
+import { readAgentConfig } from '../config/agent-yaml.ts'
+import { Held, type HeldAnswer, Released, type ReleasedAnswer } from '../serve/api-schemas.ts'
+import { AdminClient } from './admin-client.ts'
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
+/** What an answer may take beyond the time that receivers are waited for: the whole root is scanned before it. */
+const SCAN_MS = 600_000
+const MOST_SHOWN = 20
+/** As shells: a command that cannot be run, and one that a signal ended. */
+const NOT_RUN = 127
+const BY_SIGNAL = 128
+
+interface HoldOptions {
+  config: string
+  reason: string
+  for: number
+  wait: number
+}
+
+interface ReleaseOptions {
+  config: string
+  dryRun: boolean
+  acceptLosses: boolean
+  wait: number
+  json: boolean
+}
+
+/** @param withConfig adds the option that names the configuration file */
+export function addHoldVerbs(
+  program: Command,
+  withConfig: (command: Command) => Command,
+  terminal: Terminal,
+  environmentToken: string | undefined,
+): void {
+  const client = (file: string) => new AdminClient(readAgentConfig(file), environmentToken)
+  const holding = (command: Command) =>
+    withConfig(command)
+      .option('--reason <text>', 'what for: status and log say it', '')
+      .option('--for <time>', 'after this long the hold is overdue, which status, log and a metric say', seconds, 900)
+      .option('--wait <time>', 'how long receivers have to get what was there before', seconds, 10)
+
+  holding(program.command('hold <root>').description('send nothing that changes from now on, until the release'))
+    .addHelpText('after', HOLD_HELP)
+    .action(async (root: string, options: HoldOptions) => {
+      const held = await hold(client(options.config), root, options)
+      terminal.say(heldText(held))
+      if (held.behind.length > 0) terminal.endWith(EXIT.degraded)
+    })
+
+  withConfig(program.command('release <root>').description('send everything that waits to all receivers'))
+    .option('--dry-run', 'show what waits, and release nothing', false)
+    .option('--accept-losses', 'release although the guard objects to what was deleted', false)
+    .option('--wait <time>', 'how long receivers are waited for', seconds, 30)
+    .option('--json', 'print the answer of POST /v1/roots/ROOT/release', false)
+    .addHelpText('after', '\nEnds with 3 when a receiver has not got everything in that time, or is offline.')
+    .action(async (root: string, options: ReleaseOptions) => {
+      const released = await release(client(options.config), root, options)
+      terminal.out(options.json ? `${JSON.stringify(released, null, 2)}\n` : releaseText(released))
+      if (!isComplete(released)) terminal.endWith(EXIT.degraded)
+    })
+
+  holding(
+    program.command('deploy <root> <command...>').description('hold, run a command, and release when it succeeds'),
+  )
+    .passThroughOptions()
+    .addHelpText('after', DEPLOY_HELP)
+    .action(async (root: string, given: string[], options: HoldOptions) => {
+      const words = given[0] === '--' ? given.slice(1) : given
+      const agent = client(options.config)
+      const reason = options.reason === '' ? words.join(' ').slice(0, 200) : options.reason
+      terminal.say(heldText(await hold(agent, root, { ...options, reason })))
+      const code = await run(words, terminal)
+      if (code !== 0) {
+        terminal.say(`the command ended with ${code}: ${printable(root)} stays held. ${whatNow(root)}\n`)
+        return terminal.endWith(code)
+      }
+      const released = await release(agent, root, { dryRun: false, acceptLosses: false, wait: 30 }).catch(
+        (error: unknown) => {
+          if (!(error instanceof Failure)) throw error
+          throw new Failure(error.exitCode, `${errorMessage(error)} ${whatNow(root)}`, { cause: error })
+        },
+      )
+      terminal.say(releaseText(released))
+      if (!isComplete(released)) terminal.endWith(EXIT.degraded)
+    })
+}
+
+const HOLD_HELP = `
+Begin the deploy when this command has ended. It ends with 3 when a receiver did not get in time what was there before:
+that receiver waits for the release. No hold ends by itself.`
+
+const DEPLOY_HELP = `
+Example:
+  rootferry-agent deploy shop -- ./deploy.sh --production
+
+Ends with the code of the command when that fails, and then the root stays held: release it when the tree is right.`
+
+function whatNow(root: string): string {
+  return `Put the tree right, look with: release --dry-run ${printable(root)}, and then: release ${printable(root)}`
+}
+
+function hold(client: AdminClient, root: string, { reason, for: forSeconds, wait }: Omit<HoldOptions, 'config'>) {
+  const body = { reason, forSeconds, waitSeconds: wait }
+  return client.post(`/v1/roots/${encodeURIComponent(root)}/hold`, body, Held, wait * 1000 + SCAN_MS)
+}
+
+function release(
+  client: AdminClient,
+  root: string,
+  { dryRun, acceptLosses, wait }: Pick<ReleaseOptions, 'dryRun' | 'acceptLosses' | 'wait'>,
+) {
+  const body = { dryRun, acceptLosses, waitSeconds: wait }
+  return client.post(`/v1/roots/${encodeURIComponent(root)}/release`, body, Released, wait * 1000 + SCAN_MS)
+}
+
+/** Runs a command in this terminal. @returns its exit code, as a shell has it */
+async function run([command = '', ...words]: string[], terminal: Terminal): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const child = spawn(command, words, { stdio: 'inherit' })
+  // The terminal sends INT to both.
+  void terminal.stopSignal((signal) => signal === 'SIGTERM' && child.kill('SIGTERM'))
+  child.on('error', () => resolve(NOT_RUN))
+  child.on('exit', (code, signal) => resolve(code ?? BY_SIGNAL + (signal === null ? 0 : constants.signals[signal])))
+  return promise
+}
+
+function isComplete({ receivers }: ReleasedAnswer): boolean {
+  return receivers.every(({ state }) => state === 'committed')
+}
+
+function heldText({ root, sequence, behind }: HeldAnswer): string {
+  const late = behind.length === 0 ? '' : `; behind, and waiting for the release: ${behind.join(', ')}`
+  return `${root} is held at ${sequence}${late}\n`
+}
+
+function releaseText({ root, released, changes, bytes, loss, paths, receivers }: ReleasedAnswer): string {
+  const what = `${count(changes)} changes, ${size(bytes)}`
+  if (!released) {
+    const more = paths.length < changes || paths.length > MOST_SHOWN ? [`and more: --json lists up to 1,000`] : []
+    const verdict = loss === null ? 'the guard lets it pass' : `the guard objects: ${loss}`
+    return `${[`${root} would release ${what}; ${verdict}`, ...paths.slice(0, MOST_SHOWN).map((path) => `  ${printable(path)}`), ...more].join('\n')}\n`
+  }
+  const rows = receivers.map(
+    ({ name, state, seconds: took }) => `  ${name}: ${state}${took === null ? '' : ` after ${took} s`}`,
+  )
+  return `${[`${root} is released: ${what}`, ...rows].join('\n')}\n`
+}
+
+/** 90, 90s, 15m, 2h or 1d. */
+function seconds(text: string): number {
+  const [, number, unit = 's'] = /^(\d{1,6})([smhd])?$/.exec(text) ?? []
+  const value = Number(number) * (UNITS[unit] ?? 1)
+  if (!Number.isNaN(value) && value <= 604_800) return value
+  throw new InvalidArgumentError('A time of at most 7 days is expected, as 90s, 15m, 2h or 1d.')
+}

@@ -1,0 +1,205 @@
+/**
+ * Whether a root is held, and what may leave it meanwhile.
+ *
+ *   open ──an operator holds, or a file of `hold.while` shows itself with `show`──▶ closing ──shut()──▶ shut
+ *     ├────a file of `hold.while` appears, without `show`───────────────────────────────────────────────▶ │
+ *     ◀──────────────────────────── end(), called when a release has been judged ─────────────────────────┘
+ *
+ * While closing, receivers are brought to the hold's sequence; when shut, nothing of the present tree leaves the root,
+ * because the bytes of that sequence may be gone from the disk. Scans continue, and what they find is above it.
+ * INVARIANT: whoever records or packs calls `look` before it. So what is changed after a file of `hold.while` appeared
+ * is above the hold's sequence, however late its hint comes. A hold is on the disk before it is told to anybody.
+ */
+import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
+import { errorCode } from '@rootferry/host/machine'
+import { parentPath } from '@rootferry/protocol'
+import type { HoldSettings, HoldStatus, RootGate, RootRequest } from '../../root-messages.ts'
+import type { EntryIndex } from '../index/entry-index.ts'
+import { decodeKeptHold, encodeKeptHold, type Hold } from './kept-hold.ts'
+
+/** The name of the index's note. */
+const NOTE = 'hold'
+/** For how long receivers that are slow may delay that a shown file holds the root. */
+const SHOWN_WAIT_MS = 5_000
+const ABSENT: ReadonlySet<string | null> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
+
+export interface HoldingParts {
+  index: EntryIndex
+  options: { path: string; hold: HoldSettings }
+  /** Whether the docroot is open, and the index describes it or is about to. */
+  isOpen(): boolean
+  /** Living entries of the index. */
+  living(): number
+  /** Records a file that appeared, alone and at once. */
+  recordShown(path: string): void
+  /** Records anew, as the last change, that a file is gone. */
+  recordGone(path: string): void
+  /** The gate has changed. */
+  gated(gate: RootGate): void
+  began(hold: Hold): void
+  /** The files that held the root are gone. */
+  filesGone(): void
+}
+
+export interface HoldOrder {
+  reason: string
+  by: string
+  forMs: number
+  waitMs: number
+}
+
+export class Holding {
+  readonly #parts: HoldingParts
+  #hold: Hold | null
+  readonly #passed: Set<string>
+  #isShut = true
+  /** Why the root was not released when its files were gone; null: no reason is known. */
+  refused: string | null = null
+  #waiting = { head: -1, changes: 0, bytes: 0 }
+
+  constructor(parts: HoldingParts) {
+    this.#parts = parts
+    const { index } = parts
+    const { hold, passed } = decodeKeptHold(index.memory.note(NOTE))
+    this.#hold = hold
+    this.#passed = new Set(passed)
+    // In a new epoch receivers compare, and do that when the root is released.
+    if (hold !== null && hold.epoch !== index.epoch) this.#keep({ ...hold, epoch: index.epoch, sequence: index.head })
+  }
+
+  get hold(): Readonly<Hold> | null {
+    return this.#hold
+  }
+
+  /** How far receivers may be brought. */
+  get reach(): number {
+    const { head } = this.#parts.index
+    return this.#hold === null ? head : Math.min(head, this.#hold.sequence)
+  }
+
+  get gate(): RootGate {
+    return { limit: this.#hold?.sequence ?? null, waitMs: null }
+  }
+
+  statusAt(nowMs: number): HoldStatus | null {
+    if (this.#hold === null) return null
+    const { sequence, sinceMs, untilMs, reason, by } = this.#hold
+    const { index } = this.#parts
+    if (this.#waiting.head !== index.head) this.#waiting = { head: index.head, ...index.sumAfter(sequence) }
+    const { changes, bytes } = this.#waiting
+    const overdue = nowMs >= untilMs
+    return { sequence, sinceMs, reason, by, overdue, refused: this.refused, waiting: { changes, bytes } }
+  }
+
+  /** Whether a request waits for the release. */
+  blocks(request: RootRequest): boolean {
+    if (this.#hold === null) return false
+    if (this.#isShut) return true
+    if (request.type === 'plan') return request.from >= this.reach
+    return request.type !== 'pack'
+  }
+
+  /** An operator holds the root, which is not held. @returns the sequence */
+  begin({ reason, by, forMs, waitMs }: HoldOrder): number {
+    return this.#begin({ reason, by, forMs, isByFile: false }, waitMs)
+  }
+
+  /** Receivers were given their time to reach the sequence. */
+  shut(sequence: number): void {
+    if (this.#hold?.sequence === sequence) this.#isShut = true
+  }
+
+  /** Looks at the files of `hold.while`. Cheap: called before everything that is recorded or packed. */
+  look(): void {
+    const { options, isOpen, filesGone } = this.#parts
+    const files = options.hold.while
+    if (files.length === 0 && this.#hold?.isByFile !== true) return
+    if (!isOpen()) return
+    const present = this.#present(this.#hold !== null)
+    this.#forgetPassed(present)
+    if (this.#hold === null) {
+      const holding = present.filter((path) => !this.#passed.has(path))
+      if (holding.length > 0) this.#beginByFiles(holding)
+    } else if (this.#hold.isByFile && present.length === 0) filesGone()
+  }
+
+  /** Whether the root could be released by itself. */
+  areFilesGone(): boolean {
+    return this.#hold?.isByFile === true && this.#present(true).length === 0
+  }
+
+  /** Whether a hint of this path may be news about a file of `hold.while`. */
+  concerns(path: string): boolean {
+    return this.#parts.options.hold.while.some((file) => file === path || parentPath(file) === path)
+  }
+
+  /**
+   * The root is released. Files that are still there are passed: they hold the root again when they have been away.
+   * With `show`, the end of such a file is the last change.
+   */
+  end(): void {
+    const { options, recordGone, gated } = this.#parts
+    const hold = this.#hold
+    if (hold === null) return
+    const { show, while: files } = options.hold
+    for (const path of this.#present(false)) this.#passed.add(path)
+    if (hold.isByFile && show) for (const path of files) recordGone(path)
+    this.refused = null
+    this.#keep(null)
+    gated(this.gate)
+  }
+
+  /** The files of `hold.while` that are there. @param otherwise what counts when it cannot be told */
+  #present(otherwise: boolean): string[] {
+    const { path: root, hold } = this.#parts.options
+    return hold.while.filter((path) => isThere(join(root, path), otherwise))
+  }
+
+  #beginByFiles(files: readonly string[]): void {
+    const { options, recordShown } = this.#parts
+    const { show, overdueMinutes } = options.hold
+    if (show) for (const path of files) recordShown(path)
+    const reason = `${files.map((path) => `/${path}`).join(', ')} is there`
+    this.#begin(
+      { reason, by: 'hold.while', forMs: overdueMinutes * 60_000, isByFile: true },
+      show ? SHOWN_WAIT_MS : null,
+    )
+  }
+
+  #begin(order: Pick<Hold, 'reason' | 'by' | 'isByFile'> & { forMs: number }, waitMs: number | null): number {
+    const { index, living, gated, began } = this.#parts
+    const { reason, by, isByFile, forMs } = order
+    const { head: sequence, epoch } = index
+    const sinceMs = Date.now()
+    const hold = { sequence, epoch, living: living(), sinceMs, untilMs: sinceMs + forMs, reason, by, isByFile }
+    this.#keep(hold)
+    this.#isShut = waitMs === null
+    gated({ limit: sequence, waitMs })
+    began(hold)
+    return sequence
+  }
+
+  #forgetPassed(present: readonly string[]): void {
+    const gone = [...this.#passed].filter((path) => !present.includes(path))
+    if (gone.length === 0) return
+    for (const path of gone) this.#passed.delete(path)
+    this.#keep(this.#hold)
+  }
+
+  #keep(hold: Hold | null): void {
+    this.#hold = hold
+    this.#waiting.head = -1
+    this.#parts.index.memory.keepNote(NOTE, encodeKeptHold({ hold, passed: [...this.#passed] }))
+  }
+}
+
+/** @param otherwise the answer when it cannot be told */
+function isThere(path: string, otherwise: boolean): boolean {
+  try {
+    lstatSync(path)
+    return true
+  } catch (error) {
+    return ABSENT.has(errorCode(error)) ? false : otherwise
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Holding and releasing, as a root's thread uses them: orders of operators, the files of `hold.while`, the log, and the
+ * time at which a hold turns overdue. Publishes nothing by a timer: half a deploy must not go out by itself.
+ */
+import { Refusal } from '@rootferry/host/machine'
+import { parentPath } from '@rootferry/protocol'
+import type { FromRoot, HoldAnswer, HoldStatus, ReleaseAnswer, RootOptions, RootRequest } from '../../root-messages.ts'
+import type { EntryIndex } from '../index/entry-index.ts'
+import type { OpenedRoot } from '../opened-root.ts'
+import { isOpen, type RootLife, statusOf } from '../root-life.ts'
+import type { RootReport } from '../root-report.ts'
+import { lookAt } from '../scan/observe.ts'
+import { livingEntries, type ScanQueue, WHOLE_TREE } from '../scan/scan-queue.ts'
+import type { Timers } from '../timers.ts'
+import { Holding } from './holding.ts'
+import type { Hold } from './kept-hold.ts'
+import { Releases } from './release.ts'
+
+/** Timers may fire a little early. */
+const OVERDUE_LATE_MS = 5
+
+const A_FILE = { kind: 'file', mode: 0, uid: 0, gid: 0, size: 0, mtime: 0, ctime: 0, inode: 0, target: null } as const
+
+export interface RootHoldParts {
+  options: RootOptions
+  index: EntryIndex
+  timers: Timers
+  post: (message: FromRoot) => void
+  life: () => RootLife
+  opened: () => OpenedRoot | null
+  scans: () => ScanQueue
+  report: () => RootReport
+  /** Waiting requests continue. */
+  released(): void
+}
+
+export class RootHold {
+  readonly #parts: RootHoldParts
+  readonly #holding: Holding
+  readonly #releases: Releases
+
+  constructor(parts: RootHoldParts) {
+    this.#parts = parts
+    const { options, index, post } = parts
+    const living = () => livingEntries(index)
+    this.#holding = new Holding({
+      index,
+      options,
+      isOpen: () => isOpen(parts.life()) && parts.life().at !== 'halted',
+      living,
+      recordShown: (path) => this.#recordShown(path),
+      recordGone: (path) => this.#recordGone(path),
+      gated: (gate) => post({ type: 'gate', gate }),
+      began: (hold) => this.#began(hold),
+      filesGone: () => this.#releases.releaseByItself(),
+    })
+    this.#releases = new Releases({
+      index,
+      holding: this.#holding,
+      options,
+      life: parts.life,
+      living,
+      scanWhole: () => parts.scans().rescan([WHOLE_TREE]),
+      released: () => this.#released(),
+      log: (level, message, details) => parts.report().log(level, message, details),
+    })
+  }
+
+  /** Tells the gate, before anything else is told. */
+  start(): void {
+    const { post, report } = this.#parts
+    const { gate, hold } = this.#holding
+    post({ type: 'gate', gate })
+    if (hold === null) return
+    report().log('warn', 'root is still held: nothing is sent before its release', { reason: hold.reason, by: hold.by })
+    this.#awaitOverdue(hold)
+  }
+
+  get isHeld(): boolean {
+    return this.#holding.hold !== null
+  }
+
+  /** How far receivers may be brought. */
+  get reach(): number {
+    return this.#holding.reach
+  }
+
+  status(): HoldStatus | null {
+    return this.#holding.statusAt(Date.now())
+  }
+
+  blocks(request: RootRequest): boolean {
+    return this.#holding.blocks(request)
+  }
+
+  shut(sequence: number): void {
+    this.#holding.shut(sequence)
+  }
+
+  look(): void {
+    this.#holding.look()
+  }
+
+  hinted(path: string): void {
+    if (this.#holding.concerns(path)) this.#holding.look()
+  }
+
+  /** @throws Refusal when the root is not ready */
+  async hold(order: { reason: string; by: string; forMs: number; waitMs: number }): Promise<HoldAnswer> {
+    const { scans, life } = this.#parts
+    // The barrier: whatever was on the disk when the hold was asked for is part of what receivers get.
+    if (!this.isHeld) await scans().rescan([WHOLE_TREE])
+    const before = this.status()
+    if (before !== null) return { outcome: 'was-held', hold: before }
+    const { state, reason } = statusOf(life())
+    if (state !== 'ready') throw new Refusal(reason ?? `the root is ${state}`)
+    this.#holding.begin(order)
+    const hold = this.status()
+    if (hold === null) throw new Refusal('the root was released meanwhile')
+    return { outcome: 'held', hold }
+  }
+
+  release(order: { dryRun: boolean; acceptLosses: boolean; by: string }): Promise<ReleaseAnswer> {
+    return this.#releases.release(order)
+  }
+
+  #began(hold: Hold): void {
+    const { report } = this.#parts
+    const { sequence, reason, by } = hold
+    report().log('warn', 'root is held: nothing is sent before its release', { sequence, reason, by })
+    report().statusNow()
+    this.#awaitOverdue(hold)
+  }
+
+  #awaitOverdue({ untilMs, reason, by }: Readonly<Hold>): void {
+    const { timers, report } = this.#parts
+    timers.after('overdue', untilMs - Date.now() + OVERDUE_LATE_MS, () => {
+      if (this.status()?.overdue !== true) return
+      report().log('error', 'hold is overdue: nothing is sent before the root is released', { reason, by })
+      report().statusNow()
+    })
+  }
+
+  #released(): void {
+    const { report, scans, released } = this.#parts
+    scans().acceptLoss()
+    report().advanced(Date.now())
+    report().statusNow()
+    released()
+  }
+
+  #recordGone(path: string): void {
+    const { index } = this.#parts
+    if (index.get(path) !== null) return
+    // As if it had been back for a moment: of its content nothing is known.
+    index.record([
+      { path, observation: A_FILE, digest: null, sameBytes: false },
+      { path, observation: null },
+    ])
+  }
+
+  #recordShown(path: string): void {
+    const { opened, index, report } = this.#parts
+    const root = opened()
+    if (root === null || index.get(path) !== null || index.get(parentPath(path))?.kind !== 'directory') return
+    const look = lookAt(root.directories, path, Date.now())
+    if (look.found !== 'entry' || look.observation.kind !== 'file') return
+    index.record([{ path, observation: look.observation, digest: null, sameBytes: false }])
+    report().advanced(Date.now())
+  }
+}

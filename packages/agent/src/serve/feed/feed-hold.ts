@@ -1,0 +1,94 @@
+/**
+ * Holding a root, as its feed does: gives the order to the root's thread, and lets sessions reach what the gate lets
+ * pass. Says which receivers have got there.
+ */
+import type { HoldAnswer, ReleaseAnswer, RootGate, RootRequests } from '../../root-messages.ts'
+import type { RootThread } from '../root-thread.ts'
+import { Arrivals } from './arrivals.ts'
+import { Gate, type Reach } from './gate.ts'
+import type { Session } from './session.ts'
+import type { Watermarks } from './watermarks.ts'
+
+export interface FeedHoldParts {
+  thread: Pick<RootThread, 'ask' | 'tell'>
+  sessions: ReadonlyMap<string, Session>
+  watermarks: Pick<Watermarks, 'headReached'>
+}
+
+export class FeedHold {
+  readonly #parts: FeedHoldParts
+  readonly #gate = new Gate()
+  readonly #arrivals = new Arrivals()
+
+  constructor(parts: FeedHoldParts) {
+    this.#parts = parts
+  }
+
+  /** Nothing above the present state leaves the root. Resolves when receivers had their time to reach that. */
+  async hold(order: RootRequests['hold']['takes']): Promise<{ answer: HoldAnswer; behind: string[] }> {
+    const answer = await this.#parts.thread.ask('hold', order)
+    if (answer.outcome === 'was-held') return { answer, behind: [] }
+    return { answer, behind: await this.#shut(answer.hold.sequence, order.waitMs) }
+  }
+
+  release(order: RootRequests['end-hold']['takes']): Promise<ReleaseAnswer> {
+    return this.#parts.thread.ask('end-hold', order)
+  }
+
+  /** Resolves when all of these receivers are at `sequence` or away, or time is over. @param reached is told of each */
+  async awaitAll(
+    receivers: readonly string[],
+    sequence: number,
+    mostMs: number,
+    reached: (receiver: string) => void = () => undefined,
+  ): Promise<void> {
+    const missing = new Set(receivers)
+    const isOver = () => {
+      for (const receiver of missing) {
+        if (!this.isAt(receiver, sequence)) continue
+        missing.delete(receiver)
+        reached(receiver)
+      }
+      return [...missing].every((receiver) => !this.isConnected(receiver))
+    }
+    await this.#arrivals.wait(isOver, mostMs)
+  }
+
+  isConnected(receiver: string): boolean {
+    return this.#parts.sessions.has(receiver)
+  }
+
+  isAt(receiver: string, sequence: number): boolean {
+    return (this.#parts.sessions.get(receiver)?.committed ?? -1) >= sequence
+  }
+
+  /** A receiver has committed, or its connection has come or gone. */
+  receiverChanged(): void {
+    this.#arrivals.changed()
+  }
+
+  /** The index is at `head`. */
+  advanced(head: number, seenMs: number): void {
+    this.#reach(this.#gate.advanced(head, seenMs))
+  }
+
+  gated({ limit, waitMs }: RootGate): void {
+    this.#reach(this.#gate.limited(limit, Date.now()))
+    if (limit !== null && waitMs !== null) void this.#shut(limit, waitMs)
+  }
+
+  #reach(reach: Reach | null): void {
+    if (reach === null) return
+    this.#parts.watermarks.headReached(reach.head, reach.seenMs)
+    for (const session of this.#parts.sessions.values()) session.advanced(reach.head)
+  }
+
+  /** Receivers that keep up may still reach the sequence of a hold. @returns those that did not */
+  async #shut(sequence: number, waitMs: number): Promise<string[]> {
+    const { sessions, thread } = this.#parts
+    const live = [...sessions.values()].filter(({ state }) => state.keepsUp).map(({ receiver }) => receiver)
+    await this.awaitAll(live, sequence, waitMs)
+    thread.tell({ type: 'shut', sequence })
+    return live.filter((receiver) => !this.isAt(receiver, sequence))
+  }
+}

@@ -1,0 +1,81 @@
+/** Holds and releases of any root, as operators order them, with the answer for each receiver. */
+import { HttpProblem } from '@rootferry/host/daemon'
+import { Refusal } from '@rootferry/host/machine'
+import type { HoldStatus, RootRequests } from '../root-messages.ts'
+import type { HeldAnswer, ReleasedAnswer, RootHoldStatus } from './api-schemas.ts'
+import type { RootFeed } from './feed/root-feed.ts'
+
+export interface HoldsParts {
+  feeds: ReadonlyMap<string, RootFeed>
+  /** Names of the receivers that may receive a root. */
+  receiversOf(root: string): string[]
+}
+
+export class Holds {
+  readonly #parts: HoldsParts
+
+  constructor(parts: HoldsParts) {
+    this.#parts = parts
+  }
+
+  /** @throws HttpProblem when there is no such root, or it is held already, or not ready */
+  async hold(root: string, order: RootRequests['hold']['takes']): Promise<HeldAnswer> {
+    const { answer, behind } = await orUnavailable(this.#feed(root).holds.hold(order))
+    const { reason, by, sinceMs, sequence } = answer.hold
+    if (answer.outcome === 'held') return { root, sequence, since: timeOf(sinceMs), behind }
+    const why = reason === '' ? '' : `: ${reason}`
+    throw new HttpProblem('held', `${root} has been held by ${by} since ${timeOf(sinceMs)}${why}.`)
+  }
+
+  /** @throws HttpProblem when there is no such root, or it is not held, or not ready, or the guard refuses */
+  async release(root: string, order: RootRequests['end-hold']['takes'], waitMs: number): Promise<ReleasedAnswer> {
+    const feed = this.#feed(root)
+    const answer = await orUnavailable(feed.holds.release(order))
+    if (answer.outcome === 'not-held') throw new HttpProblem('not-held', `${root} is not held.`)
+    if (answer.outcome === 'guard')
+      throw new HttpProblem('guard', `${root} stays held: ${answer.reason}. Accept the losses, or put the tree right.`)
+    const { outcome, ...report } = answer
+    if (outcome === 'dry-run') return { root, released: false, ...report, receivers: [] }
+    return { root, released: true, ...report, receivers: await this.#arrivals(feed, answer.to, waitMs) }
+  }
+
+  async #arrivals(feed: RootFeed, sequence: number, waitMs: number): Promise<ReleasedAnswer['receivers']> {
+    const begunMs = performance.now()
+    const names = this.#parts.receiversOf(feed.name)
+    const seconds = new Map<string, number>()
+    await feed.holds.awaitAll(names, sequence, waitMs, (name) => {
+      seconds.set(name, Math.round(performance.now() - begunMs) / 1000)
+    })
+    return names.map((name) => {
+      const took = seconds.get(name)
+      if (took !== undefined) return { name, state: 'committed' as const, seconds: took }
+      return { name, state: feed.holds.isConnected(name) ? ('behind' as const) : ('offline' as const), seconds: null }
+    })
+  }
+
+  #feed(root: string): RootFeed {
+    const feed = this.#parts.feeds.get(root)
+    if (feed === undefined) throw new HttpProblem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
+    return feed
+  }
+}
+
+/** A hold in the form of the API. */
+export function holdAnswer(hold: HoldStatus | null): RootHoldStatus | null {
+  if (hold === null) return null
+  const { sinceMs, ...others } = hold
+  return { ...others, since: timeOf(sinceMs) }
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+async function orUnavailable<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof Refusal) throw new HttpProblem('root-unavailable', `${error.message}.`)
+    throw error
+  }
+}

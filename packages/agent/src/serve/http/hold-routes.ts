@@ -1,0 +1,66 @@
+/** Holding a root, and releasing it: a deploy as one moment. */
+import Type from 'typebox'
+import { Held, HoldBody, ReleaseBody, Released } from '../api-schemas.ts'
+import type { AdminParts } from './admin-parts.ts'
+import { authorized } from './authorization.ts'
+import type { Http } from './http-types.ts'
+import { refusals, secured } from './route-options.ts'
+
+const ByRoot = Type.Object({ root: Type.String() })
+const BODY_FAULTS = ['malformed-request', 'body-too-large', 'unsupported-media-type', 'invalid-request'] as const
+const DEFAULT_FOR_SECONDS = 900
+const DEFAULT_HOLD_WAIT_SECONDS = 10
+const DEFAULT_RELEASE_WAIT_SECONDS = 30
+
+export function holdRoutes(http: Http, parts: AdminParts): void {
+  http.post(
+    '/v1/roots/:root/hold',
+    {
+      ...secured(parts, {
+        operationId: 'holdRoot',
+        summary: 'Nothing that changes from now on leaves the root before its release',
+        description: 'Answers when receivers have what was there before: only then may the deploy begin.',
+        params: ByRoot,
+        body: HoldBody,
+        response: { 201: Held, ...refusals(...BODY_FAULTS, 'unknown-root', 'held', 'root-unavailable') },
+      }),
+      // Everything in the body is optional, and so is the body.
+      preValidation: async (request) => {
+        request.body ??= {}
+      },
+    },
+    async (request, reply) => {
+      const { root } = request.params
+      const by = authorized(request, parts.authenticate).name
+      const { reason = '', forSeconds = DEFAULT_FOR_SECONDS, waitSeconds = DEFAULT_HOLD_WAIT_SECONDS } = request.body
+      const order = { reason, by, forMs: forSeconds * 1000, waitMs: waitSeconds * 1000 }
+      return reply.code(201).send(await parts.holds.hold(root, order))
+    },
+  )
+  http.post(
+    '/v1/roots/:root/release',
+    {
+      ...secured(parts, {
+        operationId: 'releaseRoot',
+        summary: 'Ends a hold: everything that waits goes to all receivers',
+        description:
+          'Refused with `guard` when more was lost since the hold began than the guard lets pass, unless losses are accepted.',
+        params: ByRoot,
+        body: ReleaseBody,
+        response: {
+          200: Released,
+          ...refusals(...BODY_FAULTS, 'unknown-root', 'not-held', 'guard', 'root-unavailable'),
+        },
+      }),
+      preValidation: async (request) => {
+        request.body ??= {}
+      },
+    },
+    async (request) => {
+      const { root } = request.params
+      const by = authorized(request, parts.authenticate).name
+      const { dryRun = false, acceptLosses = false, waitSeconds = DEFAULT_RELEASE_WAIT_SECONDS } = request.body
+      return parts.holds.release(root, { dryRun, acceptLosses, by }, waitSeconds * 1000)
+    },
+  )
+}

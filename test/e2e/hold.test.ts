@@ -1,0 +1,112 @@
+/**
+ * Hold, release and deploy as operators use them, with real daemons; and a root that its maintenance file holds. The
+ * cases of holding itself are in `test/scenes/hold.test.ts`.
+ */
+import assert from 'node:assert/strict'
+
+import { execFile, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { AGENT } from '../../build/programs.ts'
+import { Daemons } from '../support/daemons.ts'
+import { Site } from '../support/site.ts'
+import { until } from '../support/until.ts'
+
+const daemons = new Daemons()
+after(() => daemons[Symbol.asyncDispose]())
+
+function verb(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>()
+  const [name = '', ...others] = words
+  execFile(
+    process.execPath,
+    [AGENT, name, '--config', join(daemons.place, 'agent.yaml'), ...others],
+    (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+  )
+  return promise
+}
+
+const prepare = (source: string) => {
+  for (let file = 0; file < 40; file += 1) writeFileSync(join(source, `f${file}`), `old ${file}`)
+}
+const read = (site: Site, name: string) => site.targets.map((target) => readFileSync(join(target, name), 'utf8'))
+
+/** The agent has seen this many changes that wait. */
+async function waiting(site: Site, changes: number): Promise<void> {
+  await until(
+    async () => ((await site.root())?.hold?.waiting.changes ?? 0) >= changes,
+    async () => JSON.stringify(await site.root()),
+  )
+}
+
+test('hold, look, release: what changed meanwhile comes with the release, over a kill of the agent', async () => {
+  const site = await Site.on(daemons, { prepare })
+  await site.converged()
+  const { code, stderr } = await verb('hold', site.name, '--reason', 'deploy 7')
+  assert.equal(code, 0, stderr)
+  assert.match(stderr, /^site\d+ is held at \d+\n$/)
+  const again = await verb('hold', site.name)
+  assert.equal(again.code, 1)
+  assert.match(again.stderr, /has been held by .* since .*Z: deploy 7\.\n$/)
+
+  writeFileSync(join(site.source, 'f1'), 'new 1')
+  rmSync(join(site.source, 'f2'))
+  await waiting(site, 2)
+  await daemons.killAgent()
+  await daemons.startAgent()
+  await site.receiversLive()
+  await waiting(site, 2)
+  assert.ok(read(site, 'f1').every((text) => text === 'old 1'))
+  assert.ok(site.targets.every((target) => existsSync(join(target, 'f2'))))
+  const dry = await verb('release', site.name, '--dry-run')
+  assert.deepEqual([dry.code, dry.stderr], [0, ''])
+  assert.match(dry.stdout, /would release \d+ changes, 5 B; the guard lets it pass\n/)
+  assert.match(dry.stdout, /^ {2}f2$/m)
+
+  const released = await verb('release', site.name, '--json')
+  assert.equal(released.code, 0, released.stderr)
+  assert.deepEqual(
+    JSON.parse(released.stdout).receivers.map(({ state }: { state: string }) => state),
+    site.targets.map(() => 'committed'),
+  )
+  assert.ok(read(site, 'f1').every((text) => text === 'new 1'))
+  await site.converged()
+  const none = await verb('release', site.name)
+  assert.match(none.stderr, /is not held\.\n$/)
+  assert.equal(none.code, 1)
+})
+
+test('deploy releases what a command did; when the command fails the root stays held, and its code is the answer', async () => {
+  const site = await Site.on(daemons, { prepare })
+  await site.converged()
+  const path = join(site.source, 'f3')
+  const good = await verb('deploy', site.name, '--', 'sh', '-c', 'echo done > "$1"', 'sh', path)
+  assert.equal(good.code, 0, good.stderr)
+  assert.ok(read(site, 'f3').every((text) => text === 'done\n'))
+  const bad = await verb('deploy', site.name, '--', 'sh', '-c', 'echo half > "$1"; exit 7', 'sh', path)
+  assert.equal(bad.code, 7)
+  assert.match(bad.stderr, /ended with 7: site\d+ stays held/)
+  await waiting(site, 1)
+  assert.ok(read(site, 'f3').every((text) => text === 'done\n'))
+  assert.equal((await verb('release', site.name)).code, 0)
+  await site.converged()
+})
+
+test('a maintenance file holds its root; when it is gone, everything comes', async () => {
+  const site = await Site.on(daemons, { prepare, root: { preset: 'wordpress' } })
+  await site.converged(30_000)
+  const flag = join(site.source, '.maintenance')
+  writeFileSync(flag, '<?php $upgrading = 1;')
+  for (let file = 0; file < 40; file += 1) writeFileSync(join(site.source, `f${file}`), `new ${file}`)
+  await waiting(site, 40)
+  assert.ok(read(site, 'f39').every((text) => text === 'old 39'))
+  assert.match((await site.root())?.hold?.reason ?? '', /\.maintenance is there/)
+  const { stdout } = spawnSync(process.execPath, [AGENT, 'status', '--config', join(daemons.place, 'agent.yaml')], {
+    encoding: 'utf8',
+  })
+  assert.match(stdout, /ready, held/)
+  rmSync(flag)
+  await site.converged()
+  assert.equal((await site.root())?.hold, null)
+})

@@ -1,0 +1,203 @@
+/** A held root: nothing above the hold's sequence leaves the agent, until it is released as one. */
+import assert from 'node:assert/strict'
+import { type Scene, scene } from './scene.ts'
+
+const FILES = 30
+const HOLD = { reason: 'deploy', by: 'ops', forMs: 900_000, waitMs: 10_000 }
+const RELEASE = { dryRun: false, acceptLosses: false, by: 'ops' }
+
+const prepare = ({ source }: Scene) => {
+  for (let file = 0; file < FILES; file += 1) source.write(`app/f${file}`, `old ${file}`)
+}
+
+/** Replaces every file, removes one directory and makes another, with pauses that are longer than settling. */
+async function deploy(scene: Scene, version: string): Promise<void> {
+  for (let file = 0; file < FILES; file += 1) {
+    scene.source.write(`app/f${file}`, `${version} of ${file}`)
+    if (file % 10 === 9) await scene.rest(700)
+  }
+  scene.source.remove('app/f0')
+  scene.source.write(`${version}/new`, version)
+}
+
+const hold = (scene: Scene) => scene.ask(({ feed }) => feed.holds.hold(HOLD))
+const release = (scene: Scene, order: Partial<typeof RELEASE> = {}) =>
+  scene.ask(({ feed }) => feed.holds.release({ ...RELEASE, ...order }))
+const looks = (scene: Scene) => scene.targets.map((target) => target.look())
+
+function held(scene: Scene) {
+  const { root } = scene
+  return 'hold' in root ? root.hold : null
+}
+
+async function heldByFile(scene: Scene): Promise<void> {
+  await scene.until(() => held(scene) !== null)
+}
+
+async function live(scene: Scene): Promise<void> {
+  await scene.until(() => scene.targets.every((_, number) => scene.receiver(number).state === 'live'))
+}
+
+scene('what changes while a root is held comes with its release, and not before', { prepare }, async (scene) => {
+  await scene.inSync()
+  scene.source.write('just before', 'belongs to what receivers have')
+  const { answer, behind } = await hold(scene)
+  assert.equal(answer.outcome, 'held')
+  assert.deepEqual(behind, [])
+  assert.ok(scene.targets.every((target) => target.has('just before')))
+  const before = looks(scene)
+
+  await deploy(scene, 'v2')
+  await scene.rest(20_000)
+  assert.deepEqual(looks(scene), before)
+  await live(scene)
+  for (const number of [0, 1]) assert.deepEqual(scene.receiver(number).lag, { sequences: 0, seconds: 0 })
+  assert.equal((await hold(scene)).answer.outcome, 'was-held')
+
+  const dry = await release(scene, { dryRun: true })
+  assert.ok(dry.outcome === 'dry-run' && dry.changes > FILES && dry.paths.includes('v2/new'), JSON.stringify(dry))
+  assert.deepEqual(looks(scene), before)
+  assert.equal((await release(scene)).outcome, 'released')
+  await scene.inSync()
+  assert.equal((await release(scene)).outcome, 'not-held')
+})
+
+scene(
+  'a hold outlives a crash of the agent; a late receiver gets nothing before the release',
+  { prepare },
+  async (scene) => {
+    await scene.inSync()
+    scene.kill(scene.host(1))
+    scene.source.write('app/f1', 'missed by web2')
+    await scene.inSync([scene.host(0)])
+    await hold(scene)
+    const before = looks(scene)
+    await deploy(scene, 'v2')
+    scene.kill(scene.world.agent)
+    scene.source.write('app/f2', 'while the agent was away')
+    scene.start(scene.world.agent)
+    scene.start(scene.host(1))
+    await scene.until(() => held(scene) !== null && scene.root.state === 'ready')
+    await scene.until(() => scene.receiver(0).state === 'live' && scene.receiver(1).state !== 'offline')
+    await scene.rest(30_000)
+    assert.deepEqual(looks(scene), before)
+    assert.equal((await release(scene)).outcome, 'released')
+    await scene.inSync()
+  },
+)
+
+scene('a new receiver waits for the release', { prepare, receiversLater: true }, async (scene) => {
+  await scene.until(() => scene.root.state === 'ready')
+  await hold(scene)
+  await deploy(scene, 'v2')
+  for (const host of scene.world.receivers) scene.start(host)
+  await scene.rest(30_000)
+  assert.ok(scene.targets.every((target) => !target.has('app')))
+  await release(scene)
+  await scene.inSync()
+})
+
+scene(
+  'losses of a held root are judged when it is released',
+  { prepare, settings: { guard: { maxDeletePercent: 20, minDeletes: 5 } } },
+  async (scene) => {
+    await scene.inSync()
+    await hold(scene)
+    for (let file = 0; file < FILES; file += 1) scene.source.remove(`app/f${file}`)
+    await scene.rest()
+    assert.equal(scene.root.state, 'ready')
+    const dry = await release(scene, { dryRun: true })
+    assert.match(dry.outcome === 'dry-run' ? (dry.loss ?? '') : '', /^mass deletion: 30 of 31/)
+    assert.equal((await release(scene)).outcome, 'guard')
+    // Put back, it is no loss; gone again, an operator accepts it.
+    for (let file = 0; file < FILES; file += 1) scene.source.write(`app/f${file}`, `new ${file}`)
+    await scene.rest()
+    const again = await release(scene, { dryRun: true })
+    assert.equal(again.outcome === 'dry-run' ? again.loss : '', null)
+    for (let file = 0; file < FILES; file += 1) scene.source.remove(`app/f${file}`)
+    assert.equal((await release(scene, { acceptLosses: true })).outcome, 'released')
+    await scene.inSync()
+    assert.ok(!scene.target.has('app/f3'))
+    scene.source.write('later', 'the guard begins anew')
+    await scene.inSync()
+  },
+)
+
+const byFile = (show: boolean, exclude: string[] = []) => ({
+  prepare,
+  settings: { hold: { while: ['.maintenance'], show, overdueMinutes: 15 }, exclude },
+})
+
+scene(
+  'a maintenance file that stays behind holds the root; when it is gone, everything comes at once',
+  byFile(false, ['/.maintenance']),
+  async (scene) => {
+    await scene.inSync()
+    const before = looks(scene)
+    scene.source.write('.maintenance', '1')
+    await deploy(scene, 'v2')
+    await scene.rest(20_000)
+    assert.deepEqual(looks(scene), before)
+    assert.match(held(scene)?.reason ?? '', /^\/\.maintenance is there$/)
+    scene.source.remove('.maintenance')
+    await scene.inSync()
+    assert.equal(held(scene), null)
+  },
+)
+
+scene('the hold by a file outlives a crash, and ends when the file went meanwhile', byFile(false), async (scene) => {
+  await scene.inSync()
+  const before = looks(scene)
+  scene.source.write('.maintenance', '1')
+  await heldByFile(scene)
+  await deploy(scene, 'v2')
+  scene.kill(scene.world.agent)
+  scene.start(scene.world.agent)
+  await scene.until(() => scene.root.state === 'ready')
+  await scene.rest()
+  assert.deepEqual(looks(scene), before)
+  scene.kill(scene.world.agent)
+  scene.source.remove('.maintenance')
+  scene.start(scene.world.agent)
+  await scene.inSync()
+})
+
+scene('a file that is shown comes first and goes last', byFile(true), async (scene) => {
+  await scene.inSync()
+  scene.source.write('.maintenance', '1')
+  await deploy(scene, 'v2')
+  await scene.until(() => scene.targets.every((target) => target.has('.maintenance')))
+  await scene.rest(20_000)
+  assert.ok(scene.targets.every((target) => !target.has('v2') && target.has('app/f0')))
+  scene.source.remove('.maintenance')
+  await scene.until(() => scene.targets.some((target) => !target.has('.maintenance')))
+  for (const target of scene.targets)
+    assert.ok(target.has('.maintenance') || (target.has('v2/new') && !target.has('app/f0')))
+  await scene.inSync()
+})
+
+scene(
+  'an overdue hold says so and publishes nothing; a release goes past the file, which holds again later',
+  byFile(false),
+  async (scene) => {
+    await scene.inSync()
+    scene.source.write('.maintenance', '1')
+    await heldByFile(scene)
+    const before = looks(scene)
+    await deploy(scene, 'v2')
+    await scene.rest(16 * 60_000)
+    assert.equal(held(scene)?.overdue, true)
+    assert.ok(scene.said.some((line) => /agent: error hold is overdue/.test(line)))
+    assert.deepEqual(looks(scene), before)
+    assert.equal((await release(scene)).outcome, 'released')
+    await scene.inSync()
+    scene.source.write('app/f5', 'saved while the file is still there')
+    await scene.inSync()
+    scene.source.remove('.maintenance')
+    await scene.inSync()
+    scene.source.write('.maintenance', '2')
+    await heldByFile(scene)
+    scene.source.remove('.maintenance')
+    await scene.inSync()
+  },
+)
