@@ -143,7 +143,7 @@ export class RootHold {
 
   #released(): void {
     const { report, scans, released } = this.#parts
-    scans().acceptLoss()
+    scans().guard.accept()
     report().advanced(Date.now())
     report().statusNow()
     released()

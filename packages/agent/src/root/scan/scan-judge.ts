@@ -1,5 +1,4 @@
 /** The judgement on a scan: missing filesystems, an operator's acceptance, and the guard, in this order. */
-import type { ScanMode } from '../root-life.ts'
 import type { Guard, Loss } from './guard.ts'
 import type { KnownBorders } from './known-borders.ts'
 import type { Judge, ScanVerdict } from './scanner.ts'
@@ -8,7 +7,7 @@ export interface ScanJudgeParts {
   guard: Guard
   borders: KnownBorders
   /** How scans run now: see root-life.ts. */
-  mode: () => ScanMode
+  mode: () => 'none' | 'judged' | 'accepted' | 'halted' | 'held'
   /** Looks whether a file holds the root. */
   hold: { look(): void }
   /** Whether deletions of an earlier scan wait for another look. */

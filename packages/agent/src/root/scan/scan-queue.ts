@@ -20,7 +20,6 @@ import { BOUNDS } from '../../bounds.ts'
 import type { GuardLimits, WatchSettings } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Observation } from '../index/indexed-entry.ts'
-import type { ScanMode } from '../root-life.ts'
 import type { Timers } from '../timers.ts'
 import { Turn } from '../turn.ts'
 import type { Hint } from '../watch/watcher.ts'
@@ -67,7 +66,7 @@ export interface ScanQueueParts {
   /** Looks whether a file holds the root: when its path is hinted at, and before findings are recorded. */
   hold: { hinted(path: string): void; look(): void }
   /** How scans run now: see root-life.ts. */
-  mode: () => ScanMode
+  mode: () => 'none' | 'judged' | 'accepted' | 'halted' | 'held'
   events: ScanQueueEvents
 }
 
@@ -87,7 +86,7 @@ export class ScanQueue implements ScanRequests {
   readonly #lanes = new ScanLanes()
   readonly #contents: ContentQueue<ScannedRoot>
   readonly #doubted = new DoubtedPaths()
-  readonly #guard: Guard
+  readonly guard: Guard
   #coalescer: Coalescer
   readonly #held = new HeldHints()
   #lastScanMs = 0
@@ -97,7 +96,7 @@ export class ScanQueue implements ScanRequests {
 
   constructor(parts: ScanQueueParts) {
     this.#parts = parts
-    this.#guard = new Guard(parts.settings.guard)
+    this.guard = new Guard(parts.settings.guard)
     this.#coalescer = new Coalescer(parts.settings.watch)
     const { timers, problems } = parts
     this.#later = new LaterLooks({ timers, problems, hint: (hint) => this.hint(hint) })
@@ -111,7 +110,7 @@ export class ScanQueue implements ScanRequests {
   /** Waiting hints are dropped: the caller scans the whole tree next. */
   configure({ watch, guard }: ScanSettings): void {
     this.#coalescer = new Coalescer(watch)
-    this.#guard.limits = guard
+    this.guard.limits = guard
   }
 
   /**
@@ -120,11 +119,6 @@ export class ScanQueue implements ScanRequests {
   use(root: ScannedRoot | null): void {
     this.#root = root
     this.#held.clear()
-  }
-
-  /** The loss so far is accepted: the tree has the size that it should have. */
-  acceptLoss(): void {
-    this.#guard.accept()
   }
 
   /** Resolves when no scan and no background reading is running. */
@@ -236,7 +230,7 @@ export class ScanQueue implements ScanRequests {
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
     const { borders } = root
-    const judging = { guard: this.#guard, borders, mode, hold, isHolding: () => !this.#held.isEmpty }
+    const judging = { guard: this.guard, borders, mode, hold, isHolding: () => !this.#held.isEmpty }
     const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll, living))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
@@ -257,7 +251,7 @@ export class ScanQueue implements ScanRequests {
     const isPassed = isOfAll && !isTroubled
     if (isPassed && step.value.decision === 'pass') borders.passed()
     // Deletions wait, but additions do not: the tree has grown by the additions.
-    if (step.value.decision === 'hold') this.#guard.grew(livingEntries(index) - living, performance.now())
+    if (step.value.decision === 'hold') this.guard.grew(livingEntries(index) - living, performance.now())
     const walked = root.scanner.walked.map((path): Hint => ({ path, extent: 'subtree' }))
     this.#conclude(step.value, [...hints, ...walked], isPassed)
     this.#announce(head, seenMs)
@@ -277,7 +271,7 @@ export class ScanQueue implements ScanRequests {
     this.#doubted.endLook(covered, isRecorded)
     if (this.#root !== root) return
     this.#lookAgain(root.overtaking)
-    this.#guard.grew(livingEntries(index) - living, performance.now())
+    this.guard.grew(livingEntries(index) - living, performance.now())
     this.#announce(head, seenMs)
     if (!isRecorded) void this.#scanInTurn(hints, seenMs)
   }
@@ -295,10 +289,10 @@ export class ScanQueue implements ScanRequests {
     if (verdict.decision === 'hold' || verdict.decision === 'withhold') return this.#hold(hints)
     // Deletions that an earlier scan left held wait for their own look, unless this scan has looked at everything.
     if (isWhole || verdict.decision === 'halt') this.#held.clear()
-    if (this.#held.isEmpty) this.#guard.endHold()
+    if (this.#held.isEmpty) this.guard.endHold()
     if (verdict.decision === 'halt') events.stopped(verdict.reason)
     else if (isWhole) {
-      if (mode() === 'accepted') this.#guard.accept()
+      if (mode() === 'accepted') this.guard.accept()
       events.passed(this.#lastScanMs)
     }
   }
