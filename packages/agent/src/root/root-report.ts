@@ -25,6 +25,7 @@ export class RootReport {
   readonly #parts: RootReportParts
   #life: RootLife = BORN
   #degraded: string | null = null
+  #silent: string | null = null
   #overflows = 0
 
   constructor(parts: RootReportParts) {
@@ -76,6 +77,14 @@ export class RootReport {
     return true
   }
 
+  /** Why a part of the root is scanned by time, or null. */
+  silent(reason: string | null): void {
+    if (this.#silent === reason) return
+    this.#silent = reason
+    if (reason !== null) this.log('warn', 'a part of the root is not watched', { reason })
+    this.statusSoon()
+  }
+
   lives(life: RootLife): void {
     this.#life = life
     this.statusNow()
@@ -96,7 +105,7 @@ export class RootReport {
         sequence: index.head,
         ...statusOf(this.#life),
         totals: { ...index.totals },
-        watch: { backend: backend(), degraded: this.#degraded },
+        watch: { backend: backend(), degraded: this.#degraded ?? this.#silent },
         problems: problems.list().slice(0, MOST_PROBLEMS),
         problemCount: problems.count,
         overflows: this.#overflows,

@@ -31,12 +31,12 @@ import { RootReport } from './root-report.ts'
 import { PathProblems } from './scan/path-problems.ts'
 import { formatIdentity, parseIdentity, type RootIdentity, replacement } from './scan/root-identity.ts'
 import { livingEntries, ScanQueue, WHOLE_TREE } from './scan/scan-queue.ts'
+import { DEGRADED_RESCAN_MS, rescanSilent } from './silent-rescans.ts'
 import { Timers } from './timers.ts'
 import { Upkeep } from './upkeep.ts'
 import type { Hint } from './watch/watcher.ts'
 
 const ROOT_CHECK_MS = 1_000
-const DEGRADED_RESCAN_MS = 30_000
 
 /** The name of the index's note that says which directory it describes. */
 const IDENTITY = 'root'
@@ -185,9 +185,9 @@ export class Root {
   }
 
   /** Nothing else reports that a filesystem below the root was unmounted, or mounted again. */
-  async #checkBorders({ borders }: OpenedRoot): Promise<void> {
-    const isGone = this.#life.at === 'ready' && borders.missing() !== null
-    if (isGone || borders.isBack()) await this.#scans.scan([WHOLE_TREE])
+  async #checkBorders(opened: OpenedRoot): Promise<void> {
+    rescanSilent(opened, this.#timers, this.#report, this.#scans)
+    if (opened.borders.changed(this.#life.at === 'ready')) await this.#scans.scan([WHOLE_TREE])
   }
 
   async #step(event: LifeEvent): Promise<void> {

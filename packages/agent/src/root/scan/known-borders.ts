@@ -47,6 +47,17 @@ export class KnownBorders {
     return null
   }
 
+  /** The filesystems that are mounted now. @throws the system error */
+  get present(): Iterable<Border> {
+    this.#parts.borders.refresh()
+    return this.#parts.borders.all
+  }
+
+  /** Whether a scan of the whole tree is due: a filesystem went (asked with `mayGo` only), or is back (true once). */
+  changed(mayGo: boolean): boolean {
+    return (mayGo && this.missing() !== null) || this.isBack()
+  }
+
   /** Whether a missing filesystem is mounted again; true once. */
   isBack(): boolean {
     if (!this.#isAwaited || this.missing() !== null) return false
