@@ -3,10 +3,11 @@
  * back.
  */
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
+import { resync } from '../support/resync-orders.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
@@ -73,5 +74,36 @@ test('a volume that is not mounted yet when the agent starts, and one that an op
   mounts.unmount(media)
   await halted(rig)
   assert.equal(await rig.site.acceptGuard(), 200)
+  await rig.converged()
+})
+
+test('a filesystem below the source that reports no changes is named, and one that does not answer stops nothing', async (t) => {
+  if (!Mounts.isAllowed() || !existsSync('/dev/fuse')) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  const { rig } = await shopWithVolume(mounts)
+  await using _rig = rig
+  using _mounted = mounts
+  const remote = join(rig.source, 'remote')
+  mkdirSync(remote)
+  await rig.converged()
+  assert.equal((await root(rig))?.watch.degraded, null)
+  mounts.deadFuse(remote)
+  await until(
+    async () => /remote \(fuse\)/.test((await root(rig))?.watch.degraded ?? ''),
+    async () => JSON.stringify(await root(rig)),
+  )
+  writeFileSync(join(rig.source, 'app', 'save.php'), 'saved')
+  await resync(rig, { check: 'metadata' })
+  await until(
+    () => existsSync(join(rig.targets[0] ?? '', 'app', 'save.php')),
+    () => 'a save beside it does not arrive',
+  )
+  assert.equal((await root(rig))?.state, 'ready')
+  assert.ok(existsSync(join(rig.targets[0] ?? '', 'remote')), 'its place is not deleted')
+  mounts.unmount(remote)
+  await until(
+    async () => (await root(rig))?.watch.degraded === null,
+    async () => JSON.stringify(await root(rig)),
+  )
   await rig.converged()
 })

@@ -22,6 +22,13 @@ export class Mounts implements Disposable {
     return place
   }
 
+  /** A FUSE filesystem whose server is gone: every call on it fails with ENOTCONN. */
+  deadFuse(place: string): void {
+    const options = 'fd=3,rootmode=40000,user_id=0,group_id=0'
+    run('sh', ['-c', `exec mount -t fuse -o ${options} none "$0" 3<>/dev/fuse`, place])
+    this.#places.push(place)
+  }
+
   unmount(place: string): void {
     run('umount', ['-l', place])
     this.#places.splice(this.#places.lastIndexOf(place), 1)
