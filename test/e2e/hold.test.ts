@@ -18,10 +18,10 @@ after(() => daemons[Symbol.asyncDispose]())
 
 function verb(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>()
-  const [name = '', ...others] = words
+  const [name = '', root = '', ...others] = words
   execFile(
     process.execPath,
-    [AGENT, name, '--config', join(daemons.place, 'agent.yaml'), ...others],
+    [AGENT, name, root, '--config', join(daemons.place, 'agent.yaml'), ...others],
     (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
   )
   return promise

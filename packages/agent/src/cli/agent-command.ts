@@ -28,7 +28,6 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
     .description('Watches docroots and feeds their changes to any number of receivers.')
     .version(VERSION, '-V, --version', 'print the version')
     .exitOverride()
-    .enablePositionalOptions()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
   const withConfig = (command: Command) => command.option('--config <file>', 'configuration file', DEFAULT_CONFIG)
 

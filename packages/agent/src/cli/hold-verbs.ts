@@ -68,10 +68,8 @@ export function addHoldVerbs(
   holding(
     program.command('deploy <root> <command...>').description('hold, run a command, and release when it succeeds'),
   )
-    .passThroughOptions()
     .addHelpText('after', DEPLOY_HELP)
-    .action(async (root: string, given: string[], options: HoldOptions) => {
-      const words = given[0] === '--' ? given.slice(1) : given
+    .action(async (root: string, words: string[], options: HoldOptions) => {
       const agent = client(options.config)
       const reason = options.reason === '' ? words.join(' ').slice(0, 200) : options.reason
       terminal.say(heldText(await hold(agent, root, { ...options, reason })))
