@@ -110,7 +110,7 @@ function importsUpwards(base: string, file: SourceFile): string[] {
 }
 
 /** A folder; a file in a folder that has subfolders is a place of its own. */
-function placeOf(path: string): string {
+export function placeOf(path: string): string {
   const folder = dirname(path)
   return /^packages\/[^/]+\/src(?:\/(?:root|disk|serve))?$/.test(folder) ? path : folder
 }
