@@ -160,7 +160,14 @@ export class AgentProcess {
         const hello = isBinary ? null : decodeToAgent(data)
         if (hello?.type !== 'hello') throw new ProtocolError('unexpected-message', 'a hello was expected')
         const line = { cork: () => undefined, uncork: () => undefined }
-        const peer = { socket, line, receiver, compress: this.#settings().compress, now: new Date(0) }
+        const peer = {
+          socket,
+          line,
+          receiver,
+          address: receiver,
+          compress: this.#settings().compress,
+          now: new Date(0),
+        }
         void feed?.serve(peer as unknown as Parameters<RootFeed['serve']>[0], hello)
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error

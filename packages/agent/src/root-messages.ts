@@ -125,7 +125,7 @@ export interface RootOptions {
 /** Name of a request → what it takes and what it answers. */
 export interface RootRequests {
   /** Decides where a receiver begins; waits for the first scan if the decision needs it. */
-  greet: { takes: { hello: Hello; receiver: string }; answers: Welcome }
+  greet: { takes: { hello: Hello; receiver: string }; answers: Omit<Welcome, 'othersCurrent'> }
   plan: { takes: { from: number }; answers: PlanSummary }
   repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }

@@ -128,6 +128,13 @@ const BOUNDS_TO_AGENT: Record<keyof typeof TO_AGENT, Table> = {
   repaired: { request },
   resynced: { sequence: count },
   failing: { error: oneOf(null), 'error.code': text(0, 32), 'error.message': text(0, 1_000) },
+  owed: {
+    count,
+    paths: items({ path: 'a', code: 'EPERM' }, 0, LIMITS.reportedOwed),
+    'paths.*.path': path,
+    'paths.*.code': text(0, 32),
+  },
+  ready: { ready: oneOfBooleans() },
   'resync-progress': {
     id: request,
     state: oneOf('running', 'done', 'failed', 'cancelled'),
@@ -157,6 +164,7 @@ const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
     'total.bytes': count,
     filter: items('*.log', 0, LIMITS.filterPatterns),
     'filter.*': text(0, 1_000),
+    othersCurrent: oneOfBooleans(),
   },
   changeset: {
     from: count,

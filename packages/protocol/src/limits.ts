@@ -33,6 +33,8 @@ export const LIMITS = {
   resyncPaths: 1_000,
   /** Differences that one report of a resync names. */
   reportedDifferences: 100,
+  /** Paths that a receiver cannot make right, and names. */
+  reportedOwed: 100,
   /** Wants and list requests that a receiver may have unanswered at once. */
   openRequests: 8,
   /** Partly received files that a hello may name. */

@@ -9,7 +9,7 @@
  *   credit, committed, durable ────────▶
  *         ◀───────────────────────────── resync, cancel-resync
  *   [list ▶ ◀ listing, want ▶ ◀ changeset with request]
- *   resync-progress ───────────────────▶
+ *   resync-progress, owed, ready ──────▶
  *
  * Text frames hold one message each as JSON; binary frames hold the bytes announced by the last `segment`.
  */
@@ -88,6 +88,19 @@ export const Failing = Type.Object(
   },
   closed,
 )
+/** Paths that the receiver cannot make right for now: how many, and the first ones with the reason. */
+export const Owed = Type.Object(
+  {
+    type: Type.Literal('owed'),
+    count: Count,
+    paths: Type.Array(Type.Object({ path: EntryPath, code: Type.String({ maxLength: 32 }) }, closed), {
+      maxItems: LIMITS.reportedOwed,
+    }),
+  },
+  closed,
+)
+/** Whether the receiver's own probes say that visitors may come. */
+export const Ready = Type.Object({ type: Type.Literal('ready'), ready: Type.Boolean() }, closed)
 /**
  * Progress of a resync that the agent asked for. `differences` are those found since the last report, and only the
  * first ones of the whole resync. Any state but `running` ends it.
@@ -125,7 +138,8 @@ export const ResyncProgress = Type.Object(
 
 /**
  * Answer to hello. `sequence`: where the replay starts, or where the resync will have led. `total`: the present size of
- * the root, for progress. `filter`: the root's exclude patterns.
+ * the root, for progress. `filter`: the root's exclude patterns. `othersCurrent`: at least half of the root's receivers
+ * have everything.
  */
 export const Welcome = Type.Object(
   {
@@ -139,6 +153,7 @@ export const Welcome = Type.Object(
     reason: Type.String({ maxLength: 200 }),
     total: Type.Object({ entries: Count, bytes: Count }, closed),
     filter: Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: LIMITS.filterPatterns }),
+    othersCurrent: Type.Boolean(),
   },
   closed,
 )
@@ -212,6 +227,8 @@ export const TO_AGENT = {
   repaired: Repaired,
   resynced: Resynced,
   failing: Failing,
+  owed: Owed,
+  ready: Ready,
   'resync-progress': ResyncProgress,
 } as const
 export const TO_RECEIVER = {
@@ -227,6 +244,7 @@ export const TO_RECEIVER = {
 export type Hello = Static<typeof Hello>
 export type List = Static<typeof List>
 export type Want = Static<typeof Want>
+export type Owed = Static<typeof Owed>
 export type Welcome = Static<typeof Welcome>
 export type Changeset = Static<typeof Changeset>
 export type Segment = Static<typeof Segment>

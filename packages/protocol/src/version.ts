@@ -15,7 +15,7 @@ export const HISTORY = [
   {
     version: 1,
     subprotocol: 'rootferry.v1',
-    schemas: 'riAWHXWIFJAaDCEfinjneTNbN1TnsUTqNsaG0ErXABM',
+    schemas: '4_BPYjwM6_TGCKOrlC89tFEAwiiFLSS45Ci_53hL-5g',
     note: 'first version',
   },
 ] as const

@@ -152,6 +152,12 @@ export const MESSAGES_TO_AGENT: ArbitraryOf<ToAgent> = {
     type: fc.constant('failing' as const),
     error: fc.option(record({ code: fc.string({ maxLength: 32 }), message: fc.string({ maxLength: 80 }) })),
   }),
+  owed: record({
+    type: fc.constant('owed' as const),
+    count: counts,
+    paths: fc.array(record({ path: entryPaths, code: fc.string({ maxLength: 32 }) }), { maxLength: 5 }),
+  }),
+  ready: record({ type: fc.constant('ready' as const), ready: fc.boolean() }),
   'resync-progress': record({
     type: fc.constant('resync-progress' as const),
     id: requests,
@@ -182,6 +188,7 @@ export const MESSAGES_TO_RECEIVER: ArbitraryOf<ToReceiver> = {
     reason: fc.string({ maxLength: 80 }),
     total: record({ entries: counts, bytes: counts }),
     filter: fc.array(fc.string({ maxLength: 40 }), { maxLength: 5 }),
+    othersCurrent: fc.boolean(),
   }),
   changeset: record({
     type: fc.constant('changeset' as const),

@@ -74,6 +74,11 @@ export const EXAMPLES_TO_AGENT: ExamplesOf<ToAgent> = {
     { type: 'failing', error: { code: 'ENOSPC', message: 'no space left on device' } },
     { type: 'failing', error: null },
   ],
+  owed: [
+    { type: 'owed', count: 2, paths: [{ path: 'app/etc/env.php', code: 'EPERM' }] },
+    { type: 'owed', count: 0, paths: [] },
+  ],
+  ready: [{ type: 'ready', ready: true }],
   'resync-progress': [
     {
       type: 'resync-progress',
@@ -120,6 +125,7 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
       reason: 'known position',
       total: { entries: 112_260, bytes: 852_492_288 },
       filter: ['/var/cache/', '*.log', '!keep.log'],
+      othersCurrent: true,
     },
     {
       type: 'welcome',
@@ -132,6 +138,7 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
       reason: 'first join',
       total: { entries: 0, bytes: 0 },
       filter: [],
+      othersCurrent: false,
     },
   ],
   changeset: [

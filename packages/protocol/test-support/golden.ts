@@ -24,6 +24,11 @@ export const GOLDEN_TO_AGENT: Readonly<Record<string, readonly string[]>> = {
     '{"type":"failing","error":{"code":"ENOSPC","message":"no space left on device"}}',
     '{"type":"failing","error":null}',
   ],
+  owed: [
+    '{"type":"owed","count":2,"paths":[{"path":"app/etc/env.php","code":"EPERM"}]}',
+    '{"type":"owed","count":0,"paths":[]}',
+  ],
+  ready: ['{"type":"ready","ready":true}'],
   'resync-progress': [
     '{"type":"resync-progress","id":1,"state":"running","checked":2000,"missing":1,"changed":0,"extraneous":1,"repaired":0,"bytes":0,"differences":[{"path":"index.php","kind":"missing"},{"path":"old.php","kind":"extraneous"}],"error":null}',
     '{"type":"resync-progress","id":1,"state":"failed","checked":2004,"missing":1,"changed":0,"extraneous":1,"repaired":1,"bytes":0,"differences":[],"error":"old.php: EACCES: permission denied"}',
@@ -32,8 +37,8 @@ export const GOLDEN_TO_AGENT: Readonly<Record<string, readonly string[]>> = {
 
 export const GOLDEN_TO_RECEIVER: Readonly<Record<string, readonly string[]>> = {
   welcome: [
-    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"replay","sequence":1234,"reason":"known position","total":{"entries":112260,"bytes":852492288},"filter":["/var/cache/","*.log","!keep.log"]}',
-    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"resync","sequence":1240,"reason":"first join","total":{"entries":0,"bytes":0},"filter":[]}',
+    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"replay","sequence":1234,"reason":"known position","total":{"entries":112260,"bytes":852492288},"filter":["/var/cache/","*.log","!keep.log"],"othersCurrent":true}',
+    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"resync","sequence":1240,"reason":"first join","total":{"entries":0,"bytes":0},"filter":[],"othersCurrent":false}',
   ],
   changeset: [
     '{"type":"changeset","from":1234,"to":1240,"head":1240,"request":null,"changes":7,"bytes":4096}',

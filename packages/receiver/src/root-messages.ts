@@ -133,6 +133,11 @@ export type DiskEvent =
   /** Whether the target once held everything that its agent had, and is still the same directory. */
   | { type: 'complete'; isComplete: boolean }
   | { type: 'durable'; sequence: number }
+  /**
+   * Where the target stands against the agent's head. `isBehind`: it missed changes that at least half of the root's
+   * receivers have.
+   */
+  | { type: 'standing'; sequence: number; head: number; isBehind: boolean }
   | { type: 'phase'; phase: Phase }
   | { type: 'trash'; status: TrashStatus }
   /** Differences found since the last event. */

@@ -283,6 +283,7 @@ export class Feed {
       reason: 'test',
       total: { entries: 0, bytes: 0 },
       filter: [],
+      othersCurrent: false,
       ...given,
     })
   }

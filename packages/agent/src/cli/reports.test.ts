@@ -28,6 +28,7 @@ const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
   sequence: 24_393,
   durableSequence: 24_393,
   lag: { sequences: 0, seconds: 0 },
+  owed: { count: 0, paths: [] },
   connectedAt: NOW.toISOString(),
   lastSeenAt: NOW.toISOString(),
   lastError: null,
@@ -184,4 +185,11 @@ test('a held root says who holds it, why and what waits; overdue or refused it n
   const refused = fleet([root({ hold: { ...hold, refused: 'mass deletion: 9 of 10' } })], [receiver()])
   assert.equal(isDegraded(refused), true)
   assert.match(statusReport(refused, NOW, PAGE), /not released: mass deletion: 9 of 10/)
+})
+
+it('a receiver that owes a path is degraded, and the report names the path; one that never came is not degraded', () => {
+  const owing = receiver({ owed: { count: 5, paths: [{ path: 'a/b', code: 'EPERM' }] } })
+  assert.ok(isDegraded(fleet([root()], [owing])))
+  assert.match(statusReport(fleet([root()], [owing]), NOW, PAGE), /cannot make right: a\/b \(EPERM\) and 4 more/)
+  assert.ok(!isDegraded(fleet([root()], [receiver({ state: 'expected', lastSeenAt: null })])))
 })

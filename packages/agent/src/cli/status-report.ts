@@ -13,15 +13,16 @@ const RECEIVER_TONES: Record<ReceiverStatus['state'], Tone> = {
   replaying: 'warning',
   resyncing: 'warning',
   'awaiting-accept': 'bad',
+  expected: 'warning',
   offline: 'bad',
   failed: 'bad',
 }
 
-/** Whether a root stands still, or a hold waits for an operator, or a receiver is anything but live. */
+/** Whether a root stands still, or a hold waits for an operator, or a receiver that ever came is not live, or owes a path. */
 export function isDegraded({ roots, receivers }: StatusAnswer): boolean {
   return (
     roots.some(({ state, hold }) => state === 'halted' || state === 'unavailable' || needsRelease(hold)) ||
-    receivers.some(({ state }) => state !== 'live')
+    receivers.some(({ state, owed }) => (state !== 'live' && state !== 'expected') || owed.count > 0)
   )
 }
 
@@ -83,7 +84,10 @@ function rootRow({ name, state, reason, sequence, entries, watch, problems, prob
   }
 }
 
-function receiverRow({ name, root, state, sequence, lag, lastSeenAt, lastError }: ReceiverStatus, now: Date): Row {
+function receiverRow(
+  { name, root, state, sequence, lag, owed, lastSeenAt, lastError }: ReceiverStatus,
+  now: Date,
+): Row {
   const behind = lag.sequences === 0 ? '-' : `${count(lag.sequences)}, ${duration(lag.seconds)}`
   return {
     cells: [
@@ -94,12 +98,21 @@ function receiverRow({ name, root, state, sequence, lag, lastSeenAt, lastError }
       right(behind),
       { text: seen(state, lastSeenAt, now) },
     ],
-    note: lastError,
+    note: lastError ?? owedText(owed),
   }
 }
 
+const MOST_NAMED = 3
+
+function owedText({ count: number, paths }: ReceiverStatus['owed']): string | null {
+  if (number === 0) return null
+  const named = paths.slice(0, MOST_NAMED).map(({ path, code }) => `${path} (${code})`)
+  const more = number - named.length
+  return `cannot make right: ${named.join(', ')}${more > 0 ? ` and ${count(more)} more` : ''}`
+}
+
 function seen(state: ReceiverStatus['state'], lastSeenAt: string | null, now: Date): string {
-  if (state !== 'offline') return 'connected'
+  if (state !== 'offline' && state !== 'expected') return 'connected'
   if (lastSeenAt === null) return 'never'
   return `${duration(Math.max(0, (now.getTime() - Date.parse(lastSeenAt)) / 1000))} ago`
 }

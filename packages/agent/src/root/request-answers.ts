@@ -4,8 +4,8 @@
  * and holding.ts about what a held root still answers.
  */
 import { type Accounts, Refusal } from '@rootferry/host/machine'
-import type { Hello, Welcome } from '@rootferry/protocol'
-import type { RootOptions, RootRequest } from '../root-messages.ts'
+import type { Hello } from '@rootferry/protocol'
+import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
 import { answerList } from './answer/listing.ts'
 import { decideStart } from './answer/start-decision.ts'
 import type { RootHold } from './hold/root-hold.ts'
@@ -87,7 +87,7 @@ export class RequestAnswers {
     }
   }
 
-  async #greet(hello: Hello, receiver: string): Promise<Welcome> {
+  async #greet(hello: Hello, receiver: string): Promise<RootRequests['greet']['answers']> {
     const { index, options, life, hold } = this.#parts
     let decision = decideStart(hello, index)
     if (decision.start === 'resync') {

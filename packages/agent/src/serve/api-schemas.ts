@@ -56,10 +56,14 @@ const Receiver = Type.Object(
   {
     name: Name,
     root: Name,
-    state: words('offline', 'resyncing', 'replaying', 'live', 'awaiting-accept', 'failed'),
+    state: words('expected', 'offline', 'resyncing', 'replaying', 'live', 'awaiting-accept', 'failed'),
     sequence: Count,
     durableSequence: Count,
     lag: Type.Object({ sequences: Count, seconds: Type.Number({ minimum: 0 }) }, closed),
+    owed: Type.Object(
+      { count: Count, paths: Type.Array(Type.Object({ path: Type.String(), code: Type.String() }, closed)) },
+      { ...closed, description: 'paths that the receiver cannot make right; the first 100' },
+    ),
     connectedAt: OrNull(Time),
     lastSeenAt: OrNull(Time),
     lastError: OrNull(Type.String()),

@@ -58,6 +58,7 @@ export class Operations {
       certificate,
       roots: () => this.#roots(),
       receivers: () => this.#receivers(),
+      readyReceivers: (root) => parts.feeds.get(root)?.readyReceivers ?? null,
       acceptGuard: (root) => this.#acceptGuard(root),
       holds: new Holds({
         feeds: parts.feeds,

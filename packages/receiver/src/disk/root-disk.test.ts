@@ -62,6 +62,7 @@ test('what breaks the order of the exchange is answered with the reason to close
     reason: '',
     total: { entries: 0, bytes: 0 },
     filter: [],
+    othersCurrent: false,
   } satisfies ToReceiver
   const changeset = {
     type: 'changeset',

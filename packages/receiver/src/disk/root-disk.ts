@@ -13,6 +13,7 @@ import { ProtocolError, type ToAgent } from '@rootferry/protocol'
 import type { DiskEvent, DiskOptions, HelloPosition } from '../root-messages.ts'
 import { recover } from './commit/commit.ts'
 import { Durability } from './commit/durability.ts'
+import { OwedReport } from './debts/owed-report.ts'
 import { Problems } from './debts/problems.ts'
 import { isOperatingError, RootGone } from './files/disk-errors.ts'
 import { type DiskFailure, DiskRetry, type DiskSteps, once } from './files/disk-retry.ts'
@@ -43,6 +44,7 @@ interface Connection {
   ended: AbortController
   /** The agent broke the protocol: its frames do not count any more. */
   isBroken: boolean
+  owed: OwedReport
 }
 
 export class RootDisk {
@@ -70,7 +72,10 @@ export class RootDisk {
         if (error instanceof ProtocolError) this.#breakOff(error, session)
         else if (!(error instanceof Dropped)) throw error
       },
-      done: () => this.#trash.look(),
+      done: () => {
+        this.#trash.look()
+        this.#tellOwed()
+      },
     })
     this.#durability = new Durability({
       confined: target.confined,
@@ -198,7 +203,7 @@ export class RootDisk {
       },
       greeting,
     )
-    this.#connection = { session, ended, isBroken: false }
+    this.#connection = { session, ended, isBroken: false, owed: new OwedReport(this.#problems) }
   }
 
   #enqueue(work: (session: Session) => Promise<void> | void): void {
@@ -226,6 +231,12 @@ export class RootDisk {
     this.#tell({ type: 'failing', error: failure })
   }
 
+  #tellOwed(): void {
+    const { session, owed } = this.#connection ?? {}
+    const report = session?.isWelcome === true ? owed?.next(this.#target.ledger.debts.count) : null
+    if (report != null) this.#out.send(report)
+  }
+
   #tell(message: ToAgent): void {
     if (this.#connection?.session.isWelcome === true) this.#out.send(message)
   }
@@ -241,11 +252,7 @@ export class RootDisk {
   /** The runs of hooks that an earlier process did not come to. */
   #tellDue(): void {
     const { ledger, hooks } = this.#target
-    ledger.hooks.keep(hooks.keys)
-    hooks.keys.forEach((key, hook) => {
-      const due = ledger.hooks.due(hook, key)
-      if (due !== null) this.#out.event({ type: 'due', ...due })
-    })
+    for (const due of ledger.hooks.allDue(hooks.keys)) this.#out.event({ type: 'due', ...due })
     this.#out.event({ type: 'complete', isComplete: ledger.isComplete })
   }
 

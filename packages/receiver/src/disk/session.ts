@@ -112,15 +112,11 @@ export class Session {
       case 'listing':
         await this.#listing(message, this.#welcome)
         return
-      case 'resync':
-        this.#beginResync({
-          id: message.id,
-          paths: message.within,
-          check: message.check,
-          dryRun: message.dryRun,
-          extraneous: 'trash',
-        })
+      case 'resync': {
+        const { id, within: paths, check, dryRun } = message
+        this.#beginResync({ id, paths, check, dryRun, extraneous: 'trash' })
         return
+      }
       case 'cancel-resync':
         if (this.#resync?.order.id === message.id) await this.#resync.cancel()
     }
@@ -162,6 +158,7 @@ export class Session {
     })
     untouchable.setExcluded(filter)
     this.#parts.welcomed()
+    this.#parts.event(standingOf(welcome, this.#greeting))
     if (start === 'resync') {
       this.#phase('resyncing')
       this.#resync = this.#startResync(firstOrder(this.#greeting.epoch, epoch, target.extraneous))
@@ -263,7 +260,7 @@ export class Session {
   }
 
   async #endAutomatic(): Promise<void> {
-    const { target, steps, durability, send } = this.#parts
+    const { target, steps, durability, send, event } = this.#parts
     if (this.#welcome === null) return
     const { epoch, term, sequence } = this.#welcome
     const position = { epoch, term, sequence }
@@ -275,6 +272,7 @@ export class Session {
     this.#resync = null
     this.#cursor = sequence
     send({ type: 'resynced', sequence })
+    event({ type: 'standing', sequence, head: this.#head, isBehind: false })
     durability.committedMuch(position)
     this.#phase('replaying')
     await this.#checkLive()
@@ -295,8 +293,9 @@ export class Session {
 
   async #checkLive(): Promise<void> {
     if (this.#isLive || this.#cursor === null) return
-    if (this.#cursor < this.#head || this.#parts.target.ledger.debts.count > 0) return
+    // A path that cannot be made right does not keep the node out for ever.
     const { target, steps, event } = this.#parts
+    if (this.#cursor < this.#head || (target.ledger.debts.count > 0 && !this.#repairs.isSettled)) return
     await steps.whileConnected(() => target.ledger.complete())
     this.#isLive = true
     event({ type: 'complete', isComplete: true })
@@ -320,6 +319,12 @@ function checkReplay({ epoch, sequence }: Welcome, greeting: Greeting): void {
     epoch === greeting.epoch ? sequence === greeting.sequence : greeting.target === 'empty' && sequence === 0
   const detail = `a replay from ${sequence} does not start at the position of this target`
   if (!continues) throw new ProtocolError('unexpected-message', detail)
+}
+
+/** Behind in another epoch are all receivers alike. */
+function standingOf({ epoch, sequence, head, start, othersCurrent }: Welcome, greeting: Greeting): DiskEvent {
+  const isBehind = othersCurrent && epoch === greeting.epoch && (start === 'resync' || sequence < head)
+  return { type: 'standing', sequence: start === 'replay' ? sequence : 0, head, isBehind }
 }
 
 function tellCommitted(parts: SessionParts, changeset: Incoming, tally: Plan['tally'], startedAt: number): void {

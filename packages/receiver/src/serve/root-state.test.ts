@@ -76,6 +76,7 @@ describe('an event changes', () => {
       { wasComplete: true, isInService: true },
       { wasComplete: false, isInService: false },
     ],
+    [{ type: 'standing', sequence: 3, head: 9, isBehind: true }, {}, { sequence: 3, head: 9, isBehindOthers: true }],
     [{ type: 'waited' }, {}, {}],
     [{ type: 'waited' }, { wasComplete: true }, { isInService: true }],
     [{ type: 'waited' }, { wasComplete: true, connected: true }, {}],

@@ -24,6 +24,8 @@ export interface RootState {
   readonly disconnectedAt: Date | null
   /** The root was live once since this process started. */
   readonly synced: boolean
+  /** It missed changes that at least half of the root's receivers have. */
+  readonly isBehindOthers: boolean
   /** It may serve visitors: it was live once, or was complete before and waited for the agent in vain. */
   readonly isInService: boolean
   readonly sequence: number
@@ -74,6 +76,7 @@ export function newRootState(root: string, now: Date): RootState {
     connected: false,
     disconnectedAt: now,
     synced: false,
+    isBehindOthers: false,
     isInService: false,
     sequence: 0,
     durableSequence: 0,
@@ -131,6 +134,8 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
       return { ...state, durableSequence: event.sequence }
     case 'phase':
       return afterPhase(state, event.phase)
+    case 'standing':
+      return { ...state, sequence: event.sequence, head: event.head, isBehindOthers: event.isBehind }
     case 'complete':
       // Another directory, or one that was emptied, has to be synchronized first.
       return { ...state, wasComplete: event.isComplete, isInService: state.isInService && event.isComplete }
@@ -164,7 +169,14 @@ function afterPhase(state: RootState, phase: Phase): RootState {
   const staysOpen = phase === 'idle' || phase === 'resyncing'
   const awaitsAccept = phase === 'awaiting-accept' || (staysOpen && state.awaitsAccept)
   const isLive = phase === 'live'
-  return { ...state, phase, synced: state.synced || isLive, isInService: state.isInService || isLive, awaitsAccept }
+  return {
+    ...state,
+    phase,
+    synced: state.synced || isLive,
+    isInService: state.isInService || isLive,
+    isBehindOthers: state.isBehindOthers && !isLive,
+    awaitsAccept,
+  }
 }
 
 function sum(one: RootState['differences'], other: RootState['differences']): RootState['differences'] {

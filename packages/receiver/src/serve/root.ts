@@ -7,9 +7,11 @@
 
 import type { Logger } from '@rootferry/host/daemon'
 import { Failure, RestartedWorker } from '@rootferry/host/machine'
+import { encodeMessage } from '@rootferry/protocol'
 import { DISK_WORKER } from '../disk-worker-url.ts'
 import type { DiskEvent, DiskOptions, Frame, FromDisk, ToDisk } from '../root-messages.ts'
 import { type Hook, type HookStatus, Hooks } from './hooks.ts'
+import { notReadyReason } from './http/readiness.ts'
 import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
 import { logLine } from './root-log.ts'
@@ -41,6 +43,7 @@ export class Root {
   #state: RootState
   #end: Promise<void> | null = null
   #patience: NodeJS.Timeout | null = null
+  #toldReady: boolean | null = null
   #progressLoggedAt = 0
 
   constructor(options: DiskOptions, link: LinkOptions, parts: RootParts) {
@@ -127,6 +130,18 @@ export class Root {
     this.#wait()
   }
 
+  /** The agent lists the receivers that are ready. */
+  #tellReady(): void {
+    if (!this.#state.connected) {
+      this.#toldReady = null
+      return
+    }
+    const ready = notReadyReason(this.#state, null, new Date()) === null
+    if (ready === this.#toldReady) return
+    this.#toldReady = ready
+    this.#link.send(encodeMessage({ type: 'ready', ready }))
+  }
+
   #wait(): void {
     if (this.#state.isInService || this.#patience !== null) return
     this.#patience = setTimeout(() => this.#happened({ type: 'waited' }), this.#parts.waitForAgentMs)
@@ -186,6 +201,7 @@ export class Root {
     const line = logLine(event, this.#state)
     this.#state = nextRootState(this.#state, event)
     if (line !== null) this.#log[line.level](line.details, line.message)
+    this.#tellReady()
     this.#parts.changed()
   }
 

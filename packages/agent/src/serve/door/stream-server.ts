@@ -36,6 +36,7 @@ export interface Peer {
   /** The stream that the socket writes to. */
   line: Pick<Writable, 'cork' | 'uncork'>
   receiver: string
+  address: string
   /** Whether compression pays on the line to this receiver. */
   compress: boolean
   now: Date
@@ -192,8 +193,10 @@ export class StreamServer {
       if (socket.readyState !== socket.OPEN) return
       try {
         const hello = this.#helloOf(data, isBinary, token)
-        const compress = this.#compressesFor(request.socket.remoteAddress ?? '')
-        this.#parts.serve({ socket, line: request.socket, receiver: token.name, compress, now: new Date() }, hello)
+        const address = request.socket.remoteAddress ?? ''
+        const compress = this.#compressesFor(address)
+        const peer = { socket, line: request.socket, receiver: token.name, address, compress, now: new Date() }
+        this.#parts.serve(peer, hello)
         stopCounting()
         this.#unauthenticated.leave(request.socket)
       } catch (error) {

@@ -19,6 +19,7 @@ import { FeedHold } from './feed-hold.ts'
 import { Hub } from './hub.ts'
 import { SentBytes } from './sent-bytes.ts'
 import { Session, type SessionPeer } from './session.ts'
+import { NOTHING_SAID } from './session-state.ts'
 import { Watermarks } from './watermarks.ts'
 
 /** The events of a feed. */
@@ -116,6 +117,7 @@ export class RootFeed implements ResyncRoot {
       peer,
       { root: this.thread, hub: this.#hub, log: this.#log },
       {
+        areOthersCurrent: () => this.#areOthersCurrent(receiver),
         changed: () => {
           this.#progressed(receiver, session)
           this.#resyncs.pump(receiver)
@@ -191,23 +193,39 @@ export class RootFeed implements ResyncRoot {
     const known = this.#watermarks.of(receiver)
     const lag = this.#watermarks.lagOf(receiver, now)
     const failing = session?.state.failing ?? null
+    const absent = known === null ? 'expected' : 'offline'
+    const { count, paths } = (session?.state.said ?? NOTHING_SAID).owed
     return {
       name: receiver,
       root: this.name,
-      state: session?.state.statusAt(this.head, lag.seconds) ?? 'offline',
+      state: session?.state.statusAt(this.head, lag.seconds) ?? absent,
       sequence: known?.committed ?? 0,
       durableSequence: known?.durable ?? 0,
       lag,
+      owed: { count, paths: [...paths] },
       connectedAt: session?.connectedAt.toISOString() ?? null,
       lastSeenAt: (session?.lastSeenAt ?? known?.seenAt)?.toISOString() ?? null,
       lastError: failing === null ? (known?.lastError ?? null) : `${failing.code}: ${failing.message}`,
     }
   }
 
+  /** Receivers whose own probes say that visitors may come. */
+  get readyReceivers(): { name: string; address: string }[] {
+    return [...this.#sessions].flatMap(([name, { state, address }]) => (state.said.isReady ? [{ name, address }] : []))
+  }
+
   async close(): Promise<void> {
     this.#watermarks.close()
     this.#closeSessions(new ProtocolError('shutting-down', 'the agent is stopping'))
     await this.thread.close()
+  }
+
+  /** At least half of the root's receivers have everything, and this one is not among them. */
+  #areOthersCurrent(receiver: string): boolean {
+    const now = new Date()
+    const others = [...this.#sessions.keys()].filter((name) => name !== receiver)
+    const current = others.filter((name) => this.receiverStatus(name, now).state === 'live').length
+    return current > 0 && 2 * current >= Math.max(this.#watermarks.count, current + 1)
   }
 
   #statusChanged(status: RootStatus): void {

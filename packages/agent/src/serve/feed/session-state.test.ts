@@ -20,6 +20,7 @@ function welcome(start: 'replay' | 'resync', sequence: number): Welcome {
     reason: '',
     total,
     filter: [],
+    othersCurrent: false,
   }
 }
 
@@ -53,6 +54,8 @@ const messages: Record<Message['type'], Message> = {
   repaired: { type: 'repaired', request: 2 },
   resynced: { type: 'resynced', sequence: 100 },
   failing: { type: 'failing', error: { code: 'ENOSPC', message: 'full' } },
+  owed: { type: 'owed', count: 1, paths: [{ path: 'a', code: 'EPERM' }] },
+  ready: { type: 'ready', ready: true },
   'resync-progress': REPORT,
 }
 /** The effect of each message in each phase, while nothing is in progress. */
@@ -66,6 +69,8 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     repaired: 'refused',
     resynced: 'refused',
     failing: 'refused',
+    owed: 'refused',
+    ready: 'refused',
     'resync-progress': 'refused',
   },
   comparing: {
@@ -77,6 +82,8 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     repaired: 'refused',
     resynced: 'taken',
     failing: 'taken',
+    owed: 'taken',
+    ready: 'taken',
     'resync-progress': 'refused',
   },
   feeding: {
@@ -88,6 +95,8 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     repaired: 'refused',
     resynced: 'refused',
     failing: 'taken',
+    owed: 'taken',
+    ready: 'taken',
     'resync-progress': 'refused',
   },
 }

@@ -8,8 +8,16 @@
  * Only the hello has a place before the welcome; `list` and `want` are answered at any time after it. No clock, no
  * socket: `session.ts` drives it.
  */
-import { LIMITS, type List, ProtocolError, type ToAgent, type Want, type Welcome } from '@rootferry/protocol'
+import { LIMITS, type List, type Owed, ProtocolError, type ToAgent, type Want, type Welcome } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
+
+/** What a receiver tells of itself. */
+export interface Said {
+  owed: Pick<Owed, 'count' | 'paths'>
+  isReady: boolean
+}
+
+export const NOTHING_SAID: Said = { owed: { count: 0, paths: [] }, isReady: false }
 
 export type Phase = 'greeting' | 'comparing' | 'feeding'
 
@@ -38,6 +46,8 @@ export class SessionState {
   /** Id of the resync that was ordered and has not reported its end. */
   resync: number | null = null
   failing: { code: string; message: string } | null = null
+  /** By the receiver's own word. */
+  said: Said = NOTHING_SAID
 
   greeted(welcome: Welcome, hello: { durable: number; credit: number }): void {
     this.credit = hello.credit
@@ -76,6 +86,12 @@ export class SessionState {
         return this.#resynced(message.sequence)
       case 'failing':
         this.failing = message.error
+        return
+      case 'owed':
+        this.said = { ...this.said, owed: { count: message.count, paths: message.paths } }
+        return
+      case 'ready':
+        this.said = { ...this.said, isReady: message.ready }
         return
       case 'resync-progress':
         if (message.id !== this.resync) throw unexpected(`progress of resync ${message.id}, which is not under way`)

@@ -36,6 +36,7 @@ const WELCOME: Welcome = {
   reason: 'test',
   total: { entries: 0, bytes: 0 },
   filter: [],
+  othersCurrent: false,
 }
 
 interface LogLine {
@@ -69,9 +70,9 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
     const client = new WebSocket(`ws://127.0.0.1:${port}`)
     const [socket, request] = await once(server, 'connection')
     const closed = once(client, 'close')
-    const peer = { socket, line: request.socket, receiver: 'web1', compress: false, now: new Date() }
+    const peer = { socket, line: request.socket, receiver: 'web1', address: '::1', compress: false, now: new Date() }
     const ignore = () => undefined
-    const events = { changed: ignore, committed: ignore, sent: ignore, resync: ignore }
+    const events = { areOthersCurrent: () => false, changed: ignore, committed: ignore, sent: ignore, resync: ignore }
     const session = new Session(peer, { root, hub: new Hub(root), log }, events)
     await session.run(HELLO, 7)
     const [code, reason] = await closed

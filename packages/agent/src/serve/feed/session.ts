@@ -34,6 +34,8 @@ import { PacedSocket } from './paced-socket.ts'
 import { SessionState } from './session-state.ts'
 
 export interface SessionEvents {
+  /** Whether at least half of the root's receivers have everything. */
+  areOthersCurrent(): boolean
   /** A part of the receiver's status has changed. */
   changed(): void
   committed(sequence: number): void
@@ -47,6 +49,8 @@ export interface SessionPeer {
   /** The stream that the socket writes to. */
   line: Pick<Writable, 'cork' | 'uncork'>
   receiver: string
+  /** The receiver's address, for people. */
+  address: string
   compress: boolean
   now: Date
 }
@@ -60,6 +64,7 @@ export interface SessionFeed {
 export class Session implements ResyncLine {
   readonly receiver: string
   readonly connectedAt: Date
+  readonly address: string
   readonly state = new SessionState()
   readonly #socket: PacedSocket
   readonly #feed: SessionFeed
@@ -73,6 +78,7 @@ export class Session implements ResyncLine {
   constructor(peer: SessionPeer, feed: SessionFeed, events: SessionEvents) {
     this.receiver = peer.receiver
     this.connectedAt = peer.now
+    this.address = peer.address
     this.#feed = feed
     this.#events = events
     this.#compress = peer.compress
@@ -87,7 +93,8 @@ export class Session implements ResyncLine {
   async run(hello: Hello, head: number): Promise<void> {
     this.#head = head
     try {
-      const welcome: Welcome = await this.#feed.root.ask('greet', { hello, receiver: this.receiver })
+      const answer = await this.#feed.root.ask('greet', { hello, receiver: this.receiver })
+      const welcome: Welcome = { ...answer, othersCurrent: this.#events.areOthersCurrent() }
       this.#head = Math.max(this.#head, welcome.head)
       this.#partials = hello.partials
       this.state.greeted(welcome, hello)

@@ -67,6 +67,11 @@ export class Watermarks {
     this.#headTimes.reached(head, seenMs)
   }
 
+  /** Receivers that have been connected. */
+  get count(): number {
+    return this.#byReceiver.size
+  }
+
   of(receiver: string): Readonly<Watermark> | null {
     return this.#byReceiver.get(receiver) ?? null
   }

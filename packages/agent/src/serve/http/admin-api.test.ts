@@ -56,6 +56,7 @@ function newApi(): Promise<Http> {
         hold: null,
       },
     ],
+    readyReceivers: (root) => (root === 'shop' ? [{ name: 'web1', address: '10.0.0.11' }] : null),
     receivers: () => [
       {
         name: 'web1',
@@ -64,6 +65,7 @@ function newApi(): Promise<Http> {
         sequence: 0,
         durableSequence: 0,
         lag: { sequences: 7, seconds: 1.5 },
+        owed: { count: 0, paths: [] },
         connectedAt: null,
         lastSeenAt: '2026-01-31T08:15:00.000Z',
         lastError: null,

@@ -21,7 +21,7 @@ const BODY_BYTES = 64 * 1024
 /** Requests of one address in each second. */
 const MOST_REQUESTS = 200
 const WINDOW_MS = 1_000
-const PROBES = new Set(['/livez', '/readyz', '/metrics'])
+const PROBES = new Set(['/livez', '/readyz', '/metrics', '/v1/ready'])
 
 /** @returns a server that does not listen yet */
 export async function buildAdminApi(parts: AdminParts): Promise<Http> {

@@ -19,6 +19,8 @@ export interface AdminParts {
   certificate(): CertificateStatus | null
   roots(): RootAnswer[]
   receivers(): ReceiverStatus[]
+  /** Receivers of a root that say they are ready; null: there is no such root. */
+  readyReceivers(root: string): { name: string; address: string }[] | null
   /** @throws HttpProblem when there is no such root, or its directory is missing */
   acceptGuard(root: string): Promise<'accepted' | 'not-halted'>
   holds: Pick<Holds, 'hold' | 'release'>

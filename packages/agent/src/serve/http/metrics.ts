@@ -144,14 +144,15 @@ export class AgentMetrics {
     waiting.set({ root }, hold?.waiting.changes ?? 0)
   }
 
-  #lookAtReceiver({ name: receiver, root, state, sequence, durableSequence, lag }: ReceiverStatus): void {
+  #lookAtReceiver({ name: receiver, root, state, sequence, durableSequence, lag, owed }: ReceiverStatus): void {
     const of = this.#ofReceivers
-    of.connected.set({ receiver, root }, Number(state !== 'offline'))
+    of.connected.set({ receiver, root }, Number(state !== 'offline' && state !== 'expected'))
     of.live.set({ receiver, root }, Number(state === 'live'))
     of.sequence.set({ receiver, root }, sequence)
     of.durableSequence.set({ receiver, root }, durableSequence)
     of.lagSeconds.set({ receiver, root }, lag.seconds)
     of.lagSequences.set({ receiver, root }, lag.sequences)
+    of.owed.set({ receiver, root }, owed.count)
   }
 }
 
@@ -197,5 +198,6 @@ function receiverGauges(registers: Registers) {
     durableSequence: gauge('durable_sequence', 'The sequence that the receiver has synced to disk'),
     lagSeconds: gauge('lag_seconds', 'Age of the oldest change that the receiver has not committed'),
     lagSequences: gauge('lag_sequences', 'Sequences that the receiver has not committed'),
+    owed: gauge('owed_paths', 'Paths that the receiver cannot make right'),
   }
 }

@@ -37,6 +37,23 @@ export function probeRoutes(http: Http, parts: AdminParts): void {
     },
   )
   http.get(
+    '/v1/ready',
+    {
+      schema: {
+        operationId: 'readyReceivers',
+        summary: 'The receivers of a root that say they are ready: a name and an address a line',
+        querystring: Type.Object({ root: Type.String({ description: 'the name of a root' }) }),
+        response: { 200: text('text/plain', 'lines'), 404: ProblemSchema },
+      },
+    },
+    async (request, reply) => {
+      const { root } = request.query
+      const ready = parts.readyReceivers(root)
+      if (ready === null) throw new HttpProblem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
+      return reply.type('text/plain').send(ready.map(({ name, address }) => `${name} ${address}\n`).join(''))
+    },
+  )
+  http.get(
     '/metrics',
     {
       schema: {

@@ -16,20 +16,32 @@ const MOST_REPORTED = 100
 
 interface Known {
   by: 'commit' | 'comparison'
+  code: string
 }
 
 export class Problems {
   readonly #event: (event: DiskEvent) => void
   /** The latest problem comes last. */
   readonly #known = new Map<string, Known>()
+  #version = 0
 
   constructor(event: (event: DiskEvent) => void) {
     this.#event = event
   }
 
+  /** Another number for every change of `list`. */
+  get version(): number {
+    return this.#version
+  }
+
+  get list(): { path: string; code: string }[] {
+    return [...this.#known].map(([path, { code }]) => ({ path, code }))
+  }
+
   met(problem: PathProblem, by: Known['by']): void {
     this.#known.delete(problem.path)
-    this.#known.set(problem.path, { by })
+    this.#known.set(problem.path, { by, code: problem.code })
+    this.#version += 1
     const [oldest] = this.#known.keys()
     if (this.#known.size > MOST_KNOWN && oldest !== undefined) this.#known.delete(oldest)
     this.#event({ type: 'problem', ...problem })
@@ -49,6 +61,7 @@ export class Problems {
     if (this.#known.size === 0) return
     const mended: string[] = []
     for (const path of paths) if (this.#known.delete(path)) mended.push(path)
+    this.#version += mended.length
     if (mended.length > 0) this.#event({ type: 'mended', paths: mended })
   }
 

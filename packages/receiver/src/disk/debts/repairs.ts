@@ -39,6 +39,11 @@ export class Repairs {
     this.#parts = parts
   }
 
+  /** Every owed path was asked for and answered: those that are left cannot be made right for now. */
+  get isSettled(): boolean {
+    return this.#readUpTo === null && this.#wants.waiting === 0 && this.#wants.open === 0
+  }
+
   get waiting(): number {
     return this.#wants.waiting
   }

@@ -55,9 +55,10 @@ export class HookRows {
     this.#file.run('DELETE FROM hook_path WHERE hook = ? AND stamp <= ?', key, stamp)
   }
 
-  /** Hooks with other keys are not configured any more. */
-  keep(keys: readonly string[]): void {
+  /** Everything that is due for the hooks with these keys; others are not configured any more, and are forgotten. */
+  allDue(keys: readonly string[]): DueRun[] {
     this.#file.run('DELETE FROM hook_path WHERE hook NOT IN (SELECT value FROM json_each(?))', JSON.stringify(keys))
+    return keys.flatMap((key, hook) => this.due(hook, key) ?? [])
   }
 
   #put(key: string, path: string, reason: CommitReason, omitted: number): void {

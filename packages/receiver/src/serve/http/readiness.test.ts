@@ -14,6 +14,7 @@ const live: RootState = {
   disconnectedAt: null,
   synced: true,
   isInService: true,
+  isBehindOthers: false,
   sequence: 7,
   durableSequence: 7,
   head: 7,
@@ -59,6 +60,7 @@ describe('a root is not ready', () => {
       },
       /^shop: the receiver has started, and has not caught up yet; paths that cannot be made right: a \(EPERM\)$/,
     ],
+    ['while it alone is behind', { phase: 'replaying', isBehindOthers: true }, /^shop: it missed changes that other/],
     [
       'while a hook that it waits for is due',
       {

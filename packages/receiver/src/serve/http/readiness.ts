@@ -23,11 +23,12 @@ export function staleSince(roots: readonly RootState[]): Date | null {
 }
 
 function reasonOf(root: RootState): string | null {
-  const { awaitsAccept, failing, hooks, isInService, wasComplete } = root
+  const { awaitsAccept, failing, hooks, isInService, isBehindOthers, wasComplete } = root
   if (awaitsAccept) return awaitingText(root)
   if (failing !== null) return failing
   const hook = hooks.find(({ readyAfter, isDue }) => readyAfter && isDue)
   if (hook !== undefined) return hookText(hook)
+  if (isBehindOthers) return `it missed changes that other receivers have, and is catching up${owedText(root)}`
   if (isInService) return null
   if (!wasComplete) return `the first sync is not complete${owedText(root)}`
   return `the receiver has started, and has not caught up yet${owedText(root)}`

@@ -13,6 +13,7 @@ const Root = Type.Object(
     disconnectedAt: OrNull(Type.String()),
     synced: Type.Boolean(),
     isInService: Type.Boolean(),
+    isBehindOthers: Type.Boolean(),
     sequence: Count,
     durableSequence: Count,
     lag: Type.Object({ sequences: Count }, closed),
