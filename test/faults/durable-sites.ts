@@ -15,6 +15,8 @@ const ACROSS = 'trash on another filesystem than what goes there: piece by piece
 const DOOMED = 'deletes what is too old or too much: the next start finds the rest by its name'
 const DRAFT = 'a draft next to the new file, linked into place when it is whole; a person runs the command again'
 const UNUSED = 'no daemon changes a disk by these calls yet'
+const RESTORES = 'a command: each rename leaves the file in the trash or in its place'
+const SHOWN = 'says what is so at this moment: the next start removes it, or makes it again'
 const ANSWER = "an operator's answer: without it the root waits, or asks, once more"
 const CLEANS = 'removes files that are not referenced any more'
 const PLACES = 'on another filesystem: made complete beside its place, which the next attempt makes again'
@@ -151,6 +153,17 @@ export const SITES: Record<string, Record<string, Site>> = {
     linkSync: [1, ['link target to target']],
     unlinkSync: [1, ACROSS],
     rmdirSync: [1, ACROSS],
+  },
+  'receiver/src/cli/trash-files.ts': {
+    mkdirSync: [2, RESTORES],
+    renameSync: [2, RESTORES],
+    utimesSync: [1, RESTORES],
+  },
+  'receiver/src/disk/ledger/hook-rows.ts': { run: [1, ['write ledger-wal']], statement: [1, ['write ledger-wal']] },
+  'receiver/src/serve/http/ready-file.ts': {
+    mkdirSync: [1, SHOWN],
+    rmSync: [1, SHOWN],
+    writeFileSync: [1, SHOWN],
   },
   'receiver/src/disk/ledger/acceptance.ts': { rmSync: [1, ANSWER], writeDurably: [1, ANSWER] },
   'receiver/src/serve/http/control-secret.ts': { writeDurably: [1, REPLACED('control-secret')] },
