@@ -112,7 +112,13 @@ export class RootFeed implements ResyncRoot {
   /** Serves a connection whose hello has come; resolves when it has ended. */
   async serve(peer: SessionPeer, hello: Hello): Promise<void> {
     const { receiver, socket } = peer
-    this.#sessions.get(receiver)?.close(new ProtocolError('superseded', 'a newer connection of this receiver'))
+    const older = this.#sessions.get(receiver)
+    if (older !== undefined) {
+      const addresses = [older.address, peer.address]
+      this.#log.warn({ receiver, addresses }, 'a newer connection replaces one: do two nodes use the same token?')
+      const text = `the same token from ${addresses.join(' and ')}; the newer connection stays`
+      older.close(new ProtocolError('superseded', text))
+    }
     const session = new Session(
       peer,
       { root: this.thread, hub: this.#hub, log: this.#log },

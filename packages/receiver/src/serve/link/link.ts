@@ -181,7 +181,11 @@ export class Link {
       this.#forget()
       const known = closeReasonOf(code)
       const text = reason.length > 0 ? reason.toString() : (error ?? 'the connection was lost')
-      this.#failed(known === null ? text : `${known}: ${text}`, known !== null && !CLOSE_REASONS[known].retryable)
+      this.#failed(
+        known === null ? text : `${known}: ${text}`,
+        known !== null && !CLOSE_REASONS[known].retryable,
+        known === 'superseded',
+      )
     })
     this.#heard(socket)
     this.#events.tell({ type: 'hello' })
@@ -221,9 +225,10 @@ export class Link {
     this.#events.tell({ type: 'disconnected' })
   }
 
-  #failed(error: string, isHopeless: boolean): void {
+  #failed(error: string, isHopeless: boolean, isClash = false): void {
+    const outlook = isClash ? 'clash' : isHopeless ? 'hopeless' : 'usual'
     this.#events.disconnected(error)
-    this.#timer = setTimeout(() => void this.#dial(), redialMs(this.#attempts, Math.random(), isHopeless))
+    this.#timer = setTimeout(() => void this.#dial(), redialMs(this.#attempts, Math.random(), outlook))
     this.#attempts += 1
   }
 

@@ -12,14 +12,18 @@ import { backoffMs } from '@rootferry/host/machine'
  */
 const DIALS = { firstMs: 250, mostMs: 5_000, growth: 1.5 }
 const HOPELESS_MS = 15_000
+/** Two nodes with one token throw each other out: each attempt costs the other node its connection. */
+export const CLASH_MS = { least: 60_000, most: 300_000 } as const
 
 /**
  * @param attempts failed attempts since the last connection that worked
  * @param random in [0, 1)
- * @param isHopeless only an operator can change the outcome: a longer range at once
+ * @param outlook hopeless: only an operator can change the outcome, so a longer range at once. clash: another node uses
+ *   the same token
  * @returns milliseconds
  */
-export function redialMs(attempts: number, random: number, isHopeless: boolean): number {
-  const range = isHopeless ? HOPELESS_MS : backoffMs(attempts, DIALS)
+export function redialMs(attempts: number, random: number, outlook: 'usual' | 'hopeless' | 'clash'): number {
+  if (outlook === 'clash') return Math.round(CLASH_MS.least + (CLASH_MS.most - CLASH_MS.least) * random)
+  const range = outlook === 'hopeless' ? HOPELESS_MS : backoffMs(attempts, DIALS)
   return Math.round(range * random)
 }
