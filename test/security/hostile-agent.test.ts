@@ -216,6 +216,8 @@ test('a real receiver closes, logs, stays, and continues with an honest agent', 
   try {
     const { port } = server.address() as AddressInfo
     for (const [what, { say, code }] of Object.entries(ON_THE_LINE)) {
+      // First: it may be dialling again already, and that connection is none of this case's.
+      await rig.killReceiver(0)
       const { promise, resolve } = Promise.withResolvers<number>()
       server.once('connection', (socket) => {
         socket.on('error', () => socket.terminate())
@@ -223,7 +225,6 @@ test('a real receiver closes, logs, stays, and continues with an honest agent', 
         socket.once('message', () => say(socket))
       })
       const logged = rig.logs.length
-      await rig.killReceiver(0)
       await rig.redirect(0, port)
       assert.equal(await promise, code, what)
       assert.ok(process.kill(rig.receivers[0]?.pid ?? 0, 0), what)
