@@ -1,8 +1,8 @@
-/** What the guard passes, holds and halts: case by case, over time, and as a law. */
+/** What the guard passes, looks at again, and halts: case by case, over time, and as a law. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Guard, LONGEST_HOLD_MS, type Loss } from './guard.ts'
+import { Guard, LONGEST_WAIT_MS, type Loss } from './guard.ts'
 
 const LIMITS = { maxDeletePercent: 50, minDeletes: 1_000 }
 const loss = (removals: number, moved = 0, additions = 0): Loss => ({ removals, moved, additions })
@@ -17,14 +17,14 @@ describe('the guard, of one scan', () => {
     { what: 'everything gone', living: 100_000, loss: loss(100_000), says: /^emptied/ },
     { what: 'everything gone and something else there', living: 900, loss: loss(900, 0, 5), says: /^emptied/ },
     { what: 'the only entry replaced by another', living: 1, loss: loss(1, 0, 1), says: 'pass' },
-    { what: 'half of it gone', living: 100_000, loss: loss(50_000), says: 'hold' },
+    { what: 'half of it gone', living: 100_000, loss: loss(50_000), says: 'look-again' },
     {
       what: 'more than half gone',
       living: 100_000,
       loss: loss(50_001),
       says: /^mass deletion: 50001 of 100000 entries \(50 %\)/,
     },
-    { what: 'more than half gone, but fewer than the minimum', living: 1_500, loss: loss(999), says: 'hold' },
+    { what: 'more than half gone, but fewer than the minimum', living: 1_500, loss: loss(999), says: 'look-again' },
     { what: 'as many as the minimum', living: 1_500, loss: loss(1_000), says: /^mass deletion/ },
     { what: 'everything moved', living: 5_000, loss: loss(4_999, 4_999, 4_999), says: 'pass' },
     { what: 'everything replaced by other names', living: 5_000, loss: loss(4_999, 0, 6_000), says: /^mass deletion/ },
@@ -33,7 +33,7 @@ describe('the guard, of one scan', () => {
       living: 5_000,
       loss: loss(4_999),
       limits: { maxDeletePercent: 100, minDeletes: 0 },
-      says: 'hold',
+      says: 'look-again',
     },
     {
       what: 'a strict limit',
@@ -53,28 +53,28 @@ describe('the guard, of one scan', () => {
 })
 
 describe('the guard, of a burst of deletions', () => {
-  it('is held until nothing more is gone, and passes then', () => {
+  it('waits until nothing more is gone, and passes then', () => {
     const guard = new Guard(LIMITS)
-    assert.equal(guard.judge(loss(100), 10_000, 0, true).decision, 'hold')
-    assert.equal(guard.judge(loss(900), 10_000, 300, true).decision, 'hold')
+    assert.equal(guard.judge(loss(100), 10_000, 0, true).decision, 'look-again')
+    assert.equal(guard.judge(loss(900), 10_000, 300, true).decision, 'look-again')
     assert.equal(guard.judge(loss(900), 10_000, 600, true).decision, 'pass')
   })
 
   it('halts as soon as it is a mass deletion', () => {
     const guard = new Guard(LIMITS)
-    assert.equal(guard.judge(loss(2_000), 10_000, 0, true).decision, 'hold')
+    assert.equal(guard.judge(loss(2_000), 10_000, 0, true).decision, 'look-again')
     assert.equal(guard.judge(loss(5_001), 10_000, 300, true).decision, 'halt')
   })
 
   it('is not waited for for ever', () => {
     const guard = new Guard(LIMITS)
-    assert.equal(guard.judge(loss(200), 10_000, 0, true).decision, 'hold')
-    assert.equal(guard.judge(loss(300), 10_000, LONGEST_HOLD_MS - 1, true).decision, 'hold')
-    assert.equal(guard.judge(loss(400), 10_000, LONGEST_HOLD_MS, true).decision, 'pass')
+    assert.equal(guard.judge(loss(200), 10_000, 0, true).decision, 'look-again')
+    assert.equal(guard.judge(loss(300), 10_000, LONGEST_WAIT_MS - 1, true).decision, 'look-again')
+    assert.equal(guard.judge(loss(400), 10_000, LONGEST_WAIT_MS, true).decision, 'pass')
   })
 
   it('is not recorded in portions', () => {
-    assert.equal(new Guard(LIMITS).judge(loss(10_000, 0, 20_000), 10_000, 0, false).decision, 'hold')
+    assert.equal(new Guard(LIMITS).judge(loss(10_000, 0, 20_000), 10_000, 0, false).decision, 'look-again')
   })
 })
 
@@ -86,7 +86,7 @@ describe('the guard, of what is gone bit by bit', () => {
     for (let left = living, now = 0; left > 0; left += came - each, now += 1_000) {
       const found = loss(Math.min(each, left), 0, came)
       let verdict = guard.judge(found, left, now, true)
-      if (verdict.decision === 'hold') verdict = guard.judge(found, left, now + 300, true)
+      if (verdict.decision === 'look-again') verdict = guard.judge(found, left, now + 300, true)
       if (verdict.decision === 'halt') return living - left
       guard.passed(found, now)
       if (now > 100 * MINUTE_MS) return null

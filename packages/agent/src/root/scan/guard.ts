@@ -2,13 +2,13 @@
  * Pure decision: whether entries that a scan found missing may be recorded as deleted.
  *
  *   few entries are gone ──────────────▶ pass
- *   many entries are gone ─────────────▶ hold: look again when deletions have stopped, then judge all of them at once
+ *   many entries are gone ─────────────▶ look-again: when deletions have stopped, then judge all of them at once
  *   all of it, or above both limits ───▶ halt: nothing is recorded until the tree is back or an operator accepts
  *
  * A loss is counted in two ways, and the greater number decides. In one scan: entries that are gone and were not found
  * elsewhere (a move is not a deletion). Over the last ten minutes: how far the tree has shrunk from its largest size,
  * so that a slow `rm -rf` adds up, while caches that come and go do not.
- * INVARIANT: with `hold` and `halt` nothing is recorded as deleted, so the next scan finds the whole loss again.
+ * INVARIANT: with `look-again` and `halt` nothing is recorded as deleted, so the next scan finds the whole loss again.
  */
 import type { GuardLimits } from '../../root-messages.ts'
 
@@ -22,17 +22,17 @@ export interface Loss {
   additions: number
 }
 
-export type GuardVerdict = { decision: 'pass' } | { decision: 'hold' } | { decision: 'halt'; reason: string }
+export type GuardVerdict = { decision: 'pass' } | { decision: 'look-again' } | { decision: 'halt'; reason: string }
 
 /** The longest time that the guard waits for the end of a burst of deletions. */
-export const LONGEST_HOLD_MS = 30_000
+export const LONGEST_WAIT_MS = 30_000
 const WINDOW_MINUTES = 10
 const MINUTE_MS = 60_000
 /** A tree that shrank to nothing bit by bit is guarded if it had at least this many entries. */
 const FEW = 10
 
 const PASS: GuardVerdict = { decision: 'pass' }
-const HOLD: GuardVerdict = { decision: 'hold' }
+const LOOK_AGAIN: GuardVerdict = { decision: 'look-again' }
 
 export class Guard {
   limits: GuardLimits
@@ -40,8 +40,8 @@ export class Guard {
   #level = 0
   /** The highest level of each recent minute, oldest first. */
   #highs: { minute: number; level: number }[] = []
-  /** The present hold: since when, and how many entries were gone at the last look. */
-  #held: { sinceMs: number; deletions: number } | null = null
+  /** The present wait: since when, and how many entries were gone at the last look. */
+  #waited: { sinceMs: number; deletions: number } | null = null
 
   constructor(limits: GuardLimits) {
     this.limits = limits
@@ -59,47 +59,47 @@ export class Guard {
     const highest = living + this.#drawdown(nowMs)
     const isEmptied = loss.removals >= living && loss.moved === 0
     if (isEmptied && (deletions > 1 || (left <= 0 && highest >= FEW))) {
-      return isComplete ? halt(`emptied: all ${highest} entries are gone`) : HOLD
+      return isComplete ? halt(`emptied: all ${highest} entries are gone`) : LOOK_AGAIN
     }
     const lost = Math.max(deletions, highest - left)
     if (lost >= this.limits.minDeletes && lost * 100 > this.limits.maxDeletePercent * highest) {
       const share = `${lost} of ${highest} entries (${Math.floor((lost * 100) / highest)} %) are gone`
-      return isComplete ? halt(`mass deletion: ${share}, ${this.limits.maxDeletePercent} % may go`) : HOLD
+      return isComplete ? halt(`mass deletion: ${share}, ${this.limits.maxDeletePercent} % may go`) : LOOK_AGAIN
     }
     if (deletions < this.#considerable(living)) return PASS
-    return isComplete ? this.#hold(deletions, nowMs) : HOLD
+    return isComplete ? this.#lookAgain(deletions, nowMs) : LOOK_AGAIN
   }
 
   /** The loss was recorded. */
   passed({ removals, moved, additions }: Loss, nowMs: number): void {
-    if (removals > moved) this.#held = null
+    if (removals > moved) this.#waited = null
     if (removals === 0 && additions === 0) return
     this.#noteHigh(nowMs)
     this.#level += additions - removals
     this.#noteHigh(nowMs)
   }
 
-  /** Additions were recorded while the deletions of the same scan are held. */
+  /** Additions were recorded while the deletions of the same scan wait for another look. */
   grew(additions: number, nowMs: number): void {
     this.passed({ removals: 0, moved: 0, additions }, nowMs)
   }
 
-  /** No deletions are held any more: they were recorded, or the missing entries are back. */
-  endHold(): void {
-    this.#held = null
+  /** No deletions wait any more: they were recorded, or the missing entries are back. */
+  endWait(): void {
+    this.#waited = null
   }
 
   /** The loss so far is accepted: the tree has the size that it should have. */
   accept(): void {
-    this.#held = null
+    this.#waited = null
     this.#highs = []
   }
 
-  #hold(deletions: number, nowMs: number): GuardVerdict {
-    const held = this.#held ?? { sinceMs: nowMs, deletions: 0 }
-    if (deletions <= held.deletions || nowMs - held.sinceMs >= LONGEST_HOLD_MS) return PASS
-    this.#held = { sinceMs: held.sinceMs, deletions }
-    return HOLD
+  #lookAgain(deletions: number, nowMs: number): GuardVerdict {
+    const wait = this.#waited ?? { sinceMs: nowMs, deletions: 0 }
+    if (deletions <= wait.deletions || nowMs - wait.sinceMs >= LONGEST_WAIT_MS) return PASS
+    this.#waited = { sinceMs: wait.sinceMs, deletions }
+    return LOOK_AGAIN
   }
 
   /** So many deletions at once that more may follow: a hundredth of the tree, or a twentieth of the minimum. */

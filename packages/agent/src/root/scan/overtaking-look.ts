@@ -19,7 +19,7 @@ export async function overtakingLook(
   const steps = overtaking.scan(hints, ({ removals }) => {
     hold.look()
     if (borders.missing() !== null) return { decision: 'withhold' }
-    return { decision: removals > 0 ? 'hold' : 'pass' }
+    return { decision: removals > 0 ? 'look-again' : 'pass' }
   })
   for (let looks = 0; looks < BOUNDS.overtakingLooks && isCurrent(); looks += 1) {
     const step = steps.next()

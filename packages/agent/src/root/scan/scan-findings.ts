@@ -153,7 +153,7 @@ export class ScanFindings {
    * arrival, the removal would count as a deletion at the next look. Everything in a directory that waits also waits,
    * and so do the times of a directory from which an entry may have been deleted.
    */
-  takeUnheld(): Finding[] {
+  takeWithoutRemovals(): Finding[] {
     this.#dropOutdated()
     this.#dropOrphans()
     this.#inheritDigests()

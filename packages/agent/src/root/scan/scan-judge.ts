@@ -11,7 +11,7 @@ export interface ScanJudgeParts {
   /** Looks whether a file holds the root. */
   hold: { look(): void }
   /** Whether deletions of an earlier scan wait for another look. */
-  isHolding: () => boolean
+  isWaiting: () => boolean
 }
 
 /**
@@ -19,7 +19,7 @@ export interface ScanJudgeParts {
  * @param living entries of the index before the scan
  */
 export function scanJudge(
-  { guard, borders, mode, hold, isHolding }: ScanJudgeParts,
+  { guard, borders, mode, hold, isWaiting }: ScanJudgeParts,
   isWhole: boolean,
   living: number,
 ): Judge {
@@ -35,9 +35,9 @@ export function scanJudge(
     const verdict: ScanVerdict =
       isAccepted || isHeld ? { decision: 'pass' } : guard.judge(loss, living, now, isComplete)
     // The index of a halted root stays as it is until a scan of the whole tree passes.
-    if (mode() === 'halted' && (verdict.decision === 'hold' || !isComplete)) return { decision: 'withhold' }
+    if (mode() === 'halted' && (verdict.decision === 'look-again' || !isComplete)) return { decision: 'withhold' }
     if (verdict.decision !== 'pass' || !isComplete) return verdict
-    if (!isHeld && !isWhole && isHolding() && deletionsOf(loss) > 0) return { decision: 'hold' }
+    if (!isHeld && !isWhole && isWaiting() && deletionsOf(loss) > 0) return { decision: 'look-again' }
     guard.passed(loss, now)
     return verdict
   }

@@ -1,4 +1,4 @@
-/** The queue of scans over a real tree without a watcher: deletions that the guard holds back are not lost. */
+/** The queue of scans over a real tree without a watcher: deletions that the guard looks at again are not lost. */
 import assert from 'node:assert/strict'
 import {
   chmodSync,
@@ -116,7 +116,7 @@ class Bench implements AsyncDisposable {
 const hintsAt = (...paths: string[]) => paths.map((path): Hint => ({ path, extent: 'entry' }))
 const numbered = (count: number) => Array.from({ length: count }, (_, number) => `d/f${number}`)
 
-test('deletions that the guard holds back are looked at again, though a scan that was waiting passes meanwhile', async () => {
+test('deletions that the guard looks at again are looked at again, though a scan that was waiting passes meanwhile', async () => {
   const names = numbered(20)
   await using bench = new Bench(names)
   const { queue, index } = bench
@@ -124,11 +124,11 @@ test('deletions that the guard holds back are looked at again, though a scan tha
   const gone = names.slice(0, 8)
   const hints = bench.remove(...gone)
   bench.write('other')
-  // The second one is waiting when the guard holds the first one back.
+  // The second one is waiting when the guard lets the first one wait.
   await Promise.all([queue.scan(hints), queue.scan(hintsAt('other'))])
   assert.notEqual(index.get('other'), null)
-  assert.notEqual(index.get('d/f0'), null, 'held back')
-  await bench.until(() => index.get('d/f0') === null, 'held deletions are never looked at again')
+  assert.notEqual(index.get('d/f0'), null, 'not recorded yet')
+  await bench.until(() => index.get('d/f0') === null, 'deletions are never looked at again')
   for (const name of gone) assert.equal(index.get(name), null)
 })
 
@@ -142,14 +142,14 @@ test('only deletions wait for the guard: a save of the same scan and a later one
   bench.write('with')
   await queue.scan([...hints, ...hintsAt('with')])
   assert.notEqual(index.get('with'), null, 'the save of the same scan')
-  assert.notEqual(index.get('d/f0'), null, 'held back')
+  assert.notEqual(index.get('d/f0'), null, 'not recorded yet')
   assert.deepEqual(index.get('d'), before, 'the directory has the times of a deletion that may be none')
   bench.write('later')
   for (const hint of hintsAt('later')) queue.hint(hint)
   const deleteMore = () => bench.remove(...names.splice(0, 10)).forEach((hint) => queue.hint(hint))
   await bench.until(() => index.get('later') !== null, 'a save waits for the guard', deleteMore)
-  assert.notEqual(index.get('d/f0'), null, 'still held back')
-  await bench.until(() => index.get('d/f0') === null, 'held deletions are never looked at again')
+  assert.notEqual(index.get('d/f0'), null, 'still not recorded')
+  await bench.until(() => index.get('d/f0') === null, 'deletions are never looked at again')
 })
 
 test('both halves of a move wait with the deletions of their scan, and are no deletion when they are looked at again', async () => {
@@ -240,7 +240,7 @@ test('many suspects are read in the background, and those that have other bytes 
   }
 })
 
-test('what moved into a directory that is new is found by the look that follows a hold', async () => {
+test('what moved into a directory that is new is found by the look that follows', async () => {
   const names = numbered(20)
   await using bench = new Bench([...names, 'file', 'tree/file'])
   const { queue, index } = bench
@@ -251,8 +251,8 @@ test('what moved into a directory that is new is found by the look that follows 
   renameSync(join(bench.root, 'tree'), join(bench.root, 'new/deep/tree'))
   // Nothing tells of what is in `new` but `new` itself: its watch began with the look at it.
   await queue.scan([...hints, ...hintsAt('file', 'tree', 'new')])
-  assert.notEqual(index.get('d/f0'), null, 'held back')
-  await bench.until(() => index.get('d/f0') === null, 'held deletions are never looked at again')
+  assert.notEqual(index.get('d/f0'), null, 'not recorded yet')
+  await bench.until(() => index.get('d/f0') === null, 'deletions are never looked at again')
   for (const path of ['new', 'new/deep', 'new/deep/file', 'new/deep/tree', 'new/deep/tree/file'])
     assert.notEqual(index.get(path), null, path)
 })
@@ -269,6 +269,6 @@ test('entries that wait in a directory which does not are found at the next look
   bench.write('new/c')
   await queue.scan([...hints, ...hintsAt('old', 'new')])
   assert.equal(index.get('new/a'), null, 'a half of a move')
-  await bench.until(() => index.get('d/f0') === null, 'held deletions are never looked at again')
+  await bench.until(() => index.get('d/f0') === null, 'deletions are never looked at again')
   for (const path of ['new/a', 'new/c', 'new/deep', 'new/deep/b']) assert.notEqual(index.get(path), null, path)
 })

@@ -2,7 +2,7 @@
  * Hints in, scans out: collects hints until they have settled, and lets the scanner follow them, one scan at a time.
  *
  *   hint ─▶ coalescer ─▶ batch ─▶ scan, in turns that give way to packing ─▶ advanced
- *                                   │ the guard says hold: all but deletions is recorded, and the scan's hints wait for
+ *                                   │ the guard says look again: all but deletions is recorded, the scan's hints wait for
  *                                   │ another look; deletions of later batches join them, saves do not wait
  *                                   └ or halt: nothing is recorded, and only whole scans run until one passes
  *
@@ -28,9 +28,9 @@ import { ContentQueue, type ReadRoot } from './content-queue.ts'
 import type { ReadFault } from './content-reader.ts'
 import { DoubtedPaths } from './doubted-paths.ts'
 import { Guard } from './guard.ts'
-import { HeldHints, HOLD_QUIET_MS } from './held-hints.ts'
 import type { KnownBorders } from './known-borders.ts'
 import { LaterLooks } from './later-looks.ts'
+import { LooksAgain, QUIET_MS } from './looks-again.ts'
 import { splitBatch } from './overtaking-hints.ts'
 import { overtakingLook } from './overtaking-look.ts'
 import type { PathProblems } from './path-problems.ts'
@@ -88,7 +88,7 @@ export class ScanQueue implements ScanRequests {
   readonly #doubted = new DoubtedPaths()
   readonly guard: Guard
   #coalescer: Coalescer
-  readonly #held = new HeldHints()
+  readonly #again = new LooksAgain()
   #lastScanMs = 0
   #root: ScannedRoot | null = null
   #firstHintMs: number | null = null
@@ -114,11 +114,11 @@ export class ScanQueue implements ScanRequests {
   }
 
   /**
-   * Scans run on this root from now on; with null they end where they are. The next scan finds held deletions again.
+   * Scans run on this root from now on; with null they end where they are. The next scan finds the deletions again.
    */
   use(root: ScannedRoot | null): void {
     this.#root = root
-    this.#held.clear()
+    this.#again.clear()
   }
 
   /** Resolves when no scan and no background reading is running. */
@@ -148,8 +148,8 @@ export class ScanQueue implements ScanRequests {
   async rescan(hints: Hint[]): Promise<void> {
     const root = this.#root
     if (!(await this.#orders.order(hints))) throw new Refusal('parts of the root cannot be read now')
-    while (!this.#held.isEmpty) {
-      await wait(HOLD_QUIET_MS)
+    while (!this.#again.isEmpty) {
+      await wait(QUIET_MS)
       await this.#lanes.idle()
     }
     if (this.#parts.mode() === 'halted') throw new Refusal('the root is halted')
@@ -230,7 +230,7 @@ export class ScanQueue implements ScanRequests {
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
     const { borders } = root
-    const judging = { guard: this.guard, borders, mode, hold, isHolding: () => !this.#held.isEmpty }
+    const judging = { guard: this.guard, borders, mode, hold, isWaiting: () => !this.#again.isEmpty }
     const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll, living))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
@@ -251,7 +251,7 @@ export class ScanQueue implements ScanRequests {
     const isPassed = isOfAll && !isTroubled
     if (isPassed && step.value.decision === 'pass') borders.passed()
     // Deletions wait, but additions do not: the tree has grown by the additions.
-    if (step.value.decision === 'hold') this.guard.grew(livingEntries(index) - living, performance.now())
+    if (step.value.decision === 'look-again') this.guard.grew(livingEntries(index) - living, performance.now())
     const walked = root.scanner.walked.map((path): Hint => ({ path, extent: 'subtree' }))
     this.#conclude(step.value, [...hints, ...walked], isPassed)
     this.#announce(head, seenMs)
@@ -286,10 +286,10 @@ export class ScanQueue implements ScanRequests {
 
   #conclude(verdict: ScanVerdict, hints: readonly Hint[], isWhole: boolean): void {
     const { mode, events } = this.#parts
-    if (verdict.decision === 'hold' || verdict.decision === 'withhold') return this.#hold(hints)
-    // Deletions that an earlier scan left held wait for their own look, unless this scan has looked at everything.
-    if (isWhole || verdict.decision === 'halt') this.#held.clear()
-    if (this.#held.isEmpty) this.guard.endHold()
+    if (verdict.decision === 'look-again' || verdict.decision === 'withhold') return this.#lookLater(hints)
+    // Deletions that an earlier scan left wait for their own look, unless this scan has looked at everything.
+    if (isWhole || verdict.decision === 'halt') this.#again.clear()
+    if (this.#again.isEmpty) this.guard.endWait()
     if (verdict.decision === 'halt') events.stopped(verdict.reason)
     else if (isWhole) {
       if (mode() === 'accepted') this.guard.accept()
@@ -298,14 +298,14 @@ export class ScanQueue implements ScanRequests {
   }
 
   /** Looks again when the root was quiet for a while, or after a second at the latest. */
-  #hold(hints: readonly Hint[]): void {
-    const delayMs = this.#held.hold(hints, WHOLE_TREE, performance.now())
-    this.#parts.timers.after('held', delayMs, () => void this.#lanes.add(() => this.#lookAtHeld()))
+  #lookLater(hints: readonly Hint[]): void {
+    const delayMs = this.#again.wait(hints, WHOLE_TREE, performance.now())
+    this.#parts.timers.after('again', delayMs, () => void this.#lanes.add(() => this.#lookNow()))
   }
 
-  async #lookAtHeld(): Promise<void> {
-    const held = this.#held.take()
-    if (held !== null) await this.#runScan(held, Date.now())
+  async #lookNow(): Promise<void> {
+    const hints = this.#again.take()
+    if (hints !== null) await this.#runScan(hints, Date.now())
   }
 
   #recheckLater(): void {

@@ -20,7 +20,7 @@ import type { GuardVerdict, Loss } from './guard.ts'
 import { lookAt, seenKind } from './observe.ts'
 import { ScanFindings } from './scan-findings.ts'
 
-/** How much of a scan is recorded: everything with `pass`, all but deletions with `hold`, else nothing. */
+/** How much of a scan is recorded: everything with `pass`, all but deletions with `look-again`, else nothing. */
 export type ScanVerdict = GuardVerdict | { decision: 'withhold' }
 
 /** Asked before anything is recorded; `isComplete` is true at the end of a scan. */
@@ -73,7 +73,7 @@ export class Scanner {
     }
     const verdict = judge(this.#found.loss(), true)
     if (verdict.decision === 'pass') this.#parts.index.record(this.#found.takeAll())
-    else if (verdict.decision === 'hold') this.#parts.index.record(this.#found.takeUnheld())
+    else if (verdict.decision === 'look-again') this.#parts.index.record(this.#found.takeWithoutRemovals())
     this.#found.clear()
     directories.release()
     return verdict
