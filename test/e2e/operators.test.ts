@@ -79,6 +79,35 @@ test('resync --wait: 3 and the paths when anything differs, mended or not; 0 whe
   assert.equal(typed.code, 0, typed.stderr)
 })
 
+test('resync --wait does not wait for a receiver that is away: 3 and its name; list and cancel know the resync', async () => {
+  const site = await Site.on(daemons, { prepare: (source) => writeFileSync(join(source, 'a'), 'a') })
+  await site.inSync()
+  await daemons.receivers[1]?.stop()
+  for (const limit of [[], ['--timeout', '2s']]) {
+    const left = await agentVerb(['resync', '--dry-run', '--wait', ...limit])
+    assert.equal(left.code, 3, left.stdout + left.stderr)
+    assert.match(left.stdout, /^web1 +done +/m)
+    assert.match(left.stderr, /^not waited for: web2 \(offline\)$/m)
+  }
+  const list = await agentVerb(['resync', 'list'])
+  assert.match(list.stdout, /^[0-9a-f]{16} +site\d+ +running +metadata, dry run .* 1 of 2\n +not done: web2 pending$/m)
+  const { resyncs } = JSON.parse((await agentVerb(['resync', 'list', '--json'])).stdout) as {
+    resyncs: { id: string }[]
+  }
+  assert.equal(resyncs.length, 2)
+  for (const { id } of resyncs) {
+    const cancelled = await agentVerb(['resync', 'cancel', id])
+    assert.deepEqual([cancelled.code, cancelled.stderr], [0, `resync ${id} is cancelled\n`])
+  }
+  assert.match((await agentVerb(['resync', 'list'])).stdout, /^[0-9a-f]{16} +site\d+ +cancelled/m)
+  const unknown = await agentVerb(['resync', 'cancel', 'x/y'])
+  assert.deepEqual([unknown.code, unknown.stdout], [1, ''])
+  assert.match(unknown.stderr, /^rootferry-agent: There is no resync x\/y, or it was forgotten\.\n$/)
+  assert.equal((await agentVerb(['resync', '--timeout', '2s'])).code, 2)
+  assert.equal((await agentVerb(['resync', '--wait', '--timeout', 'soon'])).code, 2)
+  await daemons.startReceiver(1)
+})
+
 test('events tell of changesets and of receivers that come and go; Last-Event-ID brings what was missed', async () => {
   const site = await Site.on(daemons)
   await site.inSync()

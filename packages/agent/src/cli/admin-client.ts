@@ -24,6 +24,11 @@ export class AdminClient {
     return askDaemon({ ...this.#way, path, answer })
   }
 
+  /** @throws Failure */
+  delete<Schema extends TSchema>(path: string, answer: Schema): Promise<Static<Schema>> {
+    return askDaemon({ ...this.#way, path, answer, method: 'DELETE' })
+  }
+
   /** @param body null: the request has no body. @throws Failure */
   post<Schema extends TSchema>(
     path: string,

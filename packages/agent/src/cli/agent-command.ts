@@ -18,6 +18,7 @@ import { addConfigCommand } from './config-command.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
 import { addHoldVerbs } from './hold-verbs.ts'
 import { addInitCommand } from './init-command.ts'
+import { addResyncVerbs } from './resync-verbs.ts'
 import { addTokenCommand } from './token-command.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
@@ -36,6 +37,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
   )
 
   addFleetVerbs(program, withConfig, terminal, environmentToken)
+  addResyncVerbs(program, withConfig, terminal, environmentToken)
   addHoldVerbs(program, withConfig, terminal, environmentToken)
   addTokenCommand(program, DEFAULT_CONFIG, terminal)
 

@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { count, size, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, errorMessage, Failure, printable } from '@rootferry/host/machine'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { Held, type HeldAnswer, Released, type ReleasedAnswer } from '../serve/api-schemas.ts'
 import { AdminClient } from './admin-client.ts'
+import { secondsUpTo } from './time-option.ts'
 
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
+const seconds = secondsUpTo(7)
 /** What an answer may take beyond the time that receivers are waited for: the whole root is scanned before it. */
 const SCAN_MS = 600_000
 const MOST_SHOWN = 20
@@ -148,12 +149,4 @@ function releaseText({ root, released, changes, bytes, loss, paths, receivers }:
     ({ name, state, seconds: took }) => `  ${name}: ${state}${took === null ? '' : ` after ${took} s`}`,
   )
   return `${[`${root} is released: ${what}`, ...rows].join('\n')}\n`
-}
-
-/** 90, 90s, 15m, 2h or 1d. */
-function seconds(text: string): number {
-  const [, number, unit = 's'] = /^(\d{1,6})([smhd])?$/.exec(text) ?? []
-  const value = Number(number) * (UNITS[unit] ?? 1)
-  if (!Number.isNaN(value) && value <= 604_800) return value
-  throw new InvalidArgumentError('A time of at most 7 days is expected, as 90s, 15m, 2h or 1d.')
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import type { ReceiverStatus, ResyncStatus, RootAnswer } from '../serve/api-schemas.ts'
-import { progressLines, resyncExitCode, resyncReport } from './resync-report.ts'
+import { progressLines, resyncExitCode, resyncReport, unfinished } from './resync-report.ts'
 import { isDegraded, statusReport } from './status-report.ts'
 
 const PAGE = { colour: false, width: Number.POSITIVE_INFINITY }
@@ -192,4 +192,17 @@ it('a receiver that owes a path is degraded, and the report names the path; one 
   assert.ok(isDegraded(fleet([root()], [owing])))
   assert.match(statusReport(fleet([root()], [owing]), NOW, PAGE), /cannot make right: a\/b \(EPERM\) and 4 more/)
   assert.ok(!isDegraded(fleet([root()], [receiver({ state: 'expected', lastSeenAt: null })])))
+})
+
+test('a part of a resync is stuck while its receiver is away or cannot commit, or its root stands still', () => {
+  const part = resync({ web1: figures({ state: 'pending' }), web2: figures() }, 'running')
+  const stuck = (roots: RootAnswer[], state: ReceiverStatus['state']) =>
+    unfinished(part, fleet(roots, [receiver({ state }), receiver({ name: 'web2' })]))
+  for (const state of ['offline', 'expected', 'awaiting-accept', 'failed'] as const)
+    assert.deepEqual(stuck([root()], state), [{ name: 'web1', why: state, isStuck: true }])
+  for (const state of ['live', 'replaying', 'resyncing'] as const)
+    assert.equal(stuck([root()], state)[0]?.isStuck, false)
+  assert.deepEqual(stuck([root({ state: 'halted' })], 'live'), [
+    { name: 'web1', why: 'root shop is halted', isStuck: true },
+  ])
 })

@@ -2,7 +2,7 @@
 
 import { bar, count, type Page, type Row, size, type Tone, table } from '@rootferry/host/daemon'
 import { EXIT } from '@rootferry/host/machine'
-import type { ResyncStatus, StatusAnswer } from '../serve/api-schemas.ts'
+import type { ResyncStatus, ResyncSummary, StatusAnswer } from '../serve/api-schemas.ts'
 
 type Figures = ResyncStatus['receivers'][string]
 
@@ -58,18 +58,70 @@ function covers(resync: ResyncStatus, root: string): boolean {
   return resync.root === null || resync.root === root
 }
 
+/** A receiver whose part is not over. */
+export interface Unfinished {
+  name: string
+  why: string
+  /** Whether it takes somebody, or the receiver's return, before its part continues. */
+  isStuck: boolean
+}
+
+export function unfinished(resync: ResyncStatus, status: StatusAnswer): Unfinished[] {
+  return Object.entries(resync.receivers)
+    .filter(([, { state }]) => state === 'pending' || state === 'running')
+    .map(([name, { state }]) => {
+      const obstacle = obstacleOf(name, resync, status)
+      return { name, why: obstacle?.why ?? state, isStuck: obstacle?.isStuck ?? false }
+    })
+}
+
 /** The reason why a receiver's part has not begun: the root, the receiver, or only others that come first. */
-function whyPending(name: string, resync: ResyncStatus, { roots, receivers }: StatusAnswer): string {
+function whyPending(name: string, resync: ResyncStatus, status: StatusAnswer): string {
+  const obstacle = obstacleOf(name, resync, status)
+  if (obstacle === null) return 'waits for the look at the source, or for another resync'
+  return `waits: ${obstacle.why}${obstacle.why === 'offline' ? ', runs when it is back' : ''}`
+}
+
+const STUCK: ReadonlySet<string> = new Set(['offline', 'expected', 'awaiting-accept', 'failed'])
+
+/** What keeps a receiver's part from going on; null: nothing but its turn. */
+function obstacleOf(name: string, resync: ResyncStatus, { roots, receivers }: StatusAnswer) {
   const parts = receivers.filter((part) => part.name === name && covers(resync, part.root))
   const stopped = roots.find(
     (root) =>
       parts.some((part) => part.root === root.name) && (root.state === 'halted' || root.state === 'unavailable'),
   )
-  if (stopped !== undefined) return `waits: root ${stopped.name} is ${stopped.state}`
-  const [late] = parts.filter(({ state }) => state !== 'live')
-  if (late?.state === 'offline') return 'waits: offline, runs when it is back'
-  if (late !== undefined) return `waits: ${late.state}`
-  return 'waits for the look at the source, or for another resync'
+  if (stopped !== undefined) return { why: `root ${stopped.name} is ${stopped.state}`, isStuck: true }
+  const late = parts.filter(({ state }) => state !== 'live')
+  const worst = late.find(({ state }) => STUCK.has(state)) ?? late[0]
+  return worst === undefined ? null : { why: worst.state, isStuck: STUCK.has(worst.state) }
+}
+
+const MOST_NAMED = 3
+
+/** A line for each resync, with the receivers that are not done. */
+export function resyncsReport(resyncs: readonly ResyncSummary[], page: Page): string {
+  const rows = resyncs.map(({ id, root, check, dryRun, state, createdAt, receivers }): Row => {
+    const all = Object.entries(receivers)
+    const open = all.filter(([, figures]) => figures.state === 'pending' || figures.state === 'running')
+    const named = open.slice(0, MOST_NAMED).map(([name, figures]) => `${name} ${figures.state}`)
+    const more = open.length > named.length ? ` and ${count(open.length - named.length)} more` : ''
+    const differ = all.reduce((sum, [, figures]) => sum + drift(figures), 0)
+    return {
+      cells: [
+        { text: id },
+        { text: root ?? 'all' },
+        { text: state, tone: TONES[state] },
+        { text: `${check}${dryRun ? ', dry run' : ''}` },
+        { text: createdAt },
+        { text: count(differ), right: true },
+        { text: `${count(all.length - open.length)} of ${count(all.length)}`, right: true },
+      ],
+      note: state === 'running' && open.length > 0 ? `not done: ${named.join(', ')}${more}` : null,
+    }
+  })
+  if (rows.length === 0) return 'no resync was ordered in this life of the agent\n'
+  return table(['RESYNC', 'ROOT', 'STATE', 'CHECK', 'CREATED', 'DIFFER', 'DONE'], rows, page)
 }
 
 export function resyncReport(resync: ResyncStatus, page: Page): string {
@@ -106,6 +158,6 @@ function differences({ receivers }: ResyncStatus, colour: boolean): string {
     : `\n${table(['RECEIVER', 'DIFFERENCE', 'PATH'], rows, { colour, width: Number.POSITIVE_INFINITY })}\n`
 }
 
-function drift({ missing, changed, extraneous }: Figures): number {
+function drift({ missing, changed, extraneous }: Pick<Figures, 'missing' | 'changed' | 'extraneous'>): number {
   return missing + changed + extraneous
 }

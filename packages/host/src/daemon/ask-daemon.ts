@@ -16,6 +16,8 @@ export interface DaemonRequest<Schema extends TSchema> {
   token?: string
   /** With a body the request is a POST; null: a POST without a body. */
   body?: object | null
+  /** Where it is neither a GET nor a POST. */
+  method?: 'DELETE'
   answer: Schema
   /** For an answer that may take longer than most. */
   patienceMs?: number
@@ -45,12 +47,13 @@ async function send({
   path,
   token,
   body,
+  method,
   patienceMs = PATIENCE_MS,
 }: DaemonRequest<TSchema>): Promise<Response> {
   const hasBody = body !== undefined && body !== null
   try {
     return await fetch(new URL(path, url), {
-      method: body === undefined ? 'GET' : 'POST',
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
       headers: {
         ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
         ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
