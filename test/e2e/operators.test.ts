@@ -92,10 +92,11 @@ test('resync --wait does not wait for a receiver that is away: 3 and its name; l
   const list = await agentVerb(['resync', 'list'])
   assert.match(list.stdout, /^[0-9a-f]{16} +site\d+ +running +metadata, dry run .* 1 of 2\n +not done: web2 pending$/m)
   const { resyncs } = JSON.parse((await agentVerb(['resync', 'list', '--json'])).stdout) as {
-    resyncs: { id: string }[]
+    resyncs: { id: string; state: string }[]
   }
-  assert.equal(resyncs.length, 2)
-  for (const { id } of resyncs) {
+  const running = resyncs.filter(({ state }) => state === 'running')
+  assert.equal(running.length, 2)
+  for (const { id } of running) {
     const cancelled = await agentVerb(['resync', 'cancel', id])
     assert.deepEqual([cancelled.code, cancelled.stderr], [0, `resync ${id} is cancelled\n`])
   }
