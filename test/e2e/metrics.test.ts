@@ -14,6 +14,7 @@ before(async () => {
   rig = await Rig.start({
     receivers: 1,
     tls: true,
+    root: { hooks: { afterAll: [{ match: ['*.php'], command: ['true'] }] } },
     receiverRoot: { hooks: { afterCommit: [{ match: ['*.php'], command: ['true'] }] } },
     prepare: (source) => mkdirSync(join(source, 'secret-name')),
   })

@@ -141,6 +141,8 @@ export interface RootRequests {
   /** Nothing above the present state leaves the agent from now on. All that was on the disk before is part of it. */
   hold: { takes: { reason: string; by: string; forMs: number; waitMs: number }; answers: HoldAnswer }
   'end-hold': { takes: { dryRun: boolean; acceptLosses: boolean; by: string }; answers: ReleaseAnswer }
+  /** The first paths that changed within (after, to] and match one of these gitignore lines, and how many more do. */
+  changed: { takes: { after: number; to: number; match: string[] }; answers: { paths: string[]; omitted: number } }
   /** What an earlier life of the agent knew about its receivers, and about when changes for them were found. */
   memory: {
     takes: object
@@ -148,6 +150,7 @@ export interface RootRequests {
       watermarks: { name: string; committed: number; durable: number; seen: number }[]
       headTimes: string | null
       resyncs: string | null
+      hooks: string | null
     }
   }
 }
@@ -163,7 +166,7 @@ export type ToRoot =
   | { type: 'recycle'; memory: ArrayBuffer }
   | { type: 'watermark'; receiver: string; committed: number; durable: number }
   /** Texts that the next life of the agent gets back. */
-  | { type: 'remember'; key: 'head-times' | 'resyncs'; text: string }
+  | { type: 'remember'; key: 'head-times' | 'resyncs' | 'hooks'; text: string }
   | { type: 'forget'; receiver: string }
   /** Receivers had their time to reach the sequence at which the root is held. */
   | { type: 'shut'; sequence: number }

@@ -4,12 +4,6 @@ import type { CloseReason, Hello } from '@rootferry/protocol'
 /** A root's status names this many of its problems: the latest ones. */
 export const MOST_KNOWN = 100
 
-/** Paths that wait for one hook; it is told how many more there were. */
-export const MOST_HOOK_PATHS = 10_000
-
-/** Why a commit happens, for hooks. */
-export type CommitReason = 'first-sync' | 'replay' | 'change' | 'resync'
-
 /** A hook as the disk thread knows it. */
 export interface HookPatterns {
   /** The same as long as the hook's settings are the same; no other hook of the root has it. */
@@ -18,18 +12,6 @@ export interface HookPatterns {
   match: readonly string[]
   /** Whether commits of a first sync count. */
   onFirstSync: boolean
-}
-
-/** A run of a hook that commits have made necessary. */
-export interface DueRun {
-  /** The hook's place in the configuration. */
-  hook: number
-  /** When the command ended well, everything up to here is done. */
-  stamp: number
-  reason: CommitReason
-  paths: string[]
-  /** Further paths that found no room. */
-  omitted: number
 }
 
 export interface TrashLimits {
@@ -129,7 +111,14 @@ export type DiskEvent =
       ms: number
     }
   /** A commit changed paths that match a hook, or an earlier process did not come to run it. */
-  | ({ type: 'due' } & DueRun)
+  | {
+      type: 'due'
+      hook: number
+      stamp: number
+      reason: 'first-sync' | 'resync' | 'replay' | 'change'
+      paths: string[]
+      omitted: number
+    }
   /** Whether the target once held everything that its agent had, and is still the same directory. */
   | { type: 'complete'; isComplete: boolean }
   | { type: 'durable'; sequence: number }

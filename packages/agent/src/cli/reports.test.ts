@@ -19,6 +19,7 @@ const root = (change: Partial<RootAnswer> = {}): RootAnswer => ({
   problems: [],
   problemCount: 0,
   hold: null,
+  hooks: [],
   ...change,
 })
 const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
@@ -42,7 +43,7 @@ const fleet = (roots: RootAnswer[], receivers: ReceiverStatus[]) => ({
 })
 
 describe('a fleet is degraded', () => {
-  for (const state of ['offline', 'resyncing', 'replaying', 'awaiting-accept', 'failed'] as const) {
+  for (const state of ['offline', 'resyncing', 'replaying', 'left-behind', 'awaiting-accept', 'failed'] as const) {
     it(`when a receiver is ${state}`, () => assert.ok(isDegraded(fleet([root()], [receiver(), receiver({ state })]))))
   }
   for (const state of ['halted', 'unavailable'] as const) {

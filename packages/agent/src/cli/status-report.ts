@@ -1,5 +1,16 @@
 /** Pure text: the fleet at a glance, roots first, then receivers, and whether anything is wrong. */
-import { type Cell, count, duration, type Page, paint, type Row, size, type Tone, table } from '@rootferry/host/daemon'
+import {
+  type Cell,
+  count,
+  duration,
+  hookTable,
+  type Page,
+  paint,
+  type Row,
+  size,
+  type Tone,
+  table,
+} from '@rootferry/host/daemon'
 import type { ReceiverStatus, RootAnswer, StatusAnswer } from '../serve/api-schemas.ts'
 
 const ROOT_TONES: Record<RootAnswer['state'], Tone> = {
@@ -12,17 +23,23 @@ const RECEIVER_TONES: Record<ReceiverStatus['state'], Tone> = {
   live: 'good',
   replaying: 'warning',
   resyncing: 'warning',
+  'left-behind': 'bad',
   'awaiting-accept': 'bad',
   expected: 'warning',
   offline: 'bad',
   failed: 'bad',
 }
 
-/** Whether a root stands still, or a hold waits for an operator, or a receiver that ever came is not live, or owes a path. */
+/** Whether a root stands still, or a hold waits for an operator, or a hook fails, or a receiver that ever came is not live, or owes a path. */
 export function isDegraded({ roots, receivers }: StatusAnswer): boolean {
   return (
-    roots.some(({ state, hold }) => state === 'halted' || state === 'unavailable' || needsRelease(hold)) ||
-    receivers.some(({ state, owed }) => (state !== 'live' && state !== 'expected') || owed.count > 0)
+    roots.some(
+      ({ state, hold, hooks }) =>
+        state === 'halted' ||
+        state === 'unavailable' ||
+        needsRelease(hold) ||
+        hooks.some(({ lastError }) => lastError !== null),
+    ) || receivers.some(({ state, owed }) => (state !== 'live' && state !== 'expected') || owed.count > 0)
   )
 }
 
@@ -46,13 +63,14 @@ export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page
     roots.map(rootRow),
     page,
   )
+  const hooks = hookTable(roots, page)
   const receiverTable = table(
     ['RECEIVER', 'ROOT', 'STATE', 'SEQUENCE', 'BEHIND', 'LAST SEEN'],
     receivers.map((receiver) => receiverRow(receiver, now)),
     page,
   )
-  if (receiverTable === '') return `${rootTable}\nno receiver has a token yet\n`
-  return `${rootTable}\n${receiverTable}\n${verdict(receivers, page.colour)}\n`
+  if (receiverTable === '') return `${rootTable}${hooks}\nno receiver has a token yet\n`
+  return `${rootTable}${hooks}\n${receiverTable}\n${verdict(receivers, page.colour)}\n`
 }
 
 /** When a fleet fills more than a screen, the last line is the one that is seen. */

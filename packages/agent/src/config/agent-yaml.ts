@@ -18,6 +18,7 @@ import { placementFaults, type SystemCallsSetting } from '@rootferry/host/machin
 import { PathFilter, pathFault, RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { GuardLimits, HoldSettings, WatchSettings } from '../root-messages.ts'
+import { type AfterAllHook, AgentHooks, afterAllHooks } from './after-all.ts'
 import { PRESET_HOLDS, PRESET_NAMES, PRESETS, type PresetName } from './presets.ts'
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'
@@ -135,6 +136,7 @@ const Root = Type.Object(
     watch: Type.Optional(Watch),
     guard: Type.Optional(Guard),
     hold: Type.Optional(Hold),
+    hooks: Type.Optional(AgentHooks),
   },
   closed,
 )
@@ -227,6 +229,7 @@ export interface RootConfig {
   watch: WatchSettings
   guard: GuardLimits
   hold: HoldSettings
+  hooks: AfterAllHook[]
 }
 
 export interface TlsConfig {
@@ -313,7 +316,9 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   faults.push(...patternFaults(root.exclude, { path: ['roots', name, 'exclude'], rootPath: path }, source))
   const exclude = [...preset, ...(root.exclude ?? [])]
   const hold = holdSettings(root, exclude, (message) => faults.push(source.fault(['roots', name, 'hold'], message)))
-  return { name, path, exclude, watch, guard, hold }
+  const { hooks, faults: ofHooks } = afterAllHooks(root.hooks, { path: ['roots', name], rootPath: path }, source)
+  faults.push(...ofHooks)
+  return { name, path, exclude, watch, guard, hold, hooks }
 }
 
 function holdSettings(

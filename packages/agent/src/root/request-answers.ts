@@ -6,6 +6,7 @@
 import { type Accounts, Refusal } from '@rootferry/host/machine'
 import type { Hello } from '@rootferry/protocol'
 import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
+import { changedPaths } from './answer/changed-paths.ts'
 import { answerList } from './answer/listing.ts'
 import { decideStart } from './answer/start-decision.ts'
 import type { RootHold } from './hold/root-hold.ts'
@@ -52,6 +53,8 @@ export class RequestAnswers {
     const { hold, opened } = this.#parts
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'memory') return this.#memory()
+    if (request.type === 'changed')
+      return changedPaths(request, { index: this.#parts.index, turn: opened()?.turn ?? null })
     if (request.type === 'hold') return hold.hold(request)
     if (request.type === 'end-hold') return hold.release(request)
     await this.#open(request)
@@ -84,6 +87,7 @@ export class RequestAnswers {
       watermarks: memory.watermarks(),
       headTimes: memory.note('head-times'),
       resyncs: memory.note('resyncs'),
+      hooks: memory.note('hooks'),
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { IdleCollector } from '@rootferry/host/machine'
 import type { FromRoot } from '../root-messages.ts'
+import { decodeToldHooks } from '../told-hooks.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import type { Packer } from './pack/packer.ts'
 import type { Timers } from './timers.ts'
@@ -11,7 +12,10 @@ import type { Timers } from './timers.ts'
 const IDLE_FLUSH_MS = 200
 const TRIM_MS = 2_000
 const PURGE_MS = 600_000
-/** A receiver that was not seen for this long no longer keeps tombstones alive: it will have to compare. */
+/**
+ * A receiver that was not seen for this long no longer keeps tombstones alive: it will have to compare. Nor does a hook
+ * that has failed for this long.
+ */
 const FORGOTTEN_MS = 7 * 24 * 3_600_000
 
 export interface UpkeepParts {
@@ -67,6 +71,8 @@ export class Upkeep {
   #purge(): void {
     const { index } = this.#parts
     const known = index.memory.watermarks().filter(({ seen }) => Date.now() - seen < FORGOTTEN_MS)
-    index.dropTombstones(Math.min(index.head, ...known.map(({ durable }) => durable)))
+    const told = decodeToldHooks(index.memory.note('hooks')).filter(({ atMs }) => Date.now() - atMs < FORGOTTEN_MS)
+    const needed = [...known.map(({ durable }) => durable), ...told.map(({ sequence }) => sequence)]
+    index.dropTombstones(Math.min(index.head, ...needed))
   }
 }

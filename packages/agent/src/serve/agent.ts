@@ -85,7 +85,7 @@ export class Agent {
     this.#identity = await openIdentity(this.#config, new Date())
     const door = this.#openDoor(this.#identity)
     for (const root of this.#config.roots) this.#feeds.set(root.name, this.#newFeed(root))
-    for (const feed of this.#feeds.values()) await feed.start()
+    for (const { name, hooks } of this.#config.roots) await this.#feeds.get(name)?.start(hooks)
     const resumed = this.resyncs.resume()
     if (resumed.length > 0) this.#log.info({ resyncs: resumed }, 'resyncs that were not over go on')
     const { listen, admin } = this.#config
@@ -170,8 +170,7 @@ export class Agent {
         await feed.close()
         this.#log.info({ root: name }, 'root was taken out of service')
       } else if (JSON.stringify(was) !== JSON.stringify(is)) {
-        const { exclude, watch, guard, hold } = is
-        feed.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold })
+        await feed.configure(is)
       }
     }
     for (const root of roots) if (!this.#feeds.has(root.name)) await this.#addRoot(root)
@@ -180,7 +179,7 @@ export class Agent {
   async #addRoot(root: RootConfig): Promise<void> {
     const feed = this.#newFeed(root)
     try {
-      await feed.start()
+      await feed.start(root.hooks)
       this.#feeds.set(root.name, feed)
       this.#log.info({ root: root.name }, 'root was taken into service')
     } catch (error) {
@@ -211,7 +210,7 @@ function toldToCaller(): void {
   return
 }
 
-function rootOptions({ name, ...settings }: RootConfig, { stateDir, systemCalls }: AgentConfig): RootOptions {
+function rootOptions({ name, hooks: _, ...settings }: RootConfig, { stateDir, systemCalls }: AgentConfig): RootOptions {
   return { name, ...settings, stateDir: join(stateDir, 'roots', name), software: VERSION, systemCalls }
 }
 

@@ -31,6 +31,17 @@ const Hold = Type.Object(
   closed,
 )
 
+const Hook = Type.Object(
+  {
+    command: Type.String(),
+    isDue: Type.Boolean({ description: 'a run is due or in progress' }),
+    runs: Count,
+    failures: Count,
+    lastError: OrNull(Type.String({ description: 'why the last run failed' })),
+  },
+  closed,
+)
+
 const Root = Type.Object(
   {
     name: Name,
@@ -48,6 +59,7 @@ const Root = Type.Object(
     }),
     problemCount: Count,
     hold: OrNull(Hold),
+    hooks: Type.Array(Hook, { description: 'in the order of hooks.afterAll' }),
   },
   closed,
 )
@@ -56,7 +68,7 @@ const Receiver = Type.Object(
   {
     name: Name,
     root: Name,
-    state: words('expected', 'offline', 'resyncing', 'replaying', 'live', 'awaiting-accept', 'failed'),
+    state: words('expected', 'offline', 'resyncing', 'replaying', 'left-behind', 'live', 'awaiting-accept', 'failed'),
     sequence: Count,
     durableSequence: Count,
     lag: Type.Object({ sequences: Count, seconds: Type.Number({ minimum: 0 }) }, closed),

@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { HttpProblem, type ListenAddress, type Logger, VERSION } from '@rootferry/host/daemon'
+import { type HookStatus, HttpProblem, type ListenAddress, type Logger, VERSION } from '@rootferry/host/daemon'
 import type { SystemCalls } from '@rootferry/host/machine'
 import type { RootStatus } from '../root-messages.ts'
 import type { ReceiverStatus, ResyncStatus, RootAnswer } from './api-schemas.ts'
@@ -105,7 +105,7 @@ export class Operations {
         const status = this.#parts.feeds.get(root)?.receiverStatus(name, new Date())
         if (status !== undefined) this.#statusEvents.receiver(status)
       },
-      root: (status) => this.#statusEvents.root(rootAnswer(status)),
+      root: (status) => this.#statusEvents.root(rootAnswer(status, this.#parts.feeds.get(root)?.hooks ?? [])),
       resync: (job) => this.#parts.resyncs.jobChanged(job),
       scanned: (tookMs) => this.#metrics.scanned(root, tookMs / 1000),
       committed: (commit) => {
@@ -116,7 +116,9 @@ export class Operations {
   }
 
   #roots(): RootAnswer[] {
-    return [...this.#parts.feeds.values()].flatMap(({ status }) => (status === null ? [] : [rootAnswer(status)]))
+    return [...this.#parts.feeds.values()].flatMap(({ status, hooks }) =>
+      status === null ? [] : [rootAnswer(status, hooks)],
+    )
   }
 
   /** Every receiver with a token, for every root that the token grants, whether or not the receiver ever connected. */
@@ -138,8 +140,20 @@ export class Operations {
 }
 
 /** A root's status in the form of the API. */
-function rootAnswer(status: RootStatus): RootAnswer {
+function rootAnswer(status: RootStatus, hooks: readonly HookStatus[]): RootAnswer {
   const { name, epoch, sequence, state, reason, totals, watch, problems, problemCount } = status
   const hold = holdAnswer(status.hold)
-  return { name, epoch, sequence, state, reason, entries: totals, watch, problems, problemCount, hold }
+  return {
+    name,
+    epoch,
+    sequence,
+    state,
+    reason,
+    entries: totals,
+    watch,
+    problems,
+    problemCount,
+    hold,
+    hooks: [...hooks],
+  }
 }

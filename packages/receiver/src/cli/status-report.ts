@@ -1,6 +1,6 @@
 /** Pure text: a receiver at a glance, with a line for each root, the size of its trash, and why it is not ready. */
 
-import { type Cell, count, duration, type Page, paint, type Row, size, table } from '@rootferry/host/daemon'
+import { type Cell, count, duration, hookTable, type Page, paint, type Row, size, table } from '@rootferry/host/daemon'
 import { printable } from '@rootferry/host/machine'
 import { awaitingText, firstJoinLine } from '../serve/first-join.ts'
 import type { ReceiverStatus, RootAnswer } from '../serve/http/status-schema.ts'
@@ -14,6 +14,9 @@ export function statusReport({ roots, ready, reasons }: ReceiverStatus, now: Dat
   return `${table(
     headings,
     roots.map((root) => rootRow(root, now)),
+    page,
+  )}${hookTable(
+    roots.map(({ root: name, hooks }) => ({ name, hooks })),
     page,
   )}\n${verdict}\n`
 }
@@ -39,10 +42,11 @@ function rootRow(root: RootAnswer, now: Date): Row {
   }
 }
 
-function stateWord({ failing, connected, phase, awaitsAccept }: RootAnswer): string {
+function stateWord({ failing, connected, phase, awaitsAccept, isBehindOthers }: RootAnswer): string {
   if (awaitsAccept) return 'awaiting-accept'
   if (failing !== null) return 'failed'
-  return connected ? phase : 'offline'
+  if (!connected) return 'offline'
+  return isBehindOthers ? 'left-behind' : phase
 }
 
 function ago(time: string, now: Date): string {

@@ -7,6 +7,7 @@
 import {
   badConfiguration,
   type ConfigSource,
+  type HookCommand,
   type ListenAddress,
   parseListenAddress,
   patternFaults,
@@ -17,7 +18,6 @@ import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import { MODE_MAP_ACCEPTED, parseModeMap } from '../mode-map.ts'
 import type { DiskOptions } from '../root-messages.ts'
-import type { Hook } from '../serve/hooks.ts'
 import type { Address } from '../serve/link/dial.ts'
 import { AGENT_SETTINGS, agentAddress } from './agent-address.ts'
 import { systemDirectory } from './system-directory.ts'
@@ -261,6 +261,15 @@ export const ReceiverFile = Type.Object(
   },
   closed,
 )
+
+export interface Hook extends HookCommand {
+  /** gitignore lines: a commit of a matching path runs the command. */
+  match: readonly string[]
+  /** Whether commits of a first sync count. */
+  onFirstSync: boolean
+  /** Whether the root is not ready while a run is due. */
+  readyAfter: boolean
+}
 
 export interface ReceiverRoot {
   name: string

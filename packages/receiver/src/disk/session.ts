@@ -10,6 +10,7 @@
  */
 
 import assert from 'node:assert/strict'
+import type { HookReason } from '@rootferry/host/machine'
 import {
   type Changeset,
   type Commit,
@@ -19,7 +20,7 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import type { CommitReason, DiskEvent, Phase } from '../root-messages.ts'
+import type { DiskEvent, Phase } from '../root-messages.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
 import type { Findings } from './compare/findings.ts'
@@ -214,7 +215,7 @@ export class Session {
   }
 
   /** Why a commit happens. @param request the want that it answers */
-  #reason(request: number | null): CommitReason {
+  #reason(request: number | null): HookReason {
     if (!this.#parts.target.ledger.isComplete) return 'first-sync'
     if (this.#cursor === null || (request !== null && this.#resync !== null)) return 'resync'
     return this.#isLive ? 'change' : 'replay'

@@ -4,6 +4,7 @@
  * Events come from the disk thread, from the link, and from the code that starts and stops both. INVARIANT: only
  * `nextRootState` makes a state from another.
  */
+import type { HookStatus } from '@rootferry/host/daemon'
 import {
   type DiskEvent,
   type FirstJoin,
@@ -13,8 +14,6 @@ import {
   type Phase,
   type TrashStatus,
 } from '../root-messages.ts'
-
-import type { HookStatus } from './hooks.ts'
 
 export interface RootState {
   readonly root: string
@@ -43,10 +42,13 @@ export interface RootState {
   readonly firstJoin: FirstJoin | null
   /** The first join waits for an operator, also while the agent is away. */
   readonly awaitsAccept: boolean
-  readonly hooks: readonly HookStatus[]
+  readonly hooks: readonly RootHook[]
   /** The target once held everything that its agent had; also after a restart, and while the agent is away. */
   readonly wasComplete: boolean
 }
+
+/** With whether readiness waits for its runs. */
+export type RootHook = HookStatus & { readonly readyAfter: boolean }
 
 export type RootEvent =
   | DiskEvent
@@ -58,7 +60,7 @@ export type RootEvent =
   | { type: 'accepted' }
   | { type: 'died' }
   /** A hook ran, or is to run. */
-  | { type: 'hooks'; hooks: readonly HookStatus[] }
+  | { type: 'hooks'; hooks: readonly RootHook[] }
   /** The disk thread has reported its position for a new connection. */
   | { type: 'position'; position: HelloPosition }
   | { type: 'connected' }

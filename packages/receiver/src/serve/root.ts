@@ -5,12 +5,12 @@
  * afterwards is root-state.ts's concern, and the log line root-log.ts's.
  */
 
-import type { Logger } from '@rootferry/host/daemon'
+import { HookRuns, type Logger } from '@rootferry/host/daemon'
 import { Failure, RestartedWorker } from '@rootferry/host/machine'
 import { encodeMessage } from '@rootferry/protocol'
+import type { Hook } from '../config/receiver-yaml.ts'
 import { DISK_WORKER } from '../disk-worker-url.ts'
 import type { DiskEvent, DiskOptions, Frame, FromDisk, ToDisk } from '../root-messages.ts'
-import { type Hook, type HookStatus, Hooks } from './hooks.ts'
 import { notReadyReason } from './http/readiness.ts'
 import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
@@ -36,7 +36,7 @@ export class Root {
   readonly #name: string
   readonly #log: Logger
   readonly #link: Link
-  readonly #hooks: Hooks
+  readonly #hooks: HookRuns
   readonly #worker: RestartedWorker<ToDisk, FromDisk>
   /** Frames that were read, and will be handed over together. */
   readonly #frames: Frame[] = []
@@ -54,11 +54,11 @@ export class Root {
     this.#state = newRootState(options.root, new Date())
     const setting = { root: options.root, path: options.path, umask }
     const events = {
-      changed: (status: readonly HookStatus[]) => this.#happened({ type: 'hooks', hooks: status }),
+      changed: () => this.#hooksChanged(),
       ran: (hook: number, stamp: number) => this.#tell({ type: 'hook-ran', hook, stamp }),
     }
-    this.#hooks = new Hooks(hooks, setting, events, this.#log)
-    this.#happened({ type: 'hooks', hooks: this.#hooks.status })
+    this.#hooks = new HookRuns(hooks, setting, events, this.#log)
+    this.#hooksChanged()
     this.#link = new Link(link, {
       tell: (message) => this.#tell(message),
       frame: (frame) => this.#pass(frame),
@@ -128,6 +128,14 @@ export class Root {
   #disconnected(error: string | null): void {
     this.#happened({ type: 'disconnected', error, at: new Date() })
     this.#wait()
+  }
+
+  #hooksChanged(): void {
+    const { hooks: settings } = this.#parts
+    const hooks = this.#hooks.status.map((status, number) => {
+      return { ...status, readyAfter: settings[number]?.readyAfter ?? false }
+    })
+    this.#happened({ type: 'hooks', hooks })
   }
 
   /** The agent lists the receivers that are ready. */

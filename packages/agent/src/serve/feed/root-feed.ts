@@ -5,9 +5,11 @@
  * confirmed outlives its session and, through the root's index, the agent.
  */
 
-import type { Logger } from '@rootferry/host/daemon'
+import type { HookStatus, Logger } from '@rootferry/host/daemon'
 import { Refusal } from '@rootferry/host/machine'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
+import type { AfterAllHook } from '../../config/after-all.ts'
+import type { RootConfig } from '../../config/agent-yaml.ts'
 import type { GuardAnswer, RootGate, RootOptions, RootStatus } from '../../root-messages.ts'
 import type { ReceiverStatus } from '../api-schemas.ts'
 import { decodeKeptResyncs, encodeKeptResyncs, type KeptResync } from '../resync/kept-resyncs.ts'
@@ -15,11 +17,12 @@ import type { ResyncJob } from '../resync/resync-job.ts'
 import { ResyncQueue } from '../resync/resync-queue.ts'
 import type { ResyncRoot } from '../resync/resyncs.ts'
 import { RootThread } from '../root-thread.ts'
+import { AfterAll } from './after-all.ts'
 import { FeedHold } from './feed-hold.ts'
+import { Fleet } from './fleet.ts'
 import { Hub } from './hub.ts'
 import { SentBytes } from './sent-bytes.ts'
 import { Session, type SessionPeer } from './session.ts'
-import { NOTHING_SAID } from './session-state.ts'
 import { Watermarks } from './watermarks.ts'
 
 /** The events of a feed. */
@@ -44,10 +47,10 @@ export class RootFeed implements ResyncRoot {
   readonly #log: Logger
   readonly #events: FeedEvents
   readonly #hub: Hub
-  readonly #sessions = new Map<string, Session>()
-  readonly #watermarks: Watermarks
+  readonly #fleet: Fleet
   readonly holds: FeedHold
   readonly #resyncs: ResyncQueue
+  readonly #afterAll: AfterAll
   #status: RootStatus | null = null
   readonly #sent = new SentBytes()
 
@@ -56,7 +59,11 @@ export class RootFeed implements ResyncRoot {
     this.#log = log.child({ root: options.name })
     this.#events = events
     const threadEvents = {
-      advanced: (head: number, seenMs: number) => this.holds.advanced(head, seenMs),
+      advanced: (head: number, seenMs: number) => {
+        this.#afterAll.opened(head)
+        this.holds.advanced(head, seenMs)
+        this.#afterAll.look()
+      },
       status: (status: RootStatus) => this.#statusChanged(status),
       gate: (gate: RootGate) => this.holds.gated(gate),
       scanned: (tookMs: number) => this.#events.scanned(tookMs),
@@ -68,22 +75,34 @@ export class RootFeed implements ResyncRoot {
     }
     this.thread = new RootThread(options, threadEvents, this.#log)
     this.#hub = new Hub(this.thread)
-    this.#watermarks = new Watermarks({
+    const watermarks = new Watermarks({
       tell: (message) => this.thread.tell(message),
-      connected: () => this.#sessions.keys(),
+      connected: () => this.#fleet.sessions.keys(),
     })
-    this.holds = new FeedHold({ thread: this.thread, sessions: this.#sessions, watermarks: this.#watermarks })
+    this.#fleet = new Fleet(this.name, watermarks)
+    const { sessions } = this.#fleet
+    this.holds = new FeedHold({ thread: this.thread, sessions, watermarks })
+    this.#afterAll = new AfterAll({
+      root: this.name,
+      path: options.path,
+      thread: this.thread,
+      log: this.#log,
+      head: () => (this.#status?.state === 'ready' ? this.head : null),
+      isEverywhere: (head) => this.#fleet.hasEverywhere(head),
+      changed: () => this.#status !== null && this.#events.root(this.#status),
+    })
     this.#resyncs = new ResyncQueue({
-      lineOf: (receiver) => this.#sessions.get(receiver),
+      lineOf: (receiver) => this.#fleet.sessions.get(receiver),
       changed: (job) => events.resync(job),
     })
   }
 
   /** @throws Failure when the root's index cannot be opened */
-  async start(): Promise<void> {
+  async start(hooks: readonly AfterAllHook[] = []): Promise<void> {
     await this.thread.started
     const memory = await this.thread.ask('memory', {})
-    this.#watermarks.restore(memory)
+    this.#afterAll.begin(hooks, memory.hooks)
+    this.#fleet.restore(memory)
     this.keptResyncs = decodeKeptResyncs(memory.resyncs)
   }
 
@@ -94,11 +113,11 @@ export class RootFeed implements ResyncRoot {
 
   /** How far receivers may be fed: below the index's head while the root is held. */
   get head(): number {
-    return this.#watermarks.head
+    return this.#fleet.watermarks.head
   }
 
   get sessions(): number {
-    return this.#sessions.size
+    return this.#fleet.sessions.size
   }
 
   get sentBytes(): number {
@@ -112,7 +131,7 @@ export class RootFeed implements ResyncRoot {
   /** Serves a connection whose hello has come; resolves when it has ended. */
   async serve(peer: SessionPeer, hello: Hello): Promise<void> {
     const { receiver, socket } = peer
-    const older = this.#sessions.get(receiver)
+    const older = this.#fleet.sessions.get(receiver)
     if (older !== undefined) {
       const addresses = [older.address, peer.address]
       this.#log.warn({ receiver, addresses }, 'a newer connection replaces one: do two nodes use the same token?')
@@ -123,7 +142,7 @@ export class RootFeed implements ResyncRoot {
       peer,
       { root: this.thread, hub: this.#hub, log: this.#log },
       {
-        areOthersCurrent: () => this.#areOthersCurrent(receiver),
+        areOthersCurrent: () => this.#fleet.areOthersCurrent(receiver),
         changed: () => {
           this.#progressed(receiver, session)
           this.#resyncs.pump(receiver)
@@ -133,16 +152,16 @@ export class RootFeed implements ResyncRoot {
         sent: (bytes) => this.#sent.sent(bytes),
       },
     )
-    this.#sessions.set(receiver, session)
+    this.#fleet.connected(session)
     this.#log.info({ receiver, sequence: hello.sequence, target: hello.target }, 'receiver connected')
     socket.on('close', (code: number, reason: Buffer) => {
-      if (this.#sessions.get(receiver) === session) this.#sessions.delete(receiver)
+      if (this.#fleet.sessions.get(receiver) === session) this.#fleet.sessions.delete(receiver)
       this.#resyncs.ended(receiver, session)
       const why = code === 1006 ? 'the connection was lost' : `${code} ${reason.toString()}`.trim()
       const lastError = code === 1000 || code === 1001 ? null : why
-      this.#watermarks.disconnected(receiver, lastError)
+      this.#fleet.watermarks.disconnected(receiver, lastError)
       this.#events.receiver(receiver)
-      this.holds.receiverChanged()
+      this.#receiversChanged()
       this.#log.info({ receiver, code, reason: reason.toString() }, 'receiver disconnected')
     })
     await session.run(hello, this.head)
@@ -150,19 +169,19 @@ export class RootFeed implements ResyncRoot {
 
   /** Ends a receiver's session, if it has one. */
   disconnect(receiver: string, error: ProtocolError): void {
-    this.#sessions.get(receiver)?.close(error)
+    this.#fleet.sessions.get(receiver)?.close(error)
   }
 
   /** The receiver's token is revoked for good: nothing waits for the receiver any more. */
   forget(receiver: string): void {
     this.disconnect(receiver, new ProtocolError('revoked', 'the token was revoked'))
-    this.#watermarks.forget(receiver)
+    this.#fleet.forget(receiver)
     this.#resyncs.forget(receiver)
     this.thread.tell({ type: 'forget', receiver })
   }
 
   knows(receiver: string): boolean {
-    return this.#watermarks.of(receiver) !== null || this.#sessions.has(receiver)
+    return this.#fleet.watermarks.of(receiver) !== null || this.#fleet.sessions.has(receiver)
   }
 
   /** The tree is scanned once for all of the jobs. */
@@ -194,71 +213,64 @@ export class RootFeed implements ResyncRoot {
     return this.thread.ask('accept-guard', {})
   }
 
+  /** Settings that change without a restart. */
+  async configure({ exclude, watch, guard, hold, hooks }: RootConfig): Promise<void> {
+    this.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold })
+    await this.#afterAll.configure(hooks)
+  }
+
+  get hooks(): HookStatus[] {
+    return this.#afterAll.status
+  }
+
   receiverStatus(receiver: string, now: Date): ReceiverStatus {
-    const session = this.#sessions.get(receiver)
-    const known = this.#watermarks.of(receiver)
-    const lag = this.#watermarks.lagOf(receiver, now)
-    const failing = session?.state.failing ?? null
-    const absent = known === null ? 'expected' : 'offline'
-    const { count, paths } = (session?.state.said ?? NOTHING_SAID).owed
-    return {
-      name: receiver,
-      root: this.name,
-      state: session?.state.statusAt(this.head, lag.seconds) ?? absent,
-      sequence: known?.committed ?? 0,
-      durableSequence: known?.durable ?? 0,
-      lag,
-      owed: { count, paths: [...paths] },
-      connectedAt: session?.connectedAt.toISOString() ?? null,
-      lastSeenAt: (session?.lastSeenAt ?? known?.seenAt)?.toISOString() ?? null,
-      lastError: failing === null ? (known?.lastError ?? null) : `${failing.code}: ${failing.message}`,
-    }
+    return this.#fleet.statusOf(receiver, now)
   }
 
   /** Receivers whose own probes say that visitors may come. */
   get readyReceivers(): { name: string; address: string }[] {
-    return [...this.#sessions].flatMap(([name, { state, address }]) => (state.said.isReady ? [{ name, address }] : []))
+    return this.#fleet.ready
   }
 
   async close(): Promise<void> {
-    this.#watermarks.close()
+    await this.#afterAll.close()
+    this.#fleet.watermarks.close()
     this.#closeSessions(new ProtocolError('shutting-down', 'the agent is stopping'))
     await this.thread.close()
-  }
-
-  /** At least half of the root's receivers have everything, and this one is not among them. */
-  #areOthersCurrent(receiver: string): boolean {
-    const now = new Date()
-    const others = [...this.#sessions.keys()].filter((name) => name !== receiver)
-    const current = others.filter((name) => this.receiverStatus(name, now).state === 'live').length
-    return current > 0 && 2 * current >= Math.max(this.#watermarks.count, current + 1)
   }
 
   #statusChanged(status: RootStatus): void {
     this.#status = status
     this.#events.root(status)
+    if (status.state === 'ready') this.#afterAll.scanned(status.sequence)
+    this.#afterAll.look()
   }
 
   #committed(receiver: string, session: Session, sequence: number): void {
-    const before = this.#watermarks.of(receiver)?.committed ?? 0
+    const before = this.#fleet.watermarks.of(receiver)?.committed ?? 0
     // Changes that a receiver missed while it was away, or before its first sync, do not measure how fast changes
     // travel.
     const isFollowing = session.state.hasCaughtUp
     this.#progressed(receiver, session)
-    const seconds = isFollowing ? this.#watermarks.agesBetween(before, sequence, new Date()) : []
+    const seconds = isFollowing ? this.#fleet.watermarks.agesBetween(before, sequence, new Date()) : []
     this.#events.committed({ receiver, sequence, seconds })
   }
 
   #progressed(receiver: string, session: Session): void {
     this.#events.receiver(receiver)
     const { state, lastSeenAt } = session
-    if (state.phase !== 'greeting') this.#watermarks.recovered(receiver)
-    if (state.phase !== 'feeding' || this.#sessions.get(receiver) !== session) return
-    this.#watermarks.confirmed(receiver, state, lastSeenAt)
+    if (state.phase !== 'greeting') this.#fleet.watermarks.recovered(receiver)
+    if (state.phase !== 'feeding' || this.#fleet.sessions.get(receiver) !== session) return
+    this.#fleet.watermarks.confirmed(receiver, state, lastSeenAt)
+    this.#receiversChanged()
+  }
+
+  #receiversChanged(): void {
     this.holds.receiverChanged()
+    this.#afterAll.look()
   }
 
   #closeSessions(error: ProtocolError): void {
-    for (const session of this.#sessions.values()) session.close(error)
+    for (const session of this.#fleet.sessions.values()) session.close(error)
   }
 }

@@ -26,8 +26,8 @@ function welcome(start: 'replay' | 'resync', sequence: number): Welcome {
 
 function stateIn(phase: Phase): SessionState {
   const state = new SessionState()
-  if (phase === 'feeding') state.greeted(welcome('replay', 10), { durable: 8, credit: 1_000 })
-  if (phase === 'comparing') state.greeted(welcome('resync', 100), { durable: 8, credit: 1_000 })
+  if (phase === 'feeding') state.greeted(welcome('replay', 10), { durable: 8, credit: 1_000, epoch: 'E' })
+  if (phase === 'comparing') state.greeted(welcome('resync', 100), { durable: 8, credit: 1_000, epoch: 'E' })
   return state
 }
 
@@ -211,4 +211,23 @@ test('changes and answers take turns, and a listing waits while changes are due'
   const comparing = stateIn('comparing')
   comparing.receive(messages.list)
   assert.equal(comparing.next(1_000, false), 'answer')
+})
+
+test('a receiver that missed alone what others have is left behind until it has caught up', () => {
+  const hello = { durable: 8, credit: 1_000, epoch: 'E' }
+  const alone = (change: Partial<Welcome> = {}, epoch = 'E') => {
+    const state = new SessionState()
+    state.greeted({ ...welcome('replay', 10), othersCurrent: true, ...change }, { ...hello, epoch })
+    return state
+  }
+  const state = alone()
+  assert.equal(state.statusAt(100, 0), 'left-behind')
+  state.sentChangeset(100)
+  state.receive({ type: 'committed', sequence: 100 })
+  assert.equal(state.statusAt(100, 0), 'live')
+  assert.equal(state.statusAt(101, LIVE_LAG_SECONDS + 1), 'replaying')
+  assert.equal(alone({ start: 'resync', sequence: 100 }).statusAt(100, 0), 'left-behind')
+  assert.equal(alone({ othersCurrent: false }).statusAt(100, 0), 'replaying')
+  assert.equal(alone({}, 'another').statusAt(100, 0), 'replaying')
+  assert.equal(alone({ sequence: 100 }).statusAt(100, 0), 'live')
 })

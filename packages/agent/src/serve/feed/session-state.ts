@@ -8,7 +8,16 @@
  * Only the hello has a place before the welcome; `list` and `want` are answered at any time after it. No clock, no
  * socket: `session.ts` drives it.
  */
-import { LIMITS, type List, type Owed, ProtocolError, type ToAgent, type Want, type Welcome } from '@rootferry/protocol'
+import {
+  type Hello,
+  LIMITS,
+  type List,
+  type Owed,
+  ProtocolError,
+  type ToAgent,
+  type Want,
+  type Welcome,
+} from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 
 /** What a receiver tells of itself. */
@@ -27,7 +36,7 @@ export const LIVE_LAG_SECONDS = 10
 /** The code by which a receiver says that its first join waits for an operator there. */
 const AWAITING_ACCEPT = 'awaiting-accept'
 
-export type ReceiverWord = 'resyncing' | 'replaying' | 'live' | 'failed' | typeof AWAITING_ACCEPT
+export type ReceiverWord = 'resyncing' | 'replaying' | 'left-behind' | 'live' | 'failed' | typeof AWAITING_ACCEPT
 
 export class SessionState {
   phase: Phase = 'greeting'
@@ -42,15 +51,20 @@ export class SessionState {
   readonly requests: (List | Want)[] = []
   readonly #repairs = new Set<number>()
   #comparedTo = 0
-  #hasCaughtUp = false
+  /** `left-behind`: it missed alone what at least half of the receivers have, and says so in its own status too. */
+  #standing: 'behind' | 'left-behind' | 'caught-up' = 'behind'
   /** Id of the resync that was ordered and has not reported its end. */
   resync: number | null = null
   failing: { code: string; message: string } | null = null
   /** By the receiver's own word. */
   said: Said = NOTHING_SAID
 
-  greeted(welcome: Welcome, hello: { durable: number; credit: number }): void {
+  greeted(welcome: Welcome, hello: Pick<Hello, 'durable' | 'credit' | 'epoch'>): void {
     this.credit = hello.credit
+    const { start, sequence, head, othersCurrent, epoch } = welcome
+    // Behind in another epoch are all receivers alike.
+    const isAlone = othersCurrent && epoch === hello.epoch && (start === 'resync' || sequence < head)
+    this.#standing = isAlone ? 'left-behind' : 'behind'
     this.#comparedTo = welcome.sequence
     this.phase = welcome.start === 'replay' ? 'feeding' : 'comparing'
     if (welcome.start === 'resync') return
@@ -128,18 +142,18 @@ export class SessionState {
 
   /** Whether the receiver has caught up on this connection, and can commit. */
   get keepsUp(): boolean {
-    return this.phase === 'feeding' && this.#hasCaughtUp && this.failing === null
+    return this.phase === 'feeding' && this.hasCaughtUp && this.failing === null
   }
 
   /** As of the last call of `statusAt`. */
   get hasCaughtUp(): boolean {
-    return this.#hasCaughtUp
+    return this.#standing === 'caught-up'
   }
 
   /** The receiver had everything once on this connection, and so waits for changes as they come. */
   isFollowing(head: number): boolean {
-    if (this.phase === 'feeding' && this.committed >= head) this.#hasCaughtUp = true
-    return this.#hasCaughtUp
+    if (this.phase === 'feeding' && this.committed >= head) this.#standing = 'caught-up'
+    return this.hasCaughtUp
   }
 
   /**
@@ -148,8 +162,10 @@ export class SessionState {
    */
   statusAt(head: number, behindSeconds: number): ReceiverWord {
     if (this.failing !== null) return this.failing.code === AWAITING_ACCEPT ? AWAITING_ACCEPT : 'failed'
+    const isFollowing = this.isFollowing(head)
+    if (this.#standing === 'left-behind') return 'left-behind'
     if (this.phase !== 'feeding') return 'resyncing'
-    return this.isFollowing(head) && behindSeconds <= LIVE_LAG_SECONDS ? 'live' : 'replaying'
+    return isFollowing && behindSeconds <= LIVE_LAG_SECONDS ? 'live' : 'replaying'
   }
 
   #confirm(sequence: number): void {
@@ -162,6 +178,7 @@ export class SessionState {
   #resynced(sequence: number): void {
     if (this.phase !== 'comparing' || sequence !== this.#comparedTo) throw unexpected(`resynced ${sequence}`)
     this.phase = 'feeding'
+    this.#standing = 'behind'
     this.cursor = sequence
     this.committed = sequence
   }

@@ -72,6 +72,10 @@ export class Watermarks {
     return this.#byReceiver.size
   }
 
+  get names(): string[] {
+    return [...this.#byReceiver.keys()]
+  }
+
   of(receiver: string): Readonly<Watermark> | null {
     return this.#byReceiver.get(receiver) ?? null
   }

@@ -54,6 +54,7 @@ function newApi(): Promise<Http> {
         problems: [{ path: 'a', code: 'unreadable', message: 'no' }],
         problemCount: 1,
         hold: null,
+        hooks: [],
       },
     ],
     readyReceivers: (root) => (root === 'shop' ? [{ name: 'web1', address: '10.0.0.11' }] : null),

@@ -35,6 +35,7 @@ export class AgentMetrics {
   readonly #propagation: Histogram<'root'>
   readonly #scans: Histogram<'root'>
   readonly #resyncs: Counter<'outcome'>
+  readonly #ofHooks: ReturnType<typeof hookGauges>
   readonly #ofRoots: ReturnType<typeof rootGauges>
   readonly #ofReceivers: ReturnType<typeof receiverGauges>
   readonly #expiry: Gauge<'fingerprint'>
@@ -67,6 +68,7 @@ export class AgentMetrics {
       registers,
     })
     for (const outcome of OUTCOMES) this.#resyncs.inc({ outcome }, 0)
+    this.#ofHooks = hookGauges(registers)
     this.#ofRoots = rootGauges(registers)
     this.#ofReceivers = receiverGauges(registers)
     this.#dropped = new Counter({
@@ -97,7 +99,8 @@ export class AgentMetrics {
   }
 
   #look(): void {
-    for (const metric of [...Object.values(this.#ofRoots), ...Object.values(this.#ofReceivers)]) metric.reset()
+    const looked = [this.#ofHooks, this.#ofRoots, this.#ofReceivers]
+    for (const metric of looked.flatMap((metrics) => Object.values(metrics))) metric.reset()
     for (const [name, feed] of this.#parts.feeds) this.#lookAtRoot(name, feed)
     for (const receiver of this.#parts.receivers()) this.#lookAtReceiver(receiver)
     this.#dropped.reset()
@@ -109,7 +112,7 @@ export class AgentMetrics {
     this.#expiry.set({ fingerprint }, (Date.parse(expiresAt) - Date.now()) / 1000)
   }
 
-  #lookAtRoot(root: string, { status, sentBytes, packedBytes, sessions }: RootFeed): void {
+  #lookAtRoot(root: string, { status, hooks, sentBytes, packedBytes, sessions }: RootFeed): void {
     const {
       sequence,
       entries,
@@ -125,6 +128,12 @@ export class AgentMetrics {
       waiting,
       ...line
     } = this.#ofRoots
+    hooks.forEach(({ runs, failures, isDue }, number) => {
+      const labels = { root, hook: String(number) }
+      this.#ofHooks.runs.inc(labels, runs)
+      this.#ofHooks.failures.inc(labels, failures)
+      this.#ofHooks.due.set(labels, Number(isDue))
+    })
     line.sent.inc({ root }, sentBytes)
     line.packed.inc({ root }, packedBytes)
     line.sessions.set({ root }, sessions)
@@ -157,6 +166,16 @@ export class AgentMetrics {
 }
 
 type Registers = MetricsPage['registry'][]
+
+function hookGauges(registers: Registers) {
+  const labelNames = ['root', 'hook'] as const
+  const named = (name: string, help: string) => ({ name: `rootferry_hook_${name}`, help, labelNames, registers })
+  return {
+    runs: new Counter(named('runs_total', 'Runs of the hook that are over')),
+    failures: new Counter(named('failures_total', 'Runs of the hook that did not end well')),
+    due: new Gauge(named('due', '1 while a run of the hook is due or in progress')),
+  }
+}
 
 function rootGauges(registers: Registers) {
   const labelNames = ['root'] as const

@@ -30,9 +30,11 @@ export class StatusEvents {
 
   /** The event leaves out the paths of problems; the status has them. */
   root({ problems: _, ...status }: RootAnswer): void {
-    const { name, epoch, state, reason, watch, problemCount, hold } = status
+    const { name, epoch, state, reason, watch, problemCount, hold, hooks } = status
+    const ofHooks = hooks.map(({ lastError }) => lastError)
     const held = hold === null ? null : [hold.since, hold.overdue, hold.refused]
-    if (changed(this.#roots, name, [epoch, state, reason, watch, problemCount, held])) this.#log.append('root', status)
+    if (changed(this.#roots, name, [epoch, state, reason, watch, problemCount, held, ofHooks]))
+      this.#log.append('root', status)
   }
 
   changeset(root: string, { receiver, sequence, seconds }: Parameters<FeedEvents['committed']>[0]): void {

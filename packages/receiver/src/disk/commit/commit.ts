@@ -8,7 +8,7 @@
  * else happens to the tree.
  */
 
-import type { CommitReason, DueRun } from '../../root-messages.ts'
+import type { DueRun, HookReason } from '@rootferry/host/machine'
 import type { WorkArea } from '../area/work-area.ts'
 import type { DiskSteps } from '../files/disk-retry.ts'
 import type { HookMatches } from '../files/hook-matches.ts'
@@ -37,7 +37,7 @@ export interface CommitParts {
   steps: DiskSteps
   hooks: HookMatches
   /** Why the commit happens. */
-  reason: CommitReason
+  reason: HookReason
 }
 
 /** The outcome of a burst whose commit is recorded, and the runs of hooks that are due now. */

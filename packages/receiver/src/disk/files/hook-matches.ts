@@ -1,8 +1,9 @@
 /**
  * Which hooks a commit concerns, by the patterns of their configuration, and the paths for each. Knows no processes.
  */
+import type { HookReason } from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
-import type { CommitReason, HookPatterns } from '../../root-messages.ts'
+import type { HookPatterns } from '../../root-messages.ts'
 import type { StagedChange } from './staged-change.ts'
 
 /** A hook that a commit concerns. */
@@ -25,7 +26,7 @@ export class HookMatches {
   }
 
   /** Every hook that at least one change concerns. */
-  of(changes: readonly StagedChange[], reason: CommitReason): HookMatch[] {
+  of(changes: readonly StagedChange[], reason: HookReason): HookMatch[] {
     return this.#hooks.flatMap(({ filter, key, onFirstSync }, hook) => {
       if (reason === 'first-sync' && !onFirstSync) return []
       const concerned = changes.filter(({ path, kind }) => filter.excludesWithParents(path, kind))

@@ -6,7 +6,7 @@
  * INVARIANT: rows come in the transaction of their commit, and go when the command has ended well, so no crash loses a
  * run; it may repeat one. A hook is known by its settings, because its number changes with the configuration.
  */
-import { type CommitReason, type DueRun, MOST_HOOK_PATHS } from '../../root-messages.ts'
+import { type DueRun, type HookReason, MOST_HOOK_PATHS } from '@rootferry/host/machine'
 import type { HookMatch } from '../files/hook-matches.ts'
 import type { LedgerFile } from './ledger-file.ts'
 
@@ -23,7 +23,7 @@ export class HookRows {
   }
 
   /** Part of the record of a commit: the caller wraps it into its transaction. @returns what is due now */
-  record(matches: readonly HookMatch[], reason: CommitReason): DueRun[] {
+  record(matches: readonly HookMatch[], reason: HookReason): DueRun[] {
     return matches.map(({ hook, key, paths }) => {
       this.#stamp += 1
       let omitted = 0
@@ -61,7 +61,7 @@ export class HookRows {
     return keys.flatMap((key, hook) => this.due(hook, key) ?? [])
   }
 
-  #put(key: string, path: string, reason: CommitReason, omitted: number): void {
+  #put(key: string, path: string, reason: HookReason, omitted: number): void {
     const sql = 'INSERT OR REPLACE INTO hook_path VALUES (?, ?, ?, ?, ?)'
     this.#file.run(sql, key, path, this.#stamp, reason, omitted)
   }
@@ -76,6 +76,6 @@ export class HookRows {
   }
 }
 
-function reasonOf(value: unknown): CommitReason {
+function reasonOf(value: unknown): HookReason {
   return value === 'first-sync' || value === 'change' || value === 'resync' ? value : 'replay'
 }

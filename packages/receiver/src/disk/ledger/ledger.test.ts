@@ -3,9 +3,8 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { Failure } from '@rootferry/host/machine'
+import { Failure, MOST_HOOK_PATHS } from '@rootferry/host/machine'
 import { Scratch } from '../../../test-support/test-feed.ts'
-import { MOST_HOOK_PATHS } from '../../root-messages.ts'
 import { Ledger } from './ledger.ts'
 
 const notes: string[] = []

@@ -7,8 +7,9 @@
  * synchronous=NORMAL, which may lose the last ones, and then the durable position counts, which is written with FULL. A
  * paid debt is remembered as repaired until its repair is synced; after a loss of power it is owed again.
  */
+
 import assert from 'node:assert/strict'
-import type { CommitReason, DueRun } from '../../root-messages.ts'
+import type { DueRun, HookReason } from '@rootferry/host/machine'
 import { isOperatingError } from '../files/disk-errors.ts'
 import type { HookMatch } from '../files/hook-matches.ts'
 import { DebtRows } from './debt-rows.ts'
@@ -39,7 +40,7 @@ export interface CommitRecord {
   cleared: readonly string[]
   owed: readonly string[]
   /** The hooks that it concerns, and why it happens. */
-  hooks?: { matches: readonly HookMatch[]; reason: CommitReason }
+  hooks?: { matches: readonly HookMatch[]; reason: HookReason }
 }
 
 export class Ledger {

@@ -5,8 +5,7 @@
  * makes no node unready that was ready before.
  */
 import { awaitingText } from '../first-join.ts'
-import type { HookStatus } from '../hooks.ts'
-import type { RootState } from '../root-state.ts'
+import type { RootHook, RootState } from '../root-state.ts'
 
 /** @param staleAfterSeconds null: a node without its agent stays ready. @returns why it may not; null: it may */
 export function notReadyReason(root: RootState, staleAfterSeconds: number | null, now: Date): string | null {
@@ -49,6 +48,6 @@ function owedText({ problems }: RootState): string {
   return `; paths that cannot be made right: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-function hookText({ command, lastError }: HookStatus): string {
+function hookText({ command, lastError }: RootHook): string {
   return `the hook ${command} has not run${lastError === null ? '' : `: ${lastError}`}`
 }

@@ -1,34 +1,29 @@
 /**
- * The commands that run after commits: never two of one hook at a time, and never in the way of a commit.
+ * The commands of hooks: never two of one hook at a time, and never in the way of what made them due.
  *
- *   due ─▶ waiting ─ none runs, the interval is over ─▶ running ─ ended well ─▶ told to the ledger
+ *   due ─▶ waiting ─ none runs, the interval is over ─▶ running ─ ended well ─▶ told to whoever keeps what is due
  *             ▲                                            └──── failed ───▶ waits, longer each time
- *             └───────────────── with what was committed meanwhile ◀─────────────┘
+ *             └───────────────── with what became due meanwhile ◀────────────────┘
  *
- * INVARIANT: the ledger learns of a run when its command has ended well, and not before; a receiver that stops or
- * crashes leaves the run to the next one.
+ * INVARIANT: a run is told of when its command has ended well, and not before; a daemon that stops or crashes leaves
+ * the run to the next one.
  */
-import { CommandRun, type Logger, type RunResult } from '@rootferry/host/daemon'
-import { type BackoffRange, backoffMs } from '@rootferry/host/machine'
-import { type CommitReason, type DueRun, MOST_HOOK_PATHS } from '../root-messages.ts'
+import { type BackoffRange, backoffMs } from '../machine/backoff.ts'
+import { type DueRun, HOOK_REASONS, type HookReason, MOST_HOOK_PATHS } from '../machine/due-run.ts'
+import { CommandRun, type RunResult } from './command-run.ts'
+import type { Logger } from './logger.ts'
 
-export interface Hook {
-  /** gitignore lines: a commit of a matching path runs the command. */
-  match: readonly string[]
+/** A hook of either daemon. */
+export interface HookCommand {
   command: readonly string[]
   timeoutSeconds: number
   /** From the start of a run to the start of the next one. */
   minIntervalSeconds: number
-  /** Whether commits of a first sync count. */
-  onFirstSync: boolean
-  /** Whether the root is not ready while a run is due. */
-  readyAfter: boolean
 }
 
 /** A hook in the status of its root. */
 export interface HookStatus {
   readonly command: string
-  readonly readyAfter: boolean
   /** A run is due or in progress. */
   readonly isDue: boolean
   /** Since the start of this process. */
@@ -51,18 +46,15 @@ export interface HookEvents {
 }
 
 const RETRIES: BackoffRange = { firstMs: 1_000, mostMs: 60_000 }
-/** How long a command may go on when the receiver stops, and how long its end is awaited after that. */
+/** How long a command may go on when the daemon stops, and how long its end is awaited after that. */
 const LAST_WAIT_MS = 2_000
 const KILLED_WAIT_MS = 500
-/** A run for several commits names the reason that comes first here. */
-const REASONS: readonly CommitReason[] = ['first-sync', 'resync', 'replay', 'change']
-
 interface Lane {
-  readonly hook: Hook
+  readonly hook: HookCommand
   readonly number: number
   waiting: Set<string>
   omitted: number
-  reasons: Set<CommitReason>
+  reasons: Set<HookReason>
   stamp: number
   running: CommandRun | null
   timer: NodeJS.Timeout | null
@@ -74,14 +66,14 @@ interface Lane {
   lastError: string | null
 }
 
-export class Hooks {
+export class HookRuns {
   readonly #lanes: readonly Lane[]
   readonly #setting: HookSetting
   readonly #events: HookEvents
   readonly #log: Logger
   #isClosed = false
 
-  constructor(hooks: readonly Hook[], setting: HookSetting, events: HookEvents, log: Logger) {
+  constructor(hooks: readonly HookCommand[], setting: HookSetting, events: HookEvents, log: Logger) {
     this.#lanes = hooks.map(newLane)
     this.#setting = setting
     this.#events = events
@@ -91,11 +83,10 @@ export class Hooks {
   get status(): HookStatus[] {
     return this.#lanes.map(({ hook, running, waiting, omitted, runs, failures, lastError }) => {
       const isDue = running !== null || waiting.size > 0 || omitted > 0
-      return { command: hook.command.join(' '), readyAfter: hook.readyAfter, isDue, runs, failures, lastError }
+      return { command: hook.command.join(' '), isDue, runs, failures, lastError }
     })
   }
 
-  /** Commits have made a run necessary. */
   due({ hook, stamp, reason, paths, omitted }: DueRun): void {
     const lane = this.#lanes[hook]
     if (lane === undefined) return
@@ -114,7 +105,7 @@ export class Hooks {
       this.#lanes.map(async ({ timer, running }) => {
         if (timer !== null) clearTimeout(timer)
         if (running === null || (await within(LAST_WAIT_MS, running.ended))) return
-        running.kill('the receiver is stopping')
+        running.kill('the daemon is stopping')
         await within(KILLED_WAIT_MS, running.ended)
       }),
     )
@@ -133,7 +124,7 @@ export class Hooks {
 
   async #run(lane: Lane): Promise<void> {
     const { hook, waiting, omitted, stamp, reasons, number } = lane
-    const reason = REASONS.find((one) => reasons.has(one)) ?? 'change'
+    const reason = HOOK_REASONS.find((one) => reasons.has(one)) ?? 'change'
     lane.waiting = new Set()
     lane.omitted = 0
     lane.reasons = new Set()
@@ -168,7 +159,7 @@ export class Hooks {
     this.#events.changed(this.status)
   }
 
-  #tell({ command }: Hook, result: RunResult, about: { paths: number; reason: CommitReason }): void {
+  #tell({ command }: HookCommand, result: RunResult, about: { paths: number; reason: HookReason }): void {
     const { failure, ...rest } = result
     const details = { command: command.join(' '), ...about, ...rest }
     if (failure === null) this.#log.info(details, 'hook ran')
@@ -176,7 +167,7 @@ export class Hooks {
   }
 }
 
-function newLane(hook: Hook, number: number): Lane {
+function newLane(hook: HookCommand, number: number): Lane {
   return {
     hook,
     number,

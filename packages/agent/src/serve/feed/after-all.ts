@@ -1,0 +1,192 @@
+/**
+ * The hooks of a root on the agent: each runs once when every receiver that is live has committed what changed.
+ *
+ *   head ─ all receivers have it ─▶ paths of (handed, head] from the index ─ one matches ─▶ due ─ ran ─▶ told
+ *
+ * INVARIANT: `told` is in the root's index, and grows when a command has ended well, or when nothing concerned the hook.
+ * The next life of the agent begins there: a run may be repeated, and is not lost. An index that is begun anew begins
+ * with a first sync.
+ */
+import { HookRuns, type HookStatus, type Logger } from '@rootferry/host/daemon'
+import { type HookReason, hookKeys, Refusal } from '@rootferry/host/machine'
+import type { AfterAllHook } from '../../config/after-all.ts'
+import { decodeToldHooks, encodeToldHooks } from '../../told-hooks.ts'
+import type { RootThread } from '../root-thread.ts'
+
+export interface AfterAllParts {
+  root: string
+  path: string
+  thread: Pick<RootThread, 'ask' | 'tell'>
+  log: Logger
+  /** How far receivers may be fed; null while the root is not ready. */
+  head(): number | null
+  /** Whether every receiver that is worth waiting for has committed that. */
+  isEverywhere(head: number): boolean
+  /** The status is another one. */
+  changed(): void
+}
+
+interface Lane {
+  hook: AfterAllHook
+  key: string
+  told: number
+  /** Changes up to here were looked at in this life. */
+  handed: number
+}
+
+/** Time alone ends the waiting for a receiver that hangs. */
+const LOOK_AGAIN_MS = 1_000
+/** How often the index learns of changes that concern no hook. */
+const SAVE_MS = 10_000
+/** The agent's own; what a hook writes is its own affair. */
+const HOOK_UMASK = 0o077
+
+export class AfterAll {
+  readonly #parts: AfterAllParts
+  #lanes: Lane[] = []
+  #runs: HookRuns
+  /** By key, also of hooks that are not in the configuration now. */
+  readonly #told = new Map<string, number>()
+  /** The index's head before the first scan of this life. */
+  #openedAt: number | null = null
+  /** The index's head after that scan: what is above it came in this life. */
+  #scannedAt: number | null = null
+  #isLooking = false
+  #isClosed = false
+  #timer: NodeJS.Timeout | null = null
+  #saveTimer: NodeJS.Timeout | null = null
+
+  constructor(parts: AfterAllParts) {
+    this.#parts = parts
+    this.#runs = this.#newRuns()
+  }
+
+  get status(): HookStatus[] {
+    return this.#runs.status
+  }
+
+  /** The head of the index that was opened; later calls mean nothing. */
+  opened(head: number): void {
+    this.#openedAt ??= head
+  }
+
+  /** The head of the index after a scan of the whole root; later calls mean nothing. */
+  scanned(head: number): void {
+    this.#scannedAt ??= head
+  }
+
+  /** @param memory what an earlier life of the agent left in the index */
+  begin(hooks: readonly AfterAllHook[], memory: string | null): void {
+    for (const { key, sequence } of decodeToldHooks(memory)) this.#told.set(key, sequence)
+    this.#take(hooks, this.#openedAt ?? 0)
+  }
+
+  /** Other settings: runs that are due stay due where the hook is the same. */
+  async configure(hooks: readonly AfterAllHook[]): Promise<void> {
+    if (JSON.stringify(hooks) === JSON.stringify(this.#lanes.map(({ hook }) => hook))) return
+    await this.#runs.close()
+    this.#take(hooks, this.#parts.head() ?? this.#openedAt ?? 0)
+    this.look()
+  }
+
+  /** A receiver has committed, has come or gone, or the head is another one. */
+  look(): void {
+    const head = this.#parts.head()
+    if (head === null || this.#scannedAt === null || this.#isClosed || this.#isLooking) return
+    if (this.#lanes.every(({ handed }) => handed >= head)) return
+    if (this.#parts.isEverywhere(head)) void this.#hand(head)
+    else this.#lookAgain()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    await this.#runs.close()
+    this.#save()
+  }
+
+  /** @param since a hook that is new is told of changes after it */
+  #take(hooks: readonly AfterAllHook[], since: number): void {
+    const keys = hookKeys(hooks)
+    this.#lanes = hooks.map((hook, position) => {
+      const key = keys[position] ?? ''
+      const told = this.#told.get(key) ?? since
+      return { hook, key, told, handed: told }
+    })
+    this.#runs = this.#newRuns()
+    this.#save()
+    this.#parts.changed()
+  }
+
+  #newRuns(): HookRuns {
+    const { root, path, log, changed } = this.#parts
+    const commands = this.#lanes.map(({ hook }) => hook)
+    const runs: HookRuns = new HookRuns(
+      commands,
+      { root, path, umask: HOOK_UMASK },
+      {
+        changed,
+        ran: (position, stamp) => {
+          const lane = this.#lanes[position]
+          if (lane === undefined || runs !== this.#runs) return
+          lane.told = Math.max(lane.told, stamp)
+          this.#save()
+        },
+      },
+      log,
+    )
+    return runs
+  }
+
+  async #hand(head: number): Promise<void> {
+    this.#isLooking = true
+    try {
+      for (const [position, lane] of this.#lanes.entries()) await this.#handTo(lane, position, head)
+    } catch (error) {
+      if (!(error instanceof Refusal)) this.#parts.log.error({ err: error }, 'the changes for hooks cannot be read')
+      this.#lookAgain()
+    } finally {
+      this.#isLooking = false
+    }
+    this.look()
+  }
+
+  async #handTo(lane: Lane, position: number, head: number): Promise<void> {
+    const { hook } = lane
+    const scannedAt = this.#scannedAt ?? 0
+    // A hook that was never told of anything came with the index.
+    const isFirstSync = lane.handed === 0
+    const after = isFirstSync && !hook.onFirstSync ? scannedAt : lane.handed
+    if (after < head) {
+      const reason: HookReason = after >= scannedAt ? 'change' : isFirstSync ? 'first-sync' : 'replay'
+      const { paths, omitted } = await this.#parts.thread.ask('changed', { after, to: head, match: [...hook.match] })
+      // The settings may be others by now.
+      if (this.#lanes[position] !== lane) return
+      if (paths.length > 0) this.#runs.due({ hook: position, stamp: head, reason, paths, omitted })
+    }
+    lane.handed = head
+    if (this.#runs.status[position]?.isDue === true) return
+    lane.told = head
+    this.#saveSoon()
+  }
+
+  #lookAgain(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
+      this.look()
+    }, LOOK_AGAIN_MS)
+  }
+
+  #saveSoon(): void {
+    this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_MS)
+  }
+
+  #save(): void {
+    if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)
+    this.#saveTimer = null
+    for (const { key, told } of this.#lanes) this.#told.set(key, told)
+    const atMs = Date.now()
+    const kept = this.#lanes.map(({ key, told }) => ({ key, sequence: told, atMs }))
+    this.#parts.thread.tell({ type: 'remember', key: 'hooks', text: encodeToldHooks(kept) })
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The receivers of a root as its feed judges them: their status, which are ready, and who has what. Changes nothing.
+ *
+ * INVARIANT: a session is only ever compared with how far receivers may be fed, never with what a hold keeps back.
+ */
+import type { ReceiverStatus } from '../api-schemas.ts'
+import type { Session } from './session.ts'
+import { NOTHING_SAID } from './session-state.ts'
+import type { Watermarks } from './watermarks.ts'
+
+/** A receiver that has missed something for longer holds nobody up: it may hang, or be at its first sync. */
+const MOST_AWAITED_SECONDS = 60
+/** So long after a start the receivers of the last life may not be back yet. */
+const RETURN_MS = 15_000
+
+export class Fleet {
+  readonly root: string
+  readonly sessions = new Map<string, Session>()
+  readonly watermarks: Watermarks
+  /** Receivers of an earlier life that have not come back. */
+  readonly #missing = new Set<string>()
+  readonly #beganAtMs = performance.now()
+
+  constructor(root: string, watermarks: Watermarks) {
+    this.root = root
+    this.watermarks = watermarks
+  }
+
+  /** Takes over the knowledge of an earlier life of the agent. */
+  restore(memory: Parameters<Watermarks['restore']>[0]): void {
+    this.watermarks.restore(memory)
+    for (const name of this.watermarks.names) this.#missing.add(name)
+  }
+
+  connected(session: Session): void {
+    this.sessions.set(session.receiver, session)
+    this.#missing.delete(session.receiver)
+  }
+
+  /** The receiver will not come back. */
+  forget(receiver: string): void {
+    this.watermarks.forget(receiver)
+    this.#missing.delete(receiver)
+  }
+
+  statusOf(receiver: string, now: Date): ReceiverStatus {
+    const session = this.sessions.get(receiver)
+    const known = this.watermarks.of(receiver)
+    const lag = this.watermarks.lagOf(receiver, now)
+    const failing = session?.state.failing ?? null
+    const absent = known === null ? 'expected' : 'offline'
+    const { count, paths } = (session?.state.said ?? NOTHING_SAID).owed
+    return {
+      name: receiver,
+      root: this.root,
+      state: session?.state.statusAt(this.watermarks.head, lag.seconds) ?? absent,
+      sequence: known?.committed ?? 0,
+      durableSequence: known?.durable ?? 0,
+      lag,
+      owed: { count, paths: [...paths] },
+      connectedAt: session?.connectedAt.toISOString() ?? null,
+      lastSeenAt: (session?.lastSeenAt ?? known?.seenAt)?.toISOString() ?? null,
+      lastError: failing === null ? (known?.lastError ?? null) : `${failing.code}: ${failing.message}`,
+    }
+  }
+
+  /** Receivers whose own probes say that visitors may come. */
+  get ready(): { name: string; address: string }[] {
+    return [...this.sessions].flatMap(([name, { state, address }]) => (state.said.isReady ? [{ name, address }] : []))
+  }
+
+  /** At least half of the root's receivers have everything, and this one is not among them. */
+  areOthersCurrent(receiver: string): boolean {
+    const now = new Date()
+    const others = [...this.sessions.keys()].filter((name) => name !== receiver)
+    const current = others.filter((name) => this.statusOf(name, now).state === 'live').length
+    return current > 0 && 2 * current >= Math.max(this.watermarks.count, current + 1)
+  }
+
+  /** Whether every receiver that is worth waiting for has committed that, and there is one. */
+  hasEverywhere(sequence: number): boolean {
+    const now = new Date()
+    const isNew = performance.now() - this.#beganAtMs < RETURN_MS
+    if (isNew && this.#missing.size > 0) return false
+    const awaited = [...this.sessions.values()].filter(({ receiver, state }) => {
+      return state.failing === null && this.watermarks.lagOf(receiver, now).seconds <= MOST_AWAITED_SECONDS
+    })
+    return awaited.length > 0 && awaited.every(({ state }) => state.phase === 'feeding' && state.committed >= sequence)
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Hooks of the agent: one run for what every live receiver has, told its paths; retried, shown, and not lost by a
+ * restart.
+ */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { Daemons } from '../support/daemons.ts'
+import { Site } from '../support/site.ts'
+import { until } from '../support/until.ts'
+
+const daemons = new Daemons({ receivers: 2 })
+after(() => daemons[Symbol.asyncDispose]())
+
+/** Each run adds a line: its reason, whether the second target has the paths, and the paths. */
+const NOTE = [
+  'paths=$(tr "\\0" " ")',
+  'all=yes; for path in $paths; do test -e "$1/$path" -o ! -e "$ROOTFERRY_PATH/$path" || all=no; done',
+  'echo "$ROOTFERRY_REASON $all $paths" >> "$0"',
+].join('; ')
+
+const shown = async () => JSON.stringify([await daemons.status(), daemons.logs.slice(-20)])
+
+async function hookedSite({ script = NOTE, ...settings }: { script?: string; [setting: string]: unknown } = {}) {
+  const place = { runs: '' }
+  const site = await Site.on(daemons, {
+    prepare: (source) => {
+      place.runs = join(source, '../runs')
+      for (const name of ['first.php', 'gone.php', 'style.css']) writeFileSync(join(source, name), 'x')
+    },
+  })
+  await site.inSync()
+  const command = ['/bin/sh', '-c', script, place.runs, site.targets[1]]
+  const hooks = { afterAll: [{ match: ['*.php'], command, minIntervalSeconds: 0, ...settings }] }
+  daemons.editAgent((config) => ({ ...config, roots: { [site.name]: { path: site.source, hooks } } }))
+  if (daemons.agent !== null) await daemons.hangUp(daemons.agent)
+  const runs = () => (existsSync(place.runs) ? readFileSync(place.runs, 'utf8').trimEnd().split('\n') : [])
+  return {
+    site,
+    runs,
+    place: place.runs,
+    save: (name: string, text = 'y') => writeFileSync(join(site.source, name), text),
+  }
+}
+
+interface HookView {
+  isDue: boolean
+  runs: number
+  failures: number
+  lastError: string | null
+}
+
+async function hookOf(): Promise<HookView> {
+  const [root] = (await daemons.status()).roots as unknown as { hooks: HookView[] }[]
+  return root?.hooks[0] ?? { isDue: true, runs: -1, failures: 0, lastError: null }
+}
+
+test('it runs once for what all receivers have, and is told the paths that match', async () => {
+  const { runs, save, site } = await hookedSite()
+  assert.deepEqual(runs(), [])
+  save('first.php')
+  save('style.css')
+  rmSync(join(site.source, 'gone.php'))
+  await until(() => runs().join().includes('gone.php') && runs().join().includes('first.php'), shown)
+  await until(async () => !(await hookOf()).isDue, shown)
+  const told = runs()
+    .flatMap((line) => line.split(' ').slice(2))
+    .sort()
+  assert.deepEqual(told, ['first.php', 'gone.php'])
+  for (const line of runs()) assert.match(line, /^change yes /)
+  const count = (await hookOf()).runs
+  save('style.css', 'z')
+  await site.converged()
+  save('more.php')
+  await until(() => runs().at(-1) === 'change yes more.php', shown)
+  await until(async () => (await hookOf()).runs === count + 1, shown)
+  const metrics = await (await fetch(`${daemons.adminUrl}/metrics`)).text()
+  assert.match(metrics, new RegExp(`^rootferry_hook_runs_total\\{root="${site.name}",hook="0"\\} ${count + 1}$`, 'm'))
+})
+
+test('it waits for no receiver that is away, and a receiver that returns makes no run', async () => {
+  const { runs, save, site } = await hookedSite({ script: 'echo $(tr "\\0" " ") >> "$0"' })
+  await daemons.receivers[1]?.stop()
+  save('a.php')
+  await until(() => runs().length === 1, shown)
+  await daemons.startReceiver(1)
+  await site.inSync()
+  save('b.php')
+  await until(() => runs().at(-1) === 'b.php', shown)
+  assert.deepEqual(runs(), ['a.php', 'b.php'])
+})
+
+test('a run that fails is tried again, is in status, and an agent that is killed meanwhile repeats it', async () => {
+  const { runs, save, site, place } = await hookedSite({ script: `test -e "$0.allowed" || exit 7; ${NOTE}` })
+  save('a.php')
+  rmSync(join(site.source, 'gone.php'))
+  const failed = await until(async () => (await hookOf()).failures > 0 && (await hookOf()), shown)
+  assert.equal(failed.lastError, 'failed: exit code 7')
+  assert.throws(
+    () => daemons.agentVerb('status'),
+    (error: { status: number; stdout: string }) =>
+      error.status === 3 && /^HOOK +ROOT +STATE.* failing +\d+ +\d+\n +failed: exit code 7$/ms.test(error.stdout),
+  )
+  await daemons.killAgent()
+  // Changed while the agent is away: it belongs to the same run.
+  save('b.php')
+  writeFileSync(`${place}.allowed`, '')
+  await daemons.startAgent()
+  await until(() => runs().join().includes('b.php'), shown)
+  await until(async () => !(await hookOf()).isDue, shown)
+  const told = new Set(runs().flatMap((line) => line.split(' ').slice(2)))
+  assert.deepEqual([...told].sort(), ['a.php', 'b.php', 'gone.php'])
+  for (const line of runs()) assert.match(line, /^replay yes /)
+  await daemons.agent?.stop()
+  await daemons.startAgent()
+  await site.inSync()
+  save('c.php')
+  await until(() => runs().at(-1) === 'change yes c.php', shown)
+})
+
+for (const onFirstSync of [false, true]) {
+  test(`what a new index begins with, with onFirstSync: ${onFirstSync}`, async () => {
+    const runs = join(daemons.place, `first-${onFirstSync}`)
+    const command = ['/bin/sh', '-c', 'echo "$ROOTFERRY_REASON $(tr "\\0" " ")" >> "$0"', runs]
+    const site = await Site.on(daemons, {
+      prepare: (source) => writeFileSync(join(source, 'first.php'), 'x'),
+      root: { hooks: { afterAll: [{ match: ['*.php'], command, onFirstSync, minIntervalSeconds: 0 }] } },
+    })
+    await site.inSync()
+    writeFileSync(join(site.source, 'second.php'), 'x')
+    const lines = () => (existsSync(runs) ? readFileSync(runs, 'utf8').trimEnd().split('\n') : [])
+    await until(() => lines().join().includes('second.php'), shown)
+    assert.deepEqual(
+      lines().map((line) => line.trim()),
+      [...(onFirstSync ? ['first-sync first.php'] : []), 'change second.php'],
+    )
+  })
+}
