@@ -29,6 +29,9 @@ export const SUBPROTOCOLS: readonly string[] = HISTORY.map((line) => line.subpro
 export const STREAM_PATH = '/v1/stream'
 /** On the same listener: tells the owner of a token which roots it grants. */
 export const GRANTS_PATH = '/v1/grants'
+export const EXCHANGE_PATH = '/v1/exchange'
+/** With it a node tells itself from others of the same token. */
+export const NODE_HEADER = 'Rootferry-Node'
 
 /** The newest subprotocol that both ends know, or null when there is none. */
 export function chooseSubprotocol(offered: Iterable<string>): string | null {

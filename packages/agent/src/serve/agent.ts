@@ -19,8 +19,9 @@ import type { AgentConfig, RootConfig } from '../config/agent-yaml.ts'
 import type { RootOptions } from '../root-messages.ts'
 import { type Identity, openIdentity } from './door/identity.ts'
 import { KnownTokens } from './door/known-tokens.ts'
+import { Nodes } from './door/nodes.ts'
 import { type Peer, StreamServer } from './door/stream-server.ts'
-import { grants, tokenFileOf } from './door/tokens.ts'
+import { exchangeToken, grants, type StoredToken, tokenFileOf } from './door/tokens.ts'
 import { RootFeed } from './feed/root-feed.ts'
 import { Operations } from './operations.ts'
 import { Resyncs } from './resync/resyncs.ts'
@@ -34,6 +35,7 @@ export class Agent {
   readonly #log: Logger
   readonly #feeds = new Map<string, RootFeed>()
   readonly #tokens: KnownTokens
+  readonly #nodes: Nodes
   readonly resyncs: Resyncs
   readonly #operations: Operations
   #identity: Identity | null = null
@@ -45,14 +47,19 @@ export class Agent {
     assertBounds(BOUNDS)
     this.#config = config
     this.#log = log
-    this.#tokens = new KnownTokens(tokenFileOf(config), log, (name) => {
-      for (const feed of this.#feeds.values()) feed.forget(name)
+    this.#tokens = new KnownTokens(tokenFileOf(config), log, (token, isReplaced) => this.#ended(token, isReplaced))
+    this.#nodes = new Nodes({
+      stateDir: config.stateDir,
+      log,
+      tokens: () => this.#tokens.all,
+      isConnected: (name) => [...this.#feeds.values()].some((feed) => feed.holds.isConnected(name)),
+      forget: (name) => this.#forget(name),
     })
     this.resyncs = new Resyncs({
       roots: this.#feeds,
-      receivers: () => this.#tokens.receivers.map(({ name }) => name),
+      receivers: () => this.#nodes.receivers.map(({ name }) => name),
       isGranted: (receiver, root) =>
-        this.#tokens.receivers.some((token) => token.name === receiver && grants(token, root)),
+        this.#nodes.receivers.some(({ name, token }) => name === receiver && grants(token, root)),
       now: () => new Date(),
       newId: () => randomBytes(8).toString('hex'),
       changed: (status) => this.#operations.resyncChanged(status),
@@ -66,6 +73,7 @@ export class Agent {
       listen: config.admin,
       feeds: this.#feeds,
       tokens: this.#tokens,
+      nodes: this.#nodes,
       resyncs: this.resyncs,
       certificate: () => this.#identity?.status ?? null,
       dropped: () => this.#stream?.dropped ?? 0,
@@ -82,6 +90,7 @@ export class Agent {
   async #start(): Promise<void> {
     makeStateDir(this.#config.stateDir)
     this.#tokens.open()
+    this.#nodes.open()
     this.#identity = await openIdentity(this.#config, new Date())
     const door = this.#openDoor(this.#identity)
     for (const root of this.#config.roots) this.#feeds.set(root.name, this.#newFeed(root))
@@ -111,6 +120,7 @@ export class Agent {
     this.resyncs.close()
     if (this.#expiryCheck !== null) clearInterval(this.#expiryCheck)
     this.#tokens.close()
+    this.#nodes.close()
     await Promise.all([...this.#feeds.values()].map((feed) => feed.close()))
     await this.#stream?.close()
     await this.#operations.close()
@@ -124,7 +134,10 @@ export class Agent {
       maxConnections: this.#config.limits.maxConnections,
       compression: () => this.#config.compression,
       tokens: () => this.#tokens.all,
+      expiredTokens: () => this.#tokens.expired,
       rootNames: () => [...this.#feeds.keys()],
+      nameOf: (token, signs) => this.#nodes.nameOf(token, signs),
+      exchange: ({ sha256 }) => this.#exchange(sha256),
       serve: (peer, hello) => this.#serve(peer, hello),
     })
     return this.#stream
@@ -198,6 +211,26 @@ export class Agent {
     const feed = this.#feeds.get(hello.root)
     if (feed === undefined) throw new ProtocolError('unknown-root', `there is no root ${hello.root}`)
     void feed.serve(peer, hello)
+  }
+
+  /** What expires or is revoked is not waited for; one that was exchanged comes back with another token. */
+  #ended(token: StoredToken, isReplaced: boolean): void {
+    for (const name of this.#nodes.revoked(token)) {
+      if (!isReplaced) this.#forget(name)
+      else
+        for (const feed of this.#feeds.values())
+          feed.disconnect(name, new ProtocolError('revoked', 'the token was replaced'))
+    }
+  }
+
+  #forget(receiver: string): void {
+    for (const feed of this.#feeds.values()) feed.forget(receiver)
+  }
+
+  #exchange(sha256: string): string | null {
+    const token = exchangeToken(tokenFileOf(this.#config), sha256)
+    if (token !== null) this.#tokens.read()
+    return token
   }
 
   #newFeed(root: RootConfig): RootFeed {

@@ -11,6 +11,7 @@ import type { RootStatus } from '../root-messages.ts'
 import type { ReceiverStatus, ResyncStatus, RootAnswer } from './api-schemas.ts'
 import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
+import type { Nodes } from './door/nodes.ts'
 import { findToken, grants } from './door/tokens.ts'
 import type { FeedEvents, RootFeed } from './feed/root-feed.ts'
 import { Holds, holdAnswer } from './holds.ts'
@@ -30,6 +31,7 @@ export interface OperationsParts {
   listen: ListenAddress
   feeds: ReadonlyMap<string, RootFeed>
   tokens: KnownTokens
+  nodes: Nodes
   resyncs: Resyncs
   /** The certificate of the stream listener; null when that speaks plain text. */
   certificate(): CertificateStatus | null
@@ -49,7 +51,7 @@ export class Operations {
 
   constructor(parts: OperationsParts) {
     this.#parts = parts
-    const { log, listen, tokens, resyncs, certificate, systemCalls } = parts
+    const { log, listen, tokens, nodes, resyncs, certificate, systemCalls } = parts
     this.#server = new AdminServer({
       version: VERSION,
       log,
@@ -62,7 +64,7 @@ export class Operations {
       acceptGuard: (root) => this.#acceptGuard(root),
       holds: new Holds({
         feeds: parts.feeds,
-        receiversOf: (root) => tokens.receivers.filter((token) => grants(token, root)).map(({ name }) => name),
+        receiversOf: (root) => nodes.receivers.filter(({ token }) => grants(token, root)).map(({ name }) => name),
       }),
       resyncs,
       events: this.#events,
@@ -124,9 +126,9 @@ export class Operations {
   /** Every receiver with a token, for every root that the token grants, whether or not the receiver ever connected. */
   #receivers(): ReceiverStatus[] {
     const now = new Date()
-    const { tokens, feeds } = this.#parts
-    return tokens.receivers.flatMap((token) =>
-      [...feeds.values()].filter(({ name }) => grants(token, name)).map((feed) => feed.receiverStatus(token.name, now)),
+    const { nodes, feeds } = this.#parts
+    return nodes.receivers.flatMap(({ name: receiver, token }) =>
+      [...feeds.values()].filter(({ name }) => grants(token, name)).map((feed) => feed.receiverStatus(receiver, now)),
     )
   }
 

@@ -13,8 +13,8 @@ import { decodeInvitation, type Invitation } from '@rootferry/protocol'
 import { type ReceiverConfig, readReceiverConfig } from '../config/receiver-yaml.ts'
 import { diskOptions } from '../serve/disk-options.ts'
 import { firstJoinLine } from '../serve/first-join.ts'
-import { askGrants } from '../serve/link/ask-grants.ts'
-import { DialFailure } from '../serve/link/dial.ts'
+import { askGrants, exchangeToken, type Grants } from '../serve/link/ask-grants.ts'
+import { type Address, DialFailure } from '../serve/link/dial.ts'
 import { receiverYaml } from './write-receiver-yaml.ts'
 
 export interface JoinOptions {
@@ -49,9 +49,10 @@ export async function joinAgent(text: string, options: JoinOptions): Promise<str
   const files = filesFor(invitation, roots, options)
   if (!options.force && !options.dryRun) refuseToOverwrite([...files.keys()])
   const config = tryOut(files, resolve(options.config))
-  await checkWithAgent(invitation, roots, options)
+  const { expiresAt } = await checkWithAgent(invitation, roots, options)
   if (options.dryRun) return await lookAll(config)
-  install(files)
+  if (expiresAt == null) install(files)
+  else await installExchanged(invitation, files, options)
   const { name, agent } = invitation
   const targets = [...roots].map(([root, path]) => `${root} to ${path}`).join(', ')
   return [
@@ -105,21 +106,49 @@ function wantedRoots(given: readonly string[], invitation: Invitation): Map<stri
 async function checkWithAgent(
   invitation: Invitation,
   roots: ReadonlyMap<string, string>,
-  { certificate }: JoinOptions,
-): Promise<void> {
-  const { agent, token, fingerprint, ca } = invitation
-  const client = certificate === null ? null : { cert: readText(certificate.cert), key: readText(certificate.key) }
+  options: JoinOptions,
+): Promise<Grants> {
   try {
-    const grants = await askGrants({ agent, token, trust: { fingerprint, ca, client } })
+    const grants = await askGrants(addressOf(invitation, options))
     const refused = [...roots.keys()].filter((root) => !grants.roots.includes(root))
-    if (refused.length === 0) return
+    if (refused.length === 0) return grants
     const granted = grants.roots.length === 0 ? 'nothing' : grants.roots.join(', ')
     throw new Failure(EXIT.notPermitted, `the agent does not grant ${refused.join(', ')}, but ${granted}`)
   } catch (error) {
-    if (!(error instanceof DialFailure)) throw error
-    const isRefused = error.code === 'unauthorized' || error.code === 'forbidden'
-    const code = isRefused ? EXIT.notPermitted : error.isHopeless ? EXIT.failed : EXIT.unreachable
-    throw new Failure(code, `${agent}: ${error.message}`, { cause: error })
+    throw asFailure(error, invitation)
+  }
+}
+
+function addressOf({ agent, token, fingerprint, ca }: Invitation, { certificate }: JoinOptions): Address {
+  const client = certificate === null ? null : { cert: readText(certificate.cert), key: readText(certificate.key) }
+  return { agent, token, trust: { fingerprint, ca, client } }
+}
+
+function asFailure(error: unknown, { agent }: Invitation): unknown {
+  if (!(error instanceof DialFailure)) return error
+  const isRefused = error.code === 'unauthorized' || error.code === 'forbidden'
+  const code = isRefused ? EXIT.notPermitted : error.isHopeless ? EXIT.failed : EXIT.unreachable
+  return new Failure(code, `${agent}: ${error.message}`, { cause: error })
+}
+
+/** The invitation's token expires: it is exchanged for one that stays, and is useless from then on. */
+async function installExchanged(
+  invitation: Invitation,
+  files: Map<string, NewFile>,
+  options: JoinOptions,
+): Promise<void> {
+  const lasting = await exchangeToken(addressOf(invitation, options)).catch((error: unknown) => {
+    throw asFailure(error, invitation)
+  })
+  const file = tokenFileBeside(options.config)
+  if (lasting !== null) files.set(file, { text: `${lasting}\n`, mode: 0o600 })
+  try {
+    install(files)
+  } catch (error) {
+    if (lasting === null || !(error instanceof Failure)) throw error
+    throw new Failure(error.exitCode, `${error.message}; the invitation is used up, ask for a new one`, {
+      cause: error,
+    })
   }
 }
 
@@ -135,7 +164,7 @@ function filesFor(
   { config, protect, owner, stateDir, healthListen, certificate, allowPlaintext }: JoinOptions,
 ): Map<string, NewFile> {
   const directory = dirname(resolve(config))
-  const files = new Map<string, NewFile>([[join(directory, 'token'), { text: `${token}\n`, mode: 0o600 }]])
+  const files = new Map<string, NewFile>([[tokenFileBeside(config), { text: `${token}\n`, mode: 0o600 }]])
   if (ca !== null) files.set(join(directory, 'agent-ca.pem'), { text: ca, mode: 0o644 })
   const text = receiverYaml({
     name,
@@ -152,6 +181,10 @@ function filesFor(
     owner,
   })
   return files.set(resolve(config), { text, mode: 0o644 })
+}
+
+function tokenFileBeside(config: string): string {
+  return join(dirname(resolve(config)), 'token')
 }
 
 function refuseToOverwrite(paths: readonly string[]): void {

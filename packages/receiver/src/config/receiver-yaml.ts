@@ -21,6 +21,7 @@ import type { DiskOptions } from '../root-messages.ts'
 import type { Address } from '../serve/link/dial.ts'
 import { AGENT_SETTINGS, agentAddress } from './agent-address.ts'
 import { systemDirectory } from './system-directory.ts'
+import { thisNode } from './this-node.ts'
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
@@ -327,10 +328,11 @@ export function readLocalPlace(file: string): LocalPlace {
 export function readReceiverConfig(file: string, environmentToken: string | undefined): ReceiverConfig {
   const { value, source } = readConfigFile(file, ReceiverFile)
   const faults: string[] = []
+  const stateDir = source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR)
   const config: ReceiverConfig = {
     name: value.name ?? null,
-    address: agentAddress(value, source, environmentToken, faults),
-    stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR),
+    address: { ...agentAddress(value, source, environmentToken, faults), node: thisNode(stateDir) },
+    stateDir,
     health: healthAddress(value, source, faults),
     probe: probeAddress(value, source, faults),
     staleAfterSeconds: value.health?.staleAfterSeconds ?? null,

@@ -1,52 +1,54 @@
 /**
- * The tokens in force: the content of the token file when it could last be understood. The file is followed, because
- * the command line creates and revokes tokens, and both take effect without a restart.
+ * The tokens in force: the content of the token file when it could last be understood, without those that have expired.
+ * The file is followed, because the command line creates and revokes tokens, and both take effect without a restart.
  */
 import type { Logger } from '@rootferry/host/daemon'
 import { errorMessage } from '@rootferry/host/machine'
 import { FollowedFile } from './followed-file.ts'
-import { readTokens, type StoredToken } from './tokens.ts'
+import { isExpired, readTokens, type StoredToken } from './tokens.ts'
+
+const EXPIRY_MS = 1_000
 
 export class KnownTokens {
   readonly #file: string
   readonly #log: Logger
-  readonly #revoked: (name: string) => void
-  #tokens: readonly StoredToken[] = []
+  readonly #ended: (token: StoredToken, isReplaced: boolean) => void
+  #stored: readonly StoredToken[] = []
+  /** Those that were in force when that was last looked at. */
+  #inForce: readonly StoredToken[] = []
+  #expiry: NodeJS.Timeout | null = null
   readonly #following: FollowedFile
 
-  /** @param revoked called for each token that is gone */
-  constructor(file: string, log: Logger, revoked: (name: string) => void) {
+  /** @param ended called for each token that is useless now; `isReplaced`: its name has another one */
+  constructor(file: string, log: Logger, ended: (token: StoredToken, isReplaced: boolean) => void) {
     this.#file = file
     this.#log = log
-    this.#revoked = revoked
+    this.#ended = ended
     this.#following = new FollowedFile(file, log, () => this.read())
   }
 
   get all(): readonly StoredToken[] {
-    return this.#tokens
+    return this.#valid()
   }
 
-  /** The tokens of receivers. */
-  get receivers(): StoredToken[] {
-    return this.#tokens.filter(({ admin }) => !admin)
+  /** Tokens that were in force once. */
+  get expired(): readonly StoredToken[] {
+    const now = new Date()
+    return this.#stored.filter((token) => isExpired(token, now))
   }
 
   /** Reads the file, and follows it from here on. @throws Failure when it cannot be understood */
   open(): void {
     this.#following.open()
-    this.#tokens = readTokens(this.#file)
+    this.#stored = readTokens(this.#file)
+    this.#inForce = this.#valid()
+    this.#expiry = setInterval(() => this.#apply(), EXPIRY_MS)
   }
 
   read(): void {
     try {
-      const before = this.#tokens
-      this.#tokens = readTokens(this.#file)
-      const left = new Set(this.#tokens.map(({ sha256 }) => sha256))
-      for (const { name, sha256 } of before) {
-        if (left.has(sha256)) continue
-        this.#revoked(name)
-        this.#log.info({ token: name }, 'token was revoked')
-      }
+      this.#stored = readTokens(this.#file)
+      this.#apply()
     } catch (error) {
       this.#log.error({ error: errorMessage(error) }, 'tokens could not be read, the old ones stay in force')
     }
@@ -54,5 +56,26 @@ export class KnownTokens {
 
   close(): void {
     this.#following.close()
+    if (this.#expiry !== null) clearInterval(this.#expiry)
+  }
+
+  #apply(): void {
+    const before = this.#inForce
+    this.#inForce = this.#valid()
+    const left = new Set(this.#inForce.map(({ sha256 }) => sha256))
+    for (const token of before) {
+      if (left.has(token.sha256)) continue
+      const { name } = token
+      this.#ended(
+        token,
+        this.#inForce.some((other) => other.name === name),
+      )
+      this.#log.info({ token: name }, isExpired(token, new Date()) ? 'token has expired' : 'token was revoked')
+    }
+  }
+
+  #valid(): readonly StoredToken[] {
+    const now = new Date()
+    return this.#stored.filter((token) => !isExpired(token, now))
   }
 }

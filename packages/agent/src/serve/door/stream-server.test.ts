@@ -28,7 +28,10 @@ function newServer({ tokens = [], maxConnections = 100, log = SILENT }: Given = 
     maxConnections,
     compression: () => 'never',
     tokens: () => tokens,
+    expiredTokens: () => [],
     rootNames: () => [],
+    nameOf: ({ name }) => name,
+    exchange: () => null,
     serve: () => assert.fail('no hello was sent'),
   })
 }

@@ -15,9 +15,11 @@ import {
   chooseSubprotocol,
   closeText,
   decodeToAgent,
+  EXCHANGE_PATH,
   GRANTS_PATH,
   type Hello,
   LIMITS,
+  NODE_HEADER,
   ProtocolError,
   STREAM_PATH,
   SUBPROTOCOLS,
@@ -28,6 +30,7 @@ import { DOOR } from './door-limits.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { type Identity, secureContextOptions } from './identity.ts'
 import { networkOf } from './network-of.ts'
+import type { NodeSigns } from './nodes.ts'
 import { bearerOf, findToken, grants, type StoredToken } from './tokens.ts'
 import { UnauthenticatedConnections } from './unauthenticated.ts'
 
@@ -49,7 +52,13 @@ export interface StreamServerParts {
   maxConnections: number
   compression(): AgentConfig['compression']
   tokens(): readonly StoredToken[]
+  /** Only to say so to a client that presents one. */
+  expiredTokens(): readonly StoredToken[]
   rootNames(): string[]
+  /** The name of a receiver that connects with that token. @throws ProtocolError when it gets none */
+  nameOf(token: StoredToken, signs: NodeSigns): string
+  /** Replaces a token that expires. @returns the new one; null: there is nothing to replace */
+  exchange(token: StoredToken): string | null
   /** Takes a connection with its hello. @throws ProtocolError when the receiver has no such root */
   serve(peer: Peer, hello: Hello): void
 }
@@ -59,6 +68,9 @@ interface HttpRefusal {
   status: 401 | 403 | 404 | 426 | 429
   headers: Record<string, string>
 }
+
+/** RFC 6750 */
+const EXPIRED = 'Bearer error="invalid_token", error_description="the token has expired"'
 
 const REASONS: Record<HttpRefusal['status'], string> = {
   401: 'Unauthorized',
@@ -132,11 +144,21 @@ export class StreamServer {
     const path = pathOf(request)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (isRead && path === '/livez') return say(response, 200, { status: 'alive' })
-    if (!isRead || path !== GRANTS_PATH) return say(response, 404, { error: REASONS[404] })
+    const isExchange = request.method === 'POST' && path === EXCHANGE_PATH
+    if (!isExchange && (!isRead || path !== GRANTS_PATH)) return say(response, 404, { error: REASONS[404] })
     const token = this.#authenticate(request)
     if ('status' in token) return say(response, token.status, { error: REASONS[token.status] }, token.headers)
+    if (isExchange) return this.#exchange(token, response)
     const roots = this.#parts.rootNames().filter((root) => grants(token, root))
-    say(response, 200, { name: token.name, roots, protocols: SUBPROTOCOLS })
+    say(response, 200, { name: token.name, roots, protocols: SUBPROTOCOLS, expiresAt: token.expiresAt ?? null })
+  }
+
+  /** The token that came with an invitation is good for one join; of many nodes it is good for all of them. */
+  #exchange(token: StoredToken, response: ServerResponse): void {
+    const lasting = this.#parts.exchange(token)
+    if (lasting === null) return say(response, 409, { error: 'the token does not expire, or is one of many nodes' })
+    this.#parts.log.info({ receiver: token.name }, 'an invitation was taken up: its token was replaced')
+    say(response, 200, { name: token.name, token: lasting })
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -161,7 +183,9 @@ export class StreamServer {
     const why = token === null ? 'a connection without a valid token' : 'a connection with an admin token'
     const isTooMany = this.#noteFailure(request.socket.remoteAddress, `${why} was refused`)
     if (isTooMany) return { status: 429, headers: { 'Retry-After': String(DOOR.attemptMs / 1000) } }
-    return token === null ? { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } } : { status: 403, headers: {} }
+    if (token !== null) return { status: 403, headers: {} }
+    const hasExpired = presented !== null && findToken(this.#parts.expiredTokens(), presented) !== null
+    return { status: 401, headers: { 'WWW-Authenticate': hasExpired ? EXPIRED : 'Bearer' } }
   }
 
   /** Counts the failure, and logs it unless there are too many. @returns whether there are too many */
@@ -195,7 +219,8 @@ export class StreamServer {
         const hello = this.#helloOf(data, isBinary, token)
         const address = request.socket.remoteAddress ?? ''
         const compress = this.#compressesFor(address)
-        const peer = { socket, line: request.socket, receiver: token.name, address, compress, now: new Date() }
+        const receiver = this.#parts.nameOf(token, { header: headerOf(request, NODE_HEADER), address })
+        const peer = { socket, line: request.socket, receiver, address, compress, now: new Date() }
         this.#parts.serve(peer, hello)
         stopCounting()
         this.#unauthenticated.leave(request.socket)
@@ -262,6 +287,11 @@ function serverFor(identity: Identity | null): Server | SecureServer {
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? '').split('?', 1)[0] ?? ''
+}
+
+function headerOf(request: IncomingMessage, name: string): string | null {
+  const value = request.headers[name.toLowerCase()]
+  return typeof value === 'string' ? value : null
 }
 
 /** Calls `exceeded` once when more than `most` bytes come. @returns a function that stops the counting */

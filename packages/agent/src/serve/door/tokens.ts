@@ -22,6 +22,12 @@ const StoredToken = Type.Object(
     /** The roots that a receiver may have; null: every root, including roots that are added later. */
     roots: Type.Union([Type.Array(RootName), Type.Null()]),
     createdAt: Type.String({ maxLength: 40 }),
+    /** From then on the token is useless. At a join it is exchanged for one that stays. */
+    expiresAt: Type.Optional(Type.String({ maxLength: 40 })),
+    /** A token of many nodes, each of which gets a name of its own. */
+    many: Type.Optional(
+      Type.Object({ forgetAfterSeconds: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -56,12 +62,14 @@ export function grants({ admin, roots }: StoredToken, root: string): boolean {
   return !admin && (roots === null || roots.includes(root))
 }
 
-/** @returns the token, which is stored nowhere. @throws Failure when the name is taken or not a valid name */
+/** @param taken names of nodes. @returns the token, which is stored nowhere. @throws Failure when the name is taken or not a valid name */
 export function createToken(
   file: string,
-  { name, admin, roots }: Pick<StoredToken, 'name' | 'admin' | 'roots'>,
+  asked: Omit<StoredToken, 'sha256' | 'createdAt'>,
   now: Date,
+  taken: readonly string[] = [],
 ): string {
+  const { name } = asked
   if (!new RegExp(NAME_PATTERN).test(name)) {
     throw new Failure(
       EXIT.usage,
@@ -73,9 +81,29 @@ export function createToken(
     if (tokens.some((known) => known.name === name)) {
       throw new Failure(EXIT.failed, `a token named ${name} exists already: revoke it first`)
     }
-    return [...tokens, { name, sha256, admin, roots, createdAt: now.toISOString() }]
+    if (taken.includes(name)) throw new Failure(EXIT.failed, `a node is named ${name}: choose another name`)
+    return [...tokens, { ...asked, sha256, createdAt: now.toISOString() }]
   })
   return token
+}
+
+/** Replaces a token that expires by one that does not. @returns the new token; null when there is nothing to replace */
+export function exchangeToken(file: string, sha256: string): string | null {
+  const minted = mintToken()
+  let isFound = false
+  change(file, (tokens) =>
+    tokens.map((stored) => {
+      if (stored.sha256 !== sha256 || stored.expiresAt === undefined || stored.many !== undefined) return stored
+      isFound = true
+      const { expiresAt: _, ...lasting } = stored
+      return { ...lasting, sha256: minted.sha256 }
+    }),
+  )
+  return isFound ? minted.token : null
+}
+
+export function isExpired({ expiresAt }: StoredToken, now: Date): boolean {
+  return expiresAt !== undefined && now.getTime() >= Date.parse(expiresAt)
 }
 
 /** @throws Failure when there is no token of that name */

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { errorMessage } from '@rootferry/host/machine'
-import { LIMITS, STREAM_PATH, SUBPROTOCOLS } from '@rootferry/protocol'
+import { LIMITS, NODE_HEADER, STREAM_PATH, SUBPROTOCOLS } from '@rootferry/protocol'
 import WebSocket from 'ws'
 import { Distrust, openConnection, type Trust } from './secure-connection.ts'
 import { versionMismatch } from './version-mismatch.ts'
@@ -14,6 +14,8 @@ export interface Address {
   agent: string
   token: string
   trust: Trust
+  /** How this node tells itself from others of the same token. */
+  node?: string
 }
 
 export type DialCode =
@@ -47,7 +49,7 @@ export class DialFailure extends Error {
 const DEADLINE_MS = 10_000
 
 /** @throws DialFailure */
-export async function dial({ agent, token, trust }: Address, signal: AbortSignal): Promise<WebSocket> {
+export async function dial({ agent, token, trust, node }: Address, signal: AbortSignal): Promise<WebSocket> {
   const deadline = AbortSignal.timeout(DEADLINE_MS)
   const either = AbortSignal.any([signal, deadline])
   try {
@@ -55,7 +57,7 @@ export async function dial({ agent, token, trust }: Address, signal: AbortSignal
     const connection = await openConnection(url, trust, either)
     const socket = new WebSocket(url, [...SUBPROTOCOLS], {
       createConnection: () => connection,
-      headers: { Authorization: `Bearer ${token}` },
+      headers: { Authorization: `Bearer ${token}`, ...(node === undefined ? {} : { [NODE_HEADER]: node }) },
       maxPayload: LIMITS.messageBytes,
       perMessageDeflate: false,
       followRedirects: false,
@@ -94,7 +96,11 @@ const HOPELESS: ReadonlySet<number> = new Set([401, 403, 429])
 /** The agent's answer to an upgrade, or to a question about grants, when it is a refusal. */
 export function refusal(status: number, answer: IncomingMessage, isHopeless: boolean): DialFailure {
   const failure = (code: DialCode, message: string) => new DialFailure(code, message, isHopeless)
-  if (status === 401) return failure('unauthorized', 'unauthorized: the agent does not know this token')
+  if (status === 401) {
+    const hasExpired = answer.headers['www-authenticate']?.includes('expired') === true
+    const why = hasExpired ? 'this token has expired' : 'the agent does not know this token'
+    return failure('unauthorized', `unauthorized: ${why}`)
+  }
   if (status === 403) return failure('forbidden', 'forbidden: an admin token receives nothing')
   if (status === 429) {
     return failure('unauthorized', 'unauthorized: the agent does not know this token, and was asked too often')

@@ -1,0 +1,138 @@
+/** Tokens of many nodes, tokens that expire, and invitations that are exchanged at a join. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { AGENT, RECEIVER } from '../../build/programs.ts'
+import { decodeInvitation } from '../../packages/protocol/src/index.ts'
+import { Daemons } from '../support/daemons.ts'
+import { Site } from '../support/site.ts'
+import { until } from '../support/until.ts'
+
+const daemons = new Daemons({ receivers: 3, receiversLater: true })
+after(() => daemons[Symbol.asyncDispose]())
+
+const shown = async () => JSON.stringify([(await daemons.status()).receivers, daemons.logs.slice(-20)])
+const names = async () => (await daemons.status()).receivers.map(({ name }) => name).sort()
+
+function create(...words: string[]) {
+  const parameters = [AGENT, 'token', 'create', ...words, '--config', join(daemons.place, 'agent.yaml')]
+  return spawnSync(process.execPath, parameters, { encoding: 'utf8' })
+}
+
+function joining(invitation: string, directory: string) {
+  const words = ['join', invitation, '--root', `site=${join(daemons.place, directory, 'target')}`]
+  const config = join(daemons.place, directory, 'receiver.yaml')
+  return spawnSync(process.execPath, [RECEIVER, ...words, '--config', config], { encoding: 'utf8' })
+}
+
+/** Gives receivers one token of many nodes. */
+function shareToken(token: string, numbers: readonly number[]): void {
+  for (const number of numbers) writeFileSync(join(daemons.place, `web${number + 1}`, 'token'), token)
+}
+
+test('each node of a token for many has a name of its own, over restarts, until it was away for long', async () => {
+  const site = await Site.on(daemons, { prepare: (source) => writeFileSync(join(source, 'a'), 'x') })
+  const token = create('fleet', '--many', '--forget-after', '3s').stdout
+  shareToken(token, [0, 1])
+  await daemons.startReceiver(0)
+  await daemons.startReceiver(1)
+  const isNode = (name: string) => name.startsWith('fleet-')
+  await until(async () => (await names()).filter(isNode).length === 2, shown)
+  const both = (await names()).filter(isNode)
+  const live = async () =>
+    (await daemons.status()).receivers.filter(({ name, state }) => isNode(name) && state === 'live')
+  await until(async () => (await live()).length === 2, shown)
+  assert.match(
+    daemons.agentVerb('token', 'list'),
+    new RegExp(`^fleet\treceiver\t\\S+\tall\tmany, forgotten after 3 s: ${both.join(',')}$`, 'm'),
+  )
+  const clash = create(both[0] ?? '')
+  assert.deepEqual(
+    [clash.status, clash.stderr],
+    [1, `rootferry-agent: a node is named ${both[0]}: choose another name\n`],
+  )
+
+  await daemons.agent?.stop()
+  await daemons.startAgent()
+  await until(async () => (await live()).length === 2, shown)
+  assert.deepEqual((await names()).filter(isNode), both)
+  writeFileSync(join(site.source, 'b'), 'y')
+  await until(async () => (await live()).every(({ lag }) => lag.sequences === 0), shown)
+
+  await daemons.receivers[1]?.stop()
+  await until(async () => (await names()).filter(isNode).length === 1, shown)
+  assert.ok(daemons.logs.some(({ msg }) => msg === 'a node that was away is forgotten'))
+  daemons.agentVerb('token', 'revoke', 'fleet')
+  await until(async () => (await names()).filter(isNode).length === 0, shown)
+  await daemons.receivers[0]?.stop()
+})
+
+test('a token that expires is useless then, and its connection ends', async () => {
+  await Site.on(daemons)
+  const token = create('brief', '--expires', '4s').stdout
+  assert.match(daemons.agentVerb('token', 'list'), /^brief\treceiver\t\S+\tall\texpires \S+Z$/m)
+  shareToken(token, [2])
+  await daemons.startReceiver(2)
+  await until(
+    async () => (await daemons.status()).receivers.some(({ name, state }) => name === 'brief' && state === 'live'),
+    shown,
+  )
+  await until(async () => !(await names()).includes('brief'), shown)
+  await until(async () => {
+    const [root] = (await daemons.receiverRoots(2)) as unknown as { lastError: string | null }[]
+    return root?.lastError === 'unauthorized: this token has expired'
+  }, shown)
+  assert.match(daemons.agentVerb('token', 'list'), /^brief\t.*\texpired \S+Z$/m)
+  await daemons.receivers[2]?.stop()
+})
+
+test('an invitation that expires is good for one join, and leaves a token that stays', async () => {
+  const site = new Site(daemons, 'site', join(daemons.place, 'exchanged'))
+  await site.begin({ prepare: (source) => writeFileSync(join(source, 'a'), 'x') })
+  const { stdout, stderr } = create('web8', '--join', '--expires', '1h')
+  assert.match(stderr, /^It expires in 1 h 0 min; it is good for one join\.$/m)
+  const invitation = stdout.trim()
+  const first = joining(invitation, 'first')
+  assert.equal(first.status, 0, first.stderr)
+  const token = readFileSync(join(daemons.place, 'first/token'), 'utf8').trim()
+  assert.notEqual(token, decodeInvitation(invitation)?.token)
+  assert.match(daemons.agentVerb('token', 'list'), /^web8\treceiver\t\S+\tall$/m)
+  const grants = await fetch(`http://127.0.0.1:${daemons.agentPort}/v1/grants`, {
+    headers: { Authorization: `Bearer ${token}` },
+  })
+  assert.deepEqual(await grants.json(), {
+    name: 'web8',
+    roots: ['site'],
+    protocols: ['rootferry.v1'],
+    expiresAt: null,
+  })
+  const second = joining(invitation, 'second')
+  assert.equal(second.status, 77)
+  assert.match(second.stderr, /: unauthorized: the agent does not know this token\n$/)
+
+  const late = create('web9', '--join', '--expires', '1s').stdout.trim()
+  await until(() => /^web9\t.*expired/m.test(daemons.agentVerb('token', 'list')), shown)
+  const refused = joining(late, 'third')
+  assert.equal(refused.status, 77)
+  assert.match(refused.stderr, /: unauthorized: this token has expired\n$/)
+})
+
+test('options that make no sense together: 2, one line, no token', () => {
+  for (const words of [
+    ['--many', '--admin'],
+    ['--forget-after', '1d'],
+    ['--many', '--forget-after', '0'],
+    ['--many', '--forget-after', 'soon'],
+    ['--expires', '0'],
+    ['--expires', '-1'],
+    ['--expires', 'tomorrow'],
+  ]) {
+    const { status, stdout, stderr } = create('nonsense', ...words)
+    assert.deepEqual([status, stdout], [2, ''], words.join(' '))
+    assert.equal(stderr.trimEnd().split('\n').length, 1, stderr)
+  }
+  assert.equal(create('n'.repeat(33), '--many').status, 2)
+  assert.doesNotMatch(daemons.agentVerb('token', 'list'), /nonsense|nnn/)
+})
