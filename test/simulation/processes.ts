@@ -165,6 +165,7 @@ export class AgentProcess {
           line,
           receiver,
           address: receiver,
+          node: receiver,
           compress: this.#settings().compress,
           now: new Date(0),
         }

@@ -127,6 +127,8 @@ export type DiskEvent =
    * receivers have.
    */
   | { type: 'standing'; sequence: number; head: number; isBehind: boolean }
+  /** How far the agent is, of a changeset that has begun and is not committed. */
+  | { type: 'head'; head: number }
   | { type: 'phase'; phase: Phase }
   | { type: 'trash'; status: TrashStatus }
   /** Differences found since the last event. */

@@ -30,6 +30,7 @@ const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
   durableSequence: 24_393,
   lag: { sequences: 0, seconds: 0 },
   owed: { count: 0, paths: [] },
+  clash: null,
   connectedAt: NOW.toISOString(),
   lastSeenAt: NOW.toISOString(),
   lastError: null,

@@ -39,7 +39,10 @@ export function isDegraded({ roots, receivers }: StatusAnswer): boolean {
         state === 'unavailable' ||
         needsRelease(hold) ||
         hooks.some(({ lastError }) => lastError !== null),
-    ) || receivers.some(({ state, owed }) => (state !== 'live' && state !== 'expected') || owed.count > 0)
+    ) ||
+    receivers.some(
+      ({ state, owed, clash }) => (state !== 'live' && state !== 'expected') || owed.count > 0 || clash !== null,
+    )
   )
 }
 
@@ -103,7 +106,7 @@ function rootRow({ name, state, reason, sequence, entries, watch, problems, prob
 }
 
 function receiverRow(
-  { name, root, state, sequence, lag, owed, lastSeenAt, lastError }: ReceiverStatus,
+  { name, root, state, sequence, lag, owed, clash, lastSeenAt, lastError }: ReceiverStatus,
   now: Date,
 ): Row {
   const behind = lag.sequences === 0 ? '-' : `${count(lag.sequences)}, ${duration(lag.seconds)}`
@@ -116,7 +119,7 @@ function receiverRow(
       right(behind),
       { text: seen(state, lastSeenAt, now) },
     ],
-    note: lastError ?? owedText(owed),
+    note: clash ?? lastError ?? owedText(owed),
   }
 }
 

@@ -148,7 +148,7 @@ export class Agent {
     this.#tokens.read()
     for (const key of ['stateDir', 'listen', 'admin', 'limits', 'systemCalls'] as const) {
       if (JSON.stringify(before[key]) !== JSON.stringify(config[key]))
-        this.#log.warn({ key }, 'a change of this setting takes a restart')
+        this.#log.warn({ setting: key }, 'a change of this setting takes a restart')
     }
     const { stateDir, listen, admin, limits, systemCalls } = before
     this.#config = { ...config, stateDir, listen, admin, limits, systemCalls }

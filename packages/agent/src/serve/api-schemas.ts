@@ -76,6 +76,7 @@ const Receiver = Type.Object(
       { count: Count, paths: Type.Array(Type.Object({ path: Type.String(), code: Type.String() }, closed)) },
       { ...closed, description: 'paths that the receiver cannot make right; the first 100' },
     ),
+    clash: OrNull(Type.String({ description: 'which nodes use the token at the same time' })),
     connectedAt: OrNull(Time),
     lastSeenAt: OrNull(Time),
     lastError: OrNull(Type.String()),

@@ -19,6 +19,7 @@ import { isOperatingError, RootGone } from './files/disk-errors.ts'
 import { type DiskFailure, DiskRetry, type DiskSteps, once } from './files/disk-retry.ts'
 import { Dropped } from './files/give-way.ts'
 import { type Greeting, Session } from './session.ts'
+import { explained } from './stage/full-disk.ts'
 import { openTarget, type Target } from './target.ts'
 import { Timers } from './timers.ts'
 import { TrashKeeper } from './trash-keeper.ts'
@@ -63,7 +64,7 @@ export class RootDisk {
   private constructor(target: Target, out: DiskOutput, seams: DiskSeams) {
     this.#target = target
     this.#out = out
-    this.#retry = new DiskRetry(seams.delay, (failure) => this.#failing(failure))
+    this.#retry = new DiskRetry(seams.delay, (failure) => this.#failing(explained(failure, target.room)))
     this.#problems = new Problems(out.event)
     this.#trash = new TrashKeeper({ trash: target.trash, area: target.area, event: out.event })
     this.#queue = new WorkQueue({
@@ -226,9 +227,9 @@ export class RootDisk {
     }
   }
 
-  #failing(failure: DiskFailure | null): void {
-    this.#out.event({ type: 'failing', error: failure === null ? null : { ...failure, path: null } })
-    this.#tell({ type: 'failing', error: failure })
+  #failing(error: DiskFailure | null): void {
+    this.#out.event({ type: 'failing', error: error === null ? null : { ...error, path: null } })
+    this.#tell({ type: 'failing', error })
   }
 
   #tellOwed(): void {
@@ -246,7 +247,7 @@ export class RootDisk {
     const { durableSequence } = this.#target.ledger
     if (durableSequence > durable) this.#tell({ type: 'durable', sequence: durableSequence })
     const { failure } = this.#retry
-    if (failure !== null) this.#tell({ type: 'failing', error: failure })
+    if (failure !== null) this.#tell({ type: 'failing', error: explained(failure, this.#target.room) })
   }
 
   /** The runs of hooks that an earlier process did not come to. */

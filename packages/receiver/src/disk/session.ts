@@ -160,6 +160,8 @@ export class Session {
     untouchable.setExcluded(filter)
     this.#parts.welcomed()
     this.#parts.event(standingOf(welcome, this.#greeting))
+    const details = { start, sequence, head: welcome.head, reason: welcome.reason }
+    this.#parts.event({ type: 'log', level: 'info', message: 'welcomed by the agent', details })
     if (start === 'resync') {
       this.#phase('resyncing')
       this.#resync = this.#startResync(firstOrder(this.#greeting.epoch, epoch, target.extraneous))
@@ -178,6 +180,7 @@ export class Session {
     }
     if (header.to < header.from) throw new ProtocolError('unexpected-message', 'a changeset that goes back')
     this.#head = Math.max(this.#head, header.head)
+    this.#parts.event({ type: 'head', head: this.#head })
     this.#intake.begin(header, epoch)
   }
 

@@ -19,6 +19,17 @@ import type { RootState } from './root-state.ts'
 /** How often readiness is looked at besides changes. */
 const READY_CHECK_MS = 1_000
 
+/** What a reload cannot change, and its name in receiver.yaml. */
+const FIXED = [
+  ['name', 'name'],
+  ['stateDir', 'stateDir'],
+  ['health', 'health.listen'],
+  ['probe', 'health.probe.listen'],
+  ['readyFile', 'health.readyFile'],
+  ['waitForAgentSeconds', 'health.waitForAgentSeconds'],
+  ['systemCalls', 'systemCalls'],
+] as const
+
 export class Receiver {
   #config: ReceiverConfig
   readonly #log: Logger
@@ -102,12 +113,13 @@ export class Receiver {
   async #reload(config: ReceiverConfig): Promise<void> {
     const before = this.#config
     const refused = [...this.#refused.values()]
-    for (const key of ['name', 'stateDir', 'health', 'probe', 'readyFile', 'systemCalls'] as const) {
+    for (const [key, setting] of FIXED) {
       if (!isDeepStrictEqual(before[key], config[key]))
-        this.#log.warn({ key }, 'a change of this setting takes a restart')
+        this.#log.warn({ setting }, 'a change of this setting takes a restart')
     }
-    const { name, stateDir, health, probe, readyFile, systemCalls } = before
-    this.#config = { ...config, name, stateDir, health, probe, readyFile, systemCalls }
+    const { name, stateDir, health, probe, readyFile, waitForAgentSeconds, systemCalls } = before
+    const fixed = { name, stateDir, health, probe, readyFile, waitForAgentSeconds, systemCalls }
+    this.#config = { ...config, ...fixed }
     if (!isDeepStrictEqual(before.address, config.address))
       for (const root of this.#roots.values()) root.renew(config.address)
     for (const root of before.roots) {

@@ -138,6 +138,8 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
       return afterPhase(state, event.phase)
     case 'standing':
       return { ...state, sequence: event.sequence, head: event.head, isBehindOthers: event.isBehind }
+    case 'head':
+      return { ...state, head: Math.max(state.head, event.head) }
     case 'complete':
       // Another directory, or one that was emptied, has to be synchronized first.
       return { ...state, wasComplete: event.isComplete, isInService: state.isInService && event.isComplete }

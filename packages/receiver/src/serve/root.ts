@@ -44,7 +44,7 @@ export class Root {
   #end: Promise<void> | null = null
   #patience: NodeJS.Timeout | null = null
   #toldReady: boolean | null = null
-  #progressLoggedAt = 0
+  #progressLoggedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: DiskOptions, link: LinkOptions, parts: RootParts) {
     const { hooks, umask, log } = parts
@@ -230,8 +230,10 @@ export class Root {
     }
   }
 
+  /** A root that follows tells of its commits. */
   #logProgress(): void {
-    const now = Date.now()
+    if (this.#state.phase === 'live') return
+    const now = performance.now()
     if (now - this.#progressLoggedAt < PROGRESS_LOG_MS) return
     this.#progressLoggedAt = now
     this.#log.info({ ...this.#state.staged }, 'synchronizing')

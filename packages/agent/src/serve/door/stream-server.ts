@@ -40,6 +40,8 @@ export interface Peer {
   line: Pick<Writable, 'cork' | 'uncork'>
   receiver: string
   address: string
+  /** What the receiver says of its node; null: nothing. */
+  node: string | null
   /** Whether compression pays on the line to this receiver. */
   compress: boolean
   now: Date
@@ -219,8 +221,9 @@ export class StreamServer {
         const hello = this.#helloOf(data, isBinary, token)
         const address = request.socket.remoteAddress ?? ''
         const compress = this.#compressesFor(address)
-        const receiver = this.#parts.nameOf(token, { header: headerOf(request, NODE_HEADER), address })
-        const peer = { socket, line: request.socket, receiver, address, compress, now: new Date() }
+        const node = headerOf(request, NODE_HEADER)
+        const receiver = this.#parts.nameOf(token, { header: node, address })
+        const peer = { socket, line: request.socket, receiver, address, node, compress, now: new Date() }
         this.#parts.serve(peer, hello)
         stopCounting()
         this.#unauthenticated.leave(request.socket)

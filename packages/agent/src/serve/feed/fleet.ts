@@ -3,6 +3,7 @@
  *
  * INVARIANT: a session is only ever compared with how far receivers may be fed, never with what a hold keeps back.
  */
+import { printable } from '@rootferry/host/machine'
 import type { ReceiverStatus } from '../api-schemas.ts'
 import type { Session } from './session.ts'
 import { NOTHING_SAID } from './session-state.ts'
@@ -10,6 +11,8 @@ import type { Watermarks } from './watermarks.ts'
 
 /** A receiver that has missed something for longer holds nobody up: it may hang, or be at its first sync. */
 const MOST_AWAITED_SECONDS = 60
+/** A node that loses against another one with its token dials again within five minutes. */
+const CLASH_MS = 600_000
 /** So long after a start the receivers of the last life may not be back yet. */
 const RETURN_MS = 15_000
 
@@ -17,6 +20,8 @@ export class Fleet {
   readonly root: string
   readonly sessions = new Map<string, Session>()
   readonly watermarks: Watermarks
+  /** By receiver: that two nodes use its token, and when that was last seen. */
+  readonly #clashes = new Map<string, { text: string; atMs: number }>()
   /** Receivers of an earlier life that have not come back. */
   readonly #missing = new Set<string>()
   readonly #beganAtMs = performance.now()
@@ -37,10 +42,20 @@ export class Fleet {
     this.#missing.delete(session.receiver)
   }
 
+  /** A newer connection replaces this one. @returns what is wrong with that; null: a node came back before its old line broke */
+  replaced(older: Session, { address, node }: Session['from']): string | null {
+    const { from, receiver } = older
+    if (node !== null && from.node === node && from.address === address) return null
+    const text = `two nodes use the token of ${receiver}: ${named(from)} and ${named({ address, node })}`
+    this.#clashes.set(receiver, { text, atMs: performance.now() })
+    return text
+  }
+
   /** The receiver will not come back. */
   forget(receiver: string): void {
     this.watermarks.forget(receiver)
     this.#missing.delete(receiver)
+    this.#clashes.delete(receiver)
   }
 
   statusOf(receiver: string, now: Date): ReceiverStatus {
@@ -58,6 +73,7 @@ export class Fleet {
       durableSequence: known?.durable ?? 0,
       lag,
       owed: { count, paths: [...paths] },
+      clash: this.#clashOf(receiver),
       connectedAt: session?.connectedAt.toISOString() ?? null,
       lastSeenAt: (session?.lastSeenAt ?? known?.seenAt)?.toISOString() ?? null,
       lastError: failing === null ? (known?.lastError ?? null) : `${failing.code}: ${failing.message}`,
@@ -66,7 +82,9 @@ export class Fleet {
 
   /** Receivers whose own probes say that visitors may come. */
   get ready(): { name: string; address: string }[] {
-    return [...this.sessions].flatMap(([name, { state, address }]) => (state.said.isReady ? [{ name, address }] : []))
+    return [...this.sessions].flatMap(([name, { state, from }]) =>
+      state.said.isReady ? [{ name, address: from.address }] : [],
+    )
   }
 
   /** At least half of the root's receivers have everything, and this one is not among them. */
@@ -87,4 +105,15 @@ export class Fleet {
     })
     return awaited.length > 0 && awaited.every(({ state }) => state.phase === 'feeding' && state.committed >= sequence)
   }
+
+  #clashOf(receiver: string): string | null {
+    const clash = this.#clashes.get(receiver)
+    return clash === undefined || performance.now() - clash.atMs > CLASH_MS ? null : clash.text
+  }
+}
+
+/** The host name is a word of the other side, and its number is of no use to people. */
+function named({ address, node }: Session['from']): string {
+  const host = printable(node ?? '').split(' ')[0] ?? ''
+  return host === '' ? address : `${host} (${address})`
 }

@@ -132,12 +132,7 @@ export class RootFeed implements ResyncRoot {
   async serve(peer: SessionPeer, hello: Hello): Promise<void> {
     const { receiver, socket } = peer
     const older = this.#fleet.sessions.get(receiver)
-    if (older !== undefined) {
-      const addresses = [older.address, peer.address]
-      this.#log.warn({ receiver, addresses }, 'a newer connection replaces one: do two nodes use the same token?')
-      const text = `the same token from ${addresses.join(' and ')}; the newer connection stays`
-      older.close(new ProtocolError('superseded', text))
-    }
+    const clash = older === undefined ? null : this.#replace(older, peer)
     const session = new Session(
       peer,
       { root: this.thread, hub: this.#hub, log: this.#log },
@@ -164,7 +159,16 @@ export class RootFeed implements ResyncRoot {
       this.#receiversChanged()
       this.#log.info({ receiver, code, reason: reason.toString() }, 'receiver disconnected')
     })
-    await session.run(hello, this.head)
+    await session.run(hello, this.head, clash)
+  }
+
+  #replace(older: Session, { address, node }: SessionPeer): string | null {
+    const { receiver } = older
+    const clash = this.#fleet.replaced(older, { address, node })
+    if (clash === null) this.#log.info({ receiver, address }, 'a newer connection of the same node replaces one')
+    else this.#log.warn({ receiver, addresses: [older.from.address, address] }, clash)
+    older.close(new ProtocolError('superseded', `${clash ?? 'the same node'}; the newer connection stays`))
+    return clash
   }
 
   /** Ends a receiver's session, if it has one. */

@@ -70,7 +70,15 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
     const client = new WebSocket(`ws://127.0.0.1:${port}`)
     const [socket, request] = await once(server, 'connection')
     const closed = once(client, 'close')
-    const peer = { socket, line: request.socket, receiver: 'web1', address: '::1', compress: false, now: new Date() }
+    const peer = {
+      socket,
+      line: request.socket,
+      receiver: 'web1',
+      address: '::1',
+      node: null,
+      compress: false,
+      now: new Date(),
+    }
     const ignore = () => undefined
     const events = { areOthersCurrent: () => false, changed: ignore, committed: ignore, sent: ignore, resync: ignore }
     const session = new Session(peer, { root, hub: new Hub(root), log }, events)

@@ -51,6 +51,8 @@ export interface SessionPeer {
   receiver: string
   /** The receiver's address, for people. */
   address: string
+  /** What the receiver says of its node; null: nothing. */
+  node: string | null
   compress: boolean
   now: Date
 }
@@ -61,10 +63,14 @@ export interface SessionFeed {
   log: Logger
 }
 
+/** Of the reason in a welcome. */
+const MOST_REASON = 200
+
 export class Session implements ResyncLine {
   readonly receiver: string
   readonly connectedAt: Date
-  readonly address: string
+  /** Address and node. */
+  readonly from: Pick<SessionPeer, 'address' | 'node'>
   readonly state = new SessionState()
   readonly #socket: PacedSocket
   readonly #feed: SessionFeed
@@ -78,7 +84,7 @@ export class Session implements ResyncLine {
   constructor(peer: SessionPeer, feed: SessionFeed, events: SessionEvents) {
     this.receiver = peer.receiver
     this.connectedAt = peer.now
-    this.address = peer.address
+    this.from = { address: peer.address, node: peer.node }
     this.#feed = feed
     this.#events = events
     this.#compress = peer.compress
@@ -89,12 +95,15 @@ export class Session implements ResyncLine {
     })
   }
 
-  /** Takes over the connection after its hello. Resolves when the connection is closed; never rejects. */
-  async run(hello: Hello, head: number): Promise<void> {
+  /**
+   * Takes over the connection after its hello. `clash` says that another node has used its token. Resolves when the connection is closed; never rejects.
+   */
+  async run(hello: Hello, head: number, clash: string | null = null): Promise<void> {
     this.#head = head
     try {
       const answer = await this.#feed.root.ask('greet', { hello, receiver: this.receiver })
-      const welcome: Welcome = { ...answer, othersCurrent: this.#events.areOthersCurrent() }
+      const reason = (clash === null ? answer.reason : `${answer.reason}; ${clash}`).slice(0, MOST_REASON)
+      const welcome: Welcome = { ...answer, reason, othersCurrent: this.#events.areOthersCurrent() }
       this.#head = Math.max(this.#head, welcome.head)
       this.#partials = hello.partials
       this.state.greeted(welcome, hello)

@@ -67,6 +67,7 @@ function newApi(): Promise<Http> {
         durableSequence: 0,
         lag: { sequences: 7, seconds: 1.5 },
         owed: { count: 0, paths: [] },
+        clash: null,
         connectedAt: null,
         lastSeenAt: '2026-01-31T08:15:00.000Z',
         lastError: null,

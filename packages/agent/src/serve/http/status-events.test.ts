@@ -13,6 +13,7 @@ const receiver: ReceiverStatus = {
   durableSequence: 1,
   lag: { sequences: 0, seconds: 0 },
   owed: { count: 0, paths: [] },
+  clash: null,
   connectedAt: 'then',
   lastSeenAt: 'then',
   lastError: null,

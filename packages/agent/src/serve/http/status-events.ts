@@ -23,8 +23,8 @@ export class StatusEvents {
   }
 
   receiver(status: ReceiverStatus): void {
-    const { name, root, state, connectedAt, lastError, owed } = status
-    const isNew = changed(this.#receivers, `${root}/${name}`, [state, connectedAt, lastError, owed])
+    const { name, root, state, connectedAt, lastError, owed, clash } = status
+    const isNew = changed(this.#receivers, `${root}/${name}`, [state, connectedAt, lastError, owed, clash])
     if (isNew) this.#log.append('receiver', status)
   }
 

@@ -85,5 +85,7 @@ export async function once<T>(step: Step<T>, signals: readonly AbortSignal[]): P
 function failureOf(error: unknown): DiskFailure {
   const [code, message] = [errorCode(error) ?? 'unknown', plainMessage(error)]
   if (code === 'ERR_SQLITE_ERROR') return { code: 'ledger', message: `the ledger in the state directory: ${message}` }
-  return { code: code.slice(0, MOST_CODE), message: message.slice(0, MOST_MESSAGE) }
+  // The code stands before it wherever it is shown.
+  const sentence = message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message
+  return { code: code.slice(0, MOST_CODE), message: sentence.slice(0, MOST_MESSAGE) }
 }

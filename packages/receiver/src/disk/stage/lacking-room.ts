@@ -2,7 +2,7 @@
  * The files of one changeset that the disk has no room for. Each is tried for a while; then its path is owed, so that
  * everything else in the changeset, deletions among it, does not wait for it.
  */
-import { errorCode, plainMessage } from '@rootferry/host/machine'
+import { errorCode, plainMessage, printable } from '@rootferry/host/machine'
 import type { PathProblem } from '../../root-messages.ts'
 import type { LackOfRoom, Room } from './room.ts'
 
@@ -27,7 +27,9 @@ export class LackingRoom {
   /** @throws ENOSPC when a file of so many bytes would go into the reserve */
   insist(path: string, bytes: number): void {
     const lack = this.#room.lackFor(path, bytes)
-    if (lack !== null) throw Object.assign(new Error(`ENOSPC: ${lack.message}`), { code: 'ENOSPC', syscall: 'write' })
+    if (lack === null) return
+    const message = `ENOSPC: ${printable(path)} ${lack.message}`
+    throw Object.assign(new Error(message), { code: 'ENOSPC', syscall: 'write' })
   }
 
   /** Before the first slice of a large file. @returns whether it was given up at once */

@@ -35,6 +35,13 @@ export class Room {
     return { code: 'ENOSPC', message: `needs ${megabytes(bytes)}, ${megabytes(free)} are free, ${kept}` }
   }
 
+  /** For people: which filesystem is meant, and how much of it is free. */
+  get filesystem(): string {
+    const directory = this.#directory()
+    const { bavail, blocks, bsize } = statfsSync(directory)
+    return `the filesystem of ${directory} has ${megabytes(bavail * bsize)} free of ${megabytes(blocks * bsize)}`
+  }
+
   /** Whether so many more bytes would go into the reserve. @throws the system error */
   isTight(bytes: number): boolean {
     const { bavail, blocks, bsize } = statfsSync(this.#directory())

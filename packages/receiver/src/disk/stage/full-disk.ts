@@ -1,0 +1,17 @@
+/** A full disk is somebody's to empty: the failure says which one it is, and how full. */
+import { isSystemError } from '../files/disk-errors.ts'
+import type { DiskFailure } from '../files/disk-retry.ts'
+import type { Room } from './room.ts'
+
+const FULL = new Set(['ENOSPC', 'EDQUOT'])
+
+export function explained(failure: DiskFailure | null, room: Room): DiskFailure | null {
+  if (failure === null || !FULL.has(failure.code)) return failure
+  const { code, message } = failure
+  try {
+    return { code, message: `${message}; ${room.filesystem}` }
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+    return { code, message }
+  }
+}
