@@ -29,6 +29,9 @@ const PACKAGING = join(REPOSITORY, 'packaging')
 const DOCUMENTS = 'usr/share/doc/rootferry'
 const LIBRARY = 'usr/lib/rootferry'
 
+/** Of the load balancers. */
+const SCRIPTS = new Set(['nginx-upstream'])
+
 const WHERE_TEXTS_ARE = `Their texts: /${DOCUMENTS}/third-party.txt
 On Debian the Apache License 2.0 is also in /usr/share/common-licenses/Apache-2.0.
 `
@@ -49,6 +52,9 @@ export function hostFiles(release: Release, runtime: Runtime): PackageFile[] {
     file('usr/lib/sysctl.d/50-rootferry.conf', packaged('50-rootferry.conf')),
     ...manPages(release).map(({ path, contents }) => file(`usr/share/man/${path}.gz`, zipped(contents))),
     ...below(join(PACKAGING, 'share')).map((path) => file(`usr/share/rootferry/${path}`, packaged(`share/${path}`))),
+    ...below(join(PACKAGING, 'load-balancers')).map((path) =>
+      file(`usr/share/rootferry/load-balancers/${path}`, packaged(`load-balancers/${path}`), SCRIPTS.has(path)),
+    ),
     ...below(join(PACKAGING, 'examples')).map((path) =>
       file(`${DOCUMENTS}/examples/${path}`, packaged(`examples/${path}`)),
     ),
