@@ -403,7 +403,7 @@ function nginxBalancer({ path, environment }: Program, shop: Shop, port: number,
 
 balancerTest(
   'nginx has a file of upstream servers that the list of ready receivers makes',
-  'nginx',
+  ['nginx'],
   async (program) => {
     const { path, environment } = program
     const shop = await openShop()
