@@ -120,6 +120,8 @@ export interface RootOptions {
   hold: HoldSettings
   software: string
   systemCalls: SystemCallsChoice
+  /** At log level debug, changesets name their paths. */
+  namesPaths?: boolean
 }
 
 /** Name of a request → what it takes and what it answers. */
@@ -193,7 +195,7 @@ export interface RootStatus {
   hold: HoldStatus | null
 }
 
-export type LogLevel = 'info' | 'warn' | 'error'
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export type FromRoot =
   | { type: 'answer'; id: number; value: unknown }

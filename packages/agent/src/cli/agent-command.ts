@@ -77,7 +77,10 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal)
   const agent = new Agent(config, log)
   const started = agent.start()
-  const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
+  const stopped = terminal.stopSignal((signal) => {
+    terminal.service.stopping()
+    log.info({ signal }, 'stopping')
+  })
   terminal.onHangup(() => {
     try {
       void agent.reload(readAgentConfig(options.config))
@@ -86,6 +89,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
     }
   })
   await started
+  terminal.service.up(() => agent.summary)
   await stopped
   await agent.close()
 }

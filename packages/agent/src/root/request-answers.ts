@@ -3,7 +3,7 @@
  * demand. While the root is halted or held, requests for content wait; root-life.ts decides about the root's state,
  * and holding.ts about what a held root still answers.
  */
-import { type Accounts, Refusal } from '@rootferry/host/machine'
+import { type Accounts, printable, Refusal } from '@rootferry/host/machine'
 import type { Hello } from '@rootferry/protocol'
 import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
 import { changedPaths } from './answer/changed-paths.ts'
@@ -26,7 +26,11 @@ export interface RequestAnswersParts {
   upkeep: Upkeep
   life: () => RootLife
   opened: () => OpenedRoot | null
+  log(level: 'debug', message: string, details: Record<string, unknown>): void
 }
+
+/** Paths of a changeset that a log line names. */
+const MOST_NAMED = 1_000
 
 export class RequestAnswers {
   readonly #parts: RequestAnswersParts
@@ -62,7 +66,7 @@ export class RequestAnswers {
     if (root === null) throw this.#refusal('the root is not available')
     switch (request.type) {
       case 'plan':
-        return root.packer.planChangeset(request.from, hold.reach)
+        return this.#plan(root, request.from)
       case 'repair':
         return root.packer.planRepair(request.request, request.paths)
       case 'pack':
@@ -113,6 +117,16 @@ export class RequestAnswers {
       total: { entries: files + directories + symlinks, bytes },
       filter: [...options.exclude],
     }
+  }
+
+  async #plan(root: OpenedRoot, from: number) {
+    const { index, hold, options, log } = this.#parts
+    const plan = await root.packer.planChangeset(from, hold.reach)
+    if (options.namesPaths === true) {
+      const paths = index.changesAfter(plan.from, MOST_NAMED, plan.to).map(({ path }) => printable(path))
+      log('debug', 'changeset', { from: plan.from, to: plan.to, paths })
+    }
+    return plan
   }
 
   async #pack(root: OpenedRoot, request: Extract<RootRequest, { type: 'pack' }>) {

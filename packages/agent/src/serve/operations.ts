@@ -95,6 +95,17 @@ export class Operations {
     await this.#server.close()
   }
 
+  /** One line, for people. */
+  get summary(): string {
+    const roots = this.#roots()
+    const stopped = roots.flatMap(({ name, state }) => (state === 'ready' ? [] : [`${name} is ${state}`]))
+    const receivers = this.#receivers()
+    const live = receivers.filter(({ state }) => state === 'live').length
+    const ready =
+      stopped.length === 0 ? `${roots.length === 1 ? '1 root' : `${roots.length} roots`} ready` : stopped.join(', ')
+    return `${ready}; ${live} of ${receivers.length} receivers live`
+  }
+
   resyncChanged(status: ResyncStatus): void {
     this.#statusEvents.resync(status, performance.now())
     this.#metrics.resync(status)

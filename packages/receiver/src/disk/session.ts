@@ -10,7 +10,7 @@
  */
 
 import assert from 'node:assert/strict'
-import type { HookReason } from '@rootferry/host/machine'
+import { type HookReason, printable } from '@rootferry/host/machine'
 import {
   type Changeset,
   type Commit,
@@ -331,6 +331,9 @@ function standingOf({ epoch, sequence, head, start, othersCurrent }: Welcome, gr
   return { type: 'standing', sequence: start === 'replay' ? sequence : 0, head, isBehind }
 }
 
+/** Paths of a commit that a log line names. */
+const MOST_NAMED = 1_000
+
 function tellCommitted(parts: SessionParts, changeset: Incoming, tally: Plan['tally'], startedAt: number): void {
   const { target, durability, send, event, now } = parts
   const { request, to, head } = changeset.header
@@ -347,5 +350,9 @@ function tellCommitted(parts: SessionParts, changeset: Incoming, tally: Plan['ta
     entries,
     ms: now() - startedAt,
   })
+  if (target.namesPaths) {
+    const paths = [...changeset.paths].slice(0, MOST_NAMED).map(printable)
+    event({ type: 'log', level: 'debug', message: 'paths of the commit', details: { sequence: to, paths } })
+  }
   durability.committed(changeset.paths, target.ledger.position)
 }
