@@ -145,6 +145,15 @@ export interface RootRequests {
   'end-hold': { takes: { dryRun: boolean; acceptLosses: boolean; by: string }; answers: ReleaseAnswer }
   /** The first paths that changed within (after, to] and match one of these gitignore lines, and how many more do. */
   changed: { takes: { after: number; to: number; match: string[] }; answers: { paths: string[]; omitted: number } }
+  /** Changes up to `to` within a path: the first ones above `after`, or, where that is null, the last ones. */
+  recent: {
+    takes: { after: number | null; to: number; within: string; limit: number }
+    answers: {
+      changes: { sequence: number; path: string; kind: 'file' | 'directory' | 'symlink' | 'deleted'; bytes: number }[]
+      /** Further changes are above it. */
+      next: number
+    }
+  }
   /** What an earlier life of the agent knew about its receivers, and about when changes for them were found. */
   memory: {
     takes: object

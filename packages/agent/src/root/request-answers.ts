@@ -8,6 +8,7 @@ import type { Hello } from '@rootferry/protocol'
 import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
 import { changedPaths } from './answer/changed-paths.ts'
 import { answerList } from './answer/listing.ts'
+import { recentChanges } from './answer/recent-changes.ts'
 import { decideStart } from './answer/start-decision.ts'
 import type { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
@@ -57,8 +58,9 @@ export class RequestAnswers {
     const { hold, opened } = this.#parts
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'memory') return this.#memory()
-    if (request.type === 'changed')
-      return changedPaths(request, { index: this.#parts.index, turn: opened()?.turn ?? null })
+    const reading = { index: this.#parts.index, turn: opened()?.turn ?? null }
+    if (request.type === 'changed') return changedPaths(request, reading)
+    if (request.type === 'recent') return recentChanges(request, reading)
     if (request.type === 'hold') return hold.hold(request)
     if (request.type === 'end-hold') return hold.release(request)
     await this.#open(request)

@@ -10,7 +10,7 @@ import { Refusal } from '@rootferry/host/machine'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { AfterAllHook } from '../../config/after-all.ts'
 import type { RootConfig } from '../../config/agent-yaml.ts'
-import type { GuardAnswer, RootGate, RootOptions, RootStatus } from '../../root-messages.ts'
+import type { GuardAnswer, RootGate, RootOptions, RootRequests, RootStatus } from '../../root-messages.ts'
 import type { ReceiverStatus } from '../api-schemas.ts'
 import { decodeKeptResyncs, encodeKeptResyncs, type KeptResync } from '../resync/kept-resyncs.ts'
 import type { ResyncJob } from '../resync/resync-job.ts'
@@ -197,6 +197,16 @@ export class RootFeed implements ResyncRoot {
       if (!(error instanceof Refusal)) this.#log.error({ err: error }, 'a resync failed')
     })
     this.#resyncs.enqueue(jobs, looked, this.#status?.state !== 'ready')
+  }
+
+  /** What was sent, or may be sent now. @throws Refusal */
+  async changes(order: Omit<RootRequests['recent']['takes'], 'to'>) {
+    const { watermarks } = this.#fleet
+    const { changes, next } = await this.thread.ask('recent', { ...order, to: watermarks.head })
+    const timed = changes.map((change) => {
+      return { ...change, time: watermarks.timeOf(change.sequence)?.toISOString() ?? null }
+    })
+    return { root: this.name, head: watermarks.head, next, changes: timed }
   }
 
   cancelResync(job: ResyncJob): void {

@@ -73,6 +73,7 @@ function newApi(): Promise<Http> {
         lastError: null,
       },
     ],
+    changes: async (root) => ({ root, head: 1, next: 1, changes: [], receivers: [] }),
     acceptGuard: async (root) => {
       if (root !== 'shop') throw new HttpProblem('unknown-root', 'no')
       return 'not-halted'
