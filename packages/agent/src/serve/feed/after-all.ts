@@ -45,7 +45,7 @@ export class AfterAll {
   readonly #parts: AfterAllParts
   #lanes: Lane[] = []
   #runs: HookRuns
-  /** By key, also of hooks that are not in the configuration now. */
+  /** By key. */
   readonly #told = new Map<string, number>()
   /** The index's head before the first scan of this life. */
   #openedAt: number | null = null
@@ -108,14 +108,23 @@ export class AfterAll {
   /** @param since a hook that is new is told of changes after it */
   #take(hooks: readonly AfterAllHook[], since: number): void {
     const keys = hookKeys(hooks)
+    this.#keep()
     this.#lanes = hooks.map((hook, position) => {
       const key = keys[position] ?? ''
-      const told = this.#told.get(key) ?? since
+      const told = this.#told.get(key) ?? this.#toldBefore(hook, keys) ?? since
       return { hook, key, told, handed: told }
     })
+    for (const key of this.#told.keys()) if (!keys.includes(key)) this.#told.delete(key)
     this.#runs = this.#newRuns()
     this.#save()
     this.#parts.changed()
+  }
+
+  /** Another command for the same paths, because the one before it failed perhaps, is told of what that missed. */
+  #toldBefore({ match }: AfterAllHook, keys: readonly string[]): number | undefined {
+    const same = JSON.stringify(match)
+    const left = [...this.#told].filter(([key]) => !keys.includes(key) && key.startsWith(`[${same},`))
+    return left.length === 0 ? undefined : Math.min(...left.map(([, sequence]) => sequence))
   }
 
   #newRuns(): HookRuns {
@@ -177,6 +186,10 @@ export class AfterAll {
     }, LOOK_AGAIN_MS)
   }
 
+  #keep(): void {
+    for (const { key, told } of this.#lanes) this.#told.set(key, told)
+  }
+
   #saveSoon(): void {
     this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_MS)
   }
@@ -184,7 +197,7 @@ export class AfterAll {
   #save(): void {
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)
     this.#saveTimer = null
-    for (const { key, told } of this.#lanes) this.#told.set(key, told)
+    this.#keep()
     const atMs = Date.now()
     const kept = this.#lanes.map(({ key, told }) => ({ key, sequence: told, atMs }))
     this.#parts.thread.tell({ type: 'remember', key: 'hooks', text: encodeToldHooks(kept) })
