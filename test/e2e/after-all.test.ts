@@ -127,7 +127,11 @@ test('a command that is put in place of one that failed is told of what that one
   const hooks = { afterAll: [{ match: ['*.php'], command, minIntervalSeconds: 0 }] }
   daemons.editAgent((config) => ({ ...config, roots: { [site.name]: { path: site.source, hooks } } }))
   if (daemons.agent !== null) await daemons.hangUp(daemons.agent)
-  await until(() => runs().at(-1) === 'change yes a.php', shown)
+  await until(
+    () => runs().at(-1) === 'change yes a.php',
+    () => runs().join('|'),
+    6000,
+  )
 })
 
 for (const onFirstSync of [false, true]) {

@@ -18,8 +18,9 @@ export interface AfterAllParts {
   path: string
   thread: Pick<RootThread, 'ask' | 'tell'>
   log: Logger
-  /** How far receivers may be fed; null while the root is not ready. */
-  head(): number | null
+  /** How far receivers may be fed. */
+  head(): number
+  isReady(): boolean
   /** Whether every receiver that is worth waiting for has committed that. */
   isEverywhere(head: number): boolean
   /** The status is another one. */
@@ -85,14 +86,14 @@ export class AfterAll {
   async configure(hooks: readonly AfterAllHook[]): Promise<void> {
     if (JSON.stringify(hooks) === JSON.stringify(this.#lanes.map(({ hook }) => hook))) return
     await this.#runs.close()
-    this.#take(hooks, this.#parts.head() ?? this.#openedAt ?? 0)
+    this.#take(hooks, this.#parts.head())
     this.look()
   }
 
   /** A receiver has committed, has come or gone, or the head is another one. */
   look(): void {
+    if (this.#scannedAt === null || this.#isClosed || this.#isLooking || !this.#parts.isReady()) return
     const head = this.#parts.head()
-    if (head === null || this.#scannedAt === null || this.#isClosed || this.#isLooking) return
     if (this.#lanes.every(({ handed }) => handed >= head)) return
     if (this.#parts.isEverywhere(head)) void this.#hand(head)
     else this.#lookAgain()

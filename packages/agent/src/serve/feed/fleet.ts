@@ -22,11 +22,11 @@ export class Fleet {
   readonly watermarks: Watermarks
   /** By receiver: that two nodes use its token, and when that was last seen. */
   readonly #clashes = new Map<string, { text: string; atMs: number }>()
-  /** Receivers of an earlier life that have not come back. */
+  /** Receivers of an earlier life, or that were sent away, and have not come back. */
   readonly #missing = new Set<string>()
   /** Those that have come back, and were not asked about yet. */
   readonly #returned = new Set<string>()
-  readonly #beganAtMs = performance.now()
+  #beganAtMs = performance.now()
 
   constructor(root: string, watermarks: Watermarks) {
     this.root = root
@@ -37,6 +37,12 @@ export class Fleet {
   restore(memory: Parameters<Watermarks['restore']>[0]): void {
     this.watermarks.restore(memory)
     for (const name of this.watermarks.names) this.#missing.add(name)
+  }
+
+  /** All connections end here, and not at the receivers: they come back as after a start. */
+  sentAway(): void {
+    for (const name of this.sessions.keys()) this.#missing.add(name)
+    this.#beganAtMs = performance.now()
   }
 
   connected(session: Session): void {

@@ -87,7 +87,8 @@ export class RootFeed implements ResyncRoot {
       path: options.path,
       thread: this.thread,
       log: this.#log,
-      head: () => (this.#status?.state === 'ready' ? this.head : null),
+      head: () => this.head,
+      isReady: () => this.#status?.state === 'ready',
       isEverywhere: (head) => this.#fleet.hasEverywhere(head),
       changed: () => this.#status !== null && this.#events.root(this.#status),
     })
@@ -241,7 +242,6 @@ export class RootFeed implements ResyncRoot {
     return this.#fleet.statusOf(receiver, now)
   }
 
-  /** Receivers whose own probes say that visitors may come. */
   get readyReceivers(): { name: string; address: string }[] {
     return this.#fleet.ready
   }
@@ -285,6 +285,7 @@ export class RootFeed implements ResyncRoot {
   }
 
   #closeSessions(error: ProtocolError): void {
+    this.#fleet.sentAway()
     for (const session of this.#fleet.sessions.values()) session.close(error)
   }
 }
