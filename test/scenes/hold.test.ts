@@ -22,7 +22,7 @@ async function deploy(scene: Scene, version: string): Promise<void> {
 
 const hold = (scene: Scene) => scene.ask(({ feed }) => feed.holds.hold(HOLD))
 const release = (scene: Scene, order: Partial<typeof RELEASE> = {}) =>
-  scene.ask(({ feed }) => feed.holds.release({ ...RELEASE, ...order }))
+  scene.ask(async ({ feed }) => (await feed.holds.release({ ...RELEASE, ...order })).answer)
 const looks = (scene: Scene) => scene.targets.map((target) => target.look())
 
 function held(scene: Scene) {

@@ -30,6 +30,7 @@ const HELLO: ToAgent = {
   target: 'empty',
   partials: [],
   encodings: ['tar'],
+  prepared: null,
   credit: LIMITS.creditBytes,
 }
 const EXCLUDED = 'secret.log'

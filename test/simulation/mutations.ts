@@ -19,13 +19,57 @@ const mutation = (
   replacement: string,
 ): Mutation => ({ name, caughtBy, replacements: [{ file, snippet, replacement }] })
 
+const FEED = 'agent/src/serve/feed'
+
 export const MUTATIONS: readonly Mutation[] = [
+  mutation(
+    'a round lets its members go before they have staged',
+    ['G10'],
+    `${FEED}/round.ts`,
+    "if (!has('staging')) return",
+    'if (nowMs >= 0) return',
+  ),
+  mutation(
+    'commits leave before the hold is gone',
+    ['G10'],
+    `${FEED}/rounds.ts`,
+    'await this.#parts.end(running.round.to, true)',
+    'void this.#parts.end(running.round.to, true).catch((error: unknown) => this.#parts.failed(error))',
+  ),
+  mutation(
+    'a hold is forgotten at a restart',
+    ['G10'],
+    'agent/src/root/hold/holding.ts',
+    '    this.#hold = hold\n    this.#passed = new Set(passed)',
+    '    this.#hold = null\n    this.#passed = new Set(passed)',
+  ),
+  mutation(
+    'a held root goes on to send',
+    ['G10'],
+    'agent/src/root/hold/holding.ts',
+    '    if (this.#isShut) return true\n',
+    '    if (this.#isShut) return false\n',
+  ),
+  mutation(
+    'staged is said and not recorded',
+    ['G10'],
+    'receiver/src/disk/ledger/staged-rows.ts',
+    "this.#file.run('INSERT OR REPLACE INTO series VALUES (1, ?, ?, ?, ?)', epoch, term, base, to)",
+    '',
+  ),
+  mutation(
+    'leave does not change readiness',
+    ['G10'],
+    'receiver/src/serve/root-state.ts',
+    'return { ...state, leftBehind: event.to }',
+    'return state',
+  ),
   mutation(
     'acknowledged before the commit',
     ['G4'],
     'receiver/src/disk/session.ts',
     '    const outcome = withUnfit(await commitIntent(',
-    "    if (request === null) this.#parts.send({ type: 'committed', sequence: to })\n    const outcome = withUnfit(await commitIntent(",
+    "    if (request === null) this.#parts.send({ type: 'committed', sequence: to, burstMicros: 0 })\n    const outcome = withUnfit(await commitIntent(",
   ),
   mutation(
     'a changeset is made visible without an intent',
@@ -57,7 +101,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   mutation(
     'the receiver takes a position that it has not reached',
-    ['G1', 'G4', 'G9'],
+    ['G1', 'G4', 'G9', 'G10'],
     'receiver/src/disk/session.ts',
     "if (start === 'replay') ledger.setPosition({ epoch, term, sequence })",
     "if (start === 'replay') ledger.setPosition({ epoch, term, sequence: sequence + 1 })",

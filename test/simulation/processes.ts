@@ -36,7 +36,7 @@ export interface Surroundings {
   broke: (who: string, error: unknown) => void
 }
 
-export type AgentSettings = Pick<RootOptions, 'path' | 'exclude' | 'watch' | 'guard' | 'hold'> & {
+export type AgentSettings = Pick<RootOptions, 'path' | 'exclude' | 'watch' | 'guard' | 'hold' | 'together'> & {
   compress: boolean
   /** Whether an operator accepts the guard's halts, some seconds later. */
   isAttended: boolean
@@ -91,15 +91,31 @@ export class AgentProcess {
     return this.feed.receiverStatus(name, this.#now())
   }
 
+  /** An operator holds the root. */
+  async hold(): Promise<void> {
+    await this.#around.scheduler.run(this.process, () => {
+      const order = { reason: 'a deploy', by: 'ops', forMs: 900_000, waitMs: 2_000 }
+      void this.#feed?.holds.hold(order).catch(() => undefined)
+    })
+  }
+
+  /** An operator releases the root. @param over is called when the release has ended, in whatever way */
+  async release(over: () => void = () => undefined): Promise<void> {
+    await this.#around.scheduler.run(this.process, () => {
+      const order = { dryRun: false, acceptLosses: true, by: 'ops' }
+      void this.#feed?.holds.release(order).then(over, over)
+    })
+  }
+
   /** As after a HUP. */
   reconfigure(): void {
-    const { exclude, watch, guard, hold } = this.#settings()
-    this.feed.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold })
+    const { exclude, watch, guard, hold, together } = this.#settings()
+    this.feed.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together })
   }
 
   async start(): Promise<void> {
     const { scheduler, network, tell } = this.#around
-    const { path, exclude, watch, guard, hold, isAttended } = this.#settings()
+    const { path, exclude, watch, guard, hold, together, isAttended } = this.#settings()
     await scheduler.run(this.process, () => {
       const options = {
         name: ROOT,
@@ -109,6 +125,7 @@ export class AgentProcess {
         watch,
         guard,
         hold,
+        together,
         software: 'simulated',
         systemCalls: 'portable' as const,
       }
@@ -190,6 +207,10 @@ export class ReceiverProcess {
     this.process = newProcess(machine, around)
   }
 
+  get isUp(): boolean {
+    return this.#root !== null
+  }
+
   /** The receiver's own state. @throws when it is not up */
   get state(): RootState {
     if (this.#root === null) throw new Error(`${this.process.name} is not up`)
@@ -224,6 +245,7 @@ export class ReceiverProcess {
         umask: 0,
         log: logger(name, tell),
         waitForAgentMs: 30_000,
+        inDoubtMs: 30_000,
         changed: () => undefined,
         committed: () => undefined,
       })

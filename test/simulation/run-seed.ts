@@ -9,6 +9,7 @@ import { enter } from './farm.ts'
 import { heal, spoil, strike } from './injected-faults.ts'
 import { owedBy } from './judge-committed.ts'
 import { SOURCE, TARGET } from './places.ts'
+import { AgentProcess } from './processes.ts'
 import { drawSettings } from './settings.ts'
 import { type Guarantee, Violation } from './violation.ts'
 import { type ReceiverHost, World } from './world.ts'
@@ -26,6 +27,8 @@ const MOST_STORY = 4_000
 /** Longer than the longest pause between two attempts of anything. */
 const PATIENCE_MS = 1_500_000
 const QUIET_MS = 4_000
+/** The longest collecting, the fence, and scans. */
+const MOST_RELEASE_MS = 330_000
 /** The heartbeat's patience, and time to dial and to catch up. */
 const UNHEARD_MS = 60_000
 const FEW_BYTES = 4_096
@@ -58,6 +61,7 @@ async function live(world: World): Promise<void> {
   for (let steps = world.settings.steps; steps > 0; steps -= 1) {
     if (chance.oneIn(2))
       for (let many = chance.below(8); many >= 0; many -= 1) world.tell(`   ${world.workload.step()}`)
+    if (world.settings.holdsOneIn > 0 && chance.oneIn(world.settings.holdsOneIn)) await holdOrRelease(world)
     if (chance.oneIn(2)) await strike(world)
     await world.advance(10 ** chance.between(0, 3.2))
   }
@@ -65,12 +69,45 @@ async function live(world: World): Promise<void> {
   heal(world, spoilt)
   for (const host of spoilt) spoil(world, host)
   const others = receivers.filter((host) => !spoilt.includes(host))
+  await released(world)
   await inSync(world, others, spoilt.length > 0 ? 'G9' : 'G1')
   heal(world, [])
   await inSync(world, receivers, 'G1')
   await quiet(world)
   await restarted(world)
   await oneMore(world)
+}
+
+async function holdOrRelease(world: World): Promise<void> {
+  const { daemon } = world.agent
+  if (!(daemon instanceof AgentProcess) || daemon.process.isDead) return
+  const isHold = world.chance.oneIn(2)
+  world.tell(isHold ? '— an operator holds the root' : '— an operator releases the root')
+  if (isHold) await daemon.hold()
+  else await daemon.release()
+}
+
+/** An operator releases the root as often as it takes; one release is over in time, whatever one receiver does. */
+async function released(world: World): Promise<void> {
+  // A hold that was ordered just now has begun by then.
+  await world.advance(QUIET_MS)
+  const end = world.scheduler.now + PATIENCE_MS
+  while (world.scheduler.now < end) {
+    const { daemon } = world.agent
+    const isUp = daemon instanceof AgentProcess && !daemon.process.isDead && daemon.status?.state === 'ready'
+    if (isUp && daemon.status?.hold === null) return
+    if (isUp && daemon instanceof AgentProcess) {
+      let isOver = false
+      world.tell('— an operator releases the root')
+      await daemon.release(() => {
+        isOver = true
+      })
+      const isInTime = await world.advance(MOST_RELEASE_MS, () => isOver || daemon.process.isDead)
+      if (!isInTime) throw new Violation('G10', `a release takes longer than ${MOST_RELEASE_MS / 1000} s`)
+    }
+    await world.advance(1_000)
+  }
+  throw new Violation('G10', 'the root stays held')
 }
 
 async function inSync(world: World, receivers: readonly ReceiverHost[], guarantee: Guarantee): Promise<void> {

@@ -1,5 +1,5 @@
 /** The settings of a run, all of them drawn from its seed. */
-import type { GuardLimits, HoldSettings } from '../../packages/agent/src/root-messages.ts'
+import type { GuardLimits, HoldSettings, Together } from '../../packages/agent/src/root-messages.ts'
 import { GOOD, type LineQuality } from './network.ts'
 import { SOURCE } from './places.ts'
 import type { Chance } from './random.ts'
@@ -24,7 +24,10 @@ export interface Settings {
   exclude: readonly string[]
   guard: GuardLimits
   hold: HoldSettings
+  together: Together
   isAttended: boolean
+  /** How often an operator holds or releases: once in so many steps; 0: never. */
+  holdsOneIn: number
   /** Others than receivers change the targets: committed changes need not be there. */
   isDrifting: boolean
   compress: boolean
@@ -45,7 +48,9 @@ export function drawSettings(chance: Chance): Settings {
   return {
     path: SOURCE,
     guard: { maxDeletePercent: 100, minDeletes: 1_000_000 },
-    hold: { while: [], show: false, overdueMinutes: 15 },
+    hold: { while: chance.oneIn(4) ? ['e'] : [], show: chance.oneIn(2), overdueMinutes: 15 },
+    holdsOneIn: chance.pick([0, 2, 4]),
+    together: 'releases',
     isAttended: true,
     isDrifting: false,
     backend: chance.pick(['directory', 'directory', 'polling']),

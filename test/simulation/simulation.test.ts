@@ -13,7 +13,7 @@ const run = promisify(execFile)
 const IS_LONG = env['ROOTFERRY_LONG'] === '1'
 const SEEDS = Number(env['ROOTFERRY_SEEDS'] ?? (IS_LONG ? 3_000 : 75))
 const FIRST = Number(env['ROOTFERRY_SEED'] ?? 1)
-const SEEDS_A_MUTATION = 150
+const SEEDS_A_MUTATION = 600
 const MOST_OUTPUT = 64 * 1024 * 1024
 
 interface Line {

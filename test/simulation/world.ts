@@ -3,6 +3,7 @@
  * between them. Starts and stops processes, advances time, and calls the oracles at every step.
  */
 import { PathFilter } from '../../packages/protocol/src/index.ts'
+import { notReadyReason } from '../../packages/receiver/src/serve/http/readiness.ts'
 import { StoredDatabase } from './database.ts'
 import { enter } from './farm.ts'
 import type { Inode, Kind } from './inode.ts'
@@ -18,6 +19,7 @@ import type { Frame } from './socket.ts'
 import { pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import { LineWatch } from './watch-line.ts'
+import { RoundWatch } from './watch-round.ts'
 import { watchTarget } from './watch-target.ts'
 import { Workload } from './workload.ts'
 
@@ -51,6 +53,7 @@ export class World {
   readonly receivers: ReceiverHost[]
   readonly workload: Workload
   readonly lines: LineWatch
+  readonly rounds: RoundWatch
   readonly #around: Surroundings
   readonly #tell: (line: string) => void
   #violation: Violation | null = null
@@ -66,11 +69,20 @@ export class World {
     this.workload = new Workload(this.agent.machine.disk, this.chance.fork(), () => this.settings.path)
     this.receivers = this.settings.receivers.map((one) => this.#receiverHost(one))
     this.lines = new LineWatch(new Map(this.receivers.map(({ machine }) => [machine.name, machine])))
+    this.rounds = new RoundWatch({
+      agent: this.agent.machine,
+      receivers: new Map(
+        this.receivers.map((host) => [host.machine.name, { machine: host.machine, isReady: () => isReady(host) }]),
+      ),
+      lines: this.network.lines,
+      now: () => this.scheduler.now,
+    })
     this.network.onFrame = (way, line, toAgent, frame) => {
       const said = this.receivers.find(({ caller }) => caller === line.caller)
       if (way === 'sent' && toAgent && said !== undefined) said.isUnread = false
       if (way === 'sent') this.tell(`${line.caller.receiver} ${toAgent ? '──▶' : '◀──'} ${frameText(frame)}`)
       this.#judging(() => this.lines.note(way, line, toAgent, frame))
+      if (way === 'sent') this.#judging(() => this.rounds.sent(line, toAgent, frame))
     }
     this.#around = {
       scheduler: this.scheduler,
@@ -174,6 +186,7 @@ export class World {
       if (!host.isChanged || host.isUnread || this.settings.isDrifting) continue
       host.isChanged = false
       const { machine, untouchable } = host
+      this.#judging(() => this.rounds.look(machine))
       const unsettled = this.lines.unsettled(machine.name)
       this.#judging(() => judgeCommitted(this.agent.machine, machine, this.workload, { untouchable, unsettled }))
     }
@@ -266,6 +279,7 @@ export class World {
       changed: () => {
         host.isChanged = true
       },
+      showing: () => this.rounds.changing(machine),
       violated: (violation) => {
         this.#violation ??= violation
       },
@@ -286,6 +300,12 @@ export class World {
 
 export function isReceiver(host: Host): host is ReceiverHost {
   return 'caller' in host
+}
+
+/** As its load balancer sees it. */
+function isReady({ daemon }: ReceiverHost): boolean {
+  if (!(daemon instanceof ReceiverProcess) || daemon.process.isDead || !daemon.isUp) return false
+  return notReadyReason(daemon.state, null, new Date()) === null
 }
 
 const MOST_TEXT = 600

@@ -29,7 +29,6 @@ export interface DaemonsOptions {
   user?: number
   /** Receivers are started one by one by the test. */
   receiversLater?: boolean
-  logLevel?: 'debug' | 'info'
 }
 
 /** The part of a configuration file that tests change: settings by name, and those of each root. */
@@ -200,16 +199,9 @@ export class Daemons implements AsyncDisposable {
   }
 
   #spawn(name: string, runner: string, program: string, config: string): Daemon {
-    const { user, logLevel = 'info' } = this.#options
+    const { user } = this.#options
     const as = user === undefined ? {} : { uid: user, gid: user }
-    const daemon = new Daemon(
-      name,
-      runner,
-      program,
-      ['run', '--config', config, '--log-level', logLevel],
-      process.env,
-      as,
-    )
+    const daemon = new Daemon(name, runner, program, ['run', '--config', config], process.env, as)
     daemon.onLine((line) => {
       this.logs.push(line)
       if (this.logs.length > MOST_LINES) this.logs.splice(0, MOST_LINES / 5)

@@ -15,6 +15,8 @@ export interface Totals {
 /** What a session must know about a changeset before it asks for segments. */
 export interface PlanSummary {
   id: number
+  /** The committed sequence that the changeset refers to. */
+  base: number
   from: number
   to: number
   head: number
@@ -67,6 +69,9 @@ export interface HoldSettings {
   overdueMinutes: number
 }
 
+/** What receivers commit together: the releases of holds, or nothing. */
+export type Together = 'releases' | 'never'
+
 export interface HoldStatus {
   sequence: number
   sinceMs: number
@@ -93,6 +98,8 @@ export interface ReleaseReport {
   loss: string | null
   /** The first of the changed paths. */
   paths: string[]
+  /** Receivers commit it together. */
+  isRound: boolean
 }
 
 export type ReleaseAnswer =
@@ -118,17 +125,17 @@ export interface RootOptions {
   watch: WatchSettings
   guard: GuardLimits
   hold: HoldSettings
+  together: Together
   software: string
   systemCalls: SystemCallsChoice
-  /** At log level debug, changesets name their paths. */
-  namesPaths?: boolean
 }
 
 /** Name of a request → what it takes and what it answers. */
 export interface RootRequests {
   /** Decides where a receiver begins; waits for the first scan if the decision needs it. */
   greet: { takes: { hello: Hello; receiver: string }; answers: Omit<Welcome, 'othersCurrent'> }
-  plan: { takes: { from: number }; answers: PlanSummary }
+  /** With `to` the plan is part of a round that ends there; else it leads as far as receivers may be brought. */
+  plan: { takes: { from: number; base: number; to: number | null }; answers: PlanSummary }
   repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
   /**
@@ -143,17 +150,10 @@ export interface RootRequests {
   /** Nothing above the present state leaves the agent from now on. All that was on the disk before is part of it. */
   hold: { takes: { reason: string; by: string; forMs: number; waitMs: number }; answers: HoldAnswer }
   'end-hold': { takes: { dryRun: boolean; acceptLosses: boolean; by: string }; answers: ReleaseAnswer }
+  /** The round of a release is over, or goes: then the hold is gone, on the disk too, when this is answered. */
+  'end-round': { takes: { to: number; goes: boolean }; answers: { goes: boolean } }
   /** The first paths that changed within (after, to] and match one of these gitignore lines, and how many more do. */
   changed: { takes: { after: number; to: number; match: string[] }; answers: { paths: string[]; omitted: number } }
-  /** Changes up to `to` within a path: the first ones above `after`, or, where that is null, the last ones. */
-  recent: {
-    takes: { after: number | null; to: number; within: string; limit: number }
-    answers: {
-      changes: { sequence: number; path: string; kind: 'file' | 'directory' | 'symlink' | 'deleted'; bytes: number }[]
-      /** Further changes are above it. */
-      next: number
-    }
-  }
   /** What an earlier life of the agent knew about its receivers, and about when changes for them were found. */
   memory: {
     takes: object
@@ -187,6 +187,7 @@ export type ToRoot =
       watch: WatchSettings
       guard: GuardLimits
       hold: HoldSettings
+      together: Together
     }
   | { type: 'close' }
 
@@ -204,7 +205,7 @@ export interface RootStatus {
   hold: HoldStatus | null
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+export type LogLevel = 'info' | 'warn' | 'error'
 
 export type FromRoot =
   | { type: 'answer'; id: number; value: unknown }
@@ -216,6 +217,8 @@ export type FromRoot =
   | { type: 'status'; status: RootStatus }
   /** Comes before the first `advanced` beyond its limit. */
   | { type: 'gate'; gate: RootGate }
+  /** A release was judged: receivers shall commit what waits together, and the hold ends when they go. */
+  | { type: 'round'; from: number; to: number }
   | { type: 'scanned'; tookMs: number }
   | { type: 'log'; level: LogLevel; message: string; details: Record<string, unknown> }
   | { type: 'failed'; message: string; exitCode: number }

@@ -66,9 +66,13 @@ describe('a message that was encoded', () => {
   })
 
   it('is read from the middle of a larger buffer, where the socket put it', () => {
-    const text = Buffer.from(encodeMessage({ type: 'committed', sequence: 7 }))
+    const text = Buffer.from(encodeMessage({ type: 'committed', sequence: 7, burstMicros: 1 }))
     const larger = Buffer.concat([Buffer.from('{"type":'), text, Buffer.from('}')])
-    assert.deepEqual(decodeToAgent(larger.subarray(8, 8 + text.byteLength)), { type: 'committed', sequence: 7 })
+    assert.deepEqual(decodeToAgent(larger.subarray(8, 8 + text.byteLength)), {
+      type: 'committed',
+      sequence: 7,
+      burstMicros: 1,
+    })
   })
 })
 
@@ -169,17 +173,14 @@ describe('a frame that is not a message', () => {
       () => decodeToAgent(JSON.stringify({ type: 'x'.repeat(5_000) })),
       (error: ProtocolError) => error.message.length < 100,
     )
-    assert.throws(() => decodeToAgent('{"type":"committed","sequence":-1}'), /committed: \/sequence/)
+    assert.throws(() => decodeToAgent('{"type":"durable","sequence":-1}'), /durable: \/sequence/)
   })
 
   it('does not reach the prototype of anything', () => {
-    const frames = [
-      '{"type":"committed","__proto__":{"sequence":4}}',
-      '{"__proto__":{"type":"committed","sequence":4}}',
-    ]
+    const frames = ['{"type":"durable","__proto__":{"sequence":4}}', '{"__proto__":{"type":"durable","sequence":4}}']
     for (const frame of frames) assert.equal(refusal(decodeToAgent, frame), 'malformed-message', frame)
     assert.equal(
-      refusal(decodeToAgent, '{"type":"committed","sequence":1,"__proto__":{"polluted":1}}'),
+      refusal(decodeToAgent, '{"type":"durable","sequence":1,"__proto__":{"polluted":1}}'),
       'malformed-message',
     )
     assert.equal('polluted' in {}, false)
@@ -187,7 +188,7 @@ describe('a frame that is not a message', () => {
 
   it('is over the limit from one byte above messageBytes on, as text and as bytes', () => {
     const padded = (bytes: number) => {
-      const frame = '{"type":"committed","sequence":1}'
+      const frame = '{"type":"durable","sequence":1}'
       return frame + ' '.repeat(bytes - frame.length)
     }
     for (const wrap of [(text: string) => text, (text: string) => Buffer.from(text)]) {

@@ -25,6 +25,8 @@ export const LIMITS = {
   segmentChanges: 2_000,
   /** Changes of one changeset. */
   changesetChanges: 10_000,
+  /** Changes that are prepared and not committed: those of all changesets of a series together. */
+  seriesChanges: 200_000,
   /** Entries of one listing. */
   listingEntries: 5_000,
   /** Paths of one want. */
@@ -49,6 +51,8 @@ export const LIMITS = {
   pingMs: 15_000,
   /** A connection on which nothing was heard for this long is dead. */
   deadMs: 45_000,
+  /** The most that a prepare may ask for: after that long without a word of the agent, a prepared receiver is in doubt. */
+  doubtMs: 300_000,
   /** From an accepted connection to a valid hello, TLS and HTTP included. */
   helloMs: 10_000,
   /** Everything that a receiver sends up to the end of its hello: room for `partials` of the longest paths, escaped. */

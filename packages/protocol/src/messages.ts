@@ -7,6 +7,8 @@
  *   [resync: list ▶ ◀ listing, want ▶ ◀ changeset with request; then resynced ▶]
  *         ◀───────────────────────────── changeset, segment…, commit   (as far as credit allows)
  *   credit, committed, durable ────────▶
+ *         ◀───────────────────────────── [round: changeset, segment…, prepare; again or leave; then commit]
+ *   [staged, left ─────────────────────▶]
  *         ◀───────────────────────────── resync, cancel-resync
  *   [list ▶ ◀ listing, want ▶ ◀ changeset with request]
  *   resync-progress, owed, ready ──────▶
@@ -44,6 +46,8 @@ export const Hello = Type.Object(
     partials: Type.Array(Partial, { maxItems: LIMITS.partials }),
     encodings: Type.Array(Type.Union([Type.Literal('tar'), Type.Literal('zstd')]), { maxItems: 2 }),
     credit: Type.Integer({ minimum: 1, maximum: LIMITS.creditBytes }),
+    /** Everything up to `sequence` is staged and not visible, and came in `term`. */
+    prepared: Type.Union([Type.Object({ sequence: Sequence, term: Token }, closed), Type.Null()]),
   },
   closed,
 )
@@ -52,8 +56,15 @@ export const Credit = Type.Object(
   { type: Type.Literal('credit'), bytes: Type.Integer({ minimum: 1, maximum: LIMITS.creditBytes }) },
   closed,
 )
-/** Everything up to `sequence` is visible. */
-export const Committed = Type.Object({ type: Type.Literal('committed'), sequence: Sequence }, closed)
+/** Everything up to `sequence` is visible, and became so within `burstMicros` microseconds. */
+export const Committed = Type.Object(
+  { type: Type.Literal('committed'), sequence: Sequence, burstMicros: Count },
+  closed,
+)
+/** Answer to a prepare: everything up to `sequence` is staged, and nothing of it is visible. Binds to nothing. */
+export const Staged = Type.Object({ type: Type.Literal('staged'), sequence: Sequence }, closed)
+/** Answer to a leave: the receiver's own probes say that no visitors may come before `sequence` is visible. */
+export const Left = Type.Object({ type: Type.Literal('left'), sequence: Sequence }, closed)
 /** Everything up to `sequence` survives a loss of power. */
 export const Durable = Type.Object({ type: Type.Literal('durable'), sequence: Sequence }, closed)
 /** Asks for the next part of the listing of `within` and everything below it, after `after` (null: from the start). */
@@ -139,7 +150,8 @@ export const ResyncProgress = Type.Object(
 /**
  * Answer to hello. `sequence`: where the replay starts, or where the resync will have led. `total`: the present size of
  * the root, for progress. `filter`: the root's exclude patterns. `othersCurrent`: at least half of the root's receivers
- * have everything.
+ * have everything. `prepared`: what the receiver has prepared is built upon; null: it is dropped. `released`: the end of
+ * the last round: other receivers show that.
  */
 export const Welcome = Type.Object(
   {
@@ -154,16 +166,20 @@ export const Welcome = Type.Object(
     total: Type.Object({ entries: Count, bytes: Count }, closed),
     filter: Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: LIMITS.filterPatterns }),
     othersCurrent: Type.Boolean(),
+    prepared: Type.Union([Sequence, Type.Null()]),
+    released: Sequence,
   },
   closed,
 )
 /**
  * Begins the changeset of (from, to]; `head` is the head of the agent's index. With `request` it answers a want: the
- * receiver commits it but does not move its sequence, and from = to = the sequence at which the answer was made.
+ * receiver commits it but does not move its sequence, and from = to = the sequence at which the answer was made. `base`
+ * is the committed sequence that `keep`, `copy` and deltas refer to: below `from` where the changeset continues a series.
  */
 export const Changeset = Type.Object(
   {
     type: Type.Literal('changeset'),
+    base: Sequence,
     from: Sequence,
     to: Sequence,
     head: Sequence,
@@ -188,8 +204,18 @@ export const Segment = Type.Object(
   },
   closed,
 )
-/** All content of the changeset was sent: make it visible. */
+/** All content up to `to` was sent, in this changeset and in those that were prepared before it: make it visible. */
 export const Commit = Type.Object({ type: Type.Literal('commit'), to: Sequence }, closed)
+/**
+ * In place of a commit: make everything ready, show nothing, and answer `staged`. Comes again while the agent waits for
+ * others. When neither this, `commit` nor `leave` has come for `doubtMs`, others may have gone on alone.
+ */
+export const Prepare = Type.Object(
+  { type: Type.Literal('prepare'), to: Sequence, doubtMs: Type.Integer({ minimum: 1, maximum: LIMITS.doubtMs }) },
+  closed,
+)
+/** The others go on without this receiver: no visitors may come to it before it shows `to`. Answer with `left`. */
+export const Leave = Type.Object({ type: Type.Literal('leave'), to: Sequence }, closed)
 /** One part of the index, as of `sequence`; `next` is the `after` of the following one, null at the end. */
 export const Listing = Type.Object(
   {
@@ -221,6 +247,8 @@ export const TO_AGENT = {
   hello: Hello,
   credit: Credit,
   committed: Committed,
+  staged: Staged,
+  left: Left,
   durable: Durable,
   list: List,
   want: Want,
@@ -236,6 +264,8 @@ export const TO_RECEIVER = {
   changeset: Changeset,
   segment: Segment,
   commit: Commit,
+  prepare: Prepare,
+  leave: Leave,
   listing: Listing,
   resync: ResyncOrder,
   'cancel-resync': CancelResync,
@@ -249,6 +279,8 @@ export type Welcome = Static<typeof Welcome>
 export type Changeset = Static<typeof Changeset>
 export type Segment = Static<typeof Segment>
 export type Commit = Static<typeof Commit>
+export type Prepare = Static<typeof Prepare>
+export type Leave = Static<typeof Leave>
 export type Listing = Static<typeof Listing>
 export type CancelResync = Static<typeof CancelResync>
 export type ResyncOrder = Static<typeof ResyncOrder>

@@ -15,7 +15,7 @@ export const HISTORY = [
   {
     version: 1,
     subprotocol: 'rootferry.v1',
-    schemas: '4_BPYjwM6_TGCKOrlC89tFEAwiiFLSS45Ci_53hL-5g',
+    schemas: 'pyw9Zm7zp2hCbmvdXG8U9pRgusVH__kiCDEwrlI2FDw',
     note: 'first version',
   },
 ] as const

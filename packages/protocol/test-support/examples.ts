@@ -35,6 +35,7 @@ export const EXAMPLES_TO_AGENT: ExamplesOf<ToAgent> = {
       partials: [{ path: 'var/import.csv', content: 1199, bytes: 8_387_072 }],
       encodings: ['tar', 'zstd'],
       credit: 25_165_824,
+      prepared: { sequence: 1240, term: 'Zm9vYmFyYmE' },
     },
     {
       type: 'hello',
@@ -48,10 +49,13 @@ export const EXAMPLES_TO_AGENT: ExamplesOf<ToAgent> = {
       partials: [],
       encodings: ['tar'],
       credit: 1,
+      prepared: null,
     },
   ],
   credit: [{ type: 'credit', bytes: 2_097_152 }],
-  committed: [{ type: 'committed', sequence: 1235 }],
+  committed: [{ type: 'committed', sequence: 1235, burstMicros: 41_000 }],
+  staged: [{ type: 'staged', sequence: 1240 }],
+  left: [{ type: 'left', sequence: 1240 }],
   durable: [{ type: 'durable', sequence: 1235 }],
   list: [
     { type: 'list', request: 1, within: '.', after: null, digests: false },
@@ -126,6 +130,8 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
       total: { entries: 112_260, bytes: 852_492_288 },
       filter: ['/var/cache/', '*.log', '!keep.log'],
       othersCurrent: true,
+      prepared: null,
+      released: 1240,
     },
     {
       type: 'welcome',
@@ -139,11 +145,13 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
       total: { entries: 0, bytes: 0 },
       filter: [],
       othersCurrent: false,
+      prepared: 1240,
+      released: 0,
     },
   ],
   changeset: [
-    { type: 'changeset', from: 1234, to: 1240, head: 1240, request: null, changes: 7, bytes: 4096 },
-    { type: 'changeset', from: 1240, to: 1240, head: 1240, request: 3, changes: 3, bytes: 2048 },
+    { type: 'changeset', base: 1200, from: 1234, to: 1240, head: 1240, request: null, changes: 7, bytes: 4096 },
+    { type: 'changeset', base: 1240, from: 1240, to: 1240, head: 1240, request: 3, changes: 3, bytes: 2048 },
   ],
   segment: [
     {
@@ -202,6 +210,8 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
     },
   ],
   commit: [{ type: 'commit', to: 1240 }],
+  prepare: [{ type: 'prepare', to: 1240, doubtMs: 6_000 }],
+  leave: [{ type: 'leave', to: 1240 }],
   listing: [
     {
       type: 'listing',

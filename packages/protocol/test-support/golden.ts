@@ -5,11 +5,13 @@
  */
 export const GOLDEN_TO_AGENT: Readonly<Record<string, readonly string[]>> = {
   hello: [
-    '{"type":"hello","software":"0.1.0","root":"shop","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","sequence":1234,"durable":1200,"target":"populated","partials":[{"path":"var/import.csv","content":1199,"bytes":8387072}],"encodings":["tar","zstd"],"credit":25165824}',
-    '{"type":"hello","software":"0.1.0","root":"shop","epoch":null,"term":null,"sequence":0,"durable":0,"target":"empty","partials":[],"encodings":["tar"],"credit":1}',
+    '{"type":"hello","software":"0.1.0","root":"shop","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","sequence":1234,"durable":1200,"target":"populated","partials":[{"path":"var/import.csv","content":1199,"bytes":8387072}],"encodings":["tar","zstd"],"credit":25165824,"prepared":{"sequence":1240,"term":"Zm9vYmFyYmE"}}',
+    '{"type":"hello","software":"0.1.0","root":"shop","epoch":null,"term":null,"sequence":0,"durable":0,"target":"empty","partials":[],"encodings":["tar"],"credit":1,"prepared":null}',
   ],
   credit: ['{"type":"credit","bytes":2097152}'],
-  committed: ['{"type":"committed","sequence":1235}'],
+  committed: ['{"type":"committed","sequence":1235,"burstMicros":41000}'],
+  staged: ['{"type":"staged","sequence":1240}'],
+  left: ['{"type":"left","sequence":1240}'],
   durable: ['{"type":"durable","sequence":1235}'],
   list: [
     '{"type":"list","request":1,"within":".","after":null,"digests":false}',
@@ -37,12 +39,12 @@ export const GOLDEN_TO_AGENT: Readonly<Record<string, readonly string[]>> = {
 
 export const GOLDEN_TO_RECEIVER: Readonly<Record<string, readonly string[]>> = {
   welcome: [
-    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"replay","sequence":1234,"reason":"known position","total":{"entries":112260,"bytes":852492288},"filter":["/var/cache/","*.log","!keep.log"],"othersCurrent":true}',
-    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"resync","sequence":1240,"reason":"first join","total":{"entries":0,"bytes":0},"filter":[],"othersCurrent":false}',
+    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"replay","sequence":1234,"reason":"known position","total":{"entries":112260,"bytes":852492288},"filter":["/var/cache/","*.log","!keep.log"],"othersCurrent":true,"prepared":null,"released":1240}',
+    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"resync","sequence":1240,"reason":"first join","total":{"entries":0,"bytes":0},"filter":[],"othersCurrent":false,"prepared":1240,"released":0}',
   ],
   changeset: [
-    '{"type":"changeset","from":1234,"to":1240,"head":1240,"request":null,"changes":7,"bytes":4096}',
-    '{"type":"changeset","from":1240,"to":1240,"head":1240,"request":3,"changes":3,"bytes":2048}',
+    '{"type":"changeset","base":1200,"from":1234,"to":1240,"head":1240,"request":null,"changes":7,"bytes":4096}',
+    '{"type":"changeset","base":1240,"from":1240,"to":1240,"head":1240,"request":3,"changes":3,"bytes":2048}',
   ],
   segment: [
     '{"type":"segment","index":0,"encoding":"zstd","bytes":121,"tarBytes":2048,"changes":[{"path":"old.php","kind":"absent"},{"path":".","kind":"directory","mode":1533,"uid":33,"gid":33,"mtime":1767225600123456},{"path":"current","kind":"symlink","mode":511,"uid":33,"gid":33,"mtime":-1,"target":"../releases/7"},{"path":"index.php","kind":"file","mode":420,"uid":33,"gid":33,"mtime":1767225600123456,"size":6,"digest":"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc","source":"tar"},{"path":"config.php","kind":"file","mode":420,"uid":33,"gid":33,"mtime":1767225600123456,"size":6,"digest":"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc","source":"keep"},{"path":"copy.php","kind":"file","mode":420,"uid":33,"gid":33,"mtime":1767225600123456,"size":6,"digest":"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc","source":{"copy":"index.php"}}],"slice":null,"users":[[33,"www-data"]],"groups":[[33,"www-data"]]}',
@@ -50,6 +52,8 @@ export const GOLDEN_TO_RECEIVER: Readonly<Record<string, readonly string[]>> = {
     '{"type":"segment","index":0,"encoding":"tar","bytes":2048,"tarBytes":2048,"changes":[],"slice":{"path":"var/shop.sql","content":1238,"offset":0,"length":67108864,"size":1073741824,"delta":{"base":1073741830,"steps":[[0,40000],[null,6],[40012,67068858]]}},"users":[],"groups":[]}',
   ],
   commit: ['{"type":"commit","to":1240}'],
+  prepare: ['{"type":"prepare","to":1240,"doubtMs":6000}'],
+  leave: ['{"type":"leave","to":1240}'],
   listing: [
     '{"type":"listing","request":2,"sequence":1240,"directories":[{"path":"","entries":[[".","d",493,33,33,1767225600123456]],"complete":true},{"path":".","entries":[["index.php","f",420,33,33,1767225600123456,6,"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc"],["import.csv","f",420,33,33,1767225600123456,16774144,null],["current","l",511,33,33,-1,"../releases/7"],["media","d",1533,33,33,0],["upload.part","u"]],"complete":false},{"path":"media","entries":[],"complete":true}],"users":[[33,"www-data"]],"groups":[[33,"www-data"]],"next":"1/media"}',
     '{"type":"listing","request":4,"sequence":1240,"directories":[],"users":[],"groups":[],"next":null}',

@@ -64,8 +64,6 @@ export interface DiskOptions {
   bootId: string
   /** The thread only compares and reports, for `join --dry-run`. */
   looksOnly?: boolean
-  /** At log level debug, commits name their paths. */
-  namesPaths?: boolean
   /** The setting of this name. */
   systemCalls: 'auto' | 'libc' | 'portable'
 }
@@ -126,9 +124,16 @@ export type DiskEvent =
   | { type: 'durable'; sequence: number }
   /**
    * Where the target stands against the agent's head. `isBehind`: it missed changes that at least half of the root's
-   * receivers have.
+   * receivers have. `leftBehind`: the end of a round that went without it; null: none did.
    */
-  | { type: 'standing'; sequence: number; head: number; isBehind: boolean }
+  | { type: 'standing'; sequence: number; head: number; isBehind: boolean; leftBehind: number | null }
+  /**
+   * Everything up to there is staged and not visible; without a word of the agent for `doubtMs` others may have gone on
+   * alone. Null: it does not wait for such a word.
+   */
+  | { type: 'prepared'; sequence: number | null; doubtMs: number }
+  /** Others go on, or went on, without this target: it is not ready before it has committed that. */
+  | { type: 'leave'; to: number }
   /** How far the agent is, of a changeset that has begun and is not committed. */
   | { type: 'head'; head: number }
   | { type: 'phase'; phase: Phase }
@@ -147,12 +152,12 @@ export type DiskEvent =
   | ({ type: 'problem' } & PathProblem)
   /** Paths whose problems are over. */
   | { type: 'mended'; paths: string[] }
-  | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; message: string; details: Record<string, unknown> }
+  | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string; details: Record<string, unknown> }
   /** The agent broke the protocol: the connection must be closed with that reason. */
   | { type: 'broken'; error: { code: CloseReason; message: string } }
 
 /** The part of a hello that the disk thread knows; the link adds the rest. */
-export type HelloPosition = Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials'>
+export type HelloPosition = Pick<Hello, 'epoch' | 'term' | 'sequence' | 'durable' | 'target' | 'partials' | 'prepared'>
 
 export interface Frame {
   isBinary: boolean

@@ -284,6 +284,8 @@ export class Feed {
       total: { entries: 0, bytes: 0 },
       filter: [],
       othersCurrent: false,
+      prepared: null,
+      released: 0,
       ...given,
     })
   }
@@ -310,7 +312,7 @@ export class Feed {
   }
 
   begin(changes: number, from: number, to: number, request: number | null = null, head = to): void {
-    this.text({ type: 'changeset', from, to, head, request, changes, bytes: 0 })
+    this.text({ type: 'changeset', base: from, from, to, head, request, changes, bytes: 0 })
   }
 
   segment([segment, packed]: [Segment, Buffer]): void {

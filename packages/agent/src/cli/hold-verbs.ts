@@ -29,6 +29,7 @@ interface ReleaseOptions {
   dryRun: boolean
   acceptLosses: boolean
   wait: number
+  patience: number
   json: boolean
 }
 
@@ -58,6 +59,7 @@ export function addHoldVerbs(
     .option('--dry-run', 'show what waits, and release nothing', false)
     .option('--accept-losses', 'release although the guard objects to what was deleted', false)
     .option('--wait <time>', 'how long receivers are waited for', seconds, 30)
+    .option('--patience <time>', 'a receiver that stages for longer is left behind, and not ready', seconds, 5)
     .option('--json', 'print the answer of POST /v1/roots/ROOT/release', false)
     .addHelpText('after', '\nEnds with 3 when a receiver has not got everything in that time, or is offline.')
     .action(async (root: string, options: ReleaseOptions) => {
@@ -79,7 +81,7 @@ export function addHoldVerbs(
         terminal.say(`the command ended with ${code}: ${printable(root)} stays held. ${whatNow(root)}\n`)
         return terminal.endWith(code)
       }
-      const released = await release(agent, root, { dryRun: false, acceptLosses: false, wait: 30 }).catch(
+      const released = await release(agent, root, { dryRun: false, acceptLosses: false, wait: 30, patience: 5 }).catch(
         (error: unknown) => {
           if (!(error instanceof Failure)) throw error
           throw new Failure(error.exitCode, `${errorMessage(error)} ${whatNow(root)}`, { cause: error })
@@ -112,9 +114,9 @@ function hold(client: AdminClient, root: string, { reason, for: forSeconds, wait
 function release(
   client: AdminClient,
   root: string,
-  { dryRun, acceptLosses, wait }: Pick<ReleaseOptions, 'dryRun' | 'acceptLosses' | 'wait'>,
+  { dryRun, acceptLosses, wait, patience }: Pick<ReleaseOptions, 'dryRun' | 'acceptLosses' | 'wait' | 'patience'>,
 ) {
-  const body = { dryRun, acceptLosses, waitSeconds: wait }
+  const body = { dryRun, acceptLosses, waitSeconds: wait, patienceSeconds: patience }
   return client.post(`/v1/roots/${encodeURIComponent(root)}/release`, body, Released, wait * 1000 + SCAN_MS)
 }
 

@@ -17,7 +17,7 @@ import {
 import { placementFaults, type SystemCallsSetting } from '@rootferry/host/machine'
 import { PathFilter, pathFault, RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import type { GuardLimits, HoldSettings, WatchSettings } from '../root-messages.ts'
+import type { GuardLimits, HoldSettings, Together, WatchSettings } from '../root-messages.ts'
 import { type AfterAllHook, AgentHooks, afterAllHooks } from './after-all.ts'
 import { PRESET_HOLDS, PRESET_NAMES, PRESETS, type PresetName } from './presets.ts'
 
@@ -26,6 +26,7 @@ export const DEFAULT_LISTEN = '0.0.0.0:8730'
 const DEFAULT_ADMIN = '127.0.0.1:8731'
 const DEFAULT_WATCH = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30 } as const
 const DEFAULT_LIMITS = { maxConnections: 16_384 } as const
+const DEFAULT_TOGETHER: Together = 'releases'
 const DEFAULT_HOLD = { while: [], show: false, overdueMinutes: 15 } as const
 const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as const
 
@@ -136,6 +137,14 @@ const Root = Type.Object(
     watch: Type.Optional(Watch),
     guard: Type.Optional(Guard),
     hold: Type.Optional(Hold),
+    together: Type.Optional(
+      Type.Union([Type.Literal('releases'), Type.Literal('never')], {
+        title:
+          'Whether all receivers commit the release of a hold together, each when all have staged it, or each by itself',
+        description: 'releases or never',
+        default: DEFAULT_TOGETHER,
+      }),
+    ),
     hooks: Type.Optional(AgentHooks),
   },
   closed,
@@ -229,6 +238,7 @@ export interface RootConfig {
   watch: WatchSettings
   guard: GuardLimits
   hold: HoldSettings
+  together: Together
   hooks: AfterAllHook[]
 }
 
@@ -318,7 +328,8 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   const hold = holdSettings(root, exclude, (message) => faults.push(source.fault(['roots', name, 'hold'], message)))
   const { hooks, faults: ofHooks } = afterAllHooks(root.hooks, { path: ['roots', name], rootPath: path }, source)
   faults.push(...ofHooks)
-  return { name, path, exclude, watch, guard, hold, hooks }
+  const { together = DEFAULT_TOGETHER } = root
+  return { name, path, exclude, watch, guard, hold, together, hooks }
 }
 
 function holdSettings(

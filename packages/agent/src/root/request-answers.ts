@@ -3,13 +3,12 @@
  * demand. While the root is halted or held, requests for content wait; root-life.ts decides about the root's state,
  * and holding.ts about what a held root still answers.
  */
-import { type Accounts, printable, Refusal } from '@rootferry/host/machine'
+import { type Accounts, Refusal } from '@rootferry/host/machine'
 import type { Hello } from '@rootferry/protocol'
 import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
 import { changedPaths } from './answer/changed-paths.ts'
 import { answerList } from './answer/listing.ts'
-import { recentChanges } from './answer/recent-changes.ts'
-import { decideStart } from './answer/start-decision.ts'
+import { decideStart, preparedOf } from './answer/start-decision.ts'
 import type { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import type { OpenedRoot } from './opened-root.ts'
@@ -27,11 +26,7 @@ export interface RequestAnswersParts {
   upkeep: Upkeep
   life: () => RootLife
   opened: () => OpenedRoot | null
-  log(level: 'debug', message: string, details: Record<string, unknown>): void
 }
-
-/** Paths of a changeset that a log line names. */
-const MOST_NAMED = 1_000
 
 export class RequestAnswers {
   readonly #parts: RequestAnswersParts
@@ -58,17 +53,17 @@ export class RequestAnswers {
     const { hold, opened } = this.#parts
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'memory') return this.#memory()
-    const reading = { index: this.#parts.index, turn: opened()?.turn ?? null }
-    if (request.type === 'changed') return changedPaths(request, reading)
-    if (request.type === 'recent') return recentChanges(request, reading)
+    if (request.type === 'changed')
+      return changedPaths(request, { index: this.#parts.index, turn: opened()?.turn ?? null })
     if (request.type === 'hold') return hold.hold(request)
     if (request.type === 'end-hold') return hold.release(request)
+    if (request.type === 'end-round') return hold.endRound(request.to, request.goes)
     await this.#open(request)
     const root = opened()
     if (root === null) throw this.#refusal('the root is not available')
     switch (request.type) {
       case 'plan':
-        return this.#plan(root, request.from)
+        return this.#plan(root, request)
       case 'repair':
         return root.packer.planRepair(request.request, request.paths)
       case 'pack':
@@ -84,6 +79,7 @@ export class RequestAnswers {
   async #open(request: RootRequest): Promise<void> {
     const { life, hold } = this.#parts
     hold.look()
+    if (hold.isStale(request)) throw new Refusal('the round is over')
     while (life().at === 'halted' || (life().at !== 'closed' && hold.blocks(request))) await this.#released.promise
   }
 
@@ -118,16 +114,15 @@ export class RequestAnswers {
       ...decision,
       total: { entries: files + directories + symlinks, bytes },
       filter: [...options.exclude],
+      prepared: preparedOf(hello, decision, index),
+      released: hold.endOfRounds,
     }
   }
 
-  async #plan(root: OpenedRoot, from: number) {
-    const { index, hold, options, log } = this.#parts
-    const plan = await root.packer.planChangeset(from, hold.reach)
-    if (options.namesPaths === true) {
-      const paths = index.changesAfter(plan.from, MOST_NAMED, plan.to).map(({ path }) => printable(path))
-      log('debug', 'changeset', { from: plan.from, to: plan.to, paths })
-    }
+  async #plan(root: OpenedRoot, { from, base, to }: Extract<RootRequest, { type: 'plan' }>) {
+    const { hold } = this.#parts
+    const plan = await root.packer.planChangeset(from, to ?? hold.reach, base)
+    if (to !== null) hold.planned(plan.id)
     return plan
   }
 

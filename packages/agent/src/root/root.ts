@@ -90,8 +90,7 @@ export class Root {
       },
     })
     const [scans, hold, upkeep] = [this.#scans, this.#hold, this.#upkeep]
-    const log: RootReport['log'] = (level, message, details) => this.#report.log(level, message, details)
-    this.#answers = new RequestAnswers({ ...parts, accounts, scans, hold, upkeep, log })
+    this.#answers = new RequestAnswers({ ...parts, accounts, scans, hold, upkeep })
     if (remark !== null) this.#report.log('warn', remark)
   }
 
@@ -307,8 +306,8 @@ function takeNote(memory: MemoryRows, message: Extract<ToRoot, { type: 'watermar
   else memory.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
 }
 
-function settingsOf({ exclude, watch, guard, hold }: Extract<ToRoot, { type: 'reconfigure' }>) {
-  return { exclude, watch, guard, hold }
+function settingsOf({ exclude, watch, guard, hold, together }: Extract<ToRoot, { type: 'reconfigure' }>) {
+  return { exclude, watch, guard, hold, together }
 }
 
 function describe(error: unknown): string {

@@ -115,11 +115,6 @@ export class Agent {
     return this.#reloading
   }
 
-  /** One line, for people. */
-  get summary(): string {
-    return this.#operations.summary
-  }
-
   async close(): Promise<void> {
     await this.#reloading
     this.resyncs.close()
@@ -239,8 +234,7 @@ export class Agent {
   }
 
   #newFeed(root: RootConfig): RootFeed {
-    const options = { ...rootOptions(root, this.#config), namesPaths: this.#log.isLevelEnabled('debug') }
-    return new RootFeed(options, this.#log, this.#operations.eventsOf(root.name))
+    return new RootFeed(rootOptions(root, this.#config), this.#log, this.#operations.eventsOf(root.name))
   }
 }
 

@@ -99,32 +99,6 @@ export const Status = Type.Object(
   closed,
 )
 
-export const MOST_CHANGES = 1_000
-export const Changes = Type.Object(
-  {
-    root: Name,
-    head: Type.Integer({ minimum: 0, description: 'the sequence that receivers may have' }),
-    next: Type.Integer({ minimum: 0, description: 'as `since` it leads to the changes that follow' }),
-    changes: Type.Array(
-      Type.Object(
-        {
-          sequence: Count,
-          time: OrNull(Time),
-          kind: words('file', 'directory', 'symlink', 'deleted'),
-          path: Type.String(),
-          bytes: Type.Integer({ minimum: 0, description: 'of content; 0 where the attributes alone changed' }),
-        },
-        closed,
-      ),
-      { maxItems: MOST_CHANGES },
-    ),
-    receivers: Type.Array(
-      Type.Object({ name: Name, sequence: Type.Integer({ minimum: 0, description: 'what it has committed' }) }, closed),
-    ),
-  },
-  closed,
-)
-
 export const ResyncBody = Type.Object(
   {
     root: Type.Optional(
@@ -220,6 +194,9 @@ export const ReleaseBody = Type.Object(
     dryRun: Type.Optional(Type.Boolean({ description: 'true or false', default: false })),
     acceptLosses: Type.Optional(Type.Boolean({ description: 'true or false', default: false })),
     waitSeconds: Type.Optional(Seconds('receivers are waited for that long', 30)),
+    patienceSeconds: Type.Optional(
+      Seconds('a receiver that stages for longer, and for longer than twice the half of the others, is left behind', 5),
+    ),
   },
   { ...closed, description: 'an object' },
 )
@@ -237,7 +214,7 @@ export const Released = Type.Object(
       Type.Object(
         {
           name: Name,
-          state: words('committed', 'behind', 'offline'),
+          state: words('committed', 'left-behind', 'behind', 'offline'),
           seconds: OrNull(Type.Number({ minimum: 0, description: 'from the release to the commit' })),
         },
         closed,
@@ -247,7 +224,6 @@ export const Released = Type.Object(
   closed,
 )
 
-export type ChangesAnswer = Static<typeof Changes>
 export type StatusAnswer = Static<typeof Status>
 export type RootHoldStatus = Static<typeof Hold>
 export type HeldAnswer = Static<typeof Held>

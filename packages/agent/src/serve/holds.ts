@@ -4,6 +4,7 @@ import { Refusal } from '@rootferry/host/machine'
 import type { HoldStatus, RootRequests } from '../root-messages.ts'
 import type { HeldAnswer, ReleasedAnswer, RootHoldStatus } from './api-schemas.ts'
 import type { RootFeed } from './feed/root-feed.ts'
+import type { RoundReport } from './feed/rounds.ts'
 
 export interface HoldsParts {
   feeds: ReadonlyMap<string, RootFeed>
@@ -28,18 +29,27 @@ export class Holds {
   }
 
   /** @throws HttpProblem when there is no such root, or it is not held, or not ready, or the guard refuses */
-  async release(root: string, order: RootRequests['end-hold']['takes'], waitMs: number): Promise<ReleasedAnswer> {
+  async release(
+    root: string,
+    order: RootRequests['end-hold']['takes'],
+    { waitMs, patienceMs }: { waitMs: number; patienceMs: number },
+  ): Promise<ReleasedAnswer> {
     const feed = this.#feed(root)
-    const answer = await orUnavailable(feed.holds.release(order))
+    const { answer, round } = await orUnavailable(feed.holds.release(order, patienceMs))
     if (answer.outcome === 'not-held') throw new HttpProblem('not-held', `${root} is not held.`)
     if (answer.outcome === 'guard')
       throw new HttpProblem('guard', `${root} stays held: ${answer.reason}. Accept the losses, or put the tree right.`)
-    const { outcome, ...report } = answer
+    const { outcome, isRound: _, ...report } = answer
     if (outcome === 'dry-run') return { root, released: false, ...report, receivers: [] }
-    return { root, released: true, ...report, receivers: await this.#arrivals(feed, answer.to, waitMs) }
+    return { root, released: true, ...report, receivers: await this.#arrivals(feed, answer.to, waitMs, round) }
   }
 
-  async #arrivals(feed: RootFeed, sequence: number, waitMs: number): Promise<ReleasedAnswer['receivers']> {
+  async #arrivals(
+    feed: RootFeed,
+    sequence: number,
+    waitMs: number,
+    round: RoundReport | null,
+  ): Promise<ReleasedAnswer['receivers']> {
     const begunMs = performance.now()
     const names = this.#parts.receiversOf(feed.name)
     const seconds = new Map<string, number>()
@@ -47,7 +57,9 @@ export class Holds {
       seconds.set(name, Math.round(performance.now() - begunMs) / 1000)
     })
     return names.map((name) => {
-      const took = seconds.get(name)
+      const member = round?.members.get(name)
+      const took = member?.committedMs == null ? seconds.get(name) : Math.round(member.committedMs) / 1000
+      if (member?.isLate === true) return { name, state: 'left-behind' as const, seconds: took ?? null }
       if (took !== undefined) return { name, state: 'committed' as const, seconds: took }
       return { name, state: feed.holds.isConnected(name) ? ('behind' as const) : ('offline' as const), seconds: null }
     })
@@ -71,8 +83,7 @@ function timeOf(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-/** @throws HttpProblem in place of a Refusal */
-export async function orUnavailable<Answer>(answer: Promise<Answer>): Promise<Answer> {
+async function orUnavailable<Answer>(answer: Promise<Answer>): Promise<Answer> {
   try {
     return await answer
   } catch (error) {

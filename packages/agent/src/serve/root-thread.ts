@@ -14,6 +14,7 @@ export interface RootThreadEvents {
   advanced(head: number, seenMs: number): void
   status(status: RootStatus): void
   gate(gate: RootGate): void
+  round(from: number, to: number): void
   scanned(tookMs: number): void
   /** All sessions are void. */
   lost(why: string): void
@@ -90,6 +91,8 @@ export class RootThread {
         return this.#events.status(message.status)
       case 'gate':
         return this.#events.gate(message.gate)
+      case 'round':
+        return this.#events.round(message.from, message.to)
       case 'scanned':
         return this.#events.scanned(message.tookMs)
       case 'log':

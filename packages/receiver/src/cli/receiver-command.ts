@@ -47,10 +47,7 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
       const config = readReceiverConfig(options.config, environmentToken)
       const receiver = new Receiver(config, log, environment.umask)
       const started = receiver.start()
-      const stopped = terminal.stopSignal((signal) => {
-        terminal.service.stopping()
-        log.info({ signal }, 'stopping')
-      })
+      const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
       terminal.onHangup(() => {
         try {
           void receiver.reload(readReceiverConfig(options.config, environmentToken))
@@ -59,7 +56,6 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
         }
       })
       await started
-      terminal.service.up(() => receiver.summary)
       await stopped
       await receiver.close()
     })

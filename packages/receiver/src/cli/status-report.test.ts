@@ -16,6 +16,7 @@ function status(change: Partial<RootAnswer>): ReceiverStatus {
     hooks: [],
     firstJoin: null,
     disconnectedAt: null,
+    inDoubtSince: null,
     lag: { sequences: 0 },
     connected: true,
     phase: 'live',

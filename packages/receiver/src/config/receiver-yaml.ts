@@ -26,6 +26,7 @@ import { thisNode } from './this-node.ts'
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
 const DEFAULT_WAIT_SECONDS = 30
+const DEFAULT_DOUBT_SECONDS = 30
 const DEFAULT_HOOK = { timeoutSeconds: 60, minIntervalSeconds: 1, onFirstSync: false, readyAfter: false } as const
 const DEFAULT_GUARD = { maxPercent: 10, minEntries: 100 } as const
 const DEFAULT_MIN_FREE_PERCENT = 1
@@ -222,6 +223,11 @@ export const ReceiverFile = Type.Object(
               'After a start, a target that was complete before is ready when the agent was not reached for this long',
             default: DEFAULT_WAIT_SECONDS,
           }),
+          inDoubtSeconds: whole(0, 86_400, 'seconds', {
+            title:
+              'A target that has prepared a release and hears nothing of the agent is not ready for this long, because others may show it already; then it serves what it has',
+            default: DEFAULT_DOUBT_SECONDS,
+          }),
           readyFile: Type.Optional(
             Type.String({
               minLength: 1,
@@ -296,6 +302,7 @@ export interface ReceiverConfig {
   /** Null: none. */
   staleAfterSeconds: number | null
   waitForAgentSeconds: number
+  inDoubtSeconds: number
   readyFile: string | null
   systemCalls: SystemCallsSetting
   roots: ReceiverRoot[]
@@ -337,6 +344,7 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
     probe: probeAddress(value, source, faults),
     staleAfterSeconds: value.health?.staleAfterSeconds ?? null,
     waitForAgentSeconds: value.health?.waitForAgentSeconds ?? DEFAULT_WAIT_SECONDS,
+    inDoubtSeconds: value.health?.inDoubtSeconds ?? DEFAULT_DOUBT_SECONDS,
     readyFile: value.health?.readyFile === undefined ? null : source.besideFile(value.health.readyFile),
     systemCalls: value.systemCalls ?? 'auto',
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),

@@ -133,7 +133,7 @@ test('a target that was emptied is greeted as empty also when the ledger cannot 
   if (mounted !== null) {
     await feed.seen('failing', ({ error }) => error !== null)
     // The next connection finds it in the same state.
-    assert.deepEqual(feed.connect(), { epoch, sequence, target, term: null, durable: 0, partials: [] })
+    assert.deepEqual(feed.connect(), { epoch, sequence, target, term: null, durable: 0, partials: [], prepared: null })
     await until(() => retries.count === 2, 'a second failure')
     rmSync(scratch.at('state/ballast'))
     retries.now()

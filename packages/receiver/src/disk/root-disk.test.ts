@@ -63,9 +63,12 @@ test('what breaks the order of the exchange is answered with the reason to close
     total: { entries: 0, bytes: 0 },
     filter: [],
     othersCurrent: false,
+    prepared: null,
+    released: 0,
   } satisfies ToReceiver
   const changeset = {
     type: 'changeset',
+    base: 0,
     from: 0,
     to: 1,
     head: 9,
@@ -163,6 +166,7 @@ test('a position is not believed when the target was emptied or replaced behind 
       durable: 0,
       target: 'empty',
       partials: null,
+      prepared: null,
     },
   )
   feed.connect()

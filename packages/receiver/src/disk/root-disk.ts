@@ -123,8 +123,10 @@ export class RootDisk {
     this.#out.event({ type: 'complete', isComplete: ledger.isComplete })
     const { epoch, term, sequence } = ledger.position ?? { epoch: null, term: null, sequence: 0 }
     const target = this.#target.isEmpty() ? 'empty' : 'populated'
-    this.#begin({ epoch, sequence, target }, ledger.durableSequence)
-    return { epoch, term, sequence, durable: ledger.durableSequence, target, partials: partials.offered(epoch) }
+    const prepared = offeredSeries(ledger, { epoch, sequence })
+    this.#begin({ epoch, sequence, target, prepared: prepared?.sequence ?? null }, ledger.durableSequence)
+    const [durable, offered] = [ledger.durableSequence, partials.offered(epoch)]
+    return { epoch, term, sequence, durable, target, partials: offered, prepared }
   }
 
   /** A text frame from the agent; it is decoded in its turn. */
@@ -197,9 +199,7 @@ export class RootDisk {
           }),
         soon: (act) => {
           // Lets the thread receive messages.
-          setImmediate(() => {
-            if (isOurs()) this.#enqueue(act)
-          })
+          setImmediate(() => isOurs() && this.#enqueue(act))
         },
       },
       greeting,
@@ -297,4 +297,13 @@ export class RootDisk {
   #log(level: 'info' | 'warn' | 'error', message: string, details: Record<string, unknown>): void {
     this.#out.event({ type: 'log', level, message, details })
   }
+}
+
+/** What is prepared and belongs to that position; null: nothing. */
+function offeredSeries(
+  { staged: { series }, hasIntent }: Target['ledger'],
+  { epoch, sequence }: { epoch: string | null; sequence: number },
+): HelloPosition['prepared'] {
+  if (series === null || hasIntent || series.epoch !== epoch || series.base !== sequence) return null
+  return { sequence: series.to, term: series.term }
 }

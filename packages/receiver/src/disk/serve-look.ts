@@ -51,7 +51,15 @@ export function serveLook(port: DiskPort, options: DiskOptions): void {
   }
 }
 
-const NOTHING = { epoch: null, term: null, sequence: 0, durable: 0, target: 'populated' as const, partials: [] }
+const NOTHING = {
+  epoch: null,
+  term: null,
+  sequence: 0,
+  durable: 0,
+  target: 'populated' as const,
+  partials: [],
+  prepared: null,
+}
 
 function report(findings: Findings, { guard, trash, trashDir }: DiskOptions, event: (what: DiskEvent) => void): void {
   const plan = firstJoin(findings, trash.keepDays === 0 ? null : trashDir)

@@ -9,18 +9,20 @@
  * stands.
  */
 
-import assert from 'node:assert/strict'
-import { type HookReason, printable } from '@rootferry/host/machine'
+import type { HookReason } from '@rootferry/host/machine'
 import {
   type Changeset,
   type Commit,
   decodeToReceiver,
+  type Leave,
   type Listing,
+  type Prepare,
   ProtocolError,
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
 import type { DiskEvent, Phase } from '../root-messages.ts'
+import { Arrivals, type Arrived } from './arrivals.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
 import type { Findings } from './compare/findings.ts'
@@ -32,8 +34,7 @@ import { dueDebts, settlement, withUnfit } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
 import { setLocalModes } from './files/local-modes.ts'
 import type { Plan } from './ledger/operation.ts'
-import type { Incoming } from './stage/incoming.ts'
-import { Intake } from './stage/intake.ts'
+import { checkPrepared } from './stage/series.ts'
 import type { Target } from './target.ts'
 
 export interface SessionParts {
@@ -58,12 +59,17 @@ export interface Greeting {
   epoch: string | null
   sequence: number
   target: 'empty' | 'populated'
+  /** The end of what is prepared; null: nothing is. */
+  prepared: number | null
 }
+
+/** No word of the agent is awaited. */
+const NOT_PREPARED = { type: 'prepared', sequence: null, doubtMs: 0 } as const
 
 export class Session {
   readonly #parts: SessionParts
   readonly #greeting: Greeting
-  readonly #intake: Intake
+  readonly #arrivals: Arrivals
   readonly #repairs: Repairs
   readonly #join: JoinQuestion
   #welcome: Welcome | null = null
@@ -76,7 +82,7 @@ export class Session {
   constructor(parts: SessionParts, greeting: Greeting) {
     this.#parts = parts
     this.#greeting = greeting
-    this.#intake = new Intake({ ...parts, disk: parts.target })
+    this.#arrivals = new Arrivals(parts)
     const { ledger, untouchable, room } = parts.target
     const mayFit = (path: string) => room.mayFit(path)
     this.#join = new JoinQuestion({ ...parts.target, ...parts })
@@ -90,7 +96,7 @@ export class Session {
 
   /** @throws ProtocolError when the agent broke the protocol */
   async text(frame: Uint8Array): Promise<void> {
-    this.#intake.refuseMessages()
+    this.#arrivals.intake.refuseMessages()
     const message = decodeToReceiver(frame)
     setLocalModes(message, this.#parts.target.modeOf)
     if (this.#welcome === null) {
@@ -102,17 +108,17 @@ export class Session {
       case 'welcome':
         throw new ProtocolError('unexpected-message', 'a second welcome')
       case 'changeset':
-        this.#beginChangeset(message, this.#welcome)
-        return
+        return this.#beginChangeset(message, this.#welcome)
       case 'segment':
-        await this.#intake.segment(message)
-        return
+        return await this.#arrivals.intake.segment(message)
       case 'commit':
-        await this.#commit(message, this.#welcome)
-        return
+        return await this.#commit(message, this.#welcome)
+      case 'prepare':
+        return await this.#prepare(message, this.#welcome)
+      case 'leave':
+        return this.#leave(message)
       case 'listing':
-        await this.#listing(message, this.#welcome)
-        return
+        return await this.#listing(message, this.#welcome)
       case 'resync': {
         const { id, within: paths, check, dryRun } = message
         this.#beginResync({ id, paths, check, dryRun, extraneous: 'trash' })
@@ -125,13 +131,13 @@ export class Session {
 
   /** @throws ProtocolError when the agent broke the protocol */
   async bytes(frame: Uint8Array): Promise<void> {
-    await this.#intake.frame(frame)
+    await this.#arrivals.intake.frame(frame)
   }
 
   /** The connection ended: unfinished work is dropped, but slices stay. */
   async end(): Promise<void> {
     const { target, steps } = this.#parts
-    this.#intake.end()
+    this.#arrivals.intake.end()
     this.#resync?.end()
     target.partials.interrupt()
     target.confined.release()
@@ -141,25 +147,17 @@ export class Session {
 
   async #begin(welcome: Welcome): Promise<void> {
     const { target, problems, steps } = this.#parts
-    const { ledger, untouchable, partials } = target
-    const { epoch, term, sequence, head, filter, start } = welcome
+    const { epoch, sequence, head, filter, start } = welcome
     if (head < sequence) throw new ProtocolError('unexpected-message', 'a welcome beyond the head')
     if (start === 'replay') checkReplay(welcome, this.#greeting)
+    checkPrepared(welcome, this.#greeting.prepared)
     this.#welcome = welcome
     this.#head = head
-    await steps.whileConnected(() => {
-      ledger.setFilter(filter)
-      partials.beginEpoch(epoch)
-      if (start === 'replay' && ledger.position?.epoch === epoch) return
-      // Debts belong to the former target; a comparison, or a copy from nothing, finds them out anew.
-      ledger.forgetPosition()
-      ledger.debts.clear()
-      problems.clear()
-      if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
-    })
-    untouchable.setExcluded(filter)
+    await steps.whileConnected(() => takeUp(target, problems, welcome))
+    target.untouchable.setExcluded(filter)
     this.#parts.welcomed()
     this.#parts.event(standingOf(welcome, this.#greeting))
+    this.#parts.event(NOT_PREPARED)
     const details = { start, sequence, head: welcome.head, reason: welcome.reason }
     this.#parts.event({ type: 'log', level: 'info', message: 'welcomed by the agent', details })
     if (start === 'resync') {
@@ -173,39 +171,46 @@ export class Session {
     await this.#checkLive()
   }
 
-  #beginChangeset(header: Changeset, { epoch }: Welcome): void {
-    if (this.#intake.changeset !== null) throw new ProtocolError('unexpected-message', 'a changeset within another')
-    if (header.request === null ? header.from !== this.#cursor : !this.#repairs.isOpen(header.request)) {
-      throw new ProtocolError('unexpected-message', `a changeset from ${header.from} that was not due`)
-    }
-    if (header.to < header.from) throw new ProtocolError('unexpected-message', 'a changeset that goes back')
+  #beginChangeset(header: Changeset, welcome: Welcome): void {
+    const isAsked = header.request !== null && this.#repairs.isOpen(header.request)
+    this.#arrivals.begin(header, this.#cursor, isAsked, welcome)
     this.#head = Math.max(this.#head, header.head)
-    this.#parts.event({ type: 'head', head: this.#head })
-    this.#intake.begin(header, epoch)
   }
 
-  async #commit(commit: Commit, { epoch, term }: Welcome): Promise<void> {
+  async #prepare(prepare: Prepare, welcome: Welcome): Promise<void> {
+    const { send, event } = this.#parts
+    const { to, doubtMs } = prepare
+    if (!(await this.#arrivals.prepare(prepare, welcome))) return
+    event({ type: 'prepared', sequence: to, doubtMs })
+    send({ type: 'staged', sequence: to })
+  }
+
+  #leave({ to }: Leave): void {
+    this.#arrivals.delayed()
+    this.#parts.event(NOT_PREPARED)
+    if (this.#cursor === null || this.#cursor < to) this.#parts.event({ type: 'leave', to })
+    else this.#parts.send({ type: 'left', sequence: to })
+  }
+
+  async #commit(commit: Commit, welcome: Welcome): Promise<void> {
     const { target, problems, steps, event } = this.#parts
-    const { changeset } = this.#intake
-    if (changeset === null) throw new ProtocolError('unexpected-message', 'a commit without a changeset')
-    const { request, from, to } = changeset.header
-    assert.ok(request !== null || from === this.#cursor, 'a changeset that does not begin where the connection is')
-    await steps.whileConnected(changeset.completer(commit))
-    target.confined.release()
-    const { staged, unfit } = changeset
-    const owed = [...changeset.owed, ...unfit.map(({ path }) => path)]
-    const paths = [...changeset.paths]
-    const arrival = { paths, staged, owed, asked: request === null ? null : this.#repairs.answered(request) }
+    const arrived = await this.#arrivals.arrived(commit, welcome, this.#head)
+    const { unfit, plan, isSeries } = arrived
+    const { request, to } = arrived.header
+    const arrival = { ...arrived.arrival, asked: request === null ? null : this.#repairs.answered(request) }
+    const { paths, staged } = arrival
     const due = dueDebts(arrival, target.ledger.debts.count > 0)
+    const { epoch, term } = welcome
     const position = request === null ? { epoch, term, sequence: to } : null
     const keepsReplaced = request !== null && this.#resync !== null
-    const intent = { changes: staged, before: [], position, keepsReplaced, ...due }
+    const intent = { changes: staged, before: [], position, keepsReplaced, isSeries, ...due }
     const { area, partials } = target
-    const parts = { ...target, steps, reason: this.#reason(request) }
-    const outcome = withUnfit(await commitIntent(parts, intent, paths), unfit)
-    this.#intake.end()
+    const parts = { ...target, steps, reason: this.#reason(request !== null) }
+    const outcome = withUnfit(await commitIntent(parts, intent, paths, plan), unfit)
+    this.#arrivals.intake.end()
     if (request === null) this.#cursor = to
-    tellCommitted(this.#parts, changeset, outcome.tally, this.#intake.startedAt)
+    event(NOT_PREPARED)
+    tellCommitted(this.#parts, arrived, outcome, this.#arrivals.intake.startedAt)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
     for (const run of outcome.due) event({ type: 'due', ...run })
     problems.burstEnded(outcome)
@@ -217,15 +222,15 @@ export class Session {
     await this.#checkLive()
   }
 
-  /** Why a commit happens. @param request the want that it answers */
-  #reason(request: number | null): HookReason {
+  #reason(isAsked: boolean): HookReason {
     if (!this.#parts.target.ledger.isComplete) return 'first-sync'
-    if (this.#cursor === null || (request !== null && this.#resync !== null)) return 'resync'
+    if (this.#cursor === null || (isAsked && this.#resync !== null)) return 'resync'
     return this.#isLive ? 'change' : 'replay'
   }
 
   async #listing(listing: Listing, welcome: Welcome): Promise<void> {
-    if (this.#intake.changeset !== null) throw new ProtocolError('unexpected-message', 'a listing within a changeset')
+    if (this.#arrivals.intake.changeset !== null)
+      throw new ProtocolError('unexpected-message', 'a listing within a changeset')
     if (this.#resync === null) throw new ProtocolError('unexpected-message', 'a listing without a resync')
     if (this.#cursor !== null && listing.sequence > this.#cursor) {
       throw new ProtocolError('unexpected-message', 'a listing ahead of the changes that lead to it')
@@ -236,7 +241,7 @@ export class Session {
   }
 
   #beginResync(order: ResyncOrder): void {
-    if (this.#cursor === null || this.#resync !== null || this.#intake.changeset !== null) {
+    if (this.#cursor === null || this.#resync !== null || this.#arrivals.intake.changeset !== null) {
       throw new ProtocolError('unexpected-message', 'a resync during something else')
     }
     this.#resync = this.#startResync(order)
@@ -276,7 +281,7 @@ export class Session {
     this.#resync = null
     this.#cursor = sequence
     send({ type: 'resynced', sequence })
-    event({ type: 'standing', sequence, head: this.#head, isBehind: false })
+    event({ type: 'standing', sequence, head: this.#head, isBehind: false, leftBehind: null })
     durability.committedMuch(position)
     this.#phase('replaying')
     await this.#checkLive()
@@ -292,7 +297,8 @@ export class Session {
   /** Unless something is staged that will be needed. */
   async #tidy(): Promise<void> {
     const { area, partials } = this.#parts.target
-    if (this.#intake.changeset === null) await this.#parts.steps.whileConnected(() => area.tidy(partials.stagedNames()))
+    if (this.#arrivals.intake.changeset === null)
+      await this.#parts.steps.whileConnected(() => area.tidy(partials.stagedNames()))
   }
 
   async #checkLive(): Promise<void> {
@@ -311,6 +317,20 @@ export class Session {
   }
 }
 
+/** What the welcome says is recorded before anything else happens. */
+function takeUp({ ledger, partials }: Target, problems: Problems, welcome: Welcome): void {
+  const { epoch, term, sequence, filter, start, prepared } = welcome
+  ledger.setFilter(filter)
+  partials.beginEpoch(epoch)
+  if (prepared === null) ledger.staged.clear()
+  if (start === 'replay' && ledger.position?.epoch === epoch) return
+  // Debts belong to the former target; a comparison, or a copy from nothing, finds them out anew.
+  ledger.forgetPosition()
+  ledger.debts.clear()
+  problems.clear()
+  if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
+}
+
 /** @param known the epoch that the target followed; null: none */
 function firstOrder(known: string | null, epoch: string, extraneous: Target['extraneous']): ResyncOrder {
   if (known === null) return FIRST_LOOK
@@ -326,20 +346,25 @@ function checkReplay({ epoch, sequence }: Welcome, greeting: Greeting): void {
 }
 
 /** Behind in another epoch are all receivers alike. */
-function standingOf({ epoch, sequence, head, start, othersCurrent }: Welcome, greeting: Greeting): DiskEvent {
-  const isBehind = othersCurrent && epoch === greeting.epoch && (start === 'resync' || sequence < head)
-  return { type: 'standing', sequence: start === 'replay' ? sequence : 0, head, isBehind }
+function standingOf(welcome: Welcome, greeting: Greeting): DiskEvent {
+  const { epoch, sequence, head, start, othersCurrent, released } = welcome
+  const isSame = epoch === greeting.epoch
+  const isBehind = othersCurrent && isSame && (start === 'resync' || sequence < head)
+  const leftBehind = isSame && greeting.sequence < released ? released : null
+  return { type: 'standing', sequence: start === 'replay' ? sequence : 0, head, isBehind, leftBehind }
 }
 
-/** Paths of a commit that a log line names. */
-const MOST_NAMED = 1_000
-
-function tellCommitted(parts: SessionParts, changeset: Incoming, tally: Plan['tally'], startedAt: number): void {
+function tellCommitted(
+  parts: SessionParts,
+  { header, arrival, bytes }: Arrived,
+  { tally, micros }: { tally: Plan['tally']; micros: number },
+  startedAt: number,
+): void {
   const { target, durability, send, event, now } = parts
-  const { request, to, head } = changeset.header
-  if (request === null) send({ type: 'committed', sequence: to })
+  const { request, to, head } = header
+  if (request === null) send({ type: 'committed', sequence: to, burstMicros: micros })
   else send({ type: 'repaired', request })
-  const { bytes, entries } = changeset
+  const entries = arrival.paths.length
   event({
     type: 'committed',
     sequence: to,
@@ -350,9 +375,5 @@ function tellCommitted(parts: SessionParts, changeset: Incoming, tally: Plan['ta
     entries,
     ms: now() - startedAt,
   })
-  if (target.namesPaths) {
-    const paths = [...changeset.paths].slice(0, MOST_NAMED).map(printable)
-    event({ type: 'log', level: 'debug', message: 'paths of the commit', details: { sequence: to, paths } })
-  }
-  durability.committed(changeset.paths, target.ledger.position)
+  durability.committed(arrival.paths, target.ledger.position)
 }

@@ -49,8 +49,6 @@ export interface TargetOptions extends DiskOptions {
 
 export interface Target {
   readonly path: string
-  /** Whether commits are to name their paths. */
-  readonly namesPaths: boolean
   readonly confined: ConfinedDirectories
   readonly ledger: Ledger
   readonly area: WorkArea
@@ -109,6 +107,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const creation = probeCreation(stateDir)
   const outside = { staging: join(stateDir, 'staging'), trash: options.trashDir }
   const area = new WorkArea(confined, ledger, creation, renameWorks(stateDir, path) ? outside : null)
+  area.skipNames(ledger.staged.names())
   const trash = new Trash(area, options.trash, now)
   const borders = new Borders(realpathSync(path))
   const untouchable = new Untouchable(options.protect, borders)
@@ -136,7 +135,6 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     hooks: new HookMatches(options.hooks),
     trash,
     path,
-    namesPaths: options.namesPaths === true,
     ledger,
     owners,
     partials: new PartialFiles(area, ledger),

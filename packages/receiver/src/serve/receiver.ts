@@ -98,12 +98,6 @@ export class Receiver {
     return this.#reloading
   }
 
-  /** One line, for people. */
-  get summary(): string {
-    const reasons = this.#health.reasons()
-    return reasons.length === 0 ? `ready: ${[...this.#roots.keys()].join(', ')}` : `not ready: ${reasons.join('; ')}`
-  }
-
   async close(): Promise<void> {
     this.#refused.clear()
     await this.#reloading
@@ -197,11 +191,12 @@ export class Receiver {
   #threadOf(root: ReceiverRoot): Root {
     const { name, hooks } = root
     const { address } = this.#config
-    const options = { ...diskOptions(root, this.#config), namesPaths: this.#log.isLevelEnabled('debug') }
+    const options = diskOptions(root, this.#config)
     const committed = (commit: CommittedEvent) => this.#metrics.committed(name, commit)
     const waitForAgentMs = this.#config.waitForAgentSeconds * 1_000
     const changed = () => this.#showReady()
-    const parts = { hooks, umask: this.#umask, log: this.#log, committed, waitForAgentMs, changed }
+    const inDoubtMs = this.#config.inDoubtSeconds * 1_000
+    const parts = { hooks, umask: this.#umask, log: this.#log, committed, waitForAgentMs, inDoubtMs, changed }
     return new Root(options, { root: name, address, software: VERSION }, parts)
   }
 }

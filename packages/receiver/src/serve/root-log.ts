@@ -5,7 +5,7 @@ import { awaitingText, firstJoinLine } from './first-join.ts'
 import type { RootEvent, RootState } from './root-state.ts'
 
 export interface LogLine {
-  level: 'debug' | 'info' | 'warn' | 'error'
+  level: 'info' | 'warn' | 'error'
   details: Record<string, unknown>
   message: string
 }
@@ -42,6 +42,14 @@ export function logLine(event: RootEvent, before: RootState): LogLine | null {
       return line('error', 'the agent broke the protocol', { code: event.error.code, error: event.error.message })
     case 'connected':
       return line('info', 'connected to the agent')
+    case 'leave':
+      return line('warn', 'others go on without this receiver: it is not ready before it has caught up', {
+        to: event.to,
+      })
+    case 'doubted':
+      return line('warn', 'in doubt: others may show what is prepared here', { prepared: before.prepared })
+    case 'trusted':
+      return line('warn', 'no word of the agent: what is visible here serves visitors again')
     case 'disconnected': {
       const { error } = event
       const isNews = error !== null && (before.connected || error !== before.lastError)

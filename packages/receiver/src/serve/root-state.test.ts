@@ -8,7 +8,15 @@ const AT = new Date(0)
 const LATER = new Date(1_000)
 const problem = (path: string, message = 'no') => ({ path, code: 'EPERM', message })
 const commit = { type: 'committed', head: 9, added: 1, changed: 1, removed: 1, bytes: 5, entries: 3, ms: 7 } as const
-const position = { epoch: 'e', term: 't', sequence: 4, durable: 3, target: 'populated', partials: [] } as const
+const position = {
+  epoch: 'e',
+  term: 't',
+  sequence: 4,
+  durable: 3,
+  target: 'populated',
+  partials: [],
+  prepared: null,
+} as const
 const plan = {
   right: 1,
   missing: 2,
@@ -29,7 +37,11 @@ describe('an event changes', () => {
     [{ type: 'refused', message: 'in use' }, {}, { failing: 'in use' }],
     [{ type: 'died' }, {}, { failing: 'the disk thread died, and is being restarted' }],
     [{ type: 'died' }, { failing: 'EIO: broken' }, { failing: 'EIO: broken' }],
-    [{ type: 'position', position: { ...position, partials: [] } }, {}, { sequence: 4, durableSequence: 3 }],
+    [
+      { type: 'position', position: { ...position, partials: [], prepared: null } },
+      {},
+      { sequence: 4, durableSequence: 3 },
+    ],
     [{ type: 'connected' }, { lastError: 'x' }, { connected: true, disconnectedAt: null, lastError: null }],
     [
       { type: 'disconnected', error: 'lost', at: LATER },
@@ -76,7 +88,11 @@ describe('an event changes', () => {
       { wasComplete: true, isInService: true },
       { wasComplete: false, isInService: false },
     ],
-    [{ type: 'standing', sequence: 3, head: 9, isBehind: true }, {}, { sequence: 3, head: 9, isBehindOthers: true }],
+    [
+      { type: 'standing', sequence: 3, head: 9, isBehind: true, leftBehind: null },
+      {},
+      { sequence: 3, head: 9, isBehindOthers: true },
+    ],
     [{ type: 'waited' }, {}, {}],
     [{ type: 'waited' }, { wasComplete: true }, { isInService: true }],
     [{ type: 'waited' }, { wasComplete: true, connected: true }, {}],

@@ -25,6 +25,12 @@ export interface RootState {
   readonly synced: boolean
   /** It missed changes that at least half of the root's receivers have. */
   readonly isBehindOthers: boolean
+  /** The end of a round that went without it: not ready before that is committed. */
+  readonly leftBehind: number | null
+  /** The end of what is staged and waits for the agent's word to become visible. */
+  readonly prepared: number | null
+  /** Since when others may have made that visible without it. */
+  readonly inDoubtSince: Date | null
   /** It may serve visitors: it was live once, or was complete before and waited for the agent in vain. */
   readonly isInService: boolean
   readonly sequence: number
@@ -64,6 +70,10 @@ export type RootEvent =
   /** The disk thread has reported its position for a new connection. */
   | { type: 'position'; position: HelloPosition }
   | { type: 'connected' }
+  /** What is prepared has waited too long for a word of the agent. */
+  | { type: 'doubted'; at: Date }
+  /** The doubt has lasted long enough: the tree as it is serves visitors. */
+  | { type: 'trusted' }
   /** The agent was not reached for as long as a complete target waits for it. */
   | { type: 'waited' }
   /** `error` is null when the disconnection was requested. */
@@ -79,6 +89,9 @@ export function newRootState(root: string, now: Date): RootState {
     disconnectedAt: now,
     synced: false,
     isBehindOthers: false,
+    leftBehind: null,
+    prepared: null,
+    inDoubtSince: null,
     isInService: false,
     sequence: 0,
     durableSequence: 0,
@@ -110,6 +123,10 @@ export function nextRootState(state: RootState, event: RootEvent): RootState {
       return { ...state, sequence: event.position.sequence, durableSequence: event.position.durable }
     case 'connected':
       return { ...state, connected: true, disconnectedAt: null, lastError: null }
+    case 'doubted':
+      return { ...state, inDoubtSince: state.prepared === null ? null : event.at }
+    case 'trusted':
+      return { ...state, inDoubtSince: null }
     case 'waited':
       return { ...state, isInService: state.isInService || (state.wasComplete && !state.connected) }
     case 'disconnected':
@@ -131,13 +148,23 @@ export function nextRootState(state: RootState, event: RootEvent): RootState {
 function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
   switch (event.type) {
     case 'committed':
-      return { ...state, sequence: event.repair ? state.sequence : event.sequence, head: event.head }
+      return afterCommit(state, event.repair ? state.sequence : event.sequence, event.head)
     case 'durable':
       return { ...state, durableSequence: event.sequence }
     case 'phase':
       return afterPhase(state, event.phase)
     case 'standing':
-      return { ...state, sequence: event.sequence, head: event.head, isBehindOthers: event.isBehind }
+      return {
+        ...state,
+        sequence: event.sequence,
+        head: event.head,
+        isBehindOthers: event.isBehind,
+        leftBehind: event.leftBehind,
+      }
+    case 'prepared':
+      return { ...state, prepared: event.sequence, inDoubtSince: null }
+    case 'leave':
+      return { ...state, leftBehind: event.to }
     case 'head':
       return { ...state, head: Math.max(state.head, event.head) }
     case 'complete':
@@ -166,6 +193,11 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
     case 'broken':
       return state
   }
+}
+
+function afterCommit(state: RootState, sequence: number, head: number): RootState {
+  const { leftBehind } = state
+  return { ...state, sequence, head, leftBehind: leftBehind !== null && sequence >= leftBehind ? null : leftBehind }
 }
 
 function afterPhase(state: RootState, phase: Phase): RootState {

@@ -24,6 +24,8 @@ export interface RootParts {
   log: Logger
   /** A complete target serves visitors when the agent was not reached for this long after a start. */
   waitForAgentMs: number
+  /** For so long a target that has prepared and hears nothing counts as not ready. */
+  inDoubtMs: number
   /** The state is another one. */
   changed(): void
   committed(commit: Extract<DiskEvent, { type: 'committed' }>): void
@@ -42,7 +44,8 @@ export class Root {
   readonly #frames: Frame[] = []
   #state: RootState
   #end: Promise<void> | null = null
-  #patience: NodeJS.Timeout | null = null
+  /** How long it waits for the agent after a start, and for a word of the agent in a round. */
+  readonly #waits: { patience: NodeJS.Timeout | null; doubt: NodeJS.Timeout | null } = { patience: null, doubt: null }
   #toldReady: boolean | null = null
   #progressLoggedAt = Number.NEGATIVE_INFINITY
 
@@ -112,7 +115,8 @@ export class Root {
 
   async #close(): Promise<void> {
     this.#link.stop()
-    if (this.#patience !== null) clearTimeout(this.#patience)
+    if (this.#waits.patience !== null) clearTimeout(this.#waits.patience)
+    this.#awaitWord(null)
     this.#passOn()
     // Before the disk thread: the ledger learns of runs that end now.
     await this.#hooks.close()
@@ -120,8 +124,8 @@ export class Root {
   }
 
   #connected(): void {
-    if (this.#patience !== null) clearTimeout(this.#patience)
-    this.#patience = null
+    if (this.#waits.patience !== null) clearTimeout(this.#waits.patience)
+    this.#waits.patience = null
     this.#happened({ type: 'connected' })
   }
 
@@ -151,9 +155,9 @@ export class Root {
   }
 
   #wait(): void {
-    if (this.#state.isInService || this.#patience !== null) return
-    this.#patience = setTimeout(() => this.#happened({ type: 'waited' }), this.#parts.waitForAgentMs)
-    this.#patience.unref()
+    if (this.#state.isInService || this.#waits.patience !== null) return
+    this.#waits.patience = setTimeout(() => this.#happened({ type: 'waited' }), this.#parts.waitForAgentMs)
+    this.#waits.patience.unref()
   }
 
   #tell(message: ToDisk): void {
@@ -219,6 +223,11 @@ export class Root {
       case 'committed':
         this.#link.worked()
         return this.#parts.committed(event)
+      case 'prepared':
+        return this.#awaitWord(event.sequence === null ? null : event.doubtMs)
+      case 'leave':
+        // The state is another one already, and so is the ready file.
+        return this.#link.send(encodeMessage({ type: 'left', sequence: event.to }))
       case 'due':
         return this.#hooks.due(event)
       case 'progress':
@@ -231,6 +240,17 @@ export class Root {
   }
 
   /** A root that follows tells of its commits. */
+  /** @param doubtMs null: no word is awaited */
+  #awaitWord(doubtMs: number | null): void {
+    if (this.#waits.doubt !== null) clearTimeout(this.#waits.doubt)
+    this.#waits.doubt = null
+    if (doubtMs === null || this.#parts.inDoubtMs === 0) return
+    this.#waits.doubt = setTimeout(() => {
+      this.#happened({ type: 'doubted', at: new Date() })
+      this.#waits.doubt = setTimeout(() => this.#happened({ type: 'trusted' }), this.#parts.inDoubtMs)
+    }, doubtMs)
+  }
+
   #logProgress(): void {
     if (this.#state.phase === 'live') return
     const now = performance.now()

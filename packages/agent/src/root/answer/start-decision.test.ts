@@ -21,6 +21,7 @@ const hello: Hello = {
   target: 'populated',
   partials: [],
   encodings: ['tar'],
+  prepared: null,
   credit: 1,
 }
 

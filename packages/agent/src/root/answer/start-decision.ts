@@ -30,6 +30,17 @@ export function decideStart(hello: Hello, index: IndexPosition): Start {
   return resyncUnlessEmpty(hello, index, hello.epoch === null ? 'first join' : 'another epoch')
 }
 
+/** How far a replay may build on what the receiver has staged; null: it begins anew. */
+export function preparedOf(
+  { prepared, sequence }: Hello,
+  { start, ...decision }: Start,
+  index: IndexPosition,
+): number | null {
+  if (prepared === null || start !== 'replay' || decision.sequence !== sequence) return null
+  const isKnown = prepared.sequence <= index.head && index.knows(prepared.term, prepared.sequence)
+  return isKnown && prepared.sequence >= sequence ? prepared.sequence : null
+}
+
 function positionFault(sequence: number, term: string, index: IndexPosition): string | null {
   if (sequence > index.head) return `sequence ${sequence} is ahead of the agent's ${index.head}`
   if (!index.knows(term, sequence)) return `sequence ${sequence} was given out in a term this index does not know`

@@ -16,7 +16,7 @@ import { errorCode } from '@rootferry/host/machine'
 import { parentPath } from '@rootferry/protocol'
 import type { HoldSettings, HoldStatus, RootGate, RootRequest } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
-import { decodeKeptHold, encodeKeptHold, type Hold } from './kept-hold.ts'
+import { decodeKeptHold, encodeKeptHold, type Hold, type KeptHold } from './kept-hold.ts'
 
 /** The name of the index's note. */
 const NOTE = 'hold'
@@ -54,6 +54,9 @@ export class Holding {
   #hold: Hold | null
   readonly #passed: Set<string>
   #isShut = true
+  #released: KeptHold['released']
+  /** The round in which receivers stage what waits; null: there is none. Its plans leave the root although it is held. */
+  #round: { to: number; plans: Set<number> } | null = null
   /** Why the root was not released when its files were gone; null: no reason is known. */
   refused: string | null = null
   #waiting = { head: -1, changes: 0, bytes: 0 }
@@ -61,9 +64,10 @@ export class Holding {
   constructor(parts: HoldingParts) {
     this.#parts = parts
     const { index } = parts
-    const { hold, passed } = decodeKeptHold(index.memory.note(NOTE))
+    const { hold, passed, released } = decodeKeptHold(index.memory.note(NOTE))
     this.#hold = hold
     this.#passed = new Set(passed)
+    this.#released = released
     // In a new epoch receivers compare, and do that when the root is released.
     if (hold !== null && hold.epoch !== index.epoch) this.#keep({ ...hold, epoch: index.epoch, sequence: index.head })
   }
@@ -95,9 +99,30 @@ export class Holding {
   /** Whether a request waits for the release. */
   blocks(request: RootRequest): boolean {
     if (this.#hold === null) return false
+    if (request.type === 'plan' && request.to !== null) return request.to !== this.#round?.to
+    if (request.type === 'pack' && this.#round?.plans.has(request.plan) === true) return false
     if (this.#isShut) return true
     if (request.type === 'plan') return request.from >= this.reach
     return request.type !== 'pack'
+  }
+
+  /** Whether a request is of a round that is over, and did not go. */
+  isStale(request: RootRequest): boolean {
+    return request.type === 'plan' && request.to !== null && this.blocks(request)
+  }
+
+  /** A plan of the round was made. */
+  planned(plan: number): void {
+    this.#round?.plans.add(plan)
+  }
+
+  get isInRound(): boolean {
+    return this.#round !== null
+  }
+
+  /** The end of the last round: below it nobody is ready. */
+  get released(): number {
+    return this.#released?.epoch === this.#parts.index.epoch ? this.#released.sequence : 0
   }
 
   /** An operator holds the root, which is not held. @returns the sequence */
@@ -134,19 +159,44 @@ export class Holding {
     return this.#parts.options.hold.while.some((file) => file === path || parentPath(file) === path)
   }
 
+  /** With `show`, the end of a file that held the root is the last change of its release. */
+  recordEnds(): void {
+    const { options, recordGone } = this.#parts
+    const { show, while: files } = options.hold
+    if (this.#hold?.isByFile === true && show) for (const path of files) recordGone(path)
+  }
+
+  /** Receivers may stage what waits. @returns the sequence at which the round ends */
+  beginRound(): number {
+    const to = this.#parts.index.head
+    this.#round = { to, plans: new Set() }
+    return to
+  }
+
+  /** The round does not go: the root stays held. */
+  abandonRound(): void {
+    this.#round = null
+  }
+
   /**
    * The root is released. Files that are still there are passed: they hold the root again when they have been away.
-   * With `show`, the end of such a file is the last change.
+   * @param together the sequence that receivers commit together; null: each commits by itself
    */
-  end(): void {
-    const { options, recordGone, gated } = this.#parts
-    const hold = this.#hold
-    if (hold === null) return
-    const { show, while: files } = options.hold
+  end(together: number | null): void {
+    const { gated, index } = this.#parts
+    if (this.#hold === null) return
     for (const path of this.#present(false)) this.#passed.add(path)
-    if (hold.isByFile && show) for (const path of files) recordGone(path)
+    const before = this.#released
+    if (together !== null) this.#released = { sequence: together, epoch: index.epoch }
+    try {
+      // One write: whoever finds no hold finds how far it was released.
+      this.#keep(null)
+    } catch (error) {
+      this.#released = before
+      throw error
+    }
     this.refused = null
-    this.#keep(null)
+    this.#round = null
     gated(this.gate)
   }
 
@@ -188,9 +238,12 @@ export class Holding {
   }
 
   #keep(hold: Hold | null): void {
+    const released = this.#released
+    const kept = { hold, passed: [...this.#passed], ...(released === undefined ? {} : { released }) }
+    this.#parts.index.memory.keepNote(NOTE, encodeKeptHold(kept))
+    // Not before it is written: a full disk changes nothing.
     this.#hold = hold
     this.#waiting.head = -1
-    this.#parts.index.memory.keepNote(NOTE, encodeKeptHold({ hold, passed: [...this.#passed] }))
   }
 }
 

@@ -24,6 +24,8 @@ const KeptHold = Type.Object({
   hold: Type.Union([Hold, Type.Null()]),
   /** Files of `hold.while` that an operator's release went past: they hold nothing until they have been away. */
   passed: Type.Array(Type.String()),
+  /** The end of the last round that went. */
+  released: Type.Optional(Type.Object({ sequence: Type.Integer({ minimum: 0 }), epoch: Type.String() })),
 })
 const validator = Compile(KeptHold)
 

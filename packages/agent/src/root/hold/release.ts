@@ -7,7 +7,7 @@
  */
 import { Refusal } from '@rootferry/host/machine'
 import PQueue from 'p-queue'
-import type { GuardLimits, LogLevel, ReleaseAnswer } from '../../root-messages.ts'
+import type { GuardLimits, LogLevel, ReleaseAnswer, Together } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import { type RootLife, statusOf } from '../root-life.ts'
 import { Guard } from '../scan/guard.ts'
@@ -18,12 +18,14 @@ const MOST_PATHS = 1_000
 export interface ReleasesParts {
   index: EntryIndex
   holding: Holding
-  options: { guard: GuardLimits }
+  options: { guard: GuardLimits; together: Together }
   life: () => RootLife
   living: () => number
   scanWhole(): Promise<void>
   /** The loss so far was judged: the guard begins anew, and waiting requests continue. */
   released(): void
+  /** Receivers are to commit together; `endRound` comes when they go. */
+  round(from: number, to: number): void
   log(level: LogLevel, message: string, details: Record<string, unknown>): void
 }
 
@@ -55,6 +57,7 @@ export class Releases {
   async #release({ dryRun, acceptLosses, by }: ReleaseOrder): Promise<ReleaseAnswer> {
     const { holding, log } = this.#parts
     if (holding.hold === null) return { outcome: 'not-held' }
+    if (holding.isInRound) throw new Refusal('it is being released')
     await this.#scanned()
     const { hold } = holding
     if (hold === null) return { outcome: 'not-held' }
@@ -62,9 +65,9 @@ export class Releases {
     const report = this.#report(hold.sequence, loss)
     if (dryRun) return { outcome: 'dry-run', ...report }
     if (loss !== null && !acceptLosses) return { outcome: 'guard', reason: loss }
-    this.#end()
+    const isRound = this.#end(hold.sequence)
     log(loss === null ? 'info' : 'warn', 'root is released', { by, changes: report.changes, loss })
-    return { outcome: 'released', ...report, to: this.#parts.index.head }
+    return { outcome: 'released', ...report, isRound, to: this.#parts.index.head }
   }
 
   async #releaseByItself(): Promise<void> {
@@ -77,11 +80,11 @@ export class Releases {
       throw error
     }
     const { hold } = holding
-    if (hold === null || !holding.areFilesGone()) return
+    if (hold === null || holding.isInRound || !holding.areFilesGone()) return
     const loss = this.#loss(hold.living)
     if (loss === null) {
       const { changes } = this.#report(hold.sequence, null)
-      this.#end()
+      this.#end(hold.sequence)
       log('info', 'root is released: the files that held it are gone', { changes })
     } else if (holding.refused !== loss) {
       holding.refused = loss
@@ -107,11 +110,28 @@ export class Releases {
   #report(from: number, loss: string | null) {
     const { index } = this.#parts
     const paths = index.changesAfter(from, MOST_PATHS).map(({ path }) => path)
-    return { from, to: index.head, loss, ...index.sumAfter(from), paths }
+    return { from, to: index.head, loss, ...index.sumAfter(from), paths, isRound: false }
   }
 
-  #end(): void {
-    this.#parts.holding.end()
-    this.#parts.released()
+  /** The round of a release is over, or goes. */
+  endRound(to: number, goes: boolean): void {
+    const { holding, released } = this.#parts
+    if (!holding.isInRound) return
+    if (!goes) return holding.abandonRound()
+    holding.end(to)
+    released()
+  }
+
+  /** @returns whether receivers commit together, so that the hold ends later */
+  #end(from: number): boolean {
+    const { holding, index, options, round, released } = this.#parts
+    holding.recordEnds()
+    if (options.together !== 'never' && index.head > from) {
+      round(from, holding.beginRound())
+      return true
+    }
+    holding.end(null)
+    released()
+    return false
   }
 }

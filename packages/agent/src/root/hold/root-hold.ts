@@ -62,6 +62,7 @@ export class RootHold {
       living,
       scanWhole: () => parts.scans().rescan([WHOLE_TREE]),
       released: () => this.#released(),
+      round: (from, to) => post({ type: 'round', from, to }),
       log: (level, message, details) => parts.report().log(level, message, details),
     })
   }
@@ -91,6 +92,24 @@ export class RootHold {
 
   blocks(request: RootRequest): boolean {
     return this.#holding.blocks(request)
+  }
+
+  isStale(request: RootRequest): boolean {
+    return this.#holding.isStale(request)
+  }
+
+  planned(plan: number): void {
+    this.#holding.planned(plan)
+  }
+
+  /** The end of the last round: below it nobody is ready. */
+  get endOfRounds(): number {
+    return this.#holding.released
+  }
+
+  endRound(to: number, goes: boolean): { goes: boolean } {
+    this.#releases.endRound(to, goes)
+    return { goes }
   }
 
   shut(sequence: number): void {

@@ -51,7 +51,7 @@ export class LargeFiles {
    */
   async plan(
     row: IndexedEntry,
-    range: { from: number; request: number | null },
+    range: { base: number; request: number | null },
   ): Promise<SlicedFile | 'whole' | 'lost'> {
     const base = this.#baseOf(row, range)
     const fitsSegment = row.size <= SLICE_BYTES
@@ -62,15 +62,15 @@ export class LargeFiles {
     if (!isRow) this.#parts.unproven.doubt(row)
     const compared = base === null ? null : await this.#compare(row, version, base)
     if (compared !== null && isRow) row.digest = compared.digest
-    if (base === null && range.request === null) await this.#digestOfCopy(row, range.from)
+    if (base === null && range.request === null) await this.#digestOfCopy(row, range.base)
     if (fitsSegment && (compared?.delta ?? null) === null) return 'whole'
     const isKnown = isRow && this.#parts.index.hasChunks(row.content)
     return new SlicedFile(version, compared, hasChunks(version.size) && !isKnown)
   }
 
-  #baseOf(row: IndexedEntry, { from, request }: { from: number; request: number | null }): ChunkList | null {
-    if (request !== null || from === 0 || !hasChunks(row.size)) return null
-    const chunks = this.#parts.index.chunksAt(row.path, from)
+  #baseOf(row: IndexedEntry, { base, request }: { base: number; request: number | null }): ChunkList | null {
+    if (request !== null || base === 0 || !hasChunks(row.size)) return null
+    const chunks = this.#parts.index.chunksAt(row.path, base)
     return chunks === null ? null : new ChunkList(chunks)
   }
 

@@ -80,9 +80,9 @@ export class Packer {
   }
 
   /** Plans what a receiver that committed `from` misses next, up to `limit`. Release the plan when it is not needed. */
-  async planChangeset(from: number, limit?: number): Promise<PlanSummary> {
+  async planChangeset(from: number, limit?: number, base?: number): Promise<PlanSummary> {
     this.flushLearnt()
-    return this.#keep(await this.#planner.planChangeset(from, limit))
+    return this.#keep(await this.#planner.planChangeset(from, limit, base))
   }
 
   /** Plans the answer to a want. Release the plan when it is no longer needed. */

@@ -31,7 +31,7 @@ export interface PlannerParts {
 }
 
 /** The range over which a plan leads its receivers; `request` is the want that it answers, or null. */
-export type PlanRange = Pick<PlanSummary, 'from' | 'to' | 'head' | 'request'>
+export type PlanRange = Pick<PlanSummary, 'base' | 'from' | 'to' | 'head' | 'request'>
 
 export interface ChangesetPlan {
   summary: PlanSummary
@@ -51,17 +51,17 @@ export class Planner {
     this.#parts = parts
   }
 
-  /** What a receiver that committed `from` misses next, up to `limit`. */
-  planChangeset(from: number, limit = Number.POSITIVE_INFINITY): Promise<ChangesetPlan> {
+  /** What a receiver that committed `base`, and has staged everything up to `from`, misses next, up to `limit`. */
+  planChangeset(from: number, limit = Number.POSITIVE_INFINITY, base = from): Promise<ChangesetPlan> {
     const { index } = this.#parts
     const head = Math.min(index.head, limit)
     const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges, head)
     const kept = withinBytes(rows)
     const isAll = rows.length < LIMITS.changesetChanges && kept.length === rows.length
-    if (isAll && head === index.head) return this.#plan(kept, { from, to: head, head, request: null })
+    if (isAll && head === index.head) return this.#plan(kept, { base, from, to: head, head, request: null })
     const part = partWithContent(index, from, kept, isAll ? head : null)
     index.noteCut()
-    return this.#plan(part.rows, { from, to: part.to, head, request: null })
+    return this.#plan(part.rows, { base, from, to: part.to, head, request: null })
   }
 
   /** The answer to a want: the present state of paths, with the content that the receiver does not claim to have. */
@@ -73,13 +73,14 @@ export class Planner {
       if (row.kind === 'file' && digest !== null && row.digest === digest) held.add(row)
       return row
     })
-    return this.#plan(rows, { from: index.head, to: index.head, head: index.head, request }, held)
+    const { head } = index
+    return this.#plan(rows, { base: head, from: head, to: head, head, request }, held)
   }
 
   /** A path at which every receiver at the plan's cursor holds this content, when one is known. */
   copyOf(row: IndexedEntry, range: PlanRange): string | null {
-    if (range.request !== null || range.from === 0 || row.digest === null || row.size === 0) return null
-    return this.#parts.index.holderOf(row.digest, row.size, range.from)
+    if (range.request !== null || range.base === 0 || row.digest === null || row.size === 0) return null
+    return this.#parts.index.holderOf(row.digest, row.size, range.base)
   }
 
   /** @param held rows of a want whose content the receiver claims to have */
@@ -126,9 +127,9 @@ export class Planner {
   }
 }
 
-/** Whether a receiver at `from` lacks the bytes, or asked for them. */
-function carries(row: IndexedEntry, { request, from }: PlanRange): boolean {
-  return request !== null || row.content > from
+/** Whether a receiver at `base` lacks the bytes, or asked for them. */
+function carries(row: IndexedEntry, { request, base }: PlanRange): boolean {
+  return request !== null || row.content > base
 }
 
 function withinBytes(rows: Planned[]): Planned[] {

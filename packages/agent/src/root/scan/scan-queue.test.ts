@@ -51,6 +51,7 @@ class Bench implements AsyncDisposable {
       watch,
       guard,
       hold: { while: [], show: false, overdueMinutes: 15 },
+      together: 'releases' as const,
       software: 'test',
       systemCalls: 'auto' as const,
     }

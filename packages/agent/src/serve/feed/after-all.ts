@@ -18,9 +18,8 @@ export interface AfterAllParts {
   path: string
   thread: Pick<RootThread, 'ask' | 'tell'>
   log: Logger
-  /** How far receivers may be fed. */
-  head(): number
-  isReady(): boolean
+  /** How far receivers may be fed; null while the root is not ready. */
+  head(): number | null
   /** Whether every receiver that is worth waiting for has committed that. */
   isEverywhere(head: number): boolean
   /** The status is another one. */
@@ -46,7 +45,7 @@ export class AfterAll {
   readonly #parts: AfterAllParts
   #lanes: Lane[] = []
   #runs: HookRuns
-  /** By key. */
+  /** By key, also of hooks that are not in the configuration now. */
   readonly #told = new Map<string, number>()
   /** The index's head before the first scan of this life. */
   #openedAt: number | null = null
@@ -86,14 +85,14 @@ export class AfterAll {
   async configure(hooks: readonly AfterAllHook[]): Promise<void> {
     if (JSON.stringify(hooks) === JSON.stringify(this.#lanes.map(({ hook }) => hook))) return
     await this.#runs.close()
-    this.#take(hooks, this.#parts.head())
+    this.#take(hooks, this.#parts.head() ?? this.#openedAt ?? 0)
     this.look()
   }
 
   /** A receiver has committed, has come or gone, or the head is another one. */
   look(): void {
-    if (this.#scannedAt === null || this.#isClosed || this.#isLooking || !this.#parts.isReady()) return
     const head = this.#parts.head()
+    if (head === null || this.#scannedAt === null || this.#isClosed || this.#isLooking) return
     if (this.#lanes.every(({ handed }) => handed >= head)) return
     if (this.#parts.isEverywhere(head)) void this.#hand(head)
     else this.#lookAgain()
@@ -109,23 +108,14 @@ export class AfterAll {
   /** @param since a hook that is new is told of changes after it */
   #take(hooks: readonly AfterAllHook[], since: number): void {
     const keys = hookKeys(hooks)
-    this.#keep()
     this.#lanes = hooks.map((hook, position) => {
       const key = keys[position] ?? ''
-      const told = this.#told.get(key) ?? this.#toldBefore(hook, keys) ?? since
+      const told = this.#told.get(key) ?? since
       return { hook, key, told, handed: told }
     })
-    for (const key of this.#told.keys()) if (!keys.includes(key)) this.#told.delete(key)
     this.#runs = this.#newRuns()
     this.#save()
     this.#parts.changed()
-  }
-
-  /** Another command for the same paths, because the one before it failed perhaps, is told of what that missed. */
-  #toldBefore({ match }: AfterAllHook, keys: readonly string[]): number | undefined {
-    const same = JSON.stringify(match)
-    const left = [...this.#told].filter(([key]) => !keys.includes(key) && key.startsWith(`[${same},`))
-    return left.length === 0 ? undefined : Math.min(...left.map(([, sequence]) => sequence))
   }
 
   #newRuns(): HookRuns {
@@ -187,10 +177,6 @@ export class AfterAll {
     }, LOOK_AGAIN_MS)
   }
 
-  #keep(): void {
-    for (const { key, told } of this.#lanes) this.#told.set(key, told)
-  }
-
   #saveSoon(): void {
     this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_MS)
   }
@@ -198,7 +184,7 @@ export class AfterAll {
   #save(): void {
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)
     this.#saveTimer = null
-    this.#keep()
+    for (const { key, told } of this.#lanes) this.#told.set(key, told)
     const atMs = Date.now()
     const kept = this.#lanes.map(({ key, told }) => ({ key, sequence: told, atMs }))
     this.#parts.thread.tell({ type: 'remember', key: 'hooks', text: encodeToldHooks(kept) })

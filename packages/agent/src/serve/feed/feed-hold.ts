@@ -2,26 +2,47 @@
  * Holding a root, as its feed does: gives the order to the root's thread, and lets sessions reach what the gate lets
  * pass. Says which receivers have got there.
  */
+import type { Logger } from '@rootferry/host/daemon'
+import { Refusal } from '@rootferry/host/machine'
 import type { HoldAnswer, ReleaseAnswer, RootGate, RootRequests } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 import { Arrivals } from './arrivals.ts'
 import { Gate, type Reach } from './gate.ts'
+import type { Member } from './round.ts'
+import { type RoundReport, Rounds } from './rounds.ts'
 import type { Session } from './session.ts'
 import type { Watermarks } from './watermarks.ts'
+
+/** Receivers that are slower than this, and than twice the half of the others, are left behind. */
+export const PATIENCE_MS = 5_000
 
 export interface FeedHoldParts {
   thread: Pick<RootThread, 'ask' | 'tell'>
   sessions: ReadonlyMap<string, Session>
   watermarks: Pick<Watermarks, 'headReached'>
+  log: Logger
 }
 
 export class FeedHold {
   readonly #parts: FeedHoldParts
   readonly #gate = new Gate()
   readonly #arrivals = new Arrivals()
+  readonly #rounds: Rounds
+  #patienceMs = PATIENCE_MS
+  #lastRound: RoundReport | null = null
 
   constructor(parts: FeedHoldParts) {
     this.#parts = parts
+    const { thread, sessions, log } = parts
+    this.#rounds = new Rounds({
+      sessions,
+      end: (to, goes) => thread.ask('end-round', { to, goes }),
+      failed: (error) => log.error({ err: error }, 'the end of a round could not be recorded'),
+      over: (report) => {
+        this.#lastRound = report
+        log.info(reportLine(report), report.goes ? 'a round is over' : 'a round did not go: the root stays held')
+      },
+    })
   }
 
   /** Nothing above the present state leaves the root. Resolves when receivers had their time to reach that. */
@@ -31,8 +52,28 @@ export class FeedHold {
     return { answer, behind: await this.#shut(answer.hold.sequence, order.waitMs) }
   }
 
-  release(order: RootRequests['end-hold']['takes']): Promise<ReleaseAnswer> {
-    return this.#parts.thread.ask('end-hold', order)
+  /** Resolves when receivers have committed together, or had their time. @throws Refusal when none could stage it */
+  async release(
+    order: RootRequests['end-hold']['takes'],
+    patienceMs = PATIENCE_MS,
+  ): Promise<{ answer: ReleaseAnswer; round: RoundReport | null }> {
+    this.#patienceMs = patienceMs
+    const answer = await this.#parts.thread.ask('end-hold', order)
+    if (answer.outcome !== 'released' || !answer.isRound) return { answer, round: null }
+    const round = (await this.#rounds.ended()) ?? this.#lastRound
+    if (round?.goes !== true) throw new Refusal('no receiver could stage the release: the root stays held')
+    return { answer, round }
+  }
+
+  /** A release was judged. */
+  roundBegins(from: number, to: number): void {
+    this.#rounds.begin(from, to, this.#patienceMs)
+    this.#patienceMs = PATIENCE_MS
+  }
+
+  /** The root's sessions are void, or about to be. */
+  abortRound(): void {
+    this.#rounds.abort()
   }
 
   /** Resolves when all of these receivers are at `sequence` or away, or time is over. @param reached is told of each */
@@ -65,6 +106,7 @@ export class FeedHold {
   /** A receiver has committed, or its connection has come or gone. */
   receiverChanged(): void {
     this.#arrivals.changed()
+    this.#rounds.look()
   }
 
   /** The index is at `head`. */
@@ -90,5 +132,17 @@ export class FeedHold {
     await this.awaitAll(live, sequence, waitMs)
     thread.tell({ type: 'shut', sequence })
     return live.filter((receiver) => !this.isAt(receiver, sequence))
+  }
+}
+
+function reportLine({ to, members }: RoundReport) {
+  const names = (isWanted: (member: Member) => boolean) =>
+    [...members].filter(([, member]) => isWanted(member)).map(([name]) => name)
+  return {
+    to,
+    committed: names(({ standing, isLate }) => standing === 'committed' && !isLate).length,
+    leftBehind: names(({ isLate }) => isLate),
+    unfenced: names(({ standing }) => standing === 'unfenced'),
+    gone: names(({ standing }) => standing === 'gone'),
   }
 }

@@ -18,6 +18,7 @@ class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
     this.#plans += type === 'plan' ? 1 : 0
     const plan: PlanSummary = {
       id: this.#plans,
+      base: from,
       from,
       to: from + 1,
       head: from + 1,
@@ -35,32 +36,42 @@ class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
   }
 }
 
+const at = (from: number) => ({ from, base: from, to: null })
+
 test('sessions at a cursor share a plan, and the last one to leave drops it', async () => {
   const root = new AnsweringRoot()
   const hub = new Hub(root)
-  const [one, other] = await Promise.all([hub.join(5, 'live'), hub.join(5, 'bulk')])
+  const [one, other] = await Promise.all([hub.join(at(5), 'live'), hub.join(at(5), 'bulk')])
   assert.equal(one.id, other.id)
   hub.leave(one)
-  assert.equal((await hub.join(5, 'live')).id, one.id)
+  assert.equal((await hub.join(at(5), 'live')).id, one.id)
   hub.leave(one)
   assert.deepEqual(root.told, [])
   hub.leave(one)
   assert.deepEqual(root.told, ['release'])
-  assert.notEqual((await hub.join(5, 'live')).id, one.id)
+  assert.notEqual((await hub.join(at(5), 'live')).id, one.id)
 })
 
 test('who gets a segment that is not as planned shares no plan of before: it may count on what the segment lacked', async () => {
   const root = new AnsweringRoot()
   const hub = new Hub(root)
-  const behind = await hub.join(4, 'live')
-  const ahead = await hub.join(5, 'live')
+  const behind = await hub.join(at(4), 'live')
+  const ahead = await hub.join(at(5), 'live')
   root.isAsPlanned = false
   const lease = await hub.segment(behind, 0, false, 'live')
   lease.release()
   hub.leave(behind)
-  const fresh = await hub.join(5, 'live')
+  const fresh = await hub.join(at(5), 'live')
   assert.notEqual(fresh.id, ahead.id)
   // Sessions at the old plan finish it undisturbed, and the new plan stays.
   hub.leave(ahead)
-  assert.equal((await hub.join(5, 'live')).id, fresh.id)
+  assert.equal((await hub.join(at(5), 'live')).id, fresh.id)
+})
+
+test('a plan of a round is another one than that of the same cursor', async () => {
+  const hub = new Hub(new AnsweringRoot())
+  const alone = await hub.join(at(5), 'live')
+  const inRound = await hub.join({ from: 5, base: 5, to: 9 }, 'round')
+  assert.notEqual(alone.id, inRound.id)
+  assert.notEqual((await hub.join({ from: 5, base: 3, to: 9 }, 'round')).id, inRound.id)
 })

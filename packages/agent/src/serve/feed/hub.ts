@@ -19,9 +19,18 @@ import type { RootThread } from '../root-thread.ts'
  */
 const CONCURRENCY = 2
 
-export type Urgency = 'live' | 'bulk'
+/** Nothing else holds up a round: answers that wait for a release fill their queue. */
+export type Urgency = 'live' | 'bulk' | 'round'
+
+/** A plan begins at `from`, for receivers that committed `base`; it ends at `to` at the latest, in a round. */
+export interface PlanOrder {
+  from: number
+  base: number
+  to: number | null
+}
 
 interface SharedPlan {
+  key: string
   summary: Promise<PlanSummary>
   users: number
 }
@@ -44,9 +53,10 @@ export class Hub {
   readonly #queues: Record<Urgency, PQueue> = {
     live: new PQueue({ concurrency: CONCURRENCY }),
     bulk: new PQueue({ concurrency: CONCURRENCY }),
+    round: new PQueue({ concurrency: CONCURRENCY }),
   }
-  /** By cursor: the plan that begins there, for sessions that come to it now. */
-  readonly #plans = new Map<number, SharedPlan>()
+  /** By order: the plan that begins there, for sessions that come to it now. */
+  readonly #plans = new Map<string, SharedPlan>()
   /** By id: every shared plan that has sessions. */
   readonly #joined = new Map<number, SharedPlan>()
   /** By plan, position and encoding; least recently used first. */
@@ -63,15 +73,16 @@ export class Hub {
     return this.#packedBytes
   }
 
-  /** A plan that begins at `cursor`, shared with every session there. Return it with `leave`. */
-  async join(cursor: number, urgency: Urgency): Promise<PlanSummary> {
-    let shared = this.#plans.get(cursor)
+  /** A plan, shared with every session that orders the same. Return it with `leave`. */
+  async join(order: PlanOrder, urgency: Urgency): Promise<PlanSummary> {
+    const key = `${order.base}/${order.from}/${order.to}`
+    let shared = this.#plans.get(key)
     if (shared === undefined) {
-      shared = { summary: this.#enqueue(urgency, () => this.#root.ask('plan', { from: cursor })), users: 0 }
-      this.#plans.set(cursor, shared)
+      shared = { key, summary: this.#enqueue(urgency, () => this.#root.ask('plan', order)), users: 0 }
+      this.#plans.set(key, shared)
       const made = shared
       shared.summary.catch(() => {
-        if (this.#plans.get(cursor) === made) this.#plans.delete(cursor)
+        if (this.#plans.get(key) === made) this.#plans.delete(key)
       })
     }
     shared.users += 1
@@ -87,7 +98,7 @@ export class Hub {
     shared.users -= 1
     if (shared.users > 0) return
     this.#joined.delete(plan.id)
-    if (this.#plans.get(plan.from) === shared) this.#plans.delete(plan.from)
+    if (this.#plans.get(shared.key) === shared) this.#plans.delete(shared.key)
     this.#release(plan.id)
   }
 

@@ -10,7 +10,7 @@ import { Refusal } from '@rootferry/host/machine'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { AfterAllHook } from '../../config/after-all.ts'
 import type { RootConfig } from '../../config/agent-yaml.ts'
-import type { GuardAnswer, RootGate, RootOptions, RootRequests, RootStatus } from '../../root-messages.ts'
+import type { GuardAnswer, RootGate, RootOptions, RootStatus } from '../../root-messages.ts'
 import type { ReceiverStatus } from '../api-schemas.ts'
 import { decodeKeptResyncs, encodeKeptResyncs, type KeptResync } from '../resync/kept-resyncs.ts'
 import type { ResyncJob } from '../resync/resync-job.ts'
@@ -66,6 +66,7 @@ export class RootFeed implements ResyncRoot {
       },
       status: (status: RootStatus) => this.#statusChanged(status),
       gate: (gate: RootGate) => this.holds.gated(gate),
+      round: (from: number, to: number) => this.holds.roundBegins(from, to),
       scanned: (tookMs: number) => this.#events.scanned(tookMs),
       lost: (why: string) => this.#closeSessions(new ProtocolError('root-unavailable', why)),
       down: (why: string) => {
@@ -81,14 +82,13 @@ export class RootFeed implements ResyncRoot {
     })
     this.#fleet = new Fleet(this.name, watermarks)
     const { sessions } = this.#fleet
-    this.holds = new FeedHold({ thread: this.thread, sessions, watermarks })
+    this.holds = new FeedHold({ thread: this.thread, sessions, watermarks, log: this.#log })
     this.#afterAll = new AfterAll({
       root: this.name,
       path: options.path,
       thread: this.thread,
       log: this.#log,
-      head: () => this.head,
-      isReady: () => this.#status?.state === 'ready',
+      head: () => (this.#status?.state === 'ready' ? this.head : null),
       isEverywhere: (head) => this.#fleet.hasEverywhere(head),
       changed: () => this.#status !== null && this.#events.root(this.#status),
     })
@@ -200,16 +200,6 @@ export class RootFeed implements ResyncRoot {
     this.#resyncs.enqueue(jobs, looked, this.#status?.state !== 'ready')
   }
 
-  /** What was sent, or may be sent now. @throws Refusal */
-  async changes(order: Omit<RootRequests['recent']['takes'], 'to'>) {
-    const { watermarks } = this.#fleet
-    const { changes, next } = await this.thread.ask('recent', { ...order, to: watermarks.head })
-    const timed = changes.map((change) => {
-      return { ...change, time: watermarks.timeOf(change.sequence)?.toISOString() ?? null }
-    })
-    return { root: this.name, head: watermarks.head, next, changes: timed }
-  }
-
   cancelResync(job: ResyncJob): void {
     this.#resyncs.cancel(job)
   }
@@ -229,8 +219,8 @@ export class RootFeed implements ResyncRoot {
   }
 
   /** Settings that change without a restart. */
-  async configure({ exclude, watch, guard, hold, hooks }: RootConfig): Promise<void> {
-    this.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold })
+  async configure({ exclude, watch, guard, hold, together, hooks }: RootConfig): Promise<void> {
+    this.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together })
     await this.#afterAll.configure(hooks)
   }
 
@@ -242,6 +232,7 @@ export class RootFeed implements ResyncRoot {
     return this.#fleet.statusOf(receiver, now)
   }
 
+  /** Receivers whose own probes say that visitors may come. */
   get readyReceivers(): { name: string; address: string }[] {
     return this.#fleet.ready
   }
@@ -274,8 +265,8 @@ export class RootFeed implements ResyncRoot {
     this.#events.receiver(receiver)
     const { state, lastSeenAt } = session
     if (state.phase !== 'greeting') this.#fleet.watermarks.recovered(receiver)
-    if (state.phase !== 'feeding' || this.#fleet.sessions.get(receiver) !== session) return
-    this.#fleet.watermarks.confirmed(receiver, state, lastSeenAt)
+    if (this.#fleet.sessions.get(receiver) !== session) return
+    if (state.phase === 'feeding') this.#fleet.watermarks.confirmed(receiver, state, lastSeenAt)
     this.#receiversChanged()
   }
 
@@ -285,7 +276,7 @@ export class RootFeed implements ResyncRoot {
   }
 
   #closeSessions(error: ProtocolError): void {
-    this.#fleet.sentAway()
+    this.holds.abortRound()
     for (const session of this.#fleet.sessions.values()) session.close(error)
   }
 }

@@ -21,6 +21,8 @@ function welcome(start: 'replay' | 'resync', sequence: number): Welcome {
     total,
     filter: [],
     othersCurrent: false,
+    prepared: null,
+    released: 0,
   }
 }
 
@@ -47,7 +49,7 @@ const REPORT: ResyncProgress = {
 
 const messages: Record<Message['type'], Message> = {
   credit: { type: 'credit', bytes: 5 },
-  committed: { type: 'committed', sequence: 20 },
+  committed: { type: 'committed', sequence: 20, burstMicros: 0 },
   durable: { type: 'durable', sequence: 10 },
   list: { type: 'list', request: 1, within: '.', after: null, digests: true },
   want: { type: 'want', request: 2, paths: [['a', null]] },
@@ -56,6 +58,8 @@ const messages: Record<Message['type'], Message> = {
   failing: { type: 'failing', error: { code: 'ENOSPC', message: 'full' } },
   owed: { type: 'owed', count: 1, paths: [{ path: 'a', code: 'EPERM' }] },
   ready: { type: 'ready', ready: true },
+  staged: { type: 'staged', sequence: 20 },
+  left: { type: 'left', sequence: 20 },
   'resync-progress': REPORT,
 }
 /** The effect of each message in each phase, while nothing is in progress. */
@@ -71,6 +75,8 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     failing: 'refused',
     owed: 'refused',
     ready: 'refused',
+    staged: 'refused',
+    left: 'refused',
     'resync-progress': 'refused',
   },
   comparing: {
@@ -84,6 +90,8 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     failing: 'taken',
     owed: 'taken',
     ready: 'taken',
+    staged: 'refused',
+    left: 'taken',
     'resync-progress': 'refused',
   },
   feeding: {
@@ -97,6 +105,8 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     failing: 'taken',
     owed: 'taken',
     ready: 'taken',
+    staged: 'refused',
+    left: 'taken',
     'resync-progress': 'refused',
   },
 }
@@ -115,10 +125,10 @@ test('changesets are confirmed in the order they were sent, each once', () => {
   const state = stateIn('feeding')
   state.sentChangeset(20)
   state.sentChangeset(30)
-  assert.throws(() => state.receive({ type: 'committed', sequence: 30 }), ProtocolError)
-  state.receive({ type: 'committed', sequence: 20 })
-  assert.throws(() => state.receive({ type: 'committed', sequence: 20 }), ProtocolError)
-  state.receive({ type: 'committed', sequence: 30 })
+  assert.throws(() => state.receive({ type: 'committed', sequence: 30, burstMicros: 0 }), ProtocolError)
+  state.receive({ type: 'committed', sequence: 20, burstMicros: 0 })
+  assert.throws(() => state.receive({ type: 'committed', sequence: 20, burstMicros: 0 }), ProtocolError)
+  state.receive({ type: 'committed', sequence: 30, burstMicros: 0 })
   assert.deepEqual([state.committed, state.cursor], [30, 30])
 })
 
@@ -126,7 +136,7 @@ test('durable never runs ahead of committed', () => {
   const state = stateIn('feeding')
   state.sentChangeset(20)
   assert.throws(() => state.receive({ type: 'durable', sequence: 20 }), ProtocolError)
-  state.receive({ type: 'committed', sequence: 20 })
+  state.receive({ type: 'committed', sequence: 20, burstMicros: 0 })
   state.receive({ type: 'durable', sequence: 20 })
   assert.equal(state.durable, 20)
 })
@@ -156,7 +166,7 @@ test('it is live when it has caught up, stays live while small changes flow, and
   const state = stateIn('feeding')
   assert.equal(state.statusAt(100, 0), 'replaying')
   state.sentChangeset(100)
-  state.receive({ type: 'committed', sequence: 100 })
+  state.receive({ type: 'committed', sequence: 100, burstMicros: 0 })
   assert.equal(state.statusAt(100, 0), 'live')
   assert.equal(state.statusAt(101, LIVE_LAG_SECONDS), 'live')
   state.receive(messages.failing)
@@ -168,7 +178,7 @@ test('it is live when it has caught up, stays live while small changes flow, and
 test('it is live no more while it is far behind, and again as soon as it is not', () => {
   const state = stateIn('feeding')
   state.sentChangeset(100)
-  state.receive({ type: 'committed', sequence: 100 })
+  state.receive({ type: 'committed', sequence: 100, burstMicros: 0 })
   assert.equal(state.statusAt(100, 0), 'live')
   assert.equal(state.statusAt(900, LIVE_LAG_SECONDS + 1), 'replaying')
   assert.ok(state.isFollowing(900), 'its changesets still go ahead of bulk work')
@@ -223,7 +233,7 @@ test('a receiver that missed alone what others have is left behind until it has 
   const state = alone()
   assert.equal(state.statusAt(100, 0), 'left-behind')
   state.sentChangeset(100)
-  state.receive({ type: 'committed', sequence: 100 })
+  state.receive({ type: 'committed', sequence: 100, burstMicros: 0 })
   assert.equal(state.statusAt(100, 0), 'live')
   assert.equal(state.statusAt(101, LIVE_LAG_SECONDS + 1), 'replaying')
   assert.equal(alone({ start: 'resync', sequence: 100 }).statusAt(100, 0), 'left-behind')

@@ -24,9 +24,10 @@ import { BOUNDS } from '../../bounds.ts'
 export interface Said {
   owed: Pick<Owed, 'count' | 'paths'>
   isReady: boolean
+  failing: { code: string; message: string } | null
 }
 
-export const NOTHING_SAID: Said = { owed: { count: 0, paths: [] }, isReady: false }
+export const NOTHING_SAID: Said = { owed: { count: 0, paths: [] }, isReady: false, failing: null }
 
 export type Phase = 'greeting' | 'comparing' | 'feeding'
 
@@ -48,6 +49,11 @@ export class SessionState {
   credit = 0
   /** Ends of the changesets on their way, oldest first. */
   readonly unconfirmed: number[] = []
+  /**
+   * `prepared`: everything from the cursor up to there was sent to be staged; null: nothing. The end of a round that the
+   * receiver says it has staged, or has left; and the end of the last round when it came.
+   */
+  readonly rounds = { prepared: null as number | null, staged: -1, left: -1, released: 0 }
   readonly requests: (List | Want)[] = []
   readonly #repairs = new Set<number>()
   #comparedTo = 0
@@ -55,7 +61,6 @@ export class SessionState {
   #standing: 'behind' | 'left-behind' | 'caught-up' = 'behind'
   /** Id of the resync that was ordered and has not reported its end. */
   resync: number | null = null
-  failing: { code: string; message: string } | null = null
   /** By the receiver's own word. */
   said: Said = NOTHING_SAID
 
@@ -67,7 +72,9 @@ export class SessionState {
     this.#standing = isAlone ? 'left-behind' : 'behind'
     this.#comparedTo = welcome.sequence
     this.phase = welcome.start === 'replay' ? 'feeding' : 'comparing'
+    this.rounds.released = welcome.released
     if (welcome.start === 'resync') return
+    this.rounds.prepared = welcome.prepared
     this.cursor = welcome.sequence
     this.committed = welcome.sequence
     this.durable = Math.min(hello.durable, welcome.sequence)
@@ -82,6 +89,14 @@ export class SessionState {
         return
       case 'committed':
         return this.#confirm(message.sequence)
+      case 'staged':
+        if (message.sequence > Math.max(this.rounds.prepared ?? 0, this.cursor))
+          throw unexpected(`staged ${message.sequence}, which was not sent`)
+        this.rounds.staged = message.sequence
+        return
+      case 'left':
+        this.rounds.left = message.sequence
+        return
       case 'durable':
         if (message.sequence > this.committed) throw unexpected('durable beyond committed')
         this.durable = Math.max(this.durable, message.sequence)
@@ -99,7 +114,7 @@ export class SessionState {
       case 'resynced':
         return this.#resynced(message.sequence)
       case 'failing':
-        this.failing = message.error
+        this.said = { ...this.said, failing: message.error }
         return
       case 'owed':
         this.said = { ...this.said, owed: { count: message.count, paths: message.paths } }
@@ -115,8 +130,15 @@ export class SessionState {
   }
 
   sentChangeset(to: number): void {
+    this.rounds.prepared = null
     this.cursor = to
     this.unconfirmed.push(to)
+  }
+
+  /** Nothing is under way, and everything up to there is committed. */
+  isAtRest(sequence: number): boolean {
+    const isIdle = this.unconfirmed.length === 0 && this.#repairs.size === 0 && this.said.failing === null
+    return this.phase === 'feeding' && isIdle && this.cursor === sequence && this.committed === sequence
   }
 
   sentRepair(request: number): void {
@@ -127,8 +149,10 @@ export class SessionState {
    * What is sent next: live changes and answers take turns. A listing must be of the sequence at which the receiver
    * stands when it arrives, so while changes flow it waits until no change is due.
    */
-  next(head: number, hasJustFed: boolean): 'answer' | 'feed' | 'wait' {
+  next(head: number, hasJustFed: boolean): 'answer' | 'feed' | 'finish' | 'wait' {
     const [request] = this.requests
+    // What an earlier connection has staged comes first; no answer comes within it.
+    if (this.rounds.prepared !== null) return this.rounds.prepared <= head ? 'finish' : 'wait'
     const isDue = this.mayFeed(head)
     if (request === undefined) return isDue ? 'feed' : 'wait'
     if (request.type === 'list' && this.phase === 'feeding' && head > this.cursor) return isDue ? 'feed' : 'wait'
@@ -142,7 +166,7 @@ export class SessionState {
 
   /** Whether the receiver has caught up on this connection, and can commit. */
   get keepsUp(): boolean {
-    return this.phase === 'feeding' && this.hasCaughtUp && this.failing === null
+    return this.phase === 'feeding' && this.hasCaughtUp && this.said.failing === null
   }
 
   /** As of the last call of `statusAt`. */
@@ -161,7 +185,7 @@ export class SessionState {
    * none
    */
   statusAt(head: number, behindSeconds: number): ReceiverWord {
-    if (this.failing !== null) return this.failing.code === AWAITING_ACCEPT ? AWAITING_ACCEPT : 'failed'
+    if (this.said.failing !== null) return this.said.failing.code === AWAITING_ACCEPT ? AWAITING_ACCEPT : 'failed'
     const isFollowing = this.isFollowing(head)
     if (this.#standing === 'left-behind') return 'left-behind'
     if (this.phase !== 'feeding') return 'resyncing'

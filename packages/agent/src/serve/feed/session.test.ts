@@ -22,6 +22,7 @@ const HELLO: Hello = {
   durable: 0,
   target: 'empty',
   encodings: ['tar'],
+  prepared: null,
   credit: 1_000_000,
   partials: [],
 }
@@ -36,6 +37,8 @@ const WELCOME: Welcome = {
   reason: 'test',
   total: { entries: 0, bytes: 0 },
   filter: [],
+  prepared: null,
+  released: 0,
   othersCurrent: false,
 }
 

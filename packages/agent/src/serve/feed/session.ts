@@ -14,9 +14,7 @@ import {
   decodeToAgent,
   encodeMessage,
   type Hello,
-  LIMITS,
   type List,
-  type Partial,
   ProtocolError,
   type ResyncProgress,
   type ToReceiver,
@@ -29,8 +27,11 @@ import type { PlanSummary } from '../../root-messages.ts'
 import type { ResyncOrder } from '../resync/resync-job.ts'
 import type { ResyncLine } from '../resync/resync-queue.ts'
 import type { RootThread } from '../root-thread.ts'
-import type { Hub, SegmentLease, Urgency } from './hub.ts'
+import { ChangesetSender } from './changeset-sender.ts'
+import type { Hub, Urgency } from './hub.ts'
 import { PacedSocket } from './paced-socket.ts'
+import { RoundPart } from './round-part.ts'
+import type { SessionRound } from './rounds.ts'
 import { SessionState } from './session-state.ts'
 
 export interface SessionEvents {
@@ -75,11 +76,13 @@ export class Session implements ResyncLine {
   readonly #socket: PacedSocket
   readonly #feed: SessionFeed
   readonly #events: SessionEvents
-  readonly #compress: boolean
   #head = 0
-  #partials: readonly Partial[] = []
   /** Encoded announcements, sent when no segment is being sent. */
   readonly #announcements: string[] = []
+  readonly #sender: ChangesetSender
+  readonly #rounds: RoundPart
+  /** Whether a changeset or an answer is under way. */
+  #isBusy = false
 
   constructor(peer: SessionPeer, feed: SessionFeed, events: SessionEvents) {
     this.receiver = peer.receiver
@@ -87,12 +90,14 @@ export class Session implements ResyncLine {
     this.from = { address: peer.address, node: peer.node }
     this.#feed = feed
     this.#events = events
-    this.#compress = peer.compress
     this.#socket = new PacedSocket(peer, {
       message: (data, isBinary) => this.#receive(data, isBinary),
       sent: (bytes) => events.sent(bytes),
       closed: () => events.changed(),
     })
+    const parts = { socket: this.#socket, hub: feed.hub, state: this.state }
+    this.#sender = new ChangesetSender({ ...parts, compress: peer.compress })
+    this.#rounds = new RoundPart({ ...parts, sender: this.#sender })
   }
 
   /**
@@ -105,11 +110,11 @@ export class Session implements ResyncLine {
       const reason = (clash === null ? answer.reason : `${answer.reason}; ${clash}`).slice(0, MOST_REASON)
       const welcome: Welcome = { ...answer, reason, othersCurrent: this.#events.areOthersCurrent() }
       this.#head = Math.max(this.#head, welcome.head)
-      this.#partials = hello.partials
+      this.#sender.begin(hello)
       this.state.greeted(welcome, hello)
       await this.#socket.send(encodeMessage(welcome))
       this.#events.changed()
-      await this.#sendAll(hello.encodings.includes('zstd') && this.#compress)
+      await this.#sendAll()
     } catch (error) {
       this.#fail(error)
     }
@@ -128,6 +133,29 @@ export class Session implements ResyncLine {
   /** Whether the receiver has caught up and no resync is running. */
   get isResyncFree(): boolean {
     return !this.#socket.isClosed && this.state.resync === null && this.state.isFollowing(this.#head)
+  }
+
+  /** Whether the receiver stands at `sequence`, and a round may begin with it at once. */
+  isAtRest(sequence: number): boolean {
+    return !this.#isBusy && !this.#socket.isClosed && this.state.isAtRest(sequence)
+  }
+
+  /** The receiver is a member of a round; its session is at rest. */
+  enter(round: SessionRound): void {
+    this.#rounds.enter(round)
+  }
+
+  /** Others go on to `to` without it. */
+  leave(to: number): void {
+    this.#sender.leave(to)
+  }
+
+  get isClosed(): boolean {
+    return this.#socket.isClosed
+  }
+
+  wakeUp(): void {
+    this.#socket.wakeUp()
   }
 
   get committed(): number {
@@ -152,107 +180,80 @@ export class Session implements ResyncLine {
     this.#socket.wakeUp()
   }
 
-  async #sendAll(compress: boolean): Promise<void> {
+  async #sendAll(): Promise<void> {
     let hasJustFed = false
     while (!this.#socket.isClosed) {
-      for (const announcement of this.#announcements.splice(0)) await this.#socket.send(announcement)
+      await this.#sendAnnouncements()
+      const round = this.#rounds.take()
+      if (round !== null) {
+        await this.#busily(() => this.#rounds.send(round))
+        continue
+      }
       const next = this.state.next(this.#head, hasJustFed)
       const [request] = this.state.requests
       if (next === 'wait') await this.#socket.sleep()
-      else if (next === 'feed') await this.#sendNext(compress)
+      else if (next === 'feed') await this.#busily(() => this.#sendNext())
+      else if (next === 'finish') await this.#busily(() => this.#rounds.finish())
       else if (request?.type === 'list') await this.#answerList(request)
-      else if (request?.type === 'want') await this.#answerWant(request, compress)
+      else if (request?.type === 'want') await this.#answerWant(request)
       hasJustFed = next === 'feed'
     }
+  }
+
+  async #sendAnnouncements(): Promise<void> {
+    for (const announcement of this.#announcements.splice(0)) await this.#socket.send(announcement)
+  }
+
+  async #busily(act: () => Promise<void>): Promise<void> {
+    this.#isBusy = true
+    await act()
+    this.#isBusy = false
   }
 
   /** The request stays queued when the index has moved on: first the changes, then the listing. */
   async #answerList(list: List): Promise<void> {
     const at = this.state.phase === 'feeding' ? this.state.cursor : null
-    const { head, listing } = await this.#feed.root.ask('list', { list, at })
+    const answer = await this.#rounds.unlessRound(this.#feed.root.ask('list', { list, at }))
+    if (answer === null) return
+    const { head, listing } = answer
     this.#head = Math.max(this.#head, head)
     if (listing === null) return
     this.state.requests.shift()
     await this.#socket.send(listing)
   }
 
-  async #answerWant(request: Want, compress: boolean): Promise<void> {
-    this.state.requests.shift()
-    const plan = await this.#feed.hub.repair(request.request, request.paths)
+  async #answerWant(request: Want): Promise<void> {
+    const { hub } = this.#feed
+    const planned = hub.repair(request.request, request.paths)
+    const plan = await this.#rounds.unlessRound(planned)
+    if (plan === null) return void planned.then((late) => hub.dismiss(late), ignore)
     try {
+      this.state.requests.shift()
       this.state.sentRepair(request.request)
-      await this.#sendPlan(plan, compress, 'bulk')
+      await this.#busily(() => this.#sendPlan(plan, 'bulk'))
     } finally {
-      this.#feed.hub.dismiss(plan)
+      hub.dismiss(plan)
     }
   }
 
-  async #sendNext(compress: boolean): Promise<void> {
+  async #sendNext(): Promise<void> {
     // The urgency depends on how much is to come: sessions that share the plan are equally near, and a receiver that
     // fell far behind delays no other.
     const urgency = this.#head - this.state.cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
-    const plan = await this.#feed.hub.join(this.state.cursor, urgency)
+    const plan = await this.#feed.hub.join({ from: this.state.cursor, base: this.state.cursor, to: null }, urgency)
     try {
-      await this.#sendPlan(plan, compress, urgency)
+      await this.#sendPlan(plan, urgency)
     } finally {
       this.#feed.hub.leave(plan)
     }
   }
 
-  async #sendPlan(plan: PlanSummary, compress: boolean, urgency: Urgency): Promise<void> {
-    await this.#sendSegments(plan, compress, urgency)
+  async #sendPlan(plan: PlanSummary, urgency: Urgency): Promise<void> {
+    await this.#sender.send(plan, urgency)
     if (this.#socket.isClosed) return
     const { request, to } = plan
     if (request === null) this.state.sentChangeset(to)
     await this.#socket.send(encodeMessage({ type: 'commit', to }))
-  }
-
-  async #sendSegments(plan: PlanSummary, compress: boolean, urgency: Urgency): Promise<void> {
-    const positions = this.#positionsOf(plan)
-    const leases: Promise<SegmentLease>[] = []
-    const leaseNext = () => {
-      const position = positions.shift()
-      if (position === undefined) return
-      const lease = this.#feed.hub.segment(plan, position, compress, urgency)
-      lease.catch(() => this.#socket.wakeUp())
-      leases.push(lease)
-    }
-    for (let ahead = 0; ahead <= BOUNDS.segmentsAhead; ahead += 1) leaseNext()
-    // The changeset begins when its first segment is packed, so that a small change leaves in one piece.
-    await leases[0]
-    const { from, to, head, request, changes, bytes } = plan
-    await this.#socket.send(encodeMessage({ type: 'changeset', from, to, head, request, changes, bytes }))
-    for (let lease = await leases.shift(); lease !== undefined; lease = await leases.shift()) {
-      leaseNext()
-      while (this.state.credit <= 0 && !this.#socket.isClosed) await this.#socket.sleep()
-      await this.#sendSegment(lease)
-      if (this.#socket.isClosed) return
-    }
-  }
-
-  /**
-   * The lease ends when the last byte was handed to the kernel. When the connection breaks, the lease is never
-   * returned, and its memory is left to the garbage collector.
-   */
-  async #sendSegment({ header, payload, release }: SegmentLease): Promise<void> {
-    await this.#socket.send(header)
-    this.state.credit -= payload.byteLength
-    if (payload.byteLength === 0) release()
-    for (let at = 0; at < payload.byteLength; at += LIMITS.frameBytes) {
-      const isLast = at + LIMITS.frameBytes >= payload.byteLength
-      await this.#socket.send(payload.subarray(at, at + LIMITS.frameBytes), isLast ? release : null)
-    }
-  }
-
-  /** All segments, minus the slices that the receiver already has. */
-  #positionsOf(plan: PlanSummary): number[] {
-    const positions: number[] = []
-    plan.segments.forEach(({ slice }, position) => {
-      const held = this.#partials.find(({ path, content }) => path === slice?.path && content === slice.content)
-      if (slice === null || held === undefined || slice.end > held.bytes || slice.isLast) positions.push(position)
-      if (slice?.isLast === true) this.#partials = this.#partials.filter((partial) => partial !== held)
-    })
-    return positions
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
@@ -281,4 +282,9 @@ export class Session implements ResyncLine {
     this.#feed.log.error({ err: error, receiver: this.receiver }, 'a session failed')
     return new ProtocolError('internal-error', errorMessage(error), { cause: error })
   }
+}
+
+/** The connection that asked has its answer already. */
+function ignore(): void {
+  return
 }

@@ -11,6 +11,7 @@ const BODY_FAULTS = ['malformed-request', 'body-too-large', 'unsupported-media-t
 const DEFAULT_FOR_SECONDS = 900
 const DEFAULT_HOLD_WAIT_SECONDS = 10
 const DEFAULT_RELEASE_WAIT_SECONDS = 30
+const DEFAULT_PATIENCE_SECONDS = 5
 
 export function holdRoutes(http: Http, parts: AdminParts): void {
   http.post(
@@ -60,7 +61,9 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
       const { root } = request.params
       const by = authorized(request, parts.authenticate).name
       const { dryRun = false, acceptLosses = false, waitSeconds = DEFAULT_RELEASE_WAIT_SECONDS } = request.body
-      return parts.holds.release(root, { dryRun, acceptLosses, by }, waitSeconds * 1000)
+      const { patienceSeconds = DEFAULT_PATIENCE_SECONDS } = request.body
+      const waits = { waitMs: waitSeconds * 1000, patienceMs: patienceSeconds * 1000 }
+      return parts.holds.release(root, { dryRun, acceptLosses, by }, waits)
     },
   )
 }

@@ -63,6 +63,16 @@ export class WorkArea {
     return String(this.#names)
   }
 
+  /** These names in staging are in use, of an earlier process. */
+  skipNames(names: Iterable<string>): void {
+    for (const name of names) this.#names = Math.max(this.#names, Number.parseInt(name, 10) || 0)
+  }
+
+  /** Removes an object that was staged. */
+  discard(name: string): void {
+    removeTree(`${this.directory('staging')}/${name}`)
+  }
+
   /** The place, for people. */
   location(place: WorkPlace): string {
     return this.#outside?.[place] ?? `${this.#confined.rootPath}/${RESERVED_NAME}/${place}`

@@ -55,6 +55,8 @@ export class Burst {
   #unrestored: string[] = []
   #raced = false
   #keepsReplaced = false
+  /** The plan for which files are kept already. */
+  #keptFor: Plan | null = null
 
   constructor(parts: BurstParts) {
     this.#parts = parts
@@ -69,6 +71,17 @@ export class Burst {
     return makePlan({ changes, before, untouchable, creation, lookUp: (path) => view.at(path) })
   }
 
+  /** Keeps the files that the plan replaces, ahead of a burst that is to be short. */
+  keep(plan: Plan): void {
+    const { confined } = this.#parts
+    try {
+      this.#kept.begin(plan, (path) => confined.locate(path))
+      this.#keptFor = plan
+    } finally {
+      confined.release()
+    }
+  }
+
   /**
    * Makes the changes visible; gives way only in directories that others filled. May be run again with the same
    * arguments at any time until it has returned.
@@ -80,8 +93,11 @@ export class Burst {
     this.#keepsReplaced = keepsReplaced
     this.#insistOnPlace()
     let plan = first ?? this.plan(changes, before)
+    let beganMs = performance.now()
     try {
-      this.#kept.begin(plan, (path) => confined.locate(path))
+      if (plan !== this.#keptFor) this.#kept.begin(plan, (path) => confined.locate(path))
+      this.#keptFor = null
+      beganMs = performance.now()
       for (let round = 1; ; round += 1) {
         yield* this.#attempt(plan, round === MOST_ROUNDS)
         if (!this.#raced) break
@@ -91,6 +107,7 @@ export class Burst {
     } finally {
       confined.release()
     }
+    const micros = Math.round((performance.now() - beganMs) * 1_000)
     // Objects that were placed in a directory which is no longer visible are not committed.
     this.#insistOnPlace()
     const problems = [...this.#failures.values(), ...this.#unfinished.values()]
@@ -101,6 +118,7 @@ export class Burst {
       problems,
       unrestored: this.#unrestored,
       bordered: this.#leftForBorders(changes),
+      micros,
     }
   }
 

@@ -46,14 +46,21 @@ export type CommitOutcome = BurstOutcome & { due: DueRun[] }
 /**
  * The caller tidies staging when it has told others of the commit: what the burst replaced is freed then.
  * @param changedPaths every path of the changeset, including those that were not staged
+ * @param ready a plan of this moment, whose staged content is synced; null: there is none
  */
 export async function commitIntent(
   parts: CommitParts,
   intent: Intent,
   changedPaths: Iterable<string>,
+  ready: Plan | null = null,
 ): Promise<CommitOutcome & { tally: Plan['tally'] }> {
   const { ledger, partials, burst, area, steps } = parts
   const used = partials.release(changedPaths)
+  if (ready !== null) {
+    await steps.whileConnected(() => ledger.recordIntent(encodeIntent({ ...intent, before: ready.before }), used))
+    partials.released(used)
+    return { ...(await carryThrough(parts, { ...intent, before: ready.before }, ready)), tally: ready.tally }
+  }
   const draft = await steps.whileConnected(() => burst.plan(intent.changes, []))
   // Inside the root the place may have to be made, which a disk in trouble refuses.
   const staging = await steps.whileConnected(() => area.directory('staging'))
@@ -92,7 +99,8 @@ export async function recover(parts: CommitParts & { untouchable: Untouchable })
   const intent = body === null ? null : decodeIntent(body)
   if (intent !== null) {
     // The protect list may have changed since.
-    const changes = intent.changes.filter(({ path, kind }) => !untouchable.protects(path, kind))
+    const wanted = intent.isSeries ? ledger.staged.all().flatMap(({ change }) => change ?? []) : intent.changes
+    const changes = wanted.filter(({ path, kind }) => !untouchable.protects(path, kind))
     const outcome = await carryThrough(parts, { ...intent, changes }, null)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
     return outcome

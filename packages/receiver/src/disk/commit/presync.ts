@@ -19,8 +19,7 @@ const run = promisify(execFile)
  * @returns whether it took time, in which the tree may have changed
  */
 export async function presync(plan: Plan, staging: string): Promise<boolean> {
-  const replaced = plan.operations.filter((operation) => operation.do === 'place' && operation.replaces)
-  if (replaced.length < FEWEST_REPLACED) return false
+  if (!isWorthIt(plan)) return false
   const over = new AbortController()
   const synced = run('sync', ['-f', '.'], { cwd: staging }).then(
     () => true,
@@ -31,4 +30,15 @@ export async function presync(plan: Plan, staging: string): Promise<boolean> {
   await Promise.race([synced, late])
   over.abort()
   return true
+}
+
+/** The same without a bound on its time: nobody waits for the burst yet. */
+export async function presyncAll(plan: Plan, staging: string): Promise<void> {
+  if (!isWorthIt(plan)) return
+  await run('sync', ['-f', '.'], { cwd: staging }).catch(() => undefined)
+}
+
+function isWorthIt({ operations }: Plan): boolean {
+  const replaced = operations.filter((operation) => operation.do === 'place' && operation.replaces)
+  return replaced.length >= FEWEST_REPLACED
 }

@@ -52,7 +52,7 @@ describe('before the burst', () => {
   }
 })
 
-const fine: BurstOutcome = { owed: [], failed: [], problems: [], unrestored: [], bordered: [] }
+const fine: BurstOutcome = { owed: [], failed: [], problems: [], unrestored: [], bordered: [], micros: 0 }
 const problem = { path: 'p', code: 'EPERM', message: 'no' }
 const COULD_NOT = 'could not be made right'
 

@@ -22,10 +22,13 @@ export interface Intent {
   owed: readonly string[]
   /** Files and symlinks that are replaced or removed go to the trash: they may be this host's own. */
   keepsReplaced: boolean
+  /** The changes are the staged rows of the ledger, and not repeated here. */
+  isSeries: boolean
 }
 
 export function encodeIntent(intent: Intent): string {
-  return JSON.stringify({ version: VERSION, ...intent })
+  const changes = intent.isSeries ? [] : intent.changes
+  return JSON.stringify({ version: VERSION, ...intent, changes })
 }
 
 /** @returns null for a record that this version did not write */

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatabaseHeld } from '@rootferry/host/machine'
 
-const SCHEMA_VERSION = 3
+const SCHEMA_VERSION = 4
 const FILE = 'ledger.sqlite'
 
 /** Added in version 2. */
@@ -20,6 +20,15 @@ const HOOK_PATH = `
   ) STRICT, WITHOUT ROWID;
   ALTER TABLE state ADD COLUMN complete INTEGER NOT NULL DEFAULT 0;
   UPDATE state SET complete = epoch IS NOT NULL;
+`
+
+/** Added in version 4. */
+const SERIES = `
+  CREATE TABLE series (
+    id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL, term TEXT NOT NULL, base INTEGER NOT NULL,
+    upto INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE staged (path TEXT PRIMARY KEY, change TEXT, owed INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `
 
 const SCHEMA = `
@@ -37,6 +46,7 @@ const SCHEMA = `
     size INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   ${HOOK_PATH}
+  ${SERIES}
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
@@ -138,7 +148,7 @@ function openDatabase(path: string): DatabaseSync {
       )
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
-    const added = { 1: REPAIRED + HOOK_PATH, 2: HOOK_PATH }[version]
+    const added = { 1: REPAIRED + HOOK_PATH + SERIES, 2: HOOK_PATH + SERIES, 3: SERIES }[version]
     if (added !== undefined) database.exec(`BEGIN; ${added} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
     if (check !== 'ok') throw databaseDamage(String(check))

@@ -15,6 +15,8 @@ import type { HookMatch } from '../files/hook-matches.ts'
 import { DebtRows } from './debt-rows.ts'
 import { HookRows } from './hook-rows.ts'
 import { LedgerFile, type LedgerLog } from './ledger-file.ts'
+import { PartialRows } from './partial-rows.ts'
+import { StagedRows } from './staged-rows.ts'
 
 const CHECKPOINT_BYTES = 1024 * 1024
 
@@ -22,16 +24,6 @@ export interface Position {
   epoch: string
   term: string
   sequence: number
-}
-
-/** A file of which the first `bytes` bytes are in the staging directory under `staged`. */
-export interface PartialRow {
-  path: string
-  epoch: string
-  content: number
-  staged: string
-  bytes: number
-  size: number
 }
 
 /** What a finished burst changes in the record. `position` is null for the answer to a want. */
@@ -46,6 +38,8 @@ export interface CommitRecord {
 export class Ledger {
   readonly debts: DebtRows
   readonly hooks: HookRows
+  readonly staged: StagedRows
+  readonly partials: PartialRows
   readonly #file: LedgerFile
   #position: Position | null = null
   #durable: { term: string; sequence: number } | null = null
@@ -58,6 +52,8 @@ export class Ledger {
     this.#file = file
     this.debts = new DebtRows(file)
     this.hooks = new HookRows(file)
+    this.staged = new StagedRows(file)
+    this.partials = new PartialRows(file)
     this.#load()
   }
 
@@ -148,9 +144,15 @@ export class Ledger {
   forgetPosition(): void {
     this.#position = null
     this.#durable = null
-    this.#file.run(
-      'UPDATE state SET epoch = NULL, term = NULL, sequence = 0, durable_term = NULL, durable_sequence = 0',
-    )
+    // Before it is erased: the rows of a series that is not known are overwritten by the next one.
+    const hasSeries = this.staged.series !== null
+    this.staged.erased()
+    this.#file.transaction(() => {
+      if (hasSeries) this.#file.run('DELETE FROM series')
+      this.#file.run(
+        'UPDATE state SET epoch = NULL, term = NULL, sequence = 0, durable_term = NULL, durable_sequence = 0',
+      )
+    })
   }
 
   /** The target is another directory, or was emptied. Takes effect as `forgetPosition` does. */
@@ -180,37 +182,19 @@ export class Ledger {
   recordCommit({ position, cleared, owed, hooks }: CommitRecord): DueRun[] {
     let due: DueRun[] = []
     const moves = position !== null && isAhead(position, this.#position)
+    const endsSeries = position !== null
     this.#file.transaction(() => {
       this.#file.run('DELETE FROM intent')
       if (moves) this.#file.run('UPDATE state SET term = ?, sequence = ?', position.term, position.sequence)
       this.debts.record(cleared, owed)
       if (hooks !== undefined) due = this.hooks.record(hooks.matches, hooks.reason)
+      if (endsSeries) this.staged.erase()
     })
+    if (endsSeries) this.staged.erased()
     this.debts.recorded(cleared, owed)
     this.#hasIntent = false
     if (moves) this.#position = position
     return due
-  }
-
-  partials(): PartialRow[] {
-    return this.#file.all('SELECT * FROM partial').map((row) => ({
-      path: String(row['path']),
-      epoch: String(row['epoch']),
-      content: Number(row['content']),
-      staged: String(row['staged']),
-      bytes: Number(row['bytes']),
-      size: Number(row['size']),
-    }))
-  }
-
-  savePartial(row: PartialRow): void {
-    const { path, epoch, content, staged, bytes, size } = row
-    const values = [path, epoch, content, staged, bytes, size]
-    this.#file.run('INSERT OR REPLACE INTO partial VALUES (?, ?, ?, ?, ?, ?)', ...values)
-  }
-
-  dropPartial(path: string): void {
-    this.#file.run('DELETE FROM partial WHERE path = ?', path)
   }
 
   /**
@@ -268,6 +252,7 @@ export class Ledger {
     this.#hasIntent = this.intent() !== null
     this.#isComplete = row['complete'] === 1
     this.debts.load()
+    this.staged.load()
   }
 
   /** Begins this process's session; falls back to the durable position when the machine lost power in the last one. */
@@ -278,6 +263,7 @@ export class Ledger {
       this.#file.transaction(() => {
         this.#file.run('DELETE FROM intent')
         this.#file.run('DELETE FROM partial')
+        this.staged.erase()
         this.debts.recall()
         this.#file.run('UPDATE state SET root_time = NULL')
         if (this.#durable !== null) this.#file.run('UPDATE state SET term = durable_term, sequence = durable_sequence')

@@ -62,4 +62,6 @@ export interface BurstOutcome {
   unrestored: string[]
   /** Directories that the agent no longer has, and that stay because another filesystem is mounted there or below. */
   bordered: string[]
+  /** Microseconds from its first to its last call. */
+  micros: number
 }

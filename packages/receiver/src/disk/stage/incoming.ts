@@ -11,7 +11,6 @@ import type { ConfinedDirectories } from '@rootferry/host/machine'
 import {
   type Change,
   type Changeset,
-  type Commit,
   digestOf,
   type FileChange,
   ProtocolError,
@@ -139,7 +138,8 @@ export class Incoming {
           yield* this.#stage(change, ownerOf, content?.bytes ?? null)
         } catch (error) {
           this.#lacking.giveUp(change.path, error, ++tries)
-          if (content !== undefined) this.#lacking.owes(change.path)
+          // Whatever it is: a directory or a symlink may find no room either.
+          this.#lacking.owes(change.path)
         }
         if (content !== undefined) used += 1
         next += 1
@@ -150,8 +150,8 @@ export class Incoming {
   }
 
   /** @returns the step that ends staging. @throws ProtocolError when another changeset is to be committed */
-  completer(commit: Commit): () => Walk<void> {
-    if (commit.to !== this.header.to) throw new ProtocolError('unexpected-message', 'a commit of another changeset')
+  completer(to: number): () => Walk<void> {
+    if (to !== this.header.to) throw new ProtocolError('unexpected-message', 'a commit of another changeset')
     let next = 0
     let tries = 0
     return function* (this: Incoming): Walk<void> {

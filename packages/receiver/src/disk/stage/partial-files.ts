@@ -14,7 +14,8 @@ import { DigestStream, LIMITS, type Partial, ProtocolError, type Slice } from '@
 import type { WorkArea } from '../area/work-area.ts'
 import { fileDigest } from '../files/file-digest.ts'
 import type { Walk } from '../files/walk.ts'
-import type { Ledger, PartialRow } from '../ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { PartialRow } from '../ledger/partial-rows.ts'
 
 const NEW_MODE = 0o600
 
@@ -38,18 +39,23 @@ export class PartialFiles {
   constructor(area: WorkArea, ledger: Ledger) {
     this.#area = area
     this.#ledger = ledger
-    for (const row of ledger.partials()) {
+    // Those of a series belong to its rows.
+    for (const name of ledger.staged.names())
+      if (name.startsWith('p')) this.#numbers = Math.max(this.#numbers, Number(name.slice(1)))
+    for (const row of ledger.partials.all()) {
       this.#numbers = Math.max(this.#numbers, Number(row.staged.slice(1)))
       const location = area.exists('staging') ? this.#locate(row.staged) : null
       if (location !== null && existsSync(location) && statSync(location).size >= row.bytes) {
         this.#files.set(row.path, { row, digest: null, isCurrent: false, isTold: false })
-      } else ledger.dropPartial(row.path)
+      } else ledger.partials.drop(row.path)
     }
   }
 
-  /** Names in staging that must be kept. */
+  /** Names in staging that must be kept: those of a series as well. */
   stagedNames(): Set<string> {
-    return new Set([...this.#files.values()].map((file) => file.row.staged))
+    const names = this.#ledger.staged.names()
+    for (const { row } of this.#files.values()) names.add(row.staged)
+    return names
   }
 
   /** The partials that a hello may offer to the agent of this epoch. */
@@ -85,7 +91,7 @@ export class PartialFiles {
     this.#write(held, slice.offset, pieces, digest)
     const row = { ...held, bytes: slice.offset + slice.length }
     assert.ok(row.bytes <= row.size, 'a boundary beyond the end of its file')
-    this.#ledger.savePartial(row)
+    this.#ledger.partials.save(row)
     file.row = row
     file.isCurrent = true
     file.digest = digest
@@ -144,7 +150,7 @@ export class PartialFiles {
 
   drop(path: string): void {
     this.#files.delete(path)
-    this.#ledger.dropPartial(path)
+    this.#ledger.partials.drop(path)
   }
 
   #begin(epoch: string, slice: Slice): PartialFile {

@@ -87,6 +87,7 @@ function rootAnswer({ head, disconnectedAt, ...state }: RootState): RootAnswer {
     problems: [...problems],
     hooks: [...hooks],
     disconnectedAt: disconnectedAt?.toISOString() ?? null,
+    inDoubtSince: state.inDoubtSince?.toISOString() ?? null,
     lag,
   }
 }

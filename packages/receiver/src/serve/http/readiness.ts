@@ -28,6 +28,9 @@ function reasonOf(root: RootState): string | null {
   const hook = hooks.find(({ readyAfter, isDue }) => readyAfter && isDue)
   if (hook !== undefined) return hookText(hook)
   if (isBehindOthers) return `it missed changes that other receivers have, and is catching up${owedText(root)}`
+  if (root.leftBehind !== null) return `others went on to ${root.leftBehind} without it, and it is at ${root.sequence}`
+  if (root.inDoubtSince !== null)
+    return `in doubt since ${root.inDoubtSince.toISOString()}: others may have gone on without it`
   if (isInService) return null
   if (!wasComplete) return `the first sync is not complete${owedText(root)}`
   return `the receiver has started, and has not caught up yet${owedText(root)}`

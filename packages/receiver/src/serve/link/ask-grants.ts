@@ -16,8 +16,6 @@ const Grants = Type.Object({
   protocols: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 }),
   /** When the token is useless, unless it is exchanged. */
   expiresAt: Type.Optional(Type.Union([Type.String({ maxLength: 40 }), Type.Null()])),
-  /** Whether other nodes have the same token. */
-  many: Type.Optional(Type.Boolean()),
 })
 const Exchanged = Type.Object({ token: Type.String({ maxLength: 256, pattern: '^[A-Za-z0-9._~+/=-]+$' }) })
 export type Grants = Static<typeof Grants>

@@ -17,12 +17,20 @@ async function linked() {
   const { port } = server.address() as AddressInfo
   const trust = { fingerprint: null, ca: null, client: null }
   const address = { agent: `ws://127.0.0.1:${port}`, token: 'rf_test', trust }
-  const position = { epoch: null, term: null, sequence: 0, durable: 0, target: 'empty', partials: [] } as const
+  const position = {
+    epoch: null,
+    term: null,
+    sequence: 0,
+    durable: 0,
+    target: 'empty',
+    partials: [],
+    prepared: null,
+  } as const
   const link = new Link(
     { root: 'site', software: 'test', address },
     {
       tell: ({ type }) => {
-        if (type === 'hello') link.greet({ ...position, partials: [] })
+        if (type === 'hello') link.greet({ ...position, partials: [], prepared: null })
       },
       frame: () => undefined,
       connected: () => errors.push('connected'),

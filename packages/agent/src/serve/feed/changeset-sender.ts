@@ -1,0 +1,108 @@
+/**
+ * Sends the segments of plans over one connection, as far as credit and the socket allow.
+ *
+ * INVARIANT: no message comes between the frames of a segment. A receiver that is to leave a round is told as soon as
+ * that allows, also amid a changeset.
+ */
+import { encodeMessage, type Hello, LIMITS, type Partial } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
+import type { PlanSummary } from '../../root-messages.ts'
+import type { Hub, SegmentLease, Urgency } from './hub.ts'
+import type { PacedSocket } from './paced-socket.ts'
+import type { SessionState } from './session-state.ts'
+
+export interface SenderParts {
+  socket: PacedSocket
+  hub: Hub
+  state: SessionState
+  /** Whether the agent compresses for this receiver. */
+  compress: boolean
+}
+
+export class ChangesetSender {
+  readonly #parts: SenderParts
+  #compress = false
+  #partials: readonly Partial[] = []
+  /** A receiver is to leave the round that ends there, and was not told yet. */
+  #leaveTo: number | null = null
+  #isInSegment = false
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts
+  }
+
+  begin({ encodings, partials }: Pick<Hello, 'encodings' | 'partials'>): void {
+    this.#compress = this.#parts.compress && encodings.includes('zstd')
+    this.#partials = partials
+  }
+
+  /** Others go on to `to` without the receiver. */
+  leave(to: number): void {
+    this.#leaveTo = to
+    // The session may wait for an answer, or for a release, and then sends nothing by itself.
+    if (!this.#isInSegment) void this.#sendLeave()
+  }
+
+  /** A changeset without its end, which is a commit or a prepare. */
+  async send(plan: PlanSummary, urgency: Urgency): Promise<void> {
+    const { hub, socket, state } = this.#parts
+    const positions = this.#positionsOf(plan)
+    const leases: Promise<SegmentLease>[] = []
+    const leaseNext = () => {
+      const position = positions.shift()
+      if (position === undefined) return
+      const lease = hub.segment(plan, position, this.#compress, urgency)
+      lease.catch(() => socket.wakeUp())
+      leases.push(lease)
+    }
+    for (let ahead = 0; ahead <= BOUNDS.segmentsAhead; ahead += 1) leaseNext()
+    // The changeset begins when its first segment is packed, so that a small change leaves in one piece.
+    await leases[0]
+    const { base, from, to, head, request, changes, bytes } = plan
+    await socket.send(encodeMessage({ type: 'changeset', base, from, to, head, request, changes, bytes }))
+    for (let lease = await leases.shift(); lease !== undefined; lease = await leases.shift()) {
+      leaseNext()
+      while (state.credit <= 0 && !socket.isClosed) await socket.sleep()
+      await this.#sendSegment(lease)
+      if (socket.isClosed) return
+    }
+  }
+
+  /**
+   * The lease ends when the last byte was handed to the kernel. When the connection breaks, the lease is never
+   * returned, and its memory is left to the garbage collector.
+   */
+  async #sendSegment({ header, payload, release }: SegmentLease): Promise<void> {
+    const { socket, state } = this.#parts
+    this.#isInSegment = payload.byteLength > 0
+    await socket.send(header)
+    state.credit -= payload.byteLength
+    if (payload.byteLength === 0) release()
+    for (let at = 0; at < payload.byteLength; at += LIMITS.frameBytes) {
+      const isLast = at + LIMITS.frameBytes >= payload.byteLength
+      const sent = socket.send(payload.subarray(at, at + LIMITS.frameBytes), isLast ? release : null)
+      if (isLast) {
+        this.#isInSegment = false
+        void this.#sendLeave()
+      }
+      await sent
+    }
+  }
+
+  async #sendLeave(): Promise<void> {
+    const to = this.#leaveTo
+    this.#leaveTo = null
+    if (to !== null) await this.#parts.socket.send(encodeMessage({ type: 'leave', to }))
+  }
+
+  /** All segments, minus the slices that the receiver already has. */
+  #positionsOf(plan: PlanSummary): number[] {
+    const positions: number[] = []
+    plan.segments.forEach(({ slice }, position) => {
+      const held = this.#partials.find(({ path, content }) => path === slice?.path && content === slice.content)
+      if (slice === null || held === undefined || slice.end > held.bytes || slice.isLast) positions.push(position)
+      if (slice?.isLast === true) this.#partials = this.#partials.filter((partial) => partial !== held)
+    })
+    return positions
+  }
+}

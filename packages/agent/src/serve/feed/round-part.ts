@@ -1,0 +1,105 @@
+/**
+ * The part of one session in rounds: it sends a series, and its commit when the round goes.
+ *
+ *   enter ─▶ changeset, prepare … prepare ─▶ again every 2 s ─▶ the round goes: commit
+ *
+ * A receiver that comes back with a series that it has prepared is sent the rest of it, and the commit.
+ */
+import { encodeMessage } from '@rootferry/protocol'
+import type { ChangesetSender } from './changeset-sender.ts'
+import type { Hub, Urgency } from './hub.ts'
+import type { PacedSocket } from './paced-socket.ts'
+import type { SessionRound } from './rounds.ts'
+import type { SessionState } from './session-state.ts'
+
+/** A prepared receiver hears of its round this often, and is in doubt when it does not for that long. */
+const PREPARE_AGAIN_MS = 2_000
+const DOUBT_MS = 6_000
+
+export interface RoundPartParts {
+  socket: PacedSocket
+  hub: Hub
+  state: SessionState
+  sender: ChangesetSender
+}
+
+export class RoundPart {
+  readonly #parts: RoundPartParts
+  #round: SessionRound | null = null
+  #entered = Promise.withResolvers<void>()
+
+  constructor(parts: RoundPartParts) {
+    this.#parts = parts
+  }
+
+  /** The receiver is a member of a round; its session is at rest. */
+  enter(round: SessionRound): void {
+    this.#round = round
+    this.#entered.resolve()
+    this.#entered = Promise.withResolvers()
+    this.#parts.socket.wakeUp()
+  }
+
+  /** The round that was entered, once. */
+  take(): SessionRound | null {
+    const round = this.#round
+    this.#round = null
+    return round
+  }
+
+  /** @returns null when a round begins first: of a held root the answer may wait for that round */
+  async unlessRound<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
+    return await Promise.race([answer, this.#entered.promise.then(() => null)])
+  }
+
+  /** Everything up to the round's end, and the commit when it goes. */
+  async send(round: SessionRound): Promise<void> {
+    const { socket } = this.#parts
+    await this.#stage(round.to, 'round')
+    for (let sentMs = Number.NEGATIVE_INFINITY; round.outcome === null && !socket.isClosed; ) {
+      if (performance.now() - sentMs >= PREPARE_AGAIN_MS) {
+        sentMs = performance.now()
+        await this.#sendPrepare(round.to)
+        continue
+      }
+      const timer = setTimeout(() => socket.wakeUp(), PREPARE_AGAIN_MS)
+      await socket.sleep()
+      clearTimeout(timer)
+    }
+    if (!socket.isClosed && round.outcome === 'go') await this.#sendCommit(round.to)
+  }
+
+  /** What an earlier connection has staged is completed to the end of its round, and committed. */
+  async finish(): Promise<void> {
+    const { state, socket } = this.#parts
+    const to = Math.max(state.rounds.prepared ?? 0, state.rounds.released)
+    await this.#stage(to, 'bulk')
+    if (!socket.isClosed) await this.#sendCommit(to)
+  }
+
+  /** A series up to `to`, each changeset with a prepare, but for the last. */
+  async #stage(to: number, urgency: Urgency): Promise<void> {
+    const { hub, state, sender, socket } = this.#parts
+    const base = state.cursor
+    for (let from = state.rounds.prepared ?? base; from < to && !socket.isClosed; ) {
+      const plan = await hub.join({ from, base, to }, urgency)
+      try {
+        await sender.send(plan, urgency)
+      } finally {
+        hub.leave(plan)
+      }
+      from = plan.to
+      state.rounds.prepared = from
+      if (from < to) await this.#sendPrepare(from)
+    }
+  }
+
+  #sendPrepare(to: number): Promise<void> {
+    return this.#parts.socket.send(encodeMessage({ type: 'prepare', to, doubtMs: DOUBT_MS }))
+  }
+
+  #sendCommit(to: number): Promise<void> {
+    this.#parts.state.sentChangeset(to)
+    return this.#parts.socket.send(encodeMessage({ type: 'commit', to }))
+  }
+}

@@ -1,0 +1,209 @@
+/** A round: the complete table of states and events, deadlines, and laws over random events. */
+import assert from 'node:assert/strict'
+import { describe, it, test } from 'node:test'
+import fc from 'fast-check'
+import { beginRound, dueAt, FENCE_MS, GO_MS, MOST_MS, type Round, type RoundEvent, step } from './round.ts'
+
+const PATIENCE_MS = 5_000
+const order = (members: string[], aside: string[] = []) => ({ to: 9, members, aside, patienceMs: PATIENCE_MS })
+
+/** @returns the round after the events, each a millisecond after the one before, and the effects of the last */
+function after(begun: { round: Round }, ...events: RoundEvent[]) {
+  let { round } = begun
+  let effects: unknown[] = []
+  for (const [at, event] of events.entries()) ({ round, effects } = step(round, event, at + 1))
+  return { round, effects }
+}
+
+const staged = (name: string): RoundEvent => ({ type: 'staged', name })
+const left = (name: string): RoundEvent => ({ type: 'left', name })
+const gone = (name: string): RoundEvent => ({ type: 'gone', name })
+const committed = (name: string): RoundEvent => ({ type: 'committed', name })
+const joined = (name: string): RoundEvent => ({ type: 'joined', name })
+const failing = (name: string): RoundEvent => ({ type: 'failing', name, isFailing: true })
+const DECIDED: RoundEvent = { type: 'decided' }
+const TIME: RoundEvent = { type: 'time' }
+
+describe('the table', () => {
+  const collect = () => beginRound(order(['a', 'b']), 0)
+  const fence = () => ({ round: step(after(collect(), staged('a')).round, TIME, PATIENCE_MS).round })
+  const decide = () => after(collect(), staged('a'), staged('b'))
+  const go = () => after(decide(), DECIDED)
+  const over = () => after(go(), committed('a'), committed('b'))
+  const voided = () => step(collect().round, TIME, MOST_MS)
+  const STATES = { collect, fence, decide, go, over, void: voided }
+  /** State → event of receiver b → the state afterwards, and effects where there are some. */
+  const TABLE: Record<keyof typeof STATES, Record<RoundEvent['type'], string>> = {
+    collect: {
+      staged: 'collect',
+      left: 'collect',
+      gone: 'collect',
+      committed: 'collect',
+      joined: 'collect',
+      failing: 'collect',
+      decided: 'collect',
+      time: 'collect',
+    },
+    fence: {
+      staged: 'fence',
+      left: 'decide: decide',
+      gone: 'decide: decide',
+      committed: 'decide: decide',
+      joined: 'fence',
+      failing: 'fence',
+      decided: 'fence',
+      time: 'fence',
+    },
+    decide: {
+      staged: 'decide',
+      left: 'decide',
+      gone: 'decide',
+      committed: 'decide',
+      joined: 'decide',
+      failing: 'decide',
+      decided: 'go: go',
+      time: 'decide',
+    },
+    go: {
+      staged: 'go',
+      left: 'go',
+      gone: 'go',
+      committed: 'go',
+      joined: 'go',
+      failing: 'go',
+      decided: 'go',
+      time: 'go',
+    },
+    over: {
+      staged: 'over',
+      left: 'over',
+      gone: 'over',
+      committed: 'over',
+      joined: 'over',
+      failing: 'over',
+      decided: 'over',
+      time: 'over',
+    },
+    void: {
+      staged: 'void',
+      left: 'void',
+      gone: 'void',
+      committed: 'void',
+      joined: 'void',
+      failing: 'void',
+      decided: 'void',
+      time: 'void',
+    },
+  }
+  for (const [state, make] of Object.entries(STATES)) {
+    const row = TABLE[state as keyof typeof STATES]
+    for (const type of Object.keys(row) as RoundEvent['type'][]) {
+      it(`${state}, ${type} → ${row[type]}`, () => {
+        const { round } = make()
+        assert.equal(round.at, state)
+        const event = { type, name: 'b', isFailing: true } as RoundEvent
+        const { round: next, effects } = step(round, event, round.sinceMs + 1)
+        const did = effects.map((effect) => effect.do).join(', ')
+        assert.equal(did === '' ? next.at : `${next.at}: ${did}`, row[type])
+      })
+    }
+  }
+})
+
+describe('collecting', () => {
+  it('ends when all have staged, and a round without members goes at once', () => {
+    const round = after(beginRound(order(['a', 'b']), 0), staged('a'), staged('b'))
+    assert.deepEqual([round.round.at, round.effects], ['decide', [{ do: 'decide' }]])
+    assert.equal(beginRound(order([]), 0).round.at, 'decide')
+  })
+
+  it('waits for nobody who is gone', () => {
+    assert.equal(after(beginRound(order(['a', 'b']), 0), staged('a'), gone('b')).round.at, 'decide')
+  })
+
+  it('ends after the patience when half have staged, else after twice the time that half took', () => {
+    const { round } = after(beginRound(order(['a', 'b']), 0), staged('a'))
+    assert.equal(dueAt(round), PATIENCE_MS)
+    const begun = beginRound(order(['a', 'b', 'c']), 0).round
+    assert.equal(dueAt(begun), MOST_MS)
+    const one = step(begun, staged('a'), 1_000).round
+    assert.equal(dueAt(one), MOST_MS)
+    const two = step(one, staged('b'), 4_000).round
+    assert.equal(dueAt(two), 8_000)
+    const late = step(two, TIME, 8_000)
+    assert.equal(late.round.at, 'fence')
+    assert.deepEqual(late.effects, [{ do: 'leave', names: ['c'] }])
+  })
+
+  it('does not count who cannot commit', () => {
+    const begun = beginRound(order(['a', 'b']), 0)
+    const { round } = after(begun, failing('a'), failing('b'))
+    assert.equal(dueAt(round), PATIENCE_MS)
+    assert.deepEqual(step(round, TIME, PATIENCE_MS).effects, [{ do: 'leave', names: ['a', 'b'] }])
+  })
+
+  it('is void when nobody could stage: then the fault is not theirs', () => {
+    assert.deepEqual(step(beginRound(order(['a']), 0).round, TIME, MOST_MS).effects, [{ do: 'void' }])
+  })
+})
+
+describe('the fence', () => {
+  it('is for all that are connected and have not staged, members or not', () => {
+    const { round, effects } = after(beginRound(order(['a'], ['x']), 0), joined('y'), staged('a'))
+    assert.equal(round.at, 'fence')
+    assert.deepEqual(effects, [{ do: 'leave', names: ['x', 'y'] }])
+    assert.equal(after({ round }, left('x')).round.at, 'fence')
+    assert.equal(after({ round }, left('x'), left('y')).round.at, 'decide')
+  })
+
+  it('tells who comes now at once, and is over in time', () => {
+    const { round } = after(beginRound(order(['a'], ['x']), 0), staged('a'))
+    const come = step(round, joined('z'), 2)
+    assert.deepEqual(come.effects, [{ do: 'leave', names: ['z'] }])
+    const end = step(step(come.round, left('x'), 3).round, TIME, round.sinceMs + FENCE_MS)
+    assert.deepEqual(end.effects, [{ do: 'decide' }])
+    assert.deepEqual(
+      [...end.round.members].map(([name, { standing, isLate }]) => [name, standing, isLate]),
+      [
+        ['a', 'staged', false],
+        ['x', 'left', true],
+        ['z', 'unfenced', true],
+      ],
+    )
+  })
+})
+
+test('who has staged is waited for after the decision, and not for ever; who is late is not', () => {
+  const begun = after(beginRound(order(['a', 'b', 'c']), 0), staged('a'), staged('b'))
+  const fenced = step(begun.round, TIME, PATIENCE_MS).round
+  const { round } = after({ round: fenced }, left('c'), DECIDED)
+  assert.equal(round.at, 'go')
+  assert.equal(after({ round }, committed('a'), gone('b')).round.at, 'over')
+  assert.equal(step(round, TIME, round.sinceMs + GO_MS).round.at, 'over')
+})
+
+test('whatever happens: nobody goes before all have staged, left, gone, or had their time; and it ends in time', () => {
+  const name = fc.constantFrom('a', 'b', 'c', 'x', 'y')
+  const events = fc.oneof(
+    fc.record({ type: fc.constantFrom('staged', 'left', 'gone', 'committed', 'joined' as const), name }),
+    fc.record({ type: fc.constant('failing' as const), name, isFailing: fc.boolean() }),
+    fc.record({ type: fc.constant('decided' as const) }),
+    fc.record({ type: fc.constant('time' as const) }),
+  ) as fc.Arbitrary<RoundEvent>
+  fc.assert(
+    fc.property(fc.array(fc.tuple(events, fc.nat(4_000)), { maxLength: 60 }), (steps) => {
+      let now = 0
+      let { round } = beginRound(order(['a', 'b', 'c'], ['x']), now)
+      for (const [event, pauseMs] of steps) {
+        const due = dueAt(round)
+        now = Math.max(now, Math.min(now + pauseMs, due ?? Number.POSITIVE_INFINITY))
+        const before = round.at
+        const next = step(round, event, now)
+        round = next.round
+        if (before === 'decide' || round.at !== 'decide') continue
+        for (const { standing } of round.members.values()) assert.ok(standing !== 'staging' && standing !== 'aside')
+        assert.ok(now <= MOST_MS + FENCE_MS)
+      }
+    }),
+  )
+})

@@ -1,0 +1,206 @@
+/**
+ * Pure: one round, which makes one commit of many receivers. `step` is total, and the test has its complete table.
+ *
+ *   collect ──all members have staged──────────────────────▶ decide ──decided──▶ go ──all committed or gone, or 10 s──▶ over
+ *      └──deadline, or others are connected──▶ fence ──all left, or 2 s──▶ │
+ *   collect ──nobody has staged after MOST_MS──▶ void
+ *
+ * Receivers that are not members (they were behind) are `aside`: they only have to leave before the others go. The
+ * deadline is `patienceMs`, or twice the time that half of the members took, if that is longer. Members that cannot
+ * commit do not count for that half. INVARIANT: `go` comes when each receiver has staged, has left, is gone, or had its
+ * time to leave; and nobody waits longer than MOST_MS + FENCE_MS for anybody.
+ */
+
+export const FENCE_MS = 2_000
+export const MOST_MS = 300_000
+export const GO_MS = 10_000
+
+export type Standing =
+  /** It stages. */
+  | 'staging'
+  | 'staged'
+  /** It is no member: it commits by itself, later. */
+  | 'aside'
+  /** It was told to leave. */
+  | 'leaving'
+  | 'left'
+  /** It was told to leave, and did not say in time that it has. */
+  | 'unfenced'
+  | 'gone'
+  | 'committed'
+
+export interface Member {
+  readonly standing: Standing
+  readonly isFailing: boolean
+  /** It was told to leave. */
+  readonly isLate: boolean
+  readonly stagedMs: number | null
+  readonly committedMs: number | null
+}
+
+export interface Round {
+  readonly at: 'collect' | 'fence' | 'decide' | 'go' | 'over' | 'void'
+  /** The sequence at which it ends. */
+  readonly to: number
+  readonly members: ReadonlyMap<string, Member>
+  readonly patienceMs: number
+  readonly beganMs: number
+  /** When the present state began. */
+  readonly sinceMs: number
+  /** When half of the members had staged; null: they have not yet. */
+  readonly halfMs: number | null
+}
+
+export type RoundEvent =
+  | { type: 'staged' | 'left' | 'gone' | 'committed' | 'joined'; name: string }
+  | { type: 'failing'; name: string; isFailing: boolean }
+  /** The decision to go is on the disk. */
+  | { type: 'decided' }
+  | { type: 'time' }
+
+export type RoundEffect =
+  | { do: 'leave'; names: string[] }
+  /** Write down that the round goes. */
+  | { do: 'decide' }
+  /** Let all members commit. */
+  | { do: 'go' }
+  | { do: 'over' }
+  | { do: 'void' }
+
+export interface RoundStep {
+  round: Round
+  effects: RoundEffect[]
+}
+
+export function beginRound(
+  order: { to: number; members: Iterable<string>; aside: Iterable<string>; patienceMs: number },
+  nowMs: number,
+): RoundStep {
+  const members = new Map<string, Member>()
+  for (const name of order.members) members.set(name, newMember('staging'))
+  for (const name of order.aside) members.set(name, newMember('aside'))
+  const { to, patienceMs } = order
+  return settle({ at: 'collect', to, members, patienceMs, beganMs: nowMs, sinceMs: nowMs, halfMs: null }, nowMs)
+}
+
+export function step(round: Round, event: RoundEvent, nowMs: number): RoundStep {
+  if (round.at === 'over' || round.at === 'void') return { round, effects: [] }
+  if (event.type === 'time') return settle(round, nowMs)
+  if (event.type === 'decided')
+    return round.at === 'decide' ? enter(round, 'go', nowMs, [{ do: 'go' }]) : { round, effects: [] }
+  const member = memberAfter(round, round.members.get(event.name), event, nowMs)
+  if (member === null) return { round, effects: [] }
+  const effects: RoundEffect[] =
+    member.standing === 'leaving' && event.type === 'joined' ? [{ do: 'leave', names: [event.name] }] : []
+  const settled = settle({ ...round, members: new Map(round.members).set(event.name, member) }, nowMs)
+  return { round: settled.round, effects: [...effects, ...settled.effects] }
+}
+
+/** When `time` is due next; null: never. */
+export function dueAt(round: Round): number | null {
+  switch (round.at) {
+    case 'collect':
+      return deadlineOf(round)
+    case 'fence':
+      return round.sinceMs + FENCE_MS
+    case 'go':
+      return round.sinceMs + GO_MS
+    default:
+      return null
+  }
+}
+
+function newMember(standing: Standing): Member {
+  return { standing, isFailing: false, isLate: false, stagedMs: null, committedMs: null }
+}
+
+/** @returns null when nothing changes */
+function memberAfter(
+  round: Round,
+  member: Member | undefined,
+  event: Extract<RoundEvent, { name: string }>,
+  nowMs: number,
+): Member | null {
+  const afterMs = nowMs - round.beganMs
+  if (event.type === 'joined') {
+    if (member !== undefined && member.standing !== 'gone') return null
+    // Who comes when the others are leaving is told at once; who comes later learns it from the welcome.
+    const isTold = round.at !== 'collect'
+    return { ...newMember(isTold ? 'leaving' : 'aside'), isLate: isTold }
+  }
+  if (member === undefined || member.standing === 'gone') return null
+  switch (event.type) {
+    case 'gone':
+      return { ...member, standing: 'gone' }
+    case 'failing':
+      return { ...member, isFailing: event.isFailing }
+    case 'staged':
+      return member.standing === 'staging' ? { ...member, standing: 'staged', stagedMs: afterMs } : null
+    case 'left':
+      return member.standing === 'leaving' ? { ...member, standing: 'left' } : null
+    case 'committed':
+      return { ...member, standing: 'committed', committedMs: afterMs }
+  }
+}
+
+function settle(before: Round, nowMs: number): RoundStep {
+  const round = before.halfMs === null && isHalfThere(before) ? { ...before, halfMs: nowMs } : before
+  const standings = [...round.members.values()].map(({ standing }) => standing)
+  const has = (standing: Standing) => standings.includes(standing)
+  switch (round.at) {
+    case 'collect':
+      if (!has('staging')) return has('aside') ? fence(round, nowMs) : enter(round, 'decide', nowMs, [{ do: 'decide' }])
+      if (nowMs < deadlineOf(round)) return { round, effects: [] }
+      // Nobody can: then the fault is not theirs.
+      if (!has('staged') && !areAllFailing(round)) return enter(round, 'void', nowMs, [{ do: 'void' }])
+      return fence(round, nowMs)
+    case 'fence': {
+      if (!has('leaving')) return enter(round, 'decide', nowMs, [{ do: 'decide' }])
+      if (nowMs < round.sinceMs + FENCE_MS) return { round, effects: [] }
+      const members = mapped(round, (one) => (one.standing === 'leaving' ? { ...one, standing: 'unfenced' } : one))
+      return enter({ ...round, members }, 'decide', nowMs, [{ do: 'decide' }])
+    }
+    case 'go':
+      if (has('staged') && nowMs < round.sinceMs + GO_MS) return { round, effects: [] }
+      return enter(round, 'over', nowMs, [{ do: 'over' }])
+    default:
+      return { round, effects: [] }
+  }
+}
+
+/** All that have not staged are told to leave. */
+function fence(round: Round, nowMs: number): RoundStep {
+  const names: string[] = []
+  for (const [name, { standing }] of round.members) if (standing === 'staging' || standing === 'aside') names.push(name)
+  const late = new Set(names)
+  const members = mapped(round, (one, name) =>
+    late.has(name) ? { ...one, standing: 'leaving' as const, isLate: true } : one,
+  )
+  return enter({ ...round, members }, 'fence', nowMs, [{ do: 'leave', names }])
+}
+
+function enter(round: Round, at: Round['at'], nowMs: number, effects: RoundEffect[]): RoundStep {
+  return { round: { ...round, at, sinceMs: nowMs }, effects }
+}
+
+function mapped({ members }: Round, change: (member: Member, name: string) => Member): Map<string, Member> {
+  return new Map([...members].map(([name, member]) => [name, change(member, name)]))
+}
+
+function deadlineOf(round: Round): number {
+  const { beganMs, halfMs, patienceMs } = round
+  if (halfMs === null) return beganMs + (areAllFailing(round) ? patienceMs : MOST_MS)
+  return beganMs + Math.min(MOST_MS, Math.max(patienceMs, 2 * (halfMs - beganMs)))
+}
+
+function isHalfThere({ members }: Round): boolean {
+  const able = [...members.values()].filter(
+    ({ standing, isFailing }) => (standing === 'staging' && !isFailing) || standing === 'staged',
+  )
+  const staged = able.filter(({ standing }) => standing === 'staged').length
+  return staged > 0 && 2 * staged >= able.length
+}
+
+function areAllFailing({ members }: Round): boolean {
+  return [...members.values()].every(({ standing, isFailing }) => standing !== 'staging' || isFailing)
+}

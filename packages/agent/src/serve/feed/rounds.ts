@@ -1,0 +1,185 @@
+/**
+ * Runs the rounds of a root, one at a time: who is a member, what the round decides, and telling the sessions.
+ *
+ *   begin ─▶ sessions stage ─▶ round.ts: leave, decide ─▶ the root's thread writes it down ─▶ sessions commit ─▶ over
+ *
+ * INVARIANT: no session is let go before the decision is on the disk. A round whose decision cannot be written is void,
+ * and the root stays held.
+ */
+import { beginRound, dueAt, type Member, type Round, type RoundEvent, type RoundStep, step } from './round.ts'
+import type { Session } from './session.ts'
+
+export interface RoundsParts {
+  sessions: ReadonlyMap<string, Session>
+  /** Writes down that the round goes, or that it does not. Rejects when the thread cannot */
+  end(to: number, goes: boolean): Promise<unknown>
+  over(report: RoundReport): void
+  /** The end of the round could not be written. */
+  failed(error: unknown): void
+}
+
+export interface RoundReport {
+  to: number
+  goes: boolean
+  members: ReadonlyMap<string, Member>
+}
+
+/** What a session knows of its round. */
+export interface SessionRound {
+  readonly to: number
+  outcome: 'go' | 'void' | null
+}
+
+/** A receiver that was left behind is no member for this long. */
+const PROBATION_MS = 30_000
+
+interface Running {
+  from: number
+  round: Round
+  /** What the members' sessions look at. */
+  told: SessionRound
+  over: PromiseWithResolvers<RoundReport>
+}
+
+export class Rounds {
+  readonly #parts: RoundsParts
+  /** By receiver: until when it is no member. */
+  readonly #probation = new Map<string, number>()
+  #running: Running | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(parts: RoundsParts) {
+    this.#parts = parts
+  }
+
+  /** Everything within (from, to] becomes visible together. */
+  begin(from: number, to: number, patienceMs: number): void {
+    const now = performance.now()
+    const told: SessionRound = { to, outcome: null }
+    const members: string[] = []
+    const aside: string[] = []
+    for (const [name, session] of this.#parts.sessions) {
+      if (session.state.phase === 'greeting' || session.isClosed) continue
+      const isMember = session.isAtRest(from) && now >= (this.#probation.get(name) ?? 0)
+      ;(isMember ? members : aside).push(name)
+    }
+    const begun = beginRound({ to, members, aside, patienceMs }, now)
+    this.#running = { from, round: begun.round, told, over: Promise.withResolvers() }
+    for (const name of members) this.#parts.sessions.get(name)?.enter(told)
+    this.#carryOut(begun)
+  }
+
+  /** Resolves when the round that runs is over; at once when none does. */
+  async ended(): Promise<RoundReport | null> {
+    return (await this.#running?.over.promise) ?? null
+  }
+
+  /** A session has come, has gone, or has said something. */
+  look(): void {
+    const running = this.#running
+    if (running === null) return
+    const { sessions } = this.#parts
+    for (const [name, { standing, isFailing }] of running.round.members) {
+      const session = sessions.get(name)
+      if (session === undefined || session.isClosed) {
+        if (standing !== 'gone') this.#happened({ type: 'gone', name })
+        continue
+      }
+      const { state } = session
+      if ((state.said.failing !== null) !== isFailing)
+        this.#happened({ type: 'failing', name, isFailing: state.said.failing !== null })
+      const { to } = running.round
+      if (standing === 'staging' && state.rounds.staged >= to) this.#happened({ type: 'staged', name })
+      if (standing === 'leaving' && state.rounds.left >= to) this.#happened({ type: 'left', name })
+      if (standing !== 'committed' && state.committed >= to) this.#happened({ type: 'committed', name })
+    }
+    for (const [name, { state, isClosed }] of sessions)
+      if (state.phase !== 'greeting' && !isClosed && isAway(running.round.members.get(name)))
+        this.#happened({ type: 'joined', name })
+  }
+
+  /** Nothing goes any more: the root was closed, or its thread is down. */
+  abort(): void {
+    if (this.#running !== null && this.#running.told.outcome === null) void this.#end(this.#running, false)
+  }
+
+  close(): void {
+    this.abort()
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  #happened(event: RoundEvent): void {
+    const running = this.#running
+    if (running === null) return
+    this.#carryOut(step(running.round, event, performance.now()))
+  }
+
+  #carryOut({ round, effects }: RoundStep): void {
+    const running = this.#running
+    if (running === null) return
+    running.round = round
+    for (const effect of effects) {
+      switch (effect.do) {
+        case 'leave':
+          for (const name of effect.names) {
+            this.#probation.set(name, performance.now() + PROBATION_MS)
+            this.#parts.sessions.get(name)?.leave(round.to)
+          }
+          break
+        case 'decide':
+          void this.#decide(running)
+          break
+        case 'go':
+          running.told.outcome = 'go'
+          this.#wake()
+          break
+        case 'void':
+          void this.#end(running, false)
+          break
+        case 'over':
+          void this.#end(running, true)
+      }
+    }
+    this.#await(round)
+  }
+
+  #await(round: Round): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    const due = dueAt(round)
+    if (due === null || this.#running === null) return
+    this.#timer = setTimeout(() => this.#happened({ type: 'time' }), Math.max(0, due - performance.now()) + 1)
+  }
+
+  async #decide(running: Running): Promise<void> {
+    try {
+      await this.#parts.end(running.round.to, true)
+    } catch (error) {
+      this.#parts.failed(error)
+      return await this.#end(running, false)
+    }
+    if (this.#running === running) this.#happened({ type: 'decided' })
+  }
+
+  async #end(running: Running, goes: boolean): Promise<void> {
+    if (this.#running !== running) return
+    this.#running = null
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    const { to, members } = running.round
+    if (!goes) {
+      running.told.outcome = 'void'
+      this.#wake()
+      await this.#parts.end(to, false).catch((error: unknown) => this.#parts.failed(error))
+    }
+    const report = { to, goes, members }
+    this.#parts.over(report)
+    running.over.resolve(report)
+  }
+
+  #wake(): void {
+    for (const session of this.#parts.sessions.values()) session.wakeUp()
+  }
+}
+
+function isAway(member: Member | undefined): boolean {
+  return member === undefined || member.standing === 'gone'
+}

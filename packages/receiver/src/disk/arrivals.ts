@@ -1,0 +1,110 @@
+/**
+ * What has come from the agent and is not visible: a changeset, or a series of changesets that are prepared.
+ *
+ *   begin ─▶ segments ─▶ commit ─▶ arrived: the changeset, or all of the series with it
+ *                     └▶ prepare ─▶ folded into the series, and made ready ─▶ staged
+ *
+ * INVARIANT: a changeset continues at the cursor, or at the end of the series, which refers to the cursor.
+ */
+import { type Changeset, type Commit, LIMITS, type Prepare, ProtocolError, type Welcome } from '@rootferry/protocol'
+import type { DiskEvent, PathProblem } from '../root-messages.ts'
+import type { Arrival } from './debts/settlement.ts'
+import type { DiskSteps } from './files/disk-retry.ts'
+import type { Plan } from './ledger/operation.ts'
+import { Intake } from './stage/intake.ts'
+import { Series } from './stage/series.ts'
+import type { Target } from './target.ts'
+
+export interface ArrivalsParts {
+  target: Target
+  steps: DiskSteps
+  now(): number
+  event(event: DiskEvent): void
+}
+
+/** What a commit makes visible. */
+export interface Arrived {
+  header: Pick<Changeset, 'request' | 'to' | 'head'>
+  arrival: Omit<Arrival, 'asked'>
+  /** Null: it is yet to be made. */
+  plan: Plan | null
+  unfit: readonly PathProblem[]
+  bytes: number
+  isSeries: boolean
+}
+
+export class Arrivals {
+  readonly #parts: ArrivalsParts
+  readonly intake: Intake
+  #series: Series
+
+  constructor(parts: ArrivalsParts) {
+    this.#parts = parts
+    this.intake = new Intake({ ...parts, disk: parts.target })
+    this.#series = this.#newSeries()
+  }
+
+  /** @throws ProtocolError when it does not continue where the connection is */
+  begin(header: Changeset, cursor: number | null, isAsked: boolean, { epoch }: Welcome): void {
+    if (this.intake.changeset !== null) throw new ProtocolError('unexpected-message', 'a changeset within another')
+    const { series, count } = this.#parts.target.ledger.staged
+    const isNext = header.base === cursor && header.from === (series?.to ?? header.base)
+    if (header.request === null ? !isNext : !isAsked)
+      throw new ProtocolError('unexpected-message', `a changeset from ${header.from} that was not due`)
+    if (header.to < header.from) throw new ProtocolError('unexpected-message', 'a changeset that goes back')
+    if (count + header.changes > LIMITS.seriesChanges)
+      throw new ProtocolError('limit-exceeded', 'too many changes in a series')
+    this.intake.begin(header, epoch)
+  }
+
+  /** @returns whether everything is staged; what does not fit is not, and others need not wait for it */
+  async prepare({ to }: Prepare, welcome: Welcome): Promise<boolean> {
+    const { steps, target } = this.#parts
+    const { changeset } = this.intake
+    if (changeset !== null) {
+      if (changeset.header.request !== null) throw new ProtocolError('unexpected-message', 'a prepare of an answer')
+      await steps.whileConnected(changeset.completer(to))
+      target.confined.release()
+      await this.#series.fold(changeset, welcome)
+      this.intake.end()
+    } else if (this.#series.to !== to) throw new ProtocolError('unexpected-message', `nothing to prepare up to ${to}`)
+    await this.#series.ready()
+    return this.#series.unfit.length === 0
+  }
+
+  /** The commit may come much later. */
+  delayed(): void {
+    this.#series.delayed()
+  }
+
+  /** Everything that the commit makes visible. @throws ProtocolError when that is not what has come */
+  async arrived(commit: Commit, welcome: Welcome, head: number): Promise<Arrived> {
+    const { steps, target } = this.#parts
+    const { changeset } = this.intake
+    if (changeset !== null) await steps.whileConnected(changeset.completer(commit.to))
+    target.confined.release()
+    const series = this.#series
+    if (changeset !== null && (series.to === null || changeset.header.request !== null)) {
+      const { header, staged, unfit, bytes } = changeset
+      const owed = [...changeset.owed, ...unfit.map(({ path }) => path)]
+      return {
+        header,
+        arrival: { paths: [...changeset.paths], staged, owed },
+        plan: null,
+        unfit,
+        bytes,
+        isSeries: false,
+      }
+    }
+    if (changeset !== null) await series.fold(changeset, welcome)
+    if (series.to !== commit.to) throw new ProtocolError('unexpected-message', 'a commit without a changeset')
+    this.#series = this.#newSeries()
+    const { plan, ...arrival } = series.arrival()
+    const { unfit, bytes } = series
+    return { header: { request: null, to: commit.to, head }, arrival, plan, unfit, bytes, isSeries: true }
+  }
+
+  #newSeries(): Series {
+    return new Series({ ...this.#parts.target, ...this.#parts })
+  }
+}

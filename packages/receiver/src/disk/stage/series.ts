@@ -1,0 +1,112 @@
+/**
+ * The series that is staged in this session, or was kept from an earlier one, until its commit.
+ *
+ *   fold (each changeset, at its prepare) ─▶ ready (synced, linked, planned) ─▶ commit, from the rows of the ledger
+ *
+ * INVARIANT: what is folded is in the ledger, so that a killed process can go on from it. Shows nothing.
+ */
+import { ProtocolError, type Welcome } from '@rootferry/protocol'
+import type { PathProblem } from '../../root-messages.ts'
+import type { WorkArea } from '../area/work-area.ts'
+import type { Burst } from '../commit/burst.ts'
+import { presyncAll } from '../commit/presync.ts'
+import type { DiskSteps } from '../files/disk-retry.ts'
+import type { StagedChange } from '../files/staged-change.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Plan } from '../ledger/operation.ts'
+import type { StagedPath } from '../ledger/staged-rows.ts'
+import type { Incoming } from './incoming.ts'
+import type { PartialFiles } from './partial-files.ts'
+
+export interface SeriesParts {
+  ledger: Ledger
+  area: WorkArea
+  partials: PartialFiles
+  burst: Burst
+  steps: DiskSteps
+}
+
+export class Series {
+  readonly #parts: SeriesParts
+  #plan: Plan | null = null
+  #changes: StagedChange[] = []
+  /** Paths for which the disk has no room: they are owed too. */
+  readonly unfit: PathProblem[] = []
+  bytes = 0
+
+  constructor(parts: SeriesParts) {
+    this.#parts = parts
+  }
+
+  /** The end of what is staged; null: nothing is. */
+  get to(): number | null {
+    return this.#parts.ledger.staged.series?.to ?? null
+  }
+
+  /** The changeset, which is staged completely, becomes part of the series. */
+  async fold(changeset: Incoming, { epoch, term }: Welcome): Promise<void> {
+    const { ledger, area, partials, steps } = this.#parts
+    const { base, to } = changeset.header
+    const rows = rowsOf(changeset)
+    const used = partials.release(changeset.paths)
+    const unneeded = await steps.whileConnected(() => ledger.staged.put({ epoch, term, base, to }, rows, used))
+    partials.released(used)
+    await steps.whileConnected(() => {
+      for (const name of unneeded) area.discard(name)
+    })
+    this.#plan = null
+    this.unfit.push(...changeset.unfit)
+    this.bytes += changeset.bytes
+  }
+
+  /** Everything that can be done before the burst is done. @throws ProtocolError when the changes contradict each other */
+  async ready(): Promise<void> {
+    const { ledger, burst, area, steps } = this.#parts
+    const isAgain = this.#plan !== null
+    this.#changes = changesOf(ledger.staged.all())
+    if (!isAgain) {
+      const draft = await steps.whileConnected(() => burst.plan(this.#changes, []))
+      const staging = await steps.whileConnected(() => area.directory('staging'))
+      await presyncAll(draft, staging)
+    }
+    this.#plan = await steps.whileConnected(() => {
+      const plan = burst.plan(this.#changes, [])
+      if (!isAgain) burst.keep(plan)
+      return plan
+    })
+  }
+
+  /** The commit may come much later. */
+  delayed(): void {
+    this.#plan = null
+  }
+
+  /** @returns the plan if it is of this moment */
+  arrival(): { paths: string[]; staged: StagedChange[]; owed: string[]; plan: Plan | null } {
+    const rows = this.#parts.ledger.staged.all()
+    const plan = this.#plan
+    this.#plan = null
+    return {
+      paths: rows.map(({ path }) => path),
+      staged: changesOf(rows),
+      owed: rows.filter(({ isOwed }) => isOwed).map(({ path }) => path),
+      plan,
+    }
+  }
+}
+
+/** @throws ProtocolError when the agent builds on something else than what was offered */
+export function checkPrepared(welcome: Welcome, offered: number | null): void {
+  if (welcome.prepared === null || (welcome.start === 'replay' && welcome.prepared === offered)) return
+  throw new ProtocolError('unexpected-message', `a welcome that builds on ${welcome.prepared}, which is not prepared`)
+}
+
+function rowsOf({ paths, staged, owed }: Incoming): StagedPath[] {
+  const changes = new Map(staged.map((change) => [change.path, change]))
+  const owing = new Set(owed)
+  return [...paths].map((path) => ({ path, change: changes.get(path) ?? null, isOwed: owing.has(path) }))
+}
+
+function changesOf(rows: readonly StagedPath[]): StagedChange[] {
+  return rows.flatMap(({ change }) => (change === null ? [] : [change]))
+}

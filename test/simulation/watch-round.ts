@@ -1,0 +1,188 @@
+/**
+ * Oracle for holds and rounds, G10:
+ *
+ *   no leak     while the agent's index says that the root is held, no receiver is, or becomes, further than that
+ *   whole       a member of a round is never between the beginning and the end of that round
+ *   not before  when the first is let go, each connected receiver has staged everything, or was told to leave
+ *   fenced      and those that were told are not ready by then, unless they had their time to say so
+ *   staged      who says it has staged has a row for each path, and in staging what the row names
+ */
+import { rowsOf } from './database.ts'
+import { epochOf, positionOf } from './judge-committed.ts'
+import type { Machine } from './machine.ts'
+import type { Line } from './network.ts'
+import { INDEX_FILE, LEDGER_FILE, STATE, TARGET } from './places.ts'
+import type { Frame } from './socket.ts'
+import { Violation } from './violation.ts'
+
+/** The agent's own bound, less some time for its timers. */
+const TIME_TO_LEAVE_MS = 1_900
+/** Who came while the decision was being written was told, and not waited for. */
+const LATE_MS = 5
+
+interface Told {
+  base: number
+  prepared: number | null
+  staged: number
+  /** Also by the welcome. */
+  left: number
+  leftAtMs: number
+  committed: number
+  /** Bytes of a segment that are still to come: nothing can be told before. */
+  outstanding: number
+}
+
+export interface WatchedReceiver {
+  machine: Machine
+  /** Whether its own probes say that visitors may come. */
+  isReady(): boolean
+}
+
+export class RoundWatch {
+  readonly #agent: Machine
+  readonly #receivers: ReadonlyMap<string, WatchedReceiver>
+  readonly #lines: ReadonlySet<Line>
+  readonly #now: () => number
+  readonly #told = new Map<Line, Told>()
+  /** The last round of each receiver that was a member of one. */
+  readonly #members = new Map<string, { base: number; to: number; epoch: string | null }>()
+  /** Commits of several changesets, and rounds of several receivers: a run without them proves nothing. */
+  commits = 0
+
+  constructor(parts: {
+    agent: Machine
+    receivers: ReadonlyMap<string, WatchedReceiver>
+    lines: ReadonlySet<Line>
+    now: () => number
+  }) {
+    this.#agent = parts.agent
+    this.#receivers = parts.receivers
+    this.#lines = parts.lines
+    this.#now = parts.now
+  }
+
+  /** @throws Violation */
+  sent(line: Line, toAgent: boolean, frame: Frame): void {
+    if (frame.kind === 'binary') {
+      const told = this.#told.get(line)
+      if (told !== undefined) told.outstanding -= frame.data.byteLength
+    }
+    if (frame.kind === 'close' && !toAgent) this.#told.delete(line)
+    if (frame.kind !== 'text') return
+    const message = JSON.parse(frame.data.toString()) as Record<string, unknown>
+    if (message['type'] === 'welcome') this.#told.set(line, newTold(message))
+    const told = this.#told.get(line)
+    if (told === undefined) return
+    if (toAgent) this.#fromReceiver(line, told, message)
+    else this.#fromAgent(line, told, message)
+  }
+
+  /** A receiver's tree changes where visitors see it. @throws Violation */
+  changing(receiver: Machine): void {
+    const held = this.#held()
+    const [intent] = rowsOf(receiver, LEDGER_FILE, 'SELECT body FROM intent')
+    if (held === null || intent === undefined) return
+    const { position } = JSON.parse(String(intent['body'])) as { position: { epoch: string; sequence: number } | null }
+    if (position?.epoch === held.epoch && position.sequence > held.sequence)
+      throw new Violation(
+        'G10',
+        `${receiver.name} shows ${position.sequence}, but the root is held at ${held.sequence}`,
+      )
+  }
+
+  /** @throws Violation */
+  look(receiver: Machine): void {
+    const position = positionOf(receiver)
+    if (position === null) return
+    const held = this.#held()
+    if (held?.epoch === position.epoch && position.sequence > held.sequence)
+      throw new Violation(
+        'G10',
+        `${receiver.name} is at ${position.sequence}, but the root is held at ${held.sequence}`,
+      )
+    const round = this.#members.get(receiver.name)
+    const isWithin = round?.epoch === position.epoch && position.sequence > round.base && position.sequence < round.to
+    if (isWithin)
+      throw new Violation('G10', `${receiver.name} is at ${position.sequence}, within the round to ${round.to}`)
+  }
+
+  #fromReceiver(line: Line, told: Told, { type, sequence }: Record<string, unknown>): void {
+    if (type === 'committed' || type === 'resynced') told.committed = Number(sequence)
+    if (type !== 'staged') return
+    told.staged = Number(sequence)
+    const watched = this.#receivers.get(line.caller.receiver)
+    if (watched !== undefined) refuseLies(watched.machine, told.staged)
+  }
+
+  #fromAgent(line: Line, told: Told, message: Record<string, unknown>): void {
+    const to = Number(message['to'])
+    switch (message['type']) {
+      case 'changeset':
+        if (message['request'] === null && told.prepared === null) told.base = Number(message['base'])
+        return
+      case 'segment':
+        told.outstanding = Number(message['bytes'])
+        return
+      case 'prepare':
+        told.prepared = to
+        return
+      case 'leave':
+        told.left = to
+        told.leftAtMs = this.#now()
+        return
+      case 'commit': {
+        if (told.prepared === null) return
+        told.prepared = null
+        this.#judgeGo(to)
+        const epoch = epochOf(this.#agent)
+        if (told.left < to) this.#members.set(line.caller.receiver, { base: told.base, to, epoch })
+        this.commits += 1
+      }
+    }
+  }
+
+  #judgeGo(to: number): void {
+    const { hold, released } = this.#note()
+    if (hold !== null && hold.sequence < to) throw new Violation('G10', `commit to ${to} of a root that is still held`)
+    // What an earlier connection left is completed later.
+    if (released?.sequence !== to) return
+    for (const line of this.#lines) {
+      const told = this.#told.get(line)
+      if (told === undefined || line.isCut || line.server.isClosed) continue
+      if (told.staged >= to || told.committed >= to || told.outstanding > 0) continue
+      const { receiver } = line.caller
+      if (told.left < to) throw new Violation('G10', `commit to ${to} although ${receiver} has not staged it`)
+      const ago = this.#now() - told.leftAtMs
+      if (ago > LATE_MS && ago < TIME_TO_LEAVE_MS && this.#receivers.get(receiver)?.isReady() === true)
+        throw new Violation('G10', `commit to ${to} although ${receiver} is ready and shows something older`)
+    }
+  }
+
+  #held(): { sequence: number; epoch: string } | null {
+    return this.#note().hold
+  }
+
+  #note(): { hold: { sequence: number; epoch: string } | null; released?: { sequence: number } } {
+    const [row] = rowsOf(this.#agent, INDEX_FILE, "SELECT value FROM meta WHERE name = 'hold'")
+    return row === undefined ? { hold: null } : JSON.parse(String(row['value']))
+  }
+}
+
+function newTold({ released, sequence, start }: Record<string, unknown>): Told {
+  const committed = start === 'replay' ? Number(sequence) : -1
+  return { base: 0, prepared: null, staged: -1, left: Number(released), leftAtMs: 0, committed, outstanding: 0 }
+}
+
+function refuseLies(machine: Machine, sequence: number): void {
+  if ((positionOf(machine)?.sequence ?? -1) >= sequence) return
+  const [series] = rowsOf(machine, LEDGER_FILE, 'SELECT upto FROM series')
+  if (series === undefined || Number(series['upto']) < sequence)
+    throw new Violation('G10', `${machine.name} says that ${sequence} is staged, its ledger does not`)
+  for (const row of rowsOf(machine, LEDGER_FILE, 'SELECT path, change FROM staged WHERE change IS NOT NULL')) {
+    const change = JSON.parse(String(row['change'])) as { staged?: string | null }
+    if (typeof change.staged !== 'string') continue
+    const places = [`${STATE}/roots/shop/staging`, `${TARGET}/.rootferry/staging`]
+    if (places.every((place) => machine.disk.find(`${place}/${change.staged}`) === null))
+      throw new Violation('G10', `${machine.name} says that ${sequence} is staged, but ${row['path']} is not`)
+  }
+}
