@@ -1,0 +1,128 @@
+/**
+ * A deploy of 25,000 files: three changesets, one commit. While it becomes visible, somebody looks at the first and the
+ * last path of it all the time, in both targets; and a receiver that hangs holds up nobody.
+ */
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { Daemons } from '../support/daemons.ts'
+import { Site } from '../support/site.ts'
+import { until } from '../support/until.ts'
+
+const DIRECTORIES = 50
+const FILES_EACH = 500
+const CHANGES = DIRECTORIES * FILES_EACH
+
+const daemons = new Daemons()
+after(() => daemons[Symbol.asyncDispose]())
+
+function write(source: string, version: string): void {
+  for (let directory = 0; directory < DIRECTORIES; directory += 1) {
+    mkdirSync(join(source, `d${directory}`), { recursive: true })
+    for (let file = 0; file < FILES_EACH; file += 1)
+      writeFileSync(join(source, `d${directory}/f${file}.php`), `<?php // ${version} of ${file}\n`)
+  }
+}
+
+interface Answer {
+  changes: number
+  receivers: { name: string; state: string; seconds: number | null }[]
+}
+
+async function post(path: string, body: object): Promise<Answer> {
+  const response = await daemons.admin(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  const text = await response.text()
+  assert.ok(response.ok, text)
+  return JSON.parse(text)
+}
+
+/** Looks at the first and the last file of a target, again and again. @returns how long the two were of two versions */
+class Visitor {
+  readonly #paths: string[]
+  #isStopped = false
+  mixedMs = 0
+  firstMs: number | null = null
+
+  constructor(target: string) {
+    this.#paths = [join(target, 'd0/f0.php'), join(target, `d${DIRECTORIES - 1}/f${FILES_EACH - 1}.php`)]
+  }
+
+  async watch(): Promise<void> {
+    const began = this.#seen()
+    let mixedSince: number | null = null
+    while (!this.#isStopped) {
+      const seen = this.#seen()
+      const now = performance.now()
+      if (seen !== began) this.firstMs ??= now
+      if (seen === 'mixed') mixedSince ??= now
+      else if (mixedSince !== null) {
+        this.mixedMs += now - mixedSince
+        mixedSince = null
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  #seen(): string {
+    const versions = this.#paths.map((path) => / (v\d) /.exec(readFileSync(path, 'utf8'))?.[1] ?? '')
+    return versions[0] === versions[1] ? (versions[0] ?? '') : 'mixed'
+  }
+}
+
+test('a deploy of 25,000 files becomes visible as one, on all receivers together', async (t) => {
+  const site = await Site.on(daemons, { prepare: (source) => write(source, 'v1') })
+  await site.inSync(120_000)
+  await post(`/v1/roots/${site.name}/hold`, { reason: 'deploy' })
+  write(site.source, 'v2')
+  await until(
+    async () => ((await site.root())?.hold?.waiting.changes ?? 0) >= CHANGES,
+    async () => JSON.stringify(await site.root()),
+    60_000,
+  )
+  const visitors = site.targets.map((target) => new Visitor(target))
+  const watching = visitors.map((visitor) => visitor.watch())
+  const answer = await post(`/v1/roots/${site.name}/release`, { waitSeconds: 120 })
+  for (const visitor of visitors) visitor.stop()
+  await Promise.all(watching)
+  assert.deepEqual(
+    answer.receivers.map(({ state }) => state),
+    site.targets.map(() => 'committed'),
+  )
+  assert.ok(answer.changes >= CHANGES)
+  await site.converged(60_000)
+  const commits = daemons.logs.filter(({ msg, entries }) => msg === 'changeset committed' && Number(entries) >= CHANGES)
+  assert.equal(commits.length, site.targets.length, 'one commit of everything on each receiver')
+  const starts = visitors.map(({ firstMs }) => firstMs ?? Number.NaN)
+  const mixed = visitors.map(({ mixedMs }) => Math.round(mixedMs))
+  t.diagnostic(
+    `first changes ${Math.round(Math.max(...starts) - Math.min(...starts))} ms apart; two versions for ${mixed.join(' and ')} ms`,
+  )
+})
+
+test('a receiver that hangs is left behind, not ready, and holds up nobody', async () => {
+  const site = await Site.on(daemons, {
+    prepare: (source) => {
+      writeFileSync(join(source, 'index.php'), 'v1')
+    },
+  })
+  await site.converged()
+  await post(`/v1/roots/${site.name}/hold`, {})
+  writeFileSync(join(site.source, 'index.php'), 'v2')
+  const [hanging, name] = [daemons.receivers[1], daemons.names[1]]
+  assert.ok(hanging != null)
+  process.kill(hanging.pid, 'SIGSTOP')
+  const answer = await post(`/v1/roots/${site.name}/release`, { waitSeconds: 1, patienceSeconds: 1 })
+  assert.equal(readFileSync(join(site.targets[0] ?? '', 'index.php'), 'utf8'), 'v2')
+  assert.equal(answer.receivers.find((one) => one.name === name)?.state, 'left-behind')
+  process.kill(hanging.pid, 'SIGCONT')
+  await site.converged()
+})
