@@ -175,6 +175,7 @@ export class Session {
     const isAsked = header.request !== null && this.#repairs.isOpen(header.request)
     this.#arrivals.begin(header, this.#cursor, isAsked, welcome)
     this.#head = Math.max(this.#head, header.head)
+    this.#parts.event({ type: 'head', head: this.#head })
   }
 
   async #prepare(prepare: Prepare, welcome: Welcome): Promise<void> {
@@ -200,8 +201,7 @@ export class Session {
     const arrival = { ...arrived.arrival, asked: request === null ? null : this.#repairs.answered(request) }
     const { paths, staged } = arrival
     const due = dueDebts(arrival, target.ledger.debts.count > 0)
-    const { epoch, term } = welcome
-    const position = request === null ? { epoch, term, sequence: to } : null
+    const position = request === null ? { epoch: welcome.epoch, term: welcome.term, sequence: to } : null
     const keepsReplaced = request !== null && this.#resync !== null
     const intent = { changes: staged, before: [], position, keepsReplaced, isSeries, ...due }
     const { area, partials } = target
