@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { agentCommand } from '../../packages/agent/src/cli/agent-command.ts'
 import type { Terminal } from '../../packages/host/src/daemon/command-line.ts'
+import { ServiceManager } from '../../packages/host/src/daemon/service-manager.ts'
 import { receiverCommand } from '../../packages/receiver/src/cli/receiver-command.ts'
 import type { DaemonName } from '../programs.ts'
 
@@ -12,6 +13,7 @@ const NOBODY: Terminal = {
   input: () => Promise.resolve(''),
   colour: false,
   isJournal: false,
+  isInteractive: false,
   width: Number.POSITIVE_INFINITY,
   isTerminal: false,
   columns: () => 80,
@@ -19,6 +21,7 @@ const NOBODY: Terminal = {
   endWith: nothing,
   stopSignal: () => Promise.resolve(),
   onHangup: nothing,
+  service: new ServiceManager({}, 0, nothing),
 }
 
 export function commandOf(daemon: DaemonName): Command {

@@ -52,6 +52,8 @@ export function hostFiles(release: Release, runtime: Runtime): PackageFile[] {
     file('usr/lib/sysctl.d/50-rootferry.conf', packaged('50-rootferry.conf')),
     ...manPages(release).map(({ path, contents }) => file(`usr/share/man/${path}.gz`, zipped(contents))),
     ...below(join(PACKAGING, 'share')).map((path) => file(`usr/share/rootferry/${path}`, packaged(`share/${path}`))),
+    file('usr/share/rootferry/agent.schema.json', schemaOf('agent', AgentFile)),
+    file('usr/share/rootferry/receiver.schema.json', schemaOf('receiver', ReceiverFile)),
     ...below(join(PACKAGING, 'load-balancers')).map((path) =>
       file(`usr/share/rootferry/load-balancers/${path}`, packaged(`load-balancers/${path}`), SCRIPTS.has(path)),
     ),
@@ -115,6 +117,11 @@ function completions(program: Command): PackageFile[] {
     file(`usr/share/zsh/vendor-completions/_${name}`, zsh),
     file(`usr/share/fish/vendor_completions.d/${name}.fish`, completionScript(program, 'fish')),
   ]
+}
+
+/** For editors: the files that `init` and `join` write name it in their first line. */
+function schemaOf(daemon: string, schema: object): string {
+  return `${JSON.stringify({ title: `${daemon}.yaml`, ...schema }, null, 2)}\n`
 }
 
 function packaged(path: string): Buffer {

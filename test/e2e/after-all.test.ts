@@ -119,6 +119,21 @@ test('a run that fails is tried again, is in status, and an agent that is killed
   await until(() => runs().at(-1) === 'change yes c.php', shown)
 })
 
+test('a command that is put in place of one that failed is told of what that one was not', async () => {
+  const { runs, save, site, place } = await hookedSite({ script: 'exit 7' })
+  save('a.php')
+  await until(async () => (await hookOf()).failures > 0, shown)
+  const command = ['/bin/sh', '-c', NOTE, place, site.targets[1]]
+  const hooks = { afterAll: [{ match: ['*.php'], command, minIntervalSeconds: 0 }] }
+  daemons.editAgent((config) => ({ ...config, roots: { [site.name]: { path: site.source, hooks } } }))
+  if (daemons.agent !== null) await daemons.hangUp(daemons.agent)
+  await until(
+    () => runs().at(-1) === 'change yes a.php',
+    () => runs().join('|'),
+    6000,
+  )
+})
+
 for (const onFirstSync of [false, true]) {
   test(`what a new index begins with, with onFirstSync: ${onFirstSync}`, async () => {
     const runs = join(daemons.place, `first-${onFirstSync}`)

@@ -65,9 +65,29 @@ test('a node that missed alone what others have is left behind and not ready bef
   await daemons.redirect(2, daemons.agentPort)
 })
 
+test('when all are behind alike, because the agent was away, all stay ready', async () => {
+  const site = await Site.on(daemons, { prepare: (source) => writeFileSync(join(source, 'a'), 'x') })
+  await areLive(0, 1, 2)
+  await daemons.killAgent()
+  for (let number = 0; number < 200; number += 1) writeFileSync(join(site.source, `f${number}`), Buffer.alloc(20_000))
+  const answers = new Set<boolean>()
+  const look = async () => {
+    for (const number of [0, 1, 2]) answers.add(await daemons.ready(number))
+    return answers
+  }
+  await look()
+  await daemons.startAgent()
+  await until(async () => {
+    await look()
+    return (await ends(2)).agent?.lag.sequences === 0 && (await ends(2)).node?.phase === 'live'
+  }, shown)
+  await areLive(0, 1, 2)
+  assert.deepEqual(await look(), new Set([true]))
+})
+
 test('a root that follows logs commits, and no progress', async () => {
   const site = await Site.on(daemons)
-  await areLive(0, 1)
+  await areLive(0, 1, 2)
   daemons.logs.length = 0
   for (let number = 0; number < 30; number += 1) writeFileSync(join(site.source, `f${number}`), Buffer.alloc(200_000))
   await until(async () => (await ends(0)).agent?.lag.sequences === 0 && (await ends(0)).node?.phase === 'live', shown)

@@ -151,6 +151,16 @@ test('a run that fails is tried again, is told in status and metrics, and readin
   await until(() => daemons.ready(0), shown)
 })
 
+test('a command that is put in place of one that failed is told of what that one was not', async () => {
+  const { save, runs, site, receiver } = await hookedSite({ script: 'exit 7' })
+  save('a.php')
+  await until(async () => (await hookOf(site)).failures > 0, shown)
+  const command = ['/bin/sh', '-c', 'tr "\\0" " " >> "$0"', join(site.source, '../runs')]
+  site.configureReceiver(0, { hooks: { afterCommit: [{ match: ['*.php'], command }] } })
+  await daemons.hangUp(receiver)
+  await until(() => runs().at(-1) === 'a.php', shown)
+})
+
 test('a crash between commit and run does not lose the run', async () => {
   const { save, runs, site } = await hookedSite({ script: `test -e "$0.allowed" || sleep 300; ${NOTE}` })
   save('a.php')

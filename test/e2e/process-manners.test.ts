@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { AGENT, RECEIVER } from '../../build/programs.ts'
 import { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
+import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'rootferry-manners-'))
@@ -177,3 +178,53 @@ function listensOn(pid: number, port: number): boolean {
     .map((line) => line.trim().split(/\s+/))
     .some(([, local, , , , , , , , inode]) => local?.endsWith(`:${hexadecimal}`) && own.includes(inode ?? ''))
 }
+
+/** A program systemd-notify that writes down what it is told, one message a line. */
+function fakeNotify(directory: string): { environment: NodeJS.ProcessEnv; told: () => string[] } {
+  const file = join(directory, 'told')
+  mkdirSync(join(directory, 'bin'))
+  writeFileSync(join(directory, 'bin/systemd-notify'), `#!/bin/sh\nshift\n(IFS='|'; echo "$*") >> '${file}'\n`, {
+    mode: 0o755,
+  })
+  return {
+    environment: {
+      ...process.env,
+      PATH: `${join(directory, 'bin')}:${process.env['PATH']}`,
+      NOTIFY_SOCKET: join(directory, 'socket'),
+      WATCHDOG_USEC: '300000',
+    },
+    told: () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []),
+  }
+}
+
+for (const [name, program, configure, status] of [
+  ['agent', AGENT, agentYaml, /^STATUS=1 root ready; 0 of 0 receivers live\|WATCHDOG=1$/],
+  ['receiver', RECEIVER, receiverYaml, /^STATUS=not ready: shop: the first sync is not complete\|WATCHDOG=1$/],
+] as const)
+  test(`the ${name} tells its service manager that it is up, how it is, that it lives, and that it stops`, async () => {
+    const config = configure()
+    const directory = mkdtempSync(join(place, 'notify-'))
+    const { environment, told } = fakeNotify(directory)
+    const daemon = new Daemon(name, process.execPath, program, ['run', '--config', config], environment)
+    const shown = () => told().join('\n')
+    await until(() => told().some((line) => line.startsWith('READY=1|STATUS=')), shown)
+    await until(() => told().filter((line) => status.test(line)).length >= 2, shown)
+    await daemon.stop()
+    await until(() => told().some((line) => line.startsWith('STOPPING=1|')), shown)
+    assert.equal(told().filter((line) => line.startsWith('READY=1')).length, 1)
+  })
+
+test('log level debug names paths, on both ends', async () => {
+  await using rig = await Rig.start({
+    receivers: 1,
+    logLevel: 'debug',
+    prepare: (source) => writeFileSync(join(source, 'a\nb'), 'x'),
+  })
+  await rig.inSync()
+  const named = (daemon: string, message: string) => () =>
+    rig.logs.some(
+      ({ name, msg, paths }) => name === daemon && msg === message && Array.isArray(paths) && paths.includes('a\\nb'),
+    )
+  await until(named('rootferry-agent', 'changeset'), () => JSON.stringify(rig.logs.slice(-20)))
+  await until(named('rootferry-receiver', 'paths of the commit'), () => JSON.stringify(rig.logs.slice(-20)))
+})

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { AGENT, RECEIVER } from '../../build/programs.ts'
@@ -106,8 +107,11 @@ test('an invitation that expires is good for one join, and leaves a token that s
     name: 'web8',
     roots: ['site'],
     protocols: ['rootferry.v1'],
-    expiresAt: null,
   })
+  const fleet = joining(create('web', '--join', '--many').stdout.trim(), 'fleet')
+  assert.equal(fleet.status, 0, fleet.stderr)
+  const own = `name: ${hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')}`
+  assert.ok(readFileSync(join(daemons.place, 'fleet/receiver.yaml'), 'utf8').includes(own))
   const second = joining(invitation, 'second')
   assert.equal(second.status, 77)
   assert.match(second.stderr, /: unauthorized: the agent does not know this token\n$/)

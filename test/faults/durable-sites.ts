@@ -28,6 +28,9 @@ export const SITES: Record<string, Record<string, Site>> = {
     mkdirSync: [1, 'the state directory, which the agent has made by then'],
     writeDurably: [1, REPLACED('identity')],
   },
+  'agent/src/serve/door/nodes.ts': {
+    writeDurably: [1, 'names of nodes: whole or as before, and a node that is not in it is welcomed anew'],
+  },
   'agent/src/serve/door/tokens.ts': { mkdirSync: [1, ['mkdir state']], writeDurably: [1, REPLACED('tokens')] },
   'agent/src/cli/init-command.ts': {
     chmodSync: [2, DRAFT],

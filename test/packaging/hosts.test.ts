@@ -106,6 +106,52 @@ function life(suite: string): void {
     equal()
   })
 
+  it('the service manager knows how the daemons are, and confines them', async () => {
+    const text = (host: BootedHost, unit: string) => show(host, unit, 'StatusText')
+    await until(
+      () => text(admin, 'rootferry-agent') === '1 root ready; 1 of 1 receivers live',
+      () => text(admin, 'rootferry-agent'),
+    )
+    await until(
+      () => text(web, 'rootferry-receiver') === 'ready: shop',
+      () => text(web, 'rootferry-receiver'),
+    )
+    for (const [host, unit] of [
+      [admin, 'rootferry-agent'],
+      [web, 'rootferry-receiver'],
+    ] as const) {
+      assert.equal(show(host, unit, 'Type'), 'notify')
+      const report = host.run('systemd-analyze', 'security', '--no-pager', unit)
+      const exposure = Number(/exposure level for \S+: (\d+\.\d+)/.exec(report)?.[1])
+      assert.ok(
+        exposure <= 3,
+        `${report
+          .split('\n')
+          .filter((line) => line.includes('✗'))
+          .join('\n')}\n${exposure}`,
+      )
+    }
+  })
+
+  it('a daemon that hangs is restarted by the watchdog', async () => {
+    const dropIn = join(web.root, 'etc/systemd/system/rootferry-receiver.service.d')
+    mkdirSync(dropIn, { recursive: true })
+    writeFileSync(join(dropIn, 'watchdog.conf'), '[Service]\nWatchdogSec=6\n')
+    web.run('systemctl', 'daemon-reload')
+    web.run('systemctl', 'restart', 'rootferry-receiver')
+    await inSync()
+    const pid = show(web, 'rootferry-receiver', 'MainPID')
+    web.run('systemctl', 'kill', '--kill-who=main', '--signal=STOP', 'rootferry-receiver')
+    await until(
+      () => show(web, 'rootferry-receiver', 'NRestarts') === '1',
+      () => show(web, 'rootferry-receiver', 'Result'),
+    )
+    await inSync()
+    assert.notEqual(show(web, 'rootferry-receiver', 'MainPID'), pid)
+    rmSync(dropIn, { recursive: true })
+    web.run('systemctl', 'daemon-reload')
+  })
+
   it('a reload with a bad file fails, and the daemon goes on; a start with one is not tried again', async () => {
     const file = join(admin.root, 'etc/rootferry/agent.yaml')
     const good = join(place, 'good.yaml')

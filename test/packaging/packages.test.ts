@@ -77,7 +77,11 @@ test('a .deb for each architecture has everything that a host needs, and belongs
     for (const path of [
       '/etc/rootferry/',
       '/usr/lib/rootferry/node',
+      '/usr/share/rootferry/load-balancers/nginx-upstream',
       '/usr/lib/sysctl.d/50-rootferry.conf',
+      '/usr/share/rootferry/agent.schema.json',
+      '/usr/share/rootferry/receiver.schema.json',
+      '/usr/share/rootferry/load-balancers/haproxy.cfg',
       '/usr/share/doc/rootferry/copyright',
       '/usr/share/doc/rootferry/third-party.txt',
       '/usr/share/doc/rootferry/changelog.gz',
@@ -88,6 +92,7 @@ test('a .deb for each architecture has everything that a host needs, and belongs
       '/usr/bin/rootferry-agent',
       '/usr/bin/rootferry-receiver',
       '/usr/lib/rootferry/node',
+      '/usr/share/rootferry/load-balancers/nginx-upstream',
     ])
     assert.deepEqual(
       entries.filter(({ owner, mode }) => owner !== 'root/root' || !/^(?:-rw.r-.r-.|drwxr-xr-x)$/.test(mode)),

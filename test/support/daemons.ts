@@ -29,6 +29,7 @@ export interface DaemonsOptions {
   user?: number
   /** Receivers are started one by one by the test. */
   receiversLater?: boolean
+  logLevel?: 'debug' | 'info'
 }
 
 /** The part of a configuration file that tests change: settings by name, and those of each root. */
@@ -199,9 +200,16 @@ export class Daemons implements AsyncDisposable {
   }
 
   #spawn(name: string, runner: string, program: string, config: string): Daemon {
-    const { user } = this.#options
+    const { user, logLevel = 'info' } = this.#options
     const as = user === undefined ? {} : { uid: user, gid: user }
-    const daemon = new Daemon(name, runner, program, ['run', '--config', config], process.env, as)
+    const daemon = new Daemon(
+      name,
+      runner,
+      program,
+      ['run', '--config', config, '--log-level', logLevel],
+      process.env,
+      as,
+    )
     daemon.onLine((line) => {
       this.logs.push(line)
       if (this.logs.length > MOST_LINES) this.logs.splice(0, MOST_LINES / 5)

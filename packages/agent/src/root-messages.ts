@@ -128,6 +128,8 @@ export interface RootOptions {
   together: Together
   software: string
   systemCalls: SystemCallsChoice
+  /** At log level debug, changesets name their paths. */
+  namesPaths?: boolean
 }
 
 /** Name of a request → what it takes and what it answers. */
@@ -154,6 +156,15 @@ export interface RootRequests {
   'end-round': { takes: { to: number; goes: boolean }; answers: { goes: boolean } }
   /** The first paths that changed within (after, to] and match one of these gitignore lines, and how many more do. */
   changed: { takes: { after: number; to: number; match: string[] }; answers: { paths: string[]; omitted: number } }
+  /** Changes up to `to` within a path: the first ones above `after`, or, where that is null, the last ones. */
+  recent: {
+    takes: { after: number | null; to: number; within: string; limit: number }
+    answers: {
+      changes: { sequence: number; path: string; kind: 'file' | 'directory' | 'symlink' | 'deleted'; bytes: number }[]
+      /** Further changes are above it. */
+      next: number
+    }
+  }
   /** What an earlier life of the agent knew about its receivers, and about when changes for them were found. */
   memory: {
     takes: object
@@ -205,7 +216,7 @@ export interface RootStatus {
   hold: HoldStatus | null
 }
 
-export type LogLevel = 'info' | 'warn' | 'error'
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export type FromRoot =
   | { type: 'answer'; id: number; value: unknown }

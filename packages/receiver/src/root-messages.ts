@@ -6,7 +6,7 @@ export const MOST_KNOWN = 100
 
 /** A hook as the disk thread knows it. */
 export interface HookPatterns {
-  /** The same as long as the hook's settings are the same; no other hook of the root has it. */
+  /** See hookKeys: no other hook of the root has it. */
   key: string
   /** gitignore lines. */
   match: readonly string[]
@@ -64,6 +64,8 @@ export interface DiskOptions {
   bootId: string
   /** The thread only compares and reports, for `join --dry-run`. */
   looksOnly?: boolean
+  /** At log level debug, commits name their paths. */
+  namesPaths?: boolean
   /** The setting of this name. */
   systemCalls: 'auto' | 'libc' | 'portable'
 }
@@ -152,7 +154,7 @@ export type DiskEvent =
   | ({ type: 'problem' } & PathProblem)
   /** Paths whose problems are over. */
   | { type: 'mended'; paths: string[] }
-  | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string; details: Record<string, unknown> }
+  | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; message: string; details: Record<string, unknown> }
   /** The agent broke the protocol: the connection must be closed with that reason. */
   | { type: 'broken'; error: { code: CloseReason; message: string } }
 

@@ -14,6 +14,7 @@ import {
 import { EXIT_CODES, errorMessage } from '@rootferry/host/machine'
 import { Command } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
+import { addChangesCommand } from './changes-command.ts'
 import { addConfigCommand } from './config-command.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
 import { addHoldVerbs } from './hold-verbs.ts'
@@ -38,6 +39,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
 
   addFleetVerbs(program, withConfig, terminal, environmentToken)
   addResyncVerbs(program, withConfig, terminal, environmentToken)
+  addChangesCommand(program, withConfig, terminal, environmentToken)
   addHoldVerbs(program, withConfig, terminal, environmentToken)
   addTokenCommand(program, DEFAULT_CONFIG, terminal)
 
@@ -58,6 +60,7 @@ Examples:
   rootferry-agent run --log-format pretty
   rootferry-agent status
   rootferry-agent resync --dry-run --wait
+  rootferry-agent changes --follow
   rootferry-agent deploy shop -- ./deploy.sh
   rootferry-agent token create web1 --join
 
@@ -77,7 +80,10 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal)
   const agent = new Agent(config, log)
   const started = agent.start()
-  const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
+  const stopped = terminal.stopSignal((signal) => {
+    terminal.service.stopping()
+    log.info({ signal }, 'stopping')
+  })
   terminal.onHangup(() => {
     try {
       void agent.reload(readAgentConfig(options.config))
@@ -86,6 +92,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
     }
   })
   await started
+  terminal.service.up(() => agent.summary)
   await stopped
   await agent.close()
 }

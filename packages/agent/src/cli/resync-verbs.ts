@@ -8,6 +8,7 @@ import { AdminClient } from './admin-client.ts'
 import { followed } from './follow-resync.ts'
 import { resyncExitCode, resyncReport, resyncsReport } from './resync-report.ts'
 import { secondsUpTo } from './time-option.ts'
+import { typedPath } from './typed-path.ts'
 
 interface ResyncOptions {
   config: string
@@ -96,11 +97,6 @@ async function resync(client: AdminClient, options: ResyncOptions, terminal: Ter
   const names = waited.map(({ name, why }) => `${printable(name)} (${why})`)
   terminal.say(`not waited for: ${names.join(', ')}\n`)
   terminal.endWith(EXIT.degraded)
-}
-
-/** A path as shells complete it: `./media/` is `media`. */
-function typedPath(path: string): string {
-  return path.replace(/^(?:\.\/+)+(?=.)/, '').replace(/(?<=[^/])\/+$/, '')
 }
 
 function document(value: object): string {

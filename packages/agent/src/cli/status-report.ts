@@ -72,7 +72,8 @@ export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page
     receivers.map((receiver) => receiverRow(receiver, now)),
     page,
   )
-  if (receiverTable === '') return `${rootTable}${hooks}\nno receiver has a token yet\n`
+  if (receiverTable === '')
+    return `${rootTable}${hooks}\nno receiver is known yet: rootferry-agent token create NAME --join\n`
   return `${rootTable}${hooks}\n${receiverTable}\n${verdict(receivers, page.colour)}\n`
 }
 

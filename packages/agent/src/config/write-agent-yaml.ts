@@ -11,7 +11,8 @@ export interface NewAgentYaml {
 }
 
 export function agentYaml({ listen, preset, roots }: NewAgentYaml): string {
-  return `# The agent of Rootferry, written by rootferry-agent init and yours to edit. Every setting: rootferry-agent.yaml(5).
+  return `# yaml-language-server: $schema=/usr/share/rootferry/agent.schema.json
+# The agent of Rootferry, written by rootferry-agent init and yours to edit. Every setting: rootferry-agent.yaml(5).
 # After a change: rootferry-agent config check FILE, then systemctl reload rootferry-agent.
 
 # Where receivers connect, over TLS with a certificate that the agent makes for itself.

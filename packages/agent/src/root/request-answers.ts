@@ -3,11 +3,12 @@
  * demand. While the root is halted or held, requests for content wait; root-life.ts decides about the root's state,
  * and holding.ts about what a held root still answers.
  */
-import { type Accounts, Refusal } from '@rootferry/host/machine'
+import { type Accounts, printable, Refusal } from '@rootferry/host/machine'
 import type { Hello } from '@rootferry/protocol'
 import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
 import { changedPaths } from './answer/changed-paths.ts'
 import { answerList } from './answer/listing.ts'
+import { recentChanges } from './answer/recent-changes.ts'
 import { decideStart, preparedOf } from './answer/start-decision.ts'
 import type { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
@@ -26,7 +27,11 @@ export interface RequestAnswersParts {
   upkeep: Upkeep
   life: () => RootLife
   opened: () => OpenedRoot | null
+  log(level: 'debug', message: string, details: Record<string, unknown>): void
 }
+
+/** Paths of a changeset that a log line names. */
+const MOST_NAMED = 1_000
 
 export class RequestAnswers {
   readonly #parts: RequestAnswersParts
@@ -53,8 +58,9 @@ export class RequestAnswers {
     const { hold, opened } = this.#parts
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'memory') return this.#memory()
-    if (request.type === 'changed')
-      return changedPaths(request, { index: this.#parts.index, turn: opened()?.turn ?? null })
+    const reading = { index: this.#parts.index, turn: opened()?.turn ?? null }
+    if (request.type === 'changed') return changedPaths(request, reading)
+    if (request.type === 'recent') return recentChanges(request, reading)
     if (request.type === 'hold') return hold.hold(request)
     if (request.type === 'end-hold') return hold.release(request)
     if (request.type === 'end-round') return hold.endRound(request.to, request.goes)
@@ -120,9 +126,13 @@ export class RequestAnswers {
   }
 
   async #plan(root: OpenedRoot, { from, base, to }: Extract<RootRequest, { type: 'plan' }>) {
-    const { hold } = this.#parts
+    const { index, hold, options, log } = this.#parts
     const plan = await root.packer.planChangeset(from, to ?? hold.reach, base)
     if (to !== null) hold.planned(plan.id)
+    if (options.namesPaths === true) {
+      const paths = index.changesAfter(plan.from, MOST_NAMED, plan.to).map(({ path }) => printable(path))
+      log('debug', 'changeset', { from: plan.from, to: plan.to, paths })
+    }
     return plan
   }
 

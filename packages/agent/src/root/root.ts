@@ -90,7 +90,8 @@ export class Root {
       },
     })
     const [scans, hold, upkeep] = [this.#scans, this.#hold, this.#upkeep]
-    this.#answers = new RequestAnswers({ ...parts, accounts, scans, hold, upkeep })
+    const log: RootReport['log'] = (level, message, details) => this.#report.log(level, message, details)
+    this.#answers = new RequestAnswers({ ...parts, accounts, scans, hold, upkeep, log })
     if (remark !== null) this.#report.log('warn', remark)
   }
 

@@ -115,6 +115,11 @@ export class Agent {
     return this.#reloading
   }
 
+  /** One line, for people. */
+  get summary(): string {
+    return this.#operations.summary
+  }
+
   async close(): Promise<void> {
     await this.#reloading
     this.resyncs.close()
@@ -234,7 +239,8 @@ export class Agent {
   }
 
   #newFeed(root: RootConfig): RootFeed {
-    return new RootFeed(rootOptions(root, this.#config), this.#log, this.#operations.eventsOf(root.name))
+    const options = { ...rootOptions(root, this.#config), namesPaths: this.#log.isLevelEnabled('debug') }
+    return new RootFeed(options, this.#log, this.#operations.eventsOf(root.name))
   }
 }
 

@@ -83,7 +83,8 @@ function timeOf(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-async function orUnavailable<Answer>(answer: Promise<Answer>): Promise<Answer> {
+/** @throws HttpProblem in place of a Refusal */
+export async function orUnavailable<Answer>(answer: Promise<Answer>): Promise<Answer> {
   try {
     return await answer
   } catch (error) {

@@ -7,14 +7,14 @@
 import { randomBytes } from 'node:crypto'
 import { type HookStatus, HttpProblem, type ListenAddress, type Logger, VERSION } from '@rootferry/host/daemon'
 import type { SystemCalls } from '@rootferry/host/machine'
-import type { RootStatus } from '../root-messages.ts'
-import type { ReceiverStatus, ResyncStatus, RootAnswer } from './api-schemas.ts'
+import type { RootRequests, RootStatus } from '../root-messages.ts'
+import type { ChangesAnswer, ReceiverStatus, ResyncStatus, RootAnswer } from './api-schemas.ts'
 import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
 import type { Nodes } from './door/nodes.ts'
 import { findToken, grants } from './door/tokens.ts'
 import type { FeedEvents, RootFeed } from './feed/root-feed.ts'
-import { Holds, holdAnswer } from './holds.ts'
+import { Holds, holdAnswer, orUnavailable } from './holds.ts'
 import { AdminAccess } from './http/admin-secret.ts'
 import { AdminServer } from './http/admin-server.ts'
 import { EventLog } from './http/event-log.ts'
@@ -62,6 +62,7 @@ export class Operations {
       receivers: () => this.#receivers(),
       readyReceivers: (root) => parts.feeds.get(root)?.readyReceivers ?? null,
       acceptGuard: (root) => this.#acceptGuard(root),
+      changes: (root, order) => this.#changes(root, order),
       holds: new Holds({
         feeds: parts.feeds,
         receiversOf: (root) => nodes.receivers.filter(({ token }) => grants(token, root)).map(({ name }) => name),
@@ -93,6 +94,17 @@ export class Operations {
   async close(): Promise<void> {
     if (this.#sweep !== null) clearInterval(this.#sweep)
     await this.#server.close()
+  }
+
+  /** One line, for people. */
+  get summary(): string {
+    const roots = this.#roots()
+    const stopped = roots.flatMap(({ name, state }) => (state === 'ready' ? [] : [`${name} is ${state}`]))
+    const receivers = this.#receivers()
+    const live = receivers.filter(({ state }) => state === 'live').length
+    const ready =
+      stopped.length === 0 ? `${roots.length === 1 ? '1 root' : `${roots.length} roots`} ready` : stopped.join(', ')
+    return `${ready}; ${live} of ${receivers.length} receivers live`
   }
 
   resyncChanged(status: ResyncStatus): void {
@@ -130,6 +142,14 @@ export class Operations {
     return nodes.receivers.flatMap(({ name: receiver, token }) =>
       [...feeds.values()].filter(({ name }) => grants(token, name)).map((feed) => feed.receiverStatus(receiver, now)),
     )
+  }
+
+  async #changes(root: string, order: Omit<RootRequests['recent']['takes'], 'to'>): Promise<ChangesAnswer> {
+    const feed = this.#parts.feeds.get(root)
+    if (feed === undefined) throw new HttpProblem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
+    const receivers = this.#receivers().filter((receiver) => receiver.root === root)
+    const answer = await orUnavailable(feed.changes(order))
+    return { ...answer, receivers: receivers.map(({ name, sequence }) => ({ name, sequence })) }
   }
 
   async #acceptGuard(root: string): Promise<'accepted' | 'not-halted'> {

@@ -7,7 +7,8 @@ import { fstatSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { type Command, CommanderError, Option } from 'commander'
 import { EXIT, errorMessage, Failure } from '../machine/failure.ts'
-import { LOG_LEVELS, type LogFormat, type LogLevel } from './logger.ts'
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './logger.ts'
+import { ServiceManager } from './service-manager.ts'
 
 export interface Terminal {
   /** Data, on stdout. */
@@ -20,6 +21,8 @@ export interface Terminal {
   colour: boolean
   /** Whether stdout is the journal of systemd. */
   isJournal: boolean
+  /** Whether stdout is a terminal. */
+  isInteractive: boolean
   /** Columns of stdout; Infinity when stdout is not a terminal. */
   width: number
   /** Whether stderr is a terminal, where a line can be overwritten. */
@@ -33,6 +36,8 @@ export interface Terminal {
    */
   stopSignal(note: (signal: string) => void): Promise<void>
   onHangup(handler: () => void): void
+  /** Whatever started this process as a service. */
+  service: ServiceManager
 }
 
 export interface LogOptions {
@@ -43,7 +48,11 @@ export interface LogOptions {
 /** The options of `run` that say how the daemon logs. */
 export function withLogOptions(command: Command): Command {
   return command
-    .addOption(new Option('--log-format <format>', 'how to log').choices(['json', 'pretty']).default('json'))
+    .addOption(
+      new Option('--log-format <format>', 'how to log; auto: for people on a terminal, and else JSON')
+        .choices(LOG_FORMATS)
+        .default('auto'),
+    )
     .addOption(new Option('--log-level <level>', 'the least that is logged').choices(LOG_LEVELS).default('info'))
 }
 
@@ -98,6 +107,7 @@ function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void
     input: () => text(process.stdin),
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
     isJournal: isJournal(process.env['JOURNAL_STREAM']),
+    isInteractive: process.stdout.isTTY === true,
     width: process.stdout.isTTY === true ? process.stdout.columns : Number.POSITIVE_INFINITY,
     isTerminal: process.stderr.isTTY === true,
     columns: () => process.stderr.columns ?? 80,
@@ -117,5 +127,6 @@ function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void
       return promise
     },
     onHangup: (handler) => process.on('SIGHUP', handler),
+    service: new ServiceManager(process.env, process.pid, (text) => process.stderr.write(text)),
   }
 }

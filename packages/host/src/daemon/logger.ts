@@ -9,7 +9,9 @@ import { printable } from '../machine/printable.ts'
 import { LogOutput } from './log-output.ts'
 
 export type { Logger } from 'pino'
-export type LogFormat = 'json' | 'pretty'
+/** auto: pretty on a terminal, else JSON. */
+export const LOG_FORMATS = ['auto', 'json', 'pretty'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
 
 /** From the level that logs most to the level that logs least. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -20,14 +22,17 @@ export interface LogStyle {
   /** Has an effect on `pretty` only. */
   colour: boolean
   isJournal: boolean
+  /** Whether a person reads the lines as they come. */
+  isInteractive: boolean
 }
 
 export function createLogger(
   name: string,
   format: LogFormat,
   level: LogLevel,
-  { colour, isJournal }: LogStyle,
+  { colour, isJournal, isInteractive }: LogStyle,
 ): Logger {
+  const isPretty = format === 'pretty' || (format === 'auto' && isInteractive)
   const options = {
     name,
     level,
@@ -40,7 +45,7 @@ export function createLogger(
     [symbols.needsMetadataGsym]: true,
     lastLevel: 0,
     write(line: string) {
-      const text = format === 'pretty' ? prettyLine(line, colour) : line
+      const text = isPretty ? prettyLine(line, colour) : line
       const lost = output.write(isJournal ? `<${priorityOf(this.lastLevel)}>${text}` : text)
       if (lost > 0) logger.warn({ lines: lost }, 'log lines before this one could not be written')
     },

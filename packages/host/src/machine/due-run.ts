@@ -23,15 +23,15 @@ export interface DueRun {
 }
 
 /**
- * A name for each hook, the same as long as its settings are the same: a run that is due outlives changes of the
- * configuration, which change the hook's place.
+ * A name for each hook, the same as long as it is about the same paths: a run that is due outlives changes of the
+ * configuration, which change the hook's place, and another command in place of one that failed.
  */
-export function hookKeys(hooks: readonly { match: readonly string[]; command: readonly string[] }[]): string[] {
+export function hookKeys(hooks: readonly { match: readonly string[] }[]): string[] {
   const seen = new Map<string, number>()
-  return hooks.map(({ match, command }) => {
-    const settings = JSON.stringify([match, command])
-    const earlier = seen.get(settings) ?? 0
-    seen.set(settings, earlier + 1)
-    return `${settings}${earlier === 0 ? '' : `#${earlier}`}`
+  return hooks.map(({ match }) => {
+    const about = JSON.stringify(match)
+    const earlier = seen.get(about) ?? 0
+    seen.set(about, earlier + 1)
+    return `${about}${earlier === 0 ? '' : `#${earlier}`}`
   })
 }

@@ -6,7 +6,7 @@
  * told to overwrite.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { EXIT, errorMessage, Failure, printable, writeDurably } from '@rootferry/host/machine'
 import { decodeInvitation, type Invitation } from '@rootferry/protocol'
@@ -49,9 +49,12 @@ export async function joinAgent(text: string, options: JoinOptions): Promise<str
   const files = filesFor(invitation, roots, options)
   if (!options.force && !options.dryRun) refuseToOverwrite([...files.keys()])
   const config = tryOut(files, resolve(options.config))
-  const { expiresAt } = await checkWithAgent(invitation, roots, options)
+  const { expiresAt, many } = await checkWithAgent(invitation, roots, options)
+  // The name is for this host's own status: that of a token of many nodes would be the same on all of them.
+  if (many === true)
+    for (const [path, file] of filesFor({ ...invitation, name: ownName() }, roots, options)) files.set(path, file)
   if (options.dryRun) return await lookAll(config)
-  if (expiresAt == null) install(files)
+  if (expiresAt === undefined) install(files)
   else await installExchanged(invitation, files, options)
   const { name, agent } = invitation
   const targets = [...roots].map(([root, path]) => `${root} to ${path}`).join(', ')
@@ -181,6 +184,12 @@ function filesFor(
     owner,
   })
   return files.set(resolve(config), { text, mode: 0o644 })
+}
+
+function ownName(): string {
+  return hostname()
+    .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 63)
 }
 
 function tokenFileBeside(config: string): string {

@@ -47,7 +47,10 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
       const config = readReceiverConfig(options.config, environmentToken)
       const receiver = new Receiver(config, log, environment.umask)
       const started = receiver.start()
-      const stopped = terminal.stopSignal((signal) => log.info({ signal }, 'stopping'))
+      const stopped = terminal.stopSignal((signal) => {
+        terminal.service.stopping()
+        log.info({ signal }, 'stopping')
+      })
       terminal.onHangup(() => {
         try {
           void receiver.reload(readReceiverConfig(options.config, environmentToken))
@@ -56,6 +59,7 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
         }
       })
       await started
+      terminal.service.up(() => receiver.summary)
       await stopped
       await receiver.close()
     })

@@ -42,11 +42,11 @@ function rootRow(root: RootAnswer, now: Date): Row {
   }
 }
 
-function stateWord({ failing, connected, phase, awaitsAccept, isBehindOthers }: RootAnswer): string {
+function stateWord({ failing, connected, phase, awaitsAccept, isBehindOthers, leftBehind }: RootAnswer): string {
   if (awaitsAccept) return 'awaiting-accept'
   if (failing !== null) return 'failed'
   if (!connected) return 'offline'
-  return isBehindOthers ? 'left-behind' : phase
+  return isBehindOthers || leftBehind !== null ? 'left-behind' : phase
 }
 
 function ago(time: string, now: Date): string {

@@ -25,6 +25,7 @@ export function receiverYaml(values: ReceiverYaml): string {
     ...(owner === null ? [] : [`    owner: ${yamlScalar(owner)}`]),
   ]
   const lines = [
+    '# yaml-language-server: $schema=/usr/share/rootferry/receiver.schema.json',
     '# Written by rootferry-receiver join; yours to edit. HUP makes a running receiver read it again.',
     `name: ${yamlScalar(values.name)}`,
     `agent: ${yamlScalar(values.agent)}`,

@@ -9,7 +9,7 @@
  * stands.
  */
 
-import type { HookReason } from '@rootferry/host/machine'
+import { type HookReason, printable } from '@rootferry/host/machine'
 import {
   type Changeset,
   type Commit,
@@ -354,6 +354,9 @@ function standingOf(welcome: Welcome, greeting: Greeting): DiskEvent {
   return { type: 'standing', sequence: start === 'replay' ? sequence : 0, head, isBehind, leftBehind }
 }
 
+/** Paths of a commit that a log line names. */
+const MOST_NAMED = 1_000
+
 function tellCommitted(
   parts: SessionParts,
   { header, arrival, bytes }: Arrived,
@@ -375,5 +378,9 @@ function tellCommitted(
     entries,
     ms: now() - startedAt,
   })
+  if (target.namesPaths) {
+    const paths = arrival.paths.slice(0, MOST_NAMED).map(printable)
+    event({ type: 'log', level: 'debug', message: 'paths of the commit', details: { sequence: to, paths } })
+  }
   durability.committed(arrival.paths, target.ledger.position)
 }

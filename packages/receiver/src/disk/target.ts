@@ -49,6 +49,8 @@ export interface TargetOptions extends DiskOptions {
 
 export interface Target {
   readonly path: string
+  /** Whether commits are to name their paths. */
+  readonly namesPaths: boolean
   readonly confined: ConfinedDirectories
   readonly ledger: Ledger
   readonly area: WorkArea
@@ -135,6 +137,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     hooks: new HookMatches(options.hooks),
     trash,
     path,
+    namesPaths: options.namesPaths === true,
     ledger,
     owners,
     partials: new PartialFiles(area, ledger),

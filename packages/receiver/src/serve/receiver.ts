@@ -98,6 +98,12 @@ export class Receiver {
     return this.#reloading
   }
 
+  /** One line, for people. */
+  get summary(): string {
+    const reasons = this.#health.reasons()
+    return reasons.length === 0 ? `ready: ${[...this.#roots.keys()].join(', ')}` : `not ready: ${reasons.join('; ')}`
+  }
+
   async close(): Promise<void> {
     this.#refused.clear()
     await this.#reloading
@@ -191,7 +197,7 @@ export class Receiver {
   #threadOf(root: ReceiverRoot): Root {
     const { name, hooks } = root
     const { address } = this.#config
-    const options = diskOptions(root, this.#config)
+    const options = { ...diskOptions(root, this.#config), namesPaths: this.#log.isLevelEnabled('debug') }
     const committed = (commit: CommittedEvent) => this.#metrics.committed(name, commit)
     const waitForAgentMs = this.#config.waitForAgentSeconds * 1_000
     const changed = () => this.#showReady()

@@ -5,7 +5,7 @@ import { awaitingText, firstJoinLine } from './first-join.ts'
 import type { RootEvent, RootState } from './root-state.ts'
 
 export interface LogLine {
-  level: 'info' | 'warn' | 'error'
+  level: 'debug' | 'info' | 'warn' | 'error'
   details: Record<string, unknown>
   message: string
 }

@@ -22,6 +22,7 @@ import { DEFERRED } from './index-schema.ts'
 import {
   childPath,
   type Finding,
+  type IndexedChange,
   type IndexedEntry,
   KINDS,
   type KnownEntry,
@@ -200,9 +201,9 @@ export class EntryIndex {
     return this.#contents.chunksUpTo(parentOf(path), baseName(path), from)
   }
 
-  /** Rows above `from`, and up to `to`, in order of sequence, at most `limit`. */
-  changesAfter(from: number, limit: number, to = this.#head): (IndexedEntry | Tombstone)[] {
-    return this.#entries.after(from, to, limit).map(toChange)
+  /** Rows above `from`, and up to `to`, at most `limit`: the first ones or, newest first, the last ones. */
+  changesAfter(from: number, limit: number, to = this.#head, end: 'first' | 'last' = 'first'): IndexedChange[] {
+    return this.#entries.after(from, to, limit, end).map(toChange)
   }
 
   /**

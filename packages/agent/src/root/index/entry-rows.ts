@@ -155,8 +155,9 @@ export class EntryRows {
     return this.#placed('WHERE entries.sequence = ?', sequence)
   }
 
-  after(from: number, head: number, limit: number): PlacedRow[] {
-    return this.#placed('WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?', from, head, limit)
+  after(from: number, head: number, limit: number, end: 'first' | 'last'): PlacedRow[] {
+    const order = end === 'first' ? 'ASC' : 'DESC'
+    return this.#placed(`WHERE sequence > ? AND sequence <= ? ORDER BY sequence ${order} LIMIT ?`, from, head, limit)
   }
 
   sumAfter(from: number, head: number): { changes: number; bytes: number } {

@@ -38,6 +38,8 @@ export interface Tombstone {
   sequence: number
 }
 
+export type IndexedChange = IndexedEntry | Tombstone
+
 /** A scan's finding at a path: `digest` is null when unknown; `sameBytes` keeps the content number. */
 export type Finding =
   | { path: string; observation: Observation; digest: string | null; sameBytes: boolean }

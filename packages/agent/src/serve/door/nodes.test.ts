@@ -11,7 +11,7 @@ import { mintToken, type StoredToken } from './tokens.ts'
 const place = mkdtempSync(join(tmpdir(), 'rootferry-nodes-'))
 after(() => rmSync(place, { recursive: true }))
 
-const SILENT = createLogger('test', 'json', 'silent', { colour: false, isJournal: false })
+const SILENT = createLogger('test', 'json', 'silent', { colour: false, isJournal: false, isInteractive: false })
 
 function token(name: string, isMany = true): StoredToken {
   const { sha256 } = mintToken()

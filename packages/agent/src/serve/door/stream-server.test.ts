@@ -13,7 +13,7 @@ import WebSocket from 'ws'
 import { StreamServer } from './stream-server.ts'
 import { mintToken, type StoredToken } from './tokens.ts'
 
-const SILENT = createLogger('test', 'json', 'silent', { colour: false, isJournal: false })
+const SILENT = createLogger('test', 'json', 'silent', { colour: false, isJournal: false, isInteractive: false })
 
 interface Given {
   tokens?: StoredToken[]

@@ -152,7 +152,7 @@ export class StreamServer {
     if ('status' in token) return say(response, token.status, { error: REASONS[token.status] }, token.headers)
     if (isExchange) return this.#exchange(token, response)
     const roots = this.#parts.rootNames().filter((root) => grants(token, root))
-    say(response, 200, { name: token.name, roots, protocols: SUBPROTOCOLS, expiresAt: token.expiresAt ?? null })
+    say(response, 200, { name: token.name, roots, protocols: SUBPROTOCOLS, ...kindOf(token) })
   }
 
   /** The token that came with an invitation is good for one join; of many nodes it is good for all of them. */
@@ -290,6 +290,10 @@ function serverFor(identity: Identity | null): Server | SecureServer {
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? '').split('?', 1)[0] ?? ''
+}
+
+function kindOf({ expiresAt, many }: StoredToken) {
+  return { ...(expiresAt === undefined ? {} : { expiresAt }), ...(many === undefined ? {} : { many: true }) }
 }
 
 function headerOf(request: IncomingMessage, name: string): string | null {

@@ -18,8 +18,9 @@ export interface AfterAllParts {
   path: string
   thread: Pick<RootThread, 'ask' | 'tell'>
   log: Logger
-  /** How far receivers may be fed; null while the root is not ready. */
-  head(): number | null
+  /** How far receivers may be fed. */
+  head(): number
+  isReady(): boolean
   /** Whether every receiver that is worth waiting for has committed that. */
   isEverywhere(head: number): boolean
   /** The status is another one. */
@@ -45,7 +46,7 @@ export class AfterAll {
   readonly #parts: AfterAllParts
   #lanes: Lane[] = []
   #runs: HookRuns
-  /** By key, also of hooks that are not in the configuration now. */
+  /** By key. */
   readonly #told = new Map<string, number>()
   /** The index's head before the first scan of this life. */
   #openedAt: number | null = null
@@ -85,14 +86,14 @@ export class AfterAll {
   async configure(hooks: readonly AfterAllHook[]): Promise<void> {
     if (JSON.stringify(hooks) === JSON.stringify(this.#lanes.map(({ hook }) => hook))) return
     await this.#runs.close()
-    this.#take(hooks, this.#parts.head() ?? this.#openedAt ?? 0)
+    this.#take(hooks, this.#parts.head())
     this.look()
   }
 
   /** A receiver has committed, has come or gone, or the head is another one. */
   look(): void {
+    if (this.#scannedAt === null || this.#isClosed || this.#isLooking || !this.#parts.isReady()) return
     const head = this.#parts.head()
-    if (head === null || this.#scannedAt === null || this.#isClosed || this.#isLooking) return
     if (this.#lanes.every(({ handed }) => handed >= head)) return
     if (this.#parts.isEverywhere(head)) void this.#hand(head)
     else this.#lookAgain()
@@ -108,11 +109,13 @@ export class AfterAll {
   /** @param since a hook that is new is told of changes after it */
   #take(hooks: readonly AfterAllHook[], since: number): void {
     const keys = hookKeys(hooks)
+    this.#keep()
     this.#lanes = hooks.map((hook, position) => {
       const key = keys[position] ?? ''
       const told = this.#told.get(key) ?? since
       return { hook, key, told, handed: told }
     })
+    for (const key of this.#told.keys()) if (!keys.includes(key)) this.#told.delete(key)
     this.#runs = this.#newRuns()
     this.#save()
     this.#parts.changed()
@@ -177,6 +180,10 @@ export class AfterAll {
     }, LOOK_AGAIN_MS)
   }
 
+  #keep(): void {
+    for (const { key, told } of this.#lanes) this.#told.set(key, told)
+  }
+
   #saveSoon(): void {
     this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_MS)
   }
@@ -184,7 +191,7 @@ export class AfterAll {
   #save(): void {
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer)
     this.#saveTimer = null
-    for (const { key, told } of this.#lanes) this.#told.set(key, told)
+    this.#keep()
     const atMs = Date.now()
     const kept = this.#lanes.map(({ key, told }) => ({ key, sequence: told, atMs }))
     this.#parts.thread.tell({ type: 'remember', key: 'hooks', text: encodeToldHooks(kept) })

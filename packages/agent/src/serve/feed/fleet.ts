@@ -13,7 +13,7 @@ import type { Watermarks } from './watermarks.ts'
 const MOST_AWAITED_SECONDS = 60
 /** A node that loses against another one with its token dials again within five minutes. */
 const CLASH_MS = 600_000
-/** So long after a start the receivers of the last life may not be back yet. */
+/** So long after a start the receivers of the last life come back: one that dialled in vain dials every five seconds. */
 const RETURN_MS = 15_000
 
 export class Fleet {
@@ -22,9 +22,11 @@ export class Fleet {
   readonly watermarks: Watermarks
   /** By receiver: that two nodes use its token, and when that was last seen. */
   readonly #clashes = new Map<string, { text: string; atMs: number }>()
-  /** Receivers of an earlier life that have not come back. */
+  /** Receivers of an earlier life, or that were sent away, and have not come back. */
   readonly #missing = new Set<string>()
-  readonly #beganAtMs = performance.now()
+  /** Those that have come back, and were not asked about yet. */
+  readonly #returned = new Set<string>()
+  #beganAtMs = performance.now()
 
   constructor(root: string, watermarks: Watermarks) {
     this.root = root
@@ -37,9 +39,16 @@ export class Fleet {
     for (const name of this.watermarks.names) this.#missing.add(name)
   }
 
+  /** All connections end here, and not at the receivers: they come back as after a start. */
+  sentAway(): void {
+    for (const name of this.sessions.keys()) this.#missing.add(name)
+    this.#beganAtMs = performance.now()
+  }
+
   connected(session: Session): void {
-    this.sessions.set(session.receiver, session)
-    this.#missing.delete(session.receiver)
+    const { receiver } = session
+    this.sessions.set(receiver, session)
+    if (this.#missing.delete(receiver) && this.#ageMs < RETURN_MS) this.#returned.add(receiver)
   }
 
   /** A newer connection replaces this one. @returns what is wrong with that; null: a node came back before its old line broke */
@@ -55,6 +64,7 @@ export class Fleet {
   forget(receiver: string): void {
     this.watermarks.forget(receiver)
     this.#missing.delete(receiver)
+    this.#returned.delete(receiver)
     this.#clashes.delete(receiver)
   }
 
@@ -87,8 +97,12 @@ export class Fleet {
     )
   }
 
-  /** At least half of the root's receivers have everything, and this one is not among them. */
+  /**
+   * At least half of the root's receivers have everything, and this one is not among them. Asked once for a connection:
+   * one that comes back after a start of the agent is not behind alone, though others were faster.
+   */
   areOthersCurrent(receiver: string): boolean {
+    if (this.#returned.delete(receiver)) return false
     const now = new Date()
     const others = [...this.sessions.keys()].filter((name) => name !== receiver)
     const current = others.filter((name) => this.statusOf(name, now).state === 'live').length
@@ -98,12 +112,15 @@ export class Fleet {
   /** Whether every receiver that is worth waiting for has committed that, and there is one. */
   hasEverywhere(sequence: number): boolean {
     const now = new Date()
-    const isNew = performance.now() - this.#beganAtMs < RETURN_MS
-    if (isNew && this.#missing.size > 0) return false
+    if (this.#ageMs < RETURN_MS && this.#missing.size > 0) return false
     const awaited = [...this.sessions.values()].filter(({ receiver, state }) => {
       return state.said.failing === null && this.watermarks.lagOf(receiver, now).seconds <= MOST_AWAITED_SECONDS
     })
     return awaited.length > 0 && awaited.every(({ state }) => state.phase === 'feeding' && state.committed >= sequence)
+  }
+
+  get #ageMs(): number {
+    return performance.now() - this.#beganAtMs
   }
 
   #clashOf(receiver: string): string | null {

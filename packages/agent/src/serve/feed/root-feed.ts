@@ -10,7 +10,7 @@ import { Refusal } from '@rootferry/host/machine'
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { AfterAllHook } from '../../config/after-all.ts'
 import type { RootConfig } from '../../config/agent-yaml.ts'
-import type { GuardAnswer, RootGate, RootOptions, RootStatus } from '../../root-messages.ts'
+import type { GuardAnswer, RootGate, RootOptions, RootRequests, RootStatus } from '../../root-messages.ts'
 import type { ReceiverStatus } from '../api-schemas.ts'
 import { decodeKeptResyncs, encodeKeptResyncs, type KeptResync } from '../resync/kept-resyncs.ts'
 import type { ResyncJob } from '../resync/resync-job.ts'
@@ -88,7 +88,8 @@ export class RootFeed implements ResyncRoot {
       path: options.path,
       thread: this.thread,
       log: this.#log,
-      head: () => (this.#status?.state === 'ready' ? this.head : null),
+      head: () => this.head,
+      isReady: () => this.#status?.state === 'ready',
       isEverywhere: (head) => this.#fleet.hasEverywhere(head),
       changed: () => this.#status !== null && this.#events.root(this.#status),
     })
@@ -172,7 +173,6 @@ export class RootFeed implements ResyncRoot {
     return clash
   }
 
-  /** Ends a receiver's session, if it has one. */
   disconnect(receiver: string, error: ProtocolError): void {
     this.#fleet.sessions.get(receiver)?.close(error)
   }
@@ -200,6 +200,16 @@ export class RootFeed implements ResyncRoot {
     this.#resyncs.enqueue(jobs, looked, this.#status?.state !== 'ready')
   }
 
+  /** What was sent, or may be sent now. @throws Refusal */
+  async changes(order: Omit<RootRequests['recent']['takes'], 'to'>) {
+    const { watermarks } = this.#fleet
+    const { changes, next } = await this.thread.ask('recent', { ...order, to: watermarks.head })
+    const timed = changes.map((change) => {
+      return { ...change, time: watermarks.timeOf(change.sequence)?.toISOString() ?? null }
+    })
+    return { root: this.name, head: watermarks.head, next, changes: timed }
+  }
+
   cancelResync(job: ResyncJob): void {
     this.#resyncs.cancel(job)
   }
@@ -218,7 +228,6 @@ export class RootFeed implements ResyncRoot {
     return this.thread.ask('accept-guard', {})
   }
 
-  /** Settings that change without a restart. */
   async configure({ exclude, watch, guard, hold, together, hooks }: RootConfig): Promise<void> {
     this.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together })
     await this.#afterAll.configure(hooks)
@@ -232,7 +241,6 @@ export class RootFeed implements ResyncRoot {
     return this.#fleet.statusOf(receiver, now)
   }
 
-  /** Receivers whose own probes say that visitors may come. */
   get readyReceivers(): { name: string; address: string }[] {
     return this.#fleet.ready
   }
@@ -277,6 +285,7 @@ export class RootFeed implements ResyncRoot {
 
   #closeSessions(error: ProtocolError): void {
     this.holds.abortRound()
+    this.#fleet.sentAway()
     for (const session of this.#fleet.sessions.values()) session.close(error)
   }
 }

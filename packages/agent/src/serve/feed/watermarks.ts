@@ -88,6 +88,12 @@ export class Watermarks {
     return { sequences, seconds: firstMissedMs === null ? 0 : secondsBetween(firstMissedMs, now) }
   }
 
+  /** When the change of that sequence was first hinted at, or released; null where that is not known any more. */
+  timeOf(sequence: number): Date | null {
+    const seenMs = this.#headTimes.firstAfter(sequence - 1)
+    return seenMs === null ? null : new Date(seenMs)
+  }
+
   /** Seconds since each of the changes between two sequences was first hinted at. */
   agesBetween(after: number, to: number, now: Date): number[] {
     return this.#headTimes.between(after, to).map((seenMs) => secondsBetween(seenMs, now))

@@ -38,7 +38,7 @@ function newApi(): Promise<Http> {
   }
   return buildAdminApi({
     version: '1.2.3',
-    log: createLogger('test', 'json', 'silent', { colour: false, isJournal: false }),
+    log: createLogger('test', 'json', 'silent', { colour: false, isJournal: false, isInteractive: false }),
     ownHost: 'admin.example',
     authenticate: (token) => known.get(token) ?? null,
     certificate: () => null,
@@ -73,6 +73,7 @@ function newApi(): Promise<Http> {
         lastError: null,
       },
     ],
+    changes: async (root) => ({ root, head: 1, next: 1, changes: [], receivers: [] }),
     acceptGuard: async (root) => {
       if (root !== 'shop') throw new HttpProblem('unknown-root', 'no')
       return 'not-halted'

@@ -11,6 +11,7 @@ import { HttpProblem, installProblems, refuseConnection, sendProblem } from '@ro
 import Fastify from 'fastify'
 import type { AdminParts } from './admin-parts.ts'
 import { refusalOf } from './admission.ts'
+import { changeRoutes } from './change-routes.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { holdRoutes } from './hold-routes.ts'
 import { checkRequest, type Http } from './http-types.ts'
@@ -42,6 +43,7 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
   await http.register(swagger, { openapi: description(parts.version) })
   await http.register(async (routes: Http) => {
     probeRoutes(routes, parts)
+    changeRoutes(routes, parts)
     fleetRoutes(routes, parts)
     holdRoutes(routes, parts)
     resyncRoutes(routes, parts)

@@ -2,7 +2,8 @@
  * What the admin API needs of the agent: the questions it may ask and the orders it may give. Knows nothing of HTTP.
  */
 import type { Logger } from '@rootferry/host/daemon'
-import type { ReceiverStatus, RootAnswer } from '../api-schemas.ts'
+import type { RootRequests } from '../../root-messages.ts'
+import type { ChangesAnswer, ReceiverStatus, RootAnswer } from '../api-schemas.ts'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { StoredToken } from '../door/tokens.ts'
 import type { Holds } from '../holds.ts'
@@ -23,6 +24,8 @@ export interface AdminParts {
   readyReceivers(root: string): { name: string; address: string }[] | null
   /** @throws HttpProblem when there is no such root, or its directory is missing */
   acceptGuard(root: string): Promise<'accepted' | 'not-halted'>
+  /** @throws HttpProblem when there is no such root, or it is not available */
+  changes(root: string, order: Omit<RootRequests['recent']['takes'], 'to'>): Promise<ChangesAnswer>
   holds: Pick<Holds, 'hold' | 'release'>
   resyncs: Pick<Resyncs, 'create' | 'list' | 'get' | 'cancel'>
   events: EventLog

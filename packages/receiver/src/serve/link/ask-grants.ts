@@ -15,7 +15,9 @@ const Grants = Type.Object({
   roots: Type.Array(RootName, { maxItems: 1_000 }),
   protocols: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 }),
   /** When the token is useless, unless it is exchanged. */
-  expiresAt: Type.Optional(Type.Union([Type.String({ maxLength: 40 }), Type.Null()])),
+  expiresAt: Type.Optional(Type.String({ maxLength: 40 })),
+  /** Whether other nodes have the same token. */
+  many: Type.Optional(Type.Boolean()),
 })
 const Exchanged = Type.Object({ token: Type.String({ maxLength: 256, pattern: '^[A-Za-z0-9._~+/=-]+$' }) })
 export type Grants = Static<typeof Grants>
