@@ -121,7 +121,7 @@ test(`damaged messages of receivers are refused with a code (seed ${SEED})`, () 
   fc.assert(
     fc.property(fc.array(fc.record({ example: fc.nat(examples.length - 1), damage }), { maxLength: 20 }), (script) => {
       const state = new SessionState()
-      state.greeted(welcome, { durable: 0, credit: 1, epoch: null })
+      state.greeted(welcome, { durable: 0, credit: 1, epoch: null, sequence: 0 })
       for (const { example, damage: each } of script) {
         const frame: Frame = { text: JSON.stringify(examples[example]) }
         for (const spoilt of damaged([frame], [each])) {

@@ -28,8 +28,9 @@ function welcome(start: 'replay' | 'resync', sequence: number): Welcome {
 
 function stateIn(phase: Phase): SessionState {
   const state = new SessionState()
-  if (phase === 'feeding') state.greeted(welcome('replay', 10), { durable: 8, credit: 1_000, epoch: 'E' })
-  if (phase === 'comparing') state.greeted(welcome('resync', 100), { durable: 8, credit: 1_000, epoch: 'E' })
+  if (phase === 'feeding') state.greeted(welcome('replay', 10), { durable: 8, credit: 1_000, epoch: 'E', sequence: 10 })
+  if (phase === 'comparing')
+    state.greeted(welcome('resync', 100), { durable: 8, credit: 1_000, epoch: 'E', sequence: 10 })
   return state
 }
 
@@ -224,7 +225,7 @@ test('changes and answers take turns, and a listing waits while changes are due'
 })
 
 test('a receiver that missed alone what others have is left behind until it has caught up', () => {
-  const hello = { durable: 8, credit: 1_000, epoch: 'E' }
+  const hello = { durable: 8, credit: 1_000, epoch: 'E', sequence: 10 }
   const alone = (change: Partial<Welcome> = {}, epoch = 'E') => {
     const state = new SessionState()
     state.greeted({ ...welcome('replay', 10), othersCurrent: true, ...change }, { ...hello, epoch })
@@ -240,4 +241,12 @@ test('a receiver that missed alone what others have is left behind until it has 
   assert.equal(alone({ othersCurrent: false }).statusAt(100, 0), 'replaying')
   assert.equal(alone({}, 'another').statusAt(100, 0), 'replaying')
   assert.equal(alone({ sequence: 100 }).statusAt(100, 0), 'live')
+  assert.equal(alone({ othersCurrent: false, released: 11 }).statusAt(100, 0), 'left-behind', 'a round went without it')
+  assert.equal(alone({ othersCurrent: false, released: 10 }).statusAt(100, 0), 'replaying')
+  const left = alone({ sequence: 100 })
+  assert.equal(left.statusAt(100, 0), 'live')
+  left.leave(100)
+  assert.equal(left.statusAt(100, 0), 'live', 'it has all of the round')
+  left.leave(120)
+  assert.equal(left.statusAt(120, 0), 'left-behind')
 })

@@ -57,19 +57,20 @@ export class SessionState {
   readonly requests: (List | Want)[] = []
   readonly #repairs = new Set<number>()
   #comparedTo = 0
-  /** `left-behind`: it missed alone what at least half of the receivers have, and says so in its own status too. */
+  /** `left-behind`: others have what it missed, or a round went without it; it says so in its own status too. */
   #standing: 'behind' | 'left-behind' | 'caught-up' = 'behind'
   /** Id of the resync that was ordered and has not reported its end. */
   resync: number | null = null
   /** By the receiver's own word. */
   said: Said = NOTHING_SAID
 
-  greeted(welcome: Welcome, hello: Pick<Hello, 'durable' | 'credit' | 'epoch'>): void {
+  greeted(welcome: Welcome, hello: Pick<Hello, 'durable' | 'credit' | 'epoch' | 'sequence'>): void {
     this.credit = hello.credit
-    const { start, sequence, head, othersCurrent, epoch } = welcome
+    const { start, sequence, head, othersCurrent, epoch, released } = welcome
+    const isAlone = othersCurrent && (start === 'resync' || sequence < head)
     // Behind in another epoch are all receivers alike.
-    const isAlone = othersCurrent && epoch === hello.epoch && (start === 'resync' || sequence < head)
-    this.#standing = isAlone ? 'left-behind' : 'behind'
+    const isLeft = epoch === hello.epoch && (isAlone || hello.sequence < released)
+    this.#standing = isLeft ? 'left-behind' : 'behind'
     this.#comparedTo = welcome.sequence
     this.phase = welcome.start === 'replay' ? 'feeding' : 'comparing'
     this.rounds.released = welcome.released
@@ -78,6 +79,11 @@ export class SessionState {
     this.cursor = welcome.sequence
     this.committed = welcome.sequence
     this.durable = Math.min(hello.durable, welcome.sequence)
+  }
+
+  /** The receiver is told that a round goes without it. */
+  leave(to: number): void {
+    if (this.committed < to) this.#standing = 'left-behind'
   }
 
   /** @throws ProtocolError when the message has no place in this phase */

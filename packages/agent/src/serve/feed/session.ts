@@ -147,6 +147,7 @@ export class Session implements ResyncLine {
 
   /** Others go on to `to` without it. */
   leave(to: number): void {
+    this.state.leave(to)
     this.#sender.leave(to)
   }
 
