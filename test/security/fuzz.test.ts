@@ -78,7 +78,7 @@ async function conversation(): Promise<Frame[]> {
     [absent('d/f'), absent('d'), file('copy', 'e', { source: { copy: 'e' } })],
   ]
   for (const [from, fed] of groups.entries()) {
-    say({ type: 'changeset', from, to: from + 1, head: 3, request: null, changes: fed.length, bytes: 0 })
+    say({ type: 'changeset', base: from, from, to: from + 1, head: 3, request: null, changes: fed.length, bytes: 0 })
     const [segment, bytes] = await segmentOf(fed, { encoding: from === 1 ? 'zstd' : 'tar' })
     say(segment)
     if (bytes.length > 0) frames.push({ bytes })
