@@ -83,7 +83,17 @@ async function closeCodeAfter(bearer: string, frame: string | Buffer): Promise<n
 
 const hello = (root: string) =>
   JSON.stringify({
-    ...{ type: 'hello', software: 'test', root, epoch: null, term: null, sequence: 0, durable: 0, target: 'empty' },
+    ...{
+      type: 'hello',
+      software: 'test',
+      root,
+      epoch: null,
+      term: null,
+      sequence: 0,
+      durable: 0,
+      target: 'empty',
+      prepared: null,
+    },
     ...{ partials: [], encodings: ['tar'], credit: 1_000_000 },
   })
 
