@@ -115,7 +115,7 @@ test('an admin token receives nothing', async () => {
 
 test('the first frame must be a whole hello, for a root that is there', async () => {
   assert.equal(await closeCodeAfter(token, 'nonsense'), 4400)
-  assert.equal(await closeCodeAfter(token, JSON.stringify({ type: 'committed', sequence: 1 })), 4401)
+  assert.equal(await closeCodeAfter(token, JSON.stringify({ type: 'committed', sequence: 1, burstMicros: 0 })), 4401)
   assert.equal(await closeCodeAfter(token, Buffer.alloc(10)), 4401)
   assert.equal(await closeCodeAfter(token, hello('nowhere')), 4404)
 })
