@@ -22,6 +22,7 @@ import { burst, busyLatency, latency } from './rows/latency.ts'
 import { neighbours } from './rows/neighbours.ts'
 import { resyncs } from './rows/resync.ts'
 import { memory, restart, soak } from './rows/standing.ts'
+import { together } from './rows/together.ts'
 import { makeTree } from './seeded-tree.ts'
 
 const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
@@ -38,6 +39,7 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   fleet: fleet([1, 8, 50]),
   neighbours,
   beside,
+  together,
   memory,
   soak,
 }
