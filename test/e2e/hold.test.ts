@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 
 import { execFile, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { AGENT } from '../../build/programs.ts'
@@ -109,4 +109,30 @@ test('a maintenance file holds its root; when it is gone, everything comes', asy
   rmSync(flag)
   await site.converged()
   assert.equal((await site.root())?.hold, null)
+})
+
+test('a HUP that takes a held root out of service ends the hold; when the root is back, changes flow', async () => {
+  const site = await Site.on(daemons, { prepare })
+  await site.converged()
+  assert.equal((await verb('hold', site.name)).code, 0)
+  writeFileSync(join(site.source, 'f7'), 'waits')
+  await waiting(site, 1)
+  const { agent } = daemons
+  assert.ok(agent !== null)
+  const elsewhere = join(site.place, 'elsewhere')
+  mkdirSync(elsewhere)
+  let settings: object = {}
+  daemons.editAgent((config) => {
+    settings = config.roots[site.name] ?? {}
+    return { ...config, roots: { other: { path: elsewhere } } }
+  })
+  await daemons.hangUp(agent)
+  await until(
+    () => daemons.logs.some(({ msg }) => msg.startsWith('the hold ends with the root')),
+    () => 'nobody said that the hold ended',
+  )
+  daemons.editAgent((config) => ({ ...config, roots: { [site.name]: settings } }))
+  await daemons.hangUp(agent)
+  await site.converged()
+  assert.ok(read(site, 'f7').every((text) => text === 'waits'))
 })

@@ -200,7 +200,8 @@ export type ToRoot =
       hold: HoldSettings
       together: Together
     }
-  | { type: 'close' }
+  /** `forGood`: the root is not served any more, so a hold of it ends. */
+  | { type: 'close'; forGood: boolean }
 
 export interface RootStatus {
   name: string

@@ -123,13 +123,14 @@ export class Root {
         await this.#step({ type: 'displaced' })
         return await this.#lookForDocroot()
       case 'close':
-        return await this.#close()
+        return await this.#close(message.forGood)
       default:
         return await this.#answer(message)
     }
   }
 
-  async #close(): Promise<void> {
+  async #close(forGood: boolean): Promise<void> {
+    if (forGood) this.#hold.abandon()
     this.#timers.close()
     this.#upkeep.close()
     await this.#step({ type: 'closed' })

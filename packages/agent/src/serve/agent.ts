@@ -185,7 +185,7 @@ export class Agent {
       if (is === undefined || was?.path !== is.path) {
         feed.abandon()
         this.#feeds.delete(name)
-        await feed.close()
+        await feed.close(true)
         this.#log.info({ root: name }, 'root was taken out of service')
       } else if (JSON.stringify(was) !== JSON.stringify(is)) {
         await feed.configure(is)

@@ -74,8 +74,9 @@ export class RootThread {
     this.#worker.post(message, message.type === 'recycle' ? [message.memory] : [])
   }
 
-  close(): Promise<void> {
-    return this.#worker.close({ type: 'close' })
+  /** @param forGood whether the root is not served any more */
+  close(forGood = false): Promise<void> {
+    return this.#worker.close({ type: 'close', forGood })
   }
 
   #receive(message: FromRoot): void {

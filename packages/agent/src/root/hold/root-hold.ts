@@ -112,6 +112,15 @@ export class RootHold {
     return { goes }
   }
 
+  /** The root is not served any more. */
+  abandon(): void {
+    const { hold } = this.#holding
+    if (hold === null) return
+    const { reason, by } = hold
+    this.#parts.report().log('warn', 'the hold ends with the root, which is taken out of service', { reason, by })
+    this.#holding.end(null)
+  }
+
   shut(sequence: number): void {
     this.#holding.shut(sequence)
   }

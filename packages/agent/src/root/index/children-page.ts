@@ -18,3 +18,18 @@ export function childrenPage(rows: EntryRows, directory: string, after: string):
     next: found.length < BOUNDS.listedNames ? null : (found.at(-1)?.name ?? null),
   }
 }
+
+/** Living entries below a directory, parents before children. */
+export function* descendantsOf(
+  index: { childrenAfter(directory: string, name: string): ChildrenPage },
+  directory: string,
+): Generator<KnownEntry> {
+  for (let after: string | null = ''; after !== null; ) {
+    const page = index.childrenAfter(directory, after)
+    for (const entry of page.entries) {
+      yield entry
+      if (entry.kind === 'directory') yield* descendantsOf(index, entry.path)
+    }
+    after = page.next
+  }
+}

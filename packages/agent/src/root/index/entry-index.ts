@@ -25,7 +25,6 @@ import {
   type IndexedChange,
   type IndexedEntry,
   KINDS,
-  type KnownEntry,
   type Observation,
   parentOf,
   TOMBSTONE,
@@ -45,8 +44,8 @@ export class EntryIndex {
   readonly #sql: Statements
   readonly #entries: EntryRows
   readonly #contents: ContentRows
-  readonly #totals: Totals
-  #head: number
+  #totals: Totals = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
+  #head = 0
   #horizon: number
   /** INVARIANT: tombstones up to here, and those of earlier lives, prove nothing about what receivers hold. */
   #cut: number
@@ -63,10 +62,9 @@ export class EntryIndex {
     this.#contents = new ContentRows(this.#sql, this.#entries)
     this.epoch = (renewEpoch ? null : this.memory.note('epoch')) ?? identity.epoch
     this.term = identity.term
-    this.#head = Number(this.memory.note('head') ?? 0)
+    this.#load()
     this.#horizon = Number(this.memory.note('horizon') ?? 0)
     this.#cut = this.#head
-    this.#totals = this.#entries.totals()
     this.#sql.transaction(() => {
       this.memory.setNote('epoch', this.epoch)
       this.memory.beginTerm(this.term, this.#head)
@@ -106,28 +104,18 @@ export class EntryIndex {
     return this.#contents.digest(content)
   }
 
-  /** Living entries below a directory, parents before children. */
-  *descendants(directory: string): Generator<KnownEntry> {
-    for (let after: string | null = ''; after !== null; ) {
-      const page = this.childrenAfter(directory, after)
-      for (const entry of page.entries) {
-        yield entry
-        if (entry.kind === 'directory') yield* this.descendants(entry.path)
-      }
-      after = page.next
-    }
-  }
-
   /**
    * Records the findings of a scan, each at the next sequence, in one transaction.
    * @returns the new head
    */
   record(findings: readonly Finding[]): number {
     if (findings.length === 0) return this.#head
-    this.#sql.transaction(() => {
+    const work = () => {
       for (const finding of findings) this.#recordOne(finding)
       this.memory.setNote('head', String(this.#head))
-    })
+    }
+    // What was not written was not recorded.
+    this.#sql.transaction(work, () => this.#load())
     return this.#head
   }
 
@@ -260,6 +248,11 @@ export class EntryIndex {
 
   close(): void {
     this.#database.close()
+  }
+
+  #load(): void {
+    this.#head = Number(this.memory.note('head') ?? 0)
+    this.#totals = this.#entries.totals()
   }
 
   #recordOne(finding: Finding): void {

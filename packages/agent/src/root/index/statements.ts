@@ -31,8 +31,8 @@ export class Statements {
     return this.#statement(sql).run(...values)
   }
 
-  /** One transaction; an error that `work` throws undoes it. */
-  transaction(work: () => void): void {
+  /** One transaction; an error that `work` throws undoes it. @param undo takes back what `work` changed in memory */
+  transaction(work: () => void, undo: () => void = () => undefined): void {
     this.#database.exec('BEGIN')
     try {
       work()
@@ -40,6 +40,7 @@ export class Statements {
     } catch (error) {
       // SQLite has rolled back by itself when the disk is full.
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      undo()
       throw error
     }
   }

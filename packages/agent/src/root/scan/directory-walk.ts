@@ -5,10 +5,12 @@
  * it is taken for deleted: the listing took several turns, and the directory may have been replaced between them.
  * Yields after each entry. Records nothing.
  */
+
 import { type Stats, statSync } from 'node:fs'
 import type { ConfinedDirectories } from '@rootferry/host/machine'
 import { isReserved, joinPath, type PathFilter, pathFault } from '@rootferry/protocol'
 import type { ChildrenPage } from '../index/children-page.ts'
+import { descendantsOf } from '../index/children-page.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { KnownEntry, Observation } from '../index/indexed-entry.ts'
 import type { Watcher } from '../watch/watcher.ts'
@@ -166,7 +168,7 @@ export class DirectoryWalk {
     const { index, watcher } = this.#parts
     const paths = [entry.path]
     if (entry.kind === 'directory') {
-      for (const below of index.descendants(entry.path)) paths.push(below.path)
+      for (const below of descendantsOf(index, entry.path)) paths.push(below.path)
       watcher.directoryGone(entry.path)
     }
     index.forget(paths)

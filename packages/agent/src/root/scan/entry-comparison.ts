@@ -6,9 +6,11 @@
  * its bytes are read at once only as long as the scan's allowance lasts; the background reads all others.
  * Knows neither hints nor listings.
  */
+
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import { digestOf } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
+import { descendantsOf } from '../index/children-page.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { KnownEntry, Observation } from '../index/indexed-entry.ts'
 import type { Hint, Watcher } from '../watch/watcher.ts'
@@ -135,7 +137,7 @@ export class EntryComparison {
   /** Removes what was in directories that are gone. */
   *settle(): Generator<undefined> {
     for (let directory = this.#fallen.pop(); directory !== undefined; directory = this.#fallen.pop()) {
-      for (const entry of this.#parts.index.descendants(directory.path)) {
+      for (const entry of descendantsOf(this.#parts.index, directory.path)) {
         this.#found.remove(entry)
         yield
       }

@@ -245,11 +245,12 @@ export class RootFeed implements ResyncRoot {
     return this.#fleet.ready
   }
 
-  async close(): Promise<void> {
+  /** @param forGood whether the root is not served any more: a hold of it ends */
+  async close(forGood = false): Promise<void> {
     await this.#afterAll.close()
     this.#fleet.watermarks.close()
     this.#closeSessions(new ProtocolError('shutting-down', 'the agent is stopping'))
-    await this.thread.close()
+    await this.thread.close(forGood)
   }
 
   #statusChanged(status: RootStatus): void {

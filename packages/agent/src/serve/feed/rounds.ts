@@ -38,6 +38,8 @@ interface Running {
   round: Round
   /** What the members' sessions look at. */
   told: SessionRound
+  /** Of the receivers that the round knows: a later session of one is another. */
+  sessions: Map<string, Session>
   over: PromiseWithResolvers<RoundReport>
 }
 
@@ -58,13 +60,15 @@ export class Rounds {
     const told: SessionRound = { to, outcome: null }
     const members: string[] = []
     const aside: string[] = []
+    const known = new Map<string, Session>()
     for (const [name, session] of this.#parts.sessions) {
       if (session.state.phase === 'greeting' || session.isClosed) continue
       const isMember = session.isAtRest(from) && now >= (this.#probation.get(name) ?? 0)
       ;(isMember ? members : aside).push(name)
+      known.set(name, session)
     }
     const begun = beginRound({ to, members, aside, patienceMs }, now)
-    this.#running = { from, round: begun.round, told, over: Promise.withResolvers() }
+    this.#running = { from, round: begun.round, told, sessions: known, over: Promise.withResolvers() }
     for (const name of members) this.#parts.sessions.get(name)?.enter(told)
     this.#carryOut(begun)
   }
@@ -81,7 +85,7 @@ export class Rounds {
     const { sessions } = this.#parts
     for (const [name, { standing, isFailing }] of running.round.members) {
       const session = sessions.get(name)
-      if (session === undefined || session.isClosed) {
+      if (session === undefined || session.isClosed || session !== running.sessions.get(name)) {
         if (standing !== 'gone') this.#happened({ type: 'gone', name })
         continue
       }
@@ -93,9 +97,12 @@ export class Rounds {
       if (standing === 'leaving' && state.rounds.left >= to) this.#happened({ type: 'left', name })
       if (standing !== 'committed' && state.committed >= to) this.#happened({ type: 'committed', name })
     }
-    for (const [name, { state, isClosed }] of sessions)
-      if (state.phase !== 'greeting' && !isClosed && isAway(running.round.members.get(name)))
-        this.#happened({ type: 'joined', name })
+    for (const [name, session] of sessions) {
+      const isHere = session.state.phase !== 'greeting' && !session.isClosed
+      if (!isHere || !isAway(running.round.members.get(name))) continue
+      running.sessions.set(name, session)
+      this.#happened({ type: 'joined', name })
+    }
   }
 
   /** Nothing goes any more: the root was closed, or its thread is down. */

@@ -101,9 +101,9 @@ export function checkPrepared(welcome: Welcome, offered: number | null): void {
   throw new ProtocolError('unexpected-message', `a welcome that builds on ${welcome.prepared}, which is not prepared`)
 }
 
-function rowsOf({ paths, staged, owed }: Incoming): StagedPath[] {
+function rowsOf({ paths, staged, owed, unfit }: Incoming): StagedPath[] {
   const changes = new Map(staged.map((change) => [change.path, change]))
-  const owing = new Set(owed)
+  const owing = new Set([...owed, ...unfit.map(({ path }) => path)])
   return [...paths].map((path) => ({ path, change: changes.get(path) ?? null, isOwed: owing.has(path) }))
 }
 
