@@ -155,8 +155,7 @@ export class RootFeed implements ResyncRoot {
       if (this.#fleet.sessions.get(receiver) === session) this.#fleet.sessions.delete(receiver)
       this.#resyncs.ended(receiver, session)
       const why = code === 1006 ? 'the connection was lost' : `${code} ${reason.toString()}`.trim()
-      const lastError = code === 1000 || code === 1001 ? null : why
-      this.#fleet.watermarks.disconnected(receiver, lastError)
+      this.#fleet.watermarks.disconnected(receiver, code === 1000 || code === 1001 ? null : why)
       this.#events.receiver(receiver)
       this.#receiversChanged()
       this.#log.info({ receiver, code, reason: reason.toString() }, 'receiver disconnected')
@@ -245,7 +244,7 @@ export class RootFeed implements ResyncRoot {
     return this.#fleet.ready
   }
 
-  /** @param forGood whether the root is not served any more: a hold of it ends */
+  /** @param forGood the root is not served any more */
   async close(forGood = false): Promise<void> {
     await this.#afterAll.close()
     this.#fleet.watermarks.close()
