@@ -7,7 +7,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { AGENT } from '../../build/programs.ts'
@@ -15,7 +15,17 @@ import { createToken, readTokens, revokeToken, tokenFileOf } from '../../package
 import { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
-import { agentRun, CrashBench, killAt, lonelyRun, type Run, stepsOfRun, type Tick } from './crash-bench.ts'
+import {
+  agentRun,
+  ask,
+  CrashBench,
+  killAt,
+  lonelyRun,
+  type Run,
+  releaseRun,
+  stepsOfRun,
+  type Tick,
+} from './crash-bench.ts'
 import { STEPS, wantedSteps } from './durable-sites.ts'
 import { assertCovered, type Coverage, killAtEach } from './durable-steps.ts'
 import { straceIsMissing } from './strace.ts'
@@ -121,4 +131,33 @@ test('a command that makes a token is killed at any durable step: the old tokens
   const coverage = nothingCovered(STEPS.command)
   await killAtSteps({ rig, run, victim: () => command, begin, check }, coverage, STEPS.command)
   assertCovered(t, SEED, STEPS.command, coverage)
+})
+
+test('an agent that is killed at any durable step of a hold and its release: held, or released as one', async (t) => {
+  const missing = straceIsMissing()
+  if (missing !== null) return t.skip(missing)
+  await using bench = await CrashBench.start(false)
+  const { rig } = bench
+  const begin = () => {
+    bench.rewindAgent()
+    bench.rewindReceiver()
+    for (const name of readdirSync(rig.source)) if (name.startsWith('released')) rmSync(join(rig.source, name))
+  }
+  const shown = () => readdirSync(rig.targets[0] ?? '').filter((name) => name.startsWith('released')).length
+  const check = async (at: string) => {
+    const before = shown()
+    assert.ok(before === 0 || before === 5, `${at}: ${before} of 5 files are visible`)
+    await rig.startAgent()
+    await rig.startReceiver(0)
+    await rig.site.receiversLive()
+    if ((await rig.site.root())?.hold != null) {
+      assert.equal(shown(), before, `${at}: a held root has sent something`)
+      await ask(rig, 'release', {})
+    }
+    await rig.converged()
+    await rig.killAgent()
+    await rig.killReceiver(0)
+  }
+  const coverage = { seen: new Set<string>(), wanted: wantedSteps(STEPS.agent, SEED), killed: new Set<string>() }
+  await killAtSteps({ rig, run: releaseRun, victim: () => rig.agent, begin, check }, coverage, STEPS.agent)
 })

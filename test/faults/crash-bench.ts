@@ -7,7 +7,17 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
@@ -142,6 +152,9 @@ export class CrashBench implements AsyncDisposable {
     }
   }
 }
+
+/** Changes of the release in `releaseRun`. */
+const RELEASED_FILES = 5
 
 /** Called again and again during a run. @returns false when it is over */
 export type Tick = () => Promise<boolean>
@@ -293,4 +306,44 @@ export function replaceTree(from: string, to: string): void {
 
 export function emptyTree(path: string): void {
   for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true })
+}
+
+/**
+ * An agent that holds its root, and releases what changed meanwhile, from its start to an orderly end. The receiver
+ * starts as soon as the agent is up, and is stopped at the end.
+ */
+export async function releaseRun(rig: Rig, runner: string, tick: Tick): Promise<void> {
+  const agent = rig.launchAgent(runner)
+  let isLive = () => false
+  let isOver = false
+  let ordered: 'nothing' | 'hold' | 'everything' = 'nothing'
+  agent.onLine(({ msg }) => {
+    if (msg === 'agent is up' && !isOver) isLive = saysOnce(rig.launchReceiver(0), 'root is live')
+  })
+  const order = async () => {
+    if (ordered !== 'nothing') return
+    ordered = 'hold'
+    await ask(rig, 'hold', {})
+    for (let file = 0; file < RELEASED_FILES; file += 1) writeFileSync(join(rig.source, `released${file}`), 'as one')
+    await ask(rig, 'release', { waitSeconds: 5 })
+    ordered = 'everything'
+  }
+  try {
+    await lived(agent, tick, async () => {
+      if (isLive() && ordered === 'nothing' && (await settled(rig))) void order()
+      return ordered === 'everything' && (await settled(rig))
+    })
+  } finally {
+    isOver = true
+    await rig.killReceiver(0)
+  }
+}
+
+/** An order to the agent, which may be killed before it answers. */
+export async function ask(rig: Rig, verb: 'hold' | 'release', body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json' }
+  const path = `/v1/roots/${rig.site.name}/${verb}`
+  await rig.admin(path, { method: 'POST', headers, body: JSON.stringify(body) }).catch((error: unknown) => {
+    if (!(error instanceof TypeError)) throw error
+  })
 }
