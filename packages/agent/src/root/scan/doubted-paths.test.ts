@@ -12,16 +12,16 @@ test('a path is in doubt until the scan that covers it has ended, and again when
     { path: 'ab/x', extent: 'entry' },
   ])
   unsettled.doubt('d')
-  assert.ok(['a/b', 'a/c', 'd', 'ab'].every((path) => unsettled.has(path)))
+  assert.ok(['a/b', 'a/c', 'd', 'ab'].every((path) => unsettled.has(path, 0)))
   unsettled.endLook(first, true)
   assert.deepEqual(
-    ['a/b', 'a/c', 'd', 'ab'].map((path) => unsettled.has(path)),
+    ['a/b', 'a/c', 'd', 'ab'].map((path) => unsettled.has(path, 0)),
     [false, false, true, true],
   )
   const second = unsettled.beginLook([{ path: '.', extent: 'subtree' }])
   unsettled.endLook(second, false)
-  assert.ok(unsettled.has('d') && unsettled.has('ab'))
+  assert.ok(unsettled.has('d', 0) && unsettled.has('ab', 0))
   const third = unsettled.beginLook([{ path: '.', extent: 'subtree' }])
   unsettled.endLook(third, true)
-  assert.ok(!unsettled.has('d') && !unsettled.has('ab'))
+  assert.ok(!unsettled.has('d', 0) && !unsettled.has('ab', 0))
 })

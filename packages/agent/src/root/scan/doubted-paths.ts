@@ -7,6 +7,7 @@ import type { Hint } from '../watch/watcher.ts'
 
 export class DoubtedPaths {
   readonly #waiting = new Set<string>()
+  readonly #promised = new Map<string, number>()
   /** Paths that each running scan covers: one scan may overtake another. */
   readonly #looking = new Set<Set<string>>()
 
@@ -19,10 +20,11 @@ export class DoubtedPaths {
     return this.#waiting.size === 0 && this.#looking.size === 0
   }
 
-  has(path: string): boolean {
-    if (this.#waiting.has(path)) return true
-    for (const covered of this.#looking) if (covered.has(path)) return true
-    return false
+  /** @param head of the index: whoever is told that the path is in doubt is promised a later change of it */
+  has(path: string, head: number): boolean {
+    const isDoubted = this.#waiting.has(path) || [...this.#looking].some((covered) => covered.has(path))
+    if (isDoubted) this.#promised.set(path, head)
+    return isDoubted
   }
 
   /** A scan begins; paths that are added from now on are not covered by it. @returns the paths that it covers */
@@ -43,9 +45,19 @@ export class DoubtedPaths {
     return covered
   }
 
-  /** The scan has ended. @param isRecorded whether its findings are in the index */
-  endLook(covered: Set<string>, isRecorded: boolean): void {
-    if (!isRecorded) for (const path of covered) this.#waiting.add(path)
+  /**
+   * The scan has ended. @param isRecorded whether its findings are in the index
+   * @returns the paths that were promised, with the heads at which they were
+   */
+  endLook(covered: Set<string>, isRecorded: boolean): Map<string, number> {
     this.#looking.delete(covered)
+    const kept = new Map<string, number>()
+    for (const path of covered) {
+      const head = this.#promised.get(path)
+      if (!isRecorded) this.#waiting.add(path)
+      else if (head !== undefined) kept.set(path, head)
+      if (isRecorded) this.#promised.delete(path)
+    }
+    return kept
   }
 }

@@ -163,7 +163,7 @@ export class ScanQueue implements ScanRequests {
 
   /** Whether other content than the path's row may have been sent, and no scan has looked since. */
   isDoubted(path: string): boolean {
-    return !this.#doubted.isEmpty && this.#doubted.has(path)
+    return !this.#doubted.isEmpty && this.#doubted.has(path, this.#parts.index.head)
   }
 
   /** Reads all files within a path again; resolves when the differences are in the index. */
@@ -243,7 +243,7 @@ export class ScanQueue implements ScanRequests {
       this.#doubted.endLook(covered, false)
       return true
     }
-    this.#doubted.endLook(covered, step.value.decision === 'pass')
+    recordPromised(index, this.#doubted.endLook(covered, step.value.decision === 'pass'))
     this.#lastScanMs = performance.now() - began
     const isTroubled = this.#lookAgain(root.scanner)
     // A tree of which parts could not be read is not known.
@@ -268,7 +268,7 @@ export class ScanQueue implements ScanRequests {
     const head = index.head
     const covered = this.#doubted.beginLook(hints)
     const isRecorded = await overtakingLook(root, hints, hold, () => this.#root === root)
-    this.#doubted.endLook(covered, isRecorded)
+    recordPromised(index, this.#doubted.endLook(covered, isRecorded))
     if (this.#root !== root) return
     this.#lookAgain(root.overtaking)
     this.guard.grew(livingEntries(index) - living, performance.now())
@@ -335,4 +335,13 @@ export class ScanQueue implements ScanRequests {
 export function livingEntries(index: EntryIndex): number {
   const { files, directories, symlinks } = index.totals
   return Math.max(0, files + directories + symlinks - 1)
+}
+
+/** A listing said that these paths come as a change later: what has not changed since is recorded again. */
+function recordPromised(index: EntryIndex, promised: ReadonlyMap<string, number>): void {
+  for (const [path, listedAt] of promised) {
+    const row = index.get(path)
+    if (row !== null && row.sequence <= listedAt)
+      index.record([{ path, observation: row, digest: null, sameBytes: false }])
+  }
 }
