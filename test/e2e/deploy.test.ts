@@ -3,7 +3,7 @@
  * last path of it all the time, in both targets; and a receiver that hangs holds up nobody.
  */
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { Daemons } from '../support/daemons.ts'
@@ -17,8 +17,8 @@ const CHANGES = DIRECTORIES * FILES_EACH
 const daemons = new Daemons()
 after(() => daemons[Symbol.asyncDispose]())
 
-function write(source: string, version: string): void {
-  for (let directory = 0; directory < DIRECTORIES; directory += 1) {
+function write(source: string, version: string, directories = DIRECTORIES): void {
+  for (let directory = 0; directory < directories; directory += 1) {
     mkdirSync(join(source, `d${directory}`), { recursive: true })
     for (let file = 0; file < FILES_EACH; file += 1)
       writeFileSync(join(source, `d${directory}/f${file}.php`), `<?php // ${version} of ${file}\n`)
@@ -48,8 +48,8 @@ class Visitor {
   mixedMs = 0
   firstMs: number | null = null
 
-  constructor(target: string) {
-    this.#paths = [join(target, 'd0/f0.php'), join(target, `d${DIRECTORIES - 1}/f${FILES_EACH - 1}.php`)]
+  constructor(target: string, directories = DIRECTORIES) {
+    this.#paths = [join(target, 'd0/f0.php'), join(target, `d${directories - 1}/f${FILES_EACH - 1}.php`)]
   }
 
   async watch(): Promise<void> {
@@ -106,6 +106,32 @@ test('a deploy of 25,000 files becomes visible as one, on all receivers together
   t.diagnostic(
     `first changes ${Math.round(Math.max(...starts) - Math.min(...starts))} ms apart; two versions for ${mixed.join(' and ')} ms`,
   )
+})
+
+test('an update of 4,000 files as WordPress makes it: app servers show the old version, and then the new one', async (t) => {
+  const directories = 8
+  const site = await Site.on(daemons, {
+    root: { preset: 'wordpress' },
+    prepare: (source) => write(source, 'v1', directories),
+  })
+  await site.inSync(60_000)
+  const visitors = site.targets.map((target) => new Visitor(target, directories))
+  const watching = visitors.map((visitor) => visitor.watch())
+  const flag = join(site.source, '.maintenance')
+  writeFileSync(flag, '<?php $upgrading = time();')
+  // The updater removes the old version first, and pauses for longer than settling while it unpacks the new one.
+  for (let directory = 0; directory < directories; directory += 1)
+    rmSync(join(site.source, `d${directory}`), { recursive: true })
+  await until(
+    async () => ((await site.root())?.hold?.waiting.changes ?? 0) >= directories * FILES_EACH,
+    async () => JSON.stringify(await site.root()),
+  )
+  write(site.source, 'v2', directories)
+  rmSync(flag)
+  await site.converged(60_000)
+  for (const visitor of visitors) visitor.stop()
+  await Promise.all(watching)
+  t.diagnostic(`two versions for ${visitors.map(({ mixedMs }) => Math.round(mixedMs)).join(' and ')} ms`)
 })
 
 test('a receiver that hangs is left behind, not ready, and holds up nobody', async () => {
