@@ -308,3 +308,30 @@ test('a directory of which nothing is left loses its number together with its la
   assert.deepEqual(numbered(), ['a/b', 'e'])
   index.close()
 })
+
+test('a write that fails takes back what the index remembered of it, numbers of directories too', () => {
+  using database = openIndexDatabase(':memory:')
+  const index = new EntryIndex(database, { epoch: 'e', term: 't' }, false)
+  const found = {
+    kind: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: 1,
+    mtime: 1,
+    ctime: 1,
+    inode: 1,
+    target: null,
+  } as const
+  const finding = (path: string) => ({ path, observation: found, digest: null, sameBytes: false })
+  index.record([finding('a')])
+  database.exec("CREATE TRIGGER full BEFORE UPDATE ON meta BEGIN SELECT raise(ABORT, 'full'); END")
+  assert.throws(() => index.record([finding('lost/x')]))
+  database.exec('DROP TRIGGER full')
+  assert.deepEqual([index.head, index.totals.files], [1, 1])
+  index.record([finding('other/y'), finding('lost/z')])
+  assert.equal(index.get('other/z'), null)
+  assert.equal(index.get('lost/y'), null)
+  assert.equal(index.head, 3)
+  assert.ok(index.get('lost/z') !== null && index.get('other/y') !== null)
+})

@@ -65,6 +65,7 @@ export class EntryRows {
 
   constructor(sql: Statements) {
     this.#sql = sql
+    sql.rolledBack = () => this.#directoryIds.clear()
   }
 
   totals(): Totals {

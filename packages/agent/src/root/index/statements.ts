@@ -4,6 +4,8 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 export class Statements {
   readonly #database: DatabaseSync
   readonly #prepared = new Map<string, StatementSync>()
+  /** Whoever remembers what was written forgets it when that was undone. */
+  rolledBack: () => void = () => undefined
 
   constructor(database: DatabaseSync) {
     this.#database = database
@@ -40,6 +42,7 @@ export class Statements {
     } catch (error) {
       // SQLite has rolled back by itself when the disk is full.
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      this.rolledBack()
       undo()
       throw error
     }
