@@ -106,6 +106,15 @@ export const SITES: Record<string, Record<string, Site>> = {
     mkdirSync: [1, 'made with the target by then'],
     renameSync: [1, DAMAGE],
   },
+  'receiver/src/disk/ledger/partial-rows.ts': {
+    run: [1, ['write ledger-wal']],
+    statement: [1, ['write ledger-wal']],
+  },
+  'receiver/src/disk/ledger/staged-rows.ts': {
+    run: [1, ['write ledger-wal']],
+    statement: [1, ['write ledger-wal']],
+    transaction: [1, ['write ledger-wal']],
+  },
   'receiver/src/disk/ledger/debt-rows.ts': {
     run: [1, ['write ledger-wal']],
     transaction: [1, ['write ledger-wal']],
@@ -173,7 +182,7 @@ export const SITES: Record<string, Record<string, Site>> = {
   'receiver/src/disk/area/work-area.ts': {
     mkdirSync: [1, ['mkdir staging', 'mkdir trash']],
     unlinkSync: [1, 'something planted under the reserved name'],
-    removeTree: [1, CLEANS],
+    removeTree: [2, CLEANS],
     rmdirSync: [1, 'the empty area inside a target that is a filesystem of its own'],
   },
   'receiver/src/cli/join.ts': {
