@@ -123,14 +123,17 @@ const VIOLATIONS: Record<string, { does: (receiver: HostileReceiver) => void; co
   'a message of the other direction': { does: (receiver) => receiver.say({ type: 'commit', to: 1 }), code: 4400 },
   'a field too many': { does: (receiver) => receiver.say({ type: 'durable', sequence: 0, root: '/' }), code: 4400 },
   'a commit of what was not sent': {
-    does: (receiver) => receiver.say({ type: 'committed', sequence: 2 ** 52 }),
+    does: (receiver) => receiver.say({ type: 'committed', sequence: 2 ** 52, burstMicros: 0 }),
     code: 4401,
   },
   'a sequence beyond what is exact': {
     does: (receiver) => receiver.say('{"type":"committed","sequence":9007199254740993}'),
     code: 4400,
   },
-  'a negative sequence': { does: (receiver) => receiver.say({ type: 'committed', sequence: -1 }), code: 4400 },
+  'a negative sequence': {
+    does: (receiver) => receiver.say({ type: 'committed', sequence: -1, burstMicros: 0 }),
+    code: 4400,
+  },
   'a sequence that is not a number': {
     does: (receiver) => receiver.say('{"type":"committed","sequence":NaN}'),
     code: 4400,
