@@ -172,12 +172,6 @@ export const SITES: Record<string, Record<string, Site>> = {
     utimesSync: [1, RESTORES],
   },
   'receiver/src/disk/ledger/hook-rows.ts': { run: [1, ['write ledger-wal']], statement: [1, ['write ledger-wal']] },
-  'receiver/src/disk/ledger/partial-rows.ts': { run: [1, ['write ledger-wal']], statement: [1, ['write ledger-wal']] },
-  'receiver/src/disk/ledger/staged-rows.ts': {
-    run: [1, ['write ledger-wal']],
-    transaction: [1, ['write ledger-wal']],
-    statement: [1, ['write ledger-wal']],
-  },
   'receiver/src/serve/http/ready-file.ts': {
     mkdirSync: [1, SHOWN],
     rmSync: [1, SHOWN],
