@@ -61,6 +61,11 @@ export class RoundWatch {
     this.#now = parts.now
   }
 
+  /** The machine of a receiver lost power: it may replay what it had. */
+  lostPower(receiver: string): void {
+    this.#members.delete(receiver)
+  }
+
   /** @throws Violation */
   sent(line: Line, toAgent: boolean, frame: Frame): void {
     if (frame.kind === 'binary') {

@@ -131,6 +131,7 @@ export class World {
     if (!isReceiver(host)) return
     host.isUnread = true
     this.lines.lostPower(machine.name)
+    this.rounds.lostPower(machine.name)
   }
 
   /** Compares a receiver with the agent. @returns what is missing; empty: it is in sync */
