@@ -155,7 +155,13 @@ export const SITES: Record<string, Record<string, Site>> = {
     rmdirSync: [1, DOOMED],
     chmodSync: [1, DOOMED],
   },
-  'receiver/src/disk/area/trash.ts': { mkdirSync: [1, ['mkdir target']] },
+  'receiver/src/disk/area/trash.ts': {
+    mkdirSync: [1, ['mkdir target']],
+    utimesSync: [1, 'the age of a batch: without it, that of its first object'],
+  },
+  'receiver/src/disk/area/wall-clock.ts': {
+    writeFileSync: [1, 'what clocks showed: one that is cut short is as good as none'],
+  },
   'receiver/src/disk/area/place-in-batch.ts': { mkdirSync: [1, ['mkdir target']] },
   'receiver/src/disk/area/move.ts': {
     mkdirSync: [1, ACROSS],

@@ -26,6 +26,7 @@ const SIMULATED: Record<string, string> = {
   './secure-connection.ts': './platform.ts',
   './collect-garbage.ts': './platform.ts',
   './root-lock.ts': './platform.ts',
+  './since-boot.ts': './platform.ts',
   ws: './socket.ts',
 }
 const PRODUCT = /\/packages\/(?:protocol|host|agent|receiver)\/src\//

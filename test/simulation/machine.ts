@@ -32,6 +32,7 @@ export class Machine {
   /** The most milliseconds that a call takes. */
   mostCallMs = 0
   boots = 0
+  #bootedAt = 0
   #troubledUntil = 0
 
   constructor(name: string, scheduler: Scheduler, chance: Chance, options: Omit<DiskOptions, 'clock'>) {
@@ -59,8 +60,13 @@ export class Machine {
     return BEGINNING_MS + this.#scheduler.now + this.clockSkewMs
   }
 
+  sinceBootMs(): number {
+    return this.#scheduler.now - this.#bootedAt
+  }
+
   boot(): void {
     this.boots += 1
+    this.#bootedAt = this.#scheduler.now
     this.disk.put('/proc/sys/kernel/random/boot_id', `boot-${this.boots}\n`)
   }
 

@@ -76,6 +76,11 @@ export class BufferGarbage {
   }
 }
 
+/** since-boot.ts of host. */
+export function sinceBootMs(): number {
+  return presentMachine().sinceBootMs()
+}
+
 /** root-lock.ts of host: a simulated machine runs one daemon. */
 export class RootLock {
   [Symbol.dispose](): void {

@@ -20,12 +20,14 @@ import {
   plainMessage,
   RootLock,
   removeTree,
+  sinceBootMs,
 } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
 import type { ModeMap } from '../mode-map.ts'
 import type { DiskOptions, JoinGuard } from '../root-messages.ts'
 import { Removal } from './area/removal.ts'
 import { Trash } from './area/trash.ts'
+import { WallClock } from './area/wall-clock.ts'
 import { WorkArea } from './area/work-area.ts'
 import { Burst } from './commit/burst.ts'
 import { isOperatingError } from './files/disk-errors.ts'
@@ -110,7 +112,8 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const outside = { staging: join(stateDir, 'staging'), trash: options.trashDir }
   const area = new WorkArea(confined, ledger, creation, renameWorks(stateDir, path) ? outside : null)
   area.skipNames(ledger.staged.names())
-  const trash = new Trash(area, options.trash, now)
+  const clocks = { now, sinceBoot: sinceBootMs, bootId: options.bootId }
+  const trash = new Trash(area, options.trash, new WallClock(join(stateDir, 'clock'), clocks))
   const borders = new Borders(realpathSync(path))
   const untouchable = new Untouchable(options.protect, borders)
   untouchable.setExcluded(ledger.filter)

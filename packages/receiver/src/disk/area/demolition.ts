@@ -10,7 +10,7 @@
 import { Buffer } from 'node:buffer'
 import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { errorCode } from '@rootferry/host/machine'
-import { isDiskTrouble, isSystemError } from '../files/disk-errors.ts'
+import { isSystemError } from '../files/disk-errors.ts'
 import type { Walk } from '../files/walk.ts'
 
 const PREFIX = '.doomed-'
@@ -48,8 +48,7 @@ export class Demolition {
 
   /**
    * Deletes the doomed objects.
-   * @returns those that could not be deleted, which are tried again the next time
-   * @throws the system error when the disk as a whole is in trouble
+   * @returns those that could not be deleted, which are tried again the next time: none holds up another
    */
   *run(): Walk<{ name: string; error: unknown }[]> {
     const withstood: { name: string; error: unknown }[] = []
@@ -60,7 +59,7 @@ export class Demolition {
         try {
           yield* this.#demolish(name)
         } catch (error) {
-          if (isDiskTrouble(error) || !isSystemError(error)) throw error
+          if (!isSystemError(error)) throw error
           withstood.push({ name, error })
           again.push(name)
         }

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -20,11 +21,26 @@ import { ConfinedDirectories } from '@rootferry/host/machine'
 import { atOnce, Scratch } from '../../../test-support/test-feed.ts'
 import { probeCreation } from '../stage/staging.ts'
 import { Trash } from './trash.ts'
+import { WallClock } from './wall-clock.ts'
 import { WorkArea } from './work-area.ts'
 
 const NOW = Date.UTC(2026, 0, 31, 8, 15, 0, 7)
-const clock = { ms: NOW }
+/** What the clocks of the machine show; `up` counts from its start. */
+const clock = { ms: NOW, up: 1_000_000, boot: 'boot-1' }
 const BATCH = '2026-01-31T08-15-00-007Z'
+
+function pass(ms: number): void {
+  clock.ms += ms
+  clock.up += ms
+}
+
+function newClock(scratch: Scratch): WallClock {
+  return new WallClock(scratch.at('state/clock'), {
+    now: () => clock.ms,
+    sinceBoot: () => clock.up,
+    bootId: clock.boot,
+  })
+}
 
 function open(
   scratch: Scratch,
@@ -39,7 +55,7 @@ function open(
     staging: scratch.at('state/staging'),
     trash: scratch.at('state/trash'),
   })
-  return { trash: new Trash(area, { keepDays, maxBytes }, () => clock.ms), confined }
+  return { trash: new Trash(area, { keepDays, maxBytes }, newClock(scratch)), confined }
 }
 
 test('what is thrown away keeps its path, and a name that is taken gets a suffix', () => {
@@ -103,10 +119,10 @@ test('the oldest batches go first when there is too much, the latest one stays; 
   const batches = () => readdirSync(scratch.at('state/trash')).sort()
   assert.equal(trash.status.oldestAt, null)
   throwAway('a', 1_000)
-  clock.ms += 599_000
+  pass(599_000)
   throwAway('b', 1_000)
   assert.deepEqual(batches(), [BATCH])
-  clock.ms += 601_000
+  pass(601_000)
   throwAway('c', 400)
   assert.equal(atOnce(trash.purge()).batches, 0)
   const oldestAt = new Date(NOW + 599_000).toISOString()
@@ -153,7 +169,7 @@ test('what others have put into the trash takes in nothing: symlinks, files, and
     trash.throwAway(scratch.at('root/cron.d/job'), 'cron.d/job')
   }
   assert.throws(throwAway, { code: 'EEXIST' })
-  clock.ms += 1
+  pass(1)
   throwAway()
   const own = BATCH.replace('007', '008')
   assert.deepEqual(readdirSync(scratch.at('outside')), [])
@@ -212,12 +228,12 @@ test('a batch that cannot be deleted holds up no other, and is tried again', (t)
     mkdirSync(scratch.at('root', name))
     writeFileSync(scratch.at('root', name, 'file'), name)
     trash.throwAway(scratch.at('root', name), name)
-    clock.ms += 601_000
+    pass(601_000)
   }
   const [oldest = ''] = readdirSync(scratch.at('state/trash')).sort()
   const stubborn = scratch.at('state/trash', oldest, 'a/file')
   if (spawnSync('chattr', ['+i', stubborn]).status !== 0) return t.skip('no file can be made immutable here')
-  clock.ms += 8 * 86_400_000
+  pass(8 * 86_400_000)
   const { batches, withstood } = atOnce(trash.purge())
   const [left = ''] = readdirSync(scratch.at('state/trash'))
   assert.equal(batches, 3)
@@ -248,5 +264,67 @@ test('what is deleted may be deep, and closed to its own owner', () => {
   trash.throwAway(scratch.at('root/deep'), 'deep')
   assert.deepEqual(atOnce(trash.purge()), { batches: 0, withstood: [] })
   assert.deepEqual(readdirSync(scratch.at('state/trash')), [])
+  confined[Symbol.dispose]()
+})
+
+const DAY_MS = 86_400_000
+const YEAR_MS = 365 * DAY_MS
+
+test('a clock that is set forward, or back, ends no batch before its days are over, and keeps none for ever', () => {
+  using scratch = new Scratch()
+  clock.ms = NOW
+  const thrown = (trash: Trash, name: string) => {
+    writeFileSync(scratch.at('root', name), name)
+    trash.throwAway(scratch.at('root', name), name)
+  }
+  const first = open(scratch, 7)
+  thrown(first.trash, 'a')
+  atOnce(first.trash.purge())
+  for (const set of [YEAR_MS, -3 * YEAR_MS, 2 * YEAR_MS]) {
+    pass(3_600_000)
+    clock.ms += set
+    assert.equal(atOnce(first.trash.purge()).batches, 0, `set by ${set / DAY_MS} days`)
+  }
+  first.confined[Symbol.dispose]()
+  const second = open(scratch, 7)
+  clock.ms += YEAR_MS
+  assert.equal(atOnce(second.trash.purge()).batches, 0, 'set between two processes')
+  second.confined[Symbol.dispose]()
+  clock.ms += YEAR_MS
+  clock.up = 60_000
+  clock.boot = 'boot-2'
+  const third = open(scratch, 7)
+  assert.equal(atOnce(third.trash.purge()).batches, 0, 'set while the machine was off')
+  pass(7.1 * DAY_MS)
+  assert.equal(atOnce(third.trash.purge()).batches, 1, 'its days are over')
+  third.confined[Symbol.dispose]()
+})
+
+test('the days of a batch count from the last object that was thrown into it, for the next process too', () => {
+  using scratch = new Scratch()
+  clock.ms = Date.now()
+  const { trash, confined } = open(scratch, 0.02)
+  mkdirSync(scratch.at('root/d'))
+  for (let minute = 0; minute < 45; minute += 9) {
+    writeFileSync(scratch.at('root/d/x'), String(minute))
+    trash.throwAway(scratch.at('root/d/x'), 'd/x')
+    pass(540_000)
+  }
+  confined[Symbol.dispose]()
+  const next = open(scratch, 0.02)
+  assert.equal(atOnce(next.trash.purge()).batches, 0)
+  next.confined[Symbol.dispose]()
+})
+
+test('a batch that somebody else has removed is forgotten', () => {
+  using scratch = new Scratch()
+  clock.ms = NOW
+  const { trash, confined } = open(scratch, 7)
+  writeFileSync(scratch.at('root/a'), 'a')
+  trash.throwAway(scratch.at('root/a'), 'a')
+  rmSync(scratch.at('state/trash', BATCH), { recursive: true })
+  pass(8 * DAY_MS)
+  assert.deepEqual(atOnce(trash.purge()), { batches: 0, withstood: [] })
+  assert.equal(trash.status.batches, 0)
   confined[Symbol.dispose]()
 })

@@ -6,21 +6,24 @@
  * Objects that are thrown away without a pause of OCCASION_MS are in one directory, a batch; a name that is taken there
  * gets a suffix. Batches are deleted when they are older than `keepDays`, and the oldest go first when all together
  * hold more than `maxBytes`. The latest batch stays whatever its size, so that a mistake that empties a whole target
- * can be undone. Throwing away is one rename; its size is measured afterwards, by a walk that gives way.
+ * can be undone. The time of a batch's directory says when something was last thrown into it; when the clock was set
+ * forward, the batches are moved along, and one from the future counts from now. Throwing away is one rename; its size
+ * is measured afterwards, by a walk that gives way.
  * SAFETY: a planted symlink may be thrown away, and later objects may belong below its name. So a batch, like the root,
  * is entered by descriptors that follow no link; and only a batch that this receiver made itself, because inside the
  * root others may have put something there before.
  */
 
 import { Buffer } from 'node:buffer'
-import { lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, realpathSync, utimesSync } from 'node:fs'
 import { Borders, ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import type { PathProblem, TrashLimits, TrashStatus } from '../../root-messages.ts'
-import { isDiskTrouble, isSystemError } from '../files/disk-errors.ts'
+import { isSystemError } from '../files/disk-errors.ts'
 import type { Walk } from '../files/walk.ts'
 import { Demolition } from './demolition.ts'
 import { keepObject, move } from './move.ts'
 import { freePlace } from './place-in-batch.ts'
+import type { WallClock } from './wall-clock.ts'
 import type { WorkArea } from './work-area.ts'
 
 const DAY_MS = 86_400_000
@@ -44,7 +47,7 @@ export interface Purged {
 export class Trash {
   readonly #area: WorkArea
   readonly #limits: TrashLimits
-  readonly #now: () => number
+  readonly #clock: Pick<WallClock, 'now' | 'setForwardMs'>
   readonly #demolition: Demolition
   /** By name, oldest first; null: not read yet. */
   #batches: Map<string, Batch> | null = null
@@ -53,10 +56,10 @@ export class Trash {
   /** Counts every object that was thrown away. */
   changes = 0
 
-  constructor(area: WorkArea, limits: TrashLimits, now: () => number) {
+  constructor(area: WorkArea, limits: TrashLimits, clock: Pick<WallClock, 'now' | 'setForwardMs'>) {
     this.#area = area
     this.#limits = limits
-    this.#now = now
+    this.#clock = clock
     this.#demolition = new Demolition(() => area.directory('trash'))
   }
 
@@ -99,14 +102,14 @@ export class Trash {
     const place = freePlace(batch, path)
     put(batch.locate(place))
     this.changes += 1
-    batches.set(name, { lastMs: this.#now(), bytes: batches.get(name)?.bytes ?? 0, isOwn: true })
+    const lastMs = this.#clock.now()
+    batches.set(name, { lastMs, bytes: batches.get(name)?.bytes ?? 0, isOwn: true })
+    stamp(`${base}/${name}`, lastMs)
     this.#unmeasured.push({ batch: name, place: Buffer.from(`${name}/${place}`) })
     if (this.#limits.keepDays === 0) this.#doom(name, batches)
   }
 
-  /**
-   * Measures the objects that were not measured yet. @throws the system error when the disk as a whole is in trouble
-   */
+  /** Measures the objects that were not measured yet, as far as they can be read. */
   *measure(): Walk<void> {
     this.#read()
     for (let next = this.#unmeasured[0]; next !== undefined; next = this.#unmeasured[0]) {
@@ -120,12 +123,13 @@ export class Trash {
   /**
    * Deletes batches that are too old, and the oldest while there is too much; never a batch in which another filesystem
    * is mounted. A batch that cannot be deleted holds up no other.
-   * @throws the system error when the disk as a whole is in trouble
+   * @throws the system error when the trash cannot be listed
    */
   *purge(): Walk<Purged> {
     const batches = this.#read()
     yield* this.measure()
-    const horizon = this.#now() - this.#limits.keepDays * DAY_MS
+    this.#followClock(batches)
+    const horizon = this.#clock.now() - this.#limits.keepDays * DAY_MS
     let bytes = [...batches.values()].reduce((sum, batch) => sum + batch.bytes, 0)
     let left = batches.size
     const purged: Purged = { batches: 0, withstood: [] }
@@ -143,22 +147,40 @@ export class Trash {
         bytes -= batch.bytes
         purged.batches += 1
       } catch (error) {
-        if (isDiskTrouble(error) || !isSystemError(error)) throw error
-        withstands(name, error)
+        if (!isSystemError(error)) throw error
+        // Somebody else has removed it.
+        if (errorCode(error) === 'ENOENT') this.#forget(name, batches)
+        else withstands(name, error)
       }
     }
     for (const { name, error } of yield* this.#demolition.run()) withstands(name, error)
     return purged
   }
 
+  /** Nothing gets older by a clock that is set. */
+  #followClock(batches: ReadonlyMap<string, Batch>): void {
+    const setForwardMs = this.#clock.setForwardMs()
+    const now = this.#clock.now()
+    for (const [name, batch] of batches) {
+      const lastMs = Math.min(batch.lastMs + setForwardMs, now)
+      if (lastMs === batch.lastMs) continue
+      batch.lastMs = lastMs
+      if (batch.isOwn) stamp(`${this.#area.directory('trash')}/${name}`, lastMs)
+    }
+  }
+
   #doom(name: string, batches: Map<string, Batch>): void {
     this.#demolition.doom(name)
+    this.#forget(name, batches)
+  }
+
+  #forget(name: string, batches: Map<string, Batch>): void {
     batches.delete(name)
     this.#unmeasured = this.#unmeasured.filter(({ batch }) => batch !== name)
   }
 
   #batchNow(batches: Map<string, Batch>): string {
-    const now = this.#now()
+    const now = this.#clock.now()
     const [name, latest] = [...batches].findLast(([, { isOwn }]) => isOwn) ?? []
     if (name !== undefined && latest !== undefined && now - latest.lastMs < OCCASION_MS) return name
     return new Date(now).toISOString().replaceAll(/[:.]/g, '-')
@@ -204,10 +226,19 @@ export class Trash {
         const parent = Buffer.concat([at, Buffer.from('/')])
         for (const name of readdirSync(location, { encoding: 'buffer' })) waiting.push(Buffer.concat([parent, name]))
       } catch (error) {
-        const code = errorCode(error)
-        if (code !== 'EACCES' && code !== 'ENOENT' && code !== 'ENAMETOOLONG') throw error
+        if (!isSystemError(error)) throw error
       }
     }
     return bytes
+  }
+}
+
+/** So that another process knows when something was last thrown into it. */
+function stamp(batch: string, ms: number): void {
+  try {
+    utimesSync(batch, ms / 1_000, ms / 1_000)
+  } catch (error) {
+    // This process knows it anyway.
+    if (!isSystemError(error)) throw error
   }
 }

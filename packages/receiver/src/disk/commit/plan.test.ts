@@ -113,7 +113,7 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         trash: scratch.at('state/trash'),
       })
       const untouchable = new Untouchable([])
-      const trash = new Trash(area, { keepDays: 7, maxBytes: 1_000_000 }, Date.now)
+      const trash = new Trash(area, { keepDays: 7, maxBytes: 1_000_000 }, { now: Date.now, setForwardMs: () => 0 })
       let steps = Number.POSITIVE_INFINITY
       const beforeStep = () => {
         steps -= 1
