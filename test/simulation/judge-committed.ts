@@ -55,8 +55,11 @@ export function judgeCommitted(
   const inTheWay = target === null ? null : pathsInTheWay(target, (path, kind) => untouchable.excludes(path, kind))
   // While the staging directory is made or removed, the root's time is in the ledger.
   const isRootTimeKept = rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM state WHERE root_time IS NOT NULL').length > 0
+  // After a loss of power a directory may have the time of a burst that is lost in part, until the target has caught up.
+  const areTimesLost = rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM state WHERE after_loss = 1').length > 0
   for (const row of rowsUpTo(agent, position.sequence)) {
     if (row.path === '.' && isRootTimeKept) continue
+    if (areTimesLost && row.look.outside.startsWith('directory')) continue
     if (row.sequence <= (unsettled.get(row.path) ?? -1)) continue
     if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue
     if (untouchable.excludesWithParents(row.path, 'directory')) continue

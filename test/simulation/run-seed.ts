@@ -8,11 +8,11 @@ import { writeFileSync } from './disk-calls.ts'
 import { enter } from './farm.ts'
 import { heal, spoil, strike } from './injected-faults.ts'
 import { owedBy } from './judge-committed.ts'
-import { SOURCE, TARGET } from './places.ts'
+import { SOURCE } from './places.ts'
 import { AgentProcess } from './processes.ts'
 import { drawSettings } from './settings.ts'
 import { type Guarantee, Violation } from './violation.ts'
-import { type ReceiverHost, World } from './world.ts'
+import { isBare, type ReceiverHost, World } from './world.ts'
 
 export interface Outcome {
   seed: number
@@ -141,10 +141,7 @@ function owesNothing({ receivers }: World): boolean {
 
 /** A target with nothing but protected paths looks like an emptied one, and begins anew. */
 function areFilled({ receivers }: World): boolean {
-  return receivers.every(({ machine, untouchable }) => {
-    const entries = [...(machine.disk.find(TARGET)?.entries ?? [])]
-    return entries.some(([name, { kind }]) => !untouchable.excludes(name, kind))
-  })
+  return receivers.every((host) => !isBare(host))
 }
 
 /** A restart of all daemons costs nothing. */

@@ -40,6 +40,11 @@ export class LineWatch {
     if (said !== undefined) said.committed = said.durable
   }
 
+  /** A receiver that starts finds nothing in its target, and begins anew, whatever it said before. */
+  emptied(receiver: string): void {
+    this.#said.delete(receiver)
+  }
+
   /** For each path, the sequence up to which the receiver need not have it. */
   unsettled(receiver: string): ReadonlyMap<string, number> {
     return this.#unsettled.get(receiver) ?? new Map()

@@ -33,6 +33,8 @@ export interface Host {
   daemon: AgentProcess | ReceiverProcess | null
   /** When its supervisor starts it again; null: it runs, or stays down. */
   startAt: number | null
+  /** The machine lost power, and no process has read its database since: what that says is not in effect. */
+  isUnread: boolean
 }
 
 export interface ReceiverHost extends Host {
@@ -40,8 +42,6 @@ export interface ReceiverHost extends Host {
   caller: Caller
   untouchable: PathFilter
   isChanged: boolean
-  /** The machine lost power, and no process has read its ledger since: its content is not in effect. */
-  isUnread: boolean
 }
 
 export class World {
@@ -64,7 +64,7 @@ export class World {
     this.scheduler = new Scheduler(this.chance.fork())
     this.network = new Network(this.scheduler, this.chance.fork())
     this.#tell = tell
-    this.agent = { machine: this.#agentMachine(), daemon: null, startAt: 0 }
+    this.agent = { machine: this.#agentMachine(), daemon: null, startAt: 0, isUnread: false }
     this.#enter(this.agent.machine)
     this.workload = new Workload(this.agent.machine.disk, this.chance.fork(), () => this.settings.path)
     this.receivers = this.settings.receivers.map((one) => this.#receiverHost(one))
@@ -79,7 +79,8 @@ export class World {
     })
     this.network.onFrame = (way, line, toAgent, frame) => {
       const said = this.receivers.find(({ caller }) => caller === line.caller)
-      if (way === 'sent' && toAgent && said !== undefined) said.isUnread = false
+      const sender = toAgent ? said : this.agent
+      if (way === 'sent' && sender !== undefined) sender.isUnread = false
       if (way === 'sent') this.tell(`${line.caller.receiver} ${toAgent ? '──▶' : '◀──'} ${frameText(frame)}`)
       this.#judging(() => this.lines.note(way, line, toAgent, frame))
       if (way === 'sent') this.#judging(() => this.rounds.sent(line, toAgent, frame))
@@ -128,8 +129,8 @@ export class World {
     for (const stored of databasesOn(machine)) if (this.chance.oneIn(2)) stored.losePower()
     machine.disk.losePower(this.chance)
     machine.boot()
-    if (!isReceiver(host)) return
     host.isUnread = true
+    if (!isReceiver(host)) return
     this.lines.lostPower(machine.name)
     this.rounds.lostPower(machine.name)
   }
@@ -184,7 +185,7 @@ export class World {
 
   #look(): void {
     for (const host of this.receivers) {
-      if (!host.isChanged || host.isUnread || this.settings.isDrifting) continue
+      if (!host.isChanged || host.isUnread || this.agent.isUnread || this.settings.isDrifting) continue
       host.isChanged = false
       const { machine, untouchable } = host
       this.#judging(() => this.rounds.look(machine))
@@ -223,6 +224,8 @@ export class World {
         host.daemon = daemon
         await daemon.start()
       } else if (isReceiver(host)) {
+        // Also when a burst is to be finished: it may have been emptied amid that.
+        if (isBare(host)) this.lines.emptied(host.machine.name)
         const daemon = new ReceiverProcess(host.machine, host.settings.protect, this.#around)
         this.#supervise(host, daemon.process)
         host.daemon = daemon
@@ -297,6 +300,13 @@ export class World {
       if (this.chance.oneIn(2)) disk.put(`${TARGET}/${path}`, `was at ${path} before`)
     }
   }
+}
+
+/** Nothing is in the target but what is this host's own. */
+export function isBare({ machine, settings: { protect } }: ReceiverHost): boolean {
+  const own = new PathFilter(protect)
+  const entries = [...(machine.disk.find(TARGET)?.entries ?? [])]
+  return entries.every(([name, { kind }]) => name === RESERVED || own.excludes(name, kind))
 }
 
 export function isReceiver(host: Host): host is ReceiverHost {

@@ -7,6 +7,7 @@
  *
  *   changeset ─▶ dueDebts ─▶ intent ─▶ burst ─▶ settlement ─▶ problems mended, wants, resync
  */
+import { parentPath } from '@rootferry/protocol'
 import type { PathProblem } from '../../root-messages.ts'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { BurstOutcome } from '../ledger/operation.ts'
@@ -51,6 +52,12 @@ export function dueDebts({ paths, staged, owed, asked }: Arrival, hasDebts: bool
   const came = new Set(paths)
   // A path that an answer leaves out could not be read by the agent just now.
   return { cleared: asked, owed: [...owed, ...asked.filter((path) => !came.has(path))] }
+}
+
+/** The directories of these paths, unless they are among the paths. */
+export function directoriesOf(paths: readonly string[]): string[] {
+  const known = new Set(paths)
+  return [...new Set(paths.map(parentPath))].filter((path) => !known.has(path))
 }
 
 export function settlement({ paths, staged, asked }: Arrival, due: DueDebts, outcome: BurstOutcome): Settlement {

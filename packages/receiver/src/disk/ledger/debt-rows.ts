@@ -7,6 +7,7 @@
  * INVARIANT: a path leaves these rows only when its repair survives a loss of power. The caller wraps `record`,
  * `synced` and `recall` into its own transactions.
  */
+import { parentPath } from '@rootferry/protocol'
 import type { LedgerFile } from './ledger-file.ts'
 
 export class DebtRows {
@@ -90,8 +91,10 @@ export class DebtRows {
     this.#hasRepaired = this.#file.all('SELECT path FROM repaired LIMIT 1').length > 0
   }
 
-  /** Repairs that were not synced are lost: their paths are owed again. */
+  /** Repairs that were not synced are lost: their paths are owed again, and so are the times of their directories. */
   recall(): void {
+    for (const { path } of this.#file.all('SELECT path FROM repaired'))
+      this.#file.run('INSERT OR IGNORE INTO owed VALUES (?)', parentPath(String(path)))
     this.#file.run('INSERT OR IGNORE INTO owed SELECT path FROM repaired')
     this.#file.run('DELETE FROM repaired')
   }

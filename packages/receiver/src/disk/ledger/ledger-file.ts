@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatabaseHeld } from '@rootferry/host/machine'
 
-const SCHEMA_VERSION = 4
+const SCHEMA_VERSION = 5
 const FILE = 'ledger.sqlite'
 
 /** Added in version 2. */
@@ -31,6 +31,9 @@ const SERIES = `
   CREATE TABLE staged (path TEXT PRIMARY KEY, change TEXT, owed INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `
 
+/** Added in version 5. */
+const AFTER_LOSS = 'ALTER TABLE state ADD COLUMN after_loss INTEGER NOT NULL DEFAULT 0;'
+
 const SCHEMA = `
   CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1), boot_id TEXT, clean INTEGER NOT NULL, root_identity TEXT, root_time INTEGER,
@@ -47,6 +50,7 @@ const SCHEMA = `
   ) STRICT, WITHOUT ROWID;
   ${HOOK_PATH}
   ${SERIES}
+  ${AFTER_LOSS}
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
@@ -148,8 +152,8 @@ function openDatabase(path: string): DatabaseSync {
       )
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
-    const added = { 1: REPAIRED + HOOK_PATH + SERIES, 2: HOOK_PATH + SERIES, 3: SERIES }[version]
-    if (added !== undefined) database.exec(`BEGIN; ${added} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
+    const added = version === 0 ? '' : [REPAIRED, HOOK_PATH, SERIES, AFTER_LOSS].slice(version - 1).join('')
+    if (added !== '') database.exec(`BEGIN; ${added} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
     if (check !== 'ok') throw databaseDamage(String(check))
     return database

@@ -52,6 +52,27 @@ test('a loss of power falls back to what was durable, and drops the intent; a cl
   }
 })
 
+test('a target is after a loss of power until it has caught up, and a repair that was lost makes its directory owed', () => {
+  using scratch = new Scratch()
+  let ledger = Ledger.open(scratch.path, 'boot-1', log)
+  ledger.setPosition(at(0))
+  ledger.recordCommit({ position: at(5), cleared: [], owed: ['a/b'] })
+  ledger.complete()
+  ledger.recordDurable(at(5), ledger.debts.commits)
+  ledger.recordCommit({ position: null, cleared: ['a/b'], owed: [] })
+  for (const boot of ['boot-2', 'boot-2']) {
+    ledger.close(false)
+    ledger = Ledger.open(scratch.path, boot, log)
+    assert.ok(ledger.isAfterLoss)
+  }
+  assert.deepEqual(ledger.debts.owed('', 9), ['a', 'a/b'])
+  ledger.complete()
+  ledger.close(false)
+  ledger = Ledger.open(scratch.path, 'boot-2', log)
+  assert.ok(!ledger.isAfterLoss)
+  ledger.close(true)
+})
+
 test('a loss of power before anything was durable leaves no position', () => {
   using scratch = new Scratch()
   let ledger = Ledger.open(scratch.path, 'boot-1', log)
@@ -65,7 +86,7 @@ test('a loss of power before anything was durable leaves no position', () => {
 
 test('a repair that was not synced yet is owed again after a loss of power, and not after a mere kill', () => {
   for (const [synced, boot, owed] of [
-    [false, 'boot-2', ['b', 'c']],
+    [false, 'boot-2', ['.', 'b', 'c']],
     [false, 'boot-1', ['c']],
     [true, 'boot-2', ['c']],
   ] as const) {
@@ -92,7 +113,8 @@ test('a ledger of the version before is taken over with what it owes', () => {
   using scratch = new Scratch()
   Ledger.open(scratch.path, 'boot', log).close(true)
   const database = new DatabaseSync(scratch.at('ledger.sqlite'))
-  database.exec(`DROP TABLE repaired; DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged; ALTER TABLE state DROP COLUMN complete;
+  database.exec(`DROP TABLE repaired; DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged;
+    ALTER TABLE state DROP COLUMN complete; ALTER TABLE state DROP COLUMN after_loss;
     INSERT INTO owed VALUES ('a'); PRAGMA user_version = 1`)
   database.close()
   const ledger = Ledger.open(scratch.path, 'boot', log)
@@ -180,7 +202,7 @@ test('a ledger of version 2 goes on: a target with a position counts as complete
     ledger.close(true)
     const database = new DatabaseSync(scratch.at('ledger.sqlite'))
     database.exec(`DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged;
-      ALTER TABLE state DROP COLUMN complete; PRAGMA user_version = 2`)
+      ALTER TABLE state DROP COLUMN complete; ALTER TABLE state DROP COLUMN after_loss; PRAGMA user_version = 2`)
     database.close()
     const next = Ledger.open(scratch.path, 'boot', log)
     assert.equal(next.isComplete, isKnown)

@@ -5,7 +5,8 @@
  * files. There are no rows for other paths: the disk itself is the record of the tree. Every method is one transaction.
  * INVARIANT: after a loss of power the ledger never claims more than was synced: commits are written with
  * synchronous=NORMAL, which may lose the last ones, and then the durable position counts, which is written with FULL. A
- * paid debt is remembered as repaired until its repair is synced; after a loss of power it is owed again.
+ * paid debt is remembered as repaired until its repair is synced; after a loss of power it is owed again. What was made
+ * visible after the durable position comes again then, but not the directories in which it is: see `isAfterLoss`.
  */
 
 import assert from 'node:assert/strict'
@@ -46,6 +47,7 @@ export class Ledger {
   #guardedRootTime: number | null = null
   #hasIntent = false
   #isComplete = false
+  #isAfterLoss = false
   #unwritten = 0
 
   private constructor(file: LedgerFile) {
@@ -87,6 +89,14 @@ export class Ledger {
     return this.#isComplete
   }
 
+  /**
+   * Whether power was lost, and the target has not caught up since. A directory of a path that comes again may be left
+   * with the time of a burst that is lost in part, and is not part of the replay.
+   */
+  get isAfterLoss(): boolean {
+    return this.#isAfterLoss
+  }
+
   get guardedRootTime(): number | null {
     return this.#guardedRootTime
   }
@@ -107,9 +117,10 @@ export class Ledger {
 
   /** The target holds everything that its agent has. */
   complete(): void {
-    if (this.#isComplete) return
-    this.#file.run('UPDATE state SET complete = 1')
+    if (this.#isComplete && !this.#isAfterLoss) return
+    this.#file.run('UPDATE state SET complete = 1, after_loss = 0')
     this.#isComplete = true
+    this.#isAfterLoss = false
   }
 
   setFilter(patterns: readonly string[]): void {
@@ -251,6 +262,7 @@ export class Ledger {
     this.#guardedRootTime = typeof rootTime === 'number' ? rootTime : null
     this.#hasIntent = this.intent() !== null
     this.#isComplete = row['complete'] === 1
+    this.#isAfterLoss = row['after_loss'] === 1
     this.debts.load()
     this.staged.load()
   }
@@ -266,7 +278,8 @@ export class Ledger {
         this.staged.erase()
         this.debts.recall()
         this.#file.run('UPDATE state SET root_time = NULL')
-        if (this.#durable !== null) this.#file.run('UPDATE state SET term = durable_term, sequence = durable_sequence')
+        if (this.#durable !== null)
+          this.#file.run('UPDATE state SET term = durable_term, sequence = durable_sequence, after_loss = 1')
         else this.#file.run('UPDATE state SET epoch = NULL, term = NULL, sequence = 0, complete = 0')
       })
       this.#load()
