@@ -30,7 +30,7 @@ import { JoinQuestion } from './compare/join-question.ts'
 import { FIRST_LOOK, isLook, NEW_INDEX, Resync, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
 import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
-import { directoriesOf, dueDebts, settlement, withUnfit } from './debts/settlement.ts'
+import { dueDebts, settlement, withUnfit } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
 import { setLocalModes } from './files/local-modes.ts'
 import type { Plan } from './ledger/operation.ts'
@@ -198,11 +198,9 @@ export class Session {
     const arrived = await this.#arrivals.arrived(commit, welcome, this.#head)
     const { unfit, plan, isSeries } = arrived
     const { request, to } = arrived.header
-    const asked = request === null ? null : this.#repairs.answered(request)
-    const { paths, staged, owed } = arrived.arrival
-    const isDoubtful = request === null && target.ledger.isAfterLoss
-    const arrival = { paths, staged, asked, owed: isDoubtful ? [...owed, ...directoriesOf(paths)] : owed }
-    const due = dueDebts(arrival, target.ledger.debts.count > 0)
+    const arrival = { ...arrived.arrival, asked: request === null ? null : this.#repairs.answered(request) }
+    const { paths, staged } = arrival
+    const due = dueDebts(arrival, target.ledger.debts.count > 0, target.ledger.isAfterLoss)
     const position = request === null ? { epoch: welcome.epoch, term: welcome.term, sequence: to } : null
     const keepsReplaced = request !== null && this.#resync !== null
     const intent = { changes: staged, before: [], position, keepsReplaced, isSeries, ...due }

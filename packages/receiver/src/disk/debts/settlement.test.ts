@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { BurstOutcome } from '../ledger/operation.ts'
-import { type Arrival, directoriesOf, dueDebts, type Settlement, settlement } from './settlement.ts'
+import { type Arrival, dueDebts, type Settlement, settlement } from './settlement.ts'
 
 const look = { mode: 0o644, uid: 1, gid: 1, mtime: 1 }
 const whole = (path: string, size = 5): StagedChange => ({ kind: 'file', path, size, ...look, staged: '1' })
@@ -48,13 +48,14 @@ describe('before the burst', () => {
     ],
   ]
   for (const [what, arrived, hasDebts, cleared, owed] of CASES) {
-    it(what, () => assert.deepEqual(dueDebts(arrived, hasDebts), { cleared, owed }))
+    it(what, () => assert.deepEqual(dueDebts(arrived, hasDebts, false), { cleared, owed }))
   }
 })
 
-it('names the directories of paths that are not among them', () => {
-  assert.deepEqual(directoriesOf(['.', 'a', 'b/c', 'b/d', 'e/f/g', 'e/f']), ['b', 'e'])
-  assert.deepEqual(directoriesOf(['a']), ['.'])
+it('after a loss of power a changeset owes the directories of its paths that it does not bring', () => {
+  const owedBy = (...paths: string[]) => dueDebts(arrival({ staged: [], paths, owed: ['x'] }), false, true).owed
+  assert.deepEqual(owedBy('.', 'a', 'b/c', 'b/d', 'e/f/g', 'e/f'), ['x', 'b', 'e'])
+  assert.deepEqual(owedBy('a'), ['x', '.'])
 })
 
 const fine: BurstOutcome = { owed: [], failed: [], problems: [], unrestored: [], bordered: [], micros: 0 }

@@ -46,16 +46,22 @@ export interface Settlement {
   answered: Answered | null
 }
 
-/** @param hasDebts whether anything is owed at all: usually nothing is */
-export function dueDebts({ paths, staged, owed, asked }: Arrival, hasDebts: boolean): DueDebts {
-  if (asked === null) return { cleared: hasDebts ? broughtWhole(staged) : [], owed }
+/**
+ * @param hasDebts whether anything is owed at all: usually nothing is
+ * @param isAfterLoss directories may have a wrong time, and are asked for, as the ledger has it
+ */
+export function dueDebts({ paths, staged, owed, asked }: Arrival, hasDebts: boolean, isAfterLoss: boolean): DueDebts {
+  if (asked === null) {
+    const cleared = hasDebts ? broughtWhole(staged) : []
+    return { cleared, owed: isAfterLoss ? [...owed, ...directoriesOf(paths)] : owed }
+  }
   const came = new Set(paths)
   // A path that an answer leaves out could not be read by the agent just now.
   return { cleared: asked, owed: [...owed, ...asked.filter((path) => !came.has(path))] }
 }
 
 /** The directories of these paths, unless they are among the paths. */
-export function directoriesOf(paths: readonly string[]): string[] {
+function directoriesOf(paths: readonly string[]): string[] {
   const known = new Set(paths)
   return [...new Set(paths.map(parentPath))].filter((path) => !known.has(path))
 }

@@ -89,10 +89,7 @@ export class Ledger {
     return this.#isComplete
   }
 
-  /**
-   * Whether power was lost, and the target has not caught up since. A directory of a path that comes again may be left
-   * with the time of a burst that is lost in part, and is not part of the replay.
-   */
+  /** Power was lost, and the target has not caught up since: a directory may have the time of a burst lost in part. */
   get isAfterLoss(): boolean {
     return this.#isAfterLoss
   }
