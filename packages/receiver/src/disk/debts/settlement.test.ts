@@ -120,7 +120,7 @@ describe('after the burst', () => {
   ]
   for (const [what, arrived, outcome, after] of CASES) {
     it(what, () => {
-      assert.deepEqual(settlement(arrived, dueDebts(arrived, true), { ...fine, ...outcome }), after)
+      assert.deepEqual(settlement(arrived, dueDebts(arrived, true, false), { ...fine, ...outcome }), after)
     })
   }
 })
