@@ -8,6 +8,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { bundlePage } from './page.ts'
 import { bundleOf, DAEMONS, type DaemonName, isFresh, REPOSITORY, sourcesOf } from './programs.ts'
 import { versionOfCheckout } from './version.ts'
 
@@ -74,10 +75,11 @@ export async function bundle(daemon: DaemonName, version: string): Promise<Bundl
     metafile: true,
     write: false,
   })
-  const files = outputFiles.map(({ path, contents }) => ({ path: relative(bundleOf(daemon), path), contents }))
+  const page = daemon === 'agent' ? await bundlePage() : { files: [], inputs: [] }
+  const made = outputFiles.map(({ path, contents }) => ({ path: relative(bundleOf(daemon), path), contents }))
   return {
-    files: files.sort((one, other) => (one.path < other.path ? -1 : 1)),
-    inputs: Object.keys(metafile.inputs).sort(),
+    files: [...made, ...page.files].sort((one, other) => (one.path < other.path ? -1 : 1)),
+    inputs: [...new Set([...Object.keys(metafile.inputs), ...page.inputs])].sort(),
   }
 }
 

@@ -13,6 +13,9 @@ export const REPOSITORY = join(import.meta.dirname, '..')
 /** They say which version this is, and which versions of others go in. */
 const MANIFESTS = ['package.json', 'pnpm-lock.yaml'].map((file) => join(REPOSITORY, file))
 
+/** Packages that go into a bundle, besides those of both daemons. */
+const PARTS = { agent: ['agent', 'page'], receiver: ['receiver'] } as const
+
 /** Paths of the programs. */
 export const AGENT = programOf('agent')
 export const RECEIVER = programOf('receiver')
@@ -31,7 +34,7 @@ export function sourcesOf(name: string): string {
 
 /** Whether nothing that goes into its bundle is newer than the bundle, other packages' versions included. */
 export function isFresh(daemon: DaemonName): boolean {
-  const sources = ['protocol', 'host', daemon].flatMap((name) => {
+  const sources = ['protocol', 'host', ...PARTS[daemon]].flatMap((name) => {
     return readdirSync(sourcesOf(name), { recursive: true, encoding: 'utf8' }).map((file) =>
       join(sourcesOf(name), file),
     )

@@ -18,7 +18,7 @@ export interface SourceFile {
 }
 
 export function sourceFile(path: string, text: string): SourceFile {
-  return { path, text, code: path.endsWith('.ts') ? codeOf(text) : text }
+  return { path, text, code: /\.tsx?$/.test(path) ? codeOf(text) : text }
 }
 
 /** Every file below `checkout` that is not ignored, sorted by path. */
@@ -74,7 +74,9 @@ export function codeOf(text: string): string {
     if (TOKENS.some((token) => blank(token, at) !== null)) continue
     const character = text[at] ?? ''
     const depth = substitutions.at(-1)
-    if (character === '/' && BEFORE_EXPRESSION.test(code.trimEnd()) && blank(EXPRESSION, at) !== null) continue
+    const isTag = (text[at - 1] === '<' && /[\w>]/.test(text[at + 1] ?? '')) || text[at + 1] === '>'
+    if (character === '/' && !isTag && BEFORE_EXPRESSION.test(code.trimEnd()) && blank(EXPRESSION, at) !== null)
+      continue
     if (character === '`') {
       code += ' '
       template()

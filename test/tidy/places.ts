@@ -12,6 +12,8 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   protocol: [],
   host: ['protocol'],
   agent: ['protocol', 'host'],
+  // It runs in browsers, and takes from the agent the types of its answers.
+  page: ['agent', 'host'],
   receiver: ['protocol', 'host'],
   // It spawns both daemons and knows them by their command lines only.
   local: ['host'],

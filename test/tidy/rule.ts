@@ -16,9 +16,9 @@ export interface Rule {
   innocent?: Record<string, string>
 }
 
-export const isScript = ({ path }: SourceFile) => path.endsWith('.ts')
+export const isScript = ({ path }: SourceFile) => /\.tsx?$/.test(path)
 export const isTest = ({ path }: SourceFile) => path.endsWith('.test.ts')
-export const isSource = ({ path }: SourceFile) => /^packages\/[^/]+\/src\/.*\.ts$/.test(path)
+export const isSource = ({ path }: SourceFile) => /^packages\/[^/]+\/src\/.*\.tsx?$/.test(path)
 export const isShipped = (file: SourceFile) => isSource(file) && !isTest(file)
 export const packageOf = (path: string) => /^packages\/([^/]+)\//.exec(path)?.[1] ?? null
 

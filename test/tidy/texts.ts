@@ -130,7 +130,7 @@ export const RULES_OF_TEXTS: readonly Rule[] = [
     faults: (files) =>
       files
         .filter(isScript)
-        .filter(({ path }) => !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)*[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test)?\.ts$/.test(path))
+        .filter(({ path }) => !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)*[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test)?\.tsx?$/.test(path))
         .map(({ path }) => `${path}:1: is not kebab-case`),
     planted: {
       'packages/agent/src/rootIndex.ts': '',

@@ -19,6 +19,11 @@ export class AdminClient {
     this.#way = { daemon: 'the agent', ...wayTo(config, environmentToken) }
   }
 
+  /** Where the admin API listens, as seen from this machine. */
+  get url(): string {
+    return this.#way.url
+  }
+
   /** @throws Failure */
   get<Schema extends TSchema>(path: string, answer: Schema): Promise<Static<Schema>> {
     return askDaemon({ ...this.#way, path, answer })

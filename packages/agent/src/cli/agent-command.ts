@@ -19,6 +19,7 @@ import { addConfigCommand } from './config-command.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
 import { addHoldVerbs } from './hold-verbs.ts'
 import { addInitCommand } from './init-command.ts'
+import { addPageCommand } from './page-command.ts'
 import { addResyncVerbs } from './resync-verbs.ts'
 import { addTokenCommand } from './token-command.ts'
 
@@ -41,6 +42,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
   addResyncVerbs(program, withConfig, terminal, environmentToken)
   addChangesCommand(program, withConfig, terminal, environmentToken)
   addHoldVerbs(program, withConfig, terminal, environmentToken)
+  addPageCommand(program, withConfig, terminal, environmentToken)
   addTokenCommand(program, DEFAULT_CONFIG, terminal)
 
   addInitCommand(program, withConfig, terminal)
@@ -59,6 +61,7 @@ Examples:
   rootferry-agent init --root shop=/var/www/shop --preset magento2
   rootferry-agent run --log-format pretty
   rootferry-agent status
+  rootferry-agent page
   rootferry-agent resync --dry-run --wait
   rootferry-agent changes --follow
   rootferry-agent deploy shop -- ./deploy.sh

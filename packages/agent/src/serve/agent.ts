@@ -69,7 +69,7 @@ export class Agent {
     this.#operations = new Operations({
       log,
       systemCalls: calls.kind,
-      stateDir: config.stateDir,
+      config: () => this.#config,
       listen: config.admin,
       feeds: this.#feeds,
       tokens: this.#tokens,

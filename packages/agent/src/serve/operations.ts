@@ -7,27 +7,30 @@
 import { randomBytes } from 'node:crypto'
 import { type HookStatus, HttpProblem, type ListenAddress, type Logger, VERSION } from '@rootferry/host/daemon'
 import type { SystemCalls } from '@rootferry/host/machine'
+import type { AgentConfig } from '../config/agent-yaml.ts'
 import type { RootRequests, RootStatus } from '../root-messages.ts'
 import type { ChangesAnswer, ReceiverStatus, ResyncStatus, RootAnswer } from './api-schemas.ts'
 import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
 import type { Nodes } from './door/nodes.ts'
-import { findToken, grants } from './door/tokens.ts'
+import { findToken, grants, type StoredToken } from './door/tokens.ts'
 import type { FeedEvents, RootFeed } from './feed/root-feed.ts'
 import { Holds, holdAnswer, orUnavailable } from './holds.ts'
 import { AdminAccess } from './http/admin-secret.ts'
 import { AdminServer } from './http/admin-server.ts'
 import { EventLog } from './http/event-log.ts'
 import { AgentMetrics } from './http/metrics.ts'
+import { PageSessions } from './http/page-sessions.ts'
 import { StatusEvents } from './http/status-events.ts'
 import type { Resyncs } from './resync/resyncs.ts'
+import { tokenDesk } from './token-desk.ts'
 
 /** How often silent receivers are looked at, because time alone makes a receiver late. */
 const SWEEP_MS = 1_000
 
 export interface OperationsParts {
   log: Logger
-  stateDir: string
+  config(): AgentConfig
   listen: ListenAddress
   feeds: ReadonlyMap<string, RootFeed>
   tokens: KnownTokens
@@ -51,12 +54,17 @@ export class Operations {
 
   constructor(parts: OperationsParts) {
     this.#parts = parts
-    const { log, listen, tokens, nodes, resyncs, certificate, systemCalls } = parts
+    const { log, listen, nodes, resyncs, certificate, systemCalls } = parts
     this.#server = new AdminServer({
       version: VERSION,
       log,
       ownHost: listen.host,
-      authenticate: (token) => findToken([...tokens.all, this.#access.stored], token),
+      authenticate: (token) => findToken(this.#tokens, token),
+      sessions: new PageSessions({
+        inForce: (sha256) => this.#tokens.find((token) => token.sha256 === sha256) ?? null,
+        now: () => performance.now(),
+      }),
+      ...tokenDesk(parts),
       certificate,
       roots: () => this.#roots(),
       receivers: () => this.#receivers(),
@@ -83,7 +91,7 @@ export class Operations {
   /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
   async open(): Promise<string> {
     const url = await this.#server.listen(this.#parts.listen)
-    this.#access.publish(this.#parts.stateDir, url)
+    this.#access.publish(this.#parts.config().stateDir, url)
     this.#sweep = setInterval(
       () => this.#receivers().forEach((status) => this.#statusEvents.receiver(status)),
       SWEEP_MS,
@@ -127,6 +135,11 @@ export class Operations {
         this.#metrics.propagated(root, commit.seconds)
       },
     }
+  }
+
+  /** Those in the file, and the one of the command line. */
+  get #tokens(): readonly StoredToken[] {
+    return [...this.#parts.tokens.all, this.#access.stored]
   }
 
   #roots(): RootAnswer[] {

@@ -73,7 +73,7 @@ export class Nodes {
   get receivers(): { name: string; token: StoredToken }[] {
     return this.#parts
       .tokens()
-      .filter(({ admin }) => !admin)
+      .filter(({ admin }) => admin === false)
       .flatMap((token) => {
         if (token.many === undefined) return [{ name: token.name, token }]
         return this.#nodes.filter((node) => node.token === token.name).map(({ name }) => ({ name, token }))

@@ -181,7 +181,7 @@ export class StreamServer {
   #authenticate(request: IncomingMessage): StoredToken | HttpRefusal {
     const presented = bearerOf(request.headers.authorization)
     const token = presented === null ? null : findToken(this.#parts.tokens(), presented)
-    if (token !== null && !token.admin) return token
+    if (token?.admin === false) return token
     const why = token === null ? 'a connection without a valid token' : 'a connection with an admin token'
     const isTooMany = this.#noteFailure(request.socket.remoteAddress, `${why} was refused`)
     if (isTooMany) return { status: 429, headers: { 'Retry-After': String(DOOR.attemptMs / 1000) } }

@@ -18,7 +18,8 @@ const StoredToken = Type.Object(
   {
     name: Type.String({ pattern: NAME_PATTERN }),
     sha256: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
-    admin: Type.Boolean(),
+    /** `read`: an admin's token that may look at everything and change nothing. */
+    admin: Type.Union([Type.Boolean(), Type.Literal('read')]),
     /** The roots that a receiver may have; null: every root, including roots that are added later. */
     roots: Type.Union([Type.Array(RootName), Type.Null()]),
     createdAt: Type.String({ maxLength: 40 }),
@@ -59,7 +60,7 @@ export function readTokens(file: string): StoredToken[] {
 
 /** An admin token grants no root. */
 export function grants({ admin, roots }: StoredToken, root: string): boolean {
-  return !admin && (roots === null || roots.includes(root))
+  return admin === false && (roots === null || roots.includes(root))
 }
 
 /** @param taken names of nodes. @returns the token, which is stored nowhere. @throws Failure when the name is taken or not a valid name */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it, test } from 'node:test'
 import { createLogger, HttpProblem, PROBLEMS, ProblemSchema } from '@rootferry/host/daemon'
+import { EXIT, Failure } from '@rootferry/host/machine'
 import { Compile } from 'typebox/compile'
 import { Resync, ResyncList, Status } from '../api-schemas.ts'
 import { mintToken } from '../door/tokens.ts'
@@ -9,24 +10,27 @@ import { Resyncs } from '../resync/resyncs.ts'
 import { buildAdminApi } from './admin-api.ts'
 import { EventLog } from './event-log.ts'
 import type { Http } from './http-types.ts'
+import { PageSessions } from './page-sessions.ts'
 
 const isProblem = Compile(ProblemSchema)
 const admin = mintToken()
 const receiver = mintToken()
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const reader = mintToken()
 const asAdmin = bearer(admin.token)
 
 /** An API over an agent with one root, which web1 receives. */
 function newApi(): Promise<Http> {
-  const stored = (name: string, sha256: string, isAdmin: boolean) => ({
+  const stored = (name: string, sha256: string, admin: boolean | 'read') => ({
     name,
     sha256,
-    admin: isAdmin,
+    admin,
     roots: null,
     createdAt: '',
   })
   const known = new Map([
     [admin.token, stored('ops', admin.sha256, true)],
+    [reader.token, stored('wall', reader.sha256, 'read')],
     [receiver.token, stored('web1', receiver.sha256, false)],
   ])
   const shop = {
@@ -41,6 +45,15 @@ function newApi(): Promise<Http> {
     log: createLogger('test', 'json', 'silent', { colour: false, isJournal: false, isInteractive: false }),
     ownHost: 'admin.example',
     authenticate: (token) => known.get(token) ?? null,
+    sessions: new PageSessions({
+      inForce: (sha256) => [...known.values()].find((token) => token.sha256 === sha256) ?? null,
+      now: () => 0,
+    }),
+    tokens: () => [],
+    newToken: async () => {
+      throw new Failure(EXIT.failed, 'a token named web1 exists already: revoke it first')
+    },
+    revokeToken: () => false,
     certificate: () => null,
     roots: () => [
       {
@@ -125,10 +138,38 @@ describe('a wrong request is answered by a problem document', () => {
     ['no token', { method: 'GET', url: '/v1/status' }, 'unauthorized', /missing/],
     ['an unknown token', { method: 'GET', url: '/v1/status', headers: bearer('rf_x') }, 'unauthorized', /not known/],
     ['the token of a receiver', { method: 'GET', url: '/v1/events', headers: bearer(receiver.token) }, 'forbidden'],
+    [
+      'a change that a read-only token asks for',
+      { method: 'POST', url: '/v1/resyncs', headers: bearer(reader.token) },
+      'forbidden',
+      /^wall is a read-only token/,
+    ],
+    [
+      'signing in with the token of a receiver',
+      { method: 'POST', url: '/v1/session', headers: json, payload: JSON.stringify({ token: receiver.token }) },
+      'forbidden',
+    ],
+    [
+      'signing in with a link that there never was',
+      { method: 'POST', url: '/v1/session', headers: json, payload: '{"code":"x"}' },
+      'unauthorized',
+      /another one/,
+    ],
     ['no such route', { method: 'GET', url: '/v2/status' }, 'not-found'],
     ['no such method', { method: 'PUT', url: '/v1/resyncs/x' }, 'method-not-allowed', /DELETE/],
     ['no such resync', { method: 'GET', url: '/v1/resyncs/x', headers: asAdmin }, 'unknown-resync'],
     ['cancelling no such resync', { method: 'DELETE', url: '/v1/resyncs/x', headers: asAdmin }, 'unknown-resync'],
+    ['revoking no such token', { method: 'DELETE', url: '/v1/tokens/x', headers: asAdmin }, 'unknown-token'],
+    [
+      'a token of a name that is taken',
+      {
+        method: 'POST',
+        url: '/v1/tokens',
+        headers: { ...asAdmin, ...json },
+        payload: '{"name":"web1","kind":"receiver"}',
+      },
+      'name-taken',
+    ],
     ['no such root', { method: 'POST', url: '/v1/roots/x/guard/accept', headers: asAdmin }, 'unknown-root'],
     [
       'a root that is held already',
@@ -200,6 +241,54 @@ test('own pages, addresses and short names are let in', async () => {
   for (const host of ['evil.test:8731', '127.0.0.1.evil.test', 'a b', 'admin.example.evil.test', '[::1].evil.test']) {
     assert.equal((await http.inject({ url: '/livez', headers: { host } })).statusCode, 403, host)
   }
+})
+
+/** Signs in. @returns the header of the session */
+async function signedIn(shown: object): Promise<{ cookie: string }> {
+  const response = await http.inject({ method: 'POST', url: '/v1/session', payload: shown })
+  assert.equal(response.statusCode, 200, response.body)
+  const [session] = response.cookies
+  assert.deepEqual([session?.httpOnly, session?.sameSite, session?.path], [true, 'Strict', '/'])
+  return { cookie: `${session?.name}=${session?.value}` }
+}
+
+test('a session has the rights of its token until it signs out', async () => {
+  const full = await signedIn({ token: ` ${admin.token}\n` })
+  assert.equal((await http.inject({ url: '/v1/status', headers: full })).statusCode, 200)
+  assert.deepEqual((await http.inject({ url: '/v1/session', headers: full })).json(), {
+    name: 'ops',
+    access: 'full',
+    version: '1.2.3',
+  })
+  const reading = await signedIn({ token: reader.token })
+  assert.equal((await http.inject({ url: '/v1/status', headers: reading })).statusCode, 200)
+  const refused = await http.inject({ method: 'POST', url: '/v1/roots/shop/guard/accept', headers: reading })
+  assert.equal(refused.json().code, 'forbidden')
+  await http.inject({ method: 'DELETE', url: '/v1/session', headers: full })
+  assert.equal((await http.inject({ url: '/v1/status', headers: full })).statusCode, 401)
+})
+
+test('a link signs in once', async () => {
+  const link = await http.inject({ method: 'POST', url: '/v1/page-links', headers: asAdmin })
+  const code = String(link.json().path).replace('/#sign-in=', '')
+  await signedIn({ code })
+  const again = await http.inject({ method: 'POST', url: '/v1/session', payload: { code } })
+  assert.equal(again.statusCode, 401)
+})
+
+test('a wrong bearer token is not mended by a session', async () => {
+  const session = await signedIn({ token: admin.token })
+  const headers = { ...session, ...bearer('rf_x') }
+  assert.equal((await http.inject({ url: '/v1/status', headers })).statusCode, 401)
+})
+
+test('the page may run its own files, and nothing else', async () => {
+  const page = await http.inject('/')
+  assert.equal(page.statusCode, 200)
+  const policy = String(page.headers['content-security-policy'])
+  assert.match(policy, /default-src 'none';script-src 'self';style-src 'self'/)
+  assert.doesNotMatch(policy, /unsafe|https?:|\*/)
+  assert.doesNotMatch(page.body, /<script(?![^>]*src="\/page\.js")|<style|style=|\son[a-z]+=|https?:/)
 })
 
 test('probes and metrics need no token', async () => {

@@ -5,6 +5,7 @@
  * monitoring.
  */
 
+import cookie from '@fastify/cookie'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import { HttpProblem, installProblems, refuseConnection, sendProblem } from '@rootferry/host/daemon'
@@ -15,8 +16,11 @@ import { changeRoutes } from './change-routes.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { holdRoutes } from './hold-routes.ts'
 import { checkRequest, type Http } from './http-types.ts'
+import { servePage } from './page-files.ts'
 import { probeRoutes } from './probe-routes.ts'
 import { resyncRoutes } from './resync-routes.ts'
+import { SESSION_COOKIE, sessionRoutes } from './session-routes.ts'
+import { tokenRoutes } from './token-routes.ts'
 
 const BODY_BYTES = 64 * 1024
 /** Requests of one address in each second. */
@@ -39,6 +43,7 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
   acceptBodies(http)
   http.setValidatorCompiler(checkRequest)
   http.setSerializerCompiler(() => (value) => JSON.stringify(value))
+  await http.register(cookie)
   await admit(http, parts)
   await http.register(swagger, { openapi: description(parts.version) })
   await http.register(async (routes: Http) => {
@@ -47,8 +52,11 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
     fleetRoutes(routes, parts)
     holdRoutes(routes, parts)
     resyncRoutes(routes, parts)
+    sessionRoutes(routes, parts)
+    tokenRoutes(routes, parts)
     routes.get('/openapi.json', { schema: { hide: true } }, () => http.swagger())
   })
+  await servePage(http)
   return http
 }
 
@@ -93,6 +101,7 @@ function description(version: string) {
     components: {
       securitySchemes: {
         adminToken: { type: 'http', scheme: 'bearer', description: 'rootferry-agent token create NAME --admin' },
+        pageSession: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE, description: 'of the operator page' },
       },
     },
   } as const

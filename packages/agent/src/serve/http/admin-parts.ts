@@ -3,12 +3,14 @@
  */
 import type { Logger } from '@rootferry/host/daemon'
 import type { RootRequests } from '../../root-messages.ts'
-import type { ChangesAnswer, ReceiverStatus, RootAnswer } from '../api-schemas.ts'
+import type { ChangesAnswer, ReceiverStatus, RootAnswer, TokenAnswer } from '../api-schemas.ts'
 import type { CertificateStatus } from '../door/identity.ts'
+import type { NewToken, TokenOrder } from '../door/new-token.ts'
 import type { StoredToken } from '../door/tokens.ts'
 import type { Holds } from '../holds.ts'
 import type { Resyncs } from '../resync/resyncs.ts'
 import type { EventLog } from './event-log.ts'
+import type { PageSessions } from './page-sessions.ts'
 
 export interface AdminParts {
   version: string
@@ -16,6 +18,13 @@ export interface AdminParts {
   /** The host of `admin.listen`. */
   ownHost: string
   authenticate(token: string): StoredToken | null
+  sessions: PageSessions
+  /** Every token but that of the command line, with the nodes of those for many. */
+  tokens(): TokenAnswer[]
+  /** @throws Failure when the order contradicts itself, or the name is taken or is not a valid name */
+  newToken(order: TokenOrder): Promise<NewToken>
+  /** @returns false when there is no token of that name */
+  revokeToken(name: string): boolean
   /** The certificate of the stream listener; null when that speaks plain text. */
   certificate(): CertificateStatus | null
   roots(): RootAnswer[]

@@ -3,9 +3,8 @@ import type { Readable } from 'node:stream'
 import { HttpProblem } from '@rootferry/host/daemon'
 import Type from 'typebox'
 import { Accepted, Status } from '../api-schemas.ts'
-import { bearerOf } from '../door/tokens.ts'
 import type { AdminParts } from './admin-parts.ts'
-import { authorized } from './authorization.ts'
+import { authorized, isAuthorized } from './authorization.ts'
 import { eventStream } from './event-stream.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'
@@ -48,9 +47,9 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
         })
       }
       const lastEventId = request.headers['last-event-id']
-      const presented = bearerOf(request.headers.authorization) ?? ''
-      const isWelcome = () => parts.authenticate(presented)?.admin === true
-      const stream = eventStream(parts.events, typeof lastEventId === 'string' ? lastEventId : null, isWelcome)
+      const stream = eventStream(parts.events, typeof lastEventId === 'string' ? lastEventId : null, () =>
+        isAuthorized(request, parts),
+      )
       return reply.type('text/event-stream').header('Cache-Control', 'no-store').send(stream)
     },
   )
@@ -66,7 +65,7 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
       const { root } = request.params
       const outcome = await parts.acceptGuard(root)
       if (outcome === 'not-halted') throw new HttpProblem('not-halted', `${root} is not halted.`)
-      parts.log.info({ root, by: authorized(request, parts.authenticate).name }, 'an operator lets the root go on')
+      parts.log.info({ root, by: authorized(request, parts).name }, 'an operator lets the root go on')
       return { root, state: 'accepted' as const }
     },
   )

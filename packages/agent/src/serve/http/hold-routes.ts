@@ -32,7 +32,7 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
     },
     async (request, reply) => {
       const { root } = request.params
-      const by = authorized(request, parts.authenticate).name
+      const by = authorized(request, parts).name
       const { reason = '', forSeconds = DEFAULT_FOR_SECONDS, waitSeconds = DEFAULT_HOLD_WAIT_SECONDS } = request.body
       const order = { reason, by, forMs: forSeconds * 1000, waitMs: waitSeconds * 1000 }
       return reply.code(201).send(await parts.holds.hold(root, order))
@@ -59,7 +59,7 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
     },
     async (request) => {
       const { root } = request.params
-      const by = authorized(request, parts.authenticate).name
+      const by = authorized(request, parts).name
       const { dryRun = false, acceptLosses = false, waitSeconds = DEFAULT_RELEASE_WAIT_SECONDS } = request.body
       const { patienceSeconds = DEFAULT_PATIENCE_SECONDS } = request.body
       const waits = { waitMs: waitSeconds * 1000, patienceMs: patienceSeconds * 1000 }

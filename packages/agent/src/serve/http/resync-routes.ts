@@ -46,7 +46,7 @@ export function resyncRoutes(http: Http, parts: AdminParts): void {
         dryRun: false,
         ...request.body,
       })
-      parts.log.info({ resync: resync.id, by: authorized(request, parts.authenticate).name }, 'a resync was ordered')
+      parts.log.info({ resync: resync.id, by: authorized(request, parts).name }, 'a resync was ordered')
       return reply.code(202).header('Location', `/v1/resyncs/${resync.id}`).send(resync)
     },
   )

@@ -7,11 +7,11 @@ import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 
 /** Options of a route that only an admin may call. */
-export function secured<Schema extends object>({ authenticate }: AdminParts, schema: Schema) {
+export function secured<Schema extends object>(parts: AdminParts, schema: Schema) {
   return {
-    schema: { ...schema, security: [{ adminToken: [] }] },
+    schema: { ...schema, security: [{ adminToken: [] }, { pageSession: [] }] },
     onRequest: async (request: FastifyRequest) => {
-      authorized(request, authenticate)
+      authorized(request, parts)
     },
   }
 }
