@@ -3,8 +3,11 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 
-/** Below the ports of outgoing connections, one of which could otherwise take the port before the daemon does. */
-const PORTS = { first: 10_000, last: 32_000 }
+/**
+ * Below the ports of outgoing connections, one of which could otherwise take the port before the daemon does, and above
+ * 10080, the last port that fetch refuses.
+ */
+const PORTS = { first: 10_100, last: 32_000 }
 
 /** A port on which nothing listens at the moment. */
 export async function freePort(): Promise<number> {

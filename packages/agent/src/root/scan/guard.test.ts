@@ -88,7 +88,7 @@ describe('the guard, of what is gone bit by bit', () => {
       let verdict = guard.judge(found, left, now, true)
       if (verdict.decision === 'look-again') verdict = guard.judge(found, left, now + 300, true)
       if (verdict.decision === 'halt') return living - left
-      guard.passed(found, now)
+      guard.passed(found)
       if (now > 100 * MINUTE_MS) return null
     }
     return null
@@ -102,7 +102,7 @@ describe('the guard, of what is gone bit by bit', () => {
     const guard = new Guard(LIMITS)
     for (let left = 10_000, now = 0; left > 1_000; left -= 9, now += (2 * MINUTE_MS) / 10) {
       assert.equal(guard.judge(loss(9), left, now, true).decision, 'pass', `${left} left`)
-      guard.passed(loss(9), now)
+      guard.passed(loss(9))
     }
   })
 
@@ -114,14 +114,14 @@ describe('the guard, of what is gone bit by bit', () => {
     const guard = new Guard(LIMITS)
     for (let left = 12; left > 1; left -= 1) {
       assert.equal(guard.judge(loss(1), left, 0, true).decision, 'pass')
-      guard.passed(loss(1), 0)
+      guard.passed(loss(1))
     }
     assert.match(JSON.stringify(guard.judge(loss(1), 1, 0, true)), /emptied: all 12/)
   })
 
   it('begins anew when an operator has accepted', () => {
     const guard = new Guard(LIMITS)
-    guard.passed(loss(9_000), 0)
+    assert.equal(guard.judge(loss(0), 10_000, 0, true).decision, 'pass')
     assert.equal(guard.judge(loss(1), 1_000, 1, true).decision, 'halt')
     guard.accept()
     assert.equal(guard.judge(loss(1), 1_000, 1, true).decision, 'pass')
@@ -141,7 +141,7 @@ it('whatever comes and goes: never more than the limit goes within ten minutes, 
         const living = levels.at(-1)?.level ?? 0
         const found = loss(Math.min(removed, living), 0, came)
         if (guard.judge(found, living, now, true).decision !== 'pass') continue
-        guard.passed(found, now)
+        guard.passed(found)
         levels.push({ now, level: living - found.removals + found.additions })
         const recent = levels.filter((level) => now - level.now <= 9 * MINUTE_MS).map(({ level }) => level)
         const lost = Math.max(...recent) - (levels.at(-1)?.level ?? 0)

@@ -13,8 +13,8 @@
 import type { GuardLimits } from '../../root-messages.ts'
 
 /**
- * The findings of a scan, in entries. `removals` includes the `moved` ones; `additions` counts paths that were not
- * known.
+ * The findings of a scan that are not recorded yet, in entries. `removals` includes the `moved` ones; `additions` counts
+ * paths that were not known.
  */
 export interface Loss {
   removals: number
@@ -36,10 +36,8 @@ const LOOK_AGAIN: GuardVerdict = { decision: 'look-again' }
 
 export class Guard {
   limits: GuardLimits
-  /** Entries that came minus entries that went, since this guard was made. */
-  #level = 0
-  /** The highest level of each recent minute, oldest first. */
-  #highs: { minute: number; level: number }[] = []
+  /** The most entries that the tree had in each recent minute, oldest first. */
+  #highs: { minute: number; living: number }[] = []
   /** The present wait: since when, and how many entries were gone at the last look. */
   #waited: { sinceMs: number; deletions: number } | null = null
 
@@ -48,15 +46,15 @@ export class Guard {
   }
 
   /**
-   * @param living entries of the index below the root, as before the scan
+   * @param living entries of the index below the root, with what this scan and others have recorded until now
    * @param isComplete whether the scan is over; before that, whether it may record its findings so far
    * @param nowMs of a monotonic clock
    */
   judge(loss: Loss, living: number, nowMs: number, isComplete: boolean): GuardVerdict {
+    const highest = this.#highest(living, nowMs)
     const deletions = loss.removals - loss.moved
     if (deletions === 0) return PASS
     const left = living - loss.removals + loss.additions
-    const highest = living + this.#drawdown(nowMs)
     const isEmptied = loss.removals >= living && loss.moved === 0
     if (isEmptied && (deletions > 1 || (left <= 0 && highest >= FEW))) {
       return isComplete ? halt(`emptied: all ${highest} entries are gone`) : LOOK_AGAIN
@@ -70,18 +68,9 @@ export class Guard {
     return isComplete ? this.#lookAgain(deletions, nowMs) : LOOK_AGAIN
   }
 
-  /** The loss was recorded. */
-  passed({ removals, moved, additions }: Loss, nowMs: number): void {
+  /** The loss is recorded. */
+  passed({ removals, moved }: Loss): void {
     if (removals > moved) this.#waited = null
-    if (removals === 0 && additions === 0) return
-    this.#noteHigh(nowMs)
-    this.#level += additions - removals
-    this.#noteHigh(nowMs)
-  }
-
-  /** Additions were recorded while the deletions of the same scan wait for another look. */
-  grew(additions: number, nowMs: number): void {
-    this.passed({ removals: 0, moved: 0, additions }, nowMs)
   }
 
   /** No deletions wait any more: they were recorded, or the missing entries are back. */
@@ -107,21 +96,13 @@ export class Guard {
     return Math.max(2, Math.min(living / 100, this.limits.minDeletes / 20))
   }
 
-  #drawdown(nowMs: number): number {
-    const oldest = Math.floor(nowMs / MINUTE_MS) - WINDOW_MINUTES
-    const highs = this.#highs.filter(({ minute }) => minute >= oldest).map(({ level }) => level)
-    return Math.max(this.#level, ...highs) - this.#level
-  }
-
-  #noteHigh(nowMs: number): void {
+  /** The most entries of the last ten minutes. Deletions are judged before they are recorded, so no height is missed. */
+  #highest(living: number, nowMs: number): number {
     const minute = Math.floor(nowMs / MINUTE_MS)
     const last = this.#highs.at(-1)
-    if (last?.minute === minute) last.level = Math.max(last.level, this.#level)
-    else
-      this.#highs = [
-        ...this.#highs.filter((high) => high.minute >= minute - WINDOW_MINUTES),
-        { minute, level: this.#level },
-      ]
+    if (last?.minute === minute) last.living = Math.max(last.living, living)
+    else this.#highs = [...this.#highs.filter((high) => high.minute >= minute - WINDOW_MINUTES), { minute, living }]
+    return Math.max(...this.#highs.map((high) => high.living))
   }
 }
 

@@ -25,11 +25,10 @@ export class ScanFindings {
   /** The index's records of paths that are gone. */
   readonly #removals = new Map<string, KnownEntry>()
   /**
-   * By inode, the objects at paths that had another inode, or none; null while the index is empty and nothing can have
-   * moved.
+   * By inode, the objects at paths that had another inode, or none, and where they were seen last; null while the index
+   * is empty and nothing can have moved.
    */
-  #arrivals: Map<number, Observation> | null = null
-  #additions = 0
+  #arrivals: Map<number, { path: string; observation: Observation }> | null = null
   /** The rows with which the findings were compared. */
   readonly #compared = new Map<string, Version>()
   /** The index's head when nobody but this scan had recorded anything. */
@@ -46,7 +45,6 @@ export class ScanFindings {
   begin(): void {
     this.clear()
     this.#arrivals = this.#index.totals.files + this.#index.totals.directories > 0 ? new Map() : null
-    this.#additions = 0
     this.#head = this.#index.head
     this.#outdated.length = 0
   }
@@ -88,8 +86,7 @@ export class ScanFindings {
     if (observation.kind === 'directory') {
       if (this.#replacing.size > 0) this.#replacing.delete(path)
     } else if (before?.kind === 'directory') this.#replacing.add(path)
-    if (before === null && !this.#findings.has(path)) this.#additions += 1
-    if (before?.inode !== observation.inode) this.#arrivals?.set(observation.inode, observation)
+    if (before?.inode !== observation.inode) this.#arrivals?.set(observation.inode, { path, observation })
   }
 
   find(
@@ -117,9 +114,12 @@ export class ScanFindings {
     let moved = 0
     for (const entry of this.#removals.values()) {
       const arrival = this.#arrivals?.get(entry.inode)
-      if (arrival !== undefined && isMoved(entry, arrival)) moved += 1
+      // What came and went again within the scan has moved nowhere.
+      if (arrival !== undefined && arrival.path !== entry.path && isMoved(entry, arrival.observation)) moved += 1
     }
-    return { removals: this.#removals.size, moved, additions: this.#additions }
+    let additions = 0
+    for (const path of this.#findings.keys()) if (this.#compared.get(path) === null) additions += 1
+    return { removals: this.#removals.size, moved, additions }
   }
 
   /** All findings and removals, in the order in which they are recorded. */

@@ -10,22 +10,16 @@ export interface ScanJudgeParts {
   mode: () => 'none' | 'judged' | 'accepted' | 'halted' | 'held'
   /** Looks whether a file holds the root. */
   hold: { look(): void }
+  /** Entries of the index now. */
+  living: () => number
   /** Whether deletions of an earlier scan wait for another look. */
   isWaiting: () => boolean
 }
 
-/**
- * @param isWhole whether the scan is one of the whole tree
- * @param living entries of the index before the scan
- */
-export function scanJudge(
-  { guard, borders, mode, hold, isWaiting }: ScanJudgeParts,
-  isWhole: boolean,
-  living: number,
-): Judge {
+/** @param isWhole whether the scan is one of the whole tree */
+export function scanJudge({ guard, borders, mode, hold, living, isWaiting }: ScanJudgeParts, isWhole: boolean): Judge {
   return (loss, isComplete) => {
     hold.look()
-    const now = performance.now()
     const isAccepted = isWhole && mode() === 'accepted'
     if (isAccepted) borders.accept()
     const missing = borders.missing()
@@ -33,12 +27,12 @@ export function scanJudge(
     // Nothing leaves a held root: its losses are judged together when it is released.
     const isHeld = mode() === 'held'
     const verdict: ScanVerdict =
-      isAccepted || isHeld ? { decision: 'pass' } : guard.judge(loss, living, now, isComplete)
+      isAccepted || isHeld ? { decision: 'pass' } : guard.judge(loss, living(), performance.now(), isComplete)
     // The index of a halted root stays as it is until a scan of the whole tree passes.
     if (mode() === 'halted' && (verdict.decision === 'look-again' || !isComplete)) return { decision: 'withhold' }
     if (verdict.decision !== 'pass' || !isComplete) return verdict
     if (!isHeld && !isWhole && isWaiting() && deletionsOf(loss) > 0) return { decision: 'look-again' }
-    guard.passed(loss, now)
+    guard.passed(loss)
     return verdict
   }
 }

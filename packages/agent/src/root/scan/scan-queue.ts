@@ -226,12 +226,12 @@ export class ScanQueue implements ScanRequests {
       return true
     }
     let head = index.head
-    const living = livingEntries(index)
+    const living = () => livingEntries(index)
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
     const { borders } = root
-    const judging = { guard: this.guard, borders, mode, hold, isWaiting: () => !this.#again.isEmpty }
-    const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll, living))
+    const judging = { guard: this.guard, borders, mode, hold, living, isWaiting: () => !this.#again.isEmpty }
+    const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
       if (!turn.isOver) continue
@@ -250,8 +250,6 @@ export class ScanQueue implements ScanRequests {
     if (isOfAll && isTroubled) this.#later.troubled([WHOLE_TREE])
     const isPassed = isOfAll && !isTroubled
     if (isPassed && step.value.decision === 'pass') borders.passed()
-    // Deletions wait, but additions do not: the tree has grown by the additions.
-    if (step.value.decision === 'look-again') this.guard.grew(livingEntries(index) - living, performance.now())
     const walked = root.scanner.walked.map((path): Hint => ({ path, extent: 'subtree' }))
     this.#conclude(step.value, [...hints, ...walked], isPassed)
     this.#announce(head, seenMs)
@@ -264,14 +262,12 @@ export class ScanQueue implements ScanRequests {
     const root = this.#root
     if (root === null) return
     const { index, hold } = this.#parts
-    const living = livingEntries(index)
     const head = index.head
     const covered = this.#doubted.beginLook(hints)
     const isRecorded = await overtakingLook(root, hints, hold, () => this.#root === root)
     recordPromised(index, this.#doubted.endLook(covered, isRecorded))
     if (this.#root !== root) return
     this.#lookAgain(root.overtaking)
-    this.guard.grew(livingEntries(index) - living, performance.now())
     this.#announce(head, seenMs)
     if (!isRecorded) void this.#scanInTurn(hints, seenMs)
   }

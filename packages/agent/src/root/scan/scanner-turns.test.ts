@@ -6,7 +6,16 @@ import { test } from 'node:test'
 import { digestOf } from '@rootferry/protocol'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
 import type { Hint } from '../watch/watcher.ts'
+import { Guard } from './guard.ts'
+import { KnownBorders } from './known-borders.ts'
+import { scanJudge } from './scan-judge.ts'
 
+const NO_BORDERS = {
+  borders: { refresh: () => false, all: [] },
+  remembered: null,
+  remember: () => undefined,
+  holdsEntries: () => false,
+}
 const whole: Hint = { path: '.', extent: 'subtree' }
 
 function treeOf(...paths: string[]): TestTree {
@@ -132,4 +141,32 @@ test('a scan that was overtaken records nothing over what is newer, and asks for
   assert.equal(tree.index.get('gone')?.kind, 'directory')
   assert.equal(tree.index.get('gone/y')?.kind, 'file')
   assert.ok(tree.scanner.takeOutdated().includes('d/1'))
+})
+
+test('what a scan has recorded itself counts as there when a part of it is gone before the scan is over', () => {
+  using tree = treeOf('shop/')
+  tree.scanAll()
+  const judge = scanJudge(
+    {
+      guard: new Guard({ maxDeletePercent: 50, minDeletes: 1_000 }),
+      borders: new KnownBorders(NO_BORDERS),
+      mode: () => 'judged',
+      hold: { look: () => undefined },
+      living: () => tree.index.totals.files + tree.index.totals.directories - 1,
+      isWaiting: () => false,
+    },
+    false,
+  )
+  for (let number = 0; number < 2_500; number += 1) {
+    mkdirSync(join(tree.root, `shop/${number % 5}`), { recursive: true })
+    writeFileSync(join(tree.root, `shop/${number % 5}/${number}`), '')
+  }
+  const hints: Hint[] = [0, 1, 2, 3, 4, 0].map((part) => ({ path: `shop/${part}`, extent: 'subtree' }))
+  const scan = tree.scanner.scan(hints, judge)
+  let step = scan.next()
+  for (; step.done !== true; step = scan.next()) {
+    // A part of one release gives way to the next.
+    if (tree.index.totals.files >= 2_000) rmSync(join(tree.root, 'shop/0'), { recursive: true, force: true })
+  }
+  assert.deepEqual(step.value, { decision: 'look-again' }, 'neither the whole tree nor most of it')
 })
