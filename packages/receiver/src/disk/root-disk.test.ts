@@ -1,6 +1,6 @@
 /** One root's disk side, driven through its queue as its thread does. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
 import { digestOf, type ToReceiver } from '@rootferry/protocol'
 import {
@@ -174,6 +174,9 @@ test('a position is not believed when the target was emptied or replaced behind 
   await feed.commit([file('a', '2')])
   await feed.close()
   rmSync(scratch.at('target'), { recursive: true })
+  await assert.rejects(feed.open(), /the target is missing, and was there before: put it back/)
+  assert.equal(existsSync(scratch.at('target')), false)
+  mkdirSync(scratch.at('target'))
   await feed.open()
   assert.equal(feed.disk.hello().epoch, null)
   rmSync(scratch.at('target'), { recursive: true })

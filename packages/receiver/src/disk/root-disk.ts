@@ -15,7 +15,7 @@ import { recover } from './commit/commit.ts'
 import { Durability } from './commit/durability.ts'
 import { OwedReport } from './debts/owed-report.ts'
 import { Problems } from './debts/problems.ts'
-import { isOperatingError, RootGone } from './files/disk-errors.ts'
+import { isOperatingError } from './files/disk-errors.ts'
 import { type DiskFailure, DiskRetry, type DiskSteps, once } from './files/disk-retry.ts'
 import { Dropped } from './files/give-way.ts'
 import { type Greeting, Session } from './session.ts'
@@ -27,6 +27,8 @@ import { WorkQueue } from './work-queue.ts'
 
 const PROGRESS_MS = 100
 const PURGE_MS = 86_400_000
+/** How often the target's place is looked at while nothing comes. */
+const PLACE_MS = 5_000
 
 export interface DiskOutput {
   send(message: ToAgent): void
@@ -107,7 +109,9 @@ export class RootDisk {
     const disk = new RootDisk(target, out, seams)
     disk.#tellDue()
     await disk.#recover()
-    disk.#purgeDaily()
+    disk.#trash.purge()
+    disk.#timers.every(PURGE_MS, () => disk.#trash.purge())
+    disk.#timers.every(PLACE_MS, () => disk.#queue.push(null, () => target.insistOnPlace()))
     // Commits of a killed process may not be synced yet, and its knowledge of them is lost.
     const { position } = target.ledger
     if (position !== null) disk.#durability.committedMuch(position)
@@ -118,7 +122,7 @@ export class RootDisk {
   /** Begins a connection. @throws RootGone when the path does not lead to the opened root any more */
   hello(): HelloPosition {
     const { ledger, partials } = this.#target
-    if (!this.#target.isInPlace()) throw new RootGone(`${this.#target.path} is not the directory that was opened`)
+    this.#target.insistOnPlace()
     this.#target.doubtPosition()
     this.#out.event({ type: 'complete', isComplete: ledger.isComplete })
     const { epoch, term, sequence } = ledger.position ?? { epoch: null, term: null, sequence: 0 }
@@ -278,11 +282,6 @@ export class RootDisk {
     this.#problems.burstEnded(outcome)
     for (const due of outcome.due) this.#out.event({ type: 'due', ...due })
     if (ledger.position !== null) this.#durability.committedMuch(ledger.position)
-  }
-
-  #purgeDaily(): void {
-    this.#trash.purge()
-    this.#timers.after(PURGE_MS, () => this.#purgeDaily())
   }
 
   #event(event: DiskEvent): void {

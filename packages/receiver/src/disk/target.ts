@@ -1,8 +1,7 @@
 /**
  * Opens a root for commits: refuses it when that would be harmful, locks it, and builds everything that works on it.
  *
- * A symlink at the configured path is followed, here and only here. The position in the ledger counts only for the
- * directory for which it was recorded: another directory at the same path, or an empty one, begins anew.
+ * A symlink at the configured path is followed, here and only here.
  */
 
 import { existsSync, readdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
@@ -16,7 +15,6 @@ import {
   Failure,
   kindOf,
   makeDirectories,
-  mountPointOf,
   plainMessage,
   RootLock,
   removeTree,
@@ -30,7 +28,7 @@ import { Trash } from './area/trash.ts'
 import { WallClock } from './area/wall-clock.ts'
 import { WorkArea } from './area/work-area.ts'
 import { Burst } from './commit/burst.ts'
-import { isOperatingError } from './files/disk-errors.ts'
+import { isOperatingError, RootGone } from './files/disk-errors.ts'
 import type { Creation } from './files/disk-object.ts'
 import { HookMatches } from './files/hook-matches.ts'
 import { localModes } from './files/local-modes.ts'
@@ -42,6 +40,7 @@ import type { LedgerLog } from './ledger/ledger-file.ts'
 import { PartialFiles } from './stage/partial-files.ts'
 import { Room } from './stage/room.ts'
 import { probeCreation } from './stage/staging.ts'
+import { checkIdentity, doubtEmptied, refuseMissing } from './target-identity.ts'
 
 export interface TargetOptions extends DiskOptions {
   now(): number
@@ -71,8 +70,8 @@ export interface Target {
   readonly guard: JoinGuard
   readonly extraneous: DiskOptions['extraneous']
   readonly room: Room
-  /** Whether the path still leads to the directory that was opened. */
-  isInPlace(): boolean
+  /** @throws RootGone when the path does not lead to the directory that was opened any more */
+  insistOnPlace(): void
   isEmpty(): boolean
   /** Forgets the position when nothing of the recorded tree is left, if need be in memory only. */
   doubtPosition(): void
@@ -89,7 +88,10 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
     warn: (message: string, details: Record<string, unknown>) => options.log('warn', message, details),
   }
   // Nothing is made in somebody else's root.
-  if (!existsSync(path)) new RootLock(path, parts)[Symbol.dispose]()
+  if (!existsSync(path)) {
+    new RootLock(path, parts)[Symbol.dispose]()
+    refuseMissing(path, stateDir, options.log)
+  }
   prepareDirectories(path, stateDir, dirname(trashDir))
   refuseHarm(realpathSync(path), realpathSync(stateDir), path)
   const confined = new ConfinedDirectories(path)
@@ -125,15 +127,16 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
       untouchable.protects(entry.name, kindOf(entry)),
     )
-  checkIdentity(ledger, identityOf(path, ino), options.log)
+  checkIdentity(ledger, path, ino, options.log)
   doubtEmptied(ledger, isEmpty(), options.log)
   const step = options.beforeStep
-  const isInPlace = () => {
+  const insistOnPlace = () => {
+    if (confined.rootStatus().nlink === 0) throw new RootGone('the root was removed while it was served')
     const status = statSync(path, { throwIfNoEntry: false })
-    return status !== undefined && status.ino === ino && status.dev === dev
+    if (status?.ino !== ino || status.dev !== dev) throw new RootGone(`${path} is not the directory that was opened`)
   }
   const removal = new Removal({ confined, trash, untouchable })
-  const parts = { confined, area, removal, trash, untouchable, creation, isInPlace }
+  const parts = { confined, area, removal, trash, untouchable, creation, insistOnPlace }
   return {
     ...parts,
     modeOf: localModes(options.allowSetuid, options.mode),
@@ -209,51 +212,4 @@ function renameWorks(stateDir: string, path: string): boolean {
     removeTree(probe)
   }
   return false
-}
-
-/** An index begins with the root's own entry: up to there an empty target is as it should be. */
-const ROOT_SEQUENCE = 1
-
-/** The directory that the position in the ledger belongs to. */
-interface TargetIdentity {
-  inode: string
-  /** As configured. */
-  path: string
-  /** The mount point of its filesystem. */
-  mount: string
-}
-
-function identityOf(path: string, inode: number): TargetIdentity {
-  return { inode: String(inode), path, mount: mountPointOf(realpathSync(path)) }
-}
-
-/** Earlier versions recorded the inode alone. */
-function parseIdentity(text: string, present: TargetIdentity): TargetIdentity {
-  return text.startsWith('{') ? { ...present, ...JSON.parse(text) } : { ...present, inode: text }
-}
-
-/** @throws Failure when the target's filesystem is not mounted, because files written here would never be visible */
-function checkIdentity(ledger: Ledger, present: TargetIdentity, log: LedgerLog): void {
-  const { rootIdentity, position } = ledger
-  const known = rootIdentity === null ? null : parseIdentity(rootIdentity, present)
-  if (known !== null && position !== null && known.path === present.path) refuseBareMountPoint(known, present)
-  if (known !== null && known.inode !== present.inode && position !== null) {
-    log('warn', 'the target is another directory than before', {})
-    // First of all: a process that ends in between must not leave the position to another directory.
-    ledger.forgetTarget()
-  }
-  const text = JSON.stringify(present)
-  if (text !== rootIdentity) ledger.setRootIdentity(text)
-}
-
-function refuseBareMountPoint({ path, mount }: TargetIdentity, present: TargetIdentity): void {
-  if (mount === present.mount || mount === '/' || mountPointOf(mount) === mount) return
-  const remedy = 'mount it, or remove the state directory of this root to begin anew with what is there'
-  throw new Failure(EXIT.failed, `${path}: the filesystem that was mounted at ${mount} is not mounted: ${remedy}`)
-}
-
-function doubtEmptied(ledger: Ledger, isEmpty: boolean, log: LedgerLog): void {
-  if (!isEmpty || ledger.position === null || ledger.position.sequence <= ROOT_SEQUENCE) return
-  log('warn', 'the target was emptied', {})
-  ledger.forgetTarget()
 }

@@ -11,6 +11,13 @@ export class Timers {
     this.#waiting.add(timer)
   }
 
+  every(ms: number, act: () => void): void {
+    this.after(ms, () => {
+      act()
+      this.every(ms, act)
+    })
+  }
+
   clear(): void {
     for (const timer of this.#waiting) clearTimeout(timer)
     this.#waiting.clear()

@@ -17,7 +17,7 @@ import type { Trash } from '../area/trash.ts'
 import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
 import { placeAcross } from '../files/copy-object.ts'
-import { isDiskTrouble, isRace, isSystemError, RootGone } from '../files/disk-errors.ts'
+import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
 import type { Creation } from '../files/disk-object.ts'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
@@ -36,8 +36,8 @@ export interface BurstParts {
   removal: Removal
   trash: Pick<Trash, 'keep' | 'throwAway'>
   untouchable: Untouchable
-  /** Whether the root's path still leads to the directory that was opened. */
-  isInPlace(): boolean
+  /** @throws RootGone when the root's path does not lead to the directory that was opened any more */
+  insistOnPlace(): void
   creation: Creation
   /** Called before each call that changes the tree; for fault injection. */
   beforeStep?(step: string, path: string): void
@@ -91,7 +91,7 @@ export class Burst {
   *run({ changes, before, keepsReplaced }: BurstOrder, first: Plan | null): Walk<BurstOutcome> {
     const { confined } = this.#parts
     this.#keepsReplaced = keepsReplaced
-    this.#insistOnPlace()
+    this.#parts.insistOnPlace()
     let plan = first ?? this.plan(changes, before)
     let beganMs = performance.now()
     try {
@@ -109,7 +109,7 @@ export class Burst {
     }
     const micros = Math.round((performance.now() - beganMs) * 1_000)
     // Objects that were placed in a directory which is no longer visible are not committed.
-    this.#insistOnPlace()
+    this.#parts.insistOnPlace()
     const problems = [...this.#failures.values(), ...this.#unfinished.values()]
     const failed = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change))
     return {
@@ -120,12 +120,6 @@ export class Burst {
       bordered: this.#leftForBorders(changes),
       micros,
     }
-  }
-
-  #insistOnPlace(): void {
-    const { confined, isInPlace } = this.#parts
-    if (confined.rootStatus().nlink === 0) throw new RootGone('the root was removed while it was served')
-    if (!isInPlace()) throw new RootGone(`${confined.rootPath} leads to another directory than the one that was opened`)
   }
 
   #leftForBorders(changes: readonly StagedChange[]): string[] {

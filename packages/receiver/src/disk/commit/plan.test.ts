@@ -122,7 +122,7 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
       const removal = new Removal({ confined, trash, untouchable })
       const burst = new Burst({
         ...{ confined, area, removal, trash, untouchable, creation, beforeStep },
-        isInPlace: () => true,
+        insistOnPlace: () => undefined,
       })
       let present: Model = new Map()
       for (const wanted of [before, after]) {

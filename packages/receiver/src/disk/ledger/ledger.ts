@@ -290,3 +290,14 @@ export class Ledger {
 function isAhead(position: Position, current: Position | null): boolean {
   return current !== null && position.epoch === current.epoch && position.sequence >= current.sequence
 }
+
+/** The identity of the target whose position a ledger knows, without taking the ledger over; null: there is none. */
+export function knownTarget(directory: string, log: LedgerLog): string | null {
+  const file = LedgerFile.open(directory, log)
+  try {
+    const { epoch, root_identity: identity } = file.row('SELECT epoch, root_identity FROM state')
+    return typeof identity === 'string' && epoch !== null ? identity : null
+  } finally {
+    file.close()
+  }
+}
