@@ -93,7 +93,7 @@ test('a full disk holds a changeset up, old files intact, until there is room; a
     return
   }
   // On a filesystem of its own the target is staged inside it, and looks untouched when nothing is in progress.
-  assert.deepEqual(readdirSync(scratch.at('state')).sort().slice(0, 1), ['ledger.sqlite'])
+  assert.ok(readdirSync(scratch.at('state')).includes('ledger.sqlite'))
   assert.deepEqual(readdirSync(feed.target), ['a'])
   writeFileSync(scratch.at('target/ballast'), randomBytes(900_000))
   const big = randomBytes(300_000)

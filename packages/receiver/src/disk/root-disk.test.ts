@@ -180,7 +180,7 @@ test('a position is not believed when the target was emptied or replaced behind 
   await feed.open()
   assert.equal(feed.disk.hello().epoch, null)
   rmSync(scratch.at('target'), { recursive: true })
-  assert.throws(() => feed.disk.hello(), /is not the directory that was opened/)
+  assert.throws(() => feed.disk.hello(), /was removed while it was served/)
 })
 
 test('what is owed survives a restart and is asked for again', async () => {
