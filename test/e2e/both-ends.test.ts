@@ -14,7 +14,15 @@ after(() => daemons[Symbol.asyncDispose]())
 
 interface Ends {
   agent: { state: string; lag: { sequences: number }; clash: string | null; lastError: string | null } | undefined
-  node: { phase: string; isBehindOthers: boolean; lag: { sequences: number }; failing: string | null } | undefined
+  node:
+    | {
+        phase: string
+        isBehindOthers: boolean
+        lag: { sequences: number }
+        failing: string | null
+        clash: string | null
+      }
+    | undefined
 }
 
 const shown = async () =>
@@ -147,8 +155,11 @@ test('two nodes with one token: both and the status name both addresses, and the
     String(lost['error']),
     /^superseded: two nodes use the token of web1: .* and .*; the newer connection stays$/,
   )
-  const won = await until(() => daemons.logs.find(({ msg }) => msg === 'welcomed by the agent'), shown)
-  assert.match(String(won['reason']), /two nodes use the token of web1/)
+  const won = await until(async () => {
+    const texts = [(await ends(0)).node?.clash, (await ends(2)).node?.clash]
+    return texts.find((text) => text != null)
+  }, shown)
+  assert.match(won, both, 'the node that has the connection says so too')
   assert.throws(
     () => daemons.agentVerb('status'),
     (error: { status: number; stdout: string }) =>

@@ -85,6 +85,40 @@ test('a receiver stops and reloads within seconds whatever a command does', asyn
   await daemons.startReceiver(0)
 })
 
+test('a receiver of many roots that is told to stop while it reads its configuration again stops within seconds too', async () => {
+  const names = ['one', 'two', 'three', 'four']
+  const place = (name: string, part: string) => join(daemons.place, 'many', name, part)
+  for (const name of names) mkdirSync(place(name, 'source'), { recursive: true })
+  const script = 'trap "" TERM INT HUP; echo started >> "$0"; sleep 300; sleep 300'
+  const settings = (protect: string[]) => (name: string) => {
+    const command = ['/bin/sh', '-c', script, place(name, 'runs')]
+    const afterCommit = [{ match: ['*.php'], command, timeoutSeconds: 300 }]
+    return [name, { path: place(name, 'target'), protect, hooks: { afterCommit } }]
+  }
+  const configure = (protect: string[]) =>
+    daemons.editReceiver(0, (config) => ({ ...config, roots: Object.fromEntries(names.map(settings(protect))) }))
+  daemons.editAgent((config) => ({
+    ...config,
+    roots: Object.fromEntries(names.map((name) => [name, { path: place(name, 'source') }])),
+  }))
+  const [agent, [receiver]] = [daemons.agent, daemons.receivers]
+  assert.ok(agent !== null && receiver !== null && receiver !== undefined)
+  await daemons.hangUp(agent)
+  configure([])
+  await daemons.hangUp(receiver)
+  await until(async () => (await daemons.status()).receivers.every(({ state }) => state === 'live'), shown)
+  for (const name of names) writeFileSync(join(place(name, 'source'), 'a.php'), 'x')
+  await until(() => names.every((name) => existsSync(place(name, 'runs'))), shown)
+  configure(['nothing'])
+  daemons.logs.length = 0
+  process.kill(receiver.pid, 'SIGHUP')
+  await until(() => daemons.logs.some(({ phase }) => phase === 'idle'), shown)
+  const stopping = performance.now()
+  await receiver.stop()
+  assert.ok(performance.now() - stopping < 5_000)
+  await daemons.startReceiver(0)
+})
+
 test('saves within the interval share a run', async () => {
   const { save, runs, site } = await hookedSite({ minIntervalSeconds: 3 })
   for (let number = 0; number < 8; number += 1) {

@@ -59,6 +59,33 @@ test('a path that cannot be made right is named by the agent, and keeps the node
   await until(async () => (await seen('web1'))?.owed.count === 0, shown)
 })
 
+test('of many such paths both ends know how many there are, and name the first', async () => {
+  const many = 130
+  await Site.on(daemons, {
+    receiverRoot: { protect: ['local.conf'], guard: { maxPercent: 100 } },
+    prepare: (source, [target = '']) => {
+      for (let number = 0; number < many; number += 1) {
+        writeFileSync(join(source, `d${number}`), 'a file')
+        mkdirSync(join(target, `d${number}`), { recursive: true })
+        writeFileSync(join(target, `d${number}/local.conf`), 'of this server')
+      }
+    },
+  })
+  await until(async () => (await seen('web1'))?.owed.count === many, shown)
+  await until(async () => {
+    const [root] = (await daemons.receiverRoots(0)) as unknown as { problemCount: number; problems: object[] }[]
+    return root?.problemCount === many && root.problems.length === 100
+  }, shown)
+  assert.match(
+    await (await daemons.health(0, '/metrics')).text(),
+    new RegExp(`^rootferry_root_problems\\{root="\\w+"\\} ${many}$`, 'm'),
+  )
+  daemons.editReceiver(0, (config) => ({ ...config, health: { listen: new URL(daemons.healthUrl(0)).host } }))
+  const { status, stdout } = daemons.receiverVerb(0, 'status')
+  assert.equal(status, 3)
+  assert.match(stdout, /^\S+ +live +\d+ +- +130 /m)
+})
+
 test('after a join by a resync the receiver knows its sequence at once', async () => {
   const site = await Site.on(daemons, {
     prepare: (source, targets) => {

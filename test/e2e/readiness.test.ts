@@ -1,7 +1,7 @@
 /** Readiness is sticky: what all nodes share takes none of them out of service; what is wrong here does. */
 import assert from 'node:assert/strict'
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { Daemons } from '../support/daemons.ts'
 import { freePort } from '../support/free-port.ts'
@@ -56,7 +56,9 @@ test('a complete node that is restarted while the agent is away waits for a whil
   const site = await Site.on(daemons, { prepare: fill })
   await site.converged()
   await daemons.killAgent()
+  const before = await site.receiverRoot(0)
   await restartReceiver({ waitForAgentSeconds: 3_600 })
+  assert.equal((await site.receiverRoot(0))?.sequence, before?.sequence, 'it knows where it is')
   const waiting = await daemons.health(0, '/readyz')
   assert.equal(waiting.status, 503)
   assert.match(await waiting.text(), /the receiver has started, and has not caught up yet/)
@@ -91,6 +93,7 @@ test('the ready file exists while the node is ready, and probes have a listener 
   await site.converged()
   await restartReceiver({ readyFile, probe: { listen: `127.0.0.1:${port}` }, staleAfterSeconds: 0 })
   await until(() => existsSync(readyFile), shown)
+  assert.equal(statSync(dirname(readyFile)).mode & 0o777, 0o755, 'nobody else may make or remove the file')
   const probe = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
   assert.equal((await probe('/readyz')).status, 200)
   assert.equal((await probe('/livez')).status, 200)

@@ -316,7 +316,7 @@ export function isReceiver(host: Host): host is ReceiverHost {
 /** As its load balancer sees it. */
 function isReady({ daemon }: ReceiverHost): boolean {
   if (!(daemon instanceof ReceiverProcess) || daemon.process.isDead || !daemon.isUp) return false
-  return notReadyReason(daemon.state, null, new Date()) === null
+  return notReadyReason(daemon.state, null, 0) === null
 }
 
 const MOST_TEXT = 600

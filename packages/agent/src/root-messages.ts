@@ -135,7 +135,7 @@ export interface RootOptions {
 /** Name of a request → what it takes and what it answers. */
 export interface RootRequests {
   /** Decides where a receiver begins; waits for the first scan if the decision needs it. */
-  greet: { takes: { hello: Hello; receiver: string }; answers: Omit<Welcome, 'othersCurrent'> }
+  greet: { takes: { hello: Hello; receiver: string }; answers: Omit<Welcome, 'othersCurrent' | 'clash'> }
   /** With `to` the plan is part of a round that ends there; else it leads as far as receivers may be brought. */
   plan: { takes: { from: number; base: number; to: number | null }; answers: PlanSummary }
   repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }

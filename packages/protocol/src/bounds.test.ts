@@ -172,6 +172,7 @@ const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
     othersCurrent: oneOfBooleans(),
     prepared: also(count, { accepts: [null] }),
     released: count,
+    clash: also(text(0, 400), { accepts: [null] }),
   },
   changeset: {
     base: count,

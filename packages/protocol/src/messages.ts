@@ -151,7 +151,7 @@ export const ResyncProgress = Type.Object(
  * Answer to hello. `sequence`: where the replay starts, or where the resync will have led. `total`: the present size of
  * the root, for progress. `filter`: the root's exclude patterns. `othersCurrent`: at least half of the root's receivers
  * have everything. `prepared`: what the receiver has prepared is built upon; null: it is dropped. `released`: the end of
- * the last round: other receivers show that.
+ * the last round: other receivers show that. `clash`: another node has used this node's token, in a sentence.
  */
 export const Welcome = Type.Object(
   {
@@ -168,6 +168,7 @@ export const Welcome = Type.Object(
     othersCurrent: Type.Boolean(),
     prepared: Type.Union([Sequence, Type.Null()]),
     released: Sequence,
+    clash: Type.Union([Type.String({ maxLength: 400 }), Type.Null()]),
   },
   closed,
 )

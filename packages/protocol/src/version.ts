@@ -15,7 +15,7 @@ export const HISTORY = [
   {
     version: 1,
     subprotocol: 'rootferry.v1',
-    schemas: 'pyw9Zm7zp2hCbmvdXG8U9pRgusVH__kiCDEwrlI2FDw',
+    schemas: '0B4XrlEE2mKtj69xRdVTMcevonVINsoxY5lpNNnG4HQ',
     note: 'first version',
   },
 ] as const

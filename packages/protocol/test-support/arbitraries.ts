@@ -194,6 +194,7 @@ export const MESSAGES_TO_RECEIVER: ArbitraryOf<ToReceiver> = {
     othersCurrent: fc.boolean(),
     prepared: fc.option(counts),
     released: counts,
+    clash: fc.option(fc.string({ maxLength: 80 })),
   }),
   changeset: record({
     type: fc.constant('changeset' as const),

@@ -132,6 +132,7 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
       othersCurrent: true,
       prepared: null,
       released: 1240,
+      clash: null,
     },
     {
       type: 'welcome',
@@ -147,6 +148,7 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
       othersCurrent: false,
       prepared: 1240,
       released: 0,
+      clash: 'two nodes use the token of web1: a (192.0.2.1) and b (192.0.2.2)',
     },
   ],
   changeset: [

@@ -39,8 +39,8 @@ export const GOLDEN_TO_AGENT: Readonly<Record<string, readonly string[]>> = {
 
 export const GOLDEN_TO_RECEIVER: Readonly<Record<string, readonly string[]>> = {
   welcome: [
-    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"replay","sequence":1234,"reason":"known position","total":{"entries":112260,"bytes":852492288},"filter":["/var/cache/","*.log","!keep.log"],"othersCurrent":true,"prepared":null,"released":1240}',
-    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"resync","sequence":1240,"reason":"first join","total":{"entries":0,"bytes":0},"filter":[],"othersCurrent":false,"prepared":1240,"released":0}',
+    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"replay","sequence":1234,"reason":"known position","total":{"entries":112260,"bytes":852492288},"filter":["/var/cache/","*.log","!keep.log"],"othersCurrent":true,"prepared":null,"released":1240,"clash":null}',
+    '{"type":"welcome","software":"0.1.0","epoch":"q83vEjRWeJA","term":"Zm9vYmFyYmE","head":1240,"start":"resync","sequence":1240,"reason":"first join","total":{"entries":0,"bytes":0},"filter":[],"othersCurrent":false,"prepared":1240,"released":0,"clash":"two nodes use the token of web1: a (192.0.2.1) and b (192.0.2.2)"}',
   ],
   changeset: [
     '{"type":"changeset","base":1200,"from":1234,"to":1240,"head":1240,"request":null,"changes":7,"bytes":4096}',

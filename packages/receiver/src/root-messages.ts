@@ -126,9 +126,17 @@ export type DiskEvent =
   | { type: 'durable'; sequence: number }
   /**
    * Where the target stands against the agent's head. `isBehind`: it missed changes that at least half of the root's
-   * receivers have. `leftBehind`: the end of a round that went without it; null: none did.
+   * receivers have. `leftBehind`: the end of a round that went without it; null: none did. `clash`: another node has
+   * used the token of this one.
    */
-  | { type: 'standing'; sequence: number; head: number; isBehind: boolean; leftBehind: number | null }
+  | {
+      type: 'standing'
+      sequence: number
+      head: number
+      isBehind: boolean
+      leftBehind: number | null
+      clash: string | null
+    }
   /**
    * Everything up to there is staged and not visible; without a word of the agent for `doubtMs` others may have gone on
    * alone. Null: it does not wait for such a word.
@@ -154,6 +162,8 @@ export type DiskEvent =
   | ({ type: 'problem' } & PathProblem)
   /** Paths whose problems are over. */
   | { type: 'mended'; paths: string[] }
+  /** How many paths are owed, when that is another number: more than are known as problems. */
+  | { type: 'owed'; count: number }
   | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; message: string; details: Record<string, unknown> }
   /** The agent broke the protocol: the connection must be closed with that reason. */
   | { type: 'broken'; error: { code: CloseReason; message: string } }
@@ -178,7 +188,8 @@ export type ToDisk =
   | { type: 'close' }
 
 export type FromDisk =
-  | { type: 'opened' }
+  /** With what the ledger has: the position, before any connection. */
+  | { type: 'opened'; sequence: number; durable: number }
   | { type: 'failed'; message: string; exitCode: number }
   | { type: 'hello'; position: HelloPosition }
   /** An encoded message for the agent. */

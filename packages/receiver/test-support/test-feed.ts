@@ -284,6 +284,7 @@ export class Feed {
       total: { entries: 0, bytes: 0 },
       filter: [],
       othersCurrent: false,
+      clash: null,
       prepared: null,
       released: 0,
       ...given,

@@ -42,6 +42,7 @@ export class Agent {
   #stream: StreamServer | null = null
   #expiryCheck: NodeJS.Timeout | null = null
   #reloading: Promise<void> = Promise.resolve()
+  #isClosing = false
 
   constructor(config: AgentConfig, log: Logger) {
     assertBounds(BOUNDS)
@@ -120,7 +121,9 @@ export class Agent {
     return this.#operations.summary
   }
 
+  /** A reload that is in progress begins with no other root: each may have to wait for its hooks. */
   async close(): Promise<void> {
+    this.#isClosing = true
     await this.#reloading
     this.resyncs.close()
     if (this.#expiryCheck !== null) clearInterval(this.#expiryCheck)
@@ -181,6 +184,7 @@ export class Agent {
   async #renewRoots(before: readonly RootConfig[]): Promise<void> {
     const { roots } = this.#config
     for (const [name, feed] of this.#feeds) {
+      if (this.#isClosing) return
       const [was, is] = [before, roots].map((all) => all.find((root) => root.name === name))
       if (is === undefined || was?.path !== is.path) {
         feed.abandon()

@@ -68,12 +68,14 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
     .description('show every root, what is in its trash, and whether this receiver is ready')
     .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
     .option('--json', 'print the answer of GET /v1/status', false)
-    .addHelpText('after', '\nEnds with 3 when a root is not live, or /readyz would say 503.')
+    .addHelpText('after', '\nEnds with 3 when a root is not live, owes a path, or /readyz would say 503.')
     .action(async ({ config, json }: { config: string; json: boolean }) => {
       const url = urlOf(readLocalPlace(config).health)
       const status = await askDaemon({ daemon: 'the receiver', url, path: '/v1/status', answer: ReceiverStatus })
       terminal.out(json ? `${JSON.stringify(status, null, 2)}\n` : statusReport(status, new Date(), terminal))
-      const isWell = status.ready && status.roots.every(({ connected, phase }) => connected && phase === 'live')
+      const isWell =
+        status.ready &&
+        status.roots.every(({ connected, phase, problemCount }) => connected && phase === 'live' && problemCount === 0)
       if (!isWell) terminal.endWith(EXIT.degraded)
     })
   addAcceptCommand(program, DEFAULT_CONFIG, terminal)

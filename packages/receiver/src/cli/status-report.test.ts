@@ -9,10 +9,12 @@ const PAGE = { colour: false, width: Number.POSITIVE_INFINITY }
 const NOW = new Date('2026-01-31T08:15:00.000Z')
 
 function status(change: Partial<RootAnswer>): ReceiverStatus {
-  const { head: _, disconnectedAt: __, ...state } = newRootState('shop', NOW)
+  const { head: _, disconnected: __, owed: ___, ...state } = newRootState('shop', { at: NOW, ms: 0 })
   const plain: RootAnswer = {
     ...state,
     problems: [],
+    problemCount: 0,
+    clash: null,
     hooks: [],
     firstJoin: null,
     disconnectedAt: null,
@@ -32,6 +34,16 @@ test('the state is one word, and a node that is behind alone is left-behind', ()
   assert.equal(word({ phase: 'replaying', isBehindOthers: true, connected: false }), 'offline')
   assert.equal(word({ failing: 'ENOSPC: full' }), 'failed')
   assert.equal(word({ awaitsAccept: true }), 'awaiting-accept')
+})
+
+test('a node whose token another node uses says so, and counts all its problems', () => {
+  const problems = [{ path: 'a', code: 'EPERM', message: 'not permitted' }]
+  const report = statusReport(
+    status({ clash: 'two nodes use the token of web1', problems, problemCount: 130 }),
+    NOW,
+    PAGE,
+  )
+  assert.match(report, /^shop +live +0 +- +130 .*\n {2}two nodes use the token of web1$/m)
 })
 
 test('hooks have a table of their own, with the error of the one that fails', () => {

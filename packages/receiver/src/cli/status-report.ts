@@ -22,7 +22,7 @@ export function statusReport({ roots, ready, reasons }: ReceiverStatus, now: Dat
 }
 
 function rootRow(root: RootAnswer, now: Date): Row {
-  const { connected, phase, failing, lastError, sequence, lag, problems, trash, firstJoin } = root
+  const { connected, phase, failing, lastError, sequence, lag, problems, problemCount, clash, trash, firstJoin } = root
   const isWell = connected && phase === 'live' && failing === null
   const [problem] = problems
   const firstProblem = problem === undefined ? null : `one of its problems: ${problem.path}: ${problem.message}`
@@ -34,11 +34,11 @@ function rootRow(root: RootAnswer, now: Date): Row {
       { text: stateWord(root), tone: isWell ? 'good' : 'bad' },
       right(String(sequence)),
       right(lag.sequences === 0 ? '-' : count(lag.sequences)),
-      { ...right(count(problems.length)), ...(problems.length === 0 ? {} : { tone: 'warning' as const }) },
+      { ...right(count(problemCount)), ...(problemCount === 0 ? {} : { tone: 'warning' as const }) },
       right(trash.batches === 0 ? '-' : size(trash.bytes)),
       { text: trash.oldestAt === null ? '-' : `${ago(trash.oldestAt, now)} ago` },
     ],
-    note: waiting ?? failing ?? lastError ?? firstProblem ?? joining,
+    note: waiting ?? failing ?? lastError ?? clash ?? firstProblem ?? joining,
   }
 }
 

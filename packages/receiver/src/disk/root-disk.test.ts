@@ -63,6 +63,7 @@ test('what breaks the order of the exchange is answered with the reason to close
     total: { entries: 0, bytes: 0 },
     filter: [],
     othersCurrent: false,
+    clash: null,
     prepared: null,
     released: 0,
   } satisfies ToReceiver

@@ -119,6 +119,12 @@ export class RootDisk {
     return disk
   }
 
+  /** The position of the target as the ledger has it. */
+  get reached(): { sequence: number; durable: number } {
+    const { position, durableSequence } = this.#target.ledger
+    return { sequence: position?.sequence ?? 0, durable: durableSequence }
+  }
+
   /** Begins a connection. @throws RootGone when the path does not lead to the opened root any more */
   hello(): HelloPosition {
     const { ledger, partials } = this.#target
@@ -239,7 +245,9 @@ export class RootDisk {
   #tellOwed(): void {
     const { session, owed } = this.#connection ?? {}
     const report = session?.isWelcome === true ? owed?.next(this.#target.ledger.debts.count) : null
-    if (report != null) this.#out.send(report)
+    if (report == null) return
+    this.#out.send(report)
+    this.#out.event({ type: 'owed', count: report.count })
   }
 
   #tell(message: ToAgent): void {

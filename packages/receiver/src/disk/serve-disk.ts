@@ -32,7 +32,7 @@ export async function serveDisk(port: DiskPort, options: DiskOptions): Promise<v
       }
       take(port, disk, message)
     })
-    port.postMessage({ type: 'opened' })
+    port.postMessage({ type: 'opened', ...disk.reached })
   } catch (error) {
     port.postMessage({
       type: 'failed',

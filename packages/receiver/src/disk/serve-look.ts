@@ -45,7 +45,7 @@ export function serveLook(port: DiskPort, options: DiskOptions): void {
       else if (message.type === 'frames')
         for (const frame of message.frames) work = work.then(() => take(frame)).catch(failed)
     })
-    port.postMessage({ type: 'opened' })
+    port.postMessage({ type: 'opened', sequence: 0, durable: 0 })
   } catch (error) {
     failed(error)
   }

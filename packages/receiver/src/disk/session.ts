@@ -281,7 +281,7 @@ export class Session {
     this.#resync = null
     this.#cursor = sequence
     send({ type: 'resynced', sequence })
-    event({ type: 'standing', sequence, head: this.#head, isBehind: false, leftBehind: null })
+    event({ type: 'standing', sequence, head: this.#head, isBehind: false, leftBehind: null, clash: null })
     durability.committedMuch(position)
     this.#phase('replaying')
     await this.#checkLive()
@@ -347,11 +347,11 @@ function checkReplay({ epoch, sequence }: Welcome, greeting: Greeting): void {
 
 /** Behind in another epoch are all receivers alike. */
 function standingOf(welcome: Welcome, greeting: Greeting): DiskEvent {
-  const { epoch, sequence, head, start, othersCurrent, released } = welcome
+  const { epoch, sequence, head, start, othersCurrent, released, clash } = welcome
   const isSame = epoch === greeting.epoch
   const isBehind = othersCurrent && isSame && (start === 'resync' || sequence < head)
   const leftBehind = isSame && greeting.sequence < released ? released : null
-  return { type: 'standing', sequence: start === 'replay' ? sequence : 0, head, isBehind, leftBehind }
+  return { type: 'standing', sequence: start === 'replay' ? sequence : 0, head, isBehind, leftBehind, clash }
 }
 
 /** Paths of a commit that a log line names. */

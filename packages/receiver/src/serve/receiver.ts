@@ -56,7 +56,7 @@ export class Receiver {
     this.#readyFile = new ReadyFile(config.readyFile, log)
     const { calls, fault } = chooseSystemCalls(config.systemCalls)
     if (fault !== null) log.warn({ reason: fault }, PORTABLE_CALLS)
-    const isReady = (root: RootState) => notReadyReason(root, staleAfterSeconds(), new Date()) === null
+    const isReady = (root: RootState) => notReadyReason(root, staleAfterSeconds(), performance.now()) === null
     this.#metrics = new ReceiverMetrics(roots, isReady, calls.kind)
     this.#health = new HealthServer({
       version: VERSION,
@@ -104,14 +104,17 @@ export class Receiver {
     return reasons.length === 0 ? `ready: ${[...this.#roots.keys()].join(', ')}` : `not ready: ${reasons.join('; ')}`
   }
 
+  /** A reload that is in progress opens no more roots: all end at the same time, whatever their hooks do. */
   async close(): Promise<void> {
-    this.#refused.clear()
-    await this.#reloading
-    this.#refused.clear()
-    if (this.#readyCheck !== null) clearInterval(this.#readyCheck)
     this.#isClosing = true
+    if (this.#readyCheck !== null) clearInterval(this.#readyCheck)
     this.#readyFile.show(false)
-    await Promise.all([...this.#roots.values()].map((root) => root.close()))
+    this.#refused.clear()
+    const closeAll = () => Promise.all([...this.#roots.values()].map((root) => root.close()))
+    await Promise.all([closeAll(), this.#reloading])
+    // One that the reload was about to open.
+    await closeAll()
+    this.#refused.clear()
     await this.#health.close()
     this.#log.info('receiver stopped')
   }
@@ -158,8 +161,9 @@ export class Receiver {
     if (!(await this.#open(root, before))) this.#retryLater(root, 0)
   }
 
-  /** @returns whether it could be opened; one that could not is in status with the reason, and not ready */
+  /** @returns whether it could be opened; one that could not is in status with the reason, and not ready. When all ends, none is. */
   async #open(root: ReceiverRoot, before: RootState | null): Promise<boolean> {
+    if (this.#isClosing) return true
     const { name } = root
     const opened = this.#threadOf(root)
     let isOpen = true

@@ -4,8 +4,8 @@ import { describe, it } from 'node:test'
 import { MOST_KNOWN } from '../root-messages.ts'
 import { newRootState, nextRootState, type RootEvent, type RootState } from './root-state.ts'
 
-const AT = new Date(0)
-const LATER = new Date(1_000)
+const AT = { at: new Date(0), ms: 0 }
+const LATER = { at: new Date(1_000), ms: 1_000 }
 const problem = (path: string, message = 'no') => ({ path, code: 'EPERM', message })
 const commit = { type: 'committed', head: 9, added: 1, changed: 1, removed: 1, bytes: 5, entries: 3, ms: 7 } as const
 const position = {
@@ -29,11 +29,16 @@ const plan = {
   paths: [],
 }
 const status = { batches: 1, bytes: 2, oldestAt: null }
+const clash = { text: 'two nodes', heard: LATER }
 const fresh = newRootState('shop', AT)
 
 describe('an event changes', () => {
   const CASES: [event: RootEvent, before: Partial<RootState>, after: Partial<RootState>][] = [
-    [{ type: 'opened' }, { failing: 'x', problems: [problem('a')] }, { failing: null, problems: [] }],
+    [
+      { type: 'opened', sequence: 4, durable: 3 },
+      { failing: 'x', problems: [problem('a')], owed: 101 },
+      { failing: null, problems: [], owed: 0, sequence: 4, durableSequence: 3 },
+    ],
     [{ type: 'refused', message: 'in use' }, {}, { failing: 'in use' }],
     [{ type: 'died' }, {}, { failing: 'the disk thread died, and is being restarted' }],
     [{ type: 'died' }, { failing: 'EIO: broken' }, { failing: 'EIO: broken' }],
@@ -42,14 +47,19 @@ describe('an event changes', () => {
       {},
       { sequence: 4, durableSequence: 3 },
     ],
-    [{ type: 'connected' }, { lastError: 'x' }, { connected: true, disconnectedAt: null, lastError: null }],
+    [{ type: 'connected' }, { lastError: 'x' }, { connected: true, disconnected: null, lastError: null }],
     [
-      { type: 'disconnected', error: 'lost', at: LATER },
-      { connected: true, disconnectedAt: null },
-      { connected: false, disconnectedAt: LATER, lastError: 'lost' },
+      { type: 'disconnected', error: 'lost' },
+      { connected: true, disconnected: null },
+      { connected: false, disconnected: LATER, lastError: 'lost' },
     ],
-    [{ type: 'disconnected', error: 'refused', at: LATER }, {}, { disconnectedAt: AT, lastError: 'refused' }],
+    [{ type: 'disconnected', error: 'refused' }, {}, { disconnected: AT, lastError: 'refused' }],
     [{ type: 'succeeded', before: { ...fresh, synced: true, sequence: 5 } }, {}, { synced: true }],
+    [
+      { type: 'succeeded', before: { ...fresh, isInService: true, isBehindOthers: true, leftBehind: 9, clash } },
+      {},
+      { isInService: true, isBehindOthers: true, leftBehind: 9, clash },
+    ],
     [{ ...commit, sequence: 8, repair: false }, { sequence: 7 }, { sequence: 8, head: 9 }],
     [{ ...commit, sequence: 8, repair: true }, { sequence: 7 }, { sequence: 7, head: 9 }],
     [{ type: 'durable', sequence: 6 }, {}, { durableSequence: 6 }],
@@ -89,10 +99,17 @@ describe('an event changes', () => {
       { wasComplete: false, isInService: false },
     ],
     [
-      { type: 'standing', sequence: 3, head: 9, isBehind: true, leftBehind: null },
+      { type: 'standing', sequence: 3, head: 9, isBehind: true, leftBehind: null, clash: null },
       {},
       { sequence: 3, head: 9, isBehindOthers: true },
     ],
+    [
+      { type: 'standing', sequence: 3, head: 9, isBehind: false, leftBehind: null, clash: 'two nodes' },
+      {},
+      { sequence: 3, head: 9, clash },
+    ],
+    [{ type: 'owed', count: 151 }, {}, { owed: 151 }],
+    [{ type: 'doubted' }, { prepared: 9 }, { inDoubtSince: LATER.at }],
     [{ type: 'waited' }, {}, {}],
     [{ type: 'waited' }, { wasComplete: true }, { isInService: true }],
     [{ type: 'waited' }, { wasComplete: true, connected: true }, {}],
@@ -104,13 +121,13 @@ describe('an event changes', () => {
   for (const [event, before, after] of CASES) {
     it(`${event.type}: ${Object.keys(after).join(', ') || 'nothing'}`, () => {
       const state = { ...fresh, ...before }
-      assert.deepEqual(nextRootState(state, event), { ...state, ...after })
+      assert.deepEqual(nextRootState(state, event, LATER), { ...state, ...after })
     })
   }
 })
 
 it('of many problems the last are known', () => {
   const problems = Array.from({ length: MOST_KNOWN }, (_, number) => problem(`p${number}`))
-  const state = nextRootState({ ...fresh, problems }, { type: 'problem', ...problem('new') })
+  const state = nextRootState({ ...fresh, problems }, { type: 'problem', ...problem('new') }, LATER)
   assert.deepEqual([state.problems.length, state.problems[0]?.path, state.problems.at(-1)?.path], [100, 'p1', 'new'])
 })

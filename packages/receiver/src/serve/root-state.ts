@@ -15,12 +15,20 @@ import {
   type TrashStatus,
 } from '../root-messages.ts'
 
+/** A time for people, and as a duration is measured. */
+export interface Moment {
+  readonly at: Date
+  readonly ms: number
+}
+
 export interface RootState {
   readonly root: string
   readonly phase: Phase
   readonly connected: boolean
   /** The time since which it is not connected. */
-  readonly disconnectedAt: Date | null
+  readonly disconnected: Moment | null
+  /** Another node has used the token of this one, and when that was heard. */
+  readonly clash: { readonly text: string; readonly heard: Moment } | null
   /** The root was live once since this process started. */
   readonly synced: boolean
   /** It missed changes that at least half of the root's receivers have. */
@@ -41,6 +49,8 @@ export interface RootState {
   readonly lastError: string | null
   readonly failing: string | null
   readonly problems: readonly PathProblem[]
+  /** Paths that the agent was told of: there may be more than those that are known by name. */
+  readonly owed: number
   readonly trash: TrashStatus
   /** Differences that resyncs have found since this process started. */
   readonly differences: { readonly missing: number; readonly changed: number; readonly extraneous: number }
@@ -59,7 +69,7 @@ export type RootHook = HookStatus & { readonly readyAfter: boolean }
 export type RootEvent =
   | DiskEvent
   /** The disk thread is ready; failures and problems that an earlier thread reported are found out anew. */
-  | { type: 'opened' }
+  | { type: 'opened'; sequence: number; durable: number }
   /** The target cannot be opened. */
   | { type: 'refused'; message: string }
   /** An operator accepted the first join. */
@@ -71,22 +81,28 @@ export type RootEvent =
   | { type: 'position'; position: HelloPosition }
   | { type: 'connected' }
   /** What is prepared has waited too long for a word of the agent. */
-  | { type: 'doubted'; at: Date }
+  | { type: 'doubted' }
   /** The doubt has lasted long enough: the tree as it is serves visitors. */
   | { type: 'trusted' }
   /** The agent was not reached for as long as a complete target waits for it. */
   | { type: 'waited' }
   /** `error` is null when the disconnection was requested. */
-  | { type: 'disconnected'; error: string | null; at: Date }
+  | { type: 'disconnected'; error: string | null }
   /** This root replaces one that was closed for other settings. */
   | { type: 'succeeded'; before: RootState }
 
-export function newRootState(root: string, now: Date): RootState {
+/** Paths that cannot be made right, of which the last MOST_KNOWN are known by name. */
+export function problemCount({ problems, owed }: Pick<RootState, 'problems' | 'owed'>): number {
+  return Math.max(problems.length, owed)
+}
+
+export function newRootState(root: string, now: Moment): RootState {
   return {
     root,
     phase: 'idle',
     connected: false,
-    disconnectedAt: now,
+    disconnected: now,
+    clash: null,
     synced: false,
     isBehindOthers: false,
     leftBehind: null,
@@ -100,6 +116,7 @@ export function newRootState(root: string, now: Date): RootState {
     lastError: null,
     failing: null,
     problems: [],
+    owed: 0,
     trash: { batches: 0, bytes: 0, oldestAt: null },
     differences: { missing: 0, changed: 0, extraneous: 0 },
     firstJoin: null,
@@ -109,10 +126,10 @@ export function newRootState(root: string, now: Date): RootState {
   }
 }
 
-export function nextRootState(state: RootState, event: RootEvent): RootState {
+export function nextRootState(state: RootState, event: RootEvent, now: Moment): RootState {
   switch (event.type) {
     case 'opened':
-      return { ...state, failing: null, problems: [] }
+      return { ...state, failing: null, problems: [], owed: 0, ...positionOf(event) }
     case 'refused':
       return { ...state, failing: event.message }
     case 'accepted':
@@ -120,32 +137,39 @@ export function nextRootState(state: RootState, event: RootEvent): RootState {
     case 'died':
       return { ...state, failing: state.failing ?? 'the disk thread died, and is being restarted' }
     case 'position':
-      return { ...state, sequence: event.position.sequence, durableSequence: event.position.durable }
+      return { ...state, ...positionOf(event.position) }
     case 'connected':
-      return { ...state, connected: true, disconnectedAt: null, lastError: null }
+      return { ...state, connected: true, disconnected: null, lastError: null }
     case 'doubted':
-      return { ...state, inDoubtSince: state.prepared === null ? null : event.at }
+      return { ...state, inDoubtSince: state.prepared === null ? null : now.at }
     case 'trusted':
       return { ...state, inDoubtSince: null }
     case 'waited':
       return { ...state, isInService: state.isInService || (state.wasComplete && !state.connected) }
     case 'disconnected':
-      return {
-        ...state,
-        connected: false,
-        disconnectedAt: state.disconnectedAt ?? event.at,
-        lastError: event.error,
-      }
+      return { ...state, connected: false, disconnected: state.disconnected ?? now, lastError: event.error }
     case 'hooks':
       return { ...state, hooks: event.hooks }
     case 'succeeded':
-      return { ...state, synced: event.before.synced, isInService: event.before.isInService }
+      return succeeding(state, event.before)
     default:
-      return afterDiskEvent(state, event)
+      return afterDiskEvent(state, event, now)
   }
 }
 
-function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
+/** A node that others have left behind stays that with other settings. */
+function succeeding(
+  state: RootState,
+  { synced, isInService, isBehindOthers, leftBehind, clash }: RootState,
+): RootState {
+  return { ...state, synced, isInService, isBehindOthers, leftBehind, clash }
+}
+
+function positionOf({ sequence, durable }: { sequence: number; durable: number }) {
+  return { sequence, durableSequence: durable }
+}
+
+function afterDiskEvent(state: RootState, event: DiskEvent, now: Moment): RootState {
   switch (event.type) {
     case 'committed':
       return afterCommit(state, event.repair ? state.sequence : event.sequence, event.head)
@@ -160,6 +184,7 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
         head: event.head,
         isBehindOthers: event.isBehind,
         leftBehind: event.leftBehind,
+        clash: event.clash === null ? state.clash : { text: event.clash, heard: now },
       }
     case 'prepared':
       return { ...state, prepared: event.sequence, inDoubtSince: null }
@@ -187,6 +212,8 @@ function afterDiskEvent(state: RootState, event: DiskEvent): RootState {
     }
     case 'mended':
       return { ...state, problems: state.problems.filter(({ path }) => !event.paths.includes(path)) }
+    case 'owed':
+      return { ...state, owed: event.count }
     case 'due':
     case 'consumed':
     case 'log':

@@ -15,7 +15,7 @@ import { notReadyReason } from './http/readiness.ts'
 import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
 import { logLine } from './root-log.ts'
-import { newRootState, nextRootState, type RootEvent, type RootState } from './root-state.ts'
+import { type Moment, newRootState, nextRootState, type RootEvent, type RootState } from './root-state.ts'
 
 export interface RootParts {
   hooks: readonly Hook[]
@@ -54,7 +54,7 @@ export class Root {
     this.#parts = parts
     this.#name = options.root
     this.#log = log.child({ root: options.root })
-    this.#state = newRootState(options.root, new Date())
+    this.#state = newRootState(options.root, present())
     const setting = { root: options.root, path: options.path, umask }
     const events = {
       changed: () => this.#hooksChanged(),
@@ -130,7 +130,7 @@ export class Root {
   }
 
   #disconnected(error: string | null): void {
-    this.#happened({ type: 'disconnected', error, at: new Date() })
+    this.#happened({ type: 'disconnected', error })
     this.#wait()
   }
 
@@ -148,7 +148,7 @@ export class Root {
       this.#toldReady = null
       return
     }
-    const ready = notReadyReason(this.#state, null, new Date()) === null
+    const ready = notReadyReason(this.#state, null, performance.now()) === null
     if (ready === this.#toldReady) return
     this.#toldReady = ready
     this.#link.send(encodeMessage({ type: 'ready', ready }))
@@ -187,7 +187,7 @@ export class Root {
       case 'opened':
         // A thread that was started again knows nothing of the connection: it needs a new one.
         if (this.#worker.noteOpened()) this.#link.abort('internal-error', 'the disk thread was restarted')
-        return this.#happened({ type: 'opened' })
+        return this.#happened({ type: 'opened', sequence: message.sequence, durable: message.durable })
       case 'failed':
         return this.#refused(new Failure(message.exitCode, `root ${this.#name}: ${message.message}`))
       case 'hello':
@@ -211,7 +211,7 @@ export class Root {
 
   #happened(event: RootEvent): void {
     const line = logLine(event, this.#state)
-    this.#state = nextRootState(this.#state, event)
+    this.#state = nextRootState(this.#state, event, present())
     if (line !== null) this.#log[line.level](line.details, line.message)
     this.#tellReady()
     this.#parts.changed()
@@ -239,14 +239,13 @@ export class Root {
     }
   }
 
-  /** A root that follows tells of its commits. */
   /** @param doubtMs null: no word is awaited */
   #awaitWord(doubtMs: number | null): void {
     if (this.#waits.doubt !== null) clearTimeout(this.#waits.doubt)
     this.#waits.doubt = null
     if (doubtMs === null || this.#parts.inDoubtMs === 0) return
     this.#waits.doubt = setTimeout(() => {
-      this.#happened({ type: 'doubted', at: new Date() })
+      this.#happened({ type: 'doubted' })
       this.#waits.doubt = setTimeout(() => this.#happened({ type: 'trusted' }), this.#parts.inDoubtMs)
     }, doubtMs)
   }
@@ -264,6 +263,10 @@ export class Root {
     this.#happened({ type: 'died' })
     this.#link.abort('internal-error', 'the disk thread died')
   }
+}
+
+function present(): Moment {
+  return { at: new Date(), ms: performance.now() }
 }
 
 /** The frame's memory when the frame is all of it, so that it can be transferred instead of copied. */

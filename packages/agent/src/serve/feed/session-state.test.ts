@@ -21,6 +21,7 @@ function welcome(start: 'replay' | 'resync', sequence: number): Welcome {
     total,
     filter: [],
     othersCurrent: false,
+    clash: null,
     prepared: null,
     released: 0,
   }

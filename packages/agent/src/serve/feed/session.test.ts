@@ -40,6 +40,7 @@ const WELCOME: Welcome = {
   prepared: null,
   released: 0,
   othersCurrent: false,
+  clash: null,
 }
 
 interface LogLine {

@@ -64,8 +64,8 @@ export interface SessionFeed {
   log: Logger
 }
 
-/** Of the reason in a welcome. */
-const MOST_REASON = 200
+/** Of the sentence in a welcome. */
+const MOST_CLASH = 400
 
 export class Session implements ResyncLine {
   readonly receiver: string
@@ -107,8 +107,8 @@ export class Session implements ResyncLine {
     this.#head = head
     try {
       const answer = await this.#feed.root.ask('greet', { hello, receiver: this.receiver })
-      const reason = (clash === null ? answer.reason : `${answer.reason}; ${clash}`).slice(0, MOST_REASON)
-      const welcome: Welcome = { ...answer, reason, othersCurrent: this.#events.areOthersCurrent() }
+      const othersCurrent = this.#events.areOthersCurrent()
+      const welcome: Welcome = { ...answer, othersCurrent, clash: clash?.slice(0, MOST_CLASH) ?? null }
       this.#head = Math.max(this.#head, welcome.head)
       this.#sender.begin(hello)
       this.state.greeted(welcome, hello)

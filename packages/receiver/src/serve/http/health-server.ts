@@ -5,7 +5,7 @@
  */
 import { HttpProblem, type ListenAddress, type Logger } from '@rootferry/host/daemon'
 import type { FastifyInstance } from 'fastify'
-import type { RootState } from '../root-state.ts'
+import { problemCount, type RootState } from '../root-state.ts'
 import type { ControlSecret } from './control-secret.ts'
 import { probeServer } from './probe-routes.ts'
 import { notReadyReason, staleSince } from './readiness.ts'
@@ -69,24 +69,30 @@ export class HealthServer {
   /** Why it is not ready. */
   reasons(): string[] {
     const { roots, staleAfterSeconds } = this.#parts
-    return roots().flatMap((root) => notReadyReason(root, staleAfterSeconds(), new Date()) ?? [])
+    return roots().flatMap((root) => notReadyReason(root, staleAfterSeconds(), performance.now()) ?? [])
   }
 
   #status(): ReceiverStatus {
     const { version, name, roots } = this.#parts
     const reasons = this.reasons()
-    return { version, name, ready: reasons.length === 0, reasons, roots: roots().map(rootAnswer) }
+    const answers = roots().map((root) => rootAnswer(root, performance.now()))
+    return { version, name, ready: reasons.length === 0, reasons, roots: answers }
   }
 }
 
-function rootAnswer({ head, disconnectedAt, ...state }: RootState): RootAnswer {
+/** A node that loses against another one with its token dials again within five minutes. */
+const CLASH_MS = 600_000
+
+function rootAnswer({ head, disconnected, owed, clash, ...state }: RootState, nowMs: number): RootAnswer {
   const lag = { sequences: Math.max(0, head - state.sequence) }
   const { problems, hooks } = state
   return {
     ...state,
     problems: [...problems],
+    problemCount: problemCount({ problems, owed }),
+    clash: clash === null || nowMs - clash.heard.ms > CLASH_MS ? null : clash.text,
     hooks: [...hooks],
-    disconnectedAt: disconnectedAt?.toISOString() ?? null,
+    disconnectedAt: disconnected?.at.toISOString() ?? null,
     inDoubtSince: state.inDoubtSince?.toISOString() ?? null,
     lag,
   }

@@ -9,7 +9,7 @@ import { VERSION } from '@rootferry/host/daemon'
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
 import type { SystemCalls } from '@rootferry/host/machine'
 import type { DiskEvent } from '../../root-messages.ts'
-import type { RootState } from '../root-state.ts'
+import { problemCount, type RootState } from '../root-state.ts'
 
 const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
 const KINDS = ['missing', 'changed', 'extraneous'] as const
@@ -89,7 +89,7 @@ export class ReceiverMetrics {
       gauges.failing.set({ root }, Number(state.failing !== null))
       gauges.sequence.set({ root }, state.sequence)
       gauges.durableSequence.set({ root }, state.durableSequence)
-      gauges.problems.set({ root }, state.problems.length)
+      gauges.problems.set({ root }, problemCount(state))
       gauges.trashBatches.set({ root }, trash.batches)
       gauges.trashBytes.set({ root }, trash.bytes)
       this.#lookAtHooks(state)
@@ -129,7 +129,7 @@ function rootGauges(registers: MetricsPage['registry'][]) {
     failing: gauge('commit_failing', '1 when nothing can be committed'),
     sequence: gauge('root_sequence', 'The sequence that is committed'),
     durableSequence: gauge('root_durable_sequence', 'The sequence that is synced to disk'),
-    problems: gauge('root_problems', 'Paths that could not be made right, the last 100'),
+    problems: gauge('root_problems', 'Paths that could not be made right'),
     trashBatches: gauge('trash_batches', 'Occasions at which something was moved to the trash'),
     trashBytes: gauge('trash_bytes', 'Content of the files in the trash'),
   }

@@ -4,14 +4,15 @@ import { describe, it } from 'node:test'
 import type { RootState } from '../root-state.ts'
 import { notReadyReason, staleSince } from './readiness.ts'
 
-const NOW = new Date('2026-01-31T08:15:00.000Z')
-const secondsAgo = (seconds: number) => new Date(NOW.getTime() - seconds * 1000)
+const NOW_MS = 100_000_000
+/** The wall clock may say anything: it may have been set meanwhile. */
+const secondsAgo = (seconds: number) => ({ at: new Date(0), ms: NOW_MS - seconds * 1000 })
 
 const live: RootState = {
   root: 'shop',
   phase: 'live',
   connected: true,
-  disconnectedAt: null,
+  disconnected: null,
   synced: true,
   isInService: true,
   isBehindOthers: false,
@@ -25,6 +26,8 @@ const live: RootState = {
   lastError: null,
   failing: null,
   problems: [],
+  owed: 0,
+  clash: null,
   trash: { batches: 0, bytes: 0, oldestAt: null },
   differences: { missing: 0, changed: 0, extraneous: 0 },
   firstJoin: null,
@@ -38,11 +41,11 @@ describe('a root is ready', () => {
     ['when it is live', {}],
     ['while the whole target is compared', { phase: 'resyncing' }],
     ['while it replays what it missed', { phase: 'replaying', sequence: 3 }],
-    ['a while after its connection was lost', { phase: 'idle', connected: false, disconnectedAt: secondsAgo(59) }],
+    ['a while after its connection was lost', { phase: 'idle', connected: false, disconnected: secondsAgo(59) }],
     ['with a path that could not be made right', { problems: [{ path: 'a', code: 'EPERM', message: 'no' }] }],
   ]
   for (const [what, change] of CASES) {
-    it(what, () => assert.equal(notReadyReason({ ...live, ...change }, 60, NOW), null))
+    it(what, () => assert.equal(notReadyReason({ ...live, ...change }, 60, NOW_MS), null))
   }
 })
 
@@ -77,16 +80,16 @@ describe('a root is not ready', () => {
       { synced: false, awaitsAccept: true },
       /rootferry-receiver accept shop$/,
     ],
-    ['too long after its connection was lost', { connected: false, disconnectedAt: secondsAgo(60) }, /for 60 s$/],
+    ['too long after its connection was lost', { connected: false, disconnected: secondsAgo(60) }, /for 60 s$/],
   ]
   for (const [what, change, reason] of CASES) {
-    it(what, () => assert.match(notReadyReason({ ...live, ...change }, 60, NOW) ?? 'ready', reason))
+    it(what, () => assert.match(notReadyReason({ ...live, ...change }, 60, NOW_MS) ?? 'ready', reason))
   }
 })
 
 it('without a bound, a node stays ready however long its agent is away', () => {
-  const lost = { ...live, connected: false, disconnectedAt: secondsAgo(86_400) }
-  assert.equal(notReadyReason(lost, null, NOW), null)
-  assert.deepEqual(staleSince([live, lost]), secondsAgo(86_400))
+  const lost = { ...live, connected: false, disconnected: secondsAgo(86_400) }
+  assert.equal(notReadyReason(lost, null, NOW_MS), null)
+  assert.deepEqual(staleSince([live, lost]), new Date(0))
   assert.equal(staleSince([live]), null)
 })

@@ -5,18 +5,22 @@
  * makes no node unready that was ready before.
  */
 import { awaitingText } from '../first-join.ts'
-import type { RootHook, RootState } from '../root-state.ts'
+import { problemCount, type RootHook, type RootState } from '../root-state.ts'
 
-/** @param staleAfterSeconds null: a node without its agent stays ready. @returns why it may not; null: it may */
-export function notReadyReason(root: RootState, staleAfterSeconds: number | null, now: Date): string | null {
-  const reason = reasonOf(root) ?? staleReason(root, staleAfterSeconds, now)
+/**
+ * @param staleAfterSeconds null: a node without its agent stays ready
+ * @param nowMs by the clock of durations, which nobody sets
+ * @returns why it may not; null: it may
+ */
+export function notReadyReason(root: RootState, staleAfterSeconds: number | null, nowMs: number): string | null {
+  const reason = reasonOf(root) ?? staleReason(root, staleAfterSeconds, nowMs)
   return reason === null ? null : `${root.root}: ${reason}`
 }
 
 /** Since when a root has been without its agent; null: it has it. */
 export function staleSince(roots: readonly RootState[]): Date | null {
-  const times = roots.flatMap(({ connected, disconnectedAt }) =>
-    connected || disconnectedAt === null ? [] : [disconnectedAt.getTime()],
+  const times = roots.flatMap(({ connected, disconnected }) =>
+    connected || disconnected === null ? [] : [disconnected.at.getTime()],
   )
   return times.length === 0 ? null : new Date(Math.min(...times))
 }
@@ -36,18 +40,19 @@ function reasonOf(root: RootState): string | null {
   return `the receiver has started, and has not caught up yet${owedText(root)}`
 }
 
-function staleReason({ connected, disconnectedAt }: RootState, mostSeconds: number | null, now: Date): string | null {
-  if (connected || disconnectedAt === null || mostSeconds === null) return null
-  const seconds = (now.getTime() - disconnectedAt.getTime()) / 1000
+function staleReason({ connected, disconnected }: RootState, mostSeconds: number | null, nowMs: number): string | null {
+  if (connected || disconnected === null || mostSeconds === null) return null
+  const seconds = (nowMs - disconnected.ms) / 1000
   return seconds < mostSeconds ? null : `not connected for ${Math.round(seconds)} s`
 }
 
 const MOST_NAMED = 3
 
-function owedText({ problems }: RootState): string {
+function owedText(root: RootState): string {
+  const { problems } = root
   if (problems.length === 0) return ''
   const named = problems.slice(0, MOST_NAMED).map(({ path, code }) => `${path} (${code})`)
-  const more = problems.length - named.length
+  const more = problemCount(root) - named.length
   return `; paths that cannot be made right: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 

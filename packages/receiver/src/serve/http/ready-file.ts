@@ -3,12 +3,13 @@
  *
  * What an earlier process left behind goes at the start. A process that is killed cannot remove its file.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Logger } from '@rootferry/host/daemon'
-import { plainMessage } from '@rootferry/host/machine'
+import { makeDirectories, plainMessage } from '@rootferry/host/machine'
 
 const MODE = 0o644
+const DIRECTORY_MODE = 0o755
 
 export class ReadyFile {
   readonly #path: string | null
@@ -27,7 +28,8 @@ export class ReadyFile {
     if (this.#path === null || this.#exists === isReady) return
     try {
       if (isReady) {
-        mkdirSync(dirname(this.#path), { recursive: true })
+        // The umask of this process is 0: a directory that others may write would let them decide.
+        makeDirectories(dirname(this.#path), DIRECTORY_MODE)
         writeFileSync(this.#path, '', { mode: MODE })
       } else rmSync(this.#path, { force: true })
       this.#exists = isReady

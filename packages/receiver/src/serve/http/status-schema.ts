@@ -24,6 +24,8 @@ const Root = Type.Object(
     lastError: OrNull(Type.String()),
     failing: OrNull(Type.String()),
     problems: Type.Array(Type.Object({ path: Type.String(), code: Type.String(), message: Type.String() }, closed)),
+    problemCount: Count,
+    clash: OrNull(Type.String()),
     trash: Type.Object({ batches: Count, bytes: Count, oldestAt: OrNull(Type.String()) }, closed),
     differences: Type.Object({ missing: Count, changed: Count, extraneous: Count }, closed),
     awaitsAccept: Type.Boolean(),
