@@ -119,10 +119,8 @@ export class RootDisk {
     return disk
   }
 
-  /** The position of the target as the ledger has it. */
   get reached(): { sequence: number; durable: number } {
-    const { position, durableSequence } = this.#target.ledger
-    return { sequence: position?.sequence ?? 0, durable: durableSequence }
+    return reachedBy(this.#target.ledger)
   }
 
   /** Begins a connection. @throws RootGone when the path does not lead to the opened root any more */
@@ -244,10 +242,7 @@ export class RootDisk {
 
   #tellOwed(): void {
     const { session, owed } = this.#connection ?? {}
-    const report = session?.isWelcome === true ? owed?.next(this.#target.ledger.debts.count) : null
-    if (report == null) return
-    this.#out.send(report)
-    this.#out.event({ type: 'owed', count: report.count })
+    if (session?.isWelcome === true) owed?.tell(this.#target.ledger.debts.count, this.#out)
   }
 
   #tell(message: ToAgent): void {
@@ -313,4 +308,8 @@ function offeredSeries(
 ): HelloPosition['prepared'] {
   if (series === null || hasIntent || series.epoch !== epoch || series.base !== sequence) return null
   return { sequence: series.to, term: series.term }
+}
+
+function reachedBy({ position, durableSequence }: Target['ledger']): { sequence: number; durable: number } {
+  return { sequence: position?.sequence ?? 0, durable: durableSequence }
 }

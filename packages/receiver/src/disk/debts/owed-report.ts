@@ -1,6 +1,7 @@
-/** The report to the agent of the paths that cannot be made right: one whenever they change. Lives for one connection. */
-import { LIMITS, type Owed } from '@rootferry/protocol'
-import { MOST_KNOWN } from '../../root-messages.ts'
+/** The report of the paths that cannot be made right, to the agent and for status: one whenever they change. Lives for one
+ * connection. */
+import { LIMITS, type Owed, type ToAgent } from '@rootferry/protocol'
+import { type DiskEvent, MOST_KNOWN } from '../../root-messages.ts'
 import type { Problems } from './problems.ts'
 
 /** As the protocol bounds it. */
@@ -17,8 +18,16 @@ export class OwedReport {
     this.#told = problems.list.length === 0 ? problems.version : NOT_TOLD
   }
 
-  /** @param owed paths that the ledger knows to be owed. @returns null when the agent knows everything */
-  next(owed: number): Owed | null {
+  /** @param owed paths that the ledger knows to be owed */
+  tell(owed: number, out: { send(message: ToAgent): void; event(event: DiskEvent): void }): void {
+    const report = this.#next(owed)
+    if (report === null) return
+    out.send(report)
+    out.event({ type: 'owed', count: report.count })
+  }
+
+  /** @returns null when the agent knows everything */
+  #next(owed: number): Owed | null {
     const { version, list } = this.#problems
     if (this.#told === version) return null
     this.#told = version
