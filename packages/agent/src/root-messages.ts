@@ -154,6 +154,8 @@ export interface RootRequests {
   'end-hold': { takes: { dryRun: boolean; acceptLosses: boolean; by: string }; answers: ReleaseAnswer }
   /** The round of a release is over, or goes: then the hold is gone, on the disk too, when this is answered. */
   'end-round': { takes: { to: number; goes: boolean }; answers: { goes: boolean } }
+  /** Bytes of the files that changed above each of some ascending sequences, and up to `to`. */
+  weigh: { takes: { after: number[]; to: number }; answers: { bytes: number[] } }
   /** The first paths that changed within (after, to] and match one of these gitignore lines, and how many more do. */
   changed: { takes: { after: number; to: number; match: string[] }; answers: { paths: string[]; omitted: number } }
   /** Changes up to `to` within a path: the first ones above `after`, or, where that is null, the last ones. */

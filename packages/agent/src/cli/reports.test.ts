@@ -29,6 +29,7 @@ const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
   sequence: 24_393,
   durableSequence: 24_393,
   lag: { sequences: 0, seconds: 0 },
+  toCome: { bytes: 0, share: null },
   owed: { count: 0, paths: [] },
   clash: null,
   connectedAt: NOW.toISOString(),
@@ -61,6 +62,7 @@ test('status shows roots, then receivers, and says why one is not well', () => {
     name: 'web2',
     state: 'offline',
     lag: { sequences: 4_293, seconds: 750 },
+    toCome: { bytes: 0, share: null },
     lastSeenAt: '2026-01-31T08:00:00.000Z',
     lastError: 'the connection was lost',
   })

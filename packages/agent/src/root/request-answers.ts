@@ -10,6 +10,7 @@ import { changedPaths } from './answer/changed-paths.ts'
 import { answerList } from './answer/listing.ts'
 import { recentChanges } from './answer/recent-changes.ts'
 import { decideStart, preparedOf } from './answer/start-decision.ts'
+import { weighed } from './answer/weighed.ts'
 import type { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import type { OpenedRoot } from './opened-root.ts'
@@ -61,6 +62,7 @@ export class RequestAnswers {
     const reading = { index: this.#parts.index, turn: opened()?.turn ?? null }
     if (request.type === 'changed') return changedPaths(request, reading)
     if (request.type === 'recent') return recentChanges(request, reading)
+    if (request.type === 'weigh') return weighed(request, this.#parts.index)
     if (request.type === 'hold') return hold.hold(request)
     if (request.type === 'end-hold') return hold.release(request)
     if (request.type === 'end-round') return hold.endRound(request.to, request.goes)

@@ -72,6 +72,23 @@ const Receiver = Type.Object(
     sequence: Count,
     durableSequence: Count,
     lag: Type.Object({ sequences: Count, seconds: Type.Number({ minimum: 0 }) }, closed),
+    toCome: Type.Object(
+      {
+        bytes: Type.Integer({
+          minimum: 0,
+          description: 'content that it has not committed; an estimate while more than 20,000 sequences are missing',
+        }),
+        share: OrNull(
+          Type.Number({
+            minimum: 0,
+            maximum: 1,
+            description:
+              'how much has been sent of what it missed when it connected; null: it is live, away or compares',
+          }),
+        ),
+      },
+      closed,
+    ),
     owed: Type.Object(
       { count: Count, paths: Type.Array(Type.Object({ path: Type.String(), code: Type.String() }, closed)) },
       { ...closed, description: 'paths that the receiver cannot make right; the first 100' },
@@ -307,6 +324,28 @@ const Token = Type.Object(
 )
 export const Tokens = Type.Object({ tokens: Type.Array(Token) }, closed)
 
+const Series = (description: string) => Type.Array(OrNull(Type.Number({ minimum: 0 })), { maxItems: 360, description })
+export const History = Type.Object(
+  {
+    root: Name,
+    intervalSeconds: Count,
+    end: Time,
+    latency: Type.Object(
+      {
+        p50: Series('seconds, to within a fifth, in which half of the commits came'),
+        p99: Series('seconds, to within a fifth'),
+        commits: Series('of changes on receivers'),
+      },
+      closed,
+    ),
+    lag: OrNull(
+      Type.Object({ seconds: Series('the worst of each interval'), sequences: Series('the worst of each') }, closed),
+    ),
+  },
+  closed,
+)
+
+export type HistoryAnswer = Static<typeof History>
 export type TokenAnswer = Static<typeof Token>
 export type MadeTokenAnswer = Static<typeof MadeToken>
 export type SignedInAnswer = Static<typeof SignedIn>

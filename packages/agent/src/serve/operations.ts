@@ -15,12 +15,14 @@ import type { KnownTokens } from './door/known-tokens.ts'
 import type { Nodes } from './door/nodes.ts'
 import { findToken, grants, type StoredToken } from './door/tokens.ts'
 import type { FeedEvents, RootFeed } from './feed/root-feed.ts'
+import { History } from './history.ts'
 import { Holds, holdAnswer, orUnavailable } from './holds.ts'
 import { AdminAccess } from './http/admin-secret.ts'
 import { AdminServer } from './http/admin-server.ts'
 import { EventLog } from './http/event-log.ts'
 import { AgentMetrics } from './http/metrics.ts'
 import { PageSessions } from './http/page-sessions.ts'
+import { Progress } from './http/progress.ts'
 import { StatusEvents } from './http/status-events.ts'
 import type { Resyncs } from './resync/resyncs.ts'
 import { tokenDesk } from './token-desk.ts'
@@ -47,6 +49,8 @@ export class Operations {
   readonly #parts: OperationsParts
   readonly #events = new EventLog(randomBytes(6).toString('hex'))
   readonly #statusEvents = new StatusEvents(this.#events)
+  readonly #history = new History()
+  readonly #progress = new Progress(this.#events, this.#history)
   readonly #access = new AdminAccess(new Date())
   readonly #metrics: AgentMetrics
   readonly #server: AdminServer
@@ -77,6 +81,7 @@ export class Operations {
       }),
       resyncs,
       events: this.#events,
+      history: this.#history,
       metrics: () => this.#metrics.page.answer(),
     })
     this.#metrics = new AgentMetrics({
@@ -92,10 +97,7 @@ export class Operations {
   async open(): Promise<string> {
     const url = await this.#server.listen(this.#parts.listen)
     this.#access.publish(this.#parts.config().stateDir, url)
-    this.#sweep = setInterval(
-      () => this.#receivers().forEach((status) => this.#statusEvents.receiver(status)),
-      SWEEP_MS,
-    )
+    this.#sweep = setInterval(() => this.#look(), SWEEP_MS)
     return url
   }
 
@@ -133,8 +135,15 @@ export class Operations {
       committed: (commit) => {
         this.#statusEvents.changeset(root, commit)
         this.#metrics.propagated(root, commit.seconds)
+        this.#history.propagated(root, commit.seconds, Date.now())
       },
     }
+  }
+
+  #look(): void {
+    const receivers = this.#receivers()
+    for (const status of receivers) this.#statusEvents.receiver(status)
+    this.#progress.look(this.#roots(), receivers, Date.now())
   }
 
   /** Those in the file, and the one of the command line. */

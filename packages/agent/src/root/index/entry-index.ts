@@ -241,9 +241,9 @@ export class EntryIndex {
     })
   }
 
-  /** How many rows are above `from`, and the bytes of the files among them. */
-  sumAfter(from: number): { changes: number; bytes: number } {
-    return this.#entries.sumAfter(from, this.#head)
+  /** How many rows are within (from, to], and the bytes of the files among them. */
+  sumAfter(from: number, to = this.#head): { changes: number; bytes: number } {
+    return this.#entries.sumAfter(from, to)
   }
 
   close(): void {

@@ -26,6 +26,8 @@ export class ChangesetSender {
   /** A receiver is to leave the round that ends there, and was not told yet. */
   #leaveTo: number | null = null
   #isInSegment = false
+  /** Of the changeset that is being sent. */
+  #sending: { from: number; to: number; sent: number; segments: number } | null = null
 
   constructor(parts: SenderParts) {
     this.#parts = parts
@@ -34,6 +36,13 @@ export class ChangesetSender {
   begin({ encodings, partials }: Pick<Hello, 'encodings' | 'partials'>): void {
     this.#compress = this.#parts.compress && encodings.includes('zstd')
     this.#partials = partials
+  }
+
+  /** Where the receiver stands when the part of the present changeset that was sent counts; null: none is being sent. */
+  get reach(): number | null {
+    if (this.#sending === null) return null
+    const { from, to, sent, segments } = this.#sending
+    return from + ((to - from) * sent) / Math.max(1, segments)
   }
 
   /** Others go on to `to` without the receiver. */
@@ -59,13 +68,16 @@ export class ChangesetSender {
     // The changeset begins when its first segment is packed, so that a small change leaves in one piece.
     await leases[0]
     const { base, from, to, head, request, changes, bytes } = plan
+    this.#sending = { from, to, sent: 0, segments: plan.segments.length }
     await socket.send(encodeMessage({ type: 'changeset', base, from, to, head, request, changes, bytes }))
     for (let lease = await leases.shift(); lease !== undefined; lease = await leases.shift()) {
       leaseNext()
       while (state.credit <= 0 && !socket.isClosed) await socket.sleep()
       await this.#sendSegment(lease)
+      this.#sending.sent += 1
       if (socket.isClosed) return
     }
+    this.#sending = null
   }
 
   /**

@@ -7,6 +7,7 @@ import { printable } from '@rootferry/host/machine'
 import type { ReceiverStatus } from '../api-schemas.ts'
 import type { Session } from './session.ts'
 import { NOTHING_SAID } from './session-state.ts'
+import type { ToCome } from './to-come.ts'
 import type { Watermarks } from './watermarks.ts'
 
 /** A receiver that has missed something for longer holds nobody up: it may hang, or be at its first sync. */
@@ -20,6 +21,7 @@ export class Fleet {
   readonly root: string
   readonly sessions = new Map<string, Session>()
   readonly watermarks: Watermarks
+  readonly #toCome: ToCome
   /** By receiver: that two nodes use its token, and when that was last seen. */
   readonly #clashes = new Map<string, { text: string; atMs: number }>()
   /** Receivers of an earlier life, or that were sent away, and have not come back. */
@@ -28,9 +30,10 @@ export class Fleet {
   readonly #returned = new Set<string>()
   #beganAtMs = performance.now()
 
-  constructor(root: string, watermarks: Watermarks) {
+  constructor(root: string, watermarks: Watermarks, toCome: ToCome) {
     this.root = root
     this.watermarks = watermarks
+    this.#toCome = toCome
   }
 
   /** Takes over the knowledge of an earlier life of the agent. */
@@ -74,14 +77,20 @@ export class Fleet {
     const lag = this.watermarks.lagOf(receiver, now)
     const failing = session?.state.said.failing ?? null
     const absent = known === null ? 'expected' : 'offline'
+    const state = session?.state.statusAt(this.watermarks.head, lag.seconds) ?? absent
+    const isBehind = state !== 'live' && session !== undefined
     const { count, paths } = (session?.state.said ?? NOTHING_SAID).owed
     return {
       name: receiver,
       root: this.root,
-      state: session?.state.statusAt(this.watermarks.head, lag.seconds) ?? absent,
+      state,
       sequence: known?.committed ?? 0,
       durableSequence: known?.durable ?? 0,
       lag,
+      toCome: {
+        bytes: this.#toCome.bytesAfter(known?.committed ?? 0),
+        share: isBehind ? session.sentShare : null,
+      },
       owed: { count, paths: [...paths] },
       clash: this.#clashOf(receiver),
       connectedAt: session?.connectedAt.toISOString() ?? null,

@@ -23,6 +23,7 @@ import { Fleet } from './fleet.ts'
 import { Hub } from './hub.ts'
 import { SentBytes } from './sent-bytes.ts'
 import { Session, type SessionPeer } from './session.ts'
+import { ToCome } from './to-come.ts'
 import { Watermarks } from './watermarks.ts'
 
 /** The events of a feed. */
@@ -76,11 +77,10 @@ export class RootFeed implements ResyncRoot {
     }
     this.thread = new RootThread(options, threadEvents, this.#log)
     this.#hub = new Hub(this.thread)
-    const watermarks = new Watermarks({
-      tell: (message) => this.thread.tell(message),
-      connected: () => this.#fleet.sessions.keys(),
-    })
-    this.#fleet = new Fleet(this.name, watermarks)
+    const connected = () => this.#fleet.sessions.keys()
+    const watermarks = new Watermarks({ tell: (message) => this.thread.tell(message), connected })
+    const totals = () => this.#status?.totals ?? null
+    this.#fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
     const { sessions } = this.#fleet
     this.holds = new FeedHold({ thread: this.thread, sessions, watermarks, log: this.#log })
     this.#afterAll = new AfterAll({

@@ -56,7 +56,8 @@ export class SessionState {
   readonly rounds = { prepared: null as number | null, staged: -1, left: -1, released: 0 }
   readonly requests: (List | Want)[] = []
   readonly #repairs = new Set<number>()
-  #comparedTo = 0
+  /** The sequence of the welcome: where the receiver stood, or what it compares itself with. */
+  #began = 0
   /** `left-behind`: others have what it missed, or a round went without it; it says so in its own status too. */
   #standing: 'behind' | 'left-behind' | 'caught-up' = 'behind'
   /** Id of the resync that was ordered and has not reported its end. */
@@ -71,7 +72,7 @@ export class SessionState {
     // Behind in another epoch are all receivers alike.
     const isLeft = epoch === hello.epoch && (isAlone || hello.sequence < released)
     this.#standing = isLeft ? 'left-behind' : 'behind'
-    this.#comparedTo = welcome.sequence
+    this.#began = welcome.sequence
     this.phase = welcome.start === 'replay' ? 'feeding' : 'comparing'
     this.rounds.released = welcome.released
     if (welcome.start === 'resync') return
@@ -170,6 +171,13 @@ export class SessionState {
     return this.phase === 'feeding' && head > this.cursor && this.unconfirmed.length < BOUNDS.unconfirmedChangesets
   }
 
+  /** How much of all that the receiver missed is done when it is at `reach`, from 0 to 1; null before that is known. */
+  shareAt(reach: number, head: number): number | null {
+    const missing = head - this.#began
+    if (this.phase !== 'feeding' || missing <= 0) return null
+    return Math.max(0, Math.min(1, (reach - this.#began) / missing))
+  }
+
   /** Whether the receiver has caught up on this connection, and can commit. */
   get keepsUp(): boolean {
     return this.phase === 'feeding' && this.hasCaughtUp && this.said.failing === null
@@ -206,7 +214,7 @@ export class SessionState {
   }
 
   #resynced(sequence: number): void {
-    if (this.phase !== 'comparing' || sequence !== this.#comparedTo) throw unexpected(`resynced ${sequence}`)
+    if (this.phase !== 'comparing' || sequence !== this.#began) throw unexpected(`resynced ${sequence}`)
     this.phase = 'feeding'
     this.#standing = 'behind'
     this.cursor = sequence

@@ -124,6 +124,11 @@ export class Session implements ResyncLine {
     return this.#socket.lastHeardAt
   }
 
+  /** How much of all that was missing has been sent, from 0 to 1; null before it is known what is missing. */
+  get sentShare(): number | null {
+    return this.state.shareAt(this.#sender.reach ?? this.state.cursor, this.#head)
+  }
+
   /** The index has reached `head`. */
   advanced(head: number): void {
     this.#head = head

@@ -6,6 +6,7 @@ import { EXIT, Failure } from '@rootferry/host/machine'
 import { Compile } from 'typebox/compile'
 import { Resync, ResyncList, Status } from '../api-schemas.ts'
 import { mintToken } from '../door/tokens.ts'
+import { History } from '../history.ts'
 import { Resyncs } from '../resync/resyncs.ts'
 import { buildAdminApi } from './admin-api.ts'
 import { EventLog } from './event-log.ts'
@@ -79,6 +80,7 @@ function newApi(): Promise<Http> {
         sequence: 0,
         durableSequence: 0,
         lag: { sequences: 7, seconds: 1.5 },
+        toCome: { bytes: 0, share: null },
         owed: { count: 0, paths: [] },
         clash: null,
         connectedAt: null,
@@ -108,6 +110,7 @@ function newApi(): Promise<Http> {
       changed: () => undefined,
     }),
     events: new EventLog('life'),
+    history: new History(),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
   })
 }

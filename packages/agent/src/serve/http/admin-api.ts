@@ -14,6 +14,7 @@ import type { AdminParts } from './admin-parts.ts'
 import { refusalOf } from './admission.ts'
 import { changeRoutes } from './change-routes.ts'
 import { fleetRoutes } from './fleet-routes.ts'
+import { historyRoutes } from './history-routes.ts'
 import { holdRoutes } from './hold-routes.ts'
 import { checkRequest, type Http } from './http-types.ts'
 import { servePage } from './page-files.ts'
@@ -50,6 +51,7 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
     probeRoutes(routes, parts)
     changeRoutes(routes, parts)
     fleetRoutes(routes, parts)
+    historyRoutes(routes, parts)
     holdRoutes(routes, parts)
     resyncRoutes(routes, parts)
     sessionRoutes(routes, parts)

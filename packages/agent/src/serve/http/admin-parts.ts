@@ -7,6 +7,7 @@ import type { ChangesAnswer, ReceiverStatus, RootAnswer, TokenAnswer } from '../
 import type { CertificateStatus } from '../door/identity.ts'
 import type { NewToken, TokenOrder } from '../door/new-token.ts'
 import type { StoredToken } from '../door/tokens.ts'
+import type { History } from '../history.ts'
 import type { Holds } from '../holds.ts'
 import type { Resyncs } from '../resync/resyncs.ts'
 import type { EventLog } from './event-log.ts'
@@ -38,5 +39,6 @@ export interface AdminParts {
   holds: Pick<Holds, 'hold' | 'release'>
   resyncs: Pick<Resyncs, 'create' | 'list' | 'get' | 'cancel'>
   events: EventLog
+  history: Pick<History, 'latency' | 'lag'>
   metrics(): Promise<{ contentType: string; text: string }>
 }

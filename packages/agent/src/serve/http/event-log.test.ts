@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { test } from 'node:test'
-import { EventLog, MOST_CHARACTERS, MOST_EVENTS } from './event-log.ts'
+import { EVENT_TYPES, EventLog, MOST_CHARACTERS, MOST_EVENTS } from './event-log.ts'
 import { eventStream } from './event-stream.ts'
+
+const ALL = new Set(EVENT_TYPES)
 
 test('a listener that comes back gets the events after the last one that it saw, in order', () => {
   const log = new EventLog('a')
@@ -49,7 +51,7 @@ test('a stream brings what was missed and then what happens, and forgets its lis
   const log = new EventLog('a')
   log.append('root', { n: 1 })
   log.append('root', { n: 2 })
-  const stream = eventStream(log, 'a-1', () => true)
+  const stream = eventStream(log, { types: ALL, lastEventId: 'a-1', isWelcome: () => true })
   log.append('changeset', { n: 3 })
   const text = textOf(stream)
   assert.match(text, /^retry: \d+\n: connected\n\n/)
@@ -61,30 +63,44 @@ test('a stream brings what was missed and then what happens, and forgets its lis
 })
 
 test('a listener whose last event is forgotten is told that it missed something', async () => {
-  await using stream = eventStream(new EventLog('b'), 'a-1', () => true)
+  await using stream = eventStream(new EventLog('b'), { types: ALL, lastEventId: 'a-1', isWelcome: () => true })
   assert.match(textOf(stream), /event: missed\n/)
 })
 
-test('a listener whose token was revoked is cut off at the next heartbeat', async (t) => {
+test('a listener whose token was revoked is cut off within a second', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   let isWelcome = true
   const log = new EventLog('a')
-  const stream = eventStream(log, null, () => isWelcome)
+  const stream = eventStream(log, { types: ALL, lastEventId: null, isWelcome: () => isWelcome })
   t.mock.timers.tick(15_000)
   assert.match(textOf(stream), /: still here\n\n$/)
   isWelcome = false
   const closed = once(stream, 'close')
-  t.mock.timers.tick(15_000)
+  t.mock.timers.tick(1_000)
   await closed
   assert.equal(log.listeners, 0)
 })
 
 test('a listener that does not read is cut off', async () => {
   const log = new EventLog('a')
-  const stream = eventStream(log, null, () => true)
+  const stream = eventStream(log, { types: ALL, lastEventId: null, isWelcome: () => true })
   const closed = once(stream, 'close')
   const text = 'x'.repeat(1024 * 1024)
   for (let number = 0; number < 9; number += 1) log.append('resync', { text })
   await closed
   assert.equal(log.listeners, 0)
+})
+
+test('a listener gets the types that it wants; what is only told is not kept for those who come later', () => {
+  const log = new EventLog('a')
+  assert.equal(log.isWanted('progress'), false)
+  const seen: string[] = []
+  const end = log.listen(({ id, type }) => seen.push(`${type} ${id}`), new Set(['progress', 'root'] as const))
+  log.append('root', {})
+  log.append('receiver', {})
+  log.tell('progress', {})
+  assert.deepEqual(seen, ['root a-1', 'progress null'])
+  assert.equal(log.after('a-0')?.length, 2)
+  end()
+  assert.equal(log.isWanted('progress'), false)
 })

@@ -4,10 +4,12 @@
  * An id is `<life>-<number>`: a listener that comes back with an id of another life, or with one that has left the
  * ring, is told that it missed events. Knows nothing of HTTP.
  */
-export type EventType = 'changeset' | 'receiver' | 'root' | 'resync'
+export const EVENT_TYPES = ['changeset', 'receiver', 'root', 'resync', 'progress'] as const
+export type EventType = (typeof EVENT_TYPES)[number]
 
 export interface Event {
-  id: string
+  /** Null: it is not kept, and a listener that comes back does not catch up on it. */
+  id: string | null
   type: EventType
   /** JSON. */
   data: string
@@ -20,7 +22,7 @@ export const MOST_CHARACTERS = 4 * 1024 * 1024
 export class EventLog {
   readonly #life: string
   readonly #events: Event[] = []
-  readonly #listeners = new Set<(event: Event) => void>()
+  readonly #listeners = new Map<(event: Event) => void, ReadonlySet<EventType>>()
   #number = 0
   #characters = 0
 
@@ -31,13 +33,22 @@ export class EventLog {
 
   append(type: EventType, data: object): void {
     this.#number += 1
-    const event = { id: `${this.#life}-${this.#number}`, type, data: JSON.stringify(data) }
+    const event: Event = { id: `${this.#life}-${this.#number}`, type, data: JSON.stringify(data) }
     this.#events.push(event)
     this.#characters += event.data.length
     while (this.#events.length > MOST_EVENTS || this.#characters > MOST_CHARACTERS) {
       this.#characters -= this.#events.shift()?.data.length ?? 0
     }
-    for (const listener of this.#listeners) listener(event)
+    this.#spread(event)
+  }
+
+  /** Tells those who listen now, and nobody else. */
+  tell(type: EventType, data: object): void {
+    if (this.isWanted(type)) this.#spread({ id: null, type, data: JSON.stringify(data) })
+  }
+
+  isWanted(type: EventType): boolean {
+    return [...this.#listeners.values()].some((types) => types.has(type))
   }
 
   /** The events after the event of that id; null when they are not all known any more. */
@@ -49,9 +60,13 @@ export class EventLog {
   }
 
   /** @returns a function that ends the listening */
-  listen(listener: (event: Event) => void): () => void {
-    this.#listeners.add(listener)
+  listen(listener: (event: Event) => void, types: ReadonlySet<EventType>): () => void {
+    this.#listeners.set(listener, types)
     return () => this.#listeners.delete(listener)
+  }
+
+  #spread(event: Event): void {
+    for (const [listener, types] of this.#listeners) if (types.has(event.type)) listener(event)
   }
 
   get listeners(): number {

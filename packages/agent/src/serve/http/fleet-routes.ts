@@ -5,11 +5,13 @@ import Type from 'typebox'
 import { Accepted, Status } from '../api-schemas.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized, isAuthorized } from './authorization.ts'
+import { EVENT_TYPES, type EventType } from './event-log.ts'
 import { eventStream } from './event-stream.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'
 
 const MOST_LISTENERS = 100
+const USUAL = EVENT_TYPES.filter((type) => type !== 'progress')
 
 export function fleetRoutes(http: Http, parts: AdminParts): void {
   const { version, certificate, roots, receivers } = parts
@@ -29,13 +31,16 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
         operationId: 'events',
         summary: 'Status events as server-sent events: changeset, receiver, root, resync',
         description:
-          'Last-Event-ID brings what came after that event. An event `missed` says that some are lost: ask for the status.',
+          'types names the wanted ones, divided by commas; `progress`, once a second what has changed about how far receivers are, comes only when it is named. Last-Event-ID brings what came after that event. An event `missed` says that some are lost: ask for the status.',
+        querystring: Type.Object({
+          types: Type.Optional(Type.String({ maxLength: 200, description: EVENT_TYPES.join(', ') })),
+        }),
         response: {
           200: {
             description: 'a stream',
             content: { 'text/event-stream': { schema: Type.Unsafe<Readable>(Type.String()) } },
           },
-          ...refusals(),
+          ...refusals('invalid-request'),
         },
       }),
       exposeHeadRoute: false,
@@ -47,9 +52,11 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
         })
       }
       const lastEventId = request.headers['last-event-id']
-      const stream = eventStream(parts.events, typeof lastEventId === 'string' ? lastEventId : null, () =>
-        isAuthorized(request, parts),
-      )
+      const stream = eventStream(parts.events, {
+        types: wanted(request.query.types),
+        lastEventId: typeof lastEventId === 'string' ? lastEventId : null,
+        isWelcome: () => isAuthorized(request, parts),
+      })
       return reply.type('text/event-stream').header('Cache-Control', 'no-store').send(stream)
     },
   )
@@ -69,4 +76,14 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
       return { root, state: 'accepted' as const }
     },
   )
+}
+
+/** @throws HttpProblem when a name is not that of a type */
+function wanted(list: string | undefined): ReadonlySet<EventType> {
+  if (list === undefined) return new Set(USUAL)
+  const names = list.split(',')
+  const unknown = names.find((name) => !EVENT_TYPES.some((type) => type === name))
+  if (unknown !== undefined)
+    throw new HttpProblem('invalid-request', `types: ${JSON.stringify(unknown)} is none of ${EVENT_TYPES.join(', ')}`)
+  return new Set(EVENT_TYPES.filter((type) => names.includes(type)))
 }

@@ -12,6 +12,7 @@ const receiver: ReceiverStatus = {
   sequence: 1,
   durableSequence: 1,
   lag: { sequences: 0, seconds: 0 },
+  toCome: { bytes: 0, share: null },
   owed: { count: 0, paths: [] },
   clash: null,
   connectedAt: 'then',

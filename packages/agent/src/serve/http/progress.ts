@@ -1,0 +1,46 @@
+/**
+ * How far the receivers of each root are, once a second as one event a root: only what has changed since the last one.
+ * With a thousand receivers this is less than an event for each of their commits.
+ *
+ * Nobody catches up on it: a listener that comes back asks for the status. Times are arguments.
+ */
+import type { ReceiverStatus, RootAnswer } from '../api-schemas.ts'
+import type { History } from '../history.ts'
+import type { EventLog } from './event-log.ts'
+
+export class Progress {
+  readonly #log: EventLog
+  readonly #history: History
+  /** By root and receiver, and by root. */
+  readonly #told = new Map<string, string>()
+
+  constructor(log: EventLog, history: History) {
+    this.#log = log
+    this.#history = history
+  }
+
+  /** Call it once a second with everything. */
+  look(roots: readonly RootAnswer[], receivers: readonly ReceiverStatus[], nowMs: number): void {
+    for (const { root, name, lag, state } of receivers)
+      if (state !== 'expected') this.#history.noted(root, name, lag, nowMs)
+    if (!this.#log.isWanted('progress')) return this.#told.clear()
+    const byRoot = Map.groupBy(receivers, ({ root }) => root)
+    for (const { name: root, sequence, entries, hold } of roots) {
+      const waiting = hold?.waiting ?? null
+      const news = (byRoot.get(root) ?? []).map(progressOf).filter((each) => this.#isNew(`${root}/${each.name}`, each))
+      const isMoved = this.#isNew(root, { sequence, entries, waiting })
+      if (isMoved || news.length > 0) this.#log.tell('progress', { root, sequence, entries, waiting, receivers: news })
+    }
+  }
+
+  #isNew(key: string, value: object): boolean {
+    const text = JSON.stringify(value)
+    const before = this.#told.get(key)
+    this.#told.set(key, text)
+    return before !== text
+  }
+}
+
+function progressOf({ name, sequence, durableSequence, lag, toCome }: ReceiverStatus) {
+  return { name, sequence, durableSequence, lag: { ...lag, seconds: Math.round(lag.seconds * 10) / 10 }, toCome }
+}
