@@ -33,7 +33,7 @@ async function spreadOf(rig: Rig, changes: number, version: string): Promise<num
   for (let file = 0; file < changes; file += 1)
     writeFileSync(join(rig.source, `f${file}`), `release ${version} of ${file}`)
   await until(
-    async () => ((await rig.site.root())?.hold?.waiting.changes ?? 0) >= changes,
+    async () => ((await rig.site.root())?.hold?.pending.changes ?? 0) >= changes,
     () => 'the changes are not seen',
     MINUTES,
   )

@@ -26,16 +26,31 @@ function write(source: string, version: string, directories = DIRECTORIES): void
 }
 
 interface Answer {
+  to: number
   changes: number
+  round: string
   receivers: { name: string; state: string; seconds: number | null }[]
 }
 
+interface Round {
+  root: string
+  state: string
+  outcome: string
+  to: number
+  changesets: number
+  members: { name: string; state: string }[]
+}
+
 async function post(path: string, body: object): Promise<Answer> {
-  const response = await daemons.admin(path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
+  const headers = { 'content-type': 'application/json' }
+  return answerOf(await daemons.admin(path, { method: 'POST', headers, body: JSON.stringify(body) }))
+}
+
+async function roundOf({ round }: Answer): Promise<Round> {
+  return answerOf(await daemons.admin(`/v1/rounds/${round}`))
+}
+
+async function answerOf<Body>(response: Response): Promise<Body> {
   const text = await response.text()
   assert.ok(response.ok, text)
   return JSON.parse(text)
@@ -84,7 +99,7 @@ test('a deploy of 25,000 files becomes visible as one, on all receivers together
   await post(`/v1/roots/${site.name}/hold`, { reason: 'deploy' })
   write(site.source, 'v2')
   await until(
-    async () => ((await site.root())?.hold?.waiting.changes ?? 0) >= CHANGES,
+    async () => ((await site.root())?.hold?.pending.changes ?? 0) >= CHANGES,
     async () => JSON.stringify(await site.root()),
     60_000,
   )
@@ -98,6 +113,11 @@ test('a deploy of 25,000 files becomes visible as one, on all receivers together
     site.targets.map(() => 'committed'),
   )
   assert.ok(answer.changes >= CHANGES)
+  const round = await roundOf(answer)
+  assert.deepEqual([round.state, round.to], ['over', answer.to])
+  // A burst of so many that takes longer than the round waits for is no loss.
+  const states = round.members.map(({ state }) => state)
+  assert.ok(round.changesets >= 3 && states.every((state) => state === 'committed' || state === 'staged'), `${states}`)
   await site.converged(60_000)
   const commits = daemons.logs.filter(({ msg, entries }) => msg === 'changeset committed' && Number(entries) >= CHANGES)
   assert.equal(commits.length, site.targets.length, 'one commit of everything on each receiver')
@@ -123,7 +143,7 @@ test('an update of 4,000 files as WordPress makes it: app servers show the old v
   for (let directory = 0; directory < directories; directory += 1)
     rmSync(join(site.source, `d${directory}`), { recursive: true })
   await until(
-    async () => ((await site.root())?.hold?.waiting.changes ?? 0) >= directories * FILES_EACH,
+    async () => ((await site.root())?.hold?.pending.changes ?? 0) >= directories * FILES_EACH,
     async () => JSON.stringify(await site.root()),
   )
   write(site.source, 'v2', directories)
@@ -146,9 +166,12 @@ test('a receiver that hangs is left behind, not ready, and holds up nobody', asy
   const [hanging, name] = [daemons.receivers[1], daemons.names[1]]
   assert.ok(hanging != null)
   process.kill(hanging.pid, 'SIGSTOP')
-  const answer = await post(`/v1/roots/${site.name}/release`, { waitSeconds: 1, patienceSeconds: 1 })
+  const answer = await post(`/v1/roots/${site.name}/release`, { waitSeconds: 5, patienceSeconds: 1 })
   assert.equal(readFileSync(join(site.targets[0] ?? '', 'index.php'), 'utf8'), 'v2')
   assert.equal(answer.receivers.find((one) => one.name === name)?.state, 'left-behind')
+  const round = await roundOf(answer)
+  assert.deepEqual([round.root, round.state, round.outcome], [site.name, 'over', 'partial'])
+  assert.equal(round.members.find((one) => one.name === name)?.state, 'unfenced')
   process.kill(hanging.pid, 'SIGCONT')
   await site.converged()
 })

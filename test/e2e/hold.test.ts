@@ -35,7 +35,7 @@ const read = (site: Site, name: string) => site.targets.map((target) => readFile
 /** The agent has seen this many changes that wait. */
 async function waiting(site: Site, changes: number): Promise<void> {
   await until(
-    async () => ((await site.root())?.hold?.waiting.changes ?? 0) >= changes,
+    async () => ((await site.root())?.hold?.pending.changes ?? 0) >= changes,
     async () => JSON.stringify(await site.root()),
   )
 }

@@ -22,7 +22,11 @@ async function deploy(scene: Scene, version: string): Promise<void> {
 
 const hold = (scene: Scene) => scene.ask(({ feed }) => feed.holds.hold(HOLD))
 const release = (scene: Scene, order: Partial<typeof RELEASE> = {}) =>
-  scene.ask(async ({ feed }) => (await feed.holds.release({ ...RELEASE, ...order })).answer)
+  scene.ask(async ({ feed }) => {
+    const { answer, round } = await feed.holds.release({ ...RELEASE, ...order })
+    await round?.ended
+    return answer
+  })
 const looks = (scene: Scene) => scene.targets.map((target) => target.look())
 
 function held(scene: Scene) {

@@ -103,7 +103,10 @@ export class AgentProcess {
   async release(over: () => void = () => undefined): Promise<void> {
     await this.#around.scheduler.run(this.process, () => {
       const order = { dryRun: false, acceptLosses: true, by: 'ops' }
-      void this.#feed?.holds.release(order).then(over, over)
+      void this.#feed?.holds
+        .release(order)
+        .then(({ round }) => round?.ended)
+        .then(over, over)
     })
   }
 
@@ -134,6 +137,7 @@ export class AgentProcess {
         // The admin API does the same for its listeners.
         receiver: (name) => void feed.receiverStatus(name, this.#now()),
         scanned: () => undefined,
+        round: () => undefined,
         resync: (job) => this.#resyncs.jobChanged(job),
         committed: ({ seconds }) => this.propagations.push(...seconds),
       })

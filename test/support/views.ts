@@ -18,7 +18,7 @@ export interface RootView {
   entries: { files: number; directories: number; symlinks: number; bytes: number }
   watch: { backend: string; degraded: string | null }
   problems: { path: string; code: string }[]
-  hold: { reason: string; by: string; overdue: boolean; waiting: { changes: number } } | null
+  hold: { reason: string; by: string; overdue: boolean; pending: { changes: number } } | null
 }
 
 export interface StatusView {

@@ -73,6 +73,7 @@ export interface HoldSettings {
 export type Together = 'releases' | 'never'
 
 export interface HoldStatus {
+  id: string
   sequence: number
   sinceMs: number
   reason: string
@@ -80,7 +81,7 @@ export interface HoldStatus {
   overdue: boolean
   /** Why the root was not released when the files that held it were gone; null: they are there, or there are none. */
   refused: string | null
-  waiting: { changes: number; bytes: number }
+  pending: { changes: number; bytes: number }
 }
 
 /** How far receivers may be brought; `waitMs`: for that long, those that keep up may still get there. */

@@ -170,13 +170,14 @@ describe('a resync that has not begun says what it waits for:', () => {
 
 test('a held root says who holds it, why and what waits; overdue or refused it needs somebody', () => {
   const hold = {
+    id: 'h1',
     sequence: 7,
     since: '2026-01-31T08:00:00.000Z',
     reason: 'deploy',
     by: 'ops',
     overdue: false,
     refused: null,
-    waiting: { changes: 1_200, bytes: 3_000_000 },
+    pending: { changes: 1_200, bytes: 3_000_000 },
   }
   const held = fleet([root({ hold })], [receiver()])
   assert.equal(isDegraded(held), false)

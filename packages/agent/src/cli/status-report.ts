@@ -54,10 +54,10 @@ function holdTone(hold: RootAnswer['hold']): Tone {
   return needsRelease(hold) ? 'bad' : 'warning'
 }
 
-function holdNote({ since, by, reason, overdue, refused, waiting }: NonNullable<RootAnswer['hold']>): string {
+function holdNote({ since, by, reason, overdue, refused, pending }: NonNullable<RootAnswer['hold']>): string {
   const why = refused === null ? reason : `not released: ${refused}`
   const about = why === '' ? '' : `: ${why}`
-  return `${overdue ? 'OVERDUE: ' : ''}held by ${by} since ${since}${about}; ${count(waiting.changes)} changes wait, ${size(waiting.bytes)}`
+  return `${overdue ? 'OVERDUE: ' : ''}held by ${by} since ${since}${about}; ${count(pending.changes)} changes wait, ${size(pending.bytes)}`
 }
 
 export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page: Page): string {

@@ -18,6 +18,7 @@ export const Health = Type.Object({ status: Type.String() }, closed)
 
 const Hold = Type.Object(
   {
+    id: Type.String(),
     sequence: Type.Integer({ minimum: 0, description: 'nothing above it leaves the agent' }),
     since: Time,
     reason: Type.String(),
@@ -26,7 +27,7 @@ const Hold = Type.Object(
     refused: OrNull(
       Type.String({ description: 'why the root was not released when the files that held it were gone' }),
     ),
-    waiting: Type.Object({ changes: Count, bytes: Count }, closed),
+    pending: Type.Object({ changes: Count, bytes: Count }, { ...closed, description: 'what waits for the release' }),
   },
   closed,
 )
@@ -225,6 +226,7 @@ export const HoldBody = Type.Object(
 )
 export const Held = Type.Object(
   {
+    id: Type.String(),
     root: Name,
     sequence: Count,
     since: Time,
@@ -236,7 +238,7 @@ export const ReleaseBody = Type.Object(
   {
     dryRun: Type.Optional(Type.Boolean({ description: 'true or false', default: false })),
     acceptLosses: Type.Optional(Type.Boolean({ description: 'true or false', default: false })),
-    waitSeconds: Type.Optional(Seconds('receivers are waited for that long', 30)),
+    waitSeconds: Type.Optional(Seconds('the answer waits that long for receivers', 0)),
     patienceSeconds: Type.Optional(
       Seconds('a receiver that stages for longer, and for longer than twice the half of the others, is left behind', 5),
     ),
@@ -247,6 +249,7 @@ export const Released = Type.Object(
   {
     root: Name,
     released: Type.Boolean({ description: 'false: a dry run' }),
+    round: OrNull(Type.String({ description: 'GET /v1/rounds/ID; null: each receiver commits by itself' })),
     from: Count,
     to: Count,
     changes: Count,
@@ -349,6 +352,39 @@ export type HistoryAnswer = Static<typeof History>
 export type TokenAnswer = Static<typeof Token>
 export type MadeTokenAnswer = Static<typeof MadeToken>
 export type SignedInAnswer = Static<typeof SignedIn>
+const Ms = OrNull(Type.Number({ minimum: 0 }))
+export const Round = Type.Object(
+  {
+    id: Type.String(),
+    root: Name,
+    state: words('collect', 'fence', 'go', 'over', 'void'),
+    outcome: OrNull(words('all', 'partial', 'void')),
+    from: Count,
+    to: Count,
+    changesets: Type.Integer({ minimum: 0, description: 'into which the release is cut, as far as it was sent' }),
+    beganAt: Time,
+    endedAt: OrNull(Time),
+    members: Type.Array(
+      Type.Object(
+        {
+          name: Name,
+          state: words('staging', 'staged', 'committed', 'left-behind', 'unfenced', 'gone'),
+          stagedMs: Ms,
+          committedMs: Ms,
+          burstMs: Ms,
+        },
+        { ...closed, description: 'in milliseconds since the round began; burstMs: from the first to the last call' },
+      ),
+    ),
+    skewMs: OrNull(
+      Type.Number({ minimum: 0, description: 'how far apart the first and the last member began to show it' }),
+    ),
+  },
+  closed,
+)
+export const RoundList = Type.Object({ rounds: Type.Array(Round) }, closed)
+
+export type RoundAnswer = Static<typeof Round>
 export type ChangesAnswer = Static<typeof Changes>
 export type StatusAnswer = Static<typeof Status>
 export type RootHoldStatus = Static<typeof Hold>

@@ -2,9 +2,10 @@
 import { HttpProblem } from '@rootferry/host/daemon'
 import { Refusal } from '@rootferry/host/machine'
 import type { HoldStatus, RootRequests } from '../root-messages.ts'
-import type { HeldAnswer, ReleasedAnswer, RootHoldStatus } from './api-schemas.ts'
+import type { HeldAnswer, ReleasedAnswer, RootHoldStatus, RoundAnswer } from './api-schemas.ts'
 import type { RootFeed } from './feed/root-feed.ts'
-import type { RoundReport } from './feed/rounds.ts'
+import type { RoundReport } from './feed/round-report.ts'
+import { roundAnswer } from './round-answer.ts'
 
 export interface HoldsParts {
   feeds: ReadonlyMap<string, RootFeed>
@@ -22,8 +23,8 @@ export class Holds {
   /** @throws HttpProblem when there is no such root, or it is held already, or not ready */
   async hold(root: string, order: RootRequests['hold']['takes']): Promise<HeldAnswer> {
     const { answer, behind } = await orUnavailable(this.#feed(root).holds.hold(order))
-    const { reason, by, sinceMs, sequence } = answer.hold
-    if (answer.outcome === 'held') return { root, sequence, since: timeOf(sinceMs), behind }
+    const { id, reason, by, sinceMs, sequence } = answer.hold
+    if (answer.outcome === 'held') return { id, root, sequence, since: timeOf(sinceMs), behind }
     const why = reason === '' ? '' : `: ${reason}`
     throw new HttpProblem('held', `${root} has been held by ${by} since ${timeOf(sinceMs)}${why}.`)
   }
@@ -35,13 +36,26 @@ export class Holds {
     { waitMs, patienceMs }: { waitMs: number; patienceMs: number },
   ): Promise<ReleasedAnswer> {
     const feed = this.#feed(root)
+    const begunMs = performance.now()
     const { answer, round } = await orUnavailable(feed.holds.release(order, patienceMs))
     if (answer.outcome === 'not-held') throw new HttpProblem('not-held', `${root} is not held.`)
     if (answer.outcome === 'guard')
       throw new HttpProblem('guard', `${root} stays held: ${answer.reason}. Accept the losses, or put the tree right.`)
     const { outcome, isRound: _, ...report } = answer
-    if (outcome === 'dry-run') return { root, released: false, ...report, receivers: [] }
-    return { root, released: true, ...report, receivers: await this.#arrivals(feed, answer.to, waitMs, round) }
+    if (outcome === 'dry-run') return { root, released: false, round: null, ...report, receivers: [] }
+    const ended = round === null ? null : await orTimeout(round.ended, waitMs)
+    if (ended?.at === 'void')
+      throw new HttpProblem('root-unavailable', `No receiver could stage the release: ${root} stays held.`)
+    const restMs = Math.max(0, waitMs - (performance.now() - begunMs))
+    const receivers = await this.#arrivals(feed, answer.to, restMs, ended)
+    return { root, released: true, round: round?.id ?? null, ...report, receivers }
+  }
+
+  /** The last rounds of all roots, newest first. */
+  rounds(): RoundAnswer[] {
+    const all = [...this.#parts.feeds.values()].flatMap(({ name, holds }) => holds.rounds.map((one) => ({ name, one })))
+    all.sort((a, b) => b.one.began.getTime() - a.one.began.getTime())
+    return all.map(({ name, one }) => roundAnswer(name, one))
   }
 
   async #arrivals(
@@ -69,6 +83,17 @@ export class Holds {
     const feed = this.#parts.feeds.get(root)
     if (feed === undefined) throw new HttpProblem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
     return feed
+  }
+}
+
+/** @returns null when it takes longer */
+async function orTimeout<Value>(promise: Promise<Value>, mostMs: number): Promise<Value | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>()
+  const timer = setTimeout(() => resolve(null), mostMs)
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

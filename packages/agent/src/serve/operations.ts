@@ -25,6 +25,7 @@ import { PageSessions } from './http/page-sessions.ts'
 import { Progress } from './http/progress.ts'
 import { StatusEvents } from './http/status-events.ts'
 import type { Resyncs } from './resync/resyncs.ts'
+import { roundAnswer } from './round-answer.ts'
 import { tokenDesk } from './token-desk.ts'
 
 /** How often silent receivers are looked at, because time alone makes a receiver late. */
@@ -132,6 +133,10 @@ export class Operations {
       root: (status) => this.#statusEvents.root(rootAnswer(status, this.#parts.feeds.get(root)?.hooks ?? [])),
       resync: (job) => this.#parts.resyncs.jobChanged(job),
       scanned: (tookMs) => this.#metrics.scanned(root, tookMs / 1000),
+      round: (report) => {
+        this.#statusEvents.round(roundAnswer(root, report))
+        if (report.ended !== null) this.#metrics.round(root, report)
+      },
       committed: (commit) => {
         this.#statusEvents.changeset(root, commit)
         this.#metrics.propagated(root, commit.seconds)

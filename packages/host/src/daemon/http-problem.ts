@@ -21,6 +21,7 @@ export const PROBLEMS = {
   'unknown-receiver': { status: 404, title: 'There is no such receiver.' },
   'unknown-resync': { status: 404, title: 'There is no such resync.' },
   'unknown-token': { status: 404, title: 'There is no token of that name.' },
+  'unknown-round': { status: 404, title: 'There is no such round.' },
   'method-not-allowed': { status: 405, title: 'This method is not allowed here.' },
   'not-awaiting-accept': { status: 409, title: 'The first join of this root does not wait to be accepted.' },
   held: { status: 409, title: 'The root is held already.' },

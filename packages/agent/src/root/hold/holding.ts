@@ -10,6 +10,7 @@
  * INVARIANT: whoever records or packs calls `look` before it. So what is changed after a file of `hold.while` appeared
  * is above the hold's sequence, however late its hint comes. A hold is on the disk before it is told to anybody.
  */
+import { randomBytes } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCode } from '@rootferry/host/machine'
@@ -88,12 +89,12 @@ export class Holding {
 
   statusAt(nowMs: number): HoldStatus | null {
     if (this.#hold === null) return null
-    const { sequence, sinceMs, untilMs, reason, by } = this.#hold
+    const { id, sequence, sinceMs, untilMs, reason, by } = this.#hold
     const { index } = this.#parts
     if (this.#waiting.head !== index.head) this.#waiting = { head: index.head, ...index.sumAfter(sequence) }
     const { changes, bytes } = this.#waiting
     const overdue = nowMs >= untilMs
-    return { sequence, sinceMs, reason, by, overdue, refused: this.refused, waiting: { changes, bytes } }
+    return { id, sequence, sinceMs, reason, by, overdue, refused: this.refused, pending: { changes, bytes } }
   }
 
   /** Whether a request waits for the release. */
@@ -222,7 +223,9 @@ export class Holding {
     const { reason, by, isByFile, forMs } = order
     const { head: sequence, epoch } = index
     const sinceMs = Date.now()
-    const hold = { sequence, epoch, living: living(), sinceMs, untilMs: sinceMs + forMs, reason, by, isByFile }
+    const id = randomBytes(6).toString('hex')
+    const untilMs = sinceMs + forMs
+    const hold = { id, sequence, epoch, living: living(), sinceMs, untilMs, reason, by, isByFile }
     this.#keep(hold)
     this.#isShut = waitMs === null
     gated({ limit: sequence, waitMs })

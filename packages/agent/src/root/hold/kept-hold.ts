@@ -6,6 +6,7 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 
 const Hold = Type.Object({
+  id: Type.String(),
   /** Nothing above this sequence leaves the agent. */
   sequence: Type.Integer({ minimum: 0 }),
   /** The epoch of that sequence. */

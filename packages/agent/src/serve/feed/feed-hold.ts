@@ -3,13 +3,13 @@
  * pass. Says which receivers have got there.
  */
 import type { Logger } from '@rootferry/host/daemon'
-import { Refusal } from '@rootferry/host/machine'
 import type { HoldAnswer, ReleaseAnswer, RootGate, RootRequests } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 import { Arrivals } from './arrivals.ts'
 import { Gate, type Reach } from './gate.ts'
 import type { Member } from './round.ts'
-import { type RoundReport, Rounds } from './rounds.ts'
+import { hasGone, type RoundReport } from './round-report.ts'
+import { Rounds } from './rounds.ts'
 import type { Session } from './session.ts'
 import type { Watermarks } from './watermarks.ts'
 
@@ -21,6 +21,8 @@ export interface FeedHoldParts {
   sessions: ReadonlyMap<string, Session>
   watermarks: Pick<Watermarks, 'headReached'>
   log: Logger
+  /** A round has begun, is at its next state, or is over. */
+  told(report: RoundReport): void
 }
 
 export class FeedHold {
@@ -29,7 +31,6 @@ export class FeedHold {
   readonly #arrivals = new Arrivals()
   readonly #rounds: Rounds
   #patienceMs = PATIENCE_MS
-  #lastRound: RoundReport | null = null
 
   constructor(parts: FeedHoldParts) {
     this.#parts = parts
@@ -38,9 +39,10 @@ export class FeedHold {
       sessions,
       end: (to, goes) => thread.ask('end-round', { to, goes }),
       failed: (error) => log.error({ err: error }, 'the end of a round could not be recorded'),
-      over: (report) => {
-        this.#lastRound = report
-        log.info(reportLine(report), report.goes ? 'a round is over' : 'a round did not go: the root stays held')
+      told: (report) => {
+        parts.told(report)
+        if (report.ended === null) return
+        log.info(reportLine(report), hasGone(report) ? 'a round is over' : 'a round did not go: the root stays held')
       },
     })
   }
@@ -52,17 +54,22 @@ export class FeedHold {
     return { answer, behind: await this.#shut(answer.hold.sequence, order.waitMs) }
   }
 
-  /** Resolves when receivers have committed together, or had their time. @throws Refusal when none could stage it */
+  /** Resolves when the release was judged, and its round has begun. `ended` resolves when that is over. */
   async release(
     order: RootRequests['end-hold']['takes'],
     patienceMs = PATIENCE_MS,
-  ): Promise<{ answer: ReleaseAnswer; round: RoundReport | null }> {
+  ): Promise<{ answer: ReleaseAnswer; round: { id: string; ended: Promise<RoundReport> } | null }> {
     this.#patienceMs = patienceMs
     const answer = await this.#parts.thread.ask('end-hold', order)
     if (answer.outcome !== 'released' || !answer.isRound) return { answer, round: null }
-    const round = (await this.#rounds.ended()) ?? this.#lastRound
-    if (round?.goes !== true) throw new Refusal('no receiver could stage the release: the root stays held')
-    return { answer, round }
+    const [last] = this.#rounds.reports
+    const ended = last === undefined ? null : { id: last.id, ended: Promise.resolve(last) }
+    return { answer, round: this.#rounds.running ?? ended }
+  }
+
+  /** The last rounds, newest first. */
+  get rounds(): RoundReport[] {
+    return this.#rounds.reports
   }
 
   /** A release was judged. */
@@ -135,10 +142,11 @@ export class FeedHold {
   }
 }
 
-function reportLine({ to, members }: RoundReport) {
+function reportLine({ id, to, members }: RoundReport) {
   const names = (isWanted: (member: Member) => boolean) =>
     [...members].filter(([, member]) => isWanted(member)).map(([name]) => name)
   return {
+    round: id,
     to,
     committed: names(({ standing, isLate }) => standing === 'committed' && !isLate).length,
     leftBehind: names(({ isLate }) => isLate),

@@ -21,6 +21,7 @@ import { AfterAll } from './after-all.ts'
 import { FeedHold } from './feed-hold.ts'
 import { Fleet } from './fleet.ts'
 import { Hub } from './hub.ts'
+import type { RoundReport } from './round-report.ts'
 import { SentBytes } from './sent-bytes.ts'
 import { Session, type SessionPeer } from './session.ts'
 import { ToCome } from './to-come.ts'
@@ -36,6 +37,8 @@ export interface FeedEvents {
    * A receiver that follows has committed; `seconds` since each of the changes behind the commit was first hinted at.
    */
   committed(commit: { receiver: string; sequence: number; seconds: number[] }): void
+  /** A round has begun, is at its next state, or is over. */
+  round(report: RoundReport): void
   /** The numbers of a resync's job have changed. */
   resync(job: ResyncJob): void
 }
@@ -82,7 +85,8 @@ export class RootFeed implements ResyncRoot {
     const totals = () => this.#status?.totals ?? null
     this.#fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
     const { sessions } = this.#fleet
-    this.holds = new FeedHold({ thread: this.thread, sessions, watermarks, log: this.#log })
+    const told = (report: RoundReport) => events.round(report)
+    this.holds = new FeedHold({ thread: this.thread, sessions, watermarks, log: this.#log, told })
     this.#afterAll = new AfterAll({
       root: this.name,
       path: options.path,

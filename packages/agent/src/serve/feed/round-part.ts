@@ -55,7 +55,7 @@ export class RoundPart {
   /** Everything up to the round's end, and the commit when it goes. */
   async send(round: SessionRound): Promise<void> {
     const { socket } = this.#parts
-    await this.#stage(round.to, 'round')
+    round.changesets = Math.max(round.changesets, await this.#stage(round.to, 'round'))
     for (let sentMs = Number.NEGATIVE_INFINITY; round.outcome === null && !socket.isClosed; ) {
       if (performance.now() - sentMs >= PREPARE_AGAIN_MS) {
         sentMs = performance.now()
@@ -77,10 +77,11 @@ export class RoundPart {
     if (!socket.isClosed) await this.#sendCommit(to)
   }
 
-  /** A series up to `to`, each changeset with a prepare, but for the last. */
-  async #stage(to: number, urgency: Urgency): Promise<void> {
+  /** A series up to `to`, each changeset with a prepare, but for the last. @returns the number of changesets */
+  async #stage(to: number, urgency: Urgency): Promise<number> {
     const { hub, state, sender, socket } = this.#parts
     const base = state.cursor
+    let changesets = 0
     for (let from = state.rounds.prepared ?? base; from < to && !socket.isClosed; ) {
       const plan = await hub.join({ from, base, to }, urgency)
       try {
@@ -90,8 +91,10 @@ export class RoundPart {
       }
       from = plan.to
       state.rounds.prepared = from
+      changesets += 1
       if (from < to) await this.#sendPrepare(from)
     }
+    return changesets
   }
 
   #sendPrepare(to: number): Promise<void> {

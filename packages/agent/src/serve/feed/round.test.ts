@@ -18,7 +18,7 @@ function after(begun: { round: Round }, ...events: RoundEvent[]) {
 const staged = (name: string): RoundEvent => ({ type: 'staged', name })
 const left = (name: string): RoundEvent => ({ type: 'left', name })
 const gone = (name: string): RoundEvent => ({ type: 'gone', name })
-const committed = (name: string): RoundEvent => ({ type: 'committed', name })
+const committed = (name: string): RoundEvent => ({ type: 'committed', name, burstMs: 1 })
 const joined = (name: string): RoundEvent => ({ type: 'joined', name })
 const failing = (name: string): RoundEvent => ({ type: 'failing', name, isFailing: true })
 const DECIDED: RoundEvent = { type: 'decided' }
@@ -101,7 +101,7 @@ describe('the table', () => {
       it(`${state}, ${type} → ${row[type]}`, () => {
         const { round } = make()
         assert.equal(round.at, state)
-        const event = { type, name: 'b', isFailing: true } as RoundEvent
+        const event = { type, name: 'b', isFailing: true, burstMs: 1 } as RoundEvent
         const { round: next, effects } = step(round, event, round.sinceMs + 1)
         const did = effects.map((effect) => effect.do).join(', ')
         assert.equal(did === '' ? next.at : `${next.at}: ${did}`, row[type])
@@ -185,7 +185,8 @@ test('who has staged is waited for after the decision, and not for ever; who is 
 test('whatever happens: nobody goes before all have staged, left, gone, or had their time; and it ends in time', () => {
   const name = fc.constantFrom('a', 'b', 'c', 'x', 'y')
   const events = fc.oneof(
-    fc.record({ type: fc.constantFrom('staged', 'left', 'gone', 'committed', 'joined' as const), name }),
+    fc.record({ type: fc.constantFrom('staged', 'left', 'gone', 'joined' as const), name }),
+    fc.record({ type: fc.constant('committed' as const), name, burstMs: fc.nat(99) }),
     fc.record({ type: fc.constant('failing' as const), name, isFailing: fc.boolean() }),
     fc.record({ type: fc.constant('decided' as const) }),
     fc.record({ type: fc.constant('time' as const) }),

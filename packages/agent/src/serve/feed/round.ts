@@ -36,6 +36,8 @@ export interface Member {
   readonly isLate: boolean
   readonly stagedMs: number | null
   readonly committedMs: number | null
+  /** From the first to the last call of its burst. */
+  readonly burstMs: number | null
 }
 
 export interface Round {
@@ -52,7 +54,8 @@ export interface Round {
 }
 
 export type RoundEvent =
-  | { type: 'staged' | 'left' | 'gone' | 'committed' | 'joined'; name: string }
+  | { type: 'staged' | 'left' | 'gone' | 'joined'; name: string }
+  | { type: 'committed'; name: string; burstMs: number }
   | { type: 'failing'; name: string; isFailing: boolean }
   /** The decision to go is on the disk. */
   | { type: 'decided' }
@@ -111,7 +114,7 @@ export function dueAt(round: Round): number | null {
 }
 
 function newMember(standing: Standing): Member {
-  return { standing, isFailing: false, isLate: false, stagedMs: null, committedMs: null }
+  return { standing, isFailing: false, isLate: false, stagedMs: null, committedMs: null, burstMs: null }
 }
 
 /** @returns null when nothing changes */
@@ -139,7 +142,7 @@ function memberAfter(
     case 'left':
       return member.standing === 'leaving' ? { ...member, standing: 'left' } : null
     case 'committed':
-      return { ...member, standing: 'committed', committedMs: afterMs }
+      return { ...member, standing: 'committed', committedMs: afterMs, burstMs: event.burstMs }
   }
 }
 

@@ -4,37 +4,40 @@
  *   begin ─▶ sessions stage ─▶ round.ts: leave, decide ─▶ the root's thread writes it down ─▶ sessions commit ─▶ over
  *
  * INVARIANT: no session is let go before the decision is on the disk. A round whose decision cannot be written is void,
- * and the root stays held.
+ * and the root stays held. Reports of the last rounds are kept for operators.
  */
+import { randomBytes } from 'node:crypto'
 import { beginRound, dueAt, type Member, type Round, type RoundEvent, type RoundStep, step } from './round.ts'
+import type { RoundReport } from './round-report.ts'
 import type { Session } from './session.ts'
 
 export interface RoundsParts {
   sessions: ReadonlyMap<string, Session>
   /** Writes down that the round goes, or that it does not. Rejects when the thread cannot */
   end(to: number, goes: boolean): Promise<unknown>
-  over(report: RoundReport): void
+  /** A round has begun, is at its next state, or is over. */
+  told(report: RoundReport): void
   /** The end of the round could not be written. */
   failed(error: unknown): void
-}
-
-export interface RoundReport {
-  to: number
-  goes: boolean
-  members: ReadonlyMap<string, Member>
 }
 
 /** What a session knows of its round. */
 export interface SessionRound {
   readonly to: number
   outcome: 'go' | 'void' | null
+  /** The number of changesets, as far as a session knows. */
+  changesets: number
 }
 
 /** A receiver that was left behind is no member for this long. */
 const PROBATION_MS = 30_000
+/** So many reports are kept. */
+const MOST_REPORTS = 50
 
 interface Running {
+  id: string
   from: number
+  began: Date
   round: Round
   /** What the members' sessions look at. */
   told: SessionRound
@@ -47,6 +50,7 @@ export class Rounds {
   readonly #parts: RoundsParts
   /** By receiver: until when it is no member. */
   readonly #probation = new Map<string, number>()
+  readonly #reports: RoundReport[] = []
   #running: Running | null = null
   #timer: NodeJS.Timeout | null = null
 
@@ -57,7 +61,7 @@ export class Rounds {
   /** Everything within (from, to] becomes visible together. */
   begin(from: number, to: number, patienceMs: number): void {
     const now = performance.now()
-    const told: SessionRound = { to, outcome: null }
+    const told: SessionRound = { to, outcome: null, changesets: 0 }
     const members: string[] = []
     const aside: string[] = []
     const known = new Map<string, Session>()
@@ -68,14 +72,23 @@ export class Rounds {
       known.set(name, session)
     }
     const begun = beginRound({ to, members, aside, patienceMs }, now)
-    this.#running = { from, round: begun.round, told, sessions: known, over: Promise.withResolvers() }
+    const { round } = begun
+    const id = randomBytes(6).toString('hex')
+    this.#running = { id, from, began: new Date(), round, told, sessions: known, over: Promise.withResolvers() }
+    this.#tell(this.#running)
     for (const name of members) this.#parts.sessions.get(name)?.enter(told)
     this.#carryOut(begun)
   }
 
-  /** Resolves when the round that runs is over; at once when none does. */
-  async ended(): Promise<RoundReport | null> {
-    return (await this.#running?.over.promise) ?? null
+  /** The round that runs; `ended` resolves when it is over. */
+  get running(): { id: string; ended: Promise<RoundReport> } | null {
+    return this.#running === null ? null : { id: this.#running.id, ended: this.#running.over.promise }
+  }
+
+  /** The last rounds, newest first. */
+  get reports(): RoundReport[] {
+    const running = this.#running === null ? [] : [reportOf(this.#running, null)]
+    return [...running, ...this.#reports]
   }
 
   /** A session has come, has gone, or has said something. */
@@ -95,7 +108,8 @@ export class Rounds {
       const { to } = running.round
       if (standing === 'staging' && state.rounds.staged >= to) this.#happened({ type: 'staged', name })
       if (standing === 'leaving' && state.rounds.left >= to) this.#happened({ type: 'left', name })
-      if (standing !== 'committed' && state.committed >= to) this.#happened({ type: 'committed', name })
+      if (standing !== 'committed' && state.committed >= to)
+        this.#happened({ type: 'committed', name, burstMs: state.burstMs })
     }
     for (const [name, session] of sessions) {
       const isHere = session.state.phase !== 'greeting' && !session.isClosed
@@ -124,7 +138,9 @@ export class Rounds {
   #carryOut({ round, effects }: RoundStep): void {
     const running = this.#running
     if (running === null) return
+    const isNews = running.round.at !== round.at
     running.round = round
+    if (isNews && round.at !== 'over' && round.at !== 'void') this.#tell(running)
     for (const effect of effects) {
       switch (effect.do) {
         case 'leave':
@@ -171,20 +187,31 @@ export class Rounds {
     if (this.#running !== running) return
     this.#running = null
     if (this.#timer !== null) clearTimeout(this.#timer)
-    const { to, members } = running.round
+    running.round = { ...running.round, at: goes ? 'over' : 'void' }
     if (!goes) {
       running.told.outcome = 'void'
       this.#wake()
-      await this.#parts.end(to, false).catch((error: unknown) => this.#parts.failed(error))
+      await this.#parts.end(running.round.to, false).catch((error: unknown) => this.#parts.failed(error))
     }
-    const report = { to, goes, members }
-    this.#parts.over(report)
+    const report = reportOf(running, new Date())
+    this.#reports.unshift(report)
+    this.#reports.splice(MOST_REPORTS)
+    this.#parts.told(report)
     running.over.resolve(report)
+  }
+
+  #tell(running: Running): void {
+    this.#parts.told(reportOf(running, null))
   }
 
   #wake(): void {
     for (const session of this.#parts.sessions.values()) session.wakeUp()
   }
+}
+
+function reportOf({ id, from, began, round, told }: Running, ended: Date | null): RoundReport {
+  const { at, to, members } = round
+  return { id, at, from, to, changesets: told.changesets, began, ended, members }
 }
 
 function isAway(member: Member | undefined): boolean {

@@ -54,6 +54,8 @@ export class SessionState {
    * receiver says it has staged, or has left; and the end of the last round when it came.
    */
   readonly rounds = { prepared: null as number | null, staged: -1, left: -1, released: 0 }
+  /** Of the last commit, from its first to its last call. */
+  burstMs = 0
   readonly requests: (List | Want)[] = []
   readonly #repairs = new Set<number>()
   /** The sequence of the welcome: where the receiver stood, or what it compares itself with. */
@@ -95,6 +97,7 @@ export class SessionState {
         this.credit = Math.min(this.credit + message.bytes, LIMITS.creditBytes)
         return
       case 'committed':
+        this.burstMs = message.burstMicros / 1000
         return this.#confirm(message.sequence)
       case 'staged':
         if (message.sequence > Math.max(this.rounds.prepared ?? 0, this.cursor))

@@ -100,6 +100,7 @@ function newApi(): Promise<Http> {
       release: async () => {
         throw new HttpProblem('not-held', 'shop is not held.')
       },
+      rounds: () => [],
     },
     resyncs: new Resyncs({
       roots: new Map([['shop', shop]]),
@@ -161,6 +162,7 @@ describe('a wrong request is answered by a problem document', () => {
     ['no such route', { method: 'GET', url: '/v2/status' }, 'not-found'],
     ['no such method', { method: 'PUT', url: '/v1/resyncs/x' }, 'method-not-allowed', /DELETE/],
     ['no such resync', { method: 'GET', url: '/v1/resyncs/x', headers: asAdmin }, 'unknown-resync'],
+    ['no such round', { method: 'GET', url: '/v1/rounds/x', headers: asAdmin }, 'unknown-round'],
     ['cancelling no such resync', { method: 'DELETE', url: '/v1/resyncs/x', headers: asAdmin }, 'unknown-resync'],
     ['revoking no such token', { method: 'DELETE', url: '/v1/tokens/x', headers: asAdmin }, 'unknown-token'],
     [

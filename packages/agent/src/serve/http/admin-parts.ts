@@ -36,7 +36,7 @@ export interface AdminParts {
   acceptGuard(root: string): Promise<'accepted' | 'not-halted'>
   /** @throws HttpProblem when there is no such root, or it is not available */
   changes(root: string, order: Omit<RootRequests['recent']['takes'], 'to'>): Promise<ChangesAnswer>
-  holds: Pick<Holds, 'hold' | 'release'>
+  holds: Pick<Holds, 'hold' | 'release' | 'rounds'>
   resyncs: Pick<Resyncs, 'create' | 'list' | 'get' | 'cancel'>
   events: EventLog
   history: Pick<History, 'latency' | 'lag'>

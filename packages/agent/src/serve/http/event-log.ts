@@ -4,7 +4,7 @@
  * An id is `<life>-<number>`: a listener that comes back with an id of another life, or with one that has left the
  * ring, is told that it missed events. Knows nothing of HTTP.
  */
-export const EVENT_TYPES = ['changeset', 'receiver', 'root', 'resync', 'progress'] as const
+export const EVENT_TYPES = ['changeset', 'receiver', 'root', 'resync', 'hold', 'round', 'progress'] as const
 export type EventType = (typeof EVENT_TYPES)[number]
 
 export interface Event {

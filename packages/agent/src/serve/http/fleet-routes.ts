@@ -29,7 +29,7 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
     {
       ...secured(parts, {
         operationId: 'events',
-        summary: 'Status events as server-sent events: changeset, receiver, root, resync',
+        summary: 'Status events as server-sent events: changeset, receiver, root, resync, hold, round',
         description:
           'types names the wanted ones, divided by commas; `progress`, once a second what has changed about how far receivers are, comes only when it is named. Last-Event-ID brings what came after that event. An event `missed` says that some are lost: ask for the status.',
         querystring: Type.Object({

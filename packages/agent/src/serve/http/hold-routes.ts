@@ -1,16 +1,17 @@
-/** Holding a root, and releasing it: a deploy as one moment. */
+/** Holding a root, and releasing it: a deploy as one moment; and the rounds in which receivers commit together. */
+import { HttpProblem } from '@rootferry/host/daemon'
 import Type from 'typebox'
-import { Held, HoldBody, ReleaseBody, Released } from '../api-schemas.ts'
+import { Held, HoldBody, ReleaseBody, Released, Round, RoundList } from '../api-schemas.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'
 
 const ByRoot = Type.Object({ root: Type.String() })
+const ById = Type.Object({ id: Type.String() })
 const BODY_FAULTS = ['malformed-request', 'body-too-large', 'unsupported-media-type', 'invalid-request'] as const
 const DEFAULT_FOR_SECONDS = 900
 const DEFAULT_HOLD_WAIT_SECONDS = 10
-const DEFAULT_RELEASE_WAIT_SECONDS = 30
 const DEFAULT_PATIENCE_SECONDS = 5
 
 export function holdRoutes(http: Http, parts: AdminParts): void {
@@ -45,11 +46,12 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
         operationId: 'releaseRoot',
         summary: 'Ends a hold: everything that waits goes to all receivers',
         description:
-          'Refused with `guard` when more was lost since the hold began than the guard lets pass, unless losses are accepted.',
+          'Refused with `guard` when more was lost since the hold began than the guard lets pass, unless losses are accepted. The answer to a dry run is 200; else the release has begun, and `round` says where to read how far it is.',
         params: ByRoot,
         body: ReleaseBody,
         response: {
           200: Released,
+          202: Released,
           ...refusals(...BODY_FAULTS, 'unknown-root', 'not-held', 'guard', 'root-unavailable'),
         },
       }),
@@ -57,13 +59,39 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
         request.body ??= {}
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { root } = request.params
       const by = authorized(request, parts).name
-      const { dryRun = false, acceptLosses = false, waitSeconds = DEFAULT_RELEASE_WAIT_SECONDS } = request.body
+      const { dryRun = false, acceptLosses = false, waitSeconds = 0 } = request.body
       const { patienceSeconds = DEFAULT_PATIENCE_SECONDS } = request.body
       const waits = { waitMs: waitSeconds * 1000, patienceMs: patienceSeconds * 1000 }
-      return parts.holds.release(root, { dryRun, acceptLosses, by }, waits)
+      const answer = await parts.holds.release(root, { dryRun, acceptLosses, by }, waits)
+      if (answer.round !== null) reply.header('Location', `/v1/rounds/${answer.round}`)
+      return reply.code(answer.released ? 202 : 200).send(answer)
+    },
+  )
+  http.get(
+    '/v1/rounds',
+    secured(parts, {
+      operationId: 'listRounds',
+      summary: 'The last rounds of this life of the agent, newest first',
+      response: { 200: RoundList, ...refusals() },
+    }),
+    () => ({ rounds: parts.holds.rounds() }),
+  )
+  http.get(
+    '/v1/rounds/:id',
+    secured(parts, {
+      operationId: 'getRound',
+      summary: 'How far a round is, and each receiver in it',
+      params: ById,
+      response: { 200: Round, ...refusals('unknown-round') },
+    }),
+    ({ params }) => {
+      const round = parts.holds.rounds().find(({ id }) => id === params.id)
+      if (round === undefined)
+        throw new HttpProblem('unknown-round', `There is no round ${params.id}, or it was forgotten.`)
+      return round
     },
   )
 }

@@ -10,8 +10,9 @@ import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/m
 import type { SystemCalls } from '@rootferry/host/machine'
 import type { ReceiverStatus, ResyncStatus } from '../api-schemas.ts'
 import type { CertificateStatus } from '../door/identity.ts'
-
 import type { RootFeed } from '../feed/root-feed.ts'
+import type { RoundReport } from '../feed/round-report.ts'
+import { RoundMetrics } from './round-metrics.ts'
 
 /** From a settle time of nothing to a minute of lag. */
 const PROPAGATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -35,6 +36,7 @@ export class AgentMetrics {
   readonly #propagation: Histogram<'root'>
   readonly #scans: Histogram<'root'>
   readonly #resyncs: Counter<'outcome'>
+  readonly #rounds: RoundMetrics
   readonly #ofHooks: ReturnType<typeof hookGauges>
   readonly #ofRoots: ReturnType<typeof rootGauges>
   readonly #ofReceivers: ReturnType<typeof receiverGauges>
@@ -68,6 +70,7 @@ export class AgentMetrics {
       registers,
     })
     for (const outcome of OUTCOMES) this.#resyncs.inc({ outcome }, 0)
+    this.#rounds = new RoundMetrics(registers)
     this.#ofHooks = hookGauges(registers)
     this.#ofRoots = rootGauges(registers)
     this.#ofReceivers = receiverGauges(registers)
@@ -87,6 +90,10 @@ export class AgentMetrics {
 
   propagated(root: string, seconds: readonly number[]): void {
     for (const each of seconds) this.#propagation.observe({ root }, each)
+  }
+
+  round(root: string, report: RoundReport): void {
+    this.#rounds.over(root, report)
   }
 
   scanned(root: string, seconds: number): void {
@@ -134,6 +141,7 @@ export class AgentMetrics {
       this.#ofHooks.failures.inc(labels, failures)
       this.#ofHooks.due.set(labels, Number(isDue))
     })
+    this.#rounds.knows(root)
     line.sent.inc({ root }, sentBytes)
     line.packed.inc({ root }, packedBytes)
     line.sessions.set({ root }, sessions)
@@ -150,10 +158,11 @@ export class AgentMetrics {
     held.set({ root }, Number(hold !== null))
     heldSeconds.set({ root }, hold === null ? 0 : Math.max(0, Date.now() - hold.sinceMs) / 1000)
     overdue.set({ root }, Number(hold?.overdue === true))
-    waiting.set({ root }, hold?.waiting.changes ?? 0)
+    waiting.set({ root }, hold?.pending.changes ?? 0)
   }
 
   #lookAtReceiver({ name: receiver, root, state, sequence, durableSequence, lag, owed }: ReceiverStatus): void {
+    this.#rounds.knowsReceiver(root, receiver)
     const of = this.#ofReceivers
     of.connected.set({ receiver, root }, Number(state !== 'offline' && state !== 'expected'))
     of.live.set({ receiver, root }, Number(state === 'live'))

@@ -1,7 +1,7 @@
 /** Which looks at the fleet become events, and which do not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ReceiverStatus, ResyncReceiver, ResyncStatus } from '../api-schemas.ts'
+import type { ReceiverStatus, ResyncReceiver, ResyncStatus, RootAnswer, RoundAnswer } from '../api-schemas.ts'
 import { EventLog } from './event-log.ts'
 import { StatusEvents } from './status-events.ts'
 
@@ -41,6 +41,33 @@ const resync = (state: ResyncStatus['state'], checked: number): ResyncStatus => 
   receivers: { web1: { ...figures, checked } },
 })
 
+const ROOT: RootAnswer = {
+  name: 'shop',
+  epoch: 'e',
+  sequence: 1,
+  state: 'ready',
+  reason: null,
+  entries: { files: 0, directories: 1, symlinks: 0, bytes: 0 },
+  watch: { backend: null, degraded: null },
+  problems: [],
+  problemCount: 0,
+  hold: null,
+  hooks: [],
+}
+const ROUND: RoundAnswer = {
+  id: 'r1',
+  root: 'shop',
+  state: 'collect',
+  outcome: null,
+  from: 1,
+  to: 2,
+  changesets: 0,
+  beganAt: 'then',
+  endedAt: null,
+  members: [],
+  skewMs: null,
+}
+
 function eventsOf(tell: (events: StatusEvents) => void): { type: string; data: unknown }[] {
   const log = new EventLog('a')
   tell(new StatusEvents(log))
@@ -79,4 +106,24 @@ test('a changeset tells the slowest of the changes behind it', () => {
   })
   assert.deepEqual(slow?.data, { root: 'shop', receiver: 'web1', sequence: 7, propagationSeconds: 0.4 })
   assert.deepEqual(unknown?.data, { root: 'shop', receiver: 'web1', sequence: 8, propagationSeconds: null })
+})
+
+test('a hold is an event when it begins, is overdue, or ends; and so is each state of a round', () => {
+  const hold = { id: 'h1', sequence: 4, since: 'then', reason: '', by: 'ops', overdue: false, refused: null }
+  const root = (held: object | null): RootAnswer => ({ ...ROOT, hold: held as RootAnswer['hold'] })
+  const told = eventsOf((events) => {
+    events.root(root(null))
+    events.root(root({ ...hold, pending: { changes: 0, bytes: 0 } }))
+    events.root(root({ ...hold, pending: { changes: 7, bytes: 9 } }))
+    events.root(root({ ...hold, overdue: true, pending: { changes: 7, bytes: 9 } }))
+    events.root(root(null))
+    events.round(ROUND)
+  })
+  const holds = told.filter(({ type }) => type === 'hold').map(({ data }) => (data as { hold: object | null }).hold)
+  assert.deepEqual(
+    holds.map((one) => one !== null && 'overdue' in one && one.overdue),
+    [false, true, false],
+  )
+  assert.equal(holds.at(-1), null)
+  assert.deepEqual(told.filter(({ type }) => type === 'round').length, 1)
 })

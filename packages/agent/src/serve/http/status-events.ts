@@ -5,7 +5,7 @@
  * resync is an event once a second. Times are arguments.
  */
 
-import type { ReceiverStatus, ResyncStatus, RootAnswer } from '../api-schemas.ts'
+import type { ReceiverStatus, ResyncStatus, RootAnswer, RoundAnswer } from '../api-schemas.ts'
 import type { FeedEvents } from '../feed/root-feed.ts'
 import { summaryOf } from '../resync/resync-status.ts'
 import type { EventLog } from './event-log.ts'
@@ -16,6 +16,7 @@ export class StatusEvents {
   readonly #log: EventLog
   readonly #receivers = new Map<string, string>()
   readonly #roots = new Map<string, string>()
+  readonly #holds = new Map<string, string>()
   readonly #resyncs = new Map<string, { states: string; toldMs: number }>()
 
   constructor(log: EventLog) {
@@ -35,6 +36,14 @@ export class StatusEvents {
     const held = hold === null ? null : [hold.since, hold.overdue, hold.refused]
     if (changed(this.#roots, name, [epoch, state, reason, watch, problemCount, held, ofHooks]))
       this.#log.append('root', status)
+    const wasHeld = this.#holds.get(name) ?? JSON.stringify(null)
+    if (changed(this.#holds, name, held) && JSON.stringify(held) !== wasHeld)
+      this.#log.append('hold', { root: name, hold })
+  }
+
+  /** Each state of a round is an event. */
+  round(answer: RoundAnswer): void {
+    this.#log.append('round', answer)
   }
 
   changeset(root: string, { receiver, sequence, seconds }: Parameters<FeedEvents['committed']>[0]): void {
