@@ -26,7 +26,7 @@ export class Progress {
     if (!this.#log.isWanted('progress')) return this.#told.clear()
     const byRoot = Map.groupBy(receivers, ({ root }) => root)
     for (const { name: root, sequence, entries, hold } of roots) {
-      const waiting = hold?.waiting ?? null
+      const waiting = hold?.pending ?? null
       const news = (byRoot.get(root) ?? []).map(progressOf).filter((each) => this.#isNew(`${root}/${each.name}`, each))
       const isMoved = this.#isNew(root, { sequence, entries, waiting })
       if (isMoved || news.length > 0) this.#log.tell('progress', { root, sequence, entries, waiting, receivers: news })
