@@ -109,7 +109,7 @@ export class Rounds {
       if (standing === 'staging' && state.rounds.staged >= to) this.#happened({ type: 'staged', name })
       if (standing === 'leaving' && state.rounds.left >= to) this.#happened({ type: 'left', name })
       if (standing !== 'committed' && state.committed >= to)
-        this.#happened({ type: 'committed', name, burstMs: state.burstMs })
+        this.#happened({ type: 'committed', name, burstMs: state.rounds.burstMs })
     }
     for (const [name, session] of sessions) {
       const isHere = session.state.phase !== 'greeting' && !session.isClosed

@@ -51,11 +51,10 @@ export class SessionState {
   readonly unconfirmed: number[] = []
   /**
    * `prepared`: everything from the cursor up to there was sent to be staged; null: nothing. The end of a round that the
-   * receiver says it has staged, or has left; and the end of the last round when it came.
+   * receiver says it has staged, or has left; and the end of the last round when it came. `burstMs`: of the last commit,
+   * from its first to its last call.
    */
-  readonly rounds = { prepared: null as number | null, staged: -1, left: -1, released: 0 }
-  /** Of the last commit, from its first to its last call. */
-  burstMs = 0
+  readonly rounds = { prepared: null as number | null, staged: -1, left: -1, released: 0, burstMs: 0 }
   readonly requests: (List | Want)[] = []
   readonly #repairs = new Set<number>()
   /** The sequence of the welcome: where the receiver stood, or what it compares itself with. */
@@ -97,7 +96,7 @@ export class SessionState {
         this.credit = Math.min(this.credit + message.bytes, LIMITS.creditBytes)
         return
       case 'committed':
-        this.burstMs = message.burstMicros / 1000
+        this.rounds.burstMs = message.burstMicros / 1000
         return this.#confirm(message.sequence)
       case 'staged':
         if (message.sequence > Math.max(this.rounds.prepared ?? 0, this.cursor))

@@ -20,6 +20,7 @@ import { checkRequest, type Http } from './http-types.ts'
 import { servePage } from './page-files.ts'
 import { probeRoutes } from './probe-routes.ts'
 import { resyncRoutes } from './resync-routes.ts'
+import { roundRoutes } from './round-routes.ts'
 import { SESSION_COOKIE, sessionRoutes } from './session-routes.ts'
 import { tokenRoutes } from './token-routes.ts'
 
@@ -53,6 +54,7 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
     fleetRoutes(routes, parts)
     historyRoutes(routes, parts)
     holdRoutes(routes, parts)
+    roundRoutes(routes, parts)
     resyncRoutes(routes, parts)
     sessionRoutes(routes, parts)
     tokenRoutes(routes, parts)

@@ -1,14 +1,12 @@
-/** Holding a root, and releasing it: a deploy as one moment; and the rounds in which receivers commit together. */
-import { HttpProblem } from '@rootferry/host/daemon'
+/** Holding a root, and releasing it: a deploy as one moment. */
 import Type from 'typebox'
-import { Held, HoldBody, ReleaseBody, Released, Round, RoundList } from '../api-schemas.ts'
+import { Held, HoldBody, ReleaseBody, Released } from '../api-schemas.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'
 
 const ByRoot = Type.Object({ root: Type.String() })
-const ById = Type.Object({ id: Type.String() })
 const BODY_FAULTS = ['malformed-request', 'body-too-large', 'unsupported-media-type', 'invalid-request'] as const
 const DEFAULT_FOR_SECONDS = 900
 const DEFAULT_HOLD_WAIT_SECONDS = 10
@@ -68,30 +66,6 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
       const answer = await parts.holds.release(root, { dryRun, acceptLosses, by }, waits)
       if (answer.round !== null) reply.header('Location', `/v1/rounds/${answer.round}`)
       return reply.code(answer.released ? 202 : 200).send(answer)
-    },
-  )
-  http.get(
-    '/v1/rounds',
-    secured(parts, {
-      operationId: 'listRounds',
-      summary: 'The last rounds of this life of the agent, newest first',
-      response: { 200: RoundList, ...refusals() },
-    }),
-    () => ({ rounds: parts.holds.rounds() }),
-  )
-  http.get(
-    '/v1/rounds/:id',
-    secured(parts, {
-      operationId: 'getRound',
-      summary: 'How far a round is, and each receiver in it',
-      params: ById,
-      response: { 200: Round, ...refusals('unknown-round') },
-    }),
-    ({ params }) => {
-      const round = parts.holds.rounds().find(({ id }) => id === params.id)
-      if (round === undefined)
-        throw new HttpProblem('unknown-round', `There is no round ${params.id}, or it was forgotten.`)
-      return round
     },
   )
 }
