@@ -6,7 +6,8 @@
 import { serveRoot } from '../../packages/agent/src/root/serve-root.ts'
 import type { RootOptions, RootStatus } from '../../packages/agent/src/root-messages.ts'
 import type { ReceiverStatus } from '../../packages/agent/src/serve/api-schemas.ts'
-import { RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
+import { LineLimits } from '../../packages/agent/src/serve/feed/line-limits.ts'
+import { type FeedEvents, RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
 import { Resyncs } from '../../packages/agent/src/serve/resync/resyncs.ts'
 import type { Logger } from '../../packages/host/src/daemon/index.ts'
 import { closeText, decodeToAgent, ProtocolError } from '../../packages/protocol/src/index.ts'
@@ -132,7 +133,8 @@ export class AgentProcess {
         software: 'simulated',
         systemCalls: 'portable' as const,
       }
-      const feed = new RootFeed(options, logger(this.process.name, tell), {
+      const limits = new LineLimits({ bytesPerSecond: 0, bytesPerSecondPerReceiver: 0 })
+      const events: FeedEvents = {
         root: ({ state }) => isAttended && state === 'halted' && this.#acceptLater(),
         // The admin API does the same for its listeners.
         receiver: (name) => void feed.receiverStatus(name, this.#now()),
@@ -140,7 +142,8 @@ export class AgentProcess {
         round: () => undefined,
         resync: (job) => this.#resyncs.jobChanged(job),
         committed: ({ seconds }) => this.propagations.push(...seconds),
-      })
+      }
+      const feed = new RootFeed(options, logger(this.process.name, tell), events, limits)
       this.#feed = feed
       const listen = () => {
         this.#roots.set(ROOT, feed)

@@ -79,6 +79,8 @@ export const BOUNDS = {
   gatheredBytes: 64 * 1024,
   /** With more changes than this to come, a receiver catches up instead of following. */
   liveChanges: 1_000,
+  /** A changeset with more bytes than this is bulk work for the limits of lines. */
+  urgentBytes: 256 * 1024,
 }
 
 export type AgentBounds = typeof BOUNDS

@@ -25,10 +25,13 @@ const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'
 export const DEFAULT_LISTEN = '0.0.0.0:8730'
 const DEFAULT_ADMIN = '127.0.0.1:8731'
 const DEFAULT_WATCH = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30 } as const
-const DEFAULT_LIMITS = { maxConnections: 16_384 } as const
+const DEFAULT_LIMITS = { bytesPerSecond: 0, bytesPerSecondPerReceiver: 0, maxConnections: 16_384 } as const
 const DEFAULT_TOGETHER: Together = 'releases'
 const DEFAULT_HOLD = { while: [], show: false, overdueMinutes: 15 } as const
 const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as const
+
+/** Slower lines would take minutes for a message that cannot be divided. */
+const LEAST_RATE = 10_000
 
 const closed = { additionalProperties: false } as const
 const LISTEN = { pattern: ':\\d{1,5}$', description: 'HOST:PORT, as 0.0.0.0:8730 or [::]:8730' }
@@ -149,8 +152,23 @@ const Root = Type.Object(
   },
   closed,
 )
+const rate = (about: { title: string; default: number }) =>
+  Type.Optional(
+    Type.Union([Type.Literal(0), Type.Integer({ minimum: LEAST_RATE, maximum: 1e12 })], {
+      description: `0, which is no limit, or a whole number of bytes a second from ${LEAST_RATE} on`,
+      ...about,
+    }),
+  )
 const Limits = Type.Object(
   {
+    bytesPerSecond: rate({
+      title: 'The most bytes a second that are sent to all receivers together; small changes do not wait behind large',
+      default: DEFAULT_LIMITS.bytesPerSecond,
+    }),
+    bytesPerSecondPerReceiver: rate({
+      title: 'The most bytes a second that are sent to one receiver, of all roots together',
+      default: DEFAULT_LIMITS.bytesPerSecondPerReceiver,
+    }),
     maxConnections: whole(1, 1_000_000, 'connections', {
       title: 'The most connections that `listen` holds at once; more are reset, which the log and a metric report',
       default: DEFAULT_LIMITS.maxConnections,
@@ -255,7 +273,7 @@ export interface AgentConfig {
   admin: ListenAddress
   tls: TlsConfig | null
   compression: 'auto' | 'always' | 'never'
-  limits: { maxConnections: number }
+  limits: { bytesPerSecond: number; bytesPerSecondPerReceiver: number; maxConnections: number }
   systemCalls: SystemCallsSetting
   roots: RootConfig[]
 }

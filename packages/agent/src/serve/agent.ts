@@ -17,30 +17,28 @@ import { type Hello, ProtocolError } from '@rootferry/protocol'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { AgentConfig, RootConfig } from '../config/agent-yaml.ts'
 import type { RootOptions } from '../root-messages.ts'
-import { type Identity, openIdentity } from './door/identity.ts'
+import type { Identity } from './door/identity.ts'
 import { KnownTokens } from './door/known-tokens.ts'
 import { Nodes } from './door/nodes.ts'
 import { type Peer, StreamServer } from './door/stream-server.ts'
 import { exchangeToken, grants, type StoredToken, tokenFileOf } from './door/tokens.ts'
+import { UsedIdentity } from './door/used-identity.ts'
+import { LineLimits } from './feed/line-limits.ts'
 import { RootFeed } from './feed/root-feed.ts'
 import { Operations } from './operations.ts'
 import { Resyncs } from './resync/resyncs.ts'
-
-/** From this long before its end on, an expiring certificate is logged every day. */
-const EXPIRY_WARNING_MS = 30 * 86_400_000
-const DAY_MS = 86_400_000
 
 export class Agent {
   #config: AgentConfig
   readonly #log: Logger
   readonly #feeds = new Map<string, RootFeed>()
+  readonly #limits: LineLimits
   readonly #tokens: KnownTokens
   readonly #nodes: Nodes
   readonly resyncs: Resyncs
   readonly #operations: Operations
-  #identity: Identity | null = null
+  readonly #identity: UsedIdentity
   #stream: StreamServer | null = null
-  #expiryCheck: NodeJS.Timeout | null = null
   #reloading: Promise<void> = Promise.resolve()
   #isClosing = false
 
@@ -48,6 +46,8 @@ export class Agent {
     assertBounds(BOUNDS)
     this.#config = config
     this.#log = log
+    this.#limits = new LineLimits(config.limits)
+    this.#identity = new UsedIdentity(log)
     this.#tokens = new KnownTokens(tokenFileOf(config), log, (token, isReplaced) => this.#ended(token, isReplaced))
     this.#nodes = new Nodes({
       stateDir: config.stateDir,
@@ -76,7 +76,7 @@ export class Agent {
       tokens: this.#tokens,
       nodes: this.#nodes,
       resyncs: this.resyncs,
-      certificate: () => this.#identity?.status ?? null,
+      certificate: () => this.#identity.status,
       dropped: () => this.#stream?.dropped ?? 0,
     })
   }
@@ -92,8 +92,7 @@ export class Agent {
     makeStateDir(this.#config.stateDir)
     this.#tokens.open()
     this.#nodes.open()
-    this.#identity = await openIdentity(this.#config, new Date())
-    const door = this.#openDoor(this.#identity)
+    const door = this.#openDoor(await this.#identity.open(this.#config))
     for (const root of this.#config.roots) this.#feeds.set(root.name, this.#newFeed(root))
     for (const { name, hooks } of this.#config.roots) await this.#feeds.get(name)?.start(hooks)
     const resumed = this.resyncs.resume()
@@ -101,10 +100,9 @@ export class Agent {
     const { listen, admin } = this.#config
     const stream = await listening('listen', listen, door.listen(listen))
     const api = await listening('admin.listen', admin, this.#operations.open())
-    const fingerprint = this.#identity?.status.fingerprint ?? null
+    const fingerprint = this.#identity.status?.fingerprint ?? null
     this.#log.info({ stream, fingerprint, admin: api, roots: [...this.#feeds.keys()], version: VERSION }, 'agent is up')
-    this.#warnOfExpiry()
-    this.#expiryCheck = setInterval(() => this.#warnOfExpiry(), DAY_MS)
+    this.#identity.warnOfExpiry()
   }
 
   /**
@@ -126,7 +124,7 @@ export class Agent {
     this.#isClosing = true
     await this.#reloading
     this.resyncs.close()
-    if (this.#expiryCheck !== null) clearInterval(this.#expiryCheck)
+    this.#identity.close()
     this.#tokens.close()
     this.#nodes.close()
     await Promise.all([...this.#feeds.values()].map((feed) => feed.close()))
@@ -154,31 +152,17 @@ export class Agent {
   async #reload(config: AgentConfig): Promise<void> {
     const before = this.#config
     this.#tokens.read()
-    for (const key of ['stateDir', 'listen', 'admin', 'limits', 'systemCalls'] as const) {
-      if (JSON.stringify(before[key]) !== JSON.stringify(config[key]))
+    for (const [key, settingOf] of Object.entries(FIXED)) {
+      if (JSON.stringify(settingOf(before)) !== JSON.stringify(settingOf(config)))
         this.#log.warn({ setting: key }, 'a change of this setting takes a restart')
     }
-    const { stateDir, listen, admin, limits, systemCalls } = before
+    const { stateDir, listen, admin, systemCalls } = before
+    const limits = { ...config.limits, maxConnections: before.limits.maxConnections }
     this.#config = { ...config, stateDir, listen, admin, limits, systemCalls }
-    await this.#renewIdentity()
+    this.#limits.rates = limits
+    await this.#identity.renew(this.#config, (identity) => this.#stream?.renew(identity))
     await this.#renewRoots(before.roots)
     this.#log.info('configuration was read again')
-  }
-
-  async #renewIdentity(): Promise<void> {
-    try {
-      const identity = await openIdentity(this.#config, new Date())
-      if ((identity?.clientCa == null) !== (this.#identity?.clientCa == null) || !identity !== !this.#identity) {
-        this.#log.warn('turning TLS or client certificates on or off takes a restart')
-        return
-      }
-      if (identity === null) return
-      this.#stream?.renew(identity)
-      this.#identity = identity
-      this.#warnOfExpiry()
-    } catch (error) {
-      this.#log.error({ error: errorMessage(error) }, 'the certificate cannot be used, the old one stays in force')
-    }
   }
 
   async #renewRoots(before: readonly RootConfig[]): Promise<void> {
@@ -210,12 +194,6 @@ export class Agent {
     }
   }
 
-  #warnOfExpiry(): void {
-    const status = this.#identity?.status
-    if (status === undefined || Date.parse(status.expiresAt) - Date.now() > EXPIRY_WARNING_MS) return
-    this.#log.warn({ ...status }, 'the certificate expires soon or has expired; receivers refuse an expired one')
-  }
-
   #serve(peer: Peer, hello: Hello): void {
     const feed = this.#feeds.get(hello.root)
     if (feed === undefined) throw new ProtocolError('unknown-root', `there is no root ${hello.root}`)
@@ -244,8 +222,17 @@ export class Agent {
 
   #newFeed(root: RootConfig): RootFeed {
     const options = { ...rootOptions(root, this.#config), namesPaths: this.#log.isLevelEnabled('debug') }
-    return new RootFeed(options, this.#log, this.#operations.eventsOf(root.name))
+    return new RootFeed(options, this.#log, this.#operations.eventsOf(root.name), this.#limits)
   }
+}
+
+/** What a running agent does not change. */
+const FIXED: Record<string, (config: AgentConfig) => unknown> = {
+  stateDir: ({ stateDir }) => stateDir,
+  listen: ({ listen }) => listen,
+  admin: ({ admin }) => admin,
+  'limits.maxConnections': ({ limits }) => limits.maxConnections,
+  systemCalls: ({ systemCalls }) => systemCalls,
 }
 
 /** Whoever started the agent has got the error. */

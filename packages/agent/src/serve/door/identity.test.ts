@@ -19,7 +19,7 @@ function place() {
 
 function config(stateDir: string, tls: TlsConfig | null, host = '0.0.0.0'): AgentConfig {
   const listen = { host, port: 8730 }
-  const limits = { maxConnections: 10 }
+  const limits = { bytesPerSecond: 0, bytesPerSecondPerReceiver: 0, maxConnections: 10 }
   return { stateDir, tls, listen, admin: listen, compression: 'auto', limits, systemCalls: 'auto', roots: [] }
 }
 

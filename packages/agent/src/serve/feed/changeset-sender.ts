@@ -4,7 +4,7 @@
  * INVARIANT: no message comes between the frames of a segment. A receiver that is to leave a round is told as soon as
  * that allows, also amid a changeset.
  */
-import { encodeMessage, type Hello, LIMITS, type Partial } from '@rootferry/protocol'
+import { encodeMessage, type Hello, type Partial } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { PlanSummary } from '../../root-messages.ts'
 import type { Hub, SegmentLease, Urgency } from './hub.ts'
@@ -17,6 +17,8 @@ export interface SenderParts {
   state: SessionState
   /** Whether the agent compresses for this receiver. */
   compress: boolean
+  /** The most bytes of a frame now. */
+  frameBytes: () => number
 }
 
 export class ChangesetSender {
@@ -27,7 +29,7 @@ export class ChangesetSender {
   #leaveTo: number | null = null
   #isInSegment = false
   /** Of the changeset that is being sent. */
-  #sending: { from: number; to: number; sent: number; segments: number } | null = null
+  #sending: { from: number; to: number; bytes: number; sent: number; segments: number } | null = null
 
   constructor(parts: SenderParts) {
     this.#parts = parts
@@ -43,6 +45,11 @@ export class ChangesetSender {
     if (this.#sending === null) return null
     const { from, to, sent, segments } = this.#sending
     return from + ((to - from) * sent) / Math.max(1, segments)
+  }
+
+  /** Whether nothing large is being sent. */
+  get isSmall(): boolean {
+    return this.#sending === null || this.#sending.bytes <= BOUNDS.urgentBytes
   }
 
   /** Others go on to `to` without the receiver. */
@@ -68,13 +75,14 @@ export class ChangesetSender {
     // The changeset begins when its first segment is packed, so that a small change leaves in one piece.
     await leases[0]
     const { base, from, to, head, request, changes, bytes } = plan
-    this.#sending = { from, to, sent: 0, segments: plan.segments.length }
+    const sending = { from, to, bytes, sent: 0, segments: plan.segments.length }
+    this.#sending = sending
     await socket.send(encodeMessage({ type: 'changeset', base, from, to, head, request, changes, bytes }))
     for (let lease = await leases.shift(); lease !== undefined; lease = await leases.shift()) {
       leaseNext()
       while (state.credit <= 0 && !socket.isClosed) await socket.sleep()
       await this.#sendSegment(lease)
-      this.#sending.sent += 1
+      sending.sent += 1
       if (socket.isClosed) return
     }
     this.#sending = null
@@ -90,9 +98,10 @@ export class ChangesetSender {
     await socket.send(header)
     state.credit -= payload.byteLength
     if (payload.byteLength === 0) release()
-    for (let at = 0; at < payload.byteLength; at += LIMITS.frameBytes) {
-      const isLast = at + LIMITS.frameBytes >= payload.byteLength
-      const sent = socket.send(payload.subarray(at, at + LIMITS.frameBytes), isLast ? release : null)
+    const frameBytes = this.#parts.frameBytes()
+    for (let at = 0; at < payload.byteLength; at += frameBytes) {
+      const isLast = at + frameBytes >= payload.byteLength
+      const sent = socket.send(payload.subarray(at, at + frameBytes), isLast ? release : null)
       if (isLast) {
         this.#isInSegment = false
         void this.#sendLeave()

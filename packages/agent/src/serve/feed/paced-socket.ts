@@ -1,6 +1,6 @@
 /**
- * A receiver's WebSocket as its session writes to it: never faster than the receiver reads, and with the small writes
- * of one turn sent together.
+ * A receiver's WebSocket as its session writes to it: never faster than the receiver reads, or than a limit allows, and
+ * with the small writes of one turn sent together.
  *
  * INVARIANT: above BOUNDS.bufferedBytes of unsent data a `send` waits, so that a receiver that does not read costs a
  * few frames of memory. Knows nothing of messages.
@@ -12,7 +12,8 @@ import { BOUNDS } from '../../bounds.ts'
 
 export interface PacedSocketEvents {
   message(data: Buffer, isBinary: boolean): void
-  sent(bytes: number): void
+  /** @returns milliseconds to rest before the next send */
+  sent(bytes: number): number
   closed(): void
 }
 
@@ -56,8 +57,9 @@ export class PacedSocket {
       left?.()
       this.wakeUp()
     })
-    this.#events.sent(data.length)
+    const restMs = this.#events.sent(data.length)
     while (this.#socket.bufferedAmount > BOUNDS.bufferedBytes && !this.#isClosed) await this.sleep()
+    if (restMs > 0) await this.#rest(restMs)
   }
 
   /** Resolves at the next `wakeUp`, when data has left, or when the connection ends. */
@@ -74,6 +76,16 @@ export class PacedSocket {
     this.#isClosed = true
     this.wakeUp()
     this.#socket.close(error.closeCode, closeText(error.message))
+  }
+
+  async #rest(restMs: number): Promise<void> {
+    let isOver = false
+    const timer = setTimeout(() => {
+      isOver = true
+      this.wakeUp()
+    }, restMs)
+    while (!isOver && !this.#isClosed) await this.sleep()
+    clearTimeout(timer)
   }
 
   #end(): void {

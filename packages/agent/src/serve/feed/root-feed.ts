@@ -21,6 +21,7 @@ import { AfterAll } from './after-all.ts'
 import { FeedHold } from './feed-hold.ts'
 import { Fleet } from './fleet.ts'
 import { Hub } from './hub.ts'
+import type { LineLimits } from './line-limits.ts'
 import type { RoundReport } from './round-report.ts'
 import { SentBytes } from './sent-bytes.ts'
 import { Session, type SessionPeer } from './session.ts'
@@ -56,12 +57,13 @@ export class RootFeed implements ResyncRoot {
   readonly #resyncs: ResyncQueue
   readonly #afterAll: AfterAll
   #status: RootStatus | null = null
-  readonly #sent = new SentBytes()
+  readonly #sent: SentBytes
 
-  constructor(options: RootOptions, log: Logger, events: FeedEvents) {
+  constructor(options: RootOptions, log: Logger, events: FeedEvents, limits: LineLimits) {
     this.name = options.name
     this.#log = log.child({ root: options.name })
     this.#events = events
+    this.#sent = new SentBytes(limits)
     const threadEvents = {
       advanced: (head: number, seenMs: number) => {
         this.#afterAll.opened(head)
@@ -141,7 +143,7 @@ export class RootFeed implements ResyncRoot {
     const clash = older === undefined ? null : this.#replace(older, peer)
     const session = new Session(
       peer,
-      { root: this.thread, hub: this.#hub, log: this.#log },
+      { root: this.thread, hub: this.#hub, sent: this.#sent, log: this.#log },
       {
         areOthersCurrent: () => this.#fleet.areOthersCurrent(receiver),
         changed: () => {
@@ -150,7 +152,6 @@ export class RootFeed implements ResyncRoot {
         },
         resync: (report) => this.#resyncs.progress(receiver, report),
         committed: (sequence) => this.#committed(receiver, session, sequence),
-        sent: (bytes) => this.#sent.sent(bytes),
       },
     )
     this.#fleet.connected(session)

@@ -10,6 +10,8 @@ import { pino } from 'pino'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { RootThread } from '../root-thread.ts'
 import { Hub } from './hub.ts'
+import { LineLimits } from './line-limits.ts'
+import { SentBytes } from './sent-bytes.ts'
 import { Session } from './session.ts'
 
 const HELLO: Hello = {
@@ -49,6 +51,7 @@ interface LogLine {
   err?: { message: string; stack: string }
 }
 
+const NO_LIMITS = { bytesPerSecond: 0, bytesPerSecondPerReceiver: 0 }
 /** Runs a session whose root greets, and then answers every question with that error. */
 async function sessionEndingWith(error: Error): Promise<{ code: number; reason: string; lines: LogLine[] }> {
   const lines: LogLine[] = []
@@ -84,8 +87,12 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
       now: new Date(),
     }
     const ignore = () => undefined
-    const events = { areOthersCurrent: () => false, changed: ignore, committed: ignore, sent: ignore, resync: ignore }
-    const session = new Session(peer, { root, hub: new Hub(root), log }, events)
+    const events = { areOthersCurrent: () => false, changed: ignore, committed: ignore, resync: ignore }
+    const session = new Session(
+      peer,
+      { root, hub: new Hub(root), sent: new SentBytes(new LineLimits(NO_LIMITS)), log },
+      events,
+    )
     await session.run(HELLO, 7)
     const [code, reason] = await closed
     return { code, reason: String(reason), lines }

@@ -32,6 +32,7 @@ import type { Hub, Urgency } from './hub.ts'
 import { PacedSocket } from './paced-socket.ts'
 import { RoundPart } from './round-part.ts'
 import type { SessionRound } from './rounds.ts'
+import type { SentBytes } from './sent-bytes.ts'
 import { SessionState } from './session-state.ts'
 
 export interface SessionEvents {
@@ -40,7 +41,6 @@ export interface SessionEvents {
   /** A part of the receiver's status has changed. */
   changed(): void
   committed(sequence: number): void
-  sent(bytes: number): void
   resync(report: ResyncProgress): void
 }
 
@@ -61,6 +61,7 @@ export interface SessionPeer {
 export interface SessionFeed {
   root: Pick<RootThread, 'ask'>
   hub: Hub
+  sent: SentBytes
   log: Logger
 }
 
@@ -92,11 +93,12 @@ export class Session implements ResyncLine {
     this.#events = events
     this.#socket = new PacedSocket(peer, {
       message: (data, isBinary) => this.#receive(data, isBinary),
-      sent: (bytes) => events.sent(bytes),
+      sent: (bytes) => this.#sent(bytes),
       closed: () => events.changed(),
     })
     const parts = { socket: this.#socket, hub: feed.hub, state: this.state }
-    this.#sender = new ChangesetSender({ ...parts, compress: peer.compress })
+    const frameBytes = () => feed.sent.frameBytes
+    this.#sender = new ChangesetSender({ ...parts, compress: peer.compress, frameBytes })
     this.#rounds = new RoundPart({ ...parts, sender: this.#sender })
   }
 
@@ -179,6 +181,12 @@ export class Session implements ResyncLine {
 
   close(error: ProtocolError): void {
     this.#socket.close(error)
+  }
+
+  /** @returns milliseconds to rest */
+  #sent(bytes: number): number {
+    const isUrgent = this.#sender.isSmall && bytes <= BOUNDS.urgentBytes
+    return this.#feed.sent.sent(this.receiver, bytes, isUrgent)
   }
 
   #announce(message: ToReceiver): void {

@@ -1,0 +1,51 @@
+/** Limits of bytes a second: bulk work is slow, what is small is not, and a HUP changes them. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+/** So slow that the pictures below take minutes. */
+const SLOW = 100_000
+const PICTURES = 10
+const PICTURE_BYTES = 2_000_000
+
+async function limit(rig: Rig, limits: object): Promise<void> {
+  rig.editAgent((config) => ({ ...config, limits }))
+  assert.ok(rig.agent)
+  await rig.hangUp(rig.agent, 'configuration was read again')
+}
+
+for (const setting of ['bytesPerSecond', 'bytesPerSecondPerReceiver']) {
+  test(`${setting}: a save reaches one receiver while another replays slowly; without it that one is soon done`, async () => {
+    await using rig = await Rig.start({ receivers: 2 })
+    await rig.converged()
+    await rig.killReceiver(1)
+    for (let number = 0; number < PICTURES; number += 1)
+      writeFileSync(join(rig.source, `picture${number}`), randomBytes(PICTURE_BYTES))
+    const [web1 = '', web2 = ''] = rig.targets
+    const last = `picture${PICTURES - 1}`
+    await until(
+      () => existsSync(join(web1, last)),
+      () => 'the pictures did not come',
+    )
+
+    await limit(rig, { [setting]: SLOW })
+    await rig.startReceiver(1)
+    await until(
+      async () => (await rig.status()).receivers.some(({ name, state }) => name === 'web2' && state === 'left-behind'),
+      async () => JSON.stringify(await rig.status()),
+    )
+    writeFileSync(join(rig.source, 'save'), 'saved')
+    await until(
+      () => existsSync(join(web1, 'save')) && readFileSync(join(web1, 'save'), 'utf8') === 'saved',
+      () => 'the save waits behind the pictures of another receiver',
+    )
+    assert.ok(!existsSync(join(web2, last)), 'the replay is limited')
+
+    await limit(rig, {})
+    await rig.converged()
+  })
+}
