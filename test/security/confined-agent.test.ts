@@ -39,7 +39,7 @@ test('scans and packing while directories become symlinks and back: nothing outs
     await using _swapper = await Swapper.start(outside, join(root, 'd'), join(root, 'd/deep'))
     for (let round = 0; round < ROUNDS * 3; round += 1) {
       tree.scanAll()
-      const plan = await packer.planChangeset(0)
+      const plan = await packer.planChangeset({ from: 0 })
       for (const position of plan.segments.keys()) {
         const { header, payload } = await packer.pack(plan.id, position, false)
         assert.ok(!Buffer.from(payload).includes(SECRET), 'content from outside was packed')

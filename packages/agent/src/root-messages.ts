@@ -20,7 +20,11 @@ export interface PlanSummary {
   from: number
   to: number
   head: number
+  /** The last sequence at which its receivers had everything: see EntryIndex.holderOf. */
+  whole: number
   request: number | null
+  /** It leads to everything that the index held when it was made. */
+  isWhole: boolean
   changes: number
   bytes: number
   /** For slices: which part of which content, so that a receiver that has it is not sent it again. */
@@ -135,10 +139,16 @@ export interface RootOptions {
 
 /** Name of a request → what it takes and what it answers. */
 export interface RootRequests {
-  /** Decides where a receiver begins; waits for the first scan if the decision needs it. */
-  greet: { takes: { hello: Hello; receiver: string }; answers: Omit<Welcome, 'othersCurrent' | 'clash'> }
+  /**
+   * Decides where a receiver begins; waits for the first scan if the decision needs it. It had everything at `whole`,
+   * or never where that is 0.
+   */
+  greet: {
+    takes: { hello: Hello; receiver: string }
+    answers: { welcome: Omit<Welcome, 'othersCurrent' | 'clash'>; whole: number }
+  }
   /** With `to` the plan is part of a round that ends there; else it leads as far as receivers may be brought. */
-  plan: { takes: { from: number; base: number; to: number | null }; answers: PlanSummary }
+  plan: { takes: { from: number; base: number; whole: number; to: number | null }; answers: PlanSummary }
   repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
   /**
@@ -172,7 +182,7 @@ export interface RootRequests {
   memory: {
     takes: object
     answers: {
-      watermarks: { name: string; committed: number; durable: number; seen: number }[]
+      watermarks: { name: string; committed: number; durable: number; whole: number; seen: number }[]
       headTimes: string | null
       resyncs: string | null
       hooks: string | null
@@ -189,7 +199,7 @@ export type ToRoot =
   | { type: 'release'; plan: number }
   /** Memory of a payload that has been sent, transferred back. */
   | { type: 'recycle'; memory: ArrayBuffer }
-  | { type: 'watermark'; receiver: string; committed: number; durable: number }
+  | { type: 'watermark'; receiver: string; committed: number; durable: number; whole: number }
   /** Texts that the next life of the agent gets back. */
   | { type: 'remember'; key: 'head-times' | 'resyncs' | 'hooks'; text: string }
   | { type: 'forget'; receiver: string }

@@ -110,11 +110,14 @@ export class RequestAnswers {
       decision = decideStart(hello, index)
     }
     // From now on tombstones are kept for this receiver.
-    const durable = decision.start === 'resync' ? decision.sequence : Math.min(hello.durable, decision.sequence)
-    index.memory.saveWatermark(receiver, decision.sequence, durable, Date.now())
+    const { start, sequence } = decision
+    const durable = start === 'resync' ? sequence : Math.min(hello.durable, sequence)
+    const isHeld = start === 'replay' && hello.epoch === index.epoch && hello.sequence === sequence
+    const whole = isHeld ? index.held.wholeAt(sequence, index.memory.wholeOf(receiver)) : 0
+    index.memory.saveWatermark({ name: receiver, committed: sequence, durable, whole, seen: Date.now() })
     const { files, directories, symlinks, bytes } = index.totals
-    return {
-      type: 'welcome',
+    const welcome = {
+      type: 'welcome' as const,
       software: options.software,
       epoch: index.epoch,
       term: index.term,
@@ -125,11 +128,12 @@ export class RequestAnswers {
       prepared: preparedOf(hello, decision, index),
       released: hold.endOfRounds,
     }
+    return { welcome, whole }
   }
 
-  async #plan(root: OpenedRoot, { from, base, to }: Extract<RootRequest, { type: 'plan' }>) {
+  async #plan(root: OpenedRoot, { from, base, whole, to }: Extract<RootRequest, { type: 'plan' }>) {
     const { index, hold, options, log } = this.#parts
-    const plan = await root.packer.planChangeset(from, to ?? hold.reach, base)
+    const plan = await root.packer.planChangeset({ from, base, whole, limit: to ?? hold.reach })
     if (to !== null) hold.planned(plan.id)
     if (options.namesPaths === true) {
       const paths = index.changesAfter(plan.from, MOST_NAMED, plan.to).map(({ path }) => printable(path))
@@ -151,7 +155,7 @@ export class RequestAnswers {
     root.packer.flushLearnt()
     const { head } = index
     // A receiver that is not at the head is told the present state, and nothing about what it missed.
-    if (at === null) index.noteCut()
+    if (at === null) index.held.noteCut(index.head)
     if (at !== null && at !== head) return { head, listing: null }
     const { directories, turn } = root
     const isDoubted = (path: string) => scans.isDoubted(path)

@@ -305,7 +305,7 @@ function replacementIn(index: EntryIndex, found: RootIdentity): string | null {
 function takeNote(memory: MemoryRows, message: Extract<ToRoot, { type: 'watermark' | 'remember' | 'forget' }>): void {
   if (message.type === 'remember') memory.setNote(message.key, message.text)
   else if (message.type === 'forget') memory.forgetReceiver(message.receiver)
-  else memory.saveWatermark(message.receiver, message.committed, message.durable, Date.now())
+  else memory.saveWatermark({ ...message, name: message.receiver, seen: Date.now() })
 }
 
 function settingsOf({ exclude, watch, guard, hold, together }: Extract<ToRoot, { type: 'reconfigure' }>) {

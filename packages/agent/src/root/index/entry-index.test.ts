@@ -27,6 +27,8 @@ const finding = (path: string, digest: string | null = null, sameBytes = false) 
   digest,
   sameBytes,
 })
+/** What is to be sent, of which nothing but digest and size is known elsewhere. */
+const sent = (letter: string, size: number) => ({ ...file, size, ctime: 0, digest: digest(letter) })
 const gone = (path: string) => ({ path, observation: null })
 const digest = (letter: string) => letter.repeat(43)
 
@@ -130,11 +132,42 @@ test('content is found where a receiver holds it: at a living path, or at one de
   using tree = emptyTree()
   tree.index.record([finding('a', digest('d')), finding('b', digest('e'))])
   tree.index.record([gone('b')])
-  assert.equal(tree.index.holderOf(digest('d'), 3, 2), 'a')
-  assert.equal(tree.index.holderOf(digest('d'), 3, 0), null)
-  assert.equal(tree.index.holderOf(digest('e'), 3, 2), 'b')
-  assert.equal(tree.index.holderOf(digest('e'), 3, 3), null)
-  assert.equal(tree.index.holderOf(digest('d'), 4, 2), null)
+  assert.equal(tree.index.held.holderOf(sent('d', 3), 2, 0), 'a')
+  assert.equal(tree.index.held.holderOf(sent('d', 3), 0, 0), null)
+  assert.equal(tree.index.held.holderOf(sent('e', 3), 2, 0), 'b')
+  assert.equal(tree.index.held.holderOf(sent('e', 3), 3, 0), null)
+  assert.equal(tree.index.held.holderOf(sent('d', 4), 2, 0), null)
+})
+
+test('after a receiver was told a part, what went away is found for those that had everything when it was there', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a', digest('d')), finding('b', digest('e'))])
+  const whole = tree.index.held.wholeAt(2, 0)
+  tree.index.record([finding('c', digest('f')), gone('b'), gone('c')])
+  tree.index.held.noteCut(tree.index.head)
+  assert.equal(tree.index.held.holderOf(sent('e', 3), 2, whole), 'b')
+  assert.equal(tree.index.held.holderOf(sent('e', 3), 2, 0), null)
+  assert.equal(tree.index.held.holderOf(sent('e', 3), 2, 1), null)
+  // One that has come so far by parts never got `c`.
+  assert.equal(tree.index.held.holderOf(sent('f', 3), 3, whole), null)
+  assert.equal(tree.index.held.wholeAt(3, whole), whole)
+  assert.equal(tree.index.held.wholeAt(1, whole), 0)
+  assert.equal(tree.index.held.wholeAt(tree.index.head, whole), tree.index.head)
+})
+
+test('a file that moved untouched is found by itself, with or without a digest; what was deferred is not', () => {
+  using tree = emptyTree()
+  const observation = { ...file, inode: 7, ctime: 5 }
+  tree.index.record([{ path: 'a', observation, digest: null, sameBytes: false }])
+  tree.index.record([gone('a')])
+  const moved = { ...observation, digest: digest('d') }
+  assert.equal(tree.index.held.holderOf(moved, 1, 1), 'a')
+  for (const other of [{ inode: 8 }, { size: 4 }, { ctime: 6 }, { mtime: 9 }])
+    assert.equal(tree.index.held.holderOf({ ...moved, ...other }, 1, 1), null)
+  tree.index.record([{ path: 'a', observation, digest: null, sameBytes: false }])
+  tree.index.defer('a', 3)
+  tree.index.record([gone('a')])
+  assert.equal(tree.index.held.holderOf(moved, 3, 3), null)
 })
 
 test('dropping tombstones moves the horizon', () => {
@@ -285,7 +318,7 @@ test('files are found by inode, and old tombstones by sequence, without a pass o
       .all(0)
       .map((step) => String(step['detail']))
       .join()
-  assert.match(planOf('inode = ? AND kind = 1'), /USING INDEX entries_inode/)
+  assert.match(planOf('inode = ? AND kind = 1'), /USING INDEX entries_object/)
   assert.match(planOf('kind = 0 AND sequence <= ?'), /USING INDEX entries_gone/)
   database.close()
 })

@@ -18,6 +18,7 @@ import type { Totals } from '../../root-messages.ts'
 import { type ChildrenPage, childrenPage } from './children-page.ts'
 import { ContentRows } from './content-rows.ts'
 import { EntryRows, type PlacedRow } from './entry-rows.ts'
+import { HeldContent } from './held-content.ts'
 import { DEFERRED } from './index-schema.ts'
 import {
   childPath,
@@ -40,6 +41,8 @@ export class EntryIndex {
   readonly term: string
   /** Notes, terms and receivers. */
   readonly memory: MemoryRows
+  /** What receivers provably hold. */
+  readonly held: HeldContent
   readonly #database: DatabaseSync
   readonly #sql: Statements
   readonly #entries: EntryRows
@@ -47,8 +50,6 @@ export class EntryIndex {
   #totals: Totals = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
   #head = 0
   #horizon: number
-  /** INVARIANT: tombstones up to here, and those of earlier lives, prove nothing about what receivers hold. */
-  #cut: number
 
   /**
    * @param identity random and new: this life's term, and the epoch of an index that has none yet
@@ -64,7 +65,7 @@ export class EntryIndex {
     this.term = identity.term
     this.#load()
     this.#horizon = Number(this.memory.note('horizon') ?? 0)
-    this.#cut = this.#head
+    this.held = new HeldContent(this.#sql, this.#head)
     this.#sql.transaction(() => {
       this.memory.setNote('epoch', this.epoch)
       this.memory.beginTerm(this.term, this.#head)
@@ -154,11 +155,6 @@ export class EntryIndex {
     this.#contents.removeDigest(content)
   }
 
-  /** A receiver below the head was told a part of the present state, and need not hold what was deleted before now. */
-  noteCut(): void {
-    this.#cut = this.#head
-  }
-
   /** Paths whose rows are deferred: after a restart they must be looked at again. */
   deferred(): string[] {
     return this.#entries.withSequence(DEFERRED).map(({ directory, row }) => childPath(directory, row.name))
@@ -201,15 +197,6 @@ export class EntryIndex {
    */
   movedOn(from: number, to: number, limit: number): IndexedEntry[] {
     return this.#entries.movedOn(from, to, this.#head, limit).map(toPlacedEntry)
-  }
-
-  /** A path at which a receiver that committed `from`, and nothing later, provably holds this content; or null. */
-  holderOf(digest: string, size: number, from: number): string | null {
-    for (const { directory, row } of this.#entries.byDigest(digest, from)) {
-      const isDeletedSince = row.kind === TOMBSTONE && row.sequence > Math.max(from, this.#cut)
-      if ((row.kind === KINDS.file || isDeletedSince) && row.size === size) return childPath(directory, row.name)
-    }
-    return null
   }
 
   /** A page of the living entries within a path, see pageOf. */

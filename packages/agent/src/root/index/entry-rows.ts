@@ -56,7 +56,6 @@ const ROWS = 'SELECT entries.*, digests.digest FROM entries LEFT JOIN digests ON
 /** By the directory's path in one statement: a walk asks for each directory once, and remembers none. */
 const CHILDREN = 'FROM directories JOIN entries ON entries.directory = directories.id WHERE directories.path = ?'
 const MOST_DIRECTORY_IDS = 4_096
-const MOST_SAME_DIGEST = 8
 
 export class EntryRows {
   readonly #sql: Statements
@@ -112,10 +111,15 @@ export class EntryRows {
     )
   }
 
-  /** Turns a row into a tombstone; size, content and digest stay, to say what a receiver may still hold there. */
+  /**
+   * Turns a row into a tombstone; what described the file stays, to say what a receiver may still hold there. Of a
+   * deferred row no receiver needs to hold anything.
+   */
   bury(directory: string, name: string, sequence: number): void {
     this.#sql.run(
-      'UPDATE entries SET kind = 0, sequence = ? WHERE directory = ? AND name = ?',
+      `UPDATE entries SET kind = 0, sequence = ?, content = CASE sequence WHEN ${DEFERRED} THEN ? ELSE content END
+       WHERE directory = ? AND name = ?`,
+      sequence,
       sequence,
       this.directoryId(directory),
       name,
@@ -181,20 +185,6 @@ export class EntryRows {
       to,
       head,
       limit,
-    )
-  }
-
-  /**
-   * Rows of a digest whose content dates from `upTo` or before. Asked for every file, and SQLite plans a `LIMIT ?` each
-   * time.
-   */
-  byDigest(digest: string, upTo: number): PlacedRow[] {
-    return this.#placed(
-      `JOIN digests AS found USING (directory, name, content)
-       WHERE found.bits = ? AND found.content <= ? AND found.digest = ? LIMIT ${MOST_SAME_DIGEST}`,
-      firstBits(digest),
-      upTo,
-      digest,
     )
   }
 

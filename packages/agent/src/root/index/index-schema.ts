@@ -26,7 +26,8 @@ const TABLES = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE terms (id INTEGER PRIMARY KEY, term TEXT NOT NULL UNIQUE, start INTEGER NOT NULL);
 CREATE TABLE receivers (
-  name TEXT PRIMARY KEY, committed INTEGER NOT NULL, durable INTEGER NOT NULL, seen INTEGER NOT NULL
+  name TEXT PRIMARY KEY, committed INTEGER NOT NULL, durable INTEGER NOT NULL, seen INTEGER NOT NULL,
+  whole INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE directories (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
 CREATE TABLE entries (
@@ -47,9 +48,10 @@ CREATE TABLE chunks (content INTEGER PRIMARY KEY, directory INTEGER NOT NULL, na
 CREATE INDEX chunks_path ON chunks (directory, name);
 `
 
-/** Made in an index of an earlier agent as well. */
+/** Also made in an index of an earlier agent. */
 const LATER_INDEXES = `
-CREATE INDEX IF NOT EXISTS entries_inode ON entries (inode) WHERE kind = 1;
+DROP INDEX IF EXISTS entries_inode;
+CREATE INDEX IF NOT EXISTS entries_object ON entries (inode);
 CREATE INDEX IF NOT EXISTS entries_gone ON entries (sequence) WHERE kind = 0;
 `
 
@@ -72,11 +74,19 @@ export function openIndexDatabase(file: string): DatabaseSync {
     }
     if (version === 0) database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`)
     database.exec(LATER_INDEXES)
+    addLaterColumn(database)
     return database
   } catch (error) {
     database.close()
     throw error
   }
+}
+
+/** An index of an earlier agent does not know which of its receivers had everything, and when. */
+function addLaterColumn(database: DatabaseSync): void {
+  const columns = database.prepare('PRAGMA table_info(receivers)').all()
+  if (columns.some(({ name }) => name === 'whole')) return
+  database.exec('ALTER TABLE receivers ADD COLUMN whole INTEGER NOT NULL DEFAULT 0')
 }
 
 function lock(database: DatabaseSync, file: string): void {

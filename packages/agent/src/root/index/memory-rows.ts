@@ -9,6 +9,8 @@ export interface Watermark {
   name: string
   committed: number
   durable: number
+  /** The last sequence at which the receiver had everything that the index held then; 0: never. */
+  whole: number
   /** Milliseconds of the wall clock. */
   seen: number
 }
@@ -49,8 +51,13 @@ export class MemoryRows {
   }
 
   /** Persists how far a receiver is; creates its row. */
-  saveWatermark(receiver: string, committed: number, durable: number, seenMs: number): void {
-    this.#sql.run('INSERT OR REPLACE INTO receivers VALUES (?, ?, ?, ?)', receiver, committed, durable, seenMs)
+  saveWatermark({ name, committed, durable, whole, seen }: Watermark): void {
+    this.#sql.run('INSERT OR REPLACE INTO receivers VALUES (?, ?, ?, ?, ?)', name, committed, durable, seen, whole)
+  }
+
+  /** See Watermark. */
+  wholeOf(receiver: string): number {
+    return Number(this.#sql.one('SELECT whole FROM receivers WHERE name = ?', receiver)?.['whole'] ?? 0)
   }
 
   watermarks(): Watermark[] {
@@ -58,6 +65,7 @@ export class MemoryRows {
       name: String(row['name']),
       committed: Number(row['committed']),
       durable: Number(row['durable']),
+      whole: Number(row['whole']),
       seen: Number(row['seen']),
     }))
   }

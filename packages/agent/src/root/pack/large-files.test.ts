@@ -47,7 +47,7 @@ class Bench implements Disposable {
    * segments
    */
   async take(from: number, held = this.#held): Promise<{ bytes: number; segments: Segment[] }> {
-    return this.takePlan(await this.packer.planChangeset(from), held)
+    return this.takePlan(await this.packer.planChangeset({ from }), held)
   }
 
   async takePlan(plan: PlanSummary, held = this.#held): Promise<{ bytes: number; segments: Segment[] }> {
@@ -206,7 +206,7 @@ test('a file that changes between the comparison and the sending is deferred', a
   const from = bench.tree.index.head
   appendFileSync(bench.at('big'), seededBytes(2, SLICE_BYTES + 1))
   bench.tree.scan('big')
-  const plan = await bench.packer.planChangeset(from)
+  const plan = await bench.packer.planChangeset({ from })
   truncateSync(bench.at('big'), SMALL)
   const { segments } = await bench.takePlan(plan)
   assert.deepEqual(

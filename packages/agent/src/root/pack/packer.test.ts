@@ -28,7 +28,7 @@ test('a first changeset carries every file with its digest, empty ones too, and 
   symlinkSync('a/one', join(tree.root, 'link'))
   const { packer } = setUp(tree)
   tree.scanAll()
-  const plan = await packer.planChangeset(0)
+  const plan = await packer.planChangeset({ from: 0 })
   assert.deepEqual([plan.from, plan.to, plan.head], [0, tree.index.head, tree.index.head])
   const { changes, contents } = await packAll(packer, plan)
   assert.deepEqual(changes.map(({ path }) => path).sort(), ['.', 'a', 'a/one', 'link', 'three', 'two'])
@@ -46,7 +46,7 @@ test('the same rows pack to the same bytes', async () => {
   using tree = treeWith({ a: 'content a', b: 'content b' })
   const { packer } = setUp(tree)
   tree.scanAll()
-  const plan = await packer.planChangeset(0)
+  const plan = await packer.planChangeset({ from: 0 })
   const first = await packer.pack(plan.id, 0, false)
   const second = await packer.pack(plan.id, 0, false)
   assert.equal(first.header, second.header)
@@ -57,13 +57,13 @@ test('chmod travels without content, a renamed directory as references', async (
   using tree = treeWith({ 'a/x': 'content x', 'a/y': 'content y', z: 'content z' })
   const { packer } = setUp(tree)
   tree.scanAll()
-  await packAll(packer, await packer.planChangeset(0))
+  await packAll(packer, await packer.planChangeset({ from: 0 }))
   packer.flushLearnt()
   const from = tree.index.head
   chmodSync(join(tree.root, 'z'), 0o600)
   renameSync(join(tree.root, 'a'), join(tree.root, 'b'))
   tree.scan('z', 'a', 'b')
-  const { changes, contents, segments } = await packAll(packer, await packer.planChangeset(from))
+  const { changes, contents, segments } = await packAll(packer, await packer.planChangeset({ from }))
   assert.equal(contents.size, 0)
   assert.equal(
     segments.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -83,13 +83,13 @@ test('a copied file is a reference once its bytes are read, a file renamed alone
   using tree = treeWith({ a: 'the same bytes', m: 'moved bytes' })
   const { packer } = setUp(tree)
   tree.scanAll()
-  await packAll(packer, await packer.planChangeset(0))
+  await packAll(packer, await packer.planChangeset({ from: 0 }))
   packer.flushLearnt()
   const from = tree.index.head
   writeFileSync(join(tree.root, 'copy'), 'the same bytes')
   renameSync(join(tree.root, 'm'), join(tree.root, 'n'))
   tree.scan('copy', 'm', 'n')
-  const { changes, contents } = await packAll(packer, await packer.planChangeset(from))
+  const { changes, contents } = await packAll(packer, await packer.planChangeset({ from }))
   assert.equal(contents.size, 0)
   const copy = byPath(changes, 'copy')
   const moved = byPath(changes, 'n')
@@ -103,7 +103,7 @@ test('a receiver that never had the origin gets the bytes', async () => {
   tree.scanAll()
   writeFileSync(join(tree.root, 'copy'), 'the same bytes')
   tree.scan('copy')
-  const { contents } = await packAll(packer, await packer.planChangeset(0))
+  const { contents } = await packAll(packer, await packer.planChangeset({ from: 0 }))
   assert.deepEqual([...contents.keys()].sort(), ['a', 'copy'])
 })
 
@@ -111,14 +111,14 @@ test('a file that grew since it was scanned is deferred, hinted at, and leaves t
   using tree = treeWith({ a: 'short', b: 'stays' })
   const { packer, deferred } = setUp(tree)
   tree.scanAll()
-  const plan = await packer.planChangeset(0)
+  const plan = await packer.planChangeset({ from: 0 })
   appendFileSync(join(tree.root, 'a'), Buffer.alloc(100_000))
   const { changes } = await packAll(packer, plan)
   assert.equal(byPath(changes, 'a'), undefined)
   assert.ok(byPath(changes, 'b'))
   assert.deepEqual(deferred, [['a', 'outgrown']])
   assert.deepEqual(tree.scan('a'), ['a'])
-  const { contents } = await packAll(packer, await packer.planChangeset(plan.to))
+  const { contents } = await packAll(packer, await packer.planChangeset({ from: plan.to }))
   assert.equal(contents.get('a')?.byteLength, 100_005)
 })
 
@@ -132,7 +132,7 @@ for (const [what, after] of [
     using tree = treeWith({ a: 'before', b: 'stays' })
     const { packer, doubted } = setUp(tree)
     tree.scanAll()
-    const plan = await packer.planChangeset(0)
+    const plan = await packer.planChangeset({ from: 0 })
     writeFileSync(join(tree.root, 'a'), after)
     chmodSync(join(tree.root, 'a'), 0o640)
     const { changes, contents } = await packAll(packer, plan)
@@ -154,7 +154,7 @@ for (const [name, replace] of [
     using tree = treeWith({ a: 'content' })
     const { packer, deferred } = setUp(tree)
     tree.scanAll()
-    const plan = await packer.planChangeset(0)
+    const plan = await packer.planChangeset({ from: 0 })
     rmSync(join(tree.root, 'a'))
     replace(join(tree.root, 'a'))
     const { changes, contents } = await packAll(packer, plan)
@@ -169,7 +169,7 @@ test('a file too large for a segment travels in slices, its change with the last
   using tree = treeWith({ big: content, small: 'small' })
   const { packer } = setUp(tree)
   tree.scanAll()
-  const { changes, contents, segments } = await packAll(packer, await packer.planChangeset(0))
+  const { changes, contents, segments } = await packAll(packer, await packer.planChangeset({ from: 0 }))
   assert.equal(Buffer.compare(contents.get('big') ?? Buffer.alloc(0), content), 0)
   const change = byPath(changes, 'big')
   assert.ok(change?.kind === 'file' && change.source === 'slices' && change.digest === digestOf(content))
@@ -188,11 +188,11 @@ test('a large file that is emptied before it is planned is deferred, though noth
   const { packer, deferred } = setUp(tree)
   tree.scanAll()
   truncateSync(join(tree.root, 'big'), 0)
-  const { changes } = await packAll(packer, await packer.planChangeset(0))
+  const { changes } = await packAll(packer, await packer.planChangeset({ from: 0 }))
   assert.equal(byPath(changes, 'big'), undefined)
   assert.ok(deferred.every(([path]) => path === 'big'))
   tree.scan('big')
-  const { changes: next } = await packAll(packer, await packer.planChangeset(0))
+  const { changes: next } = await packAll(packer, await packer.planChangeset({ from: 0 }))
   assert.ok(byPath(next, 'big'))
 })
 
@@ -201,7 +201,7 @@ test('a receiver that has the first slices gets the digest of the whole all the 
   using tree = treeWith({ big: content })
   const { packer } = setUp(tree)
   tree.scanAll()
-  const plan = await packer.planChangeset(0)
+  const plan = await packer.planChangeset({ from: 0 })
   const last = plan.segments.findLastIndex(({ slice }) => slice?.isLast === true)
   const header = decodeHeader(await packer.pack(plan.id, last, false))
   const change = header.changes[0]
@@ -218,7 +218,7 @@ test('of another version than the row describes no digest is learnt: the scanner
   utimesSync(join(tree.root, 'large'), mtimeMs / 1000, mtimeMs / 1000)
   // Once as content that is sent, once as content that another path may already hold.
   for (const from of [0, 1]) {
-    const plan = await packer.planChangeset(from)
+    const plan = await packer.planChangeset({ from })
     const { changes } = await packAll(packer, plan)
     const sent = byPath(changes, 'large')
     assert.ok(sent?.kind === 'file')
@@ -236,7 +236,7 @@ test('a large file that changes between its slices is given up for this changese
   using tree = treeWith({ big: Buffer.alloc(SLICE_BYTES * 2, 'x') })
   const { packer, deferred } = setUp(tree)
   tree.scanAll()
-  const plan = await packer.planChangeset(0)
+  const plan = await packer.planChangeset({ from: 0 })
   const first = plan.segments.findIndex(({ slice }) => slice !== null)
   assert.ok(decodeHeader(await packer.pack(plan.id, first, false)).slice)
   truncateSync(join(tree.root, 'big'), SLICE_BYTES + 10)
@@ -250,7 +250,7 @@ test('what shrinks is compressed', async () => {
   using tree = treeWith({ text: 'compress me '.repeat(20_000) })
   const { packer } = setUp(tree)
   tree.scanAll()
-  const { segments, contents } = await packAll(packer, await packer.planChangeset(0), true)
+  const { segments, contents } = await packAll(packer, await packer.planChangeset({ from: 0 }), true)
   assert.ok(segments.some(({ encoding, bytes, tarBytes }) => encoding === 'zstd' && bytes < tarBytes / 5))
   assert.equal(contents.get('text')?.toString(), 'compress me '.repeat(20_000))
 })
@@ -259,7 +259,7 @@ test('a slice that shrinks says how long its archive is', async () => {
   using tree = treeWith({ big: Buffer.alloc(SLICE_BYTES + 1, 'slice by slice ') })
   const { packer } = setUp(tree)
   tree.scanAll()
-  const { segments } = await packAll(packer, await packer.planChangeset(0), true)
+  const { segments } = await packAll(packer, await packer.planChangeset({ from: 0 }), true)
   const slices = segments.filter(({ slice }) => slice !== null)
   assert.deepEqual(
     slices.map(({ encoding, tarBytes }) => [encoding, tarBytes]),
@@ -274,7 +274,7 @@ test('what does not shrink is sent as it is, even over a slow line', async () =>
   using tree = treeWith({ image: randomBytes(200_000) })
   const { packer } = setUp(tree)
   tree.scanAll()
-  const { segments } = await packAll(packer, await packer.planChangeset(0), true)
+  const { segments } = await packAll(packer, await packer.planChangeset({ from: 0 }), true)
   assert.ok(segments.every(({ encoding }) => encoding === 'tar'))
 })
 
@@ -282,7 +282,7 @@ test('a want is answered with the present state and its content, whatever the re
   using tree = treeWith({ a: 'content a' })
   const { packer } = setUp(tree)
   tree.scanAll()
-  await packAll(packer, await packer.planChangeset(0))
+  await packAll(packer, await packer.planChangeset({ from: 0 }))
   const plan = await packer.planRepair(7, [
     ['a', null],
     ['missing', null],
@@ -297,7 +297,7 @@ test('content that the receiver says it has, and rightly, does not travel', asyn
   using tree = treeWith({ a: 'content a', b: 'content b' })
   const { packer } = setUp(tree)
   tree.scanAll()
-  await packAll(packer, await packer.planChangeset(0))
+  await packAll(packer, await packer.planChangeset({ from: 0 }))
   const held = digestOf(Buffer.from('content a'))
   const plan = await packer.planRepair(7, [
     ['a', held],
@@ -324,9 +324,9 @@ test('a changeset is cut at its limits, and the next one continues from there', 
     })),
   )
   const { packer } = setUp(tree)
-  const plan = await packer.planChangeset(first)
+  const plan = await packer.planChangeset({ from: first })
   assert.deepEqual([plan.changes, plan.to, plan.head], [10_000, first + 10_000, first + 10_500])
-  const rest = await packer.planChangeset(plan.to)
+  const rest = await packer.planChangeset({ from: plan.to })
   assert.deepEqual([rest.changes, rest.to], [500, first + 10_500])
 })
 
@@ -347,7 +347,7 @@ test('between two turns the tree may change: what is packed after it is what is 
   const turn = new OneFile(tree.directories)
   const { packer, deferred } = setUp(tree, turn)
   tree.scanAll()
-  const plan = await packer.planChangeset(0)
+  const plan = await packer.planChangeset({ from: 0 })
   let turns = 0
   turn.meanwhile = () => {
     turns += 1
@@ -367,12 +367,12 @@ test('a root that is closed ends what is being packed', async () => {
   const turn = new OneFile(tree.directories)
   const { packer } = setUp(tree, turn)
   tree.scanAll()
-  const plan = await packer.planChangeset(0)
+  const plan = await packer.planChangeset({ from: 0 })
   turn.close()
   writeFileSync(join(tree.root, 'large'), Buffer.alloc(2 * SLICE_BYTES))
   tree.scanAll()
   await assert.rejects(
-    packer.planChangeset(plan.to).then((next) => packAll(packer, next)),
+    packer.planChangeset({ from: plan.to }).then((next) => packAll(packer, next)),
     Refusal,
   )
 })
@@ -382,7 +382,7 @@ test('a file that could not be packed, and was looked at again before the segmen
   const turn = new OneFile(tree.directories)
   const { packer, deferred } = setUp(tree, turn)
   tree.scanAll()
-  const plan = await packer.planChangeset(0)
+  const plan = await packer.planChangeset({ from: 0 })
   rmSync(join(tree.root, 'a'))
   turn.meanwhile = () => {
     if (deferred.length === 0) return
@@ -392,6 +392,6 @@ test('a file that could not be packed, and was looked at again before the segmen
   }
   const { contents } = await packAll(packer, plan)
   assert.deepEqual([...contents.keys()].sort(), ['b', 'c'])
-  const { contents: next } = await packAll(packer, await packer.planChangeset(plan.to))
+  const { contents: next } = await packAll(packer, await packer.planChangeset({ from: plan.to }))
   assert.equal(next.get('a')?.toString(), 'made anew')
 })

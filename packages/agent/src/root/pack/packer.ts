@@ -33,7 +33,7 @@ import { compressSegment } from './compression.ts'
 import { hasChunks, LargeFiles } from './large-files.ts'
 import { LearntContent } from './learnt-content.ts'
 import { OwnerNaming } from './owner-names.ts'
-import { type ChangesetPlan, Planner } from './planner.ts'
+import { type ChangesetPlan, Planner, type PlanStart } from './planner.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { SlabPool } from './slab-pool.ts'
 import type { SlicedFile } from './sliced-file.ts'
@@ -79,10 +79,10 @@ export class Packer {
     this.#planner = new Planner({ index, large, unproven: this.#unproven, turn })
   }
 
-  /** Plans what a receiver that committed `from` misses next, up to `limit`. Release the plan when it is not needed. */
-  async planChangeset(from: number, limit?: number, base?: number): Promise<PlanSummary> {
+  /** Plans what receivers that stand there miss next. Release the plan when it is not needed. */
+  async planChangeset(start: PlanStart): Promise<PlanSummary> {
     this.flushLearnt()
-    return this.#keep(await this.#planner.planChangeset(from, limit, base))
+    return this.#keep(await this.#planner.planChangeset(start))
   }
 
   /** Plans the answer to a want. Release the plan when it is no longer needed. */
@@ -179,14 +179,9 @@ export class Packer {
     return { ...change, source: 'tar' }
   }
 
-  /**
-   * The path at which receivers hold the content that was just read. In a long replay, a lookup for every file costs
-   * more than the few copies that it finds would save.
-   */
+  /** The path at which receivers hold the content that was just read. */
   #unplannedCopy(row: IndexedEntry, open: OpenSegment): string | null {
-    const { summary } = open.plan
-    if (summary.to < summary.head) return null
-    const origin = this.#planner.copyOf(row, summary)
+    const origin = this.#planner.copyOf(row, open.plan.summary)
     if (origin === null || origin === row.path) return null
     const bytes = encodedBytes(origin)
     if (open.unplannedBytes + bytes > BOUNDS.manifestBytes) return null

@@ -31,7 +31,16 @@ export interface PlannerParts {
 }
 
 /** The range over which a plan leads its receivers; `request` is the want that it answers, or null. */
-export type PlanRange = Pick<PlanSummary, 'base' | 'from' | 'to' | 'head' | 'request'>
+export type PlanRange = Pick<PlanSummary, 'base' | 'from' | 'to' | 'head' | 'whole' | 'isWhole' | 'request'>
+
+/** Where receivers stand, and how far they are to be led. */
+export interface PlanStart {
+  from: number
+  /** What they have committed, where `from` is staged only. */
+  base?: number
+  whole?: number
+  limit?: number
+}
 
 export interface ChangesetPlan {
   summary: PlanSummary
@@ -52,16 +61,18 @@ export class Planner {
   }
 
   /** What a receiver that committed `base`, and has staged everything up to `from`, misses next, up to `limit`. */
-  planChangeset(from: number, limit = Number.POSITIVE_INFINITY, base = from): Promise<ChangesetPlan> {
+  planChangeset(start: PlanStart): Promise<ChangesetPlan> {
     const { index } = this.#parts
+    const { from, base = from, whole = 0, limit = Number.POSITIVE_INFINITY } = start
     const head = Math.min(index.head, limit)
     const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges, head)
     const kept = withinBytes(rows)
     const isAll = rows.length < LIMITS.changesetChanges && kept.length === rows.length
-    if (isAll && head === index.head) return this.#plan(kept, { base, from, to: head, head, request: null })
+    const range = { base, from, head, whole, request: null }
+    if (isAll && head === index.head) return this.#plan(kept, { ...range, to: head, isWhole: true })
     const part = partWithContent(index, from, kept, isAll ? head : null)
-    index.noteCut()
-    return this.#plan(part.rows, { base, from, to: part.to, head, request: null })
+    index.held.noteCut(index.head)
+    return this.#plan(part.rows, { ...range, to: part.to, isWhole: false })
   }
 
   /** The answer to a want: the present state of paths, with the content that the receiver does not claim to have. */
@@ -74,13 +85,14 @@ export class Planner {
       return row
     })
     const { head } = index
-    return this.#plan(rows, { base: head, from: head, to: head, head, request }, held)
+    const range = { base: head, from: head, to: head, head, request, whole: 0, isWhole: false }
+    return this.#plan(rows, range, held)
   }
 
   /** A path at which every receiver at the plan's cursor holds this content, when one is known. */
   copyOf(row: IndexedEntry, range: PlanRange): string | null {
     if (range.request !== null || range.base === 0 || row.digest === null || row.size === 0) return null
-    return this.#parts.index.holderOf(row.digest, row.size, range.base)
+    return this.#parts.index.held.holderOf(row, range.base, range.whole)
   }
 
   /** @param held rows of a want whose content the receiver claims to have */

@@ -12,14 +12,15 @@ import assert from 'node:assert/strict'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Finding, KnownEntry, Observation } from '../index/indexed-entry.ts'
-import { isMoved, isProvenSame } from './difference.ts'
+import { isMoved } from './difference.ts'
 import type { Loss } from './guard.ts'
 
 type Found = Extract<Finding, { observation: Observation }>
+type IndexReads = 'get' | 'held' | 'totals' | 'head' | 'childrenAfter'
 type Version = Pick<KnownEntry, 'sequence' | 'inode' | 'ctime'> | null
 
 export class ScanFindings {
-  readonly #index: Pick<EntryIndex, 'get' | 'digest' | 'totals' | 'head' | 'childrenAfter'>
+  readonly #index: Pick<EntryIndex, IndexReads>
   /** In order of discovery. */
   readonly #findings = new Map<string, Found>()
   /** The index's records of paths that are gone. */
@@ -37,7 +38,7 @@ export class ScanFindings {
   /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
   readonly #replacing = new Set<string>()
 
-  constructor(index: Pick<EntryIndex, 'get' | 'digest' | 'totals' | 'head' | 'childrenAfter'>) {
+  constructor(index: Pick<EntryIndex, IndexReads>) {
     this.#index = index
   }
 
@@ -143,6 +144,7 @@ export class ScanFindings {
   takePortion(): Finding[] {
     this.#dropOutdated()
     this.#dropOrphans()
+    this.#inheritDigests()
     const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))
     for (const { path } of portion) this.#findings.delete(path)
     return portion
@@ -234,14 +236,10 @@ export class ScanFindings {
 
   /** A file that moved with its directory has the same inode, untouched: its digest is known without reading. */
   #inheritDigests(): void {
-    if (this.#removals.size === 0) return
-    const gone = new Map<number, KnownEntry>()
-    for (const entry of this.#removals.values()) if (entry.kind === 'file') gone.set(entry.inode, entry)
+    if (this.#arrivals === null) return
     for (const finding of this.#findings.values()) {
-      if (finding.observation.kind !== 'file' || finding.digest !== null) continue
-      const origin = gone.get(finding.observation.inode)
-      if (origin !== undefined && isProvenSame(origin, finding.observation))
-        finding.digest = this.#index.digest(origin.content)
+      const isUnknown = finding.observation.kind === 'file' && finding.digest === null
+      if (isUnknown) finding.digest = this.#index.held.digestOf(finding.observation)
     }
   }
 }

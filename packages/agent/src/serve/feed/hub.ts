@@ -10,7 +10,7 @@
 import type { Want } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import { BOUNDS } from '../../bounds.ts'
-import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
+import type { PackedSegment, PlanSummary, RootRequests } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 
 /**
@@ -22,12 +22,11 @@ const CONCURRENCY = 2
 /** Nothing else holds up a round: answers that wait for a release fill their queue. */
 export type Urgency = 'live' | 'bulk' | 'round'
 
-/** A plan begins at `from`, for receivers that committed `base`; it ends at `to` at the latest, in a round. */
-export interface PlanOrder {
-  from: number
-  base: number
-  to: number | null
-}
+/**
+ * A plan begins at `from`, for receivers that committed `base`, and that had everything at `whole`; it ends at `to` at
+ * the latest, in a round.
+ */
+export type PlanOrder = RootRequests['plan']['takes']
 
 interface SharedPlan {
   key: string
@@ -75,7 +74,7 @@ export class Hub {
 
   /** A plan, shared with every session that orders the same. Return it with `leave`. */
   async join(order: PlanOrder, urgency: Urgency): Promise<PlanSummary> {
-    const key = `${order.base}/${order.from}/${order.to}`
+    const key = `${order.base}/${order.from}/${order.whole}/${order.to}`
     let shared = this.#plans.get(key)
     if (shared === undefined) {
       shared = { key, summary: this.#enqueue(urgency, () => this.#root.ask('plan', order)), users: 0 }

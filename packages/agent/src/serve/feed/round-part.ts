@@ -55,7 +55,8 @@ export class RoundPart {
   /** Everything up to the round's end, and the commit when it goes. */
   async send(round: SessionRound): Promise<void> {
     const { socket } = this.#parts
-    round.changesets = Math.max(round.changesets, await this.#stage(round.to, 'round'))
+    const { changesets, isWhole } = await this.#stage(round.to, 'round')
+    round.changesets = Math.max(round.changesets, changesets)
     for (let sentMs = Number.NEGATIVE_INFINITY; round.outcome === null && !socket.isClosed; ) {
       if (performance.now() - sentMs >= PREPARE_AGAIN_MS) {
         sentMs = performance.now()
@@ -66,24 +67,29 @@ export class RoundPart {
       await socket.sleep()
       clearTimeout(timer)
     }
-    if (!socket.isClosed && round.outcome === 'go') await this.#sendCommit(round.to)
+    if (!socket.isClosed && round.outcome === 'go') await this.#sendCommit(round.to, isWhole)
   }
 
   /** What an earlier connection has staged is completed to the end of its round, and committed. */
   async finish(): Promise<void> {
     const { state, socket } = this.#parts
     const to = Math.max(state.rounds.prepared ?? 0, state.rounds.released)
-    await this.#stage(to, 'bulk')
-    if (!socket.isClosed) await this.#sendCommit(to)
+    const { isWhole } = await this.#stage(to, 'bulk')
+    if (!socket.isClosed) await this.#sendCommit(to, isWhole)
   }
 
-  /** A series up to `to`, each changeset with a prepare, but for the last. @returns the number of changesets */
-  async #stage(to: number, urgency: Urgency): Promise<number> {
+  /**
+   * A series up to `to`, each changeset with a prepare, but for the last.
+   * @returns the number of changesets, and whether they lead to everything that the index holds
+   */
+  async #stage(to: number, urgency: Urgency): Promise<{ changesets: number; isWhole: boolean }> {
     const { hub, state, sender, socket } = this.#parts
     const base = state.cursor
+    const whole = state.whole.sent
     let changesets = 0
+    let isWhole = false
     for (let from = state.rounds.prepared ?? base; from < to && !socket.isClosed; ) {
-      const plan = await hub.join({ from, base, to }, urgency)
+      const plan = await hub.join({ from, base, whole, to }, urgency)
       try {
         await sender.send(plan, urgency)
       } finally {
@@ -92,17 +98,18 @@ export class RoundPart {
       from = plan.to
       state.rounds.prepared = from
       changesets += 1
+      isWhole = plan.isWhole
       if (from < to) await this.#sendPrepare(from)
     }
-    return changesets
+    return { changesets, isWhole }
   }
 
   #sendPrepare(to: number): Promise<void> {
     return this.#parts.socket.send(encodeMessage({ type: 'prepare', to, doubtMs: DOUBT_MS }))
   }
 
-  #sendCommit(to: number): Promise<void> {
-    this.#parts.state.sentChangeset(to)
+  #sendCommit(to: number, isWhole: boolean): Promise<void> {
+    this.#parts.state.sentChangeset(to, isWhole)
     return this.#parts.socket.send(encodeMessage({ type: 'commit', to }))
   }
 }

@@ -45,6 +45,11 @@ export class SessionState {
   cursor = 0
   committed = 0
   durable = 0
+  /**
+   * The last sequence at which the receiver had everything that the index held then, as far as was sent and as far as
+   * it has committed; 0: never.
+   */
+  readonly whole = { sent: 0, committed: 0 }
   /** Segment bytes that may still be sent; a segment may begin while it is positive. */
   credit = 0
   /** Ends of the changesets on their way, oldest first. */
@@ -57,27 +62,29 @@ export class SessionState {
   readonly rounds = { prepared: null as number | null, staged: -1, left: -1, released: 0, burstMs: 0 }
   readonly requests: (List | Want)[] = []
   readonly #repairs = new Set<number>()
-  /** The sequence of the welcome: where the receiver stood, or what it compares itself with. */
-  #began = 0
-  /** `left-behind`: others have what it missed, or a round went without it; it says so in its own status too. */
-  #standing: 'behind' | 'left-behind' | 'caught-up' = 'behind'
+  /**
+   * The sequence of the welcome: where the receiver stood, or what it compares itself with. `left-behind`: others have
+   * what it missed, or a round went without it; it says so in its own status too.
+   */
+  readonly #start = { sequence: 0, standing: 'behind' as 'behind' | 'left-behind' | 'caught-up' }
   /** Id of the resync that was ordered and has not reported its end. */
   resync: number | null = null
   /** By the receiver's own word. */
   said: Said = NOTHING_SAID
 
-  greeted(welcome: Welcome, hello: Pick<Hello, 'durable' | 'credit' | 'epoch' | 'sequence'>): void {
+  greeted(welcome: Welcome, hello: Pick<Hello, 'durable' | 'credit' | 'epoch' | 'sequence'>, whole = 0): void {
     this.credit = hello.credit
     const { start, sequence, head, othersCurrent, epoch, released } = welcome
     const isAlone = othersCurrent && (start === 'resync' || sequence < head)
     // Behind in another epoch are all receivers alike.
     const isLeft = epoch === hello.epoch && (isAlone || hello.sequence < released)
-    this.#standing = isLeft ? 'left-behind' : 'behind'
-    this.#began = welcome.sequence
+    this.#start.standing = isLeft ? 'left-behind' : 'behind'
+    this.#start.sequence = welcome.sequence
     this.phase = welcome.start === 'replay' ? 'feeding' : 'comparing'
     this.rounds.released = welcome.released
     if (welcome.start === 'resync') return
     this.rounds.prepared = welcome.prepared
+    Object.assign(this.whole, { sent: whole, committed: whole })
     this.cursor = welcome.sequence
     this.committed = welcome.sequence
     this.durable = Math.min(hello.durable, welcome.sequence)
@@ -85,7 +92,7 @@ export class SessionState {
 
   /** The receiver is told that a round goes without it. */
   leave(to: number): void {
-    if (this.committed < to) this.#standing = 'left-behind'
+    if (this.committed < to) this.#start.standing = 'left-behind'
   }
 
   /** @throws ProtocolError when the message has no place in this phase */
@@ -138,7 +145,9 @@ export class SessionState {
     }
   }
 
-  sentChangeset(to: number): void {
+  /** @param isWhole it leads to everything that the index held */
+  sentChangeset(to: number, isWhole = false): void {
+    if (isWhole) this.whole.sent = to
     this.rounds.prepared = null
     this.cursor = to
     this.unconfirmed.push(to)
@@ -175,9 +184,9 @@ export class SessionState {
 
   /** How much of all that the receiver missed is done when it is at `reach`, from 0 to 1; null before that is known. */
   shareAt(reach: number, head: number): number | null {
-    const missing = head - this.#began
+    const missing = head - this.#start.sequence
     if (this.phase !== 'feeding' || missing <= 0) return null
-    return Math.max(0, Math.min(1, (reach - this.#began) / missing))
+    return Math.max(0, Math.min(1, (reach - this.#start.sequence) / missing))
   }
 
   /** Whether the receiver has caught up on this connection, and can commit. */
@@ -187,12 +196,12 @@ export class SessionState {
 
   /** As of the last call of `statusAt`. */
   get hasCaughtUp(): boolean {
-    return this.#standing === 'caught-up'
+    return this.#start.standing === 'caught-up'
   }
 
   /** The receiver had everything once on this connection, and so waits for changes as they come. */
   isFollowing(head: number): boolean {
-    if (this.phase === 'feeding' && this.committed >= head) this.#standing = 'caught-up'
+    if (this.phase === 'feeding' && this.committed >= head) this.#start.standing = 'caught-up'
     return this.hasCaughtUp
   }
 
@@ -203,7 +212,7 @@ export class SessionState {
   statusAt(head: number, behindSeconds: number): ReceiverWord {
     if (this.said.failing !== null) return this.said.failing.code === AWAITING_ACCEPT ? AWAITING_ACCEPT : 'failed'
     const isFollowing = this.isFollowing(head)
-    if (this.#standing === 'left-behind') return 'left-behind'
+    if (this.#start.standing === 'left-behind') return 'left-behind'
     if (this.phase !== 'feeding') return 'resyncing'
     return isFollowing && behindSeconds <= LIVE_LAG_SECONDS ? 'live' : 'replaying'
   }
@@ -213,12 +222,13 @@ export class SessionState {
       throw unexpected(`committed ${sequence}, expected ${this.unconfirmed[0] ?? 'none'}`)
     this.unconfirmed.shift()
     this.committed = sequence
+    if (sequence === this.whole.sent) this.whole.committed = sequence
   }
 
   #resynced(sequence: number): void {
-    if (this.phase !== 'comparing' || sequence !== this.#began) throw unexpected(`resynced ${sequence}`)
+    if (this.phase !== 'comparing' || sequence !== this.#start.sequence) throw unexpected(`resynced ${sequence}`)
     this.phase = 'feeding'
-    this.#standing = 'behind'
+    this.#start.standing = 'behind'
     this.cursor = sequence
     this.committed = sequence
   }

@@ -65,7 +65,7 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
   )
   const root: Pick<RootThread, 'ask' | 'tell'> = {
     ask: async (type) => {
-      if (type === 'greet') return WELCOME as never
+      if (type === 'greet') return { welcome: WELCOME, whole: 0 } as never
       throw error
     },
     tell: () => undefined,

@@ -110,10 +110,10 @@ export class Session implements ResyncLine {
     try {
       const answer = await this.#feed.root.ask('greet', { hello, receiver: this.receiver })
       const othersCurrent = this.#events.areOthersCurrent()
-      const welcome: Welcome = { ...answer, othersCurrent, clash: clash?.slice(0, MOST_CLASH) ?? null }
+      const welcome: Welcome = { ...answer.welcome, othersCurrent, clash: clash?.slice(0, MOST_CLASH) ?? null }
       this.#head = Math.max(this.#head, welcome.head)
       this.#sender.begin(hello)
-      this.state.greeted(welcome, hello)
+      this.state.greeted(welcome, hello, answer.whole)
       await this.#socket.send(encodeMessage(welcome))
       this.#events.changed()
       await this.#sendAll()
@@ -253,8 +253,9 @@ export class Session implements ResyncLine {
   async #sendNext(): Promise<void> {
     // The urgency depends on how much is to come: sessions that share the plan are equally near, and a receiver that
     // fell far behind delays no other.
-    const urgency = this.#head - this.state.cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
-    const plan = await this.#feed.hub.join({ from: this.state.cursor, base: this.state.cursor, to: null }, urgency)
+    const { cursor, whole } = this.state
+    const urgency = this.#head - cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
+    const plan = await this.#feed.hub.join({ from: cursor, base: cursor, whole: whole.sent, to: null }, urgency)
     try {
       await this.#sendPlan(plan, urgency)
     } finally {
@@ -266,7 +267,7 @@ export class Session implements ResyncLine {
     await this.#sender.send(plan, urgency)
     if (this.#socket.isClosed) return
     const { request, to } = plan
-    if (request === null) this.state.sentChangeset(to)
+    if (request === null) this.state.sentChangeset(to, plan.isWhole)
     await this.#socket.send(encodeMessage({ type: 'commit', to }))
   }
 

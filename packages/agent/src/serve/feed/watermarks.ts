@@ -9,11 +9,16 @@ import type { RootRequests } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 import { decodeHeadTimes, encodeHeadTimes, HeadTimes } from './head-times.ts'
 
-interface Watermark {
-  committed: number
-  durable: number
+interface Watermark extends Confirmed {
   seenAt: Date | null
   lastError: string | null
+}
+
+/** What a receiver has; `whole` as of SessionState. */
+export interface Confirmed {
+  committed: number
+  durable: number
+  whole: number
 }
 
 export interface WatermarksParts {
@@ -52,8 +57,9 @@ export class Watermarks {
   /** Takes over the knowledge of an earlier life of the agent. */
   restore({ watermarks, headTimes }: RootRequests['memory']['answers']): void {
     this.#headTimes.restore(decodeHeadTimes(headTimes))
-    for (const { name, committed, durable, seen } of watermarks) {
-      this.#byReceiver.set(name, { committed, durable, seenAt: new Date(seen), lastError: null })
+    for (const { name, committed, durable, whole, seen } of watermarks) {
+      const seenAt = new Date(seen)
+      this.#byReceiver.set(name, { committed, durable, whole, seenAt, lastError: null })
     }
   }
 
@@ -104,10 +110,11 @@ export class Watermarks {
     this.#known(receiver).lastError = null
   }
 
-  confirmed(receiver: string, { committed, durable }: { committed: number; durable: number }, seenAt: Date): void {
+  confirmed(receiver: string, { committed, durable, whole }: Confirmed, seenAt: Date): void {
     const watermark = this.#known(receiver)
-    if (watermark.committed === committed && watermark.durable === durable) return
-    Object.assign(watermark, { committed, durable, seenAt })
+    const isSame = watermark.committed === committed && watermark.durable === durable
+    if (isSame && watermark.whole === whole) return
+    Object.assign(watermark, { committed, durable, whole, seenAt })
     this.#saveSoon(receiver)
   }
 
@@ -133,7 +140,7 @@ export class Watermarks {
   #known(receiver: string): Watermark {
     let watermark = this.#byReceiver.get(receiver)
     if (watermark === undefined) {
-      watermark = { committed: 0, durable: 0, seenAt: null, lastError: null }
+      watermark = { committed: 0, durable: 0, whole: 0, seenAt: null, lastError: null }
       this.#byReceiver.set(receiver, watermark)
     }
     return watermark
@@ -149,8 +156,8 @@ export class Watermarks {
 
   #save(): void {
     for (const receiver of this.#unsaved) {
-      const { committed, durable } = this.#known(receiver)
-      this.#parts.tell({ type: 'watermark', receiver, committed, durable })
+      const { committed, durable, whole } = this.#known(receiver)
+      this.#parts.tell({ type: 'watermark', receiver, committed, durable, whole })
     }
     this.#unsaved.clear()
   }
