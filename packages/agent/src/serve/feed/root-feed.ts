@@ -279,9 +279,7 @@ export class RootFeed implements ResyncRoot {
     const { state, lastSeenAt } = session
     if (state.phase !== 'greeting') this.#fleet.watermarks.recovered(receiver)
     if (this.#fleet.sessions.get(receiver) !== session) return
-    const { committed, durable, whole } = state
-    const has = { committed, durable, whole: whole.committed }
-    if (state.phase === 'feeding') this.#fleet.watermarks.confirmed(receiver, has, lastSeenAt)
+    if (state.phase === 'feeding') this.#fleet.watermarks.confirmed(receiver, state, lastSeenAt)
     this.#receiversChanged()
   }
 

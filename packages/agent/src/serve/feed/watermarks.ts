@@ -15,10 +15,15 @@ interface Watermark extends Confirmed {
 }
 
 /** What a receiver has; `whole` as of SessionState. */
-export interface Confirmed {
+interface Confirmed {
   committed: number
   durable: number
   whole: number
+}
+
+/** The part of SessionState that outlives the session. */
+interface ConfirmedState extends Omit<Confirmed, 'whole'> {
+  whole: Pick<Confirmed, 'committed'>
 }
 
 export interface WatermarksParts {
@@ -110,7 +115,9 @@ export class Watermarks {
     this.#known(receiver).lastError = null
   }
 
-  confirmed(receiver: string, { committed, durable, whole }: Confirmed, seenAt: Date): void {
+  confirmed(receiver: string, state: ConfirmedState, seenAt: Date): void {
+    const { committed, durable } = state
+    const whole = state.whole.committed
     const watermark = this.#known(receiver)
     const isSame = watermark.committed === committed && watermark.durable === durable
     if (isSame && watermark.whole === whole) return
