@@ -4,7 +4,7 @@ import { type Scene, scene } from './scene.ts'
 
 const FILES = 30
 const HOLD = { reason: 'deploy', by: 'ops', forMs: 900_000, waitMs: 10_000 }
-const RELEASE = { dryRun: false, acceptLosses: false, by: 'ops' }
+const RELEASE = { dryRun: false, acceptLosses: false, isRolling: false, by: 'ops' }
 
 const prepare = ({ source }: Scene) => {
   for (let file = 0; file < FILES; file += 1) source.write(`app/f${file}`, `old ${file}`)

@@ -162,7 +162,10 @@ export interface RootRequests {
   'accept-guard': { takes: object; answers: GuardAnswer }
   /** Nothing above the present state leaves the agent from now on. All that was on the disk before is part of it. */
   hold: { takes: { reason: string; by: string; forMs: number; waitMs: number }; answers: HoldAnswer }
-  'end-hold': { takes: { dryRun: boolean; acceptLosses: boolean; by: string }; answers: ReleaseAnswer }
+  'end-hold': {
+    takes: { dryRun: boolean; acceptLosses: boolean; isRolling: boolean; by: string }
+    answers: ReleaseAnswer
+  }
   /** The round of a release is over, or goes: then the hold is gone, on the disk too, when this is answered. */
   'end-round': { takes: { to: number; goes: boolean }; answers: { goes: boolean } }
   /** Bytes of the files that changed above each of some ascending sequences, and up to `to`. */

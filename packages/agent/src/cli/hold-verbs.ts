@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { count, size, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, errorMessage, Failure, printable } from '@rootferry/host/machine'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { Held, type HeldAnswer, Released, type ReleasedAnswer } from '../serve/api-schemas.ts'
 import { AdminClient } from './admin-client.ts'
@@ -13,6 +13,8 @@ const seconds = secondsUpTo(7)
 /** What an answer may take beyond the time that receivers are waited for: the whole root is scanned before it. */
 const SCAN_MS = 600_000
 const MOST_SHOWN = 20
+const WAIT_SECONDS = 30
+const ROLLING_WAIT_SECONDS = 3_600
 /** As shells: a command that cannot be run, and one that a signal ended. */
 const NOT_RUN = 127
 const BY_SIGNAL = 128
@@ -24,12 +26,19 @@ interface HoldOptions {
   wait: number
 }
 
-interface ReleaseOptions {
+/** How a release goes. */
+interface WayOptions {
+  patience: number
+  rolling?: number
+  drain: number
+  readyWithin: number
+}
+
+interface ReleaseOptions extends WayOptions {
   config: string
   dryRun: boolean
   acceptLosses: boolean
-  wait: number
-  patience: number
+  wait?: number
   json: boolean
 }
 
@@ -55,24 +64,25 @@ export function addHoldVerbs(
       if (held.behind.length > 0) terminal.endWith(EXIT.degraded)
     })
 
-  withConfig(program.command('release <root>').description('send everything that waits to all receivers'))
+  withWay(withConfig(program.command('release <root>').description('send everything that waits to all receivers')))
     .option('--dry-run', 'show what waits, and release nothing', false)
     .option('--accept-losses', 'release although the guard objects to what was deleted', false)
-    .option('--wait <time>', 'how long receivers are waited for', seconds, 30)
-    .option('--patience <time>', 'a receiver that stages for longer is left behind, and not ready', seconds, 5)
+    .option('--wait <time>', 'how long receivers are waited for (default: 30s, in a rolling release 1h)', seconds)
     .option('--json', 'print the answer of POST /v1/roots/ROOT/release', false)
-    .addHelpText('after', '\nEnds with 3 when a receiver has not got everything in that time, or is offline.')
+    .addHelpText('after', RELEASE_HELP)
     .action(async (root: string, options: ReleaseOptions) => {
       const released = await release(client(options.config), root, options)
       terminal.out(options.json ? `${JSON.stringify(released, null, 2)}\n` : releaseText(released))
       if (!isComplete(released)) terminal.endWith(EXIT.degraded)
     })
 
-  holding(
-    program.command('deploy <root> <command...>').description('hold, run a command, and release when it succeeds'),
+  withWay(
+    holding(
+      program.command('deploy <root> <command...>').description('hold, run a command, and release when it succeeds'),
+    ),
   )
     .addHelpText('after', DEPLOY_HELP)
-    .action(async (root: string, words: string[], options: HoldOptions) => {
+    .action(async (root: string, words: string[], options: HoldOptions & WayOptions) => {
       const agent = client(options.config)
       const reason = options.reason === '' ? words.join(' ').slice(0, 200) : options.reason
       terminal.say(heldText(await hold(agent, root, { ...options, reason })))
@@ -81,7 +91,8 @@ export function addHoldVerbs(
         terminal.say(`the command ended with ${code}: ${printable(root)} stays held. ${whatNow(root)}\n`)
         return terminal.endWith(code)
       }
-      const released = await release(agent, root, { dryRun: false, acceptLosses: false, wait: 30, patience: 5 }).catch(
+      const { wait: _, ...way } = options
+      const released = await release(agent, root, { ...way, dryRun: false, acceptLosses: false }).catch(
         (error: unknown) => {
           if (!(error instanceof Failure)) throw error
           throw new Failure(error.exitCode, `${errorMessage(error)} ${whatNow(root)}`, { cause: error })
@@ -91,6 +102,26 @@ export function addHoldVerbs(
       if (!isComplete(released)) terminal.endWith(EXIT.degraded)
     })
 }
+
+function withWay(command: Command): Command {
+  return command
+    .option('--patience <time>', 'a receiver that stages for longer is left behind, and not ready', seconds, 5)
+    .option('--rolling <number>', 'so many receivers at a time are not ready, commit, and are ready again', number)
+    .option('--drain <time>', 'in a rolling release, how long requests under way have to end', seconds, 5)
+    .option('--ready-within <time>', 'in a rolling release, a receiver that takes longer stops it', seconds, 300)
+}
+
+function number(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('A number of receivers is expected, from 1 on.')
+  return Number(text)
+}
+
+const RELEASE_HELP = `
+All receivers commit together, each when all have staged everything. With --rolling N they take turns: /readyz of a
+receiver answers 503, after --drain it commits, its hooks run, and when it is ready again the next one follows. The first
+receiver that fails stops that, and the root stays held.
+
+Ends with 3 when a receiver has not got everything in that time, or is offline.`
 
 const HOLD_HELP = `
 Begin the deploy when this command has ended. It ends with 3 when a receiver did not get in time what was there before:
@@ -114,9 +145,12 @@ function hold(client: AdminClient, root: string, { reason, for: forSeconds, wait
 function release(
   client: AdminClient,
   root: string,
-  { dryRun, acceptLosses, wait, patience }: Pick<ReleaseOptions, 'dryRun' | 'acceptLosses' | 'wait' | 'patience'>,
+  options: Pick<ReleaseOptions, 'dryRun' | 'acceptLosses' | 'wait'> & WayOptions,
 ) {
-  const body = { dryRun, acceptLosses, waitSeconds: wait, patienceSeconds: patience }
+  const { dryRun, acceptLosses, patience, rolling = null, drain, readyWithin } = options
+  const { wait = rolling === null ? WAIT_SECONDS : ROLLING_WAIT_SECONDS } = options
+  const way = { patienceSeconds: patience, rolling, drainSeconds: drain, readySeconds: readyWithin }
+  const body = { dryRun, acceptLosses, waitSeconds: wait, ...way }
   return client.post(`/v1/roots/${encodeURIComponent(root)}/release`, body, Released, wait * 1000 + SCAN_MS)
 }
 

@@ -242,6 +242,17 @@ export const ReleaseBody = Type.Object(
     patienceSeconds: Type.Optional(
       Seconds('a receiver that stages for longer, and for longer than twice the half of the others, is left behind', 5),
     ),
+    rolling: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 1, maximum: 100_000 }), Type.Null()], {
+        description:
+          'so many receivers at a time leave the load balancer, commit, and come back; null: all commit at once',
+        default: null,
+      }),
+    ),
+    drainSeconds: Type.Optional(Seconds('in a rolling release, between not ready and the commit', 5)),
+    readySeconds: Type.Optional(
+      Seconds('in a rolling release, a receiver is ready again within that, or stops it', 300),
+    ),
   },
   { ...closed, description: 'an object' },
 )
@@ -357,10 +368,11 @@ export const Round = Type.Object(
   {
     id: Type.String(),
     root: Name,
-    state: words('collect', 'fence', 'go', 'over', 'void'),
+    state: words('collect', 'fence', 'roll', 'go', 'over', 'void'),
     outcome: OrNull(words('all', 'partial', 'void')),
     from: Count,
     to: Count,
+    stopped: OrNull(Type.String({ description: 'which receiver failed in a rolling release, and how' })),
     changesets: Type.Integer({ minimum: 0, description: 'into which the release is cut, as far as it was sent' }),
     beganAt: Time,
     endedAt: OrNull(Time),

@@ -5,6 +5,7 @@ import type { HoldStatus, RootRequests } from '../root-messages.ts'
 import type { HeldAnswer, ReleasedAnswer, RootHoldStatus, RoundAnswer } from './api-schemas.ts'
 import type { RootFeed } from './feed/root-feed.ts'
 import type { RoundReport } from './feed/round-report.ts'
+import type { RoundWay } from './feed/rounds.ts'
 import { roundAnswer } from './round-answer.ts'
 
 export interface HoldsParts {
@@ -33,17 +34,22 @@ export class Holds {
   async release(
     root: string,
     order: RootRequests['end-hold']['takes'],
-    { waitMs, patienceMs }: { waitMs: number; patienceMs: number },
+    { waitMs, way }: { waitMs: number; way: RoundWay },
   ): Promise<ReleasedAnswer> {
     const feed = this.#feed(root)
     const begunMs = performance.now()
-    const { answer, round } = await orUnavailable(feed.holds.release(order, patienceMs))
+    const { answer, round } = await orUnavailable(feed.holds.release(order, way))
     if (answer.outcome === 'not-held') throw new HttpProblem('not-held', `${root} is not held.`)
     if (answer.outcome === 'guard')
       throw new HttpProblem('guard', `${root} stays held: ${answer.reason}. Accept the losses, or put the tree right.`)
     const { outcome, isRound: _, ...report } = answer
     if (outcome === 'dry-run') return { root, released: false, round: null, ...report, receivers: [] }
     const ended = round === null ? null : await orTimeout(round.ended, waitMs)
+    if (ended?.stopped != null)
+      throw new HttpProblem(
+        'rolling-stopped',
+        `The rolling release was stopped, and ${root} stays held: ${ended.stopped}.`,
+      )
     if (ended?.at === 'void')
       throw new HttpProblem('root-unavailable', `No receiver could stage the release: ${root} stays held.`)
     const restMs = Math.max(0, waitMs - (performance.now() - begunMs))

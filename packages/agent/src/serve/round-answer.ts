@@ -16,7 +16,7 @@ const WORDS: Record<Exclude<Standing, 'committed'>, Word> = {
 }
 
 export function roundAnswer(root: string, report: RoundReport): RoundAnswer {
-  const { id, at, from, to, changesets, began, ended, members } = report
+  const { id, at, from, to, stopped, changesets, began, ended, members } = report
   return {
     id,
     root,
@@ -25,6 +25,7 @@ export function roundAnswer(root: string, report: RoundReport): RoundAnswer {
     outcome: ended === null ? null : outcomeOf(report),
     from,
     to,
+    stopped,
     changesets,
     beganAt: began.toISOString(),
     endedAt: ended?.toISOString() ?? null,

@@ -210,9 +210,10 @@ export class Session {
     this.#arrivals.intake.end()
     if (request === null) this.#cursor = to
     event(NOT_PREPARED)
+    // Before the commit is told: readiness that waits for a hook must not come back in between.
+    for (const run of outcome.due) event({ type: 'due', ...run })
     tellCommitted(this.#parts, arrived, outcome, this.#arrivals.intake.startedAt)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
-    for (const run of outcome.due) event({ type: 'due', ...run })
     problems.burstEnded(outcome)
     const { right, answered } = settlement(arrival, due, outcome)
     problems.mended(right)

@@ -32,6 +32,8 @@ export interface ReleasesParts {
 export interface ReleaseOrder {
   dryRun: boolean
   acceptLosses: boolean
+  /** Receivers take turns, also where releases are not committed together. */
+  isRolling: boolean
   by: string
 }
 
@@ -54,7 +56,7 @@ export class Releases {
     void this.#queue.add(() => this.#releaseByItself())
   }
 
-  async #release({ dryRun, acceptLosses, by }: ReleaseOrder): Promise<ReleaseAnswer> {
+  async #release({ dryRun, acceptLosses, isRolling, by }: ReleaseOrder): Promise<ReleaseAnswer> {
     const { holding, log } = this.#parts
     if (holding.hold === null) return { outcome: 'not-held' }
     if (holding.isInRound) throw new Refusal('it is being released')
@@ -65,7 +67,7 @@ export class Releases {
     const report = this.#report(hold.sequence, loss)
     if (dryRun) return { outcome: 'dry-run', ...report }
     if (loss !== null && !acceptLosses) return { outcome: 'guard', reason: loss }
-    const isRound = this.#end(hold.sequence)
+    const isRound = this.#end(hold.sequence, isRolling)
     log(loss === null ? 'info' : 'warn', 'root is released', { by, changes: report.changes, loss })
     return { outcome: 'released', ...report, isRound, to: this.#parts.index.head }
   }
@@ -84,7 +86,7 @@ export class Releases {
     const loss = this.#loss(hold.living)
     if (loss === null) {
       const { changes } = this.#report(hold.sequence, null)
-      this.#end(hold.sequence)
+      this.#end(hold.sequence, false)
       log('info', 'root is released: the files that held it are gone', { changes })
     } else if (holding.refused !== loss) {
       holding.refused = loss
@@ -123,10 +125,10 @@ export class Releases {
   }
 
   /** @returns whether receivers commit together, so that the hold ends later */
-  #end(from: number): boolean {
+  #end(from: number, isRolling: boolean): boolean {
     const { holding, index, options, round, released } = this.#parts
     holding.recordEnds()
-    if (options.together !== 'never' && index.head > from) {
+    if ((options.together !== 'never' || isRolling) && index.head > from) {
       round(from, holding.beginRound())
       return true
     }

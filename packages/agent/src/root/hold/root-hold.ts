@@ -4,7 +4,15 @@
  */
 import { Refusal } from '@rootferry/host/machine'
 import { parentPath } from '@rootferry/protocol'
-import type { FromRoot, HoldAnswer, HoldStatus, ReleaseAnswer, RootOptions, RootRequest } from '../../root-messages.ts'
+import type {
+  FromRoot,
+  HoldAnswer,
+  HoldStatus,
+  ReleaseAnswer,
+  RootOptions,
+  RootRequest,
+  RootRequests,
+} from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { OpenedRoot } from '../opened-root.ts'
 import { isOpen, type RootLife, statusOf } from '../root-life.ts'
@@ -148,7 +156,7 @@ export class RootHold {
     return { outcome: 'held', hold }
   }
 
-  release(order: { dryRun: boolean; acceptLosses: boolean; by: string }): Promise<ReleaseAnswer> {
+  release(order: RootRequests['end-hold']['takes']): Promise<ReleaseAnswer> {
     return this.#releases.release(order)
   }
 

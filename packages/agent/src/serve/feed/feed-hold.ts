@@ -9,12 +9,15 @@ import { Arrivals } from './arrivals.ts'
 import { Gate, type Reach } from './gate.ts'
 import type { Member } from './round.ts'
 import { hasGone, type RoundReport } from './round-report.ts'
-import { Rounds } from './rounds.ts'
+import { Rounds, type RoundWay } from './rounds.ts'
 import type { Session } from './session.ts'
 import type { Watermarks } from './watermarks.ts'
 
 /** Receivers that are slower than this, and than twice the half of the others, are left behind. */
 export const PATIENCE_MS = 5_000
+
+/** The way of a release that nobody has ordered. */
+const BY_ITSELF: RoundWay = { patienceMs: PATIENCE_MS, rolling: null }
 
 export interface FeedHoldParts {
   thread: Pick<RootThread, 'ask' | 'tell'>
@@ -30,7 +33,8 @@ export class FeedHold {
   readonly #gate = new Gate()
   readonly #arrivals = new Arrivals()
   readonly #rounds: Rounds
-  #patienceMs = PATIENCE_MS
+  /** Of the release that was ordered. */
+  #way = BY_ITSELF
 
   constructor(parts: FeedHoldParts) {
     this.#parts = parts
@@ -57,9 +61,9 @@ export class FeedHold {
   /** Resolves when the release was judged, and its round has begun. `ended` resolves when that is over. */
   async release(
     order: RootRequests['end-hold']['takes'],
-    patienceMs = PATIENCE_MS,
+    way = BY_ITSELF,
   ): Promise<{ answer: ReleaseAnswer; round: { id: string; ended: Promise<RoundReport> } | null }> {
-    this.#patienceMs = patienceMs
+    this.#way = way
     const answer = await this.#parts.thread.ask('end-hold', order)
     if (answer.outcome !== 'released' || !answer.isRound) return { answer, round: null }
     const [last] = this.#rounds.reports
@@ -74,8 +78,8 @@ export class FeedHold {
 
   /** A release was judged. */
   roundBegins(from: number, to: number): void {
-    this.#rounds.begin(from, to, this.#patienceMs)
-    this.#patienceMs = PATIENCE_MS
+    this.#rounds.begin(from, to, this.#way)
+    this.#way = BY_ITSELF
   }
 
   /** The root's sessions are void, or about to be. */

@@ -5,7 +5,7 @@
  *
  * A receiver that comes back with a series that it has prepared is sent the rest of it, and the commit.
  */
-import { encodeMessage } from '@rootferry/protocol'
+import { encodeMessage, LIMITS } from '@rootferry/protocol'
 import type { ChangesetSender } from './changeset-sender.ts'
 import type { Hub, Urgency } from './hub.ts'
 import type { PacedSocket } from './paced-socket.ts'
@@ -15,8 +15,10 @@ import type { SessionState } from './session-state.ts'
 /** A prepared receiver hears of its round this often, and is in doubt when it does not for that long. */
 const PREPARE_AGAIN_MS = 2_000
 const DOUBT_MS = 6_000
+const ROLLING_DOUBT_MS = LIMITS.doubtMs
 
 export interface RoundPartParts {
+  receiver: string
   socket: PacedSocket
   hub: Hub
   state: SessionState
@@ -54,20 +56,22 @@ export class RoundPart {
 
   /** Everything up to the round's end, and the commit when it goes. */
   async send(round: SessionRound): Promise<void> {
-    const { socket } = this.#parts
+    const { socket, receiver } = this.#parts
+    const doubtMs = round.isRolling ? ROLLING_DOUBT_MS : DOUBT_MS
+    const isWaiting = () => round.outcome === null && !round.turns.has(receiver)
     const { changesets, isWhole } = await this.#stage(round.to, 'round')
     round.changesets = Math.max(round.changesets, changesets)
-    for (let sentMs = Number.NEGATIVE_INFINITY; round.outcome === null && !socket.isClosed; ) {
+    for (let sentMs = Number.NEGATIVE_INFINITY; isWaiting() && !socket.isClosed; ) {
       if (performance.now() - sentMs >= PREPARE_AGAIN_MS) {
         sentMs = performance.now()
-        await this.#sendPrepare(round.to)
+        await this.#sendPrepare(round.to, doubtMs)
         continue
       }
       const timer = setTimeout(() => socket.wakeUp(), PREPARE_AGAIN_MS)
       await socket.sleep()
       clearTimeout(timer)
     }
-    if (!socket.isClosed && round.outcome === 'go') await this.#sendCommit(round.to, isWhole)
+    if (!socket.isClosed && round.outcome !== 'void') await this.#sendCommit(round.to, isWhole)
   }
 
   /** What an earlier connection has staged is completed to the end of its round, and committed. */
@@ -104,8 +108,8 @@ export class RoundPart {
     return { changesets, isWhole }
   }
 
-  #sendPrepare(to: number): Promise<void> {
-    return this.#parts.socket.send(encodeMessage({ type: 'prepare', to, doubtMs: DOUBT_MS }))
+  #sendPrepare(to: number, doubtMs = DOUBT_MS): Promise<void> {
+    return this.#parts.socket.send(encodeMessage({ type: 'prepare', to, doubtMs }))
   }
 
   #sendCommit(to: number, isWhole: boolean): Promise<void> {

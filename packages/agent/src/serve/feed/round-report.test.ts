@@ -5,13 +5,23 @@ import type { Member } from './round.ts'
 import { hasGone, leftBehind, outcomeOf, type RoundReport, skewMs } from './round-report.ts'
 
 const member = (given: Partial<Member>): Member => {
-  return { standing: 'committed', isFailing: false, isLate: false, stagedMs: 1, committedMs: 9, burstMs: 2, ...given }
+  return {
+    standing: 'committed',
+    isFailing: false,
+    isReady: true,
+    isLate: false,
+    stagedMs: 1,
+    committedMs: 9,
+    burstMs: 2,
+    ...given,
+  }
 }
 const report = (at: RoundReport['at'], ...members: Partial<Member>[]): RoundReport => ({
   id: 'r1',
   at,
   from: 1,
   to: 2,
+  stopped: null,
   changesets: 1,
   began: new Date(0),
   ended: null,
@@ -24,6 +34,8 @@ describe('a report of a round', () => {
     assert.equal(outcomeOf(report('over', {}, { standing: 'gone' })), 'partial')
     assert.equal(outcomeOf(report('over', {}, { isLate: true })), 'partial')
     assert.equal(outcomeOf(report('void', {}, {})), 'void')
+    assert.equal(outcomeOf({ ...report('void', {}, { standing: 'staged' }), stopped: 'web1 was lost' }), 'partial')
+    assert.equal(outcomeOf({ ...report('void', { standing: 'staged' }), stopped: 'web1 was lost' }), 'void')
     assert.deepEqual(leftBehind(report('over', {}, { isLate: true })), ['web1'])
   })
 

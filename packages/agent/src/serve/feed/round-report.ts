@@ -11,6 +11,8 @@ export interface RoundReport {
   at: Round['at']
   from: number
   to: number
+  /** Which receiver failed in a rolling release, and how; null: none did. */
+  stopped: string | null
   /** As many as the release was cut into, as far as it was sent. */
   changesets: number
   began: Date
@@ -25,9 +27,15 @@ export function hasGone({ at }: Pick<RoundReport, 'at'>): boolean {
 
 /** `partial`: some were left behind, or are gone. */
 export function outcomeOf(report: RoundReport): 'all' | 'partial' | 'void' {
-  if (report.at === 'void') return 'void'
+  // A rolling release that was stopped has changed some.
+  const isShown = report.stopped !== null && [...report.members.values()].some(hasCommitted)
+  if (report.at === 'void' && !isShown) return 'void'
   const isComplete = [...report.members.values()].every(({ standing, isLate }) => standing === 'committed' && !isLate)
   return isComplete ? 'all' : 'partial'
+}
+
+function hasCommitted({ standing }: Member): boolean {
+  return standing === 'committed'
 }
 
 /** @returns null when fewer than two members have committed together */

@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import fc from 'fast-check'
-import { beginRound, dueAt, FENCE_MS, GO_MS, MOST_MS, type Round, type RoundEvent, step } from './round.ts'
+import { COMMIT_MS, LEAVE_MS } from './rolling.ts'
+import {
+  beginRound,
+  dueAt,
+  FENCE_MS,
+  GO_MS,
+  MOST_MS,
+  type Round,
+  type RoundEffect,
+  type RoundEvent,
+  type RoundStep,
+  step,
+} from './round.ts'
 
 const PATIENCE_MS = 5_000
 const order = (members: string[], aside: string[] = []) => ({ to: 9, members, aside, patienceMs: PATIENCE_MS })
@@ -10,10 +22,12 @@ const order = (members: string[], aside: string[] = []) => ({ to: 9, members, as
 /** @returns the round after the events, each a millisecond after the one before, and the effects of the last */
 function after(begun: { round: Round }, ...events: RoundEvent[]) {
   let { round } = begun
-  let effects: unknown[] = []
+  let effects: RoundEffect[] = []
   for (const [at, event] of events.entries()) ({ round, effects } = step(round, event, at + 1))
   return { round, effects }
 }
+
+const ROLLING = { size: 1, drainMs: 3_000, readyMs: 60_000 }
 
 const staged = (name: string): RoundEvent => ({ type: 'staged', name })
 const left = (name: string): RoundEvent => ({ type: 'left', name })
@@ -27,11 +41,12 @@ const TIME: RoundEvent = { type: 'time' }
 describe('the table', () => {
   const collect = () => beginRound(order(['a', 'b']), 0)
   const fence = () => ({ round: step(after(collect(), staged('a')).round, TIME, PATIENCE_MS).round })
+  const roll = () => after(beginRound({ ...order(['a', 'b']), rolling: ROLLING }, 0), staged('a'), staged('b'))
   const decide = () => after(collect(), staged('a'), staged('b'))
   const go = () => after(decide(), DECIDED)
   const over = () => after(go(), committed('a'), committed('b'))
   const voided = () => step(collect().round, TIME, MOST_MS)
-  const STATES = { collect, fence, decide, go, over, void: voided }
+  const STATES = { collect, fence, roll, decide, go, over, void: voided }
   /** State → event of receiver b → the state afterwards, and effects where there are some. */
   const TABLE: Record<keyof typeof STATES, Record<RoundEvent['type'], string>> = {
     collect: {
@@ -41,6 +56,7 @@ describe('the table', () => {
       committed: 'collect',
       joined: 'collect',
       failing: 'collect',
+      ready: 'collect',
       decided: 'collect',
       time: 'collect',
     },
@@ -51,8 +67,20 @@ describe('the table', () => {
       committed: 'decide: decide',
       joined: 'fence',
       failing: 'fence',
+      ready: 'fence',
       decided: 'fence',
       time: 'fence',
+    },
+    roll: {
+      staged: 'roll',
+      left: 'roll',
+      gone: 'roll',
+      committed: 'roll',
+      joined: 'roll',
+      failing: 'roll',
+      ready: 'roll',
+      decided: 'roll',
+      time: 'roll',
     },
     decide: {
       staged: 'decide',
@@ -61,6 +89,7 @@ describe('the table', () => {
       committed: 'decide',
       joined: 'decide',
       failing: 'decide',
+      ready: 'decide',
       decided: 'go: go',
       time: 'decide',
     },
@@ -71,6 +100,7 @@ describe('the table', () => {
       committed: 'go',
       joined: 'go',
       failing: 'go',
+      ready: 'go',
       decided: 'go',
       time: 'go',
     },
@@ -81,6 +111,7 @@ describe('the table', () => {
       committed: 'over',
       joined: 'over',
       failing: 'over',
+      ready: 'over',
       decided: 'over',
       time: 'over',
     },
@@ -91,6 +122,7 @@ describe('the table', () => {
       committed: 'void',
       joined: 'void',
       failing: 'void',
+      ready: 'void',
       decided: 'void',
       time: 'void',
     },
@@ -101,7 +133,7 @@ describe('the table', () => {
       it(`${state}, ${type} → ${row[type]}`, () => {
         const { round } = make()
         assert.equal(round.at, state)
-        const event = { type, name: 'b', isFailing: true, burstMs: 1 } as RoundEvent
+        const event = { type, name: 'b', isFailing: true, isReady: true, burstMs: 1 } as RoundEvent
         const { round: next, effects } = step(round, event, round.sinceMs + 1)
         const did = effects.map((effect) => effect.do).join(', ')
         assert.equal(did === '' ? next.at : `${next.at}: ${did}`, row[type])
@@ -170,6 +202,68 @@ describe('the fence', () => {
         ['z', 'unfenced', true],
       ],
     )
+  })
+})
+
+describe('a rolling release', () => {
+  const ready = (name: string, isReady = true): RoundEvent => ({ type: 'ready', name, isReady })
+  const did = ({ effects }: { effects: RoundEffect[] }) =>
+    effects.map((effect) => ('name' in effect ? `${effect.do} ${effect.name}` : effect.do)).join(', ')
+  const begun = (rolling = ROLLING, members = ['a', 'b', 'c']) => {
+    let next = beginRound({ ...order(members, ['x']), rolling }, 0)
+    for (const name of members) next = step(next.round, ready(name), 1)
+    for (const name of members) next = step(next.round, staged(name), 2)
+    return next
+  }
+
+  it('takes receivers out one after another: drain, commit, ready again; and those aside stay as they are', () => {
+    let next = begun()
+    const told = [did(next)]
+    for (const name of ['a', 'b', 'c']) {
+      const events = [ready(name, false), left(name), TIME, committed(name), ready(name)]
+      for (const [at, event] of events.entries()) {
+        // The drain is over with `time`.
+        const now = Math.max(next.round.sinceMs, dueAt(next.round) ?? 0) + (at === 2 ? 0 : -1)
+        next = step(next.round, event, now)
+        if (did(next) !== '') told.push(did(next))
+      }
+    }
+    assert.deepEqual(told, ['drain a', 'commit a', 'drain b', 'commit b', 'drain c', 'commit c', 'decide'])
+    assert.equal(step(next.round, DECIDED, 99_999).round.at, 'over')
+  })
+
+  it('takes as many at a time as it may, and whoever is back makes room', () => {
+    const two = begun({ ...ROLLING, size: 2, drainMs: 0 })
+    assert.equal(did(two), 'drain a, drain b')
+    const away = after({ round: two.round }, ready('b', false), left('b'))
+    assert.equal(did(away), 'commit b')
+    assert.equal(did(after(away, committed('b'), ready('b'))), 'drain c')
+  })
+
+  it('stops at the first that fails, and says which', () => {
+    const drained = after(begun({ ...ROLLING, drainMs: 0 }), ready('a', false), left('a'))
+    const shown = after(drained, committed('a'))
+    const CASES: [RoundStep, string][] = [
+      [step(drained.round, gone('a'), 9), 'a was lost'],
+      [step(drained.round, failing('a'), 9), 'a cannot commit'],
+      [step(begun().round, TIME, LEAVE_MS + 2), 'a did not leave the load balancer'],
+      [step(drained.round, TIME, COMMIT_MS + 9), 'a has not committed within 60 s'],
+      [step(shown.round, TIME, ROLLING.readyMs + 9), 'a was not ready again within 60 s'],
+    ]
+    for (const [{ round, effects }, stopped] of CASES) {
+      assert.deepEqual([round.at, round.rolling?.stopped], ['void', stopped])
+      assert.deepEqual(effects, [{ do: 'void' }])
+    }
+    // Before its turn it is no failure.
+    assert.equal(step(begun().round, gone('b'), 9).round.at, 'roll')
+  })
+
+  it('leaves behind who does not stage in time, and counts who has everything', () => {
+    const { round } = after(beginRound({ ...order(['a', 'b']), done: ['d'], rolling: ROLLING }, 0), staged('a'))
+    const fenced = step(round, TIME, PATIENCE_MS)
+    assert.deepEqual(fenced.effects, [{ do: 'leave', names: ['b'] }])
+    assert.equal(did(step(fenced.round, left('b'), PATIENCE_MS + 1)), 'drain a')
+    assert.equal(beginRound({ ...order([]), done: ['d'], rolling: ROLLING }, 0).round.at, 'decide')
   })
 })
 

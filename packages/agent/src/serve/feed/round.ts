@@ -4,12 +4,16 @@
  *   collect ──all members have staged──────────────────────▶ decide ──decided──▶ go ──all committed or gone, or 10 s──▶ over
  *      └──deadline, or others are connected──▶ fence ──all left, or 2 s──▶ │
  *   collect ──nobody has staged after MOST_MS──▶ void
+ *   a rolling release: collect or fence ──▶ roll ──all have had their turn──▶ decide
+ *                                             └──one fails──▶ void, with its name
  *
  * Receivers that are not members (they were behind) are `aside`: they only have to leave before the others go. The
  * deadline is `patienceMs`, or twice the time that half of the members took, if that is longer. Members that cannot
  * commit do not count for that half. INVARIANT: `go` comes when each receiver has staged, has left, is gone, or had its
  * time to leave; and nobody waits longer than MOST_MS + FENCE_MS for anybody.
  */
+
+import { newRolling, type Rolling, type RollingOrder, roll, rollsAt } from './rolling.ts'
 
 export const FENCE_MS = 2_000
 export const MOST_MS = 300_000
@@ -32,6 +36,8 @@ export type Standing =
 export interface Member {
   readonly standing: Standing
   readonly isFailing: boolean
+  /** Its own probes say that visitors may come. */
+  readonly isReady: boolean
   /** It was told to leave. */
   readonly isLate: boolean
   readonly stagedMs: number | null
@@ -41,7 +47,7 @@ export interface Member {
 }
 
 export interface Round {
-  readonly at: 'collect' | 'fence' | 'decide' | 'go' | 'over' | 'void'
+  readonly at: 'collect' | 'fence' | 'roll' | 'decide' | 'go' | 'over' | 'void'
   /** The sequence at which it ends. */
   readonly to: number
   readonly members: ReadonlyMap<string, Member>
@@ -51,18 +57,23 @@ export interface Round {
   readonly sinceMs: number
   /** When half of the members had staged; null: they have not yet. */
   readonly halfMs: number | null
+  /** Null: all commit at once. */
+  readonly rolling: Rolling | null
 }
 
 export type RoundEvent =
   | { type: 'staged' | 'left' | 'gone' | 'joined'; name: string }
   | { type: 'committed'; name: string; burstMs: number }
   | { type: 'failing'; name: string; isFailing: boolean }
+  | { type: 'ready'; name: string; isReady: boolean }
   /** The decision to go is on the disk. */
   | { type: 'decided' }
   | { type: 'time' }
 
 export type RoundEffect =
   | { do: 'leave'; names: string[] }
+  /** It is this one's turn: tell it to leave, and later to commit. */
+  | { do: 'drain' | 'commit'; name: string }
   /** Write down that the round goes. */
   | { do: 'decide' }
   /** Let all members commit. */
@@ -75,22 +86,36 @@ export interface RoundStep {
   effects: RoundEffect[]
 }
 
-export function beginRound(
-  order: { to: number; members: Iterable<string>; aside: Iterable<string>; patienceMs: number },
-  nowMs: number,
-): RoundStep {
+export interface RoundOrder {
+  to: number
+  members: Iterable<string>
+  /** Receivers that have everything already. */
+  done?: Iterable<string>
+  aside: Iterable<string>
+  patienceMs: number
+  /** Null: all commit at once. */
+  rolling?: RollingOrder | null
+}
+
+export function beginRound(order: RoundOrder, nowMs: number): RoundStep {
   const members = new Map<string, Member>()
+  for (const name of order.done ?? []) members.set(name, { ...newMember('committed'), stagedMs: 0, committedMs: 0 })
   for (const name of order.members) members.set(name, newMember('staging'))
   for (const name of order.aside) members.set(name, newMember('aside'))
   const { to, patienceMs } = order
-  return settle({ at: 'collect', to, members, patienceMs, beganMs: nowMs, sinceMs: nowMs, halfMs: null }, nowMs)
+  const rolling = order.rolling == null ? null : newRolling(order.rolling)
+  const times = { beganMs: nowMs, sinceMs: nowMs, halfMs: null }
+  return settle({ at: 'collect', to, members, patienceMs, rolling, ...times }, nowMs)
 }
 
 export function step(round: Round, event: RoundEvent, nowMs: number): RoundStep {
   if (round.at === 'over' || round.at === 'void') return { round, effects: [] }
   if (event.type === 'time') return settle(round, nowMs)
-  if (event.type === 'decided')
-    return round.at === 'decide' ? enter(round, 'go', nowMs, [{ do: 'go' }]) : { round, effects: [] }
+  if (event.type === 'decided') {
+    if (round.at !== 'decide') return { round, effects: [] }
+    const settled = settle({ ...round, at: 'go', sinceMs: nowMs }, nowMs)
+    return { round: settled.round, effects: [{ do: 'go' }, ...settled.effects] }
+  }
   const member = memberAfter(round, round.members.get(event.name), event, nowMs)
   if (member === null) return { round, effects: [] }
   const effects: RoundEffect[] =
@@ -108,13 +133,15 @@ export function dueAt(round: Round): number | null {
       return round.sinceMs + FENCE_MS
     case 'go':
       return round.sinceMs + GO_MS
+    case 'roll':
+      return round.rolling === null ? null : rollsAt(round.rolling)
     default:
       return null
   }
 }
 
 function newMember(standing: Standing): Member {
-  return { standing, isFailing: false, isLate: false, stagedMs: null, committedMs: null, burstMs: null }
+  return { standing, isFailing: false, isReady: false, isLate: false, stagedMs: null, committedMs: null, burstMs: null }
 }
 
 /** @returns null when nothing changes */
@@ -128,7 +155,7 @@ function memberAfter(
   if (event.type === 'joined') {
     if (member !== undefined && member.standing !== 'gone') return null
     // Who comes when the others are leaving is told at once; who comes later learns it from the welcome.
-    const isTold = round.at !== 'collect'
+    const isTold = round.at !== 'collect' && round.rolling === null
     return { ...newMember(isTold ? 'leaving' : 'aside'), isLate: isTold }
   }
   if (member === undefined || member.standing === 'gone') return null
@@ -137,6 +164,8 @@ function memberAfter(
       return { ...member, standing: 'gone' }
     case 'failing':
       return { ...member, isFailing: event.isFailing }
+    case 'ready':
+      return { ...member, isReady: event.isReady }
     case 'staged':
       return member.standing === 'staging' ? { ...member, standing: 'staged', stagedMs: afterMs } : null
     case 'left':
@@ -152,17 +181,19 @@ function settle(before: Round, nowMs: number): RoundStep {
   const has = (standing: Standing) => standings.includes(standing)
   switch (round.at) {
     case 'collect':
-      if (!has('staging')) return has('aside') ? fence(round, nowMs) : enter(round, 'decide', nowMs, [{ do: 'decide' }])
+      if (!has('staging')) return has('aside') && !round.rolling ? fence(round, nowMs) : afterFence(round, nowMs)
       if (nowMs < deadlineOf(round)) return { round, effects: [] }
       // Nobody can: then the fault is not theirs.
       if (!has('staged') && !areAllFailing(round)) return enter(round, 'void', nowMs, [{ do: 'void' }])
       return fence(round, nowMs)
     case 'fence': {
-      if (!has('leaving')) return enter(round, 'decide', nowMs, [{ do: 'decide' }])
+      if (!has('leaving')) return afterFence(round, nowMs)
       if (nowMs < round.sinceMs + FENCE_MS) return { round, effects: [] }
       const members = mapped(round, (one) => (one.standing === 'leaving' ? { ...one, standing: 'unfenced' } : one))
-      return enter({ ...round, members }, 'decide', nowMs, [{ do: 'decide' }])
+      return afterFence({ ...round, members }, nowMs)
     }
+    case 'roll':
+      return rollOn(round, nowMs)
     case 'go':
       if (has('staged') && nowMs < round.sinceMs + GO_MS) return { round, effects: [] }
       return enter(round, 'over', nowMs, [{ do: 'over' }])
@@ -171,10 +202,24 @@ function settle(before: Round, nowMs: number): RoundStep {
   }
 }
 
-/** All that have not staged are told to leave. */
+function afterFence(round: Round, nowMs: number): RoundStep {
+  if (round.rolling !== null) return rollOn({ ...round, at: 'roll', sinceMs: nowMs }, nowMs)
+  return enter(round, 'decide', nowMs, [{ do: 'decide' }])
+}
+
+function rollOn(round: Round, nowMs: number): RoundStep {
+  if (round.rolling === null) return { round, effects: [] }
+  const { rolling, members, effects, isDone } = roll(round.rolling, round.members, nowMs)
+  const rolled = { ...round, rolling, members }
+  if (rolling.stopped !== null) return enter(rolled, 'void', nowMs, [{ do: 'void' }])
+  return isDone ? enter(rolled, 'decide', nowMs, [{ do: 'decide' }]) : { round: rolled, effects }
+}
+
+/** All that have not staged are told to leave; those aside stay as they are while others take turns. */
 function fence(round: Round, nowMs: number): RoundStep {
   const names: string[] = []
-  for (const [name, { standing }] of round.members) if (standing === 'staging' || standing === 'aside') names.push(name)
+  for (const [name, { standing }] of round.members)
+    if (standing === 'staging' || (standing === 'aside' && round.rolling === null)) names.push(name)
   const late = new Set(names)
   const members = mapped(round, (one, name) =>
     late.has(name) ? { ...one, standing: 'leaving' as const, isLate: true } : one,

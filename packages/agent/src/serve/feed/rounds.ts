@@ -7,6 +7,7 @@
  * and the root stays held. Reports of the last rounds are kept for operators.
  */
 import { randomBytes } from 'node:crypto'
+import type { RollingOrder } from './rolling.ts'
 import { beginRound, dueAt, type Member, type Round, type RoundEvent, type RoundStep, step } from './round.ts'
 import type { RoundReport } from './round-report.ts'
 import type { Session } from './session.ts'
@@ -25,11 +26,22 @@ export interface RoundsParts {
 export interface SessionRound {
   readonly to: number
   outcome: 'go' | 'void' | null
+  /** In a rolling release, those whose turn it is, or was. */
+  readonly turns: Set<string>
+  /** Members wait for their turns for long, and nobody has gone on without them: they are not in doubt so soon. */
+  readonly isRolling: boolean
   /** The number of changesets, as far as a session knows. */
   changesets: number
 }
 
 /** A receiver that was left behind is no member for this long. */
+/** How a release is to go. */
+export interface RoundWay {
+  patienceMs: number
+  /** Null: all commit at once. */
+  rolling: RollingOrder | null
+}
+
 const PROBATION_MS = 30_000
 /** So many reports are kept. */
 const MOST_REPORTS = 50
@@ -59,19 +71,21 @@ export class Rounds {
   }
 
   /** Everything within (from, to] becomes visible together. */
-  begin(from: number, to: number, patienceMs: number): void {
+  begin(from: number, to: number, { patienceMs, rolling }: RoundWay): void {
     const now = performance.now()
-    const told: SessionRound = { to, outcome: null, changesets: 0 }
+    const told: SessionRound = { to, outcome: null, turns: new Set(), isRolling: rolling !== null, changesets: 0 }
+    const done: string[] = []
     const members: string[] = []
     const aside: string[] = []
     const known = new Map<string, Session>()
     for (const [name, session] of this.#parts.sessions) {
       if (session.state.phase === 'greeting' || session.isClosed) continue
       const isMember = session.isAtRest(from) && now >= (this.#probation.get(name) ?? 0)
-      ;(isMember ? members : aside).push(name)
+      if (session.committed >= to) done.push(name)
+      else (isMember ? members : aside).push(name)
       known.set(name, session)
     }
-    const begun = beginRound({ to, members, aside, patienceMs }, now)
+    const begun = beginRound({ to, members, done, aside, patienceMs, rolling }, now)
     const { round } = begun
     const id = randomBytes(6).toString('hex')
     this.#running = { id, from, began: new Date(), round, told, sessions: known, over: Promise.withResolvers() }
@@ -96,7 +110,7 @@ export class Rounds {
     const running = this.#running
     if (running === null) return
     const { sessions } = this.#parts
-    for (const [name, { standing, isFailing }] of running.round.members) {
+    for (const [name, { standing, isFailing, isReady }] of running.round.members) {
       const session = sessions.get(name)
       if (session === undefined || session.isClosed || session !== running.sessions.get(name)) {
         if (standing !== 'gone') this.#happened({ type: 'gone', name })
@@ -106,6 +120,7 @@ export class Rounds {
       if ((state.said.failing !== null) !== isFailing)
         this.#happened({ type: 'failing', name, isFailing: state.said.failing !== null })
       const { to } = running.round
+      if (isReady !== state.said.isReady) this.#happened({ type: 'ready', name, isReady: state.said.isReady })
       if (standing === 'staging' && state.rounds.staged >= to) this.#happened({ type: 'staged', name })
       if (standing === 'leaving' && state.rounds.left >= to) this.#happened({ type: 'left', name })
       if (standing !== 'committed' && state.committed >= to)
@@ -148,6 +163,13 @@ export class Rounds {
             this.#probation.set(name, performance.now() + PROBATION_MS)
             this.#parts.sessions.get(name)?.leave(round.to)
           }
+          break
+        case 'drain':
+          this.#parts.sessions.get(effect.name)?.leave(round.to)
+          break
+        case 'commit':
+          running.told.turns.add(effect.name)
+          this.#wake()
           break
         case 'decide':
           void this.#decide(running)
@@ -210,8 +232,8 @@ export class Rounds {
 }
 
 function reportOf({ id, from, began, round, told }: Running, ended: Date | null): RoundReport {
-  const { at, to, members } = round
-  return { id, at, from, to, changesets: told.changesets, began, ended, members }
+  const { at, to, members, rolling } = round
+  return { id, at, from, to, stopped: rolling?.stopped ?? null, changesets: told.changesets, began, ended, members }
 }
 
 function isAway(member: Member | undefined): boolean {

@@ -153,10 +153,10 @@ export class SessionState {
     this.unconfirmed.push(to)
   }
 
-  /** Nothing is under way, and everything up to there is committed. */
+  /** Nothing is under way, and everything up to there is committed; more is after a rolling release that was stopped. */
   isAtRest(sequence: number): boolean {
     const isIdle = this.unconfirmed.length === 0 && this.#repairs.size === 0 && this.said.failing === null
-    return this.phase === 'feeding' && isIdle && this.cursor === sequence && this.committed === sequence
+    return this.phase === 'feeding' && isIdle && this.cursor >= sequence && this.committed === this.cursor
   }
 
   sentRepair(request: number): void {

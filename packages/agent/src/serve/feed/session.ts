@@ -99,7 +99,7 @@ export class Session implements ResyncLine {
     const parts = { socket: this.#socket, hub: feed.hub, state: this.state }
     const frameBytes = () => feed.sent.frameBytes
     this.#sender = new ChangesetSender({ ...parts, compress: peer.compress, frameBytes })
-    this.#rounds = new RoundPart({ ...parts, sender: this.#sender })
+    this.#rounds = new RoundPart({ ...parts, receiver: peer.receiver, sender: this.#sender })
   }
 
   /**

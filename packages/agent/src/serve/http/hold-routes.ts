@@ -1,6 +1,7 @@
 /** Holding a root, and releasing it: a deploy as one moment. */
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import { Held, HoldBody, ReleaseBody, Released } from '../api-schemas.ts'
+import type { RoundWay } from '../feed/rounds.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 import type { Http } from './http-types.ts'
@@ -11,6 +12,8 @@ const BODY_FAULTS = ['malformed-request', 'body-too-large', 'unsupported-media-t
 const DEFAULT_FOR_SECONDS = 900
 const DEFAULT_HOLD_WAIT_SECONDS = 10
 const DEFAULT_PATIENCE_SECONDS = 5
+const DEFAULT_DRAIN_SECONDS = 5
+const DEFAULT_READY_SECONDS = 300
 
 export function holdRoutes(http: Http, parts: AdminParts): void {
   http.post(
@@ -50,7 +53,7 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
         response: {
           200: Released,
           202: Released,
-          ...refusals(...BODY_FAULTS, 'unknown-root', 'not-held', 'guard', 'root-unavailable'),
+          ...refusals(...BODY_FAULTS, 'unknown-root', 'not-held', 'guard', 'rolling-stopped', 'root-unavailable'),
         },
       }),
       preValidation: async (request) => {
@@ -60,12 +63,21 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
     async (request, reply) => {
       const { root } = request.params
       const by = authorized(request, parts).name
-      const { dryRun = false, acceptLosses = false, waitSeconds = 0 } = request.body
-      const { patienceSeconds = DEFAULT_PATIENCE_SECONDS } = request.body
-      const waits = { waitMs: waitSeconds * 1000, patienceMs: patienceSeconds * 1000 }
-      const answer = await parts.holds.release(root, { dryRun, acceptLosses, by }, waits)
+      const { dryRun = false, acceptLosses = false, rolling = null, waitSeconds = 0 } = request.body
+      const order = { dryRun, acceptLosses, isRolling: rolling !== null, by }
+      const answer = await parts.holds.release(root, order, { waitMs: waitSeconds * 1000, way: wayOf(request.body) })
       if (answer.round !== null) reply.header('Location', `/v1/rounds/${answer.round}`)
       return reply.code(answer.released ? 202 : 200).send(answer)
     },
   )
+}
+
+function wayOf({
+  patienceSeconds = DEFAULT_PATIENCE_SECONDS,
+  rolling: size = null,
+  drainSeconds = DEFAULT_DRAIN_SECONDS,
+  readySeconds = DEFAULT_READY_SECONDS,
+}: Static<typeof ReleaseBody>): RoundWay {
+  const rolling = size === null ? null : { size, drainMs: drainSeconds * 1000, readyMs: readySeconds * 1000 }
+  return { patienceMs: patienceSeconds * 1000, rolling }
 }

@@ -61,6 +61,7 @@ const ROUND: RoundAnswer = {
   outcome: null,
   from: 1,
   to: 2,
+  stopped: null,
   changesets: 0,
   beganAt: 'then',
   endedAt: null,

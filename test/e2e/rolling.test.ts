@@ -1,0 +1,95 @@
+/**
+ * A rolling release with real daemons: receivers take turns, each not ready while it changes, and until its hook has
+ * run. The decisions are in `round.test.ts`.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+let rig: Rig
+before(async () => {
+  rig = await Rig.start({
+    receivers: 2,
+    prepare: (source) => writeFileSync(join(source, 'index.php'), 'v1'),
+    // Fails while the docroot says so.
+    receiverRoot: {
+      hooks: {
+        afterCommit: [
+          { match: ['*.php'], command: ['sh', '-c', '! grep -q broken "$ROOTFERRY_PATH/index.php"'], readyAfter: true },
+        ],
+      },
+    },
+  })
+  await rig.inSync()
+})
+after(() => rig[Symbol.asyncDispose]())
+
+const path = () => `/v1/roots/${rig.site.name}`
+const headers = { 'content-type': 'application/json' }
+const post = (verb: string, body: object) =>
+  rig.admin(`${path()}/${verb}`, { method: 'POST', headers, body: JSON.stringify(body) })
+const shown = () => rig.targets.map((target) => readFileSync(join(target, 'index.php'), 'utf8'))
+const isReady = async (number: number) => (await rig.health(number, '/readyz')).ok
+
+async function hold(version: string): Promise<void> {
+  assert.equal((await post('hold', {})).status, 201)
+  writeFileSync(join(rig.source, 'index.php'), version)
+  await until(
+    async () => ((await rig.site.root())?.hold?.pending.changes ?? 0) > 0,
+    () => 'nothing waits',
+  )
+}
+
+async function release(body: object): Promise<Response> {
+  return await post('release', { rolling: 1, drainSeconds: 0, waitSeconds: 60, ...body })
+}
+
+test('receivers take turns: one at a time is not ready, and none shows a change while it is', async () => {
+  await hold('v2')
+  let isOver = false
+  const released = release({ drainSeconds: 1 }).finally(() => {
+    isOver = true
+  })
+  let before = shown()
+  while (!isOver) {
+    const ready = await Promise.all([isReady(0), isReady(1)])
+    const now = shown()
+    assert.ok(ready[0] || ready[1], 'both are away')
+    for (const number of [0, 1])
+      assert.ok(now[number] === before[number] || !(ready[number] && (await isReady(number))), `${number} was ready`)
+    before = now
+  }
+  const response = await released
+  assert.equal(response.status, 202)
+  const answer = (await response.json()) as { round: string; receivers: { state: string }[] }
+  assert.deepEqual(
+    answer.receivers.map(({ state }) => state),
+    ['committed', 'committed'],
+  )
+  assert.deepEqual(shown(), ['v2', 'v2'])
+  assert.deepEqual(await Promise.all([isReady(0), isReady(1)]), [true, true])
+  await rig.converged()
+})
+
+test('the first receiver that fails stops it, and is named; when the tree is right, another release completes it', async () => {
+  await hold('v3, broken')
+  const response = await release({ readySeconds: 1 })
+  assert.equal(response.status, 409)
+  const { code, detail } = (await response.json()) as { code: string; detail: string }
+  assert.equal(code, 'rolling-stopped')
+  assert.match(detail, /^The rolling release was stopped, and site stays held: \S+ was not ready again within 1 s\.$/)
+  assert.equal(shown().filter((text) => text === 'v2').length, 1)
+  assert.deepEqual((await Promise.all([isReady(0), isReady(1)])).sort(), [false, true])
+  const { rounds } = (await (await rig.admin('/v1/rounds')).json()) as { rounds: { state: string; outcome: string }[] }
+  assert.deepEqual([rounds[0]?.state, rounds[0]?.outcome], ['void', 'partial'])
+
+  writeFileSync(join(rig.source, 'index.php'), 'v4')
+  assert.equal((await release({})).status, 202)
+  assert.deepEqual(shown(), ['v4', 'v4'])
+  await rig.converged()
+  rmSync(join(rig.source, 'index.php'))
+  await rig.converged()
+})
