@@ -9,7 +9,7 @@
  * stands.
  */
 
-import { type HookReason, printable } from '@rootferry/host/machine'
+import { type DueRun, type HookReason, printable } from '@rootferry/host/machine'
 import {
   type Changeset,
   type Commit,
@@ -210,8 +210,6 @@ export class Session {
     this.#arrivals.intake.end()
     if (request === null) this.#cursor = to
     event(NOT_PREPARED)
-    // Before the commit is told: readiness that waits for a hook must not come back in between.
-    for (const run of outcome.due) event({ type: 'due', ...run })
     tellCommitted(this.#parts, arrived, outcome, this.#arrivals.intake.startedAt)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
     problems.burstEnded(outcome)
@@ -361,13 +359,15 @@ const MOST_NAMED = 1_000
 function tellCommitted(
   parts: SessionParts,
   { header, arrival, bytes }: Arrived,
-  { tally, micros }: { tally: Plan['tally']; micros: number },
+  { tally, micros, due }: { tally: Plan['tally']; micros: number; due: readonly DueRun[] },
   startedAt: number,
 ): void {
   const { target, durability, send, event, now } = parts
   const { request, to, head } = header
   if (request === null) send({ type: 'committed', sequence: to, burstMicros: micros })
   else send({ type: 'repaired', request })
+  // Before the commit is an event: readiness that waits for a hook must not come back in between.
+  for (const run of due) event({ type: 'due', ...run })
   const entries = arrival.paths.length
   event({
     type: 'committed',
