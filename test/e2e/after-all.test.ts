@@ -79,16 +79,58 @@ test('it runs once for what all receivers have, and is told the paths that match
   assert.match(metrics, new RegExp(`^rootferry_hook_runs_total\\{root="${site.name}",hook="0"\\} ${count + 1}$`, 'm'))
 })
 
-test('it waits for no receiver that is away, and a receiver that returns makes no run', async () => {
-  const { runs, save, site } = await hookedSite({ script: 'echo $(tr "\\0" " ") >> "$0"' })
+test('it waits for no receiver that is away, and runs again when that has what it missed', async () => {
+  const { runs, save, site } = await hookedSite()
   await daemons.receivers[1]?.stop()
   save('a.php')
+  save('style.css')
   await until(() => runs().length === 1, shown)
+  assert.equal(runs()[0], 'change no a.php')
+  await daemons.startReceiver(1)
+  await until(() => runs().length === 2, shown)
+  assert.equal(runs()[1], 'replay yes a.php')
+  // One that missed nothing that concerns the hook makes no run.
+  await daemons.receivers[1]?.stop()
+  save('style.css', 'z')
+  await until(async () => (await site.root())?.sequence === (await daemons.status()).receivers[0]?.sequence, shown)
   await daemons.startReceiver(1)
   await site.inSync()
   save('b.php')
-  await until(() => runs().at(-1) === 'b.php', shown)
-  assert.deepEqual(runs(), ['a.php', 'b.php'])
+  await until(() => runs().length === 3, shown)
+  assert.equal(runs()[2], 'change yes b.php')
+})
+
+test('a receiver that missed something runs it also over a restart of the agent', async () => {
+  const { runs, save, site } = await hookedSite()
+  await daemons.receivers[1]?.stop()
+  save('a.php')
+  await until(() => runs().length === 1, shown)
+  await daemons.agent?.stop()
+  await daemons.startAgent()
+  await daemons.startReceiver(1)
+  await until(() => runs().at(-1) === 'replay yes a.php', shown)
+  await site.inSync()
+})
+
+test('a resync that repairs something runs it, and one that only compares does not', async () => {
+  const { runs, site } = await hookedSite()
+  const target = site.targets[1] ?? ''
+  const resync = async (dryRun: boolean) => {
+    const body = JSON.stringify({ root: site.name, check: 'content', dryRun })
+    const headers = { 'Content-Type': 'application/json' }
+    const ordered = await daemons.admin('/v1/resyncs', { method: 'POST', headers, body })
+    const { id } = (await ordered.json()) as { id: string }
+    const isOver = async () =>
+      ((await (await daemons.admin(`/v1/resyncs/${id}`)).json()) as { state: string }).state === 'done'
+    await until(isOver, shown)
+  }
+  writeFileSync(join(target, 'first.php'), 'spoilt')
+  writeFileSync(join(target, 'style.css'), 'spoilt')
+  await resync(true)
+  await resync(false)
+  await until(() => runs().length > 0, shown)
+  await until(async () => !(await hookOf()).isDue, shown)
+  assert.deepEqual(runs(), ['resync yes first.php'])
 })
 
 test('a run that fails is tried again, is in status, and an agent that is killed meanwhile repeats it', async () => {
@@ -132,6 +174,20 @@ test('a command that is put in place of one that failed is told of what that one
     () => runs().join('|'),
     6000,
   )
+})
+
+test('a HUP that changes nothing but hooks ends no connection', async () => {
+  const { site } = await hookedSite()
+  const connected = async () =>
+    ((await daemons.status()).receivers as unknown as { connectedAt: string }[]).map(({ connectedAt }) => connectedAt)
+  const before = await connected()
+  const hooks = { afterAll: [{ match: ['*.css'], command: ['/bin/true'] }] }
+  daemons.editAgent((config) => ({ ...config, roots: { [site.name]: { path: site.source, hooks } } }))
+  if (daemons.agent !== null) await daemons.hangUp(daemons.agent)
+  await until(async () => (await daemons.status()).roots[0]?.state === 'ready', shown)
+  writeFileSync(join(site.source, 'after.css'), 'x')
+  await until(async () => (await hookOf()).runs === 1, shown)
+  assert.deepEqual(await connected(), before)
 })
 
 for (const onFirstSync of [false, true]) {

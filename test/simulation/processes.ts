@@ -89,7 +89,7 @@ export class AgentProcess {
   }
 
   receiver(name: string): ReceiverStatus {
-    return this.feed.receiverStatus(name, this.#now())
+    return this.feed.fleet.statusOf(name, this.#now())
   }
 
   /** An operator holds the root. */
@@ -137,7 +137,7 @@ export class AgentProcess {
       const events: FeedEvents = {
         root: ({ state }) => isAttended && state === 'halted' && this.#acceptLater(),
         // The admin API does the same for its listeners.
-        receiver: (name) => void feed.receiverStatus(name, this.#now()),
+        receiver: (name) => void feed.fleet.statusOf(name, this.#now()),
         scanned: () => undefined,
         round: () => undefined,
         resync: (job) => this.#resyncs.jobChanged(job),

@@ -8,6 +8,7 @@
 import assert, { AssertionError } from 'node:assert'
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import { Accounts, bootId, chooseSystemCalls, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
 import type { FromRoot, GuardAnswer, RootOptions, RootRequest, ToRoot } from '../root-messages.ts'
 import { RootHold } from './hold/root-hold.ts'
@@ -118,6 +119,7 @@ export class Root {
       case 'shut':
         return this.#hold.shut(message.sequence)
       case 'reconfigure':
+        if (isDeepStrictEqual(settingsOf(message), settingsOf(this.#options))) return
         Object.assign(this.#options, settingsOf(message))
         this.#scans.configure(message)
         await this.#step({ type: 'displaced' })
@@ -308,7 +310,8 @@ function takeNote(memory: MemoryRows, message: Extract<ToRoot, { type: 'watermar
   else memory.saveWatermark({ ...message, name: message.receiver, seen: Date.now() })
 }
 
-function settingsOf({ exclude, watch, guard, hold, together }: Extract<ToRoot, { type: 'reconfigure' }>) {
+/** What the root is opened anew for. */
+function settingsOf({ exclude, watch, guard, hold, together }: Omit<Extract<ToRoot, { type: 'reconfigure' }>, 'type'>) {
   return { exclude, watch, guard, hold, together }
 }
 

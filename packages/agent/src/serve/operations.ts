@@ -73,7 +73,7 @@ export class Operations {
       certificate,
       roots: () => this.#roots(),
       receivers: () => this.#receivers(),
-      readyReceivers: (root) => parts.feeds.get(root)?.readyReceivers ?? null,
+      readyReceivers: (root) => parts.feeds.get(root)?.fleet.ready ?? null,
       acceptGuard: (root) => this.#acceptGuard(root),
       changes: (root, order) => this.#changes(root, order),
       holds: new Holds({
@@ -127,7 +127,7 @@ export class Operations {
   eventsOf(root: string): FeedEvents {
     return {
       receiver: (name) => {
-        const status = this.#parts.feeds.get(root)?.receiverStatus(name, new Date())
+        const status = this.#parts.feeds.get(root)?.fleet.statusOf(name, new Date())
         if (status !== undefined) this.#statusEvents.receiver(status)
       },
       root: (status) => this.#statusEvents.root(rootAnswer(status, this.#parts.feeds.get(root)?.hooks ?? [])),
@@ -167,7 +167,7 @@ export class Operations {
     const now = new Date()
     const { nodes, feeds } = this.#parts
     return nodes.receivers.flatMap(({ name: receiver, token }) =>
-      [...feeds.values()].filter(({ name }) => grants(token, name)).map((feed) => feed.receiverStatus(receiver, now)),
+      [...feeds.values()].filter(({ name }) => grants(token, name)).map((feed) => feed.fleet.statusOf(receiver, now)),
     )
   }
 

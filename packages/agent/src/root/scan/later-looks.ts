@@ -1,6 +1,6 @@
 /**
  * Looks that are due later: at files whose bytes could not be read, and at whatever was in the way of trouble that
- * passes by itself. Hints are raised again by time, later each time.
+ * passes by itself. Hints are raised again by time, later each time, by the clock that nobody sets.
  */
 import { backoffMs } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
@@ -22,7 +22,7 @@ export class LaterLooks {
   readonly #retries = new Retries()
   readonly #troubled = new Map<string, Hint>()
   #attempts = 0
-  #lastMs = 0
+  #lastMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: LaterLooksParts) {
     this.#parts = parts
@@ -30,7 +30,7 @@ export class LaterLooks {
 
   retry(path: string, fault: ReadFault['fault'], message: string): void {
     const { problems, timers, hint } = this.#parts
-    const delayMs = this.#retries.delayAfter(path, fault, Date.now())
+    const delayMs = this.#retries.delayAfter(path, fault, performance.now())
     if (delayMs === null) problems.found({ path, code: 'unreadable', message })
     else if (delayMs === 0) hint({ path, extent: 'entry' })
     else timers.after(`retry ${path}`, delayMs, () => hint({ path, extent: 'entry' }))
@@ -46,9 +46,9 @@ export class LaterLooks {
       this.#troubled.set(ROOT_PATH, { path: ROOT_PATH, extent: 'subtree' })
     }
     if (this.#troubled.size === 0 || timers.has('troubled')) return
-    const now = Date.now()
-    this.#attempts = now - this.#lastMs > FORGET_MS ? 0 : this.#attempts + 1
-    this.#lastMs = now
+    const nowMs = performance.now()
+    this.#attempts = nowMs - this.#lastMs > FORGET_MS ? 0 : this.#attempts + 1
+    this.#lastMs = nowMs
     timers.after('troubled', backoffMs(this.#attempts, LOOKS), () => {
       const due = [...this.#troubled.values()]
       this.#troubled.clear()

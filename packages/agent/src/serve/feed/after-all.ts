@@ -3,15 +3,19 @@
  *
  *   head ─ all receivers have it ─▶ paths of (handed, head] from the index ─ one matches ─▶ due ─ ran ─▶ told
  *
+ * A receiver that has it later than the others makes them due again, and so does a resync that repaired something.
  * INVARIANT: `told` is in the root's index, and grows when a command has ended well, or when nothing concerned the hook.
  * The next life of the agent begins there: a run may be repeated, and is not lost. An index that is begun anew begins
  * with a first sync.
  */
 import { HookRuns, type HookStatus, type Logger } from '@rootferry/host/daemon'
 import { type HookReason, hookKeys, Refusal } from '@rootferry/host/machine'
+import { PathFilter } from '@rootferry/protocol'
 import type { AfterAllHook } from '../../config/after-all.ts'
 import { decodeToldHooks, encodeToldHooks } from '../../told-hooks.ts'
+import type { ResyncJob } from '../resync/resync-job.ts'
 import type { RootThread } from '../root-thread.ts'
+import { Latecomers } from './latecomers.ts'
 
 export interface AfterAllParts {
   root: string
@@ -23,6 +27,8 @@ export interface AfterAllParts {
   isReady(): boolean
   /** Whether every receiver that is worth waiting for has committed that. */
   isEverywhere(head: number): boolean
+  /** What each receiver that is connected has committed, after its first sync. */
+  committed(): Iterable<readonly [receiver: string, sequence: number]>
   /** The status is another one. */
   changed(): void
 }
@@ -33,6 +39,8 @@ interface Lane {
   told: number
   /** Changes up to here were looked at in this life. */
   handed: number
+  /** Changes up to here were told before, when a receiver did not have them. */
+  repeatedTo: number
 }
 
 /** Time alone ends the waiting for a receiver that hangs. */
@@ -48,6 +56,7 @@ export class AfterAll {
   #runs: HookRuns
   /** By key. */
   readonly #told = new Map<string, number>()
+  readonly #late = new Latecomers()
   /** The index's head before the first scan of this life. */
   #openedAt: number | null = null
   /** The index's head after that scan: what is above it came in this life. */
@@ -99,6 +108,44 @@ export class AfterAll {
     else this.#lookAgain()
   }
 
+  /** A receiver is here, after its first sync, with everything up to that. */
+  came(receiver: string, committed: number): void {
+    const handed = Math.max(0, ...this.#lanes.map((lane) => lane.handed))
+    this.#late.noted(receiver, committed, handed)
+    this.#saveSoon()
+  }
+
+  /** A receiver has committed that. */
+  confirmed(receiver: string, committed: number): void {
+    const since = this.#late.confirmed(receiver, committed)
+    if (since === null) return
+    for (const lane of this.#lanes) {
+      if (lane.handed <= since) continue
+      lane.repeatedTo = Math.max(lane.repeatedTo, lane.handed)
+      lane.handed = since
+      lane.told = Math.min(lane.told, since)
+    }
+    this.look()
+  }
+
+  /** The receiver will not come again. */
+  forget(receiver: string): void {
+    this.#late.forget(receiver)
+  }
+
+  /** A receiver is being compared with the agent: when that is over, caches may hold what was repaired there. */
+  compared({ figures, order }: ResyncJob): void {
+    const { state, repaired, missing, changed, extraneous, differences } = figures
+    if (state !== 'done' || repaired === 0 || order.dryRun) return
+    const omitted = Math.max(0, missing + changed + extraneous - differences.length)
+    for (const [position, { hook, handed }] of this.#lanes.entries()) {
+      const filter = new PathFilter([...hook.match])
+      const paths = differences.map(({ path }) => path).filter((path) => filter.excludesWithParents(path, 'file'))
+      if (paths.length + omitted > 0)
+        this.#runs.due({ hook: position, stamp: handed, reason: 'resync', paths, omitted })
+    }
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
@@ -113,7 +160,7 @@ export class AfterAll {
     this.#lanes = hooks.map((hook, position) => {
       const key = keys[position] ?? ''
       const told = this.#told.get(key) ?? since
-      return { hook, key, told, handed: told }
+      return { hook, key, told, handed: told, repeatedTo: 0 }
     })
     for (const key of this.#told.keys()) if (!keys.includes(key)) this.#told.delete(key)
     this.#runs = this.#newRuns()
@@ -161,13 +208,15 @@ export class AfterAll {
     const isFirstSync = lane.handed === 0
     const after = isFirstSync && !hook.onFirstSync ? scannedAt : lane.handed
     if (after < head) {
-      const reason: HookReason = after >= scannedAt ? 'change' : isFirstSync ? 'first-sync' : 'replay'
+      const isNew = after >= Math.max(scannedAt, lane.repeatedTo)
+      const reason: HookReason = isNew ? 'change' : isFirstSync ? 'first-sync' : 'replay'
       const { paths, omitted } = await this.#parts.thread.ask('changed', { after, to: head, match: [...hook.match] })
       // The settings may be others by now.
       if (this.#lanes[position] !== lane) return
       if (paths.length > 0) this.#runs.due({ hook: position, stamp: head, reason, paths, omitted })
     }
     lane.handed = head
+    for (const [receiver, committed] of this.#parts.committed()) this.#late.noted(receiver, committed, head)
     if (this.#runs.status[position]?.isDue === true) return
     lane.told = head
     this.#saveSoon()
@@ -193,7 +242,8 @@ export class AfterAll {
     this.#saveTimer = null
     this.#keep()
     const atMs = Date.now()
-    const kept = this.#lanes.map(({ key, told }) => ({ key, sequence: told, atMs }))
+    const { floor } = this.#late
+    const kept = this.#lanes.map(({ key, told }) => ({ key, sequence: Math.min(told, floor), atMs }))
     this.#parts.thread.tell({ type: 'remember', key: 'hooks', text: encodeToldHooks(kept) })
   }
 }

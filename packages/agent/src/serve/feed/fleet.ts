@@ -14,6 +14,8 @@ import type { Watermarks } from './watermarks.ts'
 const MOST_AWAITED_SECONDS = 60
 /** A node that loses against another one with its token dials again within five minutes. */
 const CLASH_MS = 600_000
+/** Receivers that were seen so near to the end of the last life of the agent had a connection then. */
+const LAST_SEEN_MS = 150_000
 /** So long after a start the receivers of the last life come back: one that dialled in vain dials every five seconds. */
 const RETURN_MS = 15_000
 
@@ -24,7 +26,7 @@ export class Fleet {
   readonly #toCome: ToCome
   /** By receiver: that two nodes use its token, and when that was last seen. */
   readonly #clashes = new Map<string, { text: string; atMs: number }>()
-  /** Receivers of an earlier life, or that were sent away, and have not come back. */
+  /** Receivers that were here when the earlier life ended, or were sent away, and have not come back. */
   readonly #missing = new Set<string>()
   /** Those that have come back, and were not asked about yet. */
   readonly #returned = new Set<string>()
@@ -39,7 +41,7 @@ export class Fleet {
   /** Takes over the knowledge of an earlier life of the agent. */
   restore(memory: Parameters<Watermarks['restore']>[0]): void {
     this.watermarks.restore(memory)
-    for (const name of this.watermarks.names) this.#missing.add(name)
+    for (const name of this.watermarks.seenLast(LAST_SEEN_MS)) this.#missing.add(name)
   }
 
   /** All connections end here, and not at the receivers: they come back as after a start. */
@@ -77,7 +79,7 @@ export class Fleet {
     const lag = this.watermarks.lagOf(receiver, now)
     const failing = session?.state.said.failing ?? null
     const absent = known === null ? 'expected' : 'offline'
-    const state = session?.state.statusAt(this.watermarks.head, lag.seconds) ?? absent
+    const state = session?.state.statusAt(lag.seconds) ?? absent
     const isBehind = state !== 'live' && session !== undefined
     const { count, paths } = (session?.state.said ?? NOTHING_SAID).owed
     return {
@@ -126,6 +128,12 @@ export class Fleet {
       return state.said.failing === null && this.watermarks.lagOf(receiver, now).seconds <= MOST_AWAITED_SECONDS
     })
     return awaited.length > 0 && awaited.every(({ state }) => state.phase === 'feeding' && state.committed >= sequence)
+  }
+
+  /** What each connected receiver has committed, after its first sync. */
+  *committed(): Generator<readonly [receiver: string, sequence: number]> {
+    for (const [receiver, { state }] of this.sessions)
+      if (state.phase === 'feeding' && state.committed > 0) yield [receiver, state.committed]
   }
 
   get #ageMs(): number {

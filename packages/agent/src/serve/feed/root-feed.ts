@@ -11,7 +11,6 @@ import { type Hello, ProtocolError } from '@rootferry/protocol'
 import type { AfterAllHook } from '../../config/after-all.ts'
 import type { RootConfig } from '../../config/agent-yaml.ts'
 import type { GuardAnswer, RootGate, RootOptions, RootRequests, RootStatus } from '../../root-messages.ts'
-import type { ReceiverStatus } from '../api-schemas.ts'
 import { decodeKeptResyncs, encodeKeptResyncs, type KeptResync } from '../resync/kept-resyncs.ts'
 import type { ResyncJob } from '../resync/resync-job.ts'
 import { ResyncQueue } from '../resync/resync-queue.ts'
@@ -52,6 +51,8 @@ export class RootFeed implements ResyncRoot {
   readonly #log: Logger
   readonly #events: FeedEvents
   readonly #hub: Hub
+  /** To be asked about receivers; only the feed changes it. */
+  readonly fleet: Pick<Fleet, 'statusOf' | 'ready' | 'sessions'>
   readonly #fleet: Fleet
   readonly holds: FeedHold
   readonly #resyncs: ResyncQueue
@@ -86,6 +87,7 @@ export class RootFeed implements ResyncRoot {
     const watermarks = new Watermarks({ tell: (message) => this.thread.tell(message), connected })
     const totals = () => this.#status?.totals ?? null
     this.#fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
+    this.fleet = this.#fleet
     const { sessions } = this.#fleet
     const told = (report: RoundReport) => events.round(report)
     this.holds = new FeedHold({ thread: this.thread, sessions, watermarks, log: this.#log, told })
@@ -97,11 +99,15 @@ export class RootFeed implements ResyncRoot {
       head: () => this.head,
       isReady: () => this.#status?.state === 'ready',
       isEverywhere: (head) => this.#fleet.hasEverywhere(head),
+      committed: () => this.#fleet.committed(),
       changed: () => this.#status !== null && this.#events.root(this.#status),
     })
     this.#resyncs = new ResyncQueue({
       lineOf: (receiver) => this.#fleet.sessions.get(receiver),
-      changed: (job) => events.resync(job),
+      changed: (job) => {
+        events.resync(job)
+        this.#afterAll.compared(job)
+      },
     })
   }
 
@@ -124,10 +130,6 @@ export class RootFeed implements ResyncRoot {
     return this.#fleet.watermarks.head
   }
 
-  get sessions(): number {
-    return this.#fleet.sessions.size
-  }
-
   get sentBytes(): number {
     return this.#sent.total
   }
@@ -146,6 +148,7 @@ export class RootFeed implements ResyncRoot {
       { root: this.thread, hub: this.#hub, sent: this.#sent, log: this.#log },
       {
         areOthersCurrent: () => this.#fleet.areOthersCurrent(receiver),
+        welcomed: (committed) => committed > 0 && this.#afterAll.came(receiver, committed),
         changed: () => {
           this.#progressed(receiver, session)
           this.#resyncs.pump(receiver)
@@ -185,6 +188,7 @@ export class RootFeed implements ResyncRoot {
   forget(receiver: string): void {
     this.disconnect(receiver, new ProtocolError('revoked', 'the token was revoked'))
     this.#fleet.forget(receiver)
+    this.#afterAll.forget(receiver)
     this.#resyncs.forget(receiver)
     this.thread.tell({ type: 'forget', receiver })
   }
@@ -241,14 +245,6 @@ export class RootFeed implements ResyncRoot {
     return this.#afterAll.status
   }
 
-  receiverStatus(receiver: string, now: Date): ReceiverStatus {
-    return this.#fleet.statusOf(receiver, now)
-  }
-
-  get readyReceivers(): { name: string; address: string }[] {
-    return this.#fleet.ready
-  }
-
   /** @param forGood the root is not served any more */
   async close(forGood = false): Promise<void> {
     await this.#afterAll.close()
@@ -275,11 +271,15 @@ export class RootFeed implements ResyncRoot {
   }
 
   #progressed(receiver: string, session: Session): void {
-    this.#events.receiver(receiver)
     const { state, lastSeenAt } = session
+    state.confirmedAt(this.head)
+    this.#events.receiver(receiver)
     if (state.phase !== 'greeting') this.#fleet.watermarks.recovered(receiver)
     if (this.#fleet.sessions.get(receiver) !== session) return
-    if (state.phase === 'feeding') this.#fleet.watermarks.confirmed(receiver, state, lastSeenAt)
+    if (state.phase === 'feeding') {
+      this.#fleet.watermarks.confirmed(receiver, state, lastSeenAt)
+      this.#afterAll.confirmed(receiver, state.committed)
+    }
     this.#receiversChanged()
   }
 

@@ -194,27 +194,25 @@ export class SessionState {
     return this.phase === 'feeding' && this.hasCaughtUp && this.said.failing === null
   }
 
-  /** As of the last call of `statusAt`. */
+  /** The receiver had everything once on this connection, and so waits for changes as they come. */
   get hasCaughtUp(): boolean {
     return this.#start.standing === 'caught-up'
   }
 
-  /** The receiver had everything once on this connection, and so waits for changes as they come. */
-  isFollowing(head: number): boolean {
+  /** The receiver has confirmed something: it may have everything up to the head. */
+  confirmedAt(head: number): void {
     if (this.phase === 'feeding' && this.committed >= head) this.#start.standing = 'caught-up'
-    return this.hasCaughtUp
   }
 
   /**
    * Status word. @param behindSeconds age of the oldest change that the receiver has not committed, 0 where there is
    * none
    */
-  statusAt(head: number, behindSeconds: number): ReceiverWord {
+  statusAt(behindSeconds: number): ReceiverWord {
     if (this.said.failing !== null) return this.said.failing.code === AWAITING_ACCEPT ? AWAITING_ACCEPT : 'failed'
-    const isFollowing = this.isFollowing(head)
     if (this.#start.standing === 'left-behind') return 'left-behind'
     if (this.phase !== 'feeding') return 'resyncing'
-    return isFollowing && behindSeconds <= LIVE_LAG_SECONDS ? 'live' : 'replaying'
+    return this.hasCaughtUp && behindSeconds <= LIVE_LAG_SECONDS ? 'live' : 'replaying'
   }
 
   #confirm(sequence: number): void {

@@ -36,6 +36,8 @@ import type { SentBytes } from './sent-bytes.ts'
 import { SessionState } from './session-state.ts'
 
 export interface SessionEvents {
+  /** What the receiver had of this index when it came. */
+  welcomed(committed: number): void
   /** Whether at least half of the root's receivers have everything. */
   areOthersCurrent(): boolean
   /** A part of the receiver's status has changed. */
@@ -114,6 +116,7 @@ export class Session implements ResyncLine {
       this.#head = Math.max(this.#head, welcome.head)
       this.#sender.begin(hello)
       this.state.greeted(welcome, hello, answer.whole)
+      this.#events.welcomed(hello.epoch === welcome.epoch ? hello.sequence : 0)
       await this.#socket.send(encodeMessage(welcome))
       this.#events.changed()
       await this.#sendAll()
@@ -139,7 +142,7 @@ export class Session implements ResyncLine {
 
   /** Whether the receiver has caught up and no resync is running. */
   get isResyncFree(): boolean {
-    return !this.#socket.isClosed && this.state.resync === null && this.state.isFollowing(this.#head)
+    return !this.#socket.isClosed && this.state.resync === null && this.state.hasCaughtUp
   }
 
   /** Whether the receiver stands at `sequence`, and a round may begin with it at once. */

@@ -83,8 +83,11 @@ export class Watermarks {
     return this.#byReceiver.size
   }
 
-  get names(): string[] {
-    return [...this.#byReceiver.keys()]
+  /** Receivers that were seen at most so long before the one that was seen last. */
+  seenLast(ms: number): string[] {
+    const times = [...this.#byReceiver].map(([name, { seenAt }]) => ({ name, seenMs: seenAt?.getTime() ?? 0 }))
+    const lastMs = Math.max(...times.map(({ seenMs }) => seenMs))
+    return times.filter(({ seenMs }) => lastMs - seenMs <= ms).map(({ name }) => name)
   }
 
   of(receiver: string): Readonly<Watermark> | null {

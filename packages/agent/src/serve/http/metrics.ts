@@ -119,7 +119,7 @@ export class AgentMetrics {
     this.#expiry.set({ fingerprint }, (Date.parse(expiresAt) - Date.now()) / 1000)
   }
 
-  #lookAtRoot(root: string, { status, hooks, sentBytes, packedBytes, sessions }: RootFeed): void {
+  #lookAtRoot(root: string, { status, hooks, sentBytes, packedBytes, fleet }: RootFeed): void {
     const {
       sequence,
       entries,
@@ -144,7 +144,7 @@ export class AgentMetrics {
     this.#rounds.knows(root)
     line.sent.inc({ root }, sentBytes)
     line.packed.inc({ root }, packedBytes)
-    line.sessions.set({ root }, sessions)
+    line.sessions.set({ root }, fleet.sessions.size)
     if (status === null) return
     sequence.set({ root }, status.sequence)
     for (const kind of KINDS) entries.set({ root, kind }, status.totals[kind])
