@@ -52,8 +52,7 @@ export class RootFeed implements ResyncRoot {
   readonly #events: FeedEvents
   readonly #hub: Hub
   /** To be asked about receivers; only the feed changes it. */
-  readonly fleet: Pick<Fleet, 'statusOf' | 'ready' | 'sessions'>
-  readonly #fleet: Fleet
+  readonly fleet: Fleet
   readonly holds: FeedHold
   readonly #resyncs: ResyncQueue
   readonly #afterAll: AfterAll
@@ -83,12 +82,11 @@ export class RootFeed implements ResyncRoot {
     }
     this.thread = new RootThread(options, threadEvents, this.#log)
     this.#hub = new Hub(this.thread)
-    const connected = () => this.#fleet.sessions.keys()
+    const connected = () => this.fleet.sessions.keys()
     const watermarks = new Watermarks({ tell: (message) => this.thread.tell(message), connected })
     const totals = () => this.#status?.totals ?? null
-    this.#fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
-    this.fleet = this.#fleet
-    const { sessions } = this.#fleet
+    this.fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
+    const { sessions } = this.fleet
     const told = (report: RoundReport) => events.round(report)
     this.holds = new FeedHold({ thread: this.thread, sessions, watermarks, log: this.#log, told })
     this.#afterAll = new AfterAll({
@@ -98,12 +96,12 @@ export class RootFeed implements ResyncRoot {
       log: this.#log,
       head: () => this.head,
       isReady: () => this.#status?.state === 'ready',
-      isEverywhere: (head) => this.#fleet.hasEverywhere(head),
-      committed: () => this.#fleet.committed(),
+      isEverywhere: (head) => this.fleet.hasEverywhere(head),
+      committed: () => this.fleet.committed(),
       changed: () => this.#status !== null && this.#events.root(this.#status),
     })
     this.#resyncs = new ResyncQueue({
-      lineOf: (receiver) => this.#fleet.sessions.get(receiver),
+      lineOf: (receiver) => this.fleet.sessions.get(receiver),
       changed: (job) => {
         events.resync(job)
         this.#afterAll.compared(job)
@@ -116,7 +114,7 @@ export class RootFeed implements ResyncRoot {
     await this.thread.started
     const memory = await this.thread.ask('memory', {})
     this.#afterAll.begin(hooks, memory.hooks)
-    this.#fleet.restore(memory)
+    this.fleet.restore(memory)
     this.keptResyncs = decodeKeptResyncs(memory.resyncs)
   }
 
@@ -127,7 +125,7 @@ export class RootFeed implements ResyncRoot {
 
   /** How far receivers may be fed: below the index's head while the root is held. */
   get head(): number {
-    return this.#fleet.watermarks.head
+    return this.fleet.watermarks.head
   }
 
   get sentBytes(): number {
@@ -141,13 +139,13 @@ export class RootFeed implements ResyncRoot {
   /** Serves a connection whose hello has come; resolves when it has ended. */
   async serve(peer: SessionPeer, hello: Hello): Promise<void> {
     const { receiver, socket } = peer
-    const older = this.#fleet.sessions.get(receiver)
+    const older = this.fleet.sessions.get(receiver)
     const clash = older === undefined ? null : this.#replace(older, peer)
     const session = new Session(
       peer,
       { root: this.thread, hub: this.#hub, sent: this.#sent, log: this.#log },
       {
-        areOthersCurrent: () => this.#fleet.areOthersCurrent(receiver),
+        areOthersCurrent: () => this.fleet.areOthersCurrent(receiver),
         welcomed: (committed) => committed > 0 && this.#afterAll.came(receiver, committed),
         changed: () => {
           this.#progressed(receiver, session)
@@ -157,13 +155,13 @@ export class RootFeed implements ResyncRoot {
         committed: (sequence) => this.#committed(receiver, session, sequence),
       },
     )
-    this.#fleet.connected(session)
+    this.fleet.connected(session)
     this.#log.info({ receiver, sequence: hello.sequence, target: hello.target }, 'receiver connected')
     socket.on('close', (code: number, reason: Buffer) => {
-      if (this.#fleet.sessions.get(receiver) === session) this.#fleet.sessions.delete(receiver)
+      if (this.fleet.sessions.get(receiver) === session) this.fleet.sessions.delete(receiver)
       this.#resyncs.ended(receiver, session)
       const why = code === 1006 ? 'the connection was lost' : `${code} ${reason.toString()}`.trim()
-      this.#fleet.watermarks.disconnected(receiver, code === 1000 || code === 1001 ? null : why)
+      this.fleet.watermarks.disconnected(receiver, code === 1000 || code === 1001 ? null : why)
       this.#events.receiver(receiver)
       this.#receiversChanged()
       this.#log.info({ receiver, code, reason: reason.toString() }, 'receiver disconnected')
@@ -173,7 +171,7 @@ export class RootFeed implements ResyncRoot {
 
   #replace(older: Session, { address, node }: SessionPeer): string | null {
     const { receiver } = older
-    const clash = this.#fleet.replaced(older, { address, node })
+    const clash = this.fleet.replaced(older, { address, node })
     if (clash === null) this.#log.info({ receiver, address }, 'a newer connection of the same node replaces one')
     else this.#log.warn({ receiver, addresses: [older.from.address, address] }, clash)
     older.close(new ProtocolError('superseded', `${clash ?? 'the same node'}; the newer connection stays`))
@@ -181,20 +179,20 @@ export class RootFeed implements ResyncRoot {
   }
 
   disconnect(receiver: string, error: ProtocolError): void {
-    this.#fleet.sessions.get(receiver)?.close(error)
+    this.fleet.sessions.get(receiver)?.close(error)
   }
 
   /** The receiver's token is revoked for good: nothing waits for the receiver any more. */
   forget(receiver: string): void {
     this.disconnect(receiver, new ProtocolError('revoked', 'the token was revoked'))
-    this.#fleet.forget(receiver)
+    this.fleet.forget(receiver)
     this.#afterAll.forget(receiver)
     this.#resyncs.forget(receiver)
     this.thread.tell({ type: 'forget', receiver })
   }
 
   knows(receiver: string): boolean {
-    return this.#fleet.watermarks.of(receiver) !== null || this.#fleet.sessions.has(receiver)
+    return this.fleet.watermarks.of(receiver) !== null || this.fleet.sessions.has(receiver)
   }
 
   /** The tree is scanned once for all of the jobs. */
@@ -210,7 +208,7 @@ export class RootFeed implements ResyncRoot {
 
   /** What was sent, or may be sent now. @throws Refusal */
   async changes(order: Omit<RootRequests['recent']['takes'], 'to'>) {
-    const { watermarks } = this.#fleet
+    const { watermarks } = this.fleet
     const { changes, next } = await this.thread.ask('recent', { ...order, to: watermarks.head })
     const timed = changes.map((change) => {
       return { ...change, time: watermarks.timeOf(change.sequence)?.toISOString() ?? null }
@@ -248,7 +246,7 @@ export class RootFeed implements ResyncRoot {
   /** @param forGood the root is not served any more */
   async close(forGood = false): Promise<void> {
     await this.#afterAll.close()
-    this.#fleet.watermarks.close()
+    this.fleet.watermarks.close()
     this.#closeSessions(new ProtocolError('shutting-down', 'the agent is stopping'))
     await this.thread.close(forGood)
   }
@@ -261,12 +259,12 @@ export class RootFeed implements ResyncRoot {
   }
 
   #committed(receiver: string, session: Session, sequence: number): void {
-    const before = this.#fleet.watermarks.of(receiver)?.committed ?? 0
+    const before = this.fleet.watermarks.of(receiver)?.committed ?? 0
     // Changes that a receiver missed while it was away, or before its first sync, do not measure how fast changes
     // travel.
     const isFollowing = session.state.hasCaughtUp
     this.#progressed(receiver, session)
-    const seconds = isFollowing ? this.#fleet.watermarks.agesBetween(before, sequence, new Date()) : []
+    const seconds = isFollowing ? this.fleet.watermarks.agesBetween(before, sequence, new Date()) : []
     this.#events.committed({ receiver, sequence, seconds })
   }
 
@@ -274,10 +272,10 @@ export class RootFeed implements ResyncRoot {
     const { state, lastSeenAt } = session
     state.confirmedAt(this.head)
     this.#events.receiver(receiver)
-    if (state.phase !== 'greeting') this.#fleet.watermarks.recovered(receiver)
-    if (this.#fleet.sessions.get(receiver) !== session) return
+    if (state.phase !== 'greeting') this.fleet.watermarks.recovered(receiver)
+    if (this.fleet.sessions.get(receiver) !== session) return
     if (state.phase === 'feeding') {
-      this.#fleet.watermarks.confirmed(receiver, state, lastSeenAt)
+      this.fleet.watermarks.confirmed(receiver, state, lastSeenAt)
       this.#afterAll.confirmed(receiver, state.committed)
     }
     this.#receiversChanged()
@@ -290,7 +288,7 @@ export class RootFeed implements ResyncRoot {
 
   #closeSessions(error: ProtocolError): void {
     this.holds.abortRound()
-    this.#fleet.sentAway()
-    for (const session of this.#fleet.sessions.values()) session.close(error)
+    this.fleet.sentAway()
+    for (const session of this.fleet.sessions.values()) session.close(error)
   }
 }
