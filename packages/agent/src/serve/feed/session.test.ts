@@ -87,7 +87,13 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
       now: new Date(),
     }
     const ignore = () => undefined
-    const events = { welcomed: ignore, areOthersCurrent: () => false, changed: ignore, committed: ignore, resync: ignore }
+    const events = {
+      welcomed: ignore,
+      areOthersCurrent: () => false,
+      changed: ignore,
+      committed: ignore,
+      resync: ignore,
+    }
     const session = new Session(
       peer,
       { root, hub: new Hub(root), sent: new SentBytes(new LineLimits(NO_LIMITS)), log },
