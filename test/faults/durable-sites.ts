@@ -79,7 +79,10 @@ export const SITES: Record<string, Record<string, Site>> = {
     lchownSync: [1, OWNERS],
   },
   'receiver/src/disk/files/copy-object.ts': {
-    copyFileSync: [1, PLACES],
+    copyFileSync: [2, PLACES],
+    ftruncateSync: [1, PLACES],
+    writeSync: [1, PLACES],
+    unlinkSync: [1, PLACES],
     mkdirSync: [1, PLACES],
     removeTree: [3, PLACES],
     renameSync: [1, PLACES],
@@ -141,8 +144,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     linkSync: [1, ['link target to staging']],
     fchmodSync: [1, 'a new file with special bits, together with its times'],
     fchownSync: [1, OWNERS],
-    copyFileSync: [1, 'where a second name for the same file is refused'],
-    removeTree: [7, ['unlink probe']],
+    removeTree: [8, ['unlink probe']],
   },
   'receiver/src/disk/target.ts': {
     writeFileSync: [1, 'an empty probe'],
@@ -166,11 +168,9 @@ export const SITES: Record<string, Record<string, Site>> = {
   'receiver/src/disk/area/move.ts': {
     mkdirSync: [1, ACROSS],
     renameSync: [1, ['rename target to target']],
-    copyFileSync: [2, ACROSS],
-    symlinkSync: [2, ACROSS],
     linkSync: [1, ['link target to target']],
     unlinkSync: [1, ACROSS],
-    rmdirSync: [1, ACROSS],
+    rmdirSync: [2, ACROSS],
   },
   'receiver/src/cli/trash-files.ts': {
     mkdirSync: [2, RESTORES],
@@ -188,7 +188,7 @@ export const SITES: Record<string, Record<string, Site>> = {
   'receiver/src/disk/area/work-area.ts': {
     mkdirSync: [1, ['mkdir staging', 'mkdir trash']],
     unlinkSync: [1, 'something planted under the reserved name'],
-    removeTree: [2, CLEANS],
+    removeTree: [3, CLEANS],
     rmdirSync: [1, 'the empty area inside a target that is a filesystem of its own'],
   },
   'receiver/src/cli/join.ts': {

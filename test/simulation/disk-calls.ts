@@ -96,13 +96,10 @@ export function readdirSync(path: PathLike, options: { withFileTypes?: boolean; 
   })
 }
 
-export function opendirSync(path: PathLike) {
-  const names = readdirSync(path).values()
+export function opendirSync(path: PathLike, { encoding = 'utf8' }: { encoding?: string } = {}) {
+  const entries = readdirSync(path, { withFileTypes: true, encoding }).values()
   return {
-    readSync() {
-      const { value } = names.next()
-      return value === undefined ? null : { name: String(value) }
-    },
+    readSync: () => entries.next().value ?? null,
     closeSync: () => undefined,
   }
 }

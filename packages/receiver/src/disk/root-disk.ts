@@ -180,8 +180,8 @@ export class RootDisk {
     this.#closing.abort()
     await this.#queue.rest()
     await this.#trash.close()
-    this.#timers.clear()
     const isClean = (await this.#durability.flush()) && !this.#target.ledger.hasIntent
+    this.#timers.clear()
     await this.#target.close(isClean)
   }
 

@@ -1,33 +1,41 @@
 /**
- * Moves an object with everything below it, also to another filesystem. Never follows a symlink, not even a moved one.
+ * Moves an object with everything below it, also to another filesystem, then piece by piece and in turns. Never follows
+ * a symlink, not even a moved one.
  */
 import { Buffer } from 'node:buffer'
 import {
   closeSync,
   constants,
-  copyFileSync,
-  fstatSync,
   linkSync,
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
-  readlinkSync,
   renameSync,
   rmdirSync,
-  symlinkSync,
   unlinkSync,
 } from 'node:fs'
 import { errorCode } from '@rootferry/host/machine'
+import { diskObject } from '../files/attributes.ts'
+import { copyOne, keepAttributes, type Locate } from '../files/copy-object.ts'
+import type { DiskObject } from '../files/disk-object.ts'
+import { listInTurns } from '../files/list-in-turns.ts'
+import type { Walk } from '../files/walk.ts'
 
-/** @throws the system error; on another filesystem a part may have been moved by then */
-export function move(from: string | Buffer, to: string | Buffer): void {
-  try {
-    renameSync(from, to)
-  } catch (error) {
-    if (errorCode(error) !== 'EXDEV') throw error
-    moveAcross(from, to)
-  }
+const DIRECTORY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY
+
+/** Makes the call by which the object leaves its place. */
+export type Taking = (act: () => void) => void
+
+/**
+ * @param taking wraps the last call, by which the object itself is gone from its place
+ * @throws the system error; on another filesystem a part may have been moved by then
+ */
+export function* move(from: Locate, to: Locate, taking: Taking = (act) => act()): Walk<void> {
+  if (renamed(from, to, taking)) return
+  const top = diskObject(lstatSync(from()))
+  if (top.kind === 'directory') return yield* moveTree(from, to, taking)
+  yield* copyOne(from, to)
+  taking(() => unlinkSync(from()))
 }
 
 /** Errors that say that one object cannot be linked there. */
@@ -37,64 +45,104 @@ const NOT_LINKED = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EACCES', 'EOPNOTSUPP', 
  * Puts a file or symlink in another place too: by a hard link, else by a copy, else it is moved.
  * @throws the system error
  */
-export function keepObject(from: string, to: string): void {
+export function* keepObject(from: Locate, to: Locate): Walk<void> {
   try {
-    linkSync(from, to)
+    linkSync(from(), to())
+    return
   } catch (error) {
     if (!NOT_LINKED.has(errorCode(error) ?? '')) throw error
-    if (!copied(from, to)) move(from, to)
+  }
+  try {
+    yield* copyOne(from, to)
+  } catch (error) {
+    // It may be moved though it may not be read.
+    if (errorCode(error) !== 'EACCES') throw error
+    yield* move(from, to)
   }
 }
 
-/** @returns false when it cannot be read */
-function copied(from: string, to: string): boolean {
-  const status = lstatSync(from)
-  if (status.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
-  if (!status.isFile()) return true
+function renamed(from: Locate, to: Locate, taking: Taking): boolean {
   try {
-    pinned(from, constants.O_NONBLOCK, (file) => copyFileSync(file, to, constants.COPYFILE_EXCL))
+    taking(() => renameSync(from(), to()))
     return true
   } catch (error) {
-    if (errorCode(error) === 'EACCES') return false
-    throw error
+    if (errorCode(error) !== 'EXDEV') throw error
+    return false
   }
 }
 
-/**
- * For objects on a filesystem of their own, or in a lower layer of an overlay: moves piece by piece, without following
- * links.
- */
-function moveAcross(from: string | Buffer, to: string | Buffer): void {
-  const status = lstatSync(from)
-  if (status.isDirectory()) {
-    mkdirSync(to, { mode: 0o700 })
-    pinned(from, constants.O_DIRECTORY, (directory) => {
-      pinned(to, constants.O_DIRECTORY, (place) => {
-        for (const name of readdirSync(directory, { encoding: 'buffer' })) {
-          move(below(directory, name), below(place, name))
-        }
-      })
-    })
-    rmdirSync(from)
-    return
-  }
-  if (status.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
-  else if (status.isFile())
-    pinned(from, constants.O_NONBLOCK, (file) => copyFileSync(file, to, constants.COPYFILE_EXCL))
-  unlinkSync(from)
+/** A directory on its way; names are taken from the end. */
+interface Level {
+  object: DiskObject
+  from: number
+  to: number
+  names: Buffer[]
 }
 
-/** @param work gets a path that leads to this very object, whatever takes its name meanwhile */
-function pinned(location: string | Buffer, flag: number, work: (path: string) => void): void {
-  const descriptor = openSync(location, constants.O_RDONLY | constants.O_NOFOLLOW | flag)
+/** For a directory on a filesystem of its own, or in a lower layer of an overlay. */
+function* moveTree(from: Locate, to: Locate, taking: Taking): Walk<void> {
+  const levels: Level[] = []
+  const places = (name: Buffer, { from: source, to: target }: Level) =>
+    [() => below(source, name), () => below(target, name)] as const
+  /** The names that lead to the levels below the first. */
+  const way: Buffer[] = []
   try {
-    if (flag === constants.O_NONBLOCK && !fstatSync(descriptor).isFile()) return
-    work(`/proc/self/fd/${descriptor}`)
+    levels.push(yield* enter(from, to))
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      yield
+      const name = level.names.pop()
+      if (name === undefined) {
+        levels.pop()
+        leave(level)
+        const above = levels.at(-1)
+        const last = way.pop()
+        if (above !== undefined && last !== undefined) rmdirSync(below(above.from, last))
+        else taking(() => rmdirSync(from()))
+        continue
+      }
+      const [source, target] = places(name, level)
+      if (renamed(source, target, (act) => act())) continue
+      if (lstatSync(source()).isDirectory()) {
+        levels.push(yield* enter(source, target))
+        way.push(name)
+      } else yield* move(source, target)
+    }
   } finally {
-    closeSync(descriptor)
+    for (const { from: source, to: target } of levels) {
+      closeSync(source)
+      closeSync(target)
+    }
   }
 }
 
-function below(directory: string | Buffer, name: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(directory), Buffer.from('/'), name])
+function* enter(from: Locate, to: Locate): Walk<Level> {
+  const object = diskObject(lstatSync(from()))
+  mkdirSync(to(), { mode: 0o700 })
+  const source = openSync(from(), DIRECTORY)
+  let target = -1
+  let names: Buffer[] | null = null
+  try {
+    target = openSync(to(), DIRECTORY)
+    names = (yield* listInTurns(`/proc/self/fd/${source}`)).map(({ name }) => name)
+    return { object, from: source, to: target, names }
+  } finally {
+    if (names === null) {
+      closeSync(source)
+      if (target >= 0) closeSync(target)
+    }
+  }
+}
+
+/** Everything in it is moved. */
+function leave({ object, from, to }: Level): void {
+  closeSync(from)
+  try {
+    keepAttributes(object, `/proc/self/fd/${to}/.`)
+  } finally {
+    closeSync(to)
+  }
+}
+
+function below(directory: number, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`/proc/self/fd/${directory}/`), name])
 }

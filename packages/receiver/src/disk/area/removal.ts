@@ -11,11 +11,13 @@
  * valid UTF-8 is handled as well: it travels as bytes.
  */
 import { Buffer } from 'node:buffer'
-import { closeSync, constants, openSync, readdirSync, rmdirSync } from 'node:fs'
-import { ConfinedDirectories, type DiskKind, errorCode, kindOf } from '@rootferry/host/machine'
+import { closeSync, constants, openSync, rmdirSync } from 'node:fs'
+import { ConfinedDirectories, type DiskKind, errorCode } from '@rootferry/host/machine'
 import { joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { listInTurns } from '../files/list-in-turns.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
+import type { Taking } from './move.ts'
 import type { Trash } from './trash.ts'
 
 /** How many directories with names that are not valid UTF-8, one inside the other, a walk looks into. */
@@ -113,11 +115,14 @@ export class Removal {
     return found
   }
 
-  /** Moves an object that `removable` has named to the trash. @throws the system error */
-  throwAway({ path, directory, name }: Removable): void {
+  /**
+   * Moves an object that `removable` has named to the trash. @param taking wraps the call by which it is gone from its
+   * place. @throws the system error
+   */
+  *throwAway({ path, directory, name }: Removable, taking?: Taking): Walk<void> {
     const { confined, trash } = this.#parts
-    const parent = Buffer.from(`${confined.locateDirectory(directory)}/`)
-    trash.throwAway(Buffer.concat([parent, name]), path)
+    const location = () => Buffer.concat([Buffer.from(`${confined.locateDirectory(directory)}/`), name])
+    yield* trash.throwAway(location, path, taking)
     confined.forget(path)
   }
 
@@ -134,7 +139,7 @@ export class Removal {
 
   *#clear(path: string, holding: ReadonlySet<string>): Walk<void> {
     for (const child of this.#topmost(path, holding)) {
-      if (child !== null) this.throwAway(child)
+      if (child !== null) yield* this.throwAway(child)
       yield
     }
   }
@@ -145,10 +150,9 @@ export class Removal {
   *#topmost(top: string, holding: ReadonlySet<string>): Generator<Child | null, void, void> {
     const waiting = [top]
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-      yield null
       for (const child of this.#children(this.#parts.confined, path, path)) {
-        if (child.stays) continue
-        if (!holding.has(child.path)) yield child
+        if (child === null || child.stays) yield null
+        else if (!holding.has(child.path)) yield child
         else if (isSpeakable(child.name)) waiting.push(child.path)
       }
     }
@@ -164,8 +168,9 @@ export class Removal {
     const holding = new Set<string>()
     using ways = new Ways(this.#parts.confined, top)
     for (let place = ways.next(); place !== null; place = ways.next()) {
-      yield
       for (const child of this.#children(place.confined, place.at, place.path)) {
+        yield
+        if (child === null) continue
         const isLeft = child.stays || (child.isDirectory && !ways.enter(place, child))
         for (let at = place.path; isLeft && !holding.has(at); at = parentPath(at)) {
           holding.add(at)
@@ -176,15 +181,16 @@ export class Removal {
     return holding
   }
 
-  /** @param at its place below `confined`. @param path its name below the root */
-  #children(confined: ConfinedDirectories, at: string, path: string): Child[] {
-    const entries = readdirSync(confined.locateDirectory(at), { encoding: 'buffer', withFileTypes: true })
-    return entries.map((entry) => {
-      const below = joinPath(path, entry.name.toString())
-      const kind = kindOf(entry)
+  /** Null, where there is none, to give way. @param at its place below `confined`. @param path its name below the root */
+  *#children(confined: ConfinedDirectories, at: string, path: string): Generator<Child | null, void, void> {
+    const listing = listInTurns(confined.locateDirectory(at))
+    let listed = listing.next()
+    for (; listed.done !== true; listed = listing.next()) yield null
+    for (const { name, kind } of listed.value) {
+      const below = joinPath(path, name.toString())
       const stays = this.stays(below, kind)
-      return { path: below, directory: path, name: entry.name, isDirectory: kind === 'directory', stays }
-    })
+      yield { path: below, directory: path, name, isDirectory: kind === 'directory', stays }
+    }
   }
 }
 

@@ -64,10 +64,10 @@ test('what is thrown away keeps its path, and a name that is taken gets a suffix
   for (const content of ['first', 'second']) {
     mkdirSync(scratch.at('root/a/b'), { recursive: true })
     writeFileSync(scratch.at('root/a/b/c'), content)
-    trash.throwAway(scratch.at('root/a/b/c'), 'a/b/c')
+    atOnce(trash.throwAway(() => scratch.at('root/a/b/c'), 'a/b/c'))
   }
   writeFileSync(scratch.at('root/under'), 'below a file')
-  trash.throwAway(scratch.at('root/under'), 'a/b/c/under')
+  atOnce(trash.throwAway(() => scratch.at('root/under'), 'a/b/c/under'))
   assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'a/b/c'), 'utf8'), 'first')
   assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'a/b/c~1'), 'utf8'), 'second')
   assert.equal(readFileSync(scratch.at('state/trash', BATCH, 'displaced'), 'utf8'), 'below a file')
@@ -78,7 +78,7 @@ test('a path too long for the trash is kept under another name', () => {
   using scratch = new Scratch()
   const { trash, confined } = open(scratch, 7)
   writeFileSync(scratch.at('root/x'), 'deep')
-  trash.throwAway(scratch.at('root/x'), Array.from({ length: 40 }, () => 'n'.repeat(100)).join('/'))
+  atOnce(trash.throwAway(() => scratch.at('root/x'), Array.from({ length: 40 }, () => 'n'.repeat(100)).join('/')))
   assert.deepEqual(readdirSync(scratch.at('state/trash', BATCH)), ['displaced'])
   confined[Symbol.dispose]()
 })
@@ -100,7 +100,7 @@ test('batches older than the days to keep go, younger ones stay; with no days no
   using another = new Scratch()
   const { trash: none, confined: others } = open(another, 0)
   mkdirSync(another.at('root/d/e'), { recursive: true })
-  none.throwAway(another.at('root/d'), 'd')
+  atOnce(none.throwAway(() => another.at('root/d'), 'd'))
   assert.deepEqual(readdirSync(another.at('root')), [])
   assert.deepEqual(none.status, { batches: 0, bytes: 0, oldestAt: null })
   atOnce(none.purge())
@@ -114,7 +114,7 @@ test('the oldest batches go first when there is too much, the latest one stays; 
   const throwAway = (name: string, bytes: number) => {
     mkdirSync(scratch.at('root', name))
     writeFileSync(scratch.at('root', name, 'file'), Buffer.alloc(bytes))
-    trash.throwAway(scratch.at('root', name), name)
+    atOnce(trash.throwAway(() => scratch.at('root', name), name))
   }
   const batches = () => readdirSync(scratch.at('state/trash')).sort()
   assert.equal(trash.status.oldestAt, null)
@@ -146,9 +146,9 @@ test('a symlink that was thrown away leads nothing that follows out of the trash
   const { trash, confined } = open(scratch, 7)
   mkdirSync(scratch.at('outside'))
   symlinkSync(scratch.at('outside'), scratch.at('root/a'))
-  trash.throwAway(scratch.at('root/a'), 'a')
+  atOnce(trash.throwAway(() => scratch.at('root/a'), 'a'))
   writeFileSync(scratch.at('root/b'), 'of a directory that was called a')
-  trash.throwAway(scratch.at('root/b'), 'a/b')
+  atOnce(trash.throwAway(() => scratch.at('root/b'), 'a/b'))
   assert.deepEqual(readdirSync(scratch.at('outside')), [])
   assert.deepEqual(readdirSync(scratch.at('state/trash', BATCH)).sort(), ['a', 'displaced'])
   confined[Symbol.dispose]()
@@ -166,7 +166,7 @@ test('what others have put into the trash takes in nothing: symlinks, files, and
   const throwAway = () => {
     mkdirSync(scratch.at('root/cron.d'), { recursive: true })
     writeFileSync(scratch.at('root/cron.d/job'), '* * * * * root id')
-    trash.throwAway(scratch.at('root/cron.d/job'), 'cron.d/job')
+    atOnce(trash.throwAway(() => scratch.at('root/cron.d/job'), 'cron.d/job'))
   }
   assert.throws(throwAway, { code: 'EEXIST' })
   pass(1)
@@ -184,7 +184,7 @@ test('what others have put into the trash takes in nothing: symlinks, files, and
   utimesSync(scratch.at('state/trash', own), NOW / 1000, NOW / 1000)
   const { trash: next, confined: others } = open(scratch, 7)
   writeFileSync(scratch.at('root/x'), '')
-  next.throwAway(scratch.at('root/x'), 'x')
+  atOnce(next.throwAway(() => scratch.at('root/x'), 'x'))
   assert.deepEqual(readdirSync(scratch.at('state/trash', foreign)), [])
   others[Symbol.dispose]()
 })
@@ -196,7 +196,7 @@ test('names at the limit of the kernel do not collide, and are shortened between
   for (const name of names) {
     for (const content of ['first', 'second', 'third']) {
       writeFileSync(scratch.at('root', name), content)
-      trash.throwAway(scratch.at('root', name), name)
+      atOnce(trash.throwAway(() => scratch.at('root', name), name))
     }
   }
   const batch = scratch.at('state/trash', BATCH)
@@ -215,7 +215,7 @@ test('names at the limit of the kernel do not collide, and are shortened between
   const strange = Buffer.concat([Buffer.from(`${scratch.at('root')}/`), Buffer.alloc(255, 0xfc)])
   for (const content of ['fourth', 'fifth']) {
     writeFileSync(strange, content)
-    trash.throwAway(strange, '\ufffd'.repeat(255))
+    atOnce(trash.throwAway(() => strange, '\ufffd'.repeat(255)))
   }
   assert.equal(readdirSync(batch).length, 8)
   confined[Symbol.dispose]()
@@ -227,7 +227,7 @@ test('a batch that cannot be deleted holds up no other, and is tried again', (t)
   for (const name of ['a', 'b', 'c']) {
     mkdirSync(scratch.at('root', name))
     writeFileSync(scratch.at('root', name, 'file'), name)
-    trash.throwAway(scratch.at('root', name), name)
+    atOnce(trash.throwAway(() => scratch.at('root', name), name))
     pass(601_000)
   }
   const [oldest = ''] = readdirSync(scratch.at('state/trash')).sort()
@@ -261,7 +261,7 @@ test('what is deleted may be deep, and closed to its own owner', () => {
   writeFileSync(join(at, '..', 'file'), '')
   chmodSync(scratch.at('root/deep/d'), 0o500)
   chmodSync(scratch.at('root/deep'), 0o500)
-  trash.throwAway(scratch.at('root/deep'), 'deep')
+  atOnce(trash.throwAway(() => scratch.at('root/deep'), 'deep'))
   assert.deepEqual(atOnce(trash.purge()), { batches: 0, withstood: [] })
   assert.deepEqual(readdirSync(scratch.at('state/trash')), [])
   confined[Symbol.dispose]()
@@ -275,7 +275,7 @@ test('a clock that is set forward, or back, ends no batch before its days are ov
   clock.ms = NOW
   const thrown = (trash: Trash, name: string) => {
     writeFileSync(scratch.at('root', name), name)
-    trash.throwAway(scratch.at('root', name), name)
+    atOnce(trash.throwAway(() => scratch.at('root', name), name))
   }
   const first = open(scratch, 7)
   thrown(first.trash, 'a')
@@ -307,7 +307,7 @@ test('the days of a batch count from the last object that was thrown into it, fo
   mkdirSync(scratch.at('root/d'))
   for (let minute = 0; minute < 45; minute += 9) {
     writeFileSync(scratch.at('root/d/x'), String(minute))
-    trash.throwAway(scratch.at('root/d/x'), 'd/x')
+    atOnce(trash.throwAway(() => scratch.at('root/d/x'), 'd/x'))
     pass(540_000)
   }
   confined[Symbol.dispose]()
@@ -321,7 +321,7 @@ test('a batch that somebody else has removed is forgotten', () => {
   clock.ms = NOW
   const { trash, confined } = open(scratch, 7)
   writeFileSync(scratch.at('root/a'), 'a')
-  trash.throwAway(scratch.at('root/a'), 'a')
+  atOnce(trash.throwAway(() => scratch.at('root/a'), 'a'))
   rmSync(scratch.at('state/trash', BATCH), { recursive: true })
   pass(8 * DAY_MS)
   assert.deepEqual(atOnce(trash.purge()), { batches: 0, withstood: [] })

@@ -18,10 +18,11 @@ import { Buffer } from 'node:buffer'
 import { lstatSync, mkdirSync, readdirSync, realpathSync, utimesSync } from 'node:fs'
 import { Borders, ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import type { PathProblem, TrashLimits, TrashStatus } from '../../root-messages.ts'
+import type { Locate } from '../files/copy-object.ts'
 import { isSystemError } from '../files/disk-errors.ts'
 import type { Walk } from '../files/walk.ts'
 import { Demolition } from './demolition.ts'
-import { keepObject, move } from './move.ts'
+import { keepObject, move, type Taking } from './move.ts'
 import { freePlace } from './place-in-batch.ts'
 import type { WallClock } from './wall-clock.ts'
 import type { WorkArea } from './work-area.ts'
@@ -77,12 +78,14 @@ export class Trash {
   }
 
   /**
-   * Moves the object at `location` away, with everything below it.
+   * Moves the object at `location` away, with everything below it: in one step, or in turns when it is on another
+   * filesystem.
    * @param path its name below the root; used only to find it again
+   * @param taking wraps the call by which the object is gone from its place
    * @throws the system error; the object is then still in its place, or partly so when it spans filesystems
    */
-  throwAway(location: string | Buffer, path: string): void {
-    this.#take(path, (place) => move(location, place))
+  *throwAway(location: Locate, path: string, taking?: Taking): Walk<void> {
+    yield* this.#take(path, (place) => move(location, place, taking))
   }
 
   /**
@@ -90,21 +93,20 @@ export class Trash {
    * is no other way than to move it. An object of another kind is not kept.
    * @throws the system error
    */
-  keep(location: string, path: string): void {
-    if (this.#limits.keepDays > 0) this.#take(path, (place) => keepObject(location, place))
+  *keep(location: Locate, path: string): Walk<void> {
+    if (this.#limits.keepDays > 0) yield* this.#take(path, (place) => keepObject(location, place))
   }
 
-  #take(path: string, put: (place: string) => void): void {
+  *#take(path: string, put: (place: Locate) => Walk<void>): Walk<void> {
     const batches = this.#read()
-    const base = this.#area.directory('trash')
     const name = this.#batchNow(batches)
-    using batch = this.#enter(`${base}/${name}`)
+    using batch = this.#enter(`${this.#area.directory('trash')}/${name}`)
     const place = freePlace(batch, path)
-    put(batch.locate(place))
+    yield* put(() => batch.locate(place))
     this.changes += 1
     const lastMs = this.#clock.now()
     batches.set(name, { lastMs, bytes: batches.get(name)?.bytes ?? 0, isOwn: true })
-    stamp(`${base}/${name}`, lastMs)
+    stamp(`${this.#area.directory('trash')}/${name}`, lastMs)
     this.#unmeasured.push({ batch: name, place: Buffer.from(`${name}/${place}`) })
     if (this.#limits.keepDays === 0) this.#doom(name, batches)
   }

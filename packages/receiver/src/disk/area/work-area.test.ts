@@ -4,7 +4,7 @@ import { chownSync, lstatSync, mkdirSync, readdirSync, symlinkSync, utimesSync, 
 import { userInfo } from 'node:os'
 import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host/machine'
-import { Scratch } from '../../../test-support/test-feed.ts'
+import { atOnce, Scratch } from '../../../test-support/test-feed.ts'
 import { WorkArea } from './work-area.ts'
 
 const owner = userInfo()
@@ -41,9 +41,9 @@ test('it is made when needed, kept while it holds something, and leaves no trace
   writeFileSync(`${staging}/p1`, 'a partial file')
   assert.equal(lstatSync(scratch.at('root/.rootferry')).mode & 0o777, 0o700)
   assert.deepEqual(readdirSync(scratch.at('root/.rootferry/staging')).sort(), ['1', 'p1'])
-  area.tidy(new Set(['p1']))
+  atOnce(area.tidy(new Set(['p1'])))
   assert.deepEqual(readdirSync(scratch.at('root/.rootferry/staging')), ['p1'])
-  area.tidy(new Set())
+  atOnce(area.tidy(new Set()))
   assert.deepEqual(readdirSync(scratch.at('root')), [])
   assert.equal(lstatSync(scratch.at('root')).mtimeMs, TIME * 1000)
   assert.deepEqual(guard.history, [TIME * 1e6, null, TIME * 1e6, null])
@@ -68,11 +68,11 @@ test('an object that others put in its place leads nowhere and admits no one', (
   assert.equal(area.exists('staging'), false)
   writeFileSync(`${area.directory('staging')}/1`, '')
   assert.deepEqual(readdirSync(scratch.at('elsewhere')), [])
-  area.tidy(new Set())
+  atOnce(area.tidy(new Set()))
   mkdirSync(scratch.at('root/.rootferry'), { mode: 0o777 })
   area.directory('trash')
   assert.equal(lstatSync(scratch.at('root/.rootferry')).mode & 0o777, 0o700)
-  area.tidy(new Set())
+  atOnce(area.tidy(new Set()))
   mkdirSync(scratch.at('root/.rootferry'))
   symlinkSync(scratch.at('elsewhere'), scratch.at('root/.rootferry/staging'))
   writeFileSync(`${area.directory('staging')}/1`, '')

@@ -8,11 +8,25 @@
  * the ledger meanwhile). Inside the root everything goes through descriptors, so a planted symlink leads nowhere. A
  * planted directory is taken over, but its content is not trusted.
  */
-import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, type Stats, unlinkSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  type Stats,
+  unlinkSync,
+} from 'node:fs'
 import { type ConfinedDirectories, errorCode, O_PATH, removeTree } from '@rootferry/host/machine'
 import { microseconds, RESERVED_NAME, ROOT_PATH } from '@rootferry/protocol'
 import { readObject, setAttributes } from '../files/attributes.ts'
+import { listInTurns } from '../files/list-in-turns.ts'
 import { LEAVE } from '../files/staged-change.ts'
+import type { Walk } from '../files/walk.ts'
+import { Demolition } from './demolition.ts'
 
 const PRIVATE = 0o700
 const DIRECTORY_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
@@ -32,6 +46,8 @@ export class WorkArea {
   /** Absolute paths, or null when the area is inside the root. */
   readonly #outside: Readonly<Record<WorkPlace, string>> | null
   readonly #open = new Map<WorkPlace, number>()
+  /** Of directories in staging. */
+  readonly #demolition = new Demolition(() => this.directory('staging'))
   #names = 0
 
   /**
@@ -80,21 +96,45 @@ export class WorkArea {
 
   /** A directory of the filesystem that objects are staged on. */
   get filesystem(): string {
-    return this.#outside?.staging ?? this.#confined.locateDirectory(ROOT_PATH)
+    return this.#outside === null ? this.#confined.locateDirectory(ROOT_PATH) : this.directory('staging')
   }
 
-  /** Absolute path of the place, made if needed; valid until `tidy`. @throws the system error */
+  /**
+   * Absolute path of the place, made if needed, also when somebody has removed it meanwhile; valid until `tidy`. @throws
+   * the system error
+   */
   directory(place: WorkPlace): string {
-    if (this.#outside !== null) return this.#outside[place]
-    return `/proc/self/fd/${this.#open.get(place) ?? this.#make(place)}`
+    if (this.#outside !== null) {
+      if (!existsSync(this.#outside[place])) makePrivate(this.#outside[place])
+      return this.#outside[place]
+    }
+    const known = this.#open.get(place)
+    if (known !== undefined && fstatSync(known).nlink > 0) return `/proc/self/fd/${known}`
+    this.close()
+    return `/proc/self/fd/${this.#make(place)}`
   }
 
-  /** Removes everything staged except the names in `keep`, and the area itself when it is inside the root and empty. */
-  tidy(keep: ReadonlySet<string>): void {
-    if (this.#outside !== null || this.#exists('staging')) {
-      emptyDirectory(this.directory('staging'), keep)
-    }
+  /**
+   * Removes everything staged except the names in `keep`, in turns, and the area itself when it is inside the root and
+   * empty. @throws the system error
+   */
+  *tidy(keep: ReadonlySet<string>): Walk<void> {
+    if (this.#outside !== null || this.#exists('staging')) yield* this.#empty(keep)
     this.leave()
+  }
+
+  *#empty(keep: ReadonlySet<string>): Walk<void> {
+    const place = () => this.directory('staging')
+    for (const { name, kind } of yield* listInTurns(place())) {
+      const text = name.toString()
+      if (keep.has(text)) continue
+      if (kind !== 'directory') removeTree(`${place()}/${text}`)
+      else if (Demolition.isDoomed(text)) this.#demolition.takeOver(text)
+      else this.#demolition.doom(text)
+      yield
+    }
+    const [withstood] = yield* this.#demolition.run()
+    if (withstood !== undefined) throw withstood.error
   }
 
   /** Removes the area when it is inside the root and holds nothing. */
@@ -121,7 +161,7 @@ export class WorkArea {
     const descriptor = openSync(location, DIRECTORY_FLAGS)
     this.#open.set(place, descriptor)
     this.#confined.forget(RESERVED_NAME)
-    if (wasTheirs && place === 'staging') emptyDirectory(`/proc/self/fd/${descriptor}`, new Set())
+    if (wasTheirs && place === 'staging') emptyDirectory(`/proc/self/fd/${descriptor}`)
     return descriptor
   }
 
@@ -198,8 +238,8 @@ function makePrivate(location: string): void {
   }
 }
 
-function emptyDirectory(location: string, keep: ReadonlySet<string>): void {
-  for (const name of readdirSync(location)) if (!keep.has(name)) removeTree(`${location}/${name}`)
+function emptyDirectory(location: string): void {
+  for (const name of readdirSync(location)) removeTree(`${location}/${name}`)
 }
 
 function removeIfEmpty(location: string): void {

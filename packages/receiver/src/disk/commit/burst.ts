@@ -18,7 +18,7 @@ import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
 import { placeAcross } from '../files/copy-object.ts'
 import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
-import type { Creation } from '../files/disk-object.ts'
+import type { Creation, DiskObject } from '../files/disk-object.ts'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
@@ -29,6 +29,8 @@ import { KeptFiles } from './kept-files.ts'
 import { makePlan } from './plan.ts'
 
 const MOST_ROUNDS = 4
+/** Somebody has removed what was staged: no problem of the path, its content is asked for again. */
+const LOST = 'staged-content-lost'
 
 export interface BurstParts {
   confined: ConfinedDirectories
@@ -111,11 +113,12 @@ export class Burst {
     // Objects that were placed in a directory which is no longer visible are not committed.
     this.#parts.insistOnPlace()
     const problems = [...this.#failures.values(), ...this.#unfinished.values()]
-    const failed = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change))
+    const undone = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change)).map(({ path }) => path)
+    const isLost = (path: string) => this.#failureAbove(path)?.code === LOST
     return {
-      owed: plan.owed,
-      failed: failed.map(({ path }) => path),
-      problems,
+      owed: [...plan.owed, ...undone.filter(isLost)],
+      failed: undone.filter((path) => !isLost(path)),
+      problems: problems.filter(({ code }) => code !== LOST),
       unrestored: this.#unrestored,
       bordered: this.#leftForBorders(changes),
       micros,
@@ -155,7 +158,7 @@ export class Burst {
         yield* removal.vacate(path)
         return
       case 'unlink':
-        if (this.#keepsReplaced) this.#parts.trash.throwAway(confined.locate(path), path)
+        if (this.#keepsReplaced) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
         else this.#kept.unlink(confined.locate(path))
         return
       case 'trash':
@@ -165,7 +168,7 @@ export class Burst {
         mkdirSync(confined.locate(path), operation.mode)
         return
       case 'place':
-        this.#place(operation, `${area.directory('staging')}/${operation.staged}`)
+        yield* this.#place(operation, () => `${area.directory('staging')}/${operation.staged}`)
         return
       case 'attributes':
         setAttributes(confined.locate(path), 'file', operation.change)
@@ -179,7 +182,7 @@ export class Burst {
   *#discard(path: string, kind: DiskKind): Walk<void> {
     const { removal } = this.#parts
     const name = Buffer.from(baseName(path))
-    for (const removable of yield* removal.removable(parentPath(path), name, kind)) removal.throwAway(removable)
+    for (const removable of yield* removal.removable(parentPath(path), name, kind)) yield* removal.throwAway(removable)
   }
 
   /** Best effort: a directory that cannot be opened shows in the calls that need it. */
@@ -191,24 +194,21 @@ export class Burst {
     }
   }
 
-  #place(operation: Extract<Operation, { do: 'place' }>, staged: string): void {
+  *#place(operation: Extract<Operation, { do: 'place' }>, staged: () => string): Walk<void> {
     const { confined, trash } = this.#parts
-    const location = confined.locate(operation.path)
+    const location = () => confined.locate(operation.path)
     const isKept = this.#keepsReplaced && operation.replaces && operation.kind !== 'directory'
+    const isStaged = () => lstatSync(staged(), { throwIfNoEntry: false }) !== undefined
     // Without a staged object an earlier attempt has placed it already.
-    if (isKept && lstatSync(staged, { throwIfNoEntry: false }) !== undefined) trash.keep(location, operation.path)
+    if (isKept && isStaged()) yield* trash.keep(location, operation.path)
     try {
-      renameSync(staged, location)
+      renameSync(staged(), location())
     } catch (error) {
-      if (errorCode(error) === 'EXDEV') return placeAcross(staged, location)
-      if (errorCode(error) !== 'ENOENT' || lstatSync(staged, { throwIfNoEntry: false }) !== undefined) throw error
+      if (errorCode(error) === 'EXDEV') return yield* placeAcross(staged, location)
+      if (errorCode(error) !== 'ENOENT' || isStaged()) throw error
       // Nothing is staged any more: an earlier attempt placed it, or it is lost.
-      const found = readObject(location)
-      const isPlaced =
-        found?.kind === operation.kind &&
-        (found.kind === 'directory' || sameMtime(found.mtime, operation.mtime)) &&
-        (found.kind !== 'file' || found.size === operation.size)
-      if (!isPlaced) this.#fail(operation.path, 'staged-content-lost', 'what was staged for it is gone')
+      if (!isPlaced(operation, readObject(location())))
+        this.#fail(operation.path, LOST, 'what was staged for it is gone')
     }
   }
 
@@ -252,8 +252,23 @@ export class Burst {
 
   /** Whether the path, or a directory above it, could not be made. */
   #isBlocked(path: string): boolean {
-    if (this.#failures.size === 0) return false
-    for (let at = path; at !== ROOT_PATH; at = parentPath(at)) if (this.#failures.has(at)) return true
-    return false
+    return this.#failureAbove(path) !== null
   }
+
+  #failureAbove(path: string): PathProblem | null {
+    if (this.#failures.size === 0) return null
+    for (let at = path; at !== ROOT_PATH; at = parentPath(at)) {
+      const failure = this.#failures.get(at)
+      if (failure !== undefined) return failure
+    }
+    return null
+  }
+}
+
+function isPlaced(operation: Extract<Operation, { do: 'place' }>, found: DiskObject | null): boolean {
+  return (
+    found?.kind === operation.kind &&
+    (found.kind === 'directory' || sameMtime(found.mtime, operation.mtime)) &&
+    (found.kind !== 'file' || found.size === operation.size)
+  )
 }

@@ -15,6 +15,8 @@ import type { Position } from '../ledger/ledger.ts'
 
 const SETTLE_MS = 200
 const RETRY_MS = 30_000
+/** The end of a process waits for its disk no longer than this. */
+const FLUSH_MS = 3_000
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 const syncDescriptor = promisify(fsync)
@@ -66,8 +68,14 @@ export class Durability {
     this.committed([], position)
   }
 
-  /** Syncs the rest. @returns whether everything committed is on disk */
+  /** Syncs the rest, which a slow disk may not end in time. @returns whether everything committed is on disk */
   async flush(): Promise<boolean> {
+    const isLate = Promise.withResolvers<boolean>()
+    this.#parts.schedule(FLUSH_MS, () => isLate.resolve(false))
+    return Promise.race([this.#syncRest(), isLate.promise])
+  }
+
+  async #syncRest(): Promise<boolean> {
     if (this.#round !== null) await this.#round
     return this.#position === null ? this.#paths?.size === 0 : this.#sync()
   }

@@ -141,7 +141,7 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         assert.deepEqual(outcome.problems, [])
         assert.deepEqual(outcome.owed, [])
         assert.deepEqual(asObject(readModel(scratch.at('root'))), asObject(wanted))
-        area.tidy(new Set())
+        atOnce(area.tidy(new Set()))
         present = wanted
       }
       assert.deepEqual(readdirSync(scratch.at('state/trash')), [])

@@ -96,7 +96,7 @@ export class Amend {
       for (const removable of yield* this.#parts.removal.removable(directory, name, kind)) {
         if (this.#events.isOutdated(path)) return
         const objects = this.#order.counts ? yield* countObjects(this.#parts.confined, removable.path) : 1
-        this.#discardOne(removable, objects)
+        yield* this.#discardOne(removable, objects)
         yield
       }
     } catch (error) {
@@ -141,11 +141,11 @@ export class Amend {
     if (!isRace(error)) this.#events.failed(path, error)
   }
 
-  #discardOne(removable: Removable, objects: number): void {
+  *#discardOne(removable: Removable, objects: number): Walk<void> {
     const { path } = removable
     if (!this.#order.dryRun && this.#order.extraneous === 'trash') {
       try {
-        this.#keepingTime(removable.directory, () => this.#parts.removal.throwAway(removable))
+        yield* this.#parts.removal.throwAway(removable, (act) => this.#keepingTime(removable.directory, act))
         this.#events.repaired()
       } catch (error) {
         // Another program was faster.

@@ -1,11 +1,12 @@
 /** One local directory: its names and the object behind each. Never follows a symlink, never opens a file. */
 import { Buffer } from 'node:buffer'
-import { readdirSync, readlinkSync } from 'node:fs'
-import { type ConfinedDirectories, type DiskKind, kindOf } from '@rootferry/host/machine'
+import { readlinkSync } from 'node:fs'
+import type { ConfinedDirectories, DiskKind } from '@rootferry/host/machine'
 import { joinPath } from '@rootferry/protocol'
 import { readObject } from '../files/attributes.ts'
 import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
 import type { DiskObject } from '../files/disk-object.ts'
+import { listInTurns } from '../files/list-in-turns.ts'
 import type { Walk } from '../files/walk.ts'
 
 /** Names that are looked at between two yields. */
@@ -25,15 +26,20 @@ export interface LocalDirectory {
 /** @returns null when there is no such directory. @throws the system error when it cannot be read */
 export function* scanDirectory(confined: ConfinedDirectories, directory: string): Walk<LocalDirectory | null> {
   try {
-    const names = readdirSync(confined.locateDirectory(directory))
+    const listed = yield* listInTurns(confined.locateDirectory(directory))
     const entries = new Map<string, LocalEntry>()
-    for (let at = 0; at < names.length; at += PORTION) {
+    const unspeakable: LocalDirectory['unspeakable'] = []
+    for (let at = 0; at < listed.length; at += PORTION) {
       const location = confined.locateDirectory(directory)
-      for (const name of names.slice(at, at + PORTION)) addEntry(entries, location, name)
+      for (const { name, kind } of listed.slice(at, at + PORTION)) {
+        const text = name.toString()
+        // Such a name must not be read as text: another object may have that name.
+        if (text.includes('\ufffd') && !Buffer.from(text).equals(name)) unspeakable.push({ name, kind })
+        else addEntry(entries, location, text)
+      }
       yield
     }
-    const isDoubtful = names.some((name) => name.includes('\ufffd'))
-    return { entries, unspeakable: isDoubtful ? unspeakableNames(confined.locateDirectory(directory)) : [] }
+    return { entries, unspeakable }
   } catch (error) {
     if (isRace(error)) return null
     throw error
@@ -53,19 +59,12 @@ export function* countObjects(confined: ConfinedDirectories, top: string): Walk<
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     yield
     try {
-      const children = readdirSync(confined.locateDirectory(path), { withFileTypes: true })
+      const children = yield* listInTurns(confined.locateDirectory(path))
       objects += children.length
-      for (const child of children) if (child.isDirectory()) waiting.push(joinPath(path, child.name))
+      for (const { name, kind } of children) if (kind === 'directory') waiting.push(joinPath(path, name.toString()))
     } catch (error) {
       if (isDiskTrouble(error) || !isSystemError(error)) throw error
     }
   }
   return objects
-}
-
-function unspeakableNames(location: string): LocalDirectory['unspeakable'] {
-  const children = readdirSync(location, { encoding: 'buffer', withFileTypes: true })
-  return children
-    .filter(({ name }) => !Buffer.from(name.toString()).equals(name))
-    .map((child) => ({ name: child.name, kind: kindOf(child) }))
 }

@@ -4,6 +4,7 @@
  * Files and directories are changed through an O_PATH descriptor: it needs no read permission, opens a FIFO without
  * waiting, and pins the object, so that an object swapped in meanwhile is not touched.
  */
+import type { Buffer } from 'node:buffer'
 import {
   chmodSync,
   chownSync,
@@ -33,7 +34,7 @@ export function utimesSeconds(mtime: number): number | string {
 }
 
 /** @returns null when nothing is there. @throws the system error when the status cannot be read */
-export function readObject(location: string): DiskObject | null {
+export function readObject(location: string | Buffer): DiskObject | null {
   const status = lstatSync(location, { throwIfNoEntry: false })
   return status === undefined ? null : diskObject(status)
 }
@@ -50,7 +51,11 @@ export function diskObject(status: Stats): DiskObject {
 }
 
 /** @throws the system error; an object that is not of `kind` any more throws ENOENT */
-export function setAttributes(location: string, kind: 'file' | 'directory' | 'symlink', change: AttributeChange): void {
+export function setAttributes(
+  location: string | Buffer,
+  kind: 'file' | 'directory' | 'symlink',
+  change: AttributeChange,
+): void {
   if (kind === 'symlink') {
     if (change.uid !== LEAVE || change.gid !== LEAVE) lchownSync(location, change.uid, change.gid)
     if (change.mtime !== null) lutimesSync(location, utimesSeconds(change.mtime), utimesSeconds(change.mtime))
@@ -69,8 +74,8 @@ export function setAttributes(location: string, kind: 'file' | 'directory' | 'sy
   }
 }
 
-function replacedError(location: string): Error {
-  return Object.assign(new Error(`ENOENT: was replaced by an object of another kind, '${location}'`), {
+function replacedError(location: string | Buffer): Error {
+  return Object.assign(new Error(`ENOENT: was replaced by an object of another kind, '${String(location)}'`), {
     code: 'ENOENT',
     syscall: 'open',
   })

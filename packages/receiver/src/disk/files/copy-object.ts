@@ -1,51 +1,155 @@
 /**
- * Moves one object, with everything below it, to a place that a rename cannot reach: another filesystem, another mount
- * of the same one, or a directory with a quota of its own. Owners, modes and times are kept; symlinks are not followed.
+ * Copies objects to where a rename cannot take them: another filesystem, another mount of the same one, or a directory
+ * with a quota of its own. Owners, modes and times are kept, holes stay holes, and symlinks are not followed. A large
+ * file is copied piece by piece, in turns.
  *
- * INVARIANT: under its new name there is nothing, the old object, or all of the new one. The new object is completed
- * under a reserved name in the same directory; an interrupted call leaves that name behind, and the next call with the
- * same arguments replaces it.
+ * INVARIANT of `placeAcross`: under its new name there is nothing, the old object, or all of the new one. The new object
+ * is completed under a reserved name in the same directory; an interrupted call leaves that name behind, and the next
+ * call with the same arguments replaces it.
  */
+import { Buffer } from 'node:buffer'
 import {
+  closeSync,
   constants,
   copyFileSync,
+  fstatSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readlinkSync,
+  readSync,
   renameSync,
   symlinkSync,
+  unlinkSync,
+  writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { removeTree } from '@rootferry/host/machine'
+import { errorCode, removeTree } from '@rootferry/host/machine'
 import { PLACING_PREFIX } from '@rootferry/protocol'
 import { diskObject, setAttributes } from './attributes.ts'
+import type { DiskObject } from './disk-object.ts'
 import { LEAVE } from './staged-change.ts'
+import type { Walk } from './walk.ts'
+
+/** A place that may have another name after every yield. */
+export type Locate = () => string | Buffer
+
+const AT_ONCE_BYTES = 4 * 1024 * 1024
+const PIECE_BYTES = 1024 * 1024
+const SOURCE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+const COPY_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+const { COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = constants
+const NEW_MODE = 0o600
+
+const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
+const zeros = Buffer.alloc(PIECE_BYTES)
 
 /** @param staged leads to a staged object; `location` to a name in the tree, which is replaced. @throws the system error */
-export function placeAcross(staged: string, location: string): void {
-  const temporary = join(dirname(location), `${PLACING_PREFIX}${basename(staged)}`)
-  removeTree(temporary)
+export function* placeAcross(staged: () => string, location: () => string): Walk<void> {
+  const temporary = () => join(dirname(location()), `${PLACING_PREFIX}${basename(staged())}`)
+  removeTree(temporary())
+  let isPlaced = false
   try {
-    copyObject(staged, temporary)
-    renameSync(temporary, location)
-  } catch (error) {
-    removeTree(temporary)
-    throw error
+    yield* copyTree(staged, temporary)
+    renameSync(temporary(), location())
+    isPlaced = true
+  } finally {
+    if (!isPlaced) removeTree(temporary())
   }
-  removeTree(staged)
+  removeTree(staged())
 }
 
-function copyObject(from: string, to: string): void {
-  const status = lstatSync(from)
-  const { kind, mode, uid, gid, mtime } = diskObject(status)
-  if (kind === 'directory') {
-    mkdirSync(to, { mode: 0o700 })
-    for (const name of readdirSync(from)) copyObject(join(from, name), join(to, name))
-  } else if (kind === 'symlink') symlinkSync(readlinkSync(from), to)
-  else if (kind === 'file') copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
-  else return
-  const made = lstatSync(to)
+/** Bounded by the changeset that it is part of. */
+function* copyTree(from: () => string, to: () => string): Walk<void> {
+  const object = diskObject(lstatSync(from()))
+  if (object.kind !== 'directory') return yield* copyOne(from, to)
+  mkdirSync(to(), { mode: 0o700 })
+  for (const name of readdirSync(from())) {
+    yield* copyTree(
+      () => join(from(), name),
+      () => join(to(), name),
+    )
+    yield
+  }
+  keepAttributes(object, to())
+}
+
+/** Copies a file or symlink; there must be nothing at the new place. An object of another kind is passed over. */
+export function* copyOne(from: Locate, to: Locate): Walk<void> {
+  const object = diskObject(lstatSync(from()))
+  if (object.kind === 'symlink') symlinkSync(readlinkSync(from(), { encoding: 'buffer' }), to())
+  else if (object.kind !== 'file' || !(yield* copyFile(from(), to))) return
+  keepAttributes(object, to())
+}
+
+/**
+ * @param from is opened before the first yield
+ * @returns false when it is not a regular file any more. @throws the system error; the copy is gone then
+ */
+function* copyFile(from: string | Buffer, to: Locate): Walk<boolean> {
+  const source = openSync(from, SOURCE_FLAGS)
+  try {
+    if (!fstatSync(source).isFile()) return false
+    yield* copyOpenFile(source, to)
+    return true
+  } finally {
+    closeSync(source)
+  }
+}
+
+/** @param source a regular file that is open for reading. @throws the system error; the copy is gone then */
+export function* copyOpenFile(source: number, to: Locate): Walk<void> {
+  if (fstatSync(source).size <= AT_ONCE_BYTES)
+    copyFileSync(`/proc/self/fd/${source}`, to(), COPYFILE_EXCL | COPYFILE_FICLONE)
+  else if (!isCloned(source, to())) yield* copyPieces(source, to)
+}
+
+/** Sharing the blocks takes no time, where the filesystem can. */
+function isCloned(source: number, to: string | Buffer): boolean {
+  try {
+    copyFileSync(`/proc/self/fd/${source}`, to, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE)
+    return true
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === null || code === 'EEXIST' || code === 'ENOENT') throw error
+    return false
+  }
+}
+
+function* copyPieces(source: number, to: Locate): Walk<void> {
+  const copy = openSync(to(), COPY_FLAGS, NEW_MODE)
+  let isWhole = false
+  try {
+    let at = 0
+    for (let read = readSync(source, piece, 0, PIECE_BYTES, at); read > 0; ) {
+      if (piece.compare(zeros, 0, read, 0, read) !== 0) writePiece(copy, read, at)
+      at += read
+      yield
+      read = readSync(source, piece, 0, PIECE_BYTES, at)
+    }
+    ftruncateSync(copy, at)
+    isWhole = true
+  } finally {
+    closeSync(copy)
+    if (!isWhole) unlinkSync(to())
+  }
+}
+
+function writePiece(copy: number, bytes: number, at: number): void {
+  for (let written = 0; written < bytes; ) written += writeSync(copy, piece, written, bytes - written, at + written)
+}
+
+/** The owner, where this process may give objects away. @throws the system error */
+export function keepAttributes({ kind, mode, uid, gid, mtime }: DiskObject, location: string | Buffer): void {
+  if (kind === 'other') return
+  const made = lstatSync(location)
   const owner = { uid: made.uid === uid ? LEAVE : uid, gid: made.gid === gid ? LEAVE : gid }
-  setAttributes(to, kind, { ...owner, mode, mtime })
+  try {
+    setAttributes(location, kind, { ...owner, mode: null, mtime: null })
+  } catch (error) {
+    if (errorCode(error) !== 'EPERM') throw error
+  }
+  setAttributes(location, kind, { uid: LEAVE, gid: LEAVE, mode, mtime })
 }

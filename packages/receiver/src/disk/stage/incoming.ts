@@ -264,7 +264,7 @@ export class Incoming {
 
   /** @returns null when the copy differs from the change */
   *#copyOf(change: FileChange, attributes: LocalAttributes, source: number): Walk<string | null> {
-    const staged = this.#staging.copy(change.path, attributes, source)
+    const staged = yield* this.#staging.copy(change.path, attributes, source)
     if ((yield* this.#staging.digest(staged, change.size)) === change.digest) return staged
     this.#staging.discard(staged)
     return null

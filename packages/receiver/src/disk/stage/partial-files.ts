@@ -12,6 +12,7 @@ import { closeSync, constants, existsSync, ftruncateSync, openSync, statSync, wr
 import { removeTree } from '@rootferry/host/machine'
 import { DigestStream, LIMITS, type Partial, ProtocolError, type Slice } from '@rootferry/protocol'
 import type { WorkArea } from '../area/work-area.ts'
+import { OtherBase } from '../files/base-file.ts'
 import { fileDigest } from '../files/file-digest.ts'
 import type { Walk } from '../files/walk.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -72,7 +73,8 @@ export class PartialFiles {
   /**
    * Adds a slice. May be called again after a failure.
    * @param pieces its bytes in order; each is used before the next one is asked for
-   * @throws ProtocolError when it does not continue the file so far; the system error; any error that `pieces` throws
+   * @throws ProtocolError when it does not continue the file so far; OtherBase when that is gone; the system error; any
+   * error that `pieces` throws
    */
   append(epoch: string, slice: Slice, pieces: Iterable<Uint8Array>): void {
     if (slice.offset + slice.length > slice.size) throw mismatch('a slice reaches beyond its file')
@@ -88,6 +90,8 @@ export class PartialFiles {
     // Restored when the whole slice was written.
     const { digest } = file
     file.digest = null
+    // Somebody may have removed it: to the agent it is as if another base were here.
+    if (slice.offset > 0 && !existsSync(this.#locate(held.staged))) throw new OtherBase('its beginning is gone')
     this.#write(held, slice.offset, pieces, digest)
     const row = { ...held, bytes: slice.offset + slice.length }
     assert.ok(row.bytes <= row.size, 'a boundary beyond the end of its file')
@@ -99,7 +103,8 @@ export class PartialFiles {
 
   /**
    * Checks the whole file. A file that differs from the change is dropped, so that the next attempt starts anew.
-   * @returns its name in staging; it stays a partial until `release`. Null when the local file was not its base
+   * @returns its name in staging; it stays a partial until `release`. Null when the local file was not its base, or when
+   * somebody has removed it
    * @throws ProtocolError when all of it came from the agent
    */
   *complete(path: string, size: number, digest: string): Walk<string | null> {
@@ -108,6 +113,10 @@ export class PartialFiles {
       throw mismatch('a sliced file that is not complete')
     }
     const location = this.#locate(file.row.staged)
+    if (!existsSync(location)) {
+      this.discard(path)
+      return null
+    }
     if (file.digest === null) this.#cut(location, size)
     const found = file.digest?.finish() ?? (yield* fileDigest(location, size))
     file.digest = null

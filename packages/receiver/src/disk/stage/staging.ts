@@ -10,7 +10,6 @@
 import {
   closeSync,
   constants,
-  copyFileSync,
   fchmodSync,
   fchownSync,
   fstatSync,
@@ -25,6 +24,7 @@ import { errorCode, PERMISSIONS, plainMessage, removeTree } from '@rootferry/hos
 import { baseName, parentPath } from '@rootferry/protocol'
 import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes, utimesSeconds } from '../files/attributes.ts'
+import { copyOpenFile } from '../files/copy-object.ts'
 import { type Creation, creationMode } from '../files/disk-object.ts'
 import { fileDigest } from '../files/file-digest.ts'
 import { LEAVE, type LocalAttributes } from '../files/staged-change.ts'
@@ -84,18 +84,23 @@ export class Staging {
     return name
   }
 
-  /** A copy of an open file, which shares its blocks where the filesystem can. The caller must verify the copy. */
-  copy(path: string, attributes: LocalAttributes, source: number): string {
+  /**
+   * A copy of an open file, which shares its blocks where the filesystem can. The caller must verify the copy.
+   */
+  *copy(path: string, attributes: LocalAttributes, source: number): Walk<string> {
     const name = this.#nameFor(path)
-    const location = this.#locate(name)
-    const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
-    this.#replacing(location, () => copyFileSync(`/proc/self/fd/${source}`, location, flags))
+    let isStaged = false
     try {
+      removeTree(this.#locate(name))
+      yield* copyOpenFile(source, () => this.#locate(name))
       // The copy belongs to whom the original belongs to: libuv gives it away, others do not.
       this.#adopt(name, attributes, attributes)
+      isStaged = true
     } catch (error) {
-      removeTree(location)
+      this.#doubtHomes(error)
       throw error
+    } finally {
+      if (!isStaged) removeTree(this.#locate(name))
     }
     return name
   }
@@ -168,10 +173,16 @@ export class Staging {
     try {
       create()
     } catch (error) {
+      this.#doubtHomes(error)
       if (errorCode(error) !== 'EEXIST') throw error
       removeTree(location)
       create()
     }
+  }
+
+  /** Somebody may have removed what was staged: the next attempt goes on by itself, and the commit finds what is lost. */
+  #doubtHomes(error: unknown): void {
+    if (errorCode(error) === 'ENOENT') this.#homes.clear()
   }
 
   #finish(descriptor: number, attributes: LocalAttributes): void {
