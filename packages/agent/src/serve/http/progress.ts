@@ -5,7 +5,7 @@
  * Nobody catches up on it: a listener that comes back asks for the status. Times are arguments.
  */
 import type { ReceiverStatus, RootAnswer } from '../api-schemas.ts'
-import type { History } from '../history.ts'
+import { type History, INTERVAL_SECONDS } from '../history.ts'
 import type { EventLog } from './event-log.ts'
 
 export class Progress {
@@ -28,8 +28,10 @@ export class Progress {
     for (const { name: root, sequence, entries, hold } of roots) {
       const waiting = hold?.pending ?? null
       const news = (byRoot.get(root) ?? []).map(progressOf).filter((each) => this.#isNew(`${root}/${each.name}`, each))
-      const isMoved = this.#isNew(root, { sequence, entries, waiting })
-      if (isMoved || news.length > 0) this.#log.tell('progress', { root, sequence, entries, waiting, receivers: news })
+      // With a new interval of the history, who shows the history asks for it again.
+      const interval = Math.floor(nowMs / 1_000 / INTERVAL_SECONDS)
+      const head = { root, sequence, entries, waiting, interval }
+      if (this.#isNew(root, head) || news.length > 0) this.#log.tell('progress', { ...head, receivers: news })
     }
   }
 
@@ -42,5 +44,5 @@ export class Progress {
 }
 
 function progressOf({ name, sequence, durableSequence, lag, toCome }: ReceiverStatus) {
-  return { name, sequence, durableSequence, lag: { ...lag, seconds: Math.round(lag.seconds * 10) / 10 }, toCome }
+  return { name, sequence, durableSequence, lag: { ...lag, seconds: Number(lag.seconds.toPrecision(2)) }, toCome }
 }

@@ -1,0 +1,43 @@
+/** Times as people say them, which grow older while they are looked at. */
+import { duration } from '@rootferry/host/numbers'
+import { createContext } from 'preact'
+import { useContext, useEffect, useState } from 'preact/hooks'
+
+const Now = createContext(0)
+const TICK_MS = 1_000
+
+export function ClockProvider({ children }: { children: preact.ComponentChildren }) {
+  const [now, setNow] = useState(Date.now())
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), TICK_MS)
+    return () => clearInterval(timer)
+  }, [])
+  return <Now.Provider value={now}>{children}</Now.Provider>
+}
+
+export function useNow(): number {
+  return useContext(Now)
+}
+
+/** `5 min ago`, with the moment itself for who points at it. @param time null: there is none */
+export function Ago({ time, never = 'never' }: { time: string | null; never?: string }) {
+  const now = useNow()
+  if (time === null) return <span>{never}</span>
+  const seconds = Math.max(0, (now - Date.parse(time)) / 1_000)
+  return (
+    <time dateTime={time} title={new Date(time).toLocaleString()}>
+      {seconds < 2 ? 'just now' : `${duration(seconds)} ago`}
+    </time>
+  )
+}
+
+/** The time of day, with seconds. */
+export function TimeOfDay({ time }: { time: string | null }) {
+  if (time === null) return <span>-</span>
+  const moment = new Date(time)
+  return (
+    <time dateTime={time} title={moment.toLocaleString()}>
+      {moment.toLocaleTimeString([], { hour12: false })}
+    </time>
+  )
+}

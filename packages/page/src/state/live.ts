@@ -1,0 +1,125 @@
+/**
+ * The one stream of events, and the status that it begins with.
+ *
+ *   connecting ─ open ─▶ the status is asked ─▶ live ─ broken ─▶ reconnecting ─ open ─▶ the status is asked …
+ *                                                        └─ refused ─▶ the session is asked: over, or dial again
+ *
+ * INVARIANT: nothing is asked again and again. What is shown is the status when the stream was opened, and every event
+ * since, taken over once a frame.
+ */
+import type { ResyncSummary, StatusAnswer } from '@rootferry/agent/api'
+import { ApiProblem, get } from './api.ts'
+import { type Fleet, type FleetEvent, fleetOf, withEvents } from './fleet.ts'
+
+export type Line = 'connecting' | 'live' | 'reconnecting'
+
+export interface LiveParts {
+  changed(fleet: Fleet, line: Line): void
+  /** The session is over: its token was revoked, or the agent was restarted. */
+  signedOut(why: string): void
+}
+
+const TYPES = ['receiver', 'root', 'resync', 'progress'] as const
+const REDIAL_MS = 2_000
+/** A page that is not seen has no frames. */
+const UNSEEN_MS = 1_000
+/** Soon after the first status a second one makes good what crossed it on its way. */
+const SETTLE_MS = 1_500
+
+export class Live {
+  readonly #parts: LiveParts
+  #source: EventSource | null = null
+  #fleet: Fleet | null = null
+  #line: Line = 'connecting'
+  #events: FleetEvent[] = []
+  #isDue = false
+  #timer = 0
+
+  constructor(parts: LiveParts) {
+    this.#parts = parts
+  }
+
+  open(): void {
+    const source = new EventSource(`/v1/events?types=${TYPES.join(',')}`)
+    this.#source = source
+    source.addEventListener('open', () => void this.#opened())
+    source.addEventListener('error', () => void this.#broken())
+    source.addEventListener('missed', () => void this.#opened())
+    for (const type of TYPES)
+      source.addEventListener(type, ({ data }: MessageEvent<string>) => {
+        this.#events.push({ type, data: JSON.parse(data) })
+        this.#soon()
+      })
+  }
+
+  close(): void {
+    this.#source?.close()
+    clearTimeout(this.#timer)
+  }
+
+  async #opened(): Promise<void> {
+    if (!(await this.#look())) return
+    clearTimeout(this.#timer)
+    this.#timer = window.setTimeout(() => void this.#look(), SETTLE_MS)
+  }
+
+  /** Takes over the present status. @returns whether there is one */
+  async #look(): Promise<boolean> {
+    try {
+      const status = await get<StatusAnswer>('/v1/status')
+      const { resyncs } = await get<{ resyncs: ResyncSummary[] }>('/v1/resyncs')
+      this.#fleet = fleetOf(status, resyncs)
+      this.#line = 'live'
+      this.#show()
+      return true
+    } catch (error) {
+      this.#failed(error)
+      return false
+    }
+  }
+
+  async #broken(): Promise<void> {
+    this.#line = this.#fleet === null ? 'connecting' : 'reconnecting'
+    this.#show()
+    if (this.#source?.readyState !== EventSource.CLOSED) return
+    // A refusal: the browser does not dial again by itself.
+    try {
+      await get('/v1/session')
+    } catch (error) {
+      if (this.#failed(error)) return
+    }
+    this.#redial()
+  }
+
+  /** @returns whether the session is over */
+  #failed(error: unknown): boolean {
+    if (!(error instanceof ApiProblem)) throw error
+    const isOver = error.status === 401 || error.status === 403
+    if (isOver) {
+      this.close()
+      this.#parts.signedOut('Your session is over: its token was revoked or has expired, or the agent was restarted.')
+    }
+    return isOver
+  }
+
+  #redial(): void {
+    this.#source?.close()
+    clearTimeout(this.#timer)
+    this.#timer = window.setTimeout(() => this.open(), REDIAL_MS)
+  }
+
+  #soon(): void {
+    if (this.#isDue) return
+    this.#isDue = true
+    if (document.hidden) window.setTimeout(() => this.#show(), UNSEEN_MS)
+    else requestAnimationFrame(() => this.#show())
+  }
+
+  #show(): void {
+    this.#isDue = false
+    if (this.#fleet === null) return
+    const events = this.#events.splice(0)
+    if (events.length > 0) this.#fleet = withEvents(this.#fleet, events)
+    this.#parts.changed(this.#fleet, this.#line)
+  }
+}

@@ -1,0 +1,70 @@
+/** The states of roots, receivers and resyncs: how grave each is, and what it means in words. Pure. */
+import type { ReceiverStatus, ResyncSummary } from '@rootferry/agent/api'
+import type { Root } from './fleet.ts'
+
+/** `quiet`: neither good nor bad. */
+export type Tone = 'good' | 'quiet' | 'busy' | 'warning' | 'bad'
+
+export interface StateWord {
+  tone: Tone
+  /** One sentence. */
+  meaning: string
+}
+
+export const RECEIVER_WORDS: Readonly<Record<ReceiverStatus['state'], StateWord>> = {
+  failed: { tone: 'bad', meaning: 'It cannot commit. It tries again and again, and goes on by itself when it can.' },
+  offline: {
+    tone: 'bad',
+    meaning: 'It has no connection. It serves what it has, and gets what it missed when it is back.',
+  },
+  'left-behind': { tone: 'bad', meaning: 'Others went on without it. It is not ready until it has caught up.' },
+  'awaiting-accept': {
+    tone: 'warning',
+    meaning: 'Its first join would replace or remove much, and waits for a yes on that host.',
+  },
+  replaying: { tone: 'busy', meaning: 'It gets what it missed.' },
+  resyncing: { tone: 'busy', meaning: 'It compares its tree with the source.' },
+  expected: { tone: 'quiet', meaning: 'It has a token, and has never connected.' },
+  live: { tone: 'good', meaning: 'It has everything, and gets every change as it comes.' },
+}
+
+export const ROOT_WORDS: Readonly<Record<Root['state'], StateWord>> = {
+  halted: { tone: 'bad', meaning: 'The guard has stopped it: nothing is sent, and nothing is deleted anywhere.' },
+  unavailable: { tone: 'bad', meaning: 'It cannot be served at the moment.' },
+  scanning: { tone: 'busy', meaning: 'Its index is being built.' },
+  ready: { tone: 'good', meaning: 'It is watched, and its changes are sent.' },
+}
+
+export const RESYNC_TONES: Readonly<Record<ResyncSummary['state'] | 'pending', Tone>> = {
+  running: 'busy',
+  pending: 'quiet',
+  done: 'good',
+  failed: 'bad',
+  cancelled: 'quiet',
+}
+
+const ORDER: readonly Tone[] = ['bad', 'warning', 'busy', 'quiet', 'good']
+
+/** The gravest first, and then by name, with numbers in their own order: web2 before web10. */
+export function byGravity(one: ReceiverStatus, other: ReceiverStatus): number {
+  const gravity = ORDER.indexOf(toneOf(one)) - ORDER.indexOf(toneOf(other))
+  if (gravity !== 0) return gravity
+  return NAMES.compare(one.name, other.name) || NAMES.compare(one.root, other.root)
+}
+
+const NAMES = new Intl.Collator('en', { numeric: true })
+
+/** A live receiver may still owe paths. */
+export function toneOf({ state, owed, clash }: Pick<ReceiverStatus, 'state' | 'owed' | 'clash'>): Tone {
+  const { tone } = RECEIVER_WORDS[state]
+  const hasDebts = owed.count > 0 || clash !== null
+  return hasDebts && ORDER.indexOf(tone) > ORDER.indexOf('warning') ? 'warning' : tone
+}
+
+/** A held root is ready, and still nothing of it is sent. */
+export function rootTone({ state, hold, problemCount, watch, hooks }: Root): Tone {
+  if (ROOT_WORDS[state].tone === 'bad') return 'bad'
+  if (hold !== null && (hold.overdue || hold.refused !== null)) return 'bad'
+  if (problemCount > 0 || watch.degraded !== null || hooks.some(({ lastError }) => lastError !== null)) return 'warning'
+  return hold === null ? ROOT_WORDS[state].tone : 'busy'
+}

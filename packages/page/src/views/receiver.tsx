@@ -1,0 +1,110 @@
+/** One receiver: how far it is with each of its roots, what it cannot make right, and what its lag was. */
+import type { HistoryAnswer, ReceiverStatus } from '@rootferry/agent/api'
+import { count, duration, size } from '@rootferry/host/numbers'
+import { Bar } from '../parts/bar.tsx'
+import { Chart } from '../parts/chart.tsx'
+import { Ago } from '../parts/clock.tsx'
+import { CommandLine } from '../parts/command.tsx'
+import { Facts } from '../parts/facts.tsx'
+import { Mark } from '../parts/mark.tsx'
+import { PathName } from '../parts/name.tsx'
+import { useFleet } from '../parts/session.tsx'
+import { useAnswer } from '../parts/use-answer.ts'
+import { RECEIVER_WORDS, toneOf } from '../state/words.ts'
+
+export function ReceiverView({ receiver: name }: { receiver: string }) {
+  const { receivers } = useFleet()
+  const own = [...receivers.values()].filter((each) => each.name === name)
+  return (
+    <main>
+      <nav aria-label="where this is" class="crumbs">
+        <a href="#/">Overview</a>
+      </nav>
+      <h1>{name}</h1>
+      {own.length === 0 && <p>There is no receiver of that name: its token was revoked, or it was forgotten.</p>}
+      {own.map((receiver) => (
+        <OfRoot key={receiver.root} receiver={receiver} />
+      ))}
+    </main>
+  )
+}
+
+function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
+  const { name, root, state, lag, toCome, owed, clash, connectedAt, lastSeenAt, lastError } = receiver
+  const isAway = state === 'offline' || state === 'expected'
+  return (
+    <section aria-label={`${name}, ${root}`}>
+      <div class="section-head">
+        <h2>
+          <a href={`#/roots/${root}`}>{root}</a>
+        </h2>
+        <Mark tone={toneOf(receiver)} word={state} />
+      </div>
+      <p>{RECEIVER_WORDS[state].meaning}</p>
+      {(clash ?? lastError) !== null && <p class="detail grave">{clash ?? lastError}</p>}
+      {toCome.share !== null && <Bar label="sent of what it missed" share={toCome.share} />}
+      <Facts
+        facts={[
+          { name: 'changes behind', value: count(lag.sequences), isGrave: isAway && lag.sequences > 0 },
+          { name: 'behind since', value: lag.sequences === 0 ? '-' : duration(lag.seconds) },
+          { name: 'content to come', value: toCome.bytes === 0 ? '-' : size(toCome.bytes) },
+          { name: 'committed', value: count(receiver.sequence) },
+          { name: 'synced to disk', value: count(receiver.durableSequence) },
+          isAway
+            ? { name: 'last seen', value: <Ago time={lastSeenAt} /> }
+            : { name: 'connected', value: <Ago time={connectedAt} /> },
+        ]}
+      />
+      {owed.count > 0 && <Owed owed={owed} />}
+      <LagHistory receiver={receiver} />
+      <p>
+        <a href={`#/resyncs?root=${encodeURIComponent(root)}&receiver=${encodeURIComponent(name)}`}>
+          Compare it with the source
+        </a>
+      </p>
+      {state === 'awaiting-accept' && <CommandLine host={name} text={`rootferry-receiver accept ${root}`} />}
+      <h3>On its host</h3>
+      <CommandLine host={name} text="rootferry-receiver status" />
+      <CommandLine host={name} text={`rootferry-receiver trash list ${root}`} />
+    </section>
+  )
+}
+
+function Owed({ owed }: { owed: ReceiverStatus['owed'] }) {
+  const more = owed.count - owed.paths.length
+  return (
+    <>
+      <h3>
+        Paths that it cannot make right <span class="quiet number">{count(owed.count)}</span>
+      </h3>
+      <ul class="paths">
+        {owed.paths.map(({ path, code }) => (
+          <li key={path}>
+            <PathName path={path} /> <span class="code">{code}</span>
+          </li>
+        ))}
+        {more > 0 && <li class="quiet">and {count(more)} more</li>}
+      </ul>
+      <p>Remove the obstacle on that host, or protect the path. The receiver tries again by itself.</p>
+    </>
+  )
+}
+
+function LagHistory({ receiver: { root, name } }: { receiver: ReceiverStatus }) {
+  const path = `/v1/roots/${encodeURIComponent(root)}/history?receiver=${encodeURIComponent(name)}`
+  const { answer } = useAnswer<HistoryAnswer>(path, useFleet().roots.get(root)?.interval)
+  if (answer === null || answer.lag === null) return null
+  const { seconds } = answer.lag
+  const worst = Math.max(0, ...seconds.map((value) => value ?? 0))
+  return (
+    <>
+      <h3>How far behind it was, in the last hour</h3>
+      <Chart
+        summary={`Lag of ${name} in the last hour: at most ${duration(worst)}.`}
+        history={answer}
+        lines={[{ label: 'behind', values: seconds, isMain: true }]}
+        format={(value) => (value === 0 ? '0 s' : duration(value))}
+      />
+    </>
+  )
+}

@@ -1,0 +1,170 @@
+/** One resync: how far it is with each receiver, and what differs, path by path. */
+import type { ResyncReceiver, ResyncStatus } from '@rootferry/agent/api'
+import { count, size } from '@rootferry/host/numbers'
+import { Action } from '../parts/action.tsx'
+import { Bar } from '../parts/bar.tsx'
+import { Ago } from '../parts/clock.tsx'
+import { Mark } from '../parts/mark.tsx'
+import { PathName } from '../parts/name.tsx'
+import { useFleet } from '../parts/session.tsx'
+import { useAnswer } from '../parts/use-answer.ts'
+import { VirtualList } from '../parts/virtual-list.tsx'
+import { ask, post } from '../state/api.ts'
+import { type Difference, differencesOf } from '../state/differences.ts'
+import type { Fleet } from '../state/fleet.ts'
+import { RESYNC_TONES } from '../state/words.ts'
+
+export function ResyncView({ id }: { id: string }) {
+  const fleet = useFleet()
+  const { answer: resync, refusal } = useAnswer<ResyncStatus>(
+    `/v1/resyncs/${encodeURIComponent(id)}`,
+    fleet.resyncs.get(id),
+  )
+  return (
+    <main>
+      <nav aria-label="where this is" class="crumbs">
+        <a href="#/resyncs">Resyncs</a>
+      </nav>
+      {resync === null ? (
+        <>
+          <h1>Resync</h1>
+          <p class={refusal === null ? 'quiet' : 'refusal'}>{refusal?.message ?? 'It is asked for.'}</p>
+        </>
+      ) : (
+        <Known resync={resync} fleet={fleet} />
+      )}
+    </main>
+  )
+}
+
+function Known({ resync, fleet }: { resync: ResyncStatus; fleet: Fleet }) {
+  const { id, root, check, dryRun, state, createdAt, receivers } = resync
+  const differences = differencesOf(resync)
+  const repair = async () => {
+    const made = await post<ResyncStatus>('/v1/resyncs', {
+      root,
+      receivers: Object.keys(receivers),
+      check,
+      dryRun: false,
+    })
+    location.hash = `#/resyncs/${made.id}`
+  }
+  return (
+    <>
+      <div class="section-head">
+        <h1>
+          {dryRun ? 'Dry run' : 'Resync'} of {root ?? 'every root'}
+        </h1>
+        <Mark tone={RESYNC_TONES[state]} word={state} />
+      </div>
+      <p class="quiet">
+        By {check}, ordered <Ago time={createdAt} />.
+      </p>
+      <div class="buttons">
+        {state === 'running' && (
+          <Action label="Cancel" act={() => ask(`/v1/resyncs/${encodeURIComponent(id)}`, 'DELETE')} />
+        )}
+        {state === 'done' && dryRun && differences.length > 0 && (
+          <Action
+            label="Put this right"
+            kind="main"
+            question={{
+              title: 'Put right what differs?',
+              text: 'The same receivers are compared again and repaired; what the source does not have goes to their trash.',
+            }}
+            act={repair}
+          />
+        )}
+      </div>
+      <section>
+        <h2>By receiver</h2>
+        <ul class="cards" aria-label="progress">
+          {Object.entries(receivers).map(([name, numbers]) => (
+            <ReceiverCard key={name} name={name} numbers={numbers} entries={entriesOf(root, fleet)} dryRun={dryRun} />
+          ))}
+        </ul>
+      </section>
+      <Differences differences={differences} isOver={state !== 'running'} namesRoot={root === null} />
+    </>
+  )
+}
+
+function entriesOf(root: string | null, { roots }: Fleet): number {
+  const counted = root === null ? [...roots.values()] : [roots.get(root)].filter((each) => each !== undefined)
+  return counted.reduce((sum, { entries }) => sum + entries.files + entries.directories + entries.symlinks, 0)
+}
+
+interface ReceiverCardProps {
+  name: string
+  numbers: ResyncReceiver
+  /** Of the whole root; with paths fewer are compared. */
+  entries: number
+  dryRun: boolean
+}
+
+function ReceiverCard({ name, numbers, entries, dryRun }: ReceiverCardProps) {
+  const { state, checked, missing, changed, extraneous, repaired, bytes, error } = numbers
+  const found = missing + changed + extraneous
+  return (
+    <li class="card">
+      <h3>
+        <a href={`#/receivers/${name}`}>{name}</a>
+        <Mark tone={RESYNC_TONES[state]} word={state} />
+      </h3>
+      {state === 'running' && <Bar label={`compared by ${name}`} share={Math.min(1, checked / Math.max(1, entries))} />}
+      <p class="number">
+        {count(checked)} compared;{' '}
+        {found === 0
+          ? 'nothing differs'
+          : `${count(missing)} missing, ${count(changed)} changed, ${count(extraneous)} extraneous`}
+      </p>
+      {!dryRun && repaired > 0 && (
+        <p class="number">
+          {count(repaired)} put right, {size(bytes)}
+        </p>
+      )}
+      {error !== null && <p class="detail grave">{error}</p>}
+    </li>
+  )
+}
+
+interface DifferencesProps {
+  differences: readonly Difference[]
+  isOver: boolean
+  namesRoot: boolean
+}
+
+function Differences({ differences, isOver, namesRoot }: DifferencesProps) {
+  if (differences.length === 0) return isOver ? <p>Nothing differs.</p> : null
+  return (
+    <section>
+      <h2>
+        Differences <span class="quiet number">{count(differences.length)}</span>
+      </h2>
+      <VirtualList
+        label="differences by path"
+        items={differences}
+        keyOf={({ root, path }) => `${root} ${path}`}
+        render={({ root, path, kinds }) => (
+          <div class="row difference">
+            <span class="what">
+              {namesRoot && <span class="quiet">{root} </span>}
+              <PathName path={path} />
+            </span>
+            <span class="kinds">
+              {kinds.map(({ kind, receivers }) => (
+                <span key={kind}>
+                  <span class="code">{kind}</span>{' '}
+                  <span class="quiet">
+                    {receivers.length > 3 ? `on ${count(receivers.length)}` : receivers.join(', ')}
+                  </span>
+                </span>
+              ))}
+            </span>
+          </div>
+        )}
+      />
+      <p class="quiet">The first 1,000 of each receiver are kept.</p>
+    </section>
+  )
+}
