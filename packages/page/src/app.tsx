@@ -149,6 +149,11 @@ function Head({ route, session, line, signOut }: HeadProps) {
       <span class="line" role="status">
         <Shape tone={tone} /> {word}
       </span>
+      {line === 'reconnecting' && (
+        <p class="stale">
+          The agent is not reached: what you see is what it said last. The page dials again by itself.
+        </p>
+      )}
       <span class="session">
         <span class="quiet">
           {session.name}

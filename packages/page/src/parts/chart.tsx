@@ -18,11 +18,15 @@ export interface ChartProps {
   history: Pick<HistoryAnswer, 'end' | 'intervalSeconds'>
   lines: readonly ChartLine[]
   format(value: number): string
+  /** Between the lines of the grid; undefined: as the values want it. */
+  steps?: number[]
 }
 
 const HEIGHT_PX = 160
+/** Ten minutes. */
+const LEAST_SHOWN = 60
 
-export function Chart({ summary, history, lines, format }: ChartProps) {
+export function Chart({ summary, history, lines, format, steps }: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
   useEffect(() => {
@@ -30,7 +34,11 @@ export function Chart({ summary, history, lines, format }: ChartProps) {
     if (box === null) return
     const draw = () => {
       plot.current?.destroy()
-      plot.current = new uPlot(options(box, lines, format), data(history, lines), box)
+      plot.current = new uPlot(
+        options(box, { lines, format, ...(steps === undefined ? {} : { steps }) }),
+        data(history, lines),
+        box,
+      )
     }
     draw()
     const seen = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height: HEIGHT_PX }))
@@ -47,26 +55,47 @@ export function Chart({ summary, history, lines, format }: ChartProps) {
   return <div class="chart" role="img" aria-label={summary} ref={place} />
 }
 
-function data({ end, intervalSeconds }: ChartProps['history'], lines: readonly ChartLine[]): uPlot.AlignedData {
-  const count = lines[0]?.values.length ?? 0
+/** An agent that has just begun has no hour to show: what it knows is drawn, and a few minutes before it. */
+function data({ end, intervalSeconds }: ChartProps['history'], all: readonly ChartLine[]): uPlot.AlignedData {
+  const whole = all[0]?.values.length ?? 0
+  const first = Math.min(
+    ...all.map(({ values }) => values.findIndex((value) => value !== null)).filter((at) => at >= 0),
+  )
+  const from = Math.max(0, Math.min(first - 1, whole - LEAST_SHOWN))
+  const lines = all.map(({ values }) => ({ values: values.slice(from) }))
+  const count = whole - from
   const endSeconds = Date.parse(end) / 1_000
   const times = Array.from({ length: count }, (_, at) => endSeconds - (count - at) * intervalSeconds)
   return [times, ...lines.map(({ values }) => values)]
 }
 
-function options(box: HTMLElement, lines: readonly ChartLine[], format: ChartProps['format']): uPlot.Options {
+function options(
+  box: HTMLElement,
+  { lines, format, steps }: Pick<ChartProps, 'lines' | 'format' | 'steps'>,
+): uPlot.Options {
+  const least = steps === undefined ? 0.01 : 4
   const style = getComputedStyle(box)
   const colour = (name: string) => style.getPropertyValue(name).trim()
-  const axis = { stroke: colour('--quiet-text'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } }
+  const axis = {
+    stroke: colour('--quiet-text'),
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+    font: '12px system-ui, sans-serif',
+  }
   return {
     width: box.clientWidth,
     height: HEIGHT_PX,
     cursor: { y: false },
     legend: { live: true },
-    scales: { y: { range: (_, __, most) => [0, Math.max(most, 0.001) * 1.1] } },
+    scales: { y: { range: (_, __, most) => [0, Math.max(most, least) * 1.1] } },
     axes: [
       { ...axis, values: (_, times) => times.map((time) => timeOfDay(time)), space: 70 },
-      { ...axis, size: 64, values: (_, values) => values.map(format) },
+      {
+        ...axis,
+        size: 64,
+        values: (_, values) => values.map(format),
+        ...(steps === undefined ? {} : { incrs: steps }),
+      },
     ],
     series: [
       { label: 'time', value: (_, time) => (time === null ? '-' : timeOfDay(time)) },

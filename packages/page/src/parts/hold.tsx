@@ -4,13 +4,12 @@ import { count, size } from '@rootferry/host/numbers'
 import { useState } from 'preact/hooks'
 import { ApiProblem, post } from '../state/api.ts'
 import type { Root } from '../state/fleet.ts'
-import type { Tone } from '../state/words.ts'
 import { Action } from './action.tsx'
 import { Ago } from './clock.tsx'
 import { Facts } from './facts.tsx'
-import { Mark } from './mark.tsx'
 import { PathName } from './name.tsx'
-import { useSession } from './session.tsx'
+import { RoundReport } from './round.tsx'
+import { useFleet, useSession } from './session.tsx'
 
 export function HoldPanel({ root }: { root: Root }) {
   const [released, setReleased] = useState<ReleasedAnswer | null>(null)
@@ -65,7 +64,7 @@ interface HeldProps {
 }
 
 function Held({ name, hold, released }: HeldProps) {
-  const { by, since, reason, overdue, refused, waiting } = hold
+  const { by, since, reason, overdue, refused, pending } = hold
   const [loss, setLoss] = useState<string | null>(null)
   const [waits, setWaits] = useState<ReleasedAnswer | null>(null)
   const path = `/v1/roots/${encodeURIComponent(name)}/release`
@@ -82,8 +81,8 @@ function Held({ name, hold, released }: HeldProps) {
     <>
       <Facts
         facts={[
-          { name: 'changes that wait', value: count(waiting.changes) },
-          { name: 'content that waits', value: size(waiting.bytes) },
+          { name: 'changes that wait', value: count(pending.changes) },
+          { name: 'content that waits', value: size(pending.bytes) },
           { name: 'since', value: <Ago time={since} />, isGrave: overdue },
           { name: 'by', value: by },
           { name: 'what for', value: reason === '' ? '-' : reason },
@@ -97,7 +96,7 @@ function Held({ name, hold, released }: HeldProps) {
           kind="main"
           question={{
             title: `Release ${name}?`,
-            text: `${count(waiting.changes)} changes, ${size(waiting.bytes)}, go to all receivers, which show them together.`,
+            text: `${count(pending.changes)} changes, ${size(pending.bytes)}, go to all receivers, which show them together.`,
           }}
           act={() => release(false)}
         />
@@ -135,34 +134,15 @@ function Waits({ waits: { paths, changes, loss } }: { waits: ReleasedAnswer }) {
   )
 }
 
-const TONES: Readonly<Record<ReleasedAnswer['receivers'][number]['state'], Tone>> = {
-  committed: 'good',
-  'left-behind': 'bad',
-  behind: 'warning',
-  offline: 'bad',
-}
-
-function Outcome({ released: { changes, bytes, receivers } }: { released: ReleasedAnswer }) {
-  const late = receivers.filter(({ state }) => state !== 'committed')
+function Outcome({ released: { round: id, changes, bytes } }: { released: ReleasedAnswer }) {
+  const round = useFleet().rounds.get(id ?? '')
   return (
     <div role="status">
       <h3>
         Released: {count(changes)} changes, {size(bytes)}
       </h3>
-      <p>
-        {late.length === 0
-          ? `All ${count(receivers.length)} receivers show it.`
-          : `${count(receivers.length - late.length)} of ${count(receivers.length)} receivers show it.`}
-      </p>
-      <ul class="outcomes">
-        {receivers.map(({ name, state, seconds }) => (
-          <li key={name}>
-            <Mark tone={TONES[state]} word={state} />
-            <a href={`#/receivers/${name}`}>{name}</a>
-            <span class="number quiet">{seconds === null ? '-' : `after ${seconds} s`}</span>
-          </li>
-        ))}
-      </ul>
+      {id === null && <p>Each receiver commits it by itself.</p>}
+      {round !== undefined && <RoundReport round={round} />}
     </div>
   )
 }

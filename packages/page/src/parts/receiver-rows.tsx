@@ -44,10 +44,8 @@ function ReceiverRow({ receiver, namesRoot }: { receiver: ReceiverStatus; namesR
         {namesRoot && <span class="quiet"> {root}</span>}
         {owed.count > 0 && <span class="owes"> owes {count(owed.count)}</span>}
       </span>
-      <span class="number">{behind(lag)}</span>
-      <span class="number">
-        {toCome.share === null ? bytes(toCome.bytes) : `${Math.floor(toCome.share * 100)} % sent`}
-      </span>
+      <span class="number">{state === 'expected' ? '-' : behind(lag)}</span>
+      <span class="number">{state === 'expected' ? '-' : toComeText(toCome)}</span>
       <span class="number quiet">{isConnected ? 'connected' : <Ago time={lastSeenAt} />}</span>
     </a>
   )
@@ -57,6 +55,7 @@ function behind({ sequences, seconds }: ReceiverStatus['lag']): string {
   return sequences === 0 ? 'up to date' : `${count(sequences)}, ${duration(seconds)}`
 }
 
-function bytes(number: number): string {
-  return number === 0 ? '-' : size(number)
+function toComeText({ bytes, share }: ReceiverStatus['toCome']): string {
+  if (share !== null) return `${Math.floor(share * 100)} % sent`
+  return bytes === 0 ? '-' : size(bytes)
 }

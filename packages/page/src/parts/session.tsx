@@ -10,6 +10,7 @@ export const FleetContext = createContext<Fleet>({
   roots: new Map(),
   receivers: new Map(),
   resyncs: new Map(),
+  rounds: new Map(),
 })
 
 export function useSession(): SignedInAnswer {

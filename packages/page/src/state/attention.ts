@@ -62,7 +62,7 @@ function aboutRoot(root: Root): Attention[] {
       ),
     )
   if (hold !== null && (hold.overdue || hold.refused !== null)) {
-    const since = `Held by ${hold.by}; ${count(hold.waiting.changes)} changes wait, ${size(hold.waiting.bytes)}.`
+    const since = `Held by ${hold.by}; ${count(hold.pending.changes)} changes wait, ${size(hold.pending.bytes)}.`
     const title = hold.refused === null ? `${name} is held for longer than planned` : `${name} was not released`
     items.push(item('bad', title, hold.refused ?? since, 'Look at what waits, and release it when the tree is right.'))
   }
@@ -127,10 +127,10 @@ const TROUBLES: readonly Trouble[] = [
           ? 'Never seen'
           : `Last seen ${duration(Math.max(0, nowMs - Date.parse(lastSeenAt)) / 1000)} ago`
       const missed = lag.sequences === 0 ? 'has missed nothing' : `has missed ${count(lag.sequences)} changes`
-      return `${seen}; ${missed}.${lastError === null ? '' : ` ${lastError}`}`
+      return `${seen}; ${missed}.${lastError === null ? '' : ` The connection ended: ${lastError}.`}`
     },
     advice: 'It gets what it missed when it is back. See whether its host and its receiver run.',
-    command: () => 'journalctl -u rootferry-receiver -n 50',
+    command: () => 'journalctl -eu rootferry-receiver',
   },
   {
     tone: 'bad',

@@ -2,7 +2,7 @@
  * What the page knows of the agent: the last status, and what events have said since. Pure: every step makes a new value
  * and leaves the old one as it was.
  */
-import type { ReceiverStatus, ResyncSummary, RootAnswer, StatusAnswer } from '@rootferry/agent/api'
+import type { ReceiverStatus, ResyncSummary, RootAnswer, RoundAnswer, StatusAnswer } from '@rootferry/agent/api'
 
 export type Root = Omit<RootAnswer, 'problems'> & {
   /** Null: they are other ones than those that were known. */
@@ -19,6 +19,8 @@ export interface Fleet {
   receivers: ReadonlyMap<string, ReceiverStatus>
   /** By id, the newest first. */
   resyncs: ReadonlyMap<string, ResyncSummary>
+  /** By id, the newest first. */
+  rounds: ReadonlyMap<string, RoundAnswer>
 }
 
 /** An event `progress` of the agent. */
@@ -26,7 +28,7 @@ export interface ProgressEvent {
   root: string
   sequence: number
   entries: RootAnswer['entries']
-  waiting: { changes: number; bytes: number } | null
+  pending: { changes: number; bytes: number } | null
   interval: number
   receivers: Pick<ReceiverStatus, 'name' | 'sequence' | 'durableSequence' | 'lag' | 'toCome'>[]
 }
@@ -35,16 +37,26 @@ export type FleetEvent =
   | { type: 'receiver'; data: ReceiverStatus }
   | { type: 'root'; data: Omit<RootAnswer, 'problems'> }
   | { type: 'resync'; data: ResyncSummary }
+  | { type: 'round'; data: RoundAnswer }
   | { type: 'progress'; data: ProgressEvent }
 
-const MOST_RESYNCS = 100
+/** Of resyncs, and of rounds. */
+const MOST_LISTED = 100
 
-export function fleetOf(status: StatusAnswer, resyncs: readonly ResyncSummary[]): Fleet {
+/** The answers that a fleet begins with. */
+export interface Snapshot {
+  status: StatusAnswer
+  resyncs: readonly ResyncSummary[]
+  rounds: readonly RoundAnswer[]
+}
+
+export function fleetOf({ status, resyncs, rounds }: Snapshot): Fleet {
   return {
     certificate: status.certificate,
     roots: new Map(status.roots.map((root) => [root.name, { ...root, interval: 0 }])),
     receivers: new Map(status.receivers.map((receiver) => [keyOf(receiver), receiver])),
     resyncs: new Map(resyncs.map((resync) => [resync.id, resync])),
+    rounds: new Map(rounds.map((round) => [round.id, round])),
   }
 }
 
@@ -53,13 +65,15 @@ export function withEvents(fleet: Fleet, events: readonly FleetEvent[]): Fleet {
   const roots = new Map(fleet.roots)
   const receivers = new Map(fleet.receivers)
   const resyncs = new Map(fleet.resyncs)
+  const rounds = new Map(fleet.rounds)
   for (const { type, data } of events) {
     if (type === 'receiver') receivers.set(keyOf(data), data)
     else if (type === 'root') roots.set(data.name, { ...data, ...keptOf(roots.get(data.name), data) })
     else if (type === 'resync') resyncs.set(data.id, data)
+    else if (type === 'round') rounds.set(data.id, data)
     else progress(data, roots, receivers)
   }
-  return { ...fleet, roots, receivers, resyncs: newest(resyncs) }
+  return { ...fleet, roots, receivers, resyncs: newest(resyncs, 'createdAt'), rounds: newest(rounds, 'beganAt') }
 }
 
 export function keyOf({ root, name }: { root: string; name: string }): string {
@@ -76,13 +90,13 @@ function keptOf(
 }
 
 function progress(
-  { root: name, sequence, entries, waiting, interval, receivers: news }: ProgressEvent,
+  { root: name, sequence, entries, pending, interval, receivers: news }: ProgressEvent,
   roots: Map<string, Root>,
   receivers: Map<string, ReceiverStatus>,
 ): void {
   const root = roots.get(name)
   if (root !== undefined) {
-    const hold = root.hold === null || waiting === null ? root.hold : { ...root.hold, waiting }
+    const hold = root.hold === null || pending === null ? root.hold : { ...root.hold, pending }
     roots.set(name, { ...root, sequence, entries, hold, interval })
   }
   for (const each of news) {
@@ -92,7 +106,10 @@ function progress(
   }
 }
 
-function newest(resyncs: Map<string, ResyncSummary>): Map<string, ResyncSummary> {
-  const sorted = [...resyncs].sort(([, one], [, other]) => (one.createdAt < other.createdAt ? 1 : -1))
-  return new Map(sorted.slice(0, MOST_RESYNCS))
+function newest<Item extends Record<Time, string>, Time extends string>(
+  items: Map<string, Item>,
+  time: Time,
+): Map<string, Item> {
+  const sorted = [...items].sort(([, one], [, other]) => (one[time] < other[time] ? 1 : -1))
+  return new Map(sorted.slice(0, MOST_LISTED))
 }

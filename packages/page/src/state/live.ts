@@ -7,7 +7,7 @@
  * INVARIANT: nothing is asked again and again. What is shown is the status when the stream was opened, and every event
  * since, taken over once a frame.
  */
-import type { ResyncSummary, StatusAnswer } from '@rootferry/agent/api'
+import type { ResyncSummary, RoundAnswer, StatusAnswer } from '@rootferry/agent/api'
 import { ApiProblem, get } from './api.ts'
 import { type Fleet, type FleetEvent, fleetOf, withEvents } from './fleet.ts'
 
@@ -19,7 +19,7 @@ export interface LiveParts {
   signedOut(why: string): void
 }
 
-const TYPES = ['receiver', 'root', 'resync', 'progress'] as const
+const TYPES = ['receiver', 'root', 'resync', 'round', 'progress'] as const
 const REDIAL_MS = 2_000
 /** A page that is not seen has no frames. */
 const UNSEEN_MS = 1_000
@@ -68,7 +68,8 @@ export class Live {
     try {
       const status = await get<StatusAnswer>('/v1/status')
       const { resyncs } = await get<{ resyncs: ResyncSummary[] }>('/v1/resyncs')
-      this.#fleet = fleetOf(status, resyncs)
+      const { rounds } = await get<{ rounds: RoundAnswer[] }>('/v1/rounds')
+      this.#fleet = fleetOf({ status, resyncs, rounds })
       this.#line = 'live'
       this.#show()
       return true

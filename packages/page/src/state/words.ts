@@ -1,5 +1,5 @@
 /** The states of roots, receivers and resyncs: how grave each is, and what it means in words. Pure. */
-import type { ReceiverStatus, ResyncSummary } from '@rootferry/agent/api'
+import type { ReceiverStatus, ResyncSummary, RoundAnswer } from '@rootferry/agent/api'
 import type { Root } from './fleet.ts'
 
 /** `quiet`: neither good nor bad. */
@@ -41,6 +41,31 @@ export const RESYNC_TONES: Readonly<Record<ResyncSummary['state'] | 'pending', T
   done: 'good',
   failed: 'bad',
   cancelled: 'quiet',
+}
+
+export const ROUND_TONES: Readonly<Record<RoundAnswer['members'][number]['state'], Tone>> = {
+  staging: 'busy',
+  staged: 'busy',
+  committed: 'good',
+  'left-behind': 'bad',
+  unfenced: 'bad',
+  gone: 'warning',
+}
+
+const STEPS: Readonly<Record<RoundAnswer['state'], string>> = {
+  collect: 'being staged',
+  fence: 'waiting for who leaves',
+  go: 'being shown',
+  roll: 'shown by one group after another',
+  over: 'over',
+  void: 'void',
+}
+const OUTCOMES = { all: 'everywhere', partial: 'not everywhere', void: 'void' } as const
+
+/** A round as a mark. */
+export function roundWord({ state, outcome }: Pick<RoundAnswer, 'state' | 'outcome'>): { tone: Tone; word: string } {
+  if (outcome === null) return { tone: 'busy', word: STEPS[state] }
+  return { tone: outcome === 'all' ? 'good' : 'bad', word: OUTCOMES[outcome] }
 }
 
 const ORDER: readonly Tone[] = ['bad', 'warning', 'busy', 'quiet', 'good']

@@ -34,19 +34,21 @@ function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
   const isAway = state === 'offline' || state === 'expected'
   return (
     <section aria-label={`${name}, ${root}`}>
-      <div class="section-head">
+      <div class="titled">
         <h2>
           <a href={`#/roots/${root}`}>{root}</a>
         </h2>
         <Mark tone={toneOf(receiver)} word={state} />
       </div>
-      <p>{RECEIVER_WORDS[state].meaning}</p>
+      <p>
+        {owed.count > 0 && state === 'live' ? 'It has everything but the paths below.' : RECEIVER_WORDS[state].meaning}
+      </p>
       {(clash ?? lastError) !== null && <p class="detail grave">{clash ?? lastError}</p>}
       {toCome.share !== null && <Bar label="sent of what it missed" share={toCome.share} />}
       <Facts
         facts={[
           { name: 'changes behind', value: count(lag.sequences), isGrave: isAway && lag.sequences > 0 },
-          { name: 'behind since', value: lag.sequences === 0 ? '-' : duration(lag.seconds) },
+          { name: 'behind for', value: lag.sequences === 0 ? '-' : duration(lag.seconds) },
           { name: 'content to come', value: toCome.bytes === 0 ? '-' : size(toCome.bytes) },
           { name: 'committed', value: count(receiver.sequence) },
           { name: 'synced to disk', value: count(receiver.durableSequence) },
@@ -90,6 +92,9 @@ function Owed({ owed }: { owed: ReceiverStatus['owed'] }) {
   )
 }
 
+/** Steps of an axis in seconds. */
+const SECONDS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400]
+
 function LagHistory({ receiver: { root, name } }: { receiver: ReceiverStatus }) {
   const path = `/v1/roots/${encodeURIComponent(root)}/history?receiver=${encodeURIComponent(name)}`
   const { answer } = useAnswer<HistoryAnswer>(path, useFleet().roots.get(root)?.interval)
@@ -103,6 +108,7 @@ function LagHistory({ receiver: { root, name } }: { receiver: ReceiverStatus }) 
         summary={`Lag of ${name} in the last hour: at most ${duration(worst)}.`}
         history={answer}
         lines={[{ label: 'behind', values: seconds, isMain: true }]}
+        steps={SECONDS}
         format={(value) => (value === 0 ? '0 s' : duration(value))}
       />
     </>

@@ -51,7 +51,7 @@ function Known({ resync, fleet }: { resync: ResyncStatus; fleet: Fleet }) {
   }
   return (
     <>
-      <div class="section-head">
+      <div class="titled">
         <h1>
           {dryRun ? 'Dry run' : 'Resync'} of {root ?? 'every root'}
         </h1>

@@ -65,17 +65,24 @@ function ResyncRow({ resync: { id, root, check, dryRun, state, createdAt, receiv
   )
 }
 
+/** As it was typed. */
+interface WantedResync {
+  root: string
+  receivers: string
+  paths: string
+  check: ResyncSummary['check']
+}
+
 function OrderForm({ root, receiver }: ResyncsProps) {
-  const { roots } = useFleet()
   const { access } = useSession()
-  const [wanted, setWanted] = useState({
+  const [wanted, setWanted] = useState<WantedResync>({
     root: root ?? '',
     receivers: receiver ?? '',
     paths: '',
-    check: 'metadata' as ResyncSummary['check'],
+    check: 'metadata',
   })
   if (access === 'read') return <p class="quiet">A read-only session orders none.</p>
-  const change = (part: Partial<typeof wanted>) => setWanted((before) => ({ ...before, ...part }))
+  const change = (part: Partial<WantedResync>) => setWanted((before) => ({ ...before, ...part }))
   const order = async (dryRun: boolean) => {
     const words = (text: string, by: RegExp) => text.split(by).filter((word) => word !== '')
     const made = await post<ResyncStatus>('/v1/resyncs', {
@@ -89,6 +96,31 @@ function OrderForm({ root, receiver }: ResyncsProps) {
   }
   return (
     <form class="panel" onSubmit={(event) => event.preventDefault()}>
+      <OrderFields wanted={wanted} change={change} />
+      <div class="buttons">
+        <Action label="Dry run" kind="main" act={() => order(true)} />
+        <Action
+          label="Resync"
+          question={{
+            title: 'Put right what differs?',
+            text: 'What differs is replaced, and what the source does not have goes to the trash of the receiver.',
+          }}
+          act={() => order(false)}
+        />
+      </div>
+    </form>
+  )
+}
+
+interface OrderFieldsProps {
+  wanted: WantedResync
+  change(part: Partial<WantedResync>): void
+}
+
+function OrderFields({ wanted, change }: OrderFieldsProps) {
+  const { roots } = useFleet()
+  return (
+    <>
       <div class="form-line">
         <label>
           Root
@@ -129,17 +161,6 @@ function OrderForm({ root, receiver }: ResyncsProps) {
           onInput={(event) => change({ paths: event.currentTarget.value })}
         />
       </label>
-      <div class="buttons">
-        <Action label="Dry run" kind="main" act={() => order(true)} />
-        <Action
-          label="Resync"
-          question={{
-            title: 'Put right what differs?',
-            text: 'What differs is replaced, and what the source does not have goes to the trash of the receiver.',
-          }}
-          act={() => order(false)}
-        />
-      </div>
-    </form>
+    </>
   )
 }

@@ -33,7 +33,7 @@ export function RootView({ root: name }: { root: string }) {
       <nav aria-label="where this is" class="crumbs">
         <a href="#/">Overview</a>
       </nav>
-      <div class="section-head">
+      <div class="titled">
         <h1>{name}</h1>
         <Mark tone={rootTone(root)} word={root.hold === null ? root.state : `${root.state}, held`} />
       </div>
@@ -41,7 +41,7 @@ export function RootView({ root: name }: { root: string }) {
       {root.reason !== null && <p class="detail grave">{root.reason}</p>}
       {root.state === 'halted' && <Accept root={root} />}
       <Facts facts={factsOf(root)} />
-      <HoldPanel root={root} />
+      {root.hold !== null && <HoldPanel root={root} />}
       <Hooks root={root} />
       <Problems root={root} />
       <Latency root={root} />
@@ -58,6 +58,7 @@ export function RootView({ root: name }: { root: string }) {
         </div>
         <ReceiverRows receivers={receivers} namesRoot={false} />
       </section>
+      {root.hold === null && <HoldPanel root={root} />}
     </main>
   )
 }

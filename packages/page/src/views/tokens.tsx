@@ -76,17 +76,22 @@ function TokenRow({ token, revoked }: { token: TokenAnswer; revoked(): void }) {
   )
 }
 
+interface WantedToken {
+  name: string
+  kind: TokenAnswer['kind']
+  url: string
+  many: boolean
+  /** As it was typed. */
+  days: string
+}
+
+const NOTHING: WantedToken = { name: '', kind: 'receiver', url: '', many: false, days: '' }
+
 function NewTokenForm({ made: renew }: { made(): void }) {
   const { roots } = useFleet()
-  const [wanted, setWanted] = useState({
-    name: '',
-    kind: 'receiver' as TokenAnswer['kind'],
-    url: '',
-    many: false,
-    days: '',
-  })
+  const [wanted, setWanted] = useState<WantedToken>(NOTHING)
   const [made, setMade] = useState<(MadeTokenAnswer & { name: string }) | null>(null)
-  const change = (part: Partial<typeof wanted>) => setWanted((before) => ({ ...before, ...part }))
+  const change = (part: Partial<WantedToken>) => setWanted((before) => ({ ...before, ...part }))
   const isReceiver = wanted.kind === 'receiver'
   const create = async () => {
     const { name, kind, url, many, days } = wanted
@@ -104,68 +109,80 @@ function NewTokenForm({ made: renew }: { made(): void }) {
   return (
     <form class="panel" onSubmit={(event) => event.preventDefault()}>
       <h2>A new one</h2>
-      <div class="form-line">
-        <label>
-          Name
-          <input
-            value={wanted.name}
-            maxLength={63}
-            placeholder="web3"
-            spellcheck={false}
-            autocomplete="off"
-            onInput={(event) => change({ name: event.currentTarget.value })}
-          />
-        </label>
-        <label>
-          For
-          <select
-            value={wanted.kind}
-            onChange={(event) => change({ kind: event.currentTarget.value as TokenAnswer['kind'] })}
-          >
-            {Object.entries(KINDS).map(([kind, text]) => (
-              <option key={kind} value={kind}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label class="short">
-          Expires in days
-          <input
-            type="number"
-            min={0}
-            placeholder="never"
-            value={wanted.days}
-            onInput={(event) => change({ days: event.currentTarget.value })}
-          />
-        </label>
-        {isReceiver && (
-          <label>
-            Receivers reach this agent at
-            <input
-              value={wanted.url}
-              placeholder="as listen says"
-              spellcheck={false}
-              onInput={(event) => change({ url: event.currentTarget.value })}
-            />
-          </label>
-        )}
-        {isReceiver && (
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={wanted.many}
-              onChange={(event) => change({ many: event.currentTarget.checked })}
-            />
-            for nodes that come and go
-          </label>
-        )}
-      </div>
+      <TokenFields wanted={wanted} change={change} />
       <div class="buttons">
         <Action label="Make it" kind="main" act={create} />
       </div>
       {made !== null && <Made made={made} root={[...roots.keys()][0] ?? 'NAME'} />}
     </form>
+  )
+}
+
+interface TokenFieldsProps {
+  wanted: WantedToken
+  change(part: Partial<WantedToken>): void
+}
+
+function TokenFields({ wanted, change }: TokenFieldsProps) {
+  const isReceiver = wanted.kind === 'receiver'
+  return (
+    <div class="form-line">
+      <label>
+        Name
+        <input
+          value={wanted.name}
+          maxLength={63}
+          placeholder="web3"
+          spellcheck={false}
+          autocomplete="off"
+          onInput={(event) => change({ name: event.currentTarget.value })}
+        />
+      </label>
+      <label>
+        For
+        <select
+          value={wanted.kind}
+          onChange={(event) => change({ kind: event.currentTarget.value as TokenAnswer['kind'] })}
+        >
+          {Object.entries(KINDS).map(([kind, text]) => (
+            <option key={kind} value={kind}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="short">
+        Expires in days
+        <input
+          type="number"
+          min={0}
+          placeholder="never"
+          value={wanted.days}
+          onInput={(event) => change({ days: event.currentTarget.value })}
+        />
+      </label>
+      {isReceiver && (
+        <label>
+          Receivers reach this agent at
+          <input
+            value={wanted.url}
+            placeholder="as listen says"
+            spellcheck={false}
+            onInput={(event) => change({ url: event.currentTarget.value })}
+          />
+        </label>
+      )}
+      {isReceiver && (
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={wanted.many}
+            onChange={(event) => change({ many: event.currentTarget.checked })}
+          />
+          for nodes that come and go
+        </label>
+      )}
+    </div>
   )
 }
 

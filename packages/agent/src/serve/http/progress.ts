@@ -26,11 +26,11 @@ export class Progress {
     if (!this.#log.isWanted('progress')) return this.#told.clear()
     const byRoot = Map.groupBy(receivers, ({ root }) => root)
     for (const { name: root, sequence, entries, hold } of roots) {
-      const waiting = hold?.pending ?? null
+      const pending = hold?.pending ?? null
       const news = (byRoot.get(root) ?? []).map(progressOf).filter((each) => this.#isNew(`${root}/${each.name}`, each))
       // With a new interval of the history, who shows the history asks for it again.
       const interval = Math.floor(nowMs / 1_000 / INTERVAL_SECONDS)
-      const head = { root, sequence, entries, waiting, interval }
+      const head = { root, sequence, entries, pending, interval }
       if (this.#isNew(root, head) || news.length > 0) this.#log.tell('progress', { ...head, receivers: news })
     }
   }

@@ -1,0 +1,53 @@
+/** A round: how many receivers show the release, how far apart they began, and each of them. */
+import type { RoundAnswer } from '@rootferry/agent/api'
+import { count } from '@rootferry/host/numbers'
+import { ROUND_TONES, roundWord } from '../state/words.ts'
+import { Ago } from './clock.tsx'
+import { Mark } from './mark.tsx'
+
+type Member = RoundAnswer['members'][number]
+
+export function RoundReport({ round }: { round: RoundAnswer }) {
+  const { members, skewMs, beganAt, outcome } = round
+  const showing = members.filter(({ state }) => state === 'committed').length
+  return (
+    <div class="round">
+      <p class="titled">
+        <Mark {...roundWord(round)} />
+        <span class="number">
+          {count(showing)} of {count(members.length)} show it
+        </span>
+        <span class="quiet number">
+          {skewMs !== null && <>{milliseconds(skewMs)} between the first and the last, </>}
+          <Ago time={beganAt} />
+        </span>
+      </p>
+      {outcome === 'void' && <p class="detail grave">Nobody shows anything of it: the root stays held.</p>}
+      {members.length > 0 && (
+        <details open={outcome !== 'all' && outcome !== null}>
+          <summary>Each receiver</summary>
+          <ul class="outcomes">
+            {members.map((member) => (
+              <MemberRow key={member.name} member={member} />
+            ))}
+          </ul>
+        </details>
+      )}
+    </div>
+  )
+}
+
+function MemberRow({ member: { name, state, stagedMs, committedMs } }: { member: Member }) {
+  const when = committedMs ?? stagedMs
+  return (
+    <li>
+      <Mark tone={ROUND_TONES[state]} word={state} />
+      <a href={`#/receivers/${name}`}>{name}</a>
+      <span class="number quiet">{when === null ? '-' : `after ${milliseconds(when)}`}</span>
+    </li>
+  )
+}
+
+function milliseconds(number: number): string {
+  return number < 1_000 ? `${Math.round(number)} ms` : `${(number / 1_000).toFixed(1)} s`
+}

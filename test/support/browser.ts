@@ -1,0 +1,69 @@
+/**
+ * Debian's Chromium, driven by playwright-core. It loads nothing of its own from anywhere, and a page that asks for
+ * another address than the one it came from fails its test.
+ */
+import { existsSync } from 'node:fs'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+
+const CHROMIUM = '/usr/bin/chromium'
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Why there is no browser; null: there is one. */
+export const NO_BROWSER = existsSync(CHROMIUM) ? null : `there is no ${CHROMIUM}: apt-get install chromium`
+
+export const WIDE = { width: 1280, height: 900 }
+export const NARROW = { width: 390, height: 844 }
+
+export interface Look {
+  scheme?: 'light' | 'dark'
+  size?: { width: number; height: number }
+}
+
+export class OpenBrowser implements AsyncDisposable {
+  readonly #browser: Browser
+  /** What a page said that it should not have: errors, refused loads, requests to elsewhere. */
+  readonly complaints: string[] = []
+
+  private constructor(browser: Browser) {
+    this.#browser = browser
+  }
+
+  static async open(): Promise<OpenBrowser> {
+    return new OpenBrowser(await chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS }))
+  }
+
+  /** A window of its own, with cookies of its own. @param url where every request must lead */
+  async window(url: string, { scheme = 'light', size = WIDE }: Look = {}): Promise<Page> {
+    const context: BrowserContext = await this.#browser.newContext({
+      baseURL: url,
+      colorScheme: scheme,
+      viewport: size,
+      reducedMotion: 'reduce',
+      locale: 'en-GB',
+      timezoneId: 'UTC',
+    })
+    const page = await context.newPage()
+    page.on('pageerror', (error) => this.complaints.push(String(error)))
+    page.on('console', (message) => {
+      // A refused request is a line of the browser, and part of some tests.
+      const isRefusal = /Failed to load resource|net::ERR/.test(message.text())
+      if (message.type() === 'error' && !isRefusal) this.complaints.push(message.text())
+    })
+    page.on('request', (request) => {
+      if (!request.url().startsWith(`${url}/`)) this.complaints.push(`asked for ${request.url()}`)
+    })
+    return page
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#browser.close()
+  }
+}
