@@ -109,6 +109,32 @@ test('a HUP while a daemon is starting does not end it, and it reads its configu
   }
 })
 
+/** As a confined service sees it: sockets of that family are not permitted. */
+const NO_NETLINK = `
+import os from 'node:os'
+import { syncBuiltinESMExports } from 'node:module'
+os.networkInterfaces = () => { throw new Error('address family not supported') }
+syncBuiltinESMExports()`
+
+test('a daemon that may not list the addresses of its machine listens on all of them', async () => {
+  const env = { ...process.env, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(NO_NETLINK)}` }
+  for (const [name, program, config, setting] of [
+    ['agent', AGENT, agentYaml(), 'admin'],
+    ['receiver', RECEIVER, receiverYaml(), 'health'],
+  ] as const) {
+    const file = JSON.parse(readFileSync(config, 'utf8')) as object
+    writeFileSync(config, JSON.stringify({ ...file, [setting]: { listen: '0.0.0.0:0' } }))
+    const daemon = new Daemon(name, process.execPath, program, ['run', '--config', config], env)
+    try {
+      const up = await daemon.says(`${name} is up`)
+      assert.match(String(up[setting]), /^http:\/\/127\.0\.0\.1:[1-9]\d*$/)
+      assert.equal((await fetch(`${up[setting]}/livez`)).status, 200)
+    } finally {
+      await daemon.stop()
+    }
+  }
+})
+
 test('a log that cannot be written any more does not end the daemon', async () => {
   const full = openSync('/dev/full', 'w')
   const config = agentYaml()

@@ -14,7 +14,7 @@ import {
   patternFaults,
   readConfigFile,
 } from '@rootferry/host/daemon'
-import { placementFaults, type SystemCallsSetting } from '@rootferry/host/machine'
+import { placementFaults, privatePlaceFault, type SystemCallsSetting } from '@rootferry/host/machine'
 import { PathFilter, pathFault, RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { GuardLimits, HoldSettings, Together, WatchSettings } from '../root-messages.ts'
@@ -295,6 +295,10 @@ export function readAgentConfig(file: string): AgentConfig {
   }
   if (isSamePlace(config.listen, config.admin))
     faults.push(source.fault(['admin', 'listen'], 'must differ from listen, where receivers connect'))
+  for (const { name, path } of config.roots) {
+    const fault = privatePlaceFault(path)
+    if (fault !== null) faults.push(source.fault(['roots', name, 'path'], fault))
+  }
   for (const { root, message } of placementFaults(config.stateDir, config.roots))
     faults.push(source.fault(['roots', root, 'path'], message))
   if (faults.length > 0) throw badConfiguration(faults)

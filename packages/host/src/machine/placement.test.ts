@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
-import { placementFaults } from './placement.ts'
+import { placementFaults, privatePlaceFault } from './placement.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'rootferry-placement-'))
 after(() => rmSync(place, { recursive: true, force: true }))
@@ -31,3 +31,18 @@ for (const [what, state, paths, says] of CASES) {
     for (const [position, text] of says.entries()) assert.match(faults[position] ?? '', text)
   })
 }
+
+it('a place in the temporary directory of one service is a fault, and the same path elsewhere is not', () => {
+  const mount = (at: string, part: string) => ({ device: '8:1', part, place: at, type: 'ext4' })
+  const own = '/tmp/systemd-private-4f1b-rootferry-receiver.service-a1/tmp'
+  const mounts = [mount('/', '/'), mount('/tmp', own), mount('/tmp/shop/media', '/media')]
+  assert.match(
+    privatePlaceFault('/tmp/shop', mounts) ?? '',
+    /^lies in a \/tmp that systemd made for this service alone/,
+  )
+  assert.equal(privatePlaceFault('/tmp/shop/media', mounts), null)
+  assert.equal(privatePlaceFault('/tmpfiles/shop', mounts), null)
+  assert.equal(privatePlaceFault('/tmp/shop', [...mounts, mount('/tmp', '/')]), null, 'the last mount is visible')
+  assert.equal(privatePlaceFault('/tmp/shop', []), null)
+  assert.equal(privatePlaceFault(place), null)
+})

@@ -4,6 +4,7 @@
  */
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { type Mount, parseMounts, readMounts } from './mounts.ts'
 
 export interface PlacementFault {
   /** The root that is at fault. */
@@ -27,6 +28,23 @@ export function placementFaults(stateDir: string, roots: readonly { name: string
     }
     return messages.map((message) => ({ root: name, message }))
   })
+}
+
+/** systemd names these directories so, whatever service they are for. */
+const OF_A_SERVICE = /(?:^|\/)systemd-private-[^/]+\//
+
+/**
+ * Whether a path lies in a /tmp or /var/tmp that only this service sees, and that goes when the service stops.
+ * @returns what is wrong, as the rest of a sentence; null: nothing
+ */
+export function privatePlaceFault(path: string, mounts: readonly Mount[] = parseMounts(readMounts())): string | null {
+  const place = realPlace(path)
+  const above = mounts.filter((mount) => isBelow(place, mount.place))
+  const depth = Math.max(0, ...above.map((mount) => mount.place.length))
+  const mount = above.findLast((each) => each.place.length === depth)
+  if (mount === undefined || !OF_A_SERVICE.test(mount.part)) return null
+  const remedy = 'choose another place, or give the unit PrivateTmp=no (systemctl edit)'
+  return `lies in a ${mount.place} that systemd made for this service alone: ${remedy}`
 }
 
 /** Whether `path` is `above` or lies in it. */

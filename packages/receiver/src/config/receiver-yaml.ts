@@ -13,7 +13,7 @@ import {
   patternFaults,
   readConfigFile,
 } from '@rootferry/host/daemon'
-import { placementFaults, type SystemCallsSetting } from '@rootferry/host/machine'
+import { placementFaults, privatePlaceFault, type SystemCallsSetting } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import { MODE_MAP_ACCEPTED, parseModeMap } from '../mode-map.ts'
@@ -351,6 +351,15 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
   }
   const misplaced = placementFaults(config.stateDir, config.roots)
   for (const { root, message } of misplaced) faults.push(source.fault(['roots', root, 'path'], message))
+  const places = [
+    { at: ['stateDir'], path: config.stateDir },
+    { at: ['health', 'readyFile'], path: config.readyFile },
+    ...config.roots.map(({ name, path }) => ({ at: ['roots', name, 'path'], path })),
+  ]
+  for (const { at, path } of places) {
+    const fault = path === null ? null : privatePlaceFault(path)
+    if (fault !== null) faults.push(source.fault(at, fault))
+  }
   if (faults.length > 0) throw badConfiguration(faults)
   return config
 }

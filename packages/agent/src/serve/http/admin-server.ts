@@ -1,5 +1,5 @@
 /** The admin API on its listener. */
-import { ConnectionBound, type ListenAddress } from '@rootferry/host/daemon'
+import { ConnectionBound, type ListenAddress, listenOn } from '@rootferry/host/daemon'
 import { buildAdminApi } from './admin-api.ts'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'
@@ -18,10 +18,10 @@ export class AdminServer {
   }
 
   /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
-  async listen({ host, port }: ListenAddress): Promise<string> {
+  async listen(address: ListenAddress): Promise<string> {
     const http = await this.#http
     this.#bound = new ConnectionBound(http.server, 'admin.listen', MOST_CONNECTIONS, this.#parts.log)
-    return await http.listen({ host, port })
+    return await listenOn(http, address)
   }
 
   /** Connections that were refused because there were too many. */

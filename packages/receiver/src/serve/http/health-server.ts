@@ -3,7 +3,7 @@
  * other, and needs no token: it belongs on loopback or a private network. What changes something needs the secret that
  * the receiver leaves in its stateDir.
  */
-import { HttpProblem, type ListenAddress, type Logger } from '@rootferry/host/daemon'
+import { HttpProblem, type ListenAddress, type Logger, listenOn } from '@rootferry/host/daemon'
 import type { FastifyInstance } from 'fastify'
 import { problemCount, type RootState } from '../root-state.ts'
 import type { ControlSecret } from './control-secret.ts'
@@ -53,13 +53,13 @@ export class HealthServer {
   }
 
   /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */
-  async listen({ host, port }: ListenAddress): Promise<string> {
-    return await this.#http.listen({ host, port })
+  async listen(address: ListenAddress): Promise<string> {
+    return await listenOn(this.#http, address)
   }
 
   /** The same for the listener of probes. */
-  async listenForProbes({ host, port }: ListenAddress): Promise<string> {
-    return await this.#probe.listen({ host, port })
+  async listenForProbes(address: ListenAddress): Promise<string> {
+    return await listenOn(this.#probe, address)
   }
 
   async close(): Promise<void> {
