@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { type Scene, scene } from './scene.ts'
 
 const FILES = 30
+/** Three bytes each: more than a scan reads at once. */
+const LARGE = 30_000
 const HOLD = { reason: 'deploy', by: 'ops', forMs: 900_000, waitMs: 10_000 }
 const RELEASE = { dryRun: false, acceptLosses: false, isRolling: false, by: 'ops' }
 
@@ -86,6 +88,21 @@ scene(
     await scene.rest(30_000)
     assert.deepEqual(looks(scene), before)
     assert.equal((await release(scene)).outcome, 'released')
+    await scene.inSync()
+  },
+)
+
+scene(
+  'what was written before a release, or before a hold, is part of it, also where only the bytes of large files tell',
+  { prepare: (scene) => scene.source.write('large', 'old'.repeat(LARGE)) },
+  async (scene) => {
+    await scene.inSync()
+    scene.source.editUnseen('large', 'one'.repeat(LARGE))
+    await hold(scene)
+    assert.ok(scene.targets.every((target) => target.read('large').startsWith('one')))
+    scene.source.editUnseen('large', 'two'.repeat(LARGE))
+    const released = await release(scene)
+    assert.deepEqual(released.outcome === 'released' ? released.paths : [], ['large'])
     await scene.inSync()
   },
 )

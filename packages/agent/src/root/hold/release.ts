@@ -21,7 +21,7 @@ export interface ReleasesParts {
   options: { guard: GuardLimits; together: Together }
   life: () => RootLife
   living: () => number
-  scanWhole(): Promise<void>
+  lookAtAll(): Promise<void>
   /** The loss so far was judged: the guard begins anew, and waiting requests continue. */
   released(): void
   /** Receivers are to commit together; `endRound` comes when they go. */
@@ -95,8 +95,8 @@ export class Releases {
   }
 
   async #scanned(): Promise<void> {
-    const { life, scanWhole } = this.#parts
-    await scanWhole()
+    const { life, lookAtAll } = this.#parts
+    await lookAtAll()
     const { state, reason } = statusOf(life())
     if (state !== 'ready') throw new Refusal(reason ?? `the root is ${state}`)
   }

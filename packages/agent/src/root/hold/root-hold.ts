@@ -18,7 +18,7 @@ import type { OpenedRoot } from '../opened-root.ts'
 import { isOpen, type RootLife, statusOf } from '../root-life.ts'
 import type { RootReport } from '../root-report.ts'
 import { lookAt } from '../scan/observe.ts'
-import { livingEntries, type ScanQueue, WHOLE_TREE } from '../scan/scan-queue.ts'
+import { livingEntries, type ScanQueue } from '../scan/scan-queue.ts'
 import type { Timers } from '../timers.ts'
 import { Holding } from './holding.ts'
 import type { Hold } from './kept-hold.ts'
@@ -68,7 +68,7 @@ export class RootHold {
       options,
       life: parts.life,
       living,
-      scanWhole: () => parts.scans().rescan([WHOLE_TREE]),
+      lookAtAll: () => parts.scans().lookAtAll(),
       released: () => this.#released(),
       round: (from, to) => post({ type: 'round', from, to }),
       log: (level, message, details) => parts.report().log(level, message, details),
@@ -145,7 +145,7 @@ export class RootHold {
   async hold(order: { reason: string; by: string; forMs: number; waitMs: number }): Promise<HoldAnswer> {
     const { scans, life } = this.#parts
     // The barrier: whatever was on the disk when the hold was asked for is part of what receivers get.
-    if (!this.isHeld) await scans().rescan([WHOLE_TREE])
+    if (!this.isHeld) await scans().lookAtAll()
     const before = this.status()
     if (before !== null) return { outcome: 'was-held', hold: before }
     const { state, reason } = statusOf(life())

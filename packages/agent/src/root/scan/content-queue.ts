@@ -43,6 +43,11 @@ export class ContentQueue<Root extends ReadRoot> {
     await this.#reading
   }
 
+  /** Resolves when the suspects of now are read, and what they are is recorded. */
+  async suspectsRead(): Promise<void> {
+    await this.#reading
+  }
+
   readSuspect(root: Root, path: string): void {
     this.#suspects.add(path)
     this.#reading ??= this.#readSuspects(root).catch(unlessClosed)

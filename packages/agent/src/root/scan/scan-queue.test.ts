@@ -273,3 +273,21 @@ test('entries that wait in a directory which does not are found at the next look
   await bench.until(() => index.get('d/f0') === null, 'deletions are never looked at again')
   for (const path of ['new/a', 'new/c', 'new/deep', 'new/deep/b']) assert.notEqual(index.get(path), null, path)
 })
+
+test('a look at all ends when the bytes of large suspects are known too', async () => {
+  await using bench = new Bench(['large'])
+  const { queue, index, root } = bench
+  const path = join(root, 'large')
+  const write = (letter: string) => writeFileSync(path, letter.repeat(3 * 1024 * 1024))
+  write('a')
+  await queue.lookAtAll()
+  const content = index.get('large')?.content ?? 0
+  index.learnDigests([{ path: 'large', content, digest: digestOf(readFileSync(path)) }])
+  const { head } = index
+  const { atime, mtime } = lstatSync(path)
+  write('b')
+  utimesSync(path, atime, mtime)
+  await queue.lookAtAll()
+  assert.equal(index.digest(index.get('large')?.content ?? 0), digestOf(readFileSync(path)))
+  assert.equal(index.head, head + 1)
+})

@@ -156,6 +156,15 @@ export class ScanQueue implements ScanRequests {
     if (this.#root !== root) throw new Refusal('the root was opened anew')
   }
 
+  /**
+   * A barrier: all that is on the disk now is in the index when it resolves, also where only the bytes can tell.
+   * @throws Refusal as `rescan` does
+   */
+  async lookAtAll(): Promise<void> {
+    await this.rescan([WHOLE_TREE])
+    await this.#contents.suspectsRead()
+  }
+
   doubt(path: string): void {
     this.#doubted.doubt(path)
     this.hint({ path, extent: 'entry' })
