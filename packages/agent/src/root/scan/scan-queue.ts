@@ -113,9 +113,7 @@ export class ScanQueue implements ScanRequests {
     this.guard.limits = guard
   }
 
-  /**
-   * Scans run on this root from now on; with null they end where they are. The next scan finds the deletions again.
-   */
+  /** Scans run on this root from now on; with null they end where they are, and the next finds the deletions again. */
   use(root: ScannedRoot | null): void {
     this.#root = root
     this.#again.clear()
@@ -156,10 +154,7 @@ export class ScanQueue implements ScanRequests {
     if (this.#root !== root) throw new Refusal('the root was opened anew')
   }
 
-  /**
-   * A barrier: all that is on the disk now is in the index when it resolves, also where only the bytes can tell.
-   * @throws Refusal as `rescan` does
-   */
+  /** A barrier: what is on the disk now is in the index then, also where only bytes can tell. @throws as `rescan` */
   async lookAtAll(): Promise<void> {
     await this.rescan([WHOLE_TREE])
     await this.#contents.suspectsRead()
