@@ -79,6 +79,21 @@ test('it runs once for what all receivers have, and is told the paths that match
   assert.match(metrics, new RegExp(`^rootferry_hook_runs_total\\{root="${site.name}",hook="0"\\} ${count + 1}$`, 'm'))
 })
 
+test('it waits for the hooks that receivers are not ready without: no cache is purged and filled with the old again', async () => {
+  const { runs, save, site, place } = await hookedSite({ script: 'echo purged >> "$0"' })
+  const script = 'until test -e "$0.allowed"; do sleep 0.02; done; echo reloaded >> "$0"'
+  const hooks = { afterCommit: [{ match: ['*.php'], command: ['/bin/sh', '-c', script, place], readyAfter: true }] }
+  daemons.editReceiver(0, (config) => ({ ...config, roots: { [site.name]: { path: site.targets[0], hooks } } }))
+  if (daemons.receivers[0] !== null && daemons.receivers[0] !== undefined) await daemons.hangUp(daemons.receivers[0])
+  await site.inSync()
+  save('a.php')
+  await until(async () => !(await daemons.ready(0)), shown)
+  await site.converged()
+  writeFileSync(`${place}.allowed`, '')
+  await until(() => runs().includes('purged') && runs().includes('reloaded'), shown)
+  assert.deepEqual(runs(), ['reloaded', 'purged'])
+})
+
 test('it waits for no receiver that is away, and runs again when that has what it missed', async () => {
   const { runs, save, site } = await hookedSite()
   await daemons.receivers[1]?.stop()

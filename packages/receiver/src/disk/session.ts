@@ -210,6 +210,8 @@ export class Session {
     this.#arrivals.intake.end()
     if (request === null) this.#cursor = to
     event(NOT_PREPARED)
+    // First, so that the agent hears that this node is not ready for a hook before it hears of the commit.
+    for (const run of outcome.due) event({ type: 'due', ...run })
     tellCommitted(this.#parts, arrived, outcome, this.#arrivals.intake.startedAt)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
     problems.burstEnded(outcome)

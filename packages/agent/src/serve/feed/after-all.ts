@@ -1,5 +1,6 @@
 /**
- * The hooks of a root on the agent: each runs once when every receiver that is live has committed what changed.
+ * The hooks of a root on the agent: each runs once when every receiver that is live has committed what changed, and is
+ * ready.
  *
  *   head ─ all receivers have it ─▶ paths of (handed, head] from the index ─ one matches ─▶ due ─ ran ─▶ told
  *
@@ -27,6 +28,8 @@ export interface AfterAllParts {
   isReady(): boolean
   /** Whether every receiver that is worth waiting for has committed that. */
   isEverywhere(head: number): boolean
+  /** Whether all of these say that they are ready: hooks of theirs, without which they are not, have run. */
+  areReady(): boolean
   /** What each receiver that is connected has committed, after its first sync. */
   committed(): Iterable<readonly [receiver: string, sequence: number]>
   /** The status is another one. */
@@ -45,6 +48,8 @@ interface Lane {
 
 /** Time alone ends the waiting for a receiver that hangs. */
 const LOOK_AGAIN_MS = 1_000
+/** A receiver that is not ready for longer holds up no hook: its own may fail for ever. */
+const MOST_UNREADY_MS = 60_000
 /** How often the index learns of changes that concern no hook. */
 const SAVE_MS = 10_000
 /** The agent's own; what a hook writes is its own affair. */
@@ -61,6 +66,8 @@ export class AfterAll {
   #openedAt: number | null = null
   /** The index's head after that scan: what is above it came in this life. */
   #scannedAt: number | null = null
+  /** Since when receivers that have everything are not all ready. */
+  #unreadySinceMs: number | null = null
   #isLooking = false
   #isClosed = false
   #timer: NodeJS.Timeout | null = null
@@ -104,7 +111,7 @@ export class AfterAll {
     if (this.#scannedAt === null || this.#isClosed || this.#isLooking || !this.#parts.isReady()) return
     const head = this.#parts.head()
     if (this.#lanes.every(({ handed }) => handed >= head)) return
-    if (this.#parts.isEverywhere(head)) void this.#hand(head)
+    if (this.#parts.isEverywhere(head) && this.#isInUse()) void this.#hand(head)
     else this.#lookAgain()
   }
 
@@ -151,6 +158,13 @@ export class AfterAll {
     if (this.#timer !== null) clearTimeout(this.#timer)
     await this.#runs.close()
     this.#save()
+  }
+
+  /** Visitors get what was committed. Before that, a cache that is purged would be filled with what is old. */
+  #isInUse(): boolean {
+    const now = performance.now()
+    this.#unreadySinceMs = this.#parts.areReady() ? null : (this.#unreadySinceMs ?? now)
+    return this.#unreadySinceMs === null || now - this.#unreadySinceMs > MOST_UNREADY_MS
   }
 
   /** @param since a hook that is new is told of changes after it */

@@ -104,7 +104,7 @@ export class Fleet {
   /** Receivers whose own probes say that visitors may come. */
   get ready(): { name: string; address: string }[] {
     return [...this.sessions].flatMap(([name, { state, from }]) =>
-      state.said.isReady ? [{ name, address: from.address }] : [],
+      state.said.isReady === true ? [{ name, address: from.address }] : [],
     )
   }
 
@@ -122,12 +122,21 @@ export class Fleet {
 
   /** Whether every receiver that is worth waiting for has committed that, and there is one. */
   hasEverywhere(sequence: number): boolean {
-    const now = new Date()
     if (this.#ageMs < RETURN_MS && this.#missing.size > 0) return false
-    const awaited = [...this.sessions.values()].filter(({ receiver, state }) => {
+    const awaited = this.#awaited
+    return awaited.length > 0 && awaited.every(({ state }) => state.phase === 'feeding' && state.committed >= sequence)
+  }
+
+  /** No receiver that is worth waiting for says that it is not ready, as for a hook that has still to run there. */
+  get areReady(): boolean {
+    return this.#awaited.every(({ state }) => state.said.isReady !== false)
+  }
+
+  get #awaited(): Session[] {
+    const now = new Date()
+    return [...this.sessions.values()].filter(({ receiver, state }) => {
       return state.said.failing === null && this.watermarks.lagOf(receiver, now).seconds <= MOST_AWAITED_SECONDS
     })
-    return awaited.length > 0 && awaited.every(({ state }) => state.phase === 'feeding' && state.committed >= sequence)
   }
 
   /** What each connected receiver has committed, after its first sync. */

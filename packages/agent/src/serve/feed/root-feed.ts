@@ -97,6 +97,7 @@ export class RootFeed implements ResyncRoot {
       head: () => this.head,
       isReady: () => this.#status?.state === 'ready',
       isEverywhere: (head) => this.fleet.hasEverywhere(head),
+      areReady: () => this.fleet.areReady,
       committed: () => this.fleet.committed(),
       changed: () => this.#status !== null && this.#events.root(this.#status),
     })

@@ -23,11 +23,12 @@ import { BOUNDS } from '../../bounds.ts'
 /** What a receiver tells of itself. */
 export interface Said {
   owed: Pick<Owed, 'count' | 'paths'>
-  isReady: boolean
+  /** null: it has not said. */
+  isReady: boolean | null
   failing: { code: string; message: string } | null
 }
 
-export const NOTHING_SAID: Said = { owed: { count: 0, paths: [] }, isReady: false, failing: null }
+export const NOTHING_SAID: Said = { owed: { count: 0, paths: [] }, isReady: null, failing: null }
 
 export type Phase = 'greeting' | 'comparing' | 'feeding'
 

@@ -2,7 +2,7 @@
  * How much more may be staged: the free space of the filesystem, less a reserve that stays free for everybody else on
  * this host. A file that does not fit is a problem of its path, with numbers, and the disk is never filled to the end.
  */
-import { statfsSync } from 'node:fs'
+import { realpathSync, statfsSync } from 'node:fs'
 
 /** The free space is too small for a file. */
 export interface LackOfRoom {
@@ -39,7 +39,8 @@ export class Room {
   get filesystem(): string {
     const directory = this.#directory()
     const { bavail, blocks, bsize } = statfsSync(directory)
-    return `the filesystem of ${directory} has ${megabytes(bavail * bsize)} free of ${megabytes(blocks * bsize)}`
+    // Staging inside the root is known by its descriptor.
+    return `the filesystem of ${realpathSync(directory)} has ${megabytes(bavail * bsize)} free of ${megabytes(blocks * bsize)}`
   }
 
   /** Whether so many more bytes would go into the reserve. @throws the system error */
