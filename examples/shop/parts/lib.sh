@@ -9,8 +9,10 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CHECKOUT=$(cd "$HERE/../.." && pwd)
 SHOP=${ROOTFERRY_SHOP_DIR:-/var/tmp/rootferry-shop}
 NET=${ROOTFERRY_SHOP_NET:-10.88.20}
-# The file by which `down` knows a folder that `up` made.
+# By this file `down` knows a folder that `up` made. It holds what `up` was given, for the other commands.
 MARK=$SHOP/.rootferry-shop
+# shellcheck source=/dev/null
+[ ! -e "$MARK" ] || . "$MARK"
 # The end of the line between this machine and the servers.
 LINK=rfshop$(cut -d . -f 3 <<<"$NET")
 URL=https://$NET.5
@@ -29,9 +31,6 @@ needs_root() {
 
 needs_shop() {
   [ -e "$MARK" ] || fail "there is no shop in $SHOP: examples/shop/up builds one"
-  # What `up` was given holds for the other commands too.
-  # shellcheck source=/dev/null
-  . "$MARK"
 }
 
 # step WORDS -- COMMAND…: says what is being done, and how long it took. What the command says goes to the log.

@@ -57,6 +57,10 @@ sub vcl_backend_error {
 }
 
 sub vcl_backend_response {
+    # A page that failed is tried once more, as when the database's primary was lost amid it.
+    if (beresp.status >= 500 && bereq.retries == 0 && (bereq.method == "GET" || bereq.method == "HEAD")) {
+        return (retry);
+    }
     # For bans, which are compared in the background.
     set beresp.http.X-Path = regsub(bereq.url, "\?.*$", "");
     if (beresp.http.Set-Cookie) {

@@ -1,0 +1,44 @@
+/** The admin server is off: visitors notice nothing, and afterwards everything arrives. */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { until } from '../../../test/support/until.ts'
+import { figure, seconds } from './figures.ts'
+import { ask } from './request.ts'
+import { APPS, command, differences, docroot, inSync, web } from './shop.ts'
+import { Visitors } from './visitors.ts'
+
+/** Minutes in life; SHOP_ADMIN_DOWN_SECONDS=300 for who has the time. The daemons' own limits are not shortened. */
+const DOWN_SECONDS = Number(process.env['SHOP_ADMIN_DOWN_SECONDS'] ?? '20')
+const CHANGED = 1000
+
+test('the admin server is off: visitors notice nothing; it is back: everything arrives', async () => {
+  await using visitors = new Visitors()
+  const offAt = performance.now()
+  await command('power', 'off', 'admin')
+  await until(
+    async () => {
+      for (const app of APPS) {
+        const answer = await ask(web(app, '/readyz'))
+        assert.equal(answer.status, 200, `${app}: ${answer.body}`)
+      }
+      return performance.now() - offAt > DOWN_SECONDS * 1000
+    },
+    () => 'the clock stands still',
+    DOWN_SECONDS * 1000 + 30_000,
+  )
+  assert.match((await ask(web('app1', '/readyz'))).body.toString(), /"stale":true/)
+  // Its disk is changed while nobody watches.
+  for (let number = 0; number < CHANGED; number++) {
+    const path = docroot('admin', `wp-content/uploads/missed/${number}.txt`)
+    writeFileSync(path, `${readFileSync(path, 'utf8')}changed while the admin server was off ${process.pid}\n`)
+  }
+  figure('admin server off', `for ${seconds(offAt)}: every app server stayed ready; ${visitors.account}`)
+  const onAt = performance.now()
+  await command('power', 'on', 'admin')
+  await inSync()
+  figure('admin server switched on → everything on every app server', seconds(onAt))
+  await visitors.leave()
+  assert.deepEqual(visitors.failures, [])
+  for (const app of APPS) assert.deepEqual(await differences('admin', app), [])
+})
