@@ -120,7 +120,8 @@ export class Rounds {
       if ((state.said.failing !== null) !== isFailing)
         this.#happened({ type: 'failing', name, isFailing: state.said.failing !== null })
       const { to } = running.round
-      if (isReady !== state.said.isReady) this.#happened({ type: 'ready', name, isReady: state.said.isReady })
+      const saysReady = state.said.isReady === true
+      if (isReady !== saysReady) this.#happened({ type: 'ready', name, isReady: saysReady })
       if (standing === 'staging' && state.rounds.staged >= to) this.#happened({ type: 'staged', name })
       if (standing === 'leaving' && state.rounds.left >= to) this.#happened({ type: 'left', name })
       if (standing !== 'committed' && state.committed >= to)
