@@ -210,8 +210,6 @@ export class Session {
     this.#arrivals.intake.end()
     if (request === null) this.#cursor = to
     event(NOT_PREPARED)
-    // First, so that the agent hears that this node is not ready for a hook before it hears of the commit.
-    for (const run of outcome.due) event({ type: 'due', ...run })
     tellCommitted(this.#parts, arrived, outcome, this.#arrivals.intake.startedAt)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
     problems.burstEnded(outcome)
@@ -366,10 +364,11 @@ function tellCommitted(
 ): void {
   const { target, durability, send, event, now } = parts
   const { request, to, head } = header
+  // Before the commit is an event: readiness that waits for a hook must not come back in between. And before the agent
+  // hears of it: it must hear first that this node is not ready, because its own hooks wait for that.
+  for (const run of due) event({ type: 'due', ...run })
   if (request === null) send({ type: 'committed', sequence: to, burstMicros: micros })
   else send({ type: 'repaired', request })
-  // Before the commit is an event: readiness that waits for a hook must not come back in between.
-  for (const run of due) event({ type: 'due', ...run })
   const entries = arrival.paths.length
   event({
     type: 'committed',
