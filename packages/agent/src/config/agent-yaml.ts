@@ -61,7 +61,8 @@ const Watch = Type.Object(
       ),
     ),
     settleMs: whole(0, 60_000, 'milliseconds', {
-      title: 'A change is sent once the root has been quiet for this long',
+      title:
+        'A change is sent once the root has been quiet for this long; after more than 100 changes longer, up to a second',
       default: DEFAULT_WATCH.settleMs,
     }),
     maxWaitMs: whole(0, 600_000, 'milliseconds', {

@@ -81,6 +81,24 @@ describe('the coalescer', () => {
     assert.deepEqual(coalescer.takeBatch(20), [entry('a'), entry('x/y'), subtree('a/b'), entry('a/bc')])
   })
 
+  it('gives many paths longer to settle, within the maximum', () => {
+    const settling = (count: number, maxWaitMs = 5_000) => {
+      const coalescer = new Coalescer({ settleMs: SETTLE_MS, maxWaitMs })
+      for (let path = 0; path < count; path += 1) coalescer.collect(entry(`f${path}`), 0)
+      return coalescer.dueAt()
+    }
+    assert.deepEqual(
+      [1, 100, 200, 1_000, 9_000].map((count) => settling(count)),
+      [20, 20, 40, 200, 1_000],
+    )
+    assert.equal(settling(9_000, MAX_WAIT_MS), MAX_WAIT_MS)
+    const coalescer = new Coalescer(OPTIONS)
+    for (let path = 0; path < 1_000; path += 1) coalescer.collect(entry(`f${path}`), 0)
+    assert.equal(coalescer.takeBatch(200).length, 1_000)
+    coalescer.collect(entry('after'), 300)
+    assert.equal(coalescer.dueAt(), 320, 'the next save does not wait for the burst before it')
+  })
+
   it('makes one hint of two for the same path, the wider one', () => {
     const coalescer = new Coalescer(OPTIONS)
     coalescer.collect(subtree('a'), 0)

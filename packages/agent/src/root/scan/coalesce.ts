@@ -4,7 +4,8 @@
  *   hint ──► waiting, by each path's last hint ──► due ──► taken, but for paths that are still being written
  *
  * A batch is due when for `settleMs` no hint came for a path that was not waiting already, and at the latest
- * `maxWaitMs` after the first hint in it. A path that keeps changing holds only itself back, up to `maxWaitMs`: a log
+ * `maxWaitMs` after the first hint in it. Of many paths something larger is under way, which pauses longer: the time to
+ * settle grows with their number, up to a second, so that a deploy becomes fewer changesets. A path that keeps changing holds only itself back, up to `maxWaitMs`: a log
  * that is appended to for ever delays no other path. Times are milliseconds of any clock that does not step back.
  * INVARIANT: the hints that are taken cover the hints that were added, and none waits longer than `maxWaitMs` for a
  * punctual owner.
@@ -18,6 +19,10 @@ import type { Hint } from '../watch/watcher.ts'
  * created and written within a few milliseconds, belongs to the burst and not to a batch of its own right after it.
  */
 const QUIET_SHARE = 0.75
+
+/** Up to so many paths settle within `settleMs`; for twice as many it is twice as long. */
+const FEW_PATHS = 100
+const MOST_SETTLE_MS = 1_000
 
 interface Waiting {
   extent: Hint['extent']
@@ -43,6 +48,8 @@ export class Coalescer {
   #freshMs = 0
   /** The earliest firstMs of the waiting paths. */
   #firstMs = Number.POSITIVE_INFINITY
+  /** Paths that came to wait since the last batch, with those that it left. */
+  #paths = 0
 
   constructor(options: CoalescerOptions) {
     this.#settleMs = options.settleMs
@@ -59,6 +66,7 @@ export class Coalescer {
       return
     }
     this.#freshMs = nowMs
+    this.#paths += 1
     if (nowMs < this.#firstMs) this.#firstMs = nowMs
     if (this.#waiting.size >= this.#maxPaths) this.#collapse(nowMs)
     else this.#waiting.set(hint.path, { extent: hint.extent, firstMs: nowMs, lastMs: nowMs })
@@ -69,7 +77,9 @@ export class Coalescer {
     const quietest = this.#waiting.values().next().value
     if (quietest === undefined) return null
     const latest = this.#firstMs + this.#maxWaitMs
-    return Math.min(latest, Math.max(this.#freshMs + this.#settleMs, quietest.lastMs + this.#quietMs))
+    const settleMs = Math.min(MOST_SETTLE_MS, this.#settleMs * Math.max(1, this.#paths / FEW_PATHS))
+    const settledMs = this.#freshMs + Math.max(this.#settleMs, settleMs)
+    return Math.min(latest, Math.max(settledMs, quietest.lastMs + this.#quietMs))
   }
 
   /**
@@ -88,6 +98,7 @@ export class Coalescer {
       } else if (waiting.firstMs < firstMs) firstMs = waiting.firstMs
     }
     this.#firstMs = firstMs
+    this.#paths = this.#waiting.size
     return parentsFirst(withoutCovered(taken))
   }
 
