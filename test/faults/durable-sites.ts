@@ -118,6 +118,10 @@ export const SITES: Record<string, Record<string, Site>> = {
     statement: [1, ['write ledger-wal']],
     transaction: [1, ['write ledger-wal']],
   },
+  'receiver/src/disk/ledger/mapping-row.ts': {
+    run: [1, ['write ledger-wal']],
+    statement: [1, ['write ledger-wal']],
+  },
   'receiver/src/disk/ledger/debt-rows.ts': {
     run: [1, ['write ledger-wal']],
     transaction: [1, ['write ledger-wal']],
@@ -179,7 +183,6 @@ export const SITES: Record<string, Record<string, Site>> = {
   },
   'receiver/src/disk/ledger/hook-rows.ts': { run: [1, ['write ledger-wal']], statement: [1, ['write ledger-wal']] },
   'receiver/src/serve/http/ready-file.ts': {
-    mkdirSync: [1, SHOWN],
     rmSync: [1, SHOWN],
     writeFileSync: [1, SHOWN],
   },

@@ -25,9 +25,8 @@ import type { DiskEvent, Phase } from '../root-messages.ts'
 import { Arrivals, type Arrived } from './arrivals.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
-import type { Findings } from './compare/findings.ts'
-import { JoinQuestion } from './compare/join-question.ts'
-import { FIRST_LOOK, isLook, NEW_INDEX, Resync, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
+import { Comparisons } from './compare/comparisons.ts'
+import { FIRST_LOOK, NEW_INDEX, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
 import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
 import { dueDebts, settlement, withUnfit } from './debts/settlement.ts'
@@ -71,9 +70,8 @@ export class Session {
   readonly #greeting: Greeting
   readonly #arrivals: Arrivals
   readonly #repairs: Repairs
-  readonly #join: JoinQuestion
+  readonly #comparisons: Comparisons
   #welcome: Welcome | null = null
-  #resync: Resync | null = null
   /** Where the next changeset must begin; null during an automatic resync. */
   #cursor: number | null = null
   #head = 0
@@ -85,8 +83,15 @@ export class Session {
     this.#arrivals = new Arrivals(parts)
     const { ledger, untouchable, room } = parts.target
     const mayFit = (path: string) => room.mayFit(path)
-    this.#join = new JoinQuestion({ ...parts.target, ...parts })
     this.#repairs = new Repairs({ ...parts, ledger, untouchable, mayFit })
+    const repairs = this.#repairs
+    this.#comparisons = new Comparisons({
+      ...parts.target,
+      ...parts,
+      repairs,
+      tidy: () => this.#tidy(),
+      adopted: () => this.#adopted(),
+    })
   }
 
   /** Whether the welcome has come: before it only the hello may be sent. */
@@ -121,11 +126,10 @@ export class Session {
         return await this.#listing(message, this.#welcome)
       case 'resync': {
         const { id, within: paths, check, dryRun } = message
-        this.#beginResync({ id, paths, check, dryRun, extraneous: 'trash' })
-        return
+        return await this.#obey({ id, paths, check, dryRun, extraneous: 'trash' })
       }
       case 'cancel-resync':
-        if (this.#resync?.order.id === message.id) await this.#resync.cancel()
+        await this.#comparisons.cancel(message.id)
     }
   }
 
@@ -138,7 +142,7 @@ export class Session {
   async end(): Promise<void> {
     const { target, steps } = this.#parts
     this.#arrivals.intake.end()
-    this.#resync?.end()
+    this.#comparisons.end()
     target.partials.interrupt()
     target.confined.release()
     // Objects that an unfinished burst has staged are still needed.
@@ -162,7 +166,7 @@ export class Session {
     this.#parts.event({ type: 'log', level: 'info', message: 'welcomed by the agent', details })
     if (start === 'resync') {
       this.#phase('resyncing')
-      this.#resync = this.#startResync(firstOrder(this.#greeting.epoch, epoch, target.extraneous))
+      this.#comparisons.begin(firstOrder(this.#greeting.epoch, epoch, target.extraneous))
       return
     }
     this.#cursor = sequence
@@ -202,7 +206,7 @@ export class Session {
     const { paths, staged } = arrival
     const due = dueDebts(arrival, target.ledger.debts.count > 0, target.ledger.isAfterLoss)
     const position = request === null ? { epoch: welcome.epoch, term: welcome.term, sequence: to } : null
-    const keepsReplaced = request !== null && this.#resync !== null
+    const keepsReplaced = request !== null && this.#comparisons.repairs
     const intent = { changes: staged, before: [], position, keepsReplaced, isSeries, ...due }
     const { area, partials } = target
     const parts = { ...target, steps, reason: this.#reason(request !== null) }
@@ -216,81 +220,54 @@ export class Session {
     const { right, answered } = settlement(arrival, due, outcome)
     problems.mended(right)
     this.#repairs.burstEnded(outcome, request !== null)
-    this.#resync?.committed(paths, answered)
-    await this.#resync?.proceed()
+    await this.#comparisons.committed(paths, answered)
     await this.#checkLive()
   }
 
   #reason(isAsked: boolean): HookReason {
     if (!this.#parts.target.ledger.isComplete) return 'first-sync'
-    if (this.#cursor === null || (isAsked && this.#resync !== null)) return 'resync'
+    if (this.#cursor === null || (isAsked && this.#comparisons.repairs)) return 'resync'
     return this.#isLive ? 'change' : 'replay'
   }
 
   async #listing(listing: Listing, welcome: Welcome): Promise<void> {
     if (this.#arrivals.intake.changeset !== null)
       throw new ProtocolError('unexpected-message', 'a listing within a changeset')
-    if (this.#resync === null) throw new ProtocolError('unexpected-message', 'a listing without a resync')
     if (this.#cursor !== null && listing.sequence > this.#cursor) {
       throw new ProtocolError('unexpected-message', 'a listing ahead of the changes that lead to it')
     }
     this.#head = Math.max(this.#head, listing.sequence, welcome.head)
-    await this.#resync.listing(listing)
+    await this.#comparisons.listing(listing)
     await this.#checkLive()
   }
 
-  #beginResync(order: ResyncOrder): void {
-    if (this.#cursor === null || this.#resync !== null || this.#arrivals.intake.changeset !== null) {
+  async #obey(order: ResyncOrder): Promise<void> {
+    if (this.#cursor === null || this.#arrivals.intake.changeset !== null)
       throw new ProtocolError('unexpected-message', 'a resync during something else')
-    }
-    this.#resync = this.#startResync(order)
-  }
-
-  #startResync(order: ResyncOrder): Resync {
-    const { confined, removal, creation, owners, untouchable } = this.#parts.target
-    const over = (findings: Findings) => {
-      if (isLook(order)) return this.#endLook(order, findings)
-      return order.id === null ? this.#endAutomatic() : this.#endOrdered(order)
-    }
-    const disk = { confined, removal, creation, owners, untouchable }
-    return new Resync({ ...this.#parts, ...disk, repairs: this.#repairs, over }, order)
+    await this.#comparisons.obey(order)
   }
 
   /** An operator has accepted the first join. */
   accepted(): void {
-    const order = this.#join.accepted()
-    if (order !== null) this.#resync = this.#startResync(order)
+    this.#comparisons.accepted()
   }
 
-  async #endLook(look: ResyncOrder, findings: Findings): Promise<void> {
-    const order = this.#join.decide(look, findings)
-    this.#resync = order === null ? null : this.#startResync(order)
-  }
-
-  async #endAutomatic(): Promise<void> {
+  /** The target is what the welcome says. */
+  async #adopted(): Promise<void> {
     const { target, steps, durability, send, event } = this.#parts
     if (this.#welcome === null) return
     const { epoch, term, sequence } = this.#welcome
     const position = { epoch, term, sequence }
-    await this.#tidy()
     await steps.whileConnected(() => {
       target.ledger.setPosition(position)
       target.acceptance.settle()
     })
-    this.#resync = null
     this.#cursor = sequence
     send({ type: 'resynced', sequence })
     event({ type: 'standing', sequence, head: this.#head, isBehind: false, leftBehind: null, clash: null })
     durability.committedMuch(position)
     this.#phase('replaying')
     await this.#checkLive()
-  }
-
-  async #endOrdered({ dryRun }: ResyncOrder): Promise<void> {
-    const { target, durability } = this.#parts
-    this.#resync = null
-    await this.#tidy()
-    if (!dryRun && target.ledger.position !== null) durability.committedMuch(target.ledger.position)
   }
 
   /** Unless something is staged that will be needed. */
@@ -309,6 +286,7 @@ export class Session {
     this.#isLive = true
     event({ type: 'complete', isComplete: true })
     this.#phase('live')
+    this.#comparisons.follow()
   }
 
   #phase(phase: Phase): void {
@@ -317,7 +295,7 @@ export class Session {
 }
 
 /** What the welcome says is recorded before anything else happens. */
-function takeUp({ ledger, partials }: Target, problems: Problems, welcome: Welcome): void {
+function takeUp({ ledger, partials, mapping }: Target, problems: Problems, welcome: Welcome): void {
   const { epoch, term, sequence, filter, start, prepared } = welcome
   ledger.setFilter(filter)
   partials.beginEpoch(epoch)
@@ -326,6 +304,7 @@ function takeUp({ ledger, partials }: Target, problems: Problems, welcome: Welco
   // Debts belong to the former target; a comparison, or a copy from nothing, finds them out anew.
   ledger.forgetPosition()
   ledger.debts.clear()
+  ledger.debts.mapping.follow(mapping)
   problems.clear()
   if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
 }

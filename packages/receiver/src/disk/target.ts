@@ -63,6 +63,8 @@ export interface Target {
   /** The modes that what arrives gets here. */
   readonly modeOf: ModeMap
   readonly owners: OwnerMap
+  /** How owners and modes are mapped, as a text: another one is another mapping. */
+  readonly mapping: string
   readonly creation: Creation
   readonly partials: PartialFiles
   readonly burst: Burst
@@ -122,6 +124,9 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const warn = (message: string) => options.log('warn', message, {})
   const { accounts } = chooseSystemCalls(options.systemCalls).calls
   const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, accounts, warn })
+  const mapping = JSON.stringify([options.owner, options.mode, options.allowSetuid, owners.able])
+  // What is staged would come with the attributes of another mapping.
+  if (ledger.debts.mapping.text !== mapping && !ledger.hasIntent) ledger.staged.clear()
   // For the agent, a protected path does not exist.
   const isEmpty = () =>
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
@@ -146,6 +151,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     namesPaths: options.namesPaths === true,
     ledger,
     owners,
+    mapping,
     partials: new PartialFiles(area, ledger),
     room: new Room(() => area.filesystem, options.minFreePercent),
     burst: new Burst(step === undefined ? parts : { ...parts, beforeStep: step }),

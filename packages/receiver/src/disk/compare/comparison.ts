@@ -224,7 +224,8 @@ export class Comparison {
     // Groups of other directories may come between two parts of one.
     if (this.#split?.path === path) this.#split = null
     if (!isWhole && top === null && path !== ABOVE_ROOT) this.#split = { path, local, listed }
-    if (isWhole) yield* this.#discard(path, (name) => !listed.has(name), local)
+    if (this.#order.check === 'attributes') yield
+    else if (isWhole) yield* this.#discard(path, (name) => !listed.has(name), local)
     else if (top !== null) yield* this.#discardTop(top, opened)
     if (isWhole) this.#conclude(path)
     this.#close(opened)

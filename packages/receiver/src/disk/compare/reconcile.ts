@@ -3,14 +3,14 @@
  *
  * Files of equal size are told apart as the check says. `content`: by the digest if the listing has one, else by time.
  * `strict`: by the digest, and a file whose digest the agent does not know counts as different. `metadata`: by time.
- * Owners are compared as they would be set here; LEAVE compares equal to everything.
+ * `attributes`: owners and modes alone are compared, of objects of the same kind. Owners are compared as they would be set here; LEAVE compares equal to everything.
  */
 import { type ListedEntry, sameMtime } from '@rootferry/protocol'
 import { type AttributeChange, attributeDifference, type DiskObject } from '../files/disk-object.ts'
 import type { LocalAttributes } from '../files/staged-change.ts'
 import type { LocalEntry } from './local-scan.ts'
 
-export type Check = 'metadata' | 'content' | 'strict'
+export type Check = 'metadata' | 'content' | 'strict' | 'attributes'
 
 export type Reconciliation =
   /** Must come from the agent: `size` bytes, except for a file that `mayHold` the content already. */
@@ -22,6 +22,8 @@ export type Reconciliation =
   /** Only attributes differ. */
   | { name: string; do: 'set'; kind: 'file' | 'directory' | 'symlink'; attributes: AttributeChange }
 
+const KINDS = { f: 'file', d: 'directory', l: 'symlink' } as const
+
 /** @returns nothing for equal entries, nor for files that the agent cannot describe now */
 export function reconcile(
   listed: readonly ListedEntry[],
@@ -32,11 +34,15 @@ export function reconcile(
   const verdicts: Reconciliation[] = []
   for (const entry of listed) {
     if (entry[1] === 'u') {
-      if (local.get(entry[0])?.kind === 'directory') verdicts.push({ name: entry[0], do: 'leave' })
+      if (check !== 'attributes' && local.get(entry[0])?.kind === 'directory')
+        verdicts.push({ name: entry[0], do: 'leave' })
       continue
     }
     const [name, , mode, uid, gid, mtime] = entry
-    const verdict = compare(entry, local.get(name), { mode, mtime, ...ownerOf(uid, gid) }, check)
+    const wanted = { mode, mtime, ...ownerOf(uid, gid) }
+    const found = local.get(name)
+    const verdict =
+      check === 'attributes' ? compareAttributes(entry, found, wanted) : compare(entry, found, wanted, check)
     if (verdict !== null) verdicts.push(verdict)
   }
   return verdicts
@@ -65,6 +71,20 @@ function compare(
   // A symlink has no mode of its own.
   const attributes = difference(found, { ...wanted, mode: found.mode })
   return attributes === null ? null : { name, do: 'set', kind: 'symlink', attributes: { ...attributes, mode: null } }
+}
+
+/** The time is left alone, and so is the content. */
+function compareAttributes(
+  [name, letter]: Exclude<ListedEntry, [string, 'u']>,
+  found: LocalEntry | undefined,
+  wanted: LocalAttributes,
+): Reconciliation | null {
+  const kind = KINDS[letter]
+  if (found?.kind !== kind) return null
+  const mode = kind === 'symlink' ? found.mode : wanted.mode
+  const attributes = attributeDifference(found, { ...wanted, mode, mtime: found.mtime })
+  if (attributes === null) return null
+  return { name, do: 'set', kind, attributes: kind === 'symlink' ? { ...attributes, mode: null } : attributes }
 }
 
 /** Both are files, of the same size. */

@@ -48,9 +48,16 @@ export const WHOLE_TARGET: ResyncOrder = { ...WHOLE, check: 'strict', dryRun: fa
 /** After the agent has begun a new index: extraneous objects may be content of this host that the old index allowed. */
 export const NEW_INDEX: ResyncOrder = { ...WHOLE_TARGET, extraneous: 'report' }
 
+/** Owners and modes are mapped in another way than before: only they are compared, and nothing is reported. */
+export const NEW_MAPPING: ResyncOrder = { ...WHOLE, check: 'attributes', dryRun: false, extraneous: 'report' }
+
 /** Whether it changes nothing, and reports only the sum. */
 export function isLook(order: ResyncOrder): boolean {
   return order === FIRST_LOOK || order === CLOSER_LOOK
+}
+
+function isByContent(check: Check): boolean {
+  return check === 'content' || check === 'strict'
 }
 
 export interface ResyncParts extends ComparisonParts {
@@ -200,7 +207,7 @@ export class Resync {
     const number = repairs.nextRequest()
     const { after } = this.#next
     this.#request = { number, top: after === null && path !== ROOT_PATH ? path : null }
-    send({ type: 'list', request: number, within: path, after, digests: this.order.check !== 'metadata' })
+    send({ type: 'list', request: number, within: path, after, digests: isByContent(this.order.check) })
   }
 
   #answered({ paths, unrepaired, bytes }: Answered): void {
@@ -229,6 +236,7 @@ export class Resync {
   }
 
   #close(): void {
+    if (this.order === NEW_MAPPING) return this.#tellMapped()
     this.#report(true)
     if (!this.#isCancelled) this.#endProblems()
     const { differences: _, error, ...counts } = this.#findings.report()
@@ -237,6 +245,13 @@ export class Resync {
     const details = { outcome, check, isDryRun: dryRun, ...counts, error: error === null ? null : printable(error) }
     this.#parts.event({ type: 'log', level: 'info', message: 'resync is over', details })
     if (this.order.extraneous === 'report' && this.#findings.extraneous > 0) this.#tellOfLeft()
+  }
+
+  #tellMapped(): void {
+    const { checked, repaired: changed } = this.#findings
+    const message = 'owners and modes of what is there follow the configuration'
+    const details = { outcome: this.#outcome(), checked, changed }
+    this.#parts.event({ type: 'log', level: 'info', message, details })
   }
 
   #tellOfLeft(): void {
@@ -257,7 +272,7 @@ export class Resync {
   }
 
   #reportSometimes(): void {
-    if (isLook(this.order)) return
+    if (isLook(this.order) || this.order === NEW_MAPPING) return
     if (this.#parts.now() - this.#reportedAt >= REPORT_MS || this.#findings.hasUnreported) this.#report(false)
   }
 

@@ -9,8 +9,11 @@
  */
 import { parentPath } from '@rootferry/protocol'
 import type { LedgerFile } from './ledger-file.ts'
+import { MappingRow } from './mapping-row.ts'
 
 export class DebtRows {
+  /** What is owed to the whole tree. */
+  readonly mapping: MappingRow
   readonly #file: LedgerFile
   #count = 0
   #commits = 0
@@ -18,6 +21,7 @@ export class DebtRows {
 
   constructor(file: LedgerFile) {
     this.#file = file
+    this.mapping = new MappingRow(file)
   }
 
   load(): void {
@@ -97,6 +101,7 @@ export class DebtRows {
       this.#file.run('INSERT OR IGNORE INTO owed VALUES (?)', parentPath(String(path)))
     this.#file.run('INSERT OR IGNORE INTO owed SELECT path FROM repaired')
     this.#file.run('DELETE FROM repaired')
+    this.mapping.forget()
   }
 
   #countOwed(): void {

@@ -1,0 +1,132 @@
+/**
+ * The comparisons of one connection, one at a time: the looks before a first join, the automatic resync, those that the
+ * agent orders, and the receiver's own when owners or modes are to be mapped in another way than before.
+ *
+ *   look ─▶ (closer look) ─▶ (accept) ─▶ automatic ─▶ adopted
+ *   mapping ─ an order comes ─▶ cancelled ─▶ ordered ─▶ mapping, from its beginning
+ */
+import { type Listing, ProtocolError } from '@rootferry/protocol'
+import type { Durability } from '../commit/durability.ts'
+import type { Answered } from '../debts/settlement.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Findings } from './findings.ts'
+import { JoinQuestion, type JoinQuestionParts } from './join-question.ts'
+import { isLook, NEW_MAPPING, Resync, type ResyncOrder, type ResyncParts } from './resync.ts'
+
+export interface ComparisonsParts extends Omit<ResyncParts, 'over'>, JoinQuestionParts {
+  ledger: Ledger
+  /** How owners and modes are mapped now. */
+  mapping: string
+  durability: Durability
+  /** Removes what is staged, unless it will be needed. */
+  tidy(): Promise<void>
+  /** The target is what the welcome says. */
+  adopted(): Promise<void>
+}
+
+export class Comparisons {
+  readonly #parts: ComparisonsParts
+  readonly #join: JoinQuestion
+  #current: Resync | null = null
+  /** An order that waits for the end of the receiver's own comparison; `isCancelled`: it need not begin any more. */
+  #waiting: { order: ResyncOrder; isCancelled: boolean } | null = null
+
+  constructor(parts: ComparisonsParts) {
+    this.#parts = parts
+    this.#join = new JoinQuestion(parts)
+  }
+
+  /** Whether content may be replaced or removed that is this host's own. */
+  get repairs(): boolean {
+    return this.#current !== null && this.#current.order !== NEW_MAPPING
+  }
+
+  begin(order: ResyncOrder): void {
+    this.#current = this.#start(order)
+  }
+
+  /** The agent orders a resync. @throws ProtocolError when another one is under way */
+  async obey(order: ResyncOrder): Promise<void> {
+    if (this.repairs || this.#waiting !== null) throw new ProtocolError('unexpected-message', 'a second resync')
+    if (this.#current === null) return this.begin(order)
+    this.#waiting = { order, isCancelled: false }
+    await this.#current.cancel()
+  }
+
+  async cancel(id: number): Promise<void> {
+    if (this.#waiting?.order.id === id) this.#waiting.isCancelled = true
+    else if (this.#current?.order.id === id) await this.#current.cancel()
+  }
+
+  /** @throws ProtocolError when it was not asked for */
+  async listing(listing: Listing): Promise<void> {
+    if (this.#current === null) throw new ProtocolError('unexpected-message', 'a listing without a resync')
+    await this.#current.listing(listing)
+  }
+
+  /** A changeset, or the answer to a want, is visible. */
+  async committed(paths: Iterable<string>, answered: Answered | null): Promise<void> {
+    this.#current?.committed(paths, answered)
+    await this.#current?.proceed()
+  }
+
+  /** An operator has accepted the first join. */
+  accepted(): void {
+    const order = this.#join.accepted()
+    if (order !== null) this.begin(order)
+  }
+
+  /** The target has everything: what was mapped in another way is mapped anew, if nothing else is under way. */
+  follow(): void {
+    const { ledger, mapping } = this.#parts
+    if (this.#current === null && ledger.debts.mapping.text !== mapping) this.begin(NEW_MAPPING)
+  }
+
+  end(): void {
+    this.#current?.end()
+  }
+
+  #start(order: ResyncOrder): Resync {
+    return new Resync({ ...this.#parts, over: (findings) => this.#over(order, findings) }, order)
+  }
+
+  #over(order: ResyncOrder, findings: Findings): Promise<void> {
+    if (isLook(order)) return this.#endLook(order, findings)
+    if (order === NEW_MAPPING) return this.#endMapping()
+    return order.id === null ? this.#endAutomatic() : this.#endOrdered(order)
+  }
+
+  async #endLook(look: ResyncOrder, findings: Findings): Promise<void> {
+    const order = this.#join.decide(look, findings)
+    this.#current = order === null ? null : this.#start(order)
+  }
+
+  async #endAutomatic(): Promise<void> {
+    await this.#parts.tidy()
+    this.#current = null
+    await this.#parts.adopted()
+  }
+
+  async #endOrdered({ dryRun }: ResyncOrder): Promise<void> {
+    const { ledger, durability } = this.#parts
+    this.#current = null
+    await this.#parts.tidy()
+    if (!dryRun && ledger.position !== null) durability.committedMuch(ledger.position)
+    this.follow()
+  }
+
+  async #endMapping(): Promise<void> {
+    const { ledger, mapping, durability, steps } = this.#parts
+    const waiting = this.#waiting
+    this.#current = null
+    this.#waiting = null
+    if (waiting === null) {
+      await steps.whileConnected(() => ledger.debts.mapping.follow(mapping))
+      if (ledger.position !== null) durability.committedMuch(ledger.position)
+      return
+    }
+    const ordered = this.#start(waiting.order)
+    this.#current = ordered
+    if (waiting.isCancelled) await ordered.cancel()
+  }
+}
