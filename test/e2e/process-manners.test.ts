@@ -1,8 +1,9 @@
 /** A daemon as its machine sees it: signals, its name, and where its log lines go. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  constants,
   existsSync,
   fstatSync,
   mkdirSync,
@@ -11,8 +12,10 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  readSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -152,6 +155,68 @@ test('a log that cannot be written any more does not end the daemon', async () =
     const [code] = await once(child, 'close')
     assert.equal(code, 0)
   }
+})
+
+for (const isWaiting of [true, false])
+  test(`a reader of the log that has stopped does not stop the daemon: a pipe that ${isWaiting ? 'waits' : 'refuses'}`, async () => {
+    const config = agentYaml()
+    const fifo = join(config, '../fifo')
+    execFileSync('mkfifo', [fifo])
+    const full = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+    assert.throws(
+      () => {
+        for (;;) writeSync(full, Buffer.alloc(4_096, 'x'))
+      },
+      { code: 'EAGAIN' },
+    )
+    const output = isWaiting ? openSync(fifo, constants.O_RDWR) : full
+    const child = spawn(process.execPath, [AGENT, 'run', '--config', config], { stdio: ['ignore', output, 'pipe'] })
+    const ended = once(child, 'close')
+    const secret = join(config, '../state/admin.json')
+    await until(
+      () => existsSync(secret) || child.exitCode !== null,
+      () => 'it is not up',
+    )
+    const { url } = JSON.parse(readFileSync(secret, 'utf8')) as { url: string }
+    child.kill('SIGHUP')
+    assert.equal((await fetch(`${url}/livez`)).status, 200)
+    // Somebody reads again: what was lost is said.
+    const read = () => {
+      try {
+        return readSync(full, Buffer.alloc(1_048_576)) > 0
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return false
+        throw error
+      }
+    }
+    while (read());
+    child.kill('SIGTERM')
+    const [code] = (await ended) as [number]
+    assert.equal(code, 0)
+    const rest = Buffer.alloc(1_048_576)
+    const text = rest.subarray(0, readSync(full, rest)).toString()
+    assert.match(text, /"lines":\d+,"msg":"log lines before this one could not be written"/)
+    assert.match(text, /"msg":"agent stopped"/)
+  })
+
+test('on a terminal lines are for people, and else JSON', async (t) => {
+  if (spawnSync('script', ['--version']).status !== 0) return t.skip('there is no script(1)')
+  const command = `exec '${process.execPath}' '${AGENT}' run --config '${agentYaml()}'`
+  const env = { ...process.env, NO_COLOR: '1' }
+  const terminal = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'], env })
+  let shown = ''
+  terminal.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text))
+  const ended = once(terminal, 'close')
+  await until(
+    () => shown.includes('agent is up'),
+    () => shown,
+  )
+  assert.match(shown, /^\d\d:\d\d:\d\d\.\d{3} info {2}rootferry-agent: agent is up stream=http:/m)
+  assert.ok(!shown.includes('{'), shown)
+  const [daemon = ''] = readFileSync(`/proc/${terminal.pid}/task/${terminal.pid}/children`, 'utf8').trim().split(' ')
+  process.kill(Number(daemon), 'SIGTERM')
+  await ended
+  assert.match(shown, /agent stopped/)
 })
 
 test('lines for the journal begin with their priority, and only for the journal', async () => {

@@ -13,6 +13,8 @@ import { buildPackages } from '../../build/package/main.ts'
 import type { Architecture } from '../../build/package/runtime.ts'
 import { DAEMONS, REPOSITORY } from '../../build/programs.ts'
 import { versionOfCheckout } from '../../build/version.ts'
+import { agentYaml } from '../../packages/agent/src/config/write-agent-yaml.ts'
+import { receiverYaml } from '../../packages/receiver/src/cli/write-receiver-yaml.ts'
 import { differences } from '../support/compare-trees.ts'
 import { type Installed, PackageTrial } from './package-trial.ts'
 
@@ -101,6 +103,22 @@ test('a .deb for each architecture has everything that a host needs, and belongs
     const control = execFileSync('dpkg-deb', ['-f', file], { encoding: 'utf8' })
     assert.match(control, new RegExp(`^Architecture: ${architecture}$`, 'm'))
     assert.match(control, /^Depends: .*libatomic1.*libc6 \(>= 2\.\d+\).*libstdc\+\+6/m)
+  }
+})
+
+test('the schema that written files name for editors is in the package, and is what `config schema` prints', () => {
+  const nothing = { fingerprint: null, ca: null, certificate: null, stateDir: null, healthListen: null, owner: null }
+  const receiver = { name: 'web1', agent: 'wss://a:1', tokenFile: 'token', allowPlaintext: false, protect: [] }
+  const roots = new Map([['shop', '/srv/shop']])
+  const written = {
+    agent: agentYaml({ listen: '0.0.0.0:8730', preset: null, roots }),
+    receiver: receiverYaml({ ...nothing, ...receiver, roots }),
+  }
+  for (const daemon of DAEMONS) {
+    const [, path = ''] = /^# yaml-language-server: \$schema=(\S+)\n/.exec(written[daemon]) ?? []
+    const [node, program] = installed[daemon]
+    const printed = execFileSync(node, [program, 'config', 'schema'], { encoding: 'utf8' })
+    assert.deepEqual(JSON.parse(readFileSync(join(unpacked, path), 'utf8')), JSON.parse(printed))
   }
 })
 

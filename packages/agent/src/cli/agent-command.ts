@@ -5,14 +5,16 @@
 
 import {
   addCompletionCommand,
+  addVersionCommand,
   createLogger,
   type LogOptions,
+  newProgram,
+  runDaemon,
   type Terminal,
-  VERSION,
   withLogOptions,
 } from '@rootferry/host/daemon'
-import { EXIT_CODES, errorMessage } from '@rootferry/host/machine'
-import { Command } from 'commander'
+import { EXIT_CODES } from '@rootferry/host/machine'
+import type { Command } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { addChangesCommand } from './changes-command.ts'
 import { addConfigCommand } from './config-command.ts'
@@ -27,11 +29,8 @@ const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
 
 /** @param environmentToken the value of ROOTFERRY_TOKEN: an admin token, in place of the one in stateDir */
 export function agentCommand(terminal: Terminal, environmentToken: string | undefined): Command {
-  const program = new Command('rootferry-agent')
-    .description('Watches docroots and feeds their changes to any number of receivers.')
-    .version(VERSION, '-V, --version', 'print the version')
-    .exitOverride()
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
+  const description = 'Watches docroots and feeds their changes to any number of receivers.'
+  const program = newProgram('rootferry-agent', description, terminal)
   const withConfig = (command: Command) => command.option('--config <file>', 'configuration file', DEFAULT_CONFIG)
 
   withLogOptions(withConfig(program.command('run').description('run the agent in the foreground'))).action(
@@ -47,10 +46,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
 
   addInitCommand(program, withConfig, terminal)
   addConfigCommand(program, withConfig, terminal)
-  program
-    .command('version')
-    .description('print the version')
-    .action(() => terminal.out(`${VERSION}\n`))
+  addVersionCommand(program, terminal)
   program.addHelpText('after', HELP)
   addCompletionCommand(program, terminal.out)
   return program
@@ -78,24 +74,7 @@ interface RunOptions extends LogOptions {
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   // Only this verb loads the whole agent, so that the other verbs start fast.
   const { Agent } = await import('../serve/agent.ts')
-  // Nothing is waited for from here until HUP has its answer: a change of the file is read now, or by a reload.
-  const config = readAgentConfig(options.config)
   const log = createLogger('rootferry-agent', options.logFormat, options.logLevel, terminal)
-  const agent = new Agent(config, log)
-  const started = agent.start()
-  const stopped = terminal.stopSignal((signal) => {
-    terminal.service.stopping()
-    log.info({ signal }, 'stopping')
-  })
-  terminal.onHangup(() => {
-    try {
-      void agent.reload(readAgentConfig(options.config))
-    } catch (error) {
-      log.error({ error: errorMessage(error) }, 'the new configuration is bad, the old one stays in force')
-    }
-  })
-  await started
-  terminal.service.up(() => agent.summary)
-  await stopped
-  await agent.close()
+  const read = () => readAgentConfig(options.config)
+  await runDaemon(terminal, log, read, (config) => new Agent(config, log))
 }

@@ -8,11 +8,14 @@
 import {
   badConfiguration,
   type ConfigSource,
+  closed,
   isLoopback,
   type ListenAddress,
   parseListenAddress,
   patternFaults,
   readConfigFile,
+  SYSTEM_CALLS,
+  whole,
 } from '@rootferry/host/daemon'
 import { placementFaults, privatePlaceFault, type SystemCallsSetting } from '@rootferry/host/machine'
 import { PathFilter, pathFault, RootName } from '@rootferry/protocol'
@@ -33,17 +36,7 @@ const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as const
 /** Slower lines would take minutes for a message that cannot be divided. */
 const LEAST_RATE = 10_000
 
-const closed = { additionalProperties: false } as const
 const LISTEN = { pattern: ':\\d{1,5}$', description: 'HOST:PORT, as 0.0.0.0:8730 or [::]:8730' }
-const whole = (minimum: number, maximum: number, unit: string, about: { title: string; default: number }) =>
-  Type.Optional(
-    Type.Integer({
-      minimum,
-      maximum,
-      description: `a whole number of ${unit} from ${minimum} to ${maximum}`,
-      ...about,
-    }),
-  )
 const pemFile = (title: string) =>
   Type.Optional(Type.String({ minLength: 1, description: 'the path of a PEM file', title }))
 
@@ -232,14 +225,7 @@ export const AgentFile = Type.Object(
         default: 'auto',
       }),
     ),
-    systemCalls: Type.Optional(
-      Type.Union([Type.Literal('auto'), Type.Literal('libc'), Type.Literal('portable')], {
-        title:
-          'How the kernel is called. libc: directly, which costs half as much and can do more. portable: through Node only. auto: libc where the runtime can',
-        description: 'auto, libc or portable',
-        default: 'auto',
-      }),
-    ),
+    systemCalls: SYSTEM_CALLS,
     limits: Type.Optional(Limits),
     roots: Type.Record(RootName, Root, {
       minProperties: 1,

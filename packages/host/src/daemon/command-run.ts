@@ -45,7 +45,7 @@ export class CommandRun {
   readonly ended: Promise<RunResult>
 
   constructor({ command, paths, environment, umask, timeoutSeconds }: RunOptions) {
-    this.#child = spawn('/bin/sh', ['-c', 'umask "$0" && exec "$@"', umask.toString(8), ...command], {
+    this.#child = spawn('/bin/sh', ['-c', 'umask "$1" && shift && exec "$@"', 'hook', umask.toString(8), ...command], {
       cwd: '/',
       env: { PATH: SEARCH_PATH, LANG: 'C.UTF-8', ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],

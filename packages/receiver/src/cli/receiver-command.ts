@@ -2,16 +2,18 @@
 
 import {
   addCompletionCommand,
+  addVersionCommand,
   askDaemon,
   createLogger,
   type LogOptions,
+  newProgram,
+  runDaemon,
   type Terminal,
   urlOf,
-  VERSION,
   withLogOptions,
 } from '@rootferry/host/daemon'
-import { EXIT, EXIT_CODES, errorMessage } from '@rootferry/host/machine'
-import { Command } from 'commander'
+import { EXIT, EXIT_CODES } from '@rootferry/host/machine'
+import type { Command } from 'commander'
 import { readLocalPlace, readReceiverConfig } from '../config/receiver-yaml.ts'
 import { ReceiverStatus } from '../serve/http/status-schema.ts'
 import { addAcceptCommand } from './accept-command.ts'
@@ -31,11 +33,8 @@ export interface Environment {
 
 export function receiverCommand(terminal: Terminal, environment: Environment): Command {
   const environmentToken = environment.token
-  const program = new Command('rootferry-receiver')
-    .description('Keeps docroots identical to those that an agent serves.')
-    .version(VERSION, '-V, --version', 'print the version')
-    .exitOverride()
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.say })
+  const description = 'Keeps docroots identical to those that an agent serves.'
+  const program = newProgram('rootferry-receiver', description, terminal)
 
   withLogOptions(program.command('run').description('run the receiver in the foreground'))
     .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
@@ -43,25 +42,8 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
       const log = createLogger('rootferry-receiver', options.logFormat, options.logLevel, terminal)
       // Only this verb loads the whole receiver, so that the other verbs start fast.
       const { Receiver } = await import('../serve/receiver.ts')
-      // Nothing is waited for from here until HUP has its answer: a change of the file is read now, or by a reload.
-      const config = readReceiverConfig(options.config, environmentToken)
-      const receiver = new Receiver(config, log, environment.umask)
-      const started = receiver.start()
-      const stopped = terminal.stopSignal((signal) => {
-        terminal.service.stopping()
-        log.info({ signal }, 'stopping')
-      })
-      terminal.onHangup(() => {
-        try {
-          void receiver.reload(readReceiverConfig(options.config, environmentToken))
-        } catch (error) {
-          log.error({ error: errorMessage(error) }, 'the new configuration is bad, the old one stays in force')
-        }
-      })
-      await started
-      terminal.service.up(() => receiver.summary)
-      await stopped
-      await receiver.close()
+      const read = () => readReceiverConfig(options.config, environmentToken)
+      await runDaemon(terminal, log, read, (config) => new Receiver(config, log, environment.umask))
     })
   program
     .command('status')
@@ -82,10 +64,7 @@ export function receiverCommand(terminal: Terminal, environment: Environment): C
   addJoinCommand(program, DEFAULT_CONFIG, terminal)
   addTrashCommand(program, DEFAULT_CONFIG, terminal)
   addConfigCommand(program, terminal, environmentToken)
-  program
-    .command('version')
-    .description('print the version')
-    .action(() => terminal.out(`${VERSION}\n`))
+  addVersionCommand(program, terminal)
   program.addHelpText('after', HELP)
   addCompletionCommand(program, terminal.out)
   return program

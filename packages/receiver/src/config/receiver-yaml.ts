@@ -7,11 +7,17 @@
 import {
   badConfiguration,
   type ConfigSource,
+  closed,
+  DEFAULT_HOOK,
   type HookCommand,
+  hookSettings,
   type ListenAddress,
   parseListenAddress,
   patternFaults,
   readConfigFile,
+  SYSTEM_CALLS,
+  trueOrFalse,
+  whole,
 } from '@rootferry/host/daemon'
 import { placementFaults, privatePlaceFault, type SystemCallsSetting } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
@@ -27,58 +33,21 @@ const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
 const DEFAULT_WAIT_SECONDS = 30
 const DEFAULT_DOUBT_SECONDS = 30
-const DEFAULT_HOOK = { timeoutSeconds: 60, minIntervalSeconds: 1, onFirstSync: false, readyAfter: false } as const
 const DEFAULT_GUARD = { maxPercent: 10, minEntries: 100 } as const
 const DEFAULT_MIN_FREE_PERCENT = 1
 const DEFAULT_TRASH = { keepDays: 7, maxBytes: 10 * 1024 ** 3 } as const
 
-const closed = { additionalProperties: false } as const
-const whole = (minimum: number, maximum: number, unit: string, about: { title: string; default: number }) =>
-  Type.Optional(
-    Type.Integer({
-      minimum,
-      maximum,
-      description: `a whole number of ${unit} from ${minimum} to ${maximum}`,
-      ...about,
-    }),
-  )
-
 const AfterCommit = Type.Object(
   {
-    match: Type.Array(Type.String({ minLength: 1, maxLength: 1_000 }), {
-      minItems: 1,
-      maxItems: 1_000,
-      title: 'The command runs after a commit in which a path matches one of these',
-      description: 'a list of gitignore patterns',
-    }),
-    command: Type.Array(Type.String({ maxLength: 4_096 }), {
-      minItems: 1,
-      maxItems: 100,
-      title: 'What runs, without a shell. The matching paths are on its stdin, each ended by a NUL',
-      description: 'a list: a program and its arguments, as [/usr/bin/systemctl, reload, php8.2-fpm]',
-    }),
-    timeoutSeconds: whole(1, 3_600, 'seconds', {
-      title: 'The command is killed after this long',
-      default: DEFAULT_HOOK.timeoutSeconds,
-    }),
-    minIntervalSeconds: whole(0, 3_600, 'seconds', {
-      title: 'The next run begins no sooner after the last one began. Commits that come meanwhile join it',
-      default: DEFAULT_HOOK.minIntervalSeconds,
-    }),
-    onFirstSync: Type.Optional(
-      Type.Boolean({
-        title: 'Run for the commits of a first sync too',
-        description: 'true or false',
-        default: DEFAULT_HOOK.onFirstSync,
-      }),
+    ...hookSettings(
+      {
+        match: 'The command runs after a commit in which a path matches one of these',
+        command: 'What runs',
+        onFirstSync: 'Run for the commits of a first sync too',
+      },
+      '/usr/bin/systemctl, reload, php8.2-fpm',
     ),
-    readyAfter: Type.Optional(
-      Type.Boolean({
-        title: '/readyz is 503 while a run of this hook is due',
-        description: 'true or false',
-        default: DEFAULT_HOOK.readyAfter,
-      }),
-    ),
+    readyAfter: trueOrFalse({ title: '/readyz is 503 while a run of this hook is due', default: false }),
   },
   closed,
 )
@@ -252,14 +221,7 @@ export const ReceiverFile = Type.Object(
         closed,
       ),
     ),
-    systemCalls: Type.Optional(
-      Type.Union([Type.Literal('auto'), Type.Literal('libc'), Type.Literal('portable')], {
-        title:
-          'How the kernel is called. libc: directly, which costs half as much and can do more. portable: through Node only. auto: libc where the runtime can',
-        description: 'auto, libc or portable',
-        default: 'auto',
-      }),
-    ),
+    systemCalls: SYSTEM_CALLS,
     roots: Type.Record(RootName, Root, {
       minProperties: 1,
       title: 'The docroots that are kept identical, by the name of their root on the agent',
@@ -403,7 +365,7 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
     faults.push(...patternFaults(match, { path: place, rootPath: path }, source))
   }
   const trash = { ...DEFAULT_TRASH, ...root.trash }
-  const hooks = (root.hooks?.afterCommit ?? []).map((hook) => ({ ...DEFAULT_HOOK, ...hook }))
+  const hooks = (root.hooks?.afterCommit ?? []).map((hook) => ({ ...DEFAULT_HOOK, readyAfter: false, ...hook }))
   const mode = root.mode ?? 'preserve'
   if (parseModeMap(mode) === null)
     faults.push(source.fault([...at, 'mode'], `'${mode}': ${MODE_MAP_ACCEPTED} are accepted`))
