@@ -3,6 +3,7 @@
  * another address than the one it came from fails its test.
  */
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 
 const CHROMIUM = '/usr/bin/chromium'
@@ -25,6 +26,16 @@ export const NARROW = { width: 390, height: 844 }
 export interface Look {
   scheme?: 'light' | 'dark'
   size?: { width: number; height: number }
+  /** Lets a test's own scripts in, which the policy of the page forbids. */
+  withoutPolicy?: boolean
+}
+
+/** Directory for pictures of the page; undefined: none are made. */
+const IMAGES = process.env['ROOTFERRY_IMAGES']
+
+/** Takes a picture, where pictures are wanted. */
+export async function picture(page: Page, name: string): Promise<void> {
+  if (IMAGES !== undefined) await page.screenshot({ path: join(IMAGES, `${name}.png`) })
 }
 
 export class OpenBrowser implements AsyncDisposable {
@@ -41,11 +52,12 @@ export class OpenBrowser implements AsyncDisposable {
   }
 
   /** A window of its own, with cookies of its own. @param url where every request must lead */
-  async window(url: string, { scheme = 'light', size = WIDE }: Look = {}): Promise<Page> {
+  async window(url: string, { scheme = 'light', size = WIDE, withoutPolicy = false }: Look = {}): Promise<Page> {
     const context: BrowserContext = await this.#browser.newContext({
       baseURL: url,
       colorScheme: scheme,
       viewport: size,
+      bypassCSP: withoutPolicy,
       reducedMotion: 'reduce',
       locale: 'en-GB',
       timezoneId: 'UTC',

@@ -10,17 +10,20 @@ export interface ScriptedOptions {
   url: string
   token: string
   root: string
-  /** Whether it confirms what it gets. */
-  confirms?: boolean
+  /** How much it lets come before `goOn`, and then it confirms nothing before it either; undefined: everything. */
+  credit?: number
+  /** Host and number, for a token of many nodes. */
+  node?: string
 }
 
 export class ScriptedReceiver implements Disposable {
   readonly #socket: WebSocket
-  readonly #confirms: boolean
+  #isWaiting: boolean
+  readonly #held: ToAgent[] = []
 
-  private constructor({ url, token, confirms = true }: ScriptedOptions) {
-    this.#confirms = confirms
-    const headers = { Authorization: `Bearer ${token}` }
+  private constructor({ url, token, credit, node }: ScriptedOptions) {
+    this.#isWaiting = credit !== undefined
+    const headers = { Authorization: `Bearer ${token}`, ...(node === undefined ? {} : { 'Rootferry-Node': node }) }
     this.#socket = new WebSocket(`${url}/v1/stream`, [...SUBPROTOCOLS], { headers, perMessageDeflate: false })
     this.#socket.on('error', () => this.#socket.terminate())
     this.#socket.on('message', (data: Buffer, isBinary) => this.#heard(data, isBinary))
@@ -42,7 +45,7 @@ export class ScriptedReceiver implements Disposable {
       partials: [],
       encodings: ['tar'],
       prepared: null,
-      credit: LIMITS.creditBytes,
+      credit: options.credit ?? LIMITS.creditBytes,
     })
     return receiver
   }
@@ -51,12 +54,25 @@ export class ScriptedReceiver implements Disposable {
     this.#socket.send(JSON.stringify(message))
   }
 
+  /** What came before is confirmed, and everything else may come. */
+  goOn(): void {
+    this.#isWaiting = false
+    for (const message of this.#held.splice(0)) this.say(message)
+  }
+
   #heard(data: Buffer, isBinary: boolean): void {
-    if (isBinary) return this.say({ type: 'credit', bytes: data.byteLength })
+    if (isBinary) return this.#answer({ type: 'credit', bytes: data.byteLength })
     const message = decodeToReceiver(data)
-    if (message.type !== 'commit' || !this.#confirms) return
-    this.say({ type: 'committed', sequence: message.to, burstMicros: 1_000 })
-    this.say({ type: 'durable', sequence: message.to })
+    if (message.type === 'commit') {
+      this.#answer({ type: 'committed', sequence: message.to, burstMicros: 1_000 })
+      this.#answer({ type: 'durable', sequence: message.to })
+    }
+    if (message.type === 'prepare') this.#answer({ type: 'staged', sequence: message.to })
+  }
+
+  #answer(message: ToAgent): void {
+    if (this.#isWaiting) this.#held.push(message)
+    else this.say(message)
   }
 
   [Symbol.dispose](): void {

@@ -30,6 +30,8 @@ export interface ProgressEvent {
   entries: RootAnswer['entries']
   pending: { changes: number; bytes: number } | null
   interval: number
+  /** How many there are in all. */
+  fleet: { roots: number; receivers: number }
   receivers: Pick<ReceiverStatus, 'name' | 'sequence' | 'durableSequence' | 'lag' | 'toCome'>[]
 }
 
@@ -74,6 +76,14 @@ export function withEvents(fleet: Fleet, events: readonly FleetEvent[]): Fleet {
     else progress(data, roots, receivers)
   }
   return { ...fleet, roots, receivers, resyncs: newest(resyncs, 'createdAt'), rounds: newest(rounds, 'beganAt') }
+}
+
+/** Whether a root or a receiver was taken away, or came, and no event has said which. */
+export function isOther({ roots, receivers }: Fleet, events: readonly FleetEvent[]): boolean {
+  const last = events.findLast(({ type }) => type === 'progress')
+  if (last?.type !== 'progress') return false
+  const { fleet } = last.data
+  return fleet.roots !== roots.size || fleet.receivers !== receivers.size
 }
 
 export function keyOf({ root, name }: { root: string; name: string }): string {

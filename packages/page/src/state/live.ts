@@ -9,7 +9,7 @@
  */
 import type { ResyncSummary, RoundAnswer, StatusAnswer } from '@rootferry/agent/api'
 import { ApiProblem, get } from './api.ts'
-import { type Fleet, type FleetEvent, fleetOf, withEvents } from './fleet.ts'
+import { type Fleet, type FleetEvent, fleetOf, isOther, withEvents } from './fleet.ts'
 
 export type Line = 'connecting' | 'live' | 'reconnecting'
 
@@ -121,6 +121,7 @@ export class Live {
     if (this.#fleet === null) return
     const events = this.#events.splice(0)
     if (events.length > 0) this.#fleet = withEvents(this.#fleet, events)
+    if (isOther(this.#fleet, events)) void this.#look()
     this.#parts.changed(this.#fleet, this.#line)
   }
 }

@@ -24,13 +24,15 @@ export class Progress {
     for (const { root, name, lag, state } of receivers)
       if (state !== 'expected') this.#history.noted(root, name, lag, nowMs)
     if (!this.#log.isWanted('progress')) return this.#told.clear()
+    // Whoever knows another number of them has not heard that one was taken away, and asks for the status.
+    const fleet = { roots: roots.length, receivers: receivers.length }
     const byRoot = Map.groupBy(receivers, ({ root }) => root)
     for (const { name: root, sequence, entries, hold } of roots) {
       const pending = hold?.pending ?? null
       const news = (byRoot.get(root) ?? []).map(progressOf).filter((each) => this.#isNew(`${root}/${each.name}`, each))
       // With a new interval of the history, who shows the history asks for it again.
       const interval = Math.floor(nowMs / 1_000 / INTERVAL_SECONDS)
-      const head = { root, sequence, entries, pending, interval }
+      const head = { root, sequence, entries, pending, interval, fleet }
       if (this.#isNew(root, head) || news.length > 0) this.#log.tell('progress', { ...head, receivers: news })
     }
   }
