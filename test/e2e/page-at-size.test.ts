@@ -110,6 +110,10 @@ function sizeTests(): void {
       for (const root of status.roots) root.sequence = CHANGES
       return route.fulfill({ json: status })
     })
+    // The agent's own progress would say that there are a few.
+    await page.route('**/v1/events*', (route) =>
+      route.fulfill({ contentType: 'text/event-stream', body: 'retry: 600000\n: nothing\n\n' }),
+    )
     await page.reload()
     const list = page.getByRole('list', { name: 'changes' })
     await list.getByText(changeAt(CHANGES).path, { exact: true }).waitFor()

@@ -37,7 +37,7 @@ export function RootView({ root: name }: { root: string }) {
         <h1>{name}</h1>
         <Mark tone={rootTone(root)} word={root.hold === null ? root.state : `${root.state}, held`} />
       </div>
-      <p>{ROOT_WORDS[root.state].meaning}</p>
+      <p>{root.hold === null ? ROOT_WORDS[root.state].meaning : 'What changes is not sent before the release.'}</p>
       {root.reason !== null && <p class="detail grave">{root.reason}</p>}
       {root.state === 'halted' && <Accept root={root} />}
       <Facts facts={factsOf(root)} />
