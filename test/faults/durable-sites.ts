@@ -93,6 +93,9 @@ export const SITES: Record<string, Record<string, Site>> = {
     renameSync: [1, 'a removal in a large burst, which commit/crash.test.ts kills'],
     unlinkSync: [1, ['unlink target']],
   },
+  'receiver/src/disk/commit/shared-places.ts': {
+    unlinkSync: [1, 'what is staged for a file that is there already: the next start tidies staging'],
+  },
   'receiver/src/disk/commit/burst.ts': {
     chmodSync: [1, 'opens up a directory that is closed to its owner, who is not root'],
     mkdirSync: [1, 'where somebody emptied the place meanwhile'],

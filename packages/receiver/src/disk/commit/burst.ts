@@ -27,10 +27,11 @@ import type { BurstOutcome, DirectoryBefore, Finish, Operation, Plan } from '../
 import { DiskView } from './disk-view.ts'
 import { KeptFiles } from './kept-files.ts'
 import { makePlan } from './plan.ts'
+import { meetsFile, wasJustWritten } from './shared-places.ts'
 
 const MOST_ROUNDS = 4
-/** Somebody has removed what was staged: no problem of the path, its content is asked for again. */
-const LOST = 'staged-content-lost'
+/** No problem of the path: somebody has removed what was staged, or written there, and it is asked for again. */
+const AGAIN = 'asked-again'
 
 export interface BurstParts {
   confined: ConfinedDirectories
@@ -114,11 +115,11 @@ export class Burst {
     this.#parts.insistOnPlace()
     const problems = [...this.#failures.values(), ...this.#unfinished.values()]
     const undone = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change)).map(({ path }) => path)
-    const isLost = (path: string) => this.#failureAbove(path)?.code === LOST
+    const isAgain = (path: string) => this.#failureAbove(path)?.code === AGAIN
     return {
-      owed: [...plan.owed, ...undone.filter(isLost)],
-      failed: undone.filter((path) => !isLost(path)),
-      problems: problems.filter(({ code }) => code !== LOST),
+      owed: [...plan.owed, ...undone.filter(isAgain)],
+      failed: undone.filter((path) => !isAgain(path)),
+      problems: problems.filter(({ code }) => code !== AGAIN),
       unrestored: this.#unrestored,
       bordered: this.#leftForBorders(changes),
       micros,
@@ -147,7 +148,7 @@ export class Burst {
   }
 
   *#carryOut(operation: Operation): Walk<void> {
-    const { confined, area, removal } = this.#parts
+    const { confined, area, removal, untouchable } = this.#parts
     const { path } = operation
     this.#parts.beforeStep?.(operation.do, path)
     switch (operation.do) {
@@ -158,7 +159,9 @@ export class Burst {
         yield* removal.vacate(path)
         return
       case 'unlink':
-        if (this.#keepsReplaced) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
+        if (untouchable.isAcrossBorder(path) && wasJustWritten(confined.locate(path)))
+          this.#fail(path, AGAIN, 'it was written a moment ago')
+        else if (this.#keepsReplaced) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
         else this.#kept.unlink(confined.locate(path))
         return
       case 'trash':
@@ -195,10 +198,15 @@ export class Burst {
   }
 
   *#place(operation: Extract<Operation, { do: 'place' }>, staged: () => string): Walk<void> {
-    const { confined, trash } = this.#parts
+    const { confined, trash, untouchable } = this.#parts
     const location = () => confined.locate(operation.path)
     const isKept = this.#keepsReplaced && operation.replaces && operation.kind !== 'directory'
     const isStaged = () => lstatSync(staged(), { throwIfNoEntry: false }) !== undefined
+    if (operation.kind === 'file' && untouchable.isAcrossBorder(operation.path)) {
+      const meeting = yield* meetsFile(staged, location, this.#keepsReplaced)
+      if (meeting === 'newer') this.#fail(operation.path, AGAIN, 'it was written a moment ago')
+      if (meeting !== 'other') return
+    }
     // Without a staged object an earlier attempt has placed it already.
     if (isKept && isStaged()) yield* trash.keep(location, operation.path)
     try {
@@ -208,7 +216,7 @@ export class Burst {
       if (errorCode(error) !== 'ENOENT' || isStaged()) throw error
       // Nothing is staged any more: an earlier attempt placed it, or it is lost.
       if (!isPlaced(operation, readObject(location())))
-        this.#fail(operation.path, LOST, 'what was staged for it is gone')
+        this.#fail(operation.path, AGAIN, 'what was staged for it is gone')
     }
   }
 
