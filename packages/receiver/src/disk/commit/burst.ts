@@ -114,8 +114,12 @@ export class Burst {
     // Objects that were placed in a directory which is no longer visible are not committed.
     this.#parts.insistOnPlace()
     const problems = [...this.#failures.values(), ...this.#unfinished.values()]
-    const undone = problems.length === 0 ? [] : changes.filter((change) => this.#isOwed(change)).map(({ path }) => path)
-    const isAgain = (path: string) => this.#failureAbove(path)?.code === AGAIN
+    // A directory stays while something in it is asked for again.
+    const holding = new Set(problems.flatMap(({ path, code }) => (code === AGAIN ? directoriesAbove(path) : [])))
+    const isAgain = (path: string) => holding.has(path) || this.#failureAbove(path)?.code === AGAIN
+    const isUndone = (change: StagedChange) =>
+      this.#isOwed(change) || (change.kind === 'absent' && holding.has(change.path))
+    const undone = problems.length === 0 ? [] : changes.filter(isUndone).map(({ path }) => path)
     return {
       owed: [...plan.owed, ...undone.filter(isAgain)],
       failed: undone.filter((path) => !isAgain(path)),
@@ -279,4 +283,8 @@ function isPlaced(operation: Extract<Operation, { do: 'place' }>, found: DiskObj
     (found.kind === 'directory' || sameMtime(found.mtime, operation.mtime)) &&
     (found.kind !== 'file' || found.size === operation.size)
   )
+}
+
+function directoriesAbove(path: string): string[] {
+  return path === ROOT_PATH ? [] : [parentPath(path), ...directoriesAbove(parentPath(path))]
 }
