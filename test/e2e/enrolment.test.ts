@@ -27,7 +27,7 @@ before(async () => {
   }
   rig = await Rig.start({ receivers: 0, tls: true, prepare })
   place = mkdtempSync(join(tmpdir(), 'rootferry-join-test-'))
-  invitation = rig.agentVerb('token', 'create', 'web7', '--join').trim()
+  invitation = rig.agentVerb('token', 'create', 'web7', '--join', '--expires', 'never').trim()
 })
 after(async () => {
   rmSync(place, { recursive: true })
@@ -222,5 +222,5 @@ test('an invitation leads where it is told to, and token list shows what a token
   )
   assert.match(text, /^rfjoin1_[A-Za-z0-9_-]+\n$/)
   assert.equal(decodeInvitation(text)?.agent, 'wss://admin.internal:9000')
-  assert.match(rig.agentVerb('token', 'list'), /^web8\treceiver\t\S+\tsite$/m)
+  assert.match(rig.agentVerb('token', 'list'), /^web8\treceiver\t\S+\tsite\texpires \S+Z$/m)
 })

@@ -70,6 +70,20 @@ test('each node of a token for many has a name of its own, over restarts, until 
   await daemons.receivers[0]?.stop()
 })
 
+test('an invitation expires in a week unless it is told otherwise; tokens do not, and those of many nodes neither', () => {
+  const days = (...words: string[]) => {
+    create('when', ...words)
+    const [, expires] = /^when\t.*\texpires (\S+Z)/m.exec(daemons.agentVerb('token', 'list')) ?? []
+    daemons.agentVerb('token', 'revoke', 'when')
+    return expires === undefined ? null : Math.round((Date.parse(expires) - Date.now()) / 86_400_000)
+  }
+  assert.equal(days('--join'), 7)
+  assert.equal(days('--join', '--expires', '30d'), 30)
+  assert.equal(days('--join', '--expires', 'never'), null)
+  assert.equal(days(), null)
+  assert.equal(days('--join', '--many'), null)
+})
+
 test('a token that expires is useless then, and its connection ends', async () => {
   await Site.on(daemons)
   const token = create('brief', '--expires', '4s').stdout

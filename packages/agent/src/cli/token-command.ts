@@ -17,10 +17,12 @@ interface CreateOptions {
   join: boolean
   root: string[]
   url?: string
-  expires?: number
+  expires?: number | 'never'
   many: boolean
   forgetAfter?: number
 }
+
+const days = secondsUpTo(3_650)
 
 export function addTokenCommand(program: Command, defaultConfig: string, terminal: Terminal): void {
   const token = program.command('token').description('manage who may connect')
@@ -48,8 +50,8 @@ export function addTokenCommand(program: Command, defaultConfig: string, termina
     .option('--url <url>', 'with --join: where receivers reach this agent, as wss://admin.internal:8730')
     .option(
       '--expires <time>',
-      'useless after this long; with --join a join exchanges it for one that stays',
-      secondsUpTo(3_650),
+      'useless after this long, or never; with --join 7d unless told otherwise, and a join exchanges it for one that stays',
+      (text) => (text === 'never' ? text : days(text)),
     )
     .option('--many', 'for nodes that come and go: each is named NAME-HOST, and needs no token of its own', false)
     .option(
@@ -76,7 +78,7 @@ export function addTokenCommand(program: Command, defaultConfig: string, termina
 
 const CREATE_HELP = `
 Examples:
-  rootferry-agent token create web1 --join --expires 7d
+  rootferry-agent token create web1 --join                        an invitation, good for one join within 7 days
   rootferry-agent token create wall --admin=read                 for a screen on the wall, or a script that looks
   rootferry-agent token create shop --many --forget-after 1d     nodes shop-ip-10-0-0-7, shop-ip-10-0-0-8, ...`
 
@@ -111,7 +113,8 @@ function checkOptions({ admin, join, root, url, many, forgetAfter, expires }: Cr
 async function create(name: string, options: CreateOptions, terminal: Terminal): Promise<void> {
   checkOptions(options)
   const { admin, join, root: roots, url, many, expires, forgetAfter } = options
-  const order = { name, admin, join, roots, url, many, expiresSeconds: expires, forgetAfterSeconds: forgetAfter }
+  const expiresSeconds = expires === 'never' ? null : expires
+  const order = { name, admin, join, roots, url, many, expiresSeconds, forgetAfterSeconds: forgetAfter }
   const { token, invitation, hints } = await newToken(readAgentConfig(options.config), order, new Date())
   terminal.out(`${invitation ?? token}\n`)
   if (invitation !== null) terminal.say(`${hints.join('\n')}\n`)

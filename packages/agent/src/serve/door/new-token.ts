@@ -21,7 +21,8 @@ export interface TokenOrder {
   roots: readonly string[]
   /** Where receivers reach the agent, for the invitation; undefined: as `listen` says. */
   url?: string | undefined
-  expiresSeconds?: number | undefined
+  /** undefined: never, and an invitation of one receiver INVITATION_SECONDS. Null: never. */
+  expiresSeconds?: number | null | undefined
   /** For nodes that come and go. */
   many: boolean
   forgetAfterSeconds?: number | undefined
@@ -36,13 +37,15 @@ export interface NewToken {
 }
 
 const FORGET_AFTER_SECONDS = 86_400
+const INVITATION_SECONDS = 7 * 86_400
 /** Leaves room for the name of a host. */
 const MOST_NAME_OF_MANY = 32
 
 /** @throws Failure when the order contradicts itself, or the name is taken or is not a valid name */
 export async function newToken(config: AgentConfig, order: TokenOrder, now: Date): Promise<NewToken> {
   check(config, order)
-  const { name, admin, join, many, expiresSeconds, forgetAfterSeconds = FORGET_AFTER_SECONDS } = order
+  const { name, admin, join, many, forgetAfterSeconds = FORGET_AFTER_SECONDS } = order
+  const expiresSeconds = expiryOf(order)
   const roots = order.roots.length === 0 ? null : [...new Set(order.roots)]
   const agent = join ? agentUrl(config, order.url) : ''
   const identity = join ? await openIdentity(config, now) : null
@@ -50,9 +53,7 @@ export async function newToken(config: AgentConfig, order: TokenOrder, now: Date
     name,
     admin: admin === 'full' ? true : admin,
     roots,
-    ...(expiresSeconds === undefined
-      ? {}
-      : { expiresAt: new Date(now.getTime() + expiresSeconds * 1_000).toISOString() }),
+    ...(expiresSeconds === null ? {} : { expiresAt: new Date(now.getTime() + expiresSeconds * 1_000).toISOString() }),
     ...(many ? { many: { forgetAfterSeconds } } : {}),
   }
   const taken = readNodes(config.stateDir).map((node) => node.name)
@@ -65,6 +66,11 @@ export async function newToken(config: AgentConfig, order: TokenOrder, now: Date
   return { token, invitation, hints: hints(config, agent, order) }
 }
 
+/** The token of many nodes is not exchanged at a join: by itself it stays. */
+function expiryOf({ join, many, expiresSeconds }: TokenOrder): number | null {
+  return expiresSeconds === undefined && join && !many ? INVITATION_SECONDS : (expiresSeconds ?? null)
+}
+
 function check({ roots: served }: AgentConfig, { name, admin, join, roots, many }: TokenOrder): void {
   if (admin !== false && (join || many || roots.length > 0))
     throw usage('an admin token goes with no invitation, no roots and not with many nodes')
@@ -75,10 +81,12 @@ function check({ roots: served }: AgentConfig, { name, admin, join, roots, many 
   if (unknown !== undefined) throw usage(`there is no root ${unknown}, but ${names.join(', ')}`)
 }
 
-function hints(config: AgentConfig, agent: string, { name, many, expiresSeconds, url }: TokenOrder): string[] {
+function hints(config: AgentConfig, agent: string, order: TokenOrder): string[] {
+  const { name, many, url } = order
+  const expiresSeconds = expiryOf(order)
   const where = many ? 'each node' : name
   const lines = [`The line above is a secret. On ${where}: rootferry-receiver join LINE --root NAME=DIRECTORY`]
-  if (expiresSeconds !== undefined) {
+  if (expiresSeconds !== null) {
     const use = many ? 'nodes connect with it until then' : 'it is good for one join'
     lines.push(`It expires in ${duration(expiresSeconds)}; ${use}.`)
   }
