@@ -5,7 +5,7 @@
  * then the address comes from the configuration.
  */
 
-import { askDaemon, urlOf } from '@rootferry/host/daemon'
+import { askDaemon, followDaemon, urlOf } from '@rootferry/host/daemon'
 import { EXIT, Failure } from '@rootferry/host/machine'
 import type { Static, TSchema } from 'typebox'
 import type { AgentConfig } from '../config/agent-yaml.ts'
@@ -27,6 +27,11 @@ export class AdminClient {
   /** @throws Failure */
   get<Schema extends TSchema>(path: string, answer: Schema): Promise<Static<Schema>> {
     return askDaemon({ ...this.#way, path, answer })
+  }
+
+  /** Events of some types, divided by commas, as a stream that ends when `signal` says so. @throws Failure */
+  events(types: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    return followDaemon({ ...this.#way, path: `/v1/events?types=${types}` }, signal)
   }
 
   /** @throws Failure */

@@ -7,6 +7,7 @@ import { readAgentConfig } from '../config/agent-yaml.ts'
 import { Accepted, Status } from '../serve/api-schemas.ts'
 import { AdminClient } from './admin-client.ts'
 import { isDegraded, statusReport } from './status-report.ts'
+import { watchStatus } from './watch-status.ts'
 
 /** @param withConfig adds the option that names the configuration file */
 export function addFleetVerbs(
@@ -18,9 +19,11 @@ export function addFleetVerbs(
   const client = (file: string) => new AdminClient(readAgentConfig(file), environmentToken)
 
   withConfig(program.command('status').description('show every root, and every receiver of it'))
-    .option('--json', 'print the answer of GET /v1/status', false)
+    .option('--json', 'print the answer of GET /v1/status; with --watch one a line', false)
+    .option('--watch', 'go on, and show what changes, until Ctrl-C', false)
     .addHelpText('after', '\nEnds with 3 when a receiver is not live, or a root is halted or unavailable.')
-    .action(async ({ config, json }: { config: string; json: boolean }) => {
+    .action(async ({ config, json, watch }: { config: string; json: boolean; watch: boolean }) => {
+      if (watch) return watchStatus(() => client(config), { json }, terminal)
       const status = await client(config).get('/v1/status', Status)
       terminal.out(json ? document(status) : statusReport(status, new Date(), terminal))
       if (isDegraded(status)) terminal.endWith(EXIT.degraded)

@@ -11,6 +11,7 @@ import {
   type Tone,
   table,
 } from '@rootferry/host/daemon'
+import { printable } from '@rootferry/host/machine'
 import type { ReceiverStatus, RootAnswer, StatusAnswer } from '../serve/api-schemas.ts'
 
 const ROOT_TONES: Record<RootAnswer['state'], Tone> = {
@@ -75,6 +76,21 @@ export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page
   if (receiverTable === '')
     return `${rootTable}${hooks}\nno receiver is known yet: rootferry-agent token create NAME --join\n`
   return `${rootTable}${hooks}\n${receiverTable}\n${verdict(receivers, page.colour)}\n`
+}
+
+/** One line for each root and receiver, by its name: what of it changes seldom, and what a person wants to know then. */
+export function stateLines({ roots, receivers }: StatusAnswer): Map<string, string> {
+  const line = (...parts: (string | null)[]) => printable(parts.filter((part) => part !== null).join('; '))
+  return new Map([
+    ...roots.map(({ name, state, reason, hold, problemCount }): [string, string] => {
+      const problems = problemCount === 0 ? null : `${count(problemCount)} problems`
+      const held = hold === null ? null : `held by ${hold.by}${hold.overdue ? ', OVERDUE' : ''}`
+      return [`root ${name}`, line(state, held, reason, problems)]
+    }),
+    ...receivers.map(({ name, root, state, owed, clash, lastError }): [string, string] => {
+      return [`receiver ${name} of ${root}`, line(state, clash ?? lastError, owedText(owed))]
+    }),
+  ])
 }
 
 /** When a fleet fills more than a screen, the last line is the one that is seen. */

@@ -35,21 +35,26 @@ export async function askDaemon<Schema extends TSchema>(request: DaemonRequest<S
   return answer
 }
 
+/** An answer that goes on. @throws Failure as `askDaemon` */
+export async function followDaemon(
+  request: Pick<DaemonRequest<TSchema>, 'daemon' | 'url' | 'path' | 'token'>,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const response = await send(request, signal)
+  if (response.ok && response.body !== null) return response.body
+  throw refusal(request.daemon, response.status, await response.json().catch(() => null))
+}
+
 /** The URL of a listener from this machine, also of a listener on every address. */
 export function urlOf({ host, port }: ListenAddress): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
-async function send({
-  daemon,
-  url,
-  path,
-  token,
-  body,
-  method,
-  patienceMs = PATIENCE_MS,
-}: DaemonRequest<TSchema>): Promise<Response> {
+async function send(
+  { daemon, url, path, token, body, method, patienceMs = PATIENCE_MS }: Omit<DaemonRequest<TSchema>, 'answer'>,
+  signal = AbortSignal.timeout(patienceMs),
+): Promise<Response> {
   const hasBody = body !== undefined && body !== null
   try {
     return await fetch(new URL(path, url), {
@@ -59,7 +64,7 @@ async function send({
         ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
       },
       body: hasBody ? JSON.stringify(body) : null,
-      signal: AbortSignal.timeout(patienceMs),
+      signal,
     })
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error

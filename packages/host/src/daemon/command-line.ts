@@ -108,10 +108,10 @@ function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
     isJournal: isJournal(process.env['JOURNAL_STREAM']),
     isInteractive: process.stdout.isTTY === true,
-    width: process.stdout.isTTY === true ? process.stdout.columns : Number.POSITIVE_INFINITY,
+    width: process.stdout.isTTY === true ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY,
     isTerminal: process.stderr.isTTY === true,
-    columns: () => process.stderr.columns ?? 80,
-    rows: () => process.stderr.rows ?? 24,
+    columns: () => process.stderr.columns || 80,
+    rows: () => process.stderr.rows || 24,
     endWith,
     stopSignal: (note) => {
       const { promise, resolve } = Promise.withResolvers<void>()
