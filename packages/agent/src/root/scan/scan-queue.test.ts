@@ -190,6 +190,24 @@ test('a save overtakes a whole scan; one that comes with a deletion is recorded,
   await bench.until(() => index.get('old') === null, 'the deletion is never recorded')
 })
 
+test('a large new directory of which an overtaking look recorded a part before it gave up is found whole', async () => {
+  await using bench = new Bench(numbered(4_000))
+  const { queue, index } = bench
+  await queue.scan([WHOLE_TREE])
+  const parts = Array.from({ length: 1_500 }, (_, number) => `new/part${number}`)
+  for (const part of parts) bench.write(`${part}/file`)
+  const other = queue.scan([{ path: 'd', extent: 'subtree' }])
+  await new Promise((resolve) => setImmediate(resolve))
+  for (const hint of hintsAt('new')) queue.hint(hint)
+  let recorded = 0
+  bench.whenScanned = () => {
+    recorded ||= parts.filter((part) => index.get(part) !== null).length
+  }
+  await other
+  assert.ok(recorded > 0 && recorded < parts.length, `${recorded} parts are recorded by the overtaking look`)
+  await bench.until(() => parts.every((part) => index.get(`${part}/file`) !== null), 'a part is never found')
+})
+
 test('one scan serves all orders that wait for it', async () => {
   await using bench = new Bench(numbered(10))
   const { queue, reports } = bench

@@ -254,8 +254,7 @@ export class ScanQueue implements ScanRequests {
     if (isOfAll && isTroubled) this.#later.troubled([WHOLE_TREE])
     const isPassed = isOfAll && !isTroubled
     if (isPassed && step.value.decision === 'pass') borders.passed()
-    const walked = root.scanner.walked.map((path): Hint => ({ path, extent: 'subtree' }))
-    this.#conclude(step.value, [...hints, ...walked], isPassed)
+    this.#conclude(step.value, withWalked(hints, root.scanner), isPassed)
     this.#announce(head, seenMs)
     events.scanned(this.#lastScanMs)
     return !isTroubled
@@ -273,7 +272,7 @@ export class ScanQueue implements ScanRequests {
     if (this.#root !== root) return
     this.#lookAgain(root.overtaking)
     this.#announce(head, seenMs)
-    if (!isRecorded) void this.#scanInTurn(hints, seenMs)
+    if (!isRecorded) void this.#scanInTurn(withWalked(hints, root.overtaking), seenMs)
   }
 
   /** @returns whether trouble that is not of a path was in the way of the scanner's last scan */
@@ -344,4 +343,9 @@ function recordPromised(index: EntryIndex, promised: ReadonlyMap<string, number>
     if (row !== null && row.sequence <= listedAt)
       index.record([{ path, observation: row, digest: null, sameBytes: false }])
   }
+}
+
+/** A scan may have recorded a directory, and not yet what is in it: the next look lists again what this one has listed. */
+function withWalked(hints: readonly Hint[], { walked }: Scanner): Hint[] {
+  return [...hints, ...walked.map((path): Hint => ({ path, extent: 'subtree' }))]
 }
