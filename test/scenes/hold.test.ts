@@ -6,7 +6,7 @@ const FILES = 30
 /** Three bytes each: more than a scan reads at once. */
 const LARGE = 30_000
 const HOLD = { reason: 'deploy', by: 'ops', forMs: 900_000, waitMs: 10_000 }
-const RELEASE = { dryRun: false, acceptLosses: false, isRolling: false, by: 'ops' }
+const RELEASE = { dryRun: false, acceptLosses: false, isInParts: false, isRolling: false, by: 'ops' }
 
 const prepare = ({ source }: Scene) => {
   for (let file = 0; file < FILES; file += 1) source.write(`app/f${file}`, `old ${file}`)
@@ -219,6 +219,45 @@ scene(
     scene.source.write('.maintenance', '2')
     await heldByFile(scene)
     scene.source.remove('.maintenance')
+    await scene.inSync()
+  },
+)
+
+scene('a release that is too large for one commit is refused, and goes in parts', { prepare }, async (scene) => {
+  await scene.inSync()
+  await hold(scene)
+  for (let file = 0; file < 3 * FILES; file += 1) scene.source.write(`app/g${file}`, `part of ${file}`)
+  await scene.rest()
+  const before = looks(scene)
+  const refused = await release(scene)
+  assert.ok(refused.outcome === 'too-large' && refused.changes > 3 * FILES, JSON.stringify(refused))
+  assert.deepEqual(looks(scene), before)
+  const released = await release(scene, { isInParts: true })
+  assert.ok(released.outcome === 'released' && released.parts >= 3, JSON.stringify(released))
+  assert.equal(held(scene), null)
+  await scene.inSync()
+})
+
+scene(
+  'where every change is a round, receivers show it together, and one that is away holds up nobody',
+  { prepare, settings: { together: 'always' } },
+  async (scene) => {
+    await scene.inSync()
+    const commits = scene.world.rounds.commits
+    scene.source.write('app/f1', 'new')
+    await scene.inSync()
+    assert.equal(scene.world.rounds.commits, commits + scene.targets.length)
+    scene.kill(scene.host(1))
+    scene.source.write('app/f2', 'new')
+    await scene.inSync([scene.host(0)])
+    scene.start(scene.host(1))
+    await scene.inSync()
+    await hold(scene)
+    const before = looks(scene)
+    await deploy(scene, 'v2')
+    await scene.rest(20_000)
+    assert.deepEqual(looks(scene), before)
+    assert.equal((await release(scene)).outcome, 'released')
     await scene.inSync()
   },
 )

@@ -103,7 +103,7 @@ export class AgentProcess {
   /** An operator releases the root. @param over is called when the release has ended, in whatever way */
   async release(over: () => void = () => undefined): Promise<void> {
     await this.#around.scheduler.run(this.process, () => {
-      const order = { dryRun: false, acceptLosses: true, isRolling: false, by: 'ops' }
+      const order = { dryRun: false, acceptLosses: true, isInParts: true, isRolling: false, by: 'ops' }
       void this.#feed?.holds
         .release(order)
         .then(({ round }) => round?.ended)

@@ -50,7 +50,7 @@ export function drawSettings(chance: Chance): Settings {
     guard: { maxDeletePercent: 100, minDeletes: 1_000_000 },
     hold: { while: chance.oneIn(4) ? ['e'] : [], show: chance.oneIn(2), overdueMinutes: 15 },
     holdsOneIn: chance.pick([0, 2, 4]),
-    together: 'releases',
+    together: chance.pick(['releases', 'releases', 'always']),
     isAttended: true,
     isDrifting: false,
     backend: chance.pick(['directory', 'directory', 'polling']),

@@ -73,8 +73,8 @@ export interface HoldSettings {
   overdueMinutes: number
 }
 
-/** What receivers commit together: the releases of holds, or nothing. */
-export type Together = 'releases' | 'never'
+/** What receivers commit together: the releases of holds, every change, or nothing. */
+export type Together = 'releases' | 'always' | 'never'
 
 export interface HoldStatus {
   id: string
@@ -105,12 +105,16 @@ export interface ReleaseReport {
   paths: string[]
   /** Receivers commit it together. */
   isRound: boolean
+  /** More than can be committed at once comes as several commits. */
+  parts: number
 }
 
 export type ReleaseAnswer =
   | ({ outcome: 'released' | 'dry-run' } & ReleaseReport)
   | { outcome: 'not-held' }
   | { outcome: 'guard'; reason: string }
+  /** More than receivers can commit at once. */
+  | { outcome: 'too-large'; changes: number }
 
 export type HoldAnswer = { outcome: 'held'; hold: HoldStatus } | { outcome: 'was-held'; hold: HoldStatus }
 
@@ -163,11 +167,11 @@ export interface RootRequests {
   /** Nothing above the present state leaves the agent from now on. All that was on the disk before is part of it. */
   hold: { takes: { reason: string; by: string; forMs: number; waitMs: number }; answers: HoldAnswer }
   'end-hold': {
-    takes: { dryRun: boolean; acceptLosses: boolean; isRolling: boolean; by: string }
+    takes: { dryRun: boolean; acceptLosses: boolean; isInParts: boolean; isRolling: boolean; by: string }
     answers: ReleaseAnswer
   }
   /** The round of a release is over, or goes: then the hold is gone, on the disk too, when this is answered. */
-  'end-round': { takes: { to: number; goes: boolean }; answers: { goes: boolean } }
+  'end-round': { takes: { to: number; goes: boolean }; answers: { isPart: boolean } }
   /** Bytes of the files that changed above each of some ascending sequences, and up to `to`. */
   weigh: { takes: { after: number[]; to: number }; answers: { bytes: number[] } }
   /** The first paths that changed within (after, to] and match one of these gitignore lines, and how many more do. */

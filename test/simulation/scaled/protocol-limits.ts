@@ -7,6 +7,7 @@ export const LIMITS: Record<keyof typeof SHIPPED, number> = {
   segmentBytes: 24 * 1024,
   segmentChanges: 6,
   changesetChanges: 12,
+  seriesChanges: 48,
   wantPaths: 3,
   partials: 2,
   sliceBytes: 40 * 1024,

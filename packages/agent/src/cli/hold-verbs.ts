@@ -29,6 +29,7 @@ interface HoldOptions {
 /** How a release goes. */
 interface WayOptions {
   patience: number
+  inParts: boolean
   rolling?: number
   drain: number
   readyWithin: number
@@ -106,6 +107,7 @@ export function addHoldVerbs(
 function withWay(command: Command): Command {
   return command
     .option('--patience <time>', 'a receiver that stages for longer is left behind, and not ready', seconds, 5)
+    .option('--in-parts', 'release more than 200,000 changes in several commits', false)
     .option('--rolling <number>', 'so many receivers at a time are not ready, commit, and are ready again', number)
     .option('--drain <time>', 'in a rolling release, how long requests under way have to end', seconds, 5)
     .option('--ready-within <time>', 'in a rolling release, a receiver that takes longer stops it', seconds, 300)
@@ -147,10 +149,10 @@ function release(
   root: string,
   options: Pick<ReleaseOptions, 'dryRun' | 'acceptLosses' | 'wait'> & WayOptions,
 ) {
-  const { dryRun, acceptLosses, patience, rolling = null, drain, readyWithin } = options
+  const { dryRun, acceptLosses, inParts, patience, rolling = null, drain, readyWithin } = options
   const { wait = rolling === null ? WAIT_SECONDS : ROLLING_WAIT_SECONDS } = options
   const way = { patienceSeconds: patience, rolling, drainSeconds: drain, readySeconds: readyWithin }
-  const body = { dryRun, acceptLosses, waitSeconds: wait, ...way }
+  const body = { dryRun, acceptLosses, inParts, waitSeconds: wait, ...way }
   return client.post(`/v1/roots/${encodeURIComponent(root)}/release`, body, Released, wait * 1000 + SCAN_MS)
 }
 
@@ -174,7 +176,7 @@ function heldText({ root, sequence, behind }: HeldAnswer): string {
   return `${root} is held at ${sequence}${late}\n`
 }
 
-function releaseText({ root, released, changes, bytes, loss, paths, receivers }: ReleasedAnswer): string {
+function releaseText({ root, released, parts, changes, bytes, loss, paths, receivers }: ReleasedAnswer): string {
   const what = `${count(changes)} changes, ${size(bytes)}`
   if (!released) {
     const more = paths.length < changes || paths.length > MOST_SHOWN ? [`and more: --json lists up to 1,000`] : []
@@ -184,5 +186,6 @@ function releaseText({ root, released, changes, bytes, loss, paths, receivers }:
   const rows = receivers.map(
     ({ name, state, seconds: took }) => `  ${name}: ${state}${took === null ? '' : ` after ${took} s`}`,
   )
-  return `${[`${root} is released: ${what}`, ...rows].join('\n')}\n`
+  const times = parts === 1 ? '' : ` in ${parts} parts`
+  return `${[`${root} is released${times}: ${what}`, ...rows].join('\n')}\n`
 }

@@ -135,10 +135,10 @@ const Root = Type.Object(
     guard: Type.Optional(Guard),
     hold: Type.Optional(Hold),
     together: Type.Optional(
-      Type.Union([Type.Literal('releases'), Type.Literal('never')], {
+      Type.Union([Type.Literal('releases'), Type.Literal('always'), Type.Literal('never')], {
         title:
-          'Whether all receivers commit the release of a hold together, each when all have staged it, or each by itself',
-        description: 'releases or never',
+          'What all receivers commit together, each when all have staged it: releases of holds, every change, or nothing',
+        description: 'releases, always or never',
         default: DEFAULT_TOGETHER,
       }),
     ),

@@ -238,6 +238,12 @@ export const ReleaseBody = Type.Object(
   {
     dryRun: Type.Optional(Type.Boolean({ description: 'true or false', default: false })),
     acceptLosses: Type.Optional(Type.Boolean({ description: 'true or false', default: false })),
+    inParts: Type.Optional(
+      Type.Boolean({
+        description: 'true or false: more changes than receivers can commit at once come as several commits',
+        default: false,
+      }),
+    ),
     waitSeconds: Type.Optional(Seconds('the answer waits that long for receivers', 0)),
     patienceSeconds: Type.Optional(
       Seconds('a receiver that stages for longer, and for longer than twice the half of the others, is left behind', 5),
@@ -260,6 +266,7 @@ export const Released = Type.Object(
   {
     root: Name,
     released: Type.Boolean({ description: 'false: a dry run' }),
+    parts: Type.Integer({ minimum: 1, description: 'commits, each together' }),
     round: OrNull(Type.String({ description: 'GET /v1/rounds/ID; null: each receiver commits by itself' })),
     from: Count,
     to: Count,

@@ -1,6 +1,7 @@
 /** Holds and releases of any root, as operators order them, with the answer for each receiver. */
 import { HttpProblem } from '@rootferry/host/daemon'
 import { Refusal } from '@rootferry/host/machine'
+import { LIMITS } from '@rootferry/protocol'
 import type { HoldStatus, RootRequests } from '../root-messages.ts'
 import type { HeldAnswer, ReleasedAnswer, RootHoldStatus, RoundAnswer } from './api-schemas.ts'
 import type { RootFeed } from './feed/root-feed.ts'
@@ -42,6 +43,11 @@ export class Holds {
     if (answer.outcome === 'not-held') throw new HttpProblem('not-held', `${root} is not held.`)
     if (answer.outcome === 'guard')
       throw new HttpProblem('guard', `${root} stays held: ${answer.reason}. Accept the losses, or put the tree right.`)
+    if (answer.outcome === 'too-large')
+      throw new HttpProblem(
+        'too-large',
+        `${root} stays held: ${answer.changes} changes wait, and receivers can commit ${LIMITS.seriesChanges} at once. In parts (release --in-parts) they come as several commits, each together.`,
+      )
     const { outcome, isRound: _, ...report } = answer
     if (outcome === 'dry-run') return { root, released: false, round: null, ...report, receivers: [] }
     const ended = round === null ? null : await orTimeout(round.ended, waitMs)

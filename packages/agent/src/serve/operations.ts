@@ -15,6 +15,7 @@ import type { KnownTokens } from './door/known-tokens.ts'
 import type { Nodes } from './door/nodes.ts'
 import { findToken, grants, type StoredToken } from './door/tokens.ts'
 import type { FeedEvents, RootFeed } from './feed/root-feed.ts'
+import { outcomeOf } from './feed/round-report.ts'
 import { History } from './history.ts'
 import { Holds, holdAnswer, orUnavailable } from './holds.ts'
 import { AdminAccess } from './http/admin-secret.ts'
@@ -134,7 +135,8 @@ export class Operations {
       resync: (job) => this.#parts.resyncs.jobChanged(job),
       scanned: (tookMs) => this.#metrics.scanned(root, tookMs / 1000),
       round: (report) => {
-        this.#statusEvents.round(roundAnswer(root, report))
+        // Where every change is a round, one that all have shown is none of the news.
+        if (!report.isStep || outcomeOf(report) !== 'all') this.#statusEvents.round(roundAnswer(root, report))
         if (report.ended !== null) this.#metrics.round(root, report)
       },
       committed: (commit) => {

@@ -28,6 +28,7 @@ export const PROBLEMS = {
   'not-held': { status: 409, title: 'The root is not held.' },
   guard: { status: 409, title: 'The guard refuses to release what was lost.' },
   'name-taken': { status: 409, title: 'There is a token or a node of that name.' },
+  'too-large': { status: 409, title: 'The release is too large for one commit.' },
   'rolling-stopped': { status: 409, title: 'A receiver failed in a rolling release.' },
   'not-halted': { status: 409, title: 'The root is not halted.' },
   'body-too-large': { status: 413, title: 'The body is too large.' },

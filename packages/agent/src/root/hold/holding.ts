@@ -100,7 +100,8 @@ export class Holding {
   /** Whether a request waits for the release. */
   blocks(request: RootRequest): boolean {
     if (this.#hold === null) return false
-    if (request.type === 'plan' && request.to !== null) return request.to !== this.#round?.to
+    // Within the reach a plan is of a change that is a round, while the root closes.
+    if (request.type === 'plan' && request.to !== null && request.to > this.reach) return request.to !== this.#round?.to
     if (request.type === 'pack' && this.#round?.plans.has(request.plan) === true) return false
     if (this.#isShut) return true
     if (request.type === 'plan') return request.from >= this.reach
@@ -109,7 +110,7 @@ export class Holding {
 
   /** Whether a request is of a round that is over, and did not go. */
   isStale(request: RootRequest): boolean {
-    return request.type === 'plan' && request.to !== null && this.blocks(request)
+    return request.type === 'plan' && request.to !== null && request.to > this.reach && this.blocks(request)
   }
 
   /** A plan of the round was made. */
@@ -167,11 +168,27 @@ export class Holding {
     if (this.#hold?.isByFile === true && show) for (const path of files) recordGone(path)
   }
 
-  /** Receivers may stage what waits. @returns the sequence at which the round ends */
-  beginRound(): number {
-    const to = this.#parts.index.head
+  /** Receivers may stage what waits up to there. */
+  beginRound(to: number): void {
     this.#round = { to, plans: new Set() }
-    return to
+  }
+
+  /** Whether the round of a release ends there. */
+  isRoundTo(to: number): boolean {
+    return this.#round?.to === to
+  }
+
+  /** A part of the release goes: the root is held at its end from now on. */
+  advance(to: number): void {
+    if (this.#hold === null) return
+    this.#keepReleased(to, { ...this.#hold, sequence: to })
+    this.#round = null
+    this.#parts.gated(this.gate)
+  }
+
+  /** A change that is a round goes. */
+  wentTogether(to: number): void {
+    this.#keepReleased(to, this.#hold)
   }
 
   /** The round does not go: the root stays held. */
@@ -184,18 +201,10 @@ export class Holding {
    * @param together the sequence that receivers commit together; null: each commits by itself
    */
   end(together: number | null): void {
-    const { gated, index } = this.#parts
+    const { gated } = this.#parts
     if (this.#hold === null) return
     for (const path of this.#present(false)) this.#passed.add(path)
-    const before = this.#released
-    if (together !== null) this.#released = { sequence: together, epoch: index.epoch }
-    try {
-      // One write: whoever finds no hold finds how far it was released.
-      this.#keep(null)
-    } catch (error) {
-      this.#released = before
-      throw error
-    }
+    this.#keepReleased(together, null)
     this.refused = null
     this.#round = null
     gated(this.gate)
@@ -238,6 +247,18 @@ export class Holding {
     if (gone.length === 0) return
     for (const path of gone) this.#passed.delete(path)
     this.#keep(this.#hold)
+  }
+
+  /** One write: whoever finds no hold, or a later one, finds how far it was released. */
+  #keepReleased(together: number | null, hold: Hold | null): void {
+    const before = this.#released
+    if (together !== null) this.#released = { sequence: together, epoch: this.#parts.index.epoch }
+    try {
+      this.#keep(hold)
+    } catch (error) {
+      this.#released = before
+      throw error
+    }
   }
 
   #keep(hold: Hold | null): void {

@@ -2,10 +2,14 @@
  * The release of a held root: a scan of the whole tree, so that all that was on the disk when the release was asked for
  * goes out; then the judgement of the net loss; then the end of the hold.
  *
+ * A release of more changes than receivers can commit at once is refused, or goes in parts: rounds one after another, and
+ * the root is held at the end of each until the next has gone.
+ *
  * INVARIANT: nothing is released that the guard refuses, unless the order accepts losses; and only one release works at
  * a time.
  */
 import { Refusal } from '@rootferry/host/machine'
+import { LIMITS } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import type { GuardLimits, LogLevel, ReleaseAnswer, Together } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
@@ -14,6 +18,8 @@ import { Guard } from '../scan/guard.ts'
 import type { Holding } from './holding.ts'
 
 const MOST_PATHS = 1_000
+/** Of one part: files whose rows have moved on beyond its end come with it too. */
+const PART_CHANGES = Math.floor(LIMITS.seriesChanges * 0.75)
 
 export interface ReleasesParts {
   index: EntryIndex
@@ -32,6 +38,8 @@ export interface ReleasesParts {
 export interface ReleaseOrder {
   dryRun: boolean
   acceptLosses: boolean
+  /** What is too large for one commit comes as several. */
+  isInParts: boolean
   /** Receivers take turns, also where releases are not committed together. */
   isRolling: boolean
   by: string
@@ -39,6 +47,8 @@ export interface ReleaseOrder {
 
 export class Releases {
   readonly #parts: ReleasesParts
+  /** Where the further parts of the present release end. */
+  #ends: number[] = []
   readonly #queue = new PQueue({ concurrency: 1 })
 
   constructor(parts: ReleasesParts) {
@@ -56,8 +66,8 @@ export class Releases {
     void this.#queue.add(() => this.#releaseByItself())
   }
 
-  async #release({ dryRun, acceptLosses, isRolling, by }: ReleaseOrder): Promise<ReleaseAnswer> {
-    const { holding, log } = this.#parts
+  async #release({ dryRun, acceptLosses, isInParts, isRolling, by }: ReleaseOrder): Promise<ReleaseAnswer> {
+    const { holding, log, options } = this.#parts
     if (holding.hold === null) return { outcome: 'not-held' }
     if (holding.isInRound) throw new Refusal('it is being released')
     await this.#scanned()
@@ -65,15 +75,18 @@ export class Releases {
     if (hold === null) return { outcome: 'not-held' }
     const loss = this.#loss(hold.living)
     const report = this.#report(hold.sequence, loss)
-    if (dryRun) return { outcome: 'dry-run', ...report }
+    if (dryRun) return { outcome: 'dry-run', ...report, parts: this.#partsOf(report) }
     if (loss !== null && !acceptLosses) return { outcome: 'guard', reason: loss }
-    const isRound = this.#end(hold.sequence, isRolling)
-    log(loss === null ? 'info' : 'warn', 'root is released', { by, changes: report.changes, loss })
-    return { outcome: 'released', ...report, isRound, to: this.#parts.index.head }
+    const isTogether = options.together !== 'never' || isRolling
+    if (isTogether && !isInParts && isTooLarge(report)) return { outcome: 'too-large', changes: report.changes }
+    const parts = isTogether ? this.#partsOf(report) : 1
+    const isRound = this.#end(hold.sequence, isTogether)
+    log(loss === null ? 'info' : 'warn', 'root is released', { by, changes: report.changes, parts, loss })
+    return { outcome: 'released', ...report, isRound, parts, to: this.#parts.index.head }
   }
 
   async #releaseByItself(): Promise<void> {
-    const { holding, log } = this.#parts
+    const { holding, log, options } = this.#parts
     try {
       await this.#scanned()
     } catch (error) {
@@ -83,14 +96,17 @@ export class Releases {
     }
     const { hold } = holding
     if (hold === null || holding.isInRound || !holding.areFilesGone()) return
+    const isTogether = options.together !== 'never'
     const loss = this.#loss(hold.living)
-    if (loss === null) {
-      const { changes } = this.#report(hold.sequence, null)
-      this.#end(hold.sequence, false)
-      log('info', 'root is released: the files that held it are gone', { changes })
-    } else if (holding.refused !== loss) {
-      holding.refused = loss
-      log('error', 'root stays held: release it with --accept-losses, or put the tree right', { reason: loss })
+    const report = this.#report(hold.sequence, loss)
+    const reason = loss ?? (isTogether && isTooLarge(report) ? tooLarge(report.changes) : null)
+    if (reason === null) {
+      this.#end(hold.sequence, isTogether)
+      log('info', 'root is released: the files that held it are gone', { changes: report.changes })
+    } else if (holding.refused !== reason) {
+      holding.refused = reason
+      const option = loss === null ? '--in-parts' : '--accept-losses'
+      log('error', `root stays held: release it with ${option}, or put the tree right`, { reason })
     }
   }
 
@@ -112,28 +128,67 @@ export class Releases {
   #report(from: number, loss: string | null) {
     const { index } = this.#parts
     const paths = index.changesAfter(from, MOST_PATHS).map(({ path }) => path)
-    return { from, to: index.head, loss, ...index.sumAfter(from), paths, isRound: false }
+    return { from, to: index.head, loss, ...index.sumAfter(from), paths, isRound: false, parts: 1 }
   }
 
-  /** The round of a release is over, or goes. */
-  endRound(to: number, goes: boolean): void {
-    const { holding, released } = this.#parts
-    if (!holding.isInRound) return
-    if (!goes) return holding.abandonRound()
-    holding.end(to)
-    released()
+  /** The round of a release is over, or goes. @returns whether another part follows */
+  endRound(to: number, goes: boolean): boolean {
+    const { holding, released, round } = this.#parts
+    const next = this.#ends.shift()
+    if (!goes) {
+      this.#ends = []
+      holding.abandonRound()
+      return false
+    }
+    if (next === undefined) {
+      holding.end(to)
+      released()
+      return false
+    }
+    holding.advance(to)
+    holding.beginRound(next)
+    round(to, next)
+    return true
   }
 
   /** @returns whether receivers commit together, so that the hold ends later */
-  #end(from: number, isRolling: boolean): boolean {
-    const { holding, index, options, round, released } = this.#parts
+  #end(from: number, isTogether: boolean): boolean {
+    const { holding, index, round, released } = this.#parts
     holding.recordEnds()
-    if ((options.together !== 'never' || isRolling) && index.head > from) {
-      round(from, holding.beginRound())
+    if (isTogether && index.head > from) {
+      this.#ends = this.#endsOfParts(from)
+      const first = this.#ends.shift() ?? index.head
+      holding.beginRound(first)
+      round(from, first)
       return true
     }
     holding.end(null)
     released()
     return false
   }
+
+  #partsOf({ from, changes }: { from: number; changes: number }): number {
+    return isTooLarge({ changes }) ? this.#endsOfParts(from).length : 1
+  }
+
+  /** The sequences at which the parts of a release end; one, unless it is too large. */
+  #endsOfParts(from: number): number[] {
+    const { index } = this.#parts
+    const { head } = index
+    if (!isTooLarge(index.sumAfter(from))) return [head]
+    const ends: number[] = []
+    for (let at = from; at < head; ) {
+      at = index.sequenceAfter(at, PART_CHANGES) ?? head
+      ends.push(at)
+    }
+    return ends
+  }
+}
+
+function isTooLarge({ changes }: { changes: number }): boolean {
+  return changes > LIMITS.seriesChanges
+}
+
+function tooLarge(changes: number): string {
+  return `${changes} changes are more than the ${LIMITS.seriesChanges} that receivers can commit at once`
 }

@@ -115,9 +115,10 @@ export class RootHold {
     return this.#holding.released
   }
 
-  endRound(to: number, goes: boolean): { goes: boolean } {
-    this.#releases.endRound(to, goes)
-    return { goes }
+  endRound(to: number, goes: boolean): { isPart: boolean } {
+    if (this.#holding.isRoundTo(to)) return { isPart: this.#releases.endRound(to, goes) }
+    if (goes) this.#holding.wentTogether(to)
+    return { isPart: false }
   }
 
   /** The root is not served any more. */

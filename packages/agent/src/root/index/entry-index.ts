@@ -233,6 +233,11 @@ export class EntryIndex {
     return this.#entries.sumAfter(from, to)
   }
 
+  /** The sequence of the row that is the `count`th after `from`; null: there are not so many. */
+  sequenceAfter(from: number, count: number): number | null {
+    return this.#entries.sequenceAfter(from, count)
+  }
+
   close(): void {
     this.#database.close()
   }

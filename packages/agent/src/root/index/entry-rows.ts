@@ -165,6 +165,12 @@ export class EntryRows {
     return this.#placed(`WHERE sequence > ? AND sequence <= ? ORDER BY sequence ${order} LIMIT ?`, from, head, limit)
   }
 
+  sequenceAfter(from: number, count: number): number | null {
+    const sql = 'SELECT sequence FROM entries WHERE sequence > ? ORDER BY sequence LIMIT 1 OFFSET ?'
+    const row = this.#sql.one(sql, from, count - 1)
+    return row === undefined ? null : Number(row['sequence'])
+  }
+
   sumAfter(from: number, head: number): { changes: number; bytes: number } {
     const row = this.#sql.one(
       `SELECT count(*) AS changes, coalesce(sum(CASE kind WHEN 1 THEN size ELSE 0 END), 0) AS bytes

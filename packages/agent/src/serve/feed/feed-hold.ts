@@ -1,14 +1,20 @@
 /**
- * Holding a root, as its feed does: gives the order to the root's thread, and lets sessions reach what the gate lets
- * pass. Says which receivers have got there.
+ * Holds, releases and rounds of a root, as its feed does them: gives the orders to the root's thread, and leads sessions
+ * as far as the gate lets pass.
+ *
+ *   head ─▶ gate: not beyond a hold ─▶ lockstep: not beyond what all have staged, where every change is a round ─▶ sessions
+ *
+ * One round at a time. A release of several parts is a round after another.
  */
 import type { Logger } from '@rootferry/host/daemon'
-import type { HoldAnswer, ReleaseAnswer, RootGate, RootRequests } from '../../root-messages.ts'
+import { Refusal } from '@rootferry/host/machine'
+import type { HoldAnswer, ReleaseAnswer, RootGate, RootRequests, Together } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 import { Arrivals } from './arrivals.ts'
 import { Gate, type Reach } from './gate.ts'
+import { Lockstep } from './lockstep.ts'
 import type { Member } from './round.ts'
-import { hasGone, type RoundReport } from './round-report.ts'
+import { hasGone, outcomeOf, type RoundReport } from './round-report.ts'
 import { Rounds, type RoundWay } from './rounds.ts'
 import type { Session } from './session.ts'
 import type { Watermarks } from './watermarks.ts'
@@ -16,39 +22,51 @@ import type { Watermarks } from './watermarks.ts'
 /** Receivers that are slower than this, and than twice the half of the others, are left behind. */
 export const PATIENCE_MS = 5_000
 
-/** The way of a release that nobody has ordered. */
-const BY_ITSELF: RoundWay = { patienceMs: PATIENCE_MS, rolling: null }
+/** The way of a round that nobody has ordered. */
+const BY_ITSELF: RoundWay = { patienceMs: PATIENCE_MS, rolling: null, isStep: false }
 
 export interface FeedHoldParts {
   thread: Pick<RootThread, 'ask' | 'tell'>
   sessions: ReadonlyMap<string, Session>
   watermarks: Pick<Watermarks, 'headReached'>
   log: Logger
+  together: Together
   /** A round has begun, is at its next state, or is over. */
   told(report: RoundReport): void
+}
+
+/** A release that an operator has ordered. */
+interface Release {
+  way: RoundWay
+  over: PromiseWithResolvers<RoundReport>
 }
 
 export class FeedHold {
   readonly #parts: FeedHoldParts
   readonly #gate = new Gate()
+  readonly #lockstep: Lockstep
   readonly #arrivals = new Arrivals()
   readonly #rounds: Rounds
-  /** Of the release that was ordered. */
-  #way = BY_ITSELF
+  #release: Release | null = null
+  /** The round that is decided is not the last of its release. */
+  #isPart = false
 
   constructor(parts: FeedHoldParts) {
     this.#parts = parts
     const { thread, sessions, log } = parts
+    this.#lockstep = new Lockstep(parts.together === 'always')
     this.#rounds = new Rounds({
       sessions,
-      end: (to, goes) => thread.ask('end-round', { to, goes }),
-      failed: (error) => log.error({ err: error }, 'the end of a round could not be recorded'),
-      told: (report) => {
-        parts.told(report)
-        if (report.ended === null) return
-        log.info(reportLine(report), hasGone(report) ? 'a round is over' : 'a round did not go: the root stays held')
+      end: async (to, goes) => {
+        this.#isPart = (await thread.ask('end-round', { to, goes })).isPart
       },
+      failed: (error) => log.error({ err: error }, 'the end of a round could not be recorded'),
+      told: (report) => this.#told(report),
     })
+  }
+
+  configure(together: Together): void {
+    this.#lead(this.#lockstep.configure(together === 'always'))
   }
 
   /** Nothing above the present state leaves the root. Resolves when receivers had their time to reach that. */
@@ -58,17 +76,26 @@ export class FeedHold {
     return { answer, behind: await this.#shut(answer.hold.sequence, order.waitMs) }
   }
 
-  /** Resolves when the release was judged, and its round has begun. `ended` resolves when that is over. */
+  /**
+   * Resolves when the release was judged, and its round has begun. `ended` resolves when that is over, or the last one
+   * of a release in parts.
+   */
   async release(
     order: RootRequests['end-hold']['takes'],
     way = BY_ITSELF,
   ): Promise<{ answer: ReleaseAnswer; round: { id: string; ended: Promise<RoundReport> } | null }> {
-    this.#way = way
-    const answer = await this.#parts.thread.ask('end-hold', order)
-    if (answer.outcome !== 'released' || !answer.isRound) return { answer, round: null }
-    const [last] = this.#rounds.reports
-    const ended = last === undefined ? null : { id: last.id, ended: Promise.resolve(last) }
-    return { answer, round: this.#rounds.running ?? ended }
+    if (this.#release !== null) throw new Refusal('it is being released')
+    const release = { way, over: Promise.withResolvers<RoundReport>() }
+    this.#release = release
+    let isRound = false
+    try {
+      const answer = await this.#parts.thread.ask('end-hold', order)
+      isRound = answer.outcome === 'released' && answer.isRound
+      const id = this.#rounds.running?.id ?? this.#rounds.reports[0]?.id ?? ''
+      return { answer, round: isRound ? { id, ended: release.over.promise } : null }
+    } finally {
+      if (!isRound && this.#release === release) this.#release = null
+    }
   }
 
   /** The last rounds, newest first. */
@@ -76,10 +103,12 @@ export class FeedHold {
     return this.#rounds.reports
   }
 
-  /** A release was judged. */
+  /** A release was judged, or its next part is due. */
   roundBegins(from: number, to: number): void {
-    this.#rounds.begin(from, to, this.#way)
-    this.#way = BY_ITSELF
+    const way = this.#release?.way ?? BY_ITSELF
+    const { running } = this.#rounds
+    if (running === null) this.#rounds.begin(from, to, way)
+    else void running.ended.then(() => this.#rounds.begin(from, to, way))
   }
 
   /** The root's sessions are void, or about to be. */
@@ -132,8 +161,43 @@ export class FeedHold {
 
   #reach(reach: Reach | null): void {
     if (reach === null) return
+    this.#lead(this.#lockstep.reached(reach))
+    this.#nextStep()
+  }
+
+  #lead(reach: Reach | null): void {
+    if (reach === null) return
     this.#parts.watermarks.headReached(reach.head, reach.seenMs)
     for (const session of this.#parts.sessions.values()) session.advanced(reach.head)
+  }
+
+  /** Where every change is a round, the next one begins when none runs. */
+  #nextStep(): void {
+    if (this.#rounds.running !== null) return
+    const step = this.#lockstep.next()
+    if (step === null) return
+    // Alone, or without anybody who could be a member, nothing has to be together.
+    if (this.#rounds.wouldHaveMembers(step.from)) this.#rounds.begin(step.from, step.to, { ...BY_ITSELF, isStep: true })
+    else this.#lead(this.#lockstep.stand(step.to))
+  }
+
+  #told(report: RoundReport): void {
+    const { told, log } = this.#parts
+    if (!report.isStep || report.ended !== null) told(report)
+    // Those that were left behind follow by themselves.
+    if (report.at === 'go') this.#lead(this.#lockstep.stand(report.to))
+    if (report.ended === null) return
+    const isGone = hasGone(report)
+    if (!report.isStep || outcomeOf(report) !== 'all')
+      log.info(reportLine(report), isGone ? 'a round is over' : 'a round did not go')
+    if (report.isStep) {
+      // Nobody could stage it: then each gets it by itself.
+      if (!isGone) this.#lead(this.#lockstep.stand(report.to))
+    } else if (!isGone || !this.#isPart) {
+      this.#release?.over.resolve(report)
+      this.#release = null
+    }
+    queueMicrotask(() => this.#nextStep())
   }
 
   /** Receivers that keep up may still reach the sequence of a hold. @returns those that did not */
@@ -145,7 +209,6 @@ export class FeedHold {
     return live.filter((receiver) => !this.isAt(receiver, sequence))
   }
 }
-
 function reportLine({ id, to, members }: RoundReport) {
   const names = (isWanted: (member: Member) => boolean) =>
     [...members].filter(([, member]) => isWanted(member)).map(([name]) => name)

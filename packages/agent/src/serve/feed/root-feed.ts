@@ -88,7 +88,14 @@ export class RootFeed implements ResyncRoot {
     this.fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
     const { sessions } = this.fleet
     const told = (report: RoundReport) => events.round(report)
-    this.holds = new FeedHold({ thread: this.thread, sessions, watermarks, log: this.#log, told })
+    this.holds = new FeedHold({
+      thread: this.thread,
+      sessions,
+      watermarks,
+      log: this.#log,
+      together: options.together,
+      told,
+    })
     this.#afterAll = new AfterAll({
       root: this.name,
       path: options.path,
@@ -237,6 +244,7 @@ export class RootFeed implements ResyncRoot {
 
   async configure({ exclude, watch, guard, hold, together, hooks }: RootConfig): Promise<void> {
     this.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together })
+    this.holds.configure(together)
     await this.#afterAll.configure(hooks)
   }
 

@@ -21,6 +21,7 @@ const report = (at: RoundReport['at'], ...members: Partial<Member>[]): RoundRepo
   at,
   from: 1,
   to: 2,
+  isStep: false,
   stopped: null,
   changesets: 1,
   began: new Date(0),

@@ -11,6 +11,8 @@ export interface RoundReport {
   at: Round['at']
   from: number
   to: number
+  /** Of a change where every change is a round, and not of a release. */
+  isStep: boolean
   /** Which receiver failed in a rolling release, and how; null: none did. */
   stopped: string | null
   /** As many as the release was cut into, as far as it was sent. */

@@ -92,6 +92,8 @@ export interface RoundOrder {
   /** Receivers that have everything already. */
   done?: Iterable<string>
   aside: Iterable<string>
+  /** Receivers that did not answer when they were told to leave before: nobody waits for them. */
+  silent?: Iterable<string>
   patienceMs: number
   /** Null: all commit at once. */
   rolling?: RollingOrder | null
@@ -100,6 +102,7 @@ export interface RoundOrder {
 export function beginRound(order: RoundOrder, nowMs: number): RoundStep {
   const members = new Map<string, Member>()
   for (const name of order.done ?? []) members.set(name, { ...newMember('committed'), stagedMs: 0, committedMs: 0 })
+  for (const name of order.silent ?? []) members.set(name, { ...newMember('unfenced'), isLate: true })
   for (const name of order.members) members.set(name, newMember('staging'))
   for (const name of order.aside) members.set(name, newMember('aside'))
   const { to, patienceMs } = order

@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto'
 import type { RollingOrder } from './rolling.ts'
 import { beginRound, dueAt, type Member, type Round, type RoundEvent, type RoundStep, step } from './round.ts'
-import type { RoundReport } from './round-report.ts'
+import { outcomeOf, type RoundReport } from './round-report.ts'
 import type { Session } from './session.ts'
 
 export interface RoundsParts {
@@ -40,6 +40,8 @@ export interface RoundWay {
   patienceMs: number
   /** Null: all commit at once. */
   rolling: RollingOrder | null
+  /** A change where every change is a round: who keeps up is a member, whatever else its session does. */
+  isStep: boolean
 }
 
 const PROBATION_MS = 30_000
@@ -49,6 +51,7 @@ const MOST_REPORTS = 50
 interface Running {
   id: string
   from: number
+  isStep: boolean
   began: Date
   round: Round
   /** What the members' sessions look at. */
@@ -62,6 +65,8 @@ export class Rounds {
   readonly #parts: RoundsParts
   /** By receiver: until when it is no member. */
   readonly #probation = new Map<string, number>()
+  /** Sessions that were told to leave and did not answer, with what they had left before: nobody waits for them again. */
+  readonly #silent = new WeakMap<Session, number>()
   readonly #reports: RoundReport[] = []
   #running: Running | null = null
   #timer: NodeJS.Timeout | null = null
@@ -71,27 +76,39 @@ export class Rounds {
   }
 
   /** Everything within (from, to] becomes visible together. */
-  begin(from: number, to: number, { patienceMs, rolling }: RoundWay): void {
+  begin(from: number, to: number, { patienceMs, rolling, isStep }: RoundWay): void {
     const now = performance.now()
     const told: SessionRound = { to, outcome: null, turns: new Set(), isRolling: rolling !== null, changesets: 0 }
     const done: string[] = []
     const members: string[] = []
     const aside: string[] = []
+    const silent: string[] = []
     const known = new Map<string, Session>()
     for (const [name, session] of this.#parts.sessions) {
       if (session.state.phase === 'greeting' || session.isClosed) continue
-      const isMember = session.isAtRest(from) && now >= (this.#probation.get(name) ?? 0)
       if (session.committed >= to) done.push(name)
-      else (isMember ? members : aside).push(name)
+      else if (this.#isMember(session, from, isStep)) members.push(name)
+      else (this.#silent.get(session) === session.state.rounds.left ? silent : aside).push(name)
       known.set(name, session)
     }
-    const begun = beginRound({ to, members, done, aside, patienceMs, rolling }, now)
+    const begun = beginRound({ to, members, done, aside, silent, patienceMs, rolling }, now)
     const { round } = begun
     const id = randomBytes(6).toString('hex')
-    this.#running = { id, from, began: new Date(), round, told, sessions: known, over: Promise.withResolvers() }
+    this.#running = { id, from, isStep, began: new Date(), round, told, sessions: known, over: Promise.withResolvers() }
     this.#tell(this.#running)
     for (const name of members) this.#parts.sessions.get(name)?.enter(told)
     this.#carryOut(begun)
+  }
+
+  /** Whether a round of a change would have members. */
+  wouldHaveMembers(from: number): boolean {
+    return [...this.#parts.sessions.values()].some((session) => this.#isMember(session, from, true))
+  }
+
+  #isMember(session: Session, from: number, isStep: boolean): boolean {
+    if (performance.now() < (this.#probation.get(session.receiver) ?? 0)) return false
+    const { keepsUp, cursor } = session.state
+    return isStep ? keepsUp && cursor === from && !session.isClosed : session.isAtRest(from)
   }
 
   /** The round that runs; `ended` resolves when it is over. */
@@ -216,8 +233,12 @@ export class Rounds {
       this.#wake()
       await this.#parts.end(running.round.to, false).catch((error: unknown) => this.#parts.failed(error))
     }
+    for (const [name, { standing }] of running.round.members) {
+      const session = this.#parts.sessions.get(name)
+      if (standing === 'unfenced' && session !== undefined) this.#silent.set(session, session.state.rounds.left)
+    }
     const report = reportOf(running, new Date())
-    this.#reports.unshift(report)
+    if (!running.isStep || outcomeOf(report) !== 'all') this.#reports.unshift(report)
     this.#reports.splice(MOST_REPORTS)
     this.#parts.told(report)
     running.over.resolve(report)
@@ -232,9 +253,20 @@ export class Rounds {
   }
 }
 
-function reportOf({ id, from, began, round, told }: Running, ended: Date | null): RoundReport {
+function reportOf({ id, from, isStep, began, round, told }: Running, ended: Date | null): RoundReport {
   const { at, to, members, rolling } = round
-  return { id, at, from, to, stopped: rolling?.stopped ?? null, changesets: told.changesets, began, ended, members }
+  return {
+    id,
+    at,
+    from,
+    to,
+    isStep,
+    stopped: rolling?.stopped ?? null,
+    changesets: told.changesets,
+    began,
+    ended,
+    members,
+  }
 }
 
 function isAway(member: Member | undefined): boolean {

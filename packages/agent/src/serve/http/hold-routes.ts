@@ -53,7 +53,15 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
         response: {
           200: Released,
           202: Released,
-          ...refusals(...BODY_FAULTS, 'unknown-root', 'not-held', 'guard', 'rolling-stopped', 'root-unavailable'),
+          ...refusals(
+            ...BODY_FAULTS,
+            'unknown-root',
+            'not-held',
+            'guard',
+            'too-large',
+            'rolling-stopped',
+            'root-unavailable',
+          ),
         },
       }),
       preValidation: async (request) => {
@@ -63,8 +71,9 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
     async (request, reply) => {
       const { root } = request.params
       const by = authorized(request, parts).name
-      const { dryRun = false, acceptLosses = false, rolling = null, waitSeconds = 0 } = request.body
-      const order = { dryRun, acceptLosses, isRolling: rolling !== null, by }
+      const { dryRun = false, acceptLosses = false, inParts = false } = request.body
+      const { rolling = null, waitSeconds = 0 } = request.body
+      const order = { dryRun, acceptLosses, isInParts: inParts, isRolling: rolling !== null, by }
       const answer = await parts.holds.release(root, order, { waitMs: waitSeconds * 1000, way: wayOf(request.body) })
       if (answer.round !== null) reply.header('Location', `/v1/rounds/${answer.round}`)
       return reply.code(answer.released ? 202 : 200).send(answer)
@@ -79,5 +88,5 @@ function wayOf({
   readySeconds = DEFAULT_READY_SECONDS,
 }: Static<typeof ReleaseBody>): RoundWay {
   const rolling = size === null ? null : { size, drainMs: drainSeconds * 1000, readyMs: readySeconds * 1000 }
-  return { patienceMs: patienceSeconds * 1000, rolling }
+  return { patienceMs: patienceSeconds * 1000, rolling, isStep: false }
 }
