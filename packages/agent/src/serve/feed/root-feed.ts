@@ -88,19 +88,12 @@ export class RootFeed implements ResyncRoot {
     this.fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
     const { sessions } = this.fleet
     const told = (report: RoundReport) => events.round(report)
-    this.holds = new FeedHold({
-      thread: this.thread,
-      sessions,
-      watermarks,
-      log: this.#log,
-      together: options.together,
-      told,
-    })
+    const shared = { thread: this.thread, log: this.#log }
+    this.holds = new FeedHold({ ...shared, sessions, watermarks, together: options.together, told })
     this.#afterAll = new AfterAll({
+      ...shared,
       root: this.name,
       path: options.path,
-      thread: this.thread,
-      log: this.#log,
       head: () => this.head,
       isReady: () => this.#status?.state === 'ready',
       isEverywhere: (head) => this.fleet.hasEverywhere(head),
