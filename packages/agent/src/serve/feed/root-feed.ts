@@ -86,10 +86,15 @@ export class RootFeed implements ResyncRoot {
     const watermarks = new Watermarks({ tell: (message) => this.thread.tell(message), connected })
     const totals = () => this.#status?.totals ?? null
     this.fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
-    const { sessions } = this.fleet
     const told = (report: RoundReport) => events.round(report)
     const shared = { thread: this.thread, log: this.#log }
-    this.holds = new FeedHold({ ...shared, sessions, watermarks, together: options.together, told })
+    this.holds = new FeedHold({
+      ...shared,
+      sessions: this.fleet.sessions,
+      watermarks,
+      together: options.together,
+      told,
+    })
     this.#afterAll = new AfterAll({
       ...shared,
       root: this.name,
