@@ -87,14 +87,8 @@ export class RootFeed implements ResyncRoot {
     const totals = () => this.#status?.totals ?? null
     this.fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
     const told = (report: RoundReport) => events.round(report)
-    const shared = { thread: this.thread, log: this.#log }
-    this.holds = new FeedHold({
-      ...shared,
-      sessions: this.fleet.sessions,
-      watermarks,
-      together: options.together,
-      told,
-    })
+    const shared = { thread: this.thread, log: this.#log, watermarks }
+    this.holds = new FeedHold({ ...shared, sessions: this.fleet.sessions, together: options.together, told })
     this.#afterAll = new AfterAll({
       ...shared,
       root: this.name,
