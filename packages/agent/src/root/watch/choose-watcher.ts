@@ -1,8 +1,8 @@
 /**
  * Which backend watches a root: the operator's choice, or the one that suits its filesystem and its size.
  *
- * chokidar holds an entry per file (5 KB) and takes 7 s for 100,000 of them; the directory backend holds one per
- * directory. On a network filesystem the kernel reports only changes made on this machine, so only polling sees the
+ * chokidar holds an entry per file (5 KB), takes 7 s for 100,000 of them, and lists and looks at a whole directory for
+ * each event in it; the directory backend holds one per directory, and looks at what an event names. On a network filesystem the kernel reports only changes made on this machine, so only polling sees the
  * others.
  */
 import type { WatchCalls } from '@rootferry/host/machine'
@@ -14,7 +14,7 @@ import { PollingWatcher } from './polling-watcher.ts'
 import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 
 /** Trees of up to this many entries are left to chokidar. */
-export const MOST_CHOKIDAR_ENTRIES = 20_000
+export const MOST_CHOKIDAR_ENTRIES = 2_000
 
 /** `statfs` types of filesystems that other machines, or a process behind FUSE, may change. From Linux's magic.h. */
 const NETWORK_FILESYSTEMS = new Set([
