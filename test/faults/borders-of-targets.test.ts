@@ -7,6 +7,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
+import { resync } from '../support/resync-orders.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
 
@@ -20,18 +21,6 @@ function put(directory: string, files: Record<string, string>): void {
 }
 
 const read = (...parts: string[]) => readFileSync(join(...parts), 'utf8')
-
-/** A whole resync of every receiver, to its end; the findings do not matter here. */
-async function resync(rig: Rig): Promise<void> {
-  const started = await rig.admin('/v1/resyncs', {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: '{}',
-  })
-  const place = started.headers.get('Location') ?? ''
-  const state = async () => ((await (await rig.admin(place)).json()) as { state: string }).state
-  await until(async () => (await state()) !== 'running', state)
-}
 
 function targetOf(rig: Rig, number = 0): string {
   return rig.targets[number] ?? ''

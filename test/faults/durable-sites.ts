@@ -93,6 +93,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     renameSync: [1, 'a removal in a large burst, which commit/crash.test.ts kills'],
     unlinkSync: [1, ['unlink target']],
   },
+  'receiver/src/disk/files/time-grains.ts': { removeTree: [2, ['unlink probe']] },
   'receiver/src/disk/commit/shared-places.ts': {
     unlinkSync: [1, 'what is staged for a file that is there already: the next start tidies staging'],
   },

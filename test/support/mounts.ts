@@ -1,9 +1,12 @@
 /** Mounts that a test makes and that are removed when it ends, where mounting is permitted. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 export class Mounts implements Disposable {
   readonly #places: string[] = []
+  readonly #images: string[] = []
 
   /** Whether this process may mount at all. */
   static isAllowed(): boolean {
@@ -22,6 +25,32 @@ export class Mounts implements Disposable {
     return place
   }
 
+  /**
+   * Makes a directory with a filesystem of its own in a file. @param make the command that formats it
+   * @returns null where that command or that filesystem is missing
+   */
+  image(place: string, make: readonly string[], options = 'loop', megabytes = 64): string | null {
+    const directory = mkdtempSync(join(tmpdir(), 'rootferry-image-'))
+    this.#images.push(directory)
+    const file = join(directory, 'image')
+    writeFileSync(file, '')
+    truncateSync(file, megabytes * 1024 * 1024)
+    const [command = '', ...words] = make
+    if (spawnSync(command, [...words, file]).status !== 0) return null
+    mkdirSync(place, { recursive: true })
+    if (spawnSync('mount', ['-o', options, file, place]).status !== 0) return null
+    this.#places.push(place)
+    return place
+  }
+
+  /** A directory whose present content is a lower layer, which nobody can write to. */
+  overlay(place: string): string {
+    const [lower, upper, work] = ['lower', 'upper', 'work'].map((layer) => `${place}.${layer}`)
+    for (const directory of [lower, upper, work]) mkdirSync(directory ?? '', { recursive: true })
+    run('cp', ['-a', `${place}/.`, lower ?? ''])
+    return this.#mount(place, ['-t', 'overlay', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`, 'overlay'])
+  }
+
   /** A FUSE filesystem whose server is gone: every call on it fails with ENOTCONN. */
   deadFuse(place: string): void {
     const options = 'fd=3,rootmode=40000,user_id=0,group_id=0'
@@ -36,6 +65,7 @@ export class Mounts implements Disposable {
 
   [Symbol.dispose](): void {
     for (const place of this.#places.toReversed()) spawnSync('umount', ['-l', place])
+    for (const image of this.#images) rmSync(image, { recursive: true })
   }
 
   #mount(place: string, words: readonly string[]): string {

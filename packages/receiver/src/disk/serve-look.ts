@@ -15,6 +15,7 @@ import { firstJoin } from './compare/join-question.ts'
 import { FIRST_LOOK, Resync, type ResyncParts } from './compare/resync.ts'
 import { once } from './files/disk-retry.ts'
 import { OwnerMap } from './files/owner.ts'
+import { TimeGrains } from './files/time-grains.ts'
 import { Untouchable } from './files/untouchable.ts'
 import type { DiskPort } from './serve-disk.ts'
 
@@ -87,6 +88,8 @@ function partsOf({ confined, untouchable, options, send, over }: LookParts): Res
   }
   return {
     ...{ confined, untouchable, send },
+    // Nothing is written, and so a filesystem with coarse times is not known as one.
+    grains: new TimeGrains(),
     owners: new OwnerMap({ policy: options.owner, privileged: statSync('/proc/self').uid === 0, warn: nothing }),
     // Gives nobody access to what this user may not read.
     creation: { uid: 0, gid: 0, exactModes: true, privileged: true },

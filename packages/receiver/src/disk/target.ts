@@ -33,6 +33,7 @@ import type { Creation } from './files/disk-object.ts'
 import { HookMatches } from './files/hook-matches.ts'
 import { localModes } from './files/local-modes.ts'
 import { OwnerMap } from './files/owner.ts'
+import { TimeGrains } from './files/time-grains.ts'
 import { Untouchable } from './files/untouchable.ts'
 import { Acceptance } from './ledger/acceptance.ts'
 import { Ledger } from './ledger/ledger.ts'
@@ -63,6 +64,7 @@ export interface Target {
   /** The modes that what arrives gets here. */
   readonly modeOf: ModeMap
   readonly owners: OwnerMap
+  readonly grains: TimeGrains
   /** How owners and modes are mapped, as a text: another one is another mapping. */
   readonly mapping: string
   readonly creation: Creation
@@ -141,7 +143,8 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     if (status?.ino !== ino || status.dev !== dev) throw new RootGone(`${path} is not the directory that was opened`)
   }
   const removal = new Removal({ confined, trash, untouchable })
-  const parts = { confined, area, removal, trash, untouchable, creation, insistOnPlace }
+  const grains = probeTimes(area)
+  const parts = { confined, area, removal, trash, untouchable, creation, grains, insistOnPlace }
   return {
     ...parts,
     modeOf: localModes(options.allowSetuid, options.mode),
@@ -175,6 +178,19 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
       lock[Symbol.dispose]()
     },
   }
+}
+
+/** Of the target's own filesystem. */
+function probeTimes(area: WorkArea): TimeGrains {
+  const grains = new TimeGrains()
+  try {
+    grains.probe(area.directory('staging'))
+    area.leave()
+  } catch (error) {
+    // A disk in trouble: the first time that is set and does not stay tells as much.
+    if (!isOperatingError(error)) throw error
+  }
+  return grains
 }
 
 function prepareDirectories(path: string, ...ours: string[]): void {

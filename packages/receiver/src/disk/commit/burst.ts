@@ -10,7 +10,7 @@
 import { Buffer } from 'node:buffer'
 import { chmodSync, lstatSync, mkdirSync, renameSync } from 'node:fs'
 import { type ConfinedDirectories, type DiskKind, errorCode, plainMessage } from '@rootferry/host/machine'
-import { baseName, parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
+import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { PathProblem } from '../../root-messages.ts'
 import { type Removal, StaysError } from '../area/removal.ts'
 import type { Trash } from '../area/trash.ts'
@@ -20,6 +20,7 @@ import { placeAcross } from '../files/copy-object.ts'
 import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
 import type { Creation, DiskObject } from '../files/disk-object.ts'
 import type { StagedChange } from '../files/staged-change.ts'
+import type { TimeGrains } from '../files/time-grains.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import type { Intent } from '../ledger/intent.ts'
@@ -42,6 +43,7 @@ export interface BurstParts {
   /** @throws RootGone when the root's path does not lead to the directory that was opened any more */
   insistOnPlace(): void
   creation: Creation
+  grains: Pick<TimeGrains, 'isSame'>
   /** Called before each call that changes the tree; for fault injection. */
   beforeStep?(step: string, path: string): void
 }
@@ -219,9 +221,15 @@ export class Burst {
       if (errorCode(error) === 'EXDEV') return yield* placeAcross(staged, location)
       if (errorCode(error) !== 'ENOENT' || isStaged()) throw error
       // Nothing is staged any more: an earlier attempt placed it, or it is lost.
-      if (!isPlaced(operation, readObject(location())))
+      if (!this.#isPlaced(operation, readObject(location())))
         this.#fail(operation.path, AGAIN, 'what was staged for it is gone')
     }
+  }
+
+  #isPlaced(operation: Extract<Operation, { do: 'place' }>, found: DiskObject | null): boolean {
+    if (found?.kind !== operation.kind) return false
+    const isWhole = found.kind !== 'file' || found.size === operation.size
+    return isWhole && (found.kind === 'directory' || this.#parts.grains.isSame(found, operation.mtime))
   }
 
   #finish({ path, change, isOwn }: Finish, isLast: boolean): void {
@@ -275,14 +283,6 @@ export class Burst {
     }
     return null
   }
-}
-
-function isPlaced(operation: Extract<Operation, { do: 'place' }>, found: DiskObject | null): boolean {
-  return (
-    found?.kind === operation.kind &&
-    (found.kind === 'directory' || sameMtime(found.mtime, operation.mtime)) &&
-    (found.kind !== 'file' || found.size === operation.size)
-  )
 }
 
 function directoriesAbove(path: string): string[] {

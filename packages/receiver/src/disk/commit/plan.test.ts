@@ -13,6 +13,7 @@ import { Trash } from '../area/trash.ts'
 import { WorkArea } from '../area/work-area.ts'
 import type { DiskObject } from '../files/disk-object.ts'
 import { LEAVE, type StagedChange } from '../files/staged-change.ts'
+import { TimeGrains } from '../files/time-grains.ts'
 import { Untouchable } from '../files/untouchable.ts'
 import { probeCreation, Staging } from '../stage/staging.ts'
 import { Burst } from './burst.ts'
@@ -123,6 +124,7 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
       const burst = new Burst({
         ...{ confined, area, removal, trash, untouchable, creation, beforeStep },
         insistOnPlace: () => undefined,
+        grains: new TimeGrains(),
       })
       let present: Model = new Map()
       for (const wanted of [before, after]) {

@@ -15,6 +15,7 @@ import { readObject, setAttributes } from '../files/attributes.ts'
 import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
 import type { AttributeChange, Creation, DiskObject } from '../files/disk-object.ts'
 import { LEAVE } from '../files/staged-change.ts'
+import type { TimeGrains } from '../files/time-grains.ts'
 import type { Walk } from '../files/walk.ts'
 import type { ResyncDifference } from './findings.ts'
 import { countObjects } from './local-scan.ts'
@@ -23,6 +24,7 @@ export interface AmendParts {
   confined: ConfinedDirectories
   removal: Removal
   creation: Creation
+  grains: TimeGrains
 }
 
 export interface AmendEvents {
@@ -58,7 +60,9 @@ export class Amend {
   set(path: string, kind: 'file' | 'directory' | 'symlink', attributes: AttributeChange): 'set' | 'refused' | 'dry' {
     if (this.#order.dryRun) return 'dry'
     try {
-      setAttributes(this.#parts.confined.locate(path), kind, attributes)
+      const location = this.#parts.confined.locate(path)
+      setAttributes(location, kind, attributes)
+      if (attributes.mtime !== null) this.#parts.grains.learn(attributes.mtime, readObject(location))
       return 'set'
     } catch (error) {
       if (isDiskTrouble(error) || !isSystemError(error)) throw error

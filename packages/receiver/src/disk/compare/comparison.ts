@@ -189,7 +189,7 @@ export class Comparison {
       const listed = split?.listed ?? new Set()
       for (const entry of entries) if (!isInTheWay(untouchable, path, entry, local)) listed.add(entry[0])
       this.#events.checked(relevant.length)
-      const verdicts = reconcile(relevant, local.entries, page.ownerOf, this.#order.check)
+      const verdicts = reconcile(relevant, local.entries, page.ownerOf, this.#order.check, this.#parts.grains)
       opened = { group, local, listed, verdicts, next: 0, reading: null, mode }
     } catch (error) {
       if (isDiskTrouble(error)) page.next -= 1

@@ -6,8 +6,9 @@
  * `attributes`: owners and modes alone are compared, of objects of the same kind. Owners are compared as they would be set here; LEAVE compares equal to everything.
  */
 import { type ListedEntry, sameMtime } from '@rootferry/protocol'
-import { type AttributeChange, attributeDifference, type DiskObject } from '../files/disk-object.ts'
+import { type AttributeChange, attributeDifference } from '../files/disk-object.ts'
 import type { LocalAttributes } from '../files/staged-change.ts'
+import type { TimeGrains } from '../files/time-grains.ts'
 import type { LocalEntry } from './local-scan.ts'
 
 export type Check = 'metadata' | 'content' | 'strict' | 'attributes'
@@ -24,12 +25,15 @@ export type Reconciliation =
 
 const KINDS = { f: 'file', d: 'directory', l: 'symlink' } as const
 
+export type Grains = Pick<TimeGrains, 'isSame'>
+
 /** @returns nothing for equal entries, nor for files that the agent cannot describe now */
 export function reconcile(
   listed: readonly ListedEntry[],
   local: ReadonlyMap<string, LocalEntry>,
   ownerOf: (uid: number, gid: number) => { uid: number; gid: number },
   check: Check,
+  grains: Grains = { isSame: ({ mtime }, wanted) => sameMtime(mtime, wanted) },
 ): Reconciliation[] {
   const verdicts: Reconciliation[] = []
   for (const entry of listed) {
@@ -42,10 +46,17 @@ export function reconcile(
     const wanted = { mode, mtime, ...ownerOf(uid, gid) }
     const found = local.get(name)
     const verdict =
-      check === 'attributes' ? compareAttributes(entry, found, wanted) : compare(entry, found, wanted, check)
+      check === 'attributes'
+        ? compareAttributes(entry, found, wanted)
+        : compare(entry, found, asThere(found, wanted, grains), check)
     if (verdict !== null) verdicts.push(verdict)
   }
   return verdicts
+}
+
+/** The time that is there, where it is the wanted one as far as the filesystem can keep it. */
+function asThere(found: LocalEntry | undefined, wanted: LocalAttributes, grains: Grains): LocalAttributes {
+  return found !== undefined && grains.isSame(found, wanted.mtime) ? { ...wanted, mtime: found.mtime } : wanted
 }
 
 function compare(
@@ -64,12 +75,12 @@ function compare(
   }
   if (letter === 'd') {
     if (found.kind !== 'directory') return changed
-    const attributes = difference(found, wanted)
+    const attributes = attributeDifference(found, wanted)
     return attributes === null ? null : { name, do: 'set', kind: 'directory', attributes }
   }
   if (found.kind !== 'symlink' || found.target !== entry[6]) return changed
   // A symlink has no mode of its own.
-  const attributes = difference(found, { ...wanted, mode: found.mode })
+  const attributes = attributeDifference(found, { ...wanted, mode: found.mode })
   return attributes === null ? null : { name, do: 'set', kind: 'symlink', attributes: { ...attributes, mode: null } }
 }
 
@@ -95,15 +106,10 @@ function compareFile(
   digest: string | null,
   check: Check,
 ): Reconciliation | null {
-  const attributes = difference(found, wanted)
+  const attributes = attributeDifference(found, wanted)
   const { size } = found
   if (check !== 'metadata' && digest !== null) return { name, do: 'read', size, digest, attributes }
   if (check === 'strict') return { name, do: 'want', difference: 'changed', size, mayHold: false }
-  if (!sameMtime(found.mtime, wanted.mtime)) return { name, do: 'want', difference: 'changed', size, mayHold: true }
+  if (found.mtime !== wanted.mtime) return { name, do: 'want', difference: 'changed', size, mayHold: true }
   return attributes === null ? null : { name, do: 'set', kind: 'file', attributes }
-}
-
-function difference(found: DiskObject, wanted: LocalAttributes): AttributeChange | null {
-  const mtime = sameMtime(found.mtime, wanted.mtime) ? found.mtime : wanted.mtime
-  return attributeDifference(found, { ...wanted, mtime })
 }

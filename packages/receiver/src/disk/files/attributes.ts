@@ -47,6 +47,7 @@ export function diskObject(status: Stats): DiskObject {
     uid: status.uid,
     gid: status.gid,
     mtime: microseconds(status.mtimeMs),
+    device: status.dev,
   }
 }
 

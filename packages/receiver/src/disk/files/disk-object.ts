@@ -10,6 +10,8 @@ export interface DiskObject {
   gid: number
   /** Microseconds since 1970. */
   mtime: number
+  /** Number of its filesystem. */
+  device?: number
 }
 
 /** Attributes to be set; null and LEAVE leave a field as it is. */

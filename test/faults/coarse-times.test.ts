@@ -1,0 +1,76 @@
+/** A target whose filesystem keeps whole seconds only: what is right is no difference, time after time. */
+import assert from 'node:assert/strict'
+import { lstatSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Mounts } from '../support/mounts.ts'
+import { type ResyncBody, resyncOf } from '../support/resync-orders.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+/** Inodes of 128 bytes have no room for more. */
+const WHOLE_SECONDS = ['mkfs.ext4', '-q', '-F', '-I', '128']
+
+async function start(mounts: Mounts, at: string): Promise<Rig | null> {
+  let isMade = true
+  const rig = await Rig.start({
+    receivers: 1,
+    receiversLater: true,
+    prepare: (source, [target = '']) => {
+      mkdirSync(join(source, 'media/deep'), { recursive: true })
+      for (const name of ['a.php', 'media/b.jpg', 'media/deep/c.jpg']) {
+        writeFileSync(join(source, name), name)
+        utimesSync(join(source, name), 1, 1_700_000_001.654321)
+      }
+      symlinkSync('a.php', join(source, 'media/link'))
+      isMade = mounts.image(join(target, at), WHOLE_SECONDS) !== null
+    },
+  })
+  if (isMade) return rig
+  await rig[Symbol.asyncDispose]()
+  return null
+}
+
+async function live(rig: Rig): Promise<void> {
+  const status = async () => (await rig.receiverRoots(0))[0]
+  await until(
+    async () => (await status())?.phase === 'live',
+    async () => JSON.stringify(await status()),
+  )
+}
+
+/** The differences that a resync finds. */
+async function found(rig: Rig, order: ResyncBody = {}) {
+  const { missing, changed, extraneous } = await resyncOf(rig, 'web1', order)
+  return { missing, changed, extraneous }
+}
+
+const ORDERS: ResyncBody[] = [{}, { dryRun: true }, { check: 'content' }, { check: 'content', dryRun: true }]
+const NOTHING = { missing: 0, changed: 0, extraneous: 0 }
+
+const FOUND = 'on a filesystem of whole seconds no difference is found, and a changed time is'
+
+test('on a filesystem of whole seconds no difference is found, and a changed time is: the target', (t) => trial(t, '.'))
+test(`${FOUND}: a volume in it`, (t) => trial(t, 'media'))
+
+async function trial(t: TestContext, at: string): Promise<void> {
+  if (!Mounts.isAllowed()) return t.skip('nothing can be mounted here')
+  const mounts = new Mounts()
+  await using rig = await start(mounts, at)
+  using _mounted = mounts
+  if (rig === null) return t.skip('no such filesystem can be made here')
+  await rig.startReceiver(0)
+  await live(rig)
+  const [target = ''] = rig.targets
+  assert.equal(lstatSync(join(target, 'media/b.jpg')).mtimeMs % 1_000, 0, 'whole seconds')
+  // What such a filesystem is like is known from the first time that was set there.
+  if (at !== '.') await found(rig)
+  for (const order of ORDERS) assert.deepEqual(await found(rig, order), NOTHING, JSON.stringify(order))
+  await rig.killReceiver(0)
+  await rig.startReceiver(0)
+  await live(rig)
+  if (at === '.') assert.deepEqual(await found(rig, { dryRun: true }), NOTHING, 'after a restart')
+  utimesSync(join(target, 'media/b.jpg'), 1, 1_600_000_000)
+  assert.equal((await found(rig)).changed, 1)
+  assert.equal(lstatSync(join(target, 'media/b.jpg')).mtimeMs, 1_700_000_001_000)
+}
