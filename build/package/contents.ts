@@ -51,7 +51,11 @@ export function hostFiles(release: Release, runtime: Runtime): PackageFile[] {
     ]),
     file('usr/lib/sysctl.d/50-rootferry.conf', packaged('50-rootferry.conf')),
     ...manPages(release).map(({ path, contents }) => file(`usr/share/man/${path}.gz`, zipped(contents))),
-    ...below(join(PACKAGING, 'share')).map((path) => file(`usr/share/rootferry/${path}`, packaged(`share/${path}`))),
+    ...['prometheus', 'grafana'].flatMap((directory) =>
+      below(join(PACKAGING, directory)).map((path) =>
+        file(`usr/share/rootferry/${directory}/${path}`, packaged(`${directory}/${path}`)),
+      ),
+    ),
     file('usr/share/rootferry/agent.schema.json', schemaOf('agent', AgentFile)),
     file('usr/share/rootferry/receiver.schema.json', schemaOf('receiver', ReceiverFile)),
     ...below(join(PACKAGING, 'load-balancers')).map((path) =>

@@ -42,7 +42,7 @@ test('a wrong target waits: nothing is changed, and everybody is told; accept le
     await ready.text(),
     /would replace 0 and remove 186 of the target.s 187 entries.*rootferry-receiver accept/,
   )
-  assert.match(await (await daemons.health(0, '/metrics')).text(), /rootferry_root_awaiting_accept\{root="[^"]*"\} 1/)
+  assert.match(await (await daemons.health(0, '/metrics')).text(), /rootferry_target_awaiting_accept\{root="[^"]*"\} 1/)
   await until(
     async () => (await daemons.status()).receivers.some(({ state }) => state === 'awaiting-accept'),
     async () => JSON.stringify((await daemons.status()).receivers),

@@ -39,7 +39,7 @@ function documented(heading: string): Map<string, string> {
 function exposed(text: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const [, name = '', type] of text.matchAll(/^# TYPE (rootferry_\w+) (\w+)$/gm)) {
-    const sample = new RegExp(`^${name}(?:_count)?\\{([^}]*)\\}`, 'm').exec(text)?.[1] ?? ''
+    const sample = new RegExp(`^${name}(?:_count)?(?:\\{([^}]*)\\}| )`, 'm').exec(text)?.[1] ?? ''
     const labels = [...sample.matchAll(/(\w+)="/g)].map(([, label]) => label)
     found.set(name, `${type} ${labels.join(',')}`)
   }
@@ -66,6 +66,27 @@ for (const [name, metrics] of Object.entries(DAEMONS)) {
     assert.ok(!text.includes('secret-name') && !text.includes(`${name}.txt`), 'a path is in a label')
   })
 }
+
+test('dashboard and alert rules name metrics that the daemons expose, and no others', async () => {
+  const texts = [await DAEMONS.Agent(), await DAEMONS.Receiver()].join('\n')
+  const types = new Map([...texts.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name = '', type]) => [name, type]))
+  const isKnown = (name: string) =>
+    types.has(name) || types.get(name.replace(/_(?:bucket|count|sum)$/, '')) === 'histogram'
+  for (const file of [
+    'grafana/rootferry.json',
+    'prometheus/rootferry.rules.yml',
+    'prometheus/rootferry.rules.test.yml',
+  ]) {
+    const text = readFileSync(new URL(`../../packaging/${file}`, import.meta.url), 'utf8')
+    const names = new Set([...text.matchAll(/\b(?:rootferry|process)_\w+/g)].map(([name]) => name))
+    assert.ok(names.size > 10, file)
+    assert.deepEqual(
+      [...names].filter((name) => !isKnown(name)),
+      [],
+      file,
+    )
+  }
+})
 
 test('the metrics of the agent follow what happens', async () => {
   writeFileSync(join(rig.source, 'new.txt'), 'new')
@@ -98,8 +119,8 @@ test('the metrics of the agent follow what happens', async () => {
 test('the metrics of the receiver follow what happens', async () => {
   const text = await DAEMONS.Receiver()
   const { receivers } = await rig.status()
-  assert.equal(value(text, 'rootferry_root_sequence{root="site"}'), receivers[0]?.sequence)
-  assert.equal(value(text, 'rootferry_root_ready{root="site"}'), 1)
-  assert.equal(value(text, 'rootferry_connected{root="site"}'), 1)
+  assert.equal(value(text, 'rootferry_target_sequence{root="site"}'), receivers[0]?.sequence)
+  assert.equal(value(text, 'rootferry_target_ready{root="site"}'), 1)
+  assert.equal(value(text, 'rootferry_target_connected{root="site"}'), 1)
   assert.ok(value(text, 'rootferry_committed_changesets_total{root="site"}') > 0)
 })

@@ -5,12 +5,14 @@
  * them. This file is not in the index of the package, because commands that end at once need not load it.
  */
 import { collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client'
+import { EventLoopLag } from './event-loop-lag.ts'
 
 export * from '@prometheus-io/client'
 
 /** How long the share of busy time is measured; it delays a scrape. */
 const UTILIZATION_MS = 10
-const DELAY_SAMPLE_MS = 100
+/** These say how long a timer waits in all, its own time included. */
+const MISLEADING = /^nodejs_eventloop_lag_/
 
 export class MetricsPage {
   readonly registry = new Registry()
@@ -18,15 +20,15 @@ export class MetricsPage {
   #hasDefaults = false
 
   /** @param refresh called before each answer; sets the metrics that are read only on demand */
-  constructor(build: { version: string; systemCalls: string }, refresh: () => void) {
+  constructor(build: { daemon: 'agent' | 'receiver'; version: string; systemCalls: string }, refresh: () => void) {
     this.#refresh = refresh
     const info = new Gauge({
       name: 'rootferry_build_info',
-      help: 'Always 1; the version of this daemon, and how it makes system calls',
-      labelNames: ['version', 'system_calls'],
+      help: 'Always 1; which daemon this is, its version, and how it makes system calls',
+      labelNames: ['daemon', 'version', 'system_calls'],
       registers: [this.registry],
     })
-    info.set({ version: build.version, system_calls: build.systemCalls }, 1)
+    info.set({ daemon: build.daemon, version: build.version, system_calls: build.systemCalls }, 1)
   }
 
   async answer(): Promise<{ contentType: string; text: string }> {
@@ -35,8 +37,10 @@ export class MetricsPage {
       collectDefaultMetrics({
         register: this.registry,
         eventLoopUtilizationTimeout: UTILIZATION_MS,
-        eventLoopMonitoringPrecision: DELAY_SAMPLE_MS,
       })
+      for (const { name } of this.registry.getMetricsAsArray())
+        if (MISLEADING.test(name)) this.registry.removeSingleMetric(name)
+      new EventLoopLag(this.registry).begin()
     }
     this.#refresh()
     return { contentType: this.registry.contentType, text: await this.registry.metrics() }

@@ -47,7 +47,9 @@ export class AgentMetrics {
 
   constructor(parts: AgentMetricsParts) {
     this.#parts = parts
-    this.page = new MetricsPage({ version: VERSION, systemCalls: parts.systemCalls }, () => this.#look())
+    this.page = new MetricsPage({ daemon: 'agent', version: VERSION, systemCalls: parts.systemCalls }, () =>
+      this.#look(),
+    )
     const registers = [this.page.registry]
     this.#propagation = new Histogram({
       name: 'rootferry_propagation_seconds',
@@ -81,8 +83,8 @@ export class AgentMetrics {
       registers,
     })
     this.#expiry = new Gauge({
-      name: 'rootferry_certificate_expiry_seconds',
-      help: 'Seconds until the certificate of the stream listener expires; absent without TLS',
+      name: 'rootferry_certificate_expiry_timestamp_seconds',
+      help: 'When the certificate of the stream listener expires; absent without TLS',
       labelNames: ['fingerprint'],
       registers,
     })
@@ -116,7 +118,7 @@ export class AgentMetrics {
     const certificate = this.#parts.certificate()
     if (certificate === null) return
     const { fingerprint, expiresAt } = certificate
-    this.#expiry.set({ fingerprint }, (Date.parse(expiresAt) - Date.now()) / 1000)
+    this.#expiry.set({ fingerprint }, Date.parse(expiresAt) / 1000)
   }
 
   #lookAtRoot(root: string, { status, hooks, sentBytes, packedBytes, fleet }: RootFeed): void {
@@ -161,7 +163,8 @@ export class AgentMetrics {
     waiting.set({ root }, hold?.pending.changes ?? 0)
   }
 
-  #lookAtReceiver({ name: receiver, root, state, sequence, durableSequence, lag, owed }: ReceiverStatus): void {
+  #lookAtReceiver({ name: receiver, root, state, sequence, durableSequence, lag, ...others }: ReceiverStatus): void {
+    const { owed, toCome, lastSeenAt } = others
     this.#rounds.knowsReceiver(root, receiver)
     const of = this.#ofReceivers
     of.connected.set({ receiver, root }, Number(state !== 'offline' && state !== 'expected'))
@@ -171,6 +174,8 @@ export class AgentMetrics {
     of.lagSeconds.set({ receiver, root }, lag.seconds)
     of.lagSequences.set({ receiver, root }, lag.sequences)
     of.owed.set({ receiver, root }, owed.count)
+    of.toCome.set({ receiver, root }, toCome.bytes)
+    if (lastSeenAt !== null) of.lastSeen.set({ receiver, root }, Date.parse(lastSeenAt) / 1000)
   }
 }
 
@@ -227,5 +232,7 @@ function receiverGauges(registers: Registers) {
     lagSeconds: gauge('lag_seconds', 'Age of the oldest change that the receiver has not committed'),
     lagSequences: gauge('lag_sequences', 'Sequences that the receiver has not committed'),
     owed: gauge('owed_paths', 'Paths that the receiver cannot make right'),
+    toCome: gauge('pending_bytes', 'Content that the receiver has not committed'),
+    lastSeen: gauge('last_seen_timestamp_seconds', 'When the receiver was last heard of; absent when it never was'),
   }
 }

@@ -35,7 +35,7 @@ export class ReceiverMetrics {
   ) {
     this.#roots = roots
     this.#isReady = isReady
-    this.page = new MetricsPage({ version: VERSION, systemCalls }, () => this.#look())
+    this.page = new MetricsPage({ daemon: 'receiver', version: VERSION, systemCalls }, () => this.#look())
     const registers = [this.page.registry]
     const labelNames = ['root'] as const
     this.#commits = new Histogram({
@@ -122,14 +122,14 @@ function rootGauges(registers: MetricsPage['registry'][]) {
   const labelNames = ['root'] as const
   const gauge = (name: string, help: string) => new Gauge({ name: `rootferry_${name}`, help, labelNames, registers })
   return {
-    ready: gauge('root_ready', '1 when a load balancer may send visitors, as /readyz has it'),
-    connected: gauge('connected', '1 when connected to the agent'),
-    live: gauge('live', '1 when connected and caught up'),
-    awaitingAccept: gauge('root_awaiting_accept', '1 while the first join waits for an operator to accept it'),
+    ready: gauge('target_ready', '1 when a load balancer may send visitors, as /readyz has it'),
+    connected: gauge('target_connected', '1 when connected to the agent'),
+    live: gauge('target_live', '1 when connected and caught up'),
+    awaitingAccept: gauge('target_awaiting_accept', '1 while the first join waits for an operator to accept it'),
     failing: gauge('commit_failing', '1 when nothing can be committed'),
-    sequence: gauge('root_sequence', 'The sequence that is committed'),
-    durableSequence: gauge('root_durable_sequence', 'The sequence that is synced to disk'),
-    problems: gauge('root_problems', 'Paths that could not be made right'),
+    sequence: gauge('target_sequence', 'The sequence that is committed'),
+    durableSequence: gauge('target_durable_sequence', 'The sequence that is synced to disk'),
+    problems: gauge('target_problems', 'Paths that could not be made right'),
     trashBatches: gauge('trash_batches', 'Occasions at which something was moved to the trash'),
     trashBytes: gauge('trash_bytes', 'Content of the files in the trash'),
   }
