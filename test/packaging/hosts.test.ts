@@ -6,7 +6,18 @@
  * systemd-nspawn, and a mirror for the first run.
  */
 import assert from 'node:assert/strict'
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -96,14 +107,19 @@ function life(suite: string): void {
   })
 
   it('init, token, join: the first sync is complete', async () => {
-    admin.run('rootferry-agent', 'init', '--root', `shop=${DOCROOT}`)
+    // A port that takes a capability; and on the app server all addresses.
+    admin.run('rootferry-agent', 'init', '--root', `shop=${DOCROOT}`, '--listen', '0.0.0.0:843')
     admin.run('systemctl', 'enable', '--now', 'rootferry-agent')
-    const url = ['--url', 'wss://127.0.0.1:8730']
+    const url = ['--url', 'wss://127.0.0.1:843']
     const invitation = admin.run('rootferry-agent', 'token', 'create', 'web1', '--join', ...url).trim()
     web.run('rootferry-receiver', 'join', invitation, '--root', `shop=${DOCROOT}`)
+    const health = '{listen: 0.0.0.0:8732, probe: {listen: 0.0.0.0:8733}, readyFile: /run/rootferry/ready}'
+    appendFileSync(join(web.root, 'etc/rootferry/receiver.yaml'), `health: ${health}\n`)
     web.run('systemctl', 'enable', '--now', 'rootferry-receiver')
     await inSync()
     equal()
+    for (const port of [8732, 8733]) assert.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200)
+    web.run('test', '-e', '/run/rootferry/ready')
   })
 
   it('the service manager knows how the daemons are, and confines them', async () => {
@@ -172,6 +188,52 @@ function life(suite: string): void {
     await inSync()
     admin.run('systemctl', 'reload', 'rootferry-agent')
     web.run('systemctl', 'reload', 'rootferry-receiver')
+  })
+
+  it('a docroot in the /tmp of the service alone is refused with a line, by a reload and by a start', async () => {
+    const file = join(web.root, 'etc/rootferry/receiver.yaml')
+    const good = readFileSync(file, 'utf8')
+    writeFileSync(file, good.replace(`path: ${DOCROOT}`, 'path: /tmp/shop'))
+    assert.notEqual(web.tryTo('systemctl', 'reload', 'rootferry-receiver').status, 0)
+    assert.equal(show(web, 'rootferry-receiver', 'ActiveState'), 'active')
+    web.tryTo('systemctl', 'restart', 'rootferry-receiver')
+    await until(
+      () => show(web, 'rootferry-receiver', 'ActiveState') === 'failed',
+      () => 'it does not fail',
+    )
+    const said = web.run('journalctl', '-u', 'rootferry-receiver', '-o', 'cat', '-n', '10')
+    assert.match(
+      said,
+      /roots\.shop\.path lies in a \/tmp that systemd made for this service alone: choose another place/,
+    )
+    writeFileSync(file, good)
+    web.run('systemctl', 'restart', 'rootferry-receiver')
+    await inSync()
+  })
+
+  it('a user of the host cannot keep the receiver from starting, and hooks reach systemctl and are ended', async () => {
+    const file = join(web.root, 'etc/rootferry/receiver.yaml')
+    const good = readFileSync(file, 'utf8')
+    const script = 'systemctl is-active rootferry-receiver; nice sleep 100'
+    const hook = `{match: ['*.hook'], command: [/bin/sh, -c, '${script}'], timeoutSeconds: 2}`
+    const path = `path: ${DOCROOT}`
+    writeFileSync(file, good.replace(path, `${path}\n    hooks: {afterCommit: [${hook}]}`))
+    web.run('systemctl', 'stop', 'rootferry-receiver')
+    web.run('systemd-run', '--unit=stranger', '--uid=nobody', 'flock', DOCROOT, 'sleep', '1000')
+    await until(
+      () => web.tryTo('flock', '-n', DOCROOT, 'true').status === 1,
+      () => 'nobody locks it',
+    )
+    web.run('systemctl', 'start', 'rootferry-receiver')
+    web.run('systemctl', 'stop', 'stranger')
+    await inSync()
+    writeFileSync(join(admin.root, DOCROOT, 'a.hook'), 'x')
+    const said = () => web.run('journalctl', '-u', 'rootferry-receiver', '-o', 'cat', '-n', '40')
+    await until(() => /"output":"active\\\\n","msg":"hook was killed: it took too long"/.test(said()), said)
+    writeFileSync(file, good)
+    web.run('systemctl', 'reload', 'rootferry-receiver')
+    rmSync(join(admin.root, DOCROOT, 'a.hook'))
+    await inSync()
   })
 
   it('the journal knows which lines are warnings', async () => {

@@ -24,6 +24,7 @@ const CASES: Record<PresetName, Cases> = {
       out: 'var/importexport/export.csv',
       stays: 'vendor/magento/module-import-export/etc/di.xml',
     },
+    '/auth.json': { out: 'auth.json', stays: 'vendor/acme/auth.json' },
   },
   openmage: {
     '/var/cache/': { out: 'var/cache/mage--0/x', stays: 'media/catalog/product/cache/1/a.jpg' },
@@ -52,6 +53,7 @@ const CASES: Record<PresetName, Cases> = {
     '/var/test/': { out: 'var/test/a', stays: 'custom/plugins/Acme/test/a.php' },
     '/var/services/': { out: 'var/services/a', stays: 'config/services/a.yaml' },
     '/.cache/': { out: '.cache/phpstan/a', stays: 'public/bundles/.cache/a' },
+    '/auth.json': { out: 'auth.json', stays: 'vendor/acme/auth.json' },
   },
   oxid: {
     '/source/tmp/*': { out: 'source/tmp/smarty/a.tpl.php', stays: 'source/out/pictures/generated/product/1/a.jpg' },
@@ -62,6 +64,7 @@ const CASES: Record<PresetName, Cases> = {
     '!/source/cache/.htaccess': { out: null, stays: 'source/cache/.htaccess' },
     '!/source/cache/dir.txt': { out: null, stays: 'source/cache/dir.txt' },
     '/var/cache/': { out: 'var/cache/container.php', stays: 'var/configuration/shops/1.yaml' },
+    '/auth.json': { out: 'auth.json', stays: 'vendor/acme/auth.json' },
   },
   wordpress: {
     '/wp-content/cache/': { out: 'wp-content/cache/supercache/index.html', stays: 'wp-includes/cache.php' },
@@ -110,6 +113,7 @@ const CASES: Record<PresetName, Cases> = {
     '/var/session/': { out: 'var/session/a/hash_b', stays: 'config/system/settings.php' },
     '/var/transient/': { out: 'var/transient/a', stays: 'public/fileadmin/a.jpg' },
     '/typo3temp/var/': { out: 'typo3temp/var/cache/a', stays: 'typo3temp/assets/compressed/merged-a.css' },
+    '/auth.json': { out: 'auth.json', stays: 'vendor/acme/auth.json' },
   },
   drupal: {
     '/sites/*/files/php/': { out: 'sites/default/files/php/twig/a/b.php', stays: 'sites/default/files/css/css_a.css' },
@@ -119,6 +123,7 @@ const CASES: Record<PresetName, Cases> = {
     },
     '/sites/simpletest/': { out: 'sites/simpletest/1/a', stays: 'core/modules/simpletest/a.php' },
     '/web/sites/simpletest/': { out: 'web/sites/simpletest/1/a', stays: 'web/sites/default/settings.php' },
+    '/auth.json': { out: 'auth.json', stays: 'vendor/acme/auth.json' },
   },
   prestashop: {
     '/var/cache/': { out: 'var/cache/prod/class_index.php', stays: 'modules/acme/var/cache/a.php' },

@@ -8,10 +8,10 @@
  * in it that forbids access, its content is excluded and that file is not. Patterns are anchored at the root that the
  * software's documentation calls the installation directory.
  *
- * Compared in November 2026 with the projects' own ignore files, as of these commits: Magento 02a9a0ea, OpenMage
- * 00845516, Shopware's production template 0a8281a4, OXID eShop 04369d56, the base distribution of TYPO3 3870b4e3, Drupal
- * 1167235b, PrestaShop 00e976ee, Joomla 00515239, Nextcloud 0120f3fd; and with the pages of their documentation about
- * directories (TYPO3: Environment; Drupal: TwigPhpStorageCache; Shopware: cluster setup).
+ * Compared in November 2026 with the projects' own ignore files. As of 2026: OpenMage e18d6107, Shopware's recipes
+ * f282a22; as of 2024: OXID eShop c6291bb1, the base distribution of TYPO3 3bf6768; of these an older state only: Magento
+ * 02a9a0ea, Drupal 1167235b, PrestaShop 00e976ee, Joomla 00515239, Nextcloud 0120f3fd. And with the pages of their
+ * documentation about directories (TYPO3: Environment; Drupal: TwigPhpStorageCache; Shopware: cluster setup).
  */
 export const PRESETS = {
   magento2: {
@@ -27,6 +27,7 @@ export const PRESETS = {
     '/var/import/': 'files that wait to be imported by the admin server',
     '/var/import_history/': 'files that were imported, with their data',
     '/var/importexport/': 'working files of imports and exports',
+    '/auth.json': 'keys of the repositories of Composer, of no use on a web node',
   },
   openmage: {
     '/var/cache/': 'file cache of this node',
@@ -52,6 +53,7 @@ export const PRESETS = {
     '/var/test/': 'files of test runs',
     '/var/services/': 'working files of this node',
     '/.cache/': 'caches of build tools',
+    '/auth.json': 'keys of the repositories of Composer, of no use on a web node',
   },
   oxid: {
     '/source/tmp/*': 'compiled templates and caches; the directory must exist on every node',
@@ -62,6 +64,7 @@ export const PRESETS = {
     '!/source/cache/.htaccess': 'forbids access to the directory',
     '!/source/cache/dir.txt': 'says what the directory is for',
     '/var/cache/': 'compiled container of this node',
+    '/auth.json': 'keys of the repositories of Composer, of no use on a web node',
   },
   wordpress: {
     '/wp-content/cache/': 'page caches of plugins; each node keeps its own',
@@ -86,12 +89,14 @@ export const PRESETS = {
     '/var/session/': 'sessions of the install tool',
     '/var/transient/': 'scratch files',
     '/typo3temp/var/': 'the same five without Composer; what visitors fetch from typo3temp/assets is sent',
+    '/auth.json': 'keys of the repositories of Composer, of no use on a web node',
   },
   drupal: {
     '/sites/*/files/php/': 'compiled templates, named and protected by times and keys of this node',
     '/web/sites/*/files/php/': 'the same where the root is the project of Composer',
     '/sites/simpletest/': 'sites of test runs',
     '/web/sites/simpletest/': 'the same where the root is the project of Composer',
+    '/auth.json': 'keys of the repositories of Composer, of no use on a web node',
   },
   prestashop: {
     '/var/cache/': 'compiled container, templates and class index of this node',

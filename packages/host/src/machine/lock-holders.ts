@@ -5,9 +5,10 @@
  * owner of the directory, or when its command is one of our daemons. Any other holder is a stranger, who must not be
  * able to keep a daemon from starting. A holder in another container cannot be seen, and counts. The kernel names the
  * process that called flock; a `flock` command has ended by then, so our daemons are found by their command and by the
- * directory that they hold open.
+ * directory that they hold open. A confined service may not see what other daemons hold open: one of ours is taken for
+ * the holder then, but only where the kernel names a process that is not there.
  */
-import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { errorCode } from './failure.ts'
 
 export interface LockHolder {
@@ -26,9 +27,10 @@ export function lockHolders(directory: Pick<Stats, 'dev' | 'ino' | 'uid'>): Lock
   const named = namedByKernel(textOf('/proc/locks'), directory.ino)
   const ourselves = readlinkSync('/proc/self')
   const processes = namesIn('/proc').filter((name) => /^\d+$/.test(name) && name !== ourselves)
+  const isOneUnknown = [...named].some((pid) => !existsSync(`/proc/${pid}`))
   return processes.map(Number).flatMap((pid) => {
     const role = roleOf(pid)
-    const holds = named.has(pid) || (role !== null && hasOpen(pid, directory))
+    const holds = named.has(pid) || (role !== null && (hasOpen(pid, directory) ?? isOneUnknown))
     const uid = holds ? statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid : undefined
     return uid === undefined ? [] : [{ pid, uid, role, counts: role !== null || respected.includes(uid) }]
   })
@@ -50,12 +52,19 @@ function namedByKernel(locks: string, inode: number): Set<number> {
   return new Set(found)
 }
 
-function hasOpen(pid: number, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): boolean {
+/** Null: this process may not see it. */
+function hasOpen(pid: number, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): boolean | null {
   const descriptors = `/proc/${pid}/fd`
-  return namesIn(descriptors).some((name) => {
-    const status = statSync(`${descriptors}/${name}`, { throwIfNoEntry: false })
-    return status?.ino === ino && status.dev === dev
-  })
+  try {
+    return readdirSync(descriptors).some((name) => {
+      const status = statSync(`${descriptors}/${name}`, { throwIfNoEntry: false })
+      return status?.ino === ino && status.dev === dev
+    })
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    return code === 'EACCES' || code === 'EPERM' ? null : false
+  }
 }
 
 function namesIn(directory: string): string[] {

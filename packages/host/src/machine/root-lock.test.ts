@@ -170,6 +170,19 @@ for (const calls of ['auto', 'portable'] as const) {
         await using _other = await holder(at('squat/beside'), 'receiver')
         lock(path, 'receiver')[Symbol.dispose]()
       })
+
+      it('cannot keep away a confined one either, which may not see what other daemons hold open', async (t) => {
+        if (!PRIVILEGED || spawnSync('setpriv', ['--version']).status !== 0) return t.skip('needs root and setpriv')
+        const path = at('confined/root')
+        const confined = ['setpriv', '--bounding-set', '-all,+dac_override,+dac_read_search', '--inh-caps', '-all']
+        await using _other = await holder(at('confined/beside'), 'agent')
+        {
+          await using _stranger = await squat(path)
+          await using _ = await holder(path, 'receiver', confined)
+        }
+        await using _ours = await holder(path, 'agent')
+        await assert.rejects(holder(path, 'receiver', confined))
+      })
     })
   })
 }
