@@ -170,7 +170,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     utimesSync: [1, 'the age of a batch: without it, that of its first object'],
   },
   'receiver/src/disk/area/wall-clock.ts': {
-    writeFileSync: [1, 'what clocks showed: one that is cut short is as good as none'],
+    writeFileSync: [1, ['write state']],
   },
   'receiver/src/disk/area/place-in-batch.ts': { mkdirSync: [1, ['mkdir target']] },
   'receiver/src/disk/area/move.ts': {
