@@ -316,7 +316,9 @@ export const TokenBody = Type.Object(
     url: Type.Optional(
       Type.String({ maxLength: 300, description: 'where receivers reach this agent, as wss://admin.internal:8730' }),
     ),
-    expiresSeconds: Type.Optional(Days('useless after that', 3_650)),
+    expiresSeconds: Type.Optional(
+      Days('useless after that; without it the invitation of one node after 7 days', 3_650),
+    ),
     many: Type.Optional(
       Type.Boolean({ description: 'true or false: for nodes that come and go, each with a name', default: false }),
     ),

@@ -156,7 +156,7 @@ function TokenFields({ wanted, change }: TokenFieldsProps) {
         <input
           type="number"
           min={0}
-          placeholder="never"
+          placeholder={isReceiver && !wanted.many ? '7' : 'never'}
           value={wanted.days}
           onInput={(event) => change({ days: event.currentTarget.value })}
         />
