@@ -183,6 +183,27 @@ scene('the hold by a file outlives a crash, and ends when the file went meanwhil
   await scene.inSync()
 })
 
+scene(
+  'what changed right before a file holds the root, and could not be sent any more, comes with the release, together',
+  byFile(false),
+  async (scene) => {
+    await scene.inSync()
+    const before = scene.root.sequence
+    scene.source.write('app/f1', 'a moment before')
+    await scene.until(() => scene.root.sequence > before)
+    scene.source.write('.maintenance', '1')
+    await heldByFile(scene)
+    await deploy(scene, 'v2')
+    scene.source.remove('.maintenance')
+    await scene.inSync()
+    const [round] = await scene.ask(async ({ feed }) => feed.holds.rounds)
+    assert.deepEqual(
+      [...(round?.members ?? [])].map(([, { standing, isLate }]) => [standing, isLate]),
+      scene.targets.map(() => ['committed', false]),
+    )
+  },
+)
+
 scene('a file that is shown comes first and goes last', byFile(true), async (scene) => {
   await scene.inSync()
   scene.source.write('.maintenance', '1')

@@ -11,6 +11,8 @@ import type { Hub, SegmentLease, Urgency } from './hub.ts'
 import type { PacedSocket } from './paced-socket.ts'
 import type { SessionState } from './session-state.ts'
 
+type Begins = (first: Promise<SegmentLease>) => Promise<SegmentLease | null>
+
 export interface SenderParts {
   socket: PacedSocket
   hub: Hub
@@ -59,8 +61,12 @@ export class ChangesetSender {
     if (!this.#isInSegment) void this.#sendLeave()
   }
 
-  /** A changeset without its end, which is a commit or a prepare. */
-  async send(plan: PlanSummary, urgency: Urgency): Promise<void> {
+  /**
+   * A changeset without its end, which is a commit or a prepare.
+   * @param begins waits for its first segment; null: something else comes first
+   * @returns whether it was sent, or the connection ended
+   */
+  async send(plan: PlanSummary, urgency: Urgency, begins: Begins = (first) => first): Promise<boolean> {
     const { hub, socket, state } = this.#parts
     const positions = this.#positionsOf(plan)
     const leases: Promise<SegmentLease>[] = []
@@ -73,7 +79,10 @@ export class ChangesetSender {
     }
     for (let ahead = 0; ahead <= BOUNDS.segmentsAhead; ahead += 1) leaseNext()
     // The changeset begins when its first segment is packed, so that a small change leaves in one piece.
-    await leases[0]
+    if (leases[0] !== undefined && (await begins(leases[0])) === null) {
+      for (const lease of leases) void lease.then(({ release }) => release(), ignore)
+      return false
+    }
     const { base, from, to, head, request, changes, bytes } = plan
     const sending = { from, to, bytes, sent: 0, segments: plan.segments.length }
     this.#sending = sending
@@ -83,9 +92,10 @@ export class ChangesetSender {
       while (state.credit <= 0 && !socket.isClosed) await socket.sleep()
       await this.#sendSegment(lease)
       sending.sent += 1
-      if (socket.isClosed) return
+      if (socket.isClosed) return true
     }
     this.#sending = null
+    return true
   }
 
   /**
@@ -126,4 +136,9 @@ export class ChangesetSender {
     })
     return positions
   }
+}
+
+/** The sender of a lease that failed has its answer already. */
+function ignore(): void {
+  return
 }

@@ -97,6 +97,8 @@ export class Rounds {
     this.#running = { id, from, isStep, began: new Date(), round, told, sessions: known, over: Promise.withResolvers() }
     this.#tell(this.#running)
     for (const name of members) this.#parts.sessions.get(name)?.enter(told)
+    // Told again, for this end, and not waited for.
+    for (const name of silent) this.#parts.sessions.get(name)?.leave(to)
     this.#carryOut(begun)
   }
 

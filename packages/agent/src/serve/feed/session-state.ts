@@ -154,10 +154,14 @@ export class SessionState {
     this.unconfirmed.push(to)
   }
 
-  /** Nothing is under way, and everything up to there is committed; more is after a rolling release that was stopped. */
+  /**
+   * Nothing is under way, and everything up to there is committed, or more (after a rolling release that was stopped), or
+   * less: a file holds the root at once, and the last changes before it may not have come.
+   */
   isAtRest(sequence: number): boolean {
     const isIdle = this.unconfirmed.length === 0 && this.#repairs.size === 0 && this.said.failing === null
-    return this.phase === 'feeding' && isIdle && this.cursor >= sequence && this.committed === this.cursor
+    const isThere = this.committed === this.cursor && (this.cursor >= sequence || this.hasCaughtUp)
+    return this.phase === 'feeding' && isIdle && isThere
   }
 
   sentRepair(request: number): void {

@@ -209,7 +209,7 @@ export class Session implements ResyncLine {
       const next = this.state.next(this.#head, hasJustFed)
       const [request] = this.state.requests
       if (next === 'wait') await this.#socket.sleep()
-      else if (next === 'feed') await this.#busily(() => this.#sendNext())
+      else if (next === 'feed') await this.#sendNext()
       else if (next === 'finish') await this.#busily(() => this.#rounds.finish())
       else if (request?.type === 'list') await this.#answerList(request)
       else if (request?.type === 'want') await this.#answerWant(request)
@@ -258,17 +258,26 @@ export class Session implements ResyncLine {
     // fell far behind delays no other.
     const { cursor, whole } = this.state
     const urgency = this.#head - cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
-    const plan = await this.#feed.hub.join({ from: cursor, base: cursor, whole: whole.sent, to: null }, urgency)
+    const { hub } = this.#feed
+    const joined = hub.join({ from: cursor, base: cursor, whole: whole.sent, to: null }, urgency)
+    const plan = await this.#rounds.unlessRound(joined)
+    if (plan === null) return void joined.then((late) => hub.leave(late), ignore)
     try {
       await this.#sendPlan(plan, urgency)
     } finally {
-      this.#feed.hub.leave(plan)
+      this.#isBusy = false
+      hub.leave(plan)
     }
   }
 
+  /** Until its first segment is there nothing is under way, and a round may come before it. */
   async #sendPlan(plan: PlanSummary, urgency: Urgency): Promise<void> {
-    await this.#sender.send(plan, urgency)
-    if (this.#socket.isClosed) return
+    const isSent = await this.#sender.send(plan, urgency, async (packed) => {
+      const first = plan.request === null ? await this.#rounds.unlessRound(packed) : await packed
+      if (first !== null) this.#isBusy = true
+      return first
+    })
+    if (!isSent || this.#socket.isClosed) return
     const { request, to } = plan
     if (request === null) this.state.sentChangeset(to, plan.isWhole)
     await this.#socket.send(encodeMessage({ type: 'commit', to }))
