@@ -14,6 +14,8 @@ const SERVICE = '/opt/rootferry/examples/shop/parts/service'
 export const DIRECTORY = process.env['ROOTFERRY_SHOP_DIR'] ?? '/var/tmp/rootferry-shop'
 const NET = process.env['ROOTFERRY_SHOP_NET'] ?? '10.88.20'
 export const SHOP = `https://${NET}.5`
+/** The exit code of a command whose daemon does not answer. */
+const UNREACHABLE = 69
 /** What app servers leave out, or have besides: see the preset `wordpress`, and `.rootferry` on a file system of its own. */
 const OF_ONE_SERVER = ['upgrade', 'upgrade-temp-backup', 'cache', '.rootferry', '.maintenance', '.rootferry-hold']
 
@@ -96,11 +98,13 @@ export interface ReceiverRow {
   state: string
   lastError: string | null
   lag: { sequences: number; seconds: number }
+  owed: { count: number; paths: { path: string; code: string }[] }
 }
 
+/** What the agent says of its receivers; none while it does not answer. */
 export async function receivers(): Promise<ReceiverRow[]> {
-  const { stdout } = await tryInside('admin', 'rootferry-agent', 'status', '--json')
-  return (JSON.parse(stdout) as { receivers: ReceiverRow[] }).receivers
+  const { code, stdout } = await tryInside('admin', 'rootferry-agent', 'status', '--json')
+  return code === UNREACHABLE ? [] : (JSON.parse(stdout) as { receivers: ReceiverRow[] }).receivers
 }
 
 /** Every one of these is live and has all. */

@@ -2,12 +2,13 @@
 /**
  * Updates a plugin as WordPress itself does, from cron or from its list of updates: php update-plugin.php PLUGIN VERSION ARCHIVE
  */
-[, $plugin, $version, $archive] = $argv;
 $_SERVER['HTTP_HOST'] = 'localhost';
 require '/var/www/shop/wp-load.php';
 require_once ABSPATH . 'wp-admin/includes/admin.php';
 require_once ABSPATH . 'wp-admin/includes/class-wp-upgrader.php';
 
+// Not before: WordPress has variables of these names.
+[, $plugin, $version, $archive] = $argv;
 $offer = (object) ['slug' => dirname($plugin), 'plugin' => $plugin, 'new_version' => $version, 'package' => $archive];
 set_site_transient('update_plugins', (object) [
     'last_checked' => time(),
