@@ -22,33 +22,37 @@ begin_namespaces() {
   echo "$id" >"$SHOP/servers/$name/pid"
 }
 
+on_switch() {
+  nsenter -t "$(process_of switch)" -n "$@"
+}
+
 switch_on() {
-  local name=$1 id switch
+  local name=$1 id
   begin_namespaces "$name" --pid --mount-proc --uts --ipc \
     "$HERE/parts/server" "$name" "$SHOP/servers/$name" "$CHECKOUT" "$NET.${SERVERS[$name]}"
   id=$(process_of "$name")
-  switch=$(process_of switch)
-  nsenter -t "$switch" -n ip link add "to-$name" type veth peer name eth0 netns "$id"
-  nsenter -t "$switch" -n ip link set "to-$name" master bridge0 up
+  # A line of the same name may still be on its way out.
+  wait_for "a line to $name" 10 on_switch ip link add "to-$name" type veth peer name eth0 netns "$id"
+  on_switch ip link set "to-$name" master bridge0 up
   wait_for "$name" 10 inside "$name" test -e /run/up
 }
 
 switch_off() {
   local id
   id=$(process_of "$1")
-  [ -z "$id" ] || kill -KILL "$id"
+  [ -n "$id" ] || return 0
+  [ "$1" = switch ] || on_switch ip link delete "to-$1" 2>/dev/null || true
+  kill -KILL "$id"
   while [ -n "$(process_of "$1")" ]; do sleep 0.02; done
   rm -f "$SHOP/servers/$1/pid"
 }
 
 build_network() {
   begin_namespaces switch sleep infinity
-  local id
-  id=$(process_of switch)
-  nsenter -t "$id" -n ip link add bridge0 type bridge
-  nsenter -t "$id" -n ip link set bridge0 up
-  ip link add "$LINK" type veth peer name to-machine netns "$id"
-  nsenter -t "$id" -n ip link set to-machine master bridge0 up
+  on_switch ip link add bridge0 type bridge
+  on_switch ip link set bridge0 up
+  ip link add "$LINK" type veth peer name to-machine netns "$(process_of switch)"
+  on_switch ip link set to-machine master bridge0 up
   ip address add "$NET.1/24" dev "$LINK"
   ip link set "$LINK" up
 }

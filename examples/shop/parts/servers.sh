@@ -152,7 +152,7 @@ join_app() {
 start_services() {
   case $1 in
     front) service front start haproxy varnish nginx ;;
-    admin) service admin start apache2 agent ;;
+    admin) service admin start apache2 agent cron ;;
     app*) service "$1" start apache2 receiver ;;
     db*) service "$1" start mariadb ;;
     sessions) service sessions start redis ;;

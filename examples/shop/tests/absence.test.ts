@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { until } from '../../../test/support/until.ts'
 import { figure, seconds } from './figures.ts'
 import { ask } from './request.ts'
-import { command, differences, docroot, hasVisitors, inSync, service, web } from './shop.ts'
+import { differences, docroot, hasVisitors, inSync, service, switchOff, web } from './shop.ts'
 import { Visitors } from './visitors.ts'
 
 const MISSED = 5000
@@ -19,7 +19,7 @@ function change(run: string): void {
 test('an app server that was off and missed 5,000 changes has visitors again only when it is ready', async () => {
   await using visitors = new Visitors()
   const beganAt = performance.now()
-  await command('power', 'off', 'app2')
+  await using app2 = await switchOff('app2')
   await until(
     async () => !(await hasVisitors('app2')),
     () => 'Varnish goes on sending visitors to app2',
@@ -30,7 +30,7 @@ test('an app server that was off and missed 5,000 changes has visitors again onl
 
   // Its web server is back first, and its files are old: it must not have visitors.
   const seen = visitors.servers.get('app2') ?? 0
-  await command('power', 'on', 'app2')
+  await app2.on()
   await service('app2', 'stop', 'receiver')
   const until100 = visitors.visits + 100
   await until(

@@ -1,11 +1,12 @@
 /** The admin server is off: visitors notice nothing, and afterwards everything arrives. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { until } from '../../../test/support/until.ts'
 import { figure, seconds } from './figures.ts'
 import { ask } from './request.ts'
-import { APPS, command, differences, docroot, inSync, web } from './shop.ts'
+import { APPS, differences, docroot, inSync, switchOff, web } from './shop.ts'
 import { Visitors } from './visitors.ts'
 
 /** Minutes in life; SHOP_ADMIN_DOWN_SECONDS=300 for who has the time. The daemons' own limits are not shortened. */
@@ -15,7 +16,7 @@ const CHANGED = 1000
 test('the admin server is off: visitors notice nothing; it is back: everything arrives', async () => {
   await using visitors = new Visitors()
   const offAt = performance.now()
-  await command('power', 'off', 'admin')
+  await using admin = await switchOff('admin')
   await until(
     async () => {
       for (const app of APPS) {
@@ -29,13 +30,12 @@ test('the admin server is off: visitors notice nothing; it is back: everything a
   )
   assert.match((await ask(web('app1', '/readyz'))).body.toString(), /"stale":true/)
   // Its disk is changed while nobody watches.
-  for (let number = 0; number < CHANGED; number++) {
-    const path = docroot('admin', `wp-content/uploads/missed/${number}.txt`)
-    writeFileSync(path, `${readFileSync(path, 'utf8')}changed while the admin server was off ${process.pid}\n`)
-  }
+  const directory = docroot('admin', 'wp-content/uploads/while-off')
+  mkdirSync(directory, { recursive: true })
+  for (let number = 0; number < CHANGED; number++) writeFileSync(join(directory, `${number}.txt`), `${process.pid}\n`)
   figure('admin server off', `for ${seconds(offAt)}: every app server stayed ready; ${visitors.account}`)
   const onAt = performance.now()
-  await command('power', 'on', 'admin')
+  await admin.on()
   await inSync()
   figure('admin server switched on → everything on every app server', seconds(onAt))
   await visitors.leave()

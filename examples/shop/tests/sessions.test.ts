@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { until } from '../../../test/support/until.ts'
 import { figure } from './figures.ts'
 import { ask } from './request.ts'
-import { command, hasVisitors, inSync, SHOP } from './shop.ts'
+import { hasVisitors, inSync, SHOP, switchOff } from './shop.ts'
 
 const BEFORE = 10
 const AFTER = 10
@@ -29,12 +29,12 @@ test('a cart survives the loss of an app server', async () => {
   }
   await addSome(BEFORE)
   assert.deepEqual([...new Set(servers)].sort(), ['app1', 'app2'])
-  await command('power', 'off', 'app1')
+  await using app1 = await switchOff('app1')
   await addSome(AFTER)
   assert.equal(servers.at(-1), 'app2')
   assert.deepEqual(cart, items)
   figure('app server lost amid a session', `${cart.length} of ${items.length} items in the cart`)
-  await command('power', 'on', 'app1')
+  await app1.on()
   await until(
     () => hasVisitors('app1'),
     () => 'app1 has no visitors',

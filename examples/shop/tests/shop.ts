@@ -4,7 +4,7 @@
  * Commands run beside the test's own requests, so visitors go on meanwhile.
  */
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { until } from '../../../test/support/until.ts'
@@ -14,6 +14,7 @@ const SERVICE = '/opt/rootferry/examples/shop/parts/service'
 export const DIRECTORY = process.env['ROOTFERRY_SHOP_DIR'] ?? '/var/tmp/rootferry-shop'
 const NET = process.env['ROOTFERRY_SHOP_NET'] ?? '10.88.20'
 export const SHOP = `https://${NET}.5`
+const MARK = 'wp-content/uploads/mark.txt'
 /** The exit code of a command whose daemon does not answer. */
 const UNREACHABLE = 69
 /** What app servers leave out, or have besides: see the preset `wordpress`, and `.rootferry` on a file system of its own. */
@@ -74,6 +75,18 @@ export async function service(server: Server, verb: 'start' | 'stop' | 'kill', .
   await inside(server, SERVICE, verb, ...names)
 }
 
+/** Pulls the plug of a server; `on` puts it back, and so does the end of a test that failed before. */
+export async function switchOff(server: Server): Promise<AsyncDisposable & { on(): Promise<void> }> {
+  await command('power', 'off', server)
+  let isOff = true
+  const on = async () => {
+    if (!isOff) return
+    isOff = false
+    await command('power', 'on', server)
+  }
+  return { on, [Symbol.asyncDispose]: on }
+}
+
 /** The whole tree of a server that is on, with what is mounted in it, as this machine sees it. */
 function rootOf(server: Server): string {
   const tree = join(DIRECTORY, 'servers', server)
@@ -107,15 +120,20 @@ export async function receivers(): Promise<ReceiverRow[]> {
   return code === UNREACHABLE ? [] : (JSON.parse(stdout) as { receivers: ReceiverRow[] }).receivers
 }
 
-/** Every one of these is live and has all. */
+let marks = 0
+
+/** Every one of these has all that was changed on the admin server up to now, and is live. */
 export async function inSync(names: readonly App[] = APPS, deadlineMs = 60_000): Promise<void> {
+  // That the agent knows of no more changes does not say that it has noticed all.
+  const mark = `${process.pid} ${marks++}`
+  writeFileSync(docroot('admin', MARK), mark)
   let rows: ReceiverRow[] = []
+  const has = (name: App) => existsSync(docroot(name, MARK)) && readFileSync(docroot(name, MARK), 'utf8') === mark
+  const isLive = (name: App) => rows.some((row) => row.name === name && row.state === 'live' && row.lag.sequences === 0)
   await until(
     async () => {
       rows = await receivers()
-      const isCurrent = (name: App) =>
-        rows.some((row) => row.name === name && row.state === 'live' && row.lag.sequences === 0)
-      return names.every(isCurrent)
+      return names.every((name) => has(name) && isLive(name))
     },
     () => JSON.stringify(rows),
     deadlineMs,

@@ -8,17 +8,17 @@ import directors;
 probe ready {
     .url = "/readyz";
     .interval = 500ms;
-    .timeout = 2s;
+    .timeout = 1s;
     # Sick after two bad answers, healthy after a good one, and sick before the first.
     .window = 2;
     .threshold = 1;
     .initial = 0;
 }
 
-backend app1 { .host = "app1"; .port = "80"; .probe = ready; .connect_timeout = 1s; }
-backend app2 { .host = "app2"; .port = "80"; .probe = ready; .connect_timeout = 1s; }
+backend app1 { .host = "app1"; .port = "80"; .probe = ready; .connect_timeout = 500ms; }
+backend app2 { .host = "app2"; .port = "80"; .probe = ready; .connect_timeout = 500ms; }
 # A server that is not there yet is sick, and gets its visitors when it has joined.
-backend app3 { .host = "app3"; .port = "80"; .probe = ready; .connect_timeout = 1s; }
+backend app3 { .host = "app3"; .port = "80"; .probe = ready; .connect_timeout = 500ms; }
 
 acl admin { "admin"; "127.0.0.1"; }
 
@@ -51,9 +51,9 @@ sub banned {
     return (synth(200));
 }
 
-# A server that cannot be reached: another one is asked.
+# A server that cannot be reached: the next one is asked, which is another one as a rule.
 sub vcl_backend_error {
-    if (bereq.retries < 2 && (bereq.method == "GET" || bereq.method == "HEAD")) { return (retry); }
+    if (bereq.retries < 4 && (bereq.method == "GET" || bereq.method == "HEAD")) { return (retry); }
 }
 
 sub vcl_backend_response {
