@@ -29,6 +29,6 @@ install_application() {
     --db_host front:3306 --db_name shop --db_user shop --db_pass "$(secret database)" \
     --url "$URL/" --skip_url_validation yes --use_rewrites yes \
     --use_secure yes --secure_base_url "$URL/" --use_secure_admin yes \
-    --admin_lastname Owner --admin_firstname Store --admin_email admin@example.invalid \
+    --admin_lastname Owner --admin_firstname Store --admin_email admin@example.com \
     --admin_username admin --admin_password "$(secret admin)"
 }
