@@ -36,7 +36,9 @@ test('the example files of docs/configuration.md are accepted', () => {
 })
 
 test('every link between documents leads to a file, and to a heading of it', () => {
-  const documents = ['*.md', 'docs/*.md', 'bench/*.md', 'examples/*/*.md'].flatMap((pattern) => globSync(pattern, { cwd: ROOT }))
+  const documents = ['*.md', 'docs/*.md', 'bench/*.md', 'examples/*/*.md'].flatMap((pattern) =>
+    globSync(pattern, { cwd: ROOT }),
+  )
   assert.ok(documents.length > 8)
   const broken = documents.flatMap((document) => {
     const links = [...readFileSync(join(ROOT, document), 'utf8').matchAll(/\]\((?!https:)([^)#]*)#?([^)]*)\)/g)]

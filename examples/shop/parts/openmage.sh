@@ -31,4 +31,7 @@ install_application() {
     --use_secure yes --secure_base_url "$URL/" --use_secure_admin yes \
     --admin_lastname Owner --admin_firstname Store --admin_email admin@example.com \
     --admin_username admin --admin_password "$(secret admin)"
+  # local.xml has the last word, and its installer knows files only.
+  sed -i 's|<session_save>.*</session_save>|<session_save>redis</session_save>|' \
+    "$SHOP/servers/admin/var/www/shop/app/etc/local.xml"
 }
