@@ -7,7 +7,17 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -98,13 +108,10 @@ class Host implements AsyncDisposable {
   }
 }
 
-test('the commands of the quick start, as printed, make a pair in sync over TLS', async () => {
+/** Does what the README says, from zero to a pair in sync. @param ignore paths that stay different */
+async function quickStart(admin: Host, web1: Host, ignore: (path: string) => boolean = () => false): Promise<void> {
   const blocks = shellBlocks('## On real hosts')
   assert.equal(blocks.length, 2)
-  await using admin = new Host('admin')
-  await using web1 = new Host('web1')
-  mkdirSync(join(admin.docroot, 'app'), { recursive: true })
-  writeFileSync(join(admin.docroot, 'app/index.php'), '<?php')
   const [port, adminPort] = [await freePort(), await freePort()]
 
   const onAdmin = commandsOf((blocks[0] ?? '').replaceAll('admin.internal:8730', `127.0.0.1:${port}`))
@@ -124,9 +131,69 @@ test('the commands of the quick start, as printed, make a pair in sync over TLS'
   const onWeb1 = commandsOf((blocks[1] ?? '').replace('INVITATION', invitation))
   for (const command of onWeb1.commands) web1.runs(command)
   web1.starts(`${onWeb1.daemon} run`)
-  const faults = () => (existsSync(web1.docroot) ? differences(admin.docroot, web1.docroot) : ['no target'])
+  const faults = () => (existsSync(web1.docroot) ? differences(admin.docroot, web1.docroot, { ignore }) : ['no target'])
   await until(
     () => faults().length === 0,
     () => faults().join('\n'),
   )
+}
+
+function put(docroot: string, files: Record<string, string>): void {
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(docroot, path, '..'), { recursive: true })
+    writeFileSync(join(docroot, path), content)
+  }
+}
+
+test('the commands of the quick start, as printed, make a pair in sync over TLS', async () => {
+  await using admin = new Host('admin')
+  await using web1 = new Host('web1')
+  put(admin.docroot, { 'app/index.php': '<?php' })
+  await quickStart(admin, web1)
+})
+
+/** What an app server has of its own when it is joined. */
+const LOCAL = {
+  'app/etc/env.php': "<?php return ['db' => 'of web1'];",
+  'app/etc/local.xml': '<config>of web1</config>',
+  '.htaccess': 'php_value memory_limit 512M',
+  '.user.ini': 'of web1 alone',
+  'pub/media/catalog/upload 1.jpg': 'uploaded to web1',
+  'pub/index.php': '<?php // patched on web1, by hand',
+  'sitemap/deep/er/sitemap.xml': 'made on web1',
+  'var/log/system.log': 'of web1',
+  robots: 'a file, where the admin server has a directory',
+  'old/inner.php': 'in a directory, where the admin server has a file',
+}
+
+test('the quick start on a host with configuration and uploads of its own destroys none of them without a copy', async () => {
+  await using admin = new Host('admin')
+  await using web1 = new Host('web1')
+  put(admin.docroot, {
+    'app/etc/env.php': "<?php return ['db' => 'of admin'];",
+    '.htaccess': 'RewriteEngine on',
+    'pub/index.php': '<?php // 2.4.7',
+    'pub/media/catalog/a.jpg': 'a',
+    'robots/robots.txt': 'User-agent: *',
+    old: 'a file',
+  })
+  for (let number = 0; number < 300; number += 1)
+    for (const { docroot } of [admin, web1]) put(docroot, { [`vendor/v${number}.php`]: `<?php // ${number}` })
+  put(web1.docroot, LOCAL)
+  await quickStart(admin, web1, (path) => path === 'app/etc/env.php' || path === 'var' || path.startsWith('var/'))
+
+  assert.equal(readFileSync(join(web1.docroot, 'app/etc/env.php'), 'utf8'), LOCAL['app/etc/env.php'], 'protected')
+  const trash = join(web1.place, 'var/lib/rootferry/receiver/trash/shop')
+  const kept = new Map<string, string>()
+  for (const name of readdirSync(trash, { recursive: true }).map(String)) {
+    if (statSync(join(trash, name)).isFile())
+      kept.set(name.replace(/^[^/]*\//, ''), readFileSync(join(trash, name), 'utf8'))
+  }
+  const destroyed = Object.entries(LOCAL).filter(([path, content]) => {
+    const there = join(web1.docroot, path)
+    const stays =
+      statSync(there, { throwIfNoEntry: false })?.isFile() === true && readFileSync(there, 'utf8') === content
+    return !stays && kept.get(path) !== content
+  })
+  assert.deepEqual(destroyed, [])
 })

@@ -1,0 +1,216 @@
+/**
+ * The trash, and its purge, where a target is, or holds, a bind mount, a tmpfs, an overlay, an ext4 in a file, or a
+ * directory of an XFS with a project quota: what is this host's own is kept in full, what is mounted inside stays as it is,
+ * and what is too old goes.
+ */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pid } from 'node:process'
+import { test } from 'node:test'
+import { Mounts } from '../support/mounts.ts'
+import { ownMounts } from '../support/own-mounts.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+
+const OWN = 'of this host'
+const PROJECT = '4711'
+
+type Mount = (mounts: Mounts, place: string) => string | null
+
+const KINDS: Record<string, Mount> = {
+  'a bind mount': (mounts, place) => mounts.bind(mkdtempSync(join(tmpdir(), 'rootferry-bound-')), place),
+  'a tmpfs': (mounts, place) => mounts.tmpfs(place),
+  'an overlay whose lower layer holds what is there': (mounts, place) => mounts.overlay(place),
+  'an ext4': (mounts, place) => mounts.image(place, ['mkfs.ext4', '-q', '-F']),
+  'an XFS': (mounts, place) => mounts.image(place, ['mkfs.xfs', '-q', '-f'], 'loop', 320),
+}
+
+function put(directory: string, files: Record<string, string>): void {
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(directory, path, '..'), { recursive: true })
+    writeFileSync(join(directory, path), content)
+  }
+}
+
+const SOURCE = { 'a.php': 'a', 'app/b.php': 'b', 'app/deep/c.php': 'c', 'conf/x.ini': 'of the source' }
+const LOCAL = { 'conf/x.ini': OWN, 'own/deep/1.txt': `${OWN} 1`, 'own/2.txt': `${OWN} 2`, 'app/deep/3.txt': `${OWN} 3` }
+
+/** Contents of all files in the trashes of a receiver, by path below their batch. */
+function trashOf(rig: Rig): Map<string, string> {
+  const [target = ''] = rig.targets
+  const kept = new Map<string, string>()
+  for (const trash of [join(target, '.rootferry/trash'), join(rig.place, 'web1/state/trash/site')]) {
+    if (!existsSync(trash)) continue
+    for (const name of readdirSync(trash, { recursive: true }).map(String)) {
+      const place = join(trash, name)
+      if (statSync(place).isFile()) kept.set(name.slice(name.indexOf('/') + 1), readFileSync(place, 'utf8'))
+    }
+  }
+  return kept
+}
+
+function batches(rig: Rig): string[] {
+  const [target = ''] = rig.targets
+  return [join(target, '.rootferry/trash'), join(rig.place, 'web1/state/trash/site')].flatMap((trash) =>
+    existsSync(trash) ? readdirSync(trash).map((name) => join(trash, name)) : [],
+  )
+}
+
+/** Makes all that is in the trash a month old, and starts the receiver anew. */
+async function monthPasses(rig: Rig): Promise<void> {
+  await rig.killReceiver(0)
+  const seconds = Date.now() / 1_000 - 31 * 86_400
+  for (const batch of batches(rig)) utimesSync(batch, seconds, seconds)
+  await rig.startReceiver(0)
+}
+
+async function isGone(rig: Rig, path: string): Promise<void> {
+  const [target = ''] = rig.targets
+  await until(
+    () => !existsSync(join(target, path)),
+    () => `${path} stays`,
+  )
+}
+
+async function trial(mount: Mount, at: string): Promise<boolean> {
+  const mounts = new Mounts()
+  let isMounted = true
+  await using rig = await Rig.start({
+    receivers: 1,
+    receiversLater: true,
+    prepare: (source, [target = '']) => {
+      put(source, SOURCE)
+      const place = join(target, at)
+      mkdirSync(place, { recursive: true })
+      // The lower layer of an overlay.
+      put(place, LOCAL)
+      isMounted = mount(mounts, place) !== null
+      if (isMounted) put(place, LOCAL)
+    },
+  })
+  using _mounted = mounts
+  if (!isMounted) return false
+  await rig.startReceiver(0)
+  const [target = ''] = rig.targets
+  if (at === '.') await theTarget(rig, target)
+  else await aVolume(rig, target, at)
+  return true
+}
+
+/** All of the target is on that filesystem. */
+async function theTarget(rig: Rig, target: string): Promise<void> {
+  await rig.converged(30_000, isBeside)
+  const kept = trashOf(rig)
+  assert.deepEqual(
+    Object.entries(LOCAL).filter(([path, content]) => kept.get(path) !== content),
+    [],
+    'what the first join replaced or removed',
+  )
+  put(target, { 'app/deep/later.txt': OWN })
+  rmSync(join(rig.source, 'app'), { recursive: true })
+  await isGone(rig, 'app')
+  await until(
+    () => trashOf(rig).get('app/deep/later.txt') === OWN,
+    () => [...trashOf(rig).keys()].join('\n'),
+  )
+  await rig.converged(30_000, isBeside)
+  await monthPasses(rig)
+  await until(
+    () => batches(rig).length === 0,
+    () => batches(rig).join('\n'),
+  )
+  await rig.converged(30_000, isBeside)
+}
+
+/** That filesystem is mounted in a directory of which the agent knows nothing, and then in one that goes away. */
+async function aVolume(rig: Rig, target: string, at: string): Promise<void> {
+  const top = at.split('/')[0] ?? at
+  const isOwn = (path: string) => path === top || path.startsWith(`${top}/`) || isBeside(path)
+  await rig.converged(30_000, isOwn)
+  put(target, { [`${top}/beside.txt`]: OWN })
+  mkdirSync(join(rig.source, at), { recursive: true })
+  put(rig.source, { [`${at}/from-source.php`]: 'x' })
+  await until(
+    () => existsSync(join(target, at, 'from-source.php')),
+    () => 'nothing arrives on the volume',
+  )
+  rmSync(join(rig.source, top), { recursive: true })
+  await isGone(rig, `${at}/from-source.php`)
+  await until(
+    () => trashOf(rig).get(`${top}/beside.txt`) === OWN,
+    () => [...trashOf(rig).keys()].join('\n'),
+  )
+  await monthPasses(rig)
+  await until(
+    () => batches(rig).length === 0,
+    () => batches(rig).join('\n'),
+  )
+  const lost = Object.entries(LOCAL).filter(
+    ([path, content]) => readFileSync(join(target, at, path), 'utf8') !== content,
+  )
+  assert.deepEqual(lost, [], 'nothing on the volume was moved or purged')
+}
+
+/** Every ext4 has the one, and a target that is a filesystem of its own the other while something is in its trash. */
+function isBeside(path: string): boolean {
+  return path === 'lost+found' || path === '.rootferry' || path.startsWith('.rootferry/')
+}
+
+/** A docroot with a quota of its own on the filesystem that the state directory is on too: no rename leads into it. */
+async function quotaTrial(): Promise<boolean> {
+  const mounts = new Mounts()
+  using _mounted = mounts
+  const disk = mounts.image(`/tmp/rootferry-xfs-${pid}`, ['mkfs.xfs', '-q', '-f'], 'loop', 320)
+  if (disk === null || spawnSync('xfs_io', ['-V']).status !== 0) return false
+  await using rig = await Rig.start({
+    place: disk,
+    receivers: 1,
+    receiversLater: true,
+    prepare: (source, [target = '']) => {
+      put(source, SOURCE)
+      mkdirSync(target, { recursive: true })
+      const { status } = spawnSync('xfs_io', ['-c', `chproj -R ${PROJECT}`, '-c', 'chattr -R +P', target])
+      assert.equal(status, 0)
+      put(target, LOCAL)
+    },
+  })
+  await rig.startReceiver(0)
+  await theTarget(rig, rig.targets[0] ?? '')
+  const { stdout } = spawnSync('xfs_io', ['-c', 'stat', join(rig.targets[0] ?? '', 'conf/x.ini')], { encoding: 'utf8' })
+  assert.match(stdout, new RegExp(`projid = ${PROJECT}`), 'what arrives counts in the quota of its directory')
+  return true
+}
+
+const inside = ownMounts(import.meta.url)
+if (inside.isInside) {
+  for (const [kind, mount] of Object.entries(KINDS)) {
+    test(`${kind}: as the target`, async (t) => {
+      if (!(await trial(mount, '.'))) t.skip('cannot be mounted here')
+    })
+    test(`${kind}: as a volume in it`, async (t) => {
+      if (!(await trial(mount, 'shared/deep/volume'))) t.skip('cannot be mounted here')
+    })
+  }
+  test('an XFS: a directory with a quota of its own as the target', async (t) => {
+    if (!(await quotaTrial())) t.skip('cannot be mounted here')
+  })
+} else {
+  test('the trash and its purge on filesystems of every kind, in a mount namespace of their own', (t) => {
+    const outcome = inside.run()
+    if (outcome === null) return t.skip('nothing can be mounted here')
+    assert.equal(outcome.failure, '')
+  })
+}
