@@ -65,7 +65,7 @@ export function hostFiles(release: Release, runtime: Runtime): PackageFile[] {
       file(`${DOCUMENTS}/examples/${path}`, packaged(`examples/${path}`)),
     ),
     ...below(join(REPOSITORY, 'docs'))
-      .filter((path) => path.endsWith('.md'))
+      .filter((path) => /\.(?:md|png)$/.test(path))
       .map((path) => file(`${DOCUMENTS}/${path}`, readFileSync(join(REPOSITORY, 'docs', path)))),
     file(`${DOCUMENTS}/copyright`, `${licences.summary}\n${WHERE_TEXTS_ARE}`),
     file(`${DOCUMENTS}/third-party.txt`, licences.texts),

@@ -93,6 +93,7 @@ function pageTests(): void {
     const row = page.locator('.changes .row', { hasText: 'media/upload.jpg' })
     await row.getByText('all 2').waitFor()
     assert.match((await row.textContent()) ?? '', /31\.0 kB/)
+    await picture(page, 'root')
     await page.context().close()
   })
 
@@ -142,6 +143,10 @@ function pageTests(): void {
     writeFileSync(join(rig.source, 'app', 'missed.php'), '<?php')
     await seen(page, /has missed \d+ changes?/)
     await picture(page, 'overview')
+    const phone = await open({ size: NARROW, scheme: 'dark' })
+    await seen(phone, 'web2 is offline')
+    await picture(phone, 'overview-phone')
+    await phone.context().close()
     await page.getByRole('link', { name: 'web8 cannot make some paths right' }).click()
     assert.equal(await page.locator('.paths .path').first().textContent(), HOSTILE_SHOWN)
     await rig.startReceiver(1)

@@ -4,19 +4,23 @@
  */
 import { printable } from '@rootferry/host/printable'
 
-/** What `printable` makes of a character; a backslash of the name itself is doubled. */
-const ESCAPED = /(\\u[0-9a-f]{4}|\\n|\\t|\\\\)/
+/** What `printable` makes of a character; a backslash of the name itself is doubled. Spaces that would not be seen. */
+const MARKED = /(\\u[0-9a-f]{4}|\\n|\\t|\\\\)|(^ +| +$| {2,})/g
 
 export function PathName({ path }: { path: string }) {
-  const parts = printable(path).split(ESCAPED)
+  const text = printable(path)
+  const parts: preact.ComponentChildren[] = []
+  let end = 0
+  for (const found of text.matchAll(MARKED)) {
+    const [marked, escaped] = found
+    parts.push(text.slice(end, found.index))
+    parts.push(<span class={escaped === undefined ? 'spaces' : 'escaped'}>{marked}</span>)
+    end = found.index + marked.length
+  }
   return (
     <bdi class="path">
-      {parts.map((part, at) => (at % 2 === 1 ? <span class="escaped">{part}</span> : spaced(part)))}
+      {parts}
+      {text.slice(end)}
     </bdi>
   )
-}
-
-/** Spaces at the ends would not be seen, and a browser would join those that follow each other. */
-function spaced(text: string) {
-  return /^ | $| {2}/.test(text) ? <span class="spaces">{text}</span> : text
 }

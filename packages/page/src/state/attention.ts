@@ -127,7 +127,7 @@ const TROUBLES: readonly Trouble[] = [
           ? 'Never seen'
           : `Last seen ${duration(Math.max(0, nowMs - Date.parse(lastSeenAt)) / 1000)} ago`
       const missed = lag.sequences === 0 ? 'has missed nothing' : `has missed ${count(lag.sequences)} changes`
-      return `${seen}; ${missed}.${lastError === null ? '' : ` The connection ended: ${lastError}.`}`
+      return `${seen}; ${missed}.${lastError === null ? '' : ` Reason: ${lastError}.`}`
     },
     advice: 'It gets what it missed when it is back. See whether its host and its receiver run.',
     command: () => 'journalctl -eu rootferry-receiver',
