@@ -6,6 +6,7 @@
  * systemd-nspawn, and a mirror for the first run.
  */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import {
   appendFileSync,
   copyFileSync,
@@ -33,6 +34,9 @@ const VERSION = versionOfCheckout()
 const NEXT = VERSION.replace(/\d+$/, (patch) => String(Number(patch) + 1))
 const DOCROOT = '/var/www/shop'
 const DEADLINE_MS = 120_000
+/** Bytes in a second, and files of that size: a first sync of a minute. */
+const SLOW = 1_000_000
+const SLOW_FILES = 50
 
 interface Status {
   version: string
@@ -258,17 +262,34 @@ function life(suite: string): void {
     equal()
   })
 
-  it('an upgrade of the agent amid a first sync, then of the receiver: nothing is lost or begun anew', async () => {
+  it('an upgrade of both amid a first sync, which takes long on a slow line: nothing is lost or compared anew', async () => {
     const before = await inSync()
-    cpSync(join(REPOSITORY, 'docs'), join(admin.root, DOCROOT, 'more'), { recursive: true })
-    for (let copy = 0; copy < 20; copy += 1)
-      cpSync(join(REPOSITORY, 'packages/agent/src'), join(admin.root, DOCROOT, `copy${copy}`), { recursive: true })
+    const agentYaml = join(admin.root, 'etc/rootferry/agent.yaml')
+    const fast = readFileSync(agentYaml, 'utf8')
+    appendFileSync(agentYaml, `limits: {bytesPerSecond: ${SLOW}}\n`)
+    web.run('systemctl', 'stop', 'rootferry-receiver')
+    for (const place of [DOCROOT, '/var/lib/rootferry/receiver']) web.run('find', place, '-mindepth', '1', '-delete')
+    admin.run('systemctl', 'reload', 'rootferry-agent')
+    for (let number = 0; number < SLOW_FILES; number += 1)
+      writeFileSync(join(admin.root, DOCROOT, `slow${number}`), randomBytes(SLOW))
+    web.run('systemctl', 'start', 'rootferry-receiver')
+    const isAmid = () => status().receivers[0]?.state === 'replaying'
+    await until(isAmid, () => JSON.stringify(status()))
     install(admin, NEXT)
+    await until(isAmid, () => JSON.stringify(status()))
     install(web, NEXT)
+    await until(isAmid, () => JSON.stringify(status()))
     const now = await inSync()
     assert.equal(now.version, NEXT)
     assert.equal(now.epoch, before.epoch)
     equal()
+    const welcomes = web
+      .run('journalctl', '-u', 'rootferry-receiver', '-o', 'cat')
+      .match(/"start":"(?:replay|resync)"/g)
+    assert.equal(welcomes?.at(-1), '"start":"replay"')
+    writeFileSync(agentYaml, fast)
+    admin.run('systemctl', 'reload', 'rootferry-agent')
+    await inSync()
   })
 
   it('a downgrade goes on where the other version ended', async () => {
@@ -282,7 +303,6 @@ function life(suite: string): void {
   })
 
   it('purge removes what the package made, keeps what was moved out of the docroot, and no docroot', async () => {
-    rmSync(join(admin.root, DOCROOT, 'more'), { recursive: true })
     await inSync()
     const content = readdirSync(join(web.root, DOCROOT))
     const trash = join(web.root, 'var/lib/rootferry/receiver/trash')

@@ -17,6 +17,9 @@ interface ChangesOptions {
   json: boolean
 }
 
+/** With the path as the API takes it; null: all. */
+type Asked = Omit<ChangesOptions, 'path'> & { path: string | null }
+
 const POLL_MS = 500
 const MOST_NAMED = 3
 
@@ -37,8 +40,11 @@ export function addChangesCommand(
     .action(async (root: string | undefined, options: ChangesOptions) => {
       if (options.limit < 1 || options.limit > MOST_CHANGES)
         throw new Failure(EXIT.usage, `--limit ${options.limit}: 1 to ${MOST_CHANGES} is accepted`)
-      const client = new AdminClient(readAgentConfig(options.config), environmentToken)
-      await show(client, rootOf(root, options.config), options, terminal)
+      const config = readAgentConfig(options.config)
+      const served = config.roots.map((each) => each.path)
+      const path = options.path === undefined ? null : typedPath(options.path, served)
+      const client = new AdminClient(config, environmentToken)
+      await show(client, rootOf(root, options.config), { ...options, path }, terminal)
     })
 }
 
@@ -50,12 +56,12 @@ Examples:
 They come from the agent's index, in which a path is once, with its latest change: what a path was before is not kept.
 BY names the receivers that have the change; the root may be left out where there is one.`
 
-async function show(client: AdminClient, root: string, options: ChangesOptions, terminal: Terminal): Promise<void> {
+async function show(client: AdminClient, root: string, options: Asked, terminal: Terminal): Promise<void> {
   const { path, limit, follow, json } = options
   const ask = (since: number | undefined) => {
     const query = new URLSearchParams({ limit: String(limit) })
     if (since !== undefined) query.set('since', String(since))
-    if (path !== undefined) query.set('path', typedPath(path))
+    if (path !== null) query.set('path', path)
     return client.get(`/v1/roots/${encodeURIComponent(root)}/changes?${query}`, Changes)
   }
   let answer = await ask(options.since)

@@ -3,15 +3,16 @@
  * path.
  */
 import { lstatSync } from 'node:fs'
-import { relative, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { effectiveYaml, readConfigFile, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, errorCode, Failure, printable } from '@rootferry/host/machine'
-import { isReserved, isWithin, type MatchedKind, pathFault } from '@rootferry/protocol'
+import { isReserved, type MatchedKind, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import type { Command } from 'commander'
 import { AgentFile, readAgentConfig } from '../config/agent-yaml.ts'
 import { explainPath, type NamedPattern } from '../config/explain-path.ts'
 import { PRESETS } from '../config/presets.ts'
 import { openIdentity } from '../serve/door/identity.ts'
+import { typedPath } from './typed-path.ts'
 
 export function addConfigCommand(
   program: Command,
@@ -77,7 +78,10 @@ function explained(file: string, name: string, typed: string): string {
   const served = readAgentConfig(file).roots.find((root) => root.name === name)
   const root = readConfigFile(file, AgentFile).value.roots[name]
   if (served === undefined || root === undefined) throw new Failure(EXIT.usage, `there is no root ${name} in ${file}`)
-  const path = pathInRoot(typed, served.path)
+  const path = typedPath(typed, [served.path])
+  if (path === ROOT_PATH) throw new Failure(EXIT.usage, 'the root itself is always sent: name a path inside it')
+  const fault = pathFault(path)
+  if (fault !== null) throw new Failure(EXIT.usage, `${printable(typed)} ${fault}`)
   const shownPath = printable(path)
   if (isReserved(path)) return `${shownPath} is not sent: the name is reserved, on both ends\n`
   const { isExcluded, decidedAt, pattern } = explainPath(patternsOf(root), path, kindAt(served.path, path, typed))
@@ -87,14 +91,6 @@ function explained(file: string, name: string, typed: string): string {
   return decidedAt === path
     ? `${shownPath} is excluded by ${by}\n`
     : `${shownPath} is excluded, because ${printable(decidedAt)} is, by ${by}\n`
-}
-
-function pathInRoot(typed: string, root: string): string {
-  const path = relative(root, resolve(root, typed))
-  if (path === '') throw new Failure(EXIT.usage, 'the root itself is always sent: name a path inside it')
-  const fault = isWithin(resolve(root, typed), root) ? pathFault(path) : `lies outside ${root}`
-  if (fault !== null) throw new Failure(EXIT.usage, `${printable(typed)} ${fault}`)
-  return path
 }
 
 /** The object on disk decides; if there is none, the path as it was typed. */

@@ -82,7 +82,8 @@ after --timeout all that are not done. The resync itself continues: they are com
 
 async function resync(client: AdminClient, options: ResyncOptions, terminal: Terminal): Promise<void> {
   const { root = null, receiver: receivers, check, dryRun, timeout } = options
-  const paths = options.path.map(typedPath)
+  const served = readAgentConfig(options.config).roots.map((each) => each.path)
+  const paths = options.path.map((path) => typedPath(path, served))
   const order = { root, receivers, paths, check, dryRun }
   const ordered = await client.post('/v1/resyncs', order, Resync)
   if (!options.wait) {

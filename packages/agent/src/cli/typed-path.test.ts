@@ -1,0 +1,35 @@
+/** What people type for a path of a root. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Failure } from '@rootferry/host/machine'
+import { typedPath } from './typed-path.ts'
+
+const ROOTS = ['/var/www/shop', '/var/www/shop2']
+
+test('a path as shells complete it, and as it is on the disk', () => {
+  for (const [typed, path] of [
+    ['media', 'media'],
+    ['./media/', 'media'],
+    ['././media//', 'media'],
+    ['media/a b/', 'media/a b'],
+    ['/var/www/shop/media', 'media'],
+    ['/var/www/shop2/media/', 'media'],
+    ['...', '...'],
+    ['.', '.'],
+    ['./', '.'],
+    ['/var/www/shop/', '.'],
+  ] as const)
+    assert.equal(typedPath(typed, ROOTS), path, typed)
+})
+
+test('a place outside the roots: 2, one line, and what is expected', () => {
+  for (const typed of ['/', '/media', '/var/www/shop3/a'])
+    assert.throws(
+      () => typedPath(typed, ROOTS),
+      (error: unknown) =>
+        error instanceof Failure &&
+        error.exitCode === 2 &&
+        /^'\/.*' lies outside the roots: a path inside a root is expected/.test(error.message),
+      typed,
+    )
+})
