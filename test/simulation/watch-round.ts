@@ -4,7 +4,7 @@
  *   no leak     while the agent's index says that the root is held, no receiver is, or becomes, further than that
  *   whole       a member of a round is never between the beginning and the end of that round
  *   not before  when the first is let go, each connected receiver has staged everything, or was told to leave
- *   fenced      and those that were told are not ready by then, unless they had their time to say so
+ *   fenced      and those that were told are not ready by then, unless they had their time to say so, once
  *   staged      who says it has staged has a row for each path, and in staging what the row names
  */
 import { rowsOf } from './database.ts'
@@ -26,7 +26,10 @@ interface Told {
   staged: number
   /** Also by the welcome. */
   left: number
-  leftAtMs: number
+  /** When it was told first, of what it has not answered; null: it has answered all. */
+  unansweredMs: number | null
+  /** When it was told last. */
+  toldMs: number
   committed: number
   /** Bytes of a segment that are still to come: nothing can be told before. */
   outstanding: number
@@ -44,6 +47,8 @@ export class RoundWatch {
   readonly #lines: ReadonlySet<Line>
   readonly #now: () => number
   readonly #told = new Map<Line, Told>()
+  /** By the end of a round: when the first was told to leave. On a slow line others hear of it later. */
+  readonly #fences = new Map<number, number>()
   /** The last round of each receiver that was a member of one. */
   readonly #members = new Map<string, { base: number; to: number; epoch: string | null }>()
   /** Commits of several changesets, and rounds of several receivers: a run without them proves nothing. */
@@ -61,8 +66,8 @@ export class RoundWatch {
     this.#now = parts.now
   }
 
-  /** The machine of a receiver lost power: it may replay what it had. */
-  lostPower(receiver: string): void {
+  /** The machine of a receiver lost power, or its target was emptied: it may replay what it had. */
+  goesBack(receiver: string): void {
     this.#members.delete(receiver)
   }
 
@@ -112,6 +117,7 @@ export class RoundWatch {
   }
 
   #fromReceiver(line: Line, told: Told, { type, sequence }: Record<string, unknown>): void {
+    if (type === 'left') told.unansweredMs = null
     if (type === 'committed' || type === 'resynced') told.committed = Number(sequence)
     if (type !== 'staged') return
     told.staged = Number(sequence)
@@ -133,7 +139,9 @@ export class RoundWatch {
         return
       case 'leave':
         told.left = to
-        told.leftAtMs = this.#now()
+        if (!this.#fences.has(to)) this.#fences.set(to, this.#now())
+        told.toldMs = this.#now()
+        told.unansweredMs ??= this.#fences.get(to) ?? this.#now()
         return
       case 'commit': {
         if (told.prepared === null) return
@@ -157,8 +165,10 @@ export class RoundWatch {
       if (told.staged >= to || told.committed >= to || told.outstanding > 0) continue
       const { receiver } = line.caller
       if (told.left < to) throw new Violation('G10', `commit to ${to} although ${receiver} has not staged it`)
-      const ago = this.#now() - told.leftAtMs
-      if (ago > LATE_MS && ago < TIME_TO_LEAVE_MS && this.#receivers.get(receiver)?.isReady() === true)
+      const ago = told.unansweredMs === null ? null : this.#now() - told.unansweredMs
+      const isNews = this.#now() - told.toldMs <= LATE_MS
+      const hadTime = ago !== null && (isNews || ago >= TIME_TO_LEAVE_MS)
+      if (!hadTime && this.#receivers.get(receiver)?.isReady() === true)
         throw new Violation('G10', `commit to ${to} although ${receiver} is ready and shows something older`)
     }
   }
@@ -175,7 +185,16 @@ export class RoundWatch {
 
 function newTold({ released, sequence, start }: Record<string, unknown>): Told {
   const committed = start === 'replay' ? Number(sequence) : -1
-  return { base: 0, prepared: null, staged: -1, left: Number(released), leftAtMs: 0, committed, outstanding: 0 }
+  return {
+    base: 0,
+    prepared: null,
+    staged: -1,
+    left: Number(released),
+    unansweredMs: null,
+    toldMs: 0,
+    committed,
+    outstanding: 0,
+  }
 }
 
 function refuseLies(machine: Machine, sequence: number): void {

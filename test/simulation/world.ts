@@ -132,7 +132,7 @@ export class World {
     host.isUnread = true
     if (!isReceiver(host)) return
     this.lines.lostPower(machine.name)
-    this.rounds.lostPower(machine.name)
+    this.rounds.goesBack(machine.name)
   }
 
   /** Compares a receiver with the agent. @returns what is missing; empty: it is in sync */
@@ -225,7 +225,10 @@ export class World {
         await daemon.start()
       } else if (isReceiver(host)) {
         // Also when a burst is to be finished: it may have been emptied amid that.
-        if (isBare(host)) this.lines.emptied(host.machine.name)
+        if (isBare(host)) {
+          this.lines.emptied(host.machine.name)
+          this.rounds.goesBack(host.machine.name)
+        }
         const daemon = new ReceiverProcess(host.machine, host.settings.protect, this.#around)
         this.#supervise(host, daemon.process)
         host.daemon = daemon

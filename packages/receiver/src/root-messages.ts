@@ -137,6 +137,8 @@ export type DiskEvent =
       leftBehind: number | null
       clash: string | null
     }
+  /** A comparison of the whole target is over, and ends there. */
+  | { type: 'resynced'; sequence: number; head: number }
   /**
    * Everything up to there is staged and not visible; without a word of the agent for `doubtMs` others may have gone on
    * alone. Null: it does not wait for such a word.

@@ -264,7 +264,7 @@ export class Session {
     })
     this.#cursor = sequence
     send({ type: 'resynced', sequence })
-    event({ type: 'standing', sequence, head: this.#head, isBehind: false, leftBehind: null, clash: null })
+    event({ type: 'resynced', sequence, head: this.#head })
     durability.committedMuch(position)
     this.#phase('replaying')
     await this.#checkLive()

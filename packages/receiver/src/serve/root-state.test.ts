@@ -108,6 +108,12 @@ describe('an event changes', () => {
       {},
       { sequence: 3, head: 9, clash },
     ],
+    [
+      { type: 'resynced', sequence: 5, head: 9 },
+      { leftBehind: 9, isBehindOthers: true },
+      { sequence: 5, head: 9, leftBehind: 9, isBehindOthers: true },
+    ],
+    [{ type: 'resynced', sequence: 9, head: 9 }, { leftBehind: 9 }, { sequence: 9, head: 9, leftBehind: null }],
     [{ type: 'owed', count: 151 }, {}, { owed: 151 }],
     [{ type: 'doubted' }, { prepared: 9 }, { inDoubtSince: LATER.at }],
     [{ type: 'waited' }, {}, {}],

@@ -186,6 +186,8 @@ function afterDiskEvent(state: RootState, event: DiskEvent, now: Moment): RootSt
         leftBehind: event.leftBehind,
         clash: event.clash === null ? state.clash : { text: event.clash, heard: now },
       }
+    case 'resynced':
+      return afterCommit(state, event.sequence, event.head)
     case 'prepared':
       return { ...state, prepared: event.sequence, inDoubtSince: null }
     case 'leave':
