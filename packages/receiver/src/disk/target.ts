@@ -31,6 +31,7 @@ import { Burst } from './commit/burst.ts'
 import { isOperatingError, RootGone } from './files/disk-errors.ts'
 import type { Creation } from './files/disk-object.ts'
 import { HookMatches } from './files/hook-matches.ts'
+import { Inheritance } from './files/inheritance.ts'
 import { localModes } from './files/local-modes.ts'
 import { OwnerMap } from './files/owner.ts'
 import { TimeGrains } from './files/time-grains.ts'
@@ -111,20 +112,15 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
 }
 
 function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: RootLock): Target {
-  const { path, stateDir, now } = options
+  const { path, stateDir } = options
   const { ino, dev } = confined.rootStatus()
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
-  const creation = probeCreation(stateDir)
-  const outside = { staging: join(stateDir, 'staging'), trash: options.trashDir }
-  const area = new WorkArea(confined, ledger, creation, renameWorks(stateDir, path) ? outside : null)
-  area.skipNames(ledger.staged.names())
-  const clocks = { now, sinceBoot: sinceBootMs, bootId: options.bootId }
-  const trash = new Trash(area, options.trash, new WallClock(join(stateDir, 'clock'), clocks))
+  const { creation, area, trash } = openArea(options, confined, ledger)
   const borders = new Borders(realpathSync(path))
   const untouchable = new Untouchable(options.protect, borders)
   untouchable.setExcluded(ledger.filter)
   const warn = (message: string) => options.log('warn', message, {})
-  const { accounts } = chooseSystemCalls(options.systemCalls).calls
+  const { accounts, attributes } = chooseSystemCalls(options.systemCalls).calls
   const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, accounts, warn })
   const mapping = JSON.stringify([options.owner, options.mode, options.allowSetuid, owners.able])
   // What is staged would come with the attributes of another mapping.
@@ -144,7 +140,13 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   }
   const removal = new Removal({ confined, trash, untouchable })
   const grains = probeTimes(area)
-  const parts = { confined, area, removal, trash, untouchable, creation, grains, insistOnPlace }
+  const inheritance = new Inheritance({
+    staging: () => area.directory('staging'),
+    attributes,
+    gid: creation.gid,
+    givesOwners: () => owners.able,
+  })
+  const parts = { confined, area, removal, trash, untouchable, creation, grains, inheritance, insistOnPlace }
   return {
     ...parts,
     modeOf: localModes(options.allowSetuid, options.mode),
@@ -178,6 +180,20 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
       lock[Symbol.dispose]()
     },
   }
+}
+
+/** The places for what is staged and for what is thrown away. */
+function openArea(options: TargetOptions, confined: ConfinedDirectories, ledger: Ledger) {
+  const { path, stateDir, now, bootId } = options
+  const isOutside = renameWorks(stateDir, path)
+  const probed = probeCreation(stateDir)
+  // Inside the root a default ACL may change the modes of what is staged.
+  const creation: Creation = { ...probed, exactModes: probed.exactModes && isOutside }
+  const outside = { staging: join(stateDir, 'staging'), trash: options.trashDir }
+  const area = new WorkArea(confined, ledger, creation, isOutside ? outside : null)
+  area.skipNames(ledger.staged.names())
+  const clock = new WallClock(join(stateDir, 'clock'), { now, sinceBoot: sinceBootMs, bootId })
+  return { creation, area, trash: new Trash(area, options.trash, clock) }
 }
 
 /** Of the target's own filesystem. */

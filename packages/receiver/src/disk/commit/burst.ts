@@ -19,6 +19,7 @@ import { readObject, setAttributes } from '../files/attributes.ts'
 import { placeAcross } from '../files/copy-object.ts'
 import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
 import type { Creation, DiskObject } from '../files/disk-object.ts'
+import type { Inheritance } from '../files/inheritance.ts'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
 import type { Untouchable } from '../files/untouchable.ts'
@@ -44,6 +45,7 @@ export interface BurstParts {
   insistOnPlace(): void
   creation: Creation
   grains: Pick<TimeGrains, 'isSame'>
+  inheritance: Pick<Inheritance, 'differs' | 'givesOwners'>
   /** Called before each call that changes the tree; for fault injection. */
   beforeStep?(step: string, path: string): void
 }
@@ -58,6 +60,8 @@ export class Burst {
   /** Directories that exist, but without their attributes. */
   #unfinished = new Map<string, PathProblem>()
   #unrestored: string[] = []
+  /** By directory: whether it hands down what staging does not. */
+  readonly #handsDown = new Map<string, boolean>()
   #raced = false
   #keepsReplaced = false
   /** The plan for which files are kept already. */
@@ -144,6 +148,7 @@ export class Burst {
     this.#failures = new Map()
     this.#unfinished = new Map()
     this.#unrestored = []
+    this.#handsDown.clear()
     this.#raced = false
     for (const path of plan.blocked) this.#fail(path, 'protected', 'what is in its place is protected or excluded')
     for (const operation of plan.operations) {
@@ -207,6 +212,7 @@ export class Burst {
     const { confined, trash, untouchable } = this.#parts
     const location = () => confined.locate(operation.path)
     const isKept = this.#keepsReplaced && operation.replaces && operation.kind !== 'directory'
+    const { givesOwners } = this.#parts.inheritance
     const isStaged = () => lstatSync(staged(), { throwIfNoEntry: false }) !== undefined
     if (operation.kind === 'file' && untouchable.isAcrossBorder(operation.path)) {
       const meeting = yield* meetsFile(staged, location, this.#keepsReplaced)
@@ -215,15 +221,27 @@ export class Burst {
     }
     // Without a staged object an earlier attempt has placed it already.
     if (isKept && isStaged()) yield* trash.keep(location, operation.path)
+    if (isStaged() && this.#isMadeThere(operation.path)) return yield* placeAcross(staged, location, givesOwners)
     try {
       renameSync(staged(), location())
     } catch (error) {
-      if (errorCode(error) === 'EXDEV') return yield* placeAcross(staged, location)
+      if (errorCode(error) === 'EXDEV') return yield* placeAcross(staged, location, givesOwners)
       if (errorCode(error) !== 'ENOENT' || isStaged()) throw error
       // Nothing is staged any more: an earlier attempt placed it, or it is lost.
       if (!this.#isPlaced(operation, readObject(location())))
         this.#fail(operation.path, AGAIN, 'what was staged for it is gone')
     }
+  }
+
+  /** Whether it must be created in its directory to be as if it had been. */
+  #isMadeThere(path: string): boolean {
+    const parent = parentPath(path)
+    const known = this.#handsDown.get(parent)
+    if (known !== undefined) return known
+    const { confined, inheritance } = this.#parts
+    const differs = inheritance.differs(confined.locateDirectory(parent))
+    this.#handsDown.set(parent, differs)
+    return differs
   }
 
   #isPlaced(operation: Extract<Operation, { do: 'place' }>, found: DiskObject | null): boolean {

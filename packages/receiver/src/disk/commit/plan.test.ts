@@ -125,6 +125,7 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         ...{ confined, area, removal, trash, untouchable, creation, beforeStep },
         insistOnPlace: () => undefined,
         grains: new TimeGrains(),
+        inheritance: { differs: () => false, givesOwners: true },
       })
       let present: Model = new Map()
       for (const wanted of [before, after]) {

@@ -46,13 +46,17 @@ const NEW_MODE = 0o600
 const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
 const zeros = Buffer.alloc(PIECE_BYTES)
 
-/** @param staged leads to a staged object; `location` to a name in the tree, which is replaced. @throws the system error */
-export function* placeAcross(staged: () => string, location: () => string): Walk<void> {
+/**
+ * @param staged leads to a staged object; `location` to a name in the tree, which is replaced
+ * @param givesOwners whether the owner of what is staged counts, or the one that the new directory hands down
+ * @throws the system error
+ */
+export function* placeAcross(staged: () => string, location: () => string, givesOwners: boolean): Walk<void> {
   const temporary = () => join(dirname(location()), `${PLACING_PREFIX}${basename(staged())}`)
   removeTree(temporary())
   let isPlaced = false
   try {
-    yield* copyTree(staged, temporary)
+    yield* copyTree(staged, temporary, givesOwners)
     renameSync(temporary(), location())
     isPlaced = true
   } finally {
@@ -62,37 +66,40 @@ export function* placeAcross(staged: () => string, location: () => string): Walk
 }
 
 /** Bounded by the changeset that it is part of. */
-function* copyTree(from: () => string, to: () => string): Walk<void> {
+function* copyTree(from: () => string, to: () => string, givesOwners: boolean): Walk<void> {
   const object = diskObject(lstatSync(from()))
-  if (object.kind !== 'directory') return yield* copyOne(from, to)
+  if (object.kind !== 'directory') return yield* copyOne(from, to, givesOwners)
   mkdirSync(to(), { mode: 0o700 })
   for (const name of readdirSync(from())) {
     yield* copyTree(
       () => join(from(), name),
       () => join(to(), name),
+      givesOwners,
     )
     yield
   }
-  keepAttributes(object, to())
+  keepAttributes(object, to(), givesOwners)
 }
 
 /** Copies a file or symlink; there must be nothing at the new place. An object of another kind is passed over. */
-export function* copyOne(from: Locate, to: Locate): Walk<void> {
+export function* copyOne(from: Locate, to: Locate, givesOwners = true): Walk<void> {
   const object = diskObject(lstatSync(from()))
   if (object.kind === 'symlink') symlinkSync(readlinkSync(from(), { encoding: 'buffer' }), to())
-  else if (object.kind !== 'file' || !(yield* copyFile(from(), to))) return
-  keepAttributes(object, to())
+  else if (object.kind !== 'file' || !(yield* copyFile(from(), to, givesOwners))) return
+  keepAttributes(object, to(), givesOwners)
 }
 
 /**
  * @param from is opened before the first yield
  * @returns false when it is not a regular file any more. @throws the system error; the copy is gone then
  */
-function* copyFile(from: string | Buffer, to: Locate): Walk<boolean> {
+function* copyFile(from: string | Buffer, to: Locate, givesOwners: boolean): Walk<boolean> {
   const source = openSync(from, SOURCE_FLAGS)
   try {
     if (!fstatSync(source).isFile()) return false
-    yield* copyOpenFile(source, to)
+    // Node's own copy belongs to whom the original belongs to.
+    if (givesOwners) yield* copyOpenFile(source, to)
+    else yield* copyPieces(source, to)
     return true
   } finally {
     closeSync(source)
@@ -142,12 +149,16 @@ function writePiece(copy: number, bytes: number, at: number): void {
 }
 
 /** The owner, where this process may give objects away. @throws the system error */
-export function keepAttributes({ kind, mode, uid, gid, mtime }: DiskObject, location: string | Buffer): void {
+export function keepAttributes(
+  { kind, mode, uid, gid, mtime }: DiskObject,
+  location: string | Buffer,
+  givesOwners = true,
+): void {
   if (kind === 'other') return
   const made = lstatSync(location)
   const owner = { uid: made.uid === uid ? LEAVE : uid, gid: made.gid === gid ? LEAVE : gid }
   try {
-    setAttributes(location, kind, { ...owner, mode: null, mtime: null })
+    if (givesOwners) setAttributes(location, kind, { ...owner, mode: null, mtime: null })
   } catch (error) {
     if (errorCode(error) !== 'EPERM') throw error
   }
