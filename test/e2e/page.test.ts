@@ -139,6 +139,7 @@ function pageTests(): void {
     await rig.killReceiver(1)
     await seen(page, 'One thing needs you')
     await seen(page, 'web2 is offline')
+    assert.equal(await page.title(), '(1) Overview - Rootferry')
     await page.getByText('journalctl -eu rootferry-receiver').waitFor()
     writeFileSync(join(rig.source, 'app', 'missed.php'), '<?php')
     await seen(page, /has missed \d+ changes?/)
@@ -277,6 +278,7 @@ function pageTests(): void {
     await tabTo(page, 'web1')
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'web1' }).waitFor()
+    assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'MAIN')
     await page.context().close()
   })
 

@@ -3,8 +3,9 @@ import type { SignedInAnswer } from '@rootferry/agent/api'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ClockProvider } from './parts/clock.tsx'
 import { Shape } from './parts/mark.tsx'
-import { FleetContext, SessionContext } from './parts/session.tsx'
+import { FleetContext, SessionContext, useFleet } from './parts/session.tsx'
 import { ApiProblem, ask, get } from './state/api.ts'
+import { attentionOf } from './state/attention.ts'
 import type { Fleet } from './state/fleet.ts'
 import { type Line, Live } from './state/live.ts'
 import { type Route, routeOf, signInCode } from './state/route.ts'
@@ -92,7 +93,32 @@ function useRoute(): Route {
   return route
 }
 
+/** The view, with its name in the title; and the focus on it, when the person has gone there. */
 function View({ route }: { route: Route }) {
+  const fleet = useFleet()
+  const isFirst = useRef(true)
+  const grave = attentionOf(fleet, Date.now()).filter(({ tone }) => tone === 'bad').length
+  useEffect(() => {
+    document.title = `${grave > 0 ? `(${grave}) ` : ''}${titleOf(route)} - Rootferry`
+  }, [grave, JSON.stringify(route)])
+  useEffect(() => {
+    const main = document.querySelector('main')
+    if (!isFirst.current && main !== null) {
+      main.tabIndex = -1
+      main.focus({ preventScroll: true })
+    }
+    isFirst.current = false
+  }, [JSON.stringify(route)])
+  return <Shown route={route} />
+}
+
+function titleOf(route: Route): string {
+  if (route.view === 'root') return route.root
+  if (route.view === 'receiver') return route.receiver
+  return VIEWS.find(({ views }) => views.includes(route.view))?.name ?? ''
+}
+
+function Shown({ route }: { route: Route }) {
   switch (route.view) {
     case 'overview':
       return <Overview />

@@ -7,7 +7,7 @@ import type { Root } from '../state/fleet.ts'
 import { Action } from './action.tsx'
 import { Ago } from './clock.tsx'
 import { Facts } from './facts.tsx'
-import { PathName } from './name.tsx'
+import { Message, PathName } from './name.tsx'
 import { RoundReport } from './round.tsx'
 import { useFleet, useSession } from './session.tsx'
 
@@ -85,11 +85,15 @@ function Held({ name, hold, released }: HeldProps) {
           { name: 'content that waits', value: size(pending.bytes) },
           { name: 'since', value: <Ago time={since} />, isGrave: overdue },
           { name: 'by', value: by },
-          { name: 'what for', value: reason === '' ? '-' : reason },
+          { name: 'what for', value: reason === '' ? '-' : <Message text={reason} /> },
         ]}
       />
       {overdue && <p class="detail grave">It has lasted longer than it was to last. No hold ends by itself.</p>}
-      {refused !== null && <p class="detail grave">It was not released by itself: {refused}</p>}
+      {refused !== null && (
+        <p class="detail grave">
+          It was not released by itself: <Message text={refused} />
+        </p>
+      )}
       <div class="buttons">
         <Action
           label="Release"
@@ -121,7 +125,11 @@ function Waits({ waits: { paths, changes, loss } }: { waits: ReleasedAnswer }) {
       <h3>
         What waits <span class="quiet number">{count(changes)}</span>
       </h3>
-      {loss !== null && <p class="detail grave">The guard objects: {loss}</p>}
+      {loss !== null && (
+        <p class="detail grave">
+          The guard objects: <Message text={loss} />
+        </p>
+      )}
       <ul class="paths">
         {paths.map((path) => (
           <li key={path}>

@@ -1,6 +1,6 @@
 /**
  * A name from a disk, as text: what is invisible or turns lines around is shown escaped, and set off, so that nobody
- * takes it for letters.
+ * takes it for letters. A message of a daemon may hold such a name.
  */
 import { printable } from '@rootferry/host/printable'
 
@@ -23,4 +23,9 @@ export function PathName({ path }: { path: string }) {
       {text.slice(end)}
     </bdi>
   )
+}
+
+/** What a daemon says, with the names in it. Its backslashes stay as they are: a daemon may have escaped the name already. */
+export function Message({ text }: { text: string }) {
+  return <bdi>{text.split('\\').map(printable).join('\\')}</bdi>
 }

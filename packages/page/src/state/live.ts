@@ -23,6 +23,11 @@ const TYPES = ['receiver', 'root', 'resync', 'round', 'progress'] as const
 const REDIAL_MS = 2_000
 /** A page that is not seen has no frames. */
 const UNSEEN_MS = 1_000
+/**
+ * A page that was not seen for so long hangs up until it is seen again: a browser has six connections to one address, and
+ * pages that are open in other tabs would take them all.
+ */
+const FORGOTTEN_MS = 60_000
 /** Soon after the first status a second one makes good what crossed it on its way. */
 const SETTLE_MS = 1_500
 
@@ -34,12 +39,32 @@ export class Live {
   #events: FleetEvent[] = []
   #isDue = false
   #timer = 0
+  #hangUp = 0
+  readonly #seen = () => this.#seenOrNot()
 
   constructor(parts: LiveParts) {
     this.#parts = parts
   }
 
   open(): void {
+    document.addEventListener('visibilitychange', this.#seen)
+    this.#dial()
+  }
+
+  close(): void {
+    document.removeEventListener('visibilitychange', this.#seen)
+    this.#source?.close()
+    clearTimeout(this.#timer)
+    clearTimeout(this.#hangUp)
+  }
+
+  #seenOrNot(): void {
+    clearTimeout(this.#hangUp)
+    if (document.hidden) this.#hangUp = window.setTimeout(() => this.#source?.close(), FORGOTTEN_MS)
+    else if (this.#source?.readyState === EventSource.CLOSED) this.#dial()
+  }
+
+  #dial(): void {
     const source = new EventSource(`/v1/events?types=${TYPES.join(',')}`)
     this.#source = source
     source.addEventListener('open', () => void this.#opened())
@@ -50,11 +75,6 @@ export class Live {
         this.#events.push({ type, data: JSON.parse(data) })
         this.#soon()
       })
-  }
-
-  close(): void {
-    this.#source?.close()
-    clearTimeout(this.#timer)
   }
 
   async #opened(): Promise<void> {
@@ -106,7 +126,7 @@ export class Live {
   #redial(): void {
     this.#source?.close()
     clearTimeout(this.#timer)
-    this.#timer = window.setTimeout(() => this.open(), REDIAL_MS)
+    this.#timer = window.setTimeout(() => this.#dial(), REDIAL_MS)
   }
 
   #soon(): void {

@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks'
 import { useNow } from '../parts/clock.tsx'
 import { CommandLine } from '../parts/command.tsx'
 import { Mark, Shape } from '../parts/mark.tsx'
+import { Message } from '../parts/name.tsx'
 import { ReceiverRows } from '../parts/receiver-rows.tsx'
 import { useFleet } from '../parts/session.tsx'
 import { type Attention, attentionOf } from '../state/attention.ts'
@@ -58,7 +59,11 @@ function AttentionItem({ item }: { item: Attention }) {
         <Shape tone={tone} />
         <a href={link}>{title}</a>
       </h3>
-      {detail !== null && <p class="detail">{detail}</p>}
+      {detail !== null && (
+        <p class="detail">
+          <Message text={detail} />
+        </p>
+      )}
       <p>{advice}</p>
       {command !== null && <CommandLine {...command} />}
     </li>

@@ -7,7 +7,7 @@ import { Ago } from '../parts/clock.tsx'
 import { CommandLine } from '../parts/command.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Mark } from '../parts/mark.tsx'
-import { PathName } from '../parts/name.tsx'
+import { Message, PathName } from '../parts/name.tsx'
 import { useFleet } from '../parts/session.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
 import { RECEIVER_WORDS, toneOf } from '../state/words.ts'
@@ -32,6 +32,7 @@ export function ReceiverView({ receiver: name }: { receiver: string }) {
 function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
   const { name, root, state, lag, toCome, owed, clash, connectedAt, lastSeenAt, lastError } = receiver
   const isAway = state === 'offline' || state === 'expected'
+  const trouble = clash ?? lastError
   return (
     <section aria-label={`${name}, ${root}`}>
       <div class="titled">
@@ -43,7 +44,11 @@ function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
       <p>
         {owed.count > 0 && state === 'live' ? 'It has everything but the paths below.' : RECEIVER_WORDS[state].meaning}
       </p>
-      {(clash ?? lastError) !== null && <p class="detail grave">{clash ?? lastError}</p>}
+      {trouble !== null && (
+        <p class="detail grave">
+          <Message text={trouble} />
+        </p>
+      )}
       {toCome.share !== null && <Bar label="sent of what it missed" share={toCome.share} />}
       <Facts
         facts={[

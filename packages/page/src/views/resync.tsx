@@ -5,7 +5,7 @@ import { Action } from '../parts/action.tsx'
 import { Bar } from '../parts/bar.tsx'
 import { Ago } from '../parts/clock.tsx'
 import { Mark } from '../parts/mark.tsx'
-import { PathName } from '../parts/name.tsx'
+import { Message, PathName } from '../parts/name.tsx'
 import { useFleet } from '../parts/session.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
 import { VirtualList } from '../parts/virtual-list.tsx'
@@ -123,7 +123,11 @@ function ReceiverCard({ name, numbers, entries, dryRun }: ReceiverCardProps) {
           {count(repaired)} put right, {size(bytes)}
         </p>
       )}
-      {error !== null && <p class="detail grave">{error}</p>}
+      {error !== null && (
+        <p class="detail grave">
+          <Message text={error} />
+        </p>
+      )}
     </li>
   )
 }

@@ -7,7 +7,7 @@ import { Chart } from '../parts/chart.tsx'
 import { type Fact, Facts } from '../parts/facts.tsx'
 import { HoldPanel } from '../parts/hold.tsx'
 import { Mark } from '../parts/mark.tsx'
-import { PathName } from '../parts/name.tsx'
+import { Message, PathName } from '../parts/name.tsx'
 import { ReceiverRows } from '../parts/receiver-rows.tsx'
 import { useFleet } from '../parts/session.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
@@ -38,7 +38,11 @@ export function RootView({ root: name }: { root: string }) {
         <Mark tone={rootTone(root)} word={root.hold === null ? root.state : `${root.state}, held`} />
       </div>
       <p>{root.hold === null ? ROOT_WORDS[root.state].meaning : 'What changes is not sent before the release.'}</p>
-      {root.reason !== null && <p class="detail grave">{root.reason}</p>}
+      {root.reason !== null && (
+        <p class="detail grave">
+          <Message text={root.reason} />
+        </p>
+      )}
       {root.state === 'halted' && <Accept root={root} />}
       <Facts facts={factsOf(root)} />
       {root.hold !== null && <HoldPanel root={root} />}
@@ -106,7 +110,11 @@ function Hooks({ root: { hooks } }: { root: Root }) {
             <span class="quiet">
               {count(runs)} runs, {count(failures)} failed{isDue ? ', due now' : ''}
             </span>
-            {lastError !== null && <p class="detail grave">{lastError}</p>}
+            {lastError !== null && (
+              <p class="detail grave">
+                <Message text={lastError} />
+              </p>
+            )}
           </li>
         ))}
       </ul>
@@ -128,7 +136,10 @@ function Problems({ root }: { root: Root }) {
       <ul class="paths">
         {named.map(({ path, code, message }) => (
           <li key={path}>
-            <PathName path={path} /> <span class="code">{code}</span> <span class="quiet">{message}</span>
+            <PathName path={path} /> <span class="code">{code}</span>{' '}
+            <span class="quiet">
+              <Message text={message} />
+            </span>
           </li>
         ))}
         {problemCount > named.length && <li class="quiet">and {count(problemCount - named.length)} more</li>}
