@@ -78,7 +78,7 @@ test('of many such paths both ends know how many there are, and name the first',
   }, shown)
   assert.match(
     await (await daemons.health(0, '/metrics')).text(),
-    new RegExp(`^rootferry_root_problems\\{root="\\w+"\\} ${many}$`, 'm'),
+    new RegExp(`^rootferry_target_problems\\{root="\\w+"\\} ${many}$`, 'm'),
   )
   daemons.editReceiver(0, (config) => ({ ...config, health: { listen: new URL(daemons.healthUrl(0)).host } }))
   const { status, stdout } = daemons.receiverVerb(0, 'status')

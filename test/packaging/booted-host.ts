@@ -15,6 +15,7 @@ import { until } from '../support/until.ts'
 const IMAGES = join(REPOSITORY, 'node_modules/.cache/hosts')
 /** What a small server has, and what it needs to boot here. */
 const PACKAGES = 'systemd,systemd-sysv,dbus,ca-certificates'
+const UBUNTU = ['jammy', 'noble']
 const DEADLINE_MS = 180_000
 
 /** Why no host can be booted here; null: it can. */
@@ -41,7 +42,7 @@ export class BootedHost implements AsyncDisposable {
     execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', layers, this.root])
   }
 
-  /** @param suite of Debian, as `bookworm` */
+  /** @param suite of Debian or Ubuntu, as `bookworm` or `noble` */
   static async boot(name: string, suite: string): Promise<BootedHost> {
     const host = new BootedHost(name, imageOf(suite))
     try {
@@ -107,7 +108,10 @@ function imageOf(suite: string): string {
   if (existsSync(image)) return image
   mkdirSync(IMAGES, { recursive: true })
   const made = mkdtempSync(join(IMAGES, 'making-'))
-  execFileSync('debootstrap', ['--variant=minbase', `--include=${PACKAGES}`, suite, made], { stdio: 'ignore' })
+  // Debian's debootstrap knows no Ubuntu that is newer than itself; all are made alike.
+  const elsewhere = UBUNTU.includes(suite) ? ['http://archive.ubuntu.com/ubuntu', 'gutsy'] : []
+  const words = ['--variant=minbase', `--include=${PACKAGES}`, suite, made, ...elsewhere]
+  execFileSync('debootstrap', words, { stdio: 'ignore' })
   renameSync(made, image)
   return image
 }

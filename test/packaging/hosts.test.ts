@@ -2,7 +2,7 @@
  * The life of an installation on whole Debian hosts, an admin server and an app server: install, init, join, first sync,
  * a reload with a bad file, reboot, an upgrade amid a first sync, a downgrade, purge.
  *
- * Runs when ROOTFERRY_HOSTS names suites of Debian, as `ROOTFERRY_HOSTS=bookworm,trixie`: it needs root, debootstrap,
+ * Runs when ROOTFERRY_HOSTS names suites of Debian or Ubuntu, as `ROOTFERRY_HOSTS=bookworm,noble`: it needs root, debootstrap,
  * systemd-nspawn, and a mirror for the first run.
  */
 import assert from 'node:assert/strict'
