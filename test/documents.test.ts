@@ -3,7 +3,7 @@
  * the files of the three journeys exist.
  */
 import assert from 'node:assert/strict'
-import { existsSync, globSync, mkdirSync, mkdtempDisposableSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, mkdtempDisposableSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -50,6 +50,21 @@ test('every link between documents leads to a file, and to a heading of it', () 
       .map(([link]) => `${document}: ${link}`)
   })
   assert.deepEqual(broken, [])
+})
+
+test('pictures are small, and every one of them is in a document', () => {
+  const pictures = globSync('docs/images/*', { cwd: ROOT })
+  assert.ok(pictures.length > 3)
+  const texts = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })].map((path) =>
+    readFileSync(join(ROOT, path), 'utf8'),
+  )
+  for (const picture of pictures) {
+    assert.ok(statSync(join(ROOT, picture)).size <= 150_000, picture)
+    assert.ok(
+      texts.some((text) => text.includes(`(${picture})`) || text.includes(`(${picture.slice('docs/'.length)})`)),
+      picture,
+    )
+  }
 })
 
 /** Anchors as web pages make them from headings: lower case, without punctuation, hyphens for spaces. */

@@ -65,13 +65,15 @@ interface HeldProps {
 
 function Held({ name, hold, released }: HeldProps) {
   const { by, since, reason, overdue, refused, pending } = hold
+  const { access } = useSession()
   const [loss, setLoss] = useState<string | null>(null)
   const [waits, setWaits] = useState<ReleasedAnswer | null>(null)
+  const [isRolling, setRolling] = useState(false)
   const path = `/v1/roots/${encodeURIComponent(name)}/release`
   const look = async () => setWaits(await post<ReleasedAnswer>(path, { dryRun: true }))
   const release = async (acceptLosses: boolean) => {
     try {
-      released(await post<ReleasedAnswer>(path, { acceptLosses }))
+      released(await post<ReleasedAnswer>(path, { acceptLosses, rolling: isRolling ? 1 : null }))
     } catch (error) {
       if (error instanceof ApiProblem && error.code === 'guard') setLoss(error.message)
       throw error
@@ -94,13 +96,19 @@ function Held({ name, hold, released }: HeldProps) {
           It was not released by itself: <Message text={refused} />
         </p>
       )}
+      {access === 'full' && (
+        <label class="check">
+          <input type="checkbox" checked={isRolling} onChange={(event) => setRolling(event.currentTarget.checked)} />
+          one receiver after another, each out of the load balancer meanwhile
+        </label>
+      )}
       <div class="buttons">
         <Action
           label="Release"
           kind="main"
           question={{
             title: `Release ${name}?`,
-            text: `${count(pending.changes)} changes, ${size(pending.bytes)}, go to all receivers, which show them together.`,
+            text: `${count(pending.changes)} changes, ${size(pending.bytes)}, go to all receivers, ${isRolling ? 'one after another' : 'which show them together'}.`,
           }}
           act={() => release(false)}
         />

@@ -4,11 +4,12 @@ import { count } from '@rootferry/host/numbers'
 import { ROUND_TONES, roundWord } from '../state/words.ts'
 import { Ago } from './clock.tsx'
 import { Mark } from './mark.tsx'
+import { Message } from './name.tsx'
 
 type Member = RoundAnswer['members'][number]
 
 export function RoundReport({ round }: { round: RoundAnswer }) {
-  const { members, skewMs, beganAt, outcome } = round
+  const { members, skewMs, beganAt, outcome, stopped } = round
   const showing = members.filter(({ state }) => state === 'committed').length
   return (
     <div class="round">
@@ -23,6 +24,11 @@ export function RoundReport({ round }: { round: RoundAnswer }) {
         </span>
       </p>
       {outcome === 'void' && <p class="detail grave">Nobody shows anything of it: the root stays held.</p>}
+      {stopped !== null && (
+        <p class="detail grave">
+          It was stopped: <Message text={stopped} />
+        </p>
+      )}
       {members.length > 0 && (
         <details open={outcome !== 'all' && outcome !== null}>
           <summary>Each receiver</summary>
