@@ -91,6 +91,7 @@ export class Scene {
         stagesInside: false,
         protect: [],
         isPopulated: false,
+        hasBorder: false,
         mostCallMs: 0,
         ...receiver,
         name: `web${number + 1}`,

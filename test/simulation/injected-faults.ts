@@ -42,6 +42,13 @@ const TROUBLES: Record<string, { weight: number; strike: Trouble }> = {
       return `the disk of ${machine.name} is ${machine.isFull ? 'full' : 'no longer full'}`
     },
   },
+  tight: {
+    weight: 2,
+    strike: (_world, { machine }) => {
+      machine.isTight = !machine.isTight
+      return `of the disk of ${machine.name} ${machine.isTight ? 'only the reserve is left' : 'more is free again'}`
+    },
+  },
   fault: {
     weight: 3,
     strike: (_world, { machine }, chance) => {

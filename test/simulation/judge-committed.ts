@@ -41,12 +41,19 @@ export function isAmidBurst(receiver: Machine): boolean {
   return rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM intent').length > 0
 }
 
+export interface Allowances {
+  untouchable: PathFilter
+  unsettled: ReadonlyMap<string, number>
+  /** Whether the path is judged at the end only: another filesystem is mounted there or above. */
+  skips(path: string): boolean
+}
+
 /** @throws Violation */
 export function judgeCommitted(
   agent: Machine,
   receiver: Machine,
   workload: Workload,
-  { untouchable, unsettled }: { untouchable: PathFilter; unsettled: ReadonlyMap<string, number> },
+  { untouchable, unsettled, skips }: Allowances,
 ): void {
   const position = positionOf(receiver)
   if (position === null || isAmidBurst(receiver) || position.epoch !== epochOf(agent)) return
@@ -62,7 +69,7 @@ export function judgeCommitted(
     if (areTimesLost && row.look.outside.startsWith('directory')) continue
     if (row.sequence <= (unsettled.get(row.path) ?? -1)) continue
     if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue
-    if (untouchable.excludesWithParents(row.path, 'directory')) continue
+    if (untouchable.excludesWithParents(row.path, 'directory') || skips(row.path)) continue
     const fault = faultOf(row, lookAt(receiver, row.path), workload.history(row.path))
     if (fault !== null) {
       throw new Violation('G4', `${receiver.name} committed ${position.sequence}, but ${row.path} ${fault}`)

@@ -27,6 +27,8 @@ export class Machine {
   stepsToDeath: number | null = null
   /** No call that needs room succeeds. */
   isFull = false
+  /** The filesystem says that no more than its reserve is free; calls that need room succeed. */
+  isTight = false
   /** A system error that the next changing call meets, once. */
   nextFault: string | null = null
   /** The most milliseconds that a call takes. */
@@ -52,6 +54,7 @@ export class Machine {
   recover(): void {
     this.#troubledUntil = this.#scheduler.now + AFTERMATH_MS
     this.isFull = false
+    this.isTight = false
     this.nextFault = null
     this.stepsToDeath = null
   }

@@ -135,6 +135,13 @@ export const MUTATIONS: readonly Mutation[] = [
     "return sameAttributes(before, now) ? 'same' : 'attributes'",
   ),
   mutation(
+    'what lies across a border is removed like anything else',
+    ['G6'],
+    'receiver/src/disk/area/removal.ts',
+    'return untouchable.stays(path, kind) || untouchable.isAcrossBorder(path)',
+    'return untouchable.stays(path, kind)',
+  ),
+  mutation(
     'durable is said without a sync',
     ['G1', 'G4', 'G9'],
     'receiver/src/disk/commit/durability.ts',

@@ -2,6 +2,10 @@
 export const ROOT = 'shop'
 export const SOURCE = '/srv/shop'
 export const TARGET = '/srv/shop'
+/** Where another filesystem is mounted in some targets, and a file there that no agent ever had. */
+export const BORDER = 'd'
+export const OWN_FILE = 'of this host'
+export const BORDER_DEVICE = 3
 export const STATE = '/var/lib/rootferry'
 export const INDEX_FILE = `${STATE}/roots/${ROOT}/index.db`
 export const LEDGER_FILE = `${STATE}/roots/${ROOT}/ledger.sqlite`

@@ -10,6 +10,8 @@ export interface ReceiverSettings {
   /** Its state directory is on another filesystem, so that it stages inside the root. */
   stagesInside: boolean
   protect: readonly string[]
+  /** Another filesystem is mounted in the target. */
+  hasBorder: boolean
   /** The target has content before the receiver first starts. */
   isPopulated: boolean
   mostCallMs: number
@@ -72,6 +74,7 @@ function drawReceiver(chance: Chance, name: string): ReceiverSettings {
     stagesInside: chance.oneIn(3),
     protect: chance.pick([[], [], ['/keep/', 'c.php']]),
     isPopulated: chance.oneIn(3),
+    hasBorder: chance.oneIn(4),
     mostCallMs: chance.pick([0, 0, 0.1, 1]),
   }
 }

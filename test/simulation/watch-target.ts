@@ -5,13 +5,13 @@
  *   G3  the tree changes only while an intent is recorded, or while a resync is under way (no position)
  *   G6  nothing outside the root and the state directory changes, nothing that is protected or excluded does
  */
-import type { PathFilter } from '../../packages/protocol/src/index.ts'
+import { type PathFilter, PLACING_PREFIX } from '../../packages/protocol/src/index.ts'
 import type { DiskChange } from './disk.ts'
 import { presentProcess } from './farm.ts'
 import type { Inode } from './inode.ts'
 import { isAmidBurst, positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
-import { STATE, TARGET } from './places.ts'
+import { BORDER_DEVICE, OWN_FILE, STATE, TARGET } from './places.ts'
 import { digestOfInode } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import type { Workload } from './workload.ts'
@@ -50,6 +50,7 @@ export function watchTarget(parts: WatchTargetParts): void {
 
 function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, directory: Inode | null, name: string): void {
   const { machine } = parts
+  refuseBorderCrossing(change, inode, directory, name)
   const [target, state] = [machine.disk.find(TARGET), machine.disk.find(STATE)]
   const where = directory ?? inode
   // A file that lost its last name while a process holds it open is not checked.
@@ -61,7 +62,7 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
     return
   }
   const paths = where.pathsBelow(target).map((path) => joined(path, directory === null ? null : name))
-  const path = paths.find((one) => one !== RESERVED && !one.startsWith(`${RESERVED}/`))
+  const path = paths.find((one) => !isReservedAnywhere(one))
   if (path === undefined) return
   if (change === 'content') throw new Violation('G2', `${path} is written to where everybody sees it`)
   // Making and removing the staging directory must not change the root's time.
@@ -73,6 +74,19 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
   if (!parts.isDrifting && !isAmidBurst(machine) && positionOf(machine) !== null)
     throw new Violation('G3', `${change} of ${path} without an intent`)
   if (change === 'attach') refuseStrangers(parts, path, inode)
+}
+
+/** Also what is completed beside its place before it gets its name. */
+function isReservedAnywhere(path: string): boolean {
+  return path === RESERVED || path.startsWith(`${RESERVED}/`) || path.includes(PLACING_PREFIX)
+}
+
+/** A mount stays where it is, and what this host has of its own in it as well. */
+function refuseBorderCrossing(change: DiskChange, inode: Inode, directory: Inode | null, name: string): void {
+  if (change !== 'detach' || inode.device !== BORDER_DEVICE) return
+  if (directory?.device !== BORDER_DEVICE)
+    throw new Violation('G6', `the filesystem that is mounted at ${name} is moved`)
+  if (name === OWN_FILE) throw new Violation('G6', `${name} is taken out of the filesystem that is mounted there`)
 }
 
 /** Files that become visible at and below a path. */

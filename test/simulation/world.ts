@@ -2,7 +2,7 @@
  * One simulated farm: an agent's machine, its docroot and its changes, the machines of some receivers, and the lines
  * between them. Starts and stops processes, advances time, and calls the oracles at every step.
  */
-import { PathFilter } from '../../packages/protocol/src/index.ts'
+import { PathFilter, parentPath } from '../../packages/protocol/src/index.ts'
 import { notReadyReason } from '../../packages/receiver/src/serve/http/readiness.ts'
 import { StoredDatabase } from './database.ts'
 import { enter } from './farm.ts'
@@ -10,13 +10,13 @@ import type { Inode, Kind } from './inode.ts'
 import { epochOf, headOf, judgeCommitted, owedBy, positionOf } from './judge-committed.ts'
 import { Machine } from './machine.ts'
 import { type Caller, Network } from './network.ts'
-import { STATE, TARGET } from './places.ts'
+import { BORDER, BORDER_DEVICE, OWN_FILE, STATE, TARGET } from './places.ts'
 import { AgentProcess, ReceiverProcess, type Surroundings } from './processes.ts'
 import { Chance } from './random.ts'
 import { type Process, Scheduler } from './scheduler.ts'
 import type { ReceiverSettings, Settings } from './settings.ts'
 import type { Frame } from './socket.ts'
-import { pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
+import { ABSENT, pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import { LineWatch } from './watch-line.ts'
 import { RoundWatch } from './watch-round.ts'
@@ -146,7 +146,8 @@ export class World {
     const head = headOf(this.agent.machine)
     if (position === null || position.epoch !== epochOf(this.agent.machine)) return ['it has no position']
     if (position.sequence < head) return [`it is at ${position.sequence} of ${head}`]
-    const stays = (path: string, kind: Kind) => host.untouchable.excludes(path, kind)
+    const isBordered = borderOf(host)
+    const stays = (path: string, kind: Kind) => host.untouchable.excludes(path, kind) || isBordered(path)
     const wanted = treeOf(source, stays)
     const inTheWay = pathsInTheWay(target, stays)
     // A protected path can be where another object should be; then it stays, and so does the directory that holds it.
@@ -156,12 +157,35 @@ export class World {
           (path === above || path.startsWith(`${above}/`)) &&
           wanted.get(above)?.outside.startsWith('directory') !== true,
       )
-    const owed = [...owedBy(machine)].filter((path) => !isBlocked(path))
+    const owed = [...owedBy(machine)].filter((path) => !isBlocked(path) && !isBordered(path))
     if (owed.length > 0) return [`it owes ${owed.join(', ')}`]
     const found = treeOf(target, (path, kind) => path === RESERVED || stays(path, kind))
-    return treeDifferences(wanted, found)
-      .filter((line) => !isBlocked(line.path))
-      .map(({ what }) => what)
+    return [
+      ...treeDifferences(wanted, found)
+        .filter((line) => !isBlocked(line.path))
+        .map(({ what }) => what),
+      ...this.#missingAcross(host, source, target),
+    ]
+  }
+
+  /** What the source has and the filesystem that is mounted in the target has not: more may be there, and stays. */
+  #missingAcross(host: ReceiverHost, source: Inode, target: Inode): string[] {
+    const isBordered = borderOf(host)
+    if (!host.settings.hasBorder || source.entries.get(BORDER)?.kind !== 'directory') return []
+    const leaves = (path: string, kind: Kind) =>
+      host.untouchable.excludes(path, kind) || (!isBordered(path) && path !== BORDER)
+    const owed = owedBy(host.machine)
+    const isOwed = (path: string): boolean => owed.has(path) || (path.includes('/') && isOwed(parentPath(path)))
+    const found = treeOf(target, leaves)
+    return [...treeOf(source, leaves)]
+      .filter(([path, look]) => {
+        const there = found.get(path) ?? ABSENT
+        const isSame = look.outside.startsWith('directory')
+          ? there.outside.startsWith('directory')
+          : there.outside === look.outside && there.digest === look.digest
+        return path !== '.' && !isSame && !isOwed(path)
+      })
+      .map(([path, look]) => `${path} on its own filesystem should be ${look.outside}`)
   }
 
   /** A person works at a machine: disk calls that no process makes. */
@@ -190,7 +214,9 @@ export class World {
       const { machine, untouchable } = host
       this.#judging(() => this.rounds.look(machine))
       const unsettled = this.lines.unsettled(machine.name)
-      this.#judging(() => judgeCommitted(this.agent.machine, machine, this.workload, { untouchable, unsettled }))
+      this.#judging(() =>
+        judgeCommitted(this.agent.machine, machine, this.workload, { untouchable, unsettled, skips: borderOf(host) }),
+      )
     }
     if (this.#violation !== null) throw this.#violation
   }
@@ -265,6 +291,7 @@ export class World {
     machine.mostCallMs = settings.mostCallMs
     machine.disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
     machine.disk.makePath(STATE)
+    if (settings.hasBorder) mount(machine, settings.stagesInside)
     if (settings.isPopulated) this.#populate(machine)
     const caller = { receiver: settings.name, quality: settings.quality, isBlocked: false, isStalled: false }
     this.network.callers.set(settings.name, caller)
@@ -310,6 +337,20 @@ export function isBare({ machine, settings: { protect } }: ReceiverHost): boolea
   const own = new PathFilter(protect)
   const entries = [...(machine.disk.find(TARGET)?.entries ?? [])]
   return entries.every(([name, { kind }]) => name === RESERVED || own.excludes(name, kind))
+}
+
+/** Tells of a path whether it is the place where another filesystem is mounted, or below. */
+function borderOf({ settings }: ReceiverHost): (path: string) => boolean {
+  return (path) => settings.hasBorder && (path === BORDER || path.startsWith(`${BORDER}/`))
+}
+
+function mount({ disk }: Machine, stagesInside: boolean): void {
+  disk.makePath(`${TARGET}/${BORDER}`, BORDER_DEVICE)
+  disk.put(`${TARGET}/${BORDER}/${OWN_FILE}`, 'uploaded here')
+  const target = stagesInside ? `21 1 0:${TARGET_DEVICE} / ${TARGET} rw - ext4 disk rw\n` : ''
+  disk.put('/proc/self/mountinfo', `${target}22 21 0:${BORDER_DEVICE} / ${TARGET}/${BORDER} rw - tmpfs tmpfs rw\n`)
+  // It is no file that a loss of power could empty.
+  disk.syncAll()
 }
 
 export function isReceiver(host: Host): host is ReceiverHost {
