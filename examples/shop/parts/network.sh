@@ -20,6 +20,12 @@ begin_namespaces() {
   done
   [ -n "$id" ] || fail "$name does not start: $SHOP/servers/$name/console.log says why"
   echo "$id" >"$SHOP/servers/$name/pid"
+  # Not while it turns from `unshare` into the program.
+  wait_for "$name" 10 is_on "$name"
+}
+
+is_on() {
+  [ -n "$(process_of "$1")" ]
 }
 
 on_switch() {

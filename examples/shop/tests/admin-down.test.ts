@@ -9,7 +9,10 @@ import { ask } from './request.ts'
 import { APPS, differences, docroot, inSync, switchOff, web } from './shop.ts'
 import { Visitors } from './visitors.ts'
 
-/** Minutes in life; SHOP_ADMIN_DOWN_SECONDS=300 for who has the time. The daemons' own limits are not shortened. */
+/**
+ * At least, and until every app server has noticed, which takes a heartbeat of 45 s: the plug was pulled. It is minutes in
+ * life: SHOP_ADMIN_DOWN_SECONDS=300 for who has the time. The daemons' own limits are not shortened.
+ */
 const DOWN_SECONDS = Number(process.env['SHOP_ADMIN_DOWN_SECONDS'] ?? '20')
 const CHANGED = 1000
 
@@ -19,16 +22,14 @@ test('the admin server is off: visitors notice nothing; it is back: everything a
   await using admin = await switchOff('admin')
   await until(
     async () => {
-      for (const app of APPS) {
-        const answer = await ask(web(app, '/readyz'))
-        assert.equal(answer.status, 200, `${app}: ${answer.body}`)
-      }
-      return performance.now() - offAt > DOWN_SECONDS * 1000
+      const answers = await Promise.all(APPS.map((app) => ask(web(app, '/readyz'))))
+      for (const { status, body } of answers) assert.equal(status, 200, body.toString())
+      const areStale = answers.every(({ body }) => body.toString().includes('"stale":true'))
+      return areStale && performance.now() - offAt > DOWN_SECONDS * 1000
     },
-    () => 'the clock stands still',
-    DOWN_SECONDS * 1000 + 30_000,
+    () => 'no app server notices that the agent is away',
+    DOWN_SECONDS * 1000 + 90_000,
   )
-  assert.match((await ask(web('app1', '/readyz'))).body.toString(), /"stale":true/)
   // Its disk is changed while nobody watches.
   const directory = docroot('admin', 'wp-content/uploads/while-off')
   mkdirSync(directory, { recursive: true })

@@ -1,12 +1,19 @@
 <?php
 /**
  * Plugin Name: Hold while installing
- * Description: Makes a file while plugins and themes are installed or upgraded, for which Rootferry holds the docroot.
+ * Description: Makes a file while plugins and themes are installed, upgraded or removed, for which Rootferry holds the docroot.
  *
  * WordPress makes /.maintenance only while it updates itself and plugins that are active, and not for a .zip that is
  * uploaded. With this file everything that the upgrader does comes to the app servers as one release.
  */
 const HOLD_FILE = ABSPATH . '.rootferry-hold';
+
+function begin_hold(): void
+{
+    touch(HOLD_FILE);
+    // Also when PHP dies. What is killed leaves the file, and Rootferry's status says that the hold is overdue.
+    register_shutdown_function('end_hold');
+}
 
 function end_hold(): void
 {
@@ -16,9 +23,11 @@ function end_hold(): void
 }
 
 add_filter('upgrader_pre_install', function ($result) {
-    touch(HOLD_FILE);
-    // Also when the upgrade dies. What is killed leaves the file, and Rootferry's status says that the hold is overdue.
-    register_shutdown_function('end_hold');
+    begin_hold();
     return $result;
 }, 1);
 add_action('upgrader_process_complete', 'end_hold', 99);
+foreach (['plugin', 'theme'] as $kind) {
+    add_action("delete_$kind", 'begin_hold', 1, 0);
+    add_action("deleted_$kind", 'end_hold', 99, 0);
+}

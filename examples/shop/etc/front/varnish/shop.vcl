@@ -20,13 +20,26 @@ backend app2 { .host = "app2"; .port = "80"; .probe = ready; .connect_timeout = 
 # A server that is not there yet is sick, and gets its visitors when it has joined.
 backend app3 { .host = "app3"; .port = "80"; .probe = ready; .connect_timeout = 500ms; }
 
+# The same without a question, for when none is ready: they have a cause in common then, and an old page is better than
+# none. A server that cannot be reached is passed over.
+backend app1_anyhow { .host = "app1"; .port = "80"; .connect_timeout = 500ms; }
+backend app2_anyhow { .host = "app2"; .port = "80"; .connect_timeout = 500ms; }
+backend app3_anyhow { .host = "app3"; .port = "80"; .connect_timeout = 500ms; }
+
 acl admin { "admin"; "127.0.0.1"; }
 
 sub vcl_init {
-    new apps = directors.round_robin();
-    apps.add_backend(app1);
-    apps.add_backend(app2);
-    apps.add_backend(app3);
+    new in_service = directors.round_robin();
+    in_service.add_backend(app1);
+    in_service.add_backend(app2);
+    in_service.add_backend(app3);
+    new anyhow = directors.round_robin();
+    anyhow.add_backend(app1_anyhow);
+    anyhow.add_backend(app2_anyhow);
+    anyhow.add_backend(app3_anyhow);
+    new apps = directors.fallback();
+    apps.add_backend(in_service.backend());
+    apps.add_backend(anyhow.backend());
 }
 
 sub vcl_recv {
