@@ -55,10 +55,10 @@ function AttentionItem({ item }: { item: Attention }) {
   const { tone, title, detail, advice, command, link } = item
   return (
     <li class={`card ${tone}`}>
-      <h3>
+      <h2>
         <Shape tone={tone} />
         <a href={link}>{title}</a>
-      </h3>
+      </h2>
       {detail !== null && (
         <p class="detail">
           <Message text={detail} />
