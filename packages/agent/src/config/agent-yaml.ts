@@ -47,7 +47,7 @@ const Watch = Type.Object(
         ['auto', 'chokidar', 'directory', 'polling'].map((name) => Type.Literal(name)),
         {
           title:
-            'How changes are noticed. auto: chokidar up to 2,000 entries, one watch per directory above, and polling on network filesystems',
+            'How changes are noticed. auto: chokidar up to 2,000 entries, one watch per directory above (from 4,000 on also for a root that began smaller), and polling on network filesystems',
           description: 'auto, chokidar, directory or polling',
           default: DEFAULT_WATCH.backend,
         },

@@ -20,7 +20,7 @@ import type { PathProblems } from './scan/path-problems.ts'
 import type { ScanRequests } from './scan/scan-requests.ts'
 import { Scanner } from './scan/scanner.ts'
 import { Turn } from './turn.ts'
-import { chooseBackend, createWatcher, MOST_CHOKIDAR_ENTRIES } from './watch/choose-watcher.ts'
+import { chooseBackend, createWatcher, hasOutgrown, MOST_CHOKIDAR_ENTRIES } from './watch/choose-watcher.ts'
 import { countEntries } from './watch/count-entries.ts'
 import type { Hint, Watcher, WatcherEvents } from './watch/watcher.ts'
 
@@ -87,6 +87,11 @@ export async function closeRoot(opened: OpenedRoot, settled: () => Promise<void>
   await settled()
   opened.directories[Symbol.dispose]()
   opened.lock[Symbol.dispose]()
+}
+
+/** Whether the root has grown so much that it is to be watched in another way, for which it must be opened anew. */
+export function isOutgrown({ watcher }: OpenedRoot, { watch }: RootOptions, { totals }: EntryIndex): boolean {
+  return hasOutgrown(watch.backend, watcher.backend, totals.files + totals.directories)
 }
 
 function bordersOf(path: string, index: EntryIndex): KnownBorders {

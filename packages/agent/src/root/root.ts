@@ -15,7 +15,7 @@ import { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import type { MemoryRows } from './index/memory-rows.ts'
 import { closeRootIndex, openRootIndex } from './index/root-index.ts'
-import { closeRoot, type OpenedRoot, type OpenedRootParts, openRoot } from './opened-root.ts'
+import { closeRoot, isOutgrown, type OpenedRoot, type OpenedRootParts, openRoot } from './opened-root.ts'
 import { RequestAnswers } from './request-answers.ts'
 import {
   answerToAcceptance,
@@ -45,6 +45,8 @@ const IDENTITY = 'root'
 interface IdentifiedRoot extends OpenedRoot {
   identity: RootIdentity
 }
+
+const HALTED = 'root is halted: nothing is sent until it is back as it was, or accepted'
 
 export class Root {
   readonly #options: RootOptions
@@ -178,6 +180,10 @@ export class Root {
         // Opened before the step: a directory that cannot be opened is missing, and nothing else has happened.
         if (wantsDocroot(this.#life, fault)) this.#opened = this.#openDocroot()
         await this.#step({ type: 'found', fault })
+      } else if (this.#life.at === 'ready' && isOutgrown(this.#opened, this.#options, this.#index)) {
+        // Receivers connect anew for this.
+        await this.#step({ type: 'displaced' })
+        return await this.#lookForDocroot()
       } else await this.#checkBorders(this.#opened)
       this.#hold.look()
     } catch (error) {
@@ -220,9 +226,7 @@ export class Root {
       case 'tell-ready':
         return this.#answers.scanned()
       case 'tell-halted':
-        return this.#report.log('error', 'root is halted: nothing is sent until it is back as it was, or accepted', {
-          reason,
-        })
+        return this.#report.log('error', HALTED, { reason })
       case 'tell-unavailable':
         return this.#report.log('error', 'root is unavailable', { reason })
       case 'release':

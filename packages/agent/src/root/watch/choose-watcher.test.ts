@@ -1,7 +1,7 @@
 /** Which backend is chosen for which tree and filesystem. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { chooseBackend, MOST_CHOKIDAR_ENTRIES } from './choose-watcher.ts'
+import { chooseBackend, hasOutgrown, MOST_CHOKIDAR_ENTRIES } from './choose-watcher.ts'
 
 const EXT4 = 0xef53
 const TMPFS = 0x01021994
@@ -14,6 +14,14 @@ describe('the choice of a backend', () => {
     assert.equal(chooseBackend('auto', 0, EXT4), 'chokidar')
     assert.equal(chooseBackend('auto', MOST_CHOKIDAR_ENTRIES, TMPFS), 'chokidar')
     assert.equal(chooseBackend('auto', MOST_CHOKIDAR_ENTRIES + 1, EXT4), 'directory')
+  })
+
+  it('notices a root that began small and has grown, unless an operator chose chokidar', () => {
+    assert.equal(hasOutgrown('auto', 'chokidar', 2 * MOST_CHOKIDAR_ENTRIES), false)
+    assert.equal(hasOutgrown('auto', 'chokidar', 2 * MOST_CHOKIDAR_ENTRIES + 1), true)
+    assert.equal(hasOutgrown('chokidar', 'chokidar', 1_000_000), false)
+    assert.equal(hasOutgrown('auto', 'polling', 1_000_000), false)
+    assert.equal(hasOutgrown('auto', 'directory', 1_000_000), false)
   })
 
   it('polls where other machines change files, whatever the size', () => {

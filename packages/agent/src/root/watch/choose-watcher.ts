@@ -53,6 +53,11 @@ export function chooseBackend(
   return entryCount <= MOST_CHOKIDAR_ENTRIES ? 'chokidar' : 'directory'
 }
 
+/** Whether a root that began small has grown so much that it is worth opening it anew with another backend. */
+export function hasOutgrown(setting: 'auto' | WatchBackend, backend: WatchBackend, entryCount: number): boolean {
+  return setting === 'auto' && backend === 'chokidar' && entryCount > 2 * MOST_CHOKIDAR_ENTRIES
+}
+
 /** @param watches libc's calls, or null where the runtime cannot call libc */
 export function createWatcher(
   backend: WatchBackend,
