@@ -219,6 +219,27 @@ scene('a file that is shown comes first and goes last', byFile(true), async (sce
 })
 
 scene(
+  'the end of a file that is shown is recorded last, also when the guard let the release wait after it',
+  { ...byFile(true), settings: { ...byFile(true).settings, guard: { maxDeletePercent: 20, minDeletes: 5 } } },
+  async (scene) => {
+    await scene.inSync()
+    scene.source.write('.maintenance', '1')
+    await scene.until(() => scene.targets.every((target) => target.has('.maintenance')))
+    for (let file = 0; file < FILES; file += 1) scene.source.remove(`app/f${file}`)
+    scene.source.remove('.maintenance')
+    await scene.until(() => typeof held(scene)?.refused === 'string')
+    scene.source.write('later', 'put right by hand')
+    await scene.rest()
+    assert.equal((await release(scene, { acceptLosses: true })).outcome, 'released')
+    const [round] = await scene.ask(async ({ feed }) => feed.holds.rounds)
+    const { changes } = await scene.ask(({ feed }) => feed.changes({ after: null, within: '.', limit: 100 }))
+    const last = changes.findLast(({ sequence }) => sequence <= (round?.to ?? 0))
+    assert.deepEqual([last?.path, last?.kind, last?.sequence], ['.maintenance', 'deleted', round?.to])
+    await scene.inSync()
+  },
+)
+
+scene(
   'an overdue hold says so and publishes nothing; a release goes past the file, which holds again later',
   byFile(false),
   async (scene) => {

@@ -5,7 +5,9 @@
  *   whole       a member of a round is never between the beginning and the end of that round
  *   not before  when the first is let go, each connected receiver has staged everything, or was told to leave
  *   fenced      and those that were told are not ready by then, unless they had their time to say so, once
- *   staged      who says it has staged has a row for each path, and in staging what the row names
+ *   staged      who says it has staged, or comes back with it, has a row for each path, and in staging what the row names
+ *   left        who was left behind, also while it was away, does not say that it is ready before it has caught up
+ *   in order    on a line that repeats nothing, neither side takes the other for a breaker of the protocol
  */
 import { rowsOf } from './database.ts'
 import { epochOf, positionOf } from './judge-committed.ts'
@@ -28,6 +30,9 @@ interface Told {
   left: number
   /** When it was told first, of what it has not answered; null: it has answered all. */
   unansweredMs: number | null
+  /** Up to there others went on without it, as it knows. */
+  heard: number
+  hasRead: boolean
   /** When it was told last. */
   toldMs: number
   committed: number
@@ -47,6 +52,9 @@ export class RoundWatch {
   readonly #lines: ReadonlySet<Line>
   readonly #now: () => number
   readonly #told = new Map<Line, Told>()
+  readonly #repeating = new WeakSet<Line>()
+  /** Of the hello. */
+  readonly #epochs = new WeakMap<Line, unknown>()
   /** By the end of a round: when the first was told to leave. On a slow line others hear of it later. */
   readonly #fences = new Map<number, number>()
   /** The last round of each receiver that was a member of one. */
@@ -77,10 +85,13 @@ export class RoundWatch {
       const told = this.#told.get(line)
       if (told !== undefined) told.outstanding -= frame.data.byteLength
     }
+    if (line.caller.quality.repeatsOneIn > 0) this.#repeating.add(line)
+    if (frame.kind === 'close' && !this.#repeating.has(line)) refuseBreach(line, frame)
     if (frame.kind === 'close' && !toAgent) this.#told.delete(line)
     if (frame.kind !== 'text') return
     const message = JSON.parse(frame.data.toString()) as Record<string, unknown>
-    if (message['type'] === 'welcome') this.#told.set(line, newTold(message))
+    if (message['type'] === 'hello') this.#hello(line, message)
+    if (message['type'] === 'welcome') this.#told.set(line, newTold(message, this.#epochs.get(line)))
     const told = this.#told.get(line)
     if (told === undefined) return
     if (toAgent) this.#fromReceiver(line, told, message)
@@ -116,8 +127,22 @@ export class RoundWatch {
       throw new Violation('G10', `${receiver.name} is at ${position.sequence}, within the round to ${round.to}`)
   }
 
-  #fromReceiver(line: Line, told: Told, { type, sequence }: Record<string, unknown>): void {
-    if (type === 'left') told.unansweredMs = null
+  #hello(line: Line, { epoch, prepared }: Record<string, unknown>): void {
+    this.#epochs.set(line, epoch)
+    const watched = this.#receivers.get(line.caller.receiver)
+    const sequence = Number((prepared as { sequence?: number } | null)?.sequence ?? Number.NaN)
+    if (watched !== undefined && !Number.isNaN(sequence)) refuseLies(watched.machine, sequence)
+  }
+
+  #fromReceiver(line: Line, told: Told, { type, sequence, ready }: Record<string, unknown>): void {
+    if (type === 'left') {
+      told.unansweredMs = null
+      told.heard = Math.max(told.heard, Number(sequence))
+    }
+    // What it says first it says before it has read the welcome, as its probes do.
+    if (type !== 'ready') told.hasRead = true
+    if (type === 'ready' && ready === true && told.hasRead && told.committed < told.heard)
+      throw new Violation('G10', `${line.caller.receiver} is ready, and others went on to ${told.heard} without it`)
     if (type === 'committed' || type === 'resynced') told.committed = Number(sequence)
     if (type !== 'staged') return
     told.staged = Number(sequence)
@@ -183,18 +208,18 @@ export class RoundWatch {
   }
 }
 
-function newTold({ released, sequence, start }: Record<string, unknown>): Told {
+function newTold({ released, sequence, start, epoch }: Record<string, unknown>, known: unknown): Told {
   const committed = start === 'replay' ? Number(sequence) : -1
-  return {
-    base: 0,
-    prepared: null,
-    staged: -1,
-    left: Number(released),
-    unansweredMs: null,
-    toldMs: 0,
-    committed,
-    outstanding: 0,
-  }
+  const heard = epoch === known ? Number(released) : -1
+  const nothing = { prepared: null, staged: -1, unansweredMs: null, toldMs: 0, hasRead: false, outstanding: 0 }
+  return { base: 0, left: Number(released), committed, heard, ...nothing }
+}
+
+const BREACH = 4401
+
+function refuseBreach({ caller }: Line, { code, reason }: Extract<Frame, { kind: 'close' }>): void {
+  if (code === BREACH && reason !== '')
+    throw new Violation('sound', `the line of ${caller.receiver} ends with ${code}: ${reason}`)
 }
 
 function refuseLies(machine: Machine, sequence: number): void {

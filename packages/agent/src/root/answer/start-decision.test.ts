@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Hello } from '@rootferry/protocol'
-import { decideStart, type IndexPosition } from './start-decision.ts'
+import { decideStart, type IndexPosition, preparedOf } from './start-decision.ts'
 
 const index: IndexPosition = {
   epoch: 'E',
@@ -49,3 +49,16 @@ for (const [name, change, start, sequence] of cases) {
     assert.deepEqual([decision.start, decision.sequence], [start, sequence], decision.reason)
   })
 }
+
+test('a replay builds on what is staged of this epoch, of a known term, and from where it begins', () => {
+  const built = (change: Partial<Hello>) => {
+    const said = { ...hello, prepared: { sequence: 88, term: 'T' }, ...change }
+    return preparedOf(said, decideStart(said, index), index)
+  }
+  assert.equal(built({}), 88)
+  assert.equal(built({ prepared: null }), null)
+  assert.equal(built({ prepared: { sequence: 95, term: 'T' } }), null)
+  assert.equal(built({ prepared: { sequence: 70, term: 'T' } }), null)
+  assert.equal(built({ sequence: 39 }), null, 'it compares')
+  assert.equal(built({ epoch: 'other', target: 'empty', sequence: 0 }), null)
+})

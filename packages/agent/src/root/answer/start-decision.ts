@@ -32,11 +32,12 @@ export function decideStart(hello: Hello, index: IndexPosition): Start {
 
 /** How far a replay may build on what the receiver has staged; null: it begins anew. */
 export function preparedOf(
-  { prepared, sequence }: Hello,
+  { epoch, prepared, sequence }: Hello,
   { start, ...decision }: Start,
   index: IndexPosition,
 ): number | null {
-  if (prepared === null || start !== 'replay' || decision.sequence !== sequence) return null
+  // An empty target of another epoch begins at 0 too, and what it has staged is of that epoch.
+  if (prepared === null || epoch !== index.epoch || start !== 'replay' || decision.sequence !== sequence) return null
   const isKnown = prepared.sequence <= index.head && index.knows(prepared.term, prepared.sequence)
   return isKnown && prepared.sequence >= sequence ? prepared.sequence : null
 }
