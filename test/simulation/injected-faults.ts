@@ -42,6 +42,13 @@ const TROUBLES: Record<string, { weight: number; strike: Trouble }> = {
       return `the disk of ${machine.name} is ${machine.isFull ? 'full' : 'no longer full'}`
     },
   },
+  replaced: {
+    weight: 2,
+    strike: (world, host) => {
+      const isDone = world.replaceTarget(host)
+      return `the target of ${host.machine.name} is ${isDone ? 'replaced by an empty directory' : 'left alone'}`
+    },
+  },
   tight: {
     weight: 2,
     strike: (_world, { machine }) => {

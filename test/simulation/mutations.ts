@@ -170,6 +170,13 @@ export const MUTATIONS: readonly Mutation[] = [
     'return untouchable.stays(path, kind)',
   ),
   mutation(
+    'a target that was replaced is not noticed',
+    ['G1', 'G4', 'G6', 'G9'],
+    'receiver/src/disk/target.ts',
+    'if (status?.ino !== ino || status.dev !== dev) throw',
+    'if (status === undefined) throw',
+  ),
+  mutation(
     'durable is said without a sync',
     ['G1', 'G4', 'G9'],
     'receiver/src/disk/commit/durability.ts',

@@ -6,6 +6,8 @@ export const TARGET = '/srv/shop'
 export const BORDER = 'd'
 export const OWN_FILE = 'of this host'
 export const BORDER_DEVICE = 3
+/** Names of directories that were targets begin with this. */
+export const REPLACED = 'was.'
 export const STATE = '/var/lib/rootferry'
 export const INDEX_FILE = `${STATE}/roots/${ROOT}/index.db`
 export const LEDGER_FILE = `${STATE}/roots/${ROOT}/ledger.sqlite`

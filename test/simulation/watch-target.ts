@@ -11,7 +11,7 @@ import { presentProcess } from './farm.ts'
 import type { Inode } from './inode.ts'
 import { isAmidBurst, positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
-import { BORDER_DEVICE, OWN_FILE, STATE, TARGET } from './places.ts'
+import { BORDER_DEVICE, OWN_FILE, REPLACED, STATE, TARGET } from './places.ts'
 import { digestOfInode } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import type { Workload } from './workload.ts'
@@ -56,7 +56,7 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
   // A file that lost its last name while a process holds it open is not checked.
   if (inode.places.length === 0 && directory === null) return
   if (target === null || !where.isWithin(target)) {
-    if (state !== null && !where.isWithin(state) && inode !== state) {
+    if (state !== null && !where.isWithin(state) && inode !== state && !isOwnPlaceIn(where, change, name, machine)) {
       throw new Violation('G6', `${change} outside of root and state directory: ${name}`)
     }
     return
@@ -74,6 +74,13 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
   if (!parts.isDrifting && !isAmidBurst(machine) && positionOf(machine) !== null)
     throw new Violation('G3', `${change} of ${path} without an intent`)
   if (change === 'attach') refuseStrangers(parts, path, inode)
+}
+
+/** The receiver's own directory in what was its target, and the time of that one, which it gives back. */
+function isOwnPlaceIn(where: Inode, change: DiskChange, name: string, { disk }: Machine): boolean {
+  const path = where.pathsBelow(disk.root).find((one) => one.includes(`/${REPLACED}`)) ?? ''
+  if (path === '') return false
+  return name === RESERVED || path.includes(`/${RESERVED}`) || (change === 'attributes' && path.split('/').length === 2)
 }
 
 /** Also what is completed beside its place before it gets its name. */

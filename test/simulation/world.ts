@@ -10,7 +10,7 @@ import type { Inode, Kind } from './inode.ts'
 import { epochOf, headOf, judgeCommitted, owedBy, positionOf } from './judge-committed.ts'
 import { Machine } from './machine.ts'
 import { type Caller, Network } from './network.ts'
-import { BORDER, BORDER_DEVICE, OWN_FILE, STATE, TARGET } from './places.ts'
+import { BORDER, BORDER_DEVICE, OWN_FILE, REPLACED, STATE, TARGET } from './places.ts'
 import { AgentProcess, ReceiverProcess, type Surroundings } from './processes.ts'
 import { Chance } from './random.ts'
 import { type Process, Scheduler } from './scheduler.ts'
@@ -42,6 +42,8 @@ export interface ReceiverHost extends Host {
   caller: Caller
   untouchable: PathFilter
   isChanged: boolean
+  /** Another directory is in the place of its target, and no process has said hello for that one yet. */
+  isReplaced: boolean
 }
 
 export class World {
@@ -81,6 +83,7 @@ export class World {
       const said = this.receivers.find(({ caller }) => caller === line.caller)
       const sender = toAgent ? said : this.agent
       if (way === 'sent' && sender !== undefined) sender.isUnread = false
+      if (way === 'sent' && toAgent && said?.isReplaced === true) this.#judging(() => noteReplaced(said, frame))
       if (way === 'sent') this.tell(`${line.caller.receiver} ${toAgent ? '──▶' : '◀──'} ${frameText(frame)}`)
       this.#judging(() => this.lines.note(way, line, toAgent, frame))
       if (way === 'sent') this.#judging(() => this.rounds.sent(line, toAgent, frame))
@@ -133,6 +136,21 @@ export class World {
     if (!isReceiver(host)) return
     this.lines.lostPower(machine.name)
     this.rounds.goesBack(machine.name)
+  }
+
+  /** Somebody puts an empty directory in the place of a target. @returns whether that could be done */
+  replaceTarget(host: ReceiverHost): boolean {
+    const { machine, settings } = host
+    const { disk } = machine
+    const place = disk.find(TARGET)?.places[0]
+    if (place === undefined || settings.hasBorder) return false
+    const { directory, name } = place
+    disk.attach(directory, `${REPLACED}${machine.boots}.${this.scheduler.turns}`, disk.detach(directory, name))
+    disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
+    host.isReplaced = true
+    this.lines.emptied(machine.name)
+    this.rounds.goesBack(machine.name)
+    return true
   }
 
   /** Compares a receiver with the agent. @returns what is missing; empty: it is in sync */
@@ -209,7 +227,8 @@ export class World {
 
   #look(): void {
     for (const host of this.receivers) {
-      if (!host.isChanged || host.isUnread || this.agent.isUnread || this.settings.isDrifting) continue
+      if (!host.isChanged || host.isReplaced || host.isUnread || this.agent.isUnread || this.settings.isDrifting)
+        continue
       host.isChanged = false
       const { machine, untouchable } = host
       this.#judging(() => this.rounds.look(machine))
@@ -233,6 +252,9 @@ export class World {
   #broke(who: string, error: unknown): void {
     // An agent whose own disk is full may fail, as long as it recovers.
     if (who === 'agent' && this.agent.machine.isInTrouble) return
+    // A target that is replaced ends the thread that had opened it.
+    const isReplaced = this.receivers.some(({ machine, isReplaced: is }) => is && machine.name === who)
+    if (isReplaced && error instanceof Error && error.name === 'RootGone') return
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#violation ??= new Violation('sound', `a thread of ${who} ended: ${what}`)
   }
@@ -301,6 +323,7 @@ export class World {
       caller,
       untouchable: this.#untouchable(settings),
       isChanged: false,
+      isReplaced: false,
       isUnread: false,
       daemon: null,
       startAt: 0,
@@ -337,6 +360,15 @@ export function isBare({ machine, settings: { protect } }: ReceiverHost): boolea
   const own = new PathFilter(protect)
   const entries = [...(machine.disk.find(TARGET)?.entries ?? [])]
   return entries.every(([name, { kind }]) => name === RESERVED || own.excludes(name, kind))
+}
+
+/** @throws Violation when something is said to be committed that nobody can see */
+function noteReplaced(host: ReceiverHost, frame: Frame): void {
+  if (frame.kind !== 'text') return
+  const { type } = JSON.parse(frame.data.toString()) as { type?: unknown }
+  if (type === 'hello') host.isReplaced = false
+  if (type === 'committed' || type === 'resynced')
+    throw new Violation('G4', `${host.machine.name} says ${type}, and its target is another directory`)
 }
 
 /** Tells of a path whether it is the place where another filesystem is mounted, or below. */

@@ -90,6 +90,7 @@ function partsOf({ confined, untouchable, options, send, over }: LookParts): Res
     ...{ confined, untouchable, send },
     // Nothing is written, and so a filesystem with coarse times is not known as one.
     grains: new TimeGrains(),
+    insistOnPlace: nothing,
     owners: new OwnerMap({ policy: options.owner, privileged: statSync('/proc/self').uid === 0, warn: nothing }),
     // Gives nobody access to what this user may not read.
     creation: { uid: 0, gid: 0, exactModes: true, privileged: true },

@@ -258,6 +258,7 @@ export class Session {
     if (this.#welcome === null) return
     const { epoch, term, sequence } = this.#welcome
     const position = { epoch, term, sequence }
+    target.insistOnPlace()
     await steps.whileConnected(() => {
       target.ledger.setPosition(position)
       target.acceptance.settle()

@@ -39,6 +39,8 @@ export interface ComparisonParts extends AmendParts {
   confined: ConfinedDirectories
   owners: OwnerMap
   untouchable: Untouchable
+  /** @throws RootGone when the root's path does not lead to the directory that was opened any more */
+  insistOnPlace(): void
 }
 
 export interface ComparisonEvents extends Omit<AmendEvents, 'isOutdated'> {
@@ -130,9 +132,10 @@ export class Comparison {
   /**
    * Compares for a while; may be called again after a disk error, and continues where it was.
    * @param isDue whether it is time to give way
-   * @throws the system error when the disk as a whole is in trouble
+   * @throws the system error when the disk as a whole is in trouble; RootGone
    */
   step(isDue: () => boolean): void {
+    this.#parts.insistOnPlace()
     this.#parts.untouchable.refreshBorders()
     const work = this.#work ?? this.#compare()
     // A walk that has thrown is over.
