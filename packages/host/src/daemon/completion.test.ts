@@ -1,6 +1,9 @@
-/** Completion as the shell does it: the test asks bash itself what it would offer. */
+/** Completion as the shell does it: the tests ask bash, zsh and fish themselves. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Argument, Command, Option } from 'commander'
 import { completionScript } from './completion.ts'
@@ -59,4 +62,63 @@ test('zsh runs the script of bash, and fish gets a line an offer with its quotes
     fish,
   )
   assert.ok(fish.includes("-l check -x -a 'metadata content'"), fish)
+})
+
+/** Types into an interactive zsh, as a person does, and waits for what each line becomes. */
+const ZSH = `
+zmodload zsh/zpty
+zpty z zsh -f -i
+zpty -w z "PS1=; fpath=($1 \\$fpath); autoload -Uz compinit && compinit -u -D; print -r -- is''up"
+zpty -r z out '*isup*'
+typeset -i number
+for typed shown in "\${@:2}"; do
+  zpty -w -n z $'\\x15'"$typed"$'\\t'
+  zpty -r z out "*$shown*" || exit 1
+  number+=1
+done
+print $number`
+
+test('zsh itself completes verbs and options', (t) => {
+  if (spawnSync('zsh', ['--version']).status !== 0) return t.skip('there is no zsh')
+  const place = mkdtempSync(join(tmpdir(), 'rootferry-zsh-'))
+  t.after(() => rmSync(place, { recursive: true }))
+  const script = `#compdef ferry-it\n${completionScript(sample(), 'zsh')}_bash_complete -o default -F _ferry_it\n`
+  writeFileSync(join(place, '_ferry-it'), script)
+  const cases = [
+    ['ferry-it sta', 'status'],
+    ['ferry-it token cr', 'create'],
+    ['ferry-it token create web1 --ad', '--admin'],
+    ['ferry-it resync --check met', 'metadata'],
+  ]
+  const words = ['-f', '-c', ZSH, 'zsh', place, ...cases.flat()]
+  const { status, stdout, stderr } = spawnSync('zsh', words, {
+    encoding: 'utf8',
+    timeout: 20_000,
+    env: { ...process.env, TERM: 'dumb' },
+  })
+  assert.equal(status, 0, `${stdout}${stderr}`)
+  assert.equal(stdout.trim(), String(cases.length))
+})
+
+test('fish itself completes verbs and options', (t) => {
+  if (spawnSync('fish', ['--version']).status !== 0) return t.skip('there is no fish')
+  const place = mkdtempSync(join(tmpdir(), 'rootferry-fish-'))
+  t.after(() => rmSync(place, { recursive: true }))
+  const file = join(place, 'ferry-it.fish')
+  writeFileSync(file, completionScript(sample(), 'fish'))
+  const offers = (line: string) => {
+    const { status, stdout, stderr } = spawnSync('fish', ['-c', `source ${file}; complete -C '${line}'`], {
+      encoding: 'utf8',
+      env: { ...process.env, HOME: place },
+    })
+    assert.equal(status, 0, stderr)
+    return stdout
+      .trim()
+      .split('\n')
+      .map((offer) => offer.split('\t')[0])
+  }
+  assert.deepEqual(offers('ferry-it sta'), ['status'])
+  assert.deepEqual(offers('ferry-it token '), ['create', 'list'])
+  assert.deepEqual(offers('ferry-it token create web1 --'), ['--admin'])
+  assert.deepEqual(offers('ferry-it resync --check '), ['content', 'metadata'])
 })

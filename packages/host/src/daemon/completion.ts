@@ -55,31 +55,32 @@ function bashScript(name: string, places: readonly Place[]): string {
   const paths = places.filter(({ path }) => path !== '').map(({ path }) => (path.includes(' ') ? path : ` ${path}`))
   const offers = places.map(({ path, verbs, options, words }) => {
     const all = [...words, ...[...verbs, ...options].map((offer) => offer.name), '--help']
-    return `    '${path}') words='${all.join(' ')}' ;;`
+    return `    '${path}') offers='${all.join(' ')}' ;;`
   })
   // A value without known words gets no offer: then the shell completes file names.
   const values = places.flatMap(({ path, options }) =>
     options
       .filter(({ takesValue }) => takesValue)
-      .map(({ name: option, choices }) => `    '${path} ${option}') words='${choices.join(' ')}' ;;`),
+      .map(({ name: option, choices }) => `    '${path} ${option}') offers='${choices.join(' ')}' ;;`),
   )
-  // bash cuts `--check=content` into three words.
+  // bash cuts `--check=content` into three words. In zsh `path` and `words` are variables of the shell's own, and a length
+  // that begins with a letter is a modifier.
   return `${step}() {
-  local path= words= word current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}"
+  local verbs= offers= word current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}"
   if [[ $current == = ]]; then current=
   elif [[ $before == = ]]; then before="\${COMP_WORDS[COMP_CWORD-2]}"; fi
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$path $word" in
-      ${paths.map((path) => `'${path}'`).join(' | ')}) path="\${path:+$path }$word" ;;
+  for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD-1))}"; do
+    case "$verbs $word" in
+      ${paths.map((path) => `'${path}'`).join(' | ')}) verbs="\${verbs:+$verbs }$word" ;;
     esac
   done
-  case "$path" in
+  case "$verbs" in
 ${offers.join('\n')}
   esac
-  case "$path $before" in
+  case "$verbs $before" in
 ${values.join('\n')}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY=($(compgen -W "$offers" -- "$current"))
 }
 complete -o default -F ${step} ${name}
 `
