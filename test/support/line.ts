@@ -23,10 +23,13 @@ export class Line implements AsyncDisposable {
   #muted = false
   #bytesPerSecond = Number.POSITIVE_INFINITY
   #break: Break | null = null
+  #bytesOfALife = Number.POSITIVE_INFINITY
   readonly #recorded: Buffer[] = []
   readonly #records: boolean
   /** Bytes that came from the agent. */
   received = 0
+  /** How often it has broken by its age. */
+  breaks = 0
 
   private constructor(agentPort: number, records: boolean) {
     this.#records = records
@@ -58,6 +61,11 @@ export class Line implements AsyncDisposable {
   /** Breaks once, counting the agent's frames from now on. Everything before the break arrives. */
   breakAt(place: Break): void {
     this.#break = { ...place }
+  }
+
+  /** Each connection breaks when this many bytes of the agent have passed. Everything before that arrives. */
+  breakEvery(bytes: number): void {
+    this.#bytesOfALife = bytes
   }
 
   /** Ends every connection at once; new connections are accepted unless the line is blocked. */
@@ -109,11 +117,16 @@ export class Line implements AsyncDisposable {
     this.#muted = false
     const far = connect(agentPort, '127.0.0.1')
     const meter = new FrameMeter()
+    let passed = 0
     this.#pipe(near, far, (data) => (this.#muted ? null : data))
     this.#pipe(far, near, (data) => {
       this.received += data.byteLength
-      const until = this.#placeOfBreak(meter.feed(data))
+      const rest = this.#bytesOfALife - passed
+      passed += data.byteLength
+      const until = passed > this.#bytesOfALife ? rest : this.#placeOfBreak(meter.feed(data))
       if (until === null) return data
+      if (passed > this.#bytesOfALife) this.breaks += 1
+      this.received -= data.byteLength - until
       if (this.#break?.frame === 0) near.write(data.subarray(0, until), () => near.resetAndDestroy())
       else {
         near.write(data.subarray(0, until))

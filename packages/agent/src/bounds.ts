@@ -56,6 +56,8 @@ export const BOUNDS = {
    * A segment's archive, unless a single file has more: a receiver works on one segment while the next is on its way.
    */
   segmentBytes: 4 * 1024 * 1024,
+  /** The same over a line that has broken within a changeset: a receiver keeps what came in whole segments. */
+  frailSegmentBytes: 64 * 1024,
   /** Room for the growth of files since they were scanned: a log that is written all the time is always longer. */
   growthBytes: 64 * 1024,
   /** The changes of a segment, or the entries of a listing, encoded: leaves most of a message for the other fields. */
@@ -90,6 +92,7 @@ export function assertBounds(bounds: AgentBounds): void {
   const { leastChunkBytes, normalChunkBytes, mostChunkBytes, hardChunkShift, easyChunkShift } = bounds
   assert.ok(bounds.slabBytes >= Math.min(bounds.segmentBytes + bounds.growthBytes, LIMITS.segmentBytes), 'slab')
   assert.ok(bounds.segmentBytes <= LIMITS.segmentBytes, 'a segment')
+  assert.ok(bounds.frailSegmentBytes <= bounds.segmentBytes, 'a small segment')
   // The end of a plan gives all of its segments back at once, when the next plan has begun.
   assert.ok(bounds.idleSlabs * bounds.slabBytes >= 2 * bounds.segmentCacheBytes, 'slabs for two plans')
   assert.ok(bounds.manifestBytes + LARGEST_LINE_BYTES <= LIMITS.messageBytes / 2, 'a manifest')

@@ -151,8 +151,14 @@ export interface RootRequests {
     takes: { hello: Hello; receiver: string }
     answers: { welcome: Omit<Welcome, 'othersCurrent' | 'clash'>; whole: number }
   }
-  /** With `to` the plan is part of a round that ends there; else it leads as far as receivers may be brought. */
-  plan: { takes: { from: number; base: number; whole: number; to: number | null }; answers: PlanSummary }
+  /**
+   * With `to` the plan is part of a round that ends there; else it leads as far as receivers may be brought. `isRest`:
+   * `from` may lie within a changeset. `isFrail`: in small segments.
+   */
+  plan: {
+    takes: { from: number; base: number; whole: number; to: number | null; isRest: boolean; isFrail: boolean }
+    answers: PlanSummary
+  }
   repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
   /**

@@ -190,7 +190,10 @@ export const Changeset = Type.Object(
   },
   closed,
 )
-/** Manifest of a segment. `bytes` is how many bytes of binary frames follow, which decode to `tarBytes` of tar. */
+/**
+ * Manifest of a segment. `bytes` is how many bytes of binary frames follow, which decode to `tarBytes` of tar. With this
+ * segment every change up to the sequence `to` has come; null: the agent does not say so here.
+ */
 export const Segment = Type.Object(
   {
     type: Type.Literal('segment'),
@@ -200,6 +203,7 @@ export const Segment = Type.Object(
     tarBytes: Type.Integer({ minimum: 0, maximum: LIMITS.segmentBytes }),
     changes: Type.Array(Change, { maxItems: LIMITS.segmentChanges }),
     slice: Type.Union([Slice, Type.Null()]),
+    to: Type.Union([Sequence, Type.Null()]),
     users: OwnerNames,
     groups: OwnerNames,
   },

@@ -214,6 +214,7 @@ export const MESSAGES_TO_RECEIVER: ArbitraryOf<ToReceiver> = {
     tarBytes: segmentSizes,
     changes: fc.array(changes, { maxLength: 6 }),
     slice: fc.option(slices),
+    to: fc.option(counts),
     users: ownerNames,
     groups: ownerNames,
   }),

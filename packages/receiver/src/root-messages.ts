@@ -144,6 +144,8 @@ export type DiskEvent =
    * alone. Null: it does not wait for such a word.
    */
   | { type: 'prepared'; sequence: number | null; doubtMs: number }
+  /** The connection has ended, and the next one continues from there: so much of a changeset is staged. */
+  | { type: 'kept'; sequence: number }
   /** Others go on, or went on, without this target: it is not ready before it has committed that. */
   | { type: 'leave'; to: number }
   /** How far the agent is, of a changeset that has begun and is not committed. */

@@ -19,6 +19,7 @@ export function segmentWith(file: number, directory: number): Segment {
       { path: 'd', kind: 'absent' },
     ],
     slice: null,
+    to: null,
     users: [],
     groups: [],
   }

@@ -98,6 +98,7 @@ export async function tarOf(entries: readonly { name: string; content: Buffer }[
 
 export interface PackOptions {
   index?: number
+  to?: number
   encoding?: 'tar' | 'zstd'
   slice?: { slice: Slice; content: Buffer }
   users?: [number, string][]
@@ -119,6 +120,7 @@ export async function segmentOf(fed: readonly Fed[], options: PackOptions = {}):
     tarBytes: tar.length,
     changes: fed.map(({ change }) => change),
     slice: options.slice?.slice ?? null,
+    to: options.to ?? null,
     users: options.users ?? [],
     groups: options.groups ?? [],
   }

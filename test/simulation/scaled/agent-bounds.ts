@@ -21,6 +21,7 @@ export const BOUNDS: AgentBounds = {
   leastDeltaBytes: 12 * 1024,
   changesetBytes: 48 * 1024,
   segmentBytes: 12 * 1024,
+  frailSegmentBytes: 3 * 1024,
   growthBytes: 4 * 1024,
   slabBytes: 16 * 1024,
   listingEntries: 5,

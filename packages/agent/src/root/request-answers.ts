@@ -5,6 +5,7 @@
  */
 import { type Accounts, printable, Refusal } from '@rootferry/host/machine'
 import type { Hello } from '@rootferry/protocol'
+import { BOUNDS } from '../bounds.ts'
 import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
 import { changedPaths } from './answer/changed-paths.ts'
 import { answerList } from './answer/listing.ts'
@@ -131,9 +132,10 @@ export class RequestAnswers {
     return { welcome, whole }
   }
 
-  async #plan(root: OpenedRoot, { from, base, whole, to }: Extract<RootRequest, { type: 'plan' }>) {
+  async #plan(root: OpenedRoot, { to, isFrail, ...start }: Extract<RootRequest, { type: 'plan' }>) {
     const { index, hold, options, log } = this.#parts
-    const plan = await root.packer.planChangeset({ from, base, whole, limit: to ?? hold.reach })
+    const segmentBytes = isFrail ? BOUNDS.frailSegmentBytes : BOUNDS.segmentBytes
+    const plan = await root.packer.planChangeset({ ...start, limit: to ?? hold.reach, segmentBytes })
     if (to !== null) hold.planned(plan.id)
     if (options.namesPaths === true) {
       const paths = index.changesAfter(plan.from, MOST_NAMED, plan.to).map(({ path }) => printable(path))

@@ -65,11 +65,25 @@ export class Arrivals {
       if (changeset.header.request !== null) throw new ProtocolError('unexpected-message', 'a prepare of an answer')
       await steps.whileConnected(changeset.completer(to))
       target.confined.release()
-      await this.#series.fold(changeset, welcome)
+      await this.#series.fold(changeset.whole(), welcome, true)
       this.intake.end()
     } else if (this.#series.to !== to) throw new ProtocolError('unexpected-message', `nothing to prepare up to ${to}`)
     await this.#series.ready()
     return this.#series.unfit.length === 0
+  }
+
+  /**
+   * The connection has ended. What is staged of the changeset that was under way becomes what the next connection begins
+   * with. @returns where that ends; null: it begins anew
+   */
+  async keep(welcome: Welcome): Promise<number | null> {
+    const { ledger } = this.#parts.target
+    const beginning = ledger.hasIntent ? null : (this.intake.changeset?.beginning() ?? null)
+    // A whole changeset more must still fit into the series.
+    const hasRoom = ledger.staged.count + LIMITS.changesetChanges * 2 <= LIMITS.seriesChanges
+    if (beginning === null || !hasRoom) return null
+    await this.#series.fold(beginning, welcome, false)
+    return beginning.to
   }
 
   /** The commit may come much later. */
@@ -85,18 +99,18 @@ export class Arrivals {
     target.confined.release()
     const series = this.#series
     if (changeset !== null && (series.to === null || changeset.header.request !== null)) {
-      const { header, staged, unfit, bytes } = changeset
-      const owed = [...changeset.owed, ...unfit.map(({ path }) => path)]
+      const { paths, staged, unfit, bytes, ...whole } = changeset.whole()
+      const owed = [...whole.owed, ...unfit.map(({ path }) => path)]
       return {
-        header,
-        arrival: { paths: [...changeset.paths], staged, owed },
+        header: changeset.header,
+        arrival: { paths, staged, owed },
         plan: null,
         unfit,
         bytes,
         isSeries: false,
       }
     }
-    if (changeset !== null) await series.fold(changeset, welcome)
+    if (changeset !== null) await series.fold(changeset.whole(), welcome, true)
     if (series.to !== commit.to) throw new ProtocolError('unexpected-message', 'a commit without a changeset')
     this.#series = this.#newSeries()
     const { plan, ...arrival } = series.arrival()

@@ -15,6 +15,7 @@ import { recover } from './commit/commit.ts'
 import { Durability } from './commit/durability.ts'
 import { OwedReport } from './debts/owed-report.ts'
 import { Problems } from './debts/problems.ts'
+import { Ending } from './ending.ts'
 import { isOperatingError } from './files/disk-errors.ts'
 import { type DiskFailure, DiskRetry, type DiskSteps, once } from './files/disk-retry.ts'
 import { Dropped } from './files/give-way.ts'
@@ -61,6 +62,9 @@ export class RootDisk {
   readonly #closing = new AbortController()
   readonly #queue: WorkQueue<Session>
   #connection: Connection | null = null
+  #ending: Ending | null = null
+  /** The request for a hello that waits. */
+  #greeting: object | null = null
   #progressAt = Number.NEGATIVE_INFINITY
 
   private constructor(target: Target, out: DiskOutput, seams: DiskSeams) {
@@ -70,10 +74,13 @@ export class RootDisk {
     this.#problems = new Problems(out.event)
     this.#trash = new TrashKeeper({ trash: target.trash, area: target.area, event: out.event })
     this.#queue = new WorkQueue({
-      isWanted: (session) => session === this.#connection?.session && !this.#connection.isBroken,
+      isWanted: (session) =>
+        (session === this.#connection?.session && !this.#connection.isBroken) ||
+        (session === this.#ending?.session && this.#ending.isWorking),
       failed: (error, session) => {
         if (error instanceof ProtocolError) this.#breakOff(error, session)
         else if (!(error instanceof Dropped)) throw error
+        else if (session === this.#ending?.session) this.#ending?.stop()
       },
       done: () => {
         this.#trash.look()
@@ -123,7 +130,17 @@ export class RootDisk {
     return reachedBy(this.#target.ledger)
   }
 
-  /** Begins a connection. @throws RootGone when the path does not lead to the opened root any more */
+  /** Begins a connection when what came over the last one is worked off, unless that has ended by then too. */
+  greet(answer: (position: HelloPosition) => void): void {
+    const greeting = {}
+    this.#greeting = greeting
+    if (this.#ending === null) return answer(this.hello())
+    void this.#ending.over.then(() => {
+      if (this.#greeting === greeting) answer(this.hello())
+    })
+  }
+
+  /** Begins a connection at once. @throws RootGone when the path does not lead to the opened root any more */
   hello(): HelloPosition {
     const { ledger, partials } = this.#target
     this.#target.insistOnPlace()
@@ -165,18 +182,26 @@ export class RootDisk {
   }
 
   disconnected(): void {
+    this.#greeting = null
     if (this.#connection === null) return
-    const { session, ended } = this.#connection
+    const { session, ended, isBroken } = this.#connection
     this.#connection = null
-    ended.abort()
-    this.#queue.drop(session)
+    const ending = new Ending(session, !isBroken, ended)
+    this.#ending = ending
+    if (isBroken || this.#retry.failure !== null) ending.abandon()
+    else if (!session.canWorkOff) ending.end()
     this.#out.event({ type: 'phase', phase: 'idle' })
-    this.#queue.push(null, () => session.end())
+    this.#queue.push(null, async () => {
+      await session.end(ending.keeps)
+      ending.end()
+      if (this.#ending === ending) this.#ending = null
+    })
   }
 
   /** Finishes the step in progress and syncs it; the rest of the queue is dropped, and may come again. */
   async close(): Promise<void> {
     this.disconnected()
+    this.#ending?.stop()
     this.#closing.abort()
     await this.#queue.rest()
     await this.#trash.close()
@@ -187,6 +212,7 @@ export class RootDisk {
 
   #begin(greeting: Greeting, durable: number): void {
     this.disconnected()
+    this.#ending?.abandon()
     const ended = new AbortController()
     const isOurs = () => this.#connection?.session === session
     const session: Session = new Session(
@@ -222,6 +248,7 @@ export class RootDisk {
   }
 
   #breakOff(error: ProtocolError, session: Session | null): void {
+    if (session === this.#ending?.session) this.#ending?.abandon()
     if (this.#connection === null || session !== this.#connection.session) return
     this.#connection.isBroken = true
     this.#out.event({ type: 'broken', error: { code: error.code, message: error.message } })
@@ -236,6 +263,7 @@ export class RootDisk {
   }
 
   #failing(error: DiskFailure | null): void {
+    if (error !== null) this.#ending?.abandon()
     this.#out.event({ type: 'failing', error: error === null ? null : { ...error, path: null } })
     this.#tell({ type: 'failing', error })
   }

@@ -46,7 +46,7 @@ export async function serveDisk(port: DiskPort, options: DiskOptions): Promise<v
 function take(port: DiskPort, disk: RootDisk, message: ToDisk): void {
   switch (message.type) {
     case 'hello':
-      return port.postMessage({ type: 'hello', position: disk.hello() })
+      return disk.greet((position) => port.postMessage({ type: 'hello', position }))
     case 'frames':
       for (const { isBinary, data } of message.frames) {
         if (isBinary) disk.receiveBytes(data)

@@ -31,6 +31,7 @@ import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
 import { dueDebts, settlement, withUnfit } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
+import { Dropped } from './files/give-way.ts'
 import { setLocalModes } from './files/local-modes.ts'
 import type { Plan } from './ledger/operation.ts'
 import { checkPrepared } from './stage/series.ts'
@@ -138,15 +139,35 @@ export class Session {
     await this.#arrivals.intake.frame(frame)
   }
 
-  /** The connection ended: unfinished work is dropped, but slices stay. */
-  async end(): Promise<void> {
+  /**
+   * The connection ended: unfinished work is dropped, but slices stay.
+   * @param keeps what is staged of a changeset is kept for the next connection
+   */
+  async end(keeps: boolean): Promise<void> {
     const { target, steps } = this.#parts
+    if (keeps) await this.#keep()
     this.#arrivals.intake.end()
     this.#comparisons.end()
     target.partials.interrupt()
     target.confined.release()
     // Objects that an unfinished burst has staged are still needed.
     if (!target.ledger.hasIntent) await steps.untilDone(() => target.area.tidy(target.partials.stagedNames()))
+  }
+
+  /** Whether frames that have come before the connection ended are of use. */
+  get canWorkOff(): boolean {
+    return this.#cursor !== null && this.#resync === null
+  }
+
+  async #keep(): Promise<void> {
+    if (this.#welcome === null) return
+    try {
+      const to = await this.#arrivals.keep(this.#welcome)
+      if (to !== null) this.#parts.event({ type: 'kept', sequence: to })
+    } catch (error) {
+      // The disk is in trouble, or the root is closed.
+      if (!(error instanceof Dropped)) throw error
+    }
   }
 
   async #begin(welcome: Welcome): Promise<void> {

@@ -217,6 +217,7 @@ function afterDiskEvent(state: RootState, event: DiskEvent, now: Moment): RootSt
     case 'owed':
       return { ...state, owed: event.count }
     case 'due':
+    case 'kept':
     case 'consumed':
     case 'log':
     case 'broken':

@@ -223,6 +223,8 @@ export class Root {
       case 'committed':
         this.#link.worked()
         return this.#parts.committed(event)
+      case 'kept':
+        return this.#link.worked()
       case 'prepared':
         return this.#awaitWord(event.sequence === null ? null : event.doubtMs)
       case 'leave':

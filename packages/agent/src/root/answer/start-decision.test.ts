@@ -8,6 +8,7 @@ const index: IndexPosition = {
   epoch: 'E',
   head: 100,
   horizon: 40,
+  movedOn: () => [],
   knows: (term, sequence) => term === 'T' && sequence <= 90,
 }
 const hello: Hello = {

@@ -5,14 +5,19 @@
  * sequence that this index remembers giving out, and no tombstone dropped above it. An empty target can always replay
  * from 0: it holds nothing that a lost tombstone would have to delete.
  */
-import type { Hello } from '@rootferry/protocol'
+import { type Hello, LIMITS } from '@rootferry/protocol'
 
 export interface IndexPosition {
   epoch: string
   head: number
   horizon: number
   knows(term: string, sequence: number): boolean
+  /** Files whose content dates from (from, to] and whose rows have moved on. */
+  movedOn(from: number, to: number, limit: number): readonly unknown[]
 }
+
+/** A changeset has room for twice as many. */
+const MOST_MOVED_ON = LIMITS.changesetChanges / 2
 
 export interface Start {
   start: 'replay' | 'resync'
@@ -39,7 +44,10 @@ export function preparedOf(
   // An empty target of another epoch begins at 0 too, and what it has staged is of that epoch.
   if (prepared === null || epoch !== index.epoch || start !== 'replay' || decision.sequence !== sequence) return null
   const isKnown = prepared.sequence <= index.head && index.knows(prepared.term, prepared.sequence)
-  return isKnown && prepared.sequence >= sequence ? prepared.sequence : null
+  if (!isKnown || prepared.sequence < sequence) return null
+  // What is staged and has moved on is sent with the rest, which must have room for it.
+  const moved = index.movedOn(sequence, prepared.sequence, MOST_MOVED_ON)
+  return moved.length < MOST_MOVED_ON ? prepared.sequence : null
 }
 
 function positionFault(sequence: number, term: string, index: IndexPosition): string | null {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { carriedBytes, type Delta, LIMITS, type Step } from '@rootferry/protocol'
 import fc from 'fast-check'
+import { BOUNDS } from '../../bounds.ts'
 import type { IndexedEntry, Tombstone } from '../index/indexed-entry.ts'
 import { layOut, type Planned, type PlannedRow, SLICE_BYTES, tarBytesOf } from './changeset-plan.ts'
 
@@ -43,7 +44,11 @@ test('every row is described exactly once and in order, every slice covers its f
   fc.assert(
     fc.property(rows, fc.boolean(), (sizes, carried) => {
       const all = sizes.map((size, position) => (size === null ? absent(`p${position}`) : file(`p${position}`, size)))
-      const segments = layOut(all.map((row) => (carried && row.kind === 'file' ? inFull(row) : inManifest(row))))
+      const segments = layOut(
+        all.map((row) => (carried && row.kind === 'file' ? inFull(row) : inManifest(row))),
+        BOUNDS.segmentBytes,
+        null,
+      )
       let next = 0
       const sliced = new Map<number, number>()
       for (const segment of segments) {
@@ -65,7 +70,7 @@ test('every row is described exactly once and in order, every slice covers its f
 
 test('a segment announces enough room for every file in it', () => {
   const all = Array.from({ length: 1_000 }, (_, position) => file(`f${position}`, position * 37))
-  for (const { first, end, tarBytes } of layOut(all.map(inFull))) {
+  for (const { first, end, tarBytes } of layOut(all.map(inFull), BOUNDS.segmentBytes, null)) {
     const needed = all.slice(first, end).reduce((sum, { size }) => sum + tarBytesOf(size), 1_024)
     assert.ok(tarBytes >= needed)
   }
@@ -73,9 +78,23 @@ test('a segment announces enough room for every file in it', () => {
 
 test('long paths make shorter segments, so that a manifest fits into a message', () => {
   const all = Array.from({ length: 2_000 }, (_, position) => absent(`${'x'.repeat(4_000)}${position}`))
-  for (const { first, end } of layOut(all.map(inManifest))) {
+  for (const { first, end } of layOut(all.map(inManifest), BOUNDS.segmentBytes, null)) {
     assert.ok(JSON.stringify(all.slice(first, end)).length < LIMITS.messageBytes / 2)
   }
+})
+
+test('a segment tells up to which sequence all has come: not within a file, nor where rows that have moved on follow', () => {
+  const whole = { delta: null }
+  const rows = [file('a', 10), file('b', 20_000_000), file('c', 10), file('moved on', 10), file('moved on too', 10)]
+  const sequences = [3, 5, 8, 40, 30]
+  const all = rows.map((row, at): Sent => {
+    const placed = { ...row, sequence: sequences[at] ?? 0 }
+    return row.path === 'b' ? { row: placed, travel: { by: 'slices', file: whole } } : inFull(placed)
+  })
+  const ends = (segmentBytes: number, to: number | null) => layOut(all, segmentBytes, to).map((segment) => segment.to)
+  assert.deepEqual(ends(1, 9), [3, null, null, 5, 8, null, 9])
+  assert.deepEqual(ends(BOUNDS.segmentBytes, 9), [3, null, null, 5, 9])
+  assert.deepEqual(ends(1, null), Array(7).fill(null))
 })
 
 test('a file that is told in terms of a base is a segment of its own, or several, with room for what is sent of it', () => {
@@ -89,6 +108,8 @@ test('a file that is told in terms of a base is a segment of its own, or several
   const told = { delta: { base: size, steps } }
   const segments = layOut(
     all.map((row): Sent => (row.path === 'b' ? { row, travel: { by: 'slices', file: told } } : inFull(row))),
+    BOUNDS.segmentBytes,
+    null,
   )
   assert.deepEqual([segments[0]?.slice, segments.at(-1)?.slice], [null, null])
   const slices = segments.slice(1, -1)

@@ -1,7 +1,7 @@
 /**
  * Pure decision: how the changes of a changeset are laid out in segments.
  *
- * Changes keep their order. A segment is filled until its archive would exceed BOUNDS.segmentBytes or its manifest
+ * Changes keep their order. A segment is filled until its archive would exceed what the order says, or its manifest
  * would become too long. A file that no segment can hold becomes slices, each a segment of its own, and so does a file
  * that is sent as a delta. Content that the receiver already has costs only a line of the manifest.
  * INVARIANT: the manifest of a segment encodes to less than BOUNDS.manifestBytes, unless it holds a single change.
@@ -43,6 +43,8 @@ export interface PlannedSegment {
   end: number
   /** Upper bound of the archive's size, if every file is as the index says. */
   tarBytes: number
+  /** With this segment every change up to that sequence has been described; null: that cannot be said here. */
+  to: number | null
   slice: PlannedSlice | null
 }
 
@@ -65,13 +67,18 @@ export function encodedBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text))
 }
 
-export function layOut<File extends { delta: Delta | null }>(rows: readonly PlannedRow<File>[]): PlannedSegment[] {
+/** @param segmentBytes of an archive, unless a single file has more @param to where all of the rows together lead; null: nowhere */
+export function layOut<File extends { delta: Delta | null }>(
+  rows: readonly PlannedRow<File>[],
+  segmentBytes: number,
+  to: number | null,
+): PlannedSegment[] {
   const segments: PlannedSegment[] = []
   let first = 0
   let tarBytes = TAR_END
   let manifestBytes = 0
   const close = (end: number) => {
-    if (end > first) segments.push({ first, end, tarBytes, slice: null })
+    if (end > first) segments.push({ first, end, tarBytes, slice: null, to: null })
     first = end
     tarBytes = TAR_END
     manifestBytes = 0
@@ -88,17 +95,27 @@ export function layOut<File extends { delta: Delta | null }>(rows: readonly Plan
     const bytes = travel.by === 'tar' ? tarBytesOf(size) : 0
     const line = lineBytes(row, travel)
     const full = position - first >= LIMITS.segmentChanges || manifestBytes + line > BOUNDS.manifestBytes
-    if (
-      position > first &&
-      (full || (bytes > 0 && tarBytes + bytes > Math.max(BOUNDS.segmentBytes, TAR_END + bytes)))
-    ) {
+    if (position > first && (full || (bytes > 0 && tarBytes + bytes > Math.max(segmentBytes, TAR_END + bytes)))) {
       close(position)
     }
     tarBytes += bytes
     manifestBytes += line
   })
   close(rows.length)
+  if (to !== null) tellEnds(segments, rows, to)
   return segments
+}
+
+/** Rows that have moved on beyond the end come last, and say nothing about how much was described before them. */
+function tellEnds(segments: PlannedSegment[], rows: readonly { row: Planned }[], to: number): void {
+  const beyond = rows.findIndex(({ row }) => row.sequence > to)
+  const ordered = beyond < 0 ? rows.length : beyond
+  for (const segment of segments) {
+    const isWhole = segment.slice === null || segment.slice.last
+    if (isWhole && segment.end <= ordered) segment.to = rows[segment.end - 1]?.row.sequence ?? null
+  }
+  const last = segments.at(-1)
+  if (last !== undefined) last.to = to
 }
 
 function lineBytes<File extends { delta: Delta | null }>(row: Planned, travel: Travel<File>): number {
@@ -126,5 +143,5 @@ function toldSlicesOf({ base, steps: recipe }: Delta, row: number): PlannedSegme
 function sliceSegment(slice: PlannedSlice, carried: number): PlannedSegment {
   const { row, last } = slice
   const tarBytes = TAR_END + (carried === 0 ? 0 : tarBytesOf(carried))
-  return { first: row, end: last ? row + 1 : row, tarBytes, slice }
+  return { first: row, end: last ? row + 1 : row, tarBytes, slice, to: null }
 }

@@ -113,7 +113,8 @@ export class Packer {
       }
     }
     directories.release()
-    const packed = await this.#finish(position, await writer.finish(), open.changes, slice, compress)
+    const told = { index: position, changes: open.changes, slice, to: segment.to }
+    const packed = await this.#finish(told, await writer.finish(), compress)
     return { ...packed, isAsPlanned: this.#unproven.count === unproven }
   }
 
@@ -228,14 +229,12 @@ export class Packer {
   }
 
   async #finish(
-    position: number,
+    told: Pick<Segment, 'index' | 'changes' | 'slice' | 'to'>,
     archive: Buffer<ArrayBuffer>,
-    changes: Change[],
-    slice: Segment['slice'],
     compress: boolean,
   ): Promise<Pick<PackedSegment, 'header' | 'payload'>> {
     const naming = new OwnerNaming(this.#parts.accounts)
-    for (const change of changes) if (change.kind !== 'absent') naming.noteOwner(change)
+    for (const change of told.changes) if (change.kind !== 'absent') naming.noteOwner(change)
     // Asked for now: memory that is given back has no length any more.
     const tarBytes = archive.byteLength
     const { encoding, payload } = compressSegment(archive, compress)
@@ -243,12 +242,10 @@ export class Packer {
     if (payload !== archive || isEmpty) this.#slabs.give(archive.buffer)
     const header = encodeMessage({
       type: 'segment',
-      index: position,
+      ...told,
       encoding,
       bytes: payload.byteLength,
       tarBytes,
-      changes,
-      slice,
       ...naming.names(this.#parts.nowMs()),
     })
     // An empty view would take the memory behind it along.

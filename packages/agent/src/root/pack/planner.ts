@@ -11,6 +11,7 @@
  * row whose bytes cannot be read is not planned: it is deferred, and comes again with a later sequence.
  */
 import { randomInt } from 'node:crypto'
+import { Refusal } from '@rootferry/host/machine'
 import { LIMITS, type Want } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { PlanSummary } from '../../root-messages.ts'
@@ -40,7 +41,19 @@ export interface PlanStart {
   base?: number
   whole?: number
   limit?: number
+  /** `from` may lie within a changeset whose beginning is staged: see `#rest`. */
+  isRest?: boolean
+  /** Of a segment's archive, unless a single file has more. */
+  segmentBytes?: number
 }
+
+/** How much a changeset may have. */
+interface Room {
+  changes: number
+  bytes: number
+}
+
+const ROOM: Room = { changes: LIMITS.changesetChanges, bytes: BOUNDS.changesetBytes }
 
 export interface ChangesetPlan {
   summary: PlanSummary
@@ -63,16 +76,26 @@ export class Planner {
   /** What a receiver that committed `base`, and has staged everything up to `from`, misses next, up to `limit`. */
   planChangeset(start: PlanStart): Promise<ChangesetPlan> {
     const { index } = this.#parts
-    const { from, base = from, whole = 0, limit = Number.POSITIVE_INFINITY } = start
+    const { from, base = from, whole = 0, limit = Number.POSITIVE_INFINITY, isRest = false, segmentBytes } = start
     const head = Math.min(index.head, limit)
-    const rows: Planned[] = index.changesAfter(from, LIMITS.changesetChanges, head)
-    const kept = withinBytes(rows)
-    const isAll = rows.length < LIMITS.changesetChanges && kept.length === rows.length
+    const room = isRest ? this.#rest(base, from) : ROOM
+    const rows: Planned[] = index.changesAfter(from, room.changes, head)
+    const kept = withinBytes(rows, room.bytes)
+    const isAll = rows.length < room.changes && kept.length === rows.length
     const range = { base, from, head, whole, request: null }
-    if (isAll && head === index.head) return this.#plan(kept, { ...range, to: head, isWhole: true })
-    const part = partWithContent(index, from, kept, isAll ? head : null)
+    if (isAll && head === index.head) return this.#plan(kept, { ...range, to: head, isWhole: true }, segmentBytes)
+    const part = partWithContent(index, { from, told: isRest ? base : from }, kept, isAll ? head : null)
     index.held.noteCut(index.head)
-    return this.#plan(part.rows, { ...range, to: part.to, isWhole: false })
+    return this.#plan(part.rows, { ...range, to: part.to, isWhole: false }, segmentBytes)
+  }
+
+  /**
+   * The room for the rest of a changeset: both become visible together. What is staged of it holds every change up to
+   * `from`, but not the files whose content dates from before `from` and whose rows have moved on: the rest brings those.
+   */
+  #rest(base: number, from: number): Room {
+    const staged = this.#parts.index.sumAfter(base, from)
+    return { changes: Math.max(1, ROOM.changes - staged.changes), bytes: Math.max(0, ROOM.bytes - staged.bytes) }
   }
 
   /** The answer to a want: the present state of paths, with the content that the receiver does not claim to have. */
@@ -86,7 +109,7 @@ export class Planner {
     })
     const { head } = index
     const range = { base: head, from: head, to: head, head, request, whole: 0, isWhole: false }
-    return this.#plan(rows, range, held)
+    return this.#plan(rows, range, BOUNDS.segmentBytes, held)
   }
 
   /** A path at which every receiver at the plan's cursor holds this content, when one is known. */
@@ -96,13 +119,18 @@ export class Planner {
   }
 
   /** @param held rows of a want whose content the receiver claims to have */
-  async #plan(all: Planned[], range: PlanRange, held: ReadonlySet<Planned> = NONE): Promise<ChangesetPlan> {
+  async #plan(
+    all: Planned[],
+    range: PlanRange,
+    segmentBytes = BOUNDS.segmentBytes,
+    held: ReadonlySet<Planned> = NONE,
+  ): Promise<ChangesetPlan> {
     const rows: PlannedRow<SlicedFile>[] = []
     for (const row of all) {
       const travel = await this.#travelOf(row, range, held)
       if (travel !== null) rows.push({ row, travel })
     }
-    const segments = layOut(rows)
+    const segments = layOut(rows, segmentBytes, range.request === null ? range.to : null)
     const summary: PlanSummary = {
       id: nextPlanId++,
       ...range,
@@ -144,11 +172,11 @@ function carries(row: IndexedEntry, { request, base }: PlanRange): boolean {
   return request !== null || row.content > base
 }
 
-function withinBytes(rows: Planned[]): Planned[] {
+function withinBytes(rows: Planned[], most: number = ROOM.bytes): Planned[] {
   let bytes = 0
   const end = rows.findIndex((row, position) => {
     bytes += row.kind === 'file' ? row.size : 0
-    return position > 0 && bytes > BOUNDS.changesetBytes
+    return position > 0 && bytes > most
   })
   return end < 0 ? rows : rows.slice(0, end)
 }
@@ -157,20 +185,22 @@ function withinBytes(rows: Planned[]): Planned[] {
  * A part of a replay, and its end: the rows up to there, and the files whose content dates from before its end although
  * their rows have moved on beyond it. Without those, a later part would say that their content stays, to a receiver
  * that never got it. @param end where all of the rows together lead; null: to the last of them
+ * @throws Refusal when what was staged of a changeset has changed too much for its rest to fit into another
  */
 function partWithContent(
   index: EntryIndex,
-  from: number,
+  { from, told }: { from: number; told: number },
   rows: Planned[],
   end: number | null,
 ): { rows: Planned[]; to: number } {
   for (let part = rows; ; part = part.slice(0, Math.ceil(part.length / 2))) {
     const isAll = part.length === rows.length && end !== null
     const to = isAll ? end : (part.at(-1)?.sequence ?? from)
-    const moved = index.movedOn(from, to, LIMITS.changesetChanges)
+    const moved = index.movedOn(told, to, LIMITS.changesetChanges)
     const all = [...part, ...moved]
     if (all.length <= LIMITS.changesetChanges && withinBytes(all).length === all.length) return { rows: all, to }
     if (part.length > 1) continue
+    if (told < from) throw new Refusal('too much has changed of what the receiver has staged')
     const some: IndexedEntry[] = moved.slice(0, Math.max(1, withinBytes(moved).length))
     return { rows: some, to: some.at(-1)?.content ?? to }
   }

@@ -19,6 +19,9 @@ const LAST_SEEN_MS = 150_000
 /** So long after a start the receivers of the last life come back: one that dialled in vain dials every five seconds. */
 const RETURN_MS = 15_000
 
+/** The code of a connection that ended without a word. */
+const BROKEN = 1006
+
 export class Fleet {
   readonly root: string
   readonly sessions = new Map<string, Session>()
@@ -30,6 +33,8 @@ export class Fleet {
   readonly #missing = new Set<string>()
   /** Those that have come back, and were not asked about yet. */
   readonly #returned = new Set<string>()
+  /** Receivers whose last line broke within a changeset. */
+  readonly #frail = new Set<string>()
   #beganAtMs = performance.now()
 
   constructor(root: string, watermarks: Watermarks, toCome: ToCome) {
@@ -52,13 +57,25 @@ export class Fleet {
 
   connected(session: Session): void {
     const { receiver } = session
+    session.isFrail = this.#frail.has(receiver)
     this.sessions.set(receiver, session)
     if (this.#missing.delete(receiver) && this.#ageMs < RETURN_MS) this.#returned.add(receiver)
+  }
+
+  /** @param code of the close */
+  disconnected(session: Session, code: number): void {
+    const { receiver } = session
+    if (this.sessions.get(receiver) !== session) return
+    if (code === BROKEN && session.isAmidChangeset) this.#frail.add(receiver)
+    else this.#frail.delete(receiver)
+    this.sessions.delete(receiver)
   }
 
   /** A newer connection replaces this one. @returns what is wrong with that; null: a node came back before its old line broke */
   replaced(older: Session, { address, node }: Session['from']): string | null {
     const { from, receiver } = older
+    // Its line may have broken without a sign.
+    if (older.isAmidChangeset) this.#frail.add(receiver)
     if (node !== null && from.node === node && from.address === address) return null
     const text = `two nodes use the token of ${receiver}: ${named(from)} and ${named({ address, node })}`
     this.#clashes.set(receiver, { text, atMs: performance.now() })
@@ -71,6 +88,7 @@ export class Fleet {
     this.#missing.delete(receiver)
     this.#returned.delete(receiver)
     this.#clashes.delete(receiver)
+    this.#frail.delete(receiver)
   }
 
   statusOf(receiver: string, now: Date): ReceiverStatus {

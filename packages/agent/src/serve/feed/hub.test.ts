@@ -38,7 +38,7 @@ class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
   }
 }
 
-const at = (from: number) => ({ from, base: from, whole: from, to: null })
+const at = (from: number) => ({ from, base: from, whole: from, to: null, isRest: false, isFrail: false })
 
 test('sessions at a cursor share a plan, and the last one to leave drops it', async () => {
   const root = new AnsweringRoot()
@@ -73,8 +73,8 @@ test('who gets a segment that is not as planned shares no plan of before: it may
 test('a plan of a round, or for receivers that had everything at another sequence, is another one at the same cursor', async () => {
   const hub = new Hub(new AnsweringRoot())
   const alone = await hub.join(at(5), 'live')
-  const inRound = await hub.join({ from: 5, base: 5, whole: 5, to: 9 }, 'round')
+  const inRound = await hub.join({ ...at(5), to: 9 }, 'round')
   assert.notEqual(alone.id, inRound.id)
   assert.notEqual((await hub.join({ ...at(5), whole: 3 }, 'live')).id, alone.id)
-  assert.notEqual((await hub.join({ from: 5, base: 3, whole: 3, to: 9 }, 'round')).id, inRound.id)
+  assert.notEqual((await hub.join({ ...at(5), base: 3, to: 9 }, 'round')).id, inRound.id)
 })

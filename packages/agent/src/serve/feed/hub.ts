@@ -22,10 +22,6 @@ const CONCURRENCY = 2
 /** Nothing else holds up a round: answers that wait for a release fill their queue. */
 export type Urgency = 'live' | 'bulk' | 'round'
 
-/**
- * A plan begins at `from`, for receivers that committed `base`, and that had everything at `whole`; it ends at `to` at
- * the latest, in a round.
- */
 export type PlanOrder = RootRequests['plan']['takes']
 
 interface SharedPlan {
@@ -74,7 +70,8 @@ export class Hub {
 
   /** A plan, shared with every session that orders the same. Return it with `leave`. */
   async join(order: PlanOrder, urgency: Urgency): Promise<PlanSummary> {
-    const key = `${order.base}/${order.from}/${order.whole}/${order.to}`
+    const { base, from, whole, to, isRest, isFrail } = order
+    const key = [base, from, whole, to, isRest, isFrail].join('/')
     let shared = this.#plans.get(key)
     if (shared === undefined) {
       shared = { key, summary: this.#enqueue(urgency, () => this.#root.ask('plan', order)), users: 0 }

@@ -158,7 +158,7 @@ export class RootFeed implements ResyncRoot {
     this.fleet.connected(session)
     this.#log.info({ receiver, sequence: hello.sequence, target: hello.target }, 'receiver connected')
     socket.on('close', (code: number, reason: Buffer) => {
-      if (this.fleet.sessions.get(receiver) === session) this.fleet.sessions.delete(receiver)
+      this.fleet.disconnected(session, code)
       this.#resyncs.ended(receiver, session)
       const why = code === 1006 ? 'the connection was lost' : `${code} ${reason.toString()}`.trim()
       this.fleet.watermarks.disconnected(receiver, code === 1000 || code === 1001 ? null : why)

@@ -6,8 +6,9 @@
  * A receiver that comes back with a series that it has prepared is sent the rest of it, and the commit.
  */
 import { encodeMessage, LIMITS } from '@rootferry/protocol'
+import type { PlanSummary } from '../../root-messages.ts'
 import type { ChangesetSender } from './changeset-sender.ts'
-import type { Hub, Urgency } from './hub.ts'
+import type { Hub, PlanOrder, Urgency } from './hub.ts'
 import type { PacedSocket } from './paced-socket.ts'
 import type { SessionRound } from './rounds.ts'
 import type { SessionState } from './session-state.ts'
@@ -74,11 +75,17 @@ export class RoundPart {
     if (!socket.isClosed && round.outcome !== 'void') await this.#sendCommit(round.to, isWhole)
   }
 
-  /** What an earlier connection has staged is completed to the end of its round, and committed. */
-  async finish(): Promise<void> {
+  /** What an earlier connection has staged is completed, to the end of its round if it is of one, and committed. */
+  async finish(isFrail: boolean): Promise<void> {
     const { state, socket } = this.#parts
-    const to = Math.max(state.rounds.prepared ?? 0, state.rounds.released)
-    const { isWhole } = await this.#stage(to, 'bulk')
+    const { prepared, released } = state.rounds
+    if (prepared !== null && prepared <= released) {
+      const { isWhole } = await this.#stage(released, 'bulk')
+      if (!socket.isClosed) await this.#sendCommit(released, isWhole)
+      return
+    }
+    const place = { from: prepared ?? state.cursor, base: state.cursor, whole: state.whole.sent }
+    const { to, isWhole } = await this.#sendPart({ ...place, to: null, isRest: true, isFrail }, 'bulk')
     if (!socket.isClosed) await this.#sendCommit(to, isWhole)
   }
 
@@ -87,18 +94,15 @@ export class RoundPart {
    * @returns the number of changesets, and whether they lead to everything that the index holds
    */
   async #stage(to: number, urgency: Urgency): Promise<{ changesets: number; isWhole: boolean }> {
-    const { hub, state, sender, socket } = this.#parts
-    const base = state.cursor
-    const whole = state.whole.sent
+    const { state, socket } = this.#parts
+    const place = { base: state.cursor, whole: state.whole.sent, isFrail: false }
     let changesets = 0
     let isWhole = false
-    for (let from = state.rounds.prepared ?? base; from < to && !socket.isClosed; ) {
-      const plan = await hub.join({ from, base, whole, to }, urgency)
-      try {
-        await sender.send(plan, urgency)
-      } finally {
-        hub.leave(plan)
-      }
+    // What an earlier connection has staged may end within a changeset.
+    let isRest = state.rounds.prepared !== null
+    for (let from = state.rounds.prepared ?? place.base; (from < to || isRest) && !socket.isClosed; ) {
+      const plan = await this.#sendPart({ ...place, from, to, isRest }, urgency)
+      isRest = false
       from = plan.to
       state.rounds.prepared = from
       changesets += 1
@@ -106,6 +110,17 @@ export class RoundPart {
       if (from < to) await this.#sendPrepare(from)
     }
     return { changesets, isWhole }
+  }
+
+  async #sendPart(order: PlanOrder, urgency: Urgency): Promise<PlanSummary> {
+    const { hub, sender } = this.#parts
+    const plan = await hub.join(order, urgency)
+    try {
+      await sender.send(plan, urgency)
+    } finally {
+      hub.leave(plan)
+    }
+    return plan
   }
 
   #sendPrepare(to: number, doubtMs = DOUBT_MS): Promise<void> {

@@ -76,6 +76,8 @@ export class Session implements ResyncLine {
   /** Address and node. */
   readonly from: Pick<SessionPeer, 'address' | 'node'>
   readonly state = new SessionState()
+  /** The receiver's last line broke within a changeset. */
+  isFrail = false
   readonly #socket: PacedSocket
   readonly #feed: SessionFeed
   readonly #events: SessionEvents
@@ -173,6 +175,16 @@ export class Session implements ResyncLine {
     return this.state.committed
   }
 
+  /** Whether something was being sent, or was sent and not confirmed. */
+  get isAmidChangeset(): boolean {
+    return this.#isBusy || this.state.unconfirmed.length > 0
+  }
+
+  /** Until it has caught up, so that a line that breaks again and again makes progress. */
+  get #isFrailNow(): boolean {
+    return this.isFrail && !this.state.hasCaughtUp
+  }
+
   startResync(id: number, { paths, check, dryRun }: ResyncOrder): void {
     this.state.resync = id
     this.#announce({ type: 'resync', id, within: paths, check, dryRun })
@@ -210,7 +222,7 @@ export class Session implements ResyncLine {
       const [request] = this.state.requests
       if (next === 'wait') await this.#socket.sleep()
       else if (next === 'feed') await this.#sendNext()
-      else if (next === 'finish') await this.#busily(() => this.#rounds.finish())
+      else if (next === 'finish') await this.#busily(() => this.#rounds.finish(this.#isFrailNow))
       else if (request?.type === 'list') await this.#answerList(request)
       else if (request?.type === 'want') await this.#answerWant(request)
       hasJustFed = next === 'feed'
@@ -257,9 +269,11 @@ export class Session implements ResyncLine {
     // The urgency depends on how much is to come: sessions that share the plan are equally near, and a receiver that
     // fell far behind delays no other.
     const { cursor, whole } = this.state
+    const place = { from: cursor, base: cursor, whole: whole.sent, to: null }
+    const order = { ...place, isRest: false, isFrail: this.#isFrailNow }
     const urgency = this.#head - cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
     const { hub } = this.#feed
-    const joined = hub.join({ from: cursor, base: cursor, whole: whole.sent, to: null }, urgency)
+    const joined = hub.join(order, urgency)
     const plan = await this.#rounds.unlessRound(joined)
     if (plan === null) return void joined.then((late) => hub.leave(late), ignore)
     try {

@@ -46,6 +46,18 @@ export interface IncomingParts {
   room: Room
 }
 
+/** The beginning of a changeset that is staged, up to a sequence. */
+export interface StagedPart {
+  /** Where it begins, and where it ends; `base` as of the changeset. */
+  base: number
+  to: number
+  paths: string[]
+  staged: StagedChange[]
+  owed: string[]
+  unfit: PathProblem[]
+  bytes: number
+}
+
 interface PendingCopy {
   change: FileChange
   from: string
@@ -67,9 +79,13 @@ export class Incoming {
   /** Bytes of content staged. */
   bytes = 0
   #nextIndex = 0
+  /** The last sequence that a segment has told; and how much was staged up to one that a later session can build on. */
+  #told: number
+  #mark: { to: number; paths: number; staged: number; owed: number; unfit: number; bytes: number } | null = null
 
   constructor(header: Changeset, parts: IncomingParts, epoch: string) {
     this.header = header
+    this.#told = header.from
     this.#parts = { ...parts, epoch }
     this.#lacking = new LackingRoom(parts.room)
     this.#view = new DiskView(parts.confined, (path) => parts.untouchable.isAcrossBorder(path))
@@ -102,6 +118,11 @@ export class Incoming {
       throw new ProtocolError('unexpected-message', `segment ${segment.index} after ${this.#nextIndex - 1}`)
     }
     this.#nextIndex = segment.index + 1
+    if (segment.to !== null) {
+      const isPlausible = this.header.request === null && segment.to >= this.#told && segment.to <= this.header.to
+      if (!isPlausible) throw new ProtocolError('unexpected-message', `a segment that leads to ${segment.to}`)
+      this.#told = segment.to
+    }
     for (const change of segment.changes) {
       if (this.#received.has(change.path)) throw new ProtocolError('content-mismatch', 'two changes of one path')
       this.#received.set(change.path, change)
@@ -146,7 +167,38 @@ export class Incoming {
         tries = 0
         yield
       }
+      if (segment.to !== null) this.#markEnd(segment.to)
     }.bind(this)
+  }
+
+  /** Everything that is staged, which is all of the changeset once it is completed. */
+  whole(): StagedPart {
+    const { base, to } = this.header
+    const { staged, owed, unfit, bytes } = this
+    return { base, to, paths: [...this.paths], staged, owed, unfit: [...unfit], bytes }
+  }
+
+  /** The beginning that a later session can build on; null: none. */
+  beginning(): StagedPart | null {
+    const mark = this.#mark
+    if (mark === null) return null
+    return {
+      base: this.header.base,
+      to: mark.to,
+      paths: [...this.paths].slice(0, mark.paths),
+      staged: this.staged.slice(0, mark.staged),
+      owed: this.owed.slice(0, mark.owed),
+      unfit: this.unfit.slice(0, mark.unfit),
+      bytes: mark.bytes,
+    }
+  }
+
+  /** Copies are made at the end, when it is known whether their origin goes away: what comes after one is sent again. */
+  #markEnd(to: number): void {
+    if (this.#copies.length > 0) return
+    const { entries: paths, bytes } = this
+    const [staged, owed, unfit] = [this.staged.length, this.owed.length, this.unfit.length]
+    this.#mark = { to, paths, staged, owed, unfit, bytes }
   }
 
   /** @returns the step that ends staging. @throws ProtocolError when another changeset is to be committed */

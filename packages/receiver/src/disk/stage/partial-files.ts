@@ -128,11 +128,15 @@ export class PartialFiles {
     return file.row.staged
   }
 
-  /** The changeset with these changes is about to be committed. @returns the partials that it uses or makes obsolete */
-  release(changedPaths: Iterable<string>): string[] {
+  /**
+   * The changeset with these changes is about to be committed, or to become part of a series.
+   * @param isWhole false: only its beginning, so that others are still under way
+   * @returns the partials that it uses or makes obsolete
+   */
+  release(changedPaths: Iterable<string>, isWhole = true): string[] {
     const released = new Set<string>()
     for (const path of changedPaths) if (this.#files.has(path)) released.add(path)
-    for (const [path, file] of this.#files) if (file.isCurrent) released.add(path)
+    if (isWhole) for (const [path, file] of this.#files) if (file.isCurrent) released.add(path)
     return [...released]
   }
 

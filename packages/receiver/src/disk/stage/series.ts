@@ -3,7 +3,9 @@
  *
  *   fold (each changeset, at its prepare) ─▶ ready (synced, linked, planned) ─▶ commit, from the rows of the ledger
  *
- * INVARIANT: what is folded is in the ledger, so that a killed process can go on from it. Shows nothing.
+ * When a connection ends within a changeset, the beginning of it that is staged is folded: it is the series with which
+ * the next connection begins. INVARIANT: what is folded is in the ledger, so that a killed process can go on from it.
+ * Shows nothing.
  */
 import { ProtocolError, type Welcome } from '@rootferry/protocol'
 import type { PathProblem } from '../../root-messages.ts'
@@ -15,7 +17,7 @@ import type { StagedChange } from '../files/staged-change.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Plan } from '../ledger/operation.ts'
 import type { StagedPath } from '../ledger/staged-rows.ts'
-import type { Incoming } from './incoming.ts'
+import type { StagedPart } from './incoming.ts'
 import type { PartialFiles } from './partial-files.ts'
 
 export interface SeriesParts {
@@ -43,20 +45,23 @@ export class Series {
     return this.#parts.ledger.staged.series?.to ?? null
   }
 
-  /** The changeset, which is staged completely, becomes part of the series. */
-  async fold(changeset: Incoming, { epoch, term }: Welcome): Promise<void> {
+  /**
+   * A changeset that is staged completely becomes part of the series, or its beginning.
+   * @param isWhole the partials that it does not use are obsolete
+   */
+  async fold(part: StagedPart, { epoch, term }: Welcome, isWhole: boolean): Promise<void> {
     const { ledger, area, partials, steps } = this.#parts
-    const { base, to } = changeset.header
-    const rows = rowsOf(changeset)
-    const used = partials.release(changeset.paths)
+    const { base, to } = part
+    const rows = rowsOf(part)
+    const used = partials.release(part.paths, isWhole)
     const unneeded = await steps.whileConnected(() => ledger.staged.put({ epoch, term, base, to }, rows, used))
     partials.released(used)
     await steps.whileConnected(() => {
       for (const name of unneeded) area.discard(name)
     })
     this.#plan = null
-    this.unfit.push(...changeset.unfit)
-    this.bytes += changeset.bytes
+    this.unfit.push(...part.unfit)
+    this.bytes += part.bytes
   }
 
   /** Everything that can be done before the burst is done. @throws ProtocolError when the changes contradict each other */
@@ -101,10 +106,10 @@ export function checkPrepared(welcome: Welcome, offered: number | null): void {
   throw new ProtocolError('unexpected-message', `a welcome that builds on ${welcome.prepared}, which is not prepared`)
 }
 
-function rowsOf({ paths, staged, owed, unfit }: Incoming): StagedPath[] {
+function rowsOf({ paths, staged, owed, unfit }: StagedPart): StagedPath[] {
   const changes = new Map(staged.map((change) => [change.path, change]))
   const owing = new Set([...owed, ...unfit.map(({ path }) => path)])
-  return [...paths].map((path) => ({ path, change: changes.get(path) ?? null, isOwed: owing.has(path) }))
+  return paths.map((path) => ({ path, change: changes.get(path) ?? null, isOwed: owing.has(path) }))
 }
 
 function changesOf(rows: readonly StagedPath[]): StagedChange[] {

@@ -5,7 +5,8 @@
  *      ▲                  └──────refused────────────────────────────────────────────────▲
  *      └──────────────── renewed: with another address at once ◀── any of them
  *
- * Attempts are counted until a connection was useful: a changeset was committed, or the connection lived for a while.
+ * Attempts are counted until a connection was useful: something that came was committed or kept, or the connection lived
+ * for a while.
  * An agent that ends every connection in the same way is dialled less and less often, however far each connection came.
  * Knows nothing of changesets: frames go to the disk thread as they come. A message that the disk thread sends before
  * it has answered this connection's request for its position belongs to the former connection, and is dropped.
@@ -115,7 +116,7 @@ export class Link {
     if (isGreeted && socket.readyState === WebSocket.OPEN) socket.send(message)
   }
 
-  /** A changeset that came over this connection was committed. */
+  /** Something of what came over the connection was committed, or is staged and need not come again. */
   worked(): void {
     this.#attempts = 0
   }
