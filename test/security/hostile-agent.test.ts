@@ -133,6 +133,15 @@ const ATTACKS: Record<string, Attack> = {
     feed.text({ type: 'commit', to: 1 })
   },
   'a segment without a changeset': async (feed) => raw(feed, (await segmentOf([file('a', 'x')]))[0]),
+  'a segment that leads beyond its changeset': segment([file('a', 'x')], (header, bytes) => [
+    { ...header, to: 2 },
+    bytes,
+  ]),
+  'segments that lead back': async (feed) => {
+    feed.begin(2, 0, 3)
+    feed.segment(await segmentOf([file('a', 'x')], { to: 2 }))
+    feed.segment(await segmentOf([file('b', 'x')], { index: 1, to: 1 }))
+  },
   'a commit without a changeset': (feed) => feed.text({ type: 'commit', to: 1 }),
   'a commit of another changeset': (feed) => {
     feed.begin(0, 0, 1)

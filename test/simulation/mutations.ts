@@ -128,6 +128,20 @@ export const MUTATIONS: readonly Mutation[] = [
     '    this.cursor = to + 1\n    this.unconfirmed.push(to)',
   ),
   mutation(
+    'what is kept of a changeset is taken for more than was staged',
+    ['G1', 'G4', 'G5', 'G9'],
+    'receiver/src/disk/stage/staged-so-far.ts',
+    'this.#beginning = { to, paths',
+    'this.#beginning = { to: this.#header.to, paths',
+  ),
+  mutation(
+    'the rest of a changeset leaves out files whose rows have moved on',
+    ['G1', 'G4', 'G9', 'sound'],
+    'agent/src/root/pack/planner.ts',
+    'told: isRest ? base : from',
+    'told: from',
+  ),
+  mutation(
     'the receiver takes a position that it has not reached',
     ['G1', 'G4', 'G9', 'G10'],
     'receiver/src/disk/session.ts',

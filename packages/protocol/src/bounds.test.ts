@@ -211,6 +211,7 @@ const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
     'slice.delta.steps': items([null, 0], 1, LIMITS.sliceSteps),
     'slice.delta.steps.*.0': countOrNull,
     'slice.delta.steps.*.1': count,
+    to: countOrNull,
     ...ownerFields,
     'groups.*.1': ownerName,
   },

@@ -15,7 +15,7 @@ export const HISTORY = [
   {
     version: 1,
     subprotocol: 'rootferry.v1',
-    schemas: '0B4XrlEE2mKtj69xRdVTMcevonVINsoxY5lpNNnG4HQ',
+    schemas: '5_nCSuuQePS_-eVUAtGkIvn79_GsWfIU7xTY4XOjUNQ',
     note: 'first version',
   },
 ] as const

@@ -10,6 +10,7 @@ import { type Changeset, type Commit, LIMITS, type Prepare, ProtocolError, type 
 import type { DiskEvent, PathProblem } from '../root-messages.ts'
 import type { Arrival } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
+import { Dropped } from './files/give-way.ts'
 import type { Plan } from './ledger/operation.ts'
 import { Intake } from './stage/intake.ts'
 import { Series } from './stage/series.ts'
@@ -72,18 +73,20 @@ export class Arrivals {
     return this.#series.unfit.length === 0
   }
 
-  /**
-   * The connection has ended. What is staged of the changeset that was under way becomes what the next connection begins
-   * with. @returns where that ends; null: it begins anew
-   */
-  async keep(welcome: Welcome): Promise<number | null> {
+  /** The connection has ended: what is staged of the changeset that was under way is that with which the next begins. */
+  async keep(welcome: Welcome | null): Promise<void> {
     const { ledger } = this.#parts.target
     const beginning = ledger.hasIntent ? null : (this.intake.changeset?.beginning() ?? null)
     // A whole changeset more must still fit into the series.
     const hasRoom = ledger.staged.count + LIMITS.changesetChanges * 2 <= LIMITS.seriesChanges
-    if (beginning === null || !hasRoom) return null
-    await this.#series.fold(beginning, welcome, false)
-    return beginning.to
+    if (welcome === null || beginning === null || !hasRoom) return
+    try {
+      await this.#series.fold(beginning, welcome, false)
+      this.#parts.event({ type: 'kept', sequence: beginning.to })
+    } catch (error) {
+      // The disk is in trouble, or the root is closed.
+      if (!(error instanceof Dropped)) throw error
+    }
   }
 
   /** The commit may come much later. */

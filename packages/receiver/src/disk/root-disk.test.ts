@@ -13,9 +13,11 @@ import {
   Scratch,
   segmentOf,
   symlink,
+  TERM,
   treeOf,
   until,
 } from '../../test-support/test-feed.ts'
+import type { RootDisk } from './root-disk.ts'
 
 test('a first changeset makes files, directories and symlinks visible with all their attributes', async () => {
   using scratch = new Scratch()
@@ -328,4 +330,75 @@ test('many files, more than are synced one by one, are durable as well, and a cl
   await feed.open({ bootId: 'another boot' })
   const { sequence, durable } = feed.disk.hello()
   assert.deepEqual({ sequence, durable }, { sequence: 2, durable: 2 })
+})
+
+/** The next connection, when what came over the last one is worked off. */
+async function reconnected(feed: Feed): Promise<ReturnType<RootDisk['hello']>> {
+  feed.disk.disconnected()
+  const { promise, resolve } = Promise.withResolvers<ReturnType<RootDisk['hello']>>()
+  feed.disk.greet(resolve)
+  const hello = await promise
+  feed.welcome({ sequence: hello.sequence, head: 9, prepared: hello.prepared?.sequence ?? null })
+  return hello
+}
+
+test('what is staged of a changeset when the connection ends is offered, is not visible, and is committed with its rest', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect({ head: 9 })
+  feed.begin(6, 0, 6)
+  feed.segment(await segmentOf([directory('a'), file('a/f', 'one')], { to: 2 }))
+  feed.segment(await segmentOf([file('g', 'two')], { index: 1 }))
+  feed.segment(await segmentOf([file('h', 'three')], { index: 2, to: 4 }))
+  feed.segment(await segmentOf([file('i', 'four')], { index: 3 }))
+  const first = await reconnected(feed)
+  assert.deepEqual([first.sequence, first.prepared], [0, { sequence: 4, term: TERM }])
+  assert.equal(existsSync(scratch.at('target/a')), false)
+  assert.equal(feed.all('kept').at(-1)?.sequence, 4)
+  // Over a restart too, and once more amid the rest.
+  await feed.close()
+  await feed.open()
+  assert.deepEqual(feed.connect({ head: 9, prepared: 4 }).prepared, { sequence: 4, term: TERM })
+  feed.text({ type: 'changeset', base: 0, from: 4, to: 7, head: 9, request: null, changes: 3, bytes: 0 })
+  feed.segment(await segmentOf([file('g', 'newer'), absent('h')], { to: 6 }))
+  assert.deepEqual((await reconnected(feed)).prepared, { sequence: 6, term: TERM })
+  feed.text({ type: 'changeset', base: 0, from: 6, to: 7, head: 9, request: null, changes: 1, bytes: 0 })
+  feed.segment(await segmentOf([file('i', 'four')], { to: 7 }))
+  feed.text({ type: 'commit', to: 7 })
+  await feed.seen('committed', ({ sequence }) => sequence === 7)
+  const tree = treeOf(feed.target)
+  assert.deepEqual(Object.keys(tree).sort(), ['.', 'a', 'a/f', 'g', 'i'])
+  assert.equal(readFileSync(scratch.at('target/g'), 'utf8'), 'newer')
+  assert.deepEqual(readdirSync(scratch.at('state/staging')), [])
+})
+
+test('nothing is kept of a changeset whose agent broke the protocol, that told no end, or from its first copy on', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect({ head: 9 })
+  await feed.commit([file('a', 'held')])
+  feed.begin(3, 1, 4)
+  feed.segment(await segmentOf([file('b', 'x')], { to: 2 }))
+  feed.text({ type: 'commit', to: 9 })
+  await feed.seen('broken')
+  assert.equal((await reconnected(feed)).prepared, null)
+  feed.begin(3, 1, 4)
+  feed.segment(await segmentOf([file('b', 'x')]))
+  assert.equal((await reconnected(feed)).prepared, null)
+  feed.begin(3, 1, 4)
+  feed.segment(await segmentOf([file('b', 'x')], { to: 2 }))
+  feed.segment(await segmentOf([file('c', 'held', { source: { copy: 'a' } })], { index: 1, to: 3 }))
+  feed.segment(await segmentOf([file('d', 'y')], { index: 2, to: 4 }))
+  assert.equal((await reconnected(feed)).prepared?.sequence, 2)
+  assert.deepEqual(readdirSync(scratch.at('target')), ['a'])
+})
+
+test('frames that came before the connection ended are worked off before the next hello, a commit too', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect({ head: 9 })
+  await feed.changeset([file('a', 'x')])
+  await feed.changeset([file('b', 'y')])
+  assert.equal((await reconnected(feed)).sequence, 2)
+  assert.deepEqual(feed.all('broken'), [])
 })

@@ -15,7 +15,7 @@ import { recover } from './commit/commit.ts'
 import { Durability } from './commit/durability.ts'
 import { OwedReport } from './debts/owed-report.ts'
 import { Problems } from './debts/problems.ts'
-import { Ending } from './ending.ts'
+import { Endings } from './endings.ts'
 import { isOperatingError } from './files/disk-errors.ts'
 import { type DiskFailure, DiskRetry, type DiskSteps, once } from './files/disk-retry.ts'
 import { Dropped } from './files/give-way.ts'
@@ -62,25 +62,23 @@ export class RootDisk {
   readonly #closing = new AbortController()
   readonly #queue: WorkQueue<Session>
   #connection: Connection | null = null
-  #ending: Ending | null = null
-  /** The request for a hello that waits. */
-  #greeting: object | null = null
-  #progressAt = Number.NEGATIVE_INFINITY
+  readonly #endings = new Endings()
+  readonly #event: DiskOutput['event']
 
   private constructor(target: Target, out: DiskOutput, seams: DiskSeams) {
     this.#target = target
     this.#out = out
+    this.#event = paced(out.event)
     this.#retry = new DiskRetry(seams.delay, (failure) => this.#failing(explained(failure, target.room)))
     this.#problems = new Problems(out.event)
     this.#trash = new TrashKeeper({ trash: target.trash, area: target.area, event: out.event })
     this.#queue = new WorkQueue({
       isWanted: (session) =>
-        (session === this.#connection?.session && !this.#connection.isBroken) ||
-        (session === this.#ending?.session && this.#ending.isWorking),
+        (session === this.#connection?.session && !this.#connection.isBroken) || this.#endings.isWorkingOff(session),
       failed: (error, session) => {
         if (error instanceof ProtocolError) this.#breakOff(error, session)
         else if (!(error instanceof Dropped)) throw error
-        else if (session === this.#ending?.session) this.#ending?.stop()
+        else this.#endings.stop(session)
       },
       done: () => {
         this.#trash.look()
@@ -114,7 +112,7 @@ export class RootDisk {
       out.event({ type: 'log', level, message, details })
     const target = await openTarget({ ...options, ...seams, now: Date.now, log })
     const disk = new RootDisk(target, out, seams)
-    disk.#tellDue()
+    tellDue(target, out)
     await disk.#recover()
     disk.#trash.purge()
     disk.#timers.every(PURGE_MS, () => disk.#trash.purge())
@@ -132,12 +130,7 @@ export class RootDisk {
 
   /** Begins a connection when what came over the last one is worked off, unless that has ended by then too. */
   greet(answer: (position: HelloPosition) => void): void {
-    const greeting = {}
-    this.#greeting = greeting
-    if (this.#ending === null) return answer(this.hello())
-    void this.#ending.over.then(() => {
-      if (this.#greeting === greeting) answer(this.hello())
-    })
+    this.#endings.afterwards(() => answer(this.hello()))
   }
 
   /** Begins a connection at once. @throws RootGone when the path does not lead to the opened root any more */
@@ -182,26 +175,19 @@ export class RootDisk {
   }
 
   disconnected(): void {
-    this.#greeting = null
+    this.#endings.forgetWaiting()
     if (this.#connection === null) return
     const { session, ended, isBroken } = this.#connection
     this.#connection = null
-    const ending = new Ending(session, !isBroken, ended)
-    this.#ending = ending
-    if (isBroken || this.#retry.failure !== null) ending.abandon()
-    else if (!session.canWorkOff) ending.end()
+    this.#endings.begin(session, ended, !isBroken && this.#retry.failure === null)
     this.#out.event({ type: 'phase', phase: 'idle' })
-    this.#queue.push(null, async () => {
-      await session.end(ending.keeps)
-      ending.end()
-      if (this.#ending === ending) this.#ending = null
-    })
+    this.#queue.push(null, () => this.#endings.end(session))
   }
 
   /** Finishes the step in progress and syncs it; the rest of the queue is dropped, and may come again. */
   async close(): Promise<void> {
     this.disconnected()
-    this.#ending?.stop()
+    this.#endings.stop()
     this.#closing.abort()
     await this.#queue.rest()
     await this.#trash.close()
@@ -212,7 +198,7 @@ export class RootDisk {
 
   #begin(greeting: Greeting, durable: number): void {
     this.disconnected()
-    this.#ending?.abandon()
+    this.#endings.abandon()
     const ended = new AbortController()
     const isOurs = () => this.#connection?.session === session
     const session: Session = new Session(
@@ -226,7 +212,7 @@ export class RootDisk {
           if (isOurs()) this.#out.send(message)
         },
         welcomed: () => this.#catchUp(durable),
-        event: (event) => this.#event(event),
+        event: this.#event,
         later: (ms, act) =>
           this.#timers.after(ms, () => {
             if (isOurs()) this.#enqueue(act)
@@ -248,7 +234,7 @@ export class RootDisk {
   }
 
   #breakOff(error: ProtocolError, session: Session | null): void {
-    if (session === this.#ending?.session) this.#ending?.abandon()
+    this.#endings.abandon(session)
     if (this.#connection === null || session !== this.#connection.session) return
     this.#connection.isBroken = true
     this.#out.event({ type: 'broken', error: { code: error.code, message: error.message } })
@@ -263,7 +249,7 @@ export class RootDisk {
   }
 
   #failing(error: DiskFailure | null): void {
-    if (error !== null) this.#ending?.abandon()
+    if (error !== null) this.#endings.abandon()
     this.#out.event({ type: 'failing', error: error === null ? null : { ...error, path: null } })
     this.#tell({ type: 'failing', error })
   }
@@ -283,13 +269,6 @@ export class RootDisk {
     if (durableSequence > durable) this.#tell({ type: 'durable', sequence: durableSequence })
     const { failure } = this.#retry
     if (failure !== null) this.#tell({ type: 'failing', error: explained(failure, this.#target.room) })
-  }
-
-  /** The runs of hooks that an earlier process did not come to. */
-  #tellDue(): void {
-    const { ledger, hooks } = this.#target
-    for (const due of ledger.hooks.allDue(hooks.keys)) this.#out.event({ type: 'due', ...due })
-    this.#out.event({ type: 'complete', isComplete: ledger.isComplete })
   }
 
   /** At once when the disk allows it, else as the first step of the queue. */
@@ -315,17 +294,25 @@ export class RootDisk {
     if (ledger.position !== null) this.#durability.committedMuch(ledger.position)
   }
 
-  #event(event: DiskEvent): void {
-    if (event.type === 'progress') {
-      const now = performance.now()
-      if (now - this.#progressAt < PROGRESS_MS) return
-      this.#progressAt = now
-    }
-    this.#out.event(event)
-  }
-
   #log(level: 'info' | 'warn' | 'error', message: string, details: Record<string, unknown>): void {
     this.#out.event({ type: 'log', level, message, details })
+  }
+}
+
+/** The runs of hooks that an earlier process did not come to. */
+function tellDue({ ledger, hooks }: Target, out: DiskOutput): void {
+  for (const due of ledger.hooks.allDue(hooks.keys)) out.event({ type: 'due', ...due })
+  out.event({ type: 'complete', isComplete: ledger.isComplete })
+}
+
+/** Tells progress now and then, and everything else. */
+function paced(tell: DiskOutput['event']): DiskOutput['event'] {
+  let toldAt = Number.NEGATIVE_INFINITY
+  return (event) => {
+    const now = performance.now()
+    if (event.type === 'progress' && now - toldAt < PROGRESS_MS) return
+    if (event.type === 'progress') toldAt = now
+    tell(event)
   }
 }
 

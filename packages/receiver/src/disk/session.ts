@@ -31,7 +31,6 @@ import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
 import { dueDebts, settlement, withUnfit } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
-import { Dropped } from './files/give-way.ts'
 import { setLocalModes } from './files/local-modes.ts'
 import type { Plan } from './ledger/operation.ts'
 import { checkPrepared } from './stage/series.ts'
@@ -107,8 +106,7 @@ export class Session {
     setLocalModes(message, this.#parts.target.modeOf)
     if (this.#welcome === null) {
       if (message.type !== 'welcome') throw new ProtocolError('unexpected-message', `${message.type} before welcome`)
-      await this.#begin(message)
-      return
+      return await this.#begin(message)
     }
     switch (message.type) {
       case 'welcome':
@@ -145,7 +143,7 @@ export class Session {
    */
   async end(keeps: boolean): Promise<void> {
     const { target, steps } = this.#parts
-    if (keeps) await this.#keep()
+    if (keeps) await this.#arrivals.keep(this.#welcome)
     this.#arrivals.intake.end()
     this.#comparisons.end()
     target.partials.interrupt()
@@ -156,18 +154,7 @@ export class Session {
 
   /** Whether frames that have come before the connection ended are of use. */
   get canWorkOff(): boolean {
-    return this.#cursor !== null && this.#resync === null
-  }
-
-  async #keep(): Promise<void> {
-    if (this.#welcome === null) return
-    try {
-      const to = await this.#arrivals.keep(this.#welcome)
-      if (to !== null) this.#parts.event({ type: 'kept', sequence: to })
-    } catch (error) {
-      // The disk is in trouble, or the root is closed.
-      if (!(error instanceof Dropped)) throw error
-    }
+    return this.#cursor !== null && !this.#comparisons.isRunning
   }
 
   async #begin(welcome: Welcome): Promise<void> {
@@ -181,10 +168,7 @@ export class Session {
     await steps.whileConnected(() => takeUp(target, problems, welcome))
     target.untouchable.setExcluded(filter)
     this.#parts.welcomed()
-    this.#parts.event(standingOf(welcome, this.#greeting))
-    this.#parts.event(NOT_PREPARED)
-    const details = { start, sequence, head: welcome.head, reason: welcome.reason }
-    this.#parts.event({ type: 'log', level: 'info', message: 'welcomed by the agent', details })
+    tellWelcomed(this.#parts, welcome, this.#greeting)
     if (start === 'resync') {
       this.#phase('resyncing')
       this.#comparisons.begin(firstOrder(this.#greeting.epoch, epoch, target.extraneous))
@@ -229,14 +213,13 @@ export class Session {
     const position = request === null ? { epoch: welcome.epoch, term: welcome.term, sequence: to } : null
     const keepsReplaced = request !== null && this.#comparisons.repairs
     const intent = { changes: staged, before: [], position, keepsReplaced, isSeries, ...due }
-    const { area, partials } = target
     const parts = { ...target, steps, reason: this.#reason(request !== null) }
     const outcome = withUnfit(await commitIntent(parts, intent, paths, plan), unfit)
     this.#arrivals.intake.end()
     if (request === null) this.#cursor = to
     event(NOT_PREPARED)
     tellCommitted(this.#parts, arrived, outcome, this.#arrivals.intake.startedAt)
-    await steps.untilDone(() => area.tidy(partials.stagedNames()))
+    await steps.untilDone(() => target.area.tidy(target.partials.stagedNames()))
     problems.burstEnded(outcome)
     const { right, answered } = settlement(arrival, due, outcome)
     problems.mended(right)
@@ -343,6 +326,13 @@ function checkReplay({ epoch, sequence }: Welcome, greeting: Greeting): void {
     epoch === greeting.epoch ? sequence === greeting.sequence : greeting.target === 'empty' && sequence === 0
   const detail = `a replay from ${sequence} does not start at the position of this target`
   if (!continues) throw new ProtocolError('unexpected-message', detail)
+}
+
+function tellWelcomed({ event }: SessionParts, welcome: Welcome, greeting: Greeting): void {
+  const { start, sequence, head, reason } = welcome
+  event(standingOf(welcome, greeting))
+  event(NOT_PREPARED)
+  event({ type: 'log', level: 'info', message: 'welcomed by the agent', details: { start, sequence, head, reason } })
 }
 
 /** Behind in another epoch are all receivers alike. */

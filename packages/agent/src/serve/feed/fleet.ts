@@ -57,7 +57,7 @@ export class Fleet {
 
   connected(session: Session): void {
     const { receiver } = session
-    session.isFrail = this.#frail.has(receiver)
+    if (this.#frail.has(receiver)) session.state.frail()
     this.sessions.set(receiver, session)
     if (this.#missing.delete(receiver) && this.#ageMs < RETURN_MS) this.#returned.add(receiver)
   }

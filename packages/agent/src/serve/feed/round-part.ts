@@ -76,8 +76,9 @@ export class RoundPart {
   }
 
   /** What an earlier connection has staged is completed, to the end of its round if it is of one, and committed. */
-  async finish(isFrail: boolean): Promise<void> {
+  async finish(): Promise<void> {
     const { state, socket } = this.#parts
+    const { isFrail } = state
     const { prepared, released } = state.rounds
     if (prepared !== null && prepared <= released) {
       const { isWhole } = await this.#stage(released, 'bulk')

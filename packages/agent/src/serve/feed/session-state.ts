@@ -65,9 +65,10 @@ export class SessionState {
   readonly #repairs = new Set<number>()
   /**
    * The sequence of the welcome: where the receiver stood, or what it compares itself with. `left-behind`: others have
-   * what it missed, or a round went without it; it says so in its own status too.
+   * what it missed, or a round went without it; it says so in its own status too. `isFrail`: the receiver's last line
+   * broke within a changeset.
    */
-  readonly #start = { sequence: 0, standing: 'behind' as 'behind' | 'left-behind' | 'caught-up' }
+  readonly #start = { sequence: 0, isFrail: false, standing: 'behind' as 'behind' | 'left-behind' | 'caught-up' }
   /** Id of the resync that was ordered and has not reported its end. */
   resync: number | null = null
   /** By the receiver's own word. */
@@ -89,6 +90,16 @@ export class SessionState {
     this.cursor = welcome.sequence
     this.committed = welcome.sequence
     this.durable = Math.min(hello.durable, welcome.sequence)
+  }
+
+  /** The receiver's last line broke within a changeset. */
+  frail(): void {
+    this.#start.isFrail = true
+  }
+
+  /** Until it has caught up, segments are small: over a line that breaks again and again each connection brings some. */
+  get isFrail(): boolean {
+    return this.#start.isFrail && !this.hasCaughtUp
   }
 
   /** The receiver is told that a round goes without it. */

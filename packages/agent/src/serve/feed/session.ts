@@ -76,8 +76,6 @@ export class Session implements ResyncLine {
   /** Address and node. */
   readonly from: Pick<SessionPeer, 'address' | 'node'>
   readonly state = new SessionState()
-  /** The receiver's last line broke within a changeset. */
-  isFrail = false
   readonly #socket: PacedSocket
   readonly #feed: SessionFeed
   readonly #events: SessionEvents
@@ -180,11 +178,6 @@ export class Session implements ResyncLine {
     return this.#isBusy || this.state.unconfirmed.length > 0
   }
 
-  /** Until it has caught up, so that a line that breaks again and again makes progress. */
-  get #isFrailNow(): boolean {
-    return this.isFrail && !this.state.hasCaughtUp
-  }
-
   startResync(id: number, { paths, check, dryRun }: ResyncOrder): void {
     this.state.resync = id
     this.#announce({ type: 'resync', id, within: paths, check, dryRun })
@@ -222,7 +215,7 @@ export class Session implements ResyncLine {
       const [request] = this.state.requests
       if (next === 'wait') await this.#socket.sleep()
       else if (next === 'feed') await this.#sendNext()
-      else if (next === 'finish') await this.#busily(() => this.#rounds.finish(this.#isFrailNow))
+      else if (next === 'finish') await this.#busily(() => this.#rounds.finish())
       else if (request?.type === 'list') await this.#answerList(request)
       else if (request?.type === 'want') await this.#answerWant(request)
       hasJustFed = next === 'feed'
@@ -270,7 +263,7 @@ export class Session implements ResyncLine {
     // fell far behind delays no other.
     const { cursor, whole } = this.state
     const place = { from: cursor, base: cursor, whole: whole.sent, to: null }
-    const order = { ...place, isRest: false, isFrail: this.#isFrailNow }
+    const order = { ...place, isRest: false, isFrail: this.state.isFrail }
     const urgency = this.#head - cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
     const { hub } = this.#feed
     const joined = hub.join(order, urgency)

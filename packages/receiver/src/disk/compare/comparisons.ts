@@ -41,6 +41,10 @@ export class Comparisons {
     return this.#current !== null && this.#current.order !== NEW_MAPPING
   }
 
+  get isRunning(): boolean {
+    return this.#current !== null
+  }
+
   begin(order: ResyncOrder): void {
     this.#current = this.#start(order)
   }

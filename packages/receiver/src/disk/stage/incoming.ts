@@ -17,7 +17,6 @@ import {
   type Segment,
   type Slice,
 } from '@rootferry/protocol'
-import type { PathProblem } from '../../root-messages.ts'
 import type { WorkArea } from '../area/work-area.ts'
 import { DiskView } from '../commit/disk-view.ts'
 import { diskObject } from '../files/attributes.ts'
@@ -25,12 +24,13 @@ import { OtherBase, piecesOf, regularAt } from '../files/base-file.ts'
 import { attributeDifference, type Creation } from '../files/disk-object.ts'
 import { digestInTurns } from '../files/file-digest.ts'
 import type { Owner, OwnerMap } from '../files/owner.ts'
-import type { LocalAttributes, StagedChange } from '../files/staged-change.ts'
+import type { LocalAttributes } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import { LackingRoom } from './lacking-room.ts'
 import type { PartialFiles } from './partial-files.ts'
 import type { Room } from './room.ts'
+import { type StagedPart, StagedSoFar } from './staged-so-far.ts'
 import { Staging } from './staging.ts'
 import type { Content } from './unpacker.ts'
 
@@ -44,18 +44,6 @@ export interface IncomingParts {
   partials: PartialFiles
   untouchable: Untouchable
   room: Room
-}
-
-/** The beginning of a changeset that is staged, up to a sequence. */
-export interface StagedPart {
-  /** Where it begins, and where it ends; `base` as of the changeset. */
-  base: number
-  to: number
-  paths: string[]
-  staged: StagedChange[]
-  owed: string[]
-  unfit: PathProblem[]
-  bytes: number
 }
 
 interface PendingCopy {
@@ -73,28 +61,22 @@ export class Incoming {
   readonly #copies: PendingCopy[] = []
   /** Paths whose slices build on another base than the one that is here. */
   readonly #baseless = new Set<string>()
-  readonly staged: StagedChange[] = []
-  readonly owed: string[] = []
   readonly #lacking: LackingRoom
-  /** Bytes of content staged. */
-  bytes = 0
+  readonly #staged: StagedSoFar
   #nextIndex = 0
-  /** The last sequence that a segment has told; and how much was staged up to one that a later session can build on. */
-  #told: number
-  #mark: { to: number; paths: number; staged: number; owed: number; unfit: number; bytes: number } | null = null
 
   constructor(header: Changeset, parts: IncomingParts, epoch: string) {
     this.header = header
-    this.#told = header.from
     this.#parts = { ...parts, epoch }
     this.#lacking = new LackingRoom(parts.room)
+    this.#staged = new StagedSoFar(header, this.#lacking.unfit, this.#received)
     this.#view = new DiskView(parts.confined, (path) => parts.untouchable.isAcrossBorder(path))
     this.#staging = new Staging(parts.area, parts.creation, (why) => parts.owners.refused(why))
   }
 
-  /** Paths whose content the disk has no room for; they are owed too. */
-  get unfit(): readonly PathProblem[] {
-    return this.#lacking.unfit
+  /** Bytes of content staged. */
+  get bytes(): number {
+    return this.#staged.bytes
   }
 
   /** Changes received so far. */
@@ -118,11 +100,7 @@ export class Incoming {
       throw new ProtocolError('unexpected-message', `segment ${segment.index} after ${this.#nextIndex - 1}`)
     }
     this.#nextIndex = segment.index + 1
-    if (segment.to !== null) {
-      const isPlausible = this.header.request === null && segment.to >= this.#told && segment.to <= this.header.to
-      if (!isPlausible) throw new ProtocolError('unexpected-message', `a segment that leads to ${segment.to}`)
-      this.#told = segment.to
-    }
+    this.#staged.tell(segment.to)
     for (const change of segment.changes) {
       if (this.#received.has(change.path)) throw new ProtocolError('content-mismatch', 'two changes of one path')
       this.#received.set(change.path, change)
@@ -167,38 +145,17 @@ export class Incoming {
         tries = 0
         yield
       }
-      if (segment.to !== null) this.#markEnd(segment.to)
+      // Copies are made at the end, when it is known whether their origin goes away: what comes after one is sent again.
+      if (this.#copies.length === 0) this.#staged.ended(segment.to)
     }.bind(this)
   }
 
-  /** Everything that is staged, which is all of the changeset once it is completed. */
   whole(): StagedPart {
-    const { base, to } = this.header
-    const { staged, owed, unfit, bytes } = this
-    return { base, to, paths: [...this.paths], staged, owed, unfit: [...unfit], bytes }
+    return this.#staged.whole()
   }
 
-  /** The beginning that a later session can build on; null: none. */
   beginning(): StagedPart | null {
-    const mark = this.#mark
-    if (mark === null) return null
-    return {
-      base: this.header.base,
-      to: mark.to,
-      paths: [...this.paths].slice(0, mark.paths),
-      staged: this.staged.slice(0, mark.staged),
-      owed: this.owed.slice(0, mark.owed),
-      unfit: this.unfit.slice(0, mark.unfit),
-      bytes: mark.bytes,
-    }
-  }
-
-  /** Copies are made at the end, when it is known whether their origin goes away: what comes after one is sent again. */
-  #markEnd(to: number): void {
-    if (this.#copies.length > 0) return
-    const { entries: paths, bytes } = this
-    const [staged, owed, unfit] = [this.staged.length, this.owed.length, this.unfit.length]
-    this.#mark = { to, paths, staged, owed, unfit, bytes }
+    return this.#staged.beginning()
   }
 
   /** @returns the step that ends staging. @throws ProtocolError when another changeset is to be committed */
@@ -238,7 +195,7 @@ export class Incoming {
   *#stage(change: Change, ownerOf: (uid: number, gid: number) => Owner, content: Uint8Array | null): Walk<void> {
     const { path, kind } = change
     if (kind === 'absent') {
-      this.staged.push({ kind, path })
+      this.#staged.changes.push({ kind, path })
       return
     }
     const { untouchable } = this.#parts
@@ -246,7 +203,7 @@ export class Incoming {
       // The local object may be of another, unprotected kind, which the agent no longer has.
       const there = this.#view.at(path)
       if (there !== null && !untouchable.protects(path, there.kind)) {
-        this.staged.push({ kind: 'absent', path })
+        this.#staged.changes.push({ kind: 'absent', path })
       }
       return
     }
@@ -254,9 +211,19 @@ export class Incoming {
     const attributes = { mode, mtime, ...ownerOf(change.uid, change.gid) }
     if (kind === 'directory') {
       const exists = this.#view.at(path)?.kind === 'directory'
-      this.staged.push({ kind, path, ...attributes, staged: exists ? null : this.#staging.directory(path, attributes) })
+      this.#staged.changes.push({
+        kind,
+        path,
+        ...attributes,
+        staged: exists ? null : this.#staging.directory(path, attributes),
+      })
     } else if (kind === 'symlink') {
-      this.staged.push({ kind, path, ...attributes, staged: this.#staging.symlink(path, attributes, change.target) })
+      this.#staged.changes.push({
+        kind,
+        path,
+        ...attributes,
+        staged: this.#staging.symlink(path, attributes, change.target),
+      })
     } else yield* this.#stageFile(change, attributes, content)
   }
 
@@ -269,7 +236,7 @@ export class Incoming {
       const isBaseless = this.#baseless.has(path)
       const name = isBaseless ? null : yield* this.#parts.partials.complete(path, change.size, change.digest)
       if (name === null) {
-        this.owed.push(path)
+        this.#staged.owed.push(path)
         return
       }
       this.#staging.adopt(name, attributes)
@@ -279,12 +246,12 @@ export class Incoming {
         throw new ProtocolError('content-mismatch', 'the digest of a file')
       }
       this.#fileIsStaged(change, attributes, this.#staging.file(path, attributes, content))
-      this.bytes += change.size
+      this.#staged.bytes += change.size
     }
   }
 
   #fileIsStaged({ path, size }: FileChange, attributes: LocalAttributes, staged: string | null): void {
-    this.staged.push({ kind: 'file', path, size, ...attributes, staged })
+    this.#staged.changes.push({ kind: 'file', path, size, ...attributes, staged })
   }
 
   /** The file at the source is used only if it is, to the byte, the file of the change. */
@@ -292,13 +259,13 @@ export class Incoming {
     const { confined } = this.#parts
     const source = regularAt(from, confined)
     if (source === null) {
-      this.owed.push(change.path)
+      this.#staged.owed.push(change.path)
       return
     }
     try {
       const status = fstatSync(source)
       if (status.size !== change.size) {
-        this.owed.push(change.path)
+        this.#staged.owed.push(change.path)
         return
       }
       const isSame = attributeDifference(diskObject(status), attributes) === null
@@ -307,7 +274,7 @@ export class Incoming {
         staged = this.#staging.link(change.path, confined.locate(from), source)
       }
       staged ??= yield* this.#copyOf(change, attributes, source)
-      if (staged === null) this.owed.push(change.path)
+      if (staged === null) this.#staged.owed.push(change.path)
       else this.#fileIsStaged(change, attributes, staged)
     } finally {
       closeSync(source)

@@ -17,8 +17,8 @@ import type { StagedChange } from '../files/staged-change.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Plan } from '../ledger/operation.ts'
 import type { StagedPath } from '../ledger/staged-rows.ts'
-import type { StagedPart } from './incoming.ts'
 import type { PartialFiles } from './partial-files.ts'
+import type { StagedPart } from './staged-so-far.ts'
 
 export interface SeriesParts {
   ledger: Ledger
