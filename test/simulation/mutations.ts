@@ -135,13 +135,6 @@ export const MUTATIONS: readonly Mutation[] = [
     'this.#beginning = { to: this.#header.to, paths',
   ),
   mutation(
-    'the rest of a changeset leaves out files whose rows have moved on',
-    ['G1', 'G4', 'G9', 'sound'],
-    'agent/src/root/pack/planner.ts',
-    'told: isRest ? base : from',
-    'told: from',
-  ),
-  mutation(
     'the receiver takes a position that it has not reached',
     ['G1', 'G4', 'G9', 'G10'],
     'receiver/src/disk/session.ts',

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Refusal } from '@rootferry/host/machine'
 import { LIMITS } from '@rootferry/protocol'
 import { byPath, packAll, setUp, treeWith } from '../../../test-support/packing.ts'
 import type { Observation } from '../index/indexed-entry.ts'
@@ -100,4 +101,42 @@ test('every segment message fits, whatever the targets of its symlinks and the p
   const { packer } = setUp(tree)
   const { changes } = await packAll(packer, await packer.planChangeset({ from: first }))
   assert.equal(changes.length, 1_300)
+})
+
+test('the rest of a changeset brings files that have moved on from the part that is staged, and has room for both', async () => {
+  using tree = treeWith({ a: 'one' })
+  const { packer } = setUp(tree)
+  tree.scanAll()
+  await packAll(packer, await packer.planChangeset({ from: 0 }))
+  const base = tree.index.head
+  writeFileSync(join(tree.root, 'a'), 'another')
+  tree.scan('a')
+  const link = { ...tree.index.get('a'), kind: 'symlink', target: 'x', size: 0 } as Observation
+  const links = Array.from({ length: LIMITS.changesetChanges + 10 }, (_, number) => `n${number}`)
+  tree.index.record(links.map((path) => ({ path, observation: link, digest: null, sameBytes: false })))
+  const chmodded = { ...tree.index.get('a'), mode: 0o600 } as Observation
+  tree.index.record([{ path: 'a', observation: chmodded, digest: null, sameBytes: true }])
+  const from = base + 6
+  const { changes: next } = await packAll(packer, await packer.planChangeset({ from, base }))
+  assert.equal(byPath(next, 'a'), undefined)
+  const rest = await packer.planChangeset({ from, base, isRest: true })
+  assert.ok(rest.changes + (from - base) <= LIMITS.changesetChanges + 1)
+  const { changes, contents } = await packAll(packer, rest)
+  assert.equal(byPath(changes, 'a')?.kind, 'file')
+  assert.equal(contents.get('a')?.toString(), 'another')
+})
+
+test('what is staged and has changed too much for the rest to have room is refused', async () => {
+  using tree = treeWith({ a: 'one' })
+  const { packer } = setUp(tree)
+  tree.scanAll()
+  const base = tree.index.head
+  const file = { ...tree.index.get('a') } as Observation
+  const paths = Array.from({ length: LIMITS.changesetChanges + 1 }, (_, number) => `n${number}`)
+  tree.index.record(paths.map((path) => ({ path, observation: file, digest: null, sameBytes: false })))
+  const from = tree.index.head
+  const more = Array.from({ length: LIMITS.changesetChanges + 1 }, (_, number) => `m${number}`)
+  tree.index.record(more.map((path) => ({ path, observation: file, digest: null, sameBytes: false })))
+  tree.index.record(paths.map((path) => ({ path, observation: file, digest: null, sameBytes: true })))
+  await assert.rejects(packer.planChangeset({ from, base, isRest: true }), Refusal)
 })
