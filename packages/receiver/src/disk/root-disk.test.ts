@@ -402,3 +402,27 @@ test('frames that came before the connection ended are worked off before the nex
   assert.equal((await reconnected(feed)).sequence, 2)
   assert.deepEqual(feed.all('broken'), [])
 })
+
+for (const { what, again } of [
+  { what: 'goes', again: [] },
+  { what: 'goes, and others change', again: [directory('a/b', { mode: 0o700 }), file('a/b/new', 'new')] },
+]) {
+  test(`a directory that is staged in another one and then ${what} within a series does not come along`, async () => {
+    using scratch = new Scratch()
+    await using feed = await new Feed(scratch).open()
+    feed.connect({ head: 9 })
+    feed.begin(9, 0, 9)
+    const first = [directory('a'), directory('a/b'), file('a/b/f', 'f'), directory('a/c'), file('a/c/g', 'g')]
+    feed.segment(await segmentOf([...first, directory('d'), file('d/h', 'h')], { to: 7 }))
+    await reconnected(feed)
+    feed.text({ type: 'changeset', base: 0, from: 7, to: 9, head: 9, request: null, changes: 9, bytes: 0 })
+    const rest = [absent('a/c'), absent('a/c/g'), absent('d/h'), file('d', 'a file now'), ...again]
+    feed.segment(await segmentOf(rest, { to: 9 }))
+    feed.text({ type: 'commit', to: 9 })
+    await feed.seen('committed', ({ sequence }) => sequence === 9)
+    const paths = ['.', 'a', 'a/b', 'a/b/f', ...(again.length > 0 ? ['a/b/new'] : []), 'd']
+    assert.deepEqual(Object.keys(treeOf(feed.target)).sort(), paths)
+    assert.deepEqual(feed.all('problem'), [])
+    assert.deepEqual(readdirSync(scratch.at('state/staging')), [])
+  })
+}

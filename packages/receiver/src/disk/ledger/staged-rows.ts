@@ -86,9 +86,11 @@ export class StagedRows {
       this.#file.run('INSERT OR REPLACE INTO series VALUES (1, ?, ?, ?, ?)', epoch, term, base, to)
       for (const { path, change, isOwed } of rows) {
         const [before] = this.#file.all('SELECT change FROM staged WHERE path = ?', path)
-        const name = typeof before?.['change'] === 'string' ? replaceable(before['change']) : null
+        const old = typeof before?.['change'] === 'string' ? (JSON.parse(before['change']) as StagedChange) : null
+        const kept = keptDirectory(old, change)
+        const name = old === null || kept !== null ? null : stagedNameOf(old)
         if (name !== null) unneeded.push(name)
-        const text = change === null ? null : JSON.stringify(change)
+        const text = change === null ? null : JSON.stringify(kept ?? change)
         this.#file.run('INSERT OR REPLACE INTO staged VALUES (?, ?, ?)', path, text, Number(isOwed))
       }
       for (const path of usedPartials) this.#file.run('DELETE FROM partial WHERE path = ?', path)
@@ -117,10 +119,12 @@ export class StagedRows {
   }
 }
 
-/** A directory may hold what other rows need. */
-function replaceable(text: string): string | null {
-  const change = JSON.parse(text) as StagedChange
-  return change.kind === 'directory' ? null : stagedNameOf(change)
+/**
+ * A staged directory holds what other rows need, and may lie in another staged one: it stays while its path is a directory.
+ */
+function keptDirectory(old: StagedChange | null, change: StagedChange | null): StagedChange | null {
+  if (old?.kind !== 'directory' || change?.kind !== 'directory' || old.staged === null) return null
+  return { ...change, staged: old.staged }
 }
 
 function stagedNameOf(change: StagedChange): string | null {
