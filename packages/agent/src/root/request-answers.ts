@@ -135,7 +135,12 @@ export class RequestAnswers {
   async #plan(root: OpenedRoot, { to, isFrail, ...start }: Extract<RootRequest, { type: 'plan' }>) {
     const { index, hold, options, log } = this.#parts
     const segmentBytes = isFrail ? BOUNDS.frailSegmentBytes : BOUNDS.segmentBytes
-    const plan = await root.packer.planChangeset({ ...start, limit: to ?? hold.reach, segmentBytes })
+    const plan = await root.packer.planChangeset({
+      ...start,
+      isRound: to !== null,
+      limit: to ?? hold.reach,
+      segmentBytes,
+    })
     if (to !== null) hold.planned(plan.id)
     if (options.namesPaths === true) {
       const paths = index.changesAfter(plan.from, MOST_NAMED, plan.to).map(({ path }) => printable(path))

@@ -43,6 +43,8 @@ export interface PlanStart {
   limit?: number
   /** `from` may lie within a changeset whose beginning is staged: see `#rest`. */
   isRest?: boolean
+  /** Part of a series, which has room for many changesets. */
+  isRound?: boolean
   /** Of a segment's archive, unless a single file has more. */
   segmentBytes?: number
 }
@@ -77,8 +79,9 @@ export class Planner {
   planChangeset(start: PlanStart): Promise<ChangesetPlan> {
     const { index } = this.#parts
     const { from, base = from, whole = 0, limit = Number.POSITIVE_INFINITY, isRest = false, segmentBytes } = start
+    const isRound = start.isRound === true
     const head = Math.min(index.head, limit)
-    const room = isRest ? this.#rest(base, from) : ROOM
+    const room = isRest && !isRound ? this.#rest(base, from) : ROOM
     const rows: Planned[] = index.changesAfter(from, room.changes, head)
     const kept = withinBytes(rows, room.bytes)
     const isAll = rows.length < room.changes && kept.length === rows.length
