@@ -104,7 +104,7 @@ interface ReceiverCardProps {
 
 function ReceiverCard({ name, numbers, entries, dryRun }: ReceiverCardProps) {
   const { state, checked, missing, changed, extraneous, repaired, bytes, error } = numbers
-  const found = missing + changed + extraneous
+  const found = Object.entries({ missing, changed, extraneous }).filter(([, number]) => number > 0)
   return (
     <li class="card">
       <h3>
@@ -114,9 +114,7 @@ function ReceiverCard({ name, numbers, entries, dryRun }: ReceiverCardProps) {
       {state === 'running' && <Bar label={`compared by ${name}`} share={Math.min(1, checked / Math.max(1, entries))} />}
       <p class="number">
         {count(checked)} compared;{' '}
-        {found === 0
-          ? 'nothing differs'
-          : `${count(missing)} missing, ${count(changed)} changed, ${count(extraneous)} extraneous`}
+        {found.length === 0 ? 'nothing differs' : found.map(([kind, number]) => `${count(number)} ${kind}`).join(', ')}
       </p>
       {!dryRun && repaired > 0 && (
         <p class="number">
