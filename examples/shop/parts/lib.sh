@@ -73,7 +73,7 @@ inside() {
   shift
   id=$(process_of "$server")
   [ -n "$id" ] || fail "$server is off"
-  nsenter -t "$id" -m -u -i -n -p -- env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
+  nsenter -t "$id" --root --mount --uts --ipc --net --pid -- env -C / -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
     PATH=/opt/rootferry/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
