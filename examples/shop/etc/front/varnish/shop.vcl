@@ -15,16 +15,17 @@ probe ready {
     .initial = 0;
 }
 
-backend app1 { .host = "app1"; .port = "80"; .probe = ready; .connect_timeout = 500ms; }
-backend app2 { .host = "app2"; .port = "80"; .probe = ready; .connect_timeout = 500ms; }
+# A server that dies amid a request says nothing: after 15 s another one is asked.
+backend app1 { .host = "app1"; .port = "80"; .probe = ready; .connect_timeout = 500ms; .first_byte_timeout = 15s; }
+backend app2 { .host = "app2"; .port = "80"; .probe = ready; .connect_timeout = 500ms; .first_byte_timeout = 15s; }
 # A server that is not there yet is sick, and gets its visitors when it has joined.
-backend app3 { .host = "app3"; .port = "80"; .probe = ready; .connect_timeout = 500ms; }
+backend app3 { .host = "app3"; .port = "80"; .probe = ready; .connect_timeout = 500ms; .first_byte_timeout = 15s; }
 
 # The same without a question, for when none is ready: they have a cause in common then, and an old page is better than
 # none. A server that cannot be reached is passed over.
-backend app1_anyhow { .host = "app1"; .port = "80"; .connect_timeout = 500ms; }
-backend app2_anyhow { .host = "app2"; .port = "80"; .connect_timeout = 500ms; }
-backend app3_anyhow { .host = "app3"; .port = "80"; .connect_timeout = 500ms; }
+backend app1_anyhow { .host = "app1"; .port = "80"; .connect_timeout = 500ms; .first_byte_timeout = 15s; }
+backend app2_anyhow { .host = "app2"; .port = "80"; .connect_timeout = 500ms; .first_byte_timeout = 15s; }
+backend app3_anyhow { .host = "app3"; .port = "80"; .connect_timeout = 500ms; .first_byte_timeout = 15s; }
 
 acl admin { "admin"; "127.0.0.1"; }
 
