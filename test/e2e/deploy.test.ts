@@ -151,6 +151,13 @@ test('an update of 4,000 files as WordPress makes it: app servers show the old v
   await site.converged(60_000)
   for (const visitor of visitors) visitor.stop()
   await Promise.all(watching)
+  const { rounds } = await answerOf<{ rounds: Round[] }>(await daemons.admin('/v1/rounds'))
+  const states = rounds[0]?.members.map(({ state }) => state) ?? []
+  assert.equal(states.length, site.targets.length)
+  assert.ok(
+    states.every((state) => state === 'committed' || state === 'staged'),
+    `${states}`,
+  )
   t.diagnostic(`two versions for ${visitors.map(({ mixedMs }) => Math.round(mixedMs)).join(' and ')} ms`)
 })
 

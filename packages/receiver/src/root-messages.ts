@@ -110,7 +110,10 @@ export type DiskEvent =
       removed: number
       bytes: number
       entries: number
+      /** From its first message until all of it was visible. */
       ms: number
+      /** From the first to the last call that made it visible. */
+      burstMs: number
     }
   /** A commit changed paths that match a hook, or an earlier process did not come to run it. */
   | {

@@ -18,7 +18,7 @@ function status(change: Partial<RootAnswer>): ReceiverStatus {
     hooks: [],
     firstJoin: null,
     disconnectedAt: null,
-    inDoubtSince: null,
+    inDoubt: null,
     lag: { sequences: 0 },
     connected: true,
     phase: 'live',

@@ -370,6 +370,7 @@ function tellCommitted(
     bytes,
     entries,
     ms: now() - startedAt,
+    burstMs: micros / 1000,
   })
   if (target.namesPaths) {
     const paths = arrival.paths.slice(0, MOST_NAMED).map(printable)

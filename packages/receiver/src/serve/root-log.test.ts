@@ -14,6 +14,7 @@ test('a commit is told with whole milliseconds', () => {
     removed: 0,
     bytes: 5,
     entries: 1,
+    burstMs: 1,
   } as const
   const line = logLine({ ...event, ms: 1240.513_019, repair: false }, newRootState('shop', { at: new Date(0), ms: 0 }))
   assert.equal(line?.details['ms'], 1241)

@@ -7,7 +7,17 @@ import { newRootState, nextRootState, type RootEvent, type RootState } from './r
 const AT = { at: new Date(0), ms: 0 }
 const LATER = { at: new Date(1_000), ms: 1_000 }
 const problem = (path: string, message = 'no') => ({ path, code: 'EPERM', message })
-const commit = { type: 'committed', head: 9, added: 1, changed: 1, removed: 1, bytes: 5, entries: 3, ms: 7 } as const
+const commit = {
+  type: 'committed',
+  head: 9,
+  added: 1,
+  changed: 1,
+  removed: 1,
+  bytes: 5,
+  entries: 3,
+  ms: 7,
+  burstMs: 2,
+} as const
 const position = {
   epoch: 'e',
   term: 't',

@@ -83,7 +83,7 @@ export class HealthServer {
 /** A node that loses against another one with its token dials again within five minutes. */
 const CLASH_MS = 600_000
 
-function rootAnswer({ head, disconnected, owed, clash, ...state }: RootState, nowMs: number): RootAnswer {
+function rootAnswer({ head, disconnected, owed, clash, inDoubtSince, ...state }: RootState, nowMs: number): RootAnswer {
   const lag = { sequences: Math.max(0, head - state.sequence) }
   const { problems, hooks } = state
   return {
@@ -93,7 +93,7 @@ function rootAnswer({ head, disconnected, owed, clash, ...state }: RootState, no
     clash: clash === null || nowMs - clash.heard.ms > CLASH_MS ? null : clash.text,
     hooks: [...hooks],
     disconnectedAt: disconnected?.at.toISOString() ?? null,
-    inDoubtSince: state.inDoubtSince?.toISOString() ?? null,
+    inDoubt: inDoubtSince?.toISOString() ?? null,
     lag,
   }
 }

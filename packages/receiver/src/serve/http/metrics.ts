@@ -21,6 +21,7 @@ export class ReceiverMetrics {
   readonly #roots: () => readonly RootState[]
   readonly #isReady: (root: RootState) => boolean
   readonly #commits: Histogram<'root'>
+  readonly #bursts: Histogram<'root'>
   readonly #changesets: Counter<'root'>
   readonly #bytes: Counter<'root'>
   readonly #differences: Gauge<'root' | 'kind'>
@@ -41,6 +42,13 @@ export class ReceiverMetrics {
     this.#commits = new Histogram({
       name: 'rootferry_commit_duration_seconds',
       help: 'From the first message of a changeset until all of it is visible',
+      labelNames,
+      buckets: COMMIT_SECONDS,
+      registers,
+    })
+    this.#bursts = new Histogram({
+      name: 'rootferry_burst_seconds',
+      help: 'From the first to the last call that makes a changeset visible',
       labelNames,
       buckets: COMMIT_SECONDS,
       registers,
@@ -67,11 +75,12 @@ export class ReceiverMetrics {
     this.#gauges = rootGauges(registers)
   }
 
-  committed(root: string, { repair, ms, bytes }: CommittedEvent): void {
+  committed(root: string, { repair, ms, burstMs, bytes }: CommittedEvent): void {
     this.#bytes.inc({ root }, bytes)
     if (repair) return
     this.#changesets.inc({ root })
     this.#commits.observe({ root }, ms / 1000)
+    this.#bursts.observe({ root }, burstMs / 1000)
   }
 
   #look(): void {

@@ -16,7 +16,7 @@ const Root = Type.Object(
     isBehindOthers: Type.Boolean(),
     leftBehind: OrNull(Count),
     prepared: OrNull(Count),
-    inDoubtSince: OrNull(Type.String()),
+    inDoubt: OrNull(Type.String({ description: 'since when others may show what is prepared here' })),
     sequence: Count,
     durableSequence: Count,
     lag: Type.Object({ sequences: Count }, closed),
