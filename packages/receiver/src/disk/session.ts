@@ -165,10 +165,12 @@ export class Session {
     checkPrepared(welcome, this.#greeting.prepared)
     this.#welcome = welcome
     this.#head = head
+    // Before the first step: a disk in trouble must not keep a node ready that others have left behind.
+    this.#parts.event(standingOf(welcome, this.#greeting))
     await steps.whileConnected(() => takeUp(target, problems, welcome))
     target.untouchable.setExcluded(filter)
     this.#parts.welcomed()
-    tellWelcomed(this.#parts, welcome, this.#greeting)
+    tellWelcomed(this.#parts, welcome)
     if (start === 'resync') {
       this.#phase('resyncing')
       this.#comparisons.begin(firstOrder(this.#greeting.epoch, epoch, target.extraneous))
@@ -328,9 +330,8 @@ function checkReplay({ epoch, sequence }: Welcome, greeting: Greeting): void {
   if (!continues) throw new ProtocolError('unexpected-message', detail)
 }
 
-function tellWelcomed({ event }: SessionParts, welcome: Welcome, greeting: Greeting): void {
+function tellWelcomed({ event }: SessionParts, welcome: Welcome): void {
   const { start, sequence, head, reason } = welcome
-  event(standingOf(welcome, greeting))
   event(NOT_PREPARED)
   event({ type: 'log', level: 'info', message: 'welcomed by the agent', details: { start, sequence, head, reason } })
 }
