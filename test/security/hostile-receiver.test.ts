@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test'
 import WebSocket from 'ws'
 import {
   decodeToReceiver,
+  type Hello,
   LIMITS,
   SUBPROTOCOLS,
   type ToAgent,
@@ -141,6 +142,28 @@ const VIOLATIONS: Record<string, { does: (receiver: HostileReceiver) => void; co
   'durable before committed': { does: (receiver) => receiver.say({ type: 'durable', sequence: 5 }), code: 4401 },
   'negative credit': { does: (receiver) => receiver.say({ type: 'credit', bytes: -1 }), code: 4400 },
   'endless credit': { does: (receiver) => receiver.say({ type: 'credit', bytes: 2 ** 53 }), code: 4400 },
+  'credit above the bound': {
+    does: (receiver) => receiver.say({ type: 'credit', bytes: LIMITS.creditBytes }),
+    code: 4402,
+  },
+  'a path that is wanted twice': {
+    does: (receiver) =>
+      receiver.say({
+        type: 'want',
+        request: 1,
+        paths: [
+          ['f1', null],
+          ['f1', null],
+        ],
+      }),
+    code: 4400,
+  },
+  'a request that is open already': {
+    does: (receiver) => {
+      for (const path of ['f1', 'f2']) receiver.say({ type: 'want', request: 1, paths: [[path, null]] })
+    },
+    code: 4400,
+  },
   'a repair that was not asked for': { does: (receiver) => receiver.say({ type: 'repaired', request: 7 }), code: 4401 },
   'the end of a resync that is none': {
     does: (receiver) => receiver.say({ type: 'resynced', sequence: 1 }),
@@ -257,3 +280,25 @@ test('a receiver that never reads costs little memory, and delays no other', asy
     for (const receiver of lazy) receiver[Symbol.dispose]()
   }
 })
+
+const HELLOS: Record<string, Partial<Hello>> = {
+  'durable beyond the sequence': { epoch: 'e', term: 't', sequence: 1, durable: 2 },
+  'a sequence in no epoch': { sequence: 1 },
+  'a term in no epoch': { term: 't' },
+  'a position without a term': { epoch: 'e', sequence: 1 },
+  'something prepared of no epoch': { prepared: { sequence: 1, term: 't' } },
+  'something prepared below the sequence': { epoch: 'e', term: 't', sequence: 2, prepared: { sequence: 1, term: 't' } },
+  'a partial of no epoch': { partials: [{ path: 'f1', content: 1, bytes: 1 }] },
+  'no encodings': { encodings: [] },
+  'encodings without tar': { encodings: ['zstd'] },
+}
+
+for (const [what, given] of Object.entries(HELLOS)) {
+  test(`a hello with ${what}: closed with 4400`, async () => {
+    using receiver = new HostileReceiver()
+    await once(receiver.socket, 'open')
+    receiver.say({ ...HELLO, ...given })
+    assert.equal(await receiver.closed(), 4400)
+    assert.deepEqual(receiver.heard, [])
+  })
+}

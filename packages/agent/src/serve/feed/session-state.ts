@@ -19,6 +19,7 @@ import {
   type Welcome,
 } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
+import { checkRequest } from './message-rules.ts'
 
 /** What a receiver tells of itself. */
 export interface Said {
@@ -112,7 +113,9 @@ export class SessionState {
     if (this.phase === 'greeting') throw unexpected(`${message.type} before welcome`)
     switch (message.type) {
       case 'credit':
-        this.credit = Math.min(this.credit + message.bytes, LIMITS.creditBytes)
+        if (this.credit + message.bytes > LIMITS.creditBytes)
+          throw new ProtocolError('limit-exceeded', `${this.credit + message.bytes} bytes of credit`)
+        this.credit += message.bytes
         return
       case 'committed':
         this.rounds.burstMs = message.burstMicros / 1000
@@ -134,6 +137,7 @@ export class SessionState {
         if (this.requests.length + this.#repairs.size >= LIMITS.openRequests) {
           throw new ProtocolError('limit-exceeded', 'too many open requests')
         }
+        checkRequest(message, [...this.requests.map(({ request }) => request), ...this.#repairs])
         this.requests.push(message)
         return
       case 'repaired':

@@ -29,6 +29,7 @@ import type { ResyncLine } from '../resync/resync-queue.ts'
 import type { RootThread } from '../root-thread.ts'
 import { ChangesetSender } from './changeset-sender.ts'
 import type { Hub, Urgency } from './hub.ts'
+import { checkHello } from './message-rules.ts'
 import { PacedSocket } from './paced-socket.ts'
 import { RoundPart } from './round-part.ts'
 import type { SessionRound } from './rounds.ts'
@@ -110,6 +111,7 @@ export class Session implements ResyncLine {
   async run(hello: Hello, head: number, clash: string | null = null): Promise<void> {
     this.#head = head
     try {
+      checkHello(hello)
       const answer = await this.#feed.root.ask('greet', { hello, receiver: this.receiver })
       const othersCurrent = this.#events.areOthersCurrent()
       const welcome: Welcome = { ...answer.welcome, othersCurrent, clash: clash?.slice(0, MOST_CLASH) ?? null }

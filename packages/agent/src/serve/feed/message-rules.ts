@@ -1,0 +1,27 @@
+/**
+ * Pure: what the protocol forbids a receiver to say, beyond the schemas of messages and beyond the state of the exchange.
+ * Each rule is a MUST of docs/protocol.md.
+ */
+import { type Hello, type List, ProtocolError, type Want } from '@rootferry/protocol'
+
+/** @throws ProtocolError when its fields contradict each other */
+export function checkHello({ epoch, term, sequence, durable, prepared, partials, encodings }: Hello): void {
+  const isNowhere = epoch === null
+  if ((term === null) !== isNowhere || (isNowhere && sequence > 0)) throw malformed('a position in no epoch')
+  if (durable > sequence) throw malformed('durable beyond the sequence')
+  if (isNowhere && (prepared !== null || partials.length > 0)) throw malformed('something staged of no epoch')
+  if (prepared !== null && prepared.sequence < sequence) throw malformed('prepared below the sequence')
+  if (!encodings.includes('tar')) throw malformed('encodings without tar')
+}
+
+/** @param open the requests that are not answered. @throws ProtocolError when the request cannot be one */
+export function checkRequest(request: List | Want, open: Iterable<number>): void {
+  for (const other of open) if (other === request.request) throw malformed(`request ${other} is open already`)
+  if (request.type !== 'want') return
+  const paths = new Set(request.paths.map(([path]) => path))
+  if (paths.size < request.paths.length) throw malformed('a path that is wanted twice')
+}
+
+function malformed(detail: string): ProtocolError {
+  return new ProtocolError('malformed-message', detail)
+}
