@@ -193,6 +193,7 @@ export class Session {
     const { send, event } = this.#parts
     const { to, doubtMs } = prepare
     if (!(await this.#arrivals.prepare(prepare, welcome))) return
+    this.#parts.target.insistOnPlace()
     event({ type: 'prepared', sequence: to, doubtMs })
     send({ type: 'staged', sequence: to })
   }
