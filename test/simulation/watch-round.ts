@@ -19,6 +19,8 @@ import { Violation } from './violation.ts'
 
 /** The agent's own bound, less some time for its timers. */
 const TIME_TO_LEAVE_MS = 1_900
+/** Says that a receiver has taken up the welcome. */
+const PROOFS: ReadonlySet<unknown> = new Set(['committed', 'left', 'staged', 'list', 'want', 'resynced'])
 /** Who came while the decision was being written was told, and not waited for. */
 const LATE_MS = 5
 
@@ -139,8 +141,8 @@ export class RoundWatch {
       told.unansweredMs = null
       told.heard = Math.max(told.heard, Number(sequence))
     }
-    // What it says first it says before it has read the welcome, as its probes do.
-    if (type !== 'ready') told.hasRead = true
+    // What it says first it says before it has taken up the welcome, as its probes do.
+    if (PROOFS.has(type)) told.hasRead = true
     if (type === 'ready' && ready === true && told.hasRead && told.committed < told.heard)
       throw new Violation('G10', `${line.caller.receiver} is ready, and others went on to ${told.heard} without it`)
     if (type === 'committed' || type === 'resynced') told.committed = Number(sequence)
@@ -157,7 +159,7 @@ export class RoundWatch {
         if (message['request'] === null && told.prepared === null) told.base = Number(message['base'])
         return
       case 'segment':
-        told.outstanding = Number(message['bytes'])
+        told.outstanding = Number(message['bytes'] ?? 0)
         return
       case 'prepare':
         told.prepared = to

@@ -103,7 +103,8 @@ export class Repairs {
     const { ledger, untouchable, problems, mayFit } = this.#parts
     const paths = ledger.debts.owed(after, LIMITS.wantPaths)
     // The filter and the protect list may have changed since the debt was made.
-    const isOurs = (path: string) => !untouchable.isLocal(path, 'file') && !untouchable.isLocal(path, 'directory')
+    // A pattern for directories alone leaves a file of that name to the agent.
+    const isOurs = (path: string) => !untouchable.isLocal(path, 'file') || !untouchable.isLocal(path, 'directory')
     const dropped = paths.filter((path) => !isOurs(path))
     if (dropped.length > 0) ledger.debts.drop(dropped)
     problems.mended(dropped)
