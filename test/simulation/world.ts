@@ -25,6 +25,8 @@ import { Workload } from './workload.ts'
 
 const RESERVED = '.rootferry'
 const MOST_REST_MS = 1_500
+/** The longest way of a message from one thread to another. */
+const UNDER_WAY_MS = 1_000
 const TARGET_DEVICE = 2
 
 /** A machine with the daemon that runs on it. */
@@ -44,6 +46,8 @@ export interface ReceiverHost extends Host {
   isChanged: boolean
   /** Another directory is in the place of its target, and no process has said hello for that one yet. */
   isReplaced: boolean
+  /** When that was last; null: never. */
+  replacedAt: number | null
 }
 
 export class World {
@@ -83,7 +87,8 @@ export class World {
       const said = this.receivers.find(({ caller }) => caller === line.caller)
       const sender = toAgent ? said : this.agent
       if (way === 'sent' && sender !== undefined) sender.isUnread = false
-      if (way === 'sent' && toAgent && said?.isReplaced === true) this.#judging(() => noteReplaced(said, frame))
+      if (way === 'sent' && toAgent && said?.isReplaced === true)
+        this.#judging(() => noteReplaced(said, frame, this.scheduler.now))
       if (way === 'sent') this.tell(`${line.caller.receiver} ${toAgent ? '──▶' : '◀──'} ${frameText(frame)}`)
       this.#judging(() => this.lines.note(way, line, toAgent, frame))
       if (way === 'sent') this.#judging(() => this.rounds.sent(line, toAgent, frame))
@@ -148,6 +153,7 @@ export class World {
     disk.attach(directory, `${REPLACED}${machine.boots}.${this.scheduler.turns}`, disk.detach(directory, name))
     disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
     host.isReplaced = true
+    host.replacedAt = this.scheduler.now
     this.lines.emptied(machine.name)
     this.rounds.goesBack(machine.name)
     return true
@@ -253,7 +259,7 @@ export class World {
     // An agent whose own disk is full may fail, as long as it recovers.
     if (who === 'agent' && this.agent.machine.isInTrouble) return
     // A target that is replaced ends the thread that had opened it.
-    const isReplaced = this.receivers.some(({ machine, isReplaced: is }) => is && machine.name === who)
+    const isReplaced = this.receivers.some(({ machine, replacedAt }) => replacedAt !== null && machine.name === who)
     if (isReplaced && error instanceof Error && error.name === 'RootGone') return
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#violation ??= new Violation('sound', `a thread of ${who} ended: ${what}`)
@@ -324,6 +330,7 @@ export class World {
       untouchable: this.#untouchable(settings),
       isChanged: false,
       isReplaced: false,
+      replacedAt: null,
       isUnread: false,
       daemon: null,
       startAt: 0,
@@ -363,11 +370,13 @@ export function isBare({ machine, settings: { protect } }: ReceiverHost): boolea
 }
 
 /** @throws Violation when something is said to be committed that nobody can see */
-function noteReplaced(host: ReceiverHost, frame: Frame): void {
+function noteReplaced(host: ReceiverHost, frame: Frame, now: number): void {
   if (frame.kind !== 'text') return
   const { type } = JSON.parse(frame.data.toString()) as { type?: unknown }
   if (type === 'hello') host.isReplaced = false
-  if (type === 'committed' || type === 'resynced')
+  // What was done before that may be on its way between the threads.
+  const isLate = now > (host.replacedAt ?? now) + UNDER_WAY_MS
+  if (isLate && (type === 'committed' || type === 'resynced'))
     throw new Violation('G4', `${host.machine.name} says ${type}, and its target is another directory`)
 }
 
