@@ -1,7 +1,7 @@
 /**
  * The .rpm, from the same files as the .deb, if `rpmbuild` is installed. Debian has it, so one machine makes both.
  *
- * The .rpm is built here and its content is checked; it has never been installed.
+ * The .rpm is built here, and was installed and erased with `rpm --root` in a root of Debian; never on a host of its own.
  */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -105,14 +105,24 @@ if [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi
 %files
 %defattr(-,root,root)
 ${EMPTY_DIRECTORIES.map((path) => `%dir /${path}`).join('\n')}
-%dir /usr/lib/rootferry
-%dir /usr/share/doc/rootferry
+${ownDirectories(files.map(({ path }) => path))
+  .map((path) => `%dir /${path}`)
+  .join('\n')}
 ${files.map(({ path }) => `/${path}`).join('\n')}
 
 %changelog
 * ${part['weekday']} ${part['month']} ${part['day']} ${part['year']} ${MAINTAINER} - ${release.version.replaceAll('-', '~')}-1
 - See /usr/share/doc/rootferry/changelog.gz
 `
+}
+
+/** Directories that no other package has: they go with this one. */
+function ownDirectories(paths: readonly string[]): string[] {
+  const above = paths.flatMap((path) => {
+    const names = path.split('/')
+    return names.slice(1).map((_, count) => names.slice(0, count + 1).join('/'))
+  })
+  return [...new Set(above)].filter((path) => /(?:^|\/)rootferry(?:\/|$)/.test(path) && !path.startsWith('etc/')).sort()
 }
 
 /** Libraries and versions of symbols, as rpm itself would find them. */
