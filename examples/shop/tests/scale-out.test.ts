@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { until } from '../../../test/support/until.ts'
 import { figure, seconds } from './figures.ts'
 import { ask } from './request.ts'
-import { command, DIRECTORY, differences, docroot, hasVisitors, inSync, inside, receivers, SHOP, web } from './shop.ts'
+import { APPS, command, DIRECTORY, differences, docroot, hasVisitors, inSync, inside, receivers, web } from './shop.ts'
 import { Visitors } from './visitors.ts'
 
 const DISK = '300m'
@@ -73,6 +73,9 @@ test('a full disk takes one app server out, holds up no other, and is got over',
 
 test('a file that does not fit on one app server is its problem alone, until it is gone', async () => {
   const [large, small] = ['wp-content/uploads/too-large.bin', 'wp-content/uploads/beside.txt']
+  await using after = new AsyncDisposableStack()
+  after.defer(async () => void (await command('scale-in')))
+  after.defer(() => rmSync(docroot('admin', large), { force: true }))
   writeFileSync(docroot('admin', large), Buffer.alloc(320 * 1024 * 1024, 7))
   await inSync(['app1', 'app2'])
   writeFileSync(docroot('admin', small), `beside ${process.pid}`)
@@ -87,7 +90,7 @@ test('a file that does not fit on one app server is its problem alone, until it 
   const owed = row?.owed.paths.map(({ path, code }) => `${path} (${code})`).join()
   figure('file too large for app3: status', `${row?.state}, owes ${owed}`)
   assert.match(String(owed), /too-large\.bin \(ENOSPC\)/)
-  assert.equal((await ask(`${SHOP}/${large}`, { method: 'HEAD' })).status, 200)
+  for (const app of APPS) assert.equal((await ask(web(app, `/${large}`), { method: 'HEAD' })).status, 200, app)
   rmSync(docroot('admin', large))
   rmSync(docroot('admin', small))
   const removedAt = performance.now()
@@ -98,5 +101,4 @@ test('a file that does not fit on one app server is its problem alone, until it 
   )
   figure('file removed again → app3 has everything', seconds(removedAt))
   assert.deepEqual(await differences('admin', 'app3'), [])
-  await command('scale-in')
 })

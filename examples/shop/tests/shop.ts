@@ -15,8 +15,6 @@ export const DIRECTORY = process.env['ROOTFERRY_SHOP_DIR'] ?? '/var/tmp/rootferr
 const NET = process.env['ROOTFERRY_SHOP_NET'] ?? '10.88.20'
 export const SHOP = `https://${NET}.5`
 const MARK = 'wp-content/uploads/mark.txt'
-/** The exit code of a command whose daemon does not answer. */
-const UNREACHABLE = 69
 /** What app servers leave out, or have besides: see the preset `wordpress`, and `.rootferry` on a file system of its own. */
 const OF_ONE_SERVER = ['upgrade', 'upgrade-temp-backup', 'cache', '.rootferry', '.maintenance', '.rootferry-hold']
 
@@ -116,8 +114,8 @@ export interface ReceiverRow {
 
 /** What the agent says of its receivers; none while it does not answer. */
 export async function receivers(): Promise<ReceiverRow[]> {
-  const { code, stdout } = await tryInside('admin', 'rootferry-agent', 'status', '--json')
-  return code === UNREACHABLE ? [] : (JSON.parse(stdout) as { receivers: ReceiverRow[] }).receivers
+  const { stdout } = await tryInside('admin', 'rootferry-agent', 'status', '--json')
+  return stdout === '' ? [] : (JSON.parse(stdout) as { receivers: ReceiverRow[] }).receivers
 }
 
 let marks = 0
