@@ -95,7 +95,7 @@ export const SITES: Record<string, Record<string, Site>> = {
   },
   'receiver/src/disk/files/time-grains.ts': { removeTree: [2, ['unlink probe']] },
   'receiver/src/disk/commit/shared-places.ts': {
-    unlinkSync: [1, 'what is staged for a file that is there already: the next start tidies staging'],
+    unlinkSync: [1, ['unlink staging']],
   },
   'receiver/src/disk/commit/burst.ts': {
     chmodSync: [1, 'opens up a directory that is closed to its owner, who is not root'],
