@@ -68,8 +68,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'a unit of a series is planned from what is staged',
     ['sound'],
     `${FEED}/round-part.ts`,
-    'hub.join({ from, base, whole, to }, urgency)',
-    'hub.join({ from, base: from, whole, to }, urgency)',
+    'hub.join(order, urgency)',
+    'hub.join({ ...order, base: order.from }, urgency)',
   ),
   mutation(
     'who was left behind while it was away is ready when it is back',
@@ -94,7 +94,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   mutation(
     'acknowledged before the commit',
-    ['G4'],
+    ['G4', 'sound'],
     'receiver/src/disk/session.ts',
     '    const outcome = withUnfit(await commitIntent(',
     "    if (request === null) this.#parts.send({ type: 'committed', sequence: to, burstMicros: 0 })\n    const outcome = withUnfit(await commitIntent(",
@@ -122,7 +122,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   mutation(
     'the cursor of a session runs ahead',
-    ['G1', 'G5', 'G9'],
+    ['G1', 'G5', 'G9', 'sound'],
     'agent/src/serve/feed/session-state.ts',
     '    this.cursor = to\n    this.unconfirmed.push(to)',
     '    this.cursor = to + 1\n    this.unconfirmed.push(to)',
