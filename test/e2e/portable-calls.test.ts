@@ -18,7 +18,10 @@ test('without node:ffi both daemons go on with portable calls, and one line of e
     const lines = rig.logs.filter(({ msg }) => msg.startsWith('system calls go through Node only'))
     assert.deepEqual(lines.map((line) => line['name']).sort(), ['rootferry-agent', 'rootferry-receiver'])
     for (const response of [await rig.admin('/metrics'), await rig.health(0, '/metrics')]) {
-      assert.match(await response.text(), /^rootferry_build_info\{version="[^"]+",system_calls="portable"\} 1$/m)
+      assert.match(
+        await response.text(),
+        /^rootferry_build_info\{daemon="[a-z]+",version="[^"]+",system_calls="portable"\} 1$/m,
+      )
     }
   } finally {
     if (before === undefined) delete process.env['NODE_OPTIONS']
