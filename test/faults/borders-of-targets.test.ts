@@ -3,7 +3,17 @@
  * border arrives; a border that refuses writes is a problem of its own paths only.
  */
 import assert from 'node:assert/strict'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
@@ -71,6 +81,8 @@ test('content arrives on a volume inside the target: new, changed, renamed, dele
     prepare: (source, [target = '']) => {
       put(source, { 'pub/media/a.jpg': 'a', 'pub/media/d/b.jpg': 'b', 'e.php': 'e' })
       put(mounts.tmpfs(join(target, 'pub/media')), { 'own.jpg': 'uploaded here', 'a.jpg': 'another' })
+      // What is newer than the source's file and was written a moment ago is taken for an upload: this one is older.
+      utimesSync(join(target, 'pub/media/a.jpg'), 1_000_000_000, 1_000_000_000)
     },
   })
   using _mounted = mounts
