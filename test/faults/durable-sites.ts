@@ -246,8 +246,5 @@ export function wantedSteps(known: readonly string[], seed: number): Set<string>
   return new Set([...own, ...some])
 }
 
-/**
- * Not required, because they take two commits in one life, a batch that is older, or staged content that is not needed;
- * no surprise where they are seen.
- */
-export const SOMETIMES = ['fsync target', 'utimes trash', 'unlink staging']
+/** Not required, because they take two commits in one life, or a batch that is older; no surprise where they are seen. */
+export const SOMETIMES = ['fsync target', 'utimes trash']
