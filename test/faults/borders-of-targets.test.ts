@@ -81,7 +81,7 @@ test('content arrives on a volume inside the target: new, changed, renamed, dele
     prepare: (source, [target = '']) => {
       put(source, { 'pub/media/a.jpg': 'a', 'pub/media/d/b.jpg': 'b', 'e.php': 'e' })
       put(mounts.tmpfs(join(target, 'pub/media')), { 'own.jpg': 'uploaded here', 'a.jpg': 'another' })
-      // What is newer than the source's file and was written a moment ago is taken for an upload: this one is older.
+      // What was written a moment ago has a test of its own.
       utimesSync(join(target, 'pub/media/a.jpg'), 1_000_000_000, 1_000_000_000)
     },
   })
@@ -102,6 +102,37 @@ test('content arrives on a volume inside the target: new, changed, renamed, dele
   renameSync(join(rig.source, 'pub/media/new'), join(rig.source, 'new'))
   renameSync(join(rig.source, 'pub/media/f/b.jpg'), join(rig.source, 'b.jpg'))
   await rig.converged(30_000, (path) => path === 'pub/media/own.jpg')
+})
+
+test('what was written on a volume just before a first join is named until it is replaced, and kept', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  await using rig = await Rig.start({
+    receivers: 1,
+    receiversLater: true,
+    prepare: (source, [target = '']) => {
+      put(source, { 'pub/media/a.jpg': 'a', 'e.php': 'e' })
+      put(mounts.tmpfs(join(target, 'pub/media')), {})
+    },
+  })
+  using _mounted = mounts
+  const target = targetOf(rig)
+  put(target, { 'pub/media/a.jpg': 'another' })
+  await rig.startReceiver(0)
+  const owed = async () => (await rig.status()).receivers[0]?.owed.paths ?? []
+  const describe = async () => JSON.stringify(await rig.status())
+  await until(async () => {
+    // As a program that goes on writing does.
+    utimesSync(join(target, 'pub/media/a.jpg'), new Date(), new Date())
+    return (await owed()).some(({ path, code }) => path === 'pub/media/a.jpg' && code === 'just-written')
+  }, describe)
+  assert.equal(read(target, 'e.php'), 'e', 'it holds up nothing else')
+  await rig.converged(60_000)
+  await until(async () => (await owed()).length === 0, describe)
+  assert.deepEqual(
+    rig.site.trashOf(0).filter((path) => path.endsWith('a.jpg')),
+    ['pub/media/a.jpg'],
+  )
 })
 
 test('a border that is read-only is a problem of its paths and holds up nothing else', async (t) => {

@@ -6,6 +6,7 @@ export interface ReceiverView {
   sequence: number
   durableSequence: number
   lag: { sequences: number; seconds: number }
+  owed: { count: number; paths: { path: string; code: string }[] }
   lastError: string | null
 }
 

@@ -10,8 +10,7 @@
 import { Buffer } from 'node:buffer'
 import { chmodSync, lstatSync, mkdirSync, renameSync } from 'node:fs'
 import { type ConfinedDirectories, type DiskKind, errorCode, plainMessage } from '@rootferry/host/machine'
-import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
-import type { PathProblem } from '../../root-messages.ts'
+import { baseName, parentPath } from '@rootferry/protocol'
 import { type Removal, StaysError } from '../area/removal.ts'
 import type { Trash } from '../area/trash.ts'
 import type { WorkArea } from '../area/work-area.ts'
@@ -27,14 +26,12 @@ import type { Walk } from '../files/walk.ts'
 import type { Intent } from '../ledger/intent.ts'
 import type { BurstOutcome, DirectoryBefore, Finish, Operation, Plan } from '../ledger/operation.ts'
 import { DiskView } from './disk-view.ts'
+import { Failures, JUST_WRITTEN, STAGED_GONE } from './failures.ts'
 import { KeptFiles } from './kept-files.ts'
 import { makePlan } from './plan.ts'
 import { meetsFile, wasJustWritten } from './shared-places.ts'
 
 const MOST_ROUNDS = 4
-/** No problem of the path: somebody has removed what was staged, or written there, and it is asked for again. */
-const AGAIN = 'asked-again'
-
 export interface BurstParts {
   confined: ConfinedDirectories
   area: WorkArea
@@ -50,20 +47,20 @@ export interface BurstParts {
   beforeStep?(step: string, path: string): void
 }
 
-export type BurstOrder = Pick<Intent, 'changes' | 'before' | 'keepsReplaced'>
+export type BurstOrder = Pick<Intent, 'changes' | 'before' | 'position' | 'keepsReplaced'>
 
 export class Burst {
   readonly #parts: BurstParts
   readonly #kept: KeptFiles
-  /** Changes that could not be made: nothing below their paths can be made either. */
-  #failures = new Map<string, PathProblem>()
-  /** Directories that exist, but without their attributes. */
-  #unfinished = new Map<string, PathProblem>()
+  /** Of this attempt. */
+  #failures = new Failures()
   #unrestored: string[] = []
   /** By directory: whether it hands down what staging does not. */
   readonly #handsDown = new Map<string, boolean>()
   #raced = false
   #keepsReplaced = false
+  /** The changes were asked for, and are what the agent has read since. */
+  #isAnswer = false
   /** The plan for which files are kept already. */
   #keptFor: Plan | null = null
 
@@ -97,9 +94,10 @@ export class Burst {
    * @param first the plan for the present disk, if there is one already
    * @throws the system error when the disk as a whole is in trouble; RootGone
    */
-  *run({ changes, before, keepsReplaced }: BurstOrder, first: Plan | null): Walk<BurstOutcome> {
+  *run({ changes, before, position, keepsReplaced }: BurstOrder, first: Plan | null): Walk<BurstOutcome> {
     const { confined } = this.#parts
     this.#keepsReplaced = keepsReplaced
+    this.#isAnswer = position === null
     this.#parts.insistOnPlace()
     let plan = first ?? this.plan(changes, before)
     let beganMs = performance.now()
@@ -119,17 +117,11 @@ export class Burst {
     const micros = Math.round((performance.now() - beganMs) * 1_000)
     // Objects that were placed in a directory which is no longer visible are not committed.
     this.#parts.insistOnPlace()
-    const problems = [...this.#failures.values(), ...this.#unfinished.values()]
-    // A directory stays while something in it is asked for again.
-    const holding = new Set(problems.flatMap(({ path, code }) => (code === AGAIN ? directoriesAbove(path) : [])))
-    const isAgain = (path: string) => holding.has(path) || this.#failureAbove(path)?.code === AGAIN
-    const isUndone = (change: StagedChange) =>
-      this.#isOwed(change) || (change.kind === 'absent' && holding.has(change.path))
-    const undone = problems.length === 0 ? [] : changes.filter(isUndone).map(({ path }) => path)
+    const { again, failed, problems } = this.#failures.undone(changes, this.#isAnswer)
     return {
-      owed: [...plan.owed, ...undone.filter(isAgain)],
-      failed: undone.filter((path) => !isAgain(path)),
-      problems: problems.filter(({ code }) => code !== AGAIN),
+      owed: [...plan.owed, ...again],
+      failed,
+      problems,
       unrestored: this.#unrestored,
       bordered: this.#leftForBorders(changes),
       micros,
@@ -145,14 +137,14 @@ export class Burst {
 
   /** @param isLast whether a race now counts as a problem of its path */
   *#attempt(plan: Plan, isLast: boolean): Walk<void> {
-    this.#failures = new Map()
-    this.#unfinished = new Map()
+    this.#failures = new Failures()
     this.#unrestored = []
     this.#handsDown.clear()
     this.#raced = false
-    for (const path of plan.blocked) this.#fail(path, 'protected', 'what is in its place is protected or excluded')
+    for (const path of plan.blocked)
+      this.#failures.fail(path, { code: 'protected', message: 'what is in its place is protected or excluded' })
     for (const operation of plan.operations) {
-      if (this.#isBlocked(operation.path)) continue
+      if (this.#failures.isBlocked(operation.path)) continue
       yield* this.#guarded(operation, isLast)
     }
     for (const finish of plan.finish) this.#finish(finish, isLast)
@@ -171,8 +163,8 @@ export class Burst {
         return
       case 'unlink':
         if (untouchable.isAcrossBorder(path) && wasJustWritten(confined.locate(path)))
-          this.#fail(path, AGAIN, 'it was written a moment ago')
-        else if (this.#keepsReplaced) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
+          this.#failures.fail(path, JUST_WRITTEN)
+        else if (this.#keeps(path)) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
         else this.#kept.unlink(confined.locate(path))
         return
       case 'trash':
@@ -211,12 +203,12 @@ export class Burst {
   *#place(operation: Extract<Operation, { do: 'place' }>, staged: () => string): Walk<void> {
     const { confined, trash, untouchable } = this.#parts
     const location = () => confined.locate(operation.path)
-    const isKept = this.#keepsReplaced && operation.replaces && operation.kind !== 'directory'
+    const isKept = this.#keeps(operation.path) && operation.replaces && operation.kind !== 'directory'
     const { givesOwners } = this.#parts.inheritance
     const isStaged = () => lstatSync(staged(), { throwIfNoEntry: false }) !== undefined
     if (operation.kind === 'file' && untouchable.isAcrossBorder(operation.path)) {
-      const meeting = yield* meetsFile(staged, location, this.#keepsReplaced)
-      if (meeting === 'newer') this.#fail(operation.path, AGAIN, 'it was written a moment ago')
+      const meeting = yield* meetsFile(staged, location, this.#isAnswer)
+      if (meeting === 'newer') this.#failures.fail(operation.path, JUST_WRITTEN)
       if (meeting !== 'other') return
     }
     // Without a staged object an earlier attempt has placed it already.
@@ -228,9 +220,13 @@ export class Burst {
       if (errorCode(error) === 'EXDEV') return yield* placeAcross(staged, location, givesOwners)
       if (errorCode(error) !== 'ENOENT' || isStaged()) throw error
       // Nothing is staged any more: an earlier attempt placed it, or it is lost.
-      if (!this.#isPlaced(operation, readObject(location())))
-        this.#fail(operation.path, AGAIN, 'what was staged for it is gone')
+      if (!this.#isPlaced(operation, readObject(location()))) this.#failures.fail(operation.path, STAGED_GONE)
     }
+  }
+
+  /** Whether a copy is kept of what is there. Across a border an answer meets what was just written, maybe by this host. */
+  #keeps(path: string): boolean {
+    return this.#keepsReplaced || (this.#isAnswer && this.#parts.untouchable.isAcrossBorder(path))
   }
 
   /** Whether it must be created in its directory to be as if it had been. */
@@ -251,7 +247,7 @@ export class Burst {
   }
 
   #finish({ path, change, isOwn }: Finish, isLast: boolean): void {
-    if (this.#isBlocked(path)) return
+    if (this.#failures.isBlocked(path)) return
     try {
       this.#parts.beforeStep?.('finish', path)
       setAttributes(this.#parts.confined.locate(path), 'directory', change)
@@ -259,7 +255,7 @@ export class Burst {
       if (this.#isTroubleOfAll(path, error) || !isSystemError(error)) throw error
       if (!isOwn) this.#unrestored.push(path)
       else if (isRace(error) && !isLast) this.#raced = true
-      else this.#unfinished.set(path, { path, code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
+      else this.#failures.unfinished(path, { code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
     }
   }
 
@@ -268,10 +264,10 @@ export class Burst {
     try {
       yield* this.#carryOut(operation)
     } catch (error) {
-      if (error instanceof StaysError) this.#fail(path, 'protected', error.message)
+      if (error instanceof StaysError) this.#failures.fail(path, { code: 'protected', message: error.message })
       else if (this.#isTroubleOfAll(path, error) || !isSystemError(error)) throw error
       else if (isRace(error) && !isLast) this.#raced = true
-      else this.#fail(path, errorCode(error) ?? 'unknown', plainMessage(error))
+      else this.#failures.fail(path, { code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
     }
   }
 
@@ -279,30 +275,4 @@ export class Burst {
   #isTroubleOfAll(path: string, error: unknown): boolean {
     return isDiskTrouble(error) && !this.#parts.untouchable.isAcrossBorder(path)
   }
-
-  #fail(path: string, code: string, message: string): void {
-    this.#failures.set(path, { path, code, message })
-  }
-
-  #isOwed({ path, kind }: StagedChange): boolean {
-    return this.#unfinished.has(path) || (kind === 'absent' ? this.#failures.has(path) : this.#isBlocked(path))
-  }
-
-  /** Whether the path, or a directory above it, could not be made. */
-  #isBlocked(path: string): boolean {
-    return this.#failureAbove(path) !== null
-  }
-
-  #failureAbove(path: string): PathProblem | null {
-    if (this.#failures.size === 0) return null
-    for (let at = path; at !== ROOT_PATH; at = parentPath(at)) {
-      const failure = this.#failures.get(at)
-      if (failure !== undefined) return failure
-    }
-    return null
-  }
-}
-
-function directoriesAbove(path: string): string[] {
-  return path === ROOT_PATH ? [] : [parentPath(path), ...directoriesAbove(parentPath(path))]
 }

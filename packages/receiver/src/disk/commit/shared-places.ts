@@ -22,7 +22,7 @@ const theirs = Buffer.allocUnsafeSlow(PIECE_BYTES)
 
 /**
  * Looks at the file that a staged file would replace.
- * @param isAnswer whether it was asked for, so that what it replaces is kept
+ * @param isAnswer whether it was asked for: the agent has read it a moment ago
  * @returns `same`: it has the attributes now, and nothing is staged any more. `newer`: it must not be replaced
  */
 export function* meetsFile(

@@ -1,0 +1,79 @@
+/**
+ * The changes of one attempt of a burst that could not be made, and what becomes of them. A path whose change failed
+ * is owed, and so is what lies below it. Some are asked for again at once, which is no problem of theirs yet.
+ */
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import type { PathProblem } from '../../root-messages.ts'
+import type { StagedChange } from '../files/staged-change.ts'
+
+type Reason = Omit<PathProblem, 'path'>
+
+export const JUST_WRITTEN: Reason = {
+  code: 'just-written',
+  message: 'it was written a moment ago, after what the agent has; it is asked for again',
+}
+export const STAGED_GONE: Reason = { code: 'staged-gone', message: 'what was staged for it is gone' }
+/** No problem of the path when a changeset meets it: it is asked for at once. An answer that meets it again says so. */
+const AGAIN = new Set([JUST_WRITTEN.code, STAGED_GONE.code])
+
+export interface Undone {
+  /** Paths to be asked for again at once. */
+  again: string[]
+  /** Paths that cannot be made right for now. */
+  failed: string[]
+  problems: PathProblem[]
+}
+
+export class Failures {
+  /** Nothing below their paths can be made either. */
+  readonly #failures = new Map<string, PathProblem>()
+  /** Directories that exist, but without their attributes. */
+  readonly #unfinished = new Map<string, PathProblem>()
+
+  fail(path: string, reason: Reason): void {
+    this.#failures.set(path, { path, ...reason })
+  }
+
+  unfinished(path: string, reason: Reason): void {
+    this.#unfinished.set(path, { path, ...reason })
+  }
+
+  /** Whether the path, or a directory above it, could not be made. */
+  isBlocked(path: string): boolean {
+    return this.#failureAbove(path) !== null
+  }
+
+  /** @param isAnswer whether the changes were asked for */
+  undone(changes: readonly StagedChange[], isAnswer: boolean): Undone {
+    const problems = [...this.#failures.values(), ...this.#unfinished.values()]
+    if (problems.length === 0) return { again: [], failed: [], problems }
+    // A directory stays while something in it is asked for again.
+    const holding = new Set(problems.flatMap(({ path, code }) => (AGAIN.has(code) ? directoriesAbove(path) : [])))
+    const isAgain = (path: string) => holding.has(path) || AGAIN.has(this.#failureAbove(path)?.code ?? '')
+    const isUndone = (change: StagedChange) =>
+      this.#isOwed(change) || (change.kind === 'absent' && holding.has(change.path))
+    const undone = changes.filter(isUndone).map(({ path }) => path)
+    return {
+      again: undone.filter(isAgain),
+      failed: undone.filter((path) => !isAgain(path)),
+      problems: problems.filter(({ code }) => isAnswer || !AGAIN.has(code)),
+    }
+  }
+
+  #isOwed({ path, kind }: StagedChange): boolean {
+    return this.#unfinished.has(path) || (kind === 'absent' ? this.#failures.has(path) : this.isBlocked(path))
+  }
+
+  #failureAbove(path: string): PathProblem | null {
+    if (this.#failures.size === 0) return null
+    for (let at = path; at !== ROOT_PATH; at = parentPath(at)) {
+      const failure = this.#failures.get(at)
+      if (failure !== undefined) return failure
+    }
+    return null
+  }
+}
+
+function directoriesAbove(path: string): string[] {
+  return path === ROOT_PATH ? [] : [parentPath(path), ...directoriesAbove(parentPath(path))]
+}
