@@ -303,3 +303,29 @@ scene(
     await scene.inSync()
   },
 )
+
+scene(
+  'a change that a file of hold.while cuts off amid its round comes with the release, and leaves nobody behind',
+  {
+    prepare,
+    settings: { together: 'always', hold: { while: ['.maintenance'], show: false, overdueMinutes: 15 } },
+  },
+  async (scene) => {
+    await scene.inSync()
+    const commits = scene.world.rounds.commits
+    scene.source.write('large', 'under way'.repeat(LARGE))
+    await scene.rest(40)
+    scene.source.write('.maintenance', '1')
+    await heldByFile(scene)
+    assert.ok(
+      scene.targets.some((target) => !target.has('large')),
+      'it was there before the hold',
+    )
+    await deploy(scene, 'v2')
+    await scene.rest(20_000)
+    scene.source.remove('.maintenance')
+    await scene.inSync()
+    assert.equal(scene.world.rounds.commits, commits + scene.targets.length, 'a round of all')
+    await live(scene)
+  },
+)

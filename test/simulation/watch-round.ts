@@ -24,6 +24,11 @@ const PROOFS: ReadonlySet<unknown> = new Set(['committed', 'left', 'staged', 'li
 /** Who came while the decision was being written was told, and not waited for. */
 const LATE_MS = 5
 
+interface Point {
+  sequence: number
+  epoch: string
+}
+
 interface Told {
   base: number
   prepared: number | null
@@ -61,6 +66,8 @@ export class RoundWatch {
   readonly #fences = new Map<number, number>()
   /** The last round of each receiver that was a member of one. */
   readonly #members = new Map<string, { base: number; to: number; epoch: string | null }>()
+  /** Rounds that go: others of their members may be told later, and who was away meanwhile learns it from the welcome. */
+  readonly #gone = new Set<string>()
   /** Commits of several changesets, and rounds of several receivers: a run without them proves nothing. */
   commits = 0
 
@@ -186,6 +193,9 @@ export class RoundWatch {
     if (hold !== null && hold.sequence < to) throw new Violation('G10', `commit to ${to} of a root that is still held`)
     // What an earlier connection left is completed later.
     if (released?.sequence !== to) return
+    const round = `${released.epoch}/${to}`
+    if (this.#gone.has(round)) return
+    this.#gone.add(round)
     for (const line of this.#lines) {
       const told = this.#told.get(line)
       if (told === undefined || line.isCut || line.server.isClosed) continue
@@ -200,11 +210,11 @@ export class RoundWatch {
     }
   }
 
-  #held(): { sequence: number; epoch: string } | null {
+  #held(): Point | null {
     return this.#note().hold
   }
 
-  #note(): { hold: { sequence: number; epoch: string } | null; released?: { sequence: number } } {
+  #note(): { hold: Point | null; released?: Point } {
     const [row] = rowsOf(this.#agent, INDEX_FILE, "SELECT value FROM meta WHERE name = 'hold'")
     return row === undefined ? { hold: null } : JSON.parse(String(row['value']))
   }

@@ -58,8 +58,8 @@ export class Arrivals {
     this.intake.begin(header, epoch)
   }
 
-  /** @returns whether everything is staged; what does not fit is not, and others need not wait for it */
-  async prepare({ to }: Prepare, welcome: Welcome): Promise<boolean> {
+  /** @returns null when everything is staged, else what does not fit: others need not wait for it */
+  async prepare({ to }: Prepare, welcome: Welcome): Promise<PathProblem | null> {
     const { steps, target } = this.#parts
     const { changeset } = this.intake
     if (changeset !== null) {
@@ -70,7 +70,7 @@ export class Arrivals {
       this.intake.end()
     } else if (this.#series.to !== to) throw new ProtocolError('unexpected-message', `nothing to prepare up to ${to}`)
     await this.#series.ready()
-    return this.#series.unfit.length === 0
+    return this.#series.unfit[0] ?? null
   }
 
   /** The connection has ended: what is staged of the changeset that was under way is that with which the next begins. */

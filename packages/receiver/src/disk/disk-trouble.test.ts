@@ -19,7 +19,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { absent, directory, Feed, file, Scratch, treeOf, until } from '../../test-support/test-feed.ts'
+import { absent, directory, Feed, file, Scratch, segmentOf, treeOf, until } from '../../test-support/test-feed.ts'
 
 /** A retry happens when the test wants it. */
 class Retries {
@@ -231,4 +231,33 @@ test('a file that does not fit is a problem of its path, with numbers; nothing e
   await feed.changeset([file('big', big)], { request })
   await until(() => existsSync(scratch.at('target/big')), 'the file')
   assert.deepEqual(readFileSync(scratch.at('target/big')), big)
+})
+
+test('a release that does not fit is said to fail at each prepare, so that others need not wait, until it is committed', async () => {
+  using scratch = new Scratch()
+  using mounted = mountSmall(scratch.at('target'))
+  if (mounted === null) return
+  const retries = new Retries()
+  await using feed = await new Feed(scratch).open({ minFreePercent: 10 }, { delay: retries.delay })
+  feed.connect({ head: 2 })
+  await feed.commit([directory('.'), file('old', 'old')])
+  writeFileSync(scratch.at('target/ballast'), randomBytes(600_000))
+  feed.begin(2, 1, 2)
+  feed.segment(await segmentOf([file('big', randomBytes(400_000)), file('small', 'small')], { to: 2 }))
+  feed.text({ type: 'prepare', to: 2, doubtMs: 6_000 })
+  for (let failures = 1; failures <= 5; failures += 1) {
+    await until(() => retries.count === failures, `failure ${failures}`)
+    retries.now()
+  }
+  const lacking = () => feed.allSent('failing').filter(({ error }) => error?.message.endsWith('kept free'))
+  await until(() => lacking().length === 1, 'the word that it does not fit')
+  feed.text({ type: 'prepare', to: 2, doubtMs: 6_000 })
+  await until(() => lacking().length === 2, 'the same again')
+  assert.deepEqual(feed.allSent('staged'), [])
+  assert.equal(existsSync(scratch.at('target/small')), false)
+  feed.text({ type: 'leave', to: 2 })
+  feed.text({ type: 'commit', to: 2 })
+  await feed.seen('committed', ({ sequence }) => sequence === 2)
+  assert.deepEqual(readdirSync(feed.target).sort(), ['ballast', 'old', 'small'])
+  assert.equal(feed.allSent('failing').at(-1)?.error, null)
 })

@@ -21,7 +21,7 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import type { DiskEvent, Phase } from '../root-messages.ts'
+import type { DiskEvent, PathProblem, Phase } from '../root-messages.ts'
 import { Arrivals, type Arrived } from './arrivals.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
@@ -192,7 +192,9 @@ export class Session {
   async #prepare(prepare: Prepare, welcome: Welcome): Promise<void> {
     const { send, event } = this.#parts
     const { to, doubtMs } = prepare
-    if (!(await this.#arrivals.prepare(prepare, welcome))) return
+    const lacking = await this.#arrivals.prepare(prepare, welcome)
+    // Each time, as the agent takes a step of the disk that works for the end of all trouble.
+    if (lacking !== null) return send({ type: 'failing', error: unfitFailure(lacking) })
     this.#parts.target.insistOnPlace()
     event({ type: 'prepared', sequence: to, doubtMs })
     send({ type: 'staged', sequence: to })
@@ -222,6 +224,7 @@ export class Session {
     if (request === null) this.#cursor = to
     event(NOT_PREPARED)
     tellCommitted(this.#parts, arrived, outcome, this.#arrivals.intake.startedAt)
+    if (isSeries && unfit.length > 0) this.#parts.send({ type: 'failing', error: null })
     await steps.untilDone(() => target.area.tidy(target.partials.stagedNames()))
     problems.burstEnded(outcome)
     const { right, answered } = settlement(arrival, due, outcome)
@@ -344,6 +347,15 @@ function standingOf(welcome: Welcome, greeting: Greeting): DiskEvent {
   const isBehind = othersCurrent && isSame && (start === 'resync' || sequence < head)
   const leftBehind = isSame && greeting.sequence < released ? released : null
   return { type: 'standing', sequence: start === 'replay' ? sequence : 0, head, isBehind, leftBehind, clash }
+}
+
+/** The bound of the `failing` message. */
+const MOST_MESSAGE = 1_000
+
+/** Of a series that does not fit: the others of the round need not wait, and what visitors see here is whole. */
+function unfitFailure({ path, code, message }: PathProblem): { code: string; message: string } {
+  const sentence = message.startsWith(`${code}: `) ? message.slice(code.length + 2) : `${printable(path)} ${message}`
+  return { code, message: sentence.slice(0, MOST_MESSAGE) }
 }
 
 /** Paths of a commit that a log line names. */

@@ -50,6 +50,8 @@ export class FeedHold {
   #release: Release | null = null
   /** The round that is decided is not the last of its release. */
   #isPart = false
+  /** How the gate stands. When it is shut, nothing of the present tree is packed. */
+  #door: { limit: number | null; isShut: boolean } = { limit: null, isShut: false }
 
   constructor(parts: FeedHoldParts) {
     this.#parts = parts
@@ -106,6 +108,7 @@ export class FeedHold {
   /** A release was judged, or its next part is due. */
   roundBegins(from: number, to: number): void {
     const way = this.#release?.way ?? BY_ITSELF
+    this.#rounds.abortStep()
     const { running } = this.#rounds
     if (running === null) this.#rounds.begin(from, to, way)
     else void running.ended.then(() => this.#rounds.begin(from, to, way))
@@ -155,6 +158,8 @@ export class FeedHold {
   }
 
   gated({ limit, waitMs }: RootGate): void {
+    this.#door = { limit, isShut: limit !== null && waitMs === null }
+    if (this.#door.isShut) this.#rounds.abortStep()
     this.#reach(this.#gate.limited(limit, Date.now()))
     if (limit !== null && waitMs !== null) void this.#shut(limit, waitMs)
   }
@@ -176,8 +181,9 @@ export class FeedHold {
     if (this.#rounds.running !== null) return
     const step = this.#lockstep.next()
     if (step === null) return
-    // Alone, or without anybody who could be a member, nothing has to be together.
-    if (this.#rounds.wouldHaveMembers(step.from)) this.#rounds.begin(step.from, step.to, { ...BY_ITSELF, isStep: true })
+    // Alone, or without anybody who could be a member, nothing has to be together; and while a root is shut nothing comes.
+    const isStep = !this.#door.isShut && this.#rounds.wouldHaveMembers(step.from)
+    if (isStep) this.#rounds.begin(step.from, step.to, { ...BY_ITSELF, isStep: true })
     else this.#lead(this.#lockstep.stand(step.to))
   }
 
@@ -206,6 +212,10 @@ export class FeedHold {
     const live = [...sessions.values()].filter(({ state }) => state.keepsUp).map(({ receiver }) => receiver)
     await this.awaitAll(live, sequence, waitMs)
     thread.tell({ type: 'shut', sequence })
+    if (this.#door.limit === sequence) {
+      this.#door.isShut = true
+      this.#rounds.abortStep()
+    }
     return live.filter((receiver) => !this.isAt(receiver, sequence))
   }
 }

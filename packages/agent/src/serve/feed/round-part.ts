@@ -3,7 +3,8 @@
  *
  *   enter ─▶ changeset, prepare … prepare ─▶ again every 2 s ─▶ the round goes: commit
  *
- * A receiver that comes back with a series that it has prepared is sent the rest of it, and the commit.
+ * A receiver that comes back with a series that it has prepared is sent the rest of it, and the commit. INVARIANT: nothing
+ * that was begun is left without its end: after a round that does not go, too, it is prepared, and the next builds on it.
  */
 import { encodeMessage, LIMITS } from '@rootferry/protocol'
 import type { PlanSummary } from '../../root-messages.ts'
@@ -26,10 +27,17 @@ export interface RoundPartParts {
   sender: ChangesetSender
 }
 
+interface Staged {
+  changesets: number
+  isWhole: boolean
+}
+
 export class RoundPart {
   readonly #parts: RoundPartParts
   #round: SessionRound | null = null
   #entered = Promise.withResolvers<void>()
+  /** Whether a changeset has begun, and neither its prepare nor its commit was sent. */
+  #isAmid = false
 
   constructor(parts: RoundPartParts) {
     this.#parts = parts
@@ -50,9 +58,13 @@ export class RoundPart {
     return round
   }
 
+  get isAmid(): boolean {
+    return this.#isAmid
+  }
+
   /** @returns null when a round begins first: of a held root the answer may wait for that round */
-  async unlessRound<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
-    return await Promise.race([answer, this.#entered.promise.then(() => null)])
+  unlessRound<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
+    return unless(this.#entered.promise, answer)
   }
 
   /** Everything up to the round's end, and the commit when it goes. */
@@ -60,8 +72,10 @@ export class RoundPart {
     const { socket, receiver } = this.#parts
     const doubtMs = round.isRolling ? ROLLING_DOUBT_MS : DOUBT_MS
     const isWaiting = () => round.outcome === null && !round.turns.has(receiver)
-    const { changesets, isWhole } = await this.#stage(round.to, 'round')
-    round.changesets = Math.max(round.changesets, changesets)
+    // The changes of a step are packed among all others: of a held root they wait for its release.
+    const staged = await this.#stage(round.to, round.isStep ? 'live' : 'round', round.isVoid.promise)
+    if (staged === null) return
+    round.changesets = Math.max(round.changesets, staged.changesets)
     for (let sentMs = Number.NEGATIVE_INFINITY; isWaiting() && !socket.isClosed; ) {
       if (performance.now() - sentMs >= PREPARE_AGAIN_MS) {
         sentMs = performance.now()
@@ -72,29 +86,36 @@ export class RoundPart {
       await socket.sleep()
       clearTimeout(timer)
     }
-    if (!socket.isClosed && round.outcome !== 'void') await this.#sendCommit(round.to, isWhole)
+    if (socket.isClosed) return
+    if (round.outcome !== 'void') await this.#sendCommit(round.to, staged.isWhole)
+    // What comes next builds on it.
+    else if (this.#isAmid) await this.#sendPrepare(round.to, doubtMs)
   }
 
-  /** What an earlier connection has staged is completed, to the end of its round if it is of one, and committed. */
+  /**
+   * What an earlier connection or round has staged is completed, to the end of its round if it is of one, and committed;
+   * unless a round comes first.
+   */
   async finish(): Promise<void> {
     const { state, socket } = this.#parts
     const { isFrail } = state
     const { prepared, released } = state.rounds
+    const off = this.#entered.promise
     if (prepared !== null && prepared <= released) {
-      const { isWhole } = await this.#stage(released, 'bulk')
-      if (!socket.isClosed) await this.#sendCommit(released, isWhole)
+      const staged = await this.#stage(released, 'bulk', off)
+      if (staged !== null && !socket.isClosed) await this.#sendCommit(released, staged.isWhole)
       return
     }
     const place = { from: prepared ?? state.cursor, base: state.cursor, whole: state.whole.sent }
-    const { to, isWhole } = await this.#sendPart({ ...place, to: null, isRest: true, isFrail }, 'bulk')
-    if (!socket.isClosed) await this.#sendCommit(to, isWhole)
+    const plan = await this.#sendPart({ ...place, to: null, isRest: true, isFrail }, 'bulk', off)
+    if (plan !== null && !socket.isClosed) await this.#sendCommit(plan.to, plan.isWhole)
   }
 
   /**
    * A series up to `to`, each changeset with a prepare, but for the last.
-   * @returns the number of changesets, and whether they lead to everything that the index holds
+   * @returns the number of changesets, and whether they lead to everything that the index holds; null: `off` came first
    */
-  async #stage(to: number, urgency: Urgency): Promise<{ changesets: number; isWhole: boolean }> {
+  async #stage(to: number, urgency: Urgency, off: Promise<void>): Promise<Staged | null> {
     const { state, socket } = this.#parts
     const place = { base: state.cursor, whole: state.whole.sent, isFrail: false }
     let changesets = 0
@@ -102,7 +123,8 @@ export class RoundPart {
     // What an earlier connection has staged may end within a changeset.
     let isRest = state.rounds.prepared !== null
     for (let from = state.rounds.prepared ?? place.base; (from < to || isRest) && !socket.isClosed; ) {
-      const plan = await this.#sendPart({ ...place, from, to, isRest }, urgency)
+      const plan = await this.#sendPart({ ...place, from, to, isRest }, urgency, off)
+      if (plan === null) return null
       isRest = false
       from = plan.to
       state.rounds.prepared = from
@@ -113,23 +135,46 @@ export class RoundPart {
     return { changesets, isWhole }
   }
 
-  async #sendPart(order: PlanOrder, urgency: Urgency): Promise<PlanSummary> {
+  /** @returns null when `off` came before its first segment */
+  async #sendPart(order: PlanOrder, urgency: Urgency, off: Promise<void>): Promise<PlanSummary | null> {
     const { hub, sender } = this.#parts
-    const plan = await hub.join(order, urgency)
+    const joined = hub.join(order, urgency)
+    const plan = await unless(off, joined)
+    if (plan === null) {
+      joined.then((late) => hub.leave(late), ignore)
+      return null
+    }
+    this.#isAmid = plan.segments.length === 0
     try {
-      await sender.send(plan, urgency)
+      const isSent = await sender.send(plan, urgency, async (packed) => {
+        const first = await unless(off, packed)
+        this.#isAmid = first !== null
+        return first
+      })
+      return isSent ? plan : null
     } finally {
       hub.leave(plan)
     }
-    return plan
   }
 
   #sendPrepare(to: number, doubtMs = DOUBT_MS): Promise<void> {
+    this.#isAmid = false
     return this.#parts.socket.send(encodeMessage({ type: 'prepare', to, doubtMs }))
   }
 
   #sendCommit(to: number, isWhole: boolean): Promise<void> {
+    this.#isAmid = false
     this.#parts.state.sentChangeset(to, isWhole)
     return this.#parts.socket.send(encodeMessage({ type: 'commit', to }))
   }
+}
+
+/** @returns null when `off` comes first */
+function unless<Answer>(off: Promise<void>, answer: Promise<Answer>): Promise<Answer | null> {
+  return Promise.race([off.then(() => null), answer])
+}
+
+/** The connection is closed, or its round is over, and with it the wait. */
+function ignore(): void {
+  return
 }

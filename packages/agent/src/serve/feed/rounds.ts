@@ -30,11 +30,13 @@ export interface SessionRound {
   readonly turns: Set<string>
   /** Members wait for their turns for long, and nobody has gone on without them: they are not in doubt so soon. */
   readonly isRolling: boolean
+  readonly isStep: boolean
+  /** Resolves when the round does not go. */
+  readonly isVoid: PromiseWithResolvers<void>
   /** The number of changesets, as far as a session knows. */
   changesets: number
 }
 
-/** A receiver that was left behind is no member for this long. */
 /** How a release is to go. */
 export interface RoundWay {
   patienceMs: number
@@ -44,9 +46,12 @@ export interface RoundWay {
   isStep: boolean
 }
 
+/** A receiver that was left behind is no member for this long. */
 const PROBATION_MS = 30_000
 /** So many reports are kept. */
 const MOST_REPORTS = 50
+
+const NOT_DECIDED: ReadonlySet<Round['at']> = new Set(['collect', 'fence'])
 
 interface Running {
   id: string
@@ -78,7 +83,8 @@ export class Rounds {
   /** Everything within (from, to] becomes visible together. */
   begin(from: number, to: number, { patienceMs, rolling, isStep }: RoundWay): void {
     const now = performance.now()
-    const told: SessionRound = { to, outcome: null, turns: new Set(), isRolling: rolling !== null, changesets: 0 }
+    const kind = { isRolling: rolling !== null, isStep, isVoid: Promise.withResolvers<void>() }
+    const told: SessionRound = { to, outcome: null, turns: new Set(), ...kind, changesets: 0 }
     const done: string[] = []
     const members: string[] = []
     const aside: string[] = []
@@ -152,6 +158,12 @@ export class Rounds {
       running.sessions.set(name, session)
       this.#happened({ type: 'joined', name })
     }
+  }
+
+  /** The root is held, and what a step has not staged cannot be packed: it comes with the release. */
+  abortStep(): void {
+    const running = this.#running
+    if (running?.isStep === true && NOT_DECIDED.has(running.round.at)) void this.#end(running, false)
   }
 
   /** Nothing goes any more: the root was closed, or its thread is down. */
@@ -232,6 +244,7 @@ export class Rounds {
     running.round = { ...running.round, at: goes ? 'over' : 'void' }
     if (!goes) {
       running.told.outcome = 'void'
+      running.told.isVoid.resolve()
       this.#wake()
       await this.#parts.end(running.round.to, false).catch((error: unknown) => this.#parts.failed(error))
     }

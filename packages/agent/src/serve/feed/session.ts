@@ -85,7 +85,7 @@ export class Session implements ResyncLine {
   readonly #announcements: string[] = []
   readonly #sender: ChangesetSender
   readonly #rounds: RoundPart
-  /** Whether a changeset or an answer is under way. */
+  /** Whether a changeset by itself, or an answer, has begun and not ended. */
   #isBusy = false
 
   constructor(peer: SessionPeer, feed: SessionFeed, events: SessionEvents) {
@@ -149,7 +149,7 @@ export class Session implements ResyncLine {
 
   /** Whether the receiver stands at `sequence`, and a round may begin with it at once. */
   isAtRest(sequence: number): boolean {
-    return !this.#isBusy && !this.#socket.isClosed && this.state.isAtRest(sequence)
+    return !this.#isAmid && !this.#socket.isClosed && this.state.isAtRest(sequence)
   }
 
   /** The receiver is a member of a round; its session is at rest. */
@@ -177,7 +177,11 @@ export class Session implements ResyncLine {
 
   /** Whether something was being sent, or was sent and not confirmed. */
   get isAmidChangeset(): boolean {
-    return this.#isBusy || this.state.unconfirmed.length > 0
+    return this.#isAmid || this.state.unconfirmed.length > 0
+  }
+
+  get #isAmid(): boolean {
+    return this.#isBusy || this.#rounds.isAmid
   }
 
   startResync(id: number, { paths, check, dryRun }: ResyncOrder): void {
@@ -210,14 +214,14 @@ export class Session implements ResyncLine {
       await this.#sendAnnouncements()
       const round = this.#rounds.take()
       if (round !== null) {
-        await this.#busily(() => this.#rounds.send(round))
+        await this.#rounds.send(round)
         continue
       }
       const next = this.state.next(this.#head, hasJustFed)
       const [request] = this.state.requests
       if (next === 'wait') await this.#socket.sleep()
       else if (next === 'feed') await this.#sendNext()
-      else if (next === 'finish') await this.#busily(() => this.#rounds.finish())
+      else if (next === 'finish') await this.#rounds.finish()
       else if (request?.type === 'list') await this.#answerList(request)
       else if (request?.type === 'want') await this.#answerWant(request)
       hasJustFed = next === 'feed'
@@ -226,12 +230,6 @@ export class Session implements ResyncLine {
 
   async #sendAnnouncements(): Promise<void> {
     for (const announcement of this.#announcements.splice(0)) await this.#socket.send(announcement)
-  }
-
-  async #busily(act: () => Promise<void>): Promise<void> {
-    this.#isBusy = true
-    await act()
-    this.#isBusy = false
   }
 
   /** The request stays queued when the index has moved on: first the changes, then the listing. */
@@ -246,16 +244,16 @@ export class Session implements ResyncLine {
     await this.#socket.send(listing)
   }
 
-  async #answerWant(request: Want): Promise<void> {
+  /** The request stays queued when a round comes first. */
+  async #answerWant({ request, paths }: Want): Promise<void> {
     const { hub } = this.#feed
-    const planned = hub.repair(request.request, request.paths)
+    const planned = hub.repair(request, paths)
     const plan = await this.#rounds.unlessRound(planned)
     if (plan === null) return void planned.then((late) => hub.dismiss(late), ignore)
     try {
-      this.state.requests.shift()
-      this.state.sentRepair(request.request)
-      await this.#busily(() => this.#sendPlan(plan, 'bulk'))
+      await this.#sendPlan(plan, 'bulk')
     } finally {
+      this.#isBusy = false
       hub.dismiss(plan)
     }
   }
@@ -281,14 +279,21 @@ export class Session implements ResyncLine {
 
   /** Until its first segment is there nothing is under way, and a round may come before it. */
   async #sendPlan(plan: PlanSummary, urgency: Urgency): Promise<void> {
+    const { request, to, isWhole } = plan
+    const begin = () => {
+      this.#isBusy = true
+      if (request === null) return
+      this.state.requests.shift()
+      this.state.sentRepair(request)
+    }
+    if (plan.segments.length === 0) begin()
     const isSent = await this.#sender.send(plan, urgency, async (packed) => {
-      const first = plan.request === null ? await this.#rounds.unlessRound(packed) : await packed
-      if (first !== null) this.#isBusy = true
+      const first = await this.#rounds.unlessRound(packed)
+      if (first !== null) begin()
       return first
     })
     if (!isSent || this.#socket.isClosed) return
-    const { request, to } = plan
-    if (request === null) this.state.sentChangeset(to, plan.isWhole)
+    if (request === null) this.state.sentChangeset(to, isWhole)
     await this.#socket.send(encodeMessage({ type: 'commit', to }))
   }
 
