@@ -313,16 +313,18 @@ export class Session implements ResyncLine {
   }
 
   #fail(error: unknown): void {
-    const reason = this.#reasonOf(error)
+    const { receiver } = this
+    const reason = reasonOf(error, (err) => this.#feed.log.error({ err, receiver }, 'a session failed'))
     if (!this.#socket.isClosed) this.close(reason)
   }
+}
 
-  #reasonOf(error: unknown): ProtocolError {
-    if (error instanceof ProtocolError) return error
-    if (error instanceof Refusal) return new ProtocolError('root-unavailable', error.message, { cause: error })
-    this.#feed.log.error({ err: error, receiver: this.receiver }, 'a session failed')
-    return new ProtocolError('internal-error', errorMessage(error), { cause: error })
-  }
+/** @param unforeseen logs what is neither an answer nor a breach of the protocol */
+function reasonOf(error: unknown, unforeseen: (error: unknown) => void): ProtocolError {
+  if (error instanceof ProtocolError) return error
+  if (error instanceof Refusal) return new ProtocolError('root-unavailable', error.message, { cause: error })
+  unforeseen(error)
+  return new ProtocolError('internal-error', errorMessage(error), { cause: error })
 }
 
 /** The connection that asked has its answer already. */
