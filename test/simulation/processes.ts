@@ -130,6 +130,7 @@ export class AgentProcess {
         guard,
         hold,
         together,
+        relay: false,
         software: 'simulated',
         systemCalls: 'portable' as const,
       }

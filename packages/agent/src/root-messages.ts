@@ -135,6 +135,8 @@ export interface RootOptions {
   guard: GuardLimits
   hold: HoldSettings
   together: Together
+  /** The root is the target of a receiver of this host: agent and receiver may have the same directory. */
+  relay: boolean
   software: string
   systemCalls: SystemCallsChoice
   /** At log level debug, changesets name their paths. */

@@ -142,6 +142,14 @@ const Root = Type.Object(
         default: DEFAULT_TOGETHER,
       }),
     ),
+    relay: Type.Optional(
+      Type.Boolean({
+        title:
+          'The path is the target of a receiver on this host, which passes it on. See [fleets.md](fleets.md#a-relay)',
+        description: 'true or false',
+        default: false,
+      }),
+    ),
     hooks: Type.Optional(AgentHooks),
   },
   closed,
@@ -244,6 +252,7 @@ export interface RootConfig {
   guard: GuardLimits
   hold: HoldSettings
   together: Together
+  relay: boolean
   hooks: AfterAllHook[]
 }
 
@@ -337,8 +346,8 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   const hold = holdSettings(root, exclude, (message) => faults.push(source.fault(['roots', name, 'hold'], message)))
   const { hooks, faults: ofHooks } = afterAllHooks(root.hooks, { path: ['roots', name], rootPath: path }, source)
   faults.push(...ofHooks)
-  const { together = DEFAULT_TOGETHER } = root
-  return { name, path, exclude, watch, guard, hold, together, hooks }
+  const { together = DEFAULT_TOGETHER, relay = false } = root
+  return { name, path, exclude, watch, guard, hold, together, relay, hooks }
 }
 
 function holdSettings(

@@ -29,7 +29,8 @@ const POLL_MS = 1_000
 const BORDERS = 'borders'
 
 export interface OpenedRoot {
-  lock: RootLock
+  /** null: the root is the target of a receiver of this host, which holds the lock. */
+  lock: RootLock | null
   directories: ConfinedDirectories
   watcher: Watcher
   scanner: Scanner
@@ -57,9 +58,9 @@ export interface OpenedRootParts {
  * @throws Failure when a receiver is in the way; the system error when the root cannot be opened
  */
 export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRoot {
-  const { path, exclude, systemCalls } = options
+  const { path, exclude, systemCalls, relay } = options
   const { index, problems, accounts, scans, warn } = parts
-  const lock = new RootLock(path, { role: 'agent', systemCalls, warn })
+  const lock = relay ? null : new RootLock(path, { role: 'agent', systemCalls, warn })
   let directories: ConfinedDirectories | null = null
   try {
     const { calls } = chooseSystemCalls(systemCalls)
@@ -74,7 +75,7 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
     return { lock, directories, watcher, scanner, overtaking, packer, turn, borders: bordersOf(path, index) }
   } catch (error) {
     directories?.[Symbol.dispose]()
-    lock[Symbol.dispose]()
+    lock?.[Symbol.dispose]()
     throw error
   }
 }
@@ -86,7 +87,7 @@ export async function closeRoot(opened: OpenedRoot, settled: () => Promise<void>
   await opened.watcher.close()
   await settled()
   opened.directories[Symbol.dispose]()
-  opened.lock[Symbol.dispose]()
+  opened.lock?.[Symbol.dispose]()
 }
 
 /** Whether the root has grown so much that it is to be watched in another way, for which it must be opened anew. */

@@ -170,7 +170,7 @@ export class Agent {
     for (const [name, feed] of this.#feeds) {
       if (this.#isClosing) return
       const [was, is] = [before, roots].map((all) => all.find((root) => root.name === name))
-      if (is === undefined || was?.path !== is.path) {
+      if (is === undefined || was?.path !== is.path || was.relay !== is.relay) {
         feed.abandon()
         this.#feeds.delete(name)
         await feed.close(true)

@@ -52,6 +52,7 @@ class Bench implements AsyncDisposable {
       guard,
       hold: { while: [], show: false, overdueMinutes: 15 },
       together: 'releases' as const,
+      relay: false,
       software: 'test',
       systemCalls: 'auto' as const,
     }
