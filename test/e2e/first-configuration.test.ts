@@ -1,6 +1,7 @@
 /** From nothing to a configuration, and the answers of the `config` verbs about it. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +33,7 @@ test('init writes a configuration that everybody may read, in a directory that i
   )
   assert.equal(status, 0, stderr)
   assert.equal(stdout, '')
-  assert.match(stderr, /token create NAME --join/)
+  assert.match(stderr, /token create NAME --join --url wss:\/\/THIS-HOST:8730 /)
   const { roots, listen } = readAgentConfig(file)
   assert.equal(roots[0]?.path, docroot)
   assert.ok(roots[0]?.exclude.includes('/wp-content/cache/'))
@@ -40,6 +41,25 @@ test('init writes a configuration that everybody may read, in a directory that i
   assert.equal(statSync(file).mode & 0o777, 0o644)
   assert.equal(statSync(join(place, 'etc/rootferry')).mode & 0o777, 0o755)
   assert.deepEqual(readdirSync(join(place, 'etc/rootferry')), ['agent.yaml'])
+})
+
+test('init says the address at which receivers will reach the agent', () => {
+  const urlFor = (listen: string) => {
+    const file = join(place, `${randomUUID()}.yaml`)
+    return /--url (\S+)/.exec(
+      run(AGENT, 'init', '--root', `a=${docroot}`, '--listen', listen, '--config', file).stderr,
+    )?.[1]
+  }
+  assert.deepEqual(
+    ['0.0.0.0:9000', '[::]:9001', '10.0.0.1:9002', '[fd00::1]:9003', 'admin.internal:9004'].map(urlFor),
+    [
+      'wss://THIS-HOST:9000',
+      'wss://THIS-HOST:9001',
+      'wss://10.0.0.1:9002',
+      'wss://[fd00::1]:9003',
+      'wss://admin.internal:9004',
+    ],
+  )
 })
 
 test('init never writes over a file', () => {

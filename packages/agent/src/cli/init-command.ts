@@ -1,7 +1,7 @@
 /** The `init` verb: writes a first agent.yaml, which is checked first and never replaces an existing file. */
 import { chmodSync, existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import type { Terminal } from '@rootferry/host/daemon'
+import { parseListenAddress, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, errorCode, errorMessage, Failure, makeDirectories, printable } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import { type Command, Option } from 'commander'
@@ -37,13 +37,15 @@ export function addInitCommand(program: Command, withConfig: (command: Command) 
       for (const path of roots.values())
         if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
           terminal.say(`There is no directory ${printable(path)} yet: its root will be unavailable until there is.\n`)
-      terminal.say(`${config} is written. Next:\n${nextSteps(config)}`)
+      terminal.say(`${config} is written. Next:\n${nextSteps(config, listen)}`)
     })
 }
 
-function nextSteps(config: string): string {
+function nextSteps(config: string, listen: string): string {
+  const { host, port } = parseListenAddress(listen) ?? { host: '', port: 0 }
+  const reached = host === '0.0.0.0' || host === '::' ? `THIS-HOST:${port}` : listen
   return `  systemctl enable --now rootferry-agent            # or: rootferry-agent run --config ${config}
-  rootferry-agent token create NAME --join --url wss://THIS-HOST:8730   # an invitation for each app server
+  rootferry-agent token create NAME --join --url wss://${reached}   # an invitation for each app server
 `
 }
 
