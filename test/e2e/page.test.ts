@@ -176,6 +176,11 @@ function pageTests(): void {
     await page.getByRole('heading', { name: 'Resync of site' }).waitFor()
     await seen(page, /3 put right/)
     await rig.converged()
+    await goTo(page, '#/receivers/web1')
+    await page
+      .locator('.facts div', { hasText: 'in its trash' })
+      .getByText(/ of 1 occasion, oldest /)
+      .waitFor()
     await page.context().close()
   })
 

@@ -28,6 +28,7 @@ export const RECEIVER: ReceiverStatus = {
   lag: { sequences: 0, seconds: 0 },
   toCome: { bytes: 0, share: null },
   owed: { count: 0, paths: [] },
+  trash: null,
   clash: null,
   connectedAt: '2026-01-31T02:00:00Z',
   lastSeenAt: '2026-01-31T02:59:59Z',

@@ -140,6 +140,7 @@ const BOUNDS_TO_AGENT: Record<keyof typeof TO_AGENT, Table> = {
     'paths.*.code': text(0, 32),
   },
   ready: { ready: oneOfBooleans() },
+  trash: { batches: count, bytes: count, oldest: also(whole(0, 8.64e15), { accepts: [null] }) },
   'resync-progress': {
     id: request,
     state: oneOf('running', 'done', 'failed', 'cancelled'),

@@ -11,7 +11,7 @@
  *   [staged, left ─────────────────────▶]
  *         ◀───────────────────────────── resync, cancel-resync
  *   [list ▶ ◀ listing, want ▶ ◀ changeset with request]
- *   resync-progress, owed, ready ──────▶
+ *   resync-progress, owed, ready, trash▶
  *
  * Text frames hold one message each as JSON; binary frames hold the bytes announced by the last `segment`.
  */
@@ -26,6 +26,8 @@ const Token = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-
 const Software = Type.String({ minLength: 1, maxLength: 32 })
 export const RootName = Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' })
 const RequestId = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })
+/** Milliseconds since 1970, as far as a Date goes. */
+const Instant = Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 })
 const Cursor = Type.Union([Type.String({ minLength: 1, maxLength: LIMITS.pathBytes }), Type.Null()])
 
 /** A file of which the receiver already holds the first `bytes`, not verified yet. */
@@ -112,6 +114,11 @@ export const Owed = Type.Object(
 )
 /** Whether the receiver's own probes say that visitors may come. */
 export const Ready = Type.Object({ type: Type.Literal('ready'), ready: Type.Boolean() }, closed)
+/** What the receiver keeps of what it has replaced or removed, for people. `oldest`: of the oldest batch; null: empty. */
+export const TrashReport = Type.Object(
+  { type: Type.Literal('trash'), batches: Count, bytes: Count, oldest: Type.Union([Instant, Type.Null()]) },
+  closed,
+)
 /**
  * Progress of a resync that the agent asked for. `differences` are those found since the last report, and only the
  * first ones of the whole resync. Any state but `running` ends it.
@@ -262,6 +269,7 @@ export const TO_AGENT = {
   failing: Failing,
   owed: Owed,
   ready: Ready,
+  trash: TrashReport,
   'resync-progress': ResyncProgress,
 } as const
 export const TO_RECEIVER = {
@@ -280,6 +288,7 @@ export type Hello = Static<typeof Hello>
 export type List = Static<typeof List>
 export type Want = Static<typeof Want>
 export type Owed = Static<typeof Owed>
+export type TrashReport = Static<typeof TrashReport>
 export type Welcome = Static<typeof Welcome>
 export type Changeset = Static<typeof Changeset>
 export type Segment = Static<typeof Segment>

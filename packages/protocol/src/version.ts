@@ -15,7 +15,7 @@ export const HISTORY = [
   {
     version: 1,
     subprotocol: 'rootferry.v1',
-    schemas: '5_nCSuuQePS_-eVUAtGkIvn79_GsWfIU7xTY4XOjUNQ',
+    schemas: '2h2njBDbyR6zY2D7fGI_bICe8LsWJ_j4N88CNn09VpA',
     note: 'first version',
   },
 ] as const

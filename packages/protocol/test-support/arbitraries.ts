@@ -161,6 +161,7 @@ export const MESSAGES_TO_AGENT: ArbitraryOf<ToAgent> = {
     paths: fc.array(record({ path: entryPaths, code: fc.string({ maxLength: 32 }) }), { maxLength: 5 }),
   }),
   ready: record({ type: fc.constant('ready' as const), ready: fc.boolean() }),
+  trash: record({ type: fc.constant('trash' as const), batches: counts, bytes: counts, oldest: fc.option(fc.nat()) }),
   'resync-progress': record({
     type: fc.constant('resync-progress' as const),
     id: requests,

@@ -83,6 +83,10 @@ export const EXAMPLES_TO_AGENT: ExamplesOf<ToAgent> = {
     { type: 'owed', count: 0, paths: [] },
   ],
   ready: [{ type: 'ready', ready: true }],
+  trash: [
+    { type: 'trash', batches: 2, bytes: 4096, oldest: 1_769_847_300_000 },
+    { type: 'trash', batches: 0, bytes: 0, oldest: null },
+  ],
   'resync-progress': [
     {
       type: 'resync-progress',

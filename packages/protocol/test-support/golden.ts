@@ -31,6 +31,10 @@ export const GOLDEN_TO_AGENT: Readonly<Record<string, readonly string[]>> = {
     '{"type":"owed","count":0,"paths":[]}',
   ],
   ready: ['{"type":"ready","ready":true}'],
+  trash: [
+    '{"type":"trash","batches":2,"bytes":4096,"oldest":1769847300000}',
+    '{"type":"trash","batches":0,"bytes":0,"oldest":null}',
+  ],
   'resync-progress': [
     '{"type":"resync-progress","id":1,"state":"running","checked":2000,"missing":1,"changed":0,"extraneous":1,"repaired":0,"bytes":0,"differences":[{"path":"index.php","kind":"missing"},{"path":"old.php","kind":"extraneous"}],"error":null}',
     '{"type":"resync-progress","id":1,"state":"failed","checked":2004,"missing":1,"changed":0,"extraneous":1,"repaired":1,"bytes":0,"differences":[],"error":"old.php: EACCES: permission denied"}',

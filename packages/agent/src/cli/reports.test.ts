@@ -31,6 +31,7 @@ const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
   lag: { sequences: 0, seconds: 0 },
   toCome: { bytes: 0, share: null },
   owed: { count: 0, paths: [] },
+  trash: null,
   clash: null,
   connectedAt: NOW.toISOString(),
   lastSeenAt: NOW.toISOString(),

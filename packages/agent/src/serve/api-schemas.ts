@@ -94,6 +94,12 @@ const Receiver = Type.Object(
       { count: Count, paths: Type.Array(Type.Object({ path: Type.String(), code: Type.String() }, closed)) },
       { ...closed, description: 'paths that the receiver cannot make right; the first 100' },
     ),
+    trash: OrNull(
+      Type.Object(
+        { batches: Count, bytes: Count, oldestAt: OrNull(Time) },
+        { ...closed, description: 'what the receiver keeps of what it has replaced or removed' },
+      ),
+    ),
     clash: OrNull(Type.String({ description: 'which nodes use the token at the same time' })),
     connectedAt: OrNull(Time),
     lastSeenAt: OrNull(Time),

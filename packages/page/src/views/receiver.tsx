@@ -30,7 +30,7 @@ export function ReceiverView({ receiver: name }: { receiver: string }) {
 }
 
 function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
-  const { name, root, state, lag, toCome, owed, clash, connectedAt, lastSeenAt, lastError } = receiver
+  const { name, root, state, lag, toCome, owed, trash, clash, connectedAt, lastSeenAt, lastError } = receiver
   const isAway = state === 'offline' || state === 'expected'
   const trouble = clash ?? lastError
   return (
@@ -57,6 +57,7 @@ function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
           { name: 'content to come', value: toCome.bytes === 0 ? '-' : size(toCome.bytes) },
           { name: 'committed', value: count(receiver.sequence) },
           { name: 'synced to disk', value: count(receiver.durableSequence) },
+          ...(trash === null ? [] : [{ name: 'in its trash', value: <Trash trash={trash} /> }]),
           isAway
             ? { name: 'last seen', value: <Ago time={lastSeenAt} /> }
             : { name: 'connected', value: <Ago time={connectedAt} /> },
@@ -74,6 +75,16 @@ function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
       <CommandLine host={name} text="rootferry-receiver status" />
       <CommandLine host={name} text={`rootferry-receiver trash list ${root}`} />
     </section>
+  )
+}
+
+/** What it keeps of what it has replaced or removed. */
+function Trash({ trash: { batches, bytes, oldestAt } }: { trash: NonNullable<ReceiverStatus['trash']> }) {
+  if (batches === 0) return <>-</>
+  return (
+    <>
+      {size(bytes)} of {count(batches)} {batches === 1 ? 'occasion' : 'occasions'}, oldest <Ago time={oldestAt} />
+    </>
   )
 }
 

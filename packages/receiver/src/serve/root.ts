@@ -7,10 +7,10 @@
 
 import { HookRuns, type Logger } from '@rootferry/host/daemon'
 import { Failure, RestartedWorker } from '@rootferry/host/machine'
-import { encodeMessage } from '@rootferry/protocol'
+import { encodeMessage, type TrashReport } from '@rootferry/protocol'
 import type { Hook } from '../config/receiver-yaml.ts'
 import { DISK_WORKER } from '../disk-worker-url.ts'
-import type { DiskEvent, DiskOptions, Frame, FromDisk, ToDisk } from '../root-messages.ts'
+import type { DiskEvent, DiskOptions, Frame, FromDisk, ToDisk, TrashStatus } from '../root-messages.ts'
 import { notReadyReason } from './http/readiness.ts'
 import type { Address } from './link/dial.ts'
 import { Link, type LinkOptions } from './link/link.ts'
@@ -46,7 +46,8 @@ export class Root {
   #end: Promise<void> | null = null
   /** How long it waits for the agent after a start, and for a word of the agent in a round. */
   readonly #waits: { patience: NodeJS.Timeout | null; doubt: NodeJS.Timeout | null } = { patience: null, doubt: null }
-  #toldReady: boolean | null = null
+  /** What this connection's agent knows. */
+  readonly #told = { ready: null as boolean | null, trash: null as TrashStatus | null }
   #progressLoggedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: DiskOptions, link: LinkOptions, parts: RootParts) {
@@ -142,16 +143,18 @@ export class Root {
     this.#happened({ type: 'hooks', hooks })
   }
 
-  /** The agent lists the receivers that are ready. */
-  #tellReady(): void {
-    if (!this.#state.connected) {
-      this.#toldReady = null
+  /** The agent lists the receivers that are ready, and shows what they keep. */
+  #tellAgent(): void {
+    const { connected, trash } = this.#state
+    const told = this.#told
+    if (!connected) {
+      Object.assign(told, { ready: null, trash: null })
       return
     }
     const ready = notReadyReason(this.#state, null, performance.now()) === null
-    if (ready === this.#toldReady) return
-    this.#toldReady = ready
-    this.#link.send(encodeMessage({ type: 'ready', ready }))
+    if (ready !== told.ready) this.#link.send(encodeMessage({ type: 'ready', ready }))
+    if (trash !== told.trash) this.#link.send(encodeMessage({ type: 'trash', ...reported(trash) }))
+    Object.assign(told, { ready, trash })
   }
 
   #wait(): void {
@@ -213,7 +216,7 @@ export class Root {
     const line = logLine(event, this.#state)
     this.#state = nextRootState(this.#state, event, present())
     if (line !== null) this.#log[line.level](line.details, line.message)
-    this.#tellReady()
+    this.#tellAgent()
     this.#parts.changed()
   }
 
@@ -269,6 +272,10 @@ export class Root {
 
 function present(): Moment {
   return { at: new Date(), ms: performance.now() }
+}
+
+function reported({ batches, bytes, oldestAt }: TrashStatus): Omit<TrashReport, 'type'> {
+  return { batches, bytes, oldest: oldestAt === null ? null : Date.parse(oldestAt) }
 }
 
 /** The frame's memory when the frame is all of it, so that it can be transferred instead of copied. */

@@ -99,7 +99,7 @@ export class Fleet {
     const absent = known === null ? 'expected' : 'offline'
     const state = session?.state.statusAt(lag.seconds) ?? absent
     const isBehind = state !== 'live' && session !== undefined
-    const { count, paths } = (session?.state.said ?? NOTHING_SAID).owed
+    const { owed, trash } = session?.state.said ?? NOTHING_SAID
     return {
       name: receiver,
       root: this.root,
@@ -111,7 +111,15 @@ export class Fleet {
         bytes: this.#toCome.bytesAfter(known?.committed ?? 0),
         share: isBehind ? session.sentShare : null,
       },
-      owed: { count, paths: [...paths] },
+      owed: { count: owed.count, paths: [...owed.paths] },
+      trash:
+        trash === null
+          ? null
+          : {
+              batches: trash.batches,
+              bytes: trash.bytes,
+              oldestAt: trash.oldest === null ? null : new Date(trash.oldest).toISOString(),
+            },
       clash: this.#clashOf(receiver),
       connectedAt: session?.connectedAt.toISOString() ?? null,
       lastSeenAt: (session?.lastSeenAt ?? known?.seenAt)?.toISOString() ?? null,

@@ -15,6 +15,7 @@ import {
   type Owed,
   ProtocolError,
   type ToAgent,
+  type TrashReport,
   type Want,
   type Welcome,
 } from '@rootferry/protocol'
@@ -27,9 +28,11 @@ export interface Said {
   /** null: it has not said. */
   isReady: boolean | null
   failing: { code: string; message: string } | null
+  /** null: it has not said. */
+  trash: Pick<TrashReport, 'batches' | 'bytes' | 'oldest'> | null
 }
 
-export const NOTHING_SAID: Said = { owed: { count: 0, paths: [] }, isReady: null, failing: null }
+export const NOTHING_SAID: Said = { owed: { count: 0, paths: [] }, isReady: null, failing: null, trash: null }
 
 export type Phase = 'greeting' | 'comparing' | 'feeding'
 
@@ -153,6 +156,9 @@ export class SessionState {
         return
       case 'ready':
         this.said = { ...this.said, isReady: message.ready }
+        return
+      case 'trash':
+        this.said = { ...this.said, trash: message }
         return
       case 'resync-progress':
         if (message.id !== this.resync) throw unexpected(`progress of resync ${message.id}, which is not under way`)

@@ -82,6 +82,7 @@ function newApi(): Promise<Http> {
         lag: { sequences: 7, seconds: 1.5 },
         toCome: { bytes: 0, share: null },
         owed: { count: 0, paths: [] },
+        trash: null,
         clash: null,
         connectedAt: null,
         lastSeenAt: '2026-01-31T08:15:00.000Z',

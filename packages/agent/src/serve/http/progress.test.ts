@@ -28,6 +28,7 @@ const receiver = (name: string, sequence: number): ReceiverStatus => ({
   lag: { sequences: 0, seconds: 0 },
   toCome: { bytes: 0, share: null },
   owed: { count: 0, paths: [] },
+  trash: null,
   clash: null,
   connectedAt: null,
   lastSeenAt: null,

@@ -14,6 +14,7 @@ const receiver: ReceiverStatus = {
   lag: { sequences: 0, seconds: 0 },
   toCome: { bytes: 0, share: null },
   owed: { count: 0, paths: [] },
+  trash: null,
   clash: null,
   connectedAt: 'then',
   lastSeenAt: 'then',

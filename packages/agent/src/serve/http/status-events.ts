@@ -24,8 +24,8 @@ export class StatusEvents {
   }
 
   receiver(status: ReceiverStatus): void {
-    const { name, root, state, connectedAt, lastError, owed, clash } = status
-    const isNew = changed(this.#receivers, `${root}/${name}`, [state, connectedAt, lastError, owed, clash])
+    const { name, root, state, connectedAt, lastError, owed, trash, clash } = status
+    const isNew = changed(this.#receivers, `${root}/${name}`, [state, connectedAt, lastError, owed, trash, clash])
     if (isNew) this.#log.append('receiver', status)
   }
 
