@@ -3,10 +3,13 @@
  * files, without HTTP. One object is one life of a process.
  */
 
+import type { WebSocket } from 'ws'
 import { serveRoot } from '../../packages/agent/src/root/serve-root.ts'
 import type { RootOptions, RootStatus } from '../../packages/agent/src/root-messages.ts'
 import type { ReceiverStatus } from '../../packages/agent/src/serve/api-schemas.ts'
 import { LineLimits } from '../../packages/agent/src/serve/feed/line-limits.ts'
+import type { OutletEvents } from '../../packages/agent/src/serve/feed/outlet.ts'
+import { PacedSocket } from '../../packages/agent/src/serve/feed/paced-socket.ts'
 import { type FeedEvents, RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
 import { Resyncs } from '../../packages/agent/src/serve/resync/resyncs.ts'
 import type { Logger } from '../../packages/host/src/daemon/index.ts'
@@ -185,16 +188,17 @@ export class AgentProcess {
         const hello = isBinary ? null : decodeToAgent(data)
         if (hello?.type !== 'hello') throw new ProtocolError('unexpected-message', 'a hello was expected')
         const line = { cork: () => undefined, uncork: () => undefined }
+        const now = new Date(0)
         const peer = {
-          socket,
-          line,
+          open: (events: OutletEvents) =>
+            new PacedSocket({ socket: socket as unknown as WebSocket, line, now }, events),
           receiver,
           address: receiver,
           node: receiver,
           compress: this.#settings().compress,
-          now: new Date(0),
+          now,
         }
-        void feed?.serve(peer as unknown as Parameters<RootFeed['serve']>[0], hello)
+        void feed?.serve(peer, hello)
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error
         socket.close(error.closeCode, closeText(error.message))

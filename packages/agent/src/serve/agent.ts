@@ -24,6 +24,7 @@ import { type Peer, StreamServer } from './door/stream-server.ts'
 import { exchangeToken, grants, type StoredToken, tokenFileOf } from './door/tokens.ts'
 import { UsedIdentity } from './door/used-identity.ts'
 import { LineLimits } from './feed/line-limits.ts'
+import { PacedSocket } from './feed/paced-socket.ts'
 import { RootFeed } from './feed/root-feed.ts'
 import { Operations } from './operations.ts'
 import { Resyncs } from './resync/resyncs.ts'
@@ -197,7 +198,7 @@ export class Agent {
   #serve(peer: Peer, hello: Hello): void {
     const feed = this.#feeds.get(hello.root)
     if (feed === undefined) throw new ProtocolError('unknown-root', `there is no root ${hello.root}`)
-    void feed.serve(peer, hello)
+    void feed.serve({ ...peer, open: (events) => new PacedSocket(peer, events) }, hello)
   }
 
   /** What expires or is revoked is not waited for; one that was exchanged comes back with another token. */

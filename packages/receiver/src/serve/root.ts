@@ -13,7 +13,8 @@ import { DISK_WORKER } from '../disk-worker-url.ts'
 import type { DiskEvent, DiskOptions, Frame, FromDisk, ToDisk, TrashStatus } from '../root-messages.ts'
 import { notReadyReason } from './http/readiness.ts'
 import type { Address } from './link/dial.ts'
-import { Link, type LinkOptions } from './link/link.ts'
+import type { Link, LinkOptions } from './link/link.ts'
+import { SocketLink } from './link/socket-link.ts'
 import { logLine } from './root-log.ts'
 import { type Moment, newRootState, nextRootState, type RootEvent, type RootState } from './root-state.ts'
 
@@ -63,7 +64,7 @@ export class Root {
     }
     this.#hooks = new HookRuns(hooks, setting, events, this.#log)
     this.#hooksChanged()
-    this.#link = new Link(link, {
+    this.#link = new SocketLink(link, {
       tell: (message) => this.#tell(message),
       frame: (frame) => this.#pass(frame),
       connected: () => this.#connected(),

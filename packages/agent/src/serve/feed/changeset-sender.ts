@@ -8,13 +8,13 @@ import { encodeMessage, type Hello, type Partial } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { PlanSummary } from '../../root-messages.ts'
 import type { Hub, SegmentLease, Urgency } from './hub.ts'
-import type { PacedSocket } from './paced-socket.ts'
+import type { Outlet } from './outlet.ts'
 import type { SessionState } from './session-state.ts'
 
 type Begins = (first: Promise<SegmentLease>) => Promise<SegmentLease | null>
 
 export interface SenderParts {
-  socket: PacedSocket
+  socket: Outlet
   hub: Hub
   state: SessionState
   /** Whether the agent compresses for this receiver. */

@@ -9,28 +9,19 @@ import type { Writable } from 'node:stream'
 import { closeText, type ProtocolError } from '@rootferry/protocol'
 import type { WebSocket } from 'ws'
 import { BOUNDS } from '../../bounds.ts'
+import type { Outlet, OutletEvents } from './outlet.ts'
 
-export interface PacedSocketEvents {
-  message(data: Buffer, isBinary: boolean): void
-  /** @returns milliseconds to rest before the next send */
-  sent(bytes: number): number
-  closed(): void
-}
-
-export class PacedSocket {
+export class PacedSocket implements Outlet {
   lastHeardAt: Date
   readonly #socket: WebSocket
   /** The stream that the socket writes to. */
   readonly #line: Pick<Writable, 'cork' | 'uncork'>
-  readonly #events: PacedSocketEvents
+  readonly #events: OutletEvents
   #isGathering = false
   #isClosed = false
   #wake = Promise.withResolvers<void>()
 
-  constructor(
-    peer: { socket: WebSocket; line: Pick<Writable, 'cork' | 'uncork'>; now: Date },
-    events: PacedSocketEvents,
-  ) {
+  constructor(peer: { socket: WebSocket; line: Pick<Writable, 'cork' | 'uncork'>; now: Date }, events: OutletEvents) {
     this.#socket = peer.socket
     this.#line = peer.line
     this.lastHeardAt = peer.now
@@ -42,14 +33,13 @@ export class PacedSocket {
     this.#socket.on('pong', () => {
       this.lastHeardAt = new Date()
     })
-    this.#socket.on('close', () => this.#end())
+    this.#socket.on('close', (code: number, reason: Buffer) => this.#end(code, reason.toString()))
   }
 
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  /** @param left called when the data was handed to the kernel, or when that cannot happen any more */
   async send(data: string | Uint8Array, left: (() => void) | null = null): Promise<void> {
     if (this.#isClosed) return
     this.#gather(data.length)
@@ -62,7 +52,6 @@ export class PacedSocket {
     if (restMs > 0) await this.#rest(restMs)
   }
 
-  /** Resolves at the next `wakeUp`, when data has left, or when the connection ends. */
   sleep(): Promise<void> {
     return this.#wake.promise
   }
@@ -88,10 +77,10 @@ export class PacedSocket {
     clearTimeout(timer)
   }
 
-  #end(): void {
+  #end(code: number, reason: string): void {
     this.#isClosed = true
     this.wakeUp()
-    this.#events.closed()
+    this.#events.closed(code, reason)
   }
 
   /**

@@ -138,7 +138,7 @@ export class RootFeed implements ResyncRoot {
 
   /** Serves a connection whose hello has come; resolves when it has ended. */
   async serve(peer: SessionPeer, hello: Hello): Promise<void> {
-    const { receiver, socket } = peer
+    const { receiver } = peer
     const older = this.fleet.sessions.get(receiver)
     const clash = older === undefined ? null : this.#replace(older, peer)
     const session = new Session(
@@ -153,20 +153,23 @@ export class RootFeed implements ResyncRoot {
         },
         resync: (report) => this.#resyncs.progress(receiver, report),
         committed: (sequence) => this.#committed(receiver, session, sequence),
+        closed: (code, reason) => this.#disconnected(session, code, reason),
       },
     )
     this.fleet.connected(session)
     this.#log.info({ receiver, sequence: hello.sequence, target: hello.target }, 'receiver connected')
-    socket.on('close', (code: number, reason: Buffer) => {
-      this.fleet.disconnected(session, code)
-      this.#resyncs.ended(receiver, session)
-      const why = code === 1006 ? 'the connection was lost' : `${code} ${reason.toString()}`.trim()
-      this.fleet.watermarks.disconnected(receiver, code === 1000 || code === 1001 ? null : why)
-      this.#events.receiver(receiver)
-      this.#receiversChanged()
-      this.#log.info({ receiver, code, reason: reason.toString() }, 'receiver disconnected')
-    })
     await session.run(hello, this.head, clash)
+  }
+
+  #disconnected(session: Session, code: number, reason: string): void {
+    const { receiver } = session
+    this.fleet.disconnected(session, code)
+    this.#resyncs.ended(receiver, session)
+    const why = code === 1006 ? 'the connection was lost' : `${code} ${reason}`.trim()
+    this.fleet.watermarks.disconnected(receiver, code === 1000 || code === 1001 ? null : why)
+    this.#events.receiver(receiver)
+    this.#receiversChanged()
+    this.#log.info({ receiver, code, reason }, 'receiver disconnected')
   }
 
   #replace(older: Session, { address, node }: SessionPeer): string | null {

@@ -10,7 +10,7 @@ import { encodeMessage, LIMITS } from '@rootferry/protocol'
 import type { PlanSummary } from '../../root-messages.ts'
 import type { ChangesetSender } from './changeset-sender.ts'
 import type { Hub, PlanOrder, Urgency } from './hub.ts'
-import type { PacedSocket } from './paced-socket.ts'
+import type { Outlet } from './outlet.ts'
 import type { SessionRound } from './rounds.ts'
 import type { SessionState } from './session-state.ts'
 
@@ -21,7 +21,7 @@ const ROLLING_DOUBT_MS = LIMITS.doubtMs
 
 export interface RoundPartParts {
   receiver: string
-  socket: PacedSocket
+  socket: Outlet
   hub: Hub
   state: SessionState
   sender: ChangesetSender

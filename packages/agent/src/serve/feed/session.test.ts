@@ -11,6 +11,8 @@ import { WebSocket, WebSocketServer } from 'ws'
 import type { RootThread } from '../root-thread.ts'
 import { Hub } from './hub.ts'
 import { LineLimits } from './line-limits.ts'
+import type { OutletEvents } from './outlet.ts'
+import { PacedSocket } from './paced-socket.ts'
 import { SentBytes } from './sent-bytes.ts'
 import { Session } from './session.ts'
 
@@ -78,8 +80,7 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
     const [socket, request] = await once(server, 'connection')
     const closed = once(client, 'close')
     const peer = {
-      socket,
-      line: request.socket,
+      open: (events: OutletEvents) => new PacedSocket({ socket, line: request.socket, now: new Date() }, events),
       receiver: 'web1',
       address: '::1',
       node: null,
@@ -93,6 +94,7 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
       changed: ignore,
       committed: ignore,
       resync: ignore,
+      closed: ignore,
     }
     const session = new Session(
       peer,

@@ -1,5 +1,5 @@
 /**
- * One connection: a receiver and one root. Drives SessionState over a WebSocket.
+ * One connection: a receiver and one root. Drives SessionState over an outlet.
  *
  * A single loop decides what is sent next (see SessionState.next), so that everything on the line has the order in
  * which it was read from the index. The loop waits for credit and for the socket, and delays no other session.
@@ -7,7 +7,6 @@
  * answers; everything else is a fault of this program, which is logged with its stack.
  */
 
-import type { Writable } from 'node:stream'
 import type { Logger } from '@rootferry/host/daemon'
 import { errorMessage, Refusal } from '@rootferry/host/machine'
 import {
@@ -21,7 +20,6 @@ import {
   type Want,
   type Welcome,
 } from '@rootferry/protocol'
-import type { WebSocket } from 'ws'
 import { BOUNDS } from '../../bounds.ts'
 import type { PlanSummary } from '../../root-messages.ts'
 import type { ResyncOrder } from '../resync/resync-job.ts'
@@ -30,7 +28,7 @@ import type { RootThread } from '../root-thread.ts'
 import { ChangesetSender } from './changeset-sender.ts'
 import type { Hub, Urgency } from './hub.ts'
 import { checkHello } from './message-rules.ts'
-import { PacedSocket } from './paced-socket.ts'
+import type { Outlet, OutletEvents } from './outlet.ts'
 import { RoundPart } from './round-part.ts'
 import type { SessionRound } from './rounds.ts'
 import type { SentBytes } from './sent-bytes.ts'
@@ -45,13 +43,14 @@ export interface SessionEvents {
   changed(): void
   committed(sequence: number): void
   resync(report: ResyncProgress): void
+  /** The connection has ended. @param code of its close frame; 1006: there was none */
+  closed(code: number, reason: string): void
 }
 
 /** A connection whose hello has come. */
 export interface SessionPeer {
-  socket: WebSocket
-  /** The stream that the socket writes to. */
-  line: Pick<Writable, 'cork' | 'uncork'>
+  /** Takes over the way to the receiver. */
+  open(events: OutletEvents): Outlet
   receiver: string
   /** The receiver's address, for people. */
   address: string
@@ -77,7 +76,7 @@ export class Session implements ResyncLine {
   /** Address and node. */
   readonly from: Pick<SessionPeer, 'address' | 'node'>
   readonly state = new SessionState()
-  readonly #socket: PacedSocket
+  readonly #socket: Outlet
   readonly #feed: SessionFeed
   readonly #events: SessionEvents
   #head = 0
@@ -94,10 +93,13 @@ export class Session implements ResyncLine {
     this.from = { address: peer.address, node: peer.node }
     this.#feed = feed
     this.#events = events
-    this.#socket = new PacedSocket(peer, {
+    this.#socket = peer.open({
       message: (data, isBinary) => this.#receive(data, isBinary),
       sent: (bytes) => this.#sent(bytes),
-      closed: () => events.changed(),
+      closed: (code, reason) => {
+        events.changed()
+        events.closed(code, reason)
+      },
     })
     const parts = { socket: this.#socket, hub: feed.hub, state: this.state }
     const frameBytes = () => feed.sent.frameBytes

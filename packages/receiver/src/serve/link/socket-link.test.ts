@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { LIMITS } from '@rootferry/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { Link } from './link.ts'
+import { SocketLink } from './socket-link.ts'
 
 /** An agent that accepts every connection, and a link to it whose disk thread greets at once. */
 async function linked() {
@@ -26,7 +26,7 @@ async function linked() {
     partials: [],
     prepared: null,
   } as const
-  const link = new Link(
+  const link = new SocketLink(
     { root: 'site', software: 'test', address },
     {
       tell: ({ type }) => {
