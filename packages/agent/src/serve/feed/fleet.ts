@@ -63,8 +63,10 @@ export class Fleet {
   }
 
   /** @param code of the close */
-  disconnected(session: Session, code: number): void {
+  disconnected(session: Session, { code, reason }: { code: number; reason: string }): void {
     const { receiver } = session
+    const why = code === BROKEN ? 'the connection was lost' : `${code} ${reason}`.trim()
+    this.watermarks.disconnected(receiver, code === 1000 || code === 1001 ? null : why)
     if (this.sessions.get(receiver) !== session) return
     if (code === BROKEN && session.isAmidChangeset) this.#frail.add(receiver)
     else this.#frail.delete(receiver)

@@ -153,7 +153,7 @@ export class RootFeed implements ResyncRoot {
         },
         resync: (report) => this.#resyncs.progress(receiver, report),
         committed: (sequence) => this.#committed(receiver, session, sequence),
-        closed: (code, reason) => this.#disconnected(session, code, reason),
+        closed: (code, reason) => this.#disconnected(receiver, session, { code, reason }),
       },
     )
     this.fleet.connected(session)
@@ -161,15 +161,12 @@ export class RootFeed implements ResyncRoot {
     await session.run(hello, this.head, clash)
   }
 
-  #disconnected(session: Session, code: number, reason: string): void {
-    const { receiver } = session
-    this.fleet.disconnected(session, code)
+  #disconnected(receiver: string, session: Session, end: { code: number; reason: string }): void {
+    this.fleet.disconnected(session, end)
     this.#resyncs.ended(receiver, session)
-    const why = code === 1006 ? 'the connection was lost' : `${code} ${reason}`.trim()
-    this.fleet.watermarks.disconnected(receiver, code === 1000 || code === 1001 ? null : why)
     this.#events.receiver(receiver)
     this.#receiversChanged()
-    this.#log.info({ receiver, code, reason }, 'receiver disconnected')
+    this.#log.info({ receiver, ...end }, 'receiver disconnected')
   }
 
   #replace(older: Session, { address, node }: SessionPeer): string | null {
