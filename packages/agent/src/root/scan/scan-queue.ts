@@ -28,9 +28,8 @@ import { ContentQueue, type ReadRoot } from './content-queue.ts'
 import type { ReadFault } from './content-reader.ts'
 import { DoubtedPaths } from './doubted-paths.ts'
 import { Guard } from './guard.ts'
+import { HintRetries } from './hint-retries.ts'
 import type { KnownBorders } from './known-borders.ts'
-import { LaterLooks } from './later-looks.ts'
-import { LooksAgain, QUIET_MS } from './looks-again.ts'
 import { splitBatch } from './overtaking-hints.ts'
 import { overtakingLook } from './overtaking-look.ts'
 import type { PathProblems } from './path-problems.ts'
@@ -39,6 +38,7 @@ import { ScanLanes } from './scan-lanes.ts'
 import { ScanOrders } from './scan-orders.ts'
 import type { ScanRequests } from './scan-requests.ts'
 import { isWhole, type Scanner, type ScanVerdict } from './scanner.ts'
+import { QUIET_MS, WithheldDeletions } from './withheld-deletions.ts'
 
 /** How often a halted root is scanned when there are hints; a large root less often. */
 const RECHECK_MS = 1_000
@@ -82,13 +82,13 @@ export interface ScanQueueEvents {
 
 export class ScanQueue implements ScanRequests {
   readonly #parts: ScanQueueParts
-  readonly #later: LaterLooks
+  readonly #retries: HintRetries
   readonly #lanes = new ScanLanes()
   readonly #contents: ContentQueue<ScannedRoot>
   readonly #doubted = new DoubtedPaths()
   readonly guard: Guard
   #coalescer: Coalescer
-  readonly #again = new LooksAgain()
+  readonly #withheld = new WithheldDeletions()
   #lastScanMs = 0
   #root: ScannedRoot | null = null
   #firstHintMs: number | null = null
@@ -99,7 +99,7 @@ export class ScanQueue implements ScanRequests {
     this.guard = new Guard(parts.settings.guard)
     this.#coalescer = new Coalescer(parts.settings.watch)
     const { timers, problems } = parts
-    this.#later = new LaterLooks({ timers, problems, hint: (hint) => this.hint(hint) })
+    this.#retries = new HintRetries({ timers, problems, hint: (hint) => this.hint(hint) })
     this.#contents = new ContentQueue({
       index: parts.index,
       scans: this,
@@ -116,7 +116,7 @@ export class ScanQueue implements ScanRequests {
   /** Scans run on this root from now on; with null they end where they are, and the next finds the deletions again. */
   use(root: ScannedRoot | null): void {
     this.#root = root
-    this.#again.clear()
+    this.#withheld.clear()
   }
 
   /** Resolves when no scan and no background reading is running. */
@@ -146,7 +146,7 @@ export class ScanQueue implements ScanRequests {
   async rescan(hints: Hint[]): Promise<void> {
     const root = this.#root
     if (!(await this.#orders.order(hints))) throw new Refusal('parts of the root cannot be read now')
-    while (!this.#again.isEmpty) {
+    while (!this.#withheld.isEmpty) {
       await wait(QUIET_MS)
       await this.#lanes.idle()
     }
@@ -182,7 +182,7 @@ export class ScanQueue implements ScanRequests {
   }
 
   retry(path: string, fault: ReadFault['fault'], message: string): void {
-    this.#later.retry(path, fault, message)
+    this.#retries.retry(path, fault, message)
   }
 
   #awaitBatch(nowMs: number): void {
@@ -234,7 +234,7 @@ export class ScanQueue implements ScanRequests {
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
     const { borders } = root
-    const judging = { guard: this.guard, borders, mode, hold, living, isWaiting: () => !this.#again.isEmpty }
+    const judging = { guard: this.guard, borders, mode, hold, living, isWaiting: () => !this.#withheld.isEmpty }
     const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
@@ -251,7 +251,7 @@ export class ScanQueue implements ScanRequests {
     this.#lastScanMs = performance.now() - began
     const isTroubled = this.#lookAgain(root.scanner)
     // A tree of which parts could not be read is not known.
-    if (isOfAll && isTroubled) this.#later.troubled([WHOLE_TREE])
+    if (isOfAll && isTroubled) this.#retries.troubled([WHOLE_TREE])
     const isPassed = isOfAll && !isTroubled
     if (isPassed && step.value.decision === 'pass') borders.passed()
     this.#conclude(step.value, withWalked(hints, root.scanner), isPassed)
@@ -279,7 +279,7 @@ export class ScanQueue implements ScanRequests {
   #lookAgain(scanner: Scanner): boolean {
     for (const path of scanner.takeOutdated()) this.hint({ path, extent: 'entry' })
     const troubled = scanner.takeTroubled()
-    this.#later.troubled(troubled.map(({ hint }) => hint))
+    this.#retries.troubled(troubled.map(({ hint }) => hint))
     return troubled.some(({ hint, trouble }) => trouble === 'process' || hint.path === ROOT_PATH)
   }
 
@@ -287,8 +287,8 @@ export class ScanQueue implements ScanRequests {
     const { mode, events } = this.#parts
     if (verdict.decision === 'look-again' || verdict.decision === 'withhold') return this.#lookLater(hints)
     // Deletions that an earlier scan left wait for their own look, unless this scan has looked at everything.
-    if (isWhole || verdict.decision === 'halt') this.#again.clear()
-    if (this.#again.isEmpty) this.guard.endWait()
+    if (isWhole || verdict.decision === 'halt') this.#withheld.clear()
+    if (this.#withheld.isEmpty) this.guard.endWait()
     if (verdict.decision === 'halt') events.stopped(verdict.reason)
     else if (isWhole) {
       if (mode() === 'accepted') this.guard.accept()
@@ -298,12 +298,12 @@ export class ScanQueue implements ScanRequests {
 
   /** Looks again when the root was quiet for a while, or after a second at the latest. */
   #lookLater(hints: readonly Hint[]): void {
-    const delayMs = this.#again.wait(hints, WHOLE_TREE, performance.now())
+    const delayMs = this.#withheld.wait(hints, WHOLE_TREE, performance.now())
     this.#parts.timers.after('again', delayMs, () => void this.#lanes.add(() => this.#lookNow()))
   }
 
   async #lookNow(): Promise<void> {
-    const hints = this.#again.take()
+    const hints = this.#withheld.take()
     if (hints !== null) await this.#runScan(hints, Date.now())
   }
 

@@ -17,11 +17,11 @@ import { basename } from 'node:path'
 import { errorCode, kindOf } from '@rootferry/host/machine'
 import { baseName, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { type FSWatcher, watch } from 'chokidar'
+import { DelayedDirectories } from './delayed-directories.ts'
 import { DirectoryWatcher } from './directory-watcher.ts'
 import { EventHints, ITSELF } from './event-hints.ts'
 import { inotifyQueueLimit, isWatchLimit, watchLimitReason } from './inotify-limits.ts'
 import { OverflowMeter } from './overflow-meter.ts'
-import { SecondLooks } from './second-looks.ts'
 import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 
 /** For this long after its place, name or attributes last changed, a directory may be another one than before. */
@@ -36,7 +36,7 @@ export class ChokidarWatcher implements Watcher {
   readonly #meter: OverflowMeter
   readonly #ready = Promise.withResolvers<void>()
   readonly #direct: DirectoryWatcher
-  readonly #secondLooks: SecondLooks
+  readonly #delayed: DelayedDirectories
   #startedMs = 0
   #rootPath: string
   #chokidar: FSWatcher | null = null
@@ -45,7 +45,7 @@ export class ChokidarWatcher implements Watcher {
 
   constructor(options: Pick<WatcherOptions, 'rootPath' | 'filter'>, events: WatcherEvents) {
     this.#rootPath = options.rootPath
-    this.#secondLooks = new SecondLooks((directory) => {
+    this.#delayed = new DelayedDirectories((directory) => {
       if (this.#isUnsettled(directory)) events.hint({ path: directory, extent: 'subtree' })
     })
     this.#events = events
@@ -104,7 +104,7 @@ export class ChokidarWatcher implements Watcher {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#secondLooks.clear()
+    this.#delayed.clear()
     this.#ready.resolve()
     await Promise.all([this.#chokidar?.close(), this.#direct.close()])
   }
@@ -147,7 +147,7 @@ export class ChokidarWatcher implements Watcher {
 
   /** A directory's own `rename` comes when it is deleted, but also when its attributes change. */
   #lookAgain(directory: string): void {
-    this.#secondLooks.schedule(directory)
+    this.#delayed.schedule(directory)
   }
 
   #isUnsettled(path: string): boolean {

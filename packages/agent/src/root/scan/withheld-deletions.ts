@@ -7,7 +7,7 @@ import { parentsFirst, withoutCovered } from './coalesce.ts'
 export const QUIET_MS = 300
 const LOOK_MS = 1_000
 
-export class LooksAgain {
+export class WithheldDeletions {
   #waiting: { hints: Hint[]; sinceMs: number } | null = null
 
   get isEmpty(): boolean {

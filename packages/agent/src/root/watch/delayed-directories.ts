@@ -1,7 +1,7 @@
 /** Directories that are looked at once more a moment later, all of a moment together. */
 const SECOND_LOOK_MS = 250
 
-export class SecondLooks {
+export class DelayedDirectories {
   readonly #look: (directory: string) => void
   readonly #due = new Set<string>()
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Hint } from '../watch/watcher.ts'
-import { LaterLooks } from './later-looks.ts'
+import { HintRetries } from './hint-retries.ts'
 import { FORGET_MS } from './retries.ts'
 
 test('a wall clock that jumps makes no look sooner: each waits longer than the one before', (t) => {
@@ -17,18 +17,18 @@ test('a wall clock that jumps makes no look sooner: each waits longer than the o
     },
   }
   const hinted: Hint[] = []
-  const looks = new LaterLooks({
+  const retries = new HintRetries({
     timers: timers as never,
     problems: { found: () => undefined } as never,
     hint: (hint) => hinted.push(hint),
   })
   const trouble = () => {
-    looks.troubled([{ path: 'a', extent: 'entry' }])
+    retries.troubled([{ path: 'a', extent: 'entry' }])
     const act = due
     due = null
     act?.()
   }
-  const busy = () => looks.retry('log', 'unsettled', 'is written to')
+  const busy = () => retries.retry('log', 'unsettled', 'is written to')
   for (const act of [trouble, busy]) {
     delays.length = 0
     act()

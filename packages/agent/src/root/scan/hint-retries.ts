@@ -11,20 +11,20 @@ import type { ReadFault } from './content-reader.ts'
 import type { PathProblems } from './path-problems.ts'
 import { FORGET_MS, LOOKS, Retries } from './retries.ts'
 
-export interface LaterLooksParts {
+export interface HintRetriesParts {
   timers: Timers
   problems: PathProblems
   hint(hint: Hint): void
 }
 
-export class LaterLooks {
-  readonly #parts: LaterLooksParts
+export class HintRetries {
+  readonly #parts: HintRetriesParts
   readonly #retries = new Retries()
   readonly #troubled = new Map<string, Hint>()
   #attempts = 0
   #lastMs = Number.NEGATIVE_INFINITY
 
-  constructor(parts: LaterLooksParts) {
+  constructor(parts: HintRetriesParts) {
     this.#parts = parts
   }
 
