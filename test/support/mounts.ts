@@ -58,6 +58,11 @@ export class Mounts implements Disposable {
     this.#places.push(place)
   }
 
+  /** Changes how a filesystem is mounted: `ro`, `rw`, `size=1m`. */
+  remount(place: string, options: string): void {
+    run('mount', ['-o', `remount,${options}`, place])
+  }
+
   unmount(place: string): void {
     run('umount', ['-l', place])
     this.#places.splice(this.#places.lastIndexOf(place), 1)

@@ -87,7 +87,7 @@ export class RootDisk {
     })
     this.#durability = new Durability({
       confined: target.confined,
-      borders: () => target.untouchable.borders,
+      untouchable: target.untouchable,
       schedule: (ms, act) => this.#timers.after(ms, act),
       commits: () => target.ledger.debts.commits,
       synced: (position, commits) => {
@@ -96,6 +96,7 @@ export class RootDisk {
         out.event({ type: 'durable', sequence: position.sequence })
       },
       failed: (message) => this.#log('error', 'committed changes could not be synced to disk', { error: message }),
+      leftOut: (border) => this.#log('warn', 'a filesystem that is mounted in the target cannot be synced', border),
     })
   }
 

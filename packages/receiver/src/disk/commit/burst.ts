@@ -16,7 +16,7 @@ import type { Trash } from '../area/trash.ts'
 import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
 import { placeAcross } from '../files/copy-object.ts'
-import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
+import { isRace, isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
 import type { Creation, DiskObject } from '../files/disk-object.ts'
 import type { Inheritance } from '../files/inheritance.ts'
 import type { StagedChange } from '../files/staged-change.ts'
@@ -66,14 +66,14 @@ export class Burst {
 
   constructor(parts: BurstParts) {
     this.#parts = parts
-    this.#kept = new KeptFiles(parts.area)
+    this.#kept = new KeptFiles(parts.area, parts.untouchable)
   }
 
   /** @throws ProtocolError when the changes contradict each other */
   plan(changes: readonly StagedChange[], before: readonly DirectoryBefore[]): Plan {
     const { confined, untouchable, creation } = this.#parts
     untouchable.refreshBorders()
-    const view = new DiskView(confined, (path) => untouchable.isAcrossBorder(path))
+    const view = new DiskView(confined, untouchable)
     return makePlan({ changes, before, untouchable, creation, lookUp: (path) => view.at(path) })
   }
 
@@ -252,7 +252,7 @@ export class Burst {
       this.#parts.beforeStep?.('finish', path)
       setAttributes(this.#parts.confined.locate(path), 'directory', change)
     } catch (error) {
-      if (this.#isTroubleOfAll(path, error) || !isSystemError(error)) throw error
+      if (isTroubleOfAll(error, path, this.#parts.untouchable) || !isSystemError(error)) throw error
       if (!isOwn) this.#unrestored.push(path)
       else if (isRace(error) && !isLast) this.#raced = true
       else this.#failures.unfinished(path, { code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
@@ -265,14 +265,9 @@ export class Burst {
       yield* this.#carryOut(operation)
     } catch (error) {
       if (error instanceof StaysError) this.#failures.fail(path, { code: 'protected', message: error.message })
-      else if (this.#isTroubleOfAll(path, error) || !isSystemError(error)) throw error
+      else if (isTroubleOfAll(error, path, this.#parts.untouchable) || !isSystemError(error)) throw error
       else if (isRace(error) && !isLast) this.#raced = true
       else this.#failures.fail(path, { code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
     }
-  }
-
-  /** A filesystem that is mounted below the root has its own troubles: they are problems of its paths. */
-  #isTroubleOfAll(path: string, error: unknown): boolean {
-    return isDiskTrouble(error) && !this.#parts.untouchable.isAcrossBorder(path)
   }
 }

@@ -7,26 +7,25 @@
 import { type ConfinedDirectories, errorCode } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { diskObject, readObject } from '../files/attributes.ts'
-import { isDiskTrouble, isRace } from '../files/disk-errors.ts'
+import { type BorderView, isRace, isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
 import type { DiskObject } from '../files/disk-object.ts'
 
 /**
- * An object in a directory that may not be entered yet, or on another filesystem that is in trouble. Treated as an
- * object that must make way, it leads to a call, which fails or finds the directory opened up; either way the next plan
+ * An object in a directory that may not be entered yet or is damaged, or on another filesystem that is in trouble.
+ * Treated as an object that must make way, it leads to a call, which fails or finds the directory opened up; either way the next plan
  * knows more.
  */
 const UNSEEN: DiskObject = { kind: 'other', size: 0, mode: 0, uid: 0, gid: 0, mtime: 0 }
 
 export class DiskView {
   readonly #confined: ConfinedDirectories
-  readonly #isAcrossBorder: (path: string) => boolean
+  readonly #borders: BorderView
   /** Directories seen so far; null: there is no directory. */
   readonly #directories = new Map<string, DiskObject | null>()
 
-  /** @param isAcrossBorder whether the path lies on a filesystem whose trouble is its own */
-  constructor(confined: ConfinedDirectories, isAcrossBorder: (path: string) => boolean) {
+  constructor(confined: ConfinedDirectories, borders: BorderView) {
     this.#confined = confined
-    this.#isAcrossBorder = isAcrossBorder
+    this.#borders = borders
   }
 
   /** The object at the path, or null when there is none. */
@@ -40,9 +39,9 @@ export class DiskView {
       if (found === null || found.kind === 'directory') this.#directories.set(path, found)
       return found
     } catch (error) {
-      if (errorCode(error) === 'EACCES' || (isDiskTrouble(error) && this.#isAcrossBorder(path))) return UNSEEN
       if (isRace(error) || errorCode(error) === 'ENAMETOOLONG') return null
-      throw error
+      if (isTroubleOfAll(error, path, this.#borders) || !isSystemError(error)) throw error
+      return UNSEEN
     }
   }
 

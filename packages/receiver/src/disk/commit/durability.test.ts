@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host/machine'
+import { Untouchable } from '../files/untouchable.ts'
 import { Durability } from './durability.ts'
 
 /** The paths that this process holds open below a directory. */
@@ -29,11 +30,12 @@ test('what is synced file by file leaves no directory open, which somebody could
     const synced: number[] = []
     const durability = new Durability({
       confined,
-      borders: () => [],
+      untouchable: new Untouchable([]),
       schedule: () => undefined,
       commits: () => 1,
       synced: ({ sequence }) => synced.push(sequence),
       failed: (message) => assert.fail(message),
+      leftOut: ({ path }) => assert.fail(path),
     })
     durability.committed(['a/b/f', 'a/b/gone', 'a'], { epoch: 'e', term: 't', sequence: 7 })
     assert.equal(await durability.flush(), true)

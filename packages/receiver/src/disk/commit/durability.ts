@@ -2,15 +2,17 @@
  * Makes committed changes survive a loss of power, in the background and never on the way to visible.
  *
  * A few paths are synced one by one with their directories, more by one `sync -f` of the filesystem, because Node has
- * no syncfs. One round at a time; commits made meanwhile go into the next round.
+ * no syncfs. One round at a time; commits made meanwhile go into the next round. A filesystem below the root that cannot
+ * be synced is told of and does not hold up the others: what is on it is as safe as it can make it.
  */
 import { execFile } from 'node:child_process'
 import { closeSync, constants, fsync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import { type ConfinedDirectories, errorCode, plainMessage, printable } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
-import { isRace } from '../files/disk-errors.ts'
+import { isBorderTrouble, isRace } from '../files/disk-errors.ts'
+import type { Untouchable } from '../files/untouchable.ts'
 import type { Position } from '../ledger/ledger.ts'
 
 const SETTLE_MS = 200
@@ -24,8 +26,8 @@ const run = promisify(execFile)
 
 export interface DurabilityParts {
   confined: ConfinedDirectories
-  /** The places where other filesystems are mounted below the root: each is synced by itself. */
-  borders(): Iterable<string>
+  /** Other filesystems that are mounted below the root: each is synced by itself. */
+  untouchable: Pick<Untouchable, 'borders' | 'borderOf' | 'isAcrossBorder'>
   /** Calls back once after this many milliseconds, unless everything is closed by then. */
   schedule(ms: number, act: () => void): void
   /** How many commits the ledger has recorded. */
@@ -33,6 +35,8 @@ export interface DurabilityParts {
   /** Everything up to here is on disk, with all that the first so many commits had changed. */
   synced(position: Position, commits: number): void
   failed(message: string): void
+  /** What is on the filesystem that is mounted at the path, which is for people, could not be synced. */
+  leftOut(border: { path: string; error: string }): void
 }
 
 export class Durability {
@@ -44,6 +48,8 @@ export class Durability {
   #commits = 0
   #isScheduled = false
   #round: Promise<boolean> | null = null
+  /** Filesystems that could not be synced in the last round that tried to. */
+  readonly #leftOut = new Set<string>()
 
   constructor(parts: DurabilityParts) {
     this.#parts = parts
@@ -116,9 +122,15 @@ export class Durability {
 
   async #syncAll(): Promise<void> {
     // A directory that is held open, wherever its path leads by now: the child enters it before it becomes `sync`.
-    const { confined, borders } = this.#parts
-    for (const directory of [ROOT_PATH, ...borders()]) {
-      await run('sync', ['-f', '.'], { cwd: confined.locateDirectory(directory) })
+    const { confined, untouchable } = this.#parts
+    await run('sync', ['-f', '.'], { cwd: confined.locateDirectory(ROOT_PATH) })
+    for (const border of untouchable.borders) {
+      try {
+        await run('sync', ['-f', '.'], { cwd: confined.locateDirectory(border) })
+        this.#leftOut.delete(border)
+      } catch (error) {
+        this.#leaveOut(border, error)
+      }
     }
   }
 
@@ -126,21 +138,30 @@ export class Durability {
   async #syncEach(paths: ReadonlySet<string>): Promise<boolean> {
     const targets = new Set(paths)
     for (const path of paths) if (path !== ROOT_PATH) targets.add(parentPath(path))
-    const descriptors: number[] = []
+    const opened: { path: string; descriptor: number }[] = []
     try {
       for (const path of targets) {
         const descriptor = this.#open(path)
-        if (descriptor !== null) descriptors.push(descriptor)
+        if (descriptor !== null) opened.push({ path, descriptor })
       }
       // Directories that were opened for this must not stay open: they may be moved away by then.
       this.#parts.confined.release()
-      await Promise.all(descriptors.map((descriptor) => syncDescriptor(descriptor)))
+      await Promise.all(opened.map(({ path, descriptor }) => this.#syncOne(path, descriptor)))
       return true
     } catch (error) {
       if (errorCode(error) === 'EACCES') return false
       throw error
     } finally {
-      for (const descriptor of descriptors) closeSync(descriptor)
+      for (const { descriptor } of opened) closeSync(descriptor)
+    }
+  }
+
+  async #syncOne(path: string, descriptor: number): Promise<void> {
+    try {
+      await syncDescriptor(descriptor)
+    } catch (error) {
+      if (!isBorderTrouble(error, path, this.#parts.untouchable)) throw error
+      this.#leaveOut(path, error)
     }
   }
 
@@ -150,7 +171,16 @@ export class Durability {
       return openSync(this.#parts.confined.locate(path), READ_FLAGS)
     } catch (error) {
       if (isRace(error) || errorCode(error) === 'ENXIO') return null
-      throw error
+      if (!isBorderTrouble(error, path, this.#parts.untouchable)) throw error
+      this.#leaveOut(path, error)
+      return null
     }
+  }
+
+  /** Told once for each filesystem, until it can be synced again. */
+  #leaveOut(path: string, error: unknown): void {
+    const border = this.#parts.untouchable.borderOf(path) ?? path
+    if (!this.#leftOut.has(border)) this.#parts.leftOut({ path: printable(border), error: plainMessage(error) })
+    this.#leftOut.add(border)
   }
 }

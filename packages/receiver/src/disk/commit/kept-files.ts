@@ -12,6 +12,7 @@
 import { linkSync, renameSync, unlinkSync } from 'node:fs'
 import { errorCode } from '@rootferry/host/machine'
 import type { WorkArea } from '../area/work-area.ts'
+import type { BorderView } from '../files/disk-errors.ts'
 import type { Operation, Plan } from '../ledger/operation.ts'
 
 /** Below this number of files the links would take longer than they save. */
@@ -32,10 +33,12 @@ const NOT_KEPT = new Set([
 
 export class KeptFiles {
   readonly #area: WorkArea
+  readonly #borders: BorderView
   #isWorthIt = false
 
-  constructor(area: WorkArea) {
+  constructor(area: WorkArea, borders: BorderView) {
     this.#area = area
+    this.#borders = borders
   }
 
   /**
@@ -48,6 +51,8 @@ export class KeptFiles {
     this.#isWorthIt = replaced.length + removed.length >= FEWEST
     if (!this.#isWorthIt) return
     for (const { path } of replaced) {
+      // No link leads over a border, and a filesystem in trouble must not hold up the others.
+      if (this.#borders.isAcrossBorder(path)) continue
       this.#unlessRefused(() => linkSync(locate(path), this.#newPlace()))
     }
   }

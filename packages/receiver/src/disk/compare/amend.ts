@@ -12,16 +12,19 @@ import { type ConfinedDirectories, type DiskKind, OWNER_ACCESS } from '@rootferr
 import { joinPath, parentPath } from '@rootferry/protocol'
 import { type Removable, type Removal, StaysError } from '../area/removal.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
-import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
+import { isRace, isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
 import type { AttributeChange, Creation, DiskObject } from '../files/disk-object.ts'
 import { LEAVE } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
+import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import type { ResyncDifference } from './findings.ts'
 import { countObjects } from './local-scan.ts'
+import { SilentBorders } from './silent-borders.ts'
 
 export interface AmendParts {
   confined: ConfinedDirectories
+  untouchable: Pick<Untouchable, 'borderOf' | 'isAcrossBorder'>
   removal: Removal
   creation: Creation
   grains: TimeGrains
@@ -49,11 +52,18 @@ export class Amend {
   readonly #parts: AmendParts
   readonly #order: AmendOrder
   readonly #events: AmendEvents
+  readonly #silent: SilentBorders
 
   constructor(parts: AmendParts, order: AmendOrder, events: AmendEvents) {
     this.#parts = parts
     this.#order = order
     this.#events = events
+    this.#silent = new SilentBorders(parts.untouchable)
+  }
+
+  /** Whether the path lies on a filesystem that does not answer. */
+  isSilent(path: string): boolean {
+    return this.#silent.has(path)
   }
 
   /** @returns whether the attributes were set: not in a dry run, and not where they cannot be */
@@ -65,7 +75,7 @@ export class Amend {
       if (attributes.mtime !== null) this.#parts.grains.learn(attributes.mtime, readObject(location))
       return 'set'
     } catch (error) {
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      this.#throwTrouble(error, path)
       return 'refused'
     }
   }
@@ -121,7 +131,7 @@ export class Amend {
       return before.mode
     } catch (error) {
       // The directory belongs to another owner: reading it will show what cannot be read.
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      this.#throwTrouble(error, path)
       return null
     }
   }
@@ -132,7 +142,7 @@ export class Amend {
       setAttributes(this.#parts.confined.locate(path), 'directory', { ...change, uid: LEAVE, gid: LEAVE })
     } catch (error) {
       // The directory belongs to another owner, or is gone by now.
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      this.#throwTrouble(error, path)
     }
   }
 
@@ -141,7 +151,8 @@ export class Amend {
    * problem of one path
    */
   noteFailure(path: string, error: unknown): void {
-    if (isDiskTrouble(error) || !isSystemError(error)) throw error
+    this.#throwTrouble(error, path)
+    this.#silent.note(path, error)
     if (!isRace(error)) this.#events.failed(path, error)
   }
 
@@ -174,8 +185,13 @@ export class Amend {
     try {
       return readObject(this.#parts.confined.locate(path))
     } catch (error) {
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      this.#throwTrouble(error, path)
       return null
     }
+  }
+
+  /** @throws any error that is not one of the path alone */
+  #throwTrouble(error: unknown, path: string): void {
+    if (isTroubleOfAll(error, path, this.#parts.untouchable) || !isSystemError(error)) throw error
   }
 }

@@ -21,7 +21,7 @@ import {
 } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import { readObject } from '../files/attributes.ts'
-import { isDiskTrouble, isSystemError } from '../files/disk-errors.ts'
+import { isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
 import { FileReading } from '../files/file-digest.ts'
 import type { Owner, OwnerMap } from '../files/owner.ts'
 import type { Untouchable } from '../files/untouchable.ts'
@@ -29,7 +29,7 @@ import type { Walk } from '../files/walk.ts'
 import { Amend, type AmendEvents, type AmendOrder, type AmendParts } from './amend.ts'
 import { DirectoryTimes, isOnlyTime } from './directory-times.ts'
 import type { ResyncDifference } from './findings.ts'
-import { type LocalDirectory, scanDirectory } from './local-scan.ts'
+import { type LocalDirectory, type LocalEntry, scanDirectory } from './local-scan.ts'
 import { type Check, type Reconciliation, reconcile } from './reconcile.ts'
 
 /** An unsettled entry may become anything but a directory. */
@@ -177,7 +177,8 @@ export class Comparison {
     page.next += 1
     if (group === undefined) return null
     const { path, entries } = group
-    if (path !== ABOVE_ROOT && this.#parts.untouchable.protects(path, 'directory')) {
+    const { untouchable } = this.#parts
+    if (path !== ABOVE_ROOT && (untouchable.protects(path, 'directory') || this.#amend.isSilent(path))) {
       this.#conclude(path)
       return null
     }
@@ -186,29 +187,22 @@ export class Comparison {
     let opened: Opened | null = null
     try {
       mode = path === ABOVE_ROOT ? null : this.#amend.openUp(path)
-      const local = split?.local ?? (yield* this.#scan(path))
-      const { untouchable } = this.#parts
-      const relevant = relevantEntries(untouchable, this.#touched, group)
+      const local = split?.local ?? (yield* scan(this.#parts, path))
+      for (const [name, error] of local.unseen) this.#amend.noteFailure(joinPath(path, name), error)
+      const relevant = relevantEntries(untouchable, this.#touched, group, local)
       const listed = split?.listed ?? new Set()
       for (const entry of entries) if (!isInTheWay(untouchable, path, entry, local)) listed.add(entry[0])
       this.#events.checked(relevant.length)
       const verdicts = reconcile(relevant, local.entries, page.ownerOf, this.#order.check, this.#parts.grains)
       opened = { group, local, listed, verdicts, next: 0, reading: null, mode }
     } catch (error) {
-      if (isDiskTrouble(error)) page.next -= 1
+      if (isTroubleOfAll(error, path === ABOVE_ROOT ? ROOT_PATH : path, untouchable)) page.next -= 1
       this.#amend.noteFailure(path, error)
       this.#conclude(path)
     } finally {
       if (opened === null && mode !== null) this.#amend.restore(path, { mode, mtime: null })
     }
     return opened
-  }
-
-  *#scan(path: string): Walk<LocalDirectory> {
-    const { confined } = this.#parts
-    if (path !== ABOVE_ROOT) return (yield* scanDirectory(confined, path)) ?? { entries: new Map(), unspeakable: [] }
-    const root = readObject(confined.locate(ROOT_PATH))
-    return { entries: new Map(root === null ? [] : [[ROOT_PATH, root]]), unspeakable: [] }
   }
 
   *#advance(opened: Opened, page: Page): Walk<void> {
@@ -269,7 +263,7 @@ export class Comparison {
         yield
       }
     } catch (error) {
-      if (isDiskTrouble(error) || !isSystemError(error)) throw error
+      if (isTroubleOfAll(error, path, this.#parts.untouchable) || !isSystemError(error)) throw error
       return null
     }
   }
@@ -343,16 +337,29 @@ function isInTheWay(
 }
 
 /**
- * The entries of a group that are compared: not the protected ones, and not those that were changed since the listing.
+ * The entries of a group that are compared: not the protected ones, not those that were changed since the listing, and
+ * not those that cannot be seen.
  */
 function relevantEntries(
   untouchable: Untouchable,
   touched: ReadonlySet<string>,
   { path: directory, entries }: ListedChildren,
+  { unseen }: LocalDirectory,
 ): readonly ListedEntry[] {
-  if (directory === ABOVE_ROOT || (touched.size === 0 && !untouchable.protectsIn(directory))) return entries
+  const isAll = touched.size === 0 && unseen.size === 0 && !untouchable.protectsIn(directory)
+  if (directory === ABOVE_ROOT || isAll) return entries
   return entries.filter(([name, letter]) => {
     const path = joinPath(directory, name)
-    return !touched.has(path) && !untouchable.protects(path, KINDS[letter])
+    return !touched.has(path) && !unseen.has(name) && !untouchable.protects(path, KINDS[letter])
   })
+}
+
+function* scan(parts: ComparisonParts, path: string): Walk<LocalDirectory> {
+  if (path !== ABOVE_ROOT) return (yield* scanDirectory(parts, path)) ?? directoryOf([])
+  const root = readObject(parts.confined.locate(ROOT_PATH))
+  return directoryOf(root === null ? [] : [[ROOT_PATH, root]])
+}
+
+function directoryOf(entries: [string, LocalEntry][]): LocalDirectory {
+  return { entries: new Map(entries), unspeakable: [], unseen: new Map() }
 }

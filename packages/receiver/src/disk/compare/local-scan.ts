@@ -4,7 +4,7 @@ import { readlinkSync } from 'node:fs'
 import type { ConfinedDirectories, DiskKind } from '@rootferry/host/machine'
 import { joinPath } from '@rootferry/protocol'
 import { readObject } from '../files/attributes.ts'
-import { isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
+import { type BorderView, isBorderTrouble, isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
 import type { DiskObject } from '../files/disk-object.ts'
 import { listInTurns } from '../files/list-in-turns.ts'
 import type { Walk } from '../files/walk.ts'
@@ -21,25 +21,40 @@ export interface LocalDirectory {
   entries: Map<string, LocalEntry>
   /** Names that are not valid UTF-8, which the agent cannot have either. */
   unspeakable: { name: Buffer; kind: DiskKind }[]
+  /** Places where a filesystem is mounted that does not answer, with its error: nothing is known of what is there. */
+  unseen: Map<string, unknown>
+}
+
+export interface ScanParts {
+  confined: ConfinedDirectories
+  untouchable: BorderView
 }
 
 /** @returns null when there is no such directory. @throws the system error when it cannot be read */
-export function* scanDirectory(confined: ConfinedDirectories, directory: string): Walk<LocalDirectory | null> {
+export function* scanDirectory({ confined, untouchable }: ScanParts, directory: string): Walk<LocalDirectory | null> {
   try {
     const listed = yield* listInTurns(confined.locateDirectory(directory))
     const entries = new Map<string, LocalEntry>()
     const unspeakable: LocalDirectory['unspeakable'] = []
+    const unseen: LocalDirectory['unseen'] = new Map()
     for (let at = 0; at < listed.length; at += PORTION) {
       const location = confined.locateDirectory(directory)
       for (const { name, kind } of listed.slice(at, at + PORTION)) {
         const text = name.toString()
         // Such a name must not be read as text: another object may have that name.
         if (text.includes('\ufffd') && !Buffer.from(text).equals(name)) unspeakable.push({ name, kind })
-        else addEntry(entries, location, text)
+        else {
+          try {
+            addEntry(entries, location, text)
+          } catch (error) {
+            if (!isBorderTrouble(error, joinPath(directory, text), untouchable)) throw error
+            unseen.set(text, error)
+          }
+        }
       }
       yield
     }
-    return { entries, unspeakable }
+    return { entries, unspeakable, unseen }
   } catch (error) {
     if (isRace(error)) return null
     throw error

@@ -1,21 +1,28 @@
 /**
- * What a failed file-system or ledger call means for a changeset: trouble of the whole disk, a race with another
- * program that changes the tree at the same moment, or a problem of one path.
+ * What a failed file-system or ledger call means: trouble of all, a race with another program that changes the tree at
+ * the same moment, or a problem of one path.
+ *
+ * A filesystem that is mounted below the root has troubles of its own: they are problems of the paths on it, and hold up
+ * nothing else.
  */
 import { errorCode, sqliteCode } from '@rootferry/host/machine'
 
-/** Nothing can be written, or no descriptor is available: the whole step is tried again later. */
-const DISK_TROUBLE = new Set([
+/** This process is short of something, whatever filesystem it works on. */
+const PROCESS_TROUBLE = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+/** A filesystem takes nothing, or does not answer: the whole step is tried again later. */
+const FILESYSTEM_TROUBLE = new Set([
   'ENOSPC',
   'EDQUOT',
   'EROFS',
   'EIO',
-  'EMFILE',
-  'ENFILE',
-  'ENOMEM',
   'ESTALE',
   'ENODEV',
   'ENXIO',
+  'ENOTCONN',
+  'ESHUTDOWN',
+  'ETIMEDOUT',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
 ])
 /** The tree has changed since the plan was made. */
 const RACE = new Set(['ENOENT', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ELOOP'])
@@ -27,9 +34,25 @@ export class RootGone extends Error {
   override name = 'RootGone'
 }
 
+/** Tells of a path whether it lies on a filesystem that is mounted below the root. */
+export interface BorderView {
+  isAcrossBorder(path: string): boolean
+}
+
+/** Whether an error that turned up on the root's own filesystem concerns more than one path. */
 export function isDiskTrouble(error: unknown): boolean {
   const code = errorCode(error)
-  return (code !== null && DISK_TROUBLE.has(code)) || isLedgerTrouble(error)
+  return isProcessTrouble(error) || (code !== null && FILESYSTEM_TROUBLE.has(code))
+}
+
+/** The same for an error that turned up at a path. */
+export function isTroubleOfAll(error: unknown, path: string, borders: BorderView): boolean {
+  return isProcessTrouble(error) || (isDiskTrouble(error) && !borders.isAcrossBorder(path))
+}
+
+/** Whether the filesystem is in trouble on which the path lies: everything on it meets the same. */
+export function isBorderTrouble(error: unknown, path: string, borders: BorderView): boolean {
+  return isDiskTrouble(error) && !isTroubleOfAll(error, path, borders)
 }
 
 export function isRace(error: unknown): boolean {
@@ -44,6 +67,11 @@ export function isOperatingError(error: unknown): boolean {
 
 export function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error && errorCode(error) !== null
+}
+
+function isProcessTrouble(error: unknown): boolean {
+  const code = errorCode(error)
+  return (code !== null && PROCESS_TROUBLE.has(code)) || isLedgerTrouble(error)
 }
 
 function isLedgerTrouble(error: unknown): boolean {

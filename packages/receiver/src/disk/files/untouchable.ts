@@ -41,9 +41,14 @@ export class Untouchable {
     return this.#borders?.isAtOrBelow(path) ?? false
   }
 
+  /** The place where the filesystem is mounted on which the path lies; null: it is the root's own. */
+  borderOf(path: string): string | null {
+    return this.#borders?.above(path)?.path ?? null
+  }
+
   /** Whether the path lies on another mount than the root: it is written, but never moved away. */
   isAcrossBorder(path: string): boolean {
-    return this.#borders !== null && this.#borders.above(path) !== null
+    return this.borderOf(path) !== null
   }
 
   /** Whether changes to the path must be ignored: it or a directory above it is protected or reserved. */

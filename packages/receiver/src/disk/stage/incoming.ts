@@ -21,13 +21,14 @@ import type { WorkArea } from '../area/work-area.ts'
 import { DiskView } from '../commit/disk-view.ts'
 import { diskObject } from '../files/attributes.ts'
 import { OtherBase, piecesOf, regularAt } from '../files/base-file.ts'
+import { isBorderTrouble } from '../files/disk-errors.ts'
 import { attributeDifference, type Creation } from '../files/disk-object.ts'
 import { digestInTurns } from '../files/file-digest.ts'
 import type { Owner, OwnerMap } from '../files/owner.ts'
 import type { LocalAttributes } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
-import { LackingRoom } from './lacking-room.ts'
+import { isLackOfRoom, LackingRoom } from './lacking-room.ts'
 import type { PartialFiles } from './partial-files.ts'
 import type { Room } from './room.ts'
 import { type StagedPart, StagedSoFar } from './staged-so-far.ts'
@@ -70,7 +71,7 @@ export class Incoming {
     this.#parts = { ...parts, epoch }
     this.#lacking = new LackingRoom(parts.room)
     this.#staged = new StagedSoFar(header, this.#lacking.unfit, this.#received)
-    this.#view = new DiskView(parts.confined, (path) => parts.untouchable.isAcrossBorder(path))
+    this.#view = new DiskView(parts.confined, parts.untouchable)
     this.#staging = new Staging(parts.area, parts.creation, (why) => parts.owners.refused(why))
   }
 
@@ -180,11 +181,11 @@ export class Incoming {
 
   #append(slice: Slice, carried: Uint8Array): void {
     if (this.#baseless.has(slice.path) || this.#lacking.has(slice.path)) return
-    const { partials, confined, epoch } = this.#parts
+    const { partials, epoch } = this.#parts
     const { path, delta } = slice
     if (slice.offset === 0 && this.#lacking.giveUpUnlessFits(path, slice.size)) return partials.discard(path)
     try {
-      partials.append(epoch, slice, delta === null ? [carried] : piecesOf(delta, path, carried, confined))
+      partials.append(epoch, slice, delta === null ? [carried] : piecesOf(delta, path, carried, this.#parts))
     } catch (error) {
       if (!(error instanceof OtherBase)) throw error
       this.#baseless.add(path)
@@ -255,30 +256,35 @@ export class Incoming {
   }
 
   /** The file at the source is used only if it is, to the byte, the file of the change. */
-  *#copy({ change, from, attributes }: PendingCopy): Walk<void> {
-    const { confined } = this.#parts
-    const source = regularAt(from, confined)
-    if (source === null) {
+  *#copy(copy: PendingCopy): Walk<void> {
+    const { change, from } = copy
+    const source = regularAt(from, this.#parts)
+    try {
+      if (source === null) this.#staged.owed.push(change.path)
+      else yield* this.#copyFrom(source, copy)
+    } catch (error) {
+      // A lack of room is one of this filesystem, where the copy is made.
+      if (isLackOfRoom(error) || !isBorderTrouble(error, from, this.#parts.untouchable)) throw error
+      this.#staged.owed.push(change.path)
+    } finally {
+      if (source !== null) closeSync(source)
+    }
+  }
+
+  *#copyFrom(source: number, { change, from, attributes }: PendingCopy): Walk<void> {
+    const status = fstatSync(source)
+    if (status.size !== change.size) {
       this.#staged.owed.push(change.path)
       return
     }
-    try {
-      const status = fstatSync(source)
-      if (status.size !== change.size) {
-        this.#staged.owed.push(change.path)
-        return
-      }
-      const isSame = attributeDifference(diskObject(status), attributes) === null
-      let staged: string | null = null
-      if (isSame && this.#goesAway(from) && (yield* digestInTurns(source, change.size)) === change.digest) {
-        staged = this.#staging.link(change.path, confined.locate(from), source)
-      }
-      staged ??= yield* this.#copyOf(change, attributes, source)
-      if (staged === null) this.#staged.owed.push(change.path)
-      else this.#fileIsStaged(change, attributes, staged)
-    } finally {
-      closeSync(source)
+    const isSame = attributeDifference(diskObject(status), attributes) === null
+    let staged: string | null = null
+    if (isSame && this.#goesAway(from) && (yield* digestInTurns(source, change.size)) === change.digest) {
+      staged = this.#staging.link(change.path, this.#parts.confined.locate(from), source)
     }
+    staged ??= yield* this.#copyOf(change, attributes, source)
+    if (staged === null) this.#staged.owed.push(change.path)
+    else this.#fileIsStaged(change, attributes, staged)
   }
 
   /** @returns null when the copy differs from the change */

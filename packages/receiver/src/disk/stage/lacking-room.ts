@@ -41,10 +41,9 @@ export class LackingRoom {
 
   /** Content of the path could not be staged. @throws the error, to be tried again, unless the path is given up */
   giveUp(path: string, error: unknown, tries: number): void {
-    const code = errorCode(error)
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+    if (!isLackOfRoom(error)) throw error
     if (tries <= MOST_TRIES && this.#given.size === 0) throw error
-    this.#given.set(path, { code, message: plainMessage(error) })
+    this.#given.set(path, { code: error.code, message: plainMessage(error) })
   }
 
   /** The change of the path has come. @returns whether the path is owed because there is no room for it */
@@ -53,4 +52,9 @@ export class LackingRoom {
     if (lack !== undefined) this.unfit.push({ path, ...lack })
     return lack !== undefined
   }
+}
+
+export function isLackOfRoom(error: unknown): error is { code: LackOfRoom['code'] } {
+  const code = errorCode(error)
+  return code === 'ENOSPC' || code === 'EDQUOT'
 }
