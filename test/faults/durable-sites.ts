@@ -102,6 +102,9 @@ export const SITES: Record<string, Record<string, Site>> = {
     mkdirSync: [1, 'where somebody emptied the place meanwhile'],
     renameSync: [1, ['rename staging to target', 'rename partial to target']],
   },
+  'receiver/src/disk/commit/precedence.ts': {
+    writeFileSync: [1, 'a priority of the running process: nothing on a disk'],
+  },
   'receiver/src/disk/commit/durability.ts': {
     'promisify(fsync)': [
       1,

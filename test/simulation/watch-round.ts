@@ -21,8 +21,9 @@ import { Violation } from './violation.ts'
 const TIME_TO_LEAVE_MS = 1_900
 /** Says that a receiver has taken up the welcome. */
 const PROOFS: ReadonlySet<unknown> = new Set(['committed', 'left', 'staged', 'list', 'want', 'resynced'])
-/** Who came while the decision was being written was told, and not waited for. */
+/** Who came while the decision was being written was told, and not waited for: so many calls of the disk. */
 const LATE_MS = 5
+const LATE_CALLS = 20
 
 interface Point {
   sequence: number
@@ -45,6 +46,8 @@ interface Told {
   committed: number
   /** Bytes of a segment that are still to come: nothing can be told before. */
   outstanding: number
+  /** When the last segment began, and ended. */
+  segment: { beganMs: number; endedMs: number }
 }
 
 export interface WatchedReceiver {
@@ -92,7 +95,10 @@ export class RoundWatch {
   sent(line: Line, toAgent: boolean, frame: Frame): void {
     if (frame.kind === 'binary') {
       const told = this.#told.get(line)
-      if (told !== undefined) told.outstanding -= frame.data.byteLength
+      if (told !== undefined) {
+        told.outstanding -= frame.data.byteLength
+        told.segment.endedMs = this.#now()
+      }
     }
     if (line.caller.quality.repeatsOneIn > 0) this.#repeating.add(line)
     if (frame.kind === 'close' && !this.#repeating.has(line)) refuseBreach(line, frame)
@@ -167,6 +173,7 @@ export class RoundWatch {
         return
       case 'segment':
         told.outstanding = Number(message['bytes'] ?? 0)
+        told.segment.beganMs = this.#now()
         return
       case 'prepare':
         told.prepared = to
@@ -175,7 +182,7 @@ export class RoundWatch {
         told.left = to
         if (!this.#fences.has(to)) this.#fences.set(to, this.#now())
         told.toldMs = this.#now()
-        told.unansweredMs ??= this.#fences.get(to) ?? this.#now()
+        told.unansweredMs ??= Math.min(this.#fences.get(to) ?? this.#now(), this.#dueSince(told))
         return
       case 'commit': {
         if (told.prepared === null) return
@@ -186,6 +193,11 @@ export class RoundWatch {
         this.commits += 1
       }
     }
+  }
+
+  /** A word that comes right after a segment may have been due since that began. */
+  #dueSince({ segment }: Told): number {
+    return segment.endedMs === this.#now() ? segment.beganMs : this.#now()
   }
 
   #judgeGo(to: number): void {
@@ -203,7 +215,7 @@ export class RoundWatch {
       const { receiver } = line.caller
       if (told.left < to) throw new Violation('G10', `commit to ${to} although ${receiver} has not staged it`)
       const ago = told.unansweredMs === null ? null : this.#now() - told.unansweredMs
-      const isNews = this.#now() - told.toldMs <= LATE_MS
+      const isNews = this.#now() - told.toldMs <= LATE_MS + LATE_CALLS * this.#agent.mostCallMs
       const hadTime = ago !== null && (isNews || ago >= TIME_TO_LEAVE_MS)
       if (!hadTime && this.#receivers.get(receiver)?.isReady() === true)
         throw new Violation('G10', `commit to ${to} although ${receiver} is ready and shows something older`)
@@ -224,7 +236,8 @@ function newTold({ released, sequence, start, epoch }: Record<string, unknown>, 
   const committed = start === 'replay' ? Number(sequence) : -1
   const heard = epoch === known ? Number(released) : -1
   const nothing = { prepared: null, staged: -1, unansweredMs: null, toldMs: 0, hasRead: false, outstanding: 0 }
-  return { base: 0, left: Number(released), committed, heard, ...nothing }
+  const segment = { beganMs: 0, endedMs: 0 }
+  return { base: 0, left: Number(released), committed, heard, segment, ...nothing }
 }
 
 const BREACH = 4401

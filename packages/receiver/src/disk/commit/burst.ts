@@ -29,9 +29,12 @@ import { DiskView } from './disk-view.ts'
 import { Failures, JUST_WRITTEN, STAGED_GONE } from './failures.ts'
 import { KeptFiles } from './kept-files.ts'
 import { makePlan } from './plan.ts'
+import { Precedence } from './precedence.ts'
 import { meetsFile, wasJustWritten } from './shared-places.ts'
 
 const MOST_ROUNDS = 4
+/** So many operations take long enough to be seen. */
+const MANY = 32
 export interface BurstParts {
   confined: ConfinedDirectories
   area: WorkArea
@@ -52,6 +55,7 @@ export type BurstOrder = Pick<Intent, 'changes' | 'before' | 'position' | 'keeps
 export class Burst {
   readonly #parts: BurstParts
   readonly #kept: KeptFiles
+  readonly #precedence = new Precedence()
   /** Of this attempt. */
   #failures = new Failures()
   #unrestored: string[] = []
@@ -61,6 +65,8 @@ export class Burst {
   #keepsReplaced = false
   /** The changes were asked for, and are what the agent has read since. */
   #isAnswer = false
+  /** Where objects are staged, looked for once in each attempt. */
+  #staging = ''
   /** The plan for which files are kept already. */
   #keptFor: Plan | null = null
 
@@ -101,6 +107,7 @@ export class Burst {
     this.#parts.insistOnPlace()
     let plan = first ?? this.plan(changes, before)
     let beganMs = performance.now()
+    if (plan.operations.length >= MANY) this.#precedence.take()
     try {
       if (plan !== this.#keptFor) this.#kept.begin(plan, (path) => confined.locate(path))
       this.#keptFor = null
@@ -112,6 +119,7 @@ export class Burst {
         plan = this.plan(changes, before)
       }
     } finally {
+      this.#precedence.giveBack()
       confined.release()
     }
     const micros = Math.round((performance.now() - beganMs) * 1_000)
@@ -141,6 +149,7 @@ export class Burst {
     this.#unrestored = []
     this.#handsDown.clear()
     this.#raced = false
+    if (plan.operations.some(({ do: step }) => step === 'place')) this.#staging = this.#parts.area.directory('staging')
     for (const path of plan.blocked)
       this.#failures.fail(path, { code: 'protected', message: 'what is in its place is protected or excluded' })
     for (const operation of plan.operations) {
@@ -151,7 +160,7 @@ export class Burst {
   }
 
   *#carryOut(operation: Operation): Walk<void> {
-    const { confined, area, removal, untouchable } = this.#parts
+    const { confined, removal, untouchable } = this.#parts
     const { path } = operation
     this.#parts.beforeStep?.(operation.do, path)
     switch (operation.do) {
@@ -174,7 +183,7 @@ export class Burst {
         mkdirSync(confined.locate(path), operation.mode)
         return
       case 'place':
-        yield* this.#place(operation, () => `${area.directory('staging')}/${operation.staged}`)
+        yield* this.#place(operation, `${this.#staging}/${operation.staged}`)
         return
       case 'attributes':
         setAttributes(confined.locate(path), 'file', operation.change)
@@ -200,24 +209,24 @@ export class Burst {
     }
   }
 
-  *#place(operation: Extract<Operation, { do: 'place' }>, staged: () => string): Walk<void> {
+  *#place(operation: Extract<Operation, { do: 'place' }>, staged: string): Walk<void> {
     const { confined, trash, untouchable } = this.#parts
     const location = () => confined.locate(operation.path)
     const isKept = this.#keeps(operation.path) && operation.replaces && operation.kind !== 'directory'
     const { givesOwners } = this.#parts.inheritance
-    const isStaged = () => lstatSync(staged(), { throwIfNoEntry: false }) !== undefined
+    const isStaged = () => lstatSync(staged, { throwIfNoEntry: false }) !== undefined
     if (operation.kind === 'file' && untouchable.isAcrossBorder(operation.path)) {
-      const meeting = yield* meetsFile(staged, location, this.#isAnswer)
+      const meeting = yield* meetsFile(() => staged, location, this.#isAnswer)
       if (meeting === 'newer') this.#failures.fail(operation.path, JUST_WRITTEN)
       if (meeting !== 'other') return
     }
     // Without a staged object an earlier attempt has placed it already.
     if (isKept && isStaged()) yield* trash.keep(location, operation.path)
-    if (isStaged() && this.#isMadeThere(operation.path)) return yield* placeAcross(staged, location, givesOwners)
+    if (this.#isMadeThere(operation.path) && isStaged()) return yield* placeAcross(() => staged, location, givesOwners)
     try {
-      renameSync(staged(), location())
+      renameSync(staged, location())
     } catch (error) {
-      if (errorCode(error) === 'EXDEV') return yield* placeAcross(staged, location, givesOwners)
+      if (errorCode(error) === 'EXDEV') return yield* placeAcross(() => staged, location, givesOwners)
       if (errorCode(error) !== 'ENOENT' || isStaged()) throw error
       // Nothing is staged any more: an earlier attempt placed it, or it is lost.
       if (!this.#isPlaced(operation, readObject(location()))) this.#failures.fail(operation.path, STAGED_GONE)

@@ -35,6 +35,7 @@ export class KeptFiles {
   readonly #area: WorkArea
   readonly #borders: BorderView
   #isWorthIt = false
+  #staging = ''
 
   constructor(area: WorkArea, borders: BorderView) {
     this.#area = area
@@ -50,6 +51,7 @@ export class KeptFiles {
     const removed = plan.operations.filter(({ do: step }) => step === 'unlink')
     this.#isWorthIt = replaced.length + removed.length >= FEWEST
     if (!this.#isWorthIt) return
+    this.#staging = this.#area.directory('staging')
     for (const { path } of replaced) {
       // No link leads over a border, and a filesystem in trouble must not hold up the others.
       if (this.#borders.isAcrossBorder(path)) continue
@@ -64,7 +66,7 @@ export class KeptFiles {
   }
 
   #newPlace(): string {
-    return `${this.#area.directory('staging')}/kept-${this.#area.newName()}`
+    return `${this.#staging}/kept-${this.#area.newName()}`
   }
 
   #unlessRefused(act: () => void): boolean {
