@@ -28,10 +28,21 @@ export interface SeriesParts {
   steps: DiskSteps
 }
 
+/** All of a series. */
+interface Listed {
+  paths: string[]
+  staged: StagedChange[]
+  owed: string[]
+}
+
+interface Ready extends Listed {
+  plan: Plan
+}
+
 export class Series {
   readonly #parts: SeriesParts
-  #plan: Plan | null = null
-  #changes: StagedChange[] = []
+  /** Everything that a commit needs, so that it begins at once. */
+  #ready: Ready | null = null
   /** Paths for which the disk has no room: they are owed too. */
   readonly unfit: PathProblem[] = []
   bytes = 0
@@ -59,7 +70,7 @@ export class Series {
     await steps.whileConnected(() => {
       for (const name of unneeded) area.discard(name)
     })
-    this.#plan = null
+    this.#ready = null
     this.unfit.push(...part.unfit)
     this.bytes += part.bytes
   }
@@ -67,36 +78,31 @@ export class Series {
   /** Everything that can be done before the burst is done. @throws ProtocolError when the changes contradict each other */
   async ready(): Promise<void> {
     const { ledger, burst, area, steps } = this.#parts
-    const isAgain = this.#plan !== null
-    this.#changes = changesOf(ledger.staged.all())
+    const isAgain = this.#ready !== null
+    const rows = this.#ready ?? listed(ledger.staged.all())
     if (!isAgain) {
-      const draft = await steps.whileConnected(() => burst.plan(this.#changes, []))
+      const draft = await steps.whileConnected(() => burst.plan(rows.staged, []))
       const staging = await steps.whileConnected(() => area.directory('staging'))
       await presyncAll(draft, staging)
     }
-    this.#plan = await steps.whileConnected(() => {
-      const plan = burst.plan(this.#changes, [])
-      if (!isAgain) burst.keep(plan)
-      return plan
+    const plan = await steps.whileConnected(() => {
+      const present = burst.plan(rows.staged, [])
+      if (!isAgain) burst.keep(present)
+      return present
     })
+    this.#ready = { ...rows, plan }
   }
 
   /** The commit may come much later. */
   delayed(): void {
-    this.#plan = null
+    this.#ready = null
   }
 
-  /** @returns the plan if it is of this moment */
-  arrival(): { paths: string[]; staged: StagedChange[]; owed: string[]; plan: Plan | null } {
-    const rows = this.#parts.ledger.staged.all()
-    const plan = this.#plan
-    this.#plan = null
-    return {
-      paths: rows.map(({ path }) => path),
-      staged: changesOf(rows),
-      owed: rows.filter(({ isOwed }) => isOwed).map(({ path }) => path),
-      plan,
-    }
+  /** @returns everything, with the plan if it is of this moment */
+  arrival(): Listed & { plan: Plan | null } {
+    const ready = this.#ready
+    this.#ready = null
+    return ready ?? { ...listed(this.#parts.ledger.staged.all()), plan: null }
   }
 }
 
@@ -112,6 +118,10 @@ function rowsOf({ paths, staged, owed, unfit }: StagedPart): StagedPath[] {
   return paths.map((path) => ({ path, change: changes.get(path) ?? null, isOwed: owing.has(path) }))
 }
 
-function changesOf(rows: readonly StagedPath[]): StagedChange[] {
-  return rows.flatMap(({ change }) => (change === null ? [] : [change]))
+function listed(rows: readonly StagedPath[]): Listed {
+  return {
+    paths: rows.map(({ path }) => path),
+    staged: rows.flatMap(({ change }) => (change === null ? [] : [change])),
+    owed: rows.filter(({ isOwed }) => isOwed).map(({ path }) => path),
+  }
 }
