@@ -16,7 +16,7 @@ export interface PageDetails {
 
 /** The page of a program, section 1. */
 export function programPage(program: Command, details: PageDetails): string {
-  const verbs = leaves(program)
+  const verbs = verbsOf(program)
   return [
     heading(program.name(), 1, details),
     `.SH NAME\n${text(program.name())} \\- ${text(sentence(program.description()))}\n`,
@@ -51,8 +51,10 @@ function heading(name: string, section: number, { version, date }: PageDetails):
   return `.TH ${name.toUpperCase()} ${section} ${date} "Rootferry ${version}"\n.nh\n.ad l\n`
 }
 
-function leaves(command: Command): Command[] {
-  return command.commands.flatMap((verb) => (verb.commands.length === 0 ? [verb] : leaves(verb)))
+/** `resync` is a verb, although it has verbs below it; `token` is none, as it takes nothing by itself. */
+function verbsOf(command: Command): Command[] {
+  const isVerb = (one: Command) => one.commands.length === 0 || one.options.length > 0
+  return command.commands.flatMap((one) => [...(isVerb(one) ? [one] : []), ...verbsOf(one)])
 }
 
 /** `token create <name>`: the words of a verb below the program, and its arguments. */
@@ -69,10 +71,11 @@ function usageOf(verb: Command, program: Command): string {
 function options(command: Command): string {
   return command.options
     .map((option) => {
-      const { flags, description, argChoices, defaultValue } = option
+      const { flags, description, argChoices } = option
       const among = argChoices === undefined ? '' : ` One of ${argChoices.join(', ')}.`
-      const isTold = typeof defaultValue === 'string' || typeof defaultValue === 'number'
-      return `.TP\n.B ${text(flags)}\n${text(`${sentence(description)}.${among}${isTold ? ` Default: ${defaultValue}.` : ''}`)}\n`
+      const fallback = option.defaultValueDescription ?? option.defaultValue
+      const isTold = typeof fallback === 'number' || (typeof fallback === 'string' && fallback !== '')
+      return `.TP\n.B ${text(flags)}\n${text(`${sentence(description)}.${among}${isTold ? ` Default: ${fallback}.` : ''}`)}\n`
     })
     .join('')
 }

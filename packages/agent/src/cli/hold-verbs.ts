@@ -7,7 +7,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { Held, type HeldAnswer, Released, type ReleasedAnswer } from '../serve/api-schemas.ts'
 import { AdminClient } from './admin-client.ts'
-import { secondsUpTo } from './time-option.ts'
+import { secondsUpTo, timeOption } from './time-option.ts'
 
 const seconds = secondsUpTo(7)
 /** What an answer may take beyond the time that receivers are waited for: the whole root is scanned before it. */
@@ -54,8 +54,15 @@ export function addHoldVerbs(
   const holding = (command: Command) =>
     withConfig(command)
       .option('--reason <text>', 'what for: status and log say it', '')
-      .option('--for <time>', 'after this long the hold is overdue, which status, log and a metric say', seconds, 900)
-      .option('--wait <time>', 'how long receivers have to get what was there before', seconds, 10)
+      .addOption(
+        timeOption(
+          '--for <time>',
+          'after this long the hold is overdue, which status, log and a metric say',
+          seconds,
+          '15m',
+        ),
+      )
+      .addOption(timeOption('--wait <time>', 'how long receivers have to get what was there before', seconds, '10s'))
 
   holding(program.command('hold <root>').description('send nothing that changes from now on, until the release'))
     .addHelpText('after', HOLD_HELP)
@@ -106,11 +113,17 @@ export function addHoldVerbs(
 
 function withWay(command: Command): Command {
   return command
-    .option('--patience <time>', 'a receiver that stages for longer is left behind, and not ready', seconds, 5)
+    .addOption(
+      timeOption('--patience <time>', 'a receiver that stages for longer is left behind, and not ready', seconds, '5s'),
+    )
     .option('--in-parts', 'release more than 200,000 changes in several commits', false)
     .option('--rolling <number>', 'so many receivers at a time are not ready, commit, and are ready again', number)
-    .option('--drain <time>', 'in a rolling release, how long requests under way have to end', seconds, 5)
-    .option('--ready-within <time>', 'in a rolling release, a receiver that takes longer stops it', seconds, 300)
+    .addOption(
+      timeOption('--drain <time>', 'in a rolling release, how long requests under way have to end', seconds, '5s'),
+    )
+    .addOption(
+      timeOption('--ready-within <time>', 'in a rolling release, a receiver that takes longer stops it', seconds, '5m'),
+    )
 }
 
 function number(text: string): number {
