@@ -87,8 +87,11 @@ export class World {
       const said = this.receivers.find(({ caller }) => caller === line.caller)
       const sender = toAgent ? said : this.agent
       if (way === 'sent' && sender !== undefined) sender.isUnread = false
-      if (way === 'sent' && toAgent && said?.isReplaced === true)
+      const wasReplaced = said?.isReplaced === true
+      if (way === 'sent' && toAgent && said !== undefined && wasReplaced)
         this.#judging(() => noteReplaced(said, frame, this.scheduler.now))
+      // What the directory before was said to hold since then counts for nothing either.
+      if (said !== undefined && wasReplaced && !said.isReplaced) this.lines.emptied(said.machine.name)
       if (way === 'sent') this.tell(`${line.caller.receiver} ${toAgent ? '──▶' : '◀──'} ${frameText(frame)}`)
       this.#judging(() => this.lines.note(way, line, toAgent, frame))
       if (way === 'sent') this.#judging(() => this.rounds.sent(line, toAgent, frame))
