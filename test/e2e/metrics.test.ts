@@ -120,7 +120,7 @@ test('the metrics of the receiver follow what happens', async () => {
   const text = await DAEMONS.Receiver()
   const { receivers } = await rig.status()
   assert.equal(value(text, 'rootferry_target_sequence{root="site"}'), receivers[0]?.sequence)
-  assert.equal(value(text, 'rootferry_target_ready{root="site"}'), 1)
+  assert.equal(value(text, 'rootferry_ready{root="site",reason=""}'), 1)
   assert.equal(value(text, 'rootferry_target_connected{root="site"}'), 1)
   assert.ok(value(text, 'rootferry_committed_changesets_total{root="site"}') > 0)
 })

@@ -11,7 +11,7 @@ import { diskOptions } from './disk-options.ts'
 import { ControlSecret } from './http/control-secret.ts'
 import { HealthServer } from './http/health-server.ts'
 import { type CommittedEvent, ReceiverMetrics } from './http/metrics.ts'
-import { notReadyReason } from './http/readiness.ts'
+import { notReady } from './http/readiness.ts'
 import { ReadyFile } from './http/ready-file.ts'
 import { Root } from './root.ts'
 import type { RootState } from './root-state.ts'
@@ -56,8 +56,8 @@ export class Receiver {
     this.#readyFile = new ReadyFile(config.readyFile, log)
     const { calls, fault } = chooseSystemCalls(config.systemCalls)
     if (fault !== null) log.warn({ reason: fault }, PORTABLE_CALLS)
-    const isReady = (root: RootState) => notReadyReason(root, staleAfterSeconds(), performance.now()) === null
-    this.#metrics = new ReceiverMetrics(roots, isReady, calls.kind)
+    const reason = (root: RootState) => notReady(root, staleAfterSeconds(), performance.now())
+    this.#metrics = new ReceiverMetrics(roots, reason, calls.kind)
     this.#health = new HealthServer({
       version: VERSION,
       name: config.name,

@@ -10,6 +10,7 @@ import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/m
 import type { SystemCalls } from '@rootferry/host/machine'
 import type { DiskEvent } from '../../root-messages.ts'
 import { problemCount, type RootState } from '../root-state.ts'
+import type { NotReady } from './readiness.ts'
 
 const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
 const KINDS = ['missing', 'changed', 'extraneous'] as const
@@ -19,23 +20,24 @@ export type CommittedEvent = Extract<DiskEvent, { type: 'committed' }>
 export class ReceiverMetrics {
   readonly page: MetricsPage
   readonly #roots: () => readonly RootState[]
-  readonly #isReady: (root: RootState) => boolean
+  readonly #notReady: (root: RootState) => NotReady | null
   readonly #commits: Histogram<'root'>
   readonly #bursts: Histogram<'root'>
   readonly #changesets: Counter<'root'>
   readonly #bytes: Counter<'root'>
   readonly #differences: Gauge<'root' | 'kind'>
   readonly #hooks: ReturnType<typeof hookGauges>
+  readonly #ready: Gauge<'root' | 'reason'>
   readonly #gauges: ReturnType<typeof rootGauges>
 
-  /** @param isReady whether a load balancer may send visitors to that root */
+  /** @param notReady why a load balancer may not send visitors to that root */
   constructor(
     roots: () => readonly RootState[],
-    isReady: (root: RootState) => boolean,
+    notReady: (root: RootState) => NotReady | null,
     systemCalls: SystemCalls['kind'],
   ) {
     this.#roots = roots
-    this.#isReady = isReady
+    this.#notReady = notReady
     this.page = new MetricsPage({ daemon: 'receiver', version: VERSION, systemCalls }, () => this.#look())
     const registers = [this.page.registry]
     const labelNames = ['root'] as const
@@ -71,6 +73,12 @@ export class ReceiverMetrics {
       labelNames: ['root', 'kind'],
       registers,
     })
+    this.#ready = new Gauge({
+      name: 'rootferry_ready',
+      help: '1 when a load balancer may send visitors, as /readyz has it; 0 with a word for the reason',
+      labelNames: ['root', 'reason'],
+      registers,
+    })
     this.#hooks = hookGauges(registers)
     this.#gauges = rootGauges(registers)
   }
@@ -84,14 +92,15 @@ export class ReceiverMetrics {
   }
 
   #look(): void {
-    for (const gauge of [this.#differences, ...Object.values(this.#hooks), ...Object.values(this.#gauges)])
+    for (const gauge of [this.#differences, this.#ready, ...Object.values(this.#hooks), ...Object.values(this.#gauges)])
       gauge.reset()
     for (const state of this.#roots()) {
       const { root, differences, trash } = state
       this.#changesets.inc({ root }, 0)
       for (const kind of KINDS) this.#differences.set({ root, kind }, differences[kind])
       const gauges = this.#gauges
-      gauges.ready.set({ root }, Number(this.#isReady(state)))
+      const reason = this.#notReady(state)
+      this.#ready.set({ root, reason: reason?.word ?? '' }, Number(reason === null))
       gauges.connected.set({ root }, Number(state.connected))
       gauges.live.set({ root }, Number(state.phase === 'live'))
       gauges.awaitingAccept.set({ root }, Number(state.awaitsAccept))
@@ -131,7 +140,6 @@ function rootGauges(registers: MetricsPage['registry'][]) {
   const labelNames = ['root'] as const
   const gauge = (name: string, help: string) => new Gauge({ name: `rootferry_${name}`, help, labelNames, registers })
   return {
-    ready: gauge('target_ready', '1 when a load balancer may send visitors, as /readyz has it'),
     connected: gauge('target_connected', '1 when connected to the agent'),
     live: gauge('target_live', '1 when connected and caught up'),
     awaitingAccept: gauge('target_awaiting_accept', '1 while the first join waits for an operator to accept it'),

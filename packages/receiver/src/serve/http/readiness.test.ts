@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { RootState } from '../root-state.ts'
-import { notReadyReason, staleSince } from './readiness.ts'
+import { NOT_READY, notReady, notReadyReason, staleSince } from './readiness.ts'
 
 const NOW_MS = 100_000_000
 /** The wall clock may say anything: it may have been set meanwhile. */
@@ -85,6 +85,28 @@ describe('a root is not ready', () => {
   for (const [what, change, reason] of CASES) {
     it(what, () => assert.match(notReadyReason({ ...live, ...change }, 60, NOW_MS) ?? 'ready', reason))
   }
+})
+
+it('has a word for each reason, which metrics have as their label', () => {
+  const CASES: [Partial<RootState>, string][] = [
+    [{ awaitsAccept: true }, 'awaiting-accept'],
+    [{ failing: 'ENOSPC: no space' }, 'failing'],
+    [{ hooks: [{ command: 'reload', readyAfter: true, isDue: true, runs: 0, failures: 0, lastError: null }] }, 'hook'],
+    [{ isBehindOthers: true }, 'behind'],
+    [{ leftBehind: 9 }, 'left-behind'],
+    [{ inDoubtSince: new Date(0) }, 'in-doubt'],
+    [{ isInService: false, wasComplete: false }, 'first-sync'],
+    [{ isInService: false }, 'starting'],
+    [{ connected: false, disconnected: secondsAgo(60) }, 'stale'],
+  ]
+  assert.deepEqual(
+    CASES.map(([change]) => notReady({ ...live, ...change }, 60, NOW_MS)?.word),
+    CASES.map(([, word]) => word),
+  )
+  assert.deepEqual(
+    CASES.map(([, word]) => word),
+    [...NOT_READY],
+  )
 })
 
 it('without a bound, a node stays ready however long its agent is away', () => {
