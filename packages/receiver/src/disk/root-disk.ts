@@ -192,7 +192,8 @@ export class RootDisk {
     this.#closing.abort()
     await this.#queue.rest()
     await this.#trash.close()
-    const isClean = (await this.#durability.flush()) && !this.#target.ledger.hasIntent
+    const { ledger, partials } = this.#target
+    const isClean = (await this.#durability.flush(partials.stagedNames().size > 0)) && !ledger.hasIntent
     this.#timers.clear()
     await this.#target.close(isClean)
   }

@@ -1,6 +1,6 @@
 /** The area inside the root: hidden, private, gone when empty, and without a trace in the root's time. */
 import assert from 'node:assert/strict'
-import { chownSync, lstatSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chownSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { test } from 'node:test'
 import { ConfinedDirectories } from '@rootferry/host/machine'
@@ -47,6 +47,20 @@ test('it is made when needed, kept while it holds something, and leaves no trace
   assert.deepEqual(readdirSync(scratch.at('root')), [])
   assert.equal(lstatSync(scratch.at('root')).mtimeMs, TIME * 1000)
   assert.deepEqual(guard.history, [TIME * 1e6, null, TIME * 1e6, null])
+  area.close()
+})
+
+test('the path of one place stays good when the other is opened, or has to be made again', () => {
+  using scratch = new Scratch()
+  using confined = makeRoot(scratch)
+  const area = new WorkArea(confined, new Guard(), owner, null)
+  const staging = area.directory('staging')
+  writeFileSync(`${staging}/1`, 'staged')
+  area.directory('trash')
+  assert.deepEqual(readdirSync(staging), ['1'])
+  rmSync(scratch.at('root/.rootferry/trash'), { recursive: true })
+  writeFileSync(`${area.directory('trash')}/2`, 'thrown away')
+  assert.deepEqual(readdirSync(staging), ['1'])
   area.close()
 })
 

@@ -110,7 +110,9 @@ export class WorkArea {
     }
     const known = this.#open.get(place)
     if (known !== undefined && fstatSync(known).nlink > 0) return `/proc/self/fd/${known}`
-    this.close()
+    // The other place stays open: paths to it are in use.
+    if (known !== undefined) closeSync(known)
+    this.#open.delete(place)
     return `/proc/self/fd/${this.#make(place)}`
   }
 

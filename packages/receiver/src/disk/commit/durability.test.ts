@@ -38,7 +38,7 @@ test('what is synced file by file leaves no directory open, which somebody could
       leftOut: ({ path }) => assert.fail(path),
     })
     durability.committed(['a/b/f', 'a/b/gone', 'a'], { epoch: 'e', term: 't', sequence: 7 })
-    assert.equal(await durability.flush(), true)
+    assert.equal(await durability.flush(true), true)
     assert.deepEqual(synced, [7])
     assert.deepEqual(heldBelow(root), [])
   } finally {

@@ -14,6 +14,7 @@ import { BOUNDS } from '../../bounds.ts'
 import { isBorderTrouble, isRace } from '../files/disk-errors.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Position } from '../ledger/ledger.ts'
+import { syncStaged } from './presync.ts'
 
 const SETTLE_MS = 200
 const RETRY_MS = 30_000
@@ -74,11 +75,17 @@ export class Durability {
     this.committed([], position)
   }
 
-  /** Syncs the rest, which a slow disk may not end in time. @returns whether everything committed is on disk */
-  async flush(): Promise<boolean> {
+  /**
+   * Syncs the rest, which a slow disk may not end in time.
+   * @param isStaged whether something is staged, on the root's filesystem, that the next process goes on with
+   * @returns whether that, and everything committed, is on disk
+   */
+  async flush(isStaged: boolean): Promise<boolean> {
     const isLate = Promise.withResolvers<boolean>()
     this.#parts.schedule(FLUSH_MS, () => isLate.resolve(false))
-    return Promise.race([this.#syncRest(), isLate.promise])
+    const staged = isStaged ? syncStaged(this.#parts.confined.locateDirectory(ROOT_PATH)) : true
+    const all = Promise.all([this.#syncRest(), staged])
+    return Promise.race([all.then((synced) => synced.every(Boolean)), isLate.promise])
   }
 
   async #syncRest(): Promise<boolean> {

@@ -21,11 +21,7 @@ const run = promisify(execFile)
 export async function presync(plan: Plan, staging: string): Promise<boolean> {
   if (!isWorthIt(plan)) return false
   const over = new AbortController()
-  const synced = run('sync', ['-f', '.'], { cwd: staging }).then(
-    () => true,
-    // The sync that makes the commit durable reports the fault.
-    () => false,
-  )
+  const synced = syncStaged(staging)
   const late = wait(LONGEST_MS, false, { signal: over.signal }).catch(() => false)
   await Promise.race([synced, late])
   over.abort()
@@ -35,7 +31,15 @@ export async function presync(plan: Plan, staging: string): Promise<boolean> {
 /** The same without a bound on its time: nobody waits for the burst yet. */
 export async function presyncAll(plan: Plan, staging: string): Promise<void> {
   if (!isWorthIt(plan)) return
-  await run('sync', ['-f', '.'], { cwd: staging }).catch(() => undefined)
+  await syncStaged(staging)
+}
+
+/** @param directory any of its filesystem. @returns whether what is staged is on the disk: the sync that makes the commit durable reports the fault */
+export function syncStaged(directory: string): Promise<boolean> {
+  return run('sync', ['-f', '.'], { cwd: directory }).then(
+    () => true,
+    () => false,
+  )
 }
 
 function isWorthIt({ operations }: Plan): boolean {
