@@ -75,8 +75,8 @@ export function hostFiles(release: Release, runtime: Runtime): PackageFile[] {
   return files.sort((one, other) => (one.path < other.path ? -1 : 1))
 }
 
-/** Where `init` and `join` write. */
-export const EMPTY_DIRECTORIES = ['etc/rootferry']
+/** Where `init` and `join` write, and where the daemons make their state directories. */
+export const EMPTY_DIRECTORIES = ['etc/rootferry', 'var/lib/rootferry']
 
 /** Manual pages of both programs and both configuration files, by their path below a `man` directory. */
 export function manPages({ version, date }: Release): { path: string; contents: string }[] {

@@ -114,6 +114,8 @@ function life(suite: string): void {
     // A port that takes a capability; and on the app server all addresses.
     admin.run('rootferry-agent', 'init', '--root', `shop=${DOCROOT}`, '--listen', '0.0.0.0:843')
     admin.run('systemctl', 'enable', '--now', 'rootferry-agent')
+    mkdirSync(join(web.root, DOCROOT), { recursive: true })
+    writeFileSync(join(web.root, DOCROOT, 'extraneous'), 'x')
     const url = ['--url', 'wss://127.0.0.1:843']
     const invitation = admin.run('rootferry-agent', 'token', 'create', 'web1', '--join', ...url).trim()
     web.run('rootferry-receiver', 'join', invitation, '--root', `shop=${DOCROOT}`)
@@ -124,6 +126,12 @@ function life(suite: string): void {
     equal()
     for (const port of [8732, 8733]) assert.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200)
     web.run('test', '-e', '/run/rootferry/ready')
+  })
+
+  it('the trash is in the state directory, although the service has mounts of its own', () => {
+    assert.match(web.run('rootferry-receiver', 'trash', 'list'), / extraneous$/m)
+    assert.equal(web.run('find', '/var/lib/rootferry/receiver/trash/shop', '-name', 'extraneous').split('\n').length, 2)
+    assert.ok(!existsSync(join(web.root, DOCROOT, '.rootferry')))
   })
 
   it('the service manager knows how the daemons are, and confines them', async () => {

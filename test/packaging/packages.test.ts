@@ -78,6 +78,7 @@ test('a .deb for each architecture has everything that a host needs, and belongs
     }
     for (const path of [
       '/etc/rootferry/',
+      '/var/lib/rootferry/',
       '/usr/lib/rootferry/node',
       '/usr/share/rootferry/load-balancers/nginx-upstream',
       '/usr/lib/sysctl.d/50-rootferry.conf',
