@@ -1,8 +1,9 @@
 /**
- * A short scan that overtakes another: it records what came or changed, and neither deletes nor takes long.
+ * A short scan that overtakes another: it records what came or changed, and neither deletes nor takes long. A symlink
+ * that points elsewhere overtakes nothing: the other scan may be finding what it points to.
  *
- * @returns whether everything is recorded; false when the scan would take too long, has found a deletion, or lost its
- * root: its hints then wait their turn.
+ * @returns whether everything is recorded; false when the scan would take too long, has found a deletion or such a
+ * symlink, or lost its root: its hints then wait their turn.
  */
 import { BOUNDS } from '../../bounds.ts'
 import { Turn } from '../turn.ts'
@@ -19,7 +20,7 @@ export async function overtakingLook(
   const steps = overtaking.scan(hints, ({ removals }) => {
     hold.look()
     if (borders.missing() !== null) return { decision: 'withhold' }
-    return { decision: removals > 0 ? 'look-again' : 'pass' }
+    return { decision: removals > 0 || overtaking.hasSwaps ? 'overtake' : 'pass' }
   })
   for (let looks = 0; looks < BOUNDS.overtakingLooks && isCurrent(); looks += 1) {
     const step = steps.next()

@@ -6,6 +6,9 @@
  * before their directory, and before the entry that takes its place: wherever the replay is cut, a receiver finds the
  * directory empty, without entries that it would have to take for extraneous ones.
  *
+ * A symlink that points elsewhere comes behind all that is found, and before what is gone: who deploys makes a release
+ * whole, points `current` at it, and removes an old one.
+ *
  * INVARIANT: no path is a finding and a removal at once. Looks at no disk, and records nothing.
  */
 import assert from 'node:assert/strict'
@@ -37,6 +40,8 @@ export class ScanFindings {
   readonly #outdated: string[] = []
   /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
   readonly #replacing = new Set<string>()
+  /** Symlinks that take another entry's place. */
+  readonly #swaps = new Set<string>()
 
   constructor(index: Pick<EntryIndex, IndexReads>) {
     this.#index = index
@@ -65,10 +70,17 @@ export class ScanFindings {
     this.#compared.clear()
     this.#removals.clear()
     this.#replacing.clear()
+    this.#swaps.clear()
   }
 
+  /** Findings that may be recorded before the scan is over. */
   get count(): number {
-    return this.#findings.size
+    return this.#findings.size - this.#swaps.size
+  }
+
+  /** Whether a symlink points elsewhere now, or is in the place of something else. */
+  get hasSwaps(): boolean {
+    return this.#swaps.size > 0
   }
 
   /** Whether the scan has found something new at the path. */
@@ -99,15 +111,17 @@ export class ScanFindings {
     assert.ok(!this.#removals.has(path), 'what is found was seen')
     this.#findings.set(path, { path, observation, ...content })
     this.#compared.set(path, before)
+    if (observation.kind === 'symlink' && before !== null) this.#swaps.add(path)
+    else if (this.#swaps.size > 0) this.#swaps.delete(path)
   }
 
   /** There is nothing new at the path. */
   drop(path: string): void {
-    if (this.#findings.size > 0) this.#findings.delete(path)
+    if (this.#findings.size > 0) this.#forget(path)
   }
 
   remove(entry: KnownEntry): void {
-    this.#findings.delete(entry.path)
+    this.#forget(entry.path)
     this.#removals.set(entry.path, entry)
   }
 
@@ -132,7 +146,8 @@ export class ScanFindings {
     // A path sorts behind the path of its directory.
     const removals = [...this.#removals.keys()].sort().reverse()
     const all = [
-      ...findings.filter(({ path }) => !this.#replacing.has(path)),
+      ...findings.filter(({ path }) => !this.#comesLate(path)),
+      ...findings.filter(({ path }) => this.#swaps.has(path) && !this.#replacing.has(path)),
       ...removals.map((path): Finding => ({ path, observation: null })),
       ...findings.filter(({ path }) => this.#replacing.has(path)),
     ]
@@ -145,7 +160,7 @@ export class ScanFindings {
     this.#dropOutdated()
     this.#dropOrphans()
     this.#inheritDigests()
-    const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))
+    const portion = [...this.#findings.values()].filter(({ path }) => !this.#comesLate(path))
     for (const { path } of portion) this.#findings.delete(path)
     return portion
   }
@@ -154,8 +169,9 @@ export class ScanFindings {
    * The findings that are recorded although the removals are held back. Both halves of a move wait: without the
    * arrival, the removal would count as a deletion at the next look. Everything in a directory that waits also waits,
    * and so do the times of a directory from which an entry may have been deleted.
+   * @param withSwaps whether symlinks that point elsewhere are recorded: not ahead of another scan
    */
-  takeWithoutRemovals(): Finding[] {
+  takeWithoutRemovals(withSwaps = true): Finding[] {
     this.#dropOutdated()
     this.#dropOrphans()
     this.#inheritDigests()
@@ -171,8 +187,19 @@ export class ScanFindings {
       if (isArrival || this.#replacing.has(path) || waiting.has(parentPath(path))) waiting.add(path)
       else if (!dated.has(path) || this.#index.get(path) === null) taken.push(finding)
     }
+    const isSwap = new Set(this.#swaps)
     this.clear()
-    return taken
+    const swaps = withSwaps ? taken.filter(({ path }) => isSwap.has(path)) : []
+    return [...taken.filter(({ path }) => !isSwap.has(path)), ...swaps]
+  }
+
+  #comesLate(path: string): boolean {
+    return this.#replacing.has(path) || this.#swaps.has(path)
+  }
+
+  #forget(path: string): void {
+    this.#findings.delete(path)
+    this.#swaps.delete(path)
   }
 
   /** Indexed, or about to be; a directory that this scan saw gone may be back, and must then be looked at first. */
@@ -189,7 +216,7 @@ export class ScanFindings {
     if (this.#index.head === this.#head) return
     for (const path of this.#findings.keys()) {
       if (isSameVersion(this.#compared.get(path) ?? null, this.#index.get(path))) continue
-      this.#findings.delete(path)
+      this.#forget(path)
       this.#outdated.push(path)
     }
     const downwards = [...this.#removals.values()].sort((a, b) => (a.path < b.path ? 1 : -1))
@@ -201,7 +228,7 @@ export class ScanFindings {
     }
     for (const path of this.#replacing) {
       if (this.#goesWhole(path)) continue
-      this.#findings.delete(path)
+      this.#forget(path)
       this.#outdated.push(path)
     }
     this.#head = this.#index.head
@@ -230,7 +257,7 @@ export class ScanFindings {
       return known
     }
     for (const path of this.#findings.keys()) {
-      if (path !== ROOT_PATH && !isSound(parentPath(path))) this.#findings.delete(path)
+      if (path !== ROOT_PATH && !isSound(parentPath(path))) this.#forget(path)
     }
   }
 

@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -207,6 +208,34 @@ test('a large new directory of which an overtaking look recorded a part before i
   await other
   assert.ok(recorded > 0 && recorded < parts.length, `${recorded} parts are recorded by the overtaking look`)
   await bench.until(() => parts.every((part) => index.get(`${part}/file`) !== null), 'a part is never found')
+})
+
+test('a symlink that points elsewhere does not overtake the scan of what it points to; a save beside it does', async () => {
+  await using bench = new Bench([...numbered(4_000), 'releases/1/f'])
+  const { queue, index, root } = bench
+  symlinkSync('releases/1', join(root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  const release = Array.from({ length: 1_500 }, (_, number) => `releases/2/d${number}/f`)
+  for (const path of release) bench.write(path)
+  const scan = queue.scan([
+    { path: 'd', extent: 'subtree' },
+    { path: 'releases/2', extent: 'subtree' },
+  ])
+  await new Promise((resolve) => setImmediate(resolve))
+  symlinkSync('releases/2', join(root, 'next'))
+  renameSync(join(root, 'next'), join(root, 'current'))
+  bench.write('saved')
+  for (const hint of hintsAt('current', 'saved')) queue.hint(hint)
+  const states = new Set<string>()
+  bench.whenScanned = () => states.add(`${index.get('saved') !== null} ${index.get('current')?.target}`)
+  await scan
+  await bench.until(() => index.get('current')?.target === 'releases/2', 'the symlink is never recorded')
+  const behind = index.get('current')?.sequence ?? Number.NaN
+  assert.deepEqual(
+    release.filter((path) => !((index.get(path)?.sequence ?? Number.NaN) < behind)),
+    [],
+  )
+  assert.ok(states.has('true releases/1'), [...states].join())
 })
 
 test('one scan serves all orders that wait for it', async () => {

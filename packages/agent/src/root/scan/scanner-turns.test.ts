@@ -1,7 +1,7 @@
 /** The scanner in turns: what it does between two looks, what it leaves to the background, and who may overtake it. */
 import assert from 'node:assert/strict'
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { digestOf } from '@rootferry/protocol'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
@@ -169,4 +169,34 @@ test('what a scan has recorded itself counts as there when a part of it is gone 
     if (tree.index.totals.files >= 2_000) rmSync(join(tree.root, 'shop/0'), { recursive: true, force: true })
   }
   assert.deepEqual(step.value, { decision: 'look-again' }, 'neither the whole tree nor most of it')
+})
+
+test('a symlink that points elsewhere is recorded behind all that came, and before what is gone', () => {
+  using tree = treeOf('releases/1/x', 'releases/1/y')
+  symlinkSync('releases/1', join(tree.root, 'current'))
+  tree.scanAll()
+  const names = Array.from({ length: 2_500 }, (_, number) => `releases/2/d${number % 10}/f${number}`)
+  for (const name of names) {
+    mkdirSync(join(tree.root, dirname(name)), { recursive: true })
+    writeFileSync(join(tree.root, name), name)
+  }
+  symlinkSync('releases/2', join(tree.root, 'next'))
+  renameSync(join(tree.root, 'next'), join(tree.root, 'current'))
+  rmSync(join(tree.root, 'releases/1'), { recursive: true })
+  const before = tree.index.head
+  for (const _ of tree.scanner.scan(
+    [
+      { path: 'current', extent: 'entry' },
+      { path: 'releases/1', extent: 'entry' },
+      { path: 'releases/2', extent: 'subtree' },
+    ],
+    tree.judge,
+  ));
+  const sequences = new Map(tree.index.changesAfter(before, 5_000).map(({ path, sequence }) => [path, sequence]))
+  const sequenceOf = (path: string) => sequences.get(path) ?? Number.NaN
+  assert.deepEqual(
+    names.filter((name) => !(sequenceOf(name) < sequenceOf('current'))),
+    [],
+  )
+  assert.ok(sequenceOf('releases/1/x') > sequenceOf('current'))
 })

@@ -20,8 +20,11 @@ import type { GuardVerdict, Loss } from './guard.ts'
 import { lookAt, seenKind } from './observe.ts'
 import { ScanFindings } from './scan-findings.ts'
 
-/** How much of a scan is recorded: everything with `pass`, all but deletions with `look-again`, else nothing. */
-export type ScanVerdict = GuardVerdict | { decision: 'withhold' }
+/**
+ * How much of a scan is recorded: everything with `pass`, all but deletions with `look-again`, all but deletions and
+ * symlinks that point elsewhere with `overtake`, else nothing.
+ */
+export type ScanVerdict = GuardVerdict | { decision: 'overtake' | 'withhold' }
 
 /** Asked before anything is recorded; `isComplete` is true at the end of a scan. */
 export type Judge = (loss: Loss, isComplete: boolean) => ScanVerdict
@@ -73,10 +76,16 @@ export class Scanner {
     }
     const verdict = judge(this.#found.loss(), true)
     if (verdict.decision === 'pass') this.#parts.index.record(this.#found.takeAll())
-    else if (verdict.decision === 'look-again') this.#parts.index.record(this.#found.takeWithoutRemovals())
+    else if (verdict.decision === 'look-again' || verdict.decision === 'overtake')
+      this.#parts.index.record(this.#found.takeWithoutRemovals(verdict.decision === 'look-again'))
     this.#found.clear()
     directories.release()
     return verdict
+  }
+
+  /** Whether the scan has found a symlink that points elsewhere now. */
+  get hasSwaps(): boolean {
+    return this.#found.hasSwaps
   }
 
   /** What the last scan could not look at. */
