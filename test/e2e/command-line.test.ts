@@ -192,6 +192,16 @@ const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }
     at: '4:7',
     says: /must not hold the stateDir/,
   },
+  'an unknown kind of extended attributes': {
+    text: 'tls: off\nroots:\n  s:\n    path: /srv/s\n    preserve: {xattrs: [trusted]}\n',
+    at: '5:24',
+    says: /true, false, or a list of user, selinux, capability/,
+  },
+  'an unknown key of preserve': {
+    text: 'tls: off\nroots:\n  s:\n    path: /srv/s\n    preserve: {acl: true}\n',
+    at: '5:16',
+    says: /acl/,
+  },
   'nothing in it': { text: '', at: '1:1', says: /./ },
 }
 

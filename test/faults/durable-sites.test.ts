@@ -10,14 +10,15 @@ import { SITES } from './durable-sites.ts'
 
 const PACKAGES = join(import.meta.dirname, '../../packages')
 const CALLS =
-  /\b(?<fs>(?:rename|mkdir|rmdir|unlink|rm|link|symlink|cp|copyFile|write|writeFile|appendFile|truncate|ftruncate|fsync|fdatasync|chmod|fchmod|chown|fchown|lchown|utimes|futimes|lutimes)Sync)\(|(?<!function )\b(?<ours>writeDurably|removeTree)\(|#file\.(?<ledger>run|transaction|synced|checkpoint)\(|\.exec\((?<commit>['`](?:BEGIN[^'`]*)?COMMIT)|['`](?<statement>INSERT|UPDATE|DELETE) |(?<promised>promisify\(fsync\))/g
+  /\b(?<fs>(?:rename|mkdir|rmdir|unlink|rm|link|symlink|cp|copyFile|write|writeFile|appendFile|truncate|ftruncate|fsync|fdatasync|chmod|fchmod|chown|fchown|lchown|utimes|futimes|lutimes)Sync)\(|(?<!function )\b(?<ours>writeDurably|removeTree)\(|(?<attribute>calls\??\.(?:set|remove))\(descriptor, name, attribute|#file\.(?<ledger>run|transaction|synced|checkpoint)\(|\.exec\((?<commit>['`](?:BEGIN[^'`]*)?COMMIT)|['`](?<statement>INSERT|UPDATE|DELETE) |(?<promised>promisify\(fsync\))/g
 
 /** @returns how often each call occurs in a text; any number of database statements is one step */
 function durableCalls(text: string): Record<string, number> {
   const found: Record<string, number> = {}
   for (const { groups = {} } of text.replaceAll(/^\s*(?:\/\/|\*|\/\*\*).*$/gm, '').matchAll(CALLS)) {
-    const { fs, ours, ledger, commit, statement, promised } = groups
-    const call = fs ?? ours ?? ledger ?? promised ?? (commit !== undefined ? 'COMMIT' : statement && 'statement')
+    const { fs, ours, ledger, commit, statement, promised, attribute } = groups
+    const call =
+      fs ?? ours ?? attribute ?? ledger ?? promised ?? (commit !== undefined ? 'COMMIT' : statement && 'statement')
     const isSql = ledger !== undefined || statement !== undefined
     if (call !== undefined) found[call] = isSql ? 1 : (found[call] ?? 0) + 1
   }

@@ -14,6 +14,7 @@ const OWNERS = 'root only, and together with the modes in the same step'
 const ACROSS = 'trash on another filesystem than what goes there: piece by piece, the original last'
 const DOOMED = 'deletes what is too old or too much: the next start finds the rest by its name'
 const DRAFT = 'a draft next to the new file, linked into place when it is whole; a person runs the command again'
+const PRESERVED = 'set with the other attributes of a staged object, or again by the plan that finishes an intent'
 const UNUSED = 'no daemon changes a disk by these calls yet'
 const RESTORES = 'a command: each rename leaves the file in the trash or in its place'
 const SHOWN = 'says what is so at this moment: the next start removes it, or makes it again'
@@ -77,6 +78,10 @@ export const SITES: Record<string, Record<string, Site>> = {
     lutimesSync: [1, ['utimes staging']],
     chownSync: [1, OWNERS],
     lchownSync: [1, OWNERS],
+  },
+  'receiver/src/disk/files/extended.ts': {
+    'calls.set': [1, PRESERVED],
+    'calls?.remove': [1, PRESERVED],
   },
   'receiver/src/disk/files/copy-object.ts': {
     copyFileSync: [2, PLACES],

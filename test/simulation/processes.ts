@@ -13,7 +13,7 @@ import { PacedSocket } from '../../packages/agent/src/serve/feed/paced-socket.ts
 import { type FeedEvents, RootFeed } from '../../packages/agent/src/serve/feed/root-feed.ts'
 import { Resyncs } from '../../packages/agent/src/serve/resync/resyncs.ts'
 import type { Logger } from '../../packages/host/src/daemon/index.ts'
-import { closeText, decodeToAgent, ProtocolError } from '../../packages/protocol/src/index.ts'
+import { closeText, decodeToAgent, NOTHING_PRESERVED, ProtocolError } from '../../packages/protocol/src/index.ts'
 import { serveDisk } from '../../packages/receiver/src/disk/serve-disk.ts'
 import type { DiskOptions } from '../../packages/receiver/src/root-messages.ts'
 import { Root } from '../../packages/receiver/src/serve/root.ts'
@@ -117,7 +117,7 @@ export class AgentProcess {
   /** As after a HUP. */
   reconfigure(): void {
     const { exclude, watch, guard, hold, together } = this.#settings()
-    this.feed.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together })
+    this.feed.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together, preserve: NOTHING_PRESERVED })
   }
 
   async start(): Promise<void> {
@@ -134,6 +134,7 @@ export class AgentProcess {
         hold,
         together,
         relay: false,
+        preserve: NOTHING_PRESERVED,
         software: 'simulated',
         systemCalls: 'portable' as const,
       }

@@ -26,6 +26,8 @@ export const BOUNDS = {
   pieceBytes: 4 * 1024 * 1024,
   /** Hints that wait, or that the guard holds back; above this many they become one hint for the whole tree. */
   waitingHints: 100_000,
+  /** ACLs and extended attributes of one entry, encoded. */
+  extendedBytes: 256 * 1024,
   /** Problems of paths that are named; further ones are counted. */
   namedProblems: 1_000,
   /** Files whose bytes could not be read, with the number of attempts. */
@@ -95,7 +97,7 @@ export function assertBounds(bounds: AgentBounds): void {
   assert.ok(bounds.frailSegmentBytes <= bounds.segmentBytes, 'a small segment')
   // The end of a plan gives all of its segments back at once, when the next plan has begun.
   assert.ok(bounds.idleSlabs * bounds.slabBytes >= 2 * bounds.segmentCacheBytes, 'slabs for two plans')
-  assert.ok(bounds.manifestBytes + LARGEST_LINE_BYTES <= LIMITS.messageBytes / 2, 'a manifest')
+  assert.ok(bounds.manifestBytes + bounds.extendedBytes + LARGEST_LINE_BYTES <= LIMITS.messageBytes / 2, 'a manifest')
   assert.ok(bounds.listingEntries + 1 <= LIMITS.listingEntries, 'a listing and the entry of its path')
   assert.ok(0 < leastChunkBytes && leastChunkBytes < normalChunkBytes && normalChunkBytes < mostChunkBytes, 'a chunk')
   assert.ok(0 < hardChunkShift && hardChunkShift < easyChunkShift && easyChunkShift < 32, 'a cut')

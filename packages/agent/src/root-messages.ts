@@ -3,7 +3,7 @@
  *
  * A request carries an id and gets one answer or one refusal; every other message is an event and needs no answer.
  */
-import type { Hello, List, Want, Welcome } from '@rootferry/protocol'
+import type { Hello, List, Preserved, Want, Welcome } from '@rootferry/protocol'
 
 export interface Totals {
   files: number
@@ -137,6 +137,8 @@ export interface RootOptions {
   together: Together
   /** The root is the target of a receiver of this host: agent and receiver may have the same directory. */
   relay: boolean
+  /** What is asked for; the docroot's filesystem may have less. */
+  preserve: Preserved
   software: string
   systemCalls: SystemCallsChoice
   /** At log level debug, changesets name their paths. */
@@ -227,6 +229,7 @@ export type ToRoot =
       guard: GuardLimits
       hold: HoldSettings
       together: Together
+      preserve: Preserved
     }
   /** `forGood`: the root is not served any more, so a hold of it ends. */
   | { type: 'close'; forGood: boolean }

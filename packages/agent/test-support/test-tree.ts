@@ -2,10 +2,11 @@
 import { lstatSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ConfinedDirectories, chooseSystemCalls } from '@rootferry/host/machine'
-import { PathFilter } from '@rootferry/protocol'
+import { type AttributeCalls, ConfinedDirectories, chooseSystemCalls } from '@rootferry/host/machine'
+import { NOTHING_PRESERVED, PathFilter, type Preserved } from '@rootferry/protocol'
 import { EntryIndex } from '../src/root/index/entry-index.ts'
 import { openIndexDatabase } from '../src/root/index/index-schema.ts'
+import { ExtendedReader } from '../src/root/scan/extended-reader.ts'
 import { PathProblems } from '../src/root/scan/path-problems.ts'
 import { type Judge, Scanner, type ScannerParts } from '../src/root/scan/scanner.ts'
 import type { Hint } from '../src/root/watch/watcher.ts'
@@ -24,6 +25,7 @@ export class TestTree implements Disposable {
   fault: (directory: string, name: string) => string | null = () => null
   readonly directories: ConfinedDirectories
   index: EntryIndex
+  attributesRead = 0
   readonly scanner: Scanner
   readonly #scanned: ScannerParts
   /** The hints of a watcher, and what happens right before it watches. */
@@ -34,7 +36,7 @@ export class TestTree implements Disposable {
   clockSkewMs = 1_000
   clock: () => number = Date.now
 
-  constructor(root: string, exclude: readonly string[] = []) {
+  constructor(root: string, exclude: readonly string[] = [], preserved: Preserved = NOTHING_PRESERVED) {
     this.root = root
     this.directories = new ConfinedDirectories(root, 'followed', chooseSystemCalls('auto').calls.paths)
     const statusIn = this.directories.statusIn.bind(this.directories)
@@ -52,6 +54,7 @@ export class TestTree implements Disposable {
       filter: new PathFilter(exclude),
       problems: this.problems,
       nowMs: this.nowMs,
+      extended: this.#reader(preserved),
       scans: { readSuspect: (path) => this.largeSuspects.push(path) },
       watcher: {
         directoryFound: (path) => {
@@ -66,6 +69,19 @@ export class TestTree implements Disposable {
       },
     }
     this.scanner = this.another()
+  }
+
+  /** Counts the objects whose attributes are read. */
+  #reader(preserved: Preserved): ExtendedReader | null {
+    const { attributes } = chooseSystemCalls('auto').calls
+    if (attributes === null || preserved === NOTHING_PRESERVED) return null
+    this.index.preserve(preserved)
+    const list: AttributeCalls['list'] = (descriptor, name) => {
+      this.attributesRead += 1
+      return attributes.list(descriptor, name)
+    }
+    const counting = { get: attributes.get.bind(attributes), list }
+    return new ExtendedReader({ attributes: counting, directories: this.directories, preserved })
   }
 
   /** Another scanner of the same tree, which may overtake this one. */

@@ -92,6 +92,44 @@ const name: Bounds = {
   accepts: ['a', 'x'.repeat(255), '\u00e9'.repeat(127), '..x', 'a\\b'],
   refuses: ['', 'x'.repeat(256), '\u00e9'.repeat(128), 'a/b', '/', '..', 'a\0', '\ud800', null, 0],
 }
+/** Attributes that are preserved, whose fields may be absent. */
+const extendedFields = (place: string): Table => {
+  const optional = { accepts: [{}], refuses: ['', 0, null, true, []] }
+  const aclOf = (field: string): Table => ({
+    [`${place}.${field}`]: without(items(['u', null, 7], 3, LIMITS.aclEntries), undefined),
+    [`${place}.${field}.*.0`]: oneOf('u', 'g', 'm', 'o'),
+    [`${place}.${field}.*.1`]: { accepts: [...id.accepts, null], refuses: [-1, 2 ** 32, 0.5, '1', true, {}] },
+    [`${place}.${field}.*.2`]: whole(0, 7),
+  })
+  return {
+    [place]: optional,
+    ...aclOf('acl'),
+    ...aclOf('defaultAcl'),
+    [`${place}.xattrs`]: items(['user.x', ''], 1, LIMITS.attributes),
+    [`${place}.xattrs.*.0`]: {
+      accepts: ['user.x', `user.${'x'.repeat(250)}`, 'security.selinux', 'security.capability'],
+      refuses: [
+        'user.',
+        'x',
+        'trusted.x',
+        'security.x',
+        'system.posix_acl_access',
+        `user.${'x'.repeat(251)}`,
+        'user.\0',
+        '',
+        0,
+      ],
+    },
+    [`${place}.xattrs.*.1`]: {
+      accepts: ['', 'AA==', 'AAA=', 'A+/9', 'A'.repeat(LIMITS.attributeText)],
+      refuses: ['A', 'AA', 'AA=', 'A-_9', '====', 'A'.repeat(LIMITS.attributeText + 4), 0, null],
+    },
+  }
+}
+const without = ({ accepts, refuses }: Bounds, value: unknown): Bounds => ({
+  accepts,
+  refuses: refuses.filter((other) => other !== value),
+})
 const ownerFields = { users: owners, 'users.*.0': id, 'users.*.1': ownerName, groups: owners, 'groups.*.0': id }
 
 const SEGMENT_LINE = { path: 'a', kind: 'absent' }
@@ -174,6 +212,10 @@ const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
     prepared: also(count, { accepts: [null] }),
     released: count,
     clash: also(text(0, 400), { accepts: [null] }),
+    preserve: { accepts: [], refuses: [{}, null, true, 'acls', []] },
+    'preserve.acls': oneOfBooleans(),
+    'preserve.xattrs': items('user', 0, 3),
+    'preserve.xattrs.*': oneOf('user', 'selinux', 'capability'),
   },
   changeset: {
     base: count,
@@ -201,6 +243,7 @@ const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
     'changes.*.digest': digest,
     'changes.*.source': oneOf('tar', 'slices', 'keep'),
     'changes.*.source.copy': path,
+    ...extendedFields('changes.*.extended'),
     slice: oneOf(null),
     'slice.path': path,
     'slice.content': count,
@@ -234,6 +277,9 @@ const BOUNDS_TO_RECEIVER: Record<keyof typeof TO_RECEIVER, Table> = {
     'directories.*.entries.*.6': sizeOrTarget,
     'directories.*.entries.*.7': also(digest, { accepts: [null] }),
     'directories.*.complete': oneOfBooleans(),
+    'directories.*.extended': items(['a', {}], 0, LIMITS.listingEntries),
+    'directories.*.extended.*.0': name,
+    ...extendedFields('directories.*.extended.*.1'),
     ...ownerFields,
     'groups.*.1': ownerName,
     next: cursor,
@@ -328,6 +374,13 @@ describe('the bounds of a field', () => {
           'differences.*',
           'changes.*',
           'slice.delta.steps.*',
+          'changes.*.extended.acl.*',
+          'changes.*.extended.defaultAcl.*',
+          'changes.*.extended.xattrs.*',
+          'directories.*.extended.*',
+          'directories.*.extended.*.1.acl.*',
+          'directories.*.extended.*.1.defaultAcl.*',
+          'directories.*.extended.*.1.xattrs.*',
           'users.*',
           'groups.*',
         ])

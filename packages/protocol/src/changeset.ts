@@ -13,9 +13,17 @@
 import Type, { type Static } from 'typebox'
 import { Count, Digest, EntryPath, LinkTarget, Mode, MtimeUs, OwnerId, Sequence } from './entry.ts'
 import { LIMITS } from './limits.ts'
+import { Extended } from './preserved.ts'
 
 const closed = { additionalProperties: false } as const
-const attributes = { mode: Mode, uid: OwnerId, gid: OwnerId, mtime: MtimeUs }
+const attributes = {
+  mode: Mode,
+  uid: OwnerId,
+  gid: OwnerId,
+  mtime: MtimeUs,
+  /** Of what the root preserves; absent: none. */
+  extended: Type.Optional(Extended),
+}
 
 /**
  * Where a file's content comes from:

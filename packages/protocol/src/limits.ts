@@ -15,6 +15,12 @@ export const LIMITS = {
   nameBytes: 255,
   /** A symlink's target, as UTF-8. */
   targetBytes: 4095,
+  /** Entries of one ACL: what the kernel can hold. */
+  aclEntries: 8_191,
+  /** Extended attributes of one entry. */
+  attributes: 1_000,
+  /** The value of an extended attribute as base64: 64 KiB are the most that the kernel holds. */
+  attributeText: 87_384,
   /** A segment's tar archive before compression. */
   segmentBytes: 8 * 1024 * 1024,
   /** Bytes of a file that one slice with a delta makes: what a receiver copies in one go. */

@@ -9,6 +9,7 @@ import Type, { type Static } from 'typebox'
 import { Count, Digest, EntryPath, LinkTarget, Mode, MtimeUs, OwnerId } from './entry.ts'
 import { LIMITS } from './limits.ts'
 import { isEntryPath } from './path.ts'
+import { Extended } from './preserved.ts'
 
 /** One component of an entry path, or `.` for the root itself. */
 const Name = Type.Refine(
@@ -37,6 +38,8 @@ export const ListedChildren = Type.Object(
     path: Type.Union([EntryPath, Type.Literal(ABOVE_ROOT)]),
     entries: Type.Array(ListedEntry, { maxItems: LIMITS.listingEntries }),
     complete: Type.Boolean(),
+    /** What the root preserves of those among these entries that have any. */
+    extended: Type.Optional(Type.Array(Type.Tuple([Name, Extended]), { maxItems: LIMITS.listingEntries })),
   },
   { additionalProperties: false },
 )

@@ -20,6 +20,7 @@ import { Change, Slice } from './changeset.ts'
 import { Count, Digest, EntryPath, OwnerNames, Sequence } from './entry.ts'
 import { LIMITS } from './limits.ts'
 import { ListedChildren } from './manifest.ts'
+import { Preserved } from './preserved.ts'
 
 const closed = { additionalProperties: false } as const
 const Token = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' })
@@ -159,6 +160,7 @@ export const ResyncProgress = Type.Object(
  * the root, for progress. `filter`: the root's exclude patterns. `othersCurrent`: at least half of the root's receivers
  * have everything. `prepared`: what the receiver has prepared is built upon; null: it is dropped. `released`: the end of
  * the last round: other receivers show that. `clash`: another node has used this node's token, in a sentence.
+ * `preserve`: what the root preserves besides modes, owners and times; absent: nothing.
  */
 export const Welcome = Type.Object(
   {
@@ -176,6 +178,7 @@ export const Welcome = Type.Object(
     prepared: Type.Union([Sequence, Type.Null()]),
     released: Sequence,
     clash: Type.Union([Type.String({ maxLength: 400 }), Type.Null()]),
+    preserve: Type.Optional(Preserved),
   },
   closed,
 )

@@ -15,7 +15,7 @@ export const HISTORY = [
   {
     version: 1,
     subprotocol: 'rootferry.v1',
-    schemas: '2h2njBDbyR6zY2D7fGI_bICe8LsWJ_j4N88CNn09VpA',
+    schemas: 'GewfmhG6ZhYS-WV4CGoBj5JYV3K_K8xMWg9TM3pqdSo',
     note: 'first version',
   },
 ] as const

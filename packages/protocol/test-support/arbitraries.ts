@@ -11,6 +11,7 @@ import { LIMITS } from '../src/limits.ts'
 import type { ListedChildren, ListedEntry } from '../src/manifest.ts'
 import type { ToAgent, ToReceiver } from '../src/messages.ts'
 import { isEntryPath } from '../src/path.ts'
+import type { Acl, Extended } from '../src/preserved.ts'
 
 const MAX_REQUEST = 2 ** 31 - 1
 const MAX_ID = 2 ** 32 - 1
@@ -70,18 +71,46 @@ const sources: fc.Arbitrary<FileChange['source']> = fc.oneof(
   fc.constantFrom('tar' as const, 'slices' as const, 'keep' as const),
   record({ copy: entryPaths }),
 )
+const acls: fc.Arbitrary<Acl> = fc.array(
+  fc.tuple(fc.constantFrom('u', 'g', 'm', 'o'), fc.option(ids), fc.integer({ min: 0, max: 7 })),
+  { minLength: 3, maxLength: 6 },
+)
+const xattrs = fc.array(
+  fc.tuple(
+    fc.oneof(
+      names.map((name) => `user.${name}`.slice(0, 255)),
+      fc.constantFrom('security.selinux', 'security.capability'),
+    ),
+    fc.base64String({ maxLength: 40 }),
+  ),
+  { minLength: 1, maxLength: 3 },
+)
+/** With each of its fields, or without. */
+const extended: fc.Arbitrary<Extended> = fc.record(
+  { acl: acls, defaultAcl: acls, xattrs },
+  { requiredKeys: [], noNullPrototype: true },
+)
+/** What the root preserves of an entry, or nothing. */
+const withExtended = <Entry extends object>(entry: fc.Arbitrary<Entry>) =>
+  fc.oneof(
+    { weight: 3, arbitrary: entry },
+    { weight: 1, arbitrary: fc.tuple(entry, extended).map(([own, more]) => ({ ...own, extended: more })) },
+  )
+
 export const changes: fc.Arbitrary<Change> = fc.oneof(
   record({ path: entryPaths, kind: fc.constant('absent' as const) }),
-  record({ path: entryPaths, kind: fc.constant('directory' as const), ...attributes }),
-  record({ path: entryPaths, kind: fc.constant('symlink' as const), ...attributes, target: targets }),
-  record({
-    path: entryPaths,
-    kind: fc.constant('file' as const),
-    ...attributes,
-    size: counts,
-    digest: digests,
-    source: sources,
-  }),
+  withExtended(record({ path: entryPaths, kind: fc.constant('directory' as const), ...attributes })),
+  withExtended(record({ path: entryPaths, kind: fc.constant('symlink' as const), ...attributes, target: targets })),
+  withExtended(
+    record({
+      path: entryPaths,
+      kind: fc.constant('file' as const),
+      ...attributes,
+      size: counts,
+      digest: digests,
+      source: sources,
+    }),
+  ),
 )
 const slices: fc.Arbitrary<Slice> = record({
   path: pathsBelowRoot,
@@ -106,11 +135,17 @@ const listedRoot: fc.Arbitrary<ListedChildren> = record({
   entries: fc.tuple(fc.tuple(fc.constant('.'), fc.constant('d' as const), ...listedAttributes)),
   complete: fc.constant(true),
 })
-const listedChildren: fc.Arbitrary<ListedChildren> = record({
+const listedPlain: fc.Arbitrary<ListedChildren> = record({
   path: entryPaths,
   entries: fc.array(listedEntries, { maxLength: 6 }),
   complete: fc.boolean(),
 })
+const listedChildren: fc.Arbitrary<ListedChildren> = fc.oneof(
+  listedPlain,
+  fc
+    .tuple(listedPlain, fc.array(fc.tuple(names, extended), { maxLength: 3 }))
+    .map(([plain, pairs]) => ({ ...plain, extended: pairs })),
+)
 
 type ArbitraryOf<Message extends { type: string }> = {
   [Type in Message['type']]: fc.Arbitrary<Extract<Message, { type: Type }>>

@@ -6,9 +6,28 @@
 import type { FileChange } from '../src/changeset.ts'
 import { digestOf } from '../src/digest.ts'
 import type { ToAgent, ToReceiver } from '../src/messages.ts'
+import type { Extended } from '../src/preserved.ts'
 
 const attributes = { mode: 0o644, uid: 33, gid: 33, mtime: 1_767_225_600_123_456 }
 const DIGEST = digestOf(new TextEncoder().encode('<?php\n'))
+
+const extended: Extended = {
+  acl: [
+    ['u', null, 6],
+    ['u', 1001, 4],
+    ['g', null, 4],
+    ['m', null, 4],
+    ['o', null, 0],
+  ],
+  defaultAcl: [
+    ['u', null, 7],
+    ['g', null, 5],
+    ['g', 33, 7],
+    ['m', null, 7],
+    ['o', null, 5],
+  ],
+  xattrs: [['user.origin', 'aHR0cHM6Ly9leGFtcGxlLm9yZw==']],
+}
 
 const fileAt = (path: string, source: FileChange['source']): FileChange => {
   return { path, kind: 'file', ...attributes, size: 6, digest: DIGEST, source }
@@ -153,10 +172,11 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
       prepared: 1240,
       released: 0,
       clash: 'two nodes use the token of web1: a (192.0.2.1) and b (192.0.2.2)',
+      preserve: { acls: true, xattrs: ['user', 'capability'] },
     },
   ],
   changeset: [
-    { type: 'changeset', base: 1200, from: 1234, to: 1240, head: 1240, request: null, changes: 7, bytes: 4096 },
+    { type: 'changeset', base: 1200, from: 1234, to: 1240, head: 1240, request: null, changes: 8, bytes: 4096 },
     { type: 'changeset', base: 1240, from: 1240, to: 1240, head: 1240, request: 3, changes: 3, bytes: 2048 },
   ],
   segment: [
@@ -169,6 +189,7 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
       changes: [
         { path: 'old.php', kind: 'absent' },
         { path: '.', kind: 'directory', ...attributes, mode: 0o2775 },
+        { path: 'media', kind: 'directory', ...attributes, mode: 0o755, extended },
         { path: 'current', kind: 'symlink', ...attributes, mode: 0o777, mtime: -1, target: '../releases/7' },
         fileAt('index.php', 'tar'),
         fileAt('config.php', 'keep'),
@@ -238,6 +259,7 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
             ['upload.part', 'u'],
           ],
           complete: false,
+          extended: [['media', extended]],
         },
         { path: 'media', entries: [], complete: true },
       ],

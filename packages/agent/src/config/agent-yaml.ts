@@ -18,7 +18,7 @@ import {
   whole,
 } from '@rootferry/host/daemon'
 import { placementFaults, privatePlaceFault, type SystemCallsSetting } from '@rootferry/host/machine'
-import { PathFilter, pathFault, RootName } from '@rootferry/protocol'
+import { PathFilter, type Preserved, pathFault, RootName, XATTR_KINDS, XattrKind } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { GuardLimits, HoldSettings, Together, WatchSettings } from '../root-messages.ts'
 import { type AfterAllHook, AgentHooks, afterAllHooks } from './after-all.ts'
@@ -31,6 +31,7 @@ const DEFAULT_WATCH = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMin
 const DEFAULT_LIMITS = { bytesPerSecond: 0, bytesPerSecondPerReceiver: 0, maxConnections: 16_384 } as const
 const DEFAULT_TOGETHER: Together = 'releases'
 const DEFAULT_HOLD = { while: [], show: false, overdueMinutes: 15 } as const
+const DEFAULT_PRESERVE = { acls: false, xattrs: false } as const
 const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as const
 
 /** Slower lines would take minutes for a message that cannot be divided. */
@@ -107,6 +108,27 @@ const Hold = Type.Object(
   },
   closed,
 )
+const Preserve = Type.Object(
+  {
+    acls: Type.Optional(
+      Type.Boolean({
+        title:
+          'POSIX ACLs travel, access and default ones; the numbers of users and groups are mapped by name. Needs libc calls on both sides',
+        description: 'true or false',
+        default: DEFAULT_PRESERVE.acls,
+      }),
+    ),
+    xattrs: Type.Optional(
+      Type.Union([Type.Boolean(), Type.Array(XattrKind)], {
+        title:
+          'Extended attributes travel: user.*, security.selinux and security.capability with true, or those that are listed. Needs libc calls on both sides',
+        description: `true, false, or a list of ${XATTR_KINDS.join(', ')}`,
+        default: DEFAULT_PRESERVE.xattrs,
+      }),
+    ),
+  },
+  closed,
+)
 const Root = Type.Object(
   {
     path: Type.String({
@@ -150,6 +172,7 @@ const Root = Type.Object(
         default: false,
       }),
     ),
+    preserve: Type.Optional(Preserve),
     hooks: Type.Optional(AgentHooks),
   },
   closed,
@@ -253,6 +276,7 @@ export interface RootConfig {
   hold: HoldSettings
   together: Together
   relay: boolean
+  preserve: Preserved
   hooks: AfterAllHook[]
 }
 
@@ -347,7 +371,13 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
   const { hooks, faults: ofHooks } = afterAllHooks(root.hooks, { path: ['roots', name], rootPath: path }, source)
   faults.push(...ofHooks)
   const { together = DEFAULT_TOGETHER, relay = false } = root
-  return { name, path, exclude, watch, guard, hold, together, relay, hooks }
+  return { name, path, exclude, watch, guard, hold, together, relay, preserve: preserved(root.preserve), hooks }
+}
+
+function preserved(setting: Static<typeof Preserve> = {}): Preserved {
+  const { acls, xattrs } = { ...DEFAULT_PRESERVE, ...setting }
+  const isChosen = (kind: XattrKind) => (typeof xattrs === 'boolean' ? xattrs : xattrs.includes(kind))
+  return { acls, xattrs: XATTR_KINDS.filter(isChosen) }
 }
 
 function holdSettings(

@@ -3,6 +3,7 @@
  * them and ends them in order; decides nothing.
  */
 import { realpathSync, statfsSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import {
   type Accounts,
   Borders,
@@ -11,12 +12,14 @@ import {
   RootLock,
   type WatchCalls,
 } from '@rootferry/host/machine'
-import { PathFilter } from '@rootferry/protocol'
+import { NOTHING_PRESERVED, PathFilter } from '@rootferry/protocol'
 import type { RootOptions } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import { Packer } from './pack/packer.ts'
+import { ExtendedReader } from './scan/extended-reader.ts'
 import { KnownBorders } from './scan/known-borders.ts'
 import type { PathProblems } from './scan/path-problems.ts'
+import { preservable } from './scan/preservable.ts'
 import type { ScanRequests } from './scan/scan-requests.ts'
 import { Scanner } from './scan/scanner.ts'
 import { Turn } from './turn.ts'
@@ -67,7 +70,12 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
     directories = new ConfinedDirectories(path, 'followed', calls.paths)
     const filter = new PathFilter(exclude)
     const watcher = makeWatcher(options, filter, calls.watches, parts)
-    const scanned = { directories, index, filter, problems, watcher, scans, nowMs: Date.now }
+    const preserved = preservable(options.preserve, calls.attributes, path, warn)
+    index.preserve(preserved)
+    const { attributes } = calls
+    const isPlain = isDeepStrictEqual(preserved, NOTHING_PRESERVED)
+    const extended = attributes === null || isPlain ? null : new ExtendedReader({ attributes, directories, preserved })
+    const scanned = { directories, index, filter, problems, watcher, scans, extended, nowMs: Date.now }
     const scanner = new Scanner(scanned)
     const overtaking = new Scanner(scanned)
     const turn = new Turn(directories)

@@ -3,8 +3,9 @@
  * demand. While the root is halted or held, requests for content wait; root-life.ts decides about the root's state,
  * and holding.ts about what a held root still answers.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { type Accounts, printable, Refusal } from '@rootferry/host/machine'
-import type { Hello } from '@rootferry/protocol'
+import { type Hello, NOTHING_PRESERVED } from '@rootferry/protocol'
 import { BOUNDS } from '../bounds.ts'
 import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
 import { changedPaths } from './answer/changed-paths.ts'
@@ -128,6 +129,7 @@ export class RequestAnswers {
       filter: [...options.exclude],
       prepared: preparedOf(hello, decision, index),
       released: hold.endOfRounds,
+      ...(isDeepStrictEqual(index.preserved, NOTHING_PRESERVED) ? {} : { preserve: index.preserved }),
     }
     return { welcome, whole }
   }

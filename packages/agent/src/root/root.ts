@@ -315,8 +315,9 @@ function takeNote(memory: MemoryRows, message: Extract<ToRoot, { type: 'watermar
 }
 
 /** What the root is opened anew for. */
-function settingsOf({ exclude, watch, guard, hold, together }: Omit<Extract<ToRoot, { type: 'reconfigure' }>, 'type'>) {
-  return { exclude, watch, guard, hold, together }
+function settingsOf(options: Omit<Extract<ToRoot, { type: 'reconfigure' }>, 'type'>) {
+  const { exclude, watch, guard, hold, together, preserve } = options
+  return { exclude, watch, guard, hold, together, preserve }
 }
 
 function describe(error: unknown): string {

@@ -73,6 +73,16 @@ export class ConfinedDirectories implements Disposable {
     return this.#paths.statusIfAny(this.#descriptor(directory), name)
   }
 
+  /**
+   * The entry `path` for calls by descriptor: its directory, and its name there, or null for the root itself. The
+   * descriptor is valid until the next call of this object.
+   * @throws as `locate` does
+   */
+  place(path: string): { directory: number; name: string | null } {
+    if (path === ROOT_PATH) return { directory: this.#root, name: null }
+    return { directory: this.#descriptor(parentPath(path)), name: baseName(path) }
+  }
+
   /** Target of the symlink `name` in `directory`; bytes when they are not valid UTF-8. */
   readLinkIn(directory: string, name: string): Name {
     return this.#paths.readLink(this.#descriptor(directory), name)

@@ -14,6 +14,7 @@ import { judgeJoin } from './compare/join-guard.ts'
 import { firstJoin } from './compare/join-question.ts'
 import { FIRST_LOOK, Resync, type ResyncParts } from './compare/resync.ts'
 import { once } from './files/disk-retry.ts'
+import { NO_EXTENDED } from './files/extended.ts'
 import { OwnerMap } from './files/owner.ts'
 import { TimeGrains } from './files/time-grains.ts'
 import { Untouchable } from './files/untouchable.ts'
@@ -90,6 +91,8 @@ function partsOf({ confined, untouchable, options, send, over }: LookParts): Res
     ...{ confined, untouchable, send },
     // Nothing is written, and so a filesystem with coarse times is not known as one.
     grains: new TimeGrains(),
+    // By themselves they replace and move nothing.
+    extended: NO_EXTENDED,
     insistOnPlace: nothing,
     owners: new OwnerMap({ policy: options.owner, privileged: statSync('/proc/self').uid === 0, warn: nothing }),
     // Gives nobody access to what this user may not read.

@@ -16,6 +16,7 @@ import {
   decodeToReceiver,
   type Leave,
   type Listing,
+  NOTHING_PRESERVED,
   type Prepare,
   ProtocolError,
   type ToAgent,
@@ -306,16 +307,18 @@ export class Session {
 }
 
 /** What the welcome says is recorded before anything else happens. */
-function takeUp({ ledger, partials, mapping }: Target, problems: Problems, welcome: Welcome): void {
-  const { epoch, term, sequence, filter, start, prepared } = welcome
+function takeUp({ ledger, partials, mapping, extended }: Target, problems: Problems, welcome: Welcome): void {
+  const { epoch, term, sequence, filter, start, prepared, preserve = NOTHING_PRESERVED } = welcome
   ledger.setFilter(filter)
+  ledger.debts.mapping.preserve(preserve)
+  extended.use(preserve)
   partials.beginEpoch(epoch)
   if (prepared === null) ledger.staged.clear()
   if (start === 'replay' && ledger.position?.epoch === epoch) return
   // Debts belong to the former target; a comparison, or a copy from nothing, finds them out anew.
   ledger.forgetPosition()
   ledger.debts.clear()
-  ledger.debts.mapping.follow(mapping)
+  ledger.debts.mapping.follow(mapping())
   problems.clear()
   if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
 }

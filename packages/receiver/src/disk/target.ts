@@ -30,6 +30,7 @@ import { WorkArea } from './area/work-area.ts'
 import { Burst } from './commit/burst.ts'
 import { isOperatingError, RootGone } from './files/disk-errors.ts'
 import type { Creation } from './files/disk-object.ts'
+import { ExtendedAttributes } from './files/extended.ts'
 import { HookMatches } from './files/hook-matches.ts'
 import { Inheritance } from './files/inheritance.ts'
 import { localModes } from './files/local-modes.ts'
@@ -66,8 +67,9 @@ export interface Target {
   readonly modeOf: ModeMap
   readonly owners: OwnerMap
   readonly grains: TimeGrains
-  /** How owners and modes are mapped, as a text: another one is another mapping. */
-  readonly mapping: string
+  /** How owners and modes are mapped, and what is preserved besides, as a text: another one is another mapping. */
+  mapping(): string
+  readonly extended: ExtendedAttributes
   readonly creation: Creation
   readonly partials: PartialFiles
   readonly burst: Burst
@@ -122,9 +124,11 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const warn = (message: string) => options.log('warn', message, {})
   const { accounts, attributes } = chooseSystemCalls(options.systemCalls).calls
   const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, accounts, warn })
-  const mapping = JSON.stringify([options.owner, options.mode, options.allowSetuid, owners.able])
+  const { preserved } = ledger.debts.mapping
+  const extended = new ExtendedAttributes({ calls: attributes, preserved, allowsCapabilities: options.allowSetuid })
+  const mapping = () => mappingText(options, owners, extended)
   // What is staged would come with the attributes of another mapping.
-  if (ledger.debts.mapping.text !== mapping && !ledger.hasIntent) ledger.staged.clear()
+  if (ledger.debts.mapping.text !== mapping() && !ledger.hasIntent) ledger.staged.clear()
   // For the agent, a protected path does not exist.
   const isEmpty = () =>
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
@@ -140,13 +144,11 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   }
   const removal = new Removal({ confined, trash, untouchable })
   const grains = probeTimes(area)
-  const inheritance = new Inheritance({
-    staging: () => area.directory('staging'),
-    attributes,
-    gid: creation.gid,
-    givesOwners: () => owners.able,
-  })
-  const parts = { confined, area, removal, trash, untouchable, creation, grains, inheritance, insistOnPlace }
+  const [staging, givesOwners] = [() => area.directory('staging'), () => owners.able]
+  const governs = (attribute: string) => extended.governs(attribute)
+  const inheritance = new Inheritance({ staging, attributes, gid: creation.gid, givesOwners, governs })
+  const placing = { creation, grains, inheritance, extended }
+  const parts = { confined, area, removal, trash, untouchable, ...placing, insistOnPlace }
   return {
     ...parts,
     modeOf: localModes(options.allowSetuid, options.mode),
@@ -180,6 +182,15 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
       lock[Symbol.dispose]()
     },
   }
+}
+
+function mappingText(
+  { owner, mode, allowSetuid }: TargetOptions,
+  { able }: OwnerMap,
+  extended: ExtendedAttributes,
+): string {
+  const plain = [owner, mode, allowSetuid, able]
+  return JSON.stringify(extended.isOn ? [...plain, extended.preserved] : plain)
 }
 
 /** The places for what is staged and for what is thrown away. */

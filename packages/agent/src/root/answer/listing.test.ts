@@ -21,6 +21,7 @@ const link: Observation = {
   ctime: 2,
   inode: 3,
   target: 'x',
+  extended: null,
 }
 const directory: Observation = { ...link, kind: 'directory', target: null }
 const found = (path: string, observation: Observation) => ({ path, observation, digest: null, sameBytes: false })

@@ -19,7 +19,7 @@ import {
 import { BOUNDS } from '../../bounds.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import { DEFERRED } from '../index/index-schema.ts'
-import type { IndexedEntry } from '../index/indexed-entry.ts'
+import { extendedOf, type IndexedEntry } from '../index/indexed-entry.ts'
 import { OwnerNaming } from '../pack/owner-names.ts'
 import { digestFile } from '../scan/content-reader.ts'
 import { isNotProvenOther } from '../scan/difference.ts'
@@ -62,7 +62,15 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
   for (const entry of entries) {
     naming.noteOwner(entry)
     const parent = entry.path === ROOT_PATH ? ABOVE_ROOT : parentPath(entry.path)
-    group(parent).entries.push(await listed(entry, list, parts))
+    const line = await listed(entry, list, parts)
+    const children = group(parent)
+    children.entries.push(line)
+    const { extended } = extendedOf(entry)
+    if (extended !== undefined && line[1] !== 'u') {
+      naming.noteExtended(extended)
+      children.extended ??= []
+      children.extended.push([line[0], extended])
+    }
     if (entry.kind === 'directory' && !index.hasChildren(entry.path)) group(entry.path)
   }
   // The directory may have had children when its own entry was listed.

@@ -27,7 +27,18 @@ import { Releases } from './release.ts'
 /** Timers may fire a little early. */
 const OVERDUE_LATE_MS = 5
 
-const A_FILE = { kind: 'file', mode: 0, uid: 0, gid: 0, size: 0, mtime: 0, ctime: 0, inode: 0, target: null } as const
+const A_FILE = {
+  kind: 'file',
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: 0,
+  ctime: 0,
+  inode: 0,
+  target: null,
+  extended: null,
+} as const
 
 export interface RootHoldParts {
   options: RootOptions

@@ -20,6 +20,7 @@ const file: Observation = {
   ctime: 2,
   inode: 3,
   target: null,
+  extended: null,
 }
 const finding = (path: string, digest: string | null = null, sameBytes = false) => ({
   path,
@@ -355,6 +356,7 @@ test('a write that fails takes back what the index remembered of it, numbers of 
     ctime: 1,
     inode: 1,
     target: null,
+    extended: null,
   } as const
   const finding = (path: string) => ({ path, observation: found, digest: null, sameBytes: false })
   index.record([finding('a')])

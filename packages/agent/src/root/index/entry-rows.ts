@@ -24,6 +24,7 @@ export interface Row {
   ctime: number
   inode: number
   target: string | null
+  extended: string | null
   digest: string | null
 }
 
@@ -42,9 +43,13 @@ type RowValues = [
   ctime: number,
   inode: number,
   target: string | null,
+  extended: string | null,
   digest: string | null,
   parent?: string,
 ]
+
+/** What of an entry may be other without a change. */
+export type Refreshed = Pick<Row, 'ctime' | 'inode' | 'extended'>
 
 /** A row together with the path of its directory. */
 export interface PlacedRow {
@@ -94,7 +99,7 @@ export class EntryRows {
 
   put(directory: string, name: string, row: Omit<Row, 'directory' | 'name' | 'digest'>): void {
     this.#sql.run(
-      'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       this.directoryId(directory),
       name,
       row.sequence,
@@ -108,6 +113,7 @@ export class EntryRows {
       row.ctime,
       row.inode,
       row.target,
+      row.extended,
     )
   }
 
@@ -130,11 +136,12 @@ export class EntryRows {
     this.#sql.run('DELETE FROM entries WHERE directory = ? AND name = ?', this.directoryId(directory), name)
   }
 
-  refresh(directory: string, name: string, ctime: number, inode: number): void {
+  refresh(directory: string, name: string, { ctime, inode, extended }: Refreshed): void {
     this.#sql.run(
-      'UPDATE entries SET ctime = ?, inode = ? WHERE directory = ? AND name = ?',
+      'UPDATE entries SET ctime = ?, inode = ?, extended = ? WHERE directory = ? AND name = ?',
       ctime,
       inode,
+      extended,
       this.directoryId(directory),
       name,
     )
@@ -154,6 +161,11 @@ export class EntryRows {
       name,
       content,
     )
+  }
+
+  /** What was looked at besides attributes is to be looked at again. */
+  forgetExtended(): void {
+    this.#sql.run('UPDATE entries SET extended = NULL WHERE extended IS NOT NULL')
   }
 
   withSequence(sequence: number): PlacedRow[] {
@@ -262,7 +274,7 @@ export class EntryRows {
        LEFT JOIN digests ON digests.content = entries.content ${clause}`,
       ...values,
     )
-    return rows.map((values) => ({ directory: values[14] ?? '', row: rowOf(values) }))
+    return rows.map((values) => ({ directory: values[15] ?? '', row: rowOf(values) }))
   }
 
   /** The number of a directory that ever had a row in it, or null. */
@@ -289,8 +301,25 @@ export class EntryRows {
 }
 
 function rowOf(values: RowValues): Row {
-  const [directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target, digest] = values
-  return { directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target, digest }
+  const [directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target] = values
+  const [extended, digest] = [values[13], values[14]]
+  return {
+    directory,
+    name,
+    sequence,
+    content,
+    kind,
+    mode,
+    uid,
+    gid,
+    size,
+    mtime,
+    ctime,
+    inode,
+    target,
+    extended,
+    digest,
+  }
 }
 
 /** A digest's first 48 bits, by which the table of digests is searched. */

@@ -34,7 +34,7 @@ CREATE TABLE entries (
   directory INTEGER NOT NULL, name TEXT NOT NULL,
   sequence INTEGER NOT NULL, content INTEGER NOT NULL, kind INTEGER NOT NULL,
   mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, size INTEGER NOT NULL,
-  mtime REAL NOT NULL, ctime REAL NOT NULL, inode INTEGER NOT NULL, target TEXT,
+  mtime REAL NOT NULL, ctime REAL NOT NULL, inode INTEGER NOT NULL, target TEXT, extended TEXT,
   PRIMARY KEY (directory, name)
 ) WITHOUT ROWID;
 CREATE INDEX entries_sequence ON entries (sequence);
@@ -74,7 +74,7 @@ export function openIndexDatabase(file: string): DatabaseSync {
     }
     if (version === 0) database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`)
     database.exec(LATER_INDEXES)
-    addLaterColumn(database)
+    addLaterColumns(database)
     return database
   } catch (error) {
     database.close()
@@ -82,11 +82,18 @@ export function openIndexDatabase(file: string): DatabaseSync {
   }
 }
 
-/** An index of an earlier agent does not know which of its receivers had everything, and when. */
-function addLaterColumn(database: DatabaseSync): void {
-  const columns = database.prepare('PRAGMA table_info(receivers)').all()
-  if (columns.some(({ name }) => name === 'whole')) return
-  database.exec('ALTER TABLE receivers ADD COLUMN whole INTEGER NOT NULL DEFAULT 0')
+/**
+ * An index of an earlier agent does not know which of its receivers had everything, and when; and nothing about what is
+ * preserved besides attributes.
+ */
+function addLaterColumns(database: DatabaseSync): void {
+  addColumn(database, 'receivers', 'whole', 'INTEGER NOT NULL DEFAULT 0')
+  addColumn(database, 'entries', 'extended', 'TEXT')
+}
+
+function addColumn(database: DatabaseSync, table: string, column: string, type: string): void {
+  const columns = database.prepare(`PRAGMA table_info(${table})`).all()
+  if (!columns.some(({ name }) => name === column)) database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`)
 }
 
 function lock(database: DatabaseSync, file: string): void {

@@ -3,7 +3,7 @@
  *
  * A row of kind 0 is a tombstone. The root's own row is in a directory of its own, above the root.
  */
-import { ABOVE_ROOT, type EntryKind, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { ABOVE_ROOT, type EntryKind, type Extended, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { Row } from './entry-rows.ts'
 
 /** The status of an object that can be sent, and the target of a symlink. */
@@ -18,6 +18,8 @@ export interface Observation {
   ctime: number
   inode: number
   target: string | null
+  /** What the root preserves of it besides, as the text of an `Extended`; '' is nothing, null: it was not looked at. */
+  extended: string | null
 }
 
 /** A row without its digest, which most callers do not need and which is in a table of its own. */
@@ -58,6 +60,11 @@ export function childPath(directory: string, name: string): string {
   return directory === ABOVE_ROOT ? ROOT_PATH : joinPath(directory, name)
 }
 
+/** The `extended` field of the message that tells of an entry: none where it has nothing of what is preserved. */
+export function extendedOf({ extended }: Pick<Observation, 'extended'>): { extended?: Extended } {
+  return extended === null || extended === '' ? {} : { extended: JSON.parse(extended) as Extended }
+}
+
 export function toEntry(path: string, row: Row): IndexedEntry {
   return { ...toKnown(path, row), digest: row.digest }
 }
@@ -76,6 +83,7 @@ export function toKnown(path: string, row: Row): KnownEntry {
     ctime: row.ctime,
     inode: row.inode,
     target: row.target,
+    extended: row.extended,
     sequence: row.sequence,
     content: row.content,
   }

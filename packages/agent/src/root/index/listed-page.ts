@@ -67,6 +67,8 @@ function fitting(rows: readonly PlacedRow[], bytes: number): number {
     if (row.kind === KINDS.directory) used += encodedBytes(childPath(path, row.name))
     directory = row.directory
     used += ENTRY_BYTES + encodedBytes(row.name) + (row.target === null ? 0 : encodedBytes(row.target))
+    // With the name again in front of it; the text is encoded already.
+    if (row.extended !== null && row.extended !== '') used += Buffer.byteLength(row.extended) + encodedBytes(row.name)
     return position > 0 && used > bytes
   })
   return end < 0 ? rows.length : end

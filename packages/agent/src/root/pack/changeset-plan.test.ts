@@ -15,6 +15,7 @@ const common = {
   ctime: 1,
   inode: 1,
   target: null,
+  extended: null,
   sequence: 1,
   content: 1,
   digest: null,

@@ -121,7 +121,9 @@ function tellEnds(segments: PlannedSegment[], rows: readonly { row: Planned }[],
 function lineBytes<File extends { delta: Delta | null }>(row: Planned, travel: Travel<File>): number {
   const target = row.kind === 'symlink' && row.target !== null ? encodedBytes(row.target) : 0
   const origin = travel.by === 'copy' ? encodedBytes(travel.from) : 0
-  return CHANGE_BYTES + encodedBytes(row.path) + target + origin
+  // The text is encoded already.
+  const extended = row.kind === 'absent' ? 0 : Buffer.byteLength(row.extended ?? '')
+  return CHANGE_BYTES + encodedBytes(row.path) + target + origin + extended
 }
 
 function slicesOf(size: number, row: number): PlannedSegment[] {

@@ -1,6 +1,6 @@
 /** Collects the owner numbers that a message uses, and names them where this machine knows a name. */
 import type { Accounts } from '@rootferry/host/machine'
-import type { OwnerNames } from '@rootferry/protocol'
+import type { AclEntry, Extended, OwnerNames } from '@rootferry/protocol'
 
 const NAMEABLE = /^[^\u0000-\u0020:]{1,64}$/
 
@@ -16,6 +16,16 @@ export class OwnerNaming {
   noteOwner(owner: { uid: number; gid: number }): void {
     this.#users.add(owner.uid)
     this.#groups.add(owner.gid)
+  }
+
+  /** The users and groups that ACLs name. */
+  noteExtended({ acl = [], defaultAcl = [] }: Extended): void {
+    for (const [letter, id] of [...acl, ...defaultAcl]) if (id !== null) this.#idsOf(letter)?.add(id)
+  }
+
+  #idsOf(letter: AclEntry[0]): Set<number> | null {
+    if (letter === 'u') return this.#users
+    return letter === 'g' ? this.#groups : null
   }
 
   names(nowMs: number): { users: OwnerNames; groups: OwnerNames } {

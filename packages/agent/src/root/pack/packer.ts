@@ -23,7 +23,7 @@ import { BOUNDS } from '../../bounds.ts'
 import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
-import type { IndexedEntry } from '../index/indexed-entry.ts'
+import { extendedOf, type IndexedEntry } from '../index/indexed-entry.ts'
 import type { ReadFault } from '../scan/content-reader.ts'
 import { isNotProvenOther } from '../scan/difference.ts'
 import type { ScanRequests } from '../scan/scan-requests.ts'
@@ -147,12 +147,13 @@ export class Packer {
   #changeOf({ row, travel }: PlannedRow<SlicedFile>, open: OpenSegment): Change | null {
     if (row.kind === 'absent') return { path: row.path, kind: 'absent' }
     const { path, mode, uid, gid, mtime } = row
-    if (row.kind === 'directory') return { path, kind: 'directory', mode, uid, gid, mtime }
+    const own = { mode, uid, gid, mtime, ...extendedOf(row) }
+    if (row.kind === 'directory') return { path, kind: 'directory', ...own }
     if (row.kind === 'symlink') {
       assert.ok(row.target !== null, 'a row of a symlink has a target')
-      return { path, kind: 'symlink', mode, uid, gid, mtime, target: row.target }
+      return { path, kind: 'symlink', ...own, target: row.target }
     }
-    const attributes = { path, kind: 'file', mode, uid, gid, mtime, size: row.size } as const
+    const attributes = { path, kind: 'file', ...own, size: row.size } as const
     if (travel.by === 'keep') return { ...attributes, digest: travel.digest, source: 'keep' }
     if (travel.by === 'copy') return { ...attributes, digest: travel.digest, source: { copy: travel.from } }
     assert.equal(travel.by, 'tar', 'a segment of several rows carries content in its archive')
@@ -173,7 +174,8 @@ export class Packer {
     else this.#unproven.doubt(row)
     this.#learnChunks(row, room.subarray(0, bytes))
     const { mode, uid, gid, mtime } = observation
-    const change = { path: row.path, kind: 'file', mode, uid, gid, mtime, size: bytes, digest } as const
+    const own = { mode, uid, gid, mtime, ...extendedOf(row) }
+    const change = { path: row.path, kind: 'file', ...own, size: bytes, digest } as const
     const origin = this.#unplannedCopy({ ...row, digest, size: bytes }, open)
     if (origin !== null) return { ...change, source: { copy: origin } }
     writer.append(String(changes.length), bytes)
@@ -223,7 +225,8 @@ export class Packer {
       if (isNotProvenOther(row, file.version)) this.#learnt.digest(row, digest)
       const chunks = file.takeChunks()
       if (chunks !== null) this.#learnt.chunks(row, chunks)
-      changes.push({ path: row.path, kind: 'file', mode, uid, gid, mtime, size, digest, source: 'slices' })
+      const own = { mode, uid, gid, mtime, ...extendedOf(row) }
+      changes.push({ path: row.path, kind: 'file', ...own, size, digest, source: 'slices' })
     }
     return { path: row.path, content: row.content, offset, length, size, delta }
   }
@@ -234,7 +237,11 @@ export class Packer {
     compress: boolean,
   ): Promise<Pick<PackedSegment, 'header' | 'payload'>> {
     const naming = new OwnerNaming(this.#parts.accounts)
-    for (const change of told.changes) if (change.kind !== 'absent') naming.noteOwner(change)
+    for (const change of told.changes) {
+      if (change.kind === 'absent') continue
+      naming.noteOwner(change)
+      if (change.extended !== undefined) naming.noteExtended(change.extended)
+    }
     // Asked for now: memory that is given back has no length any more.
     const tarBytes = archive.byteLength
     const { encoding, payload } = compressSegment(archive, compress)

@@ -55,5 +55,11 @@ export function isMoved(before: Observation, now: Observation): boolean {
 }
 
 export function sameAttributes(before: Observation, now: Observation): boolean {
-  return before.mode === now.mode && before.uid === now.uid && before.gid === now.gid && before.mtime === now.mtime
+  const isSame = before.mode === now.mode && before.uid === now.uid && before.gid === now.gid
+  return isSame && before.mtime === now.mtime && sameExtended(before, now)
+}
+
+/** An entry that was not looked at before is taken for one that has nothing, which is true for nearly all. */
+function sameExtended(before: Observation, now: Observation): boolean {
+  return now.extended === null || now.extended === (before.extended ?? '')
 }

@@ -16,6 +16,7 @@ import type { KnownEntry, Observation } from '../index/indexed-entry.ts'
 import type { Hint, Watcher } from '../watch/watcher.ts'
 import { readWhole } from './content-reader.ts'
 import { differenceOf, sameAttributes } from './difference.ts'
+import { type ExtendedReader, TooManyAttributes } from './extended-reader.ts'
 import type { Look } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
 import type { ScanFindings } from './scan-findings.ts'
@@ -28,6 +29,8 @@ export interface ComparisonParts {
   problems: PathProblems
   watcher: Pick<Watcher, 'directoryFound' | 'directoryGone'>
   scans: Pick<ScanRequests, 'readSuspect'>
+  /** Null: the root preserves nothing besides attributes. */
+  extended: Pick<ExtendedReader, 'complete'> | null
   nowMs: () => number
 }
 
@@ -67,10 +70,7 @@ export class EntryComparison {
 
   /** A directory could not be listed. */
   unlisted(directory: string, error: unknown): void {
-    const code = errorCode(error)
-    // Gone or replaced since the look: a hint will come.
-    if (code === 'ENOENT' || code === 'ENOTDIR') return
-    this.#unreadable({ path: directory, extent: 'subtree' }, troubleOf(error), plainMessage(error))
+    this.#unread({ path: directory, extent: 'subtree' }, error)
   }
 
   /** A way that leads to a path could not be opened. */
@@ -93,7 +93,8 @@ export class EntryComparison {
       if (before !== null) this.remove(before)
       return
     }
-    const { observation } = look
+    const observation = this.#complete(path, before, look.observation)
+    if (observation === null) return
     this.#found.sees(path, before, observation)
     if (observation.kind !== 'directory') {
       problems.clear(path)
@@ -102,7 +103,7 @@ export class EntryComparison {
     switch (differenceOf(before, observation)) {
       case 'same':
         this.#found.drop(path)
-        if (before?.inode !== observation.inode || before.ctime !== observation.ctime) index.refresh(path, observation)
+        if (before !== null && isOtherLook(before, observation)) index.refresh(path, observation)
         return
       case 'attributes':
         this.#found.find(path, before, observation, { digest: digestIn(index, before), sameBytes: true })
@@ -119,7 +120,9 @@ export class EntryComparison {
   }
 
   /** The bytes of a suspect are known. */
-  judgeBytes(before: KnownEntry, observation: Observation, digest: string): void {
+  judgeBytes(before: KnownEntry, seen: Observation, digest: string): void {
+    const observation = this.#complete(before.path, before, seen)
+    if (observation === null) return
     const sameBytes = digestIn(this.#parts.index, before) === digest
     if (sameBytes && sameAttributes(before, observation)) this.#parts.index.refresh(before.path, observation)
     else this.#found.find(before.path, before, observation, { digest, sameBytes })
@@ -141,6 +144,21 @@ export class EntryComparison {
         this.#found.remove(entry)
         yield
       }
+    }
+  }
+
+  /** With what the root preserves besides attributes; null when that cannot be read, which is noted. */
+  #complete(path: string, before: KnownEntry | null, seen: Observation): Observation | null {
+    const { extended } = this.#parts
+    if (extended === null) return seen
+    try {
+      return extended.complete(path, before, seen)
+    } catch (error) {
+      if (error instanceof TooManyAttributes)
+        this.#parts.problems.found({ path, code: 'unreadable', message: error.message })
+      else if (errorCode(error) === null) throw error
+      else this.#unread({ path, extent: 'entry' }, error)
+      return null
     }
   }
 
@@ -177,10 +195,22 @@ export class EntryComparison {
     }
   }
 
+  #unread(hint: Hint, error: unknown): void {
+    const code = errorCode(error)
+    // Gone or replaced since the look: a hint will come.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return
+    this.#unreadable(hint, troubleOf(error), plainMessage(error))
+  }
+
   #unreadable(hint: Hint, trouble: Trouble | null, message: string): void {
     if (trouble !== null) this.#troubled.push({ hint, trouble })
     if (trouble !== 'process') this.#parts.problems.found({ path: hint.path, code: 'unreadable', message })
   }
+}
+
+/** Whether the row is to be written anew although nothing in it is a change. */
+function isOtherLook(before: KnownEntry, now: Observation): boolean {
+  return before.inode !== now.inode || before.ctime !== now.ctime || before.extended !== now.extended
 }
 
 /** Null when it cannot be reached now. */

@@ -122,6 +122,7 @@ function found(kind: FileKind, target: string | null, nowMs: number, seen: Seen)
       ctime: identityTime(kind, seen, nowMs),
       inode,
       target,
+      extended: null,
     },
   }
 }

@@ -52,6 +52,7 @@ class Bench implements AsyncDisposable {
       watch,
       guard,
       hold: { while: [], show: false, overdueMinutes: 15 },
+      preserve: { acls: false, xattrs: [] },
       together: 'releases' as const,
       relay: false,
       software: 'test',

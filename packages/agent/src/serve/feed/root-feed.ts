@@ -234,8 +234,8 @@ export class RootFeed implements ResyncRoot {
     return this.thread.ask('accept-guard', {})
   }
 
-  async configure({ exclude, watch, guard, hold, together, hooks }: RootConfig): Promise<void> {
-    this.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together })
+  async configure({ exclude, watch, guard, hold, together, preserve, hooks }: RootConfig): Promise<void> {
+    this.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together, preserve })
     this.holds.configure(together)
     await this.#afterAll.configure(hooks)
   }

@@ -1,6 +1,7 @@
 /**
- * AttributeCalls by glibc. The kernel has calls by open file and by path, none by directory and name: an entry is
- * reached through `/proc/self/fd`, without following it.
+ * AttributeCalls by glibc. The kernel has no calls by directory and name, and its calls by open file refuse a descriptor
+ * of O_PATH, which is the kind that pins an object without a right to read it. So both are reached through
+ * `/proc/self/fd`: an entry without following it, an open file by the link that leads to the object itself.
  */
 import { constants } from 'node:os'
 import type { LibcFunctions, LibcLibrary } from './libc-library.ts'
@@ -26,10 +27,9 @@ export class LibcAttributes implements AttributeCalls {
 
   list(descriptor: number, name: Name | null): string[] {
     const { bulk, bulkBytes } = this.#memory
+    const { first } = this.#located(descriptor, name, 'listxattr')
     const bytes = Number(
-      name === null
-        ? this.#calls.flistxattr(descriptor, bulk, ROOM)
-        : this.#calls.llistxattr(this.#memory.location(descriptor, name, 'llistxattr'), bulk, ROOM),
+      name === null ? this.#calls.listxattr(first, bulk, ROOM) : this.#calls.llistxattr(first, bulk, ROOM),
     )
     if (bytes < 0) throw this.#failure('listxattr', name)
     // Each name ends with a NUL.
@@ -41,7 +41,7 @@ export class LibcAttributes implements AttributeCalls {
     const second = this.#memory.text(attribute, 'getxattr')
     const bytes = Number(
       name === null
-        ? this.#calls.fgetxattr(descriptor, second, bulk, ROOM)
+        ? this.#calls.getxattr(first, second, bulk, ROOM)
         : this.#calls.lgetxattr(first, second, bulk, ROOM),
     )
     if (bytes >= 0) return new Uint8Array(bulkBytes.subarray(0, bytes))
@@ -58,7 +58,7 @@ export class LibcAttributes implements AttributeCalls {
     const length = BigInt(value.byteLength)
     const result =
       name === null
-        ? this.#calls.fsetxattr(descriptor, second, bulk, length, MANNERS[manner])
+        ? this.#calls.setxattr(first, second, bulk, length, MANNERS[manner])
         : this.#calls.lsetxattr(first, second, bulk, length, MANNERS[manner])
     if (result !== 0) throw this.#failure('setxattr', name)
   }
@@ -66,15 +66,15 @@ export class LibcAttributes implements AttributeCalls {
   remove(descriptor: number, name: Name | null, attribute: string): void {
     const { first } = this.#located(descriptor, name, 'lremovexattr')
     const second = this.#memory.text(attribute, 'removexattr')
-    const result =
-      name === null ? this.#calls.fremovexattr(descriptor, second) : this.#calls.lremovexattr(first, second)
+    const result = name === null ? this.#calls.removexattr(first, second) : this.#calls.lremovexattr(first, second)
     if (result === 0) return
     const errno = this.#library.errno()
     if (errno !== ENODATA) throw systemError(errno, 'removexattr', name ?? undefined)
   }
 
   #located(descriptor: number, name: Name | null, syscall: string): LibcMemory {
-    if (name !== null) this.#memory.location(descriptor, name, syscall)
+    if (name === null) this.#memory.openFile(descriptor)
+    else this.#memory.location(descriptor, name, syscall)
     return this.#memory
   }
 

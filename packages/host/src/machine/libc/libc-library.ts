@@ -33,13 +33,13 @@ export const SIGNATURES = {
   fchmodat: { arguments: [I32, POINTER, U32, I32], return: I32 },
   fstatfs: { arguments: [I32, POINTER], return: I32 },
 
-  flistxattr: { arguments: [I32, POINTER, U64], return: I64 },
+  listxattr: { arguments: [POINTER, POINTER, U64], return: I64 },
   llistxattr: { arguments: [POINTER, POINTER, U64], return: I64 },
-  fgetxattr: { arguments: [I32, POINTER, POINTER, U64], return: I64 },
+  getxattr: { arguments: [POINTER, POINTER, POINTER, U64], return: I64 },
   lgetxattr: { arguments: [POINTER, POINTER, POINTER, U64], return: I64 },
-  fsetxattr: { arguments: [I32, POINTER, POINTER, U64, I32], return: I32 },
+  setxattr: { arguments: [POINTER, POINTER, POINTER, U64, I32], return: I32 },
   lsetxattr: { arguments: [POINTER, POINTER, POINTER, U64, I32], return: I32 },
-  fremovexattr: { arguments: [I32, POINTER], return: I32 },
+  removexattr: { arguments: [POINTER, POINTER], return: I32 },
   lremovexattr: { arguments: [POINTER, POINTER], return: I32 },
 
   copy_file_range: { arguments: [I32, POINTER, I32, POINTER, U64, U32], return: I64 },

@@ -78,6 +78,11 @@ export class LibcMemory {
     return this.first
   }
 
+  /** The path that leads to an open file or directory itself, into `first`. */
+  openFile(descriptor: number): void {
+    this.bytes.write(`/proc/self/fd/${descriptor}\0`, 0, 'latin1')
+  }
+
   /** Text that ends with NUL, at an offset of `bulk`. */
   bulkText(offset: number): string {
     const end = this.bulkBytes.indexOf(0, offset)

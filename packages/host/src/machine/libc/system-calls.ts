@@ -96,7 +96,8 @@ export interface PathCalls {
 
 /**
  * Extended attributes, POSIX ACLs (`system.posix_acl_access`) and security labels among them. With a name, the
- * attributes of that entry of the directory, which need not be readable; with null, those of the open file itself.
+ * attributes of that entry of the directory, which need not be readable; with null, those of the open object itself,
+ * also of one that was opened with O_PATH.
  */
 export interface AttributeCalls {
   /** The names, in no order. */

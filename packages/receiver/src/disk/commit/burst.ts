@@ -10,14 +10,15 @@
 import { Buffer } from 'node:buffer'
 import { chmodSync, lstatSync, mkdirSync, renameSync } from 'node:fs'
 import { type ConfinedDirectories, type DiskKind, errorCode, plainMessage } from '@rootferry/host/machine'
-import { baseName, parentPath } from '@rootferry/protocol'
+import { baseName, joinPath, parentPath } from '@rootferry/protocol'
 import { type Removal, StaysError } from '../area/removal.ts'
 import type { Trash } from '../area/trash.ts'
 import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
-import { placeAcross } from '../files/copy-object.ts'
-import { isRace, isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
+import { type NewPlace, placeAcross } from '../files/copy-object.ts'
+import { ExtendedRefused, isRace, isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
 import type { Creation, DiskObject } from '../files/disk-object.ts'
+import type { ExtendedAttributes } from '../files/extended.ts'
 import type { Inheritance } from '../files/inheritance.ts'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
@@ -46,6 +47,7 @@ export interface BurstParts {
   creation: Creation
   grains: Pick<TimeGrains, 'isSame'>
   inheritance: Pick<Inheritance, 'differs' | 'givesOwners'>
+  extended: ExtendedAttributes
   /** Called before each call that changes the tree; for fault injection. */
   beforeStep?(step: string, path: string): void
 }
@@ -113,7 +115,7 @@ export class Burst {
       this.#keptFor = null
       beganMs = performance.now()
       for (let round = 1; ; round += 1) {
-        yield* this.#attempt(plan, round === MOST_ROUNDS)
+        yield* this.#attempt(plan, changes, round === MOST_ROUNDS)
         if (!this.#raced) break
         confined.release()
         plan = this.plan(changes, before)
@@ -125,10 +127,11 @@ export class Burst {
     const micros = Math.round((performance.now() - beganMs) * 1_000)
     // Objects that were placed in a directory which is no longer visible are not committed.
     this.#parts.insistOnPlace()
-    const { again, failed, problems } = this.#failures.undone(changes, this.#isAnswer)
+    const { again, failed, held, problems } = this.#failures.undone(changes, this.#isAnswer)
     return {
       owed: [...plan.owed, ...again],
       failed,
+      held,
       problems,
       unrestored: this.#unrestored,
       bordered: this.#leftForBorders(changes),
@@ -144,12 +147,14 @@ export class Burst {
   }
 
   /** @param isLast whether a race now counts as a problem of its path */
-  *#attempt(plan: Plan, isLast: boolean): Walk<void> {
+  *#attempt(plan: Plan, changes: readonly StagedChange[], isLast: boolean): Walk<void> {
     this.#failures = new Failures()
     this.#unrestored = []
     this.#handsDown.clear()
     this.#raced = false
     if (plan.operations.some(({ do: step }) => step === 'place')) this.#staging = this.#parts.area.directory('staging')
+    for (const change of changes)
+      if ('lacks' in change && change.lacks !== undefined) this.#failures.unfinished(change.path, change.lacks)
     for (const path of plan.blocked)
       this.#failures.fail(path, { code: 'protected', message: 'what is in its place is protected or excluded' })
     for (const operation of plan.operations) {
@@ -186,7 +191,7 @@ export class Burst {
         yield* this.#place(operation, `${this.#staging}/${operation.staged}`)
         return
       case 'attributes':
-        setAttributes(confined.locate(path), 'file', operation.change)
+        setAttributes(confined.locate(path), 'file', operation.change, this.#parts.extended)
         return
       case 'rmdir':
         yield* removal.removeDirectory(path)
@@ -213,7 +218,6 @@ export class Burst {
     const { confined, trash, untouchable } = this.#parts
     const location = () => confined.locate(operation.path)
     const isKept = this.#keeps(operation.path) && operation.replaces && operation.kind !== 'directory'
-    const { givesOwners } = this.#parts.inheritance
     const isStaged = () => lstatSync(staged, { throwIfNoEntry: false }) !== undefined
     if (operation.kind === 'file' && untouchable.isAcrossBorder(operation.path)) {
       const meeting = yield* meetsFile(() => staged, location, this.#isAnswer)
@@ -222,11 +226,12 @@ export class Burst {
     }
     // Without a staged object an earlier attempt has placed it already.
     if (isKept && isStaged()) yield* trash.keep(location, operation.path)
-    if (this.#isMadeThere(operation.path) && isStaged()) return yield* placeAcross(() => staged, location, givesOwners)
+    const across = () => placeAcross(() => staged, location, this.#newPlace(operation.path))
+    if (this.#isMadeThere(operation.path) && isStaged()) return yield* across()
     try {
       renameSync(staged, location())
     } catch (error) {
-      if (errorCode(error) === 'EXDEV') return yield* placeAcross(() => staged, location, givesOwners)
+      if (errorCode(error) === 'EXDEV') return yield* across()
       if (errorCode(error) !== 'ENOENT' || isStaged()) throw error
       // Nothing is staged any more: an earlier attempt placed it, or it is lost.
       if (!this.#isPlaced(operation, readObject(location()))) this.#failures.fail(operation.path, STAGED_GONE)
@@ -236,6 +241,13 @@ export class Burst {
   /** Whether a copy is kept of what is there. Across a border an answer meets what was just written, maybe by this host. */
   #keeps(path: string): boolean {
     return this.#keepsReplaced || (this.#isAnswer && this.#parts.untouchable.isAcrossBorder(path))
+  }
+
+  #newPlace(at: string): NewPlace {
+    const { extended, inheritance } = this.#parts
+    const refused = (below: string, { code, message }: ExtendedRefused) =>
+      this.#failures.unfinished(below === '' ? at : joinPath(at, below), { code, message })
+    return { givesOwners: inheritance.givesOwners, extended, refused }
   }
 
   /** Whether it must be created in its directory to be as if it had been. */
@@ -259,7 +271,7 @@ export class Burst {
     if (this.#failures.isBlocked(path)) return
     try {
       this.#parts.beforeStep?.('finish', path)
-      setAttributes(this.#parts.confined.locate(path), 'directory', change)
+      setAttributes(this.#parts.confined.locate(path), 'directory', change, this.#parts.extended)
     } catch (error) {
       if (isTroubleOfAll(error, path, this.#parts.untouchable) || !isSystemError(error)) throw error
       if (!isOwn) this.#unrestored.push(path)
@@ -274,6 +286,8 @@ export class Burst {
       yield* this.#carryOut(operation)
     } catch (error) {
       if (error instanceof StaysError) this.#failures.fail(path, { code: 'protected', message: error.message })
+      else if (error instanceof ExtendedRefused)
+        this.#failures.unfinished(path, { code: error.code, message: error.message })
       else if (isTroubleOfAll(error, path, this.#parts.untouchable) || !isSystemError(error)) throw error
       else if (isRace(error) && !isLast) this.#raced = true
       else this.#failures.fail(path, { code: errorCode(error) ?? 'unknown', message: plainMessage(error) })

@@ -86,7 +86,8 @@ async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | nu
     return burst.run(intent, present)
   })
   const owed = [...intent.owed, ...outcome.owed]
-  const record = { position: intent.position, cleared: intent.cleared, owed: [...owed, ...outcome.failed] }
+  const { position, cleared } = intent
+  const record = { position, cleared, owed: [...owed, ...outcome.failed], held: outcome.held }
   const matches = hooks.of(intent.changes, reason)
   const due = await steps.untilDone(() => ledger.recordCommit({ ...record, hooks: { matches, reason } }))
   return { ...outcome, owed, due }

@@ -4,7 +4,7 @@
  */
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { PathProblem } from '../../root-messages.ts'
-import type { StagedChange } from '../files/staged-change.ts'
+import type { StagedChange, StagedFile } from '../files/staged-change.ts'
 
 type Reason = Omit<PathProblem, 'path'>
 
@@ -21,13 +21,15 @@ export interface Undone {
   again: string[]
   /** Paths that cannot be made right for now. */
   failed: string[]
+  /** Those among them whose content is right, with its digest. */
+  held: [path: string, digest: string][]
   problems: PathProblem[]
 }
 
 export class Failures {
   /** Nothing below their paths can be made either. */
   readonly #failures = new Map<string, PathProblem>()
-  /** Directories that exist, but without their attributes. */
+  /** Directories that exist, but without their attributes, and objects that lack some of what the root preserves. */
   readonly #unfinished = new Map<string, PathProblem>()
 
   fail(path: string, reason: Reason): void {
@@ -46,7 +48,7 @@ export class Failures {
   /** @param isAnswer whether the changes were asked for */
   undone(changes: readonly StagedChange[], isAnswer: boolean): Undone {
     const problems = [...this.#failures.values(), ...this.#unfinished.values()]
-    if (problems.length === 0) return { again: [], failed: [], problems }
+    if (problems.length === 0) return { again: [], failed: [], held: [], problems }
     // A directory stays while something in it is asked for again.
     const holding = new Set(problems.flatMap(({ path, code }) => (AGAIN.has(code) ? directoriesAbove(path) : [])))
     const isAgain = (path: string) => holding.has(path) || AGAIN.has(this.#failureAbove(path)?.code ?? '')
@@ -56,8 +58,14 @@ export class Failures {
     return {
       again: undone.filter(isAgain),
       failed: undone.filter((path) => !isAgain(path)),
+      held: changes.flatMap((change) => (this.#holdsContent(change) ? [[change.path, change.digest]] : [])),
       problems: problems.filter(({ code }) => isAnswer || !AGAIN.has(code)),
     }
+  }
+
+  /** Whether some attributes alone were refused. */
+  #holdsContent(change: StagedChange): change is StagedFile & { digest: string } {
+    return this.#unfinished.has(change.path) && change.kind === 'file' && change.digest !== undefined
   }
 
   #isOwed({ path, kind }: StagedChange): boolean {

@@ -12,6 +12,7 @@ import { Removal } from '../area/removal.ts'
 import { Trash } from '../area/trash.ts'
 import { WorkArea } from '../area/work-area.ts'
 import type { DiskObject } from '../files/disk-object.ts'
+import { NO_EXTENDED } from '../files/extended.ts'
 import { LEAVE, type StagedChange } from '../files/staged-change.ts'
 import { TimeGrains } from '../files/time-grains.ts'
 import { Untouchable } from '../files/untouchable.ts'
@@ -125,11 +126,12 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         ...{ confined, area, removal, trash, untouchable, creation, beforeStep },
         insistOnPlace: () => undefined,
         grains: new TimeGrains(),
+        extended: NO_EXTENDED,
         inheritance: { differs: () => false, givesOwners: true },
       })
       let present: Model = new Map()
       for (const wanted of [before, after]) {
-        const staging = new Staging(area, creation, assert.fail)
+        const staging = new Staging(area, creation, NO_EXTENDED, assert.fail)
         const changes = stageDifference(present, wanted, staging)
         const plan = burst.plan(changes, [])
         if (wanted === after) steps = interruptAt + 1

@@ -10,7 +10,7 @@
  */
 import { OWNER_ACCESS } from '@rootferry/host/machine'
 import { ProtocolError, parentPath, ROOT_PATH } from '@rootferry/protocol'
-import { attributeDifference, type Creation, creationMode, type DiskObject } from '../files/disk-object.ts'
+import { attributeDifference, type Creation, creationMode, type DiskObject, extendedOf } from '../files/disk-object.ts'
 import { LEAVE, type StagedChange, type StagedDirectory, type StagedFile } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { DirectoryBefore, Operation, Plan } from '../ledger/operation.ts'
@@ -231,7 +231,7 @@ class Planner {
     const gid = change.gid === creation.gid ? LEAVE : change.gid
     const isExact = creation.exactModes && change.staged !== null && creationMode(change.mode) === change.mode
     const keepsMode = isExact && uid === LEAVE && gid === LEAVE
-    const own = { mode: keepsMode ? null : change.mode, uid, gid, mtime: change.mtime }
+    const own = { mode: keepsMode ? null : change.mode, uid, gid, mtime: change.mtime, ...extendedOf(change) }
     this.#plan.finish.push({ path: change.path, change: own, isOwn: true })
   }
 

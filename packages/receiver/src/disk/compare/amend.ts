@@ -14,6 +14,7 @@ import { type Removable, type Removal, StaysError } from '../area/removal.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
 import { isRace, isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
 import type { AttributeChange, Creation, DiskObject } from '../files/disk-object.ts'
+import type { ExtendedAttributes } from '../files/extended.ts'
 import { LEAVE } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
 import type { Untouchable } from '../files/untouchable.ts'
@@ -28,6 +29,7 @@ export interface AmendParts {
   removal: Removal
   creation: Creation
   grains: TimeGrains
+  extended: ExtendedAttributes
 }
 
 export interface AmendEvents {
@@ -71,7 +73,7 @@ export class Amend {
     if (this.#order.dryRun) return 'dry'
     try {
       const location = this.#parts.confined.locate(path)
-      setAttributes(location, kind, attributes)
+      setAttributes(location, kind, attributes, this.#parts.extended)
       if (attributes.mtime !== null) this.#parts.grains.learn(attributes.mtime, readObject(location))
       return 'set'
     } catch (error) {

@@ -23,7 +23,7 @@ import { BOUNDS } from '../../bounds.ts'
 import { readObject } from '../files/attributes.ts'
 import { isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
 import { FileReading } from '../files/file-digest.ts'
-import type { Owner, OwnerMap } from '../files/owner.ts'
+import type { OwnerMap } from '../files/owner.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import { Amend, type AmendEvents, type AmendOrder, type AmendParts } from './amend.ts'
@@ -60,11 +60,14 @@ export interface ComparisonOrder extends AmendOrder {
 
 interface Page {
   directories: readonly ListedChildren[]
-  ownerOf: (uid: number, gid: number) => Owner
+  verdicts: VerdictsOf
   /** The path that the listing began with, when it may not be in the listing. */
   top: string | null
   next: number
 }
+
+/** Compares entries of a group with the local ones. */
+type VerdictsOf = (group: ListedChildren, entries: readonly ListedEntry[], local: LocalDirectory) => Reconciliation[]
 
 /** A group of a listing that is being compared. */
 interface Opened {
@@ -115,8 +118,8 @@ export class Comparison {
   }
 
   /** @param top the path that was asked for, with its first listing */
-  listing({ directories, users, groups }: Listing, top: string | null): void {
-    this.#pages.push({ directories, ownerOf: this.#parts.owners.forMessage(users, groups), top, next: 0 })
+  listing(listing: Listing, top: string | null): void {
+    this.#pages.push(pageOf(listing, top, this.#parts, this.#order.check))
   }
 
   /** A commit has changed these paths: listings that have already come no longer apply to them. */
@@ -193,7 +196,7 @@ export class Comparison {
       const listed = split?.listed ?? new Set()
       for (const entry of entries) if (!isInTheWay(untouchable, path, entry, local)) listed.add(entry[0])
       this.#events.checked(relevant.length)
-      const verdicts = reconcile(relevant, local.entries, page.ownerOf, this.#order.check, this.#parts.grains)
+      const verdicts = page.verdicts(group, relevant, local)
       opened = { group, local, listed, verdicts, next: 0, reading: null, mode }
     } catch (error) {
       if (isTroubleOfAll(error, path === ABOVE_ROOT ? ROOT_PATH : path, untouchable)) page.next -= 1
@@ -322,6 +325,22 @@ export class Comparison {
   }
 }
 
+function pageOf(
+  { directories, users, groups }: Listing,
+  top: string | null,
+  parts: ComparisonParts,
+  check: Check,
+): Page {
+  const { owners, extended, grains } = parts
+  const [ownerOf, idOf] = [owners.forMessage(users, groups), owners.idsOfMessage(users, groups)]
+  const verdicts: VerdictsOf = (group, entries, local) => {
+    const said = new Map(group.extended)
+    const extendedOf = (name: string, mode: number) => extended.wanted(said.get(name), mode, idOf)
+    return reconcile(entries, local.entries, ownerOf, check, grains, extendedOf)
+  }
+  return { directories, verdicts, top, next: 0 }
+}
+
 /** Whether an unprotected local object of another kind is in the way of the agent's, which is protected: it goes. */
 function isInTheWay(
   untouchable: Untouchable,
@@ -356,7 +375,7 @@ function relevantEntries(
 
 function* scan(parts: ComparisonParts, path: string): Walk<LocalDirectory> {
   if (path !== ABOVE_ROOT) return (yield* scanDirectory(parts, path)) ?? directoryOf([])
-  const root = readObject(parts.confined.locate(ROOT_PATH))
+  const root = readObject(parts.confined.locate(ROOT_PATH), parts.extended)
   return directoryOf(root === null ? [] : [[ROOT_PATH, root]])
 }
 

@@ -16,7 +16,7 @@ import { isLook, NEW_MAPPING, Resync, type ResyncOrder, type ResyncParts } from 
 export interface ComparisonsParts extends Omit<ResyncParts, 'over'>, JoinQuestionParts {
   ledger: Ledger
   /** How owners and modes are mapped now. */
-  mapping: string
+  mapping(): string
   durability: Durability
   /** Removes what is staged, unless it will be needed. */
   tidy(): Promise<void>
@@ -83,7 +83,7 @@ export class Comparisons {
   /** The target has everything: what was mapped in another way is mapped anew, if nothing else is under way. */
   follow(): void {
     const { ledger, mapping } = this.#parts
-    if (this.#current === null && ledger.debts.mapping.text !== mapping) this.begin(NEW_MAPPING)
+    if (this.#current === null && ledger.debts.mapping.text !== mapping()) this.begin(NEW_MAPPING)
   }
 
   end(): void {
@@ -125,7 +125,7 @@ export class Comparisons {
     this.#current = null
     this.#waiting = null
     if (waiting === null) {
-      await steps.whileConnected(() => ledger.debts.mapping.follow(mapping))
+      await steps.whileConnected(() => ledger.debts.mapping.follow(mapping()))
       if (ledger.position !== null) durability.committedMuch(ledger.position)
       return
     }

@@ -6,6 +6,7 @@ import { joinPath } from '@rootferry/protocol'
 import { readObject } from '../files/attributes.ts'
 import { type BorderView, isBorderTrouble, isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
 import type { DiskObject } from '../files/disk-object.ts'
+import type { ExtendedAttributes } from '../files/extended.ts'
 import { listInTurns } from '../files/list-in-turns.ts'
 import type { Walk } from '../files/walk.ts'
 
@@ -27,11 +28,16 @@ export interface LocalDirectory {
 
 export interface ScanParts {
   confined: ConfinedDirectories
+  /** Reads what the root preserves besides attributes. */
+  extended: ExtendedAttributes
   untouchable: BorderView
 }
 
 /** @returns null when there is no such directory. @throws the system error when it cannot be read */
-export function* scanDirectory({ confined, untouchable }: ScanParts, directory: string): Walk<LocalDirectory | null> {
+export function* scanDirectory(
+  { confined, untouchable, extended }: ScanParts,
+  directory: string,
+): Walk<LocalDirectory | null> {
   try {
     const listed = yield* listInTurns(confined.locateDirectory(directory))
     const entries = new Map<string, LocalEntry>()
@@ -45,7 +51,7 @@ export function* scanDirectory({ confined, untouchable }: ScanParts, directory: 
         if (text.includes('\ufffd') && !Buffer.from(text).equals(name)) unspeakable.push({ name, kind })
         else {
           try {
-            addEntry(entries, location, text)
+            addEntry(entries, location, text, extended)
           } catch (error) {
             if (!isBorderTrouble(error, joinPath(directory, text), untouchable)) throw error
             unseen.set(text, error)
@@ -61,8 +67,13 @@ export function* scanDirectory({ confined, untouchable }: ScanParts, directory: 
   }
 }
 
-function addEntry(entries: Map<string, LocalEntry>, location: string, name: string): void {
-  const object = readObject(`${location}/${name}`)
+function addEntry(
+  entries: Map<string, LocalEntry>,
+  location: string,
+  name: string,
+  extended: ExtendedAttributes,
+): void {
+  const object = readObject(`${location}/${name}`, extended)
   if (object === null) return
   entries.set(name, object.kind === 'symlink' ? { ...object, target: readlinkSync(`${location}/${name}`) } : object)
 }

@@ -7,6 +7,7 @@
  */
 import { type ListedEntry, sameMtime } from '@rootferry/protocol'
 import { type AttributeChange, attributeDifference } from '../files/disk-object.ts'
+import type { LocalExtended } from '../files/extended.ts'
 import type { LocalAttributes } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
 import type { LocalEntry } from './local-scan.ts'
@@ -27,13 +28,17 @@ const KINDS = { f: 'file', d: 'directory', l: 'symlink' } as const
 
 export type Grains = Pick<TimeGrains, 'isSame'>
 
-/** @returns nothing for equal entries, nor for files that the agent cannot describe now */
+/**
+ * @param extendedOf what an entry is to have besides attributes; null: the root preserves nothing
+ * @returns nothing for equal entries, nor for files that the agent cannot describe now
+ */
 export function reconcile(
   listed: readonly ListedEntry[],
   local: ReadonlyMap<string, LocalEntry>,
   ownerOf: (uid: number, gid: number) => { uid: number; gid: number },
   check: Check,
   grains: Grains = { isSame: ({ mtime }, wanted) => sameMtime(mtime, wanted) },
+  extendedOf: (name: string, mode: number) => LocalExtended | null = () => null,
 ): Reconciliation[] {
   const verdicts: Reconciliation[] = []
   for (const entry of listed) {
@@ -43,7 +48,9 @@ export function reconcile(
       continue
     }
     const [name, , mode, uid, gid, mtime] = entry
-    const wanted = { mode, mtime, ...ownerOf(uid, gid) }
+    const extended = extendedOf(name, mode)
+    const own = { mode, mtime, ...ownerOf(uid, gid) }
+    const wanted = extended === null ? own : { ...own, extended }
     const found = local.get(name)
     const verdict =
       check === 'attributes'

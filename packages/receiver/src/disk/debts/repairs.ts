@@ -101,16 +101,17 @@ export class Repairs {
 
   #readOwed(after: string): void {
     const { ledger, untouchable, problems, mayFit } = this.#parts
-    const paths = ledger.debts.owed(after, LIMITS.wantPaths)
+    const debts = ledger.debts.owed(after, LIMITS.wantPaths)
+    const paths = debts.map(({ path }) => path)
     // The filter and the protect list may have changed since the debt was made.
     // A pattern for directories alone leaves a file of that name to the agent.
     const isOurs = (path: string) => !untouchable.isLocal(path, 'file') || !untouchable.isLocal(path, 'directory')
     const dropped = paths.filter((path) => !isOurs(path))
     if (dropped.length > 0) ledger.debts.drop(dropped)
     problems.mended(dropped)
-    for (const path of paths) {
+    for (const { path, digest } of debts) {
       if (!isOurs(path)) continue
-      if (mayFit(path)) this.#wants.want(path)
+      if (mayFit(path)) this.#wants.want(path, digest)
       else this.#retryLater()
     }
     this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)

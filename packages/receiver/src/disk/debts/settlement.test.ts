@@ -58,7 +58,7 @@ it('after a loss of power a changeset owes the directories of its paths that it 
   assert.deepEqual(owedBy('a'), ['x', '.'])
 })
 
-const fine: BurstOutcome = { owed: [], failed: [], problems: [], unrestored: [], bordered: [], micros: 0 }
+const fine: BurstOutcome = { owed: [], failed: [], held: [], problems: [], unrestored: [], bordered: [], micros: 0 }
 const problem = { path: 'p', code: 'EPERM', message: 'no' }
 const COULD_NOT = 'could not be made right'
 

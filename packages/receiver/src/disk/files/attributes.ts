@@ -20,7 +20,9 @@ import {
 } from 'node:fs'
 import { kindOf, O_PATH } from '@rootferry/host/machine'
 import { microseconds } from '@rootferry/protocol'
+import type { ExtendedRefused } from './disk-errors.ts'
 import type { AttributeChange, DiskObject } from './disk-object.ts'
+import { type ExtendedAttributes, NO_EXTENDED } from './extended.ts'
 import { LEAVE } from './staged-change.ts'
 
 const MODE_BITS = 0o7777
@@ -33,10 +35,16 @@ export function utimesSeconds(mtime: number): number | string {
   return mtime < 0 ? String(mtime / 1e6) : mtime / 1e6
 }
 
-/** @returns null when nothing is there. @throws the system error when the status cannot be read */
-export function readObject(location: string | Buffer): DiskObject | null {
+/**
+ * @param extended reads what the root preserves besides attributes, unless that is nothing
+ * @returns null when nothing is there. @throws the system error when the status cannot be read
+ */
+export function readObject(location: string | Buffer, extended = NO_EXTENDED): DiskObject | null {
   const status = lstatSync(location, { throwIfNoEntry: false })
-  return status === undefined ? null : diskObject(status)
+  if (status === undefined) return null
+  const object = diskObject(status)
+  const found = object.kind === 'other' ? null : extended.readAt(location)
+  return found === null ? object : { ...object, extended: found }
 }
 
 export function diskObject(status: Stats): DiskObject {
@@ -51,25 +59,34 @@ export function diskObject(status: Stats): DiskObject {
   }
 }
 
-/** @throws the system error; an object that is not of `kind` any more throws ENOENT */
+/**
+ * @param extended sets what the root preserves besides, where the change says so
+ * @throws the system error; an object that is not of `kind` any more throws ENOENT; ExtendedRefused when everything else is set
+ */
 export function setAttributes(
   location: string | Buffer,
   kind: 'file' | 'directory' | 'symlink',
   change: AttributeChange,
+  extended: ExtendedAttributes = NO_EXTENDED,
 ): void {
   if (kind === 'symlink') {
     if (change.uid !== LEAVE || change.gid !== LEAVE) lchownSync(location, change.uid, change.gid)
+    if (change.extended !== undefined) extended.applyAt(location, change.extended)
     if (change.mtime !== null) lutimesSync(location, utimesSeconds(change.mtime), utimesSeconds(change.mtime))
     return
   }
+  let refused: ExtendedRefused | null = null
   const descriptor = openSync(location, O_PATH | constants.O_NOFOLLOW)
   try {
     if (kindOf(fstatSync(descriptor)) !== kind) throw replacedError(location)
     const pinned = `/proc/self/fd/${descriptor}`
-    // The kernel clears setuid and setgid on chown, so the mode comes after it.
+    // The kernel clears setuid, setgid and capabilities on chown, so they come after it.
     if (change.uid !== LEAVE || change.gid !== LEAVE) chownSync(pinned, change.uid, change.gid)
+    // An ACL changes the mode, and the mode an ACL: they agree afterwards.
+    if (change.extended !== undefined) refused = extended.attempt(descriptor, change.extended)
     if (change.mode !== null) chmodSync(pinned, change.mode)
     if (change.mtime !== null) utimesSync(pinned, utimesSeconds(change.mtime), utimesSeconds(change.mtime))
+    if (refused !== null) throw refused
   } finally {
     closeSync(descriptor)
   }

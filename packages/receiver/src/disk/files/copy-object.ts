@@ -27,11 +27,22 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errorCode, removeTree } from '@rootferry/host/machine'
-import { PLACING_PREFIX } from '@rootferry/protocol'
+import { joinPath, PLACING_PREFIX } from '@rootferry/protocol'
 import { diskObject, setAttributes } from './attributes.ts'
+import type { ExtendedRefused } from './disk-errors.ts'
 import type { DiskObject } from './disk-object.ts'
+import type { ExtendedAttributes } from './extended.ts'
 import { LEAVE } from './staged-change.ts'
 import type { Walk } from './walk.ts'
+
+/** How what is placed differs from what the new directory hands down. */
+export interface NewPlace {
+  /** Whether the owner of what is staged counts, or the one that the new directory hands down. */
+  givesOwners: boolean
+  extended: Pick<ExtendedAttributes, 'transfer'>
+  /** An attribute is missing there. @param below the object, by its path below what is placed; '' is that itself */
+  refused(below: string, error: ExtendedRefused): void
+}
 
 /** A place that may have another name after every yield. */
 export type Locate = () => string | Buffer
@@ -48,15 +59,14 @@ const zeros = Buffer.alloc(PIECE_BYTES)
 
 /**
  * @param staged leads to a staged object; `location` to a name in the tree, which is replaced
- * @param givesOwners whether the owner of what is staged counts, or the one that the new directory hands down
  * @throws the system error
  */
-export function* placeAcross(staged: () => string, location: () => string, givesOwners: boolean): Walk<void> {
+export function* placeAcross(staged: () => string, location: () => string, place: NewPlace): Walk<void> {
   const temporary = () => join(dirname(location()), `${PLACING_PREFIX}${basename(staged())}`)
   removeTree(temporary())
   let isPlaced = false
   try {
-    yield* copyTree(staged, temporary, givesOwners)
+    yield* copyTree(staged, temporary, place, '')
     renameSync(temporary(), location())
     isPlaced = true
   } finally {
@@ -66,15 +76,22 @@ export function* placeAcross(staged: () => string, location: () => string, gives
 }
 
 /** Bounded by the changeset that it is part of. */
-function* copyTree(from: () => string, to: () => string, givesOwners: boolean): Walk<void> {
+function* copyTree(from: () => string, to: () => string, place: NewPlace, below: string): Walk<void> {
   const object = diskObject(lstatSync(from()))
-  if (object.kind !== 'directory') return yield* copyOne(from, to, givesOwners)
+  const { givesOwners, extended } = place
+  if (object.kind !== 'directory') {
+    yield* copyOne(from, to, givesOwners)
+    const refusal = extended.transfer(from(), to())
+    if (refusal !== null) place.refused(below, refusal)
+    return
+  }
   mkdirSync(to(), { mode: 0o700 })
   for (const name of readdirSync(from())) {
     yield* copyTree(
       () => join(from(), name),
       () => join(to(), name),
-      givesOwners,
+      place,
+      below === '' ? name : joinPath(below, name),
     )
     yield
   }

@@ -39,8 +39,30 @@ export interface BorderView {
   isAcrossBorder(path: string): boolean
 }
 
+/** An ACL or attribute of one object was refused: the object is right otherwise. */
+export class ExtendedRefused extends Error {
+  override name = 'ExtendedRefused'
+  readonly syscall = 'setxattr'
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/**
+ * Whether the refusal of an attribute concerns its object alone: a filesystem without attributes, or without room for
+ * this one, accepts everything else.
+ */
+export function isOfOneObject(error: unknown): boolean {
+  const code = errorCode(error)
+  return code === 'ENOSPC' || code === 'EDQUOT' || (!isRace(error) && !isDiskTrouble(error))
+}
+
 /** Whether an error that turned up on the root's own filesystem concerns more than one path. */
 export function isDiskTrouble(error: unknown): boolean {
+  if (error instanceof ExtendedRefused) return false
   const code = errorCode(error)
   return isProcessTrouble(error) || (code !== null && FILESYSTEM_TROUBLE.has(code))
 }

@@ -1,5 +1,6 @@
 /** The facts about one object on disk, and the attributes that must be set to make it what it should be. Pure. */
 import { type DiskKind, OWNER_ACCESS, PERMISSIONS } from '@rootferry/host/machine'
+import { isOther, type LocalExtended } from './extended.ts'
 import { LEAVE, type LocalAttributes } from './staged-change.ts'
 
 export interface DiskObject {
@@ -12,6 +13,8 @@ export interface DiskObject {
   mtime: number
   /** Number of its filesystem. */
   device?: number
+  /** Of what the root preserves besides; absent: it was not read. */
+  extended?: LocalExtended
 }
 
 /** Attributes to be set; null and LEAVE leave a field as it is. */
@@ -20,6 +23,8 @@ export interface AttributeChange {
   uid: number
   gid: number
   mtime: number | null
+  /** All that the object is to have of what the root preserves; absent: nothing is said about that. */
+  extended?: LocalExtended
 }
 
 /**
@@ -46,5 +51,17 @@ export function attributeDifference(found: DiskObject, wanted: LocalAttributes):
   // A change of owner may clear bits of the mode.
   const mode = wanted.mode === found.mode && !changesOwner ? null : wanted.mode
   const mtime = wanted.mtime === found.mtime ? null : wanted.mtime
+  if (isOtherExtended(found, wanted)) return { mode, uid, gid, mtime, ...extendedOf(wanted) }
   return mode === null && !changesOwner && mtime === null ? null : { mode, uid, gid, mtime }
+}
+
+/** What was not read may be anything. */
+function isOtherExtended(found: DiskObject, wanted: LocalAttributes): boolean {
+  if (wanted.extended === undefined) return false
+  return found.extended === undefined || isOther(found.extended, wanted.extended)
+}
+
+/** The field, where it is said. */
+export function extendedOf({ extended }: Pick<LocalAttributes, 'extended'>): { extended?: LocalExtended } {
+  return extended === undefined ? {} : { extended }
 }

@@ -4,17 +4,18 @@
  */
 import { Buffer } from 'node:buffer'
 import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs'
-import { type AttributeCalls, errorCode } from '@rootferry/host/machine'
+import { type AttributeCalls, DEFAULT_ACL, errorCode } from '@rootferry/host/machine'
 
 const FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK
 const SET_GROUP_ID = 0o2000
-const DEFAULT_ACL = 'system.posix_acl_default'
 const LABEL = 'security.selinux'
 const HAS_LABELS = '/sys/fs/selinux/enforce'
 
 export interface InheritanceParts {
   /** Absolute path of the directory in which objects are staged. */
   staging(): string
+  /** Whether an attribute is what the agent says, and so is not handed down. */
+  governs(attribute: string): boolean
   /** Null: neither ACLs nor labels can be read, and none are known of. */
   attributes: AttributeCalls | null
   /** The group of what this process creates. */
@@ -42,15 +43,16 @@ export class Inheritance {
   }
 
   #handedDown(location: string): string {
-    const { attributes, gid, givesOwners } = this.#parts
+    const { attributes, gid, givesOwners, governs } = this.#parts
     if (attributes === null && givesOwners()) return ''
     try {
       const directory = openSync(location, FLAGS)
       try {
         const { mode, gid: theirs } = fstatSync(directory)
         const group = givesOwners() ? '' : (mode & SET_GROUP_ID) === 0 ? String(gid) : String(theirs)
-        const label = this.#hasLabels ? this.#attribute(directory, LABEL) : ''
-        return `${group} ${this.#attribute(directory, DEFAULT_ACL)} ${label}`
+        const label = this.#hasLabels && !governs(LABEL) ? this.#attribute(directory, LABEL) : ''
+        const acl = governs(DEFAULT_ACL) ? '' : this.#attribute(directory, DEFAULT_ACL)
+        return `${group} ${acl} ${label}`
       } finally {
         closeSync(directory)
       }

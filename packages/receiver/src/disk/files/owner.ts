@@ -10,6 +10,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { type AccountCalls, EXIT, errorMessage, Failure, ServiceAnswers } from '@rootferry/host/machine'
 import type { OwnerNames } from '@rootferry/protocol'
 import type { OwnerPolicy } from '../../root-messages.ts'
+import type { IdOf } from './extended.ts'
 import { readIdMap } from './id-map.ts'
 import { LEAVE } from './staged-change.ts'
 
@@ -80,6 +81,12 @@ export class OwnerMap {
     const localUsers = this.#users.localIds(users)
     const localGroups = this.#groups.localIds(groups)
     return (uid, gid) => (this.#able ? this.#possible(localUsers.get(uid) ?? uid, localGroups.get(gid) ?? gid) : left)
+  }
+
+  /** The numbers that ACLs of one message name, here: by name, then by number, whoever owns what arrives. */
+  idsOfMessage(users: OwnerNames, groups: OwnerNames): IdOf {
+    const local = { u: this.#users.localIds(users), g: this.#groups.localIds(groups) }
+    return (letter, id) => local[letter].get(id) ?? id
   }
 
   /** The owner, with LEAVE for a number that does not exist in this user namespace. */

@@ -6,6 +6,8 @@
  * such a directory visible with everything in it.
  */
 
+import type { LocalExtended } from './extended.ts'
+
 /** In place of a uid or gid: leave the owner as it is. */
 export const LEAVE = -1
 
@@ -15,6 +17,14 @@ export interface LocalAttributes {
   gid: number
   /** Microseconds since 1970. */
   mtime: number
+  /** All that the object is to have of what the root preserves besides; absent: nothing is said about that. */
+  extended?: LocalExtended
+}
+
+/** Some of an object's attributes were refused; it is right otherwise. */
+export interface Lack {
+  code: string
+  message: string
 }
 
 export interface StagedAbsence {
@@ -31,6 +41,7 @@ export interface StagedSymlink extends LocalAttributes {
   kind: 'symlink'
   path: string
   staged: string
+  lacks?: Lack
 }
 /** `staged` is null when the content on disk stays and only attributes change. */
 export interface StagedFile extends LocalAttributes {
@@ -38,5 +49,8 @@ export interface StagedFile extends LocalAttributes {
   path: string
   size: number
   staged: string | null
+  /** Of the content, where attributes may be refused: the content need not come again for them. */
+  digest?: string
+  lacks?: Lack
 }
 export type StagedChange = StagedAbsence | StagedDirectory | StagedSymlink | StagedFile

@@ -11,6 +11,12 @@ import { parentPath } from '@rootferry/protocol'
 import type { LedgerFile } from './ledger-file.ts'
 import { MappingRow } from './mapping-row.ts'
 
+export interface OwedPath {
+  path: string
+  /** Of its content, when that is here and only attributes were refused. */
+  digest: string | null
+}
+
 export class DebtRows {
   /** What is owed to the whole tree. */
   readonly mapping: MappingRow
@@ -45,9 +51,9 @@ export class DebtRows {
   }
 
   /** @returns at most `limit` owed paths, in order, after `after` */
-  owed(after: string, limit: number): string[] {
-    const rows = this.#file.all('SELECT path FROM owed WHERE path > ? ORDER BY path LIMIT ?', after, limit)
-    return rows.map((row) => String(row['path']))
+  owed(after: string, limit: number): OwedPath[] {
+    const rows = this.#file.all('SELECT path, digest FROM owed WHERE path > ? ORDER BY path LIMIT ?', after, limit)
+    return rows.map(({ path, digest }) => ({ path: String(path), digest: typeof digest === 'string' ? digest : null }))
   }
 
   /** These paths are no longer the receiver's concern, whether they are right or not. */
@@ -72,13 +78,14 @@ export class DebtRows {
   }
 
   /** Part of the record of a commit. */
-  record(cleared: readonly string[], owed: readonly string[]): void {
+  record(cleared: readonly string[], owed: readonly string[], held: readonly (readonly [string, string])[]): void {
     const commits = this.#commits + 1
     for (const path of cleared) {
       this.#file.run('INSERT OR REPLACE INTO repaired SELECT path, ? FROM owed WHERE path = ?', commits, path)
       this.#file.run('DELETE FROM owed WHERE path = ?', path)
     }
-    for (const path of owed) this.#file.run('INSERT OR IGNORE INTO owed VALUES (?)', path)
+    for (const path of owed) this.#file.run('INSERT OR IGNORE INTO owed (path) VALUES (?)', path)
+    for (const [path, digest] of held) this.#file.run('UPDATE owed SET digest = ? WHERE path = ?', digest, path)
   }
 
   /** The record is written. */
@@ -98,8 +105,8 @@ export class DebtRows {
   /** Repairs that were not synced are lost: their paths are owed again, and so are the times of their directories. */
   recall(): void {
     for (const { path } of this.#file.all('SELECT path FROM repaired'))
-      this.#file.run('INSERT OR IGNORE INTO owed VALUES (?)', parentPath(String(path)))
-    this.#file.run('INSERT OR IGNORE INTO owed SELECT path FROM repaired')
+      this.#file.run('INSERT OR IGNORE INTO owed (path) VALUES (?)', parentPath(String(path)))
+    this.#file.run('INSERT OR IGNORE INTO owed (path) SELECT path FROM repaired')
     this.#file.run('DELETE FROM repaired')
     this.mapping.forget()
   }

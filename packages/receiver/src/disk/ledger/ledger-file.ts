@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatabaseHeld } from '@rootferry/host/machine'
 
-const SCHEMA_VERSION = 6
+const SCHEMA_VERSION = 7
 const FILE = 'ledger.sqlite'
 
 /** Added in version 2. */
@@ -37,6 +37,12 @@ const AFTER_LOSS = 'ALTER TABLE state ADD COLUMN after_loss INTEGER NOT NULL DEF
 /** Added in version 6. */
 const MAPPING = 'CREATE TABLE mapping (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;'
 
+/** Added in version 7. */
+const PRESERVED = `
+  ALTER TABLE state ADD COLUMN preserved TEXT;
+  ALTER TABLE owed ADD COLUMN digest TEXT;
+`
+
 const SCHEMA = `
   CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1), boot_id TEXT, clean INTEGER NOT NULL, root_identity TEXT, root_time INTEGER,
@@ -55,6 +61,7 @@ const SCHEMA = `
   ${SERIES}
   ${AFTER_LOSS}
   ${MAPPING}
+  ${PRESERVED}
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
@@ -156,7 +163,8 @@ function openDatabase(path: string): DatabaseSync {
       )
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
-    const added = version === 0 ? '' : [REPAIRED, HOOK_PATH, SERIES, AFTER_LOSS, MAPPING].slice(version - 1).join('')
+    const later = [REPAIRED, HOOK_PATH, SERIES, AFTER_LOSS, MAPPING, PRESERVED]
+    const added = version === 0 ? '' : later.slice(version - 1).join('')
     if (added !== '') database.exec(`BEGIN; ${added} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
     if (check !== 'ok') throw databaseDamage(String(check))

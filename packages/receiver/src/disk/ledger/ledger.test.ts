@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { Failure, MOST_HOOK_PATHS } from '@rootferry/host/machine'
 import { Scratch } from '../../../test-support/test-feed.ts'
+import type { OwedPath } from './debt-rows.ts'
 import { Ledger } from './ledger.ts'
 
 const notes: string[] = []
@@ -12,6 +13,8 @@ const log = (_level: string, message: string) => notes.push(message)
 const at = (sequence: number, term = 't1', epoch = 'e1') => ({ epoch, term, sequence })
 const commit = (ledger: Ledger, sequence: number) =>
   ledger.recordCommit({ position: at(sequence), cleared: [], owed: [] })
+
+const pathsOf = (owed: readonly OwedPath[]) => owed.map(({ path }) => path)
 
 test('a new ledger knows nothing, and a restart knows what was committed', () => {
   using scratch = new Scratch()
@@ -65,7 +68,7 @@ test('a target is after a loss of power until it has caught up, and a repair tha
     ledger = Ledger.open(scratch.path, boot, log)
     assert.ok(ledger.isAfterLoss)
   }
-  assert.deepEqual(ledger.debts.owed('', 9), ['a', 'a/b'])
+  assert.deepEqual(pathsOf(ledger.debts.owed('', 9)), ['a', 'a/b'])
   ledger.complete()
   ledger.close(false)
   ledger = Ledger.open(scratch.path, 'boot-2', log)
@@ -100,10 +103,10 @@ test('a repair that was not synced yet is owed again after a loss of power, and 
     ledger.recordCommit({ position: null, cleared: ['b'], owed: [] })
     // A round that began before the repair does not cover it.
     ledger.recordDurable(at(5), synced ? ledger.debts.commits : mark)
-    assert.deepEqual(ledger.debts.owed('', 10), ['c'])
+    assert.deepEqual(pathsOf(ledger.debts.owed('', 10)), ['c'])
     ledger.close(false)
     ledger = Ledger.open(scratch.path, boot, log)
-    assert.deepEqual(ledger.debts.owed('', 10), owed)
+    assert.deepEqual(pathsOf(ledger.debts.owed('', 10)), owed)
     assert.equal(ledger.debts.count, owed.length)
     ledger.close(false)
   }
@@ -115,11 +118,12 @@ test('a ledger of the version before is taken over with what it owes', () => {
   const database = new DatabaseSync(scratch.at('ledger.sqlite'))
   database.exec(`DROP TABLE repaired; DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged; DROP TABLE mapping;
     ALTER TABLE state DROP COLUMN complete; ALTER TABLE state DROP COLUMN after_loss;
+    ALTER TABLE state DROP COLUMN preserved; ALTER TABLE owed DROP COLUMN digest;
     INSERT INTO owed VALUES ('a'); PRAGMA user_version = 1`)
   database.close()
   const ledger = Ledger.open(scratch.path, 'boot', log)
   ledger.recordCommit({ position: null, cleared: ['a'], owed: ['b'] })
-  assert.deepEqual(ledger.debts.owed('', 10), ['b'])
+  assert.deepEqual(pathsOf(ledger.debts.owed('', 10)), ['b'])
   ledger.close(true)
 })
 
@@ -151,8 +155,8 @@ test('owed paths, the filter and partials outlive a restart; a new epoch drops t
   ledger = Ledger.open(scratch.path, 'boot', log)
   assert.deepEqual(ledger.position, at(2))
   assert.equal(ledger.debts.count, 2)
-  assert.deepEqual(ledger.debts.owed('', 1), ['a'])
-  assert.deepEqual(ledger.debts.owed('a', 10), ['c'])
+  assert.deepEqual(pathsOf(ledger.debts.owed('', 1)), ['a'])
+  assert.deepEqual(pathsOf(ledger.debts.owed('a', 10)), ['c'])
   assert.deepEqual(ledger.filter, ['*.log'])
   assert.equal(ledger.partials.all()[0]?.bytes, 100)
   ledger.setPosition(at(0, 't', 'e2'))
@@ -202,7 +206,8 @@ test('a ledger of version 2 goes on: a target with a position counts as complete
     ledger.close(true)
     const database = new DatabaseSync(scratch.at('ledger.sqlite'))
     database.exec(`DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged; DROP TABLE mapping;
-      ALTER TABLE state DROP COLUMN complete; ALTER TABLE state DROP COLUMN after_loss; PRAGMA user_version = 2`)
+      ALTER TABLE state DROP COLUMN complete; ALTER TABLE state DROP COLUMN after_loss;
+      ALTER TABLE state DROP COLUMN preserved; ALTER TABLE owed DROP COLUMN digest; PRAGMA user_version = 2`)
     database.close()
     const next = Ledger.open(scratch.path, 'boot', log)
     assert.equal(next.isComplete, isKnown)

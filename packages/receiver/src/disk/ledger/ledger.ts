@@ -32,6 +32,8 @@ export interface CommitRecord {
   position: Position | null
   cleared: readonly string[]
   owed: readonly string[]
+  /** Owed paths whose content is here, with its digest. */
+  held?: readonly (readonly [path: string, digest: string])[]
   /** The hooks that it concerns, and why it happens. */
   hooks?: { matches: readonly HookMatch[]; reason: HookReason }
 }
@@ -187,14 +189,14 @@ export class Ledger {
   }
 
   /** The burst is done. Sequences never go back within an epoch. @returns the runs of hooks that are due now */
-  recordCommit({ position, cleared, owed, hooks }: CommitRecord): DueRun[] {
+  recordCommit({ position, cleared, owed, held = [], hooks }: CommitRecord): DueRun[] {
     let due: DueRun[] = []
     const moves = position !== null && isAhead(position, this.#position)
     const endsSeries = position !== null
     this.#file.transaction(() => {
       this.#file.run('DELETE FROM intent')
       if (moves) this.#file.run('UPDATE state SET term = ?, sequence = ?', position.term, position.sequence)
-      this.debts.record(cleared, owed)
+      this.debts.record(cleared, owed, held)
       if (hooks !== undefined) due = this.hooks.record(hooks.matches, hooks.reason)
       if (endsSeries) this.staged.erase()
     })

@@ -57,6 +57,8 @@ export interface BurstOutcome {
   owed: string[]
   /** Paths whose change met a problem, their own or that of a directory above them. */
   failed: string[]
+  /** The failed paths whose content is right, with its digest: it need not come again. */
+  held: [path: string, digest: string][]
   problems: PathProblem[]
   /** Directories whose time or mode could not be restored. */
   unrestored: string[]

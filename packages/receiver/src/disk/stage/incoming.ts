@@ -6,7 +6,7 @@
  * again after a disk error and then continue where they were. Nothing in the tree is changed.
  */
 import { Buffer } from 'node:buffer'
-import { closeSync, fstatSync } from 'node:fs'
+import { closeSync, fstatSync, type Stats } from 'node:fs'
 import type { ConfinedDirectories } from '@rootferry/host/machine'
 import {
   type Change,
@@ -22,9 +22,10 @@ import { DiskView } from '../commit/disk-view.ts'
 import { diskObject } from '../files/attributes.ts'
 import { OtherBase, piecesOf, regularAt } from '../files/base-file.ts'
 import { isBorderTrouble } from '../files/disk-errors.ts'
-import { attributeDifference, type Creation } from '../files/disk-object.ts'
+import { attributeDifference, type Creation, type DiskObject } from '../files/disk-object.ts'
+import type { ExtendedAttributes } from '../files/extended.ts'
 import { digestInTurns } from '../files/file-digest.ts'
-import type { Owner, OwnerMap } from '../files/owner.ts'
+import type { OwnerMap } from '../files/owner.ts'
 import type { LocalAttributes } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
@@ -42,10 +43,14 @@ export interface IncomingParts {
   area: WorkArea
   creation: Creation
   owners: OwnerMap
+  extended: ExtendedAttributes
   partials: PartialFiles
   untouchable: Untouchable
   room: Room
 }
+
+/** The attributes that a change has here. */
+type AttributesOf = (change: Exclude<Change, { kind: 'absent' }>) => LocalAttributes
 
 interface PendingCopy {
   change: FileChange
@@ -72,7 +77,7 @@ export class Incoming {
     this.#lacking = new LackingRoom(parts.room)
     this.#staged = new StagedSoFar(header, this.#lacking.unfit, this.#received)
     this.#view = new DiskView(parts.confined, parts.untouchable)
-    this.#staging = new Staging(parts.area, parts.creation, (why) => parts.owners.refused(why))
+    this.#staging = new Staging(parts.area, parts.creation, parts.extended, (why) => parts.owners.refused(why))
   }
 
   /** Bytes of content staged. */
@@ -113,7 +118,7 @@ export class Incoming {
 
   /** @returns the step that stages a segment; @throws from it ProtocolError, or the system error */
   stager(segment: Segment, contents: readonly Content[]): () => Walk<void> {
-    const ownerOf = this.#parts.owners.forMessage(segment.users, segment.groups)
+    const attributesOf = attributesIn(segment, this.#parts)
     const { slice, changes } = segment
     let isSliceDone = slice === null || slice.length === 0
     let next = 0
@@ -135,7 +140,7 @@ export class Incoming {
         const content = change.kind === 'file' && change.source === 'tar' ? contents[used] : undefined
         try {
           if (content !== undefined && isTight) this.#lacking.insist(change.path, content.bytes.byteLength)
-          yield* this.#stage(change, ownerOf, content?.bytes ?? null)
+          yield* this.#stage(change, attributesOf, content?.bytes ?? null)
         } catch (error) {
           this.#lacking.giveUp(change.path, error, ++tries)
           // Whatever it is: a directory or a symlink may find no room either.
@@ -193,7 +198,7 @@ export class Incoming {
     }
   }
 
-  *#stage(change: Change, ownerOf: (uid: number, gid: number) => Owner, content: Uint8Array | null): Walk<void> {
+  *#stage(change: Change, attributesOf: AttributesOf, content: Uint8Array | null): Walk<void> {
     const { path, kind } = change
     if (kind === 'absent') {
       this.#staged.changes.push({ kind, path })
@@ -208,8 +213,7 @@ export class Incoming {
       }
       return
     }
-    const { mode, mtime } = change
-    const attributes = { mode, mtime, ...ownerOf(change.uid, change.gid) }
+    const attributes = attributesOf(change)
     if (kind === 'directory') {
       const exists = this.#view.at(path)?.kind === 'directory'
       this.#staged.changes.push({
@@ -224,6 +228,7 @@ export class Incoming {
         path,
         ...attributes,
         staged: this.#staging.symlink(path, attributes, change.target),
+        ...this.#staging.lacks(path),
       })
     } else yield* this.#stageFile(change, attributes, content)
   }
@@ -240,7 +245,7 @@ export class Incoming {
         this.#staged.owed.push(path)
         return
       }
-      this.#staging.adopt(name, attributes)
+      this.#staging.adopt(path, name, attributes)
       this.#fileIsStaged(change, attributes, name)
     } else {
       if (content === null || digestOf(content) !== change.digest) {
@@ -251,8 +256,9 @@ export class Incoming {
     }
   }
 
-  #fileIsStaged({ path, size }: FileChange, attributes: LocalAttributes, staged: string | null): void {
-    this.#staged.changes.push({ kind: 'file', path, size, ...attributes, staged })
+  #fileIsStaged({ path, size, digest }: FileChange, attributes: LocalAttributes, staged: string | null): void {
+    const own = attributes.extended === undefined ? {} : { digest, ...this.#staging.lacks(path) }
+    this.#staged.changes.push({ kind: 'file', path, size, ...attributes, staged, ...own })
   }
 
   /** The file at the source is used only if it is, to the byte, the file of the change. */
@@ -277,7 +283,7 @@ export class Incoming {
       this.#staged.owed.push(change.path)
       return
     }
-    const isSame = attributeDifference(diskObject(status), attributes) === null
+    const isSame = attributeDifference(objectOf(source, status, this.#parts), attributes) === null
     let staged: string | null = null
     if (isSame && this.#goesAway(from) && (yield* digestInTurns(source, change.size)) === change.digest) {
       staged = this.#staging.link(change.path, this.#parts.confined.locate(from), source)
@@ -301,4 +307,21 @@ export class Incoming {
     if (change === undefined || (change.kind === 'file' && change.source === 'keep')) return false
     return !this.#parts.untouchable.stays(path, 'file')
   }
+}
+
+function attributesIn(
+  { users, groups }: Segment,
+  { owners, extended }: Pick<IncomingParts, 'owners' | 'extended'>,
+): AttributesOf {
+  const [ownerOf, idOf] = [owners.forMessage(users, groups), owners.idsOfMessage(users, groups)]
+  return ({ mode, mtime, uid, gid, extended: said }) => {
+    const wanted = extended.wanted(said, mode, idOf)
+    const own = { mode, mtime, ...ownerOf(uid, gid) }
+    return wanted === null ? own : { ...own, extended: wanted }
+  }
+}
+
+function objectOf(descriptor: number, status: Stats, { extended }: Pick<IncomingParts, 'extended'>): DiskObject {
+  const found = extended.isOn ? extended.read(descriptor, null) : null
+  return found === null ? diskObject(status) : { ...diskObject(status), extended: found }
 }

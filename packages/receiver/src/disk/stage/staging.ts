@@ -25,9 +25,11 @@ import { baseName, parentPath } from '@rootferry/protocol'
 import type { WorkArea } from '../area/work-area.ts'
 import { readObject, setAttributes, utimesSeconds } from '../files/attributes.ts'
 import { copyOpenFile } from '../files/copy-object.ts'
-import { type Creation, creationMode } from '../files/disk-object.ts'
+import { ExtendedRefused } from '../files/disk-errors.ts'
+import { type Creation, creationMode, extendedOf } from '../files/disk-object.ts'
+import type { ExtendedAttributes } from '../files/extended.ts'
 import { fileDigest } from '../files/file-digest.ts'
-import { LEAVE, type LocalAttributes } from '../files/staged-change.ts'
+import { type Lack, LEAVE, type LocalAttributes } from '../files/staged-change.ts'
 import type { Walk } from '../files/walk.ts'
 
 const SPECIAL_BITS = 0o7000
@@ -39,13 +41,25 @@ export class Staging {
   readonly #area: WorkArea
   readonly #creation: Creation
   readonly #chownRefused: (why: string) => void
+  readonly #extended: ExtendedAttributes
+  /** Whether what is created here gets an ACL that nobody has asked for. */
+  #isHandedDown: boolean | null = null
+  /** What was refused of objects that are staged. */
+  readonly #lacks = new Map<string, Lack>()
   /** New directories of this changeset, by path, with the names under which they are staged. */
   readonly #homes = new Map<string, string>()
 
-  constructor(area: WorkArea, creation: Creation, chownRefused: (why: string) => void) {
+  constructor(area: WorkArea, creation: Creation, extended: ExtendedAttributes, chownRefused: (why: string) => void) {
     this.#area = area
     this.#creation = creation
+    this.#extended = extended
     this.#chownRefused = chownRefused
+  }
+
+  /** What of the object at a path was refused; nothing for an object that is right. */
+  lacks(path: string): { lacks?: Lack } {
+    const lacks = this.#lacks.get(path)
+    return lacks === undefined ? {} : { lacks }
   }
 
   /** @returns the staged name, as every method here does */
@@ -64,7 +78,10 @@ export class Staging {
     const location = this.#locate(name)
     this.#replacing(location, () => symlinkSync(target, location))
     const { uid, gid } = this.#ownerChange(attributes)
-    this.#chowning(() => setAttributes(location, 'symlink', { mode: null, uid, gid, mtime: attributes.mtime }))
+    const { extended, mtime } = attributes
+    if (extended !== undefined && extended.length > 0)
+      this.#noting(path, () => this.#extended.applyAt(location, extended))
+    this.#chowning(() => setAttributes(location, 'symlink', { mode: null, uid, gid, mtime }))
     return name
   }
 
@@ -74,7 +91,7 @@ export class Staging {
     const descriptor = this.#create(location, attributes.mode & PERMISSIONS)
     try {
       writeAll(descriptor, content)
-      this.#finish(descriptor, attributes)
+      this.#finish(path, descriptor, attributes)
     } catch (error) {
       removeTree(location)
       throw error
@@ -94,7 +111,7 @@ export class Staging {
       removeTree(this.#locate(name))
       yield* copyOpenFile(source, () => this.#locate(name))
       // The copy belongs to whom the original belongs to: libuv gives it away, others do not.
-      this.#adopt(name, attributes, attributes)
+      this.#adopt(path, name, attributes, attributes)
       isStaged = true
     } catch (error) {
       this.#doubtHomes(error)
@@ -132,14 +149,16 @@ export class Staging {
   }
 
   /** Gives its attributes to a file that was staged in pieces. */
-  adopt(name: string, attributes: LocalAttributes): void {
-    this.#adopt(name, attributes, this.#ownerChange(attributes))
+  adopt(path: string, name: string, attributes: LocalAttributes): void {
+    this.#adopt(path, name, attributes, this.#ownerChange(attributes))
   }
 
-  #adopt(name: string, { mode, mtime }: LocalAttributes, { uid, gid }: { uid: number; gid: number }): void {
+  #adopt(path: string, name: string, attributes: LocalAttributes, { uid, gid }: { uid: number; gid: number }): void {
     const location = this.#locate(name)
+    const { mode, mtime } = attributes
     this.#chowning(() => setAttributes(location, 'file', { mode: null, uid, gid, mtime: null }))
-    setAttributes(location, 'file', { mode, uid: LEAVE, gid: LEAVE, mtime })
+    const others = { mode, uid: LEAVE, gid: LEAVE, mtime, ...extendedOf(attributes) }
+    this.#noting(path, () => setAttributes(location, 'file', others, this.#extended))
   }
 
   /** Digest of a staged file, or null when it has another size. */
@@ -185,16 +204,39 @@ export class Staging {
     if (errorCode(error) === 'ENOENT') this.#homes.clear()
   }
 
-  #finish(descriptor: number, attributes: LocalAttributes): void {
+  #finish(path: string, descriptor: number, attributes: LocalAttributes): void {
     const { uid, gid } = this.#ownerChange(attributes)
     const changesOwner = uid !== LEAVE || gid !== LEAVE
     if (changesOwner) this.#chowning(() => fchownSync(descriptor, uid, gid))
-    // After chown, which clears setuid and setgid.
-    if (changesOwner || !this.#creation.exactModes || (attributes.mode & SPECIAL_BITS) !== 0) {
+    const setsExtended = this.#applyExtended(path, descriptor, attributes.extended)
+    // After chown, which clears setuid and setgid, and after an ACL.
+    if (changesOwner || setsExtended || !this.#creation.exactModes || (attributes.mode & SPECIAL_BITS) !== 0) {
       fchmodSync(descriptor, attributes.mode)
     }
     const time = utimesSeconds(attributes.mtime)
     futimesSync(descriptor, time, time)
+  }
+
+  /** @returns whether the mode may be another one now */
+  #applyExtended(path: string, descriptor: number, wanted: LocalAttributes['extended']): boolean {
+    if (wanted === undefined) return false
+    const extended = this.#extended
+    this.#isHandedDown ??= extended.isHandedDown(this.#area.directory('staging'))
+    if (!this.#isHandedDown && wanted.length === 0) return false
+    if (this.#isHandedDown) this.#noting(path, () => extended.apply(descriptor, null, wanted))
+    else this.#noting(path, () => extended.applyToNew(descriptor, null, wanted))
+    return true
+  }
+
+  /** An attribute that is refused does not keep the object from being staged. */
+  #noting(path: string, act: () => void): void {
+    this.#lacks.delete(path)
+    try {
+      act()
+    } catch (error) {
+      if (!(error instanceof ExtendedRefused)) throw error
+      this.#lacks.set(path, { code: error.code, message: error.message })
+    }
   }
 
   /** LEAVE where a new file already has the wanted owner. */
