@@ -19,6 +19,7 @@ import { delta } from './rows/delta.ts'
 import { firstSync } from './rows/first-sync.ts'
 import { fleet, reconnect } from './rows/fleet.ts'
 import { burst, busyLatency, latency } from './rows/latency.ts'
+import { moment } from './rows/moment.ts'
 import { neighbours } from './rows/neighbours.ts'
 import { resyncs } from './rows/resync.ts'
 import { memory, restart, soak } from './rows/standing.ts'
@@ -40,6 +41,7 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   neighbours,
   beside,
   together,
+  moment,
   memory,
   soak,
 }

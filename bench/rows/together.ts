@@ -1,4 +1,4 @@
-/** A release to 20 receivers: how far apart they begin to show it. */
+/** A release to 20 receivers, and changes that are all rounds: how far apart they begin to show them. */
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Rig } from '../../test/support/rig.ts'
@@ -12,32 +12,46 @@ const RELEASES = 10
 
 /** The kernel notes when each path was replaced, so the time between the first calls of all receivers can be told. */
 export async function together(bench: Bench): Promise<Row[]> {
-  await using rig = await Rig.start({ receivers: RECEIVERS, place: bench.place, tls: bench.tls, prepare: write('v0') })
-  await rig.inSync(5 * MINUTES)
   const rows: Row[] = []
-  for (const changes of [6, 220]) {
-    const samples: number[] = []
-    for (let release = 0; release < RELEASES; release += 1) samples.push(await spreadOf(rig, changes, `${release}`))
-    const target = changes === 6 ? '≤ 50 ms' : ''
-    const p90 = `p90 ${percentile(samples, 0.9).toFixed(0)} ms`
-    rows.push(
-      ownRow(`first calls of ${RECEIVERS} receivers, ${changes} changes`, `${spread(samples, 'ms')}, ${p90}`, target),
-    )
+  for (const [mode, sizes] of [
+    ['releases', [6, 220]],
+    ['always', [6]],
+  ] as const) {
+    const root = { together: mode }
+    await using rig = await Rig.start({
+      receivers: RECEIVERS,
+      place: bench.place,
+      tls: bench.tls,
+      root,
+      prepare: write('v0'),
+    })
+    await rig.inSync(5 * MINUTES)
+    for (const changes of sizes) {
+      const samples: number[] = []
+      for (let release = 0; release < RELEASES; release += 1)
+        samples.push(await spreadOf(rig, changes, `${mode} ${release}`, mode === 'releases'))
+      const target = changes === 6 ? '≤ 50 ms' : ''
+      const p90 = `p90 ${percentile(samples, 0.9).toFixed(0)} ms`
+      const what = `first calls of ${RECEIVERS} receivers, ${changes} changes, ${mode === 'releases' ? 'a release' : 'together: always'}`
+      rows.push(ownRow(what, `${spread(samples, 'ms')}, ${p90}`, target))
+    }
   }
   return rows
 }
 
-async function spreadOf(rig: Rig, changes: number, version: string): Promise<number> {
+async function spreadOf(rig: Rig, changes: number, version: string, isRelease: boolean): Promise<number> {
   const root = `/v1/roots/${rig.site.name}`
-  await post(rig, `${root}/hold`)
+  if (isRelease) await post(rig, `${root}/hold`)
   for (let file = 0; file < changes; file += 1)
     writeFileSync(join(rig.source, `f${file}`), `release ${version} of ${file}`)
-  await until(
-    async () => ((await rig.site.root())?.hold?.pending.changes ?? 0) >= changes,
-    () => 'the changes are not seen',
-    MINUTES,
-  )
-  await post(rig, `${root}/release`)
+  if (isRelease) {
+    await until(
+      async () => ((await rig.site.root())?.hold?.pending.changes ?? 0) >= changes,
+      () => 'the changes are not seen',
+      MINUTES,
+    )
+    await post(rig, `${root}/release`)
+  }
   await rig.inSync(MINUTES)
   const firsts = rig.targets.map((target) => {
     return Math.min(...Array.from({ length: changes }, (_, file) => statSync(join(target, `f${file}`)).ctimeMs))

@@ -1,6 +1,6 @@
 /**
  * A rolling release with real daemons: receivers take turns, each not ready while it changes, and until its hook has
- * run. The decisions are in `round.test.ts`.
+ * run; and an agent that is killed amid it. The decisions are in `round.test.ts`.
  */
 import assert from 'node:assert/strict'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,6 +34,9 @@ const post = (verb: string, body: object) =>
 const shown = () => rig.targets.map((target) => readFileSync(join(target, 'index.php'), 'utf8'))
 const isReady = async (number: number) => (await rig.health(number, '/readyz')).ok
 
+const readiness = () => Promise.all([isReady(0), isReady(1)])
+const noTurn = () => 'no receiver has its turn'
+
 async function hold(version: string): Promise<void> {
   assert.equal((await post('hold', {})).status, 201)
   writeFileSync(join(rig.source, 'index.php'), version)
@@ -55,7 +58,7 @@ test('receivers take turns: one at a time is not ready, and none shows a change 
   })
   let before = shown()
   while (!isOver) {
-    const ready = await Promise.all([isReady(0), isReady(1)])
+    const ready = await readiness()
     const now = shown()
     assert.ok(ready[0] || ready[1], 'both are away')
     for (const number of [0, 1])
@@ -70,9 +73,36 @@ test('receivers take turns: one at a time is not ready, and none shows a change 
     ['committed', 'committed'],
   )
   assert.deepEqual(shown(), ['v2', 'v2'])
-  assert.deepEqual(await Promise.all([isReady(0), isReady(1)]), [true, true])
+  assert.deepEqual(await readiness(), [true, true])
   await rig.converged()
 })
+
+for (const moment of ['while the first drains', 'when the first has changed'] as const) {
+  test(`an agent that is killed ${moment} still holds the root, and another release completes it`, async () => {
+    const [before, after] = [shown()[0] ?? '', `after the agent was killed ${moment}`]
+    await hold(after)
+    const isFirst = moment === 'while the first drains'
+    // The answer is lost with the agent.
+    const released = release({ drainSeconds: isFirst ? 300 : 3 }).catch(() => null)
+    if (isFirst) await until(async () => (await readiness()).includes(false), noTurn)
+    else await until(() => shown().includes(after), noTurn)
+    await rig.killAgent()
+    await released
+    assert.ok(shown().includes(before), 'a receiver has gone on without its turn')
+    await rig.startAgent()
+    await rig.site.receiversLive()
+    assert.notEqual((await rig.site.root())?.hold ?? null, null)
+    assert.ok(shown().includes(before), 'the root is held, and a receiver has gone on')
+    await until(
+      async () => !(await readiness()).includes(false),
+      async () => JSON.stringify(await readiness()),
+    )
+    assert.equal((await release({})).status, 202)
+    assert.deepEqual(shown(), [after, after])
+    assert.deepEqual(await readiness(), [true, true])
+    await rig.converged()
+  })
+}
 
 test('the first receiver that fails stops it, and is named; when the tree is right, another release completes it', async () => {
   await hold('v3, broken')
@@ -81,8 +111,8 @@ test('the first receiver that fails stops it, and is named; when the tree is rig
   const { code, detail } = (await response.json()) as { code: string; detail: string }
   assert.equal(code, 'rolling-stopped')
   assert.match(detail, /^The rolling release was stopped, and site stays held: \S+ was not ready again within 1 s\.$/)
-  assert.equal(shown().filter((text) => text === 'v2').length, 1)
-  assert.deepEqual((await Promise.all([isReady(0), isReady(1)])).sort(), [false, true])
+  assert.equal(shown().filter((text) => text !== 'v3, broken').length, 1)
+  assert.deepEqual((await readiness()).sort(), [false, true])
   const { rounds } = (await (await rig.admin('/v1/rounds')).json()) as { rounds: { state: string; outcome: string }[] }
   assert.deepEqual([rounds[0]?.state, rounds[0]?.outcome], ['void', 'partial'])
 
