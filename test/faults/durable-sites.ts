@@ -86,7 +86,6 @@ export const SITES: Record<string, Record<string, Site>> = {
   'receiver/src/disk/files/copy-object.ts': {
     copyFileSync: [2, PLACES],
     ftruncateSync: [1, PLACES],
-    writeSync: [1, PLACES],
     unlinkSync: [1, PLACES],
     mkdirSync: [1, PLACES],
     removeTree: [3, PLACES],
@@ -98,6 +97,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     renameSync: [1, 'a removal in a large burst, which commit/crash.test.ts kills'],
     unlinkSync: [1, ['unlink target']],
   },
+  'receiver/src/disk/files/write-sparse.ts': { writeSync: [1, ['write staging', 'write partial']] },
   'receiver/src/disk/files/time-grains.ts': { removeTree: [2, ['unlink probe']] },
   'receiver/src/disk/commit/shared-places.ts': {
     unlinkSync: [1, ['unlink staging']],
@@ -147,14 +147,13 @@ export const SITES: Record<string, Record<string, Site>> = {
     statement: [1, ['write ledger-wal']],
   },
   'receiver/src/disk/stage/partial-files.ts': {
-    writeSync: [1, ['write partial']],
-    ftruncateSync: [2, ['truncate partial']],
+    ftruncateSync: [3, ['truncate partial']],
     removeTree: [2, CLEANS],
   },
   'receiver/src/disk/area/removal.ts': { rmdirSync: [1, ['rmdir target']] },
   'receiver/src/disk/stage/staging.ts': {
     mkdirSync: [1, ['mkdir staging']],
-    writeSync: [1, ['write staging']],
+    ftruncateSync: [1, 'a file that ends with zeros, together with its writes'],
     futimesSync: [1, ['utimes staging']],
     symlinkSync: [1, ['symlink staging']],
     linkSync: [1, ['link target to staging']],

@@ -31,7 +31,7 @@ const DEFAULT_WATCH = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMin
 const DEFAULT_LIMITS = { bytesPerSecond: 0, bytesPerSecondPerReceiver: 0, maxConnections: 16_384 } as const
 const DEFAULT_TOGETHER: Together = 'releases'
 const DEFAULT_HOLD = { while: [], show: false, overdueMinutes: 15 } as const
-const DEFAULT_PRESERVE = { acls: false, xattrs: false } as const
+const DEFAULT_PRESERVE = { acls: false, xattrs: false, hardLinks: false } as const
 const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as const
 
 /** Slower lines would take minutes for a message that cannot be divided. */
@@ -124,6 +124,13 @@ const Preserve = Type.Object(
           'Extended attributes travel: user.*, security.selinux and security.capability with true, or those that are listed. Needs libc calls on both sides',
         description: `true, false, or a list of ${XATTR_KINDS.join(', ')}`,
         default: DEFAULT_PRESERVE.xattrs,
+      }),
+    ),
+    hardLinks: Type.Optional(
+      Type.Literal(false, {
+        title: 'Each name of a file with hard links becomes a file of its own',
+        description: 'false',
+        default: DEFAULT_PRESERVE.hardLinks,
       }),
     ),
   },

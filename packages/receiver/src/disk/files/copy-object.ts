@@ -23,7 +23,6 @@ import {
   renameSync,
   symlinkSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errorCode, removeTree } from '@rootferry/host/machine'
@@ -34,6 +33,7 @@ import type { DiskObject } from './disk-object.ts'
 import type { ExtendedAttributes } from './extended.ts'
 import { LEAVE } from './staged-change.ts'
 import type { Walk } from './walk.ts'
+import { writeSparse } from './write-sparse.ts'
 
 /** How what is placed differs from what the new directory hands down. */
 export interface NewPlace {
@@ -49,13 +49,14 @@ export type Locate = () => string | Buffer
 
 const AT_ONCE_BYTES = 4 * 1024 * 1024
 const PIECE_BYTES = 1024 * 1024
+/** The unit of `blocks` in a status. */
+const STAT_BLOCK_BYTES = 512
 const SOURCE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const COPY_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 const { COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = constants
 const NEW_MODE = 0o600
 
 const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
-const zeros = Buffer.alloc(PIECE_BYTES)
 
 /**
  * @param staged leads to a staged object; `location` to a name in the tree, which is replaced
@@ -125,7 +126,9 @@ function* copyFile(from: string | Buffer, to: Locate, givesOwners: boolean): Wal
 
 /** @param source a regular file that is open for reading. @throws the system error; the copy is gone then */
 export function* copyOpenFile(source: number, to: Locate): Walk<void> {
-  if (fstatSync(source).size <= AT_ONCE_BYTES)
+  const { size, blocks } = fstatSync(source)
+  // The kernel's own copy would fill holes.
+  if (size <= AT_ONCE_BYTES && blocks * STAT_BLOCK_BYTES >= size)
     copyFileSync(`/proc/self/fd/${source}`, to(), COPYFILE_EXCL | COPYFILE_FICLONE)
   else if (!isCloned(source, to())) yield* copyPieces(source, to)
 }
@@ -148,7 +151,7 @@ function* copyPieces(source: number, to: Locate): Walk<void> {
   try {
     let at = 0
     for (let read = readSync(source, piece, 0, PIECE_BYTES, at); read > 0; ) {
-      if (piece.compare(zeros, 0, read, 0, read) !== 0) writePiece(copy, read, at)
+      writeSparse(copy, piece.subarray(0, read), at)
       at += read
       yield
       read = readSync(source, piece, 0, PIECE_BYTES, at)
@@ -159,10 +162,6 @@ function* copyPieces(source: number, to: Locate): Walk<void> {
     closeSync(copy)
     if (!isWhole) unlinkSync(to())
   }
-}
-
-function writePiece(copy: number, bytes: number, at: number): void {
-  for (let written = 0; written < bytes; ) written += writeSync(copy, piece, written, bytes - written, at + written)
 }
 
 /** The owner, where this process may give objects away. @throws the system error */

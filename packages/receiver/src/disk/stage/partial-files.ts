@@ -8,13 +8,14 @@
  * beyond it are cut off before more are added. Nothing is trusted before the digest of the whole agrees.
  */
 import assert from 'node:assert/strict'
-import { closeSync, constants, existsSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, ftruncateSync, openSync, statSync } from 'node:fs'
 import { removeTree } from '@rootferry/host/machine'
 import { DigestStream, LIMITS, type Partial, ProtocolError, type Slice } from '@rootferry/protocol'
 import type { WorkArea } from '../area/work-area.ts'
 import { OtherBase } from '../files/base-file.ts'
 import { fileDigest } from '../files/file-digest.ts'
 import type { Walk } from '../files/walk.ts'
+import { writeSparse } from '../files/write-sparse.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { PartialRow } from '../ledger/partial-rows.ts'
 
@@ -191,11 +192,11 @@ export class PartialFiles {
     const isNew = offset === 0 ? constants.O_CREAT | constants.O_EXCL : constants.O_NONBLOCK
     const descriptor = openSync(location, constants.O_WRONLY | constants.O_NOFOLLOW | isNew, NEW_MODE)
     try {
+      // A slice that comes again, or whose beginning a killed process has written, is written as a whole.
+      ftruncateSync(descriptor, offset)
       let end = offset
       for (const piece of pieces) {
-        for (let written = 0; written < piece.byteLength; ) {
-          written += writeSync(descriptor, piece, written, piece.byteLength - written, end + written)
-        }
+        writeSparse(descriptor, piece, end)
         end += piece.byteLength
         digest?.update(piece)
       }

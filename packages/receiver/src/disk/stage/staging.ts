@@ -13,12 +13,12 @@ import {
   fchmodSync,
   fchownSync,
   fstatSync,
+  ftruncateSync,
   futimesSync,
   linkSync,
   mkdirSync,
   openSync,
   symlinkSync,
-  writeSync,
 } from 'node:fs'
 import { errorCode, PERMISSIONS, plainMessage, removeTree } from '@rootferry/host/machine'
 import { baseName, parentPath } from '@rootferry/protocol'
@@ -31,6 +31,7 @@ import type { ExtendedAttributes } from '../files/extended.ts'
 import { fileDigest } from '../files/file-digest.ts'
 import { type Lack, LEAVE, type LocalAttributes } from '../files/staged-change.ts'
 import type { Walk } from '../files/walk.ts'
+import { writeSparse } from '../files/write-sparse.ts'
 
 const SPECIAL_BITS = 0o7000
 /** The longest name of a staged directory, which includes those of the new directories above it. */
@@ -90,7 +91,7 @@ export class Staging {
     const location = this.#locate(name)
     const descriptor = this.#create(location, attributes.mode & PERMISSIONS)
     try {
-      writeAll(descriptor, content)
+      writeContent(descriptor, content)
       this.#finish(path, descriptor, attributes)
     } catch (error) {
       removeTree(location)
@@ -255,11 +256,10 @@ export class Staging {
 }
 
 /** @throws the system error, also when the disk accepts only a part */
-function writeAll(descriptor: number, content: Uint8Array): void {
-  let written = 0
-  while (written < content.byteLength) {
-    written += writeSync(descriptor, content, written, content.byteLength - written)
-  }
+function writeContent(descriptor: number, content: Uint8Array): void {
+  writeSparse(descriptor, content, 0)
+  // The last block may have been left out.
+  if (content.byteLength > 0 && content.at(-1) === 0) ftruncateSync(descriptor, content.byteLength)
 }
 
 /** The properties of new files in `location`, a private directory. */
