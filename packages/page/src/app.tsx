@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { ClockProvider } from './parts/clock.tsx'
 import { Shape } from './parts/mark.tsx'
 import { FleetContext, SessionContext, useFleet } from './parts/session.tsx'
+import { agentNow } from './state/agent-clock.ts'
 import { ApiProblem, ask, get } from './state/api.ts'
 import { attentionOf } from './state/attention.ts'
 import type { Fleet } from './state/fleet.ts'
@@ -97,7 +98,7 @@ function useRoute(): Route {
 function View({ route }: { route: Route }) {
   const fleet = useFleet()
   const isFirst = useRef(true)
-  const grave = attentionOf(fleet, Date.now()).filter(({ tone }) => tone === 'bad').length
+  const grave = attentionOf(fleet, agentNow()).filter(({ tone }) => tone === 'bad').length
   useEffect(() => {
     document.title = `${grave > 0 ? `(${grave}) ` : ''}${titleOf(route)} - Rootferry`
   }, [grave, JSON.stringify(route)])

@@ -15,6 +15,7 @@ type Change = ChangesAnswer['changes'][number]
 /** More are at the command line. */
 const MOST_KEPT = 100_000
 const MOST_ASKED = 1_000
+const AGAIN_MS = 5_000
 
 export function Changes({
   root,
@@ -104,6 +105,8 @@ function useChanges(root: string, head: number): { changes: readonly Change[]; r
   const isAsking = useRef(false)
   const wanted = useRef(head)
   wanted.current = head
+  // Grows when an answer failed to come: then it is asked for again.
+  const [failures, setFailures] = useState(0)
   useEffect(() => {
     if (isAsking.current || (next.current !== null && next.current >= head)) return
     isAsking.current = true
@@ -122,11 +125,12 @@ function useChanges(root: string, head: number): { changes: readonly Change[]; r
       .catch((error: unknown) => {
         if (!(error instanceof ApiProblem)) throw error
         setRefusal(error.message)
+        setTimeout(() => setFailures((before) => before + 1), AGAIN_MS)
       })
       .finally(() => {
         isAsking.current = false
       })
-  }, [root, head])
+  }, [root, head, failures])
   return { changes, refusal }
 }
 

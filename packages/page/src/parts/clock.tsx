@@ -1,15 +1,16 @@
-/** Times as people say them, which grow older while they are looked at. */
+/** Times as people say them, which grow older while they are looked at, by the agent's clock. */
 import { duration } from '@rootferry/host/numbers'
 import { createContext } from 'preact'
 import { useContext, useEffect, useState } from 'preact/hooks'
+import { agentNow } from '../state/agent-clock.ts'
 
 const Now = createContext(0)
 const TICK_MS = 1_000
 
 export function ClockProvider({ children }: { children: preact.ComponentChildren }) {
-  const [now, setNow] = useState(Date.now())
+  const [now, setNow] = useState(agentNow())
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), TICK_MS)
+    const timer = setInterval(() => setNow(agentNow()), TICK_MS)
     return () => clearInterval(timer)
   }, [])
   return <Now.Provider value={now}>{children}</Now.Provider>

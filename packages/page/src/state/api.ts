@@ -1,4 +1,8 @@
 /** The agent's API, asked with the session's cookie. Every refusal is an error whose message is for the person. */
+import { tellTime } from './agent-clock.ts'
+
+const LOOK_MS = 30_000
+
 export class ApiProblem extends Error {
   readonly status: number
   readonly code: string
@@ -31,10 +35,14 @@ export function post<Answer>(path: string, body: object = {}): Promise<Answer> {
 
 async function fetched(path: string, method: string, body: object | undefined): Promise<Response> {
   try {
-    return await fetch(path, {
+    const response = await fetch(path, {
       method,
+      // A look that is never answered must not hold up the next one.
+      ...(method === 'GET' ? { signal: AbortSignal.timeout(LOOK_MS) } : {}),
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
     })
+    tellTime(response.headers.get('date'))
+    return response
   } catch {
     throw new ApiProblem(0, 'unreachable', 'The agent cannot be reached.')
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import type { ReceiverStatus } from '@rootferry/agent/api'
-import { fleetWith, NOW_MS, RECEIVER } from '../../test-support/examples.ts'
+import { fleetWith, NOW_MS, RECEIVER, ROOT } from '../../test-support/examples.ts'
 import { attentionOf } from './attention.ts'
 import type { Fleet, Root } from './fleet.ts'
 
@@ -59,6 +59,19 @@ test('one trouble of many receivers is one item, which names the first of them',
   assert.equal(item?.title, '40 receivers are offline')
   assert.match(item?.detail ?? '', /^web0, web1, web2, .* and 32 more$/)
   assert.deepEqual(others, [])
+})
+
+test('a receiver of several roots is in a trouble once, and is counted once', () => {
+  const of = (name: string, root: string): ReceiverStatus => ({ ...RECEIVER, name, root, state: 'offline' })
+  const fleet = (names: readonly string[]): Fleet => {
+    const { roots, ...rest } = fleetWith(names.flatMap((name) => [of(name, 'shop'), of(name, 'blog')]))
+    return { ...rest, roots: new Map([...roots, ['blog', { ...ROOT, name: 'blog' }]]) }
+  }
+  const [item, ...others] = attentionOf(fleet(['web1']), NOW_MS)
+  assert.equal(item?.title, 'web1 is offline')
+  assert.match(item?.detail ?? '', /blog: Last seen .* shop: Last seen /)
+  assert.deepEqual(others, [])
+  assert.deepEqual(titles(fleet(['web1', 'web2', 'web3', 'web4'])), ['4 receivers are offline'])
 })
 
 test('a certificate is told of two weeks before its end, and gravely in the last days', () => {

@@ -30,7 +30,7 @@ const DAY_MS = 86_400_000
 export function attentionOf({ roots, receivers, certificate }: Fleet, nowMs: number): Attention[] {
   const items = [
     ...[...roots.values()].flatMap(aboutRoot),
-    ...aboutReceivers([...receivers.values()].sort(byGravity), nowMs),
+    ...aboutReceivers([...receivers.values()].sort(byGravity), roots.size === 1, nowMs),
     ...aboutCertificate(certificate, nowMs),
   ]
   return [...items.filter(({ tone }) => tone === 'bad'), ...items.filter(({ tone }) => tone === 'warning')]
@@ -158,33 +158,43 @@ const TROUBLES: readonly Trouble[] = [
   },
 ]
 
-function aboutReceivers(receivers: readonly ReceiverStatus[], nowMs: number): Attention[] {
+function aboutReceivers(receivers: readonly ReceiverStatus[], isOneRoot: boolean, nowMs: number): Attention[] {
   const groups = Map.groupBy(receivers, (receiver) => TROUBLES.find(({ isIt }) => isIt(receiver)))
   return TROUBLES.flatMap((trouble) => {
-    const troubled = groups.get(trouble) ?? []
-    return troubled.length > MOST_SINGLE
-      ? [together(trouble, troubled)]
-      : troubled.map((one) => alone(trouble, one, nowMs))
+    // A receiver of several roots is in a trouble once.
+    const troubled = Map.groupBy(groups.get(trouble) ?? [], ({ name }) => name)
+    return troubled.size > MOST_SINGLE
+      ? [together(trouble, [...troubled.keys()])]
+      : [...troubled].map(([name, ofRoots]) => alone(trouble, name, ofRoots, isOneRoot, nowMs))
   })
 }
 
-function alone({ tone, title, detail, advice, command }: Trouble, receiver: ReceiverStatus, nowMs: number): Attention {
-  const { name, root } = receiver
+function alone(
+  { tone, title, detail, advice, command }: Trouble,
+  name: string,
+  ofRoots: readonly ReceiverStatus[],
+  isOneRoot: boolean,
+  nowMs: number,
+): Attention {
+  const details = ofRoots.flatMap((receiver) => {
+    const text = detail(receiver, nowMs)
+    return text === null ? [] : [isOneRoot ? text : `${receiver.root}: ${text}`]
+  })
   return {
     tone,
     title: title(name, false),
-    detail: detail(receiver, nowMs),
+    detail: details.length === 0 ? null : details.join(' '),
     advice,
-    command: command === null ? null : { host: name, text: command(root) },
+    command: command === null ? null : { host: name, text: command(ofRoots[0]?.root ?? '') },
     link: `#/receivers/${name}`,
   }
 }
 
-function together({ tone, title, advice }: Trouble, receivers: readonly ReceiverStatus[]): Attention {
-  const names = receivers.slice(0, MOST_NAMED).map(({ name }) => name)
-  const more = receivers.length - names.length
+function together({ tone, title, advice }: Trouble, all: readonly string[]): Attention {
+  const names = all.slice(0, MOST_NAMED)
+  const more = all.length - names.length
   const detail = `${names.join(', ')}${more > 0 ? ` and ${count(more)} more` : ''}`
-  return { tone, title: title(`${count(receivers.length)} receivers`, true), detail, advice, command: null, link: '#/' }
+  return { tone, title: title(`${count(all.length)} receivers`, true), detail, advice, command: null, link: '#/' }
 }
 
 function aboutCertificate(certificate: Fleet['certificate'], nowMs: number): Attention[] {

@@ -2,7 +2,11 @@
  * The one stream of events, and the status that it begins with.
  *
  *   connecting ─ open ─▶ the status is asked ─▶ live ─ broken ─▶ reconnecting ─ open ─▶ the status is asked …
- *                                                        └─ refused ─▶ the session is asked: over, or dial again
+ *                                                        ├─ refused ─▶ the session is asked: over, or dial again
+ *                                                        └─ silent ─▶ dial again
+ *
+ * A line can die without a word: a tunnel that hangs, a telephone that was elsewhere. So the agent says every 15 s that it
+ * is `here`, and a line that says nothing for SILENCE_MS is not called live.
  *
  * INVARIANT: nothing is asked again and again. What is shown is the status when the stream was opened, and every event
  * since, taken over once a frame.
@@ -28,6 +32,8 @@ const UNSEEN_MS = 1_000
  * pages that are open in other tabs would take them all.
  */
 const FORGOTTEN_MS = 60_000
+const SILENCE_MS = 40_000
+const LISTEN_MS = 5_000
 /** Soon after the first status a second one makes good what crossed it on its way. */
 const SETTLE_MS = 1_500
 
@@ -40,6 +46,8 @@ export class Live {
   #isDue = false
   #timer = 0
   #hangUp = 0
+  #watch = 0
+  #heardMs = 0
   readonly #seen = () => this.#seenOrNot()
 
   constructor(parts: LiveParts) {
@@ -48,12 +56,14 @@ export class Live {
 
   open(): void {
     document.addEventListener('visibilitychange', this.#seen)
+    this.#watch = window.setInterval(() => this.#listen(), LISTEN_MS)
     this.#dial()
   }
 
   close(): void {
     document.removeEventListener('visibilitychange', this.#seen)
     this.#source?.close()
+    clearInterval(this.#watch)
     clearTimeout(this.#timer)
     clearTimeout(this.#hangUp)
   }
@@ -61,23 +71,42 @@ export class Live {
   #seenOrNot(): void {
     clearTimeout(this.#hangUp)
     if (document.hidden) this.#hangUp = window.setTimeout(() => this.#source?.close(), FORGOTTEN_MS)
-    else if (this.#source?.readyState === EventSource.CLOSED) this.#dial()
+    else if (this.#source?.readyState === EventSource.CLOSED) {
+      this.#line = 'connecting'
+      this.#show()
+      this.#dial()
+    } else this.#listen()
+  }
+
+  /** Whether the line still says something; by the clock, which goes on while a machine sleeps. */
+  #listen(): void {
+    if (this.#source?.readyState === EventSource.CLOSED || Date.now() - this.#heardMs < SILENCE_MS) return
+    this.#isLost()
+    this.#redial()
   }
 
   #dial(): void {
-    const source = new EventSource(`/v1/events?types=${TYPES.join(',')}`)
+    const source = new EventSource(`/v1/events?types=${[...TYPES, 'here'].join(',')}`)
     this.#source = source
+    this.#heard()
     source.addEventListener('open', () => void this.#opened())
     source.addEventListener('error', () => void this.#broken())
     source.addEventListener('missed', () => void this.#opened())
+    source.addEventListener('here', () => this.#heard())
     for (const type of TYPES)
       source.addEventListener(type, ({ data }: MessageEvent<string>) => {
+        this.#heard()
         this.#events.push({ type, data: JSON.parse(data) })
         this.#soon()
       })
   }
 
+  #heard(): void {
+    this.#heardMs = Date.now()
+  }
+
   async #opened(): Promise<void> {
+    this.#heard()
     if (!(await this.#look())) return
     clearTimeout(this.#timer)
     this.#timer = window.setTimeout(() => void this.#look(), SETTLE_MS)
@@ -94,14 +123,22 @@ export class Live {
       this.#show()
       return true
     } catch (error) {
-      this.#failed(error)
+      // A stream without the status that it begins with is of no use.
+      if (!this.#failed(error)) {
+        this.#isLost()
+        this.#redial()
+      }
       return false
     }
   }
 
-  async #broken(): Promise<void> {
+  #isLost(): void {
     this.#line = this.#fleet === null ? 'connecting' : 'reconnecting'
     this.#show()
+  }
+
+  async #broken(): Promise<void> {
+    this.#isLost()
     if (this.#source?.readyState !== EventSource.CLOSED) return
     // A refusal: the browser does not dial again by itself.
     try {

@@ -1,4 +1,5 @@
 /** The fleet at a glance: what needs a person comes first, with what to do about it; then roots and receivers. */
+import type { ReceiverStatus } from '@rootferry/agent/api'
 import { count, duration, size } from '@rootferry/host/numbers'
 import { useState } from 'preact/hooks'
 import { useNow } from '../parts/clock.tsx'
@@ -43,12 +44,17 @@ function verdict({ receivers, roots }: Fleet, items: readonly Attention[]): stri
   const bad = items.filter(({ tone }) => tone === 'bad').length
   if (bad > 0) return bad === 1 ? 'One thing needs you' : `${count(bad)} things need you`
   const all = [...receivers.values()].filter(({ state }) => state !== 'expected')
-  const late = all.filter(({ state }) => state !== 'live').length
-  if (late > 0) return `${count(late)} of ${count(all.length)} receivers ${late === 1 ? 'is' : 'are'} catching up`
+  const late = namesOf(all.filter(({ state }) => state !== 'live'))
+  if (late > 0) return `${count(late)} of ${count(namesOf(all))} receivers ${late === 1 ? 'is' : 'are'} catching up`
   if ([...roots.values()].some(({ state }) => state === 'scanning')) return 'The index is being built'
   if (items.length > 0) return 'In sync, with something to look at'
   if (all.length === 0) return 'No receiver has joined yet'
   return 'Everything is in sync'
+}
+
+/** A receiver of several roots is one receiver. */
+function namesOf(receivers: readonly ReceiverStatus[]): number {
+  return new Set(receivers.map(({ name }) => name)).size
 }
 
 function AttentionItem({ item }: { item: Attention }) {

@@ -71,7 +71,7 @@ test('a listener whose token was revoked is cut off within a second', async (t) 
   t.mock.timers.enable({ apis: ['setInterval'] })
   let isWelcome = true
   const log = new EventLog('a')
-  const stream = eventStream(log, { types: ALL, lastEventId: null, isWelcome: () => isWelcome })
+  const stream = eventStream(log, { types: new Set(['root']), lastEventId: null, isWelcome: () => isWelcome })
   t.mock.timers.tick(15_000)
   assert.match(textOf(stream), /: still here\n\n$/)
   isWelcome = false
@@ -79,6 +79,15 @@ test('a listener whose token was revoked is cut off within a second', async (t) 
   t.mock.timers.tick(1_000)
   await closed
   assert.equal(log.listeners, 0)
+})
+
+test('a listener that names `here` hears every 15 seconds that the line lives', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const log = new EventLog('a')
+  const stream = eventStream(log, { types: new Set(['here']), lastEventId: null, isWelcome: () => true })
+  t.mock.timers.tick(15_000)
+  assert.match(textOf(stream), /\n\nevent: here\ndata: \{\}\n\n$/)
+  stream.destroy()
 })
 
 test('a listener that does not read is cut off', async () => {

@@ -4,8 +4,11 @@
  * An id is `<life>-<number>`: a listener that comes back with an id of another life, or with one that has left the
  * ring, is told that it missed events. Knows nothing of HTTP.
  */
-export const EVENT_TYPES = ['changeset', 'receiver', 'root', 'resync', 'hold', 'round', 'progress'] as const
+export const EVENT_TYPES = ['changeset', 'receiver', 'root', 'resync', 'hold', 'round', 'progress', 'here'] as const
 export type EventType = (typeof EVENT_TYPES)[number]
+
+/** Those that come only to who names them: `here` is sent by each stream, and is in no log. */
+export const NAMED_ONLY: ReadonlySet<EventType> = new Set(['progress', 'here'])
 
 export interface Event {
   /** Null: it is not kept, and a listener that comes back does not catch up on it. */

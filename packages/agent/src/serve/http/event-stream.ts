@@ -1,7 +1,8 @@
 /**
  * Server-sent events: the event log as a stream that a listener reads at its own pace.
  *
- * A comment every HEARTBEAT_MS keeps proxies from closing the stream. A listener that does not read is disconnected
+ * A comment every HEARTBEAT_MS keeps proxies from closing the stream; a listener that wants to notice a dead line names
+ * `here`, as no program sees a comment. A listener that does not read is disconnected
  * rather than remembered: it comes back with the id of the last event that it saw.
  */
 import { Readable } from 'node:stream'
@@ -34,7 +35,8 @@ export function eventStream(log: EventLog, { types, lastEventId, isWelcome }: Li
   if (missed === null) write('event: missed\ndata: {}\n\n')
   else for (const event of missed) if (types.has(event.type)) write(eventText(event))
   const end = log.listen((event) => write(eventText(event)), types)
-  const heartbeat = setInterval(() => write(': still here\n\n'), HEARTBEAT_MS)
+  const beat = types.has('here') ? 'event: here\ndata: {}\n\n' : ': still here\n\n'
+  const heartbeat = setInterval(() => write(beat), HEARTBEAT_MS)
   const welcome = setInterval(() => {
     if (!isWelcome()) stream.destroy()
   }, WELCOME_MS)

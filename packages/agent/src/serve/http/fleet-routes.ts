@@ -5,13 +5,13 @@ import Type from 'typebox'
 import { Accepted, Status } from '../api-schemas.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized, isAuthorized } from './authorization.ts'
-import { EVENT_TYPES, type EventType } from './event-log.ts'
+import { EVENT_TYPES, type EventType, NAMED_ONLY } from './event-log.ts'
 import { eventStream } from './event-stream.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'
 
 const MOST_LISTENERS = 100
-const USUAL = EVENT_TYPES.filter((type) => type !== 'progress')
+const USUAL = EVENT_TYPES.filter((type) => !NAMED_ONLY.has(type))
 
 export function fleetRoutes(http: Http, parts: AdminParts): void {
   const { version, certificate, roots, receivers } = parts
@@ -31,7 +31,7 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
         operationId: 'events',
         summary: 'Status events as server-sent events: changeset, receiver, root, resync, hold, round',
         description:
-          'types names the wanted ones, divided by commas; `progress`, once a second what has changed about how far receivers are, comes only when it is named. Last-Event-ID brings what came after that event. An event `missed` says that some are lost: ask for the status.',
+          'types names the wanted ones, divided by commas; `progress`, once a second what has changed about how far receivers are, and `here`, every 15 seconds whatever happens, come only when they are named. Last-Event-ID brings what came after that event. An event `missed` says that some are lost: ask for the status.',
         querystring: Type.Object({
           types: Type.Optional(Type.String({ maxLength: 200, description: EVENT_TYPES.join(', ') })),
         }),
@@ -57,7 +57,10 @@ export function fleetRoutes(http: Http, parts: AdminParts): void {
         lastEventId: typeof lastEventId === 'string' ? lastEventId : null,
         isWelcome: () => isAuthorized(request, parts),
       })
-      return reply.type('text/event-stream').header('Cache-Control', 'no-store').send(stream)
+      return reply
+        .type('text/event-stream')
+        .headers({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' })
+        .send(stream)
     },
   )
   http.post(
