@@ -1,5 +1,5 @@
 /** A release to 20 receivers, and changes that are all rounds: how far apart they begin to show them. */
-import { statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Rig } from '../../test/support/rig.ts'
 import { until } from '../../test/support/until.ts'
@@ -42,8 +42,8 @@ export async function together(bench: Bench): Promise<Row[]> {
 async function spreadOf(rig: Rig, changes: number, version: string, isRelease: boolean): Promise<number> {
   const root = `/v1/roots/${rig.site.name}`
   if (isRelease) await post(rig, `${root}/hold`)
-  for (let file = 0; file < changes; file += 1)
-    writeFileSync(join(rig.source, `f${file}`), `release ${version} of ${file}`)
+  const texts = Array.from({ length: changes }, (_, file) => `release ${version} of ${file}`)
+  for (const [file, text] of texts.entries()) writeFileSync(join(rig.source, `f${file}`), text)
   if (isRelease) {
     await until(
       async () => ((await rig.site.root())?.hold?.pending.changes ?? 0) >= changes,
@@ -52,7 +52,13 @@ async function spreadOf(rig: Rig, changes: number, version: string, isRelease: b
     )
     await post(rig, `${root}/release`)
   }
-  await rig.inSync(MINUTES)
+  const isShown = (target: string) =>
+    texts.every((text, file) => readFileSync(join(target, `f${file}`), 'utf8') === text)
+  await until(
+    () => rig.targets.every(isShown),
+    () => 'the changes are not shown',
+    MINUTES,
+  )
   const firsts = rig.targets.map((target) => {
     return Math.min(...Array.from({ length: changes }, (_, file) => statSync(join(target, `f${file}`)).ctimeMs))
   })

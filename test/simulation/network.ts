@@ -75,6 +75,9 @@ export class Network {
   }
 }
 
+/** Between two frames of a direction, so that no rounding of times makes one overtake the other. */
+const IN_ORDER_MS = 0.000_1
+
 export class Line {
   readonly caller: Caller
   readonly client: SimulatedSocket
@@ -161,7 +164,8 @@ export class Line {
   #deliver(from: SimulatedSocket, bytes: number, arrive: () => void): void {
     const { latencyMs, rate } = this.caller.quality
     const now = this.#scheduler.now
-    const after = Math.max(this.#arrivals.get(from) ?? 0, now + this.#scheduler.soon(latencyMs)) + bytes / rate
+    const last = (this.#arrivals.get(from) ?? 0) + IN_ORDER_MS
+    const after = Math.max(last, now + this.#scheduler.soon(latencyMs)) + bytes / rate
     this.#arrivals.set(from, after)
     const deliver = () => {
       if (this.isCut) return

@@ -32,6 +32,8 @@ interface Point {
 
 interface Told {
   base: number
+  /** The end of the last round when it came. */
+  released: number
   prepared: number | null
   staged: number
   /** Also by the welcome. */
@@ -142,8 +144,9 @@ export class RoundWatch {
       throw new Violation('G10', `${receiver.name} is at ${position.sequence}, within the round to ${round.to}`)
   }
 
-  #hello(line: Line, { epoch, prepared }: Record<string, unknown>): void {
+  #hello(line: Line, { epoch, prepared, target }: Record<string, unknown>): void {
     this.#epochs.set(line, epoch)
+    if (target === 'empty') this.goesBack(line.caller.receiver)
     const watched = this.#receivers.get(line.caller.receiver)
     const sequence = Number((prepared as { sequence?: number } | null)?.sequence ?? Number.NaN)
     if (watched !== undefined && !Number.isNaN(sequence)) refuseLies(watched.machine, sequence)
@@ -187,7 +190,8 @@ export class RoundWatch {
       case 'commit': {
         if (told.prepared === null) return
         told.prepared = null
-        this.#judgeGo(to)
+        // A receiver that came when the round had gone already completes it.
+        if (told.released < to) this.#judgeGo(to)
         const epoch = epochOf(this.#agent)
         if (told.left < to) this.#members.set(line.caller.receiver, { base: told.base, to, epoch })
         this.commits += 1
@@ -237,7 +241,7 @@ function newTold({ released, sequence, start, epoch }: Record<string, unknown>, 
   const heard = epoch === known ? Number(released) : -1
   const nothing = { prepared: null, staged: -1, unansweredMs: null, toldMs: 0, hasRead: false, outstanding: 0 }
   const segment = { beganMs: 0, endedMs: 0 }
-  return { base: 0, left: Number(released), committed, heard, segment, ...nothing }
+  return { base: 0, released: Number(released), left: Number(released), committed, heard, segment, ...nothing }
 }
 
 const BREACH = 4401

@@ -85,11 +85,14 @@ export class Burst {
     return makePlan({ changes, before, untouchable, creation, lookUp: (path) => view.at(path) })
   }
 
-  /** Keeps the files that the plan replaces, ahead of a burst that is to be short. */
-  keep(plan: Plan): void {
+  /**
+   * Keeps the files that the plan replaces, ahead of a burst that is to be short.
+   * @param isAgain those of an earlier plan for the same changes are kept, and are enough
+   */
+  keep(plan: Plan, isAgain: boolean): void {
     const { confined } = this.#parts
     try {
-      this.#kept.begin(plan, (path) => confined.locate(path))
+      if (!isAgain) this.#kept.begin(plan, (path) => confined.locate(path))
       this.#keptFor = plan
     } finally {
       confined.release()

@@ -23,6 +23,8 @@ export class DebtRows {
   readonly #file: LedgerFile
   #count = 0
   #commits = 0
+  /** The count from which commits are of the present target. */
+  #since = 0
   #hasRepaired = false
 
   constructor(file: LedgerFile) {
@@ -44,6 +46,17 @@ export class DebtRows {
   /** Counts the commits. */
   get commits(): number {
     return this.#commits
+  }
+
+  /** The commits so far are of another target. */
+  beginAnew(): void {
+    this.#commits += 1
+    this.#since = this.#commits
+  }
+
+  /** Whether a count of commits is of the present target. */
+  isOfTarget(commits: number): boolean {
+    return commits >= this.#since
   }
 
   get hasRepaired(): boolean {

@@ -31,6 +31,23 @@ test('a new ledger knows nothing, and a restart knows what was committed', () =>
   ledger.close(true)
 })
 
+test('what was being synced when a target was emptied makes nothing durable of the next, in the same epoch', () => {
+  using scratch = new Scratch()
+  const ledger = Ledger.open(scratch.path, 'boot', log)
+  ledger.setPosition(at(0))
+  commit(ledger, 5)
+  const underWay = ledger.debts.commits
+  ledger.forgetTarget()
+  ledger.setPosition(at(0))
+  assert.equal(ledger.recordDurable(at(5), underWay), false)
+  assert.equal(ledger.durableSequence, 0)
+  commit(ledger, 7)
+  assert.equal(ledger.recordDurable(at(5), underWay), false)
+  assert.equal(ledger.recordDurable(at(7), ledger.debts.commits), true)
+  assert.equal(ledger.durableSequence, 7)
+  ledger.close(true)
+})
+
 test('a loss of power falls back to what was durable, and drops the intent; a clean end or a mere kill does not', () => {
   for (const [clean, boot, expected] of [
     [false, 'boot-2', 5],
@@ -137,6 +154,7 @@ test('a sequence never goes back within an epoch', () => {
   assert.equal(ledger.recordDurable(at(8), ledger.debts.commits), true)
   assert.equal(ledger.recordDurable(at(8), ledger.debts.commits), false)
   assert.equal(ledger.recordDurable(at(6), ledger.debts.commits), false)
+  assert.equal(ledger.recordDurable(at(11), ledger.debts.commits), false, 'beyond what is committed')
   assert.equal(ledger.recordDurable(at(99, 't', 'another'), ledger.debts.commits), false)
   ledger.setPosition(at(2, 't9', 'e2'))
   assert.equal(ledger.durableSequence, 0)

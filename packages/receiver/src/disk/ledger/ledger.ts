@@ -136,8 +136,7 @@ export class Ledger {
   setPosition(position: Position): void {
     const { epoch, term, sequence } = position
     const keepDurable = this.#position?.epoch === epoch
-    const reached = keepDurable ? (this.#position?.sequence ?? 0) : 0
-    assert.ok(sequence >= reached, `sequence ${sequence} is behind ${reached}`)
+    assert.ok(!keepDurable || sequence >= (this.#position?.sequence ?? 0), `${sequence} is behind`)
     this.#file.transaction(() => {
       this.#file.run('UPDATE state SET epoch = ?, term = ?, sequence = ?', epoch, term, sequence)
       if (!keepDurable) this.#file.run('UPDATE state SET durable_term = NULL, durable_sequence = 0')
@@ -154,11 +153,11 @@ export class Ledger {
   forgetPosition(): void {
     this.#position = null
     this.#durable = null
-    // Before it is erased: the rows of a series that is not known are overwritten by the next one.
-    const hasSeries = this.staged.series !== null
+    this.debts.beginAnew()
+    // The rows of a series that is not known are overwritten by the next one.
     this.staged.erased()
     this.#file.transaction(() => {
-      if (hasSeries) this.#file.run('DELETE FROM series')
+      this.#file.run('DELETE FROM series')
       this.#file.run(
         'UPDATE state SET epoch = NULL, term = NULL, sequence = 0, durable_term = NULL, durable_sequence = 0',
       )
@@ -209,10 +208,11 @@ export class Ledger {
 
   /**
    * Everything up to `position` was synced to disk, with all changes of the first `commits` commits.
-   * @returns false when the position is not new, or belongs to another epoch
+   * @returns false when the position is not new, or belongs to another epoch, or to a target that was emptied since
    */
   recordDurable({ epoch, term, sequence }: Position, commits: number): boolean {
-    const isNews = epoch === this.#position?.epoch && sequence > (this.#durable?.sequence ?? -1)
+    const isWithin = epoch === this.#position?.epoch && sequence <= this.#position.sequence
+    const isNews = isWithin && sequence > (this.#durable?.sequence ?? -1) && this.debts.isOfTarget(commits)
     if (!isNews && !this.debts.hasRepaired) return false
     this.#file.synced(() => {
       this.#file.transaction(() => {

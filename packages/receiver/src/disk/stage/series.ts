@@ -26,6 +26,8 @@ export interface SeriesParts {
   partials: PartialFiles
   burst: Burst
   steps: DiskSteps
+  /** Milliseconds, for durations only. */
+  now(): number
 }
 
 /** All of a series. */
@@ -37,7 +39,13 @@ interface Listed {
 
 interface Ready extends Listed {
   plan: Plan
+  /** When the plan was made, and for how long that took. */
+  madeMs: number
+  tookMs: number
 }
+
+/** A plan is good for so many times as long as it takes to make one: a commit hardly ever waits for the next plan. */
+const GOOD_FOR = 20
 
 export class Series {
   readonly #parts: SeriesParts
@@ -77,20 +85,22 @@ export class Series {
 
   /** Everything that can be done before the burst is done. @throws ProtocolError when the changes contradict each other */
   async ready(): Promise<void> {
-    const { ledger, burst, area, steps } = this.#parts
+    const { ledger, burst, area, steps, now } = this.#parts
     const isAgain = this.#ready !== null
+    if (this.#ready !== null && now() - this.#ready.madeMs < GOOD_FOR * this.#ready.tookMs) return
     const rows = this.#ready ?? listed(ledger.staged.all())
     if (!isAgain) {
       const draft = await steps.whileConnected(() => burst.plan(rows.staged, []))
       const staging = await steps.whileConnected(() => area.directory('staging'))
       await presyncAll(draft, staging)
     }
-    const plan = await steps.whileConnected(() => {
-      const present = burst.plan(rows.staged, [])
-      if (!isAgain) burst.keep(present)
-      return present
+    this.#ready = await steps.whileConnected(() => {
+      const began = now()
+      const plan = burst.plan(rows.staged, [])
+      const madeMs = now()
+      burst.keep(plan, isAgain)
+      return { ...rows, plan, madeMs, tookMs: madeMs - began }
     })
-    this.#ready = { ...rows, plan }
   }
 
   /** The commit may come much later. */
