@@ -75,6 +75,12 @@ export function refusingRunner(at: string, log: string, aim: Aim, error: string)
   )
 }
 
+/** The same, but every call of that kind takes so much longer, on every path, until `endTracing`. */
+export function slowRunner(at: string, log: string, syscall: string, delayMs: number): string {
+  const delay = `inject=${syscall}:delay_enter=${delayMs * 1_000}`
+  return writeRunner(at, log, syscall, ['-I', 'waiting'], ['-e', delay])
+}
+
 /** Ends strace; the daemon continues, and no call is refused any more. */
 export function endTracing(daemon: Daemon): void {
   const tracer = tracerOf(daemon)

@@ -87,8 +87,9 @@ export class Daemons implements AsyncDisposable {
     await this.launchAgent().says('agent is up')
   }
 
-  async startReceiver(number: number): Promise<void> {
-    const up = await this.launchReceiver(number).says('receiver is up')
+  /** @param runner see launchAgent */
+  async startReceiver(number: number, runner?: string): Promise<void> {
+    const up = await this.launchReceiver(number, runner).says('receiver is up')
     this.#health[number] = String(up['health'])
   }
 

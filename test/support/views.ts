@@ -31,6 +31,7 @@ export interface ReceiverRootView {
   phase: string
   connected: boolean
   sequence: number
+  copied: number
   trash: { batches: number; bytes: number; oldestAt: string | null }
   differences: { missing: number; changed: number; extraneous: number }
   problems: { path: string; code: string }[]

@@ -159,6 +159,10 @@ export type DiskEvent =
   | { type: 'differences'; missing: number; changed: number; extraneous: number }
   /** Staged since welcome; comes at most about ten times a second. */
   | { type: 'progress'; entries: number; bytes: number }
+  /** The burst that an earlier process had begun is over, or its disk is in trouble: now a hello has its answer. */
+  | { type: 'recovered' }
+  /** Bytes that were copied since the last event: from one filesystem to another, or from a file of the target. */
+  | { type: 'copied'; bytes: number }
   /** Segment bytes whose memory is free again: credit for the agent. */
   | { type: 'consumed'; bytes: number }
   /** Nothing can be committed, and the commit is tried again; null: commits work again. */

@@ -175,7 +175,7 @@ export function pathsOf(want: Want | undefined): string[] {
 }
 
 /** A walk without giving way. */
-export function atOnce<Result>(walk: Generator<void, Result, void>): Result {
+export function atOnce<Result>(walk: Generator<unknown, Result, void>): Result {
   for (let at = walk.next(); ; at = walk.next()) if (at.done === true) return at.value
 }
 

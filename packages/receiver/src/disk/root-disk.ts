@@ -16,9 +16,9 @@ import { Durability } from './commit/durability.ts'
 import { OwedReport } from './debts/owed-report.ts'
 import { Problems } from './debts/problems.ts'
 import { Endings } from './endings.ts'
-import { isOperatingError } from './files/disk-errors.ts'
-import { type DiskFailure, DiskRetry, type DiskSteps, once } from './files/disk-retry.ts'
-import { Dropped } from './files/give-way.ts'
+import { type DiskFailure, DiskRetry, type DiskSteps, stepsOnce } from './files/disk-retry.ts'
+import { Dropped, orDropped } from './files/give-way.ts'
+import { Recovery } from './recovery.ts'
 import { type Greeting, Session } from './session.ts'
 import { explained } from './stage/full-disk.ts'
 import { openTarget, type Target } from './target.ts'
@@ -61,15 +61,15 @@ export class RootDisk {
   readonly #timers = new Timers()
   readonly #closing = new AbortController()
   readonly #queue: WorkQueue<Session>
+  readonly #recovery: Recovery
   #connection: Connection | null = null
   readonly #endings = new Endings()
-  readonly #event: DiskOutput['event']
 
   private constructor(target: Target, out: DiskOutput, seams: DiskSeams) {
     this.#target = target
-    this.#out = out
-    this.#event = paced(out.event)
-    this.#retry = new DiskRetry(seams.delay, (failure) => this.#failing(explained(failure, target.room)))
+    this.#out = { send: (message) => out.send(message), event: paced((event) => out.event(event)) }
+    const copied = (bytes: number) => this.#out.event({ type: 'copied', bytes })
+    this.#retry = new DiskRetry(seams.delay, (failure) => this.#failing(explained(failure, target.room)), copied)
     this.#problems = new Problems(out.event)
     this.#trash = new TrashKeeper({ trash: target.trash, area: target.area, event: out.event })
     this.#queue = new WorkQueue({
@@ -84,6 +84,15 @@ export class RootDisk {
         this.#trash.look()
         this.#tellOwed()
       },
+    })
+    const { signal } = this.#closing
+    this.#recovery = new Recovery({
+      push: (act) => this.#queue.push(null, act),
+      finish: (steps) => this.#finishInterrupted(steps),
+      once: stepsOnce([signal], copied),
+      again: this.#stepsUntil(signal),
+      after: (ms, act) => this.#timers.after(ms, act),
+      over: () => out.event({ type: 'recovered' }),
     })
     this.#durability = new Durability({
       confined: target.confined,
@@ -114,7 +123,7 @@ export class RootDisk {
     const target = await openTarget({ ...options, ...seams, now: Date.now, log })
     const disk = new RootDisk(target, out, seams)
     tellDue(target, out)
-    await disk.#recover()
+    await disk.#recovery.begun()
     disk.#trash.purge()
     disk.#timers.every(PURGE_MS, () => disk.#trash.purge())
     disk.#timers.every(PLACE_MS, () => disk.#queue.push(null, () => target.insistOnPlace()))
@@ -131,7 +140,7 @@ export class RootDisk {
 
   /** Begins a connection when what came over the last one is worked off, unless that has ended by then too. */
   greet(answer: (position: HelloPosition) => void): void {
-    this.#endings.afterwards(() => answer(this.hello()))
+    this.#recovery.afterwards(() => this.#endings.afterwards(() => answer(this.hello())))
   }
 
   /** Begins a connection at once. @throws RootGone when the path does not lead to the opened root any more */
@@ -176,6 +185,7 @@ export class RootDisk {
   }
 
   disconnected(): void {
+    this.#recovery.forget()
     this.#endings.forgetWaiting()
     if (this.#connection === null) return
     const { session, ended, isBroken } = this.#connection
@@ -214,7 +224,7 @@ export class RootDisk {
           if (isOurs()) this.#out.send(message)
         },
         welcomed: () => this.#catchUp(durable),
-        event: this.#event,
+        event: this.#out.event,
         later: (ms, act) =>
           this.#timers.after(ms, () => {
             if (isOurs()) this.#enqueue(act)
@@ -247,6 +257,7 @@ export class RootDisk {
     return {
       untilDone: (step) => this.#retry.run(step, [signal]),
       whileConnected: (step) => this.#retry.run(step, [disconnected, signal]),
+      waiting: (work) => orDropped(work, [disconnected, signal]),
     }
   }
 
@@ -273,18 +284,6 @@ export class RootDisk {
     if (failure !== null) this.#tell({ type: 'failing', error: explained(failure, this.#target.room) })
   }
 
-  /** At once when the disk allows it, else as the first step of the queue. */
-  async #recover(): Promise<void> {
-    const { signal } = this.#closing
-    const untilDone: DiskSteps['untilDone'] = (step) => once(step, [signal])
-    try {
-      await this.#finishInterrupted({ untilDone, whileConnected: untilDone })
-    } catch (error) {
-      if (!isOperatingError(error)) throw error
-      this.#queue.push(null, () => this.#finishInterrupted(this.#stepsUntil(signal)))
-    }
-  }
-
   async #finishInterrupted(steps: DiskSteps): Promise<void> {
     const { ledger } = this.#target
     const reason = ledger.isComplete ? 'replay' : 'first-sync'
@@ -309,12 +308,17 @@ function tellDue({ ledger, hooks }: Target, out: DiskOutput): void {
 
 /** Tells progress now and then, and everything else. */
 function paced(tell: DiskOutput['event']): DiskOutput['event'] {
-  let toldAt = Number.NEGATIVE_INFINITY
+  const toldAt = { progress: Number.NEGATIVE_INFINITY, copied: Number.NEGATIVE_INFINITY }
+  let copied = 0
   return (event) => {
+    if (event.type !== 'progress' && event.type !== 'copied') return tell(event)
+    if (event.type === 'copied') copied += event.bytes
     const now = performance.now()
-    if (event.type === 'progress' && now - toldAt < PROGRESS_MS) return
-    if (event.type === 'progress') toldAt = now
-    tell(event)
+    if (now - toldAt[event.type] < PROGRESS_MS) return
+    toldAt[event.type] = now
+    if (event.type === 'progress') return tell(event)
+    tell({ type: 'copied', bytes: copied })
+    copied = 0
   }
 }
 

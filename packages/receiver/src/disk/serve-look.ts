@@ -13,7 +13,7 @@ import type { Findings } from './compare/findings.ts'
 import { judgeJoin } from './compare/join-guard.ts'
 import { firstJoin } from './compare/join-question.ts'
 import { FIRST_LOOK, Resync, type ResyncParts } from './compare/resync.ts'
-import { once } from './files/disk-retry.ts'
+import { stepsOnce } from './files/disk-retry.ts'
 import { NO_EXTENDED } from './files/extended.ts'
 import { OwnerMap } from './files/owner.ts'
 import { TimeGrains } from './files/time-grains.ts'
@@ -100,7 +100,7 @@ function partsOf({ confined, untouchable, options, send, over }: LookParts): Res
     removal: new Removal({ confined, trash: { throwAway }, untouchable }),
     repairs: { waiting: 0, nextRequest, ask: nothing, want: nothing, drop: nothing },
     problems: { compare: () => nothing, met: nothing },
-    steps: { untilDone: (step) => once(step, []), whileConnected: (step) => once(step, []) },
+    steps: stepsOnce([]),
     now: () => performance.now(),
     event: nothing,
     soon: (act) => {

@@ -93,6 +93,8 @@ describe('an event changes', () => {
     ],
     [{ type: 'first-join', plan }, {}, { firstJoin: plan }],
     [{ type: 'progress', entries: 2, bytes: 3 }, {}, { staged: { entries: 2, bytes: 3 } }],
+    [{ type: 'copied', bytes: 4 }, { copied: 3 }, { copied: 7 }],
+    [{ type: 'recovered' }, {}, {}],
     [{ type: 'failing', error: { code: 'ENOSPC', message: 'full', path: null } }, {}, { failing: 'ENOSPC: full' }],
     [{ type: 'failing', error: null }, { failing: 'x' }, { failing: null }],
     [

@@ -46,6 +46,8 @@ export interface RootState {
   /** The agent's head, as far as the agent has reported it. */
   readonly head: number
   readonly staged: { readonly entries: number; readonly bytes: number }
+  /** Bytes copied on this host since this process started: a copy that takes long is seen to go on. */
+  readonly copied: number
   readonly lastError: string | null
   readonly failing: string | null
   readonly problems: readonly PathProblem[]
@@ -113,6 +115,7 @@ export function newRootState(root: string, now: Moment): RootState {
     durableSequence: 0,
     head: 0,
     staged: { entries: 0, bytes: 0 },
+    copied: 0,
     lastError: null,
     failing: null,
     problems: [],
@@ -205,6 +208,8 @@ function afterDiskEvent(state: RootState, event: DiskEvent, now: Moment): RootSt
       return { ...state, firstJoin: event.plan }
     case 'progress':
       return { ...state, staged: { entries: event.entries, bytes: event.bytes } }
+    case 'copied':
+      return { ...state, copied: state.copied + event.bytes }
     case 'failing':
       return { ...state, failing: event.error === null ? null : `${event.error.code}: ${event.error.message}` }
     case 'problem': {
@@ -217,6 +222,7 @@ function afterDiskEvent(state: RootState, event: DiskEvent, now: Moment): RootSt
     case 'owed':
       return { ...state, owed: event.count }
     case 'due':
+    case 'recovered':
     case 'kept':
     case 'consumed':
     case 'log':

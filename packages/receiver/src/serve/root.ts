@@ -15,6 +15,7 @@ import { notReadyReason } from './http/readiness.ts'
 import type { Address } from './link/dial.ts'
 import type { Link, LinkOptions } from './link/link.ts'
 import { SocketLink } from './link/socket-link.ts'
+import { LongWork } from './long-work.ts'
 import { logLine } from './root-log.ts'
 import { type Moment, newRootState, nextRootState, type RootEvent, type RootState } from './root-state.ts'
 
@@ -32,6 +33,12 @@ export interface RootParts {
   committed(commit: Extract<DiskEvent, { type: 'committed' }>): void
 }
 
+interface Waits {
+  patience: NodeJS.Timeout | null
+  doubt: NodeJS.Timeout | null
+  readonly recovery: PromiseWithResolvers<void>
+}
+
 const PROGRESS_LOG_MS = 5_000
 
 export class Root {
@@ -45,11 +52,15 @@ export class Root {
   readonly #frames: Frame[] = []
   #state: RootState
   #end: Promise<void> | null = null
-  /** How long it waits for the agent after a start, and for a word of the agent in a round. */
-  readonly #waits: { patience: NodeJS.Timeout | null; doubt: NodeJS.Timeout | null } = { patience: null, doubt: null }
+  /**
+   * How long it waits for the agent after a start, and for a word of the agent in a round; and for the end of what an
+   * earlier process had begun, before which a connection would be of no use.
+   */
+  readonly #waits: Waits = { patience: null, doubt: null, recovery: Promise.withResolvers() }
   /** What this connection's agent knows. */
   readonly #told = { ready: null as boolean | null, trash: null as TrashStatus | null }
-  #progressLoggedAt = Number.NEGATIVE_INFINITY
+  /** When progress was logged, and a copy that takes long. */
+  readonly #logged = { progressMs: Number.NEGATIVE_INFINITY, copying: new LongWork() }
 
   constructor(options: DiskOptions, link: LinkOptions, parts: RootParts) {
     const { hooks, umask, log } = parts
@@ -87,7 +98,9 @@ export class Root {
   /** Dials once the disk thread is ready. @throws Failure when it cannot become ready: locked, unreadable, refused */
   async start(): Promise<void> {
     await this.#worker.opened
-    this.#link.start()
+    void this.#waits.recovery.promise.then(() => {
+      if (this.#end === null) this.#link.start()
+    })
     this.#wait()
   }
 
@@ -238,6 +251,12 @@ export class Root {
         return this.#hooks.due(event)
       case 'progress':
         return this.#logProgress()
+      case 'copied':
+        if (this.#logged.copying.isToBeTold(performance.now()))
+          this.#log.info({ bytes: this.#state.copied }, 'a copy on this host takes its time, and goes on')
+        return
+      case 'recovered':
+        return this.#waits.recovery.resolve()
       case 'consumed':
         return this.#link.consumed(event.bytes)
       case 'broken':
@@ -259,8 +278,8 @@ export class Root {
   #logProgress(): void {
     if (this.#state.phase === 'live') return
     const now = performance.now()
-    if (now - this.#progressLoggedAt < PROGRESS_LOG_MS) return
-    this.#progressLoggedAt = now
+    if (now - this.#logged.progressMs < PROGRESS_LOG_MS) return
+    this.#logged.progressMs = now
     this.#log.info({ ...this.#state.staged }, 'synchronizing')
   }
 

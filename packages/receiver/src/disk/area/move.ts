@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { errorCode } from '@rootferry/host/machine'
 import { diskObject } from '../files/attributes.ts'
-import { copyOne, keepAttributes, type Locate } from '../files/copy-object.ts'
+import { AT_ONCE_BYTES, copyOne, keepAttributes, type Locate } from '../files/copy-object.ts'
 import type { DiskObject } from '../files/disk-object.ts'
 import { listInTurns } from '../files/list-in-turns.ts'
 import type { Walk } from '../files/walk.ts'
@@ -86,10 +86,12 @@ function* moveTree(from: Locate, to: Locate, taking: Taking): Walk<void> {
     [() => below(source, name), () => below(target, name)] as const
   /** The names that lead to the levels below the first. */
   const way: Buffer[] = []
+  let copied = 0
   try {
     levels.push(yield* enter(from, to))
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-      yield
+      yield copied
+      copied = 0
       const name = level.names.pop()
       if (name === undefined) {
         levels.pop()
@@ -102,10 +104,14 @@ function* moveTree(from: Locate, to: Locate, taking: Taking): Walk<void> {
       }
       const [source, target] = places(name, level)
       if (renamed(source, target, (act) => act())) continue
-      if (lstatSync(source()).isDirectory()) {
+      const status = lstatSync(source())
+      if (status.isDirectory()) {
         levels.push(yield* enter(source, target))
         way.push(name)
-      } else yield* move(source, target)
+        continue
+      }
+      yield* move(source, target)
+      if (status.isFile() && status.size <= AT_ONCE_BYTES) copied = status.size
     }
   } finally {
     for (const { from: source, to: target } of levels) {

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import type { DiskSteps } from '../files/disk-retry.ts'
 import type { Plan } from '../ledger/operation.ts'
 
 const FEWEST_REPLACED = 50
@@ -28,10 +29,10 @@ export async function presync(plan: Plan, staging: string): Promise<boolean> {
   return true
 }
 
-/** The same without a bound on its time: nobody waits for the burst yet. */
-export async function presyncAll(plan: Plan, staging: string): Promise<void> {
+/** The same for as long as the connection lasts: nobody waits for the burst yet. @throws Dropped */
+export async function presyncAll(plan: Plan, staging: string, steps: DiskSteps): Promise<void> {
   if (!isWorthIt(plan)) return
-  await syncStaged(staging)
+  await steps.waiting(syncStaged(staging))
 }
 
 /** @param directory any of its filesystem. @returns whether what is staged is on the disk: the sync that makes the commit durable reports the fault */

@@ -92,8 +92,8 @@ export class Amend {
     this.#events.leaves(this.#order.counts ? yield* countObjects(this.#parts.confined, path) : 1)
     if (this.#order.dryRun) return false
     try {
-      for (const _ of this.#parts.removal.empty(path)) {
-        yield
+      for (const copied of this.#parts.removal.empty(path)) {
+        yield copied
         if (this.#events.isOutdated(path)) return false
       }
       this.#keepingTime(parentPath(path), () => this.#parts.removal.removeEmptied(path))

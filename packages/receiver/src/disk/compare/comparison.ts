@@ -50,6 +50,8 @@ export interface ComparisonEvents extends Omit<AmendEvents, 'isOutdated'> {
   lacks(bytes: number): void
   /** The content of the object is replaced. `isDoubtful`: it is a file of the right size. */
   replaces(path: string, isDoubtful: boolean): void
+  /** So many bytes were copied to the trash on another filesystem. */
+  copied(bytes: number): void
   /** Must come from the agent. `digest`: of the present file, which may be right. Not called in a dry run. */
   want(path: string, size: number, digest: string | null): void
 }
@@ -143,7 +145,8 @@ export class Comparison {
     const work = this.#work ?? this.#compare()
     // A walk that has thrown is over.
     this.#work = null
-    while (work.next().done !== true) {
+    for (let at = work.next(); at.done !== true; at = work.next()) {
+      if (typeof at.value === 'number' && at.value > 0) this.#events.copied(at.value)
       if (this.#touched.size >= BOUNDS.touchedPaths || !isDue()) continue
       this.#work = work
       return

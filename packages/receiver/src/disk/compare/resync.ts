@@ -174,6 +174,7 @@ export class Resync {
           if (isDoubtful) findings.look.doubtful += 1
           findings.look.affects(path, 'changed')
         },
+        copied: (bytes) => this.#parts.event({ type: 'copied', bytes }),
         lacks: (bytes) => {
           findings.look.missingBytes += bytes
         },

@@ -47,7 +47,8 @@ export interface NewPlace {
 /** A place that may have another name after every yield. */
 export type Locate = () => string | Buffer
 
-const AT_ONCE_BYTES = 4 * 1024 * 1024
+/** Up to here a file is copied in one call. */
+export const AT_ONCE_BYTES = 4 * 1024 * 1024
 const PIECE_BYTES = 1024 * 1024
 /** The unit of `blocks` in a status. */
 const STAT_BLOCK_BYTES = 512
@@ -99,7 +100,10 @@ function* copyTree(from: () => string, to: () => string, place: NewPlace, below:
   keepAttributes(object, to(), givesOwners)
 }
 
-/** Copies a file or symlink; there must be nothing at the new place. An object of another kind is passed over. */
+/**
+ * Copies a file or symlink; there must be nothing at the new place. An object of another kind is passed over. Only the
+ * bytes of large files are told of on the way.
+ */
 export function* copyOne(from: Locate, to: Locate, givesOwners = true): Walk<void> {
   const object = diskObject(lstatSync(from()))
   if (object.kind === 'symlink') symlinkSync(readlinkSync(from(), { encoding: 'buffer' }), to())
@@ -153,7 +157,7 @@ function* copyPieces(source: number, to: Locate): Walk<void> {
     for (let read = readSync(source, piece, 0, PIECE_BYTES, at); read > 0; ) {
       writeSparse(copy, piece.subarray(0, read), at)
       at += read
-      yield
+      yield read
       read = readSync(source, piece, 0, PIECE_BYTES, at)
     }
     ftruncateSync(copy, at)

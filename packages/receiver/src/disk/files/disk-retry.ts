@@ -5,7 +5,7 @@
  */
 import { backoffMs, errorCode, plainMessage, RESTARTS } from '@rootferry/host/machine'
 import { isOperatingError } from './disk-errors.ts'
-import { Dropped, finish } from './give-way.ts'
+import { Dropped, finish, orDropped } from './give-way.ts'
 import { isWalk, type Step } from './walk.ts'
 
 /** The bounds of the `failing` message. */
@@ -26,21 +26,27 @@ export interface DiskSteps {
   untilDone<T>(step: Step<T>): Promise<T>
   /** For steps that only the present connection needs. @throws Dropped when that has ended, or the root is closed */
   whileConnected<T>(step: Step<T>): Promise<T>
+  /** Waits for another program's work, which only the present connection needs. @throws Dropped as above */
+  waiting<T>(work: Promise<T>): Promise<T>
 }
 
 export class DiskRetry {
   readonly #delay: (ms: number, signal: AbortSignal) => Promise<void>
   readonly #changed: (failure: DiskFailure | null) => void
+  readonly #copied: (bytes: number) => void
   #failure: DiskFailure | null = null
 
   /**
    * @param delay waits; rejects when the signal fires
    * @param changed called with each new failure, and with null when steps work again
+   * @param copied told how many bytes a step has copied, while it does
    */
   constructor(
     delay: (ms: number, signal: AbortSignal) => Promise<void>,
     changed: (failure: DiskFailure | null) => void,
+    copied: (bytes: number) => void = () => undefined,
   ) {
+    this.#copied = copied
     this.#delay = delay
     this.#changed = changed
   }
@@ -53,7 +59,7 @@ export class DiskRetry {
   async run<T>(step: Step<T>, signals: AbortSignal[]): Promise<T> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const result = await once(step, signals)
+        const result = await once(step, signals, this.#copied)
         this.#failed(null)
         return result
       } catch (error) {
@@ -75,10 +81,20 @@ export class DiskRetry {
   }
 }
 
+/** Steps that are tried once. */
+export function stepsOnce(signals: readonly AbortSignal[], copied?: (bytes: number) => void): DiskSteps {
+  const step: DiskSteps['untilDone'] = (one) => once(one, signals, copied)
+  return { untilDone: step, whileConnected: step, waiting: (work) => orDropped(work, signals) }
+}
+
 /** Runs the step once. @throws Dropped when one of the signals fires while it gives way; any error of the step */
-export async function once<T>(step: Step<T>, signals: readonly AbortSignal[]): Promise<T> {
+export async function once<T>(
+  step: Step<T>,
+  signals: readonly AbortSignal[],
+  copied?: (bytes: number) => void,
+): Promise<T> {
   const begun = step()
-  return isWalk(begun) ? await finish(begun, signals) : begun
+  return isWalk(begun) ? await finish(begun, signals, copied) : begun
 }
 
 /** SQLite's errors name neither its file nor much else. */

@@ -9,11 +9,19 @@ export class Dropped extends Error {
   override name = 'Dropped'
 }
 
-/** @throws Dropped when one of the signals has fired by the time it gives way; any error of the walk */
-export async function finish<Result>(walk: Walk<Result>, signals: readonly AbortSignal[]): Promise<Result> {
+/**
+ * @param copied is told how many bytes the walk has copied, now and then
+ * @throws Dropped when one of the signals has fired by the time it gives way; any error of the walk
+ */
+export async function finish<Result>(
+  walk: Walk<Result>,
+  signals: readonly AbortSignal[],
+  copied: (bytes: number) => void = () => undefined,
+): Promise<Result> {
   let begun = performance.now()
   for (let at = walk.next(); ; at = walk.next()) {
     if (at.done === true) return at.value
+    if (typeof at.value === 'number' && at.value > 0) copied(at.value)
     if (performance.now() - begun < TURN_MS) continue
     await othersTurn()
     if (signals.some(({ aborted }) => aborted)) {
@@ -21,6 +29,20 @@ export async function finish<Result>(walk: Walk<Result>, signals: readonly Abort
       throw new Dropped('the walk is not needed any more')
     }
     begun = performance.now()
+  }
+}
+
+/** @throws Dropped when one of the signals fires before the work is done; any error of the work */
+export async function orDropped<Result>(work: Promise<Result>, signals: readonly AbortSignal[]): Promise<Result> {
+  const ended = AbortSignal.any([...signals])
+  const { promise, reject } = Promise.withResolvers<never>()
+  const drop = () => reject(new Dropped('the work is not waited for any more'))
+  if (ended.aborted) drop()
+  ended.addEventListener('abort', drop)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    ended.removeEventListener('abort', drop)
   }
 }
 

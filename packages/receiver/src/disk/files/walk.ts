@@ -2,11 +2,12 @@
  * Work whose size others determine: a walk over their part of the tree, or over a large file.
  *
  * It is a generator that yields wherever it may be interrupted. The caller that drives it gives way now and then, or
- * drops it, and after an error begins a new one, which continues from what it finds on disk.
+ * drops it, and after an error begins a new one, which continues from what it finds on disk. A walk that copies content
+ * yields the bytes that it has copied since the last time, so that somebody can tell that the work goes on.
  *
  * INVARIANT: no location outlives a yield, because other work may close the directories that it leads through.
  */
-export type Walk<Result> = Generator<void, Result, void>
+export type Walk<Result> = Generator<number | undefined, Result, void>
 
 /** A step of the disk: a plain function is done at once, a walk gives way. */
 export type Step<Result> = () => Result | Walk<Result>

@@ -92,7 +92,7 @@ export class Series {
     if (!isAgain) {
       const draft = await steps.whileConnected(() => burst.plan(rows.staged, []))
       const staging = await steps.whileConnected(() => area.directory('staging'))
-      await presyncAll(draft, staging)
+      await presyncAll(draft, staging, steps)
     }
     this.#ready = await steps.whileConnected(() => {
       const began = now()

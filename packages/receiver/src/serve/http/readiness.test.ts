@@ -23,6 +23,7 @@ const live: RootState = {
   durableSequence: 7,
   head: 7,
   staged: { entries: 0, bytes: 0 },
+  copied: 0,
   lastError: null,
   failing: null,
   problems: [],

@@ -21,6 +21,7 @@ const Root = Type.Object(
     durableSequence: Count,
     lag: Type.Object({ sequences: Count }, closed),
     staged: Type.Object({ entries: Count, bytes: Count }, closed),
+    copied: Type.Integer({ minimum: 0, description: 'bytes copied on this host since the start' }),
     lastError: OrNull(Type.String()),
     failing: OrNull(Type.String()),
     problems: Type.Array(Type.Object({ path: Type.String(), code: Type.String(), message: Type.String() }, closed)),

@@ -1,0 +1,151 @@
+/**
+ * A receiver amid a copy that takes long: it says how far it is, ends within seconds when it is told to, also while it
+ * finishes what an earlier process had begun, and loses nothing.
+ */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Mounts } from '../support/mounts.ts'
+import { ownMounts } from '../support/own-mounts.ts'
+import { orderResync } from '../support/resync-orders.ts'
+import { Rig } from '../support/rig.ts'
+import { until } from '../support/until.ts'
+import { slowRunner, straceIsMissing } from './strace.ts'
+
+const MEGABYTES = 80
+/** Each call writes 1 MiB of a copy. */
+const CALL_MS = 100
+const MOST_STOP_MS = 5_000
+
+interface Story {
+  /** Before anything starts. */
+  prepare(mounts: Mounts, source: string, target: string): void
+  /** Has the receiver begin the copy. */
+  begin(rig: Rig): Promise<void> | void
+  /** What the end must look like. */
+  check?(rig: Rig): void
+  /** Whether only this process needs the copy: the next one is told anew. */
+  isForgotten?: boolean
+}
+
+const BIG = randomBytes(MEGABYTES * 1024 * 1024)
+const OLD = Buffer.alloc(BIG.byteLength, 'of this host ')
+
+const STORIES: Record<string, Story> = {
+  'a large file is placed on another filesystem': {
+    prepare: (mounts, source, target) => {
+      put(join(source, 'media/a.jpg'), 'a')
+      mounts.tmpfs(join(target, 'media'), 'size=1g')
+    },
+    begin: ({ source }) => put(join(source, 'media/big'), BIG),
+  },
+  'a large file is copied within the target': {
+    prepare: (mounts, source, target) => {
+      put(join(source, 'big'), BIG)
+      mounts.tmpfs(target, 'size=1g')
+    },
+    begin: ({ source }) => copyFileSync(join(source, 'big'), join(source, 'copy')),
+    isForgotten: true,
+  },
+  'a large file is kept in the trash on another filesystem': {
+    prepare: (mounts, source, target) => {
+      put(join(source, 'media/big'), 'small now')
+      mounts.tmpfs(join(target, 'media'), 'size=1g')
+    },
+    begin: async (rig) => {
+      const file = join(rig.targets[0] ?? '', 'media/big')
+      put(file, OLD)
+      utimesSync(file, 1_000_000_000, 1_000_000_000)
+      await orderResync(rig)
+    },
+    check: (rig) => assert.ok(wholeInTrash(rig) >= 1, 'a whole copy is in the trash'),
+  },
+}
+
+function put(file: string, content: string | Buffer): void {
+  mkdirSync(join(file, '..'), { recursive: true })
+  writeFileSync(file, content)
+}
+
+function wholeInTrash(rig: Rig): number {
+  const trash = rig.site.receiverState(0, 'trash')
+  const files = readdirSync(trash, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('media/big'))
+  return files.filter((name) => readFileSync(join(trash, name)).equals(OLD)).length
+}
+
+/** Bytes that the receiver says that it has copied. */
+async function copied(rig: Rig): Promise<number> {
+  return (await rig.receiverRoots(0))[0]?.copied ?? 0
+}
+
+/** Resolves when it has copied, and copies more, unless it has copied all by then. */
+async function goesOn(rig: Rig): Promise<void> {
+  const described = async () => JSON.stringify(await rig.receiverRoots(0)).slice(0, 2_000)
+  const first = await until(async () => (await copied(rig)) > 0 && (await copied(rig)), described)
+  await until(async () => (await copied(rig)) > first || first >= BIG.byteLength, described)
+}
+
+async function stopsInTime(rig: Rig): Promise<void> {
+  const [receiver] = rig.receivers
+  assert.ok(receiver)
+  const began = performance.now()
+  await receiver.stop()
+  assert.match(await receiver.ended, /exit code 0/)
+  assert.ok(performance.now() - began < MOST_STOP_MS, `it took ${performance.now() - began} ms`)
+}
+
+async function startSlowly(rig: Rig): Promise<void> {
+  const runner = slowRunner(join(rig.place, 'runner'), join(rig.place, 'calls.log'), 'pwrite64', CALL_MS)
+  await rig.startReceiver(0, runner)
+}
+
+async function tell(story: Story): Promise<void> {
+  const mounts = new Mounts()
+  await using rig = await Rig.start({
+    receivers: 1,
+    receiversLater: true,
+    prepare: (source, [target = '']) => story.prepare(mounts, source, target),
+  })
+  using _mounted = mounts
+  await rig.startReceiver(0)
+  await rig.inSync()
+  await rig.receivers[0]?.stop()
+  await startSlowly(rig)
+  await rig.inSync()
+  await story.begin(rig)
+  await goesOn(rig)
+  await stopsInTime(rig)
+  if (story.isForgotten !== true) {
+    // The next process finishes it, and is told to stop too.
+    await startSlowly(rig)
+    await goesOn(rig)
+    await stopsInTime(rig)
+  }
+  await rig.startReceiver(0)
+  await rig.converged(60_000, (path) => path === '.rootferry' || path.startsWith('.rootferry/'))
+  const left = readdirSync(rig.targets[0] ?? '', { recursive: true, encoding: 'utf8' })
+  assert.deepEqual(
+    left.filter((name) => name.includes('.rootferry-')),
+    [],
+  )
+  story.check?.(rig)
+}
+
+const inside = ownMounts(import.meta.url)
+if (inside.isInside) {
+  for (const [what, story] of Object.entries(STORIES)) {
+    test(`a receiver that is told to stop while ${what}`, async (t) => {
+      const missing = straceIsMissing()
+      if (missing !== null) return t.skip(missing)
+      await tell(story)
+    })
+  }
+} else {
+  test('copies that take long, in a mount namespace of their own', (t) => {
+    const outcome = inside.run()
+    if (outcome === null) return t.skip('nothing can be mounted here')
+    assert.equal(outcome.failure, '')
+  })
+}
