@@ -88,9 +88,17 @@ test('deploy releases what a command did; when the command fails the root stays 
   assert.equal(bad.code, 7)
   assert.match(bad.stderr, /ended with 7: site\d+ stays held/)
   await waiting(site, 1)
+  const { stdout } = spawnSync(process.execPath, [AGENT, 'status', '--config', join(daemons.place, 'agent.yaml')], {
+    encoding: 'utf8',
+  })
+  assert.match(stdout, /; 1 change waits, 5 B$/m)
   assert.ok(read(site, 'f3').every((text) => text === 'done\n'))
   assert.equal((await verb('release', site.name)).code, 0)
   await site.converged()
+  const missing = await verb('deploy', site.name, '--', './is-not-there')
+  assert.equal(missing.code, 127)
+  assert.match(missing.stderr, /^\.\/is-not-there cannot be run: .*ENOENT.*\n.* 127: site\d+ stays held/m)
+  assert.equal((await verb('release', site.name)).code, 0)
 })
 
 test('a maintenance file holds its root; when it is gone, everything comes', async () => {

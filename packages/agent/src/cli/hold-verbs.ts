@@ -1,8 +1,8 @@
 /** The verbs that make a deploy one moment: hold, release, and deploy, which holds, runs a command and releases. */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { count, size, type Terminal } from '@rootferry/host/daemon'
-import { EXIT, errorMessage, Failure, printable } from '@rootferry/host/machine'
+import { counted, size, type Terminal } from '@rootferry/host/daemon'
+import { EXIT, errorMessage, Failure, plainMessage, printable } from '@rootferry/host/machine'
 import { type Command, InvalidArgumentError } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { Held, type HeldAnswer, Released, type ReleasedAnswer } from '../serve/api-schemas.ts'
@@ -175,7 +175,10 @@ async function run([command = '', ...words]: string[], terminal: Terminal): Prom
   const child = spawn(command, words, { stdio: 'inherit' })
   // The terminal sends INT to both.
   void terminal.stopSignal((signal) => signal === 'SIGTERM' && child.kill('SIGTERM'))
-  child.on('error', () => resolve(NOT_RUN))
+  child.on('error', (error) => {
+    terminal.say(`${printable(command)} cannot be run: ${plainMessage(error)}\n`)
+    resolve(NOT_RUN)
+  })
   child.on('exit', (code, signal) => resolve(code ?? BY_SIGNAL + (signal === null ? 0 : constants.signals[signal])))
   return promise
 }
@@ -190,7 +193,7 @@ function heldText({ root, sequence, behind }: HeldAnswer): string {
 }
 
 function releaseText({ root, released, parts, changes, bytes, loss, paths, receivers }: ReleasedAnswer): string {
-  const what = `${count(changes)} changes, ${size(bytes)}`
+  const what = `${counted(changes, 'change')}, ${size(bytes)}`
   if (!released) {
     const more = paths.length < changes || paths.length > MOST_SHOWN ? [`and more: --json lists up to 1,000`] : []
     const verdict = loss === null ? 'the guard lets it pass' : `the guard objects: ${loss}`

@@ -2,6 +2,7 @@
 import {
   type Cell,
   count,
+  counted,
   duration,
   hookTable,
   type Page,
@@ -58,7 +59,7 @@ function holdTone(hold: RootAnswer['hold']): Tone {
 function holdNote({ since, by, reason, overdue, refused, pending }: NonNullable<RootAnswer['hold']>): string {
   const why = refused === null ? reason : `not released: ${refused}`
   const about = why === '' ? '' : `: ${why}`
-  return `${overdue ? 'OVERDUE: ' : ''}held by ${by} since ${since}${about}; ${count(pending.changes)} changes wait, ${size(pending.bytes)}`
+  return `${overdue ? 'OVERDUE: ' : ''}held by ${by} since ${since}${about}; ${counted(pending.changes, 'change')} ${pending.changes === 1 ? 'waits' : 'wait'}, ${size(pending.bytes)}`
 }
 
 export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page: Page): string {
@@ -83,7 +84,7 @@ export function stateLines({ roots, receivers }: StatusAnswer): Map<string, stri
   const line = (...parts: (string | null)[]) => printable(parts.filter((part) => part !== null).join('; '))
   return new Map([
     ...roots.map(({ name, state, reason, hold, problemCount }): [string, string] => {
-      const problems = problemCount === 0 ? null : `${count(problemCount)} problems`
+      const problems = problemCount === 0 ? null : counted(problemCount, 'problem')
       const held = hold === null ? null : `held by ${hold.by}${hold.overdue ? ', OVERDUE' : ''}`
       return [`root ${name}`, line(state, held, reason, problems)]
     }),

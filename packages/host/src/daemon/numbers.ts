@@ -32,3 +32,8 @@ export function duration(seconds: number): string {
 export function count(number: number): string {
   return number.toLocaleString('en')
 }
+
+/** With its noun, as `1 change` and `1,200 changes`. */
+export function counted(number: number, noun: string): string {
+  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`
+}

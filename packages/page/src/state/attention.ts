@@ -62,7 +62,7 @@ function aboutRoot(root: Root): Attention[] {
       ),
     )
   if (hold !== null && (hold.overdue || hold.refused !== null)) {
-    const since = `Held by ${hold.by}; ${count(hold.pending.changes)} changes wait, ${size(hold.pending.bytes)}.`
+    const since = `Held by ${hold.by}; ${count(hold.pending.changes)} ${hold.pending.changes === 1 ? 'change waits' : 'changes wait'}, ${size(hold.pending.bytes)}.`
     const title = hold.refused === null ? `${name} is held for longer than planned` : `${name} was not released`
     items.push(item('bad', title, hold.refused ?? since, 'Look at what waits, and release it when the tree is right.'))
   }
