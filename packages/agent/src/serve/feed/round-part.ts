@@ -10,6 +10,7 @@ import { encodeMessage, LIMITS } from '@rootferry/protocol'
 import type { PlanSummary } from '../../root-messages.ts'
 import type { ChangesetSender } from './changeset-sender.ts'
 import type { Hub, PlanOrder, Urgency } from './hub.ts'
+import { Occasion } from './occasion.ts'
 import type { Outlet } from './outlet.ts'
 import type { SessionRound } from './rounds.ts'
 import type { SessionState } from './session-state.ts'
@@ -35,7 +36,7 @@ interface Staged {
 export class RoundPart {
   readonly #parts: RoundPartParts
   #round: SessionRound | null = null
-  #entered = Promise.withResolvers<void>()
+  #entered = new Occasion()
   /** Whether a changeset has begun, and neither its prepare nor its commit was sent. */
   #isAmid = false
 
@@ -46,8 +47,8 @@ export class RoundPart {
   /** The receiver is a member of a round; its session is at rest. */
   enter(round: SessionRound): void {
     this.#round = round
-    this.#entered.resolve()
-    this.#entered = Promise.withResolvers()
+    this.#entered.happen()
+    this.#entered = new Occasion()
     this.#parts.socket.wakeUp()
   }
 
@@ -64,7 +65,7 @@ export class RoundPart {
 
   /** @returns null when a round begins first: of a held root the answer may wait for that round */
   unlessRound<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
-    return unless(this.#entered.promise, answer)
+    return this.#entered.before(answer)
   }
 
   /** Everything up to the round's end, and the commit when it goes. */
@@ -73,7 +74,7 @@ export class RoundPart {
     const doubtMs = round.isRolling ? ROLLING_DOUBT_MS : DOUBT_MS
     const isWaiting = () => round.outcome === null && !round.turns.has(receiver)
     // The changes of a step are packed among all others: of a held root they wait for its release.
-    const staged = await this.#stage(round.to, round.isStep ? 'live' : 'round', round.isVoid.promise)
+    const staged = await this.#stage(round.to, round.isStep ? 'live' : 'round', round.isVoid)
     if (staged === null) return
     round.changesets = Math.max(round.changesets, staged.changesets)
     for (let sentMs = Number.NEGATIVE_INFINITY; isWaiting() && !socket.isClosed; ) {
@@ -100,7 +101,7 @@ export class RoundPart {
     const { state, socket } = this.#parts
     const { isFrail } = state
     const { prepared, released } = state.rounds
-    const off = this.#entered.promise
+    const off = this.#entered
     if (prepared !== null && prepared <= released) {
       const staged = await this.#stage(released, 'bulk', off)
       if (staged !== null && !socket.isClosed) await this.#sendCommit(released, staged.isWhole)
@@ -115,7 +116,7 @@ export class RoundPart {
    * A series up to `to`, each changeset with a prepare, but for the last.
    * @returns the number of changesets, and whether they lead to everything that the index holds; null: `off` came first
    */
-  async #stage(to: number, urgency: Urgency, off: Promise<void>): Promise<Staged | null> {
+  async #stage(to: number, urgency: Urgency, off: Occasion): Promise<Staged | null> {
     const { state, socket } = this.#parts
     const place = { base: state.cursor, whole: state.whole.sent, isFrail: false }
     let changesets = 0
@@ -136,10 +137,10 @@ export class RoundPart {
   }
 
   /** @returns null when `off` came before its first segment */
-  async #sendPart(order: PlanOrder, urgency: Urgency, off: Promise<void>): Promise<PlanSummary | null> {
+  async #sendPart(order: PlanOrder, urgency: Urgency, off: Occasion): Promise<PlanSummary | null> {
     const { hub, sender } = this.#parts
     const joined = hub.join(order, urgency)
-    const plan = await unless(off, joined)
+    const plan = await off.before(joined)
     if (plan === null) {
       joined.then((late) => hub.leave(late), ignore)
       return null
@@ -147,7 +148,7 @@ export class RoundPart {
     this.#isAmid = plan.segments.length === 0
     try {
       const isSent = await sender.send(plan, urgency, async (packed) => {
-        const first = await unless(off, packed)
+        const first = await off.before(packed)
         this.#isAmid = first !== null
         return first
       })
@@ -167,11 +168,6 @@ export class RoundPart {
     this.#parts.state.sentChangeset(to, isWhole)
     return this.#parts.socket.send(encodeMessage({ type: 'commit', to }))
   }
-}
-
-/** @returns null when `off` comes first */
-function unless<Answer>(off: Promise<void>, answer: Promise<Answer>): Promise<Answer | null> {
-  return Promise.race([off.then(() => null), answer])
 }
 
 /** The connection is closed, or its round is over, and with it the wait. */

@@ -7,6 +7,7 @@
  * and the root stays held. Reports of the last rounds are kept for operators.
  */
 import { randomBytes } from 'node:crypto'
+import { Occasion } from './occasion.ts'
 import type { RollingOrder } from './rolling.ts'
 import { beginRound, dueAt, type Member, type Round, type RoundEvent, type RoundStep, step } from './round.ts'
 import { outcomeOf, type RoundReport } from './round-report.ts'
@@ -31,8 +32,8 @@ export interface SessionRound {
   /** Members wait for their turns for long, and nobody has gone on without them: they are not in doubt so soon. */
   readonly isRolling: boolean
   readonly isStep: boolean
-  /** Resolves when the round does not go. */
-  readonly isVoid: PromiseWithResolvers<void>
+  /** Happens when the round does not go. */
+  readonly isVoid: Occasion
   /** The number of changesets, as far as a session knows. */
   changesets: number
 }
@@ -83,7 +84,7 @@ export class Rounds {
   /** Everything within (from, to] becomes visible together. */
   begin(from: number, to: number, { patienceMs, rolling, isStep }: RoundWay): void {
     const now = performance.now()
-    const kind = { isRolling: rolling !== null, isStep, isVoid: Promise.withResolvers<void>() }
+    const kind = { isRolling: rolling !== null, isStep, isVoid: new Occasion() }
     const told: SessionRound = { to, outcome: null, turns: new Set(), ...kind, changesets: 0 }
     const done: string[] = []
     const members: string[] = []
@@ -244,7 +245,7 @@ export class Rounds {
     running.round = { ...running.round, at: goes ? 'over' : 'void' }
     if (!goes) {
       running.told.outcome = 'void'
-      running.told.isVoid.resolve()
+      running.told.isVoid.happen()
       this.#wake()
       await this.#parts.end(running.round.to, false).catch((error: unknown) => this.#parts.failed(error))
     }
