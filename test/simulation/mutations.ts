@@ -194,7 +194,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'a resync forgets what it owes',
     ['G1', 'G4', 'G9'],
     'receiver/src/disk/commit/commit.ts',
-    'const record = { position: intent.position, cleared: intent.cleared, owed: [...owed, ...outcome.failed] }',
-    'const record = { position: intent.position, cleared: intent.cleared, owed: [] }',
+    'const record = { position, cleared, owed: [...owed, ...outcome.failed], held: outcome.held }',
+    'const record = { position, cleared, owed: [], held: outcome.held }',
   ),
 ]

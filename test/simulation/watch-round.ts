@@ -43,6 +43,8 @@ interface Told {
   /** Up to there others went on without it, as it knows. */
   heard: number
   hasRead: boolean
+  /** As it has said. */
+  isReady: boolean
   /** When it was told last. */
   toldMs: number
   committed: number
@@ -159,9 +161,10 @@ export class RoundWatch {
     }
     // What it says first it says before it has taken up the welcome, as its probes do.
     if (PROOFS.has(type)) told.hasRead = true
-    if (type === 'ready' && ready === true && told.hasRead && told.committed < told.heard)
-      throw new Violation('G10', `${line.caller.receiver} is ready, and others went on to ${told.heard} without it`)
+    if (type === 'ready') told.isReady = ready === true
     if (type === 'committed' || type === 'resynced') told.committed = Number(sequence)
+    if (told.isReady && told.hasRead && told.committed < told.heard)
+      throw new Violation('G10', `${line.caller.receiver} is ready, and others went on to ${told.heard} without it`)
     if (type !== 'staged') return
     told.staged = Number(sequence)
     const watched = this.#receivers.get(line.caller.receiver)
@@ -239,7 +242,15 @@ export class RoundWatch {
 function newTold({ released, sequence, start, epoch }: Record<string, unknown>, known: unknown): Told {
   const committed = start === 'replay' ? Number(sequence) : -1
   const heard = epoch === known ? Number(released) : -1
-  const nothing = { prepared: null, staged: -1, unansweredMs: null, toldMs: 0, hasRead: false, outstanding: 0 }
+  const nothing = {
+    prepared: null,
+    staged: -1,
+    unansweredMs: null,
+    toldMs: 0,
+    hasRead: false,
+    isReady: false,
+    outstanding: 0,
+  }
   const segment = { beganMs: 0, endedMs: 0 }
   return { base: 0, released: Number(released), left: Number(released), committed, heard, segment, ...nothing }
 }
