@@ -7,6 +7,7 @@ import type { WebSocket } from 'ws'
 import { serveRoot } from '../../packages/agent/src/root/serve-root.ts'
 import type { RootOptions, RootStatus } from '../../packages/agent/src/root-messages.ts'
 import type { ReceiverStatus } from '../../packages/agent/src/serve/api-schemas.ts'
+import { PATIENCE_MS } from '../../packages/agent/src/serve/feed/feed-hold.ts'
 import { LineLimits } from '../../packages/agent/src/serve/feed/line-limits.ts'
 import type { OutletEvents } from '../../packages/agent/src/serve/feed/outlet.ts'
 import { PacedSocket } from '../../packages/agent/src/serve/feed/paced-socket.ts'
@@ -29,6 +30,7 @@ registerThread('agent/src/root/root-worker', (port, data) => serveRoot(port, dat
 registerThread('receiver/src/disk/disk-worker', (port, data) => void serveDisk(port, data as DiskOptions))
 
 const OPERATOR_MS = 3_000
+const ROLLING = { size: 1, drainMs: 100, readyMs: 20_000 }
 
 export type Tell = (who: string, what: string) => void
 
@@ -103,12 +105,16 @@ export class AgentProcess {
     })
   }
 
-  /** An operator releases the root. @param over is called when the release has ended, in whatever way */
-  async release(over: () => void = () => undefined): Promise<void> {
+  /**
+   * An operator releases the root, one receiver after another if it is to be rolling. @param over is called when the
+   * release has ended, in whatever way
+   */
+  async release(over: () => void = () => undefined, isRolling = false): Promise<void> {
     await this.#around.scheduler.run(this.process, () => {
-      const order = { dryRun: false, acceptLosses: true, isInParts: true, isRolling: false, by: 'ops' }
+      const order = { dryRun: false, acceptLosses: true, isInParts: !isRolling, isRolling, by: 'ops' }
+      const rolling = isRolling ? ROLLING : null
       void this.#feed?.holds
-        .release(order)
+        .release(order, { patienceMs: PATIENCE_MS, rolling, isStep: false })
         .then(({ round }) => round?.ended)
         .then(over, over)
     })

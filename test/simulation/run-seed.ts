@@ -82,9 +82,11 @@ async function holdOrRelease(world: World): Promise<void> {
   const { daemon } = world.agent
   if (!(daemon instanceof AgentProcess) || daemon.process.isDead) return
   const isHold = world.chance.oneIn(2)
-  world.tell(isHold ? '— an operator holds the root' : '— an operator releases the root')
-  if (isHold) await daemon.hold()
-  else await daemon.release()
+  const isRolling = world.rolls && world.rounds.isHeld
+  world.tell(isHold ? '— an operator holds the root' : `— an operator releases the root${isRolling ? ', rolling' : ''}`)
+  if (isHold) return await daemon.hold()
+  if (isRolling) world.rounds.turns.begins()
+  await daemon.release(undefined, isRolling)
 }
 
 /** An operator releases the root as often as it takes; one release is over in time, whatever one receiver does. */

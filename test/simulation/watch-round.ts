@@ -7,6 +7,7 @@
  *   fenced      and those that were told are not ready by then, unless they had their time to say so, once
  *   staged      who says it has staged, or comes back with it, has a row for each path, and in staging what the row names
  *   left        who was left behind, also while it was away, does not say that it is ready before it has caught up
+ *   turns       in a rolling release, who is let go has left: visitors do not come to it
  *   in order    on a line that repeats nothing, neither side takes the other for a breaker of the protocol
  */
 import { rowsOf } from './database.ts'
@@ -16,6 +17,7 @@ import type { Line } from './network.ts'
 import { INDEX_FILE, LEDGER_FILE, STATE, TARGET } from './places.ts'
 import type { Frame } from './socket.ts'
 import { Violation } from './violation.ts'
+import { TurnWatch } from './watch-turns.ts'
 
 /** The agent's own bound, less some time for its timers. */
 const TIME_TO_LEAVE_MS = 1_900
@@ -73,6 +75,7 @@ export class RoundWatch {
   readonly #fences = new Map<number, number>()
   /** The last round of each receiver that was a member of one. */
   readonly #members = new Map<string, { base: number; to: number; epoch: string | null }>()
+  readonly turns = new TurnWatch()
   /** Rounds that go: others of their members may be told later, and who was away meanwhile learns it from the welcome. */
   readonly #gone = new Set<string>()
   /** Commits of several changesets, and rounds of several receivers: a run without them proves nothing. */
@@ -123,7 +126,8 @@ export class RoundWatch {
     const [intent] = rowsOf(receiver, LEDGER_FILE, 'SELECT body FROM intent')
     if (held === null || intent === undefined) return
     const { position } = JSON.parse(String(intent['body'])) as { position: { epoch: string; sequence: number } | null }
-    if (position?.epoch === held.epoch && position.sequence > held.sequence)
+    if (position === null || this.turns.has(receiver.name, position.sequence)) return
+    if (position.epoch === held.epoch && position.sequence > held.sequence)
       throw new Violation(
         'G10',
         `${receiver.name} shows ${position.sequence}, but the root is held at ${held.sequence}`,
@@ -135,7 +139,8 @@ export class RoundWatch {
     const position = positionOf(receiver)
     if (position === null) return
     const held = this.#held()
-    if (held?.epoch === position.epoch && position.sequence > held.sequence)
+    const isTurned = this.turns.has(receiver.name, position.sequence)
+    if (held?.epoch === position.epoch && position.sequence > held.sequence && !isTurned)
       throw new Violation(
         'G10',
         `${receiver.name} is at ${position.sequence}, but the root is held at ${held.sequence}`,
@@ -194,12 +199,24 @@ export class RoundWatch {
         if (told.prepared === null) return
         told.prepared = null
         // A receiver that came when the round had gone already completes it.
-        if (told.released < to) this.#judgeGo(to)
+        if (this.#isTurn(to)) this.#judgeTurn(line, told, to)
+        else if (told.released < to) this.#judgeGo(to)
         const epoch = epochOf(this.#agent)
         if (told.left < to) this.#members.set(line.caller.receiver, { base: told.base, to, epoch })
         this.commits += 1
       }
     }
+  }
+
+  #isTurn(to: number): boolean {
+    const held = this.#held()
+    return held !== null && held.sequence < to && this.turns.isRolling
+  }
+
+  #judgeTurn({ caller: { receiver } }: Line, told: Told, to: number): void {
+    if (told.heard < to || this.#receivers.get(receiver)?.isReady() === true)
+      throw new Violation('G10', `${receiver} has its turn up to ${to}, and has not left`)
+    this.turns.turn(receiver, to)
   }
 
   /** A word that comes right after a segment may have been due since that began. */
@@ -229,8 +246,14 @@ export class RoundWatch {
     }
   }
 
+  get isHeld(): boolean {
+    return this.#held() !== null
+  }
+
   #held(): Point | null {
-    return this.#note().hold
+    const { hold } = this.#note()
+    if (hold === null) this.turns.ends()
+    return hold
   }
 
   #note(): { hold: Point | null; released?: Point } {

@@ -60,13 +60,17 @@ export class World {
   readonly workload: Workload
   readonly lines: LineWatch
   readonly rounds: RoundWatch
+  /** Whether operators let receivers take turns. Of a chance of its own. */
+  readonly rolls: boolean
   readonly #around: Surroundings
   readonly #tell: (line: string) => void
   #violation: Violation | null = null
 
   constructor(seed: number, settings: (chance: Chance) => Settings, tell: (line: string) => void) {
     this.chance = new Chance(seed)
-    this.settings = settings(this.chance)
+    this.rolls = new Chance(~seed).oneIn(4)
+    const drawn = settings(this.chance)
+    this.settings = this.rolls ? { ...drawn, holdsOneIn: 2 } : drawn
     this.scheduler = new Scheduler(this.chance.fork())
     this.network = new Network(this.scheduler, this.chance.fork())
     this.#tell = tell

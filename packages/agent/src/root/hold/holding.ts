@@ -23,6 +23,7 @@ import { decodeKeptHold, encodeKeptHold, type Hold, type KeptHold } from './kept
 const NOTE = 'hold'
 /** For how long receivers that are slow may delay that a shown file holds the root. */
 const SHOWN_WAIT_MS = 5_000
+const MOST_STEPS = 16
 const ABSENT: ReadonlySet<string | null> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
 export interface HoldingParts {
@@ -58,6 +59,8 @@ export class Holding {
   #released: KeptHold['released']
   /** The round in which receivers stage what waits; null: there is none. Its plans leave the root although it is held. */
   #round: { to: number; plans: Set<number> } | null = null
+  /** The last plans of changes that were rounds: receivers may be amid one, which is then the beginning of the release. */
+  #steps: number[] = []
   /** Why the root was not released when its files were gone; null: no reason is known. */
   refused: string | null = null
   #waiting = { head: -1, changes: 0, bytes: 0 }
@@ -113,9 +116,10 @@ export class Holding {
     return request.type === 'plan' && request.to !== null && request.to > this.reach && this.blocks(request)
   }
 
-  /** A plan of the round was made. */
+  /** A plan of a round was made. */
   planned(plan: number): void {
-    this.#round?.plans.add(plan)
+    if (this.#round !== null) this.#round.plans.add(plan)
+    else this.#steps = [...this.#steps.slice(1 - MOST_STEPS), plan]
   }
 
   get isInRound(): boolean {
@@ -170,7 +174,7 @@ export class Holding {
 
   /** Receivers may stage what waits up to there. */
   beginRound(to: number): void {
-    this.#round = { to, plans: new Set() }
+    this.#round = { to, plans: new Set(this.#steps) }
   }
 
   /** Whether the round of a release ends there. */

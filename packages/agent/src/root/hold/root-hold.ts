@@ -81,7 +81,11 @@ export class RootHold {
       living,
       lookAtAll: () => parts.scans().lookAtAll(),
       released: () => this.#released(),
-      round: (from, to) => post({ type: 'round', from, to }),
+      round: (from, to) => {
+        post({ type: 'round', from, to })
+        // What was begun before the hold is the beginning of the release.
+        parts.released()
+      },
       log: (level, message, details) => parts.report().log(level, message, details),
     })
   }

@@ -39,6 +39,8 @@ export class RoundPart {
   #entered = new Occasion()
   /** Whether a changeset has begun, and neither its prepare nor its commit was sent. */
   #isAmid = false
+  /** The round of which it is. */
+  #sending: SessionRound | null = null
 
   constructor(parts: RoundPartParts) {
     this.#parts = parts
@@ -63,6 +65,11 @@ export class RoundPart {
     return this.#isAmid
   }
 
+  /** Whether a further round can begin: nothing is being sent, or what ends with a prepare, on which that builds. */
+  get isFree(): boolean {
+    return !this.#isAmid || this.#sending?.outcome === 'void'
+  }
+
   /** @returns null when a round begins first: of a held root the answer may wait for that round */
   unlessRound<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
     return this.#entered.before(answer)
@@ -70,6 +77,12 @@ export class RoundPart {
 
   /** Everything up to the round's end, and the commit when it goes. */
   async send(round: SessionRound): Promise<void> {
+    this.#sending = round
+    await this.#send(round)
+    this.#sending = null
+  }
+
+  async #send(round: SessionRound): Promise<void> {
     const { socket, receiver } = this.#parts
     const doubtMs = round.isRolling ? ROLLING_DOUBT_MS : DOUBT_MS
     const isWaiting = () => round.outcome === null && !round.turns.has(receiver)

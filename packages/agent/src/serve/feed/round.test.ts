@@ -216,7 +216,7 @@ describe('a rolling release', () => {
     return next
   }
 
-  it('takes receivers out one after another: drain, commit, ready again; and those aside stay as they are', () => {
+  it('takes receivers out one after another: drain, commit, ready again; and those aside leave when all have had their turn', () => {
     let next = begun()
     const told = [did(next)]
     for (const name of ['a', 'b', 'c']) {
@@ -228,7 +228,9 @@ describe('a rolling release', () => {
         if (did(next) !== '') told.push(did(next))
       }
     }
-    assert.deepEqual(told, ['drain a', 'commit a', 'drain b', 'commit b', 'drain c', 'commit c', 'decide'])
+    assert.deepEqual(told, ['drain a', 'commit a', 'drain b', 'commit b', 'drain c', 'commit c', 'leave'])
+    next = step(next.round, left('x'), 99_998)
+    assert.equal(did(next), 'decide')
     assert.equal(step(next.round, DECIDED, 99_999).round.at, 'over')
   })
 

@@ -5,6 +5,7 @@
  *      └──deadline, or others are connected──▶ fence ──all left, or 2 s──▶ │
  *   collect ──nobody has staged after MOST_MS──▶ void
  *   a rolling release: collect or fence ──▶ roll ──all have had their turn──▶ decide
+ *                                             ├──others are connected──▶ fence, and on
  *                                             └──one fails──▶ void, with its name
  *
  * Receivers that are not members (they were behind) are `aside`: they only have to leave before the others go. The
@@ -215,14 +216,16 @@ function rollOn(round: Round, nowMs: number): RoundStep {
   const { rolling, members, effects, isDone } = roll(round.rolling, round.members, nowMs)
   const rolled = { ...round, rolling, members }
   if (rolling.stopped !== null) return enter(rolled, 'void', nowMs, [{ do: 'void' }])
-  return isDone ? enter(rolled, 'decide', nowMs, [{ do: 'decide' }]) : { round: rolled, effects }
+  if (!isDone) return { round: rolled, effects }
+  const hasAside = [...members.values()].some(({ standing }) => standing === 'aside')
+  return hasAside ? fence(rolled, nowMs, true) : enter(rolled, 'decide', nowMs, [{ do: 'decide' }])
 }
 
-/** All that have not staged are told to leave; those aside stay as they are while others take turns. */
-function fence(round: Round, nowMs: number): RoundStep {
+/** All that have not staged are told to leave; those aside stay as they are until others have had their turns. */
+function fence(round: Round, nowMs: number, isForAside = round.rolling === null): RoundStep {
   const names: string[] = []
   for (const [name, { standing }] of round.members)
-    if (standing === 'staging' || (standing === 'aside' && round.rolling === null)) names.push(name)
+    if (standing === 'staging' || (standing === 'aside' && isForAside)) names.push(name)
   const late = new Set(names)
   const members = mapped(round, (one, name) =>
     late.has(name) ? { ...one, standing: 'leaving' as const, isLate: true } : one,

@@ -151,7 +151,7 @@ export class Session implements ResyncLine {
 
   /** Whether the receiver stands at `sequence`, and a round may begin with it at once. */
   isAtRest(sequence: number): boolean {
-    return !this.#isAmid && !this.#socket.isClosed && this.state.isAtRest(sequence)
+    return !this.#isBusy && this.#rounds.isFree && !this.#socket.isClosed && this.state.isAtRest(sequence)
   }
 
   /** The receiver is a member of a round; its session is at rest. */
