@@ -34,7 +34,7 @@ export function sourcesOf(name: string): string {
 
 /** Whether nothing that goes into its bundle is newer than the bundle, other packages' versions included. */
 export function isFresh(daemon: DaemonName): boolean {
-  const sources = ['protocol', 'host', ...PARTS[daemon]].flatMap((name) => {
+  const sources = ['protocol', 'host', 'nats', ...PARTS[daemon]].flatMap((name) => {
     return readdirSync(sourcesOf(name), { recursive: true, encoding: 'utf8' }).map((file) =>
       join(sourcesOf(name), file),
     )

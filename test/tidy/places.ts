@@ -11,10 +11,12 @@ import { isShipped, isSource, packageOf, type Rule } from './rule.ts'
 export const MAY_IMPORT: Record<string, readonly string[]> = {
   protocol: [],
   host: ['protocol'],
-  agent: ['protocol', 'host'],
+  // What is read from and written to NATS: knows no disk, no root and no session.
+  nats: ['protocol'],
+  agent: ['protocol', 'host', 'nats'],
   // It runs in browsers, and takes from the agent the types of its answers.
   page: ['agent', 'host'],
-  receiver: ['protocol', 'host'],
+  receiver: ['protocol', 'host', 'nats'],
   // It spawns both daemons and knows them by their command lines only.
   local: ['host'],
 }

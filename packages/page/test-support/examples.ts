@@ -16,6 +16,7 @@ export const ROOT: Root = {
   problemCount: 0,
   hold: null,
   hooks: [],
+  log: null,
   interval: 0,
 }
 
@@ -30,6 +31,7 @@ export const RECEIVER: ReceiverStatus = {
   owed: { count: 0, paths: [] },
   trash: null,
   clash: null,
+  transport: null,
   connectedAt: '2026-01-31T02:00:00Z',
   lastSeenAt: '2026-01-31T02:59:59Z',
   lastError: null,

@@ -20,6 +20,7 @@ const root = (change: Partial<RootAnswer> = {}): RootAnswer => ({
   problemCount: 0,
   hold: null,
   hooks: [],
+  log: null,
   ...change,
 })
 const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
@@ -33,6 +34,7 @@ const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
   owed: { count: 0, paths: [] },
   trash: null,
   clash: null,
+  transport: null,
   connectedAt: NOW.toISOString(),
   lastSeenAt: NOW.toISOString(),
   lastError: null,

@@ -83,10 +83,10 @@ export function statusReport({ roots, receivers }: StatusAnswer, now: Date, page
 export function stateLines({ roots, receivers }: StatusAnswer): Map<string, string> {
   const line = (...parts: (string | null)[]) => printable(parts.filter((part) => part !== null).join('; '))
   return new Map([
-    ...roots.map(({ name, state, reason, hold, problemCount }): [string, string] => {
+    ...roots.map(({ name, state, reason, hold, problemCount, log }): [string, string] => {
       const problems = problemCount === 0 ? null : counted(problemCount, 'problem')
       const held = hold === null ? null : `held by ${hold.by}${hold.overdue ? ', OVERDUE' : ''}`
-      return [`root ${name}`, line(state, held, reason, problems)]
+      return [`root ${name}`, line(state, held, reason, problems, logNote(log))]
     }),
     ...receivers.map(({ name, root, state, owed, clash, lastError }): [string, string] => {
       return [`receiver ${name} of ${root}`, line(state, clash ?? lastError, owedText(owed))]
@@ -105,7 +105,8 @@ function verdict(receivers: readonly ReceiverStatus[], colour: boolean): string 
   return `receivers: ${parts.join(', ')}`
 }
 
-function rootRow({ name, state, reason, sequence, entries, watch, problems, problemCount, hold }: RootAnswer): Row {
+function rootRow(root: RootAnswer): Row {
+  const { name, state, reason, sequence, entries, watch, problems, problemCount, hold, log } = root
   const { files, directories, symlinks, bytes } = entries
   const [problem] = problems
   const firstProblem = problem === undefined ? null : `first of its problems: ${problem.path}: ${problem.message}`
@@ -119,12 +120,17 @@ function rootRow({ name, state, reason, sequence, entries, watch, problems, prob
       { text: watch.backend ?? '-', ...(watch.degraded === null ? {} : { tone: 'bad' as const }) },
       { ...right(count(problemCount)), ...(problemCount === 0 ? {} : { tone: 'warning' as const }) },
     ],
-    note: reason ?? (hold === null ? null : holdNote(hold)) ?? watch.degraded ?? firstProblem,
+    note: reason ?? (hold === null ? null : holdNote(hold)) ?? logNote(log) ?? watch.degraded ?? firstProblem,
   }
 }
 
+/** Receivers that read the log get nothing while it is not written. */
+function logNote(log: RootAnswer['log']): string | null {
+  return log === null || log.state === 'publishing' ? null : `the log on NATS is not written: ${log.why ?? log.state}`
+}
+
 function receiverRow(
-  { name, root, state, sequence, lag, owed, clash, lastSeenAt, lastError }: ReceiverStatus,
+  { name, root, state, sequence, lag, owed, clash, transport, lastSeenAt, lastError }: ReceiverStatus,
   now: Date,
 ): Row {
   const behind = lag.sequences === 0 ? '-' : `${count(lag.sequences)}, ${duration(lag.seconds)}`
@@ -132,7 +138,7 @@ function receiverRow(
     cells: [
       { text: name },
       { text: root },
-      { text: state, tone: RECEIVER_TONES[state] },
+      { text: transport === 'nats' ? `${state}, nats` : state, tone: RECEIVER_TONES[state] },
       right(String(sequence)),
       right(behind),
       { text: seen(state, lastSeenAt, now) },

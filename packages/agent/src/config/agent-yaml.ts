@@ -22,6 +22,7 @@ import { PathFilter, type Preserved, pathFault, RootName, XATTR_KINDS, XattrKind
 import Type, { type Static } from 'typebox'
 import type { GuardLimits, HoldSettings, Together, WatchSettings } from '../root-messages.ts'
 import { type AfterAllHook, AgentHooks, afterAllHooks } from './after-all.ts'
+import { type NatsConfig, natsConfig, Transport } from './nats-settings.ts'
 import { PRESET_HOLDS, PRESET_NAMES, PRESETS, type PresetName } from './presets.ts'
 
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'
@@ -264,6 +265,7 @@ export const AgentFile = Type.Object(
       }),
     ),
     systemCalls: SYSTEM_CALLS,
+    transport: Type.Optional(Transport),
     limits: Type.Optional(Limits),
     roots: Type.Record(RootName, Root, {
       minProperties: 1,
@@ -302,6 +304,8 @@ export interface AgentConfig {
   compression: 'auto' | 'always' | 'never'
   limits: { bytesPerSecond: number; bytesPerSecondPerReceiver: number; maxConnections: number }
   systemCalls: SystemCallsSetting
+  /** Null: the changes go to receivers over WebSocket alone. */
+  nats: NatsConfig | null
   roots: RootConfig[]
 }
 
@@ -318,6 +322,7 @@ export function readAgentConfig(file: string): AgentConfig {
     compression: value.compression ?? 'auto',
     limits: { ...DEFAULT_LIMITS, ...value.limits },
     systemCalls: value.systemCalls ?? 'auto',
+    nats: natsConfig(value.transport, value.tls !== 'off' && value.tls !== false, source, faults),
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
   if (isSamePlace(config.listen, config.admin))

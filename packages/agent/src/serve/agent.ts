@@ -16,15 +16,17 @@ import {
 import { type Hello, ProtocolError } from '@rootferry/protocol'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { AgentConfig, RootConfig } from '../config/agent-yaml.ts'
+import type { NatsConfig } from '../config/nats-settings.ts'
 import type { RootOptions } from '../root-messages.ts'
 import type { Identity } from './door/identity.ts'
 import { KnownTokens } from './door/known-tokens.ts'
 import { Nodes } from './door/nodes.ts'
 import { type Peer, StreamServer } from './door/stream-server.ts'
-import { exchangeToken, grants, type StoredToken, tokenFileOf } from './door/tokens.ts'
+import { exchangeToken, type StoredToken, tokenFileOf } from './door/tokens.ts'
 import { UsedIdentity } from './door/used-identity.ts'
 import { LineLimits } from './feed/line-limits.ts'
 import { PacedSocket } from './feed/paced-socket.ts'
+import { Publishing } from './feed/publishing.ts'
 import { RootFeed } from './feed/root-feed.ts'
 import { Operations } from './operations.ts'
 import { Resyncs } from './resync/resyncs.ts'
@@ -33,7 +35,8 @@ export class Agent {
   #config: AgentConfig
   readonly #log: Logger
   readonly #feeds = new Map<string, RootFeed>()
-  readonly #limits: LineLimits
+  /** What bounds the lines to receivers, and what writes logs beside them; null: none is configured. */
+  readonly #lines: { limits: LineLimits; publishing: Publishing | null }
   readonly #tokens: KnownTokens
   readonly #nodes: Nodes
   readonly resyncs: Resyncs
@@ -47,7 +50,8 @@ export class Agent {
     assertBounds(BOUNDS)
     this.#config = config
     this.#log = log
-    this.#limits = new LineLimits(config.limits)
+    const publishing = config.nats === null ? null : this.#newPublishing(config.nats)
+    this.#lines = { limits: new LineLimits(config.limits), publishing }
     this.#identity = new UsedIdentity(log)
     this.#tokens = new KnownTokens(tokenFileOf(config), log, (token, isReplaced) => this.#ended(token, isReplaced))
     this.#nodes = new Nodes({
@@ -60,8 +64,7 @@ export class Agent {
     this.resyncs = new Resyncs({
       roots: this.#feeds,
       receivers: () => this.#nodes.receivers.map(({ name }) => name),
-      isGranted: (receiver, root) =>
-        this.#nodes.receivers.some(({ name, token }) => name === receiver && grants(token, root)),
+      isGranted: (receiver, root) => this.#nodes.isGranted(receiver, root),
       now: () => new Date(),
       newId: () => randomBytes(8).toString('hex'),
       changed: (status) => this.#operations.resyncChanged(status),
@@ -79,6 +82,7 @@ export class Agent {
       resyncs: this.resyncs,
       certificate: () => this.#identity.status,
       dropped: () => this.#stream?.dropped ?? 0,
+      logOf: (feed) => this.#lines.publishing?.statusOf(feed) ?? null,
     })
   }
 
@@ -104,6 +108,7 @@ export class Agent {
     const fingerprint = this.#identity.status?.fingerprint ?? null
     this.#log.info({ stream, fingerprint, admin: api, roots: [...this.#feeds.keys()], version: VERSION }, 'agent is up')
     this.#identity.warnOfExpiry()
+    void this.#lines.publishing?.run()
   }
 
   /**
@@ -128,6 +133,7 @@ export class Agent {
     this.#identity.close()
     this.#tokens.close()
     this.#nodes.close()
+    await this.#lines.publishing?.close()
     await Promise.all([...this.#feeds.values()].map((feed) => feed.close()))
     await this.#stream?.close()
     await this.#operations.close()
@@ -157,12 +163,13 @@ export class Agent {
       if (JSON.stringify(settingOf(before)) !== JSON.stringify(settingOf(config)))
         this.#log.warn({ setting: key }, 'a change of this setting takes a restart')
     }
-    const { stateDir, listen, admin, systemCalls } = before
+    const { stateDir, listen, admin, systemCalls, nats } = before
     const limits = { ...config.limits, maxConnections: before.limits.maxConnections }
-    this.#config = { ...config, stateDir, listen, admin, limits, systemCalls }
-    this.#limits.rates = limits
+    this.#config = { ...config, stateDir, listen, admin, limits, systemCalls, nats }
+    this.#lines.limits.rates = limits
     await this.#identity.renew(this.#config, (identity) => this.#stream?.renew(identity))
     await this.#renewRoots(before.roots)
+    this.#lines.publishing?.look()
     this.#log.info('configuration was read again')
   }
 
@@ -221,9 +228,23 @@ export class Agent {
     return token
   }
 
+  /** Nothing of the agent is used before it runs. */
+  #newPublishing(config: NatsConfig): Publishing {
+    return new Publishing({
+      config,
+      identity: () => this.#identity.pem,
+      feeds: this.#feeds,
+      isGranted: (name, root) => this.#nodes.isGranted(name, root),
+      eventsOf: (root) => this.#operations.eventsOf(root),
+      software: VERSION,
+      id: randomBytes(6).toString('hex'),
+      log: this.#log,
+    })
+  }
+
   #newFeed(root: RootConfig): RootFeed {
     const options = { ...rootOptions(root, this.#config), namesPaths: this.#log.isLevelEnabled('debug') }
-    return new RootFeed(options, this.#log, this.#operations.eventsOf(root.name), this.#limits)
+    return new RootFeed(options, this.#log, this.#operations.eventsOf(root.name), this.#lines.limits)
   }
 }
 
@@ -234,6 +255,7 @@ const FIXED: Record<string, (config: AgentConfig) => unknown> = {
   admin: ({ admin }) => admin,
   'limits.maxConnections': ({ limits }) => limits.maxConnections,
   systemCalls: ({ systemCalls }) => systemCalls,
+  transport: ({ nats }) => nats,
 }
 
 /** Whoever started the agent has got the error. */

@@ -61,6 +61,12 @@ const Root = Type.Object(
     problemCount: Count,
     hold: OrNull(Hold),
     hooks: Type.Array(Hook, { description: 'in the order of hooks.afterAll' }),
+    log: OrNull(
+      Type.Object(
+        { state: words('off', 'refused', 'publishing'), why: OrNull(Type.String()), sequence: Count, readers: Count },
+        { ...closed, description: 'the log on NATS; null: none is configured' },
+      ),
+    ),
   },
   closed,
 )
@@ -101,6 +107,7 @@ const Receiver = Type.Object(
       ),
     ),
     clash: OrNull(Type.String({ description: 'which nodes use the token at the same time' })),
+    transport: OrNull(words('websocket', 'nats')),
     connectedAt: OrNull(Time),
     lastSeenAt: OrNull(Time),
     lastError: OrNull(Type.String()),

@@ -45,6 +45,8 @@ export interface OperationsParts {
   /** Connections that the stream listener refused because there were too many. */
   dropped(): number
   systemCalls: SystemCalls['kind']
+  /** The root's log on NATS; null: none is configured. */
+  logOf(feed: RootFeed): RootAnswer['log']
 }
 
 export class Operations {
@@ -92,6 +94,7 @@ export class Operations {
       certificate,
       dropped: () => ({ stream: parts.dropped(), admin: this.#server.dropped }),
       systemCalls,
+      logOf: parts.logOf,
     })
   }
 
@@ -131,7 +134,7 @@ export class Operations {
         const status = this.#parts.feeds.get(root)?.fleet.statusOf(name, new Date())
         if (status !== undefined) this.#statusEvents.receiver(status)
       },
-      root: (status) => this.#statusEvents.root(rootAnswer(status, this.#parts.feeds.get(root)?.hooks ?? [])),
+      root: (status) => this.#statusEvents.root(this.#answerOf(status, this.#parts.feeds.get(root))),
       resync: (job) => this.#parts.resyncs.jobChanged(job),
       scanned: (tookMs) => this.#metrics.scanned(root, tookMs / 1000),
       round: (report) => {
@@ -159,9 +162,13 @@ export class Operations {
   }
 
   #roots(): RootAnswer[] {
-    return [...this.#parts.feeds.values()].flatMap(({ status, hooks }) =>
-      status === null ? [] : [rootAnswer(status, hooks)],
+    return [...this.#parts.feeds.values()].flatMap((feed) =>
+      feed.status === null ? [] : [this.#answerOf(feed.status, feed)],
     )
+  }
+
+  #answerOf(status: RootStatus, feed: RootFeed | undefined): RootAnswer {
+    return rootAnswer(status, feed?.hooks ?? [], feed === undefined ? null : this.#parts.logOf(feed))
   }
 
   /** Every receiver with a token, for every root that the token grants, whether or not the receiver ever connected. */
@@ -191,7 +198,7 @@ export class Operations {
 }
 
 /** A root's status in the form of the API. */
-function rootAnswer(status: RootStatus, hooks: readonly HookStatus[]): RootAnswer {
+function rootAnswer(status: RootStatus, hooks: readonly HookStatus[], log: RootAnswer['log']): RootAnswer {
   const { name, epoch, sequence, state, reason, totals, watch, problems, problemCount } = status
   const hold = holdAnswer(status.hold)
   return {
@@ -206,5 +213,6 @@ function rootAnswer(status: RootStatus, hooks: readonly HookStatus[]): RootAnswe
     problemCount,
     hold,
     hooks: [...hooks],
+    log,
   }
 }

@@ -42,11 +42,13 @@ function rootRow(root: RootAnswer, now: Date): Row {
   }
 }
 
-function stateWord({ failing, connected, phase, awaitsAccept, isBehindOthers, leftBehind }: RootAnswer): string {
+function stateWord(root: RootAnswer): string {
+  const { failing, connected, phase, awaitsAccept, isBehindOthers, leftBehind, transport } = root
   if (awaitsAccept) return 'awaiting-accept'
   if (failing !== null) return 'failed'
   if (!connected) return 'offline'
-  return isBehindOthers || leftBehind !== null ? 'left-behind' : phase
+  if (isBehindOthers || leftBehind !== null) return 'left-behind'
+  return transport === 'nats' ? `${phase}, nats` : phase
 }
 
 function ago(time: string, now: Date): string {

@@ -7,7 +7,7 @@ import { type ConfigSource, isLoopback } from '@rootferry/host/daemon'
 import { errorMessage } from '@rootferry/host/machine'
 import { parseFingerprint } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import type { Address } from '../serve/link/dial.ts'
+import type { Address, NatsAddress } from '../serve/link/dial.ts'
 import type { Trust } from '../serve/link/secure-connection.ts'
 
 const pemFile = (title: string) => Type.String({ minLength: 1, title, description: 'the path of a PEM file' })
@@ -15,10 +15,26 @@ const pemFile = (title: string) => Type.String({ minLength: 1, title, descriptio
 /** Keys of receiver.yaml. */
 export const AGENT_SETTINGS = {
   agent: Type.String({
-    pattern: '^wss?://[^/]+/?$',
-    title: 'Where the agent listens for receivers',
-    description: 'wss://HOST:PORT, or ws://HOST:PORT',
+    pattern: '^(wss?|nats|tls)://[^/]+/?$',
+    title:
+      'Where the agent listens for receivers; or the NATS server with its log, see [fleets.md](fleets.md#a-log-on-nats)',
+    description: 'wss://HOST:PORT, or ws://HOST:PORT; nats://HOST:PORT or tls://HOST:PORT with `control`',
   }),
+  control: Type.Optional(
+    Type.String({
+      pattern: '^wss://[^/]+/?$',
+      title: 'With a NATS server as `agent`: where the agent itself listens, for what a log cannot bring',
+      description: 'wss://HOST:PORT',
+    }),
+  ),
+  credentialsFile: Type.Optional(
+    Type.String({
+      minLength: 1,
+      title:
+        'Who this host is to the NATS server: a `.creds` file, or the seed of an nkey. Absent: it asks for nothing',
+      description: 'the path of a file',
+    }),
+  ),
   fingerprint: Type.Optional(
     Type.String({
       title: 'The certificate that the agent must show. Neither this nor `ca`: the public authorities count',
@@ -51,7 +67,7 @@ export const AGENT_SETTINGS = {
   ),
 }
 const Settings = Type.Object(AGENT_SETTINGS)
-type AgentSettings = Static<typeof Settings>
+type AgentSettings = Static<typeof Settings> & { name?: string }
 
 export function agentAddress(
   value: AgentSettings,
@@ -59,11 +75,33 @@ export function agentAddress(
   environmentToken: string | undefined,
   faults: string[],
 ): Address {
+  const nats = natsAddress(value, source, faults)
+  const agent = nats === null ? value.agent : (value.control ?? value.agent)
   return {
-    agent: value.agent,
-    trust: trust(value, source, faults),
+    agent,
+    trust: trust({ ...value, agent }, source, faults),
     token: token(value, source, environmentToken, faults),
+    nats,
   }
+}
+
+/** @returns null when the agent is reached by WebSocket alone */
+function natsAddress(value: AgentSettings, source: ConfigSource, faults: string[]): NatsAddress | null {
+  const { agent, control, credentialsFile, name, fingerprint } = value
+  if (!/^(nats|tls):/.test(agent)) {
+    for (const key of ['control', 'credentialsFile'] as const)
+      if (value[key] !== undefined) faults.push(source.fault([key], 'has no effect unless agent is nats://HOST:PORT'))
+    return null
+  }
+  if (control === undefined) faults.push(source.fault(['agent'], 'a NATS server needs `control` too: wss://HOST:PORT'))
+  if (name === undefined) faults.push(source.fault(['agent'], 'a NATS server needs `name` too: that of the token'))
+  if (fingerprint === undefined)
+    faults.push(
+      source.fault(['agent'], 'a NATS server needs `fingerprint` too: what the agent signs is checked with it'),
+    )
+  const credentials =
+    credentialsFile === undefined ? null : readBeside(['credentialsFile'], credentialsFile, source, faults)
+  return { servers: [agent.replace(/\/$/, '')], credentials, name: name ?? '' }
 }
 
 function trust(value: AgentSettings, source: ConfigSource, faults: string[]): Trust {

@@ -129,11 +129,12 @@ export class Receiver {
     const { name, stateDir, health, probe, readyFile, waitForAgentSeconds, systemCalls } = before
     const fixed = { name, stateDir, health, probe, readyFile, waitForAgentSeconds, systemCalls }
     this.#config = { ...config, ...fixed }
-    if (!isDeepStrictEqual(before.address, config.address))
+    const isOtherWay = (before.address.nats == null) !== (config.address.nats == null)
+    if (!isOtherWay && !isDeepStrictEqual(before.address, config.address))
       for (const root of this.#roots.values()) root.renew(config.address)
     for (const root of before.roots) {
       const now = config.roots.find((other) => other.name === root.name)
-      if (!isDeepStrictEqual(root, now)) await this.#replace(root, now ?? null)
+      if (!isDeepStrictEqual(root, now) || isOtherWay) await this.#replace(root, now ?? null)
     }
     for (const root of config.roots) if (!this.#roots.has(root.name)) await this.#add(root, null)
     for (const earlier of refused) await this.#retry(earlier)

@@ -42,6 +42,11 @@ export function logLine(event: RootEvent, before: RootState): LogLine | null {
       return line('error', 'the agent broke the protocol', { code: event.error.code, error: event.error.message })
     case 'connected':
       return line('info', 'connected to the agent')
+    case 'log-read':
+      if (event.why === null) return line('info', 'the log on NATS is read')
+      return line(event.isForged ? 'error' : 'info', 'the log on NATS is not read, the agent is dialled', {
+        why: event.why,
+      })
     case 'leave':
       return line('warn', 'others go on without this receiver: it is not ready before it has caught up', {
         to: event.to,

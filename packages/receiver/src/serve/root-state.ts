@@ -25,6 +25,8 @@ export interface RootState {
   readonly root: string
   readonly phase: Phase
   readonly connected: boolean
+  /** What connects it. */
+  readonly transport: 'websocket' | 'nats'
   /** The time since which it is not connected. */
   readonly disconnected: Moment | null
   /** Another node has used the token of this one, and when that was heard. */
@@ -82,6 +84,8 @@ export type RootEvent =
   /** The disk thread has reported its position for a new connection. */
   | { type: 'position'; position: HelloPosition }
   | { type: 'connected' }
+  /** The log on NATS is read; or why it is not, and the agent is dialled. */
+  | { type: 'log-read'; why: string | null; isForged: boolean }
   /** What is prepared has waited too long for a word of the agent. */
   | { type: 'doubted' }
   /** The doubt has lasted long enough: the tree as it is serves visitors. */
@@ -103,6 +107,7 @@ export function newRootState(root: string, now: Moment): RootState {
     root,
     phase: 'idle',
     connected: false,
+    transport: 'websocket',
     disconnected: now,
     clash: null,
     synced: false,
@@ -143,6 +148,8 @@ export function nextRootState(state: RootState, event: RootEvent, now: Moment): 
       return { ...state, ...positionOf(event.position) }
     case 'connected':
       return { ...state, connected: true, disconnected: null, lastError: null }
+    case 'log-read':
+      return { ...state, transport: event.why === null ? 'nats' : 'websocket' }
     case 'doubted':
       return { ...state, inDoubtSince: state.prepared === null ? null : now.at }
     case 'trusted':

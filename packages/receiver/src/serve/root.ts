@@ -14,7 +14,7 @@ import type { DiskEvent, DiskOptions, Frame, FromDisk, ToDisk, TrashStatus } fro
 import { notReadyReason } from './http/readiness.ts'
 import type { Address } from './link/dial.ts'
 import type { Link, LinkOptions } from './link/link.ts'
-import { SocketLink } from './link/socket-link.ts'
+import { openLink } from './link/open-link.ts'
 import { LongWork } from './long-work.ts'
 import { logLine } from './root-log.ts'
 import { type Moment, newRootState, nextRootState, type RootEvent, type RootState } from './root-state.ts'
@@ -75,11 +75,12 @@ export class Root {
     }
     this.#hooks = new HookRuns(hooks, setting, events, this.#log)
     this.#hooksChanged()
-    this.#link = new SocketLink(link, {
+    this.#link = openLink(link, {
       tell: (message) => this.#tell(message),
       frame: (frame) => this.#pass(frame),
       connected: () => this.#connected(),
       disconnected: (error) => this.#disconnected(error),
+      log: (why, isForged) => this.#happened({ type: 'log-read', why, isForged }),
     })
     this.#worker = new RestartedWorker({
       entry: DISK_WORKER,

@@ -20,7 +20,17 @@ function place() {
 function config(stateDir: string, tls: TlsConfig | null, host = '0.0.0.0'): AgentConfig {
   const listen = { host, port: 8730 }
   const limits = { bytesPerSecond: 0, bytesPerSecondPerReceiver: 0, maxConnections: 10 }
-  return { stateDir, tls, listen, admin: listen, compression: 'auto', limits, systemCalls: 'auto', roots: [] }
+  return {
+    stateDir,
+    tls,
+    listen,
+    admin: listen,
+    compression: 'auto',
+    limits,
+    systemCalls: 'auto',
+    nats: null,
+    roots: [],
+  }
 }
 
 test('the first run makes a certificate that the later ones find, readable by its owner only', async () => {

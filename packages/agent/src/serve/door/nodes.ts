@@ -14,7 +14,7 @@ import { EXIT, errorCode, errorMessage, Failure, writeDurably } from '@rootferry
 import { ProtocolError } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { StoredToken } from './tokens.ts'
+import { grants, type StoredToken } from './tokens.ts'
 
 const Node = Type.Object(
   { token: Type.String(), name: Type.String({ maxLength: 63 }), host: Type.String(), id: Type.String() },
@@ -94,6 +94,10 @@ export class Nodes {
       return left.name
     }
     return this.#welcome(token.name, host, id)
+  }
+
+  isGranted(receiver: string, root: string): boolean {
+    return this.receivers.some(({ name, token }) => name === receiver && grants(token, root))
   }
 
   /** The token is gone, and its nodes with it. @returns the names that were its receivers */

@@ -22,6 +22,12 @@ export class UsedIdentity {
     return this.#identity?.status ?? null
   }
 
+  /** PEM of the certificate and its key. */
+  get pem(): { cert: string; key: string } {
+    if (this.#identity === null) throw new Error('the agent has no certificate')
+    return this.#identity
+  }
+
   /** @throws Failure (78) with a line that names the file */
   async open(config: AgentConfig): Promise<Identity | null> {
     this.#identity = await openIdentity(config, new Date())

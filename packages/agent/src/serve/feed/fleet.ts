@@ -5,8 +5,9 @@
  */
 import { printable } from '@rootferry/host/machine'
 import type { ReceiverStatus } from '../api-schemas.ts'
+import { type Ack, LogReaders } from './log-readers.ts'
 import type { Session } from './session.ts'
-import { NOTHING_SAID } from './session-state.ts'
+import { LIVE_LAG_SECONDS, NOTHING_SAID } from './session-state.ts'
 import type { ToCome } from './to-come.ts'
 import type { Watermarks } from './watermarks.ts'
 
@@ -26,6 +27,8 @@ export class Fleet {
   readonly root: string
   readonly sessions = new Map<string, Session>()
   readonly watermarks: Watermarks
+  /** Receivers that read the root's log; one that has a session too counts by that. */
+  readonly readers = new LogReaders()
   readonly #toCome: ToCome
   /** By receiver: that two nodes use its token, and when that was last seen. */
   readonly #clashes = new Map<string, { text: string; atMs: number }>()
@@ -87,6 +90,7 @@ export class Fleet {
   /** The receiver will not come back. */
   forget(receiver: string): void {
     this.watermarks.forget(receiver)
+    this.readers.forget(receiver)
     this.#missing.delete(receiver)
     this.#returned.delete(receiver)
     this.#clashes.delete(receiver)
@@ -99,7 +103,9 @@ export class Fleet {
     const lag = this.watermarks.lagOf(receiver, now)
     const failing = session?.state.said.failing ?? null
     const absent = known === null ? 'expected' : 'offline'
-    const state = session?.state.statusAt(lag.seconds) ?? absent
+    const reader = this.readers.of(receiver, performance.now())
+    const read = reader === null ? absent : wordOf(reader.ack, lag.seconds)
+    const state = session?.state.statusAt(lag.seconds) ?? read
     const isBehind = state !== 'live' && session !== undefined
     const { owed, trash } = session?.state.said ?? NOTHING_SAID
     return {
@@ -123,10 +129,19 @@ export class Fleet {
               oldestAt: trash.oldest === null ? null : new Date(trash.oldest).toISOString(),
             },
       clash: this.#clashOf(receiver),
-      connectedAt: session?.connectedAt.toISOString() ?? null,
-      lastSeenAt: (session?.lastSeenAt ?? known?.seenAt)?.toISOString() ?? null,
-      lastError: failing === null ? (known?.lastError ?? null) : `${failing.code}: ${failing.message}`,
+      transport: session !== undefined ? 'websocket' : reader !== null ? 'nats' : null,
+      connectedAt: (session?.connectedAt ?? reader?.since)?.toISOString() ?? null,
+      lastSeenAt: (session?.lastSeenAt ?? reader?.heardAt ?? known?.seenAt)?.toISOString() ?? null,
+      lastError:
+        failing === null ? (reader?.ack.error ?? known?.lastError ?? null) : `${failing.code}: ${failing.message}`,
     }
+  }
+
+  /** A receiver that reads the log is asked to dial, and has a connection later. */
+  lineTo(receiver: string): Session | undefined {
+    const session = this.sessions.get(receiver)
+    if (session === undefined) this.readers.call(receiver, performance.now())
+    return session
   }
 
   /** Receivers whose own probes say that visitors may come. */
@@ -152,7 +167,11 @@ export class Fleet {
   hasEverywhere(sequence: number): boolean {
     if (this.#ageMs < RETURN_MS && this.#missing.size > 0) return false
     const awaited = this.#awaited
-    return awaited.length > 0 && awaited.every(({ state }) => state.phase === 'feeding' && state.committed >= sequence)
+    return (
+      awaited.length > 0 &&
+      awaited.every(({ state }) => state.phase === 'feeding' && state.committed >= sequence) &&
+      this.readers.haveCommitted(sequence, performance.now())
+    )
   }
 
   /** No receiver that is worth waiting for says that it is not ready, as for a hook that has still to run there. */
@@ -181,6 +200,12 @@ export class Fleet {
     const clash = this.#clashes.get(receiver)
     return clash === undefined || performance.now() - clash.atMs > CLASH_MS ? null : clash.text
   }
+}
+
+/** A reader's own word, and no better than its lag. */
+function wordOf({ live, error }: Ack, behindSeconds: number): ReceiverStatus['state'] {
+  if (error !== null) return 'failed'
+  return live && behindSeconds <= LIVE_LAG_SECONDS ? 'live' : 'replaying'
 }
 
 /** The host name is a word of the other side, and its number is of no use to people. */

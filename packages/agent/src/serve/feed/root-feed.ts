@@ -101,12 +101,16 @@ export class RootFeed implements ResyncRoot {
       changed: () => this.#status !== null && this.#events.root(this.#status),
     })
     this.#resyncs = new ResyncQueue({
-      lineOf: (receiver) => this.fleet.sessions.get(receiver),
+      lineTo: (receiver) => this.fleet.lineTo(receiver),
       changed: (job) => {
         events.resync(job)
         this.#afterAll.compared(job)
       },
     })
+    this.fleet.readers.changed = (receiver) => {
+      this.#resyncs.pump(receiver)
+      this.#afterAll.look()
+    }
   }
 
   /** @throws Failure when the root's index cannot be opened */
@@ -128,12 +132,9 @@ export class RootFeed implements ResyncRoot {
     return this.fleet.watermarks.head
   }
 
-  get sentBytes(): number {
-    return this.#sent.total
-  }
-
-  get packedBytes(): number {
-    return this.#hub.packedBytes
+  /** Bytes so far. */
+  get traffic(): { sent: number; packed: number } {
+    return { sent: this.#sent.total, packed: this.#hub.packedBytes }
   }
 
   /** Serves a connection whose hello has come; resolves when it has ended. */
@@ -210,9 +211,8 @@ export class RootFeed implements ResyncRoot {
   async changes(order: Omit<RootRequests['recent']['takes'], 'to'>) {
     const { watermarks } = this.fleet
     const { changes, next } = await this.thread.ask('recent', { ...order, to: watermarks.head })
-    const timed = changes.map((change) => {
-      return { ...change, time: watermarks.timeOf(change.sequence)?.toISOString() ?? null }
-    })
+    const timeOf = (sequence: number) => watermarks.timeOf(sequence)?.toISOString() ?? null
+    const timed = changes.map((change) => ({ ...change, time: timeOf(change.sequence) }))
     return { root: this.name, head: watermarks.head, next, changes: timed }
   }
 

@@ -8,7 +8,7 @@
 import { VERSION } from '@rootferry/host/daemon'
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
 import type { SystemCalls } from '@rootferry/host/machine'
-import type { ReceiverStatus, ResyncStatus } from '../api-schemas.ts'
+import type { ReceiverStatus, ResyncStatus, RootAnswer } from '../api-schemas.ts'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { RootFeed } from '../feed/root-feed.ts'
 import type { RoundReport } from '../feed/round-report.ts'
@@ -28,6 +28,8 @@ export interface AgentMetricsParts {
   /** Connections that each listener refused because there were too many. */
   dropped(): Record<(typeof LISTENERS)[number], number>
   systemCalls: SystemCalls['kind']
+  /** The root's log on NATS; null: none is configured. */
+  logOf(feed: RootFeed): RootAnswer['log']
 }
 
 export class AgentMetrics {
@@ -39,9 +41,9 @@ export class AgentMetrics {
   readonly #rounds: RoundMetrics
   readonly #ofHooks: ReturnType<typeof hookGauges>
   readonly #ofRoots: ReturnType<typeof rootGauges>
+  readonly #ofLogs: ReturnType<typeof logGauges>
   readonly #ofReceivers: ReturnType<typeof receiverGauges>
-  readonly #expiry: Gauge<'fingerprint'>
-  readonly #dropped: Counter<'listener'>
+  readonly #ofDoors: { expiry: Gauge<'fingerprint'>; dropped: Counter<'listener'> }
   /** Resyncs that are not counted yet: the last report of a resync may come more than once. */
   readonly #running = new Set<string>()
 
@@ -75,19 +77,21 @@ export class AgentMetrics {
     this.#rounds = new RoundMetrics(registers)
     this.#ofHooks = hookGauges(registers)
     this.#ofRoots = rootGauges(registers)
+    this.#ofLogs = logGauges(registers)
     this.#ofReceivers = receiverGauges(registers)
-    this.#dropped = new Counter({
+    const dropped = new Counter({
       name: 'rootferry_dropped_connections_total',
       help: 'Connections that a listener refused because there were too many',
-      labelNames: ['listener'],
+      labelNames: ['listener'] as const,
       registers,
     })
-    this.#expiry = new Gauge({
+    const expiry = new Gauge({
       name: 'rootferry_certificate_expiry_timestamp_seconds',
       help: 'When the certificate of the stream listener expires; absent without TLS',
-      labelNames: ['fingerprint'],
+      labelNames: ['fingerprint'] as const,
       registers,
     })
+    this.#ofDoors = { expiry, dropped }
   }
 
   propagated(root: string, seconds: readonly number[]): void {
@@ -108,20 +112,24 @@ export class AgentMetrics {
   }
 
   #look(): void {
-    const looked = [this.#ofHooks, this.#ofRoots, this.#ofReceivers]
+    const looked = [this.#ofHooks, this.#ofRoots, this.#ofLogs, this.#ofReceivers]
     for (const metric of looked.flatMap((metrics) => Object.values(metrics))) metric.reset()
-    for (const [name, feed] of this.#parts.feeds) this.#lookAtRoot(name, feed)
+    for (const [name, feed] of this.#parts.feeds) {
+      this.#lookAtRoot(name, feed)
+      this.#lookAtLog(name, this.#parts.logOf(feed))
+    }
     for (const receiver of this.#parts.receivers()) this.#lookAtReceiver(receiver)
-    this.#dropped.reset()
-    for (const listener of LISTENERS) this.#dropped.inc({ listener }, this.#parts.dropped()[listener])
-    this.#expiry.reset()
+    const { expiry, dropped } = this.#ofDoors
+    dropped.reset()
+    for (const listener of LISTENERS) dropped.inc({ listener }, this.#parts.dropped()[listener])
+    expiry.reset()
     const certificate = this.#parts.certificate()
     if (certificate === null) return
     const { fingerprint, expiresAt } = certificate
-    this.#expiry.set({ fingerprint }, Date.parse(expiresAt) / 1000)
+    expiry.set({ fingerprint }, Date.parse(expiresAt) / 1000)
   }
 
-  #lookAtRoot(root: string, { status, hooks, sentBytes, packedBytes, fleet }: RootFeed): void {
+  #lookAtRoot(root: string, { status, hooks, traffic, fleet }: RootFeed): void {
     const {
       sequence,
       entries,
@@ -144,8 +152,8 @@ export class AgentMetrics {
       this.#ofHooks.due.set(labels, Number(isDue))
     })
     this.#rounds.knows(root)
-    line.sent.inc({ root }, sentBytes)
-    line.packed.inc({ root }, packedBytes)
+    line.sent.inc({ root }, traffic.sent)
+    line.packed.inc({ root }, traffic.packed)
     line.sessions.set({ root }, fleet.sessions.size)
     if (status === null) return
     sequence.set({ root }, status.sequence)
@@ -161,6 +169,13 @@ export class AgentMetrics {
     heldSeconds.set({ root }, hold === null ? 0 : Math.max(0, Date.now() - hold.sinceMs) / 1000)
     overdue.set({ root }, Number(hold?.overdue === true))
     waiting.set({ root }, hold?.pending.changes ?? 0)
+  }
+
+  #lookAtLog(root: string, log: RootAnswer['log']): void {
+    if (log === null) return
+    this.#ofLogs.written.set({ root }, Number(log.state === 'publishing'))
+    this.#ofLogs.sequence.set({ root }, log.sequence)
+    this.#ofLogs.readers.set({ root }, log.readers)
   }
 
   #lookAtReceiver({ name: receiver, root, state, sequence, durableSequence, lag, ...others }: ReceiverStatus): void {
@@ -188,6 +203,16 @@ function hookGauges(registers: Registers) {
     runs: new Counter(named('runs_total', 'Runs of the hook that are over')),
     failures: new Counter(named('failures_total', 'Runs of the hook that did not end well')),
     due: new Gauge(named('due', '1 while a run of the hook is due or in progress')),
+  }
+}
+
+function logGauges(registers: Registers) {
+  const labelNames = ['root'] as const
+  const named = (name: string, help: string) => ({ name: `rootferry_log_${name}`, help, labelNames, registers })
+  return {
+    written: new Gauge(named('written', '1 while the log on NATS is written')),
+    sequence: new Gauge(named('sequence', 'How far the log is')),
+    readers: new Gauge(named('readers', 'Receivers that read the log')),
   }
 }
 

@@ -18,6 +18,7 @@ const root: RootAnswer = {
   problemCount: 0,
   hold: null,
   hooks: [],
+  log: null,
 }
 const receiver = (name: string, sequence: number): ReceiverStatus => ({
   name,
@@ -30,6 +31,7 @@ const receiver = (name: string, sequence: number): ReceiverStatus => ({
   owed: { count: 0, paths: [] },
   trash: null,
   clash: null,
+  transport: null,
   connectedAt: null,
   lastSeenAt: null,
   lastError: null,

@@ -16,6 +16,7 @@ const receiver: ReceiverStatus = {
   owed: { count: 0, paths: [] },
   trash: null,
   clash: null,
+  transport: null,
   connectedAt: 'then',
   lastSeenAt: 'then',
   lastError: null,
@@ -54,6 +55,7 @@ const ROOT: RootAnswer = {
   problemCount: 0,
   hold: null,
   hooks: [],
+  log: null,
 }
 const ROUND: RoundAnswer = {
   id: 'r1',

@@ -47,8 +47,8 @@ interface Running extends Waiting {
 }
 
 export interface ResyncQueueParts {
-  /** The receiver's connection, if it has one. */
-  lineOf(receiver: string): ResyncLine | undefined
+  /** The receiver's connection, if it has one; one that can be asked for is. */
+  lineTo(receiver: string): ResyncLine | undefined
   /** The numbers of a job have changed. */
   changed(job: ResyncJob): void
 }
@@ -93,9 +93,10 @@ export class ResyncQueue {
     this.#conclude(receiver)
     const waiting = this.#waiting.get(receiver)
     const next = waiting?.[0]
-    const line = this.#parts.lineOf(receiver)
-    if (next === undefined || this.#running.has(receiver) || line?.isResyncFree !== true) return
+    if (next === undefined || this.#running.has(receiver)) return
     if (next.look.goesFirst && next.look.head === null) return
+    const line = this.#parts.lineTo(receiver)
+    if (line?.isResyncFree !== true) return
     waiting?.shift()
     const { job } = next
     this.#ids += 1

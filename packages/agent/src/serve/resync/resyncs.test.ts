@@ -38,7 +38,7 @@ class FakeRoot {
   /** Set when it belongs to resyncs. */
   jobChanged: (job: ResyncJob) => void = () => undefined
   readonly queue = new ResyncQueue({
-    lineOf: (receiver) => this.lines.get(receiver),
+    lineTo: (receiver) => this.lines.get(receiver),
     changed: (job) => this.jobChanged(job),
   })
   readonly known: readonly string[]

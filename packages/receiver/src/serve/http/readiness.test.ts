@@ -12,6 +12,7 @@ const live: RootState = {
   root: 'shop',
   phase: 'live',
   connected: true,
+  transport: 'websocket',
   disconnected: null,
   synced: true,
   isInService: true,

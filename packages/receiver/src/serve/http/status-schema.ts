@@ -10,6 +10,7 @@ const Root = Type.Object(
     root: Type.String(),
     phase: Type.Enum(['idle', 'resyncing', 'awaiting-accept', 'replaying', 'live']),
     connected: Type.Boolean(),
+    transport: Type.Enum(['websocket', 'nats']),
     disconnectedAt: OrNull(Type.String()),
     synced: Type.Boolean(),
     isInService: Type.Boolean(),

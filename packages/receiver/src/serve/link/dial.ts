@@ -16,6 +16,16 @@ export interface Address {
   trust: Trust
   /** How this node tells itself from others of the same token. */
   node?: string
+  /** Where the log of the agent is read, which is then dialled only when it has to be; absent: the agent has none. */
+  nats?: NatsAddress | null
+}
+
+export interface NatsAddress {
+  servers: readonly string[]
+  /** The content of a credentials file; null: the servers ask for none. */
+  credentials: string | null
+  /** What the agent calls this receiver. */
+  name: string
 }
 
 export type DialCode =

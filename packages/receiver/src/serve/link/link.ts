@@ -24,6 +24,8 @@ export interface LinkEvents {
   connected(): void
   /** `error` is the reason in one line; null when the end was requested. */
   disconnected(error: string | null): void
+  /** The log is read, or why it is not and the agent is dialled; `isForged`: it has messages that are not the agent's. */
+  log(why: string | null, isForged: boolean): void
 }
 
 export interface Link {

@@ -35,6 +35,7 @@ async function linked() {
       frame: () => undefined,
       connected: () => errors.push('connected'),
       disconnected: (error) => errors.push(error),
+      log: () => undefined,
     },
   )
   const next = async () => {

@@ -1,0 +1,72 @@
+/** The part of agent.yaml that has the changes of every root written into logs on NATS JetStream. */
+import { readFileSync } from 'node:fs'
+import { type ConfigSource, closed, whole } from '@rootferry/host/daemon'
+import { errorMessage } from '@rootferry/host/machine'
+import Type, { type Static } from 'typebox'
+
+export const DEFAULT_RETENTION = { maxMegabytes: 8_000, maxAgeHours: 48, replicas: 1 } as const
+
+const Nats = Type.Object(
+  {
+    servers: Type.Array(Type.String({ pattern: '^(nats|tls)://[^/\\s]+$', maxLength: 300 }), {
+      minItems: 1,
+      maxItems: 20,
+      title: 'The NATS servers with JetStream that keep the logs; one of them is enough',
+      description: 'a list of nats://HOST:PORT or tls://HOST:PORT',
+    }),
+    credentialsFile: Type.Optional(
+      Type.String({
+        minLength: 1,
+        title: 'Who the agent is to them: a `.creds` file, or the seed of an nkey. Absent: they ask for nothing',
+        description: 'the path of a file',
+      }),
+    ),
+    maxMegabytes: whole(10, 100_000_000, 'megabytes', {
+      title:
+        'So much of the log of each root is kept. Twice the tree at least, so that empty targets can begin with it',
+      default: DEFAULT_RETENTION.maxMegabytes,
+    }),
+    maxAgeHours: whole(1, 8_760, 'hours', {
+      title: 'And for this long',
+      default: DEFAULT_RETENTION.maxAgeHours,
+    }),
+    replicas: whole(1, 5, 'servers', {
+      title: 'On so many servers of a cluster',
+      default: DEFAULT_RETENTION.replicas,
+    }),
+  },
+  closed,
+)
+export const Transport = Type.Object(
+  {
+    nats: Nats,
+  },
+  { ...closed, title: 'Besides WebSocket: see [fleets.md](fleets.md#a-log-on-nats)' },
+)
+
+export interface NatsConfig {
+  servers: string[]
+  credentials: string | null
+  retention: { maxBytes: number; maxAgeMs: number; replicas: number }
+}
+
+export function natsConfig(
+  transport: Static<typeof Transport> | undefined,
+  hasIdentity: boolean,
+  source: ConfigSource,
+  faults: string[],
+): NatsConfig | null {
+  if (transport === undefined) return null
+  const { servers, credentialsFile, ...limits } = transport.nats
+  if (!hasIdentity)
+    faults.push(source.fault(['transport'], 'needs TLS: the key of the certificate signs what is written into the log'))
+  const { maxMegabytes, maxAgeHours, replicas } = { ...DEFAULT_RETENTION, ...limits }
+  const retention = { maxBytes: maxMegabytes * 1e6, maxAgeMs: maxAgeHours * 3_600_000, replicas }
+  let credentials: string | null = null
+  try {
+    if (credentialsFile !== undefined) credentials = readFileSync(source.besideFile(credentialsFile), 'utf8')
+  } catch (error) {
+    faults.push(source.fault(['transport', 'nats', 'credentialsFile'], `cannot be read: ${errorMessage(error)}`))
+  }
+  return { servers, credentials, retention }
+}

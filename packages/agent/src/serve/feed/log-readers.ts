@@ -1,0 +1,101 @@
+/**
+ * The receivers of a root that read its log, as they say of themselves.
+ *
+ * A broker carries what they say, and vouches for the name; nothing is done for a reader that could harm another one.
+ * A reader that says nothing for as long as a dead connection may is away.
+ */
+import { LIMITS } from '@rootferry/protocol'
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+const Sequence = Type.Integer({ minimum: 0, maximum: LIMITS.integer })
+const Ack = Type.Object({
+  epoch: Type.String({ maxLength: 64 }),
+  committed: Sequence,
+  durable: Sequence,
+  /** The end of what is staged in a round. */
+  staged: Sequence,
+  live: Type.Boolean(),
+  ready: Type.Union([Type.Boolean(), Type.Null()]),
+  error: Type.Union([Type.String({ maxLength: 1_000 }), Type.Null()]),
+})
+export type Ack = Static<typeof Ack>
+const validator = Compile(Ack)
+
+/** @returns null when it is not one */
+export function ackOf(value: unknown): Ack | null {
+  return validator.Check(value) ? value : null
+}
+
+interface Reader {
+  ack: Ack
+  since: Date
+  heardAt: Date
+  heardMs: number
+}
+
+/** For so long a round waits for the readers of a log. Less than the patience of a round, which would leave all of them behind. */
+const STAGED_MS = 3_000
+
+export class LogReaders {
+  readonly #readers = new Map<string, Reader>()
+  readonly #waiting = new Set<() => void>()
+
+  /** A reader has reported; set by its owner. */
+  changed: (name: string) => void = () => undefined
+  /** Asks a reader to dial the agent; set by the connection to the broker. */
+  dials: (name: string) => void = () => undefined
+
+  call(name: string, nowMs: number): void {
+    if (this.of(name, nowMs) !== null) this.dials(name)
+  }
+
+  heard(name: string, ack: Ack, now: Date, nowMs: number): void {
+    const before = this.of(name, nowMs)
+    this.#readers.set(name, { ack, since: before?.since ?? now, heardAt: now, heardMs: nowMs })
+    for (const look of [...this.#waiting]) look()
+    this.changed(name)
+  }
+
+  /** null: it does not read the log, or is away. */
+  of(name: string, nowMs: number): Reader | null {
+    const reader = this.#readers.get(name)
+    return reader === undefined || nowMs - reader.heardMs > LIMITS.deadMs ? null : reader
+  }
+
+  forget(name: string): void {
+    this.#readers.delete(name)
+  }
+
+  /** Readers that are here and can commit. */
+  count(nowMs: number): number {
+    return this.#working(nowMs).length
+  }
+
+  /** Whether all that are here, and can commit, have committed that. */
+  haveCommitted(sequence: number, nowMs: number): boolean {
+    return this.#working(nowMs).every(({ committed }) => committed >= sequence)
+  }
+
+  /** Resolves when all that follow have staged everything up to there, or the time for that is over. */
+  async staged(to: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const look = () => {
+      const following = this.#working(performance.now()).filter(({ live }) => live)
+      if (following.every(({ staged, committed }) => staged >= to || committed >= to)) resolve()
+    }
+    this.#waiting.add(look)
+    const timer = setTimeout(resolve, STAGED_MS)
+    look()
+    await promise
+    clearTimeout(timer)
+    this.#waiting.delete(look)
+  }
+
+  #working(nowMs: number): Ack[] {
+    return [...this.#readers.keys()].flatMap((name) => {
+      const reader = this.of(name, nowMs)
+      return reader === null || reader.ack.error !== null ? [] : [reader.ack]
+    })
+  }
+}

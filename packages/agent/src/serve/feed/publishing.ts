@@ -1,0 +1,161 @@
+/**
+ * The logs of all roots on NATS: one connection, a publisher for each root, and what the readers of the logs report.
+ * Connects again when the connection is lost. Loads the package only here, where it is configured.
+ */
+import { hostname } from 'node:os'
+import type { Logger } from '@rootferry/host/daemon'
+import { backoffMs, errorMessage } from '@rootferry/host/machine'
+import type { Broker, LogNames } from '@rootferry/nats'
+import type { NatsConfig } from '../../config/nats-settings.ts'
+import { ackOf } from './log-readers.ts'
+import { LOG_RECEIVER, Publisher, type PublisherState } from './publisher.ts'
+import type { FeedEvents, RootFeed } from './root-feed.ts'
+
+export interface PublishingParts {
+  config: NatsConfig
+  /** PEM of the certificate that receivers pin, and of its key. */
+  identity(): { cert: string; key: string }
+  feeds: ReadonlyMap<string, RootFeed>
+  /** Whether the agent knows a receiver of that name, which may have that root. */
+  isGranted(receiver: string, root: string): boolean
+  eventsOf(root: string): Pick<FeedEvents, 'receiver' | 'committed'>
+  software: string
+  /** Other than that of any other agent. */
+  id: string
+  log: Logger
+}
+
+const PAUSES = { firstMs: 500, mostMs: 15_000 }
+
+export interface LogStatus {
+  state: PublisherState
+  why: string | null
+  /** How far the log is. */
+  sequence: number
+  /** Receivers that read it. */
+  readers: number
+}
+
+export class Publishing {
+  readonly #parts: PublishingParts
+  readonly #publishers = new Map<RootFeed, Publisher>()
+  #broker: Broker | null = null
+  #why: string | null = 'not connected yet'
+  #isClosed = false
+  #pause: () => void = () => undefined
+
+  constructor(parts: PublishingParts) {
+    this.#parts = parts
+  }
+
+  /** Until it is closed; never rejects. */
+  async run(): Promise<void> {
+    for (let attempt = 0; !this.#isClosed; attempt += 1) {
+      try {
+        await this.#connected(() => {
+          attempt = 0
+        })
+      } catch (error) {
+        this.#why = errorMessage(error)
+        this.#parts.log.warn(
+          { servers: this.#parts.config.servers, error: this.#why },
+          'no connection to NATS, trying again',
+        )
+      }
+      if (this.#isClosed) return
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#pause = resolve
+      const timer = setTimeout(resolve, backoffMs(attempt, PAUSES))
+      await promise
+      clearTimeout(timer)
+    }
+  }
+
+  /** Roots have come or gone. */
+  look(): void {
+    for (const [feed, publisher] of this.#publishers) {
+      if (this.#parts.feeds.get(feed.name) === feed) continue
+      publisher.close()
+      this.#publishers.delete(feed)
+    }
+    if (this.#broker === null || this.#isClosed) return
+    for (const feed of this.#parts.feeds.values()) if (!this.#publishers.has(feed)) this.#begin(feed, this.#broker)
+  }
+
+  statusOf(feed: RootFeed): LogStatus {
+    const { watermarks, readers } = feed.fleet
+    const status = this.#publishers.get(feed)?.status ?? { state: 'off', why: this.#why }
+    const sequence = watermarks.of(LOG_RECEIVER)?.committed ?? 0
+    return { ...status, sequence, readers: readers.count(performance.now()) }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#pause()
+    for (const publisher of this.#publishers.values()) publisher.close()
+    await this.#broker?.close()
+  }
+
+  /** Resolves when the connection is over. */
+  async #connected(came: () => void): Promise<void> {
+    const { config, log } = this.#parts
+    const { Broker } = await import('@rootferry/nats')
+    const broker = await Broker.connect({ ...config, name: `rootferry-agent on ${hostname()}`, inbox: null })
+    if (this.#isClosed) return await broker.close()
+    came()
+    this.#broker = broker
+    this.#why = null
+    log.info({ servers: config.servers }, 'connected to NATS')
+    this.look()
+    const why = await broker.ended()
+    this.#broker = null
+    this.#publishers.clear()
+    this.#why = why
+    if (!this.#isClosed) log.warn({ error: why }, 'the connection to NATS is over')
+  }
+
+  #begin(feed: RootFeed, broker: Broker): void {
+    const { names } = broker.log(feed.name)
+    this.#listen(feed, broker, names)
+    void this.#newPublisher(feed, broker).run()
+  }
+
+  #newPublisher(feed: RootFeed, broker: Broker): Publisher {
+    const { config, identity, software, id, log } = this.#parts
+    const publisher = new Publisher({
+      feed,
+      broker,
+      retention: config.retention,
+      nats: () => import('@rootferry/nats'),
+      identity,
+      who: `${hostname()} (${id})`,
+      software,
+      staged: (to) => feed.fleet.readers.staged(to),
+      log,
+    })
+    this.#publishers.set(feed, publisher)
+    return publisher
+  }
+
+  #listen(feed: RootFeed, broker: Broker, names: LogNames): void {
+    const { isGranted, eventsOf, feeds } = this.#parts
+    broker.listen(names.acks, (value, receiver) => {
+      const ack = ackOf(value)
+      if (ack === null || feeds.get(feed.name) !== feed || !isGranted(receiver, feed.name)) return
+      const { watermarks, readers } = feed.fleet
+      readers.heard(receiver, ack, new Date(), performance.now())
+      const events = eventsOf(feed.name)
+      // What it says over a connection of its own counts more, and comes later.
+      if (ack.epoch === feed.status?.epoch && !feed.fleet.sessions.has(receiver)) {
+        const before = watermarks.of(receiver)?.committed ?? 0
+        const { committed, durable } = ack
+        watermarks.confirmed(receiver, { committed, durable, whole: { committed: 0 } }, new Date())
+        const seconds = before > 0 ? watermarks.agesBetween(before, committed, new Date()) : []
+        if (committed > before) events.committed({ receiver, sequence: committed, seconds })
+      }
+      events.receiver(receiver)
+    })
+    feed.fleet.readers.dials = (receiver) => broker.tell(names.callOf(receiver), {})
+    broker.tell(names.who, {})
+  }
+}

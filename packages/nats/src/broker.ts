@@ -1,0 +1,107 @@
+/**
+ * A connection to NATS. When it is lost it is over, and its owner opens another one and looks again where it stands: a
+ * server that was killed may have lost what it had acknowledged.
+ */
+import { connect, credsAuthenticator, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node'
+import { LogStream } from './log-stream.ts'
+import { type LogNames, logNames, nameIn } from './names.ts'
+
+export interface BrokerOptions {
+  servers: readonly string[]
+  /** The content of a credentials file: a `.creds` file, or the seed of an nkey; null: the server asks for none. */
+  credentials: string | null
+  name: string
+  /** null: any. */
+  inbox: string | null
+}
+
+const TIMEOUT_MS = 5_000
+const PING_MS = 10_000
+const DECODER = new TextDecoder()
+
+export class Broker {
+  readonly #connection: NatsConnection
+
+  private constructor(connection: NatsConnection) {
+    this.#connection = connection
+  }
+
+  /** @throws Error with one line */
+  static async connect({ servers, credentials, name, inbox }: BrokerOptions): Promise<Broker> {
+    const connection = await connect({
+      servers: [...servers],
+      name,
+      reconnect: false,
+      timeout: TIMEOUT_MS,
+      pingInterval: PING_MS,
+      maxPingOut: 2,
+      ...(inbox === null ? {} : { inboxPrefix: inbox }),
+      ...(credentials === null ? {} : { authenticator: authenticatorOf(credentials) }),
+    })
+    return new Broker(connection)
+  }
+
+  /** Resolves when the connection is over. @returns why; null: it was closed here */
+  async ended(): Promise<string | null> {
+    const error = await this.#connection.closed()
+    return error === undefined ? 'the connection to the NATS server was lost' : error.message
+  }
+
+  get isOver(): boolean {
+    return this.#connection.isClosed()
+  }
+
+  log(root: string): LogStream {
+    return new LogStream(this.#connection, logNames(root))
+  }
+
+  /** A message that is not kept. */
+  tell(subject: string, value: unknown): void {
+    if (!this.isOver) this.#connection.publish(subject, JSON.stringify(value))
+  }
+
+  /** @param heard with the name that is the last word of the subject */
+  listen(subject: string, heard: (value: unknown, name: string) => void): void {
+    this.#connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) heard(parsed(message.data), nameIn(message.subject))
+      },
+    })
+  }
+
+  /** Answers whoever asks who publishes that root. */
+  claim({ publisher }: LogNames, who: string): void {
+    this.#connection.subscribe(publisher, {
+      callback: (error, message) => void (error === null && message.respond(who)),
+    })
+  }
+
+  /** @returns who else publishes the root; null: nobody */
+  async publisherOf({ publisher }: LogNames): Promise<string | null> {
+    try {
+      return DECODER.decode((await this.#connection.request(publisher, '', { timeout: 1_000 })).data)
+    } catch {
+      // Nobody listens, or nobody answers.
+      return null
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close().catch(() => undefined)
+  }
+}
+
+function authenticatorOf(credentials: string) {
+  const bytes = new TextEncoder().encode(credentials)
+  if (credentials.includes('NATS USER JWT')) return credsAuthenticator(bytes)
+  return nkeyAuthenticator(new TextEncoder().encode(credentials.trim()))
+}
+
+function parsed(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(DECODER.decode(data))
+  } catch {
+    // Not one of ours.
+    return null
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Takes the messages of a log in order, checks every signature, and gives back what the agent's session sent. Pure.
+ *
+ * INVARIANT: what a reader acts on is what the agent signed, in the order in which the agent wrote it, and it builds on
+ * the position of the reader. A head is checked before anything of it is used; parts are used for staging only, until a
+ * seal or an end covers them.
+ */
+import { type Changeset, LIMITS, type Welcome } from '@rootferry/protocol'
+import { type End, type Head, Joiner, type LogMessage, type LogPosition, parsedChangeset } from './log-entry.ts'
+import { Chain, Forged, type Verifier } from './signature.ts'
+
+export type Step =
+  /** A changeset begins. `restarts`: the one before has no end, and what was staged of it is void. */
+  | { type: 'head'; welcome: Welcome; changeset: Changeset; frame: string; restarts: boolean }
+  | { type: 'frame'; isBinary: boolean; data: Uint8Array }
+  /** `to`: what is committed now; null: it is only staged. */
+  | { type: 'end'; frame: string; to: number | null }
+
+/** The log does not lead on from the reader's position: something is missing, or the agent has begun anew. */
+export class OffTheLog extends Error {
+  override name = 'OffTheLog'
+}
+
+/** With room for what a head adds to a message. */
+const MOST_BYTES = LIMITS.messageBytes * 2
+
+export class LogDecoder {
+  readonly #root: string
+  readonly #verifier: Verifier
+  readonly #joiner = new Joiner(MOST_BYTES)
+  #cursor: LogPosition | null
+  #chain = new Chain()
+  /** The changeset, or series, that has begun. */
+  #open: { head: Head; base: number; to: number } | null = null
+
+  /** @param cursor where the reader stands; null: its target is empty */
+  constructor(root: string, verifier: Verifier, cursor: LogPosition | null) {
+    this.#root = root
+    this.#verifier = verifier
+    this.#cursor = cursor
+  }
+
+  get cursor(): LogPosition | null {
+    return this.#cursor
+  }
+
+  /** @returns the steps that this message completes. @throws Forged, OffTheLog */
+  take(message: LogMessage): Step | null {
+    const entry = this.#joined(message)
+    if (entry === null) return null
+    if (entry.kind === 'head') return this.#head(entry)
+    // The rest of a changeset whose beginning this reader does not have.
+    if (this.#open === null) throw new OffTheLog('the log goes on within a changeset')
+    if (entry.kind === 'part') {
+      this.#chain.add(entry.isBinary, entry.data)
+      return { type: 'frame', isBinary: entry.isBinary, data: entry.data }
+    }
+    return this.#end(entry)
+  }
+
+  #joined(message: LogMessage): LogMessage | null {
+    try {
+      return this.#joiner.add(message)
+    } catch (error) {
+      throw new OffTheLog('an entry of the log is not whole, or too large', { cause: error })
+    }
+  }
+
+  #head({ data, signature }: LogMessage): Step {
+    const { head, changeset } = verifiedHead(data, signature, this.#root, this.#verifier)
+    const { welcome } = head
+    const isSeries = changeset.from !== changeset.base
+    const open = this.#open
+    if (isSeries) {
+      if (open === null || open.base !== changeset.base || open.to !== changeset.from)
+        throw new OffTheLog('a changeset does not go on where the one before it ended')
+    } else if (!buildsOn(head, changeset, this.#cursor)) {
+      const at = this.#cursor === null ? 'an empty target' : `${this.#cursor.sequence}`
+      throw new OffTheLog(`the log goes on from ${changeset.base}, and not from ${at}`)
+    }
+    if (!isSeries) this.#chain = new Chain()
+    this.#chain.add(false, data)
+    this.#open = { head, base: changeset.base, to: changeset.to }
+    return { type: 'head', welcome, changeset, frame: head.changeset, restarts: !isSeries && open !== null }
+  }
+
+  #end({ kind, data, signature }: LogMessage): Step {
+    const text = Buffer.from(data).toString()
+    this.#verifier.end(text, signature ?? '')
+    const end = JSON.parse(text) as End
+    const message = JSON.parse(end.message) as { type: string; to: number }
+    const open = this.#open
+    const isRight = open !== null && end.epoch === open.head.welcome.epoch && end.term === open.head.welcome.term
+    const isKind = message.type === (kind === 'end' ? 'commit' : 'prepare')
+    if (!isRight || !isKind || end.root !== this.#root || end.chain !== this.#chain.digest || message.to !== open.to)
+      throw new Forged('the end of a changeset does not belong to what came before it')
+    if (kind === 'seal') return { type: 'end', frame: end.message, to: null }
+    this.#cursor = { epoch: end.epoch, term: end.term, sequence: message.to }
+    this.#open = null
+    return { type: 'end', frame: end.message, to: message.to }
+  }
+}
+
+function buildsOn({ after, welcome }: Head, { base }: Changeset, cursor: LogPosition | null): boolean {
+  if (cursor === null) return after === null && base === 0
+  const { epoch, term, sequence } = cursor
+  return welcome.epoch === epoch && after?.term === term && after.sequence === sequence && base === sequence
+}
+
+/** @throws Forged */
+export function verifiedHead(
+  data: Uint8Array,
+  signature: string | null,
+  root: string,
+  verifier: Verifier,
+): { head: Head; changeset: Changeset } {
+  const text = Buffer.from(data).toString()
+  let head: Head
+  try {
+    head = JSON.parse(text) as Head
+    verifier.head(text, String(head.certificate), signature ?? '')
+  } catch (error) {
+    if (error instanceof Forged) throw error
+    throw new Forged('a head of the log is not one', { cause: error })
+  }
+  // From here on it is the agent's word.
+  if (head.root !== root) throw new Forged(`a message of root ${head.root} is in the log of ${root}`)
+  return { head, changeset: parsedChangeset(head) }
+}
+
+/** @returns the position to which that end leads. @throws Forged */
+export function verifiedEnd(data: Uint8Array): LogPosition {
+  const { epoch, term, message } = JSON.parse(Buffer.from(data).toString()) as End
+  const { to } = JSON.parse(message) as { to: number }
+  return { epoch, term, sequence: to }
+}

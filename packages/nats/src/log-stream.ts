@@ -1,0 +1,172 @@
+/**
+ * The log of one root as a stream of JetStream: appends with the expected sequence, so that a second publisher is refused
+ * at once; reads in order, and as much at a time as the reader allows.
+ *
+ * JetStream answers a read from an evicted message with the first one that is still there, and says nothing. The
+ * decoder's own check of every head finds that.
+ */
+import {
+  type Consumer,
+  DeliverPolicy,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  type StreamConfig,
+} from '@nats-io/jetstream'
+import { headers, type MsgHdrs, type NatsConnection, nanos } from '@nats-io/transport-node'
+import type { EndAt, EndLookups } from './find-position.ts'
+import { verifiedEnd } from './log-decoder.ts'
+import type { LogMessage, StoredMessage } from './log-entry.ts'
+import { KINDS, type Kind, type LogNames } from './names.ts'
+
+/** What the stream keeps. */
+export interface Retention {
+  maxBytes: number
+  maxAgeMs: number
+  replicas: number
+}
+
+/** Of a reader that is under way: see `max_bytes` of a pull. */
+const READ_AHEAD_BYTES = 8 << 20
+const DUPLICATES_MS = 120_000
+const IDLE_MS = 60_000
+
+/** Somebody else has appended to the log. */
+export class SecondPublisher extends Error {
+  override name = 'SecondPublisher'
+}
+
+const WRONG_SEQUENCE = 10_071
+
+export class LogStream implements EndLookups {
+  readonly names: LogNames
+  readonly #connection: NatsConnection
+  readonly #client: JetStreamClient
+  #manager: JetStreamManager | null = null
+
+  constructor(connection: NatsConnection, names: LogNames) {
+    this.#connection = connection
+    this.names = names
+    this.#client = jetstream(connection)
+  }
+
+  /** Makes the stream, or gives it these limits. @returns the sequence of its last message */
+  async ensure({ maxBytes, maxAgeMs, replicas }: Retention): Promise<number> {
+    const { stream, subjects } = this.names
+    const config: Partial<StreamConfig> & { name: string } = {
+      name: stream,
+      subjects: [subjects],
+      retention: 'limits',
+      discard: 'old',
+      storage: 'file',
+      max_bytes: maxBytes,
+      max_age: nanos(maxAgeMs),
+      num_replicas: replicas,
+      duplicate_window: nanos(DUPLICATES_MS),
+      allow_direct: true,
+      deny_delete: true,
+      deny_purge: true,
+    }
+    const { streams } = await this.#managed()
+    const made = await streams.add(config).catch(async (error: unknown) => {
+      // There is one with other limits.
+      if (!(error instanceof JetStreamApiError)) throw error
+      return await streams.update(stream, config)
+    })
+    return made.state.last_seq
+  }
+
+  /** @param after the sequence of the message before. @throws SecondPublisher when that is another one */
+  async append(message: LogMessage, after: number, id: string): Promise<void> {
+    const { subjectOf } = this.names
+    try {
+      const ack = await this.#client.publish(subjectOf(message.kind), message.data, {
+        headers: headersOf(message),
+        msgID: id,
+        expect: { lastSequence: after },
+      })
+      if (ack.seq !== after + 1) throw new SecondPublisher(`message ${after + 1} of the log became message ${ack.seq}`)
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === WRONG_SEQUENCE)
+        throw new SecondPublisher(`the log has messages that are not of this agent: ${error.message}`)
+      throw error
+    }
+  }
+
+  async next(at: number): Promise<EndAt | null> {
+    return endOf(await this.#get({ seq: at, next_by_subj: this.names.subjectOf('end') }))
+  }
+
+  async last(): Promise<EndAt | null> {
+    return endOf(await this.#get({ last_by_subj: this.names.subjectOf('end') }))
+  }
+
+  /** The first head at or after that message; null: there is none. */
+  async headFrom(at: number): Promise<StoredMessage | null> {
+    return await this.#get({ seq: at, next_by_subj: this.names.subjectOf('head') })
+  }
+
+  async lastHead(): Promise<StoredMessage | null> {
+    return await this.#get({ last_by_subj: this.names.subjectOf('head') })
+  }
+
+  /** The messages from there on, as they come; ends with the connection, or when the reader leaves the loop. */
+  async *read(from: number): AsyncGenerator<StoredMessage> {
+    const consumer: Consumer = await this.#client.consumers.get(this.names.stream, {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: from,
+      inactive_threshold: nanos(IDLE_MS),
+    })
+    const messages = await consumer.consume({ max_bytes: READ_AHEAD_BYTES })
+    try {
+      for await (const message of messages) {
+        const stored = storedOf(message.subject, message.headers, message.data, message.seq)
+        if (stored !== null) yield stored
+      }
+    } finally {
+      await messages.close()
+    }
+  }
+
+  async #get(query: { seq: number; next_by_subj: string } | { last_by_subj: string }): Promise<StoredMessage | null> {
+    const { direct } = await this.#managed()
+    const message = await direct.getMessage(this.names.stream, query as never)
+    return message === null ? null : storedOf(message.subject, message.header, message.data, message.seq)
+  }
+
+  async #managed(): Promise<JetStreamManager> {
+    this.#manager ??= await jetstreamManager(this.#connection, { checkAPI: false })
+    return this.#manager
+  }
+}
+
+function headersOf({ isBinary, part, more, signature }: LogMessage): MsgHdrs {
+  const made = headers()
+  made.set('Rf-Part', String(part))
+  if (isBinary) made.set('Rf-Binary', '1')
+  if (more) made.set('Rf-More', '1')
+  if (signature !== null) made.set('Rf-Sign', signature)
+  return made
+}
+
+/** @returns null for a message that is not of a log */
+function storedOf(subject: string, has: MsgHdrs | undefined, data: Uint8Array, at: number): StoredMessage | null {
+  const kind = KINDS.find((known): known is Kind => subject.endsWith(`.log.${known}`))
+  if (kind === undefined) return null
+  const signature = has?.get('Rf-Sign') ?? ''
+  return {
+    kind,
+    isBinary: has?.get('Rf-Binary') === '1',
+    part: Number(has?.get('Rf-Part') ?? 0),
+    more: has?.get('Rf-More') === '1',
+    signature: signature === '' ? null : signature,
+    data,
+    at,
+  }
+}
+
+function endOf(message: StoredMessage | null): EndAt | null {
+  return message === null ? null : { ...verifiedEnd(message.data), at: message.at }
+}

@@ -1,0 +1,143 @@
+/**
+ * What an agent writes into a log a receiver reads, to the byte; and what anybody else writes, or puts in another order,
+ * it does not take.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { makeIdentity, WrittenLog, welcomeOf } from '../test-support/written-log.ts'
+import { type EndAt, findPosition } from './find-position.ts'
+import { LogDecoder, OffTheLog, type Step } from './log-decoder.ts'
+import type { LogMessage } from './log-entry.ts'
+import { Forged, Verifier } from './signature.ts'
+
+const agent = makeIdentity()
+const stranger = makeIdentity()
+const AT = { epoch: 'e', term: 't', sequence: 10 }
+
+function written(signer = agent.signer, root = 'shop'): WrittenLog {
+  return new WrittenLog(root, signer, welcomeOf('e', 't', 10), AT)
+}
+
+function reader(at = AT as typeof AT | null): LogDecoder {
+  return new LogDecoder('shop', new Verifier(agent.fingerprint), at)
+}
+
+function read(messages: readonly LogMessage[], decoder = reader()): Step[] {
+  return messages.flatMap((message) => decoder.take(message) ?? [])
+}
+
+test('what is read is what was written, whatever the size of its parts', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 1 << 21 }), { minLength: 1, maxLength: 4 }), (sizes) => {
+      const log = written()
+      const contents = sizes.map((size, number) => Buffer.alloc(size, `${number}`))
+      const messages = contents.flatMap((content, number) => log.changeset(11 + number, content))
+      const decoder = reader()
+      const steps = read(messages, decoder)
+      const bytes = steps.flatMap((step) => (step.type === 'frame' && step.isBinary ? [Buffer.from(step.data)] : []))
+      assert.deepEqual(bytes, contents)
+      assert.deepEqual(decoder.cursor, { ...AT, sequence: 10 + sizes.length })
+    }),
+    { numRuns: 20 },
+  )
+})
+
+test('a series is staged up to its end, and committed once', () => {
+  const log = written()
+  const messages = [
+    ...log.changeset(11, Buffer.from('one'), { ending: 'prepare' }),
+    ...log.changeset(12, Buffer.from('two'), { from: 11, base: 10 }),
+  ]
+  const decoder = reader()
+  const ends = read(messages, decoder).flatMap((step) => (step.type === 'end' ? [step.to] : []))
+  assert.deepEqual(ends, [null, 12])
+})
+
+test('a message that was added, changed, left out, repeated or moved is refused, wherever it is, before anything is committed', () => {
+  const log = written()
+  const messages = [...log.changeset(11, Buffer.from('one')), ...log.changeset(12, Buffer.from('two'))]
+  const committed = (tampered: LogMessage[]) => {
+    const decoder = reader()
+    const ends: (number | null)[] = []
+    try {
+      for (const message of tampered) {
+        const step = decoder.take(message)
+        if (step?.type === 'end') ends.push(step.to)
+      }
+    } catch (error) {
+      assert.ok(error instanceof Forged || error instanceof OffTheLog, String(error))
+    }
+    return ends
+  }
+  assert.deepEqual(committed(messages), [11, 12])
+  const changed = (message: LogMessage): LogMessage => {
+    const data = Buffer.from(message.data)
+    data[data.length - 3] = (data[data.length - 3] ?? 0) ^ 1
+    return { ...message, data }
+  }
+  const half = messages.length / 2
+  for (let at = 0; at < messages.length; at += 1) {
+    const without = messages.toSpliced(at, 1)
+    // A commit that never comes is a late one.
+    if (at !== messages.length - 1) assert.ok(committed(without).length < 2, `without ${at}`)
+    const most = at < half ? [] : [11]
+    assert.deepEqual(committed(messages.with(at, changed(messages[at] as LogMessage))), most, `changed ${at}`)
+    const repeated = committed(messages.toSpliced(at, 0, messages[at] as LogMessage))
+    assert.deepEqual(repeated, [11, 12].slice(0, repeated.length), `repeated ${at}`)
+    if (at % half !== half - 1) {
+      const moved = messages.toSpliced(at, 2, messages[at + 1] as LogMessage, messages[at] as LogMessage)
+      assert.ok(committed(moved).length < 2, `moved ${at}`)
+    }
+  }
+})
+
+test('a log that somebody else signs, or of another root, is refused at its first message', () => {
+  const [first] = written(stranger.signer).changeset(11, Buffer.from('one'))
+  assert.throws(() => reader().take(first as LogMessage), /signed by sha256:.* and not by the pinned sha256:/)
+  const [other] = written(agent.signer, 'other').changeset(11, Buffer.from('one'))
+  assert.throws(() => reader().take(other as LogMessage), /a message of root other/)
+})
+
+test('old messages again, and messages after a gap, do not build on the position of a reader', () => {
+  const log = written()
+  const [one, two, three] = [11, 12, 13].map((to) => log.changeset(to, Buffer.from(`${to}`)))
+  const decoder = reader()
+  read(one ?? [], decoder)
+  assert.throws(() => read(one ?? [], decoder), /goes on from 10, and not from 11/)
+  assert.throws(() => read(three ?? [], decoder), /goes on from 12, and not from 11/)
+  read(two ?? [], decoder)
+  assert.equal(decoder.cursor?.sequence, 12)
+  assert.throws(() => read(one ?? [], reader(null)), /not from an empty target/)
+})
+
+test('the changeset of a killed agent has no end: the next one begins anew, and that is said', () => {
+  const torn = written().changeset(11, Buffer.from('torn'), { ending: null })
+  const [, ...rest] = read([...torn, ...written().changeset(12, Buffer.from('whole'))])
+  const heads = rest.flatMap((step) => (step.type === 'head' ? [step.restarts] : []))
+  assert.deepEqual(heads, [true])
+})
+
+test('a position is found among any ends, and one that is not there is not', async () => {
+  const log = fc.array(fc.record({ gap: fc.integer({ min: 1, max: 5 }), step: fc.integer({ min: 1, max: 9 }) }))
+  await fc.assert(
+    fc.asyncProperty(log, fc.nat(20), fc.nat(20), async (gaps, evicted, old) => {
+      let [at, sequence] = [0, 0]
+      const all = gaps.map(({ gap, step }, number): EndAt => {
+        at += gap
+        sequence += step
+        return { epoch: number < old ? 'old' : 'e', term: 't', sequence, at }
+      })
+      const ends = all.slice(evicted)
+      const lookups = {
+        next: async (from: number) => ends.find((end) => end.at >= from) ?? null,
+        last: async () => ends.at(-1) ?? null,
+      }
+      for (let wanted = 0; wanted <= sequence + 1; wanted += 1) {
+        const right = ends.find((end) => end.epoch === 'e' && end.sequence === wanted)?.at ?? null
+        assert.equal(await findPosition({ epoch: 'e', term: 't', sequence: wanted }, lookups), right)
+      }
+    }),
+    { numRuns: 100 },
+  )
+})

@@ -1,0 +1,92 @@
+/**
+ * What the agent signs in a log, and how a receiver checks it: the broker carries everything, and is trusted with
+ * nothing but delivery.
+ *
+ *   head: signed by itself; it names epoch, term, base, the position that it builds on, and the certificate
+ *   seal, end: signed over a chain of hashes that begins with the head and covers every frame since
+ *
+ * So nothing can be added, left out, put in another order or brought from another root, and an old message again does
+ * not build on a receiver's position. What a broker can do is to deliver late, or not at all.
+ */
+import { createHash, createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto'
+import { fingerprintOf } from '@rootferry/protocol'
+
+/** A message of the log is not what the agent signed. */
+export class Forged extends Error {
+  override name = 'Forged'
+}
+
+export interface Signer {
+  /** DER, as base64. */
+  readonly certificate: string
+  sign(what: 'head' | 'end', text: string): string
+}
+
+/** @param pem certificate with its private key */
+export function signerOf(pem: { cert: string; key: string }): Signer {
+  const key = createPrivateKey(pem.key)
+  const certificate = new X509Certificate(pem.cert).raw.toString('base64')
+  return { certificate, sign: (what, text) => sign(digestOf(key), signed(what, text), key).toString('base64') }
+}
+
+/** Checks signatures of the agent whose certificate has that fingerprint. */
+export class Verifier {
+  readonly #fingerprint: string
+  #known: { certificate: string; key: KeyObject } | null = null
+
+  constructor(fingerprint: string) {
+    this.#fingerprint = fingerprint
+  }
+
+  /** @throws Forged when the certificate is not the pinned one, or the signature is not its */
+  head(text: string, certificate: string, signature: string): void {
+    if (this.#known?.certificate !== certificate) this.#known = { certificate, key: this.#keyOf(certificate) }
+    this.#check('head', text, signature)
+  }
+
+  /** @throws Forged, also before any head */
+  end(text: string, signature: string): void {
+    this.#check('end', text, signature)
+  }
+
+  #check(what: 'head' | 'end', text: string, signature: string): void {
+    const key = this.#known?.key
+    if (key === undefined || !verify(digestOf(key), signed(what, text), key, Buffer.from(signature, 'base64')))
+      throw new Forged(`the signature of a message of the log (${what}) is not the agent's`)
+  }
+
+  #keyOf(certificate: string): KeyObject {
+    const der = Buffer.from(certificate, 'base64')
+    if (fingerprintOf(der) !== this.#fingerprint)
+      throw new Forged(`the log is signed by ${fingerprintOf(der)}, and not by the pinned ${this.#fingerprint}`)
+    try {
+      return new X509Certificate(der).publicKey
+    } catch (error) {
+      throw new Forged('the certificate in the log cannot be read', { cause: error })
+    }
+  }
+}
+
+/** The hashes of a changeset's frames, or of a series, in order. */
+export class Chain {
+  #hash = createHash('sha256')
+
+  add(isBinary: boolean, data: Uint8Array): void {
+    const prefix = Buffer.alloc(9)
+    prefix.writeUInt8(isBinary ? 1 : 0)
+    prefix.writeDoubleBE(data.byteLength, 1)
+    this.#hash.update(prefix).update(data)
+  }
+
+  get digest(): string {
+    return this.#hash.copy().digest('base64url')
+  }
+}
+
+function signed(what: string, text: string): Buffer {
+  return Buffer.from(`rootferry log ${what} 1\n${text}`)
+}
+
+function digestOf(key: KeyObject): string | null {
+  return key.asymmetricKeyType?.startsWith('ed') === true ? null : 'sha256'
+}

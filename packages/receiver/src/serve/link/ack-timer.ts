@@ -1,0 +1,72 @@
+/**
+ * What a reader of a log tells the agent of itself: when it changes, but not more than four times a second, and now and
+ * then when nothing does. Collected from the messages that an agent would be sent.
+ */
+import { LIMITS, type ToAgent } from '@rootferry/protocol'
+import type { HelloPosition } from '../../root-messages.ts'
+
+const LEAST_MS = 250
+
+export class AckTimer {
+  readonly #tell: (ack: object) => void
+  /** Of the log that is read; null: none is. */
+  #epoch: string | null = null
+  #ack = {
+    committed: 0,
+    durable: 0,
+    staged: 0,
+    live: false,
+    ready: null as boolean | null,
+    error: null as string | null,
+  }
+  #timer: NodeJS.Timeout | null = null
+  #toldMs = Number.NEGATIVE_INFINITY
+
+  constructor(tell: (ack: object) => void) {
+    this.#tell = tell
+  }
+
+  at({ sequence, durable, prepared }: HelloPosition): void {
+    this.#ack = { ...this.#ack, committed: sequence, durable, staged: prepared?.sequence ?? 0, error: null }
+  }
+
+  /** @param epoch null: no log is read any more, and nothing is told */
+  reads(epoch: string | null): void {
+    this.#epoch = epoch
+    this.#ack.live = epoch !== null
+    if (epoch !== null) return this.#soon()
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+
+  /** The agent has asked. */
+  tellAgain(): void {
+    if (this.#epoch !== null) this.#soon()
+  }
+
+  /** @returns the message */
+  said(text: string): ToAgent {
+    const message = JSON.parse(text) as ToAgent
+    if (message.type === 'committed') this.#ack.committed = message.sequence
+    else if (message.type === 'durable') this.#ack.durable = message.sequence
+    else if (message.type === 'staged') this.#ack.staged = message.sequence
+    else if (message.type === 'ready') this.#ack.ready = message.ready
+    else if (message.type === 'failing') {
+      this.#ack.error = message.error === null ? null : `${message.error.code}: ${message.error.message}`
+    } else return message
+    if (this.#epoch !== null) this.#soon()
+    return message
+  }
+
+  #soon(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    const waitMs = Math.max(0, this.#toldMs + LEAST_MS - performance.now())
+    this.#timer = setTimeout(() => this.#now(), waitMs)
+  }
+
+  #now(): void {
+    this.#toldMs = performance.now()
+    this.#timer = setTimeout(() => this.#now(), LIMITS.pingMs)
+    this.#tell({ ...this.#ack, durable: Math.min(this.#ack.durable, this.#ack.committed), epoch: this.#epoch })
+  }
+}

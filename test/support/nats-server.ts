@@ -1,0 +1,81 @@
+/** A real nats-server with JetStream, on ports and in a directory that stay when it is killed and started again. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from './free-port.ts'
+import { until } from './until.ts'
+
+/** Why tests with NATS are skipped; false: they are not. */
+export function withoutNats(): string | false {
+  return spawnSync('nats-server', ['--version']).status === 0 ? false : 'no nats-server is installed'
+}
+
+export class NatsServer implements AsyncDisposable {
+  readonly port: number
+  readonly place: string
+  #child: ChildProcess | null = null
+
+  private constructor(port: number, place: string) {
+    this.port = port
+    this.place = place
+  }
+
+  /** @param settings lines of its configuration, besides those for its port and JetStream */
+  static async start(settings = ''): Promise<NatsServer> {
+    const server = new NatsServer(await freePort(), mkdtempSync(join(tmpdir(), 'rootferry-nats-')))
+    server.configure(settings)
+    await server.start()
+    return server
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`
+  }
+
+  /** For the next start, and for one that runs. */
+  configure(settings: string): void {
+    mkdirSync(join(this.place, 'store'), { recursive: true })
+    const own = `host: 127.0.0.1\nport: ${this.port}\njetstream { store_dir: "${join(this.place, 'store')}" }\n`
+    writeFileSync(join(this.place, 'server.conf'), `${own}${settings}\n`)
+    this.#child?.kill('SIGHUP')
+  }
+
+  async start(): Promise<void> {
+    const child = spawn('nats-server', ['-c', join(this.place, 'server.conf')], { stdio: 'ignore' })
+    this.#child = child
+    await until(
+      () => this.#answers(),
+      () => `nats-server on port ${this.port}, exit code ${child.exitCode}`,
+    )
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child
+    this.#child = null
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+    rmSync(this.place, { recursive: true, force: true })
+  }
+
+  async #answers(): Promise<boolean> {
+    const socket = connect(this.port, '127.0.0.1')
+    try {
+      await once(socket, 'data')
+      return true
+    } catch {
+      // Not yet.
+      return false
+    } finally {
+      socket.destroy()
+    }
+  }
+}
