@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { Broker } from '../../packages/nats/src/index.ts'
 import { makeIdentity, WrittenLog, welcomeOf } from '../../packages/nats/test-support/written-log.ts'
 import { differences } from '../support/compare-trees.ts'
 import { Daemons } from '../support/daemons.ts'
@@ -229,7 +230,6 @@ test('messages of somebody else in the log are not taken: they are reported, and
   const site = await begin(fill)
   await daemons.startReceiver(0)
   await follow(site, 0)
-  const { Broker } = await import('../../packages/nats/src/index.ts')
   const broker = await Broker.connect({
     servers: [server?.url ?? ''],
     credentials: null,
@@ -258,16 +258,15 @@ test('messages of somebody else in the log are not taken: they are reported, and
 
 test('a release is shown by readers of the log when it goes, and not before', { skip }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
-  await daemons.startReceiver(1)
-  await follow(site, 0, 1)
+  for (const number of [0, 1, 2]) await daemons.startReceiver(number)
+  await follow(site, 0, 1, 2)
   daemons.agentVerb('hold', site.name)
   for (let number = 0; number < 30; number += 1) writeFileSync(join(site.source, `new-${number}`), `${number}`)
   await until(async () => ((await site.root())?.hold?.pending.changes ?? 0) >= 30, shown)
-  for (const target of site.targets.slice(0, 2)) assert.ok(!readdirSync(target).includes('new-1'))
+  for (const target of site.targets) assert.ok(!readdirSync(target).includes('new-1'))
   daemons.agentVerb('release', site.name)
-  await follow(site, 0, 1)
-  for (const number of [0, 1]) assert.ok(await daemons.ready(number))
+  await follow(site, 0, 1, 2)
+  for (const number of [0, 1, 2]) assert.ok(await daemons.ready(number))
   assert.equal(await transportOf(0), 'nats')
 })
 

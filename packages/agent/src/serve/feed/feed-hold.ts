@@ -13,6 +13,7 @@ import type { RootThread } from '../root-thread.ts'
 import { Arrivals } from './arrivals.ts'
 import { Gate, type Reach } from './gate.ts'
 import { Lockstep } from './lockstep.ts'
+import type { LogReaders } from './log-readers.ts'
 import type { Member } from './round.ts'
 import { hasGone, outcomeOf, type RoundReport } from './round-report.ts'
 import { Rounds, type RoundWay } from './rounds.ts'
@@ -28,6 +29,8 @@ const BY_ITSELF: RoundWay = { patienceMs: PATIENCE_MS, rolling: null, isStep: fa
 export interface FeedHoldParts {
   thread: Pick<RootThread, 'ask' | 'tell'>
   sessions: ReadonlyMap<string, Session>
+  /** Receivers that read the root's log: they are members of no round, and arrive like others. */
+  readers: Pick<LogReaders, 'of'>
   watermarks: Pick<Watermarks, 'headReached'>
   log: Logger
   together: Together
@@ -139,11 +142,13 @@ export class FeedHold {
   }
 
   isConnected(receiver: string): boolean {
-    return this.#parts.sessions.has(receiver)
+    return this.#parts.sessions.has(receiver) || this.#parts.readers.of(receiver, performance.now()) !== null
   }
 
   isAt(receiver: string, sequence: number): boolean {
-    return (this.#parts.sessions.get(receiver)?.committed ?? -1) >= sequence
+    const { sessions, readers } = this.#parts
+    const read = readers.of(receiver, performance.now())?.ack.committed
+    return (sessions.get(receiver)?.committed ?? read ?? -1) >= sequence
   }
 
   /** A receiver has committed, or its connection has come or gone. */

@@ -87,7 +87,7 @@ export class RootFeed implements ResyncRoot {
     const totals = () => this.#status?.totals ?? null
     this.fleet = new Fleet(this.name, watermarks, new ToCome(this.thread, this.#log, watermarks, totals))
     const told = (report: RoundReport) => events.round(report)
-    const shared = { thread: this.thread, log: this.#log, watermarks }
+    const shared = { thread: this.thread, log: this.#log, watermarks, readers: this.fleet.readers }
     this.holds = new FeedHold({ ...shared, sessions: this.fleet.sessions, together: options.together, told })
     this.#afterAll = new AfterAll({
       ...shared,
@@ -109,7 +109,7 @@ export class RootFeed implements ResyncRoot {
     })
     this.fleet.readers.changed = (receiver) => {
       this.#resyncs.pump(receiver)
-      this.#afterAll.look()
+      this.#receiversChanged()
     }
   }
 
