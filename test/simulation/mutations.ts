@@ -37,6 +37,13 @@ export const MUTATIONS: readonly Mutation[] = [
     'void this.#parts.end(running.round.to, true).catch((error: unknown) => this.#parts.failed(error))',
   ),
   mutation(
+    'in a rolling release a receiver changes before it has left',
+    ['G10'],
+    `${FEED}/rolling.ts`,
+    "effects.push({ do: 'drain', name })",
+    "effects.push({ do: 'commit', name })",
+  ),
+  mutation(
     'a hold is forgotten at a restart',
     ['G10'],
     'agent/src/root/hold/holding.ts',
