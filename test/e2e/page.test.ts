@@ -213,6 +213,16 @@ function pageTests(): void {
     await page.context().close()
   })
 
+  it('shows how a release went in the view of its root, too', async () => {
+    const page = await open({ hash: '#/roots/site' })
+    await page.getByRole('button', { name: 'Hold' }).click()
+    await page.getByRole('heading', { name: 'Held' }).waitFor()
+    await page.getByRole('button', { name: 'Release' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click()
+    await seen(page, /^Released: /)
+    await page.context().close()
+  })
+
   it('makes a token whose line joins a server, shows it once, and revokes it', async () => {
     const page = await open({ hash: '#/tokens' })
     await page.getByLabel('Name').fill('web7')

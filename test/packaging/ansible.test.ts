@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -21,7 +21,7 @@ const VERSION = versionOfCheckout()
 const INVENTORY = `[admin]
 a ansible_connection=local rootferry_roots='{"shop": "/var/www/shop"}' rootferry_preset=wordpress
 [web]
-b ansible_connection=local rootferry_roots='{"shop": "/var/www/copy"}'
+b ansible_connection=local rootferry_roots='{"shop": "/var/www/copy"}' rootferry_protect='["/env.php"]'
 [all:vars]
 ansible_python_interpreter=/usr/bin/python3
 rootferry_package=/play/rootferry_${VERSION}_amd64.deb
@@ -46,21 +46,36 @@ test('the role brings an agent and a receiver up, and a second run changes nothi
   await using host = await BootedHost.boot('play', SUITE)
   host.run('apt-get', 'update')
   host.run('apt-get', 'install', '-y', '--no-install-recommends', 'ansible-core', 'python3-apt')
-  const play = join(host.root, 'play')
+  const plays = join(host.root, 'play')
   const compression = { type: 'zstd', level: 1 } as const
   const order = { architectures: ['amd64'] as const, version: VERSION, compression, epoch: undefined, withRpm: false }
-  await buildPackages({ ...order, directory: play }, () => undefined)
-  cpSync(ROLE, join(play, 'ansible'), { recursive: true })
-  writeFileSync(join(play, 'inventory.ini'), INVENTORY)
+  await buildPackages({ ...order, directory: plays }, () => undefined)
+  cpSync(ROLE, join(plays, 'ansible'), { recursive: true })
+  writeFileSync(join(plays, 'inventory.ini'), INVENTORY)
   mkdirSync(join(host.root, 'var/www/shop'), { recursive: true })
   writeFileSync(join(host.root, 'var/www/shop/index.php'), '<?php\n')
-  const run = () =>
-    host.run('sh', '-c', 'cd /play/ansible && LC_ALL=C.UTF-8 ansible-playbook -i ../inventory.ini example.yml')
-  assert.match(run(), /^a .* failed=0/m)
+  writeFileSync(join(host.root, 'var/www/shop/env.php'), 'of the admin server')
+  mkdirSync(join(host.root, 'var/www/copy'))
+  writeFileSync(join(host.root, 'var/www/copy/env.php'), 'of the app server')
+  const play = (more = '') => {
+    const line = `cd /play/ansible && LC_ALL=C.UTF-8 ansible-playbook -i ../inventory.ini example.yml ${more}`
+    return host.tryTo('sh', '-c', line)
+  }
+  const run = () => {
+    const { status, stdout, stderr } = play()
+    assert.equal(status, 0, stdout + stderr)
+    return stdout
+  }
+  // Nobody listens there: it says so, and the next run is not in the way of what this one left.
+  const failed = play('-e rootferry_agent_url=wss://127.0.0.1:1')
+  assert.notEqual(failed.status, 0)
+  assert.match(failed.stdout, /127\.0\.0\.1:1/)
+  assert.match(run(), /^b .* failed=0/m)
   await until(
     () => host.tryTo('cmp', '/var/www/shop/index.php', '/var/www/copy/index.php').status === 0,
     () => host.tryTo('rootferry-agent', 'status').stdout,
   )
+  assert.equal(readFileSync(join(host.root, 'var/www/copy/env.php'), 'utf8'), 'of the app server')
   const recap = run()
   assert.match(recap, /^a .* changed=0 /m)
   assert.match(recap, /^b .* changed=0 /m)

@@ -45,7 +45,7 @@ export function RootView({ root: name }: { root: string }) {
       )}
       {root.state === 'halted' && <Accept root={root} />}
       <Facts facts={factsOf(root)} />
-      {root.hold !== null && <HoldPanel root={root} />}
+      {root.hold !== null && <HoldPanel key="hold" root={root} />}
       <Hooks root={root} />
       <Problems root={root} />
       <Latency root={root} />
@@ -62,7 +62,7 @@ export function RootView({ root: name }: { root: string }) {
         </div>
         <ReceiverRows receivers={receivers} namesRoot={false} />
       </section>
-      {root.hold === null && <HoldPanel root={root} />}
+      {root.hold === null && <HoldPanel key="hold" root={root} />}
     </main>
   )
 }
