@@ -92,6 +92,7 @@ export class Scene {
         protect: [],
         isPopulated: false,
         hasBorder: false,
+        extraneous: 'trash',
         mostCallMs: 0,
         ...receiver,
         name: `web${number + 1}`,

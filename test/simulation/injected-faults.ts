@@ -1,4 +1,5 @@
 /** The faults of a simulated farm, one at a time, and how each ends. */
+import { positionOf } from './judge-committed.ts'
 import { GOOD } from './network.ts'
 import type { Chance } from './random.ts'
 import type { Host, ReceiverHost, World } from './world.ts'
@@ -47,6 +48,13 @@ const TROUBLES: Record<string, { weight: number; strike: Trouble }> = {
     strike: (world, host) => {
       const isDone = world.replaceTarget(host)
       return `the target of ${host.machine.name} is ${isDone ? 'replaced by an empty directory' : 'left alone'}`
+    },
+  },
+  stranger: {
+    weight: 2,
+    strike: (_world, { machine, local, isReplaced, isUnread }) => {
+      const path = local.putStranger(positionOf(machine) !== null && !isReplaced && !isUnread)
+      return `somebody puts '${path}' into the target of ${machine.name}`
     },
   },
   tight: {

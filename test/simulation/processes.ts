@@ -217,12 +217,12 @@ export class AgentProcess {
 export class ReceiverProcess {
   readonly process: Process
   readonly #around: Surroundings
-  readonly #protect: readonly string[]
+  readonly #settings: Pick<DiskOptions, 'protect' | 'extraneous'>
   #root: Root | null = null
 
-  constructor(machine: Machine, protect: readonly string[], around: Surroundings) {
+  constructor(machine: Machine, settings: Pick<DiskOptions, 'protect' | 'extraneous'>, around: Surroundings) {
     this.#around = around
-    this.#protect = protect
+    this.#settings = settings
     this.process = newProcess(machine, around)
   }
 
@@ -245,7 +245,7 @@ export class ReceiverProcess {
         path: TARGET,
         stateDir: `${STATE}/roots/${ROOT}`,
         trashDir: `${STATE}/trash/${ROOT}`,
-        protect: this.#protect,
+        protect: this.#settings.protect,
         owner: 'preserve',
         trash: { keepDays: 7, maxBytes: 2 ** 40 },
         allowSetuid: true,
@@ -255,7 +255,7 @@ export class ReceiverProcess {
         bootId,
         systemCalls: 'portable',
         guard: { maxPercent: 100, minEntries: 1e9 },
-        extraneous: 'trash',
+        extraneous: this.#settings.extraneous,
       }
       const address = { agent: 'ws://agent', token: name, trust: { fingerprint: null, ca: null, client: null } }
       const link = { root: ROOT, software: 'simulated', address }

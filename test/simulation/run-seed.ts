@@ -76,6 +76,7 @@ async function live(world: World): Promise<void> {
   await quiet(world)
   await restarted(world)
   await oneMore(world)
+  for (const { local, settings } of receivers) local.judge(settings.extraneous === 'report')
 }
 
 async function holdOrRelease(world: World): Promise<void> {

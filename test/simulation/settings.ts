@@ -14,6 +14,8 @@ export interface ReceiverSettings {
   hasBorder: boolean
   /** The target has content before the receiver first starts. */
   isPopulated: boolean
+  /** The setting of this name. */
+  extraneous: 'report' | 'trash'
   mostCallMs: number
 }
 
@@ -75,6 +77,7 @@ function drawReceiver(chance: Chance, name: string): ReceiverSettings {
     protect: chance.pick([[], [], ['/keep/', 'c.php']]),
     isPopulated: chance.oneIn(3),
     hasBorder: chance.oneIn(4),
+    extraneous: chance.pick(['trash', 'report']),
     mostCallMs: chance.pick([0, 0, 0.1, 1]),
   }
 }

@@ -8,6 +8,7 @@ import { StoredDatabase } from './database.ts'
 import { enter } from './farm.ts'
 import type { Inode, Kind } from './inode.ts'
 import { epochOf, headOf, judgeCommitted, owedBy, positionOf } from './judge-committed.ts'
+import { LocalContent, STRANGER } from './local-content.ts'
 import { Machine } from './machine.ts'
 import { type Caller, Network } from './network.ts'
 import { BORDER, BORDER_DEVICE, OWN_FILE, REPLACED, STATE, TARGET } from './places.ts'
@@ -48,6 +49,8 @@ export interface ReceiverHost extends Host {
   isReplaced: boolean
   /** When that was last; null: never. */
   replacedAt: number | null
+  /** What is this host's own, and on no other disk. */
+  local: LocalContent
 }
 
 export class World {
@@ -146,6 +149,7 @@ export class World {
     machine.boot()
     host.isUnread = true
     if (!isReceiver(host)) return
+    host.local.mayMove()
     this.lines.lostPower(machine.name)
     this.rounds.goesBack(machine.name)
   }
@@ -159,6 +163,7 @@ export class World {
     const { directory, name } = place
     disk.attach(directory, `${REPLACED}${machine.boots}.${this.scheduler.turns}`, disk.detach(directory, name))
     disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
+    host.local.mayMove()
     host.isReplaced = true
     host.replacedAt = this.scheduler.now
     this.lines.emptied(machine.name)
@@ -178,7 +183,8 @@ export class World {
     if (position === null || position.epoch !== epochOf(this.agent.machine)) return ['it has no position']
     if (position.sequence < head) return [`it is at ${position.sequence} of ${head}`]
     const isBordered = borderOf(host)
-    const stays = (path: string, kind: Kind) => host.untouchable.excludes(path, kind) || isBordered(path)
+    const stays = (path: string, kind: Kind) =>
+      host.untouchable.excludes(path, kind) || isBordered(path) || path.startsWith(STRANGER)
     const wanted = treeOf(source, stays)
     const inTheWay = pathsInTheWay(target, stays)
     // A protected path can be where another object should be; then it stays, and so does the directory that holds it.
@@ -191,9 +197,12 @@ export class World {
     const owed = [...owedBy(machine)].filter((path) => !isBlocked(path) && !isBordered(path))
     if (owed.length > 0) return [`it owes ${owed.join(', ')}`]
     const found = treeOf(target, (path, kind) => path === RESERVED || stays(path, kind))
+    // What went while the agent had no index is reported, and stays until an operator orders a resync.
+    const isReported = (path: string) =>
+      host.settings.extraneous === 'report' && this.agent.machine.boots > 1 && !wanted.has(path)
     return [
       ...treeDifferences(wanted, found)
-        .filter((line) => !isBlocked(line.path))
+        .filter((line) => !isBlocked(line.path) && !isReported(line.path))
         .map(({ what }) => what),
       ...this.#missingAcross(host, source, target),
     ]
@@ -290,7 +299,7 @@ export class World {
           this.lines.emptied(host.machine.name)
           this.rounds.goesBack(host.machine.name)
         }
-        const daemon = new ReceiverProcess(host.machine, host.settings.protect, this.#around)
+        const daemon = new ReceiverProcess(host.machine, host.settings, this.#around)
         this.#supervise(host, daemon.process)
         host.daemon = daemon
         await daemon.start(`boot-${host.machine.boots}`)
@@ -327,7 +336,8 @@ export class World {
     machine.disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
     machine.disk.makePath(STATE)
     if (settings.hasBorder) mount(machine, settings.stagesInside)
-    if (settings.isPopulated) this.#populate(machine)
+    const local = new LocalContent(machine)
+    if (settings.isPopulated) this.#populate(local)
     const caller = { receiver: settings.name, quality: settings.quality, isBlocked: false, isStalled: false }
     this.network.callers.set(settings.name, caller)
     const host: ReceiverHost = {
@@ -341,6 +351,7 @@ export class World {
       isUnread: false,
       daemon: null,
       startAt: 0,
+      local,
     }
     watchTarget({
       machine,
@@ -362,9 +373,9 @@ export class World {
     return new PathFilter([...this.settings.exclude, ...protect])
   }
 
-  #populate({ disk }: Machine): void {
+  #populate(local: LocalContent): void {
     for (const path of ['a', 'b/a', 'c.php', 'keep/own', 'd/e/x.log', 'unknown/deep/file']) {
-      if (this.chance.oneIn(2)) disk.put(`${TARGET}/${path}`, `was at ${path} before`)
+      if (this.chance.oneIn(2)) local.put(path)
     }
   }
 }

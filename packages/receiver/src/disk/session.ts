@@ -174,7 +174,7 @@ export class Session {
     tellWelcomed(this.#parts, welcome)
     if (start === 'resync') {
       this.#phase('resyncing')
-      this.#comparisons.begin(firstOrder(this.#greeting.epoch, epoch, target.extraneous))
+      this.#comparisons.begin(firstOrder(target.ledger.followed, epoch, target.extraneous))
       return
     }
     this.#cursor = sequence
@@ -323,7 +323,7 @@ function takeUp({ ledger, partials, mapping, extended }: Target, problems: Probl
   if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
 }
 
-/** @param known the epoch that the target followed; null: none */
+/** @param known the epoch that the target followed, before this comparison or one that was broken off; null: none */
 function firstOrder(known: string | null, epoch: string, extraneous: Target['extraneous']): ResyncOrder {
   if (known === null) return FIRST_LOOK
   return known !== epoch && extraneous === 'report' ? NEW_INDEX : WHOLE_TARGET

@@ -40,9 +40,9 @@ export function refuseMissing(path: string, stateDir: string, log: LedgerLog): v
 /** @throws Failure when the path leads to another filesystem than the one that is known */
 export function checkIdentity(ledger: Ledger, path: string, inode: number, log: LedgerLog): void {
   const present: TargetIdentity = { inode: String(inode), path, mount: mountPointOf(realpathSync(path)) }
-  const { rootIdentity, position } = ledger
+  const { rootIdentity, followed } = ledger
   const known = parseIdentity(rootIdentity)
-  const isOther = known !== null && known.inode !== present.inode && position !== null
+  const isOther = known !== null && known.inode !== present.inode && followed !== null
   if (isOther && known.path === path && known.mount !== undefined && known.mount !== present.mount) {
     refuseUnmounted(path, known.mount)
     throw new Failure(

@@ -117,7 +117,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const { path, stateDir } = options
   const { ino, dev } = confined.rootStatus()
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
-  const { creation, area, trash } = openArea(options, confined, ledger)
+  const { creation, area, trash, room, isForeign } = openArea(options, confined, ledger)
   const borders = new Borders(realpathSync(path))
   const untouchable = new Untouchable(options.protect, borders)
   untouchable.setExcluded(ledger.filter)
@@ -147,7 +147,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const [staging, givesOwners] = [() => area.directory('staging'), () => owners.able]
   const governs = (attribute: string) => extended.governs(attribute)
   const inheritance = new Inheritance({ staging, attributes, gid: creation.gid, givesOwners, governs })
-  const placing = { creation, grains, inheritance, extended }
+  const placing = { creation, grains, inheritance, extended, isForeign }
   const parts = { confined, area, removal, trash, untouchable, ...placing, insistOnPlace }
   return {
     ...parts,
@@ -160,7 +160,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     owners,
     mapping,
     partials: new PartialFiles(area, ledger),
-    room: new Room(() => area.filesystem, options.minFreePercent),
+    room,
     burst: new Burst(step === undefined ? parts : { ...parts, beforeStep: step }),
     acceptance: new Acceptance(stateDir, `${dev} ${ino} ${path}`),
     guard: options.guard,
@@ -204,7 +204,9 @@ function openArea(options: TargetOptions, confined: ConfinedDirectories, ledger:
   const area = new WorkArea(confined, ledger, creation, isOutside ? outside : null)
   area.skipNames(ledger.staged.names())
   const clock = new WallClock(join(stateDir, 'clock'), { now, sinceBoot: sinceBootMs, bootId })
-  return { creation, area, trash: new Trash(area, options.trash, clock) }
+  const room = new Room(() => area.filesystem, options.minFreePercent)
+  const isForeign = (at: string) => ledger.debts.has(at) && !room.isShortFor(at)
+  return { creation, area, trash: new Trash(area, options.trash, clock), room, isForeign }
 }
 
 /** Of the target's own filesystem. */

@@ -48,6 +48,8 @@ export interface BurstParts {
   grains: Pick<TimeGrains, 'isSame'>
   inheritance: Pick<Inheritance, 'differs' | 'givesOwners'>
   extended: ExtendedAttributes
+  /** Whether what is at the path may be this host's own: it was never made what the agent has. */
+  isForeign(path: string): boolean
   /** Called before each call that changes the tree; for fault injection. */
   beforeStep?(step: string, path: string): void
 }
@@ -243,7 +245,8 @@ export class Burst {
 
   /** Whether a copy is kept of what is there. Across a border an answer meets what was just written, maybe by this host. */
   #keeps(path: string): boolean {
-    return this.#keepsReplaced || (this.#isAnswer && this.#parts.untouchable.isAcrossBorder(path))
+    const { untouchable, isForeign } = this.#parts
+    return this.#keepsReplaced || (this.#isAnswer && untouchable.isAcrossBorder(path)) || isForeign(path)
   }
 
   #newPlace(at: string): NewPlace {

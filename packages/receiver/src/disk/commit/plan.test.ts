@@ -127,6 +127,7 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         insistOnPlace: () => undefined,
         grains: new TimeGrains(),
         extended: NO_EXTENDED,
+        isForeign: () => false,
         inheritance: { differs: () => false, givesOwners: true },
       })
       let present: Model = new Map()

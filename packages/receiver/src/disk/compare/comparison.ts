@@ -241,6 +241,7 @@ export class Comparison {
       if (!isOnlyTime(verdict) || !this.#times.wait(path, isRepaired)) this.#noteSet(path, isRepaired)
       return
     }
+    if (verdict.do === 'ask') return this.#events.want(path, 0, null)
     if (verdict.do === 'leave') return this.#noteSet(path, yield* this.#amend.makeWay(path))
     const { size } = verdict
     const mustRead = verdict.do === 'read' || (verdict.mayHold && !this.#order.dryRun)

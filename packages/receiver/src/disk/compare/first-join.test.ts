@@ -13,7 +13,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { test } from 'node:test'
-import { Feed, file, listingOf, Scratch, treeOf, until } from '../../../test-support/test-feed.ts'
+import type { ListedChildren } from '@rootferry/protocol'
+import { absent, Feed, file, listingOf, Scratch, treeOf, until } from '../../../test-support/test-feed.ts'
 import { copyTree, listing, makeSource, resync } from '../../../test-support/test-resync.ts'
 
 /** Source and target have ten names in common, of which some differ, and the target has others as well. */
@@ -150,6 +151,42 @@ test('what a repair replaces goes to the trash, each file in full; what a change
   assert.ok(!existsSync(kept('app/f3')))
 })
 
+test('what a first join could not replace yet goes to the trash when its change comes, replaced or removed', async () => {
+  using scratch = new Scratch()
+  mkdirSync(scratch.at('target'))
+  for (const name of ['upload', 'late', 'gone']) writeFileSync(scratch.at('target', name), `${name} of this host`)
+  await using feed = await new Feed(scratch).open()
+  feed.connect({ start: 'resync', sequence: 40, head: 40 })
+  const root: ListedChildren = { path: '', entries: [['.', 'd', 0o755, 0, 0, 0]], complete: true }
+  const children: ListedChildren = {
+    path: '.',
+    complete: true,
+    entries: [
+      ['gone', 'f', 0o644, 0, 0, 1_000_000, 9, null],
+      ['late', 'f', 0o644, 0, 0, 1_000_000, 9, null],
+      ['upload', 'u'],
+    ],
+  }
+  for (const number of [0, 1]) {
+    await until(() => feed.allSent('list').length > number, 'a list')
+    feed.text(listing(feed.allSent('list')[number]?.request ?? 0, [root, children], null))
+  }
+  const { request, paths } = await feed.told('want')
+  assert.deepEqual(
+    paths.map(([path]) => path),
+    ['gone', 'late', 'upload'],
+  )
+  // All of them change just now: the answer leaves them out.
+  await feed.changeset([], { request })
+  await feed.seen('phase', ({ phase }) => phase === 'replaying')
+  await feed.commit([file('upload', 'of the agent'), file('late', 'of the agent'), absent('gone')])
+  const [batch = ''] = readdirSync(scratch.at('state/trash'))
+  for (const name of ['upload', 'late', 'gone'])
+    assert.equal(readFileSync(scratch.at('state/trash', batch, name), 'utf8'), `${name} of this host`)
+  await feed.commit([file('upload', 'newer'), absent('late')])
+  assert.deepEqual(readdirSync(scratch.at('state/trash', batch)).sort(), ['gone', 'late', 'upload'])
+})
+
 test('after the agent has begun a new index nothing extraneous goes by itself; an order removes it', async () => {
   for (const extraneous of ['report', 'trash'] as const) {
     using scratch = new Scratch()
@@ -159,6 +196,11 @@ test('after the agent has begun a new index nothing extraneous goes by itself; a
     await resync(feed, source)
     writeFileSync(`${feed.target}/app/cached.jpg`, 'made by this host')
     writeFileSync(`${feed.target}/app/f1`, 'drift')
+    // A line that breaks, and a restart, make no first join of it.
+    feed.connect({ start: 'resync', sequence: 40, head: 40, epoch: 'epoch-2' })
+    await feed.seen('phase', ({ phase }) => phase === 'resyncing')
+    await feed.close()
+    await feed.open({ extraneous })
     await resync(feed, source, { welcome: { epoch: 'epoch-2' } })
     assert.equal(existsSync(`${feed.target}/app/cached.jpg`), extraneous === 'report')
     assert.equal(readFileSync(`${feed.target}/app/f1`, 'utf8'), 'content 1')

@@ -21,6 +21,8 @@ export type Reconciliation =
   | { name: string; do: 'read'; size: number; digest: string; attributes: AttributeChange | null }
   /** A directory in the way of an entry that the agent cannot describe now, except that it is not a directory. */
   | { name: string; do: 'leave' }
+  /** Something is in the place of a file that the agent cannot describe now: asked for, it is kept when that comes. */
+  | { name: string; do: 'ask' }
   /** Only attributes differ. */
   | { name: string; do: 'set'; kind: 'file' | 'directory' | 'symlink'; attributes: AttributeChange }
 
@@ -30,7 +32,7 @@ export type Grains = Pick<TimeGrains, 'isSame'>
 
 /**
  * @param extendedOf what an entry is to have besides attributes; null: the root preserves nothing
- * @returns nothing for equal entries, nor for files that the agent cannot describe now
+ * @returns nothing for equal entries, nor, unless strict, for files that the agent cannot describe now
  */
 export function reconcile(
   listed: readonly ListedEntry[],
@@ -43,8 +45,9 @@ export function reconcile(
   const verdicts: Reconciliation[] = []
   for (const entry of listed) {
     if (entry[1] === 'u') {
-      if (check !== 'attributes' && local.get(entry[0])?.kind === 'directory')
-        verdicts.push({ name: entry[0], do: 'leave' })
+      const kind = local.get(entry[0])?.kind
+      if (check !== 'attributes' && kind === 'directory') verdicts.push({ name: entry[0], do: 'leave' })
+      else if (check === 'strict' && kind !== undefined) verdicts.push({ name: entry[0], do: 'ask' })
       continue
     }
     const [name, , mode, uid, gid, mtime] = entry

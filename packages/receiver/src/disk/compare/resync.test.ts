@@ -224,6 +224,10 @@ test('a directory in the place of what is unsettled makes way: nothing in it is 
     await until(() => feed.allSent('list').length > number, 'a list')
     feed.text(listing(feed.allSent('list')[number]?.request ?? 0, [root, unsettled], null))
   }
+  const { request, paths } = await feed.told('want')
+  assert.deepEqual(paths, [['upload', null]])
+  // It cannot be described still.
+  await feed.changeset([], { request })
   await feed.seen('phase', ({ phase }) => phase === 'replaying')
   assert.equal(readFileSync(scratch.at('target/upload'), 'utf8'), 'an earlier version')
   const over = feed.all('log').find(({ message }) => message === 'resync is over')

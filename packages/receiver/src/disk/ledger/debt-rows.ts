@@ -43,6 +43,10 @@ export class DebtRows {
     return this.#count
   }
 
+  has(path: string): boolean {
+    return this.#count > 0 && this.#file.all('SELECT 1 FROM owed WHERE path = ?', path).length > 0
+  }
+
   /** Counts the commits. */
   get commits(): number {
     return this.#commits

@@ -76,6 +76,11 @@ export class Ledger {
     return this.#position
   }
 
+  /** The epoch that the target follows, or followed until a comparison began that is not over; null: none. */
+  get followed(): string | null {
+    return followedBy(this.#file)
+  }
+
   /** The sequence that survives a loss of power, in the position's epoch. */
   get durableSequence(): number {
     return this.#position === null ? 0 : (this.#durable?.sequence ?? 0)
@@ -158,9 +163,7 @@ export class Ledger {
     this.staged.erased()
     this.#file.transaction(() => {
       this.#file.run('DELETE FROM series')
-      this.#file.run(
-        'UPDATE state SET epoch = NULL, term = NULL, sequence = 0, durable_term = NULL, durable_sequence = 0',
-      )
+      this.#file.run(FORGET_POSITION)
     })
   }
 
@@ -168,7 +171,7 @@ export class Ledger {
   forgetTarget(): void {
     this.#isComplete = false
     this.forgetPosition()
-    this.#file.run('UPDATE state SET complete = 0')
+    this.#file.run('UPDATE state SET complete = 0, term = NULL')
   }
 
   /** Recorded before the burst. `usedPartials` are now part of the intent. */
@@ -276,10 +279,7 @@ export class Ledger {
         this.#file.run('DELETE FROM partial')
         this.staged.erase()
         this.debts.recall()
-        this.#file.run('UPDATE state SET root_time = NULL')
-        if (this.#durable !== null)
-          this.#file.run('UPDATE state SET term = durable_term, sequence = durable_sequence, after_loss = 1')
-        else this.#file.run('UPDATE state SET epoch = NULL, term = NULL, sequence = 0, complete = 0')
+        this.#file.run(this.#durable === null ? FALL_BACK_TO_NOTHING : FALL_BACK)
       })
       this.#load()
       const details = { committed: position?.sequence ?? 0, durable: this.durableSequence }
@@ -287,6 +287,18 @@ export class Ledger {
     }
     this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId)
   }
+}
+
+/** Without a position, the term's place names the epoch that was followed: a comparison may be broken off. */
+const FORGET_POSITION = `UPDATE state SET epoch = NULL, term = coalesce(epoch, term), sequence = 0, durable_term = NULL,
+  durable_sequence = 0`
+const FALL_BACK = 'UPDATE state SET root_time = NULL, term = durable_term, sequence = durable_sequence, after_loss = 1'
+const FALL_BACK_TO_NOTHING = 'UPDATE state SET root_time = NULL, epoch = NULL, term = NULL, sequence = 0, complete = 0'
+
+function followedBy(file: LedgerFile): string | null {
+  const { epoch, term } = file.row('SELECT epoch, term FROM state')
+  const known = epoch ?? term
+  return typeof known === 'string' ? known : null
 }
 
 function isAhead(position: Position, current: Position | null): boolean {
@@ -297,8 +309,8 @@ function isAhead(position: Position, current: Position | null): boolean {
 export function knownTarget(directory: string, log: LedgerLog): string | null {
   const file = LedgerFile.open(directory, log)
   try {
-    const { epoch, root_identity: identity } = file.row('SELECT epoch, root_identity FROM state')
-    return typeof identity === 'string' && epoch !== null ? identity : null
+    const { root_identity: identity } = file.row('SELECT root_identity FROM state')
+    return typeof identity === 'string' && followedBy(file) !== null ? identity : null
   } finally {
     file.close()
   }

@@ -49,6 +49,11 @@ export class Room {
     return bytes > bavail * bsize - (blocks * bsize * this.#minFreePercent) / 100
   }
 
+  /** Whether it was for want of room that the path did not get its content. */
+  isShortFor(path: string): boolean {
+    return this.#needs.has(path)
+  }
+
   /** Whether it is of use to ask for the path again: it never lacked room, or there is enough now. */
   mayFit(path: string): boolean {
     const bytes = this.#needs.get(path)
