@@ -197,8 +197,9 @@ test('after the agent has begun a new index nothing extraneous goes by itself; a
     writeFileSync(`${feed.target}/app/cached.jpg`, 'made by this host')
     writeFileSync(`${feed.target}/app/f1`, 'drift')
     // A line that breaks, and a restart, make no first join of it.
+    const lists = feed.allSent('list').length
     feed.connect({ start: 'resync', sequence: 40, head: 40, epoch: 'epoch-2' })
-    await feed.seen('phase', ({ phase }) => phase === 'resyncing')
+    await until(() => feed.allSent('list').length > lists, 'a list')
     await feed.close()
     await feed.open({ extraneous })
     await resync(feed, source, { welcome: { epoch: 'epoch-2' } })
