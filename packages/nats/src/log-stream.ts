@@ -112,14 +112,17 @@ export class LogStream implements EndLookups {
     return await this.#get({ last_by_subj: this.names.subjectOf('head') })
   }
 
-  /** The messages from there on, as they come; ends with the connection, or when the reader leaves the loop. */
-  async *read(from: number): AsyncGenerator<StoredMessage> {
+  /** The messages from there on, as they come; ends with the connection, or with the signal. */
+  async *read(from: number, signal: AbortSignal): AsyncGenerator<StoredMessage> {
     const consumer: Consumer = await this.#client.consumers.get(this.names.stream, {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: from,
       inactive_threshold: nanos(IDLE_MS),
     })
     const messages = await consumer.consume({ max_bytes: READ_AHEAD_BYTES })
+    const end = () => void messages.close()
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
     try {
       for await (const message of messages) {
         const stored = storedOf(message.subject, message.headers, message.data, message.seq)

@@ -20,6 +20,7 @@ interface CreateOptions {
   expires?: number | 'never'
   many: boolean
   forgetAfter?: number
+  nats: boolean
 }
 
 const days = secondsUpTo(3_650)
@@ -58,6 +59,11 @@ export function addTokenCommand(program: Command, defaultConfig: string, termina
       '--forget-after <time>',
       'with --many: a node that was away for so long is forgotten (1d)',
       secondsUpTo(365),
+    )
+    .option(
+      '--nats',
+      'also make a NATS user for it: its seed is a second line, and stderr has the line for the configuration of the server',
+      false,
     )
     .addHelpText('after', CREATE_HELP)
     .action((name: string, options: CreateOptions) => create(name, options, terminal))
@@ -101,12 +107,13 @@ function notesOf(token: StoredToken, nodes: readonly KnownNode[], now: Date): st
 }
 
 /** @throws Failure when options contradict each other */
-function checkOptions({ admin, join, root, url, many, forgetAfter, expires }: CreateOptions): void {
+function checkOptions({ admin, join, root, url, many, forgetAfter, expires, nats }: CreateOptions): void {
   if (admin !== false && (join || root.length > 0)) throw usage('--admin does not go with --join or --root')
   if (admin !== false && many) throw usage('--admin does not go with --many')
   if (url !== undefined && !join) throw usage('--url goes with --join')
   if (forgetAfter !== undefined && !many) throw usage('--forget-after goes with --many')
   if (forgetAfter === 0) throw usage('--forget-after 0: a time above 0 is expected')
+  if (nats && (admin !== false || many)) throw usage('--nats does not go with --admin or --many')
   if (expires === 0) throw usage('--expires 0: a time above 0 is expected')
 }
 
@@ -115,9 +122,19 @@ async function create(name: string, options: CreateOptions, terminal: Terminal):
   const { admin, join, root: roots, url, many, expires, forgetAfter } = options
   const expiresSeconds = expires === 'never' ? null : expires
   const order = { name, admin, join, roots, url, many, expiresSeconds, forgetAfterSeconds: forgetAfter }
-  const { token, invitation, hints } = await newToken(readAgentConfig(options.config), order, new Date())
+  const config = readAgentConfig(options.config)
+  if (options.nats && config.nats === null) throw usage(`--nats: there is no transport.nats in ${options.config}`)
+  const { token, invitation, hints } = await newToken(config, order, new Date())
   terminal.out(`${invitation ?? token}\n`)
   if (invitation !== null) terminal.say(`${hints.join('\n')}\n`)
+  if (options.nats) await addNatsUser(name, roots.length > 0 ? roots : config.roots.map((root) => root.name), terminal)
+}
+
+async function addNatsUser(name: string, roots: readonly string[], terminal: Terminal): Promise<void> {
+  const { receiverUser } = await import('@rootferry/nats')
+  const { seed, line } = receiverUser(name, roots)
+  terminal.out(`${seed}\n`)
+  terminal.say(`for authorization { users: [ … ] } of the NATS server:\n${line}\n`)
 }
 
 function usage(message: string): Failure {

@@ -138,8 +138,9 @@ export class LogLink implements Link {
     const events = {
       frame: this.#events.frame,
       restart: (at: number) => life === this.#lives - 1 && this.#again(broker, at),
-      off: (why: string, isForged: boolean) =>
-        life === this.#lives - 1 && this.#dial(broker, why, isForged ? DISTRUST_MS : 0, isForged),
+      off: (why: string, kind: 'gap' | 'forged' | 'failed') => {
+        if (life === this.#lives - 1) this.#dial(broker, why, kind === 'gap' ? 0 : DISTRUST_MS, kind === 'forged')
+      },
     }
     try {
       const parts = { broker, root, fingerprint: fingerprint ?? '', notBefore: this.#notBefore }

@@ -24,8 +24,8 @@ export interface LogReadingEvents {
   frame(frame: Frame): void
   /** The log goes on at that message, but what was staged is void, or another welcome is due. */
   restart(at: number): void
-  /** The log cannot be followed. */
-  off(why: string, isForged: boolean): void
+  /** The log cannot be followed: it does not go on from here, has messages that are not the agent's, or cannot be read. */
+  off(why: string, kind: 'gap' | 'forged' | 'failed'): void
 }
 
 export class LogReading {
@@ -35,7 +35,7 @@ export class LogReading {
   readonly #welcome: Welcome
   readonly #parts: LogReadingParts
   readonly #events: LogReadingEvents
-  #isStopped = false
+  readonly #stopped = new AbortController()
   /** The message with which the last head began. */
   #headAt = 0
   /** Segment bytes that the disk thread may still be given. */
@@ -119,25 +119,28 @@ export class LogReading {
   }
 
   stop(): void {
-    this.#isStopped = true
+    this.#stopped.abort()
     this.#wake.resolve()
   }
 
   async #read(): Promise<void> {
-    const { Forged } = await import('@rootferry/nats')
+    const { Forged, OffTheLog } = await import('@rootferry/nats')
     try {
-      for await (const message of this.#stream.read(this.#from)) {
-        if (this.#isStopped) return
+      for await (const message of this.#stream.read(this.#from, this.#stopped.signal)) {
+        if (this.#stopped.signal.aborted) return
         if (message.kind === 'head' && message.part === 0) this.#headAt = message.at
         const step = this.#decoder.take(message)
         if (step !== null && !this.#take(step)) return
-        while (this.#credit <= 0 && !this.#isStopped) {
+        while (this.#credit <= 0 && !this.#stopped.signal.aborted) {
           await this.#wake.promise
           this.#wake = Promise.withResolvers()
         }
       }
+      if (!this.#stopped.signal.aborted) this.#events.off('the log is not there any more', 'failed')
     } catch (error) {
-      if (!this.#isStopped) this.#events.off(errorMessage(error), error instanceof Forged)
+      if (this.#stopped.signal.aborted) return
+      const why = error instanceof OffTheLog ? 'gap' : error instanceof Forged ? 'forged' : 'failed'
+      this.#events.off(errorMessage(error), why)
     }
   }
 
