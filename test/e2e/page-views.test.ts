@@ -101,6 +101,29 @@ function viewTests(): void {
       })
     }
   }
+
+  it('fit a narrow window with letters of double size', async () => {
+    const page = await signedIn(browser, rig, admin, { size: { width: 320, height: 700 } })
+    await page.evaluate(() => {
+      document.documentElement.style.fontSize = '200%'
+    })
+    for (const [view, [hash = '', text = '']] of Object.entries(views())) {
+      await goTo(page, hash)
+      await page.locator('main').getByText(text).first().waitFor()
+      assert.ok(await fits(page), `${view} is wider than the window`)
+      assert.deepEqual(await crowded(page), [], view)
+    }
+    await page.context().close()
+  })
+}
+
+/** Rows whose text goes over their end, into the next one. */
+function crowded(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('.rows .row')]
+      .filter((row) => row.scrollHeight > row.clientHeight + 1)
+      .map((row) => row.textContent ?? ''),
+  )
 }
 
 /** What axe finds, however small. */
