@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { Broker } from '../../packages/nats/src/index.ts'
-import { makeIdentity, WrittenLog, welcomeOf } from '../../packages/nats/test-support/written-log.ts'
+import { testIdentity, WrittenLog, welcomeOf } from '../../packages/nats/test-support/written-log.ts'
 import { differences } from '../support/compare-trees.ts'
 import { Daemons } from '../support/daemons.ts'
 import { NatsServer, withoutNats } from '../support/nats-server.ts'
@@ -240,7 +240,7 @@ test('messages of somebody else in the log are not taken: they are reported, and
   const end = await stream.last()
   assert.ok(end !== null)
   // Everything of the last changeset again, with other content.
-  const stranger = makeIdentity()
+  const stranger = testIdentity(1)
   const log = new WrittenLog(site.name, stranger.signer, welcomeOf(end.epoch, end.term, end.sequence), end)
   let at = end.at
   for (const message of log.changeset(end.sequence + 1, Buffer.from('forged'))) {

@@ -5,14 +5,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { makeIdentity, WrittenLog, welcomeOf } from '../test-support/written-log.ts'
+import { testIdentity, WrittenLog, welcomeOf } from '../test-support/written-log.ts'
 import { type EndAt, findPosition } from './find-position.ts'
 import { LogDecoder, OffTheLog, type Step } from './log-decoder.ts'
 import type { LogMessage } from './log-entry.ts'
 import { Forged, Verifier } from './signature.ts'
 
-const agent = makeIdentity()
-const stranger = makeIdentity()
+const agent = testIdentity(0)
+const stranger = testIdentity(1)
 const AT = { epoch: 'e', term: 't', sequence: 10 }
 
 function written(signer = agent.signer, root = 'shop'): WrittenLog {

@@ -1,9 +1,5 @@
-/** A log as an agent's session writes it, without a broker: a certificate, a welcome, and changesets of one file each. */
-import { execFileSync } from 'node:child_process'
+/** A log as an agent's session writes it, without a broker: certificates, a welcome, and changesets of one file each. */
 import { X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { encodeMessage, fingerprintOf, type Welcome } from '@rootferry/protocol'
 import { LogEncoder } from '../src/log-encoder.ts'
 import type { LogMessage, LogPosition } from '../src/log-entry.ts'
@@ -14,18 +10,48 @@ export interface Identity {
   fingerprint: string
 }
 
-export function makeIdentity(): Identity {
-  const place = mkdtempSync(join(tmpdir(), 'rootferry-key-'))
-  try {
-    const [key, cert] = [join(place, 'key'), join(place, 'cert')]
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-    const words = ['req', '-x509', ...curve, '-keyout', key, '-out', cert, '-subj', '/CN=agent', '-days', '2']
-    execFileSync('openssl', words, { stdio: 'ignore' })
-    const pem = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
-    return { signer: signerOf(pem), fingerprint: fingerprintOf(new X509Certificate(pem.cert).raw) }
-  } finally {
-    rmSync(place, { recursive: true })
-  }
+/** Keys that sign nothing but tests. */
+const PAIRS = [
+  {
+    key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg1I7GAev64vInQBpV
+doi7w8/E1kbBTbYpNyTBDm89AymhRANCAAQUzYmrGT9VOv7uKzR7wHtpXAgbXE4v
+cuyOZQsYzItl1n369qmU8XD/UXzFMZJZRBwylKhvfD1eHCq1tdLv/Hzz
+-----END PRIVATE KEY-----`,
+    cert: `-----BEGIN CERTIFICATE-----
+MIIBdTCCARugAwIBAgIUP/aR/7vnaP3BS53YAPQHV1Yf8KYwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjkxMjA1MDdaGA8yMTI2MTEwNTEyMDUw
+N1owDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABBTN
+iasZP1U6/u4rNHvAe2lcCBtcTi9y7I5lCxjMi2XWffr2qZTxcP9RfMUxkllEHDKU
+qG98PV4cKrW10u/8fPOjUzBRMB0GA1UdDgQWBBTaeEZhtXjK4LUZBI8nUe+Gl2lJ
+GjAfBgNVHSMEGDAWgBTaeEZhtXjK4LUZBI8nUe+Gl2lJGjAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0gAMEUCIGbn2PrDQchhOH32DjWC0AWsGQwtuxrHfOWK
++SfHpTPhAiEAwvx76MgEHcE5hVeC3XO/i8633FoxRXIeZbRvBsw5kZM=
+-----END CERTIFICATE-----`,
+  },
+  {
+    key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgUp+MqhKHoVKH9o4q
+9UPZvb11BHwWbVFSAp7RF3QRhoOhRANCAAR59+S79l7mEQRHnMA2i6QVnGbt3bwL
+dPbmv62GNGJ15ajAVnvWlU5rVVNcZ0eiuzjTNMO/DmftQqyMIHU40y6e
+-----END PRIVATE KEY-----`,
+    cert: `-----BEGIN CERTIFICATE-----
+MIIBdDCCARugAwIBAgIUXpTGSnI2FWCDe50BxhNZtNT8Nd0wCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjkxMjA1MDdaGA8yMTI2MTEwNTEyMDUw
+N1owDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABHn3
+5Lv2XuYRBEecwDaLpBWcZu3dvAt09ua/rYY0YnXlqMBWe9aVTmtVU1xnR6K7ONM0
+w78OZ+1CrIwgdTjTLp6jUzBRMB0GA1UdDgQWBBSKsa0mJM1Oqg3yUoA9lKTydawj
+xTAfBgNVHSMEGDAWgBSKsa0mJM1Oqg3yUoA9lKTydawjxTAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0cAMEQCICmtC0+XBd63v5DLPvLFVT+m/pCd+RKULzbp
+LKztHXvkAiA3JUVaF6GKw4he5V7e0VyQFM7dZF6fqFn5Zkuq6wuTtw==
+-----END CERTIFICATE-----`,
+  },
+] as const
+
+/** @param number of a pair: the first is the agent's */
+export function testIdentity(number: 0 | 1): Identity {
+  const pem = PAIRS[number]
+  return { signer: signerOf(pem), fingerprint: fingerprintOf(new X509Certificate(pem.cert).raw) }
 }
 
 export function welcomeOf(epoch: string, term: string, sequence: number): Welcome {
