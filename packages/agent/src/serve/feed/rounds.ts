@@ -52,8 +52,6 @@ const PROBATION_MS = 30_000
 /** So many reports are kept. */
 const MOST_REPORTS = 50
 
-const NOT_DECIDED: ReadonlySet<Round['at']> = new Set(['collect', 'fence'])
-
 interface Running {
   id: string
   from: number
@@ -161,10 +159,13 @@ export class Rounds {
     }
   }
 
-  /** The root is held, and what a step has not staged cannot be packed: it comes with the release. */
+  /**
+   * The root is held, and what a step has not staged cannot be packed: it comes with the release. When some were told to
+   * leave already, the others go, so that nobody has left for nothing.
+   */
   abortStep(): void {
     const running = this.#running
-    if (running?.isStep === true && NOT_DECIDED.has(running.round.at)) void this.#end(running, false)
+    if (running?.isStep === true && running.round.at === 'collect') void this.#end(running, false)
   }
 
   /** Nothing goes any more: the root was closed, or its thread is down. */
