@@ -14,6 +14,7 @@ const OWNERS = 'root only, and together with the modes in the same step'
 const ACROSS = 'trash on another filesystem than what goes there: piece by piece, the original last'
 const DOOMED = 'deletes what is too old or too much: the next start finds the rest by its name'
 const DRAFT = 'a draft next to the new file, linked into place when it is whole; a person runs the command again'
+const LINKS = 'a name beside its place, which the next attempt makes again, as on another filesystem'
 const PRESERVED = 'set with the other attributes of a staged object, or again by the plan that finishes an intent'
 const UNUSED = 'no daemon changes a disk by these calls yet'
 const RESTORES = 'a command: each rename leaves the file in the trash or in its place'
@@ -98,6 +99,11 @@ export const SITES: Record<string, Record<string, Site>> = {
     unlinkSync: [1, ['unlink target']],
   },
   'receiver/src/disk/files/write-sparse.ts': { writeSync: [1, ['write staging', 'write partial']] },
+  'receiver/src/disk/commit/link-names.ts': {
+    linkSync: [1, LINKS],
+    removeTree: [2, LINKS],
+    renameSync: [1, LINKS],
+  },
   'receiver/src/disk/files/time-grains.ts': { removeTree: [2, ['unlink probe']] },
   'receiver/src/disk/commit/shared-places.ts': {
     unlinkSync: [1, ['unlink staging']],

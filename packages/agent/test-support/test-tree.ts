@@ -55,6 +55,7 @@ export class TestTree implements Disposable {
       problems: this.problems,
       nowMs: this.nowMs,
       extended: this.#reader(preserved),
+      hasLinks: preserved.hardLinks,
       scans: { readSuspect: (path) => this.largeSuspects.push(path) },
       watcher: {
         directoryFound: (path) => {
@@ -75,7 +76,7 @@ export class TestTree implements Disposable {
   #reader(preserved: Preserved): ExtendedReader | null {
     const { attributes } = chooseSystemCalls('auto').calls
     if (attributes === null || preserved === NOTHING_PRESERVED) return null
-    this.index.preserve(preserved)
+    this.index.preserved.use(preserved)
     const list: AttributeCalls['list'] = (descriptor, name) => {
       this.attributesRead += 1
       return attributes.list(descriptor, name)

@@ -55,15 +55,23 @@ export const FileChange = Type.Object(
     size: Count,
     digest: Digest,
     source: ContentSource,
+    /** The file becomes another name of the one at this path, if that holds the same; only in the answer to a want. */
+    link: Type.Optional(EntryPath),
   },
   closed,
 )
-export const Change = Type.Union([AbsentChange, DirectoryChange, SymlinkChange, FileChange])
+/** Another name of the file at `to`, as that is after the changeset: of this size and time. */
+export const LinkChange = Type.Object(
+  { path: EntryPath, kind: Type.Literal('link'), to: EntryPath, size: Count, mtime: MtimeUs },
+  closed,
+)
+export const Change = Type.Union([AbsentChange, DirectoryChange, SymlinkChange, FileChange, LinkChange])
 
 export type AbsentChange = Static<typeof AbsentChange>
 export type DirectoryChange = Static<typeof DirectoryChange>
 export type SymlinkChange = Static<typeof SymlinkChange>
 export type FileChange = Static<typeof FileChange>
+export type LinkChange = Static<typeof LinkChange>
 export type Change = Static<typeof Change>
 
 /**

@@ -40,6 +40,8 @@ export const ListedChildren = Type.Object(
     complete: Type.Boolean(),
     /** What the root preserves of those among these entries that have any. */
     extended: Type.Optional(Type.Array(Type.Tuple([Name, Extended]), { maxItems: LIMITS.listingEntries })),
+    /** Of those that are other names of a file, the name under which that is listed as a file of its own. */
+    links: Type.Optional(Type.Array(Type.Tuple([Name, EntryPath]), { maxItems: LIMITS.listingEntries })),
   },
   { additionalProperties: false },
 )

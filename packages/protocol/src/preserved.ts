@@ -1,6 +1,6 @@
 /**
  * What a root preserves besides contents, modes, owners and times, when its configuration says so: ACLs and extended
- * attributes, as they travel with an entry.
+ * attributes, as they travel with an entry, and hard links, which are changes of their own kind.
  *
  * `welcome` says which kinds the root preserves. Of these kinds, an entry has exactly what its `extended` holds: an
  * entry without one has none. Of other kinds nothing is said, and a receiver leaves them alone.
@@ -20,12 +20,13 @@ export const Preserved = Type.Object(
   {
     acls: Type.Boolean(),
     xattrs: Type.Array(XattrKind, { maxItems: XATTR_KINDS.length }),
+    hardLinks: Type.Boolean(),
   },
   closed,
 )
 export type Preserved = Static<typeof Preserved>
 
-export const NOTHING_PRESERVED: Preserved = { acls: false, xattrs: [] }
+export const NOTHING_PRESERVED: Preserved = { acls: false, xattrs: [], hardLinks: false }
 
 /**
  * One entry of an ACL: a user, a group, the mask or others; the number, or null for the owner, the owning group, the

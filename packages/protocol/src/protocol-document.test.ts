@@ -56,6 +56,7 @@ const CHANGES: Record<string, Schema> = {
   directory: changes.DirectoryChange,
   symlink: changes.SymlinkChange,
   file: changes.FileChange,
+  link: changes.LinkChange,
 }
 const DIRECTIONS = { agent: messages.TO_AGENT, receiver: messages.TO_RECEIVER }
 

@@ -15,7 +15,7 @@ export const HISTORY = [
   {
     version: 1,
     subprotocol: 'rootferry.v1',
-    schemas: 'GewfmhG6ZhYS-WV4CGoBj5JYV3K_K8xMWg9TM3pqdSo',
+    schemas: 'c7yHkQtBdpPi1twcce8hQP-MD2Abi34yyzCRC93G4Lc',
     note: 'first version',
   },
 ] as const

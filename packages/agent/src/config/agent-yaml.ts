@@ -128,9 +128,10 @@ const Preserve = Type.Object(
       }),
     ),
     hardLinks: Type.Optional(
-      Type.Literal(false, {
-        title: 'Each name of a file with hard links becomes a file of its own',
-        description: 'false',
+      Type.Boolean({
+        title:
+          'Names of one file (hard links) are names of one file on receivers too; otherwise each becomes a file of its own',
+        description: 'true or false',
         default: DEFAULT_PRESERVE.hardLinks,
       }),
     ),
@@ -387,9 +388,9 @@ function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSourc
 }
 
 function preserved(setting: Static<typeof Preserve> = {}): Preserved {
-  const { acls, xattrs } = { ...DEFAULT_PRESERVE, ...setting }
+  const { acls, xattrs, hardLinks } = { ...DEFAULT_PRESERVE, ...setting }
   const isChosen = (kind: XattrKind) => (typeof xattrs === 'boolean' ? xattrs : xattrs.includes(kind))
-  return { acls, xattrs: XATTR_KINDS.filter(isChosen) }
+  return { acls, xattrs: XATTR_KINDS.filter(isChosen), hardLinks }
 }
 
 function holdSettings(

@@ -3,7 +3,6 @@
  * them and ends them in order; decides nothing.
  */
 import { realpathSync, statfsSync } from 'node:fs'
-import { isDeepStrictEqual } from 'node:util'
 import {
   type Accounts,
   Borders,
@@ -12,7 +11,7 @@ import {
   RootLock,
   type WatchCalls,
 } from '@rootferry/host/machine'
-import { NOTHING_PRESERVED, PathFilter } from '@rootferry/protocol'
+import { PathFilter } from '@rootferry/protocol'
 import type { RootOptions } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import { Packer } from './pack/packer.ts'
@@ -71,11 +70,12 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
     const filter = new PathFilter(exclude)
     const watcher = makeWatcher(options, filter, calls.watches, parts)
     const preserved = preservable(options.preserve, calls.attributes, path, warn)
-    index.preserve(preserved)
+    index.preserved.use(preserved)
     const { attributes } = calls
-    const isPlain = isDeepStrictEqual(preserved, NOTHING_PRESERVED)
+    const hasLinks = preserved.hardLinks
+    const isPlain = !preserved.acls && preserved.xattrs.length === 0
     const extended = attributes === null || isPlain ? null : new ExtendedReader({ attributes, directories, preserved })
-    const scanned = { directories, index, filter, problems, watcher, scans, extended, nowMs: Date.now }
+    const scanned = { directories, index, filter, problems, watcher, scans, extended, hasLinks, nowMs: Date.now }
     const scanner = new Scanner(scanned)
     const overtaking = new Scanner(scanned)
     const turn = new Turn(directories)

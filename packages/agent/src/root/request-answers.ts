@@ -129,7 +129,7 @@ export class RequestAnswers {
       filter: [...options.exclude],
       prepared: preparedOf(hello, decision, index),
       released: hold.endOfRounds,
-      ...(isDeepStrictEqual(index.preserved, NOTHING_PRESERVED) ? {} : { preserve: index.preserved }),
+      ...(isDeepStrictEqual(index.preserved.kinds, NOTHING_PRESERVED) ? {} : { preserve: index.preserved.kinds }),
     }
     return { welcome, whole }
   }

@@ -22,6 +22,7 @@ const link: Observation = {
   inode: 3,
   target: 'x',
   extended: null,
+  link: 0,
 }
 const directory: Observation = { ...link, kind: 'directory', target: null }
 const found = (path: string, observation: Observation) => ({ path, observation, digest: null, sameBytes: false })

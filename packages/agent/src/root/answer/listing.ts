@@ -65,6 +65,11 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
     const line = await listed(entry, list, parts)
     const children = group(parent)
     children.entries.push(line)
+    const first = line[1] === 'f' ? index.preserved.nameOfLink(entry) : null
+    if (first !== null && first !== entry.path) {
+      children.links ??= []
+      children.links.push([line[0], first])
+    }
     const { extended } = extendedOf(entry)
     if (extended !== undefined && line[1] !== 'u') {
       naming.noteExtended(extended)

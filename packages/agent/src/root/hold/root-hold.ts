@@ -38,6 +38,7 @@ const A_FILE = {
   inode: 0,
   target: null,
   extended: null,
+  link: 0,
 } as const
 
 export interface RootHoldParts {

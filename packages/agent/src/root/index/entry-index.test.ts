@@ -21,6 +21,7 @@ const file: Observation = {
   inode: 3,
   target: null,
   extended: null,
+  link: 0,
 }
 const finding = (path: string, digest: string | null = null, sameBytes = false) => ({
   path,
@@ -357,6 +358,7 @@ test('a write that fails takes back what the index remembered of it, numbers of 
     inode: 1,
     target: null,
     extended: null,
+    link: 0,
   } as const
   const finding = (path: string) => ({ path, observation: found, digest: null, sameBytes: false })
   index.record([finding('a')])

@@ -13,8 +13,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { isDeepStrictEqual } from 'node:util'
-import { baseName, NOTHING_PRESERVED, type Preserved } from '@rootferry/protocol'
+import { baseName } from '@rootferry/protocol'
 import type { Totals } from '../../root-messages.ts'
 import { type ChildrenPage, childrenPage } from './children-page.ts'
 import { ContentRows } from './content-rows.ts'
@@ -35,10 +34,8 @@ import {
 } from './indexed-entry.ts'
 import { type Listed, pageOf } from './listed-page.ts'
 import { MemoryRows } from './memory-rows.ts'
+import { PreservedRows } from './preserved-rows.ts'
 import { Statements } from './statements.ts'
-
-/** The name of the note that says what was preserved when rows were looked at last. */
-const PRESERVED = 'preserved'
 
 export class EntryIndex {
   readonly epoch: string
@@ -47,6 +44,7 @@ export class EntryIndex {
   readonly memory: MemoryRows
   /** What receivers provably hold. */
   readonly held: HeldContent
+  readonly preserved: PreservedRows
   readonly #database: DatabaseSync
   readonly #sql: Statements
   readonly #entries: EntryRows
@@ -65,6 +63,7 @@ export class EntryIndex {
     this.memory = new MemoryRows(this.#sql)
     this.#entries = new EntryRows(this.#sql)
     this.#contents = new ContentRows(this.#sql, this.#entries)
+    this.preserved = new PreservedRows({ sql: this.#sql, memory: this.memory, entries: this.#entries })
     this.epoch = (renewEpoch ? null : this.memory.note('epoch')) ?? identity.epoch
     this.term = identity.term
     this.#load()
@@ -127,20 +126,6 @@ export class EntryIndex {
   /** Records a new ctime or inode of an entry with the same attributes and bytes: not a change. */
   refresh(path: string, observation: Observation): void {
     this.#entries.refresh(parentOf(path), baseName(path), observation)
-  }
-
-  /** What the root preserves besides attributes. Where that is other than before, all of it is looked at again. */
-  preserve(preserved: Preserved): void {
-    if (isDeepStrictEqual(preserved, this.preserved)) return
-    this.#sql.transaction(() => {
-      this.#entries.forgetExtended()
-      this.memory.setNote(PRESERVED, JSON.stringify(preserved))
-    })
-  }
-
-  get preserved(): Preserved {
-    const note = this.memory.note(PRESERVED)
-    return note === null ? NOTHING_PRESERVED : (JSON.parse(note) as Preserved)
   }
 
   /** Drops rows without a tombstone: a filter excludes the paths now, so the agent no longer speaks for them. */

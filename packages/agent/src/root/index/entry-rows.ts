@@ -25,6 +25,7 @@ export interface Row {
   inode: number
   target: string | null
   extended: string | null
+  link: number
   digest: string | null
 }
 
@@ -44,12 +45,13 @@ type RowValues = [
   inode: number,
   target: string | null,
   extended: string | null,
+  link: number,
   digest: string | null,
   parent?: string,
 ]
 
 /** What of an entry may be other without a change. */
-export type Refreshed = Pick<Row, 'ctime' | 'inode' | 'extended'>
+export type Refreshed = Pick<Row, 'ctime' | 'inode' | 'extended' | 'link'>
 
 /** A row together with the path of its directory. */
 export interface PlacedRow {
@@ -99,7 +101,7 @@ export class EntryRows {
 
   put(directory: string, name: string, row: Omit<Row, 'directory' | 'name' | 'digest'>): void {
     this.#sql.run(
-      'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       this.directoryId(directory),
       name,
       row.sequence,
@@ -114,6 +116,7 @@ export class EntryRows {
       row.inode,
       row.target,
       row.extended,
+      row.link,
     )
   }
 
@@ -136,12 +139,13 @@ export class EntryRows {
     this.#sql.run('DELETE FROM entries WHERE directory = ? AND name = ?', this.directoryId(directory), name)
   }
 
-  refresh(directory: string, name: string, { ctime, inode, extended }: Refreshed): void {
+  refresh(directory: string, name: string, { ctime, inode, extended, link }: Refreshed): void {
     this.#sql.run(
-      'UPDATE entries SET ctime = ?, inode = ?, extended = ? WHERE directory = ? AND name = ?',
+      'UPDATE entries SET ctime = ?, inode = ?, extended = ?, link = ? WHERE directory = ? AND name = ?',
       ctime,
       inode,
       extended,
+      link,
       this.directoryId(directory),
       name,
     )
@@ -165,7 +169,7 @@ export class EntryRows {
 
   /** What was looked at besides attributes is to be looked at again. */
   forgetExtended(): void {
-    this.#sql.run('UPDATE entries SET extended = NULL WHERE extended IS NOT NULL')
+    this.#sql.run('UPDATE entries SET extended = NULL, link = 0 WHERE extended IS NOT NULL OR link <> 0')
   }
 
   withSequence(sequence: number): PlacedRow[] {
@@ -240,6 +244,16 @@ export class EntryRows {
     )
   }
 
+  /**
+   * The first name of a file that has several, among those that are not younger than a sequence and of this size and
+   * time.
+   */
+  nameOfLink({ link, size, mtime }: Pick<Row, 'link' | 'size' | 'mtime'>, upTo: number): PlacedRow | null {
+    const same = 'link = ? AND link <> 0 AND kind = 1 AND sequence <= ? AND size = ? AND mtime = ?'
+    const first = `WHERE ${same} ORDER BY entries.directory, entries.name LIMIT 1`
+    return this.#placed(first, link, upTo, size, mtime)[0] ?? null
+  }
+
   /** Files only. */
   byInode(inode: number): PlacedRow[] {
     return this.#placed('WHERE inode = ? AND kind = 1', inode)
@@ -274,7 +288,7 @@ export class EntryRows {
        LEFT JOIN digests ON digests.content = entries.content ${clause}`,
       ...values,
     )
-    return rows.map((values) => ({ directory: values[15] ?? '', row: rowOf(values) }))
+    return rows.map((values) => ({ directory: values[16] ?? '', row: rowOf(values) }))
   }
 
   /** The number of a directory that ever had a row in it, or null. */
@@ -302,7 +316,9 @@ export class EntryRows {
 
 function rowOf(values: RowValues): Row {
   const [directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target] = values
-  const [extended, digest] = [values[13], values[14]]
+  const [extended, link, digest] = [values[13], values[14], values[15]]
+  const times = { mtime, ctime }
+  const owner = { uid, gid }
   return {
     directory,
     name,
@@ -310,14 +326,13 @@ function rowOf(values: RowValues): Row {
     content,
     kind,
     mode,
-    uid,
-    gid,
+    ...owner,
     size,
-    mtime,
-    ctime,
+    ...times,
     inode,
     target,
     extended,
+    link,
     digest,
   }
 }

@@ -35,6 +35,7 @@ CREATE TABLE entries (
   sequence INTEGER NOT NULL, content INTEGER NOT NULL, kind INTEGER NOT NULL,
   mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, size INTEGER NOT NULL,
   mtime REAL NOT NULL, ctime REAL NOT NULL, inode INTEGER NOT NULL, target TEXT, extended TEXT,
+  link INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (directory, name)
 ) WITHOUT ROWID;
 CREATE INDEX entries_sequence ON entries (sequence);
@@ -89,6 +90,8 @@ export function openIndexDatabase(file: string): DatabaseSync {
 function addLaterColumns(database: DatabaseSync): void {
   addColumn(database, 'receivers', 'whole', 'INTEGER NOT NULL DEFAULT 0')
   addColumn(database, 'entries', 'extended', 'TEXT')
+  addColumn(database, 'entries', 'link', 'INTEGER NOT NULL DEFAULT 0')
+  database.exec('CREATE INDEX IF NOT EXISTS entries_linked ON entries (link) WHERE link <> 0')
 }
 
 function addColumn(database: DatabaseSync, table: string, column: string, type: string): void {

@@ -20,6 +20,8 @@ export interface Observation {
   target: string | null
   /** What the root preserves of it besides, as the text of an `Extended`; '' is nothing, null: it was not looked at. */
   extended: string | null
+  /** The same number for all names of one file; 0: it has one name, or the root does not preserve hard links. */
+  link: number
 }
 
 /** A row without its digest, which most callers do not need and which is in a table of its own. */
@@ -84,6 +86,7 @@ export function toKnown(path: string, row: Row): KnownEntry {
     inode: row.inode,
     target: row.target,
     extended: row.extended,
+    link: row.link,
     sequence: row.sequence,
     content: row.content,
   }

@@ -7,6 +7,7 @@
 import { Buffer } from 'node:buffer'
 import { isWithin, ROOT_PATH } from '@rootferry/protocol'
 import type { EntryRows, PlacedRow } from './entry-rows.ts'
+import { DEFERRED } from './index-schema.ts'
 import { childPath, type IndexedEntry, KINDS, TOMBSTONE, toEntry } from './indexed-entry.ts'
 
 export interface Listed {
@@ -36,7 +37,7 @@ export function pageOf(
     within === ROOT_PATH
       ? rows.from(from.directory, from.name, limit)
       : rowsWithin(rows, within, after === null ? null : from, limit)
-  const count = Math.min(most.entries, fitting(found, most.bytes))
+  const count = Math.min(most.entries, fitting(rows, found, most.bytes))
   const beyond = found[count]
   const page = found.slice(0, count)
   const last = page.at(-1)
@@ -58,7 +59,7 @@ export function pageOf(
 }
 
 /** How many of the rows fit into this many bytes; at least one. */
-function fitting(rows: readonly PlacedRow[], bytes: number): number {
+function fitting(entries: EntryRows, rows: readonly PlacedRow[], bytes: number): number {
   let used = 0
   let directory = -1
   const end = rows.findIndex(({ directory: path, row }, position) => {
@@ -69,9 +70,16 @@ function fitting(rows: readonly PlacedRow[], bytes: number): number {
     used += ENTRY_BYTES + encodedBytes(row.name) + (row.target === null ? 0 : encodedBytes(row.target))
     // With the name again in front of it; the text is encoded already.
     if (row.extended !== null && row.extended !== '') used += Buffer.byteLength(row.extended) + encodedBytes(row.name)
+    if (row.link !== 0) used += firstNameBytes(entries, row)
     return position > 0 && used > bytes
   })
   return end < 0 ? rows.length : end
+}
+
+/** Bytes that tell of which file the entry is another name. */
+function firstNameBytes(entries: EntryRows, row: PlacedRow['row']): number {
+  const first = entries.nameOfLink(row, DEFERRED - 1)
+  return first === null ? 0 : encodedBytes(childPath(first.directory, first.row.name)) + encodedBytes(row.name)
 }
 
 /** Bytes of a text in a message. */

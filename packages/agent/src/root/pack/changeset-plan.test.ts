@@ -16,6 +16,7 @@ const common = {
   inode: 1,
   target: null,
   extended: null,
+  link: 0,
   sequence: 1,
   content: 1,
   digest: null,

@@ -19,12 +19,16 @@ export type Travel<File extends { delta: Delta | null }> =
   | { by: 'manifest' }
   | { by: 'keep'; digest: string }
   | { by: 'copy'; from: string; digest: string }
+  /** The file is another name of the one at `to`. */
+  | { by: 'link'; to: string }
   | { by: 'tar' }
   | { by: 'slices'; file: File }
 
 export interface PlannedRow<File extends { delta: Delta | null }> {
   row: Planned
   travel: Travel<File>
+  /** The file that it is another name of, where its content comes nevertheless. */
+  link?: string
 }
 
 export interface PlannedSlice {
@@ -83,7 +87,7 @@ export function layOut<File extends { delta: Delta | null }>(
     tarBytes = TAR_END
     manifestBytes = 0
   }
-  rows.forEach(({ row, travel }, position) => {
+  rows.forEach(({ row, travel, link }, position) => {
     const size = row.kind === 'file' ? row.size : 0
     if (travel.by === 'slices') {
       const { delta } = travel.file
@@ -93,7 +97,7 @@ export function layOut<File extends { delta: Delta | null }>(
       return
     }
     const bytes = travel.by === 'tar' ? tarBytesOf(size) : 0
-    const line = lineBytes(row, travel)
+    const line = lineBytes(row, travel) + (link === undefined ? 0 : encodedBytes(link))
     const full = position - first >= LIMITS.segmentChanges || manifestBytes + line > BOUNDS.manifestBytes
     if (position > first && (full || (bytes > 0 && tarBytes + bytes > Math.max(segmentBytes, TAR_END + bytes)))) {
       close(position)
@@ -120,7 +124,7 @@ function tellEnds(segments: PlannedSegment[], rows: readonly { row: Planned }[],
 
 function lineBytes<File extends { delta: Delta | null }>(row: Planned, travel: Travel<File>): number {
   const target = row.kind === 'symlink' && row.target !== null ? encodedBytes(row.target) : 0
-  const origin = travel.by === 'copy' ? encodedBytes(travel.from) : 0
+  const origin = travel.by === 'copy' ? encodedBytes(travel.from) : travel.by === 'link' ? encodedBytes(travel.to) : 0
   // The text is encoded already.
   const extended = row.kind === 'absent' ? 0 : Buffer.byteLength(row.extended ?? '')
   return CHANGE_BYTES + encodedBytes(row.path) + target + origin + extended

@@ -14,6 +14,7 @@ import {
   carriedBytes,
   digestOf,
   encodeMessage,
+  type FileChange,
   LIMITS,
   type Segment,
   SLICE_ENTRY,
@@ -144,23 +145,25 @@ export class Packer {
   }
 
   /** Null when nothing is sent for the row now. */
-  #changeOf({ row, travel }: PlannedRow<SlicedFile>, open: OpenSegment): Change | null {
+  #changeOf(planned: PlannedRow<SlicedFile>, open: OpenSegment): Change | null {
+    const { row, travel } = planned
     if (row.kind === 'absent') return { path: row.path, kind: 'absent' }
-    const { path, mode, uid, gid, mtime } = row
+    const { path, mode, uid, gid, mtime, size } = row
+    if (travel.by === 'link') return { path, kind: 'link', to: travel.to, size, mtime }
     const own = { mode, uid, gid, mtime, ...extendedOf(row) }
     if (row.kind === 'directory') return { path, kind: 'directory', ...own }
     if (row.kind === 'symlink') {
       assert.ok(row.target !== null, 'a row of a symlink has a target')
       return { path, kind: 'symlink', ...own, target: row.target }
     }
-    const attributes = { path, kind: 'file', ...own, size: row.size } as const
+    const attributes = { path, kind: 'file', ...own, size, ...linkOf(planned) } as const
     if (travel.by === 'keep') return { ...attributes, digest: travel.digest, source: 'keep' }
     if (travel.by === 'copy') return { ...attributes, digest: travel.digest, source: { copy: travel.from } }
     assert.equal(travel.by, 'tar', 'a segment of several rows carries content in its archive')
-    return this.#packContent(row, open)
+    return this.#packContent(row, linkOf(planned), open)
   }
 
-  #packContent(row: IndexedEntry, open: OpenSegment): Change | null {
+  #packContent(row: IndexedEntry, link: Pick<FileChange, 'link'>, open: OpenSegment): Change | null {
     const { writer, changes } = open
     const room = writer.room()
     const read = room === null ? ({ fault: 'outgrown' } as const) : this.#files.read(row, room)
@@ -175,7 +178,7 @@ export class Packer {
     this.#learnChunks(row, room.subarray(0, bytes))
     const { mode, uid, gid, mtime } = observation
     const own = { mode, uid, gid, mtime, ...extendedOf(row) }
-    const change = { path: row.path, kind: 'file', ...own, size: bytes, digest } as const
+    const change = { path: row.path, kind: 'file', ...own, size: bytes, digest, ...link } as const
     const origin = this.#unplannedCopy({ ...row, digest, size: bytes }, open)
     if (origin !== null) return { ...change, source: { copy: origin } }
     writer.append(String(changes.length), bytes)
@@ -226,7 +229,7 @@ export class Packer {
       const chunks = file.takeChunks()
       if (chunks !== null) this.#learnt.chunks(row, chunks)
       const own = { mode, uid, gid, mtime, ...extendedOf(row) }
-      changes.push({ path: row.path, kind: 'file', ...own, size, digest, source: 'slices' })
+      changes.push({ path: row.path, kind: 'file', ...own, size, digest, source: 'slices', ...linkOf(planned) })
     }
     return { path: row.path, content: row.content, offset, length, size, delta }
   }
@@ -238,7 +241,7 @@ export class Packer {
   ): Promise<Pick<PackedSegment, 'header' | 'payload'>> {
     const naming = new OwnerNaming(this.#parts.accounts)
     for (const change of told.changes) {
-      if (change.kind === 'absent') continue
+      if (change.kind === 'absent' || change.kind === 'link') continue
       naming.noteOwner(change)
       if (change.extended !== undefined) naming.noteExtended(change.extended)
     }
@@ -258,6 +261,10 @@ export class Packer {
     // An empty view would take the memory behind it along.
     return { header, payload: isEmpty ? new Uint8Array(0) : payload }
   }
+}
+
+function linkOf({ link }: PlannedRow<SlicedFile>): Pick<FileChange, 'link'> {
+  return link === undefined ? {} : { link }
 }
 
 function messageOf(read: ReadFault | { fault: null }): string {

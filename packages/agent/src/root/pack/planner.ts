@@ -4,6 +4,7 @@
  *   manifest  the manifest says everything about it: a deletion, a directory, a symlink
  *   keep      the receiver holds the content at the path already; only attributes changed
  *   copy      the receiver holds the content at another path
+ *   link      it is another name of a file that the receiver holds, or that comes with it
  *   tar       the content is in the segment's archive
  *   slices    the file is too large for one segment, or is sent as a delta to the receiver's version
  *
@@ -19,6 +20,7 @@ import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry } from '../index/indexed-entry.ts'
 import type { Turn } from '../turn.ts'
 import { layOut, type Planned, type PlannedRow, type PlannedSegment, type Travel } from './changeset-plan.ts'
+import { FirstNames } from './first-names.ts'
 import type { LargeFiles } from './large-files.ts'
 import { SlicedFile } from './sliced-file.ts'
 import { attemptLong } from './source-files.ts'
@@ -129,9 +131,15 @@ export class Planner {
     held: ReadonlySet<Planned> = NONE,
   ): Promise<ChangesetPlan> {
     const rows: PlannedRow<SlicedFile>[] = []
+    const names = new FirstNames(this.#parts.index.preserved, all, range)
     for (const row of all) {
+      const first = names.otherNameOf(row)
+      if (first?.isPlanned === true) {
+        rows.push({ row, travel: { by: 'link', to: first.path } })
+        continue
+      }
       const travel = await this.#travelOf(row, range, held)
-      if (travel !== null) rows.push({ row, travel })
+      if (travel !== null) rows.push({ row, travel, ...(first === null ? {} : { link: first.path }) })
     }
     const segments = layOut(rows, segmentBytes, range.request === null ? range.to : null)
     const summary: PlanSummary = {

@@ -56,7 +56,17 @@ export function isMoved(before: Observation, now: Observation): boolean {
 
 export function sameAttributes(before: Observation, now: Observation): boolean {
   const isSame = before.mode === now.mode && before.uid === now.uid && before.gid === now.gid
-  return isSame && before.mtime === now.mtime && sameExtended(before, now)
+  return isSame && before.mtime === now.mtime && sameExtended(before, now) && !joins(before, now)
+}
+
+/** Whether it became another name of a file since. That it is the only one left is no change of it. */
+function joins(before: Observation, now: Observation): boolean {
+  return now.link !== 0 && now.link !== before.link
+}
+
+/** Whether the name leads to another file than before, and one of the two has other names: to whom it is linked changes. */
+export function isRelinked(before: Observation, now: Observation): boolean {
+  return before.inode !== now.inode && (before.link !== 0 || now.link !== 0)
 }
 
 /** An entry that was not looked at before is taken for one that has nothing, which is true for nearly all. */

@@ -15,7 +15,7 @@ import type { EntryIndex } from '../index/entry-index.ts'
 import type { KnownEntry, Observation } from '../index/indexed-entry.ts'
 import type { Hint, Watcher } from '../watch/watcher.ts'
 import { readWhole } from './content-reader.ts'
-import { differenceOf, sameAttributes } from './difference.ts'
+import { differenceOf, isRelinked, sameAttributes } from './difference.ts'
 import { type ExtendedReader, TooManyAttributes } from './extended-reader.ts'
 import type { Look } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
@@ -31,6 +31,8 @@ export interface ComparisonParts {
   scans: Pick<ScanRequests, 'readSuspect'>
   /** Null: the root preserves nothing besides attributes. */
   extended: Pick<ExtendedReader, 'complete'> | null
+  /** Whether the root preserves hard links. */
+  hasLinks: boolean
   nowMs: () => number
 }
 
@@ -40,6 +42,8 @@ export interface Troubled {
   trouble: Trouble
 }
 
+/** Beyond it a whole scan finds the rest. */
+const MOST_JOINED = 10_000
 const OTHER_BYTES = { digest: null, sameBytes: false } as const
 
 export class EntryComparison {
@@ -51,6 +55,8 @@ export class EntryComparison {
   /** Directories that are gone, with entries that are still to be removed. */
   readonly #fallen: KnownEntry[] = []
   #troubled: Troubled[] = []
+  /** Files that have got other names: those in the index are looked at too. */
+  readonly #joined = new Set<number>()
 
   constructor(parts: ComparisonParts, found: ScanFindings) {
     this.#parts = parts
@@ -60,7 +66,16 @@ export class EntryComparison {
   begin(): void {
     this.#allowance = BOUNDS.inlineDigestBytes
     this.#fallen.length = 0
+    this.#joined.clear()
     this.#troubled = []
+  }
+
+  /** Inodes of files that have got other names, each once. */
+  *joined(): Generator<number> {
+    for (const inode of this.#joined) {
+      this.#joined.delete(inode)
+      yield inode
+    }
   }
 
   /** What has to be looked at again later. */
@@ -124,8 +139,11 @@ export class EntryComparison {
     const observation = this.#complete(before.path, before, seen)
     if (observation === null) return
     const sameBytes = digestIn(this.#parts.index, before) === digest
-    if (sameBytes && sameAttributes(before, observation)) this.#parts.index.refresh(before.path, observation)
-    else this.#found.find(before.path, before, observation, { digest, sameBytes })
+    const isOther = isRelinked(before, observation)
+    if (sameBytes && !isOther && sameAttributes(before, observation))
+      this.#parts.index.refresh(before.path, observation)
+    // As if it had other bytes: a receiver must not keep the file that it has.
+    else this.#found.find(before.path, before, observation, { digest, sameBytes: sameBytes && !isOther })
   }
 
   /** Call `settle` after it. */
@@ -148,8 +166,10 @@ export class EntryComparison {
   }
 
   /** With what the root preserves besides attributes; null when that cannot be read, which is noted. */
-  #complete(path: string, before: KnownEntry | null, seen: Observation): Observation | null {
-    const { extended } = this.#parts
+  #complete(path: string, before: KnownEntry | null, looked: Observation): Observation | null {
+    const { extended, hasLinks } = this.#parts
+    const seen = hasLinks || looked.link === 0 ? looked : { ...looked, link: 0 }
+    if (seen.link !== 0 && before?.link !== seen.link && this.#joined.size < MOST_JOINED) this.#joined.add(seen.inode)
     if (extended === null) return seen
     try {
       return extended.complete(path, before, seen)
@@ -210,7 +230,12 @@ export class EntryComparison {
 
 /** Whether the row is to be written anew although nothing in it is a change. */
 function isOtherLook(before: KnownEntry, now: Observation): boolean {
-  return before.inode !== now.inode || before.ctime !== now.ctime || before.extended !== now.extended
+  return (
+    before.inode !== now.inode ||
+    before.ctime !== now.ctime ||
+    before.extended !== now.extended ||
+    before.link !== now.link
+  )
 }
 
 /** Null when it cannot be reached now. */

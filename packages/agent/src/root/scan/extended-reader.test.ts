@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { digestOf, type Preserved } from '@rootferry/protocol'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
 
-const ALL: Preserved = { acls: true, xattrs: ['user', 'selinux', 'capability'] }
+const ALL: Preserved = { acls: true, xattrs: ['user', 'selinux', 'capability'], hardLinks: false }
 const setfacl = (...rest: string[]) => execFileSync('setfacl', rest)
 const setfattr = (...rest: string[]) => execFileSync('setfattr', rest)
 
@@ -68,7 +68,7 @@ test('a changed attribute is a change without other bytes; an unchanged file is 
 })
 
 test('only what is preserved is recorded, and other kinds are no change', () => {
-  using tree = makeTree({ acls: false, xattrs: ['user'] })
+  using tree = makeTree({ acls: false, xattrs: ['user'], hardLinks: false })
   tree.scanAll()
   assert.deepEqual(Object.keys(JSON.parse(tree.index.get('d/f')?.extended ?? '')), ['xattrs'])
   learn(tree)
@@ -78,13 +78,13 @@ test('only what is preserved is recorded, and other kinds are no change', () => 
 })
 
 test('when other kinds are to be preserved, everything is looked at again', () => {
-  using tree = makeTree({ acls: false, xattrs: ['user'] })
+  using tree = makeTree({ acls: false, xattrs: ['user'], hardLinks: false })
   tree.scanAll()
   learn(tree)
-  tree.index.preserve({ acls: true, xattrs: [] })
+  tree.index.preserved.use({ acls: true, xattrs: [], hardLinks: false })
   assert.equal(tree.index.get('d/f')?.extended, null)
-  assert.deepEqual(tree.index.preserved, { acls: true, xattrs: [] })
-  tree.index.preserve({ acls: true, xattrs: [] })
+  assert.deepEqual(tree.index.preserved.kinds, { acls: true, xattrs: [], hardLinks: false })
+  tree.index.preserved.use({ acls: true, xattrs: [], hardLinks: false })
   assert.deepEqual(tree.scanAll(), ['d/f'], 'what has none is as it was taken to be')
 })
 

@@ -26,3 +26,11 @@ export function foldInode(inode: bigint): number {
   const unsigned = BigInt.asUintN(64, inode)
   return Number(BigInt.asUintN(LOW_BITS, unsigned) ^ (unsigned >> BigInt(LOW_BITS)))
 }
+
+/** One number for all names of a file: inode numbers repeat on other filesystems below the root. Never 0. */
+export function linkNumber(inode: number, device: number): number {
+  return Number(BigInt.asUintN(LOW_BITS, (BigInt(inode) * SPREAD) ^ BigInt(device))) || 1
+}
+
+/** Any odd number of 64 bits with as many ones as zeros. */
+const SPREAD = 0x9e37_79b9_7f4a_7c15n

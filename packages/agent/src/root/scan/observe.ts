@@ -17,7 +17,7 @@ import {
 import { baseName, type EntryKind, type MatchedKind, microseconds, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { PathProblemCode } from '../../root-messages.ts'
 import type { Observation } from '../index/indexed-entry.ts'
-import { inodeNumber } from './inode-number.ts'
+import { inodeNumber, linkNumber } from './inode-number.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
 
 /** Longer than the kernel's coarsest tick (10 ms at 100 Hz). */
@@ -71,6 +71,7 @@ export function lookIn(directories: ConfinedDirectories, directory: string, name
     size: status.size,
     links: status.links,
     inode: inodeNumber(status.inode),
+    device: status.device,
     mtimeMs: milliseconds(status.mtimeSeconds, status.mtimeNanoseconds),
     ctimeMs: milliseconds(status.ctimeSeconds, status.ctimeNanoseconds),
     birthMs: milliseconds(status.birthSeconds ?? 0, status.birthNanoseconds),
@@ -86,6 +87,7 @@ export function observe(stats: Stats, target: string | null, nowMs: number): Loo
     size: stats.size,
     links: stats.nlink,
     inode: stats.ino,
+    device: stats.dev,
     mtimeMs: stats.mtimeMs,
     ctimeMs: stats.ctimeMs,
     birthMs: stats.birthtimeMs,
@@ -99,6 +101,7 @@ interface Seen {
   size: number
   links: number
   inode: number
+  device: number
   mtimeMs: number
   ctimeMs: number
   birthMs: number
@@ -123,6 +126,7 @@ function found(kind: FileKind, target: string | null, nowMs: number, seen: Seen)
       inode,
       target,
       extended: null,
+      link: isFile && seen.links > 1 ? linkNumber(inode, seen.device) : 0,
     },
   }
 }

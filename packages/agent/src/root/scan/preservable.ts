@@ -10,11 +10,13 @@ export type Warn = (message: string, details: Record<string, unknown>) => void
 
 /** @param attributes null where libc cannot be called */
 export function preservable(wanted: Preserved, attributes: AttributeCalls | null, root: string, warn: Warn): Preserved {
-  const isWanted = wanted.acls || wanted.xattrs.length > 0
-  if (!isWanted) return NOTHING_PRESERVED
+  const { hardLinks } = wanted
+  // Hard links need nothing that Node lacks.
+  const others = { ...NOTHING_PRESERVED, hardLinks }
+  if (!wanted.acls && wanted.xattrs.length === 0) return others
   if (attributes === null) {
     warn('ACLs and extended attributes are not preserved: this runtime cannot call libc', { preserve: wanted })
-    return NOTHING_PRESERVED
+    return others
   }
   const descriptor = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
@@ -26,7 +28,7 @@ export function preservable(wanted: Preserved, attributes: AttributeCalls | null
     ]
     const names = lacking.filter((name) => name !== '').join(' and ')
     if (names !== '') warn(`${names} are not preserved: the filesystem of the root has none`, { root })
-    return { acls, xattrs }
+    return { acls, xattrs, hardLinks }
   } finally {
     closeSync(descriptor)
   }

@@ -52,7 +52,7 @@ class Bench implements AsyncDisposable {
       watch,
       guard,
       hold: { while: [], show: false, overdueMinutes: 15 },
-      preserve: { acls: false, xattrs: [] },
+      preserve: { acls: false, xattrs: [], hardLinks: false },
       together: 'releases' as const,
       relay: false,
       software: 'test',

@@ -69,6 +69,7 @@ export class Scanner {
       this.#recordPortion()
       yield
     }
+    if (!hints.some(isWhole)) for (const inode of this.#comparison.joined()) yield* this.#lookAtOtherNames(null, inode)
     for (const parent of this.#parents) {
       this.#lookAtParent(parent)
       yield* this.#comparison.settle()
@@ -161,7 +162,7 @@ export class Scanner {
    * The other names of a hard-linked file changed along with this one, and the kernel reports a write only under the
    * name that was used. Once a scan is enough: a change that comes later has a hint of its own.
    */
-  *#lookAtOtherNames(path: string, inode: number): Generator<undefined> {
+  *#lookAtOtherNames(path: string | null, inode: number): Generator<undefined> {
     if (this.#resolved.has(inode)) return
     this.#resolved.add(inode)
     for (const other of this.#parts.index.pathsOfInode(inode)) {

@@ -29,6 +29,7 @@ import type { BurstOutcome, DirectoryBefore, Finish, Operation, Plan } from '../
 import { DiskView } from './disk-view.ts'
 import { Failures, JUST_WRITTEN, STAGED_GONE } from './failures.ts'
 import { KeptFiles } from './kept-files.ts'
+import { placeLink } from './place-link.ts'
 import { makePlan } from './plan.ts'
 import { Precedence } from './precedence.ts'
 import { meetsFile, wasJustWritten } from './shared-places.ts'
@@ -134,7 +135,7 @@ export class Burst {
     this.#parts.insistOnPlace()
     const { again, failed, held, problems } = this.#failures.undone(changes, this.#isAnswer)
     return {
-      owed: [...plan.owed, ...again],
+      owed: [...plan.owed, ...again, ...this.#failures.otherLinks],
       failed,
       held,
       problems,
@@ -197,6 +198,9 @@ export class Burst {
         return
       case 'attributes':
         setAttributes(confined.locate(path), 'file', operation.change, this.#parts.extended)
+        return
+      case 'link':
+        yield* placeLink(operation, { ...this.#parts, keeps: this.#keeps(path) }, this.#failures)
         return
       case 'rmdir':
         yield* removal.removeDirectory(path)

@@ -12,6 +12,7 @@ import type { DueRun, HookReason } from '@rootferry/host/machine'
 import type { WorkArea } from '../area/work-area.ts'
 import type { DiskSteps } from '../files/disk-retry.ts'
 import type { HookMatches } from '../files/hook-matches.ts'
+import { kindOfChange } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import { decodeIntent, encodeIntent, type Intent } from '../ledger/intent.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -101,7 +102,7 @@ export async function recover(parts: CommitParts & { untouchable: Untouchable })
   if (intent !== null) {
     // The protect list may have changed since.
     const wanted = intent.isSeries ? ledger.staged.all().flatMap(({ change }) => change ?? []) : intent.changes
-    const changes = wanted.filter(({ path, kind }) => !untouchable.protects(path, kind))
+    const changes = wanted.filter((change) => !untouchable.protects(change.path, kindOfChange(change)))
     const outcome = await carryThrough(parts, { ...intent, changes }, null)
     await steps.untilDone(() => area.tidy(partials.stagedNames()))
     return outcome

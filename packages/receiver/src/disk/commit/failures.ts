@@ -6,15 +6,19 @@ import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { PathProblem } from '../../root-messages.ts'
 import type { StagedChange, StagedFile } from '../files/staged-change.ts'
 
-type Reason = Omit<PathProblem, 'path'>
+export type Reason = Omit<PathProblem, 'path'>
 
 export const JUST_WRITTEN: Reason = {
   code: 'just-written',
   message: 'it was written a moment ago, after what the agent has; it is asked for again',
 }
 export const STAGED_GONE: Reason = { code: 'staged-gone', message: 'what was staged for it is gone' }
+export const OTHER_LINK: Reason = {
+  code: 'other-link',
+  message: 'the file that it is another name of is not here as the agent has it; both are asked for again',
+}
 /** No problem of the path when a changeset meets it: it is asked for at once. An answer that meets it again says so. */
-const AGAIN = new Set([JUST_WRITTEN.code, STAGED_GONE.code])
+const AGAIN = new Set([JUST_WRITTEN.code, STAGED_GONE.code, OTHER_LINK.code])
 
 export interface Undone {
   /** Paths to be asked for again at once. */
@@ -27,6 +31,8 @@ export interface Undone {
 }
 
 export class Failures {
+  /** Files of which others are to be names, and that are not as they should be. */
+  readonly otherLinks: string[] = []
   /** Nothing below their paths can be made either. */
   readonly #failures = new Map<string, PathProblem>()
   /** Directories that exist, but without their attributes, and objects that lack some of what the root preserves. */

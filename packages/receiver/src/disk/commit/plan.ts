@@ -11,7 +11,14 @@
 import { OWNER_ACCESS } from '@rootferry/host/machine'
 import { ProtocolError, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { attributeDifference, type Creation, creationMode, type DiskObject, extendedOf } from '../files/disk-object.ts'
-import { LEAVE, type StagedChange, type StagedDirectory, type StagedFile } from '../files/staged-change.ts'
+import {
+  LEAVE,
+  type StagedChange,
+  type StagedDirectory,
+  type StagedFile,
+  type StagedLink,
+  type StagedSymlink,
+} from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { DirectoryBefore, Operation, Plan } from '../ledger/operation.ts'
 
@@ -75,6 +82,8 @@ class Planner {
       if (change.kind === 'symlink' || (change.kind === 'file' && change.staged !== null)) {
         this.#placed(change, change.staged ?? '')
       } else if (change.kind === 'file') this.#kept(change)
+      if (change.kind === 'link') this.#linked(change)
+      else if (change.kind === 'file' && change.link !== undefined) this.#link(change, change.link, false)
     }
     const openings = this.#finishDirectories()
     const [early, late] = this.#removalsInOrder()
@@ -85,7 +94,7 @@ class Planner {
       ...this.#way.sort(descending),
       ...makings,
       ...this.#placings.sort(newBeforeReplaced),
-      ...this.#settings,
+      ...this.#settings.sort(linksLast),
       ...late,
     ]
     return this.#plan
@@ -121,23 +130,38 @@ class Planner {
     )
   }
 
-  #placed(change: Exclude<StagedChange, { kind: 'absent' | 'directory' }>, staged: string): void {
+  #placed(change: StagedFile | StagedSymlink, staged: string): void {
     const { path, kind, mtime } = change
     const found = this.#input.lookUp(path)
+    if (!this.#makesWay(path, found)) return
+    if (this.#comesWithParent(path, staged)) return
+    const size = kind === 'file' ? change.size : 0
+    this.#placings.push({ do: 'place', path, kind, staged, size, mtime, replaces: found !== null })
+  }
+
+  /** Prepares the place of a file or symlink. @returns whether it can be there */
+  #makesWay(path: string, found: DiskObject | null): boolean {
     this.#count(found)
     if (found?.kind === 'directory') {
       if (this.#stays(path, found)) {
         this.#plan.blocked.push(path)
-        return
+        return false
       }
       this.#way.push({ do: 'vacate', path })
       this.#vacated.add(path)
     }
     this.#needParent(path)
     this.#touched.add(parentPath(path))
-    if (this.#comesWithParent(path, staged)) return
-    const size = kind === 'file' ? change.size : 0
-    this.#placings.push({ do: 'place', path, kind, staged, size, mtime, replaces: found !== null })
+    return true
+  }
+
+  #linked(change: StagedLink): void {
+    if (this.#makesWay(change.path, this.#input.lookUp(change.path))) this.#link(change, change.to, true)
+  }
+
+  #link({ path, size, mtime }: Pick<StagedLink, 'path' | 'size' | 'mtime'>, to: string, isNeeded: boolean): void {
+    this.#touched.add(parentPath(path))
+    this.#settings.push({ do: 'link', path, to, size, mtime, isNeeded })
   }
 
   /** Whether it is staged inside its parent, which this plan places. */
@@ -273,6 +297,11 @@ function newBeforeReplaced(a: Placing, b: Placing): number {
 
 function placingRank({ kind, replaces }: Placing): number {
   return (replaces ? 2 : 0) + (kind === 'symlink' ? 1 : 0)
+}
+
+/** Names of files that have their times by then. */
+function linksLast(a: Operation, b: Operation): number {
+  return Number(a.do === 'link') - Number(b.do === 'link')
 }
 
 function ascending(a: { path: string }, b: { path: string }): number {

@@ -29,6 +29,7 @@ import type { Walk } from '../files/walk.ts'
 import { Amend, type AmendEvents, type AmendOrder, type AmendParts } from './amend.ts'
 import { DirectoryTimes, isOnlyTime } from './directory-times.ts'
 import type { ResyncDifference } from './findings.ts'
+import { LinkedNames } from './linked-names.ts'
 import { type LocalDirectory, type LocalEntry, scanDirectory } from './local-scan.ts'
 import { type Check, type Reconciliation, reconcile } from './reconcile.ts'
 
@@ -84,7 +85,7 @@ interface Opened {
 }
 
 export class Comparison {
-  readonly #parts: ComparisonParts
+  readonly #parts: ComparisonParts & { names: LinkedNames }
   readonly #order: ComparisonOrder
   readonly #events: ComparisonEvents
   readonly #amend: Amend
@@ -99,7 +100,7 @@ export class Comparison {
   readonly #times = new DirectoryTimes()
 
   constructor(parts: ComparisonParts, order: ComparisonOrder, events: ComparisonEvents) {
-    this.#parts = parts
+    this.#parts = { ...parts, names: new LinkedNames(parts.confined) }
     this.#order = order
     this.#events = events
     this.#amend = new Amend(parts, order, {
@@ -332,17 +333,43 @@ export class Comparison {
 function pageOf(
   { directories, users, groups }: Listing,
   top: string | null,
-  parts: ComparisonParts,
+  parts: ComparisonParts & { names: LinkedNames },
   check: Check,
 ): Page {
-  const { owners, extended, grains } = parts
+  const { owners, extended, grains, names } = parts
   const [ownerOf, idOf] = [owners.forMessage(users, groups), owners.idsOfMessage(users, groups)]
   const verdicts: VerdictsOf = (group, entries, local) => {
     const said = new Map(group.extended)
     const extendedOf = (name: string, mode: number) => extended.wanted(said.get(name), mode, idOf)
-    return reconcile(entries, local.entries, ownerOf, check, grains, extendedOf)
+    const found = reconcile(entries, local.entries, ownerOf, check, grains, extendedOf)
+    return extended.preserved.hardLinks && check !== 'attributes'
+      ? withLinks(found, group, entries, local, names)
+      : found
   }
   return { directories, verdicts, top, next: 0 }
+}
+
+/** Files that are right but for their links must come from the agent, which says how they are linked. */
+function withLinks(
+  verdicts: Reconciliation[],
+  { path: directory, links }: ListedChildren,
+  entries: readonly ListedEntry[],
+  local: LocalDirectory,
+  names: LinkedNames,
+): Reconciliation[] {
+  const firsts = new Map(links)
+  const wanted = new Map<string, Reconciliation>()
+  for (const [name, letter] of entries) {
+    const found = local.entries.get(name)
+    if (letter !== 'f' || found?.kind !== 'file') continue
+    const verdict = names.judge(joinPath(directory, name), firsts.get(name) ?? null, found)
+    // The content of a file that is to be another one comes, so that the one here is not kept.
+    const mayHold = verdict === 'to be linked'
+    if (verdict !== 'right') wanted.set(name, { name, do: 'want', difference: 'changed', size: found.size, mayHold })
+  }
+  const others = verdicts.filter(({ name, do: what }) => what === 'want' || !wanted.has(name))
+  for (const { name } of others) wanted.delete(name)
+  return [...others, ...wanted.values()]
 }
 
 /** Whether an unprotected local object of another kind is in the way of the agent's, which is protected: it goes. */

@@ -40,11 +40,16 @@ export function utimesSeconds(mtime: number): number | string {
  * @returns null when nothing is there. @throws the system error when the status cannot be read
  */
 export function readObject(location: string | Buffer, extended = NO_EXTENDED): DiskObject | null {
-  const status = lstatSync(location, { throwIfNoEntry: false })
-  if (status === undefined) return null
+  const status = statusOf(location)
+  if (status === null) return null
   const object = diskObject(status)
   const found = object.kind === 'other' ? null : extended.readAt(location)
   return found === null ? object : { ...object, extended: found }
+}
+
+/** @returns null when nothing is there. @throws the system error */
+export function statusOf(location: string | Buffer): Stats | null {
+  return lstatSync(location, { throwIfNoEntry: false }) ?? null
 }
 
 export function diskObject(status: Stats): DiskObject {
@@ -56,6 +61,8 @@ export function diskObject(status: Stats): DiskObject {
     gid: status.gid,
     mtime: microseconds(status.mtimeMs),
     device: status.dev,
+    inode: status.ino,
+    links: status.nlink,
   }
 }
 

@@ -13,6 +13,10 @@ export interface DiskObject {
   mtime: number
   /** Number of its filesystem. */
   device?: number
+  /** With the device, which file it is. */
+  inode?: number
+  /** How many names it has. */
+  links?: number
   /** Of what the root preserves besides; absent: it was not read. */
   extended?: LocalExtended
 }

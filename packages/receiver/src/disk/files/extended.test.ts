@@ -12,7 +12,7 @@ import { ExtendedRefused, isDiskTrouble, isSystemError } from './disk-errors.ts'
 import { ExtendedAttributes, isOther, type LocalExtended } from './extended.ts'
 import { LEAVE } from './staged-change.ts'
 
-const ALL: Preserved = { acls: true, xattrs: ['user', 'selinux', 'capability'] }
+const ALL: Preserved = { acls: true, xattrs: ['user', 'selinux', 'capability'], hardLinks: false }
 const calls = libcCalls().calls?.attributes ?? null
 const skip = calls === null ? 'libc cannot be called' : getuid?.() === 0 ? false : 'needs root'
 const EXTENDED: Extended = {
@@ -93,19 +93,19 @@ test('kinds that are not preserved are neither set nor taken off', { skip }, () 
   const file = scratch.at('f')
   writeFileSync(file, 'x')
   execFileSync('setfacl', ['-m', 'u:7:r', file])
-  const extended = open({ acls: false, xattrs: ['user'] })
+  const extended = open({ acls: false, xattrs: ['user'], hardLinks: false })
   const wanted = wantedOf(extended, EXTENDED, 0o644)
   assert.deepEqual(wanted, [['user.origin', 'aA==']])
   set(extended, file, wanted, 0o644)
   assert.ok(getfacl(file).some((line) => line.startsWith('user:7:')))
-  assert.equal(open({ acls: false, xattrs: [] }).wanted(EXTENDED, 0o644, mapped), null)
+  assert.equal(open({ acls: false, xattrs: [], hardLinks: false }).wanted(EXTENDED, 0o644, mapped), null)
 })
 
 test('the label of a symlink is its own', { skip }, () => {
   using scratch = new Scratch()
   writeFileSync(scratch.at('f'), 'x')
   symlinkSync('f', scratch.at('link'))
-  const extended = open({ acls: false, xattrs: ['selinux'] })
+  const extended = open({ acls: false, xattrs: ['selinux'], hardLinks: false })
   const wanted = wantedOf(extended, { xattrs: [['security.selinux', 'bGFiZWwA']] }, 0o777)
   const change = { mode: null, uid: LEAVE, gid: LEAVE, mtime: null, extended: wanted }
   setAttributes(scratch.at('link'), 'symlink', change, extended)

@@ -4,7 +4,7 @@
 import type { HookReason } from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
 import type { HookPatterns } from '../../root-messages.ts'
-import type { StagedChange } from './staged-change.ts'
+import { kindOfChange, type StagedChange } from './staged-change.ts'
 
 /** A hook that a commit concerns. */
 export interface HookMatch {
@@ -29,7 +29,7 @@ export class HookMatches {
   of(changes: readonly StagedChange[], reason: HookReason): HookMatch[] {
     return this.#hooks.flatMap(({ filter, key, onFirstSync }, hook) => {
       if (reason === 'first-sync' && !onFirstSync) return []
-      const concerned = changes.filter(({ path, kind }) => filter.excludesWithParents(path, kind))
+      const concerned = changes.filter((change) => filter.excludesWithParents(change.path, kindOfChange(change)))
       return concerned.length === 0 ? [] : [{ hook, key, paths: concerned.map(({ path }) => path) }]
     })
   }

@@ -16,7 +16,7 @@ for (const [what, allowSetuid, mode, expected] of CASES) {
     const [segment, listing] = [segmentWith(0o6755, 0o2755), listingWith(0o6755, 0o2755)]
     setLocalModes(segment, modeOf)
     setLocalModes(listing, modeOf)
-    const modes = segment.changes.map((change) => (change.kind === 'absent' ? null : change.mode))
+    const modes = segment.changes.map((change) => ('mode' in change ? change.mode : null))
     assert.deepEqual(modes, [expected.file, expected.directory, 0o777, null])
     const listed = listing.directories[0]?.entries.map((entry) => entry[2])
     assert.deepEqual(listed, [expected.file, expected.directory, 0o777])

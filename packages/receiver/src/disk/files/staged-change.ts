@@ -49,8 +49,23 @@ export interface StagedFile extends LocalAttributes {
   path: string
   size: number
   staged: string | null
-  /** Of the content, where attributes may be refused: the content need not come again for them. */
+  /** Of the content, where attributes or links may be refused: the content need not come again for them. */
   digest?: string
+  /** It becomes another name of the file there, if that is the same. */
+  link?: string
   lacks?: Lack
 }
-export type StagedChange = StagedAbsence | StagedDirectory | StagedSymlink | StagedFile
+/** Another name of the file at `to`, as that is after the burst: of this size and time. */
+export interface StagedLink {
+  kind: 'link'
+  path: string
+  to: string
+  size: number
+  mtime: number
+}
+export type StagedChange = StagedAbsence | StagedDirectory | StagedSymlink | StagedFile | StagedLink
+
+/** The kind that patterns see. */
+export function kindOfChange({ kind }: StagedChange): Exclude<StagedChange['kind'], 'link'> {
+  return kind === 'link' ? 'file' : kind
+}

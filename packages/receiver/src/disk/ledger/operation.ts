@@ -23,6 +23,8 @@ export type Operation =
       replaces: boolean
     }
   | { do: 'attributes'; path: string; change: AttributeChange }
+  /** `isNeeded`: nothing else brings the content. */
+  | { do: 'link'; path: string; to: string; size: number; mtime: number; isNeeded: boolean }
   /** Removes a directory, unless something in it stays. */
   | { do: 'rmdir'; path: string }
 

@@ -128,5 +128,5 @@ function keptDirectory(old: StagedChange | null, change: StagedChange | null): S
 }
 
 function stagedNameOf(change: StagedChange): string | null {
-  return change.kind === 'absent' ? null : change.staged
+  return change.kind === 'absent' || change.kind === 'link' ? null : change.staged
 }

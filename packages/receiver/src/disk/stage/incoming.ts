@@ -26,7 +26,7 @@ import { attributeDifference, type Creation, type DiskObject } from '../files/di
 import type { ExtendedAttributes } from '../files/extended.ts'
 import { digestInTurns } from '../files/file-digest.ts'
 import type { OwnerMap } from '../files/owner.ts'
-import type { LocalAttributes } from '../files/staged-change.ts'
+import type { LocalAttributes, StagedFile } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import { isLackOfRoom, LackingRoom } from './lacking-room.ts'
@@ -50,7 +50,7 @@ export interface IncomingParts {
 }
 
 /** The attributes that a change has here. */
-type AttributesOf = (change: Exclude<Change, { kind: 'absent' }>) => LocalAttributes
+type AttributesOf = (change: Exclude<Change, { kind: 'absent' | 'link' }>) => LocalAttributes
 
 interface PendingCopy {
   change: FileChange
@@ -205,7 +205,7 @@ export class Incoming {
       return
     }
     const { untouchable } = this.#parts
-    if (untouchable.protects(path, kind)) {
+    if (untouchable.protects(path, kind === 'link' ? 'file' : kind)) {
       // The local object may be of another, unprotected kind, which the agent no longer has.
       const there = this.#view.at(path)
       if (there !== null && !untouchable.protects(path, there.kind)) {
@@ -213,23 +213,20 @@ export class Incoming {
       }
       return
     }
+    if (kind === 'link') {
+      // A file of this host is not given another name.
+      if (untouchable.protects(change.to, 'file')) this.#staged.owed.push(path)
+      else this.#staged.changes.push(change)
+      return
+    }
     const attributes = attributesOf(change)
     if (kind === 'directory') {
       const exists = this.#view.at(path)?.kind === 'directory'
-      this.#staged.changes.push({
-        kind,
-        path,
-        ...attributes,
-        staged: exists ? null : this.#staging.directory(path, attributes),
-      })
+      const staged = exists ? null : this.#staging.directory(path, attributes)
+      this.#staged.changes.push({ kind, path, ...attributes, staged })
     } else if (kind === 'symlink') {
-      this.#staged.changes.push({
-        kind,
-        path,
-        ...attributes,
-        staged: this.#staging.symlink(path, attributes, change.target),
-        ...this.#staging.lacks(path),
-      })
+      const staged = this.#staging.symlink(path, attributes, change.target)
+      this.#staged.changes.push({ kind, path, ...attributes, staged, ...this.#staging.lacks(path) })
     } else yield* this.#stageFile(change, attributes, content)
   }
 
@@ -256,9 +253,9 @@ export class Incoming {
     }
   }
 
-  #fileIsStaged({ path, size, digest }: FileChange, attributes: LocalAttributes, staged: string | null): void {
-    const own = attributes.extended === undefined ? {} : { digest, ...this.#staging.lacks(path) }
-    this.#staged.changes.push({ kind: 'file', path, size, ...attributes, staged, ...own })
+  #fileIsStaged(change: FileChange, attributes: LocalAttributes, staged: string | null): void {
+    const file = stagedFile(change, attributes, staged, this.#parts.untouchable)
+    this.#staged.changes.push({ ...file, ...this.#staging.lacks(change.path) })
   }
 
   /** The file at the source is used only if it is, to the byte, the file of the change. */
@@ -285,7 +282,9 @@ export class Incoming {
     }
     const isSame = attributeDifference(objectOf(source, status, this.#parts), attributes) === null
     let staged: string | null = null
-    if (isSame && this.#goesAway(from) && (yield* digestInTurns(source, change.size)) === change.digest) {
+    // Another name of the file would become one of this file.
+    const isAlone = status.nlink === 1 || !this.#parts.extended.preserved.hardLinks
+    if (isSame && isAlone && this.#goesAway(from) && (yield* digestInTurns(source, change.size)) === change.digest) {
       staged = this.#staging.link(change.path, this.#parts.confined.locate(from), source)
     }
     staged ??= yield* this.#copyOf(change, attributes, source)
@@ -324,4 +323,16 @@ function attributesIn(
 function objectOf(descriptor: number, status: Stats, { extended }: Pick<IncomingParts, 'extended'>): DiskObject {
   const found = extended.isOn ? extended.read(descriptor, null) : null
   return found === null ? diskObject(status) : { ...diskObject(status), extended: found }
+}
+
+function stagedFile(
+  { path, size, digest, link }: FileChange,
+  attributes: LocalAttributes,
+  staged: string | null,
+  untouchable: Untouchable,
+): StagedFile {
+  const file: StagedFile = { kind: 'file', path, size, ...attributes, staged }
+  const isLinked = link !== undefined && !untouchable.protects(link, 'file')
+  if (isLinked) return { ...file, digest, link }
+  return attributes.extended === undefined ? file : { ...file, digest }
 }

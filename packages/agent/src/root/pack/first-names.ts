@@ -1,0 +1,54 @@
+/**
+ * Which name of a file with several names travels with the content, in one plan. The others travel as links to it.
+ *
+ *   a changeset   a name that its receivers have by then, else the planned one with the oldest content
+ *   a repair      the first of all names: the same for every want, so that names that are asked for apart come together
+ *
+ * INVARIANT: the first name is at the receivers when the plan is committed, or in the plan: a name is told as a link to
+ * another one only if that holds, except in a repair, where its content comes too.
+ */
+import type { IndexedEntry } from '../index/indexed-entry.ts'
+import type { PreservedRows } from '../index/preserved-rows.ts'
+import type { Planned } from './changeset-plan.ts'
+import type { PlanRange } from './planner.ts'
+
+export class FirstNames {
+  readonly #names: Pick<PreservedRows, 'nameOfLink'>
+  readonly #range: PlanRange
+  /** The planned name with the oldest content, by link. */
+  readonly #planned = new Map<number, IndexedEntry>()
+  readonly #paths = new Set<string>()
+  readonly #known = new Map<number, string | null>()
+
+  constructor(names: Pick<PreservedRows, 'nameOfLink'>, rows: readonly Planned[], range: PlanRange) {
+    this.#names = names
+    this.#range = range
+    for (const row of rows) {
+      if (row.kind !== 'file' || row.link === 0) continue
+      this.#paths.add(row.path)
+      const oldest = this.#planned.get(row.link)
+      if (oldest === undefined || row.content < oldest.content) this.#planned.set(row.link, row)
+    }
+  }
+
+  /**
+   * The first name of the file; null for that one itself, and for a file with one name.
+   * @returns `isPlanned`: the receivers have it when the plan is committed, and need no content for this name
+   */
+  otherNameOf(row: Planned): { path: string; isPlanned: boolean } | null {
+    if (row.kind !== 'file' || row.link === 0) return null
+    let first = this.#known.get(row.link)
+    if (first === undefined) {
+      first = this.#firstOf(row)
+      this.#known.set(row.link, first)
+    }
+    if (first === null || first === row.path) return null
+    return { path: first, isPlanned: this.#range.request === null || this.#paths.has(first) }
+  }
+
+  #firstOf(row: IndexedEntry): string | null {
+    const { request, from } = this.#range
+    if (request !== null) return this.#names.nameOfLink(row)
+    return this.#names.nameOfLink(row, from) ?? this.#planned.get(row.link)?.path ?? null
+  }
+}

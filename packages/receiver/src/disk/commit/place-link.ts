@@ -1,0 +1,43 @@
+/**
+ * The step of a burst that makes a path another name of a file. Where the content has come too, a link that cannot be made
+ * leaves the path right but for that.
+ */
+import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import type { Trash } from '../area/trash.ts'
+import { readObject } from '../files/attributes.ts'
+import type { TimeGrains } from '../files/time-grains.ts'
+import type { Walk } from '../files/walk.ts'
+import type { Operation } from '../ledger/operation.ts'
+import { type Failures, OTHER_LINK, type Reason } from './failures.ts'
+import { linkName } from './link-names.ts'
+
+/** A link leads to no other filesystem, and some filesystems have none. */
+const NOT_LINKED = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP', 'ENOTSUP'])
+
+export interface PlaceLinkParts {
+  confined: ConfinedDirectories
+  grains: Pick<TimeGrains, 'isSame'>
+  trash: Pick<Trash, 'keep'>
+  /** Whether what is replaced may be this host's own, and is kept. */
+  keeps: boolean
+}
+
+/** @throws the system error, unless it says that there can be no link */
+export function* placeLink(
+  { path, to, size, mtime, isNeeded }: Extract<Operation, { do: 'link' }>,
+  { confined, grains, trash, keeps }: PlaceLinkParts,
+  failures: Failures,
+): Walk<void> {
+  const lacks = (reason: Reason) => (isNeeded ? failures.fail(path, reason) : failures.unfinished(path, reason))
+  const isThere = isNeeded && keeps && readObject(confined.locate(path)) !== null
+  try {
+    if (isThere) yield* trash.keep(() => confined.locate(path), path)
+    const places = { location: confined.locate(path), to: confined.locate(to), size, mtime, grains }
+    if (linkName(places) === 'linked') return
+    lacks(OTHER_LINK)
+    failures.otherLinks.push(to)
+  } catch (error) {
+    if (!NOT_LINKED.has(errorCode(error) ?? '')) throw error
+    lacks({ code: errorCode(error) ?? '', message: plainMessage(error) })
+  }
+}
