@@ -161,7 +161,7 @@ export class World {
     const place = disk.find(TARGET)?.places[0]
     if (place === undefined || settings.hasBorder) return false
     const { directory, name } = place
-    disk.attach(directory, `${REPLACED}${machine.boots}.${this.scheduler.turns}`, disk.detach(directory, name))
+    disk.attach(directory, `${REPLACED}${machine.boots}.${this.scheduler.now}`, disk.detach(directory, name))
     disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
     host.local.mayMove()
     host.isReplaced = true
