@@ -211,6 +211,8 @@ function partWithContent(
     const all = [...part, ...moved]
     if (all.length <= LIMITS.changesetChanges && withinBytes(all).length === all.length) return { rows: all, to }
     if (part.length > 1) continue
+    // The room for bytes is no bound of the wire, and one large file goes beyond it: what is staged is not given up for it.
+    if (told < from && all.length <= LIMITS.changesetChanges) return { rows: all, to }
     if (told < from) throw new Refusal('too much has changed of what the receiver has staged')
     const some: IndexedEntry[] = moved.slice(0, Math.max(1, withinBytes(moved).length))
     return { rows: some, to: some.at(-1)?.content ?? to }

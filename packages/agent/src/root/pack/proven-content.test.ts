@@ -2,12 +2,13 @@
  * The content that receivers at a cursor provably hold: copies name that only, whatever happened to files on the way.
  */
 import assert from 'node:assert/strict'
-import { renameSync, writeFileSync } from 'node:fs'
+import { renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Refusal } from '@rootferry/host/machine'
 import { LIMITS } from '@rootferry/protocol'
 import { byPath, packAll, setUp, treeWith } from '../../../test-support/packing.ts'
+import { BOUNDS } from '../../bounds.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 
 /** Two receivers are at the same changeset: one got it while the file existed, the other asks for it later. */
@@ -125,6 +126,24 @@ test('the rest of a changeset brings files that have moved on from the part that
   const { changes, contents } = await packAll(packer, rest)
   assert.equal(byPath(changes, 'a')?.kind, 'file')
   assert.equal(contents.get('a')?.toString(), 'another')
+})
+
+test('the rest of a changeset goes beyond its room for bytes when it begins with one large file', async () => {
+  using tree = treeWith({ a: 'one' })
+  const { packer } = setUp(tree)
+  tree.scanAll()
+  const base = tree.index.head
+  writeFileSync(join(tree.root, 'a'), 'another')
+  tree.scan('a')
+  const from = tree.index.head
+  writeFileSync(join(tree.root, 'video'), '')
+  truncateSync(join(tree.root, 'video'), BOUNDS.changesetBytes)
+  tree.scan('video')
+  const chmodded = { ...tree.index.get('a'), mode: 0o600 } as Observation
+  tree.index.record([{ path: 'a', observation: chmodded, digest: null, sameBytes: true }])
+  const rest = await packer.planChangeset({ from, base, isRest: true })
+  assert.ok(rest.to > from)
+  assert.ok(rest.changes >= 2)
 })
 
 test('what is staged and has changed too much for the rest to have room is refused', async () => {
