@@ -40,6 +40,19 @@ async function waiting(site: Site, changes: number): Promise<void> {
   )
 }
 
+test('logs show the reason of a hold as text, with what would turn a line around escaped', async () => {
+  const site = await Site.on(daemons, { prepare })
+  await site.converged()
+  const { code, stderr } = await verb('hold', site.name, '--reason', 'deploy \u202eyolped')
+  assert.equal(code, 0, stderr)
+  const line = await until(
+    () => daemons.logs.find(({ msg }) => msg.startsWith('root is held')),
+    () => 'no log line says that the root is held',
+  )
+  assert.match(JSON.stringify(line), /"reason":"deploy \\\\u202eyolped"/)
+  await verb('release', site.name)
+})
+
 test('hold, look, release: what changed meanwhile comes with the release, over a kill of the agent', async () => {
   const site = await Site.on(daemons, { prepare })
   await site.converged()

@@ -2,7 +2,7 @@
  * Holding and releasing, as a root's thread uses them: orders of operators, the files of `hold.while`, the log, and the
  * time at which a hold turns overdue. Publishes nothing by a timer: half a deploy must not go out by itself.
  */
-import { Refusal } from '@rootferry/host/machine'
+import { printable, Refusal } from '@rootferry/host/machine'
 import { parentPath } from '@rootferry/protocol'
 import type {
   FromRoot,
@@ -97,7 +97,7 @@ export class RootHold {
     const { gate, hold } = this.#holding
     post({ type: 'gate', gate })
     if (hold === null) return
-    report().log('warn', 'root is still held: nothing is sent before its release', { reason: hold.reason, by: hold.by })
+    report().log('warn', 'root is still held: nothing is sent before its release', told(hold))
     this.#awaitOverdue(hold)
   }
 
@@ -141,8 +141,7 @@ export class RootHold {
   abandon(): void {
     const { hold } = this.#holding
     if (hold === null) return
-    const { reason, by } = hold
-    this.#parts.report().log('warn', 'the hold ends with the root, which is taken out of service', { reason, by })
+    this.#parts.report().log('warn', 'the hold ends with the root, which is taken out of service', told(hold))
     this.#holding.end(null)
   }
 
@@ -179,17 +178,19 @@ export class RootHold {
 
   #began(hold: Hold): void {
     const { report } = this.#parts
-    const { sequence, reason, by } = hold
-    report().log('warn', 'root is held: nothing is sent before its release', { sequence, reason, by })
+    report().log('warn', 'root is held: nothing is sent before its release', {
+      sequence: hold.sequence,
+      ...told(hold),
+    })
     report().statusNow()
     this.#awaitOverdue(hold)
   }
 
-  #awaitOverdue({ untilMs, reason, by }: Readonly<Hold>): void {
+  #awaitOverdue(hold: Readonly<Hold>): void {
     const { timers, report } = this.#parts
-    timers.after('overdue', untilMs - Date.now() + OVERDUE_LATE_MS, () => {
+    timers.after('overdue', hold.untilMs - Date.now() + OVERDUE_LATE_MS, () => {
       if (this.status()?.overdue !== true) return
-      report().log('error', 'hold is overdue: nothing is sent before the root is released', { reason, by })
+      report().log('error', 'hold is overdue: nothing is sent before the root is released', told(hold))
       report().statusNow()
     })
   }
@@ -221,4 +222,9 @@ export class RootHold {
     index.record([{ path, observation: look.observation, digest: null, sameBytes: false }])
     report().advanced(Date.now())
   }
+}
+
+/** A hold as logs show it: the reason is somebody's text. */
+function told({ reason, by }: Readonly<Hold>): { reason: string; by: string } {
+  return { reason: printable(reason), by }
 }
