@@ -31,7 +31,10 @@ export async function askDaemon<Schema extends TSchema>(request: DaemonRequest<S
   if (!response.ok) throw refusal(daemon, response.status, answer)
   const validator = Compile(request.answer)
   if (!validator.Check(answer))
-    throw new Failure(EXIT.failed, `${daemon} at ${url}${path} gave an answer that was not understood`)
+    throw new Failure(
+      EXIT.failed,
+      `${daemon} at ${url}${path} gave an answer that was not understood: if it is still of another version, restart it`,
+    )
   return answer
 }
 
