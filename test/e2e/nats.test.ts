@@ -96,6 +96,28 @@ test('an empty target begins with the log, follows changes, and dials the agent 
   assert.ok(await daemons.ready(0))
 })
 
+test('operators hear of the readers of a log, and never of the log as a receiver', { skip }, async () => {
+  const site = await begin(fill)
+  await daemons.startReceiver(0)
+  await follow(site, 0)
+  const hearing = new AbortController()
+  const events = await daemons.admin('/v1/events', { signal: hearing.signal })
+  let heard = ''
+  const listening = (async () => {
+    for await (const part of events.body ?? []) heard += Buffer.from(part).toString()
+  })().catch(() => undefined)
+  writeFileSync(join(site.source, 'app/file-1'), 'news')
+  const isReported = () => /event: changeset\ndata: [^\n]*"web1"/.test(heard)
+  await until(isReported, async () => `${heard} ${await shown()}`)
+  hearing.abort()
+  await listening
+  assert.ok(!heard.includes('@nats'), heard)
+  const status = await daemons.status()
+  assert.ok(!JSON.stringify(status).includes('@nats'))
+  const [root] = status.roots as unknown as { log: { state: string; readers: number } }[]
+  assert.deepEqual([root?.log.state, root?.log.readers], ['publishing', 1])
+})
+
 test('with the agent away, receivers join, and those that were behind catch up', { skip }, async () => {
   const site = await begin(fill)
   await daemons.startReceiver(0)

@@ -14,6 +14,7 @@ import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
 import type { Nodes } from './door/nodes.ts'
 import { findToken, grants, type StoredToken } from './door/tokens.ts'
+import { LOG_RECEIVER } from './feed/publisher.ts'
 import type { FeedEvents, RootFeed } from './feed/root-feed.ts'
 import { outcomeOf } from './feed/round-report.ts'
 import { History } from './history.ts'
@@ -131,6 +132,8 @@ export class Operations {
   eventsOf(root: string): FeedEvents {
     return {
       receiver: (name) => {
+        // The log of a root is none of its receivers.
+        if (name === LOG_RECEIVER) return
         const status = this.#parts.feeds.get(root)?.fleet.statusOf(name, new Date())
         if (status !== undefined) this.#statusEvents.receiver(status)
       },
@@ -143,6 +146,7 @@ export class Operations {
         if (report.ended !== null) this.#metrics.round(root, report)
       },
       committed: (commit) => {
+        if (commit.receiver === LOG_RECEIVER) return
         this.#statusEvents.changeset(root, commit)
         this.#metrics.propagated(root, commit.seconds)
         this.#history.propagated(root, commit.seconds, Date.now())
