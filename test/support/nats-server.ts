@@ -17,15 +17,17 @@ export class NatsServer implements AsyncDisposable {
   readonly port: number
   readonly place: string
   #child: ChildProcess | null = null
+  readonly #domain: string | null
 
-  private constructor(port: number, place: string) {
+  private constructor(port: number, place: string, domain: string | null) {
+    this.#domain = domain
     this.port = port
     this.place = place
   }
 
-  /** @param settings lines of its configuration, besides those for its port and JetStream */
-  static async start(settings = ''): Promise<NatsServer> {
-    const server = new NatsServer(await freePort(), mkdtempSync(join(tmpdir(), 'rootferry-nats-')))
+  /** @param settings lines of its configuration, besides those for its port and JetStream. @param domain of JetStream */
+  static async start(settings = '', domain: string | null = null): Promise<NatsServer> {
+    const server = new NatsServer(await freePort(), mkdtempSync(join(tmpdir(), 'rootferry-nats-')), domain)
     server.configure(settings)
     await server.start()
     return server
@@ -38,7 +40,8 @@ export class NatsServer implements AsyncDisposable {
   /** For the next start, and for one that runs. */
   configure(settings: string): void {
     mkdirSync(join(this.place, 'store'), { recursive: true })
-    const own = `host: 127.0.0.1\nport: ${this.port}\njetstream { store_dir: "${join(this.place, 'store')}" }\n`
+    const domain = this.#domain === null ? '' : `, domain: ${this.#domain}`
+    const own = `host: 127.0.0.1\nport: ${this.port}\njetstream { store_dir: "${join(this.place, 'store')}"${domain} }\n`
     writeFileSync(join(this.place, 'server.conf'), `${own}${settings}\n`)
     this.#child?.kill('SIGHUP')
   }
