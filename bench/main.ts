@@ -21,6 +21,7 @@ import { fleet, reconnect } from './rows/fleet.ts'
 import { burst, busyLatency, latency } from './rows/latency.ts'
 import { moment } from './rows/moment.ts'
 import { neighbours } from './rows/neighbours.ts'
+import { overtake } from './rows/overtake.ts'
 import { resyncs } from './rows/resync.ts'
 import { memory, restart, soak } from './rows/standing.ts'
 import { together } from './rows/together.ts'
@@ -40,6 +41,7 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   fleet: fleet([1, 8, 50]),
   neighbours,
   beside,
+  overtake,
   together,
   moment,
   memory,

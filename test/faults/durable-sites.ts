@@ -140,6 +140,10 @@ export const SITES: Record<string, Record<string, Site>> = {
     run: [1, ['write ledger-wal']],
     statement: [1, ['write ledger-wal']],
   },
+  'receiver/src/disk/ledger/ahead-rows.ts': {
+    run: [1, ['write ledger-wal']],
+    statement: [1, ['write ledger-wal']],
+  },
   'receiver/src/disk/ledger/debt-rows.ts': {
     run: [1, ['write ledger-wal']],
     transaction: [1, ['write ledger-wal']],

@@ -84,6 +84,7 @@ export class Scene {
       tickMs: 0.001,
       reusesNumbers: false,
       mostCallMs: 0,
+      uploadsOneIn: 0,
       ...settings,
       steps: 0,
       receivers: Array.from({ length: receivers }, (_, number) => ({

@@ -100,6 +100,20 @@ export const MUTATIONS: readonly Mutation[] = [
     'const names = new Set<string>()',
   ),
   mutation(
+    'what overtakes a changeset may have its paths',
+    ['sound', 'G4'],
+    'agent/src/root/pack/overtaking.ts',
+    "if (meets !== undefined) return kind === 'directory' && meets === 'directory' && isHeld ? 'waits' : 'stops'",
+    '',
+  ),
+  mutation(
+    'what is said to have gone ahead is not visible',
+    ['G4'],
+    'receiver/src/disk/ahead.ts',
+    'const intent = { changes: staged, before',
+    'const intent = { changes: staged.slice(1), before',
+  ),
+  mutation(
     'acknowledged before the commit',
     ['G4', 'sound'],
     'receiver/src/disk/session.ts',

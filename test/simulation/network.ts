@@ -61,7 +61,7 @@ export class Network {
         client.fail(new Error('connect ECONNREFUSED, simulated'))
         return
       }
-      const server = new SimulatedSocket(listening.process)
+      const server = new SimulatedSocket(listening.process, client.protocol)
       const line = new Line(this, this.#scheduler, this.#chance, caller, { client, server })
       this.lines.add(line)
       listening.accept(server, caller.receiver)

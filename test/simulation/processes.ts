@@ -197,6 +197,7 @@ export class AgentProcess {
         const line = { cork: () => undefined, uncork: () => undefined }
         const now = new Date(0)
         const peer = {
+          overtakes: true,
           open: (events: OutletEvents) =>
             new PacedSocket({ socket: socket as unknown as WebSocket, line, now }, events),
           receiver,

@@ -61,6 +61,7 @@ async function live(world: World): Promise<void> {
   for (let steps = world.settings.steps; steps > 0; steps -= 1) {
     if (chance.oneIn(2))
       for (let many = chance.below(8); many >= 0; many -= 1) world.tell(`   ${world.workload.step()}`)
+    if (world.settings.uploadsOneIn > 0 && chance.oneIn(world.settings.uploadsOneIn)) await upload(world)
     if (world.settings.holdsOneIn > 0 && chance.oneIn(world.settings.holdsOneIn)) await holdOrRelease(world)
     if (chance.oneIn(2)) await strike(world)
     await world.advance(10 ** chance.between(0, 3.2))
@@ -77,6 +78,15 @@ async function live(world: World): Promise<void> {
   await restarted(world)
   await oneMore(world)
   for (const { local, settings } of receivers) local.judge(settings.extraneous === 'report')
+}
+
+/** A large file is on its way while others go on to work. */
+async function upload(world: World): Promise<void> {
+  world.tell(`   ${world.workload.upload()}`)
+  for (let saves = 1 + world.chance.below(6); saves > 0; saves -= 1) {
+    await world.advance(10 ** world.chance.between(1, 2.8))
+    world.tell(`   ${world.workload.step()}`)
+  }
 }
 
 async function holdOrRelease(world: World): Promise<void> {

@@ -40,6 +40,8 @@ export interface Settings {
   mostCallMs: number
   /** Steps of the part with faults. */
   steps: number
+  /** How often somebody uploads a large file, and others save meanwhile: once in so many steps; 0: never. */
+  uploadsOneIn: number
   receivers: ReceiverSettings[]
 }
 
@@ -66,6 +68,7 @@ export function drawSettings(chance: Chance): Settings {
     mostCallMs: chance.pick([0, 0, 0.1, 1]),
     steps: 6 + chance.below(18),
     receivers: Array.from({ length: count }, (_, number) => drawReceiver(chance, `web${number + 1}`)),
+    uploadsOneIn: chance.pick([0, 0, 3]),
   }
 }
 

@@ -20,14 +20,16 @@ const CLOSED = 3
 export class SimulatedSocket extends EventEmitter {
   readonly owner: Process | null
   readyState = CONNECTING
+  readonly protocol: string
   bufferedAmount = 0
   #line: Line | null = null
   /** Called when the frame that they sent is out of the sender's hands. */
   readonly #leaving = new Set<() => void>()
 
-  constructor(owner: Process | null) {
+  constructor(owner: Process | null, protocol: string) {
     super()
     this.owner = owner
+    this.protocol = protocol
   }
 
   get isClosed(): boolean {
@@ -133,8 +135,9 @@ export default class WebSocket extends SimulatedSocket {
   static readonly CONNECTING = CONNECTING
   readonly OPEN = OPEN
 
-  constructor(_url: URL, _protocols: string[], options: { headers: { Authorization: string } }) {
-    super(presentProcess())
+  /** The agent chooses the first subprotocol. */
+  constructor(_url: URL, [protocol = '']: string[], options: { headers: { Authorization: string } }) {
+    super(presentProcess(), protocol)
     const receiver = options.headers.Authorization.replace('Bearer ', '')
     const { network } = farm()
     const caller = network.callers.get(receiver)

@@ -125,13 +125,15 @@ export class RoundWatch {
     const held = this.#held()
     const [intent] = rowsOf(receiver, LEDGER_FILE, 'SELECT body FROM intent')
     if (held === null || intent === undefined) return
-    const { position } = JSON.parse(String(intent['body'])) as { position: { epoch: string; sequence: number } | null }
-    if (position === null || this.turns.has(receiver.name, position.sequence)) return
-    if (position.epoch === held.epoch && position.sequence > held.sequence)
-      throw new Violation(
-        'G10',
-        `${receiver.name} shows ${position.sequence}, but the root is held at ${held.sequence}`,
-      )
+    const body = JSON.parse(String(intent['body'])) as {
+      position: { epoch: string; sequence: number } | null
+      ahead: number | null
+    }
+    // What goes ahead is of the epoch in which the receiver stands.
+    const shown = body.position ?? { epoch: positionOf(receiver)?.epoch, sequence: body.ahead ?? 0 }
+    if (this.turns.has(receiver.name, shown.sequence)) return
+    if (shown.epoch === held.epoch && shown.sequence > held.sequence)
+      throw new Violation('G10', `${receiver.name} shows ${shown.sequence}, but the root is held at ${held.sequence}`)
   }
 
   /** @throws Violation */

@@ -28,6 +28,8 @@ import { ABSENT, type Look, treeOf } from './tree-look.ts'
 const NAMES = ['a', 'b', 'c.php', 'd', 'e', 'x.log', 'keep'] as const
 const MODES = [0o644, 0o600, 0o755, 0o700, 0o444]
 const BEYOND_INLINE = 70_000
+const LEAST_UPLOAD = 32_000
+const MORE_UPLOAD = 60_000
 const WEIGHTS = {
   write: 8,
   rewrite: 4,
@@ -83,6 +85,18 @@ export class Workload {
     const did = this.#do(deed, path)
     if (did) this.#remember()
     return `${deed} ${path}${did ? '' : ' (nothing to do)'}`
+  }
+
+  /** A file that takes long to send. @returns what was done, for people */
+  upload(): string {
+    const path = this.#path()
+    const at = `${SOURCE}/${path}`
+    const isPlace = this.#kind(path) === null && (this.#hasParents(path) || this.#canMakeParents(path))
+    if (!isPlace) return `upload ${path} (nothing to do)`
+    mkdirSync(at.slice(0, at.lastIndexOf('/')), { recursive: true })
+    writeFileSync(at, contentOf(++this.#contents, LEAST_UPLOAD + this.#chance.below(MORE_UPLOAD)))
+    this.#remember()
+    return `upload ${path}`
   }
 
   #do(deed: Deed, path: string): boolean {
@@ -199,7 +213,7 @@ export class Workload {
     const bytes = sort >= 18 ? this.#chance.below(BEYOND_INLINE) : size
     // Now and then the content of another file: such content need not travel twice.
     this.#contents += this.#chance.oneIn(5) ? 0 : 1
-    return createHash('shake256', { outputLength: bytes }).update(`content ${this.#contents}`).digest()
+    return contentOf(this.#contents, bytes)
   }
 
   #path(): string {
@@ -245,4 +259,8 @@ export class Workload {
     if (known === undefined) this.#history.set(path, [ABSENT, look])
     else known.push(look)
   }
+}
+
+function contentOf(number: number, bytes: number): Buffer {
+  return createHash('shake256', { outputLength: bytes }).update(`content ${number}`).digest()
 }

@@ -19,6 +19,7 @@ import type { ReceiverSettings, Settings } from './settings.ts'
 import type { Frame } from './socket.ts'
 import { ABSENT, pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
 import { Violation } from './violation.ts'
+import { AheadWatch } from './watch-ahead.ts'
 import { LineWatch } from './watch-line.ts'
 import { RoundWatch } from './watch-round.ts'
 import { watchTarget } from './watch-target.ts'
@@ -65,6 +66,7 @@ export class World {
   readonly rounds: RoundWatch
   /** Whether operators let receivers take turns. Of a chance of its own. */
   readonly rolls: boolean
+  readonly ahead: AheadWatch
   readonly #around: Surroundings
   readonly #tell: (line: string) => void
   #violation: Violation | null = null
@@ -90,6 +92,10 @@ export class World {
       lines: this.network.lines,
       now: () => this.scheduler.now,
     })
+    this.ahead = new AheadWatch(
+      () => this.receivers,
+      () => this.workload,
+    )
     this.network.onFrame = (way, line, toAgent, frame) => {
       const said = this.receivers.find(({ caller }) => caller === line.caller)
       const sender = toAgent ? said : this.agent
@@ -102,6 +108,7 @@ export class World {
       if (way === 'sent') this.tell(`${line.caller.receiver} ${toAgent ? '──▶' : '◀──'} ${frameText(frame)}`)
       this.#judging(() => this.lines.note(way, line, toAgent, frame))
       if (way === 'sent') this.#judging(() => this.rounds.sent(line, toAgent, frame))
+      if (way === 'sent' && !this.settings.isDrifting) this.#judging(() => this.ahead.sent(line, toAgent, frame))
     }
     this.#around = {
       scheduler: this.scheduler,

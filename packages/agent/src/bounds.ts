@@ -52,6 +52,15 @@ export const BOUNDS = {
   leastDeltaBytes: 1024 * 1024,
   /** The size up to which they are kept: 16 GiB are 250,000 chunks, a list of 5 MB. */
   mostDeltaBytes: 16 * 1024 ** 3,
+  /** The size from which a file has a changeset of its own. */
+  ownChangesetBytes: 64 * 1024 * 1024,
+  /** Slices of a file that small changes may overtake: they come between two slices. */
+  overtakenSliceBytes: 512 * 1024,
+  /** What overtakes at once, and each file of it: a larger file is large. */
+  overtakingBytes: 4 * 1024 * 1024,
+  overtakingChanges: 500,
+  /** Answers about what overtakes that are kept for other receivers. */
+  keptOvertakes: 8,
   /** Content of one changeset, unless a single file has more. */
   changesetBytes: 256 * 1024 * 1024,
   /**
@@ -95,6 +104,10 @@ export function assertBounds(bounds: AgentBounds): void {
   assert.ok(bounds.slabBytes >= Math.min(bounds.segmentBytes + bounds.growthBytes, LIMITS.segmentBytes), 'slab')
   assert.ok(bounds.segmentBytes <= LIMITS.segmentBytes, 'a segment')
   assert.ok(bounds.frailSegmentBytes <= bounds.segmentBytes, 'a small segment')
+  assert.ok(bounds.overtakenSliceBytes <= bounds.segmentBytes, 'a slice that is overtaken')
+  const headers = TAR_OF_A_FILE * bounds.overtakingChanges
+  assert.ok(bounds.overtakingBytes + bounds.growthBytes + headers <= LIMITS.segmentBytes, 'what overtakes')
+  assert.ok(bounds.overtakingChanges <= LIMITS.segmentChanges, 'changes that overtake')
   // The end of a plan gives all of its segments back at once, when the next plan has begun.
   assert.ok(bounds.idleSlabs * bounds.slabBytes >= 2 * bounds.segmentCacheBytes, 'slabs for two plans')
   assert.ok(bounds.manifestBytes + bounds.extendedBytes + LARGEST_LINE_BYTES <= LIMITS.messageBytes / 2, 'a manifest')
@@ -105,6 +118,9 @@ export function assertBounds(bounds: AgentBounds): void {
   assert.ok(bounds.leastDeltaBytes <= bounds.leastSizedBytes, 'what is looked up by size is planned as a large file')
   assert.ok(bounds.portionFindings > 0 && bounds.segmentsAhead > 0 && bounds.chunkedVersions > 0, 'more than nothing')
 }
+
+/** A header, and what fills the last block. */
+const TAR_OF_A_FILE = 1024
 
 /** The manifest line of the longest paths: each byte of a path may take six characters, and a copy has two paths. */
 const LARGEST_LINE_BYTES = 12 * LIMITS.pathBytes + 512

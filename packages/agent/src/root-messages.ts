@@ -27,6 +27,8 @@ export interface PlanSummary {
   isWhole: boolean
   changes: number
   bytes: number
+  /** Small changes may go ahead of it: it brings large files, and no other content. */
+  mayBeOvertaken: boolean
   /** For slices: which part of which content, so that a receiver that has it is not sent it again. */
   segments: { slice: { path: string; content: number; end: number; isLast: boolean } | null }[]
 }
@@ -40,6 +42,15 @@ export interface PackedSegment {
    * others at its cursor.
    */
   isAsPlanned: boolean
+}
+
+/** What goes ahead of a changeset that is under way. */
+export interface PackedOvertake {
+  /** Everything up to there goes ahead, or comes in its order. */
+  to: number
+  /** The `overtake` message; null: nothing of it can go ahead. */
+  header: string | null
+  payload: Uint8Array<ArrayBuffer>
 }
 
 /** A loss above both limits at once is a mass deletion. */
@@ -157,14 +168,25 @@ export interface RootRequests {
   }
   /**
    * With `to` the plan is part of a round that ends there; else it leads as far as receivers may be brought. `isRest`:
-   * `from` may lie within a changeset. `isFrail`: in small segments.
+   * `from` may lie within a changeset. `isFrail`: in small segments. `shown`: up to there something went ahead to those
+   * receivers, so that an earlier plan is not for them.
    */
   plan: {
-    takes: { from: number; base: number; whole: number; to: number | null; isRest: boolean; isFrail: boolean }
+    takes: {
+      from: number
+      base: number
+      whole: number
+      to: number | null
+      isRest: boolean
+      isFrail: boolean
+      shown: number
+    }
     answers: PlanSummary
   }
   repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
+  /** What was recorded within (after, limit] and may go ahead of that plan, which is under way; null: nothing now. */
+  overtake: { takes: { plan: number; after: number; limit: number; compress: boolean }; answers: PackedOvertake | null }
   /**
    * With `at`, a listing is answered only while the index is no further than that; `head` is the index's head. Files
    * without a known digest are read when their digest is asked for.
@@ -195,6 +217,8 @@ export interface RootRequests {
       next: number
     }
   }
+  /** Whether the thread answers. */
+  alive: { takes: object; answers: { isAlive: true } }
   /** What an earlier life of the agent knew about its receivers, and about when changes for them were found. */
   memory: {
     takes: object
@@ -245,6 +269,9 @@ export interface RootStatus {
   problems: PathProblem[]
   problemCount: number
   overflows: number
+  /** By the wall clock. Null: no scan is in progress, and no hint waits or is being looked at. */
+  scanningSinceMs: number | null
+  oldestHintMs: number | null
   hold: HoldStatus | null
 }
 

@@ -14,6 +14,8 @@ export const ROOT: Root = {
   watch: { backend: 'directory', degraded: null },
   problems: [],
   problemCount: 0,
+  scanningSince: null,
+  oldestHintAt: null,
   hold: null,
   hooks: [],
   log: null,

@@ -67,6 +67,24 @@ export const LinkChange = Type.Object(
 )
 export const Change = Type.Union([AbsentChange, DirectoryChange, SymlinkChange, FileChange, LinkChange])
 
+/** A change that goes ahead of others: it takes no content from elsewhere, and leads to nothing. */
+export const AheadChange = Type.Union([
+  AbsentChange,
+  DirectoryChange,
+  Type.Object(
+    {
+      path: EntryPath,
+      kind: Type.Literal('file'),
+      ...attributes,
+      size: Count,
+      digest: Digest,
+      source: Type.Union([Type.Literal('tar'), Type.Literal('keep')]),
+    },
+    closed,
+  ),
+])
+
+export type AheadChange = Static<typeof AheadChange>
 export type AbsentChange = Static<typeof AbsentChange>
 export type DirectoryChange = Static<typeof DirectoryChange>
 export type SymlinkChange = Static<typeof SymlinkChange>

@@ -7,16 +7,18 @@
  *   [resync: list ▶ ◀ listing, want ▶ ◀ changeset with request; then resynced ▶]
  *         ◀───────────────────────────── changeset, segment…, commit   (as far as credit allows)
  *   credit, committed, durable ────────▶
+ *         ◀───────────────────────────── [between two segments: overtake]
+ *   [overtaken ───────────────────────▶]
  *         ◀───────────────────────────── [round: changeset, segment…, prepare; again or leave; then commit]
  *   [staged, left ─────────────────────▶]
  *         ◀───────────────────────────── resync, cancel-resync
  *   [list ▶ ◀ listing, want ▶ ◀ changeset with request]
  *   resync-progress, owed, ready, trash▶
  *
- * Text frames hold one message each as JSON; binary frames hold the bytes announced by the last `segment`.
+ * Text frames hold one message each as JSON; binary frames hold the bytes announced by the last `segment` or `overtake`.
  */
 import Type, { type Static } from 'typebox'
-import { Change, Slice } from './changeset.ts'
+import { AheadChange, Change, Slice } from './changeset.ts'
 import { Count, Digest, EntryPath, OwnerNames, Sequence } from './entry.ts'
 import { LIMITS } from './limits.ts'
 import { ListedChildren } from './manifest.ts'
@@ -68,6 +70,8 @@ export const Committed = Type.Object(
 export const Staged = Type.Object({ type: Type.Literal('staged'), sequence: Sequence }, closed)
 /** Answer to a leave: the receiver's own probes say that no visitors may come before `sequence` is visible. */
 export const Left = Type.Object({ type: Type.Literal('left'), sequence: Sequence }, closed)
+/** Answer to an overtake: what it brought is visible. The receiver's position is where it was. */
+export const Overtaken = Type.Object({ type: Type.Literal('overtaken'), sequence: Sequence }, closed)
 /** Everything up to `sequence` survives a loss of power. */
 export const Durable = Type.Object({ type: Type.Literal('durable'), sequence: Sequence }, closed)
 /** Asks for the next part of the listing of `within` and everything below it, after `after` (null: from the start). */
@@ -219,6 +223,24 @@ export const Segment = Type.Object(
   },
   closed,
 )
+/**
+ * A small changeset of its own, which overtakes the one that is under way: it is made visible at once, and moves no
+ * position. It has what the index says at `to` of some paths that the one under way does not touch. Everything comes
+ * again in its order.
+ */
+export const Overtake = Type.Object(
+  {
+    type: Type.Literal('overtake'),
+    to: Sequence,
+    encoding: Type.Union([Type.Literal('tar'), Type.Literal('zstd')]),
+    bytes: Type.Integer({ minimum: 0, maximum: LIMITS.segmentBytes }),
+    tarBytes: Type.Integer({ minimum: 0, maximum: LIMITS.segmentBytes }),
+    changes: Type.Array(AheadChange, { minItems: 1, maxItems: LIMITS.segmentChanges }),
+    users: OwnerNames,
+    groups: OwnerNames,
+  },
+  closed,
+)
 /** All content up to `to` was sent, in this changeset and in those that were prepared before it: make it visible. */
 export const Commit = Type.Object({ type: Type.Literal('commit'), to: Sequence }, closed)
 /**
@@ -264,6 +286,7 @@ export const TO_AGENT = {
   committed: Committed,
   staged: Staged,
   left: Left,
+  overtaken: Overtaken,
   durable: Durable,
   list: List,
   want: Want,
@@ -279,6 +302,7 @@ export const TO_RECEIVER = {
   welcome: Welcome,
   changeset: Changeset,
   segment: Segment,
+  overtake: Overtake,
   commit: Commit,
   prepare: Prepare,
   leave: Leave,
@@ -295,6 +319,7 @@ export type TrashReport = Static<typeof TrashReport>
 export type Welcome = Static<typeof Welcome>
 export type Changeset = Static<typeof Changeset>
 export type Segment = Static<typeof Segment>
+export type Overtake = Static<typeof Overtake>
 export type Commit = Static<typeof Commit>
 export type Prepare = Static<typeof Prepare>
 export type Leave = Static<typeof Leave>

@@ -90,6 +90,7 @@ function typesOf(schema: Schema): string[] {
 
 function unionOf(branches: Schema[]): string[] {
   if (key({ anyOf: branches }) === key(changes.Change)) return ['change']
+  if (key({ anyOf: branches }) === key(changes.AheadChange)) return ['change ahead']
   if (branches.every(({ items }) => Array.isArray(items))) return ['entry']
   return productOf(branches.map(typesOf)).map((types) => types.join(' or '))
 }

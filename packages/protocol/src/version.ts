@@ -18,12 +18,26 @@ export const HISTORY = [
     schemas: 'c7yHkQtBdpPi1twcce8hQP-MD2Abi34yyzCRC93G4Lc',
     note: 'first version',
   },
+  {
+    version: 2,
+    subprotocol: 'rootferry.v2',
+    schemas: 'auIv65umG46ZOpYf24u6L_nO0RoGqwPLj0lb7bLOqPU',
+    note: 'adds overtake and overtaken; all other messages are those of version 1',
+  },
 ] as const
 
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** Newest first: what a receiver offers in `Sec-WebSocket-Protocol`. */
 export const SUBPROTOCOLS: readonly string[] = HISTORY.map((line) => line.subprotocol).reverse()
+
+/** The first version in which a small changeset may overtake the one that is under way. */
+const OVERTAKING_SINCE = 2
+
+/** Whether a connection of this subprotocol has `overtake`: both ends of it speak the same version. */
+export function hasOvertakes(subprotocol: string): boolean {
+  return (HISTORY.find((line) => line.subprotocol === subprotocol)?.version ?? 0) >= OVERTAKING_SINCE
+}
 
 /** The path at which the agent accepts WebSocket upgrades. */
 export const STREAM_PATH = '/v1/stream'

@@ -5,7 +5,7 @@
  * is legal by itself, but they do not form a conversation.
  */
 import fc from 'fast-check'
-import type { Change, FileChange, Slice } from '../src/changeset.ts'
+import type { AheadChange, Change, FileChange, Slice } from '../src/changeset.ts'
 import type { OwnerNames } from '../src/entry.ts'
 import { LIMITS } from '../src/limits.ts'
 import type { ListedChildren, ListedEntry } from '../src/manifest.ts'
@@ -112,6 +112,18 @@ export const changes: fc.Arbitrary<Change> = fc.oneof(
     }),
   ),
 )
+const aheadChanges: fc.Arbitrary<AheadChange> = fc.oneof(
+  record({ path: entryPaths, kind: fc.constant('absent' as const) }),
+  record({ path: entryPaths, kind: fc.constant('directory' as const), ...attributes }),
+  record({
+    path: entryPaths,
+    kind: fc.constant('file' as const),
+    ...attributes,
+    size: counts,
+    digest: digests,
+    source: fc.constantFrom('tar' as const, 'keep' as const),
+  }),
+)
 const slices: fc.Arbitrary<Slice> = record({
   path: pathsBelowRoot,
   content: counts,
@@ -171,6 +183,7 @@ export const MESSAGES_TO_AGENT: ArbitraryOf<ToAgent> = {
   committed: record({ type: fc.constant('committed' as const), sequence: counts, burstMicros: counts }),
   staged: record({ type: fc.constant('staged' as const), sequence: counts }),
   left: record({ type: fc.constant('left' as const), sequence: counts }),
+  overtaken: record({ type: fc.constant('overtaken' as const), sequence: counts }),
   durable: record({ type: fc.constant('durable' as const), sequence: counts }),
   list: record({
     type: fc.constant('list' as const),
@@ -251,6 +264,16 @@ export const MESSAGES_TO_RECEIVER: ArbitraryOf<ToReceiver> = {
     changes: fc.array(changes, { maxLength: 6 }),
     slice: fc.option(slices),
     to: fc.option(counts),
+    users: ownerNames,
+    groups: ownerNames,
+  }),
+  overtake: record({
+    type: fc.constant('overtake' as const),
+    to: counts,
+    encoding: encodings,
+    bytes: segmentSizes,
+    tarBytes: segmentSizes,
+    changes: fc.array(aheadChanges, { minLength: 1, maxLength: 6 }),
     users: ownerNames,
     groups: ownerNames,
   }),

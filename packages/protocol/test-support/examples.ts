@@ -29,8 +29,8 @@ const extended: Extended = {
   xattrs: [['user.origin', 'aHR0cHM6Ly9leGFtcGxlLm9yZw==']],
 }
 
-const fileAt = (path: string, source: FileChange['source']): FileChange => {
-  return { path, kind: 'file', ...attributes, size: 6, digest: DIGEST, source }
+const fileAt = <Source extends FileChange['source']>(path: string, source: Source) => {
+  return { path, kind: 'file' as const, ...attributes, size: 6, digest: DIGEST, source }
 }
 
 type ExamplesOf<Message extends { type: string }> = {
@@ -75,6 +75,7 @@ export const EXAMPLES_TO_AGENT: ExamplesOf<ToAgent> = {
   committed: [{ type: 'committed', sequence: 1235, burstMicros: 41_000 }],
   staged: [{ type: 'staged', sequence: 1240 }],
   left: [{ type: 'left', sequence: 1240 }],
+  overtaken: [{ type: 'overtaken', sequence: 1242 }],
   durable: [{ type: 'durable', sequence: 1235 }],
   list: [
     { type: 'list', request: 1, within: '.', after: null, digests: false },
@@ -239,6 +240,23 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
       to: null,
       users: [],
       groups: [],
+    },
+  ],
+  overtake: [
+    {
+      type: 'overtake',
+      to: 1242,
+      encoding: 'tar',
+      bytes: 2048,
+      tarBytes: 2048,
+      changes: [
+        { path: 'upload.part', kind: 'absent' },
+        { path: 'media', kind: 'directory', ...attributes, mode: 0o2775, extended },
+        fileAt('index.php', 'tar'),
+        fileAt('config.php', 'keep'),
+      ],
+      users: [[33, 'www-data']],
+      groups: [[33, 'www-data']],
     },
   ],
   commit: [{ type: 'commit', to: 1240 }],

@@ -104,7 +104,8 @@ export type DiskEvent =
       sequence: number
       /** The agent's head when it sent the changeset. */
       head: number
-      repair: boolean
+      /** An answer to a want, and what overtakes a changeset, move no position. */
+      as: 'changeset' | 'repair' | 'overtake'
       added: number
       changed: number
       removed: number

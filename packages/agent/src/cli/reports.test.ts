@@ -18,6 +18,8 @@ const root = (change: Partial<RootAnswer> = {}): RootAnswer => ({
   watch: { backend: 'directory', degraded: null },
   problems: [],
   problemCount: 0,
+  scanningSince: null,
+  oldestHintAt: null,
   hold: null,
   hooks: [],
   log: null,

@@ -61,6 +61,7 @@ export class RequestAnswers {
     const { hold, opened } = this.#parts
     if (request.type === 'greet') return this.#greet(request.hello, request.receiver)
     if (request.type === 'memory') return this.#memory()
+    if (request.type === 'alive') return { isAlive: true }
     const reading = { index: this.#parts.index, turn: opened()?.turn ?? null }
     if (request.type === 'changed') return changedPaths(request, reading)
     if (request.type === 'recent') return recentChanges(request, reading)
@@ -68,6 +69,7 @@ export class RequestAnswers {
     if (request.type === 'hold') return hold.hold(request)
     if (request.type === 'end-hold') return hold.release(request)
     if (request.type === 'end-round') return hold.endRound(request.to, request.goes)
+    if (request.type === 'overtake') return this.#overtake(request)
     await this.#open(request)
     const root = opened()
     if (root === null) throw this.#refusal('the root is not available')
@@ -157,6 +159,20 @@ export class RequestAnswers {
     await this.#open(request)
     this.#parts.upkeep.packed(packed.header.length + packed.payload.byteLength)
     return packed
+  }
+
+  /** Nothing goes ahead in a root that is held or halted, and what was packed meanwhile does not either. */
+  async #overtake(request: Extract<RootRequest, { type: 'overtake' }>) {
+    const { hold, life, opened } = this.#parts
+    const isClosed = () => {
+      hold.look()
+      return life().at !== 'ready' || hold.isHeld
+    }
+    const root = opened()
+    if (root === null || isClosed()) return null
+    const { plan, after, limit, compress } = request
+    const packed = await root.packer.overtake(plan, after, Math.min(limit, hold.reach), compress)
+    return isClosed() ? null : packed
   }
 
   async #list(root: OpenedRoot, { list, at }: Extract<RootRequest, { type: 'list' }>) {

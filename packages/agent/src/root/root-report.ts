@@ -19,6 +19,7 @@ export interface RootReportParts {
   post: (message: FromRoot, transfer?: ArrayBuffer[]) => void
   backend: () => RootStatus['watch']['backend']
   hold: { status(): RootStatus['hold'] }
+  progress: () => Pick<RootStatus, 'scanningSinceMs' | 'oldestHintMs'>
 }
 
 export class RootReport {
@@ -96,7 +97,7 @@ export class RootReport {
   }
 
   statusNow(): void {
-    const { options, index, problems, post, backend, hold } = this.#parts
+    const { options, index, problems, post, backend, hold, progress } = this.#parts
     post({
       type: 'status',
       status: {
@@ -109,6 +110,7 @@ export class RootReport {
         problems: problems.list().slice(0, MOST_PROBLEMS),
         problemCount: problems.count,
         overflows: this.#overflows,
+        ...progress(),
         hold: hold.status(),
       },
     })

@@ -76,7 +76,8 @@ export class Root {
     const parts = { options, index, timers, post, life: () => this.#life, opened: () => this.#opened }
     const others = { scans: () => this.#scans, report: () => this.#report, released: () => this.#answers.release() }
     this.#hold = new RootHold({ ...parts, ...others })
-    this.#report = new RootReport({ ...parts, problems, backend, hold: this.#hold })
+    const progress = () => this.#scans.progress.status
+    this.#report = new RootReport({ ...parts, problems, backend, hold: this.#hold, progress })
     this.#upkeep = new Upkeep({ index, timers, post, packer: () => this.#opened?.packer ?? null })
     this.#scans = new ScanQueue({
       index,
@@ -87,6 +88,7 @@ export class Root {
       mode: () => scanModeOf(this.#life, this.#hold.isHeld),
       events: {
         advanced: (seenMs) => this.#report.advanced(seenMs),
+        begins: () => this.#report.statusSoon(),
         scanned: (tookMs) => this.#report.scanned(tookMs),
         passed: (tookMs) => this.#passed(tookMs),
         stopped: (reason) => void this.#step({ type: 'stopped', reason }),
@@ -148,7 +150,7 @@ export class Root {
     const { id } = request
     try {
       const value = request.type === 'accept-guard' ? this.#acceptGuard() : await this.#answers.answer(request)
-      const payload = typeof value === 'object' && 'payload' in value ? value.payload.buffer : null
+      const payload = typeof value === 'object' && value !== null && 'payload' in value ? value.payload.buffer : null
       this.#post({ type: 'answer', id, value }, payload === null || payload.byteLength === 0 ? [] : [payload])
     } catch (error) {
       if (error instanceof AssertionError) throw error
@@ -184,7 +186,11 @@ export class Root {
         // Receivers connect anew for this.
         await this.#step({ type: 'displaced' })
         return await this.#lookForDocroot()
-      } else await this.#checkBorders(this.#opened)
+      } else {
+        // Nothing else reports that a filesystem below the root was unmounted, or mounted again.
+        rescanSilent(this.#opened, this.#timers, this.#report, this.#scans)
+        if (this.#opened.borders.changed(this.#life.at === 'ready')) await this.#scans.scan([WHOLE_TREE])
+      }
       this.#hold.look()
     } catch (error) {
       if (error instanceof AssertionError) throw error
@@ -192,12 +198,6 @@ export class Root {
       await this.#step({ type: 'missing', reason: `${path}: ${plainMessage(error)}`, isIndexEmpty })
     }
     this.#timers.after('root', ROOT_CHECK_MS, () => void this.#lookForDocroot())
-  }
-
-  /** Nothing else reports that a filesystem below the root was unmounted, or mounted again. */
-  async #checkBorders(opened: OpenedRoot): Promise<void> {
-    rescanSilent(opened, this.#timers, this.#report, this.#scans)
-    if (opened.borders.changed(this.#life.at === 'ready')) await this.#scans.scan([WHOLE_TREE])
   }
 
   async #step(event: LifeEvent): Promise<void> {

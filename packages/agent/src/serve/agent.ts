@@ -13,7 +13,7 @@ import {
   makeDirectories,
   PORTABLE_CALLS,
 } from '@rootferry/host/machine'
-import { type Hello, ProtocolError } from '@rootferry/protocol'
+import { type Hello, hasOvertakes, ProtocolError } from '@rootferry/protocol'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { AgentConfig, RootConfig } from '../config/agent-yaml.ts'
 import type { NatsConfig } from '../config/nats-settings.ts'
@@ -100,6 +100,7 @@ export class Agent {
     const door = this.#openDoor(await this.#identity.open(this.#config))
     for (const root of this.#config.roots) this.#feeds.set(root.name, this.#newFeed(root))
     for (const { name, hooks } of this.#config.roots) await this.#feeds.get(name)?.start(hooks)
+    this.#forgetOthers()
     const resumed = this.resyncs.resume()
     if (resumed.length > 0) this.#log.info({ resyncs: resumed }, 'resyncs that were not over go on')
     const { listen, admin } = this.#config
@@ -205,7 +206,8 @@ export class Agent {
   #serve(peer: Peer, hello: Hello): void {
     const feed = this.#feeds.get(hello.root)
     if (feed === undefined) throw new ProtocolError('unknown-root', `there is no root ${hello.root}`)
-    void feed.serve({ ...peer, open: (events) => new PacedSocket(peer, events) }, hello)
+    const overtakes = hasOvertakes(peer.socket.protocol)
+    void feed.serve({ ...peer, overtakes, open: (events) => new PacedSocket(peer, events) }, hello)
   }
 
   /** What expires or is revoked is not waited for; one that was exchanged comes back with another token. */
@@ -216,6 +218,13 @@ export class Agent {
         for (const feed of this.#feeds.values())
           feed.disconnect(name, new ProtocolError('revoked', 'the token was replaced'))
     }
+  }
+
+  /** Tokens were revoked while no agent ran: their receivers keep no tombstones. */
+  #forgetOthers(): void {
+    const known = new Set(this.#nodes.receivers.map(({ name }) => name))
+    for (const feed of this.#feeds.values())
+      for (const name of feed.fleet.watermarks.names) if (!known.has(name)) feed.forget(name)
   }
 
   #forget(receiver: string): void {

@@ -59,6 +59,8 @@ const Root = Type.Object(
       description: 'the first 100',
     }),
     problemCount: Count,
+    scanningSince: OrNull(Time),
+    oldestHintAt: OrNull(Time),
     hold: OrNull(Hold),
     hooks: Type.Array(Hook, { description: 'in the order of hooks.afterAll' }),
     log: OrNull(

@@ -201,9 +201,13 @@ export class Operations {
   }
 }
 
+function timeOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}
+
 /** A root's status in the form of the API. */
 function rootAnswer(status: RootStatus, hooks: readonly HookStatus[], log: RootAnswer['log']): RootAnswer {
-  const { name, epoch, sequence, state, reason, totals, watch, problems, problemCount } = status
+  const { name, epoch, sequence, state, reason, totals, watch, problems, problemCount, ...scans } = status
   const hold = holdAnswer(status.hold)
   return {
     name,
@@ -215,6 +219,8 @@ function rootAnswer(status: RootStatus, hooks: readonly HookStatus[], log: RootA
     watch,
     problems,
     problemCount,
+    scanningSince: timeOf(scans.scanningSinceMs),
+    oldestHintAt: timeOf(scans.oldestHintMs),
     hold,
     hooks: [...hooks],
     log,

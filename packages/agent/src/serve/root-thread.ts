@@ -9,6 +9,7 @@ import type { Logger } from '@rootferry/host/daemon'
 import { collectGarbage, errorMessage, Failure, Refusal, RestartedWorker, sqliteCode } from '@rootferry/host/machine'
 import type { FromRoot, RootGate, RootOptions, RootRequests, RootStatus, ToRoot } from '../root-messages.ts'
 import { ROOT_WORKER } from '../root-worker-url.ts'
+import { ThreadWatch } from './thread-watch.ts'
 
 export interface RootThreadEvents {
   advanced(head: number, seenMs: number): void
@@ -37,6 +38,10 @@ export class RootThread {
   readonly #worker: RestartedWorker<ToRoot, FromRoot>
   #nextId = 1
   #lastFailure = DIED
+  readonly #watch: ThreadWatch
+  /** The last one that the thread has reported, and why it is not true now; null: it is. */
+  #status: RootStatus | null = null
+  #stuck: string | null = null
 
   constructor(options: RootOptions, events: RootThreadEvents, log: Logger) {
     this.#options = options
@@ -50,6 +55,33 @@ export class RootThread {
       threw: (error) => this.#threw(error),
       down: (isFinal) => this.#down(isFinal),
     })
+    this.#watch = new ThreadWatch({
+      ask: () => this.ask('alive', {}),
+      nowMs: () => performance.now(),
+      stuck: (sinceMs) => this.#isStuck(sinceMs),
+      answers: () => this.#answers(),
+    })
+    this.#watch.start()
+  }
+
+  /** What the thread reported last, or that it does not answer. */
+  #tellStatus(): void {
+    if (this.#status === null) return
+    const stuck = this.#stuck === null ? {} : ({ state: 'unavailable', reason: this.#stuck } as const)
+    this.#events.status({ ...this.#status, ...stuck })
+  }
+
+  #isStuck(sinceMs: number): void {
+    const since = new Date(Date.now() - (performance.now() - sinceMs)).toISOString()
+    this.#stuck = `its thread has not answered since ${since}: it may wait for a disk or a network filesystem`
+    this.#log.error({ since }, 'the thread of a root does not answer')
+    this.#tellStatus()
+  }
+
+  #answers(): void {
+    this.#stuck = null
+    this.#log.warn('the thread of a root answers again')
+    this.#tellStatus()
   }
 
   /** Resolves when the thread has opened its index. @throws Failure when it cannot */
@@ -76,6 +108,7 @@ export class RootThread {
 
   /** @param forGood whether the root is not served any more */
   close(forGood = false): Promise<void> {
+    this.#watch.stop()
     return this.#worker.close({ type: 'close', forGood })
   }
 
@@ -89,7 +122,8 @@ export class RootThread {
         this.#worker.noteOpened()
         return this.#events.advanced(message.head, message.seenMs)
       case 'status':
-        return this.#events.status(message.status)
+        this.#status = message.status
+        return this.#tellStatus()
       case 'gate':
         return this.#events.gate(message.gate)
       case 'round':
@@ -133,6 +167,7 @@ export class RootThread {
   #down(isFinal: boolean): void {
     for (const { reject } of this.#waiting.values()) reject(new Refusal('the root is being restarted'))
     this.#waiting.clear()
+    this.#stuck = null
     if (isFinal) return
     this.#events.down(this.#lastFailure)
     this.#lastFailure = DIED

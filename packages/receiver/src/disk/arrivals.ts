@@ -6,14 +6,24 @@
  *
  * INVARIANT: a changeset continues at the cursor, or at the end of the series, which refers to the cursor.
  */
-import { type Changeset, type Commit, LIMITS, type Prepare, ProtocolError, type Welcome } from '@rootferry/protocol'
+import {
+  type Changeset,
+  type Commit,
+  LIMITS,
+  type Overtake,
+  type Prepare,
+  ProtocolError,
+  type Welcome,
+} from '@rootferry/protocol'
 import type { DiskEvent, PathProblem } from '../root-messages.ts'
 import type { Arrival } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
 import { Dropped } from './files/give-way.ts'
 import type { Plan } from './ledger/operation.ts'
 import { Intake } from './stage/intake.ts'
+import { namesOf, Overtaking } from './stage/overtaking.ts'
 import { Series } from './stage/series.ts'
+import type { StagedPart } from './stage/staged-so-far.ts'
 import type { Target } from './target.ts'
 
 export interface ArrivalsParts {
@@ -37,12 +47,41 @@ export interface Arrived {
 export class Arrivals {
   readonly #parts: ArrivalsParts
   readonly intake: Intake
+  /** What overtakes the changeset that is taken in. */
+  readonly overtaking: Overtaking
   #series: Series
 
   constructor(parts: ArrivalsParts) {
     this.#parts = parts
     this.intake = new Intake({ ...parts, disk: parts.target })
+    const event = (event: DiskEvent) => event.type !== 'progress' && parts.event(event)
+    this.overtaking = new Overtaking({ ...parts, event, disk: parts.target })
     this.#series = this.#newSeries()
+  }
+
+  /** @throws ProtocolError when bytes of a segment are outstanding */
+  refuseMessages(): void {
+    this.intake.refuseMessages()
+    this.overtaking.refuseMessages()
+  }
+
+  /** @returns what is staged, if it is whole. @throws ProtocolError when it overtakes nothing */
+  overtake(message: Overtake, { epoch }: Welcome): Promise<StagedPart | null> {
+    const isSeries = this.#parts.target.ledger.staged.series !== null
+    return this.overtaking.begin(message, isSeries ? null : this.intake.changeset, epoch)
+  }
+
+  /** A part of a segment. @returns what overtakes, when it is whole; null: nothing does */
+  async frame(frame: Uint8Array): Promise<StagedPart | null> {
+    if (this.overtaking.isUnderWay) return await this.overtaking.frame(frame)
+    await this.intake.frame(frame)
+    return null
+  }
+
+  /** Names in staging that are needed. */
+  stagedNames(): Set<string> {
+    const overtaken = namesOf(this.intake.changeset?.whole().staged ?? [])
+    return overtaken.union(this.#parts.target.partials.stagedNames())
   }
 
   /** @throws ProtocolError when it does not continue where the connection is */

@@ -23,6 +23,7 @@ import {
   type Welcome,
 } from '@rootferry/protocol'
 import type { DiskEvent, PathProblem, Phase } from '../root-messages.ts'
+import { commitAhead } from './ahead.ts'
 import { Arrivals, type Arrived } from './arrivals.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
@@ -35,6 +36,7 @@ import type { DiskSteps } from './files/disk-retry.ts'
 import { setLocalModes } from './files/local-modes.ts'
 import type { Plan } from './ledger/operation.ts'
 import { checkPrepared } from './stage/series.ts'
+import type { StagedPart } from './stage/staged-so-far.ts'
 import type { Target } from './target.ts'
 
 export interface SessionParts {
@@ -102,7 +104,7 @@ export class Session {
 
   /** @throws ProtocolError when the agent broke the protocol */
   async text(frame: Uint8Array): Promise<void> {
-    this.#arrivals.intake.refuseMessages()
+    this.#arrivals.refuseMessages()
     const message = decodeToReceiver(frame)
     setLocalModes(message, this.#parts.target.modeOf)
     if (this.#welcome === null) {
@@ -116,6 +118,8 @@ export class Session {
         return this.#beginChangeset(message, this.#welcome)
       case 'segment':
         return await this.#arrivals.intake.segment(message)
+      case 'overtake':
+        return await this.#showAhead(await this.#arrivals.overtake(message, this.#welcome))
       case 'commit':
         return await this.#commit(message, this.#welcome)
       case 'prepare':
@@ -135,7 +139,7 @@ export class Session {
 
   /** @throws ProtocolError when the agent broke the protocol */
   async bytes(frame: Uint8Array): Promise<void> {
-    await this.#arrivals.intake.frame(frame)
+    await this.#showAhead(await this.#arrivals.frame(frame))
   }
 
   /**
@@ -146,6 +150,7 @@ export class Session {
     const { target, steps } = this.#parts
     if (keeps) await this.#arrivals.keep(this.#welcome)
     this.#arrivals.intake.end()
+    this.#arrivals.overtaking.end()
     this.#comparisons.end()
     target.partials.interrupt()
     target.confined.release()
@@ -218,7 +223,7 @@ export class Session {
     const due = dueDebts(arrival, target.ledger.debts.count > 0, target.ledger.isAfterLoss)
     const position = request === null ? { epoch: welcome.epoch, term: welcome.term, sequence: to } : null
     const keepsReplaced = request !== null && this.#comparisons.repairs
-    const intent = { changes: staged, before: [], position, keepsReplaced, isSeries, ...due }
+    const intent = { changes: staged, before: [], position, keepsReplaced, isSeries, ahead: null, ...due }
     const parts = { ...target, steps, reason: this.#reason(request !== null) }
     const outcome = withUnfit(await commitIntent(parts, intent, paths, plan), unfit)
     this.#arrivals.intake.end()
@@ -233,6 +238,14 @@ export class Session {
     this.#repairs.burstEnded(outcome, request !== null)
     await this.#comparisons.committed(paths, answered)
     await this.#checkLive()
+  }
+
+  /** @param part what overtakes the changeset that is taken in, if all of it has come */
+  async #showAhead(part: StagedPart | null): Promise<void> {
+    if (part === null) return
+    const ahead = { repairs: this.#repairs, reason: this.#reason(false), head: this.#head, arrivals: this.#arrivals }
+    await commitAhead({ ...this.#parts, ...ahead }, part)
+    await this.#comparisons.committed(part.paths, null)
   }
 
   #reason(isAsked: boolean): HookReason {
@@ -314,7 +327,7 @@ function takeUp({ ledger, partials, mapping, extended }: Target, problems: Probl
   extended.use(preserve)
   partials.beginEpoch(epoch)
   if (prepared === null) ledger.staged.clear()
-  if (start === 'replay' && ledger.position?.epoch === epoch) return
+  if (start === 'replay' && ledger.position?.epoch === epoch) return ledger.debts.takeOverAhead()
   // Debts belong to the former target; a comparison, or a copy from nothing, finds them out anew.
   ledger.forgetPosition()
   ledger.debts.clear()
@@ -382,7 +395,7 @@ function tellCommitted(
     type: 'committed',
     sequence: to,
     head,
-    repair: request !== null,
+    as: request === null ? 'changeset' : 'repair',
     ...tally,
     bytes,
     entries,

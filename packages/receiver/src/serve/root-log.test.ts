@@ -16,6 +16,9 @@ test('a commit is told with whole milliseconds', () => {
     entries: 1,
     burstMs: 1,
   } as const
-  const line = logLine({ ...event, ms: 1240.513_019, repair: false }, newRootState('shop', { at: new Date(0), ms: 0 }))
+  const line = logLine(
+    { ...event, ms: 1240.513_019, as: 'changeset' },
+    newRootState('shop', { at: new Date(0), ms: 0 }),
+  )
   assert.equal(line?.details['ms'], 1241)
 })

@@ -10,12 +10,18 @@ export interface LogLine {
   message: string
 }
 
+const COMMITTED = {
+  changeset: 'changeset committed',
+  repair: 'repair committed',
+  overtake: 'changes committed ahead of a changeset',
+} as const
+
 /** @param before the state that the event meets */
 export function logLine(event: RootEvent, before: RootState): LogLine | null {
   switch (event.type) {
     case 'committed': {
-      const { type: _, repair, head: __, ...details } = event
-      return line('info', repair ? 'repair committed' : 'changeset committed', { ...details, ms: Math.round(event.ms) })
+      const { type: _, as, head: __, ...details } = event
+      return line('info', COMMITTED[as], { ...details, ms: Math.round(event.ms) })
     }
     case 'accepted':
       return line('warn', 'an operator accepted the first join')

@@ -70,8 +70,9 @@ describe('an event changes', () => {
       {},
       { isInService: true, isBehindOthers: true, leftBehind: 9, clash },
     ],
-    [{ ...commit, sequence: 8, repair: false }, { sequence: 7 }, { sequence: 8, head: 9 }],
-    [{ ...commit, sequence: 8, repair: true }, { sequence: 7 }, { sequence: 7, head: 9 }],
+    [{ ...commit, sequence: 8, as: 'changeset' }, { sequence: 7 }, { sequence: 8, head: 9 }],
+    [{ ...commit, sequence: 8, as: 'repair' }, { sequence: 7 }, { sequence: 7, head: 9 }],
+    [{ ...commit, sequence: 8, as: 'overtake' }, { sequence: 7 }, { sequence: 7, head: 9 }],
     [{ type: 'durable', sequence: 6 }, {}, { durableSequence: 6 }],
     [{ type: 'phase', phase: 'live' }, {}, { phase: 'live', synced: true, isInService: true }],
     [

@@ -182,7 +182,7 @@ function positionOf({ sequence, durable }: { sequence: number; durable: number }
 function afterDiskEvent(state: RootState, event: DiskEvent, now: Moment): RootState {
   switch (event.type) {
     case 'committed':
-      return afterCommit(state, event.repair ? state.sequence : event.sequence, event.head)
+      return afterCommit(state, event.as === 'changeset' ? event.sequence : state.sequence, event.head)
     case 'durable':
       return { ...state, durableSequence: event.sequence }
     case 'phase':

@@ -286,7 +286,8 @@ function count(totals: Totals, entry: Observation, sign: 1 | -1): void {
 
 function toChange({ directory, row }: PlacedRow): IndexedEntry | Tombstone {
   const path = childPath(directory, row.name)
-  return row.kind === TOMBSTONE ? { path, kind: 'absent', sequence: row.sequence } : toEntry(path, row)
+  const { sequence, content, size } = row
+  return row.kind === TOMBSTONE ? { path, kind: 'absent', sequence, content, size } : toEntry(path, row)
 }
 
 function toPlacedEntry({ directory, row }: PlacedRow): IndexedEntry {

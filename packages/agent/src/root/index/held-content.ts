@@ -47,6 +47,11 @@ export class HeldContent {
     return row === undefined ? null : childPath(String(row['path']), String(row['name']))
   }
 
+  /** Whether something was below the path, which receivers may hold; it may be a directory still. */
+  hadChildren(path: string): boolean {
+    return this.#sql.one('SELECT 1 FROM directories WHERE path = ?', path) !== undefined
+  }
+
   /** The digest of a file that is known at another path, and was not written to since; or null. */
   digestOf({ inode, size, mtime, ctime }: Observation): string | null {
     const row = ctime === 0 ? undefined : this.#sql.one(DIGEST_OF_OBJECT, inode, size, mtime, ctime)

@@ -40,6 +40,9 @@ export interface Tombstone {
   path: string
   kind: 'absent'
   sequence: number
+  /** Sequence at which the bytes that were there last changed, and how many they were. */
+  content: number
+  size: number
 }
 
 export type IndexedChange = IndexedEntry | Tombstone

@@ -31,7 +31,7 @@ const inManifest = (row: Planned): Sent => ({
   row,
   travel: row.kind === 'absent' ? { by: 'manifest' } : { by: 'keep', digest: 'd' },
 })
-const absent = (path: string): Tombstone => ({ path, kind: 'absent', sequence: 1 })
+const absent = (path: string): Tombstone => ({ path, kind: 'absent', sequence: 1, content: 1, size: 0 })
 
 const rows = fc.array(
   fc.oneof(

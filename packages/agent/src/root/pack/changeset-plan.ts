@@ -71,11 +71,16 @@ export function encodedBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text))
 }
 
-/** @param segmentBytes of an archive, unless a single file has more @param to where all of the rows together lead; null: nowhere */
+/**
+ * @param segmentBytes of an archive, unless a single file has more
+ * @param to where all of the rows together lead; null: nowhere
+ * @param sliceBytes of a file that is sent as it is
+ */
 export function layOut<File extends { delta: Delta | null }>(
   rows: readonly PlannedRow<File>[],
   segmentBytes: number,
   to: number | null,
+  sliceBytes = SLICE_BYTES,
 ): PlannedSegment[] {
   const segments: PlannedSegment[] = []
   let first = 0
@@ -92,7 +97,7 @@ export function layOut<File extends { delta: Delta | null }>(
     if (travel.by === 'slices') {
       const { delta } = travel.file
       close(position)
-      segments.push(...(delta === null ? slicesOf(size, position) : toldSlicesOf(delta, position)))
+      segments.push(...(delta === null ? slicesOf(size, position, sliceBytes) : toldSlicesOf(delta, position)))
       first = position + 1
       return
     }
@@ -122,7 +127,8 @@ function tellEnds(segments: PlannedSegment[], rows: readonly { row: Planned }[],
   if (last !== undefined) last.to = to
 }
 
-function lineBytes<File extends { delta: Delta | null }>(row: Planned, travel: Travel<File>): number {
+/** The size of a change in the manifest, at the most. */
+export function lineBytes<File extends { delta: Delta | null }>(row: Planned, travel: Travel<File>): number {
   const target = row.kind === 'symlink' && row.target !== null ? encodedBytes(row.target) : 0
   const origin = travel.by === 'copy' ? encodedBytes(travel.from) : travel.by === 'link' ? encodedBytes(travel.to) : 0
   // The text is encoded already.
@@ -130,10 +136,10 @@ function lineBytes<File extends { delta: Delta | null }>(row: Planned, travel: T
   return CHANGE_BYTES + encodedBytes(row.path) + target + origin + extended
 }
 
-function slicesOf(size: number, row: number): PlannedSegment[] {
+function slicesOf(size: number, row: number, sliceBytes: number): PlannedSegment[] {
   const slices: PlannedSegment[] = []
-  for (let offset = 0; offset < size; offset += SLICE_BYTES) {
-    const length = Math.min(SLICE_BYTES, size - offset)
+  for (let offset = 0; offset < size; offset += sliceBytes) {
+    const length = Math.min(sliceBytes, size - offset)
     slices.push(sliceSegment({ row, offset, length, last: offset + length === size, delta: null }, length))
   }
   return slices

@@ -18,8 +18,9 @@ import {
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Refusal } from '@rootferry/host/machine'
-import { digestOf, LIMITS } from '@rootferry/protocol'
+import { decodeToReceiver, digestOf, LIMITS } from '@rootferry/protocol'
 import { byPath, decodeHeader, packAll, setUp, treeWith } from '../../../test-support/packing.ts'
+import { BOUNDS } from '../../bounds.ts'
 import { Turn } from '../turn.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
 
@@ -394,4 +395,66 @@ test('a file that could not be packed, and was looked at again before the segmen
   assert.deepEqual([...contents.keys()].sort(), ['b', 'c'])
   const { contents: next } = await packAll(packer, await packer.planChangeset({ from: plan.to }))
   assert.equal(next.get('a')?.toString(), 'made anew')
+})
+
+test('a file that takes long to send is a changeset of its own, unless it may have moved', async () => {
+  using tree = treeWith({ held: 'held' })
+  const { packer } = setUp(tree)
+  tree.scanAll()
+  const base = tree.index.head
+  writeFileSync(join(tree.root, 'before'), 'small')
+  tree.scanAll()
+  writeFileSync(join(tree.root, 'large'), '')
+  truncateSync(join(tree.root, 'large'), BOUNDS.ownChangesetBytes)
+  tree.scanAll()
+  writeFileSync(join(tree.root, 'later'), 'small')
+  tree.scanAll()
+  const parts: string[][] = []
+  for (let from = base; from < tree.index.head; ) {
+    const plan = await packer.planChangeset({ from })
+    assert.equal(plan.mayBeOvertaken, plan.segments.length > 1)
+    parts.push(tree.index.changesAfter(from, 100, plan.to).map(({ path }) => path))
+    from = plan.to
+  }
+  assert.deepEqual(parts, [['before'], ['large'], ['.', 'later']])
+  const large = tree.index.get('large')?.sequence ?? 0
+  rmSync(join(tree.root, 'held'))
+  tree.scanAll()
+  assert.ok((await packer.planChangeset({ from: large - 1 })).mayBeOvertaken)
+  // Receivers that hold the large file are told where it is now, in the changeset that removes the old name.
+  const moved = tree.index.head
+  renameSync(join(tree.root, 'large'), join(tree.root, 'moved'))
+  writeFileSync(join(tree.root, 'last'), 'small')
+  tree.scanAll()
+  const all = await packer.planChangeset({ from: moved, whole: moved })
+  assert.deepEqual([all.to, all.mayBeOvertaken], [tree.index.head, false])
+})
+
+test('what was saved later goes ahead of a large file as it is; what is another by then waits', async () => {
+  using tree = treeWith({ a: 'old a', b: 'old b' })
+  const { packer } = setUp(tree)
+  tree.scanAll()
+  const base = tree.index.head
+  writeFileSync(join(tree.root, 'large'), '')
+  truncateSync(join(tree.root, 'large'), SLICE_BYTES + 1)
+  tree.scanAll()
+  const plan = await packer.planChangeset({ from: base })
+  assert.ok(plan.mayBeOvertaken)
+  assert.equal((await packer.overtake(plan.id, plan.to, tree.index.head, false))?.header, null)
+  writeFileSync(join(tree.root, 'a'), 'new content of a')
+  writeFileSync(join(tree.root, 'b'), 'new content of b')
+  tree.scanAll()
+  writeFileSync(join(tree.root, 'b'), 'a newer one, which no scan has seen')
+  const ahead = await packer.overtake(plan.id, plan.to, tree.index.head, false)
+  const message = decodeToReceiver(ahead?.header ?? '')
+  assert.ok(message.type === 'overtake')
+  assert.deepEqual(
+    message.changes.map(({ path }) => path),
+    ['a'],
+  )
+  assert.equal(message.to, tree.index.head)
+  assert.equal(ahead?.payload.byteLength, message.bytes)
+  assert.equal((await packer.overtake(plan.id, message.to, tree.index.head, false))?.header, null)
+  packer.release(plan.id)
+  assert.equal(await packer.overtake(plan.id, plan.to, tree.index.head, false), null)
 })

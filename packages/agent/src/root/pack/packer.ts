@@ -21,7 +21,7 @@ import {
   type Want,
 } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
-import type { PackedSegment, PlanSummary } from '../../root-messages.ts'
+import type { PackedOvertake, PackedSegment, PlanSummary } from '../../root-messages.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import { extendedOf, type IndexedEntry } from '../index/indexed-entry.ts'
@@ -33,6 +33,7 @@ import { EMPTY_ARCHIVE, encodedBytes, type PlannedRow, type PlannedSegment } fro
 import { compressSegment } from './compression.ts'
 import { hasChunks, LargeFiles } from './large-files.ts'
 import { LearntContent } from './learnt-content.ts'
+import { OvertakePacker } from './overtake-packer.ts'
 import { OwnerNaming } from './owner-names.ts'
 import { type ChangesetPlan, Planner, type PlanStart } from './planner.ts'
 import { SegmentWriter } from './segment-writer.ts'
@@ -70,6 +71,7 @@ export class Packer {
   readonly #unproven: UnprovenRows
   readonly #planner: Planner
   readonly #slabs = new SlabPool()
+  readonly #overtakes: OvertakePacker
 
   constructor(parts: PackerParts) {
     const { index, scans, turn } = parts
@@ -78,6 +80,7 @@ export class Packer {
     this.#unproven = new UnprovenRows({ index, scans, learnt: this.#learnt })
     const large = new LargeFiles({ index, learnt: this.#learnt, files: this.#files, unproven: this.#unproven })
     this.#planner = new Planner({ index, large, unproven: this.#unproven, turn })
+    this.#overtakes = new OvertakePacker({ ...parts, files: this.#files, slabs: this.#slabs })
   }
 
   /** Plans what receivers that stand there miss next. Release the plan when it is not needed. */
@@ -117,6 +120,15 @@ export class Packer {
     const told = { index: position, changes: open.changes, slice, to: segment.to }
     const packed = await this.#finish(told, await writer.finish(), compress)
     return { ...packed, isAsPlanned: this.#unproven.count === unproven }
+  }
+
+  /** What may go ahead of a plan that is under way; null: the plan is gone. See OvertakePacker. */
+  async overtake(id: number, after: number, limit: number, compress: boolean): Promise<PackedOvertake | null> {
+    const plan = this.#plans.get(id)
+    if (plan?.summary.mayBeOvertaken !== true) return null
+    const packed = await this.#overtakes.pack(plan, after, limit, compress)
+    this.#parts.directories.release()
+    return packed
   }
 
   /** Memory of a payload that has been sent. */

@@ -19,7 +19,14 @@ import type { PlanSummary } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry } from '../index/indexed-entry.ts'
 import type { Turn } from '../turn.ts'
-import { layOut, type Planned, type PlannedRow, type PlannedSegment, type Travel } from './changeset-plan.ts'
+import {
+  layOut,
+  type Planned,
+  type PlannedRow,
+  type PlannedSegment,
+  SLICE_BYTES,
+  type Travel,
+} from './changeset-plan.ts'
 import { FirstNames } from './first-names.ts'
 import type { LargeFiles } from './large-files.ts'
 import { SlicedFile } from './sliced-file.ts'
@@ -85,13 +92,36 @@ export class Planner {
     const head = Math.min(index.head, limit)
     const room = isRest && !isRound ? this.#rest(base, from) : ROOM
     const rows: Planned[] = index.changesAfter(from, room.changes, head)
-    const kept = withinBytes(rows, room.bytes)
-    const isAll = rows.length < room.changes && kept.length === rows.length
     const range = { base, from, head, whole, request: null }
+    const kept = this.#untilLargeFile(withinBytes(rows, room.bytes), range)
+    const isAll = rows.length < room.changes && kept.length === rows.length
     if (isAll && head === index.head) return this.#plan(kept, { ...range, to: head, isWhole: true }, segmentBytes)
     const part = partWithContent(index, { from, told: isRest ? base : from }, kept, isAll ? head : null)
     index.held.noteCut(index.head)
     return this.#plan(part.rows, { ...range, to: part.to, isWhole: false }, segmentBytes)
+  }
+
+  /**
+   * A file that takes long to send has a changeset of its own, so that others of that time become visible before it, and
+   * later ones may overtake it. But one that moves is gone there when it is here. A first copy, and a receiver that is
+   * far behind, get everything in its order.
+   */
+  #untilLargeFile(rows: Planned[], range: Pick<PlanRange, 'base' | 'whole' | 'request'>): Planned[] {
+    const { base } = range
+    const isLarge = (row: Planned) => row.kind !== 'directory' && row.size >= BOUNDS.ownChangesetBytes
+    const isHeld = (row: Planned) => row.kind === 'absent' && row.content <= base && isLarge(row)
+    if (base === 0 || rows.length > BOUNDS.liveChanges || rows.some(isHeld)) return rows
+    const isLong = (row: Planned) =>
+      row.kind === 'file' && isLarge(row) && row.content > base && !this.#mayBeCopy(row, range)
+    const [first] = rows
+    const isFirst = first !== undefined && isLong(first)
+    const end = rows.findIndex((row) => isLong(row) !== isFirst)
+    return end < 0 ? rows : rows.slice(0, end)
+  }
+
+  #mayBeCopy(row: IndexedEntry, range: Pick<PlanRange, 'base' | 'whole' | 'request'>): boolean {
+    if (row.digest === null) return this.#parts.index.hasOtherOfSize(row.size, range.base)
+    return this.copyOf(row, range) !== null
   }
 
   /**
@@ -108,7 +138,7 @@ export class Planner {
     const { index } = this.#parts
     const held = new Set<Planned>()
     const rows = paths.map(([path, digest]): Planned => {
-      const row = index.get(path) ?? ({ path, kind: 'absent', sequence: 0 } as const)
+      const row = index.get(path) ?? ({ path, kind: 'absent', sequence: 0, content: 0, size: 0 } as const)
       if (row.kind === 'file' && digest !== null && row.digest === digest) held.add(row)
       return row
     })
@@ -118,7 +148,7 @@ export class Planner {
   }
 
   /** A path at which every receiver at the plan's cursor holds this content, when one is known. */
-  copyOf(row: IndexedEntry, range: PlanRange): string | null {
+  copyOf(row: IndexedEntry, range: Pick<PlanRange, 'base' | 'whole' | 'request'>): string | null {
     if (range.request !== null || range.base === 0 || row.digest === null || row.size === 0) return null
     return this.#parts.index.held.holderOf(row, range.base, range.whole)
   }
@@ -141,12 +171,16 @@ export class Planner {
       const travel = await this.#travelOf(row, range, held)
       if (travel !== null) rows.push({ row, travel, ...(first === null ? {} : { link: first.path }) })
     }
-    const segments = layOut(rows, segmentBytes, range.request === null ? range.to : null)
+    const isAlone = range.request === null && range.from === range.base && range.base > 0
+    const mayBeOvertaken = isAlone && isOfLargeFiles(rows)
+    const sliceBytes = mayBeOvertaken ? BOUNDS.overtakenSliceBytes : SLICE_BYTES
+    const segments = layOut(rows, segmentBytes, range.request === null ? range.to : null, sliceBytes)
     const summary: PlanSummary = {
       id: nextPlanId++,
       ...range,
       changes: rows.length,
       bytes: segments.reduce((sum, segment) => sum + segment.tarBytes, 0),
+      mayBeOvertaken,
       segments: segments.map(({ slice }) => ({ slice: slice === null ? null : sliceLabel(rows[slice.row], slice) })),
     }
     return { summary, rows, segments }
@@ -176,6 +210,12 @@ export class Planner {
     const from = this.copyOf(row, range)
     return from === null || row.digest === null ? null : { by: 'copy', from, digest: row.digest }
   }
+}
+
+/** Changes that were made later may become visible first: nothing small is among these, and nothing that moves. */
+function isOfLargeFiles(rows: readonly PlannedRow<SlicedFile>[]): boolean {
+  const small = rows.some(({ travel }) => travel.by !== 'slices' && travel.by !== 'keep' && travel.by !== 'manifest')
+  return !small && rows.some(({ travel }) => travel.by === 'slices')
 }
 
 /** Whether a receiver at `base` lacks the bytes, or asked for them. */

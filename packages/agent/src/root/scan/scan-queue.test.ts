@@ -71,6 +71,7 @@ class Bench implements AsyncDisposable {
       hold: { hinted: () => undefined, look: () => undefined },
       events: {
         advanced: report('advanced'),
+        begins: () => undefined,
         scanned: () => {
           this.reports.push('scanned')
           this.whenScanned()

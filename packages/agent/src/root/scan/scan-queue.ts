@@ -36,6 +36,7 @@ import type { PathProblems } from './path-problems.ts'
 import { scanJudge } from './scan-judge.ts'
 import { ScanLanes } from './scan-lanes.ts'
 import { ScanOrders } from './scan-orders.ts'
+import { ScanProgress } from './scan-progress.ts'
 import type { ScanRequests } from './scan-requests.ts'
 import { isWhole, type Scanner, type ScanVerdict } from './scanner.ts'
 import { QUIET_MS, WithheldDeletions } from './withheld-deletions.ts'
@@ -73,6 +74,8 @@ export interface ScanQueueParts {
 export interface ScanQueueEvents {
   /** The index has a new head; the oldest hint behind it came at `seenMs`. */
   advanced(seenMs: number): void
+  /** A scan begins. */
+  begins(): void
   scanned(tookMs: number): void
   /** A scan of the whole tree was recorded: the index equals the tree. */
   passed(tookMs: number): void
@@ -91,11 +94,14 @@ export class ScanQueue implements ScanRequests {
   readonly #withheld = new WithheldDeletions()
   #lastScanMs = 0
   #root: ScannedRoot | null = null
-  #firstHintMs: number | null = null
-  readonly #orders = new ScanOrders((hints) => this.#lanes.add(() => this.#runScan(hints(), this.#takeSeenMs())))
+  readonly progress: ScanProgress
+  readonly #orders = new ScanOrders((hints) =>
+    this.#lanes.add(() => this.#runScan(hints(), this.progress.takeSeenMs())),
+  )
 
   constructor(parts: ScanQueueParts) {
     this.#parts = parts
+    this.progress = new ScanProgress(parts.events.begins)
     this.guard = new Guard(parts.settings.guard)
     this.#coalescer = new Coalescer(parts.settings.watch)
     const { timers, problems } = parts
@@ -127,7 +133,7 @@ export class ScanQueue implements ScanRequests {
 
   hint(hint: Hint): void {
     this.#parts.hold.hinted(hint.path)
-    this.#firstHintMs ??= Date.now()
+    this.progress.hinted()
     // Not the wall clock: a step back would make hints wait for as long.
     const now = performance.now()
     this.#coalescer.collect(hint, now)
@@ -136,7 +142,7 @@ export class ScanQueue implements ScanRequests {
 
   /** Scans at once, without waiting for more hints; resolves when the scan is done. */
   async scan(hints: Hint[]): Promise<void> {
-    await this.#scanInTurn(hints, this.#takeSeenMs())
+    await this.#scanInTurn(hints, this.progress.takeSeenMs())
   }
 
   /**
@@ -195,7 +201,7 @@ export class ScanQueue implements ScanRequests {
     const batch = this.#coalescer.takeBatch(now)
     if (batch.length > 0) {
       if (this.#parts.mode() === 'halted') this.#recheckLater()
-      else this.#followHints(batch, this.#takeSeenMs())
+      else this.#followHints(batch, this.progress.takeSeenMs())
     }
     this.#awaitBatch(now)
   }
@@ -208,12 +214,6 @@ export class ScanQueue implements ScanRequests {
     if (others.length > 0) void this.#scanInTurn(others, seenMs)
   }
 
-  #takeSeenMs(): number {
-    const seenMs = this.#firstHintMs ?? Date.now()
-    this.#firstHintMs = null
-    return seenMs
-  }
-
   /** @returns whether everything could be looked at */
   #scanInTurn(hints: readonly Hint[], seenMs: number): Promise<boolean> {
     return this.#lanes.add(() => this.#runScan(hints, seenMs))
@@ -222,6 +222,10 @@ export class ScanQueue implements ScanRequests {
   async #runScan(hints: readonly Hint[], seenMs: number): Promise<boolean> {
     const root = this.#root
     if (root === null) return true
+    return await this.progress.during(seenMs, () => this.#scanRoot(root, hints, seenMs))
+  }
+
+  async #scanRoot(root: ScannedRoot, hints: readonly Hint[], seenMs: number): Promise<boolean> {
     const { index, mode, events, hold } = this.#parts
     const began = performance.now()
     const isOfAll = hints.some(isWhole)

@@ -8,15 +8,12 @@ import { encodeMessage, type Hello, type Partial } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { PlanSummary } from '../../root-messages.ts'
 import type { Hub, SegmentLease, Urgency } from './hub.ts'
-import type { Outlet } from './outlet.ts'
-import type { SessionState } from './session-state.ts'
+import { Overtaker, type OvertakerParts } from './overtaker.ts'
 
 type Begins = (first: Promise<SegmentLease>) => Promise<SegmentLease | null>
 
-export interface SenderParts {
-  socket: Outlet
+export interface SenderParts extends OvertakerParts {
   hub: Hub
-  state: SessionState
   /** Whether the agent compresses for this receiver. */
   compress: boolean
   /** The most bytes of a frame now. */
@@ -30,11 +27,17 @@ export class ChangesetSender {
   /** A receiver is to leave the round that ends there, and was not told yet. */
   #leaveTo: number | null = null
   #isInSegment = false
+  /** What is being sent goes ahead of the changeset. */
+  #isOvertaking = false
   /** Of the changeset that is being sent. */
   #sending: { from: number; to: number; bytes: number; sent: number; segments: number } | null = null
 
+  /** What goes ahead of the changeset that is being sent. */
+  readonly overtaker: Overtaker
+
   constructor(parts: SenderParts) {
     this.#parts = parts
+    this.overtaker = new Overtaker(parts)
   }
 
   begin({ encodings, partials }: Pick<Hello, 'encodings' | 'partials'>): void {
@@ -51,7 +54,7 @@ export class ChangesetSender {
 
   /** Whether nothing large is being sent. */
   get isSmall(): boolean {
-    return this.#sending === null || this.#sending.bytes <= BOUNDS.urgentBytes
+    return this.#sending === null || this.#isOvertaking || this.#sending.bytes <= BOUNDS.urgentBytes
   }
 
   /** Others go on to `to` without the receiver. */
@@ -86,23 +89,34 @@ export class ChangesetSender {
     const { base, from, to, head, request, changes, bytes } = plan
     const sending = { from, to, bytes, sent: 0, segments: plan.segments.length }
     this.#sending = sending
+    this.overtaker.begin(plan, this.#compress)
     await socket.send(encodeMessage({ type: 'changeset', base, from, to, head, request, changes, bytes }))
     for (let lease = await leases.shift(); lease !== undefined; lease = await leases.shift()) {
       leaseNext()
       while (state.credit <= 0 && !socket.isClosed) await socket.sleep()
+      await this.#sendOvertake()
       await this.#sendSegment(lease)
       sending.sent += 1
-      if (socket.isClosed) return true
+      if (socket.isClosed) break
     }
-    this.#sending = null
+    this.overtaker.end()
+    if (!socket.isClosed) this.#sending = null
     return true
+  }
+
+  async #sendOvertake(): Promise<void> {
+    const ahead = this.overtaker.take()
+    if (ahead === null) return
+    this.#isOvertaking = true
+    await this.#sendSegment({ ...ahead, release: ignore })
+    this.#isOvertaking = false
   }
 
   /**
    * The lease ends when the last byte was handed to the kernel. When the connection breaks, the lease is never
    * returned, and its memory is left to the garbage collector.
    */
-  async #sendSegment({ header, payload, release }: SegmentLease): Promise<void> {
+  async #sendSegment({ header, payload, release }: Omit<SegmentLease, 'isAsPlanned'>): Promise<void> {
     const { socket, state } = this.#parts
     this.#isInSegment = payload.byteLength > 0
     await socket.send(header)
@@ -138,7 +152,7 @@ export class ChangesetSender {
   }
 }
 
-/** The sender of a lease that failed has its answer already. */
+/** The sender of a lease that failed has its answer already; what goes ahead is leased by nobody. */
 function ignore(): void {
   return
 }

@@ -62,6 +62,7 @@ export class Fleet {
     const { receiver } = session
     if (this.#frail.has(receiver)) session.state.frail()
     this.sessions.set(receiver, session)
+    this.watermarks.connected(receiver)
     if (this.#missing.delete(receiver) && this.#ageMs < RETURN_MS) this.#returned.add(receiver)
   }
 

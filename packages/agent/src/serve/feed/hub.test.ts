@@ -27,6 +27,7 @@ class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
       request: null,
       changes: 1,
       bytes: 0,
+      mayBeOvertaken: false,
       segments: [{ slice: null }],
     }
     const segment: PackedSegment = { header: '', payload: new Uint8Array(0), isAsPlanned: this.isAsPlanned }
@@ -38,7 +39,7 @@ class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
   }
 }
 
-const at = (from: number) => ({ from, base: from, whole: from, to: null, isRest: false, isFrail: false })
+const at = (from: number) => ({ from, base: from, whole: from, to: null, isRest: false, isFrail: false, shown: 0 })
 
 test('sessions at a cursor share a plan, and the last one to leave drops it', async () => {
   const root = new AnsweringRoot()
@@ -76,5 +77,7 @@ test('a plan of a round, or for receivers that had everything at another sequenc
   const inRound = await hub.join({ ...at(5), to: 9 }, 'round')
   assert.notEqual(alone.id, inRound.id)
   assert.notEqual((await hub.join({ ...at(5), whole: 3 }, 'live')).id, alone.id)
+  // It was made before what those receivers were shown.
+  assert.notEqual((await hub.join({ ...at(5), shown: 8 }, 'live')).id, alone.id)
   assert.notEqual((await hub.join({ ...at(5), base: 3, to: 9 }, 'round')).id, inRound.id)
 })

@@ -10,8 +10,9 @@
 import type { Want } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import { BOUNDS } from '../../bounds.ts'
-import type { PackedSegment, PlanSummary, RootRequests } from '../../root-messages.ts'
+import type { PackedOvertake, PackedSegment, PlanSummary, RootRequests } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
+import { type OvertakeOrder, SharedOvertakes } from './shared-overtakes.ts'
 
 /**
  * Requests of one kind that the root's thread works on at once: one is packed and one waits, so that the thread never
@@ -58,9 +59,11 @@ export class Hub {
   readonly #segments = new Map<string, SharedSegment>()
   #cachedBytes = 0
   #packedBytes = 0
+  readonly #overtakes: SharedOvertakes
 
   constructor(root: Pick<RootThread, 'ask' | 'tell'>) {
     this.#root = root
+    this.#overtakes = new SharedOvertakes((order) => this.#enqueue('live', () => this.#root.ask('overtake', order)))
   }
 
   /** Bytes packed so far: does not grow with the number of receivers. */
@@ -70,8 +73,8 @@ export class Hub {
 
   /** A plan, shared with every session that orders the same. Return it with `leave`. */
   async join(order: PlanOrder, urgency: Urgency): Promise<PlanSummary> {
-    const { base, from, whole, to, isRest, isFrail } = order
-    const key = [base, from, whole, to, isRest, isFrail].join('/')
+    const { base, from, whole, to, isRest, isFrail, shown } = order
+    const key = [base, from, whole, to, isRest, isFrail, shown].join('/')
     let shared = this.#plans.get(key)
     if (shared === undefined) {
       shared = { key, summary: this.#enqueue(urgency, () => this.#root.ask('plan', order)), users: 0 }
@@ -96,6 +99,11 @@ export class Hub {
     this.#joined.delete(plan.id)
     if (this.#plans.get(shared.key) === shared) this.#plans.delete(shared.key)
     this.#release(plan.id)
+  }
+
+  /** What goes ahead of that plan, which is under way; null: nothing now. */
+  overtake(order: OvertakeOrder): Promise<PackedOvertake | null> {
+    return this.#overtakes.ask(order)
   }
 
   /** A plan for one session alone, for a want. Return it with `dismiss`. */

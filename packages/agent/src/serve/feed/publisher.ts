@@ -149,6 +149,8 @@ export class Publisher {
       address: '',
       node: null,
       compress: true,
+      // Readers of the log take its entries in their order.
+      overtakes: false,
       now: new Date(),
     }
     void feed.serve(peer, hello)

@@ -111,7 +111,7 @@ export class RoundPart {
    * unless a round comes first.
    */
   async finish(): Promise<void> {
-    const { state, socket } = this.#parts
+    const { state, socket, sender } = this.#parts
     const { isFrail } = state
     const { prepared, released } = state.rounds
     const off = this.#entered
@@ -120,7 +120,12 @@ export class RoundPart {
       if (staged !== null && !socket.isClosed) await this.#sendCommit(released, staged.isWhole)
       return
     }
-    const place = { from: prepared ?? state.cursor, base: state.cursor, whole: state.whole.sent }
+    const place = {
+      from: prepared ?? state.cursor,
+      base: state.cursor,
+      whole: state.whole.sent,
+      shown: sender.overtaker.shown,
+    }
     const plan = await this.#sendPart({ ...place, to: null, isRest: true, isFrail }, 'bulk', off)
     if (plan !== null && !socket.isClosed) await this.#sendCommit(plan.to, plan.isWhole)
   }
@@ -130,8 +135,8 @@ export class RoundPart {
    * @returns the number of changesets, and whether they lead to everything that the index holds; null: `off` came first
    */
   async #stage(to: number, urgency: Urgency, off: Occasion): Promise<Staged | null> {
-    const { state, socket } = this.#parts
-    const place = { base: state.cursor, whole: state.whole.sent, isFrail: false }
+    const { state, socket, sender } = this.#parts
+    const place = { base: state.cursor, whole: state.whole.sent, isFrail: false, shown: sender.overtaker.shown }
     let changesets = 0
     let isWhole = false
     // What an earlier connection has staged may end within a changeset.

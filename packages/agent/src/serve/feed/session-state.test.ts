@@ -63,6 +63,7 @@ const messages: Record<Message['type'], Message> = {
   trash: { type: 'trash', batches: 1, bytes: 5, oldest: 1 },
   staged: { type: 'staged', sequence: 20 },
   left: { type: 'left', sequence: 20 },
+  overtaken: { type: 'overtaken', sequence: 20 },
   'resync-progress': REPORT,
 }
 /** The effect of each message in each phase, while nothing is in progress. */
@@ -81,6 +82,7 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     trash: 'refused',
     staged: 'refused',
     left: 'refused',
+    overtaken: 'refused',
     'resync-progress': 'refused',
   },
   comparing: {
@@ -97,6 +99,7 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     trash: 'taken',
     staged: 'refused',
     left: 'taken',
+    overtaken: 'taken',
     'resync-progress': 'refused',
   },
   feeding: {
@@ -113,6 +116,7 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     trash: 'taken',
     staged: 'refused',
     left: 'taken',
+    overtaken: 'taken',
     'resync-progress': 'refused',
   },
 }

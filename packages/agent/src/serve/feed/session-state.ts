@@ -128,6 +128,9 @@ export class SessionState {
           throw unexpected(`staged ${message.sequence}, which was not sent`)
         this.rounds.staged = message.sequence
         return
+      case 'overtaken':
+        // See Overtaker.
+        return
       case 'left':
         this.rounds.left = message.sequence
         return

@@ -80,6 +80,7 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
     const [socket, request] = await once(server, 'connection')
     const closed = once(client, 'close')
     const peer = {
+      overtakes: true,
       open: (events: OutletEvents) => new PacedSocket({ socket, line: request.socket, now: new Date() }, events),
       receiver: 'web1',
       address: '::1',

@@ -57,6 +57,8 @@ export interface SessionPeer {
   /** What the receiver says of its node; null: nothing. */
   node: string | null
   compress: boolean
+  /** Whether it speaks a version in which small changes may overtake a changeset. */
+  overtakes: boolean
   now: Date
 }
 
@@ -102,14 +104,12 @@ export class Session implements ResyncLine {
       },
     })
     const parts = { socket: this.#socket, hub: feed.hub, state: this.state }
-    const frameBytes = () => feed.sent.frameBytes
-    this.#sender = new ChangesetSender({ ...parts, compress: peer.compress, frameBytes })
+    const line = { compress: peer.compress, isSpoken: peer.overtakes, head: () => this.#head }
+    this.#sender = new ChangesetSender({ ...parts, ...line, frameBytes: () => feed.sent.frameBytes })
     this.#rounds = new RoundPart({ ...parts, receiver: peer.receiver, sender: this.#sender })
   }
 
-  /**
-   * Takes over the connection after its hello. `clash` says that another node has used its token. Resolves when the connection is closed; never rejects.
-   */
+  /** Takes over after the hello; resolves at the end, and never rejects. `clash`: another node has used its token. */
   async run(hello: Hello, head: number, clash: string | null = null): Promise<void> {
     this.#head = head
     try {
@@ -141,6 +141,7 @@ export class Session implements ResyncLine {
   /** The index has reached `head`. */
   advanced(head: number): void {
     this.#head = head
+    this.#sender.overtaker.look()
     this.#socket.wakeUp()
   }
 
@@ -263,9 +264,9 @@ export class Session implements ResyncLine {
   async #sendNext(): Promise<void> {
     // The urgency depends on how much is to come: sessions that share the plan are equally near, and a receiver that
     // fell far behind delays no other.
-    const { cursor, whole } = this.state
+    const { cursor, whole, isFrail } = this.state
     const place = { from: cursor, base: cursor, whole: whole.sent, to: null }
-    const order = { ...place, isRest: false, isFrail: this.state.isFrail }
+    const order = { ...place, isRest: false, isFrail, shown: this.#sender.overtaker.shown }
     const urgency = this.#head - cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
     const { hub } = this.#feed
     const joined = hub.join(order, urgency)
@@ -306,6 +307,7 @@ export class Session implements ResyncLine {
       if (message.type === 'hello') throw new ProtocolError('unexpected-message', 'a second hello')
       this.state.receive(message)
       if (message.type === 'resync-progress') this.#events.resync(message)
+      if (message.type === 'overtaken') this.#sender.overtaker.visible(message.sequence)
       if (message.type === 'committed') this.#events.committed(message.sequence)
       if (message.type !== 'credit') this.#events.changed()
       this.#socket.wakeUp()

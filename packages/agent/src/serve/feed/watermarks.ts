@@ -47,6 +47,8 @@ export class Watermarks {
   readonly #unsaved = new Set<string>()
   readonly #headTimes = new HeadTimes()
   readonly #intervals: readonly NodeJS.Timeout[]
+  /** Receivers that will not come back. */
+  readonly #forgotten = new Set<string>()
   #head = 0
   #savedHead = 0
   #saveTimer: NodeJS.Timeout | null = null
@@ -76,6 +78,11 @@ export class Watermarks {
   headReached(head: number, seenMs: number): void {
     this.#head = head
     this.#headTimes.reached(head, seenMs)
+  }
+
+  /** Of receivers that have been connected. */
+  get names(): string[] {
+    return [...this.#byReceiver.keys()]
   }
 
   /** Receivers that have been connected. */
@@ -113,12 +120,19 @@ export class Watermarks {
     return this.#headTimes.between(after, to).map((seenMs) => secondsBetween(seenMs, now))
   }
 
+  /** A receiver of that name connects. */
+  connected(receiver: string): void {
+    this.#forgotten.delete(receiver)
+  }
+
   /** The receiver works on this connection: its last error is over. */
   recovered(receiver: string): void {
+    if (this.#forgotten.has(receiver)) return
     this.#known(receiver).lastError = null
   }
 
   confirmed(receiver: string, state: ConfirmedState, seenAt: Date): void {
+    if (this.#forgotten.has(receiver)) return
     const { committed, durable } = state
     const whole = state.whole.committed
     const watermark = this.#known(receiver)
@@ -129,11 +143,14 @@ export class Watermarks {
   }
 
   disconnected(receiver: string, lastError: string | null): void {
+    if (this.#forgotten.has(receiver)) return
     Object.assign(this.#known(receiver), { lastError, seenAt: new Date() })
     this.#saveSoon(receiver)
   }
 
+  /** The end of its connection, which comes later, makes it known to nobody. */
   forget(receiver: string): void {
+    this.#forgotten.add(receiver)
     this.#byReceiver.delete(receiver)
     this.#unsaved.delete(receiver)
   }

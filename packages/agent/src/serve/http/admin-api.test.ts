@@ -67,6 +67,8 @@ function newApi(): Promise<Http> {
         watch: { backend: null, degraded: null },
         problems: [{ path: 'a', code: 'unreadable', message: 'no' }],
         problemCount: 1,
+        scanningSince: null,
+        oldestHintAt: null,
         hold: null,
         hooks: [],
         log: null,

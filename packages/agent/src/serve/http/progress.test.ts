@@ -16,6 +16,8 @@ const root: RootAnswer = {
   watch: { backend: null, degraded: null },
   problems: [],
   problemCount: 0,
+  scanningSince: null,
+  oldestHintAt: null,
   hold: null,
   hooks: [],
   log: null,

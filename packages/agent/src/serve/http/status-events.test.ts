@@ -53,6 +53,8 @@ const ROOT: RootAnswer = {
   watch: { backend: null, degraded: null },
   problems: [],
   problemCount: 0,
+  scanningSince: null,
+  oldestHintAt: null,
   hold: null,
   hooks: [],
   log: null,

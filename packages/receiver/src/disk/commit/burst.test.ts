@@ -217,11 +217,11 @@ test('a change of attributes alone needs no content, and a file that is not ther
   await feed.told('repaired')
   assert.equal(readFileSync(scratch.at('target/c'), 'utf8'), 'three')
   assert.deepEqual(
-    feed.all('committed').map(({ sequence, repair }) => [sequence, repair]),
+    feed.all('committed').map(({ sequence, as }) => [sequence, as]),
     [
-      [1, false],
-      [2, false],
-      [2, true],
+      [1, 'changeset'],
+      [2, 'changeset'],
+      [2, 'repair'],
     ],
   )
 })

@@ -23,7 +23,7 @@ import { presync } from './presync.ts'
 /** Partly staged files, as far as a commit uses them up. */
 export interface StagedPartials {
   /** @returns those that a changeset with these changes uses or makes obsolete */
-  release(changedPaths: Iterable<string>): string[]
+  release(changedPaths: Iterable<string>, isWhole?: boolean): string[]
   /** The intent records that they are gone. */
   released(paths: readonly string[]): void
   /** Names in staging that must be kept. */
@@ -56,7 +56,8 @@ export async function commitIntent(
   ready: Plan | null = null,
 ): Promise<CommitOutcome & { tally: Plan['tally'] }> {
   const { ledger, partials, burst, area, steps } = parts
-  const used = partials.release(changedPaths)
+  // A changeset that is overtaken goes on to need its own.
+  const used = partials.release(changedPaths, intent.ahead === null)
   if (ready !== null) {
     await steps.whileConnected(() => ledger.recordIntent(encodeIntent({ ...intent, before: ready.before }), used))
     partials.released(used)
@@ -90,8 +91,13 @@ async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | nu
   const { position, cleared } = intent
   const record = { position, cleared, owed: [...owed, ...outcome.failed], held: outcome.held }
   const matches = hooks.of(intent.changes, reason)
-  const due = await steps.untilDone(() => ledger.recordCommit({ ...record, hooks: { matches, reason } }))
+  const ahead = intent.ahead === null ? {} : { ahead: { paths: pathsOf(intent), to: intent.ahead } }
+  const due = await steps.untilDone(() => ledger.recordCommit({ ...record, hooks: { matches, reason }, ...ahead }))
   return { ...outcome, owed, due }
+}
+
+function pathsOf({ changes }: Intent): string[] {
+  return changes.map(({ path }) => path)
 }
 
 /** Finishes the burst that the last process began, if any. @returns its outcome, null when there was none */

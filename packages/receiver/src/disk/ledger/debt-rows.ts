@@ -8,6 +8,7 @@
  * `synced` and `recall` into its own transactions.
  */
 import { parentPath } from '@rootferry/protocol'
+import { AheadRows } from './ahead-rows.ts'
 import type { LedgerFile } from './ledger-file.ts'
 import { MappingRow } from './mapping-row.ts'
 
@@ -20,6 +21,8 @@ export interface OwedPath {
 export class DebtRows {
   /** What is owed to the whole tree. */
   readonly mapping: MappingRow
+  /** What is owed if another connection begins before the position is there. */
+  readonly ahead: AheadRows
   readonly #file: LedgerFile
   #count = 0
   #commits = 0
@@ -30,6 +33,7 @@ export class DebtRows {
   constructor(file: LedgerFile) {
     this.#file = file
     this.mapping = new MappingRow(file)
+    this.ahead = new AheadRows(file)
   }
 
   load(): void {
@@ -92,6 +96,13 @@ export class DebtRows {
     })
     this.#count = 0
     this.#hasRepaired = false
+  }
+
+  /** What is ahead of the position is owed from now on: another connection begins. */
+  takeOverAhead(): void {
+    if (!this.ahead.hasAny) return
+    this.#file.transaction(() => this.ahead.fallDue())
+    this.#countOwed()
   }
 
   /** Part of the record of a commit. */

@@ -24,6 +24,8 @@ export interface Intent {
   keepsReplaced: boolean
   /** The changes are the staged rows of the ledger, and not repeated here. */
   isSeries: boolean
+  /** The changes overtake a changeset: they are as at that sequence, and the position stays. Null: they do not. */
+  ahead: number | null
 }
 
 export function encodeIntent(intent: Intent): string {
@@ -33,6 +35,7 @@ export function encodeIntent(intent: Intent): string {
 
 /** @returns null for a record that this version did not write */
 export function decodeIntent(body: string): Intent | null {
-  const { version, ...intent } = JSON.parse(body) as Intent & { version: unknown }
-  return version === VERSION ? intent : null
+  const { version, ...intent } = JSON.parse(body) as Omit<Intent, 'ahead'> & { version: unknown; ahead?: number | null }
+  // Earlier ones of this version overtook nothing.
+  return version === VERSION ? { ...intent, ahead: intent.ahead ?? null } : null
 }

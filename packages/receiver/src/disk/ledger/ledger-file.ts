@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatabaseHeld } from '@rootferry/host/machine'
 
-const SCHEMA_VERSION = 7
+const SCHEMA_VERSION = 8
 const FILE = 'ledger.sqlite'
 
 /** Added in version 2. */
@@ -43,6 +43,9 @@ const PRESERVED = `
   ALTER TABLE owed ADD COLUMN digest TEXT;
 `
 
+/** Added in version 8. */
+const AHEAD = 'CREATE TABLE ahead (path TEXT PRIMARY KEY, upto INTEGER NOT NULL) STRICT, WITHOUT ROWID;'
+
 const SCHEMA = `
   CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1), boot_id TEXT, clean INTEGER NOT NULL, root_identity TEXT, root_time INTEGER,
@@ -62,6 +65,7 @@ const SCHEMA = `
   ${AFTER_LOSS}
   ${MAPPING}
   ${PRESERVED}
+  ${AHEAD}
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
@@ -163,7 +167,7 @@ function openDatabase(path: string): DatabaseSync {
       )
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
-    const later = [REPAIRED, HOOK_PATH, SERIES, AFTER_LOSS, MAPPING, PRESERVED]
+    const later = [REPAIRED, HOOK_PATH, SERIES, AFTER_LOSS, MAPPING, PRESERVED, AHEAD]
     const added = version === 0 ? '' : later.slice(version - 1).join('')
     if (added !== '') database.exec(`BEGIN; ${added} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']

@@ -133,7 +133,7 @@ test('a ledger of the version before is taken over with what it owes', () => {
   using scratch = new Scratch()
   Ledger.open(scratch.path, 'boot', log).close(true)
   const database = new DatabaseSync(scratch.at('ledger.sqlite'))
-  database.exec(`DROP TABLE repaired; DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged; DROP TABLE mapping;
+  database.exec(`DROP TABLE repaired; DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged; DROP TABLE mapping; DROP TABLE ahead;
     ALTER TABLE state DROP COLUMN complete; ALTER TABLE state DROP COLUMN after_loss;
     ALTER TABLE state DROP COLUMN preserved; ALTER TABLE owed DROP COLUMN digest;
     INSERT INTO owed VALUES ('a'); PRAGMA user_version = 1`)
@@ -223,7 +223,7 @@ test('a ledger of version 2 goes on: a target with a position counts as complete
     if (isKnown) ledger.setPosition(at(4))
     ledger.close(true)
     const database = new DatabaseSync(scratch.at('ledger.sqlite'))
-    database.exec(`DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged; DROP TABLE mapping;
+    database.exec(`DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged; DROP TABLE mapping; DROP TABLE ahead;
       ALTER TABLE state DROP COLUMN complete; ALTER TABLE state DROP COLUMN after_loss;
       ALTER TABLE state DROP COLUMN preserved; ALTER TABLE owed DROP COLUMN digest; PRAGMA user_version = 2`)
     database.close()

@@ -36,6 +36,8 @@ export interface CommitRecord {
   held?: readonly (readonly [path: string, digest: string])[]
   /** The hooks that it concerns, and why it happens. */
   hooks?: { matches: readonly HookMatch[]; reason: HookReason }
+  /** Paths that are shown as they are at `to`, while the position stays. */
+  ahead?: { paths: readonly string[]; to: number }
 }
 
 export class Ledger {
@@ -162,6 +164,7 @@ export class Ledger {
     // The rows of a series that is not known are overwritten by the next one.
     this.staged.erased()
     this.#file.transaction(() => {
+      this.debts.ahead.clear()
       this.#file.run('DELETE FROM series')
       this.#file.run(FORGET_POSITION)
     })
@@ -191,18 +194,18 @@ export class Ledger {
   }
 
   /** The burst is done. Sequences never go back within an epoch. @returns the runs of hooks that are due now */
-  recordCommit({ position, cleared, owed, held = [], hooks }: CommitRecord): DueRun[] {
+  recordCommit({ position, cleared, owed, held = [], hooks, ahead }: CommitRecord): DueRun[] {
     let due: DueRun[] = []
     const moves = position !== null && isAhead(position, this.#position)
-    const endsSeries = position !== null
     this.#file.transaction(() => {
       this.#file.run('DELETE FROM intent')
       if (moves) this.#file.run('UPDATE state SET term = ?, sequence = ?', position.term, position.sequence)
       this.debts.record(cleared, owed, held)
       if (hooks !== undefined) due = this.hooks.record(hooks.matches, hooks.reason)
-      if (endsSeries) this.staged.erase()
+      if (position !== null) this.staged.erase()
+      this.debts.ahead.record(ahead ?? null, position?.sequence ?? null)
     })
-    if (endsSeries) this.staged.erased()
+    if (position !== null) this.staged.erased()
     this.debts.recorded(cleared, owed)
     this.#hasIntent = false
     if (moves) this.#position = position
@@ -251,8 +254,8 @@ export class Ledger {
 
   #load(): void {
     const row = this.#file.row('SELECT * FROM state')
-    this.#position = null
     this.#durable = null
+    this.#position = null
     const [epoch, term, durableTerm] = [row['epoch'], row['term'], row['durable_term']]
     if (typeof epoch === 'string' && typeof term === 'string') {
       this.#position = { epoch, term, sequence: Number(row['sequence']) }
@@ -260,8 +263,7 @@ export class Ledger {
         this.#durable = { term: durableTerm, sequence: Number(row['durable_sequence']) }
       }
     }
-    const rootTime = row['root_time']
-    this.#guardedRootTime = typeof rootTime === 'number' ? rootTime : null
+    this.#guardedRootTime = row['root_time'] === null ? null : Number(row['root_time'])
     this.#hasIntent = this.intent() !== null
     this.#isComplete = row['complete'] === 1
     this.#isAfterLoss = row['after_loss'] === 1

@@ -69,6 +69,11 @@ export class Intake {
     if (packed !== null && this.#segment !== null) await this.#stage(this.#segment, packed)
   }
 
+  /** Whether bytes of a segment are still to come. */
+  get isCollecting(): boolean {
+    return this.#frames.isCollecting
+  }
+
   /** The changeset is committed, or never will be. */
   end(): void {
     this.#changeset = null

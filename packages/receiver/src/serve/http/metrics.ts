@@ -83,9 +83,9 @@ export class ReceiverMetrics {
     this.#gauges = rootGauges(registers)
   }
 
-  committed(root: string, { repair, ms, burstMs, bytes }: CommittedEvent): void {
+  committed(root: string, { as, ms, burstMs, bytes }: CommittedEvent): void {
     this.#bytes.inc({ root }, bytes)
-    if (repair) return
+    if (as === 'repair') return
     this.#changesets.inc({ root })
     this.#commits.observe({ root }, ms / 1000)
     this.#bursts.observe({ root }, burstMs / 1000)
