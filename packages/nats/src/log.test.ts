@@ -99,6 +99,12 @@ test('a log that somebody else signs, or of another root, is refused at its firs
   assert.throws(() => reader().take(other as LogMessage), /a message of root other/)
 })
 
+test('a certificate that has expired signs nothing, as it opens no connection', () => {
+  const [first] = written().changeset(11, Buffer.from('one'))
+  const late = new LogDecoder('shop', new Verifier(agent.fingerprint, () => new Date('2300-01-01T00:00:00Z')), AT)
+  assert.throws(() => late.take(first as LogMessage), /has expired/)
+})
+
 test('old messages again, and messages after a gap, do not build on the position of a reader', () => {
   const log = written()
   const [one, two, three] = [11, 12, 13].map((to) => log.changeset(to, Buffer.from(`${to}`)))

@@ -34,8 +34,11 @@ export class Verifier {
   readonly #fingerprint: string
   #known: { certificate: string; key: KeyObject } | null = null
 
-  constructor(fingerprint: string) {
+  readonly #now: () => Date
+
+  constructor(fingerprint: string, now: () => Date = () => new Date()) {
     this.#fingerprint = fingerprint
+    this.#now = now
   }
 
   /** @throws Forged when the certificate is not the pinned one, or the signature is not its */
@@ -60,8 +63,11 @@ export class Verifier {
     if (fingerprintOf(der) !== this.#fingerprint)
       throw new Forged(`the log is signed by ${fingerprintOf(der)}, and not by the pinned ${this.#fingerprint}`)
     try {
-      return new X509Certificate(der).publicKey
+      const certificate = new X509Certificate(der)
+      if (this.#now() > certificate.validToDate) throw new Forged('the certificate that signs the log has expired')
+      return certificate.publicKey
     } catch (error) {
+      if (error instanceof Forged) throw error
       throw new Forged('the certificate in the log cannot be read', { cause: error })
     }
   }
