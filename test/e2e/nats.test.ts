@@ -290,6 +290,11 @@ test('a release is shown by readers of the log when it goes, and not before', { 
   await follow(site, 0, 1, 2)
   for (const number of [0, 1, 2]) assert.ok(await daemons.ready(number))
   assert.equal(await transportOf(0), 'nats')
+  daemons.agentVerb('hold', site.name)
+  writeFileSync(join(site.source, 'new-1'), 'again')
+  await until(async () => ((await site.root())?.hold?.pending.changes ?? 0) >= 1, shown)
+  daemons.agentVerb('release', site.name, '--rolling', '1', '--drain', '0s')
+  await follow(site, 0, 1, 2)
 })
 
 test('a resync that an operator orders reaches a reader of the log, which then reads again', { skip }, async () => {

@@ -5,7 +5,7 @@
  */
 import { printable } from '@rootferry/host/machine'
 import type { ReceiverStatus } from '../api-schemas.ts'
-import { type Ack, LogReaders } from './log-readers.ts'
+import { type Ack, LOG_RECEIVER, LogReaders } from './log-readers.ts'
 import type { Session } from './session.ts'
 import { LIVE_LAG_SECONDS, NOTHING_SAID } from './session-state.ts'
 import type { ToCome } from './to-come.ts'
@@ -148,7 +148,7 @@ export class Fleet {
   /** Receivers whose own probes say that visitors may come. */
   get ready(): { name: string; address: string }[] {
     return [...this.sessions].flatMap(([name, { state, from }]) =>
-      state.said.isReady === true ? [{ name, address: from.address }] : [],
+      state.said.isReady === true && name !== LOG_RECEIVER ? [{ name, address: from.address }] : [],
     )
   }
 

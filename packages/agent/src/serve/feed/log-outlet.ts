@@ -114,9 +114,11 @@ export class LogOutlet implements Outlet {
       void this.#parts.staged(message.to).then(() => this.#say({ type: 'staged', sequence: message.to }))
     } else if (message?.type === 'leave') {
       this.#say({ type: 'left', sequence: JSON.parse(data).to })
-    } else if (message?.type === 'welcome' && message.start === 'resync') {
+    } else if (message?.type === 'welcome') {
+      // No visitor comes to a log: it takes its turn of a rolling release at once.
+      this.#say({ type: 'ready', ready: true })
       // The log goes on from here: there is nothing to be compared.
-      this.#say({ type: 'resynced', sequence: message.sequence })
+      if (message.start === 'resync') this.#say({ type: 'resynced', sequence: message.sequence })
     }
   }
 

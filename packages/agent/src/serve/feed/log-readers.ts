@@ -8,6 +8,9 @@ import { LIMITS } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 
+/** The name under which the log is among the receivers of a root; no token can have it. */
+export const LOG_RECEIVER = '@nats'
+
 const Sequence = Type.Integer({ minimum: 0, maximum: LIMITS.integer })
 const Ack = Type.Object({
   epoch: Type.String({ maxLength: 64 }),

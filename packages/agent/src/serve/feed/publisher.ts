@@ -13,10 +13,8 @@ import { type BackoffRange, backoffMs, errorMessage } from '@rootferry/host/mach
 import type { Broker, LogPosition, LogStream, Retention } from '@rootferry/nats'
 import { type Hello, ProtocolError, type Welcome } from '@rootferry/protocol'
 import { LOG_CREDIT_BYTES, LogOutlet } from './log-outlet.ts'
+import { LOG_RECEIVER } from './log-readers.ts'
 import type { RootFeed } from './root-feed.ts'
-
-/** The name under which the log is among the receivers of a root; no token can have it. */
-export const LOG_RECEIVER = '@nats'
 
 export type PublisherState = 'off' | 'refused' | 'publishing'
 

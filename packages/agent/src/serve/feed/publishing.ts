@@ -7,8 +7,8 @@ import type { Logger } from '@rootferry/host/daemon'
 import { backoffMs, errorMessage } from '@rootferry/host/machine'
 import type { Broker, LogNames } from '@rootferry/nats'
 import type { NatsConfig } from '../../config/nats-settings.ts'
-import { ackOf } from './log-readers.ts'
-import { LOG_RECEIVER, Publisher, type PublisherState } from './publisher.ts'
+import { ackOf, LOG_RECEIVER } from './log-readers.ts'
+import { Publisher, type PublisherState } from './publisher.ts'
 import type { FeedEvents, RootFeed } from './root-feed.ts'
 
 export interface PublishingParts {
