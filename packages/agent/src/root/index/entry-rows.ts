@@ -53,6 +53,9 @@ type RowValues = [
 /** What of an entry may be other without a change. */
 export type Refreshed = Pick<Row, 'ctime' | 'inode' | 'extended' | 'link'>
 
+/** What all names of a file have in common. */
+export type LinkedRow = Pick<Row, 'link' | 'size' | 'mtime' | 'mode' | 'uid' | 'gid' | 'extended'>
+
 /** A row together with the path of its directory. */
 export interface PlacedRow {
   directory: string
@@ -62,6 +65,8 @@ export interface PlacedRow {
 const ROWS = 'SELECT entries.*, digests.digest FROM entries LEFT JOIN digests ON digests.content = entries.content'
 /** By the directory's path in one statement: a walk asks for each directory once, and remembers none. */
 const CHILDREN = 'FROM directories JOIN entries ON entries.directory = directories.id WHERE directories.path = ?'
+const FIRST_NAME = `WHERE link = ? AND link <> 0 AND kind = 1 AND sequence <= ? AND size = ? AND mtime = ?
+  AND mode = ? AND uid = ? AND gid = ? AND extended IS ? ORDER BY entries.directory, entries.name LIMIT 1`
 const MOST_DIRECTORY_IDS = 4_096
 
 export class EntryRows {
@@ -245,13 +250,12 @@ export class EntryRows {
   }
 
   /**
-   * The first name of a file that has several, among those that are not younger than a sequence and of this size and
-   * time.
+   * The first name of a file that has several, among those that are not younger than a sequence. A name whose row tells
+   * of other attributes was looked at before or after a change, and a link to it would lose that change.
    */
-  nameOfLink({ link, size, mtime }: Pick<Row, 'link' | 'size' | 'mtime'>, upTo: number): PlacedRow | null {
-    const same = 'link = ? AND link <> 0 AND kind = 1 AND sequence <= ? AND size = ? AND mtime = ?'
-    const first = `WHERE ${same} ORDER BY entries.directory, entries.name LIMIT 1`
-    return this.#placed(first, link, upTo, size, mtime)[0] ?? null
+  nameOfLink(row: LinkedRow, upTo: number): PlacedRow | null {
+    const { link, size, mtime, mode, uid, gid, extended } = row
+    return this.#placed(FIRST_NAME, link, upTo, size, mtime, mode, uid, gid, extended)[0] ?? null
   }
 
   /** Files only. */

@@ -4,9 +4,9 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { NOTHING_PRESERVED, type Preserved } from '@rootferry/protocol'
-import type { EntryRows } from './entry-rows.ts'
+import type { EntryRows, LinkedRow } from './entry-rows.ts'
 import { DEFERRED } from './index-schema.ts'
-import { childPath, type Observation } from './indexed-entry.ts'
+import { childPath } from './indexed-entry.ts'
 import type { MemoryRows } from './memory-rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -42,7 +42,7 @@ export class PreservedRows {
   }
 
   /** The name by which the other names of a file are told, as of a sequence; null: it has no name of that time. */
-  nameOfLink(entry: Pick<Observation, 'link' | 'size' | 'mtime'>, upTo = DEFERRED - 1): string | null {
+  nameOfLink(entry: LinkedRow, upTo = DEFERRED - 1): string | null {
     const first = entry.link === 0 ? null : this.#parts.entries.nameOfLink(entry, upTo)
     return first === null ? null : childPath(first.directory, first.row.name)
   }

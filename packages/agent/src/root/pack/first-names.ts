@@ -4,6 +4,8 @@
  *   a changeset   a name that its receivers have by then, else the planned one with the oldest content
  *   a repair      the first of all names: the same for every want, so that names that are asked for apart come together
  *
+ * A name whose row tells of other attributes, from before a change or after it, is not the first name of this one: the
+ * change would be lost.
  * INVARIANT: the first name is at the receivers when the plan is committed, or in the plan: a name is told as a link to
  * another one only if that holds, except in a repair, where its content comes too.
  */
@@ -15,10 +17,10 @@ import type { PlanRange } from './planner.ts'
 export class FirstNames {
   readonly #names: Pick<PreservedRows, 'nameOfLink'>
   readonly #range: PlanRange
-  /** The planned name with the oldest content, by link. */
-  readonly #planned = new Map<number, IndexedEntry>()
+  /** The planned name with the oldest content, by file and attributes. */
+  readonly #planned = new Map<string, IndexedEntry>()
   readonly #paths = new Set<string>()
-  readonly #known = new Map<number, string | null>()
+  readonly #known = new Map<string, string | null>()
 
   constructor(names: Pick<PreservedRows, 'nameOfLink'>, rows: readonly Planned[], range: PlanRange) {
     this.#names = names
@@ -26,8 +28,8 @@ export class FirstNames {
     for (const row of rows) {
       if (row.kind !== 'file' || row.link === 0) continue
       this.#paths.add(row.path)
-      const oldest = this.#planned.get(row.link)
-      if (oldest === undefined || row.content < oldest.content) this.#planned.set(row.link, row)
+      const oldest = this.#planned.get(fileOf(row))
+      if (oldest === undefined || row.content < oldest.content) this.#planned.set(fileOf(row), row)
     }
   }
 
@@ -37,10 +39,11 @@ export class FirstNames {
    */
   otherNameOf(row: Planned): { path: string; isPlanned: boolean } | null {
     if (row.kind !== 'file' || row.link === 0) return null
-    let first = this.#known.get(row.link)
+    const file = fileOf(row)
+    let first = this.#known.get(file)
     if (first === undefined) {
       first = this.#firstOf(row)
-      this.#known.set(row.link, first)
+      this.#known.set(file, first)
     }
     if (first === null || first === row.path) return null
     return { path: first, isPlanned: this.#range.request === null || this.#paths.has(first) }
@@ -49,6 +52,11 @@ export class FirstNames {
   #firstOf(row: IndexedEntry): string | null {
     const { request, from } = this.#range
     if (request !== null) return this.#names.nameOfLink(row)
-    return this.#names.nameOfLink(row, from) ?? this.#planned.get(row.link)?.path ?? null
+    return this.#names.nameOfLink(row, from) ?? this.#planned.get(fileOf(row))?.path ?? null
   }
+}
+
+/** One text for all rows that tell the same of one file. */
+function fileOf({ link, size, mtime, mode, uid, gid, extended }: IndexedEntry): string {
+  return `${link} ${size} ${mtime} ${mode} ${uid} ${gid} ${extended}`
 }
