@@ -8,11 +8,11 @@ export const DEFAULT_RETENTION = { maxMegabytes: 8_000, maxAgeHours: 48, replica
 
 const Nats = Type.Object(
   {
-    servers: Type.Array(Type.String({ pattern: '^(nats|tls)://[^/\\s]+$', maxLength: 300 }), {
+    servers: Type.Array(Type.String({ pattern: '^nats://[^/\\s]+$', maxLength: 300 }), {
       minItems: 1,
       maxItems: 20,
       title: 'The NATS servers with JetStream that keep the logs; one of them is enough',
-      description: 'a list of nats://HOST:PORT or tls://HOST:PORT',
+      description: 'a list of nats://HOST:PORT',
     }),
     credentialsFile: Type.Optional(
       Type.String({

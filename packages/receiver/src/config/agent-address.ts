@@ -15,10 +15,10 @@ const pemFile = (title: string) => Type.String({ minLength: 1, title, descriptio
 /** Keys of receiver.yaml. */
 export const AGENT_SETTINGS = {
   agent: Type.String({
-    pattern: '^(wss?|nats|tls)://[^/]+/?$',
+    pattern: '^(wss?|nats)://[^/]+/?$',
     title:
       'Where the agent listens for receivers; or the NATS server with its log, see [fleets.md](fleets.md#a-log-on-nats)',
-    description: 'wss://HOST:PORT, or ws://HOST:PORT; nats://HOST:PORT or tls://HOST:PORT with `control`',
+    description: 'wss://HOST:PORT, or ws://HOST:PORT; nats://HOST:PORT with `control`',
   }),
   control: Type.Optional(
     Type.String({
@@ -88,7 +88,7 @@ export function agentAddress(
 /** @returns null when the agent is reached by WebSocket alone */
 function natsAddress(value: AgentSettings, source: ConfigSource, faults: string[]): NatsAddress | null {
   const { agent, control, credentialsFile, name, fingerprint } = value
-  if (!/^(nats|tls):/.test(agent)) {
+  if (!/^nats:/.test(agent)) {
     for (const key of ['control', 'credentialsFile'] as const)
       if (value[key] !== undefined) faults.push(source.fault([key], 'has no effect unless agent is nats://HOST:PORT'))
     return null
