@@ -32,7 +32,7 @@ test('an agent of another time answers 426, and dialling says what helps', async
       assert.equal(error.code, 'no-common-version')
       assert.match(
         error.message,
-        /^the agent speaks rootferry\.v99, this receiver rootferry\.v\d+: upgrade this receiver$/,
+        /^the agent speaks rootferry\.v99, this receiver rootferry\.v\d+(, rootferry\.v\d+)*: upgrade this receiver$/,
       )
       return true
     })
