@@ -1,27 +1,32 @@
 /**
- * A short scan that overtakes another: it records what came or changed, and neither deletes nor takes long. A symlink
- * that points elsewhere overtakes nothing: the other scan may be finding what it points to.
+ * A short scan that overtakes another: it records what came or changed, and neither deletes nor takes long.
  *
- * @returns whether everything is recorded; false when the scan would take too long, has found a deletion or such a
- * symlink, or lost its root: its hints then wait their turn.
+ * @returns whether everything is recorded; false when the scan would take too long, has found a deletion, or lost its
+ * root: its hints then wait their turn.
  */
 import { BOUNDS } from '../../bounds.ts'
 import { Turn } from '../turn.ts'
 import type { Hint } from '../watch/watcher.ts'
 import type { ScannedRoot } from './scan-queue.ts'
+import type { MaySwap } from './swaps.ts'
 
 export async function overtakingLook(
   { overtaking, borders, directories }: ScannedRoot,
   hints: readonly Hint[],
   hold: { look(): void },
   isCurrent: () => boolean,
+  maySwap: MaySwap,
 ): Promise<boolean> {
   const turn = new Turn(directories)
-  const steps = overtaking.scan(hints, ({ removals }) => {
-    hold.look()
-    if (borders.missing() !== null) return { decision: 'withhold' }
-    return { decision: removals > 0 || overtaking.hasSwaps ? 'overtake' : 'pass' }
-  })
+  const steps = overtaking.scan(
+    hints,
+    ({ removals }) => {
+      hold.look()
+      if (borders.missing() !== null) return { decision: 'withhold' }
+      return { decision: removals > 0 ? 'look-again' : 'pass' }
+    },
+    maySwap,
+  )
   for (let looks = 0; looks < BOUNDS.overtakingLooks && isCurrent(); looks += 1) {
     const step = steps.next()
     if (step.done === true) return step.value.decision === 'pass'

@@ -7,7 +7,7 @@
  * directory empty, without entries that it would have to take for extraneous ones.
  *
  * A symlink that points elsewhere comes behind all that is found, and before what is gone: who deploys makes a release
- * whole, points `current` at it, and removes an old one.
+ * whole, points `current` at it, and removes an old one. It is left out while other scans may find more of the release.
  *
  * INVARIANT: no path is a finding and a removal at once. Looks at no disk, and records nothing.
  */
@@ -17,10 +17,15 @@ import type { EntryIndex } from '../index/entry-index.ts'
 import type { Finding, KnownEntry, Observation } from '../index/indexed-entry.ts'
 import { isMoved } from './difference.ts'
 import type { Loss } from './guard.ts'
+import { type Found, type MaySwap, Swaps } from './swaps.ts'
 
-type Found = Extract<Finding, { observation: Observation }>
 type IndexReads = 'get' | 'held' | 'totals' | 'head' | 'childrenAfter'
 type Version = Pick<KnownEntry, 'sequence' | 'inode' | 'ctime'> | null
+/** Swaps that were left out, and whether arrivals wait for the other half of their move. */
+export interface LeftOut {
+  swaps: { path: string; observation: Observation }[]
+  hasArrivals: boolean
+}
 
 export class ScanFindings {
   readonly #index: Pick<EntryIndex, IndexReads>
@@ -40,16 +45,19 @@ export class ScanFindings {
   readonly #outdated: string[] = []
   /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
   readonly #replacing = new Set<string>()
-  /** Symlinks that take another entry's place. */
-  readonly #swaps = new Set<string>()
+  readonly #swaps = new Swaps()
+  /** Arrivals of moves were held back, whose other half waits. */
+  #leftArrivals = false
 
   constructor(index: Pick<EntryIndex, IndexReads>) {
     this.#index = index
   }
 
   /** A scan begins; findings that an earlier one left are dropped. */
-  begin(): void {
+  begin(maySwap: MaySwap = () => true): void {
     this.clear()
+    this.#swaps.begin(maySwap)
+    this.#leftArrivals = false
     this.#arrivals = this.#index.totals.files + this.#index.totals.directories > 0 ? new Map() : null
     this.#head = this.#index.head
     this.#outdated.length = 0
@@ -58,6 +66,10 @@ export class ScanFindings {
   /** What was taken is recorded. */
   recorded(): void {
     this.#head = this.#index.head
+  }
+
+  takeLeftOut(): LeftOut {
+    return { swaps: this.#swaps.takeLeft(), hasArrivals: this.#leftArrivals }
   }
 
   /** Paths whose findings were dropped, because another scan has recorded them meanwhile. */
@@ -76,11 +88,6 @@ export class ScanFindings {
   /** Findings that may be recorded before the scan is over. */
   get count(): number {
     return this.#findings.size - this.#swaps.size
-  }
-
-  /** Whether a symlink points elsewhere now, or is in the place of something else. */
-  get hasSwaps(): boolean {
-    return this.#swaps.size > 0
   }
 
   /** Whether the scan has found something new at the path. */
@@ -111,8 +118,7 @@ export class ScanFindings {
     assert.ok(!this.#removals.has(path), 'what is found was seen')
     this.#findings.set(path, { path, observation, ...content })
     this.#compared.set(path, before)
-    if (observation.kind === 'symlink' && before !== null) this.#swaps.add(path)
-    else if (this.#swaps.size > 0) this.#swaps.delete(path)
+    this.#swaps.found(path, before, observation)
   }
 
   /** There is nothing new at the path. */
@@ -147,7 +153,7 @@ export class ScanFindings {
     const removals = [...this.#removals.keys()].sort().reverse()
     const all = [
       ...findings.filter(({ path }) => !this.#comesLate(path)),
-      ...findings.filter(({ path }) => this.#swaps.has(path) && !this.#replacing.has(path)),
+      ...this.#swaps.allowed(findings.filter(({ path }) => !this.#replacing.has(path))),
       ...removals.map((path): Finding => ({ path, observation: null })),
       ...findings.filter(({ path }) => this.#replacing.has(path)),
     ]
@@ -169,28 +175,27 @@ export class ScanFindings {
    * The findings that are recorded although the removals are held back. Both halves of a move wait: without the
    * arrival, the removal would count as a deletion at the next look. Everything in a directory that waits also waits,
    * and so do the times of a directory from which an entry may have been deleted.
-   * @param withSwaps whether symlinks that point elsewhere are recorded: not ahead of another scan
    */
-  takeWithoutRemovals(withSwaps = true): Finding[] {
+  takeWithoutRemovals(): Finding[] {
     this.#dropOutdated()
     this.#dropOrphans()
     this.#inheritDigests()
     const gone = new Map([...this.#removals.values()].map((entry) => [entry.inode, entry]))
     const dated = new Set([...this.#removals.keys()].map(parentPath))
-    const taken: Finding[] = []
+    const taken: Found[] = []
     const waiting = new Set<string>()
     for (const finding of this.#findings.values()) {
       const { path, observation } = finding
       const origin = gone.get(observation.inode)
       const isArrival = origin !== undefined && isMoved(origin, observation) && this.#index.get(path) === null
       // Parents are discovered before their entries.
+      this.#leftArrivals ||= isArrival
       if (isArrival || this.#replacing.has(path) || waiting.has(parentPath(path))) waiting.add(path)
       else if (!dated.has(path) || this.#index.get(path) === null) taken.push(finding)
     }
-    const isSwap = new Set(this.#swaps)
+    const all = [...taken.filter(({ path }) => !this.#swaps.has(path)), ...this.#swaps.allowed(taken)]
     this.clear()
-    const swaps = withSwaps ? taken.filter(({ path }) => isSwap.has(path)) : []
-    return [...taken.filter(({ path }) => !isSwap.has(path)), ...swaps]
+    return all
   }
 
   #comesLate(path: string): boolean {
@@ -199,7 +204,7 @@ export class ScanFindings {
 
   #forget(path: string): void {
     this.#findings.delete(path)
-    this.#swaps.delete(path)
+    this.#swaps.forget(path)
   }
 
   /** Indexed, or about to be; a directory that this scan saw gone may be back, and must then be looked at first. */

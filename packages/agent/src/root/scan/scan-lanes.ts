@@ -20,8 +20,8 @@ export class ScanLanes {
   }
 
   /** Resolves when the work is done. It must be short, and must not wait for a scan. */
-  overtake(work: () => Promise<void>): Promise<void> {
-    const done = Promise.withResolvers<void>()
+  overtake<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = Promise.withResolvers<Result>()
     this.#overtaking.push(() => work().then(done.resolve, done.reject))
     void this.#scans.add(() => this.giveWay(), { priority: 1 })
     return done.promise

@@ -3,6 +3,8 @@ import type { RootStatus } from '../../root-messages.ts'
 
 export class ScanProgress {
   readonly #begins: () => void
+  /** How long the last scan took. */
+  lastMs = 0
   #firstHintMs: number | null = null
   #scan: { sinceMs: number; seenMs: number } | null = null
 

@@ -23,11 +23,11 @@ import type { Observation } from '../index/indexed-entry.ts'
 import type { Timers } from '../timers.ts'
 import { Turn } from '../turn.ts'
 import type { Hint } from '../watch/watcher.ts'
-import { Coalescer } from './coalesce.ts'
 import { ContentQueue, type ReadRoot } from './content-queue.ts'
 import type { ReadFault } from './content-reader.ts'
 import { DoubtedPaths } from './doubted-paths.ts'
 import { Guard } from './guard.ts'
+import { HintBatches } from './hint-batches.ts'
 import { HintRetries } from './hint-retries.ts'
 import type { KnownBorders } from './known-borders.ts'
 import { splitBatch } from './overtaking-hints.ts'
@@ -39,6 +39,7 @@ import { ScanOrders } from './scan-orders.ts'
 import { ScanProgress } from './scan-progress.ts'
 import type { ScanRequests } from './scan-requests.ts'
 import { isWhole, type Scanner, type ScanVerdict } from './scanner.ts'
+import { SwapOrder } from './swap-order.ts'
 import { QUIET_MS, WithheldDeletions } from './withheld-deletions.ts'
 
 /** How often a halted root is scanned when there are hints; a large root less often. */
@@ -83,6 +84,14 @@ export interface ScanQueueEvents {
   stopped(reason: string): void
 }
 
+interface ScanRun {
+  hints: readonly Hint[]
+  /** When the first of them came. */
+  seenMs: number
+  /** The batch that the hints are of. */
+  own: symbol | null
+}
+
 export class ScanQueue implements ScanRequests {
   readonly #parts: ScanQueueParts
   readonly #retries: HintRetries
@@ -90,9 +99,9 @@ export class ScanQueue implements ScanRequests {
   readonly #contents: ContentQueue<ScannedRoot>
   readonly #doubted = new DoubtedPaths()
   readonly guard: Guard
-  #coalescer: Coalescer
+  readonly #batches: HintBatches
   readonly #withheld = new WithheldDeletions()
-  #lastScanMs = 0
+  readonly #swaps = new SwapOrder((path) => this.#scanInTurn([{ path, extent: 'entry' }], Date.now()))
   #root: ScannedRoot | null = null
   readonly progress: ScanProgress
   readonly #orders = new ScanOrders((hints) =>
@@ -103,8 +112,8 @@ export class ScanQueue implements ScanRequests {
     this.#parts = parts
     this.progress = new ScanProgress(parts.events.begins)
     this.guard = new Guard(parts.settings.guard)
-    this.#coalescer = new Coalescer(parts.settings.watch)
     const { timers, problems } = parts
+    this.#batches = new HintBatches(parts.settings.watch, timers, (batch) => this.#followBatch(batch))
     this.#retries = new HintRetries({ timers, problems, hint: (hint) => this.hint(hint) })
     this.#contents = new ContentQueue({
       index: parts.index,
@@ -115,7 +124,7 @@ export class ScanQueue implements ScanRequests {
 
   /** Waiting hints are dropped: the caller scans the whole tree next. */
   configure({ watch, guard }: ScanSettings): void {
-    this.#coalescer = new Coalescer(watch)
+    this.#batches.configure(watch)
     this.guard.limits = guard
   }
 
@@ -123,21 +132,20 @@ export class ScanQueue implements ScanRequests {
   use(root: ScannedRoot | null): void {
     this.#root = root
     this.#withheld.clear()
+    this.#swaps.judged()
   }
 
   /** Resolves when no scan and no background reading is running. */
   async idle(): Promise<void> {
     await this.#contents.idle()
+    await this.#swaps.idle()
     await this.#lanes.idle()
   }
 
   hint(hint: Hint): void {
     this.#parts.hold.hinted(hint.path)
     this.progress.hinted()
-    // Not the wall clock: a step back would make hints wait for as long.
-    const now = performance.now()
-    this.#coalescer.collect(hint, now)
-    if (!this.#parts.timers.has('batch')) this.#awaitBatch(now)
+    this.#batches.add(hint)
   }
 
   /** Scans at once, without waiting for more hints; resolves when the scan is done. */
@@ -156,6 +164,7 @@ export class ScanQueue implements ScanRequests {
       await wait(QUIET_MS)
       await this.#lanes.idle()
     }
+    await this.#swaps.idle()
     if (this.#parts.mode() === 'halted') throw new Refusal('the root is halted')
     if (this.#root !== root) throw new Refusal('the root was opened anew')
   }
@@ -191,41 +200,35 @@ export class ScanQueue implements ScanRequests {
     this.#retries.retry(path, fault, message)
   }
 
-  #awaitBatch(nowMs: number): void {
-    const dueAt = this.#coalescer.dueAt()
-    if (dueAt !== null) this.#parts.timers.after('batch', dueAt - nowMs, () => this.#followBatch())
-  }
-
-  #followBatch(): void {
-    const now = performance.now()
-    const batch = this.#coalescer.takeBatch(now)
-    if (batch.length > 0) {
-      if (this.#parts.mode() === 'halted') this.#recheckLater()
-      else this.#followHints(batch, this.progress.takeSeenMs())
-    }
-    this.#awaitBatch(now)
-  }
-
-  #followHints(batch: Hint[], seenMs: number): void {
+  #followBatch(batch: Hint[]): void {
+    if (this.#parts.mode() === 'halted') return this.#recheckLater()
+    const seenMs = this.progress.takeSeenMs()
     const isSmall = batch.length <= BOUNDS.overtakingHints
     const mayOvertake = this.#parts.mode() === 'judged' && (this.#lanes.isBusy || !isSmall)
     const { overtaking, others } = mayOvertake ? splitBatch(batch) : { overtaking: [], others: batch }
-    if (overtaking.length > 0) void this.#lanes.overtake(() => this.#overtake(overtaking, seenMs))
-    if (others.length > 0) void this.#scanInTurn(others, seenMs)
+    const own = this.#swaps.begin()
+    const first = overtaking.length > 0 ? this.#overtakeFirst(overtaking, seenMs, own) : null
+    const then = others.length > 0 ? this.#scanInTurn(others, seenMs, own) : null
+    void Promise.all([first, then]).then(() => this.#swaps.end(own))
+  }
+
+  async #overtakeFirst(hints: readonly Hint[], seenMs: number, own: symbol): Promise<void> {
+    const left = await this.#lanes.overtake(() => this.#overtake(hints, seenMs, own))
+    if (left.length > 0) await this.#scanInTurn(left, seenMs, own)
   }
 
   /** @returns whether everything could be looked at */
-  #scanInTurn(hints: readonly Hint[], seenMs: number): Promise<boolean> {
-    return this.#lanes.add(() => this.#runScan(hints, seenMs))
+  #scanInTurn(hints: readonly Hint[], seenMs: number, own: symbol | null = null): Promise<boolean> {
+    return this.#lanes.add(() => this.#runScan(hints, seenMs, own))
   }
 
-  async #runScan(hints: readonly Hint[], seenMs: number): Promise<boolean> {
+  async #runScan(hints: readonly Hint[], seenMs: number, own: symbol | null = null): Promise<boolean> {
     const root = this.#root
     if (root === null) return true
-    return await this.progress.during(seenMs, () => this.#scanRoot(root, hints, seenMs))
+    return await this.progress.during(seenMs, () => this.#scanRoot(root, { hints, seenMs, own }))
   }
 
-  async #scanRoot(root: ScannedRoot, hints: readonly Hint[], seenMs: number): Promise<boolean> {
+  async #scanRoot(root: ScannedRoot, { hints, seenMs, own }: ScanRun): Promise<boolean> {
     const { index, mode, events, hold } = this.#parts
     const began = performance.now()
     const isOfAll = hints.some(isWhole)
@@ -237,9 +240,9 @@ export class ScanQueue implements ScanRequests {
     const living = () => livingEntries(index)
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
-    const { borders } = root
-    const judging = { guard: this.guard, borders, mode, hold, living, isWaiting: () => !this.#withheld.isEmpty }
-    const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll))
+    const [guard, isWaiting] = [this.guard, () => !this.#withheld.isEmpty]
+    const judging = { guard, borders: root.borders, mode, hold, living, isWaiting }
+    const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll), this.#swaps.judgeFor(own))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
       if (!turn.isOver) continue
@@ -252,36 +255,39 @@ export class ScanQueue implements ScanRequests {
       return true
     }
     recordPromised(index, this.#doubted.endLook(covered, step.value.decision === 'pass'))
-    this.#lastScanMs = performance.now() - began
+    this.progress.lastMs = performance.now() - began
     const isTroubled = this.#lookAgain(root.scanner)
     // A tree of which parts could not be read is not known.
     if (isOfAll && isTroubled) this.#retries.troubled([WHOLE_TREE])
     const isPassed = isOfAll && !isTroubled
-    if (isPassed && step.value.decision === 'pass') borders.passed()
+    if (isPassed && step.value.decision === 'pass') root.borders.passed()
     this.#conclude(step.value, withWalked(hints, root.scanner), isPassed)
     this.#announce(head, seenMs)
-    events.scanned(this.#lastScanMs)
+    events.scanned(this.progress.lastMs)
     return !isTroubled
   }
 
-  /** A short look while another scan waits: what is longer, or would delete, waits its turn. */
-  async #overtake(hints: Hint[], seenMs: number): Promise<void> {
+  /** A short look while another scan waits. @returns hints that wait their turn: it took too long, or would delete */
+  async #overtake(hints: readonly Hint[], seenMs: number, own: symbol): Promise<readonly Hint[]> {
     const root = this.#root
-    if (root === null) return
+    if (root === null) return []
     const { index, hold } = this.#parts
     const head = index.head
     const covered = this.#doubted.beginLook(hints)
-    const isRecorded = await overtakingLook(root, hints, hold, () => this.#root === root)
+    const isRecorded = await overtakingLook(root, hints, hold, () => this.#root === root, this.#swaps.judgeFor(own))
     recordPromised(index, this.#doubted.endLook(covered, isRecorded))
-    if (this.#root !== root) return
+    if (this.#root !== root) return []
     this.#lookAgain(root.overtaking)
     this.#announce(head, seenMs)
-    if (!isRecorded) void this.#scanInTurn(withWalked(hints, root.overtaking), seenMs)
+    return isRecorded ? [] : withWalked(hints, root.overtaking)
   }
 
   /** @returns whether trouble that is not of a path was in the way of the scanner's last scan */
   #lookAgain(scanner: Scanner): boolean {
     for (const path of scanner.takeOutdated()) this.hint({ path, extent: 'entry' })
+    const { swaps, hasArrivals } = scanner.takeLeftOut()
+    if (hasArrivals) this.#swaps.withhold()
+    for (const { path, observation } of swaps) this.#swaps.defer(path, observation)
     const troubled = scanner.takeTroubled()
     this.#retries.troubled(troubled.map(({ hint }) => hint))
     return troubled.some(({ hint, trouble }) => trouble === 'process' || hint.path === ROOT_PATH)
@@ -292,11 +298,14 @@ export class ScanQueue implements ScanRequests {
     if (verdict.decision === 'look-again' || verdict.decision === 'withhold') return this.#lookLater(hints)
     // Deletions that an earlier scan left wait for their own look, unless this scan has looked at everything.
     if (isWhole || verdict.decision === 'halt') this.#withheld.clear()
-    if (this.#withheld.isEmpty) this.guard.endWait()
+    if (this.#withheld.isEmpty) {
+      this.guard.endWait()
+      this.#swaps.judged()
+    }
     if (verdict.decision === 'halt') events.stopped(verdict.reason)
     else if (isWhole) {
       if (mode() === 'accepted') this.guard.accept()
-      events.passed(this.#lastScanMs)
+      events.passed(this.progress.lastMs)
     }
   }
 
@@ -313,7 +322,7 @@ export class ScanQueue implements ScanRequests {
 
   #recheckLater(): void {
     const { timers } = this.#parts
-    const delayMs = Math.max(RECHECK_MS, this.#lastScanMs * RECHECK_REST)
+    const delayMs = Math.max(RECHECK_MS, this.progress.lastMs * RECHECK_REST)
     if (!timers.has('recheck')) timers.after('recheck', delayMs, () => void this.scan([WHOLE_TREE]))
   }
 

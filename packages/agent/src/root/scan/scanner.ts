@@ -18,13 +18,11 @@ import { DirectoryWalk } from './directory-walk.ts'
 import { type ComparisonParts, EntryComparison, type Troubled } from './entry-comparison.ts'
 import type { GuardVerdict, Loss } from './guard.ts'
 import { lookAt, seenKind } from './observe.ts'
-import { ScanFindings } from './scan-findings.ts'
+import { type LeftOut, ScanFindings } from './scan-findings.ts'
+import type { MaySwap } from './swaps.ts'
 
-/**
- * How much of a scan is recorded: everything with `pass`, all but deletions with `look-again`, all but deletions and
- * symlinks that point elsewhere with `overtake`, else nothing.
- */
-export type ScanVerdict = GuardVerdict | { decision: 'overtake' | 'withhold' }
+/** How much of a scan is recorded: everything with `pass`, all but deletions with `look-again`, else nothing. */
+export type ScanVerdict = GuardVerdict | { decision: 'withhold' }
 
 /** Asked before anything is recorded; `isComplete` is true at the end of a scan. */
 export type Judge = (loss: Loss, isComplete: boolean) => ScanVerdict
@@ -59,9 +57,9 @@ export class Scanner {
   }
 
   /** Follows hints, parents first. @returns (at its end) the verdict on it */
-  *scan(hints: readonly Hint[], judge: Judge): Generator<undefined, ScanVerdict> {
+  *scan(hints: readonly Hint[], judge: Judge, maySwap?: MaySwap): Generator<undefined, ScanVerdict> {
     const { directories, problems } = this.#parts
-    this.#begin(judge)
+    this.#begin(judge, maySwap)
     this.walked.length = 0
     if (hints.some(isWhole)) problems.clearAll()
     for (const hint of hints) {
@@ -77,16 +75,15 @@ export class Scanner {
     }
     const verdict = judge(this.#found.loss(), true)
     if (verdict.decision === 'pass') this.#parts.index.record(this.#found.takeAll())
-    else if (verdict.decision === 'look-again' || verdict.decision === 'overtake')
-      this.#parts.index.record(this.#found.takeWithoutRemovals(verdict.decision === 'look-again'))
+    else if (verdict.decision === 'look-again') this.#parts.index.record(this.#found.takeWithoutRemovals())
     this.#found.clear()
     directories.release()
     return verdict
   }
 
-  /** Whether the scan has found a symlink that points elsewhere now. */
-  get hasSwaps(): boolean {
-    return this.#found.hasSwaps
+  /** What the last scan has found and not recorded, besides deletions. */
+  takeLeftOut(): LeftOut {
+    return this.#found.takeLeftOut()
   }
 
   /** What the last scan could not look at. */
@@ -116,8 +113,8 @@ export class Scanner {
     return true
   }
 
-  #begin(judge: Judge): void {
-    this.#found.begin()
+  #begin(judge: Judge, maySwap?: MaySwap): void {
+    this.#found.begin(maySwap)
     this.#comparison.begin()
     this.#resolved.clear()
     this.#parents.clear()

@@ -1,0 +1,82 @@
+/** Swaps go when what came before them is recorded, and are not held up by what comes later. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Observation } from '../index/indexed-entry.ts'
+import { SwapOrder } from './swap-order.ts'
+
+const to = (target: string): Observation => ({
+  kind: 'symlink',
+  mode: 0o777,
+  uid: 0,
+  gid: 0,
+  size: target.length,
+  mtime: 1,
+  ctime: 1,
+  inode: 1,
+  target,
+  extended: null,
+  link: 0,
+})
+
+function order() {
+  const looks: { path: string; mayGo: boolean }[] = []
+  let there = to('releases/2')
+  const swaps = new SwapOrder(async (path) => {
+    const mayGo = swaps.judgeFor(null)(path, there)
+    looks.push({ path, mayGo })
+    if (!mayGo) swaps.defer(path, there)
+  })
+  const pointTo = (target: string) => {
+    there = to(target)
+    return there
+  }
+  return { swaps, looks, pointTo }
+}
+
+test('alone it goes at once, and with another batch open it does not', () => {
+  const { swaps, pointTo } = order()
+  const observation = pointTo('releases/2')
+  assert.equal(swaps.judgeFor(null)('current', observation), true)
+  const own = swaps.begin()
+  assert.equal(swaps.judgeFor(own)('current', observation), true)
+  const other = swaps.begin()
+  assert.equal(swaps.judgeFor(own)('current', observation), false)
+  swaps.end(other)
+  assert.equal(swaps.judgeFor(own)('current', observation), true)
+})
+
+test('it waits for the batches that were open, and not for those that come', async () => {
+  const { swaps, looks, pointTo } = order()
+  const before = swaps.begin()
+  swaps.defer('current', pointTo('releases/2'))
+  swaps.begin()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(looks, [])
+  swaps.end(before)
+  await swaps.idle()
+  assert.deepEqual(looks, [{ path: 'current', mayGo: true }])
+})
+
+test('one that points elsewhere again meanwhile waits anew, for what came before that', async () => {
+  const { swaps, looks, pointTo } = order()
+  const first = swaps.begin()
+  swaps.defer('current', pointTo('releases/2'))
+  const second = swaps.begin()
+  pointTo('releases/3')
+  swaps.end(first)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(looks, [{ path: 'current', mayGo: false }])
+  swaps.end(second)
+  await swaps.idle()
+  assert.deepEqual(looks.at(-1), { path: 'current', mayGo: true })
+})
+
+test('it waits while arrivals of moves are withheld', async () => {
+  const { swaps, looks, pointTo } = order()
+  swaps.withhold()
+  assert.equal(swaps.judgeFor(null)('current', pointTo('releases/2')), false)
+  swaps.defer('current', pointTo('releases/2'))
+  swaps.judged()
+  await swaps.idle()
+  assert.deepEqual(looks, [{ path: 'current', mayGo: true }])
+})

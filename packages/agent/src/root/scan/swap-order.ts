@@ -1,0 +1,87 @@
+/**
+ * The order of symlinks that point elsewhere: who deploys makes a release whole and then points `current` at it. So such
+ * a swap is recorded when all batches of hints that came before it are, however they overtake each other. Pure
+ * bookkeeping.
+ *
+ *   found by a scan ── no other batch is open ──▶ recorded by that scan, last
+ *         └── otherwise left out ── the batches that are open end ──▶ looked at again, and recorded
+ */
+import type { Observation } from '../index/indexed-entry.ts'
+import type { MaySwap } from './swaps.ts'
+
+interface Waiting {
+  readonly observation: Observation
+  /** Everything that came before it is recorded. */
+  isDue: boolean
+  done: Promise<void>
+}
+
+export class SwapOrder {
+  readonly #look: (path: string) => Promise<unknown>
+  readonly #open = new Map<symbol, PromiseWithResolvers<void>>()
+  readonly #waiting = new Map<string, Waiting>()
+  #withheld: symbol | null = null
+
+  /** @param look scans the path */
+  constructor(look: (path: string) => Promise<unknown>) {
+    this.#look = look
+  }
+
+  /** A batch of hints is taken. */
+  begin(): symbol {
+    const batch = Symbol('batch')
+    this.#open.set(batch, Promise.withResolvers())
+    return batch
+  }
+
+  /** All that the batch hinted at is recorded, or was found to be as it was. */
+  end(batch: symbol): void {
+    this.#open.get(batch)?.resolve()
+    this.#open.delete(batch)
+  }
+
+  /** Arrivals of moves wait until deletions are judged. */
+  withhold(): void {
+    this.#withheld ??= this.begin()
+  }
+
+  judged(): void {
+    if (this.#withheld !== null) this.end(this.#withheld)
+    this.#withheld = null
+  }
+
+  /** @param own the batch of the scan that asks; null: it has none */
+  judgeFor(own: symbol | null): MaySwap {
+    return (path, observation) => {
+      const waiting = this.#waiting.get(path)
+      if (waiting?.isDue === true && isSame(waiting.observation, observation)) return true
+      return [...this.#open.keys()].every((batch) => batch === own)
+    }
+  }
+
+  /** The swap was left out. */
+  defer(path: string, observation: Observation): void {
+    const known = this.#waiting.get(path)
+    if (known !== undefined && isSame(known.observation, observation)) return
+    const before = [...this.#open.values()].map(({ promise }) => promise)
+    const waiting: Waiting = { observation, isDue: false, done: Promise.resolve() }
+    waiting.done = Promise.all(before).then(() => this.#due(path, waiting))
+    this.#waiting.set(path, waiting)
+  }
+
+  /** Resolves when no swap waits. */
+  async idle(): Promise<void> {
+    while (this.#waiting.size > 0) await Promise.all([...this.#waiting.values()].map(({ done }) => done))
+  }
+
+  async #due(path: string, waiting: Waiting): Promise<void> {
+    waiting.isDue = true
+    // A later one has its own wait.
+    if (this.#waiting.get(path) === waiting) await this.#look(path)
+    if (this.#waiting.get(path) === waiting) this.#waiting.delete(path)
+  }
+}
+
+function isSame(one: Observation, other: Observation): boolean {
+  return one.target === other.target && one.inode === other.inode && one.mtime === other.mtime
+}
