@@ -15,7 +15,7 @@ import type { EntryIndex } from '../index/entry-index.ts'
 import type { KnownEntry, Observation } from '../index/indexed-entry.ts'
 import type { Hint, Watcher } from '../watch/watcher.ts'
 import { readWhole } from './content-reader.ts'
-import { differenceOf, isRelinked, sameAttributes } from './difference.ts'
+import { differenceOf, isProvenSame, isRelinked, sameAttributes } from './difference.ts'
 import { type ExtendedReader, TooManyAttributes } from './extended-reader.ts'
 import type { Look } from './observe.ts'
 import type { PathProblems } from './path-problems.ts'
@@ -55,7 +55,7 @@ export class EntryComparison {
   /** Directories that are gone, with entries that are still to be removed. */
   readonly #fallen: KnownEntry[] = []
   #troubled: Troubled[] = []
-  /** Files that have got other names: those in the index are looked at too. */
+  /** Files with several names that are others than before, or have got a name: all their names in the index are looked at. */
   readonly #joined = new Set<number>()
 
   constructor(parts: ComparisonParts, found: ScanFindings) {
@@ -70,7 +70,7 @@ export class EntryComparison {
     this.#troubled = []
   }
 
-  /** Inodes of files that have got other names, each once. */
+  /** Inodes of files whose other names changed along with the one that was looked at, each once. */
   *joined(): Generator<number> {
     for (const inode of this.#joined) {
       this.#joined.delete(inode)
@@ -169,7 +169,7 @@ export class EntryComparison {
   #complete(path: string, before: KnownEntry | null, looked: Observation): Observation | null {
     const { extended, hasLinks } = this.#parts
     const seen = hasLinks || looked.link === 0 ? looked : { ...looked, link: 0 }
-    if (seen.link !== 0 && before?.link !== seen.link && this.#joined.size < MOST_JOINED) this.#joined.add(seen.inode)
+    if (seen.link !== 0 && isOtherFile(before, seen) && this.#joined.size < MOST_JOINED) this.#joined.add(seen.inode)
     if (extended === null) return seen
     try {
       return extended.complete(path, before, seen)
@@ -236,6 +236,11 @@ function isOtherLook(before: KnownEntry, now: Observation): boolean {
     before.extended !== now.extended ||
     before.link !== now.link
   )
+}
+
+/** Whether a file may be another one than its row tells of, or have got a name. */
+function isOtherFile(before: KnownEntry | null, now: Observation): boolean {
+  return before === null || before.link !== now.link || !isProvenSame(before, now)
 }
 
 /** Null when it cannot be reached now. */

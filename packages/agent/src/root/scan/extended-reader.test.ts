@@ -1,7 +1,7 @@
 /** What the scanner records of ACLs and extended attributes, on the real disk, and how often it asks for them. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { digestOf, type Preserved } from '@rootferry/protocol'
@@ -101,4 +101,15 @@ test('more than a message has room for is a problem of the path, and the path ke
   }
   assert.deepEqual(tree.scan('d/f'), [])
   assert.match(tree.problems.list()[0]?.message ?? '', /256 KiB/)
+})
+
+test('what changed under one name is found under the others when a directory is listed', () => {
+  using tree = new TestTree(temporaryRoot(), [], { ...ALL, hardLinks: true })
+  mkdirSync(join(tree.root, 'd'))
+  writeFileSync(join(tree.root, 'd/f'), 'x')
+  linkSync(join(tree.root, 'd/f'), join(tree.root, 'other'))
+  tree.scanAll()
+  assert.ok(tree.index.get('other')?.link !== 0 && tree.index.get('other')?.link === tree.index.get('d/f')?.link)
+  setfattr('-n', 'user.a', '-v', '1', join(tree.root, 'd/f'))
+  assert.deepEqual(tree.scan({ path: 'd', extent: 'subtree' }).sort(), ['d/f', 'other'])
 })
