@@ -100,11 +100,11 @@ export const MUTATIONS: readonly Mutation[] = [
     'const names = new Set<string>()',
   ),
   mutation(
-    'what overtakes a changeset may have its paths',
-    ['sound', 'G4'],
-    'agent/src/root/pack/overtaking.ts',
-    "if (meets !== undefined) return kind === 'directory' && meets === 'directory' && isHeld ? 'waits' : 'stops'",
-    '',
+    'what goes ahead of a changeset moves the position',
+    ['G1', 'G4', 'G9', 'sound'],
+    'receiver/src/disk/ahead.ts',
+    'position: null,',
+    'position: target.ledger.position && { ...target.ledger.position, sequence: to },',
   ),
   mutation(
     'what is said to have gone ahead is not visible',

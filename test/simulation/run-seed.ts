@@ -85,7 +85,7 @@ async function upload(world: World): Promise<void> {
   world.tell(`   ${world.workload.upload()}`)
   for (let saves = 1 + world.chance.below(6); saves > 0; saves -= 1) {
     await world.advance(10 ** world.chance.between(1, 2.8))
-    world.tell(`   ${world.workload.step()}`)
+    world.tell(`   ${world.chance.oneIn(4) ? world.workload.meddle() : world.workload.step()}`)
   }
 }
 

@@ -28,8 +28,10 @@ import { ABSENT, type Look, treeOf } from './tree-look.ts'
 const NAMES = ['a', 'b', 'c.php', 'd', 'e', 'x.log', 'keep'] as const
 const MODES = [0o644, 0o600, 0o755, 0o700, 0o444]
 const BEYOND_INLINE = 70_000
-const LEAST_UPLOAD = 32_000
-const MORE_UPLOAD = 60_000
+/** In slices; the smaller ones share a changeset with what was done at the same time. */
+const LEAST_UPLOAD = 23_600
+const MORE_UPLOAD = [5_000, 60_000]
+const SMALL = 1_500
 const WEIGHTS = {
   write: 8,
   rewrite: 4,
@@ -58,6 +60,7 @@ export class Workload {
   readonly #history = new Map<string, Look[]>()
   #present = new Map<string, Look>()
   #contents = 0
+  #uploaded = ''
 
   /** @param place returns the present path of the docroot */
   constructor(disk: Disk, chance: Chance, place: () => string) {
@@ -94,9 +97,18 @@ export class Workload {
     const isPlace = this.#kind(path) === null && (this.#hasParents(path) || this.#canMakeParents(path))
     if (!isPlace) return `upload ${path} (nothing to do)`
     mkdirSync(at.slice(0, at.lastIndexOf('/')), { recursive: true })
-    writeFileSync(at, contentOf(++this.#contents, LEAST_UPLOAD + this.#chance.below(MORE_UPLOAD)))
+    writeFileSync(at, contentOf(++this.#contents, LEAST_UPLOAD + this.#chance.below(this.#chance.pick(MORE_UPLOAD))))
     this.#remember()
+    this.#uploaded = path
     return `upload ${path}`
+  }
+
+  /** Somebody saves a small file in the place of the last upload. @returns what was done, for people */
+  meddle(): string {
+    if (this.#kind(this.#uploaded) !== 'file') return 'meddle (nothing to do)'
+    writeFileSync(`${SOURCE}/${this.#uploaded}`, contentOf(++this.#contents, this.#chance.below(SMALL)))
+    this.#remember()
+    return `meddle ${this.#uploaded}`
   }
 
   #do(deed: Deed, path: string): boolean {
