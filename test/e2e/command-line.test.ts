@@ -194,8 +194,8 @@ const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }
   },
   'an unknown kind of extended attributes': {
     text: 'tls: off\nroots:\n  s:\n    path: /srv/s\n    preserve: {xattrs: [trusted]}\n',
-    at: '5:24',
-    says: /true, false, or a list of user, selinux, capability/,
+    at: '5:25',
+    says: /user, selinux or capability/,
   },
   'an unknown key of preserve': {
     text: 'tls: off\nroots:\n  s:\n    path: /srv/s\n    preserve: {acl: true}\n',

@@ -18,7 +18,7 @@ import {
   whole,
 } from '@rootferry/host/daemon'
 import { placementFaults, privatePlaceFault, type SystemCallsSetting } from '@rootferry/host/machine'
-import { PathFilter, type Preserved, pathFault, RootName, XATTR_KINDS, XattrKind } from '@rootferry/protocol'
+import { PathFilter, type Preserved, pathFault, RootName, XATTR_KINDS, type XattrKind } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { GuardLimits, HoldSettings, Together, WatchSettings } from '../root-messages.ts'
 import { type AfterAllHook, AgentHooks, afterAllHooks } from './after-all.ts'
@@ -109,6 +109,9 @@ const Hold = Type.Object(
   },
   closed,
 )
+const NamedKind = Type.Union([Type.Literal('user'), Type.Literal('selinux'), Type.Literal('capability')], {
+  description: 'user, selinux or capability',
+})
 const Preserve = Type.Object(
   {
     acls: Type.Optional(
@@ -120,7 +123,7 @@ const Preserve = Type.Object(
       }),
     ),
     xattrs: Type.Optional(
-      Type.Union([Type.Boolean(), Type.Array(XattrKind)], {
+      Type.Union([Type.Boolean(), Type.Array(NamedKind)], {
         title:
           'Extended attributes travel: user.*, security.selinux and security.capability with true, or those that are listed. Needs libc calls on both sides',
         description: `true, false, or a list of ${XATTR_KINDS.join(', ')}`,
