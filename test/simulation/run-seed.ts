@@ -10,6 +10,7 @@ import { heal, spoil, strike } from './injected-faults.ts'
 import { owedBy } from './judge-committed.ts'
 import { SOURCE } from './places.ts'
 import { AgentProcess } from './processes.ts'
+import { Chance } from './random.ts'
 import { drawSettings } from './settings.ts'
 import { type Guarantee, Violation } from './violation.ts'
 import { isBare, type ReceiverHost, World } from './world.ts'
@@ -35,11 +36,17 @@ const FEW_BYTES = 4_096
 
 export async function runSeed(seed: number, tell: (line: string) => void = () => undefined): Promise<Outcome> {
   const story: string[] = []
-  const world = new World(seed, drawSettings, (line) => {
-    tell(line)
-    story.push(line)
-    if (story.length > MOST_STORY) story.shift()
-  })
+  // Of a chance of its own: what else a seed tells does not depend on it.
+  const uploadsOneIn = new Chance(seed * 7 + 3).pick([0, 0, 3])
+  const world = new World(
+    seed,
+    (chance) => ({ ...drawSettings(chance), uploadsOneIn }),
+    (line) => {
+      tell(line)
+      story.push(line)
+      if (story.length > MOST_STORY) story.shift()
+    },
+  )
   let violation: Outcome['violation'] = null
   try {
     await live(world)

@@ -68,7 +68,7 @@ export function drawSettings(chance: Chance): Settings {
     mostCallMs: chance.pick([0, 0, 0.1, 1]),
     steps: 6 + chance.below(18),
     receivers: Array.from({ length: count }, (_, number) => drawReceiver(chance, `web${number + 1}`)),
-    uploadsOneIn: chance.pick([0, 0, 3]),
+    uploadsOneIn: 0,
   }
 }
 
