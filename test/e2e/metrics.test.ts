@@ -35,12 +35,19 @@ function documented(heading: string): Map<string, string> {
   return new Map(rows.map(([, name = '', type, labels = '']) => [name, `${type} ${labels.replaceAll(/[` ]/g, '')}`]))
 }
 
+/** Without samples here: these daemons write no log. */
+const WITHOUT_SAMPLES = new Map(
+  ['rootferry_log_readers', 'rootferry_log_sequence', 'rootferry_log_written'].map((name) => [name, 'root']),
+)
+
 /** The same, from a daemon's answer. */
 function exposed(text: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const [, name = '', type] of text.matchAll(/^# TYPE (rootferry_\w+) (\w+)$/gm)) {
     const sample = new RegExp(`^${name}(?:_count)?(?:\\{([^}]*)\\}| )`, 'm').exec(text)?.[1] ?? ''
     const labels = [...sample.matchAll(/(\w+)="/g)].map(([, label]) => label)
+    const ofLog = WITHOUT_SAMPLES.get(name)
+    if (ofLog !== undefined) labels.push(ofLog)
     found.set(name, `${type} ${labels.join(',')}`)
   }
   return found

@@ -28,7 +28,7 @@ function completed(schema: unknown, value: unknown, path: readonly string[], com
     const mapping = anyOf.find((branch) => 'properties' in object(branch))
     return isMapping(value) && mapping !== undefined ? completed(mapping, value, path, comments) : value
   }
-  const { properties, patternProperties } = object(schema)
+  const { properties, patternProperties, required } = object(schema)
   if (properties === undefined && patternProperties === undefined) return value
   const given = object(value)
   const every = Object.values(object(patternProperties))[0]
@@ -41,8 +41,10 @@ function completed(schema: unknown, value: unknown, path: readonly string[], com
     const child = completed(object(properties)[key] ?? every, given[key], [...path, key], comments)
     return child === undefined ? [] : [[key, child] as const]
   })
-  // A mapping that is absent and has no default inside is left out.
-  return value === undefined && all.length === 0 ? undefined : Object.fromEntries(all)
+  // A mapping that is absent and has no default inside is left out, and so is one that nobody can leave to defaults.
+  const names = new Set(all.map(([key]) => key))
+  const isLacking = Array.isArray(required) && required.some((key) => !names.has(key))
+  return value === undefined && (all.length === 0 || isLacking) ? undefined : Object.fromEntries(all)
 }
 
 function isMapping(value: unknown): boolean {
