@@ -6,7 +6,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { AGENT, RECEIVER } from '../../build/programs.ts'
-import { decodeInvitation } from '../../packages/protocol/src/index.ts'
+import { decodeInvitation, SUBPROTOCOLS } from '../../packages/protocol/src/index.ts'
 import { Daemons } from '../support/daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
@@ -125,7 +125,7 @@ test('an invitation that expires is good for one join, and leaves a token that s
   assert.deepEqual(await grants.json(), {
     name: 'web8',
     roots: ['site'],
-    protocols: ['rootferry.v1'],
+    protocols: [...SUBPROTOCOLS],
   })
   const fleet = joining(create('web', '--join', '--many').stdout.trim(), 'fleet')
   assert.equal(fleet.status, 0, fleet.stderr)
