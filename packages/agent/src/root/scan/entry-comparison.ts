@@ -111,6 +111,7 @@ export class EntryComparison {
     const observation = this.#complete(path, before, look.observation)
     if (observation === null) return
     this.#found.sees(path, before, observation)
+    if (before !== null && before.inode !== observation.inode) this.#left(before)
     if (observation.kind !== 'directory') {
       problems.clear(path)
       if (before?.kind === 'directory') this.#fell(before)
@@ -148,6 +149,7 @@ export class EntryComparison {
 
   /** Call `settle` after it. */
   remove(entry: KnownEntry): void {
+    this.#left(entry)
     // Every directory of a tree that goes is hinted at: an entry that was removed with one above is not looked up
     // again.
     if (this.#found.isRemoved(entry.path)) return
@@ -159,10 +161,16 @@ export class EntryComparison {
   *settle(): Generator<undefined> {
     for (let directory = this.#fallen.pop(); directory !== undefined; directory = this.#fallen.pop()) {
       for (const entry of descendantsOf(this.#parts.index, directory.path)) {
+        this.#left(entry)
         this.#found.remove(entry)
         yield
       }
     }
+  }
+
+  /** A file with several names is not there any more: what was written under this name is there under the others. */
+  #left({ inode, link }: KnownEntry): void {
+    if (link !== 0 && this.#joined.size < MOST_JOINED) this.#joined.add(inode)
   }
 
   /** With what the root preserves besides attributes; null when that cannot be read, which is noted. */

@@ -200,3 +200,19 @@ test('a symlink that points elsewhere is recorded behind all that came, and befo
   )
   assert.ok(sequenceOf('releases/1/x') > sequenceOf('current'))
 })
+
+test('what was written under a name that went, or is another file now, is found under the other names', () => {
+  for (const [renew, kind] of [
+    [true, 'another file'],
+    [false, 'gone'],
+  ] as const) {
+    using tree = treeOf('a/one', 'b/')
+    linkSync(join(tree.root, 'a/one'), join(tree.root, 'b/two'))
+    tree.scanAll()
+    writeFileSync(join(tree.root, 'a/one'), 'written under one name, longer')
+    rmSync(join(tree.root, 'a/one'))
+    if (renew) writeFileSync(join(tree.root, 'a/one'), 'another')
+    for (const _ of tree.scanner.scan([{ path: 'a/one', extent: 'entry' }], tree.judge));
+    assert.equal(tree.index.get('b/two')?.size, 'written under one name, longer'.length, kind)
+  }
+})

@@ -144,6 +144,9 @@ export class Scanner {
     this.#comparison.compare(path, before, look)
     yield* this.#comparison.settle()
     if (look.found === 'entry' && look.links > 1) yield* this.#lookAtOtherNames(path, look.observation.inode)
+    // What was written under a name that is another file's now, or gone, is still there under the other names.
+    const isSame = look.found === 'entry' && look.observation.inode === before?.inode
+    if (before?.kind === 'file' && !isSame) yield* this.#lookAtOtherNames(path, before.inode)
     if (!isDirectory || look.found !== 'entry') return
     const isOther = before?.kind === 'directory' && !sameDirectory(before, look.observation)
     if (isOther) {
