@@ -16,7 +16,7 @@ import { slowRunner, straceIsMissing } from './strace.ts'
 
 const MEGABYTES = 80
 /** Each call writes 1 MiB of a copy. */
-const CALL_MS = 100
+const CALL_MS = 40
 const MOST_STOP_MS = 5_000
 
 interface Story {
@@ -83,7 +83,8 @@ async function copied(rig: Rig): Promise<number> {
 /** Resolves when it has copied, and copies more, unless it has copied all by then. */
 async function goesOn(rig: Rig): Promise<void> {
   const described = async () => JSON.stringify(await rig.receiverRoots(0)).slice(0, 2_000)
-  const first = await until(async () => (await copied(rig)) > 0 && (await copied(rig)), described)
+  // What is staged is written slowly, too.
+  const first = await until(async () => (await copied(rig)) > 0 && (await copied(rig)), described, 90_000)
   await until(async () => (await copied(rig)) > first || first >= BIG.byteLength, described)
 }
 
