@@ -11,7 +11,7 @@ import type { ScannedRoot } from './scan-queue.ts'
 import type { MaySwap } from './swaps.ts'
 
 export async function overtakingLook(
-  { overtaking, borders, directories }: ScannedRoot,
+  { scanner, overtaking, borders, directories }: ScannedRoot,
   hints: readonly Hint[],
   hold: { look(): void },
   isCurrent: () => boolean,
@@ -29,7 +29,12 @@ export async function overtakingLook(
   )
   for (let looks = 0; looks < BOUNDS.overtakingLooks && isCurrent(); looks += 1) {
     const step = steps.next()
-    if (step.done === true) return step.value.decision === 'pass'
+    if (step.done === true) {
+      const isRecorded = step.value.decision === 'pass'
+      // What is there as the index has it, or is not there at all, leaves no trace in the index.
+      if (isRecorded) scanner.overtaken(hints)
+      return isRecorded
+    }
     if (turn.isOver) await turn.next()
   }
   steps.return({ decision: 'withhold' })

@@ -12,15 +12,15 @@
  * INVARIANT: no path is a finding and a removal at once. Looks at no disk, and records nothing.
  */
 import assert from 'node:assert/strict'
-import { parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { isWithin, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Finding, KnownEntry, Observation } from '../index/indexed-entry.ts'
+import { ComparedRows } from './compared-rows.ts'
 import { isMoved } from './difference.ts'
 import type { Loss } from './guard.ts'
 import { type Found, type MaySwap, Swaps } from './swaps.ts'
 
 type IndexReads = 'get' | 'held' | 'totals' | 'head' | 'childrenAfter'
-type Version = Pick<KnownEntry, 'sequence' | 'inode' | 'ctime'> | null
 /** Swaps that were left out, and whether arrivals wait for the other half of their move. */
 export interface LeftOut {
   swaps: { path: string; observation: Observation }[]
@@ -38,10 +38,7 @@ export class ScanFindings {
    * is empty and nothing can have moved.
    */
   #arrivals: Map<number, { path: string; observation: Observation }> | null = null
-  /** The rows with which the findings were compared. */
-  readonly #compared = new Map<string, Version>()
-  /** The index's head when nobody but this scan had recorded anything. */
-  #head = 0
+  readonly #rows = new ComparedRows()
   readonly #outdated: string[] = []
   /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
   readonly #replacing = new Set<string>()
@@ -59,17 +56,24 @@ export class ScanFindings {
     this.#swaps.begin(maySwap)
     this.#leftArrivals = false
     this.#arrivals = this.#index.totals.files + this.#index.totals.directories > 0 ? new Map() : null
-    this.#head = this.#index.head
+    this.#rows.upTo(this.#index.head)
     this.#outdated.length = 0
   }
 
   /** What was taken is recorded. */
   recorded(): void {
-    this.#head = this.#index.head
+    this.#rows.upTo(this.#index.head)
   }
 
   takeLeftOut(): LeftOut {
     return { swaps: this.#swaps.takeLeft(), hasArrivals: this.#leftArrivals }
+  }
+
+  /** Another scan has looked at the path, and recorded what it saw there, if that was news: nothing that is gone. */
+  overtaken(path: string): void {
+    if (this.#findings.has(path)) this.#rows.overtaken(path)
+    if (!this.#removals.has(path)) return
+    for (const gone of this.#removals.keys()) if (isWithin(gone, path)) this.#rows.overtaken(gone)
   }
 
   /** Paths whose findings were dropped, because another scan has recorded them meanwhile. */
@@ -79,7 +83,7 @@ export class ScanFindings {
 
   clear(): void {
     this.#findings.clear()
-    this.#compared.clear()
+    this.#rows.clear()
     this.#removals.clear()
     this.#replacing.clear()
     this.#swaps.clear()
@@ -117,7 +121,7 @@ export class ScanFindings {
   ): void {
     assert.ok(!this.#removals.has(path), 'what is found was seen')
     this.#findings.set(path, { path, observation, ...content })
-    this.#compared.set(path, before)
+    this.#rows.compared(path, before)
     this.#swaps.found(path, before, observation)
   }
 
@@ -139,15 +143,13 @@ export class ScanFindings {
       if (arrival !== undefined && arrival.path !== entry.path && isMoved(entry, arrival.observation)) moved += 1
     }
     let additions = 0
-    for (const path of this.#findings.keys()) if (this.#compared.get(path) === null) additions += 1
+    for (const path of this.#findings.keys()) if (this.#rows.wasUnknown(path)) additions += 1
     return { removals: this.#removals.size, moved, additions }
   }
 
   /** All findings and removals, in the order in which they are recorded. */
   takeAll(): Finding[] {
-    this.#dropOutdated()
-    this.#dropOrphans()
-    this.#inheritDigests()
+    this.#makeCurrent()
     const findings = [...this.#findings.values()]
     // A path sorts behind the path of its directory.
     const removals = [...this.#removals.keys()].sort().reverse()
@@ -163,9 +165,7 @@ export class ScanFindings {
 
   /** Findings that need no removal, to be recorded before the scan is over. */
   takePortion(): Finding[] {
-    this.#dropOutdated()
-    this.#dropOrphans()
-    this.#inheritDigests()
+    this.#makeCurrent()
     const portion = [...this.#findings.values()].filter(({ path }) => !this.#comesLate(path))
     for (const { path } of portion) this.#findings.delete(path)
     return portion
@@ -177,9 +177,7 @@ export class ScanFindings {
    * and so do the times of a directory from which an entry may have been deleted.
    */
   takeWithoutRemovals(): Finding[] {
-    this.#dropOutdated()
-    this.#dropOrphans()
-    this.#inheritDigests()
+    this.#makeCurrent()
     const gone = new Map([...this.#removals.values()].map((entry) => [entry.inode, entry]))
     const dated = new Set([...this.#removals.keys()].map(parentPath))
     const taken: Found[] = []
@@ -213,21 +211,28 @@ export class ScanFindings {
     return !this.#removals.has(path) && this.#index.get(path)?.kind === 'directory'
   }
 
+  /** Before anything is recorded. */
+  #makeCurrent(): void {
+    this.#dropOutdated()
+    this.#dropOrphans()
+    if (this.#arrivals !== null) inheritDigests(this.#findings.values(), this.#index.held)
+  }
+
   /**
    * Another scan has overtaken this one, and what it recorded is not older. A directory in which it recorded an entry
    * is not removed: it is there, or was there later.
    */
   #dropOutdated(): void {
-    if (this.#index.head === this.#head) return
+    if (!this.#rows.isOvertaken(this.#index.head)) return
     for (const path of this.#findings.keys()) {
-      if (isSameVersion(this.#compared.get(path) ?? null, this.#index.get(path))) continue
+      if (this.#rows.isCurrent(path, this.#index.get(path))) continue
       this.#forget(path)
       this.#outdated.push(path)
     }
     const downwards = [...this.#removals.values()].sort((a, b) => (a.path < b.path ? 1 : -1))
     for (const entry of downwards) {
-      const isSame = isSameVersion(entry, this.#index.get(entry.path))
-      if (isSame && (entry.kind !== 'directory' || this.#goesWhole(entry.path))) continue
+      const isCurrent = this.#rows.isCurrent(entry.path, this.#index.get(entry.path), entry)
+      if (isCurrent && (entry.kind !== 'directory' || this.#goesWhole(entry.path))) continue
       this.#removals.delete(entry.path)
       this.#outdated.push(entry.path)
     }
@@ -236,7 +241,7 @@ export class ScanFindings {
       this.#forget(path)
       this.#outdated.push(path)
     }
-    this.#head = this.#index.head
+    this.#rows.upTo(this.#index.head)
   }
 
   #goesWhole(directory: string): boolean {
@@ -265,18 +270,12 @@ export class ScanFindings {
       if (path !== ROOT_PATH && !isSound(parentPath(path))) this.#forget(path)
     }
   }
-
-  /** A file that moved with its directory has the same inode, untouched: its digest is known without reading. */
-  #inheritDigests(): void {
-    if (this.#arrivals === null) return
-    for (const finding of this.#findings.values()) {
-      const isUnknown = finding.observation.kind === 'file' && finding.digest === null
-      if (isUnknown) finding.digest = this.#index.held.digestOf(finding.observation)
-    }
-  }
 }
 
-function isSameVersion(a: Version, b: Version): boolean {
-  if (a === null || b === null) return a === b
-  return a.sequence === b.sequence && a.inode === b.inode && a.ctime === b.ctime
+/** A file that moved with its directory has the same inode, untouched: its digest is known without reading. */
+function inheritDigests(findings: Iterable<Found>, held: EntryIndex['held']): void {
+  for (const finding of findings) {
+    const isUnknown = finding.observation.kind === 'file' && finding.digest === null
+    if (isUnknown) finding.digest = held.digestOf(finding.observation)
+  }
 }

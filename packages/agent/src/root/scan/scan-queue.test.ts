@@ -244,6 +244,36 @@ test('a symlink that points elsewhere does not overtake the scan of what it poin
   assert.ok(states.has('true releases/1'), [...states].join())
 })
 
+test('what a scan has seen is not recorded when a look that overtook it found it gone, or there again', async () => {
+  await using bench = new Bench([...numbered(4_000), 'a/known'])
+  const { queue, index, opened, root } = bench
+  await queue.scan([WHOLE_TREE])
+  bench.write('a/new/below/file')
+  renameSync(join(root, 'a/known'), join(root, '../aside'))
+  const locate = opened.directories.locateDirectory.bind(opened.directories)
+  opened.directories.locateDirectory = (directory) => {
+    if (directory === 'd') {
+      opened.directories.locateDirectory = locate
+      rmSync(join(root, 'a/new'), { recursive: true })
+      renameSync(join(root, '../aside'), join(root, 'a/known'))
+      for (const hint of hintsAt('a/new', 'a/known')) queue.hint(hint)
+    }
+    return locate(directory)
+  }
+  for (const path of ['a', 'd']) queue.hint({ path, extent: 'subtree' })
+  let scans = 0
+  bench.whenScanned = () => {
+    scans += 1
+  }
+  await bench.until(() => scans > 0, 'nothing is scanned')
+  await queue.idle()
+  await bench.until(
+    () => index.get('a/new') === null && index.get('a/known') !== null,
+    'the index is not what is there',
+  )
+  assert.deepEqual([index.get('a/new/below')?.kind, index.get('a/known')?.kind], [undefined, 'file'])
+})
+
 test('one scan serves all orders that wait for it', async () => {
   await using bench = new Bench(numbered(10))
   const { queue, reports } = bench

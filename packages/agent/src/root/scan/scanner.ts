@@ -91,6 +91,11 @@ export class Scanner {
     return this.#comparison.takeTroubled()
   }
 
+  /** Another scanner follows these hints amid the scan. */
+  overtaken(hints: readonly Hint[]): void {
+    for (const { path } of hints) this.#found.overtaken(path)
+  }
+
   /** Paths that another scan has recorded while the last one ran. */
   takeOutdated(): string[] {
     return this.#found.takeOutdated()
