@@ -8,8 +8,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ReceiverStatus, ResyncStatus } from '../../packages/agent/src/serve/api-schemas.ts'
 import type { ResyncRequest } from '../../packages/agent/src/serve/resync/resync-request.ts'
+import type { ResyncStatus } from '../../packages/agent/src/serve/schemas/resyncs.ts'
+import type { ReceiverStatus } from '../../packages/agent/src/serve/schemas/status.ts'
 import { enter } from '../simulation/farm.ts'
 import { installSimulation } from '../simulation/install.ts'
 import { GOOD, type LineQuality } from '../simulation/network.ts'

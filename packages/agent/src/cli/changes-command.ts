@@ -4,7 +4,7 @@ import { count, type Row, size, type Terminal, table } from '@rootferry/host/dae
 import { EXIT, Failure, printable } from '@rootferry/host/machine'
 import { type Command, InvalidArgumentError } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
-import { Changes, type ChangesAnswer, MOST_CHANGES } from '../serve/api-schemas.ts'
+import { Changes, type ChangesAnswer, MOST_CHANGES } from '../serve/schemas/changes.ts'
 import { AdminClient } from './admin-client.ts'
 import { typedPath } from './typed-path.ts'
 

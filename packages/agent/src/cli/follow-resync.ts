@@ -7,7 +7,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Terminal } from '@rootferry/host/daemon'
 import { printable } from '@rootferry/host/machine'
-import { Resync, type ResyncStatus, Status } from '../serve/api-schemas.ts'
+import { Resync, type ResyncStatus } from '../serve/schemas/resyncs.ts'
+import { Status } from '../serve/schemas/status.ts'
 import type { AdminClient } from './admin-client.ts'
 import { progressLines, type Unfinished, unfinished } from './resync-report.ts'
 

@@ -5,7 +5,7 @@ import { counted, size, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, errorMessage, Failure, plainMessage, printable } from '@rootferry/host/machine'
 import { type Command, InvalidArgumentError } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
-import { Held, type HeldAnswer, Released, type ReleasedAnswer } from '../serve/api-schemas.ts'
+import { Held, type HeldAnswer, Released, type ReleasedAnswer } from '../serve/schemas/releases.ts'
 import { AdminClient } from './admin-client.ts'
 import { secondsUpTo, timeOption } from './time-option.ts'
 

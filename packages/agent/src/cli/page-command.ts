@@ -2,7 +2,7 @@
 import { duration, type Terminal } from '@rootferry/host/daemon'
 import type { Command } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
-import { PageLink } from '../serve/api-schemas.ts'
+import { PageLink } from '../serve/schemas/access.ts'
 import { AdminClient } from './admin-client.ts'
 
 /** @param withConfig adds the option that names the configuration file */

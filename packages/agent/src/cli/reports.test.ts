@@ -1,7 +1,8 @@
 /** The reports of status and resync, and the exit codes that follow from them. */
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import type { ReceiverStatus, ResyncStatus, RootAnswer } from '../serve/api-schemas.ts'
+import type { ResyncStatus } from '../serve/schemas/resyncs.ts'
+import type { ReceiverStatus, RootAnswer } from '../serve/schemas/status.ts'
 import { progressLines, resyncExitCode, resyncReport, unfinished } from './resync-report.ts'
 import { isDegraded, statusReport } from './status-report.ts'
 

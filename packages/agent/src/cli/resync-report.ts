@@ -2,7 +2,8 @@
 
 import { bar, count, type Page, type Row, size, type Tone, table } from '@rootferry/host/daemon'
 import { EXIT } from '@rootferry/host/machine'
-import type { ResyncStatus, ResyncSummary, StatusAnswer } from '../serve/api-schemas.ts'
+import type { ResyncStatus, ResyncSummary } from '../serve/schemas/resyncs.ts'
+import type { StatusAnswer } from '../serve/schemas/status.ts'
 
 type Figures = ResyncStatus['receivers'][string]
 

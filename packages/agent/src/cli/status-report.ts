@@ -13,7 +13,7 @@ import {
   table,
 } from '@rootferry/host/daemon'
 import { printable } from '@rootferry/host/machine'
-import type { ReceiverStatus, RootAnswer, StatusAnswer } from '../serve/api-schemas.ts'
+import type { ReceiverStatus, RootAnswer, StatusAnswer } from '../serve/schemas/status.ts'
 
 const ROOT_TONES: Record<RootAnswer['state'], Tone> = {
   ready: 'good',

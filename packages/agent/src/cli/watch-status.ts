@@ -8,7 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { paint, type Terminal } from '@rootferry/host/daemon'
 import { errorMessage, Failure } from '@rootferry/host/machine'
-import { Status, type StatusAnswer } from '../serve/api-schemas.ts'
+import { Status, type StatusAnswer } from '../serve/schemas/status.ts'
 import type { AdminClient } from './admin-client.ts'
 import { eventTypes } from './event-types.ts'
 import { stateLines, statusReport } from './status-report.ts'

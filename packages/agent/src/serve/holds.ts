@@ -3,11 +3,12 @@ import { HttpProblem } from '@rootferry/host/daemon'
 import { Refusal } from '@rootferry/host/machine'
 import { LIMITS } from '@rootferry/protocol'
 import type { HoldStatus, RootRequests } from '../root-messages.ts'
-import type { HeldAnswer, ReleasedAnswer, RootHoldStatus, RoundAnswer } from './api-schemas.ts'
 import type { RootFeed } from './feed/root-feed.ts'
 import type { RoundReport } from './feed/round-report.ts'
 import type { RoundWay } from './feed/rounds.ts'
 import { roundAnswer } from './round-answer.ts'
+import type { HeldAnswer, ReleasedAnswer, RoundAnswer } from './schemas/releases.ts'
+import type { RootHoldStatus } from './schemas/status.ts'
 
 export interface HoldsParts {
   feeds: ReadonlyMap<string, RootFeed>

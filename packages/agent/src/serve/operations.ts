@@ -9,7 +9,6 @@ import { type HookStatus, HttpProblem, type ListenAddress, type Logger, VERSION 
 import type { SystemCalls } from '@rootferry/host/machine'
 import type { AgentConfig } from '../config/agent-yaml.ts'
 import type { RootRequests, RootStatus } from '../root-messages.ts'
-import type { ChangesAnswer, ReceiverStatus, ResyncStatus, RootAnswer } from './api-schemas.ts'
 import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
 import type { Nodes } from './door/nodes.ts'
@@ -28,6 +27,9 @@ import { Progress } from './http/progress.ts'
 import { StatusEvents } from './http/status-events.ts'
 import type { Resyncs } from './resync/resyncs.ts'
 import { roundAnswer } from './round-answer.ts'
+import type { ChangesAnswer } from './schemas/changes.ts'
+import type { ResyncStatus } from './schemas/resyncs.ts'
+import type { ReceiverStatus, RootAnswer } from './schemas/status.ts'
 import { tokenDesk } from './token-desk.ts'
 
 /** How often silent receivers are looked at, because time alone makes a receiver late. */

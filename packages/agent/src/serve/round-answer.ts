@@ -1,7 +1,8 @@
 /** A round in the form of the API. Pure. */
-import type { RoundAnswer } from './api-schemas.ts'
+
 import type { Member, Standing } from './feed/round.ts'
 import { outcomeOf, type RoundReport, skewMs } from './feed/round-report.ts'
+import type { RoundAnswer } from './schemas/releases.ts'
 
 type Word = RoundAnswer['members'][number]['state']
 

@@ -1,11 +1,11 @@
 /** Tokens as an operator handles them through the API: listed, made and revoked in the file that the agent follows. */
 import type { AgentConfig } from '../config/agent-yaml.ts'
-import type { TokenAnswer } from './api-schemas.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
 import { newToken } from './door/new-token.ts'
 import type { Nodes } from './door/nodes.ts'
 import { revokeToken, type StoredToken, tokenFileOf } from './door/tokens.ts'
 import type { AdminParts } from './http/admin-parts.ts'
+import type { TokenAnswer } from './schemas/access.ts'
 
 export interface TokenDeskParts {
   config(): AgentConfig

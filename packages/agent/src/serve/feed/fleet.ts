@@ -4,7 +4,7 @@
  * INVARIANT: a session is only ever compared with how far receivers may be fed, never with what a hold keeps back.
  */
 import { printable } from '@rootferry/host/machine'
-import type { ReceiverStatus } from '../api-schemas.ts'
+import type { ReceiverStatus } from '../schemas/status.ts'
 import { type Ack, LOG_RECEIVER, LogReaders } from './log-readers.ts'
 import type { Session } from './session.ts'
 import { LIVE_LAG_SECONDS, NOTHING_SAID } from './session-state.ts'

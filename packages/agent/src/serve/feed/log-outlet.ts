@@ -9,8 +9,8 @@
 
 import type { LogEncoder, LogMessage } from '@rootferry/nats'
 import { LIMITS, type ProtocolError, type ToAgent, type Welcome } from '@rootferry/protocol'
-import { BOUNDS } from '../../bounds.ts'
 import type { Outlet, OutletEvents } from './outlet.ts'
+import { SendPace } from './send-pace.ts'
 
 export interface LogOutletParts {
   encoder: Pick<LogEncoder, 'encode'>
@@ -34,13 +34,12 @@ export class LogOutlet implements Outlet {
   lastHeardAt = new Date()
   readonly #parts: LogOutletParts
   readonly #events: OutletEvents
-  #isClosed = false
   #lastAt: number
   /** Bytes that are not acknowledged yet. */
   #underWay = 0
   /** Acknowledgements count in the order of the messages. */
   #acknowledged: Promise<void> = Promise.resolve()
-  #wake = Promise.withResolvers<void>()
+  readonly #pace = new SendPace()
 
   constructor(parts: LogOutletParts, events: OutletEvents) {
     this.#parts = parts
@@ -49,11 +48,11 @@ export class LogOutlet implements Outlet {
   }
 
   get isClosed(): boolean {
-    return this.#isClosed
+    return this.#pace.isOver
   }
 
   async send(data: string | Uint8Array, left: (() => void) | null = null): Promise<void> {
-    if (this.#isClosed) return
+    if (this.isClosed) return
     const { encoder, welcomed } = this.#parts
     const { message, messages } = encoder.encode(data)
     if (message?.type === 'welcome') welcomed(message)
@@ -75,18 +74,15 @@ export class LogOutlet implements Outlet {
         this.#lost(error)
       },
     )
-    const restMs = this.#events.sent(data.length)
-    while (this.#underWay > BOUNDS.bufferedBytes && !this.#isClosed) await this.sleep()
-    if (restMs > 0) await this.#rest(restMs)
+    await this.#pace.keep(() => this.#underWay, this.#events.sent(data.length))
   }
 
   sleep(): Promise<void> {
-    return this.#wake.promise
+    return this.#pace.sleep()
   }
 
   wakeUp(): void {
-    this.#wake.resolve()
-    this.#wake = Promise.withResolvers()
+    this.#pace.wakeUp()
   }
 
   close(error: ProtocolError): void {
@@ -123,29 +119,18 @@ export class LogOutlet implements Outlet {
   }
 
   #say(message: ToAgent): void {
-    if (!this.#isClosed) this.#events.message(Buffer.from(JSON.stringify(message)), false)
+    if (!this.isClosed) this.#events.message(Buffer.from(JSON.stringify(message)), false)
   }
 
   #lost(error: unknown): void {
-    if (this.#isClosed) return
+    if (this.isClosed) return
     this.#parts.failed(error)
     this.broke()
   }
 
-  async #rest(restMs: number): Promise<void> {
-    let isOver = false
-    const timer = setTimeout(() => {
-      isOver = true
-      this.wakeUp()
-    }, restMs)
-    while (!isOver && !this.#isClosed) await this.sleep()
-    clearTimeout(timer)
-  }
-
   #end(code: number, reason: string): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.wakeUp()
+    if (this.isClosed) return
+    this.#pace.end()
     this.#events.closed(code, reason)
   }
 }

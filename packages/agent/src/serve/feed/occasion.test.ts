@@ -19,7 +19,7 @@ test('the occasion ends every wait, and each that begins after it; the late answ
   occasion.happen()
   assert.deepEqual(await Promise.all(waits), [null, null])
   assert.equal(await occasion.before(late.promise), null)
-  late.reject(new Error('nobody listens any more'))
+  late.reject(new Error('nobody waits now'))
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(occasion.waiting, 0)
 })

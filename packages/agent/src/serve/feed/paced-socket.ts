@@ -10,6 +10,7 @@ import { closeText, type ProtocolError } from '@rootferry/protocol'
 import type { WebSocket } from 'ws'
 import { BOUNDS } from '../../bounds.ts'
 import type { Outlet, OutletEvents } from './outlet.ts'
+import { SendPace } from './send-pace.ts'
 
 export class PacedSocket implements Outlet {
   lastHeardAt: Date
@@ -18,8 +19,7 @@ export class PacedSocket implements Outlet {
   readonly #line: Pick<Writable, 'cork' | 'uncork'>
   readonly #events: OutletEvents
   #isGathering = false
-  #isClosed = false
-  #wake = Promise.withResolvers<void>()
+  readonly #pace = new SendPace()
 
   constructor(peer: { socket: WebSocket; line: Pick<Writable, 'cork' | 'uncork'>; now: Date }, events: OutletEvents) {
     this.#socket = peer.socket
@@ -28,7 +28,7 @@ export class PacedSocket implements Outlet {
     this.#events = events
     this.#socket.on('message', (data: Buffer, isBinary: boolean) => {
       this.lastHeardAt = new Date()
-      if (!this.#isClosed) events.message(data, isBinary)
+      if (!this.isClosed) events.message(data, isBinary)
     })
     this.#socket.on('pong', () => {
       this.lastHeardAt = new Date()
@@ -37,49 +37,34 @@ export class PacedSocket implements Outlet {
   }
 
   get isClosed(): boolean {
-    return this.#isClosed
+    return this.#pace.isOver
   }
 
   async send(data: string | Uint8Array, left: (() => void) | null = null): Promise<void> {
-    if (this.#isClosed) return
+    if (this.isClosed) return
     this.#gather(data.length)
     this.#socket.send(data, () => {
       left?.()
       this.wakeUp()
     })
-    const restMs = this.#events.sent(data.length)
-    while (this.#socket.bufferedAmount > BOUNDS.bufferedBytes && !this.#isClosed) await this.sleep()
-    if (restMs > 0) await this.#rest(restMs)
+    await this.#pace.keep(() => this.#socket.bufferedAmount, this.#events.sent(data.length))
   }
 
   sleep(): Promise<void> {
-    return this.#wake.promise
+    return this.#pace.sleep()
   }
 
   wakeUp(): void {
-    this.#wake.resolve()
-    this.#wake = Promise.withResolvers()
+    this.#pace.wakeUp()
   }
 
   close(error: ProtocolError): void {
-    this.#isClosed = true
-    this.wakeUp()
+    this.#pace.end()
     this.#socket.close(error.closeCode, closeText(error.message))
   }
 
-  async #rest(restMs: number): Promise<void> {
-    let isOver = false
-    const timer = setTimeout(() => {
-      isOver = true
-      this.wakeUp()
-    }, restMs)
-    while (!isOver && !this.#isClosed) await this.sleep()
-    clearTimeout(timer)
-  }
-
   #end(code: number, reason: string): void {
-    this.#isClosed = true
-    this.wakeUp()
+    this.#pace.end()
     this.#events.closed(code, reason)
   }
 

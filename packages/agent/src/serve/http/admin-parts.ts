@@ -3,13 +3,15 @@
  */
 import type { Logger } from '@rootferry/host/daemon'
 import type { RootRequests } from '../../root-messages.ts'
-import type { ChangesAnswer, ReceiverStatus, RootAnswer, TokenAnswer } from '../api-schemas.ts'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { NewToken, TokenOrder } from '../door/new-token.ts'
 import type { StoredToken } from '../door/tokens.ts'
 import type { History } from '../history.ts'
 import type { Holds } from '../holds.ts'
 import type { Resyncs } from '../resync/resyncs.ts'
+import type { TokenAnswer } from '../schemas/access.ts'
+import type { ChangesAnswer } from '../schemas/changes.ts'
+import type { ReceiverStatus, RootAnswer } from '../schemas/status.ts'
 import type { EventLog } from './event-log.ts'
 import type { PageSessions } from './page-sessions.ts'
 

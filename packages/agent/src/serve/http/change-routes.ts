@@ -2,7 +2,7 @@
 import { HttpProblem } from '@rootferry/host/daemon'
 import { pathFault, ROOT_PATH } from '@rootferry/protocol'
 import Type from 'typebox'
-import { Changes, MOST_CHANGES } from '../api-schemas.ts'
+import { Changes, MOST_CHANGES } from '../schemas/changes.ts'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'

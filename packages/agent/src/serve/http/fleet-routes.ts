@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import { HttpProblem } from '@rootferry/host/daemon'
 import Type from 'typebox'
-import { Accepted, Status } from '../api-schemas.ts'
+import { Accepted, Status } from '../schemas/status.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized, isAuthorized } from './authorization.ts'
 import { EVENT_TYPES, type EventType, NAMED_ONLY } from './event-log.ts'

@@ -1,8 +1,8 @@
 /** The last hour of a root, and of one of its receivers. */
 import { HttpProblem } from '@rootferry/host/daemon'
 import Type from 'typebox'
-import { History } from '../api-schemas.ts'
 import { INTERVAL_SECONDS, INTERVALS } from '../history.ts'
+import { History } from '../schemas/history.ts'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'

@@ -1,7 +1,7 @@
 /** Holding a root, and releasing it: a deploy as one moment. */
 import Type, { type Static } from 'typebox'
-import { Held, HoldBody, ReleaseBody, Released } from '../api-schemas.ts'
 import type { RoundWay } from '../feed/rounds.ts'
+import { Held, HoldBody, ReleaseBody, Released } from '../schemas/releases.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 import type { Http } from './http-types.ts'

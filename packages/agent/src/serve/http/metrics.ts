@@ -8,10 +8,11 @@
 import { VERSION } from '@rootferry/host/daemon'
 import { Counter, Gauge, Histogram, MetricsPage } from '@rootferry/host/daemon/metrics'
 import type { SystemCalls } from '@rootferry/host/machine'
-import type { ReceiverStatus, ResyncStatus, RootAnswer } from '../api-schemas.ts'
 import type { CertificateStatus } from '../door/identity.ts'
 import type { RootFeed } from '../feed/root-feed.ts'
 import type { RoundReport } from '../feed/round-report.ts'
+import type { ResyncStatus } from '../schemas/resyncs.ts'
+import type { ReceiverStatus, RootAnswer } from '../schemas/status.ts'
 import { RoundMetrics } from './round-metrics.ts'
 
 /** From a settle time of nothing to a minute of lag. */

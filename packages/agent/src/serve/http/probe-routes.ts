@@ -3,7 +3,7 @@
  */
 import { HttpProblem, ProblemSchema } from '@rootferry/host/daemon'
 import Type from 'typebox'
-import { Health } from '../api-schemas.ts'
+import { Health } from '../schemas/status.ts'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'
 

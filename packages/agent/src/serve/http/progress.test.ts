@@ -1,8 +1,8 @@
 /** What is told of the progress of a fleet, and when nothing is. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ReceiverStatus, RootAnswer } from '../api-schemas.ts'
 import { History } from '../history.ts'
+import type { ReceiverStatus, RootAnswer } from '../schemas/status.ts'
 import { EventLog } from './event-log.ts'
 import { Progress } from './progress.ts'
 

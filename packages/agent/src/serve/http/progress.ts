@@ -4,8 +4,9 @@
  *
  * Nobody catches up on it: a listener that comes back asks for the status. Times are arguments.
  */
-import type { ReceiverStatus, RootAnswer } from '../api-schemas.ts'
+
 import { type History, INTERVAL_SECONDS } from '../history.ts'
+import type { ReceiverStatus, RootAnswer } from '../schemas/status.ts'
 import type { EventLog } from './event-log.ts'
 
 export class Progress {

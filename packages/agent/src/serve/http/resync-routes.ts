@@ -1,8 +1,8 @@
 /** Full resyncs: order one, read its progress, list them, cancel one. */
 import { HttpProblem } from '@rootferry/host/daemon'
 import Type from 'typebox'
-import { Resync, ResyncBody, ResyncList } from '../api-schemas.ts'
 import { ResyncRefused, type ResyncRequest } from '../resync/resync-request.ts'
+import { Resync, ResyncBody, ResyncList } from '../schemas/resyncs.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 import type { Http } from './http-types.ts'

@@ -1,7 +1,7 @@
 /** The rounds in which receivers commit together, as reports. */
 import { HttpProblem } from '@rootferry/host/daemon'
 import Type from 'typebox'
-import { Round, RoundList } from '../api-schemas.ts'
+import { Round, RoundList } from '../schemas/releases.ts'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'

@@ -1,8 +1,8 @@
 /** Signing in to the operator page and out again, and the links that sign in once. */
 import { HttpProblem } from '@rootferry/host/daemon'
 import Type from 'typebox'
-import { PageLink, SignedIn, SignIn } from '../api-schemas.ts'
 import type { StoredToken } from '../door/tokens.ts'
+import { PageLink, SignedIn, SignIn } from '../schemas/access.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 import type { Http } from './http-types.ts'

@@ -1,7 +1,9 @@
 /** Which looks at the fleet become events, and which do not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ReceiverStatus, ResyncReceiver, ResyncStatus, RootAnswer, RoundAnswer } from '../api-schemas.ts'
+import type { RoundAnswer } from '../schemas/releases.ts'
+import type { ResyncReceiver, ResyncStatus } from '../schemas/resyncs.ts'
+import type { ReceiverStatus, RootAnswer } from '../schemas/status.ts'
 import { EventLog } from './event-log.ts'
 import { StatusEvents } from './status-events.ts'
 

@@ -5,9 +5,11 @@
  * resync is an event once a second. Times are arguments.
  */
 
-import type { ReceiverStatus, ResyncStatus, RootAnswer, RoundAnswer } from '../api-schemas.ts'
 import type { FeedEvents } from '../feed/root-feed.ts'
 import { summaryOf } from '../resync/resync-status.ts'
+import type { RoundAnswer } from '../schemas/releases.ts'
+import type { ResyncStatus } from '../schemas/resyncs.ts'
+import type { ReceiverStatus, RootAnswer } from '../schemas/status.ts'
 import type { EventLog } from './event-log.ts'
 
 const RESYNC_PROGRESS_MS = 1_000

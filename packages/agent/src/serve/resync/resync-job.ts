@@ -1,7 +1,7 @@
 /**
  * One receiver's part of a resync for one root: its order, and the numbers that the receiver has reported so far. Pure.
  */
-import type { ResyncReceiver } from '../api-schemas.ts'
+import type { ResyncReceiver } from '../schemas/resyncs.ts'
 
 /** The part of the order that is the same for all receivers. */
 export interface ResyncOrder {

@@ -1,5 +1,5 @@
 /** A resync as the API shows it: the numbers of its jobs, added up for each receiver. Pure. */
-import type { ResyncReceiver, ResyncStatus, ResyncSummary } from '../api-schemas.ts'
+import type { ResyncReceiver, ResyncStatus, ResyncSummary } from '../schemas/resyncs.ts'
 import type { ResyncJob, ResyncOrder } from './resync-job.ts'
 
 /** Differences that are named for each receiver. */

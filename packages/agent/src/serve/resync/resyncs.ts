@@ -6,7 +6,7 @@
  * when the agent is restarted. INVARIANT: at most MOST_REMEMBERED resyncs are known; the oldest that is over goes
  * first, and when none is over, the oldest is cancelled.
  */
-import type { ResyncStatus, ResyncSummary } from '../api-schemas.ts'
+import type { ResyncStatus, ResyncSummary } from '../schemas/resyncs.ts'
 import { KeptDifferences, shareOf } from './kept-differences.ts'
 import type { KeptResync } from './kept-resyncs.ts'
 import { isOver, noFigures, type ResyncJob } from './resync-job.ts'
