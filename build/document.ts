@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { AgentFile } from '../packages/agent/src/config/agent-yaml.ts'
+import { AgentFile } from '../packages/agent/src/config/agent-file.ts'
 import { PRESETS } from '../packages/agent/src/config/presets.ts'
 import { ReceiverFile } from '../packages/receiver/src/config/receiver-yaml.ts'
 

@@ -6,7 +6,8 @@ import { EXIT, errorCode, errorMessage, Failure, makeDirectories, printable } fr
 import { RootName } from '@rootferry/protocol'
 import { type Command, Option } from 'commander'
 import { Compile } from 'typebox/compile'
-import { DEFAULT_LISTEN, readAgentConfig } from '../config/agent-yaml.ts'
+import { DEFAULT_LISTEN } from '../config/agent-file.ts'
+import { readAgentConfig } from '../config/agent-yaml.ts'
 import { PRESET_NAMES } from '../config/presets.ts'
 import { agentYaml } from '../config/write-agent-yaml.ts'
 

@@ -9,7 +9,7 @@
  * stands.
  */
 
-import { type DueRun, type HookReason, printable } from '@rootferry/host/machine'
+import type { HookReason } from '@rootferry/host/machine'
 import {
   type Changeset,
   type Commit,
@@ -22,9 +22,9 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import type { DiskEvent, PathProblem, Phase } from '../root-messages.ts'
+import type { DiskEvent, Phase } from '../root-messages.ts'
 import { commitAhead } from './ahead.ts'
-import { Arrivals, type Arrived } from './arrivals.ts'
+import { Arrivals } from './arrivals.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
 import { Comparisons } from './compare/comparisons.ts'
@@ -34,7 +34,14 @@ import { Repairs } from './debts/repairs.ts'
 import { dueDebts, settlement, withUnfit } from './debts/settlement.ts'
 import type { DiskSteps } from './files/disk-retry.ts'
 import { setLocalModes } from './files/local-modes.ts'
-import type { Plan } from './ledger/operation.ts'
+import {
+  type Greeting,
+  NOT_PREPARED,
+  standingOf,
+  tellCommitted,
+  tellWelcomed,
+  unfitFailure,
+} from './session-reports.ts'
 import { checkPrepared } from './stage/series.ts'
 import type { StagedPart } from './stage/staged-so-far.ts'
 import type { Target } from './target.ts'
@@ -55,18 +62,6 @@ export interface SessionParts {
   /** The same at once, after the messages that have come meanwhile. */
   soon(act: () => Promise<void>): void
 }
-
-/** The content of the hello, with which the welcome is compared. */
-export interface Greeting {
-  epoch: string | null
-  sequence: number
-  target: 'empty' | 'populated'
-  /** The end of what is prepared; null: nothing is. */
-  prepared: number | null
-}
-
-/** No word of the agent is awaited. */
-const NOT_PREPARED = { type: 'prepared', sequence: null, doubtMs: 0 } as const
 
 export class Session {
   readonly #parts: SessionParts
@@ -348,63 +343,4 @@ function checkReplay({ epoch, sequence }: Welcome, greeting: Greeting): void {
     epoch === greeting.epoch ? sequence === greeting.sequence : greeting.target === 'empty' && sequence === 0
   const detail = `a replay from ${sequence} does not start at the position of this target`
   if (!continues) throw new ProtocolError('unexpected-message', detail)
-}
-
-function tellWelcomed({ event }: SessionParts, welcome: Welcome): void {
-  const { start, sequence, head, reason } = welcome
-  event(NOT_PREPARED)
-  event({ type: 'log', level: 'info', message: 'welcomed by the agent', details: { start, sequence, head, reason } })
-}
-
-/** Behind in another epoch are all receivers alike. */
-function standingOf(welcome: Welcome, greeting: Greeting): DiskEvent {
-  const { epoch, sequence, head, start, othersCurrent, released, clash } = welcome
-  const isSame = epoch === greeting.epoch
-  const isBehind = othersCurrent && isSame && (start === 'resync' || sequence < head)
-  const leftBehind = isSame && greeting.sequence < released ? released : null
-  return { type: 'standing', sequence: start === 'replay' ? sequence : 0, head, isBehind, leftBehind, clash }
-}
-
-/** The bound of the `failing` message. */
-const MOST_MESSAGE = 1_000
-
-/** Of a series that does not fit: the others of the round need not wait, and what visitors see here is whole. */
-function unfitFailure({ path, code, message }: PathProblem): { code: string; message: string } {
-  const sentence = message.startsWith(`${code}: `) ? message.slice(code.length + 2) : `${printable(path)} ${message}`
-  return { code, message: sentence.slice(0, MOST_MESSAGE) }
-}
-
-/** Paths of a commit that a log line names. */
-const MOST_NAMED = 1_000
-
-function tellCommitted(
-  parts: SessionParts,
-  { header, arrival, bytes }: Arrived,
-  { tally, micros, due }: { tally: Plan['tally']; micros: number; due: readonly DueRun[] },
-  startedAt: number,
-): void {
-  const { target, durability, send, event, now } = parts
-  const { request, to, head } = header
-  // Before the commit is an event: readiness that waits for a hook must not come back in between. And before the agent
-  // hears of it: it must hear first that this node is not ready, because its own hooks wait for that.
-  for (const run of due) event({ type: 'due', ...run })
-  if (request === null) send({ type: 'committed', sequence: to, burstMicros: micros })
-  else send({ type: 'repaired', request })
-  const entries = arrival.paths.length
-  event({
-    type: 'committed',
-    sequence: to,
-    head,
-    as: request === null ? 'changeset' : 'repair',
-    ...tally,
-    bytes,
-    entries,
-    ms: now() - startedAt,
-    burstMs: micros / 1000,
-  })
-  if (target.namesPaths) {
-    const paths = arrival.paths.slice(0, MOST_NAMED).map(printable)
-    event({ type: 'log', level: 'debug', message: 'paths of the commit', details: { sequence: to, paths } })
-  }
-  durability.committed(arrival.paths, target.ledger.position)
 }

@@ -30,8 +30,9 @@ import { Amend, type AmendEvents, type AmendOrder, type AmendParts } from './ame
 import { DirectoryTimes, isOnlyTime } from './directory-times.ts'
 import type { ResyncDifference } from './findings.ts'
 import { LinkedNames } from './linked-names.ts'
+import { type Page, pageOf } from './listing-page.ts'
 import { type LocalDirectory, type LocalEntry, scanDirectory } from './local-scan.ts'
-import { type Check, type Reconciliation, reconcile } from './reconcile.ts'
+import type { Check, Reconciliation } from './reconcile.ts'
 
 /** An unsettled entry may become anything but a directory. */
 const KINDS = { f: 'file', d: 'directory', l: 'symlink', u: 'file' } as const
@@ -60,17 +61,6 @@ export interface ComparisonEvents extends Omit<AmendEvents, 'isOutdated'> {
 export interface ComparisonOrder extends AmendOrder {
   check: Check
 }
-
-interface Page {
-  directories: readonly ListedChildren[]
-  verdicts: VerdictsOf
-  /** The path that the listing began with, when it may not be in the listing. */
-  top: string | null
-  next: number
-}
-
-/** Compares entries of a group with the local ones. */
-type VerdictsOf = (group: ListedChildren, entries: readonly ListedEntry[], local: LocalDirectory) => Reconciliation[]
 
 /** A group of a listing that is being compared. */
 interface Opened {
@@ -328,48 +318,6 @@ export class Comparison {
     this.#lastAsked = { path: top, touched: this.#touched.size, answer: isTouched }
     return isTouched
   }
-}
-
-function pageOf(
-  { directories, users, groups }: Listing,
-  top: string | null,
-  parts: ComparisonParts & { names: LinkedNames },
-  check: Check,
-): Page {
-  const { owners, extended, grains, names } = parts
-  const [ownerOf, idOf] = [owners.forMessage(users, groups), owners.idsOfMessage(users, groups)]
-  const verdicts: VerdictsOf = (group, entries, local) => {
-    const said = new Map(group.extended)
-    const extendedOf = (name: string, mode: number) => extended.wanted(said.get(name), mode, idOf)
-    const found = reconcile(entries, local.entries, ownerOf, check, grains, extendedOf)
-    return extended.preserved.hardLinks && check !== 'attributes'
-      ? withLinks(found, group, entries, local, names)
-      : found
-  }
-  return { directories, verdicts, top, next: 0 }
-}
-
-/** Files that are right but for their links must come from the agent, which says how they are linked. */
-function withLinks(
-  verdicts: Reconciliation[],
-  { path: directory, links }: ListedChildren,
-  entries: readonly ListedEntry[],
-  local: LocalDirectory,
-  names: LinkedNames,
-): Reconciliation[] {
-  const firsts = new Map(links)
-  const wanted = new Map<string, Reconciliation>()
-  for (const [name, letter] of entries) {
-    const found = local.entries.get(name)
-    if (letter !== 'f' || found?.kind !== 'file') continue
-    const verdict = names.judge(joinPath(directory, name), firsts.get(name) ?? null, found)
-    // The content of a file that is to be another one comes, so that the one here is not kept.
-    const mayHold = verdict === 'to be linked'
-    if (verdict !== 'right') wanted.set(name, { name, do: 'want', difference: 'changed', size: found.size, mayHold })
-  }
-  const others = verdicts.filter(({ name, do: what }) => what === 'want' || !wanted.has(name))
-  for (const { name } of others) wanted.delete(name)
-  return [...others, ...wanted.values()]
 }
 
 /** Whether an unprotected local object of another kind is in the way of the agent's, which is protected: it goes. */
