@@ -1,5 +1,5 @@
 /**
- * Rules of size and of names: how long a function may be, how much a class may hold, and that the name of an exported
+ * Rules of size and of names: how long a function and a file may be, how much a class may hold, and that the name of an exported
  * type has one meaning in its package.
  *
  * Knows the shape of declarations in this code and no grammar: Biome formats every file, so a body ends at the first
@@ -11,6 +11,8 @@ import { isShipped, packageOf, type Rule } from './rule.ts'
 const MOST_FUNCTION_LINES = 70
 const MOST_CLASS_LINES = 250
 const MOST_FIELDS = 12
+/** A longer file has a second idea in it. */
+const MOST_FILE_LINES = 400
 
 interface Body {
   name: string
@@ -73,6 +75,17 @@ export const RULES_OF_SHAPE: readonly Rule[] = [
       'packages/agent/src/c.ts': `const a = (b: number) => {\n${lines(MOST_FUNCTION_LINES - 1)}}\n`,
     },
     innocent: { 'packages/agent/src/a.ts': `function a() {\n${lines(MOST_FUNCTION_LINES - 2)}}\n` },
+  },
+  {
+    rule: `no file is longer than ${MOST_FILE_LINES} lines`,
+    faults: (files) =>
+      files
+        .filter(isShipped)
+        .map(({ path, text }) => ({ path, length: text.split('\n').length - 1 }))
+        .filter(({ length }) => length > MOST_FILE_LINES)
+        .map(({ path, length }) => `${path}:${MOST_FILE_LINES + 1}: a file of ${length} lines`),
+    planted: { 'packages/agent/src/a.ts': lines(MOST_FILE_LINES + 1) },
+    innocent: { 'packages/agent/src/a.ts': lines(MOST_FILE_LINES) },
   },
   {
     rule: `no class has more than ${MOST_CLASS_LINES} lines or ${MOST_FIELDS} fields`,
