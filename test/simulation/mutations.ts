@@ -81,7 +81,7 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation(
     'who was left behind while it was away is ready when it is back',
     ['G10'],
-    'receiver/src/disk/session.ts',
+    'receiver/src/disk/session-reports.ts',
     'const leftBehind = isSame && greeting.sequence < released ? released : null',
     'const leftBehind = isSame && greeting.sequence < 0 ? released : null',
   ),
@@ -172,9 +172,9 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation(
     'a session does not wait for the socket',
     ['G8'],
-    'agent/src/serve/feed/paced-socket.ts',
-    'while (this.#socket.bufferedAmount > BOUNDS.bufferedBytes && !this.#isClosed) await this.sleep()',
-    '',
+    'agent/src/serve/feed/send-pace.ts',
+    'while (underWay() > BOUNDS.bufferedBytes && !this.#isOver) await this.sleep()',
+    'underWay()',
   ),
   mutation(
     'the time of a file is forgotten',
