@@ -86,6 +86,7 @@ export class Scene {
       reusesNumbers: false,
       mostCallMs: 0,
       uploadsOneIn: 0,
+      deploysOneIn: 0,
       ...settings,
       steps: 0,
       receivers: Array.from({ length: receivers }, (_, number) => ({

@@ -20,6 +20,7 @@ const mutation = (
 ): Mutation => ({ name, caughtBy, replacements: [{ file, snippet, replacement }] })
 
 const FEED = 'agent/src/serve/feed'
+const SCAN = 'agent/src/root/scan'
 
 export const MUTATIONS: readonly Mutation[] = [
   mutation(
@@ -245,5 +246,51 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/commit.ts',
     'const record = { position, cleared, owed: [...owed, ...outcome.failed], held: outcome.held }',
     'const record = { position, cleared, owed: [], held: outcome.held }',
+  ),
+  mutation(
+    'a symlink that points elsewhere is not the last that its scan records',
+    ['G3'],
+    `${SCAN}/scan-findings.ts`,
+    `      ...findings.filter(({ path }) => !this.#comesLate(path)),
+      ...this.#swaps.allowed(swaps),
+`,
+    `      ...this.#swaps.allowed(swaps),
+      ...findings.filter(({ path }) => !this.#comesLate(path)),
+`,
+  ),
+  mutation(
+    'a symlink that points elsewhere does not wait for what was hinted at before',
+    ['G3'],
+    `${SCAN}/swap-order.ts`,
+    ': [...this.#open.keys()]\n',
+    ': [...this.#open.keys()].filter((batch) => batch === this.#withheld)\n',
+  ),
+  mutation(
+    'a symlink that points elsewhere does not wait for moves that are withheld',
+    ['G3'],
+    `${SCAN}/scan-findings.ts`,
+    'const swaps = waiting.size > 0 ? this.#swaps.none(taken) : this.#swaps.allowed(taken)',
+    'const swaps = this.#swaps.allowed(taken)',
+  ),
+  mutation(
+    'what is removed does not wait for a symlink that waits',
+    ['G3'],
+    `${SCAN}/scan-findings.ts`,
+    'if (this.#removals.size > 0 && !this.#swaps.mayAllGo(swaps)) {',
+    'if (this.#removals.size < 0) {',
+  ),
+  mutation(
+    'a scan records what a look that overtook it found gone',
+    ['G1', 'G4', 'G9'],
+    `${SCAN}/overtaking-look.ts`,
+    'if (isRecorded) scanner.overtaken(hints)',
+    '',
+  ),
+  mutation(
+    'a change of any size is one round',
+    ['sound'],
+    `${FEED}/lockstep.ts`,
+    'to: Math.min(head, this.#stood + BOUNDS.roundChanges), head',
+    'to: head, head',
   ),
 ]

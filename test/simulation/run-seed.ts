@@ -38,9 +38,10 @@ export async function runSeed(seed: number, tell: (line: string) => void = () =>
   const story: string[] = []
   // Of a chance of its own: what else a seed tells does not depend on it.
   const uploadsOneIn = new Chance(seed * 7 + 3).pick([0, 0, 3])
+  const deploysOneIn = new Chance(seed * 11 + 7).pick([0, 0, 2])
   const world = new World(
     seed,
-    (chance) => ({ ...drawSettings(chance), uploadsOneIn }),
+    (chance) => ({ ...drawSettings(chance), uploadsOneIn, deploysOneIn }),
     (line) => {
       tell(line)
       story.push(line)
@@ -64,11 +65,16 @@ export async function runSeed(seed: number, tell: (line: string) => void = () =>
 async function live(world: World): Promise<void> {
   const { chance, receivers } = world
   world.tell(JSON.stringify(world.settings))
+  if (world.settings.deploysOneIn > 0) {
+    world.deploys.begin()
+    world.workload.noteChange()
+  }
   for (let many = chance.below(25); many > 0; many -= 1) world.workload.step()
   for (let steps = world.settings.steps; steps > 0; steps -= 1) {
     if (chance.oneIn(2))
       for (let many = chance.below(8); many >= 0; many -= 1) world.tell(`   ${world.workload.step()}`)
     if (world.settings.uploadsOneIn > 0 && chance.oneIn(world.settings.uploadsOneIn)) await upload(world)
+    await deploy(world)
     if (world.settings.holdsOneIn > 0 && chance.oneIn(world.settings.holdsOneIn)) await holdOrRelease(world)
     if (chance.oneIn(2)) await strike(world)
     await world.advance(10 ** chance.between(0, 3.2))
@@ -93,6 +99,20 @@ async function upload(world: World): Promise<void> {
   for (let saves = 1 + world.chance.below(6); saves > 0; saves -= 1) {
     await world.advance(10 ** world.chance.between(1, 2.8))
     world.tell(`   ${world.chance.oneIn(4) ? world.workload.meddle() : world.workload.step()}`)
+  }
+}
+
+/** Now and then somebody deploys a release, step by step, while others go on to work. */
+async function deploy(world: World): Promise<void> {
+  const { deploysOneIn } = world.settings
+  const { chance } = world.deploys
+  if (deploysOneIn === 0 || !chance.oneIn(deploysOneIn)) return
+  for (const told of world.deploys.deploy()) {
+    world.workload.noteChange()
+    world.tell(`   ${told}`)
+    if (chance.oneIn(12)) world.tell(`   ${world.workload.step()}`)
+    if (chance.oneIn(30)) await strike(world)
+    if (chance.oneIn(4)) await world.advance(10 ** chance.between(-1, 2.4))
   }
 }
 

@@ -42,6 +42,8 @@ export interface Settings {
   steps: number
   /** How often somebody uploads a large file, and others save meanwhile: once in so many steps; 0: never. */
   uploadsOneIn: number
+  /** How often somebody deploys a release: once in so many steps; 0: never. */
+  deploysOneIn: number
   receivers: ReceiverSettings[]
 }
 
@@ -69,6 +71,7 @@ export function drawSettings(chance: Chance): Settings {
     steps: 6 + chance.below(18),
     receivers: Array.from({ length: count }, (_, number) => drawReceiver(chance, `web${number + 1}`)),
     uploadsOneIn: 0,
+    deploysOneIn: 0,
   }
 }
 

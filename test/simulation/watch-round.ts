@@ -280,10 +280,11 @@ function newTold({ released, sequence, start, epoch }: Record<string, unknown>, 
   return { base: 0, released: Number(released), left: Number(released), committed, heard, segment, ...nothing }
 }
 
-const BREACH = 4401
+/** A message that was not due, and more than the other may send. */
+const BREACHES: ReadonlySet<number> = new Set([4401, 4402])
 
 function refuseBreach({ caller }: Line, { code, reason }: Extract<Frame, { kind: 'close' }>): void {
-  if (code === BREACH && reason !== '')
+  if (BREACHES.has(code) && reason !== '')
     throw new Violation('sound', `the line of ${caller.receiver} ends with ${code}: ${reason}`)
 }
 

@@ -273,6 +273,6 @@ export class Workload {
   }
 }
 
-function contentOf(number: number, bytes: number): Buffer {
+export function contentOf(number: number, bytes: number): Buffer {
   return createHash('shake256', { outputLength: bytes }).update(`content ${number}`).digest()
 }

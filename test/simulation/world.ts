@@ -5,6 +5,7 @@
 import { PathFilter, parentPath } from '../../packages/protocol/src/index.ts'
 import { notReadyReason } from '../../packages/receiver/src/serve/http/readiness.ts'
 import { StoredDatabase } from './database.ts'
+import { Deploys } from './deploys.ts'
 import { enter } from './farm.ts'
 import type { Inode, Kind } from './inode.ts'
 import { epochOf, headOf, judgeCommitted, owedBy, positionOf } from './judge-committed.ts'
@@ -22,6 +23,7 @@ import { Violation } from './violation.ts'
 import { AheadWatch } from './watch-ahead.ts'
 import { LineWatch } from './watch-line.ts'
 import { RoundWatch } from './watch-round.ts'
+import { SwapWatch } from './watch-swaps.ts'
 import { watchTarget } from './watch-target.ts'
 import { Workload } from './workload.ts'
 
@@ -67,6 +69,9 @@ export class World {
   /** Whether operators let receivers take turns. Of a chance of its own. */
   readonly rolls: boolean
   readonly ahead: AheadWatch
+  /** Of a chance of its own. */
+  readonly deploys: Deploys
+  readonly swaps: SwapWatch
   readonly #around: Surroundings
   readonly #tell: (line: string) => void
   #violation: Violation | null = null
@@ -82,6 +87,8 @@ export class World {
     this.agent = { machine: this.#agentMachine(), daemon: null, startAt: 0, isUnread: false }
     this.#enter(this.agent.machine)
     this.workload = new Workload(this.agent.machine.disk, this.chance.fork(), () => this.settings.path)
+    this.deploys = new Deploys(this.agent.machine.disk, new Chance(seed * 13 + 5))
+    this.swaps = new SwapWatch(this.deploys, this.settings.backend)
     this.receivers = this.settings.receivers.map((one) => this.#receiverHost(one))
     this.lines = new LineWatch(new Map(this.receivers.map(({ machine }) => [machine.name, machine])))
     this.rounds = new RoundWatch({
@@ -107,6 +114,7 @@ export class World {
       if (said !== undefined && wasReplaced && !said.isReplaced) this.lines.emptied(said.machine.name)
       if (way === 'sent') this.tell(`${line.caller.receiver} ${toAgent ? '──▶' : '◀──'} ${frameText(frame)}`)
       this.#judging(() => this.lines.note(way, line, toAgent, frame))
+      if (way === 'sent') this.swaps.sent(line, toAgent, frame)
       if (way === 'sent') this.#judging(() => this.rounds.sent(line, toAgent, frame))
       if (way === 'sent' && !this.settings.isDrifting) this.#judging(() => this.ahead.sent(line, toAgent, frame))
     }
@@ -158,6 +166,7 @@ export class World {
     if (!isReceiver(host)) return
     host.local.mayMove()
     this.lines.lostPower(machine.name)
+    this.swaps.upsets(machine.name)
     this.rounds.goesBack(machine.name)
   }
 
@@ -174,6 +183,7 @@ export class World {
     host.isReplaced = true
     host.replacedAt = this.scheduler.now
     this.lines.emptied(machine.name)
+    this.swaps.upsets(machine.name)
     this.rounds.goesBack(machine.name)
     return true
   }
@@ -255,7 +265,9 @@ export class World {
   }
 
   #look(): void {
+    if (this.settings.deploysOneIn > 0) this.swaps.note(this.agent.machine)
     for (const host of this.receivers) {
+      if (host.isChanged) this.#judging(() => this.swaps.judge(host, true))
       if (!host.isChanged || host.isReplaced || host.isUnread || this.agent.isUnread || this.settings.isDrifting)
         continue
       host.isChanged = false
@@ -304,6 +316,7 @@ export class World {
         // Also when a burst is to be finished: it may have been emptied amid that.
         if (isBare(host)) {
           this.lines.emptied(host.machine.name)
+          this.swaps.upsets(host.machine.name)
           this.rounds.goesBack(host.machine.name)
         }
         const daemon = new ReceiverProcess(host.machine, host.settings, this.#around)
@@ -368,7 +381,10 @@ export class World {
       changed: () => {
         host.isChanged = true
       },
-      showing: () => this.rounds.changing(machine),
+      showing: () => {
+        this.rounds.changing(machine)
+        this.swaps.judge(host, false)
+      },
       violated: (violation) => {
         this.#violation ??= violation
       },

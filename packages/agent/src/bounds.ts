@@ -90,6 +90,8 @@ export const BOUNDS = {
   bufferedBytes: 2 * LIMITS.frameBytes,
   /** A message or a frame with more bytes leaves by itself. */
   gatheredBytes: 64 * 1024,
+  /** Changes of one round: files whose rows have moved on beyond its end come with it too. */
+  roundChanges: Math.floor(LIMITS.seriesChanges * 0.75),
   /** With more changes than this to come, a receiver catches up instead of following. */
   liveChanges: 1_000,
   /** A changeset with more bytes than this is bulk work for the limits of lines. */
@@ -115,6 +117,7 @@ export function assertBounds(bounds: AgentBounds): void {
   assert.ok(0 < leastChunkBytes && leastChunkBytes < normalChunkBytes && normalChunkBytes < mostChunkBytes, 'a chunk')
   assert.ok(0 < hardChunkShift && hardChunkShift < easyChunkShift && easyChunkShift < 32, 'a cut')
   assert.ok(leastChunkBytes <= bounds.leastDeltaBytes && bounds.leastDeltaBytes <= bounds.mostDeltaBytes, 'a delta')
+  assert.ok(bounds.roundChanges + LIMITS.changesetChanges <= LIMITS.seriesChanges, 'a round')
   assert.ok(bounds.leastDeltaBytes <= bounds.leastSizedBytes, 'what is looked up by size is planned as a large file')
   assert.ok(bounds.portionFindings > 0 && bounds.segmentsAhead > 0 && bounds.chunkedVersions > 0, 'more than nothing')
 }

@@ -129,7 +129,7 @@ export class RequestAnswers {
       ...decision,
       total: { entries: files + directories + symlinks, bytes },
       filter: [...options.exclude],
-      prepared: preparedOf(hello, decision, index),
+      prepared: preparedOf(hello, decision, index, hold.endOfRounds),
       released: hold.endOfRounds,
       ...(isDeepStrictEqual(index.preserved.kinds, NOTHING_PRESERVED) ? {} : { preserve: index.preserved.kinds }),
     }

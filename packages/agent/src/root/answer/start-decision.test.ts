@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Hello } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import { decideStart, type IndexPosition, preparedOf } from './start-decision.ts'
 
 const index: IndexPosition = {
@@ -9,6 +10,7 @@ const index: IndexPosition = {
   head: 100,
   horizon: 40,
   movedOn: () => [],
+  sumAfter: (from, to) => ({ changes: to - from }),
   knows: (term, sequence) => term === 'T' && sequence <= 90,
 }
 const hello: Hello = {
@@ -52,9 +54,9 @@ for (const [name, change, start, sequence] of cases) {
 }
 
 test('a replay builds on what is staged of this epoch, of a known term, and from where it begins', () => {
-  const built = (change: Partial<Hello>) => {
+  const built = (change: Partial<Hello>, released = 0) => {
     const said = { ...hello, prepared: { sequence: 88, term: 'T' }, ...change }
-    return preparedOf(said, decideStart(said, index), index)
+    return preparedOf(said, decideStart(said, index), index, released)
   }
   assert.equal(built({}), 88)
   assert.equal(built({ prepared: null }), null)
@@ -62,4 +64,6 @@ test('a replay builds on what is staged of this epoch, of a known term, and from
   assert.equal(built({ prepared: { sequence: 70, term: 'T' } }), null)
   assert.equal(built({ sequence: 39 }), null, 'it compares')
   assert.equal(built({ epoch: 'other', target: 'empty', sequence: 0 }), null)
+  assert.equal(built({}, 80 + BOUNDS.roundChanges), 88)
+  assert.equal(built({}, 81 + BOUNDS.roundChanges), null, 'it could not stage so many changes')
 })

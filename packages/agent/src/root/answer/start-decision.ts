@@ -6,6 +6,7 @@
  * from 0: it holds nothing that a lost tombstone would have to delete.
  */
 import { type Hello, LIMITS } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 
 export interface IndexPosition {
   epoch: string
@@ -14,6 +15,8 @@ export interface IndexPosition {
   knows(term: string, sequence: number): boolean
   /** Files whose content dates from (from, to] and whose rows have moved on. */
   movedOn(from: number, to: number, limit: number): readonly unknown[]
+  /** Rows whose sequences are within (from, to]. */
+  sumAfter(from: number, to: number): { changes: number }
 }
 
 /** A changeset has room for twice as many. */
@@ -35,16 +38,21 @@ export function decideStart(hello: Hello, index: IndexPosition): Start {
   return resyncUnlessEmpty(hello, index, hello.epoch === null ? 'first join' : 'another epoch')
 }
 
-/** How far a replay may build on what the receiver has staged; null: it begins anew. */
+/**
+ * How far a replay may build on what the receiver has staged; null: it begins anew.
+ * @param released the end of the last round: what is staged of that round, or of an earlier one, is completed up to there
+ */
 export function preparedOf(
   { epoch, prepared, sequence }: Hello,
   { start, ...decision }: Start,
   index: IndexPosition,
+  released: number,
 ): number | null {
   // An empty target of another epoch begins at 0 too, and what it has staged is of that epoch.
   if (prepared === null || epoch !== index.epoch || start !== 'replay' || decision.sequence !== sequence) return null
   const isKnown = prepared.sequence <= index.head && index.knows(prepared.term, prepared.sequence)
   if (!isKnown || prepared.sequence < sequence) return null
+  if (prepared.sequence <= released && index.sumAfter(sequence, released).changes > BOUNDS.roundChanges) return null
   // What is staged and has moved on is sent with the rest, which must have room for it.
   const moved = index.movedOn(sequence, prepared.sequence, MOST_MOVED_ON)
   return moved.length < MOST_MOVED_ON ? prepared.sequence : null

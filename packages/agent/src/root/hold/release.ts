@@ -11,6 +11,7 @@
 import { Refusal } from '@rootferry/host/machine'
 import { LIMITS } from '@rootferry/protocol'
 import PQueue from 'p-queue'
+import { BOUNDS } from '../../bounds.ts'
 import type { GuardLimits, LogLevel, ReleaseAnswer, Together } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import { type RootLife, statusOf } from '../root-life.ts'
@@ -18,8 +19,6 @@ import { Guard } from '../scan/guard.ts'
 import type { Holding } from './holding.ts'
 
 const MOST_PATHS = 1_000
-/** Of one part: files whose rows have moved on beyond its end come with it too. */
-const PART_CHANGES = Math.floor(LIMITS.seriesChanges * 0.75)
 
 export interface ReleasesParts {
   index: EntryIndex
@@ -178,7 +177,7 @@ export class Releases {
     if (!isTooLarge(index.sumAfter(from))) return [head]
     const ends: number[] = []
     for (let at = from; at < head; ) {
-      at = index.sequenceAfter(at, PART_CHANGES) ?? head
+      at = index.sequenceAfter(at, BOUNDS.roundChanges) ?? head
       ends.push(at)
     }
     return ends

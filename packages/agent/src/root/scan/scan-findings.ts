@@ -45,6 +45,7 @@ export class ScanFindings {
   readonly #swaps = new Swaps()
   /** Arrivals of moves were held back, whose other half waits. */
   #leftArrivals = false
+  #keptRemovals = false
 
   constructor(index: Pick<EntryIndex, IndexReads>) {
     this.#index = index
@@ -55,6 +56,7 @@ export class ScanFindings {
     this.clear()
     this.#swaps.begin(maySwap)
     this.#leftArrivals = false
+    this.#keptRemovals = false
     this.#arrivals = this.#index.totals.files + this.#index.totals.directories > 0 ? new Map() : null
     this.#rows.upTo(this.#index.head)
     this.#outdated.length = 0
@@ -67,6 +69,11 @@ export class ScanFindings {
 
   takeLeftOut(): LeftOut {
     return { swaps: this.#swaps.takeLeft(), hasArrivals: this.#leftArrivals }
+  }
+
+  /** Whether removals wait for a swap, so that another look must find them. */
+  get keptRemovals(): boolean {
+    return this.#keptRemovals
   }
 
   /** Another scan has looked at the path, and recorded what it saw there, if that was news: nothing that is gone. */
@@ -147,15 +154,23 @@ export class ScanFindings {
     return { removals: this.#removals.size, moved, additions }
   }
 
-  /** All findings and removals, in the order in which they are recorded. */
+  /**
+   * All findings and removals, in the order in which they are recorded. When a swap may not be recorded now, all but the
+   * removals: what it led to before may be among them.
+   */
   takeAll(): Finding[] {
     this.#makeCurrent()
     const findings = [...this.#findings.values()]
+    const swaps = findings.filter(({ path }) => !this.#replacing.has(path))
+    if (this.#removals.size > 0 && !this.#swaps.mayAllGo(swaps)) {
+      this.#keptRemovals = true
+      return this.takeWithoutRemovals()
+    }
     // A path sorts behind the path of its directory.
     const removals = [...this.#removals.keys()].sort().reverse()
     const all = [
       ...findings.filter(({ path }) => !this.#comesLate(path)),
-      ...this.#swaps.allowed(findings.filter(({ path }) => !this.#replacing.has(path))),
+      ...this.#swaps.allowed(swaps),
       ...removals.map((path): Finding => ({ path, observation: null })),
       ...findings.filter(({ path }) => this.#replacing.has(path)),
     ]
@@ -187,11 +202,13 @@ export class ScanFindings {
       const origin = gone.get(observation.inode)
       const isArrival = origin !== undefined && isMoved(origin, observation) && this.#index.get(path) === null
       // Parents are discovered before their entries.
-      this.#leftArrivals ||= isArrival
       if (isArrival || this.#replacing.has(path) || waiting.has(parentPath(path))) waiting.add(path)
       else if (!dated.has(path) || this.#index.get(path) === null) taken.push(finding)
     }
-    const all = [...taken.filter(({ path }) => !this.#swaps.has(path)), ...this.#swaps.allowed(taken)]
+    this.#leftArrivals ||= waiting.size > 0
+    // A swap may lead to what waits.
+    const swaps = waiting.size > 0 ? this.#swaps.none(taken) : this.#swaps.allowed(taken)
+    const all = [...taken.filter(({ path }) => !this.#swaps.has(path)), ...swaps]
     this.clear()
     return all
   }

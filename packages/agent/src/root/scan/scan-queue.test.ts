@@ -1,129 +1,12 @@
 /** The queue of scans over a real tree without a watcher: deletions that the guard looks at again are not lost. */
 import assert from 'node:assert/strict'
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Accounts } from '@rootferry/host/machine'
 import { digestOf } from '@rootferry/protocol'
-import { EntryIndex } from '../index/entry-index.ts'
-import { openIndexDatabase } from '../index/index-schema.ts'
-import { closeRoot, type OpenedRoot, openRoot } from '../opened-root.ts'
-import { Timers } from '../timers.ts'
-import type { Hint } from '../watch/watcher.ts'
-import { PathProblems } from './path-problems.ts'
-import { ScanQueue, WHOLE_TREE } from './scan-queue.ts'
-
-const DEADLINE_MS = 20_000
-
-/** A docroot without a watcher, with its queue of scans. */
-class Bench implements AsyncDisposable {
-  readonly #place = mkdtempSync(join(tmpdir(), 'rootferry-queue-'))
-  readonly root = join(this.#place, 'root')
-  readonly index = new EntryIndex(openIndexDatabase(join(this.#place, 'index.db')), { epoch: 'e', term: 't' }, false)
-  readonly queue: ScanQueue
-  readonly #timers = new Timers()
-  readonly opened: OpenedRoot
-  /** What the queue reported, in order. */
-  readonly reports: string[] = []
-  whenScanned: () => void = () => undefined
-  whenAdvanced: () => void = () => undefined
-
-  constructor(files: readonly string[]) {
-    for (const path of files) this.write(path)
-    const watch = { backend: 'polling', settleMs: 1, maxWaitMs: 10, rescanMinutes: 30 } as const
-    const guard = { maxDeletePercent: 50, minDeletes: 1_000 }
-    const options = {
-      name: 'site',
-      path: this.root,
-      stateDir: this.#place,
-      exclude: [],
-      watch,
-      guard,
-      hold: { while: [], show: false, overdueMinutes: 15 },
-      preserve: { acls: false, xattrs: [], hardLinks: false },
-      together: 'releases' as const,
-      relay: false,
-      software: 'test',
-      systemCalls: 'auto' as const,
-    }
-    const never = (...what: unknown[]) => assert.fail(String(what))
-    const report = (name: string) => () => void this.reports.push(name)
-    const { index } = this
-    const problems = new PathProblems(never)
-    this.queue = new ScanQueue({
-      index,
-      timers: this.#timers,
-      problems,
-      settings: options,
-      mode: () => 'judged',
-      hold: { hinted: () => undefined, look: () => undefined },
-      events: {
-        advanced: () => {
-          this.reports.push('advanced')
-          this.whenAdvanced()
-        },
-        begins: () => undefined,
-        scanned: () => {
-          this.reports.push('scanned')
-          this.whenScanned()
-        },
-        passed: report('passed'),
-        stopped: never,
-      },
-    })
-    const watching = { overflow: never, degraded: never, error: never }
-    this.opened = openRoot(options, {
-      index,
-      problems,
-      accounts: new Accounts(),
-      scans: this.queue,
-      watching,
-      warn: never,
-    })
-    this.queue.use(this.opened)
-  }
-
-  write(path: string): void {
-    mkdirSync(dirname(join(this.root, path)), { recursive: true })
-    writeFileSync(join(this.root, path), path)
-  }
-
-  remove(...paths: string[]): Hint[] {
-    for (const path of paths) rmSync(join(this.root, path))
-    return hintsAt(...paths)
-  }
-
-  async until(isTrue: () => boolean, otherwise: string, meanwhile: () => void = () => undefined): Promise<void> {
-    for (const end = performance.now() + DEADLINE_MS; !isTrue(); await delay(10)) {
-      assert.ok(performance.now() < end, otherwise)
-      meanwhile()
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#timers.close()
-    this.queue.use(null)
-    await closeRoot(this.opened, () => this.queue.idle())
-    this.index.close()
-    rmSync(this.#place, { recursive: true, force: true })
-  }
-}
-
-const hintsAt = (...paths: string[]) => paths.map((path): Hint => ({ path, extent: 'entry' }))
-const numbered = (count: number) => Array.from({ length: count }, (_, number) => `d/f${number}`)
+import { Bench, hintsAt, numbered } from '../../../test-support/scan-bench.ts'
+import { WHOLE_TREE } from './scan-queue.ts'
 
 test('deletions that the guard looks at again are looked at again, though a scan that was waiting passes meanwhile', async () => {
   const names = numbered(20)
@@ -214,34 +97,6 @@ test('a large new directory of which an overtaking look recorded a part before i
   await other
   assert.ok(recorded > 0 && recorded < parts.length, `${recorded} parts are recorded by the overtaking look`)
   await bench.until(() => parts.every((part) => index.get(`${part}/file`) !== null), 'a part is never found')
-})
-
-test('a symlink that points elsewhere does not overtake the scan of what it points to; a save beside it does', async () => {
-  await using bench = new Bench([...numbered(4_000), 'releases/1/f'])
-  const { queue, index, root } = bench
-  symlinkSync('releases/1', join(root, 'current'))
-  await queue.scan([WHOLE_TREE])
-  const release = Array.from({ length: 1_500 }, (_, number) => `releases/2/d${number}/f`)
-  for (const path of release) bench.write(path)
-  const states = new Set<string>()
-  let isSwapped = false
-  bench.whenAdvanced = () => {
-    states.add(`${index.get('saved') !== null} ${index.get('current')?.target}`)
-    if (isSwapped) return
-    isSwapped = true
-    symlinkSync('releases/2', join(root, 'next'))
-    renameSync(join(root, 'next'), join(root, 'current'))
-    bench.write('saved')
-    for (const hint of hintsAt('current', 'saved')) queue.hint(hint)
-  }
-  for (const path of ['d', 'releases/2']) queue.hint({ path, extent: 'subtree' })
-  await bench.until(() => index.get('current')?.target === 'releases/2', 'the symlink is never recorded')
-  const behind = index.get('current')?.sequence ?? Number.NaN
-  assert.deepEqual(
-    release.filter((path) => !((index.get(path)?.sequence ?? Number.NaN) < behind)),
-    [],
-  )
-  assert.ok(states.has('true releases/1'), [...states].join())
 })
 
 test('what a scan has seen is not recorded when a look that overtook it found it gone, or there again', async () => {

@@ -88,7 +88,7 @@ interface ScanRun {
   hints: readonly Hint[]
   /** When the first of them came. */
   seenMs: number
-  /** The batch that the hints are of. */
+  /** The batch that the hints are, all of them; null: they are a part of one, or of none. */
   own: symbol | null
 }
 
@@ -206,13 +206,15 @@ export class ScanQueue implements ScanRequests {
     const isSmall = batch.length <= BOUNDS.overtakingHints
     const mayOvertake = this.#parts.mode() === 'judged' && (this.#lanes.isBusy || !isSmall)
     const { overtaking, others } = mayOvertake ? splitBatch(batch) : { overtaking: [], others: batch }
-    const own = this.#swaps.begin()
+    const all = this.#swaps.begin()
+    // Of a batch in two parts neither may take the other for recorded.
+    const own = overtaking.length > 0 && others.length > 0 ? null : all
     const first = overtaking.length > 0 ? this.#overtakeFirst(overtaking, seenMs, own) : null
     const then = others.length > 0 ? this.#scanInTurn(others, seenMs, own) : null
-    void Promise.all([first, then]).then(() => this.#swaps.end(own))
+    void Promise.all([first, then]).then(() => this.#swaps.end(all))
   }
 
-  async #overtakeFirst(hints: readonly Hint[], seenMs: number, own: symbol): Promise<void> {
+  async #overtakeFirst(hints: readonly Hint[], seenMs: number, own: symbol | null): Promise<void> {
     const left = await this.#lanes.overtake(() => this.#overtake(hints, seenMs, own))
     if (left.length > 0) await this.#scanInTurn(left, seenMs, own)
   }
@@ -268,7 +270,7 @@ export class ScanQueue implements ScanRequests {
   }
 
   /** A short look while another scan waits. @returns hints that wait their turn: it took too long, or would delete */
-  async #overtake(hints: readonly Hint[], seenMs: number, own: symbol): Promise<readonly Hint[]> {
+  async #overtake(hints: readonly Hint[], seenMs: number, own: symbol | null): Promise<readonly Hint[]> {
     const root = this.#root
     if (root === null) return []
     const { index, hold } = this.#parts
@@ -317,7 +319,7 @@ export class ScanQueue implements ScanRequests {
 
   async #lookNow(): Promise<void> {
     const hints = this.#withheld.take()
-    if (hints !== null) await this.#runScan(hints, Date.now())
+    if (hints !== null) await this.#runScan(hints, Date.now(), this.#swaps.withheld)
   }
 
   #recheckLater(): void {

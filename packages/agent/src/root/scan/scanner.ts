@@ -73,9 +73,11 @@ export class Scanner {
       yield* this.#comparison.settle()
       yield
     }
-    const verdict = judge(this.#found.loss(), true)
-    if (verdict.decision === 'pass') this.#parts.index.record(this.#found.takeAll())
-    else if (verdict.decision === 'look-again') this.#parts.index.record(this.#found.takeWithoutRemovals())
+    let verdict = judge(this.#found.loss(), true)
+    if (verdict.decision === 'pass') {
+      this.#parts.index.record(this.#found.takeAll())
+      if (this.#found.keptRemovals) verdict = { decision: 'look-again' }
+    } else if (verdict.decision === 'look-again') this.#parts.index.record(this.#found.takeWithoutRemovals())
     this.#found.clear()
     directories.release()
     return verdict

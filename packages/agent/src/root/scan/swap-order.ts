@@ -11,8 +11,8 @@ import type { MaySwap } from './swaps.ts'
 
 interface Waiting {
   readonly observation: Observation
-  /** Everything that came before it is recorded. */
-  isDue: boolean
+  /** The batches that came before it. */
+  readonly before: readonly symbol[]
   done: Promise<void>
 }
 
@@ -45,6 +45,11 @@ export class SwapOrder {
     this.#withheld ??= this.begin()
   }
 
+  /** The batch of the look that judges them; null: none wait. */
+  get withheld(): symbol | null {
+    return this.#withheld
+  }
+
   judged(): void {
     if (this.#withheld !== null) this.end(this.#withheld)
     this.#withheld = null
@@ -54,8 +59,9 @@ export class SwapOrder {
   judgeFor(own: symbol | null): MaySwap {
     return (path, observation) => {
       const waiting = this.#waiting.get(path)
-      if (waiting?.isDue === true && isSame(waiting.observation, observation)) return true
-      return [...this.#open.keys()].every((batch) => batch === own)
+      const isKnown = waiting !== undefined && isSame(waiting.observation, observation)
+      const before = isKnown ? waiting.before.filter((batch) => this.#open.has(batch)) : [...this.#open.keys()]
+      return before.every((batch) => batch === own)
     }
   }
 
@@ -63,9 +69,9 @@ export class SwapOrder {
   defer(path: string, observation: Observation): void {
     const known = this.#waiting.get(path)
     if (known !== undefined && isSame(known.observation, observation)) return
-    const before = [...this.#open.values()].map(({ promise }) => promise)
-    const waiting: Waiting = { observation, isDue: false, done: Promise.resolve() }
-    waiting.done = Promise.all(before).then(() => this.#due(path, waiting))
+    const waiting: Waiting = { observation, before: [...this.#open.keys()], done: Promise.resolve() }
+    const recorded = [...this.#open.values()].map(({ promise }) => promise)
+    waiting.done = Promise.all(recorded).then(() => this.#due(path, waiting))
     this.#waiting.set(path, waiting)
   }
 
@@ -75,7 +81,6 @@ export class SwapOrder {
   }
 
   async #due(path: string, waiting: Waiting): Promise<void> {
-    waiting.isDue = true
     // A later one has its own wait.
     if (this.#waiting.get(path) === waiting) await this.#look(path)
     if (this.#waiting.get(path) === waiting) this.#waiting.delete(path)

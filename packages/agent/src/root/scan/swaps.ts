@@ -39,11 +39,25 @@ export class Swaps {
     this.#paths.clear()
   }
 
+  mayAllGo(findings: readonly Found[]): boolean {
+    if (this.#paths.size === 0) return true
+    return findings.every(({ path, observation }) => !this.#paths.has(path) || this.#maySwap(path, observation))
+  }
+
   /** @returns those of the findings that are swaps and may be recorded now */
   allowed(findings: readonly Found[]): Found[] {
+    return this.#allowed(findings, this.#maySwap)
+  }
+
+  /** None of them may be recorded now. */
+  none(findings: readonly Found[]): Found[] {
+    return this.#allowed(findings, () => false)
+  }
+
+  #allowed(findings: readonly Found[], maySwap: MaySwap): Found[] {
     if (this.#paths.size === 0) return []
     const swaps = findings.filter(({ path }) => this.#paths.has(path))
-    const may = new Set(swaps.filter(({ path, observation }) => this.#maySwap(path, observation)))
+    const may = new Set(swaps.filter(({ path, observation }) => maySwap(path, observation)))
     this.#left.push(...swaps.filter((swap) => !may.has(swap)))
     return [...may]
   }

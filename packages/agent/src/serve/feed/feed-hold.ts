@@ -189,7 +189,7 @@ export class FeedHold {
     // Alone, or without anybody who could be a member, nothing has to be together; and while a root is shut nothing comes.
     const isStep = !this.#door.isShut && this.#rounds.wouldHaveMembers(step.from)
     if (isStep) this.#rounds.begin(step.from, step.to, { ...BY_ITSELF, isStep: true })
-    else this.#lead(this.#lockstep.stand(step.to))
+    else this.#lead(this.#lockstep.stand(step.head))
   }
 
   #told(report: RoundReport): void {

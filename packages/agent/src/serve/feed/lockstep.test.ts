@@ -1,6 +1,7 @@
 /** How far sessions are led, with and without a round for every change. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { BOUNDS } from '../../bounds.ts'
 import { Lockstep } from './lockstep.ts'
 
 const reach = (head: number, seenMs = head * 10) => ({ head, seenMs })
@@ -20,12 +21,23 @@ describe('lockstep', () => {
     assert.equal(steps.next(), null)
     assert.equal(steps.reached(reach(5, 50)), null)
     assert.equal(steps.reached(reach(6, 60)), null)
-    assert.deepEqual(steps.next(), { from: 3, to: 6 })
+    assert.deepEqual(steps.next(), { from: 3, to: 6, head: 6 })
     assert.equal(steps.reached(reach(9, 90)), null, 'what changes during a round is the next one')
     assert.deepEqual(steps.stand(6), { head: 6, seenMs: 50 })
-    assert.deepEqual(steps.next(), { from: 6, to: 9 })
+    assert.deepEqual(steps.next(), { from: 6, to: 9, head: 9 })
     assert.deepEqual(steps.stand(9), { head: 9, seenMs: 90 })
     assert.equal(steps.next(), null)
+  })
+
+  it('goes on in rounds that receivers can stage, with the time of the first hint', () => {
+    const steps = new Lockstep(true)
+    steps.reached(reach(3))
+    const head = 4 + BOUNDS.roundChanges
+    steps.reached(reach(head, 50))
+    assert.deepEqual(steps.next(), { from: 3, to: head - 1, head })
+    steps.stand(head - 1)
+    assert.deepEqual(steps.next(), { from: head - 1, to: head, head })
+    assert.deepEqual(steps.stand(head), { head, seenMs: 50 })
   })
 
   it('follows a new index, and a change of the setting', () => {

@@ -1,9 +1,11 @@
 /**
  * Pure: how far sessions may feed by themselves. Where every change is a round (`together: always`) that is the end of
- * the last round, and what is beyond it is the next round; else they may reach what the gate lets pass.
+ * the last round, and what is beyond it is the next round, as far as receivers can stage that; else they may reach what
+ * the gate lets pass.
  *
  * INVARIANT: what is led to never goes back while the index does not.
  */
+import { BOUNDS } from '../../bounds.ts'
 import type { Reach } from './gate.ts'
 
 export class Lockstep {
@@ -46,8 +48,9 @@ export class Lockstep {
   }
 
   /** What the next round is of; null: there is nothing beyond the last one, or rounds are of releases only. */
-  next(): { from: number; to: number } | null {
+  next(): { from: number; to: number; head: number } | null {
     if (!this.#isOn || this.#reach === null || this.#stood === null || this.#reach.head <= this.#stood) return null
-    return { from: this.#stood, to: this.#reach.head }
+    const { head } = this.#reach
+    return { from: this.#stood, to: Math.min(head, this.#stood + BOUNDS.roundChanges), head }
   }
 }

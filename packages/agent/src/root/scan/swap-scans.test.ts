@@ -1,0 +1,109 @@
+/** The order of symlinks over a real tree: a release is recorded whole, then the symlink to it, then what is removed. */
+import assert from 'node:assert/strict'
+import { renameSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Bench, hintsAt, numbered } from '../../../test-support/scan-bench.ts'
+import { BOUNDS } from '../../bounds.ts'
+import { WHOLE_TREE } from './scan-queue.ts'
+
+/** Points `current` elsewhere in one step. */
+function swap({ root }: Bench, target: string): void {
+  symlinkSync(target, join(root, 'next'))
+  renameSync(join(root, 'next'), join(root, 'current'))
+}
+
+/** Whenever the index has a new head, what `current` leads to has all of these files. */
+function alwaysWhole(bench: Bench, ...names: string[]): string[] {
+  const broken: string[] = []
+  bench.whenAdvanced = () => {
+    const target = bench.index.get('current')?.target ?? 'nothing'
+    for (const name of names) if (bench.index.get(`${target}/${name}`) === null) broken.push(`${target}/${name}`)
+  }
+  return broken
+}
+
+test('a symlink that points elsewhere does not overtake the scan of what it points to; a save beside it does', async () => {
+  await using bench = new Bench([...numbered(4_000), 'releases/1/f'])
+  const { queue, index, root } = bench
+  symlinkSync('releases/1', join(root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  const release = Array.from({ length: 1_500 }, (_, number) => `releases/2/d${number}/f`)
+  for (const path of release) bench.write(path)
+  const states = new Set<string>()
+  let isSwapped = false
+  bench.whenAdvanced = () => {
+    states.add(`${index.get('saved') !== null} ${index.get('current')?.target}`)
+    if (isSwapped) return
+    isSwapped = true
+    symlinkSync('releases/2', join(root, 'next'))
+    renameSync(join(root, 'next'), join(root, 'current'))
+    bench.write('saved')
+    for (const hint of hintsAt('current', 'saved')) queue.hint(hint)
+  }
+  for (const path of ['d', 'releases/2']) queue.hint({ path, extent: 'subtree' })
+  await bench.until(() => index.get('current')?.target === 'releases/2', 'the symlink is never recorded')
+  const behind = index.get('current')?.sequence ?? Number.NaN
+  assert.deepEqual(
+    release.filter((path) => !((index.get(path)?.sequence ?? Number.NaN) < behind)),
+    [],
+  )
+  assert.ok(states.has('true releases/1'), [...states].join())
+})
+
+test('a batch of which a part overtakes the rest waits for the rest with the symlink', async () => {
+  const names = Array.from({ length: BOUNDS.overtakingHints * 2 }, (_, number) => `f${number}`)
+  await using bench = new Bench([...names.map((name) => `releases/1/${name}`), 'releases/2/known'])
+  const { queue, index } = bench
+  symlinkSync('releases/1', join(bench.root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  const paths = names.map((name) => `releases/2/${name}`)
+  for (const path of paths) bench.write(path)
+  swap(bench, 'releases/2')
+  const broken = alwaysWhole(bench, ...names)
+  for (const hint of hintsAt(...paths, 'current')) queue.hint(hint)
+  await bench.until(() => index.get('current')?.target === 'releases/2', 'the symlink is never recorded')
+  assert.deepEqual(broken, [])
+})
+
+test('a moved release that the guard withholds comes first, then the symlink to it, then the old one goes', async () => {
+  await using bench = new Bench([
+    ...numbered(50),
+    'releases/1/f',
+    'build/f',
+    'cache/1',
+    'cache/2',
+    'cache/3',
+    'cache/4',
+  ])
+  const { queue, index, root } = bench
+  symlinkSync('releases/1', join(root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  const hints = bench.remove('cache/1', 'cache/2', 'cache/3', 'cache/4')
+  renameSync(join(root, 'build'), join(root, 'releases/2'))
+  swap(bench, 'releases/2')
+  rmSync(join(root, 'releases/1'), { recursive: true })
+  const broken = alwaysWhole(bench, 'f')
+  for (const hint of [...hints, ...hintsAt('build', 'releases/2', 'current', 'releases/1')]) queue.hint(hint)
+  await bench.until(() => index.get('releases/1') === null, 'the old release is never recorded as gone')
+  assert.deepEqual([broken, index.get('current')?.target, index.get('cache/1')], [[], 'releases/2', null])
+})
+
+test('what was removed after a symlink that waits for other scans waits with it', async () => {
+  await using bench = new Bench([...numbered(4_000), 'releases/1/f', 'releases/2/f'])
+  const { queue, index, root } = bench
+  symlinkSync('releases/1', join(root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  const broken = alwaysWhole(bench, 'f')
+  bench.write('d/new')
+  bench.whenScanned = () => {
+    bench.whenScanned = () => undefined
+    queue.hint({ path: 'd', extent: 'subtree' })
+  }
+  swap(bench, 'releases/2')
+  rmSync(join(root, 'releases/1'), { recursive: true })
+  queue.hint({ path: 'd', extent: 'subtree' })
+  await queue.rescan([WHOLE_TREE])
+  await bench.until(() => index.get('releases/1') === null, 'the old release is never recorded as gone')
+  assert.deepEqual([broken, index.get('current')?.target], [[], 'releases/2'])
+})

@@ -1,0 +1,98 @@
+/**
+ * Oracle for the order of symlinks (the last sentence of G3): while a symlink in a target leads to a release, all of that
+ * release is there. So it comes after everything that was written before it was pointed elsewhere, and before what was
+ * removed after that.
+ *
+ * Judged before each change of a target and after each turn. Not promised, and not judged until it holds again: a first
+ * sync, a resync, a loss of power, another directory in the place of the target, a disk in trouble, while a path is owed,
+ * and while a receiver catches up with two swaps or more, of which only the last is told to it. With polling there is no
+ * order of events to keep.
+ */
+
+import { rowsOf } from './database.ts'
+import type { Deploys } from './deploys.ts'
+import { CURRENT } from './deploys.ts'
+import { owedBy, positionOf } from './judge-committed.ts'
+import type { Machine } from './machine.ts'
+import type { Line } from './network.ts'
+import { INDEX_FILE, TARGET } from './places.ts'
+import type { Settings } from './settings.ts'
+import type { Frame } from './socket.ts'
+import { type Look, lookOf } from './tree-look.ts'
+import { Violation } from './violation.ts'
+import type { ReceiverHost } from './world.ts'
+
+const SEQUENCE = `SELECT sequence FROM entries JOIN directories ON id = entries.directory
+  WHERE path = 'site' AND entries.name = 'current'`
+
+export class SwapWatch {
+  readonly #deploys: Deploys
+  /** Receivers of which nothing is promised until their target is right again. */
+  readonly #upset = new Set<string>()
+  /** The sequences that the symlink has had in the agent's index, oldest first. */
+  #sequences: number[] = []
+  /** Receivers that compare. */
+  readonly #comparing = new Set<string>()
+
+  /** How changes are noticed. */
+  readonly #backend: Settings['backend']
+
+  constructor(deploys: Deploys, backend: Settings['backend']) {
+    this.#deploys = deploys
+    this.#backend = backend
+  }
+
+  upsets(receiver: string): void {
+    this.#upset.add(receiver)
+  }
+
+  sent({ caller: { receiver } }: Line, toAgent: boolean, frame: Frame): void {
+    if (frame.kind !== 'text') return
+    const { type, start } = JSON.parse(frame.data.toString()) as { type?: unknown; start?: unknown }
+    if (toAgent ? type === 'resynced' : type === 'welcome' && start === 'replay') this.#comparing.delete(receiver)
+    else if (type === 'welcome') this.#comparing.add(receiver)
+  }
+
+  /** After each turn. */
+  note(agent: Machine): void {
+    const [row] = rowsOf(agent, INDEX_FILE, SEQUENCE)
+    const sequence = Number(row?.['sequence'] ?? 0)
+    if (sequence < (this.#sequences.at(-1) ?? 0)) this.#sequences = []
+    if (sequence > (this.#sequences.at(-1) ?? 0)) this.#sequences.push(sequence)
+  }
+
+  /** @param rests whether it is after a turn @throws Violation */
+  judge(host: ReceiverHost, rests: boolean): void {
+    const { machine } = host
+    if (this.#backend === 'polling') return
+    const current = machine.disk.find(`${TARGET}/${CURRENT}`)
+    if (current?.kind !== 'symlink') return
+    const whole = this.#deploys.wholeOf(current.target)
+    if (this.#isExcused(host)) this.#upset.add(machine.name)
+    const isUpset = this.#upset.has(machine.name)
+    if (whole === null || (isUpset && !rests)) return
+    const missing = [...whole].find(([path, look]) => !isThere(host, path, look))
+    if (missing === undefined) {
+      if (rests && !this.#isExcused(host)) this.#upset.delete(machine.name)
+    } else if (!isUpset)
+      throw new Violation('G3', `current of ${machine.name} leads to ${current.target}, where ${missing[0]} is not`)
+  }
+
+  #isExcused(host: ReceiverHost): boolean {
+    const { machine, isReplaced, isUnread } = host
+    if (isReplaced || isUnread || machine.isInTrouble || machine.isTight) return true
+    const position = positionOf(machine)
+    if (this.#comparing.has(machine.name) || position === null) return true
+    if (this.#sequences.filter((sequence) => sequence > position.sequence).length > 1) return true
+    return owedBy(machine).size > 0
+  }
+}
+
+/** The time of a directory is right when all of the changeset is there, and that of a link is its own. */
+function isThere({ machine }: ReceiverHost, path: string, look: Look): boolean {
+  const inode = machine.disk.find(`${TARGET}/${path}`)
+  if (inode === null) return false
+  if (inode.kind === 'directory') return look.outside.startsWith('directory')
+  const found = lookOf(inode)
+  return found.outside === look.outside && found.digest === look.digest
+}
