@@ -249,14 +249,10 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   mutation(
     'a symlink that points elsewhere is not the last that its scan records',
-    ['G3'],
+    ['G1', 'G3'],
     `${SCAN}/scan-findings.ts`,
-    `      ...findings.filter(({ path }) => !this.#comesLate(path)),
-      ...this.#swaps.allowed(swaps),
-`,
-    `      ...this.#swaps.allowed(swaps),
-      ...findings.filter(({ path }) => !this.#comesLate(path)),
-`,
+    'const portion = [...this.#findings.values()].filter(({ path }) => !this.#comesLate(path))',
+    'const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))',
   ),
   mutation(
     'a symlink that points elsewhere does not wait for what was hinted at before',
@@ -272,20 +268,18 @@ export const MUTATIONS: readonly Mutation[] = [
     'const swaps = waiting.size > 0 ? this.#swaps.none(taken) : this.#swaps.allowed(taken)',
     'const swaps = this.#swaps.allowed(taken)',
   ),
-  mutation(
-    'what is removed does not wait for a symlink that waits',
-    ['G3'],
-    `${SCAN}/scan-findings.ts`,
-    'if (this.#removals.size > 0 && !this.#swaps.mayAllGo(swaps)) {',
-    'if (this.#removals.size < 0) {',
-  ),
-  mutation(
-    'a scan records what a look that overtook it found gone',
-    ['G1', 'G4', 'G9'],
-    `${SCAN}/overtaking-look.ts`,
-    'if (isRecorded) scanner.overtaken(hints)',
-    '',
-  ),
+  {
+    name: 'what is removed does not wait for a symlink that waits',
+    caughtBy: ['G3'],
+    replacements: [
+      {
+        file: `${SCAN}/scan-findings.ts`,
+        snippet: 'if (this.#removals.size > 0 && !this.#swaps.mayAllGo(swaps)) {',
+        replacement: 'if (this.#removals.size < 0) {',
+      },
+      { file: `${SCAN}/scan-queue.ts`, snippet: 'Date.now(), this.#swaps.withheld)', replacement: 'Date.now())' },
+    ],
+  },
   mutation(
     'a change of any size is one round',
     ['sound'],
