@@ -272,21 +272,23 @@ export class ScanFindings {
 
   /** Findings in a directory that a later look found to be gone, or not a directory any more, are dropped with it. */
   #dropOrphans(): void {
-    const sound = new Map([[ROOT_PATH, true]])
-    const isSound = (directory: string): boolean => {
-      let known = sound.get(directory)
-      if (known === undefined) {
-        const found = this.#findings.get(directory)
-        if (found === undefined) known = this.isIndexedDirectory(directory)
-        else known = found.observation.kind === 'directory' && isSound(parentPath(directory))
-        sound.set(directory, known)
-      }
-      return known
-    }
-    for (const path of this.#findings.keys()) {
-      if (path !== ROOT_PATH && !isSound(parentPath(path))) this.#forget(path)
-    }
+    for (const path of orphansIn(this.#findings, (directory) => this.isIndexedDirectory(directory))) this.#forget(path)
   }
+}
+
+function orphansIn(findings: ReadonlyMap<string, Found>, isIndexedDirectory: (path: string) => boolean): string[] {
+  const sound = new Map([[ROOT_PATH, true]])
+  const isSound = (directory: string): boolean => {
+    let known = sound.get(directory)
+    if (known === undefined) {
+      const found = findings.get(directory)
+      if (found === undefined) known = isIndexedDirectory(directory)
+      else known = found.observation.kind === 'directory' && isSound(parentPath(directory))
+      sound.set(directory, known)
+    }
+    return known
+  }
+  return [...findings.keys()].filter((path) => path !== ROOT_PATH && !isSound(parentPath(path)))
 }
 
 /** A file that moved with its directory has the same inode, untouched: its digest is known without reading. */

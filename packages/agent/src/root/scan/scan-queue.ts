@@ -88,7 +88,7 @@ interface ScanRun {
   hints: readonly Hint[]
   /** When the first of them came. */
   seenMs: number
-  /** The batch that the hints are, all of them; null: they are a part of one, or of none. */
+  /** The batch that the hints are. Null: they are of none, or a part of one, which must not take the rest for recorded. */
   own: symbol | null
 }
 
@@ -203,11 +203,10 @@ export class ScanQueue implements ScanRequests {
   #followBatch(batch: Hint[]): void {
     if (this.#parts.mode() === 'halted') return this.#recheckLater()
     const seenMs = this.progress.takeSeenMs()
-    const isSmall = batch.length <= BOUNDS.overtakingHints
-    const mayOvertake = this.#parts.mode() === 'judged' && (this.#lanes.isBusy || !isSmall)
+    const isLarge = batch.length > BOUNDS.overtakingHints
+    const mayOvertake = this.#parts.mode() === 'judged' && (this.#lanes.isBusy || isLarge)
     const { overtaking, others } = mayOvertake ? splitBatch(batch) : { overtaking: [], others: batch }
     const all = this.#swaps.begin()
-    // Of a batch in two parts neither may take the other for recorded.
     const own = overtaking.length > 0 && others.length > 0 ? null : all
     const first = overtaking.length > 0 ? this.#overtakeFirst(overtaking, seenMs, own) : null
     const then = others.length > 0 ? this.#scanInTurn(others, seenMs, own) : null
@@ -239,11 +238,10 @@ export class ScanQueue implements ScanRequests {
       return true
     }
     let head = index.head
-    const living = () => livingEntries(index)
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
     const [guard, isWaiting] = [this.guard, () => !this.#withheld.isEmpty]
-    const judging = { guard, borders: root.borders, mode, hold, living, isWaiting }
+    const judging = { guard, borders: root.borders, mode, hold, living: () => livingEntries(index), isWaiting }
     const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll), this.#swaps.judgeFor(own))
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
