@@ -14,14 +14,18 @@ begin_namespaces() {
   local outer=$! id=
   for _ in $(seq 200); do
     # There is a child once the namespaces are there.
-    id=$(tr -d ' ' <"/proc/$outer/task/$outer/children" 2>/dev/null || true)
+    id=$({ tr -d ' ' <"/proc/$outer/task/$outer/children"; } 2>/dev/null || true)
     [ -z "$id" ] || break
     sleep 0.02
   done
-  [ -n "$id" ] || fail "$name does not start: $SHOP/servers/$name/console.log says why"
   echo "$id" >"$SHOP/servers/$name/pid"
   # Not while it turns from `unshare` into the program.
-  wait_for "$name" 10 is_on "$name"
+  for _ in $(seq 100); do
+    [ -n "$id" ] && is_on "$name" && return
+    kill -0 "$outer" 2>/dev/null || break
+    sleep 0.1
+  done
+  fail "$name does not start: $(tail -n 1 "$SHOP/servers/$name/console.log")"
 }
 
 is_on() {

@@ -4,7 +4,7 @@
 PACKAGES=(
   apache2 libapache2-mod-php8.2 php8.2-cli php8.2-mysql php8.2-gd php8.2-xml php8.2-mbstring php8.2-curl php8.2-intl
   php8.2-zip php8.2-soap php-redis mariadb-server mariadb-client redis-server varnish nginx haproxy
-  iproute2 procps util-linux openssl curl libatomic1
+  iproute2 procps util-linux openssl ca-certificates curl libatomic1
 )
 # Units that the packages above would enable.
 UNITS=(apache2 mariadb redis-server varnish varnishncsa nginx haproxy)
