@@ -1,6 +1,5 @@
 /**
- * `npm run bench [-- --quick] [-- --plain] [-- --plots DIRECTORY] [-- ROW…]`: measures Rootferry and its peers in the
- * same run. `-- --runs 9 --files 1000000 --mean 20`: how often, how many files, and of how many bytes on average.
+ * `npm run bench`: measures Rootferry and its peers in the same run. `npm run bench -- --help` says what can be chosen.
  *
  * Rootferry and its peers take turns; numbers are medians. Trees are generated from a seed on tmpfs (/dev/shm), where
  * the disk does not blur the cost of the programs. Prints one table in Markdown.
@@ -9,7 +8,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { Argument, Command, InvalidArgumentError } from 'commander'
 import type { Bench } from './bench.ts'
 import { Peers } from './peers.ts'
 import { Plots } from './plots.ts'
@@ -50,24 +49,34 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
 /** Takes long, so it must be asked for by name. */
 const NOT_BY_DEFAULT = new Set(['soak'])
 
-const { values, positionals } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    files: { type: 'string' },
-    runs: { type: 'string' },
-    mean: { type: 'string' },
-    plots: { type: 'string' },
-    plain: { type: 'boolean', default: false },
-  },
-  allowPositionals: true,
-})
-const files = Number(values.files ?? (values.quick ? 10_000 : 100_000))
-const meanBytes = Number(values.mean ?? 8_130)
-const runs = Number(values.runs ?? (values.quick ? 1 : 5))
-const names = positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NOT_BY_DEFAULT.has(name))
-for (const name of names) {
-  if (ROWS[name] === undefined) throw new Error(`no row ${name}: ${Object.keys(ROWS).join(', ')} are there`)
+interface Chosen {
+  quick: boolean
+  plain: boolean
+  mean: number
+  files?: number
+  runs?: number
+  plots?: string
 }
+
+const amount = (word: string) => {
+  const value = Number(word)
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 is expected')
+  return value
+}
+const command = new Command('npm run bench --')
+  .description('Measures Rootferry and its peers in the same run.')
+  .addArgument(new Argument('[row...]', 'all, if none is named').choices(Object.keys(ROWS)))
+  .option('--quick', 'one run with 10,000 files', false)
+  .option('--files <number>', 'of a tree; 100,000 without it', amount)
+  .option('--runs <number>', 'of each row; 5 without it', amount)
+  .option('--mean <bytes>', 'of a file', amount, 8_130)
+  .option('--plots <directory>', 'draws histograms there')
+  .option('--plain', 'without TLS', false)
+  .parse()
+const options = command.opts<Chosen>()
+const { quick, plain, mean: meanBytes } = options
+const { files = quick ? 10_000 : 100_000, runs = quick ? 1 : 5 } = options
+const names = command.args.length > 0 ? command.args : Object.keys(ROWS).filter((name) => !NOT_BY_DEFAULT.has(name))
 
 const place = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : '/tmp', 'rootferry-bench-'))
 process.on('exit', () => rmSync(place, { recursive: true, force: true }))
@@ -80,7 +89,7 @@ const bytes = makeTree(tree, { files, meanBytes, seed: 1 })
 makeTree(join(place, 'fleet'), { files: 100, meanBytes: 8_130, seed: 2 })
 console.log(`${cpus().length} cores, ${cpus()[0]?.model}, Linux ${release()}, ${versions()}`)
 console.log(
-  `${files} files, ${(bytes / 1e6).toFixed(0)} MB on ${place}; ${values.plain ? 'without' : 'with'} TLS; medians of ${runs}, range in brackets\n`,
+  `${files} files, ${(bytes / 1e6).toFixed(0)} MB on ${place}; ${plain ? 'without' : 'with'} TLS; medians of ${runs}, range in brackets\n`,
 )
 
 const rows: Row[] = []
@@ -89,13 +98,11 @@ const plots = new Plots()
   await using peers = await Peers.start(place)
   for (const name of names) {
     console.error(`… ${name}`)
-    rows.push(
-      ...((await ROWS[name]?.({ place, tree, files, meanBytes, runs, peers, plots, tls: !values.plain })) ?? []),
-    )
+    rows.push(...((await ROWS[name]?.({ place, tree, files, meanBytes, runs, peers, plots, tls: !plain })) ?? []))
   }
 }
 process.stdout.write(markdown(rows))
-if (values.plots !== undefined) for (const file of plots.write(values.plots)) console.error(`plotted ${file}`)
+if (options.plots !== undefined) for (const file of plots.write(options.plots)) console.error(`plotted ${file}`)
 
 function versions(): string {
   const ask = (program: string, option: string, pattern: RegExp) => {

@@ -1,13 +1,10 @@
 /**
- * `npm run package`: makes the packages for hosts in dist/.
- *
- * `--arch amd64` builds for one architecture, `--version` names another version (to try an upgrade), `--out` another
- * directory, `--fast` compresses little: the same files in a larger package, for tests. Where rpmbuild is installed, an
- * .rpm is made as well.
+ * `npm run package`: makes the packages for hosts in dist/; `--help` says what else it can do. Where rpmbuild is
+ * installed, an .rpm is made as well.
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { Command, Option } from 'commander'
 import { REPOSITORY } from '../programs.ts'
 import { versionOfCheckout } from '../version.ts'
 import { hostFiles } from './contents.ts'
@@ -43,26 +40,27 @@ export async function buildPackages(order: PackageOrder, made: (file: string) =>
   }
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      arch: { type: 'string', multiple: true },
-      version: { type: 'string', default: versionOfCheckout() },
-      out: { type: 'string', default: join(REPOSITORY, 'dist') },
-      fast: { type: 'boolean', default: false },
-    },
-  })
-  const unknown = values.arch?.filter((name) => !ARCHITECTURES.some((known) => known === name)) ?? []
-  if (unknown.length > 0) throw new Error(`--arch ${unknown.join(', ')}: ${ARCHITECTURES.join(' and ')} are known`)
-  const order = {
-    architectures: ARCHITECTURES.filter((name) => values.arch?.includes(name) ?? true),
-    version: values.version,
-    directory: resolve(values.out),
-    compression: values.fast ? FAST : SMALL,
+function orderOf(words: string[]): PackageOrder {
+  const command = new Command('npm run package --')
+    .description('Makes the packages for hosts.')
+    .addOption(new Option('--arch <name...>', 'only for these').choices(ARCHITECTURES).default(ARCHITECTURES))
+    .option('--version <version>', 'another one than that of the checkout, to try an upgrade', versionOfCheckout())
+    .option('--out <directory>', 'where they are made', join(REPOSITORY, 'dist'))
+    .option('--fast', 'compress little: the same files in a larger package, for tests', false)
+    .parse(words, { from: 'user' })
+  const { arch, version, out, fast } = command.opts()
+  return {
+    architectures: ARCHITECTURES.filter((name) => arch.includes(name)),
+    version,
+    directory: resolve(out),
+    compression: fast ? FAST : SMALL,
     epoch: process.env['SOURCE_DATE_EPOCH'],
-    withRpm: canBuildRpm() && !values.fast,
+    withRpm: canBuildRpm() && !fast,
   }
-  await buildPackages(order, (file) => {
+}
+
+if (import.meta.main) {
+  await buildPackages(orderOf(process.argv.slice(2)), (file) => {
     const megabytes = (statSync(file).size / 1_000_000).toFixed(1)
     process.stdout.write(`${relative(process.cwd(), file)}  ${megabytes} MB\n`)
   })

@@ -1,14 +1,12 @@
 /**
  * `npm run release:check`: the checklist of a release, walked by a script. Each step says what it found; when
  * one fails the exit code is 1.
- *
- * `--quick` leaves out what takes minutes: packages as they are published, and whole hosts.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { Command } from 'commander'
 import { REPOSITORY } from '../programs.ts'
 import { versionOfCheckout } from '../version.ts'
 import { buildPackages, type PackageOrder, SMALL } from './main.ts'
@@ -17,7 +15,11 @@ import { canBuildRpm } from './rpm.ts'
 import { ARCHITECTURES } from './runtime.ts'
 
 const MOST_BYTES = 40_000_000
-const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
+const options = new Command('npm run release:check --')
+  .description('Walks the checklist of a release.')
+  .option('--quick', 'leave out what takes minutes: packages as they are published, and whole hosts', false)
+  .parse()
+  .opts<{ quick: boolean }>()
 const place = mkdtempSync(join(tmpdir(), 'rootferry-release-'))
 const VERSION = versionOfCheckout()
 
