@@ -43,10 +43,11 @@ function lineTests(): void {
     await page.goto(link())
     await page.getByRole('status').getByText('live').waitFor()
     line.stall()
-    await page.clock.fastForward(MINUTE_MS)
+    await page.clock.runFor(MINUTE_MS)
     await page.getByRole('status').getByText('agent not reached').waitFor()
+    await seen(page, /what it said (4\d|5\d|1 min \d+) s ago/)
     line.flow()
-    await page.clock.fastForward(MINUTE_MS)
+    await page.clock.runFor(MINUTE_MS)
     await page.getByRole('status').getByText('live').waitFor()
     await page.context().close()
   })
@@ -60,6 +61,38 @@ function lineTests(): void {
     })
     await page.goto(link())
     await seen(page, 'Everything is in sync')
+    await page.context().close()
+  })
+
+  it('does not take an answer that was on its way for newer than the events that came meanwhile', async () => {
+    rig.agentVerb('token', 'create', 'web9')
+    const page = await browser.window(url)
+    await page.goto(link())
+    await page.locator('.receivers .row', { hasText: 'web9' }).waitFor()
+    const asked = Promise.withResolvers<void>()
+    const answered = Promise.withResolvers<void>()
+    const late = page.waitForResponse('**/v1/rounds')
+    await page.route(
+      '**/v1/rounds',
+      async (route) => {
+        asked.resolve()
+        await answered.promise
+        await route.continue()
+      },
+      { times: 1 },
+    )
+    // A receiver less: the status is asked for.
+    rig.agentVerb('token', 'revoke', 'web9')
+    await asked.promise
+    rig.agentVerb('hold', 'site')
+    const root = page.locator('.card.root')
+    await root.getByText('held').waitFor()
+    answered.resolve()
+    await (await late).finished()
+    await page.evaluate(() => new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve))))
+    assert.match((await root.textContent()) ?? '', /held/)
+    rig.agentVerb('release', 'site')
+    await root.getByText('ready').waitFor()
     await page.context().close()
   })
 

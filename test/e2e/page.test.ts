@@ -244,6 +244,13 @@ function pageTests(): void {
     const token = rig.agentVerb('token', 'create', 'wall', '--admin=read').trim()
     const page = await signedIn(browser, rig, token, { hash: '#/deploys' })
     await seen(page, 'wall, read-only')
+    rig.agentVerb('hold', 'site', '--reason', 'release 43')
+    writeFileSync(join(rig.source, 'app', 'waits.php'), '<?php // 43')
+    await page.getByRole('button', { name: 'See what waits' }).click()
+    await page.locator('.paths').getByText('app/waits.php').waitFor()
+    assert.deepEqual(await page.locator('main button').allInnerTexts(), ['See what waits'])
+    rig.agentVerb('release', 'site')
+    await seen(page, 'It is not held: every change is sent as it comes.')
     for (const hash of ['#/deploys', '#/resyncs', '#/tokens', '#/roots/site']) {
       await goTo(page, hash)
       await page.locator('main h1').waitFor()

@@ -107,6 +107,23 @@ scene(
   },
 )
 
+scene('many who look at what waits are in the way of no release', { prepare }, async (scene) => {
+  await scene.inSync()
+  await hold(scene)
+  await deploy(scene, 'v2')
+  const outcomes: string[] = []
+  const ask = async (feed: Parameters<Parameters<Scene['ask']>[0]>[0]['feed'], dryRun: boolean) =>
+    outcomes.push((await feed.holds.release({ ...RELEASE, dryRun })).answer.outcome)
+  await scene.ask(async ({ feed }) => {
+    const looks = Array.from({ length: 50 }, () => ask(feed, true))
+    await ask(feed, false)
+    assert.ok(outcomes.length < 10, `${outcomes.length} looks came before the release`)
+    await Promise.all(looks)
+  })
+  assert.equal(outcomes.filter((outcome) => outcome === 'released').length, 1)
+  await scene.inSync()
+})
+
 scene('a new receiver waits for the release', { prepare, receiversLater: true }, async (scene) => {
   await scene.until(() => scene.root.state === 'ready')
   await hold(scene)

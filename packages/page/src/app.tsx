@@ -1,5 +1,6 @@
 /** The page as a whole: who is signed in, the line to the agent, the head, and the view that the address names. */
 import type { SignedInAnswer } from '@rootferry/agent/api'
+import { duration } from '@rootferry/host/numbers'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ClockProvider } from './parts/clock.tsx'
 import { Shape } from './parts/mark.tsx'
@@ -50,10 +51,17 @@ export function App() {
   return <Signed session={session} signedOut={signedOut} />
 }
 
+interface Seen {
+  fleet: Fleet | null
+  line: Line
+  /** When the agent last said something. */
+  heardMs: number
+}
+
 function Signed({ session, signedOut }: { session: SignedInAnswer; signedOut(why: string | null): void }) {
-  const [seen, setSeen] = useState<{ fleet: Fleet | null; line: Line }>({ fleet: null, line: 'connecting' })
+  const [seen, setSeen] = useState<Seen>({ fleet: null, line: 'connecting', heardMs: 0 })
   useEffect(() => {
-    const live = new Live({ changed: (fleet, line) => setSeen({ fleet, line }), signedOut })
+    const live = new Live({ changed: (fleet, line, heardMs) => setSeen({ fleet, line, heardMs }), signedOut })
     live.open()
     return () => live.close()
   }, [])
@@ -65,7 +73,7 @@ function Signed({ session, signedOut }: { session: SignedInAnswer; signedOut(why
   const { fleet, line } = seen
   return (
     <SessionContext.Provider value={session}>
-      <Head route={route} session={session} line={line} signOut={() => void signOut()} />
+      <Head route={route} session={session} seen={seen} signOut={() => void signOut()} />
       {fleet === null ? (
         <main>
           <p class="quiet">Asking the agent.</p>
@@ -73,7 +81,7 @@ function Signed({ session, signedOut }: { session: SignedInAnswer; signedOut(why
       ) : (
         <FleetContext.Provider value={fleet}>
           <ClockProvider>
-            <View route={route} />
+            <View route={route} isPaused={line === 'paused'} />
           </ClockProvider>
         </FleetContext.Provider>
       )}
@@ -95,13 +103,14 @@ function useRoute(): Route {
 }
 
 /** The view, with its name in the title; and the focus on it, when the person has gone there. */
-function View({ route }: { route: Route }) {
+function View({ route, isPaused }: { route: Route; isPaused: boolean }) {
   const fleet = useFleet()
   const isFirst = useRef(true)
   const grave = attentionOf(fleet, agentNow()).filter(({ tone }) => tone === 'bad').length
   useEffect(() => {
-    document.title = `${grave > 0 ? `(${grave}) ` : ''}${titleOf(route)} - Rootferry`
-  }, [grave, JSON.stringify(route)])
+    const mark = isPaused ? 'paused: ' : grave > 0 ? `(${grave}) ` : ''
+    document.title = `${mark}${titleOf(route)} - Rootferry`
+  }, [grave, isPaused, JSON.stringify(route)])
   useEffect(() => {
     const main = document.querySelector('main')
     if (!isFirst.current && main !== null) {
@@ -149,17 +158,19 @@ const LINES: Readonly<Record<Line, { tone: Tone; word: string }>> = {
   connecting: { tone: 'busy', word: 'connecting' },
   live: { tone: 'good', word: 'live' },
   reconnecting: { tone: 'bad', word: 'agent not reached' },
+  paused: { tone: 'quiet', word: 'paused' },
 }
 
 interface HeadProps {
   route: Route
   session: SignedInAnswer
-  line: Line
+  seen: Seen
   signOut(): void
 }
 
-function Head({ route, session, line, signOut }: HeadProps) {
+function Head({ route, session, seen: { fleet, line, heardMs }, signOut }: HeadProps) {
   const { tone, word } = LINES[line]
+  const age = duration(Math.max(0, Date.now() - heardMs) / 1_000)
   return (
     <header class="head">
       <a class="brand" href="#/">
@@ -178,9 +189,10 @@ function Head({ route, session, line, signOut }: HeadProps) {
       </span>
       {line === 'reconnecting' && (
         <p class="stale">
-          The agent is not reached: what you see is what it said last. The page dials again by itself.
+          The agent is not reached: what you see is what it said {age} ago. The page dials again by itself.
         </p>
       )}
+      {line === 'connecting' && fleet !== null && <p class="stale asking">What you see is what it said {age} ago.</p>}
       <span class="session">
         <span class="quiet">
           {session.name}

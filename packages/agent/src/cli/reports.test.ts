@@ -88,6 +88,19 @@ receivers: 1 live, 1 offline
   )
 })
 
+test('a receiver of two roots is counted once, in the gravest of its states', () => {
+  const roots = [root(), root({ name: 'blog' })]
+  const receivers = [
+    receiver(),
+    receiver({ root: 'blog', state: 'replaying' }),
+    receiver({ name: 'web2' }),
+    receiver({ name: 'web2', root: 'blog' }),
+    receiver({ name: 'web3', state: 'offline' }),
+    receiver({ name: 'web3', root: 'blog', state: 'expected' }),
+  ]
+  assert.match(statusReport(fleet(roots, receivers), NOW, PAGE), /^receivers: 1 live, 1 replaying, 1 offline\n$/m)
+})
+
 const figures = (change: Partial<ResyncStatus['receivers'][string]> = {}): ResyncStatus['receivers'][string] => ({
   state: 'done',
   checked: 100,

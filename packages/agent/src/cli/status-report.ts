@@ -21,16 +21,19 @@ const ROOT_TONES: Record<RootAnswer['state'], Tone> = {
   halted: 'bad',
   unavailable: 'bad',
 }
+/** The gravest last. */
 const RECEIVER_TONES: Record<ReceiverStatus['state'], Tone> = {
   live: 'good',
+  expected: 'warning',
   replaying: 'warning',
   resyncing: 'warning',
-  'left-behind': 'bad',
   'awaiting-accept': 'bad',
-  expected: 'warning',
+  'left-behind': 'bad',
   offline: 'bad',
   failed: 'bad',
 }
+
+const GRAVEST_FIRST = Object.keys(RECEIVER_TONES).toReversed() as ReceiverStatus['state'][]
 
 /** Whether a root stands still, or a hold waits for an operator, or a hook fails, or a receiver that ever came is not live, or owes a path. */
 export function isDegraded({ roots, receivers }: StatusAnswer): boolean {
@@ -94,13 +97,17 @@ export function stateLines({ roots, receivers }: StatusAnswer): Map<string, stri
   ])
 }
 
-/** When a fleet fills more than a screen, the last line is the one that is seen. */
+/**
+ * When a fleet fills more than a screen, the last line is the one that is seen. A receiver of several roots is one
+ * receiver, in the gravest of its states.
+ */
 function verdict(receivers: readonly ReceiverStatus[], colour: boolean): string {
-  const counts = new Map<ReceiverStatus['state'], number>()
-  for (const { state } of receivers) counts.set(state, (counts.get(state) ?? 0) + 1)
-  const parts = (Object.keys(RECEIVER_TONES) as ReceiverStatus['state'][]).flatMap((state) => {
-    const number = counts.get(state)
-    return number === undefined ? [] : [paint(`${count(number)} ${state}`, RECEIVER_TONES[state], colour)]
+  const states = [...Map.groupBy(receivers, ({ name }) => name).values()].map((ofRoots) =>
+    GRAVEST_FIRST.find((state) => ofRoots.some((one) => one.state === state)),
+  )
+  const parts = GRAVEST_FIRST.toReversed().flatMap((state) => {
+    const number = states.filter((one) => one === state).length
+    return number === 0 ? [] : [paint(`${count(number)} ${state}`, RECEIVER_TONES[state], colour)]
   })
   return `receivers: ${parts.join(', ')}`
 }

@@ -1,6 +1,6 @@
 /**
  * A button that orders something: it asks first where the order weighs, says while it works, and what the agent refused.
- * Who may only look is told so.
+ * A session that may only look does not have it.
  */
 import { useRef, useState } from 'preact/hooks'
 import { useSession } from './session.tsx'
@@ -10,10 +10,12 @@ export interface ActionProps {
   /** What the order does, and its name; undefined: it needs no second thought. */
   question?: { title: string; text: preact.ComponentChildren }
   kind?: 'main' | 'plain' | 'danger'
+  /** It changes nothing: a read-only session has it, too. */
+  isLook?: boolean
   act(): Promise<void>
 }
 
-export function Action({ label, question, kind = 'plain', act }: ActionProps) {
+export function Action({ label, question, kind = 'plain', isLook = false, act }: ActionProps) {
   const { access } = useSession()
   const dialog = useRef<HTMLDialogElement>(null)
   const [isBusy, setBusy] = useState(false)
@@ -30,7 +32,7 @@ export function Action({ label, question, kind = 'plain', act }: ActionProps) {
       setBusy(false)
     }
   }
-  if (access === 'read') return null
+  if (access === 'read' && !isLook) return null
   return (
     <span class="action">
       <button

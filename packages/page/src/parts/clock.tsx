@@ -10,8 +10,14 @@ const TICK_MS = 1_000
 export function ClockProvider({ children }: { children: preact.ComponentChildren }) {
   const [now, setNow] = useState(agentNow())
   useEffect(() => {
-    const timer = setInterval(() => setNow(agentNow()), TICK_MS)
-    return () => clearInterval(timer)
+    // A page that is not seen has no age to tell, and the right ones at once when it is.
+    const tick = () => document.hidden || setNow(agentNow())
+    const timer = setInterval(tick, TICK_MS)
+    document.addEventListener('visibilitychange', tick)
+    return () => {
+      clearInterval(timer)
+      document.removeEventListener('visibilitychange', tick)
+    }
   }, [])
   return <Now.Provider value={now}>{children}</Now.Provider>
 }

@@ -112,7 +112,7 @@ function Held({ name, hold, released }: HeldProps) {
           }}
           act={() => release(false)}
         />
-        <Action label="See what waits" act={look} />
+        <Action label="See what waits" isLook act={look} />
         {loss !== null && (
           <Action
             label="Release with the losses"

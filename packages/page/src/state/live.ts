@@ -3,39 +3,38 @@
  *
  *   connecting ─ open ─▶ the status is asked ─▶ live ─ broken ─▶ reconnecting ─ open ─▶ the status is asked …
  *                                                        ├─ refused ─▶ the session is asked: over, or dial again
- *                                                        └─ silent ─▶ dial again
+ *                                                        ├─ silent ─▶ dial again
+ *                                                        └─ not seen ─▶ paused ─ seen ─▶ connecting …
  *
  * A line can die without a word: a tunnel that hangs, a telephone that was elsewhere. So the agent says every 15 s that it
- * is `here`, and a line that says nothing for SILENCE_MS is not called live.
+ * is `here`, and a silent line is not called live (`silence.ts`).
  *
- * INVARIANT: nothing is asked again and again. What is shown is the status when the stream was opened, and every event
- * since, taken over once a frame.
+ * INVARIANT: nothing is asked again and again. What is shown is the status when it was last asked for, and every event since
+ * then, taken over once a frame.
  */
 import type { ResyncSummary, RoundAnswer, StatusAnswer } from '@rootferry/agent/api'
 import { ApiProblem, get } from './api.ts'
 import { type Fleet, type FleetEvent, fleetOf, isOther, withEvents } from './fleet.ts'
+import { LOOK_MS, Silence } from './silence.ts'
 
-export type Line = 'connecting' | 'live' | 'reconnecting'
+export type Line = 'connecting' | 'live' | 'reconnecting' | 'paused'
 
 export interface LiveParts {
-  changed(fleet: Fleet, line: Line): void
+  /** @param heardMs when the agent last said something */
+  changed(fleet: Fleet, line: Line, heardMs: number): void
   /** The session is over: its token was revoked, or the agent was restarted. */
   signedOut(why: string): void
 }
 
 const TYPES = ['receiver', 'root', 'resync', 'round', 'progress'] as const
 const REDIAL_MS = 2_000
-/** A page that is not seen has no frames. */
-const UNSEEN_MS = 1_000
+/** A page that is not seen has no frames, and all that is seen of it is its title. */
+const UNSEEN_MS = 5_000
 /**
  * A page that was not seen for so long hangs up until it is seen again: a browser has six connections to one address, and
  * pages that are open in other tabs would take them all.
  */
 const FORGOTTEN_MS = 60_000
-const SILENCE_MS = 40_000
-const LISTEN_MS = 5_000
-/** Soon after the first status a second one makes good what crossed it on its way. */
-const SETTLE_MS = 1_500
 
 export class Live {
   readonly #parts: LiveParts
@@ -43,11 +42,13 @@ export class Live {
   #fleet: Fleet | null = null
   #line: Line = 'connecting'
   #events: FleetEvent[] = []
+  /** What came since the status was asked for; null: no answer is on its way. */
+  #crossing: FleetEvent[] | null = null
   #isDue = false
   #timer = 0
   #hangUp = 0
   #watch = 0
-  #heardMs = 0
+  readonly #silence = new Silence()
   readonly #seen = () => this.#seenOrNot()
 
   constructor(parts: LiveParts) {
@@ -56,8 +57,9 @@ export class Live {
 
   open(): void {
     document.addEventListener('visibilitychange', this.#seen)
-    this.#watch = window.setInterval(() => this.#listen(), LISTEN_MS)
+    this.#watch = window.setInterval(() => this.#listen(), LOOK_MS)
     this.#dial()
+    if (document.hidden) this.#pauseLater()
   }
 
   close(): void {
@@ -70,66 +72,95 @@ export class Live {
 
   #seenOrNot(): void {
     clearTimeout(this.#hangUp)
-    if (document.hidden) this.#hangUp = window.setTimeout(() => this.#source?.close(), FORGOTTEN_MS)
-    else if (this.#source?.readyState === EventSource.CLOSED) {
-      this.#line = 'connecting'
-      this.#show()
-      this.#dial()
-    } else this.#listen()
+    // A frame that was asked for does not come any more; and what has come meanwhile is shown at once.
+    if (this.#isDue) this.#show()
+    if (document.hidden) this.#pauseLater()
+    else if (this.#source?.readyState === EventSource.CLOSED) this.#dialAnew()
+    else this.#listen()
   }
 
-  /** Whether the line still says something; by the clock, which goes on while a machine sleeps. */
+  #pauseLater(): void {
+    this.#hangUp = window.setTimeout(() => {
+      this.#source?.close()
+      clearTimeout(this.#timer)
+      this.#line = 'paused'
+      this.#show()
+    }, FORGOTTEN_MS)
+  }
+
+  /** Whether the line still says something: while the page is not seen that proves nothing. */
   #listen(): void {
-    if (this.#source?.readyState === EventSource.CLOSED || Date.now() - this.#heardMs < SILENCE_MS) return
+    if (document.hidden || this.#source?.readyState === EventSource.CLOSED) return
+    const finding = this.#silence.look(Date.now())
+    if (finding === 'unknown') this.#dialAnew()
+    if (finding !== 'dead') return
     this.#isLost()
     this.#redial()
+  }
+
+  #dialAnew(): void {
+    this.#source?.close()
+    clearTimeout(this.#timer)
+    this.#line = 'connecting'
+    this.#show()
+    this.#dial()
   }
 
   #dial(): void {
     const source = new EventSource(`/v1/events?types=${[...TYPES, 'here'].join(',')}`)
     this.#source = source
-    this.#heard()
-    source.addEventListener('open', () => void this.#opened())
-    source.addEventListener('error', () => void this.#broken())
-    source.addEventListener('missed', () => void this.#opened())
+    this.#silence.dialled(Date.now())
+    source.addEventListener('open', () => this.#opened())
+    source.addEventListener('error', () => void this.#broken(source))
+    source.addEventListener('missed', () => this.#opened())
     source.addEventListener('here', () => this.#heard())
     for (const type of TYPES)
       source.addEventListener(type, ({ data }: MessageEvent<string>) => {
         this.#heard()
-        this.#events.push({ type, data: JSON.parse(data) })
+        const event: FleetEvent = { type, data: JSON.parse(data) }
+        this.#events.push(event)
+        this.#crossing?.push(event)
         this.#soon()
       })
   }
 
   #heard(): void {
-    this.#heardMs = Date.now()
+    this.#silence.heard(Date.now())
   }
 
-  async #opened(): Promise<void> {
+  #opened(): void {
     this.#heard()
-    if (!(await this.#look())) return
-    clearTimeout(this.#timer)
-    this.#timer = window.setTimeout(() => void this.#look(), SETTLE_MS)
+    void this.#look()
   }
 
-  /** Takes over the present status. @returns whether there is one */
-  async #look(): Promise<boolean> {
+  /** Takes over the present status, and on top of it what came while it was on its way. */
+  async #look(): Promise<void> {
+    const source = this.#source
+    const crossing: FleetEvent[] = []
+    this.#crossing = crossing
+    const isLatest = () => this.#isPresent(source) && this.#crossing === crossing
     try {
       const status = await get<StatusAnswer>('/v1/status')
       const { resyncs } = await get<{ resyncs: ResyncSummary[] }>('/v1/resyncs')
       const { rounds } = await get<{ rounds: RoundAnswer[] }>('/v1/rounds')
+      if (!isLatest()) return
+      this.#crossing = null
       this.#fleet = fleetOf({ status, resyncs, rounds })
+      this.#events = crossing
       this.#line = 'live'
       this.#show()
-      return true
     } catch (error) {
       // A stream without the status that it begins with is of no use.
-      if (!this.#failed(error)) {
-        this.#isLost()
-        this.#redial()
-      }
-      return false
+      if (this.#failed(error) || !isLatest()) return
+      this.#crossing = null
+      this.#isLost()
+      this.#redial()
     }
+  }
+
+  /** Whether that is the stream still: the page may have hung up, or dialled anew. */
+  #isPresent(source: EventSource | null): boolean {
+    return source === this.#source && source?.readyState !== EventSource.CLOSED
   }
 
   #isLost(): void {
@@ -137,16 +168,16 @@ export class Live {
     this.#show()
   }
 
-  async #broken(): Promise<void> {
+  async #broken(source: EventSource): Promise<void> {
     this.#isLost()
-    if (this.#source?.readyState !== EventSource.CLOSED) return
+    if (source.readyState !== EventSource.CLOSED) return
     // A refusal: the browser does not dial again by itself.
     try {
       await get('/v1/session')
     } catch (error) {
       if (this.#failed(error)) return
     }
-    this.#redial()
+    if (source === this.#source) this.#redial()
   }
 
   /** @returns whether the session is over */
@@ -178,7 +209,7 @@ export class Live {
     if (this.#fleet === null) return
     const events = this.#events.splice(0)
     if (events.length > 0) this.#fleet = withEvents(this.#fleet, events)
-    if (isOther(this.#fleet, events)) void this.#look()
-    this.#parts.changed(this.#fleet, this.#line)
+    if (this.#crossing === null && isOther(this.#fleet, events)) void this.#look()
+    this.#parts.changed(this.#fleet, this.#line, this.#silence.heardMs)
   }
 }

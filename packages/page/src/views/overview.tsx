@@ -122,7 +122,7 @@ function Receivers({ fleet }: { fleet: Fleet }) {
     <section>
       <div class="section-head">
         <h2>
-          Receivers <span class="quiet number">{count(shown.length)}</span>
+          Receivers <span class="quiet number">{count(namesOf(shown))}</span>
         </h2>
         <div class="filters">
           <input
@@ -136,7 +136,7 @@ function Receivers({ fleet }: { fleet: Fleet }) {
             <option value="">every state</option>
             {STATES.map((each) => (
               <option key={each} value={each}>
-                {each} ({count(all.filter((one) => one.state === each).length)})
+                {each} ({count(namesOf(all.filter((one) => one.state === each)))})
               </option>
             ))}
           </select>

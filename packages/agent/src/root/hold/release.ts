@@ -49,6 +49,10 @@ export class Releases {
   /** Where the further parts of the present release end. */
   #ends: number[] = []
   readonly #queue = new PQueue({ concurrency: 1 })
+  /** Settles with the dry run that works: it delays no release. */
+  #look: Promise<unknown> = Promise.resolve()
+  /** The dry run that has not begun: it answers all who ask meanwhile. */
+  #nextLook: Promise<ReleaseAnswer> | null = null
 
   constructor(parts: ReleasesParts) {
     this.#parts = parts
@@ -56,7 +60,18 @@ export class Releases {
 
   /** @throws Refusal when the root is not ready */
   release(order: ReleaseOrder): Promise<ReleaseAnswer> {
+    if (order.dryRun) return this.#looked(order)
     return this.#queue.add(() => this.#release(order))
+  }
+
+  #looked(order: ReleaseOrder): Promise<ReleaseAnswer> {
+    this.#nextLook ??= this.#look.then(() => {
+      this.#nextLook = null
+      const look = this.#release(order)
+      this.#look = Promise.allSettled([look])
+      return look
+    })
+    return this.#nextLook
   }
 
   /** The files that held the root are gone: it releases itself, unless the guard objects. */

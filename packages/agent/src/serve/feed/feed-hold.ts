@@ -83,18 +83,20 @@ export class FeedHold {
 
   /**
    * Resolves when the release was judged, and its round has begun. `ended` resolves when that is over, or the last one
-   * of a release in parts.
+   * of a release in parts. A dry run is in the way of no release.
    */
   async release(
     order: RootRequests['end-hold']['takes'],
     way = BY_ITSELF,
   ): Promise<{ answer: ReleaseAnswer; round: { id: string; ended: Promise<RoundReport> } | null }> {
+    const { thread } = this.#parts
+    if (order.dryRun) return { answer: await thread.ask('end-hold', order), round: null }
     if (this.#release !== null) throw new Refusal('it is being released')
     const release = { way, over: Promise.withResolvers<RoundReport>() }
     this.#release = release
     let isRound = false
     try {
-      const answer = await this.#parts.thread.ask('end-hold', order)
+      const answer = await thread.ask('end-hold', order)
       isRound = answer.outcome === 'released' && answer.isRound
       const id = this.#rounds.running?.id ?? this.#rounds.reports[0]?.id ?? ''
       return { answer, round: isRound ? { id, ended: release.over.promise } : null }

@@ -155,6 +155,32 @@ describe('a wrong request is answered by a problem document', () => {
       /^wall is a read-only token/,
     ],
     [
+      'a release that a read-only token asks for',
+      { method: 'POST', url: '/v1/roots/shop/release', headers: bearer(reader.token) },
+      'forbidden',
+      /^wall is a read-only token/,
+    ],
+    [
+      'the dry run of a release, which a read-only token may ask for',
+      {
+        method: 'POST',
+        url: '/v1/roots/shop/release',
+        headers: { ...json, ...bearer(reader.token) },
+        payload: '{"dryRun":true}',
+      },
+      'not-held',
+    ],
+    [
+      'the dry run of a release that a receiver asks for',
+      {
+        method: 'POST',
+        url: '/v1/roots/shop/release',
+        headers: { ...json, ...bearer(receiver.token) },
+        payload: '{"dryRun":true}',
+      },
+      'forbidden',
+    ],
+    [
       'signing in with the token of a receiver',
       { method: 'POST', url: '/v1/session', headers: json, payload: JSON.stringify({ token: receiver.token }) },
       'forbidden',

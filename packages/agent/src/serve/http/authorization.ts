@@ -12,15 +12,20 @@ type Authorities = Pick<AdminParts, 'authenticate' | 'sessions'>
 
 /** @returns the token that stands behind the request. @throws HttpProblem when there is none, or it may not do that */
 export function authorized(request: FastifyRequest, authorities: Authorities): StoredToken {
-  const token = presented(request, authorities)
-  if (token.admin === false)
-    throw new HttpProblem('forbidden', `${token.name} is the token of a receiver; an admin token is needed.`)
+  const token = looking(request, authorities)
   if (token.admin === 'read' && request.method !== 'GET' && request.method !== 'HEAD')
     throw new HttpProblem(
       'forbidden',
       `${token.name} is a read-only token: it may look at everything, and change nothing.`,
     )
   return token
+}
+
+/** As `authorized`, for a request that changes nothing, whatever its method. */
+export function looking(request: FastifyRequest, authorities: Authorities): StoredToken {
+  const token = presented(request, authorities)
+  if (token.admin !== false) return token
+  throw new HttpProblem('forbidden', `${token.name} is the token of a receiver; an admin token is needed.`)
 }
 
 export function isAuthorized(request: FastifyRequest, authorities: Authorities): boolean {

@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox'
 import type { RoundWay } from '../feed/rounds.ts'
 import { Held, HoldBody, ReleaseBody, Released } from '../schemas/releases.ts'
 import type { AdminParts } from './admin-parts.ts'
-import { authorized } from './authorization.ts'
+import { authorized, looking } from './authorization.ts'
 import type { Http } from './http-types.ts'
 import { refusals, secured } from './route-options.ts'
 
@@ -14,6 +14,28 @@ const DEFAULT_HOLD_WAIT_SECONDS = 10
 const DEFAULT_PATIENCE_SECONDS = 5
 const DEFAULT_DRAIN_SECONDS = 5
 const DEFAULT_READY_SECONDS = 300
+
+const RELEASE = {
+  operationId: 'releaseRoot',
+  summary: 'Ends a hold: everything that waits goes to all receivers',
+  description:
+    'Refused with `guard` when more was lost since the hold began than the guard lets pass, unless losses are accepted. The answer to a dry run is 200, and a read-only token may ask for one; else the release has begun, and `round` says where to read how far it is.',
+  params: ByRoot,
+  body: ReleaseBody,
+  response: {
+    200: Released,
+    202: Released,
+    ...refusals(
+      ...BODY_FAULTS,
+      'unknown-root',
+      'not-held',
+      'guard',
+      'too-large',
+      'rolling-stopped',
+      'root-unavailable',
+    ),
+  },
+}
 
 export function holdRoutes(http: Http, parts: AdminParts): void {
   http.post(
@@ -43,36 +65,16 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
   http.post(
     '/v1/roots/:root/release',
     {
-      ...secured(parts, {
-        operationId: 'releaseRoot',
-        summary: 'Ends a hold: everything that waits goes to all receivers',
-        description:
-          'Refused with `guard` when more was lost since the hold began than the guard lets pass, unless losses are accepted. The answer to a dry run is 200; else the release has begun, and `round` says where to read how far it is.',
-        params: ByRoot,
-        body: ReleaseBody,
-        response: {
-          200: Released,
-          202: Released,
-          ...refusals(
-            ...BODY_FAULTS,
-            'unknown-root',
-            'not-held',
-            'guard',
-            'too-large',
-            'rolling-stopped',
-            'root-unavailable',
-          ),
-        },
-      }),
+      ...secured(parts, RELEASE, looking),
       preValidation: async (request) => {
         request.body ??= {}
       },
     },
     async (request, reply) => {
       const { root } = request.params
-      const by = authorized(request, parts).name
       const { dryRun = false, acceptLosses = false, inParts = false } = request.body
       const { rolling = null, waitSeconds = 0 } = request.body
+      const by = (dryRun ? looking : authorized)(request, parts).name
       const order = { dryRun, acceptLosses, isInParts: inParts, isRolling: rolling !== null, by }
       const answer = await parts.holds.release(root, order, { waitMs: waitSeconds * 1000, way: wayOf(request.body) })
       if (answer.round !== null) reply.header('Location', `/v1/rounds/${answer.round}`)

@@ -6,12 +6,15 @@ import type { FastifyRequest } from 'fastify'
 import type { AdminParts } from './admin-parts.ts'
 import { authorized } from './authorization.ts'
 
-/** Options of a route that only an admin may call. */
-export function secured<Schema extends object>(parts: AdminParts, schema: Schema) {
+/**
+ * Options of a route that only an admin may call. @param check another one than `authorized`, where the body decides
+ * whether something is changed: then the route calls `authorized` itself
+ */
+export function secured<Schema extends object>(parts: AdminParts, schema: Schema, check = authorized) {
   return {
     schema: { ...schema, security: [{ adminToken: [] }, { pageSession: [] }] },
     onRequest: async (request: FastifyRequest) => {
-      authorized(request, parts)
+      check(request, parts)
     },
   }
 }
