@@ -86,7 +86,9 @@ export class Scene {
       reusesNumbers: false,
       mostCallMs: 0,
       uploadsOneIn: 0,
+      rescanMinutes: 1,
       deploysOneIn: 0,
+      visitsOneIn: 0,
       ...settings,
       steps: 0,
       receivers: Array.from({ length: receivers }, (_, number) => ({

@@ -281,6 +281,13 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   },
   mutation(
+    'a scan records what a look that overtook it found gone',
+    ['G1', 'G4', 'G9'],
+    `${SCAN}/overtaking-look.ts`,
+    'if (isRecorded) scanner.overtaken(hints)',
+    '',
+  ),
+  mutation(
     'a change of any size is one round',
     ['sound'],
     `${FEED}/lockstep.ts`,

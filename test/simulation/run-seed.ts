@@ -33,15 +33,20 @@ const MOST_RELEASE_MS = 330_000
 /** The heartbeat's patience, and time to dial and to catch up. */
 const UNHEARD_MS = 60_000
 const FEW_BYTES = 4_096
+const SLOW_CALL_MS = 8
+/** Longer than a run: then hints alone must lead to everything. */
+const SELDOM_MINUTES = 30_000
 
 export async function runSeed(seed: number, tell: (line: string) => void = () => undefined): Promise<Outcome> {
   const story: string[] = []
   // Of a chance of its own: what else a seed tells does not depend on it.
   const uploadsOneIn = new Chance(seed * 7 + 3).pick([0, 0, 3])
   const deploysOneIn = new Chance(seed * 11 + 7).pick([0, 0, 2])
+  const visitsOneIn = new Chance(seed * 19 + 13).pick([0, 0, 2])
+  const rescanMinutes = new Chance(seed * 17 + 11).pick([1, SELDOM_MINUTES])
   const world = new World(
     seed,
-    (chance) => ({ ...drawSettings(chance), uploadsOneIn, deploysOneIn }),
+    (chance) => ({ ...drawSettings(chance), uploadsOneIn, deploysOneIn, visitsOneIn, rescanMinutes }),
     (line) => {
       tell(line)
       story.push(line)
@@ -75,6 +80,7 @@ async function live(world: World): Promise<void> {
       for (let many = chance.below(8); many >= 0; many -= 1) world.tell(`   ${world.workload.step()}`)
     if (world.settings.uploadsOneIn > 0 && chance.oneIn(world.settings.uploadsOneIn)) await upload(world)
     await deploy(world)
+    await visit(world)
     if (world.settings.holdsOneIn > 0 && chance.oneIn(world.settings.holdsOneIn)) await holdOrRelease(world)
     if (chance.oneIn(2)) await strike(world)
     await world.advance(10 ** chance.between(0, 3.2))
@@ -100,6 +106,23 @@ async function upload(world: World): Promise<void> {
     await world.advance(10 ** world.chance.between(1, 2.8))
     world.tell(`   ${world.chance.oneIn(4) ? world.workload.meddle() : world.workload.step()}`)
   }
+}
+
+/** Now and then an archive is unpacked, and what comes and goes in it does so while it is scanned. */
+async function visit(world: World): Promise<void> {
+  const { visitsOneIn } = world.settings
+  const { chance } = world.visitors
+  if (visitsOneIn === 0 || !chance.oneIn(visitsOneIn)) return
+  const { machine } = world.agent
+  const { mostCallMs } = machine
+  // A scan of a few entries takes longer than hints take to settle, as a scan of many does.
+  machine.mostCallMs = chance.pick([mostCallMs, SLOW_CALL_MS])
+  for (let told: string | null = world.visitors.unpack(); told !== null; told = world.visitors.leave()) {
+    world.workload.noteChange()
+    world.tell(`   ${told}`)
+    await world.advance(chance.between(0, 100))
+  }
+  machine.mostCallMs = mostCallMs
 }
 
 /** Now and then somebody deploys a release, step by step, while others go on to work. */

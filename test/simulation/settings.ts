@@ -23,6 +23,8 @@ export interface Settings {
   /** The docroot, for the agent's next start. */
   path: string
   backend: 'directory' | 'polling'
+  /** Between scans of the whole tree, which find what no hint led to. */
+  rescanMinutes: number
   /** Events that the kernel's queue holds. */
   watchQueue: number
   exclude: readonly string[]
@@ -42,6 +44,8 @@ export interface Settings {
   steps: number
   /** How often somebody uploads a large file, and others save meanwhile: once in so many steps; 0: never. */
   uploadsOneIn: number
+  /** How often an archive is unpacked, and entries come and go in it: once in so many steps; 0: never. */
+  visitsOneIn: number
   /** How often somebody deploys a release: once in so many steps; 0: never. */
   deploysOneIn: number
   receivers: ReceiverSettings[]
@@ -62,6 +66,7 @@ export function drawSettings(chance: Chance): Settings {
     isAttended: true,
     isDrifting: false,
     backend: chance.pick(['directory', 'directory', 'polling']),
+    rescanMinutes: 1,
     watchQueue: chance.pick([16_384, 24]),
     exclude: chance.pick([[], [], ['*.log', '/keep/e/']]),
     compress: chance.oneIn(3),
@@ -72,6 +77,7 @@ export function drawSettings(chance: Chance): Settings {
     receivers: Array.from({ length: count }, (_, number) => drawReceiver(chance, `web${number + 1}`)),
     uploadsOneIn: 0,
     deploysOneIn: 0,
+    visitsOneIn: 0,
   }
 }
 

@@ -12,6 +12,7 @@
 import { rowsOf } from './database.ts'
 import type { Deploys } from './deploys.ts'
 import { CURRENT } from './deploys.ts'
+import type { DiskChange } from './disk.ts'
 import { owedBy, positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
 import type { Line } from './network.ts'
@@ -31,6 +32,8 @@ export class SwapWatch {
   readonly #upset = new Set<string>()
   /** The sequences that the symlink has had in the agent's index, oldest first. */
   #sequences: number[] = []
+  /** What was taken away last. */
+  #leaving: string | null = null
   /** Receivers that compare. */
   readonly #comparing = new Set<string>()
 
@@ -61,8 +64,20 @@ export class SwapWatch {
     if (sequence > (this.#sequences.at(-1) ?? 0)) this.#sequences.push(sequence)
   }
 
-  /** @param rests whether it is after a turn @throws Violation */
-  judge(host: ReceiverHost, rests: boolean): void {
+  /** Before a change of a target. @throws Violation */
+  changing(host: ReceiverHost, change: DiskChange, path: string): void {
+    const isRename = change === 'attach' && path === this.#leaving
+    this.#leaving = change === 'detach' ? path : null
+    // A rename takes away what it replaces in the same step.
+    if (!isRename) this.#judge(host, false)
+  }
+
+  /** After a turn. @throws Violation */
+  judge(host: ReceiverHost): void {
+    this.#judge(host, true)
+  }
+
+  #judge(host: ReceiverHost, rests: boolean): void {
     const { machine } = host
     if (this.#backend === 'polling') return
     const current = machine.disk.find(`${TARGET}/${CURRENT}`)

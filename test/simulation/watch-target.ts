@@ -28,7 +28,7 @@ export interface WatchTargetParts {
   /** The tree, or another part of the receiver, has changed. */
   changed: () => void
   /** A part of the tree that visitors see changes. */
-  showing: () => void
+  showing: (change: DiskChange, path: string) => void
   violated: (violation: Violation) => void
 }
 
@@ -67,7 +67,7 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
   if (change === 'content') throw new Violation('G2', `${path} is written to where everybody sees it`)
   // Making and removing the staging directory must not change the root's time.
   if (path === '.' && change === 'attributes') return
-  parts.showing()
+  parts.showing(change, path)
   if (parts.untouchable().excludesWithParents(path, inode.kind)) {
     throw new Violation('G6', `${change} of ${path}, which is protected or excluded`)
   }

@@ -20,6 +20,7 @@ import type { ReceiverSettings, Settings } from './settings.ts'
 import type { Frame } from './socket.ts'
 import { ABSENT, pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
 import { Violation } from './violation.ts'
+import { Visitors } from './visitors.ts'
 import { AheadWatch } from './watch-ahead.ts'
 import { LineWatch } from './watch-line.ts'
 import { RoundWatch } from './watch-round.ts'
@@ -72,6 +73,8 @@ export class World {
   /** Of a chance of its own. */
   readonly deploys: Deploys
   readonly swaps: SwapWatch
+  /** Of a chance of its own. */
+  readonly visitors: Visitors
   readonly #around: Surroundings
   readonly #tell: (line: string) => void
   #violation: Violation | null = null
@@ -88,6 +91,7 @@ export class World {
     this.#enter(this.agent.machine)
     this.workload = new Workload(this.agent.machine.disk, this.chance.fork(), () => this.settings.path)
     this.deploys = new Deploys(this.agent.machine.disk, new Chance(seed * 13 + 5))
+    this.visitors = new Visitors(new Chance(seed * 23 + 17))
     this.swaps = new SwapWatch(this.deploys, this.settings.backend)
     this.receivers = this.settings.receivers.map((one) => this.#receiverHost(one))
     this.lines = new LineWatch(new Map(this.receivers.map(({ machine }) => [machine.name, machine])))
@@ -267,7 +271,7 @@ export class World {
   #look(): void {
     if (this.settings.deploysOneIn > 0) this.swaps.note(this.agent.machine)
     for (const host of this.receivers) {
-      if (host.isChanged) this.#judging(() => this.swaps.judge(host, true))
+      if (host.isChanged) this.#judging(() => this.swaps.judge(host))
       if (!host.isChanged || host.isReplaced || host.isUnread || this.agent.isUnread || this.settings.isDrifting)
         continue
       host.isChanged = false
@@ -306,8 +310,8 @@ export class World {
       host.startAt = null
       this.tell(`${host.machine.name}: starts`)
       if (host === this.agent) {
-        const { backend } = this.settings
-        const watch = { backend, settleMs: 20, maxWaitMs: 500, rescanMinutes: 1 }
+        const { backend, rescanMinutes } = this.settings
+        const watch = { backend, settleMs: 20, maxWaitMs: 500, rescanMinutes }
         const daemon = new AgentProcess(host.machine, () => ({ ...this.settings, watch }), this.#around)
         this.#supervise(host, daemon.process)
         host.daemon = daemon
@@ -381,9 +385,9 @@ export class World {
       changed: () => {
         host.isChanged = true
       },
-      showing: () => {
+      showing: (change, path) => {
         this.rounds.changing(machine)
-        this.swaps.judge(host, false)
+        this.swaps.changing(host, change, path)
       },
       violated: (violation) => {
         this.#violation ??= violation

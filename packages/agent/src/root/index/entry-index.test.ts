@@ -168,6 +168,7 @@ test('a file that moved untouched is found by itself, with or without a digest; 
     assert.equal(tree.index.held.holderOf({ ...moved, ...other }, 1, 1), null)
   tree.index.record([{ path: 'a', observation, digest: null, sameBytes: false }])
   tree.index.defer('a', 3)
+  assert.equal(tree.index.held.holderOf(moved, 3, 3), null, 'nor while its old name is still known')
   tree.index.record([gone('a')])
   assert.equal(tree.index.held.holderOf(moved, 3, 3), null)
 })

@@ -7,13 +7,15 @@
  */
 
 import { firstBits } from './entry-rows.ts'
+import { DEFERRED } from './index-schema.ts'
 import { childPath, type IndexedEntry, type Observation } from './indexed-entry.ts'
 import type { Statements } from './statements.ts'
 
 type HeldFile = Pick<IndexedEntry, 'digest' | 'size' | 'inode' | 'mtime' | 'ctime'>
 
-/** Takes `from`, `whole` and the cut. */
-const HELD = '(kind = 1 OR (kind = 0 AND sequence > ? AND (entries.content <= ? OR sequence > ?)))'
+/** Takes `from`, `whole` and the cut. Of a deferred row receivers need not hold anything. */
+const HELD = `((kind = 1 AND sequence < ${DEFERRED})
+  OR (kind = 0 AND sequence > ? AND (entries.content <= ? OR sequence > ?)))`
 const PLACE =
   'SELECT directories.path, entries.name FROM entries JOIN directories ON directories.id = entries.directory'
 const BY_DIGEST = `${PLACE} JOIN digests AS found USING (directory, name, content)

@@ -101,9 +101,9 @@ export class ScanFindings {
     return this.#findings.size - this.#swaps.size
   }
 
-  /** Whether the scan has found something new at the path. */
-  has(path: string): boolean {
-    return this.#findings.has(path)
+  /** What the scan has found at the path, if that is news. */
+  found(path: string): Observation | null {
+    return this.#findings.get(path)?.observation ?? null
   }
 
   isRemoved(path: string): boolean {

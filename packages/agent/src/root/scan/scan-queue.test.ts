@@ -129,6 +129,28 @@ test('what a scan has seen is not recorded when a look that overtook it found it
   assert.deepEqual([index.get('a/new/below')?.kind, index.get('a/known')?.kind], [undefined, 'file'])
 })
 
+test('a directory in which something came and went while it was scanned has its time', async () => {
+  await using bench = new Bench(numbered(4_000))
+  const { queue, index, opened, root } = bench
+  await queue.scan([WHOLE_TREE])
+  bench.write('a/new/file')
+  utimesSync(join(root, 'a/new'), 1, 1)
+  const locate = opened.directories.locateDirectory.bind(opened.directories)
+  opened.directories.locateDirectory = (directory) => {
+    if (directory === 'd') {
+      opened.directories.locateDirectory = locate
+      mkdirSync(join(root, 'a/new/visitor'))
+      rmSync(join(root, 'a/new/visitor'), { recursive: true })
+      for (const hint of hintsAt('a/new/visitor')) queue.hint(hint)
+    }
+    return locate(directory)
+  }
+  for (const path of ['a', 'd']) queue.hint({ path, extent: 'subtree' })
+  await bench.until(() => index.get('a/new/file') !== null, 'nothing is scanned')
+  await queue.idle()
+  assert.notEqual(index.get('a/new')?.mtime, 1_000_000)
+})
+
 test('one scan serves all orders that wait for it', async () => {
   await using bench = new Bench(numbered(10))
   const { queue, reports } = bench

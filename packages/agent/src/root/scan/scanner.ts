@@ -40,6 +40,8 @@ export class Scanner {
   readonly #resolved = new Set<number>()
   /** Directories that hold an entry that was looked at. */
   readonly #parents = new Set<string>()
+  /** Directories that the scan has found, and in which another scanner has looked since. */
+  readonly #redated = new Set<string>()
   /**
    * Directories that the scan lists with everything below them. A part of its findings may be recorded while another
    * waits: the next look must list them again, though by then they may be known.
@@ -73,6 +75,11 @@ export class Scanner {
       yield* this.#comparison.settle()
       yield
     }
+    for (const directory of this.#redated) {
+      this.#lookAgainAt(directory)
+      yield* this.#comparison.settle()
+      yield
+    }
     let verdict = judge(this.#found.loss(), true)
     if (verdict.decision === 'pass') {
       this.#parts.index.record(this.#found.takeAll())
@@ -95,7 +102,10 @@ export class Scanner {
 
   /** Another scanner follows these hints amid the scan. */
   overtaken(hints: readonly Hint[]): void {
-    for (const { path } of hints) this.#found.overtaken(path)
+    for (const { path } of hints) {
+      this.#found.overtaken(path)
+      if (path !== ROOT_PATH && this.#found.found(parentPath(path)) !== null) this.#redated.add(parentPath(path))
+    }
   }
 
   /** Paths that another scan has recorded while the last one ran. */
@@ -125,6 +135,7 @@ export class Scanner {
     this.#comparison.begin()
     this.#resolved.clear()
     this.#parents.clear()
+    this.#redated.clear()
     this.#judge = judge
     this.#isWithheld = false
   }
@@ -186,9 +197,18 @@ export class Scanner {
   /** A change in a directory changes the directory's own times, and no hint reports that. */
   #lookAtParent(path: string): void {
     const before = this.#parts.index.get(path)
-    if (before?.kind !== 'directory' || this.#found.isRemoved(path) || this.#found.has(path)) return
+    if (before?.kind !== 'directory' || this.#found.isRemoved(path) || this.#found.found(path) !== null) return
     const look = this.#locate(path) === 'there' ? this.#lookAt(path) : null
     if (look?.found === 'entry' && look.observation.kind === 'directory') this.#comparison.compare(path, before, look)
+  }
+
+  /** The same for a directory that the scan has found, and in which another scanner has looked since. */
+  #lookAgainAt(path: string): void {
+    const found = this.#found.found(path)
+    if (found === null) return this.#lookAtParent(path)
+    const look = this.#locate(path) === 'there' ? this.#lookAt(path) : null
+    const isSame = look?.found === 'entry' && sameDirectory(found, look.observation)
+    if (isSame) this.#comparison.compare(path, this.#parts.index.get(path), look)
   }
 
   #recordPortion(): void {
