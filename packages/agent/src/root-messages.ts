@@ -169,7 +169,7 @@ export interface RootRequests {
   /**
    * With `to` the plan is part of a round that ends there; else it leads as far as receivers may be brought. `isRest`:
    * `from` may lie within a changeset. `isFrail`: in small segments. `shown`: up to there something went ahead to those
-   * receivers, so that an earlier plan is not for them.
+   * receivers, so that an earlier plan is not for them. `limit`: not beyond that either; null: nothing further bounds it.
    */
   plan: {
     takes: {
@@ -180,6 +180,7 @@ export interface RootRequests {
       isRest: boolean
       isFrail: boolean
       shown: number
+      limit: number | null
     }
     answers: PlanSummary
   }
@@ -188,10 +189,10 @@ export interface RootRequests {
   /** What was recorded within (after, limit] and may go ahead of that plan, which is under way; null: nothing now. */
   overtake: { takes: { plan: number; after: number; limit: number; compress: boolean }; answers: PackedOvertake | null }
   /**
-   * With `at`, a listing is answered only while the index is no further than that; `head` is the index's head. Files
+   * With `at`, a listing is answered only while the index is no further than that; the head has been told otherwise. Files
    * without a known digest are read when their digest is asked for.
    */
-  list: { takes: { list: List; at: number | null }; answers: { head: number; listing: string | null } }
+  list: { takes: { list: List; at: number | null }; answers: { listing: string | null } }
   /** Makes the index equal the disk at and below some paths, with `content` to the byte. */
   rescan: { takes: { within: string[]; content: boolean }; answers: { head: number } }
   /** Lets a halted root continue as it is, deletions included. */

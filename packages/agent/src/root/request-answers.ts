@@ -31,6 +31,8 @@ export interface RequestAnswersParts {
   life: () => RootLife
   opened: () => OpenedRoot | null
   log(level: 'debug', message: string, details: Record<string, unknown>): void
+  /** Tells the head. */
+  advanced(): void
 }
 
 /** Paths of a changeset that a log line names. */
@@ -136,13 +138,13 @@ export class RequestAnswers {
     return { welcome, whole }
   }
 
-  async #plan(root: OpenedRoot, { to, isFrail, ...start }: Extract<RootRequest, { type: 'plan' }>) {
+  async #plan(root: OpenedRoot, { to, isFrail, limit, ...start }: Extract<RootRequest, { type: 'plan' }>) {
     const { index, hold, options, log } = this.#parts
     const segmentBytes = isFrail ? BOUNDS.frailSegmentBytes : BOUNDS.segmentBytes
     const plan = await root.packer.planChangeset({
       ...start,
       isRound: to !== null,
-      limit: to ?? hold.reach,
+      limit: to ?? Math.min(hold.reach, limit ?? hold.reach),
       segmentBytes,
     })
     if (to !== null) hold.planned(plan.id)
@@ -176,15 +178,19 @@ export class RequestAnswers {
   }
 
   async #list(root: OpenedRoot, { list, at }: Extract<RootRequest, { type: 'list' }>) {
-    const { index, accounts, scans } = this.#parts
+    const { index, accounts, scans, advanced } = this.#parts
     root.packer.flushLearnt()
     const { head } = index
     // A receiver that is not at the head is told the present state, and nothing about what it missed.
     if (at === null) index.held.noteCut(index.head)
-    if (at !== null && at !== head) return { head, listing: null }
+    if (at !== null && at !== head) {
+      // A scan that is under way tells its head when it gives way.
+      advanced()
+      return { listing: null }
+    }
     const { directories, turn } = root
     const isDoubted = (path: string) => scans.isDoubted(path)
-    return { head, listing: await answerList(list, { directories, turn, index, accounts, nowMs: Date.now, isDoubted }) }
+    return { listing: await answerList(list, { directories, turn, index, accounts, nowMs: Date.now, isDoubted }) }
   }
 
   async #rescan({ within, content }: Extract<RootRequest, { type: 'rescan' }>) {

@@ -95,8 +95,9 @@ export class Root {
       },
     })
     const [scans, hold, upkeep] = [this.#scans, this.#hold, this.#upkeep]
+    const advanced = () => this.#report.advanced(Date.now())
     const log: RootReport['log'] = (level, message, details) => this.#report.log(level, message, details)
-    this.#answers = new RequestAnswers({ ...parts, accounts, scans, hold, upkeep, log })
+    this.#answers = new RequestAnswers({ ...parts, accounts, scans, hold, upkeep, log, advanced })
     if (remark !== null) this.#report.log('warn', remark)
   }
 

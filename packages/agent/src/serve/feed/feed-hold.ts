@@ -105,6 +105,11 @@ export class FeedHold {
     }
   }
 
+  /** See Lockstep. */
+  get limit(): number | null {
+    return this.#lockstep.limit
+  }
+
   /** The last rounds, newest first. */
   get rounds(): RoundReport[] {
     return this.#rounds.reports

@@ -39,7 +39,16 @@ class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
   }
 }
 
-const at = (from: number) => ({ from, base: from, whole: from, to: null, isRest: false, isFrail: false, shown: 0 })
+const at = (from: number) => ({
+  from,
+  base: from,
+  whole: from,
+  to: null,
+  isRest: false,
+  isFrail: false,
+  shown: 0,
+  limit: null,
+})
 
 test('sessions at a cursor share a plan, and the last one to leave drops it', async () => {
   const root = new AnsweringRoot()

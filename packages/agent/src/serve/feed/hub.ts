@@ -73,8 +73,8 @@ export class Hub {
 
   /** A plan, shared with every session that orders the same. Return it with `leave`. */
   async join(order: PlanOrder, urgency: Urgency): Promise<PlanSummary> {
-    const { base, from, whole, to, isRest, isFrail, shown } = order
-    const key = [base, from, whole, to, isRest, isFrail, shown].join('/')
+    const { base, from, whole, to, isRest, isFrail, shown, limit } = order
+    const key = [base, from, whole, to, isRest, isFrail, shown, limit].join('/')
     let shared = this.#plans.get(key)
     if (shared === undefined) {
       shared = { key, summary: this.#enqueue(urgency, () => this.#root.ask('plan', order)), users: 0 }

@@ -47,6 +47,11 @@ export class Lockstep {
     return { head: to, seenMs }
   }
 
+  /** How far sessions may be led by themselves; null: as far as the gate lets pass. */
+  get limit(): number | null {
+    return this.#isOn ? this.#stood : null
+  }
+
   /** What the next round is of; null: there is nothing beyond the last one, or rounds are of releases only. */
   next(): { from: number; to: number; head: number } | null {
     if (!this.#isOn || this.#reach === null || this.#stood === null || this.#reach.head <= this.#stood) return null

@@ -144,7 +144,7 @@ export class RootFeed implements ResyncRoot {
     const clash = older === undefined ? null : this.#replace(older, peer)
     const session = new Session(
       peer,
-      { root: this.thread, hub: this.#hub, sent: this.#sent, log: this.#log },
+      { root: this.thread, hub: this.#hub, sent: this.#sent, log: this.#log, limit: () => this.holds.limit },
       {
         areOthersCurrent: () => this.fleet.areOthersCurrent(receiver),
         welcomed: (committed) => committed > 0 && this.#afterAll.came(receiver, committed),

@@ -26,6 +26,8 @@ export interface RoundPartParts {
   hub: Hub
   state: SessionState
   sender: ChangesetSender
+  /** See SessionFeed. */
+  limit(): number | null
 }
 
 interface Staged {
@@ -111,7 +113,7 @@ export class RoundPart {
    * unless a round comes first.
    */
   async finish(): Promise<void> {
-    const { state, socket, sender } = this.#parts
+    const { state, socket, sender, limit } = this.#parts
     const { isFrail } = state
     const { prepared, released } = state.rounds
     const off = this.#entered
@@ -126,7 +128,8 @@ export class RoundPart {
       whole: state.whole.sent,
       shown: sender.overtaker.shown,
     }
-    const plan = await this.#sendPart({ ...place, to: null, isRest: true, isFrail }, 'bulk', off)
+    const order = { ...place, to: null, isRest: true, isFrail, limit: limit() }
+    const plan = await this.#sendPart(order, 'bulk', off)
     if (plan !== null && !socket.isClosed) await this.#sendCommit(plan.to, plan.isWhole)
   }
 
@@ -136,7 +139,13 @@ export class RoundPart {
    */
   async #stage(to: number, urgency: Urgency, off: Occasion): Promise<Staged | null> {
     const { state, socket, sender } = this.#parts
-    const place = { base: state.cursor, whole: state.whole.sent, isFrail: false, shown: sender.overtaker.shown }
+    const place = {
+      base: state.cursor,
+      whole: state.whole.sent,
+      isFrail: false,
+      shown: sender.overtaker.shown,
+      limit: null,
+    }
     let changesets = 0
     let isWhole = false
     // What an earlier connection has staged may end within a changeset.

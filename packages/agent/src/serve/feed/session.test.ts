@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
 import { Refusal } from '@rootferry/host/machine'
-import { CLOSE_REASONS, type Hello, ProtocolError, type Welcome } from '@rootferry/protocol'
+import { CLOSE_REASONS, encodeMessage, type Hello, ProtocolError, type Welcome } from '@rootferry/protocol'
 import { pino } from 'pino'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { RootThread } from '../root-thread.ts'
@@ -54,8 +54,17 @@ interface LogLine {
 }
 
 const NO_LIMITS = { bytesPerSecond: 0, bytesPerSecondPerReceiver: 0 }
-/** Runs a session whose root greets, and then answers every question with that error. */
-async function sessionEndingWith(error: Error): Promise<{ code: number; reason: string; lines: LogLine[] }> {
+const ignore = () => undefined
+
+/** The answers of a root's thread; a question that is not answered here is not expected. */
+type Answers = (type: string, takes: object) => Promise<unknown>
+
+/** Runs a session of that root, over a real connection, while the test looks on. */
+async function onSession<Result>(
+  answers: Answers,
+  limit: number | null,
+  run: (client: WebSocket, session: Session, lines: LogLine[]) => Promise<Result>,
+): Promise<Result> {
   const lines: LogLine[] = []
   const log = pino(
     new Writable({
@@ -66,11 +75,8 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
     }),
   )
   const root: Pick<RootThread, 'ask' | 'tell'> = {
-    ask: async (type) => {
-      if (type === 'greet') return { welcome: WELCOME, whole: 0 } as never
-      throw error
-    },
-    tell: () => undefined,
+    ask: async (type, takes) => (await answers(type, takes)) as never,
+    tell: ignore,
   }
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   try {
@@ -78,7 +84,6 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
     const { port } = server.address() as AddressInfo
     const client = new WebSocket(`ws://127.0.0.1:${port}`)
     const [socket, request] = await once(server, 'connection')
-    const closed = once(client, 'close')
     const peer = {
       overtakes: true,
       open: (events: OutletEvents) => new PacedSocket({ socket, line: request.socket, now: new Date() }, events),
@@ -88,7 +93,6 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
       compress: false,
       now: new Date(),
     }
-    const ignore = () => undefined
     const events = {
       welcomed: ignore,
       areOthersCurrent: () => false,
@@ -97,17 +101,27 @@ async function sessionEndingWith(error: Error): Promise<{ code: number; reason: 
       resync: ignore,
       closed: ignore,
     }
-    const session = new Session(
-      peer,
-      { root, hub: new Hub(root), sent: new SentBytes(new LineLimits(NO_LIMITS)), log },
-      events,
-    )
+    const sent = new SentBytes(new LineLimits(NO_LIMITS))
+    const session = new Session(peer, { root, hub: new Hub(root), sent, log, limit: () => limit }, events)
+    return await run(client, session, lines)
+  } finally {
+    for (const client of server.clients) client.terminate()
+    server.close()
+  }
+}
+
+/** Runs a session whose root greets, and then answers every question with that error. */
+function sessionEndingWith(error: Error): Promise<{ code: number; reason: string; lines: LogLine[] }> {
+  const answers: Answers = async (type) => {
+    if (type === 'greet') return { welcome: WELCOME, whole: 0 }
+    throw error
+  }
+  return onSession(answers, null, async (client, session, lines) => {
+    const closed = once(client, 'close')
     await session.run(HELLO, 7)
     const [code, reason] = await closed
     return { code, reason: String(reason), lines }
-  } finally {
-    server.close()
-  }
+  })
 }
 
 test('a fault in the work for a session is logged with its stack, and is not a fault of the root', async () => {
@@ -129,4 +143,35 @@ test('what breaks the protocol closes with its own code', async () => {
   const { code, lines } = await sessionEndingWith(new ProtocolError('limit-exceeded', 'too much'))
   assert.equal(code, CLOSE_REASONS['limit-exceeded'].closeCode)
   assert.deepEqual(lines, [])
+})
+
+test('what lies beyond the gate is not fed: neither when a listing waits for it, nor when the welcome names it', async () => {
+  const asked: string[] = []
+  const answers: Answers = async (type, takes) => {
+    asked.push(type === 'plan' && 'limit' in takes ? `plan to ${takes.limit}` : type)
+    if (type === 'greet') return { welcome: { ...WELCOME, sequence: 7, head: 9 }, whole: 0 }
+    // The index is at 9, and the round of 8 and 9 has not gone.
+    if (type === 'list') return { listing: null }
+    throw new Refusal('the test is over')
+  }
+  await onSession(answers, 9, async (client, session) => {
+    const closed = once(client, 'close')
+    const heard = async () => {
+      client.ping()
+      await Promise.race([once(client, 'pong'), closed])
+    }
+    const ended = session.run({ ...HELLO, epoch: 'e', sequence: 7, durable: 7 }, 7)
+    await once(client, 'message')
+    const list = { type: 'list', request: 1, within: '.', after: null, digests: false } as const
+    client.send(encodeMessage(list))
+    await heard()
+    // The session looks again at whatever comes, and asks no more often than that.
+    client.send(encodeMessage({ type: 'ready', ready: true }))
+    await heard()
+    assert.deepEqual(asked, ['greet', 'list', 'list'])
+    session.advanced(9)
+    await ended
+    assert.deepEqual(asked, ['greet', 'list', 'list', 'plan to 9'])
+    await closed
+  })
 })

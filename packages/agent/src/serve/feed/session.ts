@@ -67,6 +67,8 @@ export interface SessionFeed {
   hub: Hub
   sent: SentBytes
   log: Logger
+  /** How far a session may be led by itself, where every change is a round; null: as far as the root lets it. */
+  limit(): number | null
 }
 
 /** Of the sentence in a welcome. */
@@ -103,7 +105,7 @@ export class Session implements ResyncLine {
         events.closed(code, reason)
       },
     })
-    const parts = { socket: this.#socket, hub: feed.hub, state: this.state }
+    const parts = { socket: this.#socket, hub: feed.hub, state: this.state, limit: feed.limit }
     const line = { compress: peer.compress, isSpoken: peer.overtakes, head: () => this.#head }
     this.#sender = new ChangesetSender({ ...parts, ...line, frameBytes: () => feed.sent.frameBytes })
     this.#rounds = new RoundPart({ ...parts, receiver: peer.receiver, sender: this.#sender })
@@ -117,7 +119,6 @@ export class Session implements ResyncLine {
       const answer = await this.#feed.root.ask('greet', { hello, receiver: this.receiver })
       const othersCurrent = this.#events.areOthersCurrent()
       const welcome: Welcome = { ...answer.welcome, othersCurrent, clash: clash?.slice(0, MOST_CLASH) ?? null }
-      this.#head = Math.max(this.#head, welcome.head)
       this.#sender.begin(hello)
       this.state.greeted(welcome, hello, answer.whole)
       this.#events.welcomed(hello.epoch === welcome.epoch ? hello.sequence : 0)
@@ -235,14 +236,19 @@ export class Session implements ResyncLine {
     for (const announcement of this.#announcements.splice(0)) await this.#socket.send(announcement)
   }
 
-  /** The request stays queued when the index has moved on: first the changes, then the listing. */
+  /**
+   * The request stays queued when the index has moved on: first the changes, then the listing. They come when the gate
+   * lets them pass, which wakes this session.
+   */
   async #answerList(list: List): Promise<void> {
     const at = this.state.phase === 'feeding' ? this.state.cursor : null
     const answer = await this.#rounds.unlessRound(this.#feed.root.ask('list', { list, at }))
     if (answer === null) return
-    const { head, listing } = answer
-    this.#head = Math.max(this.#head, head)
-    if (listing === null) return
+    const { listing } = answer
+    if (listing === null) {
+      if (this.#head <= this.state.cursor) await this.#socket.sleep()
+      return
+    }
     this.state.requests.shift()
     await this.#socket.send(listing)
   }
@@ -266,9 +272,9 @@ export class Session implements ResyncLine {
     // fell far behind delays no other.
     const { cursor, whole, isFrail } = this.state
     const place = { from: cursor, base: cursor, whole: whole.sent, to: null }
-    const order = { ...place, isRest: false, isFrail, shown: this.#sender.overtaker.shown }
+    const { hub, limit } = this.#feed
+    const order = { ...place, isRest: false, isFrail, shown: this.#sender.overtaker.shown, limit: limit() }
     const urgency = this.#head - cursor <= BOUNDS.liveChanges ? 'live' : 'bulk'
-    const { hub } = this.#feed
     const joined = hub.join(order, urgency)
     const plan = await this.#rounds.unlessRound(joined)
     if (plan === null) return void joined.then((late) => hub.leave(late), ignore)
