@@ -56,6 +56,10 @@ export const BOUNDS = {
   ownChangesetBytes: 64 * 1024 * 1024,
   /** Slices of a file that small changes may overtake: they come between two slices. */
   overtakenSliceBytes: 512 * 1024,
+  /** A file is planned in about so many slices: those of a very large one are larger. */
+  plannedSlices: 32 * 1024,
+  /** A larger file is a problem of its path: the plan of its slices would take too much memory. */
+  mostFileBytes: 2 ** 40,
   /** What overtakes at once, and each file of it: a larger file is large. */
   overtakingBytes: 4 * 1024 * 1024,
   overtakingChanges: 500,

@@ -67,7 +67,13 @@ export interface PathProblem {
 
 export type WatchBackend = 'chokidar' | 'directory' | 'polling'
 
-export type PathProblemCode = 'unreadable' | 'special-file' | 'invalid-name' | 'reserved-name' | 'unsettled'
+export type PathProblemCode =
+  | 'unreadable'
+  | 'special-file'
+  | 'too-large'
+  | 'invalid-name'
+  | 'reserved-name'
+  | 'unsettled'
 
 export interface WatchSettings {
   backend: 'auto' | WatchBackend

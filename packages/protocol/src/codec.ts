@@ -16,6 +16,11 @@ export function encodeMessage(message: ToAgent | ToReceiver): string {
   return JSON.stringify(message)
 }
 
+/** The size of a text in a message: a quote takes two bytes there, and a control character six. */
+export function encodedBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text))
+}
+
 export const decodeToAgent = decoder<typeof TO_AGENT>(TO_AGENT)
 export const decodeToReceiver = decoder<typeof TO_RECEIVER>(TO_RECEIVER)
 

@@ -11,7 +11,7 @@ import { pathFault } from './path.ts'
 
 const MAX_ID = 2 ** 32 - 1
 /** About ±8,000 years: what tmpfs and XFS can hold, and a little more. */
-const MAX_MTIME_US = 3e17
+export const MOST_MTIME_US = 3e17
 
 export const Count = Type.Integer({ minimum: 0, maximum: LIMITS.integer })
 export const Sequence = Count
@@ -22,7 +22,7 @@ export const EntryPath = Type.Refine(
 )
 export const Mode = Type.Integer({ minimum: 0, maximum: 0o7777 })
 export const OwnerId = Type.Integer({ minimum: 0, maximum: MAX_ID })
-export const MtimeUs = Type.Integer({ minimum: -MAX_MTIME_US, maximum: MAX_MTIME_US })
+export const MtimeUs = Type.Integer({ minimum: -MOST_MTIME_US, maximum: MOST_MTIME_US })
 /** SHA-256 as base64url without padding. */
 export const Digest = Type.String({ minLength: 43, maxLength: 43, pattern: '^[A-Za-z0-9_-]{43}$' })
 export const LinkTarget = Type.Refine(

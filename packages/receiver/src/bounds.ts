@@ -21,6 +21,8 @@ export const BOUNDS = {
   openWants: 4,
   /** Content that one want will probably bring, so that its answer does not hold up later messages for long. */
   wantBytes: 16 * 1024 * 1024,
+  /** The paths of one want, encoded: leaves most of a message. */
+  wantPathBytes: LIMITS.messageBytes / 4,
   /** Paths that wait to be asked for: with more than this a resync asks for no further listing. */
   waitingWants: 4_000,
   /** Listings that wait to be compared. */
@@ -45,6 +47,7 @@ export function assertBounds(bounds: ReceiverBounds): void {
   assert.ok(bounds.segmentMemoryBytes <= LIMITS.segmentBytes, 'the memory of a segment')
   // A resync has one listing open.
   assert.ok(bounds.openWants + 1 <= LIMITS.openRequests, 'room for a list request')
+  assert.ok(bounds.wantPathBytes + LARGEST_PATH_BYTES <= LIMITS.messageBytes / 2, 'a want')
   assert.ok(bounds.waitingWants >= LIMITS.wantPaths, 'a full want')
   const counts = [bounds.openWants, bounds.wantBytes, bounds.waitingListings, bounds.touchedPaths, bounds.waitingTimes]
   assert.ok(
@@ -52,3 +55,6 @@ export function assertBounds(bounds: ReceiverBounds): void {
     'more than nothing',
   )
 }
+
+/** The longest path, of which each byte may take six characters, and its digest. */
+const LARGEST_PATH_BYTES = 6 * LIMITS.pathBytes + 64

@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { type Accounts, printable, Refusal } from '@rootferry/host/machine'
-import { type Hello, NOTHING_PRESERVED } from '@rootferry/protocol'
+import { type Hello, LIMITS, NOTHING_PRESERVED } from '@rootferry/protocol'
 import { BOUNDS } from '../bounds.ts'
 import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
 import { changedPaths } from './answer/changed-paths.ts'
@@ -129,7 +129,7 @@ export class RequestAnswers {
       term: index.term,
       head: Math.max(hold.reach, decision.sequence),
       ...decision,
-      total: { entries: files + directories + symlinks, bytes },
+      total: { entries: files + directories + symlinks, bytes: Math.min(bytes, LIMITS.integer) },
       filter: [...options.exclude],
       prepared: preparedOf(hello, decision, index, hold.endOfRounds),
       released: hold.endOfRounds,

@@ -32,6 +32,7 @@ import { RootReport } from './root-report.ts'
 import { PathProblems } from './scan/path-problems.ts'
 import { formatIdentity, parseIdentity, type RootIdentity, replacement } from './scan/root-identity.ts'
 import { livingEntries, ScanQueue, WHOLE_TREE } from './scan/scan-queue.ts'
+import { troubleOf } from './scan/trouble.ts'
 import { DEGRADED_RESCAN_MS, rescanSilent } from './silent-rescans.ts'
 import { Timers } from './timers.ts'
 import { Upkeep } from './upkeep.ts'
@@ -195,6 +196,9 @@ export class Root {
       this.#hold.look()
     } catch (error) {
       if (error instanceof AssertionError) throw error
+      // The docroot that is open stays open when this process could not look at it.
+      if (this.#opened !== null && troubleOf(error) === 'process')
+        return this.#timers.after('root', ROOT_CHECK_MS, () => void this.#lookForDocroot())
       const isIndexEmpty = livingEntries(this.#index) === 0
       await this.#step({ type: 'missing', reason: `${path}: ${plainMessage(error)}`, isIndexEmpty })
     }

@@ -15,6 +15,8 @@ import { schemaFaults } from './schema-faults.ts'
 
 const MOST_BYTES = 1024 * 1024
 const MOST_FAULTS = 20
+/** Of the patterns of one list, encoded: they travel in one message. */
+const MOST_PATTERN_BYTES = 1024 * 1024
 
 /** The place of a value in a file, for faults that are found after the schema's. */
 export interface ConfigSource {
@@ -29,6 +31,9 @@ export function patternFaults(
   { path, rootPath }: { path: readonly string[]; rootPath: string },
   source: ConfigSource,
 ): string[] {
+  const bytes = Buffer.byteLength(JSON.stringify(patterns ?? []))
+  if (bytes > MOST_PATTERN_BYTES)
+    return [source.fault(path, `takes ${bytes} bytes: at most ${MOST_PATTERN_BYTES} are accepted`)]
   return (patterns ?? []).flatMap((pattern, position) => {
     const fault = patternFault(pattern, rootPath)
     return fault === null ? [] : [source.fault([...path, String(position)], fault)]

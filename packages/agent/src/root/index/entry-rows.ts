@@ -81,7 +81,7 @@ export class EntryRows {
 
   totals(): Totals {
     const totals: Totals = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
-    for (const row of this.#sql.all('SELECT kind, count(*) AS n, sum(size) AS bytes FROM entries GROUP BY kind')) {
+    for (const row of this.#sql.all('SELECT kind, count(*) AS n, total(size) AS bytes FROM entries GROUP BY kind')) {
       if (row['kind'] === 1) {
         totals.files = Number(row['n'])
         totals.bytes = Number(row['bytes'])
@@ -194,7 +194,7 @@ export class EntryRows {
 
   sumAfter(from: number, head: number): { changes: number; bytes: number } {
     const row = this.#sql.one(
-      `SELECT count(*) AS changes, coalesce(sum(CASE kind WHEN 1 THEN size ELSE 0 END), 0) AS bytes
+      `SELECT count(*) AS changes, total(CASE kind WHEN 1 THEN size ELSE 0 END) AS bytes
        FROM entries WHERE sequence > ? AND sequence <= ?`,
       from,
       head,

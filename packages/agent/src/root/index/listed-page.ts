@@ -5,7 +5,7 @@
  * the page has a single entry; the first entry that does not fit begins the next page.
  */
 import { Buffer } from 'node:buffer'
-import { isWithin, ROOT_PATH } from '@rootferry/protocol'
+import { encodedBytes, isWithin, ROOT_PATH } from '@rootferry/protocol'
 import type { EntryRows, PlacedRow } from './entry-rows.ts'
 import { DEFERRED } from './index-schema.ts'
 import { childPath, type IndexedEntry, KINDS, TOMBSTONE, toEntry } from './indexed-entry.ts'
@@ -80,11 +80,6 @@ function fitting(entries: EntryRows, rows: readonly PlacedRow[], bytes: number):
 function firstNameBytes(entries: EntryRows, row: PlacedRow['row']): number {
   const first = entries.nameOfLink(row, DEFERRED - 1)
   return first === null ? 0 : encodedBytes(childPath(first.directory, first.row.name)) + encodedBytes(row.name)
-}
-
-/** Bytes of a text in a message. */
-function encodedBytes(text: string): number {
-  return Buffer.byteLength(JSON.stringify(text))
 }
 
 function rowsWithin(

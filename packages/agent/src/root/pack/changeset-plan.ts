@@ -7,7 +7,7 @@
  * INVARIANT: the manifest of a segment encodes to less than BOUNDS.manifestBytes, unless it holds a single change.
  */
 import { Buffer } from 'node:buffer'
-import { type Delta, LIMITS } from '@rootferry/protocol'
+import { type Delta, encodedBytes, LIMITS } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import { partsOf } from '../delta/recipe.ts'
 import type { IndexedEntry, Tombstone } from '../index/indexed-entry.ts'
@@ -64,11 +64,6 @@ export const SLICE_BYTES = LIMITS.segmentBytes - TAR_BLOCK - TAR_END
 
 export function tarBytesOf(size: number): number {
   return TAR_BLOCK + Math.ceil(size / TAR_BLOCK) * TAR_BLOCK
-}
-
-/** The size of a text in a message: a quote takes two bytes there, and a control character six. */
-export function encodedBytes(text: string): number {
-  return Buffer.byteLength(JSON.stringify(text))
 }
 
 /**

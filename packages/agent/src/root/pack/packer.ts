@@ -13,6 +13,7 @@ import {
   type Change,
   carriedBytes,
   digestOf,
+  encodedBytes,
   encodeMessage,
   type FileChange,
   LIMITS,
@@ -29,7 +30,7 @@ import type { ReadFault } from '../scan/content-reader.ts'
 import { isNotProvenOther } from '../scan/difference.ts'
 import type { ScanRequests } from '../scan/scan-requests.ts'
 import type { Turn } from '../turn.ts'
-import { EMPTY_ARCHIVE, encodedBytes, type PlannedRow, type PlannedSegment } from './changeset-plan.ts'
+import { EMPTY_ARCHIVE, type PlannedRow, type PlannedSegment } from './changeset-plan.ts'
 import { compressSegment } from './compression.ts'
 import { hasChunks, LargeFiles } from './large-files.ts'
 import { LearntContent } from './learnt-content.ts'

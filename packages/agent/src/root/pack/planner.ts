@@ -173,7 +173,7 @@ export class Planner {
     }
     const isAlone = range.request === null && range.from === range.base && range.base > 0
     const mayBeOvertaken = isAlone && isOfLargeFiles(rows)
-    const sliceBytes = mayBeOvertaken ? BOUNDS.overtakenSliceBytes : SLICE_BYTES
+    const sliceBytes = mayBeOvertaken ? overtakenSliceBytes(all) : SLICE_BYTES
     const segments = layOut(rows, segmentBytes, range.request === null ? range.to : null, sliceBytes)
     const summary: PlanSummary = {
       id: nextPlanId++,
@@ -216,6 +216,12 @@ export class Planner {
 function isOfLargeFiles(rows: readonly PlannedRow<SlicedFile>[]): boolean {
   const small = rows.some(({ travel }) => travel.by !== 'slices' && travel.by !== 'keep' && travel.by !== 'manifest')
   return !small && rows.some(({ travel }) => travel.by === 'slices')
+}
+
+/** Small, but not so small that there are too many. */
+function overtakenSliceBytes(rows: readonly Planned[]): number {
+  const largest = Math.max(...rows.map(({ size }) => size))
+  return Math.min(SLICE_BYTES, Math.max(BOUNDS.overtakenSliceBytes, Math.ceil(largest / BOUNDS.plannedSlices)))
 }
 
 /** Whether a receiver at `base` lacks the bytes, or asked for them. */

@@ -6,6 +6,7 @@ import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/ho
 import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
 import { type ReadFault, readWhole, type WholeRead } from '../scan/content-reader.ts'
 import { lookAt } from '../scan/observe.ts'
+import { troubleOf } from '../scan/trouble.ts'
 import { type Turn, TurnsEnded } from '../turn.ts'
 import type { FileAccess } from './sliced-file.ts'
 
@@ -65,6 +66,7 @@ function pathFaultOf(path: string, error: unknown): ReadFault {
   if (error instanceof TurnsEnded) throw error
   const code = errorCode(error)
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return { fault: 'vanished' }
+  if (troubleOf(error) !== null) return { fault: 'troubled' }
   if (code === 'EACCES' || code === 'EPERM') return { fault: 'unreadable', message: plainMessage(error) }
   throw new Error(`packing ${path}`, { cause: error })
 }

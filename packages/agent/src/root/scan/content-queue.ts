@@ -12,6 +12,7 @@ import { checkContent } from './content-check.ts'
 import { digestFile } from './content-reader.ts'
 import { observe } from './observe.ts'
 import type { ScanRequests } from './scan-requests.ts'
+import { troubleOf } from './trouble.ts'
 
 /** The parts of the open root that are read. */
 export interface ReadRoot {
@@ -89,8 +90,9 @@ export class ContentQueue<Root extends ReadRoot> {
     let location: string
     try {
       location = root.directories.locate(path)
-    } catch {
+    } catch (error) {
       // A directory above it is gone: its own hint will come.
+      if (troubleOf(error) !== null) this.#parts.scans.retry(path, 'troubled', '')
       return
     }
     const read = await digestFile(location, () => root.turn.next())

@@ -14,7 +14,16 @@ import {
   plainMessage,
   type Status,
 } from '@rootferry/host/machine'
-import { baseName, type EntryKind, type MatchedKind, microseconds, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import {
+  baseName,
+  type EntryKind,
+  type MatchedKind,
+  MOST_MTIME_US,
+  microseconds,
+  parentPath,
+  ROOT_PATH,
+} from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import type { PathProblemCode } from '../../root-messages.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 import { inodeNumber, linkNumber } from './inode-number.ts'
@@ -112,6 +121,10 @@ function found(kind: FileKind, target: string | null, nowMs: number, seen: Seen)
     return { found: 'problem', code: 'special-file', message: SPECIAL[kind], trouble: null }
   const { mode, uid, gid, inode } = seen
   const isFile = kind === 'file'
+  if (isFile && seen.size > BOUNDS.mostFileBytes) {
+    const message = `a file of ${seen.size} bytes: at most ${BOUNDS.mostFileBytes} are synchronized`
+    return { found: 'problem', code: 'too-large', message, trouble: null }
+  }
   return {
     found: 'entry',
     links: isFile ? seen.links : 1,
@@ -121,7 +134,7 @@ function found(kind: FileKind, target: string | null, nowMs: number, seen: Seen)
       uid,
       gid,
       size: isFile ? seen.size : 0,
-      mtime: microseconds(seen.mtimeMs),
+      mtime: wireTime(seen.mtimeMs),
       ctime: identityTime(kind, seen, nowMs),
       inode,
       target,
@@ -129,6 +142,11 @@ function found(kind: FileKind, target: string | null, nowMs: number, seen: Seen)
       link: isFile && seen.links > 1 ? linkNumber(inode, seen.device) : 0,
     },
   }
+}
+
+/** Some filesystems hold times that no message can: they travel as the nearest one. */
+function wireTime(timeMs: number): number {
+  return Math.max(-MOST_MTIME_US, Math.min(MOST_MTIME_US, microseconds(timeMs)))
 }
 
 /** By the formula of node:fs, so that both ways to look at a file see the same time to the last bit. */

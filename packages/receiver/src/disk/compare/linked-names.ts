@@ -8,6 +8,7 @@
 import { type ConfinedDirectories, errorCode } from '@rootferry/host/machine'
 import { isSameFile } from '../commit/link-names.ts'
 import { statusOf } from '../files/attributes.ts'
+import { isDiskTrouble } from '../files/disk-errors.ts'
 import type { LocalEntry } from './local-scan.ts'
 
 const MOST_REMEMBERED = 65_536
@@ -48,7 +49,7 @@ export class LinkedNames {
       return statusOf(this.#confined.locate(path))
     } catch (error) {
       // Its directory is missing here, or not one.
-      if (errorCode(error) === null) throw error
+      if (errorCode(error) === null || isDiskTrouble(error)) throw error
       return null
     }
   }

@@ -1,7 +1,8 @@
 /** The queue of paths to ask for: no path twice, bounded requests. */
 import assert from 'node:assert/strict'
+import { Buffer } from 'node:buffer'
 import { test } from 'node:test'
-import { LIMITS } from '@rootferry/protocol'
+import { decodeToAgent, encodeMessage, LIMITS } from '@rootferry/protocol'
 import fc from 'fast-check'
 import { WantQueue } from './wants.ts'
 
@@ -52,4 +53,22 @@ test('a question asks for little more content than the next one may wait for, bu
   queue.drop('b')
   const asked = [1, 2, 3, 4].map((request) => queue.ask(request)?.map(([path]) => path))
   assert.deepEqual(asked, [['a', 'c'], ['d'], ['e'], undefined])
+})
+
+test('a question fits into a message, however long its paths are and whatever they hold', () => {
+  const queue = new WantQueue()
+  // Each of these characters takes six bytes in a message.
+  const deep = Array.from({ length: 15 }, () => '\u0001'.repeat(250)).join('/')
+  const paths = Array.from({ length: LIMITS.wantPaths }, (_, number) => `${deep}/${number}`)
+  for (const path of paths) queue.want(path, 'A'.repeat(43))
+  const asked: string[] = []
+  for (let request = 1; queue.waiting > 0; request += 1) {
+    const some = queue.ask(request)
+    assert.ok(some !== null)
+    const text = encodeMessage({ type: 'want', request, paths: some })
+    assert.ok(Buffer.byteLength(text) <= LIMITS.messageBytes / 2, `${text.length} bytes`)
+    assert.equal(decodeToAgent(text).type, 'want')
+    asked.push(...queue.answered(request))
+  }
+  assert.deepEqual(asked, paths)
 })

@@ -2,10 +2,13 @@
  * The paths to ask the agent for, and the open requests. Pure bookkeeping of one connection.
  *
  * INVARIANT: a path waits at most once; at most `openWants` requests are open, of at most LIMITS.wantPaths paths and
- * little more content than `wantBytes`.
+ * little more content than `wantBytes`. Their paths encode to `wantPathBytes`, or there is only one.
  */
-import { LIMITS, type Want } from '@rootferry/protocol'
+import { encodedBytes, LIMITS, type Want } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
+
+/** A digest, brackets and commas. */
+const LINE_BYTES = 64
 
 interface Waiting {
   digest: string | null
@@ -42,11 +45,13 @@ export class WantQueue {
   ask(request: number): Want['paths'] | null {
     if (this.#waiting.size === 0 || this.#open.size >= BOUNDS.openWants) return null
     const asked: Want['paths'] = []
-    let content = 0
+    const used = { content: 0, encoded: 0 }
     for (const [path, { digest, bytes }] of this.#waiting) {
-      if (asked.length === LIMITS.wantPaths || (asked.length > 0 && content + bytes > BOUNDS.wantBytes)) break
+      used.content += bytes
+      used.encoded += LINE_BYTES + encodedBytes(path)
+      const isFull = used.content > BOUNDS.wantBytes || used.encoded > BOUNDS.wantPathBytes
+      if (asked.length === LIMITS.wantPaths || (asked.length > 0 && isFull)) break
       asked.push([path, digest])
-      content += bytes
       this.#waiting.delete(path)
     }
     this.#open.set(

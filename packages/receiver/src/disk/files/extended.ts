@@ -21,7 +21,7 @@ import {
   withMode,
 } from '@rootferry/host/machine'
 import { type Extended, NOTHING_PRESERVED, type Preserved } from '@rootferry/protocol'
-import { ExtendedRefused, isOfOneObject } from './disk-errors.ts'
+import { ExtendedRefused, isDiskTrouble, isOfOneObject } from './disk-errors.ts'
 
 /** Names and values as base64, by name: what the calls take. */
 export type LocalExtended = readonly (readonly [name: string, value: string])[]
@@ -167,7 +167,7 @@ export class ExtendedAttributes {
     try {
       return pinned(directory, (descriptor) => this.#calls?.get(descriptor, null, DEFAULT_ACL) ?? null) !== null
     } catch (error) {
-      if (errorCode(error) === null) throw error
+      if (errorCode(error) === null || isDiskTrouble(error)) throw error
       return false
     }
   }

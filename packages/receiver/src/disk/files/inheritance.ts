@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer'
 import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs'
 import { type AttributeCalls, DEFAULT_ACL, errorCode } from '@rootferry/host/machine'
+import { isDiskTrouble } from './disk-errors.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK
 const SET_GROUP_ID = 0o2000
@@ -57,7 +58,7 @@ export class Inheritance {
         closeSync(directory)
       }
     } catch (error) {
-      if (errorCode(error) === null) throw error
+      if (errorCode(error) === null || isDiskTrouble(error)) throw error
       return ''
     }
   }
@@ -67,7 +68,7 @@ export class Inheritance {
       return Buffer.from(this.#parts.attributes?.get(directory, null, name) ?? []).toString('hex')
     } catch (error) {
       // A filesystem without them.
-      if (errorCode(error) === null) throw error
+      if (errorCode(error) === null || isDiskTrouble(error)) throw error
       return ''
     }
   }
