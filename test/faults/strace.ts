@@ -5,9 +5,11 @@
  * crash right before it. (strace's own `signal=` injection does nothing together with --seccomp-bpf, without which a
  * daemon starts at half the speed.) strace does the counting: per thread, over the calls that match the path.
  */
-import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
+import { until } from '../support/until.ts'
 
 /** Calls that change something on a disk, or promise that it stays. */
 const DURABLE_CALLS = [
@@ -81,6 +83,34 @@ export function slowRunner(at: string, log: string, syscall: string, delayMs: nu
   return writeRunner(at, log, syscall, ['-I', 'waiting'], ['-e', delay])
 }
 
+/**
+ * Refuses calls of a daemon that runs, until the end of the scope.
+ * @param path only calls on a descriptor of this file; null: all calls of these kinds, in all of its threads
+ */
+export async function refusing(
+  daemon: Daemon,
+  log: string,
+  { syscalls, path, error }: { syscalls: readonly string[]; path: string | null; error: string },
+): Promise<AsyncDisposable> {
+  rmSync(log, { force: true })
+  const kinds = syscalls.join(',')
+  const words = ['-f', '-qq', '-y', '-o', log, '-p', String(daemon.pid), '-e', `trace=${kinds}`]
+  const only = path === null ? [] : ['-P', path]
+  const tracer = spawn('strace', [...words, ...only, '-e', `inject=${kinds}:error=${error}`], { stdio: 'inherit' })
+  const ended = once(tracer, 'exit')
+  const isTraced = (thread: string) => /^TracerPid:\s+[1-9]/m.test(statusOf(`${daemon.pid}/task/${thread}`))
+  await until(
+    () => readdirSync(`/proc/${daemon.pid}/task`).every(isTraced),
+    () => `strace could not attach to ${daemon.pid}`,
+  )
+  return {
+    async [Symbol.asyncDispose]() {
+      tracer.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
 /** Ends strace; the daemon continues, and no call is refused any more. */
 export function endTracing(daemon: Daemon): void {
   const tracer = tracerOf(daemon)
@@ -151,8 +181,11 @@ export async function killStopped(daemon: Daemon): Promise<void> {
 }
 
 function tracerOf({ pid }: Daemon): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
-  return Number(/^TracerPid:\s+(\d+)$/m.exec(status)?.[1] ?? 0)
+  return Number(/^TracerPid:\s+(\d+)$/m.exec(statusOf(`${pid}`))?.[1] ?? 0)
+}
+
+function statusOf(process: string): string {
+  return readFileSync(`/proc/${process}/status`, 'latin1')
 }
 
 function quoted(word: string): string {

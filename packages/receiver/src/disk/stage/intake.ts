@@ -83,7 +83,7 @@ export class Intake {
     const { steps, event } = this.#parts
     const changeset = this.#changeset
     this.#segment = null
-    const contents = await unpackSegment(segment, packed)
+    const contents = unpackSegment(segment, packed)
     if (changeset === null) return
     const before = changeset.bytes
     await steps.whileConnected(changeset.stager(segment, contents))

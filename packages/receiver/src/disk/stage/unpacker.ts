@@ -4,18 +4,26 @@
  *
  *   tar := (header, content padded to 512)…, 1,024 zero bytes      one entry for each content, nothing between
  *
- * The manifest fixes the length of the archive and the place of every entry in it, so an extended header, a second
- * entry, a gap or a tail has no room. Digests are checked where content is staged. Knows nothing of paths.
+ * The manifest fixes every byte of the archive but the contents, so an extended header, a second entry, a gap, a tail or
+ * another form of a number has no room. Digests are checked where content is staged. Knows nothing of paths.
  */
 import { Buffer } from 'node:buffer'
 import { zstdDecompressSync } from 'node:zlib'
 import { freeMemory } from '@rootferry/host/machine'
-import { carriedBytes, type Delta, LIMITS, ProtocolError, type Segment, SLICE_ENTRY } from '@rootferry/protocol'
-import { extract, type Header } from 'tar-stream'
+import {
+  carriedBytes,
+  type Delta,
+  LIMITS,
+  ProtocolError,
+  type Segment,
+  SLICE_ENTRY,
+  segmentHeader,
+  TAR_BLOCK,
+} from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 
-const BLOCK = 512
-const TRAILER = 2 * BLOCK
+const TRAILER = 2 * TAR_BLOCK
+const ZEROS = Buffer.alloc(TRAILER)
 
 /** One file's content: a view into the segment's buffer. `ordinal` is its change's index, or null for a slice. */
 export interface Content {
@@ -78,7 +86,7 @@ export class FrameCollector {
  * @param packed all bytes of the segment; the returned contents may be views into them
  * @throws ProtocolError (content-mismatch) when they are not what the segment says
  */
-export async function unpackSegment(segment: Segment, packed: Buffer): Promise<Content[]> {
+export function unpackSegment(segment: Segment, packed: Buffer): Content[] {
   const expected = expectedEntries(segment)
   if (packed.byteLength !== segment.bytes) throw mismatch('not the announced number of bytes')
   if (expected.length === 0) {
@@ -86,7 +94,7 @@ export async function unpackSegment(segment: Segment, packed: Buffer): Promise<C
     return []
   }
   let length = TRAILER
-  for (const entry of expected) length += BLOCK + padded(entry.size)
+  for (const entry of expected) length += TAR_BLOCK + padded(entry.size)
   if (segment.tarBytes !== length) throw mismatch(`an archive of ${segment.tarBytes} bytes, its files take ${length}`)
   const tar = segment.encoding === 'zstd' ? decompress(packed, length) : packed
   if (tar.byteLength !== length) throw mismatch(`an archive of ${tar.byteLength} bytes instead of ${length}`)
@@ -138,49 +146,28 @@ function decompress(packed: Buffer, length: number): Buffer {
   throw mismatch('data after the end of the compressed archive')
 }
 
-function readArchive(tar: Buffer, expected: readonly ExpectedEntry[]): Promise<Content[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<Content[]>()
-  const contents: Content[] = []
-  const archive = extract()
+/** Every byte of the archive is what the manifest makes it, but for the contents. */
+function readArchive(tar: Buffer, expected: readonly ExpectedEntry[]): Content[] {
   let position = 0
-  archive.on('entry', (header, stream, next) => {
-    const entry = expected[contents.length]
-    const start = position + BLOCK
-    // An entry's stream fails along with its archive, whose own error is reported.
-    stream.on('error', reject)
-    if (entry === undefined || !isExpected(header, entry, start)) {
-      archive.destroy(mismatch(`the archive's entry ${contents.length} is not the one expected`))
-      return
-    }
-    // The content is taken from the buffer itself; the stream only has to run dry.
-    contents.push({ ordinal: entry.ordinal, bytes: tar.subarray(start, start + entry.size) })
-    position = start + padded(entry.size)
-    stream.on('end', next)
-    stream.resume()
+  const contents = expected.map(({ name, ordinal, size }, number) => {
+    const start = position + TAR_BLOCK
+    const end = start + size
+    position = start + padded(size)
+    if (!segmentHeader(name, size).equals(tar.subarray(start - TAR_BLOCK, start)))
+      throw mismatch(`the archive's entry ${number} is not the one expected`)
+    if (!isZero(tar.subarray(end, position))) throw mismatch(`something behind the archive's entry ${number}`)
+    return { ordinal, bytes: tar.subarray(start, end) }
   })
-  archive.on('error', (cause) => reject(cause instanceof ProtocolError ? cause : mismatch('no archive', cause)))
-  archive.on('finish', () => {
-    if (contents.length !== expected.length) reject(mismatch('the archive lacks entries'))
-    else if (!isZero(tar.subarray(position))) reject(mismatch('the archive does not end where it should'))
-    else resolve(contents)
-  })
-  archive.end(tar)
-  return promise
-}
-
-/** `byteOffset`, which the type declarations lack, is where the content starts: a hidden header would move it. */
-function isExpected(header: Header & { byteOffset?: number }, entry: ExpectedEntry, start: number): boolean {
-  return (
-    header.type === 'file' && header.name === entry.name && header.size === entry.size && header.byteOffset === start
-  )
+  if (!isZero(tar.subarray(position))) throw mismatch('the archive does not end where it should')
+  return contents
 }
 
 function isZero(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0)
+  return bytes.equals(ZEROS.subarray(0, bytes.byteLength))
 }
 
 function padded(size: number): number {
-  return Math.ceil(size / BLOCK) * BLOCK
+  return Math.ceil(size / TAR_BLOCK) * TAR_BLOCK
 }
 
 function mismatch(detail: string, cause?: unknown): ProtocolError {
