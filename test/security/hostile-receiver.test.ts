@@ -164,6 +164,10 @@ const VIOLATIONS: Record<string, { does: (receiver: HostileReceiver) => void; co
     },
     code: 4400,
   },
+  'a cursor that no listing had': {
+    does: (receiver) => receiver.say({ type: 'list', request: 1, within: '.', after: 'x/f1', digests: false }),
+    code: 4400,
+  },
   'a repair that was not asked for': { does: (receiver) => receiver.say({ type: 'repaired', request: 7 }), code: 4401 },
   'the end of a resync that is none': {
     does: (receiver) => receiver.say({ type: 'resynced', sequence: 1 }),

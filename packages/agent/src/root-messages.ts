@@ -5,6 +5,9 @@
  */
 import type { Hello, List, Preserved, Want, Welcome } from '@rootferry/protocol'
 
+/** Where a listing continues: the number of a directory, and a name in it, or none. */
+export const CURSOR = /^\d{1,15}\/[^/]*$/
+
 export interface Totals {
   files: number
   directories: number

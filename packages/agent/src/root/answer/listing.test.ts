@@ -69,3 +69,18 @@ test('deep directories, each of which is named by its whole path, are listed in 
   assert.equal(new Set(paths).size, 2_016)
   assert.equal(paths.length, 2_016)
 })
+
+test('a cursor of another index is answered by what comes after it, which may be nothing', async () => {
+  using tree = new TestTree(temporaryRoot())
+  tree.index.record(['.', 'a', 'a/b'].map((path) => found(path, directory)))
+  const { directories, index } = tree
+  const turn = new Turn(directories)
+  const parts = { directories, index, turn, accounts: new Accounts(), nowMs: Date.now, isDoubted: () => false }
+  for (const within of ['.', 'a', 'gone'])
+    for (const after of ['999999/zzz', '0/', '1/a', `999999999999999/${'x'.repeat(255)}`]) {
+      const message = decodeToReceiver(
+        await answerList({ type: 'list', request: 1, within, after, digests: true }, parts),
+      )
+      assert.ok(message.type === 'listing' && message.next === null, `${within} after ${after}`)
+    }
+})

@@ -3,6 +3,7 @@
  * Each rule is a MUST of docs/protocol.md.
  */
 import { type Hello, type List, ProtocolError, type Want } from '@rootferry/protocol'
+import { CURSOR } from '../../root-messages.ts'
 
 /** @throws ProtocolError when its fields contradict each other */
 export function checkHello({ epoch, term, sequence, durable, prepared, partials, encodings }: Hello): void {
@@ -17,7 +18,10 @@ export function checkHello({ epoch, term, sequence, durable, prepared, partials,
 /** @param open the requests that are not answered. @throws ProtocolError when the request cannot be one */
 export function checkRequest(request: List | Want, open: Iterable<number>): void {
   for (const other of open) if (other === request.request) throw malformed(`request ${other} is open already`)
-  if (request.type !== 'want') return
+  if (request.type === 'list') {
+    if (request.after !== null && !CURSOR.test(request.after)) throw malformed('a cursor that no listing had')
+    return
+  }
   const paths = new Set(request.paths.map(([path]) => path))
   if (paths.size < request.paths.length) throw malformed('a path that is wanted twice')
 }
