@@ -17,6 +17,7 @@ import type { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import type { OpenedRoot } from './opened-root.ts'
 import { type RootLife, statusOf } from './root-life.ts'
+import type { RootReport } from './root-report.ts'
 import type { ScanQueue } from './scan/scan-queue.ts'
 import type { Upkeep } from './upkeep.ts'
 import type { Hint } from './watch/watcher.ts'
@@ -30,9 +31,7 @@ export interface RequestAnswersParts {
   upkeep: Upkeep
   life: () => RootLife
   opened: () => OpenedRoot | null
-  log(level: 'debug', message: string, details: Record<string, unknown>): void
-  /** Tells the head. */
-  advanced(): void
+  report: () => RootReport
 }
 
 /** Paths of a changeset that a log line names. */
@@ -139,7 +138,7 @@ export class RequestAnswers {
   }
 
   async #plan(root: OpenedRoot, { to, isFrail, limit, ...start }: Extract<RootRequest, { type: 'plan' }>) {
-    const { index, hold, options, log } = this.#parts
+    const { index, hold, options, report } = this.#parts
     const segmentBytes = isFrail ? BOUNDS.frailSegmentBytes : BOUNDS.segmentBytes
     const plan = await root.packer.planChangeset({
       ...start,
@@ -150,7 +149,7 @@ export class RequestAnswers {
     if (to !== null) hold.planned(plan.id)
     if (options.namesPaths === true) {
       const paths = index.changesAfter(plan.from, MOST_NAMED, plan.to).map(({ path }) => printable(path))
-      log('debug', 'changeset', { from: plan.from, to: plan.to, paths })
+      report().log('debug', 'changeset', { from: plan.from, to: plan.to, paths })
     }
     return plan
   }
@@ -178,14 +177,14 @@ export class RequestAnswers {
   }
 
   async #list(root: OpenedRoot, { list, at }: Extract<RootRequest, { type: 'list' }>) {
-    const { index, accounts, scans, advanced } = this.#parts
+    const { index, accounts, scans, report } = this.#parts
     root.packer.flushLearnt()
     const { head } = index
     // A receiver that is not at the head is told the present state, and nothing about what it missed.
     if (at === null) index.held.noteCut(index.head)
     if (at !== null && at !== head) {
       // A scan that is under way tells its head when it gives way.
-      advanced()
+      report().advanced(Date.now())
       return { listing: null }
     }
     const { directories, turn } = root

@@ -96,9 +96,7 @@ export class Root {
       },
     })
     const [scans, hold, upkeep] = [this.#scans, this.#hold, this.#upkeep]
-    const advanced = () => this.#report.advanced(Date.now())
-    const log: RootReport['log'] = (level, message, details) => this.#report.log(level, message, details)
-    this.#answers = new RequestAnswers({ ...parts, accounts, scans, hold, upkeep, log, advanced })
+    this.#answers = new RequestAnswers({ ...parts, accounts, scans, hold, upkeep, report: others.report })
     if (remark !== null) this.#report.log('warn', remark)
   }
 
@@ -196,11 +194,10 @@ export class Root {
       this.#hold.look()
     } catch (error) {
       if (error instanceof AssertionError) throw error
-      // The docroot that is open stays open when this process could not look at it.
-      if (this.#opened !== null && troubleOf(error) === 'process')
-        return this.#timers.after('root', ROOT_CHECK_MS, () => void this.#lookForDocroot())
       const isIndexEmpty = livingEntries(this.#index) === 0
-      await this.#step({ type: 'missing', reason: `${path}: ${plainMessage(error)}`, isIndexEmpty })
+      // A process that could not look at the docroot has not found it missing.
+      if (this.#opened === null || troubleOf(error) !== 'process')
+        await this.#step({ type: 'missing', reason: `${path}: ${plainMessage(error)}`, isIndexEmpty })
     }
     this.#timers.after('root', ROOT_CHECK_MS, () => void this.#lookForDocroot())
   }

@@ -244,13 +244,9 @@ export class Session implements ResyncLine {
     const at = this.state.phase === 'feeding' ? this.state.cursor : null
     const answer = await this.#rounds.unlessRound(this.#feed.root.ask('list', { list, at }))
     if (answer === null) return
-    const { listing } = answer
-    if (listing === null) {
-      if (this.#head <= this.state.cursor) await this.#socket.sleep()
-      return
-    }
+    if (answer.listing === null) return this.#head <= this.state.cursor ? await this.#socket.sleep() : undefined
     this.state.requests.shift()
-    await this.#socket.send(listing)
+    await this.#socket.send(answer.listing)
   }
 
   /** The request stays queued when a round comes first. */
