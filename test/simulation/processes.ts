@@ -58,6 +58,8 @@ export class AgentProcess {
   /** Seconds that changes took to reach a receiver that follows. */
   readonly propagations: number[] = []
   #feed: RootFeed | null = null
+  /** Orders to hold the root that have neither begun nor failed: each waits for a scan that takes as long as it takes. */
+  holdsToCome = 0
 
   /** @param settings returns the configuration whenever it is read */
   constructor(machine: Machine, settings: () => AgentSettings, around: Surroundings) {
@@ -101,7 +103,12 @@ export class AgentProcess {
   async hold(): Promise<void> {
     await this.#around.scheduler.run(this.process, () => {
       const order = { reason: 'a deploy', by: 'ops', forMs: 900_000, waitMs: 2_000 }
-      void this.#feed?.holds.hold(order).catch(() => undefined)
+      if (this.#feed === null) return
+      this.holdsToCome += 1
+      const over = () => {
+        this.holdsToCome -= 1
+      }
+      void this.#feed.holds.hold(order).then(over, over)
     })
   }
 

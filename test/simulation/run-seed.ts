@@ -130,12 +130,13 @@ async function deploy(world: World): Promise<void> {
   const { deploysOneIn } = world.settings
   const { chance } = world.deploys
   if (deploysOneIn === 0 || !chance.oneIn(deploysOneIn)) return
+  const isQuick = chance.oneIn(3)
   for (const told of world.deploys.deploy()) {
     world.workload.noteChange()
     world.tell(`   ${told}`)
     if (chance.oneIn(12)) world.tell(`   ${world.workload.step()}`)
     if (chance.oneIn(30)) await strike(world)
-    if (chance.oneIn(4)) await world.advance(10 ** chance.between(-1, 2.4))
+    if (chance.oneIn(isQuick ? 20 : 4)) await world.advance(10 ** chance.between(-1, 2.4))
   }
 }
 
@@ -152,13 +153,13 @@ async function holdOrRelease(world: World): Promise<void> {
 
 /** An operator releases the root as often as it takes; one release is over in time, whatever one receiver does. */
 async function released(world: World): Promise<void> {
-  // A hold that was ordered just now has begun by then.
+  // What is on its way between the threads arrives.
   await world.advance(QUIET_MS)
   const end = world.scheduler.now + PATIENCE_MS
   while (world.scheduler.now < end) {
     const { daemon } = world.agent
     const isUp = daemon instanceof AgentProcess && !daemon.process.isDead && daemon.status?.state === 'ready'
-    if (isUp && daemon.status?.hold === null) return
+    if (isUp && daemon.status?.hold === null && daemon.holdsToCome === 0) return
     if (isUp && daemon instanceof AgentProcess) {
       let isOver = false
       world.tell('— an operator releases the root')
