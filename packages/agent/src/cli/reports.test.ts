@@ -121,6 +121,7 @@ const resync = (receivers: ResyncStatus['receivers'], state: ResyncStatus['state
   state,
   createdAt: NOW.toISOString(),
   finishedAt: NOW.toISOString(),
+  paths: [],
   receivers,
 })
 

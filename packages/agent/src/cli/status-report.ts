@@ -140,7 +140,7 @@ function receiverRow(
   { name, root, state, sequence, lag, owed, clash, transport, lastSeenAt, lastError }: ReceiverStatus,
   now: Date,
 ): Row {
-  const behind = lag.sequences === 0 ? '-' : `${count(lag.sequences)}, ${duration(lag.seconds)}`
+  const behind = lag.sequences === 0 || state === 'expected' ? '-' : `${count(lag.sequences)}, ${duration(lag.seconds)}`
   return {
     cells: [
       { text: name },

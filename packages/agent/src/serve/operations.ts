@@ -65,7 +65,7 @@ export class Operations {
 
   constructor(parts: OperationsParts) {
     this.#parts = parts
-    const { log, listen, nodes, resyncs, certificate, systemCalls } = parts
+    const { log, listen, resyncs, certificate, systemCalls } = parts
     this.#server = new AdminServer({
       version: VERSION,
       log,
@@ -84,7 +84,9 @@ export class Operations {
       changes: (root, order) => this.#changes(root, order),
       holds: new Holds({
         feeds: parts.feeds,
-        receiversOf: (root) => nodes.receivers.filter(({ token }) => grants(token, root)).map(({ name }) => name),
+        // One that never came is not waited for.
+        receiversOf: (root) =>
+          this.#receivers().flatMap((one) => (one.root === root && one.state !== 'expected' ? [one.name] : [])),
       }),
       resyncs,
       events: this.#events,

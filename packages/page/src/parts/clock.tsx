@@ -38,6 +38,16 @@ export function Ago({ time, never = 'never' }: { time: string | null; never?: st
   )
 }
 
+/** `expires in 6 d 23 h`. */
+export function Until({ time }: { time: string }) {
+  const seconds = (Date.parse(time) - useNow()) / 1_000
+  return (
+    <time dateTime={time} title={new Date(time).toLocaleString()}>
+      {seconds <= 0 ? 'expired' : `expires in ${duration(seconds)}`}
+    </time>
+  )
+}
+
 /** The time of day, with seconds. */
 export function TimeOfDay({ time }: { time: string | null }) {
   if (time === null) return <span>-</span>

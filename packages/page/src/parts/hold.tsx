@@ -27,8 +27,8 @@ function NotHeld({ root: { name, state } }: { root: Root }) {
   const { access } = useSession()
   const [reason, setReason] = useState('')
   const [minutes, setMinutes] = useState(15)
-  if (state !== 'ready' || access === 'read')
-    return <p class="quiet">It is not held: every change is sent as it comes.</p>
+  if (state !== 'ready') return <p class="quiet">It is {state}, and can be held when it is ready.</p>
+  if (access === 'read') return <p class="quiet">It is not held: every change is sent as it comes.</p>
   const act = async () => {
     await post<HeldAnswer>(`/v1/roots/${encodeURIComponent(name)}/hold`, { reason, forSeconds: minutes * 60 })
     setReason('')
@@ -153,7 +153,7 @@ function Waits({ waits: { paths, changes, loss } }: { waits: ReleasedAnswer }) {
 function Outcome({ released: { round: id, changes, bytes } }: { released: ReleasedAnswer }) {
   const round = useFleet().rounds.get(id ?? '')
   return (
-    <div role="status">
+    <div role="status" class="outcome">
       <h3>
         Released: {count(changes)} changes, {size(bytes)}
       </h3>

@@ -5,7 +5,7 @@
 import { printable } from '@rootferry/host/printable'
 
 /** What `printable` makes of a character; a backslash of the name itself is doubled. Spaces that would not be seen. */
-const MARKED = /(\\u[0-9a-f]{4}|\\n|\\t|\\\\)|(^ +| +$| {2,})/g
+const MARKED = /(\\u[0-9a-f]{4}|\\n|\\t|\\\\)|((?<=^|\/) +| +(?=$|\/)| {2,})/g
 
 export function PathName({ path }: { path: string }) {
   const text = printable(path)

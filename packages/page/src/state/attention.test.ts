@@ -69,7 +69,7 @@ test('a receiver of several roots is in a trouble once, and is counted once', ()
   }
   const [item, ...others] = attentionOf(fleet(['web1']), NOW_MS)
   assert.equal(item?.title, 'web1 is offline')
-  assert.match(item?.detail ?? '', /blog: Last seen .* shop: Last seen /)
+  assert.match(item?.detail ?? '', /^Last seen [^:]*\. blog: It has missed .* shop: It has missed /)
   assert.deepEqual(others, [])
   assert.deepEqual(titles(fleet(['web1', 'web2', 'web3', 'web4'])), ['4 receivers are offline'])
 })

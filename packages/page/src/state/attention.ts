@@ -95,6 +95,8 @@ interface Trouble {
   isIt(receiver: ReceiverStatus): boolean
   title(who: string, isMany: boolean): string
   detail(receiver: ReceiverStatus, nowMs: number): string | null
+  /** What is the same for all roots of the receiver, and comes before the details. */
+  before?(receiver: ReceiverStatus, nowMs: number): string
   advice: string
   command: ((root: string) => string) | null
 }
@@ -121,14 +123,17 @@ const TROUBLES: readonly Trouble[] = [
     tone: 'bad',
     isIt: ({ state }) => state === 'offline',
     title: (who, isMany) => `${who} ${isMany ? 'are' : 'is'} offline`,
-    detail: ({ lastSeenAt, lag, lastError }, nowMs) => {
+    before: ({ lastSeenAt, lastError }, nowMs) => {
       const seen =
         lastSeenAt === null
           ? 'Never seen'
           : `Last seen ${duration(Math.max(0, nowMs - Date.parse(lastSeenAt)) / 1000)} ago`
-      const missed = lag.sequences === 0 ? 'has missed nothing' : `has missed ${count(lag.sequences)} changes`
-      return `${seen}; ${missed}.${lastError === null ? '' : ` Reason: ${lastError}.`}`
+      return `${seen}${lastError === null ? '' : `: ${lastError}`}.`
     },
+    detail: ({ lag }) =>
+      lag.sequences === 0
+        ? 'It has missed nothing.'
+        : `It has missed ${count(lag.sequences)} ${lag.sequences === 1 ? 'change' : 'changes'}.`,
     advice: 'It gets what it missed when it is back. See whether its host and its receiver run.',
     command: () => 'journalctl -eu rootferry-receiver',
   },
@@ -170,7 +175,7 @@ function aboutReceivers(receivers: readonly ReceiverStatus[], isOneRoot: boolean
 }
 
 function alone(
-  { tone, title, detail, advice, command }: Trouble,
+  { tone, title, before, detail, advice, command }: Trouble,
   name: string,
   ofRoots: readonly ReceiverStatus[],
   isOneRoot: boolean,
@@ -180,12 +185,14 @@ function alone(
     const text = detail(receiver, nowMs)
     return text === null ? [] : [isOneRoot ? text : `${receiver.root}: ${text}`]
   })
+  const [first] = ofRoots
+  if (before !== undefined && first !== undefined) details.unshift(before(first, nowMs))
   return {
     tone,
     title: title(name, false),
     detail: details.length === 0 ? null : details.join(' '),
     advice,
-    command: command === null ? null : { host: name, text: command(ofRoots[0]?.root ?? '') },
+    command: command === null ? null : { host: name, text: command(first?.root ?? '') },
     link: `#/receivers/${name}`,
   }
 }

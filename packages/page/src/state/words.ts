@@ -1,6 +1,6 @@
 /** The states of roots, receivers and resyncs: how grave each is, and what it means in words. Pure. */
 import type { ReceiverStatus, ResyncSummary, RoundAnswer } from '@rootferry/agent/api'
-import type { Root } from './fleet.ts'
+import type { Fleet, Root } from './fleet.ts'
 
 /** `quiet`: neither good nor bad. */
 export type Tone = 'good' | 'quiet' | 'busy' | 'warning' | 'bad'
@@ -60,12 +60,31 @@ const STEPS: Readonly<Record<RoundAnswer['state'], string>> = {
   over: 'over',
   void: 'void',
 }
-const OUTCOMES = { all: 'everywhere', partial: 'not everywhere', void: 'void' } as const
 
-/** A round as a mark. */
-export function roundWord({ state, outcome }: Pick<RoundAnswer, 'state' | 'outcome'>): { tone: Tone; word: string } {
+/**
+ * A round as a mark. A round is of the receivers that were live: whether the release is everywhere is decided by those, too,
+ * that were away. @param lacking receivers that have not got it by now
+ */
+export function roundWord(
+  { state, outcome }: Pick<RoundAnswer, 'state' | 'outcome'>,
+  lacking: number,
+): { tone: Tone; word: string } {
   if (outcome === null) return { tone: 'busy', word: STEPS[state] }
-  return { tone: outcome === 'all' ? 'good' : 'bad', word: OUTCOMES[outcome] }
+  if (outcome === 'void') return { tone: 'bad', word: 'void' }
+  return lacking === 0 ? { tone: 'good', word: 'everywhere' } : { tone: 'bad', word: 'not everywhere' }
+}
+
+/** Receivers of the root of a round, or of a release, that have not got it by now. One that never came is not waited for. */
+export function lackingOf(
+  { root, to }: Pick<RoundAnswer, 'root' | 'to'>,
+  { roots, receivers: all }: Pick<Fleet, 'roots' | 'receivers'>,
+): ReceiverStatus[] {
+  const receivers = all.values()
+  // The sequences of a new index have nothing to do with those of the round.
+  if ((roots.get(root)?.sequence ?? 0) < to) return []
+  return [...receivers]
+    .filter((one) => one.root === root && one.state !== 'expected' && one.sequence < to)
+    .sort(byGravity)
 }
 
 const ORDER: readonly Tone[] = ['bad', 'warning', 'busy', 'quiet', 'good']

@@ -38,12 +38,15 @@ export function ResyncView({ id }: { id: string }) {
 }
 
 function Known({ resync, fleet }: { resync: ResyncStatus; fleet: Fleet }) {
-  const { id, root, check, dryRun, state, createdAt, receivers } = resync
+  const { id, root, check, dryRun, state, createdAt, paths, receivers } = resync
   const differences = differencesOf(resync)
+  const compared = Object.keys(receivers).filter((name) => receivers[name]?.state === 'done')
+  const isBusy = Object.values(receivers).some((one) => one.state === 'running')
   const repair = async () => {
     const made = await post<ResyncStatus>('/v1/resyncs', {
       root,
-      receivers: Object.keys(receivers),
+      receivers: compared,
+      paths,
       check,
       dryRun: false,
     })
@@ -58,19 +61,21 @@ function Known({ resync, fleet }: { resync: ResyncStatus; fleet: Fleet }) {
         <Mark tone={RESYNC_TONES[state]} word={state} />
       </div>
       <p class="quiet">
-        By {check}, ordered <Ago time={createdAt} />.
+        By {check}
+        {paths.length > 0 && `, of ${paths.length === 1 ? 'one path' : `${count(paths.length)} paths`}`}, ordered{' '}
+        <Ago time={createdAt} />.
       </p>
       <div class="buttons">
         {state === 'running' && (
           <Action label="Cancel" act={() => ask(`/v1/resyncs/${encodeURIComponent(id)}`, 'DELETE')} />
         )}
-        {state === 'done' && dryRun && differences.length > 0 && (
+        {dryRun && !isBusy && compared.length > 0 && differences.length > 0 && (
           <Action
             label="Put this right"
             kind="main"
             question={{
               title: 'Put right what differs?',
-              text: 'The same receivers are compared again and repaired; what the source does not have goes to their trash.',
+              text: `${compared.length === 1 ? compared[0] : `${count(compared.length)} receivers`}: what was compared is compared again and repaired; what the source does not have goes to the trash there.`,
             }}
             act={repair}
           />
@@ -80,11 +85,16 @@ function Known({ resync, fleet }: { resync: ResyncStatus; fleet: Fleet }) {
         <h2>By receiver</h2>
         <ul class="cards" aria-label="progress">
           {Object.entries(receivers).map(([name, numbers]) => (
-            <ReceiverCard key={name} name={name} numbers={numbers} entries={entriesOf(root, fleet)} dryRun={dryRun} />
+            <ReceiverCard
+              key={name}
+              {...{ name, numbers, dryRun }}
+              entries={entriesOf(root, fleet)}
+              wait={waitOf(name, root, fleet)}
+            />
           ))}
         </ul>
       </section>
-      <Differences differences={differences} isOver={state !== 'running'} namesRoot={root === null} />
+      <Differences differences={differences} isDone={state === 'done'} namesRoot={root === null} />
     </>
   )
 }
@@ -94,7 +104,16 @@ function entriesOf(root: string | null, { roots }: Fleet): number {
   return counted.reduce((sum, { entries }) => sum + entries.files + entries.directories + entries.symlinks, 0)
 }
 
+/** What a receiver that has not begun waits for. */
+function waitOf(name: string, root: string | null, { receivers }: Fleet): string {
+  const own = [...receivers.values()].filter((one) => one.name === name && (root === null || one.root === root))
+  const away = own.find(({ state }) => state === 'offline' || state === 'expected')
+  return away === undefined ? 'it waits for its turn' : `it is ${away.state}, and compared when it comes`
+}
+
 interface ReceiverCardProps {
+  /** What it waits for, if it does. */
+  wait: string
   name: string
   numbers: ResyncReceiver
   /** Of the whole root; with paths fewer are compared. */
@@ -102,9 +121,8 @@ interface ReceiverCardProps {
   dryRun: boolean
 }
 
-function ReceiverCard({ name, numbers, entries, dryRun }: ReceiverCardProps) {
-  const { state, checked, missing, changed, extraneous, repaired, bytes, error } = numbers
-  const found = Object.entries({ missing, changed, extraneous }).filter(([, number]) => number > 0)
+function ReceiverCard({ name, numbers, entries, dryRun, wait }: ReceiverCardProps) {
+  const { state, checked, repaired, bytes, error } = numbers
   return (
     <li class="card">
       <h3>
@@ -112,10 +130,7 @@ function ReceiverCard({ name, numbers, entries, dryRun }: ReceiverCardProps) {
         <Mark tone={RESYNC_TONES[state]} word={state} />
       </h3>
       {state === 'running' && <Bar label={`compared by ${name}`} share={Math.min(1, checked / Math.max(1, entries))} />}
-      <p class="number">
-        {count(checked)} compared;{' '}
-        {found.length === 0 ? 'nothing differs' : found.map(([kind, number]) => `${count(number)} ${kind}`).join(', ')}
-      </p>
+      <p class="number">{state === 'pending' ? `Not compared: ${wait}.` : foundText(numbers)}</p>
       {!dryRun && repaired > 0 && (
         <p class="number">
           {count(repaired)} put right, {size(bytes)}
@@ -130,14 +145,24 @@ function ReceiverCard({ name, numbers, entries, dryRun }: ReceiverCardProps) {
   )
 }
 
+/** What nobody has compared is not said to be equal. */
+function foundText({ state, checked, missing, changed, extraneous }: ResyncReceiver): string {
+  const found = Object.entries({ missing, changed, extraneous }).filter(([, number]) => number > 0)
+  if (checked === 0 && found.length === 0 && state !== 'done')
+    return state === 'running' ? 'It begins.' : 'Not compared.'
+  const nothing = state === 'done' ? 'nothing differs' : 'nothing that differs was found so far'
+  return `${count(checked)} compared; ${found.length === 0 ? nothing : found.map(([kind, number]) => `${count(number)} ${kind}`).join(', ')}`
+}
+
 interface DifferencesProps {
   differences: readonly Difference[]
-  isOver: boolean
+  /** All of it was compared. */
+  isDone: boolean
   namesRoot: boolean
 }
 
-function Differences({ differences, isOver, namesRoot }: DifferencesProps) {
-  if (differences.length === 0) return isOver ? <p>Nothing differs.</p> : null
+function Differences({ differences, isDone, namesRoot }: DifferencesProps) {
+  if (differences.length === 0) return isDone ? <p>Nothing differs.</p> : null
   return (
     <section>
       <h2>

@@ -56,7 +56,7 @@ function ResyncRow({ resync: { id, root, check, dryRun, state, createdAt, receiv
         </span>
       </span>
       <span class={found === 0 ? 'number quiet' : 'number'}>
-        {found === 0 ? 'no difference' : `${count(found)} differ`}
+        {found > 0 ? `${count(found)} differ` : state === 'done' ? 'no difference' : 'none found'}
       </span>
       <span class="number quiet">
         <Ago time={createdAt} />

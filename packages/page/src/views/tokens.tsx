@@ -2,7 +2,7 @@
 import type { MadeTokenAnswer, TokenAnswer } from '@rootferry/agent/api'
 import { useState } from 'preact/hooks'
 import { Action } from '../parts/action.tsx'
-import { Ago } from '../parts/clock.tsx'
+import { Ago, Until } from '../parts/clock.tsx'
 import { CommandLine } from '../parts/command.tsx'
 import { useFleet, useSession } from '../parts/session.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
@@ -58,7 +58,12 @@ function TokenRow({ token, revoked }: { token: TokenAnswer; revoked(): void }) {
       <span class="quiet">
         {kind === 'receiver' && (roots === null ? 'every root' : roots.join(', '))}
         {nodes !== null && `; ${nodes.length} nodes`}
-        {expiresAt !== null && `; expires ${new Date(expiresAt).toLocaleString()}`}
+        {expiresAt !== null && (
+          <>
+            {kind === 'receiver' && '; '}
+            <Until time={expiresAt} />
+          </>
+        )}
       </span>
       <span class="number quiet">
         made <Ago time={createdAt} />
@@ -113,7 +118,7 @@ function NewTokenForm({ made: renew }: { made(): void }) {
       <div class="buttons">
         <Action label="Make it" kind="main" act={create} />
       </div>
-      {made !== null && <Made made={made} root={[...roots.keys()][0] ?? 'NAME'} />}
+      {made !== null && <Made made={made} roots={[...roots.keys()]} />}
     </form>
   )
 }
@@ -186,7 +191,7 @@ function TokenFields({ wanted, change }: TokenFieldsProps) {
   )
 }
 
-function Made({ made, root }: { made: MadeTokenAnswer & { name: string }; root: string }) {
+function Made({ made, roots }: { made: MadeTokenAnswer & { name: string }; roots: readonly string[] }) {
   const { name, token, invitation, hints } = made
   return (
     <div class="made" role="status">
@@ -194,7 +199,10 @@ function Made({ made, root }: { made: MadeTokenAnswer & { name: string }; root: 
       {invitation === null ? (
         <CommandLine host="your side" text={token} />
       ) : (
-        <CommandLine host={name} text={`rootferry-receiver join ${invitation} --root ${root}=/var/www/${root}`} />
+        <CommandLine
+          host={name}
+          text={`rootferry-receiver join ${invitation} ${roots.map((root) => `--root ${root}=/var/www/${root}`).join(' ')}`}
+        />
       )}
       {hints.slice(1).map((hint) => (
         <p key={hint} class="quiet">

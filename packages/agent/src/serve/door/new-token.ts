@@ -90,7 +90,10 @@ function hints(config: AgentConfig, agent: string, order: TokenOrder): string[] 
     const use = many ? 'nodes connect with it until then' : 'it is good for one join'
     lines.push(`It expires in ${duration(expiresSeconds)}; ${use}.`)
   }
-  if (url === undefined) lines.push(`It leads to ${agent}; say another address with --url.`)
+  if (url === undefined)
+    lines.push(
+      `It leads to ${agent}. If receivers reach the agent elsewhere, revoke it, and make it with that address (--url).`,
+    )
   if (config.tls === null) lines.push('TLS is off: token and content will travel in clear.')
   else if (config.tls.files !== null && config.tls.files.ca === null) {
     lines.push('It pins your certificate: when you replace that, receivers have to join again, unless tls.ca is set.')

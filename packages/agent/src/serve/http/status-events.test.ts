@@ -42,6 +42,7 @@ const resync = (state: ResyncStatus['state'], checked: number): ResyncStatus => 
   state,
   createdAt: 'then',
   finishedAt: null,
+  paths: [],
   receivers: { web1: { ...figures, checked } },
 })
 

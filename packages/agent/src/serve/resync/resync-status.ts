@@ -1,4 +1,5 @@
 /** A resync as the API shows it: the numbers of its jobs, added up for each receiver. Pure. */
+import { ROOT_PATH } from '@rootferry/protocol'
 import type { ResyncReceiver, ResyncStatus, ResyncSummary } from '../schemas/resyncs.ts'
 import type { ResyncJob, ResyncOrder } from './resync-job.ts'
 
@@ -26,12 +27,15 @@ export function statusOf(resync: Resync): ResyncStatus {
     known.push(resync.root === null ? named(job) : job.figures)
   }
   const receivers = Object.fromEntries([...parts].map(([receiver, figures]) => [receiver, summed(figures)]))
-  return { ...headOf(resync), receivers }
+  const paths = resync.order.paths.filter((path) => path !== ROOT_PATH)
+  return { ...headOf(resync), paths, receivers }
 }
 
-/** The status without the paths that differ. */
-export function summaryOf({ receivers, ...head }: ResyncStatus): ResyncSummary {
-  const figures = Object.entries(receivers).map(([name, { differences: _, ...counts }]) => [name, counts] as const)
+/** The status without paths: those that are compared, and those that differ. */
+export function summaryOf({ receivers, paths: _, ...head }: ResyncStatus): ResyncSummary {
+  const figures = Object.entries(receivers).map(
+    ([name, { differences: _differences, ...counts }]) => [name, counts] as const,
+  )
   return { ...head, receivers: Object.fromEntries(figures) }
 }
 

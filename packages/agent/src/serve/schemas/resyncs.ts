@@ -74,7 +74,9 @@ const Head = {
   finishedAt: OrNull(Time),
 }
 
-export const Resync = Type.Object({ ...Head, receivers: Receivers }, closed)
+const Paths = Type.Array(Type.String(), { description: 'what is compared; empty: all of the root' })
+
+export const Resync = Type.Object({ ...Head, paths: Paths, receivers: Receivers }, closed)
 
 const Summary = Type.Object({ ...Head, receivers: Type.Record(Type.String(), Type.Object(Figures, closed)) }, closed)
 
