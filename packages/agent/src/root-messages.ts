@@ -123,6 +123,8 @@ export interface ReleaseReport {
   loss: string | null
   /** The first of the changed paths. */
   paths: string[]
+  /** Those of them that are gone. */
+  deleted: string[]
   /** Receivers commit it together. */
   isRound: boolean
   /** More than can be committed at once comes as several commits. */

@@ -127,7 +127,8 @@ function Held({ name, hold, released }: HeldProps) {
   )
 }
 
-function Waits({ waits: { paths, changes, loss } }: { waits: ReleasedAnswer }) {
+function Waits({ waits: { paths, deleted, changes, loss } }: { waits: ReleasedAnswer }) {
+  const gone = new Set(deleted)
   return (
     <div role="status">
       <h3>
@@ -141,7 +142,7 @@ function Waits({ waits: { paths, changes, loss } }: { waits: ReleasedAnswer }) {
       <ul class="paths">
         {paths.map((path) => (
           <li key={path}>
-            <PathName path={path} />
+            {gone.has(path) && <span class="code">deleted</span>} <PathName path={path} />
           </li>
         ))}
         {changes > paths.length && <li class="quiet">and {count(changes - paths.length)} more</li>}

@@ -141,8 +141,10 @@ export class Releases {
 
   #report(from: number, loss: string | null) {
     const { index } = this.#parts
-    const paths = index.changesAfter(from, MOST_PATHS).map(({ path }) => path)
-    return { from, to: index.head, loss, ...index.sumAfter(from), paths, isRound: false, parts: 1 }
+    const first = index.changesAfter(from, MOST_PATHS)
+    const paths = first.map(({ path }) => path)
+    const deleted = first.filter(({ kind }) => kind === 'absent').map(({ path }) => path)
+    return { from, to: index.head, loss, ...index.sumAfter(from), paths, deleted, isRound: false, parts: 1 }
   }
 
   /** The round of a release is over, or goes. @returns whether another part follows */

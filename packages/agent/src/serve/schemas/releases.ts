@@ -66,6 +66,7 @@ export const Released = Type.Object(
     bytes: Count,
     loss: OrNull(Type.String({ description: 'what the guard objects to' })),
     paths: Type.Array(Type.String(), { description: 'the first 1,000' }),
+    deleted: Type.Array(Type.String(), { description: 'those of `paths` that are gone' }),
     receivers: Type.Array(
       Type.Object(
         {
