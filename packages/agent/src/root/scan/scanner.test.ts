@@ -81,6 +81,26 @@ test('a hint below a directory that is gone records the whole removal', () => {
   assert.deepEqual(tree.gone, ['a/b'])
 })
 
+test('directories of a tree that is gone are not opened in vain for each of its entries that is hinted at', () => {
+  const paths = Array.from({ length: 500 }, (_, number) => `a/b/c${number % 20}/d/e${number}`)
+  using tree = treeOf('a/f', ...paths)
+  tree.scanAll()
+  rmSync(join(tree.root, 'a/b'), { recursive: true })
+  let inVain = 0
+  const locate = tree.directories.locate.bind(tree.directories)
+  tree.directories.locate = (path) => {
+    try {
+      return locate(path)
+    } catch (error) {
+      inVain += 1
+      throw error
+    }
+  }
+  const recorded = tree.scan(...paths, 'a/b')
+  assert.equal(recorded.filter((path) => path.startsWith('-')).length, 500 + 40 + 1)
+  assert.ok(inVain < 30, `${inVain} times`)
+})
+
 test('what was in a directory is removed before it, and before what takes its place', () => {
   using tree = treeOf('a/b/c/d', 'a/b/e', 'a/f', 'g/h/i', 'k')
   tree.scanAll()

@@ -143,6 +143,7 @@ export class Scanner {
   *#follow(hint: Hint): Generator<undefined> {
     const { directories, filter, index, watcher } = this.#parts
     const path = hint.path
+    if (this.#isGoneWithDirectory(path)) return
     const way = this.#locate(path)
     if (way === 'troubled') return
     if (way === 'gone') {
@@ -221,6 +222,14 @@ export class Scanner {
 
   #lookAt(path: string) {
     return lookAt(this.#parts.directories, path, this.#parts.nowMs())
+  }
+
+  /** Every entry of a tree that goes is hinted at: what this scan saw go costs one look at the top of the tree. */
+  #isGoneWithDirectory(path: string): boolean {
+    let top: string | null = null
+    let above = parentPath(path)
+    for (; above !== ROOT_PATH && this.#found.isRemoved(above); above = parentPath(above)) top = above
+    return top !== null && this.#locate(top) === 'there' && this.#lookAt(top).found === 'nothing'
   }
 
   /** Whether the directories above a path can be entered. */
