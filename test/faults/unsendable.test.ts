@@ -5,7 +5,17 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -84,6 +94,14 @@ test('a file larger than can be sent is a problem of its path, whatever time it 
     named.map((name) => [name, 'too-large']).sort(),
   )
   for (const name of named) truncateSync(join(site.source, name), 10)
+  // What receivers have of a file that becomes too large stays.
+  spawnSync('truncate', ['-s', SIZES.large, join(site.source, 'other')])
+  await until(
+    async () => (await site.root())?.problems.some(({ path }) => path === 'other') === true,
+    () => 'it is not named',
+  )
+  assert.equal(readFileSync(join(site.targets[0] ?? '', 'other'), 'utf8'), 'arrives')
+  truncateSync(join(site.source, 'other'), 3)
   await site.converged(60_000, (path) => path.startsWith('times'))
   await until(
     async () => (await site.root())?.problems.length === 0,

@@ -72,6 +72,8 @@ export type WatchBackend = 'chokidar' | 'directory' | 'polling'
 
 export type PathProblemCode =
   | 'unreadable'
+  /** The filesystem failed, or does not answer: looked at again by time. */
+  | 'io-error'
   | 'special-file'
   | 'too-large'
   | 'invalid-name'

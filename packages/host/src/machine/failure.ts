@@ -2,6 +2,8 @@
  * Failures that end a command: a sentence for the person, an exit code for the script.
  * Codes follow sysexits.h where it has one.
  */
+import { constants } from 'node:os'
+
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -27,10 +29,20 @@ export class Failure extends Error {
   }
 }
 
+/** libuv has no names for some of Linux's errors, such as ESTALE and EDQUOT: Node says their number. */
+const NAMELESS = /Unknown system error -(\d+)/
+const NAMES = new Map(Object.entries(constants.errno).map(([code, errno]) => [errno, code]))
+
+/** The name of an error of the kernel. @param errno a positive number */
+export function errnoName(errno: number): string {
+  return NAMES.get(errno) ?? `E${errno}`
+}
+
 /** The code of a system or SQLite error (`ENOENT`, `ERR_SQLITE_ERROR`), or null when it has none. */
 export function errorCode(error: unknown): string | null {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return null
-  return typeof error.code === 'string' ? error.code : null
+  if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'string') return null
+  const errno = NAMELESS.exec(error.code)?.[1]
+  return errno === undefined ? error.code : errnoName(Number(errno))
 }
 
 export function errorMessage(error: unknown): string {
@@ -42,5 +54,7 @@ export function errorMessage(error: unknown): string {
  * person and differ every time. The caller that shows the message knows the path.
  */
 export function plainMessage(error: unknown): string {
-  return errorMessage(error).replace(/, \w+(?: '.*')?$/s, '')
+  const message = errorMessage(error).replace(/, \w+(?: '.*')?$/s, '')
+  const errno = NAMELESS.exec(message)?.[1]
+  return errno === undefined ? message : `${errnoName(Number(errno))}: system error`
 }

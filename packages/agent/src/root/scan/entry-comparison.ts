@@ -99,7 +99,8 @@ export class EntryComparison {
     if (look.found === 'problem') {
       if (look.code === 'unreadable') return this.#unreadable({ path, extent: 'entry' }, look.trouble, look.message)
       problems.found({ path, code: look.code, message: look.message })
-      if (before !== null) this.remove(before)
+      // Of a file that has become too large receivers keep the version that they have.
+      if (before !== null && look.code !== 'too-large') this.remove(before)
       return
     }
     if (look.found === 'nothing') {
@@ -232,7 +233,9 @@ export class EntryComparison {
 
   #unreadable(hint: Hint, trouble: Trouble | null, message: string): void {
     if (trouble !== null) this.#troubled.push({ hint, trouble })
-    if (trouble !== 'process') this.#parts.problems.found({ path: hint.path, code: 'unreadable', message })
+    if (trouble === 'process') return
+    // Shown, because it may last.
+    this.#parts.problems.found({ path: hint.path, code: trouble === null ? 'unreadable' : 'io-error', message })
   }
 }
 

@@ -7,6 +7,7 @@
  * INVARIANT: a border is forgotten only when nothing of the index lies behind it, or by `accept`.
  */
 import { type Border, borderId } from '@rootferry/host/machine'
+import { troubleOf } from './trouble.ts'
 
 export interface KnownBordersParts {
   borders: { refresh(): boolean; readonly all: Iterable<Border> }
@@ -47,6 +48,17 @@ export class KnownBorders {
     return null
   }
 
+  /** The same; 'unknown' while this process cannot read the mounts, for lack of descriptors or memory. */
+  look(): 'all there' | 'unknown' | { missing: string } {
+    try {
+      const missing = this.missing()
+      return missing === null ? 'all there' : { missing }
+    } catch (error) {
+      if (troubleOf(error) === null) throw error
+      return 'unknown'
+    }
+  }
+
   /** The filesystems that are mounted now. @throws the system error */
   get present(): Iterable<Border> {
     this.#parts.borders.refresh()
@@ -70,9 +82,8 @@ export class KnownBorders {
     this.#know([...this.#known.values(), ...this.#parts.borders.all])
   }
 
-  /** An operator has accepted that the missing filesystems stay away. */
+  /** An operator has accepted that the filesystems stay away which the last look found missing. */
   accept(): void {
-    this.#parts.borders.refresh()
     this.#know([...this.#parts.borders.all])
   }
 

@@ -48,8 +48,12 @@ export type Look =
 
 /** @param path of the root, or of an entry whose parent can be reached */
 export function lookAt(directories: ConfinedDirectories, path: string, nowMs: number): Look {
-  if (path === ROOT_PATH) return observe(directories.rootStatus(), null, nowMs)
-  return lookIn(directories, parentPath(path), baseName(path), nowMs)
+  if (path !== ROOT_PATH) return lookIn(directories, parentPath(path), baseName(path), nowMs)
+  try {
+    return observe(directories.rootStatus(), null, nowMs)
+  } catch (error) {
+    return unseen(error)
+  }
 }
 
 /** The same for the child `name` of `directory`; cheaper in a walk. */
@@ -62,7 +66,7 @@ export function lookIn(directories: ConfinedDirectories, directory: string, name
   } catch (error) {
     const code = errorCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL') return { found: 'nothing' }
-    return { found: 'problem', code: 'unreadable', message: plainMessage(error), trouble: troubleOf(error) }
+    return unseen(error)
   }
   if (status === null) return { found: 'nothing' }
   if (target !== null && typeof target !== 'string') {
@@ -85,6 +89,12 @@ export function lookIn(directories: ConfinedDirectories, directory: string, name
     ctimeMs: milliseconds(status.ctimeSeconds, status.ctimeNanoseconds),
     birthMs: milliseconds(status.birthSeconds ?? 0, status.birthNanoseconds),
   })
+}
+
+/** @throws what is no error of the system */
+function unseen(error: unknown): Look {
+  if (errorCode(error) === null) throw error
+  return { found: 'problem', code: 'unreadable', message: plainMessage(error), trouble: troubleOf(error) }
 }
 
 /** The same for a status that is already known, of an open file or directory; its inode number is exact. */

@@ -22,7 +22,7 @@ export async function overtakingLook(
     hints,
     ({ removals }) => {
       hold.look()
-      if (borders.missing() !== null) return { decision: 'withhold' }
+      if (borders.look() !== 'all there') return { decision: 'withhold' }
       return { decision: removals > 0 ? 'look-again' : 'pass' }
     },
     maySwap,

@@ -21,9 +21,11 @@ export function scanJudge({ guard, borders, mode, hold, living, isWaiting }: Sca
   return (loss, isComplete) => {
     hold.look()
     const isAccepted = isWhole && mode() === 'accepted'
+    const seen = borders.look()
+    if (seen === 'unknown') return { decision: isComplete && mode() !== 'halted' ? 'look-again' : 'withhold' }
     if (isAccepted) borders.accept()
-    const missing = borders.missing()
-    if (missing !== null) return isComplete ? { decision: 'halt', reason: missing } : { decision: 'withhold' }
+    else if (seen !== 'all there')
+      return isComplete ? { decision: 'halt', reason: seen.missing } : { decision: 'withhold' }
     // Nothing leaves a held root: its losses are judged together when it is released.
     const isHeld = mode() === 'held'
     const verdict: ScanVerdict =

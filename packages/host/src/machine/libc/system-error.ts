@@ -1,11 +1,10 @@
 /** Errors of system calls in the shape of Node's own, and errors for invalid names. */
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
+import { errnoName } from '../failure.ts'
 import type { Name } from './system-calls.ts'
 
 const KNOWN = getSystemErrorMap()
-/** libuv has no names for some of Linux's errors (EDQUOT, ESTALE). */
-const FURTHER = new Map(Object.entries(constants.errno).map(([code, errno]) => [errno, code]))
 
 export interface SystemError extends Error {
   code: string
@@ -16,7 +15,7 @@ export interface SystemError extends Error {
 
 /** @param errno a positive number, as in the kernel */
 export function systemError(errno: number, syscall: string, name?: Name): SystemError {
-  const [code, text] = KNOWN.get(-errno) ?? [FURTHER.get(errno) ?? `E${errno}`, 'system error']
+  const [code, text] = KNOWN.get(-errno) ?? [errnoName(errno), 'system error']
   const details = { errno: -errno, code, syscall }
   if (name === undefined) return Object.assign(new Error(`${code}: ${text}, ${syscall}`), details)
   const path = typeof name === 'string' ? name : Buffer.from(name).toString()
