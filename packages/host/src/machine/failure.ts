@@ -2,7 +2,7 @@
  * Failures that end a command: a sentence for the person, an exit code for the script.
  * Codes follow sysexits.h where it has one.
  */
-import { constants } from 'node:os'
+import { errnoName } from './libc/system-error.ts'
 
 export const EXIT = {
   ok: 0,
@@ -29,14 +29,8 @@ export class Failure extends Error {
   }
 }
 
-/** libuv has no names for some of Linux's errors, such as ESTALE and EDQUOT: Node says their number. */
+/** Node has no names for some of Linux's errors, such as ESTALE and EDQUOT, and says their number. */
 const NAMELESS = /Unknown system error -(\d+)/
-const NAMES = new Map(Object.entries(constants.errno).map(([code, errno]) => [errno, code]))
-
-/** The name of an error of the kernel. @param errno a positive number */
-export function errnoName(errno: number): string {
-  return NAMES.get(errno) ?? `E${errno}`
-}
 
 /** The code of a system or SQLite error (`ENOENT`, `ERR_SQLITE_ERROR`), or null when it has none. */
 export function errorCode(error: unknown): string | null {

@@ -1,10 +1,10 @@
 /** Errors of system calls in the shape of Node's own, and errors for invalid names. */
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
-import { errnoName } from '../failure.ts'
 import type { Name } from './system-calls.ts'
 
 const KNOWN = getSystemErrorMap()
+const NAMES = new Map(Object.entries(constants.errno).map(([code, errno]) => [errno, code]))
 
 export interface SystemError extends Error {
   code: string
@@ -30,4 +30,9 @@ export function notImplemented(syscall: string): SystemError {
 /** A name that is not one component. */
 export function badName(syscall: string, name: Name): SystemError {
   return systemError(constants.errno.EINVAL, syscall, name)
+}
+
+/** The name of an error of the kernel, also where libuv has none (EDQUOT, ESTALE). @param errno a positive number */
+export function errnoName(errno: number): string {
+  return NAMES.get(errno) ?? `E${errno}`
 }
