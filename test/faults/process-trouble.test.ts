@@ -46,7 +46,7 @@ const SHOWN = 'io-error'
 const UNAVAILABLE = /root is unavailable/
 const OF_PROCESS: readonly string[] = ['EMFILE', 'ENFILE', 'ENOMEM']
 
-const missing = straceIsMissing()
+const absent = straceIsMissing()
 
 function makeTree(source: string): void {
   for (const directory of ['d/below', 'kept']) mkdirSync(join(source, directory), { recursive: true })
@@ -84,9 +84,8 @@ const untouched = (target: string) =>
   Array.from({ length: 20 }, (_, number) => statSync(join(target, 'kept', `${number}`)).ino)
 
 for (const systemCalls of ['libc', 'portable'] as const) {
-  test(`trouble of the agent's process or filesystem passes by itself (${systemCalls})`, {
-    skip: missing ?? false,
-  }, async (t) => {
+  test(`trouble of the agent's process or filesystem passes by itself (${systemCalls})`, async (t) => {
+    if (absent !== null) return t.skip(absent)
     await onTree({ systemCalls }, async (site, daemons) => {
       const agent = () => daemons.agent
       for (const [round, one] of cases(READING).entries()) {
@@ -98,9 +97,8 @@ for (const systemCalls of ['libc', 'portable'] as const) {
   })
 }
 
-test('trouble of the receiver passes by itself, amid commits and comparisons', {
-  skip: missing ?? false,
-}, async (t) => {
+test('trouble of the receiver passes by itself, amid commits and comparisons', async (t) => {
+  if (absent !== null) return t.skip(absent)
   await onTree({}, async (site, daemons) => {
     const receiver = () => daemons.receivers[0] ?? null
     for (const [round, one] of cases(WRITING).entries()) {
