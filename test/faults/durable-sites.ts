@@ -86,6 +86,7 @@ export const SITES: Record<string, Record<string, Site>> = {
   },
   'receiver/src/disk/files/copy-object.ts': {
     copyFileSync: [2, PLACES],
+    fsyncSync: [1, 'to a SIGKILL it is the removal of the original that follows'],
     ftruncateSync: [1, PLACES],
     unlinkSync: [1, PLACES],
     mkdirSync: [1, PLACES],
@@ -194,7 +195,8 @@ export const SITES: Record<string, Record<string, Site>> = {
     mkdirSync: [1, ACROSS],
     renameSync: [1, ['rename target to target']],
     linkSync: [1, ['link target to target']],
-    unlinkSync: [1, ACROSS],
+    unlinkSync: [3, ACROSS],
+    fsyncSync: [2, 'to a SIGKILL it is the removal of the original that follows'],
     rmdirSync: [2, ACROSS],
   },
   'receiver/src/cli/trash-files.ts': {

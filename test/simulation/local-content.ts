@@ -1,6 +1,7 @@
 /**
  * Oracle for what is a receiver's own: whatever happens, its content is on that machine's disk, in its place, in the trash,
- * or in a directory that somebody has moved away (G6). And with `extraneous: report`, a stranger that turned up in a target
+ * or in a directory that somebody has moved away (G6). On a filesystem that is mounted in the target a later change may
+ * replace it; but a loss of power takes nothing there either. And with `extraneous: report`, a stranger that turned up in a target
  * stays where it is, also when the agent begins a new index.
  */
 import type { Inode } from './inode.ts'
@@ -14,6 +15,8 @@ export const STRANGER = 'stranger '
 export class LocalContent {
   readonly #machine: Machine
   readonly #contents = new Set<string>()
+  /** The same on a filesystem that is mounted in the target. */
+  readonly #across = new Set<string>()
   /** Paths of strangers that came to a target that follows an index, since it, or its ledger, was last another one. */
   #strangers: string[] = []
 
@@ -23,12 +26,21 @@ export class LocalContent {
 
   /** Somebody has written a file, and it is on the disk. */
   put(path: string): void {
+    this.#put(path, this.#contents)
+  }
+
+  /** The same where a later change may replace it. */
+  putAcross(path: string): void {
+    this.#put(path, this.#across)
+  }
+
+  #put(path: string, contents: Set<string>): void {
     const { disk, name } = this.#machine
-    const content = `of ${name}: ${path} ${this.#contents.size}`
+    const content = `of ${name}: ${path} ${contents.size}`
     disk.put(`${TARGET}/${path}`, content)
     const inode = disk.find(`${TARGET}/${path}`)
     if (inode !== null) disk.sync(inode)
-    this.#contents.add(content)
+    contents.add(content)
   }
 
   /** @param isKnown whether the target follows an index, so that it is not taken for one that joins. @returns its path */
@@ -46,6 +58,16 @@ export class LocalContent {
   /** From now on the target may be taken for one that was never known, from which strangers go to the trash. */
   mayMove(): void {
     this.#strangers = []
+  }
+
+  /** @throws Violation */
+  losePower(lose: () => void): void {
+    const before = contentsOf(this.#machine.disk.root)
+    lose()
+    const after = contentsOf(this.#machine.disk.root)
+    const lost = [...this.#contents, ...this.#across].filter((content) => before.has(content) && !after.has(content))
+    if (lost.length > 0)
+      throw new Violation('G6', `${this.#machine.name} has lost '${lost.join("', '")}' with its power`)
   }
 
   /** @throws Violation */

@@ -33,6 +33,8 @@ const MOST_REST_MS = 1_500
 /** The longest way of a message from one thread to another. */
 const UNDER_WAY_MS = 1_000
 const TARGET_DEVICE = 2
+/** What a target has of its own on the filesystem that is mounted in it. */
+const ACROSS = ['b', 'x.log', 'c.php', 'e/a'].map((path) => `${BORDER}/${path}`)
 
 /** A machine with the daemon that runs on it. */
 export interface Host {
@@ -164,7 +166,9 @@ export class World {
     const { machine } = host
     this.kill(host)
     for (const stored of databasesOn(machine)) if (this.chance.oneIn(2)) stored.losePower()
-    machine.disk.losePower(this.chance)
+    const lose = () => machine.disk.losePower(this.chance)
+    if (isReceiver(host)) host.local.losePower(lose)
+    else lose()
     machine.boot()
     host.isUnread = true
     if (!isReceiver(host)) return
@@ -362,6 +366,7 @@ export class World {
     if (settings.hasBorder) mount(machine, settings.stagesInside)
     const local = new LocalContent(machine)
     if (settings.isPopulated) this.#populate(local)
+    if (settings.isPopulated && settings.hasBorder) for (const path of ACROSS) local.putAcross(path)
     const caller = { receiver: settings.name, quality: settings.quality, isBlocked: false, isStalled: false }
     this.network.callers.set(settings.name, caller)
     const host: ReceiverHost = {

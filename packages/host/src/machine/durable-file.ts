@@ -9,7 +9,12 @@ export function writeDurably(path: string, content: string, mode: number): void 
   const temporary = `${path}.new`
   writeFileSync(temporary, content, { mode, flush: true })
   renameSync(temporary, path)
-  const directory = openSync(dirname(path), 'r')
+  syncDirectory(dirname(path))
+}
+
+/** Returns when the names in the directory are on its disk. @throws the system error */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r')
   try {
     fsyncSync(directory)
   } finally {

@@ -206,7 +206,9 @@ function openArea(options: TargetOptions, confined: ConfinedDirectories, ledger:
   const clock = new WallClock(join(stateDir, 'clock'), { now, sinceBoot: sinceBootMs, bootId })
   const room = new Room(() => area.filesystem, options.minFreePercent)
   const isForeign = (at: string) => ledger.debts.has(at) && !room.isShortFor(at)
-  return { creation, area, trash: new Trash(area, options.trash, clock), room, isForeign }
+  const { ranges } = chooseSystemCalls(options.systemCalls).calls
+  const syncAll = ranges === null ? null : (directory: number) => ranges.syncFilesystem(directory)
+  return { creation, area, trash: new Trash(area, options.trash, clock, syncAll), room, isForeign }
 }
 
 /** Of the target's own filesystem. */

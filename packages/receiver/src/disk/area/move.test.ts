@@ -18,10 +18,13 @@ import {
 } from 'node:fs'
 import { test } from 'node:test'
 import { atOnce, Scratch } from '../../../test-support/test-feed.ts'
-import { move } from './move.ts'
+import { move, type Settling } from './move.ts'
 
 const LARGE = 9 * 1024 * 1024
 const NAME = Buffer.from([0x66, 0xff, 0x6f])
+
+/** Names that were said to be on the disk count as such. */
+const SETTLING: Settling = { name: () => undefined, all: null }
 
 function elsewhere(scratch: Scratch): Disposable | null {
   mkdirSync(scratch.at('elsewhere'))
@@ -52,6 +55,7 @@ test('a tree arrives with modes, times, links, names that are no text, and with 
   for (const _ of move(
     () => scratch.at('tree'),
     () => to,
+    SETTLING,
   ))
     turns += 1
   assert.ok(turns > 600, 'it gives way after each name')
@@ -78,6 +82,7 @@ test('a move that is dropped at any moment has each file in one of the two place
     const walk = move(
       () => from,
       () => to,
+      SETTLING,
     )
     for (let turn = 0; turn < turns; turn += 1) walk.next()
     walk.return(undefined)
@@ -96,6 +101,7 @@ test('a move that is dropped at any moment has each file in one of the two place
         move(
           () => from,
           () => scratch.at(`elsewhere/rest${turns}`),
+          SETTLING,
         ),
       )
     }

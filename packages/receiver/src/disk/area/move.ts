@@ -1,11 +1,15 @@
 /**
  * Moves an object with everything below it, also to another filesystem, then piece by piece and in turns. Never follows
  * a symlink, not even a moved one.
+ *
+ * INVARIANT: a file leaves its place on one filesystem when its copy is on the disk of the other one, under its name: a
+ * loss of power cannot take both.
  */
 import { Buffer } from 'node:buffer'
 import {
   closeSync,
   constants,
+  fsyncSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -16,25 +20,37 @@ import {
 } from 'node:fs'
 import { errorCode } from '@rootferry/host/machine'
 import { diskObject } from '../files/attributes.ts'
-import { AT_ONCE_BYTES, copyOne, keepAttributes, type Locate } from '../files/copy-object.ts'
+import { AT_ONCE_BYTES, copyOne, copyOneSynced, keepAttributes, type Locate } from '../files/copy-object.ts'
 import type { DiskObject } from '../files/disk-object.ts'
 import { listInTurns } from '../files/list-in-turns.ts'
 import type { Walk } from '../files/walk.ts'
 
+/** Copies that get onto the disk together: one call for each takes more time. */
+const MOST_COPIED = 256
+const IF_ANY = { throwIfNoEntry: false } as const
 const DIRECTORY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY
 
 /** Makes the call by which the object leaves its place. */
 export type Taking = (act: () => void) => void
 
+/** How names get onto the disk of the place that objects are moved to. */
+export interface Settling {
+  /** Returns when the new name of the object itself is on the disk, with the directories that were made for it. */
+  name(): void
+  /** Returns when everything is, on the filesystem of an open directory; null where there is no such call. */
+  all: ((directory: number) => void) | null
+}
+
 /**
  * @param taking wraps the last call, by which the object itself is gone from its place
  * @throws the system error; on another filesystem a part may have been moved by then
  */
-export function* move(from: Locate, to: Locate, taking: Taking = (act) => act()): Walk<void> {
+export function* move(from: Locate, to: Locate, settling: Settling, taking: Taking = (act) => act()): Walk<void> {
   if (renamed(from, to, taking)) return
   const top = diskObject(lstatSync(from()))
-  if (top.kind === 'directory') return yield* moveTree(from, to, taking)
-  yield* copyOne(from, to)
+  if (top.kind === 'directory') return yield* moveTree(from, to, settling, taking)
+  yield* copyOneSynced(from, to)
+  settling.name()
   taking(() => unlinkSync(from()))
 }
 
@@ -45,7 +61,7 @@ const NOT_LINKED = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EACCES', 'EOPNOTSUPP', 
  * Puts a file or symlink in another place too: by a hard link, else by a copy, else it is moved.
  * @throws the system error
  */
-export function* keepObject(from: Locate, to: Locate): Walk<void> {
+export function* keepObject(from: Locate, to: Locate, settling: Settling): Walk<void> {
   try {
     linkSync(from(), to())
     return
@@ -53,12 +69,13 @@ export function* keepObject(from: Locate, to: Locate): Walk<void> {
     if (!NOT_LINKED.has(errorCode(error) ?? '')) throw error
   }
   try {
-    yield* copyOne(from, to)
+    yield* copyOneSynced(from, to)
   } catch (error) {
     // It may be moved though it may not be read.
     if (errorCode(error) !== 'EACCES') throw error
-    yield* move(from, to)
+    return yield* move(from, to, settling)
   }
+  settling.name()
 }
 
 function renamed(from: Locate, to: Locate, taking: Taking): boolean {
@@ -77,13 +94,13 @@ interface Level {
   from: number
   to: number
   names: Buffer[]
+  /** Copies that may not be on the disk yet, with the time at which each original had last changed. */
+  copied: { name: Buffer; changedMs: number }[]
 }
 
 /** For a directory on a filesystem of its own, or in a lower layer of an overlay. */
-function* moveTree(from: Locate, to: Locate, taking: Taking): Walk<void> {
+function* moveTree(from: Locate, to: Locate, settling: Settling, taking: Taking): Walk<void> {
   const levels: Level[] = []
-  const places = (name: Buffer, { from: source, to: target }: Level) =>
-    [() => below(source, name), () => below(target, name)] as const
   /** The names that lead to the levels below the first. */
   const way: Buffer[] = []
   let copied = 0
@@ -93,6 +110,7 @@ function* moveTree(from: Locate, to: Locate, taking: Taking): Walk<void> {
       yield copied
       copied = 0
       const name = level.names.pop()
+      if (name === undefined || level.copied.length === MOST_COPIED) yield* settle(levels, settling)
       if (name === undefined) {
         levels.pop()
         leave(level)
@@ -102,7 +120,7 @@ function* moveTree(from: Locate, to: Locate, taking: Taking): Walk<void> {
         else taking(() => rmdirSync(from()))
         continue
       }
-      const [source, target] = places(name, level)
+      const [source, target] = [() => below(level.from, name), () => below(level.to, name)]
       if (renamed(source, target, (act) => act())) continue
       const status = lstatSync(source())
       if (status.isDirectory()) {
@@ -110,7 +128,8 @@ function* moveTree(from: Locate, to: Locate, taking: Taking): Walk<void> {
         way.push(name)
         continue
       }
-      yield* move(source, target)
+      yield* (settling.all === null ? copyOneSynced : copyOne)(source, target)
+      level.copied.push({ name, changedMs: status.ctimeMs })
       if (status.isFile() && status.size <= AT_ONCE_BYTES) copied = status.size
     }
   } finally {
@@ -119,6 +138,28 @@ function* moveTree(from: Locate, to: Locate, taking: Taking): Walk<void> {
       closeSync(target)
     }
   }
+}
+
+/** Takes the originals away, when their copies in the last of the levels are on the disk. */
+function* settle(levels: readonly Level[], settling: Settling): Walk<void> {
+  const level = levels.at(-1)
+  if (level === undefined || level.copied.length === 0) return
+  if (settling.all !== null) settling.all(level.to)
+  else {
+    for (const { to } of levels) fsyncSync(to)
+    settling.name()
+  }
+  for (const { name, changedMs } of level.copied) {
+    const [source, target] = [() => below(level.from, name), () => below(level.to, name)]
+    const changed = lstatSync(source(), IF_ANY)?.ctimeMs
+    if (changed === changedMs) unlinkSync(source())
+    else if (changed !== undefined) {
+      // It was written meanwhile.
+      if (lstatSync(target(), IF_ANY) !== undefined) unlinkSync(target())
+      yield* move(source, target, { ...settling, name: () => fsyncSync(level.to) })
+    }
+  }
+  level.copied = []
 }
 
 function* enter(from: Locate, to: Locate): Walk<Level> {
@@ -130,7 +171,7 @@ function* enter(from: Locate, to: Locate): Walk<Level> {
   try {
     target = openSync(to(), DIRECTORY)
     names = (yield* listInTurns(`/proc/self/fd/${source}`)).map(({ name }) => name)
-    return { object, from: source, to: target, names }
+    return { object, from: source, to: target, names, copied: [] }
   } finally {
     if (names === null) {
       closeSync(source)

@@ -15,13 +15,21 @@ const MOST_PATH_BYTES = 4_000
 /** The longest name that Linux accepts. */
 const MOST_NAME_BYTES = 255
 
+export interface FreePlace {
+  place: string
+  /** Whether directories were made for it. */
+  hasNewParents: boolean
+}
+
 /** The place for `path` below the batch, with its parents made: the first free one of place, place~1, place~2 … */
-export function freePlace(batch: ConfinedDirectories, path: string): string {
-  const wanted = makeParents(batch, path) ? path : 'displaced'
+export function freePlace(batch: ConfinedDirectories, path: string): FreePlace {
+  const made = makeParents(batch, path)
+  const wanted = made === null ? 'displaced' : path
   for (let number = 0; number < MOST_SUFFIXES; number += 1) {
     const name = suffixed(baseName(wanted), number === 0 ? '' : `~${number}`)
     const candidate = joinPath(parentPath(wanted), name)
-    if (lstatSync(batch.locate(candidate), { throwIfNoEntry: false }) === undefined) return candidate
+    if (lstatSync(batch.locate(candidate), { throwIfNoEntry: false }) === undefined)
+      return { place: candidate, hasNewParents: made !== false }
   }
   throw Object.assign(new Error(`EEXIST: no free name in the trash, '${wanted}'`), {
     code: 'EEXIST',
@@ -43,27 +51,34 @@ export function suffixed(name: string, suffix: string): string {
   return short + suffix
 }
 
-/** @returns false when the whole path is too long, or when another object of the same batch has the name of a parent */
-function makeParents(batch: ConfinedDirectories, path: string): boolean {
-  if (Buffer.byteLength(`${batch.rootPath}/${path}`) > MOST_PATH_BYTES) return false
+/**
+ * @returns whether any was made; null when the whole path is too long, or when another object of the same batch has the
+ * name of a parent
+ */
+function makeParents(batch: ConfinedDirectories, path: string): boolean | null {
+  if (Buffer.byteLength(`${batch.rootPath}/${path}`) > MOST_PATH_BYTES) return null
   try {
-    makeDirectory(batch, parentPath(path))
-    return true
+    return makeDirectory(batch, parentPath(path))
   } catch (error) {
     const code = errorCode(error)
     if (code !== 'ENAMETOOLONG' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error
-    return false
+    return null
   }
 }
 
-/** @throws ENOTDIR when one of them is not a directory, for example a symlink to a directory */
-function makeDirectory(batch: ConfinedDirectories, path: string): void {
-  if (path === ROOT_PATH) return
-  makeDirectory(batch, parentPath(path))
+/**
+ * @returns whether any was made. @throws ENOTDIR when one of them is not a directory, for example a symlink to a
+ * directory
+ */
+function makeDirectory(batch: ConfinedDirectories, path: string): boolean {
+  if (path === ROOT_PATH) return false
+  let made = makeDirectory(batch, parentPath(path))
   try {
     mkdirSync(batch.locate(path), { mode: 0o700 })
+    made = true
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error
   }
   batch.locateDirectory(path)
+  return made
 }

@@ -8,7 +8,8 @@
  * hold more than `maxBytes`. The latest batch stays whatever its size, so that a mistake that empties a whole target
  * can be undone. The time of a batch's directory says when something was last thrown into it; when the clock was set
  * forward, the batches are moved along, and one from the future counts from now. Throwing away is one rename; its size
- * is measured afterwards, by a walk that gives way.
+ * is measured afterwards, by a walk that gives way. From another filesystem it is a copy, which is on the disk before the
+ * original goes.
  * SAFETY: a planted symlink may be thrown away, and later objects may belong below its name. So a batch, like the root,
  * is entered by descriptors that follow no link; and only a batch that this receiver made itself, because inside the
  * root others may have put something there before.
@@ -16,14 +17,15 @@
 
 import { Buffer } from 'node:buffer'
 import { lstatSync, mkdirSync, readdirSync, realpathSync, utimesSync } from 'node:fs'
-import { Borders, ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import { Borders, ConfinedDirectories, errorCode, plainMessage, syncDirectory } from '@rootferry/host/machine'
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { PathProblem, TrashLimits, TrashStatus } from '../../root-messages.ts'
 import type { Locate } from '../files/copy-object.ts'
 import { isSystemError } from '../files/disk-errors.ts'
 import type { Walk } from '../files/walk.ts'
 import { Demolition } from './demolition.ts'
-import { keepObject, move, type Taking } from './move.ts'
-import { freePlace } from './place-in-batch.ts'
+import { keepObject, move, type Settling, type Taking } from './move.ts'
+import { type FreePlace, freePlace } from './place-in-batch.ts'
 import type { WallClock } from './wall-clock.ts'
 import type { WorkArea } from './work-area.ts'
 
@@ -50,6 +52,7 @@ export class Trash {
   readonly #limits: TrashLimits
   readonly #clock: Pick<WallClock, 'now' | 'setForwardMs'>
   readonly #demolition: Demolition
+  readonly #syncAll: Settling['all']
   /** By name, oldest first; null: not read yet. */
   #batches: Map<string, Batch> | null = null
   /** Objects whose size was not measured yet; `place` is below the trash. */
@@ -57,7 +60,13 @@ export class Trash {
   /** Counts every object that was thrown away. */
   changes = 0
 
-  constructor(area: WorkArea, limits: TrashLimits, clock: Pick<WallClock, 'now' | 'setForwardMs'>) {
+  constructor(
+    area: WorkArea,
+    limits: TrashLimits,
+    clock: Pick<WallClock, 'now' | 'setForwardMs'>,
+    syncAll: Settling['all'] = null,
+  ) {
+    this.#syncAll = syncAll
     this.#area = area
     this.#limits = limits
     this.#clock = clock
@@ -85,7 +94,7 @@ export class Trash {
    * @throws the system error; the object is then still in its place, or partly so when it spans filesystems
    */
   *throwAway(location: Locate, path: string, taking?: Taking): Walk<void> {
-    yield* this.#take(path, (place) => move(location, place, taking))
+    yield* this.#take(path, (place, settling) => move(location, place, settling, taking))
   }
 
   /**
@@ -94,21 +103,33 @@ export class Trash {
    * @throws the system error
    */
   *keep(location: Locate, path: string): Walk<void> {
-    if (this.#limits.keepDays > 0) yield* this.#take(path, (place) => keepObject(location, place))
+    if (this.#limits.keepDays > 0) yield* this.#take(path, (place, settling) => keepObject(location, place, settling))
   }
 
-  *#take(path: string, put: (place: Locate) => Walk<void>): Walk<void> {
+  *#take(path: string, put: (place: Locate, settling: Settling) => Walk<void>): Walk<void> {
     const batches = this.#read()
     const name = this.#batchNow(batches)
     using batch = this.#enter(`${this.#area.directory('trash')}/${name}`)
-    const place = freePlace(batch, path)
-    yield* put(() => batch.locate(place))
+    const free = freePlace(batch, path)
+    const { place } = free
+    yield* put(() => batch.locate(place), this.#settling(batch, free, batches.has(name)))
     this.changes += 1
     const lastMs = this.#clock.now()
     batches.set(name, { lastMs, bytes: batches.get(name)?.bytes ?? 0, isOwn: true })
     stamp(`${this.#area.directory('trash')}/${name}`, lastMs)
     this.#unmeasured.push({ batch: name, place: Buffer.from(`${name}/${place}`) })
     if (this.#limits.keepDays === 0) this.#doom(name, batches)
+  }
+
+  #settling(batch: ConfinedDirectories, { place, hasNewParents }: FreePlace, isKnown: boolean): Settling {
+    const name = () => {
+      let at = parentPath(place)
+      syncDirectory(batch.locateDirectory(at))
+      if (isKnown && !hasNewParents) return
+      for (; at !== ROOT_PATH; at = parentPath(at)) syncDirectory(batch.locateDirectory(parentPath(at)))
+      this.#area.sync('trash')
+    }
+    return { name, all: this.#syncAll }
   }
 
   /** Measures the objects that were not measured yet, as far as they can be read. */

@@ -20,7 +20,7 @@ import {
   type Stats,
   unlinkSync,
 } from 'node:fs'
-import { type ConfinedDirectories, errorCode, O_PATH, removeTree } from '@rootferry/host/machine'
+import { type ConfinedDirectories, errorCode, O_PATH, removeTree, syncDirectory } from '@rootferry/host/machine'
 import { microseconds, RESERVED_NAME, ROOT_PATH } from '@rootferry/protocol'
 import { readObject, setAttributes } from '../files/attributes.ts'
 import { listInTurns } from '../files/list-in-turns.ts'
@@ -114,6 +114,13 @@ export class WorkArea {
     if (known !== undefined) closeSync(known)
     this.#open.delete(place)
     return `/proc/self/fd/${this.#make(place)}`
+  }
+
+  /** Returns when the directory's own name, and the names in it, are on the disk. @throws the system error */
+  sync(place: WorkPlace): void {
+    const directory = this.directory(place)
+    syncDirectory(directory)
+    if (this.#outside === null) for (const above of ['..', '../..']) syncDirectory(`${directory}/${above}`)
   }
 
   /**

@@ -13,6 +13,7 @@ import {
   constants,
   copyFileSync,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   lstatSync,
   mkdirSync,
@@ -107,21 +108,32 @@ function* copyTree(from: () => string, to: () => string, place: NewPlace, below:
 export function* copyOne(from: Locate, to: Locate, givesOwners = true): Walk<void> {
   const object = diskObject(lstatSync(from()))
   if (object.kind === 'symlink') symlinkSync(readlinkSync(from(), { encoding: 'buffer' }), to())
-  else if (object.kind !== 'file' || !(yield* copyFile(from(), to, givesOwners))) return
+  // Node's own copy belongs to whom the original belongs to.
+  else if (object.kind !== 'file' || !(yield* copyFile(from(), to, givesOwners ? copyOpenFile : copyPieces))) return
   keepAttributes(object, to(), givesOwners)
+}
+
+/** The same, and returns when a file's bytes and attributes are on the disk; its name may not be there yet. */
+export function* copyOneSynced(from: Locate, to: Locate): Walk<void> {
+  const object = diskObject(lstatSync(from()))
+  if (object.kind !== 'file') return yield* copyOne(from, to)
+  yield* copyFile(from(), to, (source) =>
+    copyPieces(source, to, (copy) => {
+      keepAttributes(object, to())
+      fsyncSync(copy)
+    }),
+  )
 }
 
 /**
  * @param from is opened before the first yield
  * @returns false when it is not a regular file any more. @throws the system error; the copy is gone then
  */
-function* copyFile(from: string | Buffer, to: Locate, givesOwners: boolean): Walk<boolean> {
+function* copyFile(from: string | Buffer, to: Locate, copy: (source: number, to: Locate) => Walk<void>): Walk<boolean> {
   const source = openSync(from, SOURCE_FLAGS)
   try {
     if (!fstatSync(source).isFile()) return false
-    // Node's own copy belongs to whom the original belongs to.
-    if (givesOwners) yield* copyOpenFile(source, to)
-    else yield* copyPieces(source, to)
+    yield* copy(source, to)
     return true
   } finally {
     closeSync(source)
@@ -149,7 +161,8 @@ function isCloned(source: number, to: string | Buffer): boolean {
   }
 }
 
-function* copyPieces(source: number, to: Locate): Walk<void> {
+/** @param whole is called with the descriptor of the copy when all bytes are in it */
+function* copyPieces(source: number, to: Locate, whole: (copy: number) => void = () => undefined): Walk<void> {
   const copy = openSync(to(), COPY_FLAGS, NEW_MODE)
   let isWhole = false
   try {
@@ -161,6 +174,7 @@ function* copyPieces(source: number, to: Locate): Walk<void> {
       read = readSync(source, piece, 0, PIECE_BYTES, at)
     }
     ftruncateSync(copy, at)
+    whole(copy)
     isWhole = true
   } finally {
     closeSync(copy)
