@@ -220,13 +220,6 @@ export const MUTATIONS: readonly Mutation[] = [
     '',
   ),
   mutation(
-    'a copy in the trash is not on the disk when the original goes',
-    ['G6'],
-    'receiver/src/disk/files/copy-object.ts',
-    '      fsyncSync(copy)\n',
-    '',
-  ),
-  mutation(
     'the trash is emptied at once',
     ['G6'],
     'receiver/src/disk/area/trash.ts',

@@ -51,6 +51,18 @@ export class Mounts implements Disposable {
     return this.#mount(place, ['-t', 'overlay', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`, 'overlay'])
   }
 
+  /**
+   * An overlay of a lower directory, whose files keep numbers of their own beyond 2^62, and `upper` and `work` in another
+   * directory. @returns false where the kernel has none
+   */
+  layered(place: string, lower: string, above: string): boolean {
+    mkdirSync(place, { recursive: true })
+    const options = `xino=on,lowerdir=${lower},upperdir=${above}/upper,workdir=${above}/work`
+    if (spawnSync('mount', ['-t', 'overlay', '-o', options, 'overlay', place]).status !== 0) return false
+    this.#places.push(place)
+    return true
+  }
+
   /** A FUSE filesystem whose server is gone: every call on it fails with ENOTCONN. */
   deadFuse(place: string): void {
     const options = 'fd=3,rootmode=40000,user_id=0,group_id=0'

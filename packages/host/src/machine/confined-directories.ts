@@ -12,6 +12,7 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { descriptorLimit } from './descriptor-limit.ts'
+import { withExactInode } from './inode-number.ts'
 import { PortablePaths } from './libc/portable-paths.ts'
 import type { Name, PathCalls, Status } from './libc/system-calls.ts'
 import { O_PATH } from './open-flags.ts'
@@ -43,7 +44,7 @@ export class ConfinedDirectories implements Disposable {
 
   /** Status of the root directory that is held open, even if `rootPath` leads elsewhere by now. */
   rootStatus(): Stats {
-    return fstatSync(this.#root)
+    return withExactInode(fstatSync(this.#root), () => fstatSync(this.#root, { bigint: true }).ino)
   }
 
   /**

@@ -8,7 +8,7 @@
  * directory that they hold open. A confined service may not see what other daemons hold open: one of ours is taken for
  * the holder then, but only where the kernel names a process that is not there.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
+import { type BigIntStats, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { errorCode } from './failure.ts'
 
 export interface LockHolder {
@@ -22,8 +22,8 @@ export interface LockHolder {
 const OUR_COMMAND = /rootferry-(agent|receiver)|\/(agent|receiver)\/(?:src|bundle|dist)\/main\.[jt]s/
 
 /** Without this process. Empty: no holder can be seen. Looks at every process of the machine. */
-export function lockHolders(directory: Pick<Stats, 'dev' | 'ino' | 'uid'>): LockHolder[] {
-  const respected = [0, statSync('/proc/self').uid, directory.uid]
+export function lockHolders(directory: Pick<BigIntStats, 'dev' | 'ino' | 'uid'>): LockHolder[] {
+  const respected = [0, statSync('/proc/self').uid, Number(directory.uid)]
   const named = namedByKernel(textOf('/proc/locks'), directory.ino)
   const ourselves = readlinkSync('/proc/self')
   const processes = namesIn('/proc').filter((name) => /^\d+$/.test(name) && name !== ourselves)
@@ -43,7 +43,7 @@ function roleOf(pid: number): LockHolder['role'] {
 }
 
 /** The device is left out: on some filesystems directories have another device number than their locks. */
-function namedByKernel(locks: string, inode: number): Set<number> {
+function namedByKernel(locks: string, inode: bigint): Set<number> {
   const found = locks.split('\n').flatMap((line) => {
     // 1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF
     const [, kind, , , pid, place] = line.split(/\s+/)
@@ -53,11 +53,11 @@ function namedByKernel(locks: string, inode: number): Set<number> {
 }
 
 /** Null: this process may not see it. */
-function hasOpen(pid: number, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): boolean | null {
+function hasOpen(pid: number, { dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): boolean | null {
   const descriptors = `/proc/${pid}/fd`
   try {
     return readdirSync(descriptors).some((name) => {
-      const status = statSync(`${descriptors}/${name}`, { throwIfNoEntry: false })
+      const status = statSync(`${descriptors}/${name}`, { bigint: true, throwIfNoEntry: false })
       return status?.ino === ino && status.dev === dev
     })
   } catch (error) {

@@ -12,7 +12,7 @@
  * which another filesystem is mounted whose own directories are a root elsewhere; holders that came after a stranger's
  * lock was ignored.
  */
-import { closeSync, constants, existsSync, fstatSync, openSync, realpathSync, type Stats } from 'node:fs'
+import { type BigIntStats, closeSync, constants, existsSync, fstatSync, openSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { chooseSystemCalls, type SystemCallsSetting } from './choose-system-calls.ts'
 import { EXIT, errorCode, Failure } from './failure.ts'
@@ -23,7 +23,7 @@ import { tryLock } from './try-lock.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK
 /** Directories such as /tmp, which others lock for a moment to clean them up. */
-const STICKY_FOR_ALL = 0o1002
+const STICKY_FOR_ALL = 0o1002n
 
 export type RootRole = 'agent' | 'receiver'
 
@@ -80,7 +80,7 @@ export class RootLock implements Disposable {
     const descriptor = openSync(directory, FLAGS)
     let isHeld = false
     try {
-      const status = fstatSync(descriptor)
+      const status = fstatSync(descriptor, { bigint: true })
       if (seen.has(identityOf(status))) return
       if (manner === 'shared' && (status.mode & STICKY_FOR_ALL) === STICKY_FOR_ALL) return
       seen.add(identityOf(status))
@@ -99,7 +99,7 @@ export class RootLock implements Disposable {
   }
 
   /** @throws Failure, unless no holder conflicts, or none counts */
-  #refuse(directory: string, manner: 'shared' | 'exclusive', status: Stats): void {
+  #refuse(directory: string, manner: 'shared' | 'exclusive', status: BigIntStats): void {
     const { role, warn } = this.#parts
     const holders = lockHolders(status)
     const counting = holders.filter((holder) => holder.counts)
@@ -132,7 +132,7 @@ function existingPart(path: string): string {
   return path === '/' || existsSync(path) ? path : existingPart(dirname(path))
 }
 
-function identityOf({ dev, ino }: Stats): string {
+function identityOf({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`
 }
 

@@ -127,7 +127,8 @@ export class RootDisk {
     await disk.#recovery.begun()
     disk.#trash.purge()
     disk.#timers.every(PURGE_MS, () => disk.#trash.purge())
-    disk.#timers.every(PLACE_MS, () => disk.#queue.push(null, () => target.insistOnPlace()))
+    const look = () => areVolumesOthers(target, disk.#problems) && disk.#enqueue((session) => session.volumesChanged())
+    disk.#timers.every(PLACE_MS, () => disk.#queue.push(null, () => void look()))
     // Commits of a killed process may not be synced yet, and its knowledge of them is lost.
     const { position } = target.ledger
     if (position !== null) disk.#durability.committedMuch(position)
@@ -299,6 +300,14 @@ export class RootDisk {
   #log(level: 'info' | 'warn' | 'error', message: string, details: Record<string, unknown>): void {
     this.#out.event({ type: 'log', level, message, details })
   }
+}
+
+/** Whether something else is mounted in the target than when this was last asked. @throws RootGone; the system error */
+function areVolumesOthers(target: Target, problems: Problems): boolean {
+  target.insistOnPlace()
+  target.untouchable.refreshBorders()
+  problems.unmounted(target.volumes.missing)
+  return target.volumes.hasNews()
 }
 
 /** The runs of hooks that an earlier process did not come to. */

@@ -22,7 +22,7 @@ import {
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
-import type { DiskEvent, Phase } from '../root-messages.ts'
+import type { DiskEvent } from '../root-messages.ts'
 import { commitAhead } from './ahead.ts'
 import { Arrivals } from './arrivals.ts'
 import { commitIntent } from './commit/commit.ts'
@@ -79,7 +79,7 @@ export class Session {
     this.#parts = parts
     this.#greeting = greeting
     this.#arrivals = new Arrivals(parts)
-    const { ledger, untouchable, room } = parts.target
+    const { ledger, untouchable, room, area, partials } = parts.target
     const mayFit = (path: string) => room.mayFit(path)
     this.#repairs = new Repairs({ ...parts, ledger, untouchable, mayFit })
     const repairs = this.#repairs
@@ -87,7 +87,11 @@ export class Session {
       ...parts.target,
       ...parts,
       repairs,
-      tidy: () => this.#tidy(),
+      tidy: async () => {
+        // Unless something is staged that will be needed.
+        if (this.#arrivals.intake.changeset !== null) return
+        await parts.steps.whileConnected(() => area.tidy(partials.stagedNames()))
+      },
       adopted: () => this.#adopted(),
     })
   }
@@ -173,12 +177,12 @@ export class Session {
     this.#parts.welcomed()
     tellWelcomed(this.#parts, welcome)
     if (start === 'resync') {
-      this.#phase('resyncing')
+      this.#parts.event({ type: 'phase', phase: 'resyncing' })
       this.#comparisons.begin(firstOrder(target.ledger.followed, epoch, target.extraneous))
       return
     }
     this.#cursor = sequence
-    this.#phase('replaying')
+    this.#parts.event({ type: 'phase', phase: 'replaying' })
     this.#repairs.askForOwed()
     await this.#checkLive()
   }
@@ -286,15 +290,14 @@ export class Session {
     send({ type: 'resynced', sequence })
     event({ type: 'resynced', sequence, head: this.#head })
     durability.committedMuch(position)
-    this.#phase('replaying')
+    this.#parts.event({ type: 'phase', phase: 'replaying' })
     await this.#checkLive()
   }
 
-  /** Unless something is staged that will be needed. */
-  async #tidy(): Promise<void> {
-    const { area, partials } = this.#parts.target
-    if (this.#arrivals.intake.changeset === null)
-      await this.#parts.steps.whileConnected(() => area.tidy(partials.stagedNames()))
+  /** Filesystems are mounted in the target that were missing, or are new. */
+  volumesChanged(): void {
+    if (this.#cursor !== null) this.#repairs.askForOwed()
+    if (this.#isLive) this.#comparisons.follow()
   }
 
   async #checkLive(): Promise<void> {
@@ -305,12 +308,8 @@ export class Session {
     await steps.whileConnected(() => target.ledger.complete())
     this.#isLive = true
     event({ type: 'complete', isComplete: true })
-    this.#phase('live')
+    this.#parts.event({ type: 'phase', phase: 'live' })
     this.#comparisons.follow()
-  }
-
-  #phase(phase: Phase): void {
-    this.#parts.event({ type: 'phase', phase })
   }
 }
 

@@ -14,6 +14,7 @@ import {
   errorCode,
   Failure,
   kindOf,
+  lookThrough,
   makeDirectories,
   plainMessage,
   RootLock,
@@ -28,11 +29,13 @@ import { Trash } from './area/trash.ts'
 import { WallClock } from './area/wall-clock.ts'
 import { WorkArea } from './area/work-area.ts'
 import { Burst } from './commit/burst.ts'
+import { readObject } from './files/attributes.ts'
 import { isOperatingError, RootGone } from './files/disk-errors.ts'
 import type { Creation } from './files/disk-object.ts'
 import { ExtendedAttributes } from './files/extended.ts'
 import { HookMatches } from './files/hook-matches.ts'
 import { Inheritance } from './files/inheritance.ts'
+import { KnownVolumes } from './files/known-volumes.ts'
 import { localModes } from './files/local-modes.ts'
 import { OwnerMap } from './files/owner.ts'
 import { TimeGrains } from './files/time-grains.ts'
@@ -62,6 +65,8 @@ export interface Target {
   readonly trash: Omit<Trash, 'throwAway'>
   readonly removal: Removal
   readonly untouchable: Untouchable
+  /** Read anew together with the borders of `untouchable`. */
+  readonly volumes: Pick<KnownVolumes, 'missing' | 'due' | 'compared' | 'hasNews'>
   readonly hooks: HookMatches
   /** The modes that what arrives gets here. */
   readonly modeOf: ModeMap
@@ -118,9 +123,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const { ino, dev } = confined.rootStatus()
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
   const { creation, area, trash, room, isForeign } = openArea(options, confined, ledger)
-  const borders = new Borders(realpathSync(path))
-  const untouchable = new Untouchable(options.protect, borders)
-  untouchable.setExcluded(ledger.filter)
+  const { volumes, untouchable } = openUntouchable(options, confined, ledger)
   const warn = (message: string) => options.log('warn', message, {})
   const { accounts, attributes } = chooseSystemCalls(options.systemCalls).calls
   const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, accounts, warn })
@@ -135,11 +138,12 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
       untouchable.protects(entry.name, kindOf(entry)),
     )
   checkIdentity(ledger, path, ino, options.log)
+  untouchable.refreshBorders()
   doubtEmptied(ledger, isEmpty(), options.log)
   const step = options.beforeStep
   const insistOnPlace = () => {
     if (confined.rootStatus().nlink === 0) throw new RootGone('the root was removed while it was served')
-    const status = statSync(path, { throwIfNoEntry: false })
+    const status = lookThrough(path)
     if (status?.ino !== ino || status.dev !== dev) throw new RootGone(`${path} is not the directory that was opened`)
   }
   const removal = new Removal({ confined, trash, untouchable })
@@ -159,6 +163,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     ledger,
     owners,
     mapping,
+    volumes,
     partials: new PartialFiles(area, ledger),
     room,
     burst: new Burst(step === undefined ? parts : { ...parts, beforeStep: step }),
@@ -209,6 +214,30 @@ function openArea(options: TargetOptions, confined: ConfinedDirectories, ledger:
   const { ranges } = chooseSystemCalls(options.systemCalls).calls
   const syncAll = ranges === null ? null : (directory: number) => ranges.syncFilesystem(directory)
   return { creation, area, trash: new Trash(area, options.trash, clock, syncAll), room, isForeign }
+}
+
+function openUntouchable({ path, bootId, protect }: TargetOptions, confined: ConfinedDirectories, ledger: Ledger) {
+  const borders = new Borders(realpathSync(path))
+  const volumes = new KnownVolumes({
+    borders,
+    row: ledger.debts.volumes,
+    bootId,
+    isDirectory: (at) => isDirectory(confined, at),
+  })
+  const untouchable = new Untouchable(protect, volumes)
+  untouchable.setExcluded(ledger.filter)
+  return { volumes, untouchable }
+}
+
+/** A place that cannot be looked at may be one. */
+function isDirectory(confined: ConfinedDirectories, path: string): boolean {
+  try {
+    return readObject(confined.locate(path))?.kind === 'directory'
+  } catch (error) {
+    return errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR'
+  } finally {
+    confined.release()
+  }
 }
 
 /** Of the target's own filesystem. */

@@ -6,13 +6,12 @@
  * never followed, and opening never blocks (a FIFO may have taken the file's place).
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
-import { errorCode, plainMessage } from '@rootferry/host/machine'
+import { errorCode, plainMessage, withExactInode } from '@rootferry/host/machine'
 import { DigestStream } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 import { TurnsEnded } from '../turn.ts'
 import { isProvenSame } from './difference.ts'
-import { withExactInode } from './inode-number.ts'
 import { observe } from './observe.ts'
 import { troubleOf } from './trouble.ts'
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { lstatSync } from 'node:fs'
 import { test } from 'node:test'
+import { foldInode, inodeNumber, withExactInode } from '@rootferry/host/machine'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
-import { foldInode, inodeNumber, withExactInode } from './inode-number.ts'
 import { observe } from './observe.ts'
 
 const LARGE = [2n ** 53n, 2n ** 53n + 1n, 2n ** 60n + 1n, 2n ** 60n + 2n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 64n - 1n]

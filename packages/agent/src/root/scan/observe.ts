@@ -10,6 +10,8 @@ import {
   type ConfinedDirectories,
   errorCode,
   type FileKind,
+  inodeNumber,
+  linkNumber,
   type Name,
   plainMessage,
   type Status,
@@ -26,7 +28,6 @@ import {
 import { BOUNDS } from '../../bounds.ts'
 import type { PathProblemCode } from '../../root-messages.ts'
 import type { Observation } from '../index/indexed-entry.ts'
-import { inodeNumber, linkNumber } from './inode-number.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
 
 /** Longer than the kernel's coarsest tick (10 ms at 100 Hz). */

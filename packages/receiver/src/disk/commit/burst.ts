@@ -133,9 +133,14 @@ export class Burst {
     const micros = Math.round((performance.now() - beganMs) * 1_000)
     // Objects that were placed in a directory which is no longer visible are not committed.
     this.#parts.insistOnPlace()
+    const { untouchable } = this.#parts
     const { again, failed, held, problems } = this.#failures.undone(changes, this.#isAnswer)
     return {
-      owed: [...plan.owed, ...again, ...this.#failures.otherLinks],
+      owed: [
+        ...plan.owed.filter((path) => untouchable.missingAbove(path) === null),
+        ...again,
+        ...this.#failures.otherLinks,
+      ],
       failed,
       held,
       problems,
@@ -154,15 +159,11 @@ export class Burst {
 
   /** @param isLast whether a race now counts as a problem of its path */
   *#attempt(plan: Plan, changes: readonly StagedChange[], isLast: boolean): Walk<void> {
-    this.#failures = new Failures()
+    this.#failures = Failures.before(changes, plan, this.#parts.untouchable)
     this.#unrestored = []
     this.#handsDown.clear()
     this.#raced = false
     if (plan.operations.some(({ do: step }) => step === 'place')) this.#staging = this.#parts.area.directory('staging')
-    for (const change of changes)
-      if ('lacks' in change && change.lacks !== undefined) this.#failures.unfinished(change.path, change.lacks)
-    for (const path of plan.blocked)
-      this.#failures.fail(path, { code: 'protected', message: 'what is in its place is protected or excluded' })
     for (const operation of plan.operations) {
       if (this.#failures.isBlocked(operation.path)) continue
       yield* this.#guarded(operation, isLast)

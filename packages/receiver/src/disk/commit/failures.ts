@@ -4,7 +4,10 @@
  */
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { PathProblem } from '../../root-messages.ts'
+import { VolumeMissing } from '../files/disk-errors.ts'
 import type { StagedChange, StagedFile } from '../files/staged-change.ts'
+import type { Untouchable } from '../files/untouchable.ts'
+import type { Plan } from '../ledger/operation.ts'
 
 export type Reason = Omit<PathProblem, 'path'>
 
@@ -17,6 +20,9 @@ export const OTHER_LINK: Reason = {
   code: 'other-link',
   message: 'the file that it is another name of is not here as the agent has it; both are asked for again',
 }
+const { code, message } = new VolumeMissing()
+const UNMOUNTED: Reason = { code, message }
+const BLOCKED: Reason = { code: 'protected', message: 'what is in its place is protected or excluded' }
 /** No problem of the path when a changeset meets it: it is asked for at once. An answer that meets it again says so. */
 const AGAIN = new Set([JUST_WRITTEN.code, STAGED_GONE.code, OTHER_LINK.code])
 
@@ -37,6 +43,22 @@ export class Failures {
   readonly #failures = new Map<string, PathProblem>()
   /** Directories that exist, but without their attributes, and objects that lack some of what the root preserves. */
   readonly #unfinished = new Map<string, PathProblem>()
+
+  /** Those that are certain before the first call. */
+  static before(
+    changes: readonly StagedChange[],
+    { blocked }: Pick<Plan, 'blocked'>,
+    untouchable: Pick<Untouchable, 'missingAbove'>,
+  ): Failures {
+    const failures = new Failures()
+    for (const change of changes) {
+      if ('lacks' in change && change.lacks !== undefined) failures.unfinished(change.path, change.lacks)
+      const missing = untouchable.missingAbove(change.path)
+      if (missing !== null) failures.fail(missing, UNMOUNTED)
+    }
+    for (const path of blocked) failures.fail(path, BLOCKED)
+    return failures
+  }
 
   fail(path: string, reason: Reason): void {
     this.#failures.set(path, { path, ...reason })
@@ -75,7 +97,10 @@ export class Failures {
   }
 
   #isOwed({ path, kind }: StagedChange): boolean {
-    return this.#unfinished.has(path) || (kind === 'absent' ? this.#failures.has(path) : this.isBlocked(path))
+    const above = this.#failureAbove(path)
+    // What is to go from a filesystem that is not mounted is there when it comes back.
+    const isFailed = kind === 'absent' && above?.code !== UNMOUNTED.code ? this.#failures.has(path) : above !== null
+    return this.#unfinished.has(path) || isFailed
   }
 
   #failureAbove(path: string): PathProblem | null {

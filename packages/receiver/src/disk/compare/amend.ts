@@ -12,7 +12,7 @@ import { type ConfinedDirectories, type DiskKind, OWNER_ACCESS } from '@rootferr
 import { joinPath, parentPath } from '@rootferry/protocol'
 import { type Removable, type Removal, StaysError } from '../area/removal.ts'
 import { readObject, setAttributes } from '../files/attributes.ts'
-import { isRace, isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
+import { isRace, isSystemError, isTroubleOfAll, VolumeMissing } from '../files/disk-errors.ts'
 import type { AttributeChange, Creation, DiskObject } from '../files/disk-object.ts'
 import type { ExtendedAttributes } from '../files/extended.ts'
 import { LEAVE } from '../files/staged-change.ts'
@@ -25,7 +25,7 @@ import { SilentBorders } from './silent-borders.ts'
 
 export interface AmendParts {
   confined: ConfinedDirectories
-  untouchable: Pick<Untouchable, 'borderOf' | 'isAcrossBorder'>
+  untouchable: Pick<Untouchable, 'borderOf' | 'isAcrossBorder' | 'missingAbove'>
   removal: Removal
   creation: Creation
   grains: TimeGrains
@@ -63,8 +63,10 @@ export class Amend {
     this.#silent = new SilentBorders(parts.untouchable)
   }
 
-  /** Whether the path lies on a filesystem that does not answer. */
+  /** Whether the path lies on a filesystem that does not answer, or is missing. */
   isSilent(path: string): boolean {
+    const missing = this.#parts.untouchable.missingAbove(path)
+    if (missing !== null && !this.#silent.has(missing)) this.noteFailure(missing, new VolumeMissing())
     return this.#silent.has(path)
   }
 

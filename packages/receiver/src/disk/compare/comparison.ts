@@ -344,10 +344,12 @@ function relevantEntries(
   { path: directory, entries }: ListedChildren,
   { unseen }: LocalDirectory,
 ): readonly ListedEntry[] {
-  const isAll = touched.size === 0 && unseen.size === 0 && !untouchable.protectsIn(directory)
+  const misses = untouchable.missingAbove(directory) === null && untouchable.holdsBorder(directory)
+  const isAll = touched.size === 0 && unseen.size === 0 && !misses && !untouchable.protectsIn(directory)
   if (directory === ABOVE_ROOT || isAll) return entries
   return entries.filter(([name, letter]) => {
     const path = joinPath(directory, name)
+    if (misses && untouchable.missingAbove(path) !== null) return false
     return !touched.has(path) && !unseen.has(name) && !untouchable.protects(path, KINDS[letter])
   })
 }

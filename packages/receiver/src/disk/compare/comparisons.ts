@@ -1,22 +1,25 @@
 /**
  * The comparisons of one connection, one at a time: the looks before a first join, the automatic resync, those that the
- * agent orders, and the receiver's own when owners or modes are to be mapped in another way than before.
+ * agent orders, and the receiver's own: when owners or modes are to be mapped in another way than before, and when
+ * another filesystem than before is mounted in the target.
  *
  *   look ─▶ (closer look) ─▶ (accept) ─▶ automatic ─▶ adopted
- *   mapping ─ an order comes ─▶ cancelled ─▶ ordered ─▶ mapping, from its beginning
+ *   mapping, volumes ─ an order comes ─▶ cancelled ─▶ ordered ─▶ the same again, from its beginning
  */
 import { type Listing, ProtocolError } from '@rootferry/protocol'
 import type { Durability } from '../commit/durability.ts'
 import type { Answered } from '../debts/settlement.ts'
+import type { KnownVolumes } from '../files/known-volumes.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Findings } from './findings.ts'
 import { JoinQuestion, type JoinQuestionParts } from './join-question.ts'
-import { isLook, NEW_MAPPING, Resync, type ResyncOrder, type ResyncParts } from './resync.ts'
+import { isLook, NEW_MAPPING, newVolumes, Resync, type ResyncOrder, type ResyncParts } from './resync.ts'
 
 export interface ComparisonsParts extends Omit<ResyncParts, 'over'>, JoinQuestionParts {
   ledger: Ledger
   /** How owners and modes are mapped now. */
   mapping(): string
+  volumes: Pick<KnownVolumes, 'due' | 'compared'>
   durability: Durability
   /** Removes what is staged, unless it will be needed. */
   tidy(): Promise<void>
@@ -38,7 +41,7 @@ export class Comparisons {
 
   /** Whether content may be replaced or removed that is this host's own. */
   get repairs(): boolean {
-    return this.#current !== null && this.#current.order !== NEW_MAPPING
+    return this.#current !== null && this.#current.order.upkeep !== 'mapping'
   }
 
   get isRunning(): boolean {
@@ -51,7 +54,8 @@ export class Comparisons {
 
   /** The agent orders a resync. @throws ProtocolError when another one is under way */
   async obey(order: ResyncOrder): Promise<void> {
-    if (this.repairs || this.#waiting !== null) throw new ProtocolError('unexpected-message', 'a second resync')
+    const isOrdered = this.#current !== null && this.#current.order.upkeep === undefined
+    if (isOrdered || this.#waiting !== null) throw new ProtocolError('unexpected-message', 'a second resync')
     if (this.#current === null) return this.begin(order)
     this.#waiting = { order, isCancelled: false }
     await this.#current.cancel()
@@ -80,10 +84,15 @@ export class Comparisons {
     if (order !== null) this.begin(order)
   }
 
-  /** The target has everything: what was mapped in another way is mapped anew, if nothing else is under way. */
+  /**
+   * The target has everything: what was mapped in another way is mapped anew, and volumes that are new are compared, if
+   * nothing else is under way.
+   */
   follow(): void {
-    const { ledger, mapping } = this.#parts
-    if (this.#current === null && ledger.debts.mapping.text !== mapping()) this.begin(NEW_MAPPING)
+    const { ledger, mapping, volumes } = this.#parts
+    if (this.#current !== null) return
+    if (ledger.debts.mapping.text !== mapping()) this.begin(NEW_MAPPING)
+    else if (volumes.due.length > 0) this.begin(newVolumes(volumes.due))
   }
 
   end(): void {
@@ -96,7 +105,7 @@ export class Comparisons {
 
   #over(order: ResyncOrder, findings: Findings): Promise<void> {
     if (isLook(order)) return this.#endLook(order, findings)
-    if (order === NEW_MAPPING) return this.#endMapping()
+    if (order.upkeep !== undefined) return this.#endUpkeep(order)
     return order.id === null ? this.#endAutomatic() : this.#endOrdered(order)
   }
 
@@ -119,15 +128,18 @@ export class Comparisons {
     this.follow()
   }
 
-  async #endMapping(): Promise<void> {
-    const { ledger, mapping, durability, steps } = this.#parts
+  async #endUpkeep({ upkeep, paths }: ResyncOrder): Promise<void> {
+    const { ledger, mapping, volumes, durability, steps } = this.#parts
     const waiting = this.#waiting
     this.#current = null
     this.#waiting = null
     if (waiting === null) {
-      await steps.whileConnected(() => ledger.debts.mapping.follow(mapping()))
+      await steps.whileConnected(() => {
+        if (upkeep === 'mapping') ledger.debts.mapping.follow(mapping())
+        else volumes.compared(paths)
+      })
       if (ledger.position !== null) durability.committedMuch(ledger.position)
-      return
+      return this.follow()
     }
     const ordered = this.#start(waiting.order)
     this.#current = ordered

@@ -35,6 +35,8 @@ export interface ResyncOrder {
   dryRun: boolean
   /** `report`: objects that the agent does not have stay. */
   extraneous: 'trash' | 'report'
+  /** The receiver's own work while it follows, which an order of the agent interrupts. */
+  upkeep?: 'mapping' | 'volumes'
 }
 
 const WHOLE = { id: null, paths: [ROOT_PATH], extraneous: 'trash' } as const
@@ -49,7 +51,18 @@ export const WHOLE_TARGET: ResyncOrder = { ...WHOLE, check: 'strict', dryRun: fa
 export const NEW_INDEX: ResyncOrder = { ...WHOLE_TARGET, extraneous: 'report' }
 
 /** Owners and modes are mapped in another way than before: only they are compared, and nothing is reported. */
-export const NEW_MAPPING: ResyncOrder = { ...WHOLE, check: 'attributes', dryRun: false, extraneous: 'report' }
+export const NEW_MAPPING: ResyncOrder = {
+  ...WHOLE,
+  check: 'attributes',
+  dryRun: false,
+  extraneous: 'report',
+  upkeep: 'mapping',
+}
+
+/** Filesystems are mounted at these paths that were not, or were others. */
+export function newVolumes(paths: readonly string[]): ResyncOrder {
+  return { id: null, paths, check: 'metadata', dryRun: false, extraneous: 'report', upkeep: 'volumes' }
+}
 
 /** Whether it changes nothing, and reports only the sum. */
 export function isLook(order: ResyncOrder): boolean {
@@ -237,7 +250,7 @@ export class Resync {
   }
 
   #close(): void {
-    if (this.order === NEW_MAPPING) return this.#tellMapped()
+    if (this.order.upkeep === 'mapping') return this.#tellMapped()
     this.#report(true)
     if (!this.#isCancelled) this.#endProblems()
     const { differences: _, error, ...counts } = this.#findings.report()
@@ -245,7 +258,8 @@ export class Resync {
     const outcome = this.#outcome()
     const details = { outcome, check, isDryRun: dryRun, ...counts, error: error === null ? null : printable(error) }
     this.#parts.event({ type: 'log', level: 'info', message: 'resync is over', details })
-    if (this.order.extraneous === 'report' && this.#findings.extraneous > 0) this.#tellOfLeft()
+    const { extraneous, upkeep } = this.order
+    if (extraneous === 'report' && upkeep === undefined && this.#findings.extraneous > 0) this.#tellOfLeft()
   }
 
   #tellMapped(): void {
@@ -273,7 +287,7 @@ export class Resync {
   }
 
   #reportSometimes(): void {
-    if (isLook(this.order) || this.order === NEW_MAPPING) return
+    if (isLook(this.order) || this.order.upkeep === 'mapping') return
     if (this.#parts.now() - this.#reportedAt >= REPORT_MS || this.#findings.hasUnreported) this.#report(false)
   }
 

@@ -1,8 +1,8 @@
 /**
- * The filesystems that are mounted below the target and do not answer: one problem tells of each, and nothing that is on
+ * The filesystems below the target that do not answer, or are not mounted: one problem tells of each, and nothing that is on
  * it is compared, because everything there would meet the same.
  */
-import { isBorderTrouble } from '../files/disk-errors.ts'
+import { isBorderTrouble, VolumeMissing } from '../files/disk-errors.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 
 export class SilentBorders {
@@ -15,8 +15,8 @@ export class SilentBorders {
 
   /** A directory cannot be looked at, which tells of its filesystem when that is mounted at this very place. */
   note(path: string, error: unknown): void {
-    if (this.#untouchable.borderOf(path) === path && isBorderTrouble(error, path, this.#untouchable))
-      this.#silent.add(path)
+    if (this.#untouchable.borderOf(path) !== path) return
+    if (error instanceof VolumeMissing || isBorderTrouble(error, path, this.#untouchable)) this.#silent.add(path)
   }
 
   has(path: string): boolean {

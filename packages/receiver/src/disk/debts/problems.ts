@@ -9,6 +9,7 @@
 
 import { isWithin } from '@rootferry/protocol'
 import { type DiskEvent, MOST_KNOWN, type PathProblem } from '../../root-messages.ts'
+import { VolumeMissing } from '../files/disk-errors.ts'
 import type { BurstOutcome } from '../ledger/operation.ts'
 
 /** Problems of one burst that are reported; further ones are counted. */
@@ -63,6 +64,14 @@ export class Problems {
     for (const path of paths) if (this.#known.delete(path)) mended.push(path)
     this.#version += mended.length
     if (mended.length > 0) this.#event({ type: 'mended', paths: mended })
+  }
+
+  /** The filesystems that should be mounted at these paths, and at no others, are missing. */
+  unmounted(paths: readonly string[]): void {
+    const { code, message } = new VolumeMissing()
+    const over = [...this.#known].filter(([path, known]) => known.code === code && !paths.includes(path))
+    this.mended(over.map(([path]) => path))
+    for (const path of paths) if (this.#known.get(path)?.code !== code) this.met({ path, code, message }, 'commit')
   }
 
   /** All problems are found out anew. */

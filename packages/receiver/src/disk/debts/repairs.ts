@@ -111,7 +111,7 @@ export class Repairs {
     problems.mended(dropped)
     for (const { path, digest } of debts) {
       if (!isOurs(path)) continue
-      if (mayFit(path)) this.#wants.want(path, digest)
+      if (mayFit(path) && untouchable.missingAbove(path) === null) this.#wants.want(path, digest)
       else this.#retryLater()
     }
     this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)

@@ -12,13 +12,12 @@ import {
   constants,
   fstatSync,
   lchownSync,
-  lstatSync,
   lutimesSync,
   openSync,
   type Stats,
   utimesSync,
 } from 'node:fs'
-import { kindOf, O_PATH } from '@rootferry/host/machine'
+import { kindOf, lookAt, O_PATH } from '@rootferry/host/machine'
 import { microseconds } from '@rootferry/protocol'
 import type { ExtendedRefused } from './disk-errors.ts'
 import type { AttributeChange, DiskObject } from './disk-object.ts'
@@ -49,7 +48,7 @@ export function readObject(location: string | Buffer, extended = NO_EXTENDED): D
 
 /** @returns null when nothing is there. @throws the system error */
 export function statusOf(location: string | Buffer): Stats | null {
-  return lstatSync(location, { throwIfNoEntry: false }) ?? null
+  return lookAt(location)
 }
 
 export function diskObject(status: Stats): DiskObject {

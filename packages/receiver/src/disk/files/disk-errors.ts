@@ -34,6 +34,17 @@ export class RootGone extends Error {
   override name = 'RootGone'
 }
 
+/** A filesystem that is known to be mounted at the path is not: nothing is written there until it is back. */
+export class VolumeMissing extends Error {
+  override name = 'VolumeMissing'
+  readonly syscall = 'open'
+  readonly code = 'unmounted'
+
+  constructor() {
+    super('the filesystem that was mounted here is not: mount it, or remove the directory to have it filled without')
+  }
+}
+
 /** Tells of a path whether it lies on a filesystem that is mounted below the root. */
 export interface BorderView {
   isAcrossBorder(path: string): boolean

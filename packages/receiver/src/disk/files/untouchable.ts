@@ -1,20 +1,30 @@
 /**
  * The paths that the receiver must leave alone below its root: its own directory, the protect list, the agent's
- * excludes, and the places where other filesystems are mounted.
+ * excludes, and the places where other filesystems are mounted, or were and will be.
  *
  * INVARIANT: nothing for which `stays` holds is ever removed or moved, and nothing across a border is moved away as
  * extraneous or along with a directory above it. Knows patterns and mounts, not the tree.
  */
-import type { Borders } from '@rootferry/host/machine'
 import { isReserved, type MatchedKind, PathFilter, ROOT_PATH } from '@rootferry/protocol'
+
+/** Where other filesystems are mounted, and where they should be. */
+export interface Volumes {
+  refresh(isOurs: (path: string) => boolean): unknown
+  readonly all: Iterable<{ path: string }>
+  has(path: string): boolean
+  isAtOrBelow(path: string): boolean
+  above(path: string): { path: string } | null
+  /** The filesystem that should be mounted and on which the path lies; null: none. */
+  missingAbove?(path: string): string | null
+}
 
 export class Untouchable {
   readonly #protect: PathFilter
-  readonly #borders: Borders | null
+  readonly #borders: Volumes | null
   #exclude = new PathFilter([])
 
   /** @param protect gitignore lines */
-  constructor(protect: readonly string[], borders: Borders | null = null) {
+  constructor(protect: readonly string[], borders: Volumes | null = null) {
     this.#protect = new PathFilter(protect)
     this.#borders = borders
   }
@@ -28,7 +38,7 @@ export class Untouchable {
    * Reads where other filesystems are mounted now; called before anything is removed or moved. @throws the system error
    */
   refreshBorders(): void {
-    this.#borders?.refresh()
+    this.#borders?.refresh((path) => !this.isLocal(path, 'directory'))
   }
 
   /** The places where other filesystems are mounted. */
@@ -36,7 +46,12 @@ export class Untouchable {
     return [...(this.#borders?.all ?? [])].map(({ path }) => path)
   }
 
-  /** Whether another filesystem is mounted at the path or below it. */
+  /** The place where a filesystem that is known is not mounted, and on which the path lies; null: none. */
+  missingAbove(path: string): string | null {
+    return this.#borders?.missingAbove?.(path) ?? null
+  }
+
+  /** Whether another filesystem is mounted at the path or below it, or is missing there. */
   holdsBorder(path: string): boolean {
     return this.#borders?.isAtOrBelow(path) ?? false
   }

@@ -11,6 +11,7 @@ import { parentPath } from '@rootferry/protocol'
 import { AheadRows } from './ahead-rows.ts'
 import type { LedgerFile } from './ledger-file.ts'
 import { MappingRow } from './mapping-row.ts'
+import { VolumeRow } from './volume-row.ts'
 
 export interface OwedPath {
   path: string
@@ -23,6 +24,8 @@ export class DebtRows {
   readonly mapping: MappingRow
   /** What is owed if another connection begins before the position is there. */
   readonly ahead: AheadRows
+  /** What is owed to the filesystems that are mounted in the target. */
+  readonly volumes: VolumeRow
   readonly #file: LedgerFile
   #count = 0
   #commits = 0
@@ -34,6 +37,7 @@ export class DebtRows {
     this.#file = file
     this.mapping = new MappingRow(file)
     this.ahead = new AheadRows(file)
+    this.volumes = new VolumeRow(file)
   }
 
   load(): void {

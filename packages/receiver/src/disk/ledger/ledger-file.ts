@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatabaseHeld } from '@rootferry/host/machine'
 
-const SCHEMA_VERSION = 8
+const SCHEMA_VERSION = 9
 const FILE = 'ledger.sqlite'
 
 /** Added in version 2. */
@@ -46,6 +46,9 @@ const PRESERVED = `
 /** Added in version 8. */
 const AHEAD = 'CREATE TABLE ahead (path TEXT PRIMARY KEY, upto INTEGER NOT NULL) STRICT, WITHOUT ROWID;'
 
+/** Added in version 9. */
+const VOLUMES = 'ALTER TABLE state ADD COLUMN volumes TEXT;'
+
 const SCHEMA = `
   CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1), boot_id TEXT, clean INTEGER NOT NULL, root_identity TEXT, root_time INTEGER,
@@ -66,6 +69,7 @@ const SCHEMA = `
   ${MAPPING}
   ${PRESERVED}
   ${AHEAD}
+  ${VOLUMES}
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
@@ -167,7 +171,7 @@ function openDatabase(path: string): DatabaseSync {
       )
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
-    const later = [REPAIRED, HOOK_PATH, SERIES, AFTER_LOSS, MAPPING, PRESERVED, AHEAD]
+    const later = [REPAIRED, HOOK_PATH, SERIES, AFTER_LOSS, MAPPING, PRESERVED, AHEAD, VOLUMES]
     const added = version === 0 ? '' : later.slice(version - 1).join('')
     if (added !== '') database.exec(`BEGIN; ${added} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']

@@ -174,7 +174,7 @@ export class Ledger {
   forgetTarget(): void {
     this.#isComplete = false
     this.forgetPosition()
-    this.#file.run('UPDATE state SET complete = 0, term = NULL')
+    this.#file.run('UPDATE state SET complete = 0, term = NULL, volumes = NULL')
   }
 
   /** Recorded before the burst. `usedPartials` are now part of the intent. */

@@ -140,8 +140,8 @@ export class Staging {
     }
     const descriptor = openSync(staged, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
-      const [ours, theirs] = [fstatSync(descriptor), fstatSync(source)]
-      if (ours.ino === theirs.ino && ours.dev === theirs.dev) return name
+      const [ours, theirs] = [descriptor, source].map((open) => fstatSync(open, { bigint: true }))
+      if (ours?.ino === theirs?.ino && ours?.dev === theirs?.dev) return name
     } finally {
       closeSync(descriptor)
     }
