@@ -22,7 +22,7 @@ test('borders are the mounts below the root, named by their paths', () => {
 
 test('blanks, newlines and backslashes in a mount point are read', () => {
   const [border] = bordersBelow('/srv/shop', LINE('/srv/shop/a\\040b\\134c\\012', 'tmpfs', '/x\\040y'))
-  assert.deepEqual(border, { path: 'a b\\c\n', device: '98:0', part: '/x y', type: 'tmpfs' })
+  assert.deepEqual(border, { path: 'a b\\c\n', device: '98:0', part: '/x y', type: 'tmpfs', isItself: false })
 })
 
 test('of two mounts at one place the last one counts', () => {
@@ -30,6 +30,23 @@ test('of two mounts at one place the last one counts', () => {
   assert.deepEqual(
     found.map(({ type }) => type),
     ['nfs4'],
+  )
+})
+
+test('a directory that is mounted onto itself is told from a volume', () => {
+  const text = [
+    LINE('/', 'ext4', '/sub'),
+    LINE('/srv/shop/etc', 'ext4', '/sub/srv/shop/etc'),
+    LINE('/srv/shop/a', 'ext4', '/sub/srv/b'),
+    LINE('/srv/shop/a/x', 'ext4', '/sub/srv/b/x'),
+  ]
+  assert.deepEqual(
+    bordersBelow('/srv/shop', text.join('\n')).map(({ path, isItself }) => [path, isItself]),
+    [
+      ['etc', true],
+      ['a', false],
+      ['a/x', true],
+    ],
   )
 })
 

@@ -14,6 +14,8 @@ import { type Mount, parseMounts, readMounts } from './mounts.ts'
 export interface Border extends Omit<Mount, 'place'> {
   /** Below the root, never the root itself. */
   path: string
+  /** The directory that is there anyway is mounted onto itself, for example to make it read-only. */
+  isItself: boolean
 }
 
 export class Borders {
@@ -90,10 +92,24 @@ export function borderId({ path, part, type }: Pick<Border, 'path' | 'part' | 't
 export function bordersBelow(rootPath: string, text: string): Border[] {
   const below = rootPath === '/' ? '/' : `${rootPath}/`
   const found = new Map<string, Border>()
-  for (const { place, ...mount } of parseMounts(text)) {
+  const mounts = parseMounts(text)
+  for (const [position, { place, ...mount }] of mounts.entries()) {
     if (!place.startsWith(below)) continue
     const path = place.slice(below.length).split('/').reduce(joinPath, ROOT_PATH)
-    found.set(path, { path, ...mount })
+    const { device, part } = under(mounts.slice(0, position), place)
+    found.set(path, { path, ...mount, isItself: device === mount.device && part === mount.part })
   }
   return [...found.values()]
+}
+
+/** Which part of which filesystem is at a place, by the mounts that were made before. */
+function under(mounts: readonly Mount[], place: string): { device: string; part: string } {
+  let nearest: Mount | null = null
+  for (const mount of mounts) {
+    const isAbove = mount.place === '/' || place === mount.place || place.startsWith(`${mount.place}/`)
+    if (isAbove && mount.place.length >= (nearest?.place.length ?? 0)) nearest = mount
+  }
+  if (nearest === null) return { device: '', part: '' }
+  const rest = place.slice(nearest.place === '/' ? 0 : nearest.place.length)
+  return { device: nearest.device, part: `${nearest.part === '/' ? '' : nearest.part}${rest}` || '/' }
 }

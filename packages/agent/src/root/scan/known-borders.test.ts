@@ -4,8 +4,8 @@ import { it } from 'node:test'
 import type { Border } from '@rootferry/host/machine'
 import { KnownBorders } from './known-borders.ts'
 
-const MEDIA: Border = { path: 'pub/media', device: '0:7', part: '/', type: 'nfs4' }
-const VAR: Border = { path: 'var', device: '0:8', part: '/', type: 'tmpfs' }
+const MEDIA: Border = { path: 'pub/media', device: '0:7', part: '/', type: 'nfs4', isItself: false }
+const VAR: Border = { path: 'var', device: '0:8', part: '/', type: 'tmpfs', isItself: false }
 
 function world(mounted: Border[], remembered: string | null = null, empty: string[] = []) {
   const notes = { mounted, text: remembered }

@@ -4,7 +4,13 @@ import { test } from 'node:test'
 import { borderId } from '@rootferry/host/machine'
 import { followVolumes, KnownVolumes, type VolumeRecord } from './known-volumes.ts'
 
-const mount = (path: string, part = '/', type = 'ext4', device = '8:1') => ({ path, part, type, device })
+const mount = (path: string, part = '/', type = 'ext4', device = '8:1') => ({
+  path,
+  part,
+  type,
+  device,
+  isItself: false,
+})
 const EVERYWHERE = () => true
 const record = (known: ReturnType<typeof mount>[], due: string[] = []): VolumeRecord => ({
   known: Object.fromEntries(known.map((border) => [border.path, [borderId(border), border.device] as const])),
@@ -59,7 +65,10 @@ test('a volume that is mounted on demand may go and come', () => {
 })
 
 test('what is missing counts as another filesystem, and news are told once', () => {
-  const present = new Map([['media', mount('media')]])
+  const present = new Map([
+    ['media', mount('media')],
+    ['etc', { ...mount('etc'), isItself: true }],
+  ])
   const row: { volumes: VolumeRecord | null } = { volumes: record([mount('media'), mount('pub/logs')]) }
   const borders = {
     refresh: () => true,

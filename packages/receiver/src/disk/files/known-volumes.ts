@@ -73,7 +73,7 @@ export class KnownVolumes {
     const before = row.volumes
     if (this.#isFollowed && !isChanged && this.#missing.length === 0 && before !== null) return
     this.#isFollowed = true
-    const present = [...borders.all].filter(({ path }) => isOurs(path))
+    const present = [...borders.all].filter(({ path, isItself }) => isOurs(path) && !isItself)
     const { record, missing } = followVolumes(before, present, bootId, (path) => isOurs(path) && isDirectory(path))
     this.#missing = missing
     if (JSON.stringify(record) !== JSON.stringify(before)) row.volumes = record
