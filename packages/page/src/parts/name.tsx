@@ -9,20 +9,25 @@ const MARKED = /(\\u[0-9a-f]{4}|\\n|\\t|\\\\)|((?<=^|\/) +| +(?=$|\/)| {2,})/g
 
 export function PathName({ path }: { path: string }) {
   const text = printable(path)
+  const end = text.lastIndexOf('/') + 1
+  return (
+    <bdi class="path">
+      {end > 0 && <span class="directory">{marked(text.slice(0, end))}</span>}
+      <span>{marked(text.slice(end))}</span>
+    </bdi>
+  )
+}
+
+function marked(text: string): preact.ComponentChildren[] {
   const parts: preact.ComponentChildren[] = []
   let end = 0
   for (const found of text.matchAll(MARKED)) {
-    const [marked, escaped] = found
+    const [whole, escaped] = found
     parts.push(text.slice(end, found.index))
-    parts.push(<span class={escaped === undefined ? 'spaces' : 'escaped'}>{marked}</span>)
-    end = found.index + marked.length
+    parts.push(<span class={escaped === undefined ? 'spaces' : 'escaped'}>{whole}</span>)
+    end = found.index + whole.length
   }
-  return (
-    <bdi class="path">
-      {parts}
-      {text.slice(end)}
-    </bdi>
-  )
+  return [...parts, text.slice(end)]
 }
 
 /** What a daemon says, with the names in it. Its backslashes stay as they are: a daemon may have escaped the name already. */
