@@ -321,6 +321,26 @@ function pageTests(): void {
     await page.context().close()
   })
 
+  it('says of a root that the guard has stopped where the loss is, and lets it go on when it is told to', async () => {
+    rig.editAgent(({ roots, ...config }) => ({
+      ...config,
+      roots: { site: { ...roots['site'], guard: { maxDeletePercent: 20, minDeletes: 20 } } },
+    }))
+    if (rig.agent !== null) await rig.hangUp(rig.agent)
+    const page = await open({ size: NARROW, scheme: 'dark' })
+    rmSync(join(rig.source, 'vendor'), { recursive: true })
+    await seen(page, 'site is halted')
+    await seen(page, /^mass deletion: \d+ of \d+ entries .* most below vendor$/)
+    await page.getByRole('link', { name: 'site is halted' }).click()
+    await seen(page, 'It is halted, and can be held when it is ready.')
+    await page.getByRole('button', { name: 'Accept and go on' }).click()
+    await page.getByRole('dialog').getByText('will be deleted on every receiver').waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Accept and go on' }).click()
+    await seen(page, 'It is watched, and its changes are sent.')
+    await rig.converged()
+    await page.context().close()
+  })
+
   it('works with the keyboard alone', async () => {
     const page = await open({ hash: '#/deploys' })
     await page.getByRole('button', { name: 'Hold' }).focus()

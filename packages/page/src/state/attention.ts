@@ -124,10 +124,9 @@ const TROUBLES: readonly Trouble[] = [
     isIt: ({ state }) => state === 'offline',
     title: (who, isMany) => `${who} ${isMany ? 'are' : 'is'} offline`,
     before: ({ lastSeenAt, lastError }, nowMs) => {
-      const seen =
-        lastSeenAt === null
-          ? 'Never seen'
-          : `Last seen ${duration(Math.max(0, nowMs - Date.parse(lastSeenAt)) / 1000)} ago`
+      const seconds = lastSeenAt === null ? 0 : (nowMs - Date.parse(lastSeenAt)) / 1_000
+      const ago = seconds < 2 ? 'just now' : `${duration(seconds)} ago`
+      const seen = lastSeenAt === null ? 'Never seen' : `Last seen ${ago}`
       return `${seen}${lastError === null ? '' : `: ${lastError}`}.`
     },
     detail: ({ lag }) =>

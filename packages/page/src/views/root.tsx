@@ -158,7 +158,7 @@ function Latency({ root: { name, interval } }: { root: Root }) {
     <section>
       <h2>From a save to every receiver, in the last hour</h2>
       {total === 0 || half === null || most === null || half === undefined || most === undefined ? (
-        <p class="quiet">Nothing has changed in that time.</p>
+        <p class="quiet">Nothing was measured in that time.</p>
       ) : (
         <>
           <p class="quiet">

@@ -22,7 +22,11 @@ export interface Loss {
   additions: number
 }
 
-export type GuardVerdict = { decision: 'pass' } | { decision: 'look-again' } | { decision: 'halt'; reason: string }
+export type GuardVerdict =
+  | { decision: 'pass' }
+  | { decision: 'look-again' }
+  /** `isOfPart`: not everything is gone, and where the loss is may be told. */
+  | { decision: 'halt'; reason: string; isOfPart: boolean }
 
 /** The longest time that the guard waits for the end of a burst of deletions. */
 export const LONGEST_WAIT_MS = 30_000
@@ -57,12 +61,12 @@ export class Guard {
     const left = living - loss.removals + loss.additions
     const isEmptied = loss.removals >= living && loss.moved === 0
     if (isEmptied && (deletions > 1 || (left <= 0 && highest >= FEW))) {
-      return isComplete ? halt(`emptied: all ${highest} entries are gone`) : LOOK_AGAIN
+      return isComplete ? halt(`emptied: all ${highest} entries are gone`, false) : LOOK_AGAIN
     }
     const lost = Math.max(deletions, highest - left)
     if (lost >= this.limits.minDeletes && lost * 100 > this.limits.maxDeletePercent * highest) {
       const share = `${lost} of ${highest} entries (${Math.floor((lost * 100) / highest)} %) are gone`
-      return isComplete ? halt(`mass deletion: ${share}, ${this.limits.maxDeletePercent} % may go`) : LOOK_AGAIN
+      return isComplete ? halt(`mass deletion: ${share}, ${this.limits.maxDeletePercent} % may go`, true) : LOOK_AGAIN
     }
     if (deletions < this.#considerable(living)) return PASS
     return isComplete ? this.#lookAgain(deletions, nowMs) : LOOK_AGAIN
@@ -106,6 +110,6 @@ export class Guard {
   }
 }
 
-function halt(reason: string): GuardVerdict {
-  return { decision: 'halt', reason }
+function halt(reason: string, isOfPart: boolean): GuardVerdict {
+  return { decision: 'halt', reason, isOfPart }
 }

@@ -27,6 +27,8 @@ export interface LeftOut {
   hasArrivals: boolean
 }
 
+type Arrivals = Map<number, { path: string; observation: Observation }>
+
 export class ScanFindings {
   readonly #index: Pick<EntryIndex, IndexReads>
   /** In order of discovery. */
@@ -37,7 +39,7 @@ export class ScanFindings {
    * By inode, the objects at paths that had another inode, or none, and where they were seen last; null while the index
    * is empty and nothing can have moved.
    */
-  #arrivals: Map<number, { path: string; observation: Observation }> | null = null
+  #arrivals: Arrivals | null = null
   readonly #rows = new ComparedRows()
   readonly #outdated: string[] = []
   /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
@@ -142,13 +144,14 @@ export class ScanFindings {
     this.#removals.set(entry.path, entry)
   }
 
+  /** Paths that are gone, and not found elsewhere. */
+  *lost(): Generator<string> {
+    for (const entry of this.#removals.values()) if (!hasMoved(entry, this.#arrivals)) yield entry.path
+  }
+
   loss(): Loss {
     let moved = 0
-    for (const entry of this.#removals.values()) {
-      const arrival = this.#arrivals?.get(entry.inode)
-      // What came and went again within the scan has moved nowhere.
-      if (arrival !== undefined && arrival.path !== entry.path && isMoved(entry, arrival.observation)) moved += 1
-    }
+    for (const entry of this.#removals.values()) if (hasMoved(entry, this.#arrivals)) moved += 1
     let additions = 0
     for (const path of this.#findings.keys()) if (this.#rows.wasUnknown(path)) additions += 1
     return { removals: this.#removals.size, moved, additions }
@@ -297,4 +300,10 @@ function inheritDigests(findings: Iterable<Found>, held: EntryIndex['held']): vo
     const isUnknown = finding.observation.kind === 'file' && finding.digest === null
     if (isUnknown) finding.digest = held.digestOf(finding.observation)
   }
+}
+
+function hasMoved(entry: KnownEntry, arrivals: Arrivals | null): boolean {
+  const arrival = arrivals?.get(entry.inode)
+  // What came and went again within the scan has moved nowhere.
+  return arrival !== undefined && arrival.path !== entry.path && isMoved(entry, arrival.observation)
 }

@@ -25,7 +25,7 @@ export function scanJudge({ guard, borders, mode, hold, living, isWaiting }: Sca
     if (seen === 'unknown') return { decision: isComplete && mode() !== 'halted' ? 'look-again' : 'withhold' }
     if (isAccepted) borders.accept()
     else if (seen !== 'all there')
-      return isComplete ? { decision: 'halt', reason: seen.missing } : { decision: 'withhold' }
+      return isComplete ? { decision: 'halt', reason: seen.missing, isOfPart: false } : { decision: 'withhold' }
     // Nothing leaves a held root: its losses are judged together when it is released.
     const isHeld = mode() === 'held'
     const verdict: ScanVerdict =

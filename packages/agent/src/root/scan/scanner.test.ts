@@ -356,13 +356,25 @@ test('a change of a file with many names costs two looks a name, whether the nam
   assert.ok(tree.looks <= names + 2, `${tree.looks} looks at ${names} names`)
 })
 
+test('a loss that the guard objects to is told with its place, which is not one that was only moved', () => {
+  using tree = treeOf('a/b', 'a/c', 'media/x/1', 'media/x/2', 'media/y', 'f')
+  tree.scanAll()
+  tree.judge = () => ({ decision: 'halt', reason: 'too much', isOfPart: true })
+  renameSync(join(tree.root, 'a'), join(tree.root, 'g'))
+  rmSync(join(tree.root, 'media/x'), { recursive: true })
+  const steps = tree.scanner.scan([{ path: '.', extent: 'subtree' }], tree.judge)
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  assert.deepEqual(step.value, { decision: 'halt', reason: 'too much: most below media/x', isOfPart: true })
+})
+
 test('a scan tells the guard what is gone and what was moved, and records nothing that it does not let pass', () => {
   using tree = treeOf('a/b', 'a/c', 'd/e', 'f')
   tree.scanAll()
   const losses: Loss[] = []
   tree.judge = (loss) => {
     losses.push(loss)
-    return { decision: 'halt', reason: 'for the test' }
+    return { decision: 'halt', reason: 'for the test', isOfPart: false }
   }
   renameSync(join(tree.root, 'a'), join(tree.root, 'g'))
   rmSync(join(tree.root, 'd'), { recursive: true })

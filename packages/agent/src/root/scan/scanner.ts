@@ -18,6 +18,7 @@ import { DirectoryWalk } from './directory-walk.ts'
 import { type ComparisonParts, EntryComparison, type Troubled } from './entry-comparison.ts'
 import type { GuardVerdict, Loss } from './guard.ts'
 import { lookAt, seenKind } from './observe.ts'
+import { placesOfLoss } from './places-of-loss.ts'
 import { type LeftOut, ScanFindings } from './scan-findings.ts'
 import type { MaySwap } from './swaps.ts'
 
@@ -85,6 +86,10 @@ export class Scanner {
       this.#parts.index.record(this.#found.takeAll())
       if (this.#found.keptRemovals) verdict = { decision: 'look-again' }
     } else if (verdict.decision === 'look-again') this.#parts.index.record(this.#found.takeWithoutRemovals())
+    else if (verdict.decision === 'halt' && verdict.isOfPart) {
+      const places = placesOfLoss(this.#found.lost())
+      if (places !== null) verdict = { ...verdict, reason: `${verdict.reason}: ${places}` }
+    }
     this.#found.clear()
     directories.release()
     return verdict
