@@ -89,6 +89,7 @@ export class Scene {
       rescanMinutes: 1,
       deploysOneIn: 0,
       visitsOneIn: 0,
+      breaksAfterBytes: 0,
       ...settings,
       steps: 0,
       receivers: Array.from({ length: receivers }, (_, number) => ({

@@ -27,6 +27,12 @@ export interface Caller {
   isBlocked: boolean
   /** Frames to the receiver wait until the stall is over. */
   isStalled: boolean
+  /**
+   * Each connection breaks when so many bytes have come over it to the receiver; 0: never. Not while it compares: that
+   * begins anew with each connection, and goes on only where it fits between two breaks.
+   */
+  breaksAfterBytes: number
+  isComparing: boolean
 }
 
 export interface Listening {
@@ -90,6 +96,8 @@ export class Line {
   /** Frames that wait for the end of a stall, oldest first. */
   #stalled: (() => void)[] = []
   isCut = false
+  /** To the receiver. */
+  #bytes = 0
 
   constructor(
     network: Network,
@@ -119,6 +127,7 @@ export class Line {
     this.#network.onFrame('sent', this, from === this.client, frame)
     const bytes = frame.kind === 'close' ? 0 : frame.data.byteLength
     this.#deliver(from, bytes, () => {
+      if (from === this.server && this.#breaks(bytes)) return
       left()
       const to = this.#otherEnd(from)
       to.take(frame)
@@ -126,6 +135,14 @@ export class Line {
       const { repeatsOneIn } = this.caller.quality
       if (repeatsOneIn > 0 && frame.kind !== 'close' && this.#chance.oneIn(repeatsOneIn)) to.take(frame)
     })
+  }
+
+  #breaks(bytes: number): boolean {
+    const { breaksAfterBytes, isComparing } = this.caller
+    if (!isComparing) this.#bytes += bytes
+    if (breaksAfterBytes === 0 || this.#bytes <= breaksAfterBytes) return false
+    this.cut(false)
+    return true
   }
 
   /** One end is gone at once; the other end hears of it. */

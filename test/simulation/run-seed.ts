@@ -10,8 +10,7 @@ import { heal, spoil, strike } from './injected-faults.ts'
 import { owedBy } from './judge-committed.ts'
 import { SOURCE } from './places.ts'
 import { AgentProcess } from './processes.ts'
-import { Chance } from './random.ts'
-import { drawSettings } from './settings.ts'
+import { drawApart, drawSettings } from './settings.ts'
 import { type Guarantee, Violation } from './violation.ts'
 import { isBare, type ReceiverHost, World } from './world.ts'
 
@@ -34,19 +33,12 @@ const MOST_RELEASE_MS = 330_000
 const UNHEARD_MS = 60_000
 const FEW_BYTES = 4_096
 const SLOW_CALL_MS = 8
-/** Longer than a run: then hints alone must lead to everything. */
-const SELDOM_MINUTES = 30_000
 
 export async function runSeed(seed: number, tell: (line: string) => void = () => undefined): Promise<Outcome> {
   const story: string[] = []
-  // Of a chance of its own: what else a seed tells does not depend on it.
-  const uploadsOneIn = new Chance(seed * 7 + 3).pick([0, 0, 3])
-  const deploysOneIn = new Chance(seed * 11 + 7).pick([0, 0, 2])
-  const visitsOneIn = new Chance(seed * 19 + 13).pick([0, 0, 2])
-  const rescanMinutes = new Chance(seed * 17 + 11).pick([1, SELDOM_MINUTES])
   const world = new World(
     seed,
-    (chance) => ({ ...drawSettings(chance), uploadsOneIn, deploysOneIn, visitsOneIn, rescanMinutes }),
+    (chance) => ({ ...drawSettings(chance), ...drawApart(seed) }),
     (line) => {
       tell(line)
       story.push(line)

@@ -2,7 +2,7 @@
 import type { GuardLimits, HoldSettings, Together } from '../../packages/agent/src/root-messages.ts'
 import { GOOD, type LineQuality } from './network.ts'
 import { SOURCE } from './places.ts'
-import type { Chance } from './random.ts'
+import { Chance } from './random.ts'
 
 export interface ReceiverSettings {
   name: string
@@ -48,18 +48,25 @@ export interface Settings {
   visitsOneIn: number
   /** How often somebody deploys a release: once in so many steps; 0: never. */
   deploysOneIn: number
+  /** Each connection breaks when so many bytes have come over it; 0: never. */
+  breaksAfterBytes: number
   receivers: ReceiverSettings[]
 }
 
 const SLOW: LineQuality = { latencyMs: 40, rate: 20, repeatsOneIn: 0 }
 const CREEPING: LineQuality = { latencyMs: 200, rate: 2, repeatsOneIn: 0 }
+/** Longer than a run: then hints alone must lead to everything. */
+const SELDOM_MINUTES = 30_000
+const GUARD_OFF: GuardLimits = { maxDeletePercent: 100, minDeletes: 1_000_000 }
+/** It halts often, and an operator accepts each loss. */
+const STRICT_GUARD: GuardLimits = { maxDeletePercent: 20, minDeletes: 3 }
 const REPEATING: LineQuality = { latencyMs: 5, rate: 1_000, repeatsOneIn: 40 }
 
 export function drawSettings(chance: Chance): Settings {
   const count = chance.pick([1, 1, 2, 2, 3])
   return {
     path: SOURCE,
-    guard: { maxDeletePercent: 100, minDeletes: 1_000_000 },
+    guard: GUARD_OFF,
     hold: { while: chance.oneIn(4) ? ['e'] : [], show: chance.oneIn(2), overdueMinutes: 15 },
     holdsOneIn: chance.pick([0, 2, 4]),
     together: chance.pick(['releases', 'releases', 'always']),
@@ -78,6 +85,19 @@ export function drawSettings(chance: Chance): Settings {
     uploadsOneIn: 0,
     deploysOneIn: 0,
     visitsOneIn: 0,
+    breaksAfterBytes: 0,
+  }
+}
+
+/** Settings that have chances of their own: what else a seed tells does not depend on them. */
+export function drawApart(seed: number): Partial<Settings> {
+  return {
+    uploadsOneIn: new Chance(seed * 7 + 3).pick([0, 0, 3]),
+    deploysOneIn: new Chance(seed * 11 + 7).pick([0, 0, 2]),
+    visitsOneIn: new Chance(seed * 19 + 13).pick([0, 0, 2]),
+    rescanMinutes: new Chance(seed * 17 + 11).pick([1, SELDOM_MINUTES]),
+    breaksAfterBytes: new Chance(seed * 31 + 23).pick([0, 0, 0, 30_000, 60_000]),
+    guard: new Chance(seed * 29 + 19).pick([GUARD_OFF, GUARD_OFF, STRICT_GUARD]),
   }
 }
 

@@ -34,8 +34,6 @@ export class SwapWatch {
   #sequences: number[] = []
   /** What was taken away last. */
   #leaving: string | null = null
-  /** Receivers that compare. */
-  readonly #comparing = new Set<string>()
 
   /** How changes are noticed. */
   readonly #backend: Settings['backend']
@@ -49,11 +47,11 @@ export class SwapWatch {
     this.#upset.add(receiver)
   }
 
-  sent({ caller: { receiver } }: Line, toAgent: boolean, frame: Frame): void {
+  sent({ caller }: Line, toAgent: boolean, frame: Frame): void {
     if (frame.kind !== 'text') return
     const { type, start } = JSON.parse(frame.data.toString()) as { type?: unknown; start?: unknown }
-    if (toAgent ? type === 'resynced' : type === 'welcome' && start === 'replay') this.#comparing.delete(receiver)
-    else if (type === 'welcome') this.#comparing.add(receiver)
+    if (toAgent ? type === 'resynced' : type === 'welcome' && start === 'replay') caller.isComparing = false
+    else if (type === 'welcome') caller.isComparing = true
   }
 
   /** After each turn. */
@@ -97,7 +95,7 @@ export class SwapWatch {
     const { machine, isReplaced, isUnread } = host
     if (isReplaced || isUnread || machine.isInTrouble || machine.isTight) return true
     const position = positionOf(machine)
-    if (this.#comparing.has(machine.name) || position === null) return true
+    if (host.caller.isComparing || position === null) return true
     if (this.#sequences.filter((sequence) => sequence > position.sequence).length > 1) return true
     return owedBy(machine).size > 0
   }

@@ -367,7 +367,15 @@ export class World {
     const local = new LocalContent(machine)
     if (settings.isPopulated) this.#populate(local)
     if (settings.isPopulated && settings.hasBorder) for (const path of ACROSS) local.putAcross(path)
-    const caller = { receiver: settings.name, quality: settings.quality, isBlocked: false, isStalled: false }
+    const { breaksAfterBytes } = this.settings
+    const caller = {
+      receiver: settings.name,
+      quality: settings.quality,
+      isBlocked: false,
+      isStalled: false,
+      breaksAfterBytes,
+      isComparing: false,
+    }
     this.network.callers.set(settings.name, caller)
     const host: ReceiverHost = {
       machine,
