@@ -57,6 +57,8 @@ const SLOW: LineQuality = { latencyMs: 40, rate: 20, repeatsOneIn: 0 }
 const CREEPING: LineQuality = { latencyMs: 200, rate: 2, repeatsOneIn: 0 }
 /** Longer than a run: then hints alone must lead to everything. */
 const SELDOM_MINUTES = 30_000
+/** More than a changeset: one with copies is sent again from the first of them. */
+const BREAKS = [80_000, 120_000]
 const GUARD_OFF: GuardLimits = { maxDeletePercent: 100, minDeletes: 1_000_000 }
 /** It halts often, and an operator accepts each loss. */
 const STRICT_GUARD: GuardLimits = { maxDeletePercent: 20, minDeletes: 3 }
@@ -96,7 +98,7 @@ export function drawApart(seed: number): Partial<Settings> {
     deploysOneIn: new Chance(seed * 11 + 7).pick([0, 0, 2]),
     visitsOneIn: new Chance(seed * 19 + 13).pick([0, 0, 2]),
     rescanMinutes: new Chance(seed * 17 + 11).pick([1, SELDOM_MINUTES]),
-    breaksAfterBytes: new Chance(seed * 31 + 23).pick([0, 0, 0, 30_000, 60_000]),
+    breaksAfterBytes: new Chance(seed * 31 + 23).pick([0, 0, 0, ...BREAKS]),
     guard: new Chance(seed * 29 + 19).pick([GUARD_OFF, GUARD_OFF, STRICT_GUARD]),
   }
 }

@@ -173,11 +173,11 @@ export interface RootOptions {
 export interface RootRequests {
   /**
    * Decides where a receiver begins; waits for the first scan if the decision needs it. It had everything at `whole`,
-   * or never where that is 0.
+   * or never where that is 0. What it has staged is completed up to the end of `round`; null: of no round.
    */
   greet: {
     takes: { hello: Hello; receiver: string }
-    answers: { welcome: Omit<Welcome, 'othersCurrent' | 'clash'>; whole: number }
+    answers: { welcome: Omit<Welcome, 'othersCurrent' | 'clash'>; whole: number; round: number | null }
   }
   /**
    * With `to` the plan is part of a round that ends there; else it leads as far as receivers may be brought. `isRest`:

@@ -11,7 +11,7 @@ import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts
 import { changedPaths } from './answer/changed-paths.ts'
 import { answerList } from './answer/listing.ts'
 import { recentChanges } from './answer/recent-changes.ts'
-import { decideStart, preparedOf } from './answer/start-decision.ts'
+import { decideStart, preparedOf, roundToComplete } from './answer/start-decision.ts'
 import { weighed } from './answer/weighed.ts'
 import type { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
@@ -130,11 +130,12 @@ export class RequestAnswers {
       ...decision,
       total: { entries: files + directories + symlinks, bytes: Math.min(bytes, LIMITS.integer) },
       filter: [...options.exclude],
-      prepared: preparedOf(hello, decision, index, hold.endOfRounds),
+      prepared: preparedOf(hello, decision, index),
       released: hold.endOfRounds,
       ...(isDeepStrictEqual(index.preserved.kinds, NOTHING_PRESERVED) ? {} : { preserve: index.preserved.kinds }),
     }
-    return { welcome, whole }
+    const round = welcome.prepared === null ? null : roundToComplete(sequence, hold.endOfRounds, index)
+    return { welcome, whole, round }
   }
 
   async #plan(root: OpenedRoot, { to, isFrail, limit, ...start }: Extract<RootRequest, { type: 'plan' }>) {

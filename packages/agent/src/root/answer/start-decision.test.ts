@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Hello } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
-import { decideStart, type IndexPosition, preparedOf } from './start-decision.ts'
+import { decideStart, type IndexPosition, preparedOf, roundToComplete } from './start-decision.ts'
 
 const index: IndexPosition = {
   epoch: 'E',
@@ -54,9 +54,9 @@ for (const [name, change, start, sequence] of cases) {
 }
 
 test('a replay builds on what is staged of this epoch, of a known term, and from where it begins', () => {
-  const built = (change: Partial<Hello>, released = 0) => {
+  const built = (change: Partial<Hello>) => {
     const said = { ...hello, prepared: { sequence: 88, term: 'T' }, ...change }
-    return preparedOf(said, decideStart(said, index), index, released)
+    return preparedOf(said, decideStart(said, index), index)
   }
   assert.equal(built({}), 88)
   assert.equal(built({ prepared: null }), null)
@@ -64,6 +64,9 @@ test('a replay builds on what is staged of this epoch, of a known term, and from
   assert.equal(built({ prepared: { sequence: 70, term: 'T' } }), null)
   assert.equal(built({ sequence: 39 }), null, 'it compares')
   assert.equal(built({ epoch: 'other', target: 'empty', sequence: 0 }), null)
-  assert.equal(built({}, 80 + BOUNDS.roundChanges), 88)
-  assert.equal(built({}, 81 + BOUNDS.roundChanges), null, 'it could not stage so many changes')
+})
+
+test('what is staged is completed to the end of the last round, unless that is more than can be staged', () => {
+  assert.equal(roundToComplete(80, 80 + BOUNDS.roundChanges, index), 80 + BOUNDS.roundChanges)
+  assert.equal(roundToComplete(80, 81 + BOUNDS.roundChanges, index), null)
 })

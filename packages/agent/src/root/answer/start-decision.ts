@@ -38,24 +38,31 @@ export function decideStart(hello: Hello, index: IndexPosition): Start {
   return resyncUnlessEmpty(hello, index, hello.epoch === null ? 'first join' : 'another epoch')
 }
 
-/**
- * How far a replay may build on what the receiver has staged; null: it begins anew.
- * @param released the end of the last round: what is staged of that round, or of an earlier one, is completed up to there
- */
+/** How far a replay may build on what the receiver has staged; null: it begins anew. */
 export function preparedOf(
   { epoch, prepared, sequence }: Hello,
   { start, ...decision }: Start,
   index: IndexPosition,
-  released: number,
 ): number | null {
   // An empty target of another epoch begins at 0 too, and what it has staged is of that epoch.
   if (prepared === null || epoch !== index.epoch || start !== 'replay' || decision.sequence !== sequence) return null
   const isKnown = prepared.sequence <= index.head && index.knows(prepared.term, prepared.sequence)
   if (!isKnown || prepared.sequence < sequence) return null
-  if (prepared.sequence <= released && index.sumAfter(sequence, released).changes > BOUNDS.roundChanges) return null
   // What is staged and has moved on is sent with the rest, which must have room for it.
   const moved = index.movedOn(sequence, prepared.sequence, MOST_MOVED_ON)
   return moved.length < MOST_MOVED_ON ? prepared.sequence : null
+}
+
+/**
+ * The end of the last round, if a receiver that has staged a part of what it misses may be brought there in one commit.
+ * Null: it could not stage so many changes, and gets the rest of that changeset by itself.
+ */
+export function roundToComplete(
+  sequence: number,
+  released: number,
+  index: Pick<IndexPosition, 'sumAfter'>,
+): number | null {
+  return index.sumAfter(sequence, released).changes <= BOUNDS.roundChanges ? released : null
 }
 
 function positionFault(sequence: number, term: string, index: IndexPosition): string | null {

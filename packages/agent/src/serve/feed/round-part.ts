@@ -115,11 +115,11 @@ export class RoundPart {
   async finish(): Promise<void> {
     const { state, socket, sender, limit } = this.#parts
     const { isFrail } = state
-    const { prepared, released } = state.rounds
+    const { prepared, completesTo } = state.rounds
     const off = this.#entered
-    if (prepared !== null && prepared <= released) {
-      const staged = await this.#stage(released, 'bulk', off)
-      if (staged !== null && !socket.isClosed) await this.#sendCommit(released, staged.isWhole)
+    if (prepared !== null && completesTo !== null && prepared <= completesTo) {
+      const staged = await this.#stage(completesTo, 'bulk', off)
+      if (staged !== null && !socket.isClosed) await this.#sendCommit(completesTo, staged.isWhole)
       return
     }
     const place = {

@@ -61,10 +61,16 @@ export class SessionState {
   readonly unconfirmed: number[] = []
   /**
    * `prepared`: everything from the cursor up to there was sent to be staged; null: nothing. The end of a round that the
-   * receiver says it has staged, or has left; and the end of the last round when it came. `burstMs`: of the last commit,
+   * receiver says it has staged, or has left; and that up to which what it came with is completed. `burstMs`: of the last commit,
    * from its first to its last call.
    */
-  readonly rounds = { prepared: null as number | null, staged: -1, left: -1, released: 0, burstMs: 0 }
+  readonly rounds = {
+    prepared: null as number | null,
+    staged: -1,
+    left: -1,
+    completesTo: null as number | null,
+    burstMs: 0,
+  }
   readonly requests: (List | Want)[] = []
   readonly #repairs = new Set<number>()
   /**
@@ -78,7 +84,11 @@ export class SessionState {
   /** By the receiver's own word. */
   said: Said = NOTHING_SAID
 
-  greeted(welcome: Welcome, hello: Pick<Hello, 'durable' | 'credit' | 'epoch' | 'sequence'>, whole = 0): void {
+  greeted(
+    welcome: Welcome,
+    hello: Pick<Hello, 'durable' | 'credit' | 'epoch' | 'sequence'>,
+    { whole, round }: { whole: number; round: number | null } = { whole: 0, round: null },
+  ): void {
     this.credit = hello.credit
     const { start, sequence, head, othersCurrent, epoch, released } = welcome
     const isAlone = othersCurrent && (start === 'resync' || sequence < head)
@@ -87,7 +97,7 @@ export class SessionState {
     this.#start.standing = isLeft ? 'left-behind' : 'behind'
     this.#start.sequence = welcome.sequence
     this.phase = welcome.start === 'replay' ? 'feeding' : 'comparing'
-    this.rounds.released = welcome.released
+    this.rounds.completesTo = round
     if (welcome.start === 'resync') return
     this.rounds.prepared = welcome.prepared
     Object.assign(this.whole, { sent: whole, committed: whole })

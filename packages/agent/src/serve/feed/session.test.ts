@@ -113,7 +113,7 @@ async function onSession<Result>(
 /** Runs a session whose root greets, and then answers every question with that error. */
 function sessionEndingWith(error: Error): Promise<{ code: number; reason: string; lines: LogLine[] }> {
   const answers: Answers = async (type) => {
-    if (type === 'greet') return { welcome: WELCOME, whole: 0 }
+    if (type === 'greet') return { welcome: WELCOME, whole: 0, round: null }
     throw error
   }
   return onSession(answers, null, async (client, session, lines) => {
@@ -149,7 +149,7 @@ test('what lies beyond the gate is not fed: neither when a listing waits for it,
   const asked: string[] = []
   const answers: Answers = async (type, takes) => {
     asked.push(type === 'plan' && 'limit' in takes ? `plan to ${takes.limit}` : type)
-    if (type === 'greet') return { welcome: { ...WELCOME, sequence: 7, head: 9 }, whole: 0 }
+    if (type === 'greet') return { welcome: { ...WELCOME, sequence: 7, head: 9 }, whole: 0, round: null }
     // The index is at 9, and the round of 8 and 9 has not gone.
     if (type === 'list') return { listing: null }
     throw new Refusal('the test is over')

@@ -120,7 +120,7 @@ export class Session implements ResyncLine {
       const othersCurrent = this.#events.areOthersCurrent()
       const welcome: Welcome = { ...answer.welcome, othersCurrent, clash: clash?.slice(0, MOST_CLASH) ?? null }
       this.#sender.begin(hello)
-      this.state.greeted(welcome, hello, answer.whole)
+      this.state.greeted(welcome, hello, answer)
       this.#events.welcomed(hello.epoch === welcome.epoch ? hello.sequence : 0)
       await this.#socket.send(encodeMessage(welcome))
       this.#events.changed()
