@@ -5,18 +5,18 @@
  *
  * Judged before each change of a target and after each turn. Not promised, and not judged until it holds again: a first
  * sync, a resync, a loss of power, another directory in the place of the target, a disk in trouble, while a path is owed,
- * and while a receiver catches up with two swaps or more, of which only the last is told to it. With polling there is no
- * order of events to keep.
+ * and while a receiver catches up with two swaps or more, of which only the last is told to it, or with one that leads to
+ * what has gone at the source since. With polling there is no order of events to keep.
  */
 
 import { rowsOf } from './database.ts'
 import type { Deploys } from './deploys.ts'
 import { CURRENT } from './deploys.ts'
-import type { DiskChange } from './disk.ts'
+import type { Disk, DiskChange } from './disk.ts'
 import { owedBy, positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
 import type { Line } from './network.ts'
-import { INDEX_FILE, TARGET } from './places.ts'
+import { INDEX_FILE, SOURCE, TARGET } from './places.ts'
 import type { Settings } from './settings.ts'
 import type { Frame } from './socket.ts'
 import { type Look, lookOf } from './tree-look.ts'
@@ -28,18 +28,22 @@ const SEQUENCE = `SELECT sequence FROM entries JOIN directories ON id = entries.
 
 export class SwapWatch {
   readonly #deploys: Deploys
+  readonly #source: Disk
   /** Receivers of which nothing is promised until their target is right again. */
   readonly #upset = new Set<string>()
   /** The sequences that the symlink has had in the agent's index, oldest first. */
   #sequences: number[] = []
+  /** By receiver: what its symlink led to when all of that was there. */
+  readonly #whole = new Map<string, string>()
   /** What was taken away last. */
   #leaving: string | null = null
 
   /** How changes are noticed. */
   readonly #backend: Settings['backend']
 
-  constructor(deploys: Deploys, backend: Settings['backend']) {
+  constructor(deploys: Deploys, backend: Settings['backend'], source: Disk) {
     this.#deploys = deploys
+    this.#source = source
     this.#backend = backend
   }
 
@@ -57,7 +61,8 @@ export class SwapWatch {
   /** After each turn. */
   note(agent: Machine): void {
     const [row] = rowsOf(agent, INDEX_FILE, SEQUENCE)
-    const sequence = Number(row?.['sequence'] ?? 0)
+    if (row === undefined) return
+    const sequence = Number(row['sequence'])
     if (sequence < (this.#sequences.at(-1) ?? 0)) this.#sequences = []
     if (sequence > (this.#sequences.at(-1) ?? 0)) this.#sequences.push(sequence)
   }
@@ -85,9 +90,12 @@ export class SwapWatch {
     const isUpset = this.#upset.has(machine.name)
     if (whole === null || (isUpset && !rests)) return
     const missing = [...whole].find(([path, look]) => !isThere(host, path, look))
+    const wasWhole = this.#whole.get(machine.name) === current.target
     if (missing === undefined) {
+      this.#whole.set(machine.name, current.target)
       if (rests && !this.#isExcused(host)) this.#upset.delete(machine.name)
-    } else if (!isUpset)
+    } else if (!wasWhole && this.#source.find(`${SOURCE}/${missing[0]}`) === null) this.#upset.add(machine.name)
+    else if (!isUpset)
       throw new Violation('G3', `current of ${machine.name} leads to ${current.target}, where ${missing[0]} is not`)
   }
 

@@ -94,7 +94,7 @@ export class World {
     this.workload = new Workload(this.agent.machine.disk, this.chance.fork(), () => this.settings.path)
     this.deploys = new Deploys(this.agent.machine.disk, new Chance(seed * 13 + 5))
     this.visitors = new Visitors(new Chance(seed * 23 + 17))
-    this.swaps = new SwapWatch(this.deploys, this.settings.backend)
+    this.swaps = new SwapWatch(this.deploys, this.settings.backend, this.agent.machine.disk)
     this.receivers = this.settings.receivers.map((one) => this.#receiverHost(one))
     this.lines = new LineWatch(new Map(this.receivers.map(({ machine }) => [machine.name, machine])))
     this.rounds = new RoundWatch({
