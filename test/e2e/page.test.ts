@@ -93,7 +93,7 @@ function pageTests(): void {
     const row = page.locator('.changes .row', { hasText: 'media/upload.jpg' })
     await row.getByText('all 2').waitFor()
     assert.match((await row.textContent()) ?? '', /31\.0 kB/)
-    await picture(page, 'root')
+    await picture(page, 'root', () => page.locator('.chart').waitFor())
     await page.context().close()
   })
 

@@ -33,9 +33,11 @@ export interface Look {
 /** Directory for pictures of the page; undefined: none are made. */
 const IMAGES = process.env['ROOTFERRY_IMAGES']
 
-/** Takes a picture, where pictures are wanted. */
-export async function picture(page: Page, name: string): Promise<void> {
-  if (IMAGES !== undefined) await page.screenshot({ path: join(IMAGES, `${name}.png`) })
+/** Takes a picture, where pictures are wanted. @param ready resolves when all is there that it is to show */
+export async function picture(page: Page, name: string, ready?: () => Promise<void>): Promise<void> {
+  if (IMAGES === undefined) return
+  await ready?.()
+  await page.screenshot({ path: join(IMAGES, `${name}.png`) })
 }
 
 export class OpenBrowser implements AsyncDisposable {
