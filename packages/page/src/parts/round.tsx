@@ -60,7 +60,8 @@ function Lacking({ receivers }: { receivers: readonly ReceiverStatus[] }) {
           <a href={`#/receivers/${name}`}>{name}</a> ({state})
         </span>
       ))}
-      {more > 0 && ` and ${count(more)} more`}. They get it when they have caught up.
+      {more > 0 && ` and ${count(more)} more`}.{' '}
+      {receivers.length === 1 ? 'It comes when that has caught up.' : 'It comes when they have caught up.'}
     </p>
   )
 }
