@@ -76,6 +76,18 @@ function sizeTests(): void {
     await page.getByLabel('find a receiver by its name').fill('')
   })
 
+  it('shows how far a resync of all of them is', async () => {
+    await goTo(page, '#/resyncs')
+    await page.getByRole('button', { name: 'Dry run' }).click()
+    await page.getByRole('heading', { name: 'Dry run of site' }).waitFor()
+    const list = page.getByRole('list', { name: 'progress' })
+    await list.locator('li[aria-setsize="1000"]').first().waitFor()
+    assert.ok((await list.locator('.row').count()) < MOST_ROWS)
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.locator('main h1 + .mark').getByText('cancelled').waitFor()
+    await goTo(page, '#/')
+  })
+
   it('says of many that are away what is wrong once', async () => {
     for (const receiver of fleet.slice(0, 37)) receiver[Symbol.dispose]()
     await seen(page, '37 receivers are offline')

@@ -161,6 +161,7 @@ export class Operations {
   #look(): void {
     const receivers = this.#receivers()
     for (const status of receivers) this.#statusEvents.receiver(status)
+    this.#statusEvents.look(performance.now())
     this.#progress.look(this.#roots(), receivers, Date.now())
   }
 

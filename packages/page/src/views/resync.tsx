@@ -1,11 +1,11 @@
 /** One resync: how far it is with each receiver, and what differs, path by path. */
-import type { ResyncReceiver, ResyncStatus } from '@rootferry/agent/api'
-import { count, size } from '@rootferry/host/numbers'
+import type { ResyncStatus } from '@rootferry/agent/api'
+import { count } from '@rootferry/host/numbers'
 import { Action } from '../parts/action.tsx'
-import { Bar } from '../parts/bar.tsx'
 import { Ago } from '../parts/clock.tsx'
 import { Mark } from '../parts/mark.tsx'
-import { Message, PathName } from '../parts/name.tsx'
+import { PathName } from '../parts/name.tsx'
+import { ResyncReceivers } from '../parts/resync-receivers.tsx'
 import { useFleet } from '../parts/session.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
 import { VirtualList } from '../parts/virtual-list.tsx'
@@ -81,77 +81,10 @@ function Known({ resync, fleet }: { resync: ResyncStatus; fleet: Fleet }) {
           />
         )}
       </div>
-      <section>
-        <h2>By receiver</h2>
-        <ul class="cards" aria-label="progress">
-          {Object.entries(receivers).map(([name, numbers]) => (
-            <ReceiverCard
-              key={name}
-              {...{ name, numbers, dryRun }}
-              entries={entriesOf(root, fleet)}
-              wait={waitOf(name, root, fleet)}
-            />
-          ))}
-        </ul>
-      </section>
+      <ResyncReceivers resync={resync} fleet={fleet} />
       <Differences differences={differences} isDone={state === 'done'} namesRoot={root === null} />
     </>
   )
-}
-
-function entriesOf(root: string | null, { roots }: Fleet): number {
-  const counted = root === null ? [...roots.values()] : [roots.get(root)].filter((each) => each !== undefined)
-  return counted.reduce((sum, { entries }) => sum + entries.files + entries.directories + entries.symlinks, 0)
-}
-
-/** What a receiver that has not begun waits for. */
-function waitOf(name: string, root: string | null, { receivers }: Fleet): string {
-  const own = [...receivers.values()].filter((one) => one.name === name && (root === null || one.root === root))
-  const away = own.find(({ state }) => state === 'offline' || state === 'expected')
-  return away === undefined ? 'it waits for its turn' : `it is ${away.state}, and compared when it comes`
-}
-
-interface ReceiverCardProps {
-  /** What it waits for, if it does. */
-  wait: string
-  name: string
-  numbers: ResyncReceiver
-  /** Of the whole root; with paths fewer are compared. */
-  entries: number
-  dryRun: boolean
-}
-
-function ReceiverCard({ name, numbers, entries, dryRun, wait }: ReceiverCardProps) {
-  const { state, checked, repaired, bytes, error } = numbers
-  return (
-    <li class="card">
-      <h3>
-        <a href={`#/receivers/${name}`}>{name}</a>
-        <Mark tone={RESYNC_TONES[state]} word={state} />
-      </h3>
-      {state === 'running' && <Bar label={`compared by ${name}`} share={Math.min(1, checked / Math.max(1, entries))} />}
-      <p class="number">{state === 'pending' ? `Not compared: ${wait}.` : foundText(numbers)}</p>
-      {!dryRun && repaired > 0 && (
-        <p class="number">
-          {count(repaired)} put right, {size(bytes)}
-        </p>
-      )}
-      {error !== null && (
-        <p class="detail grave">
-          <Message text={error} />
-        </p>
-      )}
-    </li>
-  )
-}
-
-/** What nobody has compared is not said to be equal. */
-function foundText({ state, checked, missing, changed, extraneous }: ResyncReceiver): string {
-  const found = Object.entries({ missing, changed, extraneous }).filter(([, number]) => number > 0)
-  if (checked === 0 && found.length === 0 && state !== 'done')
-    return state === 'running' ? 'It begins.' : 'Not compared.'
-  const nothing = state === 'done' ? 'nothing differs' : 'nothing that differs was found so far'
-  return `${count(checked)} compared; ${found.length === 0 ? nothing : found.map(([kind, number]) => `${count(number)} ${kind}`).join(', ')}`
 }
 
 interface DifferencesProps {

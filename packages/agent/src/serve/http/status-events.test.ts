@@ -99,13 +99,35 @@ test('a resync is an event when it changes state, and once a second while it run
     events.resync(resync('running', 0), 0)
     events.resync(resync('running', 10), 500)
     events.resync(resync('running', 20), 1_000)
-    events.resync(resync('done', 30), 1_001)
+    events.resync(resync('running', 25), 1_500)
+    events.look(2_000)
+    events.resync(resync('done', 30), 2_001)
   })
   assert.deepEqual(
     told.map(({ data }) => (data as ResyncStatus).receivers['web1']?.checked),
-    [0, 20, 30],
+    [0, 20, 25, 30],
   )
   assert.ok(!JSON.stringify(told).includes('differences'))
+})
+
+test('many receivers that begin a resync at once are one event, and then one a second, with the last state of all', () => {
+  const names = Array.from({ length: 1_000 }, (_, at) => `web${at}`)
+  const begun = (count: number): ResyncStatus => ({
+    ...resync('running', 0),
+    receivers: Object.fromEntries(
+      names.map((name, at) => [name, { ...figures, state: at < count ? ('running' as const) : ('pending' as const) }]),
+    ),
+  })
+  const told = eventsOf((events) => {
+    for (let count = 0; count <= 1_000; count += 1) events.resync(begun(count), count / 10)
+    events.look(500)
+    events.look(1_000)
+    events.look(2_000)
+  })
+  const running = told.map(
+    ({ data }) => Object.values((data as ResyncStatus).receivers).filter(({ state }) => state === 'running').length,
+  )
+  assert.deepEqual(running, [0, 1_000])
 })
 
 test('a changeset tells the slowest of the changes behind it', () => {

@@ -13,13 +13,16 @@ import type { ReceiverStatus, RootAnswer } from '../schemas/status.ts'
 import type { EventLog } from './event-log.ts'
 
 const RESYNC_PROGRESS_MS = 1_000
+/** Receivers of a resync whose states are told as they change; of more, once in that time. */
+const MOST_AT_ONCE = 50
 
 export class StatusEvents {
   readonly #log: EventLog
   readonly #receivers = new Map<string, string>()
   readonly #roots = new Map<string, string>()
   readonly #holds = new Map<string, string>()
-  readonly #resyncs = new Map<string, { states: string; toldMs: number }>()
+  /** `waiting`: what happened since, and is not told yet. */
+  readonly #resyncs = new Map<string, { states: string; toldMs: number; waiting: ResyncStatus | null }>()
 
   constructor(log: EventLog) {
     this.#log = log
@@ -53,15 +56,39 @@ export class StatusEvents {
     this.#log.append('changeset', { root, receiver, sequence, propagationSeconds })
   }
 
-  /** The event leaves out the differences; the resync itself has them. */
+  /**
+   * The event leaves out the differences; the resync itself has them. It holds all receivers, and when many of them begin
+   * or end at the same time, each is not an event of its own.
+   */
   resync(status: ResyncStatus, nowMs: number): void {
-    const states = JSON.stringify([status.state, Object.values(status.receivers).map(({ state }) => state)])
     const told = this.#resyncs.get(status.id)
-    if (told?.states === states && nowMs - told.toldMs < RESYNC_PROGRESS_MS) return
-    if (status.state === 'running') this.#resyncs.set(status.id, { states, toldMs: nowMs })
-    else this.#resyncs.delete(status.id)
+    const isSoon = told !== undefined && nowMs - told.toldMs < RESYNC_PROGRESS_MS
+    if (isSoon && status.state === 'running') {
+      if (Object.keys(status.receivers).length > MOST_AT_ONCE || told.states === statesOf(status)) {
+        told.waiting = status
+        return
+      }
+    }
+    this.#tellResync(status, nowMs)
+  }
+
+  /** Call it once a second: what waited to be told is told. */
+  look(nowMs: number): void {
+    for (const { waiting, toldMs } of this.#resyncs.values())
+      if (waiting !== null && nowMs - toldMs >= RESYNC_PROGRESS_MS) this.#tellResync(waiting, nowMs)
+  }
+
+  #tellResync(status: ResyncStatus, nowMs: number): void {
+    if (status.state !== 'running') this.#resyncs.delete(status.id)
+    else this.#resyncs.set(status.id, { states: statesOf(status), toldMs: nowMs, waiting: null })
     this.#log.append('resync', summaryOf(status))
   }
+}
+
+function statesOf({ receivers }: ResyncStatus): string {
+  return Object.values(receivers)
+    .map(({ state }) => state)
+    .join()
 }
 
 function changed(known: Map<string, string>, key: string, value: unknown): boolean {
