@@ -58,6 +58,17 @@ function works(files: number): Work[] {
     { what: 'a metadata resync', begin: (rig) => resync(rig, { check: 'metadata' }) },
     { what: 'a content resync', begin: (rig) => resync(rig, { check: 'content' }) },
     {
+      what: `the removal of ${files / 2} files`,
+      prepare(source) {
+        for (let number = 0; number < files / 2; number += 1) {
+          const directory = join(source, 'purged', `${number % 100}`)
+          if (number < 100) mkdirSync(directory, { recursive: true })
+          writeFileSync(join(directory, `${number}`), `content of ${number}`)
+        }
+      },
+      begin: ({ source }) => run('rm', ['-r', join(source, 'purged')]),
+    },
+    {
       what: `a new directory of ${3 * files} files`,
       async begin({ source }) {
         const script = `const fs = require('fs'); const d = process.argv[1]; fs.mkdirSync(d)

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { Daemons } from '../support/daemons.ts'
@@ -16,6 +16,8 @@ const MB = 1_000_000
 const FILE_BYTES = 20_000
 const MOST_OF_CONTENT = 1.3
 const DEADLINE_MS = 240_000
+/** Two lines of a manifest, with three paths of 400 bytes. */
+const BYTES_OF_A_RENAME = 2_600
 
 const daemons = new Daemons({ receivers: 1, agentConfig: { compression: 'never' } })
 after(() => daemons[Symbol.asyncDispose]())
@@ -64,6 +66,45 @@ for (const { every, content } of [
     })
   })
 }
+
+const RENAMED = 10_000
+/** Names that make a segment of so many changes larger than what comes between two breaks. */
+const LONG = 'n'.repeat(200)
+
+function makeLongNames(place: string): void {
+  for (let number = 0; number < RENAMED; number += 1) {
+    const directory = join(place, `${LONG}-${number % 20}`)
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, `${LONG}-${number}`), `${number}`.repeat(600))
+  }
+}
+
+test(`a line that breaks after every 1 MB: a rename of ${RENAMED} files comes through, without their content`, async (t) => {
+  await onLine(async (site, line) => {
+    makeLongNames(join(site.source, 'before'))
+    await until(
+      async () => (await site.root())?.entries.files === RENAMED,
+      async () => JSON.stringify(await site.root()),
+      DEADLINE_MS,
+    )
+    await site.inSync(DEADLINE_MS)
+    line.block()
+    const recorded = (await site.root())?.sequence ?? 0
+    renameSync(join(site.source, 'before'), join(site.source, 'after'))
+    await until(
+      async () => ((await site.root())?.sequence ?? 0) >= recorded + 2 * RENAMED,
+      async () => JSON.stringify(await site.root()),
+      DEADLINE_MS,
+    )
+    line.received = 0
+    line.breakEvery(MB)
+    line.unblock()
+    await site.inSync(DEADLINE_MS)
+    await site.converged()
+    t.diagnostic(`${line.received} bytes, ${(line.received / RENAMED).toFixed(0)} a file, ${line.breaks} breaks`)
+    assert.ok(line.received < RENAMED * BYTES_OF_A_RENAME, `${line.received} bytes came`)
+  })
+})
 
 const CONTENT = 60 * MB
 

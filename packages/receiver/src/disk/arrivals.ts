@@ -114,12 +114,15 @@ export class Arrivals {
 
   /** The connection has ended: what is staged of the changeset that was under way is that with which the next begins. */
   async keep(welcome: Welcome | null): Promise<void> {
-    const { ledger } = this.#parts.target
-    const beginning = ledger.hasIntent ? null : (this.intake.changeset?.beginning() ?? null)
+    const { steps, target } = this.#parts
+    const { ledger } = target
+    const { changeset } = this.intake
     // A whole changeset more must still fit into the series.
     const hasRoom = ledger.staged.count + LIMITS.changesetChanges * 2 <= LIMITS.seriesChanges
-    if (welcome === null || beginning === null || !hasRoom) return
+    if (welcome === null || changeset === null || ledger.hasIntent || !hasRoom) return
     try {
+      const beginning = await steps.whileConnected(changeset.keeper())
+      if (beginning === null) return
       await this.#series.fold(beginning, welcome, false)
       this.#parts.event({ type: 'kept', sequence: beginning.to })
     } catch (error) {

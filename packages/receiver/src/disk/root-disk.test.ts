@@ -372,7 +372,7 @@ test('what is staged of a changeset when the connection ends is offered, is not 
   assert.deepEqual(readdirSync(scratch.at('state/staging')), [])
 })
 
-test('nothing is kept of a changeset whose agent broke the protocol, that told no end, or from its first copy on', async () => {
+test('nothing is kept of a changeset whose agent broke the protocol, or that told no end', async () => {
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open()
   feed.connect({ head: 9 })
@@ -385,12 +385,40 @@ test('nothing is kept of a changeset whose agent broke the protocol, that told n
   feed.begin(3, 1, 4)
   feed.segment(await segmentOf([file('b', 'x')]))
   assert.equal((await reconnected(feed)).prepared, null)
-  feed.begin(3, 1, 4)
-  feed.segment(await segmentOf([file('b', 'x')], { to: 2 }))
-  feed.segment(await segmentOf([file('c', 'held', { source: { copy: 'a' } })], { index: 1, to: 3 }))
-  feed.segment(await segmentOf([file('d', 'y')], { index: 2, to: 4 }))
-  assert.equal((await reconnected(feed)).prepared?.sequence, 2)
   assert.deepEqual(readdirSync(scratch.at('target')), ['a'])
+})
+
+test('copies are kept too, those whose origin goes away and those that a file here does not make', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect({ head: 9 })
+  await feed.commit([file('a', 'held'), file('e', 'stays')])
+  feed.begin(9, 1, 9)
+  const copyOf = (path: string, content: string, origin: string) => file(path, content, { source: { copy: origin } })
+  feed.segment(await segmentOf([file('b', 'x'), copyOf('c', 'held', 'a'), absent('a')], { to: 4 }))
+  feed.segment(await segmentOf([copyOf('d', 'stays', 'e'), copyOf('f', 'held', 'nowhere')], { index: 1, to: 6 }))
+  // Of the last segment nothing is known to be whole.
+  feed.segment(await segmentOf([copyOf('g', 'stays', 'e'), file('h', 'y')], { index: 2 }))
+  assert.equal((await reconnected(feed)).prepared?.sequence, 6)
+  assert.deepEqual(readdirSync(scratch.at('target')).sort(), ['a', 'e'])
+  feed.text({ type: 'changeset', base: 1, from: 6, to: 9, head: 9, request: null, changes: 3, bytes: 0 })
+  feed.segment(await segmentOf([copyOf('g', 'held', 'a'), file('h', 'y')], { to: 9 }))
+  feed.text({ type: 'commit', to: 9 })
+  await feed.seen('committed', ({ sequence }) => sequence === 9)
+  const there = readdirSync(scratch.at('target')).sort()
+  assert.deepEqual(
+    there.map((name) => [name, readFileSync(scratch.at(`target/${name}`), 'utf8')]),
+    [
+      ['b', 'x'],
+      ['c', 'held'],
+      ['d', 'stays'],
+      ['e', 'stays'],
+      ['g', 'held'],
+      ['h', 'y'],
+    ],
+  )
+  const wanted = feed.allSent('want').flatMap(({ paths }) => paths.map(([path]) => path))
+  assert.deepEqual(wanted, ['f'])
 })
 
 test('frames that came before the connection ended are worked off before the next hello, a commit too', async () => {

@@ -67,7 +67,7 @@ export function tarBytesOf(size: number): number {
 }
 
 /**
- * @param segmentBytes of an archive, unless a single file has more
+ * @param segmentBytes of an archive, and of a manifest, unless a single file has more
  * @param to where all of the rows together lead; null: nowhere
  * @param sliceBytes of a file that is sent as it is
  */
@@ -78,6 +78,7 @@ export function layOut<File extends { delta: Delta | null }>(
   sliceBytes = SLICE_BYTES,
 ): PlannedSegment[] {
   const segments: PlannedSegment[] = []
+  const mostManifestBytes = Math.min(BOUNDS.manifestBytes, segmentBytes)
   let first = 0
   let tarBytes = TAR_END
   let manifestBytes = 0
@@ -98,7 +99,7 @@ export function layOut<File extends { delta: Delta | null }>(
     }
     const bytes = travel.by === 'tar' ? tarBytesOf(size) : 0
     const line = lineBytes(row, travel) + (link === undefined ? 0 : encodedBytes(link))
-    const full = position - first >= LIMITS.segmentChanges || manifestBytes + line > BOUNDS.manifestBytes
+    const full = position - first >= LIMITS.segmentChanges || manifestBytes + line > mostManifestBytes
     if (position > first && (full || (bytes > 0 && tarBytes + bytes > Math.max(segmentBytes, TAR_END + bytes)))) {
       close(position)
     }

@@ -65,6 +65,8 @@ export class Incoming {
   readonly #view: DiskView
   readonly #received = new Map<string, Change>()
   readonly #copies: PendingCopy[] = []
+  /** How many copies are made, and how often the next one was tried. */
+  readonly #copied = { next: 0, tries: 0 }
   /** Paths whose slices build on another base than the one that is here. */
   readonly #baseless = new Set<string>()
   readonly #lacking: LackingRoom
@@ -151,8 +153,7 @@ export class Incoming {
         tries = 0
         yield
       }
-      // Copies are made at the end, when it is known whether their origin goes away: what comes after one is sent again.
-      if (this.#copies.length === 0) this.#staged.ended(segment.to)
+      this.#staged.ended(segment.to, this.#copies.length)
     }.bind(this)
   }
 
@@ -160,28 +161,35 @@ export class Incoming {
     return this.#staged.whole()
   }
 
-  beginning(): StagedPart | null {
-    return this.#staged.beginning()
+  /** @returns the step that makes the copies of the beginning; it returns what a later connection can build on */
+  keeper(): () => Walk<StagedPart | null> {
+    const since = this.#staged.lengths
+    return function* (this: Incoming): Walk<StagedPart | null> {
+      yield* this.#copyUpTo(this.#staged.copies)
+      return this.#staged.beginning(since)
+    }.bind(this)
   }
 
   /** @returns the step that ends staging. @throws ProtocolError when another changeset is to be committed */
   completer(to: number): () => Walk<void> {
     if (to !== this.header.to) throw new ProtocolError('unexpected-message', 'a commit of another changeset')
-    let next = 0
-    let tries = 0
-    return function* (this: Incoming): Walk<void> {
-      for (let copy = this.#copies[next]; copy !== undefined; copy = this.#copies[next]) {
-        try {
-          yield* this.#copy(copy)
-        } catch (error) {
-          this.#lacking.giveUp(copy.change.path, error, ++tries)
-          this.#lacking.owes(copy.change.path)
-        }
-        next += 1
-        tries = 0
-        yield
+    return () => this.#copyUpTo(this.#copies.length)
+  }
+
+  /** Copies are made at the end, when it is known whether their origin goes away. */
+  *#copyUpTo(end: number): Walk<void> {
+    const made = this.#copied
+    for (let copy = this.#copies[made.next]; copy !== undefined && made.next < end; copy = this.#copies[made.next]) {
+      try {
+        yield* this.#copy(copy)
+      } catch (error) {
+        this.#lacking.giveUp(copy.change.path, error, ++made.tries)
+        this.#lacking.owes(copy.change.path)
       }
-    }.bind(this)
+      made.next += 1
+      made.tries = 0
+      yield
+    }
   }
 
   #append(slice: Slice, carried: Uint8Array): void {

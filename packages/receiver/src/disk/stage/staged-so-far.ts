@@ -27,6 +27,8 @@ interface Extent {
   owed: number
   unfit: number
   bytes: number
+  /** Copies that are not made yet. */
+  copies: number
 }
 
 export class StagedSoFar {
@@ -57,16 +59,31 @@ export class StagedSoFar {
     this.#told = to
   }
 
-  /** A segment that leads there is staged, and so is everything before it. */
-  ended(to: number | null): void {
+  /** A segment that leads there is staged, and so is everything before it, but for so many copies. */
+  ended(to: number | null, copies: number): void {
     if (to === null) return
     const [paths, changes, owed] = [this.#received.size, this.changes.length, this.owed.length]
-    this.#beginning = { to, paths, changes, owed, unfit: this.#unfit.length, bytes: this.bytes }
+    this.#beginning = { to, paths, changes, owed, unfit: this.#unfit.length, bytes: this.bytes, copies }
   }
 
-  /** Null: nothing can be built on. */
-  beginning(): StagedPart | null {
-    return this.#beginning === null ? null : this.#part(this.#beginning)
+  /** Copies that the beginning needs. */
+  get copies(): number {
+    return this.#beginning?.copies ?? 0
+  }
+
+  /** How much of each list there is now. */
+  get lengths(): { changes: number; owed: number; unfit: number } {
+    return { changes: this.changes.length, owed: this.owed.length, unfit: this.#unfit.length }
+  }
+
+  /** @param since what was staged since then is of its copies. @returns null when nothing can be built on */
+  beginning({ changes, owed, unfit } = this.lengths): StagedPart | null {
+    if (this.#beginning === null) return null
+    const part = this.#part(this.#beginning)
+    part.staged.push(...this.changes.slice(changes))
+    part.owed.push(...this.owed.slice(owed))
+    part.unfit.push(...this.#unfit.slice(unfit))
+    return part
   }
 
   whole(): StagedPart {
@@ -74,7 +91,7 @@ export class StagedSoFar {
     return this.#part({ to: this.#header.to, paths: all, changes: all, owed: all, unfit: all, bytes: this.bytes })
   }
 
-  #part({ to, paths, changes, owed, unfit, bytes }: Extent): StagedPart {
+  #part({ to, paths, changes, owed, unfit, bytes }: Omit<Extent, 'copies'>): StagedPart {
     return {
       base: this.#header.base,
       to,
