@@ -292,7 +292,8 @@ export class Incoming {
     let staged: string | null = null
     // Another name of the file would become one of this file.
     const isAlone = status.nlink === 1 || !this.#parts.extended.preserved.hardLinks
-    if (isSame && isAlone && this.#goesAway(from) && (yield* digestInTurns(source, change.size)) === change.digest) {
+    const mayMove = isSame && isAlone && goesAway(from, this.#received.get(from), this.#parts.untouchable)
+    if (mayMove && (yield* digestInTurns(source, change.size)) === change.digest) {
       staged = this.#staging.link(change.path, this.#parts.confined.locate(from), source)
     }
     staged ??= yield* this.#copyOf(change, attributes, source)
@@ -307,13 +308,12 @@ export class Incoming {
     this.#staging.discard(staged)
     return null
   }
+}
 
-  /** Whether this changeset removes or replaces the file at the path, so that its inode may be used elsewhere. */
-  #goesAway(path: string): boolean {
-    const change = this.#received.get(path)
-    if (change === undefined || (change.kind === 'file' && change.source === 'keep')) return false
-    return !this.#parts.untouchable.stays(path, 'file')
-  }
+/** Whether a changeset removes or replaces the file at the path, so that its inode may be used elsewhere. */
+function goesAway(path: string, change: Change | undefined, untouchable: Untouchable): boolean {
+  if (change === undefined || (change.kind === 'file' && change.source === 'keep')) return false
+  return !untouchable.stays(path, 'file')
 }
 
 function attributesIn(
