@@ -284,10 +284,7 @@ export class Incoming {
 
   *#copyFrom(source: number, { change, from, attributes }: PendingCopy): Walk<void> {
     const status = fstatSync(source)
-    if (status.size !== change.size) {
-      this.#staged.owed.push(change.path)
-      return
-    }
+    if (status.size !== change.size) return void this.#staged.owed.push(change.path)
     const isSame = attributeDifference(objectOf(source, status, this.#parts), attributes) === null
     let staged: string | null = null
     // Another name of the file would become one of this file.
