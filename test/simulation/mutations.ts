@@ -258,8 +258,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'a symlink that points elsewhere does not wait for what was hinted at before',
     ['G3'],
     `${SCAN}/swap-order.ts`,
-    ': [...this.#open.keys()]\n',
-    ': [...this.#open.keys()].filter((batch) => batch === this.#withheld)\n',
+    '!isKnown || batch === this.#withheld || waiting.before.includes(batch)',
+    'batch === this.#withheld',
   ),
   mutation(
     'a symlink that points elsewhere does not wait for moves that are withheld',

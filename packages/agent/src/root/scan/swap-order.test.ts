@@ -71,6 +71,21 @@ test('one that points elsewhere again meanwhile waits anew, for what came before
   assert.deepEqual(looks.at(-1), { path: 'current', mayGo: true })
 })
 
+test('one that waits already waits for moves that are withheld since', async () => {
+  const { swaps, looks, pointTo } = order()
+  const before = swaps.begin()
+  swaps.defer('current', pointTo('releases/2'))
+  swaps.withhold()
+  swaps.end(before)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(looks, [])
+  assert.equal(swaps.judgeFor(null)('current', pointTo('releases/2')), false)
+  assert.equal(swaps.judgeFor(swaps.withheld)('current', pointTo('releases/2')), true, 'the look that judges them')
+  swaps.judged()
+  await swaps.idle()
+  assert.deepEqual(looks, [{ path: 'current', mayGo: true }])
+})
+
 test('it waits while arrivals of moves are withheld', async () => {
   const { swaps, looks, pointTo } = order()
   swaps.withhold()

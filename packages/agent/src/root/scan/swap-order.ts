@@ -60,8 +60,8 @@ export class SwapOrder {
     return (path, observation) => {
       const waiting = this.#waiting.get(path)
       const isKnown = waiting !== undefined && isSame(waiting.observation, observation)
-      const before = isKnown ? waiting.before.filter((batch) => this.#open.has(batch)) : [...this.#open.keys()]
-      return before.every((batch) => batch === own)
+      const isBefore = (batch: symbol) => !isKnown || batch === this.#withheld || waiting.before.includes(batch)
+      return [...this.#open.keys()].every((batch) => batch === own || !isBefore(batch))
     }
   }
 
@@ -81,6 +81,7 @@ export class SwapOrder {
   }
 
   async #due(path: string, waiting: Waiting): Promise<void> {
+    while (this.#withheld !== null) await this.#open.get(this.#withheld)?.promise
     // A later one has its own wait.
     if (this.#waiting.get(path) === waiting) await this.#look(path)
     if (this.#waiting.get(path) === waiting) this.#waiting.delete(path)
