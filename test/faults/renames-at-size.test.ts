@@ -36,11 +36,16 @@ function makeTree(place: string): void {
   }
 }
 
+interface Cost {
+  bytes: number
+  seconds: number
+}
+
 interface Bench {
   site: Site
   line: Line
-  /** Bytes that come while `act` makes that many changes and until all is in sync again. */
-  cost(changes: number, act: () => void): Promise<number>
+  /** Bytes that come while `act` makes that many changes and until all is in sync again, and how long that takes. */
+  cost(changes: number, act: () => void): Promise<Cost>
 }
 
 async function onBench(
@@ -63,11 +68,14 @@ async function onBench(
     async cost(changes, act) {
       line.received = 0
       const before = (await site.root())?.sequence ?? 0
+      const began = performance.now()
       act()
       await recorded(site, before + changes)
       line.unblock()
+      await site.inSync(DEADLINE_MS)
+      const seconds = (performance.now() - began) / 1_000
       await inSync(site)
-      return line.received
+      return { bytes: line.received, seconds }
     },
   })
 }
@@ -86,8 +94,8 @@ async function inSync(site: Site): Promise<void> {
   await site.converged(DEADLINE_MS, (path) => path === 'kept')
 }
 
-function isCheap(t: { diagnostic(message: string): void }, what: string, bytes: number): void {
-  t.diagnostic(`${what}: ${bytes} bytes, ${(bytes / FILES).toFixed(0)} a file`)
+function isCheap(t: { diagnostic(message: string): void }, what: string, { bytes, seconds }: Cost): void {
+  t.diagnostic(`${what}: ${bytes} bytes, ${(bytes / FILES).toFixed(0)} a file, ${seconds.toFixed(1)} s`)
   assert.ok(bytes < FILES * BYTES_OF_A_RENAME, `${what}: ${bytes} bytes came for ${FILES} files`)
 }
 
@@ -117,7 +125,7 @@ test('into an excluded place a rename costs nothing; out of it the content trave
     const [inside, outside] = [join(site.source, 'kept/1'), join(site.source, 'releases/1')]
     isCheap(t, 'into it', await cost(FILES, () => renameSync(outside, inside)))
     const out = await cost(FILES, () => renameSync(inside, outside))
-    t.diagnostic(`out of it: ${out} bytes`)
-    assert.ok(out < 1.3 * FILES * CONTENT_BYTES, `${out} bytes came`)
+    t.diagnostic(`out of it: ${out.bytes} bytes, ${out.seconds.toFixed(1)} s`)
+    assert.ok(out.bytes < 1.3 * FILES * CONTENT_BYTES, `${out.bytes} bytes came`)
   })
 })
