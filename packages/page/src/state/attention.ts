@@ -37,7 +37,7 @@ export function attentionOf({ roots, receivers, certificate }: Fleet, nowMs: num
 }
 
 function aboutRoot(root: Root): Attention[] {
-  const { name, state, reason, hold, watch, problemCount, hooks } = root
+  const { name, state, reason, hold, watch, problemCount, hooks, log } = root
   const link = `#/roots/${name}`
   const item = (tone: Attention['tone'], title: string, detail: string | null, advice: string): Attention => {
     return { tone, title, detail, advice, command: null, link }
@@ -73,6 +73,15 @@ function aboutRoot(root: Root): Attention[] {
         `${name} is not watched as a whole`,
         watch.degraded,
         'Changes come later than they could. Raise the limit that the message names.',
+      ),
+    )
+  if (log !== null && log.state !== 'publishing')
+    items.push(
+      item(
+        'bad',
+        `The log of ${name} on NATS is not written`,
+        log.why,
+        'Receivers that read it get nothing new meanwhile. See that the NATS servers run and can be reached from the admin server.',
       ),
     )
   const failing = hooks.find(({ lastError }) => lastError !== null)

@@ -106,9 +106,10 @@ export function toneOf({ state, owed, clash }: Pick<ReceiverStatus, 'state' | 'o
 }
 
 /** A held root is ready, and still nothing of it is sent. */
-export function rootTone({ state, hold, problemCount, watch, hooks }: Root): Tone {
+export function rootTone({ state, hold, problemCount, watch, hooks, log }: Root): Tone {
   if (ROOT_WORDS[state].tone === 'bad') return 'bad'
   if (hold !== null && (hold.overdue || hold.refused !== null)) return 'bad'
+  if (log !== null && log.state !== 'publishing') return 'bad'
   if (problemCount > 0 || watch.degraded !== null || hooks.some(({ lastError }) => lastError !== null)) return 'warning'
   return hold === null ? ROOT_WORDS[state].tone : 'busy'
 }

@@ -30,7 +30,7 @@ export function ReceiverView({ receiver: name }: { receiver: string }) {
 }
 
 function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
-  const { name, root, state, lag, toCome, owed, trash, clash, connectedAt, lastSeenAt, lastError } = receiver
+  const { name, root, state, lag, toCome, owed, trash, clash, transport, connectedAt, lastSeenAt, lastError } = receiver
   const isAway = state === 'offline' || state === 'expected'
   const trouble = clash ?? lastError
   return (
@@ -61,6 +61,7 @@ function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
           isAway
             ? { name: 'last seen', value: <Ago time={lastSeenAt} /> }
             : { name: 'connected', value: <Ago time={connectedAt} /> },
+          ...(transport === 'nats' ? [{ name: 'reads', value: 'the log on NATS' }] : []),
         ]}
       />
       {owed.count > 0 && <Owed owed={owed} />}

@@ -36,10 +36,10 @@ export class StatusEvents {
 
   /** The event leaves out the paths of problems; the status has them. */
   root({ problems: _, ...status }: RootAnswer): void {
-    const { name, epoch, state, reason, watch, problemCount, hold, hooks } = status
+    const { name, epoch, state, reason, watch, problemCount, hold, hooks, log } = status
     const ofHooks = hooks.map(({ lastError }) => lastError)
     const held = hold === null ? null : [hold.since, hold.overdue, hold.refused]
-    if (changed(this.#roots, name, [epoch, state, reason, watch, problemCount, held, ofHooks]))
+    if (changed(this.#roots, name, [epoch, state, reason, watch, problemCount, held, ofHooks, log?.state, log?.why]))
       this.#log.append('root', status)
     const wasHeld = this.#holds.get(name) ?? JSON.stringify(null)
     if (changed(this.#holds, name, held) && JSON.stringify(held) !== wasHeld)
