@@ -3,7 +3,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { after, before, test } from 'node:test'
 import { AGENT, RECEIVER } from '../../build/programs.ts'
 import { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
 import { decodeInvitation, encodeInvitation } from '../../packages/protocol/src/index.ts'
+import { missingProgram } from '../support/compare-preserved.ts'
 import { differences } from '../support/compare-trees.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
@@ -71,6 +72,28 @@ test('a dry run says what the first join would do, and writes nothing', () => {
   const wrong = joining(invitation, config, '--root', `site=${target}`, '--protect', `${target}/env.php`, '--dry-run')
   assert.equal(wrong.status, 78)
   assert.match(wrong.stderr, /'\/env\.php' is meant/)
+})
+
+test('a dry run counts ACLs that differ, where the root preserves them', async (t) => {
+  if (missingProgram() !== null) return t.skip('no setfacl here')
+  const index = 'app/index.php'
+  await using kept = await Rig.start({
+    receivers: 0,
+    tls: true,
+    root: { preserve: { acls: true } },
+    prepare: (source) => {
+      mkdirSync(join(source, 'app'))
+      writeFileSync(join(source, index), '<?php')
+      execFileSync('setfacl', ['-m', 'u:33:r', join(source, index)])
+    },
+  })
+  const target = join(place, 'with-acls')
+  execFileSync('cp', ['-a', kept.source, target])
+  const text = kept.agentVerb('token', 'create', 'web8', '--join').trim()
+  const look = () => joining(text, freshConfig(), '--root', `site=${target}`, '--dry-run').stdout
+  assert.match(look(), / 0 differ, 0 extraneous/)
+  execFileSync('setfacl', ['-m', 'u:33:rx,m::r', join(target, index)])
+  assert.match(look(), / 1 differ, 0 extraneous/)
 })
 
 test('join writes what is protected, and the owner', () => {

@@ -5,8 +5,8 @@
  * INVARIANT: nothing is written on this host: no lock, no ledger, no staging, no trash.
  */
 import { realpathSync, statSync } from 'node:fs'
-import { Borders, ConfinedDirectories, EXIT, errorMessage, Failure } from '@rootferry/host/machine'
-import { decodeToReceiver, encodeMessage, ProtocolError, type ToAgent } from '@rootferry/protocol'
+import { Borders, ConfinedDirectories, chooseSystemCalls, EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import { decodeToReceiver, encodeMessage, NOTHING_PRESERVED, ProtocolError, type ToAgent } from '@rootferry/protocol'
 import type { DiskEvent, DiskOptions, Frame, ToDisk } from '../root-messages.ts'
 import { Removal } from './area/removal.ts'
 import type { Findings } from './compare/findings.ts'
@@ -14,7 +14,7 @@ import { judgeJoin } from './compare/join-guard.ts'
 import { firstJoin } from './compare/join-question.ts'
 import { FIRST_LOOK, Resync, type ResyncParts } from './compare/resync.ts'
 import { stepsOnce } from './files/disk-retry.ts'
-import { NO_EXTENDED } from './files/extended.ts'
+import { ExtendedAttributes } from './files/extended.ts'
 import { OwnerMap } from './files/owner.ts'
 import { TimeGrains } from './files/time-grains.ts'
 import { Untouchable } from './files/untouchable.ts'
@@ -38,7 +38,8 @@ export function serveLook(port: DiskPort, options: DiskOptions): void {
       const message = isBinary ? null : decodeToReceiver(data)
       if (message?.type === 'welcome') {
         untouchable.setExcluded(message.filter)
-        resync = new Resync(partsOf({ confined, untouchable, options, send, over }), FIRST_LOOK)
+        const extended = extendedOf(options, message.preserve)
+        resync = new Resync(partsOf({ confined, untouchable, extended, options, send, over }), FIRST_LOOK)
       } else if (message?.type === 'listing') await resync?.listing(message)
     }
     let work: Promise<void> = Promise.resolve()
@@ -69,15 +70,22 @@ function report(findings: Findings, { guard, trash, trashDir }: DiskOptions, eve
   event({ type: 'phase', phase: judgeJoin(plan, 0, guard) === 'wait' ? 'awaiting-accept' : 'idle' })
 }
 
+/** ACLs and attributes that differ count as they would in a join. */
+function extendedOf({ systemCalls, allowSetuid }: DiskOptions, preserved = NOTHING_PRESERVED): ExtendedAttributes {
+  const { attributes } = chooseSystemCalls(systemCalls).calls
+  return new ExtendedAttributes({ calls: attributes, preserved, allowsCapabilities: allowSetuid })
+}
+
 interface LookParts {
   confined: ConfinedDirectories
   untouchable: Untouchable
+  extended: ExtendedAttributes
   options: DiskOptions
   send(message: ToAgent): void
   over(findings: Findings): void
 }
 
-function partsOf({ confined, untouchable, options, send, over }: LookParts): ResyncParts {
+function partsOf({ confined, untouchable, extended, options, send, over }: LookParts): ResyncParts {
   const nothing = () => undefined
   const throwAway = () => {
     throw new Error('a look moves nothing')
@@ -88,11 +96,9 @@ function partsOf({ confined, untouchable, options, send, over }: LookParts): Res
     return requests
   }
   return {
-    ...{ confined, untouchable, send },
+    ...{ confined, untouchable, extended, send },
     // Nothing is written, and so a filesystem with coarse times is not known as one.
     grains: new TimeGrains(),
-    // By themselves they replace and move nothing.
-    extended: NO_EXTENDED,
     insistOnPlace: nothing,
     owners: new OwnerMap({ policy: options.owner, privileged: statSync('/proc/self').uid === 0, warn: nothing }),
     // Gives nobody access to what this user may not read.

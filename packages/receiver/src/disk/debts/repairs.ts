@@ -112,16 +112,21 @@ export class Repairs {
     for (const { path, digest } of debts) {
       if (!isOurs(path)) continue
       if (mayFit(path) && untouchable.missingAbove(path) === null) this.#wants.want(path, digest)
-      else this.#retryLater()
+      else this.#lookLater(RETRIES.firstMs)
     }
     this.#readUpTo = paths.length < LIMITS.wantPaths ? null : (paths.at(-1) ?? null)
   }
 
   #retryLater(): void {
     if (this.#isRetryDue) return
-    this.#isRetryDue = true
-    const delayMs = backoffMs(this.#retries, RETRIES)
+    this.#lookLater(backoffMs(this.#retries, RETRIES))
     this.#retries += 1
+  }
+
+  /** To look whether there is room costs little: that need not be rarer and rarer. */
+  #lookLater(delayMs: number): void {
+    if (this.#isRetryDue) return
+    this.#isRetryDue = true
     this.#parts.later(delayMs, () => {
       this.#isRetryDue = false
       this.askForOwed()

@@ -5,13 +5,13 @@ import type { Room } from './room.ts'
 
 const FULL = new Set(['ENOSPC', 'EDQUOT'])
 
-export function explained(failure: DiskFailure | null, room: Room): DiskFailure | null {
+export function explained<Failure extends DiskFailure | null>(failure: Failure, room: Room): Failure {
   if (failure === null || !FULL.has(failure.code)) return failure
-  const { code, message } = failure
+  const { message } = failure
   try {
-    return { code, message: `${message}; ${room.filesystem}` }
+    return { ...failure, message: `${message}; ${room.filesystem}` }
   } catch (error) {
     if (!isSystemError(error)) throw error
-    return { code, message }
+    return failure
   }
 }

@@ -4,6 +4,7 @@
  */
 import { errorCode, plainMessage, printable } from '@rootferry/host/machine'
 import type { PathProblem } from '../../root-messages.ts'
+import { explained } from './full-disk.ts'
 import type { LackOfRoom, Room } from './room.ts'
 
 /** With the pauses between them half a minute. */
@@ -43,7 +44,9 @@ export class LackingRoom {
   giveUp(path: string, error: unknown, tries: number): void {
     if (!isLackOfRoom(error)) throw error
     if (tries <= MOST_TRIES && this.#given.size === 0) throw error
-    this.#given.set(path, { code: error.code, message: plainMessage(error) })
+    this.#room.wasLacking(path)
+    const { code } = error
+    this.#given.set(path, { code, message: explained({ code, message: plainMessage(error) }, this.#room).message })
   }
 
   /** The change of the path has come. @returns whether the path is owed because there is no room for it */

@@ -24,7 +24,11 @@ export class Room {
 
   /** Why so many more bytes of a file may not be staged now, or null. @throws the system error */
   lackFor(path: string, bytes: number): LackOfRoom | null {
-    const { bavail, blocks, bsize } = statfsSync(this.#directory())
+    const { bavail, blocks, bsize, files, ffree } = statfsSync(this.#directory())
+    if (files > 0 && ffree === 0) {
+      this.#needs.set(path, bytes)
+      return { code: 'ENOSPC', message: `needs an inode, none of ${files} is free` }
+    }
     const [free, reserve] = [bavail * bsize, Math.floor((blocks * bsize * this.#minFreePercent) / 100)]
     if (bytes <= Math.max(0, free - reserve)) {
       this.#needs.delete(path)
@@ -35,12 +39,18 @@ export class Room {
     return { code: 'ENOSPC', message: `needs ${megabytes(bytes)}, ${megabytes(free)} are free, ${kept}` }
   }
 
+  /** There was none for a file of unknown size, or for something without content. */
+  wasLacking(path: string): void {
+    if (!this.#needs.has(path)) this.#needs.set(path, 0)
+  }
+
   /** For people: which filesystem is meant, and how much of it is free. */
   get filesystem(): string {
     const directory = this.#directory()
-    const { bavail, blocks, bsize } = statfsSync(directory)
+    const { bavail, blocks, bsize, files, ffree } = statfsSync(directory)
+    const inodes = files > 0 && ffree === 0 ? `, and no inode of ${files}` : ''
     // Staging inside the root is known by its descriptor.
-    return `the filesystem of ${realpathSync(directory)} has ${megabytes(bavail * bsize)} free of ${megabytes(blocks * bsize)}`
+    return `the filesystem of ${realpathSync(directory)} has ${megabytes(bavail * bsize)} free of ${megabytes(blocks * bsize)}${inodes}`
   }
 
   /** Whether so many more bytes would go into the reserve. @throws the system error */
