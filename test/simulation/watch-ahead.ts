@@ -41,6 +41,8 @@ export class AheadWatch {
   readonly #hosts: () => readonly ReceiverHost[]
   readonly #workload: () => Workload
   readonly #told = new WeakMap<Line, Told>()
+  /** Lines over which a frame came twice, or may have: it is answered twice. */
+  readonly #repeating = new WeakSet<Line>()
   /** How often something was visible ahead of a changeset: a run without them proves nothing. */
   overtakes = 0
 
@@ -51,6 +53,7 @@ export class AheadWatch {
 
   /** @throws Violation */
   sent(line: Line, toAgent: boolean, frame: Frame): void {
+    if (line.caller.quality.repeatsOneIn > 0) this.#repeating.add(line)
     if (frame.kind !== 'text') return
     const message = JSON.parse(frame.data.toString()) as Record<string, unknown>
     const told = this.#told.get(line) ?? { changed: new Map(), ahead: new Map(), pending: null, shown: new Map() }
@@ -66,6 +69,7 @@ export class AheadWatch {
     if (type === 'repaired') told.shown.clear()
     if (type === 'overtaken') {
       const { pending } = told
+      if (pending === null && this.#repeating.has(line)) return
       if (pending === null || pending.to !== sequence)
         throw new Violation('sound', `${line.caller.receiver} says ${sequence} is ahead, which was not sent`)
       told.pending = null

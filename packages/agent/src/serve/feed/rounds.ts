@@ -7,6 +7,7 @@
  * and the root stays held. Reports of the last rounds are kept for operators.
  */
 import { randomBytes } from 'node:crypto'
+import { LIMITS } from '@rootferry/protocol'
 import { Occasion } from './occasion.ts'
 import type { RollingOrder } from './rolling.ts'
 import { beginRound, dueAt, type Member, type Round, type RoundEvent, type RoundStep, step } from './round.ts'
@@ -92,7 +93,7 @@ export class Rounds {
     for (const [name, session] of this.#parts.sessions) {
       if (session.state.phase === 'greeting' || session.isClosed) continue
       if (session.committed >= to) done.push(name)
-      else if (this.#isMember(session, from, isStep)) members.push(name)
+      else if (this.#isMember(session, { from, to }, isStep)) members.push(name)
       else (this.#silent.get(session) === session.state.rounds.left ? silent : aside).push(name)
       known.set(name, session)
     }
@@ -109,13 +110,16 @@ export class Rounds {
 
   /** Whether a round of a change would have members. */
   wouldHaveMembers(from: number): boolean {
-    return [...this.#parts.sessions.values()].some((session) => this.#isMember(session, from, true))
+    return [...this.#parts.sessions.values()].some((session) => this.#isMember(session, { from, to: from }, true))
   }
 
-  #isMember(session: Session, from: number, isStep: boolean): boolean {
+  #isMember(session: Session, { from, to }: { from: number; to: number }, isStep: boolean): boolean {
     if (performance.now() < (this.#probation.get(session.receiver) ?? 0)) return false
     const { keepsUp, cursor } = session.state
-    return isStep ? keepsUp && cursor === from && !session.isClosed : session.isAtRest(from)
+    if (isStep) return keepsUp && cursor === from && !session.isClosed
+    // What it has not shown yet comes with the round, and receivers bound what they stage.
+    const fits = cursor >= from || to - cursor <= LIMITS.seriesChanges
+    return fits && session.isAtRest(from)
   }
 
   /** The round that runs; `ended` resolves when it is over. */
