@@ -19,7 +19,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pid } from 'node:process'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
 import { ownMounts } from '../support/own-mounts.ts'
 import { Rig } from '../support/rig.ts'
@@ -27,13 +27,20 @@ import { until } from '../support/until.ts'
 
 const OWN = 'of this host'
 const PROJECT = '4711'
+/** Of its directories the agent knows nothing at first. */
+const VOLUME = 'shared/deep/volume'
+
+/** What mounts lead to is nowhere in a target. */
+const beside = mkdtempSync(join(tmpdir(), 'rootferry-beside-'))
+after(() => rmSync(beside, { recursive: true }))
+const newBeside = () => mkdtempSync(join(beside, 'mount-'))
 
 type Mount = (mounts: Mounts, place: string) => string | null
 
 const KINDS: Record<string, Mount> = {
-  'a bind mount': (mounts, place) => mounts.bind(mkdtempSync(join(tmpdir(), 'rootferry-bound-')), place),
+  'a bind mount': (mounts, place) => mounts.bind(newBeside(), place),
   'a tmpfs': (mounts, place) => mounts.tmpfs(place),
-  'an overlay whose lower layer holds what is there': (mounts, place) => mounts.overlay(place),
+  'an overlay whose lower layer holds what is there': (mounts, place) => mounts.overlay(place, join(newBeside(), 'of')),
   'an ext4': (mounts, place) => mounts.image(place, ['mkfs.ext4', '-q', '-F']),
   'an XFS': (mounts, place) => mounts.image(place, ['mkfs.xfs', '-q', '-f'], 'loop', 320),
 }
@@ -85,7 +92,8 @@ async function isGone(rig: Rig, path: string): Promise<void> {
   )
 }
 
-async function trial(mount: Mount, at: string): Promise<boolean> {
+/** The target is one kind of mount, and holds another. */
+async function trial(ofTarget: Mount, ofVolume: Mount): Promise<boolean> {
   const mounts = new Mounts()
   let isMounted = true
   await using rig = await Rig.start({
@@ -93,26 +101,36 @@ async function trial(mount: Mount, at: string): Promise<boolean> {
     receiversLater: true,
     prepare: (source, [target = '']) => {
       put(source, SOURCE)
-      const place = join(target, at)
-      mkdirSync(place, { recursive: true })
-      // The lower layer of an overlay.
-      put(place, LOCAL)
-      isMounted = mount(mounts, place) !== null
-      if (isMounted) put(place, LOCAL)
+      for (const [mount, place] of [
+        [ofTarget, target],
+        [ofVolume, join(target, VOLUME)],
+      ] as const) {
+        mkdirSync(place, { recursive: true })
+        // The lower layer of an overlay.
+        put(place, LOCAL)
+        isMounted &&= mount(mounts, place) !== null
+        if (isMounted) put(place, LOCAL)
+      }
     },
   })
   using _mounted = mounts
   if (!isMounted) return false
   await rig.startReceiver(0)
   const [target = ''] = rig.targets
-  if (at === '.') await theTarget(rig, target)
-  else await aVolume(rig, target, at)
+  await theTarget(rig, target)
+  await aVolume(rig, target, VOLUME)
   return true
+}
+
+/** What the volume is in, of which the agent knows nothing, and what is beside the content. */
+function isOwn(path: string): boolean {
+  const top = VOLUME.slice(0, VOLUME.indexOf('/'))
+  return path === top || path.startsWith(`${top}/`) || isBeside(path)
 }
 
 /** All of the target is on that filesystem. */
 async function theTarget(rig: Rig, target: string): Promise<void> {
-  await rig.converged(30_000, isBeside)
+  await rig.converged(30_000, isOwn)
   const kept = trashOf(rig)
   assert.deepEqual(
     Object.entries(LOCAL).filter(([path, content]) => kept.get(path) !== content),
@@ -126,26 +144,25 @@ async function theTarget(rig: Rig, target: string): Promise<void> {
     () => trashOf(rig).get('app/deep/later.txt') === OWN,
     () => [...trashOf(rig).keys()].join('\n'),
   )
-  await rig.converged(30_000, isBeside)
+  await rig.converged(30_000, isOwn)
   await monthPasses(rig)
   await until(
     () => batches(rig).length === 0,
     () => batches(rig).join('\n'),
   )
-  await rig.converged(30_000, isBeside)
+  await rig.converged(30_000, isOwn)
 }
 
 /** That filesystem is mounted in a directory of which the agent knows nothing, and then in one that goes away. */
 async function aVolume(rig: Rig, target: string, at: string): Promise<void> {
   const top = at.split('/')[0] ?? at
-  const isOwn = (path: string) => path === top || path.startsWith(`${top}/`) || isBeside(path)
   await rig.converged(30_000, isOwn)
   put(target, { [`${top}/beside.txt`]: OWN })
   mkdirSync(join(rig.source, at), { recursive: true })
   put(rig.source, { [`${at}/from-source.php`]: 'x' })
   await until(
     () => existsSync(join(target, at, 'from-source.php')),
-    () => 'nothing arrives on the volume',
+    async () => `nothing arrives on the volume: ${JSON.stringify(await rig.receiverRoots(0)).slice(0, 1_000)}`,
   )
   rmSync(join(rig.source, top), { recursive: true })
   await isGone(rig, `${at}/from-source.php`)
@@ -196,12 +213,11 @@ async function quotaTrial(): Promise<boolean> {
 
 const inside = ownMounts(import.meta.url)
 if (inside.isInside) {
-  for (const [kind, mount] of Object.entries(KINDS)) {
-    test(`${kind}: as the target`, async (t) => {
-      if (!(await trial(mount, '.'))) t.skip('cannot be mounted here')
-    })
-    test(`${kind}: as a volume in it`, async (t) => {
-      if (!(await trial(mount, 'shared/deep/volume'))) t.skip('cannot be mounted here')
+  const kinds = Object.entries(KINDS)
+  for (const [at, [kind, mount]] of kinds.entries()) {
+    const [other, inner] = kinds[(at + 1) % kinds.length] ?? [kind, mount]
+    test(`${kind} as the target, and ${other} in it`, async (t) => {
+      if (!(await trial(mount, inner))) t.skip('cannot be mounted here')
     })
   }
   test('an XFS: a directory with a quota of its own as the target', async (t) => {

@@ -44,8 +44,8 @@ export class Mounts implements Disposable {
   }
 
   /** A directory whose present content is a lower layer, which nobody can write to. */
-  overlay(place: string): string {
-    const [lower, upper, work] = ['lower', 'upper', 'work'].map((layer) => `${place}.${layer}`)
+  overlay(place: string, layers = place): string {
+    const [lower, upper, work] = ['lower', 'upper', 'work'].map((layer) => `${layers}.${layer}`)
     for (const directory of [lower, upper, work]) mkdirSync(directory ?? '', { recursive: true })
     run('cp', ['-a', `${place}/.`, lower ?? ''])
     return this.#mount(place, ['-t', 'overlay', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`, 'overlay'])
