@@ -44,6 +44,8 @@ export function isAmidBurst(receiver: Machine): boolean {
 export interface Allowances {
   untouchable: PathFilter
   unsettled: ReadonlyMap<string, number>
+  /** What had gone when the agent began a new index is reported, and stays. */
+  keepsExtraneous: boolean
   /** Whether the path is judged at the end only: another filesystem is mounted there or above. */
   skips(path: string): boolean
 }
@@ -53,7 +55,7 @@ export function judgeCommitted(
   agent: Machine,
   receiver: Machine,
   workload: Workload,
-  { untouchable, unsettled, skips }: Allowances,
+  { untouchable, unsettled, skips, keepsExtraneous }: Allowances,
 ): void {
   const position = positionOf(receiver)
   if (position === null || isAmidBurst(receiver) || position.epoch !== epochOf(agent)) return
@@ -66,6 +68,7 @@ export function judgeCommitted(
   const areTimesLost = rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM state WHERE after_loss = 1').length > 0
   for (const row of rowsUpTo(agent, position.sequence)) {
     if (row.path === '.' && isRootTimeKept) continue
+    if (row.look === ABSENT && keepsExtraneous) continue
     if (areTimesLost && row.look.outside.startsWith('directory')) continue
     if (row.sequence <= (unsettled.get(row.path) ?? -1)) continue
     if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue

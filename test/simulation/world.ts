@@ -223,8 +223,7 @@ export class World {
     if (owed.length > 0) return [`it owes ${owed.join(', ')}`]
     const found = treeOf(target, (path, kind) => path === RESERVED || stays(path, kind))
     // What went while the agent had no index is reported, and stays until an operator orders a resync.
-    const isReported = (path: string) =>
-      host.settings.extraneous === 'report' && this.agent.machine.boots > 1 && !wanted.has(path)
+    const isReported = (path: string) => this.#keepsExtraneous(host) && !wanted.has(path)
     return [
       ...treeDifferences(wanted, found)
         .filter((line) => !isBlocked(line.path) && !isReported(line.path))
@@ -283,10 +282,20 @@ export class World {
       this.#judging(() => this.rounds.look(machine))
       const unsettled = this.lines.unsettled(machine.name)
       this.#judging(() =>
-        judgeCommitted(this.agent.machine, machine, this.workload, { untouchable, unsettled, skips: borderOf(host) }),
+        judgeCommitted(this.agent.machine, machine, this.workload, {
+          untouchable,
+          unsettled,
+          skips: borderOf(host),
+          keepsExtraneous: this.#keepsExtraneous(host),
+        }),
       )
     }
     if (this.#violation !== null) throw this.#violation
+  }
+
+  /** Whether what went while the agent had no index stays there until an operator orders a resync. */
+  #keepsExtraneous({ settings }: ReceiverHost): boolean {
+    return settings.extraneous === 'report' && this.agent.machine.boots > 1
   }
 
   #judging(act: () => void): void {
