@@ -225,6 +225,7 @@ export class Session {
     const intent = { changes: staged, before: [], position, keepsReplaced, isSeries, ahead: null, ...due }
     const parts = { ...target, steps, reason: this.#reason(request !== null) }
     const outcome = withUnfit(await commitIntent(parts, intent, paths, plan), unfit)
+    target.room.committed(unfit, keepsReplaced, paths)
     this.#arrivals.intake.end()
     if (request === null) this.#cursor = to
     event(NOT_PREPARED)

@@ -16,6 +16,9 @@ export class Room {
   /** Files that did not fit, by path, with the bytes that they need. */
   readonly #needs = new Map<string, number>()
 
+  /** Those of them that a comparison left out: what is there may be this host's own. */
+  readonly #leftOut = new Set<string>()
+
   /** @param directory where files are staged; any directory of that filesystem will do */
   constructor(directory: () => string, minFreePercent: number) {
     this.#directory = directory
@@ -59,9 +62,15 @@ export class Room {
     return bytes > bavail * bsize - (blocks * bsize * this.#minFreePercent) / 100
   }
 
-  /** Whether it was for want of room that the path did not get its content. */
+  /** Whether it was for want of room that the path did not get its content, and what is there came from the agent. */
   isShortFor(path: string): boolean {
-    return this.#needs.has(path)
+    return this.#needs.has(path) && !this.#leftOut.has(path)
+  }
+
+  /** Of these paths all but the unfit ones got their content, or are owed for another reason. */
+  committed(unfit: readonly { path: string }[], isComparison: boolean, paths: readonly string[]): void {
+    if (this.#leftOut.size > 0) for (const path of paths) if (!this.#needs.has(path)) this.#leftOut.delete(path)
+    if (isComparison) for (const { path } of unfit) this.#leftOut.add(path)
   }
 
   /** Whether it is of use to ask for the path again: it never lacked room, or there is enough now. */
