@@ -55,6 +55,8 @@ export class EntryComparison {
   /** Directories that are gone, with entries that are still to be removed. */
   readonly #fallen: KnownEntry[] = []
   #troubled: Troubled[] = []
+  /** Directories that were there, and were gone when they should be listed. */
+  readonly #unlisted: string[] = []
   /** Files with several names that are others than before, or have got a name: all their names in the index are looked at. */
   readonly #joined = new Set<number>()
 
@@ -68,6 +70,7 @@ export class EntryComparison {
     this.#fallen.length = 0
     this.#joined.clear()
     this.#troubled = []
+    this.#unlisted.length = 0
   }
 
   /** Inodes of files whose other names changed along with the one that was looked at, each once. */
@@ -83,8 +86,17 @@ export class EntryComparison {
     return this.#troubled.splice(0)
   }
 
+  /**
+   * Directories that were found and not listed. One that comes back by a rename is the same as before by its row: without
+   * another look with all that is below it, its content would stay out.
+   */
+  takeUnlisted(): string[] {
+    return this.#unlisted.splice(0)
+  }
+
   /** A directory could not be listed. */
   unlisted(directory: string, error: unknown): void {
+    if (isAbsence(error)) this.#unlisted.push(directory)
     this.#unread({ path: directory, extent: 'subtree' }, error)
   }
 
@@ -225,9 +237,8 @@ export class EntryComparison {
   }
 
   #unread(hint: Hint, error: unknown): void {
-    const code = errorCode(error)
     // Gone or replaced since the look: a hint will come.
-    if (code === 'ENOENT' || code === 'ENOTDIR') return
+    if (isAbsence(error)) return
     this.#unreadable(hint, troubleOf(error), plainMessage(error))
   }
 
@@ -237,6 +248,11 @@ export class EntryComparison {
     // Shown, because it may last.
     this.#parts.problems.found({ path: hint.path, code: trouble === null ? 'unreadable' : 'io-error', message })
   }
+}
+
+function isAbsence(error: unknown): boolean {
+  const code = errorCode(error)
+  return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
 /** Whether the row is to be written anew although nothing in it is a change. */

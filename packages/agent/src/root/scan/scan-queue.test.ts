@@ -151,6 +151,25 @@ test('a directory in which something came and went while it was scanned has its 
   assert.notEqual(index.get('a/new')?.mtime, 1_000_000)
 })
 
+test('a directory that is gone when it should be listed, and is there again, has its content in the index', async () => {
+  await using bench = new Bench([...numbered(20), 'a/known'])
+  const { queue, index, opened, root } = bench
+  await queue.scan([WHOLE_TREE])
+  bench.write('a/new/below/file')
+  const locate = opened.directories.locateDirectory.bind(opened.directories)
+  opened.directories.locateDirectory = (directory) => {
+    if (directory === 'a/new') {
+      opened.directories.locateDirectory = locate
+      renameSync(join(root, 'a/new'), join(root, '../aside'))
+    }
+    return locate(directory)
+  }
+  await queue.scan([{ path: 'a/new', extent: 'entry' }])
+  renameSync(join(root, '../aside'), join(root, 'a/new'))
+  queue.hint({ path: 'a/new', extent: 'entry' })
+  await bench.until(() => index.get('a/new/below/file') !== null, 'its content is never found')
+})
+
 test('one scan serves all orders that wait for it', async () => {
   await using bench = new Bench(numbered(10))
   const { queue, reports } = bench

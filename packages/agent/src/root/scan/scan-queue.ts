@@ -284,7 +284,7 @@ export class ScanQueue implements ScanRequests {
 
   /** @returns whether trouble that is not of a path was in the way of the scanner's last scan */
   #lookAgain(scanner: Scanner): boolean {
-    for (const path of scanner.takeOutdated()) this.hint({ path, extent: 'entry' })
+    for (const hint of scanner.takeOutdated()) this.hint(hint)
     const { swaps, hasArrivals } = scanner.takeLeftOut()
     if (hasArrivals) this.#swaps.withhold()
     for (const { path, observation } of swaps) this.#swaps.defer(path, observation)

@@ -140,7 +140,7 @@ test('a scan that was overtaken records nothing over what is newer, and asks for
   assert.equal(tree.index.get('d/1')?.size, 'second, longer'.length)
   assert.equal(tree.index.get('gone')?.kind, 'directory')
   assert.equal(tree.index.get('gone/y')?.kind, 'file')
-  assert.ok(tree.scanner.takeOutdated().includes('d/1'))
+  assert.ok(tree.scanner.takeOutdated().some(({ path }) => path === 'd/1'))
 })
 
 test('what a scan has recorded itself counts as there when a part of it is gone before the scan is over', () => {

@@ -113,9 +113,10 @@ export class Scanner {
     }
   }
 
-  /** Paths that another scan has recorded while the last one ran. */
-  takeOutdated(): string[] {
-    return this.#found.takeOutdated()
+  /** To be looked at again: what another scan has recorded while the last one ran, and what moved on below it. */
+  takeOutdated(): Hint[] {
+    const unlisted = this.#comparison.takeUnlisted().map((path): Hint => ({ path, extent: 'subtree' }))
+    return [...this.#found.takeOutdated().map((path): Hint => ({ path, extent: 'entry' })), ...unlisted]
   }
 
   /**
