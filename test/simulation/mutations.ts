@@ -250,9 +250,9 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation(
     'a symlink that points elsewhere is not the last that its scan records',
     ['G1', 'G3'],
-    `${SCAN}/scan-findings.ts`,
-    'const portion = [...this.#findings.values()].filter(({ path }) => !this.#comesLate(path))',
-    'const portion = [...this.#findings.values()].filter(({ path }) => !this.#replacing.has(path))',
+    `${SCAN}/swaps.ts`,
+    "if (kind === 'symlink' && before !== null)",
+    "if (kind === 'symlink' && before === null)",
   ),
   mutation(
     'a symlink that points elsewhere does not wait for what was hinted at before',

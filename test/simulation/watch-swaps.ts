@@ -23,7 +23,7 @@ import { type Look, lookOf } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import type { ReceiverHost } from './world.ts'
 
-const SEQUENCE = `SELECT sequence FROM entries JOIN directories ON id = entries.directory
+const SEQUENCE = `SELECT sequence, target FROM entries JOIN directories ON id = entries.directory
   WHERE path = 'site' AND entries.name = 'current'`
 
 export class SwapWatch {
@@ -33,6 +33,8 @@ export class SwapWatch {
   readonly #upset = new Set<string>()
   /** The sequences that the symlink has had in the agent's index, oldest first. */
   #sequences: number[] = []
+  /** The last two that it has led to there. */
+  #targets: string[] = []
   /** By receiver: what its symlink led to when all of that was there. */
   readonly #whole = new Map<string, string>()
   /** What was taken away last. */
@@ -65,6 +67,8 @@ export class SwapWatch {
     const sequence = Number(row['sequence'])
     if (sequence < (this.#sequences.at(-1) ?? 0)) this.#sequences = []
     if (sequence > (this.#sequences.at(-1) ?? 0)) this.#sequences.push(sequence)
+    const target = String(row['target'])
+    if (target !== this.#targets.at(-1)) this.#targets = [...this.#targets.slice(-1), target]
   }
 
   /** Before a change of a target. @throws Violation */
@@ -87,6 +91,8 @@ export class SwapWatch {
     if (current?.kind !== 'symlink') return
     const whole = this.#deploys.wholeOf(current.target)
     if (this.#isExcused(host)) this.#upset.add(machine.name)
+    // What it missed of a replay in parts it gets with the last of them.
+    if (!this.#targets.includes(current.target)) this.#upset.add(machine.name)
     const isUpset = this.#upset.has(machine.name)
     if (whole === null || (isUpset && !rests)) return
     const missing = [...whole].find(([path, look]) => !isThere(host, path, look))
