@@ -10,6 +10,13 @@ import type { LackOfRoom, Room } from './room.ts'
 /** With the pauses between them half a minute. */
 const MOST_TRIES = 5
 
+/** Said before the disk says so, and with numbers. */
+class NoRoom extends Error {
+  override name = 'NoRoom'
+  readonly code = 'ENOSPC'
+  readonly syscall = 'write'
+}
+
 export class LackingRoom {
   /** Paths that the changeset leaves owed for want of room. */
   readonly unfit: PathProblem[] = []
@@ -29,8 +36,7 @@ export class LackingRoom {
   insist(path: string, bytes: number): void {
     const lack = this.#room.lackFor(path, bytes)
     if (lack === null) return
-    const message = `ENOSPC: ${printable(path)} ${lack.message}`
-    throw Object.assign(new Error(message), { code: 'ENOSPC', syscall: 'write' })
+    throw new NoRoom(`ENOSPC: ${printable(path)} ${lack.message}`)
   }
 
   /** Before the first slice of a large file. @returns whether it was given up at once */
@@ -45,8 +51,8 @@ export class LackingRoom {
     if (!isLackOfRoom(error)) throw error
     if (tries <= MOST_TRIES && this.#given.size === 0) throw error
     this.#room.wasLacking(path)
-    const { code } = error
-    this.#given.set(path, { code, message: explained({ code, message: plainMessage(error) }, this.#room).message })
+    const lack = { code: error.code, message: plainMessage(error) }
+    this.#given.set(path, error instanceof NoRoom ? lack : explained(lack, this.#room))
   }
 
   /** The change of the path has come. @returns whether the path is owed because there is no room for it */
