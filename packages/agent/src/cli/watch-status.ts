@@ -20,13 +20,15 @@ const CLEAR = '\u001b[2J'
 const TO_END_OF_LINE = '\u001b[K'
 const TO_END = '\u001b[J'
 
+type Agent = Pick<AdminClient, 'events' | 'get'>
+
 export interface Watching {
   /** Each status as one line of JSON. */
   json: boolean
 }
 
 /** @param connect finds the agent; called again for each connection. @throws Failure when the first one cannot be made */
-export async function watchStatus(connect: () => AdminClient, { json }: Watching, terminal: Terminal): Promise<void> {
+export async function watchStatus(connect: () => Agent, { json }: Watching, terminal: Terminal): Promise<void> {
   const stop = new AbortController()
   const stopped = terminal.stopSignal(() => stop.abort())
   const screen: Screen = json ? jsonLines(terminal) : terminal.isInteractive ? drawn(terminal) : plainLines(terminal)
@@ -43,17 +45,17 @@ export async function watchStatus(connect: () => AdminClient, { json }: Watching
 }
 
 /** Resolves when the stream has ended. @throws Failure */
-async function followed(client: AdminClient, screen: Screen, signal: AbortSignal): Promise<void> {
+async function followed(client: Agent, screen: Screen, signal: AbortSignal): Promise<void> {
   const stream = await client.events(TYPES, signal)
-  let news = Promise.withResolvers<boolean>()
+  let news = Promise.withResolvers<true>()
   const read = async () => {
     for await (const _ of eventTypes(stream)) news.resolve(true)
   }
   const ended = read().then(
-    () => news.resolve(false),
-    () => news.resolve(false),
+    () => false,
+    () => false,
   )
-  for (let isOpen = true; isOpen; isOpen = await news.promise) {
+  for (let isOpen = true; isOpen; isOpen = await Promise.race([ended, news.promise])) {
     news = Promise.withResolvers()
     screen.show(await client.get('/v1/status', Status))
     await Promise.race([delay(PAUSE_MS), ended])
