@@ -9,6 +9,8 @@ export interface Mutation {
   name: string
   caughtBy: readonly Guarantee[]
   replacements: readonly Replacement[]
+  /** The seed with which the search begins: those before it did not come to it. */
+  from: number
 }
 
 const mutation = (
@@ -17,7 +19,8 @@ const mutation = (
   file: string,
   snippet: string,
   replacement: string,
-): Mutation => ({ name, caughtBy, replacements: [{ file, snippet, replacement }] })
+  from = 1,
+): Mutation => ({ name, caughtBy, replacements: [{ file, snippet, replacement }], from })
 
 const FEED = 'agent/src/serve/feed'
 const SCAN = 'agent/src/root/scan'
@@ -134,6 +137,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/commit.ts',
     'const intent = body === null ? null : decodeIntent(body)',
     'const intent = body === null ? null : { ...decodeIntent(body), changes: [] }',
+    140,
   ),
   mutation(
     'a deletion leaves no tombstone',
@@ -218,6 +222,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/burst.ts',
     ' || isForeign(path)',
     '',
+    475,
   ),
   mutation(
     'the trash is emptied at once',
@@ -267,6 +272,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/scan-findings.ts`,
     'const swaps = waiting.size > 0 ? this.#swaps.none(taken) : this.#swaps.allowed(taken)',
     'const swaps = this.#swaps.allowed(taken)',
+    150,
   ),
   {
     name: 'what is removed does not wait for a symlink that waits',
@@ -279,6 +285,7 @@ export const MUTATIONS: readonly Mutation[] = [
       },
       { file: `${SCAN}/scan-queue.ts`, snippet: 'Date.now(), this.#swaps.withheld)', replacement: 'Date.now())' },
     ],
+    from: 150,
   },
   mutation(
     'a scan records what a look that overtook it found gone',
@@ -293,5 +300,6 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/lockstep.ts`,
     'to: Math.min(head, this.#stood + BOUNDS.roundChanges), head',
     'to: head, head',
+    195,
   ),
 ]

@@ -55,9 +55,9 @@ test('a seed tells the same story whenever it is run', async () => {
 })
 
 describe('deliberate bugs', { concurrency: 2 }, () => {
-  for (const { name, caughtBy } of MUTATIONS) {
+  for (const { name, caughtBy, from } of MUTATIONS) {
     it(`would notice: ${name}`, async () => {
-      const lines = await simulate('--from', '1', '--count', String(SEEDS_A_MUTATION), '--mutation', name)
+      const lines = await simulate('--from', String(from), '--count', String(SEEDS_A_MUTATION), '--mutation', name)
       const [caught] = lines.filter(({ guarantee }) => guarantee !== undefined)
       assert.ok(caught?.guarantee, `not noticed in ${SEEDS_A_MUTATION} runs`)
       assert.ok(
