@@ -20,6 +20,7 @@ import type { EndAt, EndLookups } from './find-position.ts'
 import { verifiedEnd } from './log-decoder.ts'
 import type { LogMessage, StoredMessage } from './log-entry.ts'
 import { KINDS, type Kind, type LogNames } from './names.ts'
+import type { Signer } from './signature.ts'
 
 /** What the stream keeps. */
 export interface Retention {
@@ -101,6 +102,14 @@ export class LogStream implements EndLookups {
 
   async last(): Promise<EndAt | null> {
     return endOf(await this.#get({ last_by_subj: this.names.subjectOf('end') }))
+  }
+
+  /** The last end, if it is the signer's: whoever can write to the broker can say how far the log is. */
+  async lastOf(signer: Pick<Signer, 'hasSigned'>): Promise<EndAt | null> {
+    const message = await this.#get({ last_by_subj: this.names.subjectOf('end') })
+    if (message?.signature == null) return null
+    const isOwn = signer.hasSigned('end', Buffer.from(message.data).toString(), message.signature)
+    return isOwn ? endOf(message) : null
   }
 
   /** The first head at or after that message; null: there is none. */

@@ -8,7 +8,15 @@
  * So nothing can be added, left out, put in another order or brought from another root, and an old message again does
  * not build on a receiver's position. What a broker can do is to deliver late, or not at all.
  */
-import { createHash, createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign,
+  verify,
+  X509Certificate,
+} from 'node:crypto'
 import { fingerprintOf } from '@rootferry/protocol'
 
 /** A message of the log is not what the agent signed. */
@@ -20,13 +28,21 @@ export interface Signer {
   /** DER, as base64. */
   readonly certificate: string
   sign(what: 'head' | 'end', text: string): string
+  /** Whether this key has signed the text. */
+  hasSigned(what: 'head' | 'end', text: string, signature: string): boolean
 }
 
 /** @param pem certificate with its private key */
 export function signerOf(pem: { cert: string; key: string }): Signer {
   const key = createPrivateKey(pem.key)
   const certificate = new X509Certificate(pem.cert).raw.toString('base64')
-  return { certificate, sign: (what, text) => sign(digestOf(key), signed(what, text), key).toString('base64') }
+  const open = createPublicKey(key)
+  return {
+    certificate,
+    sign: (what, text) => sign(digestOf(key), signed(what, text), key).toString('base64'),
+    hasSigned: (what, text, signature) =>
+      verify(digestOf(open), signed(what, text), open, Buffer.from(signature, 'base64')),
+  }
 }
 
 /** Checks signatures of the agent whose certificate has that fingerprint. */

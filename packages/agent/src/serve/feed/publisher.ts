@@ -5,7 +5,7 @@
  *   ask who else publishes ─▶ last end of the log ─▶ session from there ─▶ lost ─▶ pause ─▶ from the beginning
  *
  * INVARIANT: the log itself says how far it is, so that nothing has to be remembered. When its end is not a position of
- * this index (a new index, or one from a backup), the session begins anew: with the whole tree where the log has room for
+ * this index (a new index, or one from a backup), or somebody else has signed it, the session begins anew: with the whole tree where the log has room for
  * it, so that empty targets can begin with the log alone, and else with what changes from now on.
  */
 import type { Logger } from '@rootferry/host/daemon'
@@ -88,7 +88,8 @@ export class Publisher {
     if (other !== null && other !== who) throw new Error(`another agent publishes ${feed.name} already: ${other}`)
     if (other === null) broker.claim(stream.names, who)
     const lastAt = await stream.ensure(retention)
-    const end = await stream.last()
+    const { signerOf } = await this.#parts.nats()
+    const end = await stream.lastOf(signerOf(this.#parts.identity()))
     const how = await this.#session(stream, lastAt, end, 'populated')
     if (how === 'begin-anew') await this.#session(stream, await stream.ensure(retention), null, 'empty')
   }
