@@ -7,7 +7,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
 import { until } from '../support/until.ts'
 
@@ -100,16 +100,35 @@ export async function refusing(
   const ended = once(tracer, 'exit')
   const isTraced = (thread: string) => /^TracerPid:\s+[1-9]/m.test(statusOf(`${daemon.pid}/task/${thread}`))
   await until(
-    () => readdirSync(`/proc/${daemon.pid}/task`).every(isTraced),
+    () => threadsOf(daemon.pid).every(isTraced),
     () => `strace could not attach to ${daemon.pid}`,
   )
   return {
     async [Symbol.asyncDispose]() {
+      // A tracer that ends between the two stops of a refused call would leave ENOSYS, which no kernel answers: it ends
+      // when two looks in a row see every thread stopped, and nothing traced in between.
+      process.kill(daemon.pid, 'SIGSTOP')
+      let before = -1
+      await until(
+        () => {
+          const areStopped = threadsOf(daemon.pid).every((thread) =>
+            isStopped(statusOf(`${daemon.pid}/task/${thread}`)),
+          )
+          const [last, now] = [before, areStopped ? statSync(log).size : -1]
+          before = now
+          return areStopped && now === last
+        },
+        () => `${daemon.pid} does not stop`,
+      )
       tracer.kill('SIGTERM')
       await ended
+      process.kill(daemon.pid, 'SIGCONT')
     },
   }
 }
+
+const threadsOf = (pid: number) => readdirSync(`/proc/${pid}/task`)
+const isStopped = (status: string) => /^State:\s+[tT]/m.test(status)
 
 /** Ends strace; the daemon continues, and no call is refused any more. */
 export function endTracing(daemon: Daemon): void {

@@ -34,7 +34,7 @@ const VERSION = versionOfCheckout()
 const NEXT = VERSION.replace(/\d+$/, (patch) => String(Number(patch) + 1))
 const DOCROOT = '/var/www/shop'
 const DEADLINE_MS = 120_000
-/** Bytes in a second, and files of that size: a first sync of a minute. */
+/** A first sync of a quarter of an hour: slower than any upgrade. */
 const SLOW_BYTES_PER_SECOND = 50_000
 const SLOW_FILES = 50
 const SLOW_FILE_BYTES = 1_000_000

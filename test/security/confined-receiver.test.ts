@@ -15,7 +15,7 @@ import {
 } from '../../packages/receiver/test-support/test-feed.ts'
 import { imprint, ROUNDS, Swapper } from '../support/swapper.ts'
 
-const MOST_ROUNDS = 5_000
+const MOST_ROUNDS = 2_000
 
 /** The content that a swapped directory leads to: the same names, of other kinds and with other content. */
 function fillOutside(place: string): void {

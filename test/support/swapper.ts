@@ -12,12 +12,14 @@ import { join } from 'node:path'
 export const ROUNDS = process.env['ROOTFERRY_LONG'] === '1' ? 5_000 : 60
 
 const SCRIPT = `
-const { renameSync, symlinkSync, unlinkSync, writeSync } = require('node:fs')
+const { existsSync, renameSync, rmSync, symlinkSync, unlinkSync, writeSync } = require('node:fs')
 const [, outside, ...directories] = process.argv
 const attempt = (work) => { try { work() } catch (error) { if (error.syscall === undefined) throw error } }
 writeSync(1, 'swapping')
 for (;;) {
   for (const directory of directories) {
+    // Who works on the tree may have made the directory anew: with one aside and one in place nothing could move again.
+    if (existsSync(directory)) attempt(() => rmSync(directory + '.aside', { recursive: true, force: true }))
     attempt(() => renameSync(directory, directory + '.aside'))
     attempt(() => symlinkSync(outside, directory))
     for (let pause = 0; pause < 3000; pause += 1);

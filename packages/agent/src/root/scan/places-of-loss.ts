@@ -1,6 +1,6 @@
 /**
- * Where most of what is gone was, in a few words: whoever has to accept a loss wants to know whether it is a directory that
- * is not mounted, or the old release. Pure.
+ * Where most of what is gone was, in a few words, for the person who has to accept the loss: is it an old release, or a
+ * directory that is not mounted? Pure.
  */
 import { printable } from '@rootferry/host/machine'
 

@@ -10,7 +10,7 @@
  */
 import type { Logger } from '@rootferry/host/daemon'
 import { type BackoffRange, backoffMs, errorMessage } from '@rootferry/host/machine'
-import type { Broker, LogPosition, LogStream, Retention } from '@rootferry/nats'
+import type { Broker, LogPosition, LogStream, Retention, Signer } from '@rootferry/nats'
 import { type Hello, ProtocolError, type Welcome } from '@rootferry/protocol'
 import { LOG_CREDIT_BYTES, LogOutlet } from './log-outlet.ts'
 import { LOG_RECEIVER } from './log-readers.ts'
@@ -30,6 +30,15 @@ export interface PublisherParts {
   /** Resolves when the receivers of the log have staged everything up to there. */
   staged(to: number): Promise<void>
   log: Logger
+}
+
+/** Where a session begins. */
+interface Beginning {
+  /** The sequence of the last message in the log. */
+  lastAt: number
+  /** The end of the log; null: there is none. */
+  from: LogPosition | null
+  target: Hello['target']
 }
 
 const PAUSES: BackoffRange = { firstMs: 500, mostMs: 15_000 }
@@ -88,23 +97,23 @@ export class Publisher {
     if (other !== null && other !== who) throw new Error(`another agent publishes ${feed.name} already: ${other}`)
     if (other === null) broker.claim(stream.names, who)
     const lastAt = await stream.ensure(retention)
-    const { signerOf } = await this.#parts.nats()
-    const end = await stream.lastOf(signerOf(this.#parts.identity()))
-    const how = await this.#session(stream, lastAt, end, 'populated')
-    if (how === 'begin-anew') await this.#session(stream, await stream.ensure(retention), null, 'empty')
+    const signer = (await this.#parts.nats()).signerOf(this.#parts.identity())
+    const end = await stream.lastOf(signer)
+    const how = await this.#session(stream, signer, { lastAt, from: end, target: 'populated' })
+    if (how !== 'begin-anew') return
+    await this.#session(stream, signer, { lastAt: await stream.ensure(retention), from: null, target: 'empty' })
   }
 
-  /** @param from the end of the log; null: there is none. @returns how it ended */
+  /** @returns how it ended */
   async #session(
     stream: LogStream,
-    lastAt: number,
-    from: LogPosition | null,
-    target: Hello['target'],
+    signer: Signer,
+    { lastAt, from, target }: Beginning,
   ): Promise<'over' | 'begin-anew'> {
-    const { feed, retention, staged, nats, identity } = this.#parts
-    const { LogEncoder, signerOf } = await nats()
+    const { feed, retention, staged, nats } = this.#parts
+    const { LogEncoder } = await nats()
     let beginsAnew = false
-    const encoder = new LogEncoder(feed.name, signerOf(identity()), from)
+    const encoder = new LogEncoder(feed.name, signer, from)
     const ended = Promise.withResolvers<void>()
     const welcomed = (welcome: Welcome) => {
       const isTooLarge = welcome.total.bytes > retention.maxBytes / 2
