@@ -8,7 +8,7 @@
  */
 import { Buffer } from 'node:buffer'
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 import { RootName } from './messages.ts'
 
 const PREFIX = 'rfjoin1_'
@@ -31,8 +31,6 @@ export const Invitation = Type.Object(
   { additionalProperties: false },
 )
 export type Invitation = Static<typeof Invitation>
-const validator = Compile(Invitation)
-
 export function encodeInvitation(invitation: Invitation): string {
   return `${PREFIX}${Buffer.from(JSON.stringify(invitation)).toString('base64url')}`
 }
@@ -42,7 +40,7 @@ export function decodeInvitation(text: string): Invitation | null {
   const line = text.trim()
   if (!line.startsWith(PREFIX) || line.length > MOST_CHARACTERS) return null
   const value = parse(Buffer.from(line.slice(PREFIX.length), 'base64url').toString())
-  return validator.Check(value) ? value : null
+  return Check(Invitation, value) ? value : null
 }
 
 function parse(text: string): unknown {

@@ -5,13 +5,11 @@ import { parseListenAddress, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, errorCode, errorMessage, Failure, makeDirectories, printable } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import { type Command, Option } from 'commander'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 import { DEFAULT_LISTEN } from '../config/agent-file.ts'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { PRESET_NAMES } from '../config/presets.ts'
 import { agentYaml } from '../config/write-agent-yaml.ts'
-
-const NAME = Compile(RootName)
 
 interface InitOptions {
   config: string
@@ -56,7 +54,7 @@ function rootsOf(given: readonly string[]): Map<string, string> {
   for (const text of given) {
     const [, name = '', path = ''] = /^([^=]+)=(.+)$/.exec(text) ?? []
     if (name === '') throw new Failure(EXIT.usage, `--root ${printable(text)}: NAME=DIRECTORY is expected`)
-    if (!NAME.Check(name))
+    if (!Check(RootName, name))
       throw new Failure(
         EXIT.usage,
         `'${printable(name)}' is not a valid name of a root: letters, digits, '.', '_' and '-'`,

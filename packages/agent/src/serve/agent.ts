@@ -97,8 +97,9 @@ export class Agent {
     makeStateDir(this.#config.stateDir)
     this.#tokens.open()
     this.#nodes.open()
-    const door = this.#openDoor(await this.#identity.open(this.#config))
+    // Their threads start meanwhile.
     for (const root of this.#config.roots) this.#feeds.set(root.name, this.#newFeed(root))
+    const door = this.#openDoor(await this.#identity.open(this.#config))
     for (const { name, hooks } of this.#config.roots) await this.#feeds.get(name)?.start(hooks)
     this.#forgetOthers()
     const resumed = this.resyncs.resume()

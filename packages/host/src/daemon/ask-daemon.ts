@@ -1,12 +1,11 @@
 /** The command line as a client of a running daemon: one request, and the exit code that its failure means. */
 import type { Static, TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
 import { ProblemSchema } from './http-problem.ts'
 import type { ListenAddress } from './listen-address.ts'
 
 const PATIENCE_MS = 10_000
-const isProblem = Compile(ProblemSchema)
 
 export interface DaemonRequest<Schema extends TSchema> {
   /** The daemon's name in a message: `the agent`. */
@@ -29,8 +28,7 @@ export async function askDaemon<Schema extends TSchema>(request: DaemonRequest<S
   const response = await send(request)
   const answer: unknown = await response.json().catch(() => null)
   if (!response.ok) throw refusal(daemon, response.status, answer)
-  const validator = Compile(request.answer)
-  if (!validator.Check(answer))
+  if (!Check(request.answer, answer))
     throw new Failure(
       EXIT.failed,
       `${daemon} at ${url}${path} gave an answer that was not understood: if it is still of another version, restart it`,
@@ -77,6 +75,6 @@ async function send(
 }
 
 function refusal(daemon: string, status: number, answer: unknown): Failure {
-  const detail = isProblem.Check(answer) ? answer.detail : `${daemon} answered ${status}`
+  const detail = Check(ProblemSchema, answer) ? answer.detail : `${daemon} answered ${status}`
   return new Failure(status === 401 || status === 403 ? EXIT.notPermitted : EXIT.failed, detail)
 }

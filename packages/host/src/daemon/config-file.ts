@@ -7,7 +7,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Static, TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check, Errors } from 'typebox/value'
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
 import { patternFault } from './pattern-fault.ts'
@@ -60,9 +60,8 @@ export function readConfigFile<Schema extends TSchema>(
     besideFile: (path) => resolve(dirname(file), path),
   }
   const value = contentOf(document, file, at)
-  const validator = Compile(schema)
-  if (!validator.Check(value)) {
-    const faults = schemaFaults(validator.Errors(value), schema)
+  if (!Check(schema, value)) {
+    const faults = schemaFaults(Errors(schema, value), schema)
     throw badConfiguration(faults.map(({ path, message }) => source.fault(path, message)))
   }
   return { value: value as Static<Schema>, source }

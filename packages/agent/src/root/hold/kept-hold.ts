@@ -3,7 +3,7 @@
  * no hold. Pure.
  */
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 
 const Hold = Type.Object({
   id: Type.String(),
@@ -28,8 +28,6 @@ const KeptHold = Type.Object({
   /** The end of the last round that went. */
   released: Type.Optional(Type.Object({ sequence: Type.Integer({ minimum: 0 }), epoch: Type.String() })),
 })
-const validator = Compile(KeptHold)
-
 export type Hold = Static<typeof Hold>
 export type KeptHold = Static<typeof KeptHold>
 
@@ -44,7 +42,7 @@ export function decodeKeptHold(text: string | null): KeptHold {
   if (text === null) return NONE
   try {
     const kept: unknown = JSON.parse(text)
-    return validator.Check(kept) ? kept : NONE
+    return Check(KeptHold, kept) ? kept : NONE
   } catch (error) {
     if (error instanceof SyntaxError) return NONE
     throw error

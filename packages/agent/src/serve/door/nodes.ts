@@ -13,7 +13,7 @@ import type { Logger } from '@rootferry/host/daemon'
 import { EXIT, errorCode, errorMessage, Failure, writeDurably } from '@rootferry/host/machine'
 import { ProtocolError } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 import { grants, type StoredToken } from './tokens.ts'
 
 const Node = Type.Object(
@@ -21,7 +21,6 @@ const Node = Type.Object(
   { additionalProperties: false },
 )
 const NodeFile = Type.Object({ version: Type.Literal(1), nodes: Type.Array(Node) }, { additionalProperties: false })
-const validator = Compile(NodeFile)
 export type KnownNode = Static<typeof Node>
 
 /** What a connection says of its node. */
@@ -176,7 +175,7 @@ export function readNodes(stateDir: string): KnownNode[] {
   const file = fileOf(stateDir)
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    if (validator.Check(value)) return value.nodes
+    if (Check(NodeFile, value)) return value.nodes
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return []
     if (!(error instanceof SyntaxError))

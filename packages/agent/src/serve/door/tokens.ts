@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import { EXIT, errorCode, errorMessage, Failure, withFileLock, writeDurably } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 
 const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'
 
@@ -36,8 +36,6 @@ const TokenFile = Type.Object(
   { version: Type.Literal(1), tokens: Type.Array(StoredToken) },
   { additionalProperties: false },
 )
-const validator = Compile(TokenFile)
-
 export type StoredToken = Static<typeof StoredToken>
 
 export function tokenFileOf({ stateDir }: { stateDir: string }): string {
@@ -54,7 +52,7 @@ export function readTokens(file: string): StoredToken[] {
     throw new Failure(EXIT.failed, `${file}: ${errorMessage(error)}`, { cause: error })
   }
   const value = parse(text)
-  if (!validator.Check(value)) throw new Failure(EXIT.failed, `${file}: is not a token file of this version`)
+  if (!Check(TokenFile, value)) throw new Failure(EXIT.failed, `${file}: is not a token file of this version`)
   return value.tokens
 }
 

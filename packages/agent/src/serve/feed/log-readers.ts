@@ -6,7 +6,7 @@
  */
 import { LIMITS } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 
 /** The name under which the log is among the receivers of a root; no token can have it. */
 export const LOG_RECEIVER = '@nats'
@@ -23,11 +23,9 @@ const Ack = Type.Object({
   error: Type.Union([Type.String({ maxLength: 1_000 }), Type.Null()]),
 })
 export type Ack = Static<typeof Ack>
-const validator = Compile(Ack)
-
 /** @returns null when it is not one */
 export function ackOf(value: unknown): Ack | null {
-  return validator.Check(value) ? value : null
+  return Check(Ack, value) ? value : null
 }
 
 interface Reader {

@@ -30,12 +30,21 @@ const MOST_REQUESTS = 200
 const WINDOW_MS = 1_000
 const PROBES = new Set(['/livez', '/readyz', '/metrics', '/v1/ready'])
 
+/** Named when fastify is made, so that it does not load its own. Its types know compilers of JSON Schema only. */
+const OWN_COMPILERS = {
+  compilersFactory: {
+    buildValidator: (() => checkRequest) as never,
+    buildSerializer: (() => () => (value: unknown) => JSON.stringify(value)) as never,
+  },
+}
+
 /** @returns a server that does not listen yet */
 export async function buildAdminApi(parts: AdminParts): Promise<Http> {
   const http: Http = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES,
     forceCloseConnections: true,
+    schemaController: OWN_COMPILERS,
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, _request, reply) => {
       void sendProblem(reply, new HttpProblem('malformed-request', error.message))
@@ -43,8 +52,6 @@ export async function buildAdminApi(parts: AdminParts): Promise<Http> {
   })
   installProblems(http, parts.log)
   acceptBodies(http)
-  http.setValidatorCompiler(checkRequest)
-  http.setSerializerCompiler(() => (value) => JSON.stringify(value))
   await http.register(cookie)
   await admit(http, parts)
   await http.register(swagger, { openapi: description(parts.version) })

@@ -6,12 +6,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EXIT, errorCode, errorMessage, Failure, writeDurably } from '@rootferry/host/machine'
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 import { mintToken, type StoredToken } from '../door/tokens.ts'
 
 const AdminSecret = Type.Object({ url: Type.String(), token: Type.String() }, { additionalProperties: false })
-const validator = Compile(AdminSecret)
-
 export type AdminSecret = Static<typeof AdminSecret>
 
 export class AdminAccess {
@@ -35,7 +33,7 @@ export function readAdminSecret(stateDir: string): AdminSecret | null {
   const file = fileOf(stateDir)
   try {
     const secret: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    return validator.Check(secret) ? secret : null
+    return Check(AdminSecret, secret) ? secret : null
   } catch (error) {
     const code = errorCode(error)
     if (code === 'ENOENT') return null

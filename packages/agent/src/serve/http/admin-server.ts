@@ -1,6 +1,5 @@
 /** The admin API on its listener. */
 import { ConnectionBound, type ListenAddress, listenOn } from '@rootferry/host/daemon'
-import { buildAdminApi } from './admin-api.ts'
 import type { AdminParts } from './admin-parts.ts'
 import type { Http } from './http-types.ts'
 
@@ -14,7 +13,8 @@ export class AdminServer {
 
   constructor(parts: AdminParts) {
     this.#parts = parts
-    this.#http = buildAdminApi(parts)
+    // It is the largest part of the agent, and loads while the roots' threads start.
+    this.#http = import('./admin-api.ts').then(({ buildAdminApi }) => buildAdminApi(parts))
   }
 
   /** @returns the address it listens on. @throws the system error (EADDRINUSE…) */

@@ -11,7 +11,7 @@ import type {
   RawServerDefault,
 } from 'fastify'
 import type { Static, TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile, type Validator } from 'typebox/compile'
 
 interface TypeBoxProvider extends FastifyTypeProvider {
   validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown
@@ -29,10 +29,12 @@ export type Http = FastifyInstance<
 
 /** Every fault in one sentence, with what is accepted. Nothing is coerced, filled in or removed. */
 export const checkRequest: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const validator = Compile(schema)
+  let compiled: Validator | undefined
   return (value) => {
-    if (validator.Check(value)) return { value }
-    const faults = schemaFaults(validator.Errors(value), schema).map(({ path, message }) =>
+    // At the first request: a start compiles none of the many.
+    compiled ??= Compile(schema)
+    if (compiled.Check(value)) return { value }
+    const faults = schemaFaults(compiled.Errors(value), schema).map(({ path, message }) =>
       [path.length > 0 ? path.join('.') : `the ${httpPart ?? 'request'}`, message].join(' '),
     )
     return { error: new HttpProblem('invalid-request', faults.join('; ')) }

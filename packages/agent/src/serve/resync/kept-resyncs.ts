@@ -4,7 +4,7 @@
  * Pure.
  */
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 
 const KeptResync = Type.Object({
   id: Type.String(),
@@ -17,7 +17,7 @@ const KeptResync = Type.Object({
   /** The receivers whose part is not over. */
   receivers: Type.Array(Type.String()),
 })
-const validator = Compile(Type.Array(KeptResync))
+const KeptResyncs = Type.Array(KeptResync)
 
 export type KeptResync = Static<typeof KeptResync>
 
@@ -30,7 +30,7 @@ export function decodeKeptResyncs(text: string | null): KeptResync[] {
   if (text === null) return []
   try {
     const orders: unknown = JSON.parse(text)
-    if (!validator.Check(orders)) return []
+    if (!Check(KeptResyncs, orders)) return []
     return orders.filter(({ createdAt }) => !Number.isNaN(Date.parse(createdAt)))
   } catch (error) {
     if (error instanceof SyntaxError) return []

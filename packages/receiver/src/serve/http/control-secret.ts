@@ -7,10 +7,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EXIT, errorCode, errorMessage, Failure, writeDurably } from '@rootferry/host/machine'
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 
 const ControlFile = Type.Object({ url: Type.String(), token: Type.String() }, { additionalProperties: false })
-const validator = Compile(ControlFile)
 const MODE = 0o600
 const TOKEN_BYTES = 32
 
@@ -34,7 +33,7 @@ export class ControlSecret {
 export function readControlFile(stateDir: string): ControlFile {
   try {
     const value: unknown = JSON.parse(readFileSync(fileIn(stateDir), 'utf8'))
-    if (validator.Check(value)) return value
+    if (Check(ControlFile, value)) return value
   } catch (error) {
     if (errorCode(error) === 'ENOENT')
       throw new Failure(EXIT.unreachable, `the receiver cannot be reached: none ever ran with ${stateDir}`)

@@ -6,7 +6,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { EXCHANGE_PATH, GRANTS_PATH, RootName, SUBPROTOCOLS } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 import { type Address, DialFailure, noConnection, refusal } from './dial.ts'
 import { openConnection } from './secure-connection.ts'
 
@@ -21,8 +21,6 @@ const Grants = Type.Object({
 })
 const Exchanged = Type.Object({ token: Type.String({ maxLength: 256, pattern: '^[A-Za-z0-9._~+/=-]+$' }) })
 export type Grants = Static<typeof Grants>
-const isGrants = Compile(Grants)
-const isExchanged = Compile(Exchanged)
 
 const DEADLINE_MS = 10_000
 const NO_AGENT = 'the server at this address is not a Rootferry agent'
@@ -38,7 +36,7 @@ export async function exchangeToken(address: Address): Promise<string | null> {
   const body = await ask(address, 'POST', EXCHANGE_PATH)
   if (body === null) return null
   const value = parse(body)
-  if (!isExchanged.Check(value)) throw new DialFailure('refused', NO_AGENT, true)
+  if (!Check(Exchanged, value)) throw new DialFailure('refused', NO_AGENT, true)
   return value.token
 }
 
@@ -83,7 +81,7 @@ async function* bounded(response: IncomingMessage): AsyncIterable<Buffer> {
 
 function grantsOf(body: string): Grants {
   const value = parse(body)
-  if (!isGrants.Check(value)) throw new Error(NO_AGENT)
+  if (!Check(Grants, value)) throw new Error(NO_AGENT)
   if (!value.protocols.some((name) => SUBPROTOCOLS.includes(name))) {
     const message = `the agent speaks ${value.protocols.join(', ')}, and not ${SUBPROTOCOLS.join(', ')}`
     throw new DialFailure('no-common-version', message, true)
