@@ -20,7 +20,14 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   // It spawns both daemons and knows them by their command lines only.
   local: ['host'],
 }
-const PROTOCOL_IMPORTS = new Set(['node:buffer', 'node:crypto', 'ignore', 'typebox', 'typebox/compile'])
+const PROTOCOL_IMPORTS = new Set([
+  'node:buffer',
+  'node:crypto',
+  'ignore',
+  'typebox',
+  'typebox/compile',
+  'typebox/value',
+])
 /** Threads of one package: code of one thread never imports code of the other, and both may import the wall. */
 const THREADS: Record<string, readonly [string, string]> = { agent: ['serve', 'root'], receiver: ['serve', 'disk'] }
 const WALL = 'root-messages.ts'
