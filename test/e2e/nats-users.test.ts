@@ -1,8 +1,14 @@
-/** A NATS user for each host, with the least that it needs: on a real server, what is permitted works, and nothing else. */
+/**
+ * A NATS user for each host, with the least that it needs, on a real server with TLS: what is permitted works, and nothing
+ * else; and an invitation holds all that a reader of the log needs.
+ */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { AGENT } from '../../build/programs.ts'
+import { makeSelfSigned } from '../../packages/agent/src/serve/door/self-signed.ts'
 import { agentUser, Broker, inboxOf, receiverUser } from '../../packages/nats/src/index.ts'
 import { Daemons } from '../support/daemons.ts'
 import { NatsServer, withoutNats } from '../support/nats-server.ts'
@@ -16,18 +22,27 @@ function fill(source: string): void {
   for (let number = 0; number < 20; number += 1) writeFileSync(join(source, 'app', `file-${number}`), `${number}`)
 }
 
+const usersOf = (lines: readonly string[]) => `authorization { users: [\n${lines.join(',\n')}\n] }\n`
+
 test('with a user for each host, a receiver reads and reports, and can neither write the log nor report for another', {
   skip,
 }, async () => {
   const [agent, web1, web2] = [agentUser(), receiverUser('web1', ['site']), receiverUser('web2', ['site'])]
   const lines = [agent, web1, web2].map(({ line }) => line)
-  await using own = await NatsServer.start(`authorization { users: [\n${lines.join(',\n')}\n] }`)
+  await using own = await NatsServer.start()
+  const pem = await makeSelfSigned(['127.0.0.1'], new Date())
+  writeFileSync(join(own.place, 'server.pem'), pem)
+  const tls = `tls { cert_file: "${own.place}/server.pem", key_file: "${own.place}/server.pem" }\n`
+  own.configure(`${tls}${usersOf(lines)}`)
+  const url = own.url.replace('nats:', 'tls:')
   await using fleet = new Daemons({
-    receivers: 2,
+    receivers: 3,
     tls: true,
     receiversLater: true,
-    agentConfig: { transport: { nats: { servers: [own.url], credentialsFile: 'nats.seed' } } },
+    agentConfig: { transport: { nats: { servers: [url], ca: 'nats-ca.pem', credentialsFile: 'nats.seed' } } },
   })
+  const ca = pem.slice(pem.indexOf('-----BEGIN CERTIFICATE-----'))
+  writeFileSync(join(fleet.place, 'nats-ca.pem'), ca)
   writeFileSync(join(fleet.place, 'nats.seed'), agent.seed)
   const site = new Site(fleet, 'site', fleet.place)
   await site.begin({ prepare: fill })
@@ -35,12 +50,24 @@ test('with a user for each host, a receiver reads and reports, and can neither w
     writeFileSync(join(fleet.place, fleet.names[number] ?? '', 'nats.seed'), seed)
     fleet.editReceiver(number, ({ agent: control, ...config }) => ({
       ...config,
-      agent: own.url,
+      agent: url,
       control,
       credentialsFile: 'nats.seed',
+      natsCa: '../nats-ca.pem',
     }))
     await fleet.startReceiver(number)
   }
+  const invited = invite(fleet, 'web3')
+  own.configure(`${tls}${usersOf([...lines, invited.line])}`)
+  const joined = fleet.receiverVerb(
+    ...([2, 'join', invited.invitation, '--force', '--root', `site=${site.targets[2]}`] as const),
+    ...['--state-dir', join(fleet.place, 'web3/state'), '--health', '127.0.0.1:0'],
+  )
+  assert.equal(joined.status, 0, joined.stderr)
+  const settings = readFileSync(join(fleet.place, 'web3/receiver.yaml'), 'utf8')
+  for (const line of [`agent: ${url}`, 'credentialsFile: nats.seed', 'natsCa: nats-ca.pem'])
+    assert.ok(settings.includes(`\n${line}\n`), settings)
+  await fleet.startReceiver(2)
   const described = async () => JSON.stringify([(await fleet.status()).receivers, fleet.logs.slice(-30)])
   const read = async () => {
     const receivers = (await fleet.status()).receivers as unknown as { state: string; transport: string }[]
@@ -54,7 +81,8 @@ test('with a user for each host, a receiver reads and reports, and can neither w
   await site.converged()
   await until(read, described)
   const stranger = await Broker.connect({
-    servers: [own.url],
+    servers: [url],
+    ca,
     credentials: web2.seed,
     name: 'web2',
     inbox: inboxOf('web2'),
@@ -72,6 +100,22 @@ test('with a user for each host, a receiver reads and reports, and can neither w
   }
   await assert.rejects(stream.append(forged, end.at, 'forged'), /permission|violation/i)
   await stranger.close()
-  const nobody = Broker.connect({ servers: [own.url], credentials: null, name: 'x', inbox: null })
-  await assert.rejects(nobody, /authorization/i)
+  const nobody = { servers: [url], ca, credentials: null, name: 'x', inbox: null }
+  await assert.rejects(Broker.connect(nobody), /authorization/i)
+  await assert.rejects(Broker.connect({ ...nobody, ca: null }), /self-signed certificate/)
+  // Somebody amid the line who takes TLS away.
+  await own.kill()
+  own.configure('')
+  await own.start()
+  await assert.rejects(Broker.connect(nobody), /does not support 'tls'/)
 })
+
+/** What an operator gets for a reader: the line for its host, and the line for the server. */
+function invite(fleet: Daemons, name: string): { invitation: string; line: string } {
+  fleet.agentVerb('token', 'revoke', name)
+  const config = join(fleet.place, 'agent.yaml')
+  const words = [AGENT, 'token', 'create', name, '--nats', '--join', '--config', config]
+  const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' })
+  assert.match(stderr, /\nIt reads the log at tls:/)
+  return { invitation: stdout.trim(), line: stderr.trim().split('\n').at(-1) ?? '' }
+}

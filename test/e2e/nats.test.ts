@@ -254,6 +254,7 @@ test('messages of somebody else in the log are not taken: they are reported, and
   await follow(site, 0)
   const broker = await Broker.connect({
     servers: [server?.url ?? ''],
+    ca: null,
     credentials: null,
     name: 'stranger',
     inbox: null,

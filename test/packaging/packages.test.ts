@@ -112,7 +112,15 @@ test('a .deb for each architecture has everything that a host needs, and belongs
 })
 
 test('the schema that written files name for editors is in the package, and is what `config schema` prints', () => {
-  const nothing = { fingerprint: null, ca: null, certificate: null, stateDir: null, healthListen: null, owner: null }
+  const nothing = {
+    nats: null,
+    fingerprint: null,
+    ca: null,
+    certificate: null,
+    stateDir: null,
+    healthListen: null,
+    owner: null,
+  }
   const receiver = { name: 'web1', agent: 'wss://a:1', tokenFile: 'token', allowPlaintext: false, protect: [] }
   const roots = new Map([['shop', '/srv/shop']])
   const written = {

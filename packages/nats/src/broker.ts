@@ -2,12 +2,16 @@
  * A connection to NATS. When it is lost it is over, and its owner opens another one and looks again where it stands: a
  * server that was killed may have lost what it had acknowledged.
  */
+import { checkServerIdentity as checkHost, type PeerCertificate } from 'node:tls'
 import { connect, credsAuthenticator, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node'
 import { LogStream } from './log-stream.ts'
 import { type LogNames, logNames, nameIn } from './names.ts'
 
 export interface BrokerOptions {
+  /** When they are tls://, a connection without TLS is ended. */
   servers: readonly string[]
+  /** PEM of the authority for that; null: one that Node knows. */
+  ca: string | null
   /** The content of a credentials file: a `.creds` file, or the seed of an nkey; null: the server asks for none. */
   credentials: string | null
   name: string
@@ -27,9 +31,10 @@ export class Broker {
   }
 
   /** @throws Error with one line */
-  static async connect({ servers, credentials, name, inbox }: BrokerOptions): Promise<Broker> {
+  static async connect({ servers, ca, credentials, name, inbox }: BrokerOptions): Promise<Broker> {
     const connection = await connect({
-      servers: [...servers],
+      servers: servers.map((server) => server.replace(/^tls:/, 'nats:')),
+      ...(servers.some((server) => server.startsWith('tls:')) ? { tls: insisting(servers, ca) } : {}),
       name,
       reconnect: false,
       timeout: TIMEOUT_MS,
@@ -89,6 +94,17 @@ export class Broker {
   async close(): Promise<void> {
     await this.#connection.close().catch(() => undefined)
   }
+}
+
+/** TLS or nothing, with a certificate for one of the servers. */
+function insisting(servers: readonly string[], ca: string | null) {
+  const hosts = servers.map((server) => new URL(server.replace(/^tls:/, 'https:')).hostname.replace(/^\[|\]$/g, ''))
+  // By itself the client checks the certificate of an address as if that were `localhost`.
+  const checkServerIdentity = (_name: string, certificate: PeerCertificate) => {
+    const faults = hosts.map((host) => checkHost(host, certificate))
+    return faults.includes(undefined) ? undefined : faults[0]
+  }
+  return { checkServerIdentity, ...(ca === null ? {} : { ca }) }
 }
 
 function authenticatorOf(credentials: string) {

@@ -19,6 +19,9 @@ test('decode(encode(invitation)) is the invitation, with white space around it t
       fc.record({
         roots: fc.array(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)),
         ca: fc.constantFrom(null, 'PEM'),
+        nats: fc
+          .constantFrom(null, 'PEM')
+          .map((ca) => ({ server: 'tls://nats:4222', ca, seed: `SU${'A7'.repeat(28)}` })),
       }),
       (part) => {
         const invitation = { ...sample, ...part }
@@ -43,6 +46,8 @@ test('a field too many, too few, or out of its bounds makes it none', () => {
     less,
     { ...sample, more: 1 },
     { ...sample, agent: 'http://a' },
+    { ...sample, nats: { server: 'wss://nats', ca: null, seed: `SU${'A7'.repeat(28)}` } },
+    { ...sample, nats: { server: 'nats://nats:4222', ca: null, seed: 'SU' } },
     { ...sample, token: 'a b' },
     null,
     1,

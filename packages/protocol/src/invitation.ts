@@ -27,6 +27,19 @@ export const Invitation = Type.Object(
     token: Type.String({ minLength: 1, maxLength: 256, pattern: '^[A-Za-z0-9._~+/=-]+$' }),
     /** The roots that the token granted when it was made, for people; the agent decides. */
     roots: Type.Array(RootName, { maxItems: MOST_ROOTS }),
+    /** The receiver reads the agent's log on NATS, as a user of its own. The fingerprint is there too. */
+    nats: Type.Optional(
+      Type.Object(
+        {
+          server: Type.String({ maxLength: 300, pattern: '^(nats|tls)://[^/\\s]+$' }),
+          /** PEM certificates of the authority that signed the server's certificate; null: a public one. */
+          ca: Type.Union([Type.String({ maxLength: 32 * 1024 }), Type.Null()]),
+          /** Of an nkey. */
+          seed: Type.String({ pattern: '^SU[A-Z2-7]{56}$' }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
   },
   { additionalProperties: false },
 )

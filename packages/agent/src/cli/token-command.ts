@@ -2,10 +2,10 @@
  * The `token` verbs: who may connect, and the invitation that lets a new receiver join. They work on the files in
  * stateDir, so they need no running agent, and a running agent follows the change.
  */
-import { duration, type Terminal } from '@rootferry/host/daemon'
+import { duration, natsServerFault, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, Failure } from '@rootferry/host/machine'
 import { type Command, Option } from 'commander'
-import { readAgentConfig } from '../config/agent-yaml.ts'
+import { type AgentConfig, readAgentConfig } from '../config/agent-yaml.ts'
 import { newToken } from '../serve/door/new-token.ts'
 import { type KnownNode, readNodes } from '../serve/door/nodes.ts'
 import { isExpired, readTokens, revokeToken, type StoredToken, tokenFileOf } from '../serve/door/tokens.ts'
@@ -21,6 +21,7 @@ interface CreateOptions {
   many: boolean
   forgetAfter?: number
   nats: boolean
+  natsUrl?: string
 }
 
 const days = secondsUpTo(3_650)
@@ -62,8 +63,12 @@ export function addTokenCommand(program: Command, defaultConfig: string, termina
     )
     .option(
       '--nats',
-      'also make a NATS user for it: its seed is a second line, and stderr has the line for the configuration of the server',
+      'for a reader of the log on NATS: also make a NATS user for it, in the invitation, or else as a second line; stderr has the line for the configuration of the server',
       false,
+    )
+    .option(
+      '--nats-url <url>',
+      'with --nats --join: the server that it reads from, as tls://nats.west.internal:4222; default: the first of transport.nats.servers',
     )
     .addHelpText('after', CREATE_HELP)
     .action((name: string, options: CreateOptions) => create(name, options, terminal))
@@ -107,12 +112,13 @@ function notesOf(token: StoredToken, nodes: readonly KnownNode[], now: Date): st
 }
 
 /** @throws Failure when options contradict each other */
-function checkOptions({ admin, join, root, url, many, forgetAfter, expires, nats }: CreateOptions): void {
+function checkOptions({ admin, join, root, url, many, forgetAfter, expires, nats, natsUrl }: CreateOptions): void {
   if (admin !== false && (join || root.length > 0)) throw usage('--admin does not go with --join or --root')
   if (admin !== false && many) throw usage('--admin does not go with --many')
   if (url !== undefined && !join) throw usage('--url goes with --join')
   if (forgetAfter !== undefined && !many) throw usage('--forget-after goes with --many')
   if (forgetAfter === 0) throw usage('--forget-after 0: a time above 0 is expected')
+  if (natsUrl !== undefined && !(nats && join)) throw usage('--nats-url goes with --nats --join')
   if (nats && (admin !== false || many)) throw usage('--nats does not go with --admin or --many')
   if (expires === 0) throw usage('--expires 0: a time above 0 is expected')
 }
@@ -121,20 +127,36 @@ async function create(name: string, options: CreateOptions, terminal: Terminal):
   checkOptions(options)
   const { admin, join, root: roots, url, many, expires, forgetAfter } = options
   const expiresSeconds = expires === 'never' ? null : expires
-  const order = { name, admin, join, roots, url, many, expiresSeconds, forgetAfterSeconds: forgetAfter }
   const config = readAgentConfig(options.config)
-  if (options.nats && config.nats === null) throw usage(`--nats: there is no transport.nats in ${options.config}`)
+  const reader = options.nats ? await newReader(config, options, name) : null
+  const nats = join ? reader?.invited : undefined
+  const order = { name, admin, join, roots, url, many, expiresSeconds, forgetAfterSeconds: forgetAfter, nats }
   const { token, invitation, hints } = await newToken(config, order, new Date())
   terminal.out(`${invitation ?? token}\n`)
   if (invitation !== null) terminal.say(`${hints.join('\n')}\n`)
-  if (options.nats) await addNatsUser(name, roots.length > 0 ? roots : config.roots.map((root) => root.name), terminal)
+  if (reader === null) return
+  if (invitation === null) terminal.out(`${reader.invited.seed}\n`)
+  else terminal.say(`${readsFrom(reader.invited.server)}\n`)
+  terminal.say(`For authorization { users: [ … ] } of the NATS server:\n${reader.line}\n`)
 }
 
-async function addNatsUser(name: string, roots: readonly string[], terminal: Terminal): Promise<void> {
+/** A NATS user for a reader of the log, and what its invitation says. @throws Failure */
+async function newReader(
+  { nats, roots }: AgentConfig,
+  { config, natsUrl, root: granted }: CreateOptions,
+  name: string,
+) {
+  if (nats === null) throw usage(`--nats: there is no transport.nats in ${config}`)
+  const server = natsUrl?.replace(/\/$/, '') ?? nats.servers[0] ?? ''
+  const fault = natsServerFault(server)
+  if (fault !== null) throw usage(`--nats-url ${server}: ${fault}`)
   const { receiverUser } = await import('@rootferry/nats')
-  const { seed, line } = receiverUser(name, roots)
-  terminal.out(`${seed}\n`)
-  terminal.say(`for authorization { users: [ … ] } of the NATS server:\n${line}\n`)
+  const { seed, line } = receiverUser(name, granted.length > 0 ? granted : roots.map((root) => root.name))
+  return { invited: { server, ca: server.startsWith('tls:') ? nats.ca : null, seed }, line }
+}
+
+function readsFrom(server: string): string {
+  return `It reads the log at ${server}. If that is not the server of its region, revoke it, and make it with --nats-url.`
 }
 
 function usage(message: string): Failure {

@@ -1,19 +1,25 @@
 /** The part of agent.yaml that has the changes of every root written into logs on NATS JetStream. */
-import { readFileSync } from 'node:fs'
-import { type ConfigSource, closed, whole } from '@rootferry/host/daemon'
-import { errorMessage } from '@rootferry/host/machine'
+import { type ConfigSource, closed, NATS_SERVER, type NatsAccess, natsAccess, whole } from '@rootferry/host/daemon'
 import Type, { type Static } from 'typebox'
 
 export const DEFAULT_RETENTION = { maxMegabytes: 8_000, maxAgeHours: 48, replicas: 1 } as const
 
 const Nats = Type.Object(
   {
-    servers: Type.Array(Type.String({ pattern: '^nats://[^/\\s]+$', maxLength: 300 }), {
+    servers: Type.Array(Type.String({ pattern: '^(nats|tls)://', maxLength: 300 }), {
       minItems: 1,
       maxItems: 20,
-      title: 'The NATS servers with JetStream that keep the logs; one of them is enough',
-      description: 'a list of nats://HOST:PORT',
+      title: 'The NATS servers with JetStream that keep the logs; one of them is enough. tls:// insists on TLS',
+      description: `a list of ${NATS_SERVER}`,
     }),
+    ca: Type.Optional(
+      Type.String({
+        minLength: 1,
+        title:
+          'With tls://: the authority that must have signed the certificate of the servers. Absent: the public authorities count',
+        description: 'the path of a PEM file',
+      }),
+    ),
     credentialsFile: Type.Optional(
       Type.String({
         minLength: 1,
@@ -44,9 +50,7 @@ export const Transport = Type.Object(
   { ...closed, title: 'Besides WebSocket: see [fleets.md](fleets.md#a-log-on-nats)' },
 )
 
-export interface NatsConfig {
-  servers: string[]
-  credentials: string | null
+export interface NatsConfig extends NatsAccess {
   retention: { maxBytes: number; maxAgeMs: number; replicas: number }
 }
 
@@ -57,16 +61,19 @@ export function natsConfig(
   faults: string[],
 ): NatsConfig | null {
   if (transport === undefined) return null
-  const { servers, credentialsFile, ...limits } = transport.nats
+  const { servers, ca, credentialsFile, ...limits } = transport.nats
   if (!hasIdentity)
     faults.push(source.fault(['transport'], 'needs TLS: the key of the certificate signs what is written into the log'))
+  const at = (...path: string[]) => ['transport', 'nats', ...path]
+  const access = natsAccess(
+    {
+      servers: servers.map((server, position) => [at('servers', String(position)), server]),
+      ca: ca === undefined ? null : [at('ca'), ca],
+      credentials: credentialsFile === undefined ? null : [at('credentialsFile'), credentialsFile],
+    },
+    source,
+    faults,
+  )
   const { maxMegabytes, maxAgeHours, replicas } = { ...DEFAULT_RETENTION, ...limits }
-  const retention = { maxBytes: maxMegabytes * 1e6, maxAgeMs: maxAgeHours * 3_600_000, replicas }
-  let credentials: string | null = null
-  try {
-    if (credentialsFile !== undefined) credentials = readFileSync(source.besideFile(credentialsFile), 'utf8')
-  } catch (error) {
-    faults.push(source.fault(['transport', 'nats', 'credentialsFile'], `cannot be read: ${errorMessage(error)}`))
-  }
-  return { servers, credentials, retention }
+  return { ...access, retention: { maxBytes: maxMegabytes * 1e6, maxAgeMs: maxAgeHours * 3_600_000, replicas } }
 }

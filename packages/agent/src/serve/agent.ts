@@ -25,6 +25,7 @@ import { type Peer, StreamServer } from './door/stream-server.ts'
 import { exchangeToken, type StoredToken, tokenFileOf } from './door/tokens.ts'
 import { UsedIdentity } from './door/used-identity.ts'
 import { LineLimits } from './feed/line-limits.ts'
+import { LOG_RECEIVER } from './feed/log-readers.ts'
 import { PacedSocket } from './feed/paced-socket.ts'
 import { Publishing } from './feed/publishing.ts'
 import { RootFeed } from './feed/root-feed.ts'
@@ -224,6 +225,7 @@ export class Agent {
   /** Tokens were revoked while no agent ran: their receivers keep no tombstones. */
   #forgetOthers(): void {
     const known = new Set(this.#nodes.receivers.map(({ name }) => name))
+    if (this.#config.nats !== null) known.add(LOG_RECEIVER)
     for (const feed of this.#feeds.values())
       for (const name of feed.fleet.watermarks.names) if (!known.has(name)) feed.forget(name)
   }

@@ -162,16 +162,23 @@ interface NewFile {
 
 /** Path → file to be written; the configuration comes last, because with it the other files are in use. */
 function filesFor(
-  { agent, name, token, fingerprint, ca }: Invitation,
+  { agent, name, token, fingerprint, ca, nats }: Invitation,
   roots: ReadonlyMap<string, string>,
   { config, protect, owner, stateDir, healthListen, certificate, allowPlaintext }: JoinOptions,
 ): Map<string, NewFile> {
   const directory = dirname(resolve(config))
   const files = new Map<string, NewFile>([[tokenFileBeside(config), { text: `${token}\n`, mode: 0o600 }]])
   if (ca !== null) files.set(join(directory, 'agent-ca.pem'), { text: ca, mode: 0o644 })
+  if (nats !== undefined) files.set(join(directory, 'nats.seed'), { text: `${nats.seed}\n`, mode: 0o600 })
+  const natsCa = nats?.ca ?? null
+  if (natsCa !== null) files.set(join(directory, 'nats-ca.pem'), { text: natsCa, mode: 0o644 })
   const text = receiverYaml({
     name,
     agent,
+    nats:
+      nats === undefined
+        ? null
+        : { server: nats.server, credentialsFile: 'nats.seed', ca: natsCa === null ? null : 'nats-ca.pem' },
     fingerprint,
     ca: ca === null ? null : 'agent-ca.pem',
     certificate: certificate === null ? null : { cert: resolve(certificate.cert), key: resolve(certificate.key) },

@@ -26,6 +26,7 @@ test('any name and any directory comes back from the file as it went in', () => 
         const values = {
           name: 'web1',
           agent: 'wss://[2001:db8::7]:8730',
+          nats: null,
           ca: null,
           certificate: null,
           tokenFile: 'token',

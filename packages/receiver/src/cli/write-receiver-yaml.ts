@@ -3,7 +3,10 @@ import { yamlScalar } from '@rootferry/host/daemon'
 
 export interface ReceiverYaml {
   name: string
+  /** Where it leads by WebSocket. */
   agent: string
+  /** Where the log is read; null: nowhere. */
+  nats: { server: string; credentialsFile: string; ca: string | null } | null
   fingerprint: string | null
   ca: string | null
   certificate: { cert: string; key: string } | null
@@ -19,7 +22,7 @@ export interface ReceiverYaml {
 }
 
 export function receiverYaml(values: ReceiverYaml): string {
-  const { certificate, roots, protect, owner } = values
+  const { certificate, roots, protect, owner, nats } = values
   const settings = [
     ...(protect.length === 0 ? [] : [`    protect: [${protect.map((pattern) => JSON.stringify(pattern)).join(', ')}]`]),
     ...(owner === null ? [] : [`    owner: ${yamlScalar(owner)}`]),
@@ -28,7 +31,7 @@ export function receiverYaml(values: ReceiverYaml): string {
     '# yaml-language-server: $schema=/usr/share/rootferry/receiver.schema.json',
     '# Written by rootferry-receiver join; yours to edit. HUP makes a running receiver read it again.',
     `name: ${yamlScalar(values.name)}`,
-    `agent: ${yamlScalar(values.agent)}`,
+    ...(nats === null ? [`agent: ${yamlScalar(values.agent)}`] : readerSettings(nats, values.agent)),
     ...setting('fingerprint', values.fingerprint),
     ...setting('ca', values.ca),
     ...(certificate === null
@@ -42,6 +45,19 @@ export function receiverYaml(values: ReceiverYaml): string {
     ...[...roots].flatMap(([name, path]) => [`  ${yamlScalar(name)}:`, `    path: ${yamlScalar(path)}`, ...settings]),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function readerSettings(
+  { server, credentialsFile, ca }: Exclude<ReceiverYaml['nats'], null>,
+  control: string,
+): string[] {
+  return [
+    '# The log of the agent is read here, and the agent itself is dialled for what a log cannot bring.',
+    `agent: ${yamlScalar(server)}`,
+    `control: ${yamlScalar(control)}`,
+    `credentialsFile: ${yamlScalar(credentialsFile)}`,
+    ...setting('natsCa', ca),
+  ]
 }
 
 function setting(key: string, value: string | null): string[] {

@@ -3,7 +3,7 @@
  * certificate the receiver shows to it. Reads the files that it names; faults are collected with their place.
  */
 import { readFileSync } from 'node:fs'
-import { type ConfigSource, isLoopback } from '@rootferry/host/daemon'
+import { type ConfigSource, isLoopback, NATS_SERVER, natsAccess } from '@rootferry/host/daemon'
 import { errorMessage } from '@rootferry/host/machine'
 import { parseFingerprint } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
@@ -15,10 +15,10 @@ const pemFile = (title: string) => Type.String({ minLength: 1, title, descriptio
 /** Keys of receiver.yaml. */
 export const AGENT_SETTINGS = {
   agent: Type.String({
-    pattern: '^(wss?|nats)://[^/]+/?$',
+    pattern: '^(wss?|nats|tls)://[^/]+/?$',
     title:
       'Where the agent listens for receivers; or the NATS server with its log, see [fleets.md](fleets.md#a-log-on-nats)',
-    description: 'wss://HOST:PORT, or ws://HOST:PORT; nats://HOST:PORT with `control`',
+    description: `wss://HOST:PORT, or ws://HOST:PORT; with \`control\` ${NATS_SERVER}`,
   }),
   control: Type.Optional(
     Type.String({
@@ -34,6 +34,11 @@ export const AGENT_SETTINGS = {
         'Who this host is to the NATS server: a `.creds` file, or the seed of an nkey. Absent: it asks for nothing',
       description: 'the path of a file',
     }),
+  ),
+  natsCa: Type.Optional(
+    pemFile(
+      'With tls:// as `agent`: the authority that must have signed the certificate of the NATS server. Absent: the public authorities count',
+    ),
   ),
   fingerprint: Type.Optional(
     Type.String({
@@ -76,7 +81,12 @@ export function agentAddress(
   faults: string[],
 ): Address {
   const nats = natsAddress(value, source, faults)
-  const agent = nats === null ? value.agent : (value.control ?? value.agent)
+  const key = nats === null || value.control === undefined ? 'agent' : 'control'
+  const agent = value[key] ?? value.agent
+  if (!URL.canParse(agent)) {
+    faults.push(source.fault([key], 'must be wss://HOST:PORT, or ws://HOST:PORT'))
+    return { agent, trust: { fingerprint: null, ca: null, client: null }, token: '', nats }
+  }
   return {
     agent,
     trust: trust({ ...value, agent }, source, faults),
@@ -87,10 +97,10 @@ export function agentAddress(
 
 /** @returns null when the agent is reached by WebSocket alone */
 function natsAddress(value: AgentSettings, source: ConfigSource, faults: string[]): NatsAddress | null {
-  const { agent, control, credentialsFile, name, fingerprint } = value
-  if (!/^nats:/.test(agent)) {
-    for (const key of ['control', 'credentialsFile'] as const)
-      if (value[key] !== undefined) faults.push(source.fault([key], 'has no effect unless agent is nats://HOST:PORT'))
+  const { agent, control, credentialsFile, natsCa, name, fingerprint } = value
+  if (/^wss?:/.test(agent)) {
+    for (const key of ['control', 'credentialsFile', 'natsCa'] as const)
+      if (value[key] !== undefined) faults.push(source.fault([key], `has no effect unless agent is ${NATS_SERVER}`))
     return null
   }
   if (control === undefined) faults.push(source.fault(['agent'], 'a NATS server needs `control` too: wss://HOST:PORT'))
@@ -99,9 +109,16 @@ function natsAddress(value: AgentSettings, source: ConfigSource, faults: string[
     faults.push(
       source.fault(['agent'], 'a NATS server needs `fingerprint` too: what the agent signs is checked with it'),
     )
-  const credentials =
-    credentialsFile === undefined ? null : readBeside(['credentialsFile'], credentialsFile, source, faults)
-  return { servers: [agent.replace(/\/$/, '')], credentials, name: name ?? '' }
+  const access = natsAccess(
+    {
+      servers: [[['agent'], agent]],
+      ca: natsCa === undefined ? null : [['natsCa'], natsCa],
+      credentials: credentialsFile === undefined ? null : [['credentialsFile'], credentialsFile],
+    },
+    source,
+    faults,
+  )
+  return { ...access, name: name ?? '' }
 }
 
 function trust(value: AgentSettings, source: ConfigSource, faults: string[]): Trust {

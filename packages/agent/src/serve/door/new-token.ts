@@ -6,7 +6,7 @@
 import { hostname } from 'node:os'
 import { duration, type ListenAddress } from '@rootferry/host/daemon'
 import { EXIT, Failure } from '@rootferry/host/machine'
-import { encodeInvitation } from '@rootferry/protocol'
+import { encodeInvitation, type Invitation } from '@rootferry/protocol'
 import type { AgentConfig } from '../../config/agent-yaml.ts'
 import { openIdentity } from './identity.ts'
 import { readNodes } from './nodes.ts'
@@ -26,6 +26,8 @@ export interface TokenOrder {
   /** For nodes that come and go. */
   many: boolean
   forgetAfterSeconds?: number | undefined
+  /** With an invitation: where its receiver reads the log, and as whom. */
+  nats?: Exclude<Invitation['nats'], undefined> | undefined
 }
 
 export interface NewToken {
@@ -44,7 +46,7 @@ const MOST_NAME_OF_MANY = 32
 /** @throws Failure when the order contradicts itself, or the name is taken or is not a valid name */
 export async function newToken(config: AgentConfig, order: TokenOrder, now: Date): Promise<NewToken> {
   check(config, order)
-  const { name, admin, join, many, forgetAfterSeconds = FORGET_AFTER_SECONDS } = order
+  const { name, admin, join, many, forgetAfterSeconds = FORGET_AFTER_SECONDS, nats } = order
   const expiresSeconds = expiryOf(order)
   const roots = order.roots.length === 0 ? null : [...new Set(order.roots)]
   const agent = join ? agentUrl(config, order.url) : ''
@@ -59,10 +61,19 @@ export async function newToken(config: AgentConfig, order: TokenOrder, now: Date
   const taken = readNodes(config.stateDir).map((node) => node.name)
   const token = createToken(tokenFileOf(config), asked, now, taken)
   if (!join) return { token, invitation: null, hints: [] }
-  const ca = identity?.ca ?? null
+  // What the agent signs is checked with the fingerprint.
+  const ca = nats === undefined ? (identity?.ca ?? null) : null
   const fingerprint = ca === null ? (identity?.status.fingerprint ?? null) : null
   const served = config.roots.map((known) => known.name)
-  const invitation = encodeInvitation({ agent, fingerprint, ca, name, token, roots: roots ?? served })
+  const invitation = encodeInvitation({
+    agent,
+    fingerprint,
+    ca,
+    name,
+    token,
+    roots: roots ?? served,
+    ...(nats === undefined ? {} : { nats }),
+  })
   return { token, invitation, hints: hints(config, agent, order) }
 }
 
@@ -82,7 +93,7 @@ function check({ roots: served }: AgentConfig, { name, admin, join, roots, many 
 }
 
 function hints(config: AgentConfig, agent: string, order: TokenOrder): string[] {
-  const { name, many, url } = order
+  const { name, many, url, nats } = order
   const expiresSeconds = expiryOf(order)
   const where = many ? 'each node' : name
   const lines = [`The line above is a secret. On ${where}: rootferry-receiver join LINE --root NAME=DIRECTORY`]
@@ -95,8 +106,9 @@ function hints(config: AgentConfig, agent: string, order: TokenOrder): string[] 
       `It leads to ${agent}. If receivers reach the agent elsewhere, revoke it, and make it with that address (--url).`,
     )
   if (config.tls === null) lines.push('TLS is off: token and content will travel in clear.')
-  else if (config.tls.files !== null && config.tls.files.ca === null) {
-    lines.push('It pins your certificate: when you replace that, receivers have to join again, unless tls.ca is set.')
+  else if (config.tls.files !== null && (config.tls.files.ca === null || nats !== undefined)) {
+    const unless = nats === undefined ? ', unless tls.ca is set' : ': what the agent signs is checked with it'
+    lines.push(`It pins your certificate: when you replace that, receivers have to join again${unless}.`)
   }
   return lines
 }

@@ -147,6 +147,8 @@ export class Publishing {
       const events = eventsOf(feed.name)
       // What it says over a connection of its own counts more, and comes later.
       if (ack.epoch === feed.status?.epoch && !feed.fleet.sessions.has(receiver)) {
+        // The name may be that of a receiver whose token was revoked, and now there is another token for it.
+        watermarks.connected(receiver)
         const before = watermarks.of(receiver)?.committed ?? 0
         const { committed, durable } = ack
         watermarks.confirmed(receiver, { committed, durable, whole: { committed: 0 } }, new Date())

@@ -3,6 +3,7 @@
  * WebSocket within the deadline, or an error that gives the reason.
  */
 import type { IncomingMessage } from 'node:http'
+import type { NatsAccess } from '@rootferry/host/daemon'
 import { errorMessage } from '@rootferry/host/machine'
 import { LIMITS, NODE_HEADER, STREAM_PATH, SUBPROTOCOLS } from '@rootferry/protocol'
 import WebSocket from 'ws'
@@ -20,10 +21,7 @@ export interface Address {
   nats?: NatsAddress | null
 }
 
-export interface NatsAddress {
-  servers: readonly string[]
-  /** The content of a credentials file; null: the servers ask for none. */
-  credentials: string | null
+export interface NatsAddress extends NatsAccess {
   /** What the agent calls this receiver. */
   name: string
 }

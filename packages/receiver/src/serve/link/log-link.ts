@@ -109,11 +109,11 @@ export class LogLink implements Link {
   async #connect(): Promise<void> {
     this.#become({ at: 'connecting' })
     const life = this.#lives
-    const { servers, credentials, name } = this.#address.nats
+    const { servers, ca, credentials, name } = this.#address.nats
     try {
       const { Broker, inboxOf, logNames } = await import('@rootferry/nats')
       this.#notBefore = 0
-      const broker = await Broker.connect({ servers, credentials, name, inbox: inboxOf(name) })
+      const broker = await Broker.connect({ servers, ca, credentials, name, inbox: inboxOf(name) })
       if (life !== this.#lives) return void broker.close()
       void broker.ended().then((why) => this.#lost(broker, why))
       const names = logNames(this.#options.root)
