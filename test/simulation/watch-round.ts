@@ -8,8 +8,10 @@
  *   staged      who says it has staged, or comes back with it, has a row for each path, and in staging what the row names
  *   left        who was left behind, also while it was away, does not say that it is ready before it has caught up
  *   turns       in a rolling release, who is let go has left: visitors do not come to it
+ *   in bounds   what is sent of one round is not more than a receiver may stage
  *   in order    on a line that repeats nothing, neither side takes the other for a breaker of the protocol
  */
+import { LIMITS } from '../../packages/protocol/src/index.ts'
 import { rowsOf } from './database.ts'
 import { epochOf, positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
@@ -37,6 +39,8 @@ interface Told {
   /** The end of the last round when it came. */
   released: number
   prepared: number | null
+  /** Changes that were sent of the present round. */
+  changes: number
   staged: number
   /** Also by the welcome. */
   left: number
@@ -183,12 +187,17 @@ export class RoundWatch {
     switch (message['type']) {
       case 'changeset':
         if (message['request'] === null && told.prepared === null) told.base = Number(message['base'])
+        if (message['request'] === null) told.changes += Number(message['changes'])
+        if (told.changes > LIMITS.seriesChanges)
+          throw new Violation('sound', `${line.caller.receiver} is sent ${told.changes} changes of one round`)
         return
       case 'segment':
         told.outstanding = Number(message['bytes'] ?? 0)
         told.segment.beganMs = this.#now()
         return
       case 'prepare':
+        // Said again, as all of the round is sent: what comes next is of another one.
+        if (told.prepared === to) told.changes = 0
         told.prepared = to
         return
       case 'leave':
@@ -198,6 +207,7 @@ export class RoundWatch {
         told.unansweredMs ??= Math.min(this.#fences.get(to) ?? this.#now(), this.#dueSince(told))
         return
       case 'commit': {
+        told.changes = 0
         if (told.prepared === null) return
         told.prepared = null
         // A receiver that came when the round had gone already completes it.
@@ -269,6 +279,7 @@ function newTold({ released, sequence, start, epoch }: Record<string, unknown>, 
   const heard = epoch === known ? Number(released) : -1
   const nothing = {
     prepared: null,
+    changes: 0,
     staged: -1,
     unansweredMs: null,
     toldMs: 0,

@@ -374,7 +374,7 @@ export class World {
     machine.disk.makePath(STATE)
     if (settings.hasBorder) mount(machine, settings.stagesInside)
     const local = new LocalContent(machine)
-    if (settings.isPopulated) this.#populate(local)
+    if (settings.isPopulated) this.#populate(local, settings.hasBorder)
     if (settings.isPopulated && settings.hasBorder) for (const path of ACROSS) local.putAcross(path)
     const { breaksAfterBytes } = this.settings
     const caller = {
@@ -422,9 +422,11 @@ export class World {
     return new PathFilter([...this.settings.exclude, ...protect])
   }
 
-  #populate(local: LocalContent): void {
+  #populate(local: LocalContent, hasBorder: boolean): void {
     for (const path of ['a', 'b/a', 'c.php', 'keep/own', 'd/e/x.log', 'unknown/deep/file']) {
-      if (this.chance.oneIn(2)) local.put(path)
+      if (!this.chance.oneIn(2)) continue
+      if (hasBorder && path.startsWith(`${BORDER}/`)) local.putAcross(path)
+      else local.put(path)
     }
   }
 }

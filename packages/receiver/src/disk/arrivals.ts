@@ -84,16 +84,15 @@ export class Arrivals {
     return overtaken.union(this.#parts.target.partials.stagedNames())
   }
 
-  /** @throws ProtocolError when it does not continue where the connection is */
-  begin(header: Changeset, cursor: number | null, isAsked: boolean, { epoch }: Welcome): void {
+  /** @throws ProtocolError when it does not continue where the connection is, or the series has no room for it */
+  async begin(header: Changeset, cursor: number | null, isAsked: boolean, { epoch }: Welcome): Promise<void> {
     if (this.intake.changeset !== null) throw new ProtocolError('unexpected-message', 'a changeset within another')
     const { series, count } = this.#parts.target.ledger.staged
     const isNext = header.base === cursor && header.from === (series?.to ?? header.base)
     if (header.request === null ? !isNext : !isAsked)
       throw new ProtocolError('unexpected-message', `a changeset from ${header.from} that was not due`)
     if (header.to < header.from) throw new ProtocolError('unexpected-message', 'a changeset that goes back')
-    if (count + header.changes > LIMITS.seriesChanges)
-      throw new ProtocolError('limit-exceeded', 'too many changes in a series')
+    if (count + header.changes > LIMITS.seriesChanges) await this.#beginAnew()
     this.intake.begin(header, epoch)
   }
 
@@ -161,6 +160,16 @@ export class Arrivals {
     const { plan, ...arrival } = series.arrival()
     const { unfit, bytes } = series
     return { header: { request: null, to: commit.to, head }, arrival, plan, unfit, bytes, isSeries: true }
+  }
+
+  /**
+   * What is staged counts, also what has changed on the agent since, of which only this side knows. What is due fits into
+   * a new series. @throws ProtocolError always
+   */
+  async #beginAnew(): Promise<void> {
+    const { steps, target } = this.#parts
+    await steps.whileConnected(() => target.ledger.staged.clear())
+    throw new ProtocolError('internal-error', 'what is staged leaves no room for more: it is dropped')
   }
 
   #newSeries(): Series {

@@ -114,7 +114,7 @@ export class Session {
       case 'welcome':
         throw new ProtocolError('unexpected-message', 'a second welcome')
       case 'changeset':
-        return this.#beginChangeset(message, this.#welcome)
+        return await this.#beginChangeset(message, this.#welcome)
       case 'segment':
         return await this.#arrivals.intake.segment(message)
       case 'overtake':
@@ -187,9 +187,9 @@ export class Session {
     await this.#checkLive()
   }
 
-  #beginChangeset(header: Changeset, welcome: Welcome): void {
+  async #beginChangeset(header: Changeset, welcome: Welcome): Promise<void> {
     const isAsked = header.request !== null && this.#repairs.isOpen(header.request)
-    this.#arrivals.begin(header, this.#cursor, isAsked, welcome)
+    await this.#arrivals.begin(header, this.#cursor, isAsked, welcome)
     this.#head = Math.max(this.#head, header.head)
     this.#parts.event({ type: 'head', head: this.#head })
   }

@@ -45,6 +45,8 @@ export function logLine(event: RootEvent, before: RootState): LogLine | null {
     case 'log':
       return line(event.level, event.message, event.details)
     case 'broken':
+      if (event.error.code === 'internal-error')
+        return line('warn', 'the connection begins anew', { error: event.error.message })
       return line('error', 'the agent broke the protocol', { code: event.error.code, error: event.error.message })
     case 'connected':
       return line('info', 'connected to the agent')

@@ -10,7 +10,7 @@ const index: IndexPosition = {
   head: 100,
   horizon: 40,
   movedOn: () => [],
-  sumAfter: (from, to) => ({ changes: to - from }),
+  endWithin: (from, changes) => from + changes,
   knows: (term, sequence) => term === 'T' && sequence <= 90,
 }
 const hello: Hello = {

@@ -15,8 +15,8 @@ export interface IndexPosition {
   knows(term: string, sequence: number): boolean
   /** Files whose content dates from (from, to] and whose rows have moved on. */
   movedOn(from: number, to: number, limit: number): readonly unknown[]
-  /** Rows whose sequences are within (from, to]. */
-  sumAfter(from: number, to: number): { changes: number }
+  /** How far so many changes lead; null: to the head. */
+  endWithin(from: number, changes: number): number | null
 }
 
 /** A changeset has room for twice as many. */
@@ -60,9 +60,9 @@ export function preparedOf(
 export function roundToComplete(
   sequence: number,
   released: number,
-  index: Pick<IndexPosition, 'sumAfter'>,
+  index: Pick<IndexPosition, 'endWithin'>,
 ): number | null {
-  return index.sumAfter(sequence, released).changes <= BOUNDS.roundChanges ? released : null
+  return released <= (index.endWithin(sequence, BOUNDS.roundChanges) ?? released) ? released : null
 }
 
 function positionFault(sequence: number, term: string, index: IndexPosition): string | null {

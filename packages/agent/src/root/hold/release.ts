@@ -194,7 +194,7 @@ export class Releases {
     if (!isTooLarge(index.sumAfter(from))) return [head]
     const ends: number[] = []
     for (let at = from; at < head; ) {
-      at = index.sequenceAfter(at, BOUNDS.roundChanges) ?? head
+      at = index.endWithin(at, BOUNDS.roundChanges) ?? head
       ends.push(at)
     }
     return ends

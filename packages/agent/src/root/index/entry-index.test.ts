@@ -75,6 +75,20 @@ test('content that a row has moved on with is found by the sequence at which it 
   assert.deepEqual(movedOn(2, 5), [])
 })
 
+test('changes are counted with the files that come because their rows have moved on', () => {
+  using tree = emptyTree()
+  tree.index.record(['a', 'b', 'c', 'd', 'e', 'f'].map((path) => finding(path)))
+  tree.index.record(['b', 'c', 'd'].map((path) => ({ path, observation: file, digest: null, sameBytes: true })))
+  // The rows a, e and f are three, but b, c and d would come with them.
+  for (const [changes, end] of [3, 6, 8].map((many) => [many, tree.index.endWithin(0, many)] as const)) {
+    const to = end ?? tree.index.head
+    const rows = tree.index.changesAfter(0, 10, to).length
+    assert.ok(rows + tree.index.movedOn(0, to, 10).length <= changes, `${changes} changes up to ${to}`)
+  }
+  assert.equal(tree.index.endWithin(0, 6), 6)
+  assert.equal(tree.index.endWithin(0, 10), null)
+})
+
 test('a deferred row is in no changeset until it is recorded again, also after a restart', () => {
   using tree = emptyTree()
   tree.index.record([finding('a'), finding('b')])

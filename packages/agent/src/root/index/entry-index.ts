@@ -236,9 +236,12 @@ export class EntryIndex {
     return this.#entries.sumAfter(from, to)
   }
 
-  /** The sequence of the row that is the `count`th after `from`; null: there are not so many. */
-  sequenceAfter(from: number, count: number): number | null {
-    return this.#entries.sequenceAfter(from, count)
+  /**
+   * How far so many changes after `from` lead, with those of the files whose content dates from before that end although
+   * their rows have moved on; null: to the head.
+   */
+  endWithin(from: number, changes: number): number | null {
+    return this.#entries.endWithin(from, changes)
   }
 
   close(): void {

@@ -63,6 +63,10 @@ export interface PlacedRow {
 }
 
 const ROWS = 'SELECT entries.*, digests.digest FROM entries LEFT JOIN digests ON digests.content = entries.content'
+/** Each number is of one path at most. */
+const MARKS_AFTER = `SELECT sequence AS mark FROM entries WHERE sequence > ?
+  UNION SELECT content FROM entries WHERE kind = 1 AND content <> sequence AND content > ?
+  ORDER BY mark LIMIT 1 OFFSET ?`
 /** By the directory's path in one statement: a walk asks for each directory once, and remembers none. */
 const CHILDREN = 'FROM directories JOIN entries ON entries.directory = directories.id WHERE directories.path = ?'
 const FIRST_NAME = `WHERE link = ? AND link <> 0 AND kind = 1 AND sequence <= ? AND size = ? AND mtime = ?
@@ -186,10 +190,10 @@ export class EntryRows {
     return this.#placed(`WHERE sequence > ? AND sequence <= ? ORDER BY sequence ${order} LIMIT ?`, from, head, limit)
   }
 
-  sequenceAfter(from: number, count: number): number | null {
-    const sql = 'SELECT sequence FROM entries WHERE sequence > ? ORDER BY sequence LIMIT 1 OFFSET ?'
-    const row = this.#sql.one(sql, from, count - 1)
-    return row === undefined ? null : Number(row['sequence'])
+  /** See EntryIndex. */
+  endWithin(from: number, changes: number): number | null {
+    const row = this.#sql.one(MARKS_AFTER, from, from, changes - 1)
+    return row === undefined ? null : Number(row['mark'])
   }
 
   sumAfter(from: number, head: number): { changes: number; bytes: number } {

@@ -75,12 +75,12 @@ export class Packer {
   readonly #overtakes: OvertakePacker
 
   constructor(parts: PackerParts) {
-    const { index, scans, turn } = parts
+    const { index, scans, turn, directories } = parts
     this.#parts = parts
     this.#files = new SourceFiles(parts)
     this.#unproven = new UnprovenRows({ index, scans, learnt: this.#learnt })
     const large = new LargeFiles({ index, learnt: this.#learnt, files: this.#files, unproven: this.#unproven })
-    this.#planner = new Planner({ index, large, unproven: this.#unproven, turn })
+    this.#planner = new Planner({ rootPath: directories.rootPath, index, large, unproven: this.#unproven, turn })
     this.#overtakes = new OvertakePacker({ ...parts, files: this.#files, slabs: this.#slabs })
   }
 

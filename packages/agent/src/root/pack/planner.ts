@@ -12,13 +12,13 @@
  * row whose bytes cannot be read is not planned: it is deferred, and comes again with a later sequence.
  */
 import { randomInt } from 'node:crypto'
-import { Refusal } from '@rootferry/host/machine'
-import { LIMITS, type Want } from '@rootferry/protocol'
+import type { Want } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { PlanSummary } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry } from '../index/indexed-entry.ts'
 import type { Turn } from '../turn.ts'
+import { type PartRoom, partWithContent, ROOM, withinBytes } from './changeset-part.ts'
 import {
   layOut,
   type Planned,
@@ -34,6 +34,8 @@ import { attemptLong } from './source-files.ts'
 import type { UnprovenRows } from './unproven-rows.ts'
 
 export interface PlannerParts {
+  /** Absolute, as symlinks may name it. */
+  rootPath: string
   index: EntryIndex
   large: LargeFiles
   unproven: UnprovenRows
@@ -57,14 +59,6 @@ export interface PlanStart {
   /** Of a segment's archive, unless a single file has more. */
   segmentBytes?: number
 }
-
-/** How much a changeset may have. */
-interface Room {
-  changes: number
-  bytes: number
-}
-
-const ROOM: Room = { changes: LIMITS.changesetChanges, bytes: BOUNDS.changesetBytes }
 
 export interface ChangesetPlan {
   summary: PlanSummary
@@ -96,7 +90,10 @@ export class Planner {
     const kept = this.#untilLargeFile(withinBytes(rows, room.bytes), range)
     const isAll = rows.length < room.changes && kept.length === rows.length
     if (isAll && head === index.head) return this.#plan(kept, { ...range, to: head, isWhole: true }, segmentBytes)
-    const part = partWithContent(index, { from, told: isRest ? base : from }, kept, isAll ? head : null)
+    const told = isRest ? base : from
+    // All of a round becomes visible at once, and a first copy has no order.
+    const leads = isRound || base === 0 ? null : { rootPath: this.#parts.rootPath, head }
+    const part = partWithContent(index, { from, told, leads }, kept, isAll ? head : null)
     index.held.noteCut(index.head)
     return this.#plan(part.rows, { ...range, to: part.to, isWhole: false }, segmentBytes)
   }
@@ -128,7 +125,7 @@ export class Planner {
    * The room for the rest of a changeset: both become visible together. What is staged of it holds every change up to
    * `from`, but not the files whose content dates from before `from` and whose rows have moved on: the rest brings those.
    */
-  #rest(base: number, from: number): Room {
+  #rest(base: number, from: number): PartRoom {
     const staged = this.#parts.index.sumAfter(base, from)
     return { changes: Math.max(1, ROOM.changes - staged.changes), bytes: Math.max(0, ROOM.bytes - staged.bytes) }
   }
@@ -227,42 +224,6 @@ function overtakenSliceBytes(rows: readonly Planned[]): number {
 /** Whether a receiver at `base` lacks the bytes, or asked for them. */
 function carries(row: IndexedEntry, { request, base }: PlanRange): boolean {
   return request !== null || row.content > base
-}
-
-function withinBytes(rows: Planned[], most: number = ROOM.bytes): Planned[] {
-  let bytes = 0
-  const end = rows.findIndex((row, position) => {
-    bytes += row.kind === 'file' ? row.size : 0
-    return position > 0 && bytes > most
-  })
-  return end < 0 ? rows : rows.slice(0, end)
-}
-
-/**
- * A part of a replay, and its end: the rows up to there, and the files whose content dates from before its end although
- * their rows have moved on beyond it. Without those, a later part would say that their content stays, to a receiver
- * that never got it. @param end where all of the rows together lead; null: to the last of them
- * @throws Refusal when what was staged of a changeset has changed too much for its rest to fit into another
- */
-function partWithContent(
-  index: EntryIndex,
-  { from, told }: { from: number; told: number },
-  rows: Planned[],
-  end: number | null,
-): { rows: Planned[]; to: number } {
-  for (let part = rows; ; part = part.slice(0, Math.ceil(part.length / 2))) {
-    const isAll = part.length === rows.length && end !== null
-    const to = isAll ? end : (part.at(-1)?.sequence ?? from)
-    const moved = index.movedOn(told, to, LIMITS.changesetChanges)
-    const all = [...part, ...moved]
-    if (all.length <= LIMITS.changesetChanges && withinBytes(all).length === all.length) return { rows: all, to }
-    if (part.length > 1) continue
-    // The room for bytes is no bound of the wire, and one large file goes beyond it: what is staged is not given up for it.
-    if (told < from && all.length <= LIMITS.changesetChanges) return { rows: all, to }
-    if (told < from) throw new Refusal('too much has changed of what the receiver has staged')
-    const some: IndexedEntry[] = moved.slice(0, Math.max(1, withinBytes(moved).length))
-    return { rows: some, to: some.at(-1)?.content ?? to }
-  }
 }
 
 function sliceLabel(planned: PlannedRow<SlicedFile> | undefined, slice: NonNullable<PlannedSegment['slice']>) {
