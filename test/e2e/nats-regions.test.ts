@@ -32,7 +32,7 @@ test('receivers at a leaf node read the mirror of the log; killed, it goes on wh
   const site = new Site(fleet, 'site', fleet.place)
   await site.begin({ prepare: fill })
   const described = async () => JSON.stringify([await fleet.status(), fleet.logs.slice(-30)])
-  await until(() => fleet.logs.some(({ msg }) => msg === 'the log is written'), described)
+  await until(() => fleet.logs.some(({ msg }) => msg === 'a snapshot is stored'), described)
   await makeMirror(leaf.url, 'site', 'hub')
   for (const [number, server] of [hub, leaf].entries()) {
     fleet.editReceiver(number, ({ agent: control, ...config }) => ({ ...config, agent: server.url, control }))

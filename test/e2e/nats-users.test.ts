@@ -46,6 +46,8 @@ test('with a user for each host, a receiver reads and reports, and can neither w
   writeFileSync(join(fleet.place, 'nats.seed'), agent.seed)
   const site = new Site(fleet, 'site', fleet.place)
   await site.begin({ prepare: fill })
+  const described = async () => JSON.stringify([(await fleet.status()).receivers, fleet.logs.slice(-30)])
+  await until(() => fleet.logs.some(({ msg }) => msg === 'a snapshot is stored'), described)
   for (const [number, { seed }] of [web1, web2].entries()) {
     writeFileSync(join(fleet.place, fleet.names[number] ?? '', 'nats.seed'), seed)
     fleet.editReceiver(number, ({ agent: control, ...config }) => ({
@@ -68,7 +70,6 @@ test('with a user for each host, a receiver reads and reports, and can neither w
   for (const line of [`agent: ${url}`, 'credentialsFile: nats.seed', 'natsCa: nats-ca.pem'])
     assert.ok(settings.includes(`\n${line}\n`), settings)
   await fleet.startReceiver(2)
-  const described = async () => JSON.stringify([(await fleet.status()).receivers, fleet.logs.slice(-30)])
   const read = async () => {
     const receivers = (await fleet.status()).receivers as unknown as { state: string; transport: string }[]
     return receivers.every(({ state, transport }) => state === 'live' && transport === 'nats')
@@ -80,6 +81,12 @@ test('with a user for each host, a receiver reads and reports, and can neither w
   writeFileSync(join(site.source, 'app/file-1'), 'other')
   await site.converged()
   await until(read, described)
+  const connected = fleet.logs.filter(({ msg, receiver }) => msg === 'receiver connected' && receiver !== '@nats')
+  assert.deepEqual(
+    connected.map(({ receiver }) => receiver),
+    ['@snapshot'],
+    'none of them needed the agent',
+  )
   const stranger = await Broker.connect({
     servers: [url],
     ca,

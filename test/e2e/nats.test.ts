@@ -49,8 +49,9 @@ async function begin(prepare?: (source: string, targets: string[]) => void): Pro
   return site
 }
 
+/** Resolves when an empty target needs no agent. */
 async function written(): Promise<void> {
-  await until(() => daemons.logs.some(({ msg }) => msg === 'the log is written'), shown)
+  await until(() => daemons.logs.some(({ msg }) => msg === 'a snapshot is stored'), shown)
 }
 
 function fill(source: string): void {
@@ -79,7 +80,7 @@ async function follow(site: Site, ...numbers: number[]): Promise<void> {
   }, all)
 }
 
-test('an empty target begins with the log, follows changes, and dials the agent at no time', { skip }, async () => {
+test('an empty target begins with a snapshot, follows changes, and dials the agent at no time', { skip }, async () => {
   const site = await begin(fill)
   await daemons.startReceiver(0)
   await daemons.startReceiver(1)
@@ -90,7 +91,8 @@ test('an empty target begins with the log, follows changes, and dials the agent 
   writeFileSync(join(site.source, 'large'), Buffer.alloc(12_000_000, 'large '))
   await follow(site, 0, 1)
   assert.equal(
-    daemons.logs.filter(({ msg, receiver }) => msg === 'receiver connected' && receiver !== '@nats').length,
+    daemons.logs.filter(({ msg, receiver }) => msg === 'receiver connected' && !String(receiver).startsWith('@'))
+      .length,
     0,
   )
   assert.ok(await daemons.ready(0))
@@ -111,9 +113,9 @@ test('operators hear of the readers of a log, and never of the log as a receiver
   await until(isReported, async () => `${heard} ${await shown()}`)
   hearing.abort()
   await listening
-  assert.ok(!heard.includes('@nats'), heard)
+  assert.doesNotMatch(heard, /@(nats|snapshot)/)
   const status = await daemons.status()
-  assert.ok(!JSON.stringify(status).includes('@nats'))
+  assert.doesNotMatch(JSON.stringify(status), /@(nats|snapshot)/)
   const [root] = status.roots as unknown as { log: { state: string; readers: number } }[]
   assert.deepEqual([root?.log.state, root?.log.readers], ['publishing', 1])
 })
@@ -191,8 +193,15 @@ test('a reader that was behind what the log keeps finds that out, is brought up 
     daemons.logs.some(({ msg, why }) => msg.startsWith('the log on NATS is not read') && why !== undefined),
     'it dialled the agent',
   )
-  // The beginning of the log is gone: an empty target begins with the agent.
+  // The beginning of the log is gone: an empty target begins with a snapshot that was made since, without the agent.
+  const { sequence = 0 } = (await site.root()) ?? {}
+  await until(() => daemons.logs.filter(({ msg }) => msg === 'a snapshot is stored').length > 1, shown)
+  await until(async () => (await logged(site)) === sequence, shown)
+  await daemons.killAgent()
   await daemons.startReceiver(1)
+  const ignore = (path: string) => path === '.rootferry'
+  await until(() => differences(site.source, site.targets[1] ?? '', { ignore }).length === 0, shown)
+  await daemons.startAgent()
   await follow(site, 0, 1)
 })
 
@@ -252,6 +261,8 @@ test('messages of somebody else in the log are not taken: they are reported, and
   const site = await begin(fill)
   await daemons.startReceiver(0)
   await follow(site, 0)
+  writeFileSync(join(site.source, 'app/file-1'), 'in the log')
+  await follow(site, 0)
   const broker = await Broker.connect({
     servers: [server?.url ?? ''],
     ca: null,
@@ -277,6 +288,27 @@ test('messages of somebody else in the log are not taken: they are reported, and
   )
   writeFileSync(join(site.source, 'app/file-2'), 'of the agent')
   await follow(site, 0)
+})
+
+test('a snapshot of somebody else is not taken: it is reported, and the agent brings the first sync', {
+  skip,
+}, async () => {
+  const site = await begin(fill)
+  const parts = { servers: [server?.url ?? ''], ca: null, credentials: null, name: 'stranger', inbox: null }
+  const broker = await Broker.connect(parts)
+  const snapshots = broker.snapshots(site.name)
+  const newest = await snapshots.newest()
+  assert.ok(newest !== null)
+  const { signer } = testIdentity(1)
+  const { last } = await snapshots.entries.extent()
+  await snapshots.close({ ...newest.closing, certificate: signer.certificate }, signer, last)
+  await broker.close()
+  await daemons.startReceiver(0)
+  const isReported = ({ msg, why }: { msg: string; why?: unknown }) =>
+    msg.startsWith('the log on NATS is not read') && /signed by sha256:/.test(String(why))
+  await until(() => daemons.logs.some((line) => line.level === 'error' && isReported(line)), shown)
+  const ignore = (path: string) => path === '.rootferry'
+  await until(() => differences(site.source, site.targets[0] ?? '', { ignore }).length === 0, shown)
 })
 
 test('a release is shown by readers of the log when it goes, and not before', { skip }, async () => {

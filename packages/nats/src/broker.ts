@@ -6,6 +6,7 @@ import { checkServerIdentity as checkHost, type PeerCertificate } from 'node:tls
 import { connect, credsAuthenticator, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node'
 import { LogStream } from './log-stream.ts'
 import { type LogNames, logNames, nameIn } from './names.ts'
+import { Snapshots } from './snapshots.ts'
 
 export interface BrokerOptions {
   /** When they are tls://, a connection without TLS is ended. */
@@ -57,7 +58,11 @@ export class Broker {
   }
 
   log(root: string): LogStream {
-    return new LogStream(this.#connection, logNames(root))
+    return new LogStream(this.#connection, logNames(root).log)
+  }
+
+  snapshots(root: string): Snapshots {
+    return new Snapshots(this.#connection, logNames(root))
   }
 
   /** A message that is not kept. */

@@ -104,7 +104,9 @@ export class LogDecoder {
 function buildsOn({ after, welcome }: Head, { base }: Changeset, cursor: LogPosition | null): boolean {
   if (cursor === null) return after === null && base === 0
   const { epoch, term, sequence } = cursor
-  return welcome.epoch === epoch && after?.term === term && after.sequence === sequence && base === sequence
+  // A position of the present term is what the agent's index was there; one of another term is, when the log led to it.
+  const isSame = term === welcome.term || (after?.term === term && after.sequence === sequence)
+  return welcome.epoch === epoch && base === sequence && isSame
 }
 
 /** @throws Forged */

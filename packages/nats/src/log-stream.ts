@@ -11,6 +11,7 @@ import {
   JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
+  type JetStreamPublishOptions,
   jetstream,
   jetstreamManager,
   type StreamConfig,
@@ -19,7 +20,7 @@ import { headers, type MsgHdrs, type NatsConnection, nanos } from '@nats-io/tran
 import type { EndAt, EndLookups } from './find-position.ts'
 import { verifiedEnd } from './log-decoder.ts'
 import type { LogMessage, StoredMessage } from './log-entry.ts'
-import { KINDS, type Kind, type LogNames } from './names.ts'
+import { KINDS, type Kind, type StreamNames } from './names.ts'
 import type { Signer } from './signature.ts'
 
 /** What the stream keeps. */
@@ -42,12 +43,12 @@ export class SecondPublisher extends Error {
 const WRONG_SEQUENCE = 10_071
 
 export class LogStream implements EndLookups {
-  readonly names: LogNames
+  readonly names: StreamNames
   readonly #connection: NatsConnection
   readonly #client: JetStreamClient
   #manager: JetStreamManager | null = null
 
-  constructor(connection: NatsConnection, names: LogNames) {
+  constructor(connection: NatsConnection, names: StreamNames) {
     this.#connection = connection
     this.names = names
     this.#client = jetstream(connection)
@@ -55,6 +56,10 @@ export class LogStream implements EndLookups {
 
   /** Makes the stream, or gives it these limits. @returns the sequence of its last message */
   async ensure({ maxBytes, maxAgeMs, replicas }: Retention): Promise<number> {
+    return await this.ensureWith({ max_bytes: maxBytes, max_age: nanos(maxAgeMs), num_replicas: replicas })
+  }
+
+  async ensureWith(limits: Partial<StreamConfig>): Promise<number> {
     const { stream, subjects } = this.names
     const config: Partial<StreamConfig> & { name: string } = {
       name: stream,
@@ -62,13 +67,11 @@ export class LogStream implements EndLookups {
       retention: 'limits',
       discard: 'old',
       storage: 'file',
-      max_bytes: maxBytes,
-      max_age: nanos(maxAgeMs),
-      num_replicas: replicas,
       duplicate_window: nanos(DUPLICATES_MS),
       allow_direct: true,
       deny_delete: true,
       deny_purge: true,
+      ...limits,
     }
     const { streams } = await this.#managed()
     const made = await streams.add(config).catch(async (error: unknown) => {
@@ -81,19 +84,36 @@ export class LogStream implements EndLookups {
 
   /** @param after the sequence of the message before. @throws SecondPublisher when that is another one */
   async append(message: LogMessage, after: number, id: string): Promise<void> {
-    const { subjectOf } = this.names
+    const expect = { lastSequence: after }
+    await this.publish(this.names.subjectOf(message.kind), message.data, {
+      headers: headersOf(message),
+      msgID: id,
+      expect,
+    })
+  }
+
+  /** @throws SecondPublisher */
+  async publish(
+    subject: string,
+    data: Uint8Array,
+    options: Partial<JetStreamPublishOptions> & { expect: { lastSequence: number } },
+  ): Promise<void> {
+    const after = options.expect.lastSequence
     try {
-      const ack = await this.#client.publish(subjectOf(message.kind), message.data, {
-        headers: headersOf(message),
-        msgID: id,
-        expect: { lastSequence: after },
-      })
+      const ack = await this.#client.publish(subject, data, options)
       if (ack.seq !== after + 1) throw new SecondPublisher(`message ${after + 1} of the log became message ${ack.seq}`)
     } catch (error) {
       if (error instanceof JetStreamApiError && error.code === WRONG_SEQUENCE)
         throw new SecondPublisher(`the log has messages that are not of this agent: ${error.message}`)
       throw error
     }
+  }
+
+  /** Which messages are there, and what they take. */
+  async extent(): Promise<{ first: number; last: number; messages: number; bytes: number }> {
+    const { streams } = await this.#managed()
+    const { state } = await streams.info(this.names.stream)
+    return { first: state.first_seq, last: state.last_seq, messages: state.messages, bytes: state.bytes }
   }
 
   async next(at: number): Promise<EndAt | null> {
@@ -165,7 +185,7 @@ function headersOf({ isBinary, part, more, signature }: LogMessage): MsgHdrs {
 
 /** @returns null for a message that is not of a log */
 function storedOf(subject: string, has: MsgHdrs | undefined, data: Uint8Array, at: number): StoredMessage | null {
-  const kind = KINDS.find((known): known is Kind => subject.endsWith(`.log.${known}`))
+  const kind = KINDS.find((known): known is Kind => subject.endsWith(`.${known}`))
   if (kind === undefined) return null
   const signature = has?.get('Rf-Sign') ?? ''
   return {

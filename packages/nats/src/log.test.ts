@@ -10,6 +10,7 @@ import { type EndAt, findPosition } from './find-position.ts'
 import { LogDecoder, OffTheLog, type Step } from './log-decoder.ts'
 import type { LogMessage } from './log-entry.ts'
 import { Forged, Verifier } from './signature.ts'
+import { verifiedNewest } from './snapshots.ts'
 
 const agent = testIdentity(0)
 const stranger = testIdentity(1)
@@ -103,6 +104,29 @@ test('a certificate that has expired signs nothing, as it opens no connection', 
   const [first] = written().changeset(11, Buffer.from('one'))
   const late = new LogDecoder('shop', new Verifier(agent.fingerprint, () => new Date('2300-01-01T00:00:00Z')), AT)
   assert.throws(() => late.take(first as LogMessage), /has expired/)
+})
+
+test('a snapshot is taken when all of its closing message is the word of the agent, and for its own root', async () => {
+  const { certificate } = agent.signer
+  const closing = { ...AT, root: 'shop', first: 1, last: 9, logAt: 3, bytes: 7, madeAt: '', certificate }
+  const text = JSON.stringify(closing)
+  const signature = agent.signer.sign('closing', text)
+  const newest = (said: object) =>
+    verifiedNewest({ newest: async () => ({ text, signature, closing, ...said }) }, 'shop', verifier)
+  const verifier = new Verifier(agent.fingerprint)
+  assert.deepEqual(await newest({}), closing)
+  await assert.rejects(newest({ text: text.replace('"last":9', '"last":8') }), Forged)
+  await assert.rejects(newest({ signature: stranger.signer.sign('closing', text) }), Forged)
+  await assert.rejects(newest({ signature: agent.signer.sign('end', text) }), Forged)
+  const other = { ...closing, certificate: stranger.signer.certificate }
+  const theirs = {
+    text: JSON.stringify(other),
+    signature: stranger.signer.sign('closing', JSON.stringify(other)),
+    closing: other,
+  }
+  await assert.rejects(newest(theirs), /and not by the pinned/)
+  assert.equal(await verifiedNewest({ newest: async () => ({ text, signature, closing }) }, 'blog', verifier), null)
+  assert.equal(await verifiedNewest({ newest: async () => null }, 'shop', verifier), null)
 })
 
 test('old messages again, and messages after a gap, do not build on the position of a reader', () => {

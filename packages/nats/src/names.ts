@@ -7,14 +7,21 @@
 export const KINDS = ['head', 'part', 'seal', 'end'] as const
 export type Kind = (typeof KINDS)[number]
 
-export interface LogNames {
+/** A stream with entries, and what it takes. */
+export interface StreamNames {
   stream: string
-  /** What the stream takes. */
   subjects: string
   subjectOf(kind: Kind): string
+}
+
+export interface LogNames {
+  log: StreamNames
+  snapshots: StreamNames
+  /** In the stream of snapshots: the last message of each. */
+  closing: string
   /** The agent that publishes the root answers here. */
   publisher: string
-  /** Receivers report here, each on a subject of its own. Never below a subject of the stream: nothing of it is kept. */
+  /** Receivers report here, each on a subject of its own. Never below a subject of a stream: nothing of it is kept. */
   acks: string
   ackOf(receiver: string): string
   /** The agent asks all readers to report. */
@@ -26,15 +33,19 @@ export interface LogNames {
 export function logNames(root: string): LogNames {
   const word = wordOf(root)
   return {
-    stream: `RF_${word}`,
-    subjects: `rf.${word}.log.*`,
-    subjectOf: (kind) => `rf.${word}.log.${kind}`,
+    log: streamNames(`RF_${word}`, `rf.${word}.log`),
+    snapshots: streamNames(`RFS_${word}`, `rf.${word}.snapshot`),
+    closing: `rf.${word}.snapshot.closing`,
     publisher: `rfpub.${word}`,
     acks: `rfack.${word}.*`,
     ackOf: (receiver) => `rfack.${word}.${wordOf(receiver)}`,
     who: `rfwho.${word}`,
     callOf: (receiver) => `rfcall.${word}.${wordOf(receiver)}`,
   }
+}
+
+function streamNames(stream: string, prefix: string): StreamNames {
+  return { stream, subjects: `${prefix}.*`, subjectOf: (kind) => `${prefix}.${kind}` }
 }
 
 /** No name of ours has a `~`. */

@@ -4,6 +4,7 @@
  *
  *   head: signed by itself; it names epoch, term, base, the position that it builds on, and the certificate
  *   seal, end: signed over a chain of hashes that begins with the head and covers every frame since
+ *   closing: signed by itself; it names the position to which a snapshot leads, and the message of the log behind it
  *
  * So nothing can be added, left out, put in another order or brought from another root, and an old message again does
  * not build on a receiver's position. What a broker can do is to deliver late, or not at all.
@@ -27,9 +28,9 @@ export class Forged extends Error {
 export interface Signer {
   /** DER, as base64. */
   readonly certificate: string
-  sign(what: 'head' | 'end', text: string): string
+  sign(what: 'head' | 'end' | 'closing', text: string): string
   /** Whether this key has signed the text. */
-  hasSigned(what: 'head' | 'end', text: string, signature: string): boolean
+  hasSigned(what: 'head' | 'end' | 'closing', text: string, signature: string): boolean
 }
 
 /** @param pem certificate with its private key */
@@ -59,8 +60,14 @@ export class Verifier {
 
   /** @throws Forged when the certificate is not the pinned one, or the signature is not its */
   head(text: string, certificate: string, signature: string): void {
-    if (this.#known?.certificate !== certificate) this.#known = { certificate, key: this.#keyOf(certificate) }
+    this.#know(certificate)
     this.#check('head', text, signature)
+  }
+
+  /** Of a snapshot. @throws Forged as for a head */
+  closing(text: string, certificate: string, signature: string): void {
+    this.#know(certificate)
+    this.#check('closing', text, signature)
   }
 
   /** @throws Forged, also before any head */
@@ -68,7 +75,11 @@ export class Verifier {
     this.#check('end', text, signature)
   }
 
-  #check(what: 'head' | 'end', text: string, signature: string): void {
+  #know(certificate: string): void {
+    if (this.#known?.certificate !== certificate) this.#known = { certificate, key: this.#keyOf(certificate) }
+  }
+
+  #check(what: 'head' | 'end' | 'closing', text: string, signature: string): void {
     const key = this.#known?.key
     if (key === undefined || !verify(digestOf(key), signed(what, text), key, Buffer.from(signature, 'base64')))
       throw new Forged(`the signature of a message of the log (${what}) is not the agent's`)

@@ -26,7 +26,7 @@ export function receiverUser(name: string, roots: readonly string[]): NatsUser {
     `$JS.API.DIRECT.GET.${stream}.>`,
   ]
   return userOf({
-    publish: names.flatMap((root) => [root.ackOf(name), ...api(root.stream)]),
+    publish: names.flatMap((root) => [root.ackOf(name), ...api(root.log.stream), ...api(root.snapshots.stream)]),
     subscribe: [...names.flatMap((root) => [root.callOf(name), root.who]), `${inboxOf(name)}.>`],
   })
 }

@@ -7,16 +7,18 @@ import { logNames } from '../src/names.ts'
 export async function makeMirror(url: string, root: string, hub: string): Promise<void> {
   const connection = await connect({ servers: [url] })
   try {
-    const { stream } = logNames(root)
+    const { log, snapshots } = logNames(root)
     const manager = await jetstreamManager(connection, { checkAPI: false })
-    const config: Partial<StreamConfig> & { name: string } = {
-      name: stream,
-      storage: 'file',
-      mirror: { name: stream, external: { api: `$JS.${hub}.API` } },
-      allow_direct: true,
-      mirror_direct: true,
+    for (const { stream } of [log, snapshots]) {
+      const config: Partial<StreamConfig> & { name: string } = {
+        name: stream,
+        storage: 'file',
+        mirror: { name: stream, external: { api: `$JS.${hub}.API` } },
+        allow_direct: true,
+        mirror_direct: true,
+      }
+      await manager.streams.add(config)
     }
-    await manager.streams.add(config)
   } finally {
     await connection.close()
   }

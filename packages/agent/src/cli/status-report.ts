@@ -133,7 +133,9 @@ function rootRow(root: RootAnswer): Row {
 
 /** Receivers that read the log get nothing while it is not written. */
 function logNote(log: RootAnswer['log']): string | null {
-  return log === null || log.state === 'publishing' ? null : `the log on NATS is not written: ${log.why ?? log.state}`
+  return log === null || log.state === 'publishing' || log.state === 'starting'
+    ? null
+    : `the log on NATS is not written: ${log.why ?? log.state}`
 }
 
 function receiverRow(

@@ -28,8 +28,7 @@ const Nats = Type.Object(
       }),
     ),
     maxMegabytes: whole(10, 100_000_000, 'megabytes', {
-      title:
-        'So much of the log of each root is kept. Twice the tree at least, so that empty targets can begin with it',
+      title: 'So much of the log of each root is kept; snapshots take three times the tree besides',
       default: DEFAULT_RETENTION.maxMegabytes,
     }),
     maxAgeHours: whole(1, 8_760, 'hours', {

@@ -13,7 +13,7 @@ import type { CertificateStatus } from './door/identity.ts'
 import type { KnownTokens } from './door/known-tokens.ts'
 import type { Nodes } from './door/nodes.ts'
 import { findToken, grants, type StoredToken } from './door/tokens.ts'
-import { LOG_RECEIVER } from './feed/log-readers.ts'
+import { isLog } from './feed/log-readers.ts'
 import type { FeedEvents, RootFeed } from './feed/root-feed.ts'
 import { outcomeOf } from './feed/round-report.ts'
 import { History } from './history.ts'
@@ -137,7 +137,7 @@ export class Operations {
     return {
       receiver: (name) => {
         // The log of a root is none of its receivers.
-        if (name === LOG_RECEIVER) return
+        if (isLog(name)) return
         const status = this.#parts.feeds.get(root)?.fleet.statusOf(name, new Date())
         if (status !== undefined) this.#statusEvents.receiver(status)
       },
@@ -150,7 +150,7 @@ export class Operations {
         if (report.ended !== null) this.#metrics.round(root, report)
       },
       committed: (commit) => {
-        if (commit.receiver === LOG_RECEIVER) return
+        if (isLog(commit.receiver)) return
         this.#statusEvents.changeset(root, commit)
         this.#metrics.propagated(root, commit.seconds)
         this.#history.propagated(root, commit.seconds, Date.now())

@@ -27,7 +27,10 @@ describe('needs a person:', () => {
     [{ hold: { ...held, overdue: true } }, 'shop is held for longer than planned'],
     [{ hold: { ...held, refused: 'the guard' } }, 'shop was not released'],
     [{ watch: { backend: 'directory', degraded: 'the limit' } }, 'shop is not watched as a whole'],
-    [{ log: { state: 'off', why: 'no server', sequence: 1, readers: 2 } }, 'The log of shop on NATS is not written'],
+    [
+      { log: { state: 'off', why: 'no server', sequence: 1, readers: 2, snapshot: null } },
+      'The log of shop on NATS is not written',
+    ],
     [{ problemCount: 2 }, '2 paths of shop cannot be sent'],
     [{ hooks: [{ command: 'x', isDue: false, runs: 1, failures: 1, lastError: 'no' }] }, 'A hook of shop fails'],
   ]

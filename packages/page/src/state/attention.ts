@@ -7,7 +7,7 @@
 import type { ReceiverStatus } from '@rootferry/agent/api'
 import { count, duration, size } from '@rootferry/host/numbers'
 import type { Fleet, Root } from './fleet.ts'
-import { byGravity } from './words.ts'
+import { byGravity, isUnwritten } from './words.ts'
 
 export interface Attention {
   tone: 'bad' | 'warning'
@@ -75,7 +75,7 @@ function aboutRoot(root: Root): Attention[] {
         'Changes come later than they could. Raise the limit that the message names.',
       ),
     )
-  if (log !== null && log.state !== 'publishing')
+  if (isUnwritten(log))
     items.push(
       item(
         'bad',

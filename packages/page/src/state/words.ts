@@ -105,11 +105,16 @@ export function toneOf({ state, owed, clash }: Pick<ReceiverStatus, 'state' | 'o
   return hasDebts && ORDER.indexOf(tone) > ORDER.indexOf('warning') ? 'warning' : tone
 }
 
+/** The log is configured, and known not to be written. */
+export function isUnwritten(log: Root['log']): log is Exclude<Root['log'], null> {
+  return log !== null && (log.state === 'off' || log.state === 'refused')
+}
+
 /** A held root is ready, and still nothing of it is sent. */
 export function rootTone({ state, hold, problemCount, watch, hooks, log }: Root): Tone {
   if (ROOT_WORDS[state].tone === 'bad') return 'bad'
   if (hold !== null && (hold.overdue || hold.refused !== null)) return 'bad'
-  if (log !== null && log.state !== 'publishing') return 'bad'
+  if (isUnwritten(log)) return 'bad'
   if (problemCount > 0 || watch.degraded !== null || hooks.some(({ lastError }) => lastError !== null)) return 'warning'
   return hold === null ? ROOT_WORDS[state].tone : 'busy'
 }

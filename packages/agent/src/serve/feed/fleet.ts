@@ -5,7 +5,7 @@
  */
 import { printable } from '@rootferry/host/machine'
 import type { ReceiverStatus } from '../schemas/status.ts'
-import { type Ack, LOG_RECEIVER, LogReaders } from './log-readers.ts'
+import { type Ack, isLog, LogReaders, SNAPSHOT_RECEIVER } from './log-readers.ts'
 import type { Session } from './session.ts'
 import { LIVE_LAG_SECONDS, NOTHING_SAID } from './session-state.ts'
 import type { ToCome } from './to-come.ts'
@@ -148,7 +148,7 @@ export class Fleet {
   /** Receivers whose own probes say that visitors may come. */
   get ready(): { name: string; address: string }[] {
     return [...this.sessions].flatMap(([name, { state, from }]) =>
-      state.said.isReady === true && name !== LOG_RECEIVER ? [{ name, address: from.address }] : [],
+      state.said.isReady === true && !isLog(name) ? [{ name, address: from.address }] : [],
     )
   }
 
@@ -159,9 +159,10 @@ export class Fleet {
   areOthersCurrent(receiver: string): boolean {
     if (this.#returned.delete(receiver)) return false
     const now = new Date()
-    const others = [...this.sessions.keys()].filter((name) => name !== receiver)
+    const others = [...this.sessions.keys()].filter((name) => name !== receiver && !isLog(name))
     const current = others.filter((name) => this.statusOf(name, now).state === 'live').length
-    return current > 0 && 2 * current >= Math.max(this.watermarks.count, current + 1)
+    const known = this.watermarks.names.filter((name) => !isLog(name)).length
+    return current > 0 && 2 * current >= Math.max(known, current + 1)
   }
 
   /** Whether every receiver that is worth waiting for has committed that, and there is one. */
@@ -183,6 +184,7 @@ export class Fleet {
   get #awaited(): Session[] {
     const now = new Date()
     return [...this.sessions.values()].filter(({ receiver, state }) => {
+      if (receiver === SNAPSHOT_RECEIVER) return false
       return state.said.failing === null && this.watermarks.lagOf(receiver, now).seconds <= MOST_AWAITED_SECONDS
     })
   }

@@ -66,6 +66,7 @@ function opened(
       lastAt: 0,
       id: 'test',
       welcomed: () => undefined,
+      reached: () => undefined,
       staged,
       failed: (error) => failures.push(error),
     },

@@ -12,6 +12,14 @@ import { LIMITS, type ProtocolError, type ToAgent, type Welcome } from '@rootfer
 import type { Outlet, OutletEvents } from './outlet.ts'
 import { SendPace } from './send-pace.ts'
 
+export interface LogReached {
+  sequence: number
+  /** The last message of that, in the stream. */
+  at: number
+  /** What this outlet has stored so far. */
+  bytes: number
+}
+
 export interface LogOutletParts {
   encoder: Pick<LogEncoder, 'encode'>
   /** @param after the sequence of the message before it. Rejects when the message is not stored */
@@ -21,6 +29,8 @@ export interface LogOutletParts {
   /** Other than that of any earlier outlet. */
   id: string
   welcomed(welcome: Welcome): void
+  /** All changesets up to there are stored. */
+  reached(at: LogReached): void
   /** Resolves when the receivers of the log have staged everything up to there, or need not be awaited any more. */
   staged(to: number): Promise<void>
   /** The log cannot be written; not called for a close that was asked for. */
@@ -37,6 +47,7 @@ export class LogOutlet implements Outlet {
   #lastAt: number
   /** Bytes that are not acknowledged yet. */
   #underWay = 0
+  #storedBytes = 0
   /** Acknowledgements count in the order of the messages. */
   #acknowledged: Promise<void> = Promise.resolve()
   readonly #pace = new SendPace()
@@ -61,12 +72,16 @@ export class LogOutlet implements Outlet {
     // The memory of bytes goes back when they have left.
     const size = data.length
     const stored = messages.map((part) => this.#append(part))
+    const at = this.#lastAt
     const before = this.#acknowledged
     this.#acknowledged = Promise.all([before, ...stored]).then(
       () => {
         this.#underWay -= bytes
+        this.#storedBytes += bytes
         left?.()
         this.#stored(message, data, size)
+        if (message?.type === 'commit') this.#reached(message.to, at)
+        else if (message?.type === 'welcome') this.#reached(message.sequence, at)
         this.wakeUp()
       },
       (error: unknown) => {
@@ -92,6 +107,16 @@ export class LogOutlet implements Outlet {
   /** The connection to the broker is over. */
   broke(): void {
     this.#end(BROKEN, '')
+  }
+
+  /** Resolves when nothing is under way any more. @returns the sequence of the last message in the stream */
+  async settled(): Promise<number> {
+    await this.#acknowledged
+    return this.#lastAt
+  }
+
+  #reached(sequence: number, at: number): void {
+    if (!this.isClosed) this.#parts.reached({ sequence, at, bytes: this.#storedBytes })
   }
 
   #append(message: LogMessage): Promise<void> {

@@ -10,6 +10,13 @@ import { Check } from 'typebox/value'
 
 /** The name under which the log is among the receivers of a root; no token can have it. */
 export const LOG_RECEIVER = '@nats'
+/** The same of a session that makes a snapshot. */
+export const SNAPSHOT_RECEIVER = '@snapshot'
+
+/** Whether that is none of the receivers that operators know. */
+export function isLog(receiver: string): boolean {
+  return receiver.startsWith('@')
+}
 
 const Sequence = Type.Integer({ minimum: 0, maximum: LIMITS.integer })
 const Ack = Type.Object({

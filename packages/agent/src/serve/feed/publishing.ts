@@ -10,6 +10,7 @@ import type { NatsConfig } from '../../config/nats-settings.ts'
 import { ackOf, LOG_RECEIVER } from './log-readers.ts'
 import { Publisher, type PublisherState } from './publisher.ts'
 import type { FeedEvents, RootFeed } from './root-feed.ts'
+import type { SnapshotStatus } from './snapshot-writer.ts'
 
 export interface PublishingParts {
   config: NatsConfig
@@ -27,9 +28,16 @@ export interface PublishingParts {
 
 const PAUSES = { firstMs: 500, mostMs: 15_000 }
 
+interface Opened {
+  broker: Broker
+  logNames(root: string): LogNames
+}
+
 export interface LogStatus {
   state: PublisherState
   why: string | null
+  /** The newest; null: there is none, or it is not known yet. */
+  snapshot: SnapshotStatus | null
   /** How far the log is. */
   sequence: number
   /** Receivers that read it. */
@@ -39,8 +47,8 @@ export interface LogStatus {
 export class Publishing {
   readonly #parts: PublishingParts
   readonly #publishers = new Map<RootFeed, Publisher>()
-  #broker: Broker | null = null
-  #why: string | null = 'not connected yet'
+  #opened: Opened | null = null
+  #why: string | null = null
   #isClosed = false
   #pause: () => void = () => undefined
 
@@ -78,13 +86,18 @@ export class Publishing {
       publisher.close()
       this.#publishers.delete(feed)
     }
-    if (this.#broker === null || this.#isClosed) return
-    for (const feed of this.#parts.feeds.values()) if (!this.#publishers.has(feed)) this.#begin(feed, this.#broker)
+    const opened = this.#opened
+    if (opened === null || this.#isClosed) return
+    for (const feed of this.#parts.feeds.values()) if (!this.#publishers.has(feed)) this.#begin(feed, opened)
   }
 
   statusOf(feed: RootFeed): LogStatus {
     const { watermarks, readers } = feed.fleet
-    const status = this.#publishers.get(feed)?.status ?? { state: 'off', why: this.#why }
+    const status = this.#publishers.get(feed)?.status ?? {
+      state: this.#why === null ? ('starting' as const) : ('off' as const),
+      why: this.#why,
+      snapshot: null,
+    }
     const sequence = watermarks.of(LOG_RECEIVER)?.committed ?? 0
     return { ...status, sequence, readers: readers.count(performance.now()) }
   }
@@ -93,30 +106,29 @@ export class Publishing {
     this.#isClosed = true
     this.#pause()
     for (const publisher of this.#publishers.values()) publisher.close()
-    await this.#broker?.close()
+    await this.#opened?.broker.close()
   }
 
   /** Resolves when the connection is over. */
   async #connected(came: () => void): Promise<void> {
     const { config, log } = this.#parts
-    const { Broker } = await import('@rootferry/nats')
+    const { Broker, logNames } = await import('@rootferry/nats')
     const broker = await Broker.connect({ ...config, name: `rootferry-agent on ${hostname()}`, inbox: null })
     if (this.#isClosed) return await broker.close()
     came()
-    this.#broker = broker
+    this.#opened = { broker, logNames }
     this.#why = null
     log.info({ servers: config.servers }, 'connected to NATS')
     this.look()
     const why = await broker.ended()
-    this.#broker = null
+    this.#opened = null
     this.#publishers.clear()
     this.#why = why
     if (!this.#isClosed) log.warn({ error: why }, 'the connection to NATS is over')
   }
 
-  #begin(feed: RootFeed, broker: Broker): void {
-    const { names } = broker.log(feed.name)
-    this.#listen(feed, broker, names)
+  #begin(feed: RootFeed, { broker, logNames }: Opened): void {
+    this.#listen(feed, broker, logNames(feed.name))
     void this.#newPublisher(feed, broker).run()
   }
 

@@ -85,11 +85,6 @@ export class Watermarks {
     return [...this.#byReceiver.keys()]
   }
 
-  /** Receivers that have been connected. */
-  get count(): number {
-    return this.#byReceiver.size
-  }
-
   /** Receivers that were seen at most so long before the one that was seen last. */
   seenLast(ms: number): string[] {
     const times = [...this.#byReceiver].map(([name, { seenAt }]) => ({ name, seenMs: seenAt?.getTime() ?? 0 }))

@@ -53,7 +53,18 @@ const Root = Type.Object(
     hooks: Type.Array(Hook, { description: 'in the order of hooks.afterAll' }),
     log: OrNull(
       Type.Object(
-        { state: words('off', 'refused', 'publishing'), why: OrNull(Type.String()), sequence: Count, readers: Count },
+        {
+          state: words('starting', 'off', 'refused', 'publishing'),
+          why: OrNull(Type.String()),
+          sequence: Count,
+          readers: Count,
+          snapshot: OrNull(
+            Type.Object(
+              { sequence: Count, bytes: Count, madeAt: Time },
+              { ...closed, description: 'the newest first sync that is stored for empty targets; null: none yet' },
+            ),
+          ),
+        },
         { ...closed, description: 'the log on NATS; null: none is configured' },
       ),
     ),

@@ -17,6 +17,7 @@ import { ControlNeed } from './control-need.ts'
 import type { Address, NatsAddress } from './dial.ts'
 import type { Link, LinkEvents, LinkOptions } from './link.ts'
 import { LogReading } from './log-reading.ts'
+import { isInLog } from './log-start.ts'
 import { redialMs } from './redial.ts'
 import { SocketLink } from './socket-link.ts'
 
@@ -45,6 +46,7 @@ export class LogLink implements Link {
   #isStopped = false
   /** The message of the log at which the next reading may begin: what is before it was begun and not ended. */
   #notBefore = 0
+  #ackSubject = ''
   readonly #ack: AckTimer
 
   constructor(options: LinkOptions & { address: Address & { nats: NatsAddress } }, events: LinkEvents) {
@@ -117,6 +119,7 @@ export class LogLink implements Link {
       if (life !== this.#lives) return void broker.close()
       void broker.ended().then((why) => this.#lost(broker, why))
       const names = logNames(this.#options.root)
+      this.#ackSubject = names.ackOf(name)
       broker.listen(names.callOf(name), () => this.#called(broker))
       broker.listen(names.who, () => this.#ack.tellAgain())
       this.#ask(broker)
@@ -153,7 +156,8 @@ export class LogLink implements Link {
       this.#events.connected()
       reading.start()
     } catch (error) {
-      if (life === this.#lives) this.#dial(broker, errorMessage(error), DISTRUST_MS)
+      const isForged = error instanceof Error && error.name === 'Forged'
+      if (life === this.#lives) this.#dial(broker, errorMessage(error), DISTRUST_MS, isForged)
     }
   }
 
@@ -222,7 +226,7 @@ export class LogLink implements Link {
     if (position === null || need.isLooking || performance.now() < notBefore) return
     need.isLooking = true
     try {
-      const isThere = await LogReading.isThere(position, broker, this.#options.root)
+      const isThere = await isInLog(position, broker, this.#options.root)
       if (!isThere || this.#life !== life || !need.isOver || need.position?.sequence !== position.sequence) return
       this.#become({ at: 'asking', broker })
       link.stop()
@@ -274,6 +278,6 @@ export class LogLink implements Link {
   #tellAgent(ack: object): void {
     const life = this.#life
     if (life.at !== 'reading') return
-    life.reading.tellAgent(this.#address.nats.name, ack)
+    life.broker.tell(this.#ackSubject, ack)
   }
 }
