@@ -23,7 +23,7 @@ function changes(...words: string[]) {
 interface Answer {
   head: number
   next: number
-  changes: { sequence: number; time: string; kind: string; path: string; bytes: number }[]
+  changes: { sequence: number; time: string; kind: string; changed: string[]; path: string; bytes: number }[]
   receivers: { name: string; sequence: number }[]
 }
 
@@ -68,13 +68,16 @@ test('what was sent, newest last, with time, kind, size, path and who has it', a
   assert.deepEqual([of('media/b\n.jpg')?.kind, of('media/b\n.jpg')?.bytes], ['file', 5])
   assert.equal(of('media/a.jpg')?.kind, 'deleted')
   assert.equal(of('index.php')?.bytes, 0, 'its attributes alone changed')
+  assert.deepEqual(of('index.php')?.changed, ['mode'])
+  assert.deepEqual([of('media/b\n.jpg')?.changed, of('media/a.jpg')?.changed], [['new'], []])
+  assert.deepEqual(of('media')?.changed, ['time'])
   assert.ok(Date.parse(of('media/b\n.jpg')?.time ?? '') >= begun - 1_000)
   assert.deepEqual(
     all.changes.map(({ sequence }) => sequence),
     all.changes.map(({ sequence }) => sequence).toSorted((one, other) => one - other),
   )
   const { stdout } = changes('--path', './media/')
-  assert.match(stdout, /^ *\d+ +\S+Z +file +5 B +web1 +media\/b\\n\.jpg$/m)
+  assert.match(stdout, /^ *\d+ +\S+Z +file +new +5 B +web1 +media\/b\\n\.jpg$/m)
   assert.doesNotMatch(stdout, /index\.php/)
   const since = of('media/b\n.jpg')?.sequence ?? 0
   assert.ok(answer('--since', String(since)).changes.every(({ sequence }) => sequence > since))
@@ -83,7 +86,7 @@ test('what was sent, newest last, with time, kind, size, path and who has it', a
   assert.equal(answer('--since', String(page.next), '--limit', '1').changes[0]?.sequence, all.changes[1]?.sequence)
   await daemons.startReceiver(1)
   await site.inSync()
-  assert.match(changes(site.name).stdout, /^ *\d+ +\S+Z +deleted +- +all 2 +media\/a\.jpg$/m)
+  assert.match(changes(site.name).stdout, /^ *\d+ +\S+Z +deleted +- +- +all 2 +media\/a\.jpg$/m)
 })
 
 test('--follow shows changes as they come, and ends with 0', async () => {

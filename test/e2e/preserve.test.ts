@@ -34,6 +34,10 @@ function makeTree(source: string): void {
   setfattr('-n', 'user.empty', join(source, 'index.php'))
 }
 
+interface Changes {
+  changes: { path: string; changed: string[] }[]
+}
+
 async function equal(site: Site): Promise<void> {
   await site.converged()
   const [target = ''] = site.targets
@@ -55,6 +59,9 @@ test('a first sync and every later change bring ACLs and attributes, set and rem
   setfattr('-x', 'user.tag', at('media/deep'))
   setfattr('-n', 'user.origin', '-v', 'other', at('media/a.jpg'))
   await equal(site)
+  const { changes } = (await (await daemons.admin(`/v1/roots/${site.name}/changes`)).json()) as Changes
+  const changed = (path: string) => changes.find((change) => change.path === path)?.changed
+  assert.deepEqual([changed('media/a.jpg'), changed('media/deep'), changed('media')], [['xattr'], ['xattr'], ['acl']])
   // A new version of a file, which may lose its attributes, and new things in a directory that hands an ACL down.
   writeFileSync(at('index.php'), 'a new version')
   setfacl('-d', '-m', 'u:7:rwx', at('media/deep'))

@@ -58,7 +58,7 @@ test('an agent that is killed at any durable step continues where it was', async
   if (missing !== null) return t.skip(missing)
   const coverage = nothingCovered(STEPS.agent)
   {
-    await using bench = await CrashBench.start(false)
+    await using bench = await CrashBench.start(false, SEED)
     const { rig } = bench
     const epoch = bench.index()?.epoch
     const begin = () => {
@@ -136,7 +136,7 @@ test('a command that makes a token is killed at any durable step: the old tokens
 test('an agent that is killed at any durable step of a hold and its release: held, or released as one', async (t) => {
   const missing = straceIsMissing()
   if (missing !== null) return t.skip(missing)
-  await using bench = await CrashBench.start(false)
+  await using bench = await CrashBench.start(false, SEED)
   const { rig } = bench
   const begin = () => {
     bench.rewindAgent()

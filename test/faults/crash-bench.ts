@@ -61,9 +61,11 @@ export class CrashBench implements AsyncDisposable {
   /**
    * @param keepsAgent whether the agent stays up, with the change recorded; otherwise it is down, and has yet to find
    * the change
+   * @param seed of the test: with an even one both daemons call libc, with an odd one they go through Node only
    */
-  static async start(keepsAgent: boolean): Promise<CrashBench> {
-    const rig = await Rig.start({ receivers: 1, place: diskPlace(), prepare: makeBefore })
+  static async start(keepsAgent: boolean, seed: number): Promise<CrashBench> {
+    const systemCalls = seed % 2 === 0 ? 'libc' : 'portable'
+    const rig = await Rig.start({ receivers: 1, place: diskPlace(), prepare: makeBefore, systemCalls })
     const [receiver, agent] = [rig.receivers[0], rig.agent]
     assert.ok(receiver && agent)
     await rig.converged()

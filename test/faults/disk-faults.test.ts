@@ -76,7 +76,7 @@ async function refuse(
 test('a receiver whose disk refuses a step says so, keeps what was there, and continues by itself', async (t) => {
   const missing = straceIsMissing()
   if (missing !== null) return t.skip(missing)
-  await using bench = await CrashBench.start(true)
+  await using bench = await CrashBench.start(true, SEED)
   const { rig } = bench
   bench.rewindReceiver()
   const points = await stepsOfRun(rig, receiverRun)
@@ -94,7 +94,7 @@ test('a receiver whose disk refuses a step says so, keeps what was there, and co
 test('an agent whose disk is full says so, and continues by itself', async (t) => {
   const missing = straceIsMissing()
   if (missing !== null) return t.skip(missing)
-  await using bench = await CrashBench.start(false)
+  await using bench = await CrashBench.start(false, SEED)
   const { rig } = bench
   const points = await stepsOfRun(rig, agentRun)
   await rig.killReceiver(0)

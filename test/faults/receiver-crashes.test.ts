@@ -68,7 +68,7 @@ function assertClaim(bench: CrashBench, at: string): void {
 test('a receiver that is killed at any durable step is made right by its next start', async (t: TestContext) => {
   const missing = straceIsMissing()
   if (missing !== null) return t.skip(missing)
-  await using bench = await CrashBench.start(true)
+  await using bench = await CrashBench.start(true, SEED)
   const known = new Set(STEPS.receiver)
   const coverage = { seen: new Set<string>(), wanted: wantedSteps(STEPS.receiver, SEED), killed: new Set<string>() }
   for (const way of WAYS) {

@@ -21,6 +21,8 @@ export interface DaemonsOptions {
   receivers?: number
   /** Merged into agent.yaml. */
   agentConfig?: object
+  /** Of both daemons; 'auto' without it. */
+  systemCalls?: 'libc' | 'portable'
   /** Directory for everything, when the default temporary one does not suit. */
   place?: string
   /** TLS with a certificate of the agent's own, which receivers pin; else plain text. */
@@ -225,7 +227,7 @@ export class Daemons implements AsyncDisposable {
   }
 
   async #configure({ name, agent, receivers }: ServedRoot): Promise<void> {
-    const { agentConfig = {}, tls, user } = this.#options
+    const { agentConfig = {}, tls, user, systemCalls = 'auto' } = this.#options
     this.agentPort = await freePort()
     this.#adminPort = await freePort()
     const file = join(this.place, 'agent.yaml')
@@ -234,6 +236,7 @@ export class Daemons implements AsyncDisposable {
       listen: `127.0.0.1:${this.agentPort}`,
       admin: { listen: `127.0.0.1:${this.#adminPort}` },
       ...(tls === true ? {} : { tls: 'off' }),
+      systemCalls,
       ...agentConfig,
       roots: { [name]: agent },
     })
@@ -253,6 +256,7 @@ export class Daemons implements AsyncDisposable {
         ...(fingerprint === null ? {} : { fingerprint }),
         tokenFile: 'token',
         stateDir: 'state',
+        systemCalls,
         health: { listen: '127.0.0.1:0' },
         roots: { [name]: receivers[number] },
       })

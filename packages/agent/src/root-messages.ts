@@ -8,6 +8,24 @@ import type { Hello, List, Preserved, Want, Welcome } from '@rootferry/protocol'
 /** Where a listing continues: the number of a directory, and a name in it, or none. */
 export const CURSOR = /^\d{1,15}\/[^/]*$/
 
+/**
+ * What of an entry its latest change has changed. `new`: nothing was there, or an object of another kind. `acl`: also a
+ * default one.
+ */
+export const CHANGED_PARTS = [
+  'new',
+  'content',
+  'target',
+  'mode',
+  'owner',
+  'group',
+  'time',
+  'acl',
+  'xattr',
+  'links',
+] as const
+export type ChangedPart = (typeof CHANGED_PARTS)[number]
+
 export interface Totals {
   files: number
   directories: number
@@ -226,7 +244,13 @@ export interface RootRequests {
   recent: {
     takes: { after: number | null; to: number; within: string; limit: number }
     answers: {
-      changes: { sequence: number; path: string; kind: 'file' | 'directory' | 'symlink' | 'deleted'; bytes: number }[]
+      changes: {
+        sequence: number
+        path: string
+        kind: 'file' | 'directory' | 'symlink' | 'deleted'
+        changed: ChangedPart[]
+        bytes: number
+      }[]
       /** Further changes are above it. */
       next: number
     }

@@ -54,6 +54,7 @@ Examples:
   rootferry-agent changes --follow                     as they come
 
 They come from the agent's index, in which a path is once, with its latest change: what a path was before is not kept.
+CHANGED says what of the path that change has changed: content, mode, owner, acl, xattr and so on.
 BY names the receivers that have the change; the root may be left out where there is one.`
 
 async function show(client: AdminClient, root: string, options: Asked, terminal: Terminal): Promise<void> {
@@ -85,19 +86,22 @@ function rootOf(given: string | undefined, config: string): string {
 }
 
 export function changesReport(answer: ChangesAnswer, page: Pick<Terminal, 'colour' | 'width'>): string {
-  const rows = answer.changes.map(({ sequence, time, kind, bytes, path }): Row => {
+  const rows = answer.changes.map(({ sequence, time, kind, changed, bytes, path }): Row => {
     return {
       cells: [
         { text: String(sequence), right: true },
         { text: time ?? '-' },
         { text: kind },
+        { text: changed.length === 0 ? '-' : changed.join(',') },
         { text: bytes === 0 ? '-' : size(bytes), right: true },
         { text: haveIt(answer.receivers, sequence) },
         { text: path },
       ],
     }
   })
-  return rows.length === 0 ? 'no changes\n' : table(['SEQUENCE', 'TIME', 'KIND', 'SIZE', 'BY', 'PATH'], rows, page)
+  return rows.length === 0
+    ? 'no changes\n'
+    : table(['SEQUENCE', 'TIME', 'KIND', 'CHANGED', 'SIZE', 'BY', 'PATH'], rows, page)
 }
 
 function haveIt(receivers: ChangesAnswer['receivers'], sequence: number): string {

@@ -64,7 +64,7 @@ const KINDS: Readonly<Record<Change['kind'], string>> = {
 }
 
 function ChangeRow({ change, sequences }: { change: Change; sequences: readonly number[] }) {
-  const { sequence, time, kind, path, bytes } = change
+  const { sequence, time, kind, changed, path, bytes } = change
   const have = sequences.length - firstFrom(sequences, sequence)
   const isEverywhere = have === sequences.length
   return (
@@ -74,6 +74,7 @@ function ChangeRow({ change, sequences }: { change: Change; sequences: readonly 
       </span>
       <span class="what">
         {KINDS[kind] !== '' && <span class="code">{KINDS[kind]}</span>} <PathName path={path} />
+        {bytes === 0 && isAmended(changed) && <span class="quiet"> {changed.join(', ')}</span>}
       </span>
       <span class="number">{bytes === 0 ? '-' : size(bytes)}</span>
       <span class={isEverywhere ? 'number quiet' : 'number late'}>
@@ -85,6 +86,11 @@ function ChangeRow({ change, sequences }: { change: Change; sequences: readonly 
       </span>
     </div>
   )
+}
+
+/** Whether nothing but attributes, or the target of a symlink, is other than before. */
+function isAmended(changed: Change['changed']): boolean {
+  return !changed.includes('new') && !changed.includes('content')
 }
 
 /** The place of the first number that is not below `least`, in ascending numbers. */

@@ -4,6 +4,7 @@
  */
 import { isWithin, ROOT_PATH } from '@rootferry/protocol'
 import type { RootRequests } from '../../root-messages.ts'
+import { partsOf } from '../index/changed-parts.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedChange } from '../index/indexed-entry.ts'
 import type { Turn } from '../turn.ts'
@@ -47,8 +48,8 @@ export async function recentChanges(
 
 function changeOf(row: IndexedChange): RootRequests['recent']['answers']['changes'][number] {
   const { path, sequence, kind } = row
-  if (kind === 'absent') return { sequence, path, kind: 'deleted', bytes: 0 }
+  if (kind === 'absent') return { sequence, path, kind: 'deleted', changed: [], bytes: 0 }
   // Where the attributes alone changed, no content was sent.
   const bytes = kind === 'file' && row.content === sequence ? row.size : 0
-  return { sequence, path, kind, bytes }
+  return { sequence, path, kind, changed: partsOf(row.changed), bytes }
 }

@@ -15,6 +15,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { baseName } from '@rootferry/protocol'
 import type { Totals } from '../../root-messages.ts'
+import { changedBits } from './changed-parts.ts'
 import { type ChildrenPage, childrenPage } from './children-page.ts'
 import { ContentRows } from './content-rows.ts'
 import { EntryRows, type PlacedRow } from './entry-rows.ts'
@@ -29,8 +30,8 @@ import {
   type Observation,
   parentOf,
   TOMBSTONE,
-  type Tombstone,
   toEntry,
+  toKnown,
 } from './indexed-entry.ts'
 import { type Listed, pageOf } from './listed-page.ts'
 import { MemoryRows } from './memory-rows.ts'
@@ -271,7 +272,8 @@ export class EntryIndex {
     const { observation } = finding
     const content = finding.sameBytes && before !== null ? before.content : sequence
     if (row !== null && row.content !== content) this.#contents.removeDigest(row.content)
-    this.#entries.put(directory, name, { ...observation, kind: KINDS[observation.kind], sequence, content })
+    const changed = changedBits(before, observation, finding.sameBytes)
+    this.#entries.put(directory, name, { ...observation, kind: KINDS[observation.kind], sequence, content, changed })
     if (finding.digest !== null) this.#contents.setDigest(directory, name, content, finding.digest)
     if (before !== null && observation.kind !== before.kind) this.#contents.removeChunks(directory, name)
     count(this.#totals, observation, 1)
@@ -287,10 +289,11 @@ function count(totals: Totals, entry: Observation, sign: 1 | -1): void {
   }
 }
 
-function toChange({ directory, row }: PlacedRow): IndexedEntry | Tombstone {
+function toChange({ directory, row }: PlacedRow): IndexedChange {
   const path = childPath(directory, row.name)
-  const { sequence, content, size } = row
-  return row.kind === TOMBSTONE ? { path, kind: 'absent', sequence, content, size } : toEntry(path, row)
+  const { sequence, content, size, digest, changed } = row
+  if (row.kind === TOMBSTONE) return { path, kind: 'absent', sequence, content, size }
+  return { ...toKnown(path, row), digest, changed }
 }
 
 function toPlacedEntry({ directory, row }: PlacedRow): IndexedEntry {

@@ -26,6 +26,8 @@ export interface Row {
   target: string | null
   extended: string | null
   link: number
+  /** The parts that the latest change has changed, see changed-parts.ts. */
+  changed: number
   digest: string | null
 }
 
@@ -46,6 +48,7 @@ type RowValues = [
   target: string | null,
   extended: string | null,
   link: number,
+  changed: number,
   digest: string | null,
   parent?: string,
 ]
@@ -110,7 +113,7 @@ export class EntryRows {
 
   put(directory: string, name: string, row: Omit<Row, 'directory' | 'name' | 'digest'>): void {
     this.#sql.run(
-      'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       this.directoryId(directory),
       name,
       row.sequence,
@@ -126,6 +129,7 @@ export class EntryRows {
       row.target,
       row.extended,
       row.link,
+      row.changed,
     )
   }
 
@@ -296,7 +300,7 @@ export class EntryRows {
        LEFT JOIN digests ON digests.content = entries.content ${clause}`,
       ...values,
     )
-    return rows.map((values) => ({ directory: values[16] ?? '', row: rowOf(values) }))
+    return rows.map((values) => ({ directory: values[17] ?? '', row: rowOf(values) }))
   }
 
   /** The number of a directory that ever had a row in it, or null. */
@@ -324,7 +328,7 @@ export class EntryRows {
 
 function rowOf(values: RowValues): Row {
   const [directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target] = values
-  const [extended, link, digest] = [values[13], values[14], values[15]]
+  const [extended, link, changed, digest] = [values[13], values[14], values[15], values[16]]
   const times = { mtime, ctime }
   const owner = { uid, gid }
   return {
@@ -341,6 +345,7 @@ function rowOf(values: RowValues): Row {
     target,
     extended,
     link,
+    changed,
     digest,
   }
 }

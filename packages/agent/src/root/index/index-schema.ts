@@ -35,7 +35,7 @@ CREATE TABLE entries (
   sequence INTEGER NOT NULL, content INTEGER NOT NULL, kind INTEGER NOT NULL,
   mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, size INTEGER NOT NULL,
   mtime REAL NOT NULL, ctime REAL NOT NULL, inode INTEGER NOT NULL, target TEXT, extended TEXT,
-  link INTEGER NOT NULL DEFAULT 0,
+  link INTEGER NOT NULL DEFAULT 0, changed INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (directory, name)
 ) WITHOUT ROWID;
 CREATE INDEX entries_sequence ON entries (sequence);
@@ -84,13 +84,14 @@ export function openIndexDatabase(file: string): DatabaseSync {
 }
 
 /**
- * An index of an earlier agent does not know which of its receivers had everything, and when; and nothing about what is
- * preserved besides attributes.
+ * An index of an earlier agent does not know which of its receivers had everything, and when; nothing about what is
+ * preserved besides attributes; and not which parts of an entry its latest change has changed.
  */
 function addLaterColumns(database: DatabaseSync): void {
   addColumn(database, 'receivers', 'whole', 'INTEGER NOT NULL DEFAULT 0')
   addColumn(database, 'entries', 'extended', 'TEXT')
   addColumn(database, 'entries', 'link', 'INTEGER NOT NULL DEFAULT 0')
+  addColumn(database, 'entries', 'changed', 'INTEGER NOT NULL DEFAULT 0')
   database.exec('CREATE INDEX IF NOT EXISTS entries_linked ON entries (link) WHERE link <> 0')
 }
 

@@ -45,7 +45,8 @@ export interface Tombstone {
   size: number
 }
 
-export type IndexedChange = IndexedEntry | Tombstone
+/** @see changed-parts.ts for `changed` */
+export type IndexedChange = (IndexedEntry & { changed: number }) | Tombstone
 
 /** A scan's finding at a path: `digest` is null when unknown; `sameBytes` keeps the content number. */
 export type Finding =

@@ -1,5 +1,6 @@
 /** The answer about the latest changes of a root. */
 import Type, { type Static } from 'typebox'
+import { CHANGED_PARTS } from '../../root-messages.ts'
 import { Count, closed, Name, OrNull, Time, words } from './elements.ts'
 
 export const MOST_CHANGES = 1_000
@@ -15,6 +16,10 @@ export const Changes = Type.Object(
           sequence: Count,
           time: OrNull(Time),
           kind: words('file', 'directory', 'symlink', 'deleted'),
+          changed: Type.Array(words(...CHANGED_PARTS), {
+            maxItems: CHANGED_PARTS.length,
+            description: 'what of it; empty where it is deleted, or where an earlier version recorded the change',
+          }),
           path: Type.String(),
           bytes: Type.Integer({ minimum: 0, description: 'of content; 0 where the attributes alone changed' }),
         },
