@@ -8,7 +8,7 @@ import { descendantsOf } from '../../packages/agent/src/root/index/children-page
 import { Packer } from '../../packages/agent/src/root/pack/packer.ts'
 import { Turn } from '../../packages/agent/src/root/turn.ts'
 import { TestTree, temporaryRoot } from '../../packages/agent/test-support/test-tree.ts'
-import { Accounts } from '../../packages/host/src/machine/index.ts'
+import { Accounts, PLAIN_READS } from '../../packages/host/src/machine/index.ts'
 import { imprint, ROUNDS, Swapper } from '../support/swapper.ts'
 
 const SECRET = 'SECRET outside'
@@ -27,6 +27,7 @@ test('scans and packing while directories become symlinks and back: nothing outs
   const before = imprint(outside)
   const packer = new Packer({
     directories: tree.directories,
+    reads: PLAIN_READS,
     index: tree.index,
     accounts: new Accounts(),
     nowMs: tree.nowMs,

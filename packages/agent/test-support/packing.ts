@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { zstdDecompressSync } from 'node:zlib'
-import { Accounts } from '@rootferry/host/machine'
+import { Accounts, PLAIN_READS } from '@rootferry/host/machine'
 import { type Change, decodeToReceiver, type Segment } from '@rootferry/protocol'
 import { extract } from 'tar-stream'
 import { Packer } from '../src/root/pack/packer.ts'
@@ -23,6 +23,7 @@ export function setUp(tree: TestTree, turn = new Turn(tree.directories)): Setup 
   const deferred: [string, string | null][] = []
   const packer = new Packer({
     directories: tree.directories,
+    reads: PLAIN_READS,
     index: tree.index,
     accounts: new Accounts(),
     nowMs: tree.nowMs,

@@ -6,6 +6,7 @@ import { realpathSync, statfsSync } from 'node:fs'
 import {
   type Accounts,
   Borders,
+  BulkReads,
   ConfinedDirectories,
   chooseSystemCalls,
   RootLock,
@@ -34,6 +35,8 @@ export interface OpenedRoot {
   /** null: the root is the target of a receiver of this host, which holds the lock. */
   lock: RootLock | null
   directories: ConfinedDirectories
+  /** Of whole files. */
+  reads: BulkReads
   watcher: Watcher
   scanner: Scanner
   /** For scans that overtake one of the other scanner. */
@@ -79,8 +82,9 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
     const scanner = new Scanner(scanned)
     const overtaking = new Scanner(scanned)
     const turn = new Turn(directories)
-    const packer = new Packer({ directories, index, accounts, scans, turn, nowMs: Date.now })
-    return { lock, directories, watcher, scanner, overtaking, packer, turn, borders: bordersOf(path, index) }
+    const reads = new BulkReads(calls)
+    const packer = new Packer({ directories, reads, index, accounts, scans, turn, nowMs: Date.now })
+    return { lock, directories, reads, watcher, scanner, overtaking, packer, turn, borders: bordersOf(path, index) }
   } catch (error) {
     directories?.[Symbol.dispose]()
     lock?.[Symbol.dispose]()

@@ -188,9 +188,10 @@ export class RequestAnswers {
       report().advanced(Date.now())
       return { listing: null }
     }
-    const { directories, turn } = root
+    const { directories, reads, turn } = root
     const isDoubted = (path: string) => scans.isDoubted(path)
-    return { listing: await answerList(list, { directories, turn, index, accounts, nowMs: Date.now, isDoubted }) }
+    const parts = { directories, reads, turn, index, accounts, nowMs: Date.now, isDoubted }
+    return { listing: await answerList(list, parts) }
   }
 
   async #rescan({ within, content }: Extract<RootRequest, { type: 'rescan' }>) {

@@ -5,7 +5,15 @@
  * INVARIANT: nothing is written on this host: no lock, no ledger, no staging, no trash.
  */
 import { realpathSync, statSync } from 'node:fs'
-import { Borders, ConfinedDirectories, chooseSystemCalls, EXIT, errorMessage, Failure } from '@rootferry/host/machine'
+import {
+  Borders,
+  BulkReads,
+  ConfinedDirectories,
+  chooseSystemCalls,
+  EXIT,
+  errorMessage,
+  Failure,
+} from '@rootferry/host/machine'
 import { decodeToReceiver, encodeMessage, NOTHING_PRESERVED, ProtocolError, type ToAgent } from '@rootferry/protocol'
 import type { DiskEvent, DiskOptions, Frame, ToDisk } from '../root-messages.ts'
 import { Removal } from './area/removal.ts'
@@ -97,6 +105,7 @@ function partsOf({ confined, untouchable, extended, options, send, over }: LookP
   }
   return {
     ...{ confined, untouchable, extended, send },
+    reads: new BulkReads(chooseSystemCalls(options.systemCalls).calls),
     // Nothing is written, and so a filesystem with coarse times is not known as one.
     grains: new TimeGrains(),
     insistOnPlace: nothing,

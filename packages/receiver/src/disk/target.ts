@@ -8,6 +8,7 @@ import { existsSync, readdirSync, realpathSync, renameSync, statSync, writeFileS
 import { dirname, join } from 'node:path'
 import {
   Borders,
+  BulkReads,
   ConfinedDirectories,
   chooseSystemCalls,
   EXIT,
@@ -59,6 +60,8 @@ export interface Target {
   /** Whether commits are to name their paths. */
   readonly namesPaths: boolean
   readonly confined: ConfinedDirectories
+  /** Of whole files. */
+  readonly reads: BulkReads
   readonly ledger: Ledger
   readonly area: WorkArea
   /** Objects are thrown away through `removal` only. */
@@ -125,10 +128,19 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const { creation, area, trash, room, isForeign } = openArea(options, confined, ledger)
   const { volumes, untouchable } = openUntouchable(options, confined, ledger)
   const warn = (message: string) => options.log('warn', message, {})
-  const { accounts, attributes } = chooseSystemCalls(options.systemCalls).calls
-  const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, accounts, warn })
+  const { calls } = chooseSystemCalls(options.systemCalls)
+  const owners = new OwnerMap({
+    policy: options.owner,
+    privileged: creation.privileged,
+    accounts: calls.accounts,
+    warn,
+  })
   const { preserved } = ledger.debts.mapping
-  const extended = new ExtendedAttributes({ calls: attributes, preserved, allowsCapabilities: options.allowSetuid })
+  const extended = new ExtendedAttributes({
+    calls: calls.attributes,
+    preserved,
+    allowsCapabilities: options.allowSetuid,
+  })
   const mapping = () => mappingText(options, owners, extended)
   // What is staged would come with the attributes of another mapping.
   if (ledger.debts.mapping.text !== mapping() && !ledger.hasIntent) ledger.staged.clear()
@@ -150,8 +162,14 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const grains = probeTimes(area)
   const [staging, givesOwners] = [() => area.directory('staging'), () => owners.able]
   const governs = (attribute: string) => extended.governs(attribute)
-  const inheritance = new Inheritance({ staging, attributes, gid: creation.gid, givesOwners, governs })
-  const placing = { creation, grains, inheritance, extended, isForeign }
+  const inheritance = new Inheritance({
+    staging,
+    attributes: calls.attributes,
+    gid: creation.gid,
+    givesOwners,
+    governs,
+  })
+  const placing = { creation, grains, inheritance, extended, isForeign, reads: new BulkReads(calls) }
   const parts = { confined, area, removal, trash, untouchable, ...placing, insistOnPlace }
   return {
     ...parts,

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { test } from 'node:test'
-import { Accounts } from '@rootferry/host/machine'
+import { Accounts, PLAIN_READS } from '@rootferry/host/machine'
 import { decodeToReceiver, LIMITS, type List } from '@rootferry/protocol'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
 import type { Observation } from '../index/indexed-entry.ts'
@@ -30,7 +30,8 @@ const found = (path: string, observation: Observation) => ({ path, observation, 
 async function listAll(tree: TestTree): Promise<{ paths: string[]; largest: number }> {
   const { directories, index } = tree
   const turn = new Turn(directories)
-  const parts = { directories, index, turn, accounts: new Accounts(), nowMs: Date.now, isDoubted: () => false }
+  const reads = PLAIN_READS
+  const parts = { directories, reads, index, turn, accounts: new Accounts(), nowMs: Date.now, isDoubted: () => false }
   const paths: string[] = []
   let largest = 0
   for (let after: string | null | undefined = null; after !== undefined; ) {
@@ -75,7 +76,8 @@ test('a cursor of another index is answered by what comes after it, which may be
   tree.index.record(['.', 'a', 'a/b'].map((path) => found(path, directory)))
   const { directories, index } = tree
   const turn = new Turn(directories)
-  const parts = { directories, index, turn, accounts: new Accounts(), nowMs: Date.now, isDoubted: () => false }
+  const reads = PLAIN_READS
+  const parts = { directories, reads, index, turn, accounts: new Accounts(), nowMs: Date.now, isDoubted: () => false }
   for (const within of ['.', 'a', 'gone'])
     for (const after of ['999999/zzz', '0/', '1/a', `999999999999999/${'x'.repeat(255)}`]) {
       const message = decodeToReceiver(

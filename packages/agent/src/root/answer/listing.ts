@@ -5,7 +5,7 @@
  * When the path is not the whole tree, the first part says whether the path exists at all, in an incomplete group of
  * its parent.
  */
-import type { Accounts, ConfinedDirectories } from '@rootferry/host/machine'
+import type { Accounts, BulkReads, ConfinedDirectories } from '@rootferry/host/machine'
 import {
   ABOVE_ROOT,
   baseName,
@@ -28,6 +28,7 @@ import type { Turn } from '../turn.ts'
 
 export interface ListingParts {
   directories: ConfinedDirectories
+  reads: BulkReads
   index: EntryIndex
   accounts: Accounts
   nowMs: () => number
@@ -111,7 +112,7 @@ async function digestOfEntry(entry: IndexedEntry, parts: ListingParts): Promise<
   } catch {
     return null
   }
-  const read = await digestFile(location, () => parts.turn.next())
+  const read = await digestFile(location, () => parts.turn.next(), parts.reads)
   if (read.fault !== null) return null
   const look = observe(read.stats, null, parts.nowMs())
   if (look.found !== 'entry' || !isNotProvenOther(entry, look.observation)) return null

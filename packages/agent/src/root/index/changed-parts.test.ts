@@ -1,3 +1,4 @@
+/** The words for what a change has changed. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Acl, Extended } from '@rootferry/protocol'

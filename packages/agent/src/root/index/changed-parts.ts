@@ -3,7 +3,6 @@
  *
  * A row of an index of an earlier agent has no bits, and so no words.
  */
-import { isDeepStrictEqual } from 'node:util'
 import type { Extended } from '@rootferry/protocol'
 import { CHANGED_PARTS, type ChangedPart } from '../../root-messages.ts'
 import type { Observation } from './indexed-entry.ts'
@@ -32,9 +31,14 @@ function changedExtended(before: Observation, now: Observation): { acl?: boolean
   const [old, fresh] = [extendedOf(before.extended), extendedOf(now.extended)]
   const acls = ({ acl, defaultAcl }: Extended) => [acl, defaultAcl]
   return {
-    acl: !isDeepStrictEqual(acls(old), acls(fresh)),
-    xattr: !isDeepStrictEqual(old.xattrs, fresh.xattrs),
+    acl: isOther(acls(old), acls(fresh)),
+    xattr: isOther(old.xattrs, fresh.xattrs),
   }
+}
+
+/** Both come in one order. */
+function isOther(old: unknown, fresh: unknown): boolean {
+  return JSON.stringify(old) !== JSON.stringify(fresh)
 }
 
 function extendedOf(text: string | null): Extended {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Accounts } from '@rootferry/host/machine'
+import { Accounts, PLAIN_READS } from '@rootferry/host/machine'
 import { decodeToReceiver, digestOf, type Segment } from '@rootferry/protocol'
 import { seededBytes } from '../../../test-support/test-bytes.ts'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
@@ -29,6 +29,7 @@ class Bench implements Disposable {
     this.tree = new TestTree(root)
     this.packer = new Packer({
       directories: this.tree.directories,
+      reads: PLAIN_READS,
       index: this.tree.index,
       accounts: new Accounts(),
       nowMs: this.tree.nowMs,

@@ -97,8 +97,8 @@ export class LargeFiles {
   async #digestOfCopy(row: IndexedEntry, from: number): Promise<void> {
     const { index, files } = this.#parts
     if (row.digest !== null || !index.hasOtherOfSize(row.size, from)) return
-    const { locate, nowMs, pause } = files.access(row.path)
-    const read = await digestFile(locate(), pause)
+    const { locate, reads, nowMs, pause } = files.access(row.path)
+    const read = await digestFile(locate(), pause, reads)
     if (read.fault !== null) return
     const look = observe(read.stats, null, nowMs())
     if (look.found !== 'entry' || !isNotProvenOther(row, look.observation)) return

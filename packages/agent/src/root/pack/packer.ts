@@ -8,7 +8,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Buffer } from 'node:buffer'
-import { type Accounts, type ConfinedDirectories, Refusal } from '@rootferry/host/machine'
+import { type Accounts, type BulkReads, type ConfinedDirectories, Refusal } from '@rootferry/host/machine'
 import {
   type Change,
   carriedBytes,
@@ -45,6 +45,7 @@ import { UnprovenRows } from './unproven-rows.ts'
 
 export interface PackerParts {
   directories: ConfinedDirectories
+  reads: BulkReads
   index: EntryIndex
   accounts: Accounts
   scans: Pick<ScanRequests, 'doubt' | 'retry'>

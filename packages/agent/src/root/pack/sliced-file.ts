@@ -6,6 +6,7 @@
  * read at any time, and bytes that the digest has not seen by then are read for it.
  */
 import type { Stats } from 'node:fs'
+import type { BulkRead, BulkReads } from '@rootferry/host/machine'
 import { type Delta, DigestStream, type Step } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
@@ -19,6 +20,7 @@ import type { PlannedSlice } from './changeset-plan.ts'
 export interface FileAccess {
   /** Path for one system call. */
   locate: () => string
+  reads: BulkReads
   nowMs: () => number
   /** Lets the thread do other work between pieces of a long read. */
   pause: () => Promise<void>
@@ -44,6 +46,7 @@ export class SlicedFile {
   readonly #chunkStream: ChunkStream | null
   #chunks: Uint8Array | null
   #digest: string | null
+  #file: BulkRead | null = null
 
   /**
    * @param compared the facts that are already known about the version
@@ -115,8 +118,9 @@ export class SlicedFile {
     return { fault: null }
   }
 
-  #read(range: { offset: number; length: number }, into: Uint8Array, { locate, nowMs }: FileAccess) {
-    return readSlice(locate(), into, range, isVersion(this.version, nowMs))
+  #read(range: { offset: number; length: number }, into: Uint8Array, { locate, reads, nowMs }: FileAccess) {
+    this.#file ??= reads.file()
+    return readSlice(locate(), into, range, isVersion(this.version, nowMs), this.#file)
   }
 }
 
@@ -126,14 +130,15 @@ export class SlicedFile {
  */
 export async function readVersion(
   version: Observation,
-  { locate, nowMs, pause }: FileAccess,
+  { locate, reads, nowMs, pause }: FileAccess,
   take: (piece: Uint8Array) => void,
 ): Promise<{ fault: null } | ReadFault> {
+  const file = reads.file()
   const memory = new Uint8Array(Math.min(BOUNDS.pieceBytes, version.size))
   for (let offset = 0; offset < version.size; offset += BOUNDS.pieceBytes) {
     const length = Math.min(BOUNDS.pieceBytes, version.size - offset)
     const piece = memory.subarray(0, length)
-    const read = readSlice(locate(), piece, { offset, length }, isVersion(version, nowMs))
+    const read = readSlice(locate(), piece, { offset, length }, isVersion(version, nowMs), file)
     if (read.fault !== null) return read
     take(piece)
     await pause()

@@ -2,7 +2,7 @@
  * How packing reaches the files of the docroot. A problem with a path (gone, unreadable, a directory above it replaced)
  * is a fault that is returned; any other error is thrown.
  */
-import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import { type BulkReads, type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
 import { type ReadFault, readWhole, type WholeRead } from '../scan/content-reader.ts'
 import { lookAt } from '../scan/observe.ts'
@@ -12,6 +12,7 @@ import type { FileAccess } from './sliced-file.ts'
 
 export interface SourceFilesParts {
   directories: ConfinedDirectories
+  reads: BulkReads
   nowMs: () => number
   /** Shared by packing, planning and listing. */
   turn: Turn
@@ -35,13 +36,13 @@ export class SourceFiles {
 
   /** Reads the whole file. */
   read(row: IndexedEntry, into: Uint8Array): WholeRead {
-    const { directories, nowMs } = this.#parts
-    return attempt(row.path, () => readWhole(directories.locate(row.path), into, nowMs(), row))
+    const { directories, reads, nowMs } = this.#parts
+    return attempt(row.path, () => readWhole(directories.locate(row.path), into, nowMs(), row, reads))
   }
 
   access(path: string): FileAccess {
-    const { directories, nowMs, turn } = this.#parts
-    return { locate: () => directories.locate(path), nowMs, pause: () => turn.next() }
+    const { directories, reads, nowMs, turn } = this.#parts
+    return { locate: () => directories.locate(path), reads, nowMs, pause: () => turn.next() }
   }
 }
 

@@ -1,8 +1,10 @@
 /** The content check on a real tree, with an index that was made wrong on purpose. */
+
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { PLAIN_READS } from '@rootferry/host/machine'
 import { digestOf } from '@rootferry/protocol'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
 import { Turn } from '../turn.ts'
@@ -14,6 +16,7 @@ async function check(tree: TestTree, within: string) {
   await checkContent(within, {
     index: tree.index,
     directories: tree.directories,
+    reads: PLAIN_READS,
     nowMs: tree.nowMs,
     turn: new Turn(tree.directories),
     stale: (path) => stale.push(path),

@@ -5,7 +5,7 @@
  * Gives way every few milliseconds, and between the pieces of a large file. It hands its findings on, and records only
  * digests that the index had not learnt yet.
  */
-import type { ConfinedDirectories } from '@rootferry/host/machine'
+import type { BulkReads, ConfinedDirectories } from '@rootferry/host/machine'
 import { digestOf, ROOT_PATH } from '@rootferry/protocol'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
@@ -17,6 +17,7 @@ import { observe } from './observe.ts'
 export interface ContentCheckParts {
   index: EntryIndex
   directories: ConfinedDirectories
+  reads: BulkReads
   nowMs: () => number
   turn: Turn
   /** The file differs from its row, which a scan would see as well. */
@@ -72,13 +73,18 @@ async function checkFile(entry: IndexedEntry, scratch: Uint8Array, parts: Conten
   return null
 }
 
-function readSmall(location: string, entry: IndexedEntry, scratch: Uint8Array, { nowMs }: ContentCheckParts): Look {
-  const read = readWhole(location, scratch, nowMs(), entry)
+function readSmall(
+  location: string,
+  entry: IndexedEntry,
+  scratch: Uint8Array,
+  { nowMs, reads }: ContentCheckParts,
+): Look {
+  const read = readWhole(location, scratch, nowMs(), entry, reads)
   return read.fault === null ? { ...read, digest: digestOf(scratch.subarray(0, read.bytes)) } : read
 }
 
-async function readLarge(location: string, { nowMs, turn }: ContentCheckParts): Promise<Look> {
-  const read = await digestFile(location, () => turn.next())
+async function readLarge(location: string, { nowMs, turn, reads }: ContentCheckParts): Promise<Look> {
+  const read = await digestFile(location, () => turn.next(), reads)
   if (read.fault !== null) return read
   const look = observe(read.stats, null, nowMs())
   if (look.found !== 'entry') return { fault: 'vanished' }

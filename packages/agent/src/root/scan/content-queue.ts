@@ -2,7 +2,7 @@
  * Reads files in the background, one at a time: large suspects, whose bytes must be compared, and all files of a check
  * to the byte. Differences go back to the caller that records them; files that cannot be read are asked for again.
  */
-import type { ConfinedDirectories } from '@rootferry/host/machine'
+import type { BulkReads, ConfinedDirectories } from '@rootferry/host/machine'
 import PQueue from 'p-queue'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Observation } from '../index/indexed-entry.ts'
@@ -17,6 +17,7 @@ import { troubleOf } from './trouble.ts'
 /** The parts of the open root that are read. */
 export interface ReadRoot {
   directories: ConfinedDirectories
+  reads: BulkReads
   turn: Turn
 }
 
@@ -62,6 +63,7 @@ export class ContentQueue<Root extends ReadRoot> {
       checkContent(within, {
         index,
         directories: root.directories,
+        reads: root.reads,
         nowMs: Date.now,
         turn: root.turn,
         stale: (path) => stale.push({ path, extent: 'entry' }),
@@ -95,7 +97,7 @@ export class ContentQueue<Root extends ReadRoot> {
       if (troubleOf(error) !== null) this.#parts.scans.retry(path, 'troubled', '')
       return
     }
-    const read = await digestFile(location, () => root.turn.next())
+    const read = await digestFile(location, () => root.turn.next(), root.reads)
     if (read.fault !== null) return this.#parts.scans.retry(path, read.fault, '')
     const look = observe(read.stats, null, Date.now())
     if (look.found === 'entry') await this.#parts.decide(root, path, look.observation, read.digest)

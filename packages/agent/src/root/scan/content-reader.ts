@@ -5,8 +5,15 @@
  * read. A writer in between leads to another attempt, and after a few attempts to `unsettled`. The final component is
  * never followed, and opening never blocks (a FIFO may have taken the file's place).
  */
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
-import { errorCode, plainMessage, withExactInode } from '@rootferry/host/machine'
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
+import {
+  type BulkRead,
+  type BulkReads,
+  errorCode,
+  PLAIN_READS,
+  plainMessage,
+  withExactInode,
+} from '@rootferry/host/machine'
 import { DigestStream } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { Observation } from '../index/indexed-entry.ts'
@@ -35,9 +42,15 @@ export type WholeRead = { fault: null; observation: Observation; bytes: number }
  * @param location path for the system call, see ConfinedDirectories
  * @param known an earlier look at the file: if it still is that version, it was so before and after the read
  */
-export function readWhole(location: string, into: Uint8Array, nowMs: number, known: Observation): WholeRead {
+export function readWhole(
+  location: string,
+  into: Uint8Array,
+  nowMs: number,
+  known: Observation,
+  reads: BulkReads = PLAIN_READS,
+): WholeRead {
   return withOpenFile(location, (descriptor) => {
-    const bytes = known.size <= into.byteLength ? readIfPossible(descriptor, into, known.size) : null
+    const bytes = known.size <= into.byteLength ? readIfPossible(reads.file(), descriptor, into, known.size) : null
     const look = bytes === known.size ? observe(statusOf(descriptor), null, nowMs) : null
     if (look?.found === 'entry' && isProvenSame(known, look.observation)) {
       return { fault: null, observation: look.observation, bytes: known.size }
@@ -46,7 +59,7 @@ export function readWhole(location: string, into: Uint8Array, nowMs: number, kno
       const before = statusOf(descriptor)
       if (!before.isFile()) return { fault: 'vanished' }
       if (before.size > into.byteLength) return { fault: 'outgrown' }
-      const bytes = readFully(descriptor, into, before.size, 0)
+      const bytes = reads.file().read(descriptor, into, 0, before)
       if (bytes === before.size && unchanged(before, statusOf(descriptor))) {
         const look = observe(before, null, nowMs)
         if (look.found === 'entry') return { fault: null, observation: look.observation, bytes }
@@ -58,6 +71,7 @@ export function readWhole(location: string, into: Uint8Array, nowMs: number, kno
 
 /**
  * Reads `length` bytes at `offset` of a large file whose version is already known.
+ * @param file of that version
  * @returns 'unsettled' when the file is no longer that version
  */
 export function readSlice(
@@ -65,10 +79,12 @@ export function readSlice(
   into: Uint8Array,
   slice: { offset: number; length: number },
   isVersion: (stats: Stats) => boolean,
+  file: BulkRead,
 ): { fault: null } | ReadFault {
   return withOpenFile(location, (descriptor) => {
-    if (!isVersion(statusOf(descriptor))) return { fault: 'unsettled' }
-    const bytes = readFully(descriptor, into, slice.length, slice.offset)
+    const before = statusOf(descriptor)
+    if (!isVersion(before)) return { fault: 'unsettled' }
+    const bytes = file.read(descriptor, into.subarray(0, slice.length), slice.offset, before)
     return bytes === slice.length && isVersion(statusOf(descriptor)) ? { fault: null } : { fault: 'unsettled' }
   })
 }
@@ -80,6 +96,7 @@ export function readSlice(
 export async function digestFile(
   location: string,
   pause: () => Promise<void>,
+  reads: BulkReads = PLAIN_READS,
 ): Promise<{ fault: null; stats: Stats; digest: string } | ReadFault> {
   let descriptor: number
   try {
@@ -90,10 +107,11 @@ export async function digestFile(
   try {
     const before = statusOf(descriptor)
     if (!before.isFile()) return { fault: 'vanished' }
+    const file = reads.file()
     const digest = new DigestStream()
     const piece = new Uint8Array(Math.min(BOUNDS.pieceBytes, Math.max(before.size, 1)))
     while (digest.bytes < before.size) {
-      const bytes = readSync(descriptor, piece, 0, piece.byteLength, digest.bytes)
+      const bytes = file.read(descriptor, piece, digest.bytes, before)
       if (bytes === 0) break
       digest.update(piece.subarray(0, bytes))
       if (digest.bytes < before.size) await pause()
@@ -135,22 +153,12 @@ function unreadable(error: unknown): ReadFault {
 }
 
 /** Null when it cannot be read: a directory or a FIFO may have taken the file's place. */
-function readIfPossible(descriptor: number, into: Uint8Array, length: number): number | null {
+function readIfPossible(file: BulkRead, descriptor: number, into: Uint8Array, size: number): number | null {
   try {
-    return readFully(descriptor, into, length, 0)
+    return file.read(descriptor, into, 0, { size, blocks: Number.POSITIVE_INFINITY })
   } catch {
     return null
   }
-}
-
-function readFully(descriptor: number, into: Uint8Array, length: number, position: number): number {
-  let read = 0
-  while (read < length) {
-    const bytes = readSync(descriptor, into, read, length - read, position + read)
-    if (bytes === 0) break
-    read += bytes
-  }
-  return read
 }
 
 function unchanged(before: Stats, after: Stats): boolean {

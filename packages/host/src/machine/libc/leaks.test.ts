@@ -81,6 +81,7 @@ function roundIn(place: TemporaryDirectory): { round: Round; end: () => void } {
       clone: () => possibly(() => ranges.clone(file, 0, copy, 0, 0)),
       allocate: () => ranges.allocate(copy, 'punch', 0, 4_096),
       seek: () => ranges.seek(copy, 'data', 0),
+      isCached: () => ranges.isCached(file, 0, 10_000),
       advise: () => ranges.advise(file, 'will-need', 0, 0),
       syncFilesystem: () => refused('EBADF', () => ranges.syncFilesystem(999_999)),
     },

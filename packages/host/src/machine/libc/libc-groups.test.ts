@@ -157,6 +157,30 @@ describe('ranges', () => {
     assert.equal(calls.paths.statusOf(descriptor).size, 2 ** 42)
   })
 
+  it('are in memory after they were read, and not any more when they are not needed', (t) => {
+    // A filesystem in memory has all pages there.
+    using place = new TemporaryDirectory(process.env['ROOTFERRY_DISK'])
+    place.write('f', 'x'.repeat(100_000))
+    using file = new OpenFile(place, 'f')
+    const { descriptor } = file
+    const isCached = (offset = 0) => ranges.isCached(descriptor, offset, 100_000)
+    assert.equal(isCached(), true)
+    fs.fsyncSync(descriptor)
+    ranges.advise(descriptor, 'dont-need', 0, 0)
+    if (isCached()) return t.skip('the temporary filesystem keeps what is read')
+    fs.readSync(descriptor, Buffer.alloc(1), 0, 1, 90_000)
+    assert.equal(isCached(), true)
+    const far = 2 ** 33
+    fs.ftruncateSync(descriptor, far + 100_000)
+    assert.equal(isCached(far), false)
+    fs.readSync(descriptor, Buffer.alloc(1), 0, 1, far + 99_999)
+    assert.equal(isCached(far), true)
+    assert.equal(ranges.isCached(descriptor, 0, 0), false)
+    assert.throws(() => ranges.isCached(999_999, 0, 1), named('EBADF'))
+    assert.throws(() => ranges.isCached(descriptor, 1, 1), named('EINVAL'))
+    assert.throws(() => ranges.isCached(descriptor, 0, 2 ** 30), named('EINVAL'))
+  })
+
   it('are advised about, and synced with all of their filesystem', () => {
     using place = new TemporaryDirectory()
     place.write('f')

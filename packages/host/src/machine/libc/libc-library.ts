@@ -4,7 +4,7 @@
  * All functions exist in glibc 2.30 and later under these names on amd64 and arm64, where `int`, `mode_t`, `uid_t` have
  * 32 bits and `long`, `off_t`, `size_t` 64. Arguments that C calls variadic (`open`'s mode, `ioctl`'s pointer) are
  * passed like others on both. INVARIANT: every pointer that is passed belongs to LibcMemory, so it is valid for as long
- * as this library exists.
+ * as this library exists; only a mapping of a file, which nobody reads, has an address of its own.
  */
 import type { Ffi } from './load-ffi.ts'
 import type { Name } from './system-calls.ts'
@@ -47,6 +47,9 @@ export const SIGNATURES = {
   fallocate: { arguments: [I32, I32, I64, I64], return: I32 },
   lseek: { arguments: [I32, I64, I32], return: I64 },
   posix_fadvise: { arguments: [I32, I64, I64, I32], return: I32 },
+  mmap: { arguments: [POINTER, U64, I32, I32, I32, I64], return: POINTER },
+  mincore: { arguments: [POINTER, U64, POINTER], return: I32 },
+  munmap: { arguments: [POINTER, U64], return: I32 },
   syncfs: { arguments: [I32], return: I32 },
 
   dup3: { arguments: [I32, I32, I32], return: I32 },

@@ -1,7 +1,7 @@
 /** RangeCalls by glibc, and by ioctl where glibc has no function. */
 import { constants } from 'node:os'
 import type { LibcFunctions, LibcLibrary } from './libc-library.ts'
-import { type LibcMemory, STRUCT_BYTES } from './libc-memory.ts'
+import { BULK_BYTES, type LibcMemory, STRUCT_BYTES } from './libc-memory.ts'
 import type { RangeCalls } from './system-calls.ts'
 import { systemError } from './system-error.ts'
 
@@ -13,6 +13,13 @@ const FALLOC_PUNCH_HOLE = 2
 const MANNERS = { reserve: FALLOC_KEEP_SIZE, punch: FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE } as const
 const WHENCE = { data: 3, hole: 4 } as const
 const ADVICE = { sequential: 2, 'will-need': 3, 'dont-need': 4 } as const
+/** For mmap; the same on amd64 and arm64. */
+const PROT_READ = 1
+const MAP_SHARED = 1
+const MAP_FAILED = 2n ** 64n - 1n
+/** The smallest page of both: of larger pages fewer bytes tell. */
+const LEAST_PAGE_BYTES = 4096
+const MOST_ASKED_BYTES = BULK_BYTES * LEAST_PAGE_BYTES
 /** The place in `struct` of the second of copy_file_range's two offsets. */
 const SECOND_OFFSET = BigInt(STRUCT_BYTES / 2)
 
@@ -55,6 +62,22 @@ export class LibcRanges implements RangeCalls {
     const errno = this.#library.errno()
     if (errno === ENXIO) return null
     throw systemError(errno, 'lseek')
+  }
+
+  isCached(descriptor: number, begin: number, bytes: number): boolean {
+    const [from, length] = [offset(begin, 'mmap'), offset(bytes, 'mmap')]
+    if (bytes > MOST_ASKED_BYTES) throw systemError(EINVAL, 'mincore')
+    if (bytes === 0) return false
+    const { bulk, bulkBytes } = this.#memory
+    const address = this.#calls.mmap(0n, length, PROT_READ, MAP_SHARED, descriptor, from)
+    if (address === MAP_FAILED) throw this.#library.failure('mmap')
+    try {
+      const told = bulkBytes.subarray(0, Math.ceil(bytes / LEAST_PAGE_BYTES)).fill(0)
+      this.#check(this.#calls.mincore(address, length, bulk), 'mincore')
+      return told.includes(1)
+    } finally {
+      this.#calls.munmap(address, length)
+    }
   }
 
   advise(descriptor: number, advice: keyof typeof ADVICE, begin: number, length: number): void {

@@ -121,6 +121,11 @@ export interface RangeCalls {
   allocate(descriptor: number, manner: 'reserve' | 'punch', offset: number, length: number): void
   /** The place of the next data or hole at or behind the offset; null: only a hole follows, or the end. */
   seek(descriptor: number, what: 'data' | 'hole', offset: number): number | null
+  /**
+   * Whether any page of the range is in memory; true where this process may not know. The range begins at a multiple of
+   * 64 KiB, and has at most 256 MiB.
+   */
+  isCached(descriptor: number, offset: number, length: number): boolean
   /** A length of 0 means to the end. */
   advise(descriptor: number, advice: 'sequential' | 'will-need' | 'dont-need', offset: number, length: number): void
   /** Writes everything of the file's filesystem to its disk; returns when it is there. */

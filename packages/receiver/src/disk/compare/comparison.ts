@@ -7,7 +7,7 @@
  * kept once it is compared.
  */
 import { Buffer } from 'node:buffer'
-import type { ConfinedDirectories } from '@rootferry/host/machine'
+import type { BulkReads, ConfinedDirectories } from '@rootferry/host/machine'
 import {
   ABOVE_ROOT,
   baseName,
@@ -39,6 +39,8 @@ const KINDS = { f: 'file', d: 'directory', l: 'symlink', u: 'file' } as const
 
 export interface ComparisonParts extends AmendParts {
   confined: ConfinedDirectories
+  /** Of whole files. */
+  reads: BulkReads
   owners: OwnerMap
   untouchable: Untouchable
   /** @throws RootGone when the root's path does not lead to the directory that was opened any more */
@@ -254,7 +256,8 @@ export class Comparison {
   /** @returns the digest; null when the file cannot be read */
   *#read(opened: Opened, path: string, size: number): Walk<string | null> {
     try {
-      opened.reading ??= FileReading.open(this.#parts.confined.locate(path), size)
+      const { confined, reads } = this.#parts
+      opened.reading ??= FileReading.open(confined.locate(path), size, reads)
       for (;;) {
         const digest = opened.reading === null ? null : opened.reading.advance(() => true)
         if (digest !== undefined) return digest

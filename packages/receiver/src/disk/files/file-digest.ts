@@ -1,10 +1,13 @@
 /** Digests of files on disk, read through a reused buffer, and never waiting on a FIFO. */
 import { Buffer } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { type BulkRead, type BulkReads, PLAIN_READS } from '@rootferry/host/machine'
 import { DigestStream, digestOf } from '@rootferry/protocol'
 import type { Walk } from './walk.ts'
 
 const BUFFER_BYTES = 1024 * 1024
+/** Smaller files are read in one piece. */
+const LEAST_LARGE_BYTES = 128 * 1024
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
@@ -57,34 +60,38 @@ export function* fileDigest(location: string, size: number): Walk<string | null>
 export class FileReading {
   readonly #descriptor: number
   readonly #size: number
+  readonly #file: BulkRead
   #stream: DigestStream | null = null
 
-  private constructor(descriptor: number, size: number) {
+  private constructor(descriptor: number, size: number, reads: BulkReads) {
     this.#descriptor = descriptor
     this.#size = size
+    this.#file = reads.file()
   }
 
   /** @returns null when it is not a regular file. @throws the system error */
-  static open(location: string, size: number): FileReading | null {
+  static open(location: string, size: number, reads: BulkReads): FileReading | null {
     const descriptor = openRegular(location)
-    return descriptor === null ? null : new FileReading(descriptor, size)
+    return descriptor === null ? null : new FileReading(descriptor, size, reads)
   }
 
   /** The descriptor still belongs to the caller. */
   static of(descriptor: number, size: number): FileReading {
-    return new FileReading(descriptor, size)
+    return new FileReading(descriptor, size, PLAIN_READS)
   }
 
   /** @returns the digest; null when the size differs; undefined when it was time to give way before the end */
   advance(isDue: () => boolean): string | null | undefined {
-    if (this.#size < BUFFER_BYTES) return descriptorDigest(this.#descriptor, this.#size)
+    if (this.#size < LEAST_LARGE_BYTES) return descriptorDigest(this.#descriptor, this.#size)
     this.#stream ??= new DigestStream()
     const stream = this.#stream
     for (;;) {
-      const length = fill(this.#descriptor, stream.bytes)
+      const status = fstatSync(this.#descriptor)
+      if (status.size !== this.#size) return null
+      const length = this.#file.read(this.#descriptor, buffer, stream.bytes, status)
       stream.update(buffer.subarray(0, length))
-      if (stream.bytes > this.#size) return null
-      if (length < BUFFER_BYTES) return stream.bytes === this.#size ? stream.finish() : null
+      if (stream.bytes === this.#size) return fstatSync(this.#descriptor).size === this.#size ? stream.finish() : null
+      if (length === 0) return null
       if (isDue()) return undefined
     }
   }
