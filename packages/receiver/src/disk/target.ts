@@ -125,22 +125,13 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const { path, stateDir } = options
   const { ino, dev } = confined.rootStatus()
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
-  const { creation, area, trash, room, isForeign } = openArea(options, confined, ledger)
+  const { creation, area, trash, room, isForeign, reads } = openArea(options, confined, ledger)
   const { volumes, untouchable } = openUntouchable(options, confined, ledger)
   const warn = (message: string) => options.log('warn', message, {})
-  const { calls } = chooseSystemCalls(options.systemCalls)
-  const owners = new OwnerMap({
-    policy: options.owner,
-    privileged: creation.privileged,
-    accounts: calls.accounts,
-    warn,
-  })
+  const { accounts, attributes } = chooseSystemCalls(options.systemCalls).calls
+  const owners = new OwnerMap({ policy: options.owner, privileged: creation.privileged, accounts, warn })
   const { preserved } = ledger.debts.mapping
-  const extended = new ExtendedAttributes({
-    calls: calls.attributes,
-    preserved,
-    allowsCapabilities: options.allowSetuid,
-  })
+  const extended = new ExtendedAttributes({ calls: attributes, preserved, allowsCapabilities: options.allowSetuid })
   const mapping = () => mappingText(options, owners, extended)
   // What is staged would come with the attributes of another mapping.
   if (ledger.debts.mapping.text !== mapping() && !ledger.hasIntent) ledger.staged.clear()
@@ -162,14 +153,8 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const grains = probeTimes(area)
   const [staging, givesOwners] = [() => area.directory('staging'), () => owners.able]
   const governs = (attribute: string) => extended.governs(attribute)
-  const inheritance = new Inheritance({
-    staging,
-    attributes: calls.attributes,
-    gid: creation.gid,
-    givesOwners,
-    governs,
-  })
-  const placing = { creation, grains, inheritance, extended, isForeign, reads: new BulkReads(calls) }
+  const inheritance = new Inheritance({ staging, attributes, gid: creation.gid, givesOwners, governs })
+  const placing = { creation, grains, inheritance, extended, isForeign, reads }
   const parts = { confined, area, removal, trash, untouchable, ...placing, insistOnPlace }
   return {
     ...parts,
@@ -229,9 +214,17 @@ function openArea(options: TargetOptions, confined: ConfinedDirectories, ledger:
   const clock = new WallClock(join(stateDir, 'clock'), { now, sinceBoot: sinceBootMs, bootId })
   const room = new Room(() => area.filesystem, options.minFreePercent)
   const isForeign = (at: string) => ledger.debts.has(at) && !room.isShortFor(at)
-  const { ranges } = chooseSystemCalls(options.systemCalls).calls
+  const { calls } = chooseSystemCalls(options.systemCalls)
+  const { ranges } = calls
   const syncAll = ranges === null ? null : (directory: number) => ranges.syncFilesystem(directory)
-  return { creation, area, trash: new Trash(area, options.trash, clock, syncAll), room, isForeign }
+  return {
+    creation,
+    area,
+    trash: new Trash(area, options.trash, clock, syncAll),
+    room,
+    isForeign,
+    reads: new BulkReads(calls),
+  }
 }
 
 function openUntouchable({ path, bootId, protect }: TargetOptions, confined: ConfinedDirectories, ledger: Ledger) {
