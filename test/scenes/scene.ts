@@ -88,6 +88,8 @@ export class Scene {
       uploadsOneIn: 0,
       rescanMinutes: 1,
       deploysOneIn: 0,
+      sharesOneIn: 0,
+      unmountsOneIn: 0,
       visitsOneIn: 0,
       breaksAfterBytes: 0,
       ...settings,

@@ -32,7 +32,7 @@ test('scans and packing while directories become symlinks and back: nothing outs
     accounts: new Accounts(),
     nowMs: tree.nowMs,
     turn: new Turn(tree.directories),
-    scans: { doubt: () => undefined, retry: () => undefined },
+    scans: { doubt: () => undefined, hint: () => undefined, retry: () => undefined },
   })
   tree.scanAll()
   let deferred = 0

@@ -211,3 +211,13 @@ function newFile(machine: Machine, directory: Inode, name: string): Inode {
 function sqliteError(code: number, message: string): Error {
   return Object.assign(new Error(message), { code: 'ERR_SQLITE_ERROR', errcode: code })
 }
+
+export function databasesOn({ disk }: Machine): StoredDatabase[] {
+  const found: StoredDatabase[] = []
+  const walk = (inode: Inode) => {
+    if (inode.attached instanceof StoredDatabase) found.push(inode.attached)
+    for (const below of inode.entries.values()) walk(below)
+  }
+  walk(disk.root)
+  return found
+}

@@ -7,6 +7,7 @@
  * a journal that is written in order; bytes that no sync has reached may be gone. Knows neither processes nor errors.
  */
 import { type Attributes, Inode, type Kind } from './inode.ts'
+import { SHARED_DEVICE } from './places.ts'
 import type { Chance } from './random.ts'
 
 export type DiskChange = 'attach' | 'detach' | 'attributes' | 'content'
@@ -20,6 +21,8 @@ export interface DiskOptions {
   reusesNumbers: boolean
   /** Whether unsynced changes can be lost. */
   isVolatile: boolean
+  /** Numbers of objects that this machine makes on a shared volume begin here. */
+  sharedNumbersFrom: number
 }
 
 export type WatchListener = (kind: 'rename' | 'change', name: string) => void
@@ -37,9 +40,11 @@ export class Disk {
   /** One list for each call, newest last, of the functions that undo it, newest last. */
   readonly #undo: (() => void)[][] = []
   #numbers = 1
+  #sharedNumbers: number
 
   constructor(options: DiskOptions) {
     this.#options = options
+    this.#sharedNumbers = options.sharedNumbersFrom
     this.root = this.make('directory', DIRECTORY_MODE, 1)
     for (const path of ['/proc/sys/kernel/random', '/proc/sys/fs/inotify', '/etc', '/tmp']) this.makePath(path)
   }
@@ -56,9 +61,13 @@ export class Disk {
 
   make(kind: Kind, mode: number, device: number): Inode {
     const { time } = this
-    const reused = this.#options.reusesNumbers ? this.#freeNumbers.pop() : undefined
-    const number = reused ?? this.#numbers++
+    const number = device === SHARED_DEVICE ? this.#sharedNumbers++ : this.#nextNumber()
     return new Inode(number, kind, device, { mode, uid: 0, gid: 0, mtimeMs: time, ctimeMs: time })
+  }
+
+  #nextNumber(): number {
+    const reused = this.#options.reusesNumbers ? this.#freeNumbers.pop() : undefined
+    return reused ?? this.#numbers++
   }
 
   /** Makes directories from outside of any process. */
@@ -103,7 +112,7 @@ export class Disk {
     const place = { directory, name }
     directory.entries.set(name, inode)
     inode.places.push(place)
-    this.#undoes(() => {
+    this.#undoes(directory, () => {
       directory.entries.delete(name)
       inode.places.splice(inode.places.indexOf(place), 1)
     })
@@ -118,7 +127,7 @@ export class Disk {
     const at = inode.places.findIndex((place) => place.directory === directory && place.name === name)
     const [place] = inode.places.splice(at, 1)
     directory.entries.delete(name)
-    this.#undoes(() => {
+    this.#undoes(directory, () => {
       directory.entries.set(name, inode)
       if (place !== undefined) inode.places.push(place)
     })
@@ -129,6 +138,7 @@ export class Disk {
 
   /** No process holds it any more. */
   free(inode: Inode): void {
+    if (inode.device === SHARED_DEVICE) return
     if (this.#options.reusesNumbers && !this.#freeNumbers.includes(inode.number)) this.#freeNumbers.push(inode.number)
   }
 
@@ -143,8 +153,8 @@ export class Disk {
     this.observe('content', inode, null, '')
     const before = inode.content
     inode.content = content
-    if (this.#options.isVolatile) this.#unsynced.add(inode)
-    this.#undoes(() => {
+    if (this.#options.isVolatile && inode.device !== SHARED_DEVICE) this.#unsynced.add(inode)
+    this.#undoes(inode, () => {
       inode.content = before
     })
     this.#set(inode, { mtimeMs: this.time, ctimeMs: this.time })
@@ -190,7 +200,7 @@ export class Disk {
   #set(inode: Inode, change: Partial<Attributes>): void {
     const before = inode.attributes
     inode.attributes = { ...before, ...change }
-    this.#undoes(() => {
+    this.#undoes(inode, () => {
       inode.attributes = before
     })
   }
@@ -204,7 +214,8 @@ export class Disk {
     for (const listener of this.#watches.get(directory) ?? []) listener(kind, name)
   }
 
-  #undoes(undo: () => void): void {
-    this.#undo.at(-1)?.push(undo)
+  /** What is on a shared volume is stored elsewhere. */
+  #undoes({ device }: Inode, undo: () => void): void {
+    if (device !== SHARED_DEVICE) this.#undo.at(-1)?.push(undo)
   }
 }

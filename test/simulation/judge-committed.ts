@@ -36,6 +36,14 @@ export function owedBy(receiver: Machine): Set<string> {
   return new Set(rowsOf(receiver, LEDGER_FILE, 'SELECT path FROM owed').map((row) => String(row['path'])))
 }
 
+/** Whether the ledger knows a filesystem that is mounted there, or was. */
+export function knowsVolume(receiver: Machine, path: string): boolean {
+  const [row] = rowsOf(receiver, LEDGER_FILE, 'SELECT volumes FROM state')
+  const text = row?.['volumes']
+  const { known = {} } = typeof text === 'string' ? (JSON.parse(text) as { known?: object }) : {}
+  return Object.hasOwn(known, path)
+}
+
 /** Whether the ledger records a commit in progress. */
 export function isAmidBurst(receiver: Machine): boolean {
   return rowsOf(receiver, LEDGER_FILE, 'SELECT 1 FROM intent').length > 0

@@ -22,7 +22,7 @@ const FILES = ['1', '2', 'deep/3', 'deep/4']
 
 function newMachine(seed: number): Machine {
   const scheduler = new Scheduler(new Chance(seed))
-  const options = { tickMs: 1, reusesNumbers: false, isVolatile: true }
+  const options = { tickMs: 1, reusesNumbers: false, isVolatile: true, sharedNumbersFrom: 1 }
   const machine = new Machine('web1', scheduler, new Chance(seed), options)
   enter({ scheduler, network: new Network(scheduler, new Chance(seed)), bystander: machine })
   machine.disk.makePath('/trash')

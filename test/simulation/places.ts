@@ -6,6 +6,9 @@ export const TARGET = '/srv/shop'
 export const BORDER = 'd'
 export const OWN_FILE = 'of this host'
 export const BORDER_DEVICE = 3
+/** Where a volume is mounted that the source and the targets share. */
+export const SHARED = 'media'
+export const SHARED_DEVICE = 4
 /** Names of directories that were targets begin with this. */
 export const REPLACED = 'was.'
 export const STATE = '/var/lib/rootferry'

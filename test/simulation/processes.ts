@@ -46,6 +46,8 @@ export type AgentSettings = Pick<RootOptions, 'path' | 'exclude' | 'watch' | 'gu
   compress: boolean
   /** Whether an operator accepts the guard's halts, some seconds later. */
   isAttended: boolean
+  /** Whether all is as it should be, so that an operator accepts it. */
+  isAcceptable(): boolean
 }
 
 export class AgentProcess {
@@ -190,7 +192,10 @@ export class AgentProcess {
 
   /** An operator has a look, and finds that all is as it should be. */
   #acceptLater(): void {
-    setTimeout(() => void this.#feed?.thread.ask('accept-guard', {}).catch(() => undefined), OPERATOR_MS)
+    setTimeout(() => {
+      if (!this.#settings().isAcceptable()) return this.#acceptLater()
+      void this.#feed?.thread.ask('accept-guard', {}).catch(() => undefined)
+    }, OPERATOR_MS)
   }
 
   /** Does what the stream server does with an upgraded connection. */

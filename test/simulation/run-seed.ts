@@ -73,12 +73,16 @@ async function live(world: World): Promise<void> {
     if (world.settings.uploadsOneIn > 0 && chance.oneIn(world.settings.uploadsOneIn)) await upload(world)
     await deploy(world)
     await visit(world)
+    await share(world)
+    await unmount(world)
     if (world.settings.holdsOneIn > 0 && chance.oneIn(world.settings.holdsOneIn)) await holdOrRelease(world)
     if (chance.oneIn(2)) await strike(world)
     await world.advance(10 ** chance.between(0, 3.2))
   }
   const spoilt = receivers.length > 1 && chance.oneIn(2) ? [chance.pick(receivers)] : []
   heal(world, spoilt)
+  world.shared?.mountEverywhere()
+  world.workload.noteChange()
   for (const host of spoilt) spoil(world, host)
   const others = receivers.filter((host) => !spoilt.includes(host))
   await released(world)
@@ -88,6 +92,7 @@ async function live(world: World): Promise<void> {
   await quiet(world)
   await restarted(world)
   await oneMore(world)
+  world.shared?.judge()
   for (const { local, settings } of receivers) local.judge(settings.extraneous === 'report')
 }
 
@@ -115,6 +120,35 @@ async function visit(world: World): Promise<void> {
     await world.advance(chance.between(0, 100))
   }
   machine.mostCallMs = mostCallMs
+}
+
+/** Now and then the docroot itself is away for a while: nobody can work on it, and nothing is deleted for that. */
+async function unmount(world: World): Promise<void> {
+  const { away, settings, shared } = world
+  if (settings.unmountsOneIn === 0 || shared !== null || !away.chance.oneIn(settings.unmountsOneIn)) return
+  // An agent that never saw the docroot takes what is there for it.
+  const { daemon } = world.agent
+  if (!(daemon instanceof AgentProcess) || daemon.process.isDead || daemon.status?.state !== 'ready') return
+  world.tell(`— ${away.goes()}`)
+  await world.advance(10 ** away.chance.between(1, 4.3))
+  world.tell(`— ${away.comes()}`)
+  await world.advance(10 ** away.chance.between(0, 4))
+}
+
+/** Now and then programs write to a volume that all machines share, and it is unmounted somewhere, or mounted again. */
+async function share(world: World): Promise<void> {
+  const { shared, settings } = world
+  if (shared === null || !shared.chance.oneIn(settings.sharesOneIn)) return
+  for (let writes = 1 + shared.chance.below(6); writes > 0; writes -= 1) {
+    const { writable } = shared
+    // Mostly where the docroot is.
+    const name = shared.chance.oneIn(4) ? shared.chance.pick([...writable, 'agent']) : 'agent'
+    const host = world.hosts.find(({ machine }) => machine.name === name && writable.includes(name))
+    if (host !== undefined) world.tell(`   ${name}: ${world.at(host, () => shared.write())}`)
+    if (shared.chance.oneIn(8)) world.tell(`— ${shared.remount()}`)
+    world.workload.noteChange()
+    await world.advance(10 ** shared.chance.between(0, 3.4))
+  }
 }
 
 /** Now and then somebody deploys a release, step by step, while others go on to work. */

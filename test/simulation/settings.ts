@@ -46,6 +46,10 @@ export interface Settings {
   uploadsOneIn: number
   /** How often an archive is unpacked, and entries come and go in it: once in so many steps; 0: never. */
   visitsOneIn: number
+  /** How often programs write to a volume that all machines share: once in so many steps; 0: nothing is shared. */
+  sharesOneIn: number
+  /** How often the docroot is not mounted for a while: once in so many steps; 0: never. */
+  unmountsOneIn: number
   /** How often somebody deploys a release: once in so many steps; 0: never. */
   deploysOneIn: number
   /** Each connection breaks when so many bytes have come over it; 0: never. */
@@ -86,6 +90,8 @@ export function drawSettings(chance: Chance): Settings {
     receivers: Array.from({ length: count }, (_, number) => drawReceiver(chance, `web${number + 1}`)),
     uploadsOneIn: 0,
     deploysOneIn: 0,
+    sharesOneIn: 0,
+    unmountsOneIn: 0,
     visitsOneIn: 0,
     breaksAfterBytes: 0,
   }
@@ -96,6 +102,8 @@ export function drawApart(seed: number): Partial<Settings> {
   return {
     uploadsOneIn: new Chance(seed * 7 + 3).pick([0, 0, 3]),
     deploysOneIn: new Chance(seed * 11 + 7).pick([0, 0, 2]),
+    unmountsOneIn: new Chance(seed * 43 + 41).pick([0, 0, 0, 4]),
+    sharesOneIn: new Chance(seed * 37 + 31).pick([0, 0, 0, 2]),
     visitsOneIn: new Chance(seed * 19 + 13).pick([0, 0, 2]),
     rescanMinutes: new Chance(seed * 17 + 11).pick([1, SELDOM_MINUTES]),
     breaksAfterBytes: new Chance(seed * 31 + 23).pick([0, 0, 0, ...BREAKS]),

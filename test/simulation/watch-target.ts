@@ -11,7 +11,8 @@ import { presentProcess } from './farm.ts'
 import type { Inode } from './inode.ts'
 import { isAmidBurst, positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
-import { BORDER_DEVICE, OWN_FILE, REPLACED, STATE, TARGET } from './places.ts'
+import { BORDER_DEVICE, OWN_FILE, REPLACED, SHARED_DEVICE, STATE, TARGET } from './places.ts'
+import { isShared } from './shared-volume.ts'
 import { digestOfInode } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import type { Workload } from './workload.ts'
@@ -25,8 +26,10 @@ export interface WatchTargetParts {
   untouchable(): PathFilter
   /** Others change the tree too, so that a resync repairs committed changes. */
   isDrifting: boolean
-  /** The tree, or another part of the receiver, has changed. */
-  changed: () => void
+  /** The tree, or another part of the receiver, has changed. @param isShared on a volume that is shared */
+  changed: (isShared: boolean) => void
+  /** Something becomes visible on a volume that is shared, or in its place. */
+  sharing(path: string): void
   /** A part of the tree that visitors see changes. */
   showing: (change: DiskChange, path: string) => void
   violated: (violation: Violation) => void
@@ -38,7 +41,7 @@ export function watchTarget(parts: WatchTargetParts): void {
   const { disk } = machine
   disk.observe = (change, inode, directory, name) => {
     if (presentProcess() === null) return
-    parts.changed()
+    parts.changed((directory ?? inode).device === SHARED_DEVICE)
     try {
       judge(parts, change, inode, directory, name)
     } catch (error) {
@@ -71,8 +74,10 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
   if (parts.untouchable().excludesWithParents(path, inode.kind)) {
     throw new Violation('G6', `${change} of ${path}, which is protected or excluded`)
   }
-  if (!parts.isDrifting && !isAmidBurst(machine) && positionOf(machine) !== null)
+  // A volume that is mounted again is compared, and what it has follows.
+  if (!parts.isDrifting && !isShared(path) && !isAmidBurst(machine) && positionOf(machine) !== null)
     throw new Violation('G3', `${change} of ${path} without an intent`)
+  if (change === 'attach' && isShared(path)) parts.sharing(path)
   if (change === 'attach') refuseStrangers(parts, path, inode)
 }
 
@@ -90,8 +95,8 @@ function isReservedAnywhere(path: string): boolean {
 
 /** A mount stays where it is, and what this host has of its own in it as well. */
 function refuseBorderCrossing(change: DiskChange, inode: Inode, directory: Inode | null, name: string): void {
-  if (change !== 'detach' || inode.device !== BORDER_DEVICE) return
-  if (directory?.device !== BORDER_DEVICE)
+  if (change !== 'detach' || (inode.device !== BORDER_DEVICE && inode.device !== SHARED_DEVICE)) return
+  if (directory?.device !== inode.device)
     throw new Violation('G6', `the filesystem that is mounted at ${name} is moved`)
   if (name === OWN_FILE) throw new Violation('G6', `${name} is taken out of the filesystem that is mounted there`)
 }

@@ -4,20 +4,22 @@
  */
 import { PathFilter, parentPath } from '../../packages/protocol/src/index.ts'
 import { notReadyReason } from '../../packages/receiver/src/serve/http/readiness.ts'
-import { StoredDatabase } from './database.ts'
+import { databasesOn } from './database.ts'
 import { Deploys } from './deploys.ts'
 import { enter } from './farm.ts'
 import type { Inode, Kind } from './inode.ts'
-import { epochOf, headOf, judgeCommitted, owedBy, positionOf } from './judge-committed.ts'
+import { epochOf, headOf, judgeCommitted, knowsVolume, owedBy, positionOf } from './judge-committed.ts'
 import { LocalContent, STRANGER } from './local-content.ts'
 import { Machine } from './machine.ts'
 import { type Caller, Network } from './network.ts'
-import { BORDER, BORDER_DEVICE, OWN_FILE, REPLACED, STATE, TARGET } from './places.ts'
+import { BORDER, BORDER_DEVICE, OWN_FILE, REPLACED, SHARED, STATE, TARGET } from './places.ts'
 import { AgentProcess, ReceiverProcess, type Surroundings } from './processes.ts'
 import { Chance } from './random.ts'
 import { type Process, Scheduler } from './scheduler.ts'
 import type { ReceiverSettings, Settings } from './settings.ts'
+import { isShared, SharedVolume } from './shared-volume.ts'
 import type { Frame } from './socket.ts'
+import { SourceAway } from './source-away.ts'
 import { ABSENT, pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import { Visitors } from './visitors.ts'
@@ -77,6 +79,9 @@ export class World {
   readonly swaps: SwapWatch
   /** Of a chance of its own. */
   readonly visitors: Visitors
+  /** Of a chance of its own; null: none is shared. */
+  readonly shared: SharedVolume | null
+  readonly away: SourceAway
   readonly #around: Surroundings
   readonly #tell: (line: string) => void
   #violation: Violation | null = null
@@ -94,6 +99,10 @@ export class World {
     this.workload = new Workload(this.agent.machine.disk, this.chance.fork(), () => this.settings.path)
     this.deploys = new Deploys(this.agent.machine.disk, new Chance(seed * 13 + 5))
     this.visitors = new Visitors(new Chance(seed * 23 + 17))
+    const now = () => this.scheduler.now
+    const { sharesOneIn } = this.settings
+    this.shared = sharesOneIn === 0 ? null : new SharedVolume(new Chance(seed * 37 + 29), this.agent.machine, now)
+    this.away = new SourceAway(new Chance(seed * 41 + 37), this.agent.machine, now)
     this.swaps = new SwapWatch(this.deploys, this.settings.backend, this.agent.machine.disk)
     this.receivers = this.settings.receivers.map((one) => this.#receiverHost(one))
     this.lines = new LineWatch(new Map(this.receivers.map(({ machine }) => [machine.name, machine])))
@@ -183,7 +192,7 @@ export class World {
     const { machine, settings } = host
     const { disk } = machine
     const place = disk.find(TARGET)?.places[0]
-    if (place === undefined || settings.hasBorder) return false
+    if (place === undefined || settings.hasBorder || this.shared !== null) return false
     const { directory, name } = place
     disk.attach(directory, `${REPLACED}${machine.boots}.${this.scheduler.now}`, disk.detach(directory, name))
     disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
@@ -272,6 +281,8 @@ export class World {
   }
 
   #look(): void {
+    if (this.shared?.isTouched === true) this.#judging(() => this.shared?.judge())
+    this.#judging(() => this.away.judge())
     if (this.settings.deploysOneIn > 0) this.swaps.note(this.agent.machine)
     for (const host of this.receivers) {
       if (host.isChanged) this.#judging(() => this.swaps.judge(host))
@@ -325,7 +336,8 @@ export class World {
       if (host === this.agent) {
         const { backend, rescanMinutes } = this.settings
         const watch = { backend, settleMs: 20, maxWaitMs: 500, rescanMinutes }
-        const daemon = new AgentProcess(host.machine, () => ({ ...this.settings, watch }), this.#around)
+        const isAcceptable = () => this.shared?.isMountedEverywhere !== false && !this.away.isAway
+        const daemon = new AgentProcess(host.machine, () => ({ ...this.settings, watch, isAcceptable }), this.#around)
         this.#supervise(host, daemon.process)
         host.daemon = daemon
         await daemon.start()
@@ -358,6 +370,7 @@ export class World {
       tickMs,
       reusesNumbers,
       isVolatile: false,
+      sharedNumbersFrom: 1_000_000,
     })
     machine.mostCallMs = mostCallMs
     machine.disk.put('/proc/sys/fs/inotify/max_queued_events', String(watchQueue))
@@ -367,12 +380,14 @@ export class World {
 
   #receiverHost(settings: ReceiverSettings): ReceiverHost {
     const { tickMs } = this.settings
-    const options = { tickMs, reusesNumbers: false, isVolatile: true }
+    const sharedNumbersFrom = 1_000_000 * (2 + this.settings.receivers.indexOf(settings))
+    const options = { tickMs, reusesNumbers: false, isVolatile: true, sharedNumbersFrom }
     const machine = new Machine(settings.name, this.scheduler, this.chance.fork(), options)
     machine.mostCallMs = settings.mostCallMs
     machine.disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
     machine.disk.makePath(STATE)
     if (settings.hasBorder) mount(machine, settings.stagesInside)
+    this.shared?.add(machine)
     const local = new LocalContent(machine)
     if (settings.isPopulated) this.#populate(local, settings.hasBorder)
     if (settings.isPopulated && settings.hasBorder) for (const path of ACROSS) local.putAcross(path)
@@ -404,9 +419,11 @@ export class World {
       workload: this.workload,
       untouchable: () => host.untouchable,
       isDrifting: this.settings.isDrifting,
-      changed: () => {
+      changed: (isShared) => {
         host.isChanged = true
+        if (isShared && this.shared !== null) this.shared.isTouched = true
       },
+      sharing: (path) => this.shared?.placed(machine, path, () => knowsVolume(machine, SHARED)),
       showing: (change, path) => {
         this.rounds.changing(machine)
         this.swaps.changing(host, change, path)
@@ -451,7 +468,7 @@ function noteReplaced(host: ReceiverHost, frame: Frame, now: number): void {
 
 /** Tells of a path whether it is the place where another filesystem is mounted, or below. */
 function borderOf({ settings }: ReceiverHost): (path: string) => boolean {
-  return (path) => settings.hasBorder && (path === BORDER || path.startsWith(`${BORDER}/`))
+  return (path) => isShared(path) || (settings.hasBorder && (path === BORDER || path.startsWith(`${BORDER}/`)))
 }
 
 function mount({ disk }: Machine, stagesInside: boolean): void {
@@ -478,14 +495,4 @@ const MOST_TEXT = 600
 function frameText(frame: Frame): string {
   if (frame.kind === 'close') return `close ${frame.code} ${frame.reason}`
   return frame.kind === 'binary' ? `${frame.data.byteLength} bytes` : frame.data.toString().slice(0, MOST_TEXT)
-}
-
-function databasesOn({ disk }: Machine): StoredDatabase[] {
-  const found: StoredDatabase[] = []
-  const walk = (inode: Inode) => {
-    if (inode.attached instanceof StoredDatabase) found.push(inode.attached)
-    for (const below of inode.entries.values()) walk(below)
-  }
-  walk(disk.root)
-  return found
 }

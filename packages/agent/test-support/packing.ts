@@ -8,6 +8,7 @@ import { type Change, decodeToReceiver, type Segment } from '@rootferry/protocol
 import { extract } from 'tar-stream'
 import { Packer } from '../src/root/pack/packer.ts'
 import { Turn } from '../src/root/turn.ts'
+import type { Hint } from '../src/root/watch/watcher.ts'
 import type { PackedSegment, PlanSummary } from '../src/root-messages.ts'
 import { TestTree, temporaryRoot } from './test-tree.ts'
 
@@ -16,11 +17,13 @@ export interface Setup {
   packer: Packer
   doubted: string[]
   deferred: [string, string | null][]
+  hinted: Hint[]
 }
 
 export function setUp(tree: TestTree, turn = new Turn(tree.directories)): Setup {
   const doubted: string[] = []
   const deferred: [string, string | null][] = []
+  const hinted: Hint[] = []
   const packer = new Packer({
     directories: tree.directories,
     reads: PLAIN_READS,
@@ -28,9 +31,13 @@ export function setUp(tree: TestTree, turn = new Turn(tree.directories)): Setup 
     accounts: new Accounts(),
     nowMs: tree.nowMs,
     turn,
-    scans: { doubt: (path) => doubted.push(path), retry: (path, fault) => deferred.push([path, fault]) },
+    scans: {
+      doubt: (path) => doubted.push(path),
+      hint: (hint) => hinted.push(hint),
+      retry: (path, fault) => deferred.push([path, fault]),
+    },
   })
-  return { tree, packer, doubted, deferred }
+  return { tree, packer, doubted, deferred, hinted }
 }
 
 export function treeWith(files: Record<string, string | Buffer>): TestTree {

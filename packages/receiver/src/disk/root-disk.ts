@@ -16,6 +16,7 @@ import { Durability } from './commit/durability.ts'
 import { OwedReport } from './debts/owed-report.ts'
 import { Problems } from './debts/problems.ts'
 import { Endings } from './endings.ts'
+import { isOperatingError } from './files/disk-errors.ts'
 import { type DiskFailure, DiskRetry, type DiskSteps, stepsOnce } from './files/disk-retry.ts'
 import { Dropped, orDropped } from './files/give-way.ts'
 import { Recovery } from './recovery.ts'
@@ -302,10 +303,18 @@ export class RootDisk {
   }
 }
 
-/** Whether something else is mounted in the target than when this was last asked. @throws RootGone; the system error */
+/**
+ * Whether something else is mounted in the target than when this was last asked; not while the disk or the ledger is in
+ * trouble: the next look tells. @throws RootGone
+ */
 function areVolumesOthers(target: Target, problems: Problems): boolean {
   target.insistOnPlace()
-  target.untouchable.refreshBorders()
+  try {
+    target.untouchable.refreshBorders()
+  } catch (error) {
+    if (!isOperatingError(error)) throw error
+    return false
+  }
   problems.unmounted(target.volumes.missing)
   return target.volumes.hasNews()
 }

@@ -34,7 +34,7 @@ class Bench implements Disposable {
       accounts: new Accounts(),
       nowMs: this.tree.nowMs,
       turn: new Turn(this.tree.directories),
-      scans: { doubt: () => undefined, retry: (path) => this.deferred.push(path) },
+      scans: { doubt: () => undefined, hint: () => undefined, retry: (path) => this.deferred.push(path) },
     })
     this.tree.scanAll()
   }

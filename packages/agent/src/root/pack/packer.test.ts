@@ -294,6 +294,27 @@ test('a want is answered with the present state and its content, whatever the re
   assert.equal(byPath(changes, 'missing')?.kind, 'absent')
 })
 
+test('what no scan has found yet is not said to be absent: it is looked at, and comes as a change', async () => {
+  using tree = treeWith({ a: 'content a', gone: 'x' })
+  tree.scanAll()
+  rmSync(join(tree.root, 'gone'))
+  tree.scanAll()
+  const { packer, hinted } = setUp(tree)
+  writeFileSync(join(tree.root, 'gone'), 'is back')
+  mkdirSync(join(tree.root, 'new/directory'), { recursive: true })
+  const asked = ['a', 'gone', 'new/directory', 'missing', 'a/below'].map((path) => [path, null] as const)
+  const { changes } = await packAll(packer, await packer.planRepair(7, asked as [string, null][]))
+  assert.deepEqual(changes.map(({ path, kind }) => [path, kind]).sort(), [
+    ['a', 'file'],
+    ['a/below', 'absent'],
+    ['missing', 'absent'],
+  ])
+  assert.deepEqual(
+    hinted.map(({ path }) => path),
+    ['gone', 'new/directory'],
+  )
+})
+
 test('content that the receiver says it has, and rightly, does not travel', async () => {
   using tree = treeWith({ a: 'content a', b: 'content b' })
   const { packer } = setUp(tree)

@@ -48,7 +48,7 @@ export interface PackerParts {
   reads: BulkReads
   index: EntryIndex
   accounts: Accounts
-  scans: Pick<ScanRequests, 'doubt' | 'retry'>
+  scans: Pick<ScanRequests, 'doubt' | 'hint' | 'retry'>
   nowMs: () => number
   /** Shared by packing, planning and listing. */
   turn: Turn
@@ -91,10 +91,16 @@ export class Packer {
     return this.#keep(await this.#planner.planChangeset(start))
   }
 
-  /** Plans the answer to a want. Release the plan when it is no longer needed. */
+  /**
+   * Plans the answer to a want. Release the plan when it is no longer needed. A path of which the index knows nothing is
+   * said to be absent only when nothing is there: what no scan has found yet comes as a change.
+   */
   async planRepair(request: number, paths: Want['paths']): Promise<PlanSummary> {
+    const { index, scans } = this.#parts
     this.flushLearnt()
-    return this.#keep(await this.#planner.planRepair(request, paths))
+    const known = paths.filter(([path]) => index.get(path) !== null || !this.#files.isThere(path))
+    for (const [path] of paths) if (!known.some(([at]) => at === path)) scans.hint({ path, extent: 'subtree' })
+    return this.#keep(await this.#planner.planRepair(request, known))
   }
 
   release(id: number): void {

@@ -34,6 +34,13 @@ export class SourceFiles {
     return observation.kind === 'file' && observation.size === row.size ? observation : null
   }
 
+  /** Whether something that could be sent is at the path now. */
+  isThere(path: string): boolean {
+    const { directories, nowMs } = this.#parts
+    const look = attempt(path, () => lookAt(directories, path, nowMs()))
+    return 'found' in look && look.found === 'entry'
+  }
+
   /** Reads the whole file. */
   read(row: IndexedEntry, into: Uint8Array): WholeRead {
     const { directories, reads, nowMs } = this.#parts

@@ -183,7 +183,7 @@ export class Burst {
         yield* removal.vacate(path)
         return
       case 'unlink':
-        if (untouchable.isAcrossBorder(path) && wasJustWritten(confined.locate(path)))
+        if (untouchable.isAcrossBorder(path) && wasJustWritten(confined.locate(path), this.#isAnswer))
           this.#failures.fail(path, JUST_WRITTEN)
         else if (this.#keeps(path)) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
         else this.#kept.unlink(confined.locate(path))

@@ -13,7 +13,7 @@ import type { Walk } from '../files/walk.ts'
 
 /** As long as a change takes from the agent's reading to its commit, also under load. */
 const UNDER_WAY_MS = 60_000
-/** The same for a removal, and for an answer, which the agent reads when it is asked. */
+/** The same for an answer, for which the agent looks when it is asked. */
 const MOMENT_MS = 2_000
 const PIECE_BYTES = 1024 * 1024
 
@@ -40,14 +40,21 @@ export function* meetsFile(
     unlinkSync(staged())
     return 'same'
   }
-  const recently = coming.ctimeMs - (isAnswer ? MOMENT_MS : UNDER_WAY_MS)
+  const recently = coming.ctimeMs - underWayMs(isAnswer)
   return present > mtime && there.ctimeMs > recently ? 'newer' : 'other'
 }
 
-/** Whether something was made or written at the place of a removal a moment ago: its name may be in use again. */
-export function wasJustWritten(location: string): boolean {
+/**
+ * Whether something was made or written at the place of a removal since the agent looked: its name may be in use again.
+ * @param isAnswer as above
+ */
+export function wasJustWritten(location: string, isAnswer: boolean): boolean {
   const there = statusOf(location)
-  return there !== undefined && there.ctimeMs > Date.now() - MOMENT_MS
+  return there !== undefined && there.ctimeMs > Date.now() - underWayMs(isAnswer)
+}
+
+function underWayMs(isAnswer: boolean): number {
+  return isAnswer ? MOMENT_MS : UNDER_WAY_MS
 }
 
 function statusOf(location: string) {

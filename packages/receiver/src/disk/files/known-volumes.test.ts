@@ -87,3 +87,35 @@ test('what is missing counts as another filesystem, and news are told once', () 
   )
   assert.deepEqual([volumes.hasNews(), volumes.hasNews()], [true, false])
 })
+
+test('a volume that comes while nothing can be recorded is found by the next look', () => {
+  let mounts = [mount('media')]
+  let [isChanged, isFull] = [true, false]
+  const row = {
+    record: record([mount('media')]) as VolumeRecord | null,
+    get volumes() {
+      return this.record
+    },
+    set volumes(volumes) {
+      if (isFull) throw new Error('full')
+      this.record = volumes
+    },
+  }
+  const borders = {
+    refresh: () => isChanged,
+    get all() {
+      return mounts
+    },
+    has: () => false,
+    isAtOrBelow: () => false,
+    above: () => null,
+  }
+  const volumes = new KnownVolumes({ borders, row, bootId: 'b', isDirectory: EVERYWHERE })
+  volumes.refresh(EVERYWHERE)
+  mounts = [mount('media', '/other')]
+  isFull = true
+  assert.throws(() => volumes.refresh(EVERYWHERE), /full/)
+  ;[isChanged, isFull] = [false, false]
+  volumes.refresh(EVERYWHERE)
+  assert.deepEqual(volumes.due, ['media'])
+})

@@ -72,11 +72,13 @@ export class KnownVolumes {
     const isChanged = borders.refresh()
     const before = row.volumes
     if (this.#isFollowed && !isChanged && this.#missing.length === 0 && before !== null) return
-    this.#isFollowed = true
+    // When the record cannot be written, the next look finds the same.
+    this.#isFollowed = false
     const present = [...borders.all].filter(({ path, isItself }) => isOurs(path) && !isItself)
     const { record, missing } = followVolumes(before, present, bootId, (path) => isOurs(path) && isDirectory(path))
     this.#missing = missing
     if (JSON.stringify(record) !== JSON.stringify(before)) row.volumes = record
+    this.#isFollowed = true
   }
 
   /** Whether a volume went, came, or was compared, since this was last asked. */
