@@ -38,6 +38,17 @@ const DEADLINE_MS = 120_000
 const SLOW_BYTES_PER_SECOND = 50_000
 const SLOW_FILES = 50
 const SLOW_FILE_BYTES = 1_000_000
+const BURST_FILES = 4_000
+/** Ends with 0 when a thread of the process in $1 has a nice value of -14; with 1 if none has for some seconds. */
+const UNTIL_AHEAD = `
+end=$(($(date +%s) + 5)); process=$1
+while [ $(date +%s) -lt $end ]; do
+  for thread in /proc/$process/task/*/stat; do
+    read -r line < $thread; set -- \${line##*) }
+    [ "\${17}" = -14 ] && exit 0
+  done
+done
+exit 1`
 
 interface Status {
   version: string
@@ -160,6 +171,29 @@ function life(suite: string): void {
           .join('\n')}\n${exposure}`,
       )
     }
+  })
+
+  it('a large burst goes before the other programs, by the limit of the unit, and is as they are again', async () => {
+    assert.equal(show(web, 'rootferry-receiver', 'LimitNICE'), '34')
+    const tree = join(admin.root, DOCROOT, 'burst')
+    mkdirSync(tree)
+    const isAhead = () =>
+      web.tryTo('sh', '-c', UNTIL_AHEAD, 'sh', show(web, 'rootferry-receiver', 'MainPID')).status === 0
+    await until(
+      () => {
+        for (let file = 0; file < BURST_FILES; file += 1) writeFileSync(join(tree, `${file}`), randomBytes(8))
+        return isAhead()
+      },
+      () => 'no thread had a higher priority',
+    )
+    await inSync()
+    await until(
+      () => !isAhead(),
+      () => 'a thread keeps its higher priority',
+    )
+    rmSync(tree, { recursive: true })
+    await inSync()
+    equal()
   })
 
   it('a daemon that hangs is restarted by the watchdog', async () => {
