@@ -94,7 +94,7 @@ function disagreement({ paths }: SystemCalls): string | null {
     if (!inodes || !times || ours.kind !== 'directory' || ours.uid !== Number(theirs.uid)) return 'a status'
     const named = paths.status(descriptor, 'status')
     if (named.kind !== 'file') return 'the kind of a file'
-    const names = new Set(paths.list(descriptor, 'ns').map(({ name }) => name))
+    const names = new Set([...paths.list(descriptor, 'ns')].flat().map(({ name }) => name))
     const expected = readdirSync(`/proc/self/fd/${descriptor}/ns`)
     return expected.every((name) => names.has(name)) && names.size === expected.length ? null : 'a listing'
   } finally {

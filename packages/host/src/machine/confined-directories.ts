@@ -14,7 +14,7 @@ import { baseName, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { descriptorLimit } from './descriptor-limit.ts'
 import { withExactInode } from './inode-number.ts'
 import { PortablePaths } from './libc/portable-paths.ts'
-import type { Name, PathCalls, Status } from './libc/system-calls.ts'
+import type { DirectoryEntry, Name, PathCalls, Status } from './libc/system-calls.ts'
 import { O_PATH } from './open-flags.ts'
 
 /** With O_PATH a path can lead through an unreadable directory. */
@@ -61,7 +61,12 @@ export class ConfinedDirectories implements Disposable {
     return `/proc/self/fd/${this.#descriptor(directory)}/${name}`
   }
 
-  /** Path of the directory itself, for readdir and watching; it must be a real directory. */
+  /** What is in a directory, in portions. @throws as `locate` does, and the system error, when asked for a portion */
+  listIn(directory: string): Generator<DirectoryEntry[], void> {
+    return this.#paths.list(this.#descriptor(directory), '.')
+  }
+
+  /** Path of the directory itself, for watching; it must be a real directory. */
   locateDirectory(directory: string): string {
     return `/proc/self/fd/${this.#descriptor(directory)}`
   }

@@ -70,7 +70,7 @@ export class DirectoryWalk {
       const location = directories.locateDirectory(path)
       const status = watcher.directoryFound(path, location)
       if (status !== null) this.#dated(directory, location, status)
-      const names = new ListedNames(location)
+      const names = new ListedNames(directories.listIn(path))
       problems.clear(path)
       return names
     } catch (error) {

@@ -56,7 +56,7 @@ const PERFORMED: { [Call in keyof PathCalls]: (operation: Performance) => unknow
     return status === null ? null : told(status)
   },
   statusOf: ({ paths, at, number }) => told(paths.statusOf(number % 5 === 0 ? UNUSED : at)),
-  list: ({ paths, at, name }) => paths.list(at, name).sort((one, next) => byText(one.name, next.name)),
+  list: ({ paths, at, name }) => [...paths.list(at, name)].flat().sort((one, next) => byText(one.name, next.name)),
   makeDirectory: ({ paths, at, name }) => paths.makeDirectory(at, name, 0o755),
   rename: (operation) => rename(operation, choice(MANNERS, operation.number)),
   unlink: ({ paths, at, name }) => paths.unlink(at, name),
@@ -155,7 +155,7 @@ class Driven implements Disposable {
     for (const directory of [this.#place.descriptor, this.#below]) {
       // The directory may have been removed.
       if (this.#paths.statusOf(directory).links === 0) continue
-      const names = this.#paths.list(directory, '.').map((entry) => entry.name)
+      const names = [...this.#paths.list(directory, '.')].flat().map((entry) => entry.name)
       for (const each of names.sort(byText)) seen.push([String(each), told(this.#paths.status(directory, each))])
     }
     return seen

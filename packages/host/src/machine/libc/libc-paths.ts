@@ -75,15 +75,14 @@ export class LibcPaths implements PathCalls {
     return readStatus(this.#memory)
   }
 
-  list(directory: number, name: Name): DirectoryEntry[] {
+  *list(directory: number, name: Name): Generator<DirectoryEntry[], void> {
     const descriptor = this.open(directory, name, LIST_FLAGS)
     try {
-      const entries: DirectoryEntry[] = []
       for (;;) {
         const bytes = Number(this.#calls.getdents64(descriptor, this.#memory.bulk, BigInt(BULK_BYTES)))
         if (bytes < 0) throw this.#library.failure('getdents64', name)
-        if (bytes === 0) return entries
-        readEntries(this.#memory.bulkBytes, bytes, entries)
+        if (bytes === 0) return
+        yield entriesIn(this.#memory.bulkBytes, bytes)
       }
     } finally {
       this.close(descriptor)
@@ -169,7 +168,8 @@ function decodeName(bytes: Buffer, begin: number, end: number): Name {
   return new Uint8Array(bytes.subarray(begin, end))
 }
 
-function readEntries(bytes: Buffer, length: number, entries: DirectoryEntry[]): void {
+function entriesIn(bytes: Buffer, length: number): DirectoryEntry[] {
+  const entries: DirectoryEntry[] = []
   for (let at = 0; at < length; ) {
     const next = at + bytes.readUInt16LE(at + DIRENT_LENGTH)
     const begin = at + DIRENT_NAME
@@ -180,4 +180,5 @@ function readEntries(bytes: Buffer, length: number, entries: DirectoryEntry[]): 
       entries.push({ name, kind: DIRENT_KINDS.get(bytes[at + DIRENT_KIND] ?? 0) ?? null })
     at = next
   }
+  return entries
 }

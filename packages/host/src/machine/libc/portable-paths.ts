@@ -10,14 +10,15 @@ import {
   chmodSync,
   closeSync,
   constants,
+  type Dirent,
   fstatSync,
   lchownSync,
   linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
+  opendirSync,
   openSync,
-  readdirSync,
   readlinkSync,
   renameSync,
   rmdirSync,
@@ -37,6 +38,8 @@ const O_PATH = 0o10000000
 const MODE_BITS = 0o7777n
 const BILLION = 1_000_000_000n
 const BYTES = { encoding: 'buffer' } as const
+/** Entries of a listing that are read at once. */
+const PORTION = 256
 
 export class PortablePaths implements PathCalls {
   open(directory: number, name: Name, flags: number, mode = 0): number {
@@ -60,14 +63,12 @@ export class PortablePaths implements PathCalls {
     return statusOf(fstatSync(descriptor, { bigint: true }))
   }
 
-  list(directory: number, name: Name): DirectoryEntry[] {
+  *list(directory: number, name: Name): Generator<DirectoryEntry[], void> {
+    if (name === '.') return yield* listed(directory, name)
     const flags = constants.O_DIRECTORY | constants.O_NOFOLLOW
-    const descriptor = openSync(procPath(directory, name, 'scandir'), flags)
+    const descriptor = openSync(procPath(directory, name, 'opendir'), flags)
     try {
-      const entries = readdirSync(`/proc/self/fd/${descriptor}`, { ...BYTES, withFileTypes: true })
-      // glibc's readdir hides that a directory was removed after it was opened.
-      if (entries.length === 0 && fstatSync(descriptor).nlink === 0) throw systemError(ENOENT, 'scandir', name)
-      return entries.map((entry) => ({ name: decoded(entry.name), kind: kindOfEntry(entry) }))
+      yield* listed(descriptor, name)
     } finally {
       closeSync(descriptor)
     }
@@ -136,6 +137,28 @@ export class PortablePaths implements PathCalls {
       inodes: found.files,
       freeInodes: found.ffree,
     }
+  }
+}
+
+function* listed(descriptor: number, name: Name): Generator<DirectoryEntry[], void> {
+  // The declarations know names as text only.
+  const how = { encoding: 'buffer' as BufferEncoding, bufferSize: PORTION }
+  const directory = opendirSync(`/proc/self/fd/${descriptor}`, how)
+  try {
+    let entries: DirectoryEntry[] = []
+    let isEmpty = true
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+      isEmpty = false
+      entries.push({ name: decoded((entry as unknown as Dirent<Buffer>).name), kind: kindOfEntry(entry) })
+      if (entries.length < PORTION) continue
+      yield entries
+      entries = []
+    }
+    if (entries.length > 0) yield entries
+    // glibc hides that a directory was removed after it was opened.
+    if (isEmpty && fstatSync(descriptor).nlink === 0) throw systemError(ENOENT, 'opendir', name)
+  } finally {
+    directory.closeSync()
   }
 }
 

@@ -74,8 +74,12 @@ export interface PathCalls {
   /** null when nothing is there: ENOENT or ENOTDIR. */
   statusIfAny(directory: number, name: Name): Status | null
   statusOf(descriptor: number): Status
-  /** Without `.` and `..`, in no order. `name` must be a directory itself, not a symlink. */
-  list(directory: number, name: Name): DirectoryEntry[]
+  /**
+   * In portions: a directory may have more entries than a thread can list in one turn. Without `.` and `..`, in no
+   * order. `name` must be a directory itself, not a symlink; it is opened for the first portion. @throws when asked for
+   * a portion
+   */
+  list(directory: number, name: Name): Generator<DirectoryEntry[], void>
   makeDirectory(directory: number, name: Name, mode: number): void
   /** `replace` is what rename does; `no-replace` throws EEXIST; `exchange` swaps the two. */
   rename(from: number, name: Name, to: number, newName: Name, manner: 'replace' | 'no-replace' | 'exchange'): void
