@@ -67,6 +67,15 @@ export function isWithin(path: string, ancestor: string): boolean {
   return path.length > ancestor.length && path.startsWith(ancestor) && path[ancestor.length] === '/'
 }
 
+/** Whether a directory above `path` is one of these: cheap, however many they are. */
+export function isBelowAny(path: string, directories: ReadonlySet<string>): boolean {
+  for (let above = path; above !== ROOT_PATH; ) {
+    above = parentPath(above)
+    if (directories.has(above)) return true
+  }
+  return false
+}
+
 /**
  * Whether the path is none of anybody's: the reserved name at the top of its root, a temporary name of ours, a
  * `lost+found` anywhere, or something below one of them. Neither end indexes, sends, changes or removes it.

@@ -10,7 +10,7 @@
  */
 import { dirname, resolve } from 'node:path/posix'
 import { Refusal } from '@rootferry/host/machine'
-import { isWithin, LIMITS } from '@rootferry/protocol'
+import { isBelowAny, LIMITS } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Planned } from './changeset-plan.ts'
@@ -78,12 +78,15 @@ function ledTo(
   own: readonly Planned[],
   { rootPath, to, head }: { rootPath: string; to: number; head: number },
 ): Planned[] {
-  const targets = own.flatMap((row) => (row.kind === 'symlink' ? [targetOf(row.path, row.target ?? '', rootPath)] : []))
-  if (targets.length === 0) return []
+  const targets = new Set(
+    own.flatMap((row) => (row.kind === 'symlink' ? [targetOf(row.path, row.target ?? '', rootPath)] : [])),
+  )
+  if (targets.size === 0) return []
+  const isLedTo = (path: string) => targets.has(path) || isBelowAny(path, targets)
   const known = new Set(own.map(({ path }) => path))
   return index
     .changesAfter(to, LIMITS.changesetChanges, head)
-    .filter(({ path, kind }) => kind !== 'absent' && !known.has(path) && targets.some((at) => isWithin(path, at)))
+    .filter(({ path, kind }) => kind !== 'absent' && !known.has(path) && isLedTo(path))
 }
 
 /** Outside of the root it is nothing that any path is within. */

@@ -10,7 +10,7 @@
  * INVARIANT: the hints that are taken cover the hints that were added, and none waits longer than `maxWaitMs` for a
  * punctual owner.
  */
-import { parentPath, pathDepth, ROOT_PATH } from '@rootferry/protocol'
+import { isBelowAny, pathDepth, ROOT_PATH } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { Hint } from '../watch/watcher.ts'
 
@@ -120,14 +120,6 @@ export function withoutCovered(taken: Hint[]): Hint[] {
   const subtrees = new Set<string>()
   for (const { path, extent } of taken) if (extent === 'subtree') subtrees.add(path)
   return subtrees.size === 0 ? taken : taken.filter(({ path }) => !isBelowAny(path, subtrees))
-}
-
-function isBelowAny(path: string, subtrees: ReadonlySet<string>): boolean {
-  for (let above = path; above !== ROOT_PATH; ) {
-    above = parentPath(above)
-    if (subtrees.has(above)) return true
-  }
-  return false
 }
 
 /** By depth, and in the order of the hints within a depth: linear, while sorting 100,000 paths is not. */
