@@ -36,9 +36,10 @@ function documented(heading: string): Map<string, string> {
 }
 
 /** Without samples here: these daemons write no log. */
-const WITHOUT_SAMPLES = new Map(
-  ['rootferry_log_readers', 'rootferry_log_sequence', 'rootferry_log_written'].map((name) => [name, 'root']),
-)
+const WITHOUT_SAMPLES = new Map<string, string>([
+  ...['readers', 'sequence', 'written'].map((name) => [`rootferry_log_${name}`, 'root'] as const),
+  ...['readers', 'behind_messages'].map((name) => [`rootferry_log_region_${name}`, 'root,region'] as const),
+])
 
 /** The same, from a daemon's answer. */
 function exposed(text: string): Map<string, string> {

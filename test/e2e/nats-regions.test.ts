@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { makeMirror } from '../../packages/nats/test-support/make-mirror.ts'
 import { Daemons } from '../support/daemons.ts'
 import { freePort } from '../support/free-port.ts'
 import { NatsServer, withoutNats } from '../support/nats-server.ts'
@@ -27,13 +26,13 @@ test('receivers at a leaf node read the mirror of the log; killed, it goes on wh
     receivers: 2,
     tls: true,
     receiversLater: true,
-    agentConfig: { transport: { nats: { servers: [hub.url] } } },
+    agentConfig: { transport: { nats: { servers: [hub.url], regions: ['west'] } } },
   })
   const site = new Site(fleet, 'site', fleet.place)
   await site.begin({ prepare: fill })
   const described = async () => JSON.stringify([await fleet.status(), fleet.logs.slice(-30)])
   await until(() => fleet.logs.some(({ msg }) => msg === 'a snapshot is stored'), described)
-  await makeMirror(leaf.url, 'site', 'hub')
+  await until(() => fleet.logs.some(({ msg }) => msg === 'a region has a mirror of the log'), described)
   for (const [number, server] of [hub, leaf].entries()) {
     fleet.editReceiver(number, ({ agent: control, ...config }) => ({ ...config, agent: server.url, control }))
     await fleet.startReceiver(number)

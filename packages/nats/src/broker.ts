@@ -5,6 +5,7 @@
 import { checkServerIdentity as checkHost, type PeerCertificate } from 'node:tls'
 import { connect, credsAuthenticator, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node'
 import { LogStream } from './log-stream.ts'
+import { Mirrors } from './mirrors.ts'
 import { type LogNames, logNames, nameIn } from './names.ts'
 import { Snapshots } from './snapshots.ts'
 
@@ -63,6 +64,23 @@ export class Broker {
 
   snapshots(root: string): Snapshots {
     return new Snapshots(this.#connection, logNames(root))
+  }
+
+  /** @param domain of the server of a region */
+  mirrors(root: string, domain: string): Mirrors {
+    return new Mirrors(this.#connection, logNames(root), domain)
+  }
+
+  /** The JetStream domain of the server: the region, where there are several; null: it has none. */
+  get domain(): string | null {
+    // Servers say so, and the types of the client do not.
+    const { domain } = (this.#connection.info ?? {}) as { domain?: unknown }
+    return typeof domain === 'string' && domain !== '' ? domain : null
+  }
+
+  /** The address of this host as the server sees it; null: the server does not say. */
+  get clientAddress(): string | null {
+    return this.#connection.info?.client_ip ?? null
   }
 
   /** A message that is not kept. */

@@ -33,7 +33,7 @@ export function receiverUser(name: string, roots: readonly string[]): NatsUser {
 
 export function agentUser(): NatsUser {
   return userOf({
-    publish: ['rf.>', 'rfcall.>', 'rfwho.>', 'rfpub.>', '$JS.API.>', '_INBOX.>'],
+    publish: ['rf.>', 'rfcall.>', 'rfwho.>', 'rfpub.>', '$JS.API.>', '$JS.*.API.>', '_INBOX.>'],
     subscribe: ['rfack.>', 'rfpub.>', '_INBOX.>'],
   })
 }

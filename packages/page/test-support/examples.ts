@@ -34,6 +34,7 @@ export const RECEIVER: ReceiverStatus = {
   trash: null,
   clash: null,
   transport: null,
+  region: null,
   connectedAt: '2026-01-31T02:00:00Z',
   lastSeenAt: '2026-01-31T02:59:59Z',
   lastError: null,

@@ -38,6 +38,7 @@ const receiver = (change: Partial<ReceiverStatus> = {}): ReceiverStatus => ({
   trash: null,
   clash: null,
   transport: null,
+  region: null,
   connectedAt: NOW.toISOString(),
   lastSeenAt: NOW.toISOString(),
   lastError: null,

@@ -133,13 +133,14 @@ function rootRow(root: RootAnswer): Row {
 
 /** Receivers that read the log get nothing while it is not written. */
 function logNote(log: RootAnswer['log']): string | null {
-  return log === null || log.state === 'publishing' || log.state === 'starting'
-    ? null
-    : `the log on NATS is not written: ${log.why ?? log.state}`
+  if (log === null) return null
+  if (log.state === 'off' || log.state === 'refused') return `the log on NATS is not written: ${log.why ?? log.state}`
+  const lacking = log.regions.find(({ why }) => why !== null)
+  return lacking === undefined ? null : `region ${lacking.name} has no mirror of the log: ${lacking.why}`
 }
 
 function receiverRow(
-  { name, root, state, sequence, lag, owed, clash, transport, lastSeenAt, lastError }: ReceiverStatus,
+  { name, root, state, sequence, lag, owed, clash, transport, region, lastSeenAt, lastError }: ReceiverStatus,
   now: Date,
 ): Row {
   const behind = lag.sequences === 0 || state === 'expected' ? '-' : `${count(lag.sequences)}, ${duration(lag.seconds)}`
@@ -147,7 +148,10 @@ function receiverRow(
     cells: [
       { text: name },
       { text: root },
-      { text: transport === 'nats' ? `${state}, nats` : state, tone: RECEIVER_TONES[state] },
+      {
+        text: transport === 'nats' ? `${state}, ${region === null ? 'nats' : `nats ${region}`}` : state,
+        tone: RECEIVER_TONES[state],
+      },
       right(String(sequence)),
       right(behind),
       { text: seen(state, lastSeenAt, now) },

@@ -35,6 +35,14 @@ const Nats = Type.Object(
       title: 'And for this long',
       default: DEFAULT_RETENTION.maxAgeHours,
     }),
+    regions: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[A-Za-z0-9_-]{1,32}$' }), {
+        maxItems: 100,
+        uniqueItems: true,
+        title: 'Leaf nodes that are to mirror the logs, see [fleets.md](fleets.md#regions)',
+        description: 'a list of JetStream domains',
+      }),
+    ),
     replicas: whole(1, 5, 'servers', {
       title: 'On so many servers of a cluster',
       default: DEFAULT_RETENTION.replicas,
@@ -50,6 +58,7 @@ export const Transport = Type.Object(
 )
 
 export interface NatsConfig extends NatsAccess {
+  regions: string[]
   retention: { maxBytes: number; maxAgeMs: number; replicas: number }
 }
 
@@ -60,7 +69,7 @@ export function natsConfig(
   faults: string[],
 ): NatsConfig | null {
   if (transport === undefined) return null
-  const { servers, ca, credentialsFile, ...limits } = transport.nats
+  const { servers, ca, credentialsFile, regions = [], ...limits } = transport.nats
   if (!hasIdentity)
     faults.push(source.fault(['transport'], 'needs TLS: the key of the certificate signs what is written into the log'))
   const at = (...path: string[]) => ['transport', 'nats', ...path]
@@ -74,5 +83,6 @@ export function natsConfig(
     faults,
   )
   const { maxMegabytes, maxAgeHours, replicas } = { ...DEFAULT_RETENTION, ...limits }
-  return { ...access, retention: { maxBytes: maxMegabytes * 1e6, maxAgeMs: maxAgeHours * 3_600_000, replicas } }
+  const retention = { maxBytes: maxMegabytes * 1e6, maxAgeMs: maxAgeHours * 3_600_000, replicas }
+  return { ...access, regions, retention }
 }

@@ -246,7 +246,7 @@ export class Agent {
       config,
       identity: () => this.#identity.pem,
       feeds: this.#feeds,
-      isGranted: (name, root) => this.#nodes.isGranted(name, root),
+      secretOf: (name, root) => this.#nodes.secretOf(name, root),
       eventsOf: (root) => this.#operations.eventsOf(root),
       software: VERSION,
       id: randomBytes(6).toString('hex'),

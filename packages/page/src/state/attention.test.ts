@@ -28,8 +28,17 @@ describe('needs a person:', () => {
     [{ hold: { ...held, refused: 'the guard' } }, 'shop was not released'],
     [{ watch: { backend: 'directory', degraded: 'the limit' } }, 'shop is not watched as a whole'],
     [
-      { log: { state: 'off', why: 'no server', sequence: 1, readers: 2, snapshot: null } },
+      { log: { state: 'off', why: 'no server', sequence: 1, readers: 2, snapshot: null, regions: [] } },
       'The log of shop on NATS is not written',
+    ],
+    [
+      {
+        log: {
+          ...{ state: 'publishing', why: null, sequence: 1, readers: 2, snapshot: null },
+          regions: [{ name: 'west', readers: 0, behind: null, why: 'no answer' }],
+        },
+      },
+      'Region west has no mirror of the log of shop',
     ],
     [{ problemCount: 2 }, '2 paths of shop cannot be sent'],
     [{ hooks: [{ command: 'x', isDue: false, runs: 1, failures: 1, lastError: 'no' }] }, 'A hook of shop fails'],

@@ -84,6 +84,16 @@ function aboutRoot(root: Root): Attention[] {
         'Receivers that read it get nothing new meanwhile. See that the NATS servers run and can be reached from the admin server.',
       ),
     )
+  const cutOff = log?.regions.find(({ why }) => why !== null)
+  if (cutOff !== undefined)
+    items.push(
+      item(
+        'bad',
+        `Region ${cutOff.name} has no mirror of the log of ${name}`,
+        cutOff.why,
+        'Receivers there get nothing new meanwhile. See that its NATS server runs as a leaf node of the one that the agent writes to.',
+      ),
+    )
   const failing = hooks.find(({ lastError }) => lastError !== null)
   if (failing !== undefined)
     items.push(item('warning', `A hook of ${name} fails`, failing.lastError, `Run it by hand: ${failing.command}`))

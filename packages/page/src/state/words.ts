@@ -114,7 +114,8 @@ export function isUnwritten(log: Root['log']): log is Exclude<Root['log'], null>
 export function rootTone({ state, hold, problemCount, watch, hooks, log }: Root): Tone {
   if (ROOT_WORDS[state].tone === 'bad') return 'bad'
   if (hold !== null && (hold.overdue || hold.refused !== null)) return 'bad'
-  if (isUnwritten(log)) return 'bad'
+  const isCutOff = log?.regions.some(({ why }) => why !== null) === true
+  if (isCutOff || isUnwritten(log)) return 'bad'
   if (problemCount > 0 || watch.degraded !== null || hooks.some(({ lastError }) => lastError !== null)) return 'warning'
   return hold === null ? ROOT_WORDS[state].tone : 'busy'
 }

@@ -30,7 +30,8 @@ export function ReceiverView({ receiver: name }: { receiver: string }) {
 }
 
 function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
-  const { name, root, state, lag, toCome, owed, trash, clash, transport, connectedAt, lastSeenAt, lastError } = receiver
+  const { name, root, state, lag, toCome, owed, trash, clash, transport, region, connectedAt, lastSeenAt, lastError } =
+    receiver
   const isAway = state === 'offline' || state === 'expected'
   const trouble = clash ?? lastError
   return (
@@ -61,7 +62,9 @@ function OfRoot({ receiver }: { receiver: ReceiverStatus }) {
           isAway
             ? { name: 'last seen', value: <Ago time={lastSeenAt} /> }
             : { name: 'connected', value: <Ago time={connectedAt} /> },
-          ...(transport === 'nats' ? [{ name: 'reads', value: 'the log on NATS' }] : []),
+          ...(transport === 'nats'
+            ? [{ name: 'reads', value: region === null ? 'the log on NATS' : `the log in ${region}` }]
+            : []),
         ]}
       />
       {owed.count > 0 && <Owed owed={owed} />}

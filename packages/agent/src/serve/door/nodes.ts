@@ -99,6 +99,16 @@ export class Nodes {
     return this.receivers.some(({ name, token }) => name === receiver && grants(token, root))
   }
 
+  /** The hash of the token of that receiver, if it may have the root; null: it may not. */
+  secretOf(receiver: string, root: string): string | null {
+    const owner = this.#nodes.find(({ name }) => name === receiver)?.token ?? receiver
+    const isNode = owner !== receiver
+    const token = this.#parts
+      .tokens()
+      .find(({ name, admin, many }) => name === owner && admin === false && (many !== undefined) === isNode)
+    return token !== undefined && grants(token, root) ? token.sha256 : null
+  }
+
   /** The token is gone, and its nodes with it. @returns the names that were its receivers */
   revoked(token: StoredToken): string[] {
     if (token.many === undefined) return [token.name]

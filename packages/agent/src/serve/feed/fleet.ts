@@ -130,6 +130,7 @@ export class Fleet {
               oldestAt: trash.oldest === null ? null : new Date(trash.oldest).toISOString(),
             },
       clash: this.#clashOf(receiver),
+      region: session === undefined ? (reader?.ack.region ?? null) : null,
       transport: session !== undefined ? 'websocket' : reader !== null ? 'nats' : null,
       connectedAt: (session?.connectedAt ?? reader?.since)?.toISOString() ?? null,
       lastSeenAt: (session?.lastSeenAt ?? reader?.heardAt ?? known?.seenAt)?.toISOString() ?? null,
@@ -147,9 +148,11 @@ export class Fleet {
 
   /** Receivers whose own probes say that visitors may come. */
   get ready(): { name: string; address: string }[] {
-    return [...this.sessions].flatMap(([name, { state, from }]) =>
+    const connected = [...this.sessions].flatMap(([name, { state, from }]) =>
       state.said.isReady === true && !isLog(name) ? [{ name, address: from.address }] : [],
     )
+    const readers = this.readers.ready(performance.now()).filter(({ name }) => !this.sessions.has(name))
+    return [...connected, ...readers]
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * The receivers of a root that read its log, as they say of themselves.
  *
- * A broker carries what they say, and vouches for the name; nothing is done for a reader that could harm another one.
+ * A broker carries what they say, sealed with their tokens; nothing is done for a reader that could harm another one.
  * A reader that says nothing for as long as a dead connection may is away.
  */
 import { LIMITS } from '@rootferry/protocol'
@@ -28,6 +28,10 @@ const Ack = Type.Object({
   live: Type.Boolean(),
   ready: Type.Union([Type.Boolean(), Type.Null()]),
   error: Type.Union([Type.String({ maxLength: 1_000 }), Type.Null()]),
+  /** The JetStream domain of the server from which it reads. */
+  region: Type.Union([Type.String({ pattern: '^[A-Za-z0-9_-]{1,32}$' }), Type.Null()]),
+  /** An address of its own under which that server sees it. */
+  address: Type.Union([Type.String({ pattern: '^[0-9a-fA-F.:]{2,45}$' }), Type.Null()]),
 })
 export type Ack = Static<typeof Ack>
 /** @returns null when it is not one */
@@ -78,6 +82,22 @@ export class LogReaders {
   /** Readers that are here and can commit. */
   count(nowMs: number): number {
     return this.#working(nowMs).length
+  }
+
+  /** How many of them there are in each region that has a name. */
+  regions(nowMs: number): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { region } of this.#working(nowMs))
+      if (region !== null) counts.set(region, (counts.get(region) ?? 0) + 1)
+    return counts
+  }
+
+  /** Readers that say that visitors may come, where they can be reached. */
+  ready(nowMs: number): { name: string; address: string }[] {
+    return [...this.#readers.keys()].flatMap((name) => {
+      const { ready, address } = this.of(name, nowMs)?.ack ?? { ready: null, address: null }
+      return ready === true && address !== null ? [{ name, address }] : []
+    })
   }
 
   /** Whether all that are here, and can commit, have committed that. */

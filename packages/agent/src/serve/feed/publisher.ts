@@ -15,6 +15,7 @@ import type { Broker, LogStream, Retention, Signer } from '@rootferry/nats'
 import type { Welcome } from '@rootferry/protocol'
 import type { LogOutlet, LogReached } from './log-outlet.ts'
 import { LOG_RECEIVER } from './log-readers.ts'
+import type { LogRegions, RegionStatus } from './log-regions.ts'
 import { logSession } from './log-session.ts'
 import type { RootFeed } from './root-feed.ts'
 import { type SnapshotStatus, SnapshotWriter } from './snapshot-writer.ts'
@@ -26,6 +27,7 @@ export interface PublisherParts {
   feed: Pick<RootFeed, 'name' | 'serve' | 'forget' | 'status'>
   broker: Broker
   retention: Retention
+  regions: LogRegions
   nats(): Promise<Pick<typeof import('@rootferry/nats'), 'LogEncoder' | 'logNames' | 'signerOf'>>
   identity(): { cert: string; key: string }
   /** Who this is, for another agent that publishes the same root. */
@@ -45,6 +47,7 @@ export class Publisher {
   #why: string | null = null
   #outlet: LogOutlet | null = null
   #snapshots: SnapshotWriter | null = null
+  #isMirrored = false
   #isClosed = false
   #pause = Promise.withResolvers<void>()
 
@@ -53,8 +56,14 @@ export class Publisher {
     this.#log = parts.log.child({ root: parts.feed.name })
   }
 
-  get status(): { state: PublisherState; why: string | null; snapshot: SnapshotStatus | null } {
-    return { state: this.#state, why: this.#why, snapshot: this.#snapshots?.status ?? null }
+  get status(): {
+    state: PublisherState
+    why: string | null
+    snapshot: SnapshotStatus | null
+    regions: readonly RegionStatus[]
+  } {
+    const snapshot = this.#snapshots?.status ?? null
+    return { state: this.#state, why: this.#why, snapshot, regions: this.#parts.regions.status }
   }
 
   /** Until it is closed, or the connection to the broker is over. Never rejects. */
@@ -84,6 +93,7 @@ export class Publisher {
     this.#isClosed = true
     this.#outlet?.broke()
     this.#snapshots?.close()
+    this.#parts.regions.close()
     this.#pause.resolve()
   }
 
@@ -110,9 +120,8 @@ export class Publisher {
     let begun: Promise<void> | null = null
     const reached = (at: LogReached) => {
       if (begun !== null || word === null) return snapshots.reached(at)
-      begun = snapshots.begin(word, at, extent).catch((error: unknown) => {
-        this.#log.warn({ error: errorMessage(error) }, 'snapshots cannot be stored')
-      })
+      const failed = (error: unknown) => this.#log.warn({ error: errorMessage(error) }, 'snapshots cannot be stored')
+      begun = snapshots.begin(word, at, extent).then(() => this.#mirrored(), failed)
     }
     const welcomed = (welcome: Welcome) => {
       word = welcome
@@ -139,6 +148,12 @@ export class Publisher {
     await ended
     this.#outlet = null
     this.#become('off', this.#why)
+  }
+
+  /** Both streams are there. */
+  #mirrored(): void {
+    if (!this.#isMirrored) this.#parts.regions.start()
+    this.#isMirrored = true
   }
 
   #newSnapshots(signer: Signer): SnapshotWriter {

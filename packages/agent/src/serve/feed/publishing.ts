@@ -8,6 +8,7 @@ import { backoffMs, errorMessage } from '@rootferry/host/machine'
 import type { Broker, LogNames } from '@rootferry/nats'
 import type { NatsConfig } from '../../config/nats-settings.ts'
 import { ackOf, LOG_RECEIVER } from './log-readers.ts'
+import { LogRegions, type RegionStatus } from './log-regions.ts'
 import { Publisher, type PublisherState } from './publisher.ts'
 import type { FeedEvents, RootFeed } from './root-feed.ts'
 import type { SnapshotStatus } from './snapshot-writer.ts'
@@ -17,8 +18,8 @@ export interface PublishingParts {
   /** PEM of the certificate that receivers pin, and of its key. */
   identity(): { cert: string; key: string }
   feeds: ReadonlyMap<string, RootFeed>
-  /** Whether the agent knows a receiver of that name, which may have that root. */
-  isGranted(receiver: string, root: string): boolean
+  /** The hash of the token of a receiver of that name, which may have that root; null: there is none. */
+  secretOf(receiver: string, root: string): string | null
   eventsOf(root: string): Pick<FeedEvents, 'receiver' | 'committed'>
   software: string
   /** Other than that of any other agent. */
@@ -31,6 +32,7 @@ const PAUSES = { firstMs: 500, mostMs: 15_000 }
 interface Opened {
   broker: Broker
   logNames(root: string): LogNames
+  openedReport(value: unknown, subject: string, hash: string): unknown
 }
 
 export interface LogStatus {
@@ -40,6 +42,7 @@ export interface LogStatus {
   snapshot: SnapshotStatus | null
   /** How far the log is. */
   sequence: number
+  regions: (RegionStatus & { readers: number })[]
   /** Receivers that read it. */
   readers: number
 }
@@ -97,9 +100,16 @@ export class Publishing {
       state: this.#why === null ? ('starting' as const) : ('off' as const),
       why: this.#why,
       snapshot: null,
+      regions: [],
     }
+    const here = readers.regions(performance.now())
     const sequence = watermarks.of(LOG_RECEIVER)?.committed ?? 0
-    return { ...status, sequence, readers: readers.count(performance.now()) }
+    return {
+      ...status,
+      sequence,
+      readers: readers.count(performance.now()),
+      regions: status.regions.map((region) => ({ ...region, readers: here.get(region.name) ?? 0 })),
+    }
   }
 
   async close(): Promise<void> {
@@ -112,11 +122,11 @@ export class Publishing {
   /** Resolves when the connection is over. */
   async #connected(came: () => void): Promise<void> {
     const { config, log } = this.#parts
-    const { Broker, logNames } = await import('@rootferry/nats')
+    const { Broker, logNames, openedReport } = await import('@rootferry/nats')
     const broker = await Broker.connect({ ...config, name: `rootferry-agent on ${hostname()}`, inbox: null })
     if (this.#isClosed) return await broker.close()
     came()
-    this.#opened = { broker, logNames }
+    this.#opened = { broker, logNames, openedReport }
     this.#why = null
     log.info({ servers: config.servers }, 'connected to NATS')
     this.look()
@@ -127,17 +137,25 @@ export class Publishing {
     if (!this.#isClosed) log.warn({ error: why }, 'the connection to NATS is over')
   }
 
-  #begin(feed: RootFeed, { broker, logNames }: Opened): void {
-    this.#listen(feed, broker, logNames(feed.name))
-    void this.#newPublisher(feed, broker).run()
+  #begin(feed: RootFeed, opened: Opened): void {
+    this.#listen(feed, opened)
+    void this.#newPublisher(feed, opened.broker).run()
   }
 
   #newPublisher(feed: RootFeed, broker: Broker): Publisher {
     const { config, identity, software, id, log } = this.#parts
+    const { regions, retention } = config
     const publisher = new Publisher({
       feed,
       broker,
-      retention: config.retention,
+      retention,
+      regions: new LogRegions({
+        regions,
+        mirrorsOf: (region) => broker.mirrors(feed.name, region),
+        hub: broker.domain,
+        retention,
+        log: log.child({ root: feed.name }),
+      }),
       nats: () => import('@rootferry/nats'),
       identity,
       who: `${hostname()} (${id})`,
@@ -149,11 +167,14 @@ export class Publishing {
     return publisher
   }
 
-  #listen(feed: RootFeed, broker: Broker, names: LogNames): void {
-    const { isGranted, eventsOf, feeds } = this.#parts
+  #listen(feed: RootFeed, { broker, logNames, openedReport }: Opened): void {
+    const names = logNames(feed.name)
+    const { secretOf, eventsOf, feeds } = this.#parts
     broker.listen(names.acks, (value, receiver) => {
-      const ack = ackOf(value)
-      if (ack === null || feeds.get(feed.name) !== feed || !isGranted(receiver, feed.name)) return
+      const secret = secretOf(receiver, feed.name)
+      if (secret === null || feeds.get(feed.name) !== feed) return
+      const ack = ackOf(openedReport(value, names.ackOf(receiver), secret))
+      if (ack === null) return
       const { watermarks, readers } = feed.fleet
       readers.heard(receiver, ack, new Date(), performance.now())
       const events = eventsOf(feed.name)

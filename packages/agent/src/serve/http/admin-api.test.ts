@@ -89,6 +89,7 @@ function newApi(): Promise<Http> {
         trash: null,
         clash: null,
         transport: null,
+        region: null,
         connectedAt: null,
         lastSeenAt: '2026-01-31T08:15:00.000Z',
         lastError: null,

@@ -34,6 +34,7 @@ const receiver = (name: string, sequence: number): ReceiverStatus => ({
   trash: null,
   clash: null,
   transport: null,
+  region: null,
   connectedAt: null,
   lastSeenAt: null,
   lastError: null,

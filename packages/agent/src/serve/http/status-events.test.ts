@@ -19,6 +19,7 @@ const receiver: ReceiverStatus = {
   trash: null,
   clash: null,
   transport: null,
+  region: null,
   connectedAt: 'then',
   lastSeenAt: 'then',
   lastError: null,

@@ -58,6 +58,17 @@ const Root = Type.Object(
           why: OrNull(Type.String()),
           sequence: Count,
           readers: Count,
+          regions: Type.Array(
+            Type.Object(
+              {
+                name: Type.String({ description: 'the JetStream domain of its server' }),
+                readers: Count,
+                behind: OrNull(Type.Integer({ minimum: 0, description: 'messages of the log that its mirror lacks' })),
+                why: OrNull(Type.String({ description: 'why it has no mirror' })),
+              },
+              closed,
+            ),
+          ),
           snapshot: OrNull(
             Type.Object(
               { sequence: Count, bytes: Count, madeAt: Time },
@@ -109,6 +120,7 @@ const Receiver = Type.Object(
     ),
     clash: OrNull(Type.String({ description: 'which nodes use the token at the same time' })),
     transport: OrNull(words('websocket', 'nats')),
+    region: OrNull(Type.String({ description: 'the JetStream domain of the server from which it reads the log' })),
     connectedAt: OrNull(Time),
     lastSeenAt: OrNull(Time),
     lastError: OrNull(Type.String()),

@@ -18,6 +18,8 @@ export class AckTimer {
     live: false,
     ready: null as boolean | null,
     error: null as string | null,
+    region: null as string | null,
+    address: null as string | null,
   }
   #timer: NodeJS.Timeout | null = null
   #toldMs = Number.NEGATIVE_INFINITY
@@ -28,6 +30,11 @@ export class AckTimer {
 
   at({ sequence, durable, prepared }: HelloPosition): void {
     this.#ack = { ...this.#ack, committed: sequence, durable, staged: prepared?.sequence ?? 0, error: null }
+  }
+
+  /** From which server the log is read, and how that sees this host. */
+  from(place: { region: string | null; address: string | null }): void {
+    this.#ack = { ...this.#ack, ...place }
   }
 
   /** @param epoch null: no log is read any more, and nothing is told */

@@ -18,6 +18,7 @@ import type { Address, NatsAddress } from './dial.ts'
 import type { Link, LinkEvents, LinkOptions } from './link.ts'
 import { LogReading } from './log-reading.ts'
 import { isInLog } from './log-start.ts'
+import { ownAddress } from './own-address.ts'
 import { redialMs } from './redial.ts'
 import { SocketLink } from './socket-link.ts'
 
@@ -46,7 +47,8 @@ export class LogLink implements Link {
   #isStopped = false
   /** The message of the log at which the next reading may begin: what is before it was begun and not ended. */
   #notBefore = 0
-  #ackSubject = ''
+  /** Sends a report to the agent. */
+  #tell: (ack: object) => void = () => undefined
   readonly #ack: AckTimer
 
   constructor(options: LinkOptions & { address: Address & { nats: NatsAddress } }, events: LinkEvents) {
@@ -113,13 +115,17 @@ export class LogLink implements Link {
     const life = this.#lives
     const { servers, ca, credentials, name } = this.#address.nats
     try {
-      const { Broker, inboxOf, logNames } = await import('@rootferry/nats')
+      const { Broker, inboxOf, logNames, sealedReport } = await import('@rootferry/nats')
       this.#notBefore = 0
       const broker = await Broker.connect({ servers, ca, credentials, name, inbox: inboxOf(name) })
       if (life !== this.#lives) return void broker.close()
       void broker.ended().then((why) => this.#lost(broker, why))
       const names = logNames(this.#options.root)
-      this.#ackSubject = names.ackOf(name)
+      this.#tell = (ack) => {
+        const subject = names.ackOf(name)
+        broker.tell(subject, sealedReport(ack, subject, this.#address.token))
+      }
+      this.#ack.from({ region: broker.domain, address: ownAddress(broker.clientAddress) })
       broker.listen(names.callOf(name), () => this.#called(broker))
       broker.listen(names.who, () => this.#ack.tellAgain())
       this.#ask(broker)
@@ -276,8 +282,6 @@ export class LogLink implements Link {
   }
 
   #tellAgent(ack: object): void {
-    const life = this.#life
-    if (life.at !== 'reading') return
-    life.broker.tell(this.#ackSubject, ack)
+    if (this.#life.at === 'reading') this.#tell(ack)
   }
 }
