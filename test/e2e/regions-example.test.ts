@@ -19,9 +19,9 @@ function withoutNetwork(): string | false {
   return spawnSync('unshare', ['-n', 'sh', '-c', UP, '-', 'true']).status === 0 ? false : 'no network of its own here'
 }
 
-test('examples/regions starts, and brings both regions what is at the source', {
-  skip: withoutNats() || withoutNetwork(),
-}, async () => {
+const skip = withoutNats() || withoutNetwork()
+
+test('examples/regions starts, and brings both regions what is at the source', { skip }, async () => {
   const place = mkdtempSync(join(tmpdir(), 'rootferry-regions-'))
   mkdirSync(join(place, 'source'))
   mkdirSync(join(place, 'bin'))

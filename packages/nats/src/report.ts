@@ -1,6 +1,6 @@
 /**
  * What a reader of a log reports of itself, sealed with the hash of its token: the agent keeps that hash, and a broker does
- * not know it. So a broker can hold a report back, or repeat an old one, and can say nothing in the name of a reader. Pure.
+ * not know it. So a broker can hold a report back, or repeat an old one, and can say nothing in the name of a reader.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 

@@ -36,12 +36,37 @@ export function attentionOf({ roots, receivers, certificate }: Fleet, nowMs: num
   return [...items.filter(({ tone }) => tone === 'bad'), ...items.filter(({ tone }) => tone === 'warning')]
 }
 
+type Item = (tone: Attention['tone'], title: string, detail: string | null, advice: string) => Attention
+
+/** What the readers of the log of a root lack. */
+function aboutLog(name: string, log: Root['log'], item: Item): Attention[] {
+  const items: Attention[] = []
+  if (isUnwritten(log))
+    items.push(
+      item(
+        'bad',
+        `The log of ${name} on NATS is not written`,
+        log.why,
+        'Receivers that read it get nothing new meanwhile. See that the NATS servers run and can be reached from the admin server.',
+      ),
+    )
+  const cutOff = log?.regions.find(({ why }) => why !== null)
+  if (cutOff !== undefined)
+    items.push(
+      item(
+        'bad',
+        `Region ${cutOff.name} has no mirror of the log of ${name}`,
+        cutOff.why,
+        'Receivers there get nothing new meanwhile. See that its NATS server runs as a leaf node of the one that the agent writes to.',
+      ),
+    )
+  return items
+}
+
 function aboutRoot(root: Root): Attention[] {
   const { name, state, reason, hold, watch, problemCount, hooks, log } = root
   const link = `#/roots/${name}`
-  const item = (tone: Attention['tone'], title: string, detail: string | null, advice: string): Attention => {
-    return { tone, title, detail, advice, command: null, link }
-  }
+  const item: Item = (tone, title, detail, advice) => ({ tone, title, detail, advice, command: null, link })
   const items: Attention[] = []
   if (state === 'halted')
     items.push(
@@ -75,25 +100,7 @@ function aboutRoot(root: Root): Attention[] {
         'Changes come later than they could. Raise the limit that the message names.',
       ),
     )
-  if (isUnwritten(log))
-    items.push(
-      item(
-        'bad',
-        `The log of ${name} on NATS is not written`,
-        log.why,
-        'Receivers that read it get nothing new meanwhile. See that the NATS servers run and can be reached from the admin server.',
-      ),
-    )
-  const cutOff = log?.regions.find(({ why }) => why !== null)
-  if (cutOff !== undefined)
-    items.push(
-      item(
-        'bad',
-        `Region ${cutOff.name} has no mirror of the log of ${name}`,
-        cutOff.why,
-        'Receivers there get nothing new meanwhile. See that its NATS server runs as a leaf node of the one that the agent writes to.',
-      ),
-    )
+  items.push(...aboutLog(name, log, item))
   const failing = hooks.find(({ lastError }) => lastError !== null)
   if (failing !== undefined)
     items.push(item('warning', `A hook of ${name} fails`, failing.lastError, `Run it by hand: ${failing.command}`))

@@ -43,7 +43,6 @@ export class AgentMetrics {
   readonly #ofHooks: ReturnType<typeof hookGauges>
   readonly #ofRoots: ReturnType<typeof rootGauges>
   readonly #ofLogs: ReturnType<typeof logGauges>
-  readonly #ofRegions: ReturnType<typeof regionGauges>
   readonly #ofReceivers: ReturnType<typeof receiverGauges>
   readonly #ofDoors: { expiry: Gauge<'fingerprint'>; dropped: Counter<'listener'> }
   /** Resyncs that are not counted yet: the last report of a resync may come more than once. */
@@ -80,7 +79,6 @@ export class AgentMetrics {
     this.#ofHooks = hookGauges(registers)
     this.#ofRoots = rootGauges(registers)
     this.#ofLogs = logGauges(registers)
-    this.#ofRegions = regionGauges(registers)
     this.#ofReceivers = receiverGauges(registers)
     const dropped = new Counter({
       name: 'rootferry_dropped_connections_total',
@@ -115,7 +113,7 @@ export class AgentMetrics {
   }
 
   #look(): void {
-    const looked = [this.#ofHooks, this.#ofRoots, this.#ofLogs, this.#ofRegions, this.#ofReceivers]
+    const looked = [this.#ofHooks, this.#ofRoots, this.#ofLogs, this.#ofReceivers]
     for (const metric of looked.flatMap((metrics) => Object.values(metrics))) metric.reset()
     for (const [name, feed] of this.#parts.feeds) {
       this.#lookAtRoot(name, feed)
@@ -180,8 +178,8 @@ export class AgentMetrics {
     this.#ofLogs.sequence.set({ root }, log.sequence)
     this.#ofLogs.readers.set({ root }, log.readers)
     for (const { name: region, readers, behind } of log.regions) {
-      this.#ofRegions.readers.set({ root, region }, readers)
-      if (behind !== null) this.#ofRegions.behind.set({ root, region }, behind)
+      this.#ofLogs.regionReaders.set({ root, region }, readers)
+      if (behind !== null) this.#ofLogs.regionBehind.set({ root, region }, behind)
     }
   }
 
@@ -216,19 +214,16 @@ function hookGauges(registers: Registers) {
 function logGauges(registers: Registers) {
   const labelNames = ['root'] as const
   const named = (name: string, help: string) => ({ name: `rootferry_log_${name}`, help, labelNames, registers })
+  const ofRegion = (name: string, help: string) => ({
+    ...{ name: `rootferry_log_region_${name}`, help, registers },
+    labelNames: ['root', 'region'] as const,
+  })
   return {
     written: new Gauge(named('written', '1 while the log on NATS is written')),
     sequence: new Gauge(named('sequence', 'How far the log is')),
     readers: new Gauge(named('readers', 'Receivers that read the log')),
-  }
-}
-
-function regionGauges(registers: Registers) {
-  const labelNames = ['root', 'region'] as const
-  const named = (name: string, help: string) => ({ name: `rootferry_log_region_${name}`, help, labelNames, registers })
-  return {
-    readers: new Gauge(named('readers', 'Receivers that read the log in the region')),
-    behind: new Gauge(named('behind_messages', 'Messages of the log that the mirror of the region lacks')),
+    regionReaders: new Gauge(ofRegion('readers', 'Receivers that read the log in the region')),
+    regionBehind: new Gauge(ofRegion('behind_messages', 'Messages of the log that the mirror of the region lacks')),
   }
 }
 
