@@ -1,10 +1,13 @@
 /** Both ways from a receiver to its agent are links: a WebSocket, and the log on a real NATS server. */
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { Broker } from '../../packages/nats/src/index.ts'
+import { Broker, logNames, sealedReport, tokenHash } from '../../packages/nats/src/index.ts'
 import { testIdentity, WrittenLog, welcomeOf } from '../../packages/nats/test-support/written-log.ts'
 import { encodeMessage } from '../../packages/protocol/src/index.ts'
+import { openLink } from '../../packages/receiver/src/serve/link/open-link.ts'
 import { type LinkTrial, linkConformance } from '../../packages/receiver/test-support/link-conformance.ts'
 import { NatsServer, withoutNats } from '../support/nats-server.ts'
 
@@ -157,3 +160,37 @@ linkConformance(
   },
   withoutNats(),
 )
+
+const skip = withoutNats()
+
+test('a reader is told alone, and under seal, that others show a round without it', { skip }, async () => {
+  const log = await LogWriter.begin()
+  const heard: string[] = []
+  const { promise: left, resolve: leaves } = Promise.withResolvers<void>()
+  const { promise: welcomed, resolve: welcomes } = Promise.withResolvers<void>()
+  const link = openLink(
+    { root: 'site', software: 'test', address: log.address },
+    {
+      tell: ({ type }) => void (type === 'hello' && link.greet(POSITION)),
+      frame: ({ data }) => {
+        heard.push(Buffer.from(data).toString())
+        welcomes()
+        if (heard.length === 2) leaves()
+      },
+      connected: () => undefined,
+      disconnected: () => undefined,
+      log: () => undefined,
+    },
+  )
+  link.start()
+  await welcomed
+  const parts = { servers: [log.server.url], ca: null, credentials: null, name: 'agent', inbox: null }
+  const broker = await Broker.connect(parts)
+  const subject = logNames('site').callOf('web1')
+  broker.tell(subject, sealedReport({ leave: 12 }, subject, tokenHash('rf_test')))
+  await left
+  assert.equal(heard[1], encodeMessage({ type: 'leave', to: 12 }))
+  link.stop()
+  await broker.close()
+  await log.server[Symbol.asyncDispose]()
+})

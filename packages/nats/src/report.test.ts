@@ -1,18 +1,20 @@
 /** A report is taken from the reader that has the token, for its own root, and from nobody else. */
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { openedReport, sealedReport } from './report.ts'
+import { openedReport, sealedReport, tokenHash } from './report.ts'
 
-const hash = createHash('sha256').update('rf_secret').digest('base64url')
-const sealed = sealedReport({ committed: 7 }, 'rfack.shop.web1', 'rf_secret')
+const hash = tokenHash('rf_secret')
+const sealed = sealedReport({ committed: 7 }, 'rfack.shop.web1', hash)
 
 test('what was sealed comes back', () => {
   assert.deepEqual(openedReport(sealed, 'rfack.shop.web1', hash), { committed: 7 })
 })
 
 test('with another token, root, reader or text it is nobody’s word', () => {
-  assert.equal(openedReport(sealedReport({ committed: 7 }, 'rfack.shop.web1', 'other'), 'rfack.shop.web1', hash), null)
+  assert.equal(
+    openedReport(sealedReport({ committed: 7 }, 'rfack.shop.web1', tokenHash('other')), 'rfack.shop.web1', hash),
+    null,
+  )
   assert.equal(openedReport(sealed, 'rfack.blog.web1', hash), null)
   assert.equal(openedReport(sealed, 'rfack.shop.web2', hash), null)
   assert.equal(openedReport({ ...sealed, report: '{"committed":8}' }, 'rfack.shop.web1', hash), null)

@@ -25,6 +25,8 @@ const Ack = Type.Object({
   durable: Sequence,
   /** The end of what is staged in a round. */
   staged: Sequence,
+  /** It knows that others go on to there without it, and is not ready before it has that; -1: it does not. */
+  left: Type.Integer({ minimum: -1, maximum: LIMITS.integer }),
   live: Type.Boolean(),
   ready: Type.Union([Type.Boolean(), Type.Null()]),
   error: Type.Union([Type.String({ maxLength: 1_000 }), Type.Null()]),
@@ -48,6 +50,8 @@ interface Reader {
 
 /** For so long a round waits for the readers of a log. Less than the patience of a round, which would leave all of them behind. */
 const STAGED_MS = 3_000
+/** And for so long until those that have not staged by then say that they are not ready. */
+const FENCE_MS = 1_500
 
 export class LogReaders {
   readonly #readers = new Map<string, Reader>()
@@ -57,6 +61,8 @@ export class LogReaders {
   changed: (name: string) => void = () => undefined
   /** Asks a reader to dial the agent; set by the connection to the broker. */
   dials: (name: string) => void = () => undefined
+  /** Tells a reader that others go on to there without it. */
+  leaves: (name: string, to: number) => void = () => undefined
 
   call(name: string, nowMs: number): void {
     if (this.of(name, nowMs) !== null) this.dials(name)
@@ -105,15 +111,31 @@ export class LogReaders {
     return this.#working(nowMs).every(({ committed }) => committed >= sequence)
   }
 
-  /** Resolves when all that follow have staged everything up to there, or the time for that is over. */
+  /**
+   * Resolves when all that follow have staged everything up to there, or are known not to be ready before they have it, or
+   * the time for both is over.
+   */
   async staged(to: number): Promise<void> {
+    const isIn = ({ live, staged, committed }: Ack) => !live || staged >= to || committed >= to
+    await this.#all(isIn, STAGED_MS)
+    const nowMs = performance.now()
+    const late = [...this.#readers.keys()].filter((name) => {
+      const reader = this.of(name, nowMs)
+      return reader !== null && reader.ack.error === null && !isIn(reader.ack)
+    })
+    if (late.length === 0) return
+    for (const name of late) this.leaves(name, to)
+    await this.#all((ack) => isIn(ack) || ack.left >= to, FENCE_MS)
+  }
+
+  /** Resolves when that is true of all that are here and can commit, or after that time. */
+  async #all(isTrue: (ack: Ack) => boolean, mostMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const look = () => {
-      const following = this.#working(performance.now()).filter(({ live }) => live)
-      if (following.every(({ staged, committed }) => staged >= to || committed >= to)) resolve()
+      if (this.#working(performance.now()).every(isTrue)) resolve()
     }
     this.#waiting.add(look)
-    const timer = setTimeout(resolve, STAGED_MS)
+    const timer = setTimeout(resolve, mostMs)
     look()
     await promise
     clearTimeout(timer)

@@ -33,6 +33,7 @@ interface Opened {
   broker: Broker
   logNames(root: string): LogNames
   openedReport(value: unknown, subject: string, hash: string): unknown
+  sealedReport(report: object, subject: string, hash: string): object
 }
 
 export interface LogStatus {
@@ -122,11 +123,11 @@ export class Publishing {
   /** Resolves when the connection is over. */
   async #connected(came: () => void): Promise<void> {
     const { config, log } = this.#parts
-    const { Broker, logNames, openedReport } = await import('@rootferry/nats')
+    const { Broker, ...words } = await import('@rootferry/nats')
     const broker = await Broker.connect({ ...config, name: `rootferry-agent on ${hostname()}`, inbox: null })
     if (this.#isClosed) return await broker.close()
     came()
-    this.#opened = { broker, logNames, openedReport }
+    this.#opened = { broker, ...words }
     this.#why = null
     log.info({ servers: config.servers }, 'connected to NATS')
     this.look()
@@ -167,9 +168,9 @@ export class Publishing {
     return publisher
   }
 
-  #listen(feed: RootFeed, { broker, logNames, openedReport }: Opened): void {
+  #listen(feed: RootFeed, { broker, logNames, openedReport, sealedReport }: Opened): void {
     const names = logNames(feed.name)
-    const { secretOf, eventsOf, feeds } = this.#parts
+    const { secretOf, eventsOf, feeds, log } = this.#parts
     broker.listen(names.acks, (value, receiver) => {
       const secret = secretOf(receiver, feed.name)
       if (secret === null || feeds.get(feed.name) !== feed) return
@@ -190,7 +191,17 @@ export class Publishing {
       }
       events.receiver(receiver)
     })
-    feed.fleet.readers.dials = (receiver) => broker.tell(names.callOf(receiver), {})
+    const { readers } = feed.fleet
+    readers.dials = (receiver) => broker.tell(names.callOf(receiver), {})
+    readers.leaves = (receiver, to) => {
+      const secret = secretOf(receiver, feed.name)
+      log.warn(
+        { root: feed.name, receiver, to },
+        'a reader of the log is left behind: it has not staged a round in time',
+      )
+      const subject = names.callOf(receiver)
+      if (secret !== null) broker.tell(subject, sealedReport({ leave: to }, subject, secret))
+    }
     broker.tell(names.who, {})
   }
 }

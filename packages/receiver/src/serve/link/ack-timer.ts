@@ -15,6 +15,7 @@ export class AckTimer {
     committed: 0,
     durable: 0,
     staged: 0,
+    left: -1,
     live: false,
     ready: null as boolean | null,
     error: null as string | null,
@@ -29,7 +30,7 @@ export class AckTimer {
   }
 
   at({ sequence, durable, prepared }: HelloPosition): void {
-    this.#ack = { ...this.#ack, committed: sequence, durable, staged: prepared?.sequence ?? 0, error: null }
+    this.#ack = { ...this.#ack, committed: sequence, durable, staged: prepared?.sequence ?? 0, left: -1, error: null }
   }
 
   /** From which server the log is read, and how that sees this host. */
@@ -57,6 +58,7 @@ export class AckTimer {
     if (message.type === 'committed') this.#ack.committed = message.sequence
     else if (message.type === 'durable') this.#ack.durable = message.sequence
     else if (message.type === 'staged') this.#ack.staged = message.sequence
+    else if (message.type === 'left') this.#ack.left = message.sequence
     else if (message.type === 'ready') this.#ack.ready = message.ready
     else if (message.type === 'failing') {
       this.#ack.error = message.error === null ? null : `${message.error.code}: ${message.error.message}`

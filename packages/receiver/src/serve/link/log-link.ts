@@ -19,6 +19,7 @@ import type { Link, LinkEvents, LinkOptions } from './link.ts'
 import { LogReading } from './log-reading.ts'
 import { isInLog } from './log-start.ts'
 import { ownAddress } from './own-address.ts'
+import { ReaderLine } from './reader-line.ts'
 import { redialMs } from './redial.ts'
 import { SocketLink } from './socket-link.ts'
 
@@ -47,15 +48,16 @@ export class LogLink implements Link {
   #isStopped = false
   /** The message of the log at which the next reading may begin: what is before it was begun and not ended. */
   #notBefore = 0
-  /** Sends a report to the agent. */
-  #tell: (ack: object) => void = () => undefined
+  #line: ReaderLine | null = null
   readonly #ack: AckTimer
 
   constructor(options: LinkOptions & { address: Address & { nats: NatsAddress } }, events: LinkEvents) {
     this.#options = options
     this.#address = options.address
     this.#events = events
-    this.#ack = new AckTimer((ack) => this.#tellAgent(ack))
+    this.#ack = new AckTimer((ack) => {
+      if (this.#life.at === 'reading') this.#line?.tell(ack)
+    })
   }
 
   start(): void {
@@ -115,19 +117,20 @@ export class LogLink implements Link {
     const life = this.#lives
     const { servers, ca, credentials, name } = this.#address.nats
     try {
-      const { Broker, inboxOf, logNames, sealedReport } = await import('@rootferry/nats')
+      const { Broker, inboxOf, ...words } = await import('@rootferry/nats')
       this.#notBefore = 0
       const broker = await Broker.connect({ servers, ca, credentials, name, inbox: inboxOf(name) })
       if (life !== this.#lives) return void broker.close()
       void broker.ended().then((why) => this.#lost(broker, why))
-      const names = logNames(this.#options.root)
-      this.#tell = (ack) => {
-        const subject = names.ackOf(name)
-        broker.tell(subject, sealedReport(ack, subject, this.#address.token))
-      }
+      const own = { root: this.#options.root, name, token: this.#address.token }
+      this.#line = new ReaderLine(broker, words, own, {
+        asked: () => this.#ack.tellAgain(),
+        called: () => this.#called(broker),
+        leaves: (to) => {
+          if (this.#life.at === 'reading' && this.#life.broker === broker) this.#life.reading.leaves(to)
+        },
+      })
       this.#ack.from({ region: broker.domain, address: ownAddress(broker.clientAddress) })
-      broker.listen(names.callOf(name), () => this.#called(broker))
-      broker.listen(names.who, () => this.#ack.tellAgain())
       this.#ask(broker)
     } catch (error) {
       if (life === this.#lives) this.#failed(errorMessage(error))
@@ -279,9 +282,5 @@ export class LogLink implements Link {
     this.#timer = null
     this.#life = life
     this.#lives += 1
-  }
-
-  #tellAgent(ack: object): void {
-    if (this.#life.at === 'reading') this.#tell(ack)
   }
 }

@@ -7,7 +7,7 @@
  */
 import { errorMessage } from '@rootferry/host/machine'
 import type { Broker, LogDecoder, Step, StoredMessage } from '@rootferry/nats'
-import { encodeMessage, type Welcome } from '@rootferry/protocol'
+import { encodeMessage, type Segment, type Welcome } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { Frame, HelloPosition } from '../../root-messages.ts'
 import { type LogStart, logStart } from './log-start.ts'
@@ -39,6 +39,10 @@ export class LogReading {
   #headAt = 0
   /** Segment bytes that the disk thread may still be given. */
   #credit: number = BOUNDS.creditBytes
+  /** Of the segment that has begun. */
+  #bytesToCome = 0
+  /** That others go on to there without this reader, which is not said yet. */
+  #leave: number | null = null
   #wake = Promise.withResolvers<void>()
 
   private constructor(parts: LogReadingParts, events: LogReadingEvents, decoder: LogDecoder, start: LogStart) {
@@ -68,6 +72,12 @@ export class LogReading {
   start(): void {
     this.#pass(false, Buffer.from(encodeMessage(this.#start.welcome)))
     void this.#read()
+  }
+
+  /** The agent says that others go on to there without this reader: a message of its own, that is in no log. */
+  leaves(to: number): void {
+    this.#leave = Math.max(this.#leave ?? to, to)
+    this.#passLeave()
   }
 
   consumed(bytes: number): void {
@@ -127,15 +137,28 @@ export class LogReading {
         return false
       }
       this.#pass(false, Buffer.from(step.frame))
-    } else if (step.type === 'frame') this.#pass(step.isBinary, step.data)
-    else this.#pass(false, Buffer.from(step.frame))
+    } else if (step.type === 'frame') {
+      // Messages amid a changeset are those of its segments.
+      if (!step.isBinary) this.#bytesToCome = (JSON.parse(Buffer.from(step.data).toString()) as Segment).bytes
+      this.#pass(step.isBinary, step.data)
+    } else this.#pass(false, Buffer.from(step.frame))
     return true
+  }
+
+  /** Not between a segment and its bytes. */
+  #passLeave(): void {
+    if (this.#leave === null || this.#bytesToCome > 0) return
+    const message = { type: 'leave' as const, to: this.#leave }
+    this.#leave = null
+    this.#events.frame({ isBinary: false, data: new Uint8Array(Buffer.from(encodeMessage(message))) })
   }
 
   #pass(isBinary: boolean, data: Uint8Array): void {
     if (isBinary) this.#credit -= data.byteLength
     // A copy: what is read lies in the memory of a larger piece, which the disk thread would be given.
     this.#events.frame({ isBinary, data: new Uint8Array(data) })
+    if (isBinary) this.#bytesToCome -= data.byteLength
+    this.#passLeave()
   }
 }
 
