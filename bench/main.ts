@@ -21,6 +21,7 @@ import { burst, busyLatency, latency } from './rows/latency.ts'
 import { moment } from './rows/moment.ts'
 import { neighbours } from './rows/neighbours.ts'
 import { overtake } from './rows/overtake.ts'
+import { readers } from './rows/readers.ts'
 import { resyncs } from './rows/resync.ts'
 import { memory, restart, soak } from './rows/standing.ts'
 import { together } from './rows/together.ts'
@@ -45,9 +46,10 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   moment,
   memory,
   soak,
+  readers: readers([200, 1_000]),
 }
-/** Takes long, so it must be asked for by name. */
-const NOT_BY_DEFAULT = new Set(['soak'])
+/** Takes long, or needs nats-server, so it must be asked for by name. */
+const NOT_BY_DEFAULT = new Set(['soak', 'readers'])
 
 interface Chosen {
   quick: boolean
