@@ -75,7 +75,10 @@ const TROUBLES: Record<string, { weight: number; strike: Trouble }> = {
     weight: 2,
     strike: (world, host, chance) => {
       const { machine } = chance.oneIn(2) ? world.agent : host
-      machine.clockSkewMs += chance.between(-1, 1) * chance.pick([20, 5_000, HOUR_MS])
+      const changeMs = chance.between(-1, 1) * chance.pick([20, 5_000, HOUR_MS])
+      // Which of two files on a shared volume is newer, only clocks that agree can tell.
+      if (world.shared !== null) return 'no clock is touched'
+      machine.clockSkewMs += changeMs
       return `the clock of ${machine.name} is off by ${machine.clockSkewMs.toFixed(0)} ms`
     },
   },

@@ -53,6 +53,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'agent/src/root/hold/holding.ts',
     '    this.#hold = hold\n    this.#passed = new Set(passed)',
     '    this.#hold = null\n    this.#passed = new Set(passed)',
+    65,
   ),
   mutation(
     'a held root goes on to send',
@@ -137,7 +138,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/commit.ts',
     'const intent = body === null ? null : decodeIntent(body)',
     'const intent = body === null ? null : { ...decodeIntent(body), changes: [] }',
-    140,
+    215,
   ),
   mutation(
     'a deletion leaves no tombstone',

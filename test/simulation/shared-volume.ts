@@ -2,8 +2,8 @@
  * A volume that is mounted below the source and below the targets at once, as uploads often are, and the oracle for it:
  * what programs write there is never lost by what receivers do (G6), whether the volume is mounted everywhere or not.
  *
- * The machines share the objects. Not promised, and so not judged: a file that was written a moment before the call that
- * replaces it. What was removed may come back.
+ * The machines share the objects, and their clocks agree. Not promised, and so not judged: a file that was written a
+ * moment before the call that replaces it. What was removed may come back.
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from './disk-calls.ts'
 import type { Inode } from './inode.ts'
