@@ -70,3 +70,22 @@ test('readers that are ready are listed where they can be reached', () => {
   )
   assert.deepEqual([...readers.regions(0)], [['west', 1]])
 })
+
+test('a pace is told when there are very many readers, and again when one has come or the number is another', () => {
+  const readers = new LogReaders()
+  const come = (from: number, to: number) => {
+    for (let number = from; number < to; number += 1) readers.heard(`web${number}`, ACK, new Date(), 0)
+  }
+  come(0, 200)
+  assert.equal(readers.newPaceMs(0), null)
+  come(200, 2_000)
+  assert.equal(readers.newPaceMs(0), 2_000)
+  assert.equal(readers.newPaceMs(0), null)
+  come(2_000, 2_001)
+  assert.equal(readers.newPaceMs(0), 2_001)
+  readers.heard('web0', { ...ACK, committed: 11 }, new Date(), 0)
+  assert.equal(readers.newPaceMs(0), null)
+  for (let number = 0; number < 1_900; number += 1) readers.forget(`web${number}`)
+  assert.equal(readers.newPaceMs(0), 101)
+  assert.equal(readers.newPaceMs(0), null)
+})

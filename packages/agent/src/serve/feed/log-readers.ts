@@ -41,6 +41,11 @@ export function ackOf(value: unknown): Ack | null {
   return Check(Ack, value) ? value : null
 }
 
+/** Of a pace: at most so many reports of commits come in a second. */
+const MOST_A_SECOND = 1_000
+/** By themselves readers do not report more often. */
+const UNPACED_MS = 250
+
 interface Reader {
   ack: Ack
   since: Date
@@ -56,6 +61,10 @@ const FENCE_MS = 1_500
 export class LogReaders {
   readonly #readers = new Map<string, Reader>()
   readonly #waiting = new Set<() => void>()
+  /** As all were told that were here then. */
+  #paceMs = 0
+  /** One has come since. */
+  #hasNew = false
 
   /** A reader has reported; set by its owner. */
   changed: (name: string) => void = () => undefined
@@ -70,6 +79,7 @@ export class LogReaders {
 
   heard(name: string, ack: Ack, now: Date, nowMs: number): void {
     const before = this.of(name, nowMs)
+    if (before === null) this.#hasNew = true
     this.#readers.set(name, { ack, since: before?.since ?? now, heardAt: now, heardMs: nowMs })
     for (const look of [...this.#waiting]) look()
     this.changed(name)
@@ -88,6 +98,19 @@ export class LogReaders {
   /** Readers that are here and can commit. */
   count(nowMs: number): number {
     return this.#working(nowMs).length
+  }
+
+  /**
+   * How long each may take to say what it has committed, so that not more than MOST_A_SECOND do in a second. To be asked now
+   * and then. @returns null when all know that
+   */
+  newPaceMs(nowMs: number): number | null {
+    const paceMs = Math.round((1_000 * this.count(nowMs)) / MOST_A_SECOND)
+    const isSame = paceMs <= UNPACED_MS ? this.#paceMs <= UNPACED_MS : Math.abs(paceMs - this.#paceMs) < paceMs / 4
+    if (isSame && (!this.#hasNew || paceMs <= UNPACED_MS)) return null
+    this.#paceMs = paceMs
+    this.#hasNew = false
+    return paceMs
   }
 
   /** How many of them there are in each region that has a name. */

@@ -28,6 +28,8 @@ export interface PublishingParts {
 }
 
 const PAUSES = { firstMs: 500, mostMs: 15_000 }
+/** How often it is looked whether there are more readers, or fewer. */
+const PACING_MS = 2_000
 
 interface Opened {
   broker: Broker
@@ -203,5 +205,11 @@ export class Publishing {
       if (secret !== null) broker.tell(subject, sealedReport({ leave: to }, subject, secret))
     }
     broker.tell(names.who, {})
+    const pacing = setInterval(() => {
+      if (feeds.get(feed.name) !== feed) return clearInterval(pacing)
+      const paceMs = readers.newPaceMs(performance.now())
+      if (paceMs !== null) broker.tell(names.who, { paceMs })
+    }, PACING_MS)
+    void broker.ended().then(() => clearInterval(pacing))
   }
 }

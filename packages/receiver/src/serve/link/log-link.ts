@@ -125,6 +125,7 @@ export class LogLink implements Link {
       const own = { root: this.#options.root, name, token: this.#address.token }
       this.#line = new ReaderLine(broker, words, own, {
         asked: () => this.#ack.tellAgain(),
+        paced: (ms) => this.#ack.pace(ms),
         called: () => this.#called(broker),
         leaves: (to) => {
           if (this.#life.at === 'reading' && this.#life.broker === broker) this.#life.reading.leaves(to)

@@ -7,6 +7,8 @@ import type { Broker } from '@rootferry/nats'
 export interface ReaderLineEvents {
   /** The agent wants a report. */
   asked(): void
+  /** It has so many readers that it wants to hear of commits within that time, and not at once. */
+  paced(ms: number): void
   /** It wants a connection. */
   called(): void
   /** Others show a round without this reader, which ends there. */
@@ -35,7 +37,11 @@ export class ReaderLine {
       if (typeof leave === 'number' && Number.isSafeInteger(leave)) events.leaves(leave)
       else events.called()
     })
-    broker.listen(names.who, () => events.asked())
+    broker.listen(names.who, (value) => {
+      const { paceMs } = (value ?? {}) as { paceMs?: unknown }
+      if (typeof paceMs === 'number') events.paced(paceMs)
+      else events.asked()
+    })
   }
 
   tell(report: object): void {
