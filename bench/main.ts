@@ -14,6 +14,7 @@ import { Peers } from './peers.ts'
 import { Plots } from './plots.ts'
 import { markdown, type Row } from './result-rows.ts'
 import { beside } from './rows/beside.ts'
+import { calls } from './rows/calls.ts'
 import { delta } from './rows/delta.ts'
 import { firstSync } from './rows/first-sync.ts'
 import { fleet, reconnect } from './rows/fleet.ts'
@@ -45,11 +46,12 @@ const ROWS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   together,
   moment,
   memory,
+  calls,
   soak,
   readers: readers([200, 1_000]),
 }
-/** Takes long, or needs nats-server, so it must be asked for by name. */
-const NOT_BY_DEFAULT = new Set(['soak', 'readers'])
+/** These take long, or need nats-server, so they must be asked for by name. */
+const NOT_BY_DEFAULT = new Set(['calls', 'soak', 'readers'])
 
 interface Chosen {
   quick: boolean

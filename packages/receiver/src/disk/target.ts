@@ -109,7 +109,8 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
   }
   prepareDirectories(path, stateDir, dirname(trashDir))
   refuseHarm(realpathSync(path), realpathSync(stateDir), path)
-  const confined = new ConfinedDirectories(path)
+  const { paths } = chooseSystemCalls(options.systemCalls).calls
+  const confined = new ConfinedDirectories(path, 'followed', paths)
   let lock: RootLock | null = null
   try {
     lock = new RootLock(path, parts)

@@ -12,6 +12,7 @@ import {
   type FileKind,
   inodeNumber,
   linkNumber,
+  milliseconds,
   type Name,
   plainMessage,
   type Status,
@@ -158,11 +159,6 @@ function found(kind: FileKind, target: string | null, nowMs: number, seen: Seen)
 /** Some filesystems hold times that no message can: they travel as the nearest one. */
 function wireTime(timeMs: number): number {
   return Math.max(-MOST_MTIME_US, Math.min(MOST_MTIME_US, microseconds(timeMs)))
-}
-
-/** By the formula of node:fs, so that both ways to look at a file see the same time to the last bit. */
-function milliseconds(seconds: number, nanoseconds: number): number {
-  return seconds * 1_000 + nanoseconds / 1_000_000
 }
 
 /** The kind that patterns see there. */

@@ -11,6 +11,8 @@ import type { DirectoryEntry, FileKind, Filesystem, Instant, Name, PathCalls, St
 const O_CLOEXEC = 0o2000000
 const LIST_FLAGS = O_CLOEXEC | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const AT_SYMLINK_NOFOLLOW = 0x100
+/** As lstat: to look at a place of autofs does not mount it. */
+const LOOK_FLAGS = AT_SYMLINK_NOFOLLOW | 0x800
 const AT_REMOVEDIR = 0x200
 const AT_EMPTY_PATH = 0x1000
 const UTIME_OMIT = 0x3ffffffen
@@ -56,13 +58,13 @@ export class LibcPaths implements PathCalls {
 
   status(directory: number, name: Name): Status {
     const { first, struct } = this.#named(name, 'statx')
-    this.#check(this.#calls.statx(directory, first, AT_SYMLINK_NOFOLLOW, STATX_MASK, struct), 'statx', name)
+    this.#check(this.#calls.statx(directory, first, LOOK_FLAGS, STATX_MASK, struct), 'statx', name)
     return readStatus(this.#memory)
   }
 
   statusIfAny(directory: number, name: Name): Status | null {
     const { first, struct } = this.#named(name, 'statx')
-    if (this.#calls.statx(directory, first, AT_SYMLINK_NOFOLLOW, STATX_MASK, struct) === 0)
+    if (this.#calls.statx(directory, first, LOOK_FLAGS, STATX_MASK, struct) === 0)
       return readStatus(this.#memory)
     // "Nothing is there" deletes files elsewhere, so a second witness is asked, which does not depend on errno.
     return this.#portable.statusIfAny(directory, name)

@@ -1,8 +1,8 @@
 /**
  * Makes committed changes survive a loss of power, in the background and never on the way to visible.
  *
- * A few paths are synced one by one with their directories, more by one `sync -f` of the filesystem, because Node has
- * no syncfs. One round at a time; commits made meanwhile go into the next round. A filesystem below the root that cannot
+ * A few paths are synced one by one with their directories, more by one `sync -f` of the filesystem: a process, because
+ * a thread that is in a call of libc cannot be left behind at the end. One round at a time; commits made meanwhile go into the next round. A filesystem below the root that cannot
  * be synced is told of and does not hold up the others: what is on it is as safe as it can make it.
  */
 import { execFile } from 'node:child_process'

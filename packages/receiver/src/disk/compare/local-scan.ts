@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import { readlinkSync } from 'node:fs'
 import type { ConfinedDirectories, DiskKind } from '@rootferry/host/machine'
 import { joinPath } from '@rootferry/protocol'
-import { readObject } from '../files/attributes.ts'
+import { objectOfStatus } from '../files/attributes.ts'
 import { type BorderView, isBorderTrouble, isDiskTrouble, isRace, isSystemError } from '../files/disk-errors.ts'
 import type { DiskObject } from '../files/disk-object.ts'
 import type { ExtendedAttributes } from '../files/extended.ts'
@@ -44,14 +44,14 @@ export function* scanDirectory(
     const unspeakable: LocalDirectory['unspeakable'] = []
     const unseen: LocalDirectory['unseen'] = new Map()
     for (let at = 0; at < listed.length; at += PORTION) {
-      const location = confined.locateDirectory(directory)
       for (const { name, kind } of listed.slice(at, at + PORTION)) {
         const text = name.toString()
         // Such a name must not be read as text: another object may have that name.
         if (text.includes('\ufffd') && !Buffer.from(text).equals(name)) unspeakable.push({ name, kind })
         else {
           try {
-            addEntry(entries, location, text, extended)
+            const entry = localEntry({ confined, extended }, directory, text)
+            if (entry !== null) entries.set(text, entry)
           } catch (error) {
             if (!isBorderTrouble(error, joinPath(directory, text), untouchable)) throw error
             unseen.set(text, error)
@@ -67,15 +67,21 @@ export function* scanDirectory(
   }
 }
 
-function addEntry(
-  entries: Map<string, LocalEntry>,
-  location: string,
+/** Null when nothing is there. @throws the system error */
+function localEntry(
+  { confined, extended }: Pick<ScanParts, 'confined' | 'extended'>,
+  directory: string,
   name: string,
-  extended: ExtendedAttributes,
-): void {
-  const object = readObject(`${location}/${name}`, extended)
-  if (object === null) return
-  entries.set(name, object.kind === 'symlink' ? { ...object, target: readlinkSync(`${location}/${name}`) } : object)
+): LocalEntry | null {
+  const status = confined.statusIn(directory, name)
+  if (status === null) return null
+  const entry: LocalEntry = objectOfStatus(status)
+  if (entry.kind === 'other') return entry
+  const location = () => confined.locateIn(directory, name)
+  const found = extended.isOn ? extended.readAt(location()) : null
+  if (found !== null) entry.extended = found
+  if (entry.kind === 'symlink') entry.target = readlinkSync(location())
+  return entry
 }
 
 /** How many objects there are at the path and below it; an unreadable directory counts as one. */

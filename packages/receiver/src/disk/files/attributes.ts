@@ -17,7 +17,7 @@ import {
   type Stats,
   utimesSync,
 } from 'node:fs'
-import { kindOf, lookAt, O_PATH } from '@rootferry/host/machine'
+import { inodeNumber, kindOf, lookAt, milliseconds, O_PATH, type Status } from '@rootferry/host/machine'
 import { microseconds } from '@rootferry/protocol'
 import type { ExtendedRefused } from './disk-errors.ts'
 import type { AttributeChange, DiskObject } from './disk-object.ts'
@@ -62,6 +62,19 @@ export function diskObject(status: Stats): DiskObject {
     device: status.dev,
     inode: status.ino,
     links: status.nlink,
+  }
+}
+
+/** The same of a status of SystemCalls. */
+export function objectOfStatus(status: Status): DiskObject {
+  const { kind, size, mode, uid, gid, links, device } = status
+  return {
+    kind: kind === 'file' || kind === 'directory' || kind === 'symlink' ? kind : 'other',
+    ...{ size, mode, uid, gid },
+    mtime: microseconds(milliseconds(status.mtimeSeconds, status.mtimeNanoseconds)),
+    device,
+    inode: inodeNumber(status.inode),
+    links,
   }
 }
 
