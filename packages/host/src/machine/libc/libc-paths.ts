@@ -64,8 +64,7 @@ export class LibcPaths implements PathCalls {
 
   statusIfAny(directory: number, name: Name): Status | null {
     const { first, struct } = this.#named(name, 'statx')
-    if (this.#calls.statx(directory, first, LOOK_FLAGS, STATX_MASK, struct) === 0)
-      return readStatus(this.#memory)
+    if (this.#calls.statx(directory, first, LOOK_FLAGS, STATX_MASK, struct) === 0) return readStatus(this.#memory)
     // "Nothing is there" deletes files elsewhere, so a second witness is asked, which does not depend on errno.
     return this.#portable.statusIfAny(directory, name)
   }
