@@ -105,7 +105,7 @@ export class Fleet {
     const failing = session?.state.said.failing ?? null
     const absent = known === null ? 'expected' : 'offline'
     const reader = this.readers.of(receiver, performance.now())
-    const read = reader === null ? absent : wordOf(reader.ack, lag.seconds)
+    const read = reader === null ? absent : wordOf(reader.ack, lag.seconds - this.readers.paceMs / 1_000)
     const state = session?.state.statusAt(lag.seconds) ?? read
     const isBehind = state !== 'live' && session !== undefined
     const { owed, trash } = session?.state.said ?? NOTHING_SAID
@@ -208,7 +208,7 @@ export class Fleet {
   }
 }
 
-/** A reader's own word, and no better than its lag. */
+/** A reader's own word, and no better than its lag, without the time that it may take to say so. */
 function wordOf({ live, error }: Ack, behindSeconds: number): ReceiverStatus['state'] {
   if (error !== null) return 'failed'
   return live && behindSeconds <= LIVE_LAG_SECONDS ? 'live' : 'replaying'

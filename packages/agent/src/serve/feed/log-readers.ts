@@ -113,6 +113,11 @@ export class LogReaders {
     return paceMs
   }
 
+  /** What was told last: how old a report of a commit may be. */
+  get paceMs(): number {
+    return Math.min(this.#paceMs, LIMITS.pingMs)
+  }
+
   /** How many of them there are in each region that has a name. */
   regions(nowMs: number): Map<string, number> {
     const counts = new Map<string, number>()

@@ -87,13 +87,13 @@ async function began(
   const last = await log.last()
   // The snapshot of an index that another one has followed.
   if (snapshot !== null && last !== null && last.epoch !== welcome.epoch) return null
-  const { epoch, term, sequence } = cursor ?? { epoch: welcome.epoch, term: welcome.term, sequence: 0 }
+  const sequence = cursor?.sequence ?? 0
   const head = Math.max(sequence, last?.sequence ?? 0, snapshot === null ? 0 : welcome.head)
   return {
     ...start,
     welcome: {
       ...welcome,
-      ...{ epoch, term, sequence, head, start: 'replay', reason: 'read from the log' },
+      ...{ sequence, head, start: 'replay', reason: 'read from the log' },
       ...{ prepared: null, othersCurrent: false, clash: null },
     },
   }
