@@ -141,6 +141,18 @@ test('old messages again, and messages after a gap, do not build on the position
   assert.throws(() => read(one ?? [], reader(null)), /not from an empty target/)
 })
 
+test('a position of another term is taken when the log led to it, and one of the present term always', () => {
+  const fork = { ...AT, term: 'of a backup' }
+  assert.throws(() => read(written().changeset(11, Buffer.from('one')), reader(fork)), OffTheLog)
+  const restarted = new WrittenLog('shop', agent.signer, welcomeOf('e', 'later', 10), AT)
+  const messages = restarted.changeset(11, Buffer.from('one'))
+  for (const at of [AT, { ...AT, term: 'later' }]) {
+    const decoder = reader(at)
+    read(messages, decoder)
+    assert.deepEqual(decoder.cursor, { ...AT, term: 'later', sequence: 11 })
+  }
+})
+
 test('the changeset of a killed agent has no end: the next one begins anew, and that is said', () => {
   const torn = written().changeset(11, Buffer.from('torn'), { ending: null })
   const [, ...rest] = read([...torn, ...written().changeset(12, Buffer.from('whole'))])
