@@ -319,7 +319,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'a symlink that points elsewhere does not wait for moves that are withheld',
     ['G3'],
     `${SCAN}/scan-findings.ts`,
-    'const swaps = waiting.size > 0 ? this.#swaps.none(taken) : this.#swaps.allowed(taken)',
+    'const swaps = isAll ? this.#swaps.allowed(taken) : this.#swaps.none(taken)',
     'const swaps = this.#swaps.allowed(taken)',
     150,
   ),

@@ -14,7 +14,7 @@ export const BOUNDS = {
   turnMs: 5,
 
   /** Findings are recorded in portions of this many, so that a first scan of a million entries fits into memory. */
-  portionFindings: 1_000,
+  portionFindings: 500,
   /** Names of a directory that are read at once; a directory with more is compared with its rows name by name. */
   listedNames: 1_000,
   /** Suspects of one scan that are read at once, in bytes; all others are read in the background. */
@@ -22,6 +22,10 @@ export const BOUNDS = {
   /** A batch of at most this many hints overtakes a running scan, and gives way to it after this many looks. */
   overtakingHints: 256,
   overtakingLooks: 2_000,
+  /** Of more hints than those, so many at most do not wait until all have settled. */
+  earlyHints: 32,
+  /** Findings are recorded while a receiver that follows has at most this many changes to come. */
+  changesAhead: 500,
   /** Large files are read in pieces of this size. */
   pieceBytes: 4 * 1024 * 1024,
   /** Hints that wait, or that the guard holds back; above this many they become one hint for the whole tree. */

@@ -278,6 +278,8 @@ export type ToRoot =
   | { type: 'release'; plan: number }
   /** Memory of a payload that has been sent, transferred back. */
   | { type: 'recycle'; memory: ArrayBuffer }
+  /** How far the receiver that is furthest of those that follow has got; null: they have to tell anew. */
+  | { type: 'shown'; sequence: number | null }
   | { type: 'watermark'; receiver: string; committed: number; durable: number; whole: number }
   /** Texts that the next life of the agent gets back. */
   | { type: 'remember'; key: 'head-times' | 'resyncs' | 'hooks'; text: string }

@@ -11,6 +11,8 @@ export const BOUNDS: AgentBounds = {
   listedNames: 4,
   overtakingHints: 3,
   overtakingLooks: 12,
+  earlyHints: 2,
+  changesAhead: 6,
   inlineDigestBytes: 16 * 1024,
   leastSizedBytes: 20_000,
   leastChunkBytes: 512,

@@ -118,12 +118,13 @@ export class Root {
   async handle(message: ToRoot): Promise<void> {
     switch (message.type) {
       case 'release':
-        this.#opened?.packer.release(message.plan)
-        return
+        return this.#opened?.packer.release(message.plan)
       case 'recycle':
         this.#opened?.packer.recycle(message.memory)
         this.#upkeep.trimLater()
         return
+      case 'shown':
+        return this.#scans.progress.pace.shown(message.sequence)
       case 'watermark':
       case 'remember':
       case 'forget':
@@ -138,9 +139,8 @@ export class Root {
         return await this.#lookForDocroot()
       case 'close':
         return await this.#close(message.forGood)
-      default:
-        return await this.#answer(message)
     }
+    await this.#answer(message)
   }
 
   async #close(forGood: boolean): Promise<void> {

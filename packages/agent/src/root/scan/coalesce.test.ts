@@ -99,6 +99,35 @@ describe('the coalescer', () => {
     assert.equal(coalescer.dueAt(), 320, 'the next save does not wait for the burst before it')
   })
 
+  it('lets a save beside many hints go when it has settled by itself', () => {
+    const coalescer = new Coalescer(OPTIONS)
+    for (let number = 0; number < 400; number += 1) coalescer.collect(entry(`many/f${number}`), 0)
+    coalescer.collect(entry('page'), 1)
+    coalescer.collect(subtree('module'), 1)
+    coalescer.collect(entry('module/part'), 1)
+    coalescer.collect(entry('many'), 1)
+    coalescer.collect(entry('log'), 2)
+    coalescer.collect(entry('log'), 15)
+    assert.equal(coalescer.earlyAt(2), 20, 'when the first of them might')
+    assert.deepEqual(coalescer.takeEarly(20), [])
+    assert.deepEqual(coalescer.takeEarly(21), [entry('page')], 'not what belongs to the many')
+    assert.deepEqual(coalescer.takeBatch(21), [])
+    assert.deepEqual(coalescer.takeEarly(35), [entry('log')], 'after its last hint')
+    assert.equal(coalescer.takeBatch(100).length, 402, 'all others with the many, but what a subtree covers')
+  })
+
+  it('takes nothing early of hints that are few, or are few everywhere', () => {
+    for (const [count, name] of [
+      [200, (number: number) => `many/f${number}`],
+      [400, (number: number) => `d${number}/f`],
+    ] as const) {
+      const coalescer = new Coalescer(OPTIONS)
+      for (let number = 0; number < count; number += 1) coalescer.collect(entry(name(number)), 0)
+      coalescer.collect(entry('page'), 0)
+      assert.deepEqual(coalescer.takeEarly(20), [], `${count}`)
+    }
+  })
+
   it('makes one hint of two for the same path, the wider one', () => {
     const coalescer = new Coalescer(OPTIONS)
     coalescer.collect(subtree('a'), 0)

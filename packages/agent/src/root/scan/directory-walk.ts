@@ -41,13 +41,10 @@ const EXACT = { bigint: true } as const
 export class DirectoryWalk {
   readonly #parts: WalkParts
   readonly #comparison: EntryComparison
-  /** Called once in a while, when everything that was found is in order. */
-  readonly #pause: () => void
 
-  constructor(parts: WalkParts, comparison: EntryComparison, pause: () => void) {
+  constructor(parts: WalkParts, comparison: EntryComparison) {
     this.#parts = parts
     this.#comparison = comparison
-    this.#pause = pause
   }
 
   *walk(top: SeenDirectory): Generator<undefined> {
@@ -58,7 +55,6 @@ export class DirectoryWalk {
         using names = listed
         yield* this.#list(directory.path, names, waiting)
       }
-      this.#pause()
       yield
     }
   }
@@ -95,7 +91,6 @@ export class DirectoryWalk {
         yield
       }
       if (listed.isComplete) break
-      this.#pause()
       names = this.#next(directory, listed)
     }
     if (names === null) return

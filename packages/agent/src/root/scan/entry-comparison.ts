@@ -57,6 +57,9 @@ export class EntryComparison {
   #troubled: Troubled[] = []
   /** Directories that were there, and were gone when they should be listed. */
   readonly #unlisted: string[] = []
+  /** What was in directories that are gone is left to another scan. */
+  #isShort = false
+  #hasLeft = false
   /** Files with several names that are others than before, or have got a name: all their names in the index are looked at. */
   readonly #joined = new Set<number>()
 
@@ -65,7 +68,10 @@ export class EntryComparison {
     this.#found = found
   }
 
-  begin(): void {
+  /** @param isShort nothing that takes long, and no removal, is of use */
+  begin(isShort = false): void {
+    this.#isShort = isShort
+    this.#hasLeft = false
     this.#allowance = BOUNDS.inlineDigestBytes
     this.#fallen.length = 0
     this.#joined.clear()
@@ -170,8 +176,17 @@ export class EntryComparison {
     if (entry.kind === 'directory') this.#fell(entry)
   }
 
+  /** Whether a short scan has left out what was in a directory that is gone. */
+  get hasLeft(): boolean {
+    return this.#hasLeft
+  }
+
   /** Removes what was in directories that are gone. */
   *settle(): Generator<undefined> {
+    if (this.#isShort && this.#fallen.length > 0) {
+      this.#hasLeft = true
+      this.#fallen.length = 0
+    }
     for (let directory = this.#fallen.pop(); directory !== undefined; directory = this.#fallen.pop()) {
       for (const entry of descendantsOf(this.#parts.index, directory.path)) {
         this.#left(entry)

@@ -1,15 +1,18 @@
-/** Hints until they have settled: a batch is handed on when its time has come. */
+/** Hints until they have settled: a batch is handed on when its time has come, and saves beside many hints before it. */
 import type { WatchSettings } from '../../root-messages.ts'
 import type { Timers } from '../timers.ts'
 import type { Hint } from '../watch/watcher.ts'
 import { Coalescer } from './coalesce.ts'
 
+/** @param isEarly hints that came before these still wait */
+type Follow = (batch: Hint[], isEarly: boolean) => void
+
 export class HintBatches {
   readonly #timers: Timers
-  readonly #follow: (batch: Hint[]) => void
+  readonly #follow: Follow
   #coalescer: Coalescer
 
-  constructor(settings: WatchSettings, timers: Timers, follow: (batch: Hint[]) => void) {
+  constructor(settings: WatchSettings, timers: Timers, follow: Follow) {
     this.#coalescer = new Coalescer(settings)
     this.#timers = timers
     this.#follow = follow
@@ -29,13 +32,17 @@ export class HintBatches {
 
   #await(nowMs: number): void {
     const dueAt = this.#coalescer.dueAt()
-    if (dueAt !== null) this.#timers.after('batch', dueAt - nowMs, () => this.#due())
+    if (dueAt === null) return
+    const nextAt = Math.min(dueAt, this.#coalescer.earlyAt(nowMs) ?? dueAt)
+    this.#timers.after('batch', nextAt - nowMs, () => this.#due())
   }
 
   #due(): void {
     const now = performance.now()
     const batch = this.#coalescer.takeBatch(now)
-    if (batch.length > 0) this.#follow(batch)
+    const early = batch.length > 0 ? [] : this.#coalescer.takeEarly(now)
+    if (batch.length > 0) this.#follow(batch, false)
+    else if (early.length > 0) this.#follow(early, true)
     this.#await(now)
   }
 }

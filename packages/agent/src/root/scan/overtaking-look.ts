@@ -25,7 +25,7 @@ export async function overtakingLook(
       if (borders.look() !== 'all there') return { decision: 'withhold' }
       return { decision: removals > 0 ? 'look-again' : 'pass' }
     },
-    maySwap,
+    { maySwap, isShort: true },
   )
   for (let looks = 0; looks < BOUNDS.overtakingLooks && isCurrent(); looks += 1) {
     const step = steps.next()

@@ -13,12 +13,14 @@
  */
 import assert from 'node:assert/strict'
 import { isWithin, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { BOUNDS } from '../../bounds.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Finding, KnownEntry, Observation } from '../index/indexed-entry.ts'
 import { ComparedRows } from './compared-rows.ts'
 import { isMoved } from './difference.ts'
 import type { Loss } from './guard.ts'
 import { type Found, type MaySwap, Swaps } from './swaps.ts'
+import { type FoundAndGone, goesWhole, withoutRemovals } from './without-removals.ts'
 
 type IndexReads = 'get' | 'held' | 'totals' | 'head' | 'childrenAfter'
 /** Swaps that were left out, and whether arrivals wait for the other half of their move. */
@@ -26,6 +28,8 @@ export interface LeftOut {
   swaps: { path: string; observation: Observation }[]
   hasArrivals: boolean
 }
+
+const PORTIONS = 20
 
 type Arrivals = Map<number, { path: string; observation: Observation }>
 
@@ -45,12 +49,17 @@ export class ScanFindings {
   /** Findings that take a directory's place: they make sense only together with the removal of everything below it. */
   readonly #replacing = new Set<string>()
   readonly #swaps = new Swaps()
+  readonly #all: FoundAndGone
   /** Arrivals of moves were held back, whose other half waits. */
   #leftArrivals = false
-  #keptRemovals = false
+  /** Whether removals wait for a swap, so that another look must find them. */
+  keptRemovals = false
+  /** Paths of removals, in the reverse of the order in which they are recorded, once that has begun. */
+  #goingPaths: string[] | null = null
 
   constructor(index: Pick<EntryIndex, IndexReads>) {
     this.#index = index
+    this.#all = { index, findings: this.#findings, removals: this.#removals, replacing: this.#replacing }
   }
 
   /** A scan begins; findings that an earlier one left are dropped. */
@@ -58,7 +67,7 @@ export class ScanFindings {
     this.clear()
     this.#swaps.begin(maySwap)
     this.#leftArrivals = false
-    this.#keptRemovals = false
+    this.keptRemovals = false
     this.#arrivals = this.#index.totals.files + this.#index.totals.directories > 0 ? new Map() : null
     this.#rows.upTo(this.#index.head)
     this.#outdated.length = 0
@@ -71,11 +80,6 @@ export class ScanFindings {
 
   takeLeftOut(): LeftOut {
     return { swaps: this.#swaps.takeLeft(), hasArrivals: this.#leftArrivals }
-  }
-
-  /** Whether removals wait for a swap, so that another look must find them. */
-  get keptRemovals(): boolean {
-    return this.#keptRemovals
   }
 
   /** Another scan has looked at the path, and recorded what it saw there, if that was news: nothing that is gone. */
@@ -96,6 +100,7 @@ export class ScanFindings {
     this.#removals.clear()
     this.#replacing.clear()
     this.#swaps.clear()
+    this.#goingPaths = null
   }
 
   /** Findings that may be recorded before the scan is over. */
@@ -150,10 +155,8 @@ export class ScanFindings {
   }
 
   loss(): Loss {
-    let moved = 0
-    for (const entry of this.#removals.values()) if (hasMoved(entry, this.#arrivals)) moved += 1
-    let additions = 0
-    for (const path of this.#findings.keys()) if (this.#rows.wasUnknown(path)) additions += 1
+    const moved = countOf(this.#removals.values(), (entry) => hasMoved(entry, this.#arrivals))
+    const additions = countOf(this.#findings.keys(), (path) => this.#rows.wasUnknown(path))
     return { removals: this.#removals.size, moved, additions }
   }
 
@@ -166,7 +169,7 @@ export class ScanFindings {
     const findings = [...this.#findings.values()]
     const swaps = findings.filter(({ path }) => !this.#replacing.has(path))
     if (this.#removals.size > 0 && !this.#swaps.mayAllGo(swaps)) {
-      this.#keptRemovals = true
+      this.keptRemovals = true
       return this.takeWithoutRemovals()
     }
     // A path sorts behind the path of its directory.
@@ -181,36 +184,51 @@ export class ScanFindings {
     return all
   }
 
+  /**
+   * The first part of all, in the order of `takeAll`: a portion of what is found, in the end with the swaps, or a portion of
+   * the removals. Null: little is left, or removals must be recorded together with what takes their place, or must wait.
+   */
+  takePart(): Finding[] | null {
+    if (this.#replacing.size > 0) return null
+    this.#makeCurrent()
+    const findings = [...this.#findings.values()]
+    if (!this.#swaps.mayAllGo(findings)) return null
+    const others = findings.filter(({ path }) => !this.#swaps.has(path))
+    if (others.length > BOUNDS.portionFindings) return this.#taken(others.slice(0, portionOf(others)))
+    if (this.#removals.size <= BOUNDS.portionFindings) return null
+    if (findings.length > 0) return this.#taken([...others, ...this.#swaps.allowed(findings)])
+    this.#goingPaths ??= [...this.#removals.keys()].sort()
+    const paths = this.#goingPaths.splice(-BOUNDS.portionFindings).reverse()
+    return paths.filter((path) => this.#removals.delete(path)).map((path) => ({ path, observation: null }))
+  }
+
+  /** The same of `takeWithoutRemovals`: null when little is left. */
+  takePartWithoutRemovals(): Finding[] | null {
+    this.#makeCurrent()
+    const { taken } = withoutRemovals(this.#all)
+    const others = taken.filter(({ path }) => !this.#swaps.has(path))
+    return others.length > BOUNDS.portionFindings ? this.#taken(others.slice(0, portionOf(others))) : null
+  }
+
+  #taken(findings: Found[]): Found[] {
+    for (const { path } of findings) this.#forget(path)
+    return findings
+  }
+
   /** Findings that need no removal, to be recorded before the scan is over. */
   takePortion(): Finding[] {
     this.#makeCurrent()
     const portion = [...this.#findings.values()].filter(({ path }) => !this.#comesLate(path))
-    for (const { path } of portion) this.#findings.delete(path)
-    return portion
+    return this.#taken(portion)
   }
 
-  /**
-   * The findings that are recorded although the removals are held back. Both halves of a move wait: without the
-   * arrival, the removal would count as a deletion at the next look. Everything in a directory that waits also waits,
-   * and so do the times of a directory from which an entry may have been deleted.
-   */
+  /** The findings that are recorded although the removals are held back. */
   takeWithoutRemovals(): Finding[] {
     this.#makeCurrent()
-    const gone = new Map([...this.#removals.values()].map((entry) => [entry.inode, entry]))
-    const dated = new Set([...this.#removals.keys()].map(parentPath))
-    const taken: Found[] = []
-    const waiting = new Set<string>()
-    for (const finding of this.#findings.values()) {
-      const { path, observation } = finding
-      const origin = gone.get(observation.inode)
-      const isArrival = origin !== undefined && isMoved(origin, observation) && this.#index.get(path) === null
-      // Parents are discovered before their entries.
-      if (isArrival || this.#replacing.has(path) || waiting.has(parentPath(path))) waiting.add(path)
-      else if (!dated.has(path) || this.#index.get(path) === null) taken.push(finding)
-    }
-    this.#leftArrivals ||= waiting.size > 0
+    const { taken, isAll } = withoutRemovals(this.#all)
+    this.#leftArrivals ||= !isAll
     // A swap may lead to what waits.
-    const swaps = waiting.size > 0 ? this.#swaps.none(taken) : this.#swaps.allowed(taken)
+    const swaps = isAll ? this.#swaps.allowed(taken) : this.#swaps.none(taken)
     const all = [...taken.filter(({ path }) => !this.#swaps.has(path)), ...swaps]
     this.clear()
     return all
@@ -234,7 +252,8 @@ export class ScanFindings {
   /** Before anything is recorded. */
   #makeCurrent(): void {
     this.#dropOutdated()
-    this.#dropOrphans()
+    // Findings in a directory that a later look found to be gone, or not a directory any more, are dropped with it.
+    for (const path of orphansIn(this.#findings, (directory) => this.isIndexedDirectory(directory))) this.#forget(path)
     if (this.#arrivals !== null) inheritDigests(this.#findings.values(), this.#index.held)
   }
 
@@ -252,31 +271,28 @@ export class ScanFindings {
     const downwards = [...this.#removals.values()].sort((a, b) => (a.path < b.path ? 1 : -1))
     for (const entry of downwards) {
       const isCurrent = this.#rows.isCurrent(entry.path, this.#index.get(entry.path), entry)
-      if (isCurrent && (entry.kind !== 'directory' || this.#goesWhole(entry.path))) continue
+      if (isCurrent && (entry.kind !== 'directory' || goesWhole(this.#all, entry.path))) continue
       this.#removals.delete(entry.path)
       this.#outdated.push(entry.path)
     }
     for (const path of this.#replacing) {
-      if (this.#goesWhole(path)) continue
+      if (goesWhole(this.#all, path)) continue
       this.#forget(path)
       this.#outdated.push(path)
     }
     this.#rows.upTo(this.#index.head)
   }
+}
 
-  #goesWhole(directory: string): boolean {
-    for (let after: string | null = ''; after !== null; ) {
-      const { entries, next } = this.#index.childrenAfter(directory, after)
-      if (entries.some(({ path }) => !this.#removals.has(path))) return false
-      after = next
-    }
-    return true
-  }
+/** Where there is very much it is more at once: each portion costs a look at all that is left. */
+function portionOf({ length }: readonly Found[]): number {
+  return Math.max(BOUNDS.portionFindings, Math.ceil(length / PORTIONS))
+}
 
-  /** Findings in a directory that a later look found to be gone, or not a directory any more, are dropped with it. */
-  #dropOrphans(): void {
-    for (const path of orphansIn(this.#findings, (directory) => this.isIndexedDirectory(directory))) this.#forget(path)
-  }
+function countOf<Item>(items: Iterable<Item>, counts: (item: Item) => boolean): number {
+  let count = 0
+  for (const item of items) if (counts(item)) count += 1
+  return count
 }
 
 function orphansIn(findings: ReadonlyMap<string, Found>, isIndexedDirectory: (path: string) => boolean): string[] {

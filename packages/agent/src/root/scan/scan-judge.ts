@@ -12,7 +12,7 @@ export interface ScanJudgeParts {
   hold: { look(): void }
   /** Entries of the index now. */
   living: () => number
-  /** Whether deletions of an earlier scan wait for another look. */
+  /** Whether deletions of an earlier scan wait for another look, or those of this one for a symlink. */
   isWaiting: () => boolean
 }
 

@@ -9,6 +9,7 @@ import PQueue from 'p-queue'
 export class ScanLanes {
   readonly #scans = new PQueue({ concurrency: 1 })
   #overtaking: (() => Promise<void>)[] = []
+  #wake: () => void = () => undefined
 
   /** Whether a scan runs or waits. */
   get isBusy(): boolean {
@@ -23,6 +24,7 @@ export class ScanLanes {
   overtake<Result>(work: () => Promise<Result>): Promise<Result> {
     const done = Promise.withResolvers<Result>()
     this.#overtaking.push(() => work().then(done.resolve, done.reject))
+    this.#wake()
     void this.#scans.add(() => this.giveWay(), { priority: 1 })
     return done.promise
   }
@@ -30,6 +32,21 @@ export class ScanLanes {
   /** For the running scan, between two looks. */
   async giveWay(): Promise<void> {
     for (let work = this.#overtaking.shift(); work !== undefined; work = this.#overtaking.shift()) await work()
+  }
+
+  /** The same until something has come about. */
+  async giveWayUntil(come: Promise<void>): Promise<void> {
+    let isOver = false
+    void come.then(() => {
+      isOver = true
+      this.#wake()
+    })
+    while (!isOver) {
+      const woken = Promise.withResolvers<void>()
+      this.#wake = woken.resolve
+      if (this.#overtaking.length === 0) await woken.promise
+      await this.giveWay()
+    }
   }
 
   /** Resolves when nothing runs or waits. */

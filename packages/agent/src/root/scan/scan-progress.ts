@@ -1,8 +1,10 @@
 /** Since when a scan is in progress, and when the oldest hint came that waits or is being looked at: by the wall clock. */
 import type { RootStatus } from '../../root-messages.ts'
+import { RecordingPace } from './recording-pace.ts'
 
 export class ScanProgress {
   readonly #begins: () => void
+  readonly pace = new RecordingPace()
   /** How long the last scan took. */
   lastMs = 0
   #firstHintMs: number | null = null

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { digestOf } from '@rootferry/protocol'
 import { Bench, hintsAt, numbered } from '../../../test-support/scan-bench.ts'
+import { BOUNDS } from '../../bounds.ts'
 import { WHOLE_TREE } from './scan-queue.ts'
 
 test('deletions that the guard looks at again are looked at again, though a scan that was waiting passes meanwhile', async () => {
@@ -81,11 +82,74 @@ test('a save overtakes a whole scan; one that comes with a deletion is recorded,
   await bench.until(() => index.get('old') === null, 'the deletion is never recorded')
 })
 
+test('a save that overtakes a scan along with a directory that is gone is recorded before the end of the scan', async () => {
+  const gone = Array.from({ length: 3_000 }, (_, number) => `gone/${number}`)
+  await using bench = new Bench([...numbered(4_000), ...gone])
+  const { queue, index, root } = bench
+  await queue.scan([WHOLE_TREE])
+  const whole = queue.scan([{ path: 'd', extent: 'subtree' }])
+  await new Promise((resolve) => setImmediate(resolve))
+  rmSync(join(root, 'gone'), { recursive: true })
+  bench.write('save')
+  for (const hint of hintsAt('gone', 'save')) queue.hint(hint)
+  let wasThere = false
+  bench.whenScanned = () => {
+    wasThere ||= index.get('save') !== null
+    bench.whenScanned = () => undefined
+  }
+  await whole
+  assert.ok(wasThere)
+  await bench.until(() => index.get('gone/0') === null && index.get('gone') === null, 'it is never recorded as gone')
+})
+
+test('a save is recorded before what was hinted at with it is listed, if that is much', async () => {
+  await using bench = new Bench(numbered(4_000))
+  const { queue, index, reports } = bench
+  await queue.scan([WHOLE_TREE])
+  bench.write('save')
+  reports.length = 0
+  let isFirst: boolean | null = null
+  bench.whenAdvanced = () =>
+    setImmediate(() => {
+      isFirst ??= !reports.includes('scanned') && index.get('save') !== null
+    })
+  await queue.scan([{ path: 'd', extent: 'subtree' }, ...hintsAt('save')])
+  assert.ok(isFirst)
+})
+
+test('a scan records no faster than a receiver that follows shows it, deletions too; a save does not wait for that', async () => {
+  const old = Array.from({ length: 1_600 }, (_, number) => `old/${number}`)
+  await using bench = new Bench([...old, ...Array.from({ length: 2_400 }, (_, number) => `kept/${number}`)])
+  const { queue, index, root } = bench
+  await queue.scan([WHOLE_TREE])
+  for (const name of numbered(4_000)) bench.write(name)
+  rmSync(join(root, 'old'), { recursive: true })
+  let [shown, most, saves] = [index.head, 0, 0]
+  queue.progress.pace.shown(shown)
+  bench.whenAdvanced = () => {
+    const ahead = index.head - shown
+    most = Math.max(most, ahead)
+    if (ahead <= BOUNDS.changesAhead) return
+    // Nothing is shown before a save has come between.
+    if (index.get(`save${saves}`) !== null) {
+      saves += 1
+      shown = index.head
+      queue.progress.pace.shown(shown)
+    }
+    bench.write(`save${saves}`)
+    for (const hint of hintsAt(`save${saves}`)) queue.hint(hint)
+  }
+  for (const hint of hintsAt('d', 'old')) queue.hint(hint)
+  await bench.until(() => index.get('d/f3999') !== null && index.get('old') === null, 'the scan does not go on')
+  assert.ok(saves >= 3, `${saves} saves came between`)
+  assert.ok(most <= BOUNDS.changesAhead + BOUNDS.portionFindings + 100, `${most} changes ahead`)
+})
+
 test('a large new directory of which an overtaking look recorded a part before it gave up is found whole', async () => {
   await using bench = new Bench(numbered(4_000))
   const { queue, index } = bench
   await queue.scan([WHOLE_TREE])
-  const parts = Array.from({ length: 1_500 }, (_, number) => `new/part${number}`)
+  const parts = Array.from({ length: 2_500 }, (_, number) => `new/part${number}`)
   for (const part of parts) bench.write(`${part}/file`)
   const other = queue.scan([{ path: 'd', extent: 'subtree' }])
   await new Promise((resolve) => setImmediate(resolve))

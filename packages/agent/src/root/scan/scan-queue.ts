@@ -112,25 +112,26 @@ export class ScanQueue implements ScanRequests {
     this.#parts = parts
     this.progress = new ScanProgress(parts.events.begins)
     this.guard = new Guard(parts.settings.guard)
-    const { timers, problems } = parts
-    this.#batches = new HintBatches(parts.settings.watch, timers, (batch) => this.#followBatch(batch))
-    this.#retries = new HintRetries({ timers, problems, hint: (hint) => this.hint(hint) })
+    this.#batches = new HintBatches(parts.settings.watch, parts.timers, (...batch) => this.#followBatch(...batch))
+    this.#retries = new HintRetries({ ...parts, hint: (hint) => this.hint(hint) })
     this.#contents = new ContentQueue({
       index: parts.index,
       scans: this,
-      decide: (root, path, observation, digest) => this.#decideSuspect(root, path, observation, digest),
+      decide: (...suspect) => this.#lanes.overtake(() => this.#decideSuspect(...suspect)),
     })
   }
 
   /** Waiting hints are dropped: the caller scans the whole tree next. */
   configure({ watch, guard }: ScanSettings): void {
     this.#batches.configure(watch)
+    this.#swaps.end(this.#swaps.begin())
     this.guard.limits = guard
   }
 
   /** Scans run on this root from now on; with null they end where they are, and the next finds the deletions again. */
   use(root: ScannedRoot | null): void {
     this.#root = root
+    this.progress.pace.stir()
     this.#withheld.clear()
     this.#swaps.judged()
   }
@@ -200,13 +201,16 @@ export class ScanQueue implements ScanRequests {
     this.#retries.retry(path, fault, message)
   }
 
-  #followBatch(batch: Hint[]): void {
-    if (this.#parts.mode() === 'halted') return this.#recheckLater()
-    const seenMs = this.progress.takeSeenMs()
-    const isLarge = batch.length > BOUNDS.overtakingHints
-    const mayOvertake = this.#parts.mode() === 'judged' && (this.#lanes.isBusy || isLarge)
-    const { overtaking, others } = mayOvertake ? splitBatch(batch) : { overtaking: [], others: batch }
-    const all = this.#swaps.begin()
+  #followBatch(batch: Hint[], isEarly: boolean): void {
+    const all = this.#swaps.begin(isEarly)
+    if (this.#parts.mode() === 'halted') {
+      this.#swaps.end(all)
+      return this.#recheckLater()
+    }
+    const seenMs = isEarly ? Date.now() - this.#parts.settings.watch.settleMs : this.progress.takeSeenMs()
+    const isDue = this.#lanes.isBusy || batch.length > BOUNDS.overtakingHints
+    const { overtaking, others } =
+      isDue && this.#parts.mode() === 'judged' ? splitBatch(batch) : { overtaking: [], others: batch }
     const own = overtaking.length > 0 && others.length > 0 ? null : all
     const first = overtaking.length > 0 ? this.#overtakeFirst(overtaking, seenMs, own) : null
     const then = others.length > 0 ? this.#scanInTurn(others, seenMs, own) : null
@@ -240,15 +244,15 @@ export class ScanQueue implements ScanRequests {
     let head = index.head
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
-    const [guard, isWaiting] = [this.guard, () => !this.#withheld.isEmpty]
+    const [guard, isWaiting] = [this.guard, () => !this.#withheld.isEmpty || this.#swaps.holdsDeletions]
     const judging = { guard, borders: root.borders, mode, hold, living: () => livingEntries(index), isWaiting }
-    const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll), this.#swaps.judgeFor(own))
+    const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll), { maySwap: this.#swaps.judgeFor(own) })
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
       if (!turn.isOver) continue
       head = this.#announce(head, seenMs)
       await turn.next()
-      await this.#lanes.giveWay()
+      await this.progress.pace.keep(this.#lanes, () => (this.#root === root && mode() === 'judged' ? index.head : null))
       if (this.#root === root) continue
       steps.return({ decision: 'withhold' })
       this.#doubted.endLook(covered, false)
@@ -259,9 +263,8 @@ export class ScanQueue implements ScanRequests {
     const isTroubled = this.#lookAgain(root.scanner)
     // A tree of which parts could not be read is not known.
     if (isOfAll && isTroubled) this.#retries.troubled([WHOLE_TREE])
-    const isPassed = isOfAll && !isTroubled
-    if (isPassed && step.value.decision === 'pass') root.borders.passed()
-    this.#conclude(step.value, withWalked(hints, root.scanner), isPassed)
+    if (isOfAll && !isTroubled && step.value.decision === 'pass') root.borders.passed()
+    this.#conclude(step.value, withWalked(hints, root.scanner), isOfAll && !isTroubled)
     this.#announce(head, seenMs)
     events.scanned(this.progress.lastMs)
     return !isTroubled
@@ -321,25 +324,22 @@ export class ScanQueue implements ScanRequests {
   }
 
   #recheckLater(): void {
-    const { timers } = this.#parts
     const delayMs = Math.max(RECHECK_MS, this.progress.lastMs * RECHECK_REST)
-    if (!timers.has('recheck')) timers.after('recheck', delayMs, () => void this.scan([WHOLE_TREE]))
+    if (!this.#parts.timers.has('recheck'))
+      this.#parts.timers.after('recheck', delayMs, () => void this.scan([WHOLE_TREE]))
   }
 
   #announce(head: number, seenMs: number): number {
-    const { index, events } = this.#parts
-    if (index.head > head) events.advanced(seenMs)
-    return index.head
+    if (this.#parts.index.head > head) this.#parts.events.advanced(seenMs)
+    return this.#parts.index.head
   }
 
   async #decideSuspect(root: ScannedRoot, path: string, observation: Observation, digest: string): Promise<void> {
-    await this.#lanes.overtake(async () => {
-      if (this.#root !== root || this.#parts.mode() === 'halted') return
-      this.#parts.hold.look()
-      const head = this.#parts.index.head
-      if (!root.overtaking.decideSuspect(path, observation, digest)) this.hint({ path, extent: 'entry' })
-      this.#announce(head, Date.now())
-    })
+    if (this.#root !== root || this.#parts.mode() === 'halted') return
+    this.#parts.hold.look()
+    const head = this.#parts.index.head
+    if (!root.overtaking.decideSuspect(path, observation, digest)) this.hint({ path, extent: 'entry' })
+    this.#announce(head, Date.now())
   }
 }
 

@@ -1,6 +1,16 @@
 /** The scanner in turns: what it does between two looks, what it leaves to the background, and who may overtake it. */
 import assert from 'node:assert/strict'
-import { chmodSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { digestOf } from '@rootferry/protocol'
@@ -166,7 +176,8 @@ test('what a scan has recorded itself counts as there when a part of it is gone 
   let step = scan.next()
   for (; step.done !== true; step = scan.next()) {
     // A part of one release gives way to the next.
-    if (tree.index.totals.files >= 2_000) rmSync(join(tree.root, 'shop/0'), { recursive: true, force: true })
+    if (tree.index.totals.files < 2_000) continue
+    for (const name of readdirSync(join(tree.root, 'shop/0'))) rmSync(join(tree.root, 'shop/0', name))
   }
   assert.deepEqual(step.value, { decision: 'look-again' }, 'neither the whole tree nor most of it')
 })

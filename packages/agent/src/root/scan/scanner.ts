@@ -11,10 +11,10 @@
 import { errorCode } from '@rootferry/host/machine'
 import { isReserved, type PathFilter, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
-import type { Observation } from '../index/indexed-entry.ts'
+import type { Finding, Observation } from '../index/indexed-entry.ts'
 import type { Hint } from '../watch/watcher.ts'
 import { isNotProvenOther, sameDirectory } from './difference.ts'
-import { DirectoryWalk } from './directory-walk.ts'
+import { DirectoryWalk, type SeenDirectory } from './directory-walk.ts'
 import { type ComparisonParts, EntryComparison, type Troubled } from './entry-comparison.ts'
 import type { GuardVerdict, Loss } from './guard.ts'
 import { lookAt, seenKind } from './observe.ts'
@@ -27,6 +27,15 @@ export type ScanVerdict = GuardVerdict | { decision: 'withhold' }
 
 /** Asked before anything is recorded; `isComplete` is true at the end of a scan. */
 export type Judge = (loss: Loss, isComplete: boolean) => ScanVerdict
+
+export interface ScanManner {
+  maySwap?: MaySwap
+  /** See EntryComparison: a scan that has left something out wants another look. */
+  isShort?: boolean
+}
+
+/** After so many looks at what is in directories a scan records what it has found, though that may be little. */
+const FIRST_LOOKS = BOUNDS.overtakingLooks / 2
 
 export interface ScannerParts extends ComparisonParts {
   filter: PathFilter
@@ -48,6 +57,8 @@ export class Scanner {
    * waits: the next look must list them again, though by then they may be known.
    */
   readonly walked: string[] = []
+  /** Directories that were found, and are listed when all hints were followed. */
+  #toWalk: SeenDirectory[] = []
   #judge: Judge = () => ({ decision: 'withhold' })
   /** The guard may object to this scan: nothing is recorded before its end. */
   #isWithheld = false
@@ -56,13 +67,13 @@ export class Scanner {
     this.#parts = parts
     this.#found = new ScanFindings(parts.index)
     this.#comparison = new EntryComparison(parts, this.#found)
-    this.#walk = new DirectoryWalk(parts, this.#comparison, () => this.#recordPortion())
+    this.#walk = new DirectoryWalk(parts, this.#comparison)
   }
 
   /** Follows hints, parents first. @returns (at its end) the verdict on it */
-  *scan(hints: readonly Hint[], judge: Judge, maySwap?: MaySwap): Generator<undefined, ScanVerdict> {
+  *scan(hints: readonly Hint[], judge: Judge, manner: ScanManner = {}): Generator<undefined, ScanVerdict> {
     const { directories, problems } = this.#parts
-    this.#begin(judge, maySwap)
+    this.#begin(judge, manner)
     this.walked.length = 0
     if (hints.some(isWhole)) problems.clearAll()
     for (const hint of hints) {
@@ -70,6 +81,7 @@ export class Scanner {
       this.#recordPortion()
       yield
     }
+    yield* this.#listDirectories()
     if (!hints.some(isWhole)) for (const inode of this.#comparison.joined()) yield* this.#lookAtOtherNames(null, inode)
     for (const parent of this.#parents) {
       this.#lookAtParent(parent)
@@ -82,11 +94,15 @@ export class Scanner {
       yield
     }
     let verdict = judge(this.#found.loss(), true)
+    if (verdict.decision === 'pass' && this.#comparison.hasLeft) verdict = { decision: 'look-again' }
     if (verdict.decision === 'pass') {
+      yield* this.#recordParts(() => this.#found.takePart())
       this.#parts.index.record(this.#found.takeAll())
       if (this.#found.keptRemovals) verdict = { decision: 'look-again' }
-    } else if (verdict.decision === 'look-again') this.#parts.index.record(this.#found.takeWithoutRemovals())
-    else if (verdict.decision === 'halt' && verdict.isOfPart) {
+    } else if (verdict.decision === 'look-again') {
+      yield* this.#recordParts(() => this.#found.takePartWithoutRemovals())
+      this.#parts.index.record(this.#found.takeWithoutRemovals())
+    } else if (verdict.decision === 'halt' && verdict.isOfPart) {
       const places = placesOfLoss(this.#found.lost())
       if (places !== null) verdict = { ...verdict, reason: `${verdict.reason}: ${places}` }
     }
@@ -136,9 +152,10 @@ export class Scanner {
     return true
   }
 
-  #begin(judge: Judge, maySwap?: MaySwap): void {
+  #begin(judge: Judge, { maySwap, isShort }: ScanManner = {}): void {
     this.#found.begin(maySwap)
-    this.#comparison.begin()
+    this.#comparison.begin(isShort)
+    this.#toWalk = []
     this.#resolved.clear()
     this.#parents.clear()
     this.#redated.clear()
@@ -180,7 +197,19 @@ export class Scanner {
     }
     if (!isOther && before?.kind === 'directory' && hint.extent !== 'subtree') return
     this.walked.push(path)
-    yield* this.#walk.walk({ path, seen: look.observation })
+    this.#toWalk.push({ path, seen: look.observation })
+  }
+
+  /** A save does not wait until what was found with it is listed, if that is much. */
+  *#listDirectories(): Generator<undefined> {
+    let looks = 0
+    for (const directory of this.#toWalk) {
+      for (const step of this.#walk.walk(directory)) {
+        looks += 1
+        this.#recordPortion(looks === FIRST_LOOKS ? 1 : BOUNDS.portionFindings)
+        yield step
+      }
+    }
   }
 
   /**
@@ -218,12 +247,21 @@ export class Scanner {
     if (isSame) this.#comparison.compare(path, this.#parts.index.get(path), look)
   }
 
-  #recordPortion(): void {
-    if (this.#found.count < BOUNDS.portionFindings || this.#isWithheld) return
+  #recordPortion(least = BOUNDS.portionFindings): void {
+    if (this.#found.count < least || this.#isWithheld) return
     this.#isWithheld = this.#judge(this.#found.loss(), false).decision !== 'pass'
     if (this.#isWithheld) return
     this.#parts.index.record(this.#found.takePortion())
     this.#found.recorded()
+  }
+
+  /** What is much is recorded in portions. Leaves the last one. */
+  *#recordParts(take: () => Finding[] | null): Generator<undefined> {
+    for (let part = take(); part !== null; part = take()) {
+      this.#parts.index.record(part)
+      this.#found.recorded()
+      yield
+    }
   }
 
   #lookAt(path: string) {

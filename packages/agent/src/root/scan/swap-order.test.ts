@@ -45,6 +45,26 @@ test('alone it goes at once, and with another batch open it does not', () => {
   assert.equal(swaps.judgeFor(own)('current', observation), true)
 })
 
+test('among hints that were taken early it waits for those that came before and still wait', async () => {
+  const { swaps, looks, pointTo } = order()
+  const early = swaps.begin(true)
+  const observation = pointTo('releases/2')
+  assert.equal(swaps.judgeFor(early)('current', observation), false)
+  swaps.defer('current', observation)
+  const later = swaps.begin(true)
+  swaps.end(early)
+  swaps.end(later)
+  const crowd = swaps.begin()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(looks, [])
+  swaps.end(crowd)
+  await swaps.idle()
+  assert.deepEqual(looks, [{ path: 'current', mayGo: true }])
+  const last = swaps.begin(true)
+  swaps.end(swaps.begin())
+  assert.equal(swaps.judgeFor(last)('current', pointTo('releases/3')), true, 'what waited was dropped')
+})
+
 test('it waits for the batches that were open, and not for those that come', async () => {
   const { swaps, looks, pointTo } = order()
   const before = swaps.begin()

@@ -18,36 +18,49 @@ interface Waiting {
 
 export class SwapOrder {
   readonly #look: (path: string) => Promise<unknown>
-  readonly #open = new Map<symbol, PromiseWithResolvers<void>>()
+  readonly #batches = new Map<symbol, PromiseWithResolvers<void>>()
   readonly #waiting = new Map<string, Waiting>()
   #withheld: symbol | null = null
+  /** The batch of hints that still wait, though later ones were taken before them. */
+  #crowd: symbol | null = null
 
   /** @param look scans the path */
   constructor(look: (path: string) => Promise<unknown>) {
     this.#look = look
   }
 
-  /** A batch of hints is taken. */
-  begin(): symbol {
+  /** A batch of hints is taken. @param isEarly others that came before them still wait, and are to be taken next */
+  begin(isEarly = false): symbol {
+    const crowd = this.#crowd ?? this.#open()
+    this.#crowd = isEarly ? crowd : null
+    return isEarly ? this.#open() : crowd
+  }
+
+  #open(): symbol {
     const batch = Symbol('batch')
-    this.#open.set(batch, Promise.withResolvers())
+    this.#batches.set(batch, Promise.withResolvers())
     return batch
   }
 
   /** All that the batch hinted at is recorded, or was found to be as it was. */
   end(batch: symbol): void {
-    this.#open.get(batch)?.resolve()
-    this.#open.delete(batch)
+    this.#batches.get(batch)?.resolve()
+    this.#batches.delete(batch)
   }
 
   /** Arrivals of moves wait until deletions are judged. */
   withhold(): void {
-    this.#withheld ??= this.begin()
+    this.#withheld ??= this.#open()
   }
 
   /** The batch of the look that judges them; null: none wait. */
   get withheld(): symbol | null {
     return this.#withheld
+  }
+
+  /** Whether what a symlink led to must not go yet: one waits, and not for the judgement on deletions. */
+  get holdsDeletions(): boolean {
+    return this.#withheld === null && this.#waiting.size > 0
   }
 
   judged(): void {
@@ -61,7 +74,7 @@ export class SwapOrder {
       const waiting = this.#waiting.get(path)
       const isKnown = waiting !== undefined && isSame(waiting.observation, observation)
       const isBefore = (batch: symbol) => !isKnown || batch === this.#withheld || waiting.before.includes(batch)
-      return [...this.#open.keys()].every((batch) => batch === own || !isBefore(batch))
+      return [...this.#batches.keys()].every((batch) => batch === own || !isBefore(batch))
     }
   }
 
@@ -69,8 +82,8 @@ export class SwapOrder {
   defer(path: string, observation: Observation): void {
     const known = this.#waiting.get(path)
     if (known !== undefined && isSame(known.observation, observation)) return
-    const waiting: Waiting = { observation, before: [...this.#open.keys()], done: Promise.resolve() }
-    const recorded = [...this.#open.values()].map(({ promise }) => promise)
+    const waiting: Waiting = { observation, before: [...this.#batches.keys()], done: Promise.resolve() }
+    const recorded = [...this.#batches.values()].map(({ promise }) => promise)
     waiting.done = Promise.all(recorded).then(() => this.#due(path, waiting))
     this.#waiting.set(path, waiting)
   }
@@ -81,7 +94,7 @@ export class SwapOrder {
   }
 
   async #due(path: string, waiting: Waiting): Promise<void> {
-    while (this.#withheld !== null) await this.#open.get(this.#withheld)?.promise
+    while (this.#withheld !== null) await this.#batches.get(this.#withheld)?.promise
     // A later one has its own wait.
     if (this.#waiting.get(path) === waiting) await this.#look(path)
     if (this.#waiting.get(path) === waiting) this.#waiting.delete(path)

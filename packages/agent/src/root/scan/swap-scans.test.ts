@@ -107,3 +107,23 @@ test('what was removed after a symlink that waits for other scans waits with it'
   await bench.until(() => index.get('releases/1') === null, 'the old release is never recorded as gone')
   assert.deepEqual([broken, index.get('current')?.target], [[], 'releases/2'])
 })
+
+test('what was removed after a symlink that waits for many hints before it waits with it', async () => {
+  const names = Array.from({ length: BOUNDS.overtakingHints + 50 }, (_, number) => `f${number}`)
+  // So few that the guard lets them go at once.
+  const old = names.slice(0, 35).map((name) => `releases/1/${name}`)
+  await using bench = new Bench([...numbered(4_000), ...old, 'releases/2/f0'])
+  const { queue, index, root } = bench
+  symlinkSync('releases/1', join(root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  const watch = { backend: 'polling', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30 } as const
+  queue.configure({ watch, guard: queue.guard.limits })
+  const uploads = names.map((name) => `uploads/${name}`)
+  for (const path of uploads) bench.write(path)
+  swap(bench, 'releases/2')
+  rmSync(join(root, 'releases/1'), { recursive: true })
+  const broken = alwaysWhole(bench, 'f0')
+  for (const hint of hintsAt(...uploads, 'current', ...old, 'releases/1')) queue.hint(hint)
+  await bench.until(() => index.get('releases/1') === null, 'the old release is never recorded as gone')
+  assert.deepEqual([broken, index.get('current')?.target], [[], 'releases/2'])
+})

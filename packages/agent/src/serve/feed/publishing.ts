@@ -187,7 +187,7 @@ export class Publishing {
         watermarks.connected(receiver)
         const before = watermarks.of(receiver)?.committed ?? 0
         const { committed, durable } = ack
-        watermarks.confirmed(receiver, { committed, durable, whole: { committed: 0 } }, new Date())
+        watermarks.confirmed(receiver, { committed, durable, whole: { committed: 0 }, hasCaughtUp: false }, new Date())
         const seconds = before > 0 ? watermarks.agesBetween(before, committed, new Date()) : []
         if (committed > before) events.committed({ receiver, sequence: committed, seconds })
       }

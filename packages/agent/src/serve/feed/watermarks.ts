@@ -24,6 +24,7 @@ interface Confirmed {
 /** The part of SessionState that outlives the session. */
 interface ConfirmedState extends Omit<Confirmed, 'whole'> {
   whole: Pick<Confirmed, 'committed'>
+  hasCaughtUp: boolean
 }
 
 export interface WatermarksParts {
@@ -52,6 +53,8 @@ export class Watermarks {
   #head = 0
   #savedHead = 0
   #saveTimer: NodeJS.Timeout | null = null
+  /** How far the receiver has got that is furthest of those that follow. */
+  #shown = 0
 
   constructor(parts: WatermarksParts) {
     this.#parts = parts
@@ -135,9 +138,12 @@ export class Watermarks {
     if (isSame && watermark.whole === whole) return
     Object.assign(watermark, { committed, durable, whole, seenAt })
     this.#saveSoon(receiver)
+    if (state.hasCaughtUp && committed > this.#shown) this.#tellShown(committed)
   }
 
   disconnected(receiver: string, lastError: string | null): void {
+    // It may have been the furthest.
+    this.#tellShown(null)
     if (this.#forgotten.has(receiver)) return
     Object.assign(this.#known(receiver), { lastError, seenAt: new Date() })
     this.#saveSoon(receiver)
@@ -157,6 +163,11 @@ export class Watermarks {
     for (const interval of this.#intervals) clearInterval(interval)
     this.#save()
     this.#saveHeads()
+  }
+
+  #tellShown(sequence: number | null): void {
+    this.#shown = sequence ?? 0
+    this.#parts.tell({ type: 'shown', sequence })
   }
 
   #known(receiver: string): Watermark {
