@@ -3,7 +3,7 @@
  * save at rest, in the same run.
  */
 import { execFile } from 'node:child_process'
-import { linkSync, mkdirSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -78,6 +78,20 @@ function works(files: number): Work[] {
       },
     },
     {
+      what: `a change, a rename, a deletion and a scan in a directory of ${5 * 3 * files} files`,
+      prepare(source) {
+        mkdirSync(join(source, 'flat'))
+        for (let number = 0; number < 5 * 3 * files; number += 1) writeFileSync(join(source, 'flat', `${number}`), '')
+      },
+      begin: async (rig) => {
+        const flat = join(rig.source, 'flat')
+        writeFileSync(join(flat, '0'), 'changed')
+        renameSync(join(flat, '1'), join(flat, 'renamed'))
+        rmSync(join(flat, '2'))
+        await resync(rig, { check: 'metadata', paths: ['flat'] })
+      },
+    },
+    {
       what: 'a new file of 500 MB',
       begin: ({ source }) =>
         run('dd', ['if=/dev/urandom', `of=${join(source, 'huge')}`, 'bs=1M', `count=${NEW_FILE_BYTES >> 20}`]),
@@ -91,7 +105,7 @@ export async function beside(bench: Bench): Promise<Row[]> {
   let rest = Number.NaN
   for (const { what, prepare, begin } of works(bench.files)) {
     prepare?.(rig.source)
-    await rig.inSync(5 * MINUTES)
+    await rig.converged(5 * MINUTES)
     const took = await savesBeside(rig, () => begin(rig))
     const p99 = percentile(took, 0.99)
     if (Number.isNaN(rest)) rest = p99
