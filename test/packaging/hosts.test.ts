@@ -210,6 +210,7 @@ function life(suite: string): void {
     const report = () => admin.tryTo('rootferry-agent', 'status').stdout
     await until(() => report().includes('mass deletion'), report)
     admin.run('rootferry-agent', 'guard', 'accept', 'shop')
+    await until(() => !existsSync(join(web.root, DOCROOT, 'burst')), report, DEADLINE_MS)
     await inSync()
     equal()
   })
