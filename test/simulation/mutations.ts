@@ -321,7 +321,6 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/scan-findings.ts`,
     'const swaps = isAll ? this.#swaps.allowed(taken) : this.#swaps.none(taken)',
     'const swaps = this.#swaps.allowed(taken)',
-    150,
   ),
   {
     name: 'what is removed does not wait for a symlink that waits',

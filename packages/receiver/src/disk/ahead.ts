@@ -38,7 +38,15 @@ const NO_DEBTS = { cleared: [], owed: [] }
 export async function commitAhead(parts: AheadParts, part: StagedPart): Promise<void> {
   const { target, steps, problems, repairs, send, event, durability, arrivals } = parts
   const { paths, staged, to, bytes } = part
-  const intent = { changes: staged, before: [], position: null, keepsReplaced: false, isSeries: false, ahead: to }
+  const intent = {
+    changes: staged,
+    before: [],
+    position: null,
+    askedMs: null,
+    keepsReplaced: false,
+    isSeries: false,
+    ahead: to,
+  }
   const outcome = await commitIntent({ ...target, steps, reason: parts.reason }, { ...intent, ...NO_DEBTS }, paths)
   for (const run of outcome.due) event({ type: 'due', ...run })
   send({ type: 'overtaken', sequence: to })

@@ -55,7 +55,7 @@ export interface BurstParts {
   beforeStep?(step: string, path: string): void
 }
 
-export type BurstOrder = Pick<Intent, 'changes' | 'before' | 'position' | 'keepsReplaced'>
+export type BurstOrder = Pick<Intent, 'changes' | 'before' | 'position' | 'askedMs' | 'keepsReplaced'>
 
 export class Burst {
   readonly #parts: BurstParts
@@ -70,6 +70,7 @@ export class Burst {
   #keepsReplaced = false
   /** The changes were asked for, and are what the agent has read since. */
   #isAnswer = false
+  #askedMs: number | null = null
   /** Where objects are staged, looked for once in each attempt. */
   #staging = ''
   /** The plan for which files are kept already. */
@@ -108,10 +109,11 @@ export class Burst {
    * @param first the plan for the present disk, if there is one already
    * @throws the system error when the disk as a whole is in trouble; RootGone
    */
-  *run({ changes, before, position, keepsReplaced }: BurstOrder, first: Plan | null): Walk<BurstOutcome> {
+  *run({ changes, before, position, askedMs, keepsReplaced }: BurstOrder, first: Plan | null): Walk<BurstOutcome> {
     const { confined } = this.#parts
     this.#keepsReplaced = keepsReplaced
     this.#isAnswer = position === null
+    this.#askedMs = askedMs
     this.#parts.insistOnPlace()
     let plan = first ?? this.plan(changes, before)
     let beganMs = performance.now()
@@ -183,7 +185,7 @@ export class Burst {
         yield* removal.vacate(path)
         return
       case 'unlink':
-        if (untouchable.isAcrossBorder(path) && wasJustWritten(confined.locate(path), this.#isAnswer))
+        if (untouchable.isAcrossBorder(path) && wasJustWritten(confined.locate(path), this.#askedMs))
           this.#failures.fail(path, JUST_WRITTEN)
         else if (this.#keeps(path)) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
         else this.#kept.unlink(confined.locate(path))
@@ -230,7 +232,7 @@ export class Burst {
     const isKept = this.#keeps(operation.path) && operation.replaces && operation.kind !== 'directory'
     const isStaged = () => lstatSync(staged, { throwIfNoEntry: false }) !== undefined
     if (operation.kind === 'file' && untouchable.isAcrossBorder(operation.path)) {
-      const meeting = yield* meetsFile(() => staged, location, this.#isAnswer)
+      const meeting = yield* meetsFile(() => staged, location, this.#askedMs)
       if (meeting === 'newer') this.#failures.fail(operation.path, JUST_WRITTEN)
       if (meeting !== 'other') return
     }

@@ -138,10 +138,14 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         if (wanted === after) steps = interruptAt + 1
         let outcome = null
         try {
-          outcome = atOnce(burst.run({ changes, before: plan.before, position: null, keepsReplaced: false }, plan))
+          outcome = atOnce(
+            burst.run({ changes, before: plan.before, position: null, askedMs: null, keepsReplaced: false }, plan),
+          )
         } catch (error) {
           assert.match(String(error), /EIO: injected/)
-          outcome = atOnce(burst.run({ changes, before: plan.before, position: null, keepsReplaced: false }, null))
+          outcome = atOnce(
+            burst.run({ changes, before: plan.before, position: null, askedMs: null, keepsReplaced: false }, null),
+          )
         }
         steps = Number.POSITIVE_INFINITY
         assert.deepEqual(outcome.problems, [])

@@ -13,7 +13,7 @@ import type { Walk } from '../files/walk.ts'
 
 /** As long as a change takes from the agent's reading to its commit, also under load. */
 const UNDER_WAY_MS = 60_000
-/** The same for an answer, for which the agent looks when it is asked. */
+/** Clocks differ by less, and the times of files are no finer. */
 const MOMENT_MS = 2_000
 const PIECE_BYTES = 1024 * 1024
 
@@ -22,13 +22,13 @@ const theirs = Buffer.allocUnsafeSlow(PIECE_BYTES)
 
 /**
  * Looks at the file that a staged file would replace.
- * @param isAnswer whether it was asked for: the agent has read it a moment ago
+ * @param askedMs when it was asked for, since the epoch: the agent has read it since. Null: it was not
  * @returns `same`: it has the attributes now, and nothing is staged any more. `newer`: it must not be replaced
  */
 export function* meetsFile(
   staged: () => string,
   location: () => string,
-  isAnswer: boolean,
+  askedMs: number | null,
 ): Walk<'other' | 'same' | 'newer'> {
   const [coming, there] = [statusOf(staged()), statusOf(location())]
   if (coming?.isFile() !== true || there?.isFile() !== true) return 'other'
@@ -40,21 +40,21 @@ export function* meetsFile(
     unlinkSync(staged())
     return 'same'
   }
-  const recently = coming.ctimeMs - underWayMs(isAnswer)
-  return present > mtime && there.ctimeMs > recently ? 'newer' : 'other'
+  return present > mtime && there.ctimeMs > lookedAfterMs(askedMs, coming.ctimeMs) ? 'newer' : 'other'
 }
 
 /**
  * Whether something was made or written at the place of a removal since the agent looked: its name may be in use again.
- * @param isAnswer as above
+ * @param askedMs as above
  */
-export function wasJustWritten(location: string, isAnswer: boolean): boolean {
+export function wasJustWritten(location: string, askedMs: number | null): boolean {
   const there = statusOf(location)
-  return there !== undefined && there.ctimeMs > Date.now() - underWayMs(isAnswer)
+  return there !== undefined && there.ctimeMs > lookedAfterMs(askedMs, Date.now())
 }
 
-function underWayMs(isAnswer: boolean): number {
-  return isAnswer ? MOMENT_MS : UNDER_WAY_MS
+/** The agent has not looked before. @param hereMs when the changes had come */
+function lookedAfterMs(askedMs: number | null, hereMs: number): number {
+  return askedMs === null ? hereMs - UNDER_WAY_MS : Math.min(askedMs, hereMs) - MOMENT_MS
 }
 
 function statusOf(location: string) {

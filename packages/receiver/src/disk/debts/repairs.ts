@@ -12,7 +12,7 @@ import type { Untouchable } from '../files/untouchable.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { BurstOutcome } from '../ledger/operation.ts'
 import type { Problems } from './problems.ts'
-import { WantQueue } from './wants.ts'
+import { type Asked, WantQueue } from './wants.ts'
 
 const RETRIES = { firstMs: 10_000, mostMs: 600_000 }
 
@@ -58,8 +58,8 @@ export class Repairs {
     return this.#wants.isOpen(request)
   }
 
-  /** @returns the paths of the request */
-  answered(request: number): string[] {
+  /** @returns the request, or null when it is not open */
+  answered(request: number): Asked | null {
     return this.#wants.answered(request)
   }
 
@@ -92,7 +92,7 @@ export class Repairs {
     if (this.#wants.waiting === 0 && this.#readUpTo !== null) this.#readOwed(this.#readUpTo)
     while (this.#wants.waiting > 0) {
       const request = this.#requests + 1
-      const paths = this.#wants.ask(request)
+      const paths = this.#wants.ask(request, Date.now())
       if (paths === null) return
       this.#requests = request
       this.#parts.send({ type: 'want', request, paths })

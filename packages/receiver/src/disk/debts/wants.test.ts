@@ -16,7 +16,7 @@ test('every path is asked for once, in questions of bounded size and number', ()
         for (const number of drawn) queue.want(`p${number}`)
         const asked: string[] = []
         for (let request = 1; queue.waiting + queue.open > 0; request += 1) {
-          const paths = queue.ask(request)
+          const paths = queue.ask(request, 7)
           if (paths !== null) {
             assert.ok(paths.length > 0 && paths.length <= LIMITS.wantPaths)
             asked.push(...paths.map(([path]) => path))
@@ -36,12 +36,12 @@ test('every path is asked for once, in questions of bounded size and number', ()
 test('a path that is answered can be asked for again, and an answer to nothing holds nothing', () => {
   const queue = new WantQueue()
   queue.want('a')
-  assert.deepEqual(queue.ask(1), [['a', null]])
+  assert.deepEqual(queue.ask(1, 7), [['a', null]])
   queue.want('a')
-  assert.deepEqual(queue.ask(2), [['a', null]])
-  assert.deepEqual(queue.answered(1), ['a'])
-  assert.deepEqual(queue.answered(1), [])
-  assert.deepEqual(queue.answered(9), [])
+  assert.deepEqual(queue.ask(2, 8), [['a', null]])
+  assert.deepEqual(queue.answered(1), { paths: ['a'], atMs: 7 })
+  assert.equal(queue.answered(1), null)
+  assert.equal(queue.answered(9), null)
   assert.equal(queue.isOpen(2), true)
 })
 
@@ -51,7 +51,7 @@ test('a question asks for little more content than the next one may wait for, bu
     queue.want(path, null, megabytes * 1024 * 1024)
   }
   queue.drop('b')
-  const asked = [1, 2, 3, 4].map((request) => queue.ask(request)?.map(([path]) => path))
+  const asked = [1, 2, 3, 4].map((request) => queue.ask(request, 7)?.map(([path]) => path))
   assert.deepEqual(asked, [['a', 'c'], ['d'], ['e'], undefined])
 })
 
@@ -63,12 +63,12 @@ test('a question fits into a message, however long its paths are and whatever th
   for (const path of paths) queue.want(path, 'A'.repeat(43))
   const asked: string[] = []
   for (let request = 1; queue.waiting > 0; request += 1) {
-    const some = queue.ask(request)
+    const some = queue.ask(request, 7)
     assert.ok(some !== null)
     const text = encodeMessage({ type: 'want', request, paths: some })
     assert.ok(Buffer.byteLength(text) <= LIMITS.messageBytes / 2, `${text.length} bytes`)
     assert.equal(decodeToAgent(text).type, 'want')
-    asked.push(...queue.answered(request))
+    asked.push(...(queue.answered(request)?.paths ?? []))
   }
   assert.deepEqual(asked, paths)
 })

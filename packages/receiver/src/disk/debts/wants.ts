@@ -10,6 +10,13 @@ import { BOUNDS } from '../../bounds.ts'
 /** A digest, brackets and commas. */
 const LINE_BYTES = 64
 
+/** An open request. */
+export interface Asked {
+  paths: string[]
+  /** Since the epoch. */
+  atMs: number
+}
+
 interface Waiting {
   digest: string | null
   bytes: number
@@ -17,7 +24,7 @@ interface Waiting {
 
 export class WantQueue {
   readonly #waiting = new Map<string, Waiting>()
-  readonly #open = new Map<number, string[]>()
+  readonly #open = new Map<number, Asked>()
 
   /** Paths not yet asked for. */
   get waiting(): number {
@@ -42,7 +49,7 @@ export class WantQueue {
   }
 
   /** The next request, which is open from now on, or null when none may be sent now. */
-  ask(request: number): Want['paths'] | null {
+  ask(request: number, atMs: number): Want['paths'] | null {
     if (this.#waiting.size === 0 || this.#open.size >= BOUNDS.openWants) return null
     const asked: Want['paths'] = []
     const used = { content: 0, encoded: 0 }
@@ -54,10 +61,7 @@ export class WantQueue {
       asked.push([path, digest])
       this.#waiting.delete(path)
     }
-    this.#open.set(
-      request,
-      asked.map(([path]) => path),
-    )
+    this.#open.set(request, { paths: asked.map(([path]) => path), atMs })
     return asked
   }
 
@@ -65,10 +69,10 @@ export class WantQueue {
     return this.#open.has(request)
   }
 
-  /** The request was answered. @returns its paths */
-  answered(request: number): string[] {
-    const paths = this.#open.get(request) ?? []
+  /** The request was answered. @returns it, or null when it was not open */
+  answered(request: number): Asked | null {
+    const asked = this.#open.get(request) ?? null
     this.#open.delete(request)
-    return paths
+    return asked
   }
 }

@@ -16,6 +16,8 @@ export interface Intent {
   before: readonly DirectoryBefore[]
   /** The target's position afterwards; null for the answer to a want, which does not move it. */
   position: Position | null
+  /** When the answered want was sent, in milliseconds since the epoch; null where nothing was asked for. */
+  askedMs: number | null
   /** Paths that are no longer owed unless the burst fails for them. */
   cleared: readonly string[]
   /** Paths that are owed already: their content differs from what the agent assumed. */
@@ -35,7 +37,10 @@ export function encodeIntent(intent: Intent): string {
 
 /** @returns null for a record that this version did not write */
 export function decodeIntent(body: string): Intent | null {
-  const { version, ...intent } = JSON.parse(body) as Omit<Intent, 'ahead'> & { version: unknown; ahead?: number | null }
-  // Earlier ones of this version overtook nothing.
-  return version === VERSION ? { ...intent, ahead: intent.ahead ?? null } : null
+  const { version, ...intent } = JSON.parse(body) as Omit<Intent, 'ahead' | 'askedMs'> &
+    Partial<Intent> & {
+      version: unknown
+    }
+  // Earlier ones of this version overtook nothing, and did not say when they were asked for.
+  return version === VERSION ? { ...intent, ahead: intent.ahead ?? null, askedMs: intent.askedMs ?? null } : null
 }
