@@ -59,6 +59,8 @@ function judge(parts: WatchTargetParts, change: DiskChange, inode: Inode, direct
   // A file that lost its last name while a process holds it open is not checked.
   if (inode.places.length === 0 && directory === null) return
   if (target === null || !where.isWithin(target)) {
+    // A volume that went while it was open: what is done to its content has an oracle of its own.
+    if (where.device === SHARED_DEVICE) return
     if (state !== null && !where.isWithin(state) && inode !== state && !isOwnPlaceIn(where, change, name, machine)) {
       throw new Violation('G6', `${change} outside of root and state directory: ${name}`)
     }
