@@ -348,6 +348,6 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/lockstep.ts`,
     'to: Math.min(head, this.#stood + BOUNDS.roundChanges), head',
     'to: head, head',
-    195,
+    30,
   ),
 ]

@@ -63,6 +63,9 @@ export interface SessionParts {
   soon(act: () => Promise<void>): void
 }
 
+/** Of a commit that has not begun, and overtakes nothing. */
+const FRESH = { before: [], ahead: null }
+
 export class Session {
   readonly #parts: SessionParts
   readonly #greeting: Greeting
@@ -217,22 +220,12 @@ export class Session {
     const arrived = await this.#arrivals.arrived(commit, welcome, this.#head)
     const { unfit, plan, isSeries } = arrived
     const { request, to } = arrived.header
-    const asked = request === null ? null : this.#repairs.answered(request)
-    const arrival = { ...arrived.arrival, asked: asked?.paths ?? null }
-    const { paths, staged } = arrival
+    const arrival = { ...arrived.arrival, ...this.#repairs.answered(request) }
+    const { paths, staged, askedMs } = arrival
     const due = dueDebts(arrival, target.ledger.debts.count > 0, target.ledger.isAfterLoss)
     const position = request === null ? { epoch: welcome.epoch, term: welcome.term, sequence: to } : null
     const keepsReplaced = request !== null && this.#comparisons.repairs
-    const intent = {
-      changes: staged,
-      before: [],
-      position,
-      askedMs: asked?.atMs ?? null,
-      keepsReplaced,
-      isSeries,
-      ahead: null,
-      ...due,
-    }
+    const intent = { ...FRESH, changes: staged, position, askedMs, keepsReplaced, isSeries, ...due }
     const parts = { ...target, steps, reason: this.#reason(request !== null) }
     const outcome = withUnfit(await commitIntent(parts, intent, paths, plan), unfit)
     target.room.committed(unfit, keepsReplaced, paths)

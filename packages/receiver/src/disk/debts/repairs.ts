@@ -12,7 +12,7 @@ import type { Untouchable } from '../files/untouchable.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { BurstOutcome } from '../ledger/operation.ts'
 import type { Problems } from './problems.ts'
-import { type Asked, WantQueue } from './wants.ts'
+import { WantQueue } from './wants.ts'
 
 const RETRIES = { firstMs: 10_000, mostMs: 600_000 }
 
@@ -58,9 +58,13 @@ export class Repairs {
     return this.#wants.isOpen(request)
   }
 
-  /** @returns the request, or null when it is not open */
-  answered(request: number): Asked | null {
-    return this.#wants.answered(request)
+  /**
+   * @param request null: nothing was asked for
+   * @returns the paths of the request, and when it was sent
+   */
+  answered(request: number | null): { asked: string[] | null; askedMs: number | null } {
+    const asked = request === null ? null : this.#wants.answered(request)
+    return { asked: asked?.paths ?? null, askedMs: asked?.atMs ?? null }
   }
 
   /** See WantQueue.want. */
