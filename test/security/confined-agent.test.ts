@@ -9,6 +9,7 @@ import { Packer } from '../../packages/agent/src/root/pack/packer.ts'
 import { Turn } from '../../packages/agent/src/root/turn.ts'
 import { TestTree, temporaryRoot } from '../../packages/agent/test-support/test-tree.ts'
 import { Accounts, PLAIN_READS } from '../../packages/host/src/machine/index.ts'
+import { PathFilter } from '../../packages/protocol/src/index.ts'
 import { imprint, ROUNDS, Swapper } from '../support/swapper.ts'
 
 const SECRET = 'SECRET outside'
@@ -29,6 +30,7 @@ test('scans and packing while directories become symlinks and back: nothing outs
     directories: tree.directories,
     reads: PLAIN_READS,
     index: tree.index,
+    filter: new PathFilter([]),
     accounts: new Accounts(),
     nowMs: tree.nowMs,
     turn: new Turn(tree.directories),

@@ -39,6 +39,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/rounds.ts`,
     'await this.#parts.end(running.round.to, true)',
     'void this.#parts.end(running.round.to, true).catch((error: unknown) => this.#parts.failed(error))',
+    12,
   ),
   mutation(
     'in a rolling release a receiver changes before it has left',
@@ -167,6 +168,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/session.ts',
     "if (start === 'replay') ledger.setPosition({ epoch, term, sequence })",
     "if (start === 'replay') ledger.setPosition({ epoch, term, sequence: sequence + 1 })",
+    15,
   ),
   mutation(
     'credit is never given back',
@@ -195,6 +197,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'agent/src/root/scan/difference.ts',
     "return 'suspect'",
     "return sameAttributes(before, now) ? 'same' : 'attributes'",
+    32,
   ),
   mutation(
     'what lies across a border is removed like anything else',
@@ -202,6 +205,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/area/removal.ts',
     'return untouchable.stays(path, kind) || untouchable.isAcrossBorder(path)',
     'return untouchable.stays(path, kind)',
+    28,
   ),
   mutation(
     'a target that was replaced is not noticed',
@@ -224,13 +228,13 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/shared-places.ts',
     'return there !== undefined && there.ctimeMs > lookedAfterMs(askedMs, Date.now())',
     'return there !== undefined && there.ctimeMs + lookedAfterMs(askedMs, Date.now()) < 0',
-    9_200_035,
+    9_200_110,
   ),
   mutation(
     'what no scan has found yet is said to be absent',
     ['G6'],
     'agent/src/root/pack/packer.ts',
-    'index.get(path) !== null || !this.#files.isThere(path)',
+    'index.get(path) !== null || !this.#isToCome(path)',
     'path.length > 0',
     9_200_035,
   ),
@@ -286,6 +290,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/session.ts',
     "return known !== epoch && extraneous === 'report' ? NEW_INDEX : WHOLE_TARGET",
     'return WHOLE_TARGET',
+    109,
   ),
   mutation(
     'durable is said without a sync',
@@ -300,6 +305,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/commit.ts',
     'const record = { position, cleared, owed: [...owed, ...outcome.failed], held: outcome.held }',
     'const record = { position, cleared, owed: [], held: outcome.held }',
+    46,
   ),
   mutation(
     'a symlink that points elsewhere is not the last that its scan records',
@@ -341,6 +347,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/overtaking-look.ts`,
     'if (isRecorded) scanner.overtaken(hints)',
     '',
+    43,
   ),
   mutation(
     'a change of any size is one round',

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { zstdDecompressSync } from 'node:zlib'
 import { Accounts, PLAIN_READS } from '@rootferry/host/machine'
-import { type Change, decodeToReceiver, type Segment } from '@rootferry/protocol'
+import { type Change, decodeToReceiver, PathFilter, type Segment } from '@rootferry/protocol'
 import { extract } from 'tar-stream'
 import { Packer } from '../src/root/pack/packer.ts'
 import { Turn } from '../src/root/turn.ts'
@@ -28,6 +28,7 @@ export function setUp(tree: TestTree, turn = new Turn(tree.directories)): Setup 
     directories: tree.directories,
     reads: PLAIN_READS,
     index: tree.index,
+    filter: new PathFilter([]),
     accounts: new Accounts(),
     nowMs: tree.nowMs,
     turn,

@@ -83,7 +83,7 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
     const overtaking = new Scanner(scanned)
     const turn = new Turn(directories)
     const reads = new BulkReads(calls)
-    const packer = new Packer({ directories, reads, index, accounts, scans, turn, nowMs: Date.now })
+    const packer = new Packer({ directories, reads, index, filter, accounts, scans, turn, nowMs: Date.now })
     return { lock, directories, reads, watcher, scanner, overtaking, packer, turn, borders: bordersOf(path, index) }
   } catch (error) {
     directories?.[Symbol.dispose]()

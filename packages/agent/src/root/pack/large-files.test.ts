@@ -5,7 +5,7 @@ import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSy
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Accounts, PLAIN_READS } from '@rootferry/host/machine'
-import { decodeToReceiver, digestOf, type Segment } from '@rootferry/protocol'
+import { decodeToReceiver, digestOf, PathFilter, type Segment } from '@rootferry/protocol'
 import { seededBytes } from '../../../test-support/test-bytes.ts'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
 import type { PlanSummary } from '../../root-messages.ts'
@@ -31,6 +31,7 @@ class Bench implements Disposable {
       directories: this.tree.directories,
       reads: PLAIN_READS,
       index: this.tree.index,
+      filter: new PathFilter([]),
       accounts: new Accounts(),
       nowMs: this.tree.nowMs,
       turn: new Turn(this.tree.directories),

@@ -16,7 +16,9 @@ import {
   encodedBytes,
   encodeMessage,
   type FileChange,
+  isReserved,
   LIMITS,
+  type PathFilter,
   type Segment,
   SLICE_ENTRY,
   type Want,
@@ -47,6 +49,7 @@ export interface PackerParts {
   directories: ConfinedDirectories
   reads: BulkReads
   index: EntryIndex
+  filter: Pick<PathFilter, 'excludesWithParents'>
   accounts: Accounts
   scans: Pick<ScanRequests, 'doubt' | 'hint' | 'retry'>
   nowMs: () => number
@@ -98,9 +101,14 @@ export class Packer {
   async planRepair(request: number, paths: Want['paths']): Promise<PlanSummary> {
     const { index, scans } = this.#parts
     this.flushLearnt()
-    const known = paths.filter(([path]) => index.get(path) !== null || !this.#files.isThere(path))
+    const known = paths.filter(([path]) => index.get(path) !== null || !this.#isToCome(path))
     for (const [path] of paths) if (!known.some(([at]) => at === path)) scans.hint({ path, extent: 'subtree' })
     return this.#keep(await this.#planner.planRepair(request, known))
+  }
+
+  #isToCome(path: string): boolean {
+    const kind = this.#files.kindAt(path)
+    return kind !== null && !isReserved(path) && !this.#parts.filter.excludesWithParents(path, kind)
   }
 
   release(id: number): void {

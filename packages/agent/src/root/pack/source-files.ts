@@ -3,6 +3,7 @@
  * is a fault that is returned; any other error is thrown.
  */
 import { type BulkReads, type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
+import type { EntryKind } from '@rootferry/protocol'
 import type { IndexedEntry, Observation } from '../index/indexed-entry.ts'
 import { type ReadFault, readWhole, type WholeRead } from '../scan/content-reader.ts'
 import { lookAt } from '../scan/observe.ts'
@@ -34,11 +35,11 @@ export class SourceFiles {
     return observation.kind === 'file' && observation.size === row.size ? observation : null
   }
 
-  /** Whether something that could be sent is at the path now. */
-  isThere(path: string): boolean {
+  /** What could be sent of what is at the path now; null: nothing. */
+  kindAt(path: string): EntryKind | null {
     const { directories, nowMs } = this.#parts
     const look = attempt(path, () => lookAt(directories, path, nowMs()))
-    return 'found' in look && look.found === 'entry'
+    return 'found' in look && look.found === 'entry' ? look.observation.kind : null
   }
 
   /** Reads the whole file. */
