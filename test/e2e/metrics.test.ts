@@ -99,16 +99,19 @@ test('dashboard and alert rules name metrics that the daemons expose, and no oth
 test('the metrics of the agent follow what happens', async () => {
   writeFileSync(join(rig.source, 'new.txt'), 'new')
   await rig.converged()
-  // Both are asked while nothing comes between: a directory's time may be found after its file.
+  // Both are asked while nothing comes between: a directory's time may be found after its file, totals are told after it.
   const { roots, text } = await until(
     async () => {
       const { roots } = await rig.status()
       const text = await DAEMONS.Agent()
-      return value(text, 'rootferry_root_sequence{root="site"}') === roots[0]?.sequence ? { roots, text } : false
+      const [sequence, files] = [roots[0]?.sequence, roots[0]?.entries.files]
+      const isOf =
+        value(text, 'rootferry_root_sequence{root="site"}') === sequence &&
+        value(text, 'rootferry_root_entries{root="site",kind="files"}') === files
+      return isOf ? { roots, text } : false
     },
-    () => 'status and metrics never agree about the sequence',
+    () => 'status and metrics never agree about the sequence and the files',
   )
-  assert.equal(value(text, 'rootferry_root_entries{root="site",kind="files"}'), roots[0]?.entries.files)
   assert.equal(value(text, 'rootferry_receiver_sequence{receiver="web1",root="site"}'), roots[0]?.sequence)
   assert.equal(value(text, 'rootferry_receiver_connected{receiver="web1",root="site"}'), 1)
   assert.equal(value(text, 'rootferry_receiver_lag_seconds{receiver="web1",root="site"}'), 0)
