@@ -19,6 +19,7 @@ import type { Hint } from '../watch/watcher.ts'
 import { Guard } from './guard.ts'
 import { KnownBorders } from './known-borders.ts'
 import { scanJudge } from './scan-judge.ts'
+import type { ScanVerdict } from './scanner.ts'
 
 const NO_BORDERS = {
   borders: { refresh: () => false, all: [] },
@@ -153,34 +154,48 @@ test('a scan that was overtaken records nothing over what is newer, and asks for
   assert.ok(tree.scanner.takeOutdated().some(({ path }) => path === 'd/1'))
 })
 
-test('what a scan has recorded itself counts as there when a part of it is gone before the scan is over', () => {
-  using tree = treeOf('shop/')
-  tree.scanAll()
-  const judge = scanJudge(
-    {
-      guard: new Guard({ maxDeletePercent: 50, minDeletes: 1_000 }),
-      borders: new KnownBorders(NO_BORDERS),
-      mode: () => 'judged',
-      hold: { look: () => undefined },
-      living: () => tree.index.totals.files + tree.index.totals.directories - 1,
-      isWaiting: () => false,
-    },
-    false,
-  )
-  for (let number = 0; number < 2_500; number += 1) {
-    mkdirSync(join(tree.root, `shop/${number % 5}`), { recursive: true })
-    writeFileSync(join(tree.root, `shop/${number % 5}/${number}`), '')
-  }
-  const hints: Hint[] = [0, 1, 2, 3, 4, 0].map((part) => ({ path: `shop/${part}`, extent: 'subtree' }))
-  const scan = tree.scanner.scan(hints, judge)
-  let step = scan.next()
-  for (; step.done !== true; step = scan.next()) {
-    // A part of one release gives way to the next.
-    if (tree.index.totals.files < 2_000) continue
-    for (const name of readdirSync(join(tree.root, 'shop/0'))) rmSync(join(tree.root, 'shop/0', name))
-  }
-  assert.deepEqual(step.value, { decision: 'look-again' }, 'neither the whole tree nor most of it')
-})
+function verdictOf(scan: Generator<undefined, ScanVerdict>): ScanVerdict {
+  for (let step = scan.next(); ; step = scan.next()) if (step.done === true) return step.value
+}
+
+for (const { what, isWhole } of [
+  { what: 'the files of a part', isWhole: false },
+  { what: 'a part', isWhole: true },
+])
+  test(`what a scan has recorded itself counts as there when ${what} of it is gone before the scan is over`, () => {
+    using tree = treeOf('shop/')
+    tree.scanAll()
+    const judge = scanJudge(
+      {
+        guard: new Guard({ maxDeletePercent: 50, minDeletes: 1_000 }),
+        borders: new KnownBorders(NO_BORDERS),
+        mode: () => 'judged',
+        hold: { look: () => undefined },
+        living: () => tree.index.totals.files + tree.index.totals.directories - 1,
+        isWaiting: () => false,
+      },
+      false,
+    )
+    for (let number = 0; number < 2_500; number += 1) {
+      mkdirSync(join(tree.root, `shop/${number % 5}`), { recursive: true })
+      writeFileSync(join(tree.root, `shop/${number % 5}/${number}`), '')
+    }
+    const hints: Hint[] = [0, 1, 2, 3, 4, 0].map((part) => ({ path: `shop/${part}`, extent: 'subtree' }))
+    const part = join(tree.root, 'shop/0')
+    const scan = tree.scanner.scan(hints, judge)
+    let step = scan.next()
+    for (; step.done !== true; step = scan.next()) {
+      // A part of one release gives way to the next.
+      if (tree.index.totals.files < 2_000) continue
+      if (isWhole) rmSync(part, { recursive: true, force: true })
+      else for (const name of readdirSync(part)) rmSync(join(part, name))
+    }
+    // A directory that is gone when it should be listed again is left to another look.
+    const again = tree.scanner.takeOutdated()
+    assert.deepEqual(again, isWhole ? [{ path: 'shop/0', extent: 'subtree' }] : [])
+    const verdict = isWhole ? verdictOf(tree.scanner.scan(again, judge)) : step.value
+    assert.deepEqual(verdict, { decision: 'look-again' }, 'neither the whole tree nor most of it')
+  })
 
 test('a symlink that points elsewhere is recorded behind all that came, and before what is gone', () => {
   using tree = treeOf('releases/1/x', 'releases/1/y')
