@@ -47,6 +47,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/rolling.ts`,
     "effects.push({ do: 'drain', name })",
     "effects.push({ do: 'commit', name })",
+    9,
   ),
   mutation(
     'a hold is forgotten at a restart',
@@ -54,7 +55,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'agent/src/root/hold/holding.ts',
     '    this.#hold = hold\n    this.#passed = new Set(passed)',
     '    this.#hold = null\n    this.#passed = new Set(passed)',
-    65,
+    70,
   ),
   mutation(
     'a held root goes on to send',
@@ -83,6 +84,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/round-part.ts`,
     'hub.join(order, urgency)',
     'hub.join({ ...order, base: order.from }, urgency)',
+    4,
   ),
   mutation(
     'who was left behind while it was away is ready when it is back',
@@ -90,6 +92,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/session-reports.ts',
     'const leftBehind = isSame && greeting.sequence < released ? released : null',
     'const leftBehind = isSame && greeting.sequence < 0 ? released : null',
+    7,
   ),
   mutation(
     'the end of a comparison forgets that others went on',
@@ -104,6 +107,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/stage/partial-files.ts',
     'const names = this.#ledger.staged.names()',
     'const names = new Set<string>()',
+    7,
   ),
   mutation(
     'what goes ahead of a changeset moves the position',
@@ -139,7 +143,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/commit.ts',
     'const intent = body === null ? null : decodeIntent(body)',
     'const intent = body === null ? null : { ...decodeIntent(body), changes: [] }',
-    215,
+    222,
   ),
   mutation(
     'a deletion leaves no tombstone',
@@ -320,6 +324,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/swap-order.ts`,
     '!isKnown || batch === this.#withheld || waiting.before.includes(batch)',
     'batch === this.#withheld',
+    7,
   ),
   mutation(
     'a symlink that points elsewhere does not wait for moves that are withheld',
