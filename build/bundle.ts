@@ -8,6 +8,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { BUILTIN_MODULES, REQUIRE } from './builtin-modules.ts'
 import { bundlePage } from './page.ts'
 import { bundleOf, DAEMONS, type DaemonName, isFresh, REPOSITORY, sourcesOf } from './programs.ts'
 import { versionOfCheckout } from './version.ts'
@@ -16,23 +17,6 @@ import { versionOfCheckout } from './version.ts'
 const WORKERS = {
   agent: ['root/root-worker.ts', 'root/watch/inotify-reader-worker.ts'],
   receiver: ['disk/disk-worker.ts'],
-}
-
-/** CommonJS code needs `require` for Node's own modules. */
-const REQUIRE = `import { createRequire as requireIn } from 'node:module'; const require = requireIn(import.meta.url)`
-
-/**
- * A module that imports Node's HTTP as an ES module makes Node load all of its exports, its WebSocket among them, and
- * with that a whole HTTP client: a tenth of a start. A module that requires it loads only the parts that it uses.
- */
-const HTTP_AS_NEEDED: Plugin = {
-  name: 'http-as-needed',
-  setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^node:http$/ }, ({ kind, path }) =>
-      kind === 'import-statement' ? { path, namespace: 'required' } : null,
-    )
-    onLoad({ filter: /^/, namespace: 'required' }, ({ path }) => ({ contents: `module.exports = require('${path}')` }))
-  },
 }
 
 /** Of the repository's package.json a daemon needs the version. */
@@ -55,9 +39,20 @@ export interface Bundle {
 
 /** @param version what the daemon says that it is */
 export async function bundle(daemon: DaemonName, version: string): Promise<Bundle> {
+  const entries = ['main.ts', ...WORKERS[daemon]].map((name) => bundleEntry(daemon, name, version))
+  const page = daemon === 'agent' ? await bundlePage() : { files: [], inputs: [] }
+  const bundles = [...(await Promise.all(entries)), page]
+  return {
+    files: bundles.flatMap(({ files }) => files).sort((one, other) => (one.path < other.path ? -1 : 1)),
+    inputs: [...new Set(bundles.flatMap(({ inputs }) => inputs))].sort(),
+  }
+}
+
+/** Each thread has files of its own, though they have much in common: what it loads costs it as much as what it reads. */
+async function bundleEntry(daemon: DaemonName, entry: string, version: string): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: REPOSITORY,
-    entryPoints: ['main.ts', ...WORKERS[daemon]].map((name) => join(sourcesOf(daemon), name)),
+    entryPoints: [join(sourcesOf(daemon), entry)],
     outbase: sourcesOf(daemon),
     outdir: bundleOf(daemon),
     bundle: true,
@@ -70,16 +65,14 @@ export async function bundle(daemon: DaemonName, version: string): Promise<Bundl
     lineLimit: 160,
     legalComments: 'none',
     banner: { js: REQUIRE },
-    plugins: [HTTP_AS_NEEDED, versionOnly(version)],
+    plugins: [BUILTIN_MODULES, versionOnly(version)],
     logLevel: 'warning',
     metafile: true,
     write: false,
   })
-  const page = daemon === 'agent' ? await bundlePage() : { files: [], inputs: [] }
-  const made = outputFiles.map(({ path, contents }) => ({ path: relative(bundleOf(daemon), path), contents }))
   return {
-    files: [...made, ...page.files].sort((one, other) => (one.path < other.path ? -1 : 1)),
-    inputs: [...new Set([...Object.keys(metafile.inputs), ...page.inputs])].sort(),
+    files: outputFiles.map(({ path, contents }) => ({ path: relative(bundleOf(daemon), path), contents })),
+    inputs: Object.keys(metafile.inputs),
   }
 }
 

@@ -4,9 +4,7 @@
 // later is read in its present state, so such a HUP needs no other answer.
 if (process.argv[2] === 'run') process.on('SIGHUP', () => undefined)
 
-const { runCommand } = await import('@rootferry/host/daemon')
-const { tuneCollector } = await import('@rootferry/host/machine')
-const { agentCommand } = await import('./cli/agent-command.ts')
+const { agentCommand, runCommand, tuneCollector } = await import('./cli/index.ts')
 
 tuneCollector()
 process.umask(0o077)

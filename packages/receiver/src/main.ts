@@ -4,9 +4,7 @@
 // later is read in its present state, so such a HUP needs no other answer.
 if (process.argv[2] === 'run') process.on('SIGHUP', () => undefined)
 
-const { runCommand } = await import('@rootferry/host/daemon')
-const { tuneCollector } = await import('@rootferry/host/machine')
-const { receiverCommand } = await import('./cli/receiver-command.ts')
+const { receiverCommand, runCommand, tuneCollector } = await import('./cli/index.ts')
 
 tuneCollector()
 // Files get exactly the modes that they are created with, which are the agent's.

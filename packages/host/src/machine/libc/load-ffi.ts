@@ -7,19 +7,19 @@
  * the main thread. So `process.emitWarning` is put aside for this one synchronous call. If a later runtime warns in
  * another way, the warning appears again, and nothing else happens.
  */
-import { createRequire } from 'node:module'
-
 export type Ffi = typeof import('node:ffi')
-
-const requireHere = createRequire(import.meta.url)
 
 export function loadFfi(): { ffi: Ffi; fault: null } | { ffi: null; fault: string } {
   const { emitWarning } = process
   process.emitWarning = () => undefined
   try {
-    return { ffi: requireHere('node:ffi') as Ffi, fault: null }
+    const ffi = process.getBuiltinModule('node:ffi')
+    return ffi === undefined ? { ffi: null, fault: 'this runtime has no node:ffi' } : { ffi, fault: null }
   } catch (error) {
-    return { ffi: null, fault: `this runtime has no node:ffi (${error instanceof Error ? error.message : error})` }
+    return {
+      ffi: null,
+      fault: `node:ffi of this runtime does not load (${error instanceof Error ? error.message : error})`,
+    }
   } finally {
     process.emitWarning = emitWarning
   }
