@@ -53,8 +53,8 @@ async function bundleEntry(daemon: DaemonName, entry: string, version: string): 
   const { outputFiles, metafile } = await build({
     absWorkingDir: REPOSITORY,
     entryPoints: [join(sourcesOf(daemon), entry)],
-    outbase: sourcesOf(daemon),
     outdir: bundleOf(daemon),
+    entryNames: '[name]',
     bundle: true,
     splitting: true,
     format: 'esm',

@@ -1,10 +1,12 @@
 /**
- * The place of the entry of the thread that reads watch events: the same below the sources and below the bundle, for the
- * reason that root-worker-url.ts gives.
+ * The place of the entry of the thread that reads watch events.
+ * This file lies next to `main.ts`, because a bundle has all its files in one directory.
  */
 import { extname } from 'node:path'
 
+const isBundle = extname(import.meta.filename) !== '.ts'
+
 export const INOTIFY_READER = new URL(
-  `./root/watch/inotify-reader-worker${extname(import.meta.filename)}`,
+  isBundle ? './inotify-reader-worker.js' : './root/watch/inotify-reader-worker.ts',
   import.meta.url,
 )

@@ -1,7 +1,9 @@
 /**
- * The place of the entry of a root's disk thread: the same below the sources and below the bundle. This file lies next
- * to `main.ts`, because a bundle keeps its parts there, whichever file they come from.
+ * The place of the entry of a root's disk thread.
+ * This file lies next to `main.ts`, because a bundle has all its files in one directory.
  */
 import { extname } from 'node:path'
 
-export const DISK_WORKER = new URL(`./disk/disk-worker${extname(import.meta.filename)}`, import.meta.url)
+const isBundle = extname(import.meta.filename) !== '.ts'
+
+export const DISK_WORKER = new URL(isBundle ? './disk-worker.js' : './disk/disk-worker.ts', import.meta.url)
