@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { mintToken } from '../../packages/agent/src/serve/door/tokens.ts'
-import { Broker, logNames, sealedReport, tokenHash } from '../../packages/nats/src/index.ts'
+import { Broker, type Closing, logNames, sealedReport, tokenHash } from '../../packages/nats/src/index.ts'
 import { Daemons } from '../../test/support/daemons.ts'
 import { NatsServer } from '../../test/support/nats-server.ts'
 import { until } from '../../test/support/until.ts'
@@ -85,8 +85,9 @@ class Reader {
   static async begin(url: string, name: string, token: string): Promise<Reader> {
     const broker = await Broker.connect({ servers: [url], ca: null, credentials: null, name, inbox: null })
     const reader = new Reader(broker)
-    const at = (await broker.snapshots('site').newest())?.closing
-    if (at === undefined) throw new Error('there is no snapshot')
+    const newest = await broker.snapshots('site').newest()
+    if (newest === null) throw new Error('there is no snapshot')
+    const at = JSON.parse(newest.text) as Closing
     const subject = logNames('site').ackOf(name)
     const said = {
       epoch: at.epoch,

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { Broker } from '../../packages/nats/src/index.ts'
+import { Broker, type Closing } from '../../packages/nats/src/index.ts'
 import { testIdentity, WrittenLog, welcomeOf } from '../../packages/nats/test-support/written-log.ts'
 import { differences } from '../support/compare-trees.ts'
 import { Daemons } from '../support/daemons.ts'
@@ -27,6 +27,8 @@ after(async () => {
   await daemons[Symbol.asyncDispose]()
   await server?.[Symbol.asyncDispose]()
 })
+
+const STRANGER = { servers: [server?.url ?? ''], ca: null, credentials: null, name: 'stranger', inbox: null }
 
 const shown = async () =>
   JSON.stringify([(await daemons.status()).receivers, (await daemons.status()).roots, daemons.logs.slice(-40)])
@@ -263,53 +265,68 @@ test('messages of somebody else in the log are not taken: they are reported, and
   await follow(site, 0)
   writeFileSync(join(site.source, 'app/file-1'), 'in the log')
   await follow(site, 0)
-  const broker = await Broker.connect({
-    servers: [server?.url ?? ''],
-    ca: null,
-    credentials: null,
-    name: 'stranger',
-    inbox: null,
-  })
-  const stream = broker.log(site.name)
-  const end = await stream.last()
-  assert.ok(end !== null)
-  // Everything of the last changeset again, with other content.
-  const stranger = testIdentity(1)
-  const log = new WrittenLog(site.name, stranger.signer, welcomeOf(end.epoch, end.term, end.sequence), end)
-  let at = end.at
-  for (const message of log.changeset(end.sequence + 1, Buffer.from('forged'))) {
-    await stream.append(message, at, `forged/${at}`)
-    at += 1
-  }
-  await broker.close()
+  await forge(site)
   await until(
     () => daemons.logs.some(({ msg, level }) => level === 'error' && msg.startsWith('the log on NATS is not read')),
     shown,
   )
+  // The agent finds them at rest, and those of the second time when it writes.
+  const begun = () => daemons.logs.filter(({ msg, start }) => msg === 'the log is written' && start === 'resync').length
+  const before = begun()
+  await until(() => begun() > before, shown)
+  await forge(site)
   writeFileSync(join(site.source, 'app/file-2'), 'of the agent')
   await follow(site, 0)
 })
 
-test('a snapshot of somebody else is not taken: it is reported, and the agent brings the first sync', {
+/** Appends the next changeset, with other content, as somebody else. */
+async function forge(site: Site): Promise<void> {
+  const broker = await Broker.connect(STRANGER)
+  const stream = broker.log(site.name)
+  const end = await stream.last()
+  assert.ok(end !== null)
+  const log = new WrittenLog(site.name, testIdentity(1).signer, welcomeOf(end.epoch, end.term, end.sequence), end)
+  let { last } = await stream.extent()
+  for (const message of log.changeset(end.sequence + 1, Buffer.from('forged'))) {
+    await stream.append(message, last, `forged/${last}`)
+    last += 1
+  }
+  await broker.close()
+}
+
+test('a snapshot of somebody else is not taken: it is reported, the agent brings the first sync, and makes another one', {
   skip,
 }, async () => {
   const site = await begin(fill)
-  const parts = { servers: [server?.url ?? ''], ca: null, credentials: null, name: 'stranger', inbox: null }
-  const broker = await Broker.connect(parts)
+  // It finds that by itself, and may be the first.
+  const agent = daemons.agent?.pid
+  assert.ok(agent !== undefined)
+  process.kill(agent, 'SIGSTOP')
+  await forgeSnapshot(site)
+  await daemons.startReceiver(0)
+  const isReported = ({ msg, why }: { msg: string; why?: unknown }) =>
+    msg.startsWith('the log on NATS is not read') && /signed by sha256:/.test(String(why))
+  await until(() => daemons.logs.some((line) => line.level === 'error' && isReported(line)), shown)
+  process.kill(agent, 'SIGCONT')
+  const ignore = (path: string) => path === '.rootferry'
+  await until(() => differences(site.source, site.targets[0] ?? '', { ignore }).length === 0, shown)
+  await until(() => daemons.logs.filter(({ msg }) => msg === 'a snapshot is stored').length > 1, shown)
+  await daemons.startReceiver(1)
+  await follow(site, 1)
+  assert.ok(!daemons.logs.some(({ msg, receiver }) => msg === 'receiver connected' && receiver === 'web2'))
+})
+
+/** Says in the name of somebody else that the newest snapshot is theirs. */
+async function forgeSnapshot(site: Site): Promise<void> {
+  const broker = await Broker.connect(STRANGER)
   const snapshots = broker.snapshots(site.name)
   const newest = await snapshots.newest()
   assert.ok(newest !== null)
   const { signer } = testIdentity(1)
   const { last } = await snapshots.entries.extent()
-  await snapshots.close({ ...newest.closing, certificate: signer.certificate }, signer, last)
+  await snapshots.close({ ...(JSON.parse(newest.text) as Closing), certificate: signer.certificate }, signer, last)
   await broker.close()
-  await daemons.startReceiver(0)
-  const isReported = ({ msg, why }: { msg: string; why?: unknown }) =>
-    msg.startsWith('the log on NATS is not read') && /signed by sha256:/.test(String(why))
-  await until(() => daemons.logs.some((line) => line.level === 'error' && isReported(line)), shown)
-  const ignore = (path: string) => path === '.rootferry'
-  await until(() => differences(site.source, site.targets[0] ?? '', { ignore }).length === 0, shown)
-})
+}
 
 test('a release is shown by readers of the log when it goes, and not before', { skip }, async () => {
   const site = await begin(fill)

@@ -4,7 +4,7 @@
  *
  * A wrong answer does no harm: the head that follows says itself on what it builds. So nothing is verified here.
  */
-import type { LogPosition } from './log-entry.ts'
+import type { End, LogPosition, StoredMessage } from './log-entry.ts'
 
 export interface EndAt extends LogPosition {
   /** Of its last message, in the stream. */
@@ -17,11 +17,18 @@ export interface EndLookups {
   last(): Promise<EndAt | null>
 }
 
-/** @returns the message of that end; null: the log does not have it, or has it no more */
-export async function findPosition({ epoch, term, sequence }: LogPosition, ends: EndLookups): Promise<number | null> {
+/**
+ * @param behind ends up to that message are not looked at
+ * @returns the message of that end; null: the log does not have it, or has it no more
+ */
+export async function findPosition(
+  { epoch, term, sequence }: LogPosition,
+  ends: EndLookups,
+  behind = 0,
+): Promise<number | null> {
   const last = await ends.last()
-  if (last === null || last.epoch !== epoch) return null
-  let [low, high] = [1, last.at]
+  if (last === null || last.epoch !== epoch || last.at <= behind) return null
+  let [low, high] = [behind + 1, last.at]
   let found: EndAt | null = last
   // The first end that is of this epoch and not before the sequence lies within [low, high].
   while (low < high) {
@@ -34,4 +41,16 @@ export async function findPosition({ epoch, term, sequence }: LogPosition, ends:
   }
   if (low === high && found.at < low) found = (await ends.next(low)) ?? found
   return found.epoch === epoch && found.term === term && found.sequence === sequence ? found.at : null
+}
+
+/** What a message says that it is an end of, whoever has written it; what is no end at all leads nowhere. */
+export function endAt(message: Pick<StoredMessage, 'data' | 'at'> | null): EndAt | null {
+  if (message === null) return null
+  const { at } = message
+  try {
+    const { epoch, term, message: last } = JSON.parse(Buffer.from(message.data).toString()) as End
+    return { epoch, term, sequence: (JSON.parse(last) as { to: number }).to, at }
+  } catch {
+    return { epoch: '', term: '', sequence: 0, at }
+  }
 }

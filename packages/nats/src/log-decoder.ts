@@ -6,7 +6,15 @@
  * seal or an end covers them.
  */
 import { type Changeset, LIMITS, type Welcome } from '@rootferry/protocol'
-import { type End, type Head, Joiner, type LogMessage, type LogPosition, parsedChangeset } from './log-entry.ts'
+import {
+  type Begin,
+  type End,
+  type Head,
+  Joiner,
+  type LogMessage,
+  type LogPosition,
+  parsedChangeset,
+} from './log-entry.ts'
 import { Chain, Forged, type Verifier } from './signature.ts'
 
 export type Step =
@@ -48,6 +56,7 @@ export class LogDecoder {
   take(message: LogMessage): Step | null {
     const entry = this.#joined(message)
     if (entry === null) return null
+    if (entry.kind === 'begin') return this.#begin(entry)
     if (entry.kind === 'head') return this.#head(entry)
     // The rest of a changeset whose beginning this reader does not have.
     if (this.#open === null) throw new OffTheLog('the log goes on within a changeset')
@@ -64,6 +73,15 @@ export class LogDecoder {
     } catch (error) {
       throw new OffTheLog('an entry of the log is not whole, or too large', { cause: error })
     }
+  }
+
+  /** What has begun before it has no end. */
+  #begin({ data, signature }: LogMessage): null {
+    const { epoch, term, sequence } = verifiedBegin(data, signature, this.#root, this.#verifier).welcome
+    const at = this.#cursor
+    if (at === null ? sequence !== 0 : at.epoch !== epoch || at.term !== term || at.sequence !== sequence)
+      throw new OffTheLog(`the log begins anew at ${sequence}`)
+    return null
   }
 
   #head({ data, signature }: LogMessage): Step {
@@ -110,29 +128,37 @@ function buildsOn({ after, welcome }: Head, { base }: Changeset, cursor: LogPosi
 }
 
 /** @throws Forged */
+export function verifiedBegin(data: Uint8Array, signature: string | null, root: string, verifier: Verifier): Begin {
+  const begin = signedText<Begin>(data, (text, { certificate }) =>
+    verifier.begin(text, String(certificate), signature ?? ''),
+  )
+  if (begin.root !== root) throw new Forged(`a message of root ${begin.root} is in the log of ${root}`)
+  return begin
+}
+
+/** @throws Forged */
 export function verifiedHead(
   data: Uint8Array,
   signature: string | null,
   root: string,
   verifier: Verifier,
 ): { head: Head; changeset: Changeset } {
-  const text = Buffer.from(data).toString()
-  let head: Head
-  try {
-    head = JSON.parse(text) as Head
-    verifier.head(text, String(head.certificate), signature ?? '')
-  } catch (error) {
-    if (error instanceof Forged) throw error
-    throw new Forged('a head of the log is not one', { cause: error })
-  }
-  // From here on it is the agent's word.
+  const head = signedText<Head>(data, (text, { certificate }) =>
+    verifier.head(text, String(certificate), signature ?? ''),
+  )
   if (head.root !== root) throw new Forged(`a message of root ${head.root} is in the log of ${root}`)
   return { head, changeset: parsedChangeset(head) }
 }
 
-/** @returns the position to which that end leads. @throws Forged */
-export function verifiedEnd(data: Uint8Array): LogPosition {
-  const { epoch, term, message } = JSON.parse(Buffer.from(data).toString()) as End
-  const { to } = JSON.parse(message) as { to: number }
-  return { epoch, term, sequence: to }
+/** @returns the agent's word. @throws Forged */
+function signedText<T>(data: Uint8Array, check: (text: string, said: T) => void): T {
+  const text = Buffer.from(data).toString()
+  try {
+    const said = JSON.parse(text) as T
+    check(text, said)
+    return said
+  } catch (error) {
+    if (error instanceof Forged) throw error
+    throw new Forged('a message of the log is none of ours', { cause: error })
+  }
 }

@@ -1,13 +1,13 @@
 /**
  * Makes the entries of a log from what a session sends to its receiver, and signs them. Pure but for the key.
  *
- *   welcome ─▶ kept · changeset ─▶ head · segment, bytes ─▶ part · prepare ─▶ seal · commit ─▶ end
+ *   welcome ─▶ kept, and begin when it does not go on from the end · changeset ─▶ head · segment, bytes ─▶ part · prepare ─▶ seal · commit ─▶ end
  *
  * INVARIANT: every changeset says which position it builds on, so that a reader knows by itself when something is
  * missing.
  */
 import type { Changeset, Commit, Prepare, Welcome } from '@rootferry/protocol'
-import { type End, type Head, type LogMessage, type LogPosition, split } from './log-entry.ts'
+import { type Begin, type End, type Head, type LogMessage, type LogPosition, split } from './log-entry.ts'
 import { Chain, type Signer } from './signature.ts'
 
 type Message =
@@ -51,8 +51,9 @@ export class LogEncoder {
     switch (message.type) {
       case 'welcome':
         this.#welcome = message
-        if (!goesOn(message, this.#after)) this.#after = null
-        return []
+        if (goesOn(message, this.#after)) return []
+        this.#after = null
+        return isFirstSync(message) ? [] : this.#begin(message)
       case 'changeset':
         return this.#head(message, frame)
       case 'segment': {
@@ -70,6 +71,13 @@ export class LogEncoder {
       default:
         return []
     }
+  }
+
+  #begin(welcome: Welcome): LogMessage[] {
+    const begin: Begin = { root: this.#root, welcome, certificate: this.#signer.certificate }
+    const text = JSON.stringify(begin)
+    const signature = this.#signer.sign('begin', text)
+    return split({ kind: 'begin', isBinary: false, data: Buffer.from(text), signature })
   }
 
   get #begun(): Welcome {
@@ -98,6 +106,11 @@ export class LogEncoder {
     const text = JSON.stringify(end)
     return split({ kind, isBinary: false, data: Buffer.from(text), signature: this.#signer.sign('end', text) })
   }
+}
+
+/** Whether the session is that of a snapshot. */
+function isFirstSync({ start, sequence }: Welcome): boolean {
+  return start === 'replay' && sequence === 0
 }
 
 /** Whether the session begins at that position. */

@@ -14,6 +14,15 @@ export interface LogPosition {
   sequence: number
 }
 
+/** The text of a beginning. */
+export interface Begin {
+  root: string
+  /** With the position from which the log leads on: nothing before this message does. */
+  welcome: Welcome
+  /** DER, as base64. */
+  certificate: string
+}
+
 /** The text of a head. */
 export interface Head {
   root: string
@@ -45,7 +54,7 @@ export interface LogMessage {
   part: number
   /** The entry goes on in the next message. */
   more: boolean
-  /** Of a head, seal or end: in its last part. */
+  /** Of all but parts: in the last message of the entry. */
   signature: string | null
   data: Uint8Array
 }

@@ -17,11 +17,9 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream'
 import { headers, type MsgHdrs, type NatsConnection, nanos } from '@nats-io/transport-node'
-import type { EndAt, EndLookups } from './find-position.ts'
-import { verifiedEnd } from './log-decoder.ts'
+import { type EndAt, type EndLookups, endAt } from './find-position.ts'
 import type { LogMessage, StoredMessage } from './log-entry.ts'
 import { KINDS, type Kind, type StreamNames } from './names.ts'
-import type { Signer } from './signature.ts'
 
 /** What the stream keeps. */
 export interface Retention {
@@ -117,19 +115,11 @@ export class LogStream implements EndLookups {
   }
 
   async next(at: number): Promise<EndAt | null> {
-    return endOf(await this.#get({ seq: at, next_by_subj: this.names.subjectOf('end') }))
+    return endAt(await this.#get({ seq: at, next_by_subj: this.names.subjectOf('end') }))
   }
 
   async last(): Promise<EndAt | null> {
-    return endOf(await this.#get({ last_by_subj: this.names.subjectOf('end') }))
-  }
-
-  /** The last end, if it is the signer's: whoever can write to the broker can say how far the log is. */
-  async lastOf(signer: Pick<Signer, 'hasSigned'>): Promise<EndAt | null> {
-    const message = await this.#get({ last_by_subj: this.names.subjectOf('end') })
-    if (message?.signature == null) return null
-    const isOwn = signer.hasSigned('end', Buffer.from(message.data).toString(), message.signature)
-    return isOwn ? endOf(message) : null
+    return endAt(await this.lastOf('end'))
   }
 
   /** The first head at or after that message; null: there is none. */
@@ -137,8 +127,8 @@ export class LogStream implements EndLookups {
     return await this.#get({ seq: at, next_by_subj: this.names.subjectOf('head') })
   }
 
-  async lastHead(): Promise<StoredMessage | null> {
-    return await this.#get({ last_by_subj: this.names.subjectOf('head') })
+  async lastOf(kind: Kind): Promise<StoredMessage | null> {
+    return await this.#get({ last_by_subj: this.names.subjectOf(kind) })
   }
 
   /** The messages from there on, as they come; ends with the connection, or with the signal. */
@@ -197,8 +187,4 @@ function storedOf(subject: string, has: MsgHdrs | undefined, data: Uint8Array, a
     data,
     at,
   }
-}
-
-function endOf(message: StoredMessage | null): EndAt | null {
-  return message === null ? null : { ...verifiedEnd(message.data), at: message.at }
 }

@@ -4,10 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { encodeMessage } from '@rootferry/protocol'
 import fc from 'fast-check'
 import { testIdentity, WrittenLog, welcomeOf } from '../test-support/written-log.ts'
 import { type EndAt, findPosition } from './find-position.ts'
 import { LogDecoder, OffTheLog, type Step } from './log-decoder.ts'
+import { LogEncoder } from './log-encoder.ts'
 import type { LogMessage } from './log-entry.ts'
 import { Forged, Verifier } from './signature.ts'
 import { verifiedNewest } from './snapshots.ts'
@@ -112,7 +114,7 @@ test('a snapshot is taken when all of its closing message is the word of the age
   const text = JSON.stringify(closing)
   const signature = agent.signer.sign('closing', text)
   const newest = (said: object) =>
-    verifiedNewest({ newest: async () => ({ text, signature, closing, ...said }) }, 'shop', verifier)
+    verifiedNewest({ newest: async () => ({ text, signature, ...said }) }, 'shop', verifier)
   const verifier = new Verifier(agent.fingerprint)
   assert.deepEqual(await newest({}), closing)
   await assert.rejects(newest({ text: text.replace('"last":9', '"last":8') }), Forged)
@@ -122,10 +124,10 @@ test('a snapshot is taken when all of its closing message is the word of the age
   const theirs = {
     text: JSON.stringify(other),
     signature: stranger.signer.sign('closing', JSON.stringify(other)),
-    closing: other,
   }
   await assert.rejects(newest(theirs), /and not by the pinned/)
-  assert.equal(await verifiedNewest({ newest: async () => ({ text, signature, closing }) }, 'blog', verifier), null)
+  await assert.rejects(newest({ text: '' }), Forged)
+  assert.equal(await verifiedNewest({ newest: async () => ({ text, signature }) }, 'blog', verifier), null)
   assert.equal(await verifiedNewest({ newest: async () => null }, 'shop', verifier), null)
 })
 
@@ -139,6 +141,23 @@ test('old messages again, and messages after a gap, do not build on the position
   read(two ?? [], decoder)
   assert.equal(decoder.cursor?.sequence, 12)
   assert.throws(() => read(one ?? [], reader(null)), /not from an empty target/)
+})
+
+test('a log that begins anew says so: who is at that position reads on, and every other has to be brought there', () => {
+  const begin = (from = agent.signer, root = 'shop') => {
+    const encoder = new LogEncoder(root, from, { ...AT, sequence: 7 })
+    return encoder.encode(encodeMessage(welcomeOf('e', 't', 10))).messages
+  }
+  const [message] = begin()
+  assert.equal(message?.kind, 'begin')
+  const later = written().changeset(11, Buffer.from('one'))
+  assert.equal(read([...begin(), ...later]).length, later.length)
+  for (const at of [{ ...AT, sequence: 9 }, { ...AT, term: 'other' }, { ...AT, epoch: 'other' }, null])
+    assert.throws(() => read(begin(), reader(at)), /begins anew at 10/)
+  for (const forged of [begin(stranger.signer), begin(agent.signer, 'blog'), [{ ...message, signature: null }]])
+    assert.throws(() => read(forged as LogMessage[]), Forged)
+  const goesOn = new LogEncoder('shop', agent.signer, AT).encode(encodeMessage(welcomeOf('e', 't', 10)))
+  assert.deepEqual(goesOn.messages, [])
 })
 
 test('a position of another term is taken when the log led to it, and one of the present term always', () => {

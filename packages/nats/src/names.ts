@@ -1,10 +1,10 @@
 /** Names of streams and subjects. Roots and receivers may have dots in their names, which part the words of a subject. */
 
 /**
- * `head`: the beginning of a changeset · `part`: a message or bytes of a segment · `seal`: all up to here is to be staged
- * · `end`: all up to here is to be committed. Heads, seals and ends are signed.
+ * `begin`: the log begins anew at a position · `head`: the beginning of a changeset · `part`: a message or bytes of a segment · `seal`: all up to here is to be staged
+ * · `end`: all up to here is to be committed. All but parts are signed.
  */
-export const KINDS = ['head', 'part', 'seal', 'end'] as const
+export const KINDS = ['begin', 'head', 'part', 'seal', 'end'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** A stream with entries, and what it takes. */

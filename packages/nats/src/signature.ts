@@ -2,6 +2,7 @@
  * What the agent signs in a log, and how a receiver checks it: the broker carries everything, and is trusted with
  * nothing but delivery.
  *
+ *   begin: signed by itself; it names the position from which the log leads on
  *   head: signed by itself; it names epoch, term, base, the position that it builds on, and the certificate
  *   seal, end: signed over a chain of hashes that begins with the head and covers every frame since
  *   closing: signed by itself; it names the position to which a snapshot leads, and the message of the log behind it
@@ -25,12 +26,14 @@ export class Forged extends Error {
   override name = 'Forged'
 }
 
+type Signed = 'begin' | 'head' | 'end' | 'closing'
+
 export interface Signer {
   /** DER, as base64. */
   readonly certificate: string
-  sign(what: 'head' | 'end' | 'closing', text: string): string
+  sign(what: Signed, text: string): string
   /** Whether this key has signed the text. */
-  hasSigned(what: 'head' | 'end' | 'closing', text: string, signature: string): boolean
+  hasSigned(what: Signed, text: string, signature: string): boolean
 }
 
 /** @param pem certificate with its private key */
@@ -64,6 +67,12 @@ export class Verifier {
     this.#check('head', text, signature)
   }
 
+  /** Of a beginning of the log. @throws Forged as for a head */
+  begin(text: string, certificate: string, signature: string): void {
+    this.#know(certificate)
+    this.#check('begin', text, signature)
+  }
+
   /** Of a snapshot. @throws Forged as for a head */
   closing(text: string, certificate: string, signature: string): void {
     this.#know(certificate)
@@ -79,7 +88,7 @@ export class Verifier {
     if (this.#known?.certificate !== certificate) this.#known = { certificate, key: this.#keyOf(certificate) }
   }
 
-  #check(what: 'head' | 'end' | 'closing', text: string, signature: string): void {
+  #check(what: Signed, text: string, signature: string): void {
     const key = this.#known?.key
     if (key === undefined || !verify(digestOf(key), signed(what, text), key, Buffer.from(signature, 'base64')))
       throw new Forged(`the signature of a message of the log (${what}) is not the agent's`)

@@ -14,7 +14,7 @@ import { headers, type NatsConnection } from '@nats-io/transport-node'
 import type { LogPosition } from './log-entry.ts'
 import { LogStream } from './log-stream.ts'
 import type { LogNames } from './names.ts'
-import type { Signer, Verifier } from './signature.ts'
+import { Forged, type Signer, type Verifier } from './signature.ts'
 
 export interface Closing extends LogPosition {
   root: string
@@ -60,14 +60,13 @@ export class Snapshots {
   }
 
   /** The newest snapshot, whoever says so; null: there is none. */
-  async newest(): Promise<{ text: string; signature: string; closing: Closing } | null> {
+  async newest(): Promise<{ text: string; signature: string } | null> {
     try {
       const { direct } = await this.#managed()
       const query = { last_by_subj: this.#names.closing }
       const message = await direct.getMessage(this.#names.snapshots.stream, query as never)
       if (message === null) return null
-      const text = Buffer.from(message.data).toString()
-      return { text, signature: message.header?.get('Rf-Sign') ?? '', closing: JSON.parse(text) as Closing }
+      return { text: Buffer.from(message.data).toString(), signature: message.header?.get('Rf-Sign') ?? '' }
     } catch (error) {
       // An agent that makes no snapshots, or none yet.
       if (error instanceof JetStreamApiError && error.code === NO_STREAM) return null
@@ -95,6 +94,16 @@ export async function verifiedNewest(
 ): Promise<Closing | null> {
   const newest = await snapshots.newest()
   if (newest === null) return null
-  verifier.closing(newest.text, String(newest.closing.certificate), newest.signature)
-  return newest.closing.root === root ? newest.closing : null
+  const closing = closingOf(newest.text)
+  verifier.closing(newest.text, String(closing.certificate), newest.signature)
+  return closing.root === root ? closing : null
+}
+
+/** @throws Forged when it is no closing message at all */
+function closingOf(text: string): Closing {
+  try {
+    return { ...(JSON.parse(text) as Closing) }
+  } catch (error) {
+    throw new Forged('the newest snapshot is not one', { cause: error })
+  }
 }

@@ -86,10 +86,19 @@ export class LogOutlet implements Outlet {
       },
       (error: unknown) => {
         left?.()
-        this.#lost(error)
+        this.lost(error)
       },
     )
     await this.#pace.keep(() => this.#underWay, this.#events.sent(data.length))
+  }
+
+  get hasStored(): boolean {
+    return this.#storedBytes > 0
+  }
+
+  /** The sequence of the last message in the stream; null: some are under way, or it is closed. */
+  get restsAt(): number | null {
+    return this.#underWay > 0 || this.isClosed ? null : this.#lastAt
   }
 
   sleep(): Promise<void> {
@@ -102,6 +111,13 @@ export class LogOutlet implements Outlet {
 
   close(error: ProtocolError): void {
     this.#end(error.closeCode, error.message)
+  }
+
+  /** The stream is not as this outlet has left it. */
+  lost(error: unknown): void {
+    if (this.isClosed) return
+    this.#parts.failed(error)
+    this.broke()
   }
 
   /** The connection to the broker is over. */
@@ -145,12 +161,6 @@ export class LogOutlet implements Outlet {
 
   #say(message: ToAgent): void {
     if (!this.isClosed) this.#events.message(Buffer.from(JSON.stringify(message)), false)
-  }
-
-  #lost(error: unknown): void {
-    if (this.isClosed) return
-    this.#parts.failed(error)
-    this.broke()
   }
 
   #end(code: number, reason: string): void {

@@ -2,17 +2,18 @@
  * Keeps the log of one root: a session of its feed that writes into the log, begun where the log ends, and begun again when
  * it ends.
  *
- *   ask who else publishes ─▶ last end of the log ─▶ session from there ─▶ lost ─▶ pause ─▶ from the beginning
+ *   ask who else publishes ─▶ last end of the log ─▶ session from there ─▶ lost, or spoiled ─▶ pause ─▶ from the beginning
  *                                                       └─▶ snapshots beside it
  *
  * INVARIANT: the log itself says how far it is, so that nothing has to be remembered. When its end is not a position of
- * this index (a new index, or one from a backup), or somebody else has signed it, the session begins anew, with what
- * changes from now on: what the tree is now is in the next snapshot.
+ * this index (a new index, or one from a backup), or somebody else has written into it, the session begins anew: it says in
+ * the log from which position that leads on. What the tree is there is in the next snapshot.
  */
 import type { Logger } from '@rootferry/host/daemon'
 import { type BackoffRange, backoffMs, errorMessage } from '@rootferry/host/machine'
 import type { Broker, LogStream, Retention, Signer } from '@rootferry/nats'
 import type { Welcome } from '@rootferry/protocol'
+import { EndWatch } from './end-watch.ts'
 import type { LogOutlet, LogReached } from './log-outlet.ts'
 import { LOG_RECEIVER } from './log-readers.ts'
 import type { LogRegions, RegionStatus } from './log-regions.ts'
@@ -28,7 +29,9 @@ export interface PublisherParts {
   broker: Broker
   retention: Retention
   regions: LogRegions
-  nats(): Promise<Pick<typeof import('@rootferry/nats'), 'LogEncoder' | 'logNames' | 'signerOf'>>
+  nats(): Promise<
+    Pick<typeof import('@rootferry/nats'), 'LogEncoder' | 'logNames' | 'ownEnd' | 'SecondPublisher' | 'signerOf'>
+  >
   identity(): { cert: string; key: string }
   /** Who this is, for another agent that publishes the same root. */
   who: string
@@ -48,6 +51,8 @@ export class Publisher {
   #outlet: LogOutlet | null = null
   #snapshots: SnapshotWriter | null = null
   #isMirrored = false
+  /** Somebody else has written into the log, and this agent has not begun it anew. */
+  #isSpoiled = false
   #isClosed = false
   #pause = Promise.withResolvers<void>()
 
@@ -113,8 +118,8 @@ export class Publisher {
 
   async #session(stream: LogStream, signer: Signer, lastAt: number, snapshots: SnapshotWriter): Promise<void> {
     const { feed, staged, nats, software, who } = this.#parts
-    const { LogEncoder } = await nats()
-    const from = await stream.lastOf(signer)
+    const { LogEncoder, ownEnd, SecondPublisher } = await nats()
+    const from = this.#isSpoiled ? null : await ownEnd(stream, signer)
     const extent = await stream.extent()
     let word: Welcome | null = null
     let begun: Promise<void> | null = null
@@ -125,6 +130,7 @@ export class Publisher {
     }
     const welcomed = (welcome: Welcome) => {
       word = welcome
+      this.#isSpoiled = false
       this.#log.info({ sequence: welcome.sequence, start: welcome.start, reason: welcome.reason }, 'the log is written')
       this.#become('publishing', null)
     }
@@ -139,13 +145,21 @@ export class Publisher {
         reached,
         staged,
         failed: (error) => {
+          // Before that they can be this agent's own, of a connection that was lost.
+          this.#isSpoiled ||= error instanceof SecondPublisher && outlet.hasStored
           this.#why = errorMessage(error)
           this.#log.warn({ error: this.#why }, 'the log cannot be written, trying again')
         },
       },
     )
     this.#outlet = outlet
+    const watch = new EndWatch({
+      end: async () => (await stream.extent()).last,
+      restsAt: () => outlet.restsAt,
+      moved: () => outlet.lost(new SecondPublisher('the log has messages that are not of this agent')),
+    })
     await ended
+    watch.close()
     this.#outlet = null
     this.#become('off', this.#why)
   }

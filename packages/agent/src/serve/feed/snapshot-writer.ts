@@ -11,6 +11,7 @@ import type { Logger } from '@rootferry/host/daemon'
 import { errorMessage } from '@rootferry/host/machine'
 import type { Closing, Signer, Snapshots } from '@rootferry/nats'
 import { ProtocolError, type Welcome } from '@rootferry/protocol'
+import { EndWatch } from './end-watch.ts'
 import type { LogReached } from './log-outlet.ts'
 import { SNAPSHOT_RECEIVER } from './log-readers.ts'
 import { type LogSession, logSession } from './log-session.ts'
@@ -59,9 +60,17 @@ export class SnapshotWriter {
   #isBusy = false
   #isClosed = false
   #rest: NodeJS.Timeout | null = null
+  /** The last message in the stream, as this left it. */
+  #endsAt: number | null = null
+  readonly #watch: EndWatch
 
   constructor(parts: SnapshotWriterParts) {
     this.#parts = parts
+    this.#watch = new EndWatch({
+      end: async () => (await parts.snapshots.entries.extent()).last,
+      restsAt: () => (this.#isBusy || this.#isClosed ? null : this.#endsAt),
+      moved: () => this.#spoiled(),
+    })
   }
 
   get status(): SnapshotStatus | null {
@@ -81,14 +90,16 @@ export class SnapshotWriter {
     this.#isKnown = false
     this.#newest = null
     const { snapshots, signer, replicas } = this.#parts
-    await snapshots.ensure(replicas)
+    const last = await snapshots.ensure(replicas)
+    if (!this.#isBusy) this.#endsAt = last
     const found = await snapshots.newest()
-    if (found !== null && signer.hasSigned('closing', found.text, found.signature) && found.closing.epoch === epoch) {
-      const { closing } = found
+    if (found !== null && signer.hasSigned('closing', found.text, found.signature)) {
+      const closing = JSON.parse(found.text) as Closing
       // A log that begins anew leads on from nothing before.
       const isReachable = start === 'replay' && closing.logAt <= at.at && closing.logAt + 1 >= extent.first
       const share = (at.at - closing.logAt) / Math.max(1, extent.messages)
-      this.#newest = { closing, isReachable, bytesAt: at.bytes - Math.min(1, share) * extent.bytes }
+      const bytesAt = at.bytes - Math.min(1, share) * extent.bytes
+      if (closing.epoch === epoch) this.#newest = { closing, isReachable, bytesAt }
     }
     this.#isKnown = true
     this.#look()
@@ -104,8 +115,17 @@ export class SnapshotWriter {
 
   close(): void {
     this.#isClosed = true
+    this.#watch.close()
     this.#making?.session.outlet.broke()
     if (this.#rest !== null) clearTimeout(this.#rest)
+  }
+
+  /** What readers find is that of somebody else, or nothing. */
+  #spoiled(): void {
+    this.#parts.log.warn('the snapshots have messages that are not of this agent: the next one is made')
+    this.#endsAt = null
+    if (this.#newest !== null) this.#newest.isReachable = false
+    this.#look()
   }
 
   #look(): void {
@@ -122,6 +142,7 @@ export class SnapshotWriter {
           }
     if (!isSnapshotDue(age, { ...limits, tree: feed.status?.totals.bytes ?? 0 })) return
     this.#isBusy = true
+    this.#endsAt = null
     this.#make()
       .catch((error: unknown) => {
         if (this.#isClosed) return
@@ -181,7 +202,9 @@ export class SnapshotWriter {
       ...{ madeAt: new Date().toISOString(), certificate: signer.certificate },
     }
     // The session may have begun another changeset, which is none of the snapshot.
-    await snapshots.close(closing, signer, await session.outlet.settled())
+    const settledAt = await session.outlet.settled()
+    await snapshots.close(closing, signer, settledAt)
+    this.#endsAt = settledAt + 1
     this.#before = this.#newest?.closing ?? null
     this.#newest = { closing, isReachable: true, bytesAt: at.bytes }
     await snapshots.keepFrom(this.#before?.first ?? closing.first)

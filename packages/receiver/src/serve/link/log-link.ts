@@ -17,14 +17,13 @@ import { ControlNeed } from './control-need.ts'
 import type { Address, NatsAddress } from './dial.ts'
 import type { Link, LinkEvents, LinkOptions } from './link.ts'
 import { LogReading } from './log-reading.ts'
-import { isInLog } from './log-start.ts'
+import { leadsOn } from './log-start.ts'
 import { ownAddress } from './own-address.ts'
 import { ReaderLine } from './reader-line.ts'
 import { redialMs } from './redial.ts'
 import { SocketLink } from './socket-link.ts'
+import { DISTRUST_MS, StayWithAgent } from './stay-with-agent.ts'
 
-/** After a log that was not the agent's, or that could not be followed at once, the agent is stayed with for this long. */
-const DISTRUST_MS = 10_000
 /** While the agent is dialled, the log is looked at when something was committed, and this often. */
 const LOOK_MS = 2_000
 
@@ -48,6 +47,7 @@ export class LogLink implements Link {
   #isStopped = false
   /** The message of the log at which the next reading may begin: what is before it was begun and not ended. */
   #notBefore = 0
+  readonly #stay = new StayWithAgent()
   #line: ReaderLine | null = null
   readonly #ack: AckTimer
 
@@ -83,6 +83,7 @@ export class LogLink implements Link {
   send(message: string): void {
     const life = this.#life
     const said = this.#ack.said(message)
+    if (life.at === 'reading' && said.type === 'committed') this.#stay.led()
     if (life.at === 'dialling') {
       life.need.said(said)
       life.link.send(message)
@@ -152,7 +153,7 @@ export class LogLink implements Link {
       frame: this.#events.frame,
       restart: (at: number) => life === this.#lives - 1 && this.#again(broker, at),
       off: (why: string, kind: 'gap' | 'forged' | 'failed') => {
-        if (life === this.#lives - 1) this.#dial(broker, why, kind === 'gap' ? 0 : DISTRUST_MS, kind === 'forged')
+        if (life === this.#lives - 1) this.#dial(broker, why, this.#stay.after(kind), kind === 'forged')
       },
     }
     try {
@@ -166,8 +167,7 @@ export class LogLink implements Link {
       this.#events.connected()
       reading.start()
     } catch (error) {
-      const isForged = error instanceof Error && error.name === 'Forged'
-      if (life === this.#lives) this.#dial(broker, errorMessage(error), DISTRUST_MS, isForged)
+      if (life === this.#lives) this.#dial(broker, errorMessage(error), DISTRUST_MS, isForged(error))
     }
   }
 
@@ -208,13 +208,8 @@ export class LogLink implements Link {
         },
       },
     )
-    const life: Life = {
-      at: 'dialling',
-      broker,
-      link,
-      need: new ControlNeed(),
-      notBefore: performance.now() + stayMs,
-    }
+    const need = new ControlNeed()
+    const life: Life = { at: 'dialling', broker, link, need, notBefore: performance.now() + stayMs }
     this.#become(life)
     this.#ack.reads(null)
     link.start()
@@ -236,14 +231,17 @@ export class LogLink implements Link {
     if (position === null || need.isLooking || performance.now() < notBefore) return
     need.isLooking = true
     try {
-      const isThere = await isInLog(position, broker, this.#options.root)
+      const fingerprint = this.#address.trust.fingerprint ?? ''
+      const isThere = await leadsOn(position, { broker, root: this.#options.root, fingerprint })
       if (!isThere || this.#life !== life || !need.isOver || need.position?.sequence !== position.sequence) return
       this.#become({ at: 'asking', broker })
       link.stop()
       this.#events.tell({ type: 'hello' })
     } catch (error) {
       // The broker is away, which ends this life too.
-      if (!broker.isOver) this.#events.log(errorMessage(error), false)
+      if (broker.isOver || this.#life !== life) return
+      life.notBefore = performance.now() + DISTRUST_MS
+      this.#events.log(errorMessage(error), isForged(error))
     } finally {
       need.isLooking = false
     }
@@ -284,4 +282,8 @@ export class LogLink implements Link {
     this.#life = life
     this.#lives += 1
   }
+}
+
+function isForged(error: unknown): boolean {
+  return error instanceof Error && error.name === 'Forged'
 }
