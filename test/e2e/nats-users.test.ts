@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { AGENT } from '../../build/programs.ts'
 import { makeSelfSigned } from '../../packages/agent/src/serve/door/self-signed.ts'
-import { agentUser, Broker, inboxOf, receiverUser } from '../../packages/nats/src/index.ts'
+import { Broker, inboxOf, receiverUser } from '../../packages/nats/src/index.ts'
 import { Daemons } from '../support/daemons.ts'
 import { NatsServer, withoutNats } from '../support/nats-server.ts'
 import { Site } from '../support/site.ts'
@@ -27,7 +27,7 @@ const usersOf = (lines: readonly string[]) => `authorization { users: [\n${lines
 test('with a user for each host, a receiver reads and reports, and can neither write the log nor report for another', {
   skip,
 }, async () => {
-  const [agent, web1, web2] = [agentUser(), receiverUser('web1', ['site']), receiverUser('web2', ['site'])]
+  const [agent, web1, web2] = [userOfAgent(), receiverUser('web1', ['site']), receiverUser('web2', ['site'])]
   const lines = [agent, web1, web2].map(({ line }) => line)
   await using own = await NatsServer.start()
   const pem = await makeSelfSigned(['127.0.0.1'], new Date())
@@ -116,6 +116,12 @@ test('with a user for each host, a receiver reads and reports, and can neither w
   await own.start()
   await assert.rejects(Broker.connect(nobody), /does not support 'tls'/)
 })
+
+/** What an operator gets for the agent: the seed for its host, and the line for the server. */
+function userOfAgent(): { seed: string; line: string } {
+  const { stdout, stderr } = spawnSync(process.execPath, [AGENT, 'nats-user'], { encoding: 'utf8' })
+  return { seed: stdout, line: stderr.trim().split('\n').at(-1) ?? '' }
+}
 
 /** What an operator gets for a reader: the line for its host, and the line for the server. */
 function invite(fleet: Daemons, name: string): { invitation: string; line: string } {

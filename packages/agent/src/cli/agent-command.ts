@@ -21,6 +21,7 @@ import { addConfigCommand } from './config-command.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
 import { addHoldVerbs } from './hold-verbs.ts'
 import { addInitCommand } from './init-command.ts'
+import { addNatsUserCommand } from './nats-user-command.ts'
 import { addPageCommand } from './page-command.ts'
 import { addResyncVerbs } from './resync-verbs.ts'
 import { addTokenCommand } from './token-command.ts'
@@ -43,6 +44,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
   addHoldVerbs(program, withConfig, terminal, environmentToken)
   addPageCommand(program, withConfig, terminal, environmentToken)
   addTokenCommand(program, DEFAULT_CONFIG, terminal)
+  addNatsUserCommand(program, terminal)
 
   addInitCommand(program, withConfig, terminal)
   addConfigCommand(program, withConfig, terminal)
