@@ -1,4 +1,8 @@
-/** Hints whose deletions the guard wants to look at again, until they are looked at again. Pure bookkeeping. */
+/**
+ * Hints whose deletions the guard wants to look at again, until they are looked at again. Pure bookkeeping.
+ *
+ * INVARIANT: no path twice. Each look adds the trees that it has walked, and would walk them once more at the next.
+ */
 import { BOUNDS } from '../../bounds.ts'
 import type { Hint } from '../watch/watcher.ts'
 import { parentsFirst, withoutCovered } from './coalesce.ts'
@@ -8,7 +12,7 @@ export const QUIET_MS = 300
 const LOOK_MS = 1_000
 
 export class WithheldDeletions {
-  #waiting: { hints: Hint[]; sinceMs: number } | null = null
+  #waiting: { extents: Map<string, Hint['extent']>; sinceMs: number } | null = null
 
   get isEmpty(): boolean {
     return this.#waiting === null
@@ -16,10 +20,13 @@ export class WithheldDeletions {
 
   /** @param whole stands for hints that are too many @returns milliseconds until the next look */
   wait(hints: readonly Hint[], whole: Hint, nowMs: number): number {
-    this.#waiting ??= { hints: [], sinceMs: nowMs }
-    const { sinceMs } = this.#waiting
-    if (this.#waiting.hints.length + hints.length > BOUNDS.waitingHints) this.#waiting.hints = [whole]
-    else this.#waiting.hints.push(...hints)
+    this.#waiting ??= { extents: new Map(), sinceMs: nowMs }
+    const { extents, sinceMs } = this.#waiting
+    for (const { path, extent } of hints) if (extents.get(path) !== 'subtree') extents.set(path, extent)
+    if (extents.size > BOUNDS.waitingHints) {
+      extents.clear()
+      extents.set(whole.path, whole.extent)
+    }
     return Math.min(QUIET_MS, sinceMs + LOOK_MS - nowMs)
   }
 
@@ -27,7 +34,9 @@ export class WithheldDeletions {
   take(): Hint[] | null {
     const waiting = this.#waiting
     this.#waiting = null
-    return waiting === null ? null : parentsFirst(withoutCovered(waiting.hints))
+    if (waiting === null) return null
+    const hints = [...waiting.extents].map(([path, extent]): Hint => ({ path, extent }))
+    return parentsFirst(withoutCovered(hints))
   }
 
   clear(): void {
