@@ -72,8 +72,8 @@ const MARKS_AFTER = `SELECT sequence AS mark FROM entries WHERE sequence > ?
   ORDER BY mark LIMIT 1 OFFSET ?`
 /** By the directory's path in one statement: a walk asks for each directory once, and remembers none. */
 const CHILDREN = 'FROM directories JOIN entries ON entries.directory = directories.id WHERE directories.path = ?'
-const FIRST_NAME = `WHERE link = ? AND link <> 0 AND kind = 1 AND sequence <= ? AND size = ? AND mtime = ?
-  AND mode = ? AND uid = ? AND gid = ? AND extended IS ? ORDER BY entries.directory, entries.name LIMIT 1`
+const NAMES = `WHERE link = ? AND link <> 0 AND kind = 1 AND sequence <= ? AND size = ? AND mtime = ?
+  AND mode = ? AND uid = ? AND gid = ? AND extended IS ? ORDER BY entries.directory, entries.name LIMIT ?`
 const MOST_DIRECTORY_IDS = 4_096
 
 export class EntryRows {
@@ -258,12 +258,12 @@ export class EntryRows {
   }
 
   /**
-   * The first name of a file that has several, among those that are not younger than a sequence. A name whose row tells
+   * The first names of a file that has several, among those that are not younger than a sequence. A name whose row tells
    * of other attributes was looked at before or after a change, and a link to it would lose that change.
    */
-  nameOfLink(row: LinkedRow, upTo: number): PlacedRow | null {
+  namesOfLink(row: LinkedRow, upTo: number, limit: number): PlacedRow[] {
     const { link, size, mtime, mode, uid, gid, extended } = row
-    return this.#placed(FIRST_NAME, link, upTo, size, mtime, mode, uid, gid, extended)[0] ?? null
+    return this.#placed(NAMES, link, upTo, size, mtime, mode, uid, gid, extended, limit)
   }
 
   /** Files only. */

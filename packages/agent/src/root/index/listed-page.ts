@@ -78,8 +78,8 @@ function fitting(entries: EntryRows, rows: readonly PlacedRow[], bytes: number):
 
 /** Bytes that tell of which file the entry is another name. */
 function firstNameBytes(entries: EntryRows, row: PlacedRow['row']): number {
-  const first = entries.nameOfLink(row, DEFERRED - 1)
-  return first === null ? 0 : encodedBytes(childPath(first.directory, first.row.name)) + encodedBytes(row.name)
+  const [first] = entries.namesOfLink(row, DEFERRED - 1, 1)
+  return first === undefined ? 0 : encodedBytes(childPath(first.directory, first.row.name)) + encodedBytes(row.name)
 }
 
 function rowsWithin(

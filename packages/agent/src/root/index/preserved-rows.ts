@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { NOTHING_PRESERVED, type Preserved } from '@rootferry/protocol'
 import type { EntryRows, LinkedRow } from './entry-rows.ts'
 import { DEFERRED } from './index-schema.ts'
-import { childPath } from './indexed-entry.ts'
+import { childPath, type IndexedEntry, toEntry } from './indexed-entry.ts'
 import type { MemoryRows } from './memory-rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -43,7 +43,13 @@ export class PreservedRows {
 
   /** The name by which the other names of a file are told, as of a sequence; null: it has no name of that time. */
   nameOfLink(entry: LinkedRow, upTo = DEFERRED - 1): string | null {
-    const first = entry.link === 0 ? null : this.#parts.entries.nameOfLink(entry, upTo)
-    return first === null ? null : childPath(first.directory, first.row.name)
+    const [first] = entry.link === 0 ? [] : this.#parts.entries.namesOfLink(entry, upTo, 1)
+    return first === undefined ? null : childPath(first.directory, first.row.name)
+  }
+
+  /** The names of a file, at most so many, the one by which the others are told first. */
+  namesOfLink(entry: LinkedRow, limit: number): IndexedEntry[] {
+    const names = entry.link === 0 ? [] : this.#parts.entries.namesOfLink(entry, DEFERRED - 1, limit)
+    return names.map(({ directory, row }) => toEntry(childPath(directory, row.name), row))
   }
 }

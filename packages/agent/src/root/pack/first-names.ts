@@ -9,6 +9,7 @@
  * INVARIANT: the first name is at the receivers when the plan is committed, or in the plan: a name is told as a link to
  * another one only if that holds, except in a repair, where its content comes too.
  */
+import { LIMITS } from '@rootferry/protocol'
 import type { IndexedEntry } from '../index/indexed-entry.ts'
 import type { PreservedRows } from '../index/preserved-rows.ts'
 import type { Planned } from './changeset-plan.ts'
@@ -54,6 +55,31 @@ export class FirstNames {
     if (request !== null) return this.#names.nameOfLink(row)
     return this.#names.nameOfLink(row, from) ?? this.#planned.get(fileOf(row))?.path ?? null
   }
+}
+
+/**
+ * The other names of files that a repair makes anew under their first names: at the receiver they are names of the file
+ * that was there before. Those that it did not ask for come too, as far as there is room.
+ */
+export function otherNames(
+  rows: readonly Planned[],
+  held: ReadonlySet<Planned>,
+  preserved: Pick<PreservedRows, 'namesOfLink'>,
+): IndexedEntry[] {
+  const paths = new Set(rows.map(({ path }) => path))
+  const others: IndexedEntry[] = []
+  for (const row of rows) {
+    if (row.kind !== 'file' || row.link === 0 || held.has(row)) continue
+    const room = LIMITS.changesetChanges - paths.size
+    const [first, ...rest] = preserved.namesOfLink(row, room + 1)
+    if (first?.path !== row.path) continue
+    for (const other of rest) {
+      if (paths.has(other.path)) continue
+      paths.add(other.path)
+      others.push(other)
+    }
+  }
+  return others
 }
 
 /** One text for all rows that tell the same of one file. */

@@ -188,10 +188,10 @@ export class Packer {
     if (travel.by === 'keep') return { ...attributes, digest: travel.digest, source: 'keep' }
     if (travel.by === 'copy') return { ...attributes, digest: travel.digest, source: { copy: travel.from } }
     assert.equal(travel.by, 'tar', 'a segment of several rows carries content in its archive')
-    return this.#packContent(row, linkOf(planned), open)
+    return this.#packContent(row, planned, open)
   }
 
-  #packContent(row: IndexedEntry, link: Pick<FileChange, 'link'>, open: OpenSegment): Change | null {
+  #packContent(row: IndexedEntry, planned: PlannedRow<SlicedFile>, open: OpenSegment): Change | null {
     const { writer, changes } = open
     const room = writer.room()
     const read = room === null ? ({ fault: 'outgrown' } as const) : this.#files.read(row, room)
@@ -201,12 +201,20 @@ export class Packer {
     }
     const { observation, bytes } = read
     const digest = digestOf(room.subarray(0, bytes))
-    if (isNotProvenOther(row, observation) && row.mode === observation.mode) this.#learnt.digest(row, digest)
+    const isAsKnown = isNotProvenOther(row, observation) && row.mode === observation.mode
+    if (isAsKnown) this.#learnt.digest(row, digest)
     else this.#unproven.doubt(row)
     this.#learnChunks(row, room.subarray(0, bytes))
     const { mode, uid, gid, mtime } = observation
     const own = { mode, uid, gid, mtime, ...extendedOf(row) }
-    const change = { path: row.path, kind: 'file', ...own, size: bytes, digest, ...link } as const
+    const change = {
+      path: row.path,
+      kind: 'file',
+      ...own,
+      size: bytes,
+      digest,
+      ...(isAsKnown ? linkOf(planned) : {}),
+    } as const
     const origin = this.#unplannedCopy({ ...row, digest, size: bytes }, open)
     if (origin !== null) return { ...change, source: { copy: origin } }
     writer.append(String(changes.length), bytes)
@@ -253,11 +261,13 @@ export class Packer {
     if (slice.last) {
       const digest = file.digest()
       // A digest of another version would make the scanner take that version for the row's content.
-      if (isNotProvenOther(row, file.version)) this.#learnt.digest(row, digest)
+      const isAsKnown = isNotProvenOther(row, file.version)
+      if (isAsKnown) this.#learnt.digest(row, digest)
       const chunks = file.takeChunks()
       if (chunks !== null) this.#learnt.chunks(row, chunks)
       const own = { mode, uid, gid, mtime, ...extendedOf(row) }
-      changes.push({ path: row.path, kind: 'file', ...own, size, digest, source: 'slices', ...linkOf(planned) })
+      const link = isAsKnown ? linkOf(planned) : {}
+      changes.push({ path: row.path, kind: 'file', ...own, size, digest, source: 'slices', ...link })
     }
     return { path: row.path, content: row.content, offset, length, size, delta }
   }
@@ -291,6 +301,7 @@ export class Packer {
   }
 }
 
+/** Of a file that is sent as its row tells of it: what another version is a name of is not known. */
 function linkOf({ link }: PlannedRow<SlicedFile>): Pick<FileChange, 'link'> {
   return link === undefined ? {} : { link }
 }

@@ -27,7 +27,7 @@ import {
   SLICE_BYTES,
   type Travel,
 } from './changeset-plan.ts'
-import { FirstNames } from './first-names.ts'
+import { FirstNames, otherNames } from './first-names.ts'
 import type { LargeFiles } from './large-files.ts'
 import { SlicedFile } from './sliced-file.ts'
 import { attemptLong } from './source-files.ts'
@@ -139,6 +139,7 @@ export class Planner {
       if (row.kind === 'file' && digest !== null && row.digest === digest) held.add(row)
       return row
     })
+    rows.push(...otherNames(rows, held, index.preserved))
     const { head } = index
     const range = { base: head, from: head, to: head, head, request, whole: 0, isWhole: false }
     return this.#plan(rows, range, BOUNDS.segmentBytes, held)
