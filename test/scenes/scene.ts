@@ -92,6 +92,7 @@ export class Scene {
       unmountsOneIn: 0,
       visitsOneIn: 0,
       breaksAfterBytes: 0,
+      linksOneIn: 0,
       ...settings,
       steps: 0,
       receivers: Array.from({ length: receivers }, (_, number) => ({

@@ -8,6 +8,7 @@
  */
 import type { PathFilter } from '../../packages/protocol/src/index.ts'
 import { rowsOf } from './database.ts'
+import type { Inode } from './inode.ts'
 import type { Machine } from './machine.ts'
 import { INDEX_FILE, LEDGER_FILE, TARGET } from './places.ts'
 import { ABSENT, type Look, lookOf, outside, pathsInTheWay } from './tree-look.ts'
@@ -19,6 +20,7 @@ const KINDS = ['absent', 'file', 'directory', 'symlink']
 interface Row {
   path: string
   sequence: number
+  inode: number
   /** `digest` is empty when unknown. */
   look: Look
 }
@@ -81,7 +83,9 @@ export function judgeCommitted(
     if (row.sequence <= (unsettled.get(row.path) ?? -1)) continue
     if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue
     if (untouchable.excludesWithParents(row.path, 'directory') || skips(row.path)) continue
-    const fault = faultOf(row, lookAt(receiver, row.path), workload.history(row.path))
+    const inode = receiver.disk.find(row.path === '.' ? TARGET : `${TARGET}/${row.path}`)
+    const isLeft = inode?.kind === 'file' && inode.linkCount > 1 && workload.inode(row.path) !== row.inode
+    const fault = faultOf(row, inode, workload.history(row.path), isLeft)
     if (fault !== null) {
       throw new Violation('G4', `${receiver.name} committed ${position.sequence}, but ${row.path} ${fault}`)
     }
@@ -102,7 +106,7 @@ function rowsUpTo(agent: Machine, sequence: number): Row[] {
   const rows = rowsOf(
     agent,
     INDEX_FILE,
-    `SELECT path AS directory, entries.name, sequence, kind, mode, uid, gid, size, mtime, digest, target
+    `SELECT path AS directory, entries.name, sequence, kind, mode, uid, gid, size, mtime, digest, target, inode
      FROM entries JOIN directories ON id = entries.directory LEFT JOIN digests USING (content)
      WHERE sequence <= ?`,
     sequence,
@@ -113,24 +117,24 @@ function rowsUpTo(agent: Machine, sequence: number): Row[] {
     const directory = String(row['directory'])
     const path = name === '.' ? '.' : directory === '.' ? name : `${directory}/${name}`
     const sequence = Number(row['sequence'])
-    if (kind === 'absent') return { path, sequence, look: ABSENT }
+    const inode = Number(row['inode'])
+    if (kind === 'absent') return { path, sequence, inode, look: ABSENT }
     const rest = kind === 'file' ? String(row['size']) : kind === 'symlink' ? String(row['target']) : ''
     const mode = kind === 'symlink' ? null : Number(row['mode'])
     const seen = outside(kind, mode, Number(row['uid']), Number(row['gid']), Number(row['mtime']), rest)
-    return { path, sequence, look: { outside: seen, digest: String(row['digest'] ?? '') } }
+    return { path, sequence, inode, look: { outside: seen, digest: String(row['digest'] ?? '') } }
   })
 }
 
-function lookAt(receiver: Machine, path: string): Look {
-  const inode = receiver.disk.find(path === '.' ? TARGET : `${TARGET}/${path}`)
-  return inode === null ? ABSENT : lookOf(inode)
-}
-
-function faultOf(row: Row, found: Look, history: readonly Look[]): string | null {
+/** @param isLeft the name is to go, or to lead to another file: the one here may have got attributes for its other names */
+function faultOf(row: Row, inode: Inode | null, history: readonly Look[], isLeft: boolean): string | null {
+  const found = inode === null ? ABSENT : lookOf(inode)
   const first = history.findIndex(
     ({ outside: seen, digest }) => seen === row.look.outside && (row.look.digest === '' || row.look.digest === digest),
   )
   if (first < 0) return `never was what the index says: ${row.look.outside}`
-  const isKnown = history.slice(first).some((look) => look.outside === found.outside && look.digest === found.digest)
+  const isKnown = history
+    .slice(first)
+    .some(({ outside: seen, digest }) => digest === found.digest && (isLeft || seen === found.outside))
   return isKnown ? null : `is ${found.outside}, should be ${row.look.outside} or later`
 }

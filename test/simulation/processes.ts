@@ -44,6 +44,8 @@ export interface Surroundings {
 
 export type AgentSettings = Pick<RootOptions, 'path' | 'exclude' | 'watch' | 'guard' | 'hold' | 'together'> & {
   compress: boolean
+  /** Hard links are preserved where it is not 0. */
+  linksOneIn: number
   /** Whether an operator accepts the guard's halts, some seconds later. */
   isAttended: boolean
   /** Whether all is as it should be, so that an operator accepts it. */
@@ -131,13 +133,14 @@ export class AgentProcess {
 
   /** As after a HUP. */
   reconfigure(): void {
-    const { exclude, watch, guard, hold, together } = this.#settings()
-    this.feed.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together, preserve: NOTHING_PRESERVED })
+    const { exclude, watch, guard, hold, together, linksOneIn } = this.#settings()
+    const preserve = preservedWith(linksOneIn)
+    this.feed.thread.tell({ type: 'reconfigure', exclude, watch, guard, hold, together, preserve })
   }
 
   async start(): Promise<void> {
     const { scheduler, network, tell } = this.#around
-    const { path, exclude, watch, guard, hold, together, isAttended } = this.#settings()
+    const { path, exclude, watch, guard, hold, together, linksOneIn, isAttended } = this.#settings()
     await scheduler.run(this.process, () => {
       const options = {
         name: ROOT,
@@ -149,7 +152,7 @@ export class AgentProcess {
         hold,
         together,
         relay: false,
-        preserve: NOTHING_PRESERVED,
+        preserve: preservedWith(linksOneIn),
         software: 'simulated',
         systemCalls: 'portable' as const,
       }
@@ -291,6 +294,10 @@ export class ReceiverProcess {
     if (root === null) return this.process.kill()
     await this.#around.scheduler.run(this.process, () => void root.close().then(() => this.process.kill()))
   }
+}
+
+function preservedWith(linksOneIn: number): RootOptions['preserve'] {
+  return { ...NOTHING_PRESERVED, hardLinks: linksOneIn > 0 }
 }
 
 function newProcess(machine: Machine, { tell, broke }: Surroundings): Process {

@@ -73,6 +73,7 @@ async function live(world: World): Promise<void> {
     if (world.settings.uploadsOneIn > 0 && chance.oneIn(world.settings.uploadsOneIn)) await upload(world)
     await deploy(world)
     await visit(world)
+    await link(world)
     await share(world)
     await unmount(world)
     if (world.settings.holdsOneIn > 0 && chance.oneIn(world.settings.holdsOneIn)) await holdOrRelease(world)
@@ -120,6 +121,20 @@ async function visit(world: World): Promise<void> {
     await world.advance(chance.between(0, 100))
   }
   machine.mostCallMs = mostCallMs
+}
+
+/** Now and then programs work with files that have several names. */
+async function link(world: World): Promise<void> {
+  const { linksOneIn } = world.settings
+  const { chance } = world.linkers
+  if (linksOneIn === 0 || !chance.oneIn(linksOneIn)) return
+  const isQuick = chance.oneIn(2)
+  for (const told of world.linkers.work()) {
+    world.workload.noteChange()
+    world.tell(`   ${told}`)
+    if (chance.oneIn(isQuick ? 6 : 2)) await world.advance(10 ** chance.between(-1, 2.4))
+  }
+  world.workload.noteChange()
 }
 
 /** Now and then the docroot itself is away for a while: nobody can work on it, and nothing is deleted for that. */

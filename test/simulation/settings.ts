@@ -54,6 +54,8 @@ export interface Settings {
   deploysOneIn: number
   /** Each connection breaks when so many bytes have come over it; 0: never. */
   breaksAfterBytes: number
+  /** How often programs make names of files and use them: once in so many steps; 0: never, and links are not preserved. */
+  linksOneIn: number
   receivers: ReceiverSettings[]
 }
 
@@ -94,6 +96,7 @@ export function drawSettings(chance: Chance): Settings {
     unmountsOneIn: 0,
     visitsOneIn: 0,
     breaksAfterBytes: 0,
+    linksOneIn: 0,
   }
 }
 
@@ -107,6 +110,7 @@ export function drawApart(seed: number): Partial<Settings> {
     visitsOneIn: new Chance(seed * 19 + 13).pick([0, 0, 2]),
     rescanMinutes: new Chance(seed * 17 + 11).pick([1, SELDOM_MINUTES]),
     breaksAfterBytes: new Chance(seed * 31 + 23).pick([0, 0, 0, ...BREAKS]),
+    linksOneIn: new Chance(seed * 47 + 49).pick([0, 0, 0, 1]),
     guard: new Chance(seed * 29 + 19).pick([GUARD_OFF, GUARD_OFF, STRICT_GUARD]),
   }
 }

@@ -11,6 +11,14 @@ import type { Process } from './scheduler.ts'
 
 export type Frame = { kind: 'text' | 'binary'; data: Buffer } | { kind: 'close'; code: number; reason: string }
 
+const MOST_TEXT = 600
+
+/** For people. */
+export function frameText(frame: Frame): string {
+  if (frame.kind === 'close') return `close ${frame.code} ${frame.reason}`
+  return frame.kind === 'binary' ? `${frame.data.byteLength} bytes` : frame.data.toString().slice(0, MOST_TEXT)
+}
+
 const ABNORMAL = 1006
 const CONNECTING = 0
 const OPEN = 1

@@ -93,3 +93,49 @@ export function pathsInTheWay(top: Inode, stays: (path: string, kind: Kind) => b
   walk(top, '')
   return found
 }
+
+/** Names that lead to one file in one tree and not in the other. Files with a name that is left out do not count. */
+export function linkDifferences(
+  source: Inode,
+  target: Inode,
+  leavesOut: (path: string, kind: Kind) => boolean,
+  reserved: string,
+): string[] {
+  const [here, there] = [filesOf(source, leavesOut, reserved), filesOf(target, leavesOut, reserved)]
+  const [wanted, found] = [firstNames(here, there), firstNames(there, here)]
+  return [...wanted].flatMap(([path, first]) => {
+    const other = found.get(path)
+    return other === undefined || other === first ? [] : [`${path} is a name of ${other}, should be one of ${first}`]
+  })
+}
+
+/** By path. */
+function filesOf(top: Inode, leavesOut: (path: string, kind: Kind) => boolean, reserved: string): Map<string, Inode> {
+  const files = new Map<string, Inode>()
+  const excepted = new Set<Inode>()
+  const walk = (directory: Inode, above: string, isOut: boolean) => {
+    for (const [name, inode] of directory.entries) {
+      const path = above === '' ? name : `${above}/${name}`
+      if (path === reserved) continue
+      const isLeft = isOut || leavesOut(path, inode.kind)
+      if (inode.kind === 'directory') walk(inode, path, isLeft)
+      else if (isLeft) excepted.add(inode)
+      else if (inode.kind === 'file') files.set(path, inode)
+    }
+  }
+  walk(top, '', false)
+  for (const [path, inode] of files) if (excepted.has(inode)) files.delete(path)
+  return files
+}
+
+/** By path, the first name of each file, of those that are in both trees. */
+function firstNames(files: ReadonlyMap<string, Inode>, others: ReadonlyMap<string, Inode>): Map<string, string> {
+  const names = new Map<string, string>()
+  const first = new Map<Inode, string>()
+  for (const [path, inode] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!others.has(path)) continue
+    if (!first.has(inode)) first.set(inode, path)
+    names.set(path, first.get(inode) ?? path)
+  }
+  return names
+}

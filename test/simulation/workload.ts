@@ -232,6 +232,11 @@ export class Workload {
     return Array.from({ length: 1 + this.#chance.below(3) }, () => this.#chance.pick(NAMES)).join('/')
   }
 
+  /** The number of what is at a path; null: nothing is there. */
+  inode(path: string): number | null {
+    return this.#disk.find(`${this.#place()}/${path}`)?.number ?? null
+  }
+
   #kind(path: string): string | null {
     return this.#disk.find(`${SOURCE}/${path}`)?.kind ?? null
   }

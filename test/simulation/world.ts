@@ -9,6 +9,7 @@ import { Deploys } from './deploys.ts'
 import { enter } from './farm.ts'
 import type { Inode, Kind } from './inode.ts'
 import { epochOf, headOf, judgeCommitted, knowsVolume, owedBy, positionOf } from './judge-committed.ts'
+import { Linkers } from './linkers.ts'
 import { LocalContent, STRANGER } from './local-content.ts'
 import { Machine } from './machine.ts'
 import { type Caller, Network } from './network.ts'
@@ -18,9 +19,9 @@ import { Chance } from './random.ts'
 import { type Process, Scheduler } from './scheduler.ts'
 import type { ReceiverSettings, Settings } from './settings.ts'
 import { isShared, SharedVolume } from './shared-volume.ts'
-import type { Frame } from './socket.ts'
+import { type Frame, frameText } from './socket.ts'
 import { SourceAway } from './source-away.ts'
-import { ABSENT, pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
+import { ABSENT, linkDifferences, pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import { Visitors } from './visitors.ts'
 import { AheadWatch } from './watch-ahead.ts'
@@ -79,6 +80,8 @@ export class World {
   readonly swaps: SwapWatch
   /** Of a chance of its own. */
   readonly visitors: Visitors
+  /** Of a chance of its own. */
+  readonly linkers: Linkers
   /** Of a chance of its own; null: none is shared. */
   readonly shared: SharedVolume | null
   readonly away: SourceAway
@@ -99,6 +102,7 @@ export class World {
     this.workload = new Workload(this.agent.machine.disk, this.chance.fork(), () => this.settings.path)
     this.deploys = new Deploys(this.agent.machine.disk, new Chance(seed * 13 + 5))
     this.visitors = new Visitors(new Chance(seed * 23 + 17))
+    this.linkers = new Linkers(new Chance(seed * 59 + 53))
     const now = () => this.scheduler.now
     const { sharesOneIn } = this.settings
     this.shared = sharesOneIn === 0 ? null : new SharedVolume(new Chance(seed * 37 + 29), this.agent.machine, now)
@@ -238,6 +242,7 @@ export class World {
         .filter((line) => !isBlocked(line.path) && !isReported(line.path))
         .map(({ what }) => what),
       ...this.#missingAcross(host, source, target),
+      ...(this.settings.linksOneIn > 0 ? linkDifferences(source, target, stays, RESERVED) : []),
     ]
   }
 
@@ -488,11 +493,4 @@ export function isReceiver(host: Host): host is ReceiverHost {
 function isReady({ daemon }: ReceiverHost): boolean {
   if (!(daemon instanceof ReceiverProcess) || daemon.process.isDead || !daemon.isUp) return false
   return notReadyReason(daemon.state, null, 0) === null
-}
-
-const MOST_TEXT = 600
-
-function frameText(frame: Frame): string {
-  if (frame.kind === 'close') return `close ${frame.code} ${frame.reason}`
-  return frame.kind === 'binary' ? `${frame.data.byteLength} bytes` : frame.data.toString().slice(0, MOST_TEXT)
 }
