@@ -86,7 +86,8 @@ export class Holds {
     return names.map((name) => {
       const member = round?.members.get(name)
       const took = member?.committedMs == null ? seconds.get(name) : Math.round(member.committedMs) / 1000
-      if (member?.isLate === true) return { name, state: 'left-behind' as const, seconds: took ?? null }
+      if (member?.isLate === true || round?.lateReaders.includes(name) === true)
+        return { name, state: 'left-behind' as const, seconds: took ?? null }
       if (took !== undefined) return { name, state: 'committed' as const, seconds: took }
       return { name, state: feed.holds.isConnected(name) ? ('behind' as const) : ('offline' as const), seconds: null }
     })

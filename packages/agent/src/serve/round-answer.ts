@@ -16,8 +16,11 @@ const WORDS: Record<Exclude<Standing, 'committed'>, Word> = {
   gone: 'gone',
 }
 
+/** A reader of the log says that it has committed, and not how long that took. */
+const UNKNOWN_TIMES = { stagedMs: null, committedMs: null, burstMs: null }
+
 export function roundAnswer(root: string, report: RoundReport): RoundAnswer {
-  const { id, at, from, to, stopped, changesets, began, ended, members } = report
+  const { id, at, from, to, stopped, changesets, began, ended, members, lateReaders } = report
   return {
     id,
     root,
@@ -30,7 +33,10 @@ export function roundAnswer(root: string, report: RoundReport): RoundAnswer {
     changesets,
     beganAt: began.toISOString(),
     endedAt: ended?.toISOString() ?? null,
-    members: [...members].map(([name, member]) => memberAnswer(name, member)),
+    members: [
+      ...[...members].map(([name, member]) => memberAnswer(name, member)),
+      ...lateReaders.map((name) => ({ name, state: 'left-behind' as const, ...UNKNOWN_TIMES })),
+    ],
     skewMs: rounded(skewMs(report)),
   }
 }

@@ -15,7 +15,7 @@ import { Gate, type Reach } from './gate.ts'
 import { Lockstep } from './lockstep.ts'
 import type { LogReaders } from './log-readers.ts'
 import type { Member } from './round.ts'
-import { hasGone, outcomeOf, type RoundReport } from './round-report.ts'
+import { hasGone, leftBehind, outcomeOf, type RoundReport } from './round-report.ts'
 import { Rounds, type RoundWay } from './rounds.ts'
 import type { Session } from './session.ts'
 import type { Watermarks } from './watermarks.ts'
@@ -30,7 +30,7 @@ export interface FeedHoldParts {
   thread: Pick<RootThread, 'ask' | 'tell'>
   sessions: ReadonlyMap<string, Session>
   /** Receivers that read the root's log: they are members of no round, and arrive like others. */
-  readers: Pick<LogReaders, 'of'>
+  readers: Pick<LogReaders, 'of' | 'lateAt'>
   watermarks: Pick<Watermarks, 'headReached'>
   log: Logger
   together: Together
@@ -67,6 +67,7 @@ export class FeedHold {
       },
       failed: (error) => log.error({ err: error }, 'the end of a round could not be recorded'),
       told: (report) => this.#told(report),
+      lateReaders: (to) => parts.readers.lateAt(to),
     })
   }
 
@@ -231,14 +232,15 @@ export class FeedHold {
     return live.filter((receiver) => !this.isAt(receiver, sequence))
   }
 }
-function reportLine({ id, to, members }: RoundReport) {
+function reportLine(report: RoundReport) {
+  const { id, to, members } = report
   const names = (isWanted: (member: Member) => boolean) =>
     [...members].filter(([, member]) => isWanted(member)).map(([name]) => name)
   return {
     round: id,
     to,
     committed: names(({ standing, isLate }) => standing === 'committed' && !isLate).length,
-    leftBehind: names(({ isLate }) => isLate),
+    leftBehind: leftBehind(report),
     unfenced: names(({ standing }) => standing === 'unfenced'),
     gone: names(({ standing }) => standing === 'gone'),
   }

@@ -36,12 +36,13 @@ test('it goes on when all have staged, and tells nobody', async (t) => {
 })
 
 test('a slow one is told that others go on, and they go when it says that it has left', async (t) => {
-  const { told, heard, over, isOver, turn } = begun(t, 'web1', 'web2', 'web3')
+  const { readers, told, heard, over, isOver, turn } = begun(t, 'web1', 'web2', 'web3')
   heard('web1', { staged: 11 })
   heard('web3', { error: 'ENOSPC' })
   t.mock.timers.tick(3_000)
   await turn()
   assert.deepEqual(told, ['web2 11'])
+  assert.deepEqual([readers.lateAt(11), readers.lateAt(12)], [['web2'], []])
   assert.ok(!isOver())
   heard('web2', { left: 11, ready: false })
   await over

@@ -65,6 +65,8 @@ export class LogReaders {
   #paceMs = 0
   /** One has come since. */
   #hasNew = false
+  /** Of the last round. */
+  #late: { to: number; names: readonly string[] } = { to: 0, names: [] }
 
   /** A reader has reported; set by its owner. */
   changed: (name: string) => void = () => undefined
@@ -151,9 +153,15 @@ export class LogReaders {
       const reader = this.of(name, nowMs)
       return reader !== null && reader.ack.error === null && !isIn(reader.ack)
     })
+    this.#late = { to, names: late }
     if (late.length === 0) return
     for (const name of late) this.leaves(name, to)
     await this.#all((ack) => isIn(ack) || ack.left >= to, FENCE_MS)
+  }
+
+  /** Those that the round that ends there went without. */
+  lateAt(to: number): readonly string[] {
+    return this.#late.to === to ? this.#late.names : []
   }
 
   /** Resolves when that is true of all that are here and can commit, or after that time. */

@@ -1,6 +1,7 @@
 /** What is told of rounds: outcomes, and how far apart members began to show a release. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { roundAnswer } from '../round-answer.ts'
 import type { Member } from './round.ts'
 import { hasGone, leftBehind, outcomeOf, type RoundReport, skewMs } from './round-report.ts'
 
@@ -26,6 +27,7 @@ const report = (at: RoundReport['at'], ...members: Partial<Member>[]): RoundRepo
   changesets: 1,
   began: new Date(0),
   ended: null,
+  lateReaders: [],
   members: new Map(members.map((given, number) => [`web${number}`, member(given)])),
 })
 
@@ -38,6 +40,17 @@ describe('a report of a round', () => {
     assert.equal(outcomeOf({ ...report('void', {}, { standing: 'staged' }), stopped: 'web1 was lost' }), 'partial')
     assert.equal(outcomeOf({ ...report('void', { standing: 'staged' }), stopped: 'web1 was lost' }), 'void')
     assert.deepEqual(leftBehind(report('over', {}, { isLate: true })), ['web1'])
+  })
+
+  it('names the readers of the log that were slow, while the log itself is a member like others', () => {
+    const slow = { ...report('over', {}), lateReaders: ['web7'] }
+    assert.equal(outcomeOf(slow), 'partial')
+    assert.deepEqual(leftBehind(slow), ['web7'])
+    const names = roundAnswer('site', slow).members.map(({ name, state }) => [name, state])
+    assert.deepEqual(names, [
+      ['web0', 'committed'],
+      ['web7', 'left-behind'],
+    ])
   })
 
   it('counts the skew from the begin of each burst, and not who was late', () => {

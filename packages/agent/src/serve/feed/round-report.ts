@@ -20,6 +20,8 @@ export interface RoundReport {
   began: Date
   ended: Date | null
   members: ReadonlyMap<string, Member>
+  /** Readers of the log that had not staged it in time: the log itself is the member. */
+  lateReaders: readonly string[]
 }
 
 /** Whether members have been let go, or will be. */
@@ -33,7 +35,7 @@ export function outcomeOf(report: RoundReport): 'all' | 'partial' | 'void' {
   const isShown = report.stopped !== null && [...report.members.values()].some(hasCommitted)
   if (report.at === 'void' && !isShown) return 'void'
   const isComplete = [...report.members.values()].every(({ standing, isLate }) => standing === 'committed' && !isLate)
-  return isComplete ? 'all' : 'partial'
+  return isComplete && report.lateReaders.length === 0 ? 'all' : 'partial'
 }
 
 function hasCommitted({ standing }: Member): boolean {
@@ -48,7 +50,7 @@ export function skewMs({ members }: Pick<RoundReport, 'members'>): number | null
   return begins.length < 2 ? null : Math.max(...begins) - Math.min(...begins)
 }
 
-/** Members that the round did not wait for to the end, or that were no members. */
-export function leftBehind({ members }: Pick<RoundReport, 'members'>): string[] {
-  return [...members].flatMap(([name, { isLate }]) => (isLate ? [name] : []))
+/** Members that the round did not wait for to the end, or that were no members, and readers of the log. */
+export function leftBehind({ members, lateReaders }: Pick<RoundReport, 'members' | 'lateReaders'>): string[] {
+  return [...[...members].flatMap(([name, { isLate }]) => (isLate ? [name] : [])), ...lateReaders]
 }

@@ -22,6 +22,8 @@ export interface RoundsParts {
   told(report: RoundReport): void
   /** The end of the round could not be written. */
   failed(error: unknown): void
+  /** Readers of the log that had not staged the round that ends there in time. */
+  lateReaders(to: number): readonly string[]
 }
 
 /** What a session knows of its round. */
@@ -129,7 +131,7 @@ export class Rounds {
 
   /** The last rounds, newest first. */
   get reports(): RoundReport[] {
-    const running = this.#running === null ? [] : [reportOf(this.#running, null)]
+    const running = this.#running === null ? [] : [this.#reportOf(this.#running, null)]
     return [...running, ...this.#reports]
   }
 
@@ -258,7 +260,7 @@ export class Rounds {
       const session = this.#parts.sessions.get(name)
       if (standing === 'unfenced' && session !== undefined) this.#silent.set(session, session.state.rounds.left)
     }
-    const report = reportOf(running, new Date())
+    const report = this.#reportOf(running, new Date())
     if (!running.isStep || outcomeOf(report) !== 'all') this.#reports.unshift(report)
     this.#reports.splice(MOST_REPORTS)
     this.#parts.told(report)
@@ -266,27 +268,21 @@ export class Rounds {
   }
 
   #tell(running: Running): void {
-    this.#parts.told(reportOf(running, null))
+    this.#parts.told(this.#reportOf(running, null))
+  }
+
+  #reportOf({ id, from, isStep, began, round, told }: Running, ended: Date | null): RoundReport {
+    const { at, to, members, rolling } = round
+    return {
+      ...{ id, at, from, to, isStep, began, ended, members },
+      stopped: rolling?.stopped ?? null,
+      changesets: told.changesets,
+      lateReaders: this.#parts.lateReaders(to),
+    }
   }
 
   #wake(): void {
     for (const session of this.#parts.sessions.values()) session.wakeUp()
-  }
-}
-
-function reportOf({ id, from, isStep, began, round, told }: Running, ended: Date | null): RoundReport {
-  const { at, to, members, rolling } = round
-  return {
-    id,
-    at,
-    from,
-    to,
-    isStep,
-    stopped: rolling?.stopped ?? null,
-    changesets: told.changesets,
-    began,
-    ended,
-    members,
   }
 }
 
