@@ -130,6 +130,7 @@ class LogWriter {
   async write(...sequences: number[]): Promise<void> {
     const parts = { servers: [this.server.url], ca: null, credentials: null, name: 'agent', inbox: null }
     const broker = await Broker.connect(parts)
+    await broker.snapshots('site').ensure(1)
     const stream = broker.log('site')
     let at = await stream.ensure({ maxBytes: 1e8, maxAgeMs: 3_600_000, replicas: 1 })
     for (const to of sequences)
@@ -192,5 +193,33 @@ test('a reader is told alone, and under seal, that others show a round without i
   assert.equal(heard[1], encodeMessage({ type: 'leave', to: 12 }))
   link.stop()
   await broker.close()
+  await log.server[Symbol.asyncDispose]()
+})
+
+test('a reader that the log does not lead on looks there again while the agent does not answer', { skip }, async () => {
+  const log = await LogWriter.begin()
+  const heard: string[] = []
+  const { promise: refused, resolve: refuses } = Promise.withResolvers<string | null>()
+  const { promise: read, resolve: reads } = Promise.withResolvers<void>()
+  const link = openLink(
+    { root: 'site', software: 'test', address: log.address },
+    {
+      tell: ({ type }) => void (type === 'hello' && link.greet({ ...POSITION, sequence: 12, durable: 12 })),
+      frame: ({ data }) => {
+        heard.push(Buffer.from(data).toString())
+        if (heard.at(-1) === encodeMessage({ type: 'commit', to: 13 })) reads()
+      },
+      connected: () => undefined,
+      disconnected: () => undefined,
+      log: refuses,
+    },
+  )
+  link.start()
+  assert.match(String(await refused), /does not have the position/)
+  // A mirror that is behind gets there by itself.
+  await log.write(12, 13)
+  await read
+  assert.equal(JSON.parse(heard[0] ?? '').sequence, 12)
+  link.stop()
   await log.server[Symbol.asyncDispose]()
 })

@@ -1,13 +1,16 @@
 /**
  * Whether an agent that was dialled beside a log is still needed: until nothing is asked for, nothing is owed and no
- * resync runs. Told of what passes over the connection in both directions. Decides nothing about the log.
+ * resync runs; or while it does not answer. Told of what passes over the connection in both directions. Decides nothing
+ * about the log.
  */
-import type { LogPosition } from '@rootferry/nats'
 import type { ToAgent, Welcome } from '@rootferry/protocol'
-import type { Frame } from '../../root-messages.ts'
+import type { Frame, HelloPosition } from '../../root-messages.ts'
+import type { LinkEvents } from './link.ts'
 
 export class ControlNeed {
   isLooking = false
+  readonly #before: HelloPosition | null
+  #isOpen = false
   #welcome: Pick<Welcome, 'epoch' | 'term' | 'start' | 'sequence'> | null = null
   #sequence: number | null = null
   #wants = 0
@@ -15,15 +18,40 @@ export class ControlNeed {
   #owed = 0
   #isStaging = false
 
-  /** Where the connection has brought the receiver; null: not known, or not to be relied on. */
-  get position(): LogPosition | null {
-    if (this.#welcome === null || this.#sequence === null) return null
-    const { epoch, term } = this.#welcome
-    return { epoch, term, sequence: this.#sequence }
+  /** @param before where the target was, if the log is of use while the agent does not answer; null: it is not */
+  constructor(before: HelloPosition | null) {
+    this.#before = before
   }
 
-  get isOver(): boolean {
-    return this.position !== null && this.#wants === 0 && this.#owed === 0 && !this.#isResyncing && !this.#isStaging
+  /** Where the target is, when the log may be read from there; null: the agent is needed. */
+  get position(): HelloPosition | null {
+    if (!this.#isOpen) return this.#before
+    if (this.#welcome === null || this.#sequence === null || this.#isBusy) return null
+    const [{ epoch, term }, sequence] = [this.#welcome, this.#sequence]
+    return { epoch, term, sequence, durable: sequence, target: 'populated', partials: [], prepared: null }
+  }
+
+  get #isBusy(): boolean {
+    return this.#wants > 0 || this.#owed > 0 || this.#isResyncing || this.#isStaging
+  }
+
+  /** @returns the same events, of which this hears too */
+  hearing(events: LinkEvents): LinkEvents {
+    return {
+      ...events,
+      tell: (message) => {
+        if (message.type === 'hello') this.#isOpen = true
+        events.tell(message)
+      },
+      frame: (frame) => {
+        this.frame(frame)
+        events.frame(frame)
+      },
+      disconnected: (error) => {
+        this.ended()
+        events.disconnected(error)
+      },
+    }
   }
 
   /** A frame of the agent. */
@@ -65,6 +93,7 @@ export class ControlNeed {
 
   /** The connection has ended; another one begins with a welcome. */
   ended(): void {
+    this.#isOpen = false
     this.#welcome = null
     this.#sequence = null
     this.#wants = 0

@@ -22,7 +22,7 @@ import { ownAddress } from './own-address.ts'
 import { ReaderLine } from './reader-line.ts'
 import { redialMs } from './redial.ts'
 import { SocketLink } from './socket-link.ts'
-import { DISTRUST_MS, StayWithAgent } from './stay-with-agent.ts'
+import { DISTRUST_MS, StayWithAgent, type Unread } from './stay-with-agent.ts'
 
 /** While the agent is dialled, the log is looked at when something was committed, and this often. */
 const LOOK_MS = 2_000
@@ -87,9 +87,9 @@ export class LogLink implements Link {
     if (life.at === 'dialling') {
       life.need.said(said)
       life.link.send(message)
-      if (life.need.isOver) void this.#look(life)
+      void this.#look(life)
     } else if (life.at === 'reading' && (said.type === 'want' || said.type === 'list')) {
-      this.#dial(life.broker, 'something has to be asked for', 0)
+      this.#need(life.broker, 'something has to be asked for', 0)
     }
   }
 
@@ -105,7 +105,7 @@ export class LogLink implements Link {
 
   abort(reason: CloseReason, message: string): void {
     if (this.#life.at === 'dialling') this.#life.link.abort(reason, message)
-    else if (this.#life.at === 'reading') this.#dial(this.#life.broker, `${reason}: ${message}`, DISTRUST_MS)
+    else if (this.#life.at === 'reading') this.#need(this.#life.broker, `${reason}: ${message}`, DISTRUST_MS)
   }
 
   stop(): void {
@@ -152,23 +152,36 @@ export class LogLink implements Link {
     const events = {
       frame: this.#events.frame,
       restart: (at: number) => life === this.#lives - 1 && this.#again(broker, at),
-      off: (why: string, kind: 'gap' | 'forged' | 'failed') => {
-        if (life === this.#lives - 1) this.#dial(broker, why, this.#stay.after(kind), kind === 'forged')
+      off: (why: string, kind: Unread) => {
+        if (life === this.#lives - 1) this.#fall(broker, why, kind, position)
       },
     }
     try {
       const parts = { broker, root, fingerprint: fingerprint ?? '', notBefore: this.#notBefore }
       const reading = await LogReading.at(position, parts, events)
       if (life !== this.#lives) return reading?.stop()
-      if (reading === null) return this.#dial(broker, 'the log does not have the position of this target', 0)
+      if (reading === null)
+        return this.#fall(broker, 'the log does not have the position of this target', 'gap', position)
       this.#become({ at: 'reading', broker, reading })
       this.#ack.reads(reading.epoch)
       this.#events.log(null, false)
       this.#events.connected()
       reading.start()
     } catch (error) {
-      if (life === this.#lives) this.#dial(broker, errorMessage(error), DISTRUST_MS, isForged(error))
+      if (life === this.#lives) this.#fall(broker, errorMessage(error), isForged(error) ? 'forged' : 'failed', position)
     }
+  }
+
+  /** The log cannot be read from there. */
+  #fall(broker: Broker, why: string, kind: Unread, from: HelloPosition): void {
+    this.#events.log(why, kind === 'forged')
+    this.#dial(broker, this.#stay.after(kind), from)
+  }
+
+  /** The agent is needed, whatever the log has. */
+  #need(broker: Broker, why: string, stayMs: number): void {
+    this.#events.log(why, false)
+    this.#dial(broker, stayMs, null)
   }
 
   /** The disk thread drops what it has of a changeset, and reading goes on from its position. */
@@ -184,31 +197,17 @@ export class LogLink implements Link {
   }
 
   #called(broker: Broker): void {
-    if (this.#life.at === 'reading') this.#dial(broker, 'the agent asked for a connection', DISTRUST_MS)
+    if (this.#life.at === 'reading') this.#need(broker, 'the agent asked for a connection', DISTRUST_MS)
   }
 
-  /** @param stayMs at least for so long */
-  #dial(broker: Broker, why: string, stayMs: number, isForged = false): void {
-    this.#events.log(why, isForged)
+  /** @param stayMs at least for so long. @param from where the log may be tried again while the agent does not answer */
+  #dial(broker: Broker, stayMs: number, from: HelloPosition | null): void {
     if (this.#life.at === 'reading') {
       this.#endReading()
       this.#events.tell({ type: 'disconnected' })
     }
-    const link = new SocketLink(
-      { ...this.#options, address: this.#address },
-      {
-        ...this.#events,
-        frame: (frame) => {
-          if (this.#life.at === 'dialling') this.#life.need.frame(frame)
-          this.#events.frame(frame)
-        },
-        disconnected: (error) => {
-          if (this.#life.at === 'dialling') this.#life.need.ended()
-          this.#events.disconnected(error)
-        },
-      },
-    )
-    const need = new ControlNeed()
+    const need = new ControlNeed(from)
+    const link = new SocketLink({ ...this.#options, address: this.#address }, need.hearing(this.#events))
     const life: Life = { at: 'dialling', broker, link, need, notBefore: performance.now() + stayMs }
     this.#become(life)
     this.#ack.reads(null)
@@ -220,11 +219,11 @@ export class LogLink implements Link {
     this.#timer = setTimeout(() => {
       if (this.#life !== life) return
       this.#lookLater(life)
-      if (life.need.isOver) void this.#look(life)
+      void this.#look(life)
     }, LOOK_MS)
   }
 
-  /** When the log has the position to which the agent has brought this receiver, it is read from there. */
+  /** When the log has the position of this receiver, to which the agent has brought it if it answers, it is read from there. */
   async #look(life: Extract<Life, { at: 'dialling' }>): Promise<void> {
     const { need, broker, link, notBefore } = life
     const { position } = need
@@ -233,7 +232,7 @@ export class LogLink implements Link {
     try {
       const fingerprint = this.#address.trust.fingerprint ?? ''
       const isThere = await leadsOn(position, { broker, root: this.#options.root, fingerprint })
-      if (!isThere || this.#life !== life || !need.isOver || need.position?.sequence !== position.sequence) return
+      if (!isThere || this.#life !== life || need.position?.sequence !== position.sequence) return
       this.#become({ at: 'asking', broker })
       link.stop()
       this.#events.tell({ type: 'hello' })

@@ -64,15 +64,11 @@ export async function logStart(
 
 /** Whether the log leads on from that position, by all that can be looked up. @throws Forged */
 export async function leadsOn(
-  position: LogPosition,
+  position: HelloPosition,
   { broker, root, fingerprint }: { broker: Broker; root: string; fingerprint: string },
 ): Promise<boolean> {
   const { Verifier } = await import('@rootferry/nats')
-  const target: HelloPosition = {
-    ...{ ...position, durable: position.sequence },
-    ...{ target: 'populated', partials: [], prepared: null },
-  }
-  return (await logStart(target, { broker, root, verifier: new Verifier(fingerprint), notBefore: 0 })) !== null
+  return (await logStart(position, { broker, root, verifier: new Verifier(fingerprint), notBefore: 0 })) !== null
 }
 
 interface Words {
