@@ -154,9 +154,15 @@ test('a receiver that is killed amid a delta, and an agent after it, go on to th
   }
 })
 
+/**
+ * Makes the new version beside the file, and puts it in its place, as an editor does: what is written there piece by piece
+ * may be sent in the middle, when the pieces are further apart than the agent waits.
+ */
 function insertAtFront(path: string): void {
   const before = readFileSync(path)
-  writeFileSync(path, randomBytes(1_000))
+  const aside = join(rig.place, 'edited')
+  writeFileSync(aside, randomBytes(1_000))
   for (let at = 0; at < before.length; at += 16 * MEGABYTE)
-    appendFileSync(path, before.subarray(at, at + 16 * MEGABYTE))
+    appendFileSync(aside, before.subarray(at, at + 16 * MEGABYTE))
+  renameSync(aside, path)
 }

@@ -1,6 +1,6 @@
 /** A target whose filesystem keeps whole seconds only: what is right is no difference, time after time. */
 import assert from 'node:assert/strict'
-import { lstatSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { lstatSync, lutimesSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
@@ -23,6 +23,8 @@ async function start(mounts: Mounts, at: string): Promise<Rig | null> {
         utimesSync(join(source, name), 1, 1_700_000_001.654321)
       }
       symlinkSync('a.php', join(source, 'media/link'))
+      // So near to a whole second they look as if the filesystem kept tenths.
+      for (const name of ['media/link', 'media/deep', 'media']) lutimesSync(join(source, name), 1, 1_700_000_001.043219)
       isMade = mounts.image(join(target, at), WHOLE_SECONDS) !== null
     },
   })

@@ -46,7 +46,7 @@ export interface BurstParts {
   /** @throws RootGone when the root's path does not lead to the directory that was opened any more */
   insistOnPlace(): void
   creation: Creation
-  grains: Pick<TimeGrains, 'isSame'>
+  grains: Pick<TimeGrains, 'isSame' | 'learn'>
   inheritance: Pick<Inheritance, 'differs' | 'givesOwners'>
   extended: ExtendedAttributes
   /** Whether what is at the path may be this host's own: it was never made what the agent has. */
@@ -200,7 +200,7 @@ export class Burst {
         yield* this.#place(operation, `${this.#staging}/${operation.staged}`)
         return
       case 'attributes':
-        setAttributes(confined.locate(path), 'file', operation.change, this.#parts.extended)
+        setFile(operation, this.#parts)
         return
       case 'link':
         yield* placeLink(operation, { ...this.#parts, keeps: this.#keeps(path) }, this.#failures)
@@ -306,4 +306,14 @@ export class Burst {
       else this.#failures.fail(path, { code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
     }
   }
+}
+
+function setFile(
+  { path, change }: Extract<Operation, { do: 'attributes' }>,
+  { confined, extended, grains, untouchable }: BurstParts,
+): void {
+  const location = confined.locate(path)
+  setAttributes(location, 'file', change, extended)
+  // How exactly the root's own filesystem keeps times is known.
+  if (change.mtime !== null && untouchable.isAcrossBorder(path)) grains.learn(location, 'file', change.mtime)
 }

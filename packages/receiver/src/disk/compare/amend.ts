@@ -76,7 +76,7 @@ export class Amend {
     try {
       const location = this.#parts.confined.locate(path)
       setAttributes(location, kind, attributes, this.#parts.extended)
-      if (attributes.mtime !== null) this.#parts.grains.learn(attributes.mtime, readObject(location))
+      if (attributes.mtime !== null) this.#parts.grains.learn(location, kind, attributes.mtime)
       return 'set'
     } catch (error) {
       this.#throwTrouble(error, path)

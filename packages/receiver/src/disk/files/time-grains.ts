@@ -11,8 +11,8 @@ import { LEAVE } from './staged-change.ts'
 
 /** Microseconds. */
 const GRAINS = [10, 100, 1_000, 10_000, 100_000, 1_000_000, 2_000_000]
-/** An odd second, and the last microsecond of it. */
-const PROBE = 1_000_000_001_999_999
+const TWO_SECONDS = 2_000_000
+const PROBE = tellingTime(1_000_000_000_000_000)
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
 const NEW_MODE = 0o600
 
@@ -27,8 +27,22 @@ export class TimeGrains {
     return grain !== undefined && found.mtime % grain === 0 && Math.abs(found.mtime - wanted) < grain
   }
 
-  /** A time was set, and this is what became of it. */
-  learn(wrote: number, read: DiskObject | null): void {
+  /**
+   * A time was set there. When the filesystem has not kept it, and it was not known that it would not, the object gets one
+   * for a moment that tells how much is kept: a time close to a whole second looks as if tenths were.
+   * @throws the system error
+   */
+  learn(location: string, kind: 'file' | 'directory' | 'symlink', wrote: number): void {
+    const read = readObject(location)
+    if (read === null || this.isSame(read, wrote)) return
+    const telling = tellingTime(wrote)
+    setTime(location, kind, telling)
+    this.#judge(telling, readObject(location))
+    setTime(location, kind, wrote)
+  }
+
+  /** The time was set, and this is what became of it. */
+  #judge(wrote: number, read: DiskObject | null): void {
     if (read?.device === undefined || this.isSame(read, wrote)) return
     const grain = GRAINS.find((one) => read.mtime % one === 0 && Math.abs(read.mtime - wrote) < one)
     if (grain !== undefined) this.#coarse.set(read.device, Math.max(grain, this.#coarse.get(read.device) ?? 0))
@@ -40,10 +54,19 @@ export class TimeGrains {
     removeTree(probe)
     closeSync(openSync(probe, NEW_FILE, NEW_MODE))
     try {
-      setAttributes(probe, 'file', { mode: null, uid: LEAVE, gid: LEAVE, mtime: PROBE })
-      this.learn(PROBE, readObject(probe))
+      setTime(probe, 'file', PROBE)
+      this.#judge(PROBE, readObject(probe))
     } finally {
       removeTree(probe)
     }
   }
+}
+
+/** The last microsecond of an odd second, less than two seconds away. */
+function tellingTime(time: number): number {
+  return Math.floor(time / TWO_SECONDS) * TWO_SECONDS + TWO_SECONDS - 1
+}
+
+function setTime(location: string, kind: 'file' | 'directory' | 'symlink', mtime: number): void {
+  setAttributes(location, kind, { mode: null, uid: LEAVE, gid: LEAVE, mtime })
 }
