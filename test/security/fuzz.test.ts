@@ -133,7 +133,7 @@ test(`damaged messages of receivers are refused with a code (seed ${SEED})`, () 
           }
         }
       }
-      assert.ok(Number.isSafeInteger(state.credit) && state.requests.length <= 8)
+      assert.ok(Number.isSafeInteger(state.credit) && state.requests.waiting.length <= 8)
       assert.ok(state.committed >= 0 && state.durable <= state.committed)
     }),
     { numRuns: RUNS, seed: SEED },

@@ -152,6 +152,8 @@ const ATTACKS: Record<string, Attack> = {
   'an answer to no request': (feed) => feed.begin(0, 0, 0, 9),
   'a listing out of place': (feed) =>
     feed.text({ type: 'listing', request: 1, sequence: 1, directories: [], users: [], groups: [], next: null }),
+  'a summary out of place': (feed) =>
+    feed.text({ type: 'summary', request: 1, sequence: 1, directories: [], users: [], groups: [], next: null }),
   'a second welcome': (feed) => feed.welcome({ sequence: 0 }),
   'no JSON': (feed) => raw(feed, '{'),
   'an unknown message': (feed) => raw(feed, { type: 'run', command: 'id' }),

@@ -168,6 +168,14 @@ const VIOLATIONS: Record<string, { does: (receiver: HostileReceiver) => void; co
     does: (receiver) => receiver.say({ type: 'list', request: 1, within: '.', after: 'x/f1', digests: false }),
     code: 4400,
   },
+  'a cursor that no summary had': {
+    does: (receiver) => receiver.say({ type: 'summarize', request: 1, after: '1/a/b', owners: true }),
+    code: 4400,
+  },
+  'a directory that is asked for twice': {
+    does: (receiver) => receiver.say({ type: 'expand', request: 1, within: ['d', 'd'], after: null }),
+    code: 4400,
+  },
   'a repair that was not asked for': { does: (receiver) => receiver.say({ type: 'repaired', request: 7 }), code: 4401 },
   'the end of a resync that is none': {
     does: (receiver) => receiver.say({ type: 'resynced', sequence: 1 }),

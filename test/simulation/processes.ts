@@ -213,6 +213,7 @@ export class AgentProcess {
         const now = new Date(0)
         const peer = {
           overtakes: true,
+          summaries: true,
           open: (events: OutletEvents) =>
             new PacedSocket({ socket: socket as unknown as WebSocket, line, now }, events),
           receiver,

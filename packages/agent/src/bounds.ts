@@ -87,6 +87,10 @@ export const BOUNDS = {
   idleSlabs: 24,
   /** Entries of one listing. */
   listingEntries: 2_000,
+  /** Directories of one summary, which has twice as many at most: empty ones of its last directory. */
+  summaryDirectories: 2_000,
+  /** Entries after which a summary ends with its directory. */
+  summaryRows: 10_000,
 
   /** Segments that other sessions may ask for in a moment. */
   segmentCacheBytes: 48 * 1024 * 1024,
@@ -121,6 +125,7 @@ export function assertBounds(bounds: AgentBounds): void {
   // The end of a plan gives all of its segments back at once, when the next plan has begun.
   assert.ok(bounds.idleSlabs * bounds.slabBytes >= 2 * bounds.segmentCacheBytes, 'slabs for two plans')
   assert.ok(bounds.manifestBytes + bounds.extendedBytes + LARGEST_LINE_BYTES <= LIMITS.messageBytes / 2, 'a manifest')
+  assert.ok(2 * bounds.summaryDirectories + 1 <= LIMITS.summaryDirectories, 'a summary')
   assert.ok(bounds.listingEntries + 1 <= LIMITS.listingEntries, 'a listing and the entry of its path')
   assert.ok(0 < leastChunkBytes && leastChunkBytes < normalChunkBytes && normalChunkBytes < mostChunkBytes, 'a chunk')
   assert.ok(0 < hardChunkShift && hardChunkShift < easyChunkShift && easyChunkShift < 32, 'a cut')

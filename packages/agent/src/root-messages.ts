@@ -3,7 +3,7 @@
  *
  * A request carries an id and gets one answer or one refusal; every other message is an event and needs no answer.
  */
-import type { Hello, List, Preserved, Want, Welcome } from '@rootferry/protocol'
+import type { Expand, Hello, List, Preserved, Summarize, Want, Welcome } from '@rootferry/protocol'
 
 /** Where a listing continues: the number of a directory, and a name in it, or none. */
 export const CURSOR = /^\d{1,15}\/[^/]*$/
@@ -220,10 +220,10 @@ export interface RootRequests {
   /** What was recorded within (after, limit] and may go ahead of that plan, which is under way; null: nothing now. */
   overtake: { takes: { plan: number; after: number; limit: number; compress: boolean }; answers: PackedOvertake | null }
   /**
-   * With `at`, a listing is answered only while the index is no further than that; the head has been told otherwise. Files
+   * With `at`, a listing or a summary is answered only while the index is no further than that; the head has been told otherwise. Files
    * without a known digest are read when their digest is asked for.
    */
-  list: { takes: { list: List; at: number | null }; answers: { listing: string | null } }
+  list: { takes: { list: List | Summarize | Expand; at: number | null }; answers: { listing: string | null } }
   /** Makes the index equal the disk at and below some paths, with `content` to the byte. */
   rescan: { takes: { within: string[]; content: boolean }; answers: { head: number } }
   /** Lets a halted root continue as it is, deletions included. */

@@ -13,6 +13,8 @@ const BOUNDED_ELSEWHERE: Record<string, string> = {
   segment: 'packages/agent/src/root/pack/largest-messages.test.ts',
   overtake: 'packages/agent/src/root/pack/largest-messages.test.ts',
   listing: 'packages/agent/src/root/answer/listing.test.ts',
+  summary: 'packages/agent/src/root/answer/summary.test.ts',
+  expand: 'packages/receiver/src/disk/compare/resync.ts: a fraction of a message',
   resync: 'packages/agent/src/serve/http/admin-api.ts: a body of 64 KiB',
   welcome: 'packages/host/src/daemon/config-file.ts: patterns of 1 MiB',
 }

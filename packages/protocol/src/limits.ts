@@ -35,6 +35,10 @@ export const LIMITS = {
   seriesChanges: 200_000,
   /** Entries of one listing. */
   listingEntries: 5_000,
+  /** Directories of one summary. */
+  summaryDirectories: 5_000,
+  /** Directories that one expand asks for. */
+  expandPaths: 1_000,
   /** Paths of one want. */
   wantPaths: 1_000,
   /** Paths that one resync is restricted to. */
@@ -43,7 +47,7 @@ export const LIMITS = {
   reportedDifferences: 100,
   /** Paths that a receiver cannot make right, and names. */
   reportedOwed: 100,
-  /** Wants and list requests that a receiver may have unanswered at once. */
+  /** Requests that a receiver may have unanswered at once. */
   openRequests: 8,
   /** Partly received files that a hello may name. */
   partials: 16,

@@ -12,7 +12,7 @@
  *         ◀───────────────────────────── [round: changeset, segment…, prepare; again or leave; then commit]
  *   [staged, left ─────────────────────▶]
  *         ◀───────────────────────────── resync, cancel-resync
- *   [list ▶ ◀ listing, want ▶ ◀ changeset with request]
+ *   [list ▶ ◀ listing, summarize ▶ ◀ summary, expand ▶ ◀ listing, want ▶ ◀ changeset with request]
  *   resync-progress, owed, ready, trash▶
  *
  * Text frames hold one message each as JSON; binary frames hold the bytes announced by the last `segment` or `overtake`.
@@ -23,6 +23,7 @@ import { Count, Digest, EntryPath, OwnerNames, Sequence } from './entry.ts'
 import { LIMITS } from './limits.ts'
 import { ListedChildren } from './manifest.ts'
 import { Preserved } from './preserved.ts'
+import { DirectorySummary } from './summary.ts'
 
 const closed = { additionalProperties: false } as const
 const Token = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' })
@@ -77,6 +78,21 @@ export const Durable = Type.Object({ type: Type.Literal('durable'), sequence: Se
 /** Asks for the next part of the listing of `within` and everything below it, after `after` (null: from the start). */
 export const List = Type.Object(
   { type: Type.Literal('list'), request: RequestId, within: EntryPath, after: Cursor, digests: Type.Boolean() },
+  closed,
+)
+/** Asks for the next part of the summary of the whole tree. `owners`: digests tell of owners as well. */
+export const Summarize = Type.Object(
+  { type: Type.Literal('summarize'), request: RequestId, after: Cursor, owners: Type.Boolean() },
+  closed,
+)
+/** Asks for the next part of the listing of some directories, without what is in directories below them. */
+export const Expand = Type.Object(
+  {
+    type: Type.Literal('expand'),
+    request: RequestId,
+    within: Type.Array(EntryPath, { minItems: 1, maxItems: LIMITS.expandPaths }),
+    after: Cursor,
+  },
   closed,
 )
 /** Asks for the present state of paths, with the content of those that do not already hold the named digest. */
@@ -266,6 +282,19 @@ export const Listing = Type.Object(
   },
   closed,
 )
+/** One part of a summary of the index, as of `sequence`. */
+export const Summary = Type.Object(
+  {
+    type: Type.Literal('summary'),
+    request: RequestId,
+    sequence: Sequence,
+    directories: Type.Array(DirectorySummary, { maxItems: LIMITS.summaryDirectories }),
+    users: OwnerNames,
+    groups: OwnerNames,
+    next: Cursor,
+  },
+  closed,
+)
 /** Makes the receiver compare everything within these paths with the agent's index, and repair it unless `dryRun`. */
 export const ResyncOrder = Type.Object(
   {
@@ -274,6 +303,8 @@ export const ResyncOrder = Type.Object(
     within: Type.Array(EntryPath, { minItems: 1, maxItems: LIMITS.resyncPaths }),
     check: Type.Union([Type.Literal('metadata'), Type.Literal('content')]),
     dryRun: Type.Boolean(),
+    /** Whether the receiver may ask for summaries. */
+    summaries: Type.Optional(Type.Literal(true)),
   },
   closed,
 )
@@ -289,6 +320,8 @@ export const TO_AGENT = {
   overtaken: Overtaken,
   durable: Durable,
   list: List,
+  summarize: Summarize,
+  expand: Expand,
   want: Want,
   repaired: Repaired,
   resynced: Resynced,
@@ -307,12 +340,15 @@ export const TO_RECEIVER = {
   prepare: Prepare,
   leave: Leave,
   listing: Listing,
+  summary: Summary,
   resync: ResyncOrder,
   'cancel-resync': CancelResync,
 } as const
 
 export type Hello = Static<typeof Hello>
 export type List = Static<typeof List>
+export type Summarize = Static<typeof Summarize>
+export type Expand = Static<typeof Expand>
 export type Want = Static<typeof Want>
 export type Owed = Static<typeof Owed>
 export type TrashReport = Static<typeof TrashReport>
@@ -324,6 +360,7 @@ export type Commit = Static<typeof Commit>
 export type Prepare = Static<typeof Prepare>
 export type Leave = Static<typeof Leave>
 export type Listing = Static<typeof Listing>
+export type Summary = Static<typeof Summary>
 export type CancelResync = Static<typeof CancelResync>
 export type ResyncOrder = Static<typeof ResyncOrder>
 export type ResyncProgress = Static<typeof ResyncProgress>

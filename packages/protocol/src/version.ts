@@ -24,9 +24,15 @@ export const HISTORY = [
     schemas: 'auIv65umG46ZOpYf24u6L_nO0RoGqwPLj0lb7bLOqPU',
     note: 'adds overtake and overtaken; all other messages are those of version 1',
   },
+  {
+    version: 3,
+    subprotocol: 'rootferry.v3',
+    schemas: '0VWuWap122-9M9p1lL4k4e4n08q4BvCEmIDJLAC5BEE',
+    note: 'adds summarize, summary and expand, and summaries of resync; all other messages are those of version 2',
+  },
 ] as const
 
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** Newest first: what a receiver offers in `Sec-WebSocket-Protocol`. */
 export const SUBPROTOCOLS: readonly string[] = HISTORY.map((line) => line.subprotocol).reverse()
@@ -34,9 +40,21 @@ export const SUBPROTOCOLS: readonly string[] = HISTORY.map((line) => line.subpro
 /** The first version in which a small changeset may overtake the one that is under way. */
 const OVERTAKING_SINCE = 2
 
+/** The first version in which a resync may begin with a digest of each directory. */
+const SUMMARIES_SINCE = 3
+
 /** Whether a connection of this subprotocol has `overtake`: both ends of it speak the same version. */
 export function hasOvertakes(subprotocol: string): boolean {
-  return (HISTORY.find((line) => line.subprotocol === subprotocol)?.version ?? 0) >= OVERTAKING_SINCE
+  return versionOf(subprotocol) >= OVERTAKING_SINCE
+}
+
+/** Whether a connection of this subprotocol has `summarize`. */
+export function hasSummaries(subprotocol: string): boolean {
+  return versionOf(subprotocol) >= SUMMARIES_SINCE
+}
+
+function versionOf(subprotocol: string): number {
+  return HISTORY.find((line) => line.subprotocol === subprotocol)?.version ?? 0
 }
 
 /** The path at which the agent accepts WebSocket upgrades. */

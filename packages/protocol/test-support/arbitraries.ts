@@ -192,6 +192,18 @@ export const MESSAGES_TO_AGENT: ArbitraryOf<ToAgent> = {
     after: cursors,
     digests: fc.boolean(),
   }),
+  summarize: record({
+    type: fc.constant('summarize' as const),
+    request: requests,
+    after: cursors,
+    owners: fc.boolean(),
+  }),
+  expand: record({
+    type: fc.constant('expand' as const),
+    request: requests,
+    within: fc.array(entryPaths, { minLength: 1, maxLength: 8 }),
+    after: cursors,
+  }),
   want: record({
     type: fc.constant('want' as const),
     request: requests,
@@ -289,6 +301,23 @@ export const MESSAGES_TO_RECEIVER: ArbitraryOf<ToReceiver> = {
     request: requests,
     sequence: counts,
     directories: fc.array(fc.oneof(listedRoot, listedChildren), { maxLength: 4 }),
+    users: ownerNames,
+    groups: ownerNames,
+    next: cursors,
+  }),
+  summary: record({
+    type: fc.constant('summary' as const),
+    request: requests,
+    sequence: counts,
+    directories: fc.array(
+      fc.tuple(
+        fc.integer({ min: 0, max: 20 }),
+        entryPaths,
+        counts,
+        fc.option(digests.map((text) => text.slice(0, 22))),
+      ),
+      { maxLength: 8 },
+    ),
     users: ownerNames,
     groups: ownerNames,
     next: cursors,

@@ -81,6 +81,14 @@ export const EXAMPLES_TO_AGENT: ExamplesOf<ToAgent> = {
     { type: 'list', request: 1, within: '.', after: null, digests: false },
     { type: 'list', request: 2, within: 'media', after: '17/index.php', digests: true },
   ],
+  summarize: [
+    { type: 'summarize', request: 5, after: null, owners: true },
+    { type: 'summarize', request: 6, after: '17/', owners: false },
+  ],
+  expand: [
+    { type: 'expand', request: 7, within: ['.', 'media'], after: null },
+    { type: 'expand', request: 8, within: ['media'], after: '0/index.php' },
+  ],
   want: [
     {
       type: 'want',
@@ -290,9 +298,26 @@ export const EXAMPLES_TO_RECEIVER: ExamplesOf<ToReceiver> = {
     },
     { type: 'listing', request: 4, sequence: 1240, directories: [], users: [], groups: [], next: null },
   ],
+  summary: [
+    {
+      type: 'summary',
+      request: 5,
+      sequence: 1240,
+      directories: [
+        [0, '.', 4, 'AKujkozWIq1nwPgezVqoaZ'],
+        [0, 'media/catalog', 2, null],
+        [1, 'wysiwyg', 0, '47DEQpj8HBSa-_TImW-5JC'],
+      ],
+      users: [[33, 'www-data']],
+      groups: [[33, 'www-data']],
+      next: '17/',
+    },
+    { type: 'summary', request: 6, sequence: 1240, directories: [], users: [], groups: [], next: null },
+  ],
   resync: [
     { type: 'resync', id: 1, within: ['.'], check: 'metadata', dryRun: false },
     { type: 'resync', id: 2, within: ['media', 'app/etc'], check: 'content', dryRun: true },
+    { type: 'resync', id: 3, within: ['.'], check: 'metadata', dryRun: false, summaries: true },
   ],
   'cancel-resync': [{ type: 'cancel-resync', id: 2 }],
 }

@@ -18,6 +18,14 @@ export const GOLDEN_TO_AGENT: Readonly<Record<string, readonly string[]>> = {
     '{"type":"list","request":1,"within":".","after":null,"digests":false}',
     '{"type":"list","request":2,"within":"media","after":"17/index.php","digests":true}',
   ],
+  summarize: [
+    '{"type":"summarize","request":5,"after":null,"owners":true}',
+    '{"type":"summarize","request":6,"after":"17/","owners":false}',
+  ],
+  expand: [
+    '{"type":"expand","request":7,"within":[".","media"],"after":null}',
+    '{"type":"expand","request":8,"within":["media"],"after":"0/index.php"}',
+  ],
   want: [
     '{"type":"want","request":3,"paths":[[".",null],["index.php","AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc"],["a\\\\b/ü \\n\\"c\\"",null]]}',
   ],
@@ -66,9 +74,14 @@ export const GOLDEN_TO_RECEIVER: Readonly<Record<string, readonly string[]>> = {
     '{"type":"listing","request":2,"sequence":1240,"directories":[{"path":"","entries":[[".","d",493,33,33,1767225600123456]],"complete":true},{"path":".","entries":[["index.php","f",420,33,33,1767225600123456,6,"AKujkozWIq1nwPgezVqoaZ4H-PSQjARf409qLcAGezc"],["import.csv","f",420,33,33,1767225600123456,16774144,null],["current","l",511,33,33,-1,"../releases/7"],["media","d",1533,33,33,0],["upload.part","u"]],"complete":false,"extended":[["media",{"acl":[["u",null,6],["u",1001,4],["g",null,4],["m",null,4],["o",null,0]],"defaultAcl":[["u",null,7],["g",null,5],["g",33,7],["m",null,7],["o",null,5]],"xattrs":[["user.origin","aHR0cHM6Ly9leGFtcGxlLm9yZw=="]]}]],"links":[["import.csv","var/import.csv"]]},{"path":"media","entries":[],"complete":true}],"users":[[33,"www-data"]],"groups":[[33,"www-data"]],"next":"1/media"}',
     '{"type":"listing","request":4,"sequence":1240,"directories":[],"users":[],"groups":[],"next":null}',
   ],
+  summary: [
+    '{"type":"summary","request":5,"sequence":1240,"directories":[[0,".",4,"AKujkozWIq1nwPgezVqoaZ"],[0,"media/catalog",2,null],[1,"wysiwyg",0,"47DEQpj8HBSa-_TImW-5JC"]],"users":[[33,"www-data"]],"groups":[[33,"www-data"]],"next":"17/"}',
+    '{"type":"summary","request":6,"sequence":1240,"directories":[],"users":[],"groups":[],"next":null}',
+  ],
   resync: [
     '{"type":"resync","id":1,"within":["."],"check":"metadata","dryRun":false}',
     '{"type":"resync","id":2,"within":["media","app/etc"],"check":"content","dryRun":true}',
+    '{"type":"resync","id":3,"within":["."],"check":"metadata","dryRun":false,"summaries":true}',
   ],
   'cancel-resync': ['{"type":"cancel-resync","id":2}'],
 }

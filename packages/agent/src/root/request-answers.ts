@@ -9,9 +9,11 @@ import { type Hello, LIMITS, NOTHING_PRESERVED } from '@rootferry/protocol'
 import { BOUNDS } from '../bounds.ts'
 import type { RootOptions, RootRequest, RootRequests } from '../root-messages.ts'
 import { changedPaths } from './answer/changed-paths.ts'
+import { answerExpand } from './answer/expansion.ts'
 import { answerList } from './answer/listing.ts'
 import { recentChanges } from './answer/recent-changes.ts'
 import { decideStart, preparedOf, roundToComplete } from './answer/start-decision.ts'
+import { answerSummarize } from './answer/summary.ts'
 import { weighed } from './answer/weighed.ts'
 import type { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
@@ -191,7 +193,8 @@ export class RequestAnswers {
     const { directories, reads, turn } = root
     const isDoubted = (path: string) => scans.isDoubted(path)
     const parts = { directories, reads, turn, index, accounts, nowMs: Date.now, isDoubted }
-    return { listing: await answerList(list, parts) }
+    if (list.type === 'list') return { listing: await answerList(list, parts) }
+    return { listing: await (list.type === 'expand' ? answerExpand(list, parts) : answerSummarize(list, parts)) }
   }
 
   async #rescan({ within, content }: Extract<RootRequest, { type: 'rescan' }>) {

@@ -13,7 +13,7 @@ import {
   makeDirectories,
   PORTABLE_CALLS,
 } from '@rootferry/host/machine'
-import { type Hello, hasOvertakes, ProtocolError } from '@rootferry/protocol'
+import { type Hello, hasOvertakes, hasSummaries, ProtocolError } from '@rootferry/protocol'
 import { assertBounds, BOUNDS } from '../bounds.ts'
 import type { AgentConfig, RootConfig } from '../config/agent-yaml.ts'
 import type { NatsConfig } from '../config/nats-settings.ts'
@@ -208,8 +208,9 @@ export class Agent {
   #serve(peer: Peer, hello: Hello): void {
     const feed = this.#feeds.get(hello.root)
     if (feed === undefined) throw new ProtocolError('unknown-root', `there is no root ${hello.root}`)
-    const overtakes = hasOvertakes(peer.socket.protocol)
-    void feed.serve({ ...peer, overtakes, open: (events) => new PacedSocket(peer, events) }, hello)
+    const { protocol } = peer.socket
+    const speaks = { overtakes: hasOvertakes(protocol), summaries: hasSummaries(protocol) }
+    void feed.serve({ ...peer, ...speaks, open: (events) => new PacedSocket(peer, events) }, hello)
   }
 
   /** What expires or is revoked is not waited for; one that was exchanged comes back with another token. */

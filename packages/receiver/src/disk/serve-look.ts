@@ -23,6 +23,7 @@ import { firstJoin } from './compare/join-question.ts'
 import { FIRST_LOOK, Resync, type ResyncParts } from './compare/resync.ts'
 import { stepsOnce } from './files/disk-retry.ts'
 import { ExtendedAttributes } from './files/extended.ts'
+import { localModes } from './files/local-modes.ts'
 import { OwnerMap } from './files/owner.ts'
 import { TimeGrains } from './files/time-grains.ts'
 import { Untouchable } from './files/untouchable.ts'
@@ -109,6 +110,7 @@ function partsOf({ confined, untouchable, extended, options, send, over }: LookP
     // Nothing is written, and so a filesystem with coarse times is not known as one.
     grains: new TimeGrains(),
     insistOnPlace: nothing,
+    modeOf: localModes(options.allowSetuid, options.mode),
     owners: new OwnerMap({ policy: options.owner, privileged: statSync('/proc/self').uid === 0, warn: nothing }),
     // Gives nobody access to what this user may not read.
     creation: { uid: 0, gid: 0, exactModes: true, privileged: true },

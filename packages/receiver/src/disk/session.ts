@@ -19,6 +19,7 @@ import {
   NOTHING_PRESERVED,
   type Prepare,
   ProtocolError,
+  type Summary,
   type ToAgent,
   type Welcome,
 } from '@rootferry/protocol'
@@ -129,11 +130,10 @@ export class Session {
       case 'leave':
         return this.#leave(message)
       case 'listing':
+      case 'summary':
         return await this.#listing(message, this.#welcome)
-      case 'resync': {
-        const { id, within: paths, check, dryRun } = message
-        return await this.#obey({ id, paths, check, dryRun, extraneous: 'trash' })
-      }
+      case 'resync':
+        return await this.#obey({ ...message, paths: message.within, extraneous: 'trash' })
       case 'cancel-resync':
         await this.#comparisons.cancel(message.id)
     }
@@ -257,11 +257,11 @@ export class Session {
     return this.#isLive ? 'change' : 'replay'
   }
 
-  async #listing(listing: Listing, welcome: Welcome): Promise<void> {
+  async #listing(listing: Listing | Summary, welcome: Welcome): Promise<void> {
     if (this.#arrivals.intake.changeset !== null)
-      throw new ProtocolError('unexpected-message', 'a listing within a changeset')
+      throw new ProtocolError('unexpected-message', `a ${listing.type} within a changeset`)
     if (this.#cursor !== null && listing.sequence > this.#cursor) {
-      throw new ProtocolError('unexpected-message', 'a listing ahead of the changes that lead to it')
+      throw new ProtocolError('unexpected-message', `a ${listing.type} ahead of the changes that lead to it`)
     }
     this.#head = Math.max(this.#head, listing.sequence, welcome.head)
     await this.#comparisons.listing(listing)

@@ -203,6 +203,11 @@ export class EntryIndex {
     return this.#entries.movedOn(from, to, this.#head, limit).map(toPlacedEntry)
   }
 
+  /** Rows after that one, by the number of their directory and by their name. */
+  rowsAfter({ directory, name }: { directory: number; name: string }, limit: number): PlacedRow[] {
+    return this.#entries.from(directory, name, limit)
+  }
+
   /** A page of the living entries within a path, see pageOf. */
   list(within: string, after: string | null, most: { entries: number; bytes: number }): Listed {
     return pageOf(this.#entries, within, after, most)

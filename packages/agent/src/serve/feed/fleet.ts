@@ -78,7 +78,7 @@ export class Fleet {
   }
 
   /** A newer connection replaces this one. @returns what is wrong with that; null: a node came back before its old line broke */
-  replaced(older: Session, { address, node }: Session['from']): string | null {
+  replaced(older: Session, { address, node }: Pick<Session['from'], 'address' | 'node'>): string | null {
     const { from, receiver } = older
     // Its line may have broken without a sign.
     if (older.isAmidChangeset) this.#frail.add(receiver)
@@ -215,7 +215,7 @@ function wordOf({ live, error }: Ack, behindSeconds: number): ReceiverStatus['st
 }
 
 /** The host name is a word of the other side, and its number is of no use to people. */
-function named({ address, node }: Session['from']): string {
+function named({ address, node }: Pick<Session['from'], 'address' | 'node'>): string {
   const host = printable(node ?? '').split(' ')[0] ?? ''
   return host === '' ? address : `${host} (${address})`
 }

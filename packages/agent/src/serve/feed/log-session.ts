@@ -39,6 +39,7 @@ export function logSession(order: LogSessionOrder, parts: LogOutletParts): LogSe
     compress: true,
     // Readers take the entries in their order.
     overtakes: false,
+    summaries: false,
     now: new Date(),
   }
   void feed.serve(peer, helloOf(order))

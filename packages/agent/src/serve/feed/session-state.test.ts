@@ -54,6 +54,8 @@ const messages: Record<Message['type'], Message> = {
   committed: { type: 'committed', sequence: 20, burstMicros: 0 },
   durable: { type: 'durable', sequence: 10 },
   list: { type: 'list', request: 1, within: '.', after: null, digests: true },
+  summarize: { type: 'summarize', request: 3, after: null, owners: true },
+  expand: { type: 'expand', request: 4, within: ['a'], after: null },
   want: { type: 'want', request: 2, paths: [['a', null]] },
   repaired: { type: 'repaired', request: 2 },
   resynced: { type: 'resynced', sequence: 100 },
@@ -73,6 +75,8 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     committed: 'refused',
     durable: 'refused',
     list: 'refused',
+    summarize: 'refused',
+    expand: 'refused',
     want: 'refused',
     repaired: 'refused',
     resynced: 'refused',
@@ -90,6 +94,8 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     committed: 'refused',
     durable: 'refused',
     list: 'taken',
+    summarize: 'taken',
+    expand: 'taken',
     want: 'taken',
     repaired: 'refused',
     resynced: 'taken',
@@ -107,6 +113,8 @@ const table: Record<Phase, Record<Message['type'], 'taken' | 'refused'>> = {
     committed: 'refused',
     durable: 'taken',
     list: 'taken',
+    summarize: 'taken',
+    expand: 'taken',
     want: 'taken',
     repaired: 'refused',
     resynced: 'refused',
@@ -164,8 +172,8 @@ test('requests are bounded, those that are being answered included', () => {
   const state = stateIn('feeding')
   for (let request = 1; request <= LIMITS.openRequests; request += 1) {
     state.receive({ type: 'want', request, paths: [['a', null]] })
-    state.requests.shift()
-    state.sentRepair(request)
+    state.requests.waiting.shift()
+    state.requests.sentRepair(request)
   }
   assert.throws(() => state.receive({ type: 'want', request: 99, paths: [['a', null]] }), ProtocolError)
   state.receive({ type: 'repaired', request: 1 })
@@ -226,7 +234,7 @@ test('changes and answers take turns, and a listing waits while changes are due'
   assert.equal(state.next(10, false), 'answer')
   assert.equal(state.next(11, false), 'feed')
   assert.equal(state.next(11, true), 'answer')
-  state.requests.shift()
+  state.requests.waiting.shift()
   state.receive(messages.list)
   assert.equal(state.next(11, true), 'feed')
   assert.equal(state.next(10, true), 'answer')

@@ -11,16 +11,14 @@
 import {
   type Hello,
   LIMITS,
-  type List,
   type Owed,
   ProtocolError,
   type ToAgent,
   type TrashReport,
-  type Want,
   type Welcome,
 } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
-import { checkRequest } from './message-rules.ts'
+import { OpenRequests } from './open-requests.ts'
 
 /** What a receiver tells of itself. */
 export interface Said {
@@ -71,8 +69,7 @@ export class SessionState {
     completesTo: null as number | null,
     burstMs: 0,
   }
-  readonly requests: (List | Want)[] = []
-  readonly #repairs = new Set<number>()
+  readonly requests = new OpenRequests()
   /**
    * The sequence of the welcome: where the receiver stood, or what it compares itself with. `left-behind`: others have
    * what it missed, or a round went without it; it says so in its own status too. `isFrail`: the receiver's last line
@@ -149,15 +146,12 @@ export class SessionState {
         this.durable = Math.max(this.durable, message.sequence)
         return
       case 'list':
+      case 'summarize':
+      case 'expand':
       case 'want':
-        if (this.requests.length + this.#repairs.size >= LIMITS.openRequests) {
-          throw new ProtocolError('limit-exceeded', 'too many open requests')
-        }
-        checkRequest(message, [...this.requests.map(({ request }) => request), ...this.#repairs])
-        this.requests.push(message)
-        return
+        return this.requests.take(message)
       case 'repaired':
-        if (!this.#repairs.delete(message.request)) throw unexpected(`repaired ${message.request} was not under way`)
+        if (!this.requests.repaired(message.request)) throw unexpected(`repaired ${message.request} was not under way`)
         return
       case 'resynced':
         return this.#resynced(message.sequence)
@@ -193,13 +187,9 @@ export class SessionState {
    * less: a file holds the root at once, and the last changes before it may not have come.
    */
   isAtRest(sequence: number): boolean {
-    const isIdle = this.unconfirmed.length === 0 && this.#repairs.size === 0 && this.said.failing === null
+    const isIdle = this.unconfirmed.length === 0 && this.requests.areRepaired && this.said.failing === null
     const isThere = this.committed === this.cursor && (this.cursor >= sequence || this.hasCaughtUp)
     return this.phase === 'feeding' && isIdle && isThere
-  }
-
-  sentRepair(request: number): void {
-    this.#repairs.add(request)
   }
 
   /**
@@ -207,12 +197,12 @@ export class SessionState {
    * stands when it arrives, so while changes flow it waits until no change is due.
    */
   next(head: number, hasJustFed: boolean): 'answer' | 'feed' | 'finish' | 'wait' {
-    const [request] = this.requests
+    const [request] = this.requests.waiting
     // What an earlier connection has staged comes first; no answer comes within it.
     if (this.rounds.prepared !== null) return this.rounds.prepared <= head ? 'finish' : 'wait'
     const isDue = this.mayFeed(head)
     if (request === undefined) return isDue ? 'feed' : 'wait'
-    if (request.type === 'list' && this.phase === 'feeding' && head > this.cursor) return isDue ? 'feed' : 'wait'
+    if (request.type !== 'want' && this.phase === 'feeding' && head > this.cursor) return isDue ? 'feed' : 'wait'
     return isDue && !hasJustFed ? 'feed' : 'answer'
   }
 

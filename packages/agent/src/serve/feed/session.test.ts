@@ -86,6 +86,7 @@ async function onSession<Result>(
     const [socket, request] = await once(server, 'connection')
     const peer = {
       overtakes: true,
+      summaries: true,
       open: (events: OutletEvents) => new PacedSocket({ socket, line: request.socket, now: new Date() }, events),
       receiver: 'web1',
       address: '::1',

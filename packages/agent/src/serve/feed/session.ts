@@ -13,7 +13,6 @@ import {
   decodeToAgent,
   encodeMessage,
   type Hello,
-  type List,
   ProtocolError,
   type ResyncProgress,
   type ToReceiver,
@@ -27,7 +26,7 @@ import type { ResyncLine } from '../resync/resync-queue.ts'
 import type { RootThread } from '../root-thread.ts'
 import { ChangesetSender } from './changeset-sender.ts'
 import type { Hub, Urgency } from './hub.ts'
-import { checkHello } from './message-rules.ts'
+import { checkHello, type ReceiverRequest } from './message-rules.ts'
 import type { Outlet, OutletEvents } from './outlet.ts'
 import { RoundPart } from './round-part.ts'
 import type { SessionRound } from './rounds.ts'
@@ -59,6 +58,8 @@ export interface SessionPeer {
   compress: boolean
   /** Whether it speaks a version in which small changes may overtake a changeset. */
   overtakes: boolean
+  /** Whether it speaks a version with summaries. */
+  summaries: boolean
   now: Date
 }
 
@@ -71,14 +72,15 @@ export interface SessionFeed {
   limit(): number | null
 }
 
+const SUMMARIES = { summaries: true } as const
 /** Of the sentence in a welcome. */
 const MOST_CLASH = 400
 
 export class Session implements ResyncLine {
   readonly receiver: string
   readonly connectedAt: Date
-  /** Address and node. */
-  readonly from: Pick<SessionPeer, 'address' | 'node'>
+  /** Its end of the line. */
+  readonly from: Pick<SessionPeer, 'address' | 'node' | 'summaries'>
   readonly state = new SessionState()
   readonly #socket: Outlet
   readonly #feed: SessionFeed
@@ -94,7 +96,7 @@ export class Session implements ResyncLine {
   constructor(peer: SessionPeer, feed: SessionFeed, events: SessionEvents) {
     this.receiver = peer.receiver
     this.connectedAt = peer.now
-    this.from = { address: peer.address, node: peer.node }
+    this.from = { address: peer.address, node: peer.node, summaries: peer.summaries }
     this.#feed = feed
     this.#events = events
     this.#socket = peer.open({
@@ -190,7 +192,7 @@ export class Session implements ResyncLine {
 
   startResync(id: number, { paths, check, dryRun }: ResyncOrder): void {
     this.state.resync = id
-    this.#announce({ type: 'resync', id, within: paths, check, dryRun })
+    this.#announce({ type: 'resync', id, within: paths, check, dryRun, ...(this.from.summaries ? SUMMARIES : {}) })
   }
 
   cancelResync(id: number): void {
@@ -222,12 +224,12 @@ export class Session implements ResyncLine {
         continue
       }
       const next = this.state.next(this.#head, hasJustFed)
-      const [request] = this.state.requests
+      const [request] = this.state.requests.waiting
       if (next === 'wait') await this.#socket.sleep()
       else if (next === 'feed') await this.#sendNext()
       else if (next === 'finish') await this.#rounds.finish()
-      else if (request?.type === 'list') await this.#answerList(request)
       else if (request?.type === 'want') await this.#answerWant(request)
+      else if (request !== undefined) await this.#answerList(request)
       hasJustFed = next === 'feed'
     }
   }
@@ -240,12 +242,12 @@ export class Session implements ResyncLine {
    * The request stays queued when the index has moved on: first the changes, then the listing. They come when the gate
    * lets them pass, which wakes this session.
    */
-  async #answerList(list: List): Promise<void> {
+  async #answerList(list: Exclude<ReceiverRequest, Want>): Promise<void> {
     const at = this.state.phase === 'feeding' ? this.state.cursor : null
     const answer = await this.#rounds.unlessRound(this.#feed.root.ask('list', { list, at }))
     if (answer === null) return
     if (answer.listing === null) return this.#head <= this.state.cursor ? await this.#socket.sleep() : undefined
-    this.state.requests.shift()
+    this.state.requests.waiting.shift()
     await this.#socket.send(answer.listing)
   }
 
@@ -288,8 +290,8 @@ export class Session implements ResyncLine {
     const begin = () => {
       this.#isBusy = true
       if (request === null) return
-      this.state.requests.shift()
-      this.state.sentRepair(request)
+      this.state.requests.waiting.shift()
+      this.state.requests.sentRepair(request)
     }
     if (plan.segments.length === 0) begin()
     const isSent = await this.#sender.send(plan, urgency, async (packed) => {

@@ -62,6 +62,8 @@ export interface ComparisonEvents extends Omit<AmendEvents, 'isOutdated'> {
 
 export interface ComparisonOrder extends AmendOrder {
   check: Check
+  /** Whether a listing of the directory comes, or has come. */
+  lists(path: string): boolean
 }
 
 /** A group of a listing that is being compared. */
@@ -231,7 +233,8 @@ export class Comparison {
   *#follow(opened: Opened, path: string, verdict: Reconciliation): Walk<void> {
     if (verdict.do === 'set') {
       const isRepaired = this.#set(path, verdict.kind, verdict.attributes)
-      if (!isOnlyTime(verdict) || !this.#times.wait(path, isRepaired)) this.#noteSet(path, isRepaired)
+      const mayWait = isOnlyTime(verdict) && this.#order.lists(path)
+      if (!mayWait || !this.#times.wait(path, isRepaired)) this.#noteSet(path, isRepaired)
       return
     }
     if (verdict.do === 'ask') return this.#events.want(path, 0, null)

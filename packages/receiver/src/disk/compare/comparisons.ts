@@ -6,7 +6,7 @@
  *   look ─▶ (closer look) ─▶ (accept) ─▶ automatic ─▶ adopted
  *   mapping, volumes ─ an order comes ─▶ cancelled ─▶ ordered ─▶ the same again, from its beginning
  */
-import { type Listing, ProtocolError } from '@rootferry/protocol'
+import { type Listing, ProtocolError, type Summary } from '@rootferry/protocol'
 import type { Durability } from '../commit/durability.ts'
 import type { Answered } from '../debts/settlement.ts'
 import type { KnownVolumes } from '../files/known-volumes.ts'
@@ -67,7 +67,7 @@ export class Comparisons {
   }
 
   /** @throws ProtocolError when it was not asked for */
-  async listing(listing: Listing): Promise<void> {
+  async listing(listing: Listing | Summary): Promise<void> {
     if (this.#current === null) throw new ProtocolError('unexpected-message', 'a listing without a resync')
     await this.#current.listing(listing)
   }

@@ -2,7 +2,7 @@
  * A resync: reads the agent's listing part by part, compares it with the target, and asks for the content that must
  * come from the agent.
  *
- *   proceed ─▶ list ─▶ listing ─▶ Comparison, step by step ─▶ wants ─▶ answers ─▶ over
+ *   (summary ─▶ Summaries, step by step) ─▶ list ─▶ listing ─▶ Comparison, step by step ─▶ wants ─▶ answers ─▶ over
  *
  * An automatic resync takes the target from an unknown state to the position of the welcome. A resync that the agent
  * ordered runs while changesets come in, and reports. Every method is called in its turn among the agent's messages.
@@ -10,16 +10,25 @@
  */
 
 import { errorCode, plainMessage, printable } from '@rootferry/host/machine'
-import { type Listing, ProtocolError, type ResyncProgress, ROOT_PATH, type ToAgent } from '@rootferry/protocol'
+import {
+  type Listing,
+  ProtocolError,
+  type ResyncProgress,
+  ROOT_PATH,
+  type Summary,
+  type ToAgent,
+} from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { DiskEvent } from '../../root-messages.ts'
 import type { Problems } from '../debts/problems.ts'
 import type { Repairs } from '../debts/repairs.ts'
 import type { Answered } from '../debts/settlement.ts'
 import type { DiskSteps } from '../files/disk-retry.ts'
-import { Comparison, type ComparisonParts } from './comparison.ts'
+import { Comparison } from './comparison.ts'
 import { Findings } from './findings.ts'
 import type { Check } from './reconcile.ts'
+import { ResyncRequests } from './resync-requests.ts'
+import { Summaries, type SummariesParts } from './summaries.ts'
 
 /** Long enough to make progress, short enough not to delay a change. */
 const STEP_MS = 15
@@ -37,6 +46,8 @@ export interface ResyncOrder {
   extraneous: 'trash' | 'report'
   /** The receiver's own work while it follows, which an order of the agent interrupts. */
   upkeep?: 'mapping' | 'volumes'
+  /** The agent answers `summarize`. */
+  summaries?: boolean
 }
 
 const WHOLE = { id: null, paths: [ROOT_PATH], extraneous: 'trash' } as const
@@ -73,7 +84,13 @@ function isByContent(check: Check): boolean {
   return check === 'content' || check === 'strict'
 }
 
-export interface ResyncParts extends ComparisonParts {
+/** Whether digests of directories tell all that the order compares. */
+function canSummarize({ summaries, check, paths }: ResyncOrder, { extended }: ResyncParts): boolean {
+  const isWhole = paths.length === 1 && paths[0] === ROOT_PATH
+  return summaries === true && check === 'metadata' && isWhole && !extended.isOn && !extended.preserved.hardLinks
+}
+
+export interface ResyncParts extends SummariesParts {
   repairs: Pick<Repairs, 'waiting' | 'nextRequest' | 'ask' | 'want' | 'drop'>
   problems: Pick<Problems, 'compare' | 'met'>
   steps: DiskSteps
@@ -95,10 +112,9 @@ export class Resync {
   readonly #endProblems: () => void
   /** Paths that were asked for and have not come. */
   readonly #wanted = new Set<string>()
-  /** The list request that is open, or null. */
-  #request: { number: number; top: string | null } | null = null
-  /** The place where the next list request begins; null: the listings are at their end. */
-  #next: { path: number; after: string | null } | null = { path: 0, after: null }
+  readonly #requests: ResyncRequests
+  /** While directories are compared by their digests. */
+  #summaries: Summaries | null
   #isCancelled = false
   #isComparing = false
   #isOver = false
@@ -110,21 +126,20 @@ export class Resync {
     this.#reportedAt = parts.now()
     this.#endProblems = parts.problems.compare(order.paths)
     this.#comparison = this.#newComparison()
+    this.#summaries = canSummarize(order, parts) ? this.#newSummaries() : null
+    const summarizes = this.#summaries !== null
+    this.#requests = new ResyncRequests({ paths: order.paths, digests: isByContent(order.check), summarizes })
     this.#ask()
   }
 
   /** @throws ProtocolError when the listing was not asked for */
-  async listing(listing: Listing): Promise<void> {
-    const request = this.#request
-    if (request?.number !== listing.request)
-      throw new ProtocolError('unexpected-message', 'a listing that was not asked for')
-    this.#request = null
-    if (!this.#isCancelled && this.#next !== null) {
-      const { path } = this.#next
-      if (listing.next !== null) this.#next = { path, after: listing.next }
-      else this.#next = path + 1 < this.order.paths.length ? { path: path + 1, after: null } : null
-      this.#comparison.listing(listing, request.top)
-    }
+  async listing(listing: Listing | Summary): Promise<void> {
+    const { open, isOver } = this.#requests
+    if (open?.number !== listing.request || (listing.type === 'summary') !== (this.#summaries !== null))
+      throw new ProtocolError('unexpected-message', `a ${listing.type} that was not asked for`)
+    this.#requests.answered(listing.next)
+    if (!isOver && listing.type === 'summary') this.#summaries?.summary(listing)
+    else if (!isOver && listing.type === 'listing') this.#comparison.listing(listing, open.top)
     await this.proceed()
   }
 
@@ -137,7 +152,8 @@ export class Resync {
   /** No further step begins; an answer that is on its way is still accepted. */
   async cancel(): Promise<void> {
     this.#isCancelled = true
-    this.#next = null
+    this.#requests.end()
+    this.#summaries?.end()
     this.#comparison.end()
     for (const path of this.#wanted) this.#parts.repairs.drop(path)
     this.#wanted.clear()
@@ -147,19 +163,21 @@ export class Resync {
   /** The connection has ended. */
   end(): void {
     this.#isOver = true
+    this.#summaries?.end()
     this.#comparison.end()
   }
 
   /** Continues as far as it can. */
   async proceed(): Promise<void> {
     if (this.#isOver) return
+    this.#endSummaries()
     this.#ask()
-    const { hasWork } = this.#comparison
+    const { hasWork } = this.#summaries ?? this.#comparison
     if (hasWork && !this.#isComparing) {
       this.#isComparing = true
       this.#parts.soon(() => this.#compare())
     }
-    const isDone = this.#next === null && this.#request === null && !hasWork && this.#wanted.size === 0
+    const isDone = this.#requests.isOver && this.#requests.open === null && !hasWork && this.#wanted.size === 0
     if (!isDone) return this.#reportSometimes()
     this.#isOver = true
     if (!isLook(this.order)) this.#close()
@@ -173,7 +191,7 @@ export class Resync {
     const counts = isLook(this.order)
     return new Comparison(
       this.#parts,
-      { check, dryRun, counts, extraneous },
+      { check, dryRun, counts, extraneous, lists: (path) => this.#requests.lists(path) },
       {
         checked: (entries) => {
           findings.checked += entries
@@ -215,13 +233,32 @@ export class Resync {
   #ask(): void {
     const { repairs, send } = this.#parts
     repairs.ask()
-    const path = this.#next === null ? undefined : this.order.paths[this.#next.path]
-    const hasRoom = repairs.waiting < BOUNDS.waitingWants && this.#comparison.pages < BOUNDS.waitingListings
-    if (this.#next === null || path === undefined || this.#request !== null || !hasRoom) return
-    const number = repairs.nextRequest()
-    const { after } = this.#next
-    this.#request = { number, top: after === null && path !== ROOT_PATH ? path : null }
-    send({ type: 'list', request: number, within: path, after, digests: isByContent(this.order.check) })
+    const { pages } = this.#summaries ?? this.#comparison
+    const hasRoom = repairs.waiting < BOUNDS.waitingWants && pages < BOUNDS.waitingListings
+    if (this.#requests.isOver || this.#requests.open !== null || !hasRoom) return
+    const message = this.#requests.begin(repairs.nextRequest(), this.#summaries?.owners ?? false)
+    if (message !== null) send(message)
+  }
+
+  #newSummaries(): Summaries {
+    return new Summaries(this.#parts, (entries) => {
+      this.#findings.checked += entries
+    })
+  }
+
+  /** Goes on to listings, when all summaries are compared, or differ too much. */
+  #endSummaries(): void {
+    const summaries = this.#summaries
+    if (summaries === null || this.#requests.open !== null || this.#isCancelled) return
+    if (!summaries.differsMuch) {
+      if (!this.#requests.isOver || summaries.hasWork) return
+      this.#requests.expand(summaries.differing)
+    } else {
+      this.#findings.checked -= summaries.checked
+      this.#requests.listAll()
+    }
+    summaries.end()
+    this.#summaries = null
   }
 
   #answered({ paths, unrepaired, bytes }: Answered): void {
@@ -243,7 +280,8 @@ export class Resync {
     const { confined, steps, now } = this.#parts
     await steps.whileConnected(() => {
       const began = now()
-      this.#comparison.step(() => now() - began > STEP_MS)
+      const work = this.#summaries ?? this.#comparison
+      work.step(() => now() - began > STEP_MS)
       confined.release()
     })
     await this.proceed()

@@ -71,6 +71,34 @@ test('a fixed owner is resolved once, by name or number, and refused when unknow
   assert.throws(() => open(scratch, { user: 'x', group: '0' }), refused)
 })
 
+test('what is here belongs to that owner of the agent which becomes it here, and else to nobody of the agent', () => {
+  using scratch = new Scratch()
+  const { map } = open(scratch, 'preserve')
+  // web at the agent has the number of nobody here, and 33 of the agent is another's name.
+  const back = map.backwards(
+    [
+      [1001, 'www-data'],
+      [33, 'root'],
+    ],
+    [[7, 'www-data']],
+  )
+  assert.deepEqual(back(33, 44), { uid: 1001, gid: 7 })
+  assert.deepEqual(back(0, 500), { uid: 33, gid: 500 })
+  assert.deepEqual(back(4_000, 44), { uid: 4_000, gid: 7 })
+  assert.equal(back(1001, 44), null, 'the agent calls 1001 www-data, which is 33 here')
+  assert.equal(back(33, 7), null)
+  assert.ok(map.follows)
+})
+
+test('where owners are fixed or left alone, only one that would be changed is nobody of the agent', () => {
+  using scratch = new Scratch()
+  const fixed = open(scratch, { user: 'www-data', group: 'www-data' }).map
+  assert.deepEqual([fixed.follows, fixed.backwards([], [])(33, 44)], [false, { uid: 0, gid: 0 }])
+  assert.equal(fixed.backwards([], [])(0, 44), null)
+  const left = open(scratch, 'keep').map
+  assert.deepEqual([left.follows, left.backwards([], [])(1, 2)], [false, { uid: 0, gid: 0 }])
+})
+
 test('owners are left alone when told so, and with one warning when they cannot be set', () => {
   using scratch = new Scratch()
   const left = { uid: LEAVE, gid: LEAVE }

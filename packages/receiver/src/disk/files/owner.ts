@@ -65,6 +65,11 @@ export class OwnerMap {
     return this.#able
   }
 
+  /** Whether what the agent says of owners decides about those here. */
+  get follows(): boolean {
+    return this.#able && this.#fixed === null
+  }
+
   /** The kernel refused a change of owner: from now on owners are left alone. */
   refused(why: string): void {
     if (!this.#able) return
@@ -81,6 +86,31 @@ export class OwnerMap {
     const localUsers = this.#users.localIds(users)
     const localGroups = this.#groups.localIds(groups)
     return (uid, gid) => (this.#able ? this.#possible(localUsers.get(uid) ?? uid, localGroups.get(gid) ?? gid) : left)
+  }
+
+  /**
+   * The other way round: which of the agent's owners is set to these numbers here, null: none. Where owners are not
+   * followed every number is 0, and it is null only for one that would be changed.
+   */
+  backwards(users: OwnerNames, groups: OwnerNames): (uid: number, gid: number) => Owner | null {
+    const fixed = this.#able ? this.#fixed : null
+    if (!this.follows)
+      return (uid, gid) => (fixed === null || (fixed.uid === uid && fixed.gid === gid) ? { uid: 0, gid: 0 } : null)
+    const forward = this.forMessage(users, groups)
+    const [theirUsers, theirGroups] = [this.#users.localIds(users), this.#groups.localIds(groups)].map(
+      (ids) => new Map([...ids].map(([theirs, ours]) => [ours, theirs])),
+    )
+    const known = new Map<string, Owner | null>()
+    return (uid, gid) => {
+      const key = `${uid}:${gid}`
+      const before = known.get(key)
+      if (before !== undefined) return before
+      const theirs = { uid: theirUsers?.get(uid) ?? uid, gid: theirGroups?.get(gid) ?? gid }
+      const ours = forward(theirs.uid, theirs.gid)
+      const found = ours.uid === uid && ours.gid === gid ? theirs : null
+      known.set(key, found)
+      return found
+    }
   }
 
   /** The numbers that ACLs of one message name, here: by name, then by number, whoever owns what arrives. */
