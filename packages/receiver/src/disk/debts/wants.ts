@@ -1,7 +1,8 @@
 /**
  * The paths to ask the agent for, and the open requests. Pure bookkeeping of one connection.
  *
- * INVARIANT: a path waits at most once; at most `openWants` requests are open, of at most LIMITS.wantPaths paths and
+ * INVARIANT: a path waits at most once, and not while its content is to come: an answer is newer than all that was sent
+ * before it. At most `openWants` requests are open, of at most LIMITS.wantPaths paths and
  * little more content than `wantBytes`. Their paths encode to `wantPathBytes`, or there is only one.
  */
 import { encodedBytes, LIMITS, type Want } from '@rootferry/protocol'
@@ -25,6 +26,8 @@ interface Waiting {
 export class WantQueue {
   readonly #waiting = new Map<string, Waiting>()
   readonly #open = new Map<number, Asked>()
+  /** By path, the open request that brings its content in any case: it names no digest. */
+  readonly #coming = new Map<string, number>()
 
   /** Paths not yet asked for. */
   get waiting(): number {
@@ -40,7 +43,7 @@ export class WantQueue {
    * @param bytes that the answer will probably bring, 0 when unknown
    */
   want(path: string, digest: string | null = null, bytes = 0): void {
-    this.#waiting.set(path, { digest, bytes })
+    if (!this.#coming.has(path)) this.#waiting.set(path, { digest, bytes })
   }
 
   /** The path will not be asked for, unless it has been already. */
@@ -60,6 +63,7 @@ export class WantQueue {
       if (asked.length === LIMITS.wantPaths || (asked.length > 0 && isFull)) break
       asked.push([path, digest])
       this.#waiting.delete(path)
+      if (digest === null) this.#coming.set(path, request)
     }
     this.#open.set(request, { paths: asked.map(([path]) => path), atMs })
     return asked
@@ -73,6 +77,7 @@ export class WantQueue {
   answered(request: number): Asked | null {
     const asked = this.#open.get(request) ?? null
     this.#open.delete(request)
+    for (const path of asked?.paths ?? []) if (this.#coming.get(path) === request) this.#coming.delete(path)
     return asked
   }
 }
