@@ -8,6 +8,7 @@
  */
 import type { PathFilter } from '../../packages/protocol/src/index.ts'
 import { owedBy } from './judge-committed.ts'
+import type { Machine } from './machine.ts'
 import type { Line } from './network.ts'
 import { TARGET } from './places.ts'
 import type { Frame } from './socket.ts'
@@ -37,18 +38,23 @@ interface Told {
   shown: Map<string, number>
 }
 
+interface AheadParts {
+  hosts: () => readonly ReceiverHost[]
+  workload: () => Workload
+  /** Whether the path is on a volume that is not mounted on the machine now: what was shown there is not seen. */
+  isHidden: (machine: Machine, path: string) => boolean
+}
+
 export class AheadWatch {
-  readonly #hosts: () => readonly ReceiverHost[]
-  readonly #workload: () => Workload
+  readonly #parts: AheadParts
   readonly #told = new WeakMap<Line, Told>()
   /** Lines over which a frame came twice, or may have: it is answered twice. */
   readonly #repeating = new WeakSet<Line>()
   /** How often something was visible ahead of a changeset: a run without them proves nothing. */
   overtakes = 0
 
-  constructor(hosts: () => readonly ReceiverHost[], workload: () => Workload) {
-    this.#hosts = hosts
-    this.#workload = workload
+  constructor(parts: AheadParts) {
+    this.#parts = parts
   }
 
   /** @throws Violation */
@@ -63,7 +69,7 @@ export class AheadWatch {
   }
 
   #fromReceiver(line: Line, told: Told, { type, sequence }: Record<string, unknown>): void {
-    const host = this.#hosts().find(({ caller }) => caller === line.caller)
+    const host = this.#parts.hosts().find(({ caller }) => caller === line.caller)
     if (host === undefined) return
     // An answer to a want is of its own time.
     if (type === 'repaired') told.shown.clear()
@@ -82,7 +88,7 @@ export class AheadWatch {
   #note({ shown }: Told, change: Change): void {
     if (change.kind === 'directory') return
     const wanted = lookOfChange(change)
-    const history = this.#workload().history(change.path)
+    const history = this.#parts.workload().history(change.path)
     const least = shown.get(change.path) ?? 0
     const first = history.findIndex((look, at) => at >= least && isSame(look, wanted))
     if (first >= 0) shown.set(change.path, first)
@@ -96,9 +102,10 @@ export class AheadWatch {
     const inTheWay = pathsInTheWay(target, (path, kind) => untouchable.excludes(path, kind))
     for (const [path, first] of shown) {
       if (owed.has(path) || inTheWay.has(path) || isLocal(untouchable, path) || settings.hasBorder) continue
+      if (this.#parts.isHidden(machine, path)) continue
       const inode = machine.disk.find(`${TARGET}/${path}`)
       const found = inode === null ? ABSENT : lookOf(inode)
-      const later = this.#workload().history(path).slice(first)
+      const later = this.#parts.workload().history(path).slice(first)
       if (!later.some((look) => isSame(look, found)))
         throw new Violation('G4', `${machine.name} was shown a later ${path} than ${found.outside}, which it has now`)
     }

@@ -118,10 +118,11 @@ export class World {
       lines: this.network.lines,
       now: () => this.scheduler.now,
     })
-    this.ahead = new AheadWatch(
-      () => this.receivers,
-      () => this.workload,
-    )
+    this.ahead = new AheadWatch({
+      hosts: () => this.receivers,
+      workload: () => this.workload,
+      isHidden: (machine, path) => this.shared?.hides(machine, path) === true,
+    })
     this.network.onFrame = (way, line, toAgent, frame) => {
       const said = this.receivers.find(({ caller }) => caller === line.caller)
       const sender = toAgent ? said : this.agent
