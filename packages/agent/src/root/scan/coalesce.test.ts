@@ -55,6 +55,19 @@ describe('the coalescer', () => {
     assert.equal(coalescer.dueAt(), 36, 'the log, when it has been quiet')
   })
 
+  it('covers a path with a hint at it or above it, and with one at anything below it does not', () => {
+    const coalescer = new Coalescer(OPTIONS)
+    const covered = () => ['site/current', 'site', 'other', ROOT_PATH].filter((path) => coalescer.covers(path))
+    coalescer.collect(entry('site/current'), 0)
+    assert.deepEqual(covered(), ['site/current'])
+    coalescer.collect(entry('site'), 0)
+    assert.deepEqual(covered(), ['site/current', 'site'])
+    coalescer.collect(entry(ROOT_PATH), 0)
+    assert.deepEqual(covered(), ['site/current', 'site', 'other', ROOT_PATH])
+    coalescer.takeBatch(SETTLE_MS)
+    assert.deepEqual(covered(), [])
+  })
+
   it('takes a path that is written for ever once every maximum wait', () => {
     const coalescer = new Coalescer(OPTIONS)
     const taken: number[] = []

@@ -139,6 +139,13 @@ export class Coalescer {
     return parentsFirst(withoutCovered(taken))
   }
 
+  /** Whether the path waits, or a directory above it. */
+  covers(path: string): boolean {
+    let at = path
+    while (at !== ROOT_PATH && !this.#waiting.has(at)) at = parentPath(at)
+    return this.#waiting.has(at)
+  }
+
   #moveToEnd(path: string, waiting: Waiting, nowMs: number): void {
     if (waiting.lastMs === nowMs) return
     waiting.lastMs = nowMs

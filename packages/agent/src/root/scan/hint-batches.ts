@@ -23,6 +23,11 @@ export class HintBatches {
     this.#coalescer = new Coalescer(settings)
   }
 
+  /** Whether a hint waits at the path, or at a directory above it. */
+  covers(path: string): boolean {
+    return this.#coalescer.covers(path)
+  }
+
   add(hint: Hint): void {
     // Not the wall clock: a step back would make hints wait for as long.
     const now = performance.now()

@@ -101,7 +101,7 @@ export class ScanQueue implements ScanRequests {
   readonly guard: Guard
   readonly #batches: HintBatches
   readonly #withheld = new WithheldDeletions()
-  readonly #swaps = new SwapOrder((path) => this.#scanInTurn([{ path, extent: 'entry' }], Date.now()))
+  readonly #swaps: SwapOrder
   #root: ScannedRoot | null = null
   readonly progress: ScanProgress
   readonly #orders = new ScanOrders((hints) =>
@@ -113,6 +113,7 @@ export class ScanQueue implements ScanRequests {
     this.progress = new ScanProgress(parts.events.begins)
     this.guard = new Guard(parts.settings.guard)
     this.#batches = new HintBatches(parts.settings.watch, parts.timers, (...batch) => this.#followBatch(...batch))
+    this.#swaps = new SwapOrder(this.#batches, (path) => this.#scanInTurn([{ path, extent: 'entry' }], Date.now()))
     this.#retries = new HintRetries({ ...parts, hint: (hint) => this.hint(hint) })
     this.#contents = new ContentQueue({
       index: parts.index,
@@ -133,7 +134,7 @@ export class ScanQueue implements ScanRequests {
     this.#root = root
     this.progress.pace.stir()
     this.#withheld.clear()
-    this.#swaps.judged()
+    this.#swaps.drop()
   }
 
   /** Resolves when no scan and no background reading is running. */
@@ -297,7 +298,6 @@ export class ScanQueue implements ScanRequests {
   }
 
   #conclude(verdict: ScanVerdict, hints: readonly Hint[], isWhole: boolean): void {
-    const { mode, events } = this.#parts
     if (verdict.decision === 'look-again' || verdict.decision === 'withhold') return this.#lookLater(hints)
     // Deletions that an earlier scan left wait for their own look, unless this scan has looked at everything.
     if (isWhole || verdict.decision === 'halt') this.#withheld.clear()
@@ -305,10 +305,10 @@ export class ScanQueue implements ScanRequests {
       this.guard.endWait()
       this.#swaps.judged()
     }
-    if (verdict.decision === 'halt') events.stopped(verdict.reason)
+    if (verdict.decision === 'halt') this.#parts.events.stopped(verdict.reason)
     else if (isWhole) {
-      if (mode() === 'accepted') this.guard.accept()
-      events.passed(this.progress.lastMs)
+      if (this.#parts.mode() === 'accepted') this.guard.accept()
+      this.#parts.events.passed(this.progress.lastMs)
     }
   }
 

@@ -20,8 +20,9 @@ const to = (target: string): Observation => ({
 
 function order() {
   const looks: { path: string; mayGo: boolean }[] = []
+  const hints = new Set<string>()
   let there = to('releases/2')
-  const swaps = new SwapOrder(async (path) => {
+  const swaps = new SwapOrder({ covers: (path) => hints.has(path) }, async (path) => {
     const mayGo = swaps.judgeFor(null)(path, there)
     looks.push({ path, mayGo })
     if (!mayGo) swaps.defer(path, there)
@@ -30,7 +31,7 @@ function order() {
     there = to(target)
     return there
   }
-  return { swaps, looks, pointTo }
+  return { swaps, looks, pointTo, hints }
 }
 
 test('alone it goes at once, and with another batch open it does not', () => {
@@ -112,6 +113,34 @@ test('it waits while arrivals of moves are withheld', async () => {
   assert.equal(swaps.judgeFor(null)('current', pointTo('releases/2')), false)
   swaps.defer('current', pointTo('releases/2'))
   swaps.judged()
+  await swaps.idle()
+  assert.deepEqual(looks, [{ path: 'current', mayGo: true }])
+})
+
+test('while a hint at it waits it waits for the batch of that hint, which may see it go', async () => {
+  const { swaps, looks, pointTo, hints } = order()
+  const observation = pointTo('releases/2')
+  hints.add('current')
+  assert.equal(swaps.judgeFor(null)('current', observation), false)
+  swaps.defer('current', observation)
+  assert.equal(swaps.holdsDeletions, true)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(looks, [])
+  hints.clear()
+  const own = swaps.begin()
+  assert.equal(swaps.judgeFor(null)('current', observation), false)
+  assert.equal(swaps.judgeFor(own)('current', observation), true)
+  swaps.end(own)
+  await swaps.idle()
+  assert.deepEqual(looks, [{ path: 'current', mayGo: true }])
+})
+
+test('it does not wait for hints that are dropped', async () => {
+  const { swaps, looks, pointTo, hints } = order()
+  hints.add('current')
+  swaps.defer('current', pointTo('releases/2'))
+  swaps.withhold()
+  swaps.drop()
   await swaps.idle()
   assert.deepEqual(looks, [{ path: 'current', mayGo: true }])
 })

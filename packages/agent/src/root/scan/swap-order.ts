@@ -1,10 +1,11 @@
 /**
  * The order of symlinks that point elsewhere: who deploys makes a release whole and then points `current` at it. So such
- * a swap is recorded when all batches of hints that came before it are, however they overtake each other. Pure
+ * a swap is recorded when all batches of hints that came before it are, however they overtake each other. A scan that
+ * some earlier hint called for may find it while its own hint still waits, and then what came before waits too. Pure
  * bookkeeping.
  *
- *   found by a scan ── no other batch is open ──▶ recorded by that scan, last
- *         └── otherwise left out ── the batches that are open end ──▶ looked at again, and recorded
+ *   found by a scan ── no other batch is open, and no hint at it waits ──▶ recorded by that scan, last
+ *         └── otherwise left out ── those batches end, and that of its hint ──▶ looked at again, and recorded
  */
 import type { Observation } from '../index/indexed-entry.ts'
 import type { MaySwap } from './swaps.ts'
@@ -16,16 +17,24 @@ interface Waiting {
   done: Promise<void>
 }
 
+/** The hints that are in no batch yet. */
+interface WaitingHints {
+  /** Whether one of them is at the path, or at a directory above it. */
+  covers(path: string): boolean
+}
+
 export class SwapOrder {
+  readonly #hints: WaitingHints
   readonly #look: (path: string) => Promise<unknown>
   readonly #batches = new Map<symbol, PromiseWithResolvers<void>>()
   readonly #waiting = new Map<string, Waiting>()
   #withheld: symbol | null = null
-  /** The batch of hints that still wait, though later ones were taken before them. */
+  /** The batch of hints that still wait, and came before what is found or taken already. */
   #crowd: symbol | null = null
 
   /** @param look scans the path */
-  constructor(look: (path: string) => Promise<unknown>) {
+  constructor(hints: WaitingHints, look: (path: string) => Promise<unknown>) {
+    this.#hints = hints
     this.#look = look
   }
 
@@ -68,11 +77,18 @@ export class SwapOrder {
     this.#withheld = null
   }
 
+  /** Nothing of it is to come: the hints that wait are dropped, or another root is scanned from now on. */
+  drop(): void {
+    this.end(this.begin())
+    this.judged()
+  }
+
   /** @param own the batch of the scan that asks; null: it has none */
   judgeFor(own: symbol | null): MaySwap {
     return (path, observation) => {
       const waiting = this.#waiting.get(path)
       const isKnown = waiting !== undefined && isSame(waiting.observation, observation)
+      if (!isKnown && this.#hints.covers(path)) return false
       const isBefore = (batch: symbol) => !isKnown || batch === this.#withheld || waiting.before.includes(batch)
       return [...this.#batches.keys()].every((batch) => batch === own || !isBefore(batch))
     }
@@ -82,6 +98,7 @@ export class SwapOrder {
   defer(path: string, observation: Observation): void {
     const known = this.#waiting.get(path)
     if (known !== undefined && isSame(known.observation, observation)) return
+    if (this.#hints.covers(path)) this.#crowd ??= this.#open()
     const waiting: Waiting = { observation, before: [...this.#batches.keys()], done: Promise.resolve() }
     const recorded = [...this.#batches.values()].map(({ promise }) => promise)
     waiting.done = Promise.all(recorded).then(() => this.#due(path, waiting))

@@ -127,3 +127,19 @@ test('what was removed after a symlink that waits for many hints before it waits
   await bench.until(() => index.get('releases/1') === null, 'the old release is never recorded as gone')
   assert.deepEqual([broken, index.get('current')?.target], [[], 'releases/2'])
 })
+
+test('a symlink that a scan finds while the hint at it waits goes after what was hinted at before', async () => {
+  await using bench = new Bench(['releases/1/f'])
+  const { queue, index, root } = bench
+  symlinkSync('releases/1', join(root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  bench.write('releases/2/f')
+  swap(bench, 'releases/2')
+  rmSync(join(root, 'releases/1'), { recursive: true })
+  const broken = alwaysWhole(bench, 'f')
+  for (const hint of hintsAt('releases/2', 'current', 'releases/1')) queue.hint(hint)
+  // As a look at earlier deletions does.
+  await queue.scan(hintsAt('current', 'releases/1'))
+  await bench.until(() => index.get('releases/1') === null, 'the old release is never recorded as gone')
+  assert.deepEqual([broken, index.get('current')?.target], [[], 'releases/2'])
+})
