@@ -32,6 +32,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/round.ts`,
     "if (!has('staging')) return",
     'if (nowMs >= 0) return',
+    2,
   ),
   mutation(
     'commits leave before the hold is gone',
@@ -39,7 +40,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/rounds.ts`,
     'await this.#parts.end(running.round.to, true)',
     'void this.#parts.end(running.round.to, true).catch((error: unknown) => this.#parts.failed(error))',
-    12,
+    14,
   ),
   mutation(
     'in a rolling release a receiver changes before it has left',
@@ -47,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/rolling.ts`,
     "effects.push({ do: 'drain', name })",
     "effects.push({ do: 'commit', name })",
-    9,
+    10,
   ),
   mutation(
     'a hold is forgotten at a restart',
@@ -55,7 +56,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'agent/src/root/hold/holding.ts',
     '    this.#hold = hold\n    this.#passed = new Set(passed)',
     '    this.#hold = null\n    this.#passed = new Set(passed)',
-    70,
+    71,
   ),
   mutation(
     'a held root goes on to send',
@@ -70,6 +71,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/ledger/staged-rows.ts',
     "this.#file.run('INSERT OR REPLACE INTO series VALUES (1, ?, ?, ?, ?)', epoch, term, base, to)",
     '',
+    2,
   ),
   mutation(
     'leave does not change readiness',
@@ -77,6 +79,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/serve/root-state.ts',
     'return { ...state, leftBehind: event.to }',
     'return state',
+    2,
   ),
   mutation(
     'a unit of a series is planned from what is staged',
@@ -84,7 +87,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/round-part.ts`,
     'hub.join(order, urgency)',
     'hub.join({ ...order, base: order.from }, urgency)',
-    4,
+    5,
   ),
   mutation(
     'who was left behind while it was away is ready when it is back',
@@ -92,7 +95,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/session-reports.ts',
     'const leftBehind = isSame && greeting.sequence < released ? released : null',
     'const leftBehind = isSame && greeting.sequence < 0 ? released : null',
-    7,
+    47,
   ),
   mutation(
     'the end of a comparison forgets that others went on',
@@ -100,6 +103,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/serve/root-state.ts',
     "    case 'resynced':\n      return afterCommit(state, event.sequence, event.head)",
     "    case 'resynced':\n      return { ...afterCommit(state, event.sequence, event.head), leftBehind: null }",
+    2,
   ),
   mutation(
     'what is staged is tidied away at a start',
@@ -107,7 +111,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/stage/partial-files.ts',
     'const names = this.#ledger.staged.names()',
     'const names = new Set<string>()',
-    7,
+    8,
   ),
   mutation(
     'what goes ahead of a changeset moves the position',
@@ -115,6 +119,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/ahead.ts',
     'position: null,',
     'position: target.ledger.position && { ...target.ledger.position, sequence: to },',
+    5,
   ),
   mutation(
     'what is said to have gone ahead is not visible',
@@ -122,6 +127,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/ahead.ts',
     '    changes: staged,',
     '    changes: staged.slice(1),',
+    5,
   ),
   mutation(
     'acknowledged before the commit',
@@ -143,7 +149,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/commit.ts',
     'const intent = body === null ? null : decodeIntent(body)',
     'const intent = body === null ? null : { ...decodeIntent(body), changes: [] }',
-    222,
+    223,
   ),
   mutation(
     'a deletion leaves no tombstone',
@@ -151,6 +157,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'agent/src/root/index/entry-index.ts',
     'this.#entries.bury(directory, name, ++this.#head)',
     'this.#entries.remove(directory, name)',
+    3,
   ),
   mutation(
     'the cursor of a session runs ahead',
@@ -158,6 +165,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'agent/src/serve/feed/session-state.ts',
     '    this.cursor = to\n    this.unconfirmed.push(to)',
     '    this.cursor = to + 1\n    this.unconfirmed.push(to)',
+    2,
   ),
   mutation(
     'what is kept of a changeset is taken for more than was staged',
@@ -165,6 +173,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/stage/staged-so-far.ts',
     'this.#beginning = { to, paths',
     'this.#beginning = { to: this.#header.to, paths',
+    5,
   ),
   mutation(
     'the receiver takes a position that it has not reached',
@@ -172,7 +181,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/session.ts',
     "if (start === 'replay') ledger.setPosition({ epoch, term, sequence })",
     "if (start === 'replay') ledger.setPosition({ epoch, term, sequence: sequence + 1 })",
-    15,
+    17,
   ),
   mutation(
     'credit is never given back',
@@ -201,7 +210,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'agent/src/root/scan/difference.ts',
     "return 'suspect'",
     "return sameAttributes(before, now) ? 'same' : 'attributes'",
-    32,
+    34,
   ),
   mutation(
     'what lies across a border is removed like anything else',
@@ -209,7 +218,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/area/removal.ts',
     'return untouchable.stays(path, kind) || untouchable.isAcrossBorder(path)',
     'return untouchable.stays(path, kind)',
-    28,
+    30,
   ),
   mutation(
     'a target that was replaced is not noticed',
@@ -217,6 +226,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/target.ts',
     'if (status?.ino !== ino || status.dev !== dev) throw',
     'if (status === undefined) throw',
+    2,
   ),
   mutation(
     'what is newer on a shared volume is replaced',
@@ -232,7 +242,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/shared-places.ts',
     'return there !== undefined && there.ctimeMs > lookedAfterMs(askedMs, Date.now())',
     'return there !== undefined && there.ctimeMs + lookedAfterMs(askedMs, Date.now()) < 0',
-    9_200_110,
+    9_200_136,
   ),
   mutation(
     'what no scan has found yet is said to be absent',
@@ -264,7 +274,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/root-identity.ts`,
     'if (known.device === found.device || (isSameInode && known.boot !== found.boot)) return null',
     'if (known.path === found.path) return null',
-    9_200_071,
+    9_200_094,
   ),
   mutation(
     'what a first join replaces is not kept',
@@ -279,7 +289,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/burst.ts',
     ' || isForeign(path)',
     '',
-    475,
+    481,
   ),
   mutation(
     'the trash is emptied at once',
@@ -294,7 +304,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/session.ts',
     "return known !== epoch && extraneous === 'report' ? NEW_INDEX : WHOLE_TARGET",
     'return WHOLE_TARGET',
-    109,
+    111,
   ),
   mutation(
     'durable is said without a sync',
@@ -302,6 +312,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/durability.ts',
     'if (paths === null || !(await this.#syncEach(paths))) await this.#syncAll()',
     '',
+    3,
   ),
   mutation(
     'a resync forgets what it owes',
@@ -309,7 +320,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/commit.ts',
     'const record = { position, cleared, owed: [...owed, ...outcome.failed], held: outcome.held }',
     'const record = { position, cleared, owed: [], held: outcome.held }',
-    46,
+    48,
   ),
   mutation(
     'a symlink that points elsewhere is not the last that its scan records',
@@ -317,6 +328,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/swaps.ts`,
     "if (kind === 'symlink' && before !== null)",
     "if (kind === 'symlink' && before === null)",
+    6,
   ),
   mutation(
     'a symlink that points elsewhere does not wait for what was hinted at before',
@@ -324,7 +336,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/swap-order.ts`,
     '!isKnown || batch === this.#withheld || waiting.before.includes(batch)',
     'batch === this.#withheld',
-    7,
+    8,
   ),
   mutation(
     'a symlink that points elsewhere does not wait for moves that are withheld',
@@ -332,6 +344,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/scan-findings.ts`,
     'const swaps = isAll ? this.#swaps.allowed(taken) : this.#swaps.none(taken)',
     'const swaps = this.#swaps.allowed(taken)',
+    8,
   ),
   {
     name: 'what is removed does not wait for a symlink that waits',
@@ -352,7 +365,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/overtaking-look.ts`,
     'if (isRecorded) scanner.overtaken(hints)',
     '',
-    43,
+    45,
   ),
   mutation(
     'a change of any size is one round',
@@ -360,6 +373,6 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/lockstep.ts`,
     'to: Math.min(head, this.#stood + BOUNDS.roundChanges), head',
     'to: head, head',
-    30,
+    34,
   ),
 ]
