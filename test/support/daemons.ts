@@ -132,7 +132,8 @@ export class Daemons implements AsyncDisposable {
 
   /** A request to the admin API, with an admin token. */
   admin(path: string, request: RequestInit = {}): Promise<Response> {
-    const headers = { Authorization: `Bearer ${this.#adminToken}`, ...request.headers }
+    // A kept connection may be closed by the agent while this process is at long work, and fail the next request.
+    const headers = { Authorization: `Bearer ${this.#adminToken}`, Connection: 'close', ...request.headers }
     return fetch(`${this.adminUrl}${path}`, { ...request, headers })
   }
 

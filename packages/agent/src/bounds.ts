@@ -90,7 +90,7 @@ export const BOUNDS = {
   /** Directories of one summary, which has twice as many at most: empty ones of its last directory. */
   summaryDirectories: 2_000,
   /** Entries after which a summary ends with its directory. */
-  summaryRows: 10_000,
+  summaryRows: 2_500,
 
   /** Segments that other sessions may ask for in a moment. */
   segmentCacheBytes: 48 * 1024 * 1024,

@@ -32,7 +32,7 @@ export interface SummaryParts {
 }
 
 /** Rows that are read at once. */
-const ROWS = 2_000
+const ROWS = 1_250
 const SUMMARY_BYTES = 80
 const LETTERS = { [KINDS.file]: 'f', [KINDS.directory]: 'd', [KINDS.symlink]: 'l' } as const
 
