@@ -36,6 +36,7 @@ import {
 import { type Listed, pageOf } from './listed-page.ts'
 import { MemoryRows } from './memory-rows.ts'
 import { PreservedRows } from './preserved-rows.ts'
+import { rowsWithoutDigests } from './rows-without-digests.ts'
 import { Statements } from './statements.ts'
 
 export class EntryIndex {
@@ -203,9 +204,9 @@ export class EntryIndex {
     return this.#entries.movedOn(from, to, this.#head, limit).map(toPlacedEntry)
   }
 
-  /** Rows after that one, by the number of their directory and by their name. */
+  /** Rows after that one, by the number of their directory and by their name, without digests. */
   rowsAfter({ directory, name }: { directory: number; name: string }, limit: number): PlacedRow[] {
-    return this.#entries.from(directory, name, limit)
+    return rowsWithoutDigests(this.#sql, directory, name, limit)
   }
 
   /** A page of the living entries within a path, see pageOf. */

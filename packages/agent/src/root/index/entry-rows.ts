@@ -32,7 +32,7 @@ export interface Row {
 }
 
 /** The same as SQLite returns it: arrays are made and read several times as fast as objects. */
-type RowValues = [
+export type RowValues = [
   directory: number,
   name: string,
   sequence: number,
@@ -300,7 +300,7 @@ export class EntryRows {
        LEFT JOIN digests ON digests.content = entries.content ${clause}`,
       ...values,
     )
-    return rows.map((values) => ({ directory: values[17] ?? '', row: rowOf(values) }))
+    return rows.map(placed)
   }
 
   /** The number of a directory that ever had a row in it, or null. */
@@ -324,6 +324,11 @@ export class EntryRows {
     this.#directoryIds.set(path, id)
     return id
   }
+}
+
+/** @param values of a row, its digest, and the path of its directory */
+export function placed(values: RowValues): PlacedRow {
+  return { directory: values[17] ?? '', row: rowOf(values) }
 }
 
 function rowOf(values: RowValues): Row {
