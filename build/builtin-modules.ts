@@ -2,7 +2,7 @@
  * How a program of a daemon gets Node's own modules.
  *
  * An `import` of one makes Node load all that it exports, its HTTP's whole client among it, and a `require` made by
- * `createRequire` costs a file more in every thread: together a fifth of the time until a daemon has loaded its code. So
+ * `createRequire` costs a file more in every thread: together an eighth of the processor time until an agent has loaded its code. So
  * each module is asked of Node once, and gives only the exports that the program uses.
  */
 import { isBuiltin } from 'node:module'

@@ -48,7 +48,7 @@ export async function bundle(daemon: DaemonName, version: string): Promise<Bundl
   }
 }
 
-/** Each thread has files of its own, though they have much in common: what it loads costs it as much as what it reads. */
+/** Each thread has files of its own, though they have much in common: the fewer files it loads, the sooner it runs. */
 async function bundleEntry(daemon: DaemonName, entry: string, version: string): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: REPOSITORY,

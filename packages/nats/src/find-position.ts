@@ -43,7 +43,7 @@ export async function findPosition(
   return found.epoch === epoch && found.term === term && found.sequence === sequence ? found.at : null
 }
 
-/** What a message says that it is an end of, whoever has written it; what is no end at all leads nowhere. */
+/** The position to which an end leads by its own word, whoever has written it. What is no end leads to none. */
 export function endAt(message: Pick<StoredMessage, 'data' | 'at'> | null): EndAt | null {
   if (message === null) return null
   const { at } = message

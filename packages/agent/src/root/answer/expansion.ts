@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer'
 import { baseName, type Expand, ROOT_PATH } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
+import { placeOf } from '../index/cursor.ts'
 import type { KnownEntry } from '../index/indexed-entry.ts'
 import { ListingGroups, type ListingParts } from './listing-groups.ts'
 
@@ -13,11 +14,12 @@ export async function answerExpand({ request, within, after }: Expand, parts: Li
   const { index } = parts
   const sequence = index.head
   const groups = new ListingGroups(parts, false)
-  const start = startOf(after)
+  // The number in its cursor is that of one of the directories asked for.
+  const start = placeOf(after)
   let [entries, bytes] = [0, 0]
   for (const [position, path] of within.entries()) {
-    if (position < start.position || index.get(path)?.kind !== 'directory') continue
-    const name = position === start.position ? start.name : ''
+    if (position < start.directory || index.get(path)?.kind !== 'directory') continue
+    const name = position === start.directory ? start.name : ''
     if (entries >= BOUNDS.listingEntries || bytes >= BOUNDS.manifestBytes)
       return groups.message(request, sequence, `${position}/`)
     bytes += ENTRY_BYTES + Buffer.byteLength(path)
@@ -44,10 +46,4 @@ function* childrenAfter(index: ListingParts['index'], directory: string, name: s
     yield* page.entries
     after = page.next
   }
-}
-
-function startOf(after: string | null): { position: number; name: string } {
-  if (after === null) return { position: 0, name: '' }
-  const slash = after.indexOf('/')
-  return { position: Number(after.slice(0, slash)), name: after.slice(slash + 1) }
 }

@@ -15,6 +15,7 @@ import {
   shortened,
 } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
+import { placeOf } from '../index/cursor.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { PlacedRow } from '../index/entry-rows.ts'
 import { DEFERRED } from '../index/index-schema.ts'
@@ -40,7 +41,7 @@ const LETTERS = { [KINDS.file]: 'f', [KINDS.directory]: 'd', [KINDS.symlink]: 'l
 export async function answerSummarize({ request, after, owners }: Summarize, parts: SummaryParts): Promise<string> {
   const { index, turn } = parts
   const sequence = index.head
-  let at = startOf(after)
+  let at = placeOf(after)
   const part = new SummaryPart(parts, owners, at.name !== '')
   let next: string | null = null
   for (let rows = index.rowsAfter(at, ROWS); next === null && rows.length > 0; rows = index.rowsAfter(at, ROWS)) {
@@ -138,10 +139,4 @@ class SummaryPart {
     this.#bytes += SUMMARY_BYTES + encodedBytes(rest)
     this.#summaries.push([common, rest, entries.length, isSettled ? directoryDigest(entries) : null])
   }
-}
-
-function startOf(after: string | null): { directory: number; name: string } {
-  if (after === null) return { directory: 0, name: '' }
-  const slash = after.indexOf('/')
-  return { directory: Number(after.slice(0, slash)), name: after.slice(slash + 1) }
 }

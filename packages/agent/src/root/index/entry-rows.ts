@@ -334,10 +334,24 @@ export function placed(values: RowValues): PlacedRow {
 function rowOf(values: RowValues): Row {
   const [directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target] = values
   const [extended, link, changed, digest] = [values[13], values[14], values[15], values[16]]
-  // One literal: with spreads it takes several times as long.
-  // biome-ignore format: a field a line says nothing
   return {
-    directory, name, sequence, content, kind, mode, uid, gid, size, mtime, ctime, inode, target, extended, link, changed, digest,
+    directory,
+    name,
+    sequence,
+    content,
+    kind,
+    mode,
+    uid,
+    gid,
+    size,
+    mtime,
+    ctime,
+    inode,
+    target,
+    extended,
+    link,
+    changed,
+    digest,
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { encodedBytes, isWithin, ROOT_PATH } from '@rootferry/protocol'
+import { placeOf } from './cursor.ts'
 import type { EntryRows, PlacedRow } from './entry-rows.ts'
 import { DEFERRED } from './index-schema.ts'
 import { childPath, type IndexedEntry, KINDS, TOMBSTONE, toEntry } from './indexed-entry.ts'
@@ -31,7 +32,7 @@ export function pageOf(
   after: string | null,
   most: { entries: number; bytes: number },
 ): Listed {
-  const from = parseCursor(after)
+  const from = placeOf(after)
   const limit = most.entries + 1
   const found =
     within === ROOT_PATH
@@ -93,10 +94,4 @@ function rowsWithin(
   const found = rows.rest(directory, from?.name ?? '', limit)
   if (found.length < limit) found.push(...rows.below(within, directory, limit - found.length))
   return found
-}
-
-function parseCursor(cursor: string | null): { directory: number; name: string } {
-  if (cursor === null) return { directory: 0, name: '' }
-  const slash = cursor.indexOf('/')
-  return { directory: Number(cursor.slice(0, slash)), name: cursor.slice(slash + 1) }
 }

@@ -1,4 +1,4 @@
-/** Rows of entries by the number of their directory and by their name, without digests: half of the time goes to those. */
+/** Rows of entries by the number of their directory and by their name, without the digests, which are in another table. */
 import { type PlacedRow, placed, type RowValues } from './entry-rows.ts'
 import type { Statements } from './statements.ts'
 

@@ -25,7 +25,7 @@ import { isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
 import { FileReading } from '../files/file-digest.ts'
 import type { OwnerMap } from '../files/owner.ts'
 import type { Untouchable } from '../files/untouchable.ts'
-import type { Walk } from '../files/walk.ts'
+import { goOn, type Walk } from '../files/walk.ts'
 import { Amend, type AmendEvents, type AmendOrder, type AmendParts } from './amend.ts'
 import { DirectoryTimes, isOnlyTime } from './directory-times.ts'
 import type { ResyncDifference } from './findings.ts'
@@ -140,12 +140,8 @@ export class Comparison {
     const work = this.#work ?? this.#compare()
     // A walk that has thrown is over.
     this.#work = null
-    for (let at = work.next(); at.done !== true; at = work.next()) {
-      if (typeof at.value === 'number' && at.value > 0) this.#events.copied(at.value)
-      if (this.#touched.size >= BOUNDS.touchedPaths || !isDue()) continue
-      this.#work = work
-      return
-    }
+    const mayGiveWay = () => this.#touched.size < BOUNDS.touchedPaths && isDue()
+    this.#work = goOn(work, mayGiveWay, (bytes) => this.#events.copied(bytes))
   }
 
   /** Nothing more is compared. */

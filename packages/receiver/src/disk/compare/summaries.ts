@@ -16,7 +16,7 @@ import {
 } from '@rootferry/protocol'
 import type { ModeMap } from '../../mode-map.ts'
 import { isSystemError, isTroubleOfAll } from '../files/disk-errors.ts'
-import type { Walk } from '../files/walk.ts'
+import { goOn, type Walk } from '../files/walk.ts'
 import type { ComparisonParts } from './comparison.ts'
 import { type LocalDirectory, type LocalEntry, scanDirectory } from './local-scan.ts'
 
@@ -101,11 +101,7 @@ export class Summaries {
     const work = this.#work ?? this.#compare()
     // A walk that has thrown is over.
     this.#work = null
-    for (let at = work.next(); at.done !== true; at = work.next()) {
-      if (!isDue()) continue
-      this.#work = work
-      return
-    }
+    this.#work = goOn(work, isDue)
   }
 
   end(): void {

@@ -9,6 +9,19 @@
  */
 export type Walk<Result> = Generator<number | undefined, Result, void>
 
+/**
+ * Goes on with a walk until it is time to give way.
+ * @param yielded called with what the walk yields
+ * @returns the walk when it gave way; null: it is done, as it is when it throws
+ */
+export function goOn(walk: Walk<void>, isDue: () => boolean, yielded?: (bytes: number) => void): Walk<void> | null {
+  for (let at = walk.next(); at.done !== true; at = walk.next()) {
+    if (typeof at.value === 'number' && at.value > 0) yielded?.(at.value)
+    if (isDue()) return walk
+  }
+  return null
+}
+
 /** A step of the disk: a plain function is done at once, a walk gives way. */
 export type Step<Result> = () => Result | Walk<Result>
 
