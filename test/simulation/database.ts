@@ -6,7 +6,12 @@
  * A committed transaction survives the end of a process; an unfinished one does not. A loss of power may take what was
  * committed since the last commit with synchronous=FULL, or checkpoint. One process at a time, as in exclusive mode.
  */
-import { DatabaseSync as Engine, type StatementSync as EngineStatement, type SQLInputValue } from 'node:sqlite'
+import {
+  DatabaseSync as Engine,
+  type StatementSync as EngineStatement,
+  type SQLInputValue,
+  type SQLOutputValue,
+} from 'node:sqlite'
 import { fault, placeOf } from './disk-paths.ts'
 import { presentMachine, presentProcess } from './farm.ts'
 import type { Inode } from './inode.ts'
@@ -22,22 +27,32 @@ const WRITES = /^\s*(?:INSERT|UPDATE|DELETE|REPLACE)/i
 
 /** The file, which outlives the processes that open it. */
 export class StoredDatabase {
-  readonly engine = new Engine(':memory:')
+  readonly #engine = new Engine(':memory:')
   readonly #statements = new Map<string, EngineStatement>()
+  /** What observers have read since the last change, by statement and values: they ask after each turn. */
+  readonly #observed = new Map<string, Record<string, SQLOutputValue>[]>()
   holder: Process | null = null
   isInTransaction = false
 
   constructor() {
-    this.engine.exec('SAVEPOINT synced')
+    this.#engine.exec('SAVEPOINT synced')
   }
 
-  get hasTables(): boolean {
-    return Number(this.prepare('PRAGMA user_version').get()?.['user_version']) > 0
+  /** Runs what may change it. */
+  change<Result>(act: (engine: Engine) => Result): Result {
+    this.#observed.clear()
+    return act(this.#engine)
+  }
+
+  /** Rows for an observer, who must not change them; none before there are tables, or amid a transaction. */
+  observe(sql: string, values: SQLInputValue[]): readonly Record<string, SQLOutputValue>[] {
+    if (this.isInTransaction || Number(this.#observe('PRAGMA user_version', [])[0]?.['user_version']) === 0) return []
+    return this.#observe(sql, values)
   }
 
   /** @param asArrays rows come as arrays instead of objects */
   prepare(sql: string, asArrays = false): EngineStatement {
-    const known = this.#statements.get(sql) ?? this.engine.prepare(sql)
+    const known = this.#statements.get(sql) ?? this.#engine.prepare(sql)
     this.#statements.set(sql, known)
     known.setReturnArrays(asArrays)
     return known
@@ -46,17 +61,24 @@ export class StoredDatabase {
   rollBack(): void {
     if (!this.isInTransaction) return
     this.isInTransaction = false
-    this.engine.exec('ROLLBACK TO transacted; RELEASE transacted')
+    this.change((engine) => engine.exec('ROLLBACK TO transacted; RELEASE transacted'))
   }
 
   sync(): void {
-    this.engine.exec('RELEASE synced; SAVEPOINT synced')
+    this.#engine.exec('RELEASE synced; SAVEPOINT synced')
   }
 
   losePower(): void {
     this.rollBack()
     this.holder = null
-    this.engine.exec('ROLLBACK TO synced')
+    this.change((engine) => engine.exec('ROLLBACK TO synced'))
+  }
+
+  #observe(sql: string, values: SQLInputValue[]): Record<string, SQLOutputValue>[] {
+    const question = JSON.stringify([sql, values])
+    const rows = this.#observed.get(question) ?? this.prepare(sql).all(...values)
+    this.#observed.set(question, rows)
+    return rows
   }
 }
 
@@ -66,8 +88,7 @@ export class StoredDatabase {
  */
 export function rowsOf(machine: Machine, path: string, sql: string, ...values: SQLInputValue[]) {
   const stored = machine.disk.find(path)?.attached
-  if (!(stored instanceof StoredDatabase) || stored.isInTransaction || !stored.hasTables) return []
-  return stored.prepare(sql).all(...values)
+  return stored instanceof StoredDatabase ? stored.observe(sql, values) : []
 }
 
 export class DatabaseSync {
@@ -118,17 +139,17 @@ export class DatabaseSync {
   #run(part: string): void {
     const stored = this.#stored
     if (part.startsWith('BEGIN')) {
-      stored.engine.exec('SAVEPOINT transacted')
+      stored.change((engine) => engine.exec('SAVEPOINT transacted'))
       stored.isInTransaction = true
     } else if (part === 'COMMIT') {
       this.#refuseWhenFull()
       this.#commitStep()
       stored.isInTransaction = false
-      stored.engine.exec('RELEASE transacted')
+      stored.change((engine) => engine.exec('RELEASE transacted'))
       if (this.#isSynchronous) stored.sync()
     } else if (part === 'ROLLBACK') stored.rollBack()
     else if (part.startsWith('PRAGMA wal_checkpoint')) stored.sync()
-    else if (part.replaceAll(/[;\s]/g, '') !== '') stored.engine.exec(part)
+    else if (part.replaceAll(/[;\s]/g, '') !== '') stored.change((engine) => engine.exec(part))
   }
 
   #reading<Result>(act: () => Result): Result {
@@ -139,10 +160,10 @@ export class DatabaseSync {
   /** Runs a statement as a transaction of its own, unless one is open. */
   #writing<Result>(act: () => Result): Result {
     this.#machine.step('reads')
-    if (this.#stored.isInTransaction) return act()
+    if (this.#stored.isInTransaction) return this.#stored.change(act)
     this.#refuseWhenFull()
     this.#commitStep()
-    const result = act()
+    const result = this.#stored.change(act)
     if (this.#isSynchronous) this.#stored.sync()
     return result
   }
