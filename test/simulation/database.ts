@@ -75,7 +75,7 @@ export class StoredDatabase {
   }
 
   #observe(sql: string, values: SQLInputValue[]): Record<string, SQLOutputValue>[] {
-    const question = JSON.stringify([sql, values])
+    const question = values.length === 0 ? sql : `${sql} ${JSON.stringify(values)}`
     const rows = this.#observed.get(question) ?? this.prepare(sql).all(...values)
     this.#observed.set(question, rows)
     return rows
