@@ -141,9 +141,10 @@ async function link(world: World): Promise<void> {
 async function unmount(world: World): Promise<void> {
   const { away, settings, shared } = world
   if (settings.unmountsOneIn === 0 || shared !== null || !away.chance.oneIn(settings.unmountsOneIn)) return
-  // An agent that never saw the docroot takes what is there for it.
+  // An agent that never saw the docroot, or saw nothing in it, takes what is there for it.
   const { daemon } = world.agent
   if (!(daemon instanceof AgentProcess) || daemon.process.isDead || daemon.status?.state !== 'ready') return
+  if (!away.isKnown) return
   world.tell(`— ${away.goes()}`)
   await world.advance(10 ** away.chance.between(1, 4.3))
   world.tell(`— ${away.comes()}`)

@@ -32,6 +32,11 @@ export class SourceAway {
     return this.#mounted !== null
   }
 
+  /** Whether the agent can tell the docroot from an empty directory: what never held anything has nothing to lose. */
+  get isKnown(): boolean {
+    return this.#count() > 1
+  }
+
   /** @returns what was done, for people */
   goes(): string {
     const { disk } = this.#agent
@@ -55,12 +60,17 @@ export class SourceAway {
   /** After a turn. @throws Violation */
   judge(): void {
     if (this.#mounted === null || this.#now() < this.#sinceMs + UNDER_WAY_MS) return
-    const [row] = rowsOf(this.#agent, INDEX_FILE, 'SELECT count(*) AS living FROM entries WHERE kind <> 0')
-    const living = Number(row?.['living'] ?? 0)
+    const living = this.#count()
     const before = this.#living ?? living
     this.#living = living
     if (living < before)
       throw new Violation('G7', `the docroot is not mounted, and ${before - living} entries are gone`)
+  }
+
+  /** Living entries of the index, the root's own too. */
+  #count(): number {
+    const [row] = rowsOf(this.#agent, INDEX_FILE, 'SELECT count(*) AS living FROM entries WHERE kind <> 0')
+    return Number(row?.['living'] ?? 0)
   }
 
   #exchange(other: Inode): Inode {

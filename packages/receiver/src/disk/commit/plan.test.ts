@@ -245,7 +245,7 @@ test('changes that contradict each other are refused', () => {
   }
 })
 
-test('new objects are placed before replaced ones, and a symlink that is replaced comes last', () => {
+test('new objects are placed before replaced ones, names after their files, and a symlink that is replaced comes last', () => {
   const creation = { uid: 0, gid: 0, exactModes: true, privileged: true }
   const base = { mode: 0o644, uid: 0, gid: 0, mtime: 0, size: 1 }
   const changes: StagedChange[] = [
@@ -254,13 +254,31 @@ test('new objects are placed before replaced ones, and a symlink that is replace
     { kind: 'symlink', path: 'newest', ...base, staged: '3' },
     { kind: 'file', path: 'new.php', ...base, staged: '4' },
     { kind: 'absent', path: 'old.php' },
+    { kind: 'link', path: 'name of the new.php', to: 'new.php', size: 1, mtime: 0 },
+    { kind: 'link', path: 'name of the replaced.php', to: 'index.php', size: 1, mtime: 0 },
+    { kind: 'link', path: 'name of that name.php', to: 'name of the replaced.php', size: 1, mtime: 0 },
+    { kind: 'link', path: 'other before.php', to: 'new.php', size: 1, mtime: 0 },
+    { kind: 'file', path: 'touched.php', ...base, staged: null, mtime: 1 },
+    { kind: 'link', path: 'name of the touched.php', to: 'touched.php', size: 1, mtime: 1 },
   ]
-  const there = new Set(['.', 'current', 'index.php', 'old.php'])
+  const there = new Set(['.', 'current', 'index.php', 'old.php', 'other before.php', 'touched.php'])
   const lookUp = (path: string): DiskObject | null =>
     there.has(path) ? { kind: path === '.' ? 'directory' : path === 'current' ? 'symlink' : 'file', ...base } : null
   const { operations } = makePlan({ changes, before: [], untouchable: new Untouchable([]), creation, lookUp })
   assert.deepEqual(
     operations.map(({ path }) => path),
-    ['new.php', 'newest', 'index.php', 'current', 'old.php'],
+    [
+      'new.php',
+      'name of the new.php',
+      'newest',
+      'index.php',
+      'touched.php',
+      'name of the replaced.php',
+      'name of that name.php',
+      'other before.php',
+      'name of the touched.php',
+      'current',
+      'old.php',
+    ],
   )
 })

@@ -1,8 +1,8 @@
 /**
  * From a changeset's changes and the objects on disk to the calls that carry the changes out, in their order. Pure.
  *
- *   open up ─▶ make way ─▶ directories ─▶ files and symlinks ─▶ attributes ─▶ removals ─▶ directories' attributes
- *   (modes)    (kinds)     parents first   renames              of files      deepest     deepest first, root last
+ *   open up ─▶ make way ─▶ directories ─▶ files and symlinks ─▶ removals ─▶ directories' attributes
+ *   (modes)    (kinds)     parents first   see inOrderOf…       deepest     deepest first, root last
  *
  * INVARIANT: planning again after any part of a plan was carried out yields a plan for the rest; that is how a burst
  * continues that was interrupted, or raced by another program. No operation names a path that is reserved or protected.
@@ -21,11 +21,10 @@ import {
 } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { DirectoryBefore, Operation, Plan } from '../ledger/operation.ts'
+import { inOrderOfVisibility, type Placing, type Setting } from './order-of-visibility.ts'
 
 /** The mode of a directory that no change described, because its parents were not in the changeset. */
 const IMPLIED_MODE = 0o755
-
-type Placing = Extract<Operation, { do: 'place' }>
 
 export interface PlanInput {
   changes: readonly StagedChange[]
@@ -52,7 +51,7 @@ class Planner {
   readonly #way: Operation[] = []
   readonly #directories: Operation[] = []
   readonly #placings: Placing[] = []
-  readonly #settings: Operation[] = []
+  readonly #settings: Setting[] = []
   readonly #removals: Operation[] = []
   readonly #plan: Plan = {
     operations: [],
@@ -93,8 +92,7 @@ class Planner {
       ...early,
       ...this.#way.sort(descending),
       ...makings,
-      ...this.#placings.sort(newBeforeReplaced),
-      ...this.#settings.sort(linksLast),
+      ...inOrderOfVisibility(this.#placings, this.#settings),
       ...late,
     ]
     return this.#plan
@@ -161,7 +159,8 @@ class Planner {
 
   #link({ path, size, mtime }: Pick<StagedLink, 'path' | 'size' | 'mtime'>, to: string, isNeeded: boolean): void {
     this.#touched.add(parentPath(path))
-    this.#settings.push({ do: 'link', path, to, size, mtime, isNeeded })
+    const replaces = this.#input.lookUp(path) !== null
+    this.#settings.push({ do: 'link', path, to, size, mtime, isNeeded, replaces })
   }
 
   /** Whether it is staged inside its parent, which this plan places. */
@@ -285,23 +284,6 @@ function refuseContradictions(changes: readonly StagedChange[], byPath: Readonly
 
 function contradiction(): ProtocolError {
   return new ProtocolError('content-mismatch', 'changes that contradict each other')
-}
-
-/**
- * New objects come first, because nothing refers to them yet. A symlink may lead to files of the same changeset, so it
- * comes after them, and a replaced symlink (`current`) comes last. The sort is stable.
- */
-function newBeforeReplaced(a: Placing, b: Placing): number {
-  return placingRank(a) - placingRank(b)
-}
-
-function placingRank({ kind, replaces }: Placing): number {
-  return (replaces ? 2 : 0) + (kind === 'symlink' ? 1 : 0)
-}
-
-/** Names of files that have their times by then. */
-function linksLast(a: Operation, b: Operation): number {
-  return Number(a.do === 'link') - Number(b.do === 'link')
 }
 
 function ascending(a: { path: string }, b: { path: string }): number {

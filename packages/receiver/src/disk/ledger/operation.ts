@@ -23,8 +23,8 @@ export type Operation =
       replaces: boolean
     }
   | { do: 'attributes'; path: string; change: AttributeChange }
-  /** `isNeeded`: nothing else brings the content. */
-  | { do: 'link'; path: string; to: string; size: number; mtime: number; isNeeded: boolean }
+  /** `isNeeded`: nothing else brings the content. `replaces`: something is there before the burst. */
+  | { do: 'link'; path: string; to: string; size: number; mtime: number; isNeeded: boolean; replaces: boolean }
   /** Removes a directory, unless something in it stays. */
   | { do: 'rmdir'; path: string }
 
