@@ -135,7 +135,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const extended = new ExtendedAttributes({ calls: attributes, preserved, allowsCapabilities: options.allowSetuid })
   const mapping = () => mappingText(options, owners, extended)
   // What is staged would come with the attributes of another mapping.
-  if (ledger.debts.mapping.text !== mapping() && !ledger.hasIntent) ledger.staged.clear()
+  if (ledger.staged.series?.mapping !== mapping() && !ledger.hasIntent) ledger.staged.clear()
   // For the agent, a protected path does not exist.
   const isEmpty = () =>
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>

@@ -7,6 +7,7 @@
  * INVARIANT: one row for each path, that of its last change, and the rows together are everything within
  * (base, to]: each staged object that a row names is in staging. They outlive a killed process, not a loss of power.
  */
+import type { SQLOutputValue } from 'node:sqlite'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { LedgerFile } from './ledger-file.ts'
 
@@ -18,6 +19,8 @@ export interface SeriesRow {
   base: number
   /** Everything up to here is staged. */
   to: number
+  /** How owners and modes were mapped when it was staged; null: it is not known. */
+  mapping: string | null
 }
 
 export interface StagedPath {
@@ -38,10 +41,7 @@ export class StagedRows {
 
   load(): void {
     const [row] = this.#file.all('SELECT * FROM series')
-    this.#series =
-      row === undefined
-        ? null
-        : { epoch: String(row['epoch']), term: String(row['term']), base: Number(row['base']), to: Number(row['upto']) }
+    this.#series = row === undefined ? null : seriesOf(row)
     this.#count = Number(this.#file.row('SELECT count(*) AS count FROM staged')['count'])
   }
 
@@ -82,8 +82,8 @@ export class StagedRows {
     const isNew = this.#series === null
     this.#file.transaction(() => {
       if (isNew) this.#file.run('DELETE FROM staged')
-      const { epoch, term, base, to } = series
-      this.#file.run('INSERT OR REPLACE INTO series VALUES (1, ?, ?, ?, ?)', epoch, term, base, to)
+      const { epoch, term, base, to, mapping } = series
+      this.#file.run('INSERT OR REPLACE INTO series VALUES (1, ?, ?, ?, ?, ?)', epoch, term, base, to, mapping)
       for (const { path, change, isOwed } of rows) {
         const [before] = this.#file.all('SELECT change FROM staged WHERE path = ?', path)
         const old = typeof before?.['change'] === 'string' ? (JSON.parse(before['change']) as StagedChange) : null
@@ -117,6 +117,11 @@ export class StagedRows {
     this.#series = null
     this.#count = 0
   }
+}
+
+function seriesOf({ epoch, term, base, upto, mapping }: Record<string, SQLOutputValue>): SeriesRow {
+  const points = { base: Number(base), to: Number(upto) }
+  return { epoch: String(epoch), term: String(term), ...points, mapping: mapping === null ? null : String(mapping) }
 }
 
 /**

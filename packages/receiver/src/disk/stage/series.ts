@@ -26,6 +26,8 @@ export interface SeriesParts {
   partials: PartialFiles
   burst: Burst
   steps: DiskSteps
+  /** How owners and modes are mapped, in one text. */
+  mapping(): string
   /** Milliseconds, for durations only. */
   now(): number
 }
@@ -72,8 +74,9 @@ export class Series {
     const { ledger, area, partials, steps } = this.#parts
     const { base, to } = part
     const rows = rowsOf(part)
+    const row = { epoch, term, base, to, mapping: this.#parts.mapping() }
     const used = partials.release(part.paths, isWhole)
-    const unneeded = await steps.whileConnected(() => ledger.staged.put({ epoch, term, base, to }, rows, used))
+    const unneeded = await steps.whileConnected(() => ledger.staged.put(row, rows, used))
     partials.released(used)
     await steps.whileConnected(() => {
       for (const name of unneeded) area.discard(name)
