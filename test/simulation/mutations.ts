@@ -69,7 +69,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'staged is said and not recorded',
     ['G10'],
     'receiver/src/disk/ledger/staged-rows.ts',
-    "this.#file.run('INSERT OR REPLACE INTO series VALUES (1, ?, ?, ?, ?)', epoch, term, base, to)",
+    "this.#file.run('INSERT OR REPLACE INTO series VALUES (1, ?, ?, ?, ?, ?)', epoch, term, base, to, mapping)",
     '',
     2,
   ),
