@@ -12,6 +12,7 @@ import { Line } from '../support/line.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
+const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 const MB = 1_000_000
 const FILE_BYTES = 20_000
 const MOST_OF_CONTENT = 1.3
@@ -50,8 +51,8 @@ async function made(site: Site, line: Line, bytes: number): Promise<void> {
 
 for (const { every, content } of [
   { every: MB, content: 12 * MB },
-  { every: 5 * MB, content: 40 * MB },
-  { every: 30 * MB, content: 100 * MB },
+  { every: 5 * MB, content: (IS_LONG ? 40 : 20) * MB },
+  { every: 30 * MB, content: (IS_LONG ? 100 : 65) * MB },
 ]) {
   test(`a line that breaks after every ${every / MB} MB: ${content / MB} MB of small files come through`, async (t) => {
     await onLine(async (site, line) => {
@@ -67,7 +68,6 @@ for (const { every, content } of [
   })
 }
 
-const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 const RENAMED = IS_LONG ? 10_000 : 3_000
 const RENAME_BREAKS_EVERY = IS_LONG ? MB : MB / 3
 /** Names that make a segment of so many changes larger than what comes between two breaks. */

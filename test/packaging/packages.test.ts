@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -208,11 +208,20 @@ test('from npm, the .tgz gives the command and fetches nothing', async () => {
   }
 })
 
+/** The programs of the next version, with the same runtime. */
+async function nextVersion(): Promise<typeof installed> {
+  const directory = join(place, 'next')
+  await build(directory, NEXT, [])
+  for (const daemon of DAEMONS) {
+    mkdirSync(join(directory, daemon))
+    execFileSync('tar', ['-xzf', `rootferry-${daemon}-${NEXT}.tgz`, '-C', daemon], { cwd: directory })
+  }
+  const at = (daemon: string): Installed => [installed.agent[0], join(directory, daemon, 'package/bundle/main.js')]
+  return { agent: at('agent'), receiver: at('receiver') }
+}
+
 test('daemons of two versions, one apart, sync a real tree in either order of their upgrades', async () => {
-  const later = join(place, 'later')
-  await build(join(place, 'next'), NEXT, [HERE])
-  execFileSync('dpkg-deb', ['-x', join(place, 'next', `rootferry_${NEXT}_${HERE}.deb`), later])
-  const [old, next] = [installed, program(later)]
+  const [old, next] = [installed, await nextVersion()]
   for (const order of ['the receiver first', 'the agent first']) {
     await using trial = new PackageTrial()
     cpSync(join(REPOSITORY, 'packages'), trial.source, {

@@ -242,7 +242,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/shared-places.ts',
     'return there !== undefined && there.ctimeMs > lookedAfterMs(askedMs, Date.now())',
     'return there !== undefined && there.ctimeMs + lookedAfterMs(askedMs, Date.now()) < 0',
-    9_200_136,
+    9_300_000,
   ),
   mutation(
     'what no scan has found yet is said to be absent',
