@@ -126,7 +126,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const { path, stateDir } = options
   const { ino, dev } = confined.rootStatus()
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
-  const { creation, area, trash, room, isForeign, reads } = openArea(options, confined, ledger)
+  const { creation, area, trash, room, isForeign, lacksContent, reads } = openArea(options, confined, ledger)
   const { volumes, untouchable } = openUntouchable(options, confined, ledger)
   const warn = (message: string) => options.log('warn', message, {})
   const { accounts, attributes } = chooseSystemCalls(options.systemCalls).calls
@@ -155,7 +155,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const [staging, givesOwners] = [() => area.directory('staging'), () => owners.able]
   const governs = (attribute: string) => extended.governs(attribute)
   const inheritance = new Inheritance({ staging, attributes, gid: creation.gid, givesOwners, governs })
-  const placing = { creation, grains, inheritance, extended, isForeign, reads }
+  const placing = { creation, grains, inheritance, extended, isForeign, lacksContent, reads }
   const parts = { confined, area, removal, trash, untouchable, ...placing, insistOnPlace }
   return {
     ...parts,
@@ -224,6 +224,7 @@ function openArea(options: TargetOptions, confined: ConfinedDirectories, ledger:
     trash: new Trash(area, options.trash, clock, syncAll),
     room,
     isForeign,
+    lacksContent: (at: string) => ledger.debts.lacksContent(at),
     reads: new BulkReads(calls),
   }
 }

@@ -197,13 +197,17 @@ export class Packer {
     const read = room === null ? ({ fault: 'outgrown' } as const) : this.#files.read(row, room)
     if (room === null || read.fault !== null) {
       this.#unproven.defer(row, read.fault ?? 'outgrown', messageOf(read))
+      this.#unproven.doubtNames(row, open.plan.rows)
       return null
     }
     const { observation, bytes } = read
     const digest = digestOf(room.subarray(0, bytes))
     const isAsKnown = isNotProvenOther(row, observation) && row.mode === observation.mode
     if (isAsKnown) this.#learnt.digest(row, digest)
-    else this.#unproven.doubt(row)
+    else {
+      this.#unproven.doubt(row)
+      this.#unproven.doubtNames(row, open.plan.rows)
+    }
     this.#learnChunks(row, room.subarray(0, bytes))
     const { mode, uid, gid, mtime } = observation
     const own = { mode, uid, gid, mtime, ...extendedOf(row) }
@@ -254,6 +258,7 @@ export class Packer {
     if (read.fault !== null) {
       file.isLost = true
       this.#unproven.defer(row, read.fault, messageOf(read))
+      this.#unproven.doubtNames(row, plan.rows)
       return null
     }
     if (carried > 0) writer.append(SLICE_ENTRY, carried)

@@ -159,16 +159,21 @@ export class Planner {
     held: ReadonlySet<Planned> = NONE,
   ): Promise<ChangesetPlan> {
     const rows: PlannedRow<SlicedFile>[] = []
-    const names = new FirstNames(this.#parts.index.preserved, all, range)
+    const { index, unproven } = this.#parts
+    const names = new FirstNames(index.preserved, all, range)
+    const doubted: IndexedEntry[] = []
     for (const row of all) {
       const first = names.otherNameOf(row)
       if (first?.isPlanned === true) {
         rows.push({ row, travel: { by: 'link', to: first.path } })
         continue
       }
+      const { count } = unproven
       const travel = await this.#travelOf(row, range, held)
+      if (row.kind === 'file' && unproven.count > count) doubted.push(row)
       if (travel !== null) rows.push({ row, travel, ...(first === null ? {} : { link: first.path }) })
     }
+    for (const row of doubted) unproven.doubtNames(row, rows)
     const isAlone = range.request === null && range.from === range.base && range.base > 0
     const mayBeOvertaken = isAlone && isOfLargeFiles(rows)
     const sliceBytes = mayBeOvertaken ? overtakenSliceBytes(all) : SLICE_BYTES

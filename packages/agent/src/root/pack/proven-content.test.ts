@@ -2,12 +2,13 @@
  * The content that receivers at a cursor provably hold: copies name that only, whatever happened to files on the way.
  */
 import assert from 'node:assert/strict'
-import { renameSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Refusal } from '@rootferry/host/machine'
 import { LIMITS } from '@rootferry/protocol'
 import { byPath, packAll, setUp, treeWith } from '../../../test-support/packing.ts'
+import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
 import { BOUNDS } from '../../bounds.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 
@@ -84,6 +85,36 @@ test('content that was sent in place of a row does not prove the row: nothing is
   const { contents } = await packAll(packer, await packer.planChangeset({ from: plan.to }))
   assert.deepEqual([...contents.keys()].sort(), ['a', 'twin'])
 })
+
+for (const [what, meanwhile] of Object.entries({
+  another: (first: string) => renameSync(`${first}.new`, first),
+  nothing: (first: string) => renameSync(first, `${first}.gone`),
+})) {
+  test(`a name proves no content when ${what} was sent for the one that it was told as a link to`, async () => {
+    using tree = new TestTree(temporaryRoot(), [], { acls: false, xattrs: [], hardLinks: true })
+    const [a, b] = ['a', 'b'].map((name) => join(tree.root, name)) as [string, string]
+    writeFileSync(a, 'content')
+    tree.scanAll()
+    const { packer } = setUp(tree)
+    const first = await packer.planChangeset({ from: 0 })
+    await packAll(packer, first)
+    packer.flushLearnt()
+    // The scan reads it, and learns the digest of its new name from it.
+    writeFileSync(a, 'Content')
+    linkSync(a, b)
+    tree.scan('a')
+    tree.scan('b')
+    assert.notEqual(tree.index.get('b')?.digest, null)
+    const plan = await packer.planChangeset({ from: first.to })
+    writeFileSync(`${a}.new`, 'other')
+    meanwhile(a)
+    assert.equal(byPath((await packAll(packer, plan)).changes, 'b')?.kind, 'link')
+    chmodSync(b, 0o600)
+    tree.scan('a', 'b')
+    const { contents } = await packAll(packer, await packer.planChangeset({ from: plan.to }))
+    assert.equal(contents.get('b')?.toString(), 'Content')
+  })
+}
 
 test('every segment message fits, whatever the targets of its symlinks and the paths of its copies', async () => {
   using tree = treeWith({ a: 'x' })

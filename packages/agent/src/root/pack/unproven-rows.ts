@@ -1,5 +1,6 @@
 /**
- * Rows that were not sent as they are in the index: receivers got another version of the file, or nothing for it.
+ * Rows that were not sent as they are in the index: receivers got another version of the file, or nothing for it. So were
+ * the rows that are told as other names of it.
  *
  * INVARIANT: from then on no change refers to such a row's content, neither as a copy nor as content that stays, until
  * a scan has recorded the path anew: a receiver that went past the row need not hold what it says. The index is changed
@@ -9,7 +10,9 @@ import type { EntryIndex } from '../index/entry-index.ts'
 import type { IndexedEntry } from '../index/indexed-entry.ts'
 import type { ReadFault } from '../scan/content-reader.ts'
 import type { ScanRequests } from '../scan/scan-requests.ts'
+import type { PlannedRow } from './changeset-plan.ts'
 import type { LearntContent } from './learnt-content.ts'
+import type { SlicedFile } from './sliced-file.ts'
 
 export interface UnprovenRowsParts {
   index: EntryIndex
@@ -38,6 +41,13 @@ export class UnprovenRows {
     learnt.flush(index)
     index.forgetDigest(content)
     scans.doubt(path)
+  }
+
+  /** The row was doubted, or deferred: so are those of a plan that are told as other names of its file. */
+  doubtNames({ path, link }: IndexedEntry, rows: readonly PlannedRow<SlicedFile>[]): void {
+    if (link === 0) return
+    for (const { row, travel } of rows)
+      if (travel.by === 'link' && travel.to === path && row.kind === 'file') this.doubt(row)
   }
 
   /** Nothing is sent for the row: it leaves the changeset, and comes again with a later sequence. */

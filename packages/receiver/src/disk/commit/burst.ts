@@ -24,8 +24,8 @@ import type { StagedChange } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
-import type { Intent } from '../ledger/intent.ts'
-import type { BurstOutcome, DirectoryBefore, Finish, Operation, Plan } from '../ledger/operation.ts'
+import { type Intent, isAnswer } from '../ledger/intent.ts'
+import type { BurstOutcome, Finish, Operation, Plan } from '../ledger/operation.ts'
 import { DiskView } from './disk-view.ts'
 import { Failures, JUST_WRITTEN, STAGED_GONE } from './failures.ts'
 import { KeptFiles } from './kept-files.ts'
@@ -51,11 +51,14 @@ export interface BurstParts {
   extended: ExtendedAttributes
   /** Whether what is at the path may be this host's own: it was never made what the agent has. */
   isForeign(path: string): boolean
+  /** Whether the path is owed, and its content is not known to be right. */
+  lacksContent(path: string): boolean
   /** Called before each call that changes the tree; for fault injection. */
   beforeStep?(step: string, path: string): void
 }
 
-export type BurstOrder = Pick<Intent, 'changes' | 'before' | 'position' | 'askedMs' | 'keepsReplaced'>
+export type PlanOrder = Pick<Intent, 'changes' | 'before' | 'owed'> & { isAnswer: boolean }
+export type BurstOrder = Omit<Intent, 'cleared' | 'isSeries'>
 
 export class Burst {
   readonly #parts: BurstParts
@@ -82,11 +85,12 @@ export class Burst {
   }
 
   /** @throws ProtocolError when the changes contradict each other */
-  plan(changes: readonly StagedChange[], before: readonly DirectoryBefore[]): Plan {
+  plan(order: PlanOrder): Plan {
     const { confined, untouchable, creation } = this.#parts
     untouchable.refreshBorders()
     const view = new DiskView(confined, untouchable)
-    return makePlan({ changes, before, untouchable, creation, lookUp: (path) => view.at(path) })
+    const isOther = otherContent(order, this.#parts)
+    return makePlan({ ...order, untouchable, creation, isOther, lookUp: (path) => view.at(path) })
   }
 
   /**
@@ -109,13 +113,15 @@ export class Burst {
    * @param first the plan for the present disk, if there is one already
    * @throws the system error when the disk as a whole is in trouble; RootGone
    */
-  *run({ changes, before, position, askedMs, keepsReplaced }: BurstOrder, first: Plan | null): Walk<BurstOutcome> {
+  *run(order: BurstOrder, first: Plan | null): Walk<BurstOutcome> {
     const { confined } = this.#parts
+    const { changes, askedMs, keepsReplaced } = order
     this.#keepsReplaced = keepsReplaced
-    this.#isAnswer = position === null
+    this.#isAnswer = isAnswer(order)
+    const planned = { ...order, isAnswer: this.#isAnswer }
     this.#askedMs = askedMs
     this.#parts.insistOnPlace()
-    let plan = first ?? this.plan(changes, before)
+    let plan = first ?? this.plan(planned)
     let beganMs = performance.now()
     if (plan.operations.length >= MANY) this.#precedence.take()
     try {
@@ -126,7 +132,7 @@ export class Burst {
         yield* this.#attempt(plan, changes, round === MOST_ROUNDS)
         if (!this.#raced) break
         confined.release()
-        plan = this.plan(changes, before)
+        plan = this.plan(planned)
       }
     } finally {
       this.#precedence.giveBack()
@@ -147,16 +153,9 @@ export class Burst {
       held,
       problems,
       unrestored: this.#unrestored,
-      bordered: this.#leftForBorders(changes),
+      bordered: leftForBorders(changes, untouchable),
       micros,
     }
-  }
-
-  #leftForBorders(changes: readonly StagedChange[]): string[] {
-    const { untouchable } = this.#parts
-    return changes
-      .filter(({ kind, path }) => kind === 'absent' && untouchable.holdsBorder(path))
-      .map(({ path }) => path)
   }
 
   /** @param isLast whether a race now counts as a problem of its path */
@@ -306,6 +305,21 @@ export class Burst {
       else this.#failures.fail(path, { code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
     }
   }
+}
+
+/** Whether what is at a path is known to have other content than the agent takes it to have. */
+function otherContent(
+  { changes, owed, isAnswer }: PlanOrder,
+  { lacksContent }: Pick<BurstParts, 'lacksContent'>,
+): (path: string) => boolean {
+  const lacking = new Set(owed)
+  // What stays of an answer is what was named in the question.
+  const named = new Set(isAnswer ? changes.map(({ path }) => path) : [])
+  return (path) => lacking.has(path) || (!named.has(path) && lacksContent(path))
+}
+
+function leftForBorders(changes: readonly StagedChange[], untouchable: Pick<Untouchable, 'holdsBorder'>): string[] {
+  return changes.filter(({ kind, path }) => kind === 'absent' && untouchable.holdsBorder(path)).map(({ path }) => path)
 }
 
 function setFile(

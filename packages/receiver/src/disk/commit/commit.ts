@@ -14,7 +14,7 @@ import type { DiskSteps } from '../files/disk-retry.ts'
 import type { HookMatches } from '../files/hook-matches.ts'
 import { kindOfChange } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
-import { decodeIntent, encodeIntent, type Intent } from '../ledger/intent.ts'
+import { decodeIntent, encodeIntent, type Intent, isAnswer } from '../ledger/intent.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { BurstOutcome, Plan } from '../ledger/operation.ts'
 import type { Burst } from './burst.ts'
@@ -63,12 +63,13 @@ export async function commitIntent(
     partials.released(used)
     return { ...(await carryThrough(parts, { ...intent, before: ready.before }, ready)), tally: ready.tally }
   }
-  const draft = await steps.whileConnected(() => burst.plan(intent.changes, []))
+  const order = { ...intent, before: [], isAnswer: isAnswer(intent) }
+  const draft = await steps.whileConnected(() => burst.plan(order))
   // Inside the root the place may have to be made, which a disk in trouble refuses.
   const staging = await steps.whileConnected(() => area.directory('staging'))
   const hasWaited = await presync(draft, staging)
   const plan = await steps.whileConnected(() => {
-    const first = hasWaited ? burst.plan(intent.changes, []) : draft
+    const first = hasWaited ? burst.plan(order) : draft
     ledger.recordIntent(encodeIntent({ ...intent, before: first.before }), used)
     return first
   })

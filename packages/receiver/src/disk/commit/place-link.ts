@@ -24,11 +24,13 @@ export interface PlaceLinkParts {
 
 /** @throws the system error, unless it says that there can be no link */
 export function* placeLink(
-  { path, to, size, mtime, isNeeded }: Extract<Operation, { do: 'link' }>,
+  { path, to, size, mtime, isNeeded, isOther }: Extract<Operation, { do: 'link' }>,
   { confined, grains, trash, keeps }: PlaceLinkParts,
   failures: Failures,
 ): Walk<void> {
   const lacks = (reason: Reason) => (isNeeded ? failures.fail(path, reason) : failures.unfinished(path, reason))
+  if (isOther) failures.otherLinks.push(to)
+  if (isOther || failures.isBlocked(to)) return lacks(OTHER_LINK)
   const isThere = isNeeded && keeps && readObject(confined.locate(path)) !== null
   try {
     if (isThere) yield* trash.keep(() => confined.locate(path), path)

@@ -29,6 +29,10 @@ interface Item {
 }
 type Model = Map<string, Item>
 
+/** An answer to a want, of which nothing is owed. */
+const ORDER = { before: [], owed: [], position: null, ahead: null, askedMs: null, keepsReplaced: false }
+const PLANNED = { before: [], isOther: () => false }
+
 const names = fc.constantFrom('a', 'b', 'c', '-x', 'é', 'n\n')
 const items = fc.record({
   path: fc.array(names, { minLength: 1, maxLength: 3 }),
@@ -128,24 +132,22 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         grains: new TimeGrains(),
         extended: NO_EXTENDED,
         isForeign: () => false,
+        lacksContent: () => false,
         inheritance: { differs: () => false, givesOwners: true },
       })
       let present: Model = new Map()
       for (const wanted of [before, after]) {
         const staging = new Staging(area, creation, NO_EXTENDED, assert.fail)
         const changes = stageDifference(present, wanted, staging)
-        const plan = burst.plan(changes, [])
+        const order = { ...ORDER, changes }
+        const plan = burst.plan({ ...order, isAnswer: true })
         if (wanted === after) steps = interruptAt + 1
         let outcome = null
         try {
-          outcome = atOnce(
-            burst.run({ changes, before: plan.before, position: null, askedMs: null, keepsReplaced: false }, plan),
-          )
+          outcome = atOnce(burst.run({ ...order, before: plan.before }, plan))
         } catch (error) {
           assert.match(String(error), /EIO: injected/)
-          outcome = atOnce(
-            burst.run({ changes, before: plan.before, position: null, askedMs: null, keepsReplaced: false }, null),
-          )
+          outcome = atOnce(burst.run({ ...order, before: plan.before }, null))
         }
         steps = Number.POSITIVE_INFINITY
         assert.deepEqual(outcome.problems, [])
@@ -199,7 +201,7 @@ test('a plan names no path outside the root, nor one that is protected or reserv
         }
         let plan: ReturnType<typeof makePlan>
         try {
-          plan = makePlan({ changes: allowed, lookUp, before: [], untouchable, creation })
+          plan = makePlan({ ...PLANNED, changes: allowed, lookUp, untouchable, creation })
         } catch (error) {
           assert.match(String(error), /contradict each other/)
           return
@@ -240,7 +242,7 @@ test('changes that contradict each other are refused', () => {
     ],
   ]
   for (const changes of sets) {
-    const input = { changes, before: [], untouchable, creation, lookUp: () => null }
+    const input = { ...PLANNED, changes, untouchable, creation, lookUp: () => null }
     assert.throws(() => makePlan(input), /contradict each other/)
   }
 })
@@ -264,7 +266,7 @@ test('new objects are placed before replaced ones, names after their files, and 
   const there = new Set(['.', 'current', 'index.php', 'old.php', 'other before.php', 'touched.php'])
   const lookUp = (path: string): DiskObject | null =>
     there.has(path) ? { kind: path === '.' ? 'directory' : path === 'current' ? 'symlink' : 'file', ...base } : null
-  const { operations } = makePlan({ changes, before: [], untouchable: new Untouchable([]), creation, lookUp })
+  const { operations } = makePlan({ ...PLANNED, changes, untouchable: new Untouchable([]), creation, lookUp })
   assert.deepEqual(
     operations.map(({ path }) => path),
     [

@@ -29,6 +29,8 @@ const IMPLIED_MODE = 0o755
 export interface PlanInput {
   changes: readonly StagedChange[]
   lookUp(path: string): DiskObject | null
+  /** Whether what is at a path is known to have other content than the agent takes it to have. */
+  isOther(path: string): boolean
   /** Recorded before an earlier attempt; it takes precedence over the present disk. */
   before: readonly DirectoryBefore[]
   untouchable: Untouchable
@@ -160,7 +162,8 @@ class Planner {
   #link({ path, size, mtime }: Pick<StagedLink, 'path' | 'size' | 'mtime'>, to: string, isNeeded: boolean): void {
     this.#touched.add(parentPath(path))
     const replaces = this.#input.lookUp(path) !== null
-    this.#settings.push({ do: 'link', path, to, size, mtime, isNeeded, replaces })
+    const isOther = this.#isOther(to)
+    this.#settings.push({ do: 'link', path, to, size, mtime, isNeeded, isOther, replaces })
   }
 
   /** Whether it is staged inside its parent, which this plan places. */
@@ -172,12 +175,18 @@ class Planner {
   #kept(change: StagedFile): void {
     const found = this.#input.lookUp(change.path)
     this.#count(found)
-    if (found?.kind !== 'file' || found.size !== change.size) {
+    if (found?.kind !== 'file' || found.size !== change.size || this.#isOther(change.path)) {
       this.#plan.owed.push(change.path)
       return
     }
     const difference = attributeDifference(found, change)
     if (difference !== null) this.#settings.push({ do: 'attributes', path: change.path, change: difference })
+  }
+
+  /** Whether the file that this plan leaves at a path is another one than the agent takes it for. */
+  #isOther(path: string): boolean {
+    const change = this.#byPath.get(path)
+    return (change?.kind !== 'file' || change.staged === null) && this.#input.isOther(path)
   }
 
   /** Ensures that the parent will be a directory, by its own change if it has one, else by an implied directory. */

@@ -55,6 +55,11 @@ export class DebtRows {
     return this.#count > 0 && this.#file.all('SELECT 1 FROM owed WHERE path = ?', path).length > 0
   }
 
+  /** Whether the path is owed, and its content is not known to be right. */
+  lacksContent(path: string): boolean {
+    return this.#count > 0 && this.#file.all('SELECT 1 FROM owed WHERE path = ? AND digest IS NULL', path).length > 0
+  }
+
   /** Counts the commits. */
   get commits(): number {
     return this.#commits

@@ -30,6 +30,11 @@ export interface Intent {
   ahead: number | null
 }
 
+/** Whether the changes were asked for. */
+export function isAnswer({ position, ahead }: Pick<Intent, 'position' | 'ahead'>): boolean {
+  return position === null && ahead === null
+}
+
 export function encodeIntent(intent: Intent): string {
   const changes = intent.isSeries ? [] : intent.changes
   return JSON.stringify({ version: VERSION, ...intent, changes })

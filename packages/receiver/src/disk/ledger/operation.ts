@@ -23,8 +23,20 @@ export type Operation =
       replaces: boolean
     }
   | { do: 'attributes'; path: string; change: AttributeChange }
-  /** `isNeeded`: nothing else brings the content. `replaces`: something is there before the burst. */
-  | { do: 'link'; path: string; to: string; size: number; mtime: number; isNeeded: boolean; replaces: boolean }
+  /**
+   * `isNeeded`: nothing else brings the content. `isOther`: the file at `to` is known to be another one than is meant,
+   * whatever it looks like. `replaces`: something is there before the burst.
+   */
+  | {
+      do: 'link'
+      path: string
+      to: string
+      size: number
+      mtime: number
+      isNeeded: boolean
+      isOther: boolean
+      replaces: boolean
+    }
   /** Removes a directory, unless something in it stays. */
   | { do: 'rmdir'; path: string }
 

@@ -92,14 +92,15 @@ export class Series {
     const isAgain = this.#ready !== null
     if (this.#ready !== null && now() - this.#ready.madeMs < GOOD_FOR * this.#ready.tookMs) return
     const rows = this.#ready ?? listed(ledger.staged.all())
+    const order = { changes: rows.staged, before: [], owed: rows.owed, isAnswer: false }
     if (!isAgain) {
-      const draft = await steps.whileConnected(() => burst.plan(rows.staged, []))
+      const draft = await steps.whileConnected(() => burst.plan(order))
       const staging = await steps.whileConnected(() => area.directory('staging'))
       await presyncAll(draft, staging, steps)
     }
     this.#ready = await steps.whileConnected(() => {
       const began = now()
-      const plan = burst.plan(rows.staged, [])
+      const plan = burst.plan(order)
       const madeMs = now()
       burst.keep(plan, isAgain)
       return { ...rows, plan, madeMs, tookMs: madeMs - began }
