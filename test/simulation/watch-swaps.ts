@@ -6,13 +6,13 @@
  * Judged before each change of a target and after each turn. Not promised, and not judged until it holds again: a first
  * sync, a resync, a loss of power, another directory in the place of the target, a disk in trouble, while a path is owed,
  * and while a receiver catches up with two swaps or more, of which only the last is told to it, or with one that leads to
- * what has gone at the source since. With polling there is no order of events to keep.
+ * what has gone at the source since, or was recorded again, and more than a changeset holds between the two. With polling there is no order of events to keep.
  */
-
+import { baseName, LIMITS, parentPath } from '../../packages/protocol/src/index.ts'
 import { rowsOf } from './database.ts'
 import type { Deploys } from './deploys.ts'
 import { CURRENT } from './deploys.ts'
-import type { Disk, DiskChange } from './disk.ts'
+import type { DiskChange } from './disk.ts'
 import { owedBy, positionOf } from './judge-committed.ts'
 import type { Machine } from './machine.ts'
 import type { Line } from './network.ts'
@@ -25,10 +25,12 @@ import type { ReceiverHost } from './world.ts'
 
 const SEQUENCE = `SELECT sequence, target FROM entries JOIN directories ON id = entries.directory
   WHERE path = 'site' AND entries.name = 'current'`
+const ROWS_UP_TO = `SELECT count(*) AS rows FROM entries WHERE sequence > ? AND sequence <=
+  (SELECT sequence FROM entries JOIN directories ON id = entries.directory WHERE path = ? AND entries.name = ?)`
 
 export class SwapWatch {
   readonly #deploys: Deploys
-  readonly #source: Disk
+  readonly #agent: Machine
   /** Receivers of which nothing is promised until their target is right again. */
   readonly #upset = new Set<string>()
   /** The sequences that the symlink has had in the agent's index, oldest first. */
@@ -43,9 +45,9 @@ export class SwapWatch {
   /** How changes are noticed. */
   readonly #backend: Settings['backend']
 
-  constructor(deploys: Deploys, backend: Settings['backend'], source: Disk) {
+  constructor(deploys: Deploys, backend: Settings['backend'], agent: Machine) {
     this.#deploys = deploys
-    this.#source = source
+    this.#agent = agent
     this.#backend = backend
   }
 
@@ -61,8 +63,8 @@ export class SwapWatch {
   }
 
   /** After each turn. */
-  note(agent: Machine): void {
-    const [row] = rowsOf(agent, INDEX_FILE, SEQUENCE)
+  note(): void {
+    const [row] = rowsOf(this.#agent, INDEX_FILE, SEQUENCE)
     if (row === undefined) return
     const sequence = Number(row['sequence'])
     if (sequence < (this.#sequences.at(-1) ?? 0)) this.#sequences = []
@@ -100,9 +102,17 @@ export class SwapWatch {
     if (missing === undefined) {
       this.#whole.set(machine.name, current.target)
       if (rests && !this.#isExcused(host)) this.#upset.delete(machine.name)
-    } else if (!wasWhole && this.#source.find(`${SOURCE}/${missing[0]}`) === null) this.#upset.add(machine.name)
+    } else if (!wasWhole && this.#isUntold(host, missing[0])) this.#upset.add(machine.name)
     else if (!isUpset)
       throw new Violation('G3', `current of ${machine.name} leads to ${current.target}, where ${missing[0]} is not`)
+  }
+
+  /** Whether a path has gone at the source, or was recorded too far beyond what the receiver has. */
+  #isUntold({ machine }: ReceiverHost, path: string): boolean {
+    if (this.#agent.disk.find(`${SOURCE}/${path}`) === null) return true
+    const from = positionOf(machine)?.sequence ?? 0
+    const [row] = rowsOf(this.#agent, INDEX_FILE, ROWS_UP_TO, from, parentPath(path), baseName(path))
+    return Number(row?.['rows']) > LIMITS.changesetChanges
   }
 
   #isExcused(host: ReceiverHost): boolean {

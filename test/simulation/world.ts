@@ -107,7 +107,7 @@ export class World {
     const { sharesOneIn } = this.settings
     this.shared = sharesOneIn === 0 ? null : new SharedVolume(new Chance(seed * 37 + 29), this.agent.machine, now)
     this.away = new SourceAway(new Chance(seed * 41 + 37), this.agent.machine, now)
-    this.swaps = new SwapWatch(this.deploys, this.settings.backend, this.agent.machine.disk)
+    this.swaps = new SwapWatch(this.deploys, this.settings.backend, this.agent.machine)
     this.receivers = this.settings.receivers.map((one) => this.#receiverHost(one))
     this.lines = new LineWatch(new Map(this.receivers.map(({ machine }) => [machine.name, machine])))
     this.rounds = new RoundWatch({
@@ -289,7 +289,7 @@ export class World {
   #look(): void {
     if (this.shared?.isTouched === true) this.#judging(() => this.shared?.judge())
     this.#judging(() => this.away.judge())
-    if (this.settings.deploysOneIn > 0) this.swaps.note(this.agent.machine)
+    if (this.settings.deploysOneIn > 0) this.swaps.note()
     for (const host of this.receivers) {
       if (host.isChanged) this.#judging(() => this.swaps.judge(host))
       if (!host.isChanged || host.isReplaced || host.isUnread || this.agent.isUnread || this.settings.isDrifting)
