@@ -287,7 +287,10 @@ export class Ledger {
       const details = { committed: position?.sequence ?? 0, durable: this.durableSequence }
       log('warn', 'the machine went down without warning: continuing from the state that was synced to disk', details)
     }
-    this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId)
+    const begin = () => this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId)
+    // Were this lost with the power, nothing would tell of the loss, and what was staged before might be gone.
+    if (clean === 0) begin()
+    else this.#file.synced(begin)
   }
 }
 
