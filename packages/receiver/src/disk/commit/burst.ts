@@ -20,7 +20,7 @@ import { ExtendedRefused, isRace, isSystemError, isTroubleOfAll } from '../files
 import type { Creation, DiskObject } from '../files/disk-object.ts'
 import type { ExtendedAttributes } from '../files/extended.ts'
 import type { Inheritance } from '../files/inheritance.ts'
-import type { StagedChange } from '../files/staged-change.ts'
+import type { StagedChange, StagedFile } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
@@ -29,7 +29,7 @@ import type { BurstOutcome, Finish, Operation, Plan } from '../ledger/operation.
 import { DiskView } from './disk-view.ts'
 import { Failures, JUST_WRITTEN, STAGED_GONE } from './failures.ts'
 import { KeptFiles } from './kept-files.ts'
-import { placeLink } from './place-link.ts'
+import { type PlaceLinkParts, placeLink } from './place-link.ts'
 import { makePlan } from './plan.ts'
 import { Precedence } from './precedence.ts'
 import { meetsFile, wasJustWritten } from './shared-places.ts'
@@ -164,7 +164,8 @@ export class Burst {
     this.#unrestored = []
     this.#handsDown.clear()
     this.#raced = false
-    if (plan.operations.some(({ do: step }) => step === 'place')) this.#staging = this.#parts.area.directory('staging')
+    if (plan.operations.some(({ do: step }) => step === 'place' || step === 'link'))
+      this.#staging = this.#parts.area.directory('staging')
     for (const operation of plan.operations) {
       if (this.#failures.isBlocked(operation.path)) continue
       yield* this.#guarded(operation, isLast)
@@ -202,11 +203,19 @@ export class Burst {
         setFile(operation, this.#parts)
         return
       case 'link':
-        yield* placeLink(operation, { ...this.#parts, keeps: this.#keeps(path) }, this.#failures)
+        yield* placeLink(operation, this.#linkParts(operation), this.#failures)
         return
       case 'rmdir':
         yield* removal.removeDirectory(path)
     }
+  }
+
+  #linkParts({ path: at, replaces }: Extract<Operation, { do: 'link' }>): PlaceLinkParts {
+    const place = (path: string, { staged, size, mtime }: StagedFile) => {
+      const placing = { do: 'place', path, kind: 'file', staged: staged ?? '', size, mtime, replaces } as const
+      return this.#place(placing, `${this.#staging}/${staged}`)
+    }
+    return { ...this.#parts, keeps: this.#keeps(at), place }
   }
 
   /** Discards the object that is where a directory must be. */

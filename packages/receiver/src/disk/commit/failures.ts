@@ -39,10 +39,18 @@ export interface Undone {
 export class Failures {
   /** Files of which others are to be names, and that are not as they should be. */
   readonly otherLinks: string[] = []
+  /** By the name of a file that could not be made: the name that has got its content instead. */
+  readonly standIns = new Map<string, string>()
   /** Nothing below their paths can be made either. */
   readonly #failures = new Map<string, PathProblem>()
   /** Directories that exist, but without their attributes, and objects that lack some of what the root preserves. */
   readonly #unfinished = new Map<string, PathProblem>()
+
+  readonly #changes: readonly StagedChange[]
+
+  constructor(changes: readonly StagedChange[] = []) {
+    this.#changes = changes
+  }
 
   /** Those that are certain before the first call. */
   static before(
@@ -50,7 +58,7 @@ export class Failures {
     { blocked }: Pick<Plan, 'blocked'>,
     untouchable: Pick<Untouchable, 'missingAbove'>,
   ): Failures {
-    const failures = new Failures()
+    const failures = new Failures(changes)
     for (const change of changes) {
       if ('lacks' in change && change.lacks !== undefined) failures.unfinished(change.path, change.lacks)
       const missing = untouchable.missingAbove(change.path)
@@ -71,6 +79,13 @@ export class Failures {
   /** Whether the path, or a directory above it, could not be made. */
   isBlocked(path: string): boolean {
     return this.#failureAbove(path) !== null
+  }
+
+  /** What is staged for a path that could not be made; null: it could, or nothing is. */
+  unusedOf(path: string): StagedFile | null {
+    if (!this.isBlocked(path)) return null
+    const found = this.#changes.find((change) => change.path === path)
+    return found?.kind === 'file' && found.staged !== null ? found : null
   }
 
   /** @param isAnswer whether the changes were asked for */

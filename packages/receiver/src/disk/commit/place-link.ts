@@ -1,11 +1,16 @@
 /**
  * The step of a burst that makes a path another name of a file. Where the content has come too, a link that cannot be made
  * leaves the path right but for that.
+ *
+ * Where the first name of the file belongs to this host, or cannot be made, the next one has the content in its place, and
+ * is all right without it.
  */
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import type { Trash } from '../area/trash.ts'
 import { readObject } from '../files/attributes.ts'
+import type { StagedFile } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
+import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import type { Operation } from '../ledger/operation.ts'
 import { type Failures, OTHER_LINK, type Reason } from './failures.ts'
@@ -18,16 +23,27 @@ export interface PlaceLinkParts {
   confined: ConfinedDirectories
   grains: Pick<TimeGrains, 'isSame'>
   trash: Pick<Trash, 'keep'>
+  untouchable: Pick<Untouchable, 'isLocal'>
   /** Whether what is replaced may be this host's own, and is kept. */
   keeps: boolean
+  /** Makes what is staged for one path visible under another. */
+  place(path: string, file: StagedFile): Walk<void>
 }
 
 /** @throws the system error, unless it says that there can be no link */
 export function* placeLink(
-  { path, to, size, mtime, isNeeded, isOther }: Extract<Operation, { do: 'link' }>,
-  { confined, grains, trash, keeps }: PlaceLinkParts,
+  { path, to: first, size, mtime, isNeeded, isOther }: Extract<Operation, { do: 'link' }>,
+  { confined, grains, trash, untouchable, keeps, place }: PlaceLinkParts,
   failures: Failures,
 ): Walk<void> {
+  const unused = failures.unusedOf(first)
+  if (isNeeded && unused !== null && !failures.standIns.has(first)) {
+    failures.standIns.set(first, path)
+    return yield* place(path, unused)
+  }
+  const to = failures.standIns.get(first) ?? first
+  const isNobodys = () => untouchable.isLocal(to, 'file') || failures.isBlocked(to)
+  if (!isNeeded && isNobodys()) return
   const lacks = (reason: Reason) => (isNeeded ? failures.fail(path, reason) : failures.unfinished(path, reason))
   if (isOther) failures.otherLinks.push(to)
   if (isOther || failures.isBlocked(to)) return lacks(OTHER_LINK)
@@ -37,7 +53,7 @@ export function* placeLink(
     const places = { location: confined.locate(path), to: confined.locate(to), size, mtime, grains }
     if (linkName(places) === 'linked') return
     lacks(OTHER_LINK)
-    failures.otherLinks.push(to)
+    if (!isNobodys()) failures.otherLinks.push(to)
   } catch (error) {
     if (!NOT_LINKED.has(errorCode(error) ?? '')) throw error
     lacks({ code: errorCode(error) ?? '', message: plainMessage(error) })
