@@ -20,7 +20,7 @@ import { ExtendedRefused, isRace, isSystemError, isTroubleOfAll } from '../files
 import type { Creation, DiskObject } from '../files/disk-object.ts'
 import type { ExtendedAttributes } from '../files/extended.ts'
 import type { Inheritance } from '../files/inheritance.ts'
-import type { StagedChange, StagedFile } from '../files/staged-change.ts'
+import type { StagedChange } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
@@ -29,7 +29,8 @@ import type { BurstOutcome, Finish, Operation, Plan } from '../ledger/operation.
 import { DiskView } from './disk-view.ts'
 import { Failures, JUST_WRITTEN, STAGED_GONE } from './failures.ts'
 import { KeptFiles } from './kept-files.ts'
-import { type PlaceLinkParts, placeLink } from './place-link.ts'
+import type { Placing } from './order-of-visibility.ts'
+import { placeLink } from './place-link.ts'
 import { makePlan } from './plan.ts'
 import { Precedence } from './precedence.ts'
 import { meetsFile, wasJustWritten } from './shared-places.ts'
@@ -164,8 +165,7 @@ export class Burst {
     this.#unrestored = []
     this.#handsDown.clear()
     this.#raced = false
-    if (plan.operations.some(({ do: step }) => step === 'place' || step === 'link'))
-      this.#staging = this.#parts.area.directory('staging')
+    if (plan.operations.some(usesStaging)) this.#staging = this.#parts.area.directory('staging')
     for (const operation of plan.operations) {
       if (this.#failures.isBlocked(operation.path)) continue
       yield* this.#guarded(operation, isLast)
@@ -179,7 +179,7 @@ export class Burst {
     this.#parts.beforeStep?.(operation.do, path)
     switch (operation.do) {
       case 'open':
-        this.#openUp(path, operation.mode)
+        openUp(confined, path, operation.mode)
         return
       case 'vacate':
         yield* removal.vacate(path)
@@ -197,25 +197,21 @@ export class Burst {
         mkdirSync(confined.locate(path), operation.mode)
         return
       case 'place':
-        yield* this.#place(operation, `${this.#staging}/${operation.staged}`)
+        yield* this.#place(operation)
         return
       case 'attributes':
         setFile(operation, this.#parts)
         return
       case 'link':
-        yield* placeLink(operation, this.#linkParts(operation), this.#failures)
+        yield* placeLink(
+          operation,
+          { ...this.#parts, keeps: this.#keeps(path), place: (placing) => this.#place(placing) },
+          this.#failures,
+        )
         return
       case 'rmdir':
         yield* removal.removeDirectory(path)
     }
-  }
-
-  #linkParts({ path: at, replaces }: Extract<Operation, { do: 'link' }>): PlaceLinkParts {
-    const place = (path: string, { staged, size, mtime }: StagedFile) => {
-      const placing = { do: 'place', path, kind: 'file', staged: staged ?? '', size, mtime, replaces } as const
-      return this.#place(placing, `${this.#staging}/${staged}`)
-    }
-    return { ...this.#parts, keeps: this.#keeps(at), place }
   }
 
   /** Discards the object that is where a directory must be. */
@@ -225,17 +221,9 @@ export class Burst {
     for (const removable of yield* removal.removable(parentPath(path), name, kind)) yield* removal.throwAway(removable)
   }
 
-  /** Best effort: a directory that cannot be opened shows in the calls that need it. */
-  #openUp(path: string, mode: number): void {
-    try {
-      chmodSync(this.#parts.confined.locateDirectory(path), mode)
-    } catch (error) {
-      if (errorCode(error) !== 'EPERM' && errorCode(error) !== 'EACCES') throw error
-    }
-  }
-
-  *#place(operation: Extract<Operation, { do: 'place' }>, staged: string): Walk<void> {
+  *#place(operation: Placing): Walk<void> {
     const { confined, trash, untouchable } = this.#parts
+    const staged = `${this.#staging}/${operation.staged}`
     const location = () => confined.locate(operation.path)
     const isKept = this.#keeps(operation.path) && operation.replaces && operation.kind !== 'directory'
     const isStaged = () => lstatSync(staged, { throwIfNoEntry: false }) !== undefined
@@ -329,6 +317,19 @@ function otherContent(
 
 function leftForBorders(changes: readonly StagedChange[], untouchable: Pick<Untouchable, 'holdsBorder'>): string[] {
   return changes.filter(({ kind, path }) => kind === 'absent' && untouchable.holdsBorder(path)).map(({ path }) => path)
+}
+
+/** Best effort: a directory that cannot be opened shows in the calls that need it. */
+function openUp(confined: ConfinedDirectories, path: string, mode: number): void {
+  try {
+    chmodSync(confined.locateDirectory(path), mode)
+  } catch (error) {
+    if (errorCode(error) !== 'EPERM' && errorCode(error) !== 'EACCES') throw error
+  }
+}
+
+function usesStaging({ do: step }: Operation): boolean {
+  return step === 'place' || step === 'link'
 }
 
 function setFile(

@@ -81,11 +81,11 @@ export class Failures {
     return this.#failureAbove(path) !== null
   }
 
-  /** What is staged for a path that could not be made; null: it could, or nothing is. */
-  unusedOf(path: string): StagedFile | null {
+  /** What is staged for a file that could not be made; null: it could, or nothing is. */
+  unusedOf(path: string): (StagedFile & { staged: string }) | null {
     if (!this.isBlocked(path)) return null
     const found = this.#changes.find((change) => change.path === path)
-    return found?.kind === 'file' && found.staged !== null ? found : null
+    return found?.kind === 'file' && found.staged !== null ? { ...found, staged: found.staged } : null
   }
 
   /** @param isAnswer whether the changes were asked for */

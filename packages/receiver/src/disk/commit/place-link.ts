@@ -8,13 +8,13 @@
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import type { Trash } from '../area/trash.ts'
 import { readObject } from '../files/attributes.ts'
-import type { StagedFile } from '../files/staged-change.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import type { Operation } from '../ledger/operation.ts'
 import { type Failures, OTHER_LINK, type Reason } from './failures.ts'
 import { linkName } from './link-names.ts'
+import type { Placing } from './order-of-visibility.ts'
 
 /** A link leads to no other filesystem, and some filesystems have none. */
 const NOT_LINKED = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP', 'ENOTSUP'])
@@ -26,20 +26,19 @@ export interface PlaceLinkParts {
   untouchable: Pick<Untouchable, 'isLocal'>
   /** Whether what is replaced may be this host's own, and is kept. */
   keeps: boolean
-  /** Makes what is staged for one path visible under another. */
-  place(path: string, file: StagedFile): Walk<void>
+  place(placing: Placing): Walk<void>
 }
 
 /** @throws the system error, unless it says that there can be no link */
 export function* placeLink(
-  { path, to: first, size, mtime, isNeeded, isOther }: Extract<Operation, { do: 'link' }>,
+  { path, to: first, size, mtime, isNeeded, isOther, replaces }: Extract<Operation, { do: 'link' }>,
   { confined, grains, trash, untouchable, keeps, place }: PlaceLinkParts,
   failures: Failures,
 ): Walk<void> {
   const unused = failures.unusedOf(first)
   if (isNeeded && unused !== null && !failures.standIns.has(first)) {
     failures.standIns.set(first, path)
-    return yield* place(path, unused)
+    return yield* place({ do: 'place', path, kind: 'file', staged: unused.staged, size, mtime, replaces })
   }
   const to = failures.standIns.get(first) ?? first
   const isNobodys = () => untouchable.isLocal(to, 'file') || failures.isBlocked(to)

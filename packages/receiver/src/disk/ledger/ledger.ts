@@ -271,7 +271,7 @@ export class Ledger {
     this.staged.load()
   }
 
-  /** Begins this process's session; falls back to the durable position when the machine lost power in the last one. */
+  /** Begins this process's session, durably; falls back to what was durable if the machine lost power in the last one. */
   #takeOver(bootId: string, log: LedgerLog): void {
     const { boot_id: lastBoot, clean } = this.#file.row('SELECT boot_id, clean FROM state')
     if (clean === 0 && lastBoot !== null && lastBoot !== bootId) {
@@ -287,10 +287,7 @@ export class Ledger {
       const details = { committed: position?.sequence ?? 0, durable: this.durableSequence }
       log('warn', 'the machine went down without warning: continuing from the state that was synced to disk', details)
     }
-    const begin = () => this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId)
-    // Were this lost with the power, nothing would tell of the loss, and what was staged before might be gone.
-    if (clean === 0) begin()
-    else this.#file.synced(begin)
+    this.#file.synced(() => this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId))
   }
 }
 
