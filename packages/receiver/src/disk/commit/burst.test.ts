@@ -373,6 +373,7 @@ test('a path that cannot be written is reported, owed and asked for again, and t
   feed.connect()
   await feed.commit([directory('locked'), file('locked/f', '1'), file('locked.php', '2'), file('open/g', '3')])
   assert.deepEqual(readdirSync(feed.target), ['open'])
+  await until(() => feed.all('problem').length === 2, 'both problems')
   const problems = feed.all('problem').map(({ path, code }) => `${path} ${code}`)
   assert.deepEqual(problems.sort(), ['locked EPERM', 'locked.php EPERM'])
   assert.deepEqual(feed.allSent('want'), [])
