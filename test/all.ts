@@ -66,6 +66,7 @@ const results = run({
   files: [...LONGEST, ...others.sort()].map((file) => join(CHECKOUT, file)),
   concurrency: AT_ONCE,
   timeout: MOST_MS,
+  forceExit: true,
 })
 results.on('test:fail', () => {
   process.exitCode = 1
