@@ -1,10 +1,12 @@
 <?php
 /**
  * Plugin Name: Hold while installing
- * Description: Makes a file while plugins and themes are installed, upgraded or removed, for which Rootferry holds the docroot.
+ * Description: Makes a file while WordPress, plugins and themes are installed, upgraded or removed, for which Rootferry
+ *   holds the docroot.
  *
  * WordPress makes /.maintenance only while it updates itself and plugins that are active, and not for a .zip that is
- * uploaded. With this file everything that the upgrader does comes to the app servers as one release.
+ * uploaded. When it updates itself it replaces its first file before that, and removes old files and adds themes after it.
+ * With this file everything that the upgrader does comes to the app servers as one release.
  */
 const HOLD_FILE = ABSPATH . '.rootferry-hold';
 
@@ -26,6 +28,13 @@ add_filter('upgrader_pre_install', function ($result) {
     begin_hold();
     return $result;
 }, 1);
+// The updater of WordPress itself calls no filter later than this one, before it replaces a file.
+add_filter('upgrader_pre_download', function ($reply, $package, $upgrader) {
+    if ($upgrader instanceof Core_Upgrader) {
+        begin_hold();
+    }
+    return $reply;
+}, 1, 3);
 add_action('upgrader_process_complete', 'end_hold', 99);
 foreach (['plugin', 'theme'] as $kind) {
     add_action("delete_$kind", 'begin_hold', 1, 0);
