@@ -30,7 +30,7 @@ import { DiskView } from './disk-view.ts'
 import { Failures, JUST_WRITTEN, STAGED_GONE } from './failures.ts'
 import { KeptFiles } from './kept-files.ts'
 import type { Placing } from './order-of-visibility.ts'
-import { placeLink } from './place-link.ts'
+import { type PlaceLinkParts, placeLink } from './place-link.ts'
 import { makePlan } from './plan.ts'
 import { Precedence } from './precedence.ts'
 import { meetsFile, wasJustWritten } from './shared-places.ts'
@@ -203,11 +203,7 @@ export class Burst {
         setFile(operation, this.#parts)
         return
       case 'link':
-        yield* placeLink(
-          operation,
-          { ...this.#parts, keeps: this.#keeps(path), place: (placing) => this.#place(placing) },
-          this.#failures,
-        )
+        yield* placeLink(operation, this.#linking(path), this.#failures)
         return
       case 'rmdir':
         yield* removal.removeDirectory(path)
@@ -219,6 +215,11 @@ export class Burst {
     const { removal } = this.#parts
     const name = Buffer.from(baseName(path))
     for (const removable of yield* removal.removable(parentPath(path), name, kind)) yield* removal.throwAway(removable)
+  }
+
+  #linking(path: string): PlaceLinkParts {
+    const place = (placing: Placing) => this.#place(placing)
+    return { ...this.#parts, staging: this.#staging, keeps: this.#keeps(path), place }
   }
 
   *#place(operation: Placing): Walk<void> {

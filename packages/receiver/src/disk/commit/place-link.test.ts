@@ -1,6 +1,6 @@
 /** Names of a file whose first name cannot be made here, or belongs to this host. */
 import assert from 'node:assert/strict'
-import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { directory, type Fed, Feed, file, MTIME, pathsOf, Scratch, until } from '../../../test-support/test-feed.ts'
 
@@ -42,4 +42,45 @@ test('where the first name belongs to this host, the content is asked for, and i
   assert.equal(readFileSync(scratch.at('target/first'), 'utf8'), 'of this host')
   await feed.commit([file('more', 'text')])
   assert.deepEqual(feed.allSent('owed'), [])
+})
+
+test('what comes again is not replaced again, and when the first name can be made the others are names of it', async () => {
+  using scratch = new Scratch()
+  const never = { delay: () => new Promise<void>(() => undefined) }
+  await using feed = await new Feed(scratch).open({ protect: ['secret'] }, never)
+  feed.connect(LINKS)
+  await feed.commit([directory('.'), directory('first'), file('second', 'was')])
+  writeFileSync(scratch.at('target/first/secret'), 'of this host')
+  const inodes = (...names: string[]) => names.map((at) => lstatSync(scratch.at('target', at)).ino)
+  const all = [name('second', 'first'), name('third', 'first'), file('first', CONTENT)]
+  await feed.commit(all)
+  const made = inodes('second', 'third')
+  const answered = async () => {
+    feed.disk.disconnected()
+    const [before, asked] = [feed.all('committed').length, feed.allSent('want').length]
+    feed.connect(LINKS)
+    await until(() => feed.allSent('want').length > asked, 'a want')
+    await feed.changeset(all, { request: 1 })
+    await until(() => feed.all('committed').length > before, 'the answer')
+  }
+  await answered()
+  assert.deepEqual(inodes('second', 'third'), made)
+  rmSync(scratch.at('target/first'), { recursive: true })
+  await answered()
+  assert.equal(new Set(inodes('first', 'second', 'third')).size, 1)
+  assert.deepEqual(
+    feed.allSent('want').map((want) => pathsOf(want)),
+    [['first'], ['first']],
+  )
+})
+
+test('what was brought for the first name as another version is not the file of the others', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open({ protect: ['secret'] })
+  feed.connect(LINKS)
+  await feed.commit([directory('.'), directory('first')])
+  writeFileSync(scratch.at('target/first/secret'), 'of this host')
+  await feed.commit([file('first', 'another one'), name('second', 'first')])
+  assert.ok(!existsSync(scratch.at('target/second')))
+  assert.deepEqual(pathsOf(await feed.told('want')), ['second'])
 })

@@ -3,7 +3,7 @@
  * leaves the path right but for that.
  *
  * Where the first name of the file belongs to this host, or cannot be made, the next one has the content in its place, and
- * is all right without it.
+ * is all right without it: when the first name can be made, all others come with it.
  */
 import { type ConfinedDirectories, errorCode, plainMessage } from '@rootferry/host/machine'
 import type { Trash } from '../area/trash.ts'
@@ -15,9 +15,12 @@ import type { Operation } from '../ledger/operation.ts'
 import { type Failures, OTHER_LINK, type Reason } from './failures.ts'
 import { linkName } from './link-names.ts'
 import type { Placing } from './order-of-visibility.ts'
+import { meetsFile } from './shared-places.ts'
 
 /** A link leads to no other filesystem, and some filesystems have none. */
 const NOT_LINKED = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP', 'ENOTSUP'])
+
+type Linking = Extract<Operation, { do: 'link' }>
 
 export interface PlaceLinkParts {
   confined: ConfinedDirectories
@@ -26,19 +29,21 @@ export interface PlaceLinkParts {
   untouchable: Pick<Untouchable, 'isLocal'>
   /** Whether what is replaced may be this host's own, and is kept. */
   keeps: boolean
+  /** Where objects are staged. */
+  staging: string
   place(placing: Placing): Walk<void>
 }
 
 /** @throws the system error, unless it says that there can be no link */
-export function* placeLink(
-  { path, to: first, size, mtime, isNeeded, isOther, replaces }: Extract<Operation, { do: 'link' }>,
-  { confined, grains, trash, untouchable, keeps, place }: PlaceLinkParts,
-  failures: Failures,
-): Walk<void> {
+export function* placeLink(operation: Linking, parts: PlaceLinkParts, failures: Failures): Walk<void> {
+  const { path, to: first, size, mtime, isNeeded, isOther } = operation
+  const { confined, grains, trash, untouchable, keeps } = parts
   const unused = failures.unusedOf(first)
-  if (isNeeded && unused !== null && !failures.standIns.has(first)) {
-    failures.standIns.set(first, path)
-    return yield* place({ do: 'place', path, kind: 'file', staged: unused.staged, size, mtime, replaces })
+  const isMeant = isNeeded && unused?.size === size && unused.mtime === mtime
+  if (isMeant && !failures.standIns.has(first)) {
+    yield* standIn(operation, unused.staged, parts)
+    if (!failures.isBlocked(path)) failures.standIns.set(first, path)
+    return
   }
   const to = failures.standIns.get(first) ?? first
   const isNobodys = () => untouchable.isLocal(to, 'file') || failures.isBlocked(to)
@@ -57,4 +62,18 @@ export function* placeLink(
     if (!NOT_LINKED.has(errorCode(error) ?? '')) throw error
     lacks({ code: errorCode(error) ?? '', message: plainMessage(error) })
   }
+}
+
+/** The name has the file that was brought for the first one. It may have it already: that comes again and again. */
+function* standIn(
+  { path, size, mtime, replaces }: Linking,
+  staged: string,
+  { confined, staging, place }: PlaceLinkParts,
+): Walk<void> {
+  const meeting = yield* meetsFile(
+    () => `${staging}/${staged}`,
+    () => confined.locate(path),
+    null,
+  )
+  if (meeting !== 'same') yield* place({ do: 'place', path, kind: 'file', staged, size, mtime, replaces })
 }
