@@ -6,7 +6,7 @@
  * Judged before each change of a target and after each turn. Not promised, and not judged until it holds again: a first
  * sync, a resync, a loss of power, another directory in the place of the target, a disk in trouble, while a path is owed,
  * and while a receiver catches up with two swaps or more, of which only the last is told to it, or with one that leads to
- * what has gone at the source since, or was recorded again, and more than a changeset holds between the two. With polling there is no order of events to keep.
+ * what has gone at the source since, or was recorded again: beyond the end of a round, or with more than a changeset holds between the two. With polling there is no order of events to keep.
  */
 import { baseName, LIMITS, parentPath } from '../../packages/protocol/src/index.ts'
 import { rowsOf } from './database.ts'
@@ -25,8 +25,9 @@ import type { ReceiverHost } from './world.ts'
 
 const SEQUENCE = `SELECT sequence, target FROM entries JOIN directories ON id = entries.directory
   WHERE path = 'site' AND entries.name = 'current'`
-const ROWS_UP_TO = `SELECT count(*) AS rows FROM entries WHERE sequence > ? AND sequence <=
-  (SELECT sequence FROM entries JOIN directories ON id = entries.directory WHERE path = ? AND entries.name = ?)`
+const SEQUENCE_OF = `SELECT sequence FROM entries JOIN directories ON id = entries.directory
+  WHERE path = ? AND entries.name = ?`
+const ROWS_WITHIN = 'SELECT count(*) AS rows FROM entries WHERE sequence > ? AND sequence <= ?'
 
 export class SwapWatch {
   readonly #deploys: Deploys
@@ -39,6 +40,8 @@ export class SwapWatch {
   #targets: string[] = []
   /** By receiver: what its symlink led to when all of that was there. */
   readonly #whole = new Map<string, string>()
+  /** By receiver: how far it may be told of the source, as its last changeset said. */
+  readonly #heads = new Map<string, number>()
   /** What was taken away last. */
   #leaving: string | null = null
 
@@ -57,7 +60,8 @@ export class SwapWatch {
 
   sent({ caller }: Line, toAgent: boolean, frame: Frame): void {
     if (frame.kind !== 'text') return
-    const { type, start } = JSON.parse(frame.data.toString()) as { type?: unknown; start?: unknown }
+    const { type, start, head } = JSON.parse(frame.data.toString()) as Record<string, unknown>
+    if (type === 'changeset') this.#heads.set(caller.receiver, Number(head))
     if (toAgent ? type === 'resynced' : type === 'welcome' && start === 'replay') caller.isComparing = false
     else if (type === 'welcome') caller.isComparing = true
   }
@@ -110,8 +114,10 @@ export class SwapWatch {
   /** Whether a path has gone at the source, or was recorded too far beyond what the receiver has. */
   #isUntold({ machine }: ReceiverHost, path: string): boolean {
     if (this.#agent.disk.find(`${SOURCE}/${path}`) === null) return true
-    const from = positionOf(machine)?.sequence ?? 0
-    const [row] = rowsOf(this.#agent, INDEX_FILE, ROWS_UP_TO, from, parentPath(path), baseName(path))
+    const [own] = rowsOf(this.#agent, INDEX_FILE, SEQUENCE_OF, parentPath(path), baseName(path))
+    const sequence = Number(own?.['sequence'])
+    if (sequence > (this.#heads.get(machine.name) ?? 0)) return true
+    const [row] = rowsOf(this.#agent, INDEX_FILE, ROWS_WITHIN, positionOf(machine)?.sequence ?? 0, sequence)
     return Number(row?.['rows']) > LIMITS.changesetChanges
   }
 
