@@ -40,8 +40,8 @@ export class SwapWatch {
   #targets: string[] = []
   /** By receiver: what its symlink led to when all of that was there. */
   readonly #whole = new Map<string, string>()
-  /** By receiver: how far it may be told of the source, as its last changeset said. */
-  readonly #heads = new Map<string, number>()
+  /** By receiver, for the end of each changeset: how far the source could be told. */
+  readonly #heads = new Map<string, Map<number, number>>()
   /** What was taken away last. */
   #leaving: string | null = null
 
@@ -60,8 +60,8 @@ export class SwapWatch {
 
   sent({ caller }: Line, toAgent: boolean, frame: Frame): void {
     if (frame.kind !== 'text') return
-    const { type, start, head } = JSON.parse(frame.data.toString()) as Record<string, unknown>
-    if (type === 'changeset') this.#heads.set(caller.receiver, Number(head))
+    const { type, start, to, head } = JSON.parse(frame.data.toString()) as Record<string, unknown>
+    if (type === 'changeset') this.#headsOf(caller.receiver).set(Number(to), Number(head))
     if (toAgent ? type === 'resynced' : type === 'welcome' && start === 'replay') caller.isComparing = false
     else if (type === 'welcome') caller.isComparing = true
   }
@@ -106,19 +106,28 @@ export class SwapWatch {
     if (missing === undefined) {
       this.#whole.set(machine.name, current.target)
       if (rests && !this.#isExcused(host)) this.#upset.delete(machine.name)
-    } else if (!wasWhole && this.#isUntold(host, missing[0])) this.#upset.add(machine.name)
+    } else if (!wasWhole && this.#isUntold(host, missing[0], rests)) this.#upset.add(machine.name)
     else if (!isUpset)
       throw new Violation('G3', `current of ${machine.name} leads to ${current.target}, where ${missing[0]} is not`)
   }
 
   /** Whether a path has gone at the source, or was recorded too far beyond what the receiver has. */
-  #isUntold({ machine }: ReceiverHost, path: string): boolean {
+  #isUntold({ machine }: ReceiverHost, path: string, rests: boolean): boolean {
     if (this.#agent.disk.find(`${SOURCE}/${path}`) === null) return true
     const [own] = rowsOf(this.#agent, INDEX_FILE, SEQUENCE_OF, parentPath(path), baseName(path))
     const sequence = Number(own?.['sequence'])
-    if (sequence > (this.#heads.get(machine.name) ?? 0)) return true
-    const [row] = rowsOf(this.#agent, INDEX_FILE, ROWS_WITHIN, positionOf(machine)?.sequence ?? 0, sequence)
+    const from = positionOf(machine)?.sequence ?? 0
+    const heads = [...this.#headsOf(machine.name)].sort(([one], [other]) => one - other)
+    const [, head = 0] = heads.find(([to]) => (rests ? to >= from : to > from)) ?? []
+    if (sequence > head) return true
+    const [row] = rowsOf(this.#agent, INDEX_FILE, ROWS_WITHIN, from, sequence)
     return Number(row?.['rows']) > LIMITS.changesetChanges
+  }
+
+  #headsOf(receiver: string): Map<number, number> {
+    const known = this.#heads.get(receiver) ?? new Map<number, number>()
+    this.#heads.set(receiver, known)
+    return known
   }
 
   #isExcused(host: ReceiverHost): boolean {
