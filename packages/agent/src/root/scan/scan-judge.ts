@@ -33,7 +33,7 @@ export function scanJudge({ guard, borders, mode, hold, living, isWaiting }: Sca
     // The index of a halted root stays as it is until a scan of the whole tree passes.
     if (mode() === 'halted' && (verdict.decision === 'look-again' || !isComplete)) return { decision: 'withhold' }
     if (verdict.decision !== 'pass' || !isComplete) return verdict
-    if (!isHeld && !isWhole && isWaiting() && deletionsOf(loss) > 0) return { decision: 'look-again' }
+    if (!isWhole && isWaiting() && deletionsOf(loss) > 0) return { decision: 'look-again' }
     guard.passed(loss)
     return verdict
   }

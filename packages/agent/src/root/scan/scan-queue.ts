@@ -39,7 +39,7 @@ import { ScanOrders } from './scan-orders.ts'
 import { ScanProgress } from './scan-progress.ts'
 import type { ScanRequests } from './scan-requests.ts'
 import { isWhole, type Scanner, type ScanVerdict } from './scanner.ts'
-import { SwapOrder } from './swap-order.ts'
+import { type OwnBatch, SwapOrder } from './swap-order.ts'
 import { QUIET_MS, WithheldDeletions } from './withheld-deletions.ts'
 
 /** How often a halted root is scanned when there are hints; a large root less often. */
@@ -88,8 +88,8 @@ interface ScanRun {
   hints: readonly Hint[]
   /** When the first of them came. */
   seenMs: number
-  /** The batch that the hints are. Null: they are of none, or a part of one, which must not take the rest for recorded. */
-  own: symbol | null
+  /** The batch that the hints are, or are a part of; null: they are of none. */
+  own: OwnBatch | null
 }
 
 export class ScanQueue implements ScanRequests {
@@ -212,23 +212,22 @@ export class ScanQueue implements ScanRequests {
     const isDue = this.#lanes.isBusy || batch.length > BOUNDS.overtakingHints
     const { overtaking, others } =
       isDue && this.#parts.mode() === 'judged' ? splitBatch(batch) : { overtaking: [], others: batch }
-    const own = overtaking.length > 0 && others.length > 0 ? null : all
+    const own = { batch: all, isWhole: overtaking.length === 0 || others.length === 0 }
     const first = overtaking.length > 0 ? this.#overtakeFirst(overtaking, seenMs, own) : null
     const then = others.length > 0 ? this.#scanInTurn(others, seenMs, own) : null
     void Promise.all([first, then]).then(() => this.#swaps.end(all))
   }
 
-  async #overtakeFirst(hints: readonly Hint[], seenMs: number, own: symbol | null): Promise<void> {
+  async #overtakeFirst(hints: readonly Hint[], seenMs: number, own: OwnBatch): Promise<void> {
     const left = await this.#lanes.overtake(() => this.#overtake(hints, seenMs, own))
     if (left.length > 0) await this.#scanInTurn(left, seenMs, own)
   }
 
-  /** @returns whether everything could be looked at */
-  #scanInTurn(hints: readonly Hint[], seenMs: number, own: symbol | null = null): Promise<boolean> {
+  #scanInTurn(hints: readonly Hint[], seenMs: number, own: OwnBatch | null = null): Promise<boolean> {
     return this.#lanes.add(() => this.#runScan(hints, seenMs, own))
   }
 
-  async #runScan(hints: readonly Hint[], seenMs: number, own: symbol | null = null): Promise<boolean> {
+  async #runScan(hints: readonly Hint[], seenMs: number, own: OwnBatch | null = null): Promise<boolean> {
     const root = this.#root
     if (root === null) return true
     return await this.progress.during(seenMs, () => this.#scanRoot(root, { hints, seenMs, own }))
@@ -245,7 +244,7 @@ export class ScanQueue implements ScanRequests {
     let head = index.head
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
-    const [guard, isWaiting] = [this.guard, () => !this.#withheld.isEmpty || this.#swaps.holdsDeletions]
+    const [guard, isWaiting] = [this.guard, () => !this.#withheld.isEmpty || this.#swaps.holdsDeletions(own)]
     const judging = { guard, borders: root.borders, mode, hold, living: () => livingEntries(index), isWaiting }
     const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll), { maySwap: this.#swaps.judgeFor(own) })
     let step = steps.next()
@@ -272,7 +271,7 @@ export class ScanQueue implements ScanRequests {
   }
 
   /** A short look while another scan waits. @returns hints that wait their turn: it took too long, or would delete */
-  async #overtake(hints: readonly Hint[], seenMs: number, own: symbol | null): Promise<readonly Hint[]> {
+  async #overtake(hints: readonly Hint[], seenMs: number, own: OwnBatch): Promise<readonly Hint[]> {
     const root = this.#root
     if (root === null) return []
     const { index, hold } = this.#parts
@@ -315,7 +314,8 @@ export class ScanQueue implements ScanRequests {
   /** Looks again when the root was quiet for a while, or after a second at the latest. */
   #lookLater(hints: readonly Hint[]): void {
     const delayMs = this.#withheld.wait(hints, WHOLE_TREE, performance.now())
-    this.#parts.timers.after('again', delayMs, () => void this.#lanes.add(() => this.#lookNow()))
+    const look = () => this.#lanes.add(() => this.#lookNow())
+    this.#parts.timers.after('again', delayMs, () => void this.#swaps.crowdsRecorded().then(look))
   }
 
   async #lookNow(): Promise<void> {

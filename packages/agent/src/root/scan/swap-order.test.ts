@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Observation } from '../index/indexed-entry.ts'
-import { SwapOrder } from './swap-order.ts'
+import { type OwnBatch, SwapOrder } from './swap-order.ts'
 
 const to = (target: string): Observation => ({
   kind: 'symlink',
@@ -17,6 +17,10 @@ const to = (target: string): Observation => ({
   extended: null,
   link: 0,
 })
+
+function all(batch: symbol): OwnBatch {
+  return { batch, isWhole: true }
+}
 
 function order() {
   const looks: { path: string; mayGo: boolean }[] = []
@@ -39,18 +43,18 @@ test('alone it goes at once, and with another batch open it does not', () => {
   const observation = pointTo('releases/2')
   assert.equal(swaps.judgeFor(null)('current', observation), true)
   const own = swaps.begin()
-  assert.equal(swaps.judgeFor(own)('current', observation), true)
+  assert.equal(swaps.judgeFor(all(own))('current', observation), true)
   const other = swaps.begin()
-  assert.equal(swaps.judgeFor(own)('current', observation), false)
+  assert.equal(swaps.judgeFor(all(own))('current', observation), false)
   swaps.end(other)
-  assert.equal(swaps.judgeFor(own)('current', observation), true)
+  assert.equal(swaps.judgeFor(all(own))('current', observation), true)
 })
 
 test('among hints that were taken early it waits for those that came before and still wait', async () => {
   const { swaps, looks, pointTo } = order()
   const early = swaps.begin(true)
   const observation = pointTo('releases/2')
-  assert.equal(swaps.judgeFor(early)('current', observation), false)
+  assert.equal(swaps.judgeFor(all(early))('current', observation), false)
   swaps.defer('current', observation)
   const later = swaps.begin(true)
   swaps.end(early)
@@ -63,7 +67,28 @@ test('among hints that were taken early it waits for those that came before and 
   assert.deepEqual(looks, [{ path: 'current', mayGo: true }])
   const last = swaps.begin(true)
   swaps.end(swaps.begin())
-  assert.equal(swaps.judgeFor(last)('current', pointTo('releases/3')), true, 'what waited was dropped')
+  assert.equal(swaps.judgeFor(all(last))('current', pointTo('releases/3')), true, 'what waited was dropped')
+})
+
+test('deletions that an early batch tells of wait until the hints that came before it are recorded', async () => {
+  const { swaps } = order()
+  const early = swaps.begin(true)
+  const part = { batch: early, isWhole: false }
+  assert.equal(swaps.holdsDeletions(all(early)), true)
+  assert.equal(swaps.holdsDeletions(part), true)
+  let isRecorded = false
+  void swaps.crowdsRecorded().then(() => {
+    isRecorded = true
+  })
+  const crowd = swaps.begin()
+  assert.equal(swaps.holdsDeletions(all(crowd)), false)
+  assert.equal(swaps.holdsDeletions(all(early)), true)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isRecorded, false)
+  swaps.end(crowd)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isRecorded, true)
+  assert.equal(swaps.holdsDeletions(all(early)), false)
 })
 
 test('it waits for the batches that were open, and not for those that come', async () => {
@@ -123,13 +148,13 @@ test('while a hint at it waits it waits for the batch of that hint, which may se
   hints.add('current')
   assert.equal(swaps.judgeFor(null)('current', observation), false)
   swaps.defer('current', observation)
-  assert.equal(swaps.holdsDeletions, true)
+  assert.equal(swaps.holdsDeletions(null), true)
   await new Promise((resolve) => setImmediate(resolve))
   assert.deepEqual(looks, [])
   hints.clear()
   const own = swaps.begin()
   assert.equal(swaps.judgeFor(null)('current', observation), false)
-  assert.equal(swaps.judgeFor(own)('current', observation), true)
+  assert.equal(swaps.judgeFor(all(own))('current', observation), true)
   swaps.end(own)
   await swaps.idle()
   assert.deepEqual(looks, [{ path: 'current', mayGo: true }])

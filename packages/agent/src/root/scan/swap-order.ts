@@ -6,6 +6,9 @@
  *
  *   found by a scan ── no other batch is open, and no hint at it waits ──▶ recorded by that scan, last
  *         └── otherwise left out ── those batches end, and that of its hint ──▶ looked at again, and recorded
+ *
+ * What a symlink led to goes after it was pointed elsewhere. So deletions wait while one waits, and those that an early
+ * batch tells of wait for the hints that came before it, among which one may be.
  */
 import type { Observation } from '../index/indexed-entry.ts'
 import type { MaySwap } from './swaps.ts'
@@ -15,6 +18,13 @@ interface Waiting {
   /** The batches that came before it. */
   readonly before: readonly symbol[]
   done: Promise<void>
+}
+
+/** The batch that a scan is of. */
+export interface OwnBatch {
+  batch: symbol
+  /** Whether the scan follows all of its hints: a part of it must not take the rest for recorded. */
+  isWhole: boolean
 }
 
 /** The hints that are in no batch yet. */
@@ -31,6 +41,8 @@ export class SwapOrder {
   #withheld: symbol | null = null
   /** The batch of hints that still wait, and came before what is found or taken already. */
   #crowd: symbol | null = null
+  /** Early batches, by the batch of the hints that came before them, until that ends. */
+  readonly #early = new Map<symbol, Set<symbol>>()
 
   /** @param look scans the path */
   constructor(hints: WaitingHints, look: (path: string) => Promise<unknown>) {
@@ -42,7 +54,10 @@ export class SwapOrder {
   begin(isEarly = false): symbol {
     const crowd = this.#crowd ?? this.#open()
     this.#crowd = isEarly ? crowd : null
-    return isEarly ? this.#open() : crowd
+    if (!isEarly) return crowd
+    const early = this.#open()
+    this.#early.set(crowd, (this.#early.get(crowd) ?? new Set()).add(early))
+    return early
   }
 
   #open(): symbol {
@@ -55,6 +70,7 @@ export class SwapOrder {
   end(batch: symbol): void {
     this.#batches.get(batch)?.resolve()
     this.#batches.delete(batch)
+    this.#early.delete(batch)
   }
 
   /** Arrivals of moves wait until deletions are judged. */
@@ -63,13 +79,19 @@ export class SwapOrder {
   }
 
   /** The batch of the look that judges them; null: none wait. */
-  get withheld(): symbol | null {
-    return this.#withheld
+  get withheld(): OwnBatch | null {
+    return this.#withheld === null ? null : { batch: this.#withheld, isWhole: true }
   }
 
-  /** Whether what a symlink led to must not go yet: one waits, and not for the judgement on deletions. */
-  get holdsDeletions(): boolean {
-    return this.#withheld === null && this.#waiting.size > 0
+  /** Whether what a symlink led to must not go yet: one waits, and not for the judgement on deletions, or may come. */
+  holdsDeletions(own: OwnBatch | null): boolean {
+    const isEarly = own !== null && [...this.#early.values()].some((batches) => batches.has(own.batch))
+    return isEarly || (this.#withheld === null && this.#waiting.size > 0)
+  }
+
+  /** Resolves when all hints are recorded that came before early batches of up to now. */
+  async crowdsRecorded(): Promise<void> {
+    await Promise.all([...this.#early.keys()].map((crowd) => this.#batches.get(crowd)?.promise))
   }
 
   judged(): void {
@@ -84,13 +106,14 @@ export class SwapOrder {
   }
 
   /** @param own the batch of the scan that asks; null: it has none */
-  judgeFor(own: symbol | null): MaySwap {
+  judgeFor(own: OwnBatch | null): MaySwap {
+    const batchOfScan = own?.isWhole === true ? own.batch : null
     return (path, observation) => {
       const waiting = this.#waiting.get(path)
       const isKnown = waiting !== undefined && isSame(waiting.observation, observation)
       if (!isKnown && this.#hints.covers(path)) return false
       const isBefore = (batch: symbol) => !isKnown || batch === this.#withheld || waiting.before.includes(batch)
-      return [...this.#batches.keys()].every((batch) => batch === own || !isBefore(batch))
+      return [...this.#batches.keys()].every((batch) => batch === batchOfScan || !isBefore(batch))
     }
   }
 
