@@ -84,3 +84,23 @@ test('what was brought for the first name as another version is not the file of 
   assert.ok(!existsSync(scratch.at('target/second')))
   assert.deepEqual(pathsOf(await feed.told('want')), ['second'])
 })
+
+test('a file becomes a name of one with the same bytes only: size and time can be those of any other', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  feed.connect(LINKS)
+  const missing = { source: { copy: 'missing' } }
+  await feed.commit([file('first', CONTENT), file('other', CONTENT.toUpperCase())])
+  await feed.commit([file('second', CONTENT, missing), file('third', CONTENT, missing)])
+  const { request } = await feed.told('want')
+  const named = (path: string, link: string): Fed => {
+    const { change, ...rest } = file(path, CONTENT)
+    return { change: { ...change, link } as Fed['change'], ...rest }
+  }
+  await feed.changeset([named('second', 'first'), named('third', 'other')], { request })
+  await feed.told('repaired')
+  const [first, second] = ['first', 'second'].map((at) => lstatSync(scratch.at('target', at)).ino)
+  assert.equal(second, first)
+  assert.equal(readFileSync(scratch.at('target/third'), 'utf8'), CONTENT)
+  assert.deepEqual((await feed.told('owed')).paths, [{ path: 'third', code: 'other-link' }])
+})

@@ -15,7 +15,7 @@ import type { Operation } from '../ledger/operation.ts'
 import { type Failures, OTHER_LINK, type Reason } from './failures.ts'
 import { linkName } from './link-names.ts'
 import type { Placing } from './order-of-visibility.ts'
-import { meetsFile } from './shared-places.ts'
+import { areEqual, meetsFile } from './shared-places.ts'
 
 /** A link leads to no other filesystem, and some filesystems have none. */
 const NOT_LINKED = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP', 'ENOTSUP'])
@@ -54,14 +54,25 @@ export function* placeLink(operation: Linking, parts: PlaceLinkParts, failures: 
   const isThere = isNeeded && keeps && readObject(confined.locate(path)) !== null
   try {
     if (isThere) yield* trash.keep(() => confined.locate(path), path)
+    const isSame = isNeeded || (yield* haveSameBytes(confined.locate(path), confined.locate(to)))
     const places = { location: confined.locate(path), to: confined.locate(to), size, mtime, grains }
-    if (linkName(places) === 'linked') return
+    if (isSame && linkName(places) === 'linked') return
     lacks(OTHER_LINK)
     if (!isNobodys()) failures.otherLinks.push(to)
   } catch (error) {
     if (!NOT_LINKED.has(errorCode(error) ?? '')) throw error
     lacks({ code: errorCode(error) ?? '', message: plainMessage(error) })
   }
+}
+
+/**
+ * The answer to a want may tell of a file that is not as the agent has it before a later changeset: its size and time can
+ * be those of any other.
+ */
+function* haveSameBytes(location: string, to: string): Walk<boolean> {
+  const [one, other] = [readObject(location), readObject(to)]
+  if (one?.kind !== 'file' || other?.kind !== 'file' || one.size !== other.size) return false
+  return (one.inode === other.inode && one.device === other.device) || (yield* areEqual(location, to))
 }
 
 /** The name has the file that was brought for the first one. It may have it already: that comes again and again. */

@@ -61,8 +61,8 @@ function statusOf(location: string) {
   return lstatSync(location, { throwIfNoEntry: false })
 }
 
-/** @param one and `other` are opened before the first yield */
-function* areEqual(one: string, other: string): Walk<boolean> {
+/** Whether two files have the same bytes. @param one and `other` are opened before the first yield */
+export function* areEqual(one: string, other: string): Walk<boolean> {
   const descriptors = [openRegular(one), openRegular(other)]
   try {
     const [left, right] = descriptors
