@@ -84,8 +84,9 @@ export function judgeCommitted(
     if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue
     if (untouchable.excludesWithParents(row.path, 'directory') || skips(row.path)) continue
     const inode = receiver.disk.find(row.path === '.' ? TARGET : `${TARGET}/${row.path}`)
-    const isLeft = inode?.kind === 'file' && inode.linkCount > 1 && workload.inode(row.path) !== row.inode
-    const fault = faultOf(row, inode, workload.history(row.path), isLeft)
+    const isLinked = inode?.kind === 'file' && inode.linkCount > 1
+    const isOther = workload.inode(row.path) !== row.inode
+    const fault = faultOf(row, inode, workload.history(row.path), { isLinked, isOther })
     if (fault !== null) {
       throw new Violation('G4', `${receiver.name} committed ${position.sequence}, but ${row.path} ${fault}`)
     }
@@ -126,15 +127,26 @@ function rowsUpTo(agent: Machine, sequence: number): Row[] {
   })
 }
 
-/** @param isLeft the name is to go, or to lead to another file: the one here may have got attributes for its other names */
-function faultOf(row: Row, inode: Inode | null, history: readonly Look[], isLeft: boolean): string | null {
+/**
+ * A name that is to go, or to lead to another file, may have got attributes here for its other names: also when it was
+ * gone and leads to the same file again.
+ * @param isLinked the file here has other names @param isOther the name leads to another file than the row's by now
+ */
+function faultOf(
+  row: Row,
+  inode: Inode | null,
+  history: readonly Look[],
+  { isLinked, isOther }: { isLinked: boolean; isOther: boolean },
+): string | null {
   const found = inode === null ? ABSENT : lookOf(inode)
   const first = history.findIndex(
     ({ outside: seen, digest }) => seen === row.look.outside && (row.look.digest === '' || row.look.digest === digest),
   )
   if (first < 0) return `never was what the index says: ${row.look.outside}`
-  const isKnown = history
-    .slice(first)
-    .some(({ outside: seen, digest }) => digest === found.digest && (isLeft || seen === found.outside))
+  const since = history.slice(first)
+  const isLeft = isLinked && (isOther || since.includes(ABSENT))
+  const isKnown = since.some(
+    ({ outside: seen, digest }) => digest === found.digest && (isLeft || seen === found.outside),
+  )
   return isKnown ? null : `is ${found.outside}, should be ${row.look.outside} or later`
 }
