@@ -124,6 +124,14 @@ export class RoundWatch {
     else this.#fromAgent(line, told, message)
   }
 
+  /** An answer counts when it is heard. */
+  arrived(line: Line, toAgent: boolean, frame: Frame): void {
+    const told = this.#told.get(line)
+    if (!toAgent || told === undefined || frame.kind !== 'text') return
+    const { type, sequence } = JSON.parse(frame.data.toString()) as Record<string, unknown>
+    if (type === 'left' && Number(sequence) >= told.left) told.unansweredMs = null
+  }
+
   /** A receiver's tree changes where visitors see it. @throws Violation */
   changing(receiver: Machine): void {
     const held = this.#held()
@@ -166,10 +174,7 @@ export class RoundWatch {
   }
 
   #fromReceiver(line: Line, told: Told, { type, sequence, ready }: Record<string, unknown>): void {
-    if (type === 'left') {
-      told.unansweredMs = null
-      told.heard = Math.max(told.heard, Number(sequence))
-    }
+    if (type === 'left') told.heard = Math.max(told.heard, Number(sequence))
     // What it says first it says before it has taken up the welcome, as its probes do.
     if (PROOFS.has(type)) told.hasRead = true
     if (type === 'ready') told.isReady = ready === true

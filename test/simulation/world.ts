@@ -136,6 +136,7 @@ export class World {
       this.#judging(() => this.lines.note(way, line, toAgent, frame))
       if (way === 'sent') this.swaps.sent(line, toAgent, frame)
       if (way === 'sent') this.#judging(() => this.rounds.sent(line, toAgent, frame))
+      else this.rounds.arrived(line, toAgent, frame)
       if (way === 'sent' && !this.settings.isDrifting) this.#judging(() => this.ahead.sent(line, toAgent, frame))
     }
     this.#around = {

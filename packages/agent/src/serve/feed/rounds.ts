@@ -258,7 +258,10 @@ export class Rounds {
     }
     for (const [name, { standing }] of running.round.members) {
       const session = this.#parts.sessions.get(name)
-      if (standing === 'unfenced' && session !== undefined) this.#silent.set(session, session.state.rounds.left)
+      if (standing !== 'unfenced' || session === undefined) continue
+      // It may have answered since the others were let go.
+      const { left } = session.state.rounds
+      if (left < running.round.to) this.#silent.set(session, left)
     }
     const report = this.#reportOf(running, new Date())
     if (!running.isStep || outcomeOf(report) !== 'all') this.#reports.unshift(report)

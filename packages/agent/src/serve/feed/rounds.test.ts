@@ -1,0 +1,101 @@
+/** Who did not answer when it was told to leave is not waited for again, until it answers. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { Rounds } from './rounds.ts'
+import type { Session } from './session.ts'
+
+const LONG_MS = 60_000
+
+/** What rounds see of a session. */
+function sessionOf(receiver: string, rests: boolean) {
+  const rounds = { staged: 0, left: -1, burstMs: 0 }
+  const state = {
+    phase: 'live',
+    committed: 0,
+    cursor: 0,
+    keepsUp: true,
+    said: { failing: null, isReady: true },
+    rounds,
+  }
+  const session = { receiver, state, isClosed: false, told: [] as number[] }
+  return {
+    ...session,
+    isAtRest: () => rests,
+    enter: () => undefined,
+    wakeUp: () => undefined,
+    leave(to: number) {
+      this.told.push(to)
+    },
+  }
+}
+
+function farm(t: TestContext) {
+  let now = 0
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  t.mock.method(performance, 'now', () => now)
+  const [member, aside] = [sessionOf('web1', true), sessionOf('web2', false)]
+  const sessions = new Map([
+    ['web1', member],
+    ['web2', aside],
+  ]) as unknown as ReadonlyMap<string, Session>
+  const decided: number[] = []
+  const rounds = new Rounds({
+    sessions,
+    end: async (to) => decided.push(to),
+    told: () => undefined,
+    failed: (error) => assert.fail(String(error)),
+    lateReaders: () => [],
+  })
+  const pass = async (ms: number) => {
+    now += ms
+    t.mock.timers.tick(ms)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  /** Begins a round that the member has staged. */
+  const staged = (to: number) => {
+    rounds.begin(to - 10, to, { patienceMs: LONG_MS, rolling: null, isStep: false })
+    member.state.rounds.staged = to
+    rounds.look()
+  }
+  const shown = async (to: number) => {
+    member.state.committed = to
+    rounds.look()
+    await pass(LONG_MS)
+  }
+  return { rounds, aside, decided, pass, staged, shown }
+}
+
+test('the next round waits for one that answered after the others were let go, and not for one that never did', async (t) => {
+  const { rounds, aside, decided, pass, staged, shown } = farm(t)
+  staged(10)
+  assert.deepEqual(aside.told, [10])
+  await pass(LONG_MS)
+  assert.deepEqual(decided, [10])
+  await shown(10)
+  staged(20)
+  await pass(1)
+  assert.deepEqual(
+    [aside.told, decided],
+    [
+      [10, 20],
+      [10, 20],
+    ],
+    'it has not answered: nobody waits',
+  )
+  aside.state.rounds.left = 20
+  await shown(20)
+  staged(30)
+  await pass(1)
+  assert.deepEqual(
+    [aside.told, decided],
+    [
+      [10, 20, 30],
+      [10, 20],
+    ],
+    'it has answered, late',
+  )
+  aside.state.rounds.left = 30
+  rounds.look()
+  await pass(1)
+  assert.deepEqual(decided, [10, 20, 30])
+})
