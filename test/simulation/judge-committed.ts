@@ -21,6 +21,8 @@ interface Row {
   path: string
   sequence: number
   inode: number
+  /** The file had other names: they may be names of another one by now. */
+  isLinked: boolean
   /** `digest` is empty when unknown. */
   look: Look
 }
@@ -84,7 +86,7 @@ export function judgeCommitted(
     if (owed.has(row.path) || inTheWay?.has(row.path) === true) continue
     if (untouchable.excludesWithParents(row.path, 'directory') || skips(row.path)) continue
     const inode = receiver.disk.find(row.path === '.' ? TARGET : `${TARGET}/${row.path}`)
-    const isLinked = inode?.kind === 'file' && inode.linkCount > 1
+    const isLinked = inode?.kind === 'file' && (inode.linkCount > 1 || row.isLinked)
     const isOther = workload.inode(row.path) !== row.inode
     const fault = faultOf(row, inode, workload.history(row.path), { isLinked, isOther })
     if (fault !== null) {
@@ -107,7 +109,7 @@ function rowsUpTo(agent: Machine, sequence: number): Row[] {
   const rows = rowsOf(
     agent,
     INDEX_FILE,
-    `SELECT path AS directory, entries.name, sequence, kind, mode, uid, gid, size, mtime, digest, target, inode
+    `SELECT path AS directory, entries.name, sequence, kind, mode, uid, gid, size, mtime, digest, target, inode, link
      FROM entries JOIN directories ON id = entries.directory LEFT JOIN digests USING (content)
      WHERE sequence <= ?`,
     sequence,
@@ -118,19 +120,20 @@ function rowsUpTo(agent: Machine, sequence: number): Row[] {
     const directory = String(row['directory'])
     const path = name === '.' ? '.' : directory === '.' ? name : `${directory}/${name}`
     const sequence = Number(row['sequence'])
-    const inode = Number(row['inode'])
-    if (kind === 'absent') return { path, sequence, inode, look: ABSENT }
+    const [inode, isLinked] = [Number(row['inode']), Number(row['link']) !== 0]
+    if (kind === 'absent') return { path, sequence, inode, isLinked, look: ABSENT }
     const rest = kind === 'file' ? String(row['size']) : kind === 'symlink' ? String(row['target']) : ''
     const mode = kind === 'symlink' ? null : Number(row['mode'])
     const seen = outside(kind, mode, Number(row['uid']), Number(row['gid']), Number(row['mtime']), rest)
-    return { path, sequence, inode, look: { outside: seen, digest: String(row['digest'] ?? '') } }
+    return { path, sequence, inode, isLinked, look: { outside: seen, digest: String(row['digest'] ?? '') } }
   })
 }
 
 /**
  * A name that is to go, or to lead to another file, may have got attributes here for its other names: also when it was
  * gone and leads to the same file again.
- * @param isLinked the file here has other names @param isOther the name leads to another file than the row's by now
+ * @param isLinked the file here has other names, or had
+ * @param isOther the name leads to another file than the row's by now
  */
 function faultOf(
   row: Row,
