@@ -363,6 +363,14 @@ export const MUTATIONS: readonly Mutation[] = [
     60_000_408,
   ),
   mutation(
+    'a filesystem is not known before the first scan is over',
+    ['G6'],
+    `${SCAN}/scan-judge.ts`,
+    '  borders.look()\n  return (loss',
+    '  return (loss',
+    71_000_389,
+  ),
+  mutation(
     'that a ledger is in use again may be lost with the power',
     ['G10'],
     'receiver/src/disk/ledger/ledger.ts',

@@ -32,10 +32,15 @@ export class KnownBorders {
     this.#known = new Map(entries.map((border) => [borderId(border), border]))
   }
 
-  /** Why no entry may be taken for deleted now, or null. Reads the present mounts. @throws the system error */
+  /**
+   * Why no entry may be taken for deleted now, or null. Reads the present mounts, which are known from now on.
+   * @throws the system error
+   */
   missing(): string | null {
     const { borders, holdsEntries } = this.#parts
     borders.refresh()
+    // At once: the first scan may have found what is behind one that is gone when it ends.
+    this.#know([...this.#known.values(), ...borders.all])
     const present = new Set([...borders.all].map(borderId))
     for (const [id, { path, type }] of this.#known) {
       if (present.has(id)) continue
@@ -75,11 +80,6 @@ export class KnownBorders {
     if (!this.#isAwaited || this.missing() !== null) return false
     this.#isAwaited = false
     return true
-  }
-
-  /** A scan of the whole tree has passed: the present mounts are known from now on. */
-  passed(): void {
-    this.#know([...this.#known.values(), ...this.#parts.borders.all])
   }
 
   /** An operator has accepted that the filesystems stay away which the last look found missing. */

@@ -18,6 +18,8 @@ export interface ScanJudgeParts {
 
 /** @param isWhole whether the scan is one of the whole tree */
 export function scanJudge({ guard, borders, mode, hold, living, isWaiting }: ScanJudgeParts, isWhole: boolean): Judge {
+  // What is mounted before the first look may not be there after it.
+  borders.look()
   return (loss, isComplete) => {
     hold.look()
     const isAccepted = isWhole && mode() === 'accepted'

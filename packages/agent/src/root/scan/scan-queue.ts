@@ -263,7 +263,6 @@ export class ScanQueue implements ScanRequests {
     const isTroubled = this.#lookAgain(root.scanner)
     // A tree of which parts could not be read is not known.
     if (isOfAll && isTroubled) this.#retries.troubled([WHOLE_TREE])
-    if (isOfAll && !isTroubled && step.value.decision === 'pass') root.borders.passed()
     this.#conclude(step.value, withWalked(hints, root.scanner), isOfAll && !isTroubled)
     this.#announce(head, seenMs)
     events.scanned(this.progress.lastMs)
