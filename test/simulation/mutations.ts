@@ -371,6 +371,14 @@ export const MUTATIONS: readonly Mutation[] = [
     71_000_389,
   ),
   mutation(
+    'what was synced is told of another position than that of the welcome',
+    ['sound'],
+    'receiver/src/disk/root-disk.ts',
+    'if (this.#connection?.isTakenUp === true) this.#tell(',
+    'this.#tell(',
+    60_000_010,
+  ),
+  mutation(
     'that a ledger is in use again may be lost with the power',
     ['G10'],
     'receiver/src/disk/ledger/ledger.ts',
@@ -413,6 +421,6 @@ export const MUTATIONS: readonly Mutation[] = [
     `${FEED}/lockstep.ts`,
     'to: Math.min(head, this.#stood + BOUNDS.roundChanges), head',
     'to: head, head',
-    34,
+    2_116,
   ),
 ]

@@ -50,6 +50,8 @@ interface Connection {
   ended: AbortController
   /** The agent broke the protocol: its frames do not count any more. */
   isBroken: boolean
+  /** What the welcome says is in the ledger: until then that knows of another position, which is none of this one. */
+  isTakenUp: boolean
   owed: OwedReport
 }
 
@@ -103,7 +105,7 @@ export class RootDisk {
       commits: () => target.ledger.debts.commits,
       synced: (position, commits) => {
         if (!target.ledger.recordDurable(position, commits)) return
-        this.#tell({ type: 'durable', sequence: position.sequence })
+        if (this.#connection?.isTakenUp === true) this.#tell({ type: 'durable', sequence: position.sequence })
         out.event({ type: 'durable', sequence: position.sequence })
       },
       failed: (message) => this.#log('error', 'committed changes could not be synced to disk', { error: message }),
@@ -239,7 +241,7 @@ export class RootDisk {
       },
       greeting,
     )
-    this.#connection = { session, ended, isBroken: false, owed: new OwedReport(this.#problems) }
+    this.#connection = { session, ended, isBroken: false, isTakenUp: false, owed: new OwedReport(this.#problems) }
   }
 
   #enqueue(work: (session: Session) => Promise<void> | void): void {
@@ -281,6 +283,7 @@ export class RootDisk {
 
   /** Sends the messages that could not be sent between hello and welcome. */
   #catchUp(durable: number): void {
+    if (this.#connection !== null) this.#connection.isTakenUp = true
     const { durableSequence } = this.#target.ledger
     if (durableSequence > durable) this.#tell({ type: 'durable', sequence: durableSequence })
     const { failure } = this.#retry
