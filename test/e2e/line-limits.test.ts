@@ -28,7 +28,7 @@ for (const setting of ['bytesPerSecond', 'bytesPerSecondPerReceiver']) {
     const [web1 = '', web2 = ''] = rig.targets
     const last = `picture${PICTURES - 1}`
     await until(
-      () => existsSync(join(web1, last)),
+      () => Array.from({ length: PICTURES }).every((_, number) => existsSync(join(web1, `picture${number}`))),
       () => 'the pictures did not come',
     )
 

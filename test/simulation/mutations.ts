@@ -149,7 +149,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'receiver/src/disk/commit/commit.ts',
     'const intent = body === null ? null : decodeIntent(body)',
     'const intent = body === null ? null : { ...decodeIntent(body), changes: [] }',
-    223,
+    123,
   ),
   mutation(
     'a deletion leaves no tombstone',

@@ -187,7 +187,8 @@ const rate = (about: { title: string; default: number }) =>
 const Limits = Type.Object(
   {
     bytesPerSecond: rate({
-      title: 'The most bytes a second that are sent to all receivers together; small changes do not wait behind large',
+      title:
+        'The most bytes a second that are sent to all receivers together; small changes do not wait behind large files',
       default: DEFAULT_LIMITS.bytesPerSecond,
     }),
     bytesPerSecondPerReceiver: rate({
