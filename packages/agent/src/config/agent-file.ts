@@ -188,7 +188,7 @@ const Limits = Type.Object(
   {
     bytesPerSecond: rate({
       title:
-        'The most bytes a second that are sent to all receivers together; small changes do not wait behind large files',
+        'The most bytes a second that are sent to all receivers together; small changes wait behind no bulk of other receivers',
       default: DEFAULT_LIMITS.bytesPerSecond,
     }),
     bytesPerSecondPerReceiver: rate({

@@ -40,8 +40,9 @@ export class KnownBorders {
     const { borders, holdsEntries } = this.#parts
     borders.refresh()
     // At once: the first scan may have found what is behind one that is gone when it ends.
-    this.#know([...this.#known.values(), ...borders.all])
-    const present = new Set([...borders.all].map(borderId))
+    const present = new Map([...borders.all].map((border) => [borderId(border), border]))
+    if ([...present.keys()].some((id) => !this.#known.has(id)))
+      this.#know([...this.#known.values(), ...present.values()])
     for (const [id, { path, type }] of this.#known) {
       if (present.has(id)) continue
       if (!holdsEntries(path)) this.#known.delete(id)

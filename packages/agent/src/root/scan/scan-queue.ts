@@ -223,6 +223,7 @@ export class ScanQueue implements ScanRequests {
     if (left.length > 0) await this.#scanInTurn(left, seenMs, own)
   }
 
+  /** @returns whether everything could be looked at */
   #scanInTurn(hints: readonly Hint[], seenMs: number, own: OwnBatch | null = null): Promise<boolean> {
     return this.#lanes.add(() => this.#runScan(hints, seenMs, own))
   }

@@ -3,7 +3,7 @@
  * a second.
  *
  * Bytes are sent first and paid for afterwards, so nothing waits for a line that was idle. What is urgent rests for
- * urgent bytes only: small changes do not wait behind bulk work, which gets what they leave.
+ * urgent bytes only: it does not wait behind the bulk work of other receivers, which gets what it leaves.
  * INVARIANT: in any time, no more is sent than the rate allows for it, plus a burst, one send of each sender, and what was
  * urgent during one rest.
  */

@@ -2,7 +2,9 @@
  * From a changeset's changes and the objects on disk to the calls that carry the changes out, in their order. Pure.
  *
  *   open up ─▶ make way ─▶ directories ─▶ files and symlinks ─▶ removals ─▶ directories' attributes
- *   (modes)    (kinds)     parents first   see inOrderOf…       deepest     deepest first, root last
+ *   (modes)    (kinds)     parents first   in their order       deepest     deepest first, root last
+ *
+ * The order of files and symlinks is that of order-of-visibility.ts.
  *
  * INVARIANT: planning again after any part of a plan was carried out yields a plan for the rest; that is how a burst
  * continues that was interrupted, or raced by another program. No operation names a path that is reserved or protected.
