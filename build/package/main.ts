@@ -5,39 +5,39 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { Command, Option } from 'commander'
-import { REPOSITORY } from '../programs.ts'
+import { DAEMONS, REPOSITORY } from '../programs.ts'
 import { versionOfCheckout } from '../version.ts'
 import { hostFiles } from './contents.ts'
-import { buildDeb, type Compression } from './deb.ts'
+import { buildDeb } from './deb.ts'
 import { buildNpmArchive } from './npm-archive.ts'
 import { readRelease } from './release.ts'
 import { buildRpm, canBuildRpm } from './rpm.ts'
-import { ARCHITECTURES, runtimeFor } from './runtime.ts'
-
-/** Debian's archive does not accept zstd, and apt downloads this file: xz is a tenth smaller. */
-export const SMALL: Compression = { type: 'xz', level: 6 }
-const FAST: Compression = { type: 'zstd', level: 1 }
+import { ARCHITECTURES, type Architecture, type Runtime, runtimeFor } from './runtime.ts'
 
 export interface PackageOrder {
-  architectures: readonly (typeof ARCHITECTURES)[number][]
+  architectures: readonly Architecture[]
   version: string
   directory: string
-  compression: Compression
+  isCompressed: boolean
   epoch: string | undefined
   withRpm: boolean
+  /** The runtime of an architecture, if it is not that of the workspace. */
+  runtimeOf?: (architecture: Architecture) => Promise<Runtime>
 }
 
-/** @param made learns of each file when it is there */
+/** Compresses as many at once as there are: each takes a minute. @param made learns of each file when it is there */
 export async function buildPackages(order: PackageOrder, made: (file: string) => void): Promise<void> {
-  const { version, directory, compression } = order
+  const { version, directory, isCompressed, withRpm, runtimeOf = runtimeFor } = order
   mkdirSync(directory, { recursive: true })
   const release = await readRelease(version, order.epoch)
-  for (const daemon of ['agent', 'receiver'] as const) made(await buildNpmArchive(daemon, release, directory))
-  for (const architecture of order.architectures) {
-    const files = hostFiles(release, await runtimeFor(architecture))
-    made(buildDeb(files, architecture, release, compression, directory))
-    if (order.withRpm) made(buildRpm(files, architecture, release, directory))
-  }
+  for (const daemon of DAEMONS) made(await buildNpmArchive(daemon, release, directory))
+  const building = order.architectures.map(async (architecture) => {
+    const files = hostFiles(release, await runtimeOf(architecture))
+    const deb = buildDeb(files, architecture, release, isCompressed, directory).then(made)
+    const rpm = withRpm ? buildRpm(files, architecture, release, isCompressed, directory).then(made) : null
+    await Promise.all([deb, rpm])
+  })
+  await Promise.all(building)
 }
 
 function orderOf(words: string[]): PackageOrder {
@@ -46,14 +46,14 @@ function orderOf(words: string[]): PackageOrder {
     .addOption(new Option('--arch <name...>', 'only for these').choices(ARCHITECTURES).default(ARCHITECTURES))
     .option('--version <version>', 'another one than that of the checkout, to try an upgrade', versionOfCheckout())
     .option('--out <directory>', 'where they are made', join(REPOSITORY, 'dist'))
-    .option('--fast', 'compress little: the same files in a larger package, for tests', false)
+    .option('--fast', 'do not compress: the same files in larger packages, to try them', false)
     .parse(words, { from: 'user' })
   const { arch, version, out, fast } = command.opts()
   return {
     architectures: ARCHITECTURES.filter((name) => arch.includes(name)),
     version,
     directory: resolve(out),
-    compression: fast ? FAST : SMALL,
+    isCompressed: !fast,
     epoch: process.env['SOURCE_DATE_EPOCH'],
     withRpm: canBuildRpm() && !fast,
   }

@@ -1,16 +1,18 @@
 /**
- * `npm run release:check`: the checklist of a release, walked by a script. Each step says what it found; when
- * one fails the exit code is 1.
+ * `npm run release:check`: the checklist of a release, walked by a script. Each step is named when it begins, and says
+ * at its end what it found; when one fails the exit code is 1.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { REPOSITORY } from '../programs.ts'
 import { versionOfCheckout } from '../version.ts'
-import { buildPackages, type PackageOrder, SMALL } from './main.ts'
-import { changesOf } from './release.ts'
+import { buildPackages } from './main.ts'
+import { changesOf, unreleasedChanges } from './release.ts'
 import { canBuildRpm } from './rpm.ts'
 import { ARCHITECTURES } from './runtime.ts'
 
@@ -27,7 +29,8 @@ const STEPS: readonly { title: string; isSlow?: true; check: () => string | Prom
   { title: 'the version stands in one place', check: oneVersion },
   { title: 'the changelog has the version', check: changelog },
   { title: 'nothing is left uncommitted', check: committed },
-  { title: 'packages are the same bytes twice, and small', isSlow: true, check: packages },
+  { title: 'packages are the same bytes twice', check: packagesTwice },
+  { title: 'packages as they are published are small', isSlow: true, check: publishedPackages },
   { title: 'lintian has no errors', isSlow: true, check: lintian },
   {
     title: 'installed, run, upgraded from the previous: test/packaging/packages.test.ts',
@@ -47,6 +50,8 @@ function changelog(): string {
   const text = readFileSync(join(REPOSITORY, 'CHANGELOG.md'), 'utf8')
   const { day, changes } = changesOf(text, VERSION)
   if (day === null) throw new Error(`CHANGELOG.md has no section '## [${VERSION}] - YYYY-MM-DD': is it released?`)
+  const [left] = unreleasedChanges(text)
+  if (left !== undefined) throw new Error(`CHANGELOG.md has what is not released: ${left}`)
   return `${changes.length} entries of ${day}`
 }
 
@@ -56,47 +61,63 @@ function committed(): string {
   return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: REPOSITORY, encoding: 'utf8' }).trim()
 }
 
-async function packages(): Promise<string> {
-  const sizes: string[] = []
-  const order = { architectures: ARCHITECTURES, version: VERSION, compression: SMALL, epoch: undefined }
-  const withRpm = canBuildRpm()
-  const first = await made({ ...order, withRpm, directory: join(place, 'first') })
-  const second = await made({ ...order, withRpm, directory: join(place, 'second') })
-  for (const [index, file] of first.entries()) {
+/** Not compressed, which takes minutes: the same bytes are compressed to the same bytes. */
+async function packagesTwice(): Promise<string> {
+  const first = await packages('first', false)
+  const umask = process.umask(0o077)
+  const second = await packages('second', false).finally(() => process.umask(umask))
+  for (const [index, file] of first.entries())
     if (!readFileSync(file).equals(readFileSync(second[index] ?? ''))) throw new Error(`${file} differs from its twin`)
+  for (const name of ['first', 'second']) rmSync(join(place, name), { recursive: true })
+  return `${first.length} files`
+}
+
+async function publishedPackages(): Promise<string> {
+  const files = await packages('published', true)
+  const sizes = files.map((file) => {
     const { size } = statSync(file)
     if (size > MOST_BYTES) throw new Error(`${file} has ${size} bytes, more than ${MOST_BYTES}`)
-    sizes.push(`${file.slice(join(place, 'first').length + 1)} ${(size / 1e6).toFixed(1)} MB`)
-  }
+    return `${basename(file)} ${(size / 1e6).toFixed(1)} MB`
+  })
   return sizes.join(', ')
 }
 
-async function made(order: PackageOrder): Promise<string[]> {
+async function packages(name: string, isCompressed: boolean): Promise<string[]> {
   const files: string[] = []
-  await buildPackages(order, (file) => files.push(file))
-  return files
+  const order = { architectures: ARCHITECTURES, version: VERSION, epoch: undefined, withRpm: canBuildRpm() }
+  await buildPackages({ ...order, isCompressed, directory: join(place, name) }, (file) => files.push(file))
+  return files.sort()
 }
 
 function lintian(): string {
-  const files = globSync('first/*.deb', { cwd: place }).map((file) => join(place, file))
+  const files = globSync('published/*.deb', { cwd: place }).map((file) => join(place, file))
   const { error, status, stdout } = spawnSync('lintian', ['--fail-on', 'error', ...files], { encoding: 'utf8' })
   if (error !== undefined) throw new Error('lintian is not installed')
   if (status !== 0) throw new Error(stdout)
   return stdout.trim() === '' ? 'nor warnings' : stdout.trim()
 }
 
-function tested(name: string): string {
+/** The long form of a test file, on a host of Debian if ROOTFERRY_HOSTS names none. Its tests are told as they pass. */
+async function tested(name: string): Promise<string> {
   const file = join(REPOSITORY, `test/packaging/${name}.test.ts`)
   // A runner in a runner leaves its files out.
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env
-  const { status, stdout } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', file], {
-    encoding: 'utf8',
-    env: { ROOTFERRY_HOSTS: 'bookworm', ...environment },
+  const runner = spawn(process.execPath, ['--test', '--test-reporter=spec', file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ROOTFERRY_HOSTS: 'bookworm', ROOTFERRY_LONG: '1', ...environment },
   })
+  const ended = once(runner, 'close')
+  const lines: string[] = []
+  for await (const line of createInterface(runner.stdout)) {
+    lines.push(line)
+    if (/^ *[✔✖﹣] /.test(line)) process.stdout.write(`          ${line.trim()}\n`)
+  }
+  const [status] = await ended
+  const said = lines.join('\n')
   const [passed, skipped] = ['pass', 'skipped'].map((word) =>
-    Number(new RegExp(`ℹ ${word} (\\d+)`).exec(stdout)?.[1] ?? 0),
+    Number(new RegExp(`ℹ ${word} (\\d+)`).exec(said)?.[1] ?? 0),
   )
-  if (status !== 0 || passed === 0) throw new Error(stdout)
+  if (status !== 0 || passed === 0) throw new Error(said)
   return `${passed} tests, ${skipped} skipped`
 }
 
@@ -106,10 +127,15 @@ try {
       process.stdout.write(`left out  ${title}\n`)
       continue
     }
+    const begin = performance.now()
+    const took = () => `${((performance.now() - begin) / 1_000).toFixed(0)} s`
+    process.stdout.write(`begins    ${title}\n`)
     try {
-      process.stdout.write(`ok        ${title}: ${await check()}\n`)
+      process.stdout.write(`ok        ${title}: ${await check()} (${took()})\n`)
     } catch (error) {
-      process.stdout.write(`FAILED    ${title}: ${error instanceof Error ? error.message : String(error)}\n`)
+      process.stdout.write(
+        `FAILED    ${title}: ${error instanceof Error ? error.message : String(error)} (${took()})\n`,
+      )
       process.exitCode = 1
     }
   }

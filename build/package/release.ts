@@ -19,9 +19,10 @@ export interface Release {
 }
 
 export const MAINTAINER = 'The Rootferry authors <rootferry@packages.invalid>'
+const UNRELEASED = 'Unreleased'
 const UNRELEASED_DAY = '2026-01-01'
 
-/** @param epoch SOURCE_DATE_EPOCH, seconds. @throws Error when CHANGELOG.md has no section for the version */
+/** @param epoch SOURCE_DATE_EPOCH, seconds. @throws Error when CHANGELOG.md has no entries for the version */
 export async function readRelease(version: string, epoch: string | undefined): Promise<Release> {
   const { day, changes } = changesOf(readFileSync(join(REPOSITORY, 'CHANGELOG.md'), 'utf8'), versionOfCheckout())
   const date = epoch === undefined ? new Date(`${day ?? UNRELEASED_DAY}T00:00:00Z`) : new Date(Number(epoch) * 1_000)
@@ -33,15 +34,32 @@ export async function readRelease(version: string, epoch: string | undefined): P
   }
 }
 
-/** The entries of a version in a text in the form of Keep a Changelog; `day` is null before its release. */
+/**
+ * The entries of a version in a text in the form of Keep a Changelog: of its section; before its release, when `day` is null,
+ * those that are unreleased.
+ */
 export function changesOf(changelog: string, version: string): { day: string | null; changes: string[] } {
+  const section = sectionOf(changelog, version)
+  const changes = entriesOf(section ?? sectionOf(changelog, UNRELEASED))
+  if (changes.length === 0) {
+    throw new Error(`CHANGELOG.md has no entries for ${version}: write them below '## [${UNRELEASED}]'`)
+  }
+  return { day: /^\S+ [^\n]*?(\d{4}-\d\d-\d\d)/.exec(section ?? '')?.[1] ?? null, changes }
+}
+
+export function unreleasedChanges(changelog: string): string[] {
+  return entriesOf(sectionOf(changelog, UNRELEASED))
+}
+
+/** From its title on. */
+function sectionOf(changelog: string, title: string): string | undefined {
   const sections = changelog.split(/^## /m).slice(1)
-  const of = (title: string) => sections.find((text) => /^\[?([\w.+-]+)/.exec(text)?.[1] === title)
-  const section = of(version) ?? of('Unreleased')
-  if (section === undefined) throw new Error(`CHANGELOG.md has no section '## [${version}]', nor '## [Unreleased]'`)
-  const day = /^\S+ [^\n]*?(\d{4}-\d\d-\d\d)/.exec(section)?.[1] ?? null
-  const changes = section.split(/^- /m).slice(1)
-  return { day, changes: changes.map((change) => (change.split(/\n(?! {2})/)[0] ?? '').replaceAll(/\s+/g, ' ').trim()) }
+  return sections.find((text) => /^\[?([\w.+-]+)/.exec(text)?.[1] === title)
+}
+
+function entriesOf(section = ''): string[] {
+  const entries = section.split(/^- /m).slice(1)
+  return entries.map((entry) => (entry.split(/\n(?! {2})/)[0] ?? '').replaceAll(/\s+/g, ' ').trim())
 }
 
 function debianChangelog(version: string, changes: readonly string[], date: Date): string {

@@ -3,10 +3,11 @@
  *
  * The .rpm is built here, and was installed and erased with `rpm --root` in a root of Debian; never on a host of its own.
  */
-import { execFileSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { EMPTY_DIRECTORIES, type PackageFile } from './contents.ts'
 import { layOut } from './deb.ts'
 import { type Needs, needsOf } from './elf.ts'
@@ -14,33 +15,32 @@ import { MAINTAINER, type Release } from './release.ts'
 import type { Architecture } from './runtime.ts'
 
 const MACHINES: Readonly<Record<Architecture, string>> = { amd64: 'x86_64', arm64: 'aarch64' }
-/** Programs are packed unchanged, and compressed as in the .deb. */
+/** Programs are packed unchanged. */
 const MACROS: Readonly<Record<string, string>> = {
   debug_package: '%{nil}',
   __os_install_post: '%{nil}',
-  _binary_payload: 'w6.xzdio',
   _build_id_links: 'none',
   _buildhost: 'rootferry',
   use_source_date_epoch_as_buildtime: '1',
   clamp_mtime_to_source_date_epoch: '1',
 }
 
+/** As in the .deb. */
+const SMALL = 'w6.xzdio'
+const WHOLE = 'w.ufdio'
+
 export function canBuildRpm(): boolean {
-  try {
-    execFileSync('rpmbuild', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
+  return spawnSync('rpmbuild', ['--version'], { stdio: 'ignore' }).status === 0
 }
 
 /** @returns the file, in `directory` */
-export function buildRpm(
+export async function buildRpm(
   files: readonly PackageFile[],
   architecture: Architecture,
   release: Release,
+  isCompressed: boolean,
   directory: string,
-): string {
+): Promise<string> {
   const place = mkdtempSync(join(tmpdir(), 'rootferry-rpm-'))
   const machine = MACHINES[architecture]
   const kept = files.filter(({ path }) => !path.startsWith('usr/share/lintian/'))
@@ -49,11 +49,10 @@ export function buildRpm(
     layOut(join(place, 'root'), kept)
     const spec = join(place, 'rootferry.spec')
     writeFileSync(spec, specText(kept, release, join(place, 'root')))
-    const macros = { ...MACROS, _topdir: join(place, 'top') }
+    const macros = { ...MACROS, _binary_payload: isCompressed ? SMALL : WHOLE, _topdir: join(place, 'top') }
     const defined = Object.entries(macros).flatMap(([name, value]) => ['--define', `${name} ${value}`])
-    execFileSync('rpmbuild', ['-bb', '--quiet', '--target', `${machine}-linux`, ...defined, spec], {
+    await promisify(execFile)('rpmbuild', ['-bb', '--quiet', '--target', `${machine}-linux`, ...defined, spec], {
       env: { ...process.env, SOURCE_DATE_EPOCH: String(release.date.getTime() / 1_000) },
-      stdio: ['ignore', 'ignore', 'inherit'],
     })
     const made = join(place, 'top/RPMS', machine)
     const [name = ''] = readdirSync(made)

@@ -47,8 +47,13 @@ test('the role brings an agent and a receiver up, and a second run changes nothi
   host.run('apt-get', 'update')
   host.run('apt-get', 'install', '-y', '--no-install-recommends', 'ansible-core', 'python3-apt')
   const plays = join(host.root, 'play')
-  const compression = { type: 'zstd', level: 1 } as const
-  const order = { architectures: ['amd64'] as const, version: VERSION, compression, epoch: undefined, withRpm: false }
+  const order = {
+    architectures: ['amd64'] as const,
+    version: VERSION,
+    isCompressed: false,
+    epoch: undefined,
+    withRpm: false,
+  }
   await buildPackages({ ...order, directory: plays }, () => undefined)
   cpSync(ROLE, join(plays, 'ansible'), { recursive: true })
   writeFileSync(join(plays, 'inventory.ini'), INVENTORY)

@@ -15,6 +15,8 @@ export type Installed = readonly [node: string, program: string]
 
 export interface TrialStatus {
   version: string
+  /** Of the root. */
+  state: string
   epoch: string
   sequence: number
   /** The state of the only receiver: null before it has connected. */
@@ -29,6 +31,8 @@ export class PackageTrial implements AsyncDisposable {
   readonly #agentYaml = join(this.place, 'agent.yaml')
   readonly #receiverYaml = join(this.place, 'receiver.yaml')
   #port = 0
+  #adminPort = 0
+  #token = ''
   #agent: Daemon | null = null
   #receiver: Daemon | null = null
   #installed: Installed | null = null
@@ -37,19 +41,21 @@ export class PackageTrial implements AsyncDisposable {
     this.#installed = installed
     if (this.#port === 0) {
       this.#port = await freePort()
+      this.#adminPort = await freePort()
       mkdirSync(this.target)
       writeFileSync(
         this.#agentYaml,
         JSON.stringify({
           stateDir: join(this.place, 'agent'),
           listen: `127.0.0.1:${this.#port}`,
-          admin: { listen: '127.0.0.1:0' },
+          admin: { listen: `127.0.0.1:${this.#adminPort}` },
           roots: { shop: { path: this.source } },
         }),
       )
     }
     this.#agent = this.#started('agent', installed, this.#agentYaml)
     await this.#agent.says('agent is up')
+    if (this.#token === '') this.#token = this.verb('token', 'create', 'ops', '--admin').trim()
   }
 
   /** As an operator does it: an invitation, and `join` with the receiver's own command. */
@@ -81,41 +87,34 @@ export class PackageTrial implements AsyncDisposable {
     await this.#receiver?.stop()
   }
 
-  /** @returns what a verb of the agent prints; a degraded fleet is an answer too */
+  /** @returns what a verb of the agent prints */
   verb(...words: string[]): string {
     if (this.#installed === null) throw new Error('there is no agent to ask')
     const [node, program] = this.#installed
-    try {
-      return execFileSync(node, [program, ...words, '--config', this.#agentYaml], { encoding: 'utf8', stdio: 'pipe' })
-    } catch (error) {
-      if (error instanceof Error && 'status' in error && error.status === 3 && 'stdout' in error)
-        return `${error.stdout}`
-      throw error
-    }
+    return execFileSync(node, [program, ...words, '--config', this.#agentYaml], { encoding: 'utf8', stdio: 'pipe' })
   }
 
-  status(): TrialStatus {
-    const status = JSON.parse(this.verb('status', '--json')) as {
+  async status(): Promise<TrialStatus> {
+    const headers = { authorization: `Bearer ${this.#token}` }
+    const answer = await fetch(`http://127.0.0.1:${this.#adminPort}/v1/status`, { headers })
+    const { version, roots, receivers } = (await answer.json()) as {
       version: string
-      roots: { epoch: string; sequence: number }[]
+      roots: { state: string; epoch: string; sequence: number }[]
       receivers: { state: string; sequence: number }[]
     }
-    const [root] = status.roots
-    return {
-      version: status.version,
-      epoch: root?.epoch ?? '',
-      sequence: root?.sequence ?? 0,
-      receiver: status.receivers[0] ?? null,
-    }
+    const [root = { state: 'none', epoch: '', sequence: 0 }] = roots
+    return { version, ...root, receiver: receivers[0] ?? null }
   }
 
-  /** Waits until the receiver is live and has everything. */
-  async inSync(): Promise<TrialStatus> {
-    const current = () => {
-      const status = this.status()
-      return status.receiver?.state === 'live' && status.receiver.sequence === status.sequence ? status : undefined
+  /** Waits until the receiver is live and has everything, beyond a sequence. */
+  async inSync(beyond = 0): Promise<TrialStatus> {
+    const current = async () => {
+      const status = await this.status()
+      const { state, sequence, receiver } = status
+      const isSame = receiver?.state === 'live' && receiver.sequence === sequence
+      return state === 'ready' && isSame && sequence > beyond ? status : undefined
     }
-    return await until(current, () => JSON.stringify(this.status()))
+    return await until(current, async () => JSON.stringify(await this.status()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
