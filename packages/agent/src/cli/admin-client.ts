@@ -29,8 +29,8 @@ export class AdminClient {
     return askDaemon({ ...this.#way, path, answer })
   }
 
-  /** Events of some types, divided by commas, as a stream that ends when `signal` says so. @throws Failure */
-  events(types: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  /** Events of some types, divided by commas, as parts of a stream that ends when `signal` says so. @throws Failure */
+  events(types: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     return followDaemon({ ...this.#way, path: `/v1/events?types=${types}` }, signal)
   }
 

@@ -1,7 +1,7 @@
 /** The stream of events at the command line: that something happened, and of which type. What it was is in the status. */
 
 /** @returns the type of each event as it comes, until the stream ends or breaks */
-export async function* eventTypes(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+export async function* eventTypes(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const part of stream) {

@@ -1,4 +1,10 @@
-/** The command line as a client of a running daemon: one request, and the exit code that its failure means. */
+/**
+ * The command line as a client of a running daemon: one request, and the exit code that its failure means.
+ *
+ * An answer may take hours, as that of a rolling release, and `fetch` waits five minutes for any.
+ */
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { json } from 'node:stream/consumers'
 import type { Static, TSchema } from 'typebox'
 import { Check } from 'typebox/value'
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
@@ -22,12 +28,23 @@ export interface DaemonRequest<Schema extends TSchema> {
   patienceMs?: number
 }
 
+/** The daemon answered with a problem. */
+export class RefusedByDaemon extends Failure {
+  readonly code: string
+  override name = 'RefusedByDaemon'
+
+  constructor(exitCode: number, message: string, code: string) {
+    super(exitCode, message)
+    this.code = code
+  }
+}
+
 /** @throws Failure: 69 unreachable, 77 not permitted, 1 when the daemon refused, or its answer was not understood */
 export async function askDaemon<Schema extends TSchema>(request: DaemonRequest<Schema>): Promise<Static<Schema>> {
   const { daemon, url, path } = request
   const response = await send(request)
-  const answer: unknown = await response.json().catch(() => null)
-  if (!response.ok) throw refusal(daemon, response.status, answer)
+  const answer: unknown = await json(response).catch(() => null)
+  if (!isOk(response)) throw refusal(daemon, response, answer)
   if (!Check(request.answer, answer))
     throw new Failure(
       EXIT.failed,
@@ -40,10 +57,10 @@ export async function askDaemon<Schema extends TSchema>(request: DaemonRequest<S
 export async function followDaemon(
   request: Pick<DaemonRequest<TSchema>, 'daemon' | 'url' | 'path' | 'token'>,
   signal: AbortSignal,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<AsyncIterable<Uint8Array>> {
   const response = await send(request, signal)
-  if (response.ok && response.body !== null) return response.body
-  throw refusal(request.daemon, response.status, await response.json().catch(() => null))
+  if (isOk(response)) return response
+  throw refusal(request.daemon, response, await json(response).catch(() => null))
 }
 
 /** The URL of a listener from this machine, also of a listener on every address. */
@@ -55,18 +72,18 @@ export function urlOf({ host, port }: ListenAddress): string {
 async function send(
   { daemon, url, path, token, body, method, patienceMs = PATIENCE_MS }: Omit<DaemonRequest<TSchema>, 'answer'>,
   signal = AbortSignal.timeout(patienceMs),
-): Promise<Response> {
-  const hasBody = body !== undefined && body !== null
+): Promise<IncomingMessage> {
+  const text = body === undefined || body === null ? '' : JSON.stringify(body)
+  const headers = {
+    ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+    ...(text === '' ? {} : { 'Content-Type': 'application/json' }),
+    ...(body === undefined ? {} : { 'Content-Length': Buffer.byteLength(text) }),
+  }
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const options = { method: method ?? (body === undefined ? 'GET' : 'POST'), headers, signal, agent: false }
+  httpRequest(new URL(path, url), options, resolve).on('error', reject).end(text)
   try {
-    return await fetch(new URL(path, url), {
-      method: method ?? (body === undefined ? 'GET' : 'POST'),
-      headers: {
-        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
-        ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
-      },
-      body: hasBody ? JSON.stringify(body) : null,
-      signal,
-    })
+    return await promise
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
     const why = errorCode(cause) === 'ECONNREFUSED' ? 'connection refused' : errorMessage(cause)
@@ -74,7 +91,12 @@ async function send(
   }
 }
 
-function refusal(daemon: string, status: number, answer: unknown): Failure {
-  const detail = Check(ProblemSchema, answer) ? answer.detail : `${daemon} answered ${status}`
-  return new Failure(status === 401 || status === 403 ? EXIT.notPermitted : EXIT.failed, detail)
+function isOk({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300
+}
+
+function refusal(daemon: string, { statusCode: status }: IncomingMessage, answer: unknown): Failure {
+  const exitCode = status === 401 || status === 403 ? EXIT.notPermitted : EXIT.failed
+  if (!Check(ProblemSchema, answer)) return new Failure(exitCode, `${daemon} answered ${status}`)
+  return new RefusedByDaemon(exitCode, answer.detail, answer.code)
 }
