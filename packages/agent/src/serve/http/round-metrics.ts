@@ -54,6 +54,7 @@ export class RoundMetrics {
   }
 
   over(root: string, report: RoundReport): void {
+    this.knows(root)
     this.#rounds.inc({ root, outcome: outcomeOf(report) })
     const skew = skewMs(report)
     if (skew !== null) this.#skew.observe({ root }, skew / 1000)
