@@ -10,7 +10,7 @@ import {
   readConfigFile,
 } from '@rootferry/host/daemon'
 import { placementFaults, privatePlaceFault, type SystemCallsSetting } from '@rootferry/host/machine'
-import { PathFilter, type Preserved, pathFault, XATTR_KINDS, type XattrKind } from '@rootferry/protocol'
+import { type Preserved, XATTR_KINDS, type XattrKind } from '@rootferry/protocol'
 import type { GuardLimits, HoldSettings, Together, WatchSettings } from '../root-messages.ts'
 import { type AfterAllHook, afterAllHooks } from './after-all.ts'
 import {
@@ -18,7 +18,6 @@ import {
   type AgentFileValue,
   DEFAULT_ADMIN,
   DEFAULT_GUARD,
-  DEFAULT_HOLD,
   DEFAULT_LIMITS,
   DEFAULT_LISTEN,
   DEFAULT_PRESERVE,
@@ -27,8 +26,9 @@ import {
   DEFAULT_WATCH,
   type RootValue,
 } from './agent-file.ts'
+import { holdSettings } from './hold-settings.ts'
 import { type NatsConfig, natsConfig } from './nats-settings.ts'
-import { PRESET_HOLDS, PRESETS, type PresetName } from './presets.ts'
+import { PRESETS, type PresetName } from './presets.ts'
 
 export interface RootConfig {
   name: string
@@ -139,23 +139,6 @@ function preserved(setting: RootValue['preserve'] = {}): Preserved {
   const { acls, xattrs, hardLinks } = { ...DEFAULT_PRESERVE, ...setting }
   const isChosen = (kind: XattrKind) => (typeof xattrs === 'boolean' ? xattrs : xattrs.includes(kind))
   return { acls, xattrs: XATTR_KINDS.filter(isChosen), hardLinks }
-}
-
-function holdSettings(
-  { preset, hold }: RootValue,
-  exclude: readonly string[],
-  fault: (message: string) => void,
-): HoldSettings {
-  const ofPreset = preset === undefined ? {} : PRESET_HOLDS[preset as PresetName]
-  const { while: files, ...others } = { ...DEFAULT_HOLD, ...ofPreset, ...hold }
-  for (const file of files) {
-    const path = file.slice(1)
-    const wrong = pathFault(path)
-    if (wrong !== null) fault(`while: '${file}' ${wrong}`)
-    else if (others.show && new PathFilter(exclude).excludesWithParents(path, 'file'))
-      fault(`show: '${file}' is excluded, and does not travel; include it with the pattern '!${file}'`)
-  }
-  return { ...others, while: files.map((file) => file.slice(1)) }
 }
 
 function address(text: string, path: string[], source: ConfigSource, faults: string[]): ListenAddress {

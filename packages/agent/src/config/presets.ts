@@ -143,7 +143,8 @@ export const PRESETS = {
 export const PRESET_HOLDS: Readonly<Record<PresetName, { while: readonly string[]; show: boolean } | undefined>> = {
   magento2: { while: ['/var/.maintenance.flag'], show: true },
   openmage: { while: ['/maintenance.flag'], show: true },
-  shopware6: undefined,
+  // Up to 6.4, whose index.php shows its maintenance page while that file exists. Later versions have no such file.
+  shopware6: { while: ['/files/update/update.json'], show: true },
   oxid: undefined,
   wordpress: { while: ['/.maintenance'], show: false },
   // These say in a database or a configuration file that they are under maintenance.
