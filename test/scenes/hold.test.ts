@@ -1,12 +1,20 @@
 /** A held root: nothing above the hold's sequence leaves the agent, until it is released as one. */
 import assert from 'node:assert/strict'
+import type { RootRequests } from '../../packages/agent/src/root-messages.ts'
 import { type Scene, scene } from './scene.ts'
 
 const FILES = 30
 /** Three bytes each: more than a scan reads at once. */
 const LARGE = 30_000
 const HOLD = { reason: 'deploy', by: 'ops', forMs: 900_000, waitMs: 10_000 }
-const RELEASE = { dryRun: false, acceptLosses: false, isInParts: false, isRolling: false, by: 'ops' }
+const RELEASE: RootRequests['end-hold']['takes'] = {
+  dryRun: false,
+  acceptLosses: false,
+  isInParts: false,
+  isRolling: false,
+  hold: null,
+  by: 'ops',
+}
 
 const prepare = ({ source }: Scene) => {
   for (let file = 0; file < FILES; file += 1) source.write(`app/f${file}`, `old ${file}`)
@@ -161,6 +169,7 @@ scene(
   },
 )
 
+const byTwo = { prepare, settings: { hold: { while: ['.maintenance', 'stale'], show: false, overdueMinutes: 15 } } }
 const byFile = (show: boolean, exclude: string[] = []) => ({
   prepare,
   settings: { hold: { while: ['.maintenance'], show, overdueMinutes: 15 }, exclude },
@@ -281,6 +290,61 @@ scene(
     await scene.inSync()
   },
 )
+
+for (const show of [false, true])
+  scene(
+    `a file that is back while its release is staged holds what comes after that; it is ${show ? '' : 'not '}shown`,
+    byFile(show),
+    async (scene) => {
+      await scene.inSync()
+      scene.source.write('.maintenance', '1')
+      await heldByFile(scene)
+      await deploy(scene, 'v2')
+      scene.source.remove('.maintenance')
+      await scene.until(() => scene.agent.feed.holds.rounds[0]?.at === 'collect')
+      const { id } = held(scene) ?? assert.fail('it is being released')
+      scene.source.write('.maintenance', '2')
+      await scene.rest(10)
+      for (let file = 0; file < FILES; file += 1) scene.source.write(`v3/f${file}`, 'half of v3')
+      await scene.rest(20_000)
+      assert.notEqual(held(scene)?.id ?? id, id)
+      for (const target of scene.targets) {
+        assert.ok(target.has('v2/new') && !target.has('v3'))
+        assert.equal(target.has('.maintenance'), show)
+      }
+      scene.source.remove('.maintenance')
+      await scene.inSync()
+      assert.equal(held(scene), null)
+    },
+  )
+
+scene('a file that an operator has released past keeps no other from releasing the root', byTwo, async (scene) => {
+  await scene.inSync()
+  scene.source.write('stale', '1')
+  await heldByFile(scene)
+  assert.equal((await release(scene)).outcome, 'released')
+  scene.source.write('.maintenance', '1')
+  await heldByFile(scene)
+  await deploy(scene, 'v2')
+  scene.source.remove('.maintenance')
+  await scene.inSync()
+  assert.equal(held(scene), null)
+})
+
+scene('who has held the root releases no hold of others', { prepare }, async (scene) => {
+  await scene.inSync()
+  const first = (await hold(scene)).answer.hold.id
+  assert.equal((await release(scene)).outcome, 'released')
+  assert.equal((await release(scene, { hold: first })).outcome, 'not-held')
+  const second = (await hold(scene)).answer.hold.id
+  await deploy(scene, 'half of v2')
+  const before = looks(scene)
+  assert.equal((await release(scene, { hold: first })).outcome, 'held-anew')
+  await scene.rest()
+  assert.deepEqual(looks(scene), before)
+  assert.equal((await release(scene, { hold: second })).outcome, 'released')
+  await scene.inSync()
+})
 
 scene('a release that is too large for one commit is refused, and goes in parts', { prepare }, async (scene) => {
   await scene.inSync()

@@ -54,8 +54,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'a hold is forgotten at a restart',
     ['G10'],
     'agent/src/root/hold/holding.ts',
-    '    this.#hold = hold\n    this.#passed = new Set(passed)',
-    '    this.#hold = null\n    this.#passed = new Set(passed)',
+    '    this.#hold = hold\n    this.#files =',
+    '    this.#hold = null\n    this.#files =',
     71,
   ),
   mutation(

@@ -122,7 +122,7 @@ export class AgentProcess {
    */
   async release(over: () => void = () => undefined, isRolling = false): Promise<void> {
     await this.#around.scheduler.run(this.process, () => {
-      const order = { dryRun: false, acceptLosses: true, isInParts: !isRolling, isRolling, by: 'ops' }
+      const order = { dryRun: false, acceptLosses: true, isInParts: !isRolling, isRolling, hold: null, by: 'ops' }
       const rolling = isRolling ? ROLLING : null
       void this.#feed?.holds
         .release(order, { patienceMs: PATIENCE_MS, rolling, isStep: false })

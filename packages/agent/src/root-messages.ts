@@ -154,6 +154,8 @@ export interface ReleaseReport {
 export type ReleaseAnswer =
   | ({ outcome: 'released' | 'dry-run' } & ReleaseReport)
   | { outcome: 'not-held' }
+  /** By another hold than the one that was to be ended. */
+  | { outcome: 'held-anew'; hold: HoldStatus }
   | { outcome: 'guard'; reason: string }
   /** More than receivers can commit at once. */
   | { outcome: 'too-large'; changes: number }
@@ -231,7 +233,15 @@ export interface RootRequests {
   /** Nothing above the present state leaves the agent from now on. All that was on the disk before is part of it. */
   hold: { takes: { reason: string; by: string; forMs: number; waitMs: number }; answers: HoldAnswer }
   'end-hold': {
-    takes: { dryRun: boolean; acceptLosses: boolean; isInParts: boolean; isRolling: boolean; by: string }
+    takes: {
+      dryRun: boolean
+      acceptLosses: boolean
+      isInParts: boolean
+      isRolling: boolean
+      /** The id of the hold that may be ended; null: any. */
+      hold: string | null
+      by: string
+    }
     answers: ReleaseAnswer
   }
   /** The round of a release is over, or goes: then the hold is gone, on the disk too, when this is answered. */

@@ -1,7 +1,7 @@
 /** The verbs that make a deploy one moment: hold, release, and deploy, which holds, runs a command and releases. */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { counted, size, type Terminal } from '@rootferry/host/daemon'
+import { counted, RefusedByDaemon, size, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, errorMessage, Failure, plainMessage, printable } from '@rootferry/host/machine'
 import { type Command, InvalidArgumentError } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
@@ -93,16 +93,17 @@ export function addHoldVerbs(
     .action(async (root: string, words: string[], options: HoldOptions & WayOptions) => {
       const agent = client(options.config)
       const reason = options.reason === '' ? words.join(' ').slice(0, 200) : options.reason
-      terminal.say(heldText(await hold(agent, root, { ...options, reason })))
+      const held = await hold(agent, root, { ...options, reason })
+      terminal.say(heldText(held))
       const code = await run(words, terminal)
       if (code !== 0) {
         terminal.say(`the command ended with ${code}: ${printable(root)} stays held. ${whatNow(root)}\n`)
         return terminal.endWith(code)
       }
       const { wait: _, ...way } = options
-      const released = await release(agent, root, { ...way, dryRun: false, acceptLosses: false }).catch(
+      const released = await release(agent, root, { ...way, dryRun: false, acceptLosses: false, hold: held.id }).catch(
         (error: unknown) => {
-          if (!(error instanceof Failure)) throw error
+          if (!(error instanceof Failure) || isOfAnother(error)) throw error
           throw new Failure(error.exitCode, `${errorMessage(error)} ${whatNow(root)}`, { cause: error })
         },
       )
@@ -148,6 +149,11 @@ Example:
 
 Ends with the code of the command when that fails, and then the root stays held: release it when the tree is right.`
 
+/** Somebody has released the root meanwhile: what to do now is theirs to say. */
+function isOfAnother(error: Failure): boolean {
+  return error instanceof RefusedByDaemon && (error.code === 'held' || error.code === 'not-held')
+}
+
 function whatNow(root: string): string {
   return `Put the tree right, look with: release --dry-run ${printable(root)}, and then: release ${printable(root)}`
 }
@@ -160,12 +166,12 @@ function hold(client: AdminClient, root: string, { reason, for: forSeconds, wait
 function release(
   client: AdminClient,
   root: string,
-  options: Pick<ReleaseOptions, 'dryRun' | 'acceptLosses' | 'wait'> & WayOptions,
+  options: Pick<ReleaseOptions, 'dryRun' | 'acceptLosses' | 'wait'> & WayOptions & { hold?: string },
 ) {
-  const { dryRun, acceptLosses, inParts, patience, rolling = null, drain, readyWithin } = options
+  const { dryRun, acceptLosses, inParts, patience, rolling = null, drain, readyWithin, hold = null } = options
   const { wait = rolling === null ? WAIT_SECONDS : ROLLING_WAIT_SECONDS } = options
   const way = { patienceSeconds: patience, rolling, drainSeconds: drain, readySeconds: readyWithin }
-  const body = { dryRun, acceptLosses, inParts, waitSeconds: wait, ...way }
+  const body = { dryRun, acceptLosses, inParts, hold, waitSeconds: wait, ...way }
   return client.post(`/v1/roots/${encodeURIComponent(root)}/release`, body, Released, wait * 1000 + SCAN_MS)
 }
 

@@ -26,10 +26,9 @@ export class Holds {
   /** @throws HttpProblem when there is no such root, or it is held already, or not ready */
   async hold(root: string, order: RootRequests['hold']['takes']): Promise<HeldAnswer> {
     const { answer, behind } = await orUnavailable(this.#feed(root).holds.hold(order))
-    const { id, reason, by, sinceMs, sequence } = answer.hold
+    const { id, sinceMs, sequence } = answer.hold
     if (answer.outcome === 'held') return { id, root, sequence, since: timeOf(sinceMs), behind }
-    const why = reason === '' ? '' : `: ${reason}`
-    throw new HttpProblem('held', `${root} has been held by ${by} since ${timeOf(sinceMs)}${why}.`)
+    throw new HttpProblem('held', `${root} ${heldBy(answer.hold)}.`)
   }
 
   /** @throws HttpProblem when there is no such root, or it is not held, or not ready, or the guard refuses */
@@ -41,7 +40,10 @@ export class Holds {
     const feed = this.#feed(root)
     const begunMs = performance.now()
     const { answer, round } = await orUnavailable(feed.holds.release(order, way))
-    if (answer.outcome === 'not-held') throw new HttpProblem('not-held', `${root} is not held.`)
+    if (answer.outcome === 'not-held')
+      throw new HttpProblem('not-held', `${root} is not held${order.hold === null ? '' : ' any more'}.`)
+    if (answer.outcome === 'held-anew')
+      throw new HttpProblem('held', `${root} was released meanwhile, and ${heldBy(answer.hold)}.`)
     if (answer.outcome === 'guard')
       throw new HttpProblem('guard', `${root} stays held: ${answer.reason}. Accept the losses, or put the tree right.`)
     if (answer.outcome === 'too-large')
@@ -116,6 +118,10 @@ export function holdAnswer(hold: HoldStatus | null): RootHoldStatus | null {
   if (hold === null) return null
   const { sinceMs, ...others } = hold
   return { ...others, since: timeOf(sinceMs) }
+}
+
+function heldBy({ by, sinceMs, reason }: HoldStatus): string {
+  return `has been held by ${by} since ${timeOf(sinceMs)}${reason === '' ? '' : `: ${reason}`}`
 }
 
 function timeOf(ms: number): string {

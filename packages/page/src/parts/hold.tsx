@@ -64,7 +64,7 @@ interface HeldProps {
 }
 
 function Held({ name, hold, released }: HeldProps) {
-  const { by, since, reason, overdue, refused, pending } = hold
+  const { id, by, since, reason, overdue, refused, pending } = hold
   const { access } = useSession()
   const [loss, setLoss] = useState<string | null>(null)
   const [waits, setWaits] = useState<ReleasedAnswer | null>(null)
@@ -73,7 +73,7 @@ function Held({ name, hold, released }: HeldProps) {
   const look = async () => setWaits(await post<ReleasedAnswer>(path, { dryRun: true }))
   const release = async (acceptLosses: boolean) => {
     try {
-      released(await post<ReleasedAnswer>(path, { acceptLosses, rolling: isRolling ? 1 : null }))
+      released(await post<ReleasedAnswer>(path, { acceptLosses, rolling: isRolling ? 1 : null, hold: id }))
     } catch (error) {
       if (error instanceof ApiProblem && error.code === 'guard') setLoss(error.message)
       throw error

@@ -11,12 +11,10 @@
  * is above the hold's sequence, however late its hint comes. A hold is on the disk before it is told to anybody.
  */
 import { randomBytes } from 'node:crypto'
-import { lstatSync } from 'node:fs'
-import { join } from 'node:path'
-import { errorCode } from '@rootferry/host/machine'
 import { parentPath } from '@rootferry/protocol'
 import type { HoldSettings, HoldStatus, RootGate, RootRequest } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
+import { HoldingFiles } from './holding-files.ts'
 import { decodeKeptHold, encodeKeptHold, type Hold, type KeptHold } from './kept-hold.ts'
 
 /** The name of the index's note. */
@@ -24,7 +22,6 @@ const NOTE = 'hold'
 /** For how long receivers that are slow may delay that a shown file holds the root. */
 const SHOWN_WAIT_MS = 5_000
 const MOST_STEPS = 16
-const ABSENT: ReadonlySet<string | null> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
 export interface HoldingParts {
   index: EntryIndex
@@ -44,6 +41,13 @@ export interface HoldingParts {
   filesGone(): void
 }
 
+/** Where a hold begins, and the end of the round that it follows; null or none: it follows none. */
+interface Beginning {
+  sequence: number
+  living: number
+  together?: number | null
+}
+
 export interface HoldOrder {
   reason: string
   by: string
@@ -54,7 +58,9 @@ export interface HoldOrder {
 export class Holding {
   readonly #parts: HoldingParts
   #hold: Hold | null
-  readonly #passed: Set<string>
+  readonly #files: HoldingFiles
+  /** A file that appeared while the root is being released holds it from there on; null: none has. */
+  #next: { sequence: number; living: number } | null = null
   #isShut = true
   #released: KeptHold['released']
   /** The round in which receivers stage what waits; null: there is none. Its plans leave the root although it is held. */
@@ -70,7 +76,7 @@ export class Holding {
     const { index } = parts
     const { hold, passed, released } = decodeKeptHold(index.memory.note(NOTE))
     this.#hold = hold
-    this.#passed = new Set(passed)
+    this.#files = new HoldingFiles(parts.options, passed)
     this.#released = released
     // In a new epoch receivers compare, and do that when the root is released.
     if (hold !== null && hold.epoch !== index.epoch) this.#keep({ ...hold, epoch: index.epoch, sequence: index.head })
@@ -147,17 +153,22 @@ export class Holding {
     const files = options.hold.while
     if (files.length === 0 && this.#hold?.isByFile !== true) return
     if (!isOpen()) return
-    const present = this.#present(this.#hold !== null)
-    this.#forgetPassed(present)
+    const { holding, appeared, isNews } = this.#files.look(this.#hold !== null)
+    if (isNews) this.#keep(this.#hold)
     if (this.#hold === null) {
-      const holding = present.filter((path) => !this.#passed.has(path))
       if (holding.length > 0) this.#beginByFiles(holding)
-    } else if (this.#hold.isByFile && present.length === 0) filesGone()
+    } else if (this.#round !== null) this.#noteNext(appeared)
+    else if (this.#hold.isByFile && holding.length === 0) filesGone()
   }
 
   /** Whether the root could be released by itself. */
   areFilesGone(): boolean {
-    return this.#hold?.isByFile === true && this.#present(true).length === 0
+    return this.#hold?.isByFile === true && this.#files.look(true).holding.length === 0
+  }
+
+  /** A release was ordered: it goes past the files that are there. */
+  passPresent(): void {
+    this.#files.passPresent()
   }
 
   /** Whether a hint of this path may be news about a file of `hold.while`. */
@@ -197,90 +208,97 @@ export class Holding {
 
   /** The round does not go: the root stays held. */
   abandonRound(): void {
+    this.#files.endPassing(false)
     this.#round = null
+    this.#next = null
   }
 
   /**
-   * The root is released. Files that are still there are passed: they hold the root again when they have been away.
+   * The root is released. A file that has appeared since that was ordered holds it anew, in the same write.
    * @param together the sequence that receivers commit together; null: each commits by itself
    */
   end(together: number | null): void {
-    const { gated } = this.#parts
     if (this.#hold === null) return
-    for (const path of this.#present(false)) this.#passed.add(path)
-    this.#keepReleased(together, null)
+    this.look()
+    const { appeared } = this.#files.look(false)
+    if (appeared.length > 0 && this.#next !== null) this.#beginByFiles(appeared, { together, ...this.#next })
+    else {
+      this.#keepReleased(together, null, this.#files.passedThen)
+      this.#parts.gated(this.gate)
+    }
     this.refused = null
+    this.#files.endPassing(true)
     this.#round = null
-    gated(this.gate)
+    this.#next = null
   }
 
-  /** The files of `hold.while` that are there. @param otherwise what counts when it cannot be told */
-  #present(otherwise: boolean): string[] {
-    const { path: root, hold } = this.#parts.options
-    return hold.while.filter((path) => isThere(join(root, path), otherwise))
+  /** The root is not served any more, and holds nothing. */
+  abandon(): void {
+    this.#keep(null)
   }
 
-  #beginByFiles(files: readonly string[]): void {
+  /** @param from where it begins; null: here */
+  #beginByFiles(files: readonly string[], from: Beginning | null = null): void {
     const { options, recordShown } = this.#parts
     const { show, overdueMinutes } = options.hold
-    if (show) for (const path of files) recordShown(path)
+    if (show && from === null) for (const path of files) recordShown(path)
     const reason = `${files.map((path) => `/${path}`).join(', ')} is there`
     this.#begin(
       { reason, by: 'hold.while', forMs: overdueMinutes * 60_000, isByFile: true },
       show ? SHOWN_WAIT_MS : null,
+      from ?? this.#here(),
     )
   }
 
-  #begin(order: Pick<Hold, 'reason' | 'by' | 'isByFile'> & { forMs: number }, waitMs: number | null): number {
-    const { index, living, gated, began } = this.#parts
+  /** While the root is being released, what a file that appears will hold is known, and not whether it does. */
+  #noteNext(appeared: readonly string[]): void {
+    const { options, recordShown } = this.#parts
+    if (appeared.length === 0) return
+    if (options.hold.show) for (const path of appeared) recordShown(path)
+    this.#next ??= this.#here()
+  }
+
+  #here(): { sequence: number; living: number } {
+    return { sequence: this.#parts.index.head, living: this.#parts.living() }
+  }
+
+  #begin(
+    order: Pick<Hold, 'reason' | 'by' | 'isByFile'> & { forMs: number },
+    waitMs: number | null,
+    { sequence, living, together = null }: Beginning = this.#here(),
+  ): number {
+    const { index, gated, began } = this.#parts
     const { reason, by, isByFile, forMs } = order
-    const { head: sequence, epoch } = index
+    const { epoch } = index
     const sinceMs = Date.now()
     const id = randomBytes(6).toString('hex')
     const untilMs = sinceMs + forMs
-    const hold = { id, sequence, epoch, living: living(), sinceMs, untilMs, reason, by, isByFile }
-    this.#keep(hold)
+    const hold = { id, sequence, epoch, living, sinceMs, untilMs, reason, by, isByFile }
+    this.#keepReleased(together, hold, this.#files.passedThen)
     this.#isShut = waitMs === null
     gated({ limit: sequence, waitMs })
     began(hold)
     return sequence
   }
 
-  #forgetPassed(present: readonly string[]): void {
-    const gone = [...this.#passed].filter((path) => !present.includes(path))
-    if (gone.length === 0) return
-    for (const path of gone) this.#passed.delete(path)
-    this.#keep(this.#hold)
-  }
-
   /** One write: whoever finds no hold, or a later one, finds how far it was released. */
-  #keepReleased(together: number | null, hold: Hold | null): void {
+  #keepReleased(together: number | null, hold: Hold | null, passed = this.#files.passed): void {
     const before = this.#released
     if (together !== null) this.#released = { sequence: together, epoch: this.#parts.index.epoch }
     try {
-      this.#keep(hold)
+      this.#keep(hold, passed)
     } catch (error) {
       this.#released = before
       throw error
     }
   }
 
-  #keep(hold: Hold | null): void {
+  #keep(hold: Hold | null, passed = this.#files.passed): void {
     const released = this.#released
-    const kept = { hold, passed: [...this.#passed], ...(released === undefined ? {} : { released }) }
+    const kept = { hold, passed, ...(released === undefined ? {} : { released }) }
     this.#parts.index.memory.keepNote(NOTE, encodeKeptHold(kept))
     // Not before it is written: a full disk changes nothing.
     this.#hold = hold
     this.#waiting.head = -1
-  }
-}
-
-/** @param otherwise the answer when it cannot be told */
-function isThere(path: string, otherwise: boolean): boolean {
-  try {
-    lstatSync(path)
-    return true
-  } catch (error) {
-    return ABSENT.has(errorCode(error)) ? false : otherwise
   }
 }

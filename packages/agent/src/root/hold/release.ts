@@ -41,6 +41,8 @@ export interface ReleaseOrder {
   isInParts: boolean
   /** Receivers take turns, also where releases are not committed together. */
   isRolling: boolean
+  /** The id of the hold that may be ended; null: any. */
+  hold: string | null
   by: string
 }
 
@@ -80,13 +82,16 @@ export class Releases {
     void this.#queue.add(() => this.#releaseByItself())
   }
 
-  async #release({ dryRun, acceptLosses, isInParts, isRolling, by }: ReleaseOrder): Promise<ReleaseAnswer> {
+  async #release(order: ReleaseOrder): Promise<ReleaseAnswer> {
+    const { dryRun, acceptLosses, isInParts, isRolling, by } = order
     const { holding, log, options } = this.#parts
     if (holding.hold === null) return { outcome: 'not-held' }
     if (holding.isInRound) throw new Refusal('it is being released')
     await this.#scanned()
     const { hold } = holding
     if (hold === null) return { outcome: 'not-held' }
+    const held = holding.statusAt(Date.now())
+    if (held !== null && order.hold !== null && held.id !== order.hold) return { outcome: 'held-anew', hold: held }
     const loss = this.#loss(hold.living)
     const report = this.#report(hold.sequence, loss)
     if (dryRun) return { outcome: 'dry-run', ...report, parts: this.#partsOf(report) }
@@ -94,6 +99,7 @@ export class Releases {
     const isTogether = options.together !== 'never' || isRolling
     if (isTogether && !isInParts && isTooLarge(report)) return { outcome: 'too-large', changes: report.changes }
     const parts = isTogether ? this.#partsOf(report) : 1
+    holding.passPresent()
     const isRound = this.#end(hold.sequence, isTogether)
     log(loss === null ? 'info' : 'warn', 'root is released', { by, changes: report.changes, parts, loss })
     return { outcome: 'released', ...report, isRound, parts, to: this.#parts.index.head }

@@ -142,7 +142,7 @@ export class RootHold {
     const { hold } = this.#holding
     if (hold === null) return
     this.#parts.report().log('warn', 'the hold ends with the root, which is taken out of service', told(hold))
-    this.#holding.end(null)
+    this.#holding.abandon()
   }
 
   shut(sequence: number): void {

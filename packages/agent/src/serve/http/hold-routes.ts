@@ -19,7 +19,7 @@ const RELEASE = {
   operationId: 'releaseRoot',
   summary: 'Ends a hold: everything that waits goes to all receivers',
   description:
-    'Refused with `guard` when more was lost since the hold began than the guard lets pass, unless losses are accepted. The answer to a dry run is 200, and a read-only token may ask for one; else the release has begun, and `round` says where to read how far it is.',
+    'Refused with `held` when `hold` names another hold than the present one, and with `guard` when more was lost since the hold began than the guard lets pass, unless losses are accepted. The answer to a dry run is 200, and a read-only token may ask for one; else the release has begun, and `round` says where to read how far it is.',
   params: ByRoot,
   body: ReleaseBody,
   response: {
@@ -28,6 +28,7 @@ const RELEASE = {
     ...refusals(
       ...BODY_FAULTS,
       'unknown-root',
+      'held',
       'not-held',
       'guard',
       'too-large',
@@ -73,9 +74,9 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
     async (request, reply) => {
       const { root } = request.params
       const { dryRun = false, acceptLosses = false, inParts = false } = request.body
-      const { rolling = null, waitSeconds = 0 } = request.body
+      const { rolling = null, waitSeconds = 0, hold = null } = request.body
       const by = (dryRun ? looking : authorized)(request, parts).name
-      const order = { dryRun, acceptLosses, isInParts: inParts, isRolling: rolling !== null, by }
+      const order = { dryRun, acceptLosses, isInParts: inParts, isRolling: rolling !== null, hold, by }
       const answer = await parts.holds.release(root, order, { waitMs: waitSeconds * 1000, way: wayOf(request.body) })
       if (answer.round !== null) reply.header('Location', `/v1/rounds/${answer.round}`)
       return reply.code(answer.released ? 202 : 200).send(answer)

@@ -35,6 +35,12 @@ export const ReleaseBody = Type.Object(
         default: false,
       }),
     ),
+    hold: Type.Optional(
+      Type.Union([Type.String({ maxLength: 100 }), Type.Null()], {
+        description: 'the id of the hold that may be ended; null: whichever there is',
+        default: null,
+      }),
+    ),
     waitSeconds: Type.Optional(Seconds('the answer waits that long for receivers', 0)),
     patienceSeconds: Type.Optional(
       Seconds('a receiver that stages for longer, and for longer than twice the half of the others, is left behind', 5),
