@@ -10,7 +10,7 @@ import { versionOfCheckout } from '../version.ts'
 import { hostFiles } from './contents.ts'
 import { buildDeb } from './deb.ts'
 import { buildNpmArchive } from './npm-archive.ts'
-import { readRelease } from './release.ts'
+import { type Release, readRelease } from './release.ts'
 import { buildRpm, canBuildRpm } from './rpm.ts'
 import { ARCHITECTURES, type Architecture, type Runtime, runtimeFor } from './runtime.ts'
 
@@ -21,6 +21,8 @@ export interface PackageOrder {
   isCompressed: boolean
   epoch: string | undefined
   withRpm: boolean
+  /** Bundles that are there already. */
+  release?: Release
   /** The runtime of an architecture, if it is not that of the workspace. */
   runtimeOf?: (architecture: Architecture) => Promise<Runtime>
 }
@@ -29,7 +31,7 @@ export interface PackageOrder {
 export async function buildPackages(order: PackageOrder, made: (file: string) => void): Promise<void> {
   const { version, directory, isCompressed, withRpm, runtimeOf = runtimeFor } = order
   mkdirSync(directory, { recursive: true })
-  const release = await readRelease(version, order.epoch)
+  const release = order.release ?? (await readRelease(version, order.epoch))
   for (const daemon of DAEMONS) made(await buildNpmArchive(daemon, release, directory))
   const building = order.architectures.map(async (architecture) => {
     const files = hostFiles(release, await runtimeOf(architecture))

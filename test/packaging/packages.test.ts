@@ -2,7 +2,7 @@
  * The products of `npm run package`, installed as far as possible without a host of its own: unpacked, run, upgraded.
  *
  * Packages are not compressed here, which changes no file in them, and that of the other architecture has a small program
- * in the place of its runtime; with ROOTFERRY_LONG=1 the runtime. Tests on whole hosts: `hosts.test.ts`.
+ * in the place of its runtime; with ROOTFERRY_LONG=1 the runtime, and bundles of its own. Tests on whole hosts: `hosts.test.ts`.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -11,9 +11,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { buildPackages } from '../../build/package/main.ts'
-import { changesOf, unreleasedChanges } from '../../build/package/release.ts'
+import { changesOf, type Release, readRelease, unreleasedChanges } from '../../build/package/release.ts'
 import { type Architecture, type Runtime, runtimeFor } from '../../build/package/runtime.ts'
-import { DAEMONS, REPOSITORY } from '../../build/programs.ts'
+import { bundleOf, DAEMONS, isFresh, REPOSITORY } from '../../build/programs.ts'
 import { versionOfCheckout } from '../../build/version.ts'
 import { agentYaml } from '../../packages/agent/src/config/write-agent-yaml.ts'
 import { receiverYaml } from '../../packages/receiver/src/cli/write-receiver-yaml.ts'
@@ -33,7 +33,10 @@ const made = join(place, 'made')
 const unpacked = join(place, 'unpacked')
 const installed = program(unpacked)
 
+let release: Release
+
 before(async () => {
+  release = await readRelease(VERSION, undefined)
   await build(made, [HERE, OTHER])
   execFileSync('dpkg-deb', ['-x', join(made, `rootferry_${VERSION}_${HERE}.deb`), unpacked])
 })
@@ -41,7 +44,7 @@ after(() => rmSync(place, { recursive: true, force: true }))
 
 async function build(directory: string, architectures: readonly Architecture[]): Promise<void> {
   const order = { architectures, version: VERSION, directory, isCompressed: false, epoch: undefined, withRpm: false }
-  await buildPackages({ ...order, runtimeOf: (name) => runtimeOf(name) }, () => undefined)
+  await buildPackages({ ...order, release, runtimeOf: (name) => runtimeOf(name) }, () => undefined)
 }
 
 async function runtimeOf(architecture: Architecture): Promise<Runtime> {
@@ -157,9 +160,14 @@ test('the schema that written files name for editors is in the package, and is w
 })
 
 test('the same checkout makes the same bytes, whatever the umask', async () => {
+  // `npm run bundle` has made them once.
+  for (const daemon of DAEMONS.filter(isFresh))
+    for (const { path, contents } of release.bundles[daemon].files)
+      assert.ok(readFileSync(join(bundleOf(daemon), path)).equals(contents), path)
   const again = join(place, 'again')
   const umask = process.umask(0o077)
   try {
+    if (IS_LONG) release = await readRelease(VERSION, undefined)
     await build(again, [OTHER])
   } finally {
     process.umask(umask)
