@@ -264,16 +264,30 @@ for (const [what, { root, says }] of Object.entries(BAD_RECEIVER_ROOTS)) {
 }
 
 test('config check of a directory, and of nothing: 78', () => {
-  for (const [file, says] of [
-    [freshDirectory(), /:1:1: is a directory/],
-    [join(place, 'nothing.yaml'), /:1:1: does not exist/],
+  for (const [daemon, writer] of [
+    [AGENT, 'rootferry-agent init'],
+    [RECEIVER, 'rootferry-receiver join'],
   ] as const) {
-    for (const daemon of [AGENT, RECEIVER]) {
+    for (const [file, says] of [
+      [freshDirectory(), /:1:1: is a directory/],
+      [join(place, 'nothing.yaml'), new RegExp(`:1:1: does not exist: '${writer}' writes one$`, 'm')],
+    ] as const) {
       const { status, stderr } = run(daemon, 'config', 'check', file)
       assert.equal(status, 78)
       assert.match(stderr, says)
     }
   }
+})
+
+test('a place that the system refuses: 1 and one line', () => {
+  const state = freshDirectory()
+  mkdirSync(join(state, 'tokens.json.new'))
+  const file = configFile(`stateDir: ${state}\nroots: {s: {path: ${freshDirectory()}}}\n`)
+  const { status, lines } = run(AGENT, 'token', 'create', 'web1', '--config', file)
+  assert.equal(status, 1)
+  assert.deepEqual(lines, [
+    `rootferry-agent: EISDIR: illegal operation on a directory, open '${state}/tokens.json.new'`,
+  ])
 })
 
 test('a port that is taken: 1 and one line that names it', async () => {

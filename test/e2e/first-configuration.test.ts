@@ -33,7 +33,8 @@ test('init writes a configuration that everybody may read, in a directory that i
   )
   assert.equal(status, 0, stderr)
   assert.equal(stdout, '')
-  assert.match(stderr, /token create NAME --join --url wss:\/\/THIS-HOST:8730 /)
+  assert.ok(stderr.includes(`  rootferry-agent run --config ${file}\n`), 'not the service, which reads another file')
+  assert.ok(stderr.includes(`token create NAME --join --url wss://THIS-HOST:8730 --config ${file} `))
   const { roots, listen } = readAgentConfig(file)
   assert.equal(roots[0]?.path, docroot)
   assert.ok(roots[0]?.exclude.includes('/wp-content/cache/'))
@@ -67,7 +68,7 @@ test('init never writes over a file', () => {
   writeFileSync(file, '# mine\n')
   const { status, stderr } = run(AGENT, 'init', '--root', `shop=${docroot}`, '--config', file)
   assert.equal(status, 1)
-  assert.match(stderr, /mine\.yaml is there already, and stays as it is\n$/)
+  assert.match(stderr, /mine\.yaml is there already, and stays as it is: add a further root there\n$/)
   assert.equal(readFileSync(file, 'utf8'), '# mine\n')
 })
 

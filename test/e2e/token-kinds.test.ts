@@ -133,13 +133,19 @@ test('an invitation that expires is good for one join, and leaves a token that s
   assert.ok(readFileSync(join(daemons.place, 'fleet/receiver.yaml'), 'utf8').includes(own))
   const second = joining(invitation, 'second')
   assert.equal(second.status, 77)
-  assert.match(second.stderr, /: unauthorized: the agent does not know this token\n$/)
+  assert.match(
+    second.stderr,
+    /: unauthorized: the agent does not know this token; ask for another invitation: one that was used is void\n$/,
+  )
 
   const late = create('web9', '--join', '--expires', '1s').stdout.trim()
   await until(() => /^web9\t.*expired/m.test(daemons.agentVerb('token', 'list')), shown)
   const refused = joining(late, 'third')
   assert.equal(refused.status, 77)
-  assert.match(refused.stderr, /: unauthorized: this token has expired\n$/)
+  assert.match(
+    refused.stderr,
+    /: unauthorized: this token has expired; ask for another invitation: one that was used is void\n$/,
+  )
 })
 
 test('options that make no sense together: 2, one line, no token', () => {

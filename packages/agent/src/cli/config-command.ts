@@ -8,7 +8,7 @@ import { effectiveYaml, readConfigFile, type Terminal } from '@rootferry/host/da
 import { EXIT, errorCode, Failure, printable } from '@rootferry/host/machine'
 import { isReserved, type MatchedKind, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import type { Command } from 'commander'
-import { AgentFile } from '../config/agent-file.ts'
+import { AgentFile, WRITER } from '../config/agent-file.ts'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { explainPath, type NamedPattern } from '../config/explain-path.ts'
 import { PRESETS } from '../config/presets.ts'
@@ -53,7 +53,7 @@ export function addConfigCommand(
 /** @throws Failure (78) with a line for every fault */
 function shown(file: string): string {
   readAgentConfig(file)
-  const { value } = readConfigFile(file, AgentFile)
+  const { value } = readConfigFile(file, AgentFile, WRITER)
   const notes = new Map<string, string>()
   const roots = Object.entries(value.roots).map(([name, root]) => {
     const exclude = patternsOf(root)
@@ -77,7 +77,7 @@ function patternsOf(root: { preset?: string; exclude?: string[] }): (NamedPatter
 /** @throws Failure: 2 for an unknown root or a path outside it, 78 for a bad file */
 function explained(file: string, name: string, typed: string): string {
   const served = readAgentConfig(file).roots.find((root) => root.name === name)
-  const root = readConfigFile(file, AgentFile).value.roots[name]
+  const root = readConfigFile(file, AgentFile, WRITER).value.roots[name]
   if (served === undefined || root === undefined) throw new Failure(EXIT.usage, `there is no root ${name} in ${file}`)
   const path = typedPath(typed, [served.path])
   if (path === ROOT_PATH) throw new Failure(EXIT.usage, 'the root itself is always sent: name a path inside it')

@@ -29,22 +29,26 @@ export function addInitCommand(program: Command, withConfig: (command: Command) 
     .addOption(new Option('--preset <preset>', 'what the software of the docroots is').choices(PRESET_NAMES))
     .option('--listen <host:port>', 'where receivers connect', DEFAULT_LISTEN)
     .addHelpText('after', '\nExample:\n  rootferry-agent init --root shop=/var/www/shop --preset magento2')
-    .action((options: InitOptions) => {
+    .action((options: InitOptions, command: Command) => {
       const roots = rootsOf(options.root)
       const { config, preset = null, listen } = options
       writeNew(config, agentYaml({ listen, preset, roots }))
       for (const path of roots.values())
         if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
           terminal.say(`There is no directory ${printable(path)} yet: its root will be unavailable until there is.\n`)
-      terminal.say(`${config} is written. Next:\n${nextSteps(config, listen)}`)
+      terminal.say(
+        `${config} is written. Next:\n${nextSteps(command.getOptionValueSource('config') === 'default' ? null : config, listen)}`,
+      )
     })
 }
 
-function nextSteps(config: string, listen: string): string {
+/** @param config null: the place where the service looks for it */
+function nextSteps(config: string | null, listen: string): string {
   const { host, port } = parseListenAddress(listen) ?? { host: '', port: 0 }
   const reached = host === '0.0.0.0' || host === '::' ? `THIS-HOST:${port}` : listen
-  return `  systemctl enable --now rootferry-agent            # or: rootferry-agent run --config ${config}
-  rootferry-agent token create NAME --join --url wss://${reached}   # an invitation for each app server
+  const elsewhere = config === null ? '' : ` --config ${config}`
+  return `  ${config === null ? 'systemctl enable --now rootferry-agent' : `rootferry-agent run${elsewhere}`}
+  rootferry-agent token create NAME --join --url wss://${reached}${elsewhere}   # an invitation for each app server
 `
 }
 
@@ -87,7 +91,10 @@ function writeNew(file: string, text: string): void {
     }
   } catch (error) {
     if (error instanceof Failure) throw error
-    const why = errorCode(error) === 'EEXIST' ? 'is there already, and stays as it is' : errorMessage(error)
+    const why =
+      errorCode(error) === 'EEXIST'
+        ? 'is there already, and stays as it is: add a further root there'
+        : errorMessage(error)
     throw new Failure(EXIT.failed, `${file} ${why}`, { cause: error })
   }
 }

@@ -14,6 +14,8 @@ import { Transport } from './nats-settings.ts'
 import { PRESET_NAMES } from './presets.ts'
 
 export const DEFAULT_STATE_DIR = '/var/lib/rootferry/agent'
+/** Writes a first agent.yaml. */
+export const WRITER = 'rootferry-agent init'
 export const DEFAULT_LISTEN = '0.0.0.0:8730'
 export const DEFAULT_ADMIN = '127.0.0.1:8731'
 export const DEFAULT_WATCH = { backend: 'auto', settleMs: 20, maxWaitMs: 500, rescanMinutes: 30 } as const

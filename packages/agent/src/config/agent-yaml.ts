@@ -25,6 +25,7 @@ import {
   DEFAULT_TOGETHER,
   DEFAULT_WATCH,
   type RootValue,
+  WRITER,
 } from './agent-file.ts'
 import { holdSettings } from './hold-settings.ts'
 import { type NatsConfig, natsConfig } from './nats-settings.ts'
@@ -65,7 +66,7 @@ export interface AgentConfig {
 
 /** @throws Failure (78) with a line for every fault */
 export function readAgentConfig(file: string): AgentConfig {
-  const { value, source } = readConfigFile(file, AgentFile)
+  const { value, source } = readConfigFile(file, AgentFile, WRITER)
   const faults: string[] = []
   const listen = address(value.listen ?? DEFAULT_LISTEN, ['listen'], source, faults)
   const config: AgentConfig = {

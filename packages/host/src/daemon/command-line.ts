@@ -73,11 +73,16 @@ export async function runCommand(
     else {
       exitCode = error instanceof Failure ? error.exitCode : EXIT.failed
       process.stderr.write(`${name}: ${errorMessage(error)}\n`)
-      if (!(error instanceof Failure) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+      if (!isToldInALine(error) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
     }
   }
   for (const stream of [process.stdout, process.stderr]) await written(stream)
   process.exit(exitCode)
+}
+
+/** A failure says all; of what the system refused, as for want of room, the place in the code helps nobody. */
+function isToldInALine(error: unknown): boolean {
+  return error instanceof Failure || (error instanceof Error && 'syscall' in error)
 }
 
 /** A pipe takes what it has room for, and an exit would drop the rest. One that nobody reads any more needs nothing. */

@@ -40,13 +40,17 @@ export function patternFaults(
   })
 }
 
-/** @throws Failure (78) naming every fault, one a line */
+/**
+ * @param writer the command that writes such a file, for whoever has none
+ * @throws Failure (78) naming every fault, one a line
+ */
 export function readConfigFile<Schema extends TSchema>(
   file: string,
   schema: Schema,
+  writer: string,
 ): { value: Static<Schema>; source: ConfigSource } {
   const lines = new LineCounter()
-  const document = parseDocument(readText(file), { lineCounter: lines, uniqueKeys: true })
+  const document = parseDocument(readText(file, writer), { lineCounter: lines, uniqueKeys: true })
   const at = (offset: number | undefined) => {
     const { line, col } = lines.linePos(offset ?? 0)
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
@@ -88,7 +92,7 @@ export function badConfiguration(faults: readonly string[]): Failure {
   return new Failure(EXIT.badConfiguration, faults.slice(0, MOST_FAULTS).join('\n'))
 }
 
-function readText(file: string): string {
+function readText(file: string, writer: string): string {
   try {
     const status = statSync(file)
     if (status.isDirectory()) throw badConfiguration([`${file}:1:1: is a directory, a YAML file is expected`])
@@ -96,7 +100,7 @@ function readText(file: string): string {
     return readFileSync(file, 'utf8')
   } catch (error) {
     if (error instanceof Failure) throw error
-    const what = errorCode(error) === 'ENOENT' ? 'does not exist' : errorMessage(error)
+    const what = errorCode(error) === 'ENOENT' ? `does not exist: '${writer}' writes one` : errorMessage(error)
     throw new Failure(EXIT.badConfiguration, `${file}:1:1: ${what}`, { cause: error })
   }
 }

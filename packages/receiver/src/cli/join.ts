@@ -131,7 +131,8 @@ function asFailure(error: unknown, { agent }: Invitation): unknown {
   if (!(error instanceof DialFailure)) return error
   const isRefused = error.code === 'unauthorized' || error.code === 'forbidden'
   const code = isRefused ? EXIT.notPermitted : error.isHopeless ? EXIT.failed : EXIT.unreachable
-  return new Failure(code, `${agent}: ${error.message}`, { cause: error })
+  const hint = error.code === 'unauthorized' ? '; ask for another invitation: one that was used is void' : ''
+  return new Failure(code, `${agent}: ${error.message}${hint}`, { cause: error })
 }
 
 /** The invitation's token expires: it is exchanged for one that stays, and is useless from then on. */

@@ -29,6 +29,8 @@ import { AGENT_SETTINGS, agentAddress } from './agent-address.ts'
 import { systemDirectory } from './system-directory.ts'
 import { thisNode } from './this-node.ts'
 
+/** Writes a first receiver.yaml. */
+const WRITER = 'rootferry-receiver join'
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
 const DEFAULT_WAIT_SECONDS = 30
@@ -282,7 +284,7 @@ export interface LocalPlace {
  * not be able to read the token.
  */
 export function readLocalPlace(file: string): LocalPlace {
-  const { value, source } = readConfigFile(file, ReceiverFile)
+  const { value, source } = readConfigFile(file, ReceiverFile, WRITER)
   const faults: string[] = []
   const health = healthAddress(value, source, faults)
   if (faults.length > 0) throw badConfiguration(faults)
@@ -295,7 +297,7 @@ export function readLocalPlace(file: string): LocalPlace {
  * @throws Failure (78) with a line for every fault
  */
 export function readReceiverConfig(file: string, environmentToken: string | undefined): ReceiverConfig {
-  const { value, source } = readConfigFile(file, ReceiverFile)
+  const { value, source } = readConfigFile(file, ReceiverFile, WRITER)
   const faults: string[] = []
   const stateDir = source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR)
   const config: ReceiverConfig = {
