@@ -11,6 +11,7 @@ import { build, type Plugin } from 'esbuild'
 import { BUILTIN_MODULES, REQUIRE } from './builtin-modules.ts'
 import { bundlePage } from './page.ts'
 import { bundleOf, DAEMONS, type DaemonName, isFresh, REPOSITORY, sourcesOf } from './programs.ts'
+import { UNUSED_MODULES } from './unused-modules.ts'
 import { versionOfCheckout } from './version.ts'
 
 /** The entries of each daemon's further threads, below its sources. */
@@ -65,7 +66,7 @@ async function bundleEntry(daemon: DaemonName, entry: string, version: string): 
     lineLimit: 160,
     legalComments: 'none',
     banner: { js: REQUIRE },
-    plugins: [BUILTIN_MODULES, versionOnly(version)],
+    plugins: [UNUSED_MODULES, BUILTIN_MODULES, versionOnly(version)],
     logLevel: 'warning',
     metafile: true,
     write: false,
