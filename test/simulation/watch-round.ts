@@ -64,6 +64,8 @@ export interface WatchedReceiver {
   machine: Machine
   /** Whether its own probes say that visitors may come. */
   isReady(): boolean
+  /** Whether another directory is in the place of its target, which it has not seen yet. */
+  isReplaced(): boolean
 }
 
 export class RoundWatch {
@@ -184,7 +186,8 @@ export class RoundWatch {
     if (type !== 'staged') return
     told.staged = Number(sequence)
     const watched = this.#receivers.get(line.caller.receiver)
-    if (watched !== undefined) refuseLies(watched.machine, told.staged)
+    // What was staged below the target went with it: the receiver looks before it commits.
+    if (watched !== undefined && !watched.isReplaced()) refuseLies(watched.machine, told.staged)
   }
 
   #fromAgent(line: Line, told: Told, message: Record<string, unknown>): void {

@@ -113,7 +113,10 @@ export class World {
     this.rounds = new RoundWatch({
       agent: this.agent.machine,
       receivers: new Map(
-        this.receivers.map((host) => [host.machine.name, { machine: host.machine, isReady: () => isReady(host) }]),
+        this.receivers.map((host) => [
+          host.machine.name,
+          { machine: host.machine, isReady: () => isReady(host), isReplaced: () => host.isReplaced },
+        ]),
       ),
       lines: this.network.lines,
       now: () => this.scheduler.now,
