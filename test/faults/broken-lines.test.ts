@@ -51,8 +51,8 @@ async function made(site: Site, line: Line, bytes: number): Promise<void> {
 
 for (const { every, content } of [
   { every: MB, content: 12 * MB },
-  { every: 5 * MB, content: (IS_LONG ? 40 : 20) * MB },
-  { every: 30 * MB, content: (IS_LONG ? 100 : 65) * MB },
+  { every: 5 * MB, content: (IS_LONG ? 40 : 15) * MB },
+  { every: (IS_LONG ? 30 : 12) * MB, content: (IS_LONG ? 100 : 30) * MB },
 ]) {
   test(`a line that breaks after every ${every / MB} MB: ${content / MB} MB of small files come through`, async (t) => {
     await onLine(async (site, line) => {
@@ -68,7 +68,7 @@ for (const { every, content } of [
   })
 }
 
-const RENAMED = IS_LONG ? 10_000 : 3_000
+const RENAMED = IS_LONG ? 10_000 : 1_200
 const RENAME_BREAKS_EVERY = IS_LONG ? MB : MB / 3
 /** Names that make a segment of so many changes larger than what comes between two breaks. */
 const LONG = 'n'.repeat(200)
@@ -108,7 +108,8 @@ test(`a line that breaks amid every segment: a rename of ${RENAMED} files comes 
   })
 })
 
-const CONTENT = 60 * MB
+const CONTENT = (IS_LONG ? 60 : 32) * MB
+const BYTES_PER_SECOND = CONTENT / 3
 
 for (const { what, act } of [
   {
@@ -139,7 +140,7 @@ for (const { what, act } of [
   test(`${what} amid a changeset and started again: what was staged is not sent again`, async (t) => {
     await onLine(async (site, line) => {
       await made(site, line, CONTENT)
-      line.throttle(20 * MB)
+      line.throttle(BYTES_PER_SECOND)
       line.unblock()
       await until(
         () => line.received > CONTENT / 2,
@@ -158,7 +159,7 @@ for (const { what, act } of [
 test('a receiver that is killed amid a changeset loses what came over that connection, and nothing of those before', async (t) => {
   await onLine(async (site, line) => {
     await made(site, line, CONTENT)
-    line.throttle(20 * MB)
+    line.throttle(BYTES_PER_SECOND)
     line.unblock()
     await until(
       () => line.received > CONTENT / 2,

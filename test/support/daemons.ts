@@ -9,11 +9,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AGENT, RECEIVER } from '../../build/programs.ts'
-import { readAgentConfig } from '../../packages/agent/src/config/agent-yaml.ts'
-import { openIdentity } from '../../packages/agent/src/serve/door/identity.ts'
-import { createToken, tokenFileOf } from '../../packages/agent/src/serve/door/tokens.ts'
 import { Daemon, type LogLine } from '../../packages/host/src/daemon/daemon-process.ts'
 import { freePort } from './free-port.ts'
+import { storeTokens } from './stored-tokens.ts'
 import type { ReceiverRootView, StatusView } from './views.ts'
 
 export interface DaemonsOptions {
@@ -241,16 +239,15 @@ export class Daemons implements AsyncDisposable {
       ...agentConfig,
       roots: { [name]: agent },
     })
-    // Does the same as `token create`, in this process: the suite would otherwise start hundreds of commands.
-    const config = readAgentConfig(file)
-    const identity = await openIdentity(config, new Date())
-    const fingerprint = identity === null || identity.ca !== null ? null : identity.status.fingerprint
-    const token = (who: string, admin: boolean) =>
-      createToken(tokenFileOf(config), { name: who, admin, roots: null }, new Date())
-    this.#adminToken = token('ops', true)
+    const fingerprint = tls === true ? await pinOf(file) : null
+    const [ops = '', ...tokens] = storeTokens(join(this.place, 'agent'), [
+      { name: 'ops', admin: true },
+      ...this.names.map((name) => ({ name, admin: false })),
+    ])
+    this.#adminToken = ops
     for (const [number, receiver] of this.names.entries()) {
       mkdirSync(join(this.place, receiver))
-      writeFileSync(join(this.place, receiver, 'token'), token(receiver, false))
+      writeFileSync(join(this.place, receiver, 'token'), tokens[number] ?? '')
       writeJson(join(this.place, receiver, 'receiver.yaml'), {
         name: receiver,
         agent: this.#url(this.agentPort),
@@ -264,6 +261,15 @@ export class Daemons implements AsyncDisposable {
     }
     if (user !== undefined) execFileSync('chown', ['-R', `${user}:${user}`, this.place])
   }
+}
+
+/** Makes the agent's identity before the agent does. @returns its pin; null when the certificate is an authority's */
+async function pinOf(file: string): Promise<string | null> {
+  // Most tests have no certificates, and do without the modules that make them.
+  const { readAgentConfig } = await import('../../packages/agent/src/config/agent-yaml.ts')
+  const { openIdentity } = await import('../../packages/agent/src/serve/door/identity.ts')
+  const identity = await openIdentity(readAgentConfig(file), new Date())
+  return identity === null || identity.ca !== null ? null : identity.status.fingerprint
 }
 
 function edit(file: string, change: (config: ConfigFile) => object): void {
