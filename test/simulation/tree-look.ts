@@ -94,6 +94,13 @@ export function pathsInTheWay(top: Inode, stays: (path: string, kind: Kind) => b
   return found
 }
 
+/** Whether a file has names on either side of a border: a receiver has its content there, and owes the link for ever. */
+export function isOnBothSides(top: Inode, path: string, isBordered: (path: string) => boolean): boolean {
+  const at = path.split('/').reduce<Inode | undefined>((above, name) => above?.entries.get(name), top)
+  const names = at?.pathsBelow(top) ?? []
+  return names.some(isBordered) && !names.every(isBordered)
+}
+
 /** Names that lead to one file in one tree and not in the other. Files with a name that is left out do not count. */
 export function linkDifferences(
   source: Inode,

@@ -2,7 +2,7 @@
  * One simulated farm: an agent's machine, its docroot and its changes, the machines of some receivers, and the lines
  * between them. Starts and stops processes, advances time, and calls the oracles at every step.
  */
-import { PathFilter, parentPath } from '../../packages/protocol/src/index.ts'
+import { isWithin, PathFilter, parentPath } from '../../packages/protocol/src/index.ts'
 import { notReadyReason } from '../../packages/receiver/src/serve/http/readiness.ts'
 import { databasesOn } from './database.ts'
 import { Deploys } from './deploys.ts'
@@ -21,7 +21,7 @@ import type { ReceiverSettings, Settings } from './settings.ts'
 import { isShared, SharedVolume } from './shared-volume.ts'
 import { type Frame, frameText } from './socket.ts'
 import { SourceAway } from './source-away.ts'
-import { ABSENT, linkDifferences, pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
+import { ABSENT, isOnBothSides, linkDifferences, pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
 import { Violation } from './violation.ts'
 import { Visitors } from './visitors.ts'
 import { AheadWatch } from './watch-ahead.ts'
@@ -200,10 +200,10 @@ export class World {
   replaceTarget(host: ReceiverHost): boolean {
     const { machine, settings } = host
     const { disk } = machine
-    const place = disk.find(TARGET)?.places[0]
+    const [place] = disk.find(TARGET)?.places ?? []
     if (place === undefined || settings.hasBorder || this.shared !== null) return false
     const { directory, name } = place
-    disk.attach(directory, `${REPLACED}${machine.boots}.${this.scheduler.now}`, disk.detach(directory, name))
+    disk.attach(directory, `${REPLACED}${directory.entries.size}`, disk.detach(directory, name))
     disk.makePath(TARGET, settings.stagesInside ? TARGET_DEVICE : undefined)
     host.local.mayMove()
     host.isReplaced = true
@@ -230,14 +230,13 @@ export class World {
       host.untouchable.excludes(path, kind) || isBordered(path) || path.startsWith(STRANGER)
     const wanted = treeOf(source, stays)
     const inTheWay = pathsInTheWay(target, stays)
-    // A protected path can be where another object should be; then it stays, and so does the directory that holds it.
+    // A protected path can be where another object should be: it stays, and the directory that holds it.
     const isBlocked = (path: string) =>
       [...inTheWay].some(
-        (above) =>
-          (path === above || path.startsWith(`${above}/`)) &&
-          wanted.get(above)?.outside.startsWith('directory') !== true,
+        (above) => isWithin(path, above) && wanted.get(above)?.outside.startsWith('directory') !== true,
       )
-    const owed = [...owedBy(machine)].filter((path) => !isBlocked(path) && !isBordered(path))
+    const mayOwe = (path: string) => isBlocked(path) || isBordered(path) || isOnBothSides(source, path, isBordered)
+    const owed = [...owedBy(machine)].filter((path) => !mayOwe(path))
     if (owed.length > 0) return [`it owes ${owed.join(', ')}`]
     const found = treeOf(target, (path, kind) => path === RESERVED || stays(path, kind))
     // What went while the agent had no index is reported, and stays until an operator orders a resync.

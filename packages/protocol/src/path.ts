@@ -18,7 +18,7 @@ export const ROOT_PATH = '.'
  */
 export const RESERVED_NAME = '.rootferry'
 
-/** Names that begin like this are ours in every directory: what is about to take its place on another filesystem. */
+/** Names that begin like this are ours in every directory: what is completed beside its place. */
 export const PLACING_PREFIX = '.rootferry-placing-'
 
 /** At the top of many filesystems, which can begin anywhere below a root: it belongs to the filesystem, not to the tree. */
@@ -77,12 +77,19 @@ export function isBelowAny(path: string, directories: ReadonlySet<string>): bool
 }
 
 /**
- * Whether the path is none of anybody's: the reserved name at the top of its root, a temporary name of ours, a
- * `lost+found` anywhere, or something below one of them. Neither end indexes, sends, changes or removes it.
+ * Whether no agent indexes or sends the path: it is none of anybody's, or a temporary name of ours, or below one. A
+ * receiver removes such a name where it finds one.
  */
 export function isReserved(path: string): boolean {
-  if (isWithin(path, RESERVED_NAME) || path.startsWith(PLACING_PREFIX) || path.includes(`/${PLACING_PREFIX}`))
-    return true
+  return isNobodys(path) || path.startsWith(PLACING_PREFIX) || path.includes(`/${PLACING_PREFIX}`)
+}
+
+/**
+ * Whether the path is the reserved name at the top of its root, a `lost+found` anywhere, or something below one of
+ * them. Neither end indexes, sends, changes or removes it.
+ */
+export function isNobodys(path: string): boolean {
+  if (isWithin(path, RESERVED_NAME)) return true
   return path.includes(FILESYSTEM_NAME) && path.split('/').includes(FILESYSTEM_NAME)
 }
 

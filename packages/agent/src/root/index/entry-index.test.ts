@@ -107,6 +107,15 @@ test('a deferred row is in no changeset until it is recorded again, also after a
   )
 })
 
+test('what was deferred while it was compared is new to all receivers', () => {
+  using tree = emptyTree()
+  tree.index.record([finding('a')])
+  const compared = { ...finding('a'), sameBytes: true }
+  tree.index.defer('a', 1)
+  tree.index.record([compared])
+  assert.deepEqual([tree.index.get('a')?.sequence, tree.index.get('a')?.content], [2, 2])
+})
+
 test('epoch, head and rows survive a restart; the term is new and the old one still known', () => {
   using tree = emptyTree()
   tree.index.record([finding('a'), finding('b')])

@@ -276,9 +276,11 @@ export class EntryIndex {
     if (before !== null) count(this.#totals, before, -1)
     const sequence = ++this.#head
     const { observation } = finding
-    const content = finding.sameBytes && before !== null ? before.content : sequence
+    // A row that was deferred since it was compared has come to nobody.
+    const sameBytes = finding.sameBytes && before?.sequence !== DEFERRED
+    const content = sameBytes && before !== null ? before.content : sequence
     if (row !== null && row.content !== content) this.#contents.removeDigest(row.content)
-    const changed = changedBits(before, observation, finding.sameBytes)
+    const changed = changedBits(before, observation, sameBytes)
     this.#entries.put(directory, name, { ...observation, kind: KINDS[observation.kind], sequence, content, changed })
     if (finding.digest !== null) this.#contents.setDigest(directory, name, content, finding.digest)
     if (before !== null && observation.kind !== before.kind) this.#contents.removeChunks(directory, name)

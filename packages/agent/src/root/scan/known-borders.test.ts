@@ -8,7 +8,7 @@ const MEDIA: Border = { path: 'pub/media', device: '0:7', part: '/', type: 'nfs4
 const VAR: Border = { path: 'var', device: '0:8', part: '/', type: 'tmpfs', isItself: false }
 
 function world(mounted: Border[], remembered: string | null = null, empty: string[] = []) {
-  const notes = { mounted, text: remembered }
+  const notes = { mounted, text: remembered, empty }
   const known = new KnownBorders({
     borders: {
       refresh: () => true,
@@ -20,7 +20,7 @@ function world(mounted: Border[], remembered: string | null = null, empty: strin
     remember: (text) => {
       notes.text = text
     },
-    holdsEntries: (path) => !empty.includes(path),
+    holdsEntries: (path) => !notes.empty.includes(path),
   })
   return { known, notes }
 }
@@ -42,11 +42,27 @@ it('misses a filesystem that was there at any look, also in the next life', () =
   assert.deepEqual([known.isBack(), known.isBack()], [true, false])
 })
 
-it('misses nothing behind which the index has no entries, and forgets it', () => {
+it('misses nothing behind which the index has no entries, and a scan that began without it forgets it', () => {
   const { known, notes } = world([MEDIA], null, ['pub/media'])
   assert.equal(known.missing(), null)
   notes.mounted = []
   assert.equal(known.missing(), null)
+  known.forget(known.gone)
+  // A file on the bare mount point.
+  notes.empty = []
+  assert.equal(known.missing(), null)
+  assert.equal(world([], notes.text).known.missing(), null)
+})
+
+it('misses one that went amid the scan that has found what is behind it', () => {
+  const { known, notes } = world([MEDIA], null, ['pub/media'])
+  assert.equal(known.missing(), null)
+  const { gone } = known
+  notes.mounted = []
+  assert.equal(known.missing(), null)
+  known.forget(gone)
+  notes.empty = []
+  assert.match(known.missing() ?? '', /^pub\/media: /)
 })
 
 it('takes another filesystem at the same place for a missing one', () => {

@@ -4,7 +4,8 @@
  * Entries across a border are served like all others. But when a border vanishes (the filesystem was unmounted, or is
  * not mounted yet after a boot), the entries behind it are not deleted: their storage is away. The root then halts as
  * if it were away itself, until the filesystem is back or an operator accepts that it is gone.
- * INVARIANT: a border is forgotten only when nothing of the index lies behind it, or by `accept`.
+ * INVARIANT: a border is forgotten by `accept`, or by a scan before which it was gone and which found nothing behind it:
+ * one that goes amid a scan has entries behind it that are in no index yet.
  */
 import { type Border, borderId } from '@rootferry/host/machine'
 import { troubleOf } from './trouble.ts'
@@ -44,14 +45,26 @@ export class KnownBorders {
     if ([...present.keys()].some((id) => !this.#known.has(id)))
       this.#know([...this.#known.values(), ...present.values()])
     for (const [id, { path, type }] of this.#known) {
-      if (present.has(id)) continue
-      if (!holdsEntries(path)) this.#known.delete(id)
-      else {
-        this.#isAwaited = true
-        return `${path}: the filesystem (${type}) that was mounted there is missing`
-      }
+      if (present.has(id) || !holdsEntries(path)) continue
+      this.#isAwaited = true
+      return `${path}: the filesystem (${type}) that was mounted there is missing`
     }
     return null
+  }
+
+  /** Those that the last look did not find. */
+  get gone(): ReadonlySet<string> {
+    const present = new Set([...this.#parts.borders.all].map(borderId))
+    return new Set([...this.#known.keys()].filter((id) => !present.has(id)))
+  }
+
+  /** A scan is over that began when these were gone. */
+  forget(gone: ReadonlySet<string>): void {
+    if (gone.size === 0) return
+    const still = this.gone
+    const isKept = ([id, { path }]: [string, KnownBorder]) =>
+      !gone.has(id) || !still.has(id) || this.#parts.holdsEntries(path)
+    this.#know([...this.#known].filter(isKept).map(([, border]) => border))
   }
 
   /** The same; 'unknown' while this process cannot read the mounts, for lack of descriptors or memory. */

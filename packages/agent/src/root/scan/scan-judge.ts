@@ -12,14 +12,18 @@ export interface ScanJudgeParts {
   hold: { look(): void }
   /** Entries of the index now. */
   living: () => number
-  /** Whether deletions of an earlier scan wait for another look, or those of this one for a symlink. */
+  /** Whether deletions of an earlier scan wait for another look. */
   isWaiting: () => boolean
+  /** Whether what goes, to nowhere or to another place, waits for a symlink that may still lead to it. */
+  holdsRemovals: () => boolean
 }
 
 /** @param isWhole whether the scan is one of the whole tree */
-export function scanJudge({ guard, borders, mode, hold, living, isWaiting }: ScanJudgeParts, isWhole: boolean): Judge {
+export function scanJudge(parts: ScanJudgeParts, isWhole: boolean): Judge {
+  const { guard, borders, mode, hold, living, isWaiting, holdsRemovals } = parts
   // What is mounted before the first look may not be there after it.
   borders.look()
+  const { gone } = borders
   return (loss, isComplete) => {
     hold.look()
     const isAccepted = isWhole && mode() === 'accepted'
@@ -35,8 +39,10 @@ export function scanJudge({ guard, borders, mode, hold, living, isWaiting }: Sca
     // The index of a halted root stays as it is until a scan of the whole tree passes.
     if (mode() === 'halted' && (verdict.decision === 'look-again' || !isComplete)) return { decision: 'withhold' }
     if (verdict.decision !== 'pass' || !isComplete) return verdict
-    if (!isWhole && isWaiting() && deletionsOf(loss) > 0) return { decision: 'look-again' }
+    if (!isWhole && ((isWaiting() && deletionsOf(loss) > 0) || (holdsRemovals() && loss.removals > 0)))
+      return { decision: 'look-again' }
     guard.passed(loss)
+    borders.forget(gone)
     return verdict
   }
 }

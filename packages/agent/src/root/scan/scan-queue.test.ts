@@ -1,7 +1,7 @@
 /** The queue of scans over a real tree without a watcher: deletions that the guard looks at again are not lost. */
 import assert from 'node:assert/strict'
 import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { digestOf } from '@rootferry/protocol'
@@ -58,6 +58,23 @@ test('both halves of a move wait with the deletions of their scan, and are no de
   assert.notEqual(index.get('old/a'), null)
   await bench.until(() => index.get('new/c') !== null, 'the move is never recorded')
   assert.equal(index.get('old'), null)
+})
+
+test('a directory that comes back before it counts as gone is looked at with what came into it meanwhile', async () => {
+  const names = numbered(100)
+  await using bench = new Bench([...names, 'old/a'])
+  const { queue, index } = bench
+  await queue.scan([WHOLE_TREE])
+  const away = join(bench.root, '..', `${basename(bench.root)}-away`)
+  renameSync(join(bench.root, 'old'), away)
+  await queue.scan([...bench.remove(...names.slice(0, 20)), ...hintsAt('old')])
+  assert.notEqual(index.get('old/a'), null, 'not recorded yet')
+  writeFileSync(join(away, 'new'), 'meanwhile')
+  renameSync(away, join(bench.root, 'old'))
+  await queue.scan(hintsAt('old'))
+  await bench.until(() => index.get('d/f0') === null, 'deletions are never looked at again')
+  assert.notEqual(index.get('old/a'), null)
+  assert.notEqual(index.get('old/new'), null, 'what came into it')
 })
 
 test('a save overtakes a whole scan; one that comes with a deletion is recorded, and the deletion waits its turn', async () => {

@@ -223,7 +223,7 @@ export class ScanQueue implements ScanRequests {
     if (left.length > 0) await this.#scanInTurn(left, seenMs, own)
   }
 
-  /** @returns whether everything could be looked at */
+  /** @returns whether everything could be looked at: a tree of which parts could not be read is not known */
   #scanInTurn(hints: readonly Hint[], seenMs: number, own: OwnBatch | null = null): Promise<boolean> {
     return this.#lanes.add(() => this.#runScan(hints, seenMs, own))
   }
@@ -245,9 +245,9 @@ export class ScanQueue implements ScanRequests {
     let head = index.head
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
-    const [guard, isWaiting] = [this.guard, () => !this.#withheld.isEmpty || this.#swaps.holdsDeletions(own)]
-    const judging = { guard, borders: root.borders, mode, hold, living: () => livingEntries(index), isWaiting }
-    const steps = root.scanner.scan(hints, scanJudge(judging, isOfAll), { maySwap: this.#swaps.judgeFor(own) })
+    const waits = { isWaiting: () => !this.#withheld.isEmpty, holdsRemovals: () => this.#swaps.holdsRemovals(own) }
+    const parts = { guard: this.guard, borders: root.borders, mode, hold, living: () => livingEntries(index), ...waits }
+    const steps = root.scanner.scan(hints, scanJudge(parts, isOfAll), { maySwap: this.#swaps.judgeFor(own) })
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
       if (!turn.isOver) continue
@@ -262,7 +262,6 @@ export class ScanQueue implements ScanRequests {
     recordPromised(index, this.#doubted.endLook(covered, step.value.decision === 'pass'))
     this.progress.lastMs = performance.now() - began
     const isTroubled = this.#lookAgain(root.scanner)
-    // A tree of which parts could not be read is not known.
     if (isOfAll && isTroubled) this.#retries.troubled([WHOLE_TREE])
     this.#conclude(step.value, withWalked(hints, root.scanner), isOfAll && !isTroubled)
     this.#announce(head, seenMs)
@@ -318,9 +317,10 @@ export class ScanQueue implements ScanRequests {
     this.#parts.timers.after('again', delayMs, () => void this.#swaps.crowdsRecorded().then(look))
   }
 
+  /** A swap that waits for this look is recorded by it, before what goes. */
   async #lookNow(): Promise<void> {
     const hints = this.#withheld.take()
-    if (hints !== null) await this.#runScan(hints, Date.now(), this.#swaps.withheld)
+    if (hints !== null) await this.#runScan([...hints, ...this.#swaps.hints], Date.now(), this.#swaps.withheld)
   }
 
   #recheckLater(): void {

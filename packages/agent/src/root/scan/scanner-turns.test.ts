@@ -173,6 +173,7 @@ for (const { what, isWhole } of [
         hold: { look: () => undefined },
         living: () => tree.index.totals.files + tree.index.totals.directories - 1,
         isWaiting: () => false,
+        holdsRemovals: () => false,
       },
       false,
     )

@@ -189,6 +189,8 @@ export class Scanner {
     // What was written under a name that is another file's now, or gone, is still there under the other names.
     const isSame = look.found === 'entry' && look.observation.inode === before?.inode
     if (before?.kind === 'file' && !isSame) yield* this.#lookAtOtherNames(path, before.inode)
+    // One that comes back before it counts as gone is the same by its row: what came into it meanwhile is below it.
+    if (look.found === 'nothing' && before?.kind === 'directory') this.walked.push(path)
     if (!isDirectory || look.found !== 'entry') return
     const isOther = before?.kind === 'directory' && !sameDirectory(before, look.observation)
     if (isOther) {

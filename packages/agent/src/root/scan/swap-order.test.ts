@@ -74,21 +74,21 @@ test('deletions that an early batch tells of wait until the hints that came befo
   const { swaps } = order()
   const early = swaps.begin(true)
   const part = { batch: early, isWhole: false }
-  assert.equal(swaps.holdsDeletions(all(early)), true)
-  assert.equal(swaps.holdsDeletions(part), true)
+  assert.equal(swaps.holdsRemovals(all(early)), true)
+  assert.equal(swaps.holdsRemovals(part), true)
   let isRecorded = false
   void swaps.crowdsRecorded().then(() => {
     isRecorded = true
   })
   const crowd = swaps.begin()
-  assert.equal(swaps.holdsDeletions(all(crowd)), false)
-  assert.equal(swaps.holdsDeletions(all(early)), true)
+  assert.equal(swaps.holdsRemovals(all(crowd)), false)
+  assert.equal(swaps.holdsRemovals(all(early)), true)
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(isRecorded, false)
   swaps.end(crowd)
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(isRecorded, true)
-  assert.equal(swaps.holdsDeletions(all(early)), false)
+  assert.equal(swaps.holdsRemovals(all(early)), false)
 })
 
 test('it waits for the batches that were open, and not for those that come', async () => {
@@ -148,7 +148,7 @@ test('while a hint at it waits it waits for the batch of that hint, which may se
   hints.add('current')
   assert.equal(swaps.judgeFor(null)('current', observation), false)
   swaps.defer('current', observation)
-  assert.equal(swaps.holdsDeletions(null), true)
+  assert.equal(swaps.holdsRemovals(null), true)
   await new Promise((resolve) => setImmediate(resolve))
   assert.deepEqual(looks, [])
   hints.clear()

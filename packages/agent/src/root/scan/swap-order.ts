@@ -11,6 +11,7 @@
  * batch tells of wait for the hints that came before it, among which one may be.
  */
 import type { Observation } from '../index/indexed-entry.ts'
+import type { Hint } from '../watch/watcher.ts'
 import type { MaySwap } from './swaps.ts'
 
 interface Waiting {
@@ -83,10 +84,18 @@ export class SwapOrder {
     return this.#withheld === null ? null : { batch: this.#withheld, isWhole: true }
   }
 
-  /** Whether what a symlink led to must not go yet: one waits, and not for the judgement on deletions, or may come. */
-  holdsDeletions(own: OwnBatch | null): boolean {
+  /**
+   * Whether what a symlink led to must not go yet, removed or moved away: one waits, and not for the judgement on
+   * deletions, or may come.
+   */
+  holdsRemovals(own: OwnBatch | null): boolean {
     const isEarly = own !== null && [...this.#early.values()].some((batches) => batches.has(own.batch))
     return isEarly || (this.#withheld === null && this.#waiting.size > 0)
+  }
+
+  /** At the symlinks that wait. */
+  get hints(): Hint[] {
+    return [...this.#waiting.keys()].map((path) => ({ path, extent: 'entry' }))
   }
 
   /** Resolves when all hints are recorded that came before early batches of up to now. */

@@ -53,6 +53,8 @@ export class FeedHold {
   #release: Release | null = null
   /** The round that is decided is not the last of its release. */
   #isPart = false
+  /** A release waits for the round that runs. */
+  #isDue = false
   /** How the gate stands. When it is shut, nothing of the present tree is packed. */
   #door: { limit: number | null; isShut: boolean } = { limit: null, isShut: false }
 
@@ -121,12 +123,15 @@ export class FeedHold {
     const way = this.#release?.way ?? BY_ITSELF
     this.#rounds.abortStep()
     const { running } = this.#rounds
+    this.#isDue = running !== null
     if (running === null) this.#rounds.begin(from, to, way)
-    else void running.ended.then(() => this.#rounds.begin(from, to, way))
+    // No step begins in between.
+    else void running.ended.then(() => (this.#isDue ? this.roundBegins(from, to) : undefined))
   }
 
   /** The root's sessions are void, or about to be. */
   abortRound(): void {
+    this.#isDue = false
     this.#rounds.abort()
   }
 
@@ -191,7 +196,7 @@ export class FeedHold {
 
   /** Where every change is a round, the next one begins when none runs. */
   #nextStep(): void {
-    if (this.#rounds.running !== null) return
+    if (this.#rounds.running !== null || this.#isDue) return
     const step = this.#lockstep.next()
     if (step === null) return
     // Alone, or without anybody who could be a member, nothing has to be together; and while a root is shut nothing comes.

@@ -6,6 +6,7 @@
  * INVARIANT: no session is let go before the decision is on the disk. A round whose decision cannot be written is void,
  * and the root stays held. Reports of the last rounds are kept for operators.
  */
+import assert from 'node:assert'
 import { randomBytes } from 'node:crypto'
 import { LIMITS } from '@rootferry/protocol'
 import { Occasion } from './occasion.ts'
@@ -84,6 +85,7 @@ export class Rounds {
 
   /** Everything within (from, to] becomes visible together. */
   begin(from: number, to: number, { patienceMs, rolling, isStep }: RoundWay): void {
+    assert(this.#running === null, 'a round begins while another runs')
     const now = performance.now()
     const kind = { isRolling: rolling !== null, isStep, isVoid: new Occasion() }
     const told: SessionRound = { to, outcome: null, turns: new Set(), ...kind, changesets: 0 }

@@ -8,10 +8,11 @@
  * else happens to the tree.
  */
 
-import type { DueRun, HookReason } from '@rootferry/host/machine'
+import type { ConfinedDirectories, DueRun, HookReason } from '@rootferry/host/machine'
 import type { WorkArea } from '../area/work-area.ts'
 import type { DiskSteps } from '../files/disk-retry.ts'
 import type { HookMatches } from '../files/hook-matches.ts'
+import { sweepPlacing } from '../files/placing-names.ts'
 import { kindOfChange } from '../files/staged-change.ts'
 import type { Untouchable } from '../files/untouchable.ts'
 import { decodeIntent, encodeIntent, type Intent, isAnswer } from '../ledger/intent.ts'
@@ -31,6 +32,7 @@ export interface StagedPartials {
 }
 
 export interface CommitParts {
+  confined: ConfinedDirectories
   ledger: Ledger
   burst: Burst
   area: WorkArea
@@ -88,6 +90,7 @@ async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | nu
     plan = null
     return burst.run(intent, present)
   })
+  if (ledger.isAfterLoss) sweepPlacing(parts.confined, pathsOf(intent))
   const owed = [...intent.owed, ...outcome.owed]
   const { position, cleared } = intent
   const record = { position, cleared, owed: [...owed, ...outcome.failed], held: outcome.held }

@@ -2,14 +2,12 @@
  * Makes a path another name of a file of the tree, where the root preserves hard links.
  *
  * INVARIANT: under the path there is the old object, or the other file; the new name is made beside it under a reserved
- * name, and takes its place by a rename. An interrupted call leaves that name behind, and the next one replaces it.
+ * name, and takes its place by a rename. An interrupted call leaves that name behind: see `placing-names.ts`.
  */
-import { Buffer } from 'node:buffer'
 import { linkSync, renameSync, type Stats } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
 import { errorCode, removeTree } from '@rootferry/host/machine'
-import { PLACING_PREFIX } from '@rootferry/protocol'
 import { diskObject, statusOf } from '../files/attributes.ts'
+import { placingName } from '../files/placing-names.ts'
 import type { TimeGrains } from '../files/time-grains.ts'
 
 export interface LinkPlaces {
@@ -31,10 +29,7 @@ export function linkName({ location, to, size, mtime, grains }: LinkPlaces): 'li
     return 'other'
   const here = statusAt(location)
   if (here !== null && isSameFile(here, there)) return 'linked'
-  const temporary = join(
-    dirname(location),
-    `${PLACING_PREFIX}${Buffer.from(basename(location)).toString('hex').slice(0, 60)}`,
-  )
+  const temporary = placingName(location)
   removeTree(temporary)
   linkSync(to, temporary)
   let isPlaced = false

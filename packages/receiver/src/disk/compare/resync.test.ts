@@ -296,6 +296,21 @@ test('a first join tells by size and time how much it is going to do, and has do
   assert.deepEqual(joining.all('differences'), [])
 })
 
+test('what is left of an object that was completed beside its place is removed, and no directory stays for it', async () => {
+  using scratch = new Scratch()
+  const source = scratch.at('source')
+  makeSource(source)
+  copyTree(source, scratch.at('target'))
+  const gone = scratch.at('target', 'gone')
+  for (const place of [gone, scratch.at('target/app')]) {
+    mkdirSync(place, { recursive: true })
+    writeFileSync(`${place}/.rootferry-placing-61`, 'half')
+  }
+  await using feed = await new Feed(scratch).open()
+  await resync(feed, source)
+  assert.deepEqual(treeOf(feed.target), treeOf(source))
+})
+
 test('a listing that was not asked for, or in the wrong place, breaks the connection', async () => {
   using scratch = new Scratch()
   await using feed = await new Feed(scratch).open()

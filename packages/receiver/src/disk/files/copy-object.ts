@@ -4,8 +4,8 @@
  * file is copied piece by piece, in turns.
  *
  * INVARIANT of `placeAcross`: under its new name there is nothing, the old object, or all of the new one. The new object
- * is completed under a reserved name in the same directory; an interrupted call leaves that name behind, and the next
- * call with the same arguments replaces it.
+ * is completed under a reserved name in the same directory; an interrupted call leaves that name behind: see
+ * `placing-names.ts`.
  */
 import { Buffer } from 'node:buffer'
 import {
@@ -25,13 +25,14 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { errorCode, removeTree } from '@rootferry/host/machine'
-import { joinPath, PLACING_PREFIX } from '@rootferry/protocol'
+import { joinPath } from '@rootferry/protocol'
 import { diskObject, setAttributes } from './attributes.ts'
 import type { ExtendedRefused } from './disk-errors.ts'
 import type { DiskObject } from './disk-object.ts'
 import type { ExtendedAttributes } from './extended.ts'
+import { placingName } from './placing-names.ts'
 import { LEAVE } from './staged-change.ts'
 import type { Walk } from './walk.ts'
 import { writeSparse } from './write-sparse.ts'
@@ -65,7 +66,7 @@ const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
  * @throws the system error
  */
 export function* placeAcross(staged: () => string, location: () => string, place: NewPlace): Walk<void> {
-  const temporary = () => join(dirname(location()), `${PLACING_PREFIX}${basename(staged())}`)
+  const temporary = () => placingName(location())
   removeTree(temporary())
   let isPlaced = false
   try {

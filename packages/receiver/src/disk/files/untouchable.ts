@@ -5,7 +5,7 @@
  * INVARIANT: nothing for which `stays` holds is ever removed or moved, and nothing across a border is moved away as
  * extraneous or along with a directory above it. Knows patterns and mounts, not the tree.
  */
-import { isReserved, type MatchedKind, PathFilter, ROOT_PATH } from '@rootferry/protocol'
+import { isNobodys, type MatchedKind, PathFilter, ROOT_PATH } from '@rootferry/protocol'
 
 /** Where other filesystems are mounted, and where they should be. */
 export interface Volumes {
@@ -68,7 +68,7 @@ export class Untouchable {
 
   /** Whether changes to the path must be ignored: it or a directory above it is protected or reserved. */
   protects(path: string, kind: MatchedKind): boolean {
-    return isReserved(path) || this.#protect.excludesWithParents(path, kind)
+    return isNobodys(path) || this.#protect.excludesWithParents(path, kind)
   }
 
   /**
