@@ -105,6 +105,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     removeTree: [2, LINKS],
     renameSync: [1, LINKS],
   },
+  'receiver/src/disk/files/placing-names.ts': { removeTree: [1, LINKS] },
   'receiver/src/disk/files/time-grains.ts': { removeTree: [2, ['unlink probe']] },
   'receiver/src/disk/commit/shared-places.ts': {
     unlinkSync: [1, ['unlink staging']],

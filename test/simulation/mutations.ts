@@ -371,14 +371,6 @@ export const MUTATIONS: readonly Mutation[] = [
     60_012_496,
   ),
   mutation(
-    'what was deferred while it was compared keeps its content number',
-    ['G4', 'G1', 'G2'],
-    'agent/src/root/index/entry-index.ts',
-    'finding.sameBytes && before?.sequence !== DEFERRED',
-    'finding.sameBytes',
-    60_013_930,
-  ),
-  mutation(
     'a directory that comes back before it counts as gone is not looked through',
     ['G1'],
     `${SCAN}/scanner.ts`,
