@@ -32,14 +32,15 @@ export function sourcesOf(name: string): string {
   return join(REPOSITORY, 'packages', name, 'src')
 }
 
-/** Whether nothing that goes into its bundle is newer than the bundle, other packages' versions included. */
+/** Whether nothing that goes into its bundle, or makes it, is newer than the bundle; other packages' versions included. */
 export function isFresh(daemon: DaemonName): boolean {
   const sources = ['protocol', 'host', 'nats', ...PARTS[daemon]].flatMap((name) => {
     return readdirSync(sourcesOf(name), { recursive: true, encoding: 'utf8' }).map((file) =>
       join(sourcesOf(name), file),
     )
   })
-  const newestMs = Math.max(...[...sources, ...MANIFESTS].map(modifiedMs))
+  const makers = readdirSync(import.meta.dirname).map((file) => join(import.meta.dirname, file))
+  const newestMs = Math.max(...[...sources, ...makers, ...MANIFESTS].map(modifiedMs))
   return modifiedMs(join(bundleOf(daemon), 'main.js')) >= newestMs
 }
 

@@ -9,8 +9,11 @@ const STAND_INS: Readonly<Record<string, string>> = {
   semver: 'exports.satisfies = () => true',
   // The limit of requests counts networks with it, unless it is told what to count, as ours is.
   'ip-address': 'module.exports = {}',
-  // fastify's, for listeners that none of ours is.
+  // fastify's, for listeners that none of ours is, for requests without a socket, and for schemas that it would compile.
   'node:http2': 'module.exports = {}',
+  'light-my-request': 'module.exports = {}',
+  '@fastify/ajv-compiler': 'module.exports = {}',
+  '@fastify/fast-json-stringify-compiler': 'module.exports = {}',
 }
 
 export const UNUSED_MODULES: Plugin = {

@@ -28,15 +28,13 @@ const MOST_CONNECTIONS = 500
 
 export class HealthServer {
   readonly #http: FastifyInstance
-  /** Answers probes alone. */
-  readonly #probe: FastifyInstance
+  /** Answers probes alone; null: no address is configured for it. */
+  #probe: FastifyInstance | null = null
   readonly #parts: HealthServerParts
 
   constructor(parts: HealthServerParts) {
     this.#parts = parts
-    const probes = { log: parts.log, reasons: () => this.reasons(), staleSince: () => staleSince(parts.roots()) }
-    this.#http = probeServer(probes, 'health.listen', MOST_CONNECTIONS, true)
-    this.#probe = probeServer(probes, 'health.probe.listen', MOST_CONNECTIONS, false)
+    this.#http = this.#probeServer('health.listen', true)
     this.#http.get('/v1/status', () => this.#status())
     this.#http.post<{ Params: { root: string } }>('/v1/roots/:root/accept', ({ headers, params }) => {
       if (!parts.secret.isShownBy(headers.authorization))
@@ -59,17 +57,24 @@ export class HealthServer {
 
   /** The same for the listener of probes. */
   async listenForProbes(address: ListenAddress): Promise<string> {
+    this.#probe = this.#probeServer('health.probe.listen', false)
     return await listenOn(this.#probe, address)
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#http.close(), this.#probe.close()])
+    await Promise.all([this.#http.close(), this.#probe?.close()])
   }
 
   /** Why it is not ready. */
   reasons(): string[] {
     const { roots, staleAfterSeconds } = this.#parts
     return roots().flatMap((root) => notReadyReason(root, staleAfterSeconds(), performance.now()) ?? [])
+  }
+
+  #probeServer(setting: string, isOpen: boolean): FastifyInstance {
+    const { log, roots } = this.#parts
+    const probes = { log, reasons: () => this.reasons(), staleSince: () => staleSince(roots()) }
+    return probeServer(probes, setting, MOST_CONNECTIONS, isOpen)
   }
 
   #status(): ReceiverStatus {
