@@ -16,7 +16,7 @@ import { Line } from '../support/line.ts'
 import { operation, perform } from '../support/operations.ts'
 import { Site } from '../support/site.ts'
 
-const RUNS = Number(process.env['ROOTFERRY_RUNS'] ?? 120)
+const RUNS = Number(process.env['ROOTFERRY_RUNS'] ?? 60)
 const SEED = Number(process.env['ROOTFERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
 type Trouble = { kind: 'none' } | { kind: 'cut' | 'block' | 'kill-receiver'; receiver: number } | { kind: 'kill-agent' }

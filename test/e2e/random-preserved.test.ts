@@ -18,7 +18,7 @@ import { lookForLost, type Names, performPreserved, preservedOperation } from '.
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const RUNS = Math.ceil(Number(process.env['ROOTFERRY_RUNS'] ?? 200) / 10)
+const RUNS = Math.ceil(Number(process.env['ROOTFERRY_RUNS'] ?? 100) / 10)
 const SEED = Number(process.env['ROOTFERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const path = fc.constantFrom('a', 'b', 'c', 'd/a', 'd/b', 'd/e/a', 'd/e/c')
 const operation = preservedOperation(path, fc.constantFrom('.', 'd', 'd/e'))

@@ -51,8 +51,8 @@ async function made(site: Site, line: Line, bytes: number): Promise<void> {
 
 for (const { every, content } of [
   { every: MB, content: 12 * MB },
-  { every: 5 * MB, content: (IS_LONG ? 40 : 15) * MB },
-  { every: (IS_LONG ? 30 : 12) * MB, content: (IS_LONG ? 100 : 30) * MB },
+  { every: 5 * MB, content: (IS_LONG ? 40 : 20) * MB },
+  ...(IS_LONG ? [{ every: 30 * MB, content: 100 * MB }] : []),
 ]) {
   test(`a line that breaks after every ${every / MB} MB: ${content / MB} MB of small files come through`, async (t) => {
     await onLine(async (site, line) => {
@@ -108,7 +108,7 @@ test(`a line that breaks amid every segment: a rename of ${RENAMED} files comes 
   })
 })
 
-const CONTENT = (IS_LONG ? 60 : 32) * MB
+const CONTENT = 60 * MB
 const BYTES_PER_SECOND = CONTENT / 3
 
 for (const { what, act } of [
@@ -122,6 +122,7 @@ for (const { what, act } of [
   },
   {
     what: 'the agent is stopped',
+    isLong: true,
     act: () =>
       restart(
         () => daemons.agent?.stop(),
@@ -136,7 +137,7 @@ for (const { what, act } of [
         () => daemons.startAgent(),
       ),
   },
-]) {
+].filter(({ isLong }) => IS_LONG || isLong !== true)) {
   test(`${what} amid a changeset and started again: what was staged is not sent again`, async (t) => {
     await onLine(async (site, line) => {
       await made(site, line, CONTENT)

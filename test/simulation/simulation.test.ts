@@ -11,7 +11,7 @@ import { MUTATIONS } from './mutations.ts'
 
 const run = promisify(execFile)
 const IS_LONG = env['ROOTFERRY_LONG'] === '1'
-const SEEDS = Number(env['ROOTFERRY_SEEDS'] ?? (IS_LONG ? 3_000 : 75))
+const SEEDS = Number(env['ROOTFERRY_SEEDS'] ?? (IS_LONG ? 3_000 : 60))
 const FIRST = Number(env['ROOTFERRY_SEED'] ?? 1)
 const SEEDS_A_MUTATION = 600
 /** Seeds that each found a fault, one of a kind. */
