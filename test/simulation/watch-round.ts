@@ -7,6 +7,7 @@
  *   fenced      and those that were told are not ready by then, unless they had their time to say so, once
  *   staged      who says it has staged, or comes back with it, has a row for each path, and in staging what the row names
  *   left        who was left behind, also while it was away, does not say that it is ready before it has caught up
+ *   at once     those that have staged it are let go at the same moment: only their lines keep them apart
  *   turns       in a rolling release, who is let go has left: visitors do not come to it
  *   in bounds   what is sent of one round is not more than a receiver may stage
  *   in order    on a line that repeats nothing, neither side takes the other for a breaker of the protocol
@@ -28,6 +29,9 @@ const PROOFS: ReadonlySet<unknown> = new Set(['committed', 'left', 'staged', 'li
 /** Who came while the decision was being written was told, and not waited for: so many calls of the disk. */
 const LATE_MS = 5
 const LATE_CALLS = 20
+
+/** Those that are let go together are so within that, but for the coarse clock of timers. */
+const AT_ONCE_MS = 1
 
 interface Point {
   sequence: number
@@ -84,6 +88,8 @@ export class RoundWatch {
   readonly turns = new TurnWatch()
   /** Rounds that go: others of their members may be told later, and who was away meanwhile learns it from the welcome. */
   readonly #gone = new Set<string>()
+  /** By the end of a round, with its epoch: when the first of those that had staged it was let go. */
+  readonly #letGo = new Map<string, number>()
   /** Commits of several changesets, and rounds of several receivers: a run without them proves nothing. */
   commits = 0
 
@@ -222,10 +228,24 @@ export class RoundWatch {
         if (this.#isTurn(to)) this.#judgeTurn(line, told, to)
         else if (told.released < to) this.#judgeGo(to)
         const epoch = epochOf(this.#agent)
+        if (!this.#isTurn(to) && told.released < to && told.staged >= to && told.left < to)
+          this.#judgeAtOnce(line, `${epoch}/${to}`)
         if (told.left < to) this.#members.set(line.caller.receiver, { base: told.base, to, epoch })
         this.commits += 1
       }
     }
+  }
+
+  /** A frame that waits for room on its line comes later. */
+  #judgeAtOnce({ caller: { receiver, quality, isStalled } }: Line, round: string): void {
+    const first = this.#letGo.get(round) ?? this.#now()
+    this.#letGo.set(round, first)
+    if (isStalled || Number.isFinite(quality.rate)) return
+    if (this.#now() - first > AT_ONCE_MS)
+      throw new Violation(
+        'G10',
+        `${receiver} is let go ${this.#now() - first} ms after the first of the round ${round}`,
+      )
   }
 
   #isTurn(to: number): boolean {

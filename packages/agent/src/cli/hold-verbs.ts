@@ -104,7 +104,7 @@ export function addHoldVerbs(
       const released = await release(agent, root, { ...way, dryRun: false, acceptLosses: false, hold: held.id }).catch(
         (error: unknown) => {
           if (!(error instanceof Failure) || isOfAnother(error)) throw error
-          throw new Failure(error.exitCode, `${errorMessage(error)} ${whatNow(root)}`, { cause: error })
+          throw new Failure(error.exitCode, `${errorMessage(error)} Then: release ${printable(root)}`, { cause: error })
         },
       )
       terminal.say(releaseText(released))

@@ -45,7 +45,10 @@ export class Holds {
     if (answer.outcome === 'held-anew')
       throw new HttpProblem('held', `${root} was released meanwhile, and ${heldBy(answer.hold)}.`)
     if (answer.outcome === 'guard')
-      throw new HttpProblem('guard', `${root} stays held: ${answer.reason}. Accept the losses, or put the tree right.`)
+      throw new HttpProblem(
+        'guard',
+        `${root} stays held: ${answer.reason}. Accept the losses (release --accept-losses), or put the tree right.`,
+      )
     if (answer.outcome === 'too-large')
       throw new HttpProblem(
         'too-large',
