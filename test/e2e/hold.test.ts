@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { AGENT } from '../../build/programs.ts'
+import { MOST_CHOKIDAR_ENTRIES } from '../../packages/agent/src/root/watch/choose-watcher.ts'
 import { Daemons } from '../support/daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
@@ -112,6 +113,31 @@ test('deploy releases what a command did; when the command fails the root stays 
   assert.equal(missing.code, 127)
   assert.match(missing.stderr, /^\.\/is-not-there cannot be run: .*ENOENT.*\n.* 127: site\d+ stays held/m)
   assert.equal((await verb('release', site.name)).code, 0)
+})
+
+test('a release with which a root outgrows its watcher is one round of all: it is opened anew later', async () => {
+  // Of a flag in an excluded place no event tells: it is looked for where the root is looked at, and would be opened anew.
+  const root = { exclude: ['/lock/'], hold: { while: ['/lock/flag'] } }
+  const site = await Site.on(daemons, { prepare, root })
+  await site.converged()
+  const flag = join(site.source, 'lock/flag')
+  mkdirSync(join(site.source, 'lock'))
+  writeFileSync(flag, '')
+  await until(
+    async () => (await site.root())?.hold != null,
+    () => 'the root is not held',
+  )
+  const many = 2 * MOST_CHOKIDAR_ENTRIES + 1
+  for (let file = 0; file < many; file += 1) writeFileSync(join(site.source, `new${file}`), '')
+  await waiting(site, many)
+  rmSync(flag)
+  const linesOf = () => daemons.logs.filter(({ root }) => root === site.name).map(({ msg }) => msg)
+  await until(
+    () => linesOf().includes('a round is over'),
+    () => linesOf().join('\n'),
+  )
+  const since = linesOf().findIndex((line) => line.startsWith('root is held'))
+  assert.ok(!linesOf().slice(since).includes('receiver disconnected'), linesOf().join('\n'))
 })
 
 test('a maintenance file holds its root; when it is gone, everything comes', async () => {

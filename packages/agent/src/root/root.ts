@@ -185,13 +185,13 @@ export class Root {
       if (open !== undefined && (open.ino !== found.ino || open.dev !== found.dev))
         await this.#step({ type: 'displaced' })
       if (!found.isDirectory()) throw new Error('is no directory')
+      const mayReopen = this.#life.at === 'ready' && !this.#hold.isUnderWay
       if (this.#opened === null) {
         const fault = replacementIn(this.#index, identityOf(path, found))
         // Opened before the step: a directory that cannot be opened is missing, and nothing else has happened.
         if (wantsDocroot(this.#life, fault)) this.#opened = this.#openDocroot()
         await this.#step({ type: 'found', fault })
-      } else if (this.#life.at === 'ready' && isOutgrown(this.#opened, this.#options, this.#index)) {
-        // Receivers connect anew for this.
+      } else if (mayReopen && isOutgrown(this.#opened, this.#options, this.#index)) {
         await this.#step({ type: 'displaced' })
         return await this.#lookForDocroot()
       } else {

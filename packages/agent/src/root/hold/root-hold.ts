@@ -24,6 +24,8 @@ import { Holding } from './holding.ts'
 import type { Hold } from './kept-hold.ts'
 import { Releases } from './release.ts'
 
+/** Receivers may commit a release for so long after it went; see GO_MS of rounds. */
+const GOING_MS = 10_000
 /** Timers may fire a little early. */
 const OVERDUE_LATE_MS = 5
 
@@ -58,6 +60,7 @@ export class RootHold {
   readonly #parts: RootHoldParts
   readonly #holding: Holding
   readonly #releases: Releases
+  #releasedMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: RootHoldParts) {
     this.#parts = parts
@@ -103,6 +106,11 @@ export class RootHold {
 
   get isHeld(): boolean {
     return this.#holding.hold !== null
+  }
+
+  /** A release is to come, or receivers are amid one: they are not made to connect anew for what can wait. */
+  get isUnderWay(): boolean {
+    return this.isHeld || performance.now() - this.#releasedMs < GOING_MS
   }
 
   /** How far receivers may be brought. */
@@ -197,6 +205,7 @@ export class RootHold {
 
   #released(): void {
     const { report, scans, released } = this.#parts
+    this.#releasedMs = performance.now()
     scans().guard.accept()
     report().advanced(Date.now())
     report().statusNow()
