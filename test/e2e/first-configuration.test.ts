@@ -95,17 +95,19 @@ test('init says in one line what is wrong, and writes nothing', () => {
 
 test('config show prints a configuration of the same meaning, with presets and defaults', () => {
   const file = join(place, 'short.yaml')
-  writeFileSync(file, `roots: {shop: {path: ${docroot}, preset: wordpress, exclude: ["*.log"]}}\n`)
+  writeFileSync(file, `roots: {shop: {path: ${docroot}, preset: openmage, exclude: ["*.log"]}}\n`)
   const { status, stdout } = run(AGENT, 'config', 'show', '--config', file)
   assert.equal(status, 0)
   assert.match(stdout, /^stateDir: \/var\/lib\/rootferry\/agent # default$/m)
-  assert.match(stdout, /^ {6}- \/wp-content\/cache\/ # preset wordpress: ./m)
+  assert.match(stdout, /^ {6}- \/var\/cache\/ # preset openmage: ./m)
+  assert.match(stdout, /^ {6}show: true # preset openmage$/m)
   assert.match(stdout, /^ {6}settleMs: 20 # default$/m)
   const again = join(place, 'shown.yaml')
   writeFileSync(again, stdout)
   const [given, shown] = [file, again].map((path) => readAgentConfig(path))
   const distinct = (patterns: string[] | undefined) => [...new Set(patterns)]
   assert.deepEqual(distinct(shown?.roots[0]?.exclude), given?.roots[0]?.exclude)
+  assert.deepEqual(shown?.roots[0]?.hold, given?.roots[0]?.hold)
   assert.deepEqual({ ...shown, roots: [] }, { ...given, roots: [] })
   assert.equal(run(AGENT, 'config', 'show', '--config', join(place, 'missing.yaml')).status, 78)
 })

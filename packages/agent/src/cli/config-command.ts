@@ -8,10 +8,10 @@ import { effectiveYaml, readConfigFile, type Terminal } from '@rootferry/host/da
 import { EXIT, errorCode, Failure, printable } from '@rootferry/host/machine'
 import { isReserved, type MatchedKind, pathFault, ROOT_PATH } from '@rootferry/protocol'
 import type { Command } from 'commander'
-import { AgentFile, WRITER } from '../config/agent-file.ts'
+import { AgentFile, type RootValue, WRITER } from '../config/agent-file.ts'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { explainPath, type NamedPattern } from '../config/explain-path.ts'
-import { PRESETS } from '../config/presets.ts'
+import { PRESET_HOLDS, PRESETS } from '../config/presets.ts'
 import { openIdentity } from '../serve/door/identity.ts'
 import { typedPath } from './typed-path.ts'
 
@@ -60,9 +60,21 @@ function shown(file: string): string {
     exclude.forEach(({ source, isPreset }, index) => {
       if (isPreset) notes.set(`roots/${name}/exclude/${index}`, source)
     })
-    return [name, exclude.length === 0 ? root : { ...root, exclude: exclude.map(({ pattern }) => pattern) }] as const
+    const patterns = exclude.length === 0 ? {} : { exclude: exclude.map(({ pattern }) => pattern) }
+    return [name, { ...root, ...patterns, ...holdOf(name, root, notes) }] as const
   })
   return `# ${file} as it takes effect\n${effectiveYaml(AgentFile, { ...value, roots: Object.fromEntries(roots) }, notes)}`
+}
+
+/** What a preset says of holds, and the file does not. */
+function holdOf(name: string, { preset, hold }: RootValue, notes: Map<string, string>): Pick<RootValue, 'hold'> {
+  const [, ofPreset] = Object.entries(PRESET_HOLDS).find(([known]) => known === preset) ?? []
+  if (ofPreset === undefined) return hold === undefined ? {} : { hold }
+  const at = `roots/${name}/hold`
+  if (hold?.while === undefined)
+    for (const index of ofPreset.while.keys()) notes.set(`${at}/while/${index}`, `preset ${preset}`)
+  if (hold?.show === undefined) notes.set(`${at}/show`, `preset ${preset}`)
+  return { hold: { while: [...ofPreset.while], show: ofPreset.show, ...hold } }
 }
 
 /** The patterns in the order in which they count. */
