@@ -77,11 +77,6 @@ export class SharedVolume {
     throw new Violation('G6', `${name} writes ${path}, where the shared volume will cover it`)
   }
 
-  /** Whether the path of the machine's root lies on it, and nobody sees that now. */
-  hides({ name }: Machine, path: string): boolean {
-    return isShared(path) && this.#mounts.get(name)?.isMounted === false
-  }
-
   get isMountedEverywhere(): boolean {
     return [...this.#mounts.values()].every(({ isMounted }) => isMounted)
   }

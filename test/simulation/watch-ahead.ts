@@ -8,7 +8,6 @@
  */
 import type { PathFilter } from '../../packages/protocol/src/index.ts'
 import { owedBy } from './judge-committed.ts'
-import type { Machine } from './machine.ts'
 import type { Line } from './network.ts'
 import { TARGET } from './places.ts'
 import type { Frame } from './socket.ts'
@@ -41,8 +40,8 @@ interface Told {
 interface AheadParts {
   hosts: () => readonly ReceiverHost[]
   workload: () => Workload
-  /** Whether the path is on a volume that is not mounted on the machine now: what was shown there is not seen. */
-  isHidden: (machine: Machine, path: string) => boolean
+  /** Whether the path is on a volume that others write to as well, or that may not be mounted: SharedVolume judges it. */
+  isWrittenByOthers: (path: string) => boolean
 }
 
 export class AheadWatch {
@@ -102,7 +101,7 @@ export class AheadWatch {
     const inTheWay = pathsInTheWay(target, (path, kind) => untouchable.excludes(path, kind))
     for (const [path, first] of shown) {
       if (owed.has(path) || inTheWay.has(path) || isLocal(untouchable, path) || settings.hasBorder) continue
-      if (this.#parts.isHidden(machine, path)) continue
+      if (this.#parts.isWrittenByOthers(path)) continue
       const inode = machine.disk.find(`${TARGET}/${path}`)
       const found = inode === null ? ABSENT : lookOf(inode)
       const later = this.#parts.workload().history(path).slice(first)

@@ -124,7 +124,7 @@ export class World {
     this.ahead = new AheadWatch({
       hosts: () => this.receivers,
       workload: () => this.workload,
-      isHidden: (machine, path) => this.shared?.hides(machine, path) === true,
+      isWrittenByOthers: (path) => this.shared !== null && isShared(path),
     })
     this.network.onFrame = (way, line, toAgent, frame) => {
       const said = this.receivers.find(({ caller }) => caller === line.caller)
