@@ -30,12 +30,15 @@ function follower() {
   return session
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve))
+const ANSWERS = { 'end-round': { isPart: false }, 'end-hold': { outcome: 'released', isRound: true } }
 
-test('a release that waits for the round of a change comes next, whatever changes meanwhile', async (t) => {
+function farm() {
   const session = follower()
   const holds = new FeedHold({
-    thread: { ask: async () => ({ isPart: false }), tell: () => undefined } as unknown as FeedHoldParts['thread'],
+    thread: {
+      ask: async (what: string) => ANSWERS[what as keyof typeof ANSWERS],
+      tell: () => undefined,
+    } as unknown as FeedHoldParts['thread'],
     sessions: new Map([['web1', session]]) as unknown as ReadonlyMap<string, Session>,
     readers: { of: () => null, lateAt: () => [] },
     watermarks: { headReached: () => undefined },
@@ -46,6 +49,13 @@ test('a release that waits for the round of a change comes next, whatever change
     together: 'always',
     told: () => undefined,
   })
+  return { holds, session }
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+test('a release that waits for the round of a change comes next, whatever changes meanwhile', async (t) => {
+  const { holds, session } = farm()
   t.after(() => holds.abortRound())
   const shows = (to: number) => {
     Object.assign(session.state, { committed: to, cursor: to })
@@ -72,4 +82,25 @@ test('a release that waits for the round of a change comes next, whatever change
     holds.rounds.map(({ to, isStep, ended }) => [to, isStep, ended !== null]),
     [[40, false, true]],
   )
+})
+
+test('a release that waits when the root is closed ends, and another one can be ordered', async () => {
+  const { holds, session } = farm()
+  holds.advanced(10, 0)
+  holds.advanced(20, 0)
+  session.state.rounds.staged = 20
+  holds.receiverChanged()
+  await settled()
+  const order = { dryRun: false } as Parameters<FeedHold['release']>[0]
+  const releasing = holds.release(order)
+  holds.roundBegins(20, 40)
+  holds.abortRound()
+  Object.assign(session.state, { committed: 20, cursor: 20 })
+  holds.receiverChanged()
+  await settled()
+  holds.abortRound()
+  await (await releasing).round?.ended
+  await settled()
+  await assert.doesNotReject(holds.release(order))
+  holds.abortRound()
 })

@@ -126,12 +126,11 @@ export class FeedHold {
     this.#isDue = running !== null
     if (running === null) this.#rounds.begin(from, to, way)
     // No step begins in between.
-    else void running.ended.then(() => (this.#isDue ? this.roundBegins(from, to) : undefined))
+    else void running.ended.then(() => this.roundBegins(from, to))
   }
 
   /** The root's sessions are void, or about to be. */
   abortRound(): void {
-    this.#isDue = false
     this.#rounds.abort()
   }
 
