@@ -83,7 +83,7 @@ function cases(kinds: Record<string, string[]>): { kind: string; syscalls: strin
 const untouched = (target: string) =>
   Array.from({ length: 20 }, (_, number) => statSync(join(target, 'kept', `${number}`)).ino)
 
-// Both ways to call the system read a source in the same places.
+// What is done about an error does not depend on how the system is called.
 const WAYS = process.env['ROOTFERRY_LONG'] === '1' ? (['libc', 'portable'] as const) : (['libc'] as const)
 
 for (const systemCalls of WAYS) {

@@ -7,6 +7,8 @@ import type { Expand, Hello, List, Preserved, Summarize, Want, Welcome } from '@
 
 /** Where a listing continues: the number of a directory, and a name in it, or none. */
 export const CURSOR = /^\d{1,15}\/[^/]*$/
+/** Receivers may commit a release for so long after it went; it is over when all have, or then. */
+export const GO_MS = 10_000
 
 /**
  * What of an entry its latest change has changed. `new`: nothing was there, or an object of another kind. `acl`: also a
@@ -236,7 +238,9 @@ export interface RootRequests {
     takes: {
       dryRun: boolean
       acceptLosses: boolean
+      /** What is too large for one commit comes as several. */
       isInParts: boolean
+      /** Receivers take turns, also where releases are not committed together. */
       isRolling: boolean
       /** The id of the hold that may be ended; null: any. */
       hold: string | null

@@ -43,7 +43,7 @@ export async function findPosition(
   return found.epoch === epoch && found.term === term && found.sequence === sequence ? found.at : null
 }
 
-/** The position that an end states, whoever has written it; null when the message is no end. */
+/** The position that an end states, no matter who wrote it; null when the message is no end. */
 export function endAt(message: Pick<StoredMessage, 'data' | 'at'> | null): EndAt | null {
   if (message === null) return null
   const { at } = message

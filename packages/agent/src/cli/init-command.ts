@@ -36,9 +36,8 @@ export function addInitCommand(program: Command, withConfig: (command: Command) 
       for (const path of roots.values())
         if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
           terminal.say(`There is no directory ${printable(path)} yet: its root will be unavailable until there is.\n`)
-      terminal.say(
-        `${config} is written. Next:\n${nextSteps(command.getOptionValueSource('config') === 'default' ? null : config, listen)}`,
-      )
+      const isDefault = command.getOptionValueSource('config') === 'default'
+      terminal.say(`${config} is written. Next:\n${nextSteps(isDefault ? null : config, listen)}`)
     })
 }
 

@@ -41,7 +41,7 @@ export function patternFaults(
 }
 
 /**
- * @param writer the command that writes such a file, for whoever has none
+ * @param writer the command that writes a first file: it is named when there is none
  * @throws Failure (78) naming every fault, one a line
  */
 export function readConfigFile<Schema extends TSchema>(

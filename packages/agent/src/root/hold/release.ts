@@ -12,7 +12,7 @@ import { Refusal } from '@rootferry/host/machine'
 import { LIMITS } from '@rootferry/protocol'
 import PQueue from 'p-queue'
 import { BOUNDS } from '../../bounds.ts'
-import type { GuardLimits, LogLevel, ReleaseAnswer, Together } from '../../root-messages.ts'
+import type { GuardLimits, LogLevel, ReleaseAnswer, RootRequests, Together } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import { type RootLife, statusOf } from '../root-life.ts'
 import { Guard } from '../scan/guard.ts'
@@ -34,17 +34,7 @@ export interface ReleasesParts {
   log(level: LogLevel, message: string, details: Record<string, unknown>): void
 }
 
-export interface ReleaseOrder {
-  dryRun: boolean
-  acceptLosses: boolean
-  /** What is too large for one commit comes as several. */
-  isInParts: boolean
-  /** Receivers take turns, also where releases are not committed together. */
-  isRolling: boolean
-  /** The id of the hold that may be ended; null: any. */
-  hold: string | null
-  by: string
-}
+type ReleaseOrder = RootRequests['end-hold']['takes']
 
 export class Releases {
   readonly #parts: ReleasesParts

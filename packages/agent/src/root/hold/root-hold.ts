@@ -4,14 +4,15 @@
  */
 import { printable, Refusal } from '@rootferry/host/machine'
 import { parentPath } from '@rootferry/protocol'
-import type {
-  FromRoot,
-  HoldAnswer,
-  HoldStatus,
-  ReleaseAnswer,
-  RootOptions,
-  RootRequest,
-  RootRequests,
+import {
+  type FromRoot,
+  GO_MS,
+  type HoldAnswer,
+  type HoldStatus,
+  type ReleaseAnswer,
+  type RootOptions,
+  type RootRequest,
+  type RootRequests,
 } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { OpenedRoot } from '../opened-root.ts'
@@ -24,8 +25,6 @@ import { Holding } from './holding.ts'
 import type { Hold } from './kept-hold.ts'
 import { Releases } from './release.ts'
 
-/** Receivers may commit a release for so long after it went; see GO_MS of rounds. */
-const GOING_MS = 10_000
 /** Timers may fire a little early. */
 const OVERDUE_LATE_MS = 5
 
@@ -110,7 +109,7 @@ export class RootHold {
 
   /** A release is to come, or receivers are amid one: they are not made to connect anew for what can wait. */
   get isUnderWay(): boolean {
-    return this.isHeld || performance.now() - this.#releasedMs < GOING_MS
+    return this.isHeld || performance.now() - this.#releasedMs < GO_MS
   }
 
   /** How far receivers may be brought. */

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import fc from 'fast-check'
+import { GO_MS } from '../../root-messages.ts'
 import { COMMIT_MS, LEAVE_MS } from './rolling.ts'
 import {
   beginRound,
   dueAt,
   FENCE_MS,
-  GO_MS,
   MOST_MS,
   type Round,
   type RoundEffect,

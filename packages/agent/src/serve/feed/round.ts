@@ -14,11 +14,11 @@
  * time to leave; and nobody waits longer than MOST_MS + FENCE_MS for anybody.
  */
 
+import { GO_MS } from '../../root-messages.ts'
 import { newRolling, type Rolling, type RollingOrder, roll, rollsAt } from './rolling.ts'
 
 export const FENCE_MS = 2_000
 export const MOST_MS = 300_000
-export const GO_MS = 10_000
 
 export type Standing =
   /** It stages. */

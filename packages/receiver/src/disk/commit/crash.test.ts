@@ -1,8 +1,9 @@
 /** Real processes, killed with SIGKILL right before a chosen call of a burst, and how the next one recovers. */
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
-import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import {
   absent,
@@ -15,6 +16,7 @@ import {
   symlink,
   treeOf,
 } from '../../../test-support/test-feed.ts'
+import { placingName } from '../files/placing-names.ts'
 
 /** Enough for the burst to keep what it replaces and removes until it is over. */
 const MANY = Array.from({ length: 40 }, (_, number) => `many/${number}`)
@@ -121,6 +123,21 @@ else {
     assert.equal(hello.sequence, hello.durable)
     assert.deepEqual(hello.partials, [])
     assert.deepEqual(readdirSync(scratch.at('state/staging')), [])
+  })
+
+  test('what a forgotten burst has left beside a path goes when that comes again', async () => {
+    using scratch = new Scratch()
+    await run(scratch.path, -5)
+    {
+      using ledger = new DatabaseSync(scratch.at('state/ledger.sqlite'))
+      ledger.exec('UPDATE state SET durable_term = term, durable_sequence = 1')
+    }
+    await using feed = await new Feed(scratch).open({ bootId: 'another boot' })
+    assert.equal(feed.connect({ head: 2 }).sequence, 1)
+    const left = placingName(scratch.at('target/kept/a'))
+    writeFileSync(left, 'half')
+    await feed.commit([file('kept/a', 'newer a')])
+    assert.equal(existsSync(left), false)
   })
 
   test('a process killed while it staged leaves nothing visible, and its staging is cleaned', async () => {
