@@ -44,13 +44,27 @@ export function watch(path: PathLike, _options: object, listener: Listener): Eve
   return Object.assign(watcher, { close })
 }
 
+/** Replaces events-read.ts: the events that wait now are delivered. */
+export function eventsRead(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const owner = presentProcess()
+  const waiting = owner === null ? [] : queueOf(owner)
+  farm().scheduler.after(0, owner, () => {
+    deliver(waiting)
+    resolve()
+  })
+  return promise
+}
+
 function queueOf(owner: Process): Waiting[] {
   const waiting = queues.get(owner) ?? []
   queues.set(owner, waiting)
   if (waiting.length > 0) return waiting
   const { scheduler } = farm()
-  scheduler.after(scheduler.soon(MOST_DELAY_MS), owner, () => {
-    for (const { listener, kind, name, isOpen } of waiting.splice(0)) if (isOpen()) listener(kind, name)
-  })
+  scheduler.after(scheduler.soon(MOST_DELAY_MS), owner, () => deliver(waiting))
   return waiting
+}
+
+function deliver(waiting: Waiting[]): void {
+  for (const { listener, kind, name, isOpen } of waiting.splice(0)) if (isOpen()) listener(kind, name)
 }

@@ -27,6 +27,7 @@ const SIMULATED: Record<string, string> = {
   './collect-garbage.ts': './platform.ts',
   './root-lock.ts': './platform.ts',
   './since-boot.ts': './platform.ts',
+  './events-read.ts': './disk-watch.ts',
   ws: './socket.ts',
 }
 const PRODUCT = /\/packages\/(?:protocol|host|agent|receiver)\/src\//

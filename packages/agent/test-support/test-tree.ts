@@ -67,6 +67,7 @@ export class TestTree implements Disposable {
           this.gone.push(path)
           this.whenGone(path)
         },
+        caughtUp: () => Promise.resolve(),
       },
     }
     this.scanner = this.another()

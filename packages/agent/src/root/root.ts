@@ -37,9 +37,10 @@ import {
   wantsDocroot,
 } from './root-life.ts'
 import { RootReport } from './root-report.ts'
+import { livingEntries } from './scan/living-entries.ts'
 import { PathProblems } from './scan/path-problems.ts'
 import { formatIdentity, parseIdentity, type RootIdentity, replacement } from './scan/root-identity.ts'
-import { livingEntries, ScanQueue, WHOLE_TREE } from './scan/scan-queue.ts'
+import { ScanQueue, WHOLE_TREE } from './scan/scan-queue.ts'
 import { troubleOf } from './scan/trouble.ts'
 import { DEGRADED_RESCAN_MS, rescanSilent } from './silent-rescans.ts'
 import { Timers } from './timers.ts'

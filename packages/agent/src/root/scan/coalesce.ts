@@ -146,6 +146,11 @@ export class Coalescer {
     return this.#waiting.has(at)
   }
 
+  /** The paths that wait. */
+  get paths(): Iterable<string> {
+    return this.#waiting.keys()
+  }
+
   #moveToEnd(path: string, waiting: Waiting, nowMs: number): void {
     if (waiting.lastMs === nowMs) return
     waiting.lastMs = nowMs

@@ -60,6 +60,8 @@ export class EntryComparison {
   /** What was in directories that are gone is left to another scan. */
   #isShort = false
   #hasLeft = false
+  /** A new directory was found, in which the scan may find more. */
+  hasNewDirectory = false
   /** Files with several names that are others than before, or have got a name: all their names in the index are looked at. */
   readonly #joined = new Set<number>()
 
@@ -72,6 +74,7 @@ export class EntryComparison {
   begin(isShort = false): void {
     this.#isShort = isShort
     this.#hasLeft = false
+    this.hasNewDirectory = false
     this.#allowance = BOUNDS.inlineDigestBytes
     this.#fallen.length = 0
     this.#joined.clear()
@@ -134,7 +137,7 @@ export class EntryComparison {
     if (observation.kind !== 'directory') {
       problems.clear(path)
       if (before?.kind === 'directory') this.#fell(before)
-    }
+    } else if (before?.inode !== observation.inode) this.hasNewDirectory = true
     switch (differenceOf(before, observation)) {
       case 'same':
         this.#found.drop(path)

@@ -28,6 +28,11 @@ export class HintBatches {
     return this.#coalescer.covers(path)
   }
 
+  /** The paths at which hints wait. */
+  get paths(): Iterable<string> {
+    return this.#coalescer.paths
+  }
+
   add(hint: Hint): void {
     // Not the wall clock: a step back would make hints wait for as long.
     const now = performance.now()

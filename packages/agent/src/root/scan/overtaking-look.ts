@@ -8,14 +8,14 @@ import { BOUNDS } from '../../bounds.ts'
 import { Turn } from '../turn.ts'
 import type { Hint } from '../watch/watcher.ts'
 import type { ScannedRoot } from './scan-queue.ts'
-import type { MaySwap } from './swaps.ts'
+import type { RecordOrder } from './swaps.ts'
 
 export async function overtakingLook(
   { scanner, overtaking, borders, directories }: ScannedRoot,
   hints: readonly Hint[],
   hold: { look(): void },
   isCurrent: () => boolean,
-  maySwap: MaySwap,
+  order: RecordOrder,
 ): Promise<boolean> {
   const turn = new Turn(directories)
   const steps = overtaking.scan(
@@ -25,7 +25,7 @@ export async function overtakingLook(
       if (borders.look() !== 'all there') return { decision: 'withhold' }
       return { decision: removals > 0 ? 'look-again' : 'pass' }
     },
-    { maySwap, isShort: true },
+    { order, isShort: true },
   )
   for (let looks = 0; looks < BOUNDS.overtakingLooks && isCurrent(); looks += 1) {
     const step = steps.next()
@@ -35,7 +35,10 @@ export async function overtakingLook(
       if (isRecorded) scanner.overtaken(hints)
       return isRecorded
     }
-    if (turn.isOver) await turn.next()
+    if (step.value !== undefined || turn.isOver) {
+      await step.value
+      await turn.next()
+    }
   }
   steps.return({ decision: 'withhold' })
   return false

@@ -19,8 +19,8 @@ import type { Finding, KnownEntry, Observation } from '../index/indexed-entry.ts
 import { ComparedRows } from './compared-rows.ts'
 import { isMoved } from './difference.ts'
 import type { Loss } from './guard.ts'
-import { type Found, type MaySwap, Swaps } from './swaps.ts'
-import { type FoundAndGone, goesWhole, withoutRemovals } from './without-removals.ts'
+import { ANY_ORDER, type Found, type RecordOrder, Swaps } from './swaps.ts'
+import { type FoundAndGone, goesWhole, staying, withoutRemovals } from './without-removals.ts'
 
 type IndexReads = 'get' | 'held' | 'totals' | 'head' | 'childrenAfter'
 /** Swaps that were left out, and whether arrivals wait for the other half of their move. */
@@ -31,6 +31,7 @@ export interface LeftOut {
 
 const PORTIONS = 20
 
+/** By inode, the objects at paths that had another inode, or none, and where they were seen last. */
 type Arrivals = Map<number, { path: string; observation: Observation }>
 
 export class ScanFindings {
@@ -39,10 +40,7 @@ export class ScanFindings {
   readonly #findings = new Map<string, Found>()
   /** The index's records of paths that are gone. */
   readonly #removals = new Map<string, KnownEntry>()
-  /**
-   * By inode, the objects at paths that had another inode, or none, and where they were seen last; null while the index
-   * is empty and nothing can have moved.
-   */
+  /** Null while the index is empty, and nothing can have moved. */
   #arrivals: Arrivals | null = null
   readonly #rows = new ComparedRows()
   readonly #outdated: string[] = []
@@ -52,7 +50,7 @@ export class ScanFindings {
   readonly #all: FoundAndGone
   /** Arrivals of moves were held back, whose other half waits. */
   #leftArrivals = false
-  /** Whether removals wait for a swap, so that another look must find them. */
+  /** Whether removals wait for a swap: another look finds them. */
   keptRemovals = false
   /** Paths of removals, in the reverse of the order in which they are recorded, once that has begun. */
   #goingPaths: string[] | null = null
@@ -63,9 +61,9 @@ export class ScanFindings {
   }
 
   /** A scan begins; findings that an earlier one left are dropped. */
-  begin(maySwap: MaySwap = () => true): void {
+  begin(order: RecordOrder = ANY_ORDER): void {
     this.clear()
-    this.#swaps.begin(maySwap)
+    this.#swaps.begin(order)
     this.#leftArrivals = false
     this.keptRemovals = false
     this.#arrivals = this.#index.totals.files + this.#index.totals.directories > 0 ? new Map() : null
@@ -85,8 +83,8 @@ export class ScanFindings {
   /** Another scan has looked at the path, and recorded what it saw there, if that was news: nothing that is gone. */
   overtaken(path: string): void {
     if (this.#findings.has(path)) this.#rows.overtaken(path)
-    if (!this.#removals.has(path)) return
-    for (const gone of this.#removals.keys()) if (isWithin(gone, path)) this.#rows.overtaken(gone)
+    if (this.#removals.has(path))
+      for (const gone of this.#removals.keys()) if (isWithin(gone, path)) this.#rows.overtaken(gone)
   }
 
   /** Paths whose findings were dropped, because another scan has recorded them meanwhile. */
@@ -101,6 +99,11 @@ export class ScanFindings {
     this.#replacing.clear()
     this.#swaps.clear()
     this.#goingPaths = null
+  }
+
+  /** Whether something is among it that must not be recorded before something else. */
+  get hasOrder(): boolean {
+    return this.#swaps.size > 0 || this.#removals.size > 0
   }
 
   /** Findings that may be recorded before the scan is over. */
@@ -141,10 +144,12 @@ export class ScanFindings {
 
   /** There is nothing new at the path. */
   drop(path: string): void {
+    this.#swaps.settled(path)
     if (this.#findings.size > 0) this.#forget(path)
   }
 
   remove(entry: KnownEntry): void {
+    this.#swaps.settled(entry.path)
     this.#forget(entry.path)
     this.#removals.set(entry.path, entry)
   }
@@ -168,7 +173,7 @@ export class ScanFindings {
     this.#makeCurrent()
     const findings = [...this.#findings.values()]
     const swaps = findings.filter(({ path }) => !this.#replacing.has(path))
-    if (this.#removals.size > 0 && !this.#swaps.mayAllGo(swaps)) {
+    if (!this.#swaps.mayRemove(this.#removals, swaps)) {
       this.keptRemovals = true
       return this.takeWithoutRemovals()
     }
@@ -192,7 +197,7 @@ export class ScanFindings {
     if (this.#replacing.size > 0) return null
     this.#makeCurrent()
     const findings = [...this.#findings.values()]
-    if (!this.#swaps.mayAllGo(findings)) return null
+    if (this.#goingPaths === null && !this.#swaps.mayRemove(this.#removals, findings)) return null
     const others = findings.filter(({ path }) => !this.#swaps.has(path))
     if (others.length > BOUNDS.portionFindings) return this.#taken(others.slice(0, portionOf(others)))
     if (this.#removals.size <= BOUNDS.portionFindings) return null
@@ -252,7 +257,6 @@ export class ScanFindings {
   /** Before anything is recorded. */
   #makeCurrent(): void {
     this.#dropOutdated()
-    // Findings in a directory that a later look found to be gone, or not a directory any more, are dropped with it.
     for (const path of orphansIn(this.#findings, (directory) => this.isIndexedDirectory(directory))) this.#forget(path)
     if (this.#arrivals !== null) inheritDigests(this.#findings.values(), this.#index.held)
   }
@@ -268,15 +272,12 @@ export class ScanFindings {
       this.#forget(path)
       this.#outdated.push(path)
     }
-    const downwards = [...this.#removals.values()].sort((a, b) => (a.path < b.path ? 1 : -1))
-    for (const entry of downwards) {
-      const isCurrent = this.#rows.isCurrent(entry.path, this.#index.get(entry.path), entry)
-      if (isCurrent && (entry.kind !== 'directory' || goesWhole(this.#all, entry.path))) continue
-      this.#removals.delete(entry.path)
-      this.#outdated.push(entry.path)
+    const isCurrent = (entry: KnownEntry) => this.#rows.isCurrent(entry.path, this.#index.get(entry.path), entry)
+    for (const path of staying(this.#all, isCurrent)) {
+      this.#removals.delete(path)
+      this.#outdated.push(path)
     }
-    for (const path of this.#replacing) {
-      if (goesWhole(this.#all, path)) continue
+    for (const path of [...this.#replacing].filter((replaced) => !goesWhole(this.#all, replaced))) {
       this.#forget(path)
       this.#outdated.push(path)
     }
@@ -295,6 +296,7 @@ function countOf<Item>(items: Iterable<Item>, counts: (item: Item) => boolean): 
   return count
 }
 
+/** Findings in a directory that a later look found to be gone, or not a directory any more. */
 function orphansIn(findings: ReadonlyMap<string, Found>, isIndexedDirectory: (path: string) => boolean): string[] {
   const sound = new Map([[ROOT_PATH, true]])
   const isSound = (directory: string): boolean => {

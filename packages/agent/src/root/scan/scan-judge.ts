@@ -1,7 +1,10 @@
 /** The judgement on a scan: missing filesystems, an operator's acceptance, and the guard, in this order. */
+import type { EntryIndex } from '../index/entry-index.ts'
 import type { Guard, Loss } from './guard.ts'
 import type { KnownBorders } from './known-borders.ts'
+import { livingEntries } from './living-entries.ts'
 import type { Judge, ScanVerdict } from './scanner.ts'
+import type { WithheldDeletions } from './withheld-deletions.ts'
 
 export interface ScanJudgeParts {
   guard: Guard
@@ -10,17 +13,14 @@ export interface ScanJudgeParts {
   mode: () => 'none' | 'judged' | 'accepted' | 'halted' | 'held'
   /** Looks whether a file holds the root. */
   hold: { look(): void }
-  /** Entries of the index now. */
-  living: () => number
-  /** Whether deletions of an earlier scan wait for another look. */
-  isWaiting: () => boolean
-  /** Whether what goes, to nowhere or to another place, waits for a symlink that may still lead to it. */
-  holdsRemovals: () => boolean
+  index: Pick<EntryIndex, 'totals'>
+  /** Deletions of earlier scans that wait for another look. */
+  withheld: Pick<WithheldDeletions, 'isEmpty'>
 }
 
 /** @param isWhole whether the scan is one of the whole tree */
 export function scanJudge(parts: ScanJudgeParts, isWhole: boolean): Judge {
-  const { guard, borders, mode, hold, living, isWaiting, holdsRemovals } = parts
+  const { guard, borders, mode, hold, index, withheld } = parts
   // What is mounted before the first look may not be there after it.
   borders.look()
   const { gone } = borders
@@ -35,12 +35,13 @@ export function scanJudge(parts: ScanJudgeParts, isWhole: boolean): Judge {
     // Nothing leaves a held root: its losses are judged together when it is released.
     const isHeld = mode() === 'held'
     const verdict: ScanVerdict =
-      isAccepted || isHeld ? { decision: 'pass' } : guard.judge(loss, living(), performance.now(), isComplete)
+      isAccepted || isHeld
+        ? { decision: 'pass' }
+        : guard.judge(loss, livingEntries(index), performance.now(), isComplete)
     // The index of a halted root stays as it is until a scan of the whole tree passes.
     if (mode() === 'halted' && (verdict.decision === 'look-again' || !isComplete)) return { decision: 'withhold' }
     if (verdict.decision !== 'pass' || !isComplete) return verdict
-    if (!isWhole && ((isWaiting() && deletionsOf(loss) > 0) || (holdsRemovals() && loss.removals > 0)))
-      return { decision: 'look-again' }
+    if (!isWhole && !withheld.isEmpty && deletionsOf(loss) > 0) return { decision: 'look-again' }
     guard.passed(loss)
     borders.forget(gone)
     return verdict

@@ -88,8 +88,8 @@ interface ScanRun {
   hints: readonly Hint[]
   /** When the first of them came. */
   seenMs: number
-  /** The batch that the hints are, or are a part of; null: they are of none. */
-  own: OwnBatch | null
+  /** The batch that the hints are, or are a part of; or that of the scan alone. */
+  own: OwnBatch
 }
 
 export class ScanQueue implements ScanRequests {
@@ -113,7 +113,8 @@ export class ScanQueue implements ScanRequests {
     this.progress = new ScanProgress(parts.events.begins)
     this.guard = new Guard(parts.settings.guard)
     this.#batches = new HintBatches(parts.settings.watch, parts.timers, (...batch) => this.#followBatch(...batch))
-    this.#swaps = new SwapOrder(this.#batches, (path) => this.#scanInTurn([{ path, extent: 'entry' }], Date.now()))
+    const look = (path: string) => this.#scanInTurn([{ path, extent: 'entry' }], Date.now())
+    this.#swaps = new SwapOrder(this.#batches, parts.index, look)
     this.#retries = new HintRetries({ ...parts, hint: (hint) => this.hint(hint) })
     this.#contents = new ContentQueue({
       index: parts.index,
@@ -125,7 +126,7 @@ export class ScanQueue implements ScanRequests {
   /** Waiting hints are dropped: the caller scans the whole tree next. */
   configure({ watch, guard }: ScanSettings): void {
     this.#batches.configure(watch)
-    this.#swaps.end(this.#swaps.begin())
+    this.#swaps.end(this.#swaps.begin([]))
     this.guard.limits = guard
   }
 
@@ -203,10 +204,10 @@ export class ScanQueue implements ScanRequests {
   }
 
   #followBatch(batch: Hint[], isEarly: boolean): void {
-    const all = this.#swaps.begin(isEarly)
+    const all = this.#swaps.begin(batch, isEarly)
     if (this.#parts.mode() === 'halted') {
       this.#swaps.end(all)
-      return this.#recheckLater()
+      return recheckLater(this.#parts.timers, this.progress, () => this.scan([WHOLE_TREE]))
     }
     const seenMs = isEarly ? Date.now() - this.#parts.settings.watch.settleMs : this.progress.takeSeenMs()
     const isDue = this.#lanes.isBusy || batch.length > BOUNDS.overtakingHints
@@ -231,7 +232,8 @@ export class ScanQueue implements ScanRequests {
   async #runScan(hints: readonly Hint[], seenMs: number, own: OwnBatch | null = null): Promise<boolean> {
     const root = this.#root
     if (root === null) return true
-    return await this.progress.during(seenMs, () => this.#scanRoot(root, { hints, seenMs, own }))
+    const scan = (of: OwnBatch) => this.progress.during(seenMs, () => this.#scanRoot(root, { hints, seenMs, own: of }))
+    return await (own === null ? this.#swaps.during(() => root.scanner.hasNewDirectory, scan) : scan(own))
   }
 
   async #scanRoot(root: ScannedRoot, { hints, seenMs, own }: ScanRun): Promise<boolean> {
@@ -239,19 +241,19 @@ export class ScanQueue implements ScanRequests {
     const began = performance.now()
     const isOfAll = hints.some(isWhole)
     if (mode() === 'halted' && !isOfAll) {
-      this.#recheckLater()
+      recheckLater(this.#parts.timers, this.progress, () => this.scan([WHOLE_TREE]))
       return true
     }
     let head = index.head
     const turn = new Turn(root.directories)
     const covered = this.#doubted.beginLook(hints)
-    const waits = { isWaiting: () => !this.#withheld.isEmpty, holdsRemovals: () => this.#swaps.holdsRemovals(own) }
-    const parts = { guard: this.guard, borders: root.borders, mode, hold, living: () => livingEntries(index), ...waits }
-    const steps = root.scanner.scan(hints, scanJudge(parts, isOfAll), { maySwap: this.#swaps.judgeFor(own) })
+    const parts = { guard: this.guard, borders: root.borders, mode, hold, index, withheld: this.#withheld }
+    const steps = root.scanner.scan(hints, scanJudge(parts, isOfAll), { order: this.#swaps.orderFor(own) })
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) {
-      if (!turn.isOver) continue
+      if (step.value === undefined && !turn.isOver) continue
       head = this.#announce(head, seenMs)
+      await step.value
       await turn.next()
       await this.progress.pace.keep(this.#lanes, () => (this.#root === root && mode() === 'judged' ? index.head : null))
       if (this.#root === root) continue
@@ -276,7 +278,7 @@ export class ScanQueue implements ScanRequests {
     const { index, hold } = this.#parts
     const head = index.head
     const covered = this.#doubted.beginLook(hints)
-    const isRecorded = await overtakingLook(root, hints, hold, () => this.#root === root, this.#swaps.judgeFor(own))
+    const isRecorded = await overtakingLook(root, hints, hold, () => this.#root === root, this.#swaps.orderFor(own))
     recordPromised(index, this.#doubted.endLook(covered, isRecorded))
     if (this.#root !== root) return []
     this.#lookAgain(root.overtaking)
@@ -305,6 +307,7 @@ export class ScanQueue implements ScanRequests {
     }
     if (verdict.decision === 'halt') this.#parts.events.stopped(verdict.reason)
     else if (isWhole) {
+      this.#swaps.seen()
       if (this.#parts.mode() === 'accepted') this.guard.accept()
       this.#parts.events.passed(this.progress.lastMs)
     }
@@ -313,20 +316,13 @@ export class ScanQueue implements ScanRequests {
   /** Looks again when the root was quiet for a while, or after a second at the latest. */
   #lookLater(hints: readonly Hint[]): void {
     const delayMs = this.#withheld.wait(hints, WHOLE_TREE, performance.now())
-    const look = () => this.#lanes.add(() => this.#lookNow())
-    this.#parts.timers.after('again', delayMs, () => void this.#swaps.crowdsRecorded().then(look))
+    this.#parts.timers.after('again', delayMs, () => void this.#lanes.add(() => this.#lookNow()))
   }
 
   /** A swap that waits for this look is recorded by it, before what goes. */
   async #lookNow(): Promise<void> {
     const hints = this.#withheld.take()
     if (hints !== null) await this.#runScan([...hints, ...this.#swaps.hints], Date.now(), this.#swaps.withheld)
-  }
-
-  #recheckLater(): void {
-    const delayMs = Math.max(RECHECK_MS, this.progress.lastMs * RECHECK_REST)
-    if (!this.#parts.timers.has('recheck'))
-      this.#parts.timers.after('recheck', delayMs, () => void this.scan([WHOLE_TREE]))
   }
 
   #announce(head: number, seenMs: number): number {
@@ -343,10 +339,10 @@ export class ScanQueue implements ScanRequests {
   }
 }
 
-/** Living entries without the root's own row, which always stays. */
-export function livingEntries(index: EntryIndex): number {
-  const { files, directories, symlinks } = index.totals
-  return Math.max(0, files + directories + symlinks - 1)
+/** A scan of a halted root, once, and not soon if scans take long. */
+function recheckLater(timers: Timers, { lastMs }: ScanProgress, scan: () => Promise<void>): void {
+  const delayMs = Math.max(RECHECK_MS, lastMs * RECHECK_REST)
+  if (!timers.has('recheck')) timers.after('recheck', delayMs, () => void scan())
 }
 
 /** A listing said that these paths come as a change later: what has not changed since is recorded again. */

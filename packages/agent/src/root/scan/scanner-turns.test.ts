@@ -20,6 +20,7 @@ import { Guard } from './guard.ts'
 import { KnownBorders } from './known-borders.ts'
 import { scanJudge } from './scan-judge.ts'
 import type { ScanVerdict } from './scanner.ts'
+import { WithheldDeletions } from './withheld-deletions.ts'
 
 const NO_BORDERS = {
   borders: { refresh: () => false, all: [] },
@@ -154,7 +155,7 @@ test('a scan that was overtaken records nothing over what is newer, and asks for
   assert.ok(tree.scanner.takeOutdated().some(({ path }) => path === 'd/1'))
 })
 
-function verdictOf(scan: Generator<undefined, ScanVerdict>): ScanVerdict {
+function verdictOf(scan: Generator<Promise<void> | undefined, ScanVerdict>): ScanVerdict {
   for (let step = scan.next(); ; step = scan.next()) if (step.done === true) return step.value
 }
 
@@ -171,9 +172,8 @@ for (const { what, isWhole } of [
         borders: new KnownBorders(NO_BORDERS),
         mode: () => 'judged',
         hold: { look: () => undefined },
-        living: () => tree.index.totals.files + tree.index.totals.directories - 1,
-        isWaiting: () => false,
-        holdsRemovals: () => false,
+        index: tree.index,
+        withheld: new WithheldDeletions(),
       },
       false,
     )

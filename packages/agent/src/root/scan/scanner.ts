@@ -4,7 +4,8 @@
  * A hint is never believed, only followed. Removals are recorded at the end of a scan, when the guard has seen all of
  * them; removals that the guard holds back are dropped, and the next scan finds them again.
  *
- * Scans are generators that yield after each look: the owner decides when to continue. A scanner runs one scan at a
+ * Scans are generators that yield after each look: the owner decides when to continue, and not before what is yielded has
+ * come about. A scanner runs one scan at a
  * time; another scanner may overtake it between two looks, and whatever that has recorded is not recorded again.
  */
 
@@ -12,7 +13,7 @@ import { errorCode } from '@rootferry/host/machine'
 import { isReserved, type PathFilter, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
 import type { Finding, Observation } from '../index/indexed-entry.ts'
-import type { Hint } from '../watch/watcher.ts'
+import type { Hint, Watcher } from '../watch/watcher.ts'
 import { isNotProvenOther, sameDirectory } from './difference.ts'
 import { DirectoryWalk, type SeenDirectory } from './directory-walk.ts'
 import { type ComparisonParts, EntryComparison, type Troubled } from './entry-comparison.ts'
@@ -20,7 +21,7 @@ import type { GuardVerdict, Loss } from './guard.ts'
 import { lookAt, seenKind } from './observe.ts'
 import { placesOfLoss } from './places-of-loss.ts'
 import { type LeftOut, ScanFindings } from './scan-findings.ts'
-import type { MaySwap } from './swaps.ts'
+import type { RecordOrder } from './swaps.ts'
 
 /** How much of a scan is recorded: everything with `pass`, all but deletions with `look-again`, else nothing. */
 export type ScanVerdict = GuardVerdict | { decision: 'withhold' }
@@ -29,7 +30,7 @@ export type ScanVerdict = GuardVerdict | { decision: 'withhold' }
 export type Judge = (loss: Loss, isComplete: boolean) => ScanVerdict
 
 export interface ScanManner {
-  maySwap?: MaySwap
+  order?: RecordOrder
   /** See EntryComparison: a scan that has left something out wants another look. */
   isShort?: boolean
 }
@@ -39,6 +40,7 @@ const FIRST_LOOKS = BOUNDS.overtakingLooks / 2
 
 export interface ScannerParts extends ComparisonParts {
   filter: PathFilter
+  watcher: Pick<Watcher, 'directoryFound' | 'directoryGone' | 'caughtUp'>
 }
 
 export class Scanner {
@@ -71,8 +73,12 @@ export class Scanner {
   }
 
   /** Follows hints, parents first. @returns (at its end) the verdict on it */
-  *scan(hints: readonly Hint[], judge: Judge, manner: ScanManner = {}): Generator<undefined, ScanVerdict> {
-    const { directories, problems } = this.#parts
+  *scan(
+    hints: readonly Hint[],
+    judge: Judge,
+    manner: ScanManner = {},
+  ): Generator<Promise<void> | undefined, ScanVerdict> {
+    const { directories, problems, watcher } = this.#parts
     this.#begin(judge, manner)
     this.walked.length = 0
     if (hints.some(isWhole)) problems.clearAll()
@@ -83,16 +89,13 @@ export class Scanner {
     }
     yield* this.#listDirectories()
     if (!hints.some(isWhole)) for (const inode of this.#comparison.joined()) yield* this.#lookAtOtherNames(null, inode)
-    for (const parent of this.#parents) {
-      this.#lookAtParent(parent)
-      yield* this.#comparison.settle()
-      yield
-    }
-    for (const directory of this.#redated) {
-      this.#lookAgainAt(directory)
-      yield* this.#comparison.settle()
-      yield
-    }
+    for (const directories of [this.#parents, this.#redated])
+      for (const directory of directories) {
+        this.#lookAgainAt(directory)
+        yield* this.#comparison.settle()
+        yield
+      }
+    if (this.#found.hasOrder) yield watcher.caughtUp()
     let verdict = judge(this.#found.loss(), true)
     if (verdict.decision === 'pass' && this.#comparison.hasLeft) verdict = { decision: 'look-again' }
     if (verdict.decision === 'pass') {
@@ -109,6 +112,11 @@ export class Scanner {
     this.#found.clear()
     directories.release()
     return verdict
+  }
+
+  /** Whether the scan has found a new directory, of which it may not have recorded everything yet. */
+  get hasNewDirectory(): boolean {
+    return this.#comparison.hasNewDirectory
   }
 
   /** What the last scan has found and not recorded, besides deletions. */
@@ -152,8 +160,8 @@ export class Scanner {
     return true
   }
 
-  #begin(judge: Judge, { maySwap, isShort }: ScanManner = {}): void {
-    this.#found.begin(maySwap)
+  #begin(judge: Judge, { order, isShort }: ScanManner = {}): void {
+    this.#found.begin(order)
     this.#comparison.begin(isShort)
     this.#toWalk = []
     this.#resolved.clear()
@@ -233,20 +241,13 @@ export class Scanner {
   }
 
   /** A change in a directory changes the directory's own times, and no hint reports that. */
-  #lookAtParent(path: string): void {
-    const before = this.#parts.index.get(path)
-    if (before?.kind !== 'directory' || this.#found.isRemoved(path) || this.#found.found(path) !== null) return
-    const look = this.#locate(path) === 'there' ? this.#lookAt(path) : null
-    if (look?.found === 'entry' && look.observation.kind === 'directory') this.#comparison.compare(path, before, look)
-  }
-
-  /** The same for a directory that the scan has found, and in which another scanner has looked since. */
   #lookAgainAt(path: string): void {
+    const before = this.#parts.index.get(path)
     const found = this.#found.found(path)
-    if (found === null) return this.#lookAtParent(path)
+    if ((found ?? before)?.kind !== 'directory' || this.#found.isRemoved(path)) return
     const look = this.#locate(path) === 'there' ? this.#lookAt(path) : null
-    const isSame = look?.found === 'entry' && sameDirectory(found, look.observation)
-    if (isSame) this.#comparison.compare(path, this.#parts.index.get(path), look)
+    if (look?.found !== 'entry' || look.observation.kind !== 'directory') return
+    if (found === null || sameDirectory(found, look.observation)) this.#comparison.compare(path, before, look)
   }
 
   #recordPortion(least = BOUNDS.portionFindings): void {

@@ -7,12 +7,19 @@
  *   found by a scan ── no other batch is open, and no hint at it waits ──▶ recorded by that scan, last
  *         └── otherwise left out ── those batches end, and that of its hint ──▶ looked at again, and recorded
  *
- * What a symlink led to goes after it was pointed elsewhere. So deletions wait while one waits, and those that an early
- * batch tells of wait for the hints that came before it, among which one may be.
+ * So does one while a hint waits at something in what it points to, and while a scan of no batch is under way of which it
+ * may be a part that the rest of the release has been found, and not recorded.
+ *
+ * What a symlink led to goes after it was pointed elsewhere. So what is gone waits while a symlink that leads there, by its
+ * row, waits or is hinted at. All hints at what came before a look are known when its findings are judged: see `caughtUp`
+ * in watcher.ts.
  */
+import { isWithin } from '@rootferry/protocol'
+import type { EntryIndex } from '../index/entry-index.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 import type { Hint } from '../watch/watcher.ts'
-import type { MaySwap } from './swaps.ts'
+import { leadsTo } from './leads-to.ts'
+import type { RecordOrder } from './swaps.ts'
 
 interface Waiting {
   readonly observation: Observation
@@ -32,51 +39,77 @@ export interface OwnBatch {
 interface WaitingHints {
   /** Whether one of them is at the path, or at a directory above it. */
   covers(path: string): boolean
+  paths: Iterable<string>
 }
+
+/** What is to be recorded before a swap, and before what a symlink led to goes. */
+interface Batch {
+  hints: readonly Hint[]
+  ended: PromiseWithResolvers<void>
+  /** Whether it may have found what came before a swap. */
+  matters: () => boolean
+}
+
+const ALWAYS = () => true
 
 export class SwapOrder {
   readonly #hints: WaitingHints
+  readonly #rows: Pick<EntryIndex, 'get'>
   readonly #look: (path: string) => Promise<unknown>
-  readonly #batches = new Map<symbol, PromiseWithResolvers<void>>()
+  readonly #batches = new Map<symbol, Batch>()
   readonly #waiting = new Map<string, Waiting>()
   #withheld: symbol | null = null
+  /** Whether the root was looked at as a whole: before that, changes come without hints. */
+  #isSeen = false
   /** The batch of hints that still wait, and came before what is found or taken already. */
   #crowd: symbol | null = null
-  /** Early batches, by the batch of the hints that came before them, until that ends. */
-  readonly #early = new Map<symbol, Set<symbol>>()
-
   /** @param look scans the path */
-  constructor(hints: WaitingHints, look: (path: string) => Promise<unknown>) {
+  constructor(hints: WaitingHints, rows: Pick<EntryIndex, 'get'>, look: (path: string) => Promise<unknown>) {
     this.#hints = hints
+    this.#rows = rows
     this.#look = look
   }
 
   /** A batch of hints is taken. @param isEarly others that came before them still wait, and are to be taken next */
-  begin(isEarly = false): symbol {
-    const crowd = this.#crowd ?? this.#open()
+  begin(hints: readonly Hint[], isEarly = false): symbol {
+    const crowd = this.#crowd ?? this.#open([])
     this.#crowd = isEarly ? crowd : null
-    if (!isEarly) return crowd
-    const early = this.#open()
-    this.#early.set(crowd, (this.#early.get(crowd) ?? new Set()).add(early))
-    return early
+    const taken = isEarly ? this.#open([]) : crowd
+    const batch = this.#batches.get(taken)
+    if (batch !== undefined) batch.hints = hints
+    return taken
   }
 
-  #open(): symbol {
+  /** A scan of no batch. @param hasNews whether it has found a new directory, of which it may not have recorded everything */
+  async during<Result>(hasNews: () => boolean, scan: (own: OwnBatch) => Promise<Result>): Promise<Result> {
+    const batch = this.#open([], () => !this.#isSeen || hasNews())
+    try {
+      return await scan({ batch, isWhole: true })
+    } finally {
+      this.end(batch)
+    }
+  }
+
+  /** The root was looked at as a whole. */
+  seen(): void {
+    this.#isSeen = true
+  }
+
+  #open(hints: readonly Hint[], matters = ALWAYS): symbol {
     const batch = Symbol('batch')
-    this.#batches.set(batch, Promise.withResolvers())
+    this.#batches.set(batch, { hints, ended: Promise.withResolvers(), matters })
     return batch
   }
 
   /** All that the batch hinted at is recorded, or was found to be as it was. */
   end(batch: symbol): void {
-    this.#batches.get(batch)?.resolve()
+    this.#batches.get(batch)?.ended.resolve()
     this.#batches.delete(batch)
-    this.#early.delete(batch)
   }
 
   /** Arrivals of moves wait until deletions are judged. */
   withhold(): void {
-    this.#withheld ??= this.#open()
+    this.#withheld ??= this.#open([])
   }
 
   /** The batch of the look that judges them; null: none wait. */
@@ -84,23 +117,38 @@ export class SwapOrder {
     return this.#withheld === null ? null : { batch: this.#withheld, isWhole: true }
   }
 
-  /**
-   * Whether what a symlink led to must not go yet, removed or moved away: one waits, and not for the judgement on
-   * deletions, or may come.
-   */
-  holdsRemovals(own: OwnBatch | null): boolean {
-    const isEarly = own !== null && [...this.#early.values()].some((batches) => batches.has(own.batch))
-    return isEarly || (this.#withheld === null && this.#waiting.size > 0)
+  /** What a scan may record. */
+  orderFor(own: OwnBatch): RecordOrder {
+    return {
+      maySwap: this.#swapsFor(own),
+      mayRemove: this.#removalsFor(own),
+      settled: (path) => void this.#waiting.delete(path),
+    }
+  }
+
+  /** Whether what is gone waits for a symlink by which it may still be reached. */
+  #removalsFor(own: OwnBatch): RecordOrder['mayRemove'] {
+    return (gone, isRecorded) => {
+      for (const path of this.#doubtful(own)) {
+        const row = this.#rows.get(path)
+        if (row?.kind !== 'symlink' || row.target === null || isRecorded(path)) continue
+        const place = leadsTo(path, row.target, this.#rows)
+        for (const other of gone) if (place === null || isWithin(other, place)) return false
+      }
+      return true
+    }
+  }
+
+  /** Paths at which something may be that is not recorded, and came before what is gone. */
+  *#doubtful(own: OwnBatch): Generator<string> {
+    yield* this.#waiting.keys()
+    yield* this.#hints.paths
+    for (const [batch, { hints }] of this.#batches) if (batch !== own.batch) for (const { path } of hints) yield path
   }
 
   /** At the symlinks that wait. */
   get hints(): Hint[] {
     return [...this.#waiting.keys()].map((path) => ({ path, extent: 'entry' }))
-  }
-
-  /** Resolves when all hints are recorded that came before early batches of up to now. */
-  async crowdsRecorded(): Promise<void> {
-    await Promise.all([...this.#early.keys()].map((crowd) => this.#batches.get(crowd)?.promise))
   }
 
   judged(): void {
@@ -110,29 +158,38 @@ export class SwapOrder {
 
   /** Nothing of it is to come: the hints that wait are dropped, or another root is scanned from now on. */
   drop(): void {
-    this.end(this.begin())
+    this.end(this.begin([]))
     this.judged()
+    this.#isSeen = false
   }
 
-  /** @param own the batch of the scan that asks; null: it has none */
-  judgeFor(own: OwnBatch | null): MaySwap {
-    const batchOfScan = own?.isWhole === true ? own.batch : null
+  #swapsFor(own: OwnBatch): RecordOrder['maySwap'] {
+    const batchOfScan = own.isWhole ? own.batch : null
     return (path, observation) => {
       const waiting = this.#waiting.get(path)
       const isKnown = waiting !== undefined && isSame(waiting.observation, observation)
-      if (!isKnown && this.#hints.covers(path)) return false
+      if (!isKnown && this.#isHinted(path, observation)) return false
       const isBefore = (batch: symbol) => !isKnown || batch === this.#withheld || waiting.before.includes(batch)
-      return [...this.#batches.keys()].every((batch) => batch === batchOfScan || !isBefore(batch))
+      return [...this.#batches].every(([batch, { matters }]) => batch === batchOfScan || !isBefore(batch) || !matters())
     }
+  }
+
+  /** Whether hints at it, or at something in what it points to, are in no batch. */
+  #isHinted(path: string, { target }: Observation): boolean {
+    if (this.#hints.covers(path)) return true
+    const place = target === null ? null : leadsTo(path, target, this.#rows)
+    if (place === null) return false
+    for (const hinted of this.#hints.paths) if (isWithin(hinted, place)) return true
+    return false
   }
 
   /** The swap was left out. */
   defer(path: string, observation: Observation): void {
     const known = this.#waiting.get(path)
     if (known !== undefined && isSame(known.observation, observation)) return
-    if (this.#hints.covers(path)) this.#crowd ??= this.#open()
+    if (this.#isHinted(path, observation)) this.#crowd ??= this.#open([])
     const waiting: Waiting = { observation, before: [...this.#batches.keys()], done: Promise.resolve() }
-    const recorded = [...this.#batches.values()].map(({ promise }) => promise)
+    const recorded = [...this.#batches.values()].map(({ ended }) => ended.promise)
     waiting.done = Promise.all(recorded).then(() => this.#due(path, waiting))
     this.#waiting.set(path, waiting)
   }
@@ -143,7 +200,7 @@ export class SwapOrder {
   }
 
   async #due(path: string, waiting: Waiting): Promise<void> {
-    while (this.#withheld !== null) await this.#batches.get(this.#withheld)?.promise
+    while (this.#withheld !== null) await this.#batches.get(this.#withheld)?.ended.promise
     // A later one has its own wait.
     if (this.#waiting.get(path) === waiting) await this.#look(path)
     if (this.#waiting.get(path) === waiting) this.#waiting.delete(path)

@@ -143,3 +143,49 @@ test('a symlink that a scan finds while the hint at it waits goes after what was
   await bench.until(() => index.get('releases/1') === null, 'the old release is never recorded as gone')
   assert.deepEqual([broken, index.get('current')?.target], [[], 'releases/2'])
 })
+
+test('a symlink that came while moves are withheld is recorded with them, and what it led to goes', async () => {
+  await using bench = new Bench([
+    ...numbered(50),
+    'releases/1/f',
+    'build/f',
+    'cache/1',
+    'cache/2',
+    'cache/3',
+    'cache/4',
+  ])
+  const { queue, index, root } = bench
+  symlinkSync('releases/1', join(root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  const broken = alwaysWhole(bench, 'f')
+  const hints = bench.remove('cache/1', 'cache/2', 'cache/3', 'cache/4')
+  renameSync(join(root, 'build'), join(root, 'releases/2'))
+  await queue.scan([...hints, ...hintsAt('build', 'releases/2')])
+  swap(bench, 'releases/2')
+  rmSync(join(root, 'releases/1'), { recursive: true })
+  await queue.scan(hintsAt('current'))
+  await queue.scan(hintsAt('releases/1'))
+  await bench.until(() => index.get('releases/1') === null, 'the old release is never recorded as gone')
+  assert.deepEqual([broken, index.get('current')?.target], [[], 'releases/2'])
+})
+
+test('a look at what is gone finds a symlink that another look has left out meanwhile', async () => {
+  await using bench = new Bench([...numbered(4_000), 'releases/1/f', 'releases/2/f', 'releases/3/f'])
+  const { queue, index, root } = bench
+  symlinkSync('releases/1', join(root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  swap(bench, 'releases/2')
+  rmSync(join(root, 'releases/1'), { recursive: true })
+  bench.write('d/new')
+  const broken = alwaysWhole(bench, 'f')
+  const look = queue.scan([
+    ...hintsAt('current'),
+    { path: 'releases/1', extent: 'subtree' },
+    { path: 'd', extent: 'subtree' },
+  ])
+  swap(bench, 'releases/3')
+  for (const hint of hintsAt('current')) queue.hint(hint)
+  await look
+  await bench.until(() => index.get('releases/1') === null, 'the old release is never recorded as gone')
+  assert.deepEqual([broken, index.get('current')?.target], [[], 'releases/3'])
+})

@@ -6,15 +6,26 @@ import type { Finding, KnownEntry, Observation } from '../index/indexed-entry.ts
 
 export type Found = Extract<Finding, { observation: Observation }>
 /** Whether such a symlink may be recorded now. */
-export type MaySwap = (path: string, observation: Observation) => boolean
+type MaySwap = (path: string, observation: Observation) => boolean
+
+/** What must not be recorded before something else: see swap-order.ts. */
+export interface RecordOrder {
+  maySwap: MaySwap
+  /** Whether what is gone may be recorded so. @param gone paths @param isRecorded whether a swap is recorded before it */
+  mayRemove: (gone: Iterable<string>, isRecorded: (path: string) => boolean) => boolean
+  /** At the path nothing is new, or nothing is there. */
+  settled: (path: string) => void
+}
+
+export const ANY_ORDER: RecordOrder = { maySwap: () => true, mayRemove: () => true, settled: () => undefined }
 
 export class Swaps {
   readonly #paths = new Set<string>()
   readonly #left: Found[] = []
-  #maySwap: MaySwap = () => true
+  #order = ANY_ORDER
 
-  begin(maySwap: MaySwap): void {
-    this.#maySwap = maySwap
+  begin(order: RecordOrder): void {
+    this.#order = order
     this.#left.length = 0
   }
 
@@ -39,14 +50,22 @@ export class Swaps {
     this.#paths.clear()
   }
 
-  mayAllGo(findings: readonly Found[]): boolean {
-    if (this.#paths.size === 0) return true
-    return findings.every(({ path, observation }) => !this.#paths.has(path) || this.#maySwap(path, observation))
+  /** Nothing is new at the path, or nothing is there. */
+  settled(path: string): void {
+    this.#order.settled(path)
+  }
+
+  /** Whether what is gone may be recorded, behind these findings. */
+  mayRemove(gone: ReadonlyMap<string, unknown>, findings: readonly Found[]): boolean {
+    if (gone.size === 0) return true
+    const { maySwap, mayRemove } = this.#order
+    const isHeld = ({ path, observation }: Found) => this.#paths.has(path) && !maySwap(path, observation)
+    return !findings.some(isHeld) && mayRemove(gone.keys(), (path) => this.#paths.has(path))
   }
 
   /** @returns those of the findings that are swaps and may be recorded now */
   allowed(findings: readonly Found[]): Found[] {
-    return this.#allowed(findings, this.#maySwap)
+    return this.#allowed(findings, this.#order.maySwap)
   }
 
   /** None of them may be recorded now. */

@@ -36,6 +36,13 @@ export function withoutRemovals(all: FoundAndGone): { taken: Found[]; isAll: boo
   return { taken, isAll: waiting.size === 0 }
 }
 
+/** Paths of removals that are not recorded, each to be taken out of them at once: another scan knows better. */
+export function* staying(all: FoundAndGone, isCurrent: (entry: KnownEntry) => boolean): Generator<string> {
+  const downwards = [...all.removals.values()].sort((a, b) => (a.path < b.path ? 1 : -1))
+  for (const entry of downwards)
+    if (!isCurrent(entry) || (entry.kind === 'directory' && !goesWhole(all, entry.path))) yield entry.path
+}
+
 /** Whether all that the index has in a directory is gone. */
 export function goesWhole({ index, removals }: FoundAndGone, directory: string): boolean {
   for (let after: string | null = ''; after !== null; ) {

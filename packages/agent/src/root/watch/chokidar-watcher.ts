@@ -20,6 +20,7 @@ import { type FSWatcher, watch } from 'chokidar'
 import { DelayedDirectories } from './delayed-directories.ts'
 import { DirectoryWatcher } from './directory-watcher.ts'
 import { EventHints, ITSELF } from './event-hints.ts'
+import { eventsRead } from './events-read.ts'
 import { inotifyQueueLimit, isWatchLimit, watchLimitReason } from './inotify-limits.ts'
 import { OverflowMeter } from './overflow-meter.ts'
 import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
@@ -100,6 +101,10 @@ export class ChokidarWatcher implements Watcher {
 
   directoryGone(path: string): void {
     this.#direct.directoryGone(path)
+  }
+
+  caughtUp(): Promise<void> {
+    return eventsRead()
   }
 
   async close(): Promise<void> {

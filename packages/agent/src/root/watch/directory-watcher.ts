@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { errorCode } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { EventHints } from './event-hints.ts'
+import { eventsRead } from './events-read.ts'
 import { inotifyQueueLimit, isWatchLimit, OWNER_SEES } from './inotify-limits.ts'
 import { OverflowMeter } from './overflow-meter.ts'
 import { RefusedWatches } from './refused-watches.ts'
@@ -83,6 +84,10 @@ export class DirectoryWatcher implements Watcher {
       if (next.children !== null) leaving.push(...next.children)
     }
     this.#refusedWatches.now(this.#refused)
+  }
+
+  caughtUp(): Promise<void> {
+    return eventsRead()
   }
 
   close(): Promise<void> {

@@ -24,8 +24,8 @@ import type { Watcher, WatcherEvents, WatcherOptions } from './watcher.ts'
 const ARRIVED = EVENT.created | EVENT.movedTo
 const NAMES_CHANGED = ARRIVED | EVENT.deleted | EVENT.movedFrom
 const ITSELF_GONE = EVENT.selfDeleted | EVENT.selfMoved
-/** A directory that always exists, to be watched for a moment. */
-const ALWAYS_THERE = '/'
+/** A directory that always exists and is in no docroot, to be watched for a moment: the end of that is an event. */
+const ALWAYS_THERE = '/proc'
 
 export class InotifyWatcher implements Watcher {
   readonly backend = 'directory'
@@ -40,6 +40,8 @@ export class InotifyWatcher implements Watcher {
   #isArrival = false
   readonly #refused: RefusedWatches
   #closed: Promise<void> | null = null
+  /** Who waits for the end of a moment's watch, by its number. */
+  readonly #moments = new Map<number, () => void>()
 
   constructor(calls: WatchCalls, options: Pick<WatcherOptions, 'filter'>, events: WatcherEvents) {
     this.#calls = calls
@@ -79,6 +81,15 @@ export class InotifyWatcher implements Watcher {
     this.#refused.now(this.#table.refused)
   }
 
+  caughtUp(): Promise<void> {
+    if (this.#reader === null || this.#closed !== null) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const moment = this.#watchForAMoment()
+    if (moment === null) resolve()
+    else this.#moments.set(moment, resolve)
+    return promise
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#end()
     return this.#closed
@@ -89,7 +100,9 @@ export class InotifyWatcher implements Watcher {
     this.#refused.close()
     this.#table.remove(ROOT_PATH, () => undefined)
     if (descriptor === null) return
-    await this.#reader?.close(() => this.#wake(descriptor))
+    this.#endMoments()
+    // Without a watch that is left the reader looks by itself from time to time.
+    await this.#reader?.close(() => this.#watchForAMoment())
     closeSync(descriptor)
   }
 
@@ -102,14 +115,22 @@ export class InotifyWatcher implements Watcher {
     }
   }
 
-  /** The end of a watch is an event. */
-  #wake(descriptor: number): void {
+  /** @returns the number that its last event has; null: no watch is left */
+  #watchForAMoment(): number | null {
+    if (this.#descriptor === null) return null
     try {
-      this.#calls.remove(descriptor, this.#calls.add(descriptor, ALWAYS_THERE, WATCH_MASK))
+      const watch = this.#calls.add(this.#descriptor, ALWAYS_THERE, WATCH_MASK)
+      this.#calls.remove(this.#descriptor, watch)
+      return watch
     } catch {
-      // No watch is left: the reader looks by itself from time to time.
-      return
+      return null
     }
+  }
+
+  /** Nobody waits any more: events were lost, or none come. */
+  #endMoments(): void {
+    for (const resolve of this.#moments.values()) resolve()
+    this.#moments.clear()
   }
 
   /** @returns the number of a watch, UNWATCHED or REFUSED */
@@ -147,7 +168,11 @@ export class InotifyWatcher implements Watcher {
   #follow(watch: number, mask: number, name: string | null): void {
     if ((mask & EVENT.overflow) !== 0) {
       this.#events.overflow(`the kernel dropped watch events: its queue of ${inotifyQueueLimit()} was full`)
-      return
+      return this.#endMoments()
+    }
+    if ((mask & EVENT.ignored) !== 0) {
+      this.#moments.get(watch)?.()
+      this.#moments.delete(watch)
     }
     for (const slot of this.#table.slotsOf(watch)) {
       const path = this.#table.pathOf(slot)
@@ -166,6 +191,7 @@ export class InotifyWatcher implements Watcher {
   }
 
   #stopped(error: Error): void {
+    this.#endMoments()
     this.#report(error)
     this.#events.degraded(`${error.message}: changes are found by scanning only`)
   }

@@ -32,6 +32,10 @@ export class PollingWatcher implements Watcher {
     // Every round covers everything.
   }
 
+  caughtUp(): Promise<void> {
+    return Promise.resolve()
+  }
+
   close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer)
     return Promise.resolve()

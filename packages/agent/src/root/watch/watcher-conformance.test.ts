@@ -271,6 +271,27 @@ for (const backend of BACKENDS) {
       await starting
     })
 
+    // chokidar tells of what it watches itself in an order of its own.
+    if (backend === 'directory' || backend === 'inotify')
+      it('knows when its hints have caught up with the disk', async () => {
+        await using owner = await Owner.of(backend, (it) => it.write('d/f'))
+        const paths = Array.from({ length: 200 }, (_, number) => `d/${number}`)
+        for (const path of paths) owner.write(path)
+        await owner.watcher.caughtUp()
+        const hinted = new Set(owner.hints.map((hint) => hint.path))
+        assert.deepEqual(
+          paths.filter((path) => !hinted.has(path)),
+          [],
+        )
+      })
+
+    it('does not wait for hints when it is closed', async () => {
+      await using owner = await Owner.of(backend)
+      const before = owner.watcher.caughtUp()
+      await owner.watcher.close()
+      await Promise.all([before, owner.watcher.caughtUp()])
+    })
+
     it('hints at nothing more when it is closed', async () => {
       await using owner = await Owner.of(backend)
       owner.write('f')

@@ -78,6 +78,12 @@ export interface Watcher {
    */
   directoryGone(path: string): void
 
+  /**
+   * Resolves when the owner has the hints at all that changed before the call, in the order of the changes; where that
+   * cannot be known (polling, a lost event, a watcher that is closed) soon.
+   */
+  caughtUp(): Promise<void>
+
   /** Ends all watching; idempotent. A `start` under way resolves. */
   close(): Promise<void>
 
