@@ -411,14 +411,6 @@ export const MUTATIONS: readonly Mutation[] = [
     60_016_921,
   ),
   mutation(
-    'a symlink overtakes a scan that has found a part of what it points to',
-    ['G3'],
-    `${SCAN}/swap-order.ts`,
-    '!this.#isSeen || hasNews()',
-    'false',
-    60_023_048,
-  ),
-  mutation(
     'what is left of what was completed beside its place is nobody’s',
     ['G1', 'G4'],
     'receiver/src/disk/files/untouchable.ts',
@@ -450,19 +442,6 @@ export const MUTATIONS: readonly Mutation[] = [
     'ledger.debts.mapping.text !== mapping()',
     60_000_180,
   ),
-  {
-    name: 'what is removed does not wait for a symlink that waits',
-    caughtBy: ['G3'],
-    replacements: [
-      {
-        file: `${SCAN}/scan-findings.ts`,
-        snippet: 'if (!this.#swaps.mayRemove(this.#removals, swaps)) {',
-        replacement: 'if (this.#removals.size < 0) {',
-      },
-      { file: `${SCAN}/scan-queue.ts`, snippet: 'Date.now(), this.#swaps.withheld)', replacement: 'Date.now())' },
-    ],
-    from: 150,
-  },
   mutation(
     'a scan records what a look that overtook it found gone',
     ['G1', 'G4', 'G9'],

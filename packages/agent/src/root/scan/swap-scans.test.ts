@@ -51,6 +51,27 @@ test('a symlink that points elsewhere does not overtake the scan of what it poin
   assert.ok(states.has('true releases/1'), [...states].join())
 })
 
+test('a symlink does not overtake a scan on demand that has found a part of what it points to', async () => {
+  await using bench = new Bench([...numbered(4_000), 'releases/1/f'])
+  const { queue, index, root } = bench
+  symlinkSync('releases/1', join(root, 'current'))
+  await queue.scan([WHOLE_TREE])
+  const names = Array.from({ length: 1_500 }, (_, number) => `d${number}/f`)
+  for (const name of names) bench.write(`releases/2/${name}`)
+  const broken: string[] = []
+  bench.whenAdvanced = () => {
+    bench.whenAdvanced = () => {
+      if (index.get('current')?.target !== 'releases/2') return
+      for (const name of names) if (index.get(`releases/2/${name}`) === null) broken.push(name)
+    }
+    swap(bench, 'releases/2')
+    queue.hint({ path: 'current', extent: 'entry' })
+  }
+  await queue.scan([WHOLE_TREE])
+  await bench.until(() => index.get('current')?.target === 'releases/2', 'the symlink is never recorded')
+  assert.deepEqual(broken, [])
+})
+
 test('a batch of which a part overtakes the rest waits for the rest with the symlink', async () => {
   const names = Array.from({ length: BOUNDS.overtakingHints * 2 }, (_, number) => `f${number}`)
   await using bench = new Bench([...names.map((name) => `releases/1/${name}`), 'releases/2/known'])
