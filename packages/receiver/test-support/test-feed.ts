@@ -314,8 +314,8 @@ export class Feed {
     this.#sequence = to
   }
 
-  begin(changes: number, from: number, to: number, request: number | null = null, head = to): void {
-    this.text({ type: 'changeset', base: from, from, to, head, request, changes, bytes: 0 })
+  begin(changes: number, from: number, to: number, request: number | null = null, head = to, base = from): void {
+    this.text({ type: 'changeset', base, from, to, head, request, changes, bytes: 0 })
   }
 
   segment([segment, packed]: [Segment, Buffer]): void {

@@ -6,8 +6,11 @@
  *
  * INVARIANT: one row for each path, that of its last change, and the rows together are everything within
  * (base, to]: each staged object that a row names is in staging. They outlive a killed process, not a loss of power.
+ * A later changeset outdates what earlier ones say of other paths too: what is above a path that it has is a directory,
+ * and nothing is below one that it says to be something else. The row of that directory may lie beyond `to`.
  */
 import type { SQLOutputValue } from 'node:sqlite'
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { StagedChange } from '../files/staged-change.ts'
 import type { LedgerFile } from './ledger-file.ts'
 
@@ -57,7 +60,7 @@ export class StagedRows {
   all(): StagedPath[] {
     return this.#file.all('SELECT path, change, owed FROM staged').map((row) => ({
       path: String(row['path']),
-      change: typeof row['change'] === 'string' ? (JSON.parse(row['change']) as StagedChange) : null,
+      change: changeOf(row),
       isOwed: row['owed'] === 1,
     }))
   }
@@ -84,9 +87,9 @@ export class StagedRows {
       if (isNew) this.#file.run('DELETE FROM staged')
       const { epoch, term, base, to, mapping } = series
       this.#file.run('INSERT OR REPLACE INTO series VALUES (1, ?, ?, ?, ?, ?)', epoch, term, base, to, mapping)
+      if (!isNew) unneeded.push(...this.#outdate(rows))
       for (const { path, change, isOwed } of rows) {
-        const [before] = this.#file.all('SELECT change FROM staged WHERE path = ?', path)
-        const old = typeof before?.['change'] === 'string' ? (JSON.parse(before['change']) as StagedChange) : null
+        const old = this.#changeAt(path)
         const kept = keptDirectory(old, change)
         const name = old === null || kept !== null ? null : stagedNameOf(old)
         if (name !== null) unneeded.push(name)
@@ -98,6 +101,43 @@ export class StagedRows {
     this.#series = series
     this.#count = Number(this.#file.row('SELECT count(*) AS count FROM staged')['count'])
     return unneeded
+  }
+
+  /** Rows that the next ones contradict make way, except of their own paths. @returns names in staging of no more use */
+  #outdate(rows: readonly StagedPath[]): string[] {
+    const unneeded: (string | null)[] = []
+    const own = new Set(rows.map(({ path }) => path))
+    const seen = new Set([ROOT_PATH])
+    for (const { path, change } of rows) {
+      if (change === null) continue
+      if (change.kind !== 'directory') unneeded.push(...this.#empty(path, own))
+      if (change.kind === 'absent') continue
+      for (let at = parentPath(path); !seen.has(at); at = parentPath(at)) {
+        seen.add(at)
+        const above = own.has(at) ? null : this.#changeAt(at)
+        if (above === null || above.kind === 'directory') continue
+        this.#file.run('DELETE FROM staged WHERE path = ?', at)
+        unneeded.push(stagedNameOf(above))
+      }
+    }
+    return unneeded.filter((name) => name !== null)
+  }
+
+  /** Everything below the path is absent. */
+  #empty(path: string, own: ReadonlySet<string>): (string | null)[] {
+    const below = this.#file
+      .all('SELECT path, change FROM staged WHERE path > ? AND path < ?', `${path}/`, `${path}${AFTER_SLASH}`)
+      .map((row) => ({ at: String(row['path']), change: changeOf(row) }))
+      .filter(({ at, change }) => change !== null && change.kind !== 'absent' && !own.has(at))
+    return below.map(({ at, change }) => {
+      this.#file.run('UPDATE staged SET change = ? WHERE path = ?', JSON.stringify({ kind: 'absent', path: at }), at)
+      return change === null ? null : stagedNameOf(change)
+    })
+  }
+
+  #changeAt(path: string): StagedChange | null {
+    const [row] = this.#file.all('SELECT change FROM staged WHERE path = ?', path)
+    return row === undefined ? null : changeOf(row)
   }
 
   clear(): void {
@@ -117,6 +157,13 @@ export class StagedRows {
     this.#series = null
     this.#count = 0
   }
+}
+
+/** The character that sorts next to `/`. */
+const AFTER_SLASH = '0'
+
+function changeOf({ change }: Record<string, SQLOutputValue>): StagedChange | null {
+  return typeof change === 'string' ? (JSON.parse(change) as StagedChange) : null
 }
 
 function seriesOf({ epoch, term, base, upto, mapping }: Record<string, SQLOutputValue>): SeriesRow {
