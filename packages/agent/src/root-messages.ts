@@ -5,8 +5,8 @@
  */
 import type { Expand, Hello, List, Preserved, Summarize, Want, Welcome } from '@rootferry/protocol'
 
-/** Where a listing continues: the number of a directory, and a name in it, or none. */
-export const CURSOR = /^\d{1,15}\/[^/]*$/
+/** Where an answer continues: the number of a directory, the head at which a listing began, and a name in it, or none. */
+export const CURSOR = /^\d{1,15}\/(\d{1,16}\/)?[^/]*$/
 /** Receivers may commit a release for so long after it went; it is over when all have, or then. */
 export const GO_MS = 10_000
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { test } from 'node:test'
 import { Accounts, PLAIN_READS } from '@rootferry/host/machine'
-import { decodeToReceiver, LIMITS, type List } from '@rootferry/protocol'
+import { decodeToReceiver, LIMITS, type List, type ListedChildren } from '@rootferry/protocol'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
 import type { Observation } from '../index/indexed-entry.ts'
 import { Turn } from '../turn.ts'
@@ -27,12 +27,14 @@ const link: Observation = {
 const directory: Observation = { ...link, kind: 'directory', target: null }
 const found = (path: string, observation: Observation) => ({ path, observation, digest: null, sameBytes: false })
 
-async function listAll(tree: TestTree): Promise<{ paths: string[]; largest: number }> {
+/** @param between is called after each message but the last */
+async function listAll(tree: TestTree, between?: () => void) {
   const { directories, index } = tree
   const turn = new Turn(directories)
   const reads = PLAIN_READS
   const parts = { directories, reads, index, turn, accounts: new Accounts(), nowMs: Date.now, isDoubted: () => false }
   const paths: string[] = []
+  const groups: ListedChildren[] = []
   let largest = 0
   for (let after: string | null | undefined = null; after !== undefined; ) {
     const list: List = { type: 'list', request: 1, within: '.', after, digests: false }
@@ -41,9 +43,11 @@ async function listAll(tree: TestTree): Promise<{ paths: string[]; largest: numb
     const message = decodeToReceiver(text)
     assert.equal(message.type, 'listing')
     for (const { path, entries } of message.directories) paths.push(...entries.map(([name]) => `${path}/${name}`))
+    groups.push(...message.directories)
     after = message.next ?? undefined
+    if (after !== undefined) between?.()
   }
-  return { paths, largest }
+  return { paths, groups, largest }
 }
 
 test('1,300 symlinks with targets of 4 kB are listed in messages that fit', async () => {
@@ -70,6 +74,29 @@ test('deep directories, each of which is named by its whole path, are listed in 
   assert.equal(new Set(paths).size, 2_016)
   assert.equal(paths.length, 2_016)
 })
+
+for (const [what, becomes] of Object.entries({ gone: null, 'a symlink': link })) {
+  test(`a directory that was listed, and is ${what} when its entries would come, is said to have none`, async () => {
+    using tree = new TestTree(temporaryRoot())
+    const { index } = tree
+    index.record(['.', 'b', 'b/e', 'before', 'before/e'].map((path) => found(path, directory)))
+    index.record(['before/e', 'before'].map((path) => ({ path, observation: null })))
+    index.record(Array.from({ length: LIMITS.listingEntries }, (_, number) => found(`l${number}`, link)))
+    const { groups } = await listAll(tree, () => {
+      index.record([{ path: 'b/e', observation: null }])
+      index.record([becomes === null ? { path: 'b', observation: null } : found('b', becomes)])
+    })
+    // It may be there again before a replay tells that it was not.
+    assert.deepEqual(
+      groups.filter(({ path }) => path === 'b'),
+      [{ path: 'b', entries: [], complete: true }],
+    )
+    assert.deepEqual(
+      groups.filter(({ path }) => path === 'before'),
+      [],
+    )
+  })
+}
 
 test('a cursor of another index is answered by what comes after it, which may be nothing', async () => {
   using tree = new TestTree(temporaryRoot())

@@ -1,7 +1,8 @@
 /**
  * Answers `list` requests: the index, directory by directory, as `listing` messages.
  *
- * Every living directory gets a group, even an empty one, or a receiver would never look for extraneous entries in it.
+ * Every living directory gets a group, even an empty one, or a receiver would never look for extraneous entries in it. So
+ * does one that went since the listing began: it may have been listed, and be there again.
  * When the path is not the whole tree, the first part says whether the path exists at all, in an incomplete group of
  * its parent.
  */
@@ -28,8 +29,7 @@ export async function answerList(list: List, parts: ListingParts): Promise<strin
     await groups.add(entry)
     if (entry.kind === 'directory' && !index.hasChildren(entry.path)) groups.of(entry.path)
   }
-  // The directory may have had children when its own entry was listed.
-  for (const path of emptied) if (index.get(path)?.kind === 'directory') groups.of(path)
+  for (const path of emptied) groups.of(path)
   if (continues.after !== null) groups.of(continues.after).complete = false
   return groups.message(list.request, sequence, next)
 }

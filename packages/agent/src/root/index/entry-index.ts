@@ -211,7 +211,7 @@ export class EntryIndex {
 
   /** A page of the living entries within a path, see pageOf. */
   list(within: string, after: string | null, most: { entries: number; bytes: number }): Listed {
-    return pageOf(this.#entries, within, after, most)
+    return pageOf(this.#entries, within, after, most, this.head)
   }
 
   /** Paths of files that were seen with this inode. */

@@ -5,15 +5,18 @@
  * the page has a single entry; the first entry that does not fit begins the next page.
  */
 import { Buffer } from 'node:buffer'
-import { encodedBytes, isWithin, ROOT_PATH } from '@rootferry/protocol'
-import { placeOf } from './cursor.ts'
+import { baseName, encodedBytes, isWithin, ROOT_PATH } from '@rootferry/protocol'
+import { beganAt, placeOf } from './cursor.ts'
 import type { EntryRows, PlacedRow } from './entry-rows.ts'
 import { DEFERRED } from './index-schema.ts'
-import { childPath, type IndexedEntry, KINDS, TOMBSTONE, toEntry } from './indexed-entry.ts'
+import { childPath, type IndexedEntry, KINDS, parentOf, TOMBSTONE, toEntry } from './indexed-entry.ts'
 
 export interface Listed {
   entries: IndexedEntry[]
-  /** Directories in which something was deleted, which may have been their last entry. */
+  /**
+   * Directories that may have lost their last entry since they were listed. Also those that are none any more: they may
+   * be there again, and nothing else tells that they were not.
+   */
   emptied: ReadonlySet<string>
   next: string | null
   continues: { before: string | null; after: string | null }
@@ -31,8 +34,10 @@ export function pageOf(
   within: string,
   after: string | null,
   most: { entries: number; bytes: number },
+  head: number,
 ): Listed {
   const from = placeOf(after)
+  const began = after === null ? head : (beganAt(after) ?? head)
   const limit = most.entries + 1
   const found =
     within === ROOT_PATH
@@ -50,13 +55,22 @@ export function pageOf(
     entries: page
       .filter(({ row }) => row.kind !== TOMBSTONE)
       .map(({ directory, row }) => toEntry(childPath(directory, row.name), row)),
-    emptied: new Set(page.filter(({ row }) => row.kind === TOMBSTONE).map(({ directory }) => directory)),
-    next: beyond === undefined || reached === undefined ? null : `${reached.directory}/${reached.name}`,
+    emptied: emptiedSince(began, rows, page),
+    next: beyond === undefined || reached === undefined ? null : `${reached.directory}/${began}/${reached.name}`,
     continues: {
       before: from.name !== '' && first?.row.directory === from.directory ? first.directory : null,
       after: isUnfinished ? beyond.directory : null,
     },
   }
+}
+
+function emptiedSince(began: number, rows: EntryRows, page: readonly PlacedRow[]): Set<string> {
+  const paths = new Set(page.filter(({ row }) => row.kind === TOMBSTONE).map(({ directory }) => directory))
+  for (const path of paths) {
+    const own = rows.entry(parentOf(path), baseName(path))
+    if (own?.kind !== KINDS.directory && (own?.sequence ?? 0) <= began) paths.delete(path)
+  }
+  return paths
 }
 
 /** How many of the rows fit into this many bytes; at least one. */
