@@ -13,7 +13,7 @@
  * than 4,096 bytes, root included, that existed at the start is not watched (an error says so).
  */
 import { lstatSync, realpathSync, type Stats } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { errorCode, kindOf } from '@rootferry/host/machine'
 import { baseName, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
 import { type FSWatcher, watch } from 'chokidar'
@@ -118,7 +118,8 @@ export class ChokidarWatcher implements Watcher {
     const path = this.#relative(location)
     if (path === null || location.endsWith('/')) return true
     // Asked once without a status and again with one; only then is it known which patterns apply.
-    return status !== undefined && (isAnother(location, status) || this.#hints.excludes(path, kindOf(status)))
+    if (status === undefined) return false
+    return isAnother(location, status) || isElsewhere(location) || this.#hints.excludes(path, kindOf(status))
   }
 
   /**
@@ -187,6 +188,19 @@ function isAnother(location: string, status: Stats): boolean {
     return lstatSync(location, { throwIfNoEntry: false })?.ino !== status.ino
   } catch (error) {
     // Not reachable by path (EACCES, ENAMETOOLONG): chokidar meets the same error.
+    return errorCode(error) === null
+  }
+}
+
+/**
+ * Whether a symlink leads to it, which has taken the place of a directory that chokidar is listing: it would go on with
+ * whatever is there, up to the whole machine.
+ */
+function isElsewhere(location: string): boolean {
+  const directory = dirname(location)
+  try {
+    return realpathSync.native(directory) !== directory
+  } catch (error) {
     return errorCode(error) === null
   }
 }
