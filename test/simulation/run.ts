@@ -3,6 +3,7 @@
  *
  *   node test/simulation/run.ts --seed 17            tells the whole story of one seed
  *   node test/simulation/run.ts --from 1 --count 50  prints one line of JSON for each that fails, and one at the end
+ *   … --also 3010 --also 65                           and these, first
  *   … --seconds 20                                    ends earlier when the time is over
  *   … --each                                       one line of JSON for each seed, with a digest of its story
  *   … --mutation NAME                                 with a deliberate bug, see mutations.ts
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     from: { type: 'string', default: '1' },
     count: { type: 'string', default: '1' },
+    also: { type: 'string', multiple: true, default: [] },
     seconds: { type: 'string', default: '1e9' },
     mutation: { type: 'string' },
     each: { type: 'boolean', default: false },
@@ -37,7 +39,9 @@ if (values.seed !== undefined) {
 const began = performance.now()
 const end = began + Number(values.seconds) * 1000
 let [runs, turns, simulatedMs, failed] = [0, 0, 0, 0]
-for (let seed = Number(values.from); runs < Number(values.count) && performance.now() < end; seed += 1) {
+const range = Array.from({ length: Number(values.count) }, (_, number) => Number(values.from) + number)
+for (const seed of [...values.also.map(Number), ...range]) {
+  if (performance.now() >= end) break
   const outcome = await runSeed(seed)
   runs += 1
   turns += outcome.turns
