@@ -46,6 +46,8 @@ export class StoredDatabase {
 
   /** Rows for an observer, who must not change them; none before there are tables, or amid a transaction. */
   observe(sql: string, values: SQLInputValue[]): readonly Record<string, SQLOutputValue>[] {
+    // It ends with its process, though nobody has opened the file since.
+    if (this.holder?.isDead === true) this.rollBack()
     if (this.isInTransaction || Number(this.#observe('PRAGMA user_version', [])[0]?.['user_version']) === 0) return []
     return this.#observe(sql, values)
   }
