@@ -41,6 +41,16 @@ export class ContentRows {
     this.#sql.run('DELETE FROM digests WHERE content = ?', content)
   }
 
+  /** A row of this content is no name of a file that has others, and has no digest. */
+  doubt(directory: string, name: string, content: number): void {
+    const id = this.#entries.directoryId(directory)
+    const unlink = 'UPDATE entries SET link = 0 WHERE directory = ? AND name = ? AND content = ? AND link <> 0'
+    this.#sql.transaction(() => {
+      this.#sql.run(unlink, id, name, content)
+      this.removeDigest(content)
+    })
+  }
+
   /** Keeps the chunks of a version while the path is a file, and drops those of all but the last few versions. */
   setChunks(directory: string, name: string, content: number, list: Uint8Array): void {
     const id = this.#entries.directoryId(directory)

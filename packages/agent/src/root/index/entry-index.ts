@@ -155,9 +155,9 @@ export class EntryIndex {
     })
   }
 
-  /** Receivers may have got other bytes than this content: no change refers to it any more. */
-  forgetDigest(content: number): void {
-    this.#contents.removeDigest(content)
+  /** Receivers may have got another file than this content: no change refers to it any more. */
+  doubt(path: string, content: number): void {
+    this.#contents.doubt(parentOf(path), baseName(path), content)
   }
 
   /** Paths whose rows are deferred: after a restart they must be looked at again. */

@@ -29,6 +29,8 @@ export interface PlannedRow<File extends { delta: Delta | null }> {
   travel: Travel<File>
   /** The file that it is another name of, where its content comes nevertheless. */
   link?: string
+  /** It was to be another name of a file of which another version is sent, or nothing. */
+  isLost?: boolean
 }
 
 export interface PlannedSlice {

@@ -27,7 +27,7 @@ const holding = (...rows: IndexedEntry[]) => ({
     rows.find(({ mode, sequence }) => mode === row.mode && sequence <= upTo)?.path ?? null,
 })
 
-test('a name that receivers hold is the first, else the planned one with the oldest content', () => {
+test('a name that receivers hold is the first, else a planned one whose content they have', () => {
   const rows = [name('a', 8, 8), name('b', 9, 2)]
   const held = new FirstNames(holding(name('held', 4, 4), ...rows), rows, range(null))
   assert.deepEqual(

@@ -1,7 +1,7 @@
 /**
  * Which name of a file with several names travels with the content, in one plan. The others travel as links to it.
  *
- *   a changeset   a name that its receivers have by then, else the planned one with the oldest content
+ *   a changeset   a name that its receivers have by then, else a planned one whose content they have, else the first
  *   a repair      the first of all names: the same for every want, so that names that are asked for apart come together
  *
  * A name whose row tells of other attributes, from before a change or after it, is not the first name of this one: the
@@ -18,7 +18,7 @@ import type { PlanRange } from './planner.ts'
 export class FirstNames {
   readonly #names: Pick<PreservedRows, 'nameOfLink'>
   readonly #range: PlanRange
-  /** The planned name with the oldest content, by file and attributes. */
+  /** By file and attributes: a planned name that comes before the others, as it may turn out to be another file. */
   readonly #planned = new Map<string, IndexedEntry>()
   readonly #paths = new Set<string>()
   readonly #known = new Map<string, string | null>()
@@ -29,8 +29,9 @@ export class FirstNames {
     for (const row of rows) {
       if (row.kind !== 'file' || row.link === 0) continue
       this.#paths.add(row.path)
-      const oldest = this.#planned.get(fileOf(row))
-      if (oldest === undefined || row.content < oldest.content) this.#planned.set(fileOf(row), row)
+      const first = this.#planned.get(fileOf(row))
+      const isHeld = (name: IndexedEntry) => name.content <= range.base
+      if (first === undefined || (isHeld(row) && !isHeld(first))) this.#planned.set(fileOf(row), row)
     }
   }
 

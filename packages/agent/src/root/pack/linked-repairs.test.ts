@@ -1,6 +1,6 @@
 /** The answer to a want that asks for names of files with several names, where the root preserves hard links. */
 import assert from 'node:assert/strict'
-import { linkSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { byPath, packAll, setUp } from '../../../test-support/packing.ts'
@@ -45,6 +45,69 @@ test('a first name that keeps its content stays the file that it is, and so do i
     changes.map((change) => [change.path, change.kind === 'file' && change.source]),
     [['a', 'keep']],
   )
+})
+
+/** Another file of the same size and time takes the name: receivers cannot tell the two apart. */
+function replace(path: string): void {
+  const { atime, mtime } = statSync(path)
+  writeFileSync(`${path}.new`, 'Content')
+  utimesSync(`${path}.new`, atime, mtime)
+  renameSync(`${path}.new`, path)
+}
+
+for (const asked of [
+  ['a', 'c'],
+  ['c', 'a'],
+]) {
+  test(`no name is said to be one of another file than its row tells of: ${asked.join(' and ')} are asked for`, async () => {
+    using tree = linkedTree()
+    const { packer, deferred } = setUp(tree)
+    const plan = await packer.planRepair(
+      1,
+      asked.map((path) => [path, null]),
+    )
+    replace(join(tree.root, 'a'))
+    const { changes, contents } = await packAll(packer, plan)
+    assert.deepEqual(
+      changes.map(({ path }) => path),
+      ['a'],
+    )
+    assert.equal(contents.get('a')?.toString(), 'Content')
+    assert.deepEqual(deferred.map(([path]) => path).sort(), ['b', 'c'])
+  })
+}
+
+test('in a changeset too, where the name that comes first is not the one that was recorded first', async () => {
+  using tree = linkedTree()
+  const { packer, deferred } = setUp(tree)
+  const from = tree.index.head
+  writeFileSync(join(tree.root, 'a'), 'changed')
+  for (const name of ['c', 'b', 'a']) tree.scan(name)
+  chmodSync(join(tree.root, 'a'), 0o600)
+  for (const name of ['a', 'b', 'c']) tree.scan(name)
+  const plan = await packer.planChangeset({ from })
+  replace(join(tree.root, 'a'))
+  const { changes } = await packAll(packer, plan)
+  assert.deepEqual(
+    changes.map(({ path }) => path),
+    ['a'],
+  )
+  assert.deepEqual(deferred.map(([path]) => path).sort(), ['b', 'c'])
+})
+
+test('a name for which another file was sent is no first name of those that come later', async () => {
+  using tree = linkedTree()
+  const { packer } = setUp(tree)
+  const from = tree.index.head
+  writeFileSync(join(tree.root, 'a'), 'changed')
+  tree.scan('a')
+  const plan = await packer.planChangeset({ from })
+  replace(join(tree.root, 'a'))
+  await packAll(packer, plan)
+  tree.scan('b')
+  const { changes, contents } = await packAll(packer, await packer.planChangeset({ from: plan.to }))
+  assert.equal(byPath(changes, 'b')?.kind, 'file')
+  assert.equal(contents.get('b')?.toString(), 'changed')
 })
 
 test('what another version than that of its row is a name of is not said', async () => {

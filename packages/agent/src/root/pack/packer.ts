@@ -177,6 +177,7 @@ export class Packer {
     const { row, travel } = planned
     if (row.kind === 'absent') return { path: row.path, kind: 'absent' }
     const { path, mode, uid, gid, mtime, size } = row
+    if (planned.isLost === true) return null
     if (travel.by === 'link') return { path, kind: 'link', to: travel.to, size, mtime }
     const own = { mode, uid, gid, mtime, ...extendedOf(row) }
     if (row.kind === 'directory') return { path, kind: 'directory', ...own }
@@ -197,7 +198,7 @@ export class Packer {
     const read = room === null ? ({ fault: 'outgrown' } as const) : this.#files.read(row, room)
     if (room === null || read.fault !== null) {
       this.#unproven.defer(row, read.fault ?? 'outgrown', messageOf(read))
-      this.#unproven.doubtNames(row, open.plan.rows)
+      this.#unproven.deferNames(row, open.plan.rows)
       return null
     }
     const { observation, bytes } = read
@@ -206,7 +207,7 @@ export class Packer {
     if (isAsKnown) this.#learnt.digest(row, digest)
     else {
       this.#unproven.doubt(row)
-      this.#unproven.doubtNames(row, open.plan.rows)
+      this.#unproven.deferNames(row, open.plan.rows)
     }
     this.#learnChunks(row, room.subarray(0, bytes))
     const { mode, uid, gid, mtime } = observation
@@ -258,7 +259,7 @@ export class Packer {
     if (read.fault !== null) {
       file.isLost = true
       this.#unproven.defer(row, read.fault, messageOf(read))
-      this.#unproven.doubtNames(row, plan.rows)
+      this.#unproven.deferNames(row, plan.rows)
       return null
     }
     if (carried > 0) writer.append(SLICE_ENTRY, carried)

@@ -158,22 +158,23 @@ export class Planner {
     segmentBytes = BOUNDS.segmentBytes,
     held: ReadonlySet<Planned> = NONE,
   ): Promise<ChangesetPlan> {
-    const rows: PlannedRow<SlicedFile>[] = []
+    const planned: PlannedRow<SlicedFile>[] = []
     const { index, unproven } = this.#parts
     const names = new FirstNames(index.preserved, all, range)
     const doubted: IndexedEntry[] = []
     for (const row of all) {
       const first = names.otherNameOf(row)
       if (first?.isPlanned === true) {
-        rows.push({ row, travel: { by: 'link', to: first.path } })
+        planned.push({ row, travel: { by: 'link', to: first.path } })
         continue
       }
       const { count } = unproven
       const travel = await this.#travelOf(row, range, held)
       if (row.kind === 'file' && unproven.count > count) doubted.push(row)
-      if (travel !== null) rows.push({ row, travel, ...(first === null ? {} : { link: first.path }) })
+      if (travel !== null) planned.push({ row, travel, ...(first === null ? {} : { link: first.path }) })
     }
-    for (const row of doubted) unproven.doubtNames(row, rows)
+    for (const row of doubted) unproven.deferNames(row, planned)
+    const rows = inOrder(planned, range)
     const isAlone = range.request === null && range.from === range.base && range.base > 0
     const mayBeOvertaken = isAlone && isOfLargeFiles(rows)
     const sliceBytes = mayBeOvertaken ? overtakenSliceBytes(all) : SLICE_BYTES
@@ -213,6 +214,14 @@ export class Planner {
     const from = this.copyOf(row, range)
     return from === null || row.digest === null ? null : { by: 'copy', from, digest: row.digest }
   }
+}
+
+/** Where a file turns out to be another one when it is packed, its other names must not have been told. */
+function inOrder(planned: PlannedRow<SlicedFile>[], { request }: PlanRange): PlannedRow<SlicedFile>[] {
+  const rows = planned.filter(({ isLost }) => isLost !== true)
+  if (request === null) return rows
+  const [files, links] = [false, true].map((isLink) => rows.filter(({ travel }) => (travel.by === 'link') === isLink))
+  return [...(files ?? []), ...(links ?? [])]
 }
 
 /** Changes that were made later may become visible first: nothing small is among these, and nothing that moves. */
