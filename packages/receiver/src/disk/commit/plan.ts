@@ -263,7 +263,8 @@ class Planner {
     const { creation } = this.#input
     const uid = change.uid === creation.uid ? LEAVE : change.uid
     const gid = change.gid === creation.gid ? LEAVE : change.gid
-    const isExact = creation.exactModes && change.staged !== null && creationMode(change.mode) === change.mode
+    const made = creationMode(change.stagedMode ?? change.mode)
+    const isExact = creation.exactModes && change.staged !== null && made === change.mode
     const keepsMode = isExact && uid === LEAVE && gid === LEAVE
     const own = { mode: keepsMode ? null : change.mode, uid, gid, mtime: change.mtime, ...extendedOf(change) }
     this.#plan.finish.push({ path: change.path, change: own, isOwn: true })

@@ -36,6 +36,8 @@ export interface StagedDirectory extends LocalAttributes {
   kind: 'directory'
   path: string
   staged: string | null
+  /** The mode of which it was when it was staged, where that was another one. */
+  stagedMode?: number
 }
 export interface StagedSymlink extends LocalAttributes {
   kind: 'symlink'

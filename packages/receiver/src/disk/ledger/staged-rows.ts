@@ -176,7 +176,7 @@ function seriesOf({ epoch, term, base, upto, mapping }: Record<string, SQLOutput
  */
 function keptDirectory(old: StagedChange | null, change: StagedChange | null): StagedChange | null {
   if (old?.kind !== 'directory' || change?.kind !== 'directory' || old.staged === null) return null
-  return { ...change, staged: old.staged }
+  return { ...change, staged: old.staged, stagedMode: old.stagedMode ?? old.mode }
 }
 
 function stagedNameOf(change: StagedChange): string | null {
