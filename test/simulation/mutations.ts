@@ -448,7 +448,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/overtaking-look.ts`,
     'if (isRecorded) scanner.overtaken(hints)',
     '',
-    45,
+    119,
   ),
   mutation(
     'a change of any size is one round',

@@ -245,7 +245,7 @@ function owesNothing({ receivers }: World): boolean {
   return receivers.every(({ machine }) => owedBy(machine).size === 0)
 }
 
-/** A target with nothing but protected paths looks like an emptied one, and begins anew. */
+/** A target in which nothing but protected paths is left looks like an emptied one, and begins anew. */
 function areFilled({ receivers }: World): boolean {
   return receivers.every((host) => !isBare(host))
 }

@@ -287,6 +287,7 @@ export class Session {
     const position = { epoch, term, sequence }
     target.insistOnPlace()
     await steps.whileConnected(() => {
+      target.fill.note()
       target.ledger.setPosition(position)
       target.acceptance.settle()
     })
@@ -325,7 +326,8 @@ function takeUp({ ledger, partials, mapping, extended }: Target, problems: Probl
   extended.use(preserve)
   partials.beginEpoch(epoch)
   if (prepared === null) ledger.staged.clear()
-  if (start === 'replay' && ledger.position?.epoch === epoch) return ledger.debts.takeOverAhead()
+  const isKnown = ledger.position?.epoch === epoch && ledger.position.sequence <= sequence
+  if (start === 'replay' && isKnown) return ledger.debts.takeOverAhead()
   // Debts belong to the former target; a comparison, or a copy from nothing, finds them out anew.
   ledger.forgetPosition()
   ledger.debts.clear()
@@ -340,10 +342,10 @@ function firstOrder(known: string | null, epoch: string, extraneous: Target['ext
   return known !== epoch && extraneous === 'report' ? NEW_INDEX : WHOLE_TARGET
 }
 
-/** A replay must continue at the target's position; into another epoch it must begin from nothing. */
+/** A replay must continue at the target's position, or begin with an empty target. */
 function checkReplay({ epoch, sequence }: Welcome, greeting: Greeting): void {
-  const continues =
-    epoch === greeting.epoch ? sequence === greeting.sequence : greeting.target === 'empty' && sequence === 0
+  const continues = epoch === greeting.epoch && sequence === greeting.sequence
+  const begins = greeting.target === 'empty' && sequence === 0
   const detail = `a replay from ${sequence} does not start at the position of this target`
-  if (!continues) throw new ProtocolError('unexpected-message', detail)
+  if (!continues && !begins) throw new ProtocolError('unexpected-message', detail)
 }

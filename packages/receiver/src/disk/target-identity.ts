@@ -1,10 +1,12 @@
 /**
- * Which directory the position in the ledger belongs to, and whether the configured path leads there.
+ * Which directory the position in the ledger belongs to, whether the configured path leads there, and whether it was emptied.
  *
  *   missing, unmounted, covered by another mount   refused: nothing written here would be seen when it is back
  *   another directory, emptied                     begun anew
  *
- * INVARIANT: nothing is made at a path that is known, before it is certain that it is the directory that is known.
+ * INVARIANT: nothing is made at a path that is known, before it is certain that it is the directory that is known. An
+ * empty target counts as emptied only when it held something: to a host that protects much, a replay may bring only what
+ * is protected for a long time, and would begin anew with each connection.
  */
 
 import { existsSync, realpathSync } from 'node:fs'
@@ -18,6 +20,8 @@ interface TargetIdentity {
   path: string
   /** The mount point of its filesystem. */
   mount: string
+  /** Whether it held anything but what is protected since it was begun with; absent: that is not known, and assumed. */
+  isFilled?: boolean
 }
 
 /** Earlier versions recorded the inode alone, and so nothing that could be refused. */
@@ -39,7 +43,8 @@ export function refuseMissing(path: string, stateDir: string, log: LedgerLog): v
 
 /** @throws Failure when the path leads to another filesystem than the one that is known */
 export function checkIdentity(ledger: Ledger, path: string, inode: number, log: LedgerLog): void {
-  const present: TargetIdentity = { inode: String(inode), path, mount: mountPointOf(realpathSync(path)) }
+  const mount = mountPointOf(realpathSync(path))
+  const present = { inode: String(inode), path, mount }
   const { rootIdentity, followed } = ledger
   const known = parseIdentity(rootIdentity)
   const isOther = known !== null && known.inode !== present.inode && followed !== null
@@ -55,7 +60,8 @@ export function checkIdentity(ledger: Ledger, path: string, inode: number, log: 
     // First of all: a process that ends in between must not leave the position to another directory.
     ledger.forgetTarget()
   }
-  const text = JSON.stringify(present)
+  const isFilled = !isOther && (known?.isFilled ?? followed !== null)
+  const text = JSON.stringify({ ...present, isFilled } satisfies TargetIdentity)
   if (text !== rootIdentity) ledger.setRootIdentity(text)
 }
 
@@ -67,11 +73,38 @@ function refuseUnmounted(path: string, mount: string): void {
   throw new Failure(EXIT.failed, message)
 }
 
-/** An index begins with the root's own entry: up to there an empty target is as it should be. */
-const ROOT_SEQUENCE = 1
+/** Whether the target held anything, so that an empty one was emptied. Made once its identity was checked. */
+export class TargetFill {
+  readonly #ledger: Ledger
+  readonly #isEmpty: () => boolean
+  #isFilled: boolean
 
-export function doubtEmptied(ledger: Ledger, isEmpty: boolean, log: LedgerLog): void {
-  if (!isEmpty || ledger.position === null || ledger.position.sequence <= ROOT_SEQUENCE) return
-  log('warn', 'the target was emptied', {})
-  ledger.forgetTarget()
+  constructor(ledger: Ledger, isEmpty: () => boolean) {
+    this.#ledger = ledger
+    this.#isEmpty = isEmpty
+    this.#isFilled = parseIdentity(ledger.rootIdentity)?.isFilled !== false
+  }
+
+  /** Called when something has become visible, before that is recorded. @throws the error of a disk in trouble */
+  note(): void {
+    if (this.#isFilled || this.#isEmpty()) return
+    this.#record(true)
+    this.#isFilled = true
+  }
+
+  /**
+   * Forgets the position of a target that was emptied. Takes effect in this process even when it throws because it could
+   * not be written down.
+   */
+  doubt(log: LedgerLog): void {
+    if (!this.#isEmpty() || this.#ledger.position === null || !this.#isFilled) return
+    log('warn', 'the target was emptied', {})
+    this.#isFilled = false
+    this.#ledger.forgetTarget()
+    this.#record(false)
+  }
+
+  #record(isFilled: boolean): void {
+    this.#ledger.setRootIdentity(JSON.stringify({ ...parseIdentity(this.#ledger.rootIdentity), isFilled }))
+  }
 }

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -14,6 +15,7 @@ import {
 import { test } from 'node:test'
 import { Failure } from '@rootferry/host/machine'
 import { directory, Feed, file, Scratch, treeOf } from '../../test-support/test-feed.ts'
+import { resync } from '../../test-support/test-resync.ts'
 
 function failure(exitCode: number, pattern: RegExp) {
   return (error: unknown) =>
@@ -126,4 +128,52 @@ test('a bind mount of the same file system is noticed: a rename into it would fa
   } finally {
     if (mounted) execFileSync('umount', ['-l', scratch.at('target')])
   }
+})
+
+test('a target to which nothing but protected paths came was not emptied, over a restart too, until it held something', async () => {
+  using scratch = new Scratch()
+  const options = { protect: ['/keep/'] }
+  await using feed = await new Feed(scratch).open(options)
+  const comesAs = (sequence: number) => assert.equal(feed.connect({ head: 9 }).sequence, sequence)
+  const commitProtected = async () => {
+    await feed.commit([directory('.'), directory('keep')])
+    await feed.commit([file('keep/large', 'x')])
+  }
+  const reopen = async () => {
+    await feed.close()
+    await feed.open(options)
+  }
+  comesAs(0)
+  await commitProtected()
+  comesAs(2)
+  await reopen()
+  comesAs(2)
+  // An agent that knows its tombstones only from later on replays from the start to an empty target.
+  feed.connect({ sequence: 0, head: 9 })
+  await feed.commit([directory('.')])
+  comesAs(1)
+  await feed.commit([file('a', 'x')])
+  await reopen()
+  rmSync(scratch.at('target/a'))
+  comesAs(0)
+  await commitProtected()
+  comesAs(2)
+  await feed.commit([file('a', 'x')])
+  rmSync(scratch.at('target/a'))
+  await reopen()
+  comesAs(0)
+})
+
+test('a target whose own content was adopted, and that was emptied before anything came, begins anew', async () => {
+  using scratch = new Scratch()
+  for (const name of ['source', 'target']) {
+    mkdirSync(scratch.at(name))
+    writeFileSync(scratch.at(name, 'a'), 'x')
+    for (const path of ['a', '.']) utimesSync(scratch.at(name, path), 1, 1)
+  }
+  await using feed = await new Feed(scratch).open()
+  assert.deepEqual((await resync(feed, scratch.at('source'))).wanted, [])
+  assert.equal(feed.connect().sequence, 40)
+  rmSync(scratch.at('target/a'))
+  assert.equal(feed.connect().sequence, 0)
 })

@@ -47,7 +47,7 @@ import type { LedgerLog } from './ledger/ledger-file.ts'
 import { PartialFiles } from './stage/partial-files.ts'
 import { Room } from './stage/room.ts'
 import { probeCreation } from './stage/staging.ts'
-import { checkIdentity, doubtEmptied, refuseMissing } from './target-identity.ts'
+import { checkIdentity, refuseMissing, TargetFill } from './target-identity.ts'
 
 export interface TargetOptions extends DiskOptions {
   now(): number
@@ -88,6 +88,7 @@ export interface Target {
   /** @throws RootGone when the path does not lead to the directory that was opened any more */
   insistOnPlace(): void
   isEmpty(): boolean
+  readonly fill: Pick<TargetFill, 'note'>
   /** Forgets the position when nothing of the recorded tree is left, if need be in memory only. */
   doubtPosition(): void
   /** @param clean whether everything committed was synced to disk */
@@ -143,7 +144,8 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     )
   checkIdentity(ledger, path, ino, options.log)
   untouchable.refreshBorders()
-  doubtEmptied(ledger, isEmpty(), options.log)
+  const fill = new TargetFill(ledger, isEmpty)
+  fill.doubt(options.log)
   const step = options.beforeStep
   const insistOnPlace = () => {
     if (confined.rootStatus().nlink === 0) throw new RootGone('the root was removed while it was served')
@@ -175,10 +177,10 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     guard: options.guard,
     extraneous: options.extraneous,
     isEmpty,
+    fill,
     doubtPosition: () => {
-      const emptied = isEmpty()
       try {
-        doubtEmptied(ledger, emptied, options.log)
+        fill.doubt(options.log)
       } catch (error) {
         // The next welcome writes it down, as soon as that works, and nothing is committed before.
         if (!isOperatingError(error)) throw error

@@ -37,6 +37,8 @@ export interface CommitParts {
   burst: Burst
   area: WorkArea
   partials: StagedPartials
+  /** What the target holds is noted with each commit. */
+  fill: { note(): void }
   steps: DiskSteps
   hooks: HookMatches
   /** Why the commit happens. */
@@ -82,7 +84,7 @@ export async function commitIntent(
 
 /** Finishes the burst of an intent that is in the ledger. */
 async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | null): Promise<CommitOutcome> {
-  const { ledger, burst, steps, hooks, reason } = parts
+  const { ledger, burst, fill, steps, hooks, reason } = parts
   let plan = first
   const outcome = await steps.untilDone(() => {
     const present = plan
@@ -96,7 +98,10 @@ async function carryThrough(parts: CommitParts, intent: Intent, first: Plan | nu
   const record = { position, cleared, owed: [...owed, ...outcome.failed], held: outcome.held }
   const matches = hooks.of(intent.changes, reason)
   const ahead = intent.ahead === null ? {} : { ahead: { paths: pathsOf(intent), to: intent.ahead } }
-  const due = await steps.untilDone(() => ledger.recordCommit({ ...record, hooks: { matches, reason }, ...ahead }))
+  const due = await steps.untilDone(() => {
+    fill.note()
+    return ledger.recordCommit({ ...record, hooks: { matches, reason }, ...ahead })
+  })
   return { ...outcome, owed, due }
 }
 
