@@ -298,7 +298,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/root-identity.ts`,
     'if (known.device === found.device || (isSameInode && known.boot !== found.boot)) return null',
     'if (known.path === found.path) return null',
-    9_200_094,
+    1_059,
   ),
   mutation(
     'what a first join replaces is not kept',
@@ -417,14 +417,6 @@ export const MUTATIONS: readonly Mutation[] = [
     'return isNobodys(path) ||',
     "return isNobodys(path) || path.includes('.rootferry-placing-') ||",
     60_010_087,
-  ),
-  mutation(
-    'what was synced is told of another position than that of the welcome',
-    ['sound'],
-    'receiver/src/disk/root-disk.ts',
-    'if (this.#connection?.isTakenUp === true) this.#tell(',
-    'this.#tell(',
-    60_000_010,
   ),
   mutation(
     'that a ledger is in use again may be lost with the power',
