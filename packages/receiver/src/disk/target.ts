@@ -163,7 +163,6 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     ...parts,
     modeOf: localModes(options.allowSetuid, options.mode),
     hooks: new HookMatches(options.hooks),
-    trash,
     path,
     namesPaths: options.namesPaths === true,
     ledger,
