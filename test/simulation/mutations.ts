@@ -88,6 +88,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'agent/src/root/hold/holding.ts',
     '    if (this.#isShut) return true\n',
     '    if (this.#isShut) return false\n',
+    10,
   ),
   mutation(
     'staged is said and not recorded',

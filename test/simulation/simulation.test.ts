@@ -12,7 +12,7 @@ import { MUTATIONS } from './mutations.ts'
 
 const run = promisify(execFile)
 const IS_LONG = env['ROOTFERRY_LONG'] === '1'
-const SEEDS = Number(env['ROOTFERRY_SEEDS'] ?? (IS_LONG ? 3_000 : 60))
+const SEEDS = Number(env['ROOTFERRY_SEEDS'] ?? (IS_LONG ? 3_000 : 45))
 const FIRST = Number(env['ROOTFERRY_SEED'] ?? 1)
 const SEEDS_A_MUTATION = IS_LONG ? 600 : 60
 const TURN = Number(env['ROOTFERRY_SEED'] ?? Math.floor(Math.random() * 3)) % 3
@@ -50,10 +50,10 @@ test('every guarantee holds in simulated farms in which everything goes wrong', 
 test('a seed tells the same story whenever it is run', async () => {
   const storyOf = (lines: Line[], wanted: number) => lines.find(({ seed }) => seed === wanted)?.story
   const [many, few] = await Promise.all([
-    simulate('--from', '1', '--count', '6', '--each'),
-    simulate('--from', '5', '--count', '2', '--each'),
+    simulate('--from', '1', '--count', '4', '--each'),
+    simulate('--from', '3', '--count', '2', '--each'),
   ])
-  for (const seed of [5, 6]) {
+  for (const seed of [3, 4]) {
     assert.ok(storyOf(many, seed))
     assert.equal(storyOf(many, seed), storyOf(few, seed))
   }
