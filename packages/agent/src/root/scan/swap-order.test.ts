@@ -38,7 +38,10 @@ function order() {
   const hints = new Set<string>()
   let there = to('releases/2')
   const waiting = { covers: (path: string) => hints.has(path), paths: hints }
-  const rows = { get: (path: string) => (path === 'current' ? row(path, 'releases/1') : null) }
+  const rows = {
+    get: (path: string) => (path === 'current' ? row(path, 'releases/1') : null),
+    totals: { files: 0, directories: 0, symlinks: 1, bytes: 0 },
+  }
   const swaps = new SwapOrder(waiting, rows, async (path) => {
     const mayGo = swaps.orderFor(ALONE).maySwap(path, there)
     looks.push({ path, mayGo })

@@ -54,7 +54,7 @@ const ALWAYS = () => true
 
 export class SwapOrder {
   readonly #hints: WaitingHints
-  readonly #rows: Pick<EntryIndex, 'get'>
+  readonly #rows: Pick<EntryIndex, 'get' | 'totals'>
   readonly #look: (path: string) => Promise<unknown>
   readonly #batches = new Map<symbol, Batch>()
   readonly #waiting = new Map<string, Waiting>()
@@ -63,8 +63,9 @@ export class SwapOrder {
   #isSeen = false
   /** The batch of hints that still wait, and came before what is found or taken already. */
   #crowd: symbol | null = null
+
   /** @param look scans the path */
-  constructor(hints: WaitingHints, rows: Pick<EntryIndex, 'get'>, look: (path: string) => Promise<unknown>) {
+  constructor(hints: WaitingHints, rows: Pick<EntryIndex, 'get' | 'totals'>, look: (path: string) => Promise<unknown>) {
     this.#hints = hints
     this.#rows = rows
     this.#look = look
@@ -122,13 +123,15 @@ export class SwapOrder {
     return {
       maySwap: this.#swapsFor(own),
       mayRemove: this.#removalsFor(own),
-      settled: (path) => void this.#waiting.delete(path),
+      // The size first: it is asked for each path that a scan looks at, and a string is hashed to look it up.
+      settled: (path) => void (this.#waiting.size > 0 && this.#waiting.delete(path)),
     }
   }
 
   /** Whether what is gone waits for a symlink by which it may still be reached. */
   #removalsFor(own: OwnBatch): RecordOrder['mayRemove'] {
     return (gone, isRecorded) => {
+      if (this.#rows.totals.symlinks === 0) return true
       for (const path of this.#doubtful(own)) {
         const row = this.#rows.get(path)
         if (row?.kind !== 'symlink' || row.target === null || isRecorded(path)) continue

@@ -13,6 +13,17 @@ function swap({ root }: Bench, target: string): void {
   renameSync(join(root, 'next'), join(root, 'current'))
 }
 
+/** So much that the guard looks again when it is gone. */
+const CACHED = ['cache/1', 'cache/2', 'cache/3', 'cache/4']
+
+/** `current` leads to a release, and the next one is built beside it. */
+async function benchWithBuild(): Promise<Bench> {
+  const bench = new Bench([...numbered(50), 'releases/1/f', 'build/f', ...CACHED])
+  symlinkSync('releases/1', join(bench.root, 'current'))
+  await bench.queue.scan([WHOLE_TREE])
+  return bench
+}
+
 /** Whenever the index has a new head, what `current` leads to has all of these files. */
 function alwaysWhole(bench: Bench, ...names: string[]): string[] {
   const broken: string[] = []
@@ -88,19 +99,9 @@ test('a batch of which a part overtakes the rest waits for the rest with the sym
 })
 
 test('a moved release that the guard withholds comes first, then the symlink to it, then the old one goes', async () => {
-  await using bench = new Bench([
-    ...numbered(50),
-    'releases/1/f',
-    'build/f',
-    'cache/1',
-    'cache/2',
-    'cache/3',
-    'cache/4',
-  ])
+  await using bench = await benchWithBuild()
   const { queue, index, root } = bench
-  symlinkSync('releases/1', join(root, 'current'))
-  await queue.scan([WHOLE_TREE])
-  const hints = bench.remove('cache/1', 'cache/2', 'cache/3', 'cache/4')
+  const hints = bench.remove(...CACHED)
   renameSync(join(root, 'build'), join(root, 'releases/2'))
   swap(bench, 'releases/2')
   rmSync(join(root, 'releases/1'), { recursive: true })
@@ -166,20 +167,10 @@ test('a symlink that a scan finds while the hint at it waits goes after what was
 })
 
 test('a symlink that came while moves are withheld is recorded with them, and what it led to goes', async () => {
-  await using bench = new Bench([
-    ...numbered(50),
-    'releases/1/f',
-    'build/f',
-    'cache/1',
-    'cache/2',
-    'cache/3',
-    'cache/4',
-  ])
+  await using bench = await benchWithBuild()
   const { queue, index, root } = bench
-  symlinkSync('releases/1', join(root, 'current'))
-  await queue.scan([WHOLE_TREE])
   const broken = alwaysWhole(bench, 'f')
-  const hints = bench.remove('cache/1', 'cache/2', 'cache/3', 'cache/4')
+  const hints = bench.remove(...CACHED)
   renameSync(join(root, 'build'), join(root, 'releases/2'))
   await queue.scan([...hints, ...hintsAt('build', 'releases/2')])
   swap(bench, 'releases/2')
