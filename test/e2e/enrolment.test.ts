@@ -141,6 +141,19 @@ test('an invitation, taken up, is a receiver in sync', async () => {
   }
 })
 
+test('a target in which an agent of this host has its source: 1, nothing is written, and the invitation stays good', () => {
+  const once = rig.agentVerb('token', 'create', 'web10', '--join').trim()
+  const config = freshConfig()
+  for (const words of [[], ['--dry-run']]) {
+    const refused = joining(once, config, '--root', `site=${join(rig.source, 'app')}`, ...words)
+    assert.equal(refused.status, 1, refused.stderr)
+    assert.match(refused.stderr, /lies in .* which is served by another rootferry agent on this host/)
+    assert.ok(!existsSync(config))
+  }
+  const target = join(place, 'beside')
+  assert.equal(joining(once, config, '--root', `site=${target}`).status, 0)
+})
+
 test('without --root it is 2, and the roots that the token grants are named', () => {
   const { status, stderr } = joining(invitation, freshConfig())
   assert.equal(status, 2)

@@ -68,6 +68,7 @@ for (const calls of ['auto', 'portable'] as const) {
         ['receiver', 'receiver'],
         ['agent', 'receiver'],
         ['receiver', 'agent'],
+        ['agent', 'join'],
       ]
       for (const [first, second] of ROLES) {
         it(`${second} after ${first}: on the same root, inside of it and around it`, () => {
@@ -113,6 +114,11 @@ for (const calls of ['auto', 'portable'] as const) {
         await using _ = await holder(at('read'), 'agent')
         lock(at('read'), 'agent')[Symbol.dispose]()
         lock(at('read/inside'), 'agent')[Symbol.dispose]()
+      })
+
+      it('a join does not mind a receiver', async () => {
+        await using _ = await holder(at('joined'), 'receiver')
+        lock(at('joined'), 'join')[Symbol.dispose]()
       })
     })
 

@@ -7,10 +7,10 @@
  *
  * So a root conflicts with every daemon that has the same directory as its root or above its root, and neighbours do
  * not conflict. The locks are those of `tryLock`: nothing is written, nothing is left behind, and a container that
- * shares the volume is bound too. Agents only read, so agents do not conflict with each other. A stranger's lock is
- * ignored with a warning, see LockHolder. Not covered: other machines that mount the same network filesystem; a root in
- * which another filesystem is mounted whose own directories are a root elsewhere; holders that came after a stranger's
- * lock was ignored.
+ * shares the volume is bound too. Agents only read, so agents do not conflict with each other; a join does not conflict
+ * with a receiver, which may be the one that joins anew. A stranger's lock is ignored with a warning, see LockHolder. Not
+ * covered: other machines that mount the same network filesystem; a root in which another filesystem is mounted whose own
+ * directories are a root elsewhere; holders that came after a stranger's lock was ignored.
  */
 import { type BigIntStats, closeSync, constants, existsSync, fstatSync, openSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -25,7 +25,14 @@ const FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK
 /** Directories such as /tmp, which others lock for a moment to clean them up. */
 const STICKY_FOR_ALL = 0o1002n
 
-export type RootRole = 'agent' | 'receiver'
+export type RootRole = 'agent' | 'receiver' | 'join'
+
+/** Whose roots are in the way of each. */
+const MINDED: Record<RootRole, readonly LockHolder['role'][]> = {
+  agent: ['receiver'],
+  receiver: ['agent', 'receiver'],
+  join: ['agent'],
+}
 
 export interface RootLockParts {
   role: RootRole
@@ -108,7 +115,7 @@ export class RootLock implements Disposable {
         warn('a process of another user holds a lock on a directory, which is passed over', { directory, pid, uid })
       return
     }
-    const minding = counting.filter((holder) => role === 'receiver' || holder.role !== 'agent')
+    const minding = counting.filter((holder) => holder.role === null || MINDED[role].includes(holder.role))
     if (counting.length > 0 && minding.length === 0) return
     throw new Failure(EXIT.failed, conflict({ path: this.#path, directory, manner }, minding[0] ?? null))
   }

@@ -8,7 +8,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { EXIT, errorMessage, Failure, printable, writeDurably } from '@rootferry/host/machine'
+import { EXIT, errorMessage, Failure, printable, RootLock, writeDurably } from '@rootferry/host/machine'
 import { decodeInvitation, type Invitation } from '@rootferry/protocol'
 import { type ReceiverConfig, readReceiverConfig } from '../config/receiver-yaml.ts'
 import { diskOptions } from '../serve/disk-options.ts'
@@ -49,6 +49,7 @@ export async function joinAgent(text: string, options: JoinOptions): Promise<str
   const files = filesFor(invitation, roots, options)
   if (!options.force && !options.dryRun) refuseToOverwrite([...files.keys()])
   const config = tryOut(files, resolve(options.config))
+  refuseSources(config)
   const { expiresAt, many } = await checkWithAgent(invitation, roots, options)
   // The name is for this host's own status: that of a token of many nodes would be the same on all of them.
   if (many === true)
@@ -221,6 +222,12 @@ function tryOut(files: ReadonlyMap<string, NewFile>, config: string): ReceiverCo
   } finally {
     rmSync(trial, { recursive: true })
   }
+}
+
+/** The receiver would refuse it when the invitation is used up. @throws Failure */
+function refuseSources({ roots, systemCalls }: ReceiverConfig): void {
+  for (const { path } of roots)
+    new RootLock(path, { role: 'join', systemCalls, warn: () => undefined })[Symbol.dispose]()
 }
 
 function install(files: ReadonlyMap<string, NewFile>): void {
