@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -112,6 +113,25 @@ test('deploy releases what a command did; when the command fails the root stays 
   const missing = await verb('deploy', site.name, '--', './is-not-there')
   assert.equal(missing.code, 127)
   assert.match(missing.stderr, /^\.\/is-not-there cannot be run: .*ENOENT.*\n.* 127: site\d+ stays held/m)
+  assert.equal((await verb('release', site.name)).code, 0)
+})
+
+test('a signal to deploy alone reaches its command, and the root stays held', async () => {
+  const site = await Site.on(daemons, { prepare })
+  await site.converged()
+  const begun = join(daemons.place, 'deploy-has-begun')
+  const command = 'sleep 1000 & trap "kill $!; exit 9" INT; : > "$1"; wait'
+  const words = [AGENT, 'deploy', site.name, '--config', join(daemons.place, 'agent.yaml')]
+  // In a session of its own, which no terminal interrupts.
+  const deploy = spawn(process.execPath, [...words, '--', 'sh', '-c', command, 'sh', begun], { detached: true })
+  await until(
+    () => existsSync(begun),
+    () => `exit ${deploy.exitCode}`,
+  )
+  deploy.kill('SIGINT')
+  const [code] = await once(deploy, 'exit')
+  assert.equal(code, 9)
+  assert.notEqual((await site.root())?.hold, null)
   assert.equal((await verb('release', site.name)).code, 0)
 })
 

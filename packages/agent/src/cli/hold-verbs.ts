@@ -179,8 +179,9 @@ function release(
 async function run([command = '', ...words]: string[], terminal: Terminal): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()
   const child = spawn(command, words, { stdio: 'inherit' })
-  // The terminal sends INT to both.
-  void terminal.stopSignal((signal) => signal === 'SIGTERM' && child.kill('SIGTERM'))
+  void terminal.stopSignal((signal) => {
+    if (signal === 'SIGTERM' || !terminal.isForeground()) child.kill(signal)
+  })
   child.on('error', (error) => {
     terminal.say(`${printable(command)} cannot be run: ${plainMessage(error)}\n`)
     resolve(NOT_RUN)

@@ -3,7 +3,7 @@
  *
  * The process is an argument, so that only a `main.ts` touches it.
  */
-import { fstatSync } from 'node:fs'
+import { fstatSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { type Command, CommanderError, Option } from 'commander'
 import { EXIT, errorMessage, Failure } from '../machine/failure.ts'
@@ -34,7 +34,9 @@ export interface Terminal {
   /**
    * Resolves at the first TERM or INT; a second one ends the process at once. `note` is called with the signal's name.
    */
-  stopSignal(note: (signal: string) => void): Promise<void>
+  stopSignal(note: (signal: NodeJS.Signals) => void): Promise<void>
+  /** Whether the keys of a terminal interrupt this process and all that it starts, so that INT need not be passed on. */
+  isForeground(): boolean
   onHangup(handler: () => void): void
   /** Whatever started this process as a service. */
   service: ServiceManager
@@ -105,6 +107,12 @@ function isJournal(told: string | undefined): boolean {
   return told === `${dev}:${ino}`
 }
 
+/** @param status proc(5): pid (command) state parent group session terminal, and the terminal's foreground group */
+function isForeground(status: string): boolean {
+  const [, , group, , , foreground] = status.slice(status.lastIndexOf(')') + 2).split(' ')
+  return group === foreground
+}
+
 function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void): Terminal {
   return {
     out: (text) => process.stdout.write(text),
@@ -131,6 +139,7 @@ function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void
       }
       return promise
     },
+    isForeground: () => isForeground(readFileSync('/proc/self/stat', 'utf8')),
     onHangup: (handler) => process.on('SIGHUP', handler),
     service: new ServiceManager(process.env, process.pid, (text) => process.stderr.write(text)),
   }
