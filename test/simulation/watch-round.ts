@@ -58,9 +58,9 @@ interface Told {
   /** When it was told last. */
   toldMs: number
   committed: number
-  /** Bytes of a segment that are still to come: nothing can be told before. */
+  /** Bytes of a segment or of an overtake that are still to come: nothing can be told before. */
   outstanding: number
-  /** When the last segment began, and ended. */
+  /** When the last of them began, and ended. */
   segment: { beganMs: number; endedMs: number }
 }
 
@@ -206,6 +206,7 @@ export class RoundWatch {
           throw new Violation('sound', `${line.caller.receiver} is sent ${told.changes} changes of one round`)
         return
       case 'segment':
+      case 'overtake':
         told.outstanding = Number(message['bytes'] ?? 0)
         told.segment.beganMs = this.#now()
         return

@@ -243,3 +243,27 @@ test('what was written under a name that went, or is another file now, is found 
     assert.equal(tree.index.get('b/two')?.size, 'written under one name, longer'.length, kind)
   }
 })
+
+for (const { what, later } of [
+  { what: 'a hint at what is in it', later: 'd/f' },
+  { what: 'a look at the other names of a file in it', later: 'name' },
+])
+  test(`a directory that comes back amid the scan that saw it go is looked through for ${what}`, () => {
+    using tree = treeOf('d/e/', 'd/f', 'd/g')
+    linkSync(join(tree.root, 'd/f'), join(tree.root, 'name'))
+    tree.scanAll()
+    const [path, aside] = ['d', 'aside'].map((name) => join(tree.root, name)) as [string, string]
+    renameSync(path, aside)
+    const hints = ['d', later].map((hint): Hint => ({ path: hint, extent: 'entry' }))
+    const scan = tree.scanner.scan(hints, tree.judge)
+    tree.looked.clear()
+    while (!tree.looked.has('d')) assert.ok(scan.next().done !== true)
+    rmSync(join(aside, 'g'))
+    renameSync(aside, path)
+    chmodSync(join(tree.root, 'name'), 0o600)
+    while (scan.next().done !== true);
+    // The watcher hints at its return.
+    tree.scan('d')
+    for (const there of ['d', 'd/e', 'd/f']) assert.notEqual(tree.index.get(there), null, there)
+    assert.equal(tree.index.get('d/g'), null)
+  })

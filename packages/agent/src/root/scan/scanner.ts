@@ -5,8 +5,7 @@
  * them; removals that the guard holds back are dropped, and the next scan finds them again.
  *
  * Scans are generators that yield after each look: the owner decides when to continue, and not before what is yielded has
- * come about. A scanner runs one scan at a
- * time; another scanner may overtake it between two looks, and whatever that has recorded is not recorded again.
+ * come about. A scanner runs one scan at a time; another scanner may overtake it between two looks, and whatever that has recorded is not recorded again.
  */
 
 import { errorCode } from '@rootferry/host/machine'
@@ -184,13 +183,13 @@ export class Scanner {
     }
     if (path !== ROOT_PATH) this.#parents.add(parentPath(path))
     const look = this.#lookAt(path)
-    const isDirectory = look.found === 'entry' && look.observation.kind === 'directory'
     if (isReserved(path) || filter.excludesWithParents(path, seenKind(look))) return
     const before = index.get(path)
     if (look.found === 'entry' && path !== ROOT_PATH && !this.#found.isIndexedDirectory(parentPath(path))) {
       yield* this.#follow({ path: parentPath(path), extent: 'entry' })
       return
     }
+    const isBack = this.#found.isRemoved(path)
     this.#comparison.compare(path, before, look)
     yield* this.#comparison.settle()
     if (look.found === 'entry' && look.links > 1) yield* this.#lookAtOtherNames(path, look.observation.inode)
@@ -199,13 +198,13 @@ export class Scanner {
     if (before?.kind === 'file' && !isSame) yield* this.#lookAtOtherNames(path, before.inode)
     // One that comes back before it counts as gone is the same by its row: what came into it meanwhile is below it.
     if (look.found === 'nothing' && before?.kind === 'directory') this.walked.push(path)
-    if (!isDirectory || look.found !== 'entry') return
+    if (look.found !== 'entry' || look.observation.kind !== 'directory') return
     const isOther = before?.kind === 'directory' && !sameDirectory(before, look.observation)
     if (isOther) {
       watcher.directoryGone(path)
       directories.forget(path)
     }
-    if (!isOther && before?.kind === 'directory' && hint.extent !== 'subtree') return
+    if (!isOther && !isBack && before?.kind === 'directory' && hint.extent !== 'subtree') return
     this.walked.push(path)
     this.#toWalk.push({ path, seen: look.observation })
   }
@@ -224,14 +223,15 @@ export class Scanner {
 
   /**
    * The other names of a hard-linked file changed along with this one, and the kernel reports a write only under the
-   * name that was used. Once a scan is enough: a change that comes later has a hint of its own.
+   * name that was used. Once a scan is enough: a change that comes later has a hint of its own, and so has a directory
+   * that comes back after this scan saw it go.
    */
   *#lookAtOtherNames(path: string | null, inode: number): Generator<undefined> {
     if (this.#resolved.has(inode)) return
     this.#resolved.add(inode)
     for (const other of this.#parts.index.pathsOfInode(inode)) {
       if (other === path) continue
-      const before = this.#parts.index.get(other)
+      const before = this.#found.isIndexedDirectory(parentPath(other)) ? this.#parts.index.get(other) : null
       const look = this.#locate(other) === 'there' ? this.#lookAt(other) : null
       const isName = look?.found === 'entry' && look.observation.inode === inode
       if (isName && before !== null) this.#comparison.compare(other, before, look)
