@@ -3,7 +3,7 @@
  * save at rest, in the same run.
  */
 import { execFile } from 'node:child_process'
-import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -95,6 +95,14 @@ function works(files: number): Work[] {
       what: 'a new file of 500 MB',
       begin: ({ source }) =>
         run('dd', ['if=/dev/urandom', `of=${join(source, 'huge')}`, 'bs=1M', `count=${NEW_FILE_BYTES >> 20}`]),
+    },
+    {
+      what: '1 MB more of a file of 500 MB',
+      begin: async ({ source }) => appendFileSync(join(source, 'huge'), Buffer.alloc(1 << 20, 'more')),
+    },
+    {
+      what: 'a copy of a file of 500 MB',
+      begin: ({ source }) => run('cp', [join(source, 'huge'), join(source, 'huge-too')]),
     },
   ]
 }

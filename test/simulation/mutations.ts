@@ -361,7 +361,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/swap-order.ts`,
     '!isKnown || batch === this.#withheld || waiting.before.includes(batch)',
     'batch === this.#withheld',
-    8,
+    60_014_625,
   ),
   mutation(
     'a symlink that points elsewhere does not wait for moves that are withheld',
@@ -369,7 +369,7 @@ export const MUTATIONS: readonly Mutation[] = [
     `${SCAN}/scan-findings.ts`,
     'const swaps = isAll ? this.#swaps.allowed(taken) : this.#swaps.none(taken)',
     'const swaps = this.#swaps.allowed(taken)',
-    8,
+    98_100_132,
   ),
   mutation(
     'further names of a file come after a replaced symlink',
@@ -386,14 +386,6 @@ export const MUTATIONS: readonly Mutation[] = [
     'if (present.has(id) || !holdsEntries(path)) continue',
     'if (present.has(id) || (!holdsEntries(path) && (this.#known.delete(id) || true))) continue',
     60_012_496,
-  ),
-  mutation(
-    'a directory that comes back before it counts as gone is not looked through',
-    ['G1'],
-    `${SCAN}/scanner.ts`,
-    "if (look.found === 'nothing' && before?.kind === 'directory') this.walked.push(path)",
-    '',
-    60_014_187,
   ),
   mutation(
     'what a symlink led to does not wait for it',

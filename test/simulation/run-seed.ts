@@ -99,7 +99,8 @@ async function live(world: World): Promise<void> {
 
 /** A large file is on its way while others go on to work. */
 async function upload(world: World): Promise<void> {
-  world.tell(`   ${world.workload.upload()}`)
+  const { workload, uploads } = world
+  world.tell(`   ${uploads.oneIn(2) ? workload.archive(uploads) : workload.upload()}`)
   for (let saves = 1 + world.chance.below(6); saves > 0; saves -= 1) {
     await world.advance(10 ** world.chance.between(1, 2.8))
     world.tell(`   ${world.chance.oneIn(4) ? world.workload.meddle() : world.workload.step()}`)

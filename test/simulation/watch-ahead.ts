@@ -94,9 +94,10 @@ export class AheadWatch {
     else throw new Violation('G4', `${change.path} goes ahead as ${wanted.outside}, which it never was after the last`)
   }
 
-  #judge({ machine, untouchable, settings }: ReceiverHost, { shown }: Told): void {
+  #judge({ machine, untouchable, settings, isReplaced }: ReceiverHost, { shown }: Told): void {
     const target = machine.disk.find(TARGET)
-    if (target === null) return
+    // Another directory is in the target's place, which the receiver has not seen yet.
+    if (target === null || isReplaced) return
     const owed = owedBy(machine)
     const inTheWay = pathsInTheWay(target, (path, kind) => untouchable.excludes(path, kind))
     for (const [path, first] of shown) {

@@ -28,6 +28,9 @@ import { ABSENT, type Look, treeOf } from './tree-look.ts'
 const NAMES = ['a', 'b', 'c.php', 'd', 'e', 'x.log', 'keep'] as const
 const MODES = [0o644, 0o600, 0o755, 0o700, 0o444]
 const BEYOND_INLINE = 70_000
+/** A large file that stays, and has a changeset of its own. */
+const ARCHIVE = 'archive'
+const LEAST_ARCHIVE = 31_000
 /** In slices; the smaller ones share a changeset with what was done at the same time. */
 const LEAST_UPLOAD = 23_600
 const MORE_UPLOAD = [5_000, 60_000]
@@ -101,6 +104,20 @@ export class Workload {
     this.#remember()
     this.#uploaded = path
     return `upload ${path}`
+  }
+
+  /**
+   * A large file grows, or comes once more: it must be read before it is known what of it is sent. Nobody else has its
+   * place. @returns what was done, for people
+   */
+  archive(chance: Chance): string {
+    const [at, copy] = [`${SOURCE}/${ARCHIVE}`, `${SOURCE}/${ARCHIVE}.2`]
+    const isThere = this.#kind(ARCHIVE) === 'file'
+    if (!isThere) writeFileSync(at, contentOf(++this.#contents, LEAST_ARCHIVE + chance.below(LEAST_ARCHIVE)))
+    else if (chance.oneIn(3)) writeFileSync(copy, readFileSync(at))
+    else this.#append(at)
+    this.#remember()
+    return isThere ? 'the archive grows, or is copied' : 'the archive comes'
   }
 
   /** Somebody saves a small file in the place of the last upload. @returns what was done, for people */

@@ -75,14 +75,13 @@ export class World {
   /** Whether operators let receivers take turns. Of a chance of its own. */
   readonly rolls: boolean
   readonly ahead: AheadWatch
-  /** Of a chance of its own. */
-  readonly deploys: Deploys
   readonly swaps: SwapWatch
-  /** Of a chance of its own. */
+  // Each has a chance of its own.
+  readonly deploys: Deploys
   readonly visitors: Visitors
-  /** Of a chance of its own. */
   readonly linkers: Linkers
-  /** Of a chance of its own; null: none is shared. */
+  readonly uploads: Chance
+  /** Null: none is shared. */
   readonly shared: SharedVolume | null
   readonly away: SourceAway
   readonly #around: Surroundings
@@ -103,6 +102,7 @@ export class World {
     this.deploys = new Deploys(this.agent.machine.disk, new Chance(seed * 13 + 5))
     this.visitors = new Visitors(new Chance(seed * 23 + 17))
     this.linkers = new Linkers(new Chance(seed * 59 + 53))
+    this.uploads = new Chance(seed * 61 + 59)
     const now = () => this.scheduler.now
     const { sharesOneIn } = this.settings
     this.shared = sharesOneIn === 0 ? null : new SharedVolume(new Chance(seed * 37 + 29), this.agent.machine, now)

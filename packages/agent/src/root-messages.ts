@@ -48,10 +48,13 @@ export interface PlanSummary {
   request: number | null
   /** It leads to everything that the index held when it was made. */
   isWhole: boolean
+  /** Without a layout the most that it can be, as `bytes` are. */
   changes: number
   bytes: number
   /** Small changes may go ahead of it: it brings large files, and no other content. */
   mayBeOvertaken: boolean
+  /** Otherwise large files must be read before it is known what is sent of them, and there are no segments yet. */
+  isLaidOut: boolean
   /** For slices: which part of which content, so that a receiver that has it is not sent it again. */
   segments: { slice: { path: string; content: number; end: number; isLast: boolean } | null }[]
 }
@@ -220,6 +223,8 @@ export interface RootRequests {
     answers: PlanSummary
   }
   repair: { takes: { request: number; paths: Want['paths'] }; answers: PlanSummary }
+  /** Answers with the same plan, laid out: its files are read for that. */
+  'lay-out': { takes: { plan: number }; answers: PlanSummary }
   pack: { takes: { plan: number; segment: number; compress: boolean }; answers: PackedSegment }
   /** What was recorded within (after, limit] and may go ahead of that plan, which is under way; null: nothing now. */
   overtake: { takes: { plan: number; after: number; limit: number; compress: boolean }; answers: PackedOvertake | null }

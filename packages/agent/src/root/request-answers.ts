@@ -81,6 +81,8 @@ export class RequestAnswers {
         return this.#plan(root, request)
       case 'repair':
         return root.packer.planRepair(request.request, request.paths)
+      case 'lay-out':
+        return root.packer.layOut(request.plan)
       case 'pack':
         return this.#pack(root, request)
       case 'list':

@@ -114,7 +114,7 @@ export class Holding {
     if (request.type === 'pack' && this.#round?.plans.has(request.plan) === true) return false
     if (this.#isShut) return true
     if (request.type === 'plan') return request.from >= this.reach
-    return request.type !== 'pack'
+    return request.type !== 'pack' && request.type !== 'lay-out'
   }
 
   /** Whether a request is of a round that is over, and did not go. */

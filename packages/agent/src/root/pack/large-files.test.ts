@@ -1,13 +1,23 @@
 /** Large files that are sent as deltas: real plans and segments of files on a real disk. */
 
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Accounts, PLAIN_READS } from '@rootferry/host/machine'
+import { Accounts, PLAIN_READS, Refusal } from '@rootferry/host/machine'
 import { decodeToReceiver, digestOf, PathFilter, type Segment } from '@rootferry/protocol'
 import { seededBytes } from '../../../test-support/test-bytes.ts'
 import { TestTree, temporaryRoot } from '../../../test-support/test-tree.ts'
+import { BOUNDS } from '../../bounds.ts'
 import type { PlanSummary } from '../../root-messages.ts'
 import { Turn } from '../turn.ts'
 import { SLICE_BYTES } from './changeset-plan.ts'
@@ -23,7 +33,7 @@ class Bench implements Disposable {
   readonly deferred: string[] = []
   readonly #held = new Map<string, Buffer>()
 
-  constructor(files: Record<string, Buffer>) {
+  constructor(files: Record<string, Buffer>, nowMs = () => performance.now()) {
     const root = temporaryRoot()
     for (const [path, content] of Object.entries(files)) writeFileSync(join(root, path), content)
     this.tree = new TestTree(root)
@@ -34,7 +44,7 @@ class Bench implements Disposable {
       filter: new PathFilter([]),
       accounts: new Accounts(),
       nowMs: this.tree.nowMs,
-      turn: new Turn(this.tree.directories),
+      turn: new Turn(this.tree.directories, nowMs),
       scans: { doubt: () => undefined, hint: () => undefined, retry: (path) => this.deferred.push(path) },
     })
     this.tree.scanAll()
@@ -222,4 +232,80 @@ test('a file that changes between the comparison and the sending is deferred', a
   renameSync(bench.at('saving'), bench.at('big'))
   bench.tree.scan('big')
   assert.ok(isTold((await bench.take(plan.to)).segments))
+})
+
+/** So large that it has a changeset of its own, and cheap to make and to read. */
+function hugeBytes(first: number): Buffer {
+  const bytes = Buffer.alloc(BOUNDS.ownChangesetBytes)
+  bytes.fill(seededBytes(first, MEGABYTE), 0, MEGABYTE)
+  return bytes
+}
+
+/** Of the changes that go ahead of the plan. */
+async function pathsAhead({ packer, tree }: Bench, plan: PlanSummary): Promise<string[]> {
+  const ahead = await packer.overtake(plan.id, plan.to, tree.index.head, false)
+  const message = ahead?.header == null ? null : decodeToReceiver(ahead.header)
+  return message?.type === 'overtake' ? message.changes.map(({ path }) => path) : []
+}
+
+test('small changes go ahead while a large file is read to find out what of it must be sent', async () => {
+  using bench = new Bench({ big: hugeBytes(1) })
+  const { packer, tree } = bench
+  await bench.take(0)
+  const from = tree.index.head
+  packer.flushLearnt()
+  appendFileSync(bench.at('big'), 'more')
+  tree.scan('big')
+  writeFileSync(bench.at('small'), 'small')
+  tree.scan('small')
+  const plan = await packer.planChangeset({ from })
+  assert.deepEqual([plan.isLaidOut, plan.segments.length, plan.changes], [false, 0, 1])
+  assert.deepEqual(await pathsAhead(bench, plan), ['small', '.'])
+  const laidOut = await packer.layOut(plan.id)
+  assert.deepEqual([laidOut.id, laidOut.isLaidOut, laidOut.to], [plan.id, true, plan.to])
+  assert.deepEqual(await packer.layOut(plan.id), laidOut)
+  const { bytes, segments } = await bench.takePlan(laidOut)
+  assert.ok(isTold(segments) && bytes < MEGABYTE, `${bytes} bytes`)
+  packer.release(plan.id)
+  await assert.rejects(packer.layOut(plan.id), Refusal)
+})
+
+test('small changes go ahead while a large file is read that may be a copy of another one', async () => {
+  using bench = new Bench({ big: hugeBytes(1) })
+  const { packer, tree } = bench
+  await bench.take(0)
+  const from = tree.index.head
+  packer.flushLearnt()
+  copyFileSync(bench.at('big'), bench.at('copy'))
+  tree.scan('copy')
+  writeFileSync(bench.at('small'), 'small')
+  tree.scan('small')
+  const plan = await packer.planChangeset({ from })
+  assert.equal(plan.isLaidOut, false)
+  assert.deepEqual(await pathsAhead(bench, plan), ['small', '.'])
+  const laidOut = await packer.layOut(plan.id)
+  assert.equal(laidOut.mayBeOvertaken, false)
+  const { segments } = await bench.takePlan(laidOut)
+  const changes = segments.flatMap(({ changes }) => changes)
+  assert.deepEqual(
+    changes.map((change) => change.kind === 'file' && change.source),
+    [{ copy: 'big' }],
+  )
+})
+
+test('a thread that packs one segment after the other does what else has come in between', async () => {
+  // Every turn is over at once.
+  let now = 0
+  using bench = new Bench({ small: Buffer.from('small') }, () => (now += BOUNDS.turnMs))
+  const plan = await bench.packer.planRepair(1, [['small', null]])
+  let others = 0
+  const other = () => {
+    others += 1
+    next = setImmediate(other)
+  }
+  let next = setImmediate(other)
+  const packs = 5
+  for (let pack = 0; pack < packs; pack += 1) await bench.packer.pack(plan.id, 0, false)
+  clearImmediate(next)
+  assert.ok(others >= packs, `${others}`)
 })

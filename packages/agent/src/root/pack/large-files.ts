@@ -68,6 +68,12 @@ export class LargeFiles {
     return new SlicedFile(version, compared, hasChunks(version.size) && !isKnown)
   }
 
+  /** Whether the file is read before it is known what is sent of it. */
+  mustRead(row: IndexedEntry, range: { base: number; request: number | null }): boolean {
+    const isUnknown = row.digest === null && this.#parts.index.hasOtherOfSize(row.size, range.base)
+    return isUnknown || this.#baseOf(row, range) !== null
+  }
+
   #baseOf(row: IndexedEntry, { base, request }: { base: number; request: number | null }): ChunkList | null {
     if (request !== null || base === 0 || !hasChunks(row.size)) return null
     const chunks = this.#parts.index.chunksAt(row.path, base)

@@ -48,18 +48,14 @@ export class OvertakePacker {
 
   /** @param after the end of what went ahead before @param limit how far receivers may be brought */
   async pack(
-    { summary, rows }: ChangesetPlan,
+    { summary, all }: ChangesetPlan,
     after: number,
     limit: number,
     compress: boolean,
   ): Promise<PackedOvertake> {
     const { index, slabs, turn } = this.#parts
     const { base, to } = summary
-    const changeset = underWay(
-      base,
-      to,
-      rows.map(({ row }) => row),
-    )
+    const changeset = underWay(base, to, all)
     const asked = BOUNDS.liveChanges
     const later = index.changesAfter(after, asked, limit)
     const known = {

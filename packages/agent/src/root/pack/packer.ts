@@ -94,6 +94,16 @@ export class Packer {
     return this.#keep(await this.#planner.planChangeset(start))
   }
 
+  /** The plan as it is sent. @throws Refusal when it was released, or the root is closed */
+  async layOut(id: number): Promise<PlanSummary> {
+    const plan = this.#plans.get(id)
+    if (plan === undefined) throw new Refusal(`no plan ${id}`)
+    if (plan.layOut === null) return plan.summary
+    this.flushLearnt()
+    const laidOut = await plan.layOut()
+    return this.#plans.get(id) === plan ? this.#keep(laidOut) : this.layOut(id)
+  }
+
   /**
    * Plans the answer to a want. Release the plan when it is no longer needed. A path of which the index knows nothing is
    * said to be absent only when nothing is there: what no scan has found yet comes as a change.
@@ -118,6 +128,8 @@ export class Packer {
   /** @throws Refusal when the plan was released or has no such segment, or the root is closed */
   async pack(id: number, position: number, compress: boolean): Promise<PackedSegment> {
     const { directories, turn } = this.#parts
+    // Node takes messages from a port for as long as more have come meanwhile, and does nothing else.
+    if (turn.isOver) await turn.next()
     const plan = this.#plans.get(id)
     const segment = plan?.segments[position]
     if (plan === undefined || segment === undefined) throw new Refusal(`no segment ${position} of plan ${id}`)

@@ -62,8 +62,19 @@ export interface PlanStart {
 
 export interface ChangesetPlan {
   summary: PlanSummary
+  /** What it is about, before it is known what is sent of it. */
+  all: readonly Planned[]
   rows: PlannedRow<SlicedFile>[]
   segments: PlannedSegment[]
+  /** The same plan when its files were read; null: this is it. */
+  layOut: (() => Promise<ChangesetPlan>) | null
+}
+
+interface PlanManner {
+  segmentBytes?: number | undefined
+  /** Rows of a want whose content the receiver claims to have. */
+  held?: ReadonlySet<Planned>
+  id?: number
 }
 
 const NONE: ReadonlySet<Planned> = new Set()
@@ -89,13 +100,14 @@ export class Planner {
     const range = { base, from, head, whole, request: null }
     const kept = this.#untilLargeFile(withinBytes(rows, room.bytes), range)
     const isAll = rows.length < room.changes && kept.length === rows.length
-    if (isAll && head === index.head) return this.#plan(kept, { ...range, to: head, isWhole: true }, segmentBytes)
+    const plan = isRest || isRound ? this.#plan.bind(this) : this.#open.bind(this)
+    if (isAll && head === index.head) return plan(kept, { ...range, to: head, isWhole: true }, { segmentBytes })
     const told = isRest ? base : from
     // All of a round becomes visible at once, and a first copy has no order.
     const leads = isRound || base === 0 ? null : { rootPath: this.#parts.rootPath, head }
     const part = partWithContent(index, { from, told, leads }, kept, isAll ? head : null)
     index.held.noteCut(index.head)
-    return this.#plan(part.rows, { ...range, to: part.to, isWhole: false }, segmentBytes)
+    return plan(part.rows, { ...range, to: part.to, isWhole: false }, { segmentBytes })
   }
 
   /**
@@ -108,17 +120,28 @@ export class Planner {
     const isLarge = (row: Planned) => row.kind !== 'directory' && row.size >= BOUNDS.ownChangesetBytes
     const isHeld = (row: Planned) => row.kind === 'absent' && row.content <= base && isLarge(row)
     if (base === 0 || rows.length > BOUNDS.liveChanges || rows.some(isHeld)) return rows
-    const isLong = (row: Planned) =>
-      row.kind === 'file' && isLarge(row) && row.content > base && !this.#mayBeCopy(row, range)
     const [first] = rows
-    const isFirst = first !== undefined && isLong(first)
-    const end = rows.findIndex((row) => isLong(row) !== isFirst)
+    const isFirst = first !== undefined && this.#isLong(first, range)
+    const end = rows.findIndex((row) => this.#isLong(row, range) !== isFirst)
     return end < 0 ? rows : rows.slice(0, end)
   }
 
-  #mayBeCopy(row: IndexedEntry, range: Pick<PlanRange, 'base' | 'whole' | 'request'>): boolean {
-    if (row.digest === null) return this.#parts.index.hasOtherOfSize(row.size, range.base)
-    return this.copyOf(row, range) !== null
+  /** Whether it takes long to send, or to find out that it need not be sent. */
+  #isLong(row: Planned, range: Pick<PlanRange, 'base' | 'whole' | 'request'>): row is IndexedEntry {
+    if (row.kind !== 'file' || row.size < BOUNDS.ownChangesetBytes || row.content <= range.base) return false
+    return row.digest === null || this.copyOf(row, range) === null
+  }
+
+  /** A plan of large files that must be read first begins before that: small changes go ahead of it meanwhile. */
+  async #open(all: Planned[], range: PlanRange, manner: PlanManner): Promise<ChangesetPlan> {
+    const files = all.filter((row) => this.#isLong(row, range))
+    const isOpened = range.from === range.base && range.base > 0 && files.length === all.length
+    if (!isOpened || !files.some((row) => this.#parts.large.mustRead(row, range))) return this.#plan(all, range, manner)
+    const id = nextPlanId++
+    const bytes = files.reduce((sum, { size }) => sum + size, 0)
+    const most = { changes: all.length, bytes, mayBeOvertaken: true, isLaidOut: false, segments: [] }
+    const layOut = () => this.#plan(all, range, { ...manner, id })
+    return { summary: { id, ...range, ...most }, all, rows: [], segments: [], layOut }
   }
 
   /**
@@ -142,7 +165,7 @@ export class Planner {
     rows.push(...otherNames(rows, held, index.preserved))
     const { head } = index
     const range = { base: head, from: head, to: head, head, request, whole: 0, isWhole: false }
-    return this.#plan(rows, range, BOUNDS.segmentBytes, held)
+    return this.#plan(rows, range, { held })
   }
 
   /** A path at which every receiver at the plan's cursor holds this content, when one is known. */
@@ -151,13 +174,8 @@ export class Planner {
     return this.#parts.index.held.holderOf(row, range.base, range.whole)
   }
 
-  /** @param held rows of a want whose content the receiver claims to have */
-  async #plan(
-    all: Planned[],
-    range: PlanRange,
-    segmentBytes = BOUNDS.segmentBytes,
-    held: ReadonlySet<Planned> = NONE,
-  ): Promise<ChangesetPlan> {
+  async #plan(all: Planned[], range: PlanRange, manner: PlanManner): Promise<ChangesetPlan> {
+    const { segmentBytes = BOUNDS.segmentBytes, held = NONE, id = nextPlanId++ } = manner
     const planned: PlannedRow<SlicedFile>[] = []
     const { index, unproven } = this.#parts
     const names = new FirstNames(index.preserved, all, range)
@@ -180,14 +198,15 @@ export class Planner {
     const sliceBytes = mayBeOvertaken ? overtakenSliceBytes(all) : SLICE_BYTES
     const segments = layOut(rows, segmentBytes, range.request === null ? range.to : null, sliceBytes)
     const summary: PlanSummary = {
-      id: nextPlanId++,
+      id,
       ...range,
       changes: rows.length,
       bytes: segments.reduce((sum, segment) => sum + segment.tarBytes, 0),
       mayBeOvertaken,
+      isLaidOut: true,
       segments: segments.map(({ slice }) => ({ slice: slice === null ? null : sliceLabel(rows[slice.row], slice) })),
     }
-    return { summary, rows, segments }
+    return { summary, all, rows, segments, layOut: null }
   }
 
   /** Null when the row's content cannot be read now. */

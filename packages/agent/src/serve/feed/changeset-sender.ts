@@ -71,7 +71,10 @@ export class ChangesetSender {
    */
   async send(plan: PlanSummary, urgency: Urgency, begins: Begins = (first) => first): Promise<boolean> {
     const { hub, socket, state } = this.#parts
-    const positions = this.#positionsOf(plan)
+    const isBegun = !plan.isLaidOut
+    if (isBegun) await this.#begin(plan)
+    const laidOut = isBegun ? await this.#laidOut(plan) : plan
+    const positions = this.#positionsOf(laidOut)
     const leases: Promise<SegmentLease>[] = []
     const leaseNext = () => {
       const position = positions.shift()
@@ -82,19 +85,19 @@ export class ChangesetSender {
     }
     for (let ahead = 0; ahead <= BOUNDS.segmentsAhead; ahead += 1) leaseNext()
     // The changeset begins when its first segment is packed, so that a small change leaves in one piece.
-    if (leases[0] !== undefined && (await begins(leases[0])) === null) {
+    if (!isBegun && leases[0] !== undefined && (await begins(leases[0])) === null) {
       for (const lease of leases) void lease.then(({ release }) => release(), ignore)
       return false
     }
-    const { base, from, to, head, request, changes, bytes } = plan
-    const sending = { from, to, bytes, sent: 0, segments: plan.segments.length }
+    if (!isBegun) await this.#begin(plan)
+    if (!laidOut.mayBeOvertaken) this.overtaker.end()
+    const { from, to, bytes, segments } = laidOut
+    const sending = { from, to, bytes, sent: 0, segments: segments.length }
     this.#sending = sending
-    this.overtaker.begin(plan, this.#compress)
-    await socket.send(encodeMessage({ type: 'changeset', base, from, to, head, request, changes, bytes }))
     for (let lease = await leases.shift(); lease !== undefined; lease = await leases.shift()) {
       leaseNext()
       while (state.credit <= 0 && !socket.isClosed) await socket.sleep()
-      await this.#sendOvertake()
+      await this.#sendOvertake(this.overtaker.take())
       await this.#sendSegment(lease)
       sending.sent += 1
       if (socket.isClosed) break
@@ -104,8 +107,30 @@ export class ChangesetSender {
     return true
   }
 
-  async #sendOvertake(): Promise<void> {
-    const ahead = this.overtaker.take()
+  async #begin(plan: PlanSummary): Promise<void> {
+    const { base, from, to, head, request, changes, bytes } = plan
+    this.#sending = { from, to, bytes, sent: 0, segments: 0 }
+    this.overtaker.begin(plan, this.#compress)
+    await this.#parts.socket.send(encodeMessage({ type: 'changeset', base, from, to, head, request, changes, bytes }))
+  }
+
+  /** Small changes go ahead while its files are read. @throws Refusal when the root cannot be read any more */
+  async #laidOut(plan: PlanSummary): Promise<PlanSummary> {
+    const { hub, socket } = this.#parts
+    let isOver = false
+    const asked = hub.layOut(plan).finally(() => {
+      isOver = true
+      socket.wakeUp()
+    })
+    asked.catch(ignore)
+    while (!isOver && !socket.isClosed) {
+      const ahead = this.overtaker.take()
+      await (ahead === null ? socket.sleep() : this.#sendOvertake(ahead))
+    }
+    return socket.isClosed ? { ...plan, segments: [] } : await asked
+  }
+
+  async #sendOvertake(ahead: ReturnType<Overtaker['take']>): Promise<void> {
     if (ahead === null) return
     this.#isOvertaking = true
     await this.#sendSegment({ ...ahead, release: ignore })

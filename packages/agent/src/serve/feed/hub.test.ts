@@ -28,6 +28,7 @@ class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
       changes: 1,
       bytes: 0,
       mayBeOvertaken: false,
+      isLaidOut: true,
       segments: [{ slice: null }],
     }
     const segment: PackedSegment = { header: '', payload: new Uint8Array(0), isAsPlanned: this.isAsPlanned }

@@ -28,6 +28,8 @@ export type PlanOrder = RootRequests['plan']['takes']
 interface SharedPlan {
   key: string
   summary: Promise<PlanSummary>
+  /** Null until it is asked for. */
+  laidOut: Promise<PlanSummary> | null
   users: number
 }
 
@@ -77,7 +79,7 @@ export class Hub {
     const key = [base, from, whole, to, isRest, isFrail, shown, limit].join('/')
     let shared = this.#plans.get(key)
     if (shared === undefined) {
-      shared = { key, summary: this.#enqueue(urgency, () => this.#root.ask('plan', order)), users: 0 }
+      shared = { key, summary: this.#enqueue(urgency, () => this.#root.ask('plan', order)), laidOut: null, users: 0 }
       this.#plans.set(key, shared)
       const made = shared
       shared.summary.catch(() => {
@@ -88,6 +90,14 @@ export class Hub {
     const summary = await shared.summary
     this.#joined.set(summary.id, shared)
     return summary
+  }
+
+  /** A plan that was joined, as it is sent. Others are not held up while its files are read. */
+  layOut(plan: PlanSummary): Promise<PlanSummary> {
+    const shared = this.#joined.get(plan.id)
+    if (plan.isLaidOut || shared === undefined) return Promise.resolve(plan)
+    shared.laidOut ??= this.#enqueue('bulk', () => this.#root.ask('lay-out', { plan: plan.id }))
+    return shared.laidOut
   }
 
   /** The last session to leave drops the plan: a later session at this cursor gets a plan of its own time. */
