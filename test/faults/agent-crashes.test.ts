@@ -2,7 +2,7 @@
  * An agent, and the command that makes tokens, killed at every durable step: the index never knows less than a receiver
  * was told, the epoch stays, identity and tokens are whole, and the next start makes all trees equal.
  *
- * The suite takes one step of every sixth name, and a few of SQLite's own, which ROOTFERRY_SEED selects; ROOTFERRY_LONG=1
+ * The suite takes one step of every eighth name, and a few of SQLite's own, which ROOTFERRY_SEED selects; ROOTFERRY_LONG=1
  * takes every step.
  */
 

@@ -50,8 +50,8 @@ async function made(site: Site, line: Line, bytes: number): Promise<void> {
 }
 
 for (const { every, content } of [
-  { every: MB, content: 12 * MB },
-  { every: 5 * MB, content: (IS_LONG ? 40 : 20) * MB },
+  { every: MB, content: (IS_LONG ? 12 : 8) * MB },
+  { every: 5 * MB, content: (IS_LONG ? 40 : 12) * MB },
   ...(IS_LONG ? [{ every: 30 * MB, content: 100 * MB }] : []),
 ]) {
   test(`a line that breaks after every ${every / MB} MB: ${content / MB} MB of small files come through`, async (t) => {
@@ -114,6 +114,7 @@ const BYTES_PER_SECOND = CONTENT / 3
 for (const { what, act } of [
   {
     what: 'the receiver is stopped',
+    isLong: true,
     act: () =>
       restart(
         () => daemons.receivers[0]?.stop(),

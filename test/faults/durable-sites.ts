@@ -258,7 +258,7 @@ const OF_SQLITE = 3
 const IS_LONG = process.env['ROOTFERRY_LONG'] === '1'
 
 /**
- * The steps of a daemon at which a test run kills: every sixth of our own steps, and of SQLite's own, whose crash safety is
+ * The steps of a daemon at which a test run kills: every eighth of our own steps, and of SQLite's own, whose crash safety is
  * SQLite's business, a few, as the seed selects them; in a long run all.
  */
 export function wantedSteps(known: readonly string[], seed: number): Set<string> {
@@ -267,7 +267,7 @@ export function wantedSteps(known: readonly string[], seed: number): Set<string>
   const all = [...new Set(sqlites)]
   const from = seed % all.length
   const some = IS_LONG ? all : [...all.slice(from), ...all.slice(0, from)].slice(0, OF_SQLITE)
-  return new Set([...own.filter((_, number) => IS_LONG || (number + seed) % 6 === 0), ...some])
+  return new Set([...own.filter((_, number) => IS_LONG || (number + seed) % 8 === 0), ...some])
 }
 
 /** Not required, because they take two commits in one life, or a batch that is older; no surprise where they are seen. */

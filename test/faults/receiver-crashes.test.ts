@@ -2,7 +2,7 @@
  * A receiver killed at every durable step of its life: its claims are then true, no file is torn, and the next start
  * makes the target right. The steps are those that strace sees in an undisturbed run.
  *
- * The suite takes one step of every sixth name, and a few of SQLite's own, which ROOTFERRY_SEED selects; ROOTFERRY_LONG=1
+ * The suite takes one step of every eighth name, and a few of SQLite's own, which ROOTFERRY_SEED selects; ROOTFERRY_LONG=1
  * takes every step.
  */
 import assert from 'node:assert/strict'
