@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Accounts, PLAIN_READS, Refusal } from '@rootferry/host/machine'
 import { decodeToReceiver, digestOf, PathFilter, type Segment } from '@rootferry/protocol'
 import { seededBytes } from '../../../test-support/test-bytes.ts'
@@ -290,6 +291,39 @@ test('small changes go ahead while a large file is read that may be a copy of an
   assert.deepEqual(
     changes.map((change) => change.kind === 'file' && change.source),
     [{ copy: 'big' }],
+  )
+})
+
+test('what a large file is a copy of does not go ahead replaced while another one is read', async () => {
+  // Every turn is over at once.
+  let now = 0
+  using bench = new Bench({ big: hugeBytes(1) }, () => (now += BOUNDS.turnMs))
+  const { packer, tree } = bench
+  const from = tree.index.head
+  const content = tree.index.get('big')?.content ?? 0
+  tree.index.learnDigests([{ path: 'big', content, digest: digestOf(hugeBytes(1)) }])
+  for (const copy of ['copy1', 'copy2']) {
+    copyFileSync(bench.at('big'), bench.at(copy))
+    tree.scan(copy)
+  }
+  const plan = await packer.planChangeset({ from })
+  assert.deepEqual([plan.isLaidOut, plan.changes], [false, 2])
+  const isKnown = (path: string) => tree.index.get(path)?.digest != null
+  const laidOut = packer.layOut(plan.id)
+  while (!isKnown('copy1')) await nextTurn()
+  assert.equal(isKnown('copy2'), false)
+  for (const path of ['small', 'big']) {
+    writeFileSync(bench.at(path), 'small')
+    tree.scan(path)
+  }
+  assert.ok(!(await pathsAhead(bench, plan)).includes('big'))
+  await laidOut
+  const { header } = await packer.pack(plan.id, 0, false)
+  const first = decodeToReceiver(header)
+  assert.ok(first.type === 'segment')
+  assert.deepEqual(
+    first.changes.map((change) => change.kind === 'file' && [change.path, change.source]),
+    [['copy1', { copy: 'big' }]],
   )
 })
 

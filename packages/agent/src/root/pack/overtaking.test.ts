@@ -72,6 +72,7 @@ const cases: [what: string, row: Planned, facts?: Partial<Known>][] = [
   ['a symlink', row('current', 22, { kind: 'symlink', target: 'media' })],
   ['a file in the place of a directory', row('x', 22), { hadChildren: (path) => path === 'x' }],
   ['a file of which later versions are told as differences', row('x', 22), { isDeltaBase: (path) => path === 'x' }],
+  ['a directory in the place of such a file', directory('x', 22, 22), { isDeltaBase: (path) => path === 'x' }],
   ['what is in a directory that is not there', row('nowhere/x', 22)],
 ]
 for (const [what, met, facts] of cases) {
@@ -85,6 +86,11 @@ const passed: [what: string, row: Planned, facts?: Partial<Known>][] = [
   ['a later version of the large file', row('media/large', 22, { size: 1_001 })],
   ['a directory of the changeset that was there', directory('media', 22)],
   ['the deletion of what receivers hold', gone('app/held', 22, BASE)],
+  [
+    'the deletion of what replaced a file of which later versions are told as differences',
+    gone('x', 22, 21),
+    { isDeltaBase: (path) => path === 'x' },
+  ],
   ['a directory that came and went', gone('tmp', 22, 21), { hadChildren: (path) => path === 'tmp' }],
 ]
 for (const [what, met, facts] of passed) {

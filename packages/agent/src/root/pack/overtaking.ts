@@ -102,8 +102,9 @@ export function goAhead(
     const isHeld = row.content <= base
     if (meets !== undefined) return kind === 'directory' && meets === 'directory' && isHeld ? 'waits' : 'stops'
     if (kind !== 'directory' && above.has(path)) return 'stops'
-    if (kind === 'absent') return isHeld || facts.hadChildren(path) ? 'waits' : 'goes'
-    if (kind === 'file' && (facts.hadChildren(path) || facts.isDeltaBase(path))) return 'stops'
+    const isBase = !isHeld && facts.isDeltaBase(path)
+    if (kind === 'absent') return isHeld || isBase || facts.hadChildren(path) ? 'waits' : 'goes'
+    if (isBase || (kind === 'file' && facts.hadChildren(path))) return 'stops'
     const isReplaced = directoriesAbove(path).some((directory) => (kinds.get(directory) ?? 'directory') !== 'directory')
     if (isReplaced || (path !== ROOT_PATH && !facts.isThere(parentPath(path)))) return 'stops'
     return 'goes'

@@ -75,6 +75,8 @@ interface PlanManner {
   /** Rows of a want whose content the receiver claims to have. */
   held?: ReadonlySet<Planned>
   id?: number
+  /** Called when a row turns out to need something that receivers hold at another path. */
+  refersElsewhere?: () => void
 }
 
 const NONE: ReadonlySet<Planned> = new Set()
@@ -140,8 +142,13 @@ export class Planner {
     const id = nextPlanId++
     const bytes = files.reduce((sum, { size }) => sum + size, 0)
     const most = { changes: all.length, bytes, mayBeOvertaken: true, isLaidOut: false, segments: [] }
-    const layOut = () => this.#plan(all, range, { ...manner, id })
-    return { summary: { id, ...range, ...most }, all, rows: [], segments: [], layOut }
+    const summary: PlanSummary = { id, ...range, ...most }
+    // From then on nothing goes ahead: it could replace what the row refers to while other rows are read.
+    const refersElsewhere = () => {
+      summary.mayBeOvertaken = false
+    }
+    const layOut = () => this.#plan(all, range, { ...manner, id, refersElsewhere })
+    return { summary, all, rows: [], segments: [], layOut }
   }
 
   /**
@@ -175,7 +182,7 @@ export class Planner {
   }
 
   async #plan(all: Planned[], range: PlanRange, manner: PlanManner): Promise<ChangesetPlan> {
-    const { segmentBytes = BOUNDS.segmentBytes, held = NONE, id = nextPlanId++ } = manner
+    const { segmentBytes = BOUNDS.segmentBytes, held = NONE, id = nextPlanId++, refersElsewhere } = manner
     const planned: PlannedRow<SlicedFile>[] = []
     const { index, unproven } = this.#parts
     const names = new FirstNames(index.preserved, all, range)
@@ -184,10 +191,12 @@ export class Planner {
       const first = names.otherNameOf(row)
       if (first?.isPlanned === true) {
         planned.push({ row, travel: { by: 'link', to: first.path } })
+        refersElsewhere?.()
         continue
       }
       const { count } = unproven
       const travel = await this.#travelOf(row, range, held)
+      if (travel?.by === 'copy') refersElsewhere?.()
       if (row.kind === 'file' && unproven.count > count) doubted.push(row)
       if (travel !== null) planned.push({ row, travel, ...(first === null ? {} : { link: first.path }) })
     }

@@ -1,6 +1,7 @@
 /** What sessions share: one plan for all sessions at a cursor, until a segment differs from its plan. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { PackedSegment, PlanSummary, ToRoot } from '../../root-messages.ts'
 import type { RootThread } from '../root-thread.ts'
 import { Hub } from './hub.ts'
@@ -10,10 +11,14 @@ import { Hub } from './hub.ts'
  */
 class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
   readonly told: ToRoot['type'][] = []
+  readonly asked: string[] = []
   isAsPlanned = true
+  isLaidOut = true
   #plans = 0
 
   async ask(type: string, request: object): Promise<never> {
+    this.asked.push(type)
+    if (type === 'lay-out') return await new Promise(() => undefined)
     const from = 'from' in request ? Number(request.from) : 0
     this.#plans += type === 'plan' ? 1 : 0
     const plan: PlanSummary = {
@@ -28,7 +33,7 @@ class AnsweringRoot implements Pick<RootThread, 'ask' | 'tell'> {
       changes: 1,
       bytes: 0,
       mayBeOvertaken: false,
-      isLaidOut: true,
+      isLaidOut: this.isLaidOut,
       segments: [{ slice: null }],
     }
     const segment: PackedSegment = { header: '', payload: new Uint8Array(0), isAsPlanned: this.isAsPlanned }
@@ -90,4 +95,15 @@ test('a plan of a round, or for receivers that had everything at another sequenc
   // It was made before what those receivers were shown.
   assert.notEqual((await hub.join({ ...at(5), shown: 8 }, 'live')).id, alone.id)
   assert.notEqual((await hub.join({ ...at(5), base: 3, to: 9 }, 'round')).id, inRound.id)
+})
+
+test('however many large files are read for their plans, others get their segments', async () => {
+  const root = new AnsweringRoot()
+  const hub = new Hub(root)
+  const other = await hub.join(at(1), 'bulk')
+  root.isLaidOut = false
+  for (const from of [5, 6, 7]) void hub.layOut(await hub.join(at(from), 'live'))
+  for (const urgency of ['bulk', 'live'] as const) void hub.segment(other, 0, urgency === 'bulk', urgency)
+  await nextTurn()
+  assert.deepEqual(root.asked.slice(-2), ['pack', 'pack'])
 })

@@ -53,6 +53,8 @@ export class Hub {
     bulk: new PQueue({ concurrency: CONCURRENCY }),
     round: new PQueue({ concurrency: CONCURRENCY }),
   }
+  /** Reading a large file takes long. */
+  readonly #layouts = new PQueue({ concurrency: CONCURRENCY })
   /** By order: the plan that begins there, for sessions that come to it now. */
   readonly #plans = new Map<string, SharedPlan>()
   /** By id: every shared plan that has sessions. */
@@ -96,7 +98,7 @@ export class Hub {
   layOut(plan: PlanSummary): Promise<PlanSummary> {
     const shared = this.#joined.get(plan.id)
     if (plan.isLaidOut || shared === undefined) return Promise.resolve(plan)
-    shared.laidOut ??= this.#enqueue('bulk', () => this.#root.ask('lay-out', { plan: plan.id }))
+    shared.laidOut ??= this.#layouts.add(() => this.#root.ask('lay-out', { plan: plan.id }))
     return shared.laidOut
   }
 
