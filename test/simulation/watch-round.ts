@@ -55,6 +55,7 @@ interface Told {
   hasRead: boolean
   /** As it has said. */
   isReady: boolean
+  isFailing: boolean
   /** When it was told last. */
   toldMs: number
   committed: number
@@ -181,11 +182,12 @@ export class RoundWatch {
     if (watched !== undefined && !Number.isNaN(sequence)) refuseLies(watched.machine, sequence)
   }
 
-  #fromReceiver(line: Line, told: Told, { type, sequence, ready }: Record<string, unknown>): void {
+  #fromReceiver(line: Line, told: Told, { type, sequence, ready, error }: Record<string, unknown>): void {
     if (type === 'left') told.heard = Math.max(told.heard, Number(sequence))
     // What it says first it says before it has taken up the welcome, as its probes do.
     if (PROOFS.has(type)) told.hasRead = true
     if (type === 'ready') told.isReady = ready === true
+    if (type === 'failing') told.isFailing = error !== null
     if (type === 'committed' || type === 'resynced') told.committed = Number(sequence)
     if (told.isReady && told.hasRead && told.committed < told.heard)
       throw new Violation('G10', `${line.caller.receiver} is ready, and others went on to ${told.heard} without it`)
@@ -231,7 +233,9 @@ export class RoundWatch {
         const epoch = epochOf(this.#agent)
         if (!this.#isTurn(to) && told.released < to && told.staged >= to && told.left < to)
           this.#judgeAtOnce(line, `${epoch}/${to}`)
-        if (told.left < to) this.#members.set(line.caller.receiver, { base: told.base, to, epoch })
+        // Nobody waits for one whose disk is in trouble: it may lose what it has not staged, and replay it in parts.
+        if (told.left < to && (told.staged >= to || !told.isFailing))
+          this.#members.set(line.caller.receiver, { base: told.base, to, epoch })
         this.commits += 1
       }
     }
@@ -314,6 +318,7 @@ function newTold({ released, sequence, start, epoch }: Record<string, unknown>, 
     toldMs: 0,
     hasRead: false,
     isReady: false,
+    isFailing: false,
     outstanding: 0,
   }
   const segment = { beganMs: 0, endedMs: 0 }
