@@ -80,6 +80,8 @@ export class RoundWatch {
   readonly #now: () => number
   readonly #told = new Map<Line, Told>()
   readonly #repeating = new WeakSet<Line>()
+  /** Of receivers that went back while the agent did not know. */
+  readonly #past = new WeakSet<Line>()
   /** Of the hello. */
   readonly #epochs = new WeakMap<Line, unknown>()
   /** By the end of a round: when the first was told to leave. On a slow line others hear of it later. */
@@ -109,6 +111,7 @@ export class RoundWatch {
   /** The machine of a receiver lost power, or its target was emptied: it may replay what it had. */
   goesBack(receiver: string): void {
     this.#members.delete(receiver)
+    for (const line of this.#told.keys()) if (line.caller.receiver === receiver) this.#past.add(line)
   }
 
   /** @throws Violation */
@@ -176,7 +179,7 @@ export class RoundWatch {
 
   #hello(line: Line, { epoch, prepared, target }: Record<string, unknown>): void {
     this.#epochs.set(line, epoch)
-    if (target === 'empty') this.goesBack(line.caller.receiver)
+    if (target === 'empty') this.#members.delete(line.caller.receiver)
     const watched = this.#receivers.get(line.caller.receiver)
     const sequence = Number((prepared as { sequence?: number } | null)?.sequence ?? Number.NaN)
     if (watched !== undefined && !Number.isNaN(sequence)) refuseLies(watched.machine, sequence)
@@ -233,9 +236,9 @@ export class RoundWatch {
         const epoch = epochOf(this.#agent)
         if (!this.#isTurn(to) && told.released < to && told.staged >= to && told.left < to)
           this.#judgeAtOnce(line, `${epoch}/${to}`)
-        // Nobody waits for one whose disk is in trouble: it may lose what it has not staged, and replay it in parts.
-        if (told.left < to && (told.staged >= to || !told.isFailing))
-          this.#members.set(line.caller.receiver, { base: told.base, to, epoch })
+        // Who has lost power, or has not staged it for trouble with its disk, may replay it in parts.
+        const mayLose = this.#past.has(line) || (told.isFailing && told.staged < to)
+        if (told.left < to && !mayLose) this.#members.set(line.caller.receiver, { base: told.base, to, epoch })
         this.commits += 1
       }
     }
