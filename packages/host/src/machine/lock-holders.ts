@@ -30,7 +30,9 @@ export function lockHolders(directory: Pick<BigIntStats, 'dev' | 'ino' | 'uid'>)
   const isOneUnknown = [...named].some((pid) => !existsSync(`/proc/${pid}`))
   return processes.map(Number).flatMap((pid) => {
     const role = roleOf(pid)
-    const holds = named.has(pid) || (role !== null && (hasOpen(pid, directory) ?? isOneUnknown))
+    const isNamed = named.has(pid)
+    // Directories of two filesystems may have one number: of a daemon of ours it is known what it holds open.
+    const holds = role === null ? isNamed : (hasOpen(pid, directory) ?? (isNamed || isOneUnknown))
     const uid = holds ? statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid : undefined
     return uid === undefined ? [] : [{ pid, uid, role, counts: role !== null || respected.includes(uid) }]
   })
