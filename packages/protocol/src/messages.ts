@@ -7,7 +7,7 @@
  *   [resync: list ▶ ◀ listing, want ▶ ◀ changeset with request; then resynced ▶]
  *         ◀───────────────────────────── changeset, segment…, commit   (as far as credit allows)
  *   credit, committed, durable ────────▶
- *         ◀───────────────────────────── [between two segments: overtake]
+ *         ◀───────────────────────────── [before a segment: overtake]
  *   [overtaken ───────────────────────▶]
  *         ◀───────────────────────────── [round: changeset, segment…, prepare; again or leave; then commit]
  *   [staged, left ─────────────────────▶]

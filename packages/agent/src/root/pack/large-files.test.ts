@@ -249,17 +249,23 @@ async function pathsAhead({ packer, tree }: Bench, plan: PlanSummary): Promise<s
   return message?.type === 'overtake' ? message.changes.map(({ path }) => path) : []
 }
 
-test('small changes go ahead while a large file is read to find out what of it must be sent', async () => {
-  using bench = new Bench({ big: hugeBytes(1) })
+/** For a receiver that had everything before this was done, and a small file was saved. */
+async function planAfter(bench: Bench, path: string, act: () => void): Promise<PlanSummary> {
   const { packer, tree } = bench
   await bench.take(0)
   const from = tree.index.head
   packer.flushLearnt()
-  appendFileSync(bench.at('big'), 'more')
-  tree.scan('big')
+  act()
+  tree.scan(path)
   writeFileSync(bench.at('small'), 'small')
   tree.scan('small')
-  const plan = await packer.planChangeset({ from })
+  return packer.planChangeset({ from })
+}
+
+test('small changes go ahead while a large file is read to find out what of it must be sent', async () => {
+  using bench = new Bench({ big: hugeBytes(1) })
+  const { packer } = bench
+  const plan = await planAfter(bench, 'big', () => appendFileSync(bench.at('big'), 'more'))
   assert.deepEqual([plan.isLaidOut, plan.segments.length, plan.changes], [false, 0, 1])
   assert.deepEqual(await pathsAhead(bench, plan), ['small', '.'])
   const laidOut = await packer.layOut(plan.id)
@@ -273,18 +279,10 @@ test('small changes go ahead while a large file is read to find out what of it m
 
 test('small changes go ahead while a large file is read that may be a copy of another one', async () => {
   using bench = new Bench({ big: hugeBytes(1) })
-  const { packer, tree } = bench
-  await bench.take(0)
-  const from = tree.index.head
-  packer.flushLearnt()
-  copyFileSync(bench.at('big'), bench.at('copy'))
-  tree.scan('copy')
-  writeFileSync(bench.at('small'), 'small')
-  tree.scan('small')
-  const plan = await packer.planChangeset({ from })
+  const plan = await planAfter(bench, 'copy', () => copyFileSync(bench.at('big'), bench.at('copy')))
   assert.equal(plan.isLaidOut, false)
   assert.deepEqual(await pathsAhead(bench, plan), ['small', '.'])
-  const laidOut = await packer.layOut(plan.id)
+  const laidOut = await bench.packer.layOut(plan.id)
   assert.equal(laidOut.mayBeOvertaken, false)
   const { segments } = await bench.takePlan(laidOut)
   const changes = segments.flatMap(({ changes }) => changes)

@@ -71,13 +71,17 @@ export class LargeFiles {
   /** Whether the file is read before it is known what is sent of it. */
   mustRead(row: IndexedEntry, range: { base: number; request: number | null }): boolean {
     const isUnknown = row.digest === null && this.#parts.index.hasOtherOfSize(row.size, range.base)
-    return isUnknown || this.#baseOf(row, range) !== null
+    return isUnknown || this.#chunksOf(row, range) !== null
   }
 
-  #baseOf(row: IndexedEntry, { base, request }: { base: number; request: number | null }): ChunkList | null {
-    if (request !== null || base === 0 || !hasChunks(row.size)) return null
-    const chunks = this.#parts.index.chunksAt(row.path, base)
+  #baseOf(row: IndexedEntry, range: { base: number; request: number | null }): ChunkList | null {
+    const chunks = this.#chunksOf(row, range)
     return chunks === null ? null : new ChunkList(chunks)
+  }
+
+  /** Of the version that receivers hold, as the index keeps them. */
+  #chunksOf(row: IndexedEntry, { base, request }: { base: number; request: number | null }) {
+    return request !== null || base === 0 || !hasChunks(row.size) ? null : this.#parts.index.chunksAt(row.path, base)
   }
 
   /** @returns null when the version cannot be read to its end */

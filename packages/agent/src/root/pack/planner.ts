@@ -136,11 +136,11 @@ export class Planner {
 
   /** A plan of large files that must be read first begins before that: small changes go ahead of it meanwhile. */
   async #open(all: Planned[], range: PlanRange, manner: PlanManner): Promise<ChangesetPlan> {
-    const files = all.filter((row) => this.#isLong(row, range))
-    const isOpened = range.from === range.base && range.base > 0 && files.length === all.length
-    if (!isOpened || !files.some((row) => this.#parts.large.mustRead(row, range))) return this.#plan(all, range, manner)
+    const isUnread = (row: Planned) => row.kind === 'file' && this.#parts.large.mustRead(row, range)
+    const isLarge = all.every((row) => this.#isLong(row, range)) && all.some(isUnread)
+    if (!isLarge || range.from !== range.base || range.base === 0) return this.#plan(all, range, manner)
     const id = nextPlanId++
-    const bytes = files.reduce((sum, { size }) => sum + size, 0)
+    const bytes = all.reduce((sum, { size }) => sum + size, 0)
     const most = { changes: all.length, bytes, mayBeOvertaken: true, isLaidOut: false, segments: [] }
     const summary: PlanSummary = { id, ...range, ...most }
     // From then on nothing goes ahead: it could replace what the row refers to while other rows are read.

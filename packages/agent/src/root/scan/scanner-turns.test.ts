@@ -262,6 +262,8 @@ for (const { what, later } of [
     renameSync(aside, path)
     chmodSync(join(tree.root, 'name'), 0o600)
     while (scan.next().done !== true);
+    // A file whose directory is told as gone would not be told again with it.
+    assert.equal(tree.index.get('d/f') === null, tree.index.get('d') === null)
     // The watcher hints at its return.
     tree.scan('d')
     for (const there of ['d', 'd/e', 'd/f']) assert.notEqual(tree.index.get(there), null, there)

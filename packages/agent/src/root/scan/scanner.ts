@@ -5,7 +5,8 @@
  * them; removals that the guard holds back are dropped, and the next scan finds them again.
  *
  * Scans are generators that yield after each look: the owner decides when to continue, and not before what is yielded has
- * come about. A scanner runs one scan at a time; another scanner may overtake it between two looks, and whatever that has recorded is not recorded again.
+ * come about. A scanner runs one scan at a time; another scanner may overtake it between two looks, and what that has
+ * recorded is not recorded again.
  */
 
 import { errorCode } from '@rootferry/host/machine'

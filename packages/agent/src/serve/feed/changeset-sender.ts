@@ -91,9 +91,7 @@ export class ChangesetSender {
     }
     if (!isBegun) await this.#begin(plan)
     if (!laidOut.mayBeOvertaken) this.overtaker.end()
-    const { from, to, bytes, segments } = laidOut
-    const sending = { from, to, bytes, sent: 0, segments: segments.length }
-    this.#sending = sending
+    const sending = this.#sends(laidOut)
     for (let lease = await leases.shift(); lease !== undefined; lease = await leases.shift()) {
       leaseNext()
       while (state.credit <= 0 && !socket.isClosed) await socket.sleep()
@@ -109,9 +107,15 @@ export class ChangesetSender {
 
   async #begin(plan: PlanSummary): Promise<void> {
     const { base, from, to, head, request, changes, bytes } = plan
-    this.#sending = { from, to, bytes, sent: 0, segments: 0 }
+    this.#sends(plan)
     this.overtaker.begin(plan, this.#compress)
     await this.#parts.socket.send(encodeMessage({ type: 'changeset', base, from, to, head, request, changes, bytes }))
+  }
+
+  #sends({ from, to, bytes, segments }: PlanSummary) {
+    const sending = { from, to, bytes, sent: 0, segments: segments.length }
+    this.#sending = sending
+    return sending
   }
 
   /** Small changes go ahead while its files are read. @throws Refusal when the root cannot be read any more */

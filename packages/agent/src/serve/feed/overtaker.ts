@@ -1,6 +1,6 @@
 /**
  * The part of one session in overtaking: while a changeset of large files is under way, small changes that were made
- * later are asked for, and sent between two of its segments.
+ * later are asked for, and sent before its next segment.
  *
  *   idle ─begin─▶ asking ─▶ ready ─sent─▶ awaited ─overtaken─▶ asking …   end: idle, with `shown` kept
  *
@@ -76,7 +76,7 @@ export class Overtaker {
     if (isDue && head() > Math.max(this.#asked, this.#after)) void this.#ask()
   }
 
-  /** What is sent now, between two segments; null: nothing is. */
+  /** What is sent now, before the next segment; null: nothing is. */
   take(): Ready | null {
     const { state } = this.#parts
     const ready = this.#ready

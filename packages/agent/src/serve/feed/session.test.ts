@@ -178,17 +178,31 @@ test('what lies beyond the gate is not fed: neither when a listing waits for it,
   })
 })
 
+/** Of the change from 7 to 8: a file that must be read. */
+const UNREAD: PlanSummary = {
+  id: 1,
+  base: 7,
+  from: 7,
+  to: 8,
+  head: 9,
+  whole: 0,
+  request: null,
+  isWhole: false,
+  changes: 1,
+  bytes: 100,
+  mayBeOvertaken: true,
+  isLaidOut: false,
+  segments: [],
+}
+
 test('a changeset of files that must be read begins before that, and small changes go ahead of it meanwhile', async () => {
-  const range = { base: 7, from: 7, to: 8, head: 9, whole: 0, request: null, isWhole: false }
-  const most = { changes: 1, bytes: 100, mayBeOvertaken: true, isLaidOut: false, segments: [] }
-  const plan: PlanSummary = { id: 1, ...range, ...most }
   const read = Promise.withResolvers<PlanSummary>()
   const asked: string[] = []
   const answers: Answers = async (type) => {
     asked.push(type)
     if (type === 'greet') return { welcome: { ...WELCOME, sequence: 7, head: 9 }, whole: 0, round: null }
     if (type === 'plan' && asked.lastIndexOf('plan') > asked.indexOf('plan')) throw new Refusal('the test is over')
-    if (type === 'plan') return plan
+    if (type === 'plan') return UNREAD
     if (type === 'lay-out') return await read.promise
     if (type === 'pack') return { header: '{"type":"segment"}', payload: new Uint8Array(0), isAsPlanned: true }
     assert.equal(type, 'overtake')
@@ -200,7 +214,7 @@ test('a changeset of files that must be read begins before that, and small chang
     client.on('message', (data) => {
       const { type } = JSON.parse(String(data)) as { type: string }
       types.push(type)
-      if (type === 'overtake') read.resolve({ ...plan, isLaidOut: true, segments: [{ slice: null }] })
+      if (type === 'overtake') read.resolve({ ...UNREAD, isLaidOut: true, segments: [{ slice: null }] })
     })
     await once(client, 'close')
     await ended
@@ -209,16 +223,14 @@ test('a changeset of files that must be read begins before that, and small chang
 })
 
 test('a refusal while the files of a changeset are read ends the connection as any other', async () => {
-  const range = { base: 7, from: 7, to: 8, head: 8, whole: 0, request: null, isWhole: false }
-  const most = { changes: 1, bytes: 100, mayBeOvertaken: true, isLaidOut: false, segments: [] }
   const answers: Answers = async (type) => {
-    if (type === 'greet') return { welcome: { ...WELCOME, sequence: 7, head: 8 }, whole: 0, round: null }
-    if (type === 'plan') return { id: 1, ...range, ...most }
+    if (type === 'greet') return { welcome: { ...WELCOME, sequence: 7, head: 9 }, whole: 0, round: null }
+    if (type === 'plan') return UNREAD
     throw new Refusal('the root was opened anew')
   }
   await onSession(answers, null, async (client, session) => {
     const closed = once(client, 'close')
-    await session.run({ ...HELLO, sequence: 7, durable: 7 }, 8)
+    await session.run({ ...HELLO, sequence: 7, durable: 7 }, 9)
     const [code, reason] = await closed
     assert.deepEqual([code, String(reason)], [CLOSE_REASONS['root-unavailable'].closeCode, 'the root was opened anew'])
   })
