@@ -9,6 +9,10 @@ const STAND_INS: Readonly<Record<string, string>> = {
   semver: 'exports.satisfies = () => true',
   // The limit of requests counts networks with it, unless it is told what to count, as ours is.
   'ip-address': 'module.exports = {}',
+  // The metrics of a process name the span in which they were counted, if they are told to, and we have no spans.
+  '@opentelemetry/api': 'module.exports = {}',
+  // What makes the API's description from its schemas could say what it does.
+  debug: 'module.exports = () => () => undefined',
   // fastify's, for listeners that none of ours is, for requests without a socket, and for schemas that it would compile.
   'node:http2': 'module.exports = {}',
   'light-my-request': 'module.exports = {}',

@@ -1,5 +1,6 @@
 /** `HOST:PORT` and `[IPv6]:PORT`, the spelling of a listener in the configuration files. */
-import { BlockList, isIP } from 'node:net'
+import { BlockList } from 'node:net'
+import { ipVersion } from './ip-version.ts'
 
 export interface ListenAddress {
   host: string
@@ -21,6 +22,6 @@ LOOPBACK.addAddress('::1', 'ipv6')
 /** @param host a name or an address in any spelling, also with the brackets that a URL has around IPv6 */
 export function isLoopback(host: string): boolean {
   const plain = host.replace(/^\[(.*)\]$/, '$1')
-  const version = isIP(plain)
+  const version = ipVersion(plain)
   return version === 0 ? plain.toLowerCase() === 'localhost' : LOOPBACK.check(plain, version === 4 ? 'ipv4' : 'ipv6')
 }

@@ -1,5 +1,5 @@
 /** Pure decision: which addresses are counted as one network. */
-import { isIPv6 } from 'node:net'
+import { ipVersion } from '@rootferry/host/daemon'
 
 /**
  * An IPv4 address itself; the first 64 bits of an IPv6 address, which belong to one customer or one machine.
@@ -7,7 +7,7 @@ import { isIPv6 } from 'node:net'
  */
 export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
-  if (!isIPv6(plain)) return plain
+  if (ipVersion(plain) !== 6) return plain
   const [head = '', tail] = (plain.split('%', 1)[0] ?? '').split('::')
   const groups = head === '' ? [] : head.split(':')
   if (tail !== undefined) {

@@ -6,7 +6,7 @@
  * It is not an authority: it can sign nothing but itself.
  */
 import { KeyObject, randomBytes, X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
+import { ipVersion } from '@rootferry/host/daemon'
 import { Integer, OctetString, Utf8String } from 'asn1js'
 import { AttributeTypeAndValue, BasicConstraints, Certificate, Extension, GeneralName, GeneralNames } from 'pkijs'
 
@@ -50,7 +50,7 @@ function extension(extnID: string, critical: boolean, value: BasicConstraints | 
 }
 
 function generalName(name: string): GeneralName {
-  if (isIP(name) === 0) return new GeneralName({ type: DNS_NAME, value: name })
+  if (ipVersion(name) === 0) return new GeneralName({ type: DNS_NAME, value: name })
   return new GeneralName({ type: IP_ADDRESS, value: new OctetString({ valueHex: addressBytes(name).buffer }) })
 }
 
@@ -63,7 +63,7 @@ function serialNumber(): ArrayBuffer {
 
 /** 4 bytes of an IPv4, 16 of an IPv6 address. */
 function addressBytes(address: string): Uint8Array<ArrayBuffer> {
-  if (isIP(address) === 4) return new Uint8Array(address.split('.').map(Number))
+  if (ipVersion(address) === 4) return new Uint8Array(address.split('.').map(Number))
   // The URL parser writes every form of an IPv6 address in one way, without an IPv4 part.
   const [head = '', tail = ''] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
   const groupsOf = (text: string) => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)))

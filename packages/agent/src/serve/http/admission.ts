@@ -6,8 +6,7 @@
  * reading the answers. So a request that names another origin is refused, and so is a request for a host name that an
  * outsider could have made: addresses, names without a dot and the configured name are ours. Pure decisions.
  */
-import { isIP } from 'node:net'
-import { HttpProblem } from '@rootferry/host/daemon'
+import { HttpProblem, ipVersion } from '@rootferry/host/daemon'
 
 export interface RequestOrigin {
   host: string | undefined
@@ -28,7 +27,7 @@ export function refusalOf({ host, origin }: RequestOrigin, ownHost: string): Htt
 
 function isOwnHost(name: string, ownHost: string): boolean {
   if (name === '' || name.toLowerCase() === ownHost.toLowerCase()) return name !== ''
-  return isIP(name) !== 0 || !name.includes('.')
+  return ipVersion(name) !== 0 || !name.includes('.')
 }
 
 /** `[::1]:8731` → `::1`, `localhost:8731` → `localhost`; empty when the header has neither form. */

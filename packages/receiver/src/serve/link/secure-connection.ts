@@ -4,8 +4,9 @@
  * INVARIANT: a secret may be sent over any socket that comes from here. Only the TLS handshake is written before the
  * proof, so an impostor sees no byte of HTTP. Knows nothing of tokens and requests.
  */
-import { connect as connectPlain, isIP, type Socket } from 'node:net'
+import { connect as connectPlain, type Socket } from 'node:net'
 import { connect as connectSecure, TLSSocket } from 'node:tls'
+import { ipVersion } from '@rootferry/host/daemon'
 import { errorCode } from '@rootferry/host/machine'
 import { fingerprintOf } from '@rootferry/protocol'
 
@@ -59,7 +60,7 @@ export async function openConnection(agent: URL, trust: Trust, signal: AbortSign
 function tlsOptions(host: string, { fingerprint, ca, client }: Trust) {
   return {
     minVersion: 'TLSv1.3' as const,
-    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(ipVersion(host) === 0 ? { servername: host } : {}),
     ...(ca === null ? {} : { ca }),
     ...client,
     // A pinned certificate need not be signed by an authority: it is compared before the socket is handed out.
