@@ -27,6 +27,7 @@ const LONGEST = [
   'test/simulation/simulation.test.ts',
   'test/unit.test.ts',
   'test/faults/long-copies.test.ts',
+  'test/types.test.ts',
   'test/e2e/random-operations.test.ts',
   'test/faults/broken-lines.test.ts',
   'test/faults/agent-crashes.test.ts',
