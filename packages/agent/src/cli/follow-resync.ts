@@ -1,8 +1,8 @@
 /**
  * `resync --wait`: polls a resync until it is over, and on a terminal draws the progress of each receiver.
  *
- * INVARIANT: the end does not depend on a receiver that is away. Without a time limit it comes when nothing is left
- * but receivers that have been away, or unable to commit, for PATIENCE_MS.
+ * INVARIANT: the end does not depend on a receiver that is away, nor on a release. Without a time limit it comes when
+ * nothing is left but receivers that have been away, or unable to commit, or whose root stands still, for PATIENCE_MS.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Terminal } from '@rootferry/host/daemon'

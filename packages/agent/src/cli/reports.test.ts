@@ -9,6 +9,17 @@ import { isDegraded, statusReport } from './status-report.ts'
 const PAGE = { colour: false, width: Number.POSITIVE_INFINITY }
 const NOW = new Date('2026-01-31T08:15:00.000Z')
 
+const hold = {
+  id: 'h1',
+  sequence: 7,
+  since: '2026-01-31T08:00:00.000Z',
+  reason: 'deploy',
+  by: 'ops',
+  overdue: false,
+  refused: null,
+  pending: { changes: 1_200, bytes: 3_000_000 },
+}
+
 const root = (change: Partial<RootAnswer> = {}): RootAnswer => ({
   name: 'shop',
   epoch: 'e',
@@ -175,6 +186,7 @@ describe('a resync that has not begun says what it waits for:', () => {
     progressLines(pending, fleet(roots, receivers), false)
   it('a root', () =>
     assert.deepEqual(waits([root({ state: 'halted' })], [receiver()]), ['web1  waits: root shop is halted']))
+  it('a release', () => assert.deepEqual(waits([root({ hold })], [receiver()]), ['web1  waits: root shop is held']))
   it('a receiver that is away', () =>
     assert.match(waits([root()], [receiver({ state: 'offline' })])[0] ?? '', /offline, runs when it is back$/))
   it('a receiver that catches up', () =>
@@ -190,16 +202,6 @@ describe('a resync that has not begun says what it waits for:', () => {
 })
 
 test('a held root says who holds it, why and what waits; overdue or refused it needs somebody', () => {
-  const hold = {
-    id: 'h1',
-    sequence: 7,
-    since: '2026-01-31T08:00:00.000Z',
-    reason: 'deploy',
-    by: 'ops',
-    overdue: false,
-    refused: null,
-    pending: { changes: 1_200, bytes: 3_000_000 },
-  }
   const held = fleet([root({ hold })], [receiver()])
   assert.equal(isDegraded(held), false)
   const report = statusReport(held, NOW, PAGE)
@@ -228,7 +230,9 @@ test('a part of a resync is stuck while its receiver is away or cannot commit, o
     assert.deepEqual(stuck([root()], state), [{ name: 'web1', why: state, isStuck: true }])
   for (const state of ['live', 'replaying', 'resyncing'] as const)
     assert.equal(stuck([root()], state)[0]?.isStuck, false)
-  assert.deepEqual(stuck([root({ state: 'halted' })], 'live'), [
-    { name: 'web1', why: 'root shop is halted', isStuck: true },
-  ])
+  for (const [change, why] of [
+    [{ state: 'halted' }, 'root shop is halted'],
+    [{ hold }, 'root shop is held'],
+  ] as const)
+    assert.deepEqual(stuck([root(change)], 'live'), [{ name: 'web1', why, isStuck: true }])
 })

@@ -88,11 +88,12 @@ const STUCK: ReadonlySet<string> = new Set(['offline', 'expected', 'awaiting-acc
 /** What keeps a receiver's part from going on; null: nothing but its turn. */
 function obstacleOf(name: string, resync: ResyncStatus, { roots, receivers }: StatusAnswer) {
   const parts = receivers.filter((part) => part.name === name && covers(resync, part.root))
-  const stopped = roots.find(
-    (root) =>
-      parts.some((part) => part.root === root.name) && (root.state === 'halted' || root.state === 'unavailable'),
-  )
+  const served = roots.filter(({ name: root }) => parts.some((part) => part.root === root))
+  const stopped = served.find(({ state }) => state === 'halted' || state === 'unavailable')
   if (stopped !== undefined) return { why: `root ${stopped.name} is ${stopped.state}`, isStuck: true }
+  // Nothing of its present tree leaves it before the release.
+  const held = served.find(({ hold }) => hold !== null)
+  if (held !== undefined) return { why: `root ${held.name} is held`, isStuck: true }
   const late = parts.filter(({ state }) => state !== 'live')
   const worst = late.find(({ state }) => STUCK.has(state)) ?? late[0]
   return worst === undefined ? null : { why: worst.state, isStuck: STUCK.has(worst.state) }

@@ -77,8 +77,9 @@ Examples:
 
 Without --wait it prints the id of the resync: resync list tells how far it is.
 With --wait it ends with 0 when nothing differed, 1 when it failed, and 3 when anything differed (repaired or not), or
-when receivers are named that it does not wait for: those that are away or cannot commit, once all others are done, and
-after --timeout all that are not done. The resync itself continues: they are compared when they are back.`
+when receivers are named that it does not wait for: those that are away or cannot commit, or whose root is held or halted,
+once all others are done, and after --timeout all that are not done. The resync itself continues: they are compared when
+they are back, or the root is released.`
 
 async function resync(client: AdminClient, options: ResyncOptions, terminal: Terminal): Promise<void> {
   const { root = null, receiver: receivers, check, dryRun, timeout } = options
