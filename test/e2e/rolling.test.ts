@@ -19,6 +19,10 @@ before(async () => {
       hooks: {
         afterCommit: [
           { match: ['*.php'], command: ['sh', '-c', '! grep -q broken "$ROOTFERRY_PATH/index.php"'], readyAfter: true },
+          {
+            match: ['*.php'],
+            command: ['sh', '-c', 'sleep 0.3; cp "$ROOTFERRY_PATH/index.php" "$ROOTFERRY_PATH.loaded"'],
+          },
         ],
       },
     },
@@ -32,6 +36,8 @@ const headers = { 'content-type': 'application/json' }
 const post = (verb: string, body: object) =>
   rig.admin(`${path()}/${verb}`, { method: 'POST', headers, body: JSON.stringify(body) })
 const shown = () => rig.targets.map((target) => readFileSync(join(target, 'index.php'), 'utf8'))
+/** What a hook without `readyAfter` has taken up. */
+const loaded = (number: number) => readFileSync(`${rig.targets[number]}.loaded`, 'utf8')
 const isReady = async (number: number) => (await rig.health(number, '/readyz')).ok
 
 const readiness = () => Promise.all([isReady(0), isReady(1)])
@@ -63,6 +69,9 @@ test('receivers take turns: one at a time is not ready, and none shows a change 
     assert.ok(ready[0] || ready[1], 'both are away')
     for (const number of [0, 1])
       assert.ok(now[number] === before[number] || !(ready[number] && (await isReady(number))), `${number} was ready`)
+    for (const number of [0, 1])
+      if (now[number] === 'v2' && (await isReady(number)))
+        assert.equal(loaded(number), 'v2', `${number} is ready before its hooks have run`)
     before = now
   }
   const response = await released

@@ -39,6 +39,7 @@ const plan = {
   paths: [],
 }
 const status = { batches: 1, bytes: 2, oldestAt: null }
+const hook = { command: 'reload', readyAfter: false, isDue: false, runs: 0, failures: 0, lastError: null }
 const clash = { text: 'two nodes', heard: LATER }
 const fresh = newRootState('shop', AT)
 
@@ -127,6 +128,12 @@ describe('an event changes', () => {
       { sequence: 5, head: 9, leftBehind: 9, isBehindOthers: true },
     ],
     [{ type: 'resynced', sequence: 9, head: 9 }, { leftBehind: 9 }, { sequence: 9, head: 9, leftBehind: null }],
+    [
+      { ...commit, as: 'changeset', sequence: 9 },
+      { leftBehind: 9, hooks: [hook, { ...hook, isDue: true, runs: 3 }] },
+      { sequence: 9, head: 9, leftBehind: null, returning: [null, 3] },
+    ],
+    [{ ...commit, as: 'changeset', sequence: 9 }, { hooks: [{ ...hook, isDue: true }] }, { sequence: 9, head: 9 }],
     [{ type: 'owed', count: 151 }, {}, { owed: 151 }],
     [{ type: 'doubted' }, { prepared: 9 }, { inDoubtSince: LATER.at }],
     [{ type: 'waited' }, {}, {}],

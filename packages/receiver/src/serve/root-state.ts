@@ -37,6 +37,11 @@ export interface RootState {
   readonly isBehindOthers: boolean
   /** The end of a round that went without it: not ready before that is committed. */
   readonly leftBehind: number | null
+  /**
+   * By hook: how often it had run when the node had what others had without it, if it was due then. The node comes back when each
+   * of these has run once more, well or not.
+   */
+  readonly returning: readonly (number | null)[]
   /** The end of what is staged and waits for the agent's word to become visible. */
   readonly prepared: number | null
   /** Since when others may have made that visible without it. */
@@ -113,6 +118,7 @@ export function newRootState(root: string, now: Moment): RootState {
     synced: false,
     isBehindOthers: false,
     leftBehind: null,
+    returning: [],
     prepared: null,
     inDoubtSince: null,
     isInService: false,
@@ -239,8 +245,10 @@ function afterDiskEvent(state: RootState, event: DiskEvent, now: Moment): RootSt
 }
 
 function afterCommit(state: RootState, sequence: number, head: number): RootState {
-  const { leftBehind } = state
-  return { ...state, sequence, head, leftBehind: leftBehind !== null && sequence >= leftBehind ? null : leftBehind }
+  const { leftBehind, hooks } = state
+  if (leftBehind === null || sequence < leftBehind) return { ...state, sequence, head }
+  const returning = hooks.map(({ isDue, runs }) => (isDue ? runs : null))
+  return { ...state, sequence, head, leftBehind: null, returning }
 }
 
 function afterPhase(state: RootState, phase: Phase): RootState {

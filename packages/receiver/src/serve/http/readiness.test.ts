@@ -18,6 +18,7 @@ const live: RootState = {
   isInService: true,
   isBehindOthers: false,
   leftBehind: null,
+  returning: [],
   prepared: null,
   inDoubtSince: null,
   sequence: 7,
@@ -38,12 +39,16 @@ const live: RootState = {
   wasComplete: true,
 }
 
+const hook = { command: 'reload', readyAfter: false, isDue: true, runs: 0, failures: 0, lastError: null }
+
 describe('a root is ready', () => {
   const CASES: [what: string, change: Partial<RootState>][] = [
     ['when it is live', {}],
     ['while the whole target is compared', { phase: 'resyncing' }],
     ['while it replays what it missed', { phase: 'replaying', sequence: 3 }],
     ['a while after its connection was lost', { phase: 'idle', connected: false, disconnected: secondsAgo(59) }],
+    ['while a hook is due that it does not wait for', { hooks: [hook] }],
+    ['when it is back, and the hooks of that have run, well or not', { returning: [0], hooks: [{ ...hook, runs: 1 }] }],
     ['with a path that could not be made right', { problems: [{ path: 'a', code: 'EPERM', message: 'no' }] }],
   ]
   for (const [what, change] of CASES) {
@@ -75,6 +80,11 @@ describe('a root is not ready', () => {
         hooks: [{ command: 'reload', readyAfter: true, isDue: true, runs: 1, failures: 1, lastError: 'failed' }],
       },
       /^shop: the hook reload has not run: failed$/,
+    ],
+    [
+      'while a hook is due that is to run before it comes back',
+      { returning: [null, 2], hooks: [hook, { ...hook, runs: 2 }] },
+      /^shop: the hook reload has not run$/,
     ],
     ['when it cannot commit', { failing: 'ENOSPC: no space' }, /^shop: ENOSPC/],
     [

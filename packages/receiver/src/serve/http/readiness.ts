@@ -49,10 +49,11 @@ export function staleSince(roots: readonly RootState[]): Date | null {
 }
 
 function reasonOf(root: RootState): NotReady | null {
-  const { awaitsAccept, failing, hooks, isInService, isBehindOthers, wasComplete, leftBehind, inDoubtSince } = root
+  const { awaitsAccept, failing, hooks, returning, isInService, isBehindOthers, wasComplete } = root
+  const { leftBehind, inDoubtSince } = root
   if (awaitsAccept) return { word: 'awaiting-accept', text: awaitingText(root) }
   if (failing !== null) return { word: 'failing', text: failing }
-  const hook = hooks.find(({ readyAfter, isDue }) => readyAfter && isDue)
+  const hook = hooks.find(({ readyAfter, isDue, runs }, number) => isDue && (readyAfter || runs === returning[number]))
   if (hook !== undefined) return { word: 'hook', text: hookText(hook) }
   if (isBehindOthers)
     return {
