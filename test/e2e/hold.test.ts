@@ -92,6 +92,24 @@ test('hold, look, release: what changed meanwhile comes with the release, over a
   assert.equal(none.code, 1)
 })
 
+test('a release that no receiver has staged yet is on its way, and the root held until it goes', async () => {
+  const site = await Site.on(daemons, { prepare })
+  await site.converged()
+  await verb('hold', site.name)
+  writeFileSync(join(site.source, 'f1'), 'new 1')
+  for (const receiver of daemons.receivers) process.kill(receiver?.pid ?? assert.fail(), 'SIGSTOP')
+  const release = await verb('release', site.name, '--wait', '0').finally(() => {
+    for (const receiver of daemons.receivers) process.kill(receiver?.pid ?? assert.fail(), 'SIGCONT')
+  })
+  assert.equal(release.code, 3)
+  assert.match(
+    release.stdout,
+    /^site\d+ is still held while its release goes on: 1 change, 5 B; status says when it is over\n/,
+  )
+  await site.converged()
+  assert.equal((await site.root())?.hold, null)
+})
+
 test('deploy releases what a command did; when the command fails the root stays held, and its code is the answer', async () => {
   const site = await Site.on(daemons, { prepare })
   await site.converged()

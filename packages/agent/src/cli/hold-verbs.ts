@@ -137,7 +137,9 @@ All receivers commit together, each when all have staged everything. With --roll
 receiver answers 503, after --drain it commits, its hooks run, and when it is ready again the next one follows. The first
 receiver that fails stops that, and the root stays held.
 
-Ends with 3 when a receiver has not got everything in that time, or is offline.`
+Ends with 3 when a receiver has not got everything in that time, or is offline. When it has not gone by then, because
+receivers are still staging it or wait for their turns, it goes on, and the root is held until it goes. It does not go, and
+the root stays held, when nobody can stage it within 5 minutes.`
 
 const HOLD_HELP = `
 Begin the deploy when this command has ended. It ends with 3 when a receiver did not get in time what was there before:
@@ -199,7 +201,8 @@ function heldText({ root, sequence, behind }: HeldAnswer): string {
   return `${root} is held at ${sequence}${late}\n`
 }
 
-function releaseText({ root, released, parts, changes, bytes, loss, paths, receivers }: ReleasedAnswer): string {
+function releaseText(answer: ReleasedAnswer): string {
+  const { root, released, held, parts, changes, bytes, loss, paths, receivers } = answer
   const what = `${counted(changes, 'change')}, ${size(bytes)}`
   if (!released) {
     const more = paths.length < changes || paths.length > MOST_SHOWN ? [`and more: --json lists up to 1,000`] : []
@@ -210,5 +213,8 @@ function releaseText({ root, released, parts, changes, bytes, loss, paths, recei
     ({ name, state, seconds: took }) => `  ${name}: ${state}${took === null ? '' : ` after ${took} s`}`,
   )
   const times = parts === 1 ? '' : ` in ${parts} parts`
-  return `${[`${root} is released${times}: ${what}`, ...rows].join('\n')}\n`
+  const head = held
+    ? `${root} is still held while its release${times} goes on: ${what}; status says when it is over`
+    : `${root} is released${times}: ${what}`
+  return `${[head, ...rows].join('\n')}\n`
 }

@@ -4,7 +4,7 @@ import { Refusal } from '@rootferry/host/machine'
 import { LIMITS } from '@rootferry/protocol'
 import type { HoldStatus, RootRequests } from '../root-messages.ts'
 import type { RootFeed } from './feed/root-feed.ts'
-import type { RoundReport } from './feed/round-report.ts'
+import { hasGone, type RoundReport } from './feed/round-report.ts'
 import type { RoundWay } from './feed/rounds.ts'
 import { roundAnswer } from './round-answer.ts'
 import type { HeldAnswer, ReleasedAnswer, RoundAnswer } from './schemas/releases.ts'
@@ -55,7 +55,7 @@ export class Holds {
         `${root} stays held: ${answer.changes} changes wait, and receivers can commit ${LIMITS.seriesChanges} at once. In parts (release --in-parts) they come as several commits, each together.`,
       )
     const { outcome, isRound: _, ...report } = answer
-    if (outcome === 'dry-run') return { root, released: false, round: null, ...report, receivers: [] }
+    if (outcome === 'dry-run') return { root, released: false, held: true, round: null, ...report, receivers: [] }
     const ended = round === null ? null : await orTimeout(round.ended, waitMs)
     if (ended?.stopped != null)
       throw new HttpProblem(
@@ -66,7 +66,8 @@ export class Holds {
       throw new HttpProblem('root-unavailable', `No receiver could stage the release: ${root} stays held.`)
     const restMs = Math.max(0, waitMs - (performance.now() - begunMs))
     const receivers = await this.#arrivals(feed, answer.to, restMs, ended)
-    return { root, released: true, round: round?.id ?? null, ...report, receivers }
+    const held = round !== null && ended === null && !hasGoneTo(answer.to, feed)
+    return { root, released: true, held, round: round?.id ?? null, ...report, receivers }
   }
 
   /** The last rounds of all roots, newest first. */
@@ -103,6 +104,11 @@ export class Holds {
     if (feed === undefined) throw new HttpProblem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
     return feed
   }
+}
+
+/** Whether a release that ends there has gone; of one in parts, the last of them. */
+function hasGoneTo(to: number, { holds }: RootFeed): boolean {
+  return holds.rounds.some((one) => one.to === to && hasGone(one))
 }
 
 /** @returns null when it takes longer */

@@ -4,6 +4,7 @@ import { count, size } from '@rootferry/host/numbers'
 import { useState } from 'preact/hooks'
 import { ApiProblem, post } from '../state/api.ts'
 import type { Root } from '../state/fleet.ts'
+import { releaseWord } from '../state/words.ts'
 import { Action } from './action.tsx'
 import { Ago } from './clock.tsx'
 import { Facts } from './facts.tsx'
@@ -156,7 +157,7 @@ function Outcome({ released: { round: id, changes, bytes } }: { released: Releas
   return (
     <div role="status" class="outcome">
       <h3>
-        Released: {count(changes)} changes, {size(bytes)}
+        {id === null ? 'Released' : releaseWord(round?.state ?? null)}: {count(changes)} changes, {size(bytes)}
       </h3>
       {id === null && <p>Each receiver commits it by itself.</p>}
       {round !== undefined && <RoundReport round={round} />}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ReceiverStatus } from '@rootferry/agent/api'
 import { fleetWith, RECEIVER, ROOT } from '../../test-support/examples.ts'
-import { lackingOf, roundWord } from './words.ts'
+import { lackingOf, releaseWord, roundWord } from './words.ts'
 
 test('a release is everywhere when no receiver lacks it, one that was away or was left behind included', () => {
   const over = { state: 'over' as const, outcome: 'all' as const }
@@ -12,6 +12,14 @@ test('a release is everywhere when no receiver lacks it, one that was away or wa
   assert.equal(roundWord({ ...over, outcome: 'partial' }, 0).word, 'everywhere')
   assert.equal(roundWord({ state: 'void', outcome: 'void' }, 0).word, 'void')
   assert.equal(roundWord({ state: 'collect', outcome: null }, 3).tone, 'busy')
+})
+
+test('nothing is called released before its round has gone, or when it does not go', () => {
+  const words = ([null, 'collect', 'fence', 'roll', 'go', 'over', 'void'] as const).map(releaseWord)
+  assert.deepEqual(
+    words.map((word) => word.split(' ')[0]),
+    ['Being', 'Being', 'Being', 'Being', 'Released', 'Released', 'Not'],
+  )
 })
 
 test('receivers lack a release until they are at its end, unless they never came, or the index is another one', () => {

@@ -74,6 +74,12 @@ export function roundWord(
   return lacking === 0 ? { tone: 'good', word: 'everywhere' } : { tone: 'bad', word: 'not everywhere' }
 }
 
+/** What has become of a release so far. @param state of its round; null: its round has just begun */
+export function releaseWord(state: RoundAnswer['state'] | null): string {
+  if (state === 'go' || state === 'over') return 'Released'
+  return state === 'void' ? 'Not released' : 'Being released'
+}
+
 /** Receivers of the root of a round, or of a release, that have not got it by now. One that never came is not waited for. */
 export function lackingOf(
   { root, to }: Pick<RoundAnswer, 'root' | 'to'>,

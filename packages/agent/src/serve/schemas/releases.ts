@@ -64,6 +64,9 @@ export const Released = Type.Object(
   {
     root: Name,
     released: Type.Boolean({ description: 'false: a dry run' }),
+    held: Type.Boolean({
+      description: 'true: the root was still held when this was answered. When the release does not go it stays held',
+    }),
     parts: Type.Integer({ minimum: 1, description: 'commits, each together' }),
     round: OrNull(Type.String({ description: 'GET /v1/rounds/ID; null: each receiver commits by itself' })),
     from: Count,
