@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** Soon at first, then less often, and at most half of the time: the awaited work needs the same processor. */
 const FIRST_POLL_MS = 10
-const LAST_POLL_MS = 60
+const LAST_POLL_MS = 150
 const SLOWER = 1.3
 
 /**
