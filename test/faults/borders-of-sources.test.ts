@@ -33,16 +33,16 @@ async function shopWithVolume(mounts: Mounts): Promise<{ rig: Rig; media: string
 
 const root = async (rig: Rig) => (await rig.status()).roots[0]
 
-async function halted(rig: Rig): Promise<void> {
+async function halted(rig: Rig, why = /^pub\/media: .*missing/): Promise<void> {
   await until(
-    async () => (await root(rig))?.state === 'halted' && /^pub\/media: .*missing/.test((await root(rig))?.reason ?? ''),
+    async () => (await root(rig))?.state === 'halted' && why.test((await root(rig))?.reason ?? ''),
     async () => JSON.stringify(await root(rig)),
   )
 }
 
 const picture = (rig: Rig) => readFileSync(join(rig.targets[0] ?? '', 'pub/media/4.jpg'), 'utf8')
 
-test('a volume that is unmounted under a running agent', async (t) => {
+test('a volume that is unmounted under a running agent, and another one in its place', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
   const mounts = new Mounts()
   const { rig, media, volume } = await shopWithVolume(mounts)
@@ -53,6 +53,10 @@ test('a volume that is unmounted under a running agent', async (t) => {
   writeFileSync(join(rig.source, 'app/0.php'), 'changed meanwhile')
   await halted(rig)
   assert.equal(picture(rig), 'picture 4')
+  mounts.bind(mounts.tmpfs(`${volume}.other`), media)
+  await halted(rig, /^pub\/media: another filesystem \(tmpfs\)/)
+  assert.equal(picture(rig), 'picture 4')
+  mounts.unmount(media)
   mounts.bind(volume, media)
   await rig.converged()
 })

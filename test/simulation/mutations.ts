@@ -281,8 +281,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'a volume of the source that is not mounted counts as emptied',
     ['G6', 'G1', 'G9'],
     `${SCAN}/known-borders.ts`,
-    'if (present.has(id) || !holdsEntries(path)) continue',
-    'if (present.has(id) || id.length > 0) continue',
+    'if (border === undefined ? !this.#isMissed(known) : this.#isSame(id, known, border.path)) continue',
+    'if (border !== undefined || id.length > 0) continue',
     9_200_025,
   ),
   mutation(
@@ -383,8 +383,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'a filesystem that goes amid a scan is forgotten before what was behind it is in the index',
     ['G6'],
     `${SCAN}/known-borders.ts`,
-    'if (present.has(id) || !holdsEntries(path)) continue',
-    'if (present.has(id) || (!holdsEntries(path) && (this.#known.delete(id) || true))) continue',
+    'if (border === undefined ? !this.#isMissed(known) : this.#isSame(id, known, border.path)) continue',
+    'if (border !== undefined || (!this.#isMissed(known) && (this.#known.delete(id) || true))) continue',
     60_012_496,
   ),
   mutation(

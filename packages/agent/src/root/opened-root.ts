@@ -7,8 +7,10 @@ import {
   type Accounts,
   Borders,
   BulkReads,
+  bootId,
   ConfinedDirectories,
   chooseSystemCalls,
+  type PathCalls,
   RootLock,
   type WatchCalls,
 } from '@rootferry/host/machine'
@@ -16,6 +18,7 @@ import { PathFilter } from '@rootferry/protocol'
 import type { RootOptions } from '../root-messages.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import { Packer } from './pack/packer.ts'
+import { BehindBorders } from './scan/behind-borders.ts'
 import { ExtendedReader } from './scan/extended-reader.ts'
 import { KnownBorders } from './scan/known-borders.ts'
 import type { PathProblems } from './scan/path-problems.ts'
@@ -84,7 +87,8 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
     const turn = new Turn(directories)
     const reads = new BulkReads(calls)
     const packer = new Packer({ directories, reads, index, filter, accounts, scans, turn, nowMs: Date.now })
-    return { lock, directories, reads, watcher, scanner, overtaking, packer, turn, borders: bordersOf(path, index) }
+    const borders = bordersOf(path, calls.paths, index)
+    return { lock, directories, reads, watcher, scanner, overtaking, packer, turn, borders }
   } catch (error) {
     directories?.[Symbol.dispose]()
     lock?.[Symbol.dispose]()
@@ -107,12 +111,13 @@ export function isOutgrown({ watcher }: OpenedRoot, { watch }: RootOptions, { to
   return hasOutgrown(watch.backend, watcher.backend, totals.files + totals.directories)
 }
 
-function bordersOf(path: string, index: EntryIndex): KnownBorders {
+function bordersOf(path: string, paths: PathCalls, index: EntryIndex): KnownBorders {
   return new KnownBorders({
     borders: new Borders(realpathSync(path)),
     remembered: index.memory.note(BORDERS),
     remember: (text) => index.memory.setNote(BORDERS, text),
-    holdsEntries: (border) => index.hasChildren(border),
+    behind: new BehindBorders({ rootPath: path, paths, index }),
+    bootId: bootId(),
   })
 }
 

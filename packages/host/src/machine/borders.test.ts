@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Borders, bordersBelow, mountPointOf } from './borders.ts'
+import { Borders, bordersBelow, mountOf } from './borders.ts'
 
 const LINE = (place: string, type = 'ext4', part = '/') =>
   `36 35 98:0 ${part} ${place} rw,noatime master:1 shared:2 - ${type} /dev/sda1 rw`
@@ -70,7 +70,7 @@ test('tells what lies across a border, and what holds one', () => {
 test('the mount point of a path is the nearest one above it, or at it', () => {
   const text = ['/', '/srv', '/srv/shop'].map((place) => LINE(place)).join('\n')
   const cases = { '/srv/shop': '/srv/shop', '/srv/shop/a': '/srv/shop', '/srv/shop2': '/srv', '/var': '/' }
-  for (const [path, place] of Object.entries(cases)) assert.equal(mountPointOf(path, text), place, path)
+  for (const [path, place] of Object.entries(cases)) assert.equal(mountOf(path, text).place, place, path)
 })
 
 test('without a list of mounts there are no borders', () => {

@@ -74,11 +74,14 @@ export class Borders {
   }
 }
 
-/** The mount point that a path lies on, or would if it were made: `/` when nothing nearer is mounted. */
-export function mountPointOf(path: string, text: string = readMounts()): string {
-  let nearest = '/'
-  for (const { place } of parseMounts(text)) {
-    if (place.length > nearest.length && (path === place || path.startsWith(`${place}/`))) nearest = place
+/** The mount that a path lies on, or would if it were made: that of `/` when nothing nearer is mounted. */
+export function mountOf(path: string, text: string = readMounts()): Pick<Mount, 'place' | 'type'> {
+  let nearest: Pick<Mount, 'place' | 'type'> = { place: '/', type: '' }
+  for (const mount of parseMounts(text)) {
+    const { place } = mount
+    const isOn = path === place || place === '/' || path.startsWith(`${place}/`)
+    // When several mounts are at one place, the last one is visible.
+    if (isOn && place.length >= nearest.place.length) nearest = mount
   }
   return nearest
 }

@@ -4,18 +4,22 @@
  *   missing, unmounted, covered by another mount   refused: nothing written here would be seen when it is back
  *   another directory, emptied                     begun anew
  *
+ * The top directories of two filesystems have one and the same number: they are told apart by their time of birth.
  * INVARIANT: nothing is made at a path that is known, before it is certain that it is the directory that is known. An
  * empty target counts as emptied only when it held something: to a host that protects much, a replay may bring only what
  * is protected for a long time, and would begin anew with each connection.
  */
 
-import { existsSync, realpathSync } from 'node:fs'
-import { EXIT, Failure, mountPointOf } from '@rootferry/host/machine'
+import { existsSync, realpathSync, type Stats } from 'node:fs'
+import { EXIT, Failure, mountOf } from '@rootferry/host/machine'
+import { birthOf, keepsBirth, wereBornApart } from './files/birth.ts'
 import { knownTarget, type Ledger } from './ledger/ledger.ts'
 import type { LedgerLog } from './ledger/ledger-file.ts'
 
 interface TargetIdentity {
   inode: string
+  /** Milliseconds since 1970; null or absent: the filesystem does not keep it. */
+  born?: number | null
   /** As configured. */
   path: string
   /** The mount point of its filesystem. */
@@ -41,13 +45,20 @@ export function refuseMissing(path: string, stateDir: string, log: LedgerLog): v
   throw new Failure(EXIT.failed, `${path}: the target is missing, and was there before: ${remedy}`)
 }
 
-/** @throws Failure when the path leads to another filesystem than the one that is known */
-export function checkIdentity(ledger: Ledger, path: string, inode: number, log: LedgerLog): void {
-  const mount = mountPointOf(realpathSync(path))
-  const present = { inode: String(inode), path, mount }
+/**
+ * @param status of the directory. @throws Failure when the path leads to another filesystem than the one that is known
+ */
+export function checkIdentity(
+  ledger: Ledger,
+  path: string,
+  status: Pick<Stats, 'ino' | 'birthtimeMs' | 'ctimeMs'>,
+  log: LedgerLog,
+): void {
+  const { place: mount, type } = mountOf(realpathSync(path))
+  const present = { inode: String(status.ino), born: keepsBirth(type) ? birthOf(status) : null, path, mount }
   const { rootIdentity, followed } = ledger
   const known = parseIdentity(rootIdentity)
-  const isOther = known !== null && known.inode !== present.inode && followed !== null
+  const isOther = known !== null && followed !== null && isAnother(known, present)
   if (isOther && known.path === path && known.mount !== undefined && known.mount !== present.mount) {
     refuseUnmounted(path, known.mount)
     throw new Failure(
@@ -65,10 +76,15 @@ export function checkIdentity(ledger: Ledger, path: string, inode: number, log: 
   if (text !== rootIdentity) ledger.setRootIdentity(text)
 }
 
+function isAnother(known: Partial<TargetIdentity>, present: TargetIdentity): boolean {
+  if (known.inode !== present.inode) return true
+  return wereBornApart(known.born, present.born)
+}
+
 const ANEW = 'remove the state directory of this root to begin anew with what is there'
 
 function refuseUnmounted(path: string, mount: string): void {
-  if (mount === '/' || mountPointOf(mount) === mount) return
+  if (mount === '/' || mountOf(mount).place === mount) return
   const message = `${path}: the filesystem that was mounted at ${mount} is not mounted: mount it, or ${ANEW}`
   throw new Failure(EXIT.failed, message)
 }

@@ -67,6 +67,30 @@ test('a missing target is made with mode 0755, the state directory with 0700', a
   assert.equal(lstatSync(scratch.at('deep/target')).mode & 0o777, 0o755 & ~mask)
 })
 
+test('another filesystem at the same place is another target, though its top directory has the same number', async (t) => {
+  using scratch = new Scratch()
+  const target = scratch.at('target')
+  mkdirSync(target)
+  const mount = () => spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', target]).status === 0
+  const unmount = () => spawnSync('umount', ['-l', target])
+  if (!mount()) return t.skip('nothing can be mounted here')
+  using _mounted = { [Symbol.dispose]: unmount }
+  for (const content of ['1', '2']) {
+    await using feed = await new Feed(scratch).open()
+    assert.equal(feed.disk.hello().sequence, Number(content) - 1, 'a restart on the same filesystem')
+    feed.connect()
+    await feed.commit([file('a', content)])
+  }
+  const inode = lstatSync(target).ino
+  unmount()
+  assert.ok(mount())
+  writeFileSync(scratch.at('target/own.txt'), 'of another filesystem')
+  assert.equal(lstatSync(target).ino, inode)
+  await using feed = await new Feed(scratch).open()
+  const { epoch, target: state } = feed.disk.hello()
+  assert.deepEqual({ epoch, state }, { epoch: null, state: 'populated' }, 'it is compared before anything is touched')
+})
+
 test('on a file system of its own the target is staged inside, hidden, and looks untouched when nothing happens', async () => {
   using scratch = new Scratch()
   mkdirSync(scratch.at('target'))

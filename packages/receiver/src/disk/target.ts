@@ -30,7 +30,8 @@ import { Trash } from './area/trash.ts'
 import { WallClock } from './area/wall-clock.ts'
 import { WorkArea } from './area/work-area.ts'
 import { Burst } from './commit/burst.ts'
-import { readObject } from './files/attributes.ts'
+import { readObject, statusOf } from './files/attributes.ts'
+import { birthOf } from './files/birth.ts'
 import { isOperatingError, RootGone } from './files/disk-errors.ts'
 import type { Creation } from './files/disk-object.ts'
 import { ExtendedAttributes } from './files/extended.ts'
@@ -125,7 +126,8 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
 
 function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: RootLock): Target {
   const { path, stateDir } = options
-  const { ino, dev } = confined.rootStatus()
+  const opened = confined.rootStatus()
+  const { ino, dev } = opened
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
   const { creation, area, trash, room, isForeign, lacksContent, reads } = openArea(options, confined, ledger)
   const { volumes, untouchable } = openUntouchable(options, confined, ledger)
@@ -142,7 +144,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     readdirSync(confined.locateDirectory(ROOT_PATH), { withFileTypes: true }).every((entry) =>
       untouchable.protects(entry.name, kindOf(entry)),
     )
-  checkIdentity(ledger, path, ino, options.log)
+  checkIdentity(ledger, path, opened, options.log)
   untouchable.refreshBorders()
   const fill = new TargetFill(ledger, isEmpty)
   fill.doubt(options.log)
@@ -237,6 +239,7 @@ function openUntouchable({ path, bootId, protect }: TargetOptions, confined: Con
     row: ledger.debts.volumes,
     bootId,
     isDirectory: (at) => isDirectory(confined, at),
+    birthAt: (at) => birthAt(confined, at),
   })
   const untouchable = new Untouchable(protect, volumes)
   untouchable.setExcluded(ledger.filter)
@@ -249,6 +252,19 @@ function isDirectory(confined: ConfinedDirectories, path: string): boolean {
     return readObject(confined.locate(path))?.kind === 'directory'
   } catch (error) {
     return errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR'
+  } finally {
+    confined.release()
+  }
+}
+
+/** Null when it cannot be looked at. */
+function birthAt(confined: ConfinedDirectories, path: string): number | null {
+  try {
+    const status = statusOf(confined.locate(path))
+    return status === null ? null : birthOf(status)
+  } catch (error) {
+    if (errorCode(error) === null) throw error
+    return null
   } finally {
     confined.release()
   }

@@ -8,6 +8,7 @@
  * one that goes amid a scan has entries behind it that are in no index yet.
  */
 import { type Border, borderId } from '@rootferry/host/machine'
+import type { BehindBorders } from './behind-borders.ts'
 import { troubleOf } from './trouble.ts'
 
 export interface KnownBordersParts {
@@ -15,11 +16,18 @@ export interface KnownBordersParts {
   /** The borders that an earlier life of the agent recorded; null: none yet. */
   remembered: string | null
   remember(text: string): void
-  /** Whether the index has entries below a path. */
-  holdsEntries(path: string): boolean
+  behind: Pick<BehindBorders, 'indexed' | 'topOf' | 'showsAny'>
+  bootId: string
 }
 
-type KnownBorder = Pick<Border, 'path' | 'part' | 'type'>
+interface KnownBorder extends Pick<Border, 'path' | 'part' | 'type'> {
+  /** The top directory in which something of the index was seen, and the boot of the machine; null: none yet. */
+  top: string | null
+  boot: string | null
+}
+
+const IN_MEMORY = new Set(['tmpfs', 'ramfs'])
+const UNSEEN = { top: null, boot: null }
 
 export class KnownBorders {
   readonly #parts: KnownBordersParts
@@ -30,7 +38,7 @@ export class KnownBorders {
     this.#parts = parts
     const remembered: unknown = parts.remembered === null ? [] : JSON.parse(parts.remembered)
     const entries = Array.isArray(remembered) ? remembered.filter(isKnownBorder) : []
-    this.#known = new Map(entries.map((border) => [borderId(border), border]))
+    this.#known = new Map(entries.map((border) => [borderId(border), { ...UNSEEN, ...border }]))
   }
 
   /**
@@ -38,16 +46,20 @@ export class KnownBorders {
    * @throws the system error
    */
   missing(): string | null {
-    const { borders, holdsEntries } = this.#parts
+    const { borders } = this.#parts
     borders.refresh()
     // At once: the first scan may have found what is behind one that is gone when it ends.
     const present = new Map([...borders.all].map((border) => [borderId(border), border]))
     if ([...present.keys()].some((id) => !this.#known.has(id)))
-      this.#know([...this.#known.values(), ...present.values()])
-    for (const [id, { path, type }] of this.#known) {
-      if (present.has(id) || !holdsEntries(path)) continue
+      this.#know([...[...present.values()].map(unseen), ...this.#known.values()])
+    for (const [id, known] of this.#known) {
+      const border = present.get(id)
+      if (border === undefined ? !this.#isMissed(known) : this.#isSame(id, known, border.path)) continue
       this.#isAwaited = true
-      return `${path}: the filesystem (${type}) that was mounted there is missing`
+      const { path, type } = known
+      return border === undefined
+        ? `${path}: the filesystem (${type}) that was mounted there is missing`
+        : `${path}: another filesystem (${type}) is mounted there, and nothing of what was there is on it`
     }
     return null
   }
@@ -62,8 +74,7 @@ export class KnownBorders {
   forget(gone: ReadonlySet<string>): void {
     if (gone.size === 0) return
     const still = this.gone
-    const isKept = ([id, { path }]: [string, KnownBorder]) =>
-      !gone.has(id) || !still.has(id) || this.#parts.holdsEntries(path)
+    const isKept = ([id, known]: [string, KnownBorder]) => !gone.has(id) || !still.has(id) || this.#isMissed(known)
     this.#know([...this.#known].filter(isKept).map(([, border]) => border))
   }
 
@@ -98,18 +109,44 @@ export class KnownBorders {
 
   /** An operator has accepted that the filesystems stay away which the last look found missing. */
   accept(): void {
-    this.#know([...this.#parts.borders.all])
+    this.#know([...this.#parts.borders.all].map(unseen))
+  }
+
+  /** Whether the index has something behind a border that is not there. A file may be replaced by another one. */
+  #isMissed({ path }: KnownBorder): boolean {
+    const { borders, behind } = this.#parts
+    const indexed = behind.indexed(path)
+    return indexed === 'entries' || (indexed === 'file' && ![...borders.all].some((border) => border.path === path))
+  }
+
+  /** Whether what is mounted there can be the filesystem behind which the index has entries, which is noted. */
+  #isSame(id: string, known: KnownBorder, path: string): boolean {
+    const { behind, bootId } = this.#parts
+    if (behind.indexed(path) !== 'entries') return true
+    const top = behind.topOf(path)
+    // What does not answer loses nothing.
+    if (top === null || top === known.top) return true
+    const isEmptyByRight = IN_MEMORY.has(known.type) && known.boot !== null && known.boot !== bootId
+    if (!isEmptyByRight && !behind.showsAny(path)) return false
+    const seen = { ...known, top, boot: bootId }
+    this.#know([...this.#known].map(([other, border]) => (other === id ? seen : border)))
+    return true
   }
 
   #know(borders: readonly KnownBorder[]): void {
-    const before = JSON.stringify([...this.#known.keys()])
-    this.#known = new Map(borders.map(({ path, part, type }) => [borderId({ path, part, type }), { path, part, type }]))
-    const isOther = JSON.stringify([...this.#known.keys()]) !== before
-    if (isOther) this.#parts.remember(JSON.stringify([...this.#known.values()]))
+    const before = JSON.stringify([...this.#known.values()])
+    this.#known = new Map(borders.map((border) => [borderId(border), border]))
+    const text = JSON.stringify([...this.#known.values()])
+    if (text !== before) this.#parts.remember(text)
   }
 }
 
-function isKnownBorder(value: unknown): value is KnownBorder {
+function unseen({ path, part, type }: Border): KnownBorder {
+  return { path, part, type, ...UNSEEN }
+}
+
+/** An earlier version noted only where which filesystem was mounted. */
+function isKnownBorder(value: unknown): value is Omit<KnownBorder, keyof typeof UNSEEN> & Partial<KnownBorder> {
   if (typeof value !== 'object' || value === null) return false
   return ['path', 'part', 'type'].every((key) => typeof Reflect.get(value, key) === 'string')
 }

@@ -26,7 +26,8 @@ const NO_BORDERS = {
   borders: { refresh: () => false, all: [] },
   remembered: null,
   remember: () => undefined,
-  holdsEntries: () => false,
+  behind: { indexed: () => null, topOf: () => null, showsAny: () => true },
+  bootId: 'boot',
 }
 const whole: Hint = { path: '.', extent: 'subtree' }
 

@@ -11,9 +11,9 @@ const mount = (path: string, part = '/', type = 'ext4', device = '8:1') => ({
   device,
   isItself: false,
 })
-const EVERYWHERE = () => true
+const EVERYWHERE = { isDirectory: () => true, birthAt: () => null }
 const record = (known: ReturnType<typeof mount>[], due: string[] = []): VolumeRecord => ({
-  known: Object.fromEntries(known.map((border) => [border.path, [borderId(border), border.device] as const])),
+  known: Object.fromEntries(known.map((border) => [border.path, [borderId(border), border.device, null] as const])),
   boot: 'b',
   due,
 })
@@ -27,7 +27,10 @@ test('in a target that was never looked at nothing is missing, and nothing is ne
 
 test('a volume that goes is missing, with those that were mounted on it, and is to be compared when it is back', () => {
   const known = record([mount('media'), mount('media/deep'), mount('other')])
-  const gone = followVolumes(known, [mount('other')], 'b', (path) => path !== 'media/deep')
+  const gone = followVolumes(known, [mount('other')], 'b', {
+    ...EVERYWHERE,
+    isDirectory: (path) => path !== 'media/deep',
+  })
   assert.deepEqual(gone.missing, ['media'])
   assert.deepEqual(gone.record, { ...known, due: ['media', 'media/deep'] })
   const back = followVolumes(gone.record, [mount('media'), mount('media/deep'), mount('other')], 'b', EVERYWHERE)
@@ -35,7 +38,10 @@ test('a volume that goes is missing, with those that were mounted on it, and is 
 })
 
 test('a volume whose mount point is gone too is a part of the target from then on', () => {
-  const { record: now, missing } = followVolumes(record([mount('media')]), [], 'b', () => false)
+  const { record: now, missing } = followVolumes(record([mount('media')]), [], 'b', {
+    ...EVERYWHERE,
+    isDirectory: () => false,
+  })
   assert.deepEqual([now, missing], [{ known: {}, boot: 'b', due: ['media'] }, []])
 })
 
@@ -50,6 +56,18 @@ test('another device at its place is another volume, unless the machine was star
   const other = [mount('media', '/', 'ext4', '8:2')]
   assert.deepEqual(followVolumes(known, other, 'b', EVERYWHERE).record.due, ['media'])
   assert.deepEqual(followVolumes(known, other, 'c', EVERYWHERE).record.due, [])
+})
+
+test('a top directory that was made at another time is that of another volume, also after a new start of the machine', () => {
+  const bornAt = (birth: number | null) => ({ ...EVERYWHERE, birthAt: () => birth })
+  const follow = (before: VolumeRecord, birth: number | null, type = 'ext4') =>
+    followVolumes(before, [mount('media', '/', type)], 'c', bornAt(birth)).record
+  const known = follow(record([mount('media')]), 1)
+  assert.deepEqual(known.due, [], 'an earlier version did not record it')
+  assert.deepEqual(follow(known, 1).due, [])
+  assert.deepEqual(follow(known, null).due, [])
+  assert.deepEqual(follow(known, 2).due, ['media'])
+  assert.deepEqual(follow(follow(record([mount('media', '/', 'overlay')]), 1, 'overlay'), 2, 'overlay').due, [])
 })
 
 test('a volume that is mounted on demand may go and come', () => {
@@ -77,8 +95,8 @@ test('what is missing counts as another filesystem, and news are told once', () 
     isAtOrBelow: (path: string) => present.has(path),
     above: (path: string) => present.get(path) ?? null,
   }
-  const volumes = new KnownVolumes({ borders, row, bootId: 'b', isDirectory: EVERYWHERE })
-  volumes.refresh(EVERYWHERE)
+  const volumes = new KnownVolumes({ borders, row, bootId: 'b', ...EVERYWHERE })
+  volumes.refresh(EVERYWHERE.isDirectory)
   assert.deepEqual([volumes.missing, volumes.due], [['pub/logs'], []])
   assert.deepEqual([volumes.missingAbove('pub/logs/a'), volumes.missingAbove('pub')], ['pub/logs', null])
   assert.deepEqual(
@@ -110,12 +128,12 @@ test('a volume that comes while nothing can be recorded is found by the next loo
     isAtOrBelow: () => false,
     above: () => null,
   }
-  const volumes = new KnownVolumes({ borders, row, bootId: 'b', isDirectory: EVERYWHERE })
-  volumes.refresh(EVERYWHERE)
+  const volumes = new KnownVolumes({ borders, row, bootId: 'b', ...EVERYWHERE })
+  volumes.refresh(EVERYWHERE.isDirectory)
   mounts = [mount('media', '/other')]
   isFull = true
-  assert.throws(() => volumes.refresh(EVERYWHERE), /full/)
+  assert.throws(() => volumes.refresh(EVERYWHERE.isDirectory), /full/)
   ;[isChanged, isFull] = [false, false]
-  volumes.refresh(EVERYWHERE)
+  volumes.refresh(EVERYWHERE.isDirectory)
   assert.deepEqual(volumes.due, ['media'])
 })

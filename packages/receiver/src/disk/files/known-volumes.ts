@@ -12,6 +12,7 @@
  */
 import { type Border, borderId } from '@rootferry/host/machine'
 import { isWithin } from '@rootferry/protocol'
+import { keepsBirth, wereBornApart } from './birth.ts'
 
 /** Is mounted when something needs it, and goes when nothing does. */
 const ON_DEMAND = 'autofs'
@@ -28,11 +29,16 @@ export interface KnownVolumesParts {
   bootId: string
   /** Whether a directory is at the path. */
   isDirectory(path: string): boolean
+  /** When it was made, in milliseconds since 1970; null: it is not known. */
+  birthAt(path: string): number | null
 }
 
 export interface VolumeRecord {
-  /** Identities of the volumes by their paths, and their devices, which are others after a reboot; null: any. */
-  known: Record<string, [id: string, device: string | null]>
+  /**
+   * Identities of the volumes by their paths; their devices, which are others after a reboot, null: any; and when their top
+   * directories were made, if that is known.
+   */
+  known: Record<string, [id: string, device: string | null, birth?: number | null]>
   boot: string
   /** Paths that are to be compared. */
   due: string[]
@@ -68,14 +74,15 @@ export class KnownVolumes {
 
   /** @param isOurs whether a path concerns this target at all. @throws the system error */
   refresh(isOurs: (path: string) => boolean): void {
-    const { borders, row, bootId, isDirectory } = this.#parts
+    const { borders, row, bootId, isDirectory, birthAt } = this.#parts
     const isChanged = borders.refresh()
     const before = row.volumes
     if (this.#isFollowed && !isChanged && this.#missing.length === 0 && before !== null) return
     // When the record cannot be written, the next look finds the same.
     this.#isFollowed = false
     const present = [...borders.all].filter(({ path, isItself }) => isOurs(path) && !isItself)
-    const { record, missing } = followVolumes(before, present, bootId, (path) => isOurs(path) && isDirectory(path))
+    const look = { isDirectory: (path: string) => isOurs(path) && isDirectory(path), birthAt }
+    const { record, missing } = followVolumes(before, present, bootId, look)
     this.#missing = missing
     if (JSON.stringify(record) !== JSON.stringify(before)) row.volumes = record
     this.#isFollowed = true
@@ -118,7 +125,7 @@ export function followVolumes(
   before: VolumeRecord | null,
   present: readonly Border[],
   boot: string,
-  isDirectory: (path: string) => boolean,
+  { isDirectory, birthAt }: Pick<KnownVolumesParts, 'isDirectory' | 'birthAt'>,
 ): { record: VolumeRecord; missing: string[] } {
   const known: VolumeRecord['known'] = {}
   const due = new Set(before?.due)
@@ -141,9 +148,11 @@ export function followVolumes(
     const isOnDemand = border.type === ON_DEMAND
     const id = isOnDemand ? (knownAs?.[0] ?? borderId(border)) : borderId(border)
     const wasOnDemand = knownAs?.[1] === null
-    known[path] = [id, isOnDemand || wasOnDemand ? null : border.device]
+    const birth = keepsBirth(border.type) ? birthAt(path) : null
+    known[path] = [id, isOnDemand || wasOnDemand ? null : border.device, birth]
     const isSameDevice = isOnDemand || wasOnDemand || before?.boot !== boot || knownAs?.[1] === border.device
-    if (before !== null && (knownAs?.[0] !== id || !isSameDevice)) due.add(path)
+    const isOther = knownAs?.[0] !== id || !isSameDevice || wereBornApart(knownAs[2], birth)
+    if (before !== null && isOther) due.add(path)
   }
   return { record: { known, boot, due: [...due] }, missing }
 }
