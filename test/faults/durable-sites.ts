@@ -204,8 +204,9 @@ export const SITES: Record<string, Record<string, Site>> = {
     fsyncSync: [2, 'to a SIGKILL it is the removal of the original that follows'],
     rmdirSync: [2, ACROSS],
   },
-  'receiver/src/cli/trash-files.ts': {
+  'receiver/src/cli/trash-restore.ts': {
     mkdirSync: [2, RESTORES],
+    removeTree: [3, RESTORES],
     renameSync: [2, RESTORES],
     utimesSync: [1, RESTORES],
   },

@@ -3,7 +3,8 @@ import { size, type Terminal, table } from '@rootferry/host/daemon'
 import { EXIT, Failure, printable } from '@rootferry/host/machine'
 import type { Command } from 'commander'
 import { readLocalPlace } from '../config/receiver-yaml.ts'
-import { restoreFile, type TrashedFile, type TrashedRoot, trashedFiles } from './trash-files.ts'
+import { type TrashedFile, type TrashedRoot, trashedFiles } from './trash-files.ts'
+import { restoreFile } from './trash-restore.ts'
 
 export function addTrashCommand(program: Command, defaultConfig: string, terminal: Terminal): void {
   const trash = program.command('trash').description('what first joins, resyncs and deletions moved away from a target')
@@ -33,10 +34,11 @@ export function addTrashCommand(program: Command, defaultConfig: string, termina
     )
     .action((name: string, path: string, { config, replace }: { config: string; replace: boolean }) => {
       const { stateDir, roots } = readLocalPlace(config)
-      const { batch, displaced } = restoreFile(stateDir, rootOf(roots, name), path, replace)
+      const { batch, versions, displaced } = restoreFile(stateDir, rootOf(roots, name), path, replace)
       if (displaced !== null) terminal.say(`what was there is in the trash now: ${displaced}\n`)
+      const which = versions === 1 ? '' : `, the last of ${versions} versions there`
       terminal.say(
-        `restored ${printable(path)} of ${batch}\n` +
+        `restored ${printable(path)} of ${batch}${which}\n` +
           'An ordered resync makes the target as the source is, this file included: protect it, or put it on the source.\n',
       )
     })

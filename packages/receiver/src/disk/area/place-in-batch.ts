@@ -8,12 +8,11 @@ import { Buffer } from 'node:buffer'
 import { lstatSync, mkdirSync } from 'node:fs'
 import { type ConfinedDirectories, errorCode } from '@rootferry/host/machine'
 import { baseName, joinPath, parentPath, ROOT_PATH } from '@rootferry/protocol'
+import { numbered } from '../../trash-names.ts'
 
 const MOST_SUFFIXES = 10_000
 /** Leaves room for a suffix below the 4,096 bytes that Linux accepts. */
 const MOST_PATH_BYTES = 4_000
-/** The longest name that Linux accepts. */
-const MOST_NAME_BYTES = 255
 
 export interface FreePlace {
   place: string
@@ -26,8 +25,7 @@ export function freePlace(batch: ConfinedDirectories, path: string): FreePlace {
   const made = makeParents(batch, path)
   const wanted = made === null ? 'displaced' : path
   for (let number = 0; number < MOST_SUFFIXES; number += 1) {
-    const name = suffixed(baseName(wanted), number === 0 ? '' : `~${number}`)
-    const candidate = joinPath(parentPath(wanted), name)
+    const candidate = joinPath(parentPath(wanted), numbered(baseName(wanted), number))
     if (lstatSync(batch.locate(candidate), { throwIfNoEntry: false }) === undefined)
       return { place: candidate, hasNewParents: made !== false }
   }
@@ -35,20 +33,6 @@ export function freePlace(batch: ConfinedDirectories, path: string): FreePlace {
     code: 'EEXIST',
     syscall: 'rename',
   })
-}
-
-/** The name with its suffix, shortened if needed. */
-export function suffixed(name: string, suffix: string): string {
-  const room = MOST_NAME_BYTES - Buffer.byteLength(suffix)
-  if (Buffer.byteLength(name) <= room) return name + suffix
-  let short = ''
-  let bytes = 0
-  for (const character of name) {
-    bytes += Buffer.byteLength(character)
-    if (bytes > room) break
-    short += character
-  }
-  return short + suffix
 }
 
 /**

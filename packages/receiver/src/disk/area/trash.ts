@@ -20,6 +20,7 @@ import { lstatSync, mkdirSync, readdirSync, realpathSync, utimesSync } from 'nod
 import { Borders, ConfinedDirectories, errorCode, plainMessage, syncDirectory } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { PathProblem, TrashLimits, TrashStatus } from '../../root-messages.ts'
+import { batchName } from '../../trash-names.ts'
 import type { Locate } from '../files/copy-object.ts'
 import { isSystemError } from '../files/disk-errors.ts'
 import type { Walk } from '../files/walk.ts'
@@ -206,7 +207,7 @@ export class Trash {
     const now = this.#clock.now()
     const [name, latest] = [...batches].findLast(([, { isOwn }]) => isOwn) ?? []
     if (name !== undefined && latest !== undefined && now - latest.lastMs < OCCASION_MS) return name
-    return new Date(now).toISOString().replaceAll(/[:.]/g, '-')
+    return batchName(now)
   }
 
   /** Makes the directory if needed. @throws EEXIST when another object has the name */
