@@ -1,5 +1,6 @@
 /** Patterns that match nothing are distinguished from those that match, and the intended pattern is named. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -67,6 +68,24 @@ describe('a pattern that can never match is refused with the one that was meant'
   }
   it('by the real path, where the root is reached by a symlink', () => {
     assert.match(patternFault(`${root}/a`, join(place, 'link')) ?? '', /'\/a' is meant/)
+  })
+})
+
+describe('and so is one that leads into the root by another way', () => {
+  const link = join(place, 'link')
+  it('through a symlink, though the root is configured by its real path', () => {
+    assert.match(patternFault(`${link}/a/*.txt`, root) ?? '', /'\/a\/\*\.txt' is meant/)
+    assert.match(patternFault(`!${link}/var/`, root) ?? '', /'!\/var\/' is meant/)
+    assert.match(patternFault(link, root) ?? '', /'\*' is everything/)
+    assert.equal(patternFault(`${link}er/a`, root), null)
+    assert.equal(patternFault(`${place}/l*k/a`, root), null)
+  })
+  it('by another mount of it', (t) => {
+    const mount = join(place, 'mount')
+    mkdirSync(mount)
+    if (spawnSync('mount', ['--bind', root, mount]).status !== 0) return t.skip('nothing can be mounted here')
+    assert.match(patternFault(`${mount}/a`, root) ?? '', /'\/a' is meant/)
+    spawnSync('umount', [mount])
   })
 })
 

@@ -5,7 +5,7 @@
  * `~/x`, `../x` and `app\etc`, and they match nothing, so a file that should be protected would be overwritten. Knows
  * single patterns only, not whether several of them make sense together.
  */
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -21,7 +21,7 @@ export function patternFault(pattern: string, rootPath: string): string | null {
   const suggestion = (path: string) =>
     path === '' ? "'*' is everything in the root" : `'${sign}${path}' is meant, a path below the root`
   if (/\\[A-Za-z0-9]/.test(text)) return meant(text.replaceAll('\\', '/'), 'matches nothing with backslashes')
-  const inside = belowRoot(text, rootPath)
+  const inside = belowRoot(text, rootPath) ?? byAnotherWay(text, rootPath)
   if (inside !== null) return meant(inside, "begins with the root's own path and can match nothing")
   const parts = text.replace(/^\//, '').replace(/\/$/, '').split('/')
   if (parts[0] === '~') return meant(`/${text.slice(2)}`, "can match nothing, '~' is not the home directory here")
@@ -47,6 +47,37 @@ function belowRoot(text: string, rootPath: string): string | null {
     return inside === '/' ? '' : inside
   }
   return null
+}
+
+/**
+ * The same for an absolute path that leads into the root through a symlink, or by another mount of it: the directories on
+ * its way tell.
+ */
+function byAnotherWay(text: string, rootPath: string): string | null {
+  const root = identityOf(rootPath)
+  if (!text.startsWith('/') || root === null) return null
+  const names = text.split('/').filter((name) => name !== '')
+  for (const depth of names.keys()) {
+    const way = `/${names.slice(0, depth + 1).join('/')}`
+    const found = identityOf(way)
+    if (found === null) return null
+    if (found !== root) continue
+    const inside = text.slice(way.length)
+    const isName = depth === 0 && !existsSync(join(rootPath, literalStart(inside)))
+    return isName || existsSync(join(rootPath, way)) ? null : inside
+  }
+  return null
+}
+
+/** Null when nothing is there, or it cannot be looked at. */
+function identityOf(path: string): string | null {
+  try {
+    const status = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return status === undefined ? null : `${status.dev}:${status.ino}`
+  } catch {
+    // Whoever may not look there learns of no other way.
+    return null
+  }
 }
 
 /** The names in front of the first wildcard. */

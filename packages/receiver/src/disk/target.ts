@@ -125,7 +125,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
 }
 
 function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: RootLock): Target {
-  const { path, stateDir } = options
+  const { path, stateDir, beforeStep } = options
   const opened = confined.rootStatus()
   const { ino, dev } = opened
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
@@ -148,7 +148,6 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   untouchable.refreshBorders()
   const fill = new TargetFill(ledger, isEmpty)
   fill.doubt(options.log)
-  const step = options.beforeStep
   const insistOnPlace = () => {
     if (confined.rootStatus().nlink === 0) throw new RootGone('the root was removed while it was served')
     const status = lookThrough(path)
@@ -173,7 +172,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     volumes,
     partials: new PartialFiles(area, ledger),
     room,
-    burst: new Burst(step === undefined ? parts : { ...parts, beforeStep: step }),
+    burst: new Burst(beforeStep === undefined ? parts : { ...parts, beforeStep }),
     acceptance: new Acceptance(stateDir, `${dev} ${ino} ${path}`),
     guard: options.guard,
     extraneous: options.extraneous,

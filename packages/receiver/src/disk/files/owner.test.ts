@@ -44,6 +44,24 @@ test('an owner that this user namespace does not have is left alone, and no othe
   )
 })
 
+test('a fixed owner that this user namespace does not have, or nobody can have, is refused', () => {
+  using scratch = new Scratch()
+  writeFileSync(scratch.at('map'), '         0     100000      65536\n')
+  const open = (policy: OwnerPolicy, uidMapFile: string) =>
+    new OwnerMap({ policy, privileged: true, warn: () => undefined, uidMapFile, gidMapFile: uidMapFile })
+  const refused = (error: unknown) =>
+    error instanceof Failure && error.exitCode === 78 && /does not exist in this user namespace/.test(error.message)
+  open({ user: '65535', group: '0' }, scratch.at('map'))
+  for (const [user, group] of [
+    ['70000', '0'],
+    ['0', '70000'],
+  ] as const)
+    assert.throws(() => open({ user, group }, scratch.at('map')), refused)
+  writeFileSync(scratch.at('all'), '         0          0 4294967295\n')
+  for (const user of ['4294967295', '4294967296'])
+    assert.throws(() => open({ user, group: '0' }, scratch.at('all')), refused)
+})
+
 test('an owner is mapped by the name that the agent gives, else by number', () => {
   using scratch = new Scratch()
   const { map, warnings } = open(scratch, 'preserve')

@@ -134,10 +134,11 @@ export class OwnerMap {
   }
 
   #resolveFixed(policy: { user: string; group: string }): Owner {
-    return {
-      uid: this.#users.idOf(policy.user) ?? unknown('user', policy.user),
-      gid: this.#groups.idOf(policy.group) ?? unknown('group', policy.group),
-    }
+    const uid = this.#users.idOf(policy.user) ?? unknown('user', policy.user)
+    const gid = this.#groups.idOf(policy.group) ?? unknown('group', policy.group)
+    if (!this.#hasUser(uid)) impossible('user', uid)
+    if (!this.#hasGroup(gid)) impossible('group', gid)
+    return { uid, gid }
   }
 }
 
@@ -196,4 +197,9 @@ function readText(file: string): string {
 
 function unknown(what: 'user' | 'group', name: string): never {
   throw new Failure(EXIT.badConfiguration, `owner: this host has no ${what} '${name}'`)
+}
+
+/** The kernel would refuse it for every single entry. */
+function impossible(what: 'user' | 'group', id: number): never {
+  throw new Failure(EXIT.badConfiguration, `owner: ${what} ${id} does not exist in this user namespace`)
 }
