@@ -96,7 +96,7 @@ export function openConnection(): Promise<null> {
 export class Distrust extends Error {}
 
 /** node:net: addresses are only compared, as they are outside. */
-export { BlockList, isIP } from 'node:net'
+export { BlockList, isIPv4, isIPv6 } from 'node:net'
 
 /** node:net: only the abstract socket by which a receiver locks its root. */
 export function createServer(): LockServer {
