@@ -245,6 +245,23 @@ scene('a file that is shown comes first and goes last', byFile(true), async (sce
 })
 
 scene(
+  'a file that is shown comes with the directories that were made for it',
+  { prepare, settings: { hold: { while: ['files/update/update.json'], show: true, overdueMinutes: 15 } } },
+  async (scene) => {
+    await scene.inSync()
+    scene.source.write('files/update/update.json', '1')
+    for (const path of ['files/new', 'files/update/new', 'files/update/below/new']) scene.source.write(path, 'of v2')
+    await deploy(scene, 'v2')
+    await scene.rest(20_000)
+    assert.ok(scene.targets.every((target) => target.has('files/update/update.json') && !target.has('v2')))
+    scene.source.remove('files/update/update.json')
+    await scene.inSync()
+    assert.equal(held(scene), null)
+    assert.ok(scene.targets.every((target) => target.has('files/update/below/new')))
+  },
+)
+
+scene(
   'the end of a file that is shown is recorded last, also when the guard let the release wait after it',
   { ...byFile(true), settings: { ...byFile(true).settings, guard: { maxDeletePercent: 20, minDeletes: 5 } } },
   async (scene) => {

@@ -2,8 +2,8 @@
  * Holding and releasing, as a root's thread uses them: orders of operators, the files of `hold.while`, the log, and the
  * time at which a hold turns overdue. Publishes nothing by a timer: half a deploy must not go out by itself.
  */
-import { printable, Refusal } from '@rootferry/host/machine'
-import { parentPath } from '@rootferry/protocol'
+import { type ConfinedDirectories, printable, Refusal } from '@rootferry/host/machine'
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import {
   type FromRoot,
   GO_MS,
@@ -15,6 +15,7 @@ import {
   type RootRequests,
 } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
+import type { Finding } from '../index/indexed-entry.ts'
 import type { OpenedRoot } from '../opened-root.ts'
 import { isOpen, type RootLife, statusOf } from '../root-life.ts'
 import type { RootReport } from '../root-report.ts'
@@ -225,12 +226,27 @@ export class RootHold {
   #recordShown(path: string): void {
     const { opened, index, report } = this.#parts
     const root = opened()
-    if (root === null || index.get(path) !== null || index.get(parentPath(path))?.kind !== 'directory') return
-    const look = lookAt(root.directories, path, Date.now())
-    if (look.found !== 'entry' || look.observation.kind !== 'file') return
-    index.record([{ path, observation: look.observation, digest: null, sameBytes: false }])
+    const findings = root === null ? [] : newFile(root.directories, index, path)
+    if (findings.length === 0) return
+    index.record(findings)
     report().advanced(Date.now())
   }
+}
+
+/** A file, behind the directories that were made for it; none when something else is in one of these places, or known. */
+function newFile(directories: ConfinedDirectories, index: EntryIndex, path: string): Finding[] {
+  const findings: Finding[] = []
+  for (let at = path; at === path || index.get(at)?.kind !== 'directory'; at = parentPath(at)) {
+    const look = lookAt(directories, at, Date.now())
+    const isFile = at === path
+    // Before the first scan the root is not known either.
+    if (at === ROOT_PATH || index.get(at) !== null || look.found !== 'entry') return []
+    if (look.observation.kind !== (isFile ? 'file' : 'directory')) return []
+    // Without a ctime the next look takes a directory for another one, and so lists what is in it.
+    const observation = isFile ? look.observation : { ...look.observation, ctime: 0 }
+    findings.unshift({ path: at, observation, digest: null, sameBytes: false })
+  }
+  return findings
 }
 
 /** A hold as logs show it: the reason is somebody's text. */
