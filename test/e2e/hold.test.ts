@@ -98,7 +98,8 @@ test('a release that no receiver has staged yet is on its way, and the root held
   await verb('hold', site.name)
   writeFileSync(join(site.source, 'f1'), 'new 1')
   for (const receiver of daemons.receivers) process.kill(receiver?.pid ?? assert.fail(), 'SIGSTOP')
-  const release = await verb('release', site.name, '--wait', '0').finally(() => {
+  const release = await verb('release', site.name, '--wait', '0')
+  const again = await verb('release', site.name).finally(() => {
     for (const receiver of daemons.receivers) process.kill(receiver?.pid ?? assert.fail(), 'SIGCONT')
   })
   assert.equal(release.code, 3)
@@ -106,6 +107,7 @@ test('a release that no receiver has staged yet is on its way, and the root held
     release.stdout,
     /^site\d+ is still held while its release goes on: 1 change, 5 B; status says when it is over\n/,
   )
+  assert.match(again.stderr, /: site\d+: it is being released\.\n$/)
   await site.converged()
   assert.equal((await site.root())?.hold, null)
 })

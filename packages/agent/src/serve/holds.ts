@@ -25,7 +25,7 @@ export class Holds {
 
   /** @throws HttpProblem when there is no such root, or it is held already, or not ready */
   async hold(root: string, order: RootRequests['hold']['takes']): Promise<HeldAnswer> {
-    const { answer, behind } = await orUnavailable(this.#feed(root).holds.hold(order))
+    const { answer, behind } = await orUnavailable(root, this.#feed(root).holds.hold(order))
     const { id, sinceMs, sequence } = answer.hold
     if (answer.outcome === 'held') return { id, root, sequence, since: timeOf(sinceMs), behind }
     throw new HttpProblem('held', `${root} ${heldBy(answer.hold)}.`)
@@ -39,7 +39,7 @@ export class Holds {
   ): Promise<ReleasedAnswer> {
     const feed = this.#feed(root)
     const begunMs = performance.now()
-    const { answer, round } = await orUnavailable(feed.holds.release(order, way))
+    const { answer, round } = await orUnavailable(root, feed.holds.release(order, way))
     if (answer.outcome === 'not-held')
       throw new HttpProblem('not-held', `${root} is not held${order.hold === null ? '' : ' any more'}.`)
     if (answer.outcome === 'held-anew')
@@ -137,12 +137,12 @@ function timeOf(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-/** @throws HttpProblem in place of a Refusal */
-export async function orUnavailable<Answer>(answer: Promise<Answer>): Promise<Answer> {
+/** @throws HttpProblem, which names the root, in place of a Refusal */
+export async function orUnavailable<Answer>(root: string, answer: Promise<Answer>): Promise<Answer> {
   try {
     return await answer
   } catch (error) {
-    if (error instanceof Refusal) throw new HttpProblem('root-unavailable', `${error.message}.`)
+    if (error instanceof Refusal) throw new HttpProblem('root-unavailable', `${root}: ${error.message}.`)
     throw error
   }
 }

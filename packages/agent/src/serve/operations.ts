@@ -193,7 +193,7 @@ export class Operations {
     const feed = this.#parts.feeds.get(root)
     if (feed === undefined) throw new HttpProblem('unknown-root', `There is no root ${JSON.stringify(root)}.`)
     const receivers = this.#receivers().filter((receiver) => receiver.root === root)
-    const answer = await orUnavailable(feed.changes(order))
+    const answer = await orUnavailable(root, feed.changes(order))
     return { ...answer, receivers: receivers.map(({ name, sequence }) => ({ name, sequence })) }
   }
 
