@@ -17,6 +17,7 @@ const DRAFT = 'a draft next to the new file, linked into place when it is whole;
 const LINKS = 'a name beside its place, which the next attempt makes again, as on another filesystem'
 const PRESERVED = 'set with the other attributes of a staged object, or again by the plan that finishes an intent'
 const UNUSED = 'no daemon changes a disk by these calls yet'
+const IN_VAIN = 'a copy of what was not replaced after all: without it, one too many is in the trash'
 const RESTORES = 'a command: each rename leaves the file in the trash or in its place'
 const SHOWN = 'says what is so at this moment: the next start removes it, or makes it again'
 const ANSWER = "an operator's answer: without it the root waits, or asks, once more"
@@ -191,6 +192,8 @@ export const SITES: Record<string, Record<string, Site>> = {
   'receiver/src/disk/area/trash.ts': {
     mkdirSync: [1, ['mkdir target']],
     utimesSync: [1, 'the age of a batch: without it, that of its first object'],
+    unlinkSync: [1, IN_VAIN],
+    rmdirSync: [2, IN_VAIN],
   },
   'receiver/src/disk/area/wall-clock.ts': {
     writeFileSync: [1, ['write state']],
@@ -200,7 +203,7 @@ export const SITES: Record<string, Record<string, Site>> = {
     mkdirSync: [1, ACROSS],
     renameSync: [1, ['rename target to target']],
     linkSync: [1, ['link target to target']],
-    unlinkSync: [3, ACROSS],
+    unlinkSync: [4, ACROSS],
     fsyncSync: [2, 'to a SIGKILL it is the removal of the original that follows'],
     rmdirSync: [2, ACROSS],
   },

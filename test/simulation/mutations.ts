@@ -305,8 +305,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'what a first join replaces is not kept',
     ['G6'],
     'receiver/src/disk/commit/burst.ts',
-    'if (isKept && isStaged()) yield* trash.keep(location, operation.path)',
-    '',
+    'isKept && isThere(staged) ? yield* trash.keep(location, operation.path) : null',
+    'null',
   ),
   mutation(
     'what a first join left out is replaced without a copy',

@@ -64,7 +64,7 @@ function hasOpen(pid: number, { dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): b
     })
   } catch (error) {
     const code = errorCode(error)
-    if (code === undefined) throw error
+    if (code === null) throw error
     return code === 'EACCES' || code === 'EPERM' ? null : false
   }
 }
@@ -73,7 +73,7 @@ function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory)
   } catch (error) {
-    if (errorCode(error) === undefined) throw error
+    if (errorCode(error) === null) throw error
     return []
   }
 }
@@ -83,7 +83,7 @@ function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    if (errorCode(error) === undefined) throw error
+    if (errorCode(error) === null) throw error
     return ''
   }
 }

@@ -78,7 +78,7 @@ export class RootLock implements Disposable {
     } catch (error) {
       // A directory that may not be read, or a place that a later mount covers: no other daemon of ours is harmed by
       // that.
-      if (error instanceof Failure || errorCode(error) === undefined) throw error
+      if (error instanceof Failure || errorCode(error) === null) throw error
     }
   }
 

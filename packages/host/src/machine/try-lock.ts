@@ -25,7 +25,7 @@ function byLibc(descriptor: number, manner: 'shared' | 'exclusive', locks: LockC
   try {
     return locks.tryLock(descriptor, manner) ? 'locked' : 'held'
   } catch (error) {
-    if (errorCode(error) === undefined) throw error
+    if (errorCode(error) === null) throw error
     return 'impossible'
   }
 }

@@ -22,7 +22,7 @@ import {
   removeTree,
   sinceBootMs,
 } from '@rootferry/host/machine'
-import { ROOT_PATH } from '@rootferry/protocol'
+import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { ModeMap } from '../mode-map.ts'
 import type { DiskOptions, JoinGuard } from '../root-messages.ts'
 import { Removal } from './area/removal.ts'
@@ -129,7 +129,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const opened = confined.rootStatus()
   const { ino, dev } = opened
   const ledger = Ledger.open(stateDir, options.bootId, options.log)
-  const { creation, area, trash, room, isForeign, lacksContent, reads } = openArea(options, confined, ledger)
+  const { creation, area, trash, room, hindrances, reads } = openArea(options, confined, ledger)
   const { volumes, untouchable } = openUntouchable(options, confined, ledger)
   const warn = (message: string) => options.log('warn', message, {})
   const { accounts, attributes } = chooseSystemCalls(options.systemCalls).calls
@@ -158,7 +158,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
   const [staging, givesOwners] = [() => area.directory('staging'), () => owners.able]
   const governs = (attribute: string) => extended.governs(attribute)
   const inheritance = new Inheritance({ staging, attributes, gid: creation.gid, givesOwners, governs })
-  const placing = { creation, grains, inheritance, extended, isForeign, lacksContent, reads }
+  const placing = { creation, grains, inheritance, extended, ...hindrances, reads }
   const parts = { confined, area, removal, trash, untouchable, ...placing, insistOnPlace }
   return {
     ...parts,
@@ -216,7 +216,12 @@ function openArea(options: TargetOptions, confined: ConfinedDirectories, ledger:
   area.skipNames(ledger.staged.names())
   const clock = new WallClock(join(stateDir, 'clock'), { now, sinceBoot: sinceBootMs, bootId })
   const room = new Room(() => area.filesystem, options.minFreePercent)
-  const isForeign = (at: string) => ledger.debts.has(at) && !room.isShortFor(at)
+  const hindrances = {
+    isForeign: (at: string) => ledger.debts.has(at) && !room.isShortFor(at),
+    lacksContent: (at: string) => ledger.debts.lacksContent(at),
+    lackOn: (border: string, at: string, bytes: number) =>
+      room.lackOn({ border, directory: () => confined.locateDirectory(parentPath(at)) }, at, bytes),
+  }
   const { calls } = chooseSystemCalls(options.systemCalls)
   const { ranges } = calls
   const syncAll = ranges === null ? null : (directory: number) => ranges.syncFilesystem(directory)
@@ -225,8 +230,7 @@ function openArea(options: TargetOptions, confined: ConfinedDirectories, ledger:
     area,
     trash: new Trash(area, options.trash, clock, syncAll),
     room,
-    isForeign,
-    lacksContent: (at: string) => ledger.debts.lacksContent(at),
+    hindrances,
     reads: new BulkReads(calls),
   }
 }

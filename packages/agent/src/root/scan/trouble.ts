@@ -12,7 +12,7 @@ const OF_FILESYSTEM: ReadonlySet<string> = new Set(['EIO', 'ESTALE', 'ETIMEDOUT'
 /** Null for an error of the path itself. */
 export function troubleOf(error: unknown): Trouble | null {
   const code = errorCode(error)
-  if (code === undefined || code === null) return null
+  if (code === null) return null
   if (OF_PROCESS.has(code)) return 'process'
   return OF_FILESYSTEM.has(code) ? 'filesystem' : null
 }

@@ -16,6 +16,7 @@ import {
   openSync,
   renameSync,
   rmdirSync,
+  type Stats,
   unlinkSync,
 } from 'node:fs'
 import { errorCode } from '@rootferry/host/machine'
@@ -47,11 +48,23 @@ export interface Settling {
  */
 export function* move(from: Locate, to: Locate, settling: Settling, taking: Taking = (act) => act()): Walk<void> {
   if (renamed(from, to, taking)) return
-  const top = diskObject(lstatSync(from()))
-  if (top.kind === 'directory') return yield* moveTree(from, to, settling, taking)
+  const top = lstatSync(from())
+  if (top.isDirectory()) return yield* moveTree(from, to, settling, taking)
   yield* copyOneSynced(from, to)
   settling.name()
-  taking(() => unlinkSync(from()))
+  try {
+    taking(() => unlinkSync(from()))
+  } catch (error) {
+    // It may not be removed: each attempt would leave another copy.
+    if (isStill(from, top) && lstatSync(to(), IF_ANY) !== undefined) unlinkSync(to())
+    throw error
+  }
+}
+
+/** Whether the object that was there before is there now. @throws the system error */
+export function isStill(at: Locate, { ino, dev }: Pick<Stats, 'ino' | 'dev'>): boolean {
+  const now = lstatSync(at(), IF_ANY)
+  return now?.ino === ino && now.dev === dev
 }
 
 /** Errors that say that one object cannot be linked there. */

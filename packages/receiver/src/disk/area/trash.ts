@@ -16,7 +16,7 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { lstatSync, mkdirSync, readdirSync, realpathSync, utimesSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync, unlinkSync, utimesSync } from 'node:fs'
 import { Borders, ConfinedDirectories, errorCode, plainMessage, syncDirectory } from '@rootferry/host/machine'
 import { parentPath, ROOT_PATH } from '@rootferry/protocol'
 import type { PathProblem, TrashLimits, TrashStatus } from '../../root-messages.ts'
@@ -25,7 +25,7 @@ import type { Locate } from '../files/copy-object.ts'
 import { isSystemError } from '../files/disk-errors.ts'
 import type { Walk } from '../files/walk.ts'
 import { Demolition } from './demolition.ts'
-import { keepObject, move, type Settling, type Taking } from './move.ts'
+import { isStill, keepObject, move, type Settling, type Taking } from './move.ts'
 import { type FreePlace, freePlace } from './place-in-batch.ts'
 import type { WallClock } from './wall-clock.ts'
 import type { WorkArea } from './work-area.ts'
@@ -39,6 +39,12 @@ interface Batch {
   /** Bytes, as far as they were measured. */
   bytes: number
   isOwn: boolean
+}
+
+/** An object in a batch. */
+interface Taken {
+  name: string
+  place: string
 }
 
 export interface Purged {
@@ -101,13 +107,45 @@ export class Trash {
   /**
    * Keeps the file or symlink at `location`, which is about to be replaced: it stays where it is until then, unless there
    * is no other way than to move it. An object of another kind is not kept.
+   * @returns to be called when it was not replaced after all: as long as it is in its place, the copy goes
    * @throws the system error
    */
-  *keep(location: Locate, path: string): Walk<void> {
-    if (this.#limits.keepDays > 0) yield* this.#take(path, (place, settling) => keepObject(location, place, settling))
+  *keep(location: Locate, path: string): Walk<() => void> {
+    if (this.#limits.keepDays === 0) return () => undefined
+    const before = lstatSync(location())
+    const kept = yield* this.#take(path, (place, settling) => keepObject(location, place, settling))
+    return () => {
+      try {
+        if (isStill(location, before)) this.#takeBack(kept)
+      } catch (error) {
+        // A copy too many.
+        if (!isSystemError(error)) throw error
+      }
+    }
   }
 
-  *#take(path: string, put: (place: Locate, settling: Settling) => Walk<void>): Walk<void> {
+  /** @throws the system error when something else is in the batch, or in a directory that was made there */
+  #takeBack({ name, place }: Taken): void {
+    const batches = this.#read()
+    const location = `${this.#area.directory('trash')}/${name}`
+    using batch = this.#enter(location)
+    const { size } = lstatSync(batch.locate(place))
+    unlinkSync(batch.locate(place))
+    const known = batches.get(name)
+    const unmeasured = this.#unmeasured.filter(
+      (one) => one.batch !== name || !one.place.equals(placeBelow(name, place)),
+    )
+    if (known !== undefined && unmeasured.length === this.#unmeasured.length) known.bytes -= size
+    this.#unmeasured = unmeasured
+    for (let at = parentPath(place); at !== ROOT_PATH; at = parentPath(at)) {
+      batch.forget(at)
+      rmdirSync(batch.locate(at))
+    }
+    rmdirSync(location)
+    this.#forget(name, batches)
+  }
+
+  *#take(path: string, put: (place: Locate, settling: Settling) => Walk<void>): Walk<Taken> {
     const batches = this.#read()
     const name = this.#batchNow(batches)
     using batch = this.#enter(`${this.#area.directory('trash')}/${name}`)
@@ -118,8 +156,9 @@ export class Trash {
     const lastMs = this.#clock.now()
     batches.set(name, { lastMs, bytes: batches.get(name)?.bytes ?? 0, isOwn: true })
     stamp(`${this.#area.directory('trash')}/${name}`, lastMs)
-    this.#unmeasured.push({ batch: name, place: Buffer.from(`${name}/${place}`) })
+    this.#unmeasured.push({ batch: name, place: placeBelow(name, place) })
     if (this.#limits.keepDays === 0) this.#doom(name, batches)
+    return { name, place }
   }
 
   #settling(batch: ConfinedDirectories, { place, hasNewParents }: FreePlace, isKnown: boolean): Settling {
@@ -255,6 +294,11 @@ export class Trash {
     }
     return bytes
   }
+}
+
+/** The place of an object below the trash. */
+function placeBelow(batch: string, place: string): Buffer {
+  return Buffer.from(`${batch}/${place}`)
 }
 
 /** So that another process knows when something was last thrown into it. */

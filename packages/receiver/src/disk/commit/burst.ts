@@ -27,7 +27,7 @@ import type { Walk } from '../files/walk.ts'
 import { type Intent, isAnswer } from '../ledger/intent.ts'
 import type { BurstOutcome, Finish, Operation, Plan } from '../ledger/operation.ts'
 import { DiskView } from './disk-view.ts'
-import { Failures, JUST_WRITTEN, STAGED_GONE } from './failures.ts'
+import { Failures, JUST_WRITTEN, type Reason, STAGED_GONE } from './failures.ts'
 import { KeptFiles } from './kept-files.ts'
 import type { Placing } from './order-of-visibility.ts'
 import { type PlaceLinkParts, placeLink } from './place-link.ts'
@@ -54,6 +54,8 @@ export interface BurstParts {
   isForeign(path: string): boolean
   /** Whether the path is owed, and its content is not known to be right. */
   lacksContent(path: string): boolean
+  /** Why a file cannot be copied to the filesystem that is mounted at a border; null: there is room. */
+  lackOn(border: string, path: string, bytes: number): Reason | null
   /** Called before each call that changes the tree; for fault injection. */
   beforeStep?(step: string, path: string): void
 }
@@ -191,7 +193,7 @@ export class Burst {
         else this.#kept.unlink(confined.locate(path))
         return
       case 'trash':
-        yield* this.#discard(path, operation.kind)
+        yield* discard(removal, path, operation.kind)
         return
       case 'mkdir':
         mkdirSync(confined.locate(path), operation.mode)
@@ -210,13 +212,6 @@ export class Burst {
     }
   }
 
-  /** Discards the object that is where a directory must be. */
-  *#discard(path: string, kind: DiskKind): Walk<void> {
-    const { removal } = this.#parts
-    const name = Buffer.from(baseName(path))
-    for (const removable of yield* removal.removable(parentPath(path), name, kind)) yield* removal.throwAway(removable)
-  }
-
   #linking(path: string): PlaceLinkParts {
     const place = (placing: Placing) => this.#place(placing)
     return { ...this.#parts, staging: this.#staging, keeps: this.#keeps(path), place }
@@ -227,14 +222,26 @@ export class Burst {
     const staged = `${this.#staging}/${operation.staged}`
     const location = () => confined.locate(operation.path)
     const isKept = this.#keeps(operation.path) && operation.replaces && operation.kind !== 'directory'
-    const isStaged = () => lstatSync(staged, { throwIfNoEntry: false }) !== undefined
-    if (operation.kind === 'file' && untouchable.isAcrossBorder(operation.path)) {
+    const border = operation.kind === 'file' ? untouchable.borderOf(operation.path) : null
+    if (border !== null) {
       const meeting = yield* meetsFile(() => staged, location, this.#askedMs)
       if (meeting === 'newer') this.#failures.fail(operation.path, JUST_WRITTEN)
       if (meeting !== 'other') return
+      const lack = isThere(staged) ? this.#parts.lackOn(border, operation.path, operation.size) : null
+      if (lack !== null) return this.#failures.fail(operation.path, lack)
     }
     // Without a staged object an earlier attempt has placed it already.
-    if (isKept && isStaged()) yield* trash.keep(location, operation.path)
+    const takeBack = isKept && isThere(staged) ? yield* trash.keep(location, operation.path) : null
+    try {
+      yield* this.#put(operation, staged, location)
+    } catch (error) {
+      takeBack?.()
+      throw error
+    }
+  }
+
+  *#put(operation: Placing, staged: string, location: () => string): Walk<void> {
+    const isStaged = () => isThere(staged)
     const across = () => placeAcross(() => staged, location, this.#newPlace(operation.path))
     if (this.#isMadeThere(operation.path) && isStaged()) return yield* across()
     try {
@@ -243,7 +250,8 @@ export class Burst {
       if (errorCode(error) === 'EXDEV') return yield* across()
       if (errorCode(error) !== 'ENOENT' || isStaged()) throw error
       // Nothing is staged any more: an earlier attempt placed it, or it is lost.
-      if (!this.#isPlaced(operation, readObject(location()))) this.#failures.fail(operation.path, STAGED_GONE)
+      if (!isPlaced(operation, readObject(location()), this.#parts.grains))
+        this.#failures.fail(operation.path, STAGED_GONE)
     }
   }
 
@@ -269,12 +277,6 @@ export class Burst {
     const differs = inheritance.differs(confined.locateDirectory(parent))
     this.#handsDown.set(parent, differs)
     return differs
-  }
-
-  #isPlaced(operation: Extract<Operation, { do: 'place' }>, found: DiskObject | null): boolean {
-    if (found?.kind !== operation.kind) return false
-    const isWhole = found.kind !== 'file' || found.size === operation.size
-    return isWhole && (found.kind === 'directory' || this.#parts.grains.isSame(found, operation.mtime))
   }
 
   #finish({ path, change, isOwn }: Finish, isLast: boolean): void {
@@ -327,6 +329,22 @@ function openUp(confined: ConfinedDirectories, path: string, mode: number): void
   } catch (error) {
     if (errorCode(error) !== 'EPERM' && errorCode(error) !== 'EACCES') throw error
   }
+}
+
+/** Discards the object that is where a directory must be. */
+function* discard(removal: Removal, path: string, kind: DiskKind): Walk<void> {
+  const name = Buffer.from(baseName(path))
+  for (const removable of yield* removal.removable(parentPath(path), name, kind)) yield* removal.throwAway(removable)
+}
+
+function isPlaced(operation: Placing, found: DiskObject | null, grains: Pick<TimeGrains, 'isSame'>): boolean {
+  if (found?.kind !== operation.kind) return false
+  const isWhole = found.kind !== 'file' || found.size === operation.size
+  return isWhole && (found.kind === 'directory' || grains.isSame(found, operation.mtime))
+}
+
+function isThere(location: string): boolean {
+  return lstatSync(location, { throwIfNoEntry: false }) !== undefined
 }
 
 function usesStaging({ do: step }: Operation): boolean {

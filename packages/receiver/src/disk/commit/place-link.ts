@@ -52,14 +52,17 @@ export function* placeLink(operation: Linking, parts: PlaceLinkParts, failures: 
   if (isOther) failures.otherLinks.push(to)
   if (isOther || failures.isBlocked(to)) return lacks(OTHER_LINK)
   const isThere = isNeeded && keeps && readObject(confined.locate(path)) !== null
+  let takeBack: (() => void) | null = null
   try {
-    if (isThere) yield* trash.keep(() => confined.locate(path), path)
+    if (isThere) takeBack = yield* trash.keep(() => confined.locate(path), path)
     const isSame = isNeeded || (yield* haveSameBytes(confined.locate(path), confined.locate(to)))
     const places = { location: confined.locate(path), to: confined.locate(to), size, mtime, grains }
     if (isSame && linkName(places) === 'linked') return
+    takeBack?.()
     lacks(OTHER_LINK)
     if (!isNobodys()) failures.otherLinks.push(to)
   } catch (error) {
+    takeBack?.()
     if (!NOT_LINKED.has(errorCode(error) ?? '')) throw error
     lacks({ code: errorCode(error) ?? '', message: plainMessage(error) })
   }

@@ -133,6 +133,7 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         extended: NO_EXTENDED,
         isForeign: () => false,
         lacksContent: () => false,
+        lackOn: () => null,
         inheritance: { differs: () => false, givesOwners: true },
       })
       let present: Model = new Map()

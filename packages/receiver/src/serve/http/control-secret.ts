@@ -39,7 +39,7 @@ export function readControlFile(stateDir: string): ControlFile {
       throw new Failure(EXIT.unreachable, `the receiver cannot be reached: none ever ran with ${stateDir}`)
     const isRefused = errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM'
     if (isRefused) throw new Failure(EXIT.notPermitted, errorMessage(error), { cause: error })
-    if (errorCode(error) !== undefined) throw new Failure(EXIT.failed, errorMessage(error), { cause: error })
+    if (errorCode(error) !== null) throw new Failure(EXIT.failed, errorMessage(error), { cause: error })
   }
   throw new Failure(EXIT.failed, `${fileIn(stateDir)} is damaged: a restart of the receiver writes it anew`)
 }
