@@ -46,6 +46,8 @@ interface Told {
   /** Changes that were sent of the present round. */
   changes: number
   staged: number
+  /** It has dropped what it says to be staged, for want of room: this is all it says of it, and the line ends. */
+  isDropped: boolean
   /** Also by the welcome. */
   left: number
   /** When it was told first, of what it has not answered; null: it has answered all. */
@@ -194,11 +196,15 @@ export class RoundWatch {
     if (type === 'committed' || type === 'resynced') told.committed = Number(sequence)
     if (told.isReady && told.hasRead && told.committed < told.heard)
       throw new Violation('G10', `${line.caller.receiver} is ready, and others went on to ${told.heard} without it`)
+    if (told.isDropped && (type === 'staged' || type === 'committed'))
+      throw new Violation('G10', `${line.caller.receiver} goes on to ${sequence}, but has dropped ${told.staged}`)
     if (type !== 'staged') return
     told.staged = Number(sequence)
     const watched = this.#receivers.get(line.caller.receiver)
     // What was staged below the target went with it: the receiver looks before it commits.
-    if (watched !== undefined && !watched.isReplaced()) refuseLies(watched.machine, told.staged)
+    if (watched === undefined || watched.isReplaced()) return
+    told.isDropped = hasDropped(watched.machine, told.staged)
+    if (!told.isDropped) refuseLies(watched.machine, told.staged)
   }
 
   #fromAgent(line: Line, told: Told, message: Record<string, unknown>): void {
@@ -317,6 +323,7 @@ function newTold({ released, sequence, start, epoch }: Record<string, unknown>, 
     prepared: null,
     changes: 0,
     staged: -1,
+    isDropped: false,
     unansweredMs: null,
     toldMs: 0,
     hasRead: false,
@@ -334,6 +341,11 @@ const BREACHES: ReadonlySet<number> = new Set([4401, 4402])
 function refuseBreach({ caller }: Line, { code, reason }: Extract<Frame, { kind: 'close' }>): void {
   if (BREACHES.has(code) && reason !== '')
     throw new Violation('sound', `the line of ${caller.receiver} ends with ${code}: ${reason}`)
+}
+
+function hasDropped(machine: Machine, sequence: number): boolean {
+  const isCommitted = (positionOf(machine)?.sequence ?? -1) >= sequence
+  return !isCommitted && rowsOf(machine, LEDGER_FILE, 'SELECT upto FROM series').length === 0
 }
 
 function refuseLies(machine: Machine, sequence: number): void {
