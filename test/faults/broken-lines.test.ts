@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { Daemons } from '../support/daemons.ts'
 import { Line } from '../support/line.ts'
+import { orderResync, untilResync } from '../support/resync-orders.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
@@ -67,6 +68,22 @@ for (const { every, content } of [
     })
   })
 }
+
+const REPAIRED_BYTES = (IS_LONG ? 30 : 3) * MB
+
+test(`a line that breaks after every MB: ${REPAIRED_BYTES / MB} MB that differ on the target are repaired`, async (t) => {
+  await onLine(async (site, line) => {
+    makeTree(site.source, REPAIRED_BYTES)
+    await site.converged(DEADLINE_MS)
+    makeTree(site.targets[0] ?? assert.fail(), REPAIRED_BYTES)
+    line.breakEvery(MB)
+    const { id } = await orderResync(daemons, {})
+    await untilResync(daemons, id, ({ state }) => state !== 'running', DEADLINE_MS)
+    await site.converged(DEADLINE_MS)
+    t.diagnostic(`${line.breaks} breaks`)
+    assert.ok(line.breaks >= REPAIRED_BYTES / MB - 1, 'the line broke')
+  })
+})
 
 const RENAMED = IS_LONG ? 10_000 : 1_200
 const RENAME_BREAKS_EVERY = IS_LONG ? MB : MB / 3

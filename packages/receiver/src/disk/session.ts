@@ -83,9 +83,9 @@ export class Session {
     this.#parts = parts
     this.#greeting = greeting
     this.#arrivals = new Arrivals(parts)
-    const { ledger, untouchable, room, area, partials } = parts.target
+    const { ledger, untouchable, wantSize, room, area, partials } = parts.target
     const mayFit = (path: string) => room.mayFit(path)
-    this.#repairs = new Repairs({ ...parts, ledger, untouchable, mayFit })
+    this.#repairs = new Repairs({ ...parts, ledger, untouchable, wantSize, mayFit })
     const repairs = this.#repairs
     this.#comparisons = new Comparisons({
       ...parts.target,
@@ -154,6 +154,7 @@ export class Session {
     this.#arrivals.intake.end()
     this.#arrivals.overtaking.end()
     this.#comparisons.end()
+    this.#repairs.end()
     target.partials.interrupt()
     target.confined.release()
     // Objects that an unfinished burst has staged are still needed.

@@ -30,6 +30,7 @@ import { Trash } from './area/trash.ts'
 import { WallClock } from './area/wall-clock.ts'
 import { WorkArea } from './area/work-area.ts'
 import { Burst } from './commit/burst.ts'
+import { WantSize } from './debts/want-size.ts'
 import { readObject, statusOf } from './files/attributes.ts'
 import { birthOf } from './files/birth.ts'
 import { isOperatingError, RootGone } from './files/disk-errors.ts'
@@ -81,6 +82,7 @@ export interface Target {
   readonly extended: ExtendedAttributes
   readonly creation: Creation
   readonly partials: PartialFiles
+  readonly wantSize: WantSize
   readonly burst: Burst
   readonly acceptance: Acceptance
   readonly guard: JoinGuard
@@ -171,6 +173,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     mapping,
     volumes,
     partials: new PartialFiles(area, ledger),
+    wantSize: new WantSize(),
     room,
     burst: new Burst(beforeStep === undefined ? parts : { ...parts, beforeStep }),
     acceptance: new Acceptance(stateDir, `${dev} ${ino} ${path}`),

@@ -12,6 +12,7 @@ import type { Untouchable } from '../files/untouchable.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { BurstOutcome } from '../ledger/operation.ts'
 import type { Problems } from './problems.ts'
+import type { WantSize } from './want-size.ts'
 import { WantQueue } from './wants.ts'
 
 const RETRIES = { firstMs: 10_000, mostMs: 600_000 }
@@ -19,6 +20,7 @@ const RETRIES = { firstMs: 10_000, mostMs: 600_000 }
 export interface RepairsParts {
   ledger: Ledger
   untouchable: Untouchable
+  wantSize: WantSize
   problems: Problems
   /** Whether there is room for a path whose content did not fit. */
   mayFit(path: string): boolean
@@ -28,7 +30,7 @@ export interface RepairsParts {
 
 export class Repairs {
   readonly #parts: RepairsParts
-  readonly #wants = new WantQueue()
+  readonly #wants: WantQueue
   #requests = 0
   /** Owed paths are read from the ledger in order, a page at a time; null: all were read. */
   #readUpTo: string | null = null
@@ -37,6 +39,7 @@ export class Repairs {
 
   constructor(parts: RepairsParts) {
     this.#parts = parts
+    this.#wants = new WantQueue(parts.wantSize)
   }
 
   /** Every owed path was asked for and answered: those that are left cannot be made right for now. */
@@ -101,6 +104,11 @@ export class Repairs {
       this.#requests = request
       this.#parts.send({ type: 'want', request, paths })
     }
+  }
+
+  /** The connection has ended. */
+  end(): void {
+    this.#wants.end()
   }
 
   #readOwed(after: string): void {

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer'
 import { test } from 'node:test'
 import { decodeToAgent, encodeMessage, LIMITS } from '@rootferry/protocol'
 import fc from 'fast-check'
+import { WantSize } from './want-size.ts'
 import { WantQueue } from './wants.ts'
 
 test('every path is asked for once, in questions of bounded size and number', () => {
@@ -12,7 +13,7 @@ test('every path is asked for once, in questions of bounded size and number', ()
       fc.array(fc.integer({ min: 0, max: 6000 }), { maxLength: 9000 }),
       fc.nat({ max: 3 }),
       (drawn, answers) => {
-        const queue = new WantQueue()
+        const queue = new WantQueue(new WantSize())
         for (const number of drawn) queue.want(`p${number}`)
         const asked: string[] = []
         for (let request = 1; queue.waiting + queue.open > 0; request += 1) {
@@ -34,7 +35,7 @@ test('every path is asked for once, in questions of bounded size and number', ()
 })
 
 test('a path is not asked for while its content is to come, and can be again when that has come', () => {
-  const queue = new WantQueue()
+  const queue = new WantQueue(new WantSize())
   queue.want('a')
   queue.want('held', 'digest')
   assert.deepEqual(queue.ask(1, 7), [
@@ -53,7 +54,7 @@ test('a path is not asked for while its content is to come, and can be again whe
 })
 
 test('an answer to nothing holds nothing', () => {
-  const queue = new WantQueue()
+  const queue = new WantQueue(new WantSize())
   queue.want('a')
   queue.ask(2, 8)
   assert.equal(queue.answered(1), null)
@@ -62,7 +63,7 @@ test('an answer to nothing holds nothing', () => {
 })
 
 test('a question asks for little more content than the next one may wait for, but always for something', () => {
-  const queue = new WantQueue()
+  const queue = new WantQueue(new WantSize())
   for (const [path, megabytes] of Object.entries({ a: 10, b: 5, c: 2, d: 50, e: 0 })) {
     queue.want(path, null, megabytes * 1024 * 1024)
   }
@@ -72,7 +73,7 @@ test('a question asks for little more content than the next one may wait for, bu
 })
 
 test('a question fits into a message, however long its paths are and whatever they hold', () => {
-  const queue = new WantQueue()
+  const queue = new WantQueue(new WantSize())
   // Each of these characters takes six bytes in a message.
   const deep = Array.from({ length: 15 }, () => '\u0001'.repeat(250)).join('/')
   const paths = Array.from({ length: LIMITS.wantPaths }, (_, number) => `${deep}/${number}`)
@@ -87,4 +88,30 @@ test('a question fits into a message, however long its paths are and whatever th
     asked.push(...(queue.answered(request)?.paths ?? []))
   }
   assert.deepEqual(asked, paths)
+})
+
+test('where a line breaks amid answers less is asked for, down to one path, and more again with each answer', () => {
+  const size = new WantSize()
+  const asked = (answers: number) => {
+    const queue = new WantQueue(size)
+    for (let number = 0; number < 3000; number += 1) queue.want(`p${number}`, null, 100_000)
+    const counts: number[] = []
+    for (let request = 1; request <= 1 + answers; request += 1) {
+      counts.push(queue.ask(request, 7)?.length ?? 0)
+      if (request <= answers) queue.answered(request)
+    }
+    queue.end()
+    return counts
+  }
+  const many = asked(0)[0] ?? 0
+  assert.ok(many > 100)
+  assert.ok((asked(0)[0] ?? 0) <= many / 2 + 1)
+  for (let cut = 0; cut < 20; cut += 1) asked(0)
+  assert.deepEqual(asked(0), [1])
+  assert.deepEqual(asked(1), [1, 1])
+  const [first, second, third, last = 0] = asked(3)
+  assert.deepEqual([first, second, third], [1, 1, 1])
+  assert.ok(last >= 1)
+  const growing = asked(12)
+  assert.equal(growing.at(-1), many)
 })

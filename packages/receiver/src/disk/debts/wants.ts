@@ -2,11 +2,12 @@
  * The paths to ask the agent for, and the open requests. Pure bookkeeping of one connection.
  *
  * INVARIANT: a path waits at most once, and not while its content is to come: an answer is newer than all that was sent
- * before it. At most `openWants` requests are open, of at most LIMITS.wantPaths paths and
- * little more content than `wantBytes`. Their paths encode to `wantPathBytes`, or there is only one.
+ * before it. At most `openWants` requests are open, each of the size that WantSize gives: at most so many paths, and little
+ * more content. Their paths encode to `wantPathBytes`, or there is only one.
  */
-import { encodedBytes, LIMITS, type Want } from '@rootferry/protocol'
+import { encodedBytes, type Want } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
+import type { WantSize } from './want-size.ts'
 
 /** A digest, brackets and commas. */
 const LINE_BYTES = 64
@@ -24,10 +25,15 @@ interface Waiting {
 }
 
 export class WantQueue {
+  readonly #size: WantSize
   readonly #waiting = new Map<string, Waiting>()
   readonly #open = new Map<number, Asked>()
   /** By path, the open request that brings its content in any case: it names no digest. */
   readonly #coming = new Map<string, number>()
+
+  constructor(size: WantSize) {
+    this.#size = size
+  }
 
   /** Paths not yet asked for. */
   get waiting(): number {
@@ -59,8 +65,8 @@ export class WantQueue {
     for (const [path, { digest, bytes }] of this.#waiting) {
       used.content += bytes
       used.encoded += LINE_BYTES + encodedBytes(path)
-      const isFull = used.content > BOUNDS.wantBytes || used.encoded > BOUNDS.wantPathBytes
-      if (asked.length === LIMITS.wantPaths || (asked.length > 0 && isFull)) break
+      const isFull = used.content > this.#size.bytes || used.encoded > BOUNDS.wantPathBytes
+      if (asked.length === this.#size.paths || (asked.length > 0 && isFull)) break
       asked.push([path, digest])
       this.#waiting.delete(path)
       if (digest === null) this.#coming.set(path, request)
@@ -76,8 +82,13 @@ export class WantQueue {
   /** The request was answered. @returns it, or null when it was not open */
   answered(request: number): Asked | null {
     const asked = this.#open.get(request) ?? null
-    this.#open.delete(request)
+    if (this.#open.delete(request)) this.#size.came()
     for (const path of asked?.paths ?? []) if (this.#coming.get(path) === request) this.#coming.delete(path)
     return asked
+  }
+
+  /** The connection has ended. */
+  end(): void {
+    if (this.#open.size > 0) this.#size.cut()
   }
 }

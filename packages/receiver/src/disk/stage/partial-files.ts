@@ -34,7 +34,10 @@ interface PartialFile {
 export class PartialFiles {
   readonly #area: WorkArea
   readonly #ledger: Ledger
+  /** In the order in which the last slice of each came. */
   readonly #files = new Map<string, PartialFile>()
+  /** The agent builds on these. */
+  #offered = new Set<string>()
   #numbers = 0
 
   /** Takes over the files of the last process; files that are not whole up to their boundary are dropped. */
@@ -60,10 +63,12 @@ export class PartialFiles {
     return names
   }
 
-  /** The partials that a hello may offer to the agent of this epoch. */
+  /** The partials that a hello offers to the agent of this epoch: of as many as it may name, the last ones. */
   offered(epoch: string | null): Partial[] {
     const ours = [...this.#files.values()].filter((file) => file.row.epoch === epoch && file.row.bytes > 0)
-    return ours.map(({ row }) => ({ path: row.path, content: row.content, bytes: row.bytes }))
+    const last = ours.slice(-LIMITS.partials)
+    this.#offered = new Set(last.map(({ row }) => row.path))
+    return last.map(({ row }) => ({ path: row.path, content: row.content, bytes: row.bytes }))
   }
 
   /** Forgets the partials of other epochs; their files go with the next tidying. */
@@ -98,6 +103,8 @@ export class PartialFiles {
     assert.ok(row.bytes <= row.size, 'a boundary beyond the end of its file')
     this.#ledger.partials.save(row)
     file.row = row
+    this.#files.delete(row.path)
+    this.#files.set(row.path, file)
     file.isCurrent = true
     file.digest = digest
   }
@@ -169,7 +176,7 @@ export class PartialFiles {
 
   #begin(epoch: string, slice: Slice): PartialFile {
     this.discard(slice.path)
-    if (this.#files.size >= LIMITS.partials) this.#dropOldest()
+    if (this.#files.size >= LIMITS.partials) this.#dropIdle()
     this.#numbers += 1
     const { path, content, size } = slice
     const row = { path, epoch, content, staged: `p${this.#numbers}`, bytes: 0, size }
@@ -178,8 +185,10 @@ export class PartialFiles {
     return file
   }
 
-  #dropOldest(): void {
-    for (const path of this.#files.keys()) {
+  /** Drops one that no hello has offered and no slice has come for. */
+  #dropIdle(): void {
+    for (const [path, { isCurrent }] of this.#files) {
+      if (isCurrent || this.#offered.has(path)) continue
       this.drop(path)
       return
     }

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { test } from 'node:test'
-import type { Step } from '@rootferry/protocol'
+import { LIMITS, type Step } from '@rootferry/protocol'
 import {
   directory,
   EPOCH,
@@ -291,6 +291,36 @@ test('a slice at the start replaces what was there, and a changeset that does no
   await feed.commit([file('dir/big', 'small by now')])
   assert.deepEqual(partials(feed), [])
   assert.deepEqual(readdirSync(scratch.at('state/staging')), [])
+})
+
+test('a partial that was offered is there when its next slice comes, however many others begin before', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open()
+  const name = (number: number) => `dir/${number}`
+  const half = async (number: number, isFirst: boolean, index: number) => {
+    const { slice, content } = sliceAt(isFirst ? 0 : 1)
+    const of = { ...slice, path: name(number), size: 2 * SLICE }
+    feed.segment(await segmentOf([], { index, slice: { slice: of, content } }))
+  }
+  feed.connect()
+  await feed.commit([directory('dir')])
+  feed.begin(LIMITS.partials, 1, 2)
+  for (let number = 0; number < LIMITS.partials; number += 1) await half(number, true, number)
+  await until(() => feed.all('consumed').length === LIMITS.partials, 'the first halves')
+  feed.disk.disconnected()
+  const offered = () => feed.connect().partials.map(({ path }) => path)
+  assert.deepEqual(
+    offered(),
+    Array.from({ length: LIMITS.partials }, (_, number) => name(number)),
+  )
+  feed.begin(LIMITS.partials + 2, 1, 2)
+  await half(100, true, 0)
+  await half(101, true, 1)
+  for (let number = 0; number < 3; number += 1) await half(number, false, number + 2)
+  await until(() => feed.all('consumed').length === LIMITS.partials + 5, 'more of them')
+  feed.disk.disconnected()
+  const later = [...Array.from({ length: LIMITS.partials - 5 }, (_, number) => name(number + 5)), name(100), name(101)]
+  assert.deepEqual(offered(), [...later, name(0), name(1), name(2)])
 })
 
 test('a partial file that was cut short on disk, or is of another epoch, is not offered', async () => {
