@@ -106,7 +106,9 @@ export class AheadWatch {
       const inode = machine.disk.find(`${TARGET}/${path}`)
       const found = inode === null ? ABSENT : lookOf(inode)
       const later = this.#parts.workload().history(path).slice(first)
-      if (!later.some((look) => isSame(look, found)))
+      // It is gone by now: until its removal comes it has the attributes that other names of the file have got.
+      const isLeft = inode?.kind === 'file' && inode.linkCount > 1 && later.includes(ABSENT)
+      if (!later.some((look) => (isLeft ? look.digest === found.digest : isSame(look, found))))
         throw new Violation('G4', `${machine.name} was shown a later ${path} than ${found.outside}, which it has now`)
     }
   }

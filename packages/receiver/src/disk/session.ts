@@ -84,9 +84,8 @@ export class Session {
     this.#greeting = greeting
     this.#arrivals = new Arrivals(parts)
     const { ledger, untouchable, wantSize, room, area, partials } = parts.target
-    const mayFit = (path: string) => room.mayFit(path)
-    this.#repairs = new Repairs({ ...parts, ledger, untouchable, wantSize, mayFit })
-    const repairs = this.#repairs
+    const repairs = new Repairs({ ...parts, ledger, untouchable, wantSize, mayFit: (path) => room.mayFit(path) })
+    this.#repairs = repairs
     this.#comparisons = new Comparisons({
       ...parts.target,
       ...parts,

@@ -192,8 +192,7 @@ function assemble(options: TargetOptions, confined: ConfinedDirectories, lock: R
     close: async (clean) => {
       ledger.close(clean)
       area.close()
-      confined[Symbol.dispose]()
-      lock[Symbol.dispose]()
+      for (const held of [confined, lock]) held[Symbol.dispose]()
     },
   }
 }
