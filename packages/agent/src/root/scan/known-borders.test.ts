@@ -137,6 +137,22 @@ it('misses a single file that was mounted and is not, but not one for which anot
   assert.match(known.missing() ?? '', /^env\.php: .* is missing$/)
 })
 
+it('a filesystem that is mounted on demand may go and come, and its trigger is none', () => {
+  const TRIGGER: Border = { ...MEDIA, device: '0:6', type: 'autofs' }
+  const { known, notes, open } = world([TRIGGER], null, { 'pub/media': null })
+  assert.equal(known.missing(), null)
+  notes.mounted = [MEDIA]
+  notes.indexed = {}
+  assert.equal(known.missing(), null)
+  notes.mounted = [TRIGGER]
+  for (const life of [known, open('boot'), open('next boot')]) {
+    assert.equal(life.missing(), null)
+    life.forget(life.gone)
+  }
+  notes.mounted = []
+  assert.match(known.missing() ?? '', /^pub\/media: the filesystem \(nfs4\)/)
+})
+
 it('forgets what an operator says is gone', () => {
   const { known, notes } = world([MEDIA])
   assert.equal(known.missing(), null)

@@ -3,7 +3,10 @@
  *
  * Entries across a border are served like all others. But when a border vanishes (the filesystem was unmounted, or is
  * not mounted yet after a boot), the entries behind it are not deleted: their storage is away. The root then halts as
- * if it were away itself, until the filesystem is back or an operator accepts that it is gone.
+ * if it were away itself, until the filesystem is back or an operator accepts that it is gone. The same holds when another
+ * filesystem is mounted in its place, or over entries of the root: when the top directory is another one, and nothing of
+ * what the index has there is there. A filesystem in memory is rightly empty after a boot, and one that is mounted on
+ * demand may be away: a look at what is in it brings it back.
  * INVARIANT: a border is forgotten by `accept`, or by a scan before which it was gone and which found nothing behind it:
  * one that goes amid a scan has entries behind it that are in no index yet.
  */
@@ -26,6 +29,8 @@ interface KnownBorder extends Pick<Border, 'path' | 'part' | 'type'> {
   boot: string | null
 }
 
+/** Mounts another filesystem at its place when something looks there. */
+const TRIGGER = 'autofs'
 const IN_MEMORY = new Set(['tmpfs', 'ramfs'])
 const UNSEEN = { top: null, boot: null }
 
@@ -37,7 +42,9 @@ export class KnownBorders {
   constructor(parts: KnownBordersParts) {
     this.#parts = parts
     const remembered: unknown = parts.remembered === null ? [] : JSON.parse(parts.remembered)
-    const entries = Array.isArray(remembered) ? remembered.filter(isKnownBorder) : []
+    const entries = Array.isArray(remembered)
+      ? remembered.filter(isKnownBorder).filter(({ type }) => type !== TRIGGER)
+      : []
     this.#known = new Map(entries.map((border) => [borderId(border), { ...UNSEEN, ...border }]))
   }
 
@@ -49,12 +56,13 @@ export class KnownBorders {
     const { borders } = this.#parts
     borders.refresh()
     // At once: the first scan may have found what is behind one that is gone when it ends.
-    const present = new Map([...borders.all].map((border) => [borderId(border), border]))
+    const present = new Map(this.#mounted().map((border) => [borderId(border), border]))
     if ([...present.keys()].some((id) => !this.#known.has(id)))
       this.#know([...[...present.values()].map(unseen), ...this.#known.values()])
     for (const [id, known] of this.#known) {
       const border = present.get(id)
       if (border === undefined ? !this.#isMissed(known) : this.#isSame(id, known, border.path)) continue
+      if (this.#at(known.path)?.type === TRIGGER) continue
       this.#isAwaited = true
       const { path, type } = known
       return border === undefined
@@ -66,7 +74,7 @@ export class KnownBorders {
 
   /** Those that the last look did not find. */
   get gone(): ReadonlySet<string> {
-    const present = new Set([...this.#parts.borders.all].map(borderId))
+    const present = new Set(this.#mounted().map(borderId))
     return new Set([...this.#known.keys()].filter((id) => !present.has(id)))
   }
 
@@ -109,14 +117,21 @@ export class KnownBorders {
 
   /** An operator has accepted that the filesystems stay away which the last look found missing. */
   accept(): void {
-    this.#know([...this.#parts.borders.all].map(unseen))
+    this.#know(this.#mounted().map(unseen))
   }
 
-  /** Whether the index has something behind a border that is not there. A file may be replaced by another one. */
+  #mounted(): Border[] {
+    return [...this.#parts.borders.all].filter(({ type }) => type !== TRIGGER)
+  }
+
+  /** Whether the index has something behind a border that is gone. A file may be replaced by another one. */
   #isMissed({ path }: KnownBorder): boolean {
-    const { borders, behind } = this.#parts
-    const indexed = behind.indexed(path)
-    return indexed === 'entries' || (indexed === 'file' && ![...borders.all].some((border) => border.path === path))
+    const indexed = this.#parts.behind.indexed(path)
+    return indexed === 'entries' || (indexed === 'file' && this.#at(path) === undefined)
+  }
+
+  #at(path: string): Border | undefined {
+    return [...this.#parts.borders.all].find((border) => border.path === path)
   }
 
   /** Whether what is mounted there can be the filesystem behind which the index has entries, which is noted. */
