@@ -167,7 +167,7 @@ export class Session {
 
   async #begin(welcome: Welcome): Promise<void> {
     const { target, problems, steps } = this.#parts
-    const { epoch, sequence, head, filter, start } = welcome
+    const { epoch, sequence, head, start } = welcome
     if (head < sequence) throw new ProtocolError('unexpected-message', 'a welcome beyond the head')
     if (start === 'replay') checkReplay(welcome, this.#greeting)
     checkPrepared(welcome, this.#greeting.prepared)
@@ -176,7 +176,6 @@ export class Session {
     // Before the first step: a disk in trouble must not keep a node ready that others have left behind.
     this.#parts.event(standingOf(welcome, this.#greeting))
     await steps.whileConnected(() => takeUp(target, problems, welcome))
-    target.untouchable.setExcluded(filter)
     this.#parts.welcomed()
     tellWelcomed(this.#parts, welcome)
     if (start === 'resync') {
@@ -312,6 +311,7 @@ export class Session {
     if (this.#cursor < this.#head || (target.ledger.debts.count > 0 && !this.#repairs.isSettled)) return
     await steps.whileConnected(() => target.ledger.complete())
     this.#isLive = true
+    target.untouchable.caughtUp()
     event({ type: 'complete', isComplete: true })
     this.#parts.event({ type: 'phase', phase: 'live' })
     this.#comparisons.follow()
@@ -319,9 +319,11 @@ export class Session {
 }
 
 /** What the welcome says is recorded before anything else happens. */
-function takeUp({ ledger, partials, mapping, extended }: Target, problems: Problems, welcome: Welcome): void {
+function takeUp(target: Target, problems: Problems, welcome: Welcome): void {
+  const { ledger, partials, mapping, extended, untouchable } = target
   const { epoch, term, sequence, filter, start, prepared, preserve = NOTHING_PRESERVED } = welcome
   ledger.setFilter(filter)
+  untouchable.setExcluded(filter)
   ledger.debts.mapping.preserve(preserve)
   extended.use(preserve)
   partials.beginEpoch(epoch)

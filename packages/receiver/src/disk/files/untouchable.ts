@@ -22,6 +22,8 @@ export class Untouchable {
   readonly #protect: PathFilter
   readonly #borders: Volumes | null
   #exclude = new PathFilter([])
+  /** The filters before the present one, until the target has caught up with that. */
+  #former: PathFilter[] = []
 
   /** @param protect gitignore lines */
   constructor(protect: readonly string[], borders: Volumes | null = null) {
@@ -31,7 +33,18 @@ export class Untouchable {
 
   /** The agent's exclude patterns, from its welcome. */
   setExcluded(patterns: readonly string[]): void {
+    if (this.#exclude.patterns.join('\n') !== patterns.join('\n')) this.#former.push(this.#exclude)
     this.#exclude = new PathFilter(patterns)
+  }
+
+  /** All that the agent has not excluded is here. */
+  caughtUp(): void {
+    this.#former = []
+  }
+
+  /** Whether a file that was excluded until now is this host's own. */
+  wasExcluded(path: string): boolean {
+    return this.#former.some((filter) => filter.excludesWithParents(path, 'file'))
   }
 
   /**
