@@ -51,9 +51,19 @@ export class ContentRows {
     })
   }
 
+  /**
+   * A row of this content has no digest. Where some receivers have got it, others will not: of no version of the file is
+   * it known that all have it.
+   */
+  defer(directory: string, name: string, content: number): void {
+    this.removeDigest(content)
+    if (this.hasChunks(content)) this.removeChunks(directory, name)
+  }
+
   /** Keeps the chunks of a version while the path is a file, and drops those of all but the last few versions. */
   setChunks(directory: string, name: string, content: number, list: Uint8Array): void {
     const id = this.#entries.directoryId(directory)
+    if (this.#isDeferred(id, name, content)) return this.removeChunks(directory, name)
     this.#sql.run(
       `INSERT OR REPLACE INTO chunks SELECT ?, directory, name, ? FROM entries
        WHERE directory = ? AND name = ? AND content >= ? AND kind = 1`,
@@ -76,14 +86,19 @@ export class ContentRows {
     return this.#sql.one('SELECT 1 FROM chunks WHERE content = ?', content) !== undefined
   }
 
-  /** Chunks of the last version at or below a content number, in the form that ChunkList reads. */
-  chunksUpTo(directory: string, name: string, content: number): Uint8Array | null {
+  /** The last version at or below a content number, with its chunks in the form that ChunkList reads. */
+  versionUpTo(directory: string, name: string, upTo: number): { content: number; list: Uint8Array } | null {
     const id = this.#entries.findDirectory(directory)
     if (id === null) return null
-    const last =
-      'SELECT list FROM chunks WHERE directory = ? AND name = ? AND content <= ? ORDER BY content DESC LIMIT 1'
-    const list = this.#sql.one(last, id, name, content)?.['list']
-    return list instanceof Uint8Array ? list : null
+    const last = `SELECT content, list FROM chunks WHERE directory = ? AND name = ? AND content <= ?
+      ORDER BY content DESC LIMIT 1`
+    const { content, list } = this.#sql.one(last, id, name, upTo) ?? {}
+    return list instanceof Uint8Array ? { content: Number(content), list } : null
+  }
+
+  #isDeferred(directory: number, name: string, content: number): boolean {
+    const deferred = `SELECT 1 FROM entries WHERE directory = ? AND name = ? AND content = ? AND sequence = ${DEFERRED}`
+    return this.#sql.one(deferred, directory, name, content) !== undefined
   }
 
   removeChunks(directory: string, name: string): void {

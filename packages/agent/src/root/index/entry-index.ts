@@ -70,7 +70,7 @@ export class EntryIndex {
     this.term = identity.term
     this.#load()
     this.#horizon = Number(this.memory.note('horizon') ?? 0)
-    this.held = new HeldContent(this.#sql, this.#head)
+    this.held = new HeldContent(this.#sql, this.#contents, this.#head)
     this.#sql.transaction(() => {
       this.memory.setNote('epoch', this.epoch)
       this.memory.beginTerm(this.term, this.#head)
@@ -151,7 +151,7 @@ export class EntryIndex {
   defer(path: string, content: number): void {
     this.#sql.transaction(() => {
       this.#entries.defer(parentOf(path), baseName(path), content)
-      this.#contents.removeDigest(content)
+      this.#contents.defer(parentOf(path), baseName(path), content)
     })
   }
 
@@ -183,11 +183,6 @@ export class EntryIndex {
 
   hasChunks(content: number): boolean {
     return this.#contents.hasChunks(content)
-  }
-
-  /** Chunks of the version of a file that a receiver holds which committed `from` and nothing later; or null. */
-  chunksAt(path: string, from: number): Uint8Array | null {
-    return this.#contents.chunksUpTo(parentOf(path), baseName(path), from)
   }
 
   /** Rows above `from`, and up to `to`, at most `limit`: the first ones or, newest first, the last ones. */

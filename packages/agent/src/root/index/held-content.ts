@@ -3,12 +3,15 @@
  *
  * A receiver that committed `from`, and nothing later, holds the content of every file whose content is not younger.
  * Of a file that went away after `from` it holds the content when it had everything at some sequence, `whole`, that is
- * not below the content; or when no receiver was told a part of the state since the file went.
+ * not below the content; or when no receiver was told a part of the state since the file went. So it is with the
+ * versions of a file that has another one since.
  */
 
+import { baseName } from '@rootferry/protocol'
+import type { ContentRows } from './content-rows.ts'
 import { firstBits } from './entry-rows.ts'
 import { DEFERRED } from './index-schema.ts'
-import { childPath, type IndexedEntry, type Observation } from './indexed-entry.ts'
+import { childPath, type IndexedEntry, type Observation, parentOf } from './indexed-entry.ts'
 import type { Statements } from './statements.ts'
 
 type HeldFile = Pick<IndexedEntry, 'digest' | 'size' | 'inode' | 'mtime' | 'ctime'>
@@ -26,11 +29,13 @@ const DIGEST_OF_OBJECT = `SELECT digest FROM entries JOIN digests USING (content
 
 export class HeldContent {
   readonly #sql: Statements
+  readonly #contents: ContentRows
   /** The head when a receiver was last told a part of the state; at the least that of the last life's end. */
   #cut: number
 
-  constructor(sql: Statements, head: number) {
+  constructor(sql: Statements, contents: ContentRows, head: number) {
     this.#sql = sql
+    this.#contents = contents
     this.#cut = head
   }
 
@@ -47,6 +52,18 @@ export class HeldContent {
     // A ctime of 0 is too recent to prove anything.
     const row = same ?? (ctime === 0 ? undefined : this.#sql.one(BY_OBJECT, inode, size, mtime, ctime, from, ...place))
     return row === undefined ? null : childPath(String(row['path']), String(row['name']))
+  }
+
+  /** Chunks of the version of a file that a receiver provably holds, or null. @param whole see Watermark */
+  chunksOf({ path, sequence }: IndexedEntry, from: number, whole: number): Uint8Array | null {
+    const version = this.#contents.versionUpTo(parentOf(path), baseName(path), from)
+    const isHeld = version !== null && (version.content <= whole || sequence > this.#cut)
+    return isHeld ? version.list : null
+  }
+
+  /** Whether a receiver may hold a version of the file of which the chunks are known. */
+  mayHoldChunks(path: string, from: number): boolean {
+    return this.#contents.versionUpTo(parentOf(path), baseName(path), from) !== null
   }
 
   /** Whether something was below the path, which receivers may hold; it may be a directory still. */

@@ -235,6 +235,45 @@ test('a file that changes between the comparison and the sending is deferred', a
   assert.ok(isTold((await bench.take(plan.to)).segments))
 })
 
+test('of a version that one receiver has got, and that was deferred when another was to get it, nothing is told', async () => {
+  using bench = new Bench({ big: seededBytes(1, LARGE) })
+  await bench.take(0)
+  const from = bench.tree.index.head
+  appendFileSync(bench.at('big'), seededBytes(2, SLICE_BYTES + 1))
+  bench.tree.scan('big')
+  const late = await bench.packer.planChangeset({ from })
+  await bench.take(from)
+  const content = readFileSync(bench.at('big'))
+  truncateSync(bench.at('big'), SMALL)
+  await bench.takePlan(late)
+  assert.deepEqual(bench.deferred, ['big'])
+  writeFileSync(bench.at('saving'), content)
+  renameSync(bench.at('saving'), bench.at('big'))
+  bench.tree.scan('big')
+  assert.ok(!isTold((await bench.take(late.to)).segments))
+})
+
+test('what differs from a version is told to receivers that had it, not to those that came past it when it was gone', async () => {
+  const before = seededBytes(1, LARGE)
+  using bench = new Bench({ big: before })
+  const { packer, tree } = bench
+  await bench.take(0)
+  const first = tree.index.head
+  writeFileSync(bench.at('small'), 'small')
+  tree.scan('small')
+  const from = tree.index.head
+  appendFileSync(bench.at('big'), seededBytes(2, 1))
+  tree.scan('big')
+  const isToldTo = async (whole: number) => {
+    const plan = await packer.planChangeset({ from, whole })
+    return isTold((await bench.takePlan(plan, new Map([['big', before]]))).segments)
+  }
+  assert.ok(await isToldTo(0), 'nobody came past it')
+  const part = await packer.planChangeset({ from: first - 1, limit: from })
+  assert.deepEqual([part.isWhole, part.to], [false, from])
+  assert.deepEqual([await isToldTo(0), await isToldTo(from)], [false, true])
+})
+
 /** So large that it has a changeset of its own, and cheap to make and to read. */
 function hugeBytes(first: number): Buffer {
   const bytes = Buffer.alloc(BOUNDS.ownChangesetBytes)
@@ -259,7 +298,7 @@ async function planAfter(bench: Bench, path: string, act: () => void): Promise<P
   tree.scan(path)
   writeFileSync(bench.at('small'), 'small')
   tree.scan('small')
-  return packer.planChangeset({ from })
+  return packer.planChangeset({ from, whole: from })
 }
 
 test('small changes go ahead while a large file is read to find out what of it must be sent', async () => {

@@ -2,13 +2,14 @@
  * How a large file travels: whole in a segment, in slices, or in slices that are deltas to the version that the
  * receiver has.
  *
- * The receiver of a plan holds, at every path, the last version up to its cursor. Where the chunks of that version are
- * known, the file is read once before anything of it is sent, and the chunks that it shares with that version are not
- * sent. A wrong guess (the receiver's file has changed meanwhile) costs little: the receiver checks the digest of the
- * whole and asks for the file.
+ * The receiver of a plan holds, at every path, the last version up to its cursor, unless the file had another by the time
+ * when the receiver came to that. Where the chunks of a version are known that it provably holds, the file is read once
+ * before anything of it is sent, and the chunks that it shares with that version are not sent. Where the receiver's file
+ * has changed meanwhile this costs little: the receiver checks the digest of the whole and asks for the file.
  */
 import { DigestStream } from '@rootferry/protocol'
 import { BOUNDS } from '../../bounds.ts'
+import type { PlanSummary } from '../../root-messages.ts'
 import { ChunkList } from '../delta/chunk-list.ts'
 import { ChunkStream } from '../delta/chunk-stream.ts'
 import { carriedBy } from '../delta/recipe.ts'
@@ -31,6 +32,9 @@ export function hasChunks(size: number): boolean {
   return size >= BOUNDS.leastDeltaBytes && size <= BOUNDS.mostDeltaBytes
 }
 
+/** Where the receivers of a plan are: see PlanRange. */
+type Cursor = Pick<PlanSummary, 'base' | 'whole' | 'request'>
+
 export interface LargeFileParts {
   index: EntryIndex
   learnt: LearntContent
@@ -49,10 +53,7 @@ export class LargeFiles {
    * Fixes the version that is sent. Learns the digest of `row` if the file must be read for this.
    * @returns 'whole': like any other file; 'lost': its bytes cannot be read now
    */
-  async plan(
-    row: IndexedEntry,
-    range: { base: number; request: number | null },
-  ): Promise<SlicedFile | 'whole' | 'lost'> {
+  async plan(row: IndexedEntry, range: Cursor): Promise<SlicedFile | 'whole' | 'lost'> {
     const base = this.#baseOf(row, range)
     const fitsSegment = row.size <= SLICE_BYTES
     if (base === null && fitsSegment) return 'whole'
@@ -69,19 +70,20 @@ export class LargeFiles {
   }
 
   /** Whether the file is read before it is known what is sent of it. */
-  mustRead(row: IndexedEntry, range: { base: number; request: number | null }): boolean {
+  mustRead(row: IndexedEntry, range: Cursor): boolean {
     const isUnknown = row.digest === null && this.#parts.index.hasOtherOfSize(row.size, range.base)
     return isUnknown || this.#chunksOf(row, range) !== null
   }
 
-  #baseOf(row: IndexedEntry, range: { base: number; request: number | null }): ChunkList | null {
+  #baseOf(row: IndexedEntry, range: Cursor): ChunkList | null {
     const chunks = this.#chunksOf(row, range)
     return chunks === null ? null : new ChunkList(chunks)
   }
 
   /** Of the version that receivers hold, as the index keeps them. */
-  #chunksOf(row: IndexedEntry, { base, request }: { base: number; request: number | null }) {
-    return request !== null || base === 0 || !hasChunks(row.size) ? null : this.#parts.index.chunksAt(row.path, base)
+  #chunksOf(row: IndexedEntry, { base, whole, request }: Cursor): Uint8Array | null {
+    if (request !== null || base === 0 || !hasChunks(row.size)) return null
+    return this.#parts.index.held.chunksOf(row, base, whole)
   }
 
   /** @returns null when the version cannot be read to its end */

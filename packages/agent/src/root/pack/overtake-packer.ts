@@ -61,7 +61,7 @@ export class OvertakePacker {
     const known = {
       get: (path: string) => index.get(path),
       hadChildren: (path: string) => index.held.hadChildren(path),
-      isDeltaBase: (path: string) => index.chunksAt(path, to) !== null,
+      isDeltaBase: (path: string) => index.held.mayHoldChunks(path, to),
     }
     const ahead = goAhead(later, changeset, after, known, ROOM)
     const isAll = later.length < asked && ahead.to === (later.at(-1)?.sequence ?? after)
