@@ -41,6 +41,8 @@ export class Releases {
   /** Where the further parts of the present release end. */
   #ends: number[] = []
   readonly #queue = new PQueue({ concurrency: 1 })
+  /** What was refused: the same is not looked at and judged again. */
+  #refused: { head: number; guard: GuardLimits } | null = null
   /** Settles with the dry run that works: it delays no release. */
   #look: Promise<unknown> = Promise.resolve()
   /** The dry run that has not begun: it answers all who ask meanwhile. */
@@ -68,7 +70,10 @@ export class Releases {
 
   /** The files that held the root are gone: it releases itself, unless the guard objects. */
   releaseByItself(): void {
+    const { holding, index, options } = this.#parts
     if (this.#queue.size + this.#queue.pending > 0) return
+    const isJudged = this.#refused?.head === index.head && this.#refused.guard === options.guard
+    if (holding.refused !== null && isJudged) return
     void this.#queue.add(() => this.#releaseByItself())
   }
 
@@ -96,7 +101,7 @@ export class Releases {
   }
 
   async #releaseByItself(): Promise<void> {
-    const { holding, log, options } = this.#parts
+    const { holding, index, log, options } = this.#parts
     try {
       await this.#scanned()
     } catch (error) {
@@ -113,7 +118,10 @@ export class Releases {
     if (reason === null) {
       this.#end(hold.sequence, isTogether)
       log('info', 'root is released: the files that held it are gone', { changes: report.changes })
-    } else if (holding.refused !== reason) {
+      return
+    }
+    this.#refused = { head: index.head, guard: options.guard }
+    if (holding.refused !== reason) {
       holding.refused = reason
       const option = loss === null ? '--in-parts' : '--accept-losses'
       log('error', `root stays held: release it with ${option}, or put the tree right`, { reason })
