@@ -282,6 +282,20 @@ scene(
   },
 )
 
+scene('a hold is said to be overdue also when the clock was set back meanwhile', byFile(false), async (scene) => {
+  await scene.inSync()
+  scene.source.write('.maintenance', '1')
+  await heldByFile(scene)
+  const isSaid = () => scene.said.some((line) => /agent: error hold is overdue/.test(line))
+  await scene.rest(10 * 60_000)
+  scene.world.agent.machine.clockSkewMs -= 40 * 24 * 60 * 60_000
+  await scene.rest(10 * 60_000)
+  assert.equal(isSaid(), false)
+  scene.world.agent.machine.clockSkewMs += 40 * 24 * 60 * 60_000
+  await scene.rest(60 * 60_000)
+  assert.equal(isSaid(), true)
+})
+
 scene(
   'an overdue hold says so and publishes nothing; a release goes past the file, which holds again later',
   byFile(false),

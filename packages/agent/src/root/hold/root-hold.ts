@@ -29,6 +29,7 @@ import { Releases } from './release.ts'
 
 /** Timers may fire a little early. */
 const OVERDUE_LATE_MS = 5
+const LONGEST_WAIT_MS = 3_600_000
 
 const A_FILE = {
   kind: 'file',
@@ -197,8 +198,12 @@ export class RootHold {
 
   #awaitOverdue(hold: Readonly<Hold>): void {
     const { timers, report } = this.#parts
-    timers.after('overdue', hold.untilMs - Date.now() + OVERDUE_LATE_MS, () => {
-      if (this.status()?.overdue !== true) return
+    const lateMs = Math.min(hold.untilMs - Date.now() + OVERDUE_LATE_MS, LONGEST_WAIT_MS)
+    timers.after('overdue', lateMs, () => {
+      const status = this.status()
+      if (status?.id !== hold.id) return
+      // The clock may have been set back meanwhile.
+      if (!status.overdue) return this.#awaitOverdue(hold)
       report().log('error', 'hold is overdue: nothing is sent before the root is released', told(hold))
       report().statusNow()
     })
