@@ -34,6 +34,8 @@ export interface ReleasesParts {
   log(level: LogLevel, message: string, details: Record<string, unknown>): void
 }
 
+const RELEASED = 'root is released'
+
 type ReleaseOrder = RootRequests['end-hold']['takes']
 
 export class Releases {
@@ -96,7 +98,8 @@ export class Releases {
     const parts = isTogether ? this.#partsOf(report) : 1
     holding.passPresent()
     const isRound = this.#end(hold.sequence, isTogether)
-    log(loss === null ? 'info' : 'warn', 'root is released', { by, changes: report.changes, parts, loss })
+    const how = isRound ? 'root is being released' : RELEASED
+    log(loss === null ? 'info' : 'warn', how, { by, changes: report.changes, parts, loss })
     return { outcome: 'released', ...report, isRound, parts, to: this.#parts.index.head }
   }
 
@@ -116,8 +119,9 @@ export class Releases {
     const report = this.#report(hold.sequence, loss)
     const reason = loss ?? (isTogether && isTooLarge(report) ? tooLarge(report.changes) : null)
     if (reason === null) {
-      this.#end(hold.sequence, isTogether)
-      log('info', 'root is released: the files that held it are gone', { changes: report.changes })
+      const isRound = this.#end(hold.sequence, isTogether)
+      const how = isRound ? 'root is being released' : RELEASED
+      log('info', `${how}: the files that held it are gone`, { changes: report.changes })
       return
     }
     this.#refused = { head: index.head, guard: options.guard }
@@ -153,7 +157,7 @@ export class Releases {
 
   /** The round of a release is over, or goes. @returns whether another part follows */
   endRound(to: number, goes: boolean): boolean {
-    const { holding, released, round } = this.#parts
+    const { holding, log, released, round } = this.#parts
     const next = this.#ends.shift()
     if (!goes) {
       this.#ends = []
@@ -163,6 +167,7 @@ export class Releases {
     if (next === undefined) {
       holding.end(to)
       released()
+      log('info', RELEASED, { sequence: to })
       return false
     }
     holding.advance(to)
