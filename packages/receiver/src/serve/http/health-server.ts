@@ -5,11 +5,12 @@
  */
 import { HttpProblem, type ListenAddress, type Logger, listenOn } from '@rootferry/host/daemon'
 import type { FastifyInstance } from 'fastify'
-import { problemCount, type RootState } from '../root-state.ts'
+import type { RootState } from '../root-state.ts'
 import type { ControlSecret } from './control-secret.ts'
 import { probeServer } from './probe-routes.ts'
 import { notReadyReason, staleSince } from './readiness.ts'
-import type { ReceiverStatus, RootAnswer } from './status-schema.ts'
+import { rootAnswer } from './root-answer.ts'
+import type { ReceiverStatus } from './status-schema.ts'
 
 export interface HealthServerParts {
   version: string
@@ -82,23 +83,5 @@ export class HealthServer {
     const reasons = this.reasons()
     const answers = roots().map((root) => rootAnswer(root, performance.now()))
     return { version, name, ready: reasons.length === 0, reasons, roots: answers }
-  }
-}
-
-/** A node that loses against another one with its token dials again within five minutes. */
-const CLASH_MS = 600_000
-
-function rootAnswer({ head, disconnected, owed, clash, inDoubtSince, ...state }: RootState, nowMs: number): RootAnswer {
-  const lag = { sequences: Math.max(0, head - state.sequence) }
-  const { problems, hooks } = state
-  return {
-    ...state,
-    problems: [...problems],
-    problemCount: problemCount({ problems, owed }),
-    clash: clash === null || nowMs - clash.heard.ms > CLASH_MS ? null : clash.text,
-    hooks: [...hooks],
-    disconnectedAt: disconnected?.at.toISOString() ?? null,
-    inDoubt: inDoubtSince?.toISOString() ?? null,
-    lag,
   }
 }
