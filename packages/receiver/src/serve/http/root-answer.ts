@@ -5,10 +5,8 @@ import type { RootAnswer } from './status-schema.ts'
 /** A node that loses against another one with its token dials again within five minutes. */
 const CLASH_MS = 600_000
 
-export function rootAnswer(
-  { head, disconnected, owed, clash, inDoubtSince, ...state }: RootState,
-  nowMs: number,
-): RootAnswer {
+export function rootAnswer(root: RootState, nowMs: number): RootAnswer {
+  const { head, disconnected, owed, clash, inDoubtSince, returning: _, ...state } = root
   const lag = { sequences: Math.max(0, head - state.sequence) }
   const { problems, hooks } = state
   return {
