@@ -81,6 +81,33 @@ test('a volume that is not mounted yet when the agent starts, and one that an op
   await rig.converged()
 })
 
+test('a volume that is mounted under a running agent comes with what it holds, and what is written on it later', async (t) => {
+  if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
+  const mounts = new Mounts()
+  await using rig = await Rig.start({
+    receivers: 1,
+    prepare: (source) => {
+      mkdirSync(join(source, 'pub/media'), { recursive: true })
+      writeFileSync(join(source, 'a.php'), 'a')
+    },
+  })
+  using _mounted = mounts
+  await rig.converged()
+  const volume = mounts.tmpfs(`${rig.source}.volume`)
+  writeFileSync(join(volume, '4.jpg'), 'picture 4')
+  const arrives = (name: string) =>
+    until(
+      () => existsSync(join(rig.targets[0] ?? '', 'pub/media', name)),
+      async () => `${name} does not arrive: ${JSON.stringify(await root(rig))}`,
+    )
+  mounts.bind(volume, join(rig.source, 'pub/media'))
+  await arrives('4.jpg')
+  await rig.converged()
+  writeFileSync(join(rig.source, 'pub/media/5.jpg'), 'picture 5')
+  await arrives('5.jpg')
+  await rig.converged()
+})
+
 test('a filesystem below the source that reports no changes is named, and one that does not answer stops nothing', async (t) => {
   if (!Mounts.isAllowed() || !existsSync('/dev/fuse')) return t.skip(NO_MOUNTS)
   const mounts = new Mounts()

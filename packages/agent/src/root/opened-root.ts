@@ -87,7 +87,7 @@ export function openRoot(options: RootOptions, parts: OpenedRootParts): OpenedRo
     const turn = new Turn(directories)
     const reads = new BulkReads(calls)
     const packer = new Packer({ directories, reads, index, filter, accounts, scans, turn, nowMs: Date.now })
-    const borders = bordersOf(path, calls.paths, index)
+    const borders = bordersOf(path, calls.paths, index, filter)
     return { lock, directories, reads, watcher, scanner, overtaking, packer, turn, borders }
   } catch (error) {
     directories?.[Symbol.dispose]()
@@ -106,18 +106,26 @@ export async function closeRoot(opened: OpenedRoot, settled: () => Promise<void>
   opened.lock?.[Symbol.dispose]()
 }
 
-/** Whether the root has grown so much that it is to be watched in another way, for which it must be opened anew. */
-export function isOutgrown({ watcher }: OpenedRoot, { watch }: RootOptions, { totals }: EntryIndex): boolean {
-  return hasOutgrown(watch.backend, watcher.backend, totals.files + totals.directories)
+/**
+ * Whether it must be opened anew: it has grown so much that it is to be watched in another way, or something is mounted
+ * in it that is not watched.
+ */
+export function isToBeReopened(
+  { watcher, borders }: OpenedRoot,
+  { watch }: RootOptions,
+  { totals }: EntryIndex,
+): boolean {
+  return borders.isUnwatched || hasOutgrown(watch.backend, watcher.backend, totals.files + totals.directories)
 }
 
-function bordersOf(path: string, paths: PathCalls, index: EntryIndex): KnownBorders {
+function bordersOf(path: string, paths: PathCalls, index: EntryIndex, filter: PathFilter): KnownBorders {
   return new KnownBorders({
     borders: new Borders(realpathSync(path)),
     remembered: index.memory.note(BORDERS),
     remember: (text) => index.memory.setNote(BORDERS, text),
     behind: new BehindBorders({ rootPath: path, paths, index }),
     bootId: bootId(),
+    concerns: (border) => !filter.excludesWithParents(border, 'directory'),
   })
 }
 

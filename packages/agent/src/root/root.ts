@@ -23,7 +23,7 @@ import { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import type { MemoryRows } from './index/memory-rows.ts'
 import { closeRootIndex, openRootIndex } from './index/root-index.ts'
-import { closeRoot, isOutgrown, type OpenedRoot, type OpenedRootParts, openRoot } from './opened-root.ts'
+import { closeRoot, isToBeReopened, type OpenedRoot, type OpenedRootParts, openRoot } from './opened-root.ts'
 import { RequestAnswers } from './request-answers.ts'
 import {
   answerToAcceptance,
@@ -192,7 +192,7 @@ export class Root {
         // Opened before the step: a directory that cannot be opened is missing, and nothing else has happened.
         if (wantsDocroot(this.#life, fault)) this.#opened = this.#openDocroot()
         await this.#step({ type: 'found', fault })
-      } else if (mayReopen && isOutgrown(this.#opened, this.#options, this.#index)) {
+      } else if (mayReopen && isToBeReopened(this.#opened, this.#options, this.#index)) {
         await this.#step({ type: 'displaced' })
         return await this.#lookForDocroot()
       } else {

@@ -30,6 +30,7 @@ function world(mounted: Border[], remembered: string | null = null, indexed: Ind
         showsAny: () => notes.shown,
       },
       bootId,
+      concerns: (path) => path !== 'excluded',
     })
   return { known: open('boot'), notes, open }
 }
@@ -151,6 +152,22 @@ it('a filesystem that is mounted on demand may go and come, and its trigger is n
   }
   notes.mounted = []
   assert.match(known.missing() ?? '', /^pub\/media: the filesystem \(nfs4\)/)
+})
+
+it('tells what is mounted and not watched: what is new, and what was away; nothing that is excluded or comes on demand', () => {
+  const TRIGGER: Border = { ...MEDIA, path: 'home', type: 'autofs' }
+  const { known, notes } = world([MEDIA])
+  assert.equal(known.isUnwatched, false)
+  notes.mounted = [MEDIA, { ...VAR, path: 'excluded' }, TRIGGER]
+  assert.equal(known.isUnwatched, false)
+  notes.mounted = [MEDIA, { ...MEDIA, path: 'home' }]
+  assert.equal(known.isUnwatched, false)
+  notes.mounted = [MEDIA, VAR]
+  assert.deepEqual([known.isUnwatched, known.isUnwatched], [true, true], 'until it is opened anew')
+  notes.mounted = []
+  assert.equal(known.isUnwatched, false)
+  notes.mounted = [MEDIA]
+  assert.equal(known.isUnwatched, true)
 })
 
 it('forgets what an operator says is gone', () => {

@@ -21,6 +21,8 @@ export interface KnownBordersParts {
   remember(text: string): void
   behind: Pick<BehindBorders, 'indexed' | 'topOf' | 'showsAny'>
   bootId: string
+  /** Whether what is mounted at a path concerns this root at all. */
+  concerns(path: string): boolean
 }
 
 interface KnownBorder extends Pick<Border, 'path' | 'part' | 'type'> {
@@ -38,6 +40,10 @@ export class KnownBorders {
   readonly #parts: KnownBordersParts
   #known: Map<string, KnownBorder>
   #isAwaited = false
+  /** Those that were there when watching began, and have stayed, each with its device. */
+  #watched: ReadonlySet<string>
+  /** Places where something is mounted on demand. */
+  readonly #onDemand = new Set<string>()
 
   constructor(parts: KnownBordersParts) {
     this.#parts = parts
@@ -46,6 +52,7 @@ export class KnownBorders {
       ? remembered.filter(isKnownBorder).filter(({ type }) => type !== TRIGGER)
       : []
     this.#known = new Map(entries.map((border) => [borderId(border), { ...UNSEEN, ...border }]))
+    this.#watched = new Set(this.#watchable())
   }
 
   /**
@@ -106,6 +113,24 @@ export class KnownBorders {
   /** Whether a scan of the whole tree is due: a filesystem went (asked with `mayGo` only), or is back (true once). */
   changed(mayGo: boolean): boolean {
     return (mayGo && this.missing() !== null) || this.isBack()
+  }
+
+  /**
+   * Whether a filesystem is mounted that was not there when watching began, or was away since: the kernel reports neither
+   * that, nor what changes in it to those that watch what it covers. Call it after a look.
+   */
+  get isUnwatched(): boolean {
+    const present = new Set(this.#watchable())
+    if (present.difference(this.#watched).size > 0) return true
+    this.#watched = present
+    return false
+  }
+
+  /** What is mounted on demand comes and goes too often to begin anew each time. */
+  #watchable(): string[] {
+    for (const { path, type } of this.#parts.borders.all) if (type === TRIGGER) this.#onDemand.add(path)
+    const others = this.#mounted().filter(({ path }) => !this.#onDemand.has(path) && this.#parts.concerns(path))
+    return others.map((border) => `${borderId(border)} ${border.device}`)
   }
 
   /** Whether a missing filesystem is mounted again; true once. */

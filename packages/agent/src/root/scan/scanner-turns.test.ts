@@ -28,6 +28,7 @@ const NO_BORDERS = {
   remember: () => undefined,
   behind: { indexed: () => null, topOf: () => null, showsAny: () => true },
   bootId: 'boot',
+  concerns: () => true,
 }
 const whole: Hint = { path: '.', extent: 'subtree' }
 
