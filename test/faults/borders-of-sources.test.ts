@@ -54,6 +54,8 @@ test('a volume that is unmounted under a running agent, and another one in its p
   await halted(rig)
   assert.equal(picture(rig), 'picture 4')
   mounts.bind(mounts.tmpfs(`${volume}.other`), media)
+  // A halted root is looked at when something changes.
+  writeFileSync(join(rig.source, 'app/1.php'), 'changed meanwhile')
   await halted(rig, /^pub\/media: another filesystem \(tmpfs\)/)
   assert.equal(picture(rig), 'picture 4')
   mounts.unmount(media)
