@@ -69,7 +69,7 @@ export function openIndexDatabase(file: string): DatabaseSync {
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
     if (version > SCHEMA_VERSION) {
       throw new Failure(
-        EXIT.failed,
+        EXIT.badConfiguration,
         `${file}: written by a newer Rootferry (index version ${version}), this one reads ${SCHEMA_VERSION}`,
       )
     }

@@ -191,7 +191,7 @@ export function readNodes(stateDir: string): KnownNode[] {
     if (!(error instanceof SyntaxError))
       throw new Failure(EXIT.failed, `${file}: ${errorMessage(error)}`, { cause: error })
   }
-  throw new Failure(EXIT.failed, `${file}: is not a file of nodes of this version`)
+  throw new Failure(EXIT.badConfiguration, `${file}: is not a file of nodes of this version`)
 }
 
 function fileOf(stateDir: string): string {

@@ -52,7 +52,7 @@ export function readTokens(file: string): StoredToken[] {
     throw new Failure(EXIT.failed, `${file}: ${errorMessage(error)}`, { cause: error })
   }
   const value = parse(text)
-  if (!Check(TokenFile, value)) throw new Failure(EXIT.failed, `${file}: is not a token file of this version`)
+  if (!Check(TokenFile, value)) throw new Failure(EXIT.badConfiguration, `${file}: is not a token file of this version`)
   return value.tokens
 }
 
