@@ -141,16 +141,23 @@ test('an invitation, taken up, is a receiver in sync', async () => {
   }
 })
 
-test('a target in which an agent of this host has its source: 1, nothing is written, and the invitation stays good', () => {
+test('a target or an owner that the receiver would refuse: nothing is written, and the invitation stays good', () => {
   const once = rig.agentVerb('token', 'create', 'web10', '--join').trim()
   const config = freshConfig()
-  for (const words of [[], ['--dry-run']]) {
-    const refused = joining(once, config, '--root', `site=${join(rig.source, 'app')}`, ...words)
-    assert.equal(refused.status, 1, refused.stderr)
-    assert.match(refused.stderr, /lies in .* which is served by another rootferry agent on this host/)
-    assert.ok(!existsSync(config))
-  }
   const target = join(place, 'beside')
+  const within = ['--root', `site=${join(rig.source, 'app')}`]
+  const unknown = ['--root', `site=${target}`, '--owner', 'root:not-here']
+  const expected = [
+    { words: within, status: 1, says: /lies in .* which is served by another rootferry agent on this host/ },
+    { words: unknown, status: 78, says: /^rootferry-receiver: owner: this host has no group 'not-here'\n$/ },
+  ]
+  for (const { words, status, says } of expected)
+    for (const look of [[], ['--dry-run']]) {
+      const refused = joining(once, config, ...words, ...look)
+      assert.equal(refused.status, status, refused.stderr)
+      assert.match(refused.stderr, says)
+      assert.ok(!existsSync(config))
+    }
   assert.equal(joining(once, config, '--root', `site=${target}`).status, 0)
 })
 

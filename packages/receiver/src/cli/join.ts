@@ -8,7 +8,18 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { EXIT, errorMessage, Failure, printable, RootLock, writeDurably } from '@rootferry/host/machine'
+import {
+  chooseSystemCalls,
+  EXIT,
+  errorMessage,
+  Failure,
+  fixedOwner,
+  localGroups,
+  localUsers,
+  printable,
+  RootLock,
+  writeDurably,
+} from '@rootferry/host/machine'
 import { decodeInvitation, type Invitation } from '@rootferry/protocol'
 import { type ReceiverConfig, readReceiverConfig } from '../config/receiver-yaml.ts'
 import { diskOptions } from '../serve/disk-options.ts'
@@ -50,6 +61,7 @@ export async function joinAgent(text: string, options: JoinOptions): Promise<str
   if (!options.force && !options.dryRun) refuseToOverwrite([...files.keys()])
   const config = tryOut(files, resolve(options.config))
   refuseSources(config)
+  refuseUnknownOwners(config)
   const { expiresAt, many } = await checkWithAgent(invitation, roots, options)
   // The name is for this host's own status: that of a token of many nodes would be the same on all of them.
   if (many === true)
@@ -199,6 +211,13 @@ function ownName(): string {
   return hostname()
     .replaceAll(/[^A-Za-z0-9._-]/g, '-')
     .slice(0, 63)
+}
+
+/** @throws Failure when the daemon would not find the owner that is set on this host */
+function refuseUnknownOwners({ roots, systemCalls }: ReceiverConfig): void {
+  const { accounts } = chooseSystemCalls(systemCalls).calls
+  for (const { owner } of roots)
+    if (typeof owner === 'object') fixedOwner(owner, localUsers(accounts), localGroups(accounts))
 }
 
 function tokenFileBeside(config: string): string {

@@ -6,8 +6,15 @@
  * not change owners says so once and then leaves them alone, so that one missing right does not make every file fail.
  */
 
-import { readFileSync, statSync } from 'node:fs'
-import { type AccountCalls, EXIT, errorMessage, Failure, ServiceAnswers } from '@rootferry/host/machine'
+import {
+  type AccountCalls,
+  EXIT,
+  Failure,
+  fixedOwner,
+  type LocalIds,
+  localGroups,
+  localUsers,
+} from '@rootferry/host/machine'
 import type { OwnerNames } from '@rootferry/protocol'
 import type { OwnerPolicy } from '../../root-messages.ts'
 import type { IdOf } from './extended.ts'
@@ -36,8 +43,8 @@ export interface OwnerMapOptions {
 
 export class OwnerMap {
   readonly #options: OwnerMapOptions
-  readonly #users: NameDatabase
-  readonly #groups: NameDatabase
+  readonly #users: LocalIds
+  readonly #groups: LocalIds
   readonly #hasUser: (uid: number) => boolean
   readonly #hasGroup: (gid: number) => boolean
   #fixed: Owner | null = null
@@ -48,11 +55,8 @@ export class OwnerMap {
   /** @throws Failure (78) when a fixed owner is unknown on this host */
   constructor(options: OwnerMapOptions) {
     this.#options = options
-    const calls = options.accounts ?? null
-    const users = calls === null ? null : new ServiceAnswers((name: string) => calls.userId(name))
-    const groups = calls === null ? null : new ServiceAnswers((name: string) => calls.groupId(name))
-    this.#users = new NameDatabase(options.passwdFile ?? '/etc/passwd', users)
-    this.#groups = new NameDatabase(options.groupFile ?? '/etc/group', groups)
+    this.#users = localUsers(options.accounts, options.passwdFile)
+    this.#groups = localGroups(options.accounts, options.groupFile)
     this.#hasUser = readIdMap(options.uidMapFile ?? '/proc/self/uid_map')
     this.#hasGroup = readIdMap(options.gidMapFile ?? '/proc/self/gid_map')
     if (options.policy === 'keep') this.#able = false
@@ -134,69 +138,11 @@ export class OwnerMap {
   }
 
   #resolveFixed(policy: { user: string; group: string }): Owner {
-    const uid = this.#users.idOf(policy.user) ?? unknown('user', policy.user)
-    const gid = this.#groups.idOf(policy.group) ?? unknown('group', policy.group)
+    const { uid, gid } = fixedOwner(policy, this.#users, this.#groups)
     if (!this.#hasUser(uid)) impossible('user', uid)
     if (!this.#hasGroup(gid)) impossible('group', gid)
     return { uid, gid }
   }
-}
-
-/** `name:x:id:…` lines of /etc/passwd or /etc/group, read again when the file changes. */
-class NameDatabase {
-  readonly #file: string
-  readonly #service: ServiceAnswers<string, number> | null
-  #readAt: number | null = null
-  #ids = new Map<string, number>()
-
-  constructor(file: string, service: ServiceAnswers<string, number> | null) {
-    this.#file = file
-    this.#service = service
-  }
-
-  /** A name, or a number in digits. */
-  idOf(name: string): number | null {
-    this.#refresh()
-    return this.#known(name) ?? (/^\d{1,10}$/.test(name) ? Number(name) : null)
-  }
-
-  /** From the agent's number to the local one, for the names that this host knows. */
-  localIds(pairs: OwnerNames): Map<number, number> {
-    if (pairs.length > 0) this.#refresh()
-    const found = new Map<number, number>()
-    for (const [id, name] of pairs) {
-      const local = this.#known(name)
-      if (local !== null) found.set(id, local)
-    }
-    return found
-  }
-
-  #known(name: string): number | null {
-    return this.#ids.get(name) ?? this.#service?.of(name) ?? null
-  }
-
-  #refresh(): void {
-    const status = statSync(this.#file, { throwIfNoEntry: false })
-    if (status === undefined || status.mtimeMs === this.#readAt) return
-    this.#ids = new Map()
-    this.#readAt = status.mtimeMs
-    for (const line of readText(this.#file).split('\n')) {
-      const [name, , id] = line.split(':', 3)
-      if (name !== undefined && id !== undefined && /^\d{1,10}$/.test(id)) this.#ids.set(name, Number(id))
-    }
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new Failure(EXIT.failed, `${file} cannot be read: ${errorMessage(error)}`, { cause: error })
-  }
-}
-
-function unknown(what: 'user' | 'group', name: string): never {
-  throw new Failure(EXIT.badConfiguration, `owner: this host has no ${what} '${name}'`)
 }
 
 /** The kernel would refuse it for every single entry. */
