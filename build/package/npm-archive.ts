@@ -16,7 +16,7 @@ import type { Release } from './release.ts'
 /**
  * The oldest version that the sources run on: `node:sqlite` and zstd in `node:zlib` have their present form since then.
  */
-export const ENGINE = '>=24.15'
+const OLDEST = { major: 24, minor: 15 }
 
 const ABOUT = {
   agent: 'Watches a docroot and feeds its changes to any number of receivers',
@@ -38,14 +38,13 @@ export async function buildNpmArchive(daemon: DaemonName, release: Release, dire
     license: 'MIT',
     type: 'module',
     os: ['linux'],
-    engines: { node: ENGINE },
-    bin: { [name]: `bin/${name}.js` },
+    engines: { node: `>=${OLDEST.major}.${OLDEST.minor}` },
+    bin: { [name]: `bin/${name}` },
     man: pages.map(({ path }) => path),
   }
-  const command = `#!/usr/bin/env -S node --disable-sigusr1\nimport '../bundle/main.js'\n`
   const entries: { path: string; contents: string | Uint8Array; mode: number }[] = [
     { path: 'package.json', contents: `${JSON.stringify(manifest, null, 2)}\n`, mode: 0o644 },
-    { path: `bin/${name}.js`, contents: command, mode: 0o755 },
+    { path: `bin/${name}`, contents: launcher(name), mode: 0o755 },
     { path: 'LICENSE', contents: licences.summary, mode: 0o644 },
     { path: 'third-party.txt', contents: licences.texts, mode: 0o644 },
     ...release.bundles[daemon].files.map(({ path, contents }) => ({ path: `bundle/${path}`, contents, mode: 0o644 })),
@@ -69,4 +68,20 @@ export async function buildNpmArchive(daemon: DaemonName, release: Release, dire
   const file = join(directory, `${name}-${version}.tgz`)
   writeFileSync(file, gzipSync(Buffer.concat(parts), { level: 9 }))
   return file
+}
+
+/** npm only warns of a Node that is too old, and such a Node knows neither the option nor the syntax. */
+function launcher(name: string): string {
+  const { major, minor } = OLDEST
+  return `#!/bin/sh
+version=$(node --version) || exit
+IFS=. read -r major minor rest <<END
+\${version#v}
+END
+if [ "$major" -lt ${major} ] || { [ "$major" -eq ${major} ] && [ "$minor" -lt ${minor} ]; }; then
+    echo "${name}: Node ${major}.${minor} or newer is needed; $(command -v node) is $version" >&2
+    exit 1
+fi
+exec node --disable-sigusr1 "$(dirname "$(readlink -f "$0")")/../bundle/main.js" "$@"
+`
 }

@@ -233,6 +233,16 @@ test('from npm, the .tgz gives the command and fetches nothing', async () => {
     const command = join(prefix, 'bin', `rootferry-${daemon}`)
     assert.equal(execFileSync(command, ['version'], { encoding: 'utf8' }), `${VERSION}\n`)
     assert.ok(existsSync(join(prefix, 'lib/node_modules', `rootferry-${daemon}`, 'man/man1', `rootferry-${daemon}.1`)))
+    // npm only warns of a Node that is too old.
+    for (const old of ['v20.20.2', 'v24.14.9']) {
+      writeFileSync(join(place, 'node'), `#!/bin/sh\necho ${old}\n`, { mode: 0o755 })
+      const { status, stderr } = spawnSync(command, ['version'], {
+        encoding: 'utf8',
+        env: { PATH: `${place}:/usr/bin:/bin` },
+      })
+      const said = `rootferry-${daemon}: Node 24.15 or newer is needed; ${join(place, 'node')} is ${old}\n`
+      assert.deepEqual([status, stderr], [1, said])
+    }
   }
 })
 
