@@ -64,9 +64,7 @@ export function hostFiles(release: Release, runtime: Runtime): PackageFile[] {
     ...below(join(PACKAGING, 'examples')).map((path) =>
       file(`${DOCUMENTS}/examples/${path}`, packaged(`examples/${path}`)),
     ),
-    ...below(join(REPOSITORY, 'docs'))
-      .filter((path) => /\.(?:md|png)$/.test(path))
-      .map((path) => file(`${DOCUMENTS}/${path}`, readFileSync(join(REPOSITORY, 'docs', path)))),
+    ...documents().map((path) => file(`${DOCUMENTS}/${path}`, readFileSync(join(REPOSITORY, path)))),
     file(`${DOCUMENTS}/copyright`, `${licences.summary}\n${WHERE_TEXTS_ARE}`),
     file(`${DOCUMENTS}/third-party.txt`, licences.texts),
     file('usr/share/lintian/overrides/rootferry', packaged('lintian-overrides')),
@@ -121,6 +119,13 @@ function completions(program: Command): PackageFile[] {
     file(`usr/share/zsh/vendor-completions/_${name}`, zsh),
     file(`usr/share/fish/vendor_completions.d/${name}.fish`, completionScript(program, 'fish')),
   ]
+}
+
+/** Where they lie in the checkout, so that the links between them lead somewhere: README, docs, and examples to read. */
+function documents(): string[] {
+  const docs = below(join(REPOSITORY, 'docs')).filter((path) => /\.(?:md|png)$/.test(path))
+  const examples = below(join(REPOSITORY, 'examples')).filter((path) => !/^shop\/(?:tests\/|test$)/.test(path))
+  return ['README.md', ...docs.map((path) => `docs/${path}`), ...examples.map((path) => `examples/${path}`)]
 }
 
 /** For editors: the files that `init` and `join` write name it in their first line. */

@@ -180,6 +180,23 @@ test('the same checkout makes the same bytes, whatever the umask', async () => {
     assert.ok(readFileSync(join(made, name)).equals(readFileSync(join(again, name))), name)
 })
 
+test('links between documents, and from them to examples, lead somewhere in the package too', () => {
+  const documents = join(unpacked, 'usr/share/doc/rootferry')
+  const readers = readdirSync(join(documents, 'docs')).filter((name) => name.endsWith('.md'))
+  const links = ['README.md', ...readers.map((name) => `docs/${name}`)].flatMap((document) =>
+    [...readFileSync(join(documents, document), 'utf8').matchAll(/\]\((?!https:)([^)#]+)/g)].map(([, link = '']) =>
+      join(document, '..', link),
+    ),
+  )
+  assert.ok(links.includes('examples/shop/etc/db/mysql/my.cnf') && links.includes('README.md'))
+  const broken = links.filter((link) => !existsSync(join(documents, link)))
+  // What is about the work on the sources is in the checkout.
+  assert.deepEqual(
+    broken.filter((link) => !/^(?:bench|packages|test)\/|^(?:ARCHITECTURE|CHANGELOG|CONTRIBUTING)\.md$/.test(link)),
+    [],
+  )
+})
+
 test('what the runtime links is what the package depends on', () => {
   const linked = execFileSync('ldd', [join(unpacked, 'usr/lib/rootferry/node')], { encoding: 'utf8' })
   const known = /linux-vdso|ld-linux|lib(?:atomic|dl|m|stdc\+\+|gcc_s|pthread|c)\.so/
