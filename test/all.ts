@@ -13,6 +13,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { FILES_THAT_SHARE } from './support/files-that-share.ts'
 import { StartCounter } from './support/start-counter.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..')
@@ -26,6 +27,8 @@ const MOST_MS = 15 * 60_000
 const LONGEST = [
   'test/simulation/simulation.test.ts',
   'test/unit.test.ts',
+  'test/two-receivers.test.ts',
+  'test/one-receiver.test.ts',
   'test/faults/long-copies.test.ts',
   'test/scenes.test.ts',
   'test/types.test.ts',
@@ -40,7 +43,6 @@ const LONGEST = [
   'test/e2e/page.test.ts',
   'test/e2e/command-line.test.ts',
   'test/e2e/nats.test.ts',
-  'test/e2e/deploy.test.ts',
   'test/faults/borders-of-targets.test.ts',
   'test/packaging/packages.test.ts',
   'test/e2e/page-at-size.test.ts',
@@ -58,10 +60,11 @@ function isRoomyMemory(): boolean {
 
 const missing = LONGEST.filter((file) => !existsSync(join(CHECKOUT, file)))
 if (missing.length > 0) throw new Error(`test/all.ts names files that are not there: ${missing}`)
-/** These are in one file of LONGEST. */
-const isScene = (file: string) => file.startsWith('test/scenes/')
+/** Files that others import. */
+const imported = Object.values(FILES_THAT_SHARE).flatMap((files) => files.map((file) => `test/e2e/${file}.test.ts`))
+const isInAnother = (file: string) => file.startsWith('test/scenes/') || imported.includes(file)
 const others = globSync('test/**/*.test.ts', { cwd: CHECKOUT }).filter(
-  (file) => !LONGEST.includes(file) && !isScene(file),
+  (file) => !LONGEST.includes(file) && !isInAnother(file),
 )
 
 const counter = process.argv.includes('--starts') ? StartCounter.begin() : null

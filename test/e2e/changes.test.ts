@@ -3,14 +3,13 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { AGENT } from '../../build/programs.ts'
-import { Daemons } from '../support/daemons.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const daemons = new Daemons({ receivers: 2 })
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(2)
 
 function parameters(...words: string[]): string[] {
   return [AGENT, 'changes', ...words, '--config', join(daemons.place, 'agent.yaml')]

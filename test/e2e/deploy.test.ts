@@ -6,10 +6,10 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LIMITS } from '@rootferry/protocol'
-import { Daemons } from '../support/daemons.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
@@ -18,8 +18,7 @@ const FILES_EACH = 500
 const CHANGES = DIRECTORIES * FILES_EACH
 const LOOK_EVERY_MS = 2
 
-const daemons = new Daemons()
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(2)
 
 function write(source: string, version: string, directories = DIRECTORIES): void {
   for (let directory = 0; directory < directories; directory += 1) {

@@ -6,13 +6,12 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { after, test } from 'node:test'
-import { Daemons } from '../support/daemons.ts'
+import { test } from 'node:test'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const daemons = new Daemons({ receivers: 1 })
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(1)
 
 const EXCLUDE = ['/cache/', '*.tmp']
 const isExcluded = (path: string) => path === 'cache' || path.startsWith('cache/') || path.endsWith('.tmp')

@@ -2,16 +2,12 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { Daemons } from '../support/daemons.ts'
+import { test } from 'node:test'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const daemons = new Daemons({ receivers: 1 })
-before(async () => {
-  await Site.on(daemons)
-})
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(1)
 
 /** A docroot, and a target that is the directory above three docroots: a typo. */
 function typo(source: string, targets: string[]): void {

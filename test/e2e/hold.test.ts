@@ -8,15 +8,14 @@ import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { AGENT } from '../../build/programs.ts'
 import { MOST_CHOKIDAR_ENTRIES } from '../../packages/agent/src/root/watch/choose-watcher.ts'
-import { Daemons } from '../support/daemons.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const daemons = new Daemons()
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(2)
 
 function verb(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>()

@@ -4,15 +4,14 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { AGENT } from '../../build/programs.ts'
-import { Daemons } from '../support/daemons.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const daemons = new Daemons()
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(2)
 
 async function agentVerb(words: string[], environment: Record<string, string> = {}) {
   const parameters = [AGENT, ...words, '--config', join(daemons.place, 'agent.yaml')]

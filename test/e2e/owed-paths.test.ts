@@ -5,13 +5,12 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { Daemons } from '../support/daemons.ts'
+import { test } from 'node:test'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const daemons = new Daemons({ receivers: 2 })
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(2)
 
 interface OwedView {
   name: string

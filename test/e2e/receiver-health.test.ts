@@ -4,16 +4,15 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { RECEIVER } from '../../build/programs.ts'
-import { Daemons } from '../support/daemons.ts'
 import { freePort } from '../support/free-port.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const daemons = new Daemons({ receivers: 1 })
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(1)
 
 async function statusVerb(config: string, ...words: string[]) {
   try {

@@ -16,13 +16,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { Daemons } from '../support/daemons.ts'
+import { test } from 'node:test'
 import { cancelResync, namesOf, orderResync, resync, resyncOf, untilResync } from '../support/resync-orders.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 
-const daemons = new Daemons()
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(2)
 
 const FILES = 40
 
