@@ -75,7 +75,7 @@ function identityOf(path: string): string | null {
     const status = statSync(path, { bigint: true, throwIfNoEntry: false })
     return status === undefined ? null : `${status.dev}:${status.ino}`
   } catch {
-    // Whoever may not look there learns of no other way.
+    // What may not be looked at tells of no other way.
     return null
   }
 }

@@ -11,23 +11,11 @@ import { closeRootIndex, openRootIndex } from '../index/root-index.ts'
 import { livingEntries } from '../scan/living-entries.ts'
 import { Holding } from './holding.ts'
 import { Releases } from './release.ts'
+import { A_FILE } from './root-hold.ts'
 
-const FILE = {
-  kind: 'file',
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: 0,
-  ctime: 0,
-  inode: 0,
-  target: null,
-  extended: null,
-  link: 0,
-} as const
 const FILES = 20
 
-const written = (path: string): Finding => ({ path, observation: FILE, digest: null, sameBytes: false })
+const written = (path: string): Finding => ({ path, observation: A_FILE, digest: null, sameBytes: false })
 const names = Array.from({ length: FILES }, (_, number) => `f${number}`)
 
 test('what the guard has refused is judged again when the tree or its limits are others, and not before', async (t) => {
@@ -68,7 +56,7 @@ test('what the guard has refused is judged again when the tree or its limits are
     }
   }
 
-  index.record([{ path: ROOT_PATH, observation: { ...FILE, kind: 'directory' }, digest: null, sameBytes: false }])
+  index.record([{ path: ROOT_PATH, observation: { ...A_FILE, kind: 'directory' }, digest: null, sameBytes: false }])
   index.record(names.map(written))
   writeFileSync(join(path, 'flag'), '')
   await time()

@@ -98,8 +98,7 @@ export class Releases {
     const parts = isTogether ? this.#partsOf(report) : 1
     holding.passPresent()
     const isRound = this.#end(hold.sequence, isTogether)
-    const how = isRound ? 'root is being released' : RELEASED
-    log(loss === null ? 'info' : 'warn', how, { by, changes: report.changes, parts, loss })
+    log(loss === null ? 'info' : 'warn', stateOf(isRound), { by, changes: report.changes, parts, loss })
     return { outcome: 'released', ...report, isRound, parts, to: this.#parts.index.head }
   }
 
@@ -120,8 +119,7 @@ export class Releases {
     const reason = loss ?? (isTogether && isTooLarge(report) ? tooLarge(report.changes) : null)
     if (reason === null) {
       const isRound = this.#end(hold.sequence, isTogether)
-      const how = isRound ? 'root is being released' : RELEASED
-      log('info', `${how}: the files that held it are gone`, { changes: report.changes })
+      log('info', `${stateOf(isRound)}: the files that held it are gone`, { changes: report.changes })
       return
     }
     this.#refused = { head: index.head, guard: options.guard }
@@ -216,4 +214,9 @@ function isTooLarge({ changes }: { changes: number }): boolean {
 
 function tooLarge(changes: number): string {
   return `${changes} changes are more than the ${LIMITS.seriesChanges} that receivers can commit at once`
+}
+
+/** What a release that was judged has done so far, for the log. */
+function stateOf(isRound: boolean): string {
+  return isRound ? 'root is being released' : RELEASED
 }

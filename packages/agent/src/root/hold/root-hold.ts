@@ -31,7 +31,8 @@ import { Releases } from './release.ts'
 const OVERDUE_LATE_MS = 5
 const LONGEST_WAIT_MS = 3_600_000
 
-const A_FILE = {
+/** Any, of which nothing is known but its kind. */
+export const A_FILE = {
   kind: 'file',
   mode: 0,
   uid: 0,

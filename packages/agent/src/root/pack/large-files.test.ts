@@ -55,6 +55,22 @@ class Bench implements Disposable {
     return join(this.tree.root, path)
   }
 
+  /** The file has grown since a receiver has got it. @returns where that stands */
+  async grown(): Promise<number> {
+    await this.take(0)
+    const from = this.tree.index.head
+    appendFileSync(this.at('big'), seededBytes(2, SLICE_BYTES + 1))
+    this.tree.scan('big')
+    return from
+  }
+
+  /** Another file takes the place of the file. */
+  saved(content: Buffer): void {
+    writeFileSync(this.at('saving'), content)
+    renameSync(this.at('saving'), this.at('big'))
+    this.tree.scan('big')
+  }
+
   /**
    * Feeds a receiver that stands at `from` with the changes that are due. @returns bytes of the archives, and the
    * segments
@@ -216,10 +232,7 @@ test('a version that comes back is referred to where another path has it, and no
 
 test('a file that changes between the comparison and the sending is deferred', async () => {
   using bench = new Bench({ big: seededBytes(1, LARGE) })
-  await bench.take(0)
-  const from = bench.tree.index.head
-  appendFileSync(bench.at('big'), seededBytes(2, SLICE_BYTES + 1))
-  bench.tree.scan('big')
+  const from = await bench.grown()
   const plan = await bench.packer.planChangeset({ from })
   truncateSync(bench.at('big'), SMALL)
   const { segments } = await bench.takePlan(plan)
@@ -228,28 +241,20 @@ test('a file that changes between the comparison and the sending is deferred', a
     [],
   )
   assert.deepEqual(bench.deferred, ['big'])
-  const saved = readFileSync(bench.at('big'))
-  writeFileSync(bench.at('saving'), saved)
-  renameSync(bench.at('saving'), bench.at('big'))
-  bench.tree.scan('big')
+  bench.saved(readFileSync(bench.at('big')))
   assert.ok(isTold((await bench.take(plan.to)).segments))
 })
 
 test('of a version that one receiver has got, and that was deferred when another was to get it, nothing is told', async () => {
   using bench = new Bench({ big: seededBytes(1, LARGE) })
-  await bench.take(0)
-  const from = bench.tree.index.head
-  appendFileSync(bench.at('big'), seededBytes(2, SLICE_BYTES + 1))
-  bench.tree.scan('big')
+  const from = await bench.grown()
   const late = await bench.packer.planChangeset({ from })
   await bench.take(from)
   const content = readFileSync(bench.at('big'))
   truncateSync(bench.at('big'), SMALL)
   await bench.takePlan(late)
   assert.deepEqual(bench.deferred, ['big'])
-  writeFileSync(bench.at('saving'), content)
-  renameSync(bench.at('saving'), bench.at('big'))
-  bench.tree.scan('big')
+  bench.saved(content)
   assert.ok(!isTold((await bench.take(late.to)).segments))
 })
 
