@@ -33,7 +33,7 @@ import type { Placing } from './order-of-visibility.ts'
 import { type PlaceLinkParts, placeLink } from './place-link.ts'
 import { makePlan } from './plan.ts'
 import { Precedence } from './precedence.ts'
-import { meetsFile, wasJustWritten } from './shared-places.ts'
+import { mayBeNewer, meetsOther } from './shared-places.ts'
 
 const MOST_ROUNDS = 4
 /** So many operations take long enough to be seen. */
@@ -187,7 +187,7 @@ export class Burst {
         yield* removal.vacate(path)
         return
       case 'unlink':
-        if (untouchable.isAcrossBorder(path) && wasJustWritten(confined.locate(path), this.#askedMs))
+        if (untouchable.isAcrossBorder(path) && mayBeNewer(confined.locate(path), this.#askedMs))
           this.#failures.fail(path, JUST_WRITTEN)
         else if (this.#keeps(path)) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
         else this.#kept.unlink(confined.locate(path))
@@ -222,9 +222,9 @@ export class Burst {
     const staged = `${this.#staging}/${operation.staged}`
     const location = () => confined.locate(operation.path)
     const isKept = this.#keeps(operation.path) && operation.replaces && operation.kind !== 'directory'
-    const border = operation.kind === 'file' ? untouchable.borderOf(operation.path) : null
+    const border = operation.kind === 'directory' ? null : untouchable.borderOf(operation.path)
     if (border !== null) {
-      const meeting = yield* meetsFile(() => staged, location, this.#askedMs)
+      const meeting = yield* meetsOther(() => staged, location, this.#askedMs)
       if (meeting === 'newer') this.#failures.fail(operation.path, JUST_WRITTEN)
       if (meeting !== 'other') return
       const lack = isThere(staged) ? this.#parts.lackOn(border, operation.path, operation.size) : null

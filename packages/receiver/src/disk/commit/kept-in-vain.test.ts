@@ -6,6 +6,8 @@ import { test } from 'node:test'
 import { absent, directory, type Fed, Feed, file, Scratch, until } from '../../../test-support/test-feed.ts'
 
 const ATTEMPTS = 3
+/** Than what is there, in microseconds. */
+const LATER = 1_800_000_000_000_000
 
 const run = (command: string, ...words: string[]) => spawnSync(command, words).status === 0
 
@@ -56,7 +58,7 @@ test('a volume without room says so with numbers, is not filled, and gets the fi
   using volume = mounted(scratch.at('target/media'), 'size=300k')
   if (!volume.isThere) return t.skip('nothing can be mounted here')
   await feed.commit([file('media/a', Buffer.alloc(100_000, 1)), file('media/b', 'b')])
-  const larger = file('media/a', Buffer.alloc(180_000, 2))
+  const larger = file('media/a', Buffer.alloc(180_000, 2), { mtime: LATER })
   await feed.commit([larger, file('media/c', 'c')])
   const [problem, ...others] = feed.all('problem')
   assert.deepEqual(others, [])

@@ -15,7 +15,7 @@ import type { Operation } from '../ledger/operation.ts'
 import { type Failures, OTHER_LINK, type Reason } from './failures.ts'
 import { linkName } from './link-names.ts'
 import type { Placing } from './order-of-visibility.ts'
-import { areEqual, meetsFile } from './shared-places.ts'
+import { areEqual, meetsOther } from './shared-places.ts'
 
 /** A link leads to no other filesystem, and some filesystems have none. */
 const NOT_LINKED = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP', 'ENOTSUP'])
@@ -84,7 +84,7 @@ function* standIn(
   staged: string,
   { confined, staging, place }: PlaceLinkParts,
 ): Walk<void> {
-  const meeting = yield* meetsFile(
+  const meeting = yield* meetsOther(
     () => `${staging}/${staged}`,
     () => confined.locate(path),
     null,
