@@ -1,6 +1,8 @@
 /** A held root: nothing above the hold's sequence leaves the agent, until it is released as one. */
 import assert from 'node:assert/strict'
 import type { RootRequests } from '../../packages/agent/src/root-messages.ts'
+import { notReadyReason } from '../../packages/receiver/src/serve/http/readiness.ts'
+import { GOOD } from '../simulation/network.ts'
 import { type Scene, scene } from './scene.ts'
 
 const FILES = 30
@@ -75,6 +77,30 @@ scene('what changes while a root is held comes with its release, and not before'
   await scene.inSync()
   assert.equal((await release(scene)).outcome, 'not-held')
 })
+
+scene(
+  'a receiver that had not everything when a root is held is not ready before the release has come',
+  { prepare },
+  async (scene) => {
+    await scene.inSync()
+    const isReady = () =>
+      scene.targets.map((_, number) => notReadyReason(scene.receiverState(number), null, 0) === null)
+    scene.lineOf(1, { ...GOOD, rate: 1 })
+    scene.source.write('large', 'slow'.repeat(LARGE))
+    await scene.inSync([scene.host(0)])
+    const { behind } = await hold(scene)
+    assert.deepEqual(behind, ['web2'])
+    scene.lineOf(1, GOOD)
+    await scene.until(() => !isReady().every(Boolean))
+    assert.deepEqual(isReady(), [true, false])
+    await deploy(scene, 'v2')
+    await scene.rest(20_000)
+    assert.deepEqual(isReady(), [true, false])
+    assert.equal((await release(scene)).outcome, 'released')
+    await scene.inSync()
+    assert.deepEqual(isReady(), [true, true])
+  },
+)
 
 scene(
   'a hold outlives a crash of the agent; a late receiver gets nothing before the release',

@@ -102,7 +102,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'leave does not change readiness',
     ['G10'],
     'receiver/src/serve/root-state.ts',
-    'return { ...state, leftBehind: event.to }',
+    'return { ...state, leftBehind: Math.max(state.leftBehind ?? 0, event.to) }',
     'return state',
     2,
   ),

@@ -127,6 +127,8 @@ describe('an event changes', () => {
       { leftBehind: 9, isBehindOthers: true },
       { sequence: 5, head: 9, leftBehind: 9, isBehindOthers: true },
     ],
+    [{ type: 'leave', to: 9 }, { leftBehind: 5 }, { leftBehind: 9 }],
+    [{ type: 'leave', to: 5 }, { leftBehind: 9 }, { leftBehind: 9 }],
     [{ type: 'resynced', sequence: 9, head: 9 }, { leftBehind: 9 }, { sequence: 9, head: 9, leftBehind: null }],
     [
       { ...commit, as: 'changeset', sequence: 9 },

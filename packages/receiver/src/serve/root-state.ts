@@ -207,7 +207,8 @@ function afterDiskEvent(state: RootState, event: DiskEvent, now: Moment): RootSt
     case 'prepared':
       return { ...state, prepared: event.sequence, inDoubtSince: null }
     case 'leave':
-      return { ...state, leftBehind: event.to }
+      // A release that leaves it behind ends above a hold that does.
+      return { ...state, leftBehind: Math.max(state.leftBehind ?? 0, event.to) }
     case 'head':
       return { ...state, head: Math.max(state.head, event.head) }
     case 'complete':

@@ -59,7 +59,7 @@ export class ChangesetSender {
 
   /** Others go on to `to` without the receiver. */
   leave(to: number): void {
-    this.#leaveTo = to
+    this.#leaveTo = Math.max(this.#leaveTo ?? to, to)
     // The session may wait for an answer, or for a release, and then sends nothing by itself.
     if (!this.#isInSegment) void this.#sendLeave()
   }

@@ -223,7 +223,11 @@ export class FeedHold {
     queueMicrotask(() => this.#nextStep())
   }
 
-  /** Receivers that keep up may still reach the sequence of a hold. @returns those that did not */
+  /**
+   * Receivers that keep up may still reach the sequence of a hold. Those that did not will not before the release: they
+   * leave the load balancer, if the others show what they miss.
+   * @returns those that did not
+   */
   async #shut(sequence: number, waitMs: number): Promise<string[]> {
     const { sessions, thread } = this.#parts
     const live = [...sessions.values()].filter(({ state }) => state.keepsUp).map(({ receiver }) => receiver)
@@ -233,7 +237,9 @@ export class FeedHold {
       this.#door.isShut = true
       this.#rounds.abortStep()
     }
-    return live.filter((receiver) => !this.isAt(receiver, sequence))
+    const late = live.filter((receiver) => !this.isAt(receiver, sequence))
+    if (2 * late.length <= live.length) for (const receiver of late) sessions.get(receiver)?.leave(sequence)
+    return late
   }
 }
 function reportLine(report: RoundReport) {

@@ -139,7 +139,7 @@ export class SessionState {
         // See Overtaker.
         return
       case 'left':
-        this.rounds.left = message.sequence
+        this.rounds.left = Math.max(this.rounds.left, message.sequence)
         return
       case 'durable':
         if (message.sequence > this.committed) throw unexpected('durable beyond committed')
