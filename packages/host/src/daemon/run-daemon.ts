@@ -1,5 +1,6 @@
 /** The command line of a daemon: what its program is called, and the verb `run`, from the configuration to the end. */
 import { Command } from 'commander'
+import { keepCompiledCode } from '../machine/compiled-code.ts'
 import { errorMessage } from '../machine/failure.ts'
 import type { Terminal } from './command-line.ts'
 import type { Logger } from './logger.ts'
@@ -55,6 +56,7 @@ export async function runDaemon<Config>(
     }
   })
   await started
+  keepCompiledCode()
   terminal.service.up(() => daemon.summary)
   await stopped
   await daemon.close()
