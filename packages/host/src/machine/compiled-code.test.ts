@@ -7,12 +7,14 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 const SCRIPT = `
+import { spawnSync } from 'node:child_process'
 import { mock } from 'node:test'
 import { keepCompiledCode } from ${JSON.stringify(import.meta.resolve('./compiled-code.ts'))}
 mock.timers.enable({ apis: ['setTimeout'] })
 keepCompiledCode()
 mock.timers.tick(Number(process.argv[1]))
-process.kill(process.pid, 'SIGKILL')
+// Node keeps what it has compiled when it kills itself.
+spawnSync('kill', ['-KILL', String(process.pid)])
 `
 
 function keptAfter(milliseconds: number): number {
@@ -20,7 +22,8 @@ function keptAfter(milliseconds: number): number {
   try {
     const env = { ...process.env, NODE_COMPILE_CACHE: cache }
     const words = ['--input-type=module', '--eval', SCRIPT, String(milliseconds)]
-    assert.equal(spawnSync(process.execPath, words, { env }).signal, 'SIGKILL')
+    const { signal, stderr } = spawnSync(process.execPath, words, { env, encoding: 'utf8' })
+    assert.equal(signal, 'SIGKILL', stderr)
     return readdirSync(cache, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length
   } finally {
     rmSync(cache, { recursive: true })
