@@ -147,6 +147,10 @@ export const SITES: Record<string, Record<string, Site>> = {
     run: [1, ['write ledger-wal']],
     statement: [1, ['write ledger-wal']],
   },
+  'receiver/src/disk/ledger/protect-row.ts': {
+    run: [1, ['write ledger-wal']],
+    statement: [1, ['write ledger-wal']],
+  },
   'receiver/src/disk/ledger/ahead-rows.ts': {
     run: [1, ['write ledger-wal']],
     statement: [1, ['write ledger-wal']],

@@ -28,7 +28,7 @@ import { commitAhead } from './ahead.ts'
 import { Arrivals } from './arrivals.ts'
 import { commitIntent } from './commit/commit.ts'
 import type { Durability } from './commit/durability.ts'
-import { Comparisons } from './compare/comparisons.ts'
+import { Comparisons, followProtect } from './compare/comparisons.ts'
 import { FIRST_LOOK, NEW_INDEX, type ResyncOrder, WHOLE_TARGET } from './compare/resync.ts'
 import type { Problems } from './debts/problems.ts'
 import { Repairs } from './debts/repairs.ts'
@@ -334,6 +334,7 @@ function takeUp(target: Target, problems: Problems, welcome: Welcome): void {
   ledger.forgetPosition()
   ledger.debts.clear()
   ledger.debts.mapping.follow(mapping())
+  followProtect(target)
   problems.clear()
   if (start === 'replay') ledger.setPosition({ epoch, term, sequence })
 }

@@ -246,7 +246,7 @@ function openUntouchable({ path, bootId, protect }: TargetOptions, confined: Con
     isDirectory: (at) => isDirectory(confined, at),
     birthAt: (at) => birthAt(confined, at),
   })
-  const untouchable = new Untouchable(protect, volumes)
+  const untouchable = new Untouchable(protect, volumes, ledger.debts.protect.takeUp(protect))
   untouchable.setExcluded(ledger.filter)
   return { volumes, untouchable }
 }

@@ -258,7 +258,7 @@ export class Burst {
   /** Whether a copy is kept of what is there. Across a border an answer meets what was just written, maybe by this host. */
   #keeps(path: string): boolean {
     const { untouchable, isForeign } = this.#parts
-    const isOwn = untouchable.wasExcluded(path) || isForeign(path)
+    const isOwn = untouchable.wasLocal(path) || isForeign(path)
     return this.#keepsReplaced || (this.#isAnswer && untouchable.isAcrossBorder(path)) || isOwn
   }
 

@@ -1,8 +1,8 @@
-/** What the agent had excluded is each host's own: when that ends, what replaces it leaves a copy in the trash. */
+/** What the agent had excluded, or the host protected, is each host's own: when that ends, what replaces it leaves a copy in the trash. */
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { type Fed, Feed, file, Scratch, symlink } from '../../../test-support/test-feed.ts'
+import { absent, type Fed, Feed, file, Scratch, symlink } from '../../../test-support/test-feed.ts'
 
 function kept(scratch: Scratch): string[] {
   const trash = scratch.at('state/trash')
@@ -41,3 +41,22 @@ for (const restarts of [false, true]) {
     assert.deepEqual(kept(scratch).sort(), own)
   })
 }
+
+test('what is protected no more is replaced or removed with a copy, until it is compared', async () => {
+  using scratch = new Scratch()
+  const first = await new Feed(scratch).open({ protect: ['env.php', 'var/', 'other'] })
+  await replay(first, [], file('app/a.php', '1'), file('app/env.php', 'x'))
+  const own = ['app/env.php', 'var/a', 'var/b']
+  mkdirSync(scratch.at('target/var'))
+  for (const path of own) writeFileSync(scratch.at('target', path), `${path} of this host`)
+  await first.close()
+  // Nothing that is still protected, and nothing twice.
+  for (const protect of [['more', 'var/', 'other', 'env.php'], ['var/', 'other', '!env.php'], ['other']]) {
+    const next = await new Feed(scratch).open({ protect })
+    await next.close()
+  }
+  await using feed = await new Feed(scratch).open({ protect: ['other'] })
+  await replay(feed, [], file('app/env.php', 'y'), file('app/a.php', '2'), file('var/a', 'z'), absent('var/b'))
+  assert.deepEqual(kept(scratch).sort(), own)
+  assert.equal(readFileSync(scratch.at('target/app/env.php'), 'utf8'), 'y')
+})

@@ -1,30 +1,38 @@
 /**
  * The comparisons of one connection, one at a time: the looks before a first join, the automatic resync, those that the
- * agent orders, and the receiver's own: when owners or modes are to be mapped in another way than before, and when
- * another filesystem than before is mounted in the target.
+ * agent orders, and the receiver's own: when owners or modes are to be mapped in another way than before, when something is
+ * not protected any more, and when another filesystem than before is mounted in the target.
  *
  *   look ─▶ (closer look) ─▶ (accept) ─▶ automatic ─▶ adopted
- *   mapping, volumes ─ an order comes ─▶ cancelled ─▶ ordered ─▶ the same again, from its beginning
+ *   mapping, protect, volumes ─ an order comes ─▶ cancelled ─▶ ordered ─▶ the same again, from its beginning
  */
 import { type Listing, ProtocolError, type Summary } from '@rootferry/protocol'
 import type { Durability } from '../commit/durability.ts'
 import type { Answered } from '../debts/settlement.ts'
 import type { KnownVolumes } from '../files/known-volumes.ts'
+import type { Untouchable } from '../files/untouchable.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Findings } from './findings.ts'
 import { JoinQuestion, type JoinQuestionParts } from './join-question.ts'
-import { isLook, NEW_MAPPING, newVolumes, Resync, type ResyncOrder, type ResyncParts } from './resync.ts'
+import { isLook, NEW_MAPPING, NOT_PROTECTED, newVolumes, Resync, type ResyncOrder, type ResyncParts } from './resync.ts'
 
 export interface ComparisonsParts extends Omit<ResyncParts, 'over'>, JoinQuestionParts {
   ledger: Ledger
   /** How owners and modes are mapped now. */
   mapping(): string
   volumes: Pick<KnownVolumes, 'due' | 'compared'>
+  untouchable: ResyncParts['untouchable'] & Pick<Untouchable, 'lifted'>
   durability: Durability
   /** Removes what is staged, unless it will be needed. */
   tidy(): Promise<void>
   /** The target is what the welcome says. */
   adopted(): Promise<void>
+}
+
+/** What was protected is compared, or will be with all the rest. */
+export function followProtect({ ledger, untouchable }: Pick<ComparisonsParts, 'ledger' | 'untouchable'>): void {
+  ledger.debts.protect.followed()
+  untouchable.lifted()
 }
 
 export class Comparisons {
@@ -85,13 +93,14 @@ export class Comparisons {
   }
 
   /**
-   * The target has everything: what was mapped in another way is mapped anew, and volumes that are new are compared, if
-   * nothing else is under way.
+   * The target has everything: what was mapped in another way is mapped anew, and what was protected and volumes that are
+   * new are compared, if nothing else is under way.
    */
   follow(): void {
     const { ledger, mapping, volumes } = this.#parts
     if (this.#current !== null) return
     if (ledger.debts.mapping.text !== mapping()) this.begin(NEW_MAPPING)
+    else if (ledger.debts.protect.isLifted) this.begin(NOT_PROTECTED)
     else if (volumes.due.length > 0) this.begin(newVolumes(volumes.due))
   }
 
@@ -136,6 +145,7 @@ export class Comparisons {
     if (waiting === null) {
       await steps.whileConnected(() => {
         if (upkeep === 'mapping') ledger.debts.mapping.follow(mapping())
+        else if (upkeep === 'protect') followProtect(this.#parts)
         else volumes.compared(paths)
       })
       if (ledger.position !== null) durability.committedMuch(ledger.position)

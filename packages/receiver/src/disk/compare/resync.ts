@@ -45,7 +45,7 @@ export interface ResyncOrder {
   /** `report`: objects that the agent does not have stay. */
   extraneous: 'trash' | 'report'
   /** The receiver's own work while it follows, which an order of the agent interrupts. */
-  upkeep?: 'mapping' | 'volumes'
+  upkeep?: 'mapping' | 'protect' | 'volumes'
   /** The agent answers `summarize`. */
   summaries?: boolean
 }
@@ -68,6 +68,15 @@ export const NEW_MAPPING: ResyncOrder = {
   dryRun: false,
   extraneous: 'report',
   upkeep: 'mapping',
+}
+
+/** Some paths are not protected any more. */
+export const NOT_PROTECTED: ResyncOrder = {
+  ...WHOLE,
+  check: 'metadata',
+  dryRun: false,
+  extraneous: 'report',
+  upkeep: 'protect',
 }
 
 /** Filesystems are mounted at these paths that were not, or were others. */

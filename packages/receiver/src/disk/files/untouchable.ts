@@ -22,13 +22,16 @@ export class Untouchable {
   readonly #protect: PathFilter
   readonly #borders: Volumes | null
   #exclude = new PathFilter([])
-  /** The filters before the present one, until the target has caught up with that. */
+  /** The agent's filters before the present one, until the target has caught up with that. */
   #former: PathFilter[] = []
+  /** What was protected, until it is compared with what the agent has. */
+  #lifted: PathFilter[]
 
-  /** @param protect gitignore lines */
-  constructor(protect: readonly string[], borders: Volumes | null = null) {
+  /** @param protect gitignore lines. @param lifted those that protected more before and are not followed yet */
+  constructor(protect: readonly string[], borders: Volumes | null = null, lifted: readonly (readonly string[])[] = []) {
     this.#protect = new PathFilter(protect)
     this.#borders = borders
+    this.#lifted = lifted.map((patterns) => new PathFilter(patterns))
   }
 
   /** The agent's exclude patterns, from its welcome. */
@@ -42,9 +45,14 @@ export class Untouchable {
     this.#former = []
   }
 
-  /** Whether a file that was excluded until now is this host's own. */
-  wasExcluded(path: string): boolean {
-    return this.#former.some((filter) => filter.excludesWithParents(path, 'file'))
+  /** What was protected is compared with what the agent has. */
+  lifted(): void {
+    this.#lifted = []
+  }
+
+  /** Whether a file that was excluded or protected until now is this host's own. */
+  wasLocal(path: string): boolean {
+    return [...this.#former, ...this.#lifted].some((filter) => filter.excludesWithParents(path, 'file'))
   }
 
   /**

@@ -11,6 +11,7 @@ import { parentPath } from '@rootferry/protocol'
 import { AheadRows } from './ahead-rows.ts'
 import type { LedgerFile } from './ledger-file.ts'
 import { MappingRow } from './mapping-row.ts'
+import { ProtectRow } from './protect-row.ts'
 import { VolumeRow } from './volume-row.ts'
 
 export interface OwedPath {
@@ -26,6 +27,8 @@ export class DebtRows {
   readonly ahead: AheadRows
   /** What is owed to the filesystems that are mounted in the target. */
   readonly volumes: VolumeRow
+  /** What is owed to the paths that were protected. */
+  readonly protect: ProtectRow
   readonly #file: LedgerFile
   #count = 0
   #commits = 0
@@ -38,6 +41,7 @@ export class DebtRows {
     this.mapping = new MappingRow(file)
     this.ahead = new AheadRows(file)
     this.volumes = new VolumeRow(file)
+    this.protect = new ProtectRow(file)
   }
 
   load(): void {

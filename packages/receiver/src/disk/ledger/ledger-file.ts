@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { databaseDamage, EXIT, errorMessage, Failure, isDatabaseDamaged, isDatabaseHeld } from '@rootferry/host/machine'
 
-const SCHEMA_VERSION = 10
+const SCHEMA_VERSION = 11
 const FILE = 'ledger.sqlite'
 
 /** Added in version 2. */
@@ -52,6 +52,9 @@ const VOLUMES = 'ALTER TABLE state ADD COLUMN volumes TEXT;'
 /** Added in version 10. Of what was staged before the mapping is not known. */
 const STAGED_MAPPING = 'ALTER TABLE series ADD COLUMN mapping TEXT;'
 
+/** Added in version 11. What was protected before is not known. */
+const PROTECT = 'ALTER TABLE state ADD COLUMN protect TEXT;'
+
 const SCHEMA = `
   CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1), boot_id TEXT, clean INTEGER NOT NULL, root_identity TEXT, root_time INTEGER,
@@ -74,6 +77,7 @@ const SCHEMA = `
   ${AHEAD}
   ${VOLUMES}
   ${STAGED_MAPPING}
+  ${PROTECT}
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
@@ -175,7 +179,7 @@ function openDatabase(path: string): DatabaseSync {
       )
     }
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
-    const later = [REPAIRED, HOOK_PATH, SERIES, AFTER_LOSS, MAPPING, PRESERVED, AHEAD, VOLUMES, STAGED_MAPPING]
+    const later = [REPAIRED, HOOK_PATH, SERIES, AFTER_LOSS, MAPPING, PRESERVED, AHEAD, VOLUMES, STAGED_MAPPING, PROTECT]
     const added = version === 0 ? '' : later.slice(version - 1).join('')
     if (added !== '') database.exec(`BEGIN; ${added} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
     const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']

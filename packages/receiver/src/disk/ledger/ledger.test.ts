@@ -135,7 +135,7 @@ test('a ledger of the version before is taken over with what it owes', () => {
   const database = new DatabaseSync(scratch.at('ledger.sqlite'))
   database.exec(`DROP TABLE repaired; DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged; DROP TABLE mapping; DROP TABLE ahead;
     ALTER TABLE state DROP COLUMN complete; ALTER TABLE state DROP COLUMN after_loss;
-    ALTER TABLE state DROP COLUMN preserved; ALTER TABLE state DROP COLUMN volumes; ALTER TABLE owed DROP COLUMN digest;
+    ALTER TABLE state DROP COLUMN preserved; ALTER TABLE state DROP COLUMN volumes; ALTER TABLE state DROP COLUMN protect; ALTER TABLE owed DROP COLUMN digest;
     INSERT INTO owed VALUES ('a'); PRAGMA user_version = 1`)
   database.close()
   const ledger = Ledger.open(scratch.path, 'boot', log)
@@ -225,7 +225,7 @@ test('a ledger of version 2 goes on: a target with a position counts as complete
     const database = new DatabaseSync(scratch.at('ledger.sqlite'))
     database.exec(`DROP TABLE hook_path; DROP TABLE series; DROP TABLE staged; DROP TABLE mapping; DROP TABLE ahead;
       ALTER TABLE state DROP COLUMN complete; ALTER TABLE state DROP COLUMN after_loss;
-      ALTER TABLE state DROP COLUMN preserved; ALTER TABLE state DROP COLUMN volumes; ALTER TABLE owed DROP COLUMN digest; PRAGMA user_version = 2`)
+      ALTER TABLE state DROP COLUMN preserved; ALTER TABLE state DROP COLUMN volumes; ALTER TABLE state DROP COLUMN protect; ALTER TABLE owed DROP COLUMN digest; PRAGMA user_version = 2`)
     database.close()
     const next = Ledger.open(scratch.path, 'boot', log)
     assert.equal(next.isComplete, isKnown)
