@@ -3,7 +3,8 @@
  */
 
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -72,6 +73,30 @@ test('a dry run says what the first join would do, and writes nothing', () => {
   const wrong = joining(invitation, config, '--root', `site=${target}`, '--protect', `${target}/env.php`, '--dry-run')
   assert.equal(wrong.status, 78)
   assert.match(wrong.stderr, /'\/env\.php' is meant/)
+})
+
+test('a dry run of a root that is held says that it waits, and goes on with the release', async () => {
+  rig.agentVerb('hold', 'site')
+  const target = join(place, 'waiting')
+  mkdirSync(target)
+  const words = [RECEIVER, 'join', invitation, '--config', freshConfig(), '--root', `site=${target}`, '--dry-run']
+  const look = spawn(process.execPath, words)
+  let [out, said] = ['', '']
+  look.stdout.on('data', (text) => (out += String(text)))
+  look.stderr.on('data', (text) => (said += String(text)))
+  const ended = once(look, 'close')
+  await until(
+    () => said !== '',
+    () => 'nothing is said',
+  )
+  assert.equal(
+    said,
+    'site: waiting for the agent, which lists no root that is held or halted: see rootferry-agent status\n',
+  )
+  // The look is no receiver that the release could be shown on.
+  assert.throws(() => rig.agentVerb('release', 'site'), /Command failed/)
+  assert.deepEqual(await ended, [0, null])
+  assert.match(out, /^site: first join/)
 })
 
 test('a dry run counts ACLs that differ, where the root preserves them', async (t) => {

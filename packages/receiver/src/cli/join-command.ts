@@ -72,6 +72,7 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
         allowPlaintext,
         force,
         dryRun,
+        say: terminal.say,
       })
       if (dryRun) terminal.out(`${said}\n`)
       else terminal.say(`${said}\n`)

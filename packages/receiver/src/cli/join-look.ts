@@ -12,6 +12,8 @@ import { type Address, dial } from '../serve/link/dial.ts'
 
 const CREDIT_BYTES = 1024 * 1024
 const GOING_AWAY = 1_001
+/** An agent that lists its files answers within that. */
+const QUIET_MS = 3_000
 
 export interface TargetLook {
   plan: FirstJoin
@@ -19,8 +21,12 @@ export interface TargetLook {
   wouldWait: boolean
 }
 
-/** @param options of a target that is there. @throws Failure; DialFailure */
-export async function lookAtTarget(address: Address, options: DiskOptions): Promise<TargetLook> {
+/**
+ * @param options of a target that is there
+ * @param isQuiet called when nothing has come for a while
+ * @throws Failure; DialFailure
+ */
+export async function lookAtTarget(address: Address, options: DiskOptions, isQuiet: () => void): Promise<TargetLook> {
   const socket = await dial(address, new AbortController().signal)
   const worker = new Worker(DISK_WORKER, { workerData: { ...options, looksOnly: true } })
   const result = Promise.withResolvers<TargetLook>()
@@ -42,16 +48,19 @@ export async function lookAtTarget(address: Address, options: DiskOptions): Prom
         result.resolve({ plan, wouldWait: event.phase === 'awaiting-accept' })
     }
   })
+  const quiet = setTimeout(isQuiet, QUIET_MS)
   socket.on('error', result.reject)
   socket.on('close', (code, reason) =>
     result.reject(new Failure(EXIT.failed, `the agent ended the connection: ${code} ${reason.toString()}`.trim())),
   )
   socket.on('message', (data, isBinary) => {
+    quiet.refresh()
     if (Buffer.isBuffer(data)) tell({ type: 'frames', frames: [{ isBinary, data: Uint8Array.from(data) }] })
   })
   try {
     return await result.promise
   } finally {
+    clearTimeout(quiet)
     socket.close(GOING_AWAY)
     await worker.terminate()
   }

@@ -45,6 +45,8 @@ export interface JoinOptions {
   dryRun: boolean
   /** Overwrites an existing configuration. */
   force: boolean
+  /** Tells people of work that takes long. */
+  say(text: string): void
 }
 
 /** @returns a text for people: what was done and what is next. @throws Failure with one line */
@@ -66,7 +68,7 @@ export async function joinAgent(text: string, options: JoinOptions): Promise<str
   // The name is for this host's own status: that of a token of many nodes would be the same on all of them.
   if (many === true)
     for (const [path, file] of filesFor({ ...invitation, name: ownName() }, roots, options)) files.set(path, file)
-  if (options.dryRun) return await lookAll(config)
+  if (options.dryRun) return await lookAll(config, options.say)
   if (expiresAt === undefined) install(files)
   else await installExchanged(invitation, files, options)
   const { name, agent } = invitation
@@ -79,7 +81,7 @@ export async function joinAgent(text: string, options: JoinOptions): Promise<str
 }
 
 /** @returns a text for people: what each first join would do, and to which paths */
-async function lookAll(config: ReceiverConfig): Promise<string> {
+async function lookAll(config: ReceiverConfig, say: JoinOptions['say']): Promise<string> {
   // Only a look needs the comparison.
   const { lookAtTarget } = await import('./join-look.ts')
   const lines: string[] = []
@@ -88,7 +90,11 @@ async function lookAll(config: ReceiverConfig): Promise<string> {
       lines.push(`${root.name}: ${root.path} is not there, so the first join replaces and removes nothing`)
       continue
     }
-    const { plan, wouldWait } = await lookAtTarget(config.address, diskOptions(root, config))
+    const { plan, wouldWait } = await lookAtTarget(config.address, diskOptions(root, config), () =>
+      say(
+        `${root.name}: waiting for the agent, which lists no root that is held or halted: see rootferry-agent status\n`,
+      ),
+    )
     lines.push(`${root.name}: ${firstJoinLine(plan)}`)
     if (wouldWait) {
       lines.push(`${root.name}: that is so much that it would wait for rootferry-receiver accept ${root.name}`)

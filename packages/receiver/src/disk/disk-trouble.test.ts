@@ -261,3 +261,29 @@ test('a release that does not fit is said to fail at each prepare, so that other
   assert.deepEqual(readdirSync(feed.target).sort(), ['ballast', 'old', 'small'])
   assert.equal(feed.allSent('failing').at(-1)?.error, null)
 })
+
+test('an owner whose quota is used up is a problem of the file that it is given, and holds up nothing else', async () => {
+  using scratch = new Scratch()
+  await using feed = await new Feed(scratch).open(
+    {},
+    {
+      delay: () => new Promise(() => undefined),
+      beforeStep: (step, path) => {
+        const refused = { code: 'EDQUOT', syscall: 'chown' }
+        if (step === 'attributes' && path === 'given') throw Object.assign(new Error('EDQUOT'), refused)
+      },
+    },
+  )
+  feed.connect()
+  await feed.commit([file('given', '1'), file('other', '2')])
+  await feed.commit([
+    file('given', '1', { mode: 0o600, source: 'keep' }),
+    file('other', '2', { mode: 0o600, source: 'keep' }),
+  ])
+  assert.deepEqual(
+    feed.all('problem').map(({ path, code }) => `${path} ${code}`),
+    ['given EDQUOT'],
+  )
+  assert.deepEqual(feed.all('failing'), [])
+  assert.equal(lstatSync(scratch.at('target/other')).mode & 0o777, 0o600)
+})

@@ -73,7 +73,7 @@ export function isOfOneObject(error: unknown): boolean {
 
 /** Whether an error that turned up on the root's own filesystem concerns more than one path. */
 export function isDiskTrouble(error: unknown): boolean {
-  if (error instanceof ExtendedRefused) return false
+  if (error instanceof ExtendedRefused || isQuotaOfOwner(error)) return false
   const code = errorCode(error)
   return isProcessTrouble(error) || (code !== null && FILESYSTEM_TROUBLE.has(code))
 }
@@ -98,8 +98,13 @@ export function isOperatingError(error: unknown): boolean {
   return isSystemError(error) || isLedgerTrouble(error)
 }
 
-export function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && errorCode(error) !== null
+export function isSystemError(error: unknown): error is Error & { syscall: string } {
+  return error instanceof Error && 'syscall' in error && typeof error.syscall === 'string' && errorCode(error) !== null
+}
+
+/** Of a user to whom a file is given that is there: only those of that user meet it. */
+function isQuotaOfOwner(error: unknown): boolean {
+  return isSystemError(error) && errorCode(error) === 'EDQUOT' && error.syscall.includes('chown')
 }
 
 function isProcessTrouble(error: unknown): boolean {
