@@ -404,14 +404,6 @@ export const MUTATIONS: readonly Mutation[] = [
     60_016_921,
   ),
   mutation(
-    'what is left of what was completed beside its place is nobody’s',
-    ['G1', 'G4'],
-    'receiver/src/disk/files/untouchable.ts',
-    'return isNobodys(path) ||',
-    "return isNobodys(path) || path.includes('.rootferry-placing-') ||",
-    60_010_087,
-  ),
-  mutation(
     'that a ledger is in use again may be lost with the power',
     ['G10'],
     'receiver/src/disk/ledger/ledger.ts',
