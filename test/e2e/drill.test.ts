@@ -53,9 +53,7 @@ async function joinAgain(number: number): Promise<void> {
   agentVerb('token', 'revoke', name)
   const { stdout } = agentVerb('token', 'create', name, '--join', '--expires', '1h', '--url', url)
   const config = join(name, 'receiver.yaml')
-  const words = ['join', stdout.trim(), '--force', '--root', `${rig.site.name}=${rig.targets[number]}`]
-  const state = ['--state-dir', join(rig.place, name, 'state'), '--health', '127.0.0.1:0']
-  const joined = verb(RECEIVER, config, ...words, ...state)
+  const joined = verb(RECEIVER, config, 'join', stdout.trim(), '--renew')
   assert.equal(joined.status, 0, joined.stderr)
   const receiver = rig.receivers[number]
   assert.ok(receiver !== null && receiver !== undefined)

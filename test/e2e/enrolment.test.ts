@@ -198,11 +198,34 @@ test('a configuration or a token that is there stays as it is, unless it is told
   writeFileSync(join(config, '../token'), 'mine')
   const refused = joining(invitation, config, '--root', `site=${place}/t`)
   assert.equal(refused.status, 1)
-  assert.match(refused.stderr, /token exists: --force overwrites it\n$/)
+  assert.match(refused.stderr, /token exists: --renew keeps what it says, with a new token; --force overwrites it\n$/)
   assert.deepEqual(readdirSync(join(config, '..')), ['token'])
   assert.equal(readFileSync(join(config, '../token'), 'utf8'), 'mine')
   assert.equal(joining(invitation, config, '--root', `site=${place}/t`, '--force').status, 0)
   assert.deepEqual(readdirSync(join(config, '..')).sort(), ['receiver.yaml', 'token'])
+})
+
+test('a host that joins again keeps its configuration, but for the token and the certificate to pin', () => {
+  const config = freshConfig()
+  const words = ['--root', `site=${place}/t`, '--protect', 'env.php', '--health', '127.0.0.1:0']
+  assert.equal(joining(invitation, config, ...words).status, 0)
+  const written = `${readFileSync(config, 'utf8')}    hooks: {afterCommit: [{match: ["*.php"], command: [/bin/true]}]} # ours\n`
+  writeFileSync(config, written.replace(/sha256:\S+/, otherPin))
+  const another = rig.agentVerb('token', 'create', 'web12', '--join').trim()
+  const refused = joining(another, config, '--renew', '--protect', 'var/')
+  assert.deepEqual(
+    [refused.status, refused.stderr],
+    [2, 'rootferry-receiver: --renew keeps the configuration that is there: --protect does not go with it\n'],
+  )
+  const missing = joining(another, freshConfig(), '--renew')
+  assert.deepEqual([missing.status, missing.stderr.includes('does not exist')], [78, true], missing.stderr)
+  const { status, stderr } = joining(another, config, '--renew')
+  assert.equal(status, 0, stderr)
+  assert.match(stderr, /Everything else in \S+ stays as it was\.\n.*\nNext: systemctl reload rootferry-receiver\n$/)
+  assert.equal(readFileSync(config, 'utf8'), written)
+  assert.deepEqual(readdirSync(join(config, '..')).sort(), ['receiver.yaml', 'token'])
+  const token = readFileSync(join(config, '../token'), 'utf8').trim()
+  assert.ok(![invitation, another].some((line) => decodeInvitation(line)?.token === token), 'it was exchanged')
 })
 
 const otherPin = `sha256:${'0'.repeat(64)}`

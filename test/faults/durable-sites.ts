@@ -231,10 +231,17 @@ export const SITES: Record<string, Record<string, Site>> = {
     rmdirSync: [1, 'the empty area inside a target that is a filesystem of its own'],
   },
   'receiver/src/cli/join.ts': {
-    mkdirSync: [1, 'a command: what it leaves is whole or not there'],
-    writeDurably: [1, 'a command: what it leaves is whole or not there'],
     writeFileSync: [1, 'a trial in a temporary directory'],
     rmSync: [1, 'a trial in a temporary directory'],
+  },
+  'receiver/src/cli/renew.ts': {
+    writeFileSync: [2, 'a trial in a temporary directory, and a draft beside the file'],
+    rmSync: [2, 'the trial and the draft'],
+  },
+  'receiver/src/cli/take-up.ts': {
+    mkdirSync: [1, 'a command: what it leaves is whole or not there'],
+    writeDurably: [1, 'a command: what it leaves is whole or not there'],
+    chownSync: [1, 'a command: without it a receiver that is not root says that it cannot read the file'],
   },
 }
 

@@ -4,6 +4,7 @@ import type { Terminal } from '@rootferry/host/daemon'
 import { EXIT, Failure } from '@rootferry/host/machine'
 import type { Command } from 'commander'
 import { joinAgent } from './join.ts'
+import { renewJoin } from './renew.ts'
 
 interface Options {
   config: string
@@ -16,6 +17,7 @@ interface Options {
   key?: string
   allowPlaintext: boolean
   force: boolean
+  renew: boolean
   dryRun: boolean
 }
 
@@ -43,8 +45,13 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
     .option('--key <file>', 'its key')
     .option('--allow-plaintext', 'accept an invitation without TLS that does not lead to this host', false)
     .option('--dry-run', 'say what the first join would replace and remove, and write nothing', false)
+    .option(
+      '--renew',
+      'take the token and the certificate to pin into the configuration that is there, and nothing else',
+      false,
+    )
     .option('--force', 'overwrite a configuration and a token that are there', false)
-    .action(async (invitation: string, options: Options) => {
+    .action(async (invitation: string, options: Options, command: Command) => {
       const {
         config,
         root,
@@ -61,6 +68,10 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
       if ((cert === undefined) !== (key === undefined)) throw new Failure(EXIT.usage, '--cert and --key go together')
       const certificate = cert === undefined || key === undefined ? null : { cert, key }
       const text = invitation === '-' ? await terminal.input() : invitation
+      if (options.renew) {
+        refuseOthers(command)
+        return terminal.say(`${await renewJoin(text, config)}\n`)
+      }
       const said = await joinAgent(text, {
         config,
         roots: root,
@@ -77,4 +88,15 @@ export function addJoinCommand(program: Command, defaultConfig: string, terminal
       if (dryRun) terminal.out(`${said}\n`)
       else terminal.say(`${said}\n`)
     })
+}
+
+/** @throws Failure (2): the configuration that is there says all of that */
+function refuseOthers(command: Command): void {
+  const other = command.options.find(
+    (option) =>
+      !['renew', 'config'].includes(option.attributeName()) &&
+      command.getOptionValueSource(option.attributeName()) === 'cli',
+  )
+  if (other !== undefined)
+    throw new Failure(EXIT.usage, `--renew keeps the configuration that is there: ${other.long} does not go with it`)
 }

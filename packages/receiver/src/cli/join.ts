@@ -3,29 +3,26 @@
  *
  * First the new files are read from a temporary directory as the daemon would read them, then the agent is asked, and
  * only then are the files put in place. A join that fails leaves nothing behind, and overwrites only files that it was
- * told to overwrite.
+ * told to overwrite. `renew.ts` is for a host that has joined before.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import {
   chooseSystemCalls,
   EXIT,
-  errorMessage,
   Failure,
   fixedOwner,
   localGroups,
   localUsers,
   printable,
   RootLock,
-  writeDurably,
 } from '@rootferry/host/machine'
-import { decodeInvitation, type Invitation } from '@rootferry/protocol'
+import type { Invitation } from '@rootferry/protocol'
 import { type ReceiverConfig, readReceiverConfig } from '../config/receiver-yaml.ts'
 import { diskOptions } from '../serve/disk-options.ts'
 import { firstJoinLine } from '../serve/first-join.ts'
-import { askGrants, exchangeToken, type Grants } from '../serve/link/ask-grants.ts'
-import { type Address, DialFailure } from '../serve/link/dial.ts'
+import { checkWithAgent, invitationOf, type NewFile, takeUp } from './take-up.ts'
 import { receiverYaml } from './write-receiver-yaml.ts'
 
 export interface JoinOptions {
@@ -51,26 +48,19 @@ export interface JoinOptions {
 
 /** @returns a text for people: what was done and what is next. @throws Failure with one line */
 export async function joinAgent(text: string, options: JoinOptions): Promise<string> {
-  const invitation = decodeInvitation(text)
-  if (invitation === null) {
-    throw new Failure(
-      EXIT.usage,
-      "that is not a whole invitation: the line that 'rootferry-agent token create NAME --join' prints is expected",
-    )
-  }
+  const invitation = invitationOf(text)
   const roots = wantedRoots(options.roots, invitation)
   const files = filesFor(invitation, roots, options)
   if (!options.force && !options.dryRun) refuseToOverwrite([...files.keys()])
   const config = tryOut(files, resolve(options.config))
   refuseSources(config)
   refuseUnknownOwners(config)
-  const { expiresAt, many } = await checkWithAgent(invitation, roots, options)
+  const grants = await checkWithAgent(config.address, [...roots.keys()])
   // The name is for this host's own status: that of a token of many nodes would be the same on all of them.
-  if (many === true)
+  if (grants.many === true)
     for (const [path, file] of filesFor({ ...invitation, name: ownName() }, roots, options)) files.set(path, file)
   if (options.dryRun) return await lookAll(config, options.say)
-  if (expiresAt === undefined) install(files)
-  else await installExchanged(invitation, files, options)
+  await takeUp(config.address, grants, files, tokenFileBeside(options.config))
   const { name, agent } = invitation
   const targets = [...roots].map(([root, path]) => `${root} to ${path}`).join(', ')
   return [
@@ -120,64 +110,6 @@ function wantedRoots(given: readonly string[], invitation: Invitation): Map<stri
     roots.set(name, resolve(path))
   }
   return roots
-}
-
-/**
- * @throws Failure 69 when the agent cannot be asked, 77 when it grants less than is wanted, 1 when it cannot be trusted
- */
-async function checkWithAgent(
-  invitation: Invitation,
-  roots: ReadonlyMap<string, string>,
-  options: JoinOptions,
-): Promise<Grants> {
-  try {
-    const grants = await askGrants(addressOf(invitation, options))
-    const refused = [...roots.keys()].filter((root) => !grants.roots.includes(root))
-    if (refused.length === 0) return grants
-    const granted = grants.roots.length === 0 ? 'nothing' : grants.roots.join(', ')
-    throw new Failure(EXIT.notPermitted, `the agent does not grant ${refused.join(', ')}, but ${granted}`)
-  } catch (error) {
-    throw asFailure(error, invitation)
-  }
-}
-
-function addressOf({ agent, token, fingerprint, ca }: Invitation, { certificate }: JoinOptions): Address {
-  const client = certificate === null ? null : { cert: readText(certificate.cert), key: readText(certificate.key) }
-  return { agent, token, trust: { fingerprint, ca, client } }
-}
-
-function asFailure(error: unknown, { agent }: Invitation): unknown {
-  if (!(error instanceof DialFailure)) return error
-  const isRefused = error.code === 'unauthorized' || error.code === 'forbidden'
-  const code = isRefused ? EXIT.notPermitted : error.isHopeless ? EXIT.failed : EXIT.unreachable
-  const hint = error.code === 'unauthorized' ? '; ask for another invitation: one that was used is void' : ''
-  return new Failure(code, `${agent}: ${error.message}${hint}`, { cause: error })
-}
-
-/** The invitation's token expires: it is exchanged for one that stays, and is useless from then on. */
-async function installExchanged(
-  invitation: Invitation,
-  files: Map<string, NewFile>,
-  options: JoinOptions,
-): Promise<void> {
-  const lasting = await exchangeToken(addressOf(invitation, options)).catch((error: unknown) => {
-    throw asFailure(error, invitation)
-  })
-  const file = tokenFileBeside(options.config)
-  if (lasting !== null) files.set(file, { text: `${lasting}\n`, mode: 0o600 })
-  try {
-    install(files)
-  } catch (error) {
-    if (lasting === null || !(error instanceof Failure)) throw error
-    throw new Failure(error.exitCode, `${error.message}; the invitation is used up, ask for a new one`, {
-      cause: error,
-    })
-  }
-}
-
-interface NewFile {
-  text: string
-  mode: number
 }
 
 /** Path → file to be written; the configuration comes last, because with it the other files are in use. */
@@ -232,7 +164,11 @@ function tokenFileBeside(config: string): string {
 
 function refuseToOverwrite(paths: readonly string[]): void {
   const there = paths.find((path) => existsSync(path))
-  if (there !== undefined) throw new Failure(EXIT.failed, `${there} exists: --force overwrites it`)
+  if (there !== undefined)
+    throw new Failure(
+      EXIT.failed,
+      `${there} exists: --renew keeps what it says, with a new token; --force overwrites it`,
+    )
 }
 
 /** @throws Failure when the daemon would not accept the configuration */
@@ -253,23 +189,4 @@ function tryOut(files: ReadonlyMap<string, NewFile>, config: string): ReceiverCo
 function refuseSources({ roots, systemCalls }: ReceiverConfig): void {
   for (const { path } of roots)
     new RootLock(path, { role: 'join', systemCalls, warn: () => undefined })[Symbol.dispose]()
-}
-
-function install(files: ReadonlyMap<string, NewFile>): void {
-  try {
-    for (const [path, { text, mode }] of files) {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-      writeDurably(path, text, mode)
-    }
-  } catch (error) {
-    throw new Failure(EXIT.failed, errorMessage(error), { cause: error })
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new Failure(EXIT.failed, errorMessage(error), { cause: error })
-  }
 }

@@ -30,7 +30,7 @@ import { systemDirectory } from './system-directory.ts'
 import { thisNode } from './this-node.ts'
 
 /** Writes a first receiver.yaml. */
-const WRITER = 'rootferry-receiver join'
+export const WRITER = 'rootferry-receiver join'
 const DEFAULT_STATE_DIR = '/var/lib/rootferry/receiver'
 const DEFAULT_HEALTH = '127.0.0.1:8732'
 const DEFAULT_WAIT_SECONDS = 30
