@@ -5,8 +5,8 @@
  * without it. docs/configuration.md is generated from them, and error messages quote the description.
  */
 
-import { closed, SYSTEM_CALLS, whole } from '@rootferry/host/daemon'
-import { RootName, XATTR_KINDS } from '@rootferry/protocol'
+import { closed, NAME, pathOf, SYSTEM_CALLS, whole } from '@rootferry/host/daemon'
+import { XATTR_KINDS } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { Together } from '../root-messages.ts'
 import { AgentHooks } from './after-all.ts'
@@ -29,8 +29,7 @@ export const DEFAULT_GUARD = { maxDeletePercent: 50, minDeletes: 1_000 } as cons
 const LEAST_RATE = 10_000
 
 const LISTEN = { pattern: ':\\d{1,5}$', description: 'HOST:PORT, as 0.0.0.0:8730 or [::]:8730' }
-const pemFile = (title: string) =>
-  Type.Optional(Type.String({ minLength: 1, description: 'the path of a PEM file', title }))
+const pemFile = (title: string) => Type.Optional(pathOf('a PEM file', { title }))
 
 const Watch = Type.Object(
   {
@@ -74,10 +73,11 @@ const Guard = Type.Object(
   },
   closed,
 )
+const HELD_BY = { pattern: '^/[^/]', description: 'a path that begins at the root, as /.maintenance' }
 const Hold = Type.Object(
   {
     while: Type.Optional(
-      Type.Array(Type.String({ pattern: '^/[^/]', maxLength: 1_000 }), {
+      Type.Array(Type.String({ ...HELD_BY, maxLength: 1_000 }), {
         maxItems: 20,
         title:
           'Nothing is sent while one of these files exists; when all are gone, everything comes as one release. A preset sets it',
@@ -133,11 +133,7 @@ const Preserve = Type.Object(
 )
 const Root = Type.Object(
   {
-    path: Type.String({
-      minLength: 1,
-      title: 'The docroot that is served',
-      description: 'the path of a directory',
-    }),
+    path: pathOf('a directory', { title: 'The docroot that is served' }),
     preset: Type.Optional(
       Type.Union(
         PRESET_NAMES.map((name) => Type.Literal(name)),
@@ -218,10 +214,8 @@ const Tls = Type.Object(
 export const AgentFile = Type.Object(
   {
     stateDir: Type.Optional(
-      Type.String({
-        minLength: 1,
+      pathOf('a directory', {
         title: 'Where the agent keeps its index, tokens and certificate',
-        description: 'the path of a directory',
         default: DEFAULT_STATE_DIR,
       }),
     ),
@@ -229,11 +223,13 @@ export const AgentFile = Type.Object(
     admin: Type.Optional(
       Type.Object(
         {
-          listen: Type.String({
-            ...LISTEN,
-            title: 'Where the HTTP API, status and metrics answer',
-            default: DEFAULT_ADMIN,
-          }),
+          listen: Type.Optional(
+            Type.String({
+              ...LISTEN,
+              title: 'Where the HTTP API, status and metrics answer',
+              default: DEFAULT_ADMIN,
+            }),
+          ),
         },
         closed,
       ),
@@ -262,7 +258,7 @@ export const AgentFile = Type.Object(
     systemCalls: SYSTEM_CALLS,
     transport: Type.Optional(Transport),
     limits: Type.Optional(Limits),
-    roots: Type.Record(RootName, Root, {
+    roots: Type.Record(NAME, Root, {
       minProperties: 1,
       title: 'The docroots that are served, by name',
       ...closed,

@@ -4,8 +4,9 @@ import {
   badConfiguration,
   type ConfigSource,
   isLoopback,
+  isSamePlace,
   type ListenAddress,
-  parseListenAddress,
+  listenAddressAt,
   patternFaults,
   readConfigFile,
 } from '@rootferry/host/daemon'
@@ -68,11 +69,11 @@ export interface AgentConfig {
 export function readAgentConfig(file: string): AgentConfig {
   const { value, source } = readConfigFile(file, AgentFile, WRITER)
   const faults: string[] = []
-  const listen = address(value.listen ?? DEFAULT_LISTEN, ['listen'], source, faults)
+  const listen = listenAddressAt(['listen'], value.listen ?? DEFAULT_LISTEN, source, faults)
   const config: AgentConfig = {
     stateDir: source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR),
     listen,
-    admin: address(value.admin?.listen ?? DEFAULT_ADMIN, ['admin', 'listen'], source, faults),
+    admin: listenAddressAt(['admin', 'listen'], value.admin?.listen ?? DEFAULT_ADMIN, source, faults),
     tls: tls(value, listen, source, faults),
     compression: value.compression ?? 'auto',
     limits: { ...DEFAULT_LIMITS, ...value.limits },
@@ -90,11 +91,6 @@ export function readAgentConfig(file: string): AgentConfig {
     faults.push(source.fault(['roots', root, 'path'], message))
   if (faults.length > 0) throw badConfiguration(faults)
   return config
-}
-
-/** Two listeners on port 0 get different ports. */
-function isSamePlace(one: ListenAddress, other: ListenAddress): boolean {
-  return one.port !== 0 && one.port === other.port && one.host === other.host
 }
 
 function tls(value: AgentFileValue, listen: ListenAddress, source: ConfigSource, faults: string[]): AgentConfig['tls'] {
@@ -140,10 +136,4 @@ function preserved(setting: RootValue['preserve'] = {}): Preserved {
   const { acls, xattrs, hardLinks } = { ...DEFAULT_PRESERVE, ...setting }
   const isChosen = (kind: XattrKind) => (typeof xattrs === 'boolean' ? xattrs : xattrs.includes(kind))
   return { acls, xattrs: XATTR_KINDS.filter(isChosen), hardLinks }
-}
-
-function address(text: string, path: string[], source: ConfigSource, faults: string[]): ListenAddress {
-  const parsed = parseListenAddress(text)
-  if (parsed === null) faults.push(source.fault(path, `'${text}' is not a valid address: HOST:PORT is expected`))
-  return parsed ?? { host: '', port: 0 }
 }

@@ -1,30 +1,35 @@
 /** The part of agent.yaml that has the changes of every root written into logs on NATS JetStream. */
-import { type ConfigSource, closed, NATS_SERVER, type NatsAccess, natsAccess, whole } from '@rootferry/host/daemon'
+import {
+  type ConfigSource,
+  closed,
+  NATS_SERVER,
+  type NatsAccess,
+  natsAccess,
+  pathOf,
+  whole,
+} from '@rootferry/host/daemon'
 import Type, { type Static } from 'typebox'
 
 export const DEFAULT_RETENTION = { maxMegabytes: 8_000, maxAgeHours: 48, replicas: 1 } as const
 
+const DOMAIN = { pattern: '^[A-Za-z0-9_-]{1,32}$', description: "a name of letters, digits, '_' and '-', at most 32" }
 const Nats = Type.Object(
   {
-    servers: Type.Array(Type.String({ pattern: '^(nats|tls)://', maxLength: 300 }), {
+    servers: Type.Array(Type.String({ pattern: '^(nats|tls)://', maxLength: 300, description: NATS_SERVER }), {
       minItems: 1,
       maxItems: 20,
       title: 'The NATS servers with JetStream that keep the logs; one of them is enough. tls:// insists on TLS',
       description: `a list of ${NATS_SERVER}`,
     }),
     ca: Type.Optional(
-      Type.String({
-        minLength: 1,
+      pathOf('a PEM file', {
         title:
           'With tls://: the authority that must have signed the certificate of the servers. Absent: the public authorities count',
-        description: 'the path of a PEM file',
       }),
     ),
     credentialsFile: Type.Optional(
-      Type.String({
-        minLength: 1,
+      pathOf('a file', {
         title: 'Who the agent is to them: a `.creds` file, or the seed of an nkey. Absent: they ask for nothing',
-        description: 'the path of a file',
       }),
     ),
     maxMegabytes: whole(10, 100_000_000, 'megabytes', {
@@ -36,7 +41,7 @@ const Nats = Type.Object(
       default: DEFAULT_RETENTION.maxAgeHours,
     }),
     regions: Type.Optional(
-      Type.Array(Type.String({ pattern: '^[A-Za-z0-9_-]{1,32}$' }), {
+      Type.Array(Type.String(DOMAIN), {
         maxItems: 100,
         uniqueItems: true,
         title: 'Leaf nodes that are to mirror the logs, see [fleets.md](fleets.md#regions)',

@@ -4,14 +4,17 @@
  * All faults of a file are reported at once. Relative paths in a file are relative to the file: the daemons' config
  * modules resolve them with `besideFile`.
  */
+import { isUtf8 } from 'node:buffer'
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Static, TSchema } from 'typebox'
 import { Check, Errors } from 'typebox/value'
-import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
+import { printable } from '../machine/printable.ts'
 import { patternFault } from './pattern-fault.ts'
 import { schemaFaults } from './schema-faults.ts'
+import { yamlFaults } from './yaml-faults.ts'
 
 const MOST_BYTES = 1024 * 1024
 const MOST_FAULTS = 20
@@ -49,21 +52,22 @@ export function readConfigFile<Schema extends TSchema>(
   schema: Schema,
   writer: string,
 ): { value: Static<Schema>; source: ConfigSource } {
+  const text = readText(file, writer)
   const lines = new LineCounter()
-  const document = parseDocument(readText(file, writer), { lineCounter: lines, uniqueKeys: true })
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
   const at = (offset: number | undefined) => {
     const { line, col } = lines.linePos(offset ?? 0)
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
   }
-  if (document.errors.length > 0) {
-    throw badConfiguration(document.errors.map((error) => `${at(error.pos[0])}: ${firstLine(error.message)}`))
-  }
+  const textFaults = yamlFaults(document, text)
+  if (textFaults.length > 0)
+    throw badConfiguration(textFaults.map(({ offset, message }) => `${at(offset)}: ${message}`))
   const source: ConfigSource = {
     fault: (path, message) =>
       `${at(offsetOf(document, path))}: ${path.length > 0 ? `${path.join('.')} ` : ''}${message}`,
     besideFile: (path) => resolve(dirname(file), path),
   }
-  const value = contentOf(document, file, at)
+  const value = contentOf(document, file)
   if (!Check(schema, value)) {
     const faults = schemaFaults(Errors(schema, value), schema)
     throw badConfiguration(faults.map(({ path, message }) => source.fault(path, message)))
@@ -71,25 +75,22 @@ export function readConfigFile<Schema extends TSchema>(
   return { value: value as Static<Schema>, source }
 }
 
-/** The content of the document, with aliases followed. An unquoted `*.log` is an alias too, and the most likely one. */
-function contentOf(document: Document, file: string, at: (offset: number | undefined) => string): unknown {
-  const faults: string[] = []
-  visit(document, {
-    Alias: (_key, alias) => {
-      if (alias.resolve(document) === undefined)
-        faults.push(`${at(alias.range?.[0])}: a text that begins with * must be quoted: "*${alias.source}"`)
-    },
-  })
-  if (faults.length > 0) throw badConfiguration(faults)
+/** The content of the document, with aliases followed. */
+function contentOf(document: Document, file: string): unknown {
   try {
     return document.toJS()
   } catch (error) {
-    throw new Failure(EXIT.badConfiguration, `${file}:1:1: ${firstLine(errorMessage(error))}`, { cause: error })
+    throw badConfiguration([`${file}:1:1: ${errorMessage(error)}`])
   }
 }
 
 export function badConfiguration(faults: readonly string[]): Failure {
-  return new Failure(EXIT.badConfiguration, faults.slice(0, MOST_FAULTS).join('\n'))
+  return new Failure(EXIT.badConfiguration, faults.slice(0, MOST_FAULTS).map(inOneLine).join('\n'))
+}
+
+/** Faults quote what stands in the file. A backslash stays: it shows nothing that is not there. */
+function inOneLine(fault: string): string {
+  return fault.split('\\').map(printable).join('\\')
 }
 
 function readText(file: string, writer: string): string {
@@ -97,7 +98,10 @@ function readText(file: string, writer: string): string {
     const status = statSync(file)
     if (status.isDirectory()) throw badConfiguration([`${file}:1:1: is a directory, a YAML file is expected`])
     if (status.size > MOST_BYTES) throw badConfiguration([`${file}:1:1: is larger than 1 MiB`])
-    return readFileSync(file, 'utf8')
+    const bytes = readFileSync(file)
+    const text = bytes.toString()
+    if (!isUtf8(bytes)) throw badConfiguration([`${file}:${placeOf(text, '\ufffd')}: is not UTF-8`])
+    return text
   } catch (error) {
     if (error instanceof Failure) throw error
     const what = errorCode(error) === 'ENOENT' ? `does not exist: '${writer}' writes one` : errorMessage(error)
@@ -124,6 +128,8 @@ function offsetOf(document: Document, path: readonly string[]): number | undefin
   return offset
 }
 
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? text
+/** Line and column at which `what` comes first. */
+function placeOf(text: string, what: string): string {
+  const before = text.slice(0, text.indexOf(what)).split('\n')
+  return `${before.length}:${(before.at(-1)?.length ?? 0) + 1}`
 }

@@ -2,7 +2,8 @@
  * The faults that a TypeBox schema finds in a value, as a person wants to read them: where, what is wrong, what is
  * accepted.
  *
- * What is accepted is the `description` of the schema at that place, if it has one. Pure.
+ * What is accepted is the `description` of the schema at that place, if it has one. `patternErrorMessage`, which editors
+ * know too, says it of a text that the pattern refuses. Pure.
  */
 import type { TSchema } from 'typebox'
 
@@ -20,6 +21,8 @@ export interface SchemaFault {
   message: string
 }
 
+const NAME_ACCEPTED = "letters, digits, '.', '_' and '-' are accepted, a letter or digit first, at most 63"
+
 /** One fault per place. A union reports the faults of every branch; the sentence of its description says it better. */
 export function schemaFaults(faults: readonly RawFault[], schema: TSchema): SchemaFault[] {
   const seen = new Map<string, SchemaFault>()
@@ -31,29 +34,32 @@ export function schemaFaults(faults: readonly RawFault[], schema: TSchema): Sche
     const unknown = 'additionalProperties' in fault.params ? fault.params.additionalProperties : null
     if (Array.isArray(unknown)) {
       const accepted = Object.keys(propertiesAt(schema, path) ?? {})
-      for (const key of unknown.map(String)) {
-        const known = accepted.length > 0 ? `, known here: ${accepted.join(', ')}` : ''
-        seen.set(`${fault.instancePath}/${key}`, { path: [...path, key], message: `is unknown${known}` })
-      }
+      const message =
+        accepted.length > 0 ? `is unknown, known here: ${accepted.join(', ')}` : `is no name: ${NAME_ACCEPTED}`
+      for (const key of unknown.map(String)) seen.set(`${fault.instancePath}/${key}`, { path: [...path, key], message })
       continue
     }
     const missing = 'requiredProperties' in fault.params ? fault.params.requiredProperties : null
-    const message = Array.isArray(missing)
-      ? `lacks ${missing.map(String).join(', ')}`
-      : describe(schema, path, fault.message)
+    const message = Array.isArray(missing) ? `lacks ${missing.map(String).join(', ')}` : describe(schema, path, fault)
     if (!seen.has(fault.instancePath)) seen.set(fault.instancePath, { path, message })
   }
   return [...seen.values()]
 }
 
-function describe(schema: TSchema, path: readonly string[], fallback: string): string {
+/** A description says of which kind a value is, and not how many there may be of it. */
+const OF_SIZE = new Set(['maxItems', 'maxLength'])
+
+function describe(schema: TSchema, path: readonly string[], { keyword, message }: RawFault): string {
   const found = schemaAt(schema, path)
-  if (found === null) return fallback
+  if (found === null || OF_SIZE.has(keyword)) return message
+  if (keyword === 'pattern' && 'patternErrorMessage' in found) return String(found.patternErrorMessage)
   if ('description' in found && typeof found.description === 'string') return `must be ${found.description}`
   if ('properties' in found && found.properties !== null && typeof found.properties === 'object')
     return `must be a mapping of ${Object.keys(found.properties).join(', ')}`
   if ('patternProperties' in found) return 'must be a mapping with at least one name'
-  return 'type' in found && found.type === 'boolean' ? 'must be true or false' : fallback
+  if (keyword !== 'type' || !('type' in found)) return message
+  if (found.type === 'string') return 'must be a text'
+  return found.type === 'boolean' ? 'must be true or false' : message
 }
 
 function propertiesAt(schema: TSchema, path: readonly string[]): object | null {

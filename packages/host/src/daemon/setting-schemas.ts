@@ -1,5 +1,5 @@
 /**
- * Parts of a configuration's schema that both daemons have: whole numbers with their range, and hooks.
+ * Parts of a configuration's schema that both daemons have: names, paths, whole numbers with their range, and hooks.
  *
  * In a schema `title` says what a setting does, `description` which values are accepted, and `default` what holds
  * without it.
@@ -7,6 +7,20 @@
 import Type from 'typebox'
 
 export const closed = { additionalProperties: false } as const
+
+/** The name of a root, or of a receiver. */
+export const NAME = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' })
+
+/** A path, which may be relative to the file. @param what 'a directory' */
+export function pathOf(what: string, about: { title: string; default?: string }) {
+  return Type.String({
+    minLength: 1,
+    pattern: '^(?!~(/|$))',
+    patternErrorMessage: "begins with '~', which is not the home directory here: write out the path",
+    description: `the path of ${what}`,
+    ...about,
+  })
+}
 
 export function whole(minimum: number, maximum: number, unit: string, about: { title: string; default: number }) {
   const description = `a whole number of ${unit} from ${minimum} to ${maximum}`

@@ -3,14 +3,17 @@
  * certificate the receiver shows to it. Reads the files that it names; faults are collected with their place.
  */
 import { readFileSync } from 'node:fs'
-import { type ConfigSource, isLoopback, NATS_SERVER, natsAccess } from '@rootferry/host/daemon'
+import { type ConfigSource, isLoopback, NATS_SERVER, natsAccess, pathOf } from '@rootferry/host/daemon'
 import { errorMessage } from '@rootferry/host/machine'
 import { parseFingerprint } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import type { Address, NatsAddress } from '../serve/link/dial.ts'
 import type { Trust } from '../serve/link/secure-connection.ts'
 
-const pemFile = (title: string) => Type.String({ minLength: 1, title, description: 'the path of a PEM file' })
+const pemFile = (title: string) => pathOf('a PEM file', { title })
+
+/** What an HTTP header can carry as a bearer token. */
+const TOKEN = /^[\w.~+/=-]{1,256}$/
 
 /** Keys of receiver.yaml. */
 export const AGENT_SETTINGS = {
@@ -28,11 +31,9 @@ export const AGENT_SETTINGS = {
     }),
   ),
   credentialsFile: Type.Optional(
-    Type.String({
-      minLength: 1,
+    pathOf('a file', {
       title:
         'Who this host is to the NATS server: a `.creds` file, or the seed of an nkey. Absent: it asks for nothing',
-      description: 'the path of a file',
     }),
   ),
   natsCa: Type.Optional(
@@ -57,10 +58,8 @@ export const AGENT_SETTINGS = {
     ),
   ),
   tokenFile: Type.Optional(
-    Type.String({
-      minLength: 1,
+    pathOf('a file', {
       title: 'The file that holds the token of this host; absent: the environment variable ROOTFERRY_TOKEN',
-      description: 'the path of a file',
     }),
   ),
   allowPlaintext: Type.Optional(
@@ -83,7 +82,7 @@ export function agentAddress(
   const nats = natsAddress(value, source, faults)
   const key = nats === null || value.control === undefined ? 'agent' : 'control'
   const agent = value[key] ?? value.agent
-  if (!URL.canParse(agent)) {
+  if (!isAddress(agent)) {
     faults.push(source.fault([key], 'must be wss://HOST:PORT, or ws://HOST:PORT'))
     return { agent, trust: { fingerprint: null, ca: null, client: null }, token: '', nats }
   }
@@ -93,6 +92,13 @@ export function agentAddress(
     token: token(value, source, environmentToken, faults),
     nats,
   }
+}
+
+/** A user, a query and port 0 would be dropped without a word, the last for the port that the scheme implies. */
+function isAddress(agent: string): boolean {
+  if (!URL.canParse(agent)) return false
+  const { username, password, port } = new URL(agent)
+  return username === '' && password === '' && port !== '0' && !/[?#]/.test(agent)
 }
 
 /** @returns null when the agent is reached by WebSocket alone */
@@ -162,6 +168,13 @@ function token(
   const token = text.trim()
   if (token === '' && faults.length === 0) {
     faults.push(source.fault([], 'lacks a token: tokenFile, or ROOTFERRY_TOKEN in the environment'))
+  } else if (token !== '' && !TOKEN.test(token)) {
+    const accepted = "no token: the one line that 'rootferry-agent token create' printed is expected"
+    faults.push(
+      value.tokenFile === undefined
+        ? source.fault([], `ROOTFERRY_TOKEN in the environment is ${accepted}`)
+        : source.fault(['tokenFile'], `holds ${accepted}`),
+    )
   }
   return token
 }

@@ -4,6 +4,8 @@
  * In the schema `title` says what a setting does, `description` which values are accepted, and `default` what holds
  * without it. docs/configuration.md is generated from them, and error messages quote the description.
  */
+
+import { statSync } from 'node:fs'
 import {
   badConfiguration,
   type ConfigSource,
@@ -11,8 +13,11 @@ import {
   DEFAULT_HOOK,
   type HookCommand,
   hookSettings,
+  isSamePlace,
   type ListenAddress,
-  parseListenAddress,
+  listenAddressAt,
+  NAME,
+  pathOf,
   patternFaults,
   readConfigFile,
   SYSTEM_CALLS,
@@ -20,7 +25,6 @@ import {
   whole,
 } from '@rootferry/host/daemon'
 import { placementFaults, privatePlaceFault, type SystemCallsSetting } from '@rootferry/host/machine'
-import { RootName } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
 import { MODE_MAP_ACCEPTED, parseModeMap } from '../mode-map.ts'
 import type { DiskOptions } from '../root-messages.ts'
@@ -55,11 +59,7 @@ const AfterCommit = Type.Object(
 )
 const Root = Type.Object(
   {
-    path: Type.String({
-      minLength: 1,
-      title: 'The docroot that is kept identical to the root of this name on the agent',
-      description: 'the path of a directory',
-    }),
+    path: pathOf('a directory', { title: 'The docroot that is kept identical to the root of this name on the agent' }),
     protect: Type.Optional(
       Type.Array(Type.String({ maxLength: 1_000 }), {
         maxItems: 1_000,
@@ -156,17 +156,15 @@ export const ReceiverFile = Type.Object(
   {
     name: Type.Optional(
       Type.String({
-        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
+        ...NAME,
         title: 'What this host is called in its own status. The agent knows it by the name of its token',
-        description: "a name of letters, digits, '.', '_' and '-'",
+        description: "a name of letters, digits, '.', '_' and '-', at most 63",
       }),
     ),
     ...AGENT_SETTINGS,
     stateDir: Type.Optional(
-      Type.String({
-        minLength: 1,
+      pathOf('a directory', {
         title: 'Where the receiver keeps its ledger, what it stages, and the trash',
-        description: 'the path of a directory',
         default: DEFAULT_STATE_DIR,
       }),
     ),
@@ -199,13 +197,7 @@ export const ReceiverFile = Type.Object(
               'A target that has prepared a release and hears nothing of the agent is not ready for this long, because others may show it already; then it serves what it has',
             default: DEFAULT_DOUBT_SECONDS,
           }),
-          readyFile: Type.Optional(
-            Type.String({
-              minLength: 1,
-              title: 'A file that exists exactly while all roots are ready',
-              description: 'the path of a file',
-            }),
-          ),
+          readyFile: Type.Optional(pathOf('a file', { title: 'A file that exists exactly while all roots are ready' })),
           probe: Type.Optional(
             Type.Object(
               {
@@ -224,7 +216,7 @@ export const ReceiverFile = Type.Object(
       ),
     ),
     systemCalls: SYSTEM_CALLS,
-    roots: Type.Record(RootName, Root, {
+    roots: Type.Record(NAME, Root, {
       minProperties: 1,
       title: 'The docroots that are kept identical, by the name of their root on the agent',
       ...closed,
@@ -232,6 +224,9 @@ export const ReceiverFile = Type.Object(
   },
   closed,
 )
+
+type FileValue = Static<typeof ReceiverFile>
+type RootValue = Static<typeof Root>
 
 export interface Hook extends HookCommand {
   /** gitignore lines: a commit of a matching path runs the command. */
@@ -300,16 +295,17 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
   const { value, source } = readConfigFile(file, ReceiverFile, WRITER)
   const faults: string[] = []
   const stateDir = source.besideFile(value.stateDir ?? DEFAULT_STATE_DIR)
+  const health = healthAddress(value, source, faults)
   const config: ReceiverConfig = {
     name: value.name ?? null,
     address: { ...agentAddress(value, source, environmentToken, faults), node: thisNode(stateDir) },
     stateDir,
-    health: healthAddress(value, source, faults),
-    probe: probeAddress(value, source, faults),
+    health,
+    probe: probeAddress(value, health, source, faults),
     staleAfterSeconds: value.health?.staleAfterSeconds ?? null,
     waitForAgentSeconds: value.health?.waitForAgentSeconds ?? DEFAULT_WAIT_SECONDS,
     inDoubtSeconds: value.health?.inDoubtSeconds ?? DEFAULT_DOUBT_SECONDS,
-    readyFile: value.health?.readyFile === undefined ? null : source.besideFile(value.health.readyFile),
+    readyFile: readyFile(value, source, faults),
     systemCalls: value.systemCalls ?? 'auto',
     roots: Object.entries(value.roots).map(([name, root]) => rootConfig(name, root, source, faults)),
   }
@@ -328,28 +324,41 @@ export function readReceiverConfig(file: string, environmentToken: string | unde
   return config
 }
 
-function probeAddress(
-  value: Static<typeof ReceiverFile>,
-  source: ConfigSource,
-  faults: string[],
-): ListenAddress | null {
+function probeAddress(value: FileValue, health: ListenAddress, source: ConfigSource, faults: string[]) {
   const listen = value.health?.probe?.listen
   if (listen === undefined) return null
-  const address = parseListenAddress(listen)
   const at = ['health', 'probe', 'listen']
-  if (address === null) faults.push(source.fault(at, `'${listen}' is not a valid address: HOST:PORT is expected`))
-  return address
+  const probe = listenAddressAt(at, listen, source, faults)
+  if (isSamePlace(health, probe))
+    faults.push(source.fault(at, 'must differ from health.listen, where the status answers'))
+  return probe
 }
 
-function healthAddress(value: Static<typeof ReceiverFile>, source: ConfigSource, faults: string[]): ListenAddress {
-  const listen = value.health?.listen ?? DEFAULT_HEALTH
-  const health = parseListenAddress(listen)
-  if (health === null)
-    faults.push(source.fault(['health', 'listen'], `'${listen}' is not a valid address: HOST:PORT is expected`))
-  return health ?? { host: '', port: 0 }
+function healthAddress(value: FileValue, source: ConfigSource, faults: string[]): ListenAddress {
+  return listenAddressAt(['health', 'listen'], value.health?.listen ?? DEFAULT_HEALTH, source, faults)
 }
 
-function rootConfig(name: string, root: Static<typeof Root>, source: ConfigSource, faults: string[]): ReceiverRoot {
+function isSomebodyElses(file: string): boolean {
+  try {
+    const status = statSync(file, { throwIfNoEntry: false })
+    return status !== undefined && !(status.isFile() && status.size === 0)
+  } catch {
+    // Below a directory that we may not enter: the log says so when the file is to be made.
+    return false
+  }
+}
+
+/** The receiver removes this file when it is not ready: what somebody else keeps there would be lost. */
+function readyFile(value: FileValue, source: ConfigSource, faults: string[]): string | null {
+  const named = value.health?.readyFile
+  if (named === undefined) return null
+  const file = source.besideFile(named)
+  if (isSomebodyElses(file))
+    faults.push(source.fault(['health', 'readyFile'], 'is there, and is not the empty file of a receiver'))
+  return file
+}
+
+function rootConfig(name: string, root: RootValue, source: ConfigSource, faults: string[]): ReceiverRoot {
   const path = source.besideFile(root.path)
   const text = root.owner ?? 'preserve'
   const match = /^([^:\s]+):([^:\s]+)$/.exec(text)
