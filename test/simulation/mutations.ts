@@ -265,8 +265,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'what was written again on a shared volume is removed',
     ['G6'],
     'receiver/src/disk/commit/shared-places.ts',
-    'return there !== undefined && (askedMs === null || isWrittenSince(there, Math.min(askedMs, Date.now())))',
-    'return there !== undefined && isWrittenSince(there, 2 * Date.now())',
+    'if (there === undefined) return false',
+    'if (there !== undefined || askedMs !== removedMs(path)) return false',
     9_300_000,
   ),
   mutation(

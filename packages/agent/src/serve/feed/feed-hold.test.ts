@@ -84,6 +84,24 @@ test('a release that waits for the round of a change comes next, whatever change
   )
 })
 
+test('a release that waits for the round of a change is answered with its own round', async (t) => {
+  const { holds, session } = farm()
+  t.after(() => holds.abortRound())
+  holds.advanced(10, 0)
+  holds.advanced(20, 0)
+  session.state.rounds.staged = 20
+  holds.receiverChanged()
+  await settled()
+  const releasing = holds.release({ dryRun: false } as Parameters<FeedHold['release']>[0])
+  holds.roundBegins(20, 40)
+  await settled()
+  Object.assign(session.state, { committed: 20, cursor: 20 })
+  holds.receiverChanged()
+  const { round } = await releasing
+  const [report] = holds.rounds
+  assert.deepEqual([report?.to, report?.id], [40, round?.id])
+})
+
 test('a release that waits when the root is closed ends, and another one can be ordered', async () => {
   const { holds, session } = farm()
   holds.advanced(10, 0)

@@ -101,6 +101,8 @@ export class FeedHold {
     try {
       const answer = await thread.ask('end-hold', order)
       isRound = answer.outcome === 'released' && answer.isRound
+      // It begins after a step that runs.
+      if (isRound && this.#isDue) await this.#rounds.running?.ended
       const id = this.#rounds.running?.id ?? this.#rounds.reports[0]?.id ?? ''
       return { answer, round: isRound ? { id, ended: release.over.promise } : null }
     } finally {

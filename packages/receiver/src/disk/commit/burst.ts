@@ -33,7 +33,7 @@ import type { Placing } from './order-of-visibility.ts'
 import { type PlaceLinkParts, placeLink } from './place-link.ts'
 import { makePlan } from './plan.ts'
 import { Precedence } from './precedence.ts'
-import { mayBeNewer, meetsOther } from './shared-places.ts'
+import { type AgentLook, lookOf, mayBeNewer, meetsOther } from './shared-places.ts'
 
 const MOST_ROUNDS = 4
 /** So many operations take long enough to be seen. */
@@ -76,7 +76,7 @@ export class Burst {
   #keepsReplaced = false
   /** The changes were asked for, and are what the agent has read since. */
   #isAnswer = false
-  #askedMs: number | null = null
+  #look: AgentLook = lookOf(null, [])
   /** Where objects are staged, looked for once in each attempt. */
   #staging = ''
   /** The plan for which files are kept already. */
@@ -122,7 +122,7 @@ export class Burst {
     this.#keepsReplaced = keepsReplaced
     this.#isAnswer = isAnswer(order)
     const planned = { ...order, isAnswer: this.#isAnswer }
-    this.#askedMs = askedMs
+    this.#look = lookOf(askedMs, changes)
     this.#parts.insistOnPlace()
     let plan = first ?? this.plan(planned)
     let beganMs = performance.now()
@@ -187,7 +187,7 @@ export class Burst {
         yield* removal.vacate(path)
         return
       case 'unlink':
-        if (untouchable.isAcrossBorder(path) && mayBeNewer(confined.locate(path), this.#askedMs))
+        if (untouchable.isAcrossBorder(path) && mayBeNewer(path, confined.locate(path), this.#look))
           this.#failures.fail(path, JUST_WRITTEN)
         else if (this.#keeps(path)) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
         else this.#kept.unlink(confined.locate(path))
@@ -224,7 +224,7 @@ export class Burst {
     const isKept = this.#keeps(operation.path) && operation.replaces && operation.kind !== 'directory'
     const border = operation.kind === 'directory' ? null : untouchable.borderOf(operation.path)
     if (border !== null) {
-      const meeting = yield* meetsOther(() => staged, location, this.#askedMs)
+      const meeting = yield* meetsOther(() => staged, location, this.#look.askedMs)
       if (meeting === 'newer') this.#failures.fail(operation.path, JUST_WRITTEN)
       if (meeting !== 'other') return
       const lack = isThere(staged) ? this.#parts.lackOn(border, operation.path, operation.size) : null
