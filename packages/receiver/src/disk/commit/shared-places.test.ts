@@ -17,6 +17,8 @@ import type { StagedChange } from '../files/staged-change.ts'
 import { type AgentLook, lookOf, mayBeNewer, meetsOther } from './shared-places.ts'
 
 const DAY_MS = 86_400_000
+/** More than clocks differ. */
+const LATER_MS = 3_000
 
 let place = ''
 const staged = () => join(place, 'staged')
@@ -52,18 +54,18 @@ test('what is to be removed is asked for first, unless its directory tells that 
     mtime: Math.round(timeMs * 1_000),
   })
   const gone: StagedChange = { kind: 'absent', path: 'd/sub' }
-  assert.equal(told(directory('d/sub', written + 100)), true, 'written a moment ago')
+  assert.equal(told(directory('d/sub', written + LATER_MS)), true, 'written a moment ago')
   t.mock.method(Date, 'now', () => asked)
   assert.equal(told(), true)
-  assert.equal(told(directory('d', written + 100)), true, 'of another directory')
-  assert.equal(told(directory('d/sub', written - 100)), true)
+  assert.equal(told(directory('d', written + LATER_MS)), true, 'of another directory')
+  assert.equal(told(directory('d/sub', written - LATER_MS)), true)
   assert.equal(told(directory('d/sub', written)), true)
-  assert.equal(told(directory('d/sub', written + 100)), false)
-  assert.equal(told(gone, directory('d', written + 100)), false)
-  assert.equal(told(gone, directory('d', written - 100)), true)
+  assert.equal(told(directory('d/sub', written + LATER_MS)), false)
+  assert.equal(told(gone, directory('d', written + LATER_MS)), false)
+  assert.equal(told(gone, directory('d', written - LATER_MS)), true)
   assert.equal(told(gone), true)
   assert.equal(mayBe(lookOf(asked, [])), false)
-  assert.equal(mayBe(lookOf(asked - DAY_MS, [directory('d/sub', written + 100)])), true)
+  assert.equal(mayBe(lookOf(asked - DAY_MS, [directory('d/sub', written + LATER_MS)])), true)
   assert.equal(mayBeNewer('d/nothing', join(place, 'nothing'), lookOf(null, [])), false)
 })
 

@@ -80,7 +80,7 @@ export function mayBeNewer(path: string, location: string, { askedMs, removedMs 
   if (there === undefined) return false
   if (askedMs !== null) return isWrittenSince(there, Math.min(askedMs, Date.now()))
   const removed = removedMs(path)
-  return removed === null || there.ctimeMs >= Math.min(removed, Date.now() - UNDER_WAY_MS)
+  return removed === null || isWrittenSince(there, removed) || there.ctimeMs > Date.now() - UNDER_WAY_MS
 }
 
 function isWrittenSince({ ctimeMs }: Stats, thenMs: number): boolean {
