@@ -34,7 +34,7 @@ export function trueOrFalse(about: { title: string; default: boolean }) {
 export const SYSTEM_CALLS = Type.Optional(
   Type.Union([Type.Literal('auto'), Type.Literal('libc'), Type.Literal('portable')], {
     title:
-      'How the kernel is called. libc: directly, which costs half as much and can do more. portable: through Node only. auto: libc where the runtime can',
+      'How the kernel is called. libc: directly, which ACLs and extended attributes need. portable: through Node only. auto: libc where the runtime can',
     description: 'auto, libc or portable',
     default: 'auto',
   }),
