@@ -9,6 +9,10 @@ import { AdminClient } from './admin-client.ts'
 import { isDegraded, statusReport } from './status-report.ts'
 import { watchStatus } from './watch-status.ts'
 
+const STATUS_HELP = `
+Ends with 3 when a receiver is not live, owes a path or shares its token with another host; when a root is halted,
+unavailable, or held for longer than planned, its log on NATS is not written, or a hook of it fails.`
+
 /** @param withConfig adds the option that names the configuration file */
 export function addFleetVerbs(
   program: Command,
@@ -21,7 +25,7 @@ export function addFleetVerbs(
   withConfig(program.command('status').description('show every root, and every receiver of it'))
     .option('--json', 'print the answer of GET /v1/status; with --watch one a line', false)
     .option('--watch', 'go on, and show what changes, until Ctrl-C', false)
-    .addHelpText('after', '\nEnds with 3 when a receiver is not live, or a root is halted or unavailable.')
+    .addHelpText('after', STATUS_HELP)
     .action(async ({ config, json, watch }: { config: string; json: boolean; watch: boolean }) => {
       if (watch) return watchStatus(() => client(config), { json }, terminal)
       const status = await client(config).get('/v1/status', Status)

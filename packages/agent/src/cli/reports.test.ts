@@ -69,6 +69,15 @@ describe('a fleet is degraded', () => {
   for (const state of ['halted', 'unavailable'] as const) {
     it(`when a root is ${state}`, () => assert.ok(isDegraded(fleet([root({ state })], [receiver()]))))
   }
+  it('when a log is not written, or not mirrored in a region', () => {
+    const log = { state: 'publishing' as const, sequence: 7, readers: 2, why: null, snapshot: null, regions: [] }
+    const region = { name: 'west', readers: 1, behind: 0, why: null }
+    const logged = (change: Partial<NonNullable<RootAnswer['log']>>) =>
+      isDegraded(fleet([root({ log: { ...log, ...change } })], [receiver()]))
+    assert.deepEqual([logged({}), logged({ regions: [region] })], [false, false])
+    assert.ok(logged({ state: 'off', why: 'no server answers' }))
+    assert.ok(logged({ regions: [{ ...region, behind: null, why: 'it cannot be reached' }] }))
+  })
   it('but not when all are live, nor when there is no receiver yet', () => {
     assert.ok(!isDegraded(fleet([root()], [receiver()])))
     assert.ok(!isDegraded(fleet([root({ state: 'scanning' })], [])))

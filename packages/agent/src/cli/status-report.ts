@@ -39,10 +39,11 @@ const GRAVEST_FIRST = Object.keys(RECEIVER_TONES).toReversed() as ReceiverStatus
 export function isDegraded({ roots, receivers }: StatusAnswer): boolean {
   return (
     roots.some(
-      ({ state, hold, hooks }) =>
+      ({ state, hold, hooks, log }) =>
         state === 'halted' ||
         state === 'unavailable' ||
         needsRelease(hold) ||
+        logNote(log) !== null ||
         hooks.some(({ lastError }) => lastError !== null),
     ) ||
     receivers.some(
