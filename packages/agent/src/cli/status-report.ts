@@ -128,8 +128,20 @@ function rootRow(root: RootAnswer): Row {
       { text: watch.backend ?? '-', ...(watch.degraded === null ? {} : { tone: 'bad' as const }) },
       { ...right(count(problemCount)), ...(problemCount === 0 ? {} : { tone: 'warning' as const }) },
     ],
-    note: reason ?? (hold === null ? null : holdNote(hold)) ?? logNote(log) ?? watch.degraded ?? firstProblem,
+    note:
+      haltedNote(root) ??
+      reason ??
+      (hold === null ? null : holdNote(hold)) ??
+      logNote(log) ??
+      watch.degraded ??
+      firstProblem,
   }
+}
+
+/** What is put back bit by bit while the agent looks may be taken for a smaller loss. */
+function haltedNote({ name, state, reason }: RootAnswer): string | null {
+  if (state !== 'halted' || reason === null) return null
+  return `${reason}: mount it, put it back while the agent is stopped, or rootferry-agent guard accept ${name}`
 }
 
 /** Receivers that read the log get nothing while it is not written. */
