@@ -265,8 +265,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'what was written again on a shared volume is removed',
     ['G6'],
     'receiver/src/disk/commit/shared-places.ts',
-    'if (there === undefined) return false',
-    'if (there !== undefined || askedMs !== removedMs(path)) return false',
+    'return there !== undefined && (askedMs === null || isWrittenSince(there, Math.min(askedMs, Date.now())))',
+    'return there !== undefined && isWrittenSince(there, 2 * Date.now())',
     9_300_000,
   ),
   mutation(
@@ -312,8 +312,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'what a first join left out is replaced without a copy',
     ['G6'],
     'receiver/src/disk/commit/burst.ts',
-    ' || isForeign(path)',
-    '',
+    'return isForeign(path)',
+    'return false',
     481,
   ),
   mutation(

@@ -29,6 +29,7 @@ import { Removal } from './area/removal.ts'
 import { Trash } from './area/trash.ts'
 import { WallClock } from './area/wall-clock.ts'
 import { WorkArea } from './area/work-area.ts'
+import { AskedFirst } from './commit/asked-first.ts'
 import { Burst } from './commit/burst.ts'
 import { WantSize } from './debts/want-size.ts'
 import { readObject, statusOf } from './files/attributes.ts'
@@ -220,6 +221,7 @@ function openArea(options: TargetOptions, confined: ConfinedDirectories, ledger:
   const room = new Room(() => area.filesystem, options.minFreePercent)
   const hindrances = {
     isForeign: (at: string) => ledger.debts.has(at) && !room.isShortFor(at),
+    askedFirst: new AskedFirst(),
     lacksContent: (at: string) => ledger.debts.lacksContent(at),
     lackOn: (border: string, at: string, bytes: number) =>
       room.lackOn({ border, directory: () => confined.locateDirectory(parentPath(at)) }, at, bytes),

@@ -26,6 +26,7 @@ import type { Untouchable } from '../files/untouchable.ts'
 import type { Walk } from '../files/walk.ts'
 import { type Intent, isAnswer } from '../ledger/intent.ts'
 import type { BurstOutcome, Finish, Operation, Plan } from '../ledger/operation.ts'
+import type { AskedFirst } from './asked-first.ts'
 import { DiskView } from './disk-view.ts'
 import { Failures, JUST_WRITTEN, type Reason, STAGED_GONE } from './failures.ts'
 import { KeptFiles } from './kept-files.ts'
@@ -33,7 +34,7 @@ import type { Placing } from './order-of-visibility.ts'
 import { type PlaceLinkParts, placeLink } from './place-link.ts'
 import { makePlan } from './plan.ts'
 import { Precedence } from './precedence.ts'
-import { type AgentLook, lookOf, mayBeNewer, meetsOther } from './shared-places.ts'
+import { mayBeNewer, meetsOther } from './shared-places.ts'
 
 const MOST_ROUNDS = 4
 /** So many operations take long enough to be seen. */
@@ -52,6 +53,7 @@ export interface BurstParts {
   extended: ExtendedAttributes
   /** Whether what is at the path may be this host's own: it was never made what the agent has. */
   isForeign(path: string): boolean
+  askedFirst: AskedFirst
   /** Whether the path is owed, and its content is not known to be right. */
   lacksContent(path: string): boolean
   /** Why a file cannot be copied to the filesystem that is mounted at a border; null: there is room. */
@@ -76,7 +78,7 @@ export class Burst {
   #keepsReplaced = false
   /** The changes were asked for, and are what the agent has read since. */
   #isAnswer = false
-  #look: AgentLook = lookOf(null, [])
+  #askedMs: number | null = null
   /** Where objects are staged, looked for once in each attempt. */
   #staging = ''
   /** The plan for which files are kept already. */
@@ -122,7 +124,7 @@ export class Burst {
     this.#keepsReplaced = keepsReplaced
     this.#isAnswer = isAnswer(order)
     const planned = { ...order, isAnswer: this.#isAnswer }
-    this.#look = lookOf(askedMs, changes)
+    this.#askedMs = askedMs
     this.#parts.insistOnPlace()
     let plan = first ?? this.plan(planned)
     let beganMs = performance.now()
@@ -187,8 +189,7 @@ export class Burst {
         yield* removal.vacate(path)
         return
       case 'unlink':
-        if (untouchable.isAcrossBorder(path) && mayBeNewer(path, confined.locate(path), this.#look))
-          this.#failures.fail(path, JUST_WRITTEN)
+        if (untouchable.isAcrossBorder(path) && mayBeNewer(confined.locate(path), this.#askedMs)) this.#askFirst(path)
         else if (this.#keeps(path)) yield* this.#parts.trash.throwAway(() => confined.locate(path), path)
         else this.#kept.unlink(confined.locate(path))
         return
@@ -224,8 +225,8 @@ export class Burst {
     const isKept = this.#keeps(operation.path) && operation.replaces && operation.kind !== 'directory'
     const border = operation.kind === 'directory' ? null : untouchable.borderOf(operation.path)
     if (border !== null) {
-      const meeting = yield* meetsOther(() => staged, location, this.#look.askedMs)
-      if (meeting === 'newer') this.#failures.fail(operation.path, JUST_WRITTEN)
+      const meeting = yield* meetsOther(() => staged, location, this.#askedMs)
+      if (meeting === 'newer') this.#askFirst(operation.path)
       if (meeting !== 'other') return
       const lack = isThere(staged) ? this.#parts.lackOn(border, operation.path, operation.size) : null
       if (lack !== null) return this.#failures.fail(operation.path, lack)
@@ -258,8 +259,15 @@ export class Burst {
   /** Whether a copy is kept of what is there. Across a border an answer meets what was just written, maybe by this host. */
   #keeps(path: string): boolean {
     const { untouchable, isForeign } = this.#parts
-    const isOwn = untouchable.wasLocal(path) || isForeign(path)
-    return this.#keepsReplaced || (this.#isAnswer && untouchable.isAcrossBorder(path)) || isOwn
+    if (this.#keepsReplaced || untouchable.wasLocal(path)) return true
+    if (this.#isAnswer && untouchable.isAcrossBorder(path)) return !wasAskedFirst(path, this.#parts)
+    return isForeign(path)
+  }
+
+  /** What is at the path may be newer than what the agent has read. */
+  #askFirst(path: string): void {
+    askFirst(path, this.#parts)
+    this.#failures.fail(path, JUST_WRITTEN)
   }
 
   #newPlace(at: string): NewPlace {
@@ -306,6 +314,16 @@ export class Burst {
       else this.#failures.fail(path, { code: errorCode(error) ?? 'unknown', message: plainMessage(error) })
     }
   }
+}
+
+type Asking = Pick<BurstParts, 'askedFirst' | 'confined' | 'isForeign'>
+
+function askFirst(path: string, { askedFirst, confined, isForeign }: Asking): void {
+  if (!isForeign(path)) askedFirst.note(path, confined.locate(path))
+}
+
+function wasAskedFirst(path: string, { askedFirst, confined }: Asking): boolean {
+  return askedFirst.take(path, confined.locate(path))
 }
 
 /** Whether what is at a path is known to have other content than the agent takes it to have. */

@@ -17,6 +17,7 @@ import { LEAVE, type StagedChange } from '../files/staged-change.ts'
 import { TimeGrains } from '../files/time-grains.ts'
 import { Untouchable } from '../files/untouchable.ts'
 import { probeCreation, Staging } from '../stage/staging.ts'
+import { AskedFirst } from './asked-first.ts'
 import { Burst } from './burst.ts'
 import { makePlan } from './plan.ts'
 
@@ -132,6 +133,7 @@ test('apply(a, difference(a, b)) is b on a real disk, also when the burst is int
         grains: new TimeGrains(),
         extended: NO_EXTENDED,
         isForeign: () => false,
+        askedFirst: new AskedFirst(),
         lacksContent: () => false,
         lackOn: () => null,
         inheritance: { differs: () => false, givesOwners: true },

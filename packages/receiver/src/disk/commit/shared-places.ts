@@ -3,44 +3,20 @@
  * is there already, and a program may have written more since. So before anything across a border is replaced or removed,
  * this looks whether it is the very same, or newer than what the agent has read.
  *
- * How long ago the agent looked, no clock of ours tells: a line may be slow for hours. Of a removal, the time of its
- * directory tells, by the volume's own clock, when that comes in the same burst. For an answer there is a moment that the
- * agent has looked after, that of the question. So what may be newer is asked for first.
+ * How long ago the agent looked, no clock tells: a line may be slow for hours. Only for an answer there is a moment that it
+ * has looked after, that of the question. So what may be newer is asked for first.
  */
 import { Buffer } from 'node:buffer'
 import { closeSync, lstatSync, readlinkSync, readSync, type Stats, unlinkSync } from 'node:fs'
-import { microseconds, parentPath, ROOT_PATH, sameMtime } from '@rootferry/protocol'
+import { microseconds, sameMtime } from '@rootferry/protocol'
 import { diskObject, setAttributes } from '../files/attributes.ts'
 import { attributeDifference } from '../files/disk-object.ts'
 import { openRegular } from '../files/file-digest.ts'
-import type { StagedChange } from '../files/staged-change.ts'
 import type { Walk } from '../files/walk.ts'
 
-/** As long as a removal usually takes from the agent's look to its commit: the time of a directory may be of a later change. */
-const UNDER_WAY_MS = 60_000
 /** Clocks differ by less, and the times of files are no finer. */
 const MOMENT_MS = 2_000
 const PIECE_BYTES = 1024 * 1024
-
-/** What tells when the agent has read the changes of a burst. */
-export interface AgentLook {
-  /** When they were asked for, since the epoch: it has looked since. Null: they were not. */
-  askedMs: number | null
-  /** When what is removed at the path was at the latest, by the clock of its volume; null: that is not known. */
-  removedMs(path: string): number | null
-}
-
-export function lookOf(askedMs: number | null, changes: readonly StagedChange[]): AgentLook {
-  let times: Map<string, number | null> | null = null
-  const removedMs = (path: string): number | null => {
-    times ??= new Map(changes.map((change) => [change.path, change.kind === 'directory' ? change.mtime / 1_000 : null]))
-    const above = parentPath(path)
-    const time = times.get(above)
-    // A directory that is removed too has no time any more.
-    return time === null && above !== ROOT_PATH ? removedMs(above) : (time ?? null)
-  }
-  return { askedMs, removedMs }
-}
 
 interface Located {
   status: Stats
@@ -74,13 +50,13 @@ export function* meetsOther(
   return askedMs === null || isWrittenSince(there, Math.min(askedMs, coming.ctimeMs)) ? 'newer' : 'other'
 }
 
-/** Whether what is at the place of a removal may be newer than the agent's look: its name may be in use again. */
-export function mayBeNewer(path: string, location: string, { askedMs, removedMs }: AgentLook): boolean {
+/**
+ * Whether what is at the place of a removal may be newer than the agent's look: its name may be in use again.
+ * @param askedMs as above
+ */
+export function mayBeNewer(location: string, askedMs: number | null): boolean {
   const there = statusOf(location)
-  if (there === undefined) return false
-  if (askedMs !== null) return isWrittenSince(there, Math.min(askedMs, Date.now()))
-  const removed = removedMs(path)
-  return removed === null || isWrittenSince(there, removed) || there.ctimeMs > Date.now() - UNDER_WAY_MS
+  return there !== undefined && (askedMs === null || isWrittenSince(there, Math.min(askedMs, Date.now())))
 }
 
 function isWrittenSince({ ctimeMs }: Stats, thenMs: number): boolean {

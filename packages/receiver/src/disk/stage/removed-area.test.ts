@@ -63,7 +63,7 @@ for (const where of ['in the state directory', 'in the target'] as const) {
     assert.equal(feed.all('problem').length, 0)
 
     function isOwing(): boolean {
-      return feed.all('phase').at(-1)?.phase !== 'live'
+      return ALL.some(({ change }) => !existsSync(`${feed.target}/${change.path}`))
     }
   })
 }
