@@ -20,6 +20,7 @@ const NOBODY: Terminal = {
   rows: () => 24,
   endWith: nothing,
   stopSignal: () => Promise.resolve(),
+  unread: Promise.resolve(),
   isForeground: () => false,
   onHangup: nothing,
   service: new ServiceManager({}, 0, nothing),

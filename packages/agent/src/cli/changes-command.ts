@@ -69,6 +69,7 @@ async function show(client: AdminClient, root: string, options: Asked, terminal:
   if (!follow) return terminal.out(json ? `${JSON.stringify(answer, null, 2)}\n` : changesReport(answer, terminal))
   let isOver = false
   void terminal.stopSignal(() => (isOver = true))
+  void terminal.unread.then(() => (isOver = true))
   while (!isOver) {
     if (answer.changes.length > 0) terminal.out(json ? `${JSON.stringify(answer)}\n` : changesReport(answer, terminal))
     if (answer.changes.length < limit) await delay(POLL_MS)

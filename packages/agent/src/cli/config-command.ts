@@ -6,7 +6,7 @@ import { lstatSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { effectiveYaml, readConfigFile, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, errorCode, Failure, printable } from '@rootferry/host/machine'
-import { isReserved, type MatchedKind, pathFault, ROOT_PATH } from '@rootferry/protocol'
+import { isReserved, type MatchedKind, ROOT_PATH } from '@rootferry/protocol'
 import type { Command } from 'commander'
 import { AgentFile, type RootValue, WRITER } from '../config/agent-file.ts'
 import { readAgentConfig } from '../config/agent-yaml.ts'
@@ -93,8 +93,6 @@ function explained(file: string, name: string, typed: string): string {
   if (served === undefined || root === undefined) throw new Failure(EXIT.usage, `there is no root ${name} in ${file}`)
   const path = typedPath(typed, [served.path])
   if (path === ROOT_PATH) throw new Failure(EXIT.usage, 'the root itself is always sent: name a path inside it')
-  const fault = pathFault(path)
-  if (fault !== null) throw new Failure(EXIT.usage, `${printable(typed)} ${fault}`)
   const shownPath = printable(path)
   if (isReserved(path)) return `${shownPath} is not sent: the name is reserved, on both ends\n`
   const { isExcluded, decidedAt, pattern } = explainPath(patternsOf(root), path, kindAt(served.path, path, typed))

@@ -33,3 +33,16 @@ test('a place outside the roots: 2, one line, and what is expected', () => {
       typed,
     )
 })
+
+test('what is no path: 2, and the same line', () => {
+  for (const [typed, fault] of [
+    ['', 'is empty'],
+    ['../a', "has a component '..'"],
+    ['a//b', 'has an empty component'],
+    ['a/./b', "has a component '.'"],
+  ] as const)
+    assert.throws(() => typedPath(typed, ROOTS), {
+      exitCode: 2,
+      message: `'${typed}' ${fault}: a path inside a root is expected, as media or /var/www/shop/media`,
+    })
+})

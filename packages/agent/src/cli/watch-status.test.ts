@@ -36,6 +36,7 @@ test('an event and the end of the stream while the status is asked for: the agen
     isInteractive: false,
     out: () => undefined,
     say: () => undefined,
+    unread: new Promise(() => undefined),
     stopSignal: (note: (signal: string) => void) => {
       stop = () => note('SIGINT')
       return stopped.promise

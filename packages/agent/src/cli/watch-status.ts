@@ -1,5 +1,5 @@
 /**
- * `status --watch`: the status as it changes, until Ctrl-C. A terminal is drawn anew; elsewhere each root and receiver
+ * `status --watch`: the status as it changes, until Ctrl-C, or until nobody reads it any more. A terminal is drawn anew; elsewhere each root and receiver
  * has a line for every change of its state.
  *
  * The agent's events say that something has changed, and the status says what: it is asked for at most once in PAUSE_MS.
@@ -31,6 +31,7 @@ export interface Watching {
 export async function watchStatus(connect: () => Agent, { json }: Watching, terminal: Terminal): Promise<void> {
   const stop = new AbortController()
   const stopped = terminal.stopSignal(() => stop.abort())
+  void terminal.unread.then(() => stop.abort())
   const screen: Screen = json ? jsonLines(terminal) : terminal.isInteractive ? drawn(terminal) : plainLines(terminal)
   for (let isFirst = true; !stop.signal.aborted; isFirst = false) {
     try {

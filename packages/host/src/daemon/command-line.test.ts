@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 const HERE = join(import.meta.dirname, 'command-line.ts')
-const PROGRAM = `
+const programThat = (action: string) => `
 import { Command } from 'commander'
 const { runCommand } = await import(${JSON.stringify(HERE)})
-await runCommand('x', process, (terminal) => new Command('x').action(() => terminal.out('0123456789'.repeat(100_000))))`
+await runCommand('x', process, (terminal) => new Command('x').action(${action}))`
+const PROGRAM = programThat(`() => terminal.out('0123456789'.repeat(100_000))`)
 
 test('more than a pipe holds arrives whole', () => {
   const words = `"$0" --input-type=module -e "$1" | wc -c`
@@ -27,4 +28,36 @@ test('a reader of a pipe that leaves early is no fault', () => {
   })
   assert.equal(stdout, '0123456789')
   assert.equal(stderr, '')
+})
+
+test('a command without an end ends when its reader has left', () => {
+  const action = `async () => {
+    let isOver = false
+    void terminal.unread.then(() => (isOver = true))
+    for (let line = 0; !isOver; line += 1) {
+      terminal.out(line + '\\n')
+      await new Promise(setImmediate)
+    }
+    terminal.endWith(3)
+  }`
+  const words = `{ "$0" --input-type=module -e "$1"; echo "ended with $?" >&2; } | head -n 2`
+  const { stdout, stderr } = spawnSync('sh', ['-c', words, process.execPath, programThat(action)], {
+    encoding: 'utf8',
+    cwd: import.meta.dirname,
+  })
+  assert.equal(stdout, '0\n1\n')
+  assert.equal(stderr, 'ended with 3\n')
+})
+
+test('output that finds no room is a failure', () => {
+  const { status, stderr } = spawnSync(
+    'sh',
+    ['-c', `"$0" --input-type=module -e "$1" > /dev/full`, process.execPath, PROGRAM],
+    {
+      encoding: 'utf8',
+      cwd: import.meta.dirname,
+    },
+  )
+  assert.equal(stderr, 'x: stdout cannot be written: ENOSPC: no space left on device\n')
+  assert.equal(status, 1)
 })

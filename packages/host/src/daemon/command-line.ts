@@ -6,7 +6,7 @@
 import { fstatSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { type Command, CommanderError, Option } from 'commander'
-import { EXIT, errorMessage, Failure } from '../machine/failure.ts'
+import { EXIT, errorCode, errorMessage, Failure, plainMessage } from '../machine/failure.ts'
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './logger.ts'
 import { ServiceManager } from './service-manager.ts'
 
@@ -35,6 +35,8 @@ export interface Terminal {
    * Resolves at the first TERM or INT; a second one ends the process at once. `note` is called with the signal's name.
    */
   stopSignal(note: (signal: NodeJS.Signals) => void): Promise<void>
+  /** Resolves when nobody reads stdout any more, as behind `| head`. */
+  unread: Promise<void>
   /** Whether the keys of a terminal interrupt this process and all that it starts, so that INT need not be passed on. */
   isForeground(): boolean
   onHangup(handler: () => void): void
@@ -68,8 +70,10 @@ export async function runCommand(
   process.title = titleOf(name, process.argv.slice(2))
   // Node would open its debugger to every user of this machine.
   process.on('SIGUSR1', () => undefined)
+  const output = outputOf(process.stdout)
+  process.stderr.on('error', () => undefined)
   try {
-    await command(terminalOf(process, (code) => (exitCode = code))).parseAsync(process.argv)
+    await command(terminalOf(process, output.unread, (code) => (exitCode = code))).parseAsync(process.argv)
   } catch (error) {
     if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
     else {
@@ -78,8 +82,22 @@ export async function runCommand(
       if (!isToldInALine(error) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
     }
   }
-  for (const stream of [process.stdout, process.stderr]) await written(stream)
-  process.exit(exitCode)
+  await written(process.stdout)
+  const lost = output.fault()
+  if (lost !== null) process.stderr.write(`${name}: stdout cannot be written: ${plainMessage(lost)}\n`)
+  await written(process.stderr)
+  process.exit(lost === null ? exitCode : EXIT.failed)
+}
+
+/** Whether what was written arrives. A reader that has left wants no more, which is no fault. */
+function outputOf(stream: NodeJS.WriteStream): { unread: Promise<void>; fault: () => Error | null } {
+  const { promise: unread, resolve } = Promise.withResolvers<void>()
+  let fault: Error | null = null
+  stream.on('error', (error) => {
+    if (errorCode(error) === 'EPIPE') resolve()
+    else fault ??= error
+  })
+  return { unread, fault: () => fault }
 }
 
 /** A failure says all; of what the system refused, as for want of room, the place in the code helps nobody. */
@@ -90,7 +108,6 @@ function isToldInALine(error: unknown): boolean {
 /** A pipe takes what it has room for, and an exit would drop the rest. One that nobody reads any more needs nothing. */
 function written(stream: NodeJS.WriteStream): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  stream.once('error', () => resolve())
   stream.write('', () => resolve())
   return promise
 }
@@ -113,7 +130,7 @@ function isForeground(status: string): boolean {
   return group === foreground
 }
 
-function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void): Terminal {
+function terminalOf(process: NodeJS.Process, unread: Promise<void>, endWith: (exitCode: number) => void): Terminal {
   return {
     out: (text) => process.stdout.write(text),
     say: (text) => process.stderr.write(text),
@@ -139,6 +156,7 @@ function terminalOf(process: NodeJS.Process, endWith: (exitCode: number) => void
       }
       return promise
     },
+    unread,
     isForeground: () => isForeground(readFileSync('/proc/self/stat', 'utf8')),
     onHangup: (handler) => process.on('SIGHUP', handler),
     service: new ServiceManager(process.env, process.pid, (text) => process.stderr.write(text)),
