@@ -130,7 +130,7 @@ export function findToken(tokens: readonly StoredToken[], presented: string): St
 
 /** The token of an `Authorization: Bearer …` header, or null. */
 export function bearerOf(header: string | undefined): string | null {
-  return /^Bearer ([A-Za-z0-9._~+/-]{1,256}=*)$/i.exec(header ?? '')?.[1] ?? null
+  return /^Bearer +([A-Za-z0-9._~+/-]{1,256}=*)$/i.exec(header ?? '')?.[1] ?? null
 }
 
 function hashOf(token: string): string {
