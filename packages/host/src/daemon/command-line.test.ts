@@ -61,3 +61,17 @@ test('output that finds no room is a failure', () => {
   assert.equal(stderr, 'x: stdout cannot be written: ENOSPC: no space left on device\n')
   assert.equal(status, 1)
 })
+
+test('what the system refuses to this user is not permitted: 77, however it is told on', () => {
+  const action = `async () => {
+    const { Failure } = await import(${JSON.stringify(join(HERE, '../../machine/failure.ts'))})
+    const cause = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', syscall: 'open' })
+    throw new Failure(1, 'a file: ' + cause.message, { cause })
+  }`
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', programThat(action)], {
+    encoding: 'utf8',
+    cwd: import.meta.dirname,
+  })
+  assert.equal(stderr, 'x: a file: EACCES: permission denied\n')
+  assert.equal(status, 77)
+})

@@ -10,6 +10,8 @@ import { EXIT, errorCode, errorMessage, Failure, plainMessage } from '../machine
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './logger.ts'
 import { ServiceManager } from './service-manager.ts'
 
+const REFUSALS = new Set(['EACCES', 'EPERM'])
+
 export interface Terminal {
   /** Data, on stdout. */
   out(text: string): void
@@ -77,7 +79,7 @@ export async function runCommand(
   } catch (error) {
     if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
     else {
-      exitCode = error instanceof Failure ? error.exitCode : EXIT.failed
+      exitCode = exitCodeOf(error)
       process.stderr.write(`${name}: ${errorMessage(error)}\n`)
       if (!isToldInALine(error) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
     }
@@ -98,6 +100,17 @@ function outputOf(stream: NodeJS.WriteStream): { unread: Promise<void>; fault: (
     else fault ??= error
   })
   return { unread, fault: () => fault }
+}
+
+function exitCodeOf(error: unknown): number {
+  const exitCode = error instanceof Failure ? error.exitCode : EXIT.failed
+  return exitCode === EXIT.failed && isRefusal(error) ? EXIT.notPermitted : exitCode
+}
+
+/** Whether the system refused something to this user, however the error was told on. */
+function isRefusal(error: unknown): boolean {
+  if (REFUSALS.has(errorCode(error) ?? '')) return true
+  return error instanceof Error && error.cause !== undefined && isRefusal(error.cause)
 }
 
 /** A failure says all; of what the system refused, as for want of room, the place in the code helps nobody. */

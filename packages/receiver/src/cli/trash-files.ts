@@ -1,5 +1,5 @@
 /** The trash of one root as an operator sees it: which files are in it. Needs no daemon. Never led through a symlink. */
-import { existsSync, lstatSync, readdirSync, type Stats } from 'node:fs'
+import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfinedDirectories, kindOf } from '@rootferry/host/machine'
 import { joinPath, RESERVED_NAME } from '@rootferry/protocol'
@@ -27,9 +27,14 @@ export function* trashedFiles(stateDir: string, root: TrashedRoot): Generator<Tr
   }
 }
 
-/** The trash lies in the state directory, or inside the root where that is another filesystem. */
+/**
+ * The trash lies in the state directory, or inside the root where that is another filesystem.
+ * @throws the system error, also where it cannot be told whether there is one
+ */
 export function trashPlaces(stateDir: string, { name, path }: TrashedRoot): string[] {
-  return [join(stateDir, 'trash', name), join(path, RESERVED_NAME, 'trash')].filter((place) => existsSync(place))
+  return [join(stateDir, 'trash', name), join(path, RESERVED_NAME, 'trash')].filter(
+    (place) => statSync(place, { throwIfNoEntry: false }) !== undefined,
+  )
 }
 
 /** The latest first. */
