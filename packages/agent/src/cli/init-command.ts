@@ -1,7 +1,7 @@
 /** The `init` verb: writes a first agent.yaml, which is checked first and never replaces an existing file. */
 import { chmodSync, existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { parseListenAddress, type Terminal } from '@rootferry/host/daemon'
+import { parseListenAddress, type Terminal, typedDirectory } from '@rootferry/host/daemon'
 import { EXIT, errorCode, errorMessage, Failure, makeDirectories, printable } from '@rootferry/host/machine'
 import { RootName } from '@rootferry/protocol'
 import { type Command, Option } from 'commander'
@@ -63,7 +63,7 @@ function rootsOf(given: readonly string[]): Map<string, string> {
         `'${printable(name)}' is not a valid name of a root: letters, digits, '.', '_' and '-'`,
       )
     if (roots.has(name)) throw new Failure(EXIT.usage, `--root ${printable(name)} is given twice`)
-    roots.set(name, resolve(path))
+    roots.set(name, typedDirectory(path))
   }
   if (roots.size === 0) throw new Failure(EXIT.usage, 'name a docroot: --root shop=/var/www/shop')
   return roots

@@ -8,6 +8,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { typedDirectory } from '@rootferry/host/daemon'
 import {
   chooseSystemCalls,
   EXIT,
@@ -105,9 +106,9 @@ function wantedRoots(given: readonly string[], invitation: Invitation): Map<stri
     const match = /^([^=]+)=(.+)$/.exec(text)
     const [name, path] = [match?.[1], match?.[2]]
     if (name === undefined || path === undefined)
-      throw new Failure(EXIT.usage, `--root ${text}: NAME=DIRECTORY is expected`)
+      throw new Failure(EXIT.usage, `--root ${printable(text)}: NAME=DIRECTORY is expected`)
     if (roots.has(name)) throw new Failure(EXIT.usage, `--root ${name} is given twice`)
-    roots.set(name, resolve(path))
+    roots.set(name, typedDirectory(path))
   }
   return roots
 }
