@@ -241,7 +241,8 @@ function aboutCertificate(certificate: Fleet['certificate'], nowMs: number): Att
           ? 'The certificate has expired'
           : `The certificate expires in ${days === 1 ? 'a day' : `${days} days`}`,
       detail: `It ends at ${certificate.expiresAt}. Receivers refuse an expired one.`,
-      advice: 'Put a new one in its place and reload the agent.',
+      advice:
+        'Put a new one in its place and reload the agent. Receivers that pin it then join again, with join --renew.',
       command: { host: 'the admin server', text: 'systemctl reload rootferry-agent' },
       link: '#/',
     },
