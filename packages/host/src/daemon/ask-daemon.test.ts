@@ -31,3 +31,22 @@ test('an answer of another version is told as that, with what to do', async (t) 
   const asked = askDaemon({ daemon: 'the agent', url, path: '/v1/status', answer: Type.Object({ roots: Type.Null() }) })
   await assert.rejects(asked, { message: /^the agent at .* not understood: .* another version, .*restart/ })
 })
+
+test('what an answer quotes steers no terminal', async (t) => {
+  const problem = {
+    type: 'about:blank',
+    status: 409,
+    title: 'Held.',
+    code: 'held',
+    detail: 'held: a\u001b[31m\nb\\\\c',
+  }
+  const server = createServer((_, response) => response.writeHead(409).end(JSON.stringify(problem))).listen(
+    0,
+    '127.0.0.1',
+  )
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const asked = askDaemon({ daemon: 'the agent', url, path: '/', answer: Type.Object({}) })
+  await assert.rejects(asked, { message: 'held: a\\u001b[31m\\nb\\\\c' })
+})

@@ -9,6 +9,7 @@ import type { Static, TSchema } from 'typebox'
 import { Check } from 'typebox/value'
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
 import { ProblemSchema } from './http-problem.ts'
+import { inOneLine } from './in-one-line.ts'
 import type { ListenAddress } from './listen-address.ts'
 
 const PATIENCE_MS = 10_000
@@ -98,5 +99,5 @@ function isOk({ statusCode = 0 }: IncomingMessage): boolean {
 function refusal(daemon: string, { statusCode: status }: IncomingMessage, answer: unknown): Failure {
   const exitCode = status === 401 || status === 403 ? EXIT.notPermitted : EXIT.failed
   if (!Check(ProblemSchema, answer)) return new Failure(exitCode, `${daemon} answered ${status}`)
-  return new RefusedByDaemon(exitCode, answer.detail, answer.code)
+  return new RefusedByDaemon(exitCode, inOneLine(answer.detail), answer.code)
 }

@@ -11,7 +11,7 @@ import type { Static, TSchema } from 'typebox'
 import { Check, Errors } from 'typebox/value'
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import { EXIT, errorCode, errorMessage, Failure } from '../machine/failure.ts'
-import { printable } from '../machine/printable.ts'
+import { inOneLine } from './in-one-line.ts'
 import { patternFault } from './pattern-fault.ts'
 import { schemaFaults } from './schema-faults.ts'
 import { yamlFaults } from './yaml-faults.ts'
@@ -86,11 +86,6 @@ function contentOf(document: Document, file: string): unknown {
 
 export function badConfiguration(faults: readonly string[]): Failure {
   return new Failure(EXIT.badConfiguration, faults.slice(0, MOST_FAULTS).map(inOneLine).join('\n'))
-}
-
-/** Faults quote what stands in the file. A backslash stays: it shows nothing that is not there. */
-function inOneLine(fault: string): string {
-  return fault.split('\\').map(printable).join('\\')
 }
 
 function readText(file: string, writer: string): string {

@@ -220,6 +220,7 @@ describe('a wrong request is answered by a problem document', () => {
       'a hold for ever',
       { method: 'POST', url: '/v1/roots/shop/hold', headers: { ...asAdmin, ...json }, payload: '{"forSeconds": -1}' },
       'invalid-request',
+      /^forSeconds must be a whole number of seconds from 0 to 604800: /,
     ],
     [
       'a root that is not halted',

@@ -21,7 +21,11 @@ export const PageLink = Type.Object(
 )
 
 const Days = (about: string, most: number) =>
-  Type.Integer({ minimum: 1, maximum: most * 86_400, description: `a whole number of seconds: ${about}` })
+  Type.Integer({
+    minimum: 1,
+    maximum: most * 86_400,
+    description: `a whole number of seconds from 1 to ${most * 86_400}: ${about}`,
+  })
 
 export const TokenBody = Type.Object(
   {

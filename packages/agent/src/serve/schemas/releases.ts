@@ -2,8 +2,14 @@
 import Type, { type Static } from 'typebox'
 import { Count, closed, Name, OrNull, Time, words } from './elements.ts'
 
+const MOST_SECONDS = 604_800
 const Seconds = (about: string, fallback: number) =>
-  Type.Integer({ minimum: 0, maximum: 604_800, description: `a whole number of seconds: ${about}`, default: fallback })
+  Type.Integer({
+    minimum: 0,
+    maximum: MOST_SECONDS,
+    description: `a whole number of seconds from 0 to ${MOST_SECONDS}: ${about}`,
+    default: fallback,
+  })
 
 export const HoldBody = Type.Object(
   {
@@ -48,7 +54,7 @@ export const ReleaseBody = Type.Object(
     rolling: Type.Optional(
       Type.Union([Type.Integer({ minimum: 1, maximum: 100_000 }), Type.Null()], {
         description:
-          'so many receivers at a time leave the load balancer, commit, and come back; null: all commit at once',
+          'a whole number of receivers from 1 to 100000: so many at a time leave the load balancer, commit, and come back; null: all commit at once',
         default: null,
       }),
     ),
