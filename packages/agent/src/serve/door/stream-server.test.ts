@@ -100,3 +100,15 @@ test('a connection beyond the bound is dropped, counted and logged', async () =>
     await server.close()
   }
 })
+
+test('a client that asks for the stream without an upgrade is told what it takes', async () => {
+  const server = newServer()
+  const url = await server.listen(HERE)
+  try {
+    const answer = await fetch(`${url}/v1/stream`)
+    assert.deepEqual([answer.status, answer.headers.get('upgrade')], [426, 'websocket'])
+    assert.equal((await fetch(`${url}/v1/streams`)).status, 404)
+  } finally {
+    await server.close()
+  }
+})

@@ -146,6 +146,7 @@ export class StreamServer {
     const path = pathOf(request)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (isRead && path === '/livez') return say(response, 200, { status: 'alive' })
+    if (isRead && path === STREAM_PATH) return say(response, 426, { error: REASONS[426] }, { Upgrade: 'websocket' })
     const isExchange = request.method === 'POST' && path === EXCHANGE_PATH
     if (!isExchange && (!isRead || path !== GRANTS_PATH)) return say(response, 404, { error: REASONS[404] })
     const token = this.#authenticate(request)
