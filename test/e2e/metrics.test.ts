@@ -59,6 +59,10 @@ function value(text: string, sample: string): number {
   return Number(line?.slice(sample.length + 1) ?? Number.NaN)
 }
 
+test('a root has its histogram of changes before there is one', async () => {
+  assert.match(await DAEMONS.Agent(), /^rootferry_propagation_seconds_count\{root="site"\} \d+$/m)
+})
+
 for (const [name, metrics] of Object.entries(DAEMONS)) {
   test(`docs/metrics.md has every metric of the ${name.toLowerCase()}, with its type and labels, and no other`, async () => {
     writeFileSync(join(rig.source, `${name}.txt`), name)

@@ -47,6 +47,8 @@ export class AgentMetrics {
   readonly #ofDoors: { expiry: Gauge<'fingerprint'>; dropped: Counter<'listener'> }
   /** Resyncs that are not counted yet: the last report of a resync may come more than once. */
   readonly #running = new Set<string>()
+  /** Roots that have their histogram: without a zero before it the first change would raise no rate. */
+  readonly #begun = new Set<string>()
 
   constructor(parts: AgentMetricsParts) {
     this.#parts = parts
@@ -96,6 +98,7 @@ export class AgentMetrics {
   }
 
   propagated(root: string, seconds: readonly number[]): void {
+    this.#begin(root)
     for (const each of seconds) this.#propagation.observe({ root }, each)
   }
 
@@ -112,10 +115,17 @@ export class AgentMetrics {
     else if (this.#running.delete(id)) this.#resyncs.inc({ outcome: state })
   }
 
+  #begin(root: string): void {
+    if (this.#begun.has(root)) return
+    this.#begun.add(root)
+    this.#propagation.zero({ root })
+  }
+
   #look(): void {
     const looked = [this.#ofHooks, this.#ofRoots, this.#ofLogs, this.#ofReceivers]
     for (const metric of looked.flatMap((metrics) => Object.values(metrics))) metric.reset()
     for (const [name, feed] of this.#parts.feeds) {
+      this.#begin(name)
       this.#lookAtRoot(name, feed)
       this.#lookAtLog(name, this.#parts.logOf(feed))
     }
