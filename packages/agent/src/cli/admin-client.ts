@@ -5,11 +5,13 @@
  * then the address comes from the configuration.
  */
 
-import { askDaemon, followDaemon, urlOf } from '@rootferry/host/daemon'
+import { askDaemon, followDaemon, isBearerToken, urlOf } from '@rootferry/host/daemon'
 import { EXIT, Failure } from '@rootferry/host/machine'
 import type { Static, TSchema } from 'typebox'
 import type { AgentConfig } from '../config/agent-yaml.ts'
 import { type AdminSecret, readAdminSecret } from '../serve/http/admin-secret.ts'
+
+const TOKEN_EXPECTED = "the one line that 'rootferry-agent token create NAME --admin' printed is expected"
 
 export class AdminClient {
   readonly #way: AdminSecret & { daemon: string }
@@ -51,7 +53,10 @@ export class AdminClient {
 }
 
 function wayTo({ admin, stateDir }: AgentConfig, environmentToken: string | undefined): AdminSecret {
-  if (environmentToken !== undefined && environmentToken !== '') return { url: urlOf(admin), token: environmentToken }
+  const token = environmentToken?.trim() ?? ''
+  if (token !== '' && !isBearerToken(token))
+    throw new Failure(EXIT.notPermitted, `ROOTFERRY_TOKEN in the environment is no token: ${TOKEN_EXPECTED}`)
+  if (token !== '') return { url: urlOf(admin), token }
   const secret = readAdminSecret(stateDir)
   if (secret !== null) return secret
   throw new Failure(EXIT.unreachable, `the agent cannot be reached: none ever ran with ${stateDir}`)

@@ -3,6 +3,7 @@
  * roots load none of it.
  */
 export * from './ask-daemon.ts'
+export * from './bearer-token.ts'
 export * from './command-line.ts'
 export * from './command-run.ts'
 export * from './completion.ts'

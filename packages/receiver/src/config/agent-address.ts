@@ -3,7 +3,7 @@
  * certificate the receiver shows to it. Reads the files that it names; faults are collected with their place.
  */
 import { readFileSync } from 'node:fs'
-import { type ConfigSource, isLoopback, NATS_SERVER, natsAccess, pathOf } from '@rootferry/host/daemon'
+import { type ConfigSource, isBearerToken, isLoopback, NATS_SERVER, natsAccess, pathOf } from '@rootferry/host/daemon'
 import { errorMessage } from '@rootferry/host/machine'
 import { parseFingerprint } from '@rootferry/protocol'
 import Type, { type Static } from 'typebox'
@@ -11,9 +11,6 @@ import type { Address, NatsAddress } from '../serve/link/dial.ts'
 import type { Trust } from '../serve/link/secure-connection.ts'
 
 const pemFile = (title: string) => pathOf('a PEM file', { title })
-
-/** What an HTTP header can carry as a bearer token. */
-const TOKEN = /^[\w.~+/=-]{1,256}$/
 
 /** Keys of receiver.yaml. */
 export const AGENT_SETTINGS = {
@@ -168,7 +165,7 @@ function token(
   const token = text.trim()
   if (token === '' && faults.length === 0) {
     faults.push(source.fault([], 'lacks a token: tokenFile, or ROOTFERRY_TOKEN in the environment'))
-  } else if (token !== '' && !TOKEN.test(token)) {
+  } else if (token !== '' && !isBearerToken(token)) {
     const accepted = "no token: the one line that 'rootferry-agent token create' printed is expected"
     faults.push(
       value.tokenFile === undefined

@@ -13,10 +13,9 @@ import type { RootFeed } from '../feed/root-feed.ts'
 import type { RoundReport } from '../feed/round-report.ts'
 import type { ResyncStatus } from '../schemas/resyncs.ts'
 import type { ReceiverStatus, RootAnswer } from '../schemas/status.ts'
+import { PropagationMetric } from './propagation-metric.ts'
 import { RoundMetrics } from './round-metrics.ts'
 
-/** From a settle time of nothing to a minute of lag. */
-const PROPAGATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const SCAN_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60]
 const OUTCOMES = ['done', 'failed', 'cancelled'] as const
 const LISTENERS = ['stream', 'admin'] as const
@@ -36,7 +35,7 @@ export interface AgentMetricsParts {
 export class AgentMetrics {
   readonly page: MetricsPage
   readonly #parts: AgentMetricsParts
-  readonly #propagation: Histogram<'root'>
+  readonly #propagation: PropagationMetric
   readonly #scans: Histogram<'root'>
   readonly #resyncs: Counter<'outcome'>
   readonly #rounds: RoundMetrics
@@ -47,8 +46,6 @@ export class AgentMetrics {
   readonly #ofDoors: { expiry: Gauge<'fingerprint'>; dropped: Counter<'listener'> }
   /** Resyncs that are not counted yet: the last report of a resync may come more than once. */
   readonly #running = new Set<string>()
-  /** Roots that have their histogram: without a zero before it the first change would raise no rate. */
-  readonly #begun = new Set<string>()
 
   constructor(parts: AgentMetricsParts) {
     this.#parts = parts
@@ -56,13 +53,7 @@ export class AgentMetrics {
       this.#look(),
     )
     const registers = [this.page.registry]
-    this.#propagation = new Histogram({
-      name: 'rootferry_propagation_seconds',
-      help: 'From the first hint of a change to its commit on a receiver that follows',
-      labelNames: ['root'],
-      buckets: PROPAGATION_SECONDS,
-      registers,
-    })
+    this.#propagation = new PropagationMetric(registers)
     this.#scans = new Histogram({
       name: 'rootferry_scan_duration_seconds',
       help: 'Time that scans took, whole ones and those of a few paths',
@@ -98,8 +89,7 @@ export class AgentMetrics {
   }
 
   propagated(root: string, seconds: readonly number[]): void {
-    this.#begin(root)
-    for (const each of seconds) this.#propagation.observe({ root }, each)
+    this.#propagation.committed(root, seconds)
   }
 
   round(root: string, report: RoundReport): void {
@@ -115,17 +105,11 @@ export class AgentMetrics {
     else if (this.#running.delete(id)) this.#resyncs.inc({ outcome: state })
   }
 
-  #begin(root: string): void {
-    if (this.#begun.has(root)) return
-    this.#begun.add(root)
-    this.#propagation.zero({ root })
-  }
-
   #look(): void {
     const looked = [this.#ofHooks, this.#ofRoots, this.#ofLogs, this.#ofReceivers]
     for (const metric of looked.flatMap((metrics) => Object.values(metrics))) metric.reset()
     for (const [name, feed] of this.#parts.feeds) {
-      this.#begin(name)
+      this.#propagation.serves(name)
       this.#lookAtRoot(name, feed)
       this.#lookAtLog(name, this.#parts.logOf(feed))
     }
