@@ -64,6 +64,24 @@ scene(
   },
 )
 
+scene('a source that is put back bit by bit stays halted until it is back', { prepare }, async (scene) => {
+  await scene.inSync()
+  const before = looks(scene)
+  scene.source.empty()
+  await halted(scene, /^emptied: all 70 entries are gone/)
+  for (const files of [1, FILES / 2, FILES - 5]) {
+    fill(scene.source, files)
+    await scene.rest()
+    assert.equal(scene.root.state, 'halted')
+    assert.deepEqual(looks(scene), before)
+    await restart(scene)
+    await halted(scene, /^not back yet: /)
+    assert.deepEqual(looks(scene), before)
+  }
+  fill(scene.source)
+  await scene.inSync()
+})
+
 scene('an accepted loss is carried out, and the guard begins anew', { prepare }, async (scene) => {
   await scene.inSync()
   assert.equal(await scene.ask(({ feed }) => feed.acceptGuard()), 'not-halted')

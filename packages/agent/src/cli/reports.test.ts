@@ -97,7 +97,7 @@ test('status shows roots, then receivers, and says why one is not well', () => {
     statusReport(fleet([root({ state: 'halted', reason: 'it is empty' })], [receiver(), offline]), NOW, PAGE),
     `ROOT  STATE   SEQUENCE  ENTRIES      SIZE  WATCH      PROBLEMS
 shop  halted     24393   24,392  221.9 MB  directory         0
-  it is empty: mount it, put it back while the agent is stopped, or rootferry-agent guard accept shop
+  it is empty: mount it, put it back, or rootferry-agent guard accept shop
 
 RECEIVER  ROOT  STATE    SEQUENCE              BEHIND  LAST SEEN
 web1      shop  live        24393                   -  connected

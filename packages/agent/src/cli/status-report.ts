@@ -138,10 +138,9 @@ function rootRow(root: RootAnswer): Row {
   }
 }
 
-/** What is put back bit by bit while the agent looks may be taken for a smaller loss. */
 function haltedNote({ name, state, reason }: RootAnswer): string | null {
   if (state !== 'halted' || reason === null) return null
-  return `${reason}: mount it, put it back while the agent is stopped, or rootferry-agent guard accept ${name}`
+  return `${reason}: mount it, put it back, or rootferry-agent guard accept ${name}`
 }
 
 /** Receivers that read the log get nothing while it is not written. */

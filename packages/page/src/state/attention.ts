@@ -74,7 +74,7 @@ function aboutRoot(root: Root): Attention[] {
         'bad',
         `${name} is halted`,
         reason,
-        'Look at the docroot. If what is gone was to go, accept it. If not, mount it, or put it back while the agent is stopped: the root then goes on by itself.',
+        'Look at the docroot. If what is gone was to go, accept it. If not, mount it, or put it back: the root then goes on by itself.',
       ),
     )
   if (state === 'unavailable')

@@ -52,6 +52,40 @@ describe('the guard, of one scan', () => {
   }
 })
 
+describe('the guard, after a halt', () => {
+  const back = (missing: number, limits = LIMITS) => {
+    const guard = new Guard(limits, { isHalted: true })
+    return guard.judge(loss(missing), 500, 0, true)
+  }
+
+  it('passes when all is back, or all but a few', () => {
+    assert.equal(back(0).decision, 'pass')
+    assert.equal(back(4).decision, 'pass')
+    assert.deepEqual(back(5), {
+      ...{ decision: 'halt', isOfPart: true },
+      reason: 'not back yet: 5 of 500 entries are still gone',
+    })
+    assert.equal(back(400).decision, 'halt')
+  })
+
+  it('passes a loss as before when it was accepted, or when the whole tree has passed, and not for a part', () => {
+    const note = { isHalted: false }
+    const guard = new Guard(LIMITS, note)
+    assert.equal(guard.judge(loss(500), 500, 0, true).decision, 'halt')
+    assert.equal(guard.judge(loss(0), 500, 0, true).decision, 'pass')
+    assert.equal(guard.judge(loss(400), 500, 0, true).decision, 'halt')
+    guard.passedWhole()
+    assert.equal(guard.judge(loss(400), 500, 0, true).decision, 'look-again')
+    note.isHalted = true
+    guard.accept()
+    assert.equal(note.isHalted, false)
+  })
+
+  it('passes what is left with a limit of 100 %', () => {
+    assert.equal(back(400, { maxDeletePercent: 100, minDeletes: 0 }).decision, 'look-again')
+  })
+})
+
 describe('the guard, of a burst of deletions', () => {
   it('waits until nothing more is gone, and passes then', () => {
     const guard = new Guard(LIMITS)

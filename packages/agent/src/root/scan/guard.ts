@@ -8,6 +8,8 @@
  * A loss is counted in two ways, and the greater number decides. In one scan: entries that are gone and were not found
  * elsewhere (a move is not a deletion). Over the last ten minutes: how far the tree has shrunk from its largest size,
  * so that a slow `rm -rf` adds up, while caches that come and go do not.
+ * After a halt the tree passes when it is back but for a few entries, also after a restart: what is missing while it is being
+ * put back is no loss that anybody wants. With a limit of 100 % it passes as soon as there is something.
  * INVARIANT: with `look-again` and `halt` nothing is recorded as deleted, so the next scan finds the whole loss again.
  */
 import type { GuardLimits } from '../../root-messages.ts'
@@ -38,15 +40,22 @@ const FEW = 10
 const PASS: GuardVerdict = { decision: 'pass' }
 const LOOK_AGAIN: GuardVerdict = { decision: 'look-again' }
 
+/** Whether the guard has halted the root and it is not back. */
+export interface HaltNote {
+  isHalted: boolean
+}
+
 export class Guard {
   limits: GuardLimits
+  readonly #note: HaltNote
   /** The most entries that the tree had in each recent minute, oldest first. */
   #highs: { minute: number; living: number }[] = []
   /** The present wait: since when, and how many entries were gone at the last look. */
   #waited: { sinceMs: number; deletions: number } | null = null
 
-  constructor(limits: GuardLimits) {
+  constructor(limits: GuardLimits, note: HaltNote = { isHalted: false }) {
     this.limits = limits
+    this.#note = note
   }
 
   /**
@@ -55,6 +64,12 @@ export class Guard {
    * @param nowMs of a monotonic clock
    */
   judge(loss: Loss, living: number, nowMs: number, isComplete: boolean): GuardVerdict {
+    const verdict = this.#judge(loss, living, nowMs, isComplete)
+    if (verdict.decision === 'halt') this.#note.isHalted = true
+    return verdict
+  }
+
+  #judge(loss: Loss, living: number, nowMs: number, isComplete: boolean): GuardVerdict {
     const highest = this.#highest(living, nowMs)
     const deletions = loss.removals - loss.moved
     if (deletions === 0) return PASS
@@ -69,6 +84,10 @@ export class Guard {
       return isComplete ? halt(`mass deletion: ${share}, ${this.limits.maxDeletePercent} % may go`, true) : LOOK_AGAIN
     }
     if (deletions < this.#considerable(living)) return PASS
+    if (this.#note.isHalted && this.limits.maxDeletePercent < 100) {
+      const reason = `not back yet: ${deletions} of ${highest} entries are still gone`
+      return isComplete ? halt(reason, true) : LOOK_AGAIN
+    }
     return isComplete ? this.#lookAgain(deletions, nowMs) : LOOK_AGAIN
   }
 
@@ -82,8 +101,14 @@ export class Guard {
     this.#waited = null
   }
 
+  /** A scan of the whole tree has passed. */
+  passedWhole(): void {
+    this.#note.isHalted = false
+  }
+
   /** The loss so far is accepted: the tree has the size that it should have. */
   accept(): void {
+    this.#note.isHalted = false
     this.#waited = null
     this.#highs = []
   }

@@ -27,6 +27,7 @@ import { ContentQueue, type ReadRoot } from './content-queue.ts'
 import type { ReadFault } from './content-reader.ts'
 import { DoubtedPaths } from './doubted-paths.ts'
 import { Guard } from './guard.ts'
+import { haltNote } from './halt-note.ts'
 import { HintBatches } from './hint-batches.ts'
 import { HintRetries } from './hint-retries.ts'
 import type { KnownBorders } from './known-borders.ts'
@@ -111,7 +112,7 @@ export class ScanQueue implements ScanRequests {
   constructor(parts: ScanQueueParts) {
     this.#parts = parts
     this.progress = new ScanProgress(parts.events.begins)
-    this.guard = new Guard(parts.settings.guard)
+    this.guard = new Guard(parts.settings.guard, haltNote(parts.index.memory))
     this.#batches = new HintBatches(parts.settings.watch, parts.timers, (...batch) => this.#followBatch(...batch))
     const look = (path: string) => this.#scanInTurn([{ path, extent: 'entry' }], Date.now())
     this.#swaps = new SwapOrder(this.#batches, parts.index, look)
@@ -308,6 +309,7 @@ export class ScanQueue implements ScanRequests {
     if (verdict.decision === 'halt') this.#parts.events.stopped(verdict.reason)
     else if (isWhole) {
       this.#swaps.seen()
+      this.guard.passedWhole()
       if (this.#parts.mode() === 'accepted') this.guard.accept()
       this.#parts.events.passed(this.progress.lastMs)
     }
