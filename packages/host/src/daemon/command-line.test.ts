@@ -62,16 +62,16 @@ test('output that finds no room is a failure', () => {
   assert.equal(status, 1)
 })
 
-test('what the system refuses to this user is not permitted: 77, however it is told on', () => {
+test('what the system refuses to this user is not permitted: 77, however it is told on, and steers no terminal', () => {
   const action = `async () => {
     const { Failure } = await import(${JSON.stringify(join(HERE, '../../machine/failure.ts'))})
     const cause = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', syscall: 'open' })
-    throw new Failure(1, 'a file: ' + cause.message, { cause })
+    throw new Failure(1, 'a \\u001b[31m file: ' + cause.message, { cause })
   }`
   const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', programThat(action)], {
     encoding: 'utf8',
     cwd: import.meta.dirname,
   })
-  assert.equal(stderr, 'x: a file: EACCES: permission denied\n')
+  assert.equal(stderr, 'x: a \\u001b[31m file: EACCES: permission denied\n')
   assert.equal(status, 77)
 })

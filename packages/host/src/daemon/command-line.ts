@@ -7,6 +7,7 @@ import { fstatSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { type Command, CommanderError, Option } from 'commander'
 import { EXIT, errorCode, errorMessage, Failure, plainMessage } from '../machine/failure.ts'
+import { inOneLine } from './in-one-line.ts'
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './logger.ts'
 import { ServiceManager } from './service-manager.ts'
 
@@ -80,7 +81,8 @@ export async function runCommand(
     if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
     else {
       exitCode = exitCodeOf(error)
-      process.stderr.write(`${name}: ${errorMessage(error)}\n`)
+      const lines = errorMessage(error).split('\n').map(inOneLine)
+      process.stderr.write(`${name}: ${lines.join('\n')}\n`)
       if (!isToldInALine(error) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
     }
   }
