@@ -41,6 +41,8 @@ test('what was sent, newest last, with time, kind, size, path and who has it', a
     },
   })
   await site.inSync()
+  const none = changes('--path', 'media/none')
+  assert.deepEqual([none.status, none.stdout, none.stderr], [0, '', 'no changes\n'])
   const begun = Date.now()
   await daemons.receivers[1]?.stop()
   writeFileSync(join(site.source, 'media/b\n.jpg'), '12345')

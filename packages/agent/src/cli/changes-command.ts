@@ -66,7 +66,10 @@ async function show(client: AdminClient, root: string, options: Asked, terminal:
     return client.get(`/v1/roots/${encodeURIComponent(root)}/changes?${query}`, Changes)
   }
   let answer = await ask(options.since)
-  if (!follow) return terminal.out(json ? `${JSON.stringify(answer, null, 2)}\n` : changesReport(answer, terminal))
+  if (!follow) {
+    if (json) return terminal.out(`${JSON.stringify(answer, null, 2)}\n`)
+    return answer.changes.length === 0 ? terminal.say('no changes\n') : terminal.out(changesReport(answer, terminal))
+  }
   let isOver = false
   void terminal.stopSignal(() => (isOver = true))
   void terminal.unread.then(() => (isOver = true))
@@ -100,9 +103,7 @@ export function changesReport(answer: ChangesAnswer, page: Pick<Terminal, 'colou
       ],
     }
   })
-  return rows.length === 0
-    ? 'no changes\n'
-    : table(['SEQUENCE', 'TIME', 'KIND', 'CHANGED', 'SIZE', 'BY', 'PATH'], rows, page)
+  return table(['SEQUENCE', 'TIME', 'KIND', 'CHANGED', 'SIZE', 'BY', 'PATH'], rows, page)
 }
 
 function haveIt(receivers: ChangesAnswer['receivers'], sequence: number): string {

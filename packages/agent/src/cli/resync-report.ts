@@ -122,7 +122,6 @@ export function resyncsReport(resyncs: readonly ResyncSummary[], page: Page): st
       note: state === 'running' && open.length > 0 ? `not done: ${named.join(', ')}${more}` : null,
     }
   })
-  if (rows.length === 0) return 'no resync was ordered in this life of the agent\n'
   return table(['RESYNC', 'ROOT', 'STATE', 'CHECK', 'CREATED', 'DIFFER', 'DONE'], rows, page)
 }
 

@@ -55,7 +55,9 @@ export function addResyncVerbs(
     async (_options: object, command: Command) => {
       const { config, json } = given(command)
       const list = await client(config).get('/v1/resyncs', ResyncList)
-      terminal.out(json ? document(list) : resyncsReport(list.resyncs, terminal))
+      if (json) terminal.out(document(list))
+      else if (list.resyncs.length === 0) terminal.say('no resync was ordered in this life of the agent\n')
+      else terminal.out(resyncsReport(list.resyncs, terminal))
     },
   )
   below(verb.command('cancel <id>').description('end a resync early; what it has repaired stays repaired')).action(
