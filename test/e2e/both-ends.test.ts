@@ -179,11 +179,11 @@ test('a HUP names the settings that take a restart', async () => {
   daemons.logs.length = 0
   daemons.editReceiver(0, (config) => ({
     ...config,
-    health: { ...(config['health'] as object), waitForAgentSeconds: 7 },
+    health: { ...(config['health'] as object), waitForAgentSeconds: 7, inDoubtSeconds: 7 },
   }))
   await daemons.hangUp(receiver)
   assert.deepEqual(
     daemons.logs.flatMap(({ msg, setting }) => (msg.startsWith('a change of this setting') ? [setting] : [])),
-    ['health.waitForAgentSeconds'],
+    ['health.waitForAgentSeconds', 'health.inDoubtSeconds'],
   )
 })

@@ -13,8 +13,8 @@ import { REPOSITORY } from '../../build/programs.ts'
 import { until } from '../support/until.ts'
 
 const IMAGES = join(REPOSITORY, 'node_modules/.cache/hosts')
-/** What a small server has, and what it needs to boot here. */
-const PACKAGES = 'systemd,systemd-sysv,dbus,ca-certificates'
+/** What a small server has, what it needs to boot here, and what apt would bring: no host reaches an archive. */
+const PACKAGES = 'systemd,systemd-sysv,dbus,ca-certificates,libatomic1'
 const UBUNTU = ['jammy', 'noble']
 const DEADLINE_MS = 180_000
 

@@ -27,6 +27,7 @@ const FIXED = [
   ['probe', 'health.probe.listen'],
   ['readyFile', 'health.readyFile'],
   ['waitForAgentSeconds', 'health.waitForAgentSeconds'],
+  ['inDoubtSeconds', 'health.inDoubtSeconds'],
   ['systemCalls', 'systemCalls'],
 ] as const
 
@@ -126,9 +127,7 @@ export class Receiver {
       if (!isDeepStrictEqual(before[key], config[key]))
         this.#log.warn({ setting }, 'a change of this setting takes a restart')
     }
-    const { name, stateDir, health, probe, readyFile, waitForAgentSeconds, systemCalls } = before
-    const fixed = { name, stateDir, health, probe, readyFile, waitForAgentSeconds, systemCalls }
-    this.#config = { ...config, ...fixed }
+    this.#config = { ...config, ...Object.fromEntries(FIXED.map(([key]) => [key, before[key]])) }
     const isOtherWay = (before.address.nats == null) !== (config.address.nats == null)
     if (!isOtherWay && !isDeepStrictEqual(before.address, config.address))
       for (const root of this.#roots.values()) root.renew(config.address)
