@@ -53,6 +53,11 @@ const BAD: [what: string, content: string | Buffer, fault: string][] = [
     'roots: {s: {path: ~/www}}',
     "1:13: roots.s.path begins with '~', which is not the home directory here: write out the path",
   ],
+  [
+    'a path that is too long',
+    `roots: {s: {path: ${'a'.repeat(4_096)}}}`,
+    '1:13: roots.s.path must not have more than 4095 characters',
+  ],
   ['an item of another type', 'roots: {s: {path: a, exclude: [1]}}', '1:32: roots.s.exclude.0 must be a text'],
   [
     'too many items',

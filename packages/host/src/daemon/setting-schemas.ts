@@ -11,10 +11,14 @@ export const closed = { additionalProperties: false } as const
 /** The name of a root, or of a receiver. */
 export const NAME = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' })
 
+/** Linux opens none that is longer. */
+const MOST_PATH_BYTES = 4_095
+
 /** A path, which may be relative to the file. @param what 'a directory' */
 export function pathOf(what: string, about: { title: string; default?: string }) {
   return Type.String({
     minLength: 1,
+    maxLength: MOST_PATH_BYTES,
     pattern: '^(?!~(/|$))',
     patternErrorMessage: "begins with '~', which is not the home directory here: write out the path",
     description: `the path of ${what}`,
