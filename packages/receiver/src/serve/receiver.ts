@@ -79,10 +79,11 @@ export class Receiver {
   }
 
   async #start(): Promise<void> {
-    this.#readyFile.show(false)
     for (const root of this.#config.roots) this.#roots.set(root.name, this.#threadOf(root))
     const health = await listening('health.listen', this.#config.health, this.#health.listen(this.#config.health))
     for (const root of this.#roots.values()) await root.start()
+    // Not before the roots are this process's own: the file may be that of a receiver that serves them.
+    this.#readyFile.show(false)
     const { probe } = this.#config
     const probes =
       probe === null
@@ -140,9 +141,10 @@ export class Receiver {
     this.#log.info('configuration was read again')
   }
 
-  /** Time alone can make a node unready: staleAfterSeconds. */
+  /** Time alone can make a node unready: staleAfterSeconds. Before the start is over nothing is shown. */
   #showReady(): void {
-    if (!this.#isClosing) this.#readyFile.show(this.#roots.size > 0 && this.#health.reasons().length === 0)
+    if (this.#readyCheck !== null && !this.#isClosing)
+      this.#readyFile.show(this.#roots.size > 0 && this.#health.reasons().length === 0)
   }
 
   /** A root with other settings is closed in order and opened anew, which costs it a reconnection. */
