@@ -27,7 +27,9 @@ const NOBODY: Terminal = {
 }
 
 export function commandOf(daemon: DaemonName): Command {
-  return daemon === 'agent' ? agentCommand(NOBODY, undefined) : receiverCommand(NOBODY, { token: undefined, umask: 0 })
+  return daemon === 'agent'
+    ? agentCommand(NOBODY, { token: undefined, withCallersUmask: (start) => start() })
+    : receiverCommand(NOBODY, { token: undefined, umask: 0 })
 }
 
 function nothing(): void {

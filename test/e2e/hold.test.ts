@@ -18,14 +18,41 @@ import { until } from '../support/until.ts'
 const daemons = sharedDaemons(2)
 
 function verb(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>()
+  return begun(...words).ended
+}
+
+/** A verb that runs, with an umask of its own. */
+function begun(...words: string[]) {
+  const { promise: ended, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>()
   const [name = '', root = '', ...others] = words
-  execFile(
-    process.execPath,
-    [AGENT, name, root, '--config', join(daemons.place, 'agent.yaml'), ...others],
+  const { pid = 0 } = execFile(
+    '/bin/sh',
+    [
+      '-c',
+      'umask 027 && exec "$@"',
+      'sh',
+      ...[process.execPath, AGENT, name, root, '--config', join(daemons.place, 'agent.yaml')],
+      ...others,
+    ],
     (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
   )
-  return promise
+  return { pid, ended }
+}
+
+function signalReceivers(signal: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const receiver of daemons.receivers) process.kill(receiver?.pid ?? assert.fail(), signal)
+}
+
+async function isHeld(site: Site): Promise<void> {
+  await until(
+    async () => (await site.root())?.hold != null,
+    () => 'the root is not held',
+  )
+}
+
+async function isBeingReleased(): Promise<void> {
+  const roundsOf = async () => await (await daemons.admin('/v1/rounds')).text()
+  await until(async () => (await roundsOf()).includes(`"endedAt":null`), roundsOf)
 }
 
 const prepare = (source: string) => {
@@ -96,11 +123,9 @@ test('a release that no receiver has staged yet is on its way, and the root held
   await site.converged()
   await verb('hold', site.name)
   writeFileSync(join(site.source, 'f1'), 'new 1')
-  for (const receiver of daemons.receivers) process.kill(receiver?.pid ?? assert.fail(), 'SIGSTOP')
+  signalReceivers('SIGSTOP')
   const release = await verb('release', site.name, '--wait', '0')
-  const again = await verb('release', site.name).finally(() => {
-    for (const receiver of daemons.receivers) process.kill(receiver?.pid ?? assert.fail(), 'SIGCONT')
-  })
+  const again = await verb('release', site.name).finally(() => signalReceivers('SIGCONT'))
   assert.equal(release.code, 3)
   assert.match(
     release.stdout,
@@ -115,8 +140,9 @@ test('deploy releases what a command did; when the command fails the root stays 
   const site = await Site.on(daemons, { prepare })
   await site.converged()
   const path = join(site.source, 'f3')
-  const good = await verb('deploy', site.name, '--', 'sh', '-c', 'echo done > "$1"', 'sh', path)
+  const good = await verb('deploy', site.name, '--', 'sh', '-c', 'echo done > "$1"; umask', 'sh', path)
   assert.equal(good.code, 0, good.stderr)
+  assert.equal(good.stdout, '0027\n', 'files of the docroot have the modes that they would have without deploy')
   assert.ok(read(site, 'f3').every((text) => text === 'done\n'))
   const bad = await verb('deploy', site.name, '--', 'sh', '-c', 'echo half > "$1"; exit 7', 'sh', path)
   assert.equal(bad.code, 7)
@@ -154,6 +180,70 @@ test('a signal to deploy alone reaches its command, and the root stays held', as
   assert.equal((await verb('release', site.name)).code, 0)
 })
 
+test('verbs that are stopped, or overtaken, while they wait for the agent say what is so', async () => {
+  const site = await Site.on(daemons, { prepare })
+  await site.converged()
+  signalReceivers('SIGSTOP')
+  try {
+    writeFileSync(join(site.source, 'f1'), 'saved')
+    const run = join(site.place, 'run')
+    const deploy = (wait: string) => begun('deploy', site.name, '--wait', wait, '--', 'touch', run)
+    const stopped = deploy('1h')
+    await isHeld(site)
+    process.kill(stopped.pid, 'SIGINT')
+    const { code, stderr } = await stopped.ended
+    assert.equal(code, 130)
+    assert.match(
+      stderr,
+      /: stopped by SIGINT: the command was not run, and site\d+ is held, or will be\. .*: release site\d+\n$/,
+    )
+
+    writeFileSync(join(site.source, 'f2'), 'waits')
+    const releasing = begun('release', site.name)
+    await isBeingReleased()
+    process.kill(releasing.pid, 'SIGTERM')
+    const left = await releasing.ended
+    assert.equal(left.code, 143)
+    assert.match(
+      left.stderr,
+      /: stopped by SIGTERM: the release of site\d+ was ordered, and goes on\. Look with: status\n$/,
+    )
+
+    signalReceivers('SIGCONT')
+    await site.converged()
+    signalReceivers('SIGSTOP')
+    writeFileSync(join(site.source, 'f1'), 'saved again')
+    const overtaken = deploy('1h')
+    await isHeld(site)
+    const release = await verb('release', site.name, '--wait', '0')
+    assert.equal(release.code, 3, release.stderr)
+    signalReceivers('SIGCONT')
+    const other = await overtaken.ended
+    assert.equal(other.code, 1)
+    assert.match(other.stderr, /: site\d+ was released while the hold waited for receivers\.\n$/)
+    assert.equal(existsSync(run), false)
+  } finally {
+    signalReceivers('SIGCONT')
+  }
+})
+
+test('a release that a HUP interrupts did not go, and says so', async () => {
+  const site = await Site.on(daemons, { prepare })
+  await site.converged()
+  await verb('hold', site.name)
+  writeFileSync(join(site.source, 'f1'), 'waits')
+  signalReceivers('SIGSTOP')
+  const release = begun('release', site.name)
+  await isBeingReleased()
+  site.configure({ exclude: ['/nothing'] })
+  await daemons.hangUp(daemons.agent ?? assert.fail())
+  const { code, stderr } = await release.ended.finally(() => signalReceivers('SIGCONT'))
+  assert.equal(code, 1)
+  assert.match(stderr, /: The release did not go, and site\d+ stays held: no receiver had staged it\.\n$/)
+  assert.notEqual((await site.root())?.hold, null)
+  assert.equal((await verb('release', site.name)).code, 0)
+})
+
 test('a release with which a root outgrows its watcher is one round of all: it is opened anew later', async () => {
   // Of a flag in an excluded place no event tells: it is looked for where the root is looked at, and would be opened anew.
   const root = { exclude: ['/lock/'], hold: { while: ['/lock/flag'] } }
@@ -162,10 +252,7 @@ test('a release with which a root outgrows its watcher is one round of all: it i
   const flag = join(site.source, 'lock/flag')
   mkdirSync(join(site.source, 'lock'))
   writeFileSync(flag, '')
-  await until(
-    async () => (await site.root())?.hold != null,
-    () => 'the root is not held',
-  )
+  await isHeld(site)
   const many = 2 * MOST_CHOKIDAR_ENTRIES + 1
   for (let file = 0; file < many; file += 1) writeFileSync(join(site.source, `new${file}`), '')
   await waiting(site, many)

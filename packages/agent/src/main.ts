@@ -7,5 +7,19 @@ if (process.argv[2] === 'run') process.on('SIGHUP', () => undefined)
 const { agentCommand, runCommand, tuneCollector } = await import('./cli/index.ts')
 
 tuneCollector()
-process.umask(0o077)
-await runCommand('rootferry-agent', process, (terminal) => agentCommand(terminal, process.env['ROOTFERRY_TOKEN']))
+// What this program makes is for nobody else. What `deploy` runs makes files of the docroot, as its caller would.
+const OWN_UMASK = 0o077
+const callersUmask = process.umask(OWN_UMASK)
+
+function withCallersUmask<Started>(start: () => Started): Started {
+  process.umask(callersUmask)
+  try {
+    return start()
+  } finally {
+    process.umask(OWN_UMASK)
+  }
+}
+
+await runCommand('rootferry-agent', process, (terminal) =>
+  agentCommand(terminal, { token: process.env['ROOTFERRY_TOKEN'], withCallersUmask }),
+)

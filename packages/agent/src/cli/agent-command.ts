@@ -19,7 +19,7 @@ import { readAgentConfig } from '../config/agent-yaml.ts'
 import { addChangesCommand } from './changes-command.ts'
 import { addConfigCommand } from './config-command.ts'
 import { addFleetVerbs } from './fleet-verbs.ts'
-import { addHoldVerbs } from './hold-verbs.ts'
+import { addHoldVerbs, type WithCallersUmask } from './hold-verbs.ts'
 import { addInitCommand } from './init-command.ts'
 import { addNatsUserCommand } from './nats-user-command.ts'
 import { addPageCommand } from './page-command.ts'
@@ -28,8 +28,13 @@ import { addTokenCommand } from './token-command.ts'
 
 const DEFAULT_CONFIG = '/etc/rootferry/agent.yaml'
 
-/** @param environmentToken the value of ROOTFERRY_TOKEN: an admin token, in place of the one in stateDir */
-export function agentCommand(terminal: Terminal, environmentToken: string | undefined): Command {
+export interface Caller {
+  /** The value of ROOTFERRY_TOKEN: an admin token, in place of the one in stateDir. */
+  token: string | undefined
+  withCallersUmask: WithCallersUmask
+}
+
+export function agentCommand(terminal: Terminal, { token: environmentToken, withCallersUmask }: Caller): Command {
   const description = 'Watches docroots and feeds their changes to any number of receivers.'
   const program = newProgram('rootferry-agent', description, terminal)
   const withConfig = (command: Command) => command.option('--config <file>', 'configuration file', DEFAULT_CONFIG)
@@ -41,7 +46,7 @@ export function agentCommand(terminal: Terminal, environmentToken: string | unde
   addFleetVerbs(program, withConfig, terminal, environmentToken)
   addResyncVerbs(program, withConfig, terminal, environmentToken)
   addChangesCommand(program, withConfig, terminal, environmentToken)
-  addHoldVerbs(program, withConfig, terminal, environmentToken)
+  addHoldVerbs(program, withConfig, { terminal, environmentToken, withCallersUmask })
   addPageCommand(program, withConfig, terminal, environmentToken)
   addTokenCommand(program, DEFAULT_CONFIG, terminal)
   addNatsUserCommand(program, terminal)

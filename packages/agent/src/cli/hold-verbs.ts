@@ -1,12 +1,12 @@
 /** The verbs that make a deploy one moment: hold, release, and deploy, which holds, runs a command and releases. */
 import { spawn } from 'node:child_process'
-import { constants } from 'node:os'
 import { counted, RefusedByDaemon, size, type Terminal } from '@rootferry/host/daemon'
 import { EXIT, errorMessage, Failure, plainMessage, printable } from '@rootferry/host/machine'
 import { type Command, InvalidArgumentError } from 'commander'
 import { readAgentConfig } from '../config/agent-yaml.ts'
 import { Held, type HeldAnswer, Released, type ReleasedAnswer } from '../serve/schemas/releases.ts'
 import { AdminClient } from './admin-client.ts'
+import { codeOf, Interrupts } from './interrupts.ts'
 import { secondsUpTo, timeOption } from './time-option.ts'
 
 const seconds = secondsUpTo(7)
@@ -15,9 +15,8 @@ const SCAN_MS = 600_000
 const MOST_SHOWN = 20
 const WAIT_SECONDS = 30
 const ROLLING_WAIT_SECONDS = 3_600
-/** As shells: a command that cannot be run, and one that a signal ended. */
+/** As shells: a command that cannot be run. */
 const NOT_RUN = 127
-const BY_SIGNAL = 128
 
 interface HoldOptions {
   config: string
@@ -43,13 +42,18 @@ interface ReleaseOptions extends WayOptions {
   json: boolean
 }
 
+/** Calls what starts a process, so that the process has the umask with which this program was started. */
+export type WithCallersUmask = <Started>(start: () => Started) => Started
+
+export interface HoldVerbsParts {
+  terminal: Terminal
+  environmentToken: string | undefined
+  withCallersUmask: WithCallersUmask
+}
+
 /** @param withConfig adds the option that names the configuration file */
-export function addHoldVerbs(
-  program: Command,
-  withConfig: (command: Command) => Command,
-  terminal: Terminal,
-  environmentToken: string | undefined,
-): void {
+export function addHoldVerbs(program: Command, withConfig: (command: Command) => Command, parts: HoldVerbsParts): void {
+  const { terminal, environmentToken } = parts
   const client = (file: string) => new AdminClient(readAgentConfig(file), environmentToken)
   const holding = (command: Command) =>
     withConfig(command)
@@ -67,7 +71,8 @@ export function addHoldVerbs(
   holding(program.command('hold <root>').description('send nothing that changes from now on, until the release'))
     .addHelpText('after', HOLD_HELP)
     .action(async (root: string, options: HoldOptions) => {
-      const held = await hold(client(options.config), root, options)
+      const order = hold(client(options.config), root, options)
+      const held = await new Interrupts(terminal).before(order, afterHold(root))
       terminal.say(heldText(held))
       if (held.behind.length > 0) terminal.endWith(EXIT.degraded)
     })
@@ -79,7 +84,9 @@ export function addHoldVerbs(
     .option('--json', 'print the answer of POST /v1/roots/ROOT/release', false)
     .addHelpText('after', RELEASE_HELP)
     .action(async (root: string, options: ReleaseOptions) => {
-      const released = await release(client(options.config), root, options)
+      const order = release(client(options.config), root, options)
+      const goesOn = options.dryRun ? 'nothing was released' : afterRelease(root)
+      const released = await new Interrupts(terminal).before(order, goesOn)
       terminal.out(options.json ? `${JSON.stringify(released, null, 2)}\n` : releaseText(released))
       if (!isComplete(released)) terminal.endWith(EXIT.degraded)
     })
@@ -90,26 +97,36 @@ export function addHoldVerbs(
     ),
   )
     .addHelpText('after', DEPLOY_HELP)
-    .action(async (root: string, words: string[], options: HoldOptions & WayOptions) => {
-      const agent = client(options.config)
-      const reason = options.reason === '' ? words.join(' ').slice(0, 200) : options.reason
-      const held = await hold(agent, root, { ...options, reason })
-      terminal.say(heldText(held))
-      const code = await run(words, terminal)
-      if (code !== 0) {
-        terminal.say(`the command ended with ${code}: ${printable(root)} stays held. ${whatNow(root)}\n`)
-        return terminal.endWith(code)
-      }
-      const { wait: _, ...way } = options
-      const released = await release(agent, root, { ...way, dryRun: false, acceptLosses: false, hold: held.id }).catch(
-        (error: unknown) => {
-          if (!(error instanceof Failure) || isOfAnother(error)) throw error
-          throw new Failure(error.exitCode, `${errorMessage(error)} Then: release ${printable(root)}`, { cause: error })
-        },
-      )
-      terminal.say(releaseText(released))
-      if (!isComplete(released)) terminal.endWith(EXIT.degraded)
-    })
+    .action((root: string, words: string[], options: HoldOptions & WayOptions) =>
+      deploy(client(options.config), root, { words, ...options }, parts),
+    )
+}
+
+async function deploy(
+  agent: AdminClient,
+  root: string,
+  { words, ...options }: HoldOptions & WayOptions & { words: string[] },
+  { terminal, withCallersUmask }: HoldVerbsParts,
+): Promise<void> {
+  const interrupts = new Interrupts(terminal)
+  const reason = options.reason === '' ? words.join(' ').slice(0, 200) : options.reason
+  const ordered = hold(agent, root, { ...options, reason })
+  const held = await interrupts.before(ordered, `the command was not run, and ${afterHold(root)}`)
+  terminal.say(heldText(held))
+  const code = await run(words, terminal, interrupts, withCallersUmask)
+  if (code !== 0) {
+    terminal.say(`the command ended with ${code}: ${printable(root)} stays held. ${whatNow(root)}\n`)
+    return terminal.endWith(code)
+  }
+  const { wait: _, ...way } = options
+  const order = { ...way, dryRun: false, acceptLosses: false, hold: held.id }
+  const released = release(agent, root, order).catch((error: unknown) => {
+    if (!(error instanceof Failure) || isOfAnother(error)) throw error
+    throw new Failure(error.exitCode, `${errorMessage(error)} Then: release ${printable(root)}`, { cause: error })
+  })
+  const answer = await interrupts.before(released, afterRelease(root))
+  terminal.say(releaseText(answer))
+  if (!isComplete(answer)) terminal.endWith(EXIT.degraded)
 }
 
 function withWay(command: Command): Command {
@@ -160,6 +177,14 @@ function whatNow(root: string): string {
   return `Put the tree right, look with: release --dry-run ${printable(root)}, and then: release ${printable(root)}`
 }
 
+function afterHold(root: string): string {
+  return `${printable(root)} is held, or will be. Look with: status, and to end that: release ${printable(root)}`
+}
+
+function afterRelease(root: string): string {
+  return `the release of ${printable(root)} was ordered, and goes on. Look with: status`
+}
+
 function hold(client: AdminClient, root: string, { reason, for: forSeconds, wait }: Omit<HoldOptions, 'config'>) {
   const body = { reason, forSeconds, waitSeconds: wait }
   return client.post(`/v1/roots/${encodeURIComponent(root)}/hold`, body, Held, wait * 1000 + SCAN_MS)
@@ -178,17 +203,22 @@ function release(
 }
 
 /** Runs a command in this terminal. @returns its exit code, as a shell has it */
-async function run([command = '', ...words]: string[], terminal: Terminal): Promise<number> {
+async function run(
+  [command = '', ...words]: string[],
+  terminal: Terminal,
+  interrupts: Interrupts,
+  withCallersUmask: WithCallersUmask,
+): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()
-  const child = spawn(command, words, { stdio: 'inherit' })
-  void terminal.stopSignal((signal) => {
+  const child = withCallersUmask(() => spawn(command, words, { stdio: 'inherit' }))
+  interrupts.goTo((signal) => {
     if (signal === 'SIGTERM' || !terminal.isForeground()) child.kill(signal)
   })
   child.on('error', (error) => {
     terminal.say(`${printable(command)} cannot be run: ${plainMessage(error)}\n`)
     resolve(NOT_RUN)
   })
-  child.on('exit', (code, signal) => resolve(code ?? BY_SIGNAL + (signal === null ? 0 : constants.signals[signal])))
+  child.on('exit', (code, signal) => resolve(code ?? (signal === null ? EXIT.failed : codeOf(signal))))
   return promise
 }
 

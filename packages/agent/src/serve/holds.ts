@@ -23,12 +23,17 @@ export class Holds {
     this.#parts = parts
   }
 
-  /** @throws HttpProblem when there is no such root, or it is held already, or not ready */
+  /** @throws HttpProblem when there is no such root, or it is held already, or not ready, or was released meanwhile */
   async hold(root: string, order: RootRequests['hold']['takes']): Promise<HeldAnswer> {
     const { answer, behind } = await orUnavailable(root, this.#feed(root).holds.hold(order))
     const { id, sinceMs, sequence } = answer.hold
-    if (answer.outcome === 'held') return { id, root, sequence, since: timeOf(sinceMs), behind }
-    throw new HttpProblem('held', `${root} ${heldBy(answer.hold)}.`)
+    if (answer.outcome === 'was-held') throw new HttpProblem('held', `${root} ${heldBy(answer.hold)}.`)
+    const now = this.#feed(root).status?.hold ?? null
+    if (now?.id === id) return { id, root, sequence, since: timeOf(sinceMs), behind }
+    const meanwhile = `${root} was released while the hold waited for receivers`
+    throw now === null
+      ? new HttpProblem('not-held', `${meanwhile}.`)
+      : new HttpProblem('held', `${meanwhile}, and ${heldBy(now)}.`)
   }
 
   /** @throws HttpProblem when there is no such root, or it is not held, or not ready, or the guard refuses */
@@ -63,7 +68,7 @@ export class Holds {
         `The rolling release was stopped, and ${root} stays held: ${ended.stopped}.`,
       )
     if (ended?.at === 'void')
-      throw new HttpProblem('root-unavailable', `No receiver could stage the release: ${root} stays held.`)
+      throw new HttpProblem('root-unavailable', `The release did not go, and ${root} stays held: ${whyVoid(ended)}.`)
     const restMs = Math.max(0, waitMs - (performance.now() - begunMs))
     const receivers = await this.#arrivals(feed, answer.to, restMs, ended)
     const held = round !== null && ended === null && !hasGoneTo(answer.to, feed)
@@ -109,6 +114,12 @@ export class Holds {
 /** Whether a release that ends there has gone; of one in parts, the last of them. */
 function hasGoneTo(to: number, { holds }: RootFeed): boolean {
   return holds.rounds.some((one) => one.to === to && hasGone(one))
+}
+
+/** A round in which somebody has staged is void only when the root is opened anew, the agent stops, or its disk is full. */
+function whyVoid({ members }: RoundReport): string {
+  const hasStaged = [...members.values()].some(({ stagedMs }) => stagedMs !== null)
+  return hasStaged ? 'it was interrupted, of which the log says more' : 'no receiver had staged it'
 }
 
 /** @returns null when it takes longer */

@@ -45,10 +45,11 @@ export function holdRoutes(http: Http, parts: AdminParts): void {
       ...secured(parts, {
         operationId: 'holdRoot',
         summary: 'Nothing that changes from now on leaves the root before its release',
-        description: 'Answers when receivers have what was there before: only then may the deploy begin.',
+        description:
+          'Answers when receivers have what was there before: only then may the deploy begin. Refused with `not-held` when the root was released meanwhile.',
         params: ByRoot,
         body: HoldBody,
-        response: { 201: Held, ...refusals(...BODY_FAULTS, 'unknown-root', 'held', 'root-unavailable') },
+        response: { 201: Held, ...refusals(...BODY_FAULTS, 'unknown-root', 'held', 'not-held', 'root-unavailable') },
       }),
       // Everything in the body is optional, and so is the body.
       preValidation: async (request) => {
