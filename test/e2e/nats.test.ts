@@ -237,6 +237,18 @@ test('kill -9 of the server, the agent and a receiver within bursts: all converg
   await follow(site, 0, 1)
 })
 
+test('a log that somebody removes is begun anew, and a reader gets what was changed meanwhile from the agent', {
+  skip,
+}, async () => {
+  const site = await begin(fill)
+  await daemons.startReceiver(0)
+  await follow(site, 0)
+  await server?.removeStream(`RF_${site.name}`)
+  writeFileSync(join(site.source, 'app/file-1'), 'meanwhile')
+  const ignore = (path: string) => path === '.rootferry'
+  await until(() => differences(site.source, site.targets[0] ?? '', { ignore }).length === 0, shown)
+})
+
 test('a second agent that would write the same log is refused, and says who writes it', { skip }, async () => {
   const site = await begin(fill)
   await using other = new Daemons({

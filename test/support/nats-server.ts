@@ -68,6 +68,18 @@ export class NatsServer implements AsyncDisposable {
     await exited
   }
 
+  /** As an operator removes it. */
+  async removeStream(name: string): Promise<void> {
+    const socket = connect(this.port, '127.0.0.1')
+    socket.write(`CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.STREAM.DELETE.${name} answer 0\r\n\r\n`)
+    let heard = ''
+    for await (const part of socket) {
+      heard += part
+      if (/"success":true/.test(heard)) return
+      if (/"error":/.test(heard)) throw new Error(heard)
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
     rmSync(this.place, { recursive: true, force: true })

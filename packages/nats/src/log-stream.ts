@@ -7,6 +7,7 @@
  */
 import {
   type Consumer,
+  type ConsumerMessages,
   DeliverPolicy,
   JetStreamApiError,
   type JetStreamClient,
@@ -131,7 +132,10 @@ export class LogStream implements EndLookups {
     return await this.#get({ last_by_subj: this.names.subjectOf(kind) })
   }
 
-  /** The messages from there on, as they come; ends with the connection, or with the signal. */
+  /**
+   * The messages from there on, as they come; ends with the connection, with the signal, or when the stream is removed: the
+   * client would wait for what comes next in another one of that name, and never have what is in there already.
+   */
   async *read(from: number, signal: AbortSignal): AsyncGenerator<StoredMessage> {
     const consumer: Consumer = await this.#client.consumers.get(this.names.stream, {
       deliver_policy: DeliverPolicy.StartSequence,
@@ -142,6 +146,7 @@ export class LogStream implements EndLookups {
     const end = () => void messages.close()
     signal.addEventListener('abort', end, { once: true })
     if (signal.aborted) end()
+    void whenRemoved(messages, end)
     try {
       for await (const message of messages) {
         const stored = storedOf(message.subject, message.headers, message.data, message.seq)
@@ -162,6 +167,10 @@ export class LogStream implements EndLookups {
     this.#manager ??= await jetstreamManager(this.#connection, { checkAPI: false })
     return this.#manager
   }
+}
+
+async function whenRemoved(messages: ConsumerMessages, end: () => void): Promise<void> {
+  for await (const { type } of messages.status()) if (type === 'consumer_deleted') end()
 }
 
 function headersOf({ isBinary, part, more, signature }: LogMessage): MsgHdrs {
