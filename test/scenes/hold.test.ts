@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { RootRequests } from '../../packages/agent/src/root-messages.ts'
 import { notReadyReason } from '../../packages/receiver/src/serve/http/readiness.ts'
 import { GOOD } from '../simulation/network.ts'
+import type { AgentProcess } from '../simulation/processes.ts'
 import { type Scene, scene } from './scene.ts'
 
 const FILES = 30
@@ -416,6 +417,34 @@ scene('a release that is too large for one commit is refused, and goes in parts'
   assert.equal(held(scene), null)
   await scene.inSync()
 })
+
+scene(
+  'a release that the end of the agent broke off, and that has grown too large, goes in parts no shorter than what is staged',
+  { prepare },
+  async (scene) => {
+    await scene.inSync()
+    await hold(scene)
+    for (let file = 0; file < FILES + 12; file += 1) scene.source.write(`app/g${file}`, `staged ${file}`)
+    await scene.rest()
+    // The round waits for the second receiver.
+    scene.lineOf(1, { ...GOOD, rate: 0.01 })
+    await (scene.world.agent.daemon as AgentProcess).release()
+    const staged = () => scene.said.filter((line) => /web1 ──▶ \{"type":"staged"/.test(line))
+    await scene.until(() => staged().length === 4)
+    scene.kill(scene.world.agent)
+    scene.lineOf(1, GOOD)
+    scene.start(scene.world.agent)
+    await scene.until(() => held(scene) !== null && scene.root.state === 'ready')
+    for (let file = 0; file < FILES; file += 1) scene.source.write(`app/h${file}`, `later ${file}`)
+    await scene.rest()
+    assert.equal((await release(scene, { isInParts: true })).outcome, 'released')
+    await scene.inSync()
+    assert.deepEqual(
+      scene.said.filter((line) => line.includes('broke the protocol')),
+      [],
+    )
+  },
+)
 
 scene(
   'where every change is a round, receivers show it together, and one that is away holds up nobody',

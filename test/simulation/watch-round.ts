@@ -227,7 +227,8 @@ export class RoundWatch {
         told.prepared = to
         return
       case 'leave':
-        told.left = to
+        // The highest counts: a hold may say so after the release that ends it.
+        told.left = Math.max(told.left, to)
         if (!this.#fences.has(to)) this.#fences.set(to, this.#now())
         told.toldMs = this.#now()
         told.unansweredMs ??= Math.min(this.#fences.get(to) ?? this.#now(), this.#dueSince(told))

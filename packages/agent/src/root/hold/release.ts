@@ -200,8 +200,10 @@ export class Releases {
     const { head } = index
     if (!isTooLarge(index.sumAfter(from))) return [head]
     const ends: number[] = []
-    for (let at = from; at < head; ) {
-      at = index.endWithin(at, BOUNDS.roundChanges) ?? head
+    // Receivers may have staged a smaller release that the end of an agent broke off: the first part is no shorter.
+    let most: number = LIMITS.seriesChanges
+    for (let at = from; at < head; most = BOUNDS.roundChanges) {
+      at = index.endWithin(at, most) ?? head
       ends.push(at)
     }
     return ends

@@ -1,4 +1,4 @@
-/** Who did not answer when it was told to leave is not waited for again, until it answers. */
+/** For whom a round waits: not again for who did not answer, and again for who was late, after a while. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Rounds } from './rounds.ts'
@@ -29,11 +29,11 @@ function sessionOf(receiver: string, rests: boolean) {
   }
 }
 
-function farm(t: TestContext) {
+function farm(t: TestContext, rests = false) {
   let now = 0
   t.mock.timers.enable({ apis: ['setTimeout'] })
   t.mock.method(performance, 'now', () => now)
-  const [member, aside] = [sessionOf('web1', true), sessionOf('web2', false)]
+  const [member, aside] = [sessionOf('web1', true), sessionOf('web2', rests)]
   const sessions = new Map([
     ['web1', member],
     ['web2', aside],
@@ -57,10 +57,11 @@ function farm(t: TestContext) {
     member.state.rounds.staged = to
     rounds.look()
   }
-  const shown = async (to: number) => {
+  const shown = async (to: number, restMs = LONG_MS) => {
+    await pass(1)
     member.state.committed = to
     rounds.look()
-    await pass(LONG_MS)
+    await pass(restMs)
   }
   return { rounds, aside, decided, pass, staged, shown }
 }
@@ -98,4 +99,29 @@ test('the next round waits for one that answered after the others were let go, a
   rounds.look()
   await pass(1)
   assert.deepEqual(decided, [10, 20, 30])
+})
+
+test('one that was late once is a member again after a while, however often there are rounds', async (t) => {
+  const { rounds, aside, decided, pass, staged, shown } = farm(t, true)
+  const answers = (to: number) => {
+    aside.state.rounds.left = to
+    rounds.look()
+    aside.state.committed = to
+  }
+  staged(10)
+  await pass(LONG_MS + 1)
+  assert.deepEqual(aside.told, [10], 'it is late')
+  answers(10)
+  await shown(10, 12_000)
+  assert.deepEqual(decided, [10])
+  let to = 20
+  for (; to <= 30; to += 10) {
+    staged(to)
+    assert.equal(aside.told.at(-1), to)
+    answers(to)
+    await shown(to, 12_000)
+  }
+  staged(to)
+  await pass(1)
+  assert.deepEqual([aside.told.at(-1), decided.at(-1)], [30, 30], 'it is waited for')
 })

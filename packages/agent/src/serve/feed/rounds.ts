@@ -62,6 +62,8 @@ interface Running {
   isStep: boolean
   began: Date
   round: Round
+  /** Its members when it began. */
+  entered: ReadonlySet<string>
   /** What the members' sessions look at. */
   told: SessionRound
   /** Of the receivers that the round knows: a later session of one is another. */
@@ -104,7 +106,8 @@ export class Rounds {
     const begun = beginRound({ to, members, done, aside, silent, patienceMs, rolling }, now)
     const { round } = begun
     const id = randomBytes(6).toString('hex')
-    this.#running = { id, from, isStep, began: new Date(), round, told, sessions: known, over: Promise.withResolvers() }
+    const [entered, over] = [new Set(members), Promise.withResolvers<RoundReport>()]
+    this.#running = { id, from, isStep, began: new Date(), round, entered, told, sessions: known, over }
     this.#tell(this.#running)
     for (const name of members) this.#parts.sessions.get(name)?.enter(told)
     // Told again, for this end, and not waited for.
@@ -202,7 +205,8 @@ export class Rounds {
       switch (effect.do) {
         case 'leave':
           for (const name of effect.names) {
-            this.#probation.set(name, performance.now() + PROBATION_MS)
+            // Those aside go on to where they were: a round after another would keep them there.
+            if (running.entered.has(name)) this.#probation.set(name, performance.now() + PROBATION_MS)
             this.#parts.sessions.get(name)?.leave(round.to)
           }
           break
