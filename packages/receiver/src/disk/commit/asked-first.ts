@@ -6,7 +6,7 @@
 import { lstatSync } from 'node:fs'
 
 const WHILE_MS = 60_000
-/** Paths. More are not asked for at once by any agent that answers. */
+/** Paths. Beyond that all are forgotten, and copies are kept. */
 const MOST = 500_000
 
 export class AskedFirst {
