@@ -8,6 +8,7 @@ import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { AGENT } from '../../build/programs.ts'
 import { MOST_CHOKIDAR_ENTRIES } from '../../packages/agent/src/root/watch/choose-watcher.ts'
@@ -165,7 +166,7 @@ test('a signal to deploy alone reaches its command, and the root stays held', as
   const site = await Site.on(daemons, { prepare })
   await site.converged()
   const begun = join(daemons.place, 'deploy-has-begun')
-  const command = 'sleep 1000 & trap "kill $!; exit 9" INT; : > "$1"; wait'
+  const command = 'trap "" HUP; sleep 1000 & trap "kill $!; exit 9" INT; : > "$1"; wait'
   const words = [AGENT, 'deploy', site.name, '--config', join(daemons.place, 'agent.yaml')]
   // In a session of its own, which no terminal interrupts.
   const deploy = spawn(process.execPath, [...words, '--', 'sh', '-c', command, 'sh', begun], { detached: true })
@@ -173,9 +174,12 @@ test('a signal to deploy alone reaches its command, and the root stays held', as
     () => existsSync(begun),
     () => `exit ${deploy.exitCode}`,
   )
+  deploy.kill('SIGHUP')
   deploy.kill('SIGINT')
+  const said = text(deploy.stderr)
   const [code] = await once(deploy, 'exit')
-  assert.equal(code, 9)
+  assert.equal(code, 9, 'the end of a terminal ends a command, or does not, and deploy waits for that')
+  assert.match(await said, /^SIGINT: waiting for the command\. .* the root stays held$/m)
   assert.notEqual((await site.root())?.hold, null)
   assert.equal((await verb('release', site.name)).code, 0)
 })

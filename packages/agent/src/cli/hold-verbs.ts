@@ -213,6 +213,7 @@ async function run(
   const child = withCallersUmask(() => spawn(command, words, { stdio: 'inherit' }))
   interrupts.goTo((signal) => {
     if (signal === 'SIGTERM' || !terminal.isForeground()) child.kill(signal)
+    terminal.say(`${signal}: waiting for the command. If another one ends this first, the root stays held\n`)
   })
   child.on('error', (error) => {
     terminal.say(`${printable(command)} cannot be run: ${plainMessage(error)}\n`)

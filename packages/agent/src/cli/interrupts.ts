@@ -1,6 +1,6 @@
 /**
- * TERM and INT to a verb that waits for the agent: the wait ends at once, and a line says what goes on without it. What
- * was ordered is not taken back by that.
+ * TERM, INT and HUP to a verb that waits for the agent: the wait ends at once, and a line says what goes on without it.
+ * What was ordered is not taken back by that.
  */
 import { constants } from 'node:os'
 import type { Terminal } from '@rootferry/host/daemon'
@@ -12,8 +12,9 @@ const BY_SIGNAL = 128
 export class Interrupts {
   #stop: (signal: NodeJS.Signals) => void = () => undefined
 
-  constructor(terminal: Pick<Terminal, 'stopSignal'>) {
+  constructor(terminal: Pick<Terminal, 'stopSignal' | 'onHangup'>) {
     void terminal.stopSignal((signal) => this.#stop(signal))
+    terminal.onHangup(() => this.#stop('SIGHUP'))
   }
 
   /** Where the next signal goes. */
