@@ -495,3 +495,26 @@ scene(
     await live(scene)
   },
 )
+
+scene(
+  'a root that is moved away with the file that holds it is not released by that',
+  { prepare, settings: { hold: { while: ['lock'], show: false, overdueMinutes: 15 } } },
+  async (scene) => {
+    await scene.inSync()
+    const before = looks(scene)
+    scene.source.write('lock', '')
+    await heldByFile(scene)
+    scene.source.write('app/f1', 'half of it')
+    const srv = scene.elsewhere('/srv')
+    srv.rename('shop', 'away')
+    await scene.until(() => scene.root.state === 'halted')
+    await scene.rest(10_000)
+    assert.deepEqual(looks(scene), before)
+    srv.rename('away', 'shop')
+    await scene.until(() => scene.root.state === 'ready')
+    await scene.rest(10_000)
+    assert.deepEqual(looks(scene), before)
+    scene.source.remove('lock')
+    await scene.inSync()
+  },
+)

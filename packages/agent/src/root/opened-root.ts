@@ -2,7 +2,7 @@
  * The parts that belong to one opening of the docroot: its descriptor, the watcher, the scanner and the packer. Makes
  * them and ends them in order; decides nothing.
  */
-import { realpathSync, statfsSync } from 'node:fs'
+import { realpathSync, type Stats, statfsSync, statSync } from 'node:fs'
 import {
   type Accounts,
   Borders,
@@ -13,6 +13,7 @@ import {
   type PathCalls,
   RootLock,
   type WatchCalls,
+  withExactInode,
 } from '@rootferry/host/machine'
 import { PathFilter } from '@rootferry/protocol'
 import type { RootOptions } from '../root-messages.ts'
@@ -47,6 +48,21 @@ export interface OpenedRoot {
   packer: Packer
   turn: Turn
   borders: KnownBorders
+}
+
+/** What is at the path of a docroot. @throws the system error */
+export function docrootAt(path: string): Stats {
+  return withExactInode(statSync(path), () => statSync(path, { bigint: true }).ino)
+}
+
+/** Whether that is the open docroot: otherwise a file that is not there may be where the docroot is now. */
+export function isInPlace({ directories }: Pick<OpenedRoot, 'directories'>, path: string): boolean {
+  try {
+    const [open, found] = [directories.rootStatus(), docrootAt(path)]
+    return found.ino === open.ino && found.dev === open.dev
+  } catch {
+    return false
+  }
 }
 
 export interface OpenedRootParts {

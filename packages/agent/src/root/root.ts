@@ -7,23 +7,14 @@
 
 import assert, { AssertionError } from 'node:assert'
 import { randomBytes } from 'node:crypto'
-import { statSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import {
-  Accounts,
-  bootId,
-  chooseSystemCalls,
-  errorMessage,
-  plainMessage,
-  Refusal,
-  withExactInode,
-} from '@rootferry/host/machine'
+import { Accounts, bootId, chooseSystemCalls, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
 import type { FromRoot, GuardAnswer, RootOptions, RootRequest, ToRoot } from '../root-messages.ts'
 import { RootHold } from './hold/root-hold.ts'
 import type { EntryIndex } from './index/entry-index.ts'
 import type { MemoryRows } from './index/memory-rows.ts'
 import { closeRootIndex, openRootIndex } from './index/root-index.ts'
-import { closeRoot, isToBeReopened, type OpenedRoot, type OpenedRootParts, openRoot } from './opened-root.ts'
+import { closeRoot, docrootAt, isToBeReopened, type OpenedRoot, type OpenedRootParts, openRoot } from './opened-root.ts'
 import { RequestAnswers } from './request-answers.ts'
 import {
   answerToAcceptance,
@@ -181,7 +172,7 @@ export class Root {
     if (this.#life.at === 'closed') return
     const { path } = this.#options
     try {
-      const found = withExactInode(statSync(path), () => statSync(path, { bigint: true }).ino)
+      const found = docrootAt(path)
       const open = this.#opened?.directories.rootStatus()
       if (open !== undefined && (open.ino !== found.ino || open.dev !== found.dev))
         await this.#step({ type: 'displaced' })

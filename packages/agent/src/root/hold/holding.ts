@@ -28,6 +28,8 @@ export interface HoldingParts {
   options: { path: string; hold: HoldSettings }
   /** Whether the docroot is open, and the index describes it or is about to. */
   isOpen(): boolean
+  /** Whether it is still what is at its path. */
+  isInPlace(): boolean
   /** Living entries of the index. */
   living(): number
   /** Records a file that appeared, alone and at once. */
@@ -149,10 +151,10 @@ export class Holding {
 
   /** Looks at the files of `hold.while`. Cheap: called before everything that is recorded or packed. */
   look(): void {
-    const { options, isOpen, filesGone } = this.#parts
+    const { options, isOpen, isInPlace, filesGone } = this.#parts
     const files = options.hold.while
     if (files.length === 0 && this.#hold?.isByFile !== true) return
-    if (!isOpen()) return
+    if (!isOpen() || !isInPlace()) return
     const { holding, appeared, isNews } = this.#files.look(this.#hold !== null)
     if (isNews) this.#keep(this.#hold)
     if (this.#hold === null) {
@@ -163,7 +165,8 @@ export class Holding {
 
   /** Whether the root could be released by itself. */
   areFilesGone(): boolean {
-    return this.#hold?.isByFile === true && this.#files.look(true).holding.length === 0
+    if (this.#hold?.isByFile !== true || this.#files.look(true).holding.length > 0) return false
+    return this.#parts.isInPlace()
   }
 
   /** A release was ordered: it goes past the files that are there. */

@@ -32,6 +32,7 @@ test('what the guard has refused is judged again when the tree or its limits are
   const holding = new Holding({
     ...{ index, options, living },
     isOpen: () => true,
+    isInPlace: () => true,
     recordShown: () => undefined,
     recordGone: () => undefined,
     gated: () => undefined,

@@ -16,7 +16,7 @@ import {
 } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Finding } from '../index/indexed-entry.ts'
-import type { OpenedRoot } from '../opened-root.ts'
+import { isInPlace, type OpenedRoot } from '../opened-root.ts'
 import { isOpen, type RootLife, statusOf } from '../root-life.ts'
 import type { RootReport } from '../root-report.ts'
 import { livingEntries } from '../scan/living-entries.ts'
@@ -73,6 +73,10 @@ export class RootHold {
       index,
       options,
       isOpen: () => isOpen(parts.life()) && parts.life().at !== 'halted',
+      isInPlace: () => {
+        const opened = parts.opened()
+        return opened !== null && isInPlace(opened, options.path)
+      },
       living,
       recordShown: (path) => this.#recordShown(path),
       recordGone: (path) => this.#recordGone(path),
