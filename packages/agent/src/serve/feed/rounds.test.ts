@@ -1,6 +1,8 @@
-/** For whom a round waits: not again for who did not answer, and again for who was late, after a while. */
+/** For whom a round waits: not again for who did not answer, and again for who was late, after a while; and what an interruption ends. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { RollingOrder } from './rolling.ts'
+import { outcomeOf, type RoundReport } from './round-report.ts'
 import { Rounds } from './rounds.ts'
 import type { Session } from './session.ts'
 
@@ -39,10 +41,11 @@ function farm(t: TestContext, rests = false) {
     ['web2', aside],
   ]) as unknown as ReadonlyMap<string, Session>
   const decided: number[] = []
+  const reports: RoundReport[] = []
   const rounds = new Rounds({
     sessions,
-    end: async (to) => decided.push(to),
-    told: () => undefined,
+    end: async (to, goes) => decided.push(goes ? to : -to),
+    told: (report) => reports.push(report),
     failed: (error) => assert.fail(String(error)),
     lateReaders: () => [],
   })
@@ -52,8 +55,8 @@ function farm(t: TestContext, rests = false) {
     await new Promise((resolve) => setImmediate(resolve))
   }
   /** Begins a round that the member has staged. */
-  const staged = (to: number) => {
-    rounds.begin(to - 10, to, { patienceMs: LONG_MS, rolling: null, isStep: false })
+  const staged = (to: number, rolling: RollingOrder | null = null) => {
+    rounds.begin(to - 10, to, { patienceMs: LONG_MS, rolling, isStep: false })
     member.state.rounds.staged = to
     rounds.look()
   }
@@ -63,7 +66,7 @@ function farm(t: TestContext, rests = false) {
     rounds.look()
     await pass(restMs)
   }
-  return { rounds, aside, decided, pass, staged, shown }
+  return { rounds, member, aside, decided, reports, pass, staged, shown }
 }
 
 test('the next round waits for one that answered after the others were let go, and not for one that never did', async (t) => {
@@ -124,4 +127,29 @@ test('one that was late once is a member again after a while, however often ther
   staged(to)
   await pass(1)
   assert.deepEqual([aside.told.at(-1), decided.at(-1)], [30, 30], 'it is waited for')
+})
+
+test('a round that is interrupted while its decision is written down is what that says', async (t) => {
+  const { rounds, aside, decided, reports, staged } = farm(t)
+  staged(10)
+  aside.state.rounds.left = 10
+  rounds.look()
+  rounds.abort()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(decided, [10])
+  assert.equal(reports.at(-1)?.at, 'go')
+})
+
+test('a rolling release that is interrupted says so, and that some show it', async (t) => {
+  const { rounds, member, reports, pass, staged } = farm(t)
+  staged(10, { size: 1, drainMs: 0, readyMs: LONG_MS })
+  member.state.rounds.left = 10
+  rounds.look()
+  member.state.committed = 10
+  rounds.look()
+  rounds.abort()
+  await pass(1)
+  const report = reports.at(-1)
+  assert.equal(report?.stopped, 'it was interrupted')
+  assert.equal(report === undefined ? null : outcomeOf(report), 'partial')
 })

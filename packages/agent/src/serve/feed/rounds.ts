@@ -179,9 +179,11 @@ export class Rounds {
     if (running?.isStep === true && running.round.at === 'collect') void this.#end(running, false)
   }
 
-  /** Nothing goes any more: the root was closed, or its thread is down. */
+  /** Nothing goes any more: the root was closed, or its thread is down. A decision that is being written down stands. */
   abort(): void {
-    if (this.#running !== null && this.#running.told.outcome === null) void this.#end(this.#running, false)
+    const running = this.#running
+    if (running === null || running.told.outcome !== null || running.round.at === 'decide') return
+    void this.#interrupt(running)
   }
 
   close(): void {
@@ -246,9 +248,16 @@ export class Rounds {
       await this.#parts.end(running.round.to, true)
     } catch (error) {
       this.#parts.failed(error)
-      return await this.#end(running, false)
+      return await this.#interrupt(running)
     }
     if (this.#running === running) this.#happened({ type: 'decided' })
+  }
+
+  /** In a rolling release some may have changed already. */
+  #interrupt(running: Running): Promise<void> {
+    const { rolling } = running.round
+    if (rolling !== null) running.round = { ...running.round, rolling: { ...rolling, stopped: 'it was interrupted' } }
+    return this.#end(running, false)
   }
 
   async #end(running: Running, goes: boolean): Promise<void> {
