@@ -20,6 +20,7 @@ import type { EntryIndex } from './index/entry-index.ts'
 import type { OpenedRoot } from './opened-root.ts'
 import { type RootLife, statusOf } from './root-life.ts'
 import type { RootReport } from './root-report.ts'
+import { IDENTITY } from './scan/root-identity.ts'
 import type { ScanQueue } from './scan/scan-queue.ts'
 import type { Upkeep } from './upkeep.ts'
 import type { Hint } from './watch/watcher.ts'
@@ -113,7 +114,9 @@ export class RequestAnswers {
   async #greet(hello: Hello, receiver: string): Promise<RootRequests['greet']['answers']> {
     const { index, options, life, hold } = this.#parts
     let decision = decideStart(hello, index)
-    if (decision.start === 'resync') {
+    // Of an index that has never described the whole tree a receiver would take a part for all of it, and be ready.
+    const isPartial = index.memory.note(IDENTITY) === null
+    if (decision.start === 'resync' || isPartial) {
       if (life().at === 'unavailable') throw this.#refusal('the root is not available')
       await this.#firstScan.promise
       decision = decideStart(hello, index)

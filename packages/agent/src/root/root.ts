@@ -30,7 +30,7 @@ import {
 import { RootReport } from './root-report.ts'
 import { livingEntries } from './scan/living-entries.ts'
 import { PathProblems } from './scan/path-problems.ts'
-import { formatIdentity, parseIdentity, type RootIdentity, replacement } from './scan/root-identity.ts'
+import { formatIdentity, IDENTITY, parseIdentity, type RootIdentity, replacement } from './scan/root-identity.ts'
 import { ScanQueue, WHOLE_TREE } from './scan/scan-queue.ts'
 import { troubleOf } from './scan/trouble.ts'
 import { DEGRADED_RESCAN_MS, rescanSilent } from './silent-rescans.ts'
@@ -39,9 +39,6 @@ import { Upkeep } from './upkeep.ts'
 import type { Hint } from './watch/watcher.ts'
 
 const ROOT_CHECK_MS = 1_000
-
-/** The name of the index's note that says which directory it describes. */
-const IDENTITY = 'root'
 
 interface IdentifiedRoot extends OpenedRoot {
   identity: RootIdentity

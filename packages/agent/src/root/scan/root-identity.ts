@@ -5,6 +5,10 @@
  * missing in it. Another device means an unmounted or overmounted docroot, and another path with another directory a
  * slip in the configuration: neither is even scanned. Device numbers are assigned anew at every boot.
  */
+
+/** The name of the index's note that says which directory it describes: it is there since the first whole scan. */
+export const IDENTITY = 'root'
+
 export interface RootIdentity {
   path: string
   device: number
