@@ -1,59 +1,10 @@
 /** A held root: nothing above the hold's sequence leaves the agent, until it is released as one. */
 import assert from 'node:assert/strict'
-import type { RootRequests } from '../../packages/agent/src/root-messages.ts'
 import { notReadyReason } from '../../packages/receiver/src/serve/http/readiness.ts'
 import { GOOD } from '../simulation/network.ts'
 import type { AgentProcess } from '../simulation/processes.ts'
+import { deploy, FILES, held, heldByFile, hold, LARGE, live, looks, prepare, RELEASE, release } from './held-root.ts'
 import { type Scene, scene } from './scene.ts'
-
-const FILES = 30
-/** Three bytes each: more than a scan reads at once. */
-const LARGE = 30_000
-const HOLD = { reason: 'deploy', by: 'ops', forMs: 900_000, waitMs: 10_000 }
-const RELEASE: RootRequests['end-hold']['takes'] = {
-  dryRun: false,
-  acceptLosses: false,
-  isInParts: false,
-  isRolling: false,
-  hold: null,
-  by: 'ops',
-}
-
-const prepare = ({ source }: Scene) => {
-  for (let file = 0; file < FILES; file += 1) source.write(`app/f${file}`, `old ${file}`)
-}
-
-/** Replaces every file, removes one directory and makes another, with pauses that are longer than settling. */
-async function deploy(scene: Scene, version: string): Promise<void> {
-  for (let file = 0; file < FILES; file += 1) {
-    scene.source.write(`app/f${file}`, `${version} of ${file}`)
-    if (file % 10 === 9) await scene.rest(700)
-  }
-  scene.source.remove('app/f0')
-  scene.source.write(`${version}/new`, version)
-}
-
-const hold = (scene: Scene) => scene.ask(({ feed }) => feed.holds.hold(HOLD))
-const release = (scene: Scene, order: Partial<typeof RELEASE> = {}) =>
-  scene.ask(async ({ feed }) => {
-    const { answer, round } = await feed.holds.release({ ...RELEASE, ...order })
-    await round?.ended
-    return answer
-  })
-const looks = (scene: Scene) => scene.targets.map((target) => target.look())
-
-function held(scene: Scene) {
-  const { root } = scene
-  return 'hold' in root ? root.hold : null
-}
-
-async function heldByFile(scene: Scene): Promise<void> {
-  await scene.until(() => held(scene) !== null)
-}
-
-async function live(scene: Scene): Promise<void> {
-  await scene.until(() => scene.targets.every((_, number) => scene.receiver(number).state === 'live'))
-}
 
 scene('what changes while a root is held comes with its release, and not before', { prepare }, async (scene) => {
   await scene.inSync()

@@ -467,10 +467,10 @@ export function isBare({ machine, settings: { protect } }: ReceiverHost): boolea
 /** @throws Violation when something is said to be committed that nobody can see */
 function noteReplaced(host: ReceiverHost, frame: Frame, now: number): void {
   if (frame.kind !== 'text') return
-  const { type } = JSON.parse(frame.data.toString()) as { type?: unknown }
-  if (type === 'hello') host.isReplaced = false
+  const { type, sequence } = JSON.parse(frame.data.toString())
   // What was done before that may be on its way between the threads.
   const isLate = now > (host.replacedAt ?? now) + UNDER_WAY_MS
+  if (type === 'hello' && (isLate || sequence === 0)) host.isReplaced = false
   if (isLate && (type === 'committed' || type === 'resynced'))
     throw new Violation('G4', `${host.machine.name} says ${type}, and its target is another directory`)
 }
