@@ -58,6 +58,10 @@ test('a volume that is unmounted under a running agent, and another one in its p
   writeFileSync(join(rig.source, 'app/1.php'), 'changed meanwhile')
   await halted(rig, /^pub\/media: another filesystem \(tmpfs\)/)
   assert.equal(picture(rig), 'picture 4')
+  // Somebody puts it back, file by file.
+  writeFileSync(join(media, '0.jpg'), 'picture 0')
+  await halted(rig, /^not back yet: /)
+  assert.equal(picture(rig), 'picture 4')
   mounts.unmount(media)
   mounts.bind(volume, media)
   await rig.converged()

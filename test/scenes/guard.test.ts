@@ -142,6 +142,26 @@ scene(
   },
 )
 
+scene(
+  'a source that was moved away and is made anew bit by bit stays halted until it is back',
+  { prepare },
+  async (scene) => {
+    await scene.inSync()
+    const before = scene.target.below()
+    scene.elsewhere('/srv').rename('shop', 'broken')
+    await halted(scene, /ENOENT/)
+    const anew = scene.elsewhere('/srv/shop')
+    for (const files of [FILES / 2, FILES - 5]) {
+      fill(anew, files)
+      await halted(scene, /^not back yet: /)
+      await scene.rest()
+      assert.deepEqual(scene.target.below(), before)
+    }
+    fill(anew)
+    await scene.inSync()
+  },
+)
+
 scene('a wrong path after a restart halts the root until it is accepted or put right', { prepare }, async (scene) => {
   await scene.inSync()
   const before = looks(scene)

@@ -220,12 +220,12 @@ export class Root {
         void this.#scans.scan([WHOLE_TREE])
         return
       case 'look-for-docroot':
-        void this.#lookForDocroot()
-        return
+        return void this.#lookForDocroot()
       case 'tell-ready':
         return this.#answers.scanned()
       case 'tell-halted':
-        return this.#report.log('error', HALTED, { reason })
+        this.#report.log('error', HALTED, { reason })
+        return this.#scans.guard.halted()
       case 'tell-unavailable':
         return this.#report.log('error', 'root is unavailable', { reason })
       case 'release':

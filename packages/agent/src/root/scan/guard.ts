@@ -40,7 +40,7 @@ const FEW = 10
 const PASS: GuardVerdict = { decision: 'pass' }
 const LOOK_AGAIN: GuardVerdict = { decision: 'look-again' }
 
-/** Whether the guard has halted the root and it is not back. */
+/** Whether the root was halted and is not back. */
 export interface HaltNote {
   isHalted: boolean
 }
@@ -65,7 +65,7 @@ export class Guard {
    */
   judge(loss: Loss, living: number, nowMs: number, isComplete: boolean): GuardVerdict {
     const verdict = this.#judge(loss, living, nowMs, isComplete)
-    if (verdict.decision === 'halt') this.#note.isHalted = true
+    if (verdict.decision === 'halt') this.halted()
     return verdict
   }
 
@@ -99,6 +99,11 @@ export class Guard {
   /** No deletions wait any more: they were recorded, or the missing entries are back. */
   endWait(): void {
     this.#waited = null
+  }
+
+  /** The root is halted, whoever found it: the docroot is missing or another one, or a filesystem below it is. */
+  halted(): void {
+    this.#note.isHalted = true
   }
 
   /** A scan of the whole tree has passed. */

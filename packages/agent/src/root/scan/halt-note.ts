@@ -1,4 +1,4 @@
-/** That the guard has halted the root, in the index's database: a restart does not make a loss one that somebody wants. */
+/** That the root was halted, in the index's database: a restart does not make a loss one that somebody wants. */
 import type { MemoryRows } from '../index/memory-rows.ts'
 import type { HaltNote } from './guard.ts'
 
