@@ -162,6 +162,40 @@ scene(
   },
 )
 
+for (const [how, remove] of [
+  ['emptied', ({ source }: Scene) => source.empty()],
+  ['moved away while the agent was', (scene: Scene) => scene.elsewhere('/srv').rename('shop', 'broken')],
+] as const) {
+  scene(
+    `a root that a file held, that was ${how}, and is put back bit by bit, is released when it is back`,
+    { prepare, settings: { together: 'never', hold: { while: ['.maintenance'], show: false, overdueMinutes: 15 } } },
+    async (scene) => {
+      const hold = () => ('hold' in scene.root ? scene.root.hold : null)
+      await scene.inSync()
+      const before = scene.target.below()
+      scene.source.write('.maintenance', '1')
+      await scene.until(() => hold() !== null)
+      const { agent } = scene.world
+      const isAway = how !== 'emptied'
+      if (isAway) scene.kill(agent)
+      remove(scene)
+      if (isAway) scene.start(agent)
+      await scene.until(() => /^emptied/.test(hold()?.refused ?? '') || scene.root.state === 'halted')
+      const anew = scene.elsewhere('/srv/shop')
+      for (const files of [FILES / 2, FILES - 5]) {
+        fill(anew, files)
+        await scene.until(() => /^not back yet: /.test(hold()?.refused ?? ''))
+        assert.deepEqual(scene.target.below(), before)
+        scene.kill(agent)
+        scene.start(agent)
+      }
+      fill(anew)
+      await scene.inSync()
+      assert.equal(hold(), null)
+    },
+  )
+}
+
 scene('a wrong path after a restart halts the root until it is accepted or put right', { prepare }, async (scene) => {
   await scene.inSync()
   const before = looks(scene)

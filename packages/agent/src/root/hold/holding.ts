@@ -12,7 +12,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { parentPath } from '@rootferry/protocol'
-import type { HoldSettings, HoldStatus, RootGate, RootRequest } from '../../root-messages.ts'
+import type { GuardLimits, HoldSettings, HoldStatus, RootGate, RootRequest } from '../../root-messages.ts'
 import type { EntryIndex } from '../index/entry-index.ts'
 import { HoldingFiles } from './holding-files.ts'
 import { decodeKeptHold, encodeKeptHold, type Hold, type KeptHold } from './kept-hold.ts'
@@ -169,6 +169,11 @@ export class Holding {
     return this.#parts.isInPlace()
   }
 
+  /** The guard has refused, by these limits, that the root releases itself. */
+  keepRefusal(refusedBy: GuardLimits): void {
+    if (this.#hold !== null) this.#keep({ ...this.#hold, refusedBy })
+  }
+
   /** A release was ordered: it goes past the files that are there. */
   passPresent(): void {
     this.#files.passPresent()
@@ -272,11 +277,9 @@ export class Holding {
   ): number {
     const { index, gated, began } = this.#parts
     const { reason, by, isByFile, forMs } = order
-    const { epoch } = index
     const sinceMs = Date.now()
     const id = randomBytes(6).toString('hex')
-    const untilMs = sinceMs + forMs
-    const hold = { id, sequence, epoch, living, sinceMs, untilMs, reason, by, isByFile }
+    const hold = { id, sequence, epoch: index.epoch, living, sinceMs, untilMs: sinceMs + forMs, reason, by, isByFile }
     this.#keepReleased(together, hold, this.#files.passedThen)
     this.#isShut = waitMs === null
     gated({ limit: sequence, waitMs })

@@ -20,6 +20,8 @@ const Hold = Type.Object({
   by: Type.String(),
   /** Whether files of `hold.while` hold the root: it is released when they are gone. */
   isByFile: Type.Boolean(),
+  /** The limits by which the guard has refused that the root releases itself. */
+  refusedBy: Type.Optional(Type.Object({ maxDeletePercent: Type.Number(), minDeletes: Type.Number() })),
 })
 const KeptHold = Type.Object({
   hold: Type.Union([Hold, Type.Null()]),

@@ -41,6 +41,7 @@ test('what the guard has refused is judged again when the tree or its limits are
   })
   const releases = new Releases({
     ...{ index, holding, options, living },
+    wasHalted: () => false,
     life: () => ({ at: 'ready' }),
     lookAtAll: async () => {
       looks += 1

@@ -8,6 +8,7 @@
  * INVARIANT: nothing is released that the guard refuses, unless the order accepts losses; and only one release works at
  * a time.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { Refusal } from '@rootferry/host/machine'
 import { LIMITS } from '@rootferry/protocol'
 import PQueue from 'p-queue'
@@ -26,6 +27,8 @@ export interface ReleasesParts {
   options: { guard: GuardLimits; together: Together }
   life: () => RootLife
   living: () => number
+  /** Whether the root was halted before it was held, or meanwhile, and nothing was judged since. */
+  wasHalted: () => boolean
   lookAtAll(): Promise<void>
   /** The loss so far was judged: the guard begins anew, and waiting requests continue. */
   released(): void
@@ -103,7 +106,7 @@ export class Releases {
   }
 
   async #releaseByItself(): Promise<void> {
-    const { holding, index, log, options } = this.#parts
+    const { holding, index, log, options, wasHalted } = this.#parts
     try {
       await this.#scanned()
     } catch (error) {
@@ -114,7 +117,8 @@ export class Releases {
     const { hold } = holding
     if (hold === null || holding.isInRound || !holding.areFilesGone()) return
     const isTogether = options.together !== 'never'
-    const loss = this.#loss(hold.living)
+    const isRefused = isDeepStrictEqual(hold.refusedBy, options.guard)
+    const loss = this.#loss(hold.living, isRefused || wasHalted())
     const report = this.#report(hold.sequence, loss)
     const reason = loss ?? (isTogether && isTooLarge(report) ? tooLarge(report.changes) : null)
     if (reason === null) {
@@ -123,6 +127,7 @@ export class Releases {
       return
     }
     this.#refused = { head: index.head, guard: options.guard }
+    if (loss !== null && !isRefused) holding.keepRefusal(options.guard)
     if (holding.refused !== reason) {
       holding.refused = reason
       const option = loss === null ? '--in-parts' : '--accept-losses'
@@ -137,11 +142,19 @@ export class Releases {
     if (state !== 'ready') throw new Refusal(reason ?? `the root is ${state}`)
   }
 
-  /** Why the guard objects to what was lost since the hold began, or null. Moves and replacements cancel out. */
-  #loss(livingBefore: number): string | null {
+  /**
+   * Why the guard objects to what was lost since the hold began, or null. Moves and replacements cancel out.
+   * @param isHalted what was lost was too much before: the tree must be back
+   */
+  #loss(livingBefore: number, isHalted = false): string | null {
     const { options, living } = this.#parts
     const removals = Math.max(0, livingBefore - living())
-    const verdict = new Guard(options.guard).judge({ removals, moved: 0, additions: 0 }, livingBefore, 0, true)
+    const verdict = new Guard(options.guard, { isHalted }).judge(
+      { removals, moved: 0, additions: 0 },
+      livingBefore,
+      0,
+      true,
+    )
     return verdict.decision === 'halt' ? verdict.reason : null
   }
 

@@ -90,6 +90,7 @@ export class RootHold {
       options,
       life: parts.life,
       living,
+      wasHalted: () => parts.scans().guard.isHalted,
       lookAtAll: () => parts.scans().lookAtAll(),
       released: () => this.#released(),
       round: (from, to) => {

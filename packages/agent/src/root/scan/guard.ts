@@ -101,12 +101,16 @@ export class Guard {
     this.#waited = null
   }
 
+  get isHalted(): boolean {
+    return this.#note.isHalted
+  }
+
   /** The root is halted, whoever found it: the docroot is missing or another one, or a filesystem below it is. */
   halted(): void {
     this.#note.isHalted = true
   }
 
-  /** A scan of the whole tree has passed. */
+  /** A scan of the whole tree was judged, and has passed. */
   passedWhole(): void {
     this.#note.isHalted = false
   }

@@ -309,7 +309,7 @@ export class ScanQueue implements ScanRequests {
     if (verdict.decision === 'halt') this.#parts.events.stopped(verdict.reason)
     else if (isWhole) {
       this.#swaps.seen()
-      this.guard.passedWhole()
+      if (this.#parts.mode() !== 'held') this.guard.passedWhole()
       if (this.#parts.mode() === 'accepted') this.guard.accept()
       this.#parts.events.passed(this.progress.lastMs)
     }
