@@ -165,8 +165,7 @@ export class Holding {
 
   /** Whether the root could be released by itself. */
   areFilesGone(): boolean {
-    if (this.#hold?.isByFile !== true || this.#files.look(true).holding.length > 0) return false
-    return this.#parts.isInPlace()
+    return this.#hold?.isByFile === true && this.#files.look(true).holding.length === 0 && this.#parts.isInPlace()
   }
 
   /** The guard has refused, by these limits, that the root releases itself. */
