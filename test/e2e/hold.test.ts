@@ -245,6 +245,10 @@ test('a release that a HUP interrupts did not go, and says so', async () => {
   assert.equal(code, 1)
   assert.match(stderr, /: The release did not go, and site\d+ stays held: no receiver had staged it\.\n$/)
   assert.notEqual((await site.root())?.hold, null)
+  await until(
+    async () => (await daemons.status()).receivers.every(({ state }) => state === 'live'),
+    () => 'the receivers are not back',
+  )
   assert.equal((await verb('release', site.name)).code, 0)
 })
 
