@@ -118,7 +118,7 @@ test('what makes no sense is one line: an unknown root, a path outside, a limit'
   await Site.on(daemons)
   for (const [words, status, says] of [
     [['nowhere'], 1, /^rootferry-agent: There is no root "nowhere"\.\n$/],
-    [['--path', '../etc'], 1, /^rootferry-agent: The path "\.\.\/etc" .*\n$/],
+    [['--path', '../etc'], 2, /^rootferry-agent: '\.\.\/etc' has a component '\.\.': .*\n$/],
     [['--limit', '0'], 2, /^rootferry-agent: --limit 0: 1 to 1000 is accepted\n$/],
     [['--since', '-1'], 2, /^error: .*\n$/],
   ] as const) {

@@ -76,7 +76,7 @@ export async function runCommand(
   const output = outputOf(process.stdout)
   process.stderr.on('error', () => undefined)
   try {
-    await command(terminalOf(process, output.unread, (code) => (exitCode = code))).parseAsync(process.argv)
+    await command(terminalOf(process, output, (code) => (exitCode = code))).parseAsync(process.argv)
   } catch (error) {
     if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
     else {
@@ -93,15 +93,27 @@ export async function runCommand(
   process.exit(lost === null ? exitCode : EXIT.failed)
 }
 
+interface Output {
+  write(text: string): void
+  unread: Promise<void>
+  /** Of what was written; the log of a daemon goes another way. */
+  fault(): Error | null
+}
+
 /** Whether what was written arrives. A reader that has left wants no more, which is no fault. */
-function outputOf(stream: NodeJS.WriteStream): { unread: Promise<void>; fault: () => Error | null } {
+function outputOf(stream: NodeJS.WriteStream): Output {
   const { promise: unread, resolve } = Promise.withResolvers<void>()
   let fault: Error | null = null
   stream.on('error', (error) => {
     if (errorCode(error) === 'EPIPE') resolve()
     else fault ??= error
   })
-  return { unread, fault: () => fault }
+  let isUsed = false
+  const write = (text: string) => {
+    isUsed = true
+    stream.write(text)
+  }
+  return { write, unread, fault: () => (isUsed ? fault : null) }
 }
 
 function exitCodeOf(error: unknown): number {
@@ -145,9 +157,9 @@ function isForeground(status: string): boolean {
   return group === foreground
 }
 
-function terminalOf(process: NodeJS.Process, unread: Promise<void>, endWith: (exitCode: number) => void): Terminal {
+function terminalOf(process: NodeJS.Process, { write, unread }: Output, endWith: (exitCode: number) => void): Terminal {
   return {
-    out: (text) => process.stdout.write(text),
+    out: write,
     say: (text) => process.stderr.write(text),
     input: () => text(process.stdin),
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
