@@ -380,14 +380,6 @@ export const MUTATIONS: readonly Mutation[] = [
     60_000_408,
   ),
   mutation(
-    'a filesystem that goes amid a scan is forgotten before what was behind it is in the index',
-    ['G6'],
-    `${SCAN}/known-borders.ts`,
-    'if (border === undefined ? !this.#isMissed(known) : this.#isSame(id, known, border.path)) continue',
-    'if (border !== undefined || (!this.#isMissed(known) && (this.#known.delete(id) || true))) continue',
-    60_012_496,
-  ),
-  mutation(
     'what a symlink led to does not wait for it',
     ['G3'],
     `${SCAN}/swap-order.ts`,
@@ -405,11 +397,11 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   mutation(
     'that a ledger is in use again may be lost with the power',
-    ['G10'],
+    ['G4', 'G10'],
     'receiver/src/disk/ledger/ledger.ts',
     "this.#file.synced(() => this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId))",
     "this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId)",
-    60_003_024,
+    60_003_230,
   ),
   mutation(
     'a series is staged under a mapping that is not known',
