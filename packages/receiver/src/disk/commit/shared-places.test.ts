@@ -3,19 +3,20 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { mayBeNewer, meetsOther } from './shared-places.ts'
 
 const DAY_MS = 86_400_000
 
-let directory = ''
-const staged = () => join(directory, 'staged')
-const there = () => join(directory, 'there')
+let place = ''
+const staged = () => join(place, 'staged')
+const there = () => join(place, 'there')
 
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'rootferry-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+/** A place of the test's own. */
+function begin(t: TestContext): void {
+  place = mkdtempSync(join(tmpdir(), 'rootferry-'))
+  t.after(() => rmSync(place, { recursive: true }))
+}
 
 function put(location: string, content: string, mtime: number): void {
   writeFileSync(location, content)
@@ -31,6 +32,7 @@ function met(askedMs: number | null): string {
 }
 
 test('what is to be removed is asked for first, whenever it was written', (t) => {
+  begin(t)
   put(there(), 'made anew', 1_000)
   const asked = Date.now() + DAY_MS
   assert.equal(mayBeNewer(there(), null), true)
@@ -38,10 +40,11 @@ test('what is to be removed is asked for first, whenever it was written', (t) =>
   assert.equal(mayBeNewer(there(), null), true)
   assert.equal(mayBeNewer(there(), asked), false)
   assert.equal(mayBeNewer(there(), asked - DAY_MS), true)
-  assert.equal(mayBeNewer(join(directory, 'nothing'), null), false)
+  assert.equal(mayBeNewer(join(place, 'nothing'), null), false)
 })
 
-test('a file with a later time is not replaced unless the agent has looked since', () => {
+test('a file with a later time is not replaced unless the agent has looked since', (t) => {
+  begin(t)
   put(there(), 'newer', 2_000)
   put(staged(), 'older', 1_000)
   assert.equal(met(null), 'newer')
@@ -51,7 +54,8 @@ test('a file with a later time is not replaced unless the agent has looked since
   assert.deepEqual([readFileSync(there(), 'utf8'), readFileSync(staged(), 'utf8')], ['newer', 'older'])
 })
 
-test('of two files with one time, the same is left alone, and another is asked for first', () => {
+test('of two files with one time, the same is left alone, and another is asked for first', (t) => {
+  begin(t)
   put(there(), 'one', 1_000)
   put(staged(), 'two', 1_000)
   assert.equal(met(null), 'newer')
@@ -60,7 +64,8 @@ test('of two files with one time, the same is left alone, and another is asked f
   assert.equal(existsSync(staged()), false)
 })
 
-test('a symlink neither replaces what is newer, nor its like', () => {
+test('a symlink neither replaces what is newer, nor its like', (t) => {
+  begin(t)
   symlinkSync('release-2', staged())
   put(there(), 'made in its place', 9_000_000_000)
   assert.equal(met(null), 'newer')
