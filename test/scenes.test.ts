@@ -5,6 +5,8 @@
  */
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
+import { loadTests } from './support/load-tests.ts'
 
-for (const file of globSync('scenes/*.test.ts', { cwd: import.meta.dirname }).sort())
-  await import(join(import.meta.dirname, file))
+const files = globSync('scenes/*.test.ts', { cwd: import.meta.dirname }).sort()
+
+await loadTests(files.map((file) => join(import.meta.dirname, file)))

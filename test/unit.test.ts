@@ -5,7 +5,9 @@
  */
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
+import { loadTests } from './support/load-tests.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..')
+const files = globSync('packages/*/src/**/*.test.ts', { cwd: CHECKOUT }).sort()
 
-for (const file of globSync('packages/*/src/**/*.test.ts', { cwd: CHECKOUT }).sort()) await import(join(CHECKOUT, file))
+await loadTests(files.map((file) => join(CHECKOUT, file)))
