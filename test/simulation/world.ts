@@ -16,10 +16,11 @@ import { type Caller, Network } from './network.ts'
 import { BORDER, BORDER_DEVICE, OWN_FILE, REPLACED, SHARED, STATE, TARGET } from './places.ts'
 import { AgentProcess, ReceiverProcess, type Surroundings } from './processes.ts'
 import { Chance } from './random.ts'
+import { noteReplaced, noteStart } from './replaced-target.ts'
 import { type Process, Scheduler } from './scheduler.ts'
 import type { ReceiverSettings, Settings } from './settings.ts'
 import { isShared, SharedVolume } from './shared-volume.ts'
-import { type Frame, frameText } from './socket.ts'
+import { frameText } from './socket.ts'
 import { SourceAway } from './source-away.ts'
 import { ABSENT, isOnBothSides, linkDifferences, pathsInTheWay, treeDifferences, treeOf } from './tree-look.ts'
 import { Violation } from './violation.ts'
@@ -33,8 +34,6 @@ import { Workload } from './workload.ts'
 
 const RESERVED = '.rootferry'
 const MOST_REST_MS = 1_500
-/** The longest way of a message from one thread to another. */
-const UNDER_WAY_MS = 1_000
 const TARGET_DEVICE = 2
 /** What a target has of its own on the filesystem that is mounted in it. */
 const ACROSS = ['b', 'x.log', 'c.php', 'e/a'].map((path) => `${BORDER}/${path}`)
@@ -357,6 +356,7 @@ export class World {
           this.swaps.upsets(host.machine.name)
           this.rounds.goesBack(host.machine.name)
         }
+        noteStart(host)
         const daemon = new ReceiverProcess(host.machine, host.settings, this.#around)
         this.#supervise(host, daemon.process)
         host.daemon = daemon
@@ -462,17 +462,6 @@ export function isBare({ machine, settings: { protect } }: ReceiverHost): boolea
   const own = new PathFilter(protect)
   const entries = [...(machine.disk.find(TARGET)?.entries ?? [])]
   return entries.every(([name, { kind }]) => name === RESERVED || own.excludes(name, kind))
-}
-
-/** @throws Violation when something is said to be committed that nobody can see */
-function noteReplaced(host: ReceiverHost, frame: Frame, now: number): void {
-  if (frame.kind !== 'text') return
-  const { type, sequence } = JSON.parse(frame.data.toString())
-  // What was done before that may be on its way between the threads.
-  const isLate = now > (host.replacedAt ?? now) + UNDER_WAY_MS
-  if (type === 'hello' && (isLate || sequence === 0)) host.isReplaced = false
-  if (isLate && (type === 'committed' || type === 'resynced'))
-    throw new Violation('G4', `${host.machine.name} says ${type}, and its target is another directory`)
 }
 
 /** Tells of a path whether it is the place where another filesystem is mounted, or below. */

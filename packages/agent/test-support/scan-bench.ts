@@ -25,6 +25,7 @@ export class Bench implements AsyncDisposable {
   readonly opened: OpenedRoot
   /** What the queue reported, in order. */
   readonly reports: string[] = []
+  mode: 'judged' | 'halted' = 'judged'
   whenScanned: () => void = () => undefined
   whenAdvanced: () => void = () => undefined
 
@@ -55,7 +56,7 @@ export class Bench implements AsyncDisposable {
       timers: this.#timers,
       problems,
       settings: options,
-      mode: () => 'judged',
+      mode: () => this.mode,
       hold: { hinted: () => undefined, look: () => undefined },
       events: {
         advanced: () => {

@@ -1,6 +1,9 @@
 /**
  * Reads files in the background, one at a time: large suspects, whose bytes must be compared, and all files of a check
  * to the byte. Differences go back to the caller that records them; files that cannot be read are asked for again.
+ *
+ * INVARIANT: a suspect is forgotten only when its result was taken, or with its root. Nothing of a halted root is
+ * recorded, and the scan that ends the halt may have passed a file while that was being read.
  */
 import type { BulkReads, ConfinedDirectories } from '@rootferry/host/machine'
 import PQueue from 'p-queue'
@@ -24,8 +27,11 @@ export interface ReadRoot {
 export interface ContentQueueParts<Root extends ReadRoot> {
   index: EntryIndex
   scans: Pick<ScanRequests, 'retry'>
-  /** The bytes of a file were read: records the result for its path, unless the root is another one by then. */
-  decide(root: Root, path: string, observation: Observation, digest: string): Promise<void>
+  /**
+   * The bytes of a file were read: records the result for its path, unless the root is another one by then.
+   * @returns false when nothing can be recorded now
+   */
+  decide(root: Root, path: string, observation: Observation, digest: string): Promise<boolean>
 }
 
 export class ContentQueue<Root extends ReadRoot> {
@@ -33,6 +39,8 @@ export class ContentQueue<Root extends ReadRoot> {
   readonly #checks = new PQueue({ concurrency: 1 })
   /** Suspects that wait for their turn; a check does not hold them up. */
   readonly #suspects = new Set<string>()
+  /** Files that were read while nothing could be recorded. */
+  readonly #undecided = new Set<string>()
   #reading: Promise<void> | null = null
 
   constructor(parts: ContentQueueParts<Root>) {
@@ -55,9 +63,16 @@ export class ContentQueue<Root extends ReadRoot> {
     this.#reading ??= this.#readSuspects(root).catch(unlessClosed)
   }
 
+  /** Something can be recorded again: what was read in vain is read anew. */
+  readUndecided(root: Root): void {
+    const paths = [...this.#undecided]
+    this.#undecided.clear()
+    for (const path of paths) this.readSuspect(root, path)
+  }
+
   /** Reads all files within a path again. @returns hints at those that differ from their rows */
   async readAgain(root: Root, within: string): Promise<Hint[]> {
-    const { index, decide } = this.#parts
+    const { index } = this.#parts
     const stale: Hint[] = []
     await this.#checks.add(() =>
       checkContent(within, {
@@ -67,7 +82,7 @@ export class ContentQueue<Root extends ReadRoot> {
         nowMs: Date.now,
         turn: root.turn,
         stale: (path) => stale.push({ path, extent: 'entry' }),
-        differs: (path, observation, digest) => decide(root, path, observation, digest),
+        differs: (...file) => this.#decide(root, ...file),
       }),
     )
     return stale
@@ -100,7 +115,11 @@ export class ContentQueue<Root extends ReadRoot> {
     const read = await digestFile(location, () => root.turn.next(), root.reads)
     if (read.fault !== null) return this.#parts.scans.retry(path, read.fault, '')
     const look = observe(read.stats, null, Date.now())
-    if (look.found === 'entry') await this.#parts.decide(root, path, look.observation, read.digest)
+    if (look.found === 'entry') await this.#decide(root, path, look.observation, read.digest)
+  }
+
+  async #decide(root: Root, path: string, observation: Observation, digest: string): Promise<void> {
+    if (!(await this.#parts.decide(root, path, observation, digest))) this.#undecided.add(path)
   }
 }
 

@@ -312,6 +312,7 @@ export class ScanQueue implements ScanRequests {
       if (this.#parts.mode() !== 'held') this.guard.passedWhole()
       if (this.#parts.mode() === 'accepted') this.guard.accept()
       this.#parts.events.passed(this.progress.lastMs)
+      if (this.#root !== null) this.#contents.readUndecided(this.#root)
     }
   }
 
@@ -332,12 +333,14 @@ export class ScanQueue implements ScanRequests {
     return this.#parts.index.head
   }
 
-  async #decideSuspect(root: ScannedRoot, path: string, observation: Observation, digest: string): Promise<void> {
-    if (this.#root !== root || this.#parts.mode() === 'halted') return
+  async #decideSuspect(root: ScannedRoot, path: string, observation: Observation, digest: string): Promise<boolean> {
+    if (this.#root !== root) return true
+    if (this.#parts.mode() === 'halted') return false
     this.#parts.hold.look()
     const head = this.#parts.index.head
     if (!root.overtaking.decideSuspect(path, observation, digest)) this.hint({ path, extent: 'entry' })
     this.#announce(head, Date.now())
+    return true
   }
 }
 
