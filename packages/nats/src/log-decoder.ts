@@ -2,8 +2,9 @@
  * Takes the messages of a log in order, checks every signature, and gives back what the agent's session sent. Pure.
  *
  * INVARIANT: what a reader acts on is what the agent signed, in the order in which the agent wrote it, and it builds on
- * the position of the reader. A head is checked before anything of it is used; parts are used for staging only, until a
- * seal or an end covers them.
+ * the position of the reader. A head is checked before anything of it is used. Parts come before the signature over them:
+ * they are segments and their bytes, which are staged, and nothing else; and none of them says that a beginning is whole,
+ * which a later connection would build on.
  */
 import { type Changeset, LIMITS, type Welcome } from '@rootferry/protocol'
 import {
@@ -60,11 +61,10 @@ export class LogDecoder {
     if (entry.kind === 'head') return this.#head(entry)
     // The rest of a changeset whose beginning this reader does not have.
     if (this.#open === null) throw new OffTheLog('the log goes on within a changeset')
-    if (entry.kind === 'part') {
-      this.#chain.add(entry.isBinary, entry.data)
-      return { type: 'frame', isBinary: entry.isBinary, data: entry.data }
-    }
-    return this.#end(entry)
+    if (entry.kind !== 'part') return this.#end(entry)
+    const { isBinary, data } = entry
+    this.#chain.add(isBinary, data)
+    return { type: 'frame', isBinary, data: isBinary ? data : withoutEnd(data) }
   }
 
   #joined(message: LogMessage): LogMessage | null {
@@ -125,6 +125,21 @@ function buildsOn({ after, welcome }: Head, { base }: Changeset, cursor: LogPosi
   // A position of the present term is what the agent's index was there; one of another term is, when the log led to it.
   const isSame = term === welcome.term || (after?.term === term && after.sequence === sequence)
   return welcome.epoch === epoch && base === sequence && isSame
+}
+
+/** @returns the segment, which nobody has vouched for yet, without the end of a beginning. @throws Forged when it is none */
+function withoutEnd(data: Uint8Array): Uint8Array {
+  const said = messageOf(data)
+  if (said?.type !== 'segment') throw new Forged('amid a changeset of the log is a message that is no segment')
+  return said.to === null ? data : Buffer.from(JSON.stringify({ ...said, to: null }))
+}
+
+function messageOf(data: Uint8Array): { type?: unknown; to?: unknown } | null {
+  try {
+    return JSON.parse(Buffer.from(data).toString()) as { type?: unknown } | null
+  } catch {
+    return null
+  }
 }
 
 /** @throws Forged */

@@ -10,7 +10,7 @@ import { testIdentity, WrittenLog, welcomeOf } from '../test-support/written-log
 import { type EndAt, findPosition } from './find-position.ts'
 import { LogDecoder, OffTheLog, type Step } from './log-decoder.ts'
 import { LogEncoder } from './log-encoder.ts'
-import type { LogMessage } from './log-entry.ts'
+import { type LogMessage, split } from './log-entry.ts'
 import { Forged, Verifier } from './signature.ts'
 import { verifiedNewest } from './snapshots.ts'
 
@@ -93,6 +93,37 @@ test('a message that was added, changed, left out, repeated or moved is refused,
       assert.ok(committed(moved).length < 2, `moved ${at}`)
     }
   }
+})
+
+test('amid a changeset are segments and their bytes: any other message is refused before anything acts on it', () => {
+  const [head, ...rest] = written().changeset(11, Buffer.from('one'))
+  const others = [
+    { type: 'commit', to: 11 },
+    { type: 'prepare', to: 11, doubtMs: 1 },
+    { type: 'leave', to: 11 },
+    { type: 'welcome', start: 'resync' },
+    { type: 'resync', id: 'r' },
+    ['segment'],
+    null,
+  ].map((message) => JSON.stringify(message))
+  for (const text of [...others, '{"type":"segment","type":"commit","to":11}', 'no JSON', '']) {
+    const forged = split({ kind: 'part', isBinary: false, data: Buffer.from(text), signature: null })
+    for (const at of [0, rest.length - 1]) {
+      const messages = [head, ...rest.slice(0, at), ...forged] as LogMessage[]
+      assert.throws(() => read(messages), Forged, text)
+    }
+  }
+})
+
+test('what is staged before it is vouched for is never the whole of a beginning', () => {
+  const segment = JSON.stringify({ type: 'segment', index: 0, to: 11, bytes: 3 })
+  const [head] = written().changeset(11, Buffer.from('one'))
+  const steps = read([
+    head as LogMessage,
+    ...split({ kind: 'part', isBinary: false, data: Buffer.from(segment), signature: null }),
+  ])
+  const told = steps.flatMap((step) => (step.type === 'frame' ? [JSON.parse(Buffer.from(step.data).toString())] : []))
+  assert.deepEqual(told, [{ type: 'segment', index: 0, to: null, bytes: 3 }])
 })
 
 test('a log that somebody else signs, or of another root, is refused at its first message', () => {
