@@ -1,8 +1,14 @@
 /** Entry of rootferry-agent: the only file of the package that touches the process. */
 
-// A HUP may come while a daemon is starting, and would end it: everything else is loaded after this line. What is read
-// later is read in its present state, so such a HUP needs no other answer.
-if (process.argv[2] === 'run') process.on('SIGHUP', () => undefined)
+if (process.argv[2] === 'run') {
+  // A HUP may come while a daemon is starting, and would end it: everything else is loaded after this line. What is read
+  // later is read in its present state, so such a HUP needs no other answer.
+  process.on('SIGHUP', () => undefined)
+  const { loadAhead } = await import('@rootferry/host/machine/spare-thread')
+  const { ROOT_WORKER } = await import('./root-worker-url.ts')
+  // There is no agent without a root.
+  loadAhead(ROOT_WORKER, 'root')
+}
 
 const { agentCommand, runCommand, tuneCollector } = await import('./cli/index.ts')
 

@@ -7,14 +7,10 @@
  * The first start shows whether anything is wrong with the configuration: when it fails, the worker ends for good, and
  * `opened` rejects with the reason. Later starts are repeated for ever. Knows nothing of the meaning of messages.
  */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { RestartPace } from './backoff.ts'
 import { EXIT, Failure } from './failure.ts'
-
-/**
- * Enough for the garbage of one batch; V8's default would let the young space grow to several times that and keep it.
- */
-const YOUNG_MEGABYTES = 16
+import { startThread } from './spare-thread.ts'
 
 export interface RestartedWorkerParts<FromWorker> {
   entry: URL
@@ -95,11 +91,7 @@ export class RestartedWorker<ToWorker extends object, FromWorker> {
     this.#startedAtMs = performance.now()
     this.#closed = Promise.withResolvers()
     const { entry, name, data } = this.#parts
-    const worker = new Worker(entry, {
-      workerData: data,
-      name,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
-    })
+    const worker = startThread(entry, name, data)
     worker.on('message', (message: FromWorker) => this.#parts.message(message))
     worker.on('error', (error) => this.#parts.threw(error))
     worker.on('exit', () => this.#exited())
