@@ -1,11 +1,12 @@
 /**
  * The tokens in force: the content of the token file when it could last be understood, without those that have expired.
- * The file is followed, because the command line creates and revokes tokens, and both take effect without a restart.
+ * The file is followed, because the command line creates and revokes tokens, and both take effect without a restart. A
+ * file that is gone says nothing: it may be about to come back from a backup, and receivers without a token are forgotten.
  */
 import type { Logger } from '@rootferry/host/daemon'
-import { errorMessage } from '@rootferry/host/machine'
+import { EXIT, errorMessage, Failure } from '@rootferry/host/machine'
 import { FollowedFile } from './followed-file.ts'
-import { isExpired, readTokens, type StoredToken } from './tokens.ts'
+import { isExpired, readTokens, type StoredToken, storedTokens } from './tokens.ts'
 
 const EXPIRY_MS = 1_000
 
@@ -47,7 +48,10 @@ export class KnownTokens {
 
   read(): void {
     try {
-      this.#stored = readTokens(this.#file)
+      const stored = storedTokens(this.#file)
+      if (stored === null && this.#stored.length > 0)
+        throw new Failure(EXIT.failed, `${this.#file} is missing: put it back, or revoke tokens with 'token revoke'`)
+      this.#stored = stored ?? []
       this.#apply()
     } catch (error) {
       this.#log.error({ error: errorMessage(error) }, 'tokens could not be read, the old ones stay in force')

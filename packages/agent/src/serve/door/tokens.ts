@@ -44,11 +44,16 @@ export function tokenFileOf({ stateDir }: { stateDir: string }): string {
 
 /** @throws Failure when the file exists and cannot be understood */
 export function readTokens(file: string): StoredToken[] {
+  return storedTokens(file) ?? []
+}
+
+/** Null: there is no file. @throws Failure when the file exists and cannot be understood */
+export function storedTokens(file: string): StoredToken[] | null {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return []
+    if (errorCode(error) === 'ENOENT') return null
     throw new Failure(EXIT.failed, `${file}: ${errorMessage(error)}`, { cause: error })
   }
   const value = parse(text)
