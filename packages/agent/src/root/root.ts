@@ -7,6 +7,7 @@
 
 import assert, { AssertionError } from 'node:assert'
 import { randomBytes } from 'node:crypto'
+import type { Stats } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { Accounts, bootId, chooseSystemCalls, errorMessage, plainMessage, Refusal } from '@rootferry/host/machine'
 import type { FromRoot, GuardAnswer, RootOptions, RootRequest, ToRoot } from '../root-messages.ts'
@@ -159,6 +160,7 @@ export class Root {
   #acceptGuard(): GuardAnswer {
     const answer = answerToAcceptance(this.#life)
     if (answer !== 'accepted') return answer
+    this.#opened?.borders.accept()
     this.#report.log('warn', 'an operator accepted the root as it is', { reason: statusOf(this.#life).reason })
     void this.#step({ type: 'accepted' })
     return answer
@@ -171,8 +173,7 @@ export class Root {
     try {
       const found = docrootAt(path)
       const open = this.#opened?.directories.rootStatus()
-      if (open !== undefined && (open.ino !== found.ino || open.dev !== found.dev))
-        await this.#step({ type: 'displaced' })
+      if (open !== undefined && isOther(open, found)) await this.#step({ type: 'displaced' })
       if (!found.isDirectory()) throw new Error('is no directory')
       const mayReopen = this.#life.at === 'ready' && !this.#hold.isUnderWay
       if (this.#opened === null) {
@@ -217,8 +218,7 @@ export class Root {
       case 'close-docroot':
         return await this.#closeDocroot()
       case 'scan-whole':
-        void this.#scans.scan([WHOLE_TREE])
-        return
+        return void this.#scans.scan([WHOLE_TREE])
       case 'look-for-docroot':
         return void this.#lookForDocroot()
       case 'tell-ready':
@@ -250,6 +250,7 @@ export class Root {
       },
       warn: (message, details) => this.#report.log('warn', message, details),
     })
+    if (this.#life.at === 'halted' && this.#life.isAccepted) opened.borders.accept()
     return { ...opened, identity: identityOf(this.#options.path, opened.directories.rootStatus()) }
   }
 
@@ -297,7 +298,11 @@ export class Root {
   }
 }
 
-function identityOf(path: string, { dev, ino }: { dev: number; ino: number }): RootIdentity {
+function isOther(open: Pick<Stats, 'dev' | 'ino'>, found: Pick<Stats, 'dev' | 'ino'>): boolean {
+  return open.ino !== found.ino || open.dev !== found.dev
+}
+
+function identityOf(path: string, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): RootIdentity {
   return { path, device: dev, inode: ino, boot: bootId() }
 }
 

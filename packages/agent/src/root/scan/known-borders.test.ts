@@ -111,9 +111,9 @@ it('misses what a filesystem covers that was never there before', () => {
   notes.shown = false
   assert.match(known.missing() ?? '', /^var: another filesystem/)
   known.accept()
-  assert.match(known.missing() ?? '', /^var: /, 'until a scan has recorded what is there')
-  notes.indexed = { var: null }
   assert.equal(known.missing(), null)
+  notes.tops = { var: 'another' }
+  assert.match(known.missing() ?? '', /^var: another filesystem/, 'it is not the one that was accepted')
 })
 
 it('takes a filesystem that is emptied, one that does not answer, and one in memory after a boot for what they are', () => {
@@ -177,6 +177,15 @@ it('forgets what an operator says is gone', () => {
   known.accept()
   assert.equal(known.missing(), null)
   assert.equal(world([], notes.text).known.missing(), null)
+})
+
+it('misses a filesystem that goes after an operator has accepted that another one is gone', () => {
+  const { known, notes } = world([MEDIA, VAR])
+  assert.equal(known.missing(), null)
+  notes.mounted = [VAR]
+  known.accept()
+  notes.mounted = []
+  assert.match(known.missing() ?? '', /^var: the filesystem \(tmpfs\)/)
 })
 
 it('reads notes of no known form as none', () => {

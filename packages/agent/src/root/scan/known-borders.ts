@@ -7,8 +7,9 @@
  * filesystem is mounted in its place, or over entries of the root: when the top directory is another one, and nothing of
  * what the index has there is there. A filesystem in memory is rightly empty after a boot, and one that is mounted on
  * demand may be away: a look at what is in it brings it back.
- * INVARIANT: a border is forgotten by `accept`, or by a scan before which it was gone and which found nothing behind it:
- * one that goes amid a scan has entries behind it that are in no index yet.
+ * INVARIANT: a border is forgotten when an operator accepts that it is gone, or by a scan before which it was gone and
+ * which found nothing behind it: one that goes amid a scan has entries behind it that are in no index yet, and one that
+ * goes after an acceptance was not seen by the operator.
  */
 import { type Border, borderId } from '@rootferry/host/machine'
 import type { BehindBorders } from './behind-borders.ts'
@@ -140,9 +141,11 @@ export class KnownBorders {
     return true
   }
 
-  /** An operator has accepted that the filesystems stay away which the last look found missing. */
+  /** An operator has accepted the filesystems that are mounted now: those that are missing stay away. */
   accept(): void {
-    this.#know(this.#mounted().map(unseen))
+    this.look()
+    const { behind, bootId } = this.#parts
+    this.#know(this.#mounted().map((border) => ({ ...unseen(border), top: behind.topOf(border.path), boot: bootId })))
   }
 
   #mounted(): Border[] {

@@ -1,4 +1,7 @@
-/** The judgement on a scan: missing filesystems, an operator's acceptance, and the guard, in this order. */
+/**
+ * The judgement on a scan: missing filesystems, an operator's acceptance, and the guard, in this order. An acceptance is of
+ * the filesystems that were missing when it was given (see KnownBorders): one that goes after that is missed.
+ */
 import type { EntryIndex } from '../index/entry-index.ts'
 import type { Guard, Loss } from './guard.ts'
 import type { KnownBorders } from './known-borders.ts'
@@ -8,7 +11,7 @@ import type { WithheldDeletions } from './withheld-deletions.ts'
 
 export interface ScanJudgeParts {
   guard: Guard
-  borders: KnownBorders
+  borders: Pick<KnownBorders, 'look' | 'gone' | 'forget'>
   /** How scans run now: see root-life.ts. */
   mode: () => 'none' | 'judged' | 'accepted' | 'halted' | 'held'
   /** Looks whether a file holds the root. */
@@ -29,8 +32,7 @@ export function scanJudge(parts: ScanJudgeParts, isWhole: boolean): Judge {
     const isAccepted = isWhole && mode() === 'accepted'
     const seen = borders.look()
     if (seen === 'unknown') return { decision: isComplete && mode() !== 'halted' ? 'look-again' : 'withhold' }
-    if (isAccepted) borders.accept()
-    else if (seen !== 'all there')
+    if (seen !== 'all there')
       return isComplete ? { decision: 'halt', reason: seen.missing, isOfPart: false } : { decision: 'withhold' }
     // Nothing leaves a held root: its losses are judged together when it is released.
     const isHeld = mode() === 'held'
