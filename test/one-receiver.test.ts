@@ -1,6 +1,6 @@
-/** Files of test/e2e in one process, for the daemons that their cases share; each can also be run by itself. */
+/** Test files in one process, for the daemons that their cases share; each can also be run by itself. */
 import { join } from 'node:path'
 import { FILES_THAT_SHARE } from './support/files-that-share.ts'
 import { loadTests } from './support/load-tests.ts'
 
-await loadTests(FILES_THAT_SHARE[1].map((file) => join(import.meta.dirname, `e2e/${file}.test.ts`)))
+await loadTests(FILES_THAT_SHARE['one-receiver'].map((file) => join(import.meta.dirname, `${file}.test.ts`)))

@@ -3,10 +3,12 @@
  * harm.
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
 /**
@@ -19,6 +21,8 @@ const run = { paths: readFileSync(0, 'utf8').split('\\0'), words, environment: p
 writeFileSync(place + '.new', JSON.stringify(run))
 renameSync(place + '.new', place + '/' + readdirSync(place).length)
 `
+
+const daemons = sharedDaemons(1)
 
 interface Run {
   paths: string[]
@@ -33,67 +37,52 @@ function runsIn(place: string): Run[] {
     .map((name) => JSON.parse(readFileSync(join(place, name), 'utf8')) as Run)
 }
 
-test('a hook runs for what it matches, is told the paths on its stdin, and no name means anything to it', async () => {
-  const place: { hook: string } = { hook: '' }
-  await using rig = await Rig.start({
-    receivers: 1,
-    receiversLater: true,
-    prepare: (source) => {
-      place.hook = join(source, '..', 'hook')
-      mkdirSync(place.hook)
-      writeFileSync(join(source, 'index.php'), 'x')
-    },
-  })
-  const hooked = {
-    hooks: {
-      afterCommit: [
-        {
-          match: ['*.php', '!cache/'],
-          command: [process.execPath, '-e', RECORD, place.hook, '-x', '$(id)'],
-          onFirstSync: true,
-        },
-      ],
-    },
-  }
-  rig.site.configureReceiver(0, { ...hooked })
+test('a hook runs for what it matches, is told the paths on its stdin, and no name means anything to it', async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'rootferry-hook-'))
+  t.after(() => rmSync(place, { recursive: true }))
+  const command = [process.execPath, '-e', RECORD, place, '-x', '$(id)']
+  // It is in the environment of a receiver that starts now.
+  await daemons.killReceiver(0)
   process.env['ROOTFERRY_TOKEN'] = 'rf_not_for_hooks'
-  await rig.startReceiver(0)
+  const site = await Site.on(daemons, {
+    receiverRoot: { hooks: { afterCommit: [{ match: ['*.php', '!cache/'], command, onFirstSync: true }] } },
+    prepare: (source) => writeFileSync(join(source, 'index.php'), 'x'),
+  })
   delete process.env['ROOTFERRY_TOKEN']
-  await rig.converged()
+  await site.converged()
   await until(
-    () => runsIn(place.hook).length === 1,
+    () => runsIn(place).length === 1,
     () => 'the hook did not run',
   )
-  writeFileSync(join(rig.source, 'style.css'), 'x')
-  await rig.converged()
+  writeFileSync(join(site.source, 'style.css'), 'x')
+  await site.converged()
   const names = ['-rf.php', '$(touch pwned).php', '; touch pwned;.php', 'new\nline.php', '--help.php']
-  for (const name of names) writeFileSync(join(rig.source, name), 'x')
-  await rig.converged()
+  for (const name of names) writeFileSync(join(site.source, name), 'x')
+  await site.converged()
   const told = () =>
-    runsIn(place.hook)
+    runsIn(place)
       .slice(1)
       .flatMap(({ paths }) => paths.filter((path) => path !== ''))
   await until(
     () => names.every((name) => told().includes(name)),
     () => JSON.stringify(told()),
   )
-  const [first] = runsIn(place.hook)
+  const [first] = runsIn(place)
   assert.deepEqual(first?.paths, ['index.php', ''])
   assert.deepEqual(first?.words, ['-x', '$(id)'])
   assert.deepEqual(
     Object.keys(first?.environment ?? {}).filter((name) => /TOKEN/.test(name)),
     [],
   )
-  assert.equal(first?.environment['ROOTFERRY_ROOT'], 'site')
+  assert.equal(first?.environment['ROOTFERRY_ROOT'], site.name)
   assert.equal(first?.umask, process.umask(), 'what a hook makes is for everybody to write')
   assert.ok(!told().includes('style.css'))
-  assert.ok(!existsSync('pwned') && !existsSync('/pwned') && !existsSync(join(rig.targets[0] ?? '', 'pwned')))
+  assert.ok(!existsSync('pwned') && !existsSync('/pwned') && !existsSync(join(site.targets[0] ?? '', 'pwned')))
 })
 
 test('hooks that fail, hang, flood or are not there hold up no commit, and say so in the log', async () => {
   const command = (script: string) => [process.execPath, '-e', script]
-  await using rig = await Rig.start({
-    receivers: 1,
+  const site = await Site.on(daemons, {
     receiverRoot: {
       hooks: {
         afterCommit: [
@@ -107,12 +96,12 @@ test('hooks that fail, hang, flood or are not there hold up no commit, and say s
     },
     prepare: (source) => writeFileSync(join(source, 'a'), 'x'),
   })
-  await rig.converged()
+  await site.converged()
   for (let round = 0; round < 5; round += 1) {
-    writeFileSync(join(rig.source, `b${round}`), 'x')
-    await rig.converged()
+    writeFileSync(join(site.source, `b${round}`), 'x')
+    await site.converged()
   }
-  const said = (text: RegExp) => rig.logs.some((line) => line.level === 'error' && text.test(JSON.stringify(line)))
+  const said = (text: RegExp) => daemons.logs.some((line) => line.level === 'error' && text.test(JSON.stringify(line)))
   for (const text of [
     /hook failed.*|"code":7/,
     /no \\\\u001b\[31m luck/,

@@ -13,14 +13,16 @@ import {
 import { join } from 'node:path'
 import { getuid } from 'node:process'
 import { test } from 'node:test'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+
+const daemons = sharedDaemons(1)
 
 const PATHS = ['.', 'app', 'app/env.php', 'index.php', 'run.sh', 'link']
 
-async function start(): Promise<Rig> {
-  const rig = await Rig.start({
-    receivers: 1,
+async function start(): Promise<Site> {
+  const site = await Site.on(daemons, {
     prepare: (source) => {
       mkdirSync(join(source, 'app'))
       writeFileSync(join(source, 'app/env.php'), 'secret', { mode: 0o600 })
@@ -30,8 +32,8 @@ async function start(): Promise<Rig> {
       symlinkSync('index.php', join(source, 'link'))
     },
   })
-  await rig.converged(30_000, (path) => path === 'run.sh')
-  return rig
+  await site.converged(30_000, (path) => path === 'run.sh')
+  return site
 }
 
 /** Modes, owners and times of all paths. */
@@ -43,15 +45,15 @@ function looks(root: string): string[] {
   })
 }
 
-function configure(rig: Rig, settings: object): void {
-  rig.editReceiver(0, (config) => ({
+function configure(settings: object): void {
+  daemons.editReceiver(0, (config) => ({
     ...config,
     roots: Object.fromEntries(Object.entries(config.roots).map(([name, root]) => [name, { ...root, ...settings }])),
   }))
 }
 
-async function follows(rig: Rig, matches: (look: string[]) => boolean): Promise<void> {
-  const [target = ''] = rig.targets
+async function follows(site: Site, matches: (look: string[]) => boolean): Promise<void> {
+  const [target = ''] = site.targets
   await until(
     () => matches(looks(target)),
     () => looks(target).join('\n'),
@@ -64,42 +66,42 @@ const says =
     parts.every((part) => look.some((line) => line.startsWith(part)))
 
 test('a changed mode takes effect at a HUP, and at a start, on what is there and what comes; nothing else changes', async () => {
-  await using rig = await start()
-  const [target = ''] = rig.targets
+  const site = await start()
+  const [target = ''] = site.targets
   const before = looks(target)
   const { ino } = statSync(join(target, 'index.php'))
-  configure(rig, { mode: 'D751,F640' })
-  const [receiver] = rig.receivers
+  configure({ mode: 'D751,F640' })
+  const [receiver] = daemons.receivers
   assert.ok(receiver)
-  await rig.hangUp(receiver)
-  await follows(rig, says('. 751', 'app 751', 'app/env.php 640', 'index.php 640', 'run.sh 640'))
+  await daemons.hangUp(receiver)
+  await follows(site, says('. 751', 'app 751', 'app/env.php 640', 'index.php 640', 'run.sh 640'))
   assert.deepEqual(looks(target).map(timeOf), before.map(timeOf))
   assert.equal(statSync(join(target, 'index.php')).ino, ino, 'no content is sent')
-  writeFileSync(join(rig.source, 'new.php'), 'new', { mode: 0o600 })
+  writeFileSync(join(site.source, 'new.php'), 'new', { mode: 0o600 })
   await until(
     () => (lstatSync(join(target, 'new.php'), { throwIfNoEntry: false })?.mode ?? 0) % 0o1000 === 0o640,
     () => 'the new file did not come',
   )
-  const [resynced] = (await rig.receiverRoots(0)).map(({ differences }) => differences)
+  const [resynced] = (await daemons.receiverRoots(0)).map(({ differences }) => differences)
   assert.deepEqual(resynced, { missing: 0, changed: 0, extraneous: 0 }, 'a mapping is no drift')
-  await rig.killReceiver(0)
-  configure(rig, { mode: 'preserve', allowSetuid: true })
-  await rig.startReceiver(0)
-  await follows(rig, says('app 755', 'app/env.php 600', 'index.php 644', 'run.sh 4755'))
-  await rig.converged()
+  await daemons.killReceiver(0)
+  configure({ mode: 'preserve', allowSetuid: true })
+  await daemons.startReceiver(0)
+  await follows(site, says('app 755', 'app/env.php 600', 'index.php 644', 'run.sh 4755'))
+  await site.converged()
 })
 
 test('a changed owner takes effect at a HUP, beside an ordered resync, and after a kill on the way', async (t) => {
   if (getuid?.() !== 0) return t.skip('owners need root')
-  await using rig = await start()
-  for (let file = 0; file < 1_000; file += 1) writeFileSync(join(rig.source, 'app', `f${file}`), 'x')
-  await rig.converged(60_000, (path) => path === 'run.sh')
-  const [target = ''] = rig.targets
-  const [receiver] = rig.receivers
+  const site = await start()
+  for (let file = 0; file < 1_000; file += 1) writeFileSync(join(site.source, 'app', `f${file}`), 'x')
+  await site.converged(60_000, (path) => path === 'run.sh')
+  const [target = ''] = site.targets
+  const [receiver] = daemons.receivers
   assert.ok(receiver)
-  configure(rig, { owner: '12345:12346' })
-  await rig.hangUp(receiver)
-  await rig.admin('/v1/resyncs', {
+  configure({ owner: '12345:12346' })
+  await daemons.hangUp(receiver)
+  await daemons.admin('/v1/resyncs', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ dryRun: true, paths: ['app'] }),
@@ -109,13 +111,13 @@ test('a changed owner takes effect at a HUP, beside an ordered resync, and after
     () => isGiven('f0') && isGiven('f999') && lstatSync(join(target, 'link')).uid === 12_345,
     () => 'owners did not follow',
   )
-  configure(rig, { owner: 'preserve' })
-  await rig.hangUp(receiver)
-  await rig.killReceiver(0)
-  await rig.startReceiver(0)
-  await rig.converged(60_000, (path) => path === 'run.sh')
-  utimesSync(join(rig.source, 'index.php'), 1, 1)
-  await rig.converged(60_000, (path) => path === 'run.sh')
+  configure({ owner: 'preserve' })
+  await daemons.hangUp(receiver)
+  await daemons.killReceiver(0)
+  await daemons.startReceiver(0)
+  await site.converged(60_000, (path) => path === 'run.sh')
+  utimesSync(join(site.source, 'index.php'), 1, 1)
+  await site.converged(60_000, (path) => path === 'run.sh')
   assert.equal(readFileSync(join(target, 'app/env.php'), 'utf8'), 'secret')
 })
 

@@ -4,36 +4,40 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const LARGE_BYTES = 150_000_000
+const daemons = sharedDaemons(1)
+
+/** Takes a minute, as slowly as it is sent. */
+const LARGE_BYTES = 90_000_000
 const SLOW = 1_500_000
 const AHEAD = 'changes committed ahead of a changeset'
 
-async function limit(rig: Rig, limits: object): Promise<void> {
-  rig.editAgent((config) => ({ ...config, limits }))
-  assert.ok(rig.agent)
-  await rig.hangUp(rig.agent, 'configuration was read again')
+async function limit(limits: object): Promise<void> {
+  daemons.editAgent((config) => ({ ...config, limits }))
+  assert.ok(daemons.agent)
+  await daemons.hangUp(daemons.agent, 'configuration was read again')
 }
 
-/** A rig in which a large file is on its way, which takes long. */
-async function withUpload(): Promise<{ rig: Rig; large: string; target: string }> {
-  const rig = await Rig.start({ receivers: 1 })
-  mkdirSync(join(rig.source, 'app'))
-  writeFileSync(join(rig.source, 'app/config'), 'old')
-  writeFileSync(join(rig.source, 'app/unneeded'), 'unneeded')
-  await rig.converged()
-  await limit(rig, { bytesPerSecond: SLOW })
+/** A site in which a large file is on its way, which takes long. */
+async function withUpload(): Promise<{ site: Site; large: string; target: string }> {
+  const site = await Site.on(daemons)
+  mkdirSync(join(site.source, 'app'))
+  writeFileSync(join(site.source, 'app/config'), 'old')
+  writeFileSync(join(site.source, 'app/unneeded'), 'unneeded')
+  await site.converged()
+  await limit({ bytesPerSecond: SLOW })
   // Whole at once: of a file that is being written an earlier version would come.
-  writeFileSync(join(rig.source, '../large'), randomBytes(LARGE_BYTES))
-  renameSync(join(rig.source, '../large'), join(rig.source, 'app/large'))
-  const [target = ''] = rig.targets
+  writeFileSync(join(site.source, '../large'), randomBytes(LARGE_BYTES))
+  renameSync(join(site.source, '../large'), join(site.source, 'app/large'))
+  const [target = ''] = site.targets
   await until(
-    async () => ((await rig.status()).receivers[0]?.lag.sequences ?? 0) > 0,
-    async () => JSON.stringify(await rig.status()),
+    async () => ((await daemons.status()).receivers[0]?.lag.sequences ?? 0) > 0,
+    async () => JSON.stringify(await daemons.status()),
   )
-  return { rig, large: join(target, 'app/large'), target }
+  return { site, large: join(target, 'app/large'), target }
 }
 
 async function shows(path: string, content: string): Promise<void> {
@@ -43,49 +47,47 @@ async function shows(path: string, content: string): Promise<void> {
   )
 }
 
-function save(rig: Rig, path: string, content: string): void {
-  writeFileSync(join(rig.source, `${path}~`), content)
-  renameSync(join(rig.source, `${path}~`), join(rig.source, path))
+function save(site: Site, path: string, content: string): void {
+  writeFileSync(join(site.source, `${path}~`), content)
+  renameSync(join(site.source, `${path}~`), join(site.source, path))
 }
 
 test('saves, new directories and files that come and go do not wait for a large file', async () => {
-  const { rig, large, target } = await withUpload()
-  await using _ = rig
+  const { site, large, target } = await withUpload()
   for (let number = 0; number < 3; number += 1) {
-    save(rig, 'app/config', `new ${number}`)
+    save(site, 'app/config', `new ${number}`)
     await shows(join(target, 'app/config'), `new ${number}`)
   }
-  mkdirSync(join(rig.source, 'made/deep'), { recursive: true })
-  writeFileSync(join(rig.source, 'made/deep/file'), 'made')
+  mkdirSync(join(site.source, 'made/deep'), { recursive: true })
+  writeFileSync(join(site.source, 'made/deep/file'), 'made')
   await shows(join(target, 'made/deep/file'), 'made')
   // What receivers hold stays until its deletion comes in its order; what is saved after it does not wait for that.
-  rmSync(join(rig.source, 'app/unneeded'))
-  save(rig, 'app/config', 'last')
+  rmSync(join(site.source, 'app/unneeded'))
+  save(site, 'app/config', 'last')
   await shows(join(target, 'app/config'), 'last')
   assert.ok(existsSync(join(target, 'app/unneeded')))
   assert.ok(!existsSync(large), 'the large file is still on its way')
-  assert.ok(rig.logs.some(({ msg }) => msg === AHEAD))
-  const [receiver] = (await rig.status()).receivers
+  assert.ok(daemons.logs.some(({ msg }) => msg === AHEAD))
+  const [receiver] = (await daemons.status()).receivers
   assert.ok((receiver?.lag.sequences ?? 0) > 0, 'nothing is said to be committed that is not')
-  await limit(rig, {})
-  await rig.converged()
+  await limit({})
+  await site.converged()
   assert.ok(existsSync(large))
 })
 
 test('a receiver that is killed after something went ahead, and an agent that is too, bring everything', async () => {
-  const { rig, large, target } = await withUpload()
-  await using _ = rig
-  save(rig, 'app/config', 'ahead')
+  const { site, large, target } = await withUpload()
+  save(site, 'app/config', 'ahead')
   await shows(join(target, 'app/config'), 'ahead')
-  await rig.killReceiver(0)
-  rmSync(join(rig.source, 'app/config'))
-  await rig.startReceiver(0)
-  save(rig, 'app/other', 'other')
+  await daemons.killReceiver(0)
+  rmSync(join(site.source, 'app/config'))
+  await daemons.startReceiver(0)
+  save(site, 'app/other', 'other')
   await shows(join(target, 'app/other'), 'other')
   assert.ok(!existsSync(large))
-  await rig.killAgent()
-  await rig.startAgent()
-  await limit(rig, {})
-  await rig.converged()
+  await daemons.killAgent()
+  await daemons.startAgent()
+  await limit({})
+  await site.converged()
   assert.ok(!existsSync(join(target, 'app/config')))
 })

@@ -12,7 +12,6 @@ import { connect } from 'node:tls'
 import { makeSelfSigned } from '../../packages/agent/src/serve/door/self-signed.ts'
 import { fingerprintOf } from '../../packages/protocol/src/index.ts'
 import { Daemons } from '../support/daemons.ts'
-import { Rig } from '../support/rig.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
@@ -21,7 +20,7 @@ after(() => daemons[Symbol.asyncDispose]())
 
 interface ReceiverFile {
   fingerprint?: string
-  roots: { site: object; [name: string]: object }
+  roots: Record<string, object>
 }
 
 function edit<Shape>(file: string, change: (config: Shape) => Shape): void {
@@ -48,6 +47,90 @@ async function shownFingerprint(port: number): Promise<string> {
 function fingerprintIn(pem: string): string {
   return fingerprintOf(new X509Certificate(pem.slice(pem.indexOf('-----BEGIN CERT'))).raw)
 }
+
+test('a receiver protects and takes in roots at a HUP, and stays ready; a root that cannot be opened changes nothing', async () => {
+  const site = await Site.on(daemons)
+  const other = join(site.place, 'other')
+  mkdirSync(other)
+  writeFileSync(join(other, 'b'), 'another root')
+  await site.converged()
+  const file = join(daemons.place, 'web1/receiver.yaml')
+  const target = site.targets[0] ?? ''
+
+  edit<ReceiverFile>(file, (config) => ({
+    ...config,
+    roots: { [site.name]: { ...config.roots[site.name], protect: ['kept'] } },
+  }))
+  await hangUp(daemons, 'web1', READ)
+  assert.ok(await daemons.ready(0))
+  writeFileSync(join(target, 'kept'), 'of the app server')
+  writeFileSync(join(site.source, 'kept'), 'of the agent')
+  writeFileSync(join(site.source, 'sent'), 'of the agent')
+  await until(
+    () => existsSync(join(target, 'sent')),
+    () => 'nothing came',
+  )
+  assert.equal(readFileSync(join(target, 'kept'), 'utf8'), 'of the app server')
+
+  edit<ReceiverFile>(join(daemons.place, 'agent.yaml'), (config) => ({
+    ...config,
+    roots: { ...config.roots, other: { path: other } },
+  }))
+  await hangUp(daemons, 'agent', READ)
+  const there = join(site.place, 'target-other')
+  edit<ReceiverFile>(file, (config) => ({ ...config, roots: { ...config.roots, other: { path: there } } }))
+  await hangUp(daemons, 'web1', READ)
+  await until(
+    () => existsSync(join(there, 'b')),
+    () => 'the new root did not come',
+  )
+
+  writeFileSync(join(site.place, 'a-file'), '')
+  edit<ReceiverFile>(file, (config) => ({
+    ...config,
+    roots: { [site.name]: { ...config.roots[site.name], path: join(site.place, 'a-file') } },
+  }))
+  await hangUp(daemons, 'web1', 'the root cannot be opened with these settings')
+  writeFileSync(join(site.source, 'later'), 'still served')
+  await until(
+    () => existsSync(join(target, 'later')),
+    () => 'the old settings are not in force',
+  )
+
+  edit<ReceiverFile>(join(daemons.place, 'agent.yaml'), (config) => ({
+    ...config,
+    roots: { [site.name]: config.roots[site.name] ?? {} },
+  }))
+  await hangUp(daemons, 'agent', READ)
+  assert.deepEqual(
+    (await daemons.status()).roots.map(({ name }) => name),
+    [site.name],
+  )
+})
+
+test('a root that a HUP adds and that cannot be opened is in status with the reason, not ready, and comes when it can', async () => {
+  const site = await Site.on(daemons)
+  await site.converged()
+  const place = join(site.place, 'occupied')
+  writeFileSync(place, 'a file where the target is to be')
+  const file = join(daemons.place, 'web1/receiver.yaml')
+  edit<ReceiverFile>(file, (config) => ({ ...config, roots: { ...config.roots, other: { path: place } } }))
+  await hangUp(daemons, 'web1', READ)
+  const health = async (path: string) => await (await fetch(`${daemons.healthUrl(0)}${path}`)).json()
+  const { roots } = (await health('/v1/status')) as { roots: { root: string; failing: string | null }[] }
+  assert.deepEqual(
+    roots.map(({ root }) => root),
+    [site.name, 'other'],
+  )
+  assert.match(roots[1]?.failing ?? '', /occupied cannot be used as a target/)
+  assert.equal(await daemons.ready(0), false)
+  assert.match(((await health('/readyz')) as { detail: string }).detail, /other: .*occupied cannot be used as a target/)
+  writeFileSync(join(site.source, 'a'), 'the other root is served')
+  await site.converged()
+  const taken = daemons.receivers[0]?.says('root was taken into service')
+  rmSync(place)
+  await taken
+})
 
 test('a receiver takes a new pin at a HUP; a bad file changes nothing', async () => {
   const site = await Site.on(daemons)
@@ -94,85 +177,4 @@ test('another certificate is shown after a HUP, sessions go on; one that is bad 
   writeFileSync(join(site.source, 'a'), 'still there')
   await site.converged()
   assert.equal(/"connectedAt":"([^"]+)"/.exec(await connectedAt())?.[1], before)
-})
-
-test('a receiver protects and takes in roots at a HUP, and stays ready; a root that cannot be opened changes nothing', async () => {
-  await using rig = await Rig.start({ receivers: 1 })
-  const other = join(rig.place, 'other')
-  mkdirSync(other)
-  writeFileSync(join(other, 'b'), 'another root')
-  await rig.converged()
-  const file = join(rig.place, 'web1/receiver.yaml')
-  const target = rig.targets[0] ?? ''
-
-  edit<ReceiverFile>(file, (config) => ({ ...config, roots: { site: { ...config.roots.site, protect: ['kept'] } } }))
-  await hangUp(rig, 'web1', READ)
-  assert.ok(await rig.ready(0))
-  writeFileSync(join(target, 'kept'), 'of the app server')
-  writeFileSync(join(rig.source, 'kept'), 'of the agent')
-  writeFileSync(join(rig.source, 'sent'), 'of the agent')
-  await until(
-    () => existsSync(join(target, 'sent')),
-    () => 'nothing came',
-  )
-  assert.equal(readFileSync(join(target, 'kept'), 'utf8'), 'of the app server')
-
-  edit<ReceiverFile>(join(rig.place, 'agent.yaml'), (config) => ({
-    ...config,
-    roots: { ...config.roots, other: { path: other } },
-  }))
-  await hangUp(rig, 'agent', READ)
-  const there = join(rig.place, 'target-other')
-  edit<ReceiverFile>(file, (config) => ({ ...config, roots: { ...config.roots, other: { path: there } } }))
-  await hangUp(rig, 'web1', READ)
-  await until(
-    () => existsSync(join(there, 'b')),
-    () => 'the new root did not come',
-  )
-
-  writeFileSync(join(rig.place, 'a-file'), '')
-  edit<ReceiverFile>(file, ({ roots: { site }, ...config }) => ({
-    ...config,
-    roots: { site: { ...site, path: join(rig.place, 'a-file') } },
-  }))
-  await hangUp(rig, 'web1', 'the root cannot be opened with these settings')
-  writeFileSync(join(rig.source, 'later'), 'still served')
-  await until(
-    () => existsSync(join(target, 'later')),
-    () => 'the old settings are not in force',
-  )
-
-  edit<ReceiverFile>(join(rig.place, 'agent.yaml'), ({ roots: { site }, ...config }) => ({
-    ...config,
-    roots: { site },
-  }))
-  await hangUp(rig, 'agent', READ)
-  assert.deepEqual(
-    (await rig.status()).roots.map(({ name }) => name),
-    ['site'],
-  )
-})
-
-test('a root that a HUP adds and that cannot be opened is in status with the reason, not ready, and comes when it can', async () => {
-  await using rig = await Rig.start({ receivers: 1 })
-  await rig.converged()
-  const place = join(rig.place, 'occupied')
-  writeFileSync(place, 'a file where the target is to be')
-  const file = join(rig.place, 'web1/receiver.yaml')
-  edit<ReceiverFile>(file, (config) => ({ ...config, roots: { ...config.roots, other: { path: place } } }))
-  await hangUp(rig, 'web1', READ)
-  const health = async (path: string) => await (await fetch(`${rig.healthUrl(0)}${path}`)).json()
-  const { roots } = (await health('/v1/status')) as { roots: { root: string; failing: string | null }[] }
-  assert.deepEqual(
-    roots.map(({ root }) => root),
-    ['site', 'other'],
-  )
-  assert.match(roots[1]?.failing ?? '', /occupied cannot be used as a target/)
-  assert.equal(await rig.ready(0), false)
-  assert.match(((await health('/readyz')) as { detail: string }).detail, /other: .*occupied cannot be used as a target/)
-  writeFileSync(join(rig.source, 'a'), 'the other root is served')
-  await rig.converged()
-  const taken = rig.receivers[0]?.says('root was taken into service')
-  rmSync(place)
-  await taken
 })

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
+
+const daemons = sharedDaemons(1)
 
 const BURST = 300
 
@@ -20,20 +23,20 @@ function burst(source: string, name: string): void {
 }
 
 test('an agent and a receiver killed in a burst converge; the epoch stays, and what changed meanwhile is found', async () => {
-  await using rig = await Rig.start({ receivers: 1, prepare: fill })
-  await rig.converged()
-  const before = await rig.site.root()
-  burst(rig.source, 'one')
-  await rig.killAgent()
-  burst(rig.source, 'two')
-  rmSync(join(rig.source, 'app/file-1'))
-  appendFileSync(join(rig.source, 'app/file-2'), 'while it was away')
-  await rig.startAgent()
-  burst(rig.source, 'three')
-  await rig.killReceiver(0)
-  await rig.startReceiver(0)
-  await rig.converged()
-  const after = await rig.site.root()
+  const site = await Site.on(daemons, { prepare: fill })
+  await site.converged()
+  const before = await site.root()
+  burst(site.source, 'one')
+  await daemons.killAgent()
+  burst(site.source, 'two')
+  rmSync(join(site.source, 'app/file-1'))
+  appendFileSync(join(site.source, 'app/file-2'), 'while it was away')
+  await daemons.startAgent()
+  burst(site.source, 'three')
+  await daemons.killReceiver(0)
+  await daemons.startReceiver(0)
+  await site.converged()
+  const after = await site.root()
   assert.equal(after?.epoch, before?.epoch)
   assert.ok((after?.sequence ?? 0) > (before?.sequence ?? 0))
 })

@@ -10,8 +10,11 @@ import { test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
 import { ownMounts } from '../support/own-mounts.ts'
 import { resync } from '../support/resync-orders.ts'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+
+const daemons = sharedDaemons(1)
 
 const FILES = 60
 /** In the directory of the mount, and elsewhere. */
@@ -61,71 +64,73 @@ function prepared(mounts: Mounts, how: string) {
   }
 }
 
-async function receiver(rig: Rig) {
-  const { receivers } = await rig.status()
-  const [root] = await rig.receiverRoots(0)
+async function receiver() {
+  const { receivers } = await daemons.status()
+  const [root] = await daemons.receiverRoots(0)
   return { ...receivers[0], local: root }
 }
 
-const described = (rig: Rig) => async () => JSON.stringify(await receiver(rig)).slice(0, 4_000)
+const described = async () => JSON.stringify(await receiver()).slice(0, 4_000)
 
-async function isHealthy(rig: Rig): Promise<void> {
+async function isHealthy(): Promise<void> {
   await until(
     async () => {
-      const { state, durableSequence, sequence, lastError } = await receiver(rig)
-      return state === 'live' && lastError === null && durableSequence === sequence && (await rig.ready(0))
+      const { state, durableSequence, sequence, lastError } = await receiver()
+      return state === 'live' && lastError === null && durableSequence === sequence && (await daemons.ready(0))
     },
-    described(rig),
+    described,
     60_000,
   )
 }
 
-async function arrives(rig: Rig, path: string, content: string): Promise<void> {
-  const at = join(rig.targets[0] ?? '', path)
-  await until(() => existsSync(at) && readFileSync(at, 'utf8') === content, described(rig))
+async function arrives(site: Site, path: string, content: string): Promise<void> {
+  const at = join(site.targets[0] ?? '', path)
+  await until(() => existsSync(at) && readFileSync(at, 'utf8') === content, described)
 }
 
 async function live(how: string, broken: Break): Promise<boolean> {
-  const mounts = new Mounts()
-  await using rig = await Rig.start({ receivers: 1, receiversLater: true, prepare: prepared(mounts, how) })
-  using _mounted = mounts
-  await rig.startReceiver(0)
-  await rig.inSync()
-  const [target = ''] = rig.targets
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, { prepare: prepared(mounts, how) })
+  await site.inSync()
+  const [target = ''] = site.targets
   // Drift that a resync finds and cannot repair.
   chmodSync(join(target, 'pub/media/b.jpg'), 0o600)
   chmodSync(join(target, 'pub/media/d'), 0o700)
   for (const path of REPAIRED) chmodSync(join(target, path), 0o600)
   if (!broken(mounts, join(target, 'pub/media'))) return false
   for (const check of ['metadata', 'content'] as const) {
-    const { state } = await resync(rig, { check })
+    const { state } = await resync(daemons, { check })
     assert.notEqual(state, 'running')
   }
   for (const path of REPAIRED) assert.equal(statSync(join(target, path)).mode & 0o777, 0o644, path)
-  await isHealthy(rig)
+  await isHealthy()
   // More than are synced one by one, and a file that moves from behind the border.
-  for (let file = 0; file < FILES; file += 1) put(rig.source, { [`app/${file}.php`]: `newer ${file}` })
-  renameSync(join(rig.source, 'pub/media/b.jpg'), join(rig.source, 'app/b.jpg'))
-  put(rig.source, { 'pub/media/a.jpg': 'newer' })
-  await arrives(rig, 'app/b.jpg', 'b'.repeat(100))
-  await arrives(rig, `app/${FILES - 1}.php`, `newer ${FILES - 1}`)
-  await isHealthy(rig)
+  for (let file = 0; file < FILES; file += 1) put(site.source, { [`app/${file}.php`]: `newer ${file}` })
+  renameSync(join(site.source, 'pub/media/b.jpg'), join(site.source, 'app/b.jpg'))
+  put(site.source, { 'pub/media/a.jpg': 'newer' })
+  await arrives(site, 'app/b.jpg', 'b'.repeat(100))
+  await arrives(site, `app/${FILES - 1}.php`, `newer ${FILES - 1}`)
+  await isHealthy()
   return true
 }
 
 async function joins(how: string, broken: Break): Promise<boolean> {
-  const mounts = new Mounts()
-  await using rig = await Rig.start({ receivers: 1, receiversLater: true, prepare: prepared(mounts, how) })
-  using _mounted = mounts
-  const [target = ''] = rig.targets
-  chmodSync(join(target, 'pub/media/b.jpg'), 0o600)
-  if (!broken(mounts, join(target, 'pub/media'))) return false
-  await rig.startReceiver(0)
-  await arrives(rig, 'app/1.php', 'code 1')
-  await isHealthy(rig)
-  put(rig.source, { 'app/1.php': 'newer' })
-  await arrives(rig, 'app/1.php', 'newer')
-  await isHealthy(rig)
+  using mounts = new Mounts()
+  let isBroken = false
+  const site = await Site.on(daemons, {
+    prepare: (source, targets) => {
+      prepared(mounts, how)(source, targets)
+      const media = join(targets[0] ?? '', 'pub/media')
+      chmodSync(join(media, 'b.jpg'), 0o600)
+      isBroken = broken(mounts, media)
+    },
+  })
+  if (!isBroken) return false
+  await arrives(site, 'app/1.php', 'code 1')
+  await isHealthy()
+  put(site.source, { 'app/1.php': 'newer' })
+  await arrives(site, 'app/1.php', 'newer')
+  await isHealthy()
   return true
 }
 

@@ -15,13 +15,17 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
+import { Daemons } from '../support/daemons.ts'
 import { Mounts } from '../support/mounts.ts'
 import { resync } from '../support/resync-orders.ts'
-import { Rig } from '../support/rig.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
 const NO_MOUNTS = 'nothing can be mounted here'
+
+const daemons = new Daemons()
+after(() => daemons[Symbol.asyncDispose]())
 
 function put(directory: string, files: Record<string, string>): void {
   for (const [path, content] of Object.entries(files)) {
@@ -32,23 +36,22 @@ function put(directory: string, files: Record<string, string>): void {
 
 const read = (...parts: string[]) => readFileSync(join(...parts), 'utf8')
 
-function targetOf(rig: Rig, number = 0): string {
-  return rig.targets[number] ?? ''
+function targetOf(site: Site, number = 0): string {
+  return site.targets[number] ?? ''
 }
 
 test('a directory that goes away leaves the mount in it, and what that holds', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await Rig.start({
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, {
     prepare: (source) => put(source, { 'app/a.php': 'a', 'app/etc/b.php': 'b', 'c.php': 'c' }),
   })
-  using _mounted = mounts
-  await rig.converged()
-  const target = targetOf(rig)
+  await site.converged()
+  const target = targetOf(site)
   put(mounts.tmpfs(join(target, 'app/etc/data')), { 'own.txt': 'of web1' })
-  rmSync(join(rig.source, 'app'), { recursive: true })
-  put(rig.source, { 'd.php': 'd' })
-  await rig.inSync()
+  rmSync(join(site.source, 'app'), { recursive: true })
+  put(site.source, { 'd.php': 'd' })
+  await site.inSync()
   await until(
     () => !existsSync(join(target, 'app/a.php')) && existsSync(join(target, 'd.php')),
     () => readdirSync(target).join(),
@@ -59,25 +62,24 @@ test('a directory that goes away leaves the mount in it, and what that holds', a
 
 test('what is extraneous at a first join stays when a mount is in it', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await Rig.start({
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, {
     prepare: (source, [target = '']) => {
       put(source, { 'a.php': 'a' })
       put(target, { 'shared/left.txt': 'extraneous', 'gone/b.txt': 'extraneous' })
       put(mounts.tmpfs(join(target, 'shared/deep/volume')), { 'own.txt': 'of web1' })
     },
   })
-  using _mounted = mounts
-  await rig.inSync()
-  const target = targetOf(rig)
+  await site.inSync()
+  const target = targetOf(site)
   assert.equal(read(target, 'shared/deep/volume/own.txt'), 'of web1')
   assert.deepEqual([existsSync(join(target, 'shared/left.txt')), existsSync(join(target, 'gone'))], [false, false])
 })
 
 test('content arrives on a volume inside the target: new, changed, renamed, deleted, whole directories', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await Rig.start({
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, {
     prepare: (source, [target = '']) => {
       put(source, { 'pub/media/a.jpg': 'a', 'pub/media/d/b.jpg': 'b', 'e.php': 'e' })
       put(mounts.tmpfs(join(target, 'pub/media')), { 'own.jpg': 'uploaded here', 'a.jpg': 'another' })
@@ -85,95 +87,86 @@ test('content arrives on a volume inside the target: new, changed, renamed, dele
       utimesSync(join(target, 'pub/media/a.jpg'), 1_000_000_000, 1_000_000_000)
     },
   })
-  using _mounted = mounts
-  await rig.inSync()
-  const target = targetOf(rig)
+  await site.inSync()
+  const target = targetOf(site)
   assert.deepEqual(
     [read(target, 'pub/media/a.jpg'), read(target, 'pub/media/d/b.jpg'), read(target, 'e.php')],
     ['a', 'b', 'e'],
   )
   assert.equal(read(target, 'pub/media/own.jpg'), 'uploaded here', 'across a border nothing is extraneous')
-  put(rig.source, { 'pub/media/a.jpg': 'newer', 'pub/media/new/x/y.jpg': 'y' })
-  renameSync(join(rig.source, 'pub/media/d'), join(rig.source, 'pub/media/f'))
-  rmSync(join(rig.source, 'e.php'))
-  await rig.inSync()
-  await rig.converged(30_000, (path) => path === 'pub/media/own.jpg')
+  put(site.source, { 'pub/media/a.jpg': 'newer', 'pub/media/new/x/y.jpg': 'y' })
+  renameSync(join(site.source, 'pub/media/d'), join(site.source, 'pub/media/f'))
+  rmSync(join(site.source, 'e.php'))
+  await site.inSync()
+  await site.converged(30_000, (path) => path === 'pub/media/own.jpg')
   // Moved over the border, both ways.
-  renameSync(join(rig.source, 'pub/media/new'), join(rig.source, 'new'))
-  renameSync(join(rig.source, 'pub/media/f/b.jpg'), join(rig.source, 'b.jpg'))
-  await rig.converged(30_000, (path) => path === 'pub/media/own.jpg')
+  renameSync(join(site.source, 'pub/media/new'), join(site.source, 'new'))
+  renameSync(join(site.source, 'pub/media/f/b.jpg'), join(site.source, 'b.jpg'))
+  await site.converged(30_000, (path) => path === 'pub/media/own.jpg')
 })
 
 test('what was written on a volume just before a first join is named until it is replaced, and kept', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await Rig.start({
-    receivers: 1,
-    receiversLater: true,
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, {
     prepare: (source, [target = '']) => {
       put(source, { 'pub/media/a.jpg': 'a', 'e.php': 'e' })
-      put(mounts.tmpfs(join(target, 'pub/media')), {})
+      put(mounts.tmpfs(join(target, 'pub/media')), { 'a.jpg': 'another' })
     },
   })
-  using _mounted = mounts
-  const target = targetOf(rig)
-  put(target, { 'pub/media/a.jpg': 'another' })
-  await rig.startReceiver(0)
-  const owed = async () => (await rig.status()).receivers[0]?.owed.paths ?? []
-  const describe = async () => JSON.stringify(await rig.status())
+  const target = targetOf(site)
+  const owed = async () => (await daemons.status()).receivers[0]?.owed.paths ?? []
+  const describe = async () => JSON.stringify(await daemons.status())
   await until(async () => {
     // As a program that goes on writing does.
     utimesSync(join(target, 'pub/media/a.jpg'), new Date(), new Date())
     return (await owed()).some(({ path, code }) => path === 'pub/media/a.jpg' && code === 'just-written')
   }, describe)
   assert.equal(read(target, 'e.php'), 'e', 'it holds up nothing else')
-  await rig.converged(60_000)
+  await site.converged(60_000)
   await until(async () => (await owed()).length === 0, describe)
   assert.deepEqual(
-    rig.site.trashOf(0).filter((path) => path.endsWith('a.jpg')),
+    site.trashOf(0).filter((path) => path.endsWith('a.jpg')),
     ['pub/media/a.jpg'],
   )
 })
 
 test('a border that is read-only is a problem of its paths and holds up nothing else', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await Rig.start({
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, {
     prepare: (source) => put(source, { 'app/etc/a.php': 'a', 'app/etc/b.php': 'b', 'c.php': 'c' }),
   })
-  using _mounted = mounts
-  await rig.converged()
-  const target = targetOf(rig)
+  await site.converged()
+  const target = targetOf(site)
   mounts.bind(join(target, 'app/etc'), join(target, 'app/etc'), true)
-  rmSync(join(rig.source, 'app/etc/a.php'))
-  put(rig.source, { 'app/etc/b.php': 'newer', 'c.php': 'newer' })
+  rmSync(join(site.source, 'app/etc/a.php'))
+  put(site.source, { 'app/etc/b.php': 'newer', 'c.php': 'newer' })
   await until(
     () => read(target, 'c.php') === 'newer',
     () => 'the other path did not arrive',
   )
-  const problems = async () => (await rig.receiverRoots(0))[0]?.problems ?? []
+  const problems = async () => (await daemons.receiverRoots(0))[0]?.problems ?? []
   await until(
     async () => (await problems()).some(({ path, code }) => path === 'app/etc/b.php' && code === 'EROFS'),
     async () => JSON.stringify(await problems()),
   )
-  put(rig.source, { 'd.php': 'd' })
+  put(site.source, { 'd.php': 'd' })
   await until(
     () => existsSync(join(target, 'd.php')),
     () => 'a later change did not arrive',
   )
   // A receiver that was started anew asks at once for the paths that it owes.
-  await rig.killReceiver(0)
+  await daemons.killReceiver(0)
   mounts.unmount(join(target, 'app/etc'))
-  await rig.startReceiver(0)
-  await rig.converged()
+  await daemons.startReceiver(0)
+  await site.converged()
 })
 
 test('one volume below the source and below targets: no upload is lost, resyncs or not', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await Rig.start({
-    receivers: 2,
-    receiversLater: true,
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, {
     prepare: (source, targets) => {
       put(source, { 'a.php': 'a' })
       mounts.tmpfs(join(source, '../volume'))
@@ -181,59 +174,53 @@ test('one volume below the source and below targets: no upload is lost, resyncs 
       put(join(source, 'media'), { 'first.jpg': 'first' })
     },
   })
-  using _mounted = mounts
-  await rig.startReceiver(0)
-  await rig.startReceiver(1)
-  await rig.inSync()
+  await site.inSync()
   for (let upload = 0; upload < 300; upload += 1) {
-    put(join(targetOf(rig, upload % 2), 'media'), { [`${upload % 7}/u${upload}.jpg`]: `upload ${upload}` })
-    if (upload % 60 === 0) await resync(rig)
+    put(join(targetOf(site, upload % 2), 'media'), { [`${upload % 7}/u${upload}.jpg`]: `upload ${upload}` })
+    if (upload % 60 === 0) await resync(daemons)
   }
-  await resync(rig)
-  await rig.inSync()
+  await resync(daemons)
+  await site.inSync()
   const missing = Array.from({ length: 300 }, (_, upload) =>
-    join(rig.source, 'media', `${upload % 7}/u${upload}.jpg`),
+    join(site.source, 'media', `${upload % 7}/u${upload}.jpg`),
   ).filter((path) => !existsSync(path))
   assert.deepEqual(missing, [])
 })
 
 test('a target that is replaced while it is served is noticed before anything more is said to be committed', async () => {
-  await using rig = await Rig.start({
-    receivers: 1,
+  const site = await Site.on(daemons, {
     prepare: (source) => put(source, { 'a.php': 'a', 'b/c.php': 'c' }),
   })
-  await rig.converged()
-  const target = targetOf(rig)
+  await site.converged()
+  const target = targetOf(site)
   renameSync(target, `${target}.old`)
   cpSync(`${target}.old`, target, { recursive: true, preserveTimestamps: true })
-  put(rig.source, { 'a.php': 'newer' })
+  put(site.source, { 'a.php': 'newer' })
   await until(
     () => read(target, 'a.php') === 'newer',
     () => 'what is visible stayed old',
   )
-  await rig.converged()
+  await site.converged()
   assert.equal(read(`${target}.old`, 'b/c.php'), 'c')
 })
 
 test('a target whose filesystem is not mounted takes nothing, and continues when it is', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await Rig.start({
-    receivers: 1,
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, {
     prepare: (source, [target = '']) => {
       put(source, { 'a.php': 'a' })
       mounts.tmpfs(`${target}.volume`)
       mounts.bind(`${target}.volume`, target)
     },
   })
-  using _mounted = mounts
-  await rig.converged()
-  const target = targetOf(rig)
-  await rig.killReceiver(0)
+  await site.converged()
+  const target = targetOf(site)
+  await daemons.killReceiver(0)
   mounts.unmount(target)
-  assert.match(await rig.launchReceiver(0).ended, /the filesystem that was mounted at .* is not mounted: mount it/)
+  assert.match(await daemons.launchReceiver(0).ended, /the filesystem that was mounted at .* is not mounted: mount it/)
   assert.deepEqual(readdirSync(target), [])
   mounts.bind(`${target}.volume`, target)
-  await rig.startReceiver(0)
-  await rig.converged()
+  await daemons.startReceiver(0)
+  await site.converged()
 })

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Mounts } from '../support/mounts.ts'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
 const UPLOADS = 60
@@ -16,10 +17,10 @@ const PIECES = 8
 /** About as long as the agent and a receiver take for one change, so that the two meet in every way. */
 const REST_MS = 25
 
-async function shared(mounts: Mounts): Promise<Rig> {
-  const rig = await Rig.start({
-    receivers: 1,
-    receiversLater: true,
+const daemons = sharedDaemons(1)
+
+async function shared(mounts: Mounts): Promise<Site> {
+  const site = await Site.on(daemons, {
     prepare: (source, targets) => {
       writeFileSync(join(source, 'a.php'), 'a')
       mounts.tmpfs(join(source, '../volume'))
@@ -27,19 +28,17 @@ async function shared(mounts: Mounts): Promise<Rig> {
       mkdirSync(join(source, 'media/catalog'))
     },
   })
-  await rig.startReceiver(0)
-  await rig.inSync()
-  return rig
+  await site.inSync()
+  return site
 }
 
 test('an upload that takes its time, and a file that is saved again and again, lose nothing', async (t) => {
   if (!Mounts.isAllowed()) return t.skip('nothing can be mounted here')
-  const mounts = new Mounts()
-  await using rig = await shared(mounts)
-  using _mounted = mounts
+  using mounts = new Mounts()
+  const site = await shared(mounts)
   const piece = (upload: number, number: number) => `piece ${number} of ${upload}\n`
   const whole = (upload: number) => Array.from({ length: PIECES }, (_, number) => piece(upload, number)).join('')
-  const at = (name: string) => join(rig.source, 'media/catalog', name)
+  const at = (name: string) => join(site.source, 'media/catalog', name)
   const appended = Array.from({ length: UPLOADS }, async (_, upload) => {
     await pause(upload * 7)
     const file = openSync(at(`u${upload}.jpg`), 'w')
@@ -57,7 +56,7 @@ test('an upload that takes its time, and a file that is saved again and again, l
     }
   })
   await Promise.all([...appended, ...saved])
-  await rig.inSync()
+  await site.inSync()
   const wrong = () => [
     ...Array.from({ length: UPLOADS }, (_, upload) => `u${upload}.jpg`).filter(
       (name, upload) => readFileSync(at(name), 'utf8') !== whole(upload),
@@ -68,9 +67,9 @@ test('an upload that takes its time, and a file that is saved again and again, l
   ]
   assert.deepEqual(wrong(), [])
   // It stays so, also when everything is compared.
-  rig.agentVerb('resync', '--wait', '--check', 'content')
+  daemons.agentVerb('resync', '--wait', '--check', 'content')
   assert.deepEqual(wrong(), [])
-  const problems = async () => (await rig.receiverRoots(0))[0]?.problems ?? []
+  const problems = async () => (await daemons.receiverRoots(0))[0]?.problems ?? []
   await until(
     async () => (await problems()).length === 0,
     async () => JSON.stringify(await problems()),
@@ -79,11 +78,10 @@ test('an upload that takes its time, and a file that is saved again and again, l
 
 test('a file that both sides see is not replaced by a copy of itself', async (t) => {
   if (!Mounts.isAllowed()) return t.skip('nothing can be mounted here')
-  const mounts = new Mounts()
-  await using rig = await shared(mounts)
-  using _mounted = mounts
-  const file = join(rig.source, 'media/catalog/open.log')
-  const sequence = async () => (await rig.status()).receivers[0]?.sequence ?? 0
+  using mounts = new Mounts()
+  const site = await shared(mounts)
+  const file = join(site.source, 'media/catalog/open.log')
+  const sequence = async () => (await daemons.status()).receivers[0]?.sequence ?? 0
   const before = await sequence()
   writeFileSync(file, 'as it is')
   const { ino } = statSync(file)

@@ -12,8 +12,11 @@ import { Mounts } from '../support/mounts.ts'
 import { ownMounts } from '../support/own-mounts.ts'
 import { makeRealTree } from '../support/real-tree.ts'
 import { resync } from '../support/resync-orders.ts'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+
+const daemons = sharedDaemons(1)
 
 const OWN = 'of this host'
 const BALLAST = 'ballast'
@@ -61,11 +64,10 @@ const SHORTAGES: Record<string, Shortage> = {
 }
 
 async function isShort(name: string, { make, options, take, reason }: Shortage): Promise<string | null> {
-  const mounts = new Mounts()
+  using mounts = new Mounts()
   const possible = { now: false }
-  await using rig = await Rig.start({
-    receivers: 1,
-    receiversLater: true,
+  const site = await Site.on(daemons, {
+    receiverRoot: { protect: [`/${BALLAST}/`] },
     prepare: (source, [target = '']) => {
       makeRealTree(source)
       mkdirSync(target, { recursive: true })
@@ -76,27 +78,24 @@ async function isShort(name: string, { make, options, take, reason }: Shortage):
       possible.now = take(target)
     },
   })
-  using _mounted = mounts
   if (!possible.now) return `${name} cannot be made here`
-  const [target = ''] = rig.targets
-  rig.site.configureReceiver(0, { protect: [`/${BALLAST}/`] })
-  await rig.startReceiver(0)
-  const root = async () => (await rig.receiverRoots(0))[0]
-  const described = async () => JSON.stringify([await root(), (await rig.status()).receivers[0]]).slice(0, 4_000)
+  const [target = ''] = site.targets
+  const root = async () => (await daemons.receiverRoots(0))[0]
+  const described = async () => JSON.stringify([await root(), (await daemons.status()).receivers[0]]).slice(0, 4_000)
   const says = async () => {
     return reason.test(JSON.stringify(await root()))
   }
   await until(says, described, 120_000)
-  await until(async () => ((await rig.status()).receivers[0]?.owed.count ?? 0) > 0, described, 120_000)
+  await until(async () => ((await daemons.status()).receivers[0]?.owed.count ?? 0) > 0, described, 120_000)
   // What is gone at the source meanwhile is not missed later.
-  rmSync(join(rig.source, 'wp-includes/sodium_compat'), { recursive: true, force: true })
+  rmSync(join(site.source, 'wp-includes/sodium_compat'), { recursive: true, force: true })
   assert.equal(readFileSync(join(target, BALLAST, 'own.txt'), 'utf8'), OWN)
   rmSync(join(target, BALLAST), { recursive: true })
   if (name.includes('quota')) spawnSync('setquota', ['-P', '7', '0', '0', '0', '0', target])
-  await until(async () => (await rig.status()).receivers[0]?.owed.count === 0, described, 120_000)
+  await until(async () => (await daemons.status()).receivers[0]?.owed.count === 0, described, 120_000)
   // The time of the directory is that of what this test took away in it.
-  await resync(rig)
-  await rig.converged(60_000, (path) => path === '.rootferry' || path === 'lost+found')
+  await resync(daemons)
+  await site.converged(60_000, (path) => path === '.rootferry' || path === 'lost+found')
   const kept = readdirSync(join(target, '.rootferry/trash'), { recursive: true, encoding: 'utf8' })
   const [upload = ''] = kept.filter((path) => path.endsWith('upload.jpg'))
   assert.equal(readFileSync(join(target, '.rootferry/trash', upload), 'utf8'), OWN)

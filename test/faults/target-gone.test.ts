@@ -7,14 +7,16 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
 const NO_MOUNTS = 'nothing can be mounted here'
 
-async function start(prepare: (target: string) => void = () => undefined): Promise<Rig> {
-  return Rig.start({
-    receivers: 1,
+const daemons = sharedDaemons(1)
+
+async function start(prepare: (target: string) => void = () => undefined): Promise<Site> {
+  return Site.on(daemons, {
     prepare: (source, [target = '']) => {
       writeFileSync(join(source, 'a.php'), 'a')
       prepare(target)
@@ -23,113 +25,110 @@ async function start(prepare: (target: string) => void = () => undefined): Promi
 }
 
 /** Resolves when the receiver says why it is not ready. */
-async function halted(rig: Rig, why: RegExp): Promise<void> {
-  const answer = async () => (await rig.health(0, '/readyz')).text()
+async function halted(why: RegExp): Promise<void> {
+  const answer = async () => (await daemons.health(0, '/readyz')).text()
   await until(async () => why.test(await answer()), answer)
 }
 
-async function committed(rig: Rig): Promise<number | undefined> {
-  return (await rig.status()).receivers[0]?.sequence
+async function committed(): Promise<number | undefined> {
+  return (await daemons.status()).receivers[0]?.sequence
 }
 
 /** The source changes meanwhile, and nobody claims that the change is here. */
-async function nothingIsClaimed(rig: Rig): Promise<void> {
-  const before = await committed(rig)
-  writeFileSync(join(rig.source, 'a.php'), 'newer')
+async function nothingIsClaimed(site: Site): Promise<void> {
+  const before = await committed()
+  writeFileSync(join(site.source, 'a.php'), 'newer')
   await until(
-    async () => (await rig.status()).roots[0]?.sequence !== before,
+    async () => (await daemons.status()).roots[0]?.sequence !== before,
     () => 'the agent has not noticed its change',
   )
-  assert.equal(await committed(rig), before)
+  assert.equal(await committed(), before)
 }
 
-async function isBack(rig: Rig, target: string): Promise<void> {
-  await rig.converged(60_000)
+async function isBack(site: Site, target: string): Promise<void> {
+  await site.converged(60_000)
   await until(
-    () => rig.ready(0),
-    async () => (await rig.health(0, '/readyz')).text(),
+    () => daemons.ready(0),
+    async () => (await daemons.health(0, '/readyz')).text(),
   )
   assert.equal(readFileSync(join(target, 'a.php'), 'utf8'), 'newer')
 }
 
 test('a target that is renamed away while it is served, and while it is not', async () => {
-  await using rig = await start()
-  await rig.converged()
-  const [target = ''] = rig.targets
+  const site = await start()
+  await site.converged()
+  const [target = ''] = site.targets
   renameSync(target, `${target}.away`)
-  await halted(rig, /the target is missing, and was there before: put it back/)
-  await nothingIsClaimed(rig)
+  await halted(/the target is missing, and was there before: put it back/)
+  await nothingIsClaimed(site)
   assert.equal(existsSync(target), false, 'nothing is made in its place')
   renameSync(`${target}.away`, target)
-  await isBack(rig, target)
-  await rig.killReceiver(0)
+  await isBack(site, target)
+  await daemons.killReceiver(0)
   renameSync(target, `${target}.away`)
-  assert.match(await rig.launchReceiver(0).ended, /the target is missing, and was there before/)
+  assert.match(await daemons.launchReceiver(0).ended, /the target is missing, and was there before/)
   assert.equal(existsSync(target), false)
 })
 
 test('a target that is unmounted, and one whose directory was on what is unmounted', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await start((target) => {
+  using mounts = new Mounts()
+  const site = await start((target) => {
     mounts.tmpfs(`${target}.volume`)
     mounts.bind(`${target}.volume`, target)
   })
-  using _mounted = mounts
-  await rig.converged()
-  const [target = ''] = rig.targets
+  await site.converged()
+  const [target = ''] = site.targets
   mounts.unmount(target)
-  await halted(rig, /the filesystem that was mounted at .* is not mounted: mount it/)
-  await nothingIsClaimed(rig)
+  await halted(/the filesystem that was mounted at .* is not mounted: mount it/)
+  await nothingIsClaimed(site)
   assert.deepEqual(readdirSync(target), [])
   mounts.bind(`${target}.volume`, target)
-  await isBack(rig, target)
+  await isBack(site, target)
 })
 
 test('a directory on a filesystem that is unmounted is not made anew on the bare mount point', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await start()
-  using _mounted = mounts
-  await rig.converged()
-  const volume = join(rig.place, 'www')
+  using mounts = new Mounts()
+  const site = await start()
+  await site.converged()
+  const volume = join(site.place, 'www')
   mounts.tmpfs(`${volume}.real`)
   mounts.bind(`${volume}.real`, volume)
   mkdirSync(join(volume, 'shop'))
-  rig.editReceiver(0, (config) => ({ ...config, roots: { site: { path: join(volume, 'shop') } } }))
-  const [receiver] = rig.receivers
+  daemons.editReceiver(0, (config) => ({ ...config, roots: { [site.name]: { path: join(volume, 'shop') } } }))
+  const [receiver] = daemons.receivers
   assert.ok(receiver)
-  await rig.hangUp(receiver)
+  await daemons.hangUp(receiver)
   await until(
     () => existsSync(join(volume, 'shop/a.php')),
     () => 'the other target is not served',
   )
   await until(
-    () => rig.ready(0),
-    async () => (await rig.health(0, '/readyz')).text(),
+    () => daemons.ready(0),
+    async () => (await daemons.health(0, '/readyz')).text(),
   )
   mounts.unmount(volume)
-  await halted(rig, /the filesystem that was mounted at .*www is not mounted: mount it/)
+  await halted(/the filesystem that was mounted at .*www is not mounted: mount it/)
   assert.deepEqual(readdirSync(volume), [])
   mounts.bind(`${volume}.real`, volume)
   await until(
-    () => rig.ready(0),
-    async () => (await rig.health(0, '/readyz')).text(),
+    () => daemons.ready(0),
+    async () => (await daemons.health(0, '/readyz')).text(),
   )
 })
 
 test('a target that another filesystem covers', async (t) => {
   if (!Mounts.isAllowed()) return t.skip(NO_MOUNTS)
-  const mounts = new Mounts()
-  await using rig = await start()
-  using _mounted = mounts
-  await rig.converged()
-  const [target = ''] = rig.targets
+  using mounts = new Mounts()
+  const site = await start()
+  await site.converged()
+  const [target = ''] = site.targets
   mounts.tmpfs(target)
   writeFileSync(join(target, 'own.txt'), 'of another filesystem')
-  await halted(rig, /another filesystem, which is mounted at .*, covers the target: unmount it/)
-  await nothingIsClaimed(rig)
+  await halted(/another filesystem, which is mounted at .*, covers the target: unmount it/)
+  await nothingIsClaimed(site)
   assert.deepEqual(readdirSync(target), ['own.txt'])
   mounts.unmount(target)
-  await isBack(rig, target)
+  await isBack(site, target)
 })

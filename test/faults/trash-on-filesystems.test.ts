@@ -20,13 +20,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pid } from 'node:process'
 import { after, test } from 'node:test'
+import type { Daemons } from '../support/daemons.ts'
 import { Mounts } from '../support/mounts.ts'
 import { ownMounts } from '../support/own-mounts.ts'
 import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+
+const daemons = sharedDaemons(1)
 
 const OWN = 'of this host'
 const PROJECT = '4711'
+const MONTH_DAYS = 31
+/** Far below the default: each new value has a receiver open its root anew. */
+let keepDays = 20
+
+interface Served {
+  site: Site
+  daemons: Daemons
+}
+
 /** Of its directories the agent knows nothing at first. */
 const VOLUME = 'shared/deep/volume'
 
@@ -56,10 +70,10 @@ const SOURCE = { 'a.php': 'a', 'app/b.php': 'b', 'app/deep/c.php': 'c', 'conf/x.
 const LOCAL = { 'conf/x.ini': OWN, 'own/deep/1.txt': `${OWN} 1`, 'own/2.txt': `${OWN} 2`, 'app/deep/3.txt': `${OWN} 3` }
 
 /** Contents of all files in the trashes of a receiver, by path below their batch. */
-function trashOf(rig: Rig): Map<string, string> {
-  const [target = ''] = rig.targets
+function trashOf(site: Site): Map<string, string> {
+  const [target = ''] = site.targets
   const kept = new Map<string, string>()
-  for (const trash of [join(target, '.rootferry/trash'), join(rig.place, 'web1/state/trash/site')]) {
+  for (const trash of [join(target, '.rootferry/trash'), site.receiverState(0, 'trash')]) {
     if (!existsSync(trash)) continue
     for (const name of readdirSync(trash, { recursive: true }).map(String)) {
       const place = join(trash, name)
@@ -69,23 +83,24 @@ function trashOf(rig: Rig): Map<string, string> {
   return kept
 }
 
-function batches(rig: Rig): string[] {
-  const [target = ''] = rig.targets
-  return [join(target, '.rootferry/trash'), join(rig.place, 'web1/state/trash/site')].flatMap((trash) =>
+function batches(site: Site): string[] {
+  const [target = ''] = site.targets
+  return [join(target, '.rootferry/trash'), site.receiverState(0, 'trash')].flatMap((trash) =>
     existsSync(trash) ? readdirSync(trash).map((name) => join(trash, name)) : [],
   )
 }
 
-/** Makes all that is in the trash a month old, and starts the receiver anew. */
-async function monthPasses(rig: Rig): Promise<void> {
-  await rig.killReceiver(0)
-  const seconds = Date.now() / 1_000 - 31 * 86_400
-  for (const batch of batches(rig)) utimesSync(batch, seconds, seconds)
-  await rig.startReceiver(0)
+/** Makes all that is in the trash a month old, and has the receiver open its root anew, as at a start. */
+async function monthPasses({ site, daemons }: Served): Promise<void> {
+  const seconds = Date.now() / 1_000 - MONTH_DAYS * 86_400
+  for (const batch of batches(site)) utimesSync(batch, seconds, seconds)
+  keepDays -= 1
+  site.configureReceiver(0, { trash: { keepDays } })
+  await daemons.hangUp(daemons.receivers[0] ?? assert.fail())
 }
 
-async function isGone(rig: Rig, path: string): Promise<void> {
-  const [target = ''] = rig.targets
+async function isGone(site: Site, path: string): Promise<void> {
+  const [target = ''] = site.targets
   await until(
     () => !existsSync(join(target, path)),
     () => `${path} stays`,
@@ -94,11 +109,9 @@ async function isGone(rig: Rig, path: string): Promise<void> {
 
 /** The target is one kind of mount, and holds another. */
 async function trial(ofTarget: Mount, ofVolume: Mount): Promise<boolean> {
-  const mounts = new Mounts()
+  using mounts = new Mounts()
   let isMounted = true
-  await using rig = await Rig.start({
-    receivers: 1,
-    receiversLater: true,
+  const site = await Site.on(daemons, {
     prepare: (source, [target = '']) => {
       put(source, SOURCE)
       for (const [mount, place] of [
@@ -113,12 +126,10 @@ async function trial(ofTarget: Mount, ofVolume: Mount): Promise<boolean> {
       }
     },
   })
-  using _mounted = mounts
   if (!isMounted) return false
-  await rig.startReceiver(0)
-  const [target = ''] = rig.targets
-  await theTarget(rig, target)
-  await aVolume(rig, target, VOLUME)
+  const [target = ''] = site.targets
+  await theTarget({ site, daemons }, target)
+  await aVolume({ site, daemons }, target, VOLUME)
   return true
 }
 
@@ -129,51 +140,51 @@ function isOwn(path: string): boolean {
 }
 
 /** All of the target is on that filesystem. */
-async function theTarget(rig: Rig, target: string): Promise<void> {
-  await rig.converged(30_000, isOwn)
-  const kept = trashOf(rig)
+async function theTarget({ site, daemons }: Served, target: string): Promise<void> {
+  await site.converged(30_000, isOwn)
+  const kept = trashOf(site)
   assert.deepEqual(
     Object.entries(LOCAL).filter(([path, content]) => kept.get(path) !== content),
     [],
     'what the first join replaced or removed',
   )
   put(target, { 'app/deep/later.txt': OWN })
-  rmSync(join(rig.source, 'app'), { recursive: true })
-  await isGone(rig, 'app')
+  rmSync(join(site.source, 'app'), { recursive: true })
+  await isGone(site, 'app')
   await until(
-    () => trashOf(rig).get('app/deep/later.txt') === OWN,
-    () => [...trashOf(rig).keys()].join('\n'),
+    () => trashOf(site).get('app/deep/later.txt') === OWN,
+    () => [...trashOf(site).keys()].join('\n'),
   )
-  await rig.converged(30_000, isOwn)
-  await monthPasses(rig)
+  await site.converged(30_000, isOwn)
+  await monthPasses({ site, daemons })
   await until(
-    () => batches(rig).length === 0,
-    () => batches(rig).join('\n'),
+    () => batches(site).length === 0,
+    () => batches(site).join('\n'),
   )
-  await rig.converged(30_000, isOwn)
+  await site.converged(30_000, isOwn)
 }
 
 /** That filesystem is mounted in a directory of which the agent knows nothing, and then in one that goes away. */
-async function aVolume(rig: Rig, target: string, at: string): Promise<void> {
+async function aVolume({ site, daemons }: Served, target: string, at: string): Promise<void> {
   const top = at.split('/')[0] ?? at
-  await rig.converged(30_000, isOwn)
+  await site.converged(30_000, isOwn)
   put(target, { [`${top}/beside.txt`]: OWN })
-  mkdirSync(join(rig.source, at), { recursive: true })
-  put(rig.source, { [`${at}/from-source.php`]: 'x' })
+  mkdirSync(join(site.source, at), { recursive: true })
+  put(site.source, { [`${at}/from-source.php`]: 'x' })
   await until(
     () => existsSync(join(target, at, 'from-source.php')),
-    async () => `nothing arrives on the volume: ${JSON.stringify(await rig.receiverRoots(0)).slice(0, 1_000)}`,
+    async () => `nothing arrives on the volume: ${JSON.stringify(await daemons.receiverRoots(0)).slice(0, 1_000)}`,
   )
-  rmSync(join(rig.source, top), { recursive: true })
-  await isGone(rig, `${at}/from-source.php`)
+  rmSync(join(site.source, top), { recursive: true })
+  await isGone(site, `${at}/from-source.php`)
   await until(
-    () => trashOf(rig).get(`${top}/beside.txt`) === OWN,
-    () => [...trashOf(rig).keys()].join('\n'),
+    () => trashOf(site).get(`${top}/beside.txt`) === OWN,
+    () => [...trashOf(site).keys()].join('\n'),
   )
-  await monthPasses(rig)
+  await monthPasses({ site, daemons })
   await until(
-    () => batches(rig).length === 0,
-    () => batches(rig).join('\n'),
+    () => batches(site).length === 0,
+    () => batches(site).join('\n'),
   )
   const lost = Object.entries(LOCAL).filter(
     ([path, content]) => readFileSync(join(target, at, path), 'utf8') !== content,
@@ -188,14 +199,12 @@ function isBeside(path: string): boolean {
 
 /** A docroot with a quota of its own on the filesystem that the state directory is on too: no rename leads into it. */
 async function quotaTrial(): Promise<boolean> {
-  const mounts = new Mounts()
-  using _mounted = mounts
+  using mounts = new Mounts()
   const disk = mounts.image(`/tmp/rootferry-xfs-${pid}`, ['mkfs.xfs', '-q', '-f'], 'loop', 320)
   if (disk === null || spawnSync('xfs_io', ['-V']).status !== 0) return false
   await using rig = await Rig.start({
     place: disk,
     receivers: 1,
-    receiversLater: true,
     prepare: (source, [target = '']) => {
       put(source, SOURCE)
       mkdirSync(target, { recursive: true })
@@ -204,9 +213,11 @@ async function quotaTrial(): Promise<boolean> {
       put(target, LOCAL)
     },
   })
-  await rig.startReceiver(0)
-  await theTarget(rig, rig.targets[0] ?? '')
-  const { stdout } = spawnSync('xfs_io', ['-c', 'stat', join(rig.targets[0] ?? '', 'conf/x.ini')], { encoding: 'utf8' })
+  const [target = ''] = rig.targets
+  await theTarget({ site: rig.site, daemons: rig }, target)
+  const { stdout } = spawnSync('xfs_io', ['-c', 'stat', join(target, 'conf/x.ini')], {
+    encoding: 'utf8',
+  })
   assert.match(stdout, new RegExp(`projid = ${PROJECT}`), 'what arrives counts in the quota of its directory')
   return true
 }

@@ -10,8 +10,11 @@ import { test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
 import { ownMounts } from '../support/own-mounts.ts'
 import { resync } from '../support/resync-orders.ts'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+
+const daemons = sharedDaemons(1)
 
 function put(directory: string, files: Record<string, string>): void {
   for (const [path, content] of Object.entries(files)) {
@@ -30,7 +33,7 @@ const SOURCE = {
 const MEDIA = 'pub/media'
 
 interface Scene {
-  rig: Rig
+  site: Site
   mounts: Mounts
   target: string
   volume: string
@@ -40,9 +43,8 @@ interface Scene {
 
 /** @param isMounted whether the volume is there at the first join */
 async function play(isMounted: boolean, act: (scene: Scene) => Promise<void>): Promise<void> {
-  const mounts = new Mounts()
-  await using rig = await Rig.start({
-    receivers: 1,
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, {
     prepare: (source, [target = '']) => {
       put(source, SOURCE)
       mounts.tmpfs(`${target}.volume`)
@@ -50,48 +52,48 @@ async function play(isMounted: boolean, act: (scene: Scene) => Promise<void>): P
       if (isMounted) mounts.bind(`${target}.volume`, join(target, MEDIA))
     },
   })
-  using _mounted = mounts
-  const [target = ''] = rig.targets
+  const [target = ''] = site.targets
   const volume = `${target}.volume`
   const place = join(target, MEDIA)
   const mount = () => void mounts.bind(volume, place)
   const unmount = () => mounts.unmount(place)
-  await rig.converged()
-  await act({ rig, mounts, target, volume, mount, unmount })
+  await site.converged()
+  await act({ site, mounts, target, volume, mount, unmount })
 }
 
-const described = (rig: Rig) => async () => JSON.stringify((await rig.status()).receivers[0]).slice(0, 3_000)
+const described = async () => JSON.stringify((await daemons.status()).receivers[0]).slice(0, 3_000)
 
-async function isToldMissing(rig: Rig): Promise<void> {
+async function isToldMissing(): Promise<void> {
   await until(
     async () =>
-      (await rig.status()).receivers[0]?.owed.paths.some(({ path, code }) => path === MEDIA && code === 'unmounted') ===
-      true,
-    described(rig),
+      (await daemons.status()).receivers[0]?.owed.paths.some(
+        ({ path, code }) => path === MEDIA && code === 'unmounted',
+      ) === true,
+    described,
   )
 }
 
-async function arrives(rig: Rig, path: string, content: string): Promise<void> {
-  const at = join(rig.targets[0] ?? '', path)
-  await until(() => existsSync(at) && readFileSync(at, 'utf8') === content, described(rig), 60_000)
+async function arrives(site: Site, path: string, content: string): Promise<void> {
+  const at = join(site.targets[0] ?? '', path)
+  await until(() => existsSync(at) && readFileSync(at, 'utf8') === content, described, 60_000)
 }
 
 /** Changes of every kind, on the volume and elsewhere. */
-async function changes({ rig, target }: Scene): Promise<void> {
-  put(rig.source, { 'pub/media/a.jpg': 'newer', 'pub/media/new/e.jpg': 'e', 'pub/index.php': 'newer' })
-  rmSync(join(rig.source, 'pub/media/b.jpg'))
-  rmSync(join(rig.source, 'pub/media/d'), { recursive: true })
-  await arrives(rig, 'pub/index.php', 'newer')
-  await isToldMissing(rig)
-  const { state } = await resync(rig)
+async function changes({ site, target }: Scene): Promise<void> {
+  put(site.source, { 'pub/media/a.jpg': 'newer', 'pub/media/new/e.jpg': 'e', 'pub/index.php': 'newer' })
+  rmSync(join(site.source, 'pub/media/b.jpg'))
+  rmSync(join(site.source, 'pub/media/d'), { recursive: true })
+  await arrives(site, 'pub/index.php', 'newer')
+  await isToldMissing()
+  const { state } = await resync(daemons)
   assert.equal(state, 'failed', 'a resync says that it could not look there')
   assert.deepEqual(readdirSync(join(target, MEDIA)), [], 'nothing is written on the bare mount point')
 }
 
-async function isRight({ rig, target }: Scene): Promise<void> {
-  await rig.converged(60_000)
+async function isRight({ site, target }: Scene): Promise<void> {
+  await site.converged(60_000)
   assert.deepEqual(readdirSync(join(target, MEDIA)).sort(), ['a.jpg', 'new'])
-  await until(async () => (await rig.status()).receivers[0]?.owed.count === 0, described(rig))
+  await until(async () => (await daemons.status()).receivers[0]?.owed.count === 0, described)
 }
 
 const inside = ownMounts(import.meta.url)
@@ -99,7 +101,7 @@ if (inside.isInside) {
   test('a volume that is unmounted while it is served', () =>
     play(true, async (scene) => {
       scene.unmount()
-      await isToldMissing(scene.rig)
+      await isToldMissing()
       await changes(scene)
       scene.mount()
       await isRight(scene)
@@ -107,26 +109,26 @@ if (inside.isInside) {
 
   test('a volume that is not mounted yet when the receiver starts', () =>
     play(true, async (scene) => {
-      await scene.rig.killReceiver(0)
+      await daemons.killReceiver(0)
       scene.unmount()
-      await scene.rig.startReceiver(0)
+      await daemons.startReceiver(0)
       await changes(scene)
-      await scene.rig.killReceiver(0)
+      await daemons.killReceiver(0)
       scene.mount()
-      await scene.rig.startReceiver(0)
+      await daemons.startReceiver(0)
       await isRight(scene)
     }))
 
   test('a directory that goes, with a volume in it that is missing, stays and is no obstacle', () =>
-    play(true, async ({ rig, target, mount, unmount }) => {
+    play(true, async ({ site, target, mount, unmount }) => {
       unmount()
-      rmSync(join(rig.source, 'pub'), { recursive: true })
-      put(rig.source, { 'b.php': 'b' })
-      await arrives(rig, 'b.php', 'b')
-      await until(() => !existsSync(join(target, 'pub/index.php')), described(rig))
+      rmSync(join(site.source, 'pub'), { recursive: true })
+      put(site.source, { 'b.php': 'b' })
+      await arrives(site, 'b.php', 'b')
+      await until(() => !existsSync(join(target, 'pub/index.php')), described)
       assert.deepEqual(readdirSync(join(target, MEDIA)), [])
       mount()
-      await until(() => readdirSync(join(target, MEDIA)).length === 0, described(rig), 60_000)
+      await until(() => readdirSync(join(target, MEDIA)).length === 0, described, 60_000)
     }))
 
   test('a mount point that is removed tells that there is no volume any more', () =>
@@ -134,24 +136,24 @@ if (inside.isInside) {
       scene.unmount()
       await changes(scene)
       rmdirSync(join(scene.target, MEDIA))
-      await arrives(scene.rig, 'pub/media/new/e.jpg', 'e')
+      await arrives(scene.site, 'pub/media/new/e.jpg', 'e')
       // The time of the directory above is the operator's.
-      await resync(scene.rig)
+      await resync(daemons)
       await isRight(scene)
     }))
 
   test('a volume that turns up over what was filled is filled by itself, while it is served and while it is not', () =>
-    play(false, async ({ rig, target, mounts, mount, volume }) => {
+    play(false, async ({ site, target, mounts, mount, volume }) => {
       mount()
-      await arrives(rig, 'pub/media/d/c.jpg', 'c')
-      await rig.converged(60_000)
+      await arrives(site, 'pub/media/d/c.jpg', 'c')
+      await site.converged(60_000)
       assert.ok(existsSync(join(volume, 'a.jpg')))
-      await rig.killReceiver(0)
+      await daemons.killReceiver(0)
       mounts.tmpfs(`${target}.other`)
       mounts.bind(`${target}.other`, join(target, MEDIA))
-      await rig.startReceiver(0)
-      await arrives(rig, 'pub/media/d/c.jpg', 'c')
-      await rig.converged(60_000)
+      await daemons.startReceiver(0)
+      await arrives(site, 'pub/media/d/c.jpg', 'c')
+      await site.converged(60_000)
     }))
 } else {
   test('volumes of a target that vanish and come, in a mount namespace of their own', (t) => {

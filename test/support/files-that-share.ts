@@ -1,8 +1,38 @@
 /**
- * Files of test/e2e of which the cases share daemons, by the number of receivers. What one leaves behind in their
- * configurations, the roots apart, the next one finds; a file that revokes their tokens comes last.
+ * Test files that run in one process, by the name of that process's file in `test/`: their cases share daemons. What one
+ * leaves behind in the configurations of these, the roots apart, the next one finds; a file that revokes their tokens comes
+ * last.
  */
 export const FILES_THAT_SHARE = {
-  1: ['excluded-places', 'not-protected', 'first-join', 'hook-runs', 'receiver-health'],
-  2: ['deploy', 'changes', 'hold', 'operators', 'owed-paths', 'after-all', 'resync'],
+  'one-receiver': [
+    'e2e/excluded-places',
+    'e2e/not-protected',
+    'e2e/first-join',
+    'e2e/hook-runs',
+    'e2e/receiver-health',
+    'e2e/hooks',
+    'e2e/lag',
+    'e2e/new-mapping',
+    'e2e/one-host',
+    'e2e/overtake',
+    'e2e/restarts',
+  ],
+  'two-receivers': [
+    'e2e/deploy',
+    'e2e/changes',
+    'e2e/hold',
+    'e2e/operators',
+    'e2e/owed-paths',
+    'e2e/line-limits',
+    'e2e/after-all',
+    'e2e/resync',
+  ],
+  volumes: [
+    'faults/target-gone',
+    'faults/borders-of-sources',
+    'faults/shared-volumes',
+    'faults/borders-in-trouble',
+    'faults/volumes-that-vanish',
+    'faults/trash-on-filesystems',
+  ],
 } as const
