@@ -12,6 +12,7 @@ import { PathProblems } from '../src/root/scan/path-problems.ts'
 import { ScanQueue } from '../src/root/scan/scan-queue.ts'
 import { Timers } from '../src/root/timers.ts'
 import type { Hint } from '../src/root/watch/watcher.ts'
+import type { PathProblem } from '../src/root-messages.ts'
 
 const DEADLINE_MS = 20_000
 
@@ -26,6 +27,7 @@ export class Bench implements AsyncDisposable {
   /** What the queue reported, in order. */
   readonly reports: string[] = []
   mode: 'judged' | 'halted' = 'judged'
+  whenProblem: (problem: PathProblem) => void = ({ path, message }) => assert.fail(`${path}: ${message}`)
   whenScanned: () => void = () => undefined
   whenAdvanced: () => void = () => undefined
 
@@ -50,7 +52,7 @@ export class Bench implements AsyncDisposable {
     const never = (...what: unknown[]) => assert.fail(String(what))
     const report = (name: string) => () => void this.reports.push(name)
     const { index } = this
-    const problems = new PathProblems(never)
+    const problems = new PathProblems((problem) => this.whenProblem(problem))
     this.queue = new ScanQueue({
       index,
       timers: this.#timers,

@@ -31,6 +31,10 @@ export class PathProblems {
     if (this.#byPath.size > 0) this.#byPath.delete(path)
   }
 
+  has(path: string): boolean {
+    return this.#byPath.has(path)
+  }
+
   /** A directory is gone, and so are its problems. */
   clearBelow(directory: string): void {
     const prefix = `${directory}/`

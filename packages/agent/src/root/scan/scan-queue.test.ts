@@ -374,3 +374,21 @@ test('what was read of a halted root, and could not be recorded, is read again w
   assert.equal(index.digest(index.get('large')?.content ?? 0), digestOf(readFileSync(path)))
   assert.equal(index.head, head + 1)
 })
+
+test('a directory that can be read again is listed when something tells of it, and not at the next whole scan only', async () => {
+  await using bench = new Bench(numbered(3))
+  const { queue, index, opened } = bench
+  const locate = opened.directories.locateDirectory.bind(opened.directories)
+  opened.directories.locateDirectory = (path) => {
+    if (path === 'd') throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' })
+    return locate(path)
+  }
+  const problems: string[] = []
+  bench.whenProblem = ({ path, code }) => problems.push(`${path} ${code}`)
+  await queue.scan([WHOLE_TREE])
+  assert.deepEqual(problems, ['d unreadable'])
+  assert.deepEqual([index.get('d')?.kind, index.get('d/f1')], ['directory', null])
+  opened.directories.locateDirectory = locate
+  await queue.scan(hintsAt('d'))
+  assert.notEqual(index.get('d/f1'), null)
+})

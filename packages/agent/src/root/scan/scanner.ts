@@ -171,9 +171,8 @@ export class Scanner {
     this.#isWithheld = false
   }
 
-  *#follow(hint: Hint): Generator<undefined> {
-    const { directories, filter, index, watcher } = this.#parts
-    const path = hint.path
+  *#follow({ path, extent }: Hint): Generator<undefined> {
+    const { directories, filter, index, problems, watcher } = this.#parts
     if (this.#isGoneWithDirectory(path)) return
     const way = this.#locate(path)
     if (way === 'troubled') return
@@ -205,7 +204,8 @@ export class Scanner {
       watcher.directoryGone(path)
       directories.forget(path)
     }
-    if (!isOther && !isBack && before?.kind === 'directory' && hint.extent !== 'subtree') return
+    const isListed = before?.kind === 'directory' && !isOther && !isBack && !problems.has(path)
+    if (isListed && extent !== 'subtree') return
     this.walked.push(path)
     this.#toWalk.push({ path, seen: look.observation })
   }
