@@ -17,17 +17,21 @@ export class NatsServer implements AsyncDisposable {
   readonly port: number
   readonly place: string
   #child: ChildProcess | null = null
-  readonly #domain: string | null
+  readonly #jetStream: string
 
-  private constructor(port: number, place: string, domain: string | null) {
-    this.#domain = domain
+  private constructor(port: number, place: string, jetStream: string) {
+    this.#jetStream = jetStream
     this.port = port
     this.place = place
   }
 
-  /** @param settings lines of its configuration, besides those for its port and JetStream. @param domain of JetStream */
-  static async start(settings = '', domain: string | null = null): Promise<NatsServer> {
-    const server = new NatsServer(await freePort(), mkdtempSync(join(tmpdir(), 'rootferry-nats-')), domain)
+  /**
+   * @param settings lines of its configuration, besides those for its port and JetStream. @param domain of JetStream
+   * @param jetStream settings of that
+   */
+  static async start(settings = '', domain: string | null = null, jetStream = ''): Promise<NatsServer> {
+    const own = domain === null ? jetStream : `domain: ${domain}, ${jetStream}`
+    const server = new NatsServer(await freePort(), mkdtempSync(join(tmpdir(), 'rootferry-nats-')), own)
     server.configure(settings)
     await server.start()
     return server
@@ -37,15 +41,19 @@ export class NatsServer implements AsyncDisposable {
     return this.#child?.pid
   }
 
+  /** Where its streams are. */
+  get store(): string {
+    return join(this.place, 'store')
+  }
+
   get url(): string {
     return `nats://127.0.0.1:${this.port}`
   }
 
   /** For the next start, and for one that runs. */
   configure(settings: string): void {
-    mkdirSync(join(this.place, 'store'), { recursive: true })
-    const domain = this.#domain === null ? '' : `, domain: ${this.#domain}`
-    const own = `host: 127.0.0.1\nport: ${this.port}\njetstream { store_dir: "${join(this.place, 'store')}"${domain} }\n`
+    mkdirSync(this.store, { recursive: true })
+    const own = `host: 127.0.0.1\nport: ${this.port}\njetstream { store_dir: "${this.store}", ${this.#jetStream} }\n`
     writeFileSync(join(this.place, 'server.conf'), `${own}${settings}\n`)
     this.#child?.kill('SIGHUP')
   }

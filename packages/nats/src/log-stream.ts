@@ -6,9 +6,6 @@
  * decoder's own check of every head finds that.
  */
 import {
-  type Consumer,
-  type ConsumerMessages,
-  DeliverPolicy,
   JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
@@ -17,10 +14,11 @@ import {
   jetstreamManager,
   type StreamConfig,
 } from '@nats-io/jetstream'
-import { headers, type MsgHdrs, type NatsConnection, nanos } from '@nats-io/transport-node'
+import { headers, type MsgHdrs, type NatsConnection, nanos, TimeoutError } from '@nats-io/transport-node'
 import { type EndAt, type EndLookups, endAt } from './find-position.ts'
-import type { LogMessage, StoredMessage } from './log-entry.ts'
+import { type LogMessage, MESSAGE_BYTES, type StoredMessage } from './log-entry.ts'
 import { KINDS, type Kind, type StreamNames } from './names.ts'
+import { pulledFrom } from './stream-pull.ts'
 
 /** What the stream keeps. */
 export interface Retention {
@@ -29,10 +27,11 @@ export interface Retention {
   replicas: number
 }
 
-/** Of a reader that is under way: see `max_bytes` of a pull. */
-const READ_AHEAD_BYTES = 8 << 20
 const DUPLICATES_MS = 120_000
-const IDLE_MS = 60_000
+/** So long may what is under way take on a slow line. */
+const STORED_MS = 30_000
+/** With the headers. */
+const LEAST_PAYLOAD = MESSAGE_BYTES + 8_192
 
 /** Somebody else has appended to the log. */
 export class SecondPublisher extends Error {
@@ -40,6 +39,10 @@ export class SecondPublisher extends Error {
 }
 
 const WRONG_SEQUENCE = 10_071
+const NO_STREAM = 10_059
+/** There is a stream of that name. */
+const OTHER_LIMITS = 10_058
+const NO_ROOM = 10_047
 
 export class LogStream implements EndLookups {
   readonly names: StreamNames
@@ -73,12 +76,25 @@ export class LogStream implements EndLookups {
       ...limits,
     }
     const { streams } = await this.#managed()
-    const made = await streams.add(config).catch(async (error: unknown) => {
-      // There is one with other limits.
-      if (!(error instanceof JetStreamApiError)) throw error
-      return await streams.update(stream, config)
-    })
-    return made.state.last_seq
+    this.#insistOnPayload()
+    try {
+      const made = await streams.add(config).catch(async (error: unknown) => {
+        if (!isCode(error, OTHER_LIMITS)) throw error
+        return await streams.update(stream, config)
+      })
+      return made.state.last_seq
+    } catch (error) {
+      throw explained(error, config)
+    }
+  }
+
+  /** A message that is refused for its size begins the log anew, again and again. */
+  #insistOnPayload(): void {
+    const most = this.#connection.info?.max_payload ?? LEAST_PAYLOAD
+    if (most < LEAST_PAYLOAD)
+      throw new Error(
+        `the NATS server takes messages of up to ${most} bytes (max_payload), and a log has some of ${LEAST_PAYLOAD}`,
+      )
   }
 
   /** @param after the sequence of the message before. @throws SecondPublisher when that is another one */
@@ -99,19 +115,27 @@ export class LogStream implements EndLookups {
   ): Promise<void> {
     const after = options.expect.lastSequence
     try {
-      const ack = await this.#client.publish(subject, data, options)
+      const ack = await this.#client.publish(subject, data, { timeout: STORED_MS, ...options })
       if (ack.seq !== after + 1) throw new SecondPublisher(`message ${after + 1} of the log became message ${ack.seq}`)
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === WRONG_SEQUENCE)
-        throw new SecondPublisher(`the log has messages that are not of this agent: ${error.message}`)
-      throw error
+      if (isCode(error, WRONG_SEQUENCE))
+        throw new SecondPublisher(`the log has messages that are not of this agent: ${(error as Error).message}`)
+      // Nothing answers there.
+      if ((error as Error).name === 'JetStreamNotEnabled')
+        throw new Error(`the NATS server has no stream ${this.names.stream}`)
+      throw explained(error, null)
     }
   }
 
-  /** Which messages are there, and what they take. */
+  /** Which messages are there, and what they take; nothing when somebody has removed the stream. */
   async extent(): Promise<{ first: number; last: number; messages: number; bytes: number }> {
     const { streams } = await this.#managed()
-    const { state } = await streams.info(this.names.stream)
+    const info = await streams.info(this.names.stream).catch((error: unknown) => {
+      if (isCode(error, NO_STREAM)) return null
+      throw error
+    })
+    if (info === null) return { first: 0, last: 0, messages: 0, bytes: 0 }
+    const { state } = info
     return { first: state.first_seq, last: state.last_seq, messages: state.messages, bytes: state.bytes }
   }
 
@@ -132,28 +156,12 @@ export class LogStream implements EndLookups {
     return await this.#get({ last_by_subj: this.names.subjectOf(kind) })
   }
 
-  /**
-   * The messages from there on, as they come; ends with the connection, with the signal, or when the stream is removed: the
-   * client would wait for what comes next in another one of that name, and never have what is in there already.
-   */
+  /** The messages from there on, as they come; ends with the connection, with the signal, or when the stream is removed. */
   async *read(from: number, signal: AbortSignal): AsyncGenerator<StoredMessage> {
-    const consumer: Consumer = await this.#client.consumers.get(this.names.stream, {
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: from,
-      inactive_threshold: nanos(IDLE_MS),
-    })
-    const messages = await consumer.consume({ max_bytes: READ_AHEAD_BYTES })
-    const end = () => void messages.close()
-    signal.addEventListener('abort', end, { once: true })
-    if (signal.aborted) end()
-    void whenRemoved(messages, end)
-    try {
-      for await (const message of messages) {
-        const stored = storedOf(message.subject, message.headers, message.data, message.seq)
-        if (stored !== null) yield stored
-      }
-    } finally {
-      await messages.close()
+    const pulled = pulledFrom(this.#connection, await this.#managed(), this.names.stream, from, signal)
+    for await (const { message, at } of pulled) {
+      const stored = storedOf(message.subject, message.headers, message.data, at)
+      if (stored !== null) yield stored
     }
   }
 
@@ -169,8 +177,20 @@ export class LogStream implements EndLookups {
   }
 }
 
-async function whenRemoved(messages: ConsumerMessages, end: () => void): Promise<void> {
-  for await (const { type } of messages.status()) if (type === 'consumer_deleted') end()
+function isCode(error: unknown, code: number): boolean {
+  return error instanceof JetStreamApiError && error.code === code
+}
+
+/** @param asked of the server; null: to store a message. @returns what helps an operator */
+function explained(error: unknown, asked: { max_bytes?: number } | null): unknown {
+  if (error instanceof TimeoutError)
+    return new Error(
+      `the NATS server does not answer: is there room on its disk? After a full one it has to be restarted`,
+    )
+  if (!isCode(error, NO_ROOM)) return error
+  const size = Math.round((asked?.max_bytes ?? 0) / 1e6)
+  const why = `it keeps ${size} MB free for the log of each root (maxMegabytes), and has fewer left (max_file_store)`
+  return new Error(`${(error as Error).message}: ${why}`)
 }
 
 function headersOf({ isBinary, part, more, signature }: LogMessage): MsgHdrs {
