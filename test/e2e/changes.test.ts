@@ -1,6 +1,6 @@
 /** The verb changes: what was sent, when, and who has it. */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -11,13 +11,7 @@ import { until } from '../support/until.ts'
 
 const daemons = sharedDaemons(2)
 
-function parameters(...words: string[]): string[] {
-  return [AGENT, 'changes', ...words, '--config', join(daemons.place, 'agent.yaml')]
-}
-
-function changes(...words: string[]) {
-  return spawnSync(process.execPath, parameters(...words), { encoding: 'utf8' })
-}
+const changes = (...words: string[]) => daemons.agentSays('changes', ...words)
 
 interface Answer {
   head: number
@@ -26,8 +20,8 @@ interface Answer {
   receivers: { name: string; sequence: number }[]
 }
 
-function answer(...words: string[]): Answer {
-  const { status, stdout, stderr } = changes(...words, '--json')
+async function answer(...words: string[]): Promise<Answer> {
+  const { status, stdout, stderr } = await changes(...words, '--json')
   assert.equal(status, 0, stderr)
   return JSON.parse(stdout) as Answer
 }
@@ -41,7 +35,7 @@ test('what was sent, newest last, with time, kind, size, path and who has it', a
     },
   })
   await site.inSync()
-  const none = changes('--path', 'media/none')
+  const none = await changes('--path', 'media/none')
   assert.deepEqual([none.status, none.stdout, none.stderr], [0, '', 'no changes\n'])
   const begun = Date.now()
   await daemons.receivers[1]?.stop()
@@ -49,22 +43,25 @@ test('what was sent, newest last, with time, kind, size, path and who has it', a
   await until(
     async () =>
       (await daemons.status()).receivers.find(({ name }) => name === 'web1')?.lag.sequences === 0 &&
-      answer().changes.some(({ path }) => path.startsWith('media/b')),
-    () => JSON.stringify(answer()),
+      (await answer()).changes.some(({ path }) => path.startsWith('media/b')),
+    async () => JSON.stringify(await answer()),
   )
   chmodSync(join(site.source, 'index.php'), 0o640)
   rmSync(join(site.source, 'media/a.jpg'))
   await until(
-    () =>
-      answer().changes.some(({ kind }) => kind === 'deleted') &&
-      answer().changes.some(({ path, bytes }) => path === 'index.php' && bytes === 0),
-    () => JSON.stringify(answer()),
+    async () =>
+      (await answer()).changes.some(({ kind }) => kind === 'deleted') &&
+      (await answer()).changes.some(({ path, bytes }) => path === 'index.php' && bytes === 0),
+    async () => JSON.stringify(await answer()),
   )
   await until(
-    () => answer().receivers.find(({ name }) => name === 'web1')?.sequence === answer().head,
-    () => JSON.stringify(answer()),
+    async () => {
+      const { receivers, head } = await answer()
+      return receivers.find(({ name }) => name === 'web1')?.sequence === head
+    },
+    async () => JSON.stringify(await answer()),
   )
-  const all = answer()
+  const all = await answer()
   const of = (path: string) => all.changes.find((change) => change.path === path)
   assert.deepEqual([of('media/b\n.jpg')?.kind, of('media/b\n.jpg')?.bytes], ['file', 5])
   assert.equal(of('media/a.jpg')?.kind, 'deleted')
@@ -77,23 +74,28 @@ test('what was sent, newest last, with time, kind, size, path and who has it', a
     all.changes.map(({ sequence }) => sequence),
     all.changes.map(({ sequence }) => sequence).toSorted((one, other) => one - other),
   )
-  const { stdout } = changes('--path', './media/')
+  const { stdout } = await changes('--path', './media/')
   assert.match(stdout, /^ *\d+ +\S+Z +file +new +5 B +web1 +media\/b\\n\.jpg$/m)
   assert.doesNotMatch(stdout, /index\.php/)
   const since = of('media/b\n.jpg')?.sequence ?? 0
-  assert.ok(answer('--since', String(since)).changes.every(({ sequence }) => sequence > since))
-  const page = answer('--since', '0', '--limit', '1')
+  assert.ok((await answer('--since', String(since))).changes.every(({ sequence }) => sequence > since))
+  const page = await answer('--since', '0', '--limit', '1')
   assert.equal(page.changes.length, 1)
-  assert.equal(answer('--since', String(page.next), '--limit', '1').changes[0]?.sequence, all.changes[1]?.sequence)
+  assert.equal(
+    (await answer('--since', String(page.next), '--limit', '1')).changes[0]?.sequence,
+    all.changes[1]?.sequence,
+  )
   await daemons.startReceiver(1)
   await site.inSync()
-  assert.match(changes(site.name).stdout, /^ *\d+ +\S+Z +deleted +- +- +all 2 +media\/a\.jpg$/m)
+  assert.match((await changes(site.name)).stdout, /^ *\d+ +\S+Z +deleted +- +- +all 2 +media\/a\.jpg$/m)
 })
 
 test('--follow shows changes as they come, and ends with 0', async () => {
   const site = await Site.on(daemons, { prepare: (source) => writeFileSync(join(source, 'a'), 'x') })
   await site.inSync()
-  const child = spawn(process.execPath, parameters('--follow'), { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [AGENT, 'changes', '--follow', '--config', join(daemons.place, 'agent.yaml')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let output = ''
   child.stdout.on('data', (data: Buffer) => (output += data.toString()))
   await until(
@@ -122,7 +124,7 @@ test('what makes no sense is one line: an unknown root, a path outside, a limit'
     [['--limit', '0'], 2, /^rootferry-agent: --limit 0: 1 to 1000 is accepted\n$/],
     [['--since', '-1'], 2, /^error: .*\n$/],
   ] as const) {
-    const result = changes(...words)
+    const result = await changes(...words)
     assert.equal(result.status, status, result.stderr)
     assert.match(result.stderr, says)
   }

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { AGENT, RECEIVER } from '../../build/programs.ts'
 import { differences } from '../support/compare-trees.ts'
 import { until } from '../support/until.ts'
+import { agentVerb, receiverVerb } from '../support/verbs.ts'
 
 const LOCAL = fileURLToPath(new URL('../../packages/local/src/main.ts', import.meta.url))
 
@@ -28,8 +29,10 @@ function run(file: string, ...words: string[]) {
     encoding: 'utf8',
     timeout: 20_000,
   })
-  return { status, stdout, stderr, lines: stderr.trimEnd().split('\n') }
+  return { status, stdout, stderr, lines: linesOf(stderr) }
 }
+
+const linesOf = (text: string) => text.trimEnd().split('\n')
 
 function freshDirectory(): string {
   const path = join(place, String(++number))
@@ -206,9 +209,9 @@ const BAD_AGENT_FILES: Record<string, { text: string; at: string; says: RegExp }
 }
 
 for (const [what, { text, at, says }] of Object.entries(BAD_AGENT_FILES)) {
-  test(`config check of a file with ${what}: 78 and FILE:line:column`, () => {
+  test(`config check of a file with ${what}: 78 and FILE:line:column`, async () => {
     const file = configFile(text)
-    const { status, stderr, stdout } = run(AGENT, 'config', 'check', file)
+    const { status, stderr, stdout } = await agentVerb(['config', 'check', file])
     assert.equal(status, 78, stderr)
     assert.equal(stdout, '')
     assert.match(stderr, at === '' ? /config\.yaml:\d+:\d+: / : new RegExp(`config\\.yaml:${at}: `))
@@ -252,12 +255,12 @@ const BAD_RECEIVER_ROOTS: Record<string, { root: string; says: RegExp }> = {
   'the whole filesystem for a target': { root: '{path: /}', says: /path must not be the whole filesystem/ },
 }
 for (const [what, { root, says }] of Object.entries(BAD_RECEIVER_ROOTS)) {
-  test(`config check of a receiver with ${what}: 78 and FILE:line:column`, () => {
+  test(`config check of a receiver with ${what}: 78 and FILE:line:column`, async () => {
     const file = configFile(`agent: ws://127.0.0.1:1\ntokenFile: token\nroots:\n  s: ${root}\n`)
     writeFileSync(join(file, '../token'), 'rf_x')
-    const { status, stderr, lines } = run(RECEIVER, 'config', 'check', file)
+    const { status, stderr } = await receiverVerb(['config', 'check', file])
     assert.equal(status, 78, stderr)
-    assert.equal(lines.length, 1)
+    assert.equal(linesOf(stderr).length, 1)
     assert.match(stderr, /config\.yaml:4:\d+: /)
     assert.match(stderr, says)
   })
@@ -331,21 +334,23 @@ test('token create prints the token and nothing else; list never shows it; a nam
   assert.equal(run(AGENT, 'token', 'revoke', 'web1', '--config', file).status, 1)
 })
 
-test('version prints a version; an unknown verb or option is 2', () => {
-  for (const daemon of [AGENT, RECEIVER]) {
+test('version prints a version; an unknown verb or option is 2', async () => {
+  for (const [daemon, verb] of [
+    [AGENT, agentVerb],
+    [RECEIVER, receiverVerb],
+  ] as const) {
     const { stdout } = run(daemon, 'version')
     assert.match(stdout, /^\d+\.\d+\.\d+\S*\n$/)
-    const { status, stdout: same } = run(daemon, '--version')
-    assert.deepEqual([status, same], [0, stdout])
+    assert.deepEqual(await verb(['--version']), { status: 0, stdout, stderr: '' })
     assert.equal(run(daemon, 'fly').status, 2)
-    assert.equal(run(daemon, 'run', '--fast').status, 2)
+    assert.equal((await verb(['run', '--fast'])).status, 2)
     for (const [option, value] of [
       ['--log-level', 'loud'],
       ['--log-format', 'xml'],
     ] as const) {
-      const { status, lines } = run(daemon, 'run', option, value)
+      const { status, stderr } = await verb(['run', option, value])
       assert.equal(status, 2)
-      assert.equal(lines.length, 1, lines.join('\n'))
+      assert.equal(linesOf(stderr).length, 1, stderr)
     }
   }
 })

@@ -9,13 +9,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { AGENT, RECEIVER } from '../../build/programs.ts'
+import { RECEIVER } from '../../build/programs.ts'
 import { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
 import { decodeInvitation, encodeInvitation } from '../../packages/protocol/src/index.ts'
 import { missingProgram } from '../support/compare-preserved.ts'
 import { differences } from '../support/compare-trees.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
+import { receiverVerb } from '../support/verbs.ts'
 
 let rig: Rig
 let place: string
@@ -40,18 +41,10 @@ function freshConfig(): string {
   return join(place, String(++number), 'etc/receiver.yaml')
 }
 
-function joining(text: string, config: string, ...words: string[]) {
-  const parameters = [RECEIVER, 'join', text === '' ? '-' : text, '--config', config, ...words]
-  const input = text === '' ? `${invitation}\n` : ''
-  const { status, stdout, stderr } = spawnSync(process.execPath, parameters, {
-    encoding: 'utf8',
-    input,
-    timeout: 30_000,
-  })
-  return { status, stdout, stderr }
-}
+const joining = (text: string, config: string, ...words: string[]) =>
+  receiverVerb(['join', text, '--config', config, ...words])
 
-test('a dry run says what the first join would do, and writes nothing', () => {
+test('a dry run says what the first join would do, and writes nothing', async () => {
   const config = freshConfig()
   const target = join(place, 'populated')
   mkdirSync(join(target, 'app'), { recursive: true })
@@ -59,7 +52,7 @@ test('a dry run says what the first join would do, and writes nothing', () => {
   for (let file = 0; file < 120; file += 1) writeFileSync(join(target, `app/own-${file}`), 'x')
   writeFileSync(join(target, 'env.php'), 'protected')
   const words = ['--root', `site=${target}`, '--protect', '/env.php', '--dry-run']
-  const { status, stdout, stderr } = joining(invitation, config, ...words)
+  const { status, stdout, stderr } = await joining(invitation, config, ...words)
   assert.equal(status, 0, stderr)
   const lines = stdout.trim().split('\n')
   assert.match(lines[0] ?? '', /^site: first join, .* 2 differ, 120 extraneous; .* goes to the trash at /)
@@ -68,9 +61,17 @@ test('a dry run says what the first join would do, and writes nothing', () => {
   assert.equal(lines.length, 2 + 100)
   assert.ok(!existsSync(config))
   assert.deepEqual(readdirSync(target).sort(), ['app', 'env.php'])
-  const missing = joining(invitation, config, '--root', `site=${join(place, 'not-there')}`, '--dry-run')
+  const missing = await joining(invitation, config, '--root', `site=${join(place, 'not-there')}`, '--dry-run')
   assert.match(missing.stdout, /is not there, so the first join replaces and removes nothing/)
-  const wrong = joining(invitation, config, '--root', `site=${target}`, '--protect', `${target}/env.php`, '--dry-run')
+  const wrong = await joining(
+    invitation,
+    config,
+    '--root',
+    `site=${target}`,
+    '--protect',
+    `${target}/env.php`,
+    '--dry-run',
+  )
   assert.equal(wrong.status, 78)
   assert.match(wrong.stderr, /'\/env\.php' is meant/)
 })
@@ -114,14 +115,14 @@ test('a dry run counts ACLs that differ, where the root preserves them', async (
   })
   const target = join(place, 'with-acls')
   execFileSync('cp', ['-a', kept.source, target])
-  const text = kept.agentVerb('token', 'create', 'web8', '--join').trim()
-  const look = () => joining(text, freshConfig(), '--root', `site=${target}`, '--dry-run').stdout
-  assert.match(look(), / 0 differ, 0 extraneous/)
+  const text = (await kept.agentSays('token', 'create', 'web8', '--join')).stdout.trim()
+  const look = async () => (await joining(text, freshConfig(), '--root', `site=${target}`, '--dry-run')).stdout
+  assert.match(await look(), / 0 differ, 0 extraneous/)
   execFileSync('setfacl', ['-m', 'u:33:rx,m::r', join(target, index)])
-  assert.match(look(), / 1 differ, 0 extraneous/)
+  assert.match(await look(), / 1 differ, 0 extraneous/)
 })
 
-test('join writes what is protected, and the owner', () => {
+test('join writes what is protected, and the owner', async () => {
   const config = freshConfig()
   const words = [
     '--root',
@@ -133,7 +134,7 @@ test('join writes what is protected, and the owner', () => {
     '--owner',
     'keep',
   ]
-  assert.equal(joining(invitation, config, ...words).status, 0)
+  assert.equal((await joining(invitation, config, ...words)).status, 0)
   assert.match(readFileSync(config, 'utf8'), /protect: \["app\/etc\/env\.php", "var\/"\]\n {4}owner: keep/)
 })
 
@@ -142,7 +143,9 @@ test('an invitation, taken up, is a receiver in sync', async () => {
   const target = join(place, 'target')
   const state = join(place, 'state')
   const words = ['--root', `site=${target}`, '--state-dir', state, '--health', '127.0.0.1:0']
-  const { status, stdout, stderr } = joining('', config, ...words)
+  const parameters = [RECEIVER, 'join', '-', '--config', config, ...words]
+  const input = `${invitation}\n`
+  const { status, stdout, stderr } = spawnSync(process.execPath, parameters, { encoding: 'utf8', input })
   assert.equal(status, 0, stderr)
   assert.equal(stdout, '')
   assert.match(
@@ -166,8 +169,8 @@ test('an invitation, taken up, is a receiver in sync', async () => {
   }
 })
 
-test('a target or an owner that the receiver would refuse: nothing is written, and the invitation stays good', () => {
-  const once = rig.agentVerb('token', 'create', 'web10', '--join').trim()
+test('a target or an owner that the receiver would refuse: nothing is written, and the invitation stays good', async () => {
+  const once = (await rig.agentSays('token', 'create', 'web10', '--join')).stdout.trim()
   const config = freshConfig()
   const target = join(place, 'beside')
   const within = ['--root', `site=${join(rig.source, 'app')}`]
@@ -178,48 +181,48 @@ test('a target or an owner that the receiver would refuse: nothing is written, a
   ]
   for (const { words, status, says } of expected)
     for (const look of [[], ['--dry-run']]) {
-      const refused = joining(once, config, ...words, ...look)
+      const refused = await joining(once, config, ...words, ...look)
       assert.equal(refused.status, status, refused.stderr)
       assert.match(refused.stderr, says)
       assert.ok(!existsSync(config))
     }
-  assert.equal(joining(once, config, '--root', `site=${target}`).status, 0)
+  assert.equal((await joining(once, config, '--root', `site=${target}`)).status, 0)
 })
 
-test('without --root it is 2, and the roots that the token grants are named', () => {
-  const { status, stderr } = joining(invitation, freshConfig())
+test('without --root it is 2, and the roots that the token grants are named', async () => {
+  const { status, stderr } = await joining(invitation, freshConfig())
   assert.equal(status, 2)
   assert.match(stderr, /--root site=DIRECTORY; the token grants site\n$/)
 })
 
-test('a configuration or a token that is there stays as it is, unless it is told to go', () => {
+test('a configuration or a token that is there stays as it is, unless it is told to go', async () => {
   const config = freshConfig()
   mkdirSync(join(config, '..'), { recursive: true })
   writeFileSync(join(config, '../token'), 'mine')
-  const refused = joining(invitation, config, '--root', `site=${place}/t`)
+  const refused = await joining(invitation, config, '--root', `site=${place}/t`)
   assert.equal(refused.status, 1)
   assert.match(refused.stderr, /token exists: --renew keeps what it says, with a new token; --force overwrites it\n$/)
   assert.deepEqual(readdirSync(join(config, '..')), ['token'])
   assert.equal(readFileSync(join(config, '../token'), 'utf8'), 'mine')
-  assert.equal(joining(invitation, config, '--root', `site=${place}/t`, '--force').status, 0)
+  assert.equal((await joining(invitation, config, '--root', `site=${place}/t`, '--force')).status, 0)
   assert.deepEqual(readdirSync(join(config, '..')).sort(), ['receiver.yaml', 'token'])
 })
 
-test('a host that joins again keeps its configuration, but for the token and the certificate to pin', () => {
+test('a host that joins again keeps its configuration, but for the token and the certificate to pin', async () => {
   const config = freshConfig()
   const words = ['--root', `site=${place}/t`, '--protect', 'env.php', '--health', '127.0.0.1:0']
-  assert.equal(joining(invitation, config, ...words).status, 0)
+  assert.equal((await joining(invitation, config, ...words)).status, 0)
   const written = `${readFileSync(config, 'utf8')}    hooks: {afterCommit: [{match: ["*.php"], command: [/bin/true]}]} # ours\n`
   writeFileSync(config, written.replace(/sha256:\S+/, otherPin))
-  const another = rig.agentVerb('token', 'create', 'web12', '--join').trim()
-  const refused = joining(another, config, '--renew', '--protect', 'var/')
+  const another = (await rig.agentSays('token', 'create', 'web12', '--join')).stdout.trim()
+  const refused = await joining(another, config, '--renew', '--protect', 'var/')
   assert.deepEqual(
     [refused.status, refused.stderr],
     [2, 'rootferry-receiver: --renew keeps the configuration that is there: --protect does not go with it\n'],
   )
-  const missing = joining(another, freshConfig(), '--renew')
+  const missing = await joining(another, freshConfig(), '--renew')
   assert.deepEqual([missing.status, missing.stderr.includes('does not exist')], [78, true], missing.stderr)
-  const { status, stderr } = joining(another, config, '--renew')
+  const { status, stderr } = await joining(another, config, '--renew')
   assert.equal(status, 0, stderr)
   assert.match(stderr, /Everything else in \S+ stays as it was\.\n.*\nNext: systemctl reload rootferry-receiver\n$/)
   assert.equal(readFileSync(config, 'utf8'), written)
@@ -269,9 +272,9 @@ function changed(fields: object): string {
 }
 
 for (const [what, { text, root, status, says }] of Object.entries(REFUSED)) {
-  test(`${what}: ${status}, one line, and nothing is written`, () => {
+  test(`${what}: ${status}, one line, and nothing is written`, async () => {
     const config = freshConfig()
-    const result = joining(text(), config, '--root', root ?? `site=${place}/nowhere`)
+    const result = await joining(text(), config, '--root', root ?? `site=${place}/nowhere`)
     assert.equal(result.status, status, result.stderr)
     assert.match(result.stderr, says)
     assert.equal(result.stderr.trimEnd().split('\n').length, 1, result.stderr)
@@ -280,12 +283,8 @@ for (const [what, { text, root, status, says }] of Object.entries(REFUSED)) {
   })
 }
 
-test('token create refuses what makes no sense, and leaves no token behind', () => {
-  const fails = (...words: string[]) => {
-    const verb = AGENT
-    const parameters = [verb, 'token', 'create', 'web9', ...words, '--config', join(rig.place, 'agent.yaml')]
-    return spawnSync(process.execPath, parameters, { encoding: 'utf8' })
-  }
+test('token create refuses what makes no sense, and leaves no token behind', async () => {
+  const fails = (...words: string[]) => rig.agentSays('token', 'create', 'web9', ...words)
   for (const words of [
     ['--root', 'blog'],
     ['--admin', '--join'],
@@ -293,15 +292,15 @@ test('token create refuses what makes no sense, and leaves no token behind', () 
     ['--join', '--url', 'ws://a:1'],
     ['--join', '--url', 'wss://a:1/path'],
   ]) {
-    const { status, stdout } = fails(...words)
+    const { status, stdout } = await fails(...words)
     assert.equal(status, 2, words.join(' '))
     assert.equal(stdout, '')
   }
-  assert.doesNotMatch(rig.agentVerb('token', 'list'), /web9/)
+  assert.doesNotMatch((await rig.agentSays('token', 'list')).stdout, /web9/)
 })
 
-test('an invitation leads where it is told to, and token list shows what a token grants', () => {
-  const text = rig.agentVerb(
+test('an invitation leads where it is told to, and token list shows what a token grants', async () => {
+  const { stdout: text } = await rig.agentSays(
     'token',
     'create',
     'web8',
@@ -313,5 +312,5 @@ test('an invitation leads where it is told to, and token list shows what a token
   )
   assert.match(text, /^rfjoin1_[A-Za-z0-9_-]+\n$/)
   assert.equal(decodeInvitation(text)?.agent, 'wss://admin.internal:9000')
-  assert.match(rig.agentVerb('token', 'list'), /^web8\treceiver\t\S+\tsite\texpires \S+Z$/m)
+  assert.match((await rig.agentSays('token', 'list')).stdout, /^web8\treceiver\t\S+\tsite\texpires \S+Z$/m)
 })

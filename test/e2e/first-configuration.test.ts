@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { AGENT, RECEIVER } from '../../build/programs.ts'
 import { readAgentConfig } from '../../packages/agent/src/config/agent-yaml.ts'
+import { agentVerb } from '../support/verbs.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'rootferry-first-'))
 const docroot = join(place, 'www')
@@ -44,15 +45,16 @@ test('init writes a configuration that everybody may read, in a directory that i
   assert.deepEqual(readdirSync(join(place, 'etc/rootferry')), ['agent.yaml'])
 })
 
-test('init says the address at which receivers will reach the agent', () => {
-  const urlFor = (listen: string) => {
+test('init says the address at which receivers will reach the agent', async () => {
+  const urlFor = async (listen: string) => {
     const file = join(place, `${randomUUID()}.yaml`)
-    return /--url (\S+)/.exec(
-      run(AGENT, 'init', '--root', `a=${docroot}`, '--listen', listen, '--config', file).stderr,
-    )?.[1]
+    const { stderr } = await agentVerb(['init', '--root', `a=${docroot}`, '--listen', listen, '--config', file])
+    return /--url (\S+)/.exec(stderr)?.[1]
   }
   assert.deepEqual(
-    ['0.0.0.0:9000', '[::]:9001', '10.0.0.1:9002', '[fd00::1]:9003', 'admin.internal:9004'].map(urlFor),
+    await Promise.all(
+      ['0.0.0.0:9000', '[::]:9001', '10.0.0.1:9002', '[fd00::1]:9003', 'admin.internal:9004'].map(urlFor),
+    ),
     [
       'wss://THIS-HOST:9000',
       'wss://THIS-HOST:9001',
@@ -63,16 +65,16 @@ test('init says the address at which receivers will reach the agent', () => {
   )
 })
 
-test('init never writes over a file', () => {
+test('init never writes over a file', async () => {
   const file = join(place, 'mine.yaml')
   writeFileSync(file, '# mine\n')
-  const { status, stderr } = run(AGENT, 'init', '--root', `shop=${docroot}`, '--config', file)
+  const { status, stderr } = await agentVerb(['init', '--root', `shop=${docroot}`, '--config', file])
   assert.equal(status, 1)
   assert.match(stderr, /mine\.yaml is there already, and stays as it is: add a further root there\n$/)
   assert.equal(readFileSync(file, 'utf8'), '# mine\n')
 })
 
-test('init says in one line what is wrong, and writes nothing', () => {
+test('init says in one line what is wrong, and writes nothing', async () => {
   const file = join(place, 'none.yaml')
   const cases: [string[], RegExp][] = [
     [[], /name a docroot: --root shop=\/var\/www\/shop/],
@@ -84,7 +86,7 @@ test('init says in one line what is wrong, and writes nothing', () => {
     [['--root', `shop=${docroot}`, '--preset', 'none'], /preset.*magento2/],
   ]
   for (const [words, expected] of cases) {
-    const { status, stderr } = run(AGENT, 'init', '--config', file, ...words)
+    const { status, stderr } = await agentVerb(['init', '--config', file, ...words])
     assert.equal(status, 2, stderr)
     assert.match(stderr, expected)
     assert.ok(!stderr.includes('.init-'), stderr)
@@ -93,10 +95,10 @@ test('init says in one line what is wrong, and writes nothing', () => {
   assert.ok(!readdirSync(place).some((name) => name.startsWith('.init-')))
 })
 
-test('config show prints a configuration of the same meaning, with presets and defaults', () => {
+test('config show prints a configuration of the same meaning, with presets and defaults', async () => {
   const file = join(place, 'short.yaml')
   writeFileSync(file, `roots: {shop: {path: ${docroot}, preset: openmage, exclude: ["*.log"]}}\n`)
-  const { status, stdout } = run(AGENT, 'config', 'show', '--config', file)
+  const { status, stdout } = await agentVerb(['config', 'show', '--config', file])
   assert.equal(status, 0)
   assert.match(stdout, /^stateDir: \/var\/lib\/rootferry\/agent # default$/m)
   assert.match(stdout, /^ {6}- \/var\/cache\/ # preset openmage: ./m)
@@ -109,13 +111,13 @@ test('config show prints a configuration of the same meaning, with presets and d
   assert.deepEqual(distinct(shown?.roots[0]?.exclude), given?.roots[0]?.exclude)
   assert.deepEqual(shown?.roots[0]?.hold, given?.roots[0]?.hold)
   assert.deepEqual({ ...shown, roots: [] }, { ...given, roots: [] })
-  assert.equal(run(AGENT, 'config', 'show', '--config', join(place, 'missing.yaml')).status, 78)
+  assert.equal((await agentVerb(['config', 'show', '--config', join(place, 'missing.yaml')])).status, 78)
 })
 
-test('config explain names the pattern that decides and where it comes from', () => {
+test('config explain names the pattern that decides and where it comes from', async () => {
   const file = join(place, 'explained.yaml')
   writeFileSync(file, `roots: {shop: {path: ${docroot}, preset: wordpress, exclude: ["*.log", "!keep.log"]}}\n`)
-  const explain = (path: string) => run(AGENT, 'config', 'explain', 'shop', path, '--config', file)
+  const explain = (path: string) => agentVerb(['config', 'explain', 'shop', path, '--config', file])
   const cases: [string, RegExp][] = [
     ['index.php', /^index\.php is sent: no pattern matches\n$/],
     ['a/b.log', /^a\/b\.log is excluded by \*\.log \(exclude\)\n$/],
@@ -128,13 +130,14 @@ test('config explain names the pattern that decides and where it comes from', ()
     ['.rootferry/a', /reserved/],
   ]
   for (const [path, expected] of cases) {
-    const { status, stdout } = explain(path)
+    const { status, stdout } = await explain(path)
     assert.equal(status, 0, path)
     assert.match(stdout, expected)
   }
-  assert.equal(explain('/etc/passwd').status, 2)
-  assert.equal(explain('').status, 2)
-  assert.match(run(AGENT, 'config', 'explain', 'other', 'a', '--config', file).stderr, /there is no root other/)
+  assert.equal((await explain('/etc/passwd')).status, 2)
+  assert.equal((await explain('')).status, 2)
+  const other = await agentVerb(['config', 'explain', 'other', 'a', '--config', file])
+  assert.match(other.stderr, /there is no root other/)
 })
 
 test('config schema is the JSON Schema of the file', () => {

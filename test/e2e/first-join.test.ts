@@ -43,14 +43,14 @@ test('a wrong target waits: nothing is changed, and everybody is told; accept le
     async () => (await daemons.status()).receivers.some(({ state }) => state === 'awaiting-accept'),
     async () => JSON.stringify((await daemons.status()).receivers),
   )
-  assert.equal(daemons.receiverVerb(0, 'accept', 'another').status, 1)
-  assert.match(daemons.receiverVerb(0, 'accept', site.name).stderr, /the first join continues/)
+  assert.equal((await daemons.receiverSays(0, 'accept', 'another')).status, 1)
+  assert.match((await daemons.receiverSays(0, 'accept', site.name)).stderr, /the first join continues/)
   await site.converged()
   assert.ok(site.trashOf(0).includes('blog/app/file-0.php'))
   // More than a pipe takes at once, and a reader that begins late.
-  const listed = daemons.receiverVerb(0, 'trash', 'list', '--json').stdout
+  const listed = (await daemons.receiverSays(0, 'trash', 'list', '--json')).stdout
   assert.equal((JSON.parse(listed) as object[]).length, 180)
-  const again = daemons.receiverVerb(0, 'accept', site.name)
+  const again = await daemons.receiverSays(0, 'accept', site.name)
   assert.equal(again.status, 1)
   assert.match(again.stderr, /does not wait/)
 })
@@ -75,7 +75,7 @@ test('an accepted first join does not ask again, though the receiver is killed b
     async () => (await site.receiverRoot(0))?.connected === false,
     () => 'still connected',
   )
-  assert.equal(daemons.receiverVerb(0, 'accept', site.name).status, 0)
+  assert.equal((await daemons.receiverSays(0, 'accept', site.name)).status, 0)
   await until(
     () => existsSync(join(daemons.place, 'web1/state/roots', site.name, 'accepted')),
     () => 'not accepted',
@@ -98,28 +98,28 @@ test('what was replaced and removed is listed, and comes back when it is asked f
   })
   const [target = ''] = site.targets
   await site.converged()
-  const list = daemons.receiverVerb(0, 'trash', 'list', site.name)
+  const list = await daemons.receiverSays(0, 'trash', 'list', site.name)
   assert.match(list.stdout, /18 B.*app\/env\.php/)
   assert.match(list.stdout, /9 B.*uploads\/2026\/a\.jpg/)
-  const json = JSON.parse(daemons.receiverVerb(0, 'trash', 'list', '--json').stdout) as { path: string }[]
+  const json = JSON.parse((await daemons.receiverSays(0, 'trash', 'list', '--json')).stdout) as { path: string }[]
   assert.deepEqual(json.map(({ path }) => path).sort(), ['app/env.php', 'uploads/2026/a.jpg'])
-  const refused = daemons.receiverVerb(0, 'trash', 'restore', site.name, 'app/env.php')
+  const refused = await daemons.receiverSays(0, 'trash', 'restore', site.name, 'app/env.php')
   assert.equal(refused.status, 1)
   assert.match(refused.stderr, /app\/env\.php is there: --replace moves it/)
   const time = statSync(join(target, 'app')).mtimeMs
-  assert.equal(daemons.receiverVerb(0, 'trash', 'restore', site.name, 'app/env.php', '--replace').status, 0)
+  assert.equal((await daemons.receiverSays(0, 'trash', 'restore', site.name, 'app/env.php', '--replace')).status, 0)
   assert.equal(readFileSync(join(target, 'app/env.php'), 'utf8'), 'of this host alone')
   assert.equal(statSync(join(target, 'app')).mtimeMs, time)
-  assert.match(daemons.receiverVerb(0, 'trash', 'list', site.name).stdout, /19 B.*app\/env\.php/)
-  assert.equal(daemons.receiverVerb(0, 'trash', 'restore', site.name, 'uploads').status, 0)
+  assert.match((await daemons.receiverSays(0, 'trash', 'list', site.name)).stdout, /19 B.*app\/env\.php/)
+  assert.equal((await daemons.receiverSays(0, 'trash', 'restore', site.name, 'uploads')).status, 0)
   assert.equal(readFileSync(join(target, 'uploads/2026/a.jpg'), 'utf8'), 'a picture')
   for (const [path, status] of [
     ['nothing', 1],
     ['../x', 2],
     ['.', 2],
   ] as const)
-    assert.equal(daemons.receiverVerb(0, 'trash', 'restore', site.name, path).status, status, path)
-  assert.equal(daemons.receiverVerb(0, 'trash', 'list', 'another').status, 2)
+    assert.equal((await daemons.receiverSays(0, 'trash', 'restore', site.name, path)).status, status, path)
+  assert.equal((await daemons.receiverSays(0, 'trash', 'list', 'another')).status, 2)
 })
 
 test('a corrected path needs no accept', async () => {

@@ -1,30 +1,19 @@
 /** What operators use, against real daemons: the verbs that ask the agent, their exit codes, and the event stream. */
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { promisify } from 'node:util'
-import { AGENT } from '../../build/programs.ts'
 import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+import { agentVerb as verbOfAgent } from '../support/verbs.ts'
 
 const daemons = sharedDaemons(2)
 
-async function agentVerb(words: string[], environment: Record<string, string> = {}) {
-  const parameters = [AGENT, ...words, '--config', join(daemons.place, 'agent.yaml')]
-  try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, parameters, {
-      env: { ...process.env, ...environment },
-    })
-    return { code: 0, stdout, stderr }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, stdout, stderr }
-  }
-}
+/** @param token in the place of the operator's own */
+const agentVerb = (words: string[], token?: string) =>
+  verbOfAgent([...words, '--config', join(daemons.place, 'agent.yaml')], token === undefined ? {} : { token })
 
 test('a receiver that has a token and was never here is shown as expected', async () => {
   await Site.on(daemons)
@@ -44,12 +33,12 @@ test('a receiver that has a token and was never here is shown as expected', asyn
 test('resync without --wait prints an id that the API knows', async () => {
   const site = await Site.on(daemons)
   await site.inSync()
-  const { code, stdout } = await agentVerb(['resync', '--dry-run'])
+  const { status: code, stdout } = await agentVerb(['resync', '--dry-run'])
   assert.equal(code, 0)
   assert.match(stdout, /^[0-9a-f]{16}\n$/)
   assert.equal((await daemons.admin(`/v1/resyncs/${stdout.trim()}`)).status, 200)
   const unknown = await agentVerb(['resync', '--receiver', 'nobody'])
-  assert.equal(unknown.code, 1)
+  assert.equal(unknown.status, 1)
   assert.match(unknown.stderr, /^rootferry-agent: there is no receiver "nobody"\n$/)
 })
 
@@ -63,19 +52,19 @@ test('resync --wait: 3 and the paths when anything differs, mended or not; 0 whe
   rmSync(join(target, 'b'))
   writeFileSync(join(target, 'stranger'), '')
   const dry = await agentVerb(['resync', '--wait', '--dry-run', '--json'])
-  assert.equal(dry.code, 3, dry.stderr)
+  assert.equal(dry.status, 3, dry.stderr)
   const found = JSON.parse(dry.stdout) as { receivers: { web1: { differences: { path: string; kind: string }[] } } }
   const kinds = new Map(found.receivers.web1.differences.map(({ path, kind }) => [path, kind]))
   assert.deepEqual([kinds.get('a'), kinds.get('b'), kinds.get('stranger')], ['changed', 'missing', 'extraneous'])
   const real = await agentVerb(['resync', '--wait'])
-  assert.equal(real.code, 3)
+  assert.equal(real.status, 3)
   assert.match(real.stdout, /^web1 +missing +b$/m)
   assert.match(real.stdout, /^resync [0-9a-f]+ is done\n$/m)
   assert.ok(!/[\u001b█]/.test(real.stdout + real.stderr), 'a bar where there is no terminal')
   await site.converged()
-  assert.equal((await agentVerb(['resync', '--wait', '--check', 'content', '--root', site.name])).code, 0)
+  assert.equal((await agentVerb(['resync', '--wait', '--check', 'content', '--root', site.name])).status, 0)
   const typed = await agentVerb(['resync', '--wait', '--path', './a/', '--path', './'])
-  assert.equal(typed.code, 0, typed.stderr)
+  assert.equal(typed.status, 0, typed.stderr)
 })
 
 test('resync --wait does not wait for a receiver that is away: 3 and its name; list and cancel know the resync', async () => {
@@ -84,7 +73,7 @@ test('resync --wait does not wait for a receiver that is away: 3 and its name; l
   await daemons.receivers[1]?.stop()
   for (const limit of [[], ['--timeout', '2s']]) {
     const left = await agentVerb(['resync', '--dry-run', '--wait', ...limit])
-    assert.equal(left.code, 3, left.stdout + left.stderr)
+    assert.equal(left.status, 3, left.stdout + left.stderr)
     assert.match(left.stdout, /^web1 +done +/m)
     assert.match(left.stderr, /^not waited for: web2 \(offline\)$/m)
   }
@@ -97,14 +86,14 @@ test('resync --wait does not wait for a receiver that is away: 3 and its name; l
   assert.equal(running.length, 2)
   for (const { id } of running) {
     const cancelled = await agentVerb(['resync', 'cancel', id])
-    assert.deepEqual([cancelled.code, cancelled.stderr], [0, `resync ${id} is cancelled\n`])
+    assert.deepEqual([cancelled.status, cancelled.stderr], [0, `resync ${id} is cancelled\n`])
   }
   assert.match((await agentVerb(['resync', 'list'])).stdout, /^[0-9a-f]{16} +site\d+ +cancelled/m)
   const unknown = await agentVerb(['resync', 'cancel', 'x/y'])
-  assert.deepEqual([unknown.code, unknown.stdout], [1, ''])
+  assert.deepEqual([unknown.status, unknown.stdout], [1, ''])
   assert.match(unknown.stderr, /^rootferry-agent: There is no resync x\/y, or it was forgotten\.\n$/)
-  assert.equal((await agentVerb(['resync', '--timeout', '2s'])).code, 2)
-  assert.equal((await agentVerb(['resync', '--wait', '--timeout', 'soon'])).code, 2)
+  assert.equal((await agentVerb(['resync', '--timeout', '2s'])).status, 2)
+  assert.equal((await agentVerb(['resync', '--wait', '--timeout', 'soon'])).status, 2)
   await daemons.startReceiver(1)
 })
 
@@ -129,16 +118,16 @@ test('status: 0 when all are live, 3 when a receiver is not, 69 without an agent
   const site = await Site.on(daemons, { prepare: (source) => writeFileSync(join(source, 'a'), 'a') })
   await site.inSync()
   const well = await agentVerb(['status'])
-  assert.equal(well.code, 0, well.stdout + well.stderr)
+  assert.equal(well.status, 0, well.stdout + well.stderr)
   assert.match(well.stdout, new RegExp(`^${site.name} +ready +`, 'm'))
   assert.match(well.stdout, new RegExp(`^web2 +${site.name} +live +`, 'm'))
   assert.ok(!well.stdout.includes('\u001b'), 'no colours where there is no terminal')
-  assert.equal((await agentVerb(['guard', 'accept', site.name])).code, 1)
-  assert.equal((await agentVerb(['status'], { ROOTFERRY_TOKEN: 'rf_wrong' })).code, 77)
+  assert.equal((await agentVerb(['guard', 'accept', site.name])).status, 1)
+  assert.equal((await agentVerb(['status'], 'rf_wrong')).status, 77)
 
   await daemons.killReceiver(1)
   await until(
-    async () => (await agentVerb(['status'])).code === 3,
+    async () => (await agentVerb(['status'])).status === 3,
     () => 'status did not notice',
   )
   const json = await agentVerb(['status', '--json'])
@@ -153,7 +142,7 @@ test('status: 0 when all are live, 3 when a receiver is not, 69 without an agent
 
   await daemons.killAgent()
   const unreachable = await agentVerb(['status'])
-  assert.equal(unreachable.code, 69)
+  assert.equal(unreachable.status, 69)
   assert.match(unreachable.stderr, /^rootferry-agent: the agent cannot be reached at http:[^\n]*\n$/)
 })
 

@@ -12,6 +12,7 @@ import { AGENT, RECEIVER } from '../../build/programs.ts'
 import { Daemon, type LogLine } from '../../packages/host/src/daemon/daemon-process.ts'
 import { freePort } from './free-port.ts'
 import { storeTokens } from './stored-tokens.ts'
+import { agentVerb, type Outcome, receiverVerb } from './verbs.ts'
 import type { ReceiverRootView, StatusView } from './views.ts'
 
 export interface DaemonsOptions {
@@ -172,6 +173,16 @@ export class Daemons implements AsyncDisposable {
   /** The same for a receiver.yaml. */
   editReceiver(number: number, change: (config: ConfigFile) => object): void {
     edit(join(this.place, this.#nameOf(number), 'receiver.yaml'), change)
+  }
+
+  /** A verb of the agent without a process of its own: see `verbs.ts`. */
+  agentSays(...words: string[]): Promise<Outcome> {
+    return agentVerb([...words, '--config', join(this.place, 'agent.yaml')])
+  }
+
+  /** The same of a receiver. */
+  receiverSays(number: number, ...words: string[]): Promise<Outcome> {
+    return receiverVerb([...words, '--config', join(this.place, this.#nameOf(number), 'receiver.yaml')])
   }
 
   agentVerb(...words: string[]): string {
