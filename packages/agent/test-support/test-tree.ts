@@ -1,5 +1,5 @@
 /** Test support: a docroot on disk with an index and a scanner, without threads or watching. */
-import { lstatSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AttributeCalls, ConfinedDirectories, chooseSystemCalls } from '@rootferry/host/machine'
@@ -61,7 +61,7 @@ export class TestTree implements Disposable {
         directoryFound: (path) => {
           this.found.push(path)
           this.whenFound(path)
-          return this.beginsWatching ? lstatSync(join(root, path)) : null
+          return this.beginsWatching
         },
         directoryGone: (path) => {
           this.gone.push(path)

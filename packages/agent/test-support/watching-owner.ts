@@ -150,8 +150,8 @@ export class Owner implements AsyncDisposable {
     let names: string[]
     try {
       const location = this.#directories.locateDirectory(directory)
-      const status = this.watcher.directoryFound(directory, location)
-      if (status !== null) this.#picture.set(directory, stateOf(this.at(directory), status))
+      if (this.watcher.directoryFound(directory, location))
+        this.#picture.set(directory, stateOf(this.at(directory), this.#directories.directoryStatus(directory)))
       names = fs.readdirSync(location)
     } catch (error) {
       if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return

@@ -44,7 +44,12 @@ export class ConfinedDirectories implements Disposable {
 
   /** Status of the root directory that is held open, even if `rootPath` leads elsewhere by now. */
   rootStatus(): Stats {
-    return withExactInode(fstatSync(this.#root), () => fstatSync(this.#root, { bigint: true }).ino)
+    return statusOf(this.#root)
+  }
+
+  /** Status of a directory itself; cheaper than by its path. @throws as `locate` does, and the system error */
+  directoryStatus(directory: string): Stats {
+    return statusOf(this.#descriptor(directory))
   }
 
   /**
@@ -136,4 +141,8 @@ export class ConfinedDirectories implements Disposable {
       return
     }
   }
+}
+
+function statusOf(descriptor: number): Stats {
+  return withExactInode(fstatSync(descriptor), () => fstatSync(descriptor, { bigint: true }).ino)
 }

@@ -6,9 +6,7 @@
  * Yields after each entry. Records nothing.
  */
 
-import { type Stats, statSync } from 'node:fs'
 import type { ConfinedDirectories } from '@rootferry/host/machine'
-import { withExactInode } from '@rootferry/host/machine'
 import { isReserved, joinPath, type PathFilter, pathFault } from '@rootferry/protocol'
 import type { ChildrenPage } from '../index/children-page.ts'
 import { descendantsOf } from '../index/children-page.ts'
@@ -36,8 +34,6 @@ export interface SeenDirectory {
   seen: Observation
 }
 
-const EXACT = { bigint: true } as const
-
 export class DirectoryWalk {
   readonly #parts: WalkParts
   readonly #comparison: EntryComparison
@@ -64,8 +60,7 @@ export class DirectoryWalk {
     const { path } = directory
     try {
       const location = directories.locateDirectory(path)
-      const status = watcher.directoryFound(path, location)
-      if (status !== null) this.#dated(directory, location, status)
+      if (watcher.directoryFound(path, location)) this.#dated(directory)
       const names = new ListedNames(directories.listIn(path))
       problems.clear(path)
       return names
@@ -152,9 +147,8 @@ export class DirectoryWalk {
   }
 
   /** An entry that came or went between the look at a directory and its watch changed the directory's times. */
-  #dated({ path, seen }: SeenDirectory, location: string, status: Stats): void {
-    const exact = withExactInode(status, () => statSync(location, EXACT).ino)
-    const look = observe(exact, null, this.#parts.nowMs())
+  #dated({ path, seen }: SeenDirectory): void {
+    const look = observe(this.#parts.directories.directoryStatus(path), null, this.#parts.nowMs())
     if (look.found !== 'entry' || sameAttributes(seen, look.observation)) return
     this.#comparison.compare(path, this.#parts.index.get(path), look)
   }

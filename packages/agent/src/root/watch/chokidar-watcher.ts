@@ -93,10 +93,10 @@ export class ChokidarWatcher implements Watcher {
     await this.#ready.promise
   }
 
-  directoryFound(path: string, location: string): Stats | null {
+  directoryFound(path: string, location: string): boolean {
     // chokidar reports the other directories by itself, when it watches them.
     const isDirect = path.includes('\\') || changedSince(`${location}/.`, this.#startedMs)
-    return isDirect ? this.#direct.directoryFound(path, location) : null
+    return isDirect && this.#direct.directoryFound(path, location)
   }
 
   directoryGone(path: string): void {

@@ -60,18 +60,18 @@ export class DirectoryWatcher implements Watcher {
     return Promise.resolve()
   }
 
-  directoryFound(path: string, location: string): Stats | null {
-    if (this.#closed) return null
+  directoryFound(path: string, location: string): boolean {
+    if (this.#closed) return false
     const directory = this.#directories.get(path) ?? this.#add(path)
     const previous = directory.handle
     const refusedBefore = directory.refused !== null
-    const status = this.#watch(directory, location)
+    const isNew = this.#watch(directory, location)
     // Closed last: if the inode is the same, the kernel's watch continues without a gap.
     if (directory.handle !== previous) previous?.close()
     this.#watched += Number(directory.handle !== null) - Number(previous !== null)
     this.#refused += Number(directory.refused !== null) - Number(refusedBefore)
     this.#refusedWatches.now(this.#refused)
-    return status
+    return isNew
   }
 
   directoryGone(path: string): void {
@@ -122,12 +122,12 @@ export class DirectoryWatcher implements Watcher {
   /**
    * Gives the directory a handle, or records why it has none. A handle of this very directory stays: a scan finds all
    * of them again.
-   * @returns its status once a new handle is in force, else null
+   * @returns whether a new handle is in force
    */
-  #watch(directory: Directory, location: string): Stats | null {
+  #watch(directory: Directory, location: string): boolean {
     directory.refused = null
     try {
-      if (directory.handle !== null && isSame(directory, lstatSync(`${location}/.`))) return null
+      if (directory.handle !== null && isSame(directory, lstatSync(`${location}/.`))) return false
       directory.handle = null
       const handle = watch(`${location}/.`, WATCH_OPTIONS, (kind, name) => {
         this.#meter.count()
@@ -138,7 +138,7 @@ export class DirectoryWatcher implements Watcher {
       const status = lstatSync(`${location}/.`)
       directory.inode = status.ino
       directory.bornMs = bornMs(status)
-      return status
+      return true
     } catch (error) {
       directory.handle?.close()
       directory.handle = null
@@ -149,7 +149,7 @@ export class DirectoryWatcher implements Watcher {
       } else if (code === null || !OWNER_SEES.has(code)) {
         this.#onError(error)
       }
-      return null
+      return false
     }
   }
 

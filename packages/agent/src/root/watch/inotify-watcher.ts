@@ -9,7 +9,7 @@
  * removed watch that are still in the queue find no directory. A directory is watched by inode, through `<location>/.`:
  * no path is too long, and no symlink can be in the way.
  */
-import { closeSync, lstatSync, type Stats } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { errorCode, type WatchCalls } from '@rootferry/host/machine'
 import { ROOT_PATH } from '@rootferry/protocol'
 import { EventHints, ITSELF } from './event-hints.ts'
@@ -64,16 +64,16 @@ export class InotifyWatcher implements Watcher {
     return Promise.resolve()
   }
 
-  directoryFound(path: string, location: string): Stats | null {
-    if (this.#closed !== null) return null
+  directoryFound(path: string, location: string): boolean {
+    if (this.#closed !== null) return false
     const slot = this.#table.add(path)
     const watch = this.#watch(`${location}/.`)
     // The same number is the same directory, which was watched all the time.
-    if (watch > UNWATCHED && watch === this.#table.watchOf(slot)) return null
+    if (watch > UNWATCHED && watch === this.#table.watchOf(slot)) return false
     const unused = this.#table.setWatch(slot, watch)
     if (unused !== UNWATCHED) this.#unwatch(unused)
     this.#refused.now(this.#table.refused)
-    return watch > UNWATCHED ? this.#statusAfter(location) : null
+    return watch > UNWATCHED
   }
 
   directoryGone(path: string): void {
@@ -154,15 +154,6 @@ export class InotifyWatcher implements Watcher {
 
   #unwatch(watch: number): void {
     if (this.#descriptor !== null) this.#calls.remove(this.#descriptor, watch)
-  }
-
-  #statusAfter(location: string): Stats | null {
-    try {
-      return lstatSync(`${location}/.`)
-    } catch (error) {
-      this.#report(error)
-      return null
-    }
   }
 
   #follow(watch: number, mask: number, name: string | null): void {

@@ -23,9 +23,9 @@ export class PollingWatcher implements Watcher {
     return Promise.resolve()
   }
 
-  directoryFound(): null {
+  directoryFound(): boolean {
     // Every round covers everything.
-    return null
+    return false
   }
 
   directoryGone(): void {

@@ -14,7 +14,6 @@
  * - while `degraded` says so, and after `overflow`, it scans instead of trusting hints. It scans now and then anyway.
  */
 
-import type { Stats } from 'node:fs'
 import type { PathFilter } from '@rootferry/protocol'
 import type { WatchBackend } from '../../root-messages.ts'
 
@@ -67,10 +66,10 @@ export interface Watcher {
    * The owner is about to list this directory. Watching begins before this returns, in place of any earlier watch of
    * the same path. A directory that is gone or unreadable is left alone: the owner's listing meets the same error.
    * @param location where the directory can be reached during this call: `/proc/self/fd/N`, free of any length limit
-   * @returns the directory's status after watching began, when that is with this call: what came or went before dated
-   *   the directory and raised no hint; else null
+   * @returns whether watching began with this call: what came or went before that has dated the directory, and raised no
+   *   hint
    */
-  directoryFound(path: string, location: string): Stats | null
+  directoryFound(path: string, location: string): boolean
 
   /**
    * This directory and everything below it are gone, moved away or excluded. The cost depends on what lies below, not
