@@ -29,6 +29,25 @@ test('receivers at a leaf node read the mirror of the log; killed, it goes on wh
   assert.deepEqual(ofRegion, [], 'the region needed the agent at no time')
 })
 
+test('a mirror that is killed within bursts, again and again, has all of them afterwards', { skip }, async () => {
+  await using region = await Region.begin()
+  const { site, fleet, leaf } = region
+  for (const burst of ['one', 'two', 'three', 'four']) {
+    mkdirSync(join(site.source, burst))
+    for (let number = 0; number < 150; number += 1) {
+      writeFileSync(join(site.source, burst, `file-${number}`), Buffer.alloc(number * 400, burst))
+      if (number === 75) await leaf.kill()
+    }
+    await leaf.start()
+  }
+  await region.reads()
+  const areMirrored = async () => {
+    const [root] = (await fleet.status()).roots as unknown as { log: { regions: { why: string | null }[] } }[]
+    return root?.log.regions.every(({ why }) => why === null)
+  }
+  await until(areMirrored, async () => JSON.stringify(await fleet.status()))
+})
+
 test('a region whose hub has lost the log follows the one that is begun anew', { skip }, async () => {
   await using region = await Region.begin()
   const { site, fleet, hub } = region

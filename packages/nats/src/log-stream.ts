@@ -185,7 +185,7 @@ function isCode(error: unknown, code: number): boolean {
 function explained(error: unknown, asked: { max_bytes?: number } | null): unknown {
   if (error instanceof TimeoutError)
     return new Error(
-      `the NATS server does not answer: is there room on its disk? After a full one it has to be restarted`,
+      'the NATS server does not answer: has it no room on its disk (restart it when it has), or no leader?',
     )
   if (!isCode(error, NO_ROOM)) return error
   const size = Math.round((asked?.max_bytes ?? 0) / 1e6)

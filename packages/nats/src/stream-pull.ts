@@ -11,7 +11,7 @@
  *
  * INVARIANT: what is under way to a reader is at most two requests: a server cuts off whom it cannot write to for 10 s.
  */
-import { AckPolicy, DeliverPolicy, type JetStreamManager, ReplayPolicy } from '@nats-io/jetstream'
+import { AckPolicy, DeliverPolicy, JetStreamApiError, type JetStreamManager, ReplayPolicy } from '@nats-io/jetstream'
 import { createInbox, delay, type Msg, type NatsConnection, nanos, type Subscription } from '@nats-io/transport-node'
 
 export interface PulledMessage {
@@ -24,17 +24,18 @@ export interface PulledMessage {
 const PULL_BYTES = 1.5 * 1024 * 1024
 const PULL_MESSAGES = 500
 const EXPIRES_MS = 30_000
-const HEARTBEAT_MS = 15_000
-/** A consumer that says nothing for so long is lost. */
-const SILENT_MS = HEARTBEAT_MS * 2 + 5_000
+const HEARTBEAT_MS = 8_000
+/**
+ * A consumer that says nothing for so long is lost, as with the server of a cluster that had it. The largest message must
+ * come meanwhile: a line of 40 kB/s does.
+ */
+const SILENT_MS = 20_000
 /** A reader whose disk is in trouble asks for nothing, and keeps its place for so long. */
 const IDLE_MS = 300_000
 
-/** After a consumer that brought nothing. */
+/** After a consumer that brought nothing, or a question that nobody answered. */
 const AGAIN_MS = 1_000
-
-/** Why there is nothing more: the stream is another one or none; or the consumer is gone, and another one can go on. */
-type End = 'removed' | 'lost'
+const NO_STREAM = 10_059
 
 interface Pull {
   subscription: Subscription
@@ -54,27 +55,50 @@ export async function* pulledFrom(
   from: number,
   signal: AbortSignal,
 ): AsyncGenerator<PulledMessage> {
+  const isOver = () => signal.aborted || connection.isClosed()
   const { created } = await manager.streams.info(stream)
-  const isSame = async () => (await manager.streams.info(stream).catch(() => null))?.created === created
-  for (let next = from; !signal.aborted && !connection.isClosed(); ) {
-    const before = next
-    const { name } = await manager.consumers.add(stream, {
-      ...{ ack_policy: AckPolicy.None, replay_policy: ReplayPolicy.Instant, mem_storage: true, num_replicas: 1 },
-      ...{ deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: next, inactive_threshold: nanos(IDLE_MS) },
-    })
-    const pulls = new Pulls(connection, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, signal)
+  let next = from
+  let consumer: string | null = await newConsumer(manager, stream, from)
+  while (consumer !== null) {
+    const before: number = next
+    const pulls = new Pulls(connection, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, signal)
     try {
       for await (const pulled of pulls.messages()) {
         next = pulled.at + 1
         yield pulled
       }
     } finally {
-      pulls.end('lost')
-      if (!connection.isClosed()) void manager.consumers.delete(stream, name).catch(() => undefined)
+      pulls.end()
+      if (!connection.isClosed()) void manager.consumers.delete(stream, consumer).catch(() => undefined)
     }
-    if (pulls.ended === 'removed' || !(await isSame())) return
-    if (next === before) await delay(AGAIN_MS)
+    if (next === before && !isOver()) await delay(AGAIN_MS)
+    const again = async (): Promise<string | null> => {
+      const isSame = (await manager.streams.info(stream)).created === created
+      return isSame ? await newConsumer(manager, stream, next) : null
+    }
+    consumer = await answered(again, isOver)
   }
+}
+
+async function newConsumer(manager: JetStreamManager, stream: string, from: number): Promise<string> {
+  const { name } = await manager.consumers.add(stream, {
+    ...{ ack_policy: AckPolicy.None, replay_policy: ReplayPolicy.Instant, mem_storage: true, num_replicas: 1 },
+    ...{ deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from, inactive_threshold: nanos(IDLE_MS) },
+  })
+  return name
+}
+
+/** Asks until there is an answer, as of a cluster that has no leader now. @returns null when there is no such stream any more */
+async function answered<T>(ask: () => Promise<T | null>, isOver: () => boolean): Promise<T | null> {
+  while (!isOver()) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === NO_STREAM) return null
+      await delay(AGAIN_MS)
+    }
+  }
+  return null
 }
 
 class Pulls {
@@ -88,7 +112,7 @@ class Pulls {
   #isNextLarge = false
   #wake = Promise.withResolvers<void>()
   #silence: NodeJS.Timeout | null = null
-  ended: End | null = null
+  #isOver = false
 
   constructor(connection: NatsConnection, subject: string, signal: AbortSignal) {
     this.#connection = connection
@@ -97,11 +121,11 @@ class Pulls {
   }
 
   async *messages(): AsyncGenerator<PulledMessage> {
-    const end = () => this.end('lost')
+    const end = () => this.end()
     this.#signal.addEventListener('abort', end, { once: true })
     if (this.#signal.aborted) end()
     void this.#connection.closed().then(end)
-    while (this.ended === null || this.#queue.length > 0) {
+    while (!this.#isOver || this.#queue.length > 0) {
       const ready = this.#queue
       this.#queue = []
       this.#queuedBytes = 0
@@ -115,9 +139,10 @@ class Pulls {
     }
   }
 
-  end(why: End): void {
-    if (this.ended !== null) return
-    this.ended = why
+  /** This consumer brings nothing more. */
+  end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
     if (this.#silence !== null) clearTimeout(this.#silence)
     for (const { subscription } of this.#open) if (!this.#connection.isClosed()) subscription.unsubscribe()
     this.#open.clear()
@@ -126,14 +151,14 @@ class Pulls {
 
   /** @param most requests that may be under way */
   #ask(most: number): void {
-    if (this.ended !== null || this.#open.size >= most || this.#queuedBytes > PULL_BYTES) return
+    if (this.#isOver || this.#open.size >= most || this.#queuedBytes > PULL_BYTES) return
     const isLarge = this.#isNextLarge
     this.#isNextLarge = false
     const { options } = this.#connection as { options?: { inboxPrefix?: string } }
     const inbox = createInbox(options?.inboxPrefix)
     const left = isLarge ? 1 : PULL_MESSAGES
     const subscription = this.#connection.subscribe(inbox, {
-      callback: (error, message) => (error === null ? this.#heard(pull, message) : this.end('lost')),
+      callback: (error, message) => (error === null ? this.#heard(pull, message) : this.end()),
     })
     const pull: Pull = { subscription, inbox, left }
     this.#open.add(pull)
@@ -145,15 +170,15 @@ class Pulls {
 
   #listen(): void {
     if (this.#silence !== null) this.#silence.refresh()
-    else this.#silence = setTimeout(() => void (this.#open.size > 0 && this.end('lost')), SILENT_MS)
+    else this.#silence = setTimeout(() => void (this.#open.size > 0 && this.end()), SILENT_MS)
   }
 
   #heard(pull: Pull, message: Msg): void {
-    if (this.ended !== null) return
+    if (this.#isOver) return
     this.#listen()
     if (message.subject === pull.inbox) return this.#told(pull, message.headers?.code ?? 0, message)
     const at = sequenceIn(message.reply ?? '')
-    if (at === null) return this.end('lost')
+    if (at === null) return this.end()
     this.#queue.push({ message, at })
     this.#queuedBytes += message.data.byteLength
     pull.left -= 1
@@ -166,10 +191,9 @@ class Pulls {
   #told(pull: Pull, code: number, { headers }: Msg): void {
     const said = headers?.description.toLowerCase() ?? ''
     if (code === 100) return
-    if (code === 409 && said.includes('consumer deleted')) return this.end('removed')
     const isFull = code === 409 && said.includes('exceeds maxbytes')
     // 404 and 408: it has expired.
-    if (!isFull && code !== 404 && code !== 408) return this.end('lost')
+    if (!isFull && code !== 404 && code !== 408) return this.end()
     this.#isNextLarge ||= isFull && pull.left === PULL_MESSAGES
     this.#done(pull)
     this.#ask(this.#queue.length > 0 ? 2 : 1)
