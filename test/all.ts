@@ -31,6 +31,7 @@ const LONGEST = [
   'test/two-receivers.test.ts',
   'test/one-receiver.test.ts',
   'test/volumes.test.ts',
+  'test/faults/small-filesystems.test.ts',
   'test/faults/long-copies.test.ts',
   'test/scenes.test.ts',
   'test/types.test.ts',
@@ -39,7 +40,6 @@ const LONGEST = [
   'test/faults/agent-crashes.test.ts',
   'test/faults/process-trouble.test.ts',
   'test/faults/receiver-crashes.test.ts',
-  'test/faults/small-filesystems.test.ts',
   'test/faults/soak.test.ts',
   'test/faults/renames-at-size.test.ts',
   'test/e2e/page.test.ts',
@@ -49,7 +49,6 @@ const LONGEST = [
   'test/packaging/packages.test.ts',
   'test/e2e/page-at-size.test.ts',
   'test/e2e/relay.test.ts',
-  'test/e2e/token-kinds.test.ts',
   'test/e2e/page-views.test.ts',
 ]
 

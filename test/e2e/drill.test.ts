@@ -1,10 +1,8 @@
 /** The drill of docs/operations.md: every step as it is written there. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { AGENT, RECEIVER } from '../../build/programs.ts'
 import { SmallDisk } from '../faults/small-disk.ts'
 import { Rig } from '../support/rig.ts'
 import { until } from '../support/until.ts'
@@ -29,12 +27,7 @@ after(async () => {
 
 const shown = async () => JSON.stringify([(await rig.status()).receivers, rig.logs.slice(-15)])
 
-function verb(program: string, config: string, ...words: string[]) {
-  const parameters = [program, ...words, '--config', join(rig.place, config)]
-  return spawnSync(process.execPath, parameters, { encoding: 'utf8' })
-}
-
-const agentVerb = (...words: string[]) => verb(AGENT, 'agent.yaml', ...words)
+const agentVerb = (...words: string[]) => rig.agentSays(...words)
 
 async function readyzOf(number: number): Promise<{ status: number; body: string }> {
   const response = await rig.health(number, '/readyz')
@@ -43,17 +36,16 @@ async function readyzOf(number: number): Promise<{ status: number; body: string 
 
 async function isWell(): Promise<void> {
   await rig.inSync()
-  await until(() => agentVerb('status').status === 0, shown)
+  await until(async () => (await agentVerb('status')).status === 0, shown)
 }
 
 /** The app server gets a new token, and the certificate to pin. */
 async function joinAgain(number: number): Promise<void> {
   const name = rig.names[number] ?? ''
   const url = `wss://127.0.0.1:${rig.agentPort}`
-  agentVerb('token', 'revoke', name)
-  const { stdout } = agentVerb('token', 'create', name, '--join', '--expires', '1h', '--url', url)
-  const config = join(name, 'receiver.yaml')
-  const joined = verb(RECEIVER, config, 'join', stdout.trim(), '--renew')
+  await agentVerb('token', 'revoke', name)
+  const { stdout } = await agentVerb('token', 'create', name, '--join', '--expires', '1h', '--url', url)
+  const joined = await rig.receiverSays(number, 'join', stdout.trim(), '--renew')
   assert.equal(joined.status, 0, joined.stderr)
   const receiver = rig.receivers[number]
   assert.ok(receiver !== null && receiver !== undefined)
@@ -92,9 +84,9 @@ test("the agent's disk is lost", async () => {
   assert.ok(rig.logs.some(({ msg }) => msg === 'root is resyncing'))
   assert.equal(readFileSync(join(rig.targets[0] ?? '', 'page1'), 'utf8'), 'newer')
   assert.equal(readFileSync(join(rig.targets[0] ?? '', 'page0'), 'utf8'), 'x', 'what only the node has stays')
-  const look = agentVerb('resync', '--dry-run', '--wait')
+  const look = await agentVerb('resync', '--dry-run', '--wait')
   assert.deepEqual([look.status, /^web1 +extraneous +page0$/m.test(look.stdout)], [3, true], look.stdout)
-  assert.equal(agentVerb('resync', '--wait').status, 3)
+  assert.equal((await agentVerb('resync', '--wait')).status, 3)
   await isWell()
 })
 
@@ -102,8 +94,8 @@ test("an app server's disk is full", async (t) => {
   if (disk === null) return t.skip('mounting is not permitted')
   disk.fill()
   writeFileSync(join(rig.source, 'big'), Buffer.alloc(2_000_000))
-  await until(() => {
-    const { status, stdout } = agentVerb('status')
+  await until(async () => {
+    const { status, stdout } = await agentVerb('status')
     return status === 3 && /^web2 +\S+ +failed .*\n +ENOSPC: .*the filesystem of .* free of/m.test(stdout)
   }, shown)
   assert.equal((await readyzOf(1)).status, 503)
@@ -121,8 +113,8 @@ test('an app server was off for a day', async () => {
   await rig.receivers[1]?.stop()
   for (let number = 0; number < 50; number += 1)
     writeFileSync(join(rig.source, `missed${number}`), Buffer.alloc(20_000))
-  await until(() => {
-    const { status, stdout } = agentVerb('status')
+  await until(async () => {
+    const { status, stdout } = await agentVerb('status')
     return status === 3 && /^web2 +\S+ +offline /m.test(stdout)
   }, shown)
   await until(
@@ -146,7 +138,7 @@ test('a new self-signed certificate', async () => {
 })
 
 test('a token leaked', async () => {
-  assert.equal(agentVerb('token', 'revoke', 'web1').status, 0)
+  assert.equal((await agentVerb('token', 'revoke', 'web1')).status, 0)
   await until(async () => !(await rig.status()).receivers.some(({ name }) => name === 'web1'), shown)
   await until(() => rig.logs.some(({ error }) => String(error).startsWith('unauthorized')), shown)
   assert.equal((await readyzOf(0)).status, 200)

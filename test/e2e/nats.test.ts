@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import type { LogLine } from '../../packages/host/src/daemon/daemon-process.ts'
 import { Broker, type Closing } from '../../packages/nats/src/index.ts'
 import { testIdentity, WrittenLog, welcomeOf } from '../../packages/nats/test-support/written-log.ts'
 import { differences } from '../support/compare-trees.ts'
@@ -28,27 +29,32 @@ after(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
+/** Begins a line of the log of a receiver. */
+const UNREAD = 'the log on NATS is not read'
 const STRANGER = { servers: [server?.url ?? ''], ca: null, credentials: null, name: 'stranger', inbox: null }
 
 const shown = async () =>
   JSON.stringify([(await daemons.status()).receivers, (await daemons.status()).roots, daemons.logs.slice(-40)])
 
-/** A root of its own; receivers read its log from their start on, and none runs. */
+/** A root of its own, whose log receivers read from `takeUp` on; until then those that run read what is left of another. */
 async function begin(prepare?: (source: string, targets: string[]) => void): Promise<Site> {
-  for (const number of [0, 1, 2]) await daemons.killReceiver(number)
   const site = await Site.on(daemons, prepare === undefined ? {} : { prepare })
-  for (const number of [0, 1, 2]) {
-    site.configureReceiver(number, { path: site.targets[number] })
+  await written()
+  return site
+}
+
+/** Receivers take up the root: those that run read their configuration again, others start. */
+async function takeUp(site: Site, ...numbers: number[]): Promise<void> {
+  for (const number of numbers) {
     daemons.editReceiver(number, ({ agent, control = agent, ...config }) => ({
       ...config,
       agent: server?.url,
       control,
-      stateDir: `state-${site.name}`,
       roots: { [site.name]: { path: site.targets[number] } },
     }))
+    const receiver = daemons.receivers[number]
+    await (receiver?.isRunning === true ? daemons.hangUp(receiver) : daemons.startReceiver(number))
   }
-  await written()
-  return site
 }
 
 /** Resolves when an empty target needs no agent. */
@@ -84,8 +90,7 @@ async function follow(site: Site, ...numbers: number[]): Promise<void> {
 
 test('an empty target begins with a snapshot, follows changes, and dials the agent at no time', { skip }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
-  await daemons.startReceiver(1)
+  await takeUp(site, 0, 1)
   await follow(site, 0, 1)
   renameSync(join(site.source, 'app'), join(site.source, 'moved'))
   writeFileSync(join(site.source, 'moved/file-1'), 'other')
@@ -102,7 +107,7 @@ test('an empty target begins with a snapshot, follows changes, and dials the age
 
 test('operators hear of the readers of a log, and never of the log as a receiver', { skip }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   await follow(site, 0)
   const hearing = new AbortController()
   const events = await daemons.admin('/v1/events', { signal: hearing.signal })
@@ -124,7 +129,7 @@ test('operators hear of the readers of a log, and never of the log as a receiver
 
 test('with the agent away, receivers join, and those that were behind catch up', { skip }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   await follow(site, 0)
   await daemons.killReceiver(0)
   for (let number = 0; number < 30; number += 1) {
@@ -137,8 +142,7 @@ test('with the agent away, receivers join, and those that were behind catch up',
   }, shown)
   await until(async () => (await logged(site)) >= sequence, shown)
   await daemons.killAgent()
-  await daemons.startReceiver(0)
-  await daemons.startReceiver(1)
+  await takeUp(site, 0, 1)
   const ignore = (path: string) => path === '.rootferry'
   await until(
     () => [0, 1].every((number) => differences(site.source, site.targets[number] ?? '', { ignore }).length === 0),
@@ -166,7 +170,7 @@ test('a target with files and no position is compared over a connection, and the
     writeFileSync(join(targets[0] ?? '', 'app/file-1'), 'of another kind')
     writeFileSync(join(targets[0] ?? '', 'stray'), 'x')
   })
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   await follow(site, 0)
   assert.ok(daemons.logs.some(({ msg, receiver }) => msg === 'receiver connected' && receiver === 'web1'))
   writeFileSync(join(site.source, 'app/file-3'), 'read from the log')
@@ -177,7 +181,7 @@ test('a reader that was behind what the log keeps finds that out, is brought up 
   skip,
 }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   await follow(site, 0)
   const receiver = daemons.receivers[0]
   assert.ok(receiver !== null && receiver !== undefined)
@@ -192,7 +196,7 @@ test('a reader that was behind what the log keeps finds that out, is brought up 
   process.kill(receiver.pid, 'SIGCONT')
   await follow(site, 0)
   assert.ok(
-    daemons.logs.some(({ msg, why }) => msg.startsWith('the log on NATS is not read') && why !== undefined),
+    daemons.logs.some(({ msg, root, why }) => msg.startsWith(UNREAD) && root === site.name && why !== undefined),
     'it dialled the agent',
   )
   // The beginning of the log is gone: an empty target begins with a snapshot that was made since, without the agent.
@@ -200,7 +204,7 @@ test('a reader that was behind what the log keeps finds that out, is brought up 
   await until(() => daemons.logs.filter(({ msg }) => msg === 'a snapshot is stored').length > 1, shown)
   await until(async () => (await logged(site)) === sequence, shown)
   await daemons.killAgent()
-  await daemons.startReceiver(1)
+  await takeUp(site, 1)
   const ignore = (path: string) => path === '.rootferry'
   await until(() => differences(site.source, site.targets[1] ?? '', { ignore }).length === 0, shown)
   await daemons.startAgent()
@@ -211,8 +215,7 @@ test('kill -9 of the server, the agent and a receiver within bursts: all converg
   skip,
 }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
-  await daemons.startReceiver(1)
+  await takeUp(site, 0, 1)
   await follow(site, 0, 1)
   const burst = (name: string) => {
     mkdirSync(join(site.source, name))
@@ -228,7 +231,7 @@ test('kill -9 of the server, the agent and a receiver within bursts: all converg
   await daemons.startAgent()
   burst('four')
   await daemons.killReceiver(0)
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   burst('five')
   await follow(site, 0, 1)
   await server?.kill()
@@ -241,7 +244,7 @@ test('a log that somebody removes is begun anew, and a reader gets what was chan
   skip,
 }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   await follow(site, 0)
   await server?.removeStream(`RF_${site.name}`)
   writeFileSync(join(site.source, 'app/file-1'), 'meanwhile')
@@ -251,7 +254,7 @@ test('a log that somebody removes is begun anew, and a reader gets what was chan
 
 test('a log and snapshots that somebody removes while nothing changes are made anew', { skip }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   await follow(site, 0)
   const times = (wanted: string) => daemons.logs.filter(({ msg }) => msg === wanted).length
   const before = times('the log is written')
@@ -259,7 +262,7 @@ test('a log and snapshots that somebody removes while nothing changes are made a
   await server?.removeStream(`RFS_${site.name}`)
   await until(() => times('the log is written') > before && times('a snapshot is stored') > 1, shown)
   await daemons.killAgent()
-  await daemons.startReceiver(1)
+  await takeUp(site, 1)
   const ignore = (path: string) => path === '.rootferry'
   await until(() => differences(site.source, site.targets[1] ?? '', { ignore }).length === 0, shown)
   // It goes on in a log that has nothing but its beginning.
@@ -286,7 +289,7 @@ test('a second agent that would write the same log is refused, and says who writ
     async () => JSON.stringify(await other.status()),
   )
   assert.match(log.why, /^another agent publishes site\d+ already: /)
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   await follow(site, 0)
 })
 
@@ -294,13 +297,14 @@ test('messages of somebody else in the log are not taken: they are reported, and
   skip,
 }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   await follow(site, 0)
   writeFileSync(join(site.source, 'app/file-1'), 'in the log')
   await follow(site, 0)
   await forge(site)
   await until(
-    () => daemons.logs.some(({ msg, level }) => level === 'error' && msg.startsWith('the log on NATS is not read')),
+    () =>
+      daemons.logs.some(({ msg, root, level }) => level === 'error' && root === site.name && msg.startsWith(UNREAD)),
     shown,
   )
   // The agent finds them at rest, and those of the second time when it writes.
@@ -336,15 +340,15 @@ test('a snapshot of somebody else is not taken: it is reported, the agent brings
   assert.ok(agent !== undefined)
   process.kill(agent, 'SIGSTOP')
   await forgeSnapshot(site)
-  await daemons.startReceiver(0)
-  const isReported = ({ msg, why }: { msg: string; why?: unknown }) =>
-    msg.startsWith('the log on NATS is not read') && /signed by sha256:/.test(String(why))
+  await takeUp(site, 0)
+  const isReported = ({ msg, root, why }: LogLine) =>
+    msg.startsWith(UNREAD) && root === site.name && /signed by sha256:/.test(String(why))
   await until(() => daemons.logs.some((line) => line.level === 'error' && isReported(line)), shown)
   process.kill(agent, 'SIGCONT')
   const ignore = (path: string) => path === '.rootferry'
   await until(() => differences(site.source, site.targets[0] ?? '', { ignore }).length === 0, shown)
   await until(() => daemons.logs.filter(({ msg }) => msg === 'a snapshot is stored').length > 1, shown)
-  await daemons.startReceiver(1)
+  await takeUp(site, 1)
   await follow(site, 1)
   assert.ok(!daemons.logs.some(({ msg, receiver }) => msg === 'receiver connected' && receiver === 'web2'))
 })
@@ -363,7 +367,7 @@ async function forgeSnapshot(site: Site): Promise<void> {
 
 test('a release is shown by readers of the log when it goes, and not before', { skip }, async () => {
   const site = await begin(fill)
-  for (const number of [0, 1, 2]) await daemons.startReceiver(number)
+  await takeUp(site, 0, 1, 2)
   await follow(site, 0, 1, 2)
   daemons.agentVerb('hold', site.name)
   for (let number = 0; number < 30; number += 1) writeFileSync(join(site.source, `new-${number}`), `${number}`)
@@ -382,7 +386,7 @@ test('a release is shown by readers of the log when it goes, and not before', { 
 
 test('a resync that an operator orders reaches a reader of the log, which then reads again', { skip }, async () => {
   const site = await begin(fill)
-  await daemons.startReceiver(0)
+  await takeUp(site, 0)
   await follow(site, 0)
   writeFileSync(join(site.targets[0] ?? '', 'app/file-1'), 'drift')
   assert.throws(

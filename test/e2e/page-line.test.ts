@@ -22,7 +22,7 @@ function lineTests(): void {
   let browser: OpenBrowser
   let line: Line
   let url: string
-  const link = () => `/#${new URL(rig.agentVerb('page').trim()).hash.slice(1)}`
+  const link = async () => `/#${new URL((await rig.agentSays('page')).stdout.trim()).hash.slice(1)}`
 
   before(async () => {
     rig = await Rig.start({ receivers: 1 })
@@ -40,7 +40,7 @@ function lineTests(): void {
   it('is not called live when nothing is heard on it any more, and is when it is mended', async () => {
     const page = await browser.window(url)
     await page.clock.install()
-    await page.goto(link())
+    await page.goto(await link())
     await page.getByRole('status').getByText('live').waitFor()
     line.stall()
     await page.clock.runFor(MINUTE_MS)
@@ -59,15 +59,15 @@ function lineTests(): void {
       refused += 1
       return refused === 1 ? route.fulfill({ status: 502, body: 'Bad Gateway' }) : route.continue()
     })
-    await page.goto(link())
+    await page.goto(await link())
     await seen(page, 'Everything is in sync')
     await page.context().close()
   })
 
   it('does not take an answer that was on its way for newer than the events that came meanwhile', async () => {
-    rig.agentVerb('token', 'create', 'web9')
+    await rig.agentSays('token', 'create', 'web9')
     const page = await browser.window(url)
-    await page.goto(link())
+    await page.goto(await link())
     await page.locator('.receivers .row', { hasText: 'web9' }).waitFor()
     const asked = Promise.withResolvers<void>()
     const answered = Promise.withResolvers<void>()
@@ -82,16 +82,16 @@ function lineTests(): void {
       { times: 1 },
     )
     // A receiver less: the status is asked for.
-    rig.agentVerb('token', 'revoke', 'web9')
+    await rig.agentSays('token', 'revoke', 'web9')
     await asked.promise
-    rig.agentVerb('hold', 'site')
+    await rig.agentSays('hold', 'site')
     const root = page.locator('.card.root')
     await root.getByText('held').waitFor()
     answered.resolve()
     await (await late).finished()
     await page.evaluate(() => new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve))))
     assert.match((await root.textContent()) ?? '', /held/)
-    rig.agentVerb('release', 'site')
+    await rig.agentSays('release', 'site')
     await root.getByText('ready').waitFor()
     await page.context().close()
   })
@@ -105,7 +105,7 @@ function lineTests(): void {
       refused += 1
       return refused === 1 ? route.fulfill({ status: 502, body: 'Bad Gateway' }) : route.continue()
     })
-    await page.goto(link())
+    await page.goto(await link())
     await seen(page, 'Everything is in sync')
     await goTo(page, '#/roots/site')
     await page.locator('.changes .row', { hasText: 'index.php' }).waitFor()
@@ -115,7 +115,7 @@ function lineTests(): void {
   it('tells ages by the clock of the agent, whatever the browser takes for now', async () => {
     const page = await browser.window(url)
     await page.clock.install({ time: Date.now() + 3 * HOUR_MS })
-    await page.goto(link())
+    await page.goto(await link())
     await seen(page, 'Everything is in sync')
     await goTo(page, '#/receivers/web1')
     const connected = page.locator('dl', { hasText: 'connected' }).locator('time')
@@ -124,7 +124,7 @@ function lineTests(): void {
   })
 
   it('asks proxies in front to pass each event on at once', async () => {
-    const token = rig.agentVerb('token', 'create', '--admin=read', 'wall').trim()
+    const token = (await rig.agentSays('token', 'create', '--admin=read', 'wall')).stdout.trim()
     const aborted = new AbortController()
     const headers = { Authorization: `Bearer ${token}` }
     const answer = await fetch(`${rig.adminUrl}/v1/events`, { headers, signal: aborted.signal })

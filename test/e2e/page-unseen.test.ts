@@ -47,7 +47,7 @@ function unseenTests(): void {
   async function opened(minuteMs: number | null): Promise<Page> {
     const page = await tabs.tab()
     await page.addInitScript(`${WATCHED}; window.minuteMs = ${minuteMs}`)
-    await page.goto(rig.agentVerb('page').trim())
+    await page.goto((await rig.agentSays('page')).stdout.trim())
     await page.getByRole('status').getByText('live').waitFor()
     return page
   }

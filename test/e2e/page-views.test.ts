@@ -47,8 +47,8 @@ function viewTests(): void {
       },
     })
     await rig.inSync()
-    admin = rig.agentVerb('token', 'create', 'night', '--admin').trim()
-    const token = rig.agentVerb('token', 'create', 'web8').trim()
+    admin = (await rig.agentSays('token', 'create', 'night', '--admin')).stdout.trim()
+    const token = (await rig.agentSays('token', 'create', 'web8')).stdout.trim()
     receiver = await ScriptedReceiver.connect({ url: `ws://127.0.0.1:${rig.agentPort}`, token, root: 'site' })
     await rig.inSync()
     receiver.say({ type: 'owed', count: 3, paths: [{ path: 'media/a\u001b.jpg', code: 'immutable' }] })

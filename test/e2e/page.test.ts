@@ -38,7 +38,7 @@ function pageTests(): void {
       },
     })
     await rig.inSync()
-    admin = rig.agentVerb('token', 'create', '--admin', 'night').trim()
+    admin = (await rig.agentSays('token', 'create', '--admin', 'night')).stdout.trim()
     browser = await OpenBrowser.open()
   })
   after(async () => {
@@ -74,7 +74,7 @@ function pageTests(): void {
   })
 
   it('signs in with the link of `rootferry-agent page`, once', async () => {
-    const link = rig.agentVerb('page').trim()
+    const link = (await rig.agentSays('page')).stdout.trim()
     const page = await browser.window(rig.adminUrl)
     await page.goto(link)
     await seen(page, 'Everything is in sync')
@@ -113,7 +113,7 @@ function pageTests(): void {
       writeFileSync(join(rig.source, 'media', `film-${file}`), Buffer.alloc(1_000_000, file))
     await rig.inSync()
     const page = await open()
-    const token = rig.agentVerb('token', 'create', 'web9').trim()
+    const token = (await rig.agentSays('token', 'create', 'web9')).stdout.trim()
     const url = `ws://127.0.0.1:${rig.agentPort}`
     using receiver = await ScriptedReceiver.connect({ url, token, root: 'site', credit: 9_000_000 })
     const row = page.locator('.receivers .row', { hasText: 'web9' })
@@ -125,11 +125,11 @@ function pageTests(): void {
     receiver.goOn()
     await seen(page, /^live$/)
     await page.context().close()
-    rig.agentVerb('token', 'revoke', 'web9')
+    await rig.agentSays('token', 'revoke', 'web9')
   })
 
   it('says first what is wrong, in words, and what to do: an offline receiver, and one that owes paths', async () => {
-    const token = rig.agentVerb('token', 'create', 'web8').trim()
+    const token = (await rig.agentSays('token', 'create', 'web8')).stdout.trim()
     const url = `ws://127.0.0.1:${rig.agentPort}`
     using receiver = await ScriptedReceiver.connect({ url, token, root: 'site' })
     const page = await open()
@@ -151,7 +151,7 @@ function pageTests(): void {
     await page.getByRole('link', { name: 'web8 cannot make some paths right' }).click()
     assert.equal(await page.locator('.paths .path').first().textContent(), HOSTILE_SHOWN)
     await rig.startReceiver(1)
-    rig.agentVerb('token', 'revoke', 'web8')
+    await rig.agentSays('token', 'revoke', 'web8')
     await goTo(page, '#/')
     await seen(page, 'Everything is in sync')
     await page.context().close()
@@ -268,20 +268,20 @@ function pageTests(): void {
     await page.reload()
     await page.getByRole('heading', { name: 'Tokens' }).waitFor()
     assert.equal(await line.count(), 0)
-    assert.doesNotMatch(rig.agentVerb('token', 'list'), /web7/)
+    assert.doesNotMatch((await rig.agentSays('token', 'list')).stdout, /web7/)
     await page.context().close()
   })
 
   it('lets a read-only token look at everything and order nothing', async () => {
-    const token = rig.agentVerb('token', 'create', 'wall', '--admin=read').trim()
+    const token = (await rig.agentSays('token', 'create', 'wall', '--admin=read')).stdout.trim()
     const page = await signedIn(browser, rig, token, { hash: '#/deploys' })
     await seen(page, 'wall, read-only')
-    rig.agentVerb('hold', 'site', '--reason', 'release 43')
+    await rig.agentSays('hold', 'site', '--reason', 'release 43')
     writeFileSync(join(rig.source, 'app', 'waits.php'), '<?php // 43')
     await page.getByRole('button', { name: 'See what waits' }).click()
     await page.locator('.paths').getByText('app/waits.php').waitFor()
     assert.deepEqual(await page.locator('main button').allInnerTexts(), ['See what waits'])
-    rig.agentVerb('release', 'site')
+    await rig.agentSays('release', 'site')
     await seen(page, 'It is not held: every change is sent as it comes.')
     for (const hash of ['#/deploys', '#/resyncs', '#/tokens', '#/roots/site']) {
       await goTo(page, hash)
@@ -293,15 +293,15 @@ function pageTests(): void {
         hash,
       )
     }
-    assert.match(rig.agentVerb('token', 'list'), /^wall\tadmin \(read\)/m)
-    rig.agentVerb('token', 'revoke', 'wall')
+    assert.match((await rig.agentSays('token', 'list')).stdout, /^wall\tadmin \(read\)/m)
+    await rig.agentSays('token', 'revoke', 'wall')
     await page.context().close()
   })
 
   it('ends with its token, at once, and says so', async () => {
-    const token = rig.agentVerb('token', 'create', 'leaver', '--admin').trim()
+    const token = (await rig.agentSays('token', 'create', 'leaver', '--admin')).stdout.trim()
     const page = await signedIn(browser, rig, token)
-    rig.agentVerb('token', 'revoke', 'leaver')
+    await rig.agentSays('token', 'revoke', 'leaver')
     await page.getByRole('alert').getByText('Your session is over').waitFor()
     await page.context().close()
   })

@@ -4,20 +4,22 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { AGENT } from '../../build/programs.ts'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
 /** Gives a command a terminal of its own. */
 const SCRIPT = '/usr/bin/script'
 
-let rig: Rig
-before(async () => {
-  rig = await Rig.start({ receivers: 1, prepare: (source) => writeFileSync(join(source, 'a'), 'a') })
-  await rig.inSync()
-})
-after(() => rig[Symbol.asyncDispose]())
+const daemons = sharedDaemons(1)
+
+async function begin(): Promise<Site> {
+  const site = await Site.on(daemons, { prepare: (source) => writeFileSync(join(source, 'a'), 'a') })
+  await site.inSync()
+  return site
+}
 
 class Watcher implements AsyncDisposable {
   readonly #child: ChildProcess
@@ -36,7 +38,7 @@ class Watcher implements AsyncDisposable {
       'status',
       '--watch',
       '--config',
-      join(rig.place, 'agent.yaml'),
+      join(daemons.place, 'agent.yaml'),
       ...words,
     ])
   }
@@ -64,26 +66,28 @@ class Watcher implements AsyncDisposable {
 }
 
 test('in a pipe it says a line for each change of a state, over a restart of the agent, and ends with 0', async () => {
+  const { name } = await begin()
   await using watcher = Watcher.start()
-  await watcher.says(/^\S+Z root site ready$/m)
-  await watcher.says(/^\S+Z receiver web1 of site live$/m)
-  await rig.killReceiver(0)
-  await watcher.says(/^\S+Z receiver web1 of site offline; the connection was lost$/m)
-  await rig.killAgent()
+  await watcher.says(new RegExp(`^\\S+Z root ${name} ready$`, 'm'))
+  await watcher.says(new RegExp(`^\\S+Z receiver web1 of ${name} live$`, 'm'))
+  await daemons.killReceiver(0)
+  await watcher.says(new RegExp(`^\\S+Z receiver web1 of ${name} offline; the connection was lost$`, 'm'))
+  await daemons.killAgent()
   await watcher.says(/^\S+Z agent the agent cannot be reached/m)
-  await rig.startAgent()
-  await rig.startReceiver(0)
-  await watcher.says(/offline[\s\S]*cannot be reached[\s\S]*receiver web1 of site live$/m)
+  await daemons.startAgent()
+  await daemons.startReceiver(0)
+  await watcher.says(new RegExp(`offline[^]*cannot be reached[^]*receiver web1 of ${name} live$`, 'm'))
   assert.doesNotMatch(watcher.text, /\u001b/)
   assert.equal(await watcher.interrupted(), 0)
 })
 
 test('with --json it prints each status as a line', async () => {
+  const site = await begin()
   await using watcher = Watcher.start('--json')
   await watcher.says(/\n/)
   const [first = ''] = watcher.text.split('\n')
   const { sequence } = JSON.parse(first).roots[0]
-  writeFileSync(join(rig.source, 'b'), 'b')
+  writeFileSync(join(site.source, 'b'), 'b')
   await until(
     () => watcher.text.split('\n').some((line) => line !== '' && JSON.parse(line).roots[0].sequence > sequence),
     () => watcher.text,
@@ -93,18 +97,18 @@ test('with --json it prints each status as a line', async () => {
 
 test('on a terminal it draws the status anew in its place', async (t) => {
   if (!existsSync(SCRIPT)) return t.skip(`there is no ${SCRIPT}`)
-  const command = `stty rows 40 cols 120; exec ${process.execPath} ${AGENT} status --watch --config ${join(rig.place, 'agent.yaml')}`
+  const { name } = await begin()
+  const command = `stty rows 40 cols 120; exec ${process.execPath} ${AGENT} status --watch --config ${join(daemons.place, 'agent.yaml')}`
   await using watcher = new Watcher(SCRIPT, ['-qfec', command, '/dev/null'])
-  await watcher.says(/^\u001b\[2J\u001b\[H[\s\S]*ROOT[\s\S]*site[\s\S]*Ctrl-C ends/)
-  await rig.killReceiver(0)
+  await watcher.says(new RegExp(`^\u001b\\[2J\u001b\\[H[^]*ROOT[^]*${name}[^]*Ctrl-C ends`))
+  await daemons.killReceiver(0)
   await watcher.says(/\u001b\[H(?!.*\u001b\[2J)[\s\S]*offline/)
   assert.equal(watcher.text.split('\u001b[2J').length, 2)
-  await rig.startReceiver(0)
 })
 
 test('an agent that was never there is an error at once', async () => {
-  await rig.killAgent()
-  const watcher = spawn(process.execPath, [AGENT, 'status', '--watch', '--config', join(rig.place, 'agent.yaml')])
+  await begin()
+  await daemons.killAgent()
+  const watcher = spawn(process.execPath, [AGENT, 'status', '--watch', '--config', join(daemons.place, 'agent.yaml')])
   assert.equal((await once(watcher, 'exit'))[0], 69)
-  await rig.startAgent()
 })

@@ -25,9 +25,9 @@ const open: Socket[] = []
 before(async () => {
   rig = await Rig.start({ receivers: 1, tls: true })
   await rig.converged()
-  token = decodeInvitation(rig.agentVerb('token', 'create', 'stranger', '--join'))?.token ?? ''
-  adminToken = rig.agentVerb('token', 'create', 'boss', '--admin').trim()
-  limitedToken = rig.agentVerb('token', 'create', 'limited', '--root', 'site').trim()
+  token = decodeInvitation((await rig.agentSays('token', 'create', 'stranger', '--join')).stdout)?.token ?? ''
+  adminToken = (await rig.agentSays('token', 'create', 'boss', '--admin')).stdout.trim()
+  limitedToken = (await rig.agentSays('token', 'create', 'limited', '--root', 'site')).stdout.trim()
 })
 after(async () => {
   for (const socket of open) socket.destroy()
@@ -121,21 +121,21 @@ test('the first frame must be a whole hello, for a root that is there', async ()
 })
 
 test('a root that the token does not grant is closed with root-not-granted, whether it exists or not', async () => {
-  rig.agentVerb('token', 'revoke', 'limited')
+  await rig.agentSays('token', 'revoke', 'limited')
   assert.equal(await closeCodeAfter(limitedToken, hello('site')).catch(() => 'refused'), 'refused')
-  const again = rig.agentVerb('token', 'create', 'limited', '--root', 'site').trim()
+  const again = (await rig.agentSays('token', 'create', 'limited', '--root', 'site')).stdout.trim()
   const granted = async () => (await ask('/v1/grants', again)).status === 200
   await until(granted, () => 'the new token is not known')
   assert.equal(await closeCodeAfter(again, hello('nowhere')), 4403)
 })
 
 test('a token that is revoked between upgrade and hello is of no use any more', async () => {
-  const doomed = rig.agentVerb('token', 'create', 'doomed').trim()
+  const doomed = (await rig.agentSays('token', 'create', 'doomed')).stdout.trim()
   const isKnown = async () => (await ask('/v1/grants', doomed)).status === 200
   await until(isKnown, () => 'the token is not known')
   const socket = webSocket(doomed)
   await once(socket, 'open')
-  rig.agentVerb('token', 'revoke', 'doomed')
+  await rig.agentSays('token', 'revoke', 'doomed')
   await until(
     async () => !(await isKnown()),
     () => 'the token is still known',

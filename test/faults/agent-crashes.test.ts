@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { AGENT } from '../../build/programs.ts'
 import { createToken, readTokens, revokeToken, tokenFileOf } from '../../packages/agent/src/serve/door/tokens.ts'
 import { Daemon } from '../../packages/host/src/daemon/daemon-process.ts'
@@ -31,6 +31,15 @@ import { assertCovered, type Coverage, killAtEach } from './durable-steps.ts'
 import { straceIsMissing } from './strace.ts'
 
 const SEED = Number(process.env['ROOTFERRY_SEED'] ?? Math.floor(Math.random() * 1_000))
+
+let begun: CrashBench | null = null
+after(() => begun?.[Symbol.asyncDispose]())
+
+/** One for all cases: each has both daemons begin anew with what was saved. */
+async function crashBench(): Promise<CrashBench> {
+  begun ??= await CrashBench.start(false, SEED)
+  return begun
+}
 
 /** Kills at the sampled steps of a run. */
 async function killAtSteps(
@@ -58,7 +67,7 @@ test('an agent that is killed at any durable step continues where it was', async
   if (missing !== null) return t.skip(missing)
   const coverage = nothingCovered(STEPS.agent)
   {
-    await using bench = await CrashBench.start(false, SEED)
+    const bench = await crashBench()
     const { rig } = bench
     const epoch = bench.index()?.epoch
     const begin = () => {
@@ -136,7 +145,7 @@ test('a command that makes a token is killed at any durable step: the old tokens
 test('an agent that is killed at any durable step of a hold and its release: held, or released as one', async (t) => {
   const missing = straceIsMissing()
   if (missing !== null) return t.skip(missing)
-  await using bench = await CrashBench.start(false, SEED)
+  const bench = await crashBench()
   const { rig } = bench
   const begin = () => {
     bench.rewindAgent()

@@ -5,17 +5,18 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
 import { type ResyncBody, resyncOf } from '../support/resync-orders.ts'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
+
+const daemons = sharedDaemons(1)
 
 /** Inodes of 128 bytes have no room for more. */
 const WHOLE_SECONDS = ['mkfs.ext4', '-q', '-F', '-I', '128']
 
-async function start(mounts: Mounts, at: string): Promise<Rig | null> {
+async function start(mounts: Mounts, at: string): Promise<Site | null> {
   let isMade = true
-  const rig = await Rig.start({
-    receivers: 1,
-    receiversLater: true,
+  const site = await Site.on(daemons, {
     prepare: (source, [target = '']) => {
       mkdirSync(join(source, 'media/deep'), { recursive: true })
       for (const name of ['a.php', 'media/b.jpg', 'media/deep/c.jpg']) {
@@ -28,13 +29,11 @@ async function start(mounts: Mounts, at: string): Promise<Rig | null> {
       isMade = mounts.image(join(target, at), WHOLE_SECONDS) !== null
     },
   })
-  if (isMade) return rig
-  await rig[Symbol.asyncDispose]()
-  return null
+  return isMade ? site : null
 }
 
-async function live(rig: Rig): Promise<void> {
-  const status = async () => (await rig.receiverRoots(0))[0]
+async function live(): Promise<void> {
+  const status = async () => (await daemons.receiverRoots(0))[0]
   await until(
     async () => (await status())?.phase === 'live',
     async () => JSON.stringify(await status()),
@@ -42,8 +41,8 @@ async function live(rig: Rig): Promise<void> {
 }
 
 /** The differences that a resync finds. */
-async function found(rig: Rig, order: ResyncBody = {}) {
-  const { missing, changed, extraneous } = await resyncOf(rig, 'web1', order)
+async function found(order: ResyncBody = {}) {
+  const { missing, changed, extraneous } = await resyncOf(daemons, 'web1', order)
   return { missing, changed, extraneous }
 }
 
@@ -57,22 +56,20 @@ test(`${FOUND}: a volume in it`, (t) => trial(t, 'media'))
 
 async function trial(t: TestContext, at: string): Promise<void> {
   if (!Mounts.isAllowed()) return t.skip('nothing can be mounted here')
-  const mounts = new Mounts()
-  await using rig = await start(mounts, at)
-  using _mounted = mounts
-  if (rig === null) return t.skip('no such filesystem can be made here')
-  await rig.startReceiver(0)
-  await live(rig)
-  const [target = ''] = rig.targets
+  using mounts = new Mounts()
+  const site = await start(mounts, at)
+  if (site === null) return t.skip('no such filesystem can be made here')
+  await live()
+  const [target = ''] = site.targets
   assert.equal(lstatSync(join(target, 'media/b.jpg')).mtimeMs % 1_000, 0, 'whole seconds')
   // What such a filesystem is like is known from the first time that was set there.
-  if (at !== '.') await found(rig)
-  for (const order of ORDERS) assert.deepEqual(await found(rig, order), NOTHING, JSON.stringify(order))
-  await rig.killReceiver(0)
-  await rig.startReceiver(0)
-  await live(rig)
-  if (at === '.') assert.deepEqual(await found(rig, { dryRun: true }), NOTHING, 'after a restart')
+  if (at !== '.') await found()
+  for (const order of ORDERS) assert.deepEqual(await found(order), NOTHING, JSON.stringify(order))
+  await daemons.killReceiver(0)
+  await daemons.startReceiver(0)
+  await live()
+  if (at === '.') assert.deepEqual(await found({ dryRun: true }), NOTHING, 'after a restart')
   utimesSync(join(target, 'media/b.jpg'), 1, 1_600_000_000)
-  assert.equal((await found(rig)).changed, 1)
+  assert.equal((await found()).changed, 1)
   assert.equal(lstatSync(join(target, 'media/b.jpg')).mtimeMs, 1_700_000_001_000)
 }

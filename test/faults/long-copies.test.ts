@@ -10,9 +10,12 @@ import { test } from 'node:test'
 import { Mounts } from '../support/mounts.ts'
 import { ownMounts } from '../support/own-mounts.ts'
 import { orderResync } from '../support/resync-orders.ts'
-import { Rig } from '../support/rig.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
+import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 import { slowRunner, straceIsMissing } from './strace.ts'
+
+const daemons = sharedDaemons(1)
 
 const MEGABYTES = 80
 /** Each call reads 1 MiB of what is copied. */
@@ -23,9 +26,9 @@ interface Story {
   /** Before anything starts. */
   prepare(mounts: Mounts, source: string, target: string): void
   /** Has the receiver begin the copy. */
-  begin(rig: Rig): Promise<void> | void
+  begin(site: Site): Promise<void> | void
   /** What the end must look like. */
-  check?(rig: Rig): void
+  check?(site: Site): void
   /** Whether only this process needs the copy: the next one is told anew. */
   isForgotten?: boolean
 }
@@ -54,13 +57,13 @@ const STORIES: Record<string, Story> = {
       put(join(source, 'media/big'), 'small now')
       mounts.tmpfs(join(target, 'media'), 'size=1g')
     },
-    begin: async (rig) => {
-      const file = join(rig.targets[0] ?? '', 'media/big')
+    begin: async (site) => {
+      const file = join(site.targets[0] ?? '', 'media/big')
       put(file, OLD)
       utimesSync(file, 1_000_000_000, 1_000_000_000)
-      await orderResync(rig)
+      await orderResync(daemons)
     },
-    check: (rig) => assert.ok(wholeInTrash(rig) >= 1, 'a whole copy is in the trash'),
+    check: (site) => assert.ok(wholeInTrash(site) >= 1, 'a whole copy is in the trash'),
   },
 }
 
@@ -69,26 +72,26 @@ function put(file: string, content: string | Buffer): void {
   writeFileSync(file, content)
 }
 
-function wholeInTrash(rig: Rig): number {
-  const trash = rig.site.receiverState(0, 'trash')
+function wholeInTrash(site: Site): number {
+  const trash = site.receiverState(0, 'trash')
   const files = readdirSync(trash, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('media/big'))
   return files.filter((name) => readFileSync(join(trash, name)).equals(OLD)).length
 }
 
 /** Bytes that the receiver says that it has copied. */
-async function copied(rig: Rig): Promise<number> {
-  return (await rig.receiverRoots(0))[0]?.copied ?? 0
+async function copied(): Promise<number> {
+  return (await daemons.receiverRoots(0))[0]?.copied ?? 0
 }
 
 /** Resolves when it has copied, and copies more, unless it has copied all by then. */
-async function goesOn(rig: Rig): Promise<void> {
-  const described = async () => JSON.stringify(await rig.receiverRoots(0)).slice(0, 2_000)
-  const first = await until(async () => (await copied(rig)) > 0 && (await copied(rig)), described)
-  await until(async () => (await copied(rig)) > first || first >= BIG.byteLength, described)
+async function goesOn(): Promise<void> {
+  const described = async () => JSON.stringify(await daemons.receiverRoots(0)).slice(0, 2_000)
+  const first = await until(async () => (await copied()) > 0 && (await copied()), described)
+  await until(async () => (await copied()) > first || first >= BIG.byteLength, described)
 }
 
-async function stopsInTime(rig: Rig): Promise<void> {
-  const [receiver] = rig.receivers
+async function stopsInTime(): Promise<void> {
+  const [receiver] = daemons.receivers
   assert.ok(receiver)
   const began = performance.now()
   await receiver.stop()
@@ -96,41 +99,35 @@ async function stopsInTime(rig: Rig): Promise<void> {
   assert.ok(performance.now() - began < MOST_STOP_MS, `it took ${performance.now() - began} ms`)
 }
 
-async function startSlowly(rig: Rig): Promise<void> {
-  const runner = slowRunner(join(rig.place, 'runner'), join(rig.place, 'calls.log'), 'pread64', CALL_MS)
-  await rig.startReceiver(0, runner)
+async function startSlowly(): Promise<void> {
+  const runner = slowRunner(join(daemons.place, 'runner'), join(daemons.place, 'calls.log'), 'pread64', CALL_MS)
+  await daemons.startReceiver(0, runner)
 }
 
 async function tell(story: Story): Promise<void> {
-  const mounts = new Mounts()
-  await using rig = await Rig.start({
-    receivers: 1,
-    receiversLater: true,
-    prepare: (source, [target = '']) => story.prepare(mounts, source, target),
-  })
-  using _mounted = mounts
-  await rig.startReceiver(0)
-  await rig.inSync()
-  await rig.receivers[0]?.stop()
-  await startSlowly(rig)
-  await rig.inSync()
-  await story.begin(rig)
-  await goesOn(rig)
-  await stopsInTime(rig)
+  using mounts = new Mounts()
+  const site = await Site.on(daemons, { prepare: (source, [target = '']) => story.prepare(mounts, source, target) })
+  await site.inSync()
+  await daemons.receivers[0]?.stop()
+  await startSlowly()
+  await site.inSync()
+  await story.begin(site)
+  await goesOn()
+  await stopsInTime()
   if (story.isForgotten !== true) {
     // The next process finishes it, and is told to stop too.
-    await startSlowly(rig)
-    await goesOn(rig)
-    await stopsInTime(rig)
+    await startSlowly()
+    await goesOn()
+    await stopsInTime()
   }
-  await rig.startReceiver(0)
-  await rig.converged(60_000, (path) => path === '.rootferry' || path.startsWith('.rootferry/'))
-  const left = readdirSync(rig.targets[0] ?? '', { recursive: true, encoding: 'utf8' })
+  await daemons.startReceiver(0)
+  await site.converged(60_000, (path) => path === '.rootferry' || path.startsWith('.rootferry/'))
+  const left = readdirSync(site.targets[0] ?? '', { recursive: true, encoding: 'utf8' })
   assert.deepEqual(
     left.filter((name) => name.includes('.rootferry-')),
     [],
   )
-  story.check?.(rig)
+  story.check?.(site)
 }
 
 const inside = ownMounts(import.meta.url)

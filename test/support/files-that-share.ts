@@ -16,6 +16,7 @@ export const FILES_THAT_SHARE = {
     'e2e/one-host',
     'e2e/overtake',
     'e2e/restarts',
+    'e2e/status-watch',
   ],
   'two-receivers': [
     'e2e/deploy',
@@ -31,6 +32,7 @@ export const FILES_THAT_SHARE = {
     'faults/target-gone',
     'faults/borders-of-sources',
     'faults/shared-volumes',
+    'faults/coarse-times',
     'faults/borders-in-trouble',
     'faults/volumes-that-vanish',
     'faults/trash-on-filesystems',
