@@ -2,15 +2,14 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { SmallDisk } from '../faults/small-disk.ts'
-import { Daemons } from '../support/daemons.ts'
 import { Line } from '../support/line.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const daemons = new Daemons({ receivers: 3 })
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(3)
 
 interface Ends {
   agent: { state: string; lag: { sequences: number }; clash: string | null; lastError: string | null } | undefined

@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict'
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { after, test } from 'node:test'
-import { Daemons } from '../support/daemons.ts'
+import { test } from 'node:test'
 import { freePort } from '../support/free-port.ts'
+import { sharedDaemons } from '../support/shared-daemons.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
-const daemons = new Daemons({ receivers: 1 })
-after(() => daemons[Symbol.asyncDispose]())
+const daemons = sharedDaemons(1)
 
 const MANY = 300
 const shown = async () => JSON.stringify([await daemons.receiverRoots(0), daemons.logs.slice(-20)])

@@ -25,9 +25,11 @@ export const FILES_THAT_SHARE = {
     'e2e/operators',
     'e2e/owed-paths',
     'e2e/line-limits',
+    'e2e/rolling',
     'e2e/after-all',
     'e2e/resync',
   ],
+  'three-receivers': ['e2e/together', 'e2e/both-ends'],
   volumes: [
     'faults/target-gone',
     'faults/borders-of-sources',
