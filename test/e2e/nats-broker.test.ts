@@ -164,6 +164,19 @@ test('why a server does not take a log is said in words that help', { skip }, as
   assert.equal(await trial('', 'max_file_store: 120MB'), '')
 })
 
+test('a log that takes most of the room of its server is found there again, with other limits too', {
+  skip,
+}, async () => {
+  await using server = await NatsServer.start('', null, 'max_file_store: 120MB')
+  for (const megabytes of [100, 100, 90, 110]) {
+    const broker = await connect(server.port)
+    const stream = broker.log('site')
+    assert.equal(await stream.ensure({ ...LIMITS, maxBytes: megabytes * 1_000_000 }), 0)
+    await assert.rejects(stream.ensure({ ...LIMITS, maxBytes: 300_000_000 }), /keeps 300 MB free/)
+    await broker.close()
+  }
+})
+
 test('a stream that somebody has removed has nothing', { skip }, async () => {
   await using server = await NatsServer.start()
   const broker = await connect(server.port)

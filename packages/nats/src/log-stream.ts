@@ -40,8 +40,6 @@ export class SecondPublisher extends Error {
 
 const WRONG_SEQUENCE = 10_071
 const NO_STREAM = 10_059
-/** There is a stream of that name. */
-const OTHER_LIMITS = 10_058
 const NO_ROOM = 10_047
 
 export class LogStream implements EndLookups {
@@ -79,8 +77,11 @@ export class LogStream implements EndLookups {
     this.#insistOnPayload()
     try {
       const made = await streams.add(config).catch(async (error: unknown) => {
-        if (!isCode(error, OTHER_LIMITS)) throw error
-        return await streams.update(stream, config)
+        if (!(error instanceof JetStreamApiError)) throw error
+        // There may be one with other limits; and a server refuses the present one too when it has no room for two.
+        return await streams.update(stream, config).catch((another: unknown) => {
+          throw isCode(another, NO_STREAM) ? error : another
+        })
       })
       return made.state.last_seq
     } catch (error) {
