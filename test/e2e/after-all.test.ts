@@ -34,7 +34,11 @@ async function hookedSite({ script = NOTE, ...settings }: { script?: string; [se
   const hooks = { afterAll: [{ match: ['*.php'], command, minIntervalSeconds: 0, ...settings }] }
   daemons.editAgent((config) => ({ ...config, roots: { [site.name]: { path: site.source, hooks } } }))
   if (daemons.agent !== null) await daemons.hangUp(daemons.agent)
-  const runs = () => (existsSync(place.runs) ? readFileSync(place.runs, 'utf8').trimEnd().split('\n') : [])
+  const runs = () => {
+    const text = existsSync(place.runs) ? readFileSync(place.runs, 'utf8').trimEnd() : ''
+    // A space follows each path.
+    return text === '' ? [] : text.split('\n').map((line) => line.trimEnd())
+  }
   return {
     site,
     runs,
