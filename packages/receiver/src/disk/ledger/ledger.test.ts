@@ -48,6 +48,21 @@ test('what was being synced when a target was emptied makes nothing durable of t
   ledger.close(true)
 })
 
+test('rows of a series that was forgotten take no room of the next one, after a restart neither', () => {
+  using scratch = new Scratch()
+  let ledger = Ledger.open(scratch.path, 'boot', log)
+  ledger.setPosition(at(0))
+  const rows = ['a', 'b'].map((path) => ({ path, change: null, isOwed: false }))
+  ledger.staged.put({ epoch: 'e1', term: 't1', base: 0, to: 2, mapping: null }, rows, [])
+  assert.equal(ledger.staged.count, 2)
+  ledger.forgetPosition()
+  assert.equal(ledger.staged.count, 0)
+  ledger.close(false)
+  ledger = Ledger.open(scratch.path, 'boot', log)
+  assert.deepEqual([ledger.staged.series, ledger.staged.count], [null, 0])
+  ledger.close(true)
+})
+
 test('a loss of power falls back to what was durable, and drops the intent; a clean end or a mere kill does not', () => {
   for (const [clean, boot, expected] of [
     [false, 'boot-2', 5],

@@ -45,7 +45,8 @@ export class StagedRows {
   load(): void {
     const [row] = this.#file.all('SELECT * FROM series')
     this.#series = row === undefined ? null : seriesOf(row)
-    this.#count = Number(this.#file.row('SELECT count(*) AS count FROM staged')['count'])
+    // Rows without a series are left of one that was forgotten, and go with the next one.
+    this.#count = row === undefined ? 0 : this.#counted()
   }
 
   get series(): Readonly<SeriesRow> | null {
@@ -99,8 +100,12 @@ export class StagedRows {
       for (const path of usedPartials) this.#file.run('DELETE FROM partial WHERE path = ?', path)
     })
     this.#series = series
-    this.#count = Number(this.#file.row('SELECT count(*) AS count FROM staged')['count'])
+    this.#count = this.#counted()
     return unneeded
+  }
+
+  #counted(): number {
+    return Number(this.#file.row('SELECT count(*) AS count FROM staged')['count'])
   }
 
   /** Rows that the next ones contradict make way, except of their own paths. @returns names in staging of no more use */
