@@ -81,6 +81,13 @@ describe('the guard, after a halt', () => {
     assert.equal(note.isHalted, false)
   })
 
+  it('judges as before it what was moved, when that turns out to be most of it', () => {
+    const judged = (removals: number, moved: number) =>
+      new Guard(LIMITS, { isHalted: true }).judge(loss(removals, moved, moved), 500, 0, true).decision
+    assert.equal(judged(500, 490), 'look-again')
+    assert.equal(judged(20, 10), 'halt')
+  })
+
   it('passes what is left with a limit of 100 %', () => {
     assert.equal(back(400, { maxDeletePercent: 100, minDeletes: 0 }).decision, 'look-again')
   })

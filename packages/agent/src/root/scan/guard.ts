@@ -9,7 +9,8 @@
  * elsewhere (a move is not a deletion). Over the last ten minutes: how far the tree has shrunk from its largest size,
  * so that a slow `rm -rf` adds up, while caches that come and go do not.
  * After a halt the tree passes when it is back but for a few entries, also after a restart: what is missing while it is being
- * put back is no loss that anybody wants. With a limit of 100 % it passes as soon as there is something.
+ * put back is no loss that anybody wants. With a limit of 100 % it passes as soon as there is something. Where most of what
+ * is gone is found in another place, the halt was for a move: the look that halted the root had seen its first half only.
  * INVARIANT: with `look-again` and `halt` nothing is recorded as deleted, so the next scan finds the whole loss again.
  */
 import type { GuardLimits } from '../../root-messages.ts'
@@ -84,7 +85,8 @@ export class Guard {
       return isComplete ? halt(`mass deletion: ${share}, ${this.limits.maxDeletePercent} % may go`, true) : LOOK_AGAIN
     }
     if (deletions < this.#considerable(living)) return PASS
-    if (this.#note.isHalted && this.limits.maxDeletePercent < 100) {
+    const isMove = loss.moved > deletions
+    if (this.#note.isHalted && !isMove && this.limits.maxDeletePercent < 100) {
       const reason = `not back yet: ${deletions} of ${highest} entries are still gone`
       return isComplete ? halt(reason, true) : LOOK_AGAIN
     }
