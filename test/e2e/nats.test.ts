@@ -252,27 +252,6 @@ test('a log that somebody removes is begun anew, and a reader gets what was chan
   await until(() => differences(site.source, site.targets[0] ?? '', { ignore }).length === 0, shown)
 })
 
-test('a log and snapshots that somebody removes while nothing changes are made anew', { skip }, async () => {
-  const site = await begin(fill)
-  await takeUp(site, 0)
-  await follow(site, 0)
-  const times = (wanted: string) => daemons.logs.filter(({ msg }) => msg === wanted).length
-  const before = times('the log is written')
-  await server?.removeStream(`RF_${site.name}`)
-  await server?.removeStream(`RFS_${site.name}`)
-  await until(() => times('the log is written') > before && times('a snapshot is stored') > 1, shown)
-  await daemons.killAgent()
-  await takeUp(site, 1)
-  const ignore = (path: string) => path === '.rootferry'
-  await until(() => differences(site.source, site.targets[1] ?? '', { ignore }).length === 0, shown)
-  // It goes on in a log that has nothing but its beginning.
-  await daemons.startAgent()
-  await until(() => times('the log is written') > before + 1, shown)
-  writeFileSync(join(site.source, 'app/file-1'), 'afterwards')
-  await follow(site, 0, 1)
-  assert.ok(!daemons.logs.some(({ msg, receiver }) => msg === 'receiver connected' && receiver === 'web2'))
-})
-
 test('a second agent that would write the same log is refused, and says who writes it', { skip }, async () => {
   const site = await begin(fill)
   await using other = new Daemons({

@@ -10,9 +10,7 @@ import { testIdentity, WrittenLog, welcomeOf } from '../test-support/written-log
 import { type EndAt, findPosition } from './find-position.ts'
 import { LogDecoder, OffTheLog, type Step } from './log-decoder.ts'
 import { LogEncoder } from './log-encoder.ts'
-import { type LogMessage, type StoredMessage, split } from './log-entry.ts'
-import type { Kind } from './names.ts'
-import { ownEnd } from './own-end.ts'
+import { type LogMessage, split } from './log-entry.ts'
 import { Forged, Verifier } from './signature.ts'
 import { verifiedNewest } from './snapshots.ts'
 
@@ -191,32 +189,6 @@ test('a log that begins anew says so: who is at that position reads on, and ever
     assert.throws(() => read(forged as LogMessage[]), Forged)
   const goesOn = new LogEncoder('shop', agent.signer, AT).encode(encodeMessage(welcomeOf('e', 't', 10)))
   assert.deepEqual(goesOn.messages, [])
-})
-
-test('an agent that comes back goes on where the log has an end of its own, or has begun anew since', async () => {
-  const end = written().changeset(11, Buffer.from('one'))
-  const anew = (from = agent.signer) =>
-    new LogEncoder('shop', from, null).encode(encodeMessage({ ...welcomeOf('e', 't', 20), start: 'resync' })).messages
-  const torn = (base: number) => written().changeset(base + 1, Buffer.from('torn'), { ending: null, base })
-  const goesOn = async (...messages: LogMessage[]) => {
-    const stored = messages.map((message, number): StoredMessage => ({ ...message, at: number + 1 }))
-    const lookups = {
-      lastOf: async (kind: Kind) => stored.findLast((message) => message.kind === kind) ?? null,
-      headFrom: async (at: number) => stored.find((message) => message.kind === 'head' && message.at >= at) ?? null,
-      extent: async () => ({ last: stored.length }),
-    }
-    return (await ownEnd(lookups, agent.signer))?.sequence ?? null
-  }
-  assert.equal(await goesOn(), null)
-  assert.equal(await goesOn(...end), 11)
-  assert.equal(await goesOn(...end, ...torn(11)), 11)
-  assert.equal(await goesOn(...anew()), 20)
-  assert.equal(await goesOn(...end, ...anew()), 20)
-  assert.equal(await goesOn(...anew(), ...torn(20)), 20)
-  assert.equal(await goesOn(...end, ...anew(stranger.signer)), null)
-  assert.equal(await goesOn(...end, ...anew(), ...anew(stranger.signer)), null)
-  const [rubbish] = split({ kind: 'part', isBinary: true, data: Buffer.from('x'), signature: null })
-  assert.equal(await goesOn(...end, ...anew(), rubbish as LogMessage), null)
 })
 
 test('a position of another term is taken when the log led to it, and one of the present term always', () => {
