@@ -396,14 +396,6 @@ export const MUTATIONS: readonly Mutation[] = [
     60_016_921,
   ),
   mutation(
-    'that a ledger is in use again may be lost with the power',
-    ['G4', 'G10'],
-    'receiver/src/disk/ledger/ledger.ts',
-    "this.#file.synced(() => this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId))",
-    "this.#file.run('UPDATE state SET boot_id = ?, clean = 0', bootId)",
-    60_003_230,
-  ),
-  mutation(
     'a series is staged under a mapping that is not known',
     ['G10'],
     'receiver/src/disk/target.ts',

@@ -1,12 +1,13 @@
 /** The ledger over restarts, losses of power and damage. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { test } from 'node:test'
 import { Failure, MOST_HOOK_PATHS } from '@rootferry/host/machine'
 import { Scratch } from '../../../test-support/test-feed.ts'
 import type { OwedPath } from './debt-rows.ts'
 import { Ledger } from './ledger.ts'
+import { LedgerFile } from './ledger-file.ts'
 
 const notes: string[] = []
 const log = (_level: string, message: string) => notes.push(message)
@@ -61,6 +62,25 @@ test('rows of a series that was forgotten take no room of the next one, after a 
   ledger = Ledger.open(scratch.path, 'boot', log)
   assert.deepEqual([ledger.staged.series, ledger.staged.count], [null, 0])
   ledger.close(true)
+})
+
+test('that a ledger is in use again is on the disk before anything that comes after it', (t) => {
+  using scratch = new Scratch()
+  const { synced, run } = LedgerFile.prototype
+  let isSynced = false
+  const taken: boolean[] = []
+  t.mock.method(LedgerFile.prototype, 'synced', function (this: LedgerFile, act: () => void) {
+    isSynced = true
+    synced.call(this, act)
+    isSynced = false
+  })
+  t.mock.method(LedgerFile.prototype, 'run', function (this: LedgerFile, sql: string, ...values: SQLInputValue[]) {
+    if (/boot_id = \?, clean = 0/.test(sql)) taken.push(isSynced)
+    run.call(this, sql, ...values)
+  })
+  Ledger.open(scratch.path, 'boot', log).close(true)
+  Ledger.open(scratch.path, 'next boot', log).close(true)
+  assert.deepEqual(taken, [true, true])
 })
 
 test('a loss of power falls back to what was durable, and drops the intent; a clean end or a mere kill does not', () => {
